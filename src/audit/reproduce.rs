@@ -1,0 +1,1 @@
+//! Commands that show a fault without this tool: `openssl s_client`, `curl`.

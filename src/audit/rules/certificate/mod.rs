@@ -1,0 +1,3 @@
+//! What is wrong with the leaf itself.
+
+pub mod certificate_expired;

@@ -1,0 +1,1 @@
+//! Parsed chains, kept so that a chain met again is not parsed again. Bounded, whatever a server sends.

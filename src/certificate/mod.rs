@@ -1,0 +1,11 @@
+//! X.509: DER in, facts and verdicts out. The clock and the trust anchors are arguments; no file is read here.
+
+pub mod cache;
+pub mod chain;
+pub mod key;
+pub mod name;
+pub mod parse;
+pub mod trust;
+
+pub use chain::Chain;
+pub use parse::Certificate;

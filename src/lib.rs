@@ -1,0 +1,21 @@
+//! shakedown: from an nginx `SSL_do_handshake() failed` line to a verified fix.
+//!
+//! One direction, left to right. Only [`probe`] opens sockets; only [`report`] and [`cli`] write output; what lies
+//! between is pure and needs neither a network nor a clock.
+//!
+//! ```text
+//! sources -> Target -> Plan -> Observation -> Finding -> Report
+//!            target    probe   observation    audit      report
+//! ```
+//!
+//! The rooms stand in a total order: each uses only those listed before it (`tests/it/architecture.rs` holds that).
+
+pub mod tls;
+pub mod certificate;
+pub mod target;
+pub mod observation;
+pub mod probe;
+pub mod audit;
+pub mod run;
+pub mod report;
+pub mod cli;

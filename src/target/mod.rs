@@ -1,0 +1,192 @@
+//! What to test: one [`Target`] and every way to name one. This room reads the files that targets are named in.
+
+pub mod address;
+pub mod list;
+pub mod toml;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use serde::{Deserialize, Serialize};
+
+use crate::tls::version::ProtocolVersion;
+
+/// A host as it can be connected to: a DNS name in lower-case A-label form, or an address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Host {
+    /// An address literal, which is never sent as SNI.
+    Ip(IpAddr),
+    /// A DNS name.
+    Name(String),
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(ip) => fmt::Display::fmt(ip, f),
+            Self::Name(name) => f.pad(name),
+        }
+    }
+}
+
+/// Which side of nginx the endpoint is on; it decides how much a finding matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Clients of every kind connect to it.
+    #[default]
+    Listener,
+    /// nginx connects to it as a proxy, and by default sends no SNI.
+    Upstream,
+}
+
+/// Which roots end a certificate path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Trust {
+    /// The base set.
+    pub roots: Roots,
+    /// Certificate files whose contents are trusted as well.
+    pub additional: Vec<PathBuf>,
+}
+
+/// A base set of roots.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Roots {
+    /// Only the certificates of this PEM or DER file.
+    File(PathBuf),
+    /// Mozilla's roots, as compiled in.
+    Mozilla,
+    /// The operating system's roots.
+    #[default]
+    Native,
+}
+
+/// A protocol that starts in plain text and is upgraded to TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum StartTls {
+    /// AUTH TLS (RFC 4217).
+    Ftp,
+    /// STARTTLS (RFC 3501).
+    Imap,
+    /// The StartTLS extended operation (RFC 4511).
+    Ldap,
+    /// The SSLRequest capability packet.
+    Mysql,
+    /// STLS (RFC 2595).
+    Pop3,
+    /// The SSLRequest message.
+    Postgres,
+    /// STARTTLS (RFC 3207).
+    Smtp,
+    /// The starttls stream feature, client to server (RFC 6120).
+    Xmpp,
+}
+
+/// A certificate and key to present when the server asks.
+pub struct ClientIdentity {
+    /// The client's chain, leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its private key.
+    pub key: PrivateKeyDer<'static>,
+    /// The file that the certificate came from, for commands that reproduce a finding.
+    pub certificate_file: PathBuf,
+    /// The file that the key came from.
+    pub key_file: PathBuf,
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientIdentity")
+            .field("certificate_file", &self.certificate_file)
+            .field("key_file", &self.key_file)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a client certificate is expected to be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificatePolicy {
+    /// The server must not ask for one.
+    None,
+    /// The server asks, and serves clients without one as well.
+    Optional,
+    /// The server refuses clients without one.
+    Required,
+}
+
+/// What the operator says the endpoint should be like; `None` or empty is no opinion.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectations {
+    /// Exactly these versions are spoken.
+    pub protocols: Option<Vec<ProtocolVersion>>,
+    /// How client certificates are handled.
+    pub client_certificate: Option<ClientCertificatePolicy>,
+    /// Days before expiry from which a certificate is reported; `None` means 30, or a third of its lifetime if less.
+    pub warning_days: Option<u32>,
+    /// ALPN protocols to offer; one of them must be chosen.
+    pub alpn: Vec<String>,
+}
+
+/// Where a target was named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The file, as the user gave it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+}
+
+/// One endpoint to audit, with every default resolved.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// What reports call it: the user's own name for it, or `host:port`.
+    pub name: String,
+    /// The host that the user named; its name is the SNI and the name to verify unless told otherwise.
+    pub host: Host,
+    /// The port that the user named.
+    pub port: u16,
+    /// Where to connect instead of `host:port`.
+    pub connect_to: Option<(Host, u16)>,
+    /// The name to send as SNI; `None` where the host is an address and no name was given.
+    pub server_name: Option<String>,
+    /// Further names that the certificate must cover.
+    pub extra_names: Vec<String>,
+    /// Which side of nginx it is on.
+    pub role: Role,
+    /// Which roots to verify against.
+    pub trust: Trust,
+    /// What to present when the server asks for a client certificate.
+    pub client_identity: Option<Arc<ClientIdentity>>,
+    /// The plain-text protocol to upgrade from.
+    pub starttls: Option<StartTls>,
+    /// Replaces the run's connect and handshake deadlines.
+    pub timeout: Option<Duration>,
+    /// What the operator expects.
+    pub expect: Expectations,
+    /// Where it was named; `None` for the command line.
+    pub origin: Option<Origin>,
+}
+
+impl Target {
+    /// Host and port that the connection goes to.
+    pub fn endpoint(&self) -> (&Host, u16) {
+        match &self.connect_to {
+            Some((host, port)) => (host, *port),
+            None => (&self.host, self.port),
+        }
+    }
+
+    /// The names that the certificate must cover: the server name (or the host), then the extra ones.
+    pub fn required_names(&self) -> impl Iterator<Item = Host> + '_ {
+        let first = self.server_name.clone().map_or_else(|| self.host.clone(), Host::Name);
+        std::iter::once(first).chain(self.extra_names.iter().cloned().map(Host::Name))
+    }
+}
