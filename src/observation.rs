@@ -97,6 +97,9 @@ pub enum Cause {
     /// The peer's first bytes are not TLS.
     #[error("the peer does not speak TLS: {0}")]
     NotTls(PlainProtocol),
+    /// The peer chose what was not offered, or offers nothing that the complete engine speaks; the TLS library's words.
+    #[error("the peer is incompatible: {0}")]
+    Incompatible(String),
     /// The peer broke the protocol; the TLS library's words.
     #[error("protocol error: {0}")]
     ProtocolError(String),
@@ -228,6 +231,8 @@ pub struct Handshake {
     pub connect_time: Option<Duration>,
     /// From the first byte of the hello to the end of the handshake, good or bad.
     pub handshake_time: Option<Duration>,
+    /// The signature that proves possession of the certificate's key did not verify.
+    pub bad_signature: bool,
     /// Whether the session could be resumed on a second connection.
     pub resumption: Observed<()>,
 }
