@@ -300,11 +300,3 @@ pub struct Observation {
     /// One entry for each address, in the order of the resolver.
     pub endpoints: Vec<Endpoint>,
 }
-
-impl Observation {
-    /// The observation of a target that was never reached.
-    pub fn cancelled() -> Self {
-        let failure = Failure { stage: Stage::Dns, cause: Cause::Cancelled };
-        Self { addresses: Err(failure), endpoints: Vec::new() }
-    }
-}

@@ -1,11 +1,20 @@
 //! The one loop: probe a target, judge what was seen.
 
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 
+use futures::future::{Either, select};
+use futures::stream::StreamExt;
+use time::OffsetDateTime;
+
 use crate::audit::finding::Severity;
-use crate::audit::judge::Judgement;
-use crate::observation::Observation;
-use crate::target::Target;
+use crate::audit::judge::{Judgement, judge};
+use crate::certificate::trust::Assessor;
+use crate::observation::{Cause, Failure, Observation, Stage};
+use crate::probe::{Limits, Prober, engine};
+use crate::target::{Target, Trust};
 
 /// What became of one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
@@ -44,4 +53,77 @@ impl TargetReport {
         };
         Self { target, observation, judgement, status }
     }
+}
+
+/// Everything a run needs beside its targets.
+#[derive(Debug)]
+pub struct Settings {
+    /// How hard the network is leant on.
+    pub limits: Limits,
+    /// The severity from which a finding fails its target.
+    pub threshold: Severity,
+    /// The time at which certificates are judged.
+    pub now: OffsetDateTime,
+    /// An assessor for every trust that a target names.
+    pub assessors: HashMap<Trust, Arc<Assessor>>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// It was stopped before every target was tested.
+    pub stopped: bool,
+    /// Targets on which this program itself failed.
+    pub internal_errors: usize,
+}
+
+/// Audits every target. `on_target` is given each one's position and report as it finishes; when `stop` resolves first,
+/// the targets not yet finished are reported as untested.
+pub async fn audit(
+    targets: Vec<Arc<Target>>,
+    settings: Arc<Settings>,
+    stop: impl Future<Output = ()>,
+    mut on_target: impl FnMut(usize, TargetReport),
+) -> Ending {
+    let prober = Arc::new(Prober::new(settings.limits));
+    let mut waiting: Vec<Option<Arc<Target>>> = targets.iter().cloned().map(Some).collect();
+    let mut ending = Ending::default();
+    let mut finished = pin!(engine::each(targets.into_iter().enumerate(), settings.limits.connections, |(index, target)| {
+        let (prober, settings) = (Arc::clone(&prober), Arc::clone(&settings));
+        async move { (index, audit_target(target, &prober, &settings).await) }
+    }));
+    let mut stop = pin!(stop);
+    loop {
+        match select(finished.next(), &mut stop).await {
+            Either::Left((Some(Ok((index, report))), _)) => {
+                waiting[index] = None;
+                on_target(index, report);
+            }
+            // The task panicked; which target it had is what is left waiting at the end.
+            Either::Left((Some(Err(_)), _)) => ending.internal_errors += 1,
+            Either::Left((None, _)) => break,
+            Either::Right(_) => {
+                ending.stopped = true;
+                break;
+            }
+        }
+    }
+    let cause = if ending.stopped { Cause::Cancelled } else { Cause::Local("internal error".to_owned()) };
+    for (index, target) in waiting.into_iter().enumerate().filter_map(|(i, target)| Some((i, target?))) {
+        let failure = Failure { stage: Stage::Dns, cause: cause.clone() };
+        let observation = Observation { addresses: Err(failure), endpoints: Vec::new() };
+        on_target(index, report(target, observation, &settings));
+    }
+    ending
+}
+
+async fn audit_target(target: Arc<Target>, prober: &Prober, settings: &Settings) -> TargetReport {
+    let observation = prober.observe(&target).await;
+    report(target, observation, settings)
+}
+
+fn report(target: Arc<Target>, observation: Observation, settings: &Settings) -> TargetReport {
+    let assessor = settings.assessors.get(&target.trust).expect("the settings hold an assessor for every trust");
+    let judgement = judge(&target, &observation, assessor, settings.now);
+    TargetReport::new(target, observation, judgement, settings.threshold)
 }

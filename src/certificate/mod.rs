@@ -5,6 +5,8 @@ pub mod chain;
 pub mod key;
 pub mod name;
 pub mod parse;
+pub mod shape;
+pub mod signature;
 pub mod trust;
 
 pub use chain::Chain;

@@ -3,8 +3,15 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use aws_lc_rs::digest;
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::oid_registry::{OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, OID_X509_COMMON_NAME};
+use x509_parser::prelude::FromDer;
+use x509_parser::time::ASN1Time;
+use x509_parser::x509::X509Name;
 
 use super::key::{PublicKey, SignatureAlgorithm};
 
@@ -119,7 +126,110 @@ pub enum ParseError {
     TooLarge(usize),
 }
 
+/// Larger than any real certificate; more is refused unread.
+const MAX_SIZE: usize = 64 * 1024;
+
+/// Names kept of one certificate, far above what any authority issues.
+const MAX_NAMES: usize = 4096;
+
+impl Fingerprint {
+    /// The SHA-256 of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+        Self(fingerprint)
+    }
+}
+
+impl DistinguishedName {
+    /// Reads a `Name` in DER; what cannot be read keeps its bytes and says so in its text.
+    pub fn from_der(der: &[u8]) -> Self {
+        match X509Name::from_der(der) {
+            Ok((_, name)) => Self::of(&name),
+            Err(_) => Self { der: der.to_vec(), text: "(unreadable name)".to_owned() },
+        }
+    }
+
+    fn of(name: &X509Name<'_>) -> Self {
+        Self { der: name.as_raw().to_vec(), text: name.to_string() }
+    }
+}
+
 impl Certificate {
+    /// Reads one certificate in DER.
+    pub fn parse(der: &[u8]) -> Result<Self, ParseError> {
+        if der.len() > MAX_SIZE {
+            return Err(ParseError::TooLarge(der.len()));
+        }
+        let (rest, parsed) =
+            X509Certificate::from_der(der).map_err(|error| ParseError::Malformed(error.to_string()))?;
+        if !rest.is_empty() {
+            return Err(ParseError::TrailingData(rest.len()));
+        }
+        let mut certificate = Self::without_extensions(der, &parsed)?;
+        for extension in parsed.extensions() {
+            certificate.add(extension.parsed_extension());
+        }
+        certificate.must_staple = parsed.extensions().iter().any(|extension| is_must_staple(&extension.oid, extension.value));
+        Ok(certificate)
+    }
+
+    fn without_extensions(der: &[u8], parsed: &X509Certificate<'_>) -> Result<Self, ParseError> {
+        Ok(Self {
+            der: CertificateDer::from(der.to_vec()),
+            sha256: Fingerprint::of(der),
+            version: parsed.version().0.saturating_add(1),
+            serial: hex(parsed.raw_serial()),
+            subject: DistinguishedName::of(parsed.subject()),
+            issuer: DistinguishedName::of(parsed.issuer()),
+            common_name: common_name(parsed.subject()),
+            not_before: moment(&parsed.validity().not_before),
+            not_after: moment(&parsed.validity().not_after),
+            subject_alt_names: None,
+            public_key: PublicKey::of(parsed.public_key()),
+            signature_algorithm: SignatureAlgorithm::of(&parsed.signature_algorithm),
+            basic_constraints: None,
+            key_usage: None,
+            extended_key_usage: None,
+            subject_key_id: None,
+            authority_key_id: None,
+            ca_issuers: Vec::new(),
+            must_staple: false,
+        })
+    }
+
+    fn add(&mut self, extension: &ParsedExtension<'_>) {
+        match extension {
+            ParsedExtension::SubjectAlternativeName(names) => {
+                self.subject_alt_names = Some(SubjectAltNames::of(&names.general_names));
+            }
+            ParsedExtension::BasicConstraints(constraints) => {
+                self.basic_constraints =
+                    Some(BasicConstraints { ca: constraints.ca, path_len: constraints.path_len_constraint });
+            }
+            ParsedExtension::KeyUsage(usage) => self.key_usage = Some(usage.flags),
+            ParsedExtension::ExtendedKeyUsage(usage) => {
+                self.extended_key_usage = Some(ExtendedKeyUsage {
+                    any: usage.any,
+                    server_auth: usage.server_auth,
+                    client_auth: usage.client_auth,
+                });
+            }
+            ParsedExtension::SubjectKeyIdentifier(id) => self.subject_key_id = Some(id.0.to_vec()),
+            ParsedExtension::AuthorityKeyIdentifier(authority) => {
+                self.authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
+            }
+            ParsedExtension::AuthorityInfoAccess(access) => {
+                let issuers = access
+                    .accessdescs
+                    .iter()
+                    .filter(|entry| entry.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS);
+                self.ca_issuers = issuers.filter_map(|entry| uri(&entry.access_location)).take(8).collect();
+            }
+            _ => {}
+        }
+    }
+
     /// Whether subject and issuer are the same name. It says nothing about the signature.
     pub fn is_self_issued(&self) -> bool {
         self.subject.der == self.issuer.der
@@ -139,4 +249,63 @@ impl Certificate {
     pub fn ip_addresses(&self) -> &[IpAddr] {
         self.subject_alt_names.as_ref().map_or(&[], |names| &names.ip)
     }
+}
+
+impl SubjectAltNames {
+    fn of(names: &[GeneralName<'_>]) -> Self {
+        let mut kept = Self::default();
+        for name in names.iter().take(MAX_NAMES) {
+            match name {
+                GeneralName::DNSName(name) => kept.dns.push((*name).to_owned()),
+                GeneralName::IPAddress(bytes) => kept.ip.extend(address(bytes)),
+                _ => {}
+            }
+        }
+        kept
+    }
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
+        16 => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
+        _ => None,
+    }
+}
+
+fn uri(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::URI(uri) => Some((*uri).to_owned()),
+        _ => None,
+    }
+}
+
+/// The last common name: the most specific one, which is the one that OpenSSL's name check falls back to.
+fn common_name(subject: &X509Name<'_>) -> Option<String> {
+    subject
+        .iter_attributes()
+        .filter(|attribute| *attribute.attr_type() == OID_X509_COMMON_NAME)
+        .last()
+        .and_then(|attribute| attribute.as_str().ok())
+        .map(str::to_owned)
+}
+
+fn moment(time: &ASN1Time) -> OffsetDateTime {
+    time.to_datetime()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The TLS feature extension with status_request in it (RFC 7633).
+fn is_must_staple(id: &x509_parser::asn1_rs::Oid<'_>, value: &[u8]) -> bool {
+    const TLS_FEATURE: x509_parser::asn1_rs::Oid<'static> = x509_parser::asn1_rs::oid!(1.3.6.1.5.5.7.1.24);
+    const STATUS_REQUEST: [u8; 3] = [0x02, 0x01, 0x05];
+    *id == TLS_FEATURE && value.windows(3).any(|bytes| bytes == STATUS_REQUEST)
 }

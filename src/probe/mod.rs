@@ -1,1 +1,149 @@
-//! Probing: the only room with sockets and tasks. What it brings home is an [`crate::observation::Observation`].
+//! Probing: the only room with sockets and tasks. What it brings home is an [`Observation`].
+//!
+//! [`plan`] says which handshakes to make, [`connect`] opens the sockets, [`complete`] makes whole handshakes and
+//! [`raw`] single hellos where a whole one failed. Nothing here judges.
+
+pub mod complete;
+pub mod connect;
+pub mod engine;
+pub mod follow_up;
+pub mod plain;
+pub mod plan;
+pub mod raw;
+pub mod recorder;
+pub mod starttls;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use self::complete::{Caller, Handshaker};
+use self::connect::Connector;
+use self::plan::Cell;
+use crate::observation::{Cause, ClientAuth, Endpoint, Handshake, Observation, PlainProtocol, RawHello};
+use crate::target::Target;
+
+/// How long each stage may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// Looking up the name.
+    pub dns: Duration,
+    /// The TCP connection.
+    pub connect: Duration,
+    /// The plain-text prelude.
+    pub starttls: Duration,
+    /// The TLS handshake.
+    pub handshake: Duration,
+    /// Each read after the handshake.
+    pub read: Duration,
+}
+
+/// Which address families are audited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Family {
+    /// Both.
+    #[default]
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+/// How hard the network is leant on.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long each stage may take.
+    pub deadlines: Deadlines,
+    /// Connections at once, overall.
+    pub connections: usize,
+    /// Connections at once to one address and port.
+    pub per_address: usize,
+    /// Which addresses of a name are audited.
+    pub family: Family,
+}
+
+/// Addresses of one name that are audited at the most.
+const MAX_ADDRESSES: usize = 32;
+
+/// Makes observations. One serves a whole run: it holds the limits and what connections share.
+#[derive(Debug)]
+pub struct Prober {
+    connector: Connector,
+    handshaker: Handshaker,
+}
+
+impl Prober {
+    /// A prober within these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self { connector: Connector::new(limits), handshaker: Handshaker::new() }
+    }
+
+    /// Probes every address of one target.
+    pub async fn observe(&self, target: &Target) -> Observation {
+        let (host, port) = target.endpoint();
+        let mut addresses = match self.connector.resolve(host, port).await {
+            Ok(addresses) => addresses,
+            Err(failure) => return Observation { addresses: Err(failure), endpoints: Vec::new() },
+        };
+        addresses.truncate(MAX_ADDRESSES);
+        let probes = addresses.iter().map(|ip| self.endpoint(target, SocketAddr::new(*ip, port)));
+        let endpoints = join_all(probes).await;
+        Observation { addresses: Ok(addresses), endpoints }
+    }
+
+    async fn endpoint(&self, target: &Target, address: SocketAddr) -> Endpoint {
+        let caller = self.handshaker.caller(&self.connector, target, address);
+        let cells = plan::matrix(target);
+        let handshakes = join_all(cells.into_iter().map(|cell| caller.cell(cell))).await;
+        let mut endpoint = Endpoint { address, handshakes, raw: Vec::new() };
+        explain_failures(&caller, &mut endpoint).await;
+        endpoint
+    }
+}
+
+/// A failure of the complete engine may be rustls' own limit: a raw hello of the same shape tells. Where no cell
+/// succeeded, older versions are asked for as well.
+async fn explain_failures(caller: &Caller<'_>, endpoint: &mut Endpoint) {
+    let failed: Vec<Cell> = endpoint.handshakes.iter().filter(|cell| is_unexplained(cell)).map(Cell::of).collect();
+    let Some(first) = failed.first() else { return };
+    let opening = caller.raw_hello(first).await;
+    if let Some(protocol) = plain_protocol(&opening) {
+        return endpoint.handshakes.iter_mut().for_each(|cell| speaks_plain(cell, &protocol));
+    }
+    let mut more: Vec<Cell> = failed[1..].to_vec();
+    if !endpoint.handshakes.iter().any(Handshake::established) {
+        more.extend(plan::legacy(&failed));
+    }
+    endpoint.raw = vec![opening];
+    endpoint.raw.extend(join_all(more.iter().map(|cell| caller.raw_hello(cell))).await);
+}
+
+/// Whether the peer answered, in a way that the complete engine cannot account for.
+fn is_unexplained(cell: &Handshake) -> bool {
+    let answered = matches!(
+        cell.failure().map(|failure| &failure.cause),
+        Some(Cause::Alert(_) | Cause::Closed | Cause::Reset | Cause::Incompatible(_) | Cause::ProtocolError(_))
+    );
+    answered
+        && cell.failure().is_some_and(|failure| failure.stage == crate::observation::Stage::Handshake)
+        && cell.client_auth == ClientAuth::NotRequested
+}
+
+fn plain_protocol(hello: &RawHello) -> Option<PlainProtocol> {
+    match &hello.outcome {
+        Err(failure) => match &failure.cause {
+            Cause::NotTls(protocol) => Some(protocol.clone()),
+            _ => None,
+        },
+        Ok(_) => None,
+    }
+}
+
+fn speaks_plain(cell: &mut Handshake, protocol: &PlainProtocol) {
+    if let Err(failure) = &mut cell.outcome {
+        failure.cause = Cause::NotTls(protocol.clone());
+    }
+}
+

@@ -1,1 +1,242 @@
-//! placeholder
+//! Addresses as people type them: `HOST[:PORT]`, `[V6]:PORT`, `https://…` and curl's four-part form.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::str::FromStr;
+
+use super::Host;
+use crate::certificate::name;
+
+/// Longest address text that is looked at, in bytes; a DNS name has at most 253.
+const MAX_LENGTH: usize = 1024;
+
+/// A parsed address; the port is `None` where the text names none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The host that the text names.
+    pub host: Host,
+    /// The port that the text names.
+    pub port: Option<u16>,
+    /// Where to connect instead, from the four-part form.
+    pub connect_to: Option<(Host, u16)>,
+}
+
+/// Why a text is no address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Nothing was given.
+    #[error("an empty address; use HOST[:PORT]")]
+    Empty,
+    /// More text than an address can have.
+    #[error("an address of {0} bytes is too long")]
+    TooLong(usize),
+    /// A URL of another scheme.
+    #[error("{0:?} has a scheme that is not TLS; use https://HOST or HOST:PORT")]
+    Scheme(String),
+    /// A host that can be no DNS name and no address.
+    #[error("{0:?} is no host name and no IP address")]
+    Host(String),
+    /// Port 0, or more than 65535, or no number.
+    #[error("{0:?} is no port; use a number from 1 to 65535")]
+    Port(String),
+    /// More or fewer colons than any form has.
+    #[error("{0:?} is no address; use HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT")]
+    Form(String),
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        if text.len() > MAX_LENGTH {
+            return Err(AddressError::TooLong(text.len()));
+        }
+        if let Some((scheme, rest)) = text.split_once("://") {
+            return url(text, scheme, rest);
+        }
+        if let Ok(ip) = text.parse::<Ipv6Addr>() {
+            return Ok(Self { host: Host::Ip(IpAddr::V6(ip)), port: None, connect_to: None });
+        }
+        match *split(text)?.as_slice() {
+            [host] => Ok(Self { host: parse_host(host)?, port: None, connect_to: None }),
+            [host, port] => Ok(Self { host: parse_host(host)?, port: Some(parse_port(port)?), connect_to: None }),
+            [name, port, connect_host, connect_port] => four_parts(text, [name, port, connect_host, connect_port]),
+            _ => Err(AddressError::Form(text.to_owned())),
+        }
+    }
+}
+
+fn url(text: &str, scheme: &str, rest: &str) -> Result<Address, AddressError> {
+    if !["https", "tls", "wss", "grpcs"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return Err(AddressError::Scheme(text.to_owned()));
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match *split(authority)?.as_slice() {
+        [host] => Ok(Address { host: parse_host(host)?, port: Some(443), connect_to: None }),
+        [host, port] => Ok(Address { host: parse_host(host)?, port: Some(parse_port(port)?), connect_to: None }),
+        _ => Err(AddressError::Form(text.to_owned())),
+    }
+}
+
+/// As curl's `--connect-to`: an empty part means the same as its counterpart.
+fn four_parts(text: &str, [name, port, connect_host, connect_port]: [&str; 4]) -> Result<Address, AddressError> {
+    if name.is_empty() || (port.is_empty() && connect_port.is_empty()) {
+        return Err(AddressError::Form(text.to_owned()));
+    }
+    let or = |part: &'_ str, other: &'_ str| if part.is_empty() { other.to_owned() } else { part.to_owned() };
+    let host = parse_host(name)?;
+    let port_number = parse_port(&or(port, connect_port))?;
+    let connect_to = (parse_host(&or(connect_host, name))?, parse_port(&or(connect_port, port))?);
+    Ok(Address { host, port: Some(port_number), connect_to: Some(connect_to) })
+}
+
+/// Splits at colons outside brackets.
+fn split(text: &str) -> Result<Vec<&str>, AddressError> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    loop {
+        let end = match rest.strip_prefix('[') {
+            Some(inner) => inner.find(']').map(|at| at + 2).ok_or_else(|| AddressError::Form(text.to_owned()))?,
+            None => rest.find(':').unwrap_or(rest.len()),
+        };
+        let (part, after) = rest.split_at(end);
+        parts.push(part);
+        match after.strip_prefix(':') {
+            Some(next) => rest = next,
+            None if after.is_empty() => return Ok(parts),
+            None => return Err(AddressError::Form(text.to_owned())),
+        }
+    }
+}
+
+fn parse_port(text: &str) -> Result<u16, AddressError> {
+    match text.parse() {
+        Ok(port) if port != 0 && text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port),
+        _ => Err(AddressError::Port(text.to_owned())),
+    }
+}
+
+/// Reads a host: an address, bracketed or not, or a DNS name, which comes back in lower-case A-label form without a
+/// trailing dot.
+pub fn parse_host(text: &str) -> Result<Host, AddressError> {
+    let error = || AddressError::Host(text.to_owned());
+    let bare = match text.strip_prefix('[') {
+        Some(inner) => inner.strip_suffix(']').ok_or_else(error)?,
+        None => text,
+    };
+    if let Ok(ip) = bare.parse() {
+        return Ok(Host::Ip(ip));
+    }
+    if bare.len() != text.len() {
+        return Err(error());
+    }
+    let name = name::to_ascii(text.strip_suffix('.').unwrap_or(text)).ok_or_else(error)?;
+    if is_dns_name(&name) { Ok(Host::Name(name)) } else { Err(error()) }
+}
+
+/// What rustls can send as SNI: letters, digits, hyphens inside labels, and underscores, which are met in the wild. A
+/// last label of digits only would be a mistyped IPv4 address.
+fn is_dns_name(name: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    let numeric = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    name.len() <= 253 && name.split('.').all(label) && !name.rsplit('.').next().is_some_and(numeric)
+}
+
+/// `host:port`, with brackets around an IPv6 address.
+pub fn host_port(host: &Host, port: u16) -> impl fmt::Display + '_ {
+    struct HostPort<'a>(&'a Host, u16);
+    impl fmt::Display for HostPort<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            match self.0 {
+                Host::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]:{}", self.1),
+                host => write!(f, "{host}:{}", self.1),
+            }
+        }
+    }
+    HostPort(host, port)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, proptest};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, host: &str, port: Option<u16>) {
+        let address: Address = text.parse().unwrap();
+        assert_eq!((address.host.to_string().as_str(), address.port), (host, port), "{text}");
+        assert_eq!(address.connect_to, None, "{text}");
+    }
+
+    #[track_caller]
+    fn check_error(text: &str, expected: &str) {
+        assert_eq!(text.parse::<Address>().unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn hosts_and_ports() {
+        check("a.test", "a.test", None);
+        check("A.Test.:8443", "a.test", Some(8443));
+        check("a_b.test:1", "a_b.test", Some(1));
+        check("bücher.test", "xn--bcher-kva.test", None);
+        check("127.0.0.1:8443", "127.0.0.1", Some(8443));
+        check("[::1]:8443", "::1", Some(8443));
+        check("[::1]", "::1", None);
+        check("::1", "::1", None);
+        check("2001:db8::1", "2001:db8::1", None);
+        check("localhost", "localhost", None);
+    }
+
+    #[test]
+    fn urls() {
+        check("https://a.test", "a.test", Some(443));
+        check("https://a.test:8443/path?x#y", "a.test", Some(8443));
+        check("HTTPS://user@[::1]/", "::1", Some(443));
+    }
+
+    #[test]
+    fn the_four_part_form_connects_elsewhere() {
+        let check = |text: &str, port, host: &str, connect_port| {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address.port, Some(port), "{text}");
+            assert_eq!(address.connect_to, Some((parse_host(host).unwrap(), connect_port)), "{text}");
+        };
+        check("a.test:443:127.0.0.1:8443", 443, "127.0.0.1", 8443);
+        check("a.test:443:[::1]:8443", 443, "::1", 8443);
+        check("a.test:443::8443", 443, "a.test", 8443);
+        check("a.test:443:b.test:", 443, "b.test", 443);
+    }
+
+    #[test]
+    fn errors_say_what_to_write() {
+        check_error("", "an empty address; use HOST[:PORT]");
+        check_error("http://a.test", "\"http://a.test\" has a scheme that is not TLS; use https://HOST or HOST:PORT");
+        check_error("a.test:0", "\"0\" is no port; use a number from 1 to 65535");
+        check_error("a.test:+1", "\"+1\" is no port; use a number from 1 to 65535");
+        check_error("a b.test", "\"a b.test\" is no host name and no IP address");
+        check_error("1.2.3", "\"1.2.3\" is no host name and no IP address");
+        check_error("[a.test]:1", "\"[a.test]\" is no host name and no IP address");
+        check_error(
+            "a.test:1:b.test",
+            "\"a.test:1:b.test\" is no address; use HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in any::<String>()) {
+            let _ = text.parse::<Address>();
+        }
+    }
+}

@@ -1,8 +1,11 @@
 //! What to test: one [`Target`] and every way to name one. This room reads the files that targets are named in.
 
 pub mod address;
+pub mod identity;
 pub mod list;
+pub mod options;
 pub mod toml;
+pub mod trust;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -85,6 +88,48 @@ pub enum StartTls {
     Smtp,
     /// The starttls stream feature, client to server (RFC 6120).
     Xmpp,
+}
+
+impl StartTls {
+    /// Every protocol, by name.
+    pub const ALL: [Self; 8] = [
+        Self::Ftp,
+        Self::Imap,
+        Self::Ldap,
+        Self::Mysql,
+        Self::Pop3,
+        Self::Postgres,
+        Self::Smtp,
+        Self::Xmpp,
+    ];
+
+    /// The name that `openssl s_client -starttls` takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ftp => "ftp",
+            Self::Imap => "imap",
+            Self::Ldap => "ldap",
+            Self::Mysql => "mysql",
+            Self::Pop3 => "pop3",
+            Self::Postgres => "postgres",
+            Self::Smtp => "smtp",
+            Self::Xmpp => "xmpp",
+        }
+    }
+
+    /// The port on which the plain-text protocol is usually found.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Ftp => 21,
+            Self::Imap => 143,
+            Self::Ldap => 389,
+            Self::Mysql => 3306,
+            Self::Pop3 => 110,
+            Self::Postgres => 5432,
+            Self::Smtp => 25,
+            Self::Xmpp => 5222,
+        }
+    }
 }
 
 /// A certificate and key to present when the server asks.

@@ -1,1 +1,359 @@
-//! placeholder
+//! `targets.toml`: defaults and targets, each key checked where it stands. Every problem is reported with its place, and
+//! an unknown word with the closest known one.
+
+use std::fmt::{self, Display};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::address::{Address, parse_host};
+use super::options::{Options, parse_duration};
+use super::{ClientCertificatePolicy, Host, Origin, Role, Roots, StartTls};
+
+/// Keys of a target, and of `[defaults]` but for the first three.
+const TARGET_KEYS: &[&str] = &[
+    "address",
+    "name",
+    "server_name",
+    "extra_names",
+    "role",
+    "trust",
+    "ca_file",
+    "add_ca_files",
+    "client_cert",
+    "client_key",
+    "starttls",
+    "timeout",
+    "expect",
+];
+
+/// Keys of `[defaults]`.
+const DEFAULT_KEYS: &[&str] = TARGET_KEYS.split_at(3).1;
+
+/// Keys of an `expect` table.
+const EXPECT_KEYS: &[&str] = &["protocols", "client_certificate", "warning_days", "alpn"];
+
+/// One thing that is wrong with a targets file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}:{}:{}: {message}", origin.file, origin.line, origin.column)]
+pub struct Problem {
+    /// Where it stands.
+    pub origin: Origin,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+/// A target as the file describes it, defaults applied.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its address.
+    pub address: Address,
+    /// What is said about it.
+    pub options: Options,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// Reads the text of a targets file. File names in it are relative to `folder`.
+pub fn read(file: &str, folder: &Path, text: &str) -> (Vec<Entry>, Vec<Problem>) {
+    let mut reader = Reader { file, folder, text, problems: Vec::new() };
+    let document = match DeTable::parse(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let message = error.message().trim_end().replace('\n', "; ");
+            reader.problem(error.span().unwrap_or(0..0), message);
+            return (Vec::new(), reader.problems);
+        }
+    };
+    let entries = reader.document(document.get_ref());
+    (entries, reader.problems)
+}
+
+type Value<'i> = Spanned<DeValue<'i>>;
+
+struct Reader<'a> {
+    file: &'a str,
+    folder: &'a Path,
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn document(&mut self, document: &DeTable<'_>) -> Vec<Entry> {
+        self.check_keys(document, &["defaults", "target"]);
+        let defaults = match document.get("defaults") {
+            Some(value) => self.table(value).map(|table| self.options(table, DEFAULT_KEYS)).unwrap_or_default(),
+            None => Options::default(),
+        };
+        match document.get("target").map(|value| (value, value.get_ref())) {
+            Some((_, DeValue::Array(targets))) => {
+                targets.iter().filter_map(|target| self.entry(target, &defaults)).collect()
+            }
+            Some((value, _)) => {
+                self.problem(value.span(), "expected [[target]] tables, one for each target".to_owned());
+                Vec::new()
+            }
+            None => {
+                self.problem(0..0, "no [[target]] is given".to_owned());
+                Vec::new()
+            }
+        }
+    }
+
+    fn entry(&mut self, target: &Value<'_>, defaults: &Options) -> Option<Entry> {
+        let table = self.table(target)?;
+        let options = self.options(table, TARGET_KEYS);
+        let Some(address) = table.get("address") else {
+            self.problem(target.span(), "the target has no `address`".to_owned());
+            return None;
+        };
+        let address = self.parsed(address)?;
+        Some(Entry { address, options: options.over(defaults), origin: self.origin(target.span()) })
+    }
+
+    fn options(&mut self, table: &DeTable<'_>, known: &[&str]) -> Options {
+        self.check_keys(table, known);
+        let mut options = Options {
+            name: self.at(table, "name", Self::string),
+            server_name: self.at(table, "server_name", Self::dns_name),
+            extra_names: self.at(table, "extra_names", |reader, value| reader.list(value, Self::dns_name)),
+            role: self.at(table, "role", |reader, value| {
+                reader.word(value, &[("listener", Role::Listener), ("upstream", Role::Upstream)])
+            }),
+            roots: self.roots(table),
+            add_ca_files: self.at(table, "add_ca_files", |reader, value| reader.list(value, Self::path)),
+            client_certificate: self.at(table, "client_cert", Self::path),
+            client_key: self.at(table, "client_key", Self::path),
+            starttls: self.at(table, "starttls", |reader, value| {
+                reader.word(value, &StartTls::ALL.map(|protocol| (protocol.name(), protocol)))
+            }),
+            timeout: self.at(table, "timeout", Self::duration),
+            ..Options::default()
+        };
+        if let Some(expect) = table.get("expect").and_then(|value| self.table(value)) {
+            self.expectations(expect, &mut options);
+        }
+        options
+    }
+
+    fn expectations(&mut self, table: &DeTable<'_>, options: &mut Options) {
+        self.check_keys(table, EXPECT_KEYS);
+        options.protocols = self.at(table, "protocols", |reader, value| reader.list(value, Self::parsed));
+        options.client_certificate_policy = self.at(table, "client_certificate", |reader, value| {
+            reader.word(
+                value,
+                &[
+                    ("none", ClientCertificatePolicy::None),
+                    ("optional", ClientCertificatePolicy::Optional),
+                    ("required", ClientCertificatePolicy::Required),
+                ],
+            )
+        });
+        options.warning_days = self.at(table, "warning_days", Self::days);
+        options.alpn = self.at(table, "alpn", |reader, value| reader.list(value, Self::string));
+    }
+
+    fn roots(&mut self, table: &DeTable<'_>) -> Option<Roots> {
+        if let (Some(_), Some(file)) = (table.get("trust"), table.get("ca_file")) {
+            self.problem(file.span(), "`trust` and `ca_file` exclude each other; keep one".to_owned());
+        }
+        let named = self.at(table, "trust", |reader, value| {
+            reader.word(value, &[("native", Roots::Native), ("mozilla", Roots::Mozilla)])
+        });
+        self.at(table, "ca_file", Self::path).map(Roots::File).or(named)
+    }
+
+    fn at<T>(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+        read: impl FnOnce(&mut Self, &Value<'_>) -> Option<T>,
+    ) -> Option<T> {
+        read(self, table.get(key)?)
+    }
+
+    fn table<'v, 'i>(&mut self, value: &'v Value<'i>) -> Option<&'v DeTable<'i>> {
+        value.get_ref().as_table().or_else(|| self.expected("a table", value))
+    }
+
+    fn string(&mut self, value: &Value<'_>) -> Option<String> {
+        match value.get_ref().as_str() {
+            Some("") => {
+                self.problem(value.span(), "the text is empty".to_owned());
+                None
+            }
+            Some(text) => Some(text.to_owned()),
+            None => self.expected("text in quotes", value),
+        }
+    }
+
+    fn parsed<T: FromStr<Err: Display>>(&mut self, value: &Value<'_>) -> Option<T> {
+        let text = self.string(value)?;
+        text.parse().map_err(|error: T::Err| self.problem(value.span(), error.to_string())).ok()
+    }
+
+    fn dns_name(&mut self, value: &Value<'_>) -> Option<String> {
+        let text = self.string(value)?;
+        match parse_host(&text) {
+            Ok(Host::Name(name)) => Some(name),
+            _ => {
+                self.problem(value.span(), format!("{text:?} is no DNS name; an address is never sent as SNI"));
+                None
+            }
+        }
+    }
+
+    fn path(&mut self, value: &Value<'_>) -> Option<PathBuf> {
+        self.string(value).map(|text| self.folder.join(text))
+    }
+
+    fn duration(&mut self, value: &Value<'_>) -> Option<Duration> {
+        let text = match value.get_ref() {
+            DeValue::Integer(number) => number.as_str().to_owned(),
+            DeValue::Float(number) => number.as_str().to_owned(),
+            _ => self.string(value)?,
+        };
+        parse_duration(&text).map_err(|error| self.problem(value.span(), error.to_string())).ok()
+    }
+
+    fn days(&mut self, value: &Value<'_>) -> Option<u32> {
+        let number = value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok());
+        number.or_else(|| self.expected("a number of days, from 0", value))
+    }
+
+    fn list<T>(&mut self, value: &Value<'_>, read: impl Fn(&mut Self, &Value<'_>) -> Option<T>) -> Option<Vec<T>> {
+        let Some(items) = value.get_ref().as_array() else { return self.expected("a list: [\"…\"]", value) };
+        Some(items.iter().filter_map(|item| read(self, item)).collect())
+    }
+
+    fn word<T: Clone>(&mut self, value: &Value<'_>, known: &[(&str, T)]) -> Option<T> {
+        let text = self.string(value)?;
+        if let Some((_, meaning)) = known.iter().find(|(word, _)| *word == text) {
+            return Some(meaning.clone());
+        }
+        let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
+        self.problem(value.span(), format!("unknown value {text:?}{}", suggestion(&text, &words)));
+        None
+    }
+
+    fn check_keys(&mut self, table: &DeTable<'_>, known: &[&str]) {
+        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+            let name = key.get_ref();
+            self.problem(key.span(), format!("unknown key `{name}`{}", suggestion(name, known)));
+        }
+    }
+
+    fn expected<T>(&mut self, what: &str, value: &Value<'_>) -> Option<T> {
+        self.problem(value.span(), format!("expected {what}, found {}", value.get_ref().type_str()));
+        None
+    }
+
+    fn problem(&mut self, span: Range<usize>, message: String) {
+        let origin = self.origin(span);
+        self.problems.push(Problem { origin, message });
+    }
+
+    fn origin(&self, span: Range<usize>) -> Origin {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Origin { file: self.file.to_owned(), line: narrow(line), column: narrow(column) }
+    }
+}
+
+/// The closest known word where one is close, else all of them.
+fn suggestion<'k>(word: &str, known: &[&'k str]) -> impl fmt::Display + use<'k> {
+    let closest = known
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), *candidate))
+        .filter(|(similarity, _)| *similarity > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match closest {
+        Some((_, candidate)) => format!("; did you mean `{candidate}`?"),
+        None => format!("; known are {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::version::ProtocolVersion;
+
+    #[track_caller]
+    fn check_problems(text: &str, expected: &[&str]) {
+        let (_, problems) = read("t.toml", Path::new("/etc"), text);
+        assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn the_example_file_is_valid_and_shows_every_key() {
+        let text = include_str!("../../targets.example.toml");
+        let (entries, problems) = read("targets.example.toml", Path::new("."), text);
+        assert_eq!(problems, []);
+        assert!(entries.len() > 2);
+        for key in TARGET_KEYS.iter().chain(EXPECT_KEYS) {
+            assert!(text.lines().any(|line| line.starts_with(&format!("{key} = ")) || line.contains(&format!(".{key}]"))), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_target_inherits_the_defaults_and_overrides_them() {
+        let text = "[defaults]\nrole = 'upstream'\ntimeout = '2s'\nca_file = 'ca.pem'\n[[target]]\naddress = 'a.test:1'\n\
+                    timeout = 3\nexpect = { protocols = ['TLSv1.3'], warning_days = 9 }\n";
+        let (entries, problems) = read("t.toml", Path::new("/etc"), text);
+        assert_eq!(problems, []);
+        let [Entry { options, origin, .. }] = entries.as_slice() else { panic!("one target") };
+        assert_eq!(options.role, Some(Role::Upstream));
+        assert_eq!(options.timeout, Some(Duration::from_secs(3)));
+        assert_eq!(options.roots, Some(Roots::File("/etc/ca.pem".into())));
+        assert_eq!(options.protocols, Some(vec![ProtocolVersion::TLS1_3]));
+        assert_eq!((origin.line, options.warning_days), (5, Some(9)));
+    }
+
+    #[test]
+    fn unknown_words_come_with_the_closest_known_one() {
+        check_problems(
+            "[[target]]\naddress = 'a.test'\nserver_nam = 'b.test'\nrole = 'upstraem'\n",
+            &[
+                "t.toml:3:1: unknown key `server_nam`; did you mean `server_name`?",
+                "t.toml:4:8: unknown value \"upstraem\"; did you mean `upstream`?",
+            ],
+        );
+        check_problems(
+            "[[target]]\naddress = 'a.test'\n[target.expect]\nwarn_days = 3\n",
+            &["t.toml:4:1: unknown key `warn_days`; did you mean `warning_days`?"],
+        );
+    }
+
+    #[test]
+    fn bad_values_name_their_place_and_what_is_expected() {
+        check_problems("[[target]]\nname = 'x'\n", &["t.toml:1:1: the target has no `address`"]);
+        check_problems("", &["t.toml:1:1: no [[target]] is given"]);
+        check_problems(
+            "[[target]]\naddress = 'a.test:0'\ntimeout = '5 parsecs'\n",
+            &[
+                "t.toml:3:11: \"5 parsecs\" is no duration; use 5s, 500ms or 2m (up to 24h)",
+                "t.toml:2:11: \"0\" is no port; use a number from 1 to 65535",
+            ],
+        );
+        check_problems(
+            "[[target]]\naddress = 'a.test'\nexpect.warning_days = -1\nexpect.alpn = 'h2'\n",
+            &[
+                "t.toml:3:23: expected a number of days, from 0, found integer",
+                "t.toml:4:15: expected a list: [\"…\"], found string",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_names_its_place() {
+        let (_, problems) = read("t.toml", Path::new("."), "[[target]]\naddress = \n");
+        assert_eq!(problems.len(), 1);
+        assert_eq!((problems[0].origin.line, problems[0].origin.column), (2, 11));
+    }
+}

@@ -5,5 +5,6 @@
 
 pub mod alert;
 pub mod group;
+pub mod hello;
 pub mod suite;
 pub mod version;

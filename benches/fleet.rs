@@ -1,0 +1,237 @@
+//! A fleet of healthy endpoints: shakedown against a bare tokio-rustls client that makes the same four verified
+//! handshakes and nothing else. Both run in turn, as whole processes, against one nginx on loopback.
+//!
+//! `cargo bench --bench fleet` prints client CPU, wall time and their ratios; the medians of the pairs are the figures to
+//! quote. `FLEET_ENDPOINTS` and `FLEET_ROUNDS` change the size. nginx must be installed.
+
+use std::error::Error;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, StreamExt};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio_rustls::TlsConnector;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+const NAME: &str = "fleet.test";
+const PORT: u16 = 28443;
+const AT_ONCE: usize = 512;
+
+fn main() -> Outcome<()> {
+    let args: Vec<String> = std::env::args().collect();
+    if let [_, mode, ca, list] = args.as_slice()
+        && mode == "bare"
+    {
+        return bare(Path::new(ca), Path::new(list));
+    }
+    compare()
+}
+
+/// CPU seconds, wall seconds.
+#[derive(Clone, Copy)]
+struct Cost {
+    cpu: f64,
+    wall: f64,
+}
+
+fn compare() -> Outcome<()> {
+    let endpoints = setting("FLEET_ENDPOINTS", 1000);
+    let rounds = setting("FLEET_ROUNDS", 5);
+    let fleet = Fleet::start(endpoints)?;
+    let shakedown = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
+        command.args(["probe", "--format", "ndjson", "--output", "/dev/null", "--ca-file"]);
+        command.arg(&fleet.ca).arg("-").stdin(fs::File::open(&fleet.targets)?);
+        cost(&mut command)
+    };
+    let bare = || {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("bare").arg(&fleet.ca).arg(&fleet.addresses);
+        cost(&mut command)
+    };
+    shakedown()?;
+    let memory = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
+    bare()?;
+    println!("{endpoints} endpoints, four verified handshakes each, {rounds} rounds in turn");
+    println!("{:>6} {:>14} {:>14} {:>10} {:>14} {:>14} {:>10}", "round", "shakedown cpu", "bare cpu", "ratio", "shakedown wall", "bare wall", "ratio");
+    let mut ratios = (Vec::new(), Vec::new());
+    for round in 1..=rounds {
+        let (ours, floor) = (shakedown()?, bare()?);
+        ratios.0.push(ours.cpu / floor.cpu);
+        ratios.1.push(ours.wall / floor.wall);
+        println!(
+            "{round:>6} {:>13.2}s {:>13.2}s {:>10.2} {:>13.2}s {:>13.2}s {:>10.2}",
+            ours.cpu, floor.cpu, ours.cpu / floor.cpu, ours.wall, floor.wall, ours.wall / floor.wall
+        );
+    }
+    println!("median ratio: cpu {:.2}, wall {:.2}", median(&mut ratios.0), median(&mut ratios.1));
+    println!("peak memory of shakedown: {:.1} MB", memory as f64 / 1024.0);
+    Ok(())
+}
+
+fn setting(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Runs a command to its end and asks the system what it cost.
+fn cost(command: &mut Command) -> Outcome<Cost> {
+    let before = children_cpu()?;
+    let started = Instant::now();
+    let status = command.status()?;
+    let wall = started.elapsed().as_secs_f64();
+    if !status.success() {
+        return Err(format!("{command:?} ended with {status}").into());
+    }
+    Ok(Cost { cpu: children_cpu()? - before, wall })
+}
+
+fn children_cpu() -> Outcome<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    Ok((usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6)
+}
+
+/// nginx on many loopback addresses, and the files that both clients read.
+struct Fleet {
+    nginx: Child,
+    ca: PathBuf,
+    targets: PathBuf,
+    addresses: PathBuf,
+    _prefix: tempfile::TempDir,
+}
+
+impl Fleet {
+    fn start(endpoints: usize) -> Outcome<Self> {
+        let prefix = tempfile::tempdir()?;
+        let at = |name: &str| prefix.path().join(name);
+        write_certificates(prefix.path())?;
+        let addresses: Vec<SocketAddr> = (0..endpoints).map(address).collect();
+        let line = |address: &SocketAddr| format!("{NAME}:{PORT}:{}:{PORT}\n", address.ip());
+        fs::write(at("targets"), addresses.iter().map(line).collect::<String>())?;
+        fs::write(at("addresses"), addresses.iter().map(|a| format!("{a}\n")).collect::<String>())?;
+        fs::write(at("nginx.conf"), configuration(&addresses))?;
+        let binary = ["/usr/sbin/nginx", "nginx"].into_iter().find(|path| Path::new(path).exists()).unwrap_or("nginx");
+        let nginx = Command::new(binary)
+            .args(["-c", "nginx.conf", "-e", "stderr", "-p"])
+            .arg(prefix.path())
+            .stdin(Stdio::null())
+            .spawn()?;
+        let fleet = Self { nginx, ca: at("ca.pem"), targets: at("targets"), addresses: at("addresses"), _prefix: prefix };
+        let last = addresses.last().ok_or("no endpoints")?;
+        for _ in 0..500 {
+            if TcpStream::connect(last).is_ok() {
+                return Ok(fleet);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err("nginx did not start".into())
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        // The master ends its workers on SIGTERM; a kill would leave them.
+        let _ = nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(self.nginx.id() as i32),
+            nix::sys::signal::Signal::SIGTERM,
+        );
+        let _ = self.nginx.wait();
+    }
+}
+
+fn address(index: usize) -> SocketAddr {
+    let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + index as u32);
+    (ip, PORT).into()
+}
+
+fn configuration(addresses: &[SocketAddr]) -> String {
+    let listens: String = addresses.iter().map(|address| format!("listen {address} ssl;\n")).collect();
+    format!(
+        "daemon off; worker_processes 2; pid nginx.pid; events {{ worker_connections 8192; }}
+         http {{ access_log off; server {{ {listens}
+         ssl_certificate leaf.pem; ssl_certificate_key leaf.key; ssl_protocols TLSv1.2 TLSv1.3;
+         ssl_session_cache shared:s:10m; }} }}"
+    )
+}
+
+/// Root, intermediate and leaf; nginx sends the last two.
+fn write_certificates(folder: &Path) -> Outcome<()> {
+    let authority = || -> Outcome<CertificateParams> {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Ok(params)
+    };
+    let named = |mut params: CertificateParams, name: &str| {
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params
+    };
+    let (root_key, middle_key, leaf_key) = (KeyPair::generate()?, KeyPair::generate()?, KeyPair::generate()?);
+    let root_params = named(authority()?, "fleet root");
+    let root = root_params.self_signed(&root_key)?;
+    let middle_params = named(authority()?, "fleet intermediate");
+    let middle = middle_params.signed_by(&middle_key, &Issuer::from_params(&root_params, &root_key))?;
+    let mut leaf_params = CertificateParams::new(vec![NAME.to_owned()])?;
+    let now = time::OffsetDateTime::now_utc();
+    (leaf_params.not_before, leaf_params.not_after) = (now - time::Duration::days(10), now + time::Duration::days(80));
+    let leaf = leaf_params.signed_by(&leaf_key, &Issuer::from_params(&middle_params, &middle_key))?;
+    fs::write(folder.join("ca.pem"), root.pem())?;
+    fs::write(folder.join("leaf.pem"), leaf.pem() + &middle.pem())?;
+    fs::write(folder.join("leaf.key"), leaf_key.serialize_pem())?;
+    Ok(())
+}
+
+/// The floor: the four handshakes, verified by rustls itself, and nothing else.
+#[tokio::main]
+async fn bare(ca: &Path, list: &Path) -> Outcome<()> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca)?)?;
+    let roots = Arc::new(roots);
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut connectors = Vec::new();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        for sni in [false, true] {
+            let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+                .with_protocol_versions(&[version])?
+                .with_root_certificates(Arc::clone(&roots))
+                .with_no_client_auth();
+            config.enable_sni = sni;
+            config.resumption = rustls::client::Resumption::disabled();
+            connectors.push(TlsConnector::from(Arc::new(config)));
+        }
+    }
+    let connectors = Arc::new(connectors);
+    let text = fs::read_to_string(list)?;
+    let addresses: Vec<SocketAddr> = text.lines().map(str::parse).collect::<Result<_, _>>()?;
+    let mut done = stream::iter(addresses)
+        .map(|address| tokio::spawn(four(address, Arc::clone(&connectors))))
+        .buffer_unordered(AT_ONCE / 4);
+    while let Some(result) = done.next().await {
+        result??;
+    }
+    Ok(())
+}
+
+async fn four(address: SocketAddr, connectors: Arc<Vec<TlsConnector>>) -> Result<(), std::io::Error> {
+    let handshakes = connectors.iter().map(|connector| async move {
+        let stream = tokio::net::TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::try_from(NAME).expect("the name is valid");
+        let mut stream = connector.connect(name, stream).await?;
+        tokio::io::AsyncWriteExt::shutdown(&mut stream).await
+    });
+    futures::future::try_join_all(handshakes).await.map(|_| ())
+}

@@ -1,0 +1,154 @@
+//! Whether one certificate signed another, for every algorithm that can be checked here, old and weak ones included:
+//! a weak signature is a finding of its own, and a chain is easier to explain when its edges are known.
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA1_ASN1, ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1,
+    ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA1_ASN1,
+    ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ED25519,
+    RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+    RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA384, RSA_PSS_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
+};
+use x509_parser::asn1_rs::{Oid, oid};
+use x509_parser::oid_registry as registry;
+use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
+use x509_parser::signature_algorithm::RsaSsaPssParams;
+use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
+
+/// ecdsa-with-SHA1 (RFC 3279 section 2.2.3).
+const ECDSA_WITH_SHA1: Oid<'static> = oid!(1.2.840.10045.4.1);
+
+/// The outcome of checking one signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureCheck {
+    /// The key made the signature.
+    Valid,
+    /// It did not.
+    Invalid,
+    /// The algorithm, curve or key size is one that cannot be checked here.
+    CannotCheck,
+}
+
+/// Checks the signature of the certificate `der` with the key of the `SubjectPublicKeyInfo` in `spki`.
+pub fn check(der: &[u8], spki: &[u8]) -> SignatureCheck {
+    let Ok((_, subject)) = X509Certificate::from_der(der) else { return SignatureCheck::CannotCheck };
+    let Ok((_, key)) = SubjectPublicKeyInfo::from_der(spki) else { return SignatureCheck::CannotCheck };
+    let Some(algorithm) = algorithm(&subject.signature_algorithm, &key) else { return SignatureCheck::CannotCheck };
+    let checked = UnparsedPublicKey::new(algorithm, &key.subject_public_key.data);
+    match checked.verify(subject.tbs_certificate.as_ref(), &subject.signature_value.data) {
+        Ok(()) => SignatureCheck::Valid,
+        Err(_) if is_unusual_rsa(&key) => SignatureCheck::CannotCheck,
+        Err(_) => SignatureCheck::Invalid,
+    }
+}
+
+/// A size for which the library refuses some algorithms outright, so that its "no" is no verdict.
+fn is_unusual_rsa(key: &SubjectPublicKeyInfo<'_>) -> bool {
+    match key.parsed() {
+        Ok(PublicKey::RSA(rsa)) => !(2048..=8192).contains(&rsa.key_size()),
+        _ => false,
+    }
+}
+
+/// A hash, by its size in bits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hash {
+    Sha1,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+fn algorithm(
+    signature: &AlgorithmIdentifier<'_>,
+    key: &SubjectPublicKeyInfo<'_>,
+) -> Option<&'static dyn VerificationAlgorithm> {
+    let id = &signature.algorithm;
+    if let Some(hash) = pkcs1_hash(id) {
+        return is_rsa(key).then(|| pkcs1(hash));
+    }
+    if let Some(hash) = ecdsa_hash(id) {
+        return ecdsa(hash, key);
+    }
+    if *id == registry::OID_PKCS1_RSASSAPSS {
+        return pss(signature);
+    }
+    (*id == registry::OID_SIG_ED25519 && key.algorithm.algorithm == registry::OID_SIG_ED25519).then_some(&ED25519)
+}
+
+fn is_rsa(key: &SubjectPublicKeyInfo<'_>) -> bool {
+    key.algorithm.algorithm == registry::OID_PKCS1_RSAENCRYPTION
+}
+
+fn pkcs1_hash(id: &Oid<'_>) -> Option<Hash> {
+    [
+        (registry::OID_PKCS1_SHA1WITHRSA, Hash::Sha1),
+        (registry::OID_SHA1_WITH_RSA, Hash::Sha1),
+        (registry::OID_PKCS1_SHA256WITHRSA, Hash::Sha256),
+        (registry::OID_PKCS1_SHA384WITHRSA, Hash::Sha384),
+        (registry::OID_PKCS1_SHA512WITHRSA, Hash::Sha512),
+    ]
+    .into_iter()
+    .find_map(|(known, hash)| (known == *id).then_some(hash))
+}
+
+fn ecdsa_hash(id: &Oid<'_>) -> Option<Hash> {
+    [
+        (ECDSA_WITH_SHA1, Hash::Sha1),
+        (registry::OID_SIG_ECDSA_WITH_SHA256, Hash::Sha256),
+        (registry::OID_SIG_ECDSA_WITH_SHA384, Hash::Sha384),
+        (registry::OID_SIG_ECDSA_WITH_SHA512, Hash::Sha512),
+    ]
+    .into_iter()
+    .find_map(|(known, hash)| (known == *id).then_some(hash))
+}
+
+fn pkcs1(hash: Hash) -> &'static dyn VerificationAlgorithm {
+    match hash {
+        Hash::Sha1 => &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
+        Hash::Sha256 => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+        Hash::Sha384 => &RSA_PKCS1_2048_8192_SHA384,
+        Hash::Sha512 => &RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+    }
+}
+
+fn pss(signature: &AlgorithmIdentifier<'_>) -> Option<&'static dyn VerificationAlgorithm> {
+    let params = RsaSsaPssParams::try_from(signature.parameters.as_ref()?).ok()?;
+    let hash = params.hash_algorithm_oid();
+    let known: [(_, &'static dyn VerificationAlgorithm); 3] = [
+        (registry::OID_NIST_HASH_SHA256, &RSA_PSS_2048_8192_SHA256),
+        (registry::OID_NIST_HASH_SHA384, &RSA_PSS_2048_8192_SHA384),
+        (registry::OID_NIST_HASH_SHA512, &RSA_PSS_2048_8192_SHA512),
+    ];
+    known.into_iter().find_map(|(id, algorithm)| (id == *hash).then_some(algorithm))
+}
+
+fn ecdsa(hash: Hash, key: &SubjectPublicKeyInfo<'_>) -> Option<&'static dyn VerificationAlgorithm> {
+    let curve = key.algorithm.parameters.as_ref()?.as_oid().ok()?;
+    let algorithm: &'static dyn VerificationAlgorithm = if curve == registry::OID_EC_P256 {
+        match hash {
+            Hash::Sha1 => &ECDSA_P256_SHA1_ASN1,
+            Hash::Sha256 => &ECDSA_P256_SHA256_ASN1,
+            Hash::Sha384 => &ECDSA_P256_SHA384_ASN1,
+            Hash::Sha512 => &ECDSA_P256_SHA512_ASN1,
+        }
+    } else if curve == registry::OID_NIST_EC_P384 {
+        match hash {
+            Hash::Sha1 => return None,
+            Hash::Sha256 => &ECDSA_P384_SHA256_ASN1,
+            Hash::Sha384 => &ECDSA_P384_SHA384_ASN1,
+            Hash::Sha512 => &ECDSA_P384_SHA512_ASN1,
+        }
+    } else if curve == registry::OID_NIST_EC_P521 {
+        match hash {
+            Hash::Sha1 => &ECDSA_P521_SHA1_ASN1,
+            Hash::Sha256 => &ECDSA_P521_SHA256_ASN1,
+            Hash::Sha384 => &ECDSA_P521_SHA384_ASN1,
+            Hash::Sha512 => &ECDSA_P521_SHA512_ASN1,
+        }
+    } else {
+        return None;
+    };
+    Some(algorithm)
+}

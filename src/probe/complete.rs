@@ -1,0 +1,293 @@
+//! The complete engine: whole rustls handshakes that record everything and judge nothing.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::client::Resumption;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, HandshakeKind, SupportedProtocolVersion};
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::connect::{Connection, Connector, Permits};
+use super::follow_up::{self, Aftermath};
+use super::plan::Cell;
+use super::recorder::Recorder;
+use super::{raw, starttls};
+use crate::certificate::cache::ChainCache;
+use crate::observation::{
+    Cause, ClientAuth, ClientRefusal, Engine, Failure, Handshake, Observed, RawHello, Session, Stage,
+};
+use crate::target::Target;
+use crate::tls::alert::AlertDescription;
+use crate::tls::group::NamedGroup;
+use crate::tls::hello::ClientHello;
+use crate::tls::suite::CipherSuite;
+use crate::tls::version::ProtocolVersion;
+
+/// What every complete handshake of a run shares.
+#[derive(Debug)]
+pub(super) struct Handshaker {
+    provider: Arc<CryptoProvider>,
+    chains: Arc<ChainCache>,
+}
+
+/// Makes the handshakes for one address of one target.
+pub(super) struct Caller<'a> {
+    handshaker: &'a Handshaker,
+    connector: &'a Connector,
+    target: &'a Target,
+    address: SocketAddr,
+    identity: Result<Option<Arc<CertifiedKey>>, rustls::Error>,
+}
+
+impl Handshaker {
+    pub(super) fn new() -> Self {
+        Self { provider: Arc::new(aws_lc_rs::default_provider()), chains: Arc::default() }
+    }
+
+    pub(super) fn caller<'a>(
+        &'a self,
+        connector: &'a Connector,
+        target: &'a Target,
+        address: SocketAddr,
+    ) -> Caller<'a> {
+        let identity = target
+            .client_identity
+            .as_ref()
+            .map(|identity| {
+                let key = identity.key.clone_key();
+                CertifiedKey::from_der(identity.chain.clone(), key, &self.provider).map(Arc::new)
+            })
+            .transpose();
+        Caller { handshaker: self, connector, target, address, identity }
+    }
+}
+
+impl Caller<'_> {
+    /// One cell of the matrix: connect, shake hands, see what follows, ask for resumption, say goodbye.
+    pub(super) async fn cell(&self, cell: Cell) -> Handshake {
+        let mut handshake = Handshake {
+            sni: cell.sni.clone(),
+            version: cell.version,
+            engine: Engine::Rustls,
+            outcome: Err(Failure { stage: Stage::Connect, cause: Cause::Cancelled }),
+            chain: None,
+            client_auth: ClientAuth::NotRequested,
+            connect_time: None,
+            handshake_time: None,
+            bad_signature: false,
+            resumption: Observed::NotTried,
+        };
+        handshake.outcome = self.attempt(&cell, &mut handshake).await;
+        handshake
+    }
+
+    async fn attempt(&self, cell: &Cell, seen: &mut Handshake) -> Result<Session, Failure> {
+        let (config, recorder) = self.config(cell)?;
+        let connection = self.open().await?;
+        seen.connect_time = Some(connection.took);
+        let started = Instant::now();
+        let result = self.shake_hands(connection.stream, cell, Arc::clone(&config)).await;
+        let took = started.elapsed();
+        seen.handshake_time = Some(took);
+        let (session, aftermath) = match result {
+            Ok(mut stream) => {
+                let session = session(&stream);
+                let wait = self.patience(took);
+                let aftermath = self.follow_up(&mut stream, cell, &recorder, wait).await;
+                follow_up::close(&mut stream).await;
+                (Ok(session), aftermath)
+            }
+            Err(failure) => (Err(failure), Aftermath::default()),
+        };
+        drop(connection.permits);
+        let facts = recorder.take();
+        seen.chain = facts.chain;
+        seen.bad_signature = facts.bad_signature;
+        let outcome = settle(session, aftermath.failure).map(|session| Session {
+            ocsp_staple: facts.ocsp_staple,
+            ..session
+        });
+        seen.client_auth = client_auth(facts.request, &outcome, aftermath.http_refusal);
+        if cell.resume && outcome.is_ok() && seen.client_auth == ClientAuth::NotRequested {
+            seen.resumption = self.resumption(cell, config).await;
+        }
+        outcome
+    }
+
+    /// A raw hello of the same shape as a cell.
+    pub(super) async fn raw_hello(&self, cell: &Cell) -> RawHello {
+        RawHello { sni: cell.sni.clone(), version: cell.version, outcome: self.raw_outcome(cell).await }
+    }
+
+    async fn raw_outcome(&self, cell: &Cell) -> Result<crate::observation::RawChoice, Failure> {
+        let mut connection = self.open().await?;
+        let mut hello = ClientHello::probe(cell.version);
+        hello.server_name.clone_from(&cell.sni);
+        raw::exchange(&mut connection.stream, &hello, self.handshake_deadline()).await
+    }
+
+    /// A TCP connection on which TLS can start.
+    async fn open(&self) -> Result<Connection, Failure> {
+        let deadlines = self.connector.deadlines();
+        let connect = self.target.timeout.unwrap_or(deadlines.connect);
+        let mut connection = self.connector.connect(self.address, connect).await?;
+        if let Some(protocol) = self.target.starttls {
+            let name = self.target.server_name.clone().unwrap_or_else(|| self.target.host.to_string());
+            let upgrade = starttls::upgrade(&mut connection.stream, protocol, &name);
+            timeout(self.target.timeout.unwrap_or(deadlines.starttls), upgrade)
+                .await
+                .map_err(|_| Failure { stage: Stage::Starttls, cause: Cause::TimedOut })??;
+        }
+        Ok(connection)
+    }
+
+    fn handshake_deadline(&self) -> Duration {
+        self.target.timeout.unwrap_or(self.connector.deadlines().handshake)
+    }
+
+    /// How long to wait for what a server sends after a handshake: several round trips, as the handshake showed them.
+    fn patience(&self, handshake: Duration) -> Duration {
+        self.connector.deadlines().read.max(handshake.saturating_mul(3)).min(self.handshake_deadline())
+    }
+
+    async fn shake_hands(
+        &self,
+        stream: TcpStream,
+        cell: &Cell,
+        config: Arc<ClientConfig>,
+    ) -> Result<TlsStream<TcpStream>, Failure> {
+        let fails = |cause| Failure { stage: Stage::Handshake, cause };
+        let name = match &cell.sni {
+            None => ServerName::IpAddress(self.address.ip().into()),
+            Some(name) => ServerName::try_from(name.clone())
+                .map_err(|_| fails(Cause::Local(format!("{name:?} cannot be sent as a server name"))))?,
+        };
+        match timeout(self.handshake_deadline(), TlsConnector::from(config).connect(name, stream)).await {
+            Err(_) => Err(fails(Cause::TimedOut)),
+            Ok(Err(error)) => Err(fails(cause(&error))),
+            Ok(Ok(stream)) => Ok(stream),
+        }
+    }
+
+    async fn follow_up(
+        &self,
+        stream: &mut TlsStream<TcpStream>,
+        cell: &Cell,
+        recorder: &Recorder,
+        wait: Duration,
+    ) -> Aftermath {
+        if recorder.saw_request() {
+            let host = cell.sni.clone().unwrap_or_else(|| self.target.host.to_string());
+            let http = self.target.starttls.is_none().then_some(host);
+            return follow_up::after_request(stream, http.as_deref(), wait).await;
+        }
+        if cell.resume && cell.version == ProtocolVersion::TLS1_3 {
+            follow_up::await_ticket(stream, wait).await;
+        }
+        Aftermath::default()
+    }
+
+    /// A second connection with the same configuration: is the first one's session taken up again?
+    async fn resumption(&self, cell: &Cell, config: Arc<ClientConfig>) -> Observed<()> {
+        let Connection { stream, permits, .. } = match self.open().await {
+            Ok(connection) => connection,
+            Err(failure) => return Observed::Failed(failure),
+        };
+        let resumed = match self.shake_hands(stream, cell, config).await {
+            Err(failure) => Observed::Failed(failure),
+            Ok(mut stream) => {
+                let kind = stream.get_ref().1.handshake_kind();
+                follow_up::close(&mut stream).await;
+                if kind == Some(HandshakeKind::Resumed) { Observed::Seen(()) } else { Observed::Absent }
+            }
+        };
+        drop::<Permits>(permits);
+        resumed
+    }
+
+    /// A fresh configuration, recorder and session store, so that no connection learns from another.
+    fn config(&self, cell: &Cell) -> Result<(Arc<ClientConfig>, Arc<Recorder>), Failure> {
+        let local = |error: rustls::Error| Failure { stage: Stage::Connect, cause: Cause::Local(error.to_string()) };
+        let identity = self.identity.clone().map_err(local)?;
+        let provider = &self.handshaker.provider;
+        let recorder = Arc::new(Recorder::new(
+            Arc::clone(&self.handshaker.chains),
+            provider.signature_verification_algorithms,
+            identity,
+        ));
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
+            .with_protocol_versions(&[rustls_version(cell.version)])
+            .map_err(local)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&recorder) as _)
+            .with_client_cert_resolver(Arc::clone(&recorder) as _);
+        config.enable_sni = cell.sni.is_some();
+        config.alpn_protocols = self.target.expect.alpn.iter().map(|name| name.clone().into_bytes()).collect();
+        config.resumption = if cell.resume { Resumption::in_memory_sessions(2) } else { Resumption::disabled() };
+        Ok((Arc::new(config), recorder))
+    }
+}
+
+fn rustls_version(version: ProtocolVersion) -> &'static SupportedProtocolVersion {
+    if version == ProtocolVersion::TLS1_3 { &rustls::version::TLS13 } else { &rustls::version::TLS12 }
+}
+
+fn session(stream: &TlsStream<TcpStream>) -> Session {
+    let connection = stream.get_ref().1;
+    Session {
+        cipher_suite: CipherSuite(connection.negotiated_cipher_suite().map_or(0, |suite| suite.suite().into())),
+        group: connection.negotiated_key_exchange_group().map(|group| NamedGroup(group.name().into())),
+        alpn: connection.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+        ocsp_staple: None,
+    }
+}
+
+/// A refusal that follows the handshake makes it a failed one.
+fn settle(session: Result<Session, Failure>, late: Option<Cause>) -> Result<Session, Failure> {
+    match late {
+        Some(cause) if session.is_ok() => Err(Failure { stage: Stage::PostHandshake, cause }),
+        _ => session,
+    }
+}
+
+/// A server that asked for a certificate and then ended the connection did so because of the answer.
+fn client_auth(
+    request: Option<crate::observation::CertificateRequest>,
+    outcome: &Result<Session, Failure>,
+    http_refusal: Option<u16>,
+) -> ClientAuth {
+    let Some(request) = request else { return ClientAuth::NotRequested };
+    if let Some(status) = http_refusal {
+        return ClientAuth::Required(request, ClientRefusal::Http(status));
+    }
+    match outcome.as_ref().err().map(|failure| &failure.cause) {
+        Some(Cause::Alert(alert)) => ClientAuth::Required(request, ClientRefusal::Alert(*alert)),
+        Some(Cause::Closed | Cause::Reset) => ClientAuth::Required(request, ClientRefusal::Closed),
+        _ => ClientAuth::Requested(request),
+    }
+}
+
+/// What an error of the handshake, or of a read after it, says about the peer.
+pub(super) fn cause(error: &io::Error) -> Cause {
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return match tls {
+            rustls::Error::AlertReceived(alert) => Cause::Alert(AlertDescription(u8::from(*alert))),
+            rustls::Error::PeerIncompatible(why) => Cause::Incompatible(format!("{why:?}")),
+            other => Cause::ProtocolError(other.to_string()),
+        };
+    }
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Cause::Closed,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => Cause::Reset,
+        io::ErrorKind::TimedOut => Cause::TimedOut,
+        _ => Cause::Local(error.to_string()),
+    }
+}

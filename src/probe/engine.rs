@@ -1,0 +1,43 @@
+//! Concurrency: the only place that spawns tasks.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::stream::{self, Stream, StreamExt};
+use tokio::task::{JoinError, JoinHandle};
+
+/// Runs `work` on each item, at most `at_once` together, spread over the cores; results come as they finish.
+///
+/// A panic in one piece of work is its own `Err` and stops no other. Dropping the stream ends what is under way.
+pub fn each<I, W, F, T>(items: I, at_once: usize, work: W) -> impl Stream<Item = Result<T, JoinError>>
+where
+    I: IntoIterator,
+    W: Fn(I::Item) -> F,
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    stream::iter(items).map(move |item| Task(spawn(work(item)))).buffer_unordered(at_once.max(1))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
+fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(work)
+}
+
+/// A task that ends when nobody waits for it any more.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Future for Task<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

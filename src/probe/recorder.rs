@@ -1,0 +1,128 @@
+//! The recorder: a verifier and certificate resolver that write down what the server sends and let the handshake go on.
+//!
+//! Whether a chain is to be trusted is judged elsewhere, once for each chain. The signature that proves possession of
+//! the key is checked here, and its result is written down too.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::ResolvesClientCert;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+use crate::certificate::Chain;
+use crate::certificate::cache::ChainCache;
+use crate::certificate::parse::DistinguishedName;
+use crate::observation::CertificateRequest;
+
+/// Names of authorities kept of one request; a server with more is odd, and no reader gets further.
+const MAX_AUTHORITIES: usize = 256;
+
+/// What one connection's server sent.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) chain: Option<Arc<Chain>>,
+    pub(super) ocsp_staple: Option<Vec<u8>>,
+    pub(super) request: Option<CertificateRequest>,
+    pub(super) bad_signature: bool,
+}
+
+/// Records one connection.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    chains: Arc<ChainCache>,
+    algorithms: WebPkiSupportedAlgorithms,
+    identity: Option<Arc<CertifiedKey>>,
+    seen: Mutex<Seen>,
+}
+
+impl Recorder {
+    pub(super) fn new(
+        chains: Arc<ChainCache>,
+        algorithms: WebPkiSupportedAlgorithms,
+        identity: Option<Arc<CertifiedKey>>,
+    ) -> Self {
+        Self { chains, algorithms, identity, seen: Mutex::default() }
+    }
+
+    /// Takes what was recorded so far.
+    pub(super) fn take(&self) -> Seen {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// Whether the server asked for a client certificate.
+    pub(super) fn saw_request(&self) -> bool {
+        self.lock().request.is_some()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A bad signature is a fact to report, and no reason to stop before the rest was seen.
+    fn note(&self, verified: Result<HandshakeSignatureValid, Error>) -> HandshakeSignatureValid {
+        verified.unwrap_or_else(|_| {
+            self.lock().bad_signature = true;
+            HandshakeSignatureValid::assertion()
+        })
+    }
+}
+
+impl ServerCertVerifier for Recorder {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        ocsp_response: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let sent: Vec<&[u8]> = std::iter::once(end_entity).chain(intermediates).map(AsRef::as_ref).collect();
+        let chain = self.chains.intern(&sent);
+        let mut seen = self.lock();
+        seen.chain = Some(chain);
+        seen.ocsp_staple = (!ocsp_response.is_empty()).then(|| ocsp_response.to_vec());
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(self.note(verify_tls12_signature(message, cert, signature, &self.algorithms)))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(self.note(verify_tls13_signature(message, cert, signature, &self.algorithms)))
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+impl ResolvesClientCert for Recorder {
+    /// rustls asks exactly when a CertificateRequest has arrived.
+    fn resolve(&self, root_hint_subjects: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let authorities = root_hint_subjects
+            .iter()
+            .take(MAX_AUTHORITIES)
+            .map(|der| DistinguishedName::from_der(der).text)
+            .collect();
+        self.lock().request = Some(CertificateRequest { authorities, answered: self.identity.is_some() });
+        self.identity.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.identity.is_some()
+    }
+}

@@ -1,0 +1,172 @@
+//! What may be said about a target beside its address, and how a [`Target`] comes of the two. The command line and
+//! `targets.toml` both end here, so that their defaults cannot drift apart.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::address::{Address, host_port};
+use super::{
+    ClientCertificatePolicy, ClientIdentity, Expectations, Host, Origin, Role, Roots, StartTls, Target, Trust,
+};
+use crate::tls::version::ProtocolVersion;
+
+/// What was said about a target; `None` and empty mean that nothing was.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What reports call it.
+    pub name: Option<String>,
+    /// The name to send as SNI and to verify.
+    pub server_name: Option<String>,
+    /// Further names that the certificate must cover.
+    pub extra_names: Option<Vec<String>>,
+    /// Which side of nginx it is on.
+    pub role: Option<Role>,
+    /// The base set of roots.
+    pub roots: Option<Roots>,
+    /// Certificate files that are trusted as well.
+    pub add_ca_files: Option<Vec<PathBuf>>,
+    /// Files of the certificate and key to present.
+    pub client_certificate: Option<PathBuf>,
+    /// The key's file; `None` means the certificate's.
+    pub client_key: Option<PathBuf>,
+    /// The plain-text protocol to upgrade from.
+    pub starttls: Option<StartTls>,
+    /// Replaces the deadlines of connection, STARTTLS and handshake.
+    pub timeout: Option<Duration>,
+    /// The versions that are expected, no others.
+    pub protocols: Option<Vec<ProtocolVersion>>,
+    /// How client certificates are expected to be handled.
+    pub client_certificate_policy: Option<ClientCertificatePolicy>,
+    /// Days before expiry from which a certificate is reported.
+    pub warning_days: Option<u32>,
+    /// ALPN protocols to offer.
+    pub alpn: Option<Vec<String>>,
+}
+
+impl Options {
+    /// These options, with `base` for whatever they leave open.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        Self {
+            name: self.name,
+            server_name: self.server_name.or_else(|| base.server_name.clone()),
+            extra_names: self.extra_names.or_else(|| base.extra_names.clone()),
+            role: self.role.or(base.role),
+            roots: self.roots.or_else(|| base.roots.clone()),
+            add_ca_files: self.add_ca_files.or_else(|| base.add_ca_files.clone()),
+            client_key: if self.client_certificate.is_some() {
+                self.client_key
+            } else {
+                self.client_key.or_else(|| base.client_key.clone())
+            },
+            client_certificate: self.client_certificate.or_else(|| base.client_certificate.clone()),
+            starttls: self.starttls.or(base.starttls),
+            timeout: self.timeout.or(base.timeout),
+            protocols: self.protocols.or_else(|| base.protocols.clone()),
+            client_certificate_policy: self.client_certificate_policy.or(base.client_certificate_policy),
+            warning_days: self.warning_days.or(base.warning_days),
+            alpn: self.alpn.or_else(|| base.alpn.clone()),
+        }
+    }
+
+    /// The files of the client's certificate and key, where one was named.
+    pub fn identity_files(&self) -> Option<(PathBuf, PathBuf)> {
+        let certificate = self.client_certificate.clone()?;
+        let key = self.client_key.clone().unwrap_or_else(|| certificate.clone());
+        Some((certificate, key))
+    }
+
+    /// The target at `address`, with every default resolved. Reading the client's files is the caller's part.
+    pub fn target(&self, address: Address, identity: Option<Arc<ClientIdentity>>, origin: Option<Origin>) -> Target {
+        let port = address.port.unwrap_or_else(|| self.starttls.map_or(443, StartTls::default_port));
+        let server_name = self.server_name.clone().or_else(|| match &address.host {
+            Host::Name(name) => Some(name.clone()),
+            Host::Ip(_) => None,
+        });
+        Target {
+            name: self.name.clone().unwrap_or_else(|| host_port(&address.host, port).to_string()),
+            host: address.host,
+            port,
+            connect_to: address.connect_to,
+            server_name,
+            extra_names: self.extra_names.clone().unwrap_or_default(),
+            role: self.role.unwrap_or_default(),
+            trust: Trust {
+                roots: self.roots.clone().unwrap_or_default(),
+                additional: self.add_ca_files.clone().unwrap_or_default(),
+            },
+            client_identity: identity,
+            starttls: self.starttls,
+            timeout: self.timeout,
+            expect: Expectations {
+                protocols: self.protocols.clone(),
+                client_certificate: self.client_certificate_policy,
+                warning_days: self.warning_days,
+                alpn: self.alpn.clone().unwrap_or_default(),
+            },
+            origin,
+        }
+    }
+}
+
+/// Reads a duration: `5s`, `500ms`, `2m`, or a number of seconds.
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    let text = text.trim();
+    let error = || DurationError(text.to_owned());
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: f64 = number.parse().map_err(|_| error())?;
+    let seconds = match unit.trim() {
+        "ms" => number / 1000.0,
+        "" | "s" => number,
+        "m" => number * 60.0,
+        "h" => number * 3600.0,
+        _ => return Err(error()),
+    };
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() && duration <= MAX_DURATION => Ok(duration),
+        _ => Err(error()),
+    }
+}
+
+/// A day: longer waits are mistakes.
+const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
+
+/// The text is no duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no duration; use 5s, 500ms or 2m (up to 24h)")]
+pub struct DurationError(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        let check = |text, millis| assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        check("5s", 5000);
+        check("500ms", 500);
+        check("1.5", 1500);
+        check("2m", 120_000);
+        for text in ["", "0s", "-1s", "5 parsecs", "1e9h", "99999h", "."] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn options_of_a_target_win_over_the_defaults() {
+        let base = Options { role: Some(Role::Upstream), warning_days: Some(7), ..Options::default() };
+        let over = Options { warning_days: Some(14), ..Options::default() }.over(&base);
+        assert_eq!((over.role, over.warning_days), (Some(Role::Upstream), Some(14)));
+    }
+
+    #[test]
+    fn an_address_without_a_name_has_no_server_name() {
+        let target = |text: &str| Options::default().target(text.parse().unwrap(), None, None);
+        assert_eq!(target("127.0.0.1").server_name, None);
+        assert_eq!(target("a.test").server_name.as_deref(), Some("a.test"));
+        assert_eq!(target("a.test:443:127.0.0.1:8443").name, "a.test:443");
+        assert_eq!(target("[::1]:8443").name, "[::1]:8443");
+    }
+}

@@ -1,0 +1,49 @@
+//! Trust stores by name: the roots that a [`Trust`] means, loaded once for each distinct value.
+
+use std::path::{Path, PathBuf};
+
+use super::identity::{FileError, read_certificates};
+use super::{Roots, Trust};
+use crate::certificate::trust::TrustStore;
+
+/// Why the roots could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// A file of certificates is of no use.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// None of the certificates in a file can be an anchor.
+    #[error("{} holds no certificate that could be a trust anchor", .0.display())]
+    NoAnchor(PathBuf),
+    /// The operating system has no roots.
+    #[error("no system roots were found ({0}); install ca-certificates, or use --trust mozilla or --ca-file")]
+    NoSystemRoots(String),
+}
+
+/// Loads the roots that `trust` means.
+pub fn load(trust: &Trust) -> Result<TrustStore, TrustError> {
+    let base = match &trust.roots {
+        Roots::File(path) => from_file(path)?,
+        Roots::Mozilla => TrustStore::mozilla(),
+        Roots::Native => native()?,
+    };
+    trust.additional.iter().try_fold(base, |store, path| {
+        let (store, unreadable) = store.with(path.display().to_string(), read_certificates(path)?);
+        if unreadable > 0 { Err(TrustError::NoAnchor(path.clone())) } else { Ok(store) }
+    })
+}
+
+fn from_file(path: &Path) -> Result<TrustStore, TrustError> {
+    let (store, _) = TrustStore::from_certificates(path.display().to_string(), read_certificates(path)?, false);
+    if store.anchors.is_empty() { Err(TrustError::NoAnchor(path.to_owned())) } else { Ok(store) }
+}
+
+fn native() -> Result<TrustStore, TrustError> {
+    let found = rustls_native_certs::load_native_certs();
+    let (store, _) = TrustStore::from_certificates("the system's roots".to_owned(), found.certs, true);
+    if !store.anchors.is_empty() {
+        return Ok(store);
+    }
+    let reason = found.errors.first().map_or_else(|| "the store is empty".to_owned(), ToString::to_string);
+    Err(TrustError::NoSystemRoots(reason))
+}
