@@ -267,6 +267,8 @@ pub struct RawChoice {
     pub version: ProtocolVersion,
     /// The cipher suite.
     pub cipher_suite: CipherSuite,
+    /// The key-exchange group, where the answer names one (TLS 1.3).
+    pub group: Option<NamedGroup>,
 }
 
 /// All that was seen at one address.

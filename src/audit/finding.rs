@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::certificate::parse::Fingerprint;
+use crate::target::Target;
+
 /// How bad it is, by what breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -168,6 +171,17 @@ impl Finding {
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = subject.into();
         self
+    }
+
+    /// What names this finding from run to run: rule, endpoint, name and subject, and nothing that a renewal, a new line
+    /// number or another day would change. 32 hexadecimal digits.
+    pub fn fingerprint(&self, target: &Target) -> String {
+        let sni = target.server_name.as_deref().unwrap_or("-");
+        let (host, port) = (target.host.to_string(), target.port.to_string());
+        let identity = [self.rule, &host, &port, sni, &self.subject].join("\0");
+        let mut digits = Fingerprint::of(identity.as_bytes()).to_string();
+        digits.truncate(32);
+        digits
     }
 
     /// Marks the finding as "could not test".

@@ -10,6 +10,7 @@ use crate::certificate::Chain;
 use crate::certificate::trust::Assessor;
 use crate::observation::{Endpoint, Observation};
 use crate::target::Target;
+use crate::tls::version::ProtocolVersion;
 
 /// All that the rules say of one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +66,7 @@ fn presented_chains<'a>(target: &Target, seen: &'a Observation, assessor: &Asses
 fn presentations<'a>(
     target: &Target,
     endpoints: &'a [Endpoint],
-) -> impl Iterator<Item = (&'a Endpoint, &'a Arc<Chain>, crate::tls::version::ProtocolVersion)> {
+) -> impl Iterator<Item = (&'a Endpoint, &'a Arc<Chain>, ProtocolVersion)> {
     let named = target.server_name.is_some();
     endpoints.iter().flat_map(move |endpoint| {
         endpoint

@@ -2,9 +2,13 @@
 //!
 //! A rule is one file under `rules/<family>/` and one line in [`registry`]; the [`judge`] owns every loop.
 
+pub mod document;
 pub mod finding;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod judge;
 pub mod registry;
 pub mod reproduce;
 pub mod rule;
 pub mod rules;
+pub mod trouble;

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::finding::{Finding, Fix, Section, Severity};
 use crate::certificate::trust::{Assessment, TrustStore};
 use crate::certificate::{Certificate, Chain};
 use crate::observation::{Endpoint, Observation};
-use crate::target::Target;
+use crate::target::{Role, Target};
 use crate::tls::version::ProtocolVersion;
 
 /// A rule: its texts, its severity and its check.
@@ -77,6 +77,29 @@ pub struct Context<'a> {
     pub store: &'a TrustStore,
 }
 
+impl Context<'_> {
+    /// Whether nginx is the client of this endpoint.
+    pub fn is_upstream(&self) -> bool {
+        self.target.role == Role::Upstream
+    }
+
+    /// Whether the operator expects this version, where the operator said anything.
+    pub fn expects(&self, version: ProtocolVersion) -> Option<bool> {
+        self.target.expect.protocols.as_ref().map(|versions| versions.contains(&version))
+    }
+
+    /// From when on a certificate is reported as expiring: 30 days before its end or the last third of its life,
+    /// whichever is less, or what the operator said.
+    pub fn warns_from(&self, certificate: &Certificate) -> OffsetDateTime {
+        let lifetime = certificate.not_after - certificate.not_before;
+        let period = match self.target.expect.warning_days {
+            Some(days) => Duration::days(i64::from(days)),
+            None => Duration::days(30).min(lifetime / 3),
+        };
+        certificate.not_after.saturating_sub(period)
+    }
+}
+
 /// A chain, what was made of it, and where it was seen.
 #[derive(Clone, Debug)]
 pub struct ChainView<'a> {
@@ -86,6 +109,47 @@ pub struct ChainView<'a> {
     pub assessment: Arc<Assessment>,
     /// The connections that were shown it.
     pub seen: Vec<(SocketAddr, ProtocolVersion)>,
+}
+
+impl ChainView<'_> {
+    /// A certificate of the chain by its place, subject and dates.
+    pub fn describe(&self, index: usize) -> String {
+        let count = self.chain.certificates.len();
+        match self.chain.certificates.get(index) {
+            None => format!("certificate {} of {count} as sent", index + 1),
+            Some(certificate) => format!(
+                "certificate {} of {count} as sent: {}, issued by {}, valid from {} to {}",
+                index + 1,
+                certificate.subject.text,
+                certificate.issuer.text,
+                day(certificate.not_before),
+                day(certificate.not_after)
+            ),
+        }
+    }
+
+    /// Where the chain was seen, an address a line.
+    pub fn sightings(&self) -> Vec<String> {
+        let mut lines: Vec<(SocketAddr, String)> = Vec::new();
+        for (address, version) in &self.seen {
+            match lines.iter_mut().find(|(known, _)| known == address) {
+                Some((_, versions)) => *versions = format!("{versions}, {version}"),
+                None => lines.push((*address, version.to_string())),
+            }
+        }
+        lines.into_iter().map(|(address, versions)| format!("presented by {address} ({versions})")).collect()
+    }
+
+    /// The first address that presented it.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.seen.first().map(|(address, _)| *address)
+    }
+}
+
+/// A date as people write it in tickets.
+pub fn day(moment: OffsetDateTime) -> String {
+    let date = moment.to_offset(time::UtcOffset::UTC).date();
+    format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }
 
 /// What a rule says of one thing.
