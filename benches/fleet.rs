@@ -50,8 +50,18 @@ fn compare() -> Outcome<()> {
     let fleet = Fleet::start(endpoints)?;
     let shakedown = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
-        command.args(["probe", "--format", "ndjson", "--output", "/dev/null", "--ca-file"]);
-        command.arg(&fleet.ca).arg("-").stdin(fs::File::open(&fleet.targets)?);
+        command.args([
+            "probe",
+            "--format",
+            "ndjson",
+            "--output",
+            "/dev/null",
+            "--ca-file",
+        ]);
+        command
+            .arg(&fleet.ca)
+            .arg("-")
+            .stdin(fs::File::open(&fleet.targets)?);
         cost(&mut command)
     };
     let bare = || {
@@ -63,7 +73,10 @@ fn compare() -> Outcome<()> {
     let memory = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
     bare()?;
     println!("{endpoints} endpoints, four verified handshakes each, {rounds} rounds in turn");
-    println!("{:>6} {:>14} {:>14} {:>10} {:>14} {:>14} {:>10}", "round", "shakedown cpu", "bare cpu", "ratio", "shakedown wall", "bare wall", "ratio");
+    println!(
+        "{:>6} {:>14} {:>14} {:>10} {:>14} {:>14} {:>10}",
+        "round", "shakedown cpu", "bare cpu", "ratio", "shakedown wall", "bare wall", "ratio"
+    );
     let mut ratios = (Vec::new(), Vec::new());
     for round in 1..=rounds {
         let (ours, floor) = (shakedown()?, bare()?);
@@ -71,16 +84,28 @@ fn compare() -> Outcome<()> {
         ratios.1.push(ours.wall / floor.wall);
         println!(
             "{round:>6} {:>13.2}s {:>13.2}s {:>10.2} {:>13.2}s {:>13.2}s {:>10.2}",
-            ours.cpu, floor.cpu, ours.cpu / floor.cpu, ours.wall, floor.wall, ours.wall / floor.wall
+            ours.cpu,
+            floor.cpu,
+            ours.cpu / floor.cpu,
+            ours.wall,
+            floor.wall,
+            ours.wall / floor.wall
         );
     }
-    println!("median ratio: cpu {:.2}, wall {:.2}", median(&mut ratios.0), median(&mut ratios.1));
+    println!(
+        "median ratio: cpu {:.2}, wall {:.2}",
+        median(&mut ratios.0),
+        median(&mut ratios.1)
+    );
     println!("peak memory of shakedown: {:.1} MB", memory as f64 / 1024.0);
     Ok(())
 }
 
 fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -97,12 +122,18 @@ fn cost(command: &mut Command) -> Outcome<Cost> {
     if !status.success() {
         return Err(format!("{command:?} ended with {status}").into());
     }
-    Ok(Cost { cpu: children_cpu()? - before, wall })
+    Ok(Cost {
+        cpu: children_cpu()? - before,
+        wall,
+    })
 }
 
 fn children_cpu() -> Outcome<f64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    Ok((usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6)
+    Ok(
+        (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64
+            / 1e6,
+    )
 }
 
 /// nginx on many loopback addresses, and the files that both clients read.
@@ -121,16 +152,34 @@ impl Fleet {
         write_certificates(prefix.path())?;
         let addresses: Vec<SocketAddr> = (0..endpoints).map(address).collect();
         let line = |address: &SocketAddr| format!("{NAME}:{PORT}:{}:{PORT}\n", address.ip());
-        fs::write(at("targets"), addresses.iter().map(line).collect::<String>())?;
-        fs::write(at("addresses"), addresses.iter().map(|a| format!("{a}\n")).collect::<String>())?;
+        fs::write(
+            at("targets"),
+            addresses.iter().map(line).collect::<String>(),
+        )?;
+        fs::write(
+            at("addresses"),
+            addresses
+                .iter()
+                .map(|a| format!("{a}\n"))
+                .collect::<String>(),
+        )?;
         fs::write(at("nginx.conf"), configuration(&addresses))?;
-        let binary = ["/usr/sbin/nginx", "nginx"].into_iter().find(|path| Path::new(path).exists()).unwrap_or("nginx");
+        let binary = ["/usr/sbin/nginx", "nginx"]
+            .into_iter()
+            .find(|path| Path::new(path).exists())
+            .unwrap_or("nginx");
         let nginx = Command::new(binary)
             .args(["-c", "nginx.conf", "-e", "stderr", "-p"])
             .arg(prefix.path())
             .stdin(Stdio::null())
             .spawn()?;
-        let fleet = Self { nginx, ca: at("ca.pem"), targets: at("targets"), addresses: at("addresses"), _prefix: prefix };
+        let fleet = Self {
+            nginx,
+            ca: at("ca.pem"),
+            targets: at("targets"),
+            addresses: at("addresses"),
+            _prefix: prefix,
+        };
         let last = addresses.last().ok_or("no endpoints")?;
         for _ in 0..500 {
             if TcpStream::connect(last).is_ok() {
@@ -159,7 +208,10 @@ fn address(index: usize) -> SocketAddr {
 }
 
 fn configuration(addresses: &[SocketAddr]) -> String {
-    let listens: String = addresses.iter().map(|address| format!("listen {address} ssl;\n")).collect();
+    let listens: String = addresses
+        .iter()
+        .map(|address| format!("listen {address} ssl;\n"))
+        .collect();
     format!(
         "daemon off; worker_processes 2; pid nginx.pid; events {{ worker_connections 8192; }}
          http {{ access_log off; server {{ {listens}
@@ -176,18 +228,29 @@ fn write_certificates(folder: &Path) -> Outcome<()> {
         Ok(params)
     };
     let named = |mut params: CertificateParams, name: &str| {
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
         params
     };
-    let (root_key, middle_key, leaf_key) = (KeyPair::generate()?, KeyPair::generate()?, KeyPair::generate()?);
+    let (root_key, middle_key, leaf_key) = (
+        KeyPair::generate()?,
+        KeyPair::generate()?,
+        KeyPair::generate()?,
+    );
     let root_params = named(authority()?, "fleet root");
     let root = root_params.self_signed(&root_key)?;
     let middle_params = named(authority()?, "fleet intermediate");
-    let middle = middle_params.signed_by(&middle_key, &Issuer::from_params(&root_params, &root_key))?;
+    let middle =
+        middle_params.signed_by(&middle_key, &Issuer::from_params(&root_params, &root_key))?;
     let mut leaf_params = CertificateParams::new(vec![NAME.to_owned()])?;
     let now = time::OffsetDateTime::now_utc();
-    (leaf_params.not_before, leaf_params.not_after) = (now - time::Duration::days(10), now + time::Duration::days(80));
-    let leaf = leaf_params.signed_by(&leaf_key, &Issuer::from_params(&middle_params, &middle_key))?;
+    (leaf_params.not_before, leaf_params.not_after) = (
+        now - time::Duration::days(10),
+        now + time::Duration::days(80),
+    );
+    let leaf =
+        leaf_params.signed_by(&leaf_key, &Issuer::from_params(&middle_params, &middle_key))?;
     fs::write(folder.join("ca.pem"), root.pem())?;
     fs::write(folder.join("leaf.pem"), leaf.pem() + &middle.pem())?;
     fs::write(folder.join("leaf.key"), leaf_key.serialize_pem())?;
@@ -225,7 +288,10 @@ async fn bare(ca: &Path, list: &Path) -> Outcome<()> {
     Ok(())
 }
 
-async fn four(address: SocketAddr, connectors: Arc<Vec<TlsConnector>>) -> Result<(), std::io::Error> {
+async fn four(
+    address: SocketAddr,
+    connectors: Arc<Vec<TlsConnector>>,
+) -> Result<(), std::io::Error> {
     let handshakes = connectors.iter().map(|connector| async move {
         let stream = tokio::net::TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;

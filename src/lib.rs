@@ -10,12 +10,12 @@
 //!
 //! The rooms stand in a total order: each uses only those listed before it (`tests/it/architecture.rs` holds that).
 
-pub mod tls;
+pub mod audit;
 pub mod certificate;
-pub mod target;
+pub mod cli;
 pub mod observation;
 pub mod probe;
-pub mod audit;
-pub mod run;
 pub mod report;
-pub mod cli;
+pub mod run;
+pub mod target;
+pub mod tls;

@@ -43,15 +43,29 @@ pub struct TargetReport {
 
 impl TargetReport {
     /// Puts the story together; `threshold` is the severity from which a finding fails the target.
-    pub fn new(target: Arc<Target>, observation: Observation, judgement: Judgement, threshold: Severity) -> Self {
-        let status = if judgement.findings.iter().any(|finding| finding.severity >= threshold) {
+    pub fn new(
+        target: Arc<Target>,
+        observation: Observation,
+        judgement: Judgement,
+        threshold: Severity,
+    ) -> Self {
+        let status = if judgement
+            .findings
+            .iter()
+            .any(|finding| finding.severity >= threshold)
+        {
             Status::Fail
         } else if judgement.untested.is_empty() {
             Status::Pass
         } else {
             Status::Untested
         };
-        Self { target, observation, judgement, status }
+        Self {
+            target,
+            observation,
+            judgement,
+            status,
+        }
     }
 }
 
@@ -88,10 +102,14 @@ pub async fn audit(
     let prober = Arc::new(Prober::new(settings.limits));
     let mut waiting: Vec<Option<Arc<Target>>> = targets.iter().cloned().map(Some).collect();
     let mut ending = Ending::default();
-    let mut finished = pin!(engine::each(targets.into_iter().enumerate(), settings.limits.connections, |(index, target)| {
-        let (prober, settings) = (Arc::clone(&prober), Arc::clone(&settings));
-        async move { (index, audit_target(target, &prober, &settings).await) }
-    }));
+    let mut finished = pin!(engine::each(
+        targets.into_iter().enumerate(),
+        settings.limits.connections,
+        |(index, target)| {
+            let (prober, settings) = (Arc::clone(&prober), Arc::clone(&settings));
+            async move { (index, audit_target(target, &prober, &settings).await) }
+        }
+    ));
     let mut stop = pin!(stop);
     loop {
         match select(finished.next(), &mut stop).await {
@@ -108,10 +126,24 @@ pub async fn audit(
             }
         }
     }
-    let cause = if ending.stopped { Cause::Cancelled } else { Cause::Local("internal error".to_owned()) };
-    for (index, target) in waiting.into_iter().enumerate().filter_map(|(i, target)| Some((i, target?))) {
-        let failure = Failure { stage: Stage::Dns, cause: cause.clone() };
-        let observation = Observation { addresses: Err(failure), endpoints: Vec::new() };
+    let cause = if ending.stopped {
+        Cause::Cancelled
+    } else {
+        Cause::Local("internal error".to_owned())
+    };
+    for (index, target) in waiting
+        .into_iter()
+        .enumerate()
+        .filter_map(|(i, target)| Some((i, target?)))
+    {
+        let failure = Failure {
+            stage: Stage::Dns,
+            cause: cause.clone(),
+        };
+        let observation = Observation {
+            addresses: Err(failure),
+            endpoints: Vec::new(),
+        };
         on_target(index, report(target, observation, &settings));
     }
     ending
@@ -123,7 +155,10 @@ async fn audit_target(target: Arc<Target>, prober: &Prober, settings: &Settings)
 }
 
 fn report(target: Arc<Target>, observation: Observation, settings: &Settings) -> TargetReport {
-    let assessor = settings.assessors.get(&target.trust).expect("the settings hold an assessor for every trust");
+    let assessor = settings
+        .assessors
+        .get(&target.trust)
+        .expect("the settings hold an assessor for every trust");
     let judgement = judge(&target, &observation, assessor, settings.now);
     TargetReport::new(target, observation, judgement, settings.threshold)
 }

@@ -137,8 +137,16 @@ impl Finding {
     /// Replaces the rule's fix text by one that names names.
     #[must_use]
     pub fn fix(mut self, text: impl Into<String>) -> Self {
-        let directives = self.fix.take().map(|fix| fix.directives).unwrap_or_default();
-        self.fix = Some(Fix { text: text.into(), directives, verified: None });
+        let directives = self
+            .fix
+            .take()
+            .map(|fix| fix.directives)
+            .unwrap_or_default();
+        self.fix = Some(Fix {
+            text: text.into(),
+            directives,
+            verified: None,
+        });
         self
     }
 
@@ -153,7 +161,11 @@ impl Finding {
             line: None,
         };
         self.fix
-            .get_or_insert_with(|| Fix { text: String::new(), directives: Vec::new(), verified: None })
+            .get_or_insert_with(|| Fix {
+                text: String::new(),
+                directives: Vec::new(),
+                verified: None,
+            })
             .directives
             .push(directive);
         self

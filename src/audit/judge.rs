@@ -22,8 +22,17 @@ pub struct Judgement {
 }
 
 /// Judges what was seen of one target.
-pub fn judge(target: &Target, seen: &Observation, assessor: &Assessor, now: time::OffsetDateTime) -> Judgement {
-    let cx = Context { now, target, store: assessor.store() };
+pub fn judge(
+    target: &Target,
+    seen: &Observation,
+    assessor: &Assessor,
+    now: time::OffsetDateTime,
+) -> Judgement {
+    let cx = Context {
+        now,
+        target,
+        store: assessor.store(),
+    };
     let chains = presented_chains(target, seen, assessor);
     let mut judgement = Judgement::default();
     for rule in RULES {
@@ -35,10 +44,19 @@ pub fn judge(target: &Target, seen: &Observation, assessor: &Assessor, now: time
     judgement
 }
 
-fn verdicts(rule: &Rule, seen: &Observation, chains: &[ChainView<'_>], cx: &Context<'_>) -> Vec<Verdict> {
+fn verdicts(
+    rule: &Rule,
+    seen: &Observation,
+    chains: &[ChainView<'_>],
+    cx: &Context<'_>,
+) -> Vec<Verdict> {
     match rule.check {
         Check::Target(check) => vec![check(seen, cx)],
-        Check::Endpoint(check) => seen.endpoints.iter().map(|endpoint| check(endpoint, cx)).collect(),
+        Check::Endpoint(check) => seen
+            .endpoints
+            .iter()
+            .map(|endpoint| check(endpoint, cx))
+            .collect(),
         Check::Chain(check) => chains.iter().map(|view| check(view, cx)).collect(),
         Check::Leaf(check) => distinct_leaves(chains)
             .into_iter()
@@ -48,10 +66,17 @@ fn verdicts(rule: &Rule, seen: &Observation, chains: &[ChainView<'_>], cx: &Cont
 }
 
 /// The chains shown to hellos that carried the target's own name (or none, where it has none), each once.
-fn presented_chains<'a>(target: &Target, seen: &'a Observation, assessor: &Assessor) -> Vec<ChainView<'a>> {
+fn presented_chains<'a>(
+    target: &Target,
+    seen: &'a Observation,
+    assessor: &Assessor,
+) -> Vec<ChainView<'a>> {
     let mut views: Vec<ChainView<'a>> = Vec::new();
     for (endpoint, chain, version) in presentations(target, &seen.endpoints) {
-        match views.iter_mut().find(|view| view.chain.digest == chain.digest) {
+        match views
+            .iter_mut()
+            .find(|view| view.chain.digest == chain.digest)
+        {
             Some(view) => view.seen.push((endpoint.address, version)),
             None => views.push(ChainView {
                 chain,
@@ -69,9 +94,11 @@ fn presentations<'a>(
 ) -> impl Iterator<Item = (&'a Endpoint, &'a Arc<Chain>, ProtocolVersion)> {
     let named = target.server_name.is_some();
     endpoints.iter().flat_map(move |endpoint| {
-        endpoint
-            .cells(named)
-            .filter_map(move |cell| cell.chain.as_ref().map(|chain| (endpoint, chain, cell.version)))
+        endpoint.cells(named).filter_map(move |cell| {
+            cell.chain
+                .as_ref()
+                .map(|chain| (endpoint, chain, cell.version))
+        })
     })
 }
 
@@ -80,7 +107,11 @@ fn distinct_leaves<'v, 'a>(chains: &'v [ChainView<'a>]) -> Vec<&'v ChainView<'a>
     let mut met = BTreeSet::new();
     chains
         .iter()
-        .filter(|view| view.chain.leaf().is_some_and(|leaf| met.insert(leaf.sha256)))
+        .filter(|view| {
+            view.chain
+                .leaf()
+                .is_some_and(|leaf| met.insert(leaf.sha256))
+        })
         .collect()
 }
 
@@ -96,7 +127,8 @@ impl Judgement {
     /// The same defect at another address is more evidence, not another finding.
     fn merge(&mut self, finding: Finding) {
         let same = |known: &&mut Finding| {
-            (known.rule, &known.subject, &known.message) == (finding.rule, &finding.subject, &finding.message)
+            (known.rule, &known.subject, &known.message)
+                == (finding.rule, &finding.subject, &finding.message)
         };
         match self.findings.iter_mut().find(same) {
             None => self.findings.push(finding),
@@ -115,13 +147,21 @@ impl Judgement {
     fn settle(&mut self) {
         let present: BTreeSet<&str> = self.findings.iter().map(|finding| finding.rule).collect();
         let explained = |id: &str| {
-            super::registry::find(id)
-                .is_some_and(|rule| rule.consequence_of.iter().any(|cause| present.contains(cause)))
+            super::registry::find(id).is_some_and(|rule| {
+                rule.consequence_of
+                    .iter()
+                    .any(|cause| present.contains(cause))
+            })
         };
         self.findings.retain(|finding| !explained(finding.rule));
-        for finding in self.findings.iter().filter(|finding| finding.could_not_test) {
+        for finding in self
+            .findings
+            .iter()
+            .filter(|finding| finding.could_not_test)
+        {
             self.untested.push((finding.rule, finding.message.clone()));
         }
-        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        self.findings
+            .sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     }
 }

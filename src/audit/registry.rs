@@ -1,11 +1,59 @@
 //! Every rule, one line each, by family. A test holds this list against the files in `rules/`.
 
 use super::rule::Rule;
-use super::rules::certificate;
+use super::rules::{certificate, chain, client_certificate, protocol, reachability, session, sni};
 
 /// All rules, in the order in which reports and documents show them.
 pub const RULES: &[&Rule] = &[
+    &sni::sni_required::RULE,
+    &sni::sni_name_rejected::RULE,
+    &sni::sni_different_certificate::RULE,
+    &protocol::tls12_unsupported::RULE,
+    &protocol::tls13_unsupported::RULE,
+    &protocol::protocol_unexpected::RULE,
+    &protocol::legacy_protocol_only::RULE,
+    &protocol::legacy_cipher_only::RULE,
+    &protocol::cipher_mismatch::RULE,
+    &protocol::handshake_refused::RULE,
+    &protocol::alpn_mismatch::RULE,
     &certificate::certificate_expired::RULE,
+    &certificate::certificate_not_yet_valid::RULE,
+    &certificate::certificate_expiring::RULE,
+    &certificate::hostname_mismatch::RULE,
+    &certificate::certificate_without_san::RULE,
+    &certificate::weak_key::RULE,
+    &certificate::weak_signature::RULE,
+    &certificate::server_auth_missing::RULE,
+    &certificate::certificate_refused::RULE,
+    &certificate::certificate_unreadable::RULE,
+    &certificate::handshake_signature_invalid::RULE,
+    &certificate::certificate_differs_by_address::RULE,
+    &chain::chain_incomplete::RULE,
+    &chain::chain_misordered::RULE,
+    &chain::chain_contains_root::RULE,
+    &chain::chain_unrelated_certificate::RULE,
+    &chain::chain_duplicate_certificate::RULE,
+    &chain::intermediate_expired::RULE,
+    &chain::intermediate_expiring::RULE,
+    &chain::self_signed::RULE,
+    &chain::untrusted_issuer::RULE,
+    &client_certificate::client_certificate_required::RULE,
+    &client_certificate::client_certificate_rejected::RULE,
+    &client_certificate::client_certificate_requested::RULE,
+    &client_certificate::client_certificate_not_requested::RULE,
+    &client_certificate::client_issuer_unacceptable::RULE,
+    &session::session_resumption_unsupported::RULE,
+    &reachability::connection_refused::RULE,
+    &reachability::connect_timeout::RULE,
+    &reachability::network_unreachable::RULE,
+    &reachability::handshake_timeout::RULE,
+    &reachability::not_tested::RULE,
+    &reachability::dns_failure::RULE,
+    &reachability::connection_reset::RULE,
+    &reachability::connection_closed::RULE,
+    &reachability::not_tls::RULE,
+    &reachability::starttls_refused::RULE,
+    &reachability::protocol_error::RULE,
 ];
 
 /// The rule of that id.

@@ -91,9 +91,17 @@ pub enum Weakness {
 impl fmt::Display for Weakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::RsaModulus(bits) => write!(f, "an RSA key of {bits} bits (2048 is the least that clients accept)"),
-            Self::RsaExponent(exponent) => write!(f, "an RSA key with the public exponent {exponent}"),
-            Self::Curve(bits) => write!(f, "a curve of {bits} bits (256 is the least that clients accept)"),
+            Self::RsaModulus(bits) => write!(
+                f,
+                "an RSA key of {bits} bits (2048 is the least that clients accept)"
+            ),
+            Self::RsaExponent(exponent) => {
+                write!(f, "an RSA key with the public exponent {exponent}")
+            }
+            Self::Curve(bits) => write!(
+                f,
+                "a curve of {bits} bits (256 is the least that clients accept)"
+            ),
             Self::Algorithm(name) => write!(f, "a {name} key, which no current client accepts"),
             Self::Hash(name) => write!(f, "a signature over {name}, which current clients refuse"),
         }
@@ -119,16 +127,22 @@ const ED448: Oid<'static> = oid!(1.3.101.113);
 impl PublicKey {
     pub(super) fn of(spki: &SubjectPublicKeyInfo<'_>) -> Self {
         let (key_type, bits, exponent) = kind(spki);
-        Self { key_type, bits, exponent, spki: spki.raw.to_vec() }
+        Self {
+            key_type,
+            bits,
+            exponent,
+            spki: spki.raw.to_vec(),
+        }
     }
 
     /// Whether a current client refuses the key for being too weak.
     pub fn weakness(&self) -> Option<Weakness> {
         match self.key_type {
             KeyType::Rsa if self.bits < 2048 => Some(Weakness::RsaModulus(self.bits)),
-            KeyType::Rsa => {
-                self.exponent.filter(|exponent| *exponent < 3 || exponent % 2 == 0).map(Weakness::RsaExponent)
-            }
+            KeyType::Rsa => self
+                .exponent
+                .filter(|exponent| *exponent < 3 || exponent % 2 == 0)
+                .map(Weakness::RsaExponent),
             KeyType::Ec(Some(_)) if self.bits < 256 => Some(Weakness::Curve(self.bits)),
             KeyType::Dsa => Some(Weakness::Algorithm("DSA")),
             KeyType::Ec(_) | KeyType::Ed25519 | KeyType::Ed448 | KeyType::Unknown => None,
@@ -155,12 +169,22 @@ fn kind(spki: &SubjectPublicKeyInfo<'_>) -> (KeyType, u32, Option<u64>) {
         return (KeyType::Ed448, 456, None);
     }
     if *id == registry::OID_KEY_TYPE_EC_PUBLIC_KEY {
-        let curve = spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+        let curve = spki
+            .algorithm
+            .parameters
+            .as_ref()
+            .and_then(|parameters| parameters.as_oid().ok());
         let known = curve.and_then(|curve| CURVES.iter().find(|(id, ..)| *id == curve));
-        return known.map_or((KeyType::Ec(None), 0, None), |(_, name, bits)| (KeyType::Ec(Some(name)), *bits, None));
+        return known.map_or((KeyType::Ec(None), 0, None), |(_, name, bits)| {
+            (KeyType::Ec(Some(name)), *bits, None)
+        });
     }
     match spki.parsed() {
-        Ok(ParsedKey::RSA(rsa)) => (KeyType::Rsa, modulus_bits(rsa.modulus), rsa.try_exponent().ok()),
+        Ok(ParsedKey::RSA(rsa)) => (
+            KeyType::Rsa,
+            modulus_bits(rsa.modulus),
+            rsa.try_exponent().ok(),
+        ),
         Ok(ParsedKey::DSA(_)) => (KeyType::Dsa, 0, None),
         _ => (KeyType::Unknown, 0, None),
     }
@@ -168,24 +192,74 @@ fn kind(spki: &SubjectPublicKeyInfo<'_>) -> (KeyType, u32, Option<u64>) {
 
 fn modulus_bits(modulus: &[u8]) -> u32 {
     let significant = modulus.iter().skip_while(|byte| **byte == 0).count();
-    let first = modulus.iter().find(|byte| **byte != 0).copied().unwrap_or(0);
-    u32::try_from(significant * 8).unwrap_or(u32::MAX).saturating_sub(first.leading_zeros())
+    let first = modulus
+        .iter()
+        .find(|byte| **byte != 0)
+        .copied()
+        .unwrap_or(0);
+    u32::try_from(significant * 8)
+        .unwrap_or(u32::MAX)
+        .saturating_sub(first.leading_zeros())
 }
 
 /// Signature algorithms by OID: OpenSSL's name and the hash inside.
 const SIGNATURES: &[(Oid<'static>, &str, SignatureHash)] = &[
-    (oid!(1.2.840.113549.1.1.4), "md5WithRSAEncryption", SignatureHash::Md5),
-    (oid!(1.2.840.113549.1.1.5), "sha1WithRSAEncryption", SignatureHash::Sha1),
+    (
+        oid!(1.2.840.113549.1.1.4),
+        "md5WithRSAEncryption",
+        SignatureHash::Md5,
+    ),
+    (
+        oid!(1.2.840.113549.1.1.5),
+        "sha1WithRSAEncryption",
+        SignatureHash::Sha1,
+    ),
     (oid!(1.3.14.3.2.29), "sha1WithRSA", SignatureHash::Sha1),
-    (oid!(1.2.840.113549.1.1.14), "sha224WithRSAEncryption", SignatureHash::Strong),
-    (oid!(1.2.840.113549.1.1.11), "sha256WithRSAEncryption", SignatureHash::Strong),
-    (oid!(1.2.840.113549.1.1.12), "sha384WithRSAEncryption", SignatureHash::Strong),
-    (oid!(1.2.840.113549.1.1.13), "sha512WithRSAEncryption", SignatureHash::Strong),
-    (oid!(1.2.840.10045.4.1), "ecdsa-with-SHA1", SignatureHash::Sha1),
-    (oid!(1.2.840.10045.4.3.1), "ecdsa-with-SHA224", SignatureHash::Strong),
-    (oid!(1.2.840.10045.4.3.2), "ecdsa-with-SHA256", SignatureHash::Strong),
-    (oid!(1.2.840.10045.4.3.3), "ecdsa-with-SHA384", SignatureHash::Strong),
-    (oid!(1.2.840.10045.4.3.4), "ecdsa-with-SHA512", SignatureHash::Strong),
+    (
+        oid!(1.2.840.113549.1.1.14),
+        "sha224WithRSAEncryption",
+        SignatureHash::Strong,
+    ),
+    (
+        oid!(1.2.840.113549.1.1.11),
+        "sha256WithRSAEncryption",
+        SignatureHash::Strong,
+    ),
+    (
+        oid!(1.2.840.113549.1.1.12),
+        "sha384WithRSAEncryption",
+        SignatureHash::Strong,
+    ),
+    (
+        oid!(1.2.840.113549.1.1.13),
+        "sha512WithRSAEncryption",
+        SignatureHash::Strong,
+    ),
+    (
+        oid!(1.2.840.10045.4.1),
+        "ecdsa-with-SHA1",
+        SignatureHash::Sha1,
+    ),
+    (
+        oid!(1.2.840.10045.4.3.1),
+        "ecdsa-with-SHA224",
+        SignatureHash::Strong,
+    ),
+    (
+        oid!(1.2.840.10045.4.3.2),
+        "ecdsa-with-SHA256",
+        SignatureHash::Strong,
+    ),
+    (
+        oid!(1.2.840.10045.4.3.3),
+        "ecdsa-with-SHA384",
+        SignatureHash::Strong,
+    ),
+    (
+        oid!(1.2.840.10045.4.3.4),
+        "ecdsa-with-SHA512",
+        SignatureHash::Strong,
+    ),
     (oid!(1.2.840.10040.4.3), "dsaWithSHA1", SignatureHash::Sha1),
     (oid!(1.3.101.112), "ED25519", SignatureHash::Strong),
     (oid!(1.3.101.113), "ED448", SignatureHash::Strong),
@@ -194,11 +268,23 @@ const SIGNATURES: &[(Oid<'static>, &str, SignatureHash)] = &[
 impl SignatureAlgorithm {
     pub(super) fn of(algorithm: &AlgorithmIdentifier<'_>) -> Self {
         if algorithm.algorithm == registry::OID_PKCS1_RSASSAPSS {
-            return Self { name: "rsassaPss".to_owned(), hash: pss_hash(algorithm) };
+            return Self {
+                name: "rsassaPss".to_owned(),
+                hash: pss_hash(algorithm),
+            };
         }
-        match SIGNATURES.iter().find(|(id, ..)| *id == algorithm.algorithm) {
-            Some((_, name, hash)) => Self { name: (*name).to_owned(), hash: *hash },
-            None => Self { name: algorithm.algorithm.to_id_string(), hash: SignatureHash::Unknown },
+        match SIGNATURES
+            .iter()
+            .find(|(id, ..)| *id == algorithm.algorithm)
+        {
+            Some((_, name, hash)) => Self {
+                name: (*name).to_owned(),
+                hash: *hash,
+            },
+            None => Self {
+                name: algorithm.algorithm.to_id_string(),
+                hash: SignatureHash::Unknown,
+            },
         }
     }
 
@@ -214,9 +300,13 @@ impl SignatureAlgorithm {
 
 /// Without parameters RSASSA-PSS means SHA-1 (RFC 4055 section 3.1).
 fn pss_hash(algorithm: &AlgorithmIdentifier<'_>) -> SignatureHash {
-    let Some(parameters) = algorithm.parameters.as_ref() else { return SignatureHash::Sha1 };
+    let Some(parameters) = algorithm.parameters.as_ref() else {
+        return SignatureHash::Sha1;
+    };
     match RsaSsaPssParams::try_from(parameters) {
-        Ok(parameters) if *parameters.hash_algorithm_oid() == registry::OID_HASH_SHA1 => SignatureHash::Sha1,
+        Ok(parameters) if *parameters.hash_algorithm_oid() == registry::OID_HASH_SHA1 => {
+            SignatureHash::Sha1
+        }
         Ok(_) => SignatureHash::Strong,
         Err(_) => SignatureHash::Unknown,
     }

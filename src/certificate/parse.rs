@@ -146,12 +146,18 @@ impl DistinguishedName {
     pub fn from_der(der: &[u8]) -> Self {
         match X509Name::from_der(der) {
             Ok((_, name)) => Self::of(&name),
-            Err(_) => Self { der: der.to_vec(), text: "(unreadable name)".to_owned() },
+            Err(_) => Self {
+                der: der.to_vec(),
+                text: "(unreadable name)".to_owned(),
+            },
         }
     }
 
     fn of(name: &X509Name<'_>) -> Self {
-        Self { der: name.as_raw().to_vec(), text: name.to_string() }
+        Self {
+            der: name.as_raw().to_vec(),
+            text: name.to_string(),
+        }
     }
 }
 
@@ -161,8 +167,8 @@ impl Certificate {
         if der.len() > MAX_SIZE {
             return Err(ParseError::TooLarge(der.len()));
         }
-        let (rest, parsed) =
-            X509Certificate::from_der(der).map_err(|error| ParseError::Malformed(error.to_string()))?;
+        let (rest, parsed) = X509Certificate::from_der(der)
+            .map_err(|error| ParseError::Malformed(error.to_string()))?;
         if !rest.is_empty() {
             return Err(ParseError::TrailingData(rest.len()));
         }
@@ -170,7 +176,10 @@ impl Certificate {
         for extension in parsed.extensions() {
             certificate.add(extension.parsed_extension());
         }
-        certificate.must_staple = parsed.extensions().iter().any(|extension| is_must_staple(&extension.oid, extension.value));
+        certificate.must_staple = parsed
+            .extensions()
+            .iter()
+            .any(|extension| is_must_staple(&extension.oid, extension.value));
         Ok(certificate)
     }
 
@@ -204,8 +213,10 @@ impl Certificate {
                 self.subject_alt_names = Some(SubjectAltNames::of(&names.general_names));
             }
             ParsedExtension::BasicConstraints(constraints) => {
-                self.basic_constraints =
-                    Some(BasicConstraints { ca: constraints.ca, path_len: constraints.path_len_constraint });
+                self.basic_constraints = Some(BasicConstraints {
+                    ca: constraints.ca,
+                    path_len: constraints.path_len_constraint,
+                });
             }
             ParsedExtension::KeyUsage(usage) => self.key_usage = Some(usage.flags),
             ParsedExtension::ExtendedKeyUsage(usage) => {
@@ -224,7 +235,10 @@ impl Certificate {
                     .accessdescs
                     .iter()
                     .filter(|entry| entry.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS);
-                self.ca_issuers = issuers.filter_map(|entry| uri(&entry.access_location)).take(8).collect();
+                self.ca_issuers = issuers
+                    .filter_map(|entry| uri(&entry.access_location))
+                    .take(8)
+                    .collect();
             }
             _ => {}
         }
@@ -237,17 +251,22 @@ impl Certificate {
 
     /// Whether basicConstraints makes it a certificate authority.
     pub fn is_ca(&self) -> bool {
-        self.basic_constraints.is_some_and(|constraints| constraints.ca)
+        self.basic_constraints
+            .is_some_and(|constraints| constraints.ca)
     }
 
     /// dNSName entries, none where the extension is absent.
     pub fn dns_names(&self) -> &[String] {
-        self.subject_alt_names.as_ref().map_or(&[], |names| &names.dns)
+        self.subject_alt_names
+            .as_ref()
+            .map_or(&[], |names| &names.dns)
     }
 
     /// iPAddress entries, none where the extension is absent.
     pub fn ip_addresses(&self) -> &[IpAddr] {
-        self.subject_alt_names.as_ref().map_or(&[], |names| &names.ip)
+        self.subject_alt_names
+            .as_ref()
+            .map_or(&[], |names| &names.ip)
     }
 }
 
@@ -305,7 +324,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The TLS feature extension with status_request in it (RFC 7633).
 fn is_must_staple(id: &x509_parser::asn1_rs::Oid<'_>, value: &[u8]) -> bool {
-    const TLS_FEATURE: x509_parser::asn1_rs::Oid<'static> = x509_parser::asn1_rs::oid!(1.3.6.1.5.5.7.1.24);
+    const TLS_FEATURE: x509_parser::asn1_rs::Oid<'static> =
+        x509_parser::asn1_rs::oid!(1.3.6.1.5.5.7.1.24);
     const STATUS_REQUEST: [u8; 3] = [0x02, 0x01, 0x05];
     *id == TLS_FEATURE && value.windows(3).any(|bytes| bytes == STATUS_REQUEST)
 }

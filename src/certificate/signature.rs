@@ -6,8 +6,9 @@ use aws_lc_rs::signature::{
     ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA1_ASN1,
     ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ED25519,
     RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
-    RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA384, RSA_PSS_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
+    RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
+    UnparsedPublicKey, VerificationAlgorithm,
 };
 use x509_parser::asn1_rs::{Oid, oid};
 use x509_parser::oid_registry as registry;
@@ -32,11 +33,20 @@ pub enum SignatureCheck {
 
 /// Checks the signature of the certificate `der` with the key of the `SubjectPublicKeyInfo` in `spki`.
 pub fn check(der: &[u8], spki: &[u8]) -> SignatureCheck {
-    let Ok((_, subject)) = X509Certificate::from_der(der) else { return SignatureCheck::CannotCheck };
-    let Ok((_, key)) = SubjectPublicKeyInfo::from_der(spki) else { return SignatureCheck::CannotCheck };
-    let Some(algorithm) = algorithm(&subject.signature_algorithm, &key) else { return SignatureCheck::CannotCheck };
+    let Ok((_, subject)) = X509Certificate::from_der(der) else {
+        return SignatureCheck::CannotCheck;
+    };
+    let Ok((_, key)) = SubjectPublicKeyInfo::from_der(spki) else {
+        return SignatureCheck::CannotCheck;
+    };
+    let Some(algorithm) = algorithm(&subject.signature_algorithm, &key) else {
+        return SignatureCheck::CannotCheck;
+    };
     let checked = UnparsedPublicKey::new(algorithm, &key.subject_public_key.data);
-    match checked.verify(subject.tbs_certificate.as_ref(), &subject.signature_value.data) {
+    match checked.verify(
+        subject.tbs_certificate.as_ref(),
+        &subject.signature_value.data,
+    ) {
         Ok(()) => SignatureCheck::Valid,
         Err(_) if is_unusual_rsa(&key) => SignatureCheck::CannotCheck,
         Err(_) => SignatureCheck::Invalid,
@@ -74,7 +84,8 @@ fn algorithm(
     if *id == registry::OID_PKCS1_RSASSAPSS {
         return pss(signature);
     }
-    (*id == registry::OID_SIG_ED25519 && key.algorithm.algorithm == registry::OID_SIG_ED25519).then_some(&ED25519)
+    (*id == registry::OID_SIG_ED25519 && key.algorithm.algorithm == registry::OID_SIG_ED25519)
+        .then_some(&ED25519)
 }
 
 fn is_rsa(key: &SubjectPublicKeyInfo<'_>) -> bool {
@@ -121,7 +132,9 @@ fn pss(signature: &AlgorithmIdentifier<'_>) -> Option<&'static dyn VerificationA
         (registry::OID_NIST_HASH_SHA384, &RSA_PSS_2048_8192_SHA384),
         (registry::OID_NIST_HASH_SHA512, &RSA_PSS_2048_8192_SHA512),
     ];
-    known.into_iter().find_map(|(id, algorithm)| (id == *hash).then_some(algorithm))
+    known
+        .into_iter()
+        .find_map(|(id, algorithm)| (id == *hash).then_some(algorithm))
 }
 
 fn ecdsa(hash: Hash, key: &SubjectPublicKeyInfo<'_>) -> Option<&'static dyn VerificationAlgorithm> {

@@ -22,7 +22,8 @@ use super::recorder::Recorder;
 use super::{raw, starttls};
 use crate::certificate::cache::ChainCache;
 use crate::observation::{
-    Cause, ClientAuth, ClientRefusal, Engine, Failure, Handshake, Observed, RawHello, Session, Stage,
+    Cause, ClientAuth, ClientRefusal, Engine, Failure, Handshake, Observed, RawHello, Session,
+    Stage,
 };
 use crate::target::Target;
 use crate::tls::alert::AlertDescription;
@@ -49,7 +50,10 @@ pub(super) struct Caller<'a> {
 
 impl Handshaker {
     pub(super) fn new() -> Self {
-        Self { provider: Arc::new(aws_lc_rs::default_provider()), chains: Arc::default() }
+        Self {
+            provider: Arc::new(aws_lc_rs::default_provider()),
+            chains: Arc::default(),
+        }
     }
 
     pub(super) fn caller<'a>(
@@ -66,7 +70,13 @@ impl Handshaker {
                 CertifiedKey::from_der(identity.chain.clone(), key, &self.provider).map(Arc::new)
             })
             .transpose();
-        Caller { handshaker: self, connector, target, address, identity }
+        Caller {
+            handshaker: self,
+            connector,
+            target,
+            address,
+            identity,
+        }
     }
 }
 
@@ -77,7 +87,10 @@ impl Caller<'_> {
             sni: cell.sni.clone(),
             version: cell.version,
             engine: Engine::Rustls,
-            outcome: Err(Failure { stage: Stage::Connect, cause: Cause::Cancelled }),
+            outcome: Err(Failure {
+                stage: Stage::Connect,
+                cause: Cause::Cancelled,
+            }),
             chain: None,
             client_auth: ClientAuth::NotRequested,
             connect_time: None,
@@ -94,7 +107,9 @@ impl Caller<'_> {
         let connection = self.open().await?;
         seen.connect_time = Some(connection.took);
         let started = Instant::now();
-        let result = self.shake_hands(connection.stream, cell, Arc::clone(&config)).await;
+        let result = self
+            .shake_hands(connection.stream, cell, Arc::clone(&config))
+            .await;
         let took = started.elapsed();
         seen.handshake_time = Some(took);
         let (session, aftermath) = match result {
@@ -124,7 +139,11 @@ impl Caller<'_> {
 
     /// A raw hello of the same shape as a cell.
     pub(super) async fn raw_hello(&self, cell: &Cell) -> RawHello {
-        RawHello { sni: cell.sni.clone(), version: cell.version, outcome: self.raw_outcome(cell).await }
+        RawHello {
+            sni: cell.sni.clone(),
+            version: cell.version,
+            outcome: self.raw_outcome(cell).await,
+        }
     }
 
     async fn raw_outcome(&self, cell: &Cell) -> Result<crate::observation::RawChoice, Failure> {
@@ -140,22 +159,35 @@ impl Caller<'_> {
         let connect = self.target.timeout.unwrap_or(deadlines.connect);
         let mut connection = self.connector.connect(self.address, connect).await?;
         if let Some(protocol) = self.target.starttls {
-            let name = self.target.server_name.clone().unwrap_or_else(|| self.target.host.to_string());
+            let name = self
+                .target
+                .server_name
+                .clone()
+                .unwrap_or_else(|| self.target.host.to_string());
             let upgrade = starttls::upgrade(&mut connection.stream, protocol, &name);
             timeout(self.target.timeout.unwrap_or(deadlines.starttls), upgrade)
                 .await
-                .map_err(|_| Failure { stage: Stage::Starttls, cause: Cause::TimedOut })??;
+                .map_err(|_| Failure {
+                    stage: Stage::Starttls,
+                    cause: Cause::TimedOut,
+                })??;
         }
         Ok(connection)
     }
 
     fn handshake_deadline(&self) -> Duration {
-        self.target.timeout.unwrap_or(self.connector.deadlines().handshake)
+        self.target
+            .timeout
+            .unwrap_or(self.connector.deadlines().handshake)
     }
 
     /// How long to wait for what a server sends after a handshake: several round trips, as the handshake showed them.
     fn patience(&self, handshake: Duration) -> Duration {
-        self.connector.deadlines().read.max(handshake.saturating_mul(3)).min(self.handshake_deadline())
+        self.connector
+            .deadlines()
+            .read
+            .max(handshake.saturating_mul(3))
+            .min(self.handshake_deadline())
     }
 
     async fn shake_hands(
@@ -164,13 +196,24 @@ impl Caller<'_> {
         cell: &Cell,
         config: Arc<ClientConfig>,
     ) -> Result<TlsStream<TcpStream>, Failure> {
-        let fails = |cause| Failure { stage: Stage::Handshake, cause };
+        let fails = |cause| Failure {
+            stage: Stage::Handshake,
+            cause,
+        };
         let name = match &cell.sni {
             None => ServerName::IpAddress(self.address.ip().into()),
-            Some(name) => ServerName::try_from(name.clone())
-                .map_err(|_| fails(Cause::Local(format!("{name:?} cannot be sent as a server name"))))?,
+            Some(name) => ServerName::try_from(name.clone()).map_err(|_| {
+                fails(Cause::Local(format!(
+                    "{name:?} cannot be sent as a server name"
+                )))
+            })?,
         };
-        match timeout(self.handshake_deadline(), TlsConnector::from(config).connect(name, stream)).await {
+        match timeout(
+            self.handshake_deadline(),
+            TlsConnector::from(config).connect(name, stream),
+        )
+        .await
+        {
             Err(_) => Err(fails(Cause::TimedOut)),
             Ok(Err(error)) => Err(fails(cause(&error))),
             Ok(Ok(stream)) => Ok(stream),
@@ -185,7 +228,10 @@ impl Caller<'_> {
         wait: Duration,
     ) -> Aftermath {
         if recorder.saw_request() {
-            let host = cell.sni.clone().unwrap_or_else(|| self.target.host.to_string());
+            let host = cell
+                .sni
+                .clone()
+                .unwrap_or_else(|| self.target.host.to_string());
             let http = self.target.starttls.is_none().then_some(host);
             return follow_up::after_request(stream, http.as_deref(), wait).await;
         }
@@ -197,7 +243,9 @@ impl Caller<'_> {
 
     /// A second connection with the same configuration: is the first one's session taken up again?
     async fn resumption(&self, cell: &Cell, config: Arc<ClientConfig>) -> Observed<()> {
-        let Connection { stream, permits, .. } = match self.open().await {
+        let Connection {
+            stream, permits, ..
+        } = match self.open().await {
             Ok(connection) => connection,
             Err(failure) => return Observed::Failed(failure),
         };
@@ -206,7 +254,11 @@ impl Caller<'_> {
             Ok(mut stream) => {
                 let kind = stream.get_ref().1.handshake_kind();
                 follow_up::close(&mut stream).await;
-                if kind == Some(HandshakeKind::Resumed) { Observed::Seen(()) } else { Observed::Absent }
+                if kind == Some(HandshakeKind::Resumed) {
+                    Observed::Seen(())
+                } else {
+                    Observed::Absent
+                }
             }
         };
         drop::<Permits>(permits);
@@ -215,7 +267,10 @@ impl Caller<'_> {
 
     /// A fresh configuration, recorder and session store, so that no connection learns from another.
     fn config(&self, cell: &Cell) -> Result<(Arc<ClientConfig>, Arc<Recorder>), Failure> {
-        let local = |error: rustls::Error| Failure { stage: Stage::Connect, cause: Cause::Local(error.to_string()) };
+        let local = |error: rustls::Error| Failure {
+            stage: Stage::Connect,
+            cause: Cause::Local(error.to_string()),
+        };
         let identity = self.identity.clone().map_err(local)?;
         let provider = &self.handshaker.provider;
         let recorder = Arc::new(Recorder::new(
@@ -230,22 +285,44 @@ impl Caller<'_> {
             .with_custom_certificate_verifier(Arc::clone(&recorder) as _)
             .with_client_cert_resolver(Arc::clone(&recorder) as _);
         config.enable_sni = cell.sni.is_some();
-        config.alpn_protocols = self.target.expect.alpn.iter().map(|name| name.clone().into_bytes()).collect();
-        config.resumption = if cell.resume { Resumption::in_memory_sessions(2) } else { Resumption::disabled() };
+        config.alpn_protocols = self
+            .target
+            .expect
+            .alpn
+            .iter()
+            .map(|name| name.clone().into_bytes())
+            .collect();
+        config.resumption = if cell.resume {
+            Resumption::in_memory_sessions(2)
+        } else {
+            Resumption::disabled()
+        };
         Ok((Arc::new(config), recorder))
     }
 }
 
 fn rustls_version(version: ProtocolVersion) -> &'static SupportedProtocolVersion {
-    if version == ProtocolVersion::TLS1_3 { &rustls::version::TLS13 } else { &rustls::version::TLS12 }
+    if version == ProtocolVersion::TLS1_3 {
+        &rustls::version::TLS13
+    } else {
+        &rustls::version::TLS12
+    }
 }
 
 fn session(stream: &TlsStream<TcpStream>) -> Session {
     let connection = stream.get_ref().1;
     Session {
-        cipher_suite: CipherSuite(connection.negotiated_cipher_suite().map_or(0, |suite| suite.suite().into())),
-        group: connection.negotiated_key_exchange_group().map(|group| NamedGroup(group.name().into())),
-        alpn: connection.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+        cipher_suite: CipherSuite(
+            connection
+                .negotiated_cipher_suite()
+                .map_or(0, |suite| suite.suite().into()),
+        ),
+        group: connection
+            .negotiated_key_exchange_group()
+            .map(|group| NamedGroup(group.name().into())),
+        alpn: connection
+            .alpn_protocol()
+            .map(|name| String::from_utf8_lossy(name).into_owned()),
         ocsp_staple: None,
     }
 }
@@ -253,7 +330,10 @@ fn session(stream: &TlsStream<TcpStream>) -> Session {
 /// A refusal that follows the handshake makes it a failed one.
 fn settle(session: Result<Session, Failure>, late: Option<Cause>) -> Result<Session, Failure> {
     match late {
-        Some(cause) if session.is_ok() => Err(Failure { stage: Stage::PostHandshake, cause }),
+        Some(cause) if session.is_ok() => Err(Failure {
+            stage: Stage::PostHandshake,
+            cause,
+        }),
         _ => session,
     }
 }
@@ -264,7 +344,9 @@ fn client_auth(
     outcome: &Result<Session, Failure>,
     http_refusal: Option<u16>,
 ) -> ClientAuth {
-    let Some(request) = request else { return ClientAuth::NotRequested };
+    let Some(request) = request else {
+        return ClientAuth::NotRequested;
+    };
     if let Some(status) = http_refusal {
         return ClientAuth::Required(request, ClientRefusal::Http(status));
     }
@@ -277,7 +359,10 @@ fn client_auth(
 
 /// What an error of the handshake, or of a read after it, says about the peer.
 pub(super) fn cause(error: &io::Error) -> Cause {
-    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+    if let Some(tls) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
         return match tls {
             rustls::Error::AlertReceived(alert) => Cause::Alert(AlertDescription(u8::from(*alert))),
             rustls::Error::PeerIncompatible(why) => Cause::Incompatible(format!("{why:?}")),
@@ -286,7 +371,9 @@ pub(super) fn cause(error: &io::Error) -> Cause {
     }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Cause::Closed,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => Cause::Reset,
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionAborted => Cause::Reset,
         io::ErrorKind::TimedOut => Cause::TimedOut,
         _ => Cause::Local(error.to_string()),
     }

@@ -68,13 +68,18 @@ impl Connector {
             Ok(Ok(found)) => found,
         };
         let mut addresses = Vec::new();
-        for ip in found.map(|address| address.ip()).filter(|ip| self.is_wanted(*ip)) {
+        for ip in found
+            .map(|address| address.ip())
+            .filter(|ip| self.is_wanted(*ip))
+        {
             if !addresses.contains(&ip) {
                 addresses.push(ip);
             }
         }
         if addresses.is_empty() {
-            return Err(dns_failure(Cause::DnsFailure("no address of the wanted family".to_owned())));
+            return Err(dns_failure(Cause::DnsFailure(
+                "no address of the wanted family".to_owned(),
+            )));
         }
         Ok(addresses)
     }
@@ -88,10 +93,17 @@ impl Connector {
     }
 
     /// Connects; waiting for a share of the limits does not count against `deadline`.
-    pub async fn connect(&self, address: SocketAddr, deadline: Duration) -> Result<Connection, Failure> {
+    pub async fn connect(
+        &self,
+        address: SocketAddr,
+        deadline: Duration,
+    ) -> Result<Connection, Failure> {
         let permits = self.permits(address).await;
         let started = Instant::now();
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that opens sockets")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that opens sockets"
+        )]
         let attempt = TcpStream::connect(address);
         let stream = match timeout(deadline, attempt).await {
             Err(_) => return Err(connect_failure(Cause::TimedOut)),
@@ -100,17 +112,27 @@ impl Connector {
         };
         // A handshake is a few small writes that each wait for an answer. Failing to say so costs only time.
         let _ = stream.set_nodelay(true);
-        Ok(Connection { stream, took: started.elapsed(), permits })
+        Ok(Connection {
+            stream,
+            took: started.elapsed(),
+            permits,
+        })
     }
 
     async fn permits(&self, address: SocketAddr) -> Permits {
         let of_address = acquire(self.address_semaphore(address)).await;
         let overall = acquire(Arc::clone(&self.overall)).await;
-        Permits { _address: of_address, _overall: overall }
+        Permits {
+            _address: of_address,
+            _overall: overall,
+        }
     }
 
     fn address_semaphore(&self, address: SocketAddr) -> Arc<Semaphore> {
-        let mut known = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(semaphore) = known.get(&address).and_then(Weak::upgrade) {
             return semaphore;
         }
@@ -124,15 +146,24 @@ impl Connector {
 }
 
 async fn acquire(semaphore: Arc<Semaphore>) -> OwnedSemaphorePermit {
-    semaphore.acquire_owned().await.expect("the semaphores of a run are never closed")
+    semaphore
+        .acquire_owned()
+        .await
+        .expect("the semaphores of a run are never closed")
 }
 
 fn dns_failure(cause: Cause) -> Failure {
-    Failure { stage: Stage::Dns, cause }
+    Failure {
+        stage: Stage::Dns,
+        cause,
+    }
 }
 
 fn connect_failure(cause: Cause) -> Failure {
-    Failure { stage: Stage::Connect, cause }
+    Failure {
+        stage: Stage::Connect,
+        cause,
+    }
 }
 
 fn connect_cause(error: &io::Error) -> Cause {
@@ -140,9 +171,9 @@ fn connect_cause(error: &io::Error) -> Cause {
         io::ErrorKind::ConnectionRefused => Cause::ConnectionRefused,
         io::ErrorKind::TimedOut => Cause::TimedOut,
         io::ErrorKind::ConnectionReset => Cause::Reset,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
-            Cause::Unreachable(error.to_string())
-        }
+        io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown => Cause::Unreachable(error.to_string()),
         _ => Cause::Local(error.to_string()),
     }
 }

@@ -10,17 +10,26 @@ use tokio::task::{JoinError, JoinHandle};
 /// Runs `work` on each item, at most `at_once` together, spread over the cores; results come as they finish.
 ///
 /// A panic in one piece of work is its own `Err` and stops no other. Dropping the stream ends what is under way.
-pub fn each<I, W, F, T>(items: I, at_once: usize, work: W) -> impl Stream<Item = Result<T, JoinError>>
+pub fn each<I, W, F, T>(
+    items: I,
+    at_once: usize,
+    work: W,
+) -> impl Stream<Item = Result<T, JoinError>>
 where
     I: IntoIterator,
     W: Fn(I::Item) -> F,
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
-    stream::iter(items).map(move |item| Task(spawn(work(item)))).buffer_unordered(at_once.max(1))
+    stream::iter(items)
+        .map(move |item| Task(spawn(work(item))))
+        .buffer_unordered(at_once.max(1))
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that spawns"
+)]
 fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)
 }

@@ -34,9 +34,18 @@ pub(super) struct Aftermath {
 /// A TLS 1.3 server refuses after its peer's handshake is over, so the read comes before any write: a write could turn
 /// the alert into a bare reset. nginx completes the handshake, and answers the first request with 400 (or, in its
 /// stream module, closes). `http` is the Host to ask for; `None` where the protocol behind TLS is not HTTP.
-pub(super) async fn after_request(stream: &mut TlsStream<TcpStream>, http: Option<&str>, wait: Duration) -> Aftermath {
+pub(super) async fn after_request(
+    stream: &mut TlsStream<TcpStream>,
+    http: Option<&str>,
+    wait: Duration,
+) -> Aftermath {
     match timeout(wait, first_event(stream)).await {
-        Ok(Event::Ended(cause)) => return Aftermath { failure: Some(cause), http_refusal: None },
+        Ok(Event::Ended(cause)) => {
+            return Aftermath {
+                failure: Some(cause),
+                http_refusal: None,
+            };
+        }
         Ok(Event::Data) => return Aftermath::default(),
         Ok(Event::Ticket) | Err(_) => {}
     }
@@ -76,7 +85,9 @@ fn poll_event(stream: &mut TlsStream<TcpStream>, cx: &mut Context<'_>) -> Poll<E
     let mut space = [0; 1];
     let mut buffer = ReadBuf::new(&mut space);
     match Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
-        Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Event::Ended(Cause::Closed)),
+        Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
+            Poll::Ready(Event::Ended(Cause::Closed))
+        }
         Poll::Ready(Ok(())) => Poll::Ready(Event::Data),
         Poll::Ready(Err(error)) => Poll::Ready(Event::Ended(cause(&error))),
         Poll::Pending if has_ticket(stream) => Poll::Ready(Event::Ticket),
@@ -91,24 +102,42 @@ fn has_ticket(stream: &TlsStream<TcpStream>) -> bool {
 }
 
 fn speaks_http1(stream: &TlsStream<TcpStream>) -> bool {
-    stream.get_ref().1.alpn_protocol().is_none_or(|name| name == b"http/1.1")
+    stream
+        .get_ref()
+        .1
+        .alpn_protocol()
+        .is_none_or(|name| name == b"http/1.1")
 }
 
 async fn ask_http(stream: &mut TlsStream<TcpStream>, host: &str, wait: Duration) -> Aftermath {
-    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: shakedown\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: shakedown\r\nConnection: close\r\n\r\n"
+    );
     let mut answer = Vec::new();
     let exchange = async {
         stream.write_all(request.as_bytes()).await?;
         stream.flush().await?;
-        stream.take(MAX_ANSWER as u64).read_to_end(&mut answer).await
+        stream
+            .take(MAX_ANSWER as u64)
+            .read_to_end(&mut answer)
+            .await
     };
     match timeout(wait, exchange).await {
         // Closing in answer to a request says nothing: the peer may speak another protocol. An alert does.
         Ok(Err(error)) => match cause(&error) {
-            alert @ Cause::Alert(_) => Aftermath { failure: Some(alert), http_refusal: None },
-            _ => Aftermath { failure: None, http_refusal: refusal(&answer) },
+            alert @ Cause::Alert(_) => Aftermath {
+                failure: Some(alert),
+                http_refusal: None,
+            },
+            _ => Aftermath {
+                failure: None,
+                http_refusal: refusal(&answer),
+            },
         },
-        Ok(Ok(_)) | Err(_) => Aftermath { failure: None, http_refusal: refusal(&answer) },
+        Ok(Ok(_)) | Err(_) => Aftermath {
+            failure: None,
+            http_refusal: refusal(&answer),
+        },
     }
 }
 
@@ -132,9 +161,18 @@ mod tests {
 
     #[test]
     fn an_answer_that_names_the_certificate_is_a_refusal() {
-        check("HTTP/1.1 400 Bad Request\r\n\r\n<title>400 No required SSL certificate was sent</title>", Some(400));
-        check("HTTP/1.1 400 Bad Request\r\n\r\n<title>400 The SSL certificate error</title>", Some(400));
-        check("HTTP/1.1 403 Forbidden\r\n\r\na client certificate is required", Some(403));
+        check(
+            "HTTP/1.1 400 Bad Request\r\n\r\n<title>400 No required SSL certificate was sent</title>",
+            Some(400),
+        );
+        check(
+            "HTTP/1.1 400 Bad Request\r\n\r\n<title>400 The SSL certificate error</title>",
+            Some(400),
+        );
+        check(
+            "HTTP/1.1 403 Forbidden\r\n\r\na client certificate is required",
+            Some(403),
+        );
     }
 
     #[test]

@@ -13,17 +13,29 @@ use crate::tls::flight::{Answer, Flight, ServerHello};
 use crate::tls::hello::ClientHello;
 
 /// Sends a hello and reads until the answer can be told, within `deadline`.
-pub async fn exchange<S>(stream: &mut S, hello: &ClientHello, deadline: Duration) -> Result<RawChoice, Failure>
+pub async fn exchange<S>(
+    stream: &mut S,
+    hello: &ClientHello,
+    deadline: Duration,
+) -> Result<RawChoice, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let talk = async {
-        stream.write_all(&hello.record()).await.map_err(|error| ended(&error))?;
+        stream
+            .write_all(&hello.record())
+            .await
+            .map_err(|error| ended(&error))?;
         stream.flush().await.map_err(|error| ended(&error))?;
         answer(stream).await
     };
-    let outcome = timeout(deadline, talk).await.unwrap_or(Err(Cause::TimedOut));
-    outcome.map_err(|cause| Failure { stage: Stage::Handshake, cause })
+    let outcome = timeout(deadline, talk)
+        .await
+        .unwrap_or(Err(Cause::TimedOut));
+    outcome.map_err(|cause| Failure {
+        stage: Stage::Handshake,
+        cause,
+    })
 }
 
 async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<RawChoice, Cause> {
@@ -37,8 +49,17 @@ async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<RawChoice, Cause
         }
         match flight.answer() {
             Some(Answer::Hello(hello)) => {
-                let ServerHello { version, cipher_suite, group, .. } = hello;
-                return Ok(RawChoice { version, cipher_suite, group });
+                let ServerHello {
+                    version,
+                    cipher_suite,
+                    group,
+                    ..
+                } = hello;
+                return Ok(RawChoice {
+                    version,
+                    cipher_suite,
+                    group,
+                });
             }
             Some(Answer::Alert(alert)) => return Err(Cause::Alert(alert)),
             Some(Answer::NotTls) => return Err(Cause::NotTls(plain::classify(flight.bytes()))),
@@ -52,7 +73,9 @@ async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<RawChoice, Cause
 fn ended(error: &io::Error) -> Cause {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Cause::Closed,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => Cause::Reset,
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionAborted => Cause::Reset,
         _ => Cause::Local(error.to_string()),
     }
 }
@@ -69,7 +92,9 @@ mod tests {
         theirs.write_all(answer).await.unwrap();
         theirs.shutdown().await.unwrap();
         let hello = ClientHello::probe(ProtocolVersion::TLS1_2);
-        exchange(&mut ours, &hello, Duration::from_secs(5)).await.map_err(|failure| failure.cause)
+        exchange(&mut ours, &hello, Duration::from_secs(5))
+            .await
+            .map_err(|failure| failure.cause)
     }
 
     #[tokio::test]

@@ -44,7 +44,12 @@ impl Recorder {
         algorithms: WebPkiSupportedAlgorithms,
         identity: Option<Arc<CertifiedKey>>,
     ) -> Self {
-        Self { chains, algorithms, identity, seen: Mutex::default() }
+        Self {
+            chains,
+            algorithms,
+            identity,
+            seen: Mutex::default(),
+        }
     }
 
     /// Takes what was recorded so far.
@@ -79,7 +84,10 @@ impl ServerCertVerifier for Recorder {
         ocsp_response: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let sent: Vec<&[u8]> = std::iter::once(end_entity).chain(intermediates).map(AsRef::as_ref).collect();
+        let sent: Vec<&[u8]> = std::iter::once(end_entity)
+            .chain(intermediates)
+            .map(AsRef::as_ref)
+            .collect();
         let chain = self.chains.intern(&sent);
         let mut seen = self.lock();
         seen.chain = Some(chain);
@@ -93,7 +101,12 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(self.note(verify_tls12_signature(message, cert, signature, &self.algorithms)))
+        Ok(self.note(verify_tls12_signature(
+            message,
+            cert,
+            signature,
+            &self.algorithms,
+        )))
     }
 
     fn verify_tls13_signature(
@@ -102,7 +115,12 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(self.note(verify_tls13_signature(message, cert, signature, &self.algorithms)))
+        Ok(self.note(verify_tls13_signature(
+            message,
+            cert,
+            signature,
+            &self.algorithms,
+        )))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -112,13 +130,20 @@ impl ServerCertVerifier for Recorder {
 
 impl ResolvesClientCert for Recorder {
     /// rustls asks exactly when a CertificateRequest has arrived.
-    fn resolve(&self, root_hint_subjects: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+    fn resolve(
+        &self,
+        root_hint_subjects: &[&[u8]],
+        _: &[SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
         let authorities = root_hint_subjects
             .iter()
             .take(MAX_AUTHORITIES)
             .map(|der| DistinguishedName::from_der(der).text)
             .collect();
-        self.lock().request = Some(CertificateRequest { authorities, answered: self.identity.is_some() });
+        self.lock().request = Some(CertificateRequest {
+            authorities,
+            answered: self.identity.is_some(),
+        });
         self.identity.clone()
     }
 

@@ -40,7 +40,9 @@ pub enum AddressError {
     #[error("{0:?} is no port; use a number from 1 to 65535")]
     Port(String),
     /// More or fewer colons than any form has.
-    #[error("{0:?} is no address; use HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT")]
+    #[error(
+        "{0:?} is no address; use HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT"
+    )]
     Form(String),
 }
 
@@ -59,40 +61,83 @@ impl FromStr for Address {
             return url(text, scheme, rest);
         }
         if let Ok(ip) = text.parse::<Ipv6Addr>() {
-            return Ok(Self { host: Host::Ip(IpAddr::V6(ip)), port: None, connect_to: None });
+            return Ok(Self {
+                host: Host::Ip(IpAddr::V6(ip)),
+                port: None,
+                connect_to: None,
+            });
         }
         match *split(text)?.as_slice() {
-            [host] => Ok(Self { host: parse_host(host)?, port: None, connect_to: None }),
-            [host, port] => Ok(Self { host: parse_host(host)?, port: Some(parse_port(port)?), connect_to: None }),
-            [name, port, connect_host, connect_port] => four_parts(text, [name, port, connect_host, connect_port]),
+            [host] => Ok(Self {
+                host: parse_host(host)?,
+                port: None,
+                connect_to: None,
+            }),
+            [host, port] => Ok(Self {
+                host: parse_host(host)?,
+                port: Some(parse_port(port)?),
+                connect_to: None,
+            }),
+            [name, port, connect_host, connect_port] => {
+                four_parts(text, [name, port, connect_host, connect_port])
+            }
             _ => Err(AddressError::Form(text.to_owned())),
         }
     }
 }
 
 fn url(text: &str, scheme: &str, rest: &str) -> Result<Address, AddressError> {
-    if !["https", "tls", "wss", "grpcs"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+    if !["https", "tls", "wss", "grpcs"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+    {
         return Err(AddressError::Scheme(text.to_owned()));
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
     match *split(authority)?.as_slice() {
-        [host] => Ok(Address { host: parse_host(host)?, port: Some(443), connect_to: None }),
-        [host, port] => Ok(Address { host: parse_host(host)?, port: Some(parse_port(port)?), connect_to: None }),
+        [host] => Ok(Address {
+            host: parse_host(host)?,
+            port: Some(443),
+            connect_to: None,
+        }),
+        [host, port] => Ok(Address {
+            host: parse_host(host)?,
+            port: Some(parse_port(port)?),
+            connect_to: None,
+        }),
         _ => Err(AddressError::Form(text.to_owned())),
     }
 }
 
 /// As curl's `--connect-to`: an empty part means the same as its counterpart.
-fn four_parts(text: &str, [name, port, connect_host, connect_port]: [&str; 4]) -> Result<Address, AddressError> {
+fn four_parts(
+    text: &str,
+    [name, port, connect_host, connect_port]: [&str; 4],
+) -> Result<Address, AddressError> {
     if name.is_empty() || (port.is_empty() && connect_port.is_empty()) {
         return Err(AddressError::Form(text.to_owned()));
     }
-    let or = |part: &'_ str, other: &'_ str| if part.is_empty() { other.to_owned() } else { part.to_owned() };
+    let or = |part: &'_ str, other: &'_ str| {
+        if part.is_empty() {
+            other.to_owned()
+        } else {
+            part.to_owned()
+        }
+    };
     let host = parse_host(name)?;
     let port_number = parse_port(&or(port, connect_port))?;
-    let connect_to = (parse_host(&or(connect_host, name))?, parse_port(&or(connect_port, port))?);
-    Ok(Address { host, port: Some(port_number), connect_to: Some(connect_to) })
+    let connect_to = (
+        parse_host(&or(connect_host, name))?,
+        parse_port(&or(connect_port, port))?,
+    );
+    Ok(Address {
+        host,
+        port: Some(port_number),
+        connect_to: Some(connect_to),
+    })
 }
 
 /// Splits at colons outside brackets.
@@ -101,7 +146,10 @@ fn split(text: &str) -> Result<Vec<&str>, AddressError> {
     let mut rest = text;
     loop {
         let end = match rest.strip_prefix('[') {
-            Some(inner) => inner.find(']').map(|at| at + 2).ok_or_else(|| AddressError::Form(text.to_owned()))?,
+            Some(inner) => inner
+                .find(']')
+                .map(|at| at + 2)
+                .ok_or_else(|| AddressError::Form(text.to_owned()))?,
             None => rest.find(':').unwrap_or(rest.len()),
         };
         let (part, after) = rest.split_at(end);
@@ -136,7 +184,11 @@ pub fn parse_host(text: &str) -> Result<Host, AddressError> {
         return Err(error());
     }
     let name = name::to_ascii(text.strip_suffix('.').unwrap_or(text)).ok_or_else(error)?;
-    if is_dns_name(&name) { Ok(Host::Name(name)) } else { Err(error()) }
+    if is_dns_name(&name) {
+        Ok(Host::Name(name))
+    } else {
+        Err(error())
+    }
 }
 
 /// What rustls can send as SNI: letters, digits, hyphens inside labels, and underscores, which are met in the wild. A
@@ -146,7 +198,9 @@ fn is_dns_name(name: &str) -> bool {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
     let numeric = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
     name.len() <= 253 && name.split('.').all(label) && !name.rsplit('.').next().is_some_and(numeric)
@@ -175,7 +229,11 @@ mod tests {
     #[track_caller]
     fn check(text: &str, host: &str, port: Option<u16>) {
         let address: Address = text.parse().unwrap();
-        assert_eq!((address.host.to_string().as_str(), address.port), (host, port), "{text}");
+        assert_eq!(
+            (address.host.to_string().as_str(), address.port),
+            (host, port),
+            "{text}"
+        );
         assert_eq!(address.connect_to, None, "{text}");
     }
 
@@ -210,7 +268,11 @@ mod tests {
         let check = |text: &str, port, host: &str, connect_port| {
             let address: Address = text.parse().unwrap();
             assert_eq!(address.port, Some(port), "{text}");
-            assert_eq!(address.connect_to, Some((parse_host(host).unwrap(), connect_port)), "{text}");
+            assert_eq!(
+                address.connect_to,
+                Some((parse_host(host).unwrap(), connect_port)),
+                "{text}"
+            );
         };
         check("a.test:443:127.0.0.1:8443", 443, "127.0.0.1", 8443);
         check("a.test:443:[::1]:8443", 443, "::1", 8443);
@@ -221,12 +283,21 @@ mod tests {
     #[test]
     fn errors_say_what_to_write() {
         check_error("", "an empty address; use HOST[:PORT]");
-        check_error("http://a.test", "\"http://a.test\" has a scheme that is not TLS; use https://HOST or HOST:PORT");
+        check_error(
+            "http://a.test",
+            "\"http://a.test\" has a scheme that is not TLS; use https://HOST or HOST:PORT",
+        );
         check_error("a.test:0", "\"0\" is no port; use a number from 1 to 65535");
-        check_error("a.test:+1", "\"+1\" is no port; use a number from 1 to 65535");
+        check_error(
+            "a.test:+1",
+            "\"+1\" is no port; use a number from 1 to 65535",
+        );
         check_error("a b.test", "\"a b.test\" is no host name and no IP address");
         check_error("1.2.3", "\"1.2.3\" is no host name and no IP address");
-        check_error("[a.test]:1", "\"[a.test]\" is no host name and no IP address");
+        check_error(
+            "[a.test]:1",
+            "\"[a.test]\" is no host name and no IP address",
+        );
         check_error(
             "a.test:1:b.test",
             "\"a.test:1:b.test\" is no address; use HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT",

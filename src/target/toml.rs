@@ -60,7 +60,12 @@ pub struct Entry {
 
 /// Reads the text of a targets file. File names in it are relative to `folder`.
 pub fn read(file: &str, folder: &Path, text: &str) -> (Vec<Entry>, Vec<Problem>) {
-    let mut reader = Reader { file, folder, text, problems: Vec::new() };
+    let mut reader = Reader {
+        file,
+        folder,
+        text,
+        problems: Vec::new(),
+    };
     let document = match DeTable::parse(text) {
         Ok(document) => document,
         Err(error) => {
@@ -86,15 +91,22 @@ impl Reader<'_> {
     fn document(&mut self, document: &DeTable<'_>) -> Vec<Entry> {
         self.check_keys(document, &["defaults", "target"]);
         let defaults = match document.get("defaults") {
-            Some(value) => self.table(value).map(|table| self.options(table, DEFAULT_KEYS)).unwrap_or_default(),
+            Some(value) => self
+                .table(value)
+                .map(|table| self.options(table, DEFAULT_KEYS))
+                .unwrap_or_default(),
             None => Options::default(),
         };
         match document.get("target").map(|value| (value, value.get_ref())) {
-            Some((_, DeValue::Array(targets))) => {
-                targets.iter().filter_map(|target| self.entry(target, &defaults)).collect()
-            }
+            Some((_, DeValue::Array(targets))) => targets
+                .iter()
+                .filter_map(|target| self.entry(target, &defaults))
+                .collect(),
             Some((value, _)) => {
-                self.problem(value.span(), "expected [[target]] tables, one for each target".to_owned());
+                self.problem(
+                    value.span(),
+                    "expected [[target]] tables, one for each target".to_owned(),
+                );
                 Vec::new()
             }
             None => {
@@ -112,7 +124,11 @@ impl Reader<'_> {
             return None;
         };
         let address = self.parsed(address)?;
-        Some(Entry { address, options: options.over(defaults), origin: self.origin(target.span()) })
+        Some(Entry {
+            address,
+            options: options.over(defaults),
+            origin: self.origin(target.span()),
+        })
     }
 
     fn options(&mut self, table: &DeTable<'_>, known: &[&str]) -> Options {
@@ -120,16 +136,26 @@ impl Reader<'_> {
         let mut options = Options {
             name: self.at(table, "name", Self::string),
             server_name: self.at(table, "server_name", Self::dns_name),
-            extra_names: self.at(table, "extra_names", |reader, value| reader.list(value, Self::dns_name)),
+            extra_names: self.at(table, "extra_names", |reader, value| {
+                reader.list(value, Self::dns_name)
+            }),
             role: self.at(table, "role", |reader, value| {
-                reader.word(value, &[("listener", Role::Listener), ("upstream", Role::Upstream)])
+                reader.word(
+                    value,
+                    &[("listener", Role::Listener), ("upstream", Role::Upstream)],
+                )
             }),
             roots: self.roots(table),
-            add_ca_files: self.at(table, "add_ca_files", |reader, value| reader.list(value, Self::path)),
+            add_ca_files: self.at(table, "add_ca_files", |reader, value| {
+                reader.list(value, Self::path)
+            }),
             client_certificate: self.at(table, "client_cert", Self::path),
             client_key: self.at(table, "client_key", Self::path),
             starttls: self.at(table, "starttls", |reader, value| {
-                reader.word(value, &StartTls::ALL.map(|protocol| (protocol.name(), protocol)))
+                reader.word(
+                    value,
+                    &StartTls::ALL.map(|protocol| (protocol.name(), protocol)),
+                )
             }),
             timeout: self.at(table, "timeout", Self::duration),
             ..Options::default()
@@ -142,29 +168,42 @@ impl Reader<'_> {
 
     fn expectations(&mut self, table: &DeTable<'_>, options: &mut Options) {
         self.check_keys(table, EXPECT_KEYS);
-        options.protocols = self.at(table, "protocols", |reader, value| reader.list(value, Self::parsed));
-        options.client_certificate_policy = self.at(table, "client_certificate", |reader, value| {
-            reader.word(
-                value,
-                &[
-                    ("none", ClientCertificatePolicy::None),
-                    ("optional", ClientCertificatePolicy::Optional),
-                    ("required", ClientCertificatePolicy::Required),
-                ],
-            )
+        options.protocols = self.at(table, "protocols", |reader, value| {
+            reader.list(value, Self::parsed)
         });
+        options.client_certificate_policy =
+            self.at(table, "client_certificate", |reader, value| {
+                reader.word(
+                    value,
+                    &[
+                        ("none", ClientCertificatePolicy::None),
+                        ("optional", ClientCertificatePolicy::Optional),
+                        ("required", ClientCertificatePolicy::Required),
+                    ],
+                )
+            });
         options.warning_days = self.at(table, "warning_days", Self::days);
-        options.alpn = self.at(table, "alpn", |reader, value| reader.list(value, Self::string));
+        options.alpn = self.at(table, "alpn", |reader, value| {
+            reader.list(value, Self::string)
+        });
     }
 
     fn roots(&mut self, table: &DeTable<'_>) -> Option<Roots> {
         if let (Some(_), Some(file)) = (table.get("trust"), table.get("ca_file")) {
-            self.problem(file.span(), "`trust` and `ca_file` exclude each other; keep one".to_owned());
+            self.problem(
+                file.span(),
+                "`trust` and `ca_file` exclude each other; keep one".to_owned(),
+            );
         }
         let named = self.at(table, "trust", |reader, value| {
-            reader.word(value, &[("native", Roots::Native), ("mozilla", Roots::Mozilla)])
+            reader.word(
+                value,
+                &[("native", Roots::Native), ("mozilla", Roots::Mozilla)],
+            )
         });
-        self.at(table, "ca_file", Self::path).map(Roots::File).or(named)
+        self.at(table, "ca_file", Self::path)
+            .map(Roots::File)
+            .or(named)
     }
 
     fn at<T>(
@@ -177,7 +216,10 @@ impl Reader<'_> {
     }
 
     fn table<'v, 'i>(&mut self, value: &'v Value<'i>) -> Option<&'v DeTable<'i>> {
-        value.get_ref().as_table().or_else(|| self.expected("a table", value))
+        value
+            .get_ref()
+            .as_table()
+            .or_else(|| self.expected("a table", value))
     }
 
     fn string(&mut self, value: &Value<'_>) -> Option<String> {
@@ -193,7 +235,9 @@ impl Reader<'_> {
 
     fn parsed<T: FromStr<Err: Display>>(&mut self, value: &Value<'_>) -> Option<T> {
         let text = self.string(value)?;
-        text.parse().map_err(|error: T::Err| self.problem(value.span(), error.to_string())).ok()
+        text.parse()
+            .map_err(|error: T::Err| self.problem(value.span(), error.to_string()))
+            .ok()
     }
 
     fn dns_name(&mut self, value: &Value<'_>) -> Option<String> {
@@ -201,7 +245,10 @@ impl Reader<'_> {
         match parse_host(&text) {
             Ok(Host::Name(name)) => Some(name),
             _ => {
-                self.problem(value.span(), format!("{text:?} is no DNS name; an address is never sent as SNI"));
+                self.problem(
+                    value.span(),
+                    format!("{text:?} is no DNS name; an address is never sent as SNI"),
+                );
                 None
             }
         }
@@ -217,16 +264,27 @@ impl Reader<'_> {
             DeValue::Float(number) => number.as_str().to_owned(),
             _ => self.string(value)?,
         };
-        parse_duration(&text).map_err(|error| self.problem(value.span(), error.to_string())).ok()
+        parse_duration(&text)
+            .map_err(|error| self.problem(value.span(), error.to_string()))
+            .ok()
     }
 
     fn days(&mut self, value: &Value<'_>) -> Option<u32> {
-        let number = value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok());
+        let number = value
+            .get_ref()
+            .as_integer()
+            .and_then(|number| number.as_str().parse().ok());
         number.or_else(|| self.expected("a number of days, from 0", value))
     }
 
-    fn list<T>(&mut self, value: &Value<'_>, read: impl Fn(&mut Self, &Value<'_>) -> Option<T>) -> Option<Vec<T>> {
-        let Some(items) = value.get_ref().as_array() else { return self.expected("a list: [\"…\"]", value) };
+    fn list<T>(
+        &mut self,
+        value: &Value<'_>,
+        read: impl Fn(&mut Self, &Value<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Some(items) = value.get_ref().as_array() else {
+            return self.expected("a list: [\"…\"]", value);
+        };
         Some(items.iter().filter_map(|item| read(self, item)).collect())
     }
 
@@ -236,19 +294,31 @@ impl Reader<'_> {
             return Some(meaning.clone());
         }
         let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-        self.problem(value.span(), format!("unknown value {text:?}{}", suggestion(&text, &words)));
+        self.problem(
+            value.span(),
+            format!("unknown value {text:?}{}", suggestion(&text, &words)),
+        );
         None
     }
 
     fn check_keys(&mut self, table: &DeTable<'_>, known: &[&str]) {
-        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+        for key in table
+            .keys()
+            .filter(|key| !known.contains(&key.get_ref().as_ref()))
+        {
             let name = key.get_ref();
-            self.problem(key.span(), format!("unknown key `{name}`{}", suggestion(name, known)));
+            self.problem(
+                key.span(),
+                format!("unknown key `{name}`{}", suggestion(name, known)),
+            );
         }
     }
 
     fn expected<T>(&mut self, what: &str, value: &Value<'_>) -> Option<T> {
-        self.problem(value.span(), format!("expected {what}, found {}", value.get_ref().type_str()));
+        self.problem(
+            value.span(),
+            format!("expected {what}, found {}", value.get_ref().type_str()),
+        );
         None
     }
 
@@ -260,9 +330,19 @@ impl Reader<'_> {
     fn origin(&self, span: Range<usize>) -> Origin {
         let before = self.text.get(..span.start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
         let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Origin { file: self.file.to_owned(), line: narrow(line), column: narrow(column) }
+        Origin {
+            file: self.file.to_owned(),
+            line: narrow(line),
+            column: narrow(column),
+        }
     }
 }
 
@@ -287,7 +367,10 @@ mod tests {
     #[track_caller]
     fn check_problems(text: &str, expected: &[&str]) {
         let (_, problems) = read("t.toml", Path::new("/etc"), text);
-        assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            expected
+        );
     }
 
     #[test]
@@ -297,7 +380,12 @@ mod tests {
         assert_eq!(problems, []);
         assert!(entries.len() > 2);
         for key in TARGET_KEYS.iter().chain(EXPECT_KEYS) {
-            assert!(text.lines().any(|line| line.starts_with(&format!("{key} = ")) || line.contains(&format!(".{key}]"))), "{key}");
+            assert!(
+                text.lines()
+                    .any(|line| line.starts_with(&format!("{key} = "))
+                        || line.contains(&format!(".{key}]"))),
+                "{key}"
+            );
         }
     }
 
@@ -307,7 +395,14 @@ mod tests {
                     timeout = 3\nexpect = { protocols = ['TLSv1.3'], warning_days = 9 }\n";
         let (entries, problems) = read("t.toml", Path::new("/etc"), text);
         assert_eq!(problems, []);
-        let [Entry { options, origin, .. }] = entries.as_slice() else { panic!("one target") };
+        let [
+            Entry {
+                options, origin, ..
+            },
+        ] = entries.as_slice()
+        else {
+            panic!("one target")
+        };
         assert_eq!(options.role, Some(Role::Upstream));
         assert_eq!(options.timeout, Some(Duration::from_secs(3)));
         assert_eq!(options.roots, Some(Roots::File("/etc/ca.pem".into())));
@@ -332,7 +427,10 @@ mod tests {
 
     #[test]
     fn bad_values_name_their_place_and_what_is_expected() {
-        check_problems("[[target]]\nname = 'x'\n", &["t.toml:1:1: the target has no `address`"]);
+        check_problems(
+            "[[target]]\nname = 'x'\n",
+            &["t.toml:1:1: the target has no `address`"],
+        );
         check_problems("", &["t.toml:1:1: no [[target]] is given"]);
         check_problems(
             "[[target]]\naddress = 'a.test:0'\ntimeout = '5 parsecs'\n",
@@ -354,6 +452,9 @@ mod tests {
     fn a_syntax_error_names_its_place() {
         let (_, problems) = read("t.toml", Path::new("."), "[[target]]\naddress = \n");
         assert_eq!(problems.len(), 1);
-        assert_eq!((problems[0].origin.line, problems[0].origin.column), (2, 11));
+        assert_eq!(
+            (problems[0].origin.line, problems[0].origin.column),
+            (2, 11)
+        );
     }
 }

@@ -16,7 +16,9 @@ pub enum TrustError {
     #[error("{} holds no certificate that could be a trust anchor", .0.display())]
     NoAnchor(PathBuf),
     /// The operating system has no roots.
-    #[error("no system roots were found ({0}); install ca-certificates, or use --trust mozilla or --ca-file")]
+    #[error(
+        "no system roots were found ({0}); install ca-certificates, or use --trust mozilla or --ca-file"
+    )]
     NoSystemRoots(String),
 }
 
@@ -29,21 +31,34 @@ pub fn load(trust: &Trust) -> Result<TrustStore, TrustError> {
     };
     trust.additional.iter().try_fold(base, |store, path| {
         let (store, unreadable) = store.with(path.display().to_string(), read_certificates(path)?);
-        if unreadable > 0 { Err(TrustError::NoAnchor(path.clone())) } else { Ok(store) }
+        if unreadable > 0 {
+            Err(TrustError::NoAnchor(path.clone()))
+        } else {
+            Ok(store)
+        }
     })
 }
 
 fn from_file(path: &Path) -> Result<TrustStore, TrustError> {
-    let (store, _) = TrustStore::from_certificates(path.display().to_string(), read_certificates(path)?, false);
-    if store.anchors.is_empty() { Err(TrustError::NoAnchor(path.to_owned())) } else { Ok(store) }
+    let (store, _) =
+        TrustStore::from_certificates(path.display().to_string(), read_certificates(path)?, false);
+    if store.anchors.is_empty() {
+        Err(TrustError::NoAnchor(path.to_owned()))
+    } else {
+        Ok(store)
+    }
 }
 
 fn native() -> Result<TrustStore, TrustError> {
     let found = rustls_native_certs::load_native_certs();
-    let (store, _) = TrustStore::from_certificates("the system's roots".to_owned(), found.certs, true);
+    let (store, _) =
+        TrustStore::from_certificates("the system's roots".to_owned(), found.certs, true);
     if !store.anchors.is_empty() {
         return Ok(store);
     }
-    let reason = found.errors.first().map_or_else(|| "the store is empty".to_owned(), ToString::to_string);
+    let reason = found
+        .errors
+        .first()
+        .map_or_else(|| "the store is empty".to_owned(), ToString::to_string);
     Err(TrustError::NoSystemRoots(reason))
 }

@@ -16,8 +16,8 @@ const MAX_WARNINGS: usize = 16;
 
 /// The random of a `ServerHello` that is a HelloRetryRequest (RFC 8446 section 4.1.3).
 const HELLO_RETRY: [u8; 32] = [
-    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11,
-    0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
 
 /// What a `ServerHello` says.
@@ -119,7 +119,10 @@ fn record<'a>(records: &mut Reader<'a>) -> Result<(Content, &'a [u8]), Unfinishe
         Some(_) => return Err(Unfinished::NotTls),
         None => return Err(Unfinished::NeedMore),
     }
-    let body = ahead.u8().and_then(|_| ahead.vector(2)).ok_or(Unfinished::NeedMore)?;
+    let body = ahead
+        .u8()
+        .and_then(|_| ahead.vector(2))
+        .ok_or(Unfinished::NeedMore)?;
     *records = ahead;
     Ok((content, body))
 }
@@ -137,7 +140,9 @@ fn server_hello(messages: &[u8]) -> Option<Answer> {
     let mut reader = Reader::new(messages);
     let kind = reader.u8()?;
     if kind != 2 {
-        return Some(Answer::Broken("the first handshake message is no ServerHello"));
+        return Some(Answer::Broken(
+            "the first handshake message is no ServerHello",
+        ));
     }
     let body = reader.vector(3)?;
     Some(parse(body).map_or(Answer::Broken("a malformed ServerHello"), Answer::Hello))
@@ -150,8 +155,12 @@ fn parse(body: &[u8]) -> Option<ServerHello> {
     reader.vector(1)?;
     let cipher_suite = CipherSuite(reader.u16()?);
     reader.u8()?;
-    let mut hello =
-        ServerHello { version: legacy_version, cipher_suite, hello_retry: random == HELLO_RETRY, group: None };
+    let mut hello = ServerHello {
+        version: legacy_version,
+        cipher_suite,
+        hello_retry: random == HELLO_RETRY,
+        group: None,
+    };
     if !reader.is_empty() {
         let mut extensions = Reader::new(reader.vector(2)?);
         while !extensions.is_empty() {
@@ -232,20 +241,32 @@ mod tests {
         }
         for cut in 1..message.len() {
             let (first, second) = message.split_at(cut);
-            check(&[tls_record(22, first), tls_record(22, second)].concat(), Some(Answer::Hello(hello)));
+            check(
+                &[tls_record(22, first), tls_record(22, second)].concat(),
+                Some(Answer::Hello(hello)),
+            );
         }
     }
 
     #[test]
     fn warnings_before_the_hello_are_passed_over() {
         let (message, hello) = retry();
-        check(&[tls_record(21, &[1, 112]), tls_record(22, &message)].concat(), Some(Answer::Hello(hello)));
-        check(&tls_record(21, &[1, 112]).repeat(100), Some(Answer::Broken("nothing but warning alerts")));
+        check(
+            &[tls_record(21, &[1, 112]), tls_record(22, &message)].concat(),
+            Some(Answer::Hello(hello)),
+        );
+        check(
+            &tls_record(21, &[1, 112]).repeat(100),
+            Some(Answer::Broken("nothing but warning alerts")),
+        );
     }
 
     #[test]
     fn a_fatal_alert_is_the_answer() {
-        check(&tls_record(21, &[2, 70]), Some(Answer::Alert(AlertDescription::PROTOCOL_VERSION)));
+        check(
+            &tls_record(21, &[2, 70]),
+            Some(Answer::Alert(AlertDescription::PROTOCOL_VERSION)),
+        );
     }
 
     #[test]

@@ -1,3 +1,69 @@
-//! The rules: one folder a family, one file a rule.
+//! The rules: one folder a family, one file a rule. Here is what several families say alike.
 
 pub mod certificate;
+pub mod chain;
+pub mod client_certificate;
+pub mod protocol;
+pub mod reachability;
+pub mod session;
+pub mod sni;
+
+use super::rule::ChainView;
+use crate::certificate::Certificate;
+use crate::certificate::name::Name;
+use crate::observation::Handshake;
+use crate::target::Host;
+
+/// Names of a certificate that one line of evidence lists.
+const MAX_NAMES: usize = 8;
+
+/// How a handshake ended, in a phrase.
+fn outcome(cell: &Handshake) -> String {
+    let name = cell
+        .sni
+        .as_ref()
+        .map_or_else(|| "no name".to_owned(), |name| format!("name {name}"));
+    match &cell.outcome {
+        Ok(session) => format!(
+            "{} with {name}: established, {}",
+            cell.version, session.cipher_suite
+        ),
+        Err(failure) => format!(
+            "{} with {name}: {} ({})",
+            cell.version, failure.cause, failure.stage
+        ),
+    }
+}
+
+/// The names that a certificate covers, as a bounded list.
+fn names_of(certificate: &Certificate) -> String {
+    let addresses = certificate.ip_addresses().iter().map(ToString::to_string);
+    let names: Vec<String> = certificate
+        .dns_names()
+        .iter()
+        .cloned()
+        .chain(addresses)
+        .collect();
+    match names.len() {
+        0 => "no name".to_owned(),
+        count if count > MAX_NAMES => format!(
+            "{} and {} more",
+            names[..MAX_NAMES].join(", "),
+            count - MAX_NAMES
+        ),
+        _ => names.join(", "),
+    }
+}
+
+fn name_of(host: &Host) -> Name<'_> {
+    match host {
+        Host::Ip(ip) => Name::Ip(*ip),
+        Host::Name(name) => Name::Dns(name),
+    }
+}
+
+/// The certificates on the path from the leaf, by their index in the chain.
+fn path<'a>(view: &'a ChainView<'_>) -> impl Iterator<Item = (usize, &'a Certificate)> {
+    let at = |index: &usize| Some((*index, view.chain.certificates.get(*index)?.as_ref()));
+    view.assessment.shape.path.iter().filter_map(at)
+}

@@ -26,8 +26,13 @@ pub enum BrowserVerdict {
 
 /// Verifies the chain for server authentication at `now`.
 pub fn verify(chain: &Chain, store: &TrustStore, now: OffsetDateTime) -> BrowserVerdict {
-    let Some((leaf, others)) = chain.certificates.split_first() else { return BrowserVerdict::NoLeaf };
-    let intermediates: Vec<CertificateDer<'_>> = others.iter().map(|c| CertificateDer::from(c.der.as_ref())).collect();
+    let Some((leaf, others)) = chain.certificates.split_first() else {
+        return BrowserVerdict::NoLeaf;
+    };
+    let intermediates: Vec<CertificateDer<'_>> = others
+        .iter()
+        .map(|c| CertificateDer::from(c.der.as_ref()))
+        .collect();
     let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
     let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
     let verdict = EndEntityCert::try_from(&leaf.der).and_then(|leaf| {
@@ -45,7 +50,9 @@ pub fn verify(chain: &Chain, store: &TrustStore, now: OffsetDateTime) -> Browser
     match verdict {
         Ok(()) => BrowserVerdict::Accepted,
         Err(Error::UnknownIssuer) => BrowserVerdict::UnknownIssuer,
-        Err(Error::CertExpired { .. } | Error::CertNotValidYet { .. }) => BrowserVerdict::OutsideValidity,
+        Err(Error::CertExpired { .. } | Error::CertNotValidYet { .. }) => {
+            BrowserVerdict::OutsideValidity
+        }
         Err(error) => BrowserVerdict::Refused(error.to_string()),
     }
 }

@@ -35,11 +35,20 @@ pub struct TrustStore {
 impl TrustStore {
     /// Mozilla's roots, as compiled in.
     pub fn mozilla() -> Self {
-        Self::new("Mozilla's roots".to_owned(), webpki_roots::TLS_SERVER_ROOTS.to_vec(), Vec::new(), true)
+        Self::new(
+            "Mozilla's roots".to_owned(),
+            webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            Vec::new(),
+            true,
+        )
     }
 
     /// The given certificates as anchors; those that cannot be read are left out, and their number is returned.
-    pub fn from_certificates(label: String, given: Vec<CertificateDer<'static>>, public: bool) -> (Self, usize) {
+    pub fn from_certificates(
+        label: String,
+        given: Vec<CertificateDer<'static>>,
+        public: bool,
+    ) -> (Self, usize) {
         let mut anchors = Vec::new();
         let mut certificates = Vec::new();
         let mut unreadable = 0;
@@ -63,7 +72,15 @@ impl TrustStore {
         anchors.extend(more.anchors);
         let mut certificates = self.certificates;
         certificates.extend(more.certificates);
-        (Self::new(format!("{} and {}", self.label, more.label), anchors, certificates, self.public), unreadable)
+        (
+            Self::new(
+                format!("{} and {}", self.label, more.label),
+                anchors,
+                certificates,
+                self.public,
+            ),
+            unreadable,
+        )
     }
 
     fn new(
@@ -74,15 +91,26 @@ impl TrustStore {
     ) -> Self {
         let mut by_subject: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
         for (index, anchor) in anchors.iter().enumerate() {
-            by_subject.entry(anchor.subject.to_vec()).or_default().push(index);
+            by_subject
+                .entry(anchor.subject.to_vec())
+                .or_default()
+                .push(index);
         }
-        Self { label, anchors, certificates, public, by_subject }
+        Self {
+            label,
+            anchors,
+            certificates,
+            public,
+            by_subject,
+        }
     }
 
     /// Whether a certificate carries the name and key of an anchor.
     pub fn contains(&self, certificate: &Certificate) -> bool {
-        self.named(&certificate.subject.der)
-            .any(|anchor| Some(anchor.subject_public_key_info.as_ref()) == sequence_body(&certificate.public_key.spki))
+        self.named(&certificate.subject.der).any(|anchor| {
+            Some(anchor.subject_public_key_info.as_ref())
+                == sequence_body(&certificate.public_key.spki)
+        })
     }
 
     /// Whether an anchor signed a certificate.
@@ -97,7 +125,10 @@ impl TrustStore {
     /// The anchors of a subject, given as a `Name` in DER. webpki keeps the contents of the sequence only.
     fn named(&self, subject: &[u8]) -> impl Iterator<Item = &TrustAnchor<'static>> {
         let known = sequence_body(subject).and_then(|body| self.by_subject.get(body));
-        known.into_iter().flatten().map(|index| &self.anchors[*index])
+        known
+            .into_iter()
+            .flatten()
+            .map(|index| &self.anchors[*index])
     }
 }
 
@@ -105,14 +136,22 @@ impl TrustStore {
 fn sequence_body(der: &[u8]) -> Option<&[u8]> {
     let (tag, rest) = der.split_first()?;
     let (length, rest) = rest.split_first()?;
-    let header = if *length < 0x80 { 0 } else { usize::from(length & 0x7f) };
+    let header = if *length < 0x80 {
+        0
+    } else {
+        usize::from(length & 0x7f)
+    };
     (*tag == 0x30).then(|| rest.get(header..)).flatten()
 }
 
 /// A DER SEQUENCE of these contents.
 fn sequence(body: &[u8]) -> Vec<u8> {
     let length = body.len().to_be_bytes();
-    let significant: Vec<u8> = length.iter().copied().skip_while(|byte| *byte == 0).collect();
+    let significant: Vec<u8> = length
+        .iter()
+        .copied()
+        .skip_while(|byte| *byte == 0)
+        .collect();
     let mut der = vec![0x30];
     if body.len() < 0x80 {
         der.extend(significant.last().or(Some(&0)));
@@ -146,7 +185,11 @@ pub struct Assessor {
 impl Assessor {
     /// An assessor with an empty memory.
     pub fn new(store: Arc<TrustStore>, now: OffsetDateTime) -> Self {
-        Self { store, now, known: Memory::default() }
+        Self {
+            store,
+            now,
+            known: Memory::default(),
+        }
     }
 
     /// The anchors that chains are held against.
@@ -160,7 +203,11 @@ impl Assessor {
             let shape = Shape::of(chain, &self.store);
             let browser = browser::verify(chain, &self.store, self.now);
             let problem = PathProblem::of(chain, &shape, &self.store);
-            Assessment { shape, browser, problem }
+            Assessment {
+                shape,
+                browser,
+                problem,
+            }
         })
     }
 }

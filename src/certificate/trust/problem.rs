@@ -23,7 +23,9 @@ impl PathProblem {
             PathEnd::Anchored => None,
             PathEnd::SelfSignedLeaf => Some(Self::SelfSigned),
             PathEnd::UntrustedRoot => Some(Self::UnknownIssuer),
-            PathEnd::MissingIssuer => shape.top(chain).map(|top| missing_or_unknown(top, shape, store)),
+            PathEnd::MissingIssuer => shape
+                .top(chain)
+                .map(|top| missing_or_unknown(top, shape, store)),
         }
     }
 }
@@ -37,13 +39,22 @@ impl PathProblem {
 fn missing_or_unknown(top: &Certificate, shape: &Shape, store: &TrustStore) -> PathProblem {
     let fetchable = !top.ca_issuers.is_empty();
     let alone = shape.path.len() == 1;
-    let missing = if store.public { fetchable && alone } else { alone && !is_foreign(top, store) };
-    if missing { PathProblem::MissingIntermediate } else { PathProblem::UnknownIssuer }
+    let missing = if store.public {
+        fetchable && alone
+    } else {
+        alone && !is_foreign(top, store)
+    };
+    if missing {
+        PathProblem::MissingIntermediate
+    } else {
+        PathProblem::UnknownIssuer
+    }
 }
 
 fn is_foreign(top: &Certificate, store: &TrustStore) -> bool {
     let issuer = &top.issuer.text;
-    let names_root = attribute(issuer, "CN").is_some_and(|name| name.to_ascii_lowercase().contains("root"));
+    let names_root =
+        attribute(issuer, "CN").is_some_and(|name| name.to_ascii_lowercase().contains("root"));
     let organisation = attribute(issuer, "O");
     let known = |anchor: &Certificate| attribute(&anchor.subject.text, "O") == organisation;
     names_root || (organisation.is_some() && !store.certificates.iter().any(|anchor| known(anchor)))
@@ -51,5 +62,6 @@ fn is_foreign(top: &Certificate, store: &TrustStore) -> bool {
 
 /// An attribute of a name in text form, as `CN=…, O=…`.
 fn attribute<'a>(name: &'a str, key: &str) -> Option<&'a str> {
-    name.split(", ").find_map(|part| part.strip_prefix(key)?.strip_prefix('='))
+    name.split(", ")
+        .find_map(|part| part.strip_prefix(key)?.strip_prefix('='))
 }

@@ -1,7 +1,8 @@
-//! `certificate-expired`: the leaf's notAfter has passed, so every client that verifies refuses it.
+//! `certificate-expired`: notAfter has passed.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::reproduce::show_leaf;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
 use crate::certificate::Certificate;
 
 pub(crate) const RULE: Rule = Rule {
@@ -10,16 +11,54 @@ pub(crate) const RULE: Rule = Rule {
     section: Section::Certificate,
     summary: "the certificate has expired",
     why: "Every client that verifies refuses the connection. nginx itself never looks at the dates of its own \
-          certificate and goes on serving the one it loaded at its last reload.",
-    fix: "Renew the certificate, check that ssl_certificate names the new file, run nginx -t and reload.",
-    references: &["RFC 5280 section 4.1.2.5"],
+          certificate and goes on serving the one that it loaded at its last reload; as a client it looks only \
+          with proxy_ssl_verify on, and then logs upstream SSL certificate verify error: (10:certificate has \
+          expired).",
+    fix: "Renew the certificate, check that ssl_certificate names the new file with the leaf first and its \
+          intermediates behind it, run nginx -t, and reload: nginx reads certificates only then.",
+    references: &[
+        "RFC 5280 section 4.1.2.5",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
+    ],
     consequence_of: &[],
     check: Check::Leaf(check),
 };
 
-fn check(leaf: &Certificate, _: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     if cx.now <= leaf.not_after {
         return Verdict::Pass;
     }
-    RULE.finds(format!("the certificate {} expired on {}", leaf.subject.text, leaf.not_after.date())).into()
+    let days = (cx.now - leaf.not_after).whole_days();
+    RULE.finds(format!(
+        "the certificate expired on {}, {days} days ago",
+        day(leaf.not_after)
+    ))
+    .evidence(view.describe(0))
+    .evidence_from(view.sightings())
+    .reproduce(show_leaf(cx.target, view.address()))
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{NOW, Scene};
+    use time::Duration;
+
+    #[test]
+    fn a_certificate_past_its_end_has_expired() {
+        let mut scene = Scene::new();
+        scene.issue(|params| params.not_after = NOW - Duration::days(3));
+        let findings = scene.check(&["error certificate-expired"]);
+        assert_eq!(
+            findings[0].message,
+            "the certificate expired on 2026-06-12, 3 days ago"
+        );
+    }
+
+    #[test]
+    fn until_its_end_it_is_only_expiring() {
+        let mut scene = Scene::new();
+        scene.issue(|params| params.not_after = NOW + Duration::minutes(1));
+        scene.check(&["warning certificate-expiring"]);
+    }
 }

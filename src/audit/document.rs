@@ -1,0 +1,40 @@
+//! `docs/rules.md`: the registry as a page, so that the texts have one home.
+
+use std::fmt::Write;
+
+use super::registry::RULES;
+use super::rule::Rule;
+
+/// The whole page, in Markdown.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Rules\n\n\
+         Every finding names one of these rules. `shakedown explain RULE` prints the same text. The severity is that of the\n\
+         usual case; role and expectations can change it, as the text says.\n\n\
+         | rule | severity | what is wrong |\n|---|---|---|\n",
+    );
+    for rule in RULES {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            page,
+            "| [`{0}`](#{0}) | {1} | {2} |",
+            rule.id, rule.severity, rule.summary
+        );
+    }
+    RULES.iter().for_each(|rule| chapter(&mut page, rule));
+    page
+}
+
+fn chapter(page: &mut String, rule: &Rule) {
+    let _ = write!(
+        page,
+        "\n## {}\n\n{} · section `{}`\n\n**What:** {}.\n\n**Why it matters:** {}\n\n**Fix:** {}\n\n**See:** {}\n",
+        rule.id,
+        rule.severity,
+        rule.section,
+        rule.summary,
+        rule.why,
+        rule.fix,
+        rule.references.join(" · ")
+    );
+}

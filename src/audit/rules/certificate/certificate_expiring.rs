@@ -1,0 +1,73 @@
+//! `certificate-expiring`: the end is near, and renewal has not happened.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_leaf;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
+use crate::certificate::Certificate;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "certificate-expiring",
+    severity: Severity::Warning,
+    section: Section::Prevention,
+    summary: "the certificate expires soon",
+    why: "On that day every client that verifies refuses the connection, at once. Renewal should have happened \
+          by now: two thirds of a certificate's life are the usual moment.",
+    fix: "Renew the certificate, check that ssl_certificate names the new file with the leaf first and its \
+          intermediates behind it, run nginx -t, and reload: nginx reads certificates only then. Find out why \
+          renewal did not happen by itself.",
+    references: &[
+        "RFC 5280 section 4.1.2.5",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
+    ],
+    consequence_of: &[],
+    check: Check::Leaf(check),
+};
+
+fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    if cx.now > leaf.not_after {
+        return Verdict::NotApplicable;
+    }
+    if cx.now < cx.warns_from(leaf) {
+        return Verdict::Pass;
+    }
+    let days = (leaf.not_after - cx.now).whole_days();
+    RULE.finds(format!(
+        "the certificate expires on {}, in {days} days",
+        day(leaf.not_after)
+    ))
+    .evidence(view.describe(0))
+    .evidence_from(view.sightings())
+    .reproduce(show_leaf(cx.target, view.address()))
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{NOW, Scene};
+    use time::Duration;
+
+    #[track_caller]
+    fn check(lifetime: i64, left: i64, warning_days: Option<u32>, expected: &[&str]) {
+        let mut scene = Scene::new();
+        scene.target.expect.warning_days = warning_days;
+        scene.issue(|params| {
+            params.not_before = NOW - Duration::days(lifetime - left);
+            params.not_after = NOW + Duration::days(left);
+        });
+        scene.check(expected);
+    }
+
+    #[test]
+    fn thirty_days_or_a_third_of_the_life_whichever_is_less() {
+        check(365, 31, None, &[]);
+        check(365, 29, None, &["warning certificate-expiring"]);
+        check(6, 3, None, &[]);
+        check(6, 1, None, &["warning certificate-expiring"]);
+    }
+
+    #[test]
+    fn the_operator_may_say_otherwise() {
+        check(365, 31, Some(40), &["warning certificate-expiring"]);
+        check(365, 29, Some(20), &[]);
+    }
+}

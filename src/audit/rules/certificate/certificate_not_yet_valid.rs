@@ -1,0 +1,53 @@
+//! `certificate-not-yet-valid`: notBefore lies ahead.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_leaf;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
+use crate::certificate::Certificate;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "certificate-not-yet-valid",
+    severity: Severity::Error,
+    section: Section::Certificate,
+    summary: "the certificate is not valid yet",
+    why: "Every client that verifies refuses the connection until the certificate's first day. A wrong clock \
+          on the machine that issued it, or on this one, looks the same.",
+    fix: "Serve the previous certificate until then, or have a new one issued; check the clocks.",
+    references: &["RFC 5280 section 4.1.2.5"],
+    consequence_of: &[],
+    check: Check::Leaf(check),
+};
+
+fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    if cx.now >= leaf.not_before {
+        return Verdict::Pass;
+    }
+    RULE.finds(format!(
+        "the certificate is not valid before {}",
+        day(leaf.not_before)
+    ))
+    .evidence(view.describe(0))
+    .evidence_from(view.sightings())
+    .reproduce(show_leaf(cx.target, view.address()))
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{NOW, Scene};
+    use time::Duration;
+
+    #[test]
+    fn a_certificate_from_the_future_is_refused() {
+        let mut scene = Scene::new();
+        scene.issue(|params| params.not_before = NOW + Duration::days(1));
+        scene.check(&["error certificate-not-yet-valid"]);
+    }
+
+    #[test]
+    fn from_its_first_second_on_it_passes() {
+        let mut scene = Scene::new();
+        scene.issue(|params| params.not_before = NOW);
+        scene.check(&[]);
+    }
+}

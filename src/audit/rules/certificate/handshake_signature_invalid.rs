@@ -1,0 +1,52 @@
+//! `handshake-signature-invalid`: certificate and key do not belong together.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::outcome;
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "handshake-signature-invalid",
+    severity: Severity::Error,
+    section: Section::Certificate,
+    summary: "the server cannot prove that it holds the key of its certificate",
+    why: "The signature in the handshake does not verify with the key on the certificate: certificate and key \
+          do not belong together, or someone in between answers with a certificate that is not theirs. Every \
+          client refuses the connection.",
+    fix: "Check that ssl_certificate_key belongs to ssl_certificate (openssl x509 -pubkey and openssl pkey \
+          -pubout print the same), and who terminates TLS in front of the server.",
+    references: &[
+        "RFC 8446 section 4.4.3",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate_key",
+    ],
+    consequence_of: &["certificate-unreadable", "weak-key"],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Some(cell) = endpoint.handshakes.iter().find(|cell| cell.bad_signature) else {
+        return Verdict::Pass;
+    };
+    RULE.finds("the signature in the handshake does not verify with the key on the certificate")
+        .evidence(format!("{}: {}", endpoint.address, outcome(cell)))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+
+    #[test]
+    fn a_signature_that_does_not_verify_is_an_error() {
+        let mut scene = Scene::new();
+        scene.each(|cell| cell.bad_signature = true);
+        scene.check(&["error handshake-signature-invalid"]);
+    }
+
+    #[test]
+    fn a_good_signature_passes() {
+        Scene::new().check(&[]);
+    }
+}

@@ -1,0 +1,95 @@
+//! `hostname-mismatch`: none of its names is the one that clients ask for.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_leaf;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rules::{name_of, names_of};
+use crate::certificate::Certificate;
+use crate::certificate::name::{Coverage, coverage, to_unicode};
+use crate::target::Host;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "hostname-mismatch",
+    severity: Severity::Error,
+    section: Section::Certificate,
+    summary: "the certificate does not cover the name",
+    why: "Clients compare the name they asked for with the subject alternative names of the certificate, and \
+          refuse when none matches. nginx as a client does so with proxy_ssl_verify on, with the name of \
+          proxy_ssl_name (by default the host of proxy_pass), and logs upstream SSL certificate does not \
+          match.",
+    fix: "Have a certificate issued that lists the name (a wildcard covers exactly one label), and serve it \
+          for that name: ssl_certificate in the server block with that server_name, then reload. If the \
+          endpoint is known by another name, give that one: --server-name.",
+    references: &[
+        "RFC 9525 section 6",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name",
+    ],
+    consequence_of: &[],
+    check: Check::Leaf(check),
+};
+
+fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    if leaf.subject_alt_names.is_none() {
+        return Verdict::NotApplicable;
+    }
+    let missing: Vec<String> = cx
+        .target
+        .required_names()
+        .filter(|host| coverage(leaf, name_of(host)) != Coverage::Covered)
+        .map(|host| shown(&host))
+        .collect();
+    if missing.is_empty() {
+        return Verdict::Pass;
+    }
+    let finding = RULE
+        .finds(format!(
+            "the certificate does not cover {}",
+            missing.join(", ")
+        ))
+        .subject(missing.join(","))
+        .evidence(format!("it covers {}", names_of(leaf)))
+        .evidence(view.describe(0))
+        .evidence_from(view.sightings())
+        .reproduce(show_leaf(cx.target, view.address()));
+    match leaf.dns_names().iter().find(|name| !name.starts_with('*')) {
+        Some(name) if cx.is_upstream() => finding
+            .directive("location", "proxy_ssl_name", name.as_str())
+            .into(),
+        _ => finding.into(),
+    }
+}
+
+fn shown(host: &Host) -> String {
+    match host {
+        Host::Name(name) => {
+            to_unicode(name).map_or_else(|| name.clone(), |unicode| format!("{name} ({unicode})"))
+        }
+        Host::Ip(ip) => format!("the address {ip}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+
+    #[test]
+    fn every_wanted_name_must_be_covered() {
+        let mut scene = Scene::new();
+        scene.target.extra_names = vec!["b.test".to_owned()];
+        let findings = scene.check(&["error hostname-mismatch"]);
+        assert_eq!(findings[0].message, "the certificate does not cover b.test");
+        assert_eq!(findings[0].evidence[0], "it covers a.test, 192.0.2.1");
+    }
+
+    #[test]
+    fn an_address_needs_an_address_on_the_certificate() {
+        Scene::of("192.0.2.1").check(&[]);
+        Scene::of("192.0.2.9").check(&["error hostname-mismatch"]);
+    }
+
+    #[test]
+    fn a_covered_name_passes() {
+        Scene::new().check(&[]);
+    }
+}

@@ -1,0 +1,57 @@
+//! `server-auth-missing`: an extended key usage without serverAuth.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_leaf;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::certificate::Certificate;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "server-auth-missing",
+    severity: Severity::Error,
+    section: Section::Certificate,
+    summary: "the certificate is not meant for servers",
+    why: "Its extended key usage lists purposes, and server authentication is not among them, so clients \
+          refuse it. nginx as a client logs verify error 26 (unsuitable certificate purpose).",
+    fix: "Have a certificate issued with the serverAuth purpose, and reload.",
+    references: &["RFC 5280 section 4.2.1.12"],
+    consequence_of: &[],
+    check: Check::Leaf(check),
+};
+
+fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    let Some(usage) = leaf.extended_key_usage else {
+        return Verdict::Pass;
+    };
+    if usage.server_auth || usage.any {
+        return Verdict::Pass;
+    }
+    RULE.finds("the certificate is not meant for servers: its extended key usage lacks serverAuth")
+        .evidence(view.describe(0))
+        .evidence_from(view.sightings())
+        .reproduce(
+            show_leaf(cx.target, view.address())
+                .replace("subjectAltName", "subjectAltName,extendedKeyUsage"),
+        )
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use rcgen::ExtendedKeyUsagePurpose;
+
+    #[test]
+    fn a_client_certificate_on_a_server_is_refused() {
+        let mut scene = Scene::new();
+        scene
+            .issue(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]);
+        scene.check(&["error server-auth-missing"]);
+    }
+
+    #[test]
+    fn no_restriction_is_none() {
+        let mut scene = Scene::new();
+        scene.issue(|params| params.extended_key_usages.clear());
+        scene.check(&[]);
+    }
+}

@@ -1,0 +1,88 @@
+//! `weak-key`: too short, or of an algorithm that nobody takes.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_chain;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rules::path;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "weak-key",
+    severity: Severity::Error,
+    section: Section::Certificate,
+    summary: "a key is too weak",
+    why: "Clients refuse RSA keys below 2048 bits and curves below 256. OpenSSL does so from security level 2 \
+          on, which is Debian's default: nginx as a client logs verify error 66 (the leaf) or 67 (an \
+          authority), and does not start with such a key of its own (ee key too small).",
+    fix: "Make a new key (RSA of 2048 bits or more, or ECDSA P-256), have a certificate issued for it, and \
+          reload.",
+    references: &[
+        "RFC 9325 section 4.5",
+        "https://docs.openssl.org/3.0/man3/SSL_CTX_set_security_level/",
+    ],
+    consequence_of: &[],
+    check: Check::Chain(check),
+};
+
+fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    let weak = path(view)
+        .filter_map(|(index, certificate)| Some((index, certificate.public_key.weakness()?)));
+    let findings: Vec<_> = weak
+        .map(|(index, weakness)| {
+            RULE.finds(format!(
+                "certificate {} of the chain has {weakness}",
+                index + 1
+            ))
+            .subject(view.chain.certificates[index].subject.text.clone())
+            .evidence(view.describe(index))
+            .evidence_from(view.sightings())
+            .reproduce(show_chain(cx.target, view.address()))
+        })
+        .collect();
+    if findings.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Fail(findings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use crate::certificate::key::{KeyType, PublicKey, Weakness};
+
+    #[test]
+    fn short_rsa_keys_and_old_algorithms_are_weak() {
+        let key = |key_type, bits, exponent| PublicKey {
+            key_type,
+            bits,
+            exponent,
+            spki: Vec::new(),
+        };
+        assert_eq!(
+            key(KeyType::Rsa, 1024, Some(65537)).weakness(),
+            Some(Weakness::RsaModulus(1024))
+        );
+        assert_eq!(
+            key(KeyType::Rsa, 2048, Some(1)).weakness(),
+            Some(Weakness::RsaExponent(1))
+        );
+        assert_eq!(
+            key(KeyType::Ec(Some("secp224r1")), 224, None).weakness(),
+            Some(Weakness::Curve(224))
+        );
+        assert_eq!(
+            key(KeyType::Dsa, 0, None).weakness(),
+            Some(Weakness::Algorithm("DSA"))
+        );
+        assert_eq!(key(KeyType::Rsa, 2048, Some(3)).weakness(), None);
+        assert_eq!(
+            key(KeyType::Ec(Some("prime256v1")), 256, None).weakness(),
+            None
+        );
+    }
+
+    #[test]
+    fn ordinary_keys_pass() {
+        Scene::new().check(&[]);
+    }
+}

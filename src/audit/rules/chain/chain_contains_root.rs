@@ -1,0 +1,48 @@
+//! `chain-contains-root`: needless bytes in every handshake.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_chain;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::certificate::shape::Position;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "chain-contains-root",
+    severity: Severity::Note,
+    section: Section::Certificate,
+    summary: "the root certificate is sent along",
+    why: "Clients have their own copy or do not trust it at all, so it only makes each handshake larger.",
+    fix: "Take the last certificate out of the file of ssl_certificate, and reload.",
+    references: &["RFC 8446 section 4.4.2"],
+    consequence_of: &[],
+    check: Check::Chain(check),
+};
+
+fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    let Some(index) = view.assessment.shape.at(Position::Root).next() else {
+        return Verdict::Pass;
+    };
+    RULE.finds("the server sends the root certificate along")
+        .evidence(view.describe(index))
+        .evidence_from(view.sightings())
+        .reproduce(show_chain(cx.target, view.address()))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+
+    #[test]
+    fn a_root_behind_the_chain_is_needless() {
+        let mut scene = Scene::new();
+        let mut chain = scene.issue(|_| {}).chain();
+        chain.push(scene.root.certificate.clone());
+        scene.present(&chain);
+        scene.check(&["note chain-contains-root"]);
+    }
+
+    #[test]
+    fn a_chain_without_it_passes() {
+        Scene::new().check(&[]);
+    }
+}

@@ -1,0 +1,50 @@
+//! `chain-duplicate-certificate`: the same bytes again.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_chain;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::certificate::shape::Position;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "chain-duplicate-certificate",
+    severity: Severity::Note,
+    section: Section::Certificate,
+    summary: "a certificate is sent twice",
+    why: "The second copy makes each handshake larger. Mostly the leaf stands in the file of intermediates \
+          too.",
+    fix: "Take the second copy out of the file of ssl_certificate, and reload.",
+    references: &["RFC 8446 section 4.4.2"],
+    consequence_of: &[],
+    check: Check::Chain(check),
+};
+
+fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    let copies: Vec<usize> = view.assessment.shape.at(Position::Duplicate).collect();
+    if copies.is_empty() {
+        return Verdict::Pass;
+    }
+    RULE.finds("the server sends a certificate twice")
+        .evidence_from(copies.iter().map(|index| view.describe(*index)))
+        .evidence_from(view.sightings())
+        .reproduce(show_chain(cx.target, view.address()))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+
+    #[test]
+    fn the_leaf_among_the_intermediates_is_a_copy() {
+        let mut scene = Scene::new();
+        let mut chain = scene.issue(|_| {}).chain();
+        chain.insert(1, chain[0].clone());
+        scene.present(&chain);
+        scene.check(&["note chain-duplicate-certificate"]);
+    }
+
+    #[test]
+    fn distinct_certificates_pass() {
+        Scene::new().check(&[]);
+    }
+}

@@ -1,0 +1,75 @@
+//! `chain-incomplete`: the server left out what stands between its certificate and the root.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_chain;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::certificate::trust::problem::PathProblem;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "chain-incomplete",
+    severity: Severity::Error,
+    section: Section::Certificate,
+    summary: "an intermediate certificate is missing",
+    why: "Clients that hold no copy of the missing certificate cannot build the path and refuse with alert 48 \
+          (unknown_ca): curl, most libraries, mobile apps. Desktop browsers often repair it from memory or by \
+          download, which hides the fault. nginx as a client with proxy_ssl_verify on logs verify error 21 (20 \
+          with OpenSSL 1.1.1).",
+    fix: "Put the missing certificate behind the leaf in the file of ssl_certificate (authorities call it the \
+          full chain), run nginx -t, and reload.",
+    references: &[
+        "RFC 8446 section 4.4.2",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
+    ],
+    consequence_of: &[],
+    check: Check::Chain(check),
+};
+
+fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    if view.assessment.problem != Some(PathProblem::MissingIntermediate) {
+        return Verdict::Pass;
+    }
+    let shape = &view.assessment.shape;
+    let issuer = shape
+        .missing_issuer(view.chain)
+        .map_or("(unknown)", |issuer| issuer.text.as_str());
+    let urls = shape
+        .top(view.chain)
+        .map(|top| top.ca_issuers.join(", "))
+        .unwrap_or_default();
+    let finding = RULE
+        .finds(format!(
+            "the chain is incomplete: the certificate of {issuer} is missing"
+        ))
+        .evidence(view.describe(shape.path.last().copied().unwrap_or(0)))
+        .evidence(format!(
+            "its issuer was not sent, and is not among {}",
+            cx.store.label
+        ))
+        .evidence_from((!urls.is_empty()).then(|| format!("it can be fetched from {urls}")))
+        .evidence_from(view.sightings())
+        .reproduce(show_chain(cx.target, view.address()));
+    finding.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+
+    #[test]
+    fn a_leaf_alone_lacks_its_intermediate() {
+        let mut scene = Scene::new();
+        let issued = scene.issue(|_| {});
+        scene.present(&[issued.certificate]);
+        let findings = scene.check(&["error chain-incomplete"]);
+        assert!(
+            findings[0].message.contains("CN=test intermediate"),
+            "{}",
+            findings[0].message
+        );
+    }
+
+    #[test]
+    fn a_whole_chain_passes() {
+        Scene::new().check(&[]);
+    }
+}

@@ -1,0 +1,56 @@
+//! `chain-unrelated-certificate`: it signs nothing that was sent.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_chain;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::certificate::shape::Position;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "chain-unrelated-certificate",
+    severity: Severity::Note,
+    section: Section::Certificate,
+    summary: "a certificate in the chain belongs to another chain",
+    why: "It signs nothing that was sent. Most clients pass over it, a few strict ones refuse; often it is \
+          what is left of the previous authority after a change, with the right intermediate missing beside \
+          it.",
+    fix: "Take it out of the file of ssl_certificate, and reload.",
+    references: &["RFC 8446 section 4.4.2"],
+    consequence_of: &[],
+    check: Check::Chain(check),
+};
+
+fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    let unrelated: Vec<usize> = view.assessment.shape.at(Position::Unrelated).collect();
+    if unrelated.is_empty() {
+        return Verdict::Pass;
+    }
+    RULE.finds("the chain holds certificates that belong to another chain")
+        .evidence_from(unrelated.iter().map(|index| view.describe(*index)))
+        .evidence_from(view.sightings())
+        .reproduce(show_chain(cx.target, view.address()))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{NOW, Scene};
+    use crate::certificate::issue::Authority;
+
+    #[test]
+    fn an_authority_that_signed_nothing_here_is_unrelated() {
+        let mut scene = Scene::new();
+        let mut chain = scene.issue(|_| {}).chain();
+        let stranger = Authority::root("stranger", NOW)
+            .unwrap()
+            .intermediate("strange intermediate")
+            .unwrap();
+        chain.push(stranger.certificate);
+        scene.present(&chain);
+        scene.check(&["note chain-unrelated-certificate"]);
+    }
+
+    #[test]
+    fn a_related_chain_passes() {
+        Scene::new().check(&[]);
+    }
+}

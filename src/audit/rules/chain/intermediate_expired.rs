@@ -1,0 +1,79 @@
+//! `intermediate-expired`: the leaf is in order, the path is not.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_chain;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
+use crate::audit::rules::path;
+use crate::certificate::trust::browser::BrowserVerdict;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "intermediate-expired",
+    severity: Severity::Error,
+    section: Section::Certificate,
+    summary: "an intermediate certificate has expired",
+    why: "Clients cannot build a valid path and refuse the connection, although the leaf is in order. A \
+          renewal that kept the old chain file does this.",
+    fix: "Put the authority's current intermediate into the file of ssl_certificate instead (fetch the full \
+          chain again), run nginx -t, and reload.",
+    references: &[
+        "RFC 5280 section 4.1.2.5",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
+    ],
+    consequence_of: &[],
+    check: Check::Chain(check),
+};
+
+fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    let intermediates = path(view).skip(1);
+    let findings: Vec<_> = intermediates
+        .filter(|(_, certificate)| cx.now > certificate.not_after)
+        .map(|(index, certificate)| {
+            RULE.finds(format!(
+                "the intermediate {} expired on {}",
+                certificate.subject.text,
+                day(certificate.not_after)
+            ))
+            .subject(certificate.subject.text.clone())
+            .severity(severity(view))
+            .evidence(view.describe(index))
+            .evidence_from(view.sightings())
+            .reproduce(show_chain(cx.target, view.address()))
+        })
+        .collect();
+    if findings.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Fail(findings)
+    }
+}
+
+/// A client that finds another path does not mind.
+fn severity(view: &ChainView<'_>) -> Severity {
+    if view.assessment.browser == BrowserVerdict::Accepted {
+        Severity::Note
+    } else {
+        Severity::Error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{NOW, Scene};
+    use time::Duration;
+
+    #[test]
+    fn an_expired_intermediate_breaks_the_path() {
+        let mut scene = Scene::new();
+        let old = scene
+            .root
+            .intermediate_with("old", |params| params.not_after = NOW - Duration::days(1))
+            .unwrap();
+        scene.present(&old.issue(&["a.test"]).unwrap().chain());
+        scene.check(&["error intermediate-expired"]);
+    }
+
+    #[test]
+    fn a_valid_one_passes() {
+        Scene::new().check(&[]);
+    }
+}

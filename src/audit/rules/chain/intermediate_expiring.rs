@@ -1,0 +1,69 @@
+//! `intermediate-expiring`: the path will break before the leaf does.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_chain;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
+use crate::audit::rules::path;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "intermediate-expiring",
+    severity: Severity::Warning,
+    section: Section::Prevention,
+    summary: "an intermediate certificate expires soon",
+    why: "On that day clients can no longer build a valid path, although the leaf is in order.",
+    fix: "Put the authority's current intermediate into the file of ssl_certificate instead (fetch the full \
+          chain again), run nginx -t, and reload.",
+    references: &[
+        "RFC 5280 section 4.1.2.5",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
+    ],
+    consequence_of: &[],
+    check: Check::Chain(check),
+};
+
+fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    let intermediates = path(view).skip(1);
+    let findings: Vec<_> = intermediates
+        .filter(|(_, certificate)| {
+            cx.now <= certificate.not_after && cx.now >= cx.warns_from(certificate)
+        })
+        .map(|(index, certificate)| {
+            RULE.finds(format!(
+                "the intermediate {} expires on {}",
+                certificate.subject.text,
+                day(certificate.not_after)
+            ))
+            .subject(certificate.subject.text.clone())
+            .evidence(view.describe(index))
+            .evidence_from(view.sightings())
+            .reproduce(show_chain(cx.target, view.address()))
+        })
+        .collect();
+    if findings.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Fail(findings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{NOW, Scene};
+    use time::Duration;
+
+    #[test]
+    fn an_intermediate_near_its_end_is_reported() {
+        let mut scene = Scene::new();
+        let old = scene
+            .root
+            .intermediate_with("old", |params| params.not_after = NOW + Duration::days(9))
+            .unwrap();
+        scene.present(&old.issue(&["a.test"]).unwrap().chain());
+        scene.check(&["warning intermediate-expiring"]);
+    }
+
+    #[test]
+    fn one_with_years_left_passes() {
+        Scene::new().check(&[]);
+    }
+}

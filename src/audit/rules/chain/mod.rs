@@ -1,0 +1,11 @@
+//! What is sent with the leaf: whether it leads to a trust anchor, and what it does not need.
+
+pub mod chain_contains_root;
+pub mod chain_duplicate_certificate;
+pub mod chain_incomplete;
+pub mod chain_misordered;
+pub mod chain_unrelated_certificate;
+pub mod intermediate_expired;
+pub mod intermediate_expiring;
+pub mod self_signed;
+pub mod untrusted_issuer;

@@ -1,0 +1,55 @@
+//! `self-signed`: nobody else vouches for it.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_leaf;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::certificate::trust::problem::PathProblem;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "self-signed",
+    severity: Severity::Error,
+    section: Section::Certificate,
+    summary: "the certificate signed itself",
+    why: "Nobody but its own key vouches for it, so clients refuse it unless they were given this very \
+          certificate as trusted. nginx as a client accepts it as long as proxy_ssl_verify is off (the \
+          default), and logs verify error 18 when it is on.",
+    fix: "Have a certificate issued by an authority that the clients trust. For an internal upstream: name \
+          this certificate in proxy_ssl_trusted_certificate, with proxy_ssl_verify on; here, --ca-file or \
+          --add-ca-file.",
+    references: &[
+        "RFC 5280 section 3.2",
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_trusted_certificate",
+    ],
+    consequence_of: &[],
+    check: Check::Chain(check),
+};
+
+fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    if view.assessment.problem != Some(PathProblem::SelfSigned) {
+        return Verdict::Pass;
+    }
+    RULE.finds("the certificate is self-signed, and not trusted")
+        .evidence(view.describe(0))
+        .evidence(format!("it is not among {}", cx.store.label))
+        .evidence_from(view.sightings())
+        .reproduce(show_leaf(cx.target, view.address()))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{NOW, Scene};
+    use crate::certificate::issue::self_signed;
+
+    #[test]
+    fn a_certificate_that_signed_itself_convinces_nobody() {
+        let mut scene = Scene::new();
+        scene.present(&self_signed(&["a.test"], NOW).unwrap().chain());
+        scene.check(&["error self-signed"]);
+    }
+
+    #[test]
+    fn one_that_an_authority_signed_passes() {
+        Scene::new().check(&[]);
+    }
+}

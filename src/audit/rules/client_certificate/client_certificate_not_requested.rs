@@ -1,0 +1,56 @@
+//! `client-certificate-not-requested`: the door that should be locked stands open.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::outcome;
+use crate::observation::{ClientAuth, Endpoint};
+use crate::target::ClientCertificatePolicy;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "client-certificate-not-requested",
+    severity: Severity::Error,
+    section: Section::ClientCertificate,
+    summary: "no client certificate is asked for although the operator expects it",
+    why: "The expectation in the targets file says that clients must, or may, present a certificate; the \
+          server does not ask for one, so every client is let in without.",
+    fix: "Set ssl_verify_client on (or optional) and ssl_client_certificate in the server block, and reload; \
+          or correct expect.client_certificate.",
+    references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_client"],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let value = match cx.target.expect.client_certificate {
+        Some(ClientCertificatePolicy::Required) => "on",
+        Some(ClientCertificatePolicy::Optional) => "optional",
+        Some(ClientCertificatePolicy::None) | None => return Verdict::NotApplicable,
+    };
+    let mut established = endpoint
+        .cells(cx.target.server_name.is_some())
+        .filter(|cell| cell.established());
+    let Some(cell) = established.find(|cell| cell.client_auth == ClientAuth::NotRequested) else {
+        return Verdict::Pass;
+    };
+    RULE.finds("the server does not ask for a client certificate")
+        .evidence(format!("{}: {}", endpoint.address, outcome(cell)))
+        .directive("server", "ssl_verify_client", value)
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use crate::target::ClientCertificatePolicy;
+
+    #[test]
+    fn an_expected_request_must_be_made() {
+        let mut scene = Scene::new();
+        scene.target.expect.client_certificate = Some(ClientCertificatePolicy::Required);
+        scene.check(&["error client-certificate-not-requested"]);
+        scene.target.expect.client_certificate = Some(ClientCertificatePolicy::None);
+        scene.check(&[]);
+    }
+}

@@ -1,0 +1,75 @@
+//! `client-certificate-rejected`: something was presented, and it is not good enough.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::client_certificate::{accepted_authorities, describe, refusals};
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "client-certificate-rejected",
+    severity: Severity::Error,
+    section: Section::ClientCertificate,
+    summary: "the client certificate that was presented is refused",
+    why: "The server does not accept the certificate: its issuer is unknown there (alert 48), it has expired \
+          (45) or was revoked (44), it is of the wrong kind (43), or the server just says no (40, 42, 46). \
+          nginx says so with HTTP 400 and logs client SSL certificate verify error at info.",
+    fix: "Have the server trust the issuer (ssl_client_certificate with the whole chain above the client's \
+          certificate, ssl_verify_depth for more than one intermediate), or present a certificate of an \
+          authority that it asks for, intermediates included.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_client_certificate",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_depth",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let refusals: Vec<_> = refusals(endpoint, cx.target)
+        .filter(|(_, request, _)| request.answered)
+        .collect();
+    let Some((_, request, _)) = refusals.first() else {
+        return Verdict::Pass;
+    };
+    RULE.finds("the server refuses the client certificate that was presented")
+        .evidence_from(
+            refusals
+                .iter()
+                .map(|(cell, _, refusal)| describe(endpoint, cell, refusal)),
+        )
+        .evidence(accepted_authorities(request))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use crate::observation::{CertificateRequest, ClientAuth, ClientRefusal};
+    use crate::tls::alert::AlertDescription;
+
+    #[test]
+    fn a_refusal_after_an_answer_is_a_rejection() {
+        let mut scene = Scene::new();
+        let request = CertificateRequest {
+            answered: true,
+            ..CertificateRequest::default()
+        };
+        let refusal = ClientRefusal::Alert(AlertDescription(48));
+        scene
+            .each(|cell| cell.client_auth = ClientAuth::Required(request.clone(), refusal.clone()));
+        scene.check(&["error client-certificate-rejected"]);
+    }
+
+    #[test]
+    fn an_accepted_certificate_passes() {
+        let mut scene = Scene::new();
+        let request = CertificateRequest {
+            answered: true,
+            ..CertificateRequest::default()
+        };
+        scene.each(|cell| cell.client_auth = ClientAuth::Requested(request.clone()));
+        scene.check(&[]);
+    }
+}

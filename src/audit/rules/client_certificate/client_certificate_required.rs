@@ -1,0 +1,102 @@
+//! `client-certificate-required`: the server insists, and nothing was presented.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::client_certificate::{accepted_authorities, describe, refusals};
+use crate::observation::Endpoint;
+use crate::target::ClientCertificatePolicy;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "client-certificate-required",
+    severity: Severity::Error,
+    section: Section::ClientCertificate,
+    summary: "a client certificate is required and none was presented",
+    why: "Clients without a certificate are refused. Most servers do so in the handshake: with TLS 1.2 by \
+          alert 40, with TLS 1.3 by alert 116, which arrives only after the client's own handshake is done. \
+          nginx completes the handshake and answers HTTP 400 (its stream module closes).",
+    fix: "Present a certificate that the server accepts: --client-cert and --client-key here, \
+          proxy_ssl_certificate and proxy_ssl_certificate_key in nginx as its client. If the endpoint is meant \
+          to insist, say so: expect.client_certificate = \"required\".",
+    references: &[
+        "RFC 8446 section 4.4.2.4",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_client",
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_certificate",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    if cx.target.expect.client_certificate == Some(ClientCertificatePolicy::Required) {
+        return Verdict::NotApplicable;
+    }
+    let refusals: Vec<_> = refusals(endpoint, cx.target)
+        .filter(|(_, request, _)| !request.answered)
+        .collect();
+    let Some((_, request, _)) = refusals.first() else {
+        return Verdict::Pass;
+    };
+    let finding = RULE
+        .finds("the server requires a client certificate, and none was presented")
+        .evidence_from(
+            refusals
+                .iter()
+                .map(|(cell, _, refusal)| describe(endpoint, cell, refusal)),
+        )
+        .evidence(accepted_authorities(request))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)));
+    if !cx.is_upstream() {
+        return finding.into();
+    }
+    finding
+        .directive("location", "proxy_ssl_certificate", "/path/to/client.pem")
+        .directive(
+            "location",
+            "proxy_ssl_certificate_key",
+            "/path/to/client.key",
+        )
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use crate::observation::{
+        Cause, CertificateRequest, ClientAuth, ClientRefusal, Failure, Stage,
+    };
+    use crate::target::ClientCertificatePolicy;
+    use crate::tls::alert::AlertDescription;
+
+    fn refused(refusal: &ClientRefusal) -> Scene {
+        let mut scene = Scene::new();
+        scene.each(|cell| {
+            cell.client_auth = ClientAuth::Required(CertificateRequest::default(), refusal.clone());
+            if let ClientRefusal::Alert(alert) = refusal {
+                cell.outcome = Err(Failure {
+                    stage: Stage::PostHandshake,
+                    cause: Cause::Alert(*alert),
+                });
+            }
+        });
+        scene
+    }
+
+    #[test]
+    fn every_shape_of_refusal_is_known() {
+        for refusal in [
+            ClientRefusal::Alert(AlertDescription(116)),
+            ClientRefusal::Http(400),
+            ClientRefusal::Closed,
+        ] {
+            refused(&refusal).check(&["error client-certificate-required"]);
+        }
+    }
+
+    #[test]
+    fn where_it_is_expected_it_is_in_order() {
+        let mut scene = refused(&ClientRefusal::Http(400));
+        scene.target.expect.client_certificate = Some(ClientCertificatePolicy::Required);
+        scene.check(&[]);
+    }
+}

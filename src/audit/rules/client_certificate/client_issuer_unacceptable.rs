@@ -1,0 +1,93 @@
+//! `client-issuer-unacceptable`: other clients would not even offer this certificate.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::client_certificate::accepted_authorities;
+use crate::certificate::Certificate;
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "client-issuer-unacceptable",
+    severity: Severity::Warning,
+    section: Section::ClientCertificate,
+    summary: "the issuer of the client certificate is not among the authorities that the server names",
+    why: "A server that asks for a certificate may name the authorities it accepts. Clients choose by those \
+          names, so most would send nothing at all; nginx as a client sends its certificate regardless.",
+    fix: "Present a certificate of one of the named authorities, or have the server name this one: \
+          ssl_client_certificate is the file whose subjects are sent.",
+    references: &[
+        "RFC 8446 section 4.2.4",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_client_certificate",
+    ],
+    consequence_of: &["client-certificate-rejected"],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Some(identity) = &cx.target.client_identity else {
+        return Verdict::NotApplicable;
+    };
+    let requests = endpoint
+        .handshakes
+        .iter()
+        .filter_map(|cell| cell.client_auth.request());
+    let Some(request) = requests
+        .into_iter()
+        .find(|request| !request.authorities.is_empty())
+    else {
+        return Verdict::NotApplicable;
+    };
+    let issuers: Vec<String> = identity
+        .chain
+        .iter()
+        .filter_map(|der| Certificate::parse(der).ok())
+        .map(|certificate| certificate.issuer.text)
+        .collect();
+    if issuers
+        .iter()
+        .any(|issuer| request.authorities.contains(issuer))
+    {
+        return Verdict::Pass;
+    }
+    RULE.finds("the server does not name the issuer of the client certificate among the authorities it accepts")
+        .evidence(format!("the client certificate was issued by {}", issuers.join("; ")))
+        .evidence(accepted_authorities(request))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use crate::observation::{CertificateRequest, ClientAuth};
+    use crate::target::ClientIdentity;
+    use std::sync::Arc;
+
+    fn scene(authority: &str) -> Scene {
+        let mut scene = Scene::new();
+        let issued = scene.intermediate.issue(&["client"]).unwrap();
+        scene.target.client_identity = Some(Arc::new(ClientIdentity {
+            chain: vec![issued.certificate.clone()],
+            key: issued.private_key(),
+            certificate_file: "client.pem".into(),
+            key_file: "client.key".into(),
+        }));
+        let request = CertificateRequest {
+            authorities: vec![authority.to_owned()],
+            answered: true,
+        };
+        scene.each(|cell| cell.client_auth = ClientAuth::Requested(request.clone()));
+        scene
+    }
+
+    #[test]
+    fn an_issuer_that_is_not_named_is_reported() {
+        scene("CN=someone else").check(&["warning client-issuer-unacceptable"]);
+    }
+
+    #[test]
+    fn an_issuer_that_is_named_passes() {
+        scene("CN=test intermediate").check(&[]);
+    }
+}

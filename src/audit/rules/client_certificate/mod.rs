@@ -1,0 +1,55 @@
+//! Certificates that clients present: asked for, required, refused.
+
+pub mod client_certificate_not_requested;
+pub mod client_certificate_rejected;
+pub mod client_certificate_requested;
+pub mod client_certificate_required;
+pub mod client_issuer_unacceptable;
+
+use crate::observation::{CertificateRequest, ClientAuth, ClientRefusal, Endpoint, Handshake};
+use crate::target::Target;
+
+/// Authorities named in one line of evidence.
+const MAX_NAMED: usize = 8;
+
+/// The handshakes with the target's own name that were refused because of the client's certificate.
+fn refusals<'a>(
+    endpoint: &'a Endpoint,
+    target: &Target,
+) -> impl Iterator<Item = (&'a Handshake, &'a CertificateRequest, &'a ClientRefusal)> + use<'a> {
+    endpoint
+        .cells(target.server_name.is_some())
+        .filter_map(|cell| match &cell.client_auth {
+            ClientAuth::Required(request, refusal) => Some((cell, request, refusal)),
+            _ => None,
+        })
+}
+
+fn describe(endpoint: &Endpoint, cell: &Handshake, refusal: &ClientRefusal) -> String {
+    let (address, version) = (endpoint.address, cell.version);
+    match refusal {
+        ClientRefusal::Alert(alert) => format!("{address} over {version}: alert {alert}"),
+        ClientRefusal::Closed => {
+            format!("{address} over {version}: the connection is closed after the request")
+        }
+        ClientRefusal::Http(status) => {
+            format!(
+                "{address} over {version}: the handshake completes, and the answer is HTTP {status}, as nginx gives it"
+            )
+        }
+    }
+}
+
+fn accepted_authorities(request: &CertificateRequest) -> String {
+    match request.authorities.as_slice() {
+        [] => "the server names no authorities that it accepts".to_owned(),
+        named if named.len() > MAX_NAMED => {
+            format!(
+                "the server accepts {} authorities, among them {}",
+                named.len(),
+                named[..MAX_NAMED].join("; ")
+            )
+        }
+        named => format!("the server accepts certificates of {}", named.join("; ")),
+    }
+}

@@ -1,0 +1,82 @@
+//! `alpn-mismatch`: the operator expects h2, say, and the server does not speak it.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::s_client;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::outcome;
+use crate::observation::{Cause, Endpoint};
+use crate::tls::alert::AlertDescription;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "alpn-mismatch",
+    severity: Severity::Error,
+    section: Section::ProtocolCipher,
+    summary: "none of the expected ALPN protocols is chosen",
+    why: "Clients that need one of these protocols (gRPC needs h2) cannot talk to the server, although the \
+          handshake may complete.",
+    fix: "For h2, switch http2 on in the server block (listen … http2 before nginx 1.25.1) and reload; else \
+          correct expect.alpn.",
+    references: &[
+        "RFC 7301",
+        "https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let wanted = &cx.target.expect.alpn;
+    if wanted.is_empty() {
+        return Verdict::NotApplicable;
+    }
+    let refused = Cause::Alert(AlertDescription(120));
+    let without = endpoint
+        .cells(cx.target.server_name.is_some())
+        .find(|cell| match &cell.outcome {
+            Ok(session) => session.alpn.is_none(),
+            Err(failure) => failure.cause == refused,
+        });
+    let Some(cell) = without else {
+        return Verdict::Pass;
+    };
+    RULE.finds(format!(
+        "the server chooses none of the expected ALPN protocols ({})",
+        wanted.join(", ")
+    ))
+    .evidence(format!("{}: {}", endpoint.address, outcome(cell)))
+    .reproduce(with_alpn(
+        &s_client(
+            cx.target,
+            Some(endpoint.address),
+            cell.sni.as_deref(),
+            Some(cell.version),
+        ),
+        wanted,
+    ))
+    .into()
+}
+
+fn with_alpn(command: &str, wanted: &[String]) -> String {
+    command.replace(
+        " </dev/null",
+        &format!(" -alpn '{}' </dev/null", wanted.join(",").replace('\'', "")),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+
+    #[test]
+    fn an_expected_protocol_must_be_chosen() {
+        let mut scene = Scene::new();
+        scene.target.expect.alpn = vec!["h2".to_owned()];
+        scene.check(&["error alpn-mismatch"]);
+        scene.each(|cell| {
+            if let Ok(session) = &mut cell.outcome {
+                session.alpn = Some("h2".to_owned());
+            }
+        });
+        scene.check(&[]);
+    }
+}

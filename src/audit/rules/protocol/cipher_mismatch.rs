@@ -1,0 +1,80 @@
+//! `cipher-mismatch`: rare groups or suites and no others.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::s_client;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::trouble::{Trouble, trouble};
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "cipher-mismatch",
+    severity: Severity::Warning,
+    section: Section::ProtocolCipher,
+    summary: "TLS 1.3 is spoken, but with no group or suite that modern clients offer",
+    why: "TLS 1.3 clients offer X25519, P-256 and P-384, and the suites AES-GCM and ChaCha20. A server that \
+          takes only others (P-521, X448, finite-field groups, CCM) refuses them with alert 40; nginx as a \
+          client logs it as sslv3 alert handshake failure.",
+    fix: "Put X25519 and prime256v1 into ssl_ecdh_curve of the default server of the socket, or take the \
+          directive out, and reload. Suites of TLS 1.3 are set by ssl_conf_command Ciphersuites, not by \
+          ssl_ciphers.",
+    references: &[
+        "RFC 8446 section 9.1",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ecdh_curve",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_conf_command",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Trouble::Mismatch(raw) = trouble(endpoint, cx.target) else {
+        return Verdict::Pass;
+    };
+    let Ok(choice) = &raw.outcome else {
+        return Verdict::NotApplicable;
+    };
+    let group = choice.group.map_or_else(
+        || "no group".to_owned(),
+        |group| format!("the group {group}"),
+    );
+    RULE.finds("the server speaks TLS 1.3 with no group or suite that modern clients offer")
+        .evidence(format!(
+            "{}: a hello with everything is answered with {} and {group}",
+            endpoint.address, choice.cipher_suite
+        ))
+        .evidence(
+            "a hello with X25519, P-256 and P-384 is refused, so its certificate was not audited",
+        )
+        .directive("server", "ssl_ecdh_curve", "X25519:prime256v1:secp384r1")
+        .reproduce(s_client(
+            cx.target,
+            Some(endpoint.address),
+            raw.sni.as_deref(),
+            Some(choice.version),
+        ))
+        .could_not_test()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, any};
+    use crate::observation::{Cause, Stage};
+    use crate::tls::alert::AlertDescription;
+    use crate::tls::version::ProtocolVersion;
+
+    #[test]
+    fn a_server_of_rare_groups_is_no_broken_server() {
+        let refused = Cause::Alert(AlertDescription::HANDSHAKE_FAILURE);
+        let mut scene = Scene::new();
+        scene.fail(any, Stage::Handshake, &refused);
+        scene.raw(ProtocolVersion::TLS1_2, Err(refused));
+        scene.raw(ProtocolVersion::TLS1_3, Ok(0x1301));
+        scene.check(&["warning cipher-mismatch"]);
+    }
+
+    #[test]
+    fn common_groups_pass() {
+        Scene::new().check(&[]);
+    }
+}

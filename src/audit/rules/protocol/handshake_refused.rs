@@ -1,0 +1,77 @@
+//! `handshake-refused`: nothing that is offered is accepted.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::outcome;
+use crate::audit::trouble::{Trouble, trouble};
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "handshake-refused",
+    severity: Severity::Error,
+    section: Section::ProtocolCipher,
+    summary: "every hello is answered by an alert",
+    why: "Whatever is offered, the server ends the handshake: with and without a name, over every version, \
+          with every suite. Often it has no certificate for the name, no certificate at all, or expects \
+          something else first (a PROXY protocol header, STARTTLS).",
+    fix: "Read the server's own log: nginx writes the reason there at level info, which error_log hides by \
+          default. Check that the server block has ssl_certificate, and that the name is right \
+          (--server-name).",
+    references: &[
+        "RFC 8446 section 6",
+        "https://nginx.org/en/docs/ngx_core_module.html#error_log",
+    ],
+    consequence_of: &["alpn-mismatch", "sni-name-rejected", "sni-required"],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Trouble::Refused(failure) = trouble(endpoint, cx.target) else {
+        return Verdict::Pass;
+    };
+    RULE.finds("the server refuses every handshake".to_owned())
+        .evidence_from(
+            endpoint
+                .handshakes
+                .iter()
+                .map(|cell| format!("{}: {}", endpoint.address, outcome(cell))),
+        )
+        .evidence_from(failure_of_raw(endpoint))
+        .subject(failure.cause.to_string())
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .into()
+}
+
+fn failure_of_raw(endpoint: &Endpoint) -> Option<String> {
+    let versions: Vec<String> = endpoint
+        .raw
+        .iter()
+        .map(|raw| raw.version.to_string())
+        .collect();
+    (!versions.is_empty()).then(|| {
+        format!(
+            "hellos with every suite were refused as well ({})",
+            versions.join(", ")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, any};
+    use crate::observation::{Cause, Stage};
+    use crate::tls::alert::AlertDescription;
+
+    #[test]
+    fn alerts_to_everything_are_a_refusal() {
+        let mut scene = Scene::new();
+        scene.fail(any, Stage::Handshake, &Cause::Alert(AlertDescription(80)));
+        scene.check(&["error handshake-refused"]);
+    }
+
+    #[test]
+    fn a_completed_handshake_is_none() {
+        Scene::new().check(&[]);
+    }
+}

@@ -1,0 +1,122 @@
+//! `legacy-cipher-only`: CBC, static RSA or DHE suites and no others.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::s_client;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::trouble::{Trouble, failed_in_tls, trouble};
+use crate::observation::{Endpoint, RawHello};
+use crate::tls::version::ProtocolVersion;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "legacy-cipher-only",
+    severity: Severity::Warning,
+    section: Section::ProtocolCipher,
+    summary: "TLS 1.2 is spoken only with suites that modern clients have dropped",
+    why: "Clients that insist on authenticated encryption with forward secrecy (rustls, Go from 1.22 on in \
+          part, strict policies) find no shared suite and are refused with alert 40. Browsers and OpenSSL with \
+          its default list still connect.",
+    fix: "Add ECDHE suites with AES-GCM or ChaCha20 to ssl_ciphers and reload. ssl_ciphers does not touch TLS \
+          1.3. An ECDSA certificate needs ECDHE-ECDSA suites, an RSA certificate ECDHE-RSA ones.",
+    references: &[
+        "RFC 9325 section 4.2",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ciphers",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let raw = match trouble(endpoint, cx.target) {
+        Trouble::LegacyCipher(raw) => raw,
+        Trouble::None | Trouble::NameRequired(_) => match legacy_in_one_version(endpoint, cx) {
+            Some(raw) => raw,
+            None => return Verdict::Pass,
+        },
+        _ => return Verdict::NotApplicable,
+    };
+    let Ok(choice) = &raw.outcome else {
+        return Verdict::NotApplicable;
+    };
+    let finding = RULE
+        .finds(format!(
+            "the server speaks {} only with legacy cipher suites, such as {}",
+            choice.version, choice.cipher_suite
+        ))
+        .evidence(format!(
+            "{}: a hello with every suite is answered with {}",
+            endpoint.address, choice.cipher_suite
+        ))
+        .evidence("a hello with ECDHE and AES-GCM or ChaCha20 is refused")
+        .directive(
+            "server",
+            "ssl_ciphers",
+            "ECDHE+AESGCM:ECDHE+CHACHA20:DEFAULT",
+        )
+        .reproduce(s_client(
+            cx.target,
+            Some(endpoint.address),
+            raw.sni.as_deref(),
+            Some(choice.version),
+        ));
+    let audited = endpoint
+        .cells(cx.target.server_name.is_some())
+        .any(|cell| cell.established());
+    if audited {
+        finding.into()
+    } else {
+        finding.could_not_test().into()
+    }
+}
+
+/// TLS 1.3 works, TLS 1.2 fails, and yet a raw TLS 1.2 hello is answered.
+fn legacy_in_one_version<'a>(endpoint: &'a Endpoint, cx: &Context<'_>) -> Option<&'a RawHello> {
+    let named = cx.target.server_name.is_some();
+    let failed = endpoint
+        .cell(named, ProtocolVersion::TLS1_2)
+        .filter(|cell| failed_in_tls(cell))?;
+    endpoint.raw.iter().find(|raw| {
+        raw.sni == failed.sni
+            && raw
+                .outcome
+                .as_ref()
+                .is_ok_and(|choice| choice.version == ProtocolVersion::TLS1_2)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, any};
+    use crate::observation::{Cause, Handshake, Stage};
+    use crate::tls::alert::AlertDescription;
+    use crate::tls::version::ProtocolVersion;
+
+    fn scene(which: impl Fn(&Handshake) -> bool) -> Scene {
+        let mut scene = Scene::new();
+        scene.fail(
+            which,
+            Stage::Handshake,
+            &Cause::Alert(AlertDescription::HANDSHAKE_FAILURE),
+        );
+        scene.raw(ProtocolVersion::TLS1_2, Ok(0x002f));
+        scene
+    }
+
+    #[test]
+    fn a_raw_hello_shows_what_rustls_cannot_speak() {
+        let findings = scene(any).check(&["warning legacy-cipher-only"]);
+        assert!(findings[0].could_not_test);
+        assert!(findings[0].message.contains("TLS_RSA_WITH_AES_128_CBC_SHA"));
+    }
+
+    #[test]
+    fn beside_tls13_the_rest_was_tested() {
+        let findings = scene(|cell| cell.version == ProtocolVersion::TLS1_2)
+            .check(&["warning legacy-cipher-only"]);
+        assert!(!findings[0].could_not_test);
+    }
+
+    #[test]
+    fn modern_suites_pass() {
+        Scene::new().check(&[]);
+    }
+}

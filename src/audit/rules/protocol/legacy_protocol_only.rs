@@ -1,0 +1,90 @@
+//! `legacy-protocol-only`: rustls cannot speak to it, and a raw hello shows that it is merely old.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::s_client;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::trouble::{Trouble, trouble};
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "legacy-protocol-only",
+    severity: Severity::Error,
+    section: Section::ProtocolCipher,
+    summary: "only versions older than TLS 1.2 are spoken",
+    why: "Browsers and current libraries refuse SSLv3, TLS 1.0 and TLS 1.1 (RFC 8996), and OpenSSL 3 needs its \
+          security level lowered to 0 to speak them. nginx from 1.27.3 on no longer offers them to upstreams \
+          by default.",
+    fix: "Upgrade the server, and have it speak TLS 1.2 and 1.3: in nginx ssl_protocols TLSv1.2 TLSv1.3, then \
+          reload. A proxy that must reach it meanwhile needs the version in proxy_ssl_protocols and \
+          @SECLEVEL=0 in proxy_ssl_ciphers.",
+    references: &[
+        "RFC 8996",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols",
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_protocols",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Trouble::LegacyProtocol(raw) = trouble(endpoint, cx.target) else {
+        return Verdict::Pass;
+    };
+    let Ok(choice) = &raw.outcome else {
+        return Verdict::NotApplicable;
+    };
+    let finding = RULE
+        .finds(format!(
+            "the server speaks {} and nothing newer",
+            choice.version
+        ))
+        .evidence(format!(
+            "{}: a {} hello is answered with {}",
+            endpoint.address, choice.version, choice.cipher_suite
+        ))
+        .evidence("TLSv1.2 and TLSv1.3 hellos are refused, so its certificate was not audited")
+        .reproduce(s_client(
+            cx.target,
+            Some(endpoint.address),
+            raw.sni.as_deref(),
+            Some(choice.version),
+        ))
+        .could_not_test();
+    if !cx.is_upstream() {
+        return finding
+            .directive("server", "ssl_protocols", "TLSv1.2 TLSv1.3")
+            .into();
+    }
+    finding
+        .directive(
+            "location",
+            "proxy_ssl_protocols",
+            format!("{} TLSv1.2 TLSv1.3", choice.version),
+        )
+        .directive("location", "proxy_ssl_ciphers", "DEFAULT:@SECLEVEL=0")
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, any};
+    use crate::observation::{Cause, Stage};
+    use crate::tls::alert::AlertDescription;
+    use crate::tls::version::ProtocolVersion;
+
+    #[test]
+    fn an_answer_to_an_old_hello_tells_it_from_a_broken_server() {
+        let refused = Cause::Alert(AlertDescription::PROTOCOL_VERSION);
+        let mut scene = Scene::new();
+        scene.fail(any, Stage::Handshake, &refused);
+        scene.raw(ProtocolVersion::TLS1_2, Err(refused));
+        scene.raw(ProtocolVersion::TLS1, Ok(0x002f));
+        let findings = scene.check(&["error legacy-protocol-only"]);
+        assert!(findings[0].message.contains("TLSv1 "));
+    }
+
+    #[test]
+    fn a_modern_server_passes() {
+        Scene::new().check(&[]);
+    }
+}

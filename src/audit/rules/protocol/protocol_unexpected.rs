@@ -1,0 +1,69 @@
+//! `protocol-unexpected`: the endpoint speaks more than the operator allows.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::s_client;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::outcome;
+use crate::observation::{Endpoint, Handshake};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "protocol-unexpected",
+    severity: Severity::Error,
+    section: Section::ProtocolCipher,
+    summary: "a version is spoken that the operator did not expect",
+    why: "The expectation in the targets file names every version that the endpoint may speak, and it speaks \
+          another.",
+    fix: "Take the version out of ssl_protocols of the default server of the socket and reload, or add it to \
+          expect.protocols.",
+    references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols"],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Some(expected) = &cx.target.expect.protocols else {
+        return Verdict::NotApplicable;
+    };
+    let spoken = endpoint
+        .cells(cx.target.server_name.is_some())
+        .filter(|cell| cell.established());
+    let unexpected: Vec<&Handshake> = spoken
+        .filter(|cell| !expected.contains(&cell.version))
+        .collect();
+    if unexpected.is_empty() {
+        return Verdict::Pass;
+    }
+    let value: Vec<String> = expected.iter().map(ToString::to_string).collect();
+    let findings = unexpected.into_iter().map(|cell| {
+        RULE.finds(format!(
+            "the server speaks {}, which is not expected",
+            cell.version
+        ))
+        .subject(cell.version.to_string())
+        .evidence(format!("{}: {}", endpoint.address, outcome(cell)))
+        .directive("server", "ssl_protocols", value.join(" "))
+        .reproduce(s_client(
+            cx.target,
+            Some(endpoint.address),
+            cell.sni.as_deref(),
+            Some(cell.version),
+        ))
+    });
+    Verdict::Fail(findings.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use crate::tls::version::ProtocolVersion;
+
+    #[test]
+    fn only_the_expected_versions_may_be_spoken() {
+        let mut scene = Scene::new();
+        scene.target.expect.protocols = Some(vec![ProtocolVersion::TLS1_3]);
+        scene.check(&["error protocol-unexpected"]);
+        scene.target.expect.protocols =
+            Some(vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]);
+        scene.check(&[]);
+    }
+}

@@ -1,0 +1,97 @@
+//! `tls12-unsupported`: the other version works, and TLS 1.2 does not.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::s_client;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::outcome;
+use crate::audit::rules::protocol::missing;
+use crate::observation::Endpoint;
+use crate::tls::version::ProtocolVersion;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "tls12-unsupported",
+    severity: Severity::Note,
+    section: Section::ProtocolCipher,
+    summary: "TLS 1.2 is not spoken",
+    why: "Clients that speak nothing newer are refused: older devices and libraries, and nginx before 1.23.4 \
+          as a proxy, whose default for proxy_ssl_protocols ends at TLS 1.2. A server for modern clients only \
+          may well want that.",
+    fix: "Add TLSv1.2 to ssl_protocols of the default server of the socket (before nginx 1.29.2 its value \
+          counts for all servers of the socket) and reload. A proxy that must reach this endpoint needs \
+          TLSv1.3 in proxy_ssl_protocols.",
+    references: &[
+        "RFC 5246",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols",
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_protocols",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Some(missing) = missing(endpoint, cx, ProtocolVersion::TLS1_2) else {
+        return Verdict::Pass;
+    };
+    let finding = RULE
+        .finds("the server does not speak TLS 1.2")
+        .severity(severity(cx))
+        .evidence(format!("{}: {}", endpoint.address, outcome(missing)))
+        .reproduce(s_client(
+            cx.target,
+            Some(endpoint.address),
+            missing.sni.as_deref(),
+            Some(missing.version),
+        ));
+    if cx.is_upstream() {
+        return finding
+            .directive("location", "proxy_ssl_protocols", "TLSv1.2 TLSv1.3")
+            .into();
+    }
+    finding
+        .directive("server", "ssl_protocols", "TLSv1.2 TLSv1.3")
+        .into()
+}
+
+fn severity(cx: &Context<'_>) -> Severity {
+    match cx.expects(ProtocolVersion::TLS1_2) {
+        Some(true) => Severity::Error,
+        _ if cx.is_upstream() => Severity::Warning,
+        _ => Severity::Note,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use crate::observation::{Cause, Stage};
+    use crate::tls::alert::AlertDescription;
+    use crate::tls::version::ProtocolVersion;
+
+    fn without(mut scene: Scene) -> Scene {
+        let refused = Cause::Alert(AlertDescription::PROTOCOL_VERSION);
+        scene.fail(
+            |cell| cell.version == ProtocolVersion::TLS1_2,
+            Stage::Handshake,
+            &refused,
+        );
+        scene.raw(ProtocolVersion::TLS1_2, Err(refused));
+        scene
+    }
+
+    #[test]
+    fn severity_goes_by_role_and_expectation() {
+        without(Scene::new()).check(&["note tls12-unsupported"]);
+        without(Scene::upstream()).check(&["warning tls12-unsupported"]);
+        let mut scene = without(Scene::new());
+        scene.target.expect.protocols =
+            Some(vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]);
+        scene.check(&["error tls12-unsupported"]);
+    }
+
+    #[test]
+    fn nobody_misses_it_where_it_is_not_expected() {
+        let mut scene = without(Scene::new());
+        scene.target.expect.protocols = Some(vec![ProtocolVersion::TLS1_3]);
+        scene.check(&[]);
+    }
+}

@@ -1,0 +1,64 @@
+//! `connect-timeout`: the address does not answer at all.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::reachability::stopped;
+use crate::observation::{Cause, Endpoint, Stage};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "connect-timeout",
+    severity: Severity::Warning,
+    section: Section::Reachability,
+    summary: "the TCP connection times out",
+    why: "Nothing answers: the host is down, or a firewall drops the packets. As an upstream, nginx waits for \
+          proxy_connect_timeout (60 s unless told otherwise) and answers 504.",
+    fix: "Check routes and firewalls between here and there, or raise --connect-timeout.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_connect_timeout",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Some(failure) = stopped(endpoint, |failure| {
+        failure.stage == Stage::Connect && failure.cause == Cause::TimedOut
+    }) else {
+        return Verdict::Pass;
+    };
+    RULE.finds(format!("the connection to {} times out", endpoint.address))
+        .evidence(format!(
+            "{}: {} ({})",
+            endpoint.address, failure.cause, failure.stage
+        ))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .could_not_test()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, any, named};
+    use crate::observation::{Cause, Stage};
+
+    #[test]
+    fn it_is_never_a_pass_and_never_hides_another_address() {
+        let mut scene = Scene::new();
+        scene.second_address();
+        scene.fail(any, Stage::Connect, &Cause::TimedOut);
+        scene.check(&["warning connect-timeout"]);
+        assert!(!scene.judge().untested.is_empty());
+    }
+
+    #[test]
+    fn one_failed_connection_is_enough() {
+        let mut scene = Scene::new();
+        scene.fail(
+            |cell| named(cell) && cell.version.0 == 0x0303,
+            Stage::Connect,
+            &Cause::TimedOut,
+        );
+        scene.check(&["warning connect-timeout"]);
+    }
+}

@@ -1,0 +1,58 @@
+//! `connection-closed`: closed without a word.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::trouble::{Trouble, trouble};
+use crate::observation::{Cause, Endpoint};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "connection-closed",
+    severity: Severity::Error,
+    section: Section::Reachability,
+    summary: "the server closes every connection in the handshake",
+    why: "The connection is closed without an alert before the handshake is over: a server without a \
+          certificate, a balancer without a backend, a listener that expects the PROXY protocol. As an \
+          upstream, nginx logs peer closed connection in SSL handshake and answers 502.",
+    fix: "Read the server's own log, and check that the name is right (--server-name) and that the port speaks \
+          TLS from the first byte.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_server_name",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Trouble::Ended(failure) = trouble(endpoint, cx.target) else {
+        return Verdict::Pass;
+    };
+    if !(failure.cause == Cause::Closed) {
+        return Verdict::NotApplicable;
+    }
+    RULE.finds("the server closes every connection during the handshake")
+        .evidence(format!(
+            "{}: {} ({})",
+            endpoint.address, failure.cause, failure.stage
+        ))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, any};
+    use crate::observation::{Cause, Stage};
+
+    #[test]
+    fn it_fails_every_client() {
+        let mut scene = Scene::new();
+        scene.fail(any, Stage::Handshake, &Cause::Closed);
+        scene.check(&["error connection-closed"]);
+    }
+
+    #[test]
+    fn a_completed_handshake_passes() {
+        Scene::new().check(&[]);
+    }
+}

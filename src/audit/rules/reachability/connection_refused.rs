@@ -1,0 +1,64 @@
+//! `connection-refused`: the address answers, and says no.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::reachability::stopped;
+use crate::observation::{Cause, Endpoint, Stage};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "connection-refused",
+    severity: Severity::Warning,
+    section: Section::Reachability,
+    summary: "nothing listens at the address",
+    why: "The TCP connection is refused: the server is down, listens on another port, or a firewall answers \
+          for it. As an upstream, nginx logs connect() failed (111: Connection refused) and answers 502.",
+    fix: "Start the server, correct the port (a server line in an upstream block defaults to port 80, even \
+          under https), or take the address out of the name's DNS records.",
+    references: &["https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server"],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Some(failure) = stopped(endpoint, |failure| {
+        failure.stage == Stage::Connect
+            && matches!(failure.cause, Cause::ConnectionRefused | Cause::Reset)
+    }) else {
+        return Verdict::Pass;
+    };
+    RULE.finds(format!("the connection to {} is refused", endpoint.address))
+        .evidence(format!(
+            "{}: {} ({})",
+            endpoint.address, failure.cause, failure.stage
+        ))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .could_not_test()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, any, named};
+    use crate::observation::{Cause, Stage};
+
+    #[test]
+    fn it_is_never_a_pass_and_never_hides_another_address() {
+        let mut scene = Scene::new();
+        scene.second_address();
+        scene.fail(any, Stage::Connect, &Cause::ConnectionRefused);
+        scene.check(&["warning connection-refused"]);
+        assert!(!scene.judge().untested.is_empty());
+    }
+
+    #[test]
+    fn one_failed_connection_is_enough() {
+        let mut scene = Scene::new();
+        scene.fail(
+            |cell| named(cell) && cell.version.0 == 0x0303,
+            Stage::Connect,
+            &Cause::ConnectionRefused,
+        );
+        scene.check(&["warning connection-refused"]);
+    }
+}

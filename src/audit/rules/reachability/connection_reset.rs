@@ -1,0 +1,58 @@
+//! `connection-reset`: torn down before an answer.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::trouble::{Trouble, trouble};
+use crate::observation::{Cause, Endpoint};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "connection-reset",
+    severity: Severity::Error,
+    section: Section::Reachability,
+    summary: "the server resets every connection in the handshake",
+    why: "The connection is torn down before the server answers the hello. Firewalls, load balancers that \
+          route by name, and rate limits do this; so do gateways that expect a name they know. As an upstream, \
+          nginx logs peer closed connection in SSL handshake (104: Connection reset by peer) and answers 502.",
+    fix: "Check that the name is right (--server-name), and what stands in front of the server: a firewall, a \
+          balancer, a listener that expects the PROXY protocol.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_server_name",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Trouble::Ended(failure) = trouble(endpoint, cx.target) else {
+        return Verdict::Pass;
+    };
+    if !(failure.cause == Cause::Reset) {
+        return Verdict::NotApplicable;
+    }
+    RULE.finds("the server resets every connection during the handshake")
+        .evidence(format!(
+            "{}: {} ({})",
+            endpoint.address, failure.cause, failure.stage
+        ))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, any};
+    use crate::observation::{Cause, Stage};
+
+    #[test]
+    fn it_fails_every_client() {
+        let mut scene = Scene::new();
+        scene.fail(any, Stage::Handshake, &Cause::Reset);
+        scene.check(&["error connection-reset"]);
+    }
+
+    #[test]
+    fn a_completed_handshake_passes() {
+        Scene::new().check(&[]);
+    }
+}

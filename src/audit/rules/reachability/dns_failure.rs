@@ -1,0 +1,75 @@
+//! `dns-failure`: no address, no connection.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::resolve;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::observation::{Cause, Failure, Observation};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "dns-failure",
+    severity: Severity::Warning,
+    section: Section::Reachability,
+    summary: "the name cannot be resolved",
+    why: "There is no address to connect to. nginx resolves the names of its upstreams when it starts: with \
+          the name gone it does not start again (host not found in upstream), while a running one goes on with \
+          the old addresses.",
+    fix: "Correct the name or its DNS records. For an upstream whose addresses change, name it in a variable \
+          and set resolver, so that nginx looks it up again.",
+    references: &["https://nginx.org/en/docs/http/ngx_http_core_module.html#resolver"],
+    consequence_of: &[],
+    check: Check::Target(check),
+};
+
+fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
+    match &seen.addresses {
+        Err(Failure {
+            cause: cause @ (Cause::DnsFailure(_) | Cause::TimedOut),
+            ..
+        }) => RULE
+            .finds(format!(
+                "the name {} cannot be resolved",
+                cx.target.endpoint().0
+            ))
+            .evidence(cause.to_string())
+            .reproduce(resolve(cx.target))
+            .could_not_test()
+            .into(),
+        Err(failure) => Verdict::Untested(failure.cause.to_string()),
+        Ok(_) => Verdict::Pass,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use crate::observation::{Cause, Failure, Stage};
+
+    fn unresolved(cause: Cause) -> Scene {
+        let mut scene = Scene::new();
+        scene.seen.addresses = Err(Failure {
+            stage: Stage::Dns,
+            cause,
+        });
+        scene.seen.endpoints.clear();
+        scene
+    }
+
+    #[test]
+    fn a_name_without_address_could_not_be_tested() {
+        let scene = unresolved(Cause::DnsFailure("no such host".to_owned()));
+        scene.check(&["warning dns-failure"]);
+        assert!(!scene.judge().untested.is_empty());
+    }
+
+    #[test]
+    fn a_target_that_the_run_never_reached_is_untested() {
+        let scene = unresolved(Cause::Cancelled);
+        scene.check(&[]);
+        assert_eq!(scene.judge().untested.len(), 1);
+    }
+
+    #[test]
+    fn a_name_that_resolves_passes() {
+        Scene::new().check(&[]);
+    }
+}

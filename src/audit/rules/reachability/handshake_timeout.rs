@@ -1,0 +1,69 @@
+//! `handshake-timeout`: connected, and then silence.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::reachability::stopped;
+use crate::observation::{Cause, Endpoint, Stage};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "handshake-timeout",
+    severity: Severity::Warning,
+    section: Section::Reachability,
+    summary: "the TLS handshake times out",
+    why: "The TCP connection is made, and then nothing more comes. A server that waits for something else \
+          first does this (a PROXY protocol header, plain text), and so does one that is overloaded or a \
+          device that drops what it does not like. As an upstream, nginx answers 504.",
+    fix: "Check what listens on the port; raise --handshake-timeout for a slow one. For a plain-text protocol \
+          that upgrades to TLS, use --starttls.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_connect_timeout",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Some(failure) = stopped(endpoint, |failure| {
+        failure.stage > Stage::Connect && failure.cause == Cause::TimedOut
+    }) else {
+        return Verdict::Pass;
+    };
+    RULE.finds(format!(
+        "the TLS handshake with {} times out",
+        endpoint.address
+    ))
+    .evidence(format!(
+        "{}: {} ({})",
+        endpoint.address, failure.cause, failure.stage
+    ))
+    .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+    .could_not_test()
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, any, named};
+    use crate::observation::{Cause, Stage};
+
+    #[test]
+    fn it_is_never_a_pass_and_never_hides_another_address() {
+        let mut scene = Scene::new();
+        scene.second_address();
+        scene.fail(any, Stage::Handshake, &Cause::TimedOut);
+        scene.check(&["warning handshake-timeout"]);
+        assert!(!scene.judge().untested.is_empty());
+    }
+
+    #[test]
+    fn one_failed_connection_is_enough() {
+        let mut scene = Scene::new();
+        scene.fail(
+            |cell| named(cell) && cell.version.0 == 0x0303,
+            Stage::Handshake,
+            &Cause::TimedOut,
+        );
+        scene.check(&["warning handshake-timeout"]);
+    }
+}

@@ -1,0 +1,63 @@
+//! `network-unreachable`: from here the address cannot be reached.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::reachability::stopped;
+use crate::observation::{Cause, Endpoint, Stage};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "network-unreachable",
+    severity: Severity::Warning,
+    section: Section::Reachability,
+    summary: "no route leads to the address",
+    why: "This machine has no route to the address. For an IPv6 address that usually means that this machine \
+          has no IPv6, which says nothing about the server.",
+    fix: "Audit from a machine that can reach it, or leave the family out on purpose: -4 for IPv4 only, -6 for \
+          IPv6 only.",
+    references: &["RFC 4291"],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Some(failure) = stopped(endpoint, |failure| {
+        failure.stage == Stage::Connect && matches!(failure.cause, Cause::Unreachable(_))
+    }) else {
+        return Verdict::Pass;
+    };
+    RULE.finds(format!("no route leads to {}", endpoint.address))
+        .evidence(format!(
+            "{}: {} ({})",
+            endpoint.address, failure.cause, failure.stage
+        ))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .could_not_test()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, any, named};
+    use crate::observation::{Cause, Stage};
+
+    #[test]
+    fn it_is_never_a_pass_and_never_hides_another_address() {
+        let mut scene = Scene::new();
+        scene.second_address();
+        scene.fail(any, Stage::Connect, &Cause::Unreachable("x".to_owned()));
+        scene.check(&["warning network-unreachable"]);
+        assert!(!scene.judge().untested.is_empty());
+    }
+
+    #[test]
+    fn one_failed_connection_is_enough() {
+        let mut scene = Scene::new();
+        scene.fail(
+            |cell| named(cell) && cell.version.0 == 0x0303,
+            Stage::Connect,
+            &Cause::Unreachable("x".to_owned()),
+        );
+        scene.check(&["warning network-unreachable"]);
+    }
+}

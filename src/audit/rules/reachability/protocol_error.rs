@@ -1,0 +1,55 @@
+//! `protocol-error`: TLS at first sight only.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::trouble::{Trouble, trouble};
+use crate::observation::{Cause, Endpoint};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "protocol-error",
+    severity: Severity::Error,
+    section: Section::Reachability,
+    summary: "the server breaks the TLS protocol",
+    why: "What the server sends is TLS by its first bytes and nonsense after them, or more than any honest \
+          server sends. No client can talk to it.",
+    fix: "Check what stands between here and the server (a proxy that rewrites, a device that inspects), and \
+          the server's TLS library.",
+    references: &["RFC 8446 section 6.2"],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Trouble::Ended(failure) = trouble(endpoint, cx.target) else {
+        return Verdict::Pass;
+    };
+    if !(matches!(failure.cause, Cause::ProtocolError(_) | Cause::TooMuchData)) {
+        return Verdict::NotApplicable;
+    }
+    RULE.finds("the server breaks the TLS protocol")
+        .evidence(format!(
+            "{}: {} ({})",
+            endpoint.address, failure.cause, failure.stage
+        ))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, any};
+    use crate::observation::{Cause, Stage};
+
+    #[test]
+    fn it_fails_every_client() {
+        let mut scene = Scene::new();
+        scene.fail(any, Stage::Handshake, &Cause::ProtocolError("x".to_owned()));
+        scene.check(&["error protocol-error"]);
+    }
+
+    #[test]
+    fn a_completed_handshake_passes() {
+        Scene::new().check(&[]);
+    }
+}

@@ -1,0 +1,58 @@
+//! `starttls-refused`: plain text, and no way to TLS.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::trouble::{Trouble, trouble};
+use crate::observation::{Cause, Endpoint};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "starttls-refused",
+    severity: Severity::Error,
+    section: Section::Reachability,
+    summary: "the server refuses STARTTLS",
+    why: "The plain-text protocol is spoken, but the server will not upgrade to TLS, so clients that insist on \
+          it are turned away.",
+    fix: "Switch TLS on in the server, or probe the port on which TLS starts at once, without --starttls.",
+    references: &["RFC 3207"],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Trouble::Ended(failure) = trouble(endpoint, cx.target) else {
+        return Verdict::Pass;
+    };
+    if !(matches!(failure.cause, Cause::StarttlsRefused(_))) {
+        return Verdict::NotApplicable;
+    }
+    RULE.finds("the server refuses STARTTLS")
+        .evidence(format!(
+            "{}: {} ({})",
+            endpoint.address, failure.cause, failure.stage
+        ))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, any};
+    use crate::observation::{Cause, Stage};
+
+    #[test]
+    fn it_fails_every_client() {
+        let mut scene = Scene::new();
+        scene.fail(
+            any,
+            Stage::Starttls,
+            &Cause::StarttlsRefused("454 no".to_owned()),
+        );
+        scene.check(&["error starttls-refused"]);
+    }
+
+    #[test]
+    fn a_completed_handshake_passes() {
+        Scene::new().check(&[]);
+    }
+}

@@ -1,0 +1,3 @@
+//! Sessions that could be resumed.
+
+pub mod session_resumption_unsupported;

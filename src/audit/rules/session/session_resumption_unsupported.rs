@@ -1,0 +1,81 @@
+//! `session-resumption-unsupported`: no tickets, no cache.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::observation::{Endpoint, Observed};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "session-resumption-unsupported",
+    severity: Severity::Note,
+    section: Section::Prevention,
+    summary: "sessions are not resumed",
+    why: "Every connection pays for a full handshake: a signature on the server and, with TLS 1.2, a round \
+          trip more for the client. Busy servers feel it in CPU.",
+    fix: "Keep ssl_session_tickets on (the default), or set ssl_session_cache shared:SSL:10m in the http \
+          block: the default, none, stores nothing. Then reload.",
+    references: &[
+        "RFC 8446 section 2.2",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_session_cache",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_session_tickets",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let asked = || {
+        endpoint
+            .handshakes
+            .iter()
+            .filter(|cell| cell.resumption != Observed::NotTried)
+    };
+    if asked().next().is_none() {
+        return Verdict::NotApplicable;
+    }
+    if asked().any(|cell| cell.resumption != Observed::Absent) {
+        return Verdict::Pass;
+    }
+    let versions: Vec<String> = asked().map(|cell| cell.version.to_string()).collect();
+    RULE.finds("the server does not resume sessions")
+        .evidence(format!(
+            "{}: a second connection was a full handshake again ({})",
+            endpoint.address,
+            versions.join(", ")
+        ))
+        .directive("http", "ssl_session_cache", "shared:SSL:10m")
+        .reproduce(
+            with_own_name(cx.target, Some(endpoint.address))
+                .replace("openssl s_client", "openssl s_client -reconnect"),
+        )
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, named};
+    use crate::observation::Observed;
+    use crate::tls::version::ProtocolVersion;
+
+    #[test]
+    fn full_handshakes_only_are_worth_a_note() {
+        let mut scene = Scene::new();
+        scene.each(|cell| {
+            if named(cell) {
+                cell.resumption = Observed::Absent;
+            }
+        });
+        scene.check(&["note session-resumption-unsupported"]);
+    }
+
+    #[test]
+    fn one_version_that_resumes_is_enough() {
+        let mut scene = Scene::new();
+        scene.each(|cell| {
+            if named(cell) && cell.version == ProtocolVersion::TLS1_2 {
+                cell.resumption = Observed::Absent;
+            }
+        });
+        scene.check(&[]);
+    }
+}

@@ -1,0 +1,157 @@
+//! Making certificates, for the demo and the tests: authorities, leaves, and the faults that either can have.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber, SignatureAlgorithm,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use time::{Duration, OffsetDateTime};
+
+/// A certificate with its key, and the certificates that belong behind it.
+#[derive(Debug)]
+pub struct Issued {
+    /// The certificate.
+    pub certificate: CertificateDer<'static>,
+    /// Its key.
+    pub key: KeyPair,
+    /// Its issuers up to the root, nearest first, the root left out.
+    pub issuers: Vec<CertificateDer<'static>>,
+}
+
+impl Issued {
+    /// The chain as a server should send it.
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
+        std::iter::once(&self.certificate)
+            .chain(&self.issuers)
+            .cloned()
+            .collect()
+    }
+
+    /// The private key in PKCS#8.
+    pub fn private_key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::Pkcs8(self.key.serialize_der().into())
+    }
+}
+
+/// A certificate authority.
+#[derive(Debug)]
+pub struct Authority {
+    /// Its own certificate.
+    pub certificate: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+    above: Vec<CertificateDer<'static>>,
+    now: OffsetDateTime,
+    algorithm: &'static SignatureAlgorithm,
+}
+
+impl Authority {
+    /// A root, valid for ten years around `now`, that makes ECDSA keys.
+    pub fn root(name: &str, now: OffsetDateTime) -> Result<Self, rcgen::Error> {
+        Self::root_with(name, now, &PKCS_ECDSA_P256_SHA256)
+    }
+
+    /// A root whose keys, and those below it, are of the given algorithm.
+    pub fn root_with(
+        name: &str,
+        now: OffsetDateTime,
+        algorithm: &'static SignatureAlgorithm,
+    ) -> Result<Self, rcgen::Error> {
+        let key = KeyPair::generate_for(algorithm)?;
+        let params = authority(name, now);
+        let certificate = params.self_signed(&key)?.der().clone();
+        Ok(Self {
+            certificate,
+            issuer: Issuer::new(params, key),
+            above: Vec::new(),
+            now,
+            algorithm,
+        })
+    }
+
+    /// An authority below this one.
+    pub fn intermediate(&self, name: &str) -> Result<Self, rcgen::Error> {
+        self.intermediate_with(name, |_| {})
+    }
+
+    /// An authority below this one, with something about it changed.
+    pub fn intermediate_with(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Result<Self, rcgen::Error> {
+        let key = KeyPair::generate_for(self.algorithm)?;
+        let mut params = authority(name, self.now);
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.issuer)?.der().clone();
+        let above = std::iter::once(&certificate)
+            .chain(&self.above)
+            .cloned()
+            .collect();
+        Ok(Self {
+            certificate,
+            issuer: Issuer::new(params, key),
+            above,
+            now: self.now,
+            algorithm: self.algorithm,
+        })
+    }
+
+    /// A server certificate for these names, valid for 90 days of which ten have passed.
+    pub fn issue(&self, names: &[&str]) -> Result<Issued, rcgen::Error> {
+        self.issue_with(names, |_| {})
+    }
+
+    /// A server certificate with something about it changed.
+    pub fn issue_with(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Result<Issued, rcgen::Error> {
+        let key = KeyPair::generate_for(self.algorithm)?;
+        let mut params = leaf(names, self.now)?;
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.issuer)?.der().clone();
+        Ok(Issued {
+            certificate,
+            key,
+            issuers: self.above.clone(),
+        })
+    }
+}
+
+/// A server certificate that signed itself.
+pub fn self_signed(names: &[&str], now: OffsetDateTime) -> Result<Issued, rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let certificate = leaf(names, now)?.self_signed(&key)?.der().clone();
+    Ok(Issued {
+        certificate,
+        key,
+        issuers: Vec::new(),
+    })
+}
+
+fn authority(name: &str, now: OffsetDateTime) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    (params.not_before, params.not_after) =
+        (now - Duration::days(3650), now + Duration::days(3650));
+    params
+}
+
+fn leaf(names: &[&str], now: OffsetDateTime) -> Result<CertificateParams, rcgen::Error> {
+    let mut params =
+        CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(
+        DnType::CommonName,
+        names.first().copied().unwrap_or("nobody"),
+    );
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.use_authority_key_identifier_extension = true;
+    params.serial_number = Some(SerialNumber::from(0x5eed_u64));
+    (params.not_before, params.not_after) = (now - Duration::days(10), now + Duration::days(80));
+    Ok(params)
+}
