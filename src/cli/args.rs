@@ -1,0 +1,267 @@
+//! What can be typed. Nothing here has a meaning yet: `settings` resolves every default.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::audit::finding::Severity;
+use crate::report::Format;
+use crate::target::options::{DurationError, parse_duration};
+use crate::target::{Role, StartTls};
+
+/// From an nginx `SSL_do_handshake() failed` line to a verified fix.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 110, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+pub struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  shakedown probe www.example.com                       audit a listener
+  shakedown probe --role upstream api.example.com:8443  audit an upstream of nginx
+  shakedown probe --config targets.toml --format json   audit what a file lists
+  shakedown explain sni-required                        what a finding means
+  shakedown demo                                        see it at work on misconfigured servers
+
+Exit status: 0 all tested, nothing found; 1 findings (see --fail-on); 2 usage or configuration error, nothing was
+probed; 3 something could not be tested; 4 internal error.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Probe endpoints with and without SNI over TLS 1.2 and 1.3, and audit their certificates
+    Probe(Box<ProbeArgs>),
+    /// Explain a rule or an alert
+    Explain(ExplainArgs),
+    /// Audit misconfigured servers that are started for it on loopback
+    Demo(DemoArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
+}
+
+const PROBE_EXAMPLES: &str = "\
+Examples:
+  shakedown probe www.example.com mail.example.com:993
+  shakedown probe --role upstream --ca-file internal-ca.pem 10.0.0.5:8443 --server-name backend.internal
+  shakedown probe www.example.com:443:127.0.0.1:8443    connect to a local server, as curl --connect-to does
+  shakedown probe --starttls smtp mail.example.com
+  grep -v staging hosts.txt | shakedown probe - --format ndjson --output audit.ndjson";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = PROBE_EXAMPLES)]
+pub(super) struct ProbeArgs {
+    /// HOST[:PORT], [IPV6]:PORT, https://HOST, NAME:PORT:CONNECT-HOST:CONNECT-PORT; `-` reads such lines from stdin
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+    /// Read targets from this file (see targets.example.toml); options typed here win over its [defaults]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+    #[command(flatten)]
+    pub(super) report: ReportArgs,
+    /// The severity from which a finding makes the exit status 1
+    #[arg(
+        long,
+        value_name = "SEVERITY",
+        default_value = "error",
+        help_heading = "Report"
+    )]
+    pub(super) fail_on: FailOn,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Targets")]
+pub(super) struct TargetArgs {
+    /// The name to send as SNI and to verify, where it is not the target's host
+    #[arg(long, value_name = "NAME")]
+    pub(super) server_name: Option<String>,
+    /// Which side of nginx the targets are on
+    #[arg(long, value_enum)]
+    pub(super) role: Option<RoleArg>,
+    /// Trust only the certificates of this file, instead of public roots
+    #[arg(long, value_name = "FILE", conflicts_with = "trust")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Trust the certificates of this file as well (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(super) add_ca_file: Vec<PathBuf>,
+    /// Which public roots to trust [default: native]
+    #[arg(long, value_enum)]
+    pub(super) trust: Option<RootsArg>,
+    /// Upgrade from this plain-text protocol first; it also sets the default port
+    #[arg(long, value_enum, value_name = "PROTOCOL")]
+    pub(super) starttls: Option<StartTls>,
+    /// The certificate chain to present when the server asks for one, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(super) client_cert: Option<PathBuf>,
+    /// The key of --client-cert [default: in the same file]
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub(super) client_key: Option<PathBuf>,
+    /// ALPN protocols to offer, one of which must be chosen (comma-separated)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) alpn: Vec<String>,
+    /// Report certificates this many days before they expire [default: 30, or a third of their lifetime]
+    #[arg(long, value_name = "DAYS")]
+    pub(super) warning_days: Option<u32>,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitArgs {
+    /// One deadline for connection, STARTTLS and handshake each; replaces the finer ones
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
+    /// Deadline for looking up a name
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5s")]
+    pub(super) dns_timeout: Duration,
+    /// Deadline for a TCP connection
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5s")]
+    pub(super) connect_timeout: Duration,
+    /// Deadline for the dialogue before TLS
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    pub(super) starttls_timeout: Duration,
+    /// Deadline for a TLS handshake
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    pub(super) handshake_timeout: Duration,
+    /// How long to wait for what a server sends after a handshake: tickets, late alerts, an HTTP answer
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "500ms")]
+    pub(super) read_timeout: Duration,
+    /// Stop the whole run after this long; what was not tested by then is reported as such
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) run_timeout: Option<Duration>,
+    /// Connections at once, overall (never more than four to one address)
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) concurrency: u32,
+    /// Audit IPv4 addresses only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub(super) ipv4: bool,
+    /// Audit IPv6 addresses only
+    #[arg(short = '6', long)]
+    pub(super) ipv6: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Report")]
+pub(super) struct ReportArgs {
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: Format,
+    /// Write the report to this file, whole or not at all, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub(super) color: ColorArg,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  shakedown explain certificate-expired\n  shakedown explain 112\n  shakedown explain unrecognized_name --format json"
+)]
+pub(super) struct ExplainArgs {
+    /// A rule's id, or an alert's number or name; nothing lists the rules
+    #[arg(value_name = "RULE|ALERT")]
+    pub(super) subject: Option<String>,
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: ExplainFormat,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct DemoArgs {
+    #[command(flatten)]
+    pub(super) report: ReportArgs,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = "Example:\n  shakedown completions bash > /etc/bash_completion.d/shakedown")]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  shakedown man | man -l -\n  shakedown man --dir /usr/local/share/man/man1"
+)]
+pub(super) struct ManArgs {
+    /// Write one page for each subcommand into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RoleArg {
+    /// Clients of every kind connect to it
+    Listener,
+    /// nginx connects to it as a proxy
+    Upstream,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Listener => Self::Listener,
+            RoleArg::Upstream => Self::Upstream,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RootsArg {
+    /// The operating system's roots
+    Native,
+    /// Mozilla's roots, as compiled in
+    Mozilla,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    Error,
+    Warning,
+    Note,
+    /// Findings never fail the run
+    Never,
+}
+
+impl FailOn {
+    /// The threshold, `None` where findings never fail the run.
+    pub(super) fn threshold(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Note => Some(Severity::Note),
+            Self::Never => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorArg {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExplainFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+fn duration(text: &str) -> Result<Duration, DurationError> {
+    parse_duration(text)
+}

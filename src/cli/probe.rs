@@ -1,0 +1,145 @@
+//! `probe`: targets in, report out.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::args::{ProbeArgs, ReportArgs};
+use super::exit::Exit;
+use super::output::Output;
+use super::progress::Progress;
+use super::settings;
+use crate::audit::finding::Severity;
+use crate::report::{Format, Report, Summary, ndjson};
+use crate::run::{self, Ending, Settings, TargetReport};
+use crate::target::Target;
+
+/// Runs the subcommand.
+pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
+    let targets = settings::targets(args)?;
+    let threshold = args.fail_on.threshold();
+    let now = settings::now();
+    let settings = Settings {
+        limits: settings::limits(&args.limits),
+        threshold: threshold.unwrap_or(Severity::Error),
+        now,
+        assessors: settings::assessors(&targets, now)?,
+    };
+    let output = Output::open(args.report.output.as_deref())?;
+    let runtime = Runtime::new()?;
+    let (summary, ending) = runtime.block_on(audit(
+        targets,
+        settings,
+        &args.report,
+        output,
+        args.limits.run_timeout,
+    ))?;
+    // A name that is still being looked up must not hold the program back.
+    runtime.shutdown_background();
+    Ok(Exit::of(
+        &summary,
+        threshold.is_some(),
+        ending.internal_errors,
+    ))
+}
+
+/// Audits the targets and writes the report.
+async fn audit(
+    targets: Vec<Arc<Target>>,
+    settings: Settings,
+    args: &ReportArgs,
+    mut output: Output,
+    run_timeout: Option<Duration>,
+) -> anyhow::Result<(Summary, Ending)> {
+    let started_at = settings.now;
+    let mut progress = Progress::new(targets.len());
+    let mut collector = Collector::new(targets.len(), args.format == Format::Ndjson);
+    let ending = run::audit(
+        targets,
+        Arc::new(settings),
+        stop(run_timeout)?,
+        |index, report| {
+            progress.count(&report);
+            collector.take(index, report, &mut output);
+        },
+    )
+    .await;
+    progress.finish();
+    let summary = collector.summary;
+    if let Some(error) = collector.error {
+        return Err(error.into());
+    }
+    if args.format != Format::Ndjson {
+        let targets = collector.reports.into_iter().flatten().collect();
+        let report = Report {
+            started_at,
+            finished_at: settings::now(),
+            targets,
+            interrupted: ending.stopped,
+        };
+        report.render(args.format, settings::look(args), &mut output)?;
+    }
+    output.finish()?;
+    Ok((summary, ending))
+}
+
+/// Resolves on the first SIGINT or SIGTERM, or when the run's time is up.
+fn stop(run_timeout: Option<Duration>) -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        let time_is_up = async {
+            match run_timeout {
+                Some(timeout) => tokio::time::sleep(timeout).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = time_is_up => {}
+        }
+    })
+}
+
+/// Takes the reports as they come: a stream writes each at once and keeps none, every other format wants them in order.
+struct Collector {
+    summary: Summary,
+    reports: Vec<Option<TargetReport>>,
+    streams: bool,
+    error: Option<std::io::Error>,
+}
+
+impl Collector {
+    fn new(targets: usize, streams: bool) -> Self {
+        let reports = if streams {
+            Vec::new()
+        } else {
+            (0..targets).map(|_| None).collect()
+        };
+        Self {
+            summary: Summary::default(),
+            reports,
+            streams,
+            error: None,
+        }
+    }
+
+    fn take(&mut self, index: usize, report: TargetReport, output: &mut Output) {
+        self.summary.add(&report);
+        if !self.streams {
+            self.reports[index] = Some(report);
+        } else if self.error.is_none() {
+            self.error = write_line(&report, output).err();
+        }
+    }
+}
+
+fn write_line(report: &TargetReport, output: &mut Output) -> std::io::Result<()> {
+    use std::io::Write;
+    ndjson::line(report, output)?;
+    output.flush()
+}

@@ -1,0 +1,235 @@
+//! What was typed, resolved: targets, limits and look, without a default left open.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use time::OffsetDateTime;
+
+use super::args::{ColorArg, LimitArgs, ProbeArgs, ReportArgs, RootsArg, TargetArgs};
+use crate::certificate::trust::Assessor;
+use crate::probe::{Deadlines, Family, Limits};
+use crate::report::Look;
+use crate::target::address::{Address, parse_host};
+use crate::target::identity::read_identity;
+use crate::target::options::Options;
+use crate::target::{ClientIdentity, Host, Origin, Roots, Target, Trust, list, toml, trust};
+
+/// Columns of a report that goes to no terminal.
+const WIDTH: usize = 100;
+
+/// File descriptors that are not for connections.
+const RESERVED_DESCRIPTORS: u64 = 64;
+
+/// Larger files are no target files.
+const MAX_CONFIG: u64 = 64 * 1024 * 1024;
+
+/// Problems of one input that are shown; the rest is counted.
+const MAX_PROBLEMS: usize = 20;
+
+/// The wall clock.
+pub(super) fn now() -> OffsetDateTime {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the clock"
+    )]
+    OffsetDateTime::now_utc()
+}
+
+/// Every target that was named, in the order of the command line, then of the file.
+pub(super) fn targets(args: &ProbeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
+    let typed = options(&args.target, &args.limits)?;
+    let mut named: Vec<(Address, Options, Option<Origin>)> = Vec::new();
+    let mut problems = Vec::new();
+    for text in &args.targets {
+        if text == "-" {
+            let (addresses, errors) = list::read("<stdin>", io::stdin().lock());
+            named.extend(
+                addresses
+                    .into_iter()
+                    .map(|(address, origin)| (address, typed.clone(), Some(origin))),
+            );
+            problems.extend(errors.iter().map(ToString::to_string));
+        } else {
+            match text.parse() {
+                Ok(address) => named.push((address, typed.clone(), None)),
+                Err(error) => problems.push(format!("{error}")),
+            }
+        }
+    }
+    if let Some(path) = &args.config {
+        let (entries, errors) = read_config(path)?;
+        let entries = entries.into_iter().map(|entry| {
+            (
+                entry.address,
+                typed.clone().over(&entry.options),
+                Some(entry.origin),
+                entry.options.name,
+            )
+        });
+        named.extend(entries.map(|(address, options, origin, name)| {
+            (address, Options { name, ..options }, origin)
+        }));
+        problems.extend(errors.iter().map(ToString::to_string));
+    }
+    reject(problems)?;
+    if named.is_empty() {
+        bail!(
+            "no target is given; name one (shakedown probe HOST), pipe a list (-), or use --config FILE"
+        );
+    }
+    let mut identities = Identities::default();
+    named
+        .into_iter()
+        .map(|(address, options, origin)| {
+            let identity = identities.load(&options)?;
+            Ok(Arc::new(options.target(address, identity, origin)))
+        })
+        .collect()
+}
+
+fn read_config(path: &Path) -> anyhow::Result<(Vec<toml::Entry>, Vec<toml::Problem>)> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the targets file is named on the command line"
+    )]
+    let file = fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut text = String::new();
+    file.take(MAX_CONFIG)
+        .read_to_string(&mut text)
+        .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", path.display()))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Ok(toml::read(&path.display().to_string(), folder, &text))
+}
+
+/// Every problem of the input at once, so that one look mends all.
+fn reject(problems: Vec<String>) -> anyhow::Result<()> {
+    let count = problems.len();
+    match problems.as_slice() {
+        [] => Ok(()),
+        [problem] => bail!("{problem}"),
+        _ => {
+            let mut shown: Vec<String> = problems.into_iter().take(MAX_PROBLEMS).collect();
+            if count > MAX_PROBLEMS {
+                shown.push(format!("and {} more", count - MAX_PROBLEMS));
+            }
+            bail!(
+                "{count} problems with the targets:\n  {}",
+                shown.join("\n  ")
+            )
+        }
+    }
+}
+
+fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result<Options> {
+    let roots = match (&target.ca_file, target.trust) {
+        (Some(path), _) => Some(Roots::File(path.clone())),
+        (None, Some(RootsArg::Native)) => Some(Roots::Native),
+        (None, Some(RootsArg::Mozilla)) => Some(Roots::Mozilla),
+        (None, None) => None,
+    };
+    let server_name = target.server_name.as_deref().map(server_name).transpose()?;
+    Ok(Options {
+        server_name,
+        role: target.role.map(Into::into),
+        roots,
+        add_ca_files: (!target.add_ca_file.is_empty()).then(|| target.add_ca_file.clone()),
+        client_certificate: target.client_cert.clone(),
+        client_key: target.client_key.clone(),
+        starttls: target.starttls,
+        timeout: limits.timeout,
+        warning_days: target.warning_days,
+        alpn: (!target.alpn.is_empty()).then(|| target.alpn.clone()),
+        ..Options::default()
+    })
+}
+
+fn server_name(text: &str) -> anyhow::Result<String> {
+    match parse_host(text) {
+        Ok(Host::Name(name)) => Ok(name),
+        _ => bail!("--server-name {text:?} is no DNS name; an address is never sent as SNI"),
+    }
+}
+
+/// Client certificates by their files, each read once.
+#[derive(Default)]
+struct Identities {
+    known: HashMap<(PathBuf, PathBuf), Arc<ClientIdentity>>,
+}
+
+impl Identities {
+    fn load(&mut self, options: &Options) -> anyhow::Result<Option<Arc<ClientIdentity>>> {
+        let Some(files) = options.identity_files() else {
+            return Ok(None);
+        };
+        if let Some(known) = self.known.get(&files) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let identity = Arc::new(read_identity(&files.0, &files.1)?);
+        self.known.insert(files, Arc::clone(&identity));
+        Ok(Some(identity))
+    }
+}
+
+/// One assessor for each set of roots that a target names; what nobody names is not loaded.
+pub(super) fn assessors(
+    targets: &[Arc<Target>],
+    now: OffsetDateTime,
+) -> anyhow::Result<HashMap<Trust, Arc<Assessor>>> {
+    let mut assessors = HashMap::new();
+    for target in targets {
+        if !assessors.contains_key(&target.trust) {
+            let store = Arc::new(trust::load(&target.trust)?);
+            assessors.insert(target.trust.clone(), Arc::new(Assessor::new(store, now)));
+        }
+    }
+    Ok(assessors)
+}
+
+/// The run's limits, kept below what this process may open.
+pub(super) fn limits(args: &LimitArgs) -> Limits {
+    let connections = usize::try_from(args.concurrency).unwrap_or(usize::MAX);
+    let descriptors =
+        rlimit::increase_nofile_limit(u64::from(args.concurrency) + RESERVED_DESCRIPTORS)
+            .map_or(usize::MAX, |most| {
+                usize::try_from(most.saturating_sub(RESERVED_DESCRIPTORS)).unwrap_or(usize::MAX)
+            });
+    Limits {
+        deadlines: Deadlines {
+            dns: args.dns_timeout,
+            connect: args.connect_timeout,
+            starttls: args.starttls_timeout,
+            handshake: args.handshake_timeout,
+            read: args.read_timeout,
+        },
+        connections: connections.min(descriptors).max(1),
+        per_address: 4,
+        family: match (args.ipv4, args.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        },
+    }
+}
+
+/// How the report for people looks: as wide as the terminal, in colour only on one.
+pub(super) fn look(args: &ReportArgs) -> Look {
+    let to_terminal = args.output.is_none() && io::stdout().is_terminal();
+    let width = terminal_size::terminal_size_of(io::stdout())
+        .map_or(WIDTH, |(width, _)| usize::from(width.0));
+    let colour = match args.color {
+        ColorArg::Always => true,
+        ColorArg::Never => false,
+        ColorArg::Auto => {
+            to_terminal
+                && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+        }
+    };
+    Look {
+        width: if to_terminal { width } else { WIDTH },
+        colour,
+    }
+}

@@ -1,0 +1,55 @@
+//! The four cells at a glance: one word for what became of each handshake.
+
+use crate::observation::{Cause, ClientAuth, ClientRefusal, Endpoint, Handshake, Stage};
+use crate::target::Target;
+use crate::tls::version::ProtocolVersion;
+
+/// The columns of the matrix: with a name or without, and the version.
+pub const COLUMNS: [(bool, ProtocolVersion); 4] = [
+    (false, ProtocolVersion::TLS1_2),
+    (false, ProtocolVersion::TLS1_3),
+    (true, ProtocolVersion::TLS1_2),
+    (true, ProtocolVersion::TLS1_3),
+];
+
+/// What became of one cell, in at most a dozen characters; `-` where there was nothing to try.
+pub fn word(
+    endpoint: &Endpoint,
+    target: &Target,
+    (with_sni, version): (bool, ProtocolVersion),
+) -> String {
+    if with_sni && target.server_name.is_none() {
+        return "-".to_owned();
+    }
+    endpoint
+        .cell(with_sni, version)
+        .map_or_else(|| "-".to_owned(), cell_word)
+}
+
+fn cell_word(cell: &Handshake) -> String {
+    match (&cell.outcome, &cell.client_auth) {
+        (_, ClientAuth::Required(_, ClientRefusal::Http(status))) => format!("HTTP {status}"),
+        (Ok(_), ClientAuth::Requested(_)) => "ok, asks".to_owned(),
+        (Ok(_), _) => "ok".to_owned(),
+        (Err(failure), _) => cause_word(&failure.cause, failure.stage),
+    }
+}
+
+fn cause_word(cause: &Cause, stage: Stage) -> String {
+    match cause {
+        Cause::Alert(alert) => return format!("alert {}", alert.0),
+        Cause::DnsFailure(_) => "no address",
+        Cause::ConnectionRefused => "refused",
+        Cause::Unreachable(_) => "no route",
+        Cause::TimedOut if stage == Stage::Connect => "no answer",
+        Cause::TimedOut => "timeout",
+        Cause::Reset => "reset",
+        Cause::Closed => "closed",
+        Cause::StarttlsRefused(_) => "no STARTTLS",
+        Cause::NotTls(_) => "not TLS",
+        Cause::Incompatible(_) | Cause::ProtocolError(_) => "broken",
+        Cause::TooMuchData => "flood",
+        Cause::Local(_) | Cause::Cancelled => "not tested",
+    }
+    .to_owned()
+}
