@@ -50,18 +50,8 @@ fn compare() -> Outcome<()> {
     let fleet = Fleet::start(endpoints)?;
     let shakedown = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
-        command.args([
-            "probe",
-            "--format",
-            "ndjson",
-            "--output",
-            "/dev/null",
-            "--ca-file",
-        ]);
-        command
-            .arg(&fleet.ca)
-            .arg("-")
-            .stdin(fs::File::open(&fleet.targets)?);
+        command.args(["probe", "--format", "ndjson", "--output", "/dev/null", "--ca-file"]);
+        command.arg(&fleet.ca).arg("-").stdin(fs::File::open(&fleet.targets)?);
         cost(&mut command)
     };
     let bare = || {
@@ -92,20 +82,13 @@ fn compare() -> Outcome<()> {
             ours.wall / floor.wall
         );
     }
-    println!(
-        "median ratio: cpu {:.2}, wall {:.2}",
-        median(&mut ratios.0),
-        median(&mut ratios.1)
-    );
+    println!("median ratio: cpu {:.2}, wall {:.2}", median(&mut ratios.0), median(&mut ratios.1));
     println!("peak memory of shakedown: {:.1} MB", memory as f64 / 1024.0);
     Ok(())
 }
 
 fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -122,18 +105,12 @@ fn cost(command: &mut Command) -> Outcome<Cost> {
     if !status.success() {
         return Err(format!("{command:?} ended with {status}").into());
     }
-    Ok(Cost {
-        cpu: children_cpu()? - before,
-        wall,
-    })
+    Ok(Cost { cpu: children_cpu()? - before, wall })
 }
 
 fn children_cpu() -> Outcome<f64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    Ok(
-        (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64
-            / 1e6,
-    )
+    Ok((usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6)
 }
 
 /// nginx on many loopback addresses, and the files that both clients read.
@@ -152,17 +129,8 @@ impl Fleet {
         write_certificates(prefix.path())?;
         let addresses: Vec<SocketAddr> = (0..endpoints).map(address).collect();
         let line = |address: &SocketAddr| format!("{NAME}:{PORT}:{}:{PORT}\n", address.ip());
-        fs::write(
-            at("targets"),
-            addresses.iter().map(line).collect::<String>(),
-        )?;
-        fs::write(
-            at("addresses"),
-            addresses
-                .iter()
-                .map(|a| format!("{a}\n"))
-                .collect::<String>(),
-        )?;
+        fs::write(at("targets"), addresses.iter().map(line).collect::<String>())?;
+        fs::write(at("addresses"), addresses.iter().map(|a| format!("{a}\n")).collect::<String>())?;
         fs::write(at("nginx.conf"), configuration(&addresses))?;
         let binary = ["/usr/sbin/nginx", "nginx"]
             .into_iter()
@@ -208,10 +176,8 @@ fn address(index: usize) -> SocketAddr {
 }
 
 fn configuration(addresses: &[SocketAddr]) -> String {
-    let listens: String = addresses
-        .iter()
-        .map(|address| format!("listen {address} ssl;\n"))
-        .collect();
+    let listens: String =
+        addresses.iter().map(|address| format!("listen {address} ssl;\n")).collect();
     format!(
         "daemon off; worker_processes 2; pid nginx.pid; events {{ worker_connections 8192; }}
          http {{ access_log off; server {{ {listens}
@@ -228,16 +194,11 @@ fn write_certificates(folder: &Path) -> Outcome<()> {
         Ok(params)
     };
     let named = |mut params: CertificateParams, name: &str| {
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, name);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params
     };
-    let (root_key, middle_key, leaf_key) = (
-        KeyPair::generate()?,
-        KeyPair::generate()?,
-        KeyPair::generate()?,
-    );
+    let (root_key, middle_key, leaf_key) =
+        (KeyPair::generate()?, KeyPair::generate()?, KeyPair::generate()?);
     let root_params = named(authority()?, "fleet root");
     let root = root_params.self_signed(&root_key)?;
     let middle_params = named(authority()?, "fleet intermediate");
@@ -245,10 +206,8 @@ fn write_certificates(folder: &Path) -> Outcome<()> {
         middle_params.signed_by(&middle_key, &Issuer::from_params(&root_params, &root_key))?;
     let mut leaf_params = CertificateParams::new(vec![NAME.to_owned()])?;
     let now = time::OffsetDateTime::now_utc();
-    (leaf_params.not_before, leaf_params.not_after) = (
-        now - time::Duration::days(10),
-        now + time::Duration::days(80),
-    );
+    (leaf_params.not_before, leaf_params.not_after) =
+        (now - time::Duration::days(10), now + time::Duration::days(80));
     let leaf =
         leaf_params.signed_by(&leaf_key, &Issuer::from_params(&middle_params, &middle_key))?;
     fs::write(folder.join("ca.pem"), root.pem())?;

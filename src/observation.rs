@@ -285,16 +285,12 @@ pub struct Endpoint {
 impl Endpoint {
     /// The matrix cell with that version, with or without a name.
     pub fn cell(&self, with_sni: bool, version: ProtocolVersion) -> Option<&Handshake> {
-        self.handshakes
-            .iter()
-            .find(|h| h.sni.is_some() == with_sni && h.version == version)
+        self.handshakes.iter().find(|h| h.sni.is_some() == with_sni && h.version == version)
     }
 
     /// The matrix cells with (or without) a name.
     pub fn cells(&self, with_sni: bool) -> impl Iterator<Item = &Handshake> {
-        self.handshakes
-            .iter()
-            .filter(move |h| h.sni.is_some() == with_sni)
+        self.handshakes.iter().filter(move |h| h.sni.is_some() == with_sni)
     }
 }
 

@@ -49,23 +49,14 @@ impl TargetReport {
         judgement: Judgement,
         threshold: Severity,
     ) -> Self {
-        let status = if judgement
-            .findings
-            .iter()
-            .any(|finding| finding.severity >= threshold)
-        {
+        let status = if judgement.findings.iter().any(|finding| finding.severity >= threshold) {
             Status::Fail
         } else if judgement.untested.is_empty() {
             Status::Pass
         } else {
             Status::Untested
         };
-        Self {
-            target,
-            observation,
-            judgement,
-            status,
-        }
+        Self { target, observation, judgement, status }
     }
 }
 
@@ -126,24 +117,13 @@ pub async fn audit(
             }
         }
     }
-    let cause = if ending.stopped {
-        Cause::Cancelled
-    } else {
-        Cause::Local("internal error".to_owned())
-    };
-    for (index, target) in waiting
-        .into_iter()
-        .enumerate()
-        .filter_map(|(i, target)| Some((i, target?)))
+    let cause =
+        if ending.stopped { Cause::Cancelled } else { Cause::Local("internal error".to_owned()) };
+    for (index, target) in
+        waiting.into_iter().enumerate().filter_map(|(i, target)| Some((i, target?)))
     {
-        let failure = Failure {
-            stage: Stage::Dns,
-            cause: cause.clone(),
-        };
-        let observation = Observation {
-            addresses: Err(failure),
-            endpoints: Vec::new(),
-        };
+        let failure = Failure { stage: Stage::Dns, cause: cause.clone() };
+        let observation = Observation { addresses: Err(failure), endpoints: Vec::new() };
         on_target(index, report(target, observation, &settings));
     }
     ending

@@ -15,11 +15,8 @@ pub fn page() -> String {
     );
     for rule in RULES {
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            page,
-            "| [`{0}`](#{0}) | {1} | {2} |",
-            rule.id, rule.severity, rule.summary
-        );
+        let _ =
+            writeln!(page, "| [`{0}`](#{0}) | {1} | {2} |", rule.id, rule.severity, rule.summary);
     }
     RULES.iter().for_each(|rule| chapter(&mut page, rule));
     page

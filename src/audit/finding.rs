@@ -137,16 +137,8 @@ impl Finding {
     /// Replaces the rule's fix text by one that names names.
     #[must_use]
     pub fn fix(mut self, text: impl Into<String>) -> Self {
-        let directives = self
-            .fix
-            .take()
-            .map(|fix| fix.directives)
-            .unwrap_or_default();
-        self.fix = Some(Fix {
-            text: text.into(),
-            directives,
-            verified: None,
-        });
+        let directives = self.fix.take().map(|fix| fix.directives).unwrap_or_default();
+        self.fix = Some(Fix { text: text.into(), directives, verified: None });
         self
     }
 
@@ -194,6 +186,15 @@ impl Finding {
         let mut digits = Fingerprint::of(identity.as_bytes()).to_string();
         digits.truncate(32);
         digits
+    }
+
+    /// Says that a handshake with the fix applied was made and completed.
+    #[must_use]
+    pub fn verified(mut self) -> Self {
+        if let Some(fix) = &mut self.fix {
+            fix.verified = Some(true);
+        }
+        self
     }
 
     /// Marks the finding as "could not test".

@@ -57,10 +57,7 @@ impl Scene {
         let addresses = Ok(vec![endpoint.address.ip()]);
         let mut scene = Self {
             target,
-            seen: Observation {
-                addresses,
-                endpoints: vec![endpoint],
-            },
+            seen: Observation { addresses, endpoints: vec![endpoint] },
             root,
             intermediate,
         };
@@ -96,20 +93,14 @@ impl Scene {
 
     /// Changes every handshake of the first address.
     pub(crate) fn each(&mut self, change: impl FnMut(&mut Handshake)) {
-        self.seen.endpoints[0]
-            .handshakes
-            .iter_mut()
-            .for_each(change);
+        self.seen.endpoints[0].handshakes.iter_mut().for_each(change);
     }
 
     /// Fails the handshakes of the first address that `which` picks.
     pub(crate) fn fail(&mut self, which: impl Fn(&Handshake) -> bool, stage: Stage, cause: &Cause) {
         self.each(|cell| {
             if which(cell) {
-                cell.outcome = Err(Failure {
-                    stage,
-                    cause: cause.clone(),
-                });
+                cell.outcome = Err(Failure { stage, cause: cause.clone() });
                 cell.chain = None;
                 cell.resumption = Observed::NotTried;
             }
@@ -119,15 +110,8 @@ impl Scene {
     /// Adds the answer to a raw hello at the first address.
     pub(crate) fn raw(&mut self, version: ProtocolVersion, answer: Result<u16, Cause>) {
         let outcome = answer
-            .map(|suite| RawChoice {
-                version,
-                cipher_suite: CipherSuite(suite),
-                group: None,
-            })
-            .map_err(|cause| Failure {
-                stage: Stage::Handshake,
-                cause,
-            });
+            .map(|suite| RawChoice { version, cipher_suite: CipherSuite(suite), group: None })
+            .map_err(|cause| Failure { stage: Stage::Handshake, cause });
         self.seen.endpoints[0].raw.push(RawHello {
             sni: self.target.server_name.clone(),
             version,
@@ -141,22 +125,15 @@ impl Scene {
             vec![self.root.certificate.clone()],
             false,
         );
-        judge(
-            &self.target,
-            &self.seen,
-            &Assessor::new(Arc::new(store), NOW),
-            NOW,
-        )
+        judge(&self.target, &self.seen, &Assessor::new(Arc::new(store), NOW), NOW)
     }
 
     /// Holds that exactly these findings are made, each given as `severity rule-id`.
     #[track_caller]
     pub(crate) fn check(&self, expected: &[&str]) -> Vec<Finding> {
         let findings = self.judge().findings;
-        let found: Vec<String> = findings
-            .iter()
-            .map(|found| format!("{} {}", found.severity, found.rule))
-            .collect();
+        let found: Vec<String> =
+            findings.iter().map(|found| format!("{} {}", found.severity, found.rule)).collect();
         assert_eq!(found, expected, "{findings:#?}");
         findings
     }
@@ -192,20 +169,12 @@ fn endpoint(target: &Target, address: &str) -> Endpoint {
                 .map(|version| established(sni.clone(), version))
         })
         .collect();
-    Endpoint {
-        address,
-        handshakes,
-        raw: Vec::new(),
-    }
+    Endpoint { address, handshakes, raw: Vec::new() }
 }
 
 fn established(sni: Option<String>, version: ProtocolVersion) -> Handshake {
     Handshake {
-        resumption: if sni.is_some() {
-            Observed::Seen(())
-        } else {
-            Observed::NotTried
-        },
+        resumption: if sni.is_some() { Observed::Seen(()) } else { Observed::NotTried },
         sni,
         version,
         engine: Engine::Rustls,

@@ -28,11 +28,7 @@ pub fn judge(
     assessor: &Assessor,
     now: time::OffsetDateTime,
 ) -> Judgement {
-    let cx = Context {
-        now,
-        target,
-        store: assessor.store(),
-    };
+    let cx = Context { now, target, store: assessor.store() };
     let chains = presented_chains(target, seen, assessor);
     let mut judgement = Judgement::default();
     for rule in RULES {
@@ -52,11 +48,9 @@ fn verdicts(
 ) -> Vec<Verdict> {
     match rule.check {
         Check::Target(check) => vec![check(seen, cx)],
-        Check::Endpoint(check) => seen
-            .endpoints
-            .iter()
-            .map(|endpoint| check(endpoint, cx))
-            .collect(),
+        Check::Endpoint(check) => {
+            seen.endpoints.iter().map(|endpoint| check(endpoint, cx)).collect()
+        }
         Check::Chain(check) => chains.iter().map(|view| check(view, cx)).collect(),
         Check::Leaf(check) => distinct_leaves(chains)
             .into_iter()
@@ -73,10 +67,7 @@ fn presented_chains<'a>(
 ) -> Vec<ChainView<'a>> {
     let mut views: Vec<ChainView<'a>> = Vec::new();
     for (endpoint, chain, version) in presentations(target, &seen.endpoints) {
-        match views
-            .iter_mut()
-            .find(|view| view.chain.digest == chain.digest)
-        {
+        match views.iter_mut().find(|view| view.chain.digest == chain.digest) {
             Some(view) => view.seen.push((endpoint.address, version)),
             None => views.push(ChainView {
                 chain,
@@ -95,9 +86,7 @@ fn presentations<'a>(
     let named = target.server_name.is_some();
     endpoints.iter().flat_map(move |endpoint| {
         endpoint.cells(named).filter_map(move |cell| {
-            cell.chain
-                .as_ref()
-                .map(|chain| (endpoint, chain, cell.version))
+            cell.chain.as_ref().map(|chain| (endpoint, chain, cell.version))
         })
     })
 }
@@ -107,11 +96,7 @@ fn distinct_leaves<'v, 'a>(chains: &'v [ChainView<'a>]) -> Vec<&'v ChainView<'a>
     let mut met = BTreeSet::new();
     chains
         .iter()
-        .filter(|view| {
-            view.chain
-                .leaf()
-                .is_some_and(|leaf| met.insert(leaf.sha256))
-        })
+        .filter(|view| view.chain.leaf().is_some_and(|leaf| met.insert(leaf.sha256)))
         .collect()
 }
 
@@ -147,21 +132,13 @@ impl Judgement {
     fn settle(&mut self) {
         let present: BTreeSet<&str> = self.findings.iter().map(|finding| finding.rule).collect();
         let explained = |id: &str| {
-            super::registry::find(id).is_some_and(|rule| {
-                rule.consequence_of
-                    .iter()
-                    .any(|cause| present.contains(cause))
-            })
+            super::registry::find(id)
+                .is_some_and(|rule| rule.consequence_of.iter().any(|cause| present.contains(cause)))
         };
         self.findings.retain(|finding| !explained(finding.rule));
-        for finding in self
-            .findings
-            .iter()
-            .filter(|finding| finding.could_not_test)
-        {
+        for finding in self.findings.iter().filter(|finding| finding.could_not_test) {
             self.untested.push((finding.rule, finding.message.clone()));
         }
-        self.findings
-            .sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     }
 }

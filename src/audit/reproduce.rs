@@ -19,10 +19,8 @@ pub fn s_client(
     version: Option<ProtocolVersion>,
 ) -> String {
     let (host, port) = target.endpoint();
-    let connect = address.map_or_else(
-        || host_port(host, port).to_string(),
-        |address| address.to_string(),
-    );
+    let connect =
+        address.map_or_else(|| host_port(host, port).to_string(), |address| address.to_string());
     let mut command = format!("openssl s_client -connect {}", quote(&connect));
     match sni {
         Some(name) => append(&mut command, &["-servername", name]),
@@ -35,10 +33,8 @@ pub fn s_client(
         append(&mut command, &["-starttls", protocol.name()]);
     }
     if let Some(identity) = &target.client_identity {
-        let (certificate, key) = (
-            identity.certificate_file.to_string_lossy(),
-            identity.key_file.to_string_lossy(),
-        );
+        let (certificate, key) =
+            (identity.certificate_file.to_string_lossy(), identity.key_file.to_string_lossy());
         append(&mut command, &["-cert", &certificate, "-key", &key]);
     }
     command + " </dev/null"
@@ -105,12 +101,7 @@ mod tests {
     fn a_hello_without_a_name_says_so() {
         let address = "127.0.0.1:8443".parse().ok();
         assert_eq!(
-            s_client(
-                &target("a.test"),
-                address,
-                None,
-                Some(ProtocolVersion::TLS1_2)
-            ),
+            s_client(&target("a.test"), address, None, Some(ProtocolVersion::TLS1_2)),
             "openssl s_client -connect 127.0.0.1:8443 -noservername -tls1_2 </dev/null"
         );
         assert_eq!(

@@ -38,11 +38,7 @@ pub struct Rule {
 impl Rule {
     /// A finding of this rule with its severity and general fix.
     pub fn finds(&self, message: impl Into<String>) -> Finding {
-        let fix = Fix {
-            text: self.fix.to_owned(),
-            directives: Vec::new(),
-            verified: None,
-        };
+        let fix = Fix { text: self.fix.to_owned(), directives: Vec::new(), verified: None };
         Finding {
             rule: self.id,
             severity: self.severity,
@@ -89,11 +85,7 @@ impl Context<'_> {
 
     /// Whether the operator expects this version, where the operator said anything.
     pub fn expects(&self, version: ProtocolVersion) -> Option<bool> {
-        self.target
-            .expect
-            .protocols
-            .as_ref()
-            .map(|versions| versions.contains(&version))
+        self.target.expect.protocols.as_ref().map(|versions| versions.contains(&version))
     }
 
     /// From when on a certificate is reported as expiring: 30 days before its end or the last third of its life,
@@ -160,12 +152,7 @@ impl ChainView<'_> {
 /// A date as people write it in tickets.
 pub fn day(moment: OffsetDateTime) -> String {
     let date = moment.to_offset(time::UtcOffset::UTC).date();
-    format!(
-        "{:04}-{:02}-{:02}",
-        date.year(),
-        u8::from(date.month()),
-        date.day()
-    )
+    format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }
 
 /// What a rule says of one thing.

@@ -44,10 +44,7 @@ pub fn trouble<'a>(endpoint: &'a Endpoint, target: &Target) -> Trouble<'a> {
     if established(named) {
         return Trouble::None;
     }
-    if endpoint
-        .cells(named)
-        .any(|cell| matches!(cell.client_auth, ClientAuth::Required(..)))
-    {
+    if endpoint.cells(named).any(|cell| matches!(cell.client_auth, ClientAuth::Required(..))) {
         return Trouble::ClientCertificate;
     }
     explained_by_hello(endpoint).unwrap_or_else(|| by_failure(endpoint, named))
@@ -55,18 +52,16 @@ pub fn trouble<'a>(endpoint: &'a Endpoint, target: &Target) -> Trouble<'a> {
 
 /// Whether a handshake got as far as TLS and failed there.
 pub fn failed_in_tls(cell: &Handshake) -> bool {
-    cell.failure()
-        .is_some_and(|failure| failure.stage >= Stage::Handshake)
+    cell.failure().is_some_and(|failure| failure.stage >= Stage::Handshake)
 }
 
 /// A raw hello that a server answers tells what the complete engine lacks.
 fn explained_by_hello(endpoint: &Endpoint) -> Option<Trouble<'_>> {
     let chosen = |version| {
-        endpoint.raw.iter().find(|raw| {
-            raw.outcome
-                .as_ref()
-                .is_ok_and(|choice| choice.version == version)
-        })
+        endpoint
+            .raw
+            .iter()
+            .find(|raw| raw.outcome.as_ref().is_ok_and(|choice| choice.version == version))
     };
     if let Some(raw) = chosen(ProtocolVersion::TLS1_3) {
         return Some(Trouble::Mismatch(raw));
@@ -74,21 +69,14 @@ fn explained_by_hello(endpoint: &Endpoint) -> Option<Trouble<'_>> {
     if let Some(raw) = chosen(ProtocolVersion::TLS1_2) {
         return Some(Trouble::LegacyCipher(raw));
     }
-    [
-        ProtocolVersion::TLS1_1,
-        ProtocolVersion::TLS1,
-        ProtocolVersion::SSL3,
-    ]
-    .into_iter()
-    .find_map(chosen)
-    .map(Trouble::LegacyProtocol)
+    [ProtocolVersion::TLS1_1, ProtocolVersion::TLS1, ProtocolVersion::SSL3]
+        .into_iter()
+        .find_map(chosen)
+        .map(Trouble::LegacyProtocol)
 }
 
 fn by_failure(endpoint: &Endpoint, named: bool) -> Trouble<'_> {
-    let failures: Vec<&Failure> = endpoint
-        .cells(named)
-        .filter_map(Handshake::failure)
-        .collect();
+    let failures: Vec<&Failure> = endpoint.cells(named).filter_map(Handshake::failure).collect();
     let refused =
         |failure: &&&Failure| matches!(failure.cause, Cause::Alert(_) | Cause::Incompatible(_));
     match (failures.first(), failures.iter().find(refused)) {

@@ -18,9 +18,7 @@ pub(super) struct Memory<T> {
 
 impl<T> Default for Memory<T> {
     fn default() -> Self {
-        Self {
-            generations: Mutex::default(),
-        }
+        Self { generations: Mutex::default() }
     }
 }
 
@@ -36,10 +34,7 @@ impl<T> Memory<T> {
     }
 
     fn recall(&self, key: Fingerprint) -> Option<Arc<T>> {
-        let mut generations = self
-            .generations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         let [young, old] = &mut *generations;
         if let Some(known) = young.get(&key) {
             return Some(Arc::clone(known));
@@ -50,14 +45,7 @@ impl<T> Memory<T> {
     }
 
     fn keep(&self, key: Fingerprint, value: Arc<T>) {
-        insert(
-            &mut self
-                .generations
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-            key,
-            value,
-        );
+        insert(&mut self.generations.lock().unwrap_or_else(PoisonError::into_inner), key, value);
     }
 }
 
@@ -78,9 +66,7 @@ pub struct ChainCache {
 impl ChainCache {
     /// The chain of these certificates in DER, parsed only where it was not met before.
     pub fn intern(&self, certificates: &[&[u8]]) -> Arc<Chain> {
-        self.chains.get_or_insert(chain::digest(certificates), || {
-            Chain::from_der(certificates)
-        })
+        self.chains.get_or_insert(chain::digest(certificates), || Chain::from_der(certificates))
     }
 }
 
@@ -92,10 +78,7 @@ mod tests {
     fn a_chain_met_again_is_the_same_value() {
         let cache = ChainCache::default();
         assert!(Arc::ptr_eq(&cache.intern(&[b"x"]), &cache.intern(&[b"x"])));
-        assert!(!Arc::ptr_eq(
-            &cache.intern(&[b"x"]),
-            &cache.intern(&[b"xy"])
-        ));
+        assert!(!Arc::ptr_eq(&cache.intern(&[b"x"]), &cache.intern(&[b"xy"])));
     }
 
     #[test]
@@ -104,13 +87,7 @@ mod tests {
         for number in 0..5 * GENERATION {
             memory.get_or_insert(Fingerprint::of(&number.to_be_bytes()), || number);
         }
-        let kept: usize = memory
-            .generations
-            .lock()
-            .unwrap()
-            .iter()
-            .map(HashMap::len)
-            .sum();
+        let kept: usize = memory.generations.lock().unwrap().iter().map(HashMap::len).sum();
         assert!(kept <= 2 * GENERATION);
     }
 }

@@ -21,10 +21,7 @@ pub struct Issued {
 impl Issued {
     /// The chain as a server should send it.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
-        std::iter::once(&self.certificate)
-            .chain(&self.issuers)
-            .cloned()
-            .collect()
+        std::iter::once(&self.certificate).chain(&self.issuers).cloned().collect()
     }
 
     /// The private key in PKCS#8.
@@ -83,10 +80,7 @@ impl Authority {
         let mut params = authority(name, self.now);
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer)?.der().clone();
-        let above = std::iter::once(&certificate)
-            .chain(&self.above)
-            .cloned()
-            .collect();
+        let above = std::iter::once(&certificate).chain(&self.above).cloned().collect();
         Ok(Self {
             certificate,
             issuer: Issuer::new(params, key),
@@ -111,11 +105,7 @@ impl Authority {
         let mut params = leaf(names, self.now)?;
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer)?.der().clone();
-        Ok(Issued {
-            certificate,
-            key,
-            issuers: self.above.clone(),
-        })
+        Ok(Issued { certificate, key, issuers: self.above.clone() })
     }
 }
 
@@ -123,11 +113,7 @@ impl Authority {
 pub fn self_signed(names: &[&str], now: OffsetDateTime) -> Result<Issued, rcgen::Error> {
     let key = KeyPair::generate()?;
     let certificate = leaf(names, now)?.self_signed(&key)?.der().clone();
-    Ok(Issued {
-        certificate,
-        key,
-        issuers: Vec::new(),
-    })
+    Ok(Issued { certificate, key, issuers: Vec::new() })
 }
 
 fn authority(name: &str, now: OffsetDateTime) -> CertificateParams {
@@ -144,10 +130,7 @@ fn leaf(names: &[&str], now: OffsetDateTime) -> Result<CertificateParams, rcgen:
     let mut params =
         CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(
-        DnType::CommonName,
-        names.first().copied().unwrap_or("nobody"),
-    );
+    params.distinguished_name.push(DnType::CommonName, names.first().copied().unwrap_or("nobody"));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;

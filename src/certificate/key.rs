@@ -91,17 +91,15 @@ pub enum Weakness {
 impl fmt::Display for Weakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::RsaModulus(bits) => write!(
-                f,
-                "an RSA key of {bits} bits (2048 is the least that clients accept)"
-            ),
+            Self::RsaModulus(bits) => {
+                write!(f, "an RSA key of {bits} bits (2048 is the least that clients accept)")
+            }
             Self::RsaExponent(exponent) => {
                 write!(f, "an RSA key with the public exponent {exponent}")
             }
-            Self::Curve(bits) => write!(
-                f,
-                "a curve of {bits} bits (256 is the least that clients accept)"
-            ),
+            Self::Curve(bits) => {
+                write!(f, "a curve of {bits} bits (256 is the least that clients accept)")
+            }
             Self::Algorithm(name) => write!(f, "a {name} key, which no current client accepts"),
             Self::Hash(name) => write!(f, "a signature over {name}, which current clients refuse"),
         }
@@ -127,12 +125,7 @@ const ED448: Oid<'static> = oid!(1.3.101.113);
 impl PublicKey {
     pub(super) fn of(spki: &SubjectPublicKeyInfo<'_>) -> Self {
         let (key_type, bits, exponent) = kind(spki);
-        Self {
-            key_type,
-            bits,
-            exponent,
-            spki: spki.raw.to_vec(),
-        }
+        Self { key_type, bits, exponent, spki: spki.raw.to_vec() }
     }
 
     /// Whether a current client refuses the key for being too weak.
@@ -169,22 +162,17 @@ fn kind(spki: &SubjectPublicKeyInfo<'_>) -> (KeyType, u32, Option<u64>) {
         return (KeyType::Ed448, 456, None);
     }
     if *id == registry::OID_KEY_TYPE_EC_PUBLIC_KEY {
-        let curve = spki
-            .algorithm
-            .parameters
-            .as_ref()
-            .and_then(|parameters| parameters.as_oid().ok());
+        let curve =
+            spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
         let known = curve.and_then(|curve| CURVES.iter().find(|(id, ..)| *id == curve));
         return known.map_or((KeyType::Ec(None), 0, None), |(_, name, bits)| {
             (KeyType::Ec(Some(name)), *bits, None)
         });
     }
     match spki.parsed() {
-        Ok(ParsedKey::RSA(rsa)) => (
-            KeyType::Rsa,
-            modulus_bits(rsa.modulus),
-            rsa.try_exponent().ok(),
-        ),
+        Ok(ParsedKey::RSA(rsa)) => {
+            (KeyType::Rsa, modulus_bits(rsa.modulus), rsa.try_exponent().ok())
+        }
         Ok(ParsedKey::DSA(_)) => (KeyType::Dsa, 0, None),
         _ => (KeyType::Unknown, 0, None),
     }
@@ -192,74 +180,24 @@ fn kind(spki: &SubjectPublicKeyInfo<'_>) -> (KeyType, u32, Option<u64>) {
 
 fn modulus_bits(modulus: &[u8]) -> u32 {
     let significant = modulus.iter().skip_while(|byte| **byte == 0).count();
-    let first = modulus
-        .iter()
-        .find(|byte| **byte != 0)
-        .copied()
-        .unwrap_or(0);
-    u32::try_from(significant * 8)
-        .unwrap_or(u32::MAX)
-        .saturating_sub(first.leading_zeros())
+    let first = modulus.iter().find(|byte| **byte != 0).copied().unwrap_or(0);
+    u32::try_from(significant * 8).unwrap_or(u32::MAX).saturating_sub(first.leading_zeros())
 }
 
 /// Signature algorithms by OID: OpenSSL's name and the hash inside.
 const SIGNATURES: &[(Oid<'static>, &str, SignatureHash)] = &[
-    (
-        oid!(1.2.840.113549.1.1.4),
-        "md5WithRSAEncryption",
-        SignatureHash::Md5,
-    ),
-    (
-        oid!(1.2.840.113549.1.1.5),
-        "sha1WithRSAEncryption",
-        SignatureHash::Sha1,
-    ),
+    (oid!(1.2.840.113549.1.1.4), "md5WithRSAEncryption", SignatureHash::Md5),
+    (oid!(1.2.840.113549.1.1.5), "sha1WithRSAEncryption", SignatureHash::Sha1),
     (oid!(1.3.14.3.2.29), "sha1WithRSA", SignatureHash::Sha1),
-    (
-        oid!(1.2.840.113549.1.1.14),
-        "sha224WithRSAEncryption",
-        SignatureHash::Strong,
-    ),
-    (
-        oid!(1.2.840.113549.1.1.11),
-        "sha256WithRSAEncryption",
-        SignatureHash::Strong,
-    ),
-    (
-        oid!(1.2.840.113549.1.1.12),
-        "sha384WithRSAEncryption",
-        SignatureHash::Strong,
-    ),
-    (
-        oid!(1.2.840.113549.1.1.13),
-        "sha512WithRSAEncryption",
-        SignatureHash::Strong,
-    ),
-    (
-        oid!(1.2.840.10045.4.1),
-        "ecdsa-with-SHA1",
-        SignatureHash::Sha1,
-    ),
-    (
-        oid!(1.2.840.10045.4.3.1),
-        "ecdsa-with-SHA224",
-        SignatureHash::Strong,
-    ),
-    (
-        oid!(1.2.840.10045.4.3.2),
-        "ecdsa-with-SHA256",
-        SignatureHash::Strong,
-    ),
-    (
-        oid!(1.2.840.10045.4.3.3),
-        "ecdsa-with-SHA384",
-        SignatureHash::Strong,
-    ),
-    (
-        oid!(1.2.840.10045.4.3.4),
-        "ecdsa-with-SHA512",
-        SignatureHash::Strong,
-    ),
+    (oid!(1.2.840.113549.1.1.14), "sha224WithRSAEncryption", SignatureHash::Strong),
+    (oid!(1.2.840.113549.1.1.11), "sha256WithRSAEncryption", SignatureHash::Strong),
+    (oid!(1.2.840.113549.1.1.12), "sha384WithRSAEncryption", SignatureHash::Strong),
+    (oid!(1.2.840.113549.1.1.13), "sha512WithRSAEncryption", SignatureHash::Strong),
+    (oid!(1.2.840.10045.4.1), "ecdsa-with-SHA1", SignatureHash::Sha1),
+    (oid!(1.2.840.10045.4.3.1), "ecdsa-with-SHA224", SignatureHash::Strong),
+    (oid!(1.2.840.10045.4.3.2), "ecdsa-with-SHA256", SignatureHash::Strong),
+    (oid!(1.2.840.10045.4.3.3), "ecdsa-with-SHA384", SignatureHash::Strong),
+    (oid!(1.2.840.10045.4.3.4), "ecdsa-with-SHA512", SignatureHash::Strong),
     (oid!(1.2.840.10040.4.3), "dsaWithSHA1", SignatureHash::Sha1),
     (oid!(1.3.101.112), "ED25519", SignatureHash::Strong),
     (oid!(1.3.101.113), "ED448", SignatureHash::Strong),
@@ -268,23 +206,11 @@ const SIGNATURES: &[(Oid<'static>, &str, SignatureHash)] = &[
 impl SignatureAlgorithm {
     pub(super) fn of(algorithm: &AlgorithmIdentifier<'_>) -> Self {
         if algorithm.algorithm == registry::OID_PKCS1_RSASSAPSS {
-            return Self {
-                name: "rsassaPss".to_owned(),
-                hash: pss_hash(algorithm),
-            };
+            return Self { name: "rsassaPss".to_owned(), hash: pss_hash(algorithm) };
         }
-        match SIGNATURES
-            .iter()
-            .find(|(id, ..)| *id == algorithm.algorithm)
-        {
-            Some((_, name, hash)) => Self {
-                name: (*name).to_owned(),
-                hash: *hash,
-            },
-            None => Self {
-                name: algorithm.algorithm.to_id_string(),
-                hash: SignatureHash::Unknown,
-            },
+        match SIGNATURES.iter().find(|(id, ..)| *id == algorithm.algorithm) {
+            Some((_, name, hash)) => Self { name: (*name).to_owned(), hash: *hash },
+            None => Self { name: algorithm.algorithm.to_id_string(), hash: SignatureHash::Unknown },
         }
     }
 

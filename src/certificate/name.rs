@@ -41,11 +41,7 @@ pub fn coverage(certificate: &Certificate, name: Name<'_>) -> Coverage {
         Name::Dns(asked) => names.dns.iter().any(|pattern| matches(pattern, asked)),
         Name::Ip(asked) => names.ip.contains(&asked),
     };
-    if covered {
-        Coverage::Covered
-    } else {
-        Coverage::NotCovered
-    }
+    if covered { Coverage::Covered } else { Coverage::NotCovered }
 }
 
 /// Whether a dNSName matches: letter case aside, `*` standing for exactly the leftmost label, with at least two labels
@@ -112,14 +108,8 @@ mod tests {
 
     #[test]
     fn idna_goes_both_ways() {
-        assert_eq!(
-            to_ascii("Bücher.test").as_deref(),
-            Some("xn--bcher-kva.test")
-        );
-        assert_eq!(
-            to_unicode("xn--bcher-kva.test").as_deref(),
-            Some("bücher.test")
-        );
+        assert_eq!(to_ascii("Bücher.test").as_deref(), Some("xn--bcher-kva.test"));
+        assert_eq!(to_unicode("xn--bcher-kva.test").as_deref(), Some("bücher.test"));
         assert_eq!(to_unicode("plain.test"), None);
     }
 }

@@ -146,18 +146,12 @@ impl DistinguishedName {
     pub fn from_der(der: &[u8]) -> Self {
         match X509Name::from_der(der) {
             Ok((_, name)) => Self::of(&name),
-            Err(_) => Self {
-                der: der.to_vec(),
-                text: "(unreadable name)".to_owned(),
-            },
+            Err(_) => Self { der: der.to_vec(), text: "(unreadable name)".to_owned() },
         }
     }
 
     fn of(name: &X509Name<'_>) -> Self {
-        Self {
-            der: name.as_raw().to_vec(),
-            text: name.to_string(),
-        }
+        Self { der: name.as_raw().to_vec(), text: name.to_string() }
     }
 }
 
@@ -235,10 +229,8 @@ impl Certificate {
                     .accessdescs
                     .iter()
                     .filter(|entry| entry.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS);
-                self.ca_issuers = issuers
-                    .filter_map(|entry| uri(&entry.access_location))
-                    .take(8)
-                    .collect();
+                self.ca_issuers =
+                    issuers.filter_map(|entry| uri(&entry.access_location)).take(8).collect();
             }
             _ => {}
         }
@@ -251,22 +243,17 @@ impl Certificate {
 
     /// Whether basicConstraints makes it a certificate authority.
     pub fn is_ca(&self) -> bool {
-        self.basic_constraints
-            .is_some_and(|constraints| constraints.ca)
+        self.basic_constraints.is_some_and(|constraints| constraints.ca)
     }
 
     /// dNSName entries, none where the extension is absent.
     pub fn dns_names(&self) -> &[String] {
-        self.subject_alt_names
-            .as_ref()
-            .map_or(&[], |names| &names.dns)
+        self.subject_alt_names.as_ref().map_or(&[], |names| &names.dns)
     }
 
     /// iPAddress entries, none where the extension is absent.
     pub fn ip_addresses(&self) -> &[IpAddr] {
-        self.subject_alt_names
-            .as_ref()
-            .map_or(&[], |names| &names.ip)
+        self.subject_alt_names.as_ref().map_or(&[], |names| &names.ip)
     }
 }
 

@@ -56,11 +56,7 @@ pub struct Shape {
 impl Shape {
     /// The shape of `chain`, with the anchors of `store` as its possible ends.
     pub fn of(chain: &Chain, store: &TrustStore) -> Self {
-        Walk {
-            certificates: &chain.certificates,
-            checks: 0,
-        }
-        .shape(store)
+        Walk { certificates: &chain.certificates, checks: 0 }.shape(store)
     }
 
     /// Whether every certificate on the path stands where it belongs.
@@ -79,10 +75,7 @@ impl Shape {
 
     /// The last certificate of the path, whose issuer decides the verdict.
     pub fn top<'c>(&self, chain: &'c Chain) -> Option<&'c Certificate> {
-        self.path
-            .last()
-            .and_then(|index| chain.certificates.get(*index))
-            .map(AsRef::as_ref)
+        self.path.last().and_then(|index| chain.certificates.get(*index)).map(AsRef::as_ref)
     }
 
     /// The issuer that is missing, where one is.
@@ -102,11 +95,7 @@ impl Walk<'_> {
     fn shape(&mut self, store: &TrustStore) -> Shape {
         let count = self.certificates.len();
         if count == 0 {
-            return Shape {
-                positions: Vec::new(),
-                path: Vec::new(),
-                end: PathEnd::MissingIssuer,
-            };
+            return Shape { positions: Vec::new(), path: Vec::new(), end: PathEnd::MissingIssuer };
         }
         let mut path = vec![0];
         let mut root = None;
@@ -120,14 +109,8 @@ impl Walk<'_> {
             }
         }
         let end = self.end(&path, root, store);
-        let positions = (0..count)
-            .map(|index| self.position(index, &path, root))
-            .collect();
-        Shape {
-            positions,
-            path,
-            end,
-        }
+        let positions = (0..count).map(|index| self.position(index, &path, root)).collect();
+        Shape { positions, path, end }
     }
 
     /// The certificate sent that signed the last one of the path: the next in line if it did, else any other.
@@ -146,8 +129,7 @@ impl Walk<'_> {
 
     /// Whether a certificate, or the same bytes, is on the path already.
     fn repeats(&self, index: usize, path: &[usize]) -> bool {
-        path.iter()
-            .any(|on| self.certificates[*on].sha256 == self.certificates[index].sha256)
+        path.iter().any(|on| self.certificates[*on].sha256 == self.certificates[index].sha256)
     }
 
     /// Whether `issuer` signed `subject`. Where the algorithm cannot be checked, matching names and key identifiers
@@ -167,11 +149,9 @@ impl Walk<'_> {
 
     fn end(&mut self, path: &[usize], root: Option<usize>, store: &TrustStore) -> PathEnd {
         let last = root.or(path.last().copied()).unwrap_or(0);
-        let anchored = path
-            .iter()
-            .chain(&root)
-            .any(|index| store.contains(&self.certificates[*index]))
-            || store.has_issuer_of(&self.certificates[last]);
+        let anchored =
+            path.iter().chain(&root).any(|index| store.contains(&self.certificates[*index]))
+                || store.has_issuer_of(&self.certificates[last]);
         match root {
             _ if anchored => PathEnd::Anchored,
             Some(_) => PathEnd::UntrustedRoot,

@@ -43,10 +43,7 @@ pub fn check(der: &[u8], spki: &[u8]) -> SignatureCheck {
         return SignatureCheck::CannotCheck;
     };
     let checked = UnparsedPublicKey::new(algorithm, &key.subject_public_key.data);
-    match checked.verify(
-        subject.tbs_certificate.as_ref(),
-        &subject.signature_value.data,
-    ) {
+    match checked.verify(subject.tbs_certificate.as_ref(), &subject.signature_value.data) {
         Ok(()) => SignatureCheck::Valid,
         Err(_) if is_unusual_rsa(&key) => SignatureCheck::CannotCheck,
         Err(_) => SignatureCheck::Invalid,
@@ -132,9 +129,7 @@ fn pss(signature: &AlgorithmIdentifier<'_>) -> Option<&'static dyn VerificationA
         (registry::OID_NIST_HASH_SHA384, &RSA_PSS_2048_8192_SHA384),
         (registry::OID_NIST_HASH_SHA512, &RSA_PSS_2048_8192_SHA512),
     ];
-    known
-        .into_iter()
-        .find_map(|(id, algorithm)| (id == *hash).then_some(algorithm))
+    known.into_iter().find_map(|(id, algorithm)| (id == *hash).then_some(algorithm))
 }
 
 fn ecdsa(hash: Hash, key: &SubjectPublicKeyInfo<'_>) -> Option<&'static dyn VerificationAlgorithm> {

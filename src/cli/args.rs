@@ -68,12 +68,7 @@ pub(super) struct ProbeArgs {
     #[command(flatten)]
     pub(super) report: ReportArgs,
     /// The severity from which a finding makes the exit status 1
-    #[arg(
-        long,
-        value_name = "SEVERITY",
-        default_value = "error",
-        help_heading = "Report"
-    )]
+    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Report")]
     pub(super) fail_on: FailOn,
 }
 

@@ -46,11 +46,7 @@ mod tests {
 
     #[track_caller]
     fn check(failed: usize, untested: usize, gate: bool, internal_errors: usize, expected: Exit) {
-        let summary = Summary {
-            failed,
-            untested,
-            ..Summary::default()
-        };
+        let summary = Summary { failed, untested, ..Summary::default() };
         assert_eq!(Exit::of(&summary, gate, internal_errors), expected);
     }
 

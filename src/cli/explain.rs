@@ -18,12 +18,9 @@ const WIDTH: usize = 100;
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let text = match (&args.subject, args.format) {
         (None, ExplainFormat::Text) => list(),
-        (None, ExplainFormat::Json) => pretty(
-            &registry::RULES
-                .iter()
-                .map(|rule| rule_json(rule))
-                .collect::<Vec<_>>(),
-        ),
+        (None, ExplainFormat::Json) => {
+            pretty(&registry::RULES.iter().map(|rule| rule_json(rule)).collect::<Vec<_>>())
+        }
         (Some(subject), format) => explain(subject, format)?,
     };
     io::stdout().write_all(text.as_bytes())?;
@@ -52,39 +49,22 @@ fn explain(subject: &str, format: ExplainFormat) -> anyhow::Result<String> {
 }
 
 fn alert(subject: &str) -> Option<AlertDescription> {
-    let by_number = subject
-        .parse()
-        .ok()
-        .map(AlertDescription)
-        .filter(|alert| alert.name().is_some());
+    let by_number =
+        subject.parse().ok().map(AlertDescription).filter(|alert| alert.name().is_some());
     by_number.or_else(|| AlertDescription::from_name(subject))
 }
 
 fn list() -> String {
-    let width = registry::RULES
-        .iter()
-        .map(|rule| rule.id.len())
-        .max()
-        .unwrap_or(0);
-    let row = |rule: &&Rule| {
-        format!(
-            "{:width$}  {:7}  {}\n",
-            rule.id, rule.severity, rule.summary
-        )
-    };
+    let width = registry::RULES.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
+    let row = |rule: &&Rule| format!("{:width$}  {:7}  {}\n", rule.id, rule.severity, rule.summary);
     registry::RULES.iter().map(row).collect()
 }
 
 fn rule_text(rule: &Rule) -> String {
-    let head = format!(
-        "{} ({}, section {})\n{}\n",
-        rule.id, rule.severity, rule.section, rule.summary
-    );
-    let references: String = rule
-        .references
-        .iter()
-        .map(|reference| format!("  {reference}\n"))
-        .collect();
+    let head =
+        format!("{} ({}, section {})\n{}\n", rule.id, rule.severity, rule.section, rule.summary);
+    let references: String =
+        rule.references.iter().map(|reference| format!("  {reference}\n")).collect();
     format!(
         "{head}\n{}\n{}\nSee:\n{references}",
         wrapped("Why it matters", rule.why),
@@ -93,9 +73,7 @@ fn rule_text(rule: &Rule) -> String {
 }
 
 fn wrapped(title: &str, text: &str) -> String {
-    let options = textwrap::Options::new(WIDTH)
-        .initial_indent("  ")
-        .subsequent_indent("  ");
+    let options = textwrap::Options::new(WIDTH).initial_indent("  ").subsequent_indent("  ");
     format!("{title}:\n{}\n", textwrap::fill(text, options))
 }
 

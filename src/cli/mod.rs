@@ -56,9 +56,5 @@ fn complain(error: &anyhow::Error) -> ExitCode {
     }
     // There is nowhere left to report a failure to print.
     let _ = writeln!(anstream::stderr(), "shakedown: error: {error:#}");
-    if io_error.is_some() {
-        Exit::Internal.into()
-    } else {
-        Exit::Usage.into()
-    }
+    if io_error.is_some() { Exit::Internal.into() } else { Exit::Usage.into() }
 }

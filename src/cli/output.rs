@@ -30,19 +30,14 @@ impl Output {
                 device.map_err(|error| anyhow::anyhow!("{}: {error}", cannot()))?,
             )));
         }
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let folder =
+            path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let temporary = tempfile::Builder::new()
             .prefix(".shakedown-")
             .permissions(readable_by_all())
             .tempfile_in(folder)
             .map_err(|error| anyhow::anyhow!("{}: {error}", cannot()))?;
-        Ok(Self::File {
-            temporary: BufWriter::new(temporary),
-            path: path.to_owned(),
-        })
+        Ok(Self::File { temporary: BufWriter::new(temporary), path: path.to_owned() })
     }
 
     /// Puts a file in its place; until then the old one stands.
@@ -51,9 +46,7 @@ impl Output {
             Self::Stdout(mut stdout) => Ok(stdout.flush()?),
             Self::Device(mut device) => Ok(device.flush()?),
             Self::File { temporary, path } => {
-                let temporary = temporary
-                    .into_inner()
-                    .map_err(io::IntoInnerError::into_error)?;
+                let temporary = temporary.into_inner().map_err(io::IntoInnerError::into_error)?;
                 temporary.as_file().sync_all()?;
                 temporary
                     .persist(&path)

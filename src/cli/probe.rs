@@ -39,11 +39,7 @@ pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
     ))?;
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();
-    Ok(Exit::of(
-        &summary,
-        threshold.is_some(),
-        ending.internal_errors,
-    ))
+    Ok(Exit::of(&summary, threshold.is_some(), ending.internal_errors))
 }
 
 /// Audits the targets and writes the report.
@@ -57,15 +53,10 @@ async fn audit(
     let started_at = settings.now;
     let mut progress = Progress::new(targets.len());
     let mut collector = Collector::new(targets.len(), args.format == Format::Ndjson);
-    let ending = run::audit(
-        targets,
-        Arc::new(settings),
-        stop(run_timeout)?,
-        |index, report| {
-            progress.count(&report);
-            collector.take(index, report, &mut output);
-        },
-    )
+    let ending = run::audit(targets, Arc::new(settings), stop(run_timeout)?, |index, report| {
+        progress.count(&report);
+        collector.take(index, report, &mut output);
+    })
     .await;
     progress.finish();
     let summary = collector.summary;
@@ -115,17 +106,8 @@ struct Collector {
 
 impl Collector {
     fn new(targets: usize, streams: bool) -> Self {
-        let reports = if streams {
-            Vec::new()
-        } else {
-            (0..targets).map(|_| None).collect()
-        };
-        Self {
-            summary: Summary::default(),
-            reports,
-            streams,
-            error: None,
-        }
+        let reports = if streams { Vec::new() } else { (0..targets).map(|_| None).collect() };
+        Self { summary: Summary::default(), reports, streams, error: None }
     }
 
     fn take(&mut self, index: usize, report: TargetReport, output: &mut Output) {

@@ -15,11 +15,8 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new(targets: usize) -> Self {
         let watched = targets > 1 && io::stderr().is_terminal();
-        let target = if watched {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
+        let target =
+            if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(targets as u64), target);
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} targets, {per_sec}, {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));

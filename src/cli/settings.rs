@@ -32,10 +32,7 @@ const MAX_PROBLEMS: usize = 20;
 
 /// The wall clock.
 pub(super) fn now() -> OffsetDateTime {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     OffsetDateTime::now_utc()
 }
 
@@ -92,10 +89,7 @@ pub(super) fn targets(args: &ProbeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
 }
 
 fn read_config(path: &Path) -> anyhow::Result<(Vec<toml::Entry>, Vec<toml::Problem>)> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the targets file is named on the command line"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the targets file is named on the command line")]
     let file = fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut text = String::new();
     file.take(MAX_CONFIG)
@@ -116,10 +110,7 @@ fn reject(problems: Vec<String>) -> anyhow::Result<()> {
             if count > MAX_PROBLEMS {
                 shown.push(format!("and {} more", count - MAX_PROBLEMS));
             }
-            bail!(
-                "{count} problems with the targets:\n  {}",
-                shown.join("\n  ")
-            )
+            bail!("{count} problems with the targets:\n  {}", shown.join("\n  "))
         }
     }
 }
@@ -228,8 +219,5 @@ pub(super) fn look(args: &ReportArgs) -> Look {
                 && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
         }
     };
-    Look {
-        width: if to_terminal { width } else { WIDTH },
-        colour,
-    }
+    Look { width: if to_terminal { width } else { WIDTH }, colour }
 }

@@ -50,10 +50,7 @@ pub(super) struct Caller<'a> {
 
 impl Handshaker {
     pub(super) fn new() -> Self {
-        Self {
-            provider: Arc::new(aws_lc_rs::default_provider()),
-            chains: Arc::default(),
-        }
+        Self { provider: Arc::new(aws_lc_rs::default_provider()), chains: Arc::default() }
     }
 
     pub(super) fn caller<'a>(
@@ -70,13 +67,7 @@ impl Handshaker {
                 CertifiedKey::from_der(identity.chain.clone(), key, &self.provider).map(Arc::new)
             })
             .transpose();
-        Caller {
-            handshaker: self,
-            connector,
-            target,
-            address,
-            identity,
-        }
+        Caller { handshaker: self, connector, target, address, identity }
     }
 }
 
@@ -87,10 +78,7 @@ impl Caller<'_> {
             sni: cell.sni.clone(),
             version: cell.version,
             engine: Engine::Rustls,
-            outcome: Err(Failure {
-                stage: Stage::Connect,
-                cause: Cause::Cancelled,
-            }),
+            outcome: Err(Failure { stage: Stage::Connect, cause: Cause::Cancelled }),
             chain: None,
             client_auth: ClientAuth::NotRequested,
             connect_time: None,
@@ -107,9 +95,7 @@ impl Caller<'_> {
         let connection = self.open().await?;
         seen.connect_time = Some(connection.took);
         let started = Instant::now();
-        let result = self
-            .shake_hands(connection.stream, cell, Arc::clone(&config))
-            .await;
+        let result = self.shake_hands(connection.stream, cell, Arc::clone(&config)).await;
         let took = started.elapsed();
         seen.handshake_time = Some(took);
         let (session, aftermath) = match result {
@@ -126,10 +112,8 @@ impl Caller<'_> {
         let facts = recorder.take();
         seen.chain = facts.chain;
         seen.bad_signature = facts.bad_signature;
-        let outcome = settle(session, aftermath.failure).map(|session| Session {
-            ocsp_staple: facts.ocsp_staple,
-            ..session
-        });
+        let outcome = settle(session, aftermath.failure)
+            .map(|session| Session { ocsp_staple: facts.ocsp_staple, ..session });
         seen.client_auth = client_auth(facts.request, &outcome, aftermath.http_refusal);
         if cell.resume && outcome.is_ok() && seen.client_auth == ClientAuth::NotRequested {
             seen.resumption = self.resumption(cell, config).await;
@@ -159,26 +143,18 @@ impl Caller<'_> {
         let connect = self.target.timeout.unwrap_or(deadlines.connect);
         let mut connection = self.connector.connect(self.address, connect).await?;
         if let Some(protocol) = self.target.starttls {
-            let name = self
-                .target
-                .server_name
-                .clone()
-                .unwrap_or_else(|| self.target.host.to_string());
+            let name =
+                self.target.server_name.clone().unwrap_or_else(|| self.target.host.to_string());
             let upgrade = starttls::upgrade(&mut connection.stream, protocol, &name);
             timeout(self.target.timeout.unwrap_or(deadlines.starttls), upgrade)
                 .await
-                .map_err(|_| Failure {
-                    stage: Stage::Starttls,
-                    cause: Cause::TimedOut,
-                })??;
+                .map_err(|_| Failure { stage: Stage::Starttls, cause: Cause::TimedOut })??;
         }
         Ok(connection)
     }
 
     fn handshake_deadline(&self) -> Duration {
-        self.target
-            .timeout
-            .unwrap_or(self.connector.deadlines().handshake)
+        self.target.timeout.unwrap_or(self.connector.deadlines().handshake)
     }
 
     /// How long to wait for what a server sends after a handshake: several round trips, as the handshake showed them.
@@ -196,23 +172,15 @@ impl Caller<'_> {
         cell: &Cell,
         config: Arc<ClientConfig>,
     ) -> Result<TlsStream<TcpStream>, Failure> {
-        let fails = |cause| Failure {
-            stage: Stage::Handshake,
-            cause,
-        };
+        let fails = |cause| Failure { stage: Stage::Handshake, cause };
         let name = match &cell.sni {
             None => ServerName::IpAddress(self.address.ip().into()),
             Some(name) => ServerName::try_from(name.clone()).map_err(|_| {
-                fails(Cause::Local(format!(
-                    "{name:?} cannot be sent as a server name"
-                )))
+                fails(Cause::Local(format!("{name:?} cannot be sent as a server name")))
             })?,
         };
-        match timeout(
-            self.handshake_deadline(),
-            TlsConnector::from(config).connect(name, stream),
-        )
-        .await
+        match timeout(self.handshake_deadline(), TlsConnector::from(config).connect(name, stream))
+            .await
         {
             Err(_) => Err(fails(Cause::TimedOut)),
             Ok(Err(error)) => Err(fails(cause(&error))),
@@ -228,10 +196,7 @@ impl Caller<'_> {
         wait: Duration,
     ) -> Aftermath {
         if recorder.saw_request() {
-            let host = cell
-                .sni
-                .clone()
-                .unwrap_or_else(|| self.target.host.to_string());
+            let host = cell.sni.clone().unwrap_or_else(|| self.target.host.to_string());
             let http = self.target.starttls.is_none().then_some(host);
             return follow_up::after_request(stream, http.as_deref(), wait).await;
         }
@@ -243,9 +208,7 @@ impl Caller<'_> {
 
     /// A second connection with the same configuration: is the first one's session taken up again?
     async fn resumption(&self, cell: &Cell, config: Arc<ClientConfig>) -> Observed<()> {
-        let Connection {
-            stream, permits, ..
-        } = match self.open().await {
+        let Connection { stream, permits, .. } = match self.open().await {
             Ok(connection) => connection,
             Err(failure) => return Observed::Failed(failure),
         };
@@ -285,18 +248,10 @@ impl Caller<'_> {
             .with_custom_certificate_verifier(Arc::clone(&recorder) as _)
             .with_client_cert_resolver(Arc::clone(&recorder) as _);
         config.enable_sni = cell.sni.is_some();
-        config.alpn_protocols = self
-            .target
-            .expect
-            .alpn
-            .iter()
-            .map(|name| name.clone().into_bytes())
-            .collect();
-        config.resumption = if cell.resume {
-            Resumption::in_memory_sessions(2)
-        } else {
-            Resumption::disabled()
-        };
+        config.alpn_protocols =
+            self.target.expect.alpn.iter().map(|name| name.clone().into_bytes()).collect();
+        config.resumption =
+            if cell.resume { Resumption::in_memory_sessions(2) } else { Resumption::disabled() };
         Ok((Arc::new(config), recorder))
     }
 }
@@ -313,16 +268,12 @@ fn session(stream: &TlsStream<TcpStream>) -> Session {
     let connection = stream.get_ref().1;
     Session {
         cipher_suite: CipherSuite(
-            connection
-                .negotiated_cipher_suite()
-                .map_or(0, |suite| suite.suite().into()),
+            connection.negotiated_cipher_suite().map_or(0, |suite| suite.suite().into()),
         ),
         group: connection
             .negotiated_key_exchange_group()
             .map(|group| NamedGroup(group.name().into())),
-        alpn: connection
-            .alpn_protocol()
-            .map(|name| String::from_utf8_lossy(name).into_owned()),
+        alpn: connection.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
         ocsp_staple: None,
     }
 }
@@ -330,10 +281,7 @@ fn session(stream: &TlsStream<TcpStream>) -> Session {
 /// A refusal that follows the handshake makes it a failed one.
 fn settle(session: Result<Session, Failure>, late: Option<Cause>) -> Result<Session, Failure> {
     match late {
-        Some(cause) if session.is_ok() => Err(Failure {
-            stage: Stage::PostHandshake,
-            cause,
-        }),
+        Some(cause) if session.is_ok() => Err(Failure { stage: Stage::PostHandshake, cause }),
         _ => session,
     }
 }
@@ -359,10 +307,7 @@ fn client_auth(
 
 /// What an error of the handshake, or of a read after it, says about the peer.
 pub(super) fn cause(error: &io::Error) -> Cause {
-    if let Some(tls) = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-    {
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return match tls {
             rustls::Error::AlertReceived(alert) => Cause::Alert(AlertDescription(u8::from(*alert))),
             rustls::Error::PeerIncompatible(why) => Cause::Incompatible(format!("{why:?}")),

@@ -68,10 +68,7 @@ impl Connector {
             Ok(Ok(found)) => found,
         };
         let mut addresses = Vec::new();
-        for ip in found
-            .map(|address| address.ip())
-            .filter(|ip| self.is_wanted(*ip))
-        {
+        for ip in found.map(|address| address.ip()).filter(|ip| self.is_wanted(*ip)) {
             if !addresses.contains(&ip) {
                 addresses.push(ip);
             }
@@ -100,10 +97,7 @@ impl Connector {
     ) -> Result<Connection, Failure> {
         let permits = self.permits(address).await;
         let started = Instant::now();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the one place that opens sockets"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that opens sockets")]
         let attempt = TcpStream::connect(address);
         let stream = match timeout(deadline, attempt).await {
             Err(_) => return Err(connect_failure(Cause::TimedOut)),
@@ -112,27 +106,17 @@ impl Connector {
         };
         // A handshake is a few small writes that each wait for an answer. Failing to say so costs only time.
         let _ = stream.set_nodelay(true);
-        Ok(Connection {
-            stream,
-            took: started.elapsed(),
-            permits,
-        })
+        Ok(Connection { stream, took: started.elapsed(), permits })
     }
 
     async fn permits(&self, address: SocketAddr) -> Permits {
         let of_address = acquire(self.address_semaphore(address)).await;
         let overall = acquire(Arc::clone(&self.overall)).await;
-        Permits {
-            _address: of_address,
-            _overall: overall,
-        }
+        Permits { _address: of_address, _overall: overall }
     }
 
     fn address_semaphore(&self, address: SocketAddr) -> Arc<Semaphore> {
-        let mut known = self
-            .addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(semaphore) = known.get(&address).and_then(Weak::upgrade) {
             return semaphore;
         }
@@ -146,24 +130,15 @@ impl Connector {
 }
 
 async fn acquire(semaphore: Arc<Semaphore>) -> OwnedSemaphorePermit {
-    semaphore
-        .acquire_owned()
-        .await
-        .expect("the semaphores of a run are never closed")
+    semaphore.acquire_owned().await.expect("the semaphores of a run are never closed")
 }
 
 fn dns_failure(cause: Cause) -> Failure {
-    Failure {
-        stage: Stage::Dns,
-        cause,
-    }
+    Failure { stage: Stage::Dns, cause }
 }
 
 fn connect_failure(cause: Cause) -> Failure {
-    Failure {
-        stage: Stage::Connect,
-        cause,
-    }
+    Failure { stage: Stage::Connect, cause }
 }
 
 fn connect_cause(error: &io::Error) -> Cause {

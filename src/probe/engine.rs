@@ -21,15 +21,10 @@ where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
-    stream::iter(items)
-        .map(move |item| Task(spawn(work(item))))
-        .buffer_unordered(at_once.max(1))
+    stream::iter(items).map(move |item| Task(spawn(work(item)))).buffer_unordered(at_once.max(1))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that spawns"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
 fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)
 }

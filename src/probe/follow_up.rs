@@ -41,10 +41,7 @@ pub(super) async fn after_request(
 ) -> Aftermath {
     match timeout(wait, first_event(stream)).await {
         Ok(Event::Ended(cause)) => {
-            return Aftermath {
-                failure: Some(cause),
-                http_refusal: None,
-            };
+            return Aftermath { failure: Some(cause), http_refusal: None };
         }
         Ok(Event::Data) => return Aftermath::default(),
         Ok(Event::Ticket) | Err(_) => {}
@@ -102,11 +99,7 @@ fn has_ticket(stream: &TlsStream<TcpStream>) -> bool {
 }
 
 fn speaks_http1(stream: &TlsStream<TcpStream>) -> bool {
-    stream
-        .get_ref()
-        .1
-        .alpn_protocol()
-        .is_none_or(|name| name == b"http/1.1")
+    stream.get_ref().1.alpn_protocol().is_none_or(|name| name == b"http/1.1")
 }
 
 async fn ask_http(stream: &mut TlsStream<TcpStream>, host: &str, wait: Duration) -> Aftermath {
@@ -117,27 +110,15 @@ async fn ask_http(stream: &mut TlsStream<TcpStream>, host: &str, wait: Duration)
     let exchange = async {
         stream.write_all(request.as_bytes()).await?;
         stream.flush().await?;
-        stream
-            .take(MAX_ANSWER as u64)
-            .read_to_end(&mut answer)
-            .await
+        stream.take(MAX_ANSWER as u64).read_to_end(&mut answer).await
     };
     match timeout(wait, exchange).await {
         // Closing in answer to a request says nothing: the peer may speak another protocol. An alert does.
         Ok(Err(error)) => match cause(&error) {
-            alert @ Cause::Alert(_) => Aftermath {
-                failure: Some(alert),
-                http_refusal: None,
-            },
-            _ => Aftermath {
-                failure: None,
-                http_refusal: refusal(&answer),
-            },
+            alert @ Cause::Alert(_) => Aftermath { failure: Some(alert), http_refusal: None },
+            _ => Aftermath { failure: None, http_refusal: refusal(&answer) },
         },
-        Ok(Ok(_)) | Err(_) => Aftermath {
-            failure: None,
-            http_refusal: refusal(&answer),
-        },
+        Ok(Ok(_)) | Err(_) => Aftermath { failure: None, http_refusal: refusal(&answer) },
     }
 }
 
@@ -169,10 +150,7 @@ mod tests {
             "HTTP/1.1 400 Bad Request\r\n\r\n<title>400 The SSL certificate error</title>",
             Some(400),
         );
-        check(
-            "HTTP/1.1 403 Forbidden\r\n\r\na client certificate is required",
-            Some(403),
-        );
+        check("HTTP/1.1 403 Forbidden\r\n\r\na client certificate is required", Some(403));
     }
 
     #[test]

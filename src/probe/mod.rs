@@ -79,10 +79,7 @@ pub struct Prober {
 impl Prober {
     /// A prober within these limits.
     pub fn new(limits: Limits) -> Self {
-        Self {
-            connector: Connector::new(limits),
-            handshaker: Handshaker::new(),
-        }
+        Self { connector: Connector::new(limits), handshaker: Handshaker::new() }
     }
 
     /// Probes every address of one target.
@@ -91,32 +88,20 @@ impl Prober {
         let mut addresses = match self.connector.resolve(host, port).await {
             Ok(addresses) => addresses,
             Err(failure) => {
-                return Observation {
-                    addresses: Err(failure),
-                    endpoints: Vec::new(),
-                };
+                return Observation { addresses: Err(failure), endpoints: Vec::new() };
             }
         };
         addresses.truncate(MAX_ADDRESSES);
-        let probes = addresses
-            .iter()
-            .map(|ip| self.endpoint(target, SocketAddr::new(*ip, port)));
+        let probes = addresses.iter().map(|ip| self.endpoint(target, SocketAddr::new(*ip, port)));
         let endpoints = join_all(probes).await;
-        Observation {
-            addresses: Ok(addresses),
-            endpoints,
-        }
+        Observation { addresses: Ok(addresses), endpoints }
     }
 
     async fn endpoint(&self, target: &Target, address: SocketAddr) -> Endpoint {
         let caller = self.handshaker.caller(&self.connector, target, address);
         let cells = plan::matrix(target);
         let handshakes = join_all(cells.into_iter().map(|cell| caller.cell(cell))).await;
-        let mut endpoint = Endpoint {
-            address,
-            handshakes,
-            raw: Vec::new(),
-        };
+        let mut endpoint = Endpoint { address, handshakes, raw: Vec::new() };
         explain_failures(&caller, &mut endpoint).await;
         endpoint
     }
@@ -125,28 +110,19 @@ impl Prober {
 /// A failure of the complete engine may be rustls' own limit: a raw hello of the same shape tells. Where no cell
 /// succeeded, older versions are asked for as well.
 async fn explain_failures(caller: &Caller<'_>, endpoint: &mut Endpoint) {
-    let failed: Vec<Cell> = endpoint
-        .handshakes
-        .iter()
-        .filter(|cell| is_unexplained(cell))
-        .map(Cell::of)
-        .collect();
+    let failed: Vec<Cell> =
+        endpoint.handshakes.iter().filter(|cell| is_unexplained(cell)).map(Cell::of).collect();
     let Some(first) = failed.first() else { return };
     let opening = caller.raw_hello(first).await;
     if let Some(protocol) = plain_protocol(&opening) {
-        return endpoint
-            .handshakes
-            .iter_mut()
-            .for_each(|cell| speaks_plain(cell, &protocol));
+        return endpoint.handshakes.iter_mut().for_each(|cell| speaks_plain(cell, &protocol));
     }
     let mut more: Vec<Cell> = failed[1..].to_vec();
     if !endpoint.handshakes.iter().any(Handshake::established) {
         more.extend(plan::legacy(&failed));
     }
     endpoint.raw = vec![opening];
-    endpoint
-        .raw
-        .extend(join_all(more.iter().map(|cell| caller.raw_hello(cell))).await);
+    endpoint.raw.extend(join_all(more.iter().map(|cell| caller.raw_hello(cell))).await);
 }
 
 /// Whether the peer answered, in a way that the complete engine cannot account for.

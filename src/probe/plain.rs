@@ -27,10 +27,7 @@ pub fn classify(bytes: &[u8]) -> PlainProtocol {
 }
 
 fn first_line(bytes: &[u8]) -> String {
-    let line = bytes
-        .split(|byte| matches!(byte, b'\r' | b'\n'))
-        .next()
-        .unwrap_or_default();
+    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
     String::from_utf8_lossy(line.get(..MAX_LINE).unwrap_or(line)).into_owned()
 }
 
@@ -49,18 +46,12 @@ mod tests {
             classify(b"HTTP/1.1 400 Bad\r\nX: y"),
             PlainProtocol::Http("HTTP/1.1 400 Bad".to_owned())
         );
-        assert_eq!(
-            classify(b"SSH-2.0-x\r\n"),
-            PlainProtocol::Ssh("SSH-2.0-x".to_owned())
-        );
+        assert_eq!(classify(b"SSH-2.0-x\r\n"), PlainProtocol::Ssh("SSH-2.0-x".to_owned()));
         assert_eq!(
             classify(b"220 mail ready\r\n"),
             PlainProtocol::Greeting("220 mail ready".to_owned())
         );
-        assert_eq!(
-            classify(&[0xff; 99]),
-            PlainProtocol::Unknown(vec![0xff; MAX_BYTES])
-        );
+        assert_eq!(classify(&[0xff; 99]), PlainProtocol::Unknown(vec![0xff; MAX_BYTES]));
         assert_eq!(classify(b""), PlainProtocol::Unknown(Vec::new()));
     }
 }

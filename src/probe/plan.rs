@@ -18,11 +18,7 @@ pub struct Cell {
 impl Cell {
     /// The cell that a handshake was made for.
     pub fn of(handshake: &Handshake) -> Self {
-        Self {
-            sni: handshake.sni.clone(),
-            version: handshake.version,
-            resume: false,
-        }
+        Self { sni: handshake.sni.clone(), version: handshake.version, resume: false }
     }
 }
 
@@ -46,15 +42,7 @@ pub fn matrix(target: &Target) -> Vec<Cell> {
 /// Hellos of older versions, for a peer that refused every cell of the matrix.
 pub fn legacy(failed: &[Cell]) -> Vec<Cell> {
     let sni = failed.iter().find_map(|cell| cell.sni.clone());
-    [
-        ProtocolVersion::TLS1_1,
-        ProtocolVersion::TLS1,
-        ProtocolVersion::SSL3,
-    ]
-    .map(|version| Cell {
-        sni: sni.clone(),
-        version,
-        resume: false,
-    })
-    .to_vec()
+    [ProtocolVersion::TLS1_1, ProtocolVersion::TLS1, ProtocolVersion::SSL3]
+        .map(|version| Cell { sni: sni.clone(), version, resume: false })
+        .to_vec()
 }

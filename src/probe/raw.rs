@@ -22,20 +22,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let talk = async {
-        stream
-            .write_all(&hello.record())
-            .await
-            .map_err(|error| ended(&error))?;
+        stream.write_all(&hello.record()).await.map_err(|error| ended(&error))?;
         stream.flush().await.map_err(|error| ended(&error))?;
         answer(stream).await
     };
-    let outcome = timeout(deadline, talk)
-        .await
-        .unwrap_or(Err(Cause::TimedOut));
-    outcome.map_err(|cause| Failure {
-        stage: Stage::Handshake,
-        cause,
-    })
+    let outcome = timeout(deadline, talk).await.unwrap_or(Err(Cause::TimedOut));
+    outcome.map_err(|cause| Failure { stage: Stage::Handshake, cause })
 }
 
 async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<RawChoice, Cause> {
@@ -49,17 +41,8 @@ async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<RawChoice, Cause
         }
         match flight.answer() {
             Some(Answer::Hello(hello)) => {
-                let ServerHello {
-                    version,
-                    cipher_suite,
-                    group,
-                    ..
-                } = hello;
-                return Ok(RawChoice {
-                    version,
-                    cipher_suite,
-                    group,
-                });
+                let ServerHello { version, cipher_suite, group, .. } = hello;
+                return Ok(RawChoice { version, cipher_suite, group });
             }
             Some(Answer::Alert(alert)) => return Err(Cause::Alert(alert)),
             Some(Answer::NotTls) => return Err(Cause::NotTls(plain::classify(flight.bytes()))),
@@ -92,9 +75,7 @@ mod tests {
         theirs.write_all(answer).await.unwrap();
         theirs.shutdown().await.unwrap();
         let hello = ClientHello::probe(ProtocolVersion::TLS1_2);
-        exchange(&mut ours, &hello, Duration::from_secs(5))
-            .await
-            .map_err(|failure| failure.cause)
+        exchange(&mut ours, &hello, Duration::from_secs(5)).await.map_err(|failure| failure.cause)
     }
 
     #[tokio::test]

@@ -44,12 +44,7 @@ impl Recorder {
         algorithms: WebPkiSupportedAlgorithms,
         identity: Option<Arc<CertifiedKey>>,
     ) -> Self {
-        Self {
-            chains,
-            algorithms,
-            identity,
-            seen: Mutex::default(),
-        }
+        Self { chains, algorithms, identity, seen: Mutex::default() }
     }
 
     /// Takes what was recorded so far.
@@ -84,10 +79,8 @@ impl ServerCertVerifier for Recorder {
         ocsp_response: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let sent: Vec<&[u8]> = std::iter::once(end_entity)
-            .chain(intermediates)
-            .map(AsRef::as_ref)
-            .collect();
+        let sent: Vec<&[u8]> =
+            std::iter::once(end_entity).chain(intermediates).map(AsRef::as_ref).collect();
         let chain = self.chains.intern(&sent);
         let mut seen = self.lock();
         seen.chain = Some(chain);
@@ -101,12 +94,7 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(self.note(verify_tls12_signature(
-            message,
-            cert,
-            signature,
-            &self.algorithms,
-        )))
+        Ok(self.note(verify_tls12_signature(message, cert, signature, &self.algorithms)))
     }
 
     fn verify_tls13_signature(
@@ -115,12 +103,7 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(self.note(verify_tls13_signature(
-            message,
-            cert,
-            signature,
-            &self.algorithms,
-        )))
+        Ok(self.note(verify_tls13_signature(message, cert, signature, &self.algorithms)))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -140,10 +123,8 @@ impl ResolvesClientCert for Recorder {
             .take(MAX_AUTHORITIES)
             .map(|der| DistinguishedName::from_der(der).text)
             .collect();
-        self.lock().request = Some(CertificateRequest {
-            authorities,
-            answered: self.identity.is_some(),
-        });
+        self.lock().request =
+            Some(CertificateRequest { authorities, answered: self.identity.is_some() });
         self.identity.clone()
     }
 

@@ -26,34 +26,20 @@ where
 {
     let mut dialogue = Dialogue { stream };
     let talked = match protocol {
-        StartTls::Ftp => {
-            dialogue
-                .lines(&[(None, "220"), (Some("AUTH TLS\r\n"), "234")])
-                .await
-        }
+        StartTls::Ftp => dialogue.lines(&[(None, "220"), (Some("AUTH TLS\r\n"), "234")]).await,
         StartTls::Imap => dialogue.imap().await,
         StartTls::Ldap => dialogue.ldap().await,
         StartTls::Mysql => dialogue.mysql().await,
-        StartTls::Pop3 => {
-            dialogue
-                .lines(&[(None, "+OK"), (Some("STLS\r\n"), "+OK")])
-                .await
-        }
+        StartTls::Pop3 => dialogue.lines(&[(None, "+OK"), (Some("STLS\r\n"), "+OK")]).await,
         StartTls::Postgres => dialogue.postgres().await,
         StartTls::Smtp => {
-            let steps = [
-                (None, "220"),
-                (Some("EHLO shakedown\r\n"), "250"),
-                (Some("STARTTLS\r\n"), "220"),
-            ];
+            let steps =
+                [(None, "220"), (Some("EHLO shakedown\r\n"), "250"), (Some("STARTTLS\r\n"), "220")];
             dialogue.lines(&steps).await
         }
         StartTls::Xmpp => dialogue.xmpp(name).await,
     };
-    talked.map_err(|cause| Failure {
-        stage: Stage::Starttls,
-        cause,
-    })
+    talked.map_err(|cause| Failure { stage: Stage::Starttls, cause })
 }
 
 struct Dialogue<'s, S> {
@@ -119,16 +105,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
         self.say(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]).await?;
         match self.exactly::<1>().await? {
             [b'S'] => Ok(()),
-            [b'N'] => Err(Cause::StarttlsRefused(
-                "N: the server has TLS switched off".to_owned(),
-            )),
-            [b'E'] => Err(Cause::StarttlsRefused(
-                "E: the server does not know SSLRequest".to_owned(),
-            )),
-            other => Err(Cause::StarttlsRefused(format!(
-                "unexpected byte {:#04x}",
-                other[0]
-            ))),
+            [b'N'] => Err(Cause::StarttlsRefused("N: the server has TLS switched off".to_owned())),
+            [b'E'] => {
+                Err(Cause::StarttlsRefused("E: the server does not know SSLRequest".to_owned()))
+            }
+            other => Err(Cause::StarttlsRefused(format!("unexpected byte {:#04x}", other[0]))),
         }
     }
 
@@ -139,63 +120,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
         self.say(&request).await?;
         let [tag, length] = self.exactly::<2>().await?;
         if tag != 0x30 {
-            return Err(Cause::StarttlsRefused(
-                "the answer is no LDAP message".to_owned(),
-            ));
+            return Err(Cause::StarttlsRefused("the answer is no LDAP message".to_owned()));
         }
         let length = match length {
-            0..0x80 => usize::from(length),
+            0..=0x7f => usize::from(length),
             0x81 => usize::from(self.exactly::<1>().await?[0]),
             0x82 => usize::from(u16::from_be_bytes(self.exactly::<2>().await?)),
             0x84 => usize::try_from(u32::from_be_bytes(self.exactly::<4>().await?))
                 .unwrap_or(usize::MAX),
             _ => {
-                return Err(Cause::StarttlsRefused(
-                    "the answer is no LDAP message".to_owned(),
-                ));
+                return Err(Cause::StarttlsRefused("the answer is no LDAP message".to_owned()));
             }
         };
         let body = self.bytes(length).await?;
         match ldap_result(&body) {
             Some(0) => Ok(()),
             Some(code) => Err(Cause::StarttlsRefused(format!("LDAP result code {code}"))),
-            None => Err(Cause::StarttlsRefused(
-                "the answer is no extended response".to_owned(),
-            )),
+            None => Err(Cause::StarttlsRefused("the answer is no extended response".to_owned())),
         }
     }
 
     /// The greeting says whether the server has `CLIENT_SSL`; the answer is a handshake response cut off after its header.
     async fn mysql(&mut self) -> Result<(), Cause> {
         let [a, b, c, sequence] = self.exactly::<4>().await?;
-        let greeting = self
-            .bytes(usize::from(a) | usize::from(b) << 8 | usize::from(c) << 16)
-            .await?;
+        let greeting =
+            self.bytes(usize::from(a) | usize::from(b) << 8 | usize::from(c) << 16).await?;
         if greeting.first() != Some(&10) {
             let words = greeting.get(3..).unwrap_or_default();
             return Err(refused(&String::from_utf8_lossy(words)));
         }
         if !mysql_has_tls(&greeting) {
-            return Err(Cause::StarttlsRefused(
-                "the server has TLS switched off".to_owned(),
-            ));
+            return Err(Cause::StarttlsRefused("the server has TLS switched off".to_owned()));
         }
         // CLIENT_PROTOCOL_41, CLIENT_SSL, CLIENT_SECURE_CONNECTION; packets of 16 MiB; utf8; 23 bytes of filler.
-        let mut request = vec![
-            32,
-            0,
-            0,
-            sequence.wrapping_add(1),
-            0x00,
-            0x8a,
-            0x00,
-            0x00,
-            0,
-            0,
-            0,
-            1,
-            33,
-        ];
+        let mut request =
+            vec![32, 0, 0, sequence.wrapping_add(1), 0x00, 0x8a, 0x00, 0x00, 0, 0, 0, 1, 33];
         request.resize(36, 0);
         self.say(&request).await
     }
@@ -206,27 +165,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
              xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>"
         );
         self.say(open.as_bytes()).await?;
-        let features = self
-            .until(&["</stream:features>", "</stream:stream>"])
-            .await?;
+        let features = self.until(&["</stream:features>", "</stream:stream>"]).await?;
         if !features.contains("urn:ietf:params:xml:ns:xmpp-tls") {
             return Err(refused(&features));
         }
-        self.say(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-            .await?;
+        self.say(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>").await?;
         let answer = self.until(&[">"]).await?;
-        if answer.trim_start().starts_with("<proceed") {
-            Ok(())
-        } else {
-            Err(refused(&answer))
-        }
+        if answer.trim_start().starts_with("<proceed") { Ok(()) } else { Err(refused(&answer)) }
     }
 
     async fn say(&mut self, bytes: &[u8]) -> Result<(), Cause> {
-        self.stream
-            .write_all(bytes)
-            .await
-            .map_err(|error| ended(&error))?;
+        self.stream.write_all(bytes).await.map_err(|error| ended(&error))?;
         self.stream.flush().await.map_err(|error| ended(&error))
     }
 
@@ -263,19 +212,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
             return Err(Cause::TooMuchData);
         }
         let mut bytes = vec![0; count];
-        self.stream
-            .read_exact(&mut bytes)
-            .await
-            .map_err(|error| ended(&error))?;
+        self.stream.read_exact(&mut bytes).await.map_err(|error| ended(&error))?;
         Ok(bytes)
     }
 
     async fn exactly<const N: usize>(&mut self) -> Result<[u8; N], Cause> {
         let mut bytes = [0; N];
-        self.stream
-            .read_exact(&mut bytes)
-            .await
-            .map_err(|error| ended(&error))?;
+        self.stream.read_exact(&mut bytes).await.map_err(|error| ended(&error))?;
         Ok(bytes)
     }
 }
@@ -297,16 +240,10 @@ fn ldap_result(body: &[u8]) -> Option<u8> {
 
 /// Capability bit 11 stands in the two bytes behind version text, thread id, eight bytes of challenge and a zero.
 fn mysql_has_tls(greeting: &[u8]) -> bool {
-    let version_end = greeting
-        .iter()
-        .skip(1)
-        .position(|byte| *byte == 0)
-        .map(|at| at + 2);
-    version_end
-        .and_then(|at| greeting.get(at + 4 + 8 + 1..at + 4 + 8 + 3))
-        .is_some_and(|capabilities| {
-            u16::from_le_bytes([capabilities[0], capabilities[1]]) & 0x0800 != 0
-        })
+    let version_end = greeting.iter().skip(1).position(|byte| *byte == 0).map(|at| at + 2);
+    version_end.and_then(|at| greeting.get(at + 4 + 8 + 1..at + 4 + 8 + 3)).is_some_and(
+        |capabilities| u16::from_le_bytes([capabilities[0], capabilities[1]]) & 0x0800 != 0,
+    )
 }
 
 fn refused(words: &str) -> Cause {
@@ -369,11 +306,9 @@ mod tests {
 
     #[tokio::test]
     async fn smtp() {
-        let (result, said) = play(
-            StartTls::Smtp,
-            b"220-a\r\n220 b\r\n250-x\r\n250-STARTTLS\r\n250 y\r\n220 go\r\n",
-        )
-        .await;
+        let (result, said) =
+            play(StartTls::Smtp, b"220-a\r\n220 b\r\n250-x\r\n250-STARTTLS\r\n250 y\r\n220 go\r\n")
+                .await;
         assert_eq!(result, Ok(()));
         assert_eq!(said, b"EHLO shakedown\r\nSTARTTLS\r\n");
         let (result, _) = play(StartTls::Smtp, b"220 a\r\n250 x\r\n454 not now\r\n").await;
@@ -385,28 +320,14 @@ mod tests {
     #[tokio::test]
     async fn imap_pop3_and_ftp() {
         assert_eq!(
-            play(StartTls::Imap, b"* OK hi\r\n* CAPABILITY x\r\na OK go\r\n")
-                .await
-                .0,
+            play(StartTls::Imap, b"* OK hi\r\n* CAPABILITY x\r\na OK go\r\n").await.0,
             Ok(())
         );
-        assert_eq!(
-            refusal(play(StartTls::Imap, b"* OK hi\r\na NO tls\r\n").await.0),
-            "a NO tls"
-        );
-        assert_eq!(
-            play(StartTls::Pop3, b"+OK hi\r\n+OK go\r\n").await.0,
-            Ok(())
-        );
-        assert_eq!(
-            refusal(play(StartTls::Pop3, b"+OK hi\r\n-ERR no\r\n").await.0),
-            "-ERR no"
-        );
+        assert_eq!(refusal(play(StartTls::Imap, b"* OK hi\r\na NO tls\r\n").await.0), "a NO tls");
+        assert_eq!(play(StartTls::Pop3, b"+OK hi\r\n+OK go\r\n").await.0, Ok(()));
+        assert_eq!(refusal(play(StartTls::Pop3, b"+OK hi\r\n-ERR no\r\n").await.0), "-ERR no");
         assert_eq!(play(StartTls::Ftp, b"220 hi\r\n234 go\r\n").await.0, Ok(()));
-        assert_eq!(
-            refusal(play(StartTls::Ftp, b"220 hi\r\n530 no\r\n").await.0),
-            "530 no"
-        );
+        assert_eq!(refusal(play(StartTls::Ftp, b"220 hi\r\n530 no\r\n").await.0), "530 no");
     }
 
     #[tokio::test]
@@ -423,11 +344,7 @@ mod tests {
             "the server has TLS switched off"
         );
         assert_eq!(
-            refusal(
-                play(StartTls::Mysql, b"\x0a\0\0\0\xff\x69\x04Blocked")
-                    .await
-                    .0
-            ),
+            refusal(play(StartTls::Mysql, b"\x0a\0\0\0\xff\x69\x04Blocked").await.0),
             "Blocked"
         );
     }
@@ -436,10 +353,7 @@ mod tests {
     async fn ldap() {
         let answer = |code| [0x30, 0x0c, 2, 1, 1, 0x78, 7, 0x0a, 1, code, 4, 0, 4, 0];
         assert_eq!(play(StartTls::Ldap, &answer(0)).await.0, Ok(()));
-        assert_eq!(
-            refusal(play(StartTls::Ldap, &answer(2)).await.0),
-            "LDAP result code 2"
-        );
+        assert_eq!(refusal(play(StartTls::Ldap, &answer(2)).await.0), "LDAP result code 2");
         assert_eq!(
             refusal(play(StartTls::Ldap, b"HTTP/1.1").await.0),
             "the answer is no LDAP message"
@@ -460,24 +374,14 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_hangs_up_or_floods_is_cut_off() {
         for protocol in StartTls::ALL {
-            assert_eq!(
-                play(protocol, b"").await.0,
-                Err(Cause::Closed),
-                "{protocol:?}"
-            );
+            assert_eq!(play(protocol, b"").await.0, Err(Cause::Closed), "{protocol:?}");
         }
-        assert_eq!(
-            play(StartTls::Smtp, &[b'x'; 2 * MAX_LINE]).await.0,
-            Err(Cause::TooMuchData)
-        );
+        assert_eq!(play(StartTls::Smtp, &[b'x'; 2 * MAX_LINE]).await.0, Err(Cause::TooMuchData));
         assert_eq!(
             play(StartTls::Smtp, &b"220-x\r\n".repeat(20_000)).await.0,
             Err(Cause::TooMuchData)
         );
-        assert_eq!(
-            play(StartTls::Mysql, b"\xff\xff\xff\0").await.0,
-            Err(Cause::TooMuchData)
-        );
+        assert_eq!(play(StartTls::Mysql, b"\xff\xff\xff\0").await.0, Err(Cause::TooMuchData));
         assert_eq!(
             play(StartTls::Ldap, b"\x30\x84\xff\xff\xff\xff").await.0,
             Err(Cause::TooMuchData)

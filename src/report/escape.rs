@@ -59,18 +59,12 @@ mod tests {
 
     #[test]
     fn ordinary_text_is_left_alone() {
-        assert!(matches!(
-            escape("CN=Bücher & 本, O=Ünïcode"),
-            Cow::Borrowed(_)
-        ));
+        assert!(matches!(escape("CN=Bücher & 本, O=Ünïcode"), Cow::Borrowed(_)));
     }
 
     #[test]
     fn endless_text_is_cut() {
-        assert_eq!(
-            escape(&"a".repeat(10 * MAX_LENGTH)).chars().count(),
-            MAX_LENGTH + 1
-        );
+        assert_eq!(escape(&"a".repeat(10 * MAX_LENGTH)).chars().count(), MAX_LENGTH + 1);
     }
 
     proptest! {

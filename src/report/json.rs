@@ -60,10 +60,7 @@ impl<'a> Document<'a> {
     fn of(report: &'a Report) -> Self {
         Self {
             schema: SCHEMA,
-            tool: Tool {
-                name: env!("CARGO_PKG_NAME"),
-                version: env!("CARGO_PKG_VERSION"),
-            },
+            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             started_at: timestamp(report.started_at),
             finished_at: timestamp(report.finished_at),
             interrupted: report.interrupted,
@@ -102,10 +99,7 @@ pub(super) struct TargetView<'a> {
 
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
-#[expect(
-    dead_code,
-    reason = "the schema's names for an enum that lives in an earlier room"
-)]
+#[expect(dead_code, reason = "the schema's names for an enum that lives in an earlier room")]
 enum RoleName {
     Listener,
     Upstream,
@@ -113,10 +107,7 @@ enum RoleName {
 
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
-#[expect(
-    dead_code,
-    reason = "the schema's names for an enum that lives in an earlier room"
-)]
+#[expect(dead_code, reason = "the schema's names for an enum that lives in an earlier room")]
 enum StatusName {
     Pass,
     Fail,
@@ -124,10 +115,7 @@ enum StatusName {
 }
 
 #[derive(JsonSchema)]
-#[expect(
-    dead_code,
-    reason = "the schema's form of a struct that lives in an earlier room"
-)]
+#[expect(dead_code, reason = "the schema's form of a struct that lives in an earlier room")]
 struct OriginView {
     file: String,
     line: u32,
@@ -161,10 +149,7 @@ impl<'a> TargetView<'a> {
             role: target.role,
             status: report.status,
             origin: target.origin.as_ref(),
-            addresses: endpoints
-                .iter()
-                .map(|endpoint| endpoint.address.ip().to_string())
-                .collect(),
+            addresses: endpoints.iter().map(|endpoint| endpoint.address.ip().to_string()).collect(),
             handshakes: endpoints.iter().flat_map(handshakes).collect(),
             certificates: certificates(endpoints),
             nginx: None,
@@ -185,16 +170,8 @@ impl<'a> TargetView<'a> {
 }
 
 fn handshakes(endpoint: &Endpoint) -> impl Iterator<Item = HandshakeView<'_>> {
-    let complete = endpoint
-        .handshakes
-        .iter()
-        .map(|cell| HandshakeView::of(endpoint.address, cell));
-    complete.chain(
-        endpoint
-            .raw
-            .iter()
-            .map(|raw| HandshakeView::of_raw(endpoint.address, raw)),
-    )
+    let complete = endpoint.handshakes.iter().map(|cell| HandshakeView::of(endpoint.address, cell));
+    complete.chain(endpoint.raw.iter().map(|raw| HandshakeView::of_raw(endpoint.address, raw)))
 }
 
 fn certificates(endpoints: &[Endpoint]) -> Vec<CertificateView<'_>> {
@@ -204,10 +181,7 @@ fn certificates(endpoints: &[Endpoint]) -> Vec<CertificateView<'_>> {
         .flat_map(|endpoint| &endpoint.handshakes)
         .filter_map(|cell| cell.chain.as_ref());
     for certificate in chains.flat_map(|chain| &chain.certificates) {
-        if !distinct
-            .iter()
-            .any(|known| known.sha256 == certificate.sha256)
-        {
+        if !distinct.iter().any(|known| known.sha256 == certificate.sha256) {
             distinct.push(certificate);
         }
     }
@@ -266,16 +240,12 @@ impl<'a> HandshakeView<'a> {
             version: cell.version.to_string(),
             engine: engine(cell.engine),
             outcome: outcome(failure),
-            stage: failure
-                .map_or(Stage::Handshake, |failure| failure.stage)
-                .to_string(),
+            stage: failure.map_or(Stage::Handshake, |failure| failure.stage).to_string(),
             cause: failure.map(|failure| cause(&failure.cause)),
             detail: failure.map(|failure| failure.cause.to_string()),
             alert: failure.and_then(alert),
             cipher_suite: session.map(|session| session.cipher_suite.to_string()),
-            group: session
-                .and_then(|session| session.group)
-                .map(|group| group.to_string()),
+            group: session.and_then(|session| session.group).map(|group| group.to_string()),
             alpn: session.and_then(|session| session.alpn.as_deref()),
             chain: cell
                 .chain
@@ -308,16 +278,12 @@ impl<'a> HandshakeView<'a> {
             version: raw.version.to_string(),
             engine: engine(Engine::Raw),
             outcome: outcome(failure),
-            stage: failure
-                .map_or(Stage::Handshake, |failure| failure.stage)
-                .to_string(),
+            stage: failure.map_or(Stage::Handshake, |failure| failure.stage).to_string(),
             cause: failure.map(|failure| cause(&failure.cause)),
             detail: failure.map(|failure| failure.cause.to_string()),
             alert: failure.and_then(alert),
             cipher_suite: choice.map(|choice| choice.cipher_suite.to_string()),
-            group: choice
-                .and_then(|choice| choice.group)
-                .map(|group| group.to_string()),
+            group: choice.and_then(|choice| choice.group).map(|group| group.to_string()),
             alpn: None,
             chain: Vec::new(),
             client_certificate: "none",
@@ -337,19 +303,12 @@ fn engine(engine: Engine) -> &'static str {
 }
 
 fn outcome(failure: Option<&Failure>) -> &'static str {
-    if failure.is_some() {
-        "failed"
-    } else {
-        "established"
-    }
+    if failure.is_some() { "failed" } else { "established" }
 }
 
 fn alert(failure: &Failure) -> Option<AlertView> {
     match failure.cause {
-        Cause::Alert(alert) => Some(AlertView {
-            number: alert.0,
-            name: alert.name(),
-        }),
+        Cause::Alert(alert) => Some(AlertView { number: alert.0, name: alert.name() }),
         _ => None,
     }
 }
@@ -405,11 +364,7 @@ impl<'a> CertificateView<'a> {
             not_before: timestamp(certificate.not_before),
             not_after: timestamp(certificate.not_after),
             dns_names: certificate.dns_names(),
-            ip_addresses: certificate
-                .ip_addresses()
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+            ip_addresses: certificate.ip_addresses().iter().map(ToString::to_string).collect(),
             key_type: certificate.public_key.key_type.to_string(),
             key_bits: certificate.public_key.bits,
             signature_algorithm: &certificate.signature_algorithm.name,
@@ -438,10 +393,7 @@ struct FindingView<'a> {
 
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
-#[expect(
-    dead_code,
-    reason = "the schema's names for an enum that lives in an earlier room"
-)]
+#[expect(dead_code, reason = "the schema's names for an enum that lives in an earlier room")]
 enum SeverityName {
     Error,
     Warning,
@@ -449,10 +401,7 @@ enum SeverityName {
 }
 
 #[derive(JsonSchema)]
-#[expect(
-    dead_code,
-    reason = "the schema's form of a struct that lives in an earlier room"
-)]
+#[expect(dead_code, reason = "the schema's form of a struct that lives in an earlier room")]
 struct FixView {
     text: String,
     directives: Vec<DirectiveView>,
@@ -461,10 +410,7 @@ struct FixView {
 }
 
 #[derive(JsonSchema)]
-#[expect(
-    dead_code,
-    reason = "the schema's form of a struct that lives in an earlier room"
-)]
+#[expect(dead_code, reason = "the schema's form of a struct that lives in an earlier room")]
 struct DirectiveView {
     context: String,
     name: String,
@@ -491,7 +437,5 @@ impl<'a> FindingView<'a> {
 /// RFC 3339 in UTC, to the second for certificates and as fine as the clock for the run.
 fn timestamp(moment: OffsetDateTime) -> String {
     let moment = moment.to_offset(time::UtcOffset::UTC);
-    moment
-        .format(&Rfc3339)
-        .unwrap_or_else(|_| moment.to_string())
+    moment.format(&Rfc3339).unwrap_or_else(|_| moment.to_string())
 }

@@ -21,9 +21,7 @@ pub fn word(
     if with_sni && target.server_name.is_none() {
         return "-".to_owned();
     }
-    endpoint
-        .cell(with_sni, version)
-        .map_or_else(|| "-".to_owned(), cell_word)
+    endpoint.cell(with_sni, version).map_or_else(|| "-".to_owned(), cell_word)
 }
 
 fn cell_word(cell: &Handshake) -> String {

@@ -111,10 +111,7 @@ impl Report {
         match format {
             Format::Table => table::render(self, look, out),
             Format::Json => json::render(self, out),
-            Format::Ndjson => self
-                .targets
-                .iter()
-                .try_for_each(|target| ndjson::line(target, out)),
+            Format::Ndjson => self.targets.iter().try_for_each(|target| ndjson::line(target, out)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, ContentArrangement, LineStyle, Table, TableStyle};
 use time::OffsetDateTime;
 
 use super::escape::escape;
@@ -16,12 +16,13 @@ use crate::run::{Status, TargetReport};
 /// Narrower terminals get lines that run over.
 const MIN_WIDTH: usize = 60;
 
+/// One line under the headings is all that the eye needs.
+const RULED: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 /// Writes the whole report.
 pub fn render(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
-    let look = Look {
-        width: look.width.max(MIN_WIDTH),
-        ..look
-    };
+    let look = Look { width: look.width.max(MIN_WIDTH), ..look };
     if !report.targets.is_empty() {
         writeln!(out, "{}\n", overview(report, look))?;
     }
@@ -35,7 +36,7 @@ pub fn render(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()
 fn overview(report: &Report, look: Look) -> String {
     let mut table = Table::new();
     table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(RULED)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(u16::try_from(look.width).unwrap_or(u16::MAX));
     if look.colour {
@@ -54,18 +55,11 @@ fn overview(report: &Report, look: Look) -> String {
     ];
     table.set_header(headings.map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
     for target in &report.targets {
-        rows(target, report.finished_at)
-            .into_iter()
-            .for_each(|row| {
-                table.add_row(row);
-            });
+        rows(target, report.finished_at).into_iter().for_each(|row| {
+            table.add_row(row);
+        });
     }
-    table
-        .to_string()
-        .lines()
-        .map(str::trim_end)
-        .collect::<Vec<_>>()
-        .join("\n")
+    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 fn rows(report: &TargetReport, now: OffsetDateTime) -> Vec<Vec<Cell>> {
@@ -89,23 +83,14 @@ fn rows(report: &TargetReport, now: OffsetDateTime) -> Vec<Vec<Cell>> {
     }
     let several = groups.len() > 1;
     let first_cells =
-        groups
-            .iter()
-            .enumerate()
-            .map(|(index, (_, addresses))| match (index, several) {
-                (0, false) => (name.clone(), result.clone()),
-                (0, true) => (
-                    format!("{name}\n  {}", addresses.join("\n  ")),
-                    result.clone(),
-                ),
-                _ => (format!("  {}", addresses.join("\n  ")), Cell::new("")),
-            });
+        groups.iter().enumerate().map(|(index, (_, addresses))| match (index, several) {
+            (0, false) => (name.clone(), result.clone()),
+            (0, true) => (format!("{name}\n  {}", addresses.join("\n  ")), result.clone()),
+            _ => (format!("  {}", addresses.join("\n  ")), Cell::new("")),
+        });
     let first_cells: Vec<_> = first_cells.collect();
     let row = |((name, result), (fate, _)): ((String, Cell), (Vec<String>, Vec<String>))| {
-        [Cell::new(name), result]
-            .into_iter()
-            .chain(fate.into_iter().map(Cell::new))
-            .collect()
+        [Cell::new(name), result].into_iter().chain(fate.into_iter().map(Cell::new)).collect()
     };
     first_cells.into_iter().zip(groups).map(row).collect()
 }
@@ -113,10 +98,7 @@ fn rows(report: &TargetReport, now: OffsetDateTime) -> Vec<Vec<Cell>> {
 /// The four cells of an address, and when its certificate ends.
 fn fate(report: &TargetReport, endpoint: &Endpoint, now: OffsetDateTime) -> Vec<String> {
     let words = matrix::COLUMNS.map(|column| matrix::word(endpoint, &report.target, column));
-    words
-        .into_iter()
-        .chain(std::iter::once(expiry(report, endpoint, now)))
-        .collect()
+    words.into_iter().chain(std::iter::once(expiry(report, endpoint, now))).collect()
 }
 
 fn expiry(report: &TargetReport, endpoint: &Endpoint, now: OffsetDateTime) -> String {
@@ -129,13 +111,10 @@ fn expiry(report: &TargetReport, endpoint: &Endpoint, now: OffsetDateTime) -> St
 }
 
 fn findings(report: &TargetReport, look: Look, out: &mut dyn Write) -> io::Result<()> {
-    let unexplained = report.judgement.untested.iter().filter(|(rule, _)| {
-        !report
-            .judgement
-            .findings
-            .iter()
-            .any(|finding| finding.rule == *rule)
-    });
+    let unexplained =
+        report.judgement.untested.iter().filter(|(rule, _)| {
+            !report.judgement.findings.iter().any(|finding| finding.rule == *rule)
+        });
     let unexplained: Vec<_> = unexplained.collect();
     if report.judgement.findings.is_empty() && unexplained.is_empty() {
         return Ok(());
@@ -143,11 +122,7 @@ fn findings(report: &TargetReport, look: Look, out: &mut dyn Write) -> io::Resul
     writeln!(
         out,
         "{}",
-        styled(
-            &escape(&report.target.name),
-            Style::new().bold().underline(),
-            look
-        )
+        styled(&escape(&report.target.name), Style::new().bold().underline(), look)
     )?;
     for finding in &report.judgement.findings {
         write_finding(finding, look, out)?;
@@ -171,22 +146,14 @@ fn write_finding(finding: &Finding, look: Look, out: &mut dyn Write) -> io::Resu
     );
     let label = format!("{severity}[{}]", finding.rule);
     out.write_all(
-        head.replacen(
-            &label,
-            &styled(&label, severity_style(finding.severity), look),
-            1,
-        )
-        .as_bytes(),
+        head.replacen(&label, &styled(&label, severity_style(finding.severity), look), 1)
+            .as_bytes(),
     )?;
     for fact in &finding.evidence {
         out.write_all(paragraph(fact, "    - ", "      ", look).as_bytes())?;
     }
     if let Some(fix) = &finding.fix {
-        let mark = if fix.verified == Some(true) {
-            "fix (tried, it works): "
-        } else {
-            "fix: "
-        };
+        let mark = if fix.verified == Some(true) { "fix (tried, it works): " } else { "fix: " };
         out.write_all(
             paragraph(&format!("{mark}{}", fix.text), "    ", "      ", look).as_bytes(),
         )?;
@@ -196,11 +163,7 @@ fn write_finding(finding: &Finding, look: Look, out: &mut dyn Write) -> io::Resu
     }
     for command in &finding.reproduce {
         // A command is pasted, so it is never broken, however narrow the terminal.
-        writeln!(
-            out,
-            "    $ {}",
-            styled(&escape(command), Style::new().dimmed(), look)
-        )?;
+        writeln!(out, "    $ {}", styled(&escape(command), Style::new().dimmed(), look))?;
     }
     writeln!(out)
 }
@@ -222,26 +185,15 @@ fn line(directive: &Directive, look: Look) -> String {
 fn closing(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
     if report.interrupted {
         out.write_all(
-            paragraph(
-                "The run was stopped before every target was tested.",
-                "",
-                "",
-                look,
-            )
-            .as_bytes(),
+            paragraph("The run was stopped before every target was tested.", "", "", look)
+                .as_bytes(),
         )?;
     }
     out.write_all(paragraph(&in_words(&report.summary()), "", "", look).as_bytes())
 }
 
 fn in_words(summary: &Summary) -> String {
-    let Summary {
-        targets,
-        passed,
-        failed,
-        untested,
-        findings,
-    } = summary;
+    let Summary { targets, passed, failed, untested, findings } = summary;
     format!(
         "{}: {passed} passed, {failed} failed, {untested} could not be tested; {}, {}, {}.",
         counted(*targets, "target"),
@@ -252,9 +204,5 @@ fn in_words(summary: &Summary) -> String {
 }
 
 fn counted(count: usize, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -1,7 +1,7 @@
 //! Paragraphs for people: wrapping, indentation and colour.
 
 use anstyle::{AnsiColor, Style};
-use textwrap::Options;
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 use super::Look;
 use super::escape::escape;
@@ -13,17 +13,14 @@ pub(super) fn paragraph(text: &str, first: &str, next: &str, look: Look) -> Stri
     let options = Options::new(look.width)
         .initial_indent(first)
         .subsequent_indent(next)
-        .break_words(true);
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation);
     textwrap::fill(&escape(text), options) + "\n"
 }
 
 /// Text in a style, where colour is wanted.
 pub(super) fn styled(text: &str, style: Style, look: Look) -> String {
-    if look.colour {
-        format!("{style}{text}{style:#}")
-    } else {
-        text.to_owned()
-    }
+    if look.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 
 pub(super) fn severity_style(severity: Severity) -> Style {

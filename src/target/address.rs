@@ -61,18 +61,10 @@ impl FromStr for Address {
             return url(text, scheme, rest);
         }
         if let Ok(ip) = text.parse::<Ipv6Addr>() {
-            return Ok(Self {
-                host: Host::Ip(IpAddr::V6(ip)),
-                port: None,
-                connect_to: None,
-            });
+            return Ok(Self { host: Host::Ip(IpAddr::V6(ip)), port: None, connect_to: None });
         }
         match *split(text)?.as_slice() {
-            [host] => Ok(Self {
-                host: parse_host(host)?,
-                port: None,
-                connect_to: None,
-            }),
+            [host] => Ok(Self { host: parse_host(host)?, port: None, connect_to: None }),
             [host, port] => Ok(Self {
                 host: parse_host(host)?,
                 port: Some(parse_port(port)?),
@@ -87,27 +79,16 @@ impl FromStr for Address {
 }
 
 fn url(text: &str, scheme: &str, rest: &str) -> Result<Address, AddressError> {
-    if !["https", "tls", "wss", "grpcs"]
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known))
-    {
+    if !["https", "tls", "wss", "grpcs"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return Err(AddressError::Scheme(text.to_owned()));
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let authority = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     match *split(authority)?.as_slice() {
-        [host] => Ok(Address {
-            host: parse_host(host)?,
-            port: Some(443),
-            connect_to: None,
-        }),
-        [host, port] => Ok(Address {
-            host: parse_host(host)?,
-            port: Some(parse_port(port)?),
-            connect_to: None,
-        }),
+        [host] => Ok(Address { host: parse_host(host)?, port: Some(443), connect_to: None }),
+        [host, port] => {
+            Ok(Address { host: parse_host(host)?, port: Some(parse_port(port)?), connect_to: None })
+        }
         _ => Err(AddressError::Form(text.to_owned())),
     }
 }
@@ -121,23 +102,12 @@ fn four_parts(
         return Err(AddressError::Form(text.to_owned()));
     }
     let or = |part: &'_ str, other: &'_ str| {
-        if part.is_empty() {
-            other.to_owned()
-        } else {
-            part.to_owned()
-        }
+        if part.is_empty() { other.to_owned() } else { part.to_owned() }
     };
     let host = parse_host(name)?;
     let port_number = parse_port(&or(port, connect_port))?;
-    let connect_to = (
-        parse_host(&or(connect_host, name))?,
-        parse_port(&or(connect_port, port))?,
-    );
-    Ok(Address {
-        host,
-        port: Some(port_number),
-        connect_to: Some(connect_to),
-    })
+    let connect_to = (parse_host(&or(connect_host, name))?, parse_port(&or(connect_port, port))?);
+    Ok(Address { host, port: Some(port_number), connect_to: Some(connect_to) })
 }
 
 /// Splits at colons outside brackets.
@@ -184,11 +154,7 @@ pub fn parse_host(text: &str) -> Result<Host, AddressError> {
         return Err(error());
     }
     let name = name::to_ascii(text.strip_suffix('.').unwrap_or(text)).ok_or_else(error)?;
-    if is_dns_name(&name) {
-        Ok(Host::Name(name))
-    } else {
-        Err(error())
-    }
+    if is_dns_name(&name) { Ok(Host::Name(name)) } else { Err(error()) }
 }
 
 /// What rustls can send as SNI: letters, digits, hyphens inside labels, and underscores, which are met in the wild. A
@@ -229,11 +195,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, host: &str, port: Option<u16>) {
         let address: Address = text.parse().unwrap();
-        assert_eq!(
-            (address.host.to_string().as_str(), address.port),
-            (host, port),
-            "{text}"
-        );
+        assert_eq!((address.host.to_string().as_str(), address.port), (host, port), "{text}");
         assert_eq!(address.connect_to, None, "{text}");
     }
 
@@ -288,16 +250,10 @@ mod tests {
             "\"http://a.test\" has a scheme that is not TLS; use https://HOST or HOST:PORT",
         );
         check_error("a.test:0", "\"0\" is no port; use a number from 1 to 65535");
-        check_error(
-            "a.test:+1",
-            "\"+1\" is no port; use a number from 1 to 65535",
-        );
+        check_error("a.test:+1", "\"+1\" is no port; use a number from 1 to 65535");
         check_error("a b.test", "\"a b.test\" is no host name and no IP address");
         check_error("1.2.3", "\"1.2.3\" is no host name and no IP address");
-        check_error(
-            "[a.test]:1",
-            "\"[a.test]\" is no host name and no IP address",
-        );
+        check_error("[a.test]:1", "\"[a.test]\" is no host name and no IP address");
         check_error(
             "a.test:1:b.test",
             "\"a.test:1:b.test\" is no address; use HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT",

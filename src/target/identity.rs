@@ -76,14 +76,9 @@ pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fi
     }
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
         .collect::<Result<_, _>>()
-        .map_err(|error| FileError::Pem {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+        .map_err(|error| FileError::Pem { path: path.to_owned(), reason: error.to_string() })?;
     if certificates.is_empty() {
-        return Err(FileError::NoCertificate {
-            path: path.to_owned(),
-        });
+        return Err(FileError::NoCertificate { path: path.to_owned() });
     }
     Ok(certificates)
 }
@@ -111,39 +106,25 @@ pub fn read_identity(certificate: &Path, key: &Path) -> Result<ClientIdentity, F
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
     let bytes = read(path)?;
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| {
-        let encrypted = [
-            b"BEGIN ENCRYPTED PRIVATE KEY".as_slice(),
-            b"Proc-Type: 4,ENCRYPTED",
-        ]
-        .iter()
-        .any(|mark| bytes.windows(mark.len()).any(|window| window == *mark));
+        let encrypted = [b"BEGIN ENCRYPTED PRIVATE KEY".as_slice(), b"Proc-Type: 4,ENCRYPTED"]
+            .iter()
+            .any(|mark| bytes.windows(mark.len()).any(|window| window == *mark));
         let path = path.to_owned();
-        if encrypted {
-            FileError::EncryptedKey { path }
-        } else {
-            FileError::NoKey { path }
-        }
+        if encrypted { FileError::EncryptedKey { path } } else { FileError::NoKey { path } }
     })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    let failed = |error| FileError::Read {
-        path: path.to_owned(),
-        error,
-    };
+    let failed = |error| FileError::Read { path: path.to_owned(), error };
     #[expect(
         clippy::disallowed_methods,
         reason = "this room reads the files that targets are named in"
     )]
     let file = fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(FileError::TooLarge {
-            path: path.to_owned(),
-        });
+        return Err(FileError::TooLarge { path: path.to_owned() });
     }
     Ok(bytes)
 }

@@ -48,28 +48,18 @@ pub fn read(file: &str, mut input: impl BufRead) -> (Vec<(Address, Origin)>, Vec
     let (mut addresses, mut errors) = (Vec::new(), Vec::new());
     for line in 1.. {
         let mut bytes = Vec::new();
-        let problem = match input
-            .by_ref()
-            .take(MAX_LINE + 1)
-            .read_until(b'\n', &mut bytes)
-        {
+        let problem = match input.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut bytes) {
             Ok(0) => break,
             Ok(_) if line > MAX_LINES => Some(LineProblem::TooMany),
             Ok(_) if bytes.len() as u64 > MAX_LINE => Some(LineProblem::TooLong),
-            Ok(_) => parse(&bytes, file, line)
-                .map(|found| addresses.extend(found))
-                .err(),
+            Ok(_) => parse(&bytes, file, line).map(|found| addresses.extend(found)).err(),
             Err(error) => Some(LineProblem::Read(error)),
         };
         let ends = matches!(
             problem,
             Some(LineProblem::TooLong | LineProblem::TooMany | LineProblem::Read(_))
         );
-        errors.extend(problem.map(|problem| ListError {
-            file: file.to_owned(),
-            line,
-            problem,
-        }));
+        errors.extend(problem.map(|problem| ListError { file: file.to_owned(), line, problem }));
         if ends {
             break;
         }
@@ -86,14 +76,7 @@ fn parse(bytes: &[u8], file: &str, line: u32) -> Result<Option<(Address, Origin)
     }
     let indent = said.chars().take_while(|c| c.is_whitespace()).count();
     let column = u32::try_from(indent).unwrap_or(0).saturating_add(1);
-    Ok(Some((
-        said.parse()?,
-        Origin {
-            file: file.to_owned(),
-            line,
-            column,
-        },
-    )))
+    Ok(Some((said.parse()?, Origin { file: file.to_owned(), line, column })))
 }
 
 #[cfg(test)]
@@ -104,16 +87,11 @@ mod tests {
     fn comments_and_blank_lines_are_passed_over() {
         let (addresses, errors) = read("list", &b"# all\n\n  a.test:1 # first\r\nb.test"[..]);
         assert!(errors.is_empty());
-        let places: Vec<_> = addresses
-            .iter()
-            .map(|(a, o)| (a.host.to_string(), a.port, o.line, o.column))
-            .collect();
+        let places: Vec<_> =
+            addresses.iter().map(|(a, o)| (a.host.to_string(), a.port, o.line, o.column)).collect();
         assert_eq!(
             places,
-            [
-                ("a.test".to_owned(), Some(1), 3, 3),
-                ("b.test".to_owned(), None, 4, 1)
-            ]
+            [("a.test".to_owned(), Some(1), 3, 3), ("b.test".to_owned(), None, 4, 1)]
         );
     }
 

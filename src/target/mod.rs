@@ -231,10 +231,7 @@ impl Target {
 
     /// The names that the certificate must cover: the server name (or the host), then the extra ones.
     pub fn required_names(&self) -> impl Iterator<Item = Host> + '_ {
-        let first = self
-            .server_name
-            .clone()
-            .map_or_else(|| self.host.clone(), Host::Name);
+        let first = self.server_name.clone().map_or_else(|| self.host.clone(), Host::Name);
         std::iter::once(first).chain(self.extra_names.iter().cloned().map(Host::Name))
     }
 }

@@ -61,9 +61,7 @@ impl Options {
             } else {
                 self.client_key.or_else(|| base.client_key.clone())
             },
-            client_certificate: self
-                .client_certificate
-                .or_else(|| base.client_certificate.clone()),
+            client_certificate: self.client_certificate.or_else(|| base.client_certificate.clone()),
             starttls: self.starttls.or(base.starttls),
             timeout: self.timeout.or(base.timeout),
             protocols: self.protocols.or_else(|| base.protocols.clone()),
@@ -78,10 +76,7 @@ impl Options {
     /// The files of the client's certificate and key, where one was named.
     pub fn identity_files(&self) -> Option<(PathBuf, PathBuf)> {
         let certificate = self.client_certificate.clone()?;
-        let key = self
-            .client_key
-            .clone()
-            .unwrap_or_else(|| certificate.clone());
+        let key = self.client_key.clone().unwrap_or_else(|| certificate.clone());
         Some((certificate, key))
     }
 
@@ -92,18 +87,14 @@ impl Options {
         identity: Option<Arc<ClientIdentity>>,
         origin: Option<Origin>,
     ) -> Target {
-        let port = address
-            .port
-            .unwrap_or_else(|| self.starttls.map_or(443, StartTls::default_port));
+        let port =
+            address.port.unwrap_or_else(|| self.starttls.map_or(443, StartTls::default_port));
         let server_name = self.server_name.clone().or_else(|| match &address.host {
             Host::Name(name) => Some(name.clone()),
             Host::Ip(_) => None,
         });
         Target {
-            name: self
-                .name
-                .clone()
-                .unwrap_or_else(|| host_port(&address.host, port).to_string()),
+            name: self.name.clone().unwrap_or_else(|| host_port(&address.host, port).to_string()),
             host: address.host,
             port,
             connect_to: address.connect_to,
@@ -132,9 +123,7 @@ impl Options {
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let text = text.trim();
     let error = || DurationError(text.to_owned());
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: f64 = number.parse().map_err(|_| error())?;
     let seconds = match unit.trim() {
@@ -165,11 +154,7 @@ mod tests {
     #[test]
     fn durations_have_units() {
         let check = |text, millis| {
-            assert_eq!(
-                parse_duration(text),
-                Ok(Duration::from_millis(millis)),
-                "{text}"
-            )
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}")
         };
         check("5s", 5000);
         check("500ms", 500);
@@ -182,20 +167,10 @@ mod tests {
 
     #[test]
     fn options_of_a_target_win_over_the_defaults() {
-        let base = Options {
-            role: Some(Role::Upstream),
-            warning_days: Some(7),
-            ..Options::default()
-        };
-        let over = Options {
-            warning_days: Some(14),
-            ..Options::default()
-        }
-        .over(&base);
-        assert_eq!(
-            (over.role, over.warning_days),
-            (Some(Role::Upstream), Some(14))
-        );
+        let base =
+            Options { role: Some(Role::Upstream), warning_days: Some(7), ..Options::default() };
+        let over = Options { warning_days: Some(14), ..Options::default() }.over(&base);
+        assert_eq!((over.role, over.warning_days), (Some(Role::Upstream), Some(14)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `targets.toml`: defaults and targets, each key checked where it stands. Every problem is reported with its place, and
 //! an unknown word with the closest known one.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -60,12 +60,7 @@ pub struct Entry {
 
 /// Reads the text of a targets file. File names in it are relative to `folder`.
 pub fn read(file: &str, folder: &Path, text: &str) -> (Vec<Entry>, Vec<Problem>) {
-    let mut reader = Reader {
-        file,
-        folder,
-        text,
-        problems: Vec::new(),
-    };
+    let mut reader = Reader { file, folder, text, problems: Vec::new() };
     let document = match DeTable::parse(text) {
         Ok(document) => document,
         Err(error) => {
@@ -91,17 +86,15 @@ impl Reader<'_> {
     fn document(&mut self, document: &DeTable<'_>) -> Vec<Entry> {
         self.check_keys(document, &["defaults", "target"]);
         let defaults = match document.get("defaults") {
-            Some(value) => self
-                .table(value)
-                .map(|table| self.options(table, DEFAULT_KEYS))
-                .unwrap_or_default(),
+            Some(value) => {
+                self.table(value).map(|table| self.options(table, DEFAULT_KEYS)).unwrap_or_default()
+            }
             None => Options::default(),
         };
         match document.get("target").map(|value| (value, value.get_ref())) {
-            Some((_, DeValue::Array(targets))) => targets
-                .iter()
-                .filter_map(|target| self.entry(target, &defaults))
-                .collect(),
+            Some((_, DeValue::Array(targets))) => {
+                targets.iter().filter_map(|target| self.entry(target, &defaults)).collect()
+            }
             Some((value, _)) => {
                 self.problem(
                     value.span(),
@@ -124,11 +117,7 @@ impl Reader<'_> {
             return None;
         };
         let address = self.parsed(address)?;
-        Some(Entry {
-            address,
-            options: options.over(defaults),
-            origin: self.origin(target.span()),
-        })
+        Some(Entry { address, options: options.over(defaults), origin: self.origin(target.span()) })
     }
 
     fn options(&mut self, table: &DeTable<'_>, known: &[&str]) -> Options {
@@ -136,26 +125,18 @@ impl Reader<'_> {
         let mut options = Options {
             name: self.at(table, "name", Self::string),
             server_name: self.at(table, "server_name", Self::dns_name),
-            extra_names: self.at(table, "extra_names", |reader, value| {
-                reader.list(value, Self::dns_name)
-            }),
+            extra_names: self
+                .at(table, "extra_names", |reader, value| reader.list(value, Self::dns_name)),
             role: self.at(table, "role", |reader, value| {
-                reader.word(
-                    value,
-                    &[("listener", Role::Listener), ("upstream", Role::Upstream)],
-                )
+                reader.word(value, &[("listener", Role::Listener), ("upstream", Role::Upstream)])
             }),
             roots: self.roots(table),
-            add_ca_files: self.at(table, "add_ca_files", |reader, value| {
-                reader.list(value, Self::path)
-            }),
+            add_ca_files: self
+                .at(table, "add_ca_files", |reader, value| reader.list(value, Self::path)),
             client_certificate: self.at(table, "client_cert", Self::path),
             client_key: self.at(table, "client_key", Self::path),
             starttls: self.at(table, "starttls", |reader, value| {
-                reader.word(
-                    value,
-                    &StartTls::ALL.map(|protocol| (protocol.name(), protocol)),
-                )
+                reader.word(value, &StartTls::ALL.map(|protocol| (protocol.name(), protocol)))
             }),
             timeout: self.at(table, "timeout", Self::duration),
             ..Options::default()
@@ -168,9 +149,8 @@ impl Reader<'_> {
 
     fn expectations(&mut self, table: &DeTable<'_>, options: &mut Options) {
         self.check_keys(table, EXPECT_KEYS);
-        options.protocols = self.at(table, "protocols", |reader, value| {
-            reader.list(value, Self::parsed)
-        });
+        options.protocols =
+            self.at(table, "protocols", |reader, value| reader.list(value, Self::parsed));
         options.client_certificate_policy =
             self.at(table, "client_certificate", |reader, value| {
                 reader.word(
@@ -183,9 +163,7 @@ impl Reader<'_> {
                 )
             });
         options.warning_days = self.at(table, "warning_days", Self::days);
-        options.alpn = self.at(table, "alpn", |reader, value| {
-            reader.list(value, Self::string)
-        });
+        options.alpn = self.at(table, "alpn", |reader, value| reader.list(value, Self::string));
     }
 
     fn roots(&mut self, table: &DeTable<'_>) -> Option<Roots> {
@@ -196,14 +174,9 @@ impl Reader<'_> {
             );
         }
         let named = self.at(table, "trust", |reader, value| {
-            reader.word(
-                value,
-                &[("native", Roots::Native), ("mozilla", Roots::Mozilla)],
-            )
+            reader.word(value, &[("native", Roots::Native), ("mozilla", Roots::Mozilla)])
         });
-        self.at(table, "ca_file", Self::path)
-            .map(Roots::File)
-            .or(named)
+        self.at(table, "ca_file", Self::path).map(Roots::File).or(named)
     }
 
     fn at<T>(
@@ -216,10 +189,7 @@ impl Reader<'_> {
     }
 
     fn table<'v, 'i>(&mut self, value: &'v Value<'i>) -> Option<&'v DeTable<'i>> {
-        value
-            .get_ref()
-            .as_table()
-            .or_else(|| self.expected("a table", value))
+        value.get_ref().as_table().or_else(|| self.expected("a table", value))
     }
 
     fn string(&mut self, value: &Value<'_>) -> Option<String> {
@@ -235,9 +205,7 @@ impl Reader<'_> {
 
     fn parsed<T: FromStr<Err: Display>>(&mut self, value: &Value<'_>) -> Option<T> {
         let text = self.string(value)?;
-        text.parse()
-            .map_err(|error: T::Err| self.problem(value.span(), error.to_string()))
-            .ok()
+        text.parse().map_err(|error: T::Err| self.problem(value.span(), error.to_string())).ok()
     }
 
     fn dns_name(&mut self, value: &Value<'_>) -> Option<String> {
@@ -264,16 +232,11 @@ impl Reader<'_> {
             DeValue::Float(number) => number.as_str().to_owned(),
             _ => self.string(value)?,
         };
-        parse_duration(&text)
-            .map_err(|error| self.problem(value.span(), error.to_string()))
-            .ok()
+        parse_duration(&text).map_err(|error| self.problem(value.span(), error.to_string())).ok()
     }
 
     fn days(&mut self, value: &Value<'_>) -> Option<u32> {
-        let number = value
-            .get_ref()
-            .as_integer()
-            .and_then(|number| number.as_str().parse().ok());
+        let number = value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok());
         number.or_else(|| self.expected("a number of days, from 0", value))
     }
 
@@ -294,23 +257,14 @@ impl Reader<'_> {
             return Some(meaning.clone());
         }
         let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-        self.problem(
-            value.span(),
-            format!("unknown value {text:?}{}", suggestion(&text, &words)),
-        );
+        self.problem(value.span(), format!("unknown value {text:?}{}", suggestion(&text, &words)));
         None
     }
 
     fn check_keys(&mut self, table: &DeTable<'_>, known: &[&str]) {
-        for key in table
-            .keys()
-            .filter(|key| !known.contains(&key.get_ref().as_ref()))
-        {
+        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
             let name = key.get_ref();
-            self.problem(
-                key.span(),
-                format!("unknown key `{name}`{}", suggestion(name, known)),
-            );
+            self.problem(key.span(), format!("unknown key `{name}`{}", suggestion(name, known)));
         }
     }
 
@@ -330,24 +284,14 @@ impl Reader<'_> {
     fn origin(&self, span: Range<usize>) -> Origin {
         let before = self.text.get(..span.start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        let column = before
-            .rsplit('\n')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .count()
-            + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Origin {
-            file: self.file.to_owned(),
-            line: narrow(line),
-            column: narrow(column),
-        }
+        Origin { file: self.file.to_owned(), line: narrow(line), column: narrow(column) }
     }
 }
 
 /// The closest known word where one is close, else all of them.
-fn suggestion<'k>(word: &str, known: &[&'k str]) -> impl fmt::Display + use<'k> {
+fn suggestion<'k>(word: &str, known: &[&'k str]) -> impl Display + use<'k> {
     let closest = known
         .iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), *candidate))
@@ -367,10 +311,7 @@ mod tests {
     #[track_caller]
     fn check_problems(text: &str, expected: &[&str]) {
         let (_, problems) = read("t.toml", Path::new("/etc"), text);
-        assert_eq!(
-            problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            expected
-        );
+        assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -381,9 +322,8 @@ mod tests {
         assert!(entries.len() > 2);
         for key in TARGET_KEYS.iter().chain(EXPECT_KEYS) {
             assert!(
-                text.lines()
-                    .any(|line| line.starts_with(&format!("{key} = "))
-                        || line.contains(&format!(".{key}]"))),
+                text.lines().any(|line| line.starts_with(&format!("{key} = "))
+                    || line.contains(&format!(".{key}]"))),
                 "{key}"
             );
         }
@@ -395,14 +335,7 @@ mod tests {
                     timeout = 3\nexpect = { protocols = ['TLSv1.3'], warning_days = 9 }\n";
         let (entries, problems) = read("t.toml", Path::new("/etc"), text);
         assert_eq!(problems, []);
-        let [
-            Entry {
-                options, origin, ..
-            },
-        ] = entries.as_slice()
-        else {
-            panic!("one target")
-        };
+        let [Entry { options, origin, .. }] = entries.as_slice() else { panic!("one target") };
         assert_eq!(options.role, Some(Role::Upstream));
         assert_eq!(options.timeout, Some(Duration::from_secs(3)));
         assert_eq!(options.roots, Some(Roots::File("/etc/ca.pem".into())));
@@ -427,10 +360,7 @@ mod tests {
 
     #[test]
     fn bad_values_name_their_place_and_what_is_expected() {
-        check_problems(
-            "[[target]]\nname = 'x'\n",
-            &["t.toml:1:1: the target has no `address`"],
-        );
+        check_problems("[[target]]\nname = 'x'\n", &["t.toml:1:1: the target has no `address`"]);
         check_problems("", &["t.toml:1:1: no [[target]] is given"]);
         check_problems(
             "[[target]]\naddress = 'a.test:0'\ntimeout = '5 parsecs'\n",
@@ -452,9 +382,6 @@ mod tests {
     fn a_syntax_error_names_its_place() {
         let (_, problems) = read("t.toml", Path::new("."), "[[target]]\naddress = \n");
         assert_eq!(problems.len(), 1);
-        assert_eq!(
-            (problems[0].origin.line, problems[0].origin.column),
-            (2, 11)
-        );
+        assert_eq!((problems[0].origin.line, problems[0].origin.column), (2, 11));
     }
 }

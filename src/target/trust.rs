@@ -31,22 +31,14 @@ pub fn load(trust: &Trust) -> Result<TrustStore, TrustError> {
     };
     trust.additional.iter().try_fold(base, |store, path| {
         let (store, unreadable) = store.with(path.display().to_string(), read_certificates(path)?);
-        if unreadable > 0 {
-            Err(TrustError::NoAnchor(path.clone()))
-        } else {
-            Ok(store)
-        }
+        if unreadable > 0 { Err(TrustError::NoAnchor(path.clone())) } else { Ok(store) }
     })
 }
 
 fn from_file(path: &Path) -> Result<TrustStore, TrustError> {
     let (store, _) =
         TrustStore::from_certificates(path.display().to_string(), read_certificates(path)?, false);
-    if store.anchors.is_empty() {
-        Err(TrustError::NoAnchor(path.to_owned()))
-    } else {
-        Ok(store)
-    }
+    if store.anchors.is_empty() { Err(TrustError::NoAnchor(path.to_owned())) } else { Ok(store) }
 }
 
 fn native() -> Result<TrustStore, TrustError> {
@@ -56,9 +48,7 @@ fn native() -> Result<TrustStore, TrustError> {
     if !store.anchors.is_empty() {
         return Ok(store);
     }
-    let reason = found
-        .errors
-        .first()
-        .map_or_else(|| "the store is empty".to_owned(), ToString::to_string);
+    let reason =
+        found.errors.first().map_or_else(|| "the store is empty".to_owned(), ToString::to_string);
     Err(TrustError::NoSystemRoots(reason))
 }

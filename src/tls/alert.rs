@@ -61,18 +61,12 @@ impl AlertDescription {
 
     /// IANA's name, `None` for an unassigned number.
     pub fn name(self) -> Option<&'static str> {
-        NAMES
-            .iter()
-            .find(|(number, _)| *number == self.0)
-            .map(|(_, name)| *name)
+        NAMES.iter().find(|(number, _)| *number == self.0).map(|(_, name)| *name)
     }
 
     /// The alert of that name, in IANA's spelling.
     pub fn from_name(name: &str) -> Option<Self> {
-        NAMES
-            .iter()
-            .find(|(_, known)| *known == name)
-            .map(|(number, _)| Self(*number))
+        NAMES.iter().find(|(_, known)| *known == name).map(|(number, _)| Self(*number))
     }
 
     /// Every registered alert, by number.

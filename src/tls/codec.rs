@@ -49,11 +49,7 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self, width: usize) -> Option<usize> {
-        Some(
-            self.take(width)?
-                .iter()
-                .fold(0, |number, byte| number << 8 | usize::from(*byte)),
-        )
+        Some(self.take(width)?.iter().fold(0, |number, byte| number << 8 | usize::from(*byte)))
     }
 }
 

@@ -119,10 +119,7 @@ fn record<'a>(records: &mut Reader<'a>) -> Result<(Content, &'a [u8]), Unfinishe
         Some(_) => return Err(Unfinished::NotTls),
         None => return Err(Unfinished::NeedMore),
     }
-    let body = ahead
-        .u8()
-        .and_then(|_| ahead.vector(2))
-        .ok_or(Unfinished::NeedMore)?;
+    let body = ahead.u8().and_then(|_| ahead.vector(2)).ok_or(Unfinished::NeedMore)?;
     *records = ahead;
     Ok((content, body))
 }
@@ -140,9 +137,7 @@ fn server_hello(messages: &[u8]) -> Option<Answer> {
     let mut reader = Reader::new(messages);
     let kind = reader.u8()?;
     if kind != 2 {
-        return Some(Answer::Broken(
-            "the first handshake message is no ServerHello",
-        ));
+        return Some(Answer::Broken("the first handshake message is no ServerHello"));
     }
     let body = reader.vector(3)?;
     Some(parse(body).map_or(Answer::Broken("a malformed ServerHello"), Answer::Hello))
@@ -263,10 +258,7 @@ mod tests {
 
     #[test]
     fn a_fatal_alert_is_the_answer() {
-        check(
-            &tls_record(21, &[2, 70]),
-            Some(Answer::Alert(AlertDescription::PROTOCOL_VERSION)),
-        );
+        check(&tls_record(21, &[2, 70]), Some(Answer::Alert(AlertDescription::PROTOCOL_VERSION)));
     }
 
     #[test]

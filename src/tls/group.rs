@@ -34,10 +34,7 @@ const NAMES: &[(u16, &str)] = &[
 impl NamedGroup {
     /// The group's name, `None` for one this tool does not know.
     pub fn name(self) -> Option<&'static str> {
-        NAMES
-            .iter()
-            .find(|(number, _)| *number == self.0)
-            .map(|(_, name)| *name)
+        NAMES.iter().find(|(number, _)| *number == self.0).map(|(_, name)| *name)
     }
 
     /// Every group with a name, by number.

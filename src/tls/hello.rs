@@ -72,15 +72,10 @@ impl ClientHello {
         out.u16(self.version.min(ProtocolVersion::TLS1_2).0);
         out.bytes(&self.random);
         // A TLS 1.3 server in middlebox compatibility mode wants a session id to echo.
-        let session_id: &[u8] = if self.version >= ProtocolVersion::TLS1_3 {
-            &self.random
-        } else {
-            &[]
-        };
+        let session_id: &[u8] =
+            if self.version >= ProtocolVersion::TLS1_3 { &self.random } else { &[] };
         out.vector(1, |out| out.bytes(session_id));
-        out.vector(2, |out| {
-            self.cipher_suites.iter().for_each(|suite| out.u16(suite.0))
-        });
+        out.vector(2, |out| self.cipher_suites.iter().for_each(|suite| out.u16(suite.0)));
         out.vector(1, |out| out.u8(0));
         if self.version > ProtocolVersion::SSL3 {
             out.vector(2, |out| self.extensions(out));
@@ -97,23 +92,17 @@ impl ClientHello {
             });
         }
         extension(out, 10, |out| {
-            out.vector(2, |out| {
-                self.groups.iter().for_each(|group| out.u16(group.0))
-            })
+            out.vector(2, |out| self.groups.iter().for_each(|group| out.u16(group.0)))
         });
         if self.version >= ProtocolVersion::TLS1_2 {
             extension(out, 13, |out| {
-                out.vector(2, |out| {
-                    self.signature_schemes.iter().for_each(|s| out.u16(*s))
-                })
+                out.vector(2, |out| self.signature_schemes.iter().for_each(|s| out.u16(*s)))
             });
         }
         if !self.alpn.is_empty() {
             extension(out, 16, |out| {
                 out.vector(2, |out| {
-                    self.alpn
-                        .iter()
-                        .for_each(|name| out.vector(1, |out| out.bytes(name)))
+                    self.alpn.iter().for_each(|name| out.vector(1, |out| out.bytes(name)))
                 });
             });
         }
@@ -146,11 +135,7 @@ fn suites(version: ProtocolVersion) -> Vec<CipherSuite> {
         .filter(|suite| version >= ProtocolVersion::TLS1_2 || !needs_tls12(suite))
         .collect();
     suites.sort_by_key(|suite| (is_rare(suite), preference(suite)));
-    suites
-        .into_iter()
-        .take(MAX_SUITES)
-        .map(|suite| CipherSuite(suite.id.0))
-        .collect()
+    suites.into_iter().take(MAX_SUITES).map(|suite| CipherSuite(suite.id.0)).collect()
 }
 
 /// What no server speaks alone, and so may fall off the end of the list.
@@ -162,9 +147,7 @@ fn is_rare(suite: &TlsCipherSuite) -> bool {
 
 /// Authenticated encryption and the SHA-2 hashes came with TLS 1.2.
 fn needs_tls12(suite: &TlsCipherSuite) -> bool {
-    ["GCM", "CCM", "POLY1305", "SHA256", "SHA384"]
-        .iter()
-        .any(|part| suite.name.contains(part))
+    ["GCM", "CCM", "POLY1305", "SHA256", "SHA384"].iter().any(|part| suite.name.contains(part))
 }
 
 fn preference(suite: &TlsCipherSuite) -> u8 {
@@ -207,9 +190,9 @@ mod tests {
 
     fn sni(extension: &TlsExtension<'_>) -> Option<String> {
         match extension {
-            TlsExtension::SNI(names) => names
-                .first()
-                .map(|(_, name)| String::from_utf8_lossy(name).into_owned()),
+            TlsExtension::SNI(names) => {
+                names.first().map(|(_, name)| String::from_utf8_lossy(name).into_owned())
+            }
             _ => None,
         }
     }
@@ -230,11 +213,7 @@ mod tests {
     fn no_hello_offers_signalling_values_or_too_many_suites() {
         for version in ProtocolVersion::ALL {
             let suites = ClientHello::probe(version).cipher_suites;
-            assert!(
-                (1..=MAX_SUITES).contains(&suites.len()),
-                "{version}: {}",
-                suites.len()
-            );
+            assert!((1..=MAX_SUITES).contains(&suites.len()), "{version}: {}", suites.len());
             assert!(!suites.iter().any(|suite| SIGNALLING.contains(&suite.0)));
         }
     }
@@ -243,11 +222,7 @@ mod tests {
     fn old_suites_of_every_kind_are_offered() {
         let names: Vec<_> = ClientHello::probe(ProtocolVersion::TLS1_2).cipher_suites;
         for number in [0x002f, 0x0005, 0x000a, 0xc013, 0xc02b, 0x0039, 0x009c] {
-            assert!(
-                names.contains(&CipherSuite(number)),
-                "{}",
-                CipherSuite(number)
-            );
+            assert!(names.contains(&CipherSuite(number)), "{}", CipherSuite(number));
         }
     }
 }

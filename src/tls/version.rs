@@ -25,13 +25,7 @@ impl ProtocolVersion {
     pub const TLS1_3: Self = Self(0x0304);
 
     /// Every version that a server may still speak, oldest first.
-    pub const ALL: [Self; 5] = [
-        Self::SSL3,
-        Self::TLS1,
-        Self::TLS1_1,
-        Self::TLS1_2,
-        Self::TLS1_3,
-    ];
+    pub const ALL: [Self; 5] = [Self::SSL3, Self::TLS1, Self::TLS1_1, Self::TLS1_2, Self::TLS1_3];
 
     /// nginx's spelling, as in `ssl_protocols`; `None` for a value nginx has no name for.
     pub fn name(self) -> Option<&'static str> {

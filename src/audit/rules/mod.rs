@@ -11,7 +11,7 @@ pub mod sni;
 use super::rule::ChainView;
 use crate::certificate::Certificate;
 use crate::certificate::name::Name;
-use crate::observation::Handshake;
+use crate::observation::{Endpoint, Handshake};
 use crate::target::Host;
 
 /// Names of a certificate that one line of evidence lists.
@@ -19,38 +19,32 @@ const MAX_NAMES: usize = 8;
 
 /// How a handshake ended, in a phrase.
 fn outcome(cell: &Handshake) -> String {
-    let name = cell
-        .sni
-        .as_ref()
-        .map_or_else(|| "no name".to_owned(), |name| format!("name {name}"));
+    let name =
+        cell.sni.as_ref().map_or_else(|| "no name".to_owned(), |name| format!("name {name}"));
     match &cell.outcome {
-        Ok(session) => format!(
-            "{} with {name}: established, {}",
-            cell.version, session.cipher_suite
-        ),
-        Err(failure) => format!(
-            "{} with {name}: {} ({})",
-            cell.version, failure.cause, failure.stage
-        ),
+        Ok(session) => {
+            format!("{} with {name}: established, {}", cell.version, session.cipher_suite)
+        }
+        Err(failure) => {
+            format!("{} with {name}: {} ({})", cell.version, failure.cause, failure.stage)
+        }
     }
+}
+
+/// What one address answered to one hello.
+fn at(endpoint: &Endpoint, cell: &Handshake) -> String {
+    format!("{}: {}", endpoint.address, outcome(cell))
 }
 
 /// The names that a certificate covers, as a bounded list.
 fn names_of(certificate: &Certificate) -> String {
     let addresses = certificate.ip_addresses().iter().map(ToString::to_string);
-    let names: Vec<String> = certificate
-        .dns_names()
-        .iter()
-        .cloned()
-        .chain(addresses)
-        .collect();
+    let names: Vec<String> = certificate.dns_names().iter().cloned().chain(addresses).collect();
     match names.len() {
         0 => "no name".to_owned(),
-        count if count > MAX_NAMES => format!(
-            "{} and {} more",
-            names[..MAX_NAMES].join(", "),
-            count - MAX_NAMES
-        ),
+        count if count > MAX_NAMES => {
+            format!("{} and {} more", names[..MAX_NAMES].join(", "), count - MAX_NAMES)
+        }
         _ => names.join(", "),
     }
 }

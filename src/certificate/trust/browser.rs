@@ -29,10 +29,8 @@ pub fn verify(chain: &Chain, store: &TrustStore, now: OffsetDateTime) -> Browser
     let Some((leaf, others)) = chain.certificates.split_first() else {
         return BrowserVerdict::NoLeaf;
     };
-    let intermediates: Vec<CertificateDer<'_>> = others
-        .iter()
-        .map(|c| CertificateDer::from(c.der.as_ref()))
-        .collect();
+    let intermediates: Vec<CertificateDer<'_>> =
+        others.iter().map(|c| CertificateDer::from(c.der.as_ref())).collect();
     let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
     let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
     let verdict = EndEntityCert::try_from(&leaf.der).and_then(|leaf| {

@@ -91,18 +91,9 @@ impl TrustStore {
     ) -> Self {
         let mut by_subject: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
         for (index, anchor) in anchors.iter().enumerate() {
-            by_subject
-                .entry(anchor.subject.to_vec())
-                .or_default()
-                .push(index);
+            by_subject.entry(anchor.subject.to_vec()).or_default().push(index);
         }
-        Self {
-            label,
-            anchors,
-            certificates,
-            public,
-            by_subject,
-        }
+        Self { label, anchors, certificates, public, by_subject }
     }
 
     /// Whether a certificate carries the name and key of an anchor.
@@ -125,10 +116,7 @@ impl TrustStore {
     /// The anchors of a subject, given as a `Name` in DER. webpki keeps the contents of the sequence only.
     fn named(&self, subject: &[u8]) -> impl Iterator<Item = &TrustAnchor<'static>> {
         let known = sequence_body(subject).and_then(|body| self.by_subject.get(body));
-        known
-            .into_iter()
-            .flatten()
-            .map(|index| &self.anchors[*index])
+        known.into_iter().flatten().map(|index| &self.anchors[*index])
     }
 }
 
@@ -136,22 +124,14 @@ impl TrustStore {
 fn sequence_body(der: &[u8]) -> Option<&[u8]> {
     let (tag, rest) = der.split_first()?;
     let (length, rest) = rest.split_first()?;
-    let header = if *length < 0x80 {
-        0
-    } else {
-        usize::from(length & 0x7f)
-    };
+    let header = if *length < 0x80 { 0 } else { usize::from(length & 0x7f) };
     (*tag == 0x30).then(|| rest.get(header..)).flatten()
 }
 
 /// A DER SEQUENCE of these contents.
 fn sequence(body: &[u8]) -> Vec<u8> {
     let length = body.len().to_be_bytes();
-    let significant: Vec<u8> = length
-        .iter()
-        .copied()
-        .skip_while(|byte| *byte == 0)
-        .collect();
+    let significant: Vec<u8> = length.iter().copied().skip_while(|byte| *byte == 0).collect();
     let mut der = vec![0x30];
     if body.len() < 0x80 {
         der.extend(significant.last().or(Some(&0)));
@@ -185,11 +165,7 @@ pub struct Assessor {
 impl Assessor {
     /// An assessor with an empty memory.
     pub fn new(store: Arc<TrustStore>, now: OffsetDateTime) -> Self {
-        Self {
-            store,
-            now,
-            known: Memory::default(),
-        }
+        Self { store, now, known: Memory::default() }
     }
 
     /// The anchors that chains are held against.
@@ -203,11 +179,7 @@ impl Assessor {
             let shape = Shape::of(chain, &self.store);
             let browser = browser::verify(chain, &self.store, self.now);
             let problem = PathProblem::of(chain, &shape, &self.store);
-            Assessment {
-                shape,
-                browser,
-                problem,
-            }
+            Assessment { shape, browser, problem }
         })
     }
 }

@@ -23,9 +23,9 @@ impl PathProblem {
             PathEnd::Anchored => None,
             PathEnd::SelfSignedLeaf => Some(Self::SelfSigned),
             PathEnd::UntrustedRoot => Some(Self::UnknownIssuer),
-            PathEnd::MissingIssuer => shape
-                .top(chain)
-                .map(|top| missing_or_unknown(top, shape, store)),
+            PathEnd::MissingIssuer => {
+                shape.top(chain).map(|top| missing_or_unknown(top, shape, store))
+            }
         }
     }
 }
@@ -39,16 +39,8 @@ impl PathProblem {
 fn missing_or_unknown(top: &Certificate, shape: &Shape, store: &TrustStore) -> PathProblem {
     let fetchable = !top.ca_issuers.is_empty();
     let alone = shape.path.len() == 1;
-    let missing = if store.public {
-        fetchable && alone
-    } else {
-        alone && !is_foreign(top, store)
-    };
-    if missing {
-        PathProblem::MissingIntermediate
-    } else {
-        PathProblem::UnknownIssuer
-    }
+    let missing = if store.public { fetchable && alone } else { alone && !is_foreign(top, store) };
+    if missing { PathProblem::MissingIntermediate } else { PathProblem::UnknownIssuer }
 }
 
 fn is_foreign(top: &Certificate, store: &TrustStore) -> bool {
@@ -62,6 +54,5 @@ fn is_foreign(top: &Certificate, store: &TrustStore) -> bool {
 
 /// An attribute of a name in text form, as `CN=…, O=…`.
 fn attribute<'a>(name: &'a str, key: &str) -> Option<&'a str> {
-    name.split(", ")
-        .find_map(|part| part.strip_prefix(key)?.strip_prefix('='))
+    name.split(", ").find_map(|part| part.strip_prefix(key)?.strip_prefix('='))
 }

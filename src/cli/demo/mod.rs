@@ -1,6 +1,114 @@
-//! demo
+//! `demo`: misconfigured servers on loopback, audited by the ordinary pipeline. No network and no other program.
+
+mod scenarios;
+mod server;
+
+use std::collections::{BTreeSet, HashMap};
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use time::OffsetDateTime;
+use tokio::runtime::Runtime;
+
+use self::scenarios::Scenario;
 use super::args::DemoArgs;
 use super::exit::Exit;
-pub(super) fn run(_: &DemoArgs) -> anyhow::Result<Exit> {
+use super::output::Output;
+use super::settings;
+use crate::audit::finding::Severity;
+use crate::certificate::trust::{Assessor, TrustStore};
+use crate::probe::{Deadlines, Family, Limits};
+use crate::report::{Format, Report};
+use crate::run::{self, Settings, TargetReport};
+use crate::target::Target;
+
+/// Everything is on this machine, so nothing takes long but the server that never answers.
+const DEADLINES: Deadlines = Deadlines {
+    dns: Duration::from_secs(2),
+    connect: Duration::from_secs(2),
+    starttls: Duration::from_secs(2),
+    handshake: Duration::from_millis(1500),
+    read: Duration::from_millis(300),
+};
+
+/// Runs the subcommand.
+pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
+    let output = Output::open(args.report.output.as_deref())?;
+    let runtime = Runtime::new()?;
+    let outcome = runtime.block_on(demonstrate(args, output));
+    // The servers end with the runtime.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn demonstrate(args: &DemoArgs, mut output: Output) -> anyhow::Result<Exit> {
+    let now = settings::now();
+    let (scenarios, store) = scenarios::start(now).await?;
+    let report = audit(&scenarios, store, now).await?;
+    if args.report.format == Format::Table {
+        writeln!(
+            output,
+            "{} servers were started on 127.0.0.1. What is wrong with each:\n",
+            scenarios.len()
+        )?;
+        let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
+        for scenario in &scenarios {
+            writeln!(output, "  {:width$}  {}", scenario.name, scenario.fault)?;
+        }
+        writeln!(output)?;
+    }
+    report.render(args.report.format, settings::look(&args.report), &mut output)?;
+    output.finish()?;
+    check(&scenarios, &report)
+}
+
+async fn audit(
+    scenarios: &[Scenario],
+    store: TrustStore,
+    now: OffsetDateTime,
+) -> anyhow::Result<Report> {
+    let targets: Vec<Arc<Target>> =
+        scenarios.iter().map(|scenario| Arc::new(scenario.target.clone())).collect();
+    let Some(trust) = targets.first().map(|target| target.trust.clone()) else {
+        bail!("no server was started")
+    };
+    let settings = Settings {
+        limits: Limits {
+            deadlines: DEADLINES,
+            connections: 64,
+            per_address: 4,
+            family: Family::Any,
+        },
+        threshold: Severity::Error,
+        now,
+        assessors: HashMap::from([(trust, Arc::new(Assessor::new(Arc::new(store), now)))]),
+    };
+    let mut reports: Vec<Option<TargetReport>> = targets.iter().map(|_| None).collect();
+    let ending =
+        run::audit(targets, Arc::new(settings), std::future::pending(), |index, report| {
+            reports[index] = Some(report);
+        })
+        .await;
+    let targets = reports.into_iter().flatten().collect();
+    Ok(Report {
+        started_at: now,
+        finished_at: settings::now(),
+        targets,
+        interrupted: ending.stopped,
+    })
+}
+
+/// The demo is a test of itself: what is found must be what was put there.
+fn check(scenarios: &[Scenario], report: &Report) -> anyhow::Result<Exit> {
+    for (scenario, target) in scenarios.iter().zip(&report.targets) {
+        let expected: BTreeSet<&str> = scenario.expected.iter().copied().collect();
+        let found: BTreeSet<&str> =
+            target.judgement.findings.iter().map(|finding| finding.rule).collect();
+        if expected != found {
+            bail!("the demo found {found:?} where {expected:?} was put ({})", scenario.name);
+        }
+    }
     Ok(Exit::Passed)
 }

@@ -33,36 +33,24 @@ fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
         .map(|(_, leaf)| leaf.public_key.key_type.to_string() + &leaf.sha256.to_string())
         .collect();
     if distinct.len() < 2 {
-        return if leaves.len() < 2 {
-            Verdict::NotApplicable
-        } else {
-            Verdict::Pass
-        };
+        return if leaves.len() < 2 { Verdict::NotApplicable } else { Verdict::Pass };
     }
-    RULE.finds(format!(
-        "the addresses of {} present different certificates",
-        cx.target.name
-    ))
-    .evidence_from(leaves.iter().map(|(address, leaf)| {
-        format!(
-            "{address}: {}, valid until {}, SHA-256 {}",
-            leaf.subject.text,
-            day(leaf.not_after),
-            short(leaf)
-        )
-    }))
-    .reproduce(show_leaf(
-        cx.target,
-        leaves.first().map(|(address, _)| *address),
-    ))
-    .into()
+    RULE.finds(format!("the addresses of {} present different certificates", cx.target.name))
+        .evidence_from(leaves.iter().map(|(address, leaf)| {
+            format!(
+                "{address}: {}, valid until {}, SHA-256 {}",
+                leaf.subject.text,
+                day(leaf.not_after),
+                short(leaf)
+            )
+        }))
+        .reproduce(show_leaf(cx.target, leaves.first().map(|(address, _)| *address)))
+        .into()
 }
 
 fn primary_leaf<'a>(endpoint: &'a Endpoint, cx: &Context<'_>) -> Option<&'a Certificate> {
     let mut cells = endpoint.cells(cx.target.server_name.is_some());
-    cells
-        .find_map(|cell| cell.chain.as_ref()?.leaf())
-        .map(AsRef::as_ref)
+    cells.find_map(|cell| cell.chain.as_ref()?.leaf()).map(AsRef::as_ref)
 }
 
 fn short(leaf: &Certificate) -> String {

@@ -29,14 +29,11 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
         return Verdict::Pass;
     }
     let days = (cx.now - leaf.not_after).whole_days();
-    RULE.finds(format!(
-        "the certificate expired on {}, {days} days ago",
-        day(leaf.not_after)
-    ))
-    .evidence(view.describe(0))
-    .evidence_from(view.sightings())
-    .reproduce(show_leaf(cx.target, view.address()))
-    .into()
+    RULE.finds(format!("the certificate expired on {}, {days} days ago", day(leaf.not_after)))
+        .evidence(view.describe(0))
+        .evidence_from(view.sightings())
+        .reproduce(show_leaf(cx.target, view.address()))
+        .into()
 }
 
 #[cfg(test)]
@@ -49,10 +46,7 @@ mod tests {
         let mut scene = Scene::new();
         scene.issue(|params| params.not_after = NOW - Duration::days(3));
         let findings = scene.check(&["error certificate-expired"]);
-        assert_eq!(
-            findings[0].message,
-            "the certificate expired on 2026-06-12, 3 days ago"
-        );
+        assert_eq!(findings[0].message, "the certificate expired on 2026-06-12, 3 days ago");
     }
 
     #[test]

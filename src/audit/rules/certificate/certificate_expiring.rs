@@ -31,14 +31,11 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
         return Verdict::Pass;
     }
     let days = (leaf.not_after - cx.now).whole_days();
-    RULE.finds(format!(
-        "the certificate expires on {}, in {days} days",
-        day(leaf.not_after)
-    ))
-    .evidence(view.describe(0))
-    .evidence_from(view.sightings())
-    .reproduce(show_leaf(cx.target, view.address()))
-    .into()
+    RULE.finds(format!("the certificate expires on {}, in {days} days", day(leaf.not_after)))
+        .evidence(view.describe(0))
+        .evidence_from(view.sightings())
+        .reproduce(show_leaf(cx.target, view.address()))
+        .into()
 }
 
 #[cfg(test)]

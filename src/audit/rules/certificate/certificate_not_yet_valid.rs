@@ -22,14 +22,11 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
     if cx.now >= leaf.not_before {
         return Verdict::Pass;
     }
-    RULE.finds(format!(
-        "the certificate is not valid before {}",
-        day(leaf.not_before)
-    ))
-    .evidence(view.describe(0))
-    .evidence_from(view.sightings())
-    .reproduce(show_leaf(cx.target, view.address()))
-    .into()
+    RULE.finds(format!("the certificate is not valid before {}", day(leaf.not_before)))
+        .evidence(view.describe(0))
+        .evidence_from(view.sightings())
+        .reproduce(show_leaf(cx.target, view.address()))
+        .into()
 }
 
 #[cfg(test)]

@@ -21,14 +21,11 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     let Some((index, error)) = &view.chain.unreadable else {
         return Verdict::Pass;
     };
-    RULE.finds(format!(
-        "certificate {} of the chain cannot be read",
-        index + 1
-    ))
-    .evidence(error.to_string())
-    .evidence_from(view.sightings())
-    .reproduce(show_chain(cx.target, view.address()))
-    .into()
+    RULE.finds(format!("certificate {} of the chain cannot be read", index + 1))
+        .evidence(error.to_string())
+        .evidence_from(view.sightings())
+        .reproduce(show_chain(cx.target, view.address()))
+        .into()
 }
 
 #[cfg(test)]

@@ -29,11 +29,8 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
         return Verdict::Pass;
     };
     let common_name = leaf.common_name.as_deref().unwrap_or("(none)");
-    let relation = if by_common_name {
-        "is the wanted name"
-    } else {
-        "is not the wanted name either"
-    };
+    let relation =
+        if by_common_name { "is the wanted name" } else { "is not the wanted name either" };
     let finding = RULE
         .finds("the certificate has no subject alternative name, so it covers no name")
         .evidence(format!("its common name, {common_name}, {relation}"))
@@ -41,13 +38,7 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
         .evidence_from(view.sightings())
         .reproduce(show_leaf(cx.target, view.address()));
     let nginx_accepts = cx.is_upstream() && by_common_name;
-    finding
-        .severity(if nginx_accepts {
-            Severity::Warning
-        } else {
-            Severity::Error
-        })
-        .into()
+    finding.severity(if nginx_accepts { Severity::Warning } else { Severity::Error }).into()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::outcome;
+use crate::audit::rules::at;
 use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
@@ -29,7 +29,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::Pass;
     };
     RULE.finds("the signature in the handshake does not verify with the key on the certificate")
-        .evidence(format!("{}: {}", endpoint.address, outcome(cell)))
+        .evidence(at(endpoint, cell))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .into()
 }

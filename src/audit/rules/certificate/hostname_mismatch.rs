@@ -43,19 +43,16 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
         return Verdict::Pass;
     }
     let finding = RULE
-        .finds(format!(
-            "the certificate does not cover {}",
-            missing.join(", ")
-        ))
+        .finds(format!("the certificate does not cover {}", missing.join(", ")))
         .subject(missing.join(","))
         .evidence(format!("it covers {}", names_of(leaf)))
         .evidence(view.describe(0))
         .evidence_from(view.sightings())
         .reproduce(show_leaf(cx.target, view.address()));
     match leaf.dns_names().iter().find(|name| !name.starts_with('*')) {
-        Some(name) if cx.is_upstream() => finding
-            .directive("location", "proxy_ssl_name", name.as_str())
-            .into(),
+        Some(name) if cx.is_upstream() => {
+            finding.directive("location", "proxy_ssl_name", name.as_str()).into()
+        }
         _ => finding.into(),
     }
 }

@@ -28,21 +28,14 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         .filter_map(|(index, certificate)| Some((index, certificate.public_key.weakness()?)));
     let findings: Vec<_> = weak
         .map(|(index, weakness)| {
-            RULE.finds(format!(
-                "certificate {} of the chain has {weakness}",
-                index + 1
-            ))
-            .subject(view.chain.certificates[index].subject.text.clone())
-            .evidence(view.describe(index))
-            .evidence_from(view.sightings())
-            .reproduce(show_chain(cx.target, view.address()))
+            RULE.finds(format!("certificate {} of the chain has {weakness}", index + 1))
+                .subject(view.chain.certificates[index].subject.text.clone())
+                .evidence(view.describe(index))
+                .evidence_from(view.sightings())
+                .reproduce(show_chain(cx.target, view.address()))
         })
         .collect();
-    if findings.is_empty() {
-        Verdict::Pass
-    } else {
-        Verdict::Fail(findings)
-    }
+    if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
 }
 
 #[cfg(test)]
@@ -52,33 +45,20 @@ mod tests {
 
     #[test]
     fn short_rsa_keys_and_old_algorithms_are_weak() {
-        let key = |key_type, bits, exponent| PublicKey {
-            key_type,
-            bits,
-            exponent,
-            spki: Vec::new(),
-        };
+        let key =
+            |key_type, bits, exponent| PublicKey { key_type, bits, exponent, spki: Vec::new() };
         assert_eq!(
             key(KeyType::Rsa, 1024, Some(65537)).weakness(),
             Some(Weakness::RsaModulus(1024))
         );
-        assert_eq!(
-            key(KeyType::Rsa, 2048, Some(1)).weakness(),
-            Some(Weakness::RsaExponent(1))
-        );
+        assert_eq!(key(KeyType::Rsa, 2048, Some(1)).weakness(), Some(Weakness::RsaExponent(1)));
         assert_eq!(
             key(KeyType::Ec(Some("secp224r1")), 224, None).weakness(),
             Some(Weakness::Curve(224))
         );
-        assert_eq!(
-            key(KeyType::Dsa, 0, None).weakness(),
-            Some(Weakness::Algorithm("DSA"))
-        );
+        assert_eq!(key(KeyType::Dsa, 0, None).weakness(), Some(Weakness::Algorithm("DSA")));
         assert_eq!(key(KeyType::Rsa, 2048, Some(3)).weakness(), None);
-        assert_eq!(
-            key(KeyType::Ec(Some("prime256v1")), 256, None).weakness(),
-            None
-        );
+        assert_eq!(key(KeyType::Ec(Some("prime256v1")), 256, None).weakness(), None);
     }
 
     #[test]

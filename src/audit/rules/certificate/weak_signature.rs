@@ -26,25 +26,18 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     });
     let findings: Vec<_> = weak
         .map(|(index, weakness)| {
-            RULE.finds(format!(
-                "certificate {} of the chain carries {weakness}",
-                index + 1
-            ))
-            .subject(view.chain.certificates[index].subject.text.clone())
-            .evidence(view.describe(index))
-            .evidence(format!(
-                "signed with {}",
-                view.chain.certificates[index].signature_algorithm.name
-            ))
-            .evidence_from(view.sightings())
-            .reproduce(show_chain(cx.target, view.address()))
+            RULE.finds(format!("certificate {} of the chain carries {weakness}", index + 1))
+                .subject(view.chain.certificates[index].subject.text.clone())
+                .evidence(view.describe(index))
+                .evidence(format!(
+                    "signed with {}",
+                    view.chain.certificates[index].signature_algorithm.name
+                ))
+                .evidence_from(view.sightings())
+                .reproduce(show_chain(cx.target, view.address()))
         })
         .collect();
-    if findings.is_empty() {
-        Verdict::Pass
-    } else {
-        Verdict::Fail(findings)
-    }
+    if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
 }
 
 #[cfg(test)]
@@ -54,18 +47,9 @@ mod tests {
 
     #[test]
     fn md5_and_sha1_are_broken() {
-        let signed = |hash| SignatureAlgorithm {
-            name: String::new(),
-            hash,
-        };
-        assert_eq!(
-            signed(SignatureHash::Md5).weakness(),
-            Some(Weakness::Hash("MD5"))
-        );
-        assert_eq!(
-            signed(SignatureHash::Sha1).weakness(),
-            Some(Weakness::Hash("SHA-1"))
-        );
+        let signed = |hash| SignatureAlgorithm { name: String::new(), hash };
+        assert_eq!(signed(SignatureHash::Md5).weakness(), Some(Weakness::Hash("MD5")));
+        assert_eq!(signed(SignatureHash::Sha1).weakness(), Some(Weakness::Hash("SHA-1")));
         assert_eq!(signed(SignatureHash::Strong).weakness(), None);
         assert_eq!(signed(SignatureHash::Unknown).weakness(), None);
     }

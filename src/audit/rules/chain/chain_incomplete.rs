@@ -29,22 +29,13 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         return Verdict::Pass;
     }
     let shape = &view.assessment.shape;
-    let issuer = shape
-        .missing_issuer(view.chain)
-        .map_or("(unknown)", |issuer| issuer.text.as_str());
-    let urls = shape
-        .top(view.chain)
-        .map(|top| top.ca_issuers.join(", "))
-        .unwrap_or_default();
+    let issuer =
+        shape.missing_issuer(view.chain).map_or("(unknown)", |issuer| issuer.text.as_str());
+    let urls = shape.top(view.chain).map(|top| top.ca_issuers.join(", ")).unwrap_or_default();
     let finding = RULE
-        .finds(format!(
-            "the chain is incomplete: the certificate of {issuer} is missing"
-        ))
+        .finds(format!("the chain is incomplete: the certificate of {issuer} is missing"))
         .evidence(view.describe(shape.path.last().copied().unwrap_or(0)))
-        .evidence(format!(
-            "its issuer was not sent, and is not among {}",
-            cx.store.label
-        ))
+        .evidence(format!("its issuer was not sent, and is not among {}", cx.store.label))
         .evidence_from((!urls.is_empty()).then(|| format!("it can be fetched from {urls}")))
         .evidence_from(view.sightings())
         .reproduce(show_chain(cx.target, view.address()));
@@ -61,11 +52,7 @@ mod tests {
         let issued = scene.issue(|_| {});
         scene.present(&[issued.certificate]);
         let findings = scene.check(&["error chain-incomplete"]);
-        assert!(
-            findings[0].message.contains("CN=test intermediate"),
-            "{}",
-            findings[0].message
-        );
+        assert!(findings[0].message.contains("CN=test intermediate"), "{}", findings[0].message);
     }
 
     #[test]

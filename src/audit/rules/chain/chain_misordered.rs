@@ -28,11 +28,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         return Verdict::Pass;
     }
     RULE.finds("the certificates are sent in the wrong order")
-        .evidence_from(
-            shape
-                .at(Position::OutOfOrder)
-                .map(|index| view.describe(index)),
-        )
+        .evidence_from(shape.at(Position::OutOfOrder).map(|index| view.describe(index)))
         .evidence(format!("the right order is {}", right_order(view)))
         .evidence_from(view.sightings())
         .reproduce(show_chain(cx.target, view.address()))
@@ -41,18 +37,9 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
 
 fn right_order(view: &ChainView<'_>) -> String {
     let subject = |index: &usize| {
-        view.chain
-            .certificates
-            .get(*index)
-            .map(|certificate| certificate.subject.text.as_str())
+        view.chain.certificates.get(*index).map(|certificate| certificate.subject.text.as_str())
     };
-    let subjects: Vec<&str> = view
-        .assessment
-        .shape
-        .path
-        .iter()
-        .filter_map(subject)
-        .collect();
+    let subjects: Vec<&str> = view.assessment.shape.path.iter().filter_map(subject).collect();
     subjects.join(", then ")
 }
 

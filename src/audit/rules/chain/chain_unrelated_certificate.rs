@@ -40,10 +40,8 @@ mod tests {
     fn an_authority_that_signed_nothing_here_is_unrelated() {
         let mut scene = Scene::new();
         let mut chain = scene.issue(|_| {}).chain();
-        let stranger = Authority::root("stranger", NOW)
-            .unwrap()
-            .intermediate("strange intermediate")
-            .unwrap();
+        let stranger =
+            Authority::root("stranger", NOW).unwrap().intermediate("strange intermediate").unwrap();
         chain.push(stranger.certificate);
         scene.present(&chain);
         scene.check(&["note chain-unrelated-certificate"]);

@@ -40,11 +40,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
             .reproduce(show_chain(cx.target, view.address()))
         })
         .collect();
-    if findings.is_empty() {
-        Verdict::Pass
-    } else {
-        Verdict::Fail(findings)
-    }
+    if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
 }
 
 /// A client that finds another path does not mind.

@@ -38,9 +38,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         .get(last)
         .map_or("(unknown)", |certificate| certificate.issuer.text.as_str());
     let finding = RULE
-        .finds(format!(
-            "the certificate comes from an authority that is not trusted: {authority}"
-        ))
+        .finds(format!("the certificate comes from an authority that is not trusted: {authority}"))
         .evidence(view.describe(last))
         .evidence(format!("it is not among {}", cx.store.label))
         .evidence_from(view.sightings())
@@ -49,11 +47,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         return finding.into();
     }
     finding
-        .directive(
-            "location",
-            "proxy_ssl_trusted_certificate",
-            "/path/to/ca.pem",
-        )
+        .directive("location", "proxy_ssl_trusted_certificate", "/path/to/ca.pem")
         .directive("location", "proxy_ssl_verify", "on")
         .into()
 }

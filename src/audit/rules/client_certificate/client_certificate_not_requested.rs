@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::outcome;
+use crate::audit::rules::at;
 use crate::observation::{ClientAuth, Endpoint};
 use crate::target::ClientCertificatePolicy;
 
@@ -27,14 +27,13 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         Some(ClientCertificatePolicy::Optional) => "optional",
         Some(ClientCertificatePolicy::None) | None => return Verdict::NotApplicable,
     };
-    let mut established = endpoint
-        .cells(cx.target.server_name.is_some())
-        .filter(|cell| cell.established());
+    let mut established =
+        endpoint.cells(cx.target.server_name.is_some()).filter(|cell| cell.established());
     let Some(cell) = established.find(|cell| cell.client_auth == ClientAuth::NotRequested) else {
         return Verdict::Pass;
     };
     RULE.finds("the server does not ask for a client certificate")
-        .evidence(format!("{}: {}", endpoint.address, outcome(cell)))
+        .evidence(at(endpoint, cell))
         .directive("server", "ssl_verify_client", value)
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .into()

@@ -26,18 +26,13 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let refusals: Vec<_> = refusals(endpoint, cx.target)
-        .filter(|(_, request, _)| request.answered)
-        .collect();
+    let refusals: Vec<_> =
+        refusals(endpoint, cx.target).filter(|(_, request, _)| request.answered).collect();
     let Some((_, request, _)) = refusals.first() else {
         return Verdict::Pass;
     };
     RULE.finds("the server refuses the client certificate that was presented")
-        .evidence_from(
-            refusals
-                .iter()
-                .map(|(cell, _, refusal)| describe(endpoint, cell, refusal)),
-        )
+        .evidence_from(refusals.iter().map(|(cell, _, refusal)| describe(endpoint, cell, refusal)))
         .evidence(accepted_authorities(request))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .into()
@@ -52,10 +47,7 @@ mod tests {
     #[test]
     fn a_refusal_after_an_answer_is_a_rejection() {
         let mut scene = Scene::new();
-        let request = CertificateRequest {
-            answered: true,
-            ..CertificateRequest::default()
-        };
+        let request = CertificateRequest { answered: true, ..CertificateRequest::default() };
         let refusal = ClientRefusal::Alert(AlertDescription(48));
         scene
             .each(|cell| cell.client_auth = ClientAuth::Required(request.clone(), refusal.clone()));
@@ -65,10 +57,7 @@ mod tests {
     #[test]
     fn an_accepted_certificate_passes() {
         let mut scene = Scene::new();
-        let request = CertificateRequest {
-            answered: true,
-            ..CertificateRequest::default()
-        };
+        let request = CertificateRequest { answered: true, ..CertificateRequest::default() };
         scene.each(|cell| cell.client_auth = ClientAuth::Requested(request.clone()));
         scene.check(&[]);
     }

@@ -3,8 +3,8 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::at;
 use crate::audit::rules::client_certificate::accepted_authorities;
-use crate::audit::rules::outcome;
 use crate::observation::{ClientAuth, Endpoint};
 use crate::target::ClientCertificatePolicy;
 
@@ -23,9 +23,8 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let asked = endpoint
-        .cells(cx.target.server_name.is_some())
-        .find_map(|cell| match &cell.client_auth {
+    let asked =
+        endpoint.cells(cx.target.server_name.is_some()).find_map(|cell| match &cell.client_auth {
             ClientAuth::Requested(request) if cell.established() && !request.answered => {
                 Some((cell, request))
             }
@@ -36,19 +35,17 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     };
     let finding = RULE
         .finds("the server asks for a client certificate, and serves clients without one")
-        .evidence(format!("{}: {}", endpoint.address, outcome(cell)))
+        .evidence(at(endpoint, cell))
         .evidence(accepted_authorities(request))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)));
     match cx.target.expect.client_certificate {
         Some(ClientCertificatePolicy::Optional) => Verdict::Pass,
-        Some(ClientCertificatePolicy::None) => finding
-            .severity(Severity::Error)
-            .directive("server", "ssl_verify_client", "off")
-            .into(),
-        Some(ClientCertificatePolicy::Required) => finding
-            .severity(Severity::Error)
-            .directive("server", "ssl_verify_client", "on")
-            .into(),
+        Some(ClientCertificatePolicy::None) => {
+            finding.severity(Severity::Error).directive("server", "ssl_verify_client", "off").into()
+        }
+        Some(ClientCertificatePolicy::Required) => {
+            finding.severity(Severity::Error).directive("server", "ssl_verify_client", "on").into()
+        }
         None => finding.into(),
     }
 }
@@ -66,14 +63,8 @@ mod tests {
         scene.check(&["note client-certificate-requested"]);
         for (policy, expected) in [
             (ClientCertificatePolicy::Optional, &[][..]),
-            (
-                ClientCertificatePolicy::None,
-                &["error client-certificate-requested"],
-            ),
-            (
-                ClientCertificatePolicy::Required,
-                &["error client-certificate-requested"],
-            ),
+            (ClientCertificatePolicy::None, &["error client-certificate-requested"]),
+            (ClientCertificatePolicy::Required, &["error client-certificate-requested"]),
         ] {
             scene.target.expect.client_certificate = Some(policy);
             scene.check(expected);

@@ -31,19 +31,14 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     if cx.target.expect.client_certificate == Some(ClientCertificatePolicy::Required) {
         return Verdict::NotApplicable;
     }
-    let refusals: Vec<_> = refusals(endpoint, cx.target)
-        .filter(|(_, request, _)| !request.answered)
-        .collect();
+    let refusals: Vec<_> =
+        refusals(endpoint, cx.target).filter(|(_, request, _)| !request.answered).collect();
     let Some((_, request, _)) = refusals.first() else {
         return Verdict::Pass;
     };
     let finding = RULE
         .finds("the server requires a client certificate, and none was presented")
-        .evidence_from(
-            refusals
-                .iter()
-                .map(|(cell, _, refusal)| describe(endpoint, cell, refusal)),
-        )
+        .evidence_from(refusals.iter().map(|(cell, _, refusal)| describe(endpoint, cell, refusal)))
         .evidence(accepted_authorities(request))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)));
     if !cx.is_upstream() {
@@ -51,11 +46,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     }
     finding
         .directive("location", "proxy_ssl_certificate", "/path/to/client.pem")
-        .directive(
-            "location",
-            "proxy_ssl_certificate_key",
-            "/path/to/client.key",
-        )
+        .directive("location", "proxy_ssl_certificate_key", "/path/to/client.key")
         .into()
 }
 
@@ -73,10 +64,8 @@ mod tests {
         scene.each(|cell| {
             cell.client_auth = ClientAuth::Required(CertificateRequest::default(), refusal.clone());
             if let ClientRefusal::Alert(alert) = refusal {
-                cell.outcome = Err(Failure {
-                    stage: Stage::PostHandshake,
-                    cause: Cause::Alert(*alert),
-                });
+                cell.outcome =
+                    Err(Failure { stage: Stage::PostHandshake, cause: Cause::Alert(*alert) });
             }
         });
         scene

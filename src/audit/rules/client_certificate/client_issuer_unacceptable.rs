@@ -28,14 +28,8 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Some(identity) = &cx.target.client_identity else {
         return Verdict::NotApplicable;
     };
-    let requests = endpoint
-        .handshakes
-        .iter()
-        .filter_map(|cell| cell.client_auth.request());
-    let Some(request) = requests
-        .into_iter()
-        .find(|request| !request.authorities.is_empty())
-    else {
+    let requests = endpoint.handshakes.iter().filter_map(|cell| cell.client_auth.request());
+    let Some(request) = requests.into_iter().find(|request| !request.authorities.is_empty()) else {
         return Verdict::NotApplicable;
     };
     let issuers: Vec<String> = identity
@@ -44,10 +38,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         .filter_map(|der| Certificate::parse(der).ok())
         .map(|certificate| certificate.issuer.text)
         .collect();
-    if issuers
-        .iter()
-        .any(|issuer| request.authorities.contains(issuer))
-    {
+    if issuers.iter().any(|issuer| request.authorities.contains(issuer)) {
         return Verdict::Pass;
     }
     RULE.finds("the server does not name the issuer of the client certificate among the authorities it accepts")
@@ -73,10 +64,8 @@ mod tests {
             certificate_file: "client.pem".into(),
             key_file: "client.key".into(),
         }));
-        let request = CertificateRequest {
-            authorities: vec![authority.to_owned()],
-            answered: true,
-        };
+        let request =
+            CertificateRequest { authorities: vec![authority.to_owned()], answered: true };
         scene.each(|cell| cell.client_auth = ClientAuth::Requested(request.clone()));
         scene
     }

@@ -17,12 +17,10 @@ fn refusals<'a>(
     endpoint: &'a Endpoint,
     target: &Target,
 ) -> impl Iterator<Item = (&'a Handshake, &'a CertificateRequest, &'a ClientRefusal)> + use<'a> {
-    endpoint
-        .cells(target.server_name.is_some())
-        .filter_map(|cell| match &cell.client_auth {
-            ClientAuth::Required(request, refusal) => Some((cell, request, refusal)),
-            _ => None,
-        })
+    endpoint.cells(target.server_name.is_some()).filter_map(|cell| match &cell.client_auth {
+        ClientAuth::Required(request, refusal) => Some((cell, request, refusal)),
+        _ => None,
+    })
 }
 
 fn describe(endpoint: &Endpoint, cell: &Handshake, refusal: &ClientRefusal) -> String {

@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::outcome;
+use crate::audit::rules::at;
 use crate::observation::{Cause, Endpoint};
 use crate::tls::alert::AlertDescription;
 
@@ -16,10 +16,7 @@ pub(crate) const RULE: Rule = Rule {
           handshake may complete.",
     fix: "For h2, switch http2 on in the server block (listen … http2 before nginx 1.25.1) and reload; else \
           correct expect.alpn.",
-    references: &[
-        "RFC 7301",
-        "https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2",
-    ],
+    references: &["RFC 7301", "https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2"],
     consequence_of: &[],
     check: Check::Endpoint(check),
 };
@@ -30,9 +27,8 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::NotApplicable;
     }
     let refused = Cause::Alert(AlertDescription(120));
-    let without = endpoint
-        .cells(cx.target.server_name.is_some())
-        .find(|cell| match &cell.outcome {
+    let without =
+        endpoint.cells(cx.target.server_name.is_some()).find(|cell| match &cell.outcome {
             Ok(session) => session.alpn.is_none(),
             Err(failure) => failure.cause == refused,
         });
@@ -43,14 +39,9 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         "the server chooses none of the expected ALPN protocols ({})",
         wanted.join(", ")
     ))
-    .evidence(format!("{}: {}", endpoint.address, outcome(cell)))
+    .evidence(at(endpoint, cell))
     .reproduce(with_alpn(
-        &s_client(
-            cx.target,
-            Some(endpoint.address),
-            cell.sni.as_deref(),
-            Some(cell.version),
-        ),
+        &s_client(cx.target, Some(endpoint.address), cell.sni.as_deref(), Some(cell.version)),
         wanted,
     ))
     .into()

@@ -33,10 +33,8 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Ok(choice) = &raw.outcome else {
         return Verdict::NotApplicable;
     };
-    let group = choice.group.map_or_else(
-        || "no group".to_owned(),
-        |group| format!("the group {group}"),
-    );
+    let group =
+        choice.group.map_or_else(|| "no group".to_owned(), |group| format!("the group {group}"));
     RULE.finds("the server speaks TLS 1.3 with no group or suite that modern clients offer")
         .evidence(format!(
             "{}: a hello with everything is answered with {} and {group}",

@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::outcome;
+use crate::audit::rules::at;
 use crate::audit::trouble::{Trouble, trouble};
 use crate::observation::Endpoint;
 
@@ -18,10 +18,7 @@ pub(crate) const RULE: Rule = Rule {
     fix: "Read the server's own log: nginx writes the reason there at level info, which error_log hides by \
           default. Check that the server block has ssl_certificate, and that the name is right \
           (--server-name).",
-    references: &[
-        "RFC 8446 section 6",
-        "https://nginx.org/en/docs/ngx_core_module.html#error_log",
-    ],
+    references: &["RFC 8446 section 6", "https://nginx.org/en/docs/ngx_core_module.html#error_log"],
     consequence_of: &["alpn-mismatch", "sni-name-rejected", "sni-required"],
     check: Check::Endpoint(check),
 };
@@ -31,12 +28,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::Pass;
     };
     RULE.finds("the server refuses every handshake".to_owned())
-        .evidence_from(
-            endpoint
-                .handshakes
-                .iter()
-                .map(|cell| format!("{}: {}", endpoint.address, outcome(cell))),
-        )
+        .evidence_from(endpoint.handshakes.iter().map(|cell| at(endpoint, cell)))
         .evidence_from(failure_of_raw(endpoint))
         .subject(failure.cause.to_string())
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
@@ -44,17 +36,9 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 }
 
 fn failure_of_raw(endpoint: &Endpoint) -> Option<String> {
-    let versions: Vec<String> = endpoint
-        .raw
-        .iter()
-        .map(|raw| raw.version.to_string())
-        .collect();
-    (!versions.is_empty()).then(|| {
-        format!(
-            "hellos with every suite were refused as well ({})",
-            versions.join(", ")
-        )
-    })
+    let versions: Vec<String> = endpoint.raw.iter().map(|raw| raw.version.to_string()).collect();
+    (!versions.is_empty())
+        .then(|| format!("hellos with every suite were refused as well ({})", versions.join(", ")))
 }
 
 #[cfg(test)]

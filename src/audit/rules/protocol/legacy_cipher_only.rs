@@ -47,39 +47,25 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
             endpoint.address, choice.cipher_suite
         ))
         .evidence("a hello with ECDHE and AES-GCM or ChaCha20 is refused")
-        .directive(
-            "server",
-            "ssl_ciphers",
-            "ECDHE+AESGCM:ECDHE+CHACHA20:DEFAULT",
-        )
+        .directive("server", "ssl_ciphers", "ECDHE+AESGCM:ECDHE+CHACHA20:DEFAULT")
         .reproduce(s_client(
             cx.target,
             Some(endpoint.address),
             raw.sni.as_deref(),
             Some(choice.version),
         ));
-    let audited = endpoint
-        .cells(cx.target.server_name.is_some())
-        .any(|cell| cell.established());
-    if audited {
-        finding.into()
-    } else {
-        finding.could_not_test().into()
-    }
+    let audited = endpoint.cells(cx.target.server_name.is_some()).any(|cell| cell.established());
+    if audited { finding.into() } else { finding.could_not_test().into() }
 }
 
 /// TLS 1.3 works, TLS 1.2 fails, and yet a raw TLS 1.2 hello is answered.
 fn legacy_in_one_version<'a>(endpoint: &'a Endpoint, cx: &Context<'_>) -> Option<&'a RawHello> {
     let named = cx.target.server_name.is_some();
-    let failed = endpoint
-        .cell(named, ProtocolVersion::TLS1_2)
-        .filter(|cell| failed_in_tls(cell))?;
+    let failed =
+        endpoint.cell(named, ProtocolVersion::TLS1_2).filter(|cell| failed_in_tls(cell))?;
     endpoint.raw.iter().find(|raw| {
         raw.sni == failed.sni
-            && raw
-                .outcome
-                .as_ref()
-                .is_ok_and(|choice| choice.version == ProtocolVersion::TLS1_2)
+            && raw.outcome.as_ref().is_ok_and(|choice| choice.version == ProtocolVersion::TLS1_2)
     })
 }
 
@@ -92,11 +78,7 @@ mod tests {
 
     fn scene(which: impl Fn(&Handshake) -> bool) -> Scene {
         let mut scene = Scene::new();
-        scene.fail(
-            which,
-            Stage::Handshake,
-            &Cause::Alert(AlertDescription::HANDSHAKE_FAILURE),
-        );
+        scene.fail(which, Stage::Handshake, &Cause::Alert(AlertDescription::HANDSHAKE_FAILURE));
         scene.raw(ProtocolVersion::TLS1_2, Ok(0x002f));
         scene
     }

@@ -34,10 +34,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::NotApplicable;
     };
     let finding = RULE
-        .finds(format!(
-            "the server speaks {} and nothing newer",
-            choice.version
-        ))
+        .finds(format!("the server speaks {} and nothing newer", choice.version))
         .evidence(format!(
             "{}: a {} hello is answered with {}",
             endpoint.address, choice.version, choice.cipher_suite
@@ -51,16 +48,10 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         ))
         .could_not_test();
     if !cx.is_upstream() {
-        return finding
-            .directive("server", "ssl_protocols", "TLSv1.2 TLSv1.3")
-            .into();
+        return finding.directive("server", "ssl_protocols", "TLSv1.2 TLSv1.3").into();
     }
     finding
-        .directive(
-            "location",
-            "proxy_ssl_protocols",
-            format!("{} TLSv1.2 TLSv1.3", choice.version),
-        )
+        .directive("location", "proxy_ssl_protocols", format!("{} TLSv1.2 TLSv1.3", choice.version))
         .directive("location", "proxy_ssl_ciphers", "DEFAULT:@SECLEVEL=0")
         .into()
 }

@@ -21,10 +21,8 @@ fn missing<'a>(
     cx: &Context<'_>,
     version: ProtocolVersion,
 ) -> Option<&'a Handshake> {
-    let reachable = matches!(
-        trouble(endpoint, cx.target),
-        Trouble::None | Trouble::NameRequired(_)
-    );
+    let reachable =
+        matches!(trouble(endpoint, cx.target), Trouble::None | Trouble::NameRequired(_));
     if !reachable || cx.expects(version) == Some(false) {
         return None;
     }
@@ -32,15 +30,10 @@ fn missing<'a>(
         .cell(cx.target.server_name.is_some(), version)
         .filter(|cell| failed_in_tls(cell))?;
     let spoken = endpoint.raw.iter().any(|raw| {
-        raw.sni == cell.sni
-            && raw
-                .outcome
-                .as_ref()
-                .is_ok_and(|choice| choice.version == version)
+        raw.sni == cell.sni && raw.outcome.as_ref().is_ok_and(|choice| choice.version == version)
     });
-    let refused = !matches!(
-        cell.failure()?.cause,
-        Cause::TimedOut | Cause::Local(_) | Cause::Cancelled
-    ) && cell.client_auth.request().is_none();
+    let refused =
+        !matches!(cell.failure()?.cause, Cause::TimedOut | Cause::Local(_) | Cause::Cancelled)
+            && cell.client_auth.request().is_none();
     (refused && !spoken).then_some(cell)
 }

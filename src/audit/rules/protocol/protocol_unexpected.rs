@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::outcome;
+use crate::audit::rules::at;
 use crate::observation::{Endpoint, Handshake};
 
 pub(crate) const RULE: Rule = Rule {
@@ -24,30 +24,24 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Some(expected) = &cx.target.expect.protocols else {
         return Verdict::NotApplicable;
     };
-    let spoken = endpoint
-        .cells(cx.target.server_name.is_some())
-        .filter(|cell| cell.established());
-    let unexpected: Vec<&Handshake> = spoken
-        .filter(|cell| !expected.contains(&cell.version))
-        .collect();
+    let spoken = endpoint.cells(cx.target.server_name.is_some()).filter(|cell| cell.established());
+    let unexpected: Vec<&Handshake> =
+        spoken.filter(|cell| !expected.contains(&cell.version)).collect();
     if unexpected.is_empty() {
         return Verdict::Pass;
     }
     let value: Vec<String> = expected.iter().map(ToString::to_string).collect();
     let findings = unexpected.into_iter().map(|cell| {
-        RULE.finds(format!(
-            "the server speaks {}, which is not expected",
-            cell.version
-        ))
-        .subject(cell.version.to_string())
-        .evidence(format!("{}: {}", endpoint.address, outcome(cell)))
-        .directive("server", "ssl_protocols", value.join(" "))
-        .reproduce(s_client(
-            cx.target,
-            Some(endpoint.address),
-            cell.sni.as_deref(),
-            Some(cell.version),
-        ))
+        RULE.finds(format!("the server speaks {}, which is not expected", cell.version))
+            .subject(cell.version.to_string())
+            .evidence(at(endpoint, cell))
+            .directive("server", "ssl_protocols", value.join(" "))
+            .reproduce(s_client(
+                cx.target,
+                Some(endpoint.address),
+                cell.sni.as_deref(),
+                Some(cell.version),
+            ))
     });
     Verdict::Fail(findings.collect())
 }

@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::outcome;
+use crate::audit::rules::at;
 use crate::audit::rules::protocol::missing;
 use crate::observation::Endpoint;
 use crate::tls::version::ProtocolVersion;
@@ -35,7 +35,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let finding = RULE
         .finds("the server does not speak TLS 1.2")
         .severity(severity(cx))
-        .evidence(format!("{}: {}", endpoint.address, outcome(missing)))
+        .evidence(at(endpoint, missing))
         .reproduce(s_client(
             cx.target,
             Some(endpoint.address),
@@ -43,13 +43,9 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
             Some(missing.version),
         ));
     if cx.is_upstream() {
-        return finding
-            .directive("location", "proxy_ssl_protocols", "TLSv1.2 TLSv1.3")
-            .into();
+        return finding.directive("location", "proxy_ssl_protocols", "TLSv1.2 TLSv1.3").into();
     }
-    finding
-        .directive("server", "ssl_protocols", "TLSv1.2 TLSv1.3")
-        .into()
+    finding.directive("server", "ssl_protocols", "TLSv1.2 TLSv1.3").into()
 }
 
 fn severity(cx: &Context<'_>) -> Severity {
@@ -69,11 +65,7 @@ mod tests {
 
     fn without(mut scene: Scene) -> Scene {
         let refused = Cause::Alert(AlertDescription::PROTOCOL_VERSION);
-        scene.fail(
-            |cell| cell.version == ProtocolVersion::TLS1_2,
-            Stage::Handshake,
-            &refused,
-        );
+        scene.fail(|cell| cell.version == ProtocolVersion::TLS1_2, Stage::Handshake, &refused);
         scene.raw(ProtocolVersion::TLS1_2, Err(refused));
         scene
     }

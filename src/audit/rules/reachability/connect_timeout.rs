@@ -28,10 +28,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::Pass;
     };
     RULE.finds(format!("the connection to {} times out", endpoint.address))
-        .evidence(format!(
-            "{}: {} ({})",
-            endpoint.address, failure.cause, failure.stage
-        ))
+        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .could_not_test()
         .into()

@@ -22,14 +22,8 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
     match &seen.addresses {
-        Err(Failure {
-            cause: cause @ (Cause::DnsFailure(_) | Cause::TimedOut),
-            ..
-        }) => RULE
-            .finds(format!(
-                "the name {} cannot be resolved",
-                cx.target.endpoint().0
-            ))
+        Err(Failure { cause: cause @ (Cause::DnsFailure(_) | Cause::TimedOut), .. }) => RULE
+            .finds(format!("the name {} cannot be resolved", cx.target.endpoint().0))
             .evidence(cause.to_string())
             .reproduce(resolve(cx.target))
             .could_not_test()
@@ -46,10 +40,7 @@ mod tests {
 
     fn unresolved(cause: Cause) -> Scene {
         let mut scene = Scene::new();
-        scene.seen.addresses = Err(Failure {
-            stage: Stage::Dns,
-            cause,
-        });
+        scene.seen.addresses = Err(Failure { stage: Stage::Dns, cause });
         scene.seen.endpoints.clear();
         scene
     }

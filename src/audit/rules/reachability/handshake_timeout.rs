@@ -29,17 +29,11 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     }) else {
         return Verdict::Pass;
     };
-    RULE.finds(format!(
-        "the TLS handshake with {} times out",
-        endpoint.address
-    ))
-    .evidence(format!(
-        "{}: {} ({})",
-        endpoint.address, failure.cause, failure.stage
-    ))
-    .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-    .could_not_test()
-    .into()
+    RULE.finds(format!("the TLS handshake with {} times out", endpoint.address))
+        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .could_not_test()
+        .into()
 }
 
 #[cfg(test)]

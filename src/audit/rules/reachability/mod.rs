@@ -18,13 +18,10 @@ use crate::observation::{Endpoint, Failure, Handshake, Stage};
 /// way round, is a matter of the name.
 fn stopped<'a>(endpoint: &'a Endpoint, kind: impl Fn(&Failure) -> bool) -> Option<&'a Failure> {
     let established = |with_sni| endpoint.cells(with_sni).any(Handshake::established);
-    let failures = endpoint
-        .handshakes
-        .iter()
-        .filter_map(|cell| Some((cell.sni.is_some(), cell.failure()?)));
+    let failures =
+        endpoint.handshakes.iter().filter_map(|cell| Some((cell.sni.is_some(), cell.failure()?)));
     let mut own = failures.filter(|(with_sni, failure)| {
         failure.stage < Stage::Handshake || established(*with_sni) || !established(!*with_sni)
     });
-    own.find(|(_, failure)| kind(failure))
-        .map(|(_, failure)| failure)
+    own.find(|(_, failure)| kind(failure)).map(|(_, failure)| failure)
 }

@@ -27,10 +27,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::Pass;
     };
     RULE.finds(format!("no route leads to {}", endpoint.address))
-        .evidence(format!(
-            "{}: {} ({})",
-            endpoint.address, failure.cause, failure.stage
-        ))
+        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .could_not_test()
         .into()

@@ -20,22 +20,16 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Some(failure) = stopped(endpoint, |failure| {
-        matches!(failure.cause, Cause::Cancelled | Cause::Local(_))
-    }) else {
+    let Some(failure) =
+        stopped(endpoint, |failure| matches!(failure.cause, Cause::Cancelled | Cause::Local(_)))
+    else {
         return Verdict::Pass;
     };
-    RULE.finds(format!(
-        "{} was not tested: {}",
-        endpoint.address, failure.cause
-    ))
-    .evidence(format!(
-        "{}: {} ({})",
-        endpoint.address, failure.cause, failure.stage
-    ))
-    .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-    .could_not_test()
-    .into()
+    RULE.finds(format!("{} was not tested: {}", endpoint.address, failure.cause))
+        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .could_not_test()
+        .into()
 }
 
 #[cfg(test)]
@@ -47,11 +41,7 @@ mod tests {
     fn it_is_never_a_pass_and_never_hides_another_address() {
         let mut scene = Scene::new();
         scene.second_address();
-        scene.fail(
-            any,
-            Stage::Connect,
-            &Cause::Local("too many open files".to_owned()),
-        );
+        scene.fail(any, Stage::Connect, &Cause::Local("too many open files".to_owned()));
         scene.check(&["warning not-tested"]);
         assert!(!scene.judge().untested.is_empty());
     }

@@ -32,10 +32,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::NotApplicable;
     }
     RULE.finds("the port does not speak TLS")
-        .evidence(format!(
-            "{}: {} ({})",
-            endpoint.address, failure.cause, failure.stage
-        ))
+        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .into()
 }

@@ -28,10 +28,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::NotApplicable;
     }
     RULE.finds("the server breaks the TLS protocol")
-        .evidence(format!(
-            "{}: {} ({})",
-            endpoint.address, failure.cause, failure.stage
-        ))
+        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .into()
 }

@@ -27,10 +27,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::NotApplicable;
     }
     RULE.finds("the server refuses STARTTLS")
-        .evidence(format!(
-            "{}: {} ({})",
-            endpoint.address, failure.cause, failure.stage
-        ))
+        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .into()
 }
@@ -43,11 +40,7 @@ mod tests {
     #[test]
     fn it_fails_every_client() {
         let mut scene = Scene::new();
-        scene.fail(
-            any,
-            Stage::Starttls,
-            &Cause::StarttlsRefused("454 no".to_owned()),
-        );
+        scene.fail(any, Stage::Starttls, &Cause::StarttlsRefused("454 no".to_owned()));
         scene.check(&["error starttls-refused"]);
     }
 

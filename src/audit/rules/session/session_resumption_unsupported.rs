@@ -24,12 +24,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let asked = || {
-        endpoint
-            .handshakes
-            .iter()
-            .filter(|cell| cell.resumption != Observed::NotTried)
-    };
+    let asked = || endpoint.handshakes.iter().filter(|cell| cell.resumption != Observed::NotTried);
     if asked().next().is_none() {
         return Verdict::NotApplicable;
     }

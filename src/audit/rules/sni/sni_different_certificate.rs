@@ -47,15 +47,15 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     }
     finding
         .severity(Severity::Warning)
+        .fix("Send the name, then reload; without it a verification of this upstream would fail.")
         .directive("location", "proxy_ssl_server_name", "on")
         .directive("location", "proxy_ssl_name", name)
+        .verified()
         .into()
 }
 
 fn leaf(endpoint: &Endpoint, with_sni: bool) -> Option<&Arc<Certificate>> {
-    endpoint
-        .cells(with_sni)
-        .find_map(|cell| cell.chain.as_ref()?.leaf())
+    endpoint.cells(with_sni).find_map(|cell| cell.chain.as_ref()?.leaf())
 }
 
 #[cfg(test)]

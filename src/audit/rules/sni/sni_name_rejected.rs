@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::{names_of, outcome};
+use crate::audit::rules::{at, names_of};
 use crate::audit::trouble::{Trouble, trouble};
 use crate::observation::{Cause, Endpoint, Handshake};
 use crate::tls::alert::AlertDescription;
@@ -39,42 +39,21 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     };
     let mut finding = RULE
         .finds(format!("the server refuses the name {name}"))
-        .evidence(format!(
-            "{} with the name {name}: {}",
-            endpoint.address,
-            outcome(refused)
-        ))
-        .reproduce(s_client(
-            cx.target,
-            Some(endpoint.address),
-            Some(name),
-            Some(refused.version),
-        ));
+        .evidence(at(endpoint, refused))
+        .reproduce(s_client(cx.target, Some(endpoint.address), Some(name), Some(refused.version)));
     if default {
-        finding = finding.evidence(format!(
-            "{} without a name: the handshake completes",
-            endpoint.address
-        ));
+        finding = finding
+            .evidence(format!("{} without a name: the handshake completes", endpoint.address));
     }
-    let leaf = endpoint
-        .cells(false)
-        .find_map(|cell| cell.chain.as_ref()?.leaf());
+    let leaf = endpoint.cells(false).find_map(|cell| cell.chain.as_ref()?.leaf());
     if let Some(leaf) = leaf {
         finding = finding.evidence(format!("the default certificate covers {}", names_of(leaf)));
     }
-    let (context, directive) = if cx.is_upstream() {
-        ("location", "proxy_ssl_name")
-    } else {
-        ("server", "server_name")
-    };
-    let value = if cx.is_upstream() {
-        leaf.and_then(|leaf| leaf.dns_names().first())
-    } else {
-        None
-    };
-    finding
-        .directive(context, directive, value.map_or(name, String::as_str))
-        .into()
+    let (context, directive) =
+        if cx.is_upstream() { ("location", "proxy_ssl_name") } else { ("server", "server_name") };
+    let value =
+        if cx.is_upstream() { leaf.and_then(|leaf| leaf.dns_names().first()) } else { None };
+    finding.directive(context, directive, value.map_or(name, String::as_str)).into()
 }
 
 /// Alert 112 in answer to the name, where nothing else worked either.
@@ -83,10 +62,7 @@ fn refuses_name(endpoint: &Endpoint) -> Option<&Handshake> {
     let mut named = endpoint.cells(true);
     let none_established = !endpoint.cells(true).any(Handshake::established);
     named.find(|cell| {
-        none_established
-            && cell
-                .failure()
-                .is_some_and(|failure| failure.cause == refused)
+        none_established && cell.failure().is_some_and(|failure| failure.cause == refused)
     })
 }
 
@@ -98,11 +74,9 @@ mod tests {
 
     #[test]
     fn a_name_that_fails_where_none_works_is_rejected() {
-        for cause in [
-            Cause::Alert(AlertDescription(112)),
-            Cause::Alert(AlertDescription(40)),
-            Cause::Closed,
-        ] {
+        for cause in
+            [Cause::Alert(AlertDescription(112)), Cause::Alert(AlertDescription(40)), Cause::Closed]
+        {
             let mut scene = Scene::new();
             scene.fail(named, Stage::Handshake, &cause);
             scene.check(&["error sni-name-rejected"]);

@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{s_client, with_own_name};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::outcome;
+use crate::audit::rules::at;
 use crate::audit::trouble::{Trouble, trouble};
 use crate::certificate::name::{Coverage, Name, coverage};
 use crate::observation::Cause;
@@ -40,49 +40,36 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let name = name_to_send(endpoint, cx);
     let finding = RULE
         .finds("the handshake fails without a server name (SNI) and works with it".to_owned())
-        .severity(if cx.is_upstream() {
-            Severity::Error
-        } else {
-            Severity::Note
-        })
-        .evidence(format!(
-            "{} without a name: {}",
-            endpoint.address,
-            outcome(refused)
-        ))
-        .evidence(format!(
-            "{} with the name {name}: the handshake completes",
-            endpoint.address
-        ))
-        .reproduce(s_client(
-            cx.target,
-            Some(endpoint.address),
-            None,
-            Some(refused.version),
-        ))
+        .severity(if cx.is_upstream() { Severity::Error } else { Severity::Note })
+        .evidence(at(endpoint, refused))
+        .evidence(format!("{} with the name {name}: the handshake completes", endpoint.address))
+        .reproduce(s_client(cx.target, Some(endpoint.address), None, Some(refused.version)))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)));
     if !cx.is_upstream() {
         let text = "Nothing to do for browsers. A proxy in front of this listener must send the name: proxy_ssl_server_name on.";
         return finding.fix(text).into();
     }
-    finding
-        .directive("location", "proxy_ssl_server_name", "on")
-        .directive("location", "proxy_ssl_name", name)
-        .into()
+    let tried = cx.target.server_name.as_deref() == Some(&*name);
+    let finding = finding.directive("location", "proxy_ssl_server_name", "on").directive(
+        "location",
+        "proxy_ssl_name",
+        name,
+    );
+    // The handshake with the name is the fix, tried.
+    if tried { finding.verified().into() } else { finding.into() }
 }
 
 /// An address has no name to try, but a server that answers "unrecognized name" to a hello without one says it all.
 fn nameless(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let wants_name = Cause::Alert(AlertDescription::UNRECOGNIZED_NAME);
-    let Some(refused) = endpoint
-        .cells(false)
-        .find(|cell| cell.failure().is_some_and(|f| f.cause == wants_name))
+    let Some(refused) =
+        endpoint.cells(false).find(|cell| cell.failure().is_some_and(|f| f.cause == wants_name))
     else {
         return Verdict::NotApplicable;
     };
     RULE.finds("the server answers a hello without a server name (SNI) with alert 112 (unrecognized_name)")
         .severity(Severity::Error)
-        .evidence(format!("{} without a name: {}", endpoint.address, outcome(refused)))
+        .evidence(at(endpoint, refused))
         .evidence("an address is never sent as SNI, so no name could be tried")
         .fix("Give the name with --server-name (server_name in a targets file). In nginx as its client: proxy_ssl_server_name on, and proxy_ssl_name with that name.")
         .directive("location", "proxy_ssl_server_name", "on")
@@ -93,18 +80,12 @@ fn nameless(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 /// The target's own name where the certificate covers it, else the first plain name on the certificate.
 fn name_to_send(endpoint: &Endpoint, cx: &Context<'_>) -> String {
     let own = cx.target.server_name.clone().unwrap_or_default();
-    let leaf = endpoint
-        .cells(true)
-        .find_map(|cell| cell.chain.as_ref()?.leaf());
+    let leaf = endpoint.cells(true).find_map(|cell| cell.chain.as_ref()?.leaf());
     let Some(leaf) = leaf else { return own };
     if coverage(leaf, Name::Dns(&own)) == Coverage::Covered {
         return own;
     }
-    leaf.dns_names()
-        .iter()
-        .find(|name| !name.starts_with('*'))
-        .cloned()
-        .unwrap_or(own)
+    leaf.dns_names().iter().find(|name| !name.starts_with('*')).cloned().unwrap_or(own)
 }
 
 #[cfg(test)]
@@ -116,21 +97,17 @@ mod tests {
 
     #[test]
     fn an_upstream_that_wants_a_name_is_an_error_with_the_directives() {
-        for cause in [
-            Cause::Alert(AlertDescription(112)),
-            Cause::Alert(AlertDescription(40)),
-            Cause::Reset,
-        ] {
+        for cause in
+            [Cause::Alert(AlertDescription(112)), Cause::Alert(AlertDescription(40)), Cause::Reset]
+        {
             let mut scene = Scene::upstream();
             scene.fail(bare, Stage::Handshake, &cause);
             let findings = scene.check(&["error sni-required"]);
             let fix = findings[0].fix.as_ref().unwrap();
-            let lines: Vec<_> = fix
-                .directives
-                .iter()
-                .map(|d| format!("{} {}", d.name, d.value))
-                .collect();
+            let lines: Vec<_> =
+                fix.directives.iter().map(|d| format!("{} {}", d.name, d.value)).collect();
             assert_eq!(lines, ["proxy_ssl_server_name on", "proxy_ssl_name a.test"]);
+            assert_eq!(fix.verified, Some(true));
             assert!(findings[0].reproduce[0].contains("-noservername"));
         }
     }

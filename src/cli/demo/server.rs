@@ -1,0 +1,200 @@
+//! Servers that misbehave on purpose, each on a loopback port of its own, until the runtime ends.
+
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use rustls::server::{Acceptor, ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls_pki_types::CertificateDer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
+
+/// A fatal unrecognized_name alert.
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+
+/// A fatal protocol_version alert.
+const PROTOCOL_VERSION: [u8; 7] = [21, 3, 1, 0, 2, 2, 70];
+
+/// Both versions.
+pub(super) const BOTH: &[&SupportedProtocolVersion] =
+    &[&rustls::version::TLS12, &rustls::version::TLS13];
+
+/// A certificate chain and its key, ready to be served.
+pub(super) type Served = Arc<CertifiedKey>;
+
+/// What a TLS server does.
+#[derive(Clone)]
+pub(super) struct Behaviour {
+    /// Presented to a hello with the wanted name.
+    pub(super) named: Served,
+    /// Presented to any other hello; with `None` such a hello is refused.
+    pub(super) default: Option<Served>,
+    /// The name that `named` is for.
+    pub(super) name: &'static str,
+    /// The versions spoken.
+    pub(super) versions: &'static [&'static SupportedProtocolVersion],
+    /// Whether a client certificate is required, and of which authority.
+    pub(super) client_authority: Option<CertificateDer<'static>>,
+    /// Whether that is said as nginx says it: by HTTP 400 after the handshake.
+    pub(super) answers_400: bool,
+}
+
+/// Starts a TLS server.
+pub(super) async fn tls(behaviour: Behaviour) -> anyhow::Result<SocketAddr> {
+    let config = Arc::new(config(&behaviour)?);
+    let behaviour = Arc::new(behaviour);
+    Ok(serve(move |stream| answer(stream, Arc::clone(&behaviour), Arc::clone(&config))).await?)
+}
+
+async fn answer(
+    stream: TcpStream,
+    behaviour: Arc<Behaviour>,
+    config: Arc<ServerConfig>,
+) -> io::Result<()> {
+    if behaviour.default.is_some() {
+        return talk(TlsAcceptor::from(config).accept(stream).await?, behaviour.answers_400).await;
+    }
+    let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    if start.client_hello().server_name() == Some(behaviour.name) {
+        return talk(start.into_stream(config).await?, behaviour.answers_400).await;
+    }
+    start.io.write_all(&UNRECOGNIZED_NAME).await
+}
+
+/// Answers requests as nginx would, and waits for the client to leave.
+async fn talk(
+    mut stream: tokio_rustls::server::TlsStream<TcpStream>,
+    answers_400: bool,
+) -> io::Result<()> {
+    let mut buffer = [0; 1024];
+    while stream.read(&mut buffer).await? > 0 {
+        let answer: &[u8] = if answers_400 {
+            b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n<title>400 No required SSL certificate was sent</title>"
+        } else {
+            b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+        };
+        stream.write_all(answer).await?;
+        stream.shutdown().await?;
+    }
+    Ok(())
+}
+
+fn config(behaviour: &Behaviour) -> anyhow::Result<ServerConfig> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(behaviour.versions)?;
+    let builder = match &behaviour.client_authority {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(authority.clone())?;
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier =
+                if behaviour.answers_400 { verifier.allow_unauthenticated() } else { verifier };
+            builder.with_client_cert_verifier(verifier.build()?)
+        }
+    };
+    let names = Names {
+        name: behaviour.name,
+        named: Arc::clone(&behaviour.named),
+        default: behaviour.default.clone().unwrap_or_else(|| Arc::clone(&behaviour.named)),
+    };
+    Ok(builder.with_cert_resolver(Arc::new(names)))
+}
+
+/// Chooses the certificate by name, as virtual hosts do.
+#[derive(Debug)]
+struct Names {
+    name: &'static str,
+    named: Served,
+    default: Served,
+}
+
+impl ResolvesServerCert for Names {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Served> {
+        let wanted = hello.server_name() == Some(self.name);
+        Some(Arc::clone(if wanted { &self.named } else { &self.default }))
+    }
+}
+
+/// Starts a server that answers every connection in plain HTTP.
+pub(super) async fn plain_http() -> io::Result<SocketAddr> {
+    serve(|mut stream| async move {
+        stream.read(&mut [0; 1024]).await?;
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\nServer: demo\r\nConnection: close\r\n\r\n")
+            .await
+    })
+    .await
+}
+
+/// Starts a server that accepts connections and never says a word.
+pub(super) async fn silent() -> io::Result<SocketAddr> {
+    serve(|mut stream| async move { stream.read_to_end(&mut Vec::new()).await.map(|_| ()) }).await
+}
+
+/// Starts a server that hangs up after the hello.
+pub(super) async fn hangs_up() -> io::Result<SocketAddr> {
+    serve(|mut stream| async move { stream.read(&mut [0; 4096]).await.map(|_| ()) }).await
+}
+
+/// Starts a server that speaks TLS 1.0 and nothing newer, as far as its first answer goes.
+pub(super) async fn tls10() -> io::Result<SocketAddr> {
+    serve(|mut stream| async move {
+        let mut hello = [0; 4096];
+        let count = stream.read(&mut hello).await?;
+        // The version of the hello stands behind five bytes of record and four of message header.
+        let version = hello.get(9..11).filter(|_| count > 10);
+        if version == Some(&[3, 1]) {
+            stream.write_all(&tls10_server_hello()).await
+        } else {
+            stream.write_all(&PROTOCOL_VERSION).await
+        }
+    })
+    .await
+}
+
+/// A TLS 1.0 `ServerHello` that chooses TLS_RSA_WITH_AES_128_CBC_SHA.
+fn tls10_server_hello() -> Vec<u8> {
+    let mut record = vec![22, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1];
+    record.extend_from_slice(&[0x5d; 32]);
+    record.extend_from_slice(&[0, 0, 0x2f, 0]);
+    record
+}
+
+/// A port on which nothing listens: it was free a moment ago.
+pub(super) async fn closed_port() -> io::Result<SocketAddr> {
+    listener().await?.local_addr()
+}
+
+async fn listener() -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+}
+
+/// Accepts connections, each in a task of its own.
+async fn serve<F>(answer: impl Fn(TcpStream) -> F + Send + 'static) -> io::Result<SocketAddr>
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let listener = listener().await?;
+    let address = listener.local_addr()?;
+    spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let answer = answer(stream);
+            spawn(async move {
+                // A client that goes away in the middle is what half of these servers are for.
+                let _ = answer.await;
+            });
+        }
+    });
+    Ok(address)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the demo's servers run beside the probe, not in it")]
+fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(task);
+}
