@@ -8,14 +8,23 @@
 //!            target    probe   observation    audit      report
 //! ```
 //!
-//! The rooms stand in a total order: each uses only those listed before it (`tests/it/architecture.rs` holds that).
+//! The rooms stand in a total order: each uses only those listed before it (`tests/it/architecture.rs` holds that, and
+//! the blank lines below keep rustfmt from sorting them).
+
+pub mod tls;
+
+pub mod certificate;
+
+pub mod target;
+
+pub mod observation;
+
+pub mod probe;
 
 pub mod audit;
-pub mod certificate;
-pub mod cli;
-pub mod observation;
-pub mod probe;
-pub mod report;
+
 pub mod run;
-pub mod target;
-pub mod tls;
+
+pub mod report;
+
+pub mod cli;

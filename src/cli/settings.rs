@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{anyhow, bail};
 use time::OffsetDateTime;
 
 use super::args::{ColorArg, LimitArgs, ProbeArgs, ReportArgs, RootsArg, TargetArgs};
@@ -90,11 +90,12 @@ pub(super) fn targets(args: &ProbeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
 
 fn read_config(path: &Path) -> anyhow::Result<(Vec<toml::Entry>, Vec<toml::Problem>)> {
     #[expect(clippy::disallowed_methods, reason = "the targets file is named on the command line")]
-    let file = fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file =
+        fs::File::open(path).map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
     let mut text = String::new();
     file.take(MAX_CONFIG)
         .read_to_string(&mut text)
-        .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", path.display()))?;
+        .map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     Ok(toml::read(&path.display().to_string(), folder, &text))
 }

@@ -134,6 +134,7 @@ impl Caller<'_> {
         let mut connection = self.open().await?;
         let mut hello = ClientHello::probe(cell.version);
         hello.server_name.clone_from(&cell.sni);
+        hello.alpn = self.alpn();
         raw::exchange(&mut connection.stream, &hello, self.handshake_deadline()).await
     }
 
@@ -151,6 +152,10 @@ impl Caller<'_> {
                 .map_err(|_| Failure { stage: Stage::Starttls, cause: Cause::TimedOut })??;
         }
         Ok(connection)
+    }
+
+    fn alpn(&self) -> Vec<Vec<u8>> {
+        self.target.expect.alpn.iter().map(|name| name.clone().into_bytes()).collect()
     }
 
     fn handshake_deadline(&self) -> Duration {
@@ -248,8 +253,7 @@ impl Caller<'_> {
             .with_custom_certificate_verifier(Arc::clone(&recorder) as _)
             .with_client_cert_resolver(Arc::clone(&recorder) as _);
         config.enable_sni = cell.sni.is_some();
-        config.alpn_protocols =
-            self.target.expect.alpn.iter().map(|name| name.clone().into_bytes()).collect();
+        config.alpn_protocols = self.alpn();
         config.resumption =
             if cell.resume { Resumption::in_memory_sessions(2) } else { Resumption::disabled() };
         Ok((Arc::new(config), recorder))

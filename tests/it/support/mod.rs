@@ -1,0 +1,5 @@
+//! What the tests share: certificates on disk, servers of every kind, and the program itself.
+
+pub(crate) mod pki;
+pub(crate) mod program;
+pub(crate) mod server;

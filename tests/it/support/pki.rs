@@ -1,0 +1,134 @@
+//! Certificates on disk, made on the spot and valid around today.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rcgen::{
+    CertificateParams, ExtendedKeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256,
+    SignatureAlgorithm,
+};
+use rustls_pki_types::CertificateDer;
+use shakedown::certificate::issue::{Authority, Issued};
+use tempfile::TempDir;
+use time::OffsetDateTime;
+
+/// A folder with a root that the audit is told to trust, and whatever a test adds.
+pub(crate) struct Pki {
+    pub(crate) folder: TempDir,
+    pub(crate) now: OffsetDateTime,
+    pub(crate) root: Authority,
+    pub(crate) intermediate: Authority,
+}
+
+/// A certificate file and a key file.
+pub(crate) struct Files {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+    /// What follows the first certificate, in a file of its own, where anything does.
+    pub(crate) issuers: Option<PathBuf>,
+}
+
+impl Pki {
+    /// With ECDSA keys.
+    pub(crate) fn new() -> Self {
+        Self::of(&PKCS_ECDSA_P256_SHA256)
+    }
+
+    /// With RSA keys.
+    pub(crate) fn rsa() -> Self {
+        Self::of(&PKCS_RSA_SHA256)
+    }
+
+    fn of(algorithm: &'static SignatureAlgorithm) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "real servers and clients live in the present"
+        )]
+        let now = OffsetDateTime::now_utc();
+        let root = Authority::root_with("it root", now, algorithm).unwrap();
+        let intermediate = root.intermediate("it intermediate").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("ca.pem"), pem(&[root.certificate.clone()])).unwrap();
+        Self { folder, now, root, intermediate }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn ca_file(&self) -> String {
+        self.path("ca.pem").display().to_string()
+    }
+
+    /// A healthy certificate for these names, written as `name.pem` and `name.key`.
+    pub(crate) fn server(&self, name: &str, names: &[&str]) -> Files {
+        let issued = self.intermediate.issue(names).unwrap();
+        self.write(name, &issued, &issued.chain())
+    }
+
+    /// A certificate for a client, written as `name.pem` and `name.key`.
+    pub(crate) fn client(&self, name: &str) -> Files {
+        let purpose = |params: &mut CertificateParams| {
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        };
+        let issued = self.intermediate.issue_with(&["client"], purpose).unwrap();
+        self.write(name, &issued, &issued.chain())
+    }
+
+    /// Writes a certificate's key, and the chain that a server is to send with it.
+    pub(crate) fn write(&self, name: &str, issued: &Issued, chain: &[CertificateDer<'_>]) -> Files {
+        let file = |kind: &str| self.path(&format!("{name}.{kind}"));
+        let issuers = (chain.len() > 1).then(|| file("issuers.pem"));
+        let files = Files { certificate: file("pem"), key: file("key"), issuers };
+        fs::write(&files.certificate, pem(chain)).unwrap();
+        if let Some(issuers) = &files.issuers {
+            fs::write(issuers, pem(&chain[1..])).unwrap();
+        }
+        fs::write(&files.key, issued.key.serialize_pem()).unwrap();
+        files
+    }
+}
+
+/// Certificates as the text of a PEM file.
+pub(crate) fn pem(certificates: &[CertificateDer<'_>]) -> String {
+    let blocks = certificates.iter().map(|der| {
+        let body = base64(der);
+        let lines: Vec<&str> =
+            body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+    });
+    blocks.collect()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
+        for index in 0..4 {
+            let digit = DIGITS[(group >> (18 - 6 * index)) as usize & 63];
+            text.push(if index <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}
+
+/// A self-signed certificate made by the openssl command, for what rcgen refuses to make.
+pub(crate) fn openssl_req(folder: &Path, name: &str, options: &[&str]) -> Files {
+    let file = |kind: &str| folder.join(format!("{name}.{kind}"));
+    let files = Files { certificate: file("pem"), key: file("key"), issuers: None };
+    let output = Command::new("openssl")
+        .args(["req", "-x509", "-nodes", "-days", "90", "-subj", "/CN=a.test"])
+        .args(["-addext", "subjectAltName=DNS:a.test", "-addext", "basicConstraints=CA:FALSE"])
+        .args(options)
+        .arg("-out")
+        .arg(&files.certificate)
+        .arg("-keyout")
+        .arg(&files.key)
+        .output()
+        .expect("the openssl command is needed: install the package openssl");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    files
+}

@@ -1,0 +1,92 @@
+//! The built program, run as a user runs it.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// What one run printed, and its exit status.
+pub(crate) struct Run {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the program with these arguments.
+pub(crate) fn shakedown(args: &[&str]) -> Run {
+    shakedown_with(args, "")
+}
+
+/// Runs the program with these arguments and this standard input.
+pub(crate) fn shakedown_with(args: &[&str], input: &str) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
+        .args(args)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    Run {
+        status: status.code().unwrap(),
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
+    }
+}
+
+/// One audited target, as the JSON report has it.
+pub(crate) struct Audit {
+    pub(crate) status: i32,
+    pub(crate) target: Value,
+}
+
+/// Audits one target.
+pub(crate) fn probe(args: &[&str]) -> Audit {
+    let args: Vec<&str> = ["probe", "--format", "json"].iter().chain(args).copied().collect();
+    let run = shakedown(&args);
+    let report: Value = serde_json::from_str(&run.stdout)
+        .unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr));
+    Audit { status: run.status, target: report["targets"][0].clone() }
+}
+
+impl Audit {
+    /// Holds that exactly these findings were made, each given as `severity rule-id`, whatever their order.
+    #[track_caller]
+    pub(crate) fn check(&self, expected: &[&str]) -> &Self {
+        let mut found: Vec<String> = self
+            .findings()
+            .map(|f| format!("{} {}", text(&f["severity"]), text(&f["rule"])))
+            .collect();
+        let mut expected = expected.to_vec();
+        found.sort();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{:#}", self.target);
+        self
+    }
+
+    /// Holds the exit status and the target's own.
+    #[track_caller]
+    pub(crate) fn ends(&self, status: i32, word: &str) -> &Self {
+        assert_eq!(
+            (self.status, text(&self.target["status"])),
+            (status, word),
+            "{:#}",
+            self.target
+        );
+        self
+    }
+
+    pub(crate) fn findings(&self) -> impl Iterator<Item = &Value> {
+        self.target["findings"].as_array().unwrap().iter()
+    }
+
+    pub(crate) fn handshakes(&self) -> &Vec<Value> {
+        self.target["handshakes"].as_array().unwrap()
+    }
+}
+
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
