@@ -4,6 +4,16 @@
 //! `cargo bench --bench fleet` prints client CPU, wall time and their ratios; the medians of the pairs are the figures to
 //! quote. `FLEET_ENDPOINTS` and `FLEET_ROUNDS` change the size. nginx must be installed.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    clippy::format_collect,
+    clippy::print_stdout,
+    reason = "a benchmark measures the world and prints what it cost"
+)]
+
 use std::error::Error;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};

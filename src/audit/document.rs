@@ -18,7 +18,9 @@ pub fn page() -> String {
         let _ =
             writeln!(page, "| [`{0}`](#{0}) | {1} | {2} |", rule.id, rule.severity, rule.summary);
     }
-    RULES.iter().for_each(|rule| chapter(&mut page, rule));
+    for rule in RULES {
+        chapter(&mut page, rule);
+    }
     page
 }
 

@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 use super::finding::{Finding, Fix, Section, Severity};
 use crate::certificate::trust::{Assessment, TrustStore};
 use crate::certificate::{Certificate, Chain};
-use crate::observation::{Endpoint, Observation};
+use crate::observation::{Endpoint, Handshake, Observation};
 use crate::target::{Role, Target};
 use crate::tls::version::ProtocolVersion;
 
@@ -81,6 +81,14 @@ impl Context<'_> {
     /// Whether nginx is the client of this endpoint.
     pub fn is_upstream(&self) -> bool {
         self.target.role == Role::Upstream
+    }
+
+    /// The handshakes that carried the target's own name, or no name where it has none.
+    pub fn own_cells<'e>(
+        &self,
+        endpoint: &'e Endpoint,
+    ) -> impl Iterator<Item = &'e Handshake> + use<'e> {
+        endpoint.cells(self.target.server_name.is_some())
     }
 
     /// Whether the operator expects this version, where the operator said anything.

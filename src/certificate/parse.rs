@@ -166,7 +166,7 @@ impl Certificate {
         if !rest.is_empty() {
             return Err(ParseError::TrailingData(rest.len()));
         }
-        let mut certificate = Self::without_extensions(der, &parsed)?;
+        let mut certificate = Self::without_extensions(der, &parsed);
         for extension in parsed.extensions() {
             certificate.add(extension.parsed_extension());
         }
@@ -177,8 +177,8 @@ impl Certificate {
         Ok(certificate)
     }
 
-    fn without_extensions(der: &[u8], parsed: &X509Certificate<'_>) -> Result<Self, ParseError> {
-        Ok(Self {
+    fn without_extensions(der: &[u8], parsed: &X509Certificate<'_>) -> Self {
+        Self {
             der: CertificateDer::from(der.to_vec()),
             sha256: Fingerprint::of(der),
             version: parsed.version().0.saturating_add(1),
@@ -198,7 +198,7 @@ impl Certificate {
             authority_key_id: None,
             ca_issuers: Vec::new(),
             must_staple: false,
-        })
+        }
     }
 
     fn add(&mut self, extension: &ParsedExtension<'_>) {

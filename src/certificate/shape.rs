@@ -170,25 +170,16 @@ impl Walk<'_> {
             return Position::Duplicate;
         }
         if root == Some(index) {
-            return if self.in_place(index, path.len(), path) {
-                Position::Root
-            } else {
-                Position::OutOfOrder
-            };
+            return if in_place(index, path) { Position::Root } else { Position::OutOfOrder };
         }
         if let Some(place) = path.iter().position(|on| *on == index) {
-            return if self.in_place(index, place, path) {
+            return if in_place(index, &path[..place]) {
                 Position::InOrder
             } else {
                 Position::OutOfOrder
             };
         }
         self.beside_path(index, path, root)
-    }
-
-    /// Whether a certificate of the path comes after all that belong before it.
-    fn in_place(&self, index: usize, place: usize, path: &[usize]) -> bool {
-        path[..place].iter().all(|earlier| *earlier < index)
     }
 
     fn beside_path(&self, index: usize, path: &[usize], root: Option<usize>) -> Position {
@@ -207,6 +198,11 @@ impl Walk<'_> {
             Position::Unrelated
         }
     }
+}
+
+/// Whether a certificate of the path comes after all that belong before it.
+fn in_place(index: usize, before: &[usize]) -> bool {
+    before.iter().all(|earlier| *earlier < index)
 }
 
 fn key_ids_agree(subject: &Certificate, issuer: &Certificate) -> bool {

@@ -56,20 +56,15 @@ fn alert(subject: &str) -> Option<AlertDescription> {
 
 fn list() -> String {
     let width = registry::RULES.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
-    let row = |rule: &&Rule| format!("{:width$}  {:7}  {}\n", rule.id, rule.severity, rule.summary);
-    registry::RULES.iter().map(row).collect()
+    let row = |rule: &&Rule| format!("{:width$}  {:7}  {}", rule.id, rule.severity, rule.summary);
+    registry::RULES.iter().map(row).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn rule_text(rule: &Rule) -> String {
     let head =
         format!("{} ({}, section {})\n{}\n", rule.id, rule.severity, rule.section, rule.summary);
-    let references: String =
-        rule.references.iter().map(|reference| format!("  {reference}\n")).collect();
-    format!(
-        "{head}\n{}\n{}\nSee:\n{references}",
-        wrapped("Why it matters", rule.why),
-        wrapped("Fix", rule.fix)
-    )
+    let (why, fix) = (wrapped("Why it matters", rule.why), wrapped("Fix", rule.fix));
+    format!("{head}\n{why}\n{fix}\nSee:\n  {}\n", rule.references.join("\n  "))
 }
 
 fn wrapped(title: &str, text: &str) -> String {
@@ -92,20 +87,16 @@ fn rule_json(rule: &Rule) -> serde_json::Value {
 /// An alert says that the other side complains; rules tell what that means at each end.
 fn alert_text(alert: AlertDescription) -> String {
     let mentions = format!("alert {}", alert.0);
-    let rules: String = registry::RULES
-        .iter()
-        .filter(|rule| rule.why.contains(&mentions))
-        .map(|rule| format!("  {}: {}\n", rule.id, rule.summary))
-        .collect();
-    let about = if rules.is_empty() {
-        String::new()
-    } else {
-        format!("\nRules that speak of it:\n{rules}")
-    };
-    format!(
-        "alert {alert}\nIn a log line with \"SSL alert number {}\", the other side sent it: it is the peer that complains.\n{about}",
+    let about = registry::RULES.iter().filter(|rule| rule.why.contains(&mentions));
+    let rules: Vec<String> = about.map(|rule| format!("  {}: {}", rule.id, rule.summary)).collect();
+    let head = format!(
+        "alert {alert}\nIn a log line with \"SSL alert number {}\", the other side sent it: it is the peer that complains.\n",
         alert.0
-    )
+    );
+    if rules.is_empty() {
+        return head;
+    }
+    format!("{head}\nRules that speak of it:\n{}\n", rules.join("\n"))
 }
 
 fn pretty(value: &impl serde::Serialize) -> String {

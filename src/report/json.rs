@@ -28,6 +28,10 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The JSON Schema of the document.
+///
+/// # Panics
+///
+/// Never: a schema is plain data.
 pub fn schema() -> String {
     let schema = schemars::schema_for!(Document<'static>);
     serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"

@@ -55,9 +55,7 @@ fn overview(report: &Report, look: Look) -> String {
     ];
     table.set_header(headings.map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
     for target in &report.targets {
-        rows(target, report.finished_at).into_iter().for_each(|row| {
-            table.add_row(row);
-        });
+        table.add_rows(rows(target, report.finished_at));
     }
     table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }

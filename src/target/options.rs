@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn durations_have_units() {
         let check = |text, millis| {
-            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}")
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
         };
         check("5s", 5000);
         check("500ms", 500);

@@ -210,16 +210,12 @@ impl Reader<'_> {
 
     fn dns_name(&mut self, value: &Value<'_>) -> Option<String> {
         let text = self.string(value)?;
-        match parse_host(&text) {
-            Ok(Host::Name(name)) => Some(name),
-            _ => {
-                self.problem(
-                    value.span(),
-                    format!("{text:?} is no DNS name; an address is never sent as SNI"),
-                );
-                None
-            }
+        if let Ok(Host::Name(name)) = parse_host(&text) {
+            return Some(name);
         }
+        let message = format!("{text:?} is no DNS name; an address is never sent as SNI");
+        self.problem(value.span(), message);
+        None
     }
 
     fn path(&mut self, value: &Value<'_>) -> Option<PathBuf> {

@@ -216,11 +216,10 @@ mod tests {
         (message, hello)
     }
 
-    #[track_caller]
-    fn check(bytes: &[u8], expected: Option<Answer>) {
+    fn answer(bytes: &[u8]) -> Option<Answer> {
         let mut flight = Flight::default();
         flight.feed(bytes);
-        assert_eq!(flight.answer(), expected);
+        flight.answer()
     }
 
     #[test]
@@ -236,9 +235,9 @@ mod tests {
         }
         for cut in 1..message.len() {
             let (first, second) = message.split_at(cut);
-            check(
-                &[tls_record(22, first), tls_record(22, second)].concat(),
-                Some(Answer::Hello(hello)),
+            assert_eq!(
+                answer(&[tls_record(22, first), tls_record(22, second)].concat()),
+                Some(Answer::Hello(hello))
             );
         }
     }
@@ -246,26 +245,29 @@ mod tests {
     #[test]
     fn warnings_before_the_hello_are_passed_over() {
         let (message, hello) = retry();
-        check(
-            &[tls_record(21, &[1, 112]), tls_record(22, &message)].concat(),
-            Some(Answer::Hello(hello)),
+        assert_eq!(
+            answer(&[tls_record(21, &[1, 112]), tls_record(22, &message)].concat()),
+            Some(Answer::Hello(hello))
         );
-        check(
-            &tls_record(21, &[1, 112]).repeat(100),
-            Some(Answer::Broken("nothing but warning alerts")),
+        assert_eq!(
+            answer(&tls_record(21, &[1, 112]).repeat(100)),
+            Some(Answer::Broken("nothing but warning alerts"))
         );
     }
 
     #[test]
     fn a_fatal_alert_is_the_answer() {
-        check(&tls_record(21, &[2, 70]), Some(Answer::Alert(AlertDescription::PROTOCOL_VERSION)));
+        assert_eq!(
+            answer(&tls_record(21, &[2, 70])),
+            Some(Answer::Alert(AlertDescription::PROTOCOL_VERSION))
+        );
     }
 
     #[test]
     fn what_is_not_tls_is_told_by_its_first_bytes() {
-        check(b"HTTP/1.1 400 Bad Request", Some(Answer::NotTls));
-        check(b"\x16HTTP", Some(Answer::NotTls));
-        check(b"", None);
+        assert_eq!(answer(b"HTTP/1.1 400 Bad Request"), Some(Answer::NotTls));
+        assert_eq!(answer(b"\x16HTTP"), Some(Answer::NotTls));
+        assert_eq!(answer(b""), None);
     }
 
     proptest! {

@@ -92,17 +92,17 @@ impl ClientHello {
             });
         }
         extension(out, 10, |out| {
-            out.vector(2, |out| self.groups.iter().for_each(|group| out.u16(group.0)))
+            out.vector(2, |out| self.groups.iter().for_each(|group| out.u16(group.0)));
         });
         if self.version >= ProtocolVersion::TLS1_2 {
             extension(out, 13, |out| {
-                out.vector(2, |out| self.signature_schemes.iter().for_each(|s| out.u16(*s)))
+                out.vector(2, |out| self.signature_schemes.iter().for_each(|s| out.u16(*s)));
             });
         }
         if !self.alpn.is_empty() {
             extension(out, 16, |out| {
                 out.vector(2, |out| {
-                    self.alpn.iter().for_each(|name| out.vector(1, |out| out.bytes(name)))
+                    self.alpn.iter().for_each(|name| out.vector(1, |out| out.bytes(name)));
                 });
             });
         }

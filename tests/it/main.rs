@@ -1,5 +1,12 @@
 //! The tests that look at the whole: the built binary, real servers, the shape of the source.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test that cannot go on should stop, and the world is what these tests are about"
+)]
+
 mod architecture;
 mod cli;
 mod nginx;

@@ -113,7 +113,7 @@ fn chains_are_judged_as_sent() {
         audit(&pki, &nginx, &[]).check(expected);
     };
     check("whole", &[leaf.clone(), low.clone(), high.clone()], &[]);
-    check("alone", &[leaf.clone()], &["error chain-incomplete"]);
+    check("alone", std::slice::from_ref(&leaf), &["error chain-incomplete"]);
     check("swapped", &[leaf.clone(), high.clone(), low.clone()], &["warning chain-misordered"]);
     check("root", &[leaf.clone(), low.clone(), high.clone(), root], &["note chain-contains-root"]);
     check(

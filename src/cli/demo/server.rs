@@ -124,7 +124,7 @@ impl ResolvesServerCert for Names {
 /// Starts a server that answers every connection in plain HTTP.
 pub(super) async fn plain_http() -> io::Result<SocketAddr> {
     serve(|mut stream| async move {
-        stream.read(&mut [0; 1024]).await?;
+        let _request = stream.read(&mut [0; 1024]).await?;
         stream
             .write_all(b"HTTP/1.1 400 Bad Request\r\nServer: demo\r\nConnection: close\r\n\r\n")
             .await

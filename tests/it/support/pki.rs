@@ -41,15 +41,12 @@ impl Pki {
     }
 
     fn of(algorithm: &'static SignatureAlgorithm) -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "real servers and clients live in the present"
-        )]
         let now = OffsetDateTime::now_utc();
         let root = Authority::root_with("it root", now, algorithm).unwrap();
         let intermediate = root.intermediate("it intermediate").unwrap();
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("ca.pem"), pem(&[root.certificate.clone()])).unwrap();
+        fs::write(folder.path().join("ca.pem"), pem(std::slice::from_ref(&root.certificate)))
+            .unwrap();
         Self { folder, now, root, intermediate }
     }
 

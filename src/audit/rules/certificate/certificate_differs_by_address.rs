@@ -49,7 +49,7 @@ fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
 }
 
 fn primary_leaf<'a>(endpoint: &'a Endpoint, cx: &Context<'_>) -> Option<&'a Certificate> {
-    let mut cells = endpoint.cells(cx.target.server_name.is_some());
+    let mut cells = cx.own_cells(endpoint);
     cells.find_map(|cell| cell.chain.as_ref()?.leaf()).map(AsRef::as_ref)
 }
 

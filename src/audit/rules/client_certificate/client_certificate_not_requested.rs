@@ -27,8 +27,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         Some(ClientCertificatePolicy::Optional) => "optional",
         Some(ClientCertificatePolicy::None) | None => return Verdict::NotApplicable,
     };
-    let mut established =
-        endpoint.cells(cx.target.server_name.is_some()).filter(|cell| cell.established());
+    let mut established = cx.own_cells(endpoint).filter(|cell| cell.established());
     let Some(cell) = established.find(|cell| cell.client_auth == ClientAuth::NotRequested) else {
         return Verdict::Pass;
     };

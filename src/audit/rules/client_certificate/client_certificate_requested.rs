@@ -23,13 +23,12 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let asked =
-        endpoint.cells(cx.target.server_name.is_some()).find_map(|cell| match &cell.client_auth {
-            ClientAuth::Requested(request) if cell.established() && !request.answered => {
-                Some((cell, request))
-            }
-            _ => None,
-        });
+    let asked = cx.own_cells(endpoint).find_map(|cell| match &cell.client_auth {
+        ClientAuth::Requested(request) if cell.established() && !request.answered => {
+            Some((cell, request))
+        }
+        _ => None,
+    });
     let Some((cell, request)) = asked else {
         return Verdict::Pass;
     };

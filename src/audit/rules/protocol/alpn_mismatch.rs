@@ -27,11 +27,10 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::NotApplicable;
     }
     let refused = Cause::Alert(AlertDescription(120));
-    let without =
-        endpoint.cells(cx.target.server_name.is_some()).find(|cell| match &cell.outcome {
-            Ok(session) => session.alpn.is_none(),
-            Err(failure) => failure.cause == refused,
-        });
+    let without = cx.own_cells(endpoint).find(|cell| match &cell.outcome {
+        Ok(session) => session.alpn.is_none(),
+        Err(failure) => failure.cause == refused,
+    });
     let Some(cell) = without else {
         return Verdict::Pass;
     };

@@ -4,7 +4,7 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::trouble::{Trouble, failed_in_tls, trouble};
-use crate::observation::{Endpoint, RawHello};
+use crate::observation::{Endpoint, Handshake, RawHello};
 use crate::tls::version::ProtocolVersion;
 
 pub(crate) const RULE: Rule = Rule {
@@ -54,7 +54,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
             raw.sni.as_deref(),
             Some(choice.version),
         ));
-    let audited = endpoint.cells(cx.target.server_name.is_some()).any(|cell| cell.established());
+    let audited = cx.own_cells(endpoint).any(Handshake::established);
     if audited { finding.into() } else { finding.could_not_test().into() }
 }
 

@@ -24,7 +24,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Some(expected) = &cx.target.expect.protocols else {
         return Verdict::NotApplicable;
     };
-    let spoken = endpoint.cells(cx.target.server_name.is_some()).filter(|cell| cell.established());
+    let spoken = cx.own_cells(endpoint).filter(|cell| cell.established());
     let unexpected: Vec<&Handshake> =
         spoken.filter(|cell| !expected.contains(&cell.version)).collect();
     if unexpected.is_empty() {

@@ -16,7 +16,7 @@ use crate::observation::{Endpoint, Failure, Handshake, Stage};
 
 /// The first failure of this kind, names aside: a handshake that fails with a name and works without it, or the other
 /// way round, is a matter of the name.
-fn stopped<'a>(endpoint: &'a Endpoint, kind: impl Fn(&Failure) -> bool) -> Option<&'a Failure> {
+fn stopped(endpoint: &Endpoint, kind: impl Fn(&Failure) -> bool) -> Option<&Failure> {
     let established = |with_sni| endpoint.cells(with_sni).any(Handshake::established);
     let failures =
         endpoint.handshakes.iter().filter_map(|cell| Some((cell.sni.is_some(), cell.failure()?)));
