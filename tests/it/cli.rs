@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::program::{shakedown, shakedown_with};
+use crate::support::program::{interrupted, shakedown, shakedown_with};
 
 /// Holds that a call ends like this, with these words on stderr.
 #[track_caller]
@@ -43,35 +43,45 @@ fn what_is_typed_wrong_ends_with_2_before_anything_is_probed() {
 
 #[test]
 fn every_mistake_of_a_file_is_named_with_its_place() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("targets.toml");
-    fs::write(
-        &config,
-        "[[target]]\naddres = 'a.test'\n[[target]]\naddress = 'b.test'\nrole = 'up'\n",
-    )
-    .unwrap();
-    let path = config.display().to_string();
-    let run = shakedown(&["probe", "--config", &path]);
+    let run = shakedown(&["probe", "--config", "testdata/targets/mistakes.toml"]);
     assert_eq!(run.status, 2);
     for words in [
-        format!("{path}:2:1: unknown key `addres`; did you mean `address`?"),
-        format!("{path}:1:1: the target has no `address`"),
-        format!("{path}:5:8: unknown value \"up\""),
+        "mistakes.toml:2:1: the target has no `address`",
+        "mistakes.toml:3:1: unknown key `addres`; did you mean `address`?",
+        "mistakes.toml:7:8: unknown value \"up\"",
+        "mistakes.toml:8:11: \"soon\" is no duration",
+        "mistakes.toml:11:11: \"0\" is no port",
+        "mistakes.toml:12:27: expected a number of days",
     ] {
-        assert!(run.stderr.contains(&words), "{}", run.stderr);
+        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
     }
 }
 
 #[test]
 fn a_list_on_stdin_is_read_whole_before_anything_is_probed() {
-    let run = shakedown_with(&["probe", "-"], "# list\n127.0.0.1:1\na b\n");
+    let list = fs::read_to_string("testdata/targets/mistakes.txt").unwrap();
+    let run = shakedown_with(&["probe", "-"], &list);
     assert_eq!(run.status, 2);
-    assert!(run.stderr.contains("<stdin>:3: \"a b\" is no host name"), "{}", run.stderr);
-    let run = shakedown_with(
-        &["probe", "-", "--trust", "mozilla", "--format", "ndjson"],
-        "127.0.0.1:1\n127.0.0.2:1\n",
-    );
+    for words in ["<stdin>:3: \"a b\" is no host name", "<stdin>:4: \"99999\" is no port"] {
+        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+    }
+    let args = ["probe", "-", "--trust", "mozilla", "--format", "ndjson"];
+    let run = shakedown_with(&args, "127.0.0.1:1\n127.0.0.2:1\n");
     assert_eq!((run.status, run.stdout.lines().count()), (3, 2), "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn an_interrupted_run_reports_what_it_has() {
+    let silent = crate::support::server::scripted(|mut stream| {
+        let _ = std::io::Read::read_to_end(&mut stream, &mut Vec::new());
+    });
+    let target = silent.to_string();
+    let args = ["probe", "127.0.0.1:1", &target, "--trust", "mozilla", "--format", "json"];
+    let run = interrupted(&args);
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((run.status, &report["interrupted"]), (3, &serde_json::Value::Bool(true)));
+    assert_eq!(report["targets"][0]["findings"][0]["rule"], "connection-refused");
+    assert_eq!(report["targets"][1]["status"], "untested");
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! The built program, run as a user runs it.
 
 use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 /// What one run printed, and its exit status.
@@ -19,15 +23,31 @@ pub(crate) fn shakedown(args: &[&str]) -> Run {
 
 /// Runs the program with these arguments and this standard input.
 pub(crate) fn shakedown_with(args: &[&str], input: &str) -> Run {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
+    let mut child = start(args);
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    finish(child)
+}
+
+/// Runs the program, and interrupts it after a second as someone at a keyboard would.
+pub(crate) fn interrupted(args: &[&str]) -> Run {
+    let child = start(args);
+    thread::sleep(Duration::from_secs(1));
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+    finish(child)
+}
+
+fn start(args: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_shakedown"))
         .args(args)
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        .unwrap()
+}
+
+fn finish(child: Child) -> Run {
     let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     Run {
         status: status.code().unwrap(),
