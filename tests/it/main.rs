@@ -14,4 +14,5 @@ mod openssl;
 mod peers;
 mod registry;
 mod reports;
+mod repository;
 mod support;
