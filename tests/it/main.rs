@@ -16,3 +16,4 @@ mod registry;
 mod reports;
 mod repository;
 mod support;
+mod verdict;
