@@ -99,6 +99,8 @@ pub struct Certificate {
     pub authority_key_id: Option<Vec<u8>>,
     /// Where the issuer's certificate can be fetched (AIA caIssuers URLs).
     pub ca_issuers: Vec<String>,
+    /// Constrains the names of certificates below it.
+    pub name_constraints: bool,
     /// Holds a critical extension that clients do not know.
     pub unhandled_critical: bool,
     /// Asks clients to refuse it without a stapled OCSP response (RFC 7633).
@@ -200,6 +202,7 @@ impl Certificate {
             authority_key_id: None,
             ca_issuers: Vec::new(),
             must_staple: false,
+            name_constraints: false,
             unhandled_critical: parsed.extensions().iter().any(is_unhandled),
         }
     }
@@ -227,6 +230,7 @@ impl Certificate {
             ParsedExtension::AuthorityKeyIdentifier(authority) => {
                 self.authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
             }
+            ParsedExtension::NameConstraints(_) => self.name_constraints = true,
             ParsedExtension::AuthorityInfoAccess(access) => {
                 let issuers = access
                     .accessdescs

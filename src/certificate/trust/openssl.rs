@@ -129,6 +129,10 @@ impl<'c> Walk<'c> {
         self.check_extensions();
         self.check_security_level();
         self.check_signatures_and_times();
+        if self.path.iter().any(|certificate| certificate.name_constraints) {
+            self.unknown
+                .get_or_insert("the chain constrains names, which are not checked here".to_owned());
+        }
     }
 
     fn object(&mut self, number: u32) {
