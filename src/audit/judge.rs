@@ -142,3 +142,82 @@ impl Judgement {
         self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::judge;
+    use crate::audit::fixtures::{NOW, Scene};
+    use crate::certificate::trust::{Assessor, TrustStore};
+    use crate::observation::{Cause, Failure, PlainProtocol, Stage};
+    use crate::tls::alert::AlertDescription;
+    use crate::tls::version::ProtocolVersion;
+
+    /// How a handshake may end; `None` is well.
+    fn endings() -> Vec<Option<Failure>> {
+        let failures = [
+            (Stage::Connect, Cause::ConnectionRefused),
+            (Stage::Starttls, Cause::Closed),
+            (Stage::Handshake, Cause::Alert(AlertDescription(40))),
+            (Stage::Handshake, Cause::Alert(AlertDescription(112))),
+            (Stage::Handshake, Cause::Reset),
+            (Stage::Handshake, Cause::TimedOut),
+            (Stage::Handshake, Cause::NotTls(PlainProtocol::Unknown(Vec::new()))),
+            (Stage::Handshake, Cause::ProtocolError("odd".to_owned())),
+        ];
+        let failures = failures.map(|(stage, cause)| Some(Failure { stage, cause }));
+        std::iter::once(None).chain(failures).collect()
+    }
+
+    fn spoil(scene: &mut Scene, mut number: usize, endings: &[Option<Failure>]) {
+        scene.each(|cell| {
+            if let Some(failure) = &endings[number % endings.len()] {
+                cell.outcome = Err(failure.clone());
+                cell.chain = None;
+            }
+            number /= endings.len();
+        });
+    }
+
+    #[test]
+    fn no_failed_handshake_passes_in_silence() {
+        let endings = endings();
+        let healthy = Scene::new();
+        let root = vec![healthy.root.certificate.clone()];
+        let (store, _) = TrustStore::from_certificates("test".to_owned(), root, false);
+        let assessor = Assessor::new(Arc::new(store), NOW);
+        let cells = healthy.seen.endpoints[0].handshakes.clone();
+        let mut scene = healthy;
+        let mut silent = Vec::new();
+        for number in 1..endings.len().pow(4) {
+            for raw in [
+                None,
+                Some((ProtocolVersion::TLS1_2, 0x002f)),
+                Some((ProtocolVersion::TLS1_3, 0x1301)),
+            ] {
+                scene.seen.endpoints[0].handshakes = cells.clone();
+                scene.seen.endpoints[0].raw.clear();
+                spoil(&mut scene, number, &endings);
+                if let Some((version, suite)) = raw {
+                    scene.raw(version, Ok(suite));
+                }
+                let judgement = judge(&scene.target, &scene.seen, &assessor, NOW);
+                if judgement.findings.is_empty() && judgement.untested.is_empty() {
+                    let outcomes: Vec<_> = scene.seen.endpoints[0]
+                        .handshakes
+                        .iter()
+                        .map(|cell| cell.failure().cloned())
+                        .collect();
+                    silent.push((raw, outcomes));
+                }
+            }
+        }
+        assert!(
+            silent.is_empty(),
+            "{} pass in silence, such as {:?}",
+            silent.len(),
+            &silent[..silent.len().min(3)]
+        );
+    }
+}

@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_leaf;
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
-use crate::audit::rules::{name_of, names_of};
+use crate::audit::rules::{name_of, names_of, plain_name};
 use crate::certificate::Certificate;
 use crate::certificate::name::{Coverage, coverage, to_unicode};
 use crate::target::Host;
@@ -49,9 +49,9 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
         .evidence(view.describe(0))
         .evidence_from(view.sightings())
         .reproduce(show_leaf(cx.target, view.address()));
-    match leaf.dns_names().iter().find(|name| !name.starts_with('*')) {
+    match plain_name(leaf) {
         Some(name) if cx.is_upstream() => {
-            finding.directive("location", "proxy_ssl_name", name.as_str()).into()
+            finding.directive("location", "proxy_ssl_name", name).into()
         }
         _ => finding.into(),
     }

@@ -1,10 +1,10 @@
 //! `not-tls`: an honest plain-text answer.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::trouble::{Trouble, trouble};
-use crate::observation::{Cause, Endpoint};
+use crate::audit::rules::reachability::report;
+use crate::audit::trouble::Trouble;
+use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
     id: "not-tls",
@@ -25,16 +25,13 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Trouble::Ended(failure) = trouble(endpoint, cx.target) else {
-        return Verdict::Pass;
-    };
-    if !(matches!(failure.cause, Cause::NotTls(_))) {
-        return Verdict::NotApplicable;
-    }
-    RULE.finds("the port does not speak TLS")
-        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-        .into()
+    report(
+        &RULE,
+        (endpoint, cx),
+        Trouble::NotTls,
+        ("the port does not speak TLS", "connections are answered in plain text"),
+    )
+    .into()
 }
 
 #[cfg(test)]
