@@ -1,7 +1,7 @@
 //! `hostname-mismatch`: none of its names is the one that clients ask for.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_leaf;
+use crate::audit::reproduce::{curl, show_leaf};
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
 use crate::audit::rules::{name_of, names_of, plain_name};
 use crate::certificate::Certificate;
@@ -48,7 +48,8 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
         .evidence(format!("it covers {}", names_of(leaf)))
         .evidence(view.describe(0))
         .evidence_from(view.sightings())
-        .reproduce(show_leaf(cx.target, view.address()));
+        .reproduce(show_leaf(cx.target, view.address()))
+        .reproduce_from(curl(cx.target, view.address()));
     match plain_name(leaf) {
         Some(name) if cx.is_upstream() => {
             finding.directive("location", "proxy_ssl_name", name).into()

@@ -15,7 +15,7 @@ pub(crate) const RULE: Rule = Rule {
           it.",
     fix: "Take it out of the file of ssl_certificate, and reload.",
     references: &["RFC 8446 section 4.4.2"],
-    consequence_of: &[],
+    consequence_of: &["chain-incomplete"],
     check: Check::Chain(check),
 };
 

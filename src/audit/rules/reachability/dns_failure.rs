@@ -29,6 +29,11 @@ fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
             .could_not_test()
             .into(),
         Err(failure) => Verdict::Untested(failure.cause.to_string()),
+        Ok(_) if seen.endpoints.is_empty() => RULE
+            .finds(format!("the name {} has no address", cx.target.endpoint().0))
+            .reproduce(resolve(cx.target))
+            .could_not_test()
+            .into(),
         Ok(_) => Verdict::Pass,
     }
 }
