@@ -166,7 +166,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// The raw hellos, sent as the target's clients would, that were answered.
-    fn answers(&self) -> impl Iterator<Item = (&'a RawHello, &'a RawChoice)> + use<'a> {
+    pub fn answers(&self) -> impl Iterator<Item = (&'a RawHello, &'a RawChoice)> + use<'a> {
         let named = self.named();
         let own = self.endpoint.raw.iter().filter(move |raw| raw.sni.is_some() == named);
         own.filter_map(|raw| Some((raw, raw.outcome.as_ref().ok()?)))

@@ -55,13 +55,32 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::Scene;
+    use crate::audit::fixtures::{NOW, Scene};
     use rcgen::{BasicConstraints, IsCa};
+    use time::Duration;
 
     #[test]
     fn an_authority_as_server_certificate_is_refused() {
         let mut scene = Scene::new();
         scene.issue(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+        scene.check(&["error certificate-refused"]);
+    }
+
+    #[test]
+    fn nginx_takes_an_authority_for_a_server() {
+        let mut scene = Scene::upstream();
+        scene.issue(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+        scene.check(&["warning certificate-refused"]);
+    }
+
+    #[test]
+    fn an_intermediate_of_tomorrow_is_refused() {
+        let mut scene = Scene::new();
+        let early = scene
+            .root
+            .intermediate_with("early", |params| params.not_before = NOW + Duration::days(1))
+            .unwrap();
+        scene.present(&early.issue(&["a.test"]).unwrap().chain());
         scene.check(&["error certificate-refused"]);
     }
 

@@ -48,6 +48,17 @@ mod tests {
     }
 
     #[test]
+    fn in_place_of_the_missing_one_it_is_part_of_that_finding() {
+        let mut scene = Scene::new();
+        let leaf = scene.issue(|_| {}).chain().remove(0);
+        let stranger =
+            Authority::root("stranger", NOW).unwrap().intermediate("strange intermediate").unwrap();
+        scene.present(&[leaf, stranger.certificate]);
+        let findings = scene.check(&["error chain-incomplete"]);
+        assert!(findings[0].evidence.iter().any(|fact| fact.contains("strange intermediate")));
+    }
+
+    #[test]
     fn a_related_chain_passes() {
         Scene::new().check(&[]);
     }

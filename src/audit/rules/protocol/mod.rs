@@ -4,6 +4,7 @@ pub mod alpn_mismatch;
 pub mod cipher_mismatch;
 pub mod handshake_refused;
 pub mod legacy_cipher_only;
+pub mod legacy_protocol_accepted;
 pub mod legacy_protocol_only;
 pub mod protocol_unexpected;
 pub mod tls12_unsupported;

@@ -68,4 +68,13 @@ mod tests {
     fn a_name_that_resolves_passes() {
         Scene::new().check(&[]);
     }
+
+    #[test]
+    fn a_name_without_addresses_is_no_pass() {
+        let mut scene = Scene::new();
+        scene.seen.addresses = Ok(Vec::new());
+        scene.seen.endpoints.clear();
+        scene.check(&["warning dns-failure"]);
+        assert!(!scene.judge().untested.is_empty());
+    }
 }

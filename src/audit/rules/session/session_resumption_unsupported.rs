@@ -57,7 +57,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, named};
-    use crate::observation::Observed;
+    use crate::observation::{Cause, Failure, Observed, Stage};
     use crate::tls::version::ProtocolVersion;
 
     #[test]
@@ -80,5 +80,18 @@ mod tests {
             }
         });
         scene.check(&[]);
+    }
+
+    #[test]
+    fn a_second_connection_that_failed_shows_nothing() {
+        let mut scene = Scene::new();
+        let failure = Failure { stage: Stage::Connect, cause: Cause::ConnectionRefused };
+        scene.each(|cell| {
+            if named(cell) {
+                cell.resumption = Observed::Failed(failure.clone());
+            }
+        });
+        scene.check(&[]);
+        assert_eq!(scene.judge().untested.len(), 1);
     }
 }
