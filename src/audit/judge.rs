@@ -147,7 +147,9 @@ impl Docket {
                 }
             }
             Verdict::Fail(findings) => {
-                findings.into_iter().for_each(|finding| self.merge(finding, places));
+                for finding in findings {
+                    self.merge(finding, places);
+                }
             }
         }
     }
@@ -208,7 +210,8 @@ impl Entry {
                 self.places.iter().take(MAX_PLACES).map(|place| place.ip().to_string()).collect();
             let more = if met > MAX_PLACES { " and others" } else { "" };
             let names = named.join(", ");
-            finding.message += &format!(" (at {names}{more}: {met} of {addresses} addresses)");
+            finding.message =
+                format!("{} (at {names}{more}: {met} of {addresses} addresses)", finding.message);
         }
         let surplus = finding.evidence.len().saturating_sub(MAX_EVIDENCE);
         if surplus > 1 {

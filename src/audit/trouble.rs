@@ -139,18 +139,17 @@ impl<'a> Matrix<'a> {
     /// A raw hello that the server answers tells what the complete engine lacks.
     fn about_hello(&self, cell: &Handshake, cause: &Cause) -> Trouble {
         let speaks = self.speaks();
+        let broken = matches!(cause, Cause::ProtocolError(_) | Cause::TooMuchData);
         let answer = if speaks { self.answer_in(cell.version) } else { self.best_answer() };
         match answer.and_then(|raw| raw.outcome.as_ref().ok()) {
             Some(choice) if choice.version < ProtocolVersion::TLS1_2 => Trouble::LegacyProtocol,
-            Some(_) if matches!(cause, Cause::ProtocolError(_) | Cause::TooMuchData) => {
-                Trouble::ProtocolError
-            }
-            Some(choice) if !is_modern(choice.cipher_suite) => Trouble::LegacyCipher,
+            Some(choice) if !broken && !is_modern(choice.cipher_suite) => Trouble::LegacyCipher,
             Some(_) => match by_cause(cause) {
                 Trouble::Alert => Trouble::Mismatch,
                 other => other,
             },
-            None if speaks => Trouble::VersionUnsupported,
+            None if speaks && !broken => Trouble::VersionUnsupported,
+            None if speaks => Trouble::ProtocolError,
             None => self.common_cause(),
         }
     }
