@@ -8,7 +8,7 @@ use super::finding::Finding;
 use super::registry::{RULES, find};
 use super::rule::{ChainView, Check, Context, Rule, Verdict};
 use crate::certificate::Chain;
-use crate::certificate::trust::Assessor;
+use crate::certificate::trust::{Assessment, Assessor};
 use crate::observation::{Endpoint, Observation};
 use crate::target::Target;
 use crate::tls::version::ProtocolVersion;
@@ -20,12 +20,23 @@ const MAX_PLACES: usize = 4;
 const MAX_EVIDENCE: usize = 24;
 
 /// All that the rules say of one target.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Judgement {
+    /// The distinct chains that were shown to hellos with the target's own name, and the verdicts over them.
+    pub chains: Vec<Assessed>,
     /// Worst first, then in the order of the registry.
     pub findings: Vec<Finding>,
     /// What could not be tested: the rule's id and the reason.
     pub untested: Vec<(&'static str, String)>,
+}
+
+/// A chain and the verdicts over it.
+#[derive(Clone, Debug)]
+pub struct Assessed {
+    /// The chain as sent.
+    pub chain: Arc<Chain>,
+    /// What was made of it.
+    pub assessment: Arc<Assessment>,
 }
 
 /// Judges what was seen of one target.
@@ -43,7 +54,14 @@ pub fn judge(
             docket.add(rule, &places, verdict);
         }
     }
-    docket.settle(seen.endpoints.len())
+    let assessed = |view: ChainView<'_>| Assessed {
+        chain: Arc::clone(view.chain),
+        assessment: view.assessment,
+    };
+    Judgement {
+        chains: chains.into_iter().map(assessed).collect(),
+        ..docket.settle(seen.endpoints.len())
+    }
 }
 
 /// Where a verdict was reached, and the verdict.
@@ -184,7 +202,7 @@ impl Docket {
             untested.push((finding.rule, finding.message.clone()));
         }
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        Judgement { findings, untested }
+        Judgement { chains: Vec::new(), findings, untested }
     }
 
     /// Whether causes of this finding were met wherever it was.

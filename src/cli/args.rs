@@ -151,6 +151,9 @@ pub(super) struct ReportArgs {
     /// Write the report to this file, whole or not at all, instead of stdout
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    /// List every certificate that was sent, and both verdicts over the chain
+    #[arg(long)]
+    pub(super) show_chain: bool,
     /// When to use colour
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(super) color: ColorArg,

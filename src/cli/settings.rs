@@ -220,5 +220,5 @@ pub(super) fn look(args: &ReportArgs) -> Look {
                 && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
         }
     };
-    Look { width: if to_terminal { width } else { WIDTH }, colour }
+    Look { width: if to_terminal { width } else { WIDTH }, colour, show_chain: args.show_chain }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Report, Summary};
+use super::{Report, Summary, chain};
 use crate::audit::finding::{Finding, Fix, Severity};
 use crate::certificate::Certificate;
 use crate::observation::{
@@ -94,6 +94,8 @@ pub(super) struct TargetView<'a> {
     handshakes: Vec<HandshakeView<'a>>,
     /// Every distinct certificate that was presented.
     certificates: Vec<CertificateView<'a>>,
+    /// Every distinct chain that was shown to the target's own name, and the two verdicts over it.
+    chains: Vec<chain::ChainView<'a>>,
     /// The verdict of nginx as a client; null where none was asked for.
     nginx: Option<NginxView>,
     findings: Vec<FindingView<'a>>,
@@ -156,6 +158,7 @@ impl<'a> TargetView<'a> {
             addresses: endpoints.iter().map(|endpoint| endpoint.address.ip().to_string()).collect(),
             handshakes: endpoints.iter().flat_map(handshakes).collect(),
             certificates: certificates(endpoints),
+            chains: report.judgement.chains.iter().map(chain::ChainView::of).collect(),
             nginx: None,
             findings: report
                 .judgement

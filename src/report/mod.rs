@@ -3,6 +3,7 @@
 //! A format is one file with a `render` and one variant of [`Format`]. Whatever came from the network passes through
 //! [`escape`] on its way to people.
 
+mod chain;
 pub mod escape;
 pub mod json;
 pub mod matrix;
@@ -38,6 +39,8 @@ pub struct Look {
     pub width: usize,
     /// Whether to use colour. Nothing is said by colour alone.
     pub colour: bool,
+    /// Whether to list every certificate that was sent.
+    pub show_chain: bool,
 }
 
 /// A whole run.

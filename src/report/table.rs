@@ -8,8 +8,9 @@ use time::OffsetDateTime;
 
 use super::escape::escape;
 use super::text::{paragraph, severity_style, status_colour, styled};
-use super::{Look, Report, Summary, matrix};
+use super::{Look, Report, Summary, chain, matrix};
 use crate::audit::finding::{Directive, Finding};
+use crate::audit::judge::Assessed;
 use crate::observation::Endpoint;
 use crate::run::{Status, TargetReport};
 
@@ -27,7 +28,7 @@ pub fn render(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()
         writeln!(out, "{}\n", overview(report, look))?;
     }
     for target in &report.targets {
-        findings(target, look, out)?;
+        details(target, report.finished_at, look, out)?;
     }
     closing(report, look, out)
 }
@@ -108,13 +109,20 @@ fn expiry(report: &TargetReport, endpoint: &Endpoint, now: OffsetDateTime) -> St
     }
 }
 
-fn findings(report: &TargetReport, look: Look, out: &mut dyn Write) -> io::Result<()> {
+/// Whatever is to be said of one target, under its name.
+fn details(
+    report: &TargetReport,
+    now: OffsetDateTime,
+    look: Look,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let unexplained =
         report.judgement.untested.iter().filter(|(rule, _)| {
             !report.judgement.findings.iter().any(|finding| finding.rule == *rule)
         });
     let unexplained: Vec<_> = unexplained.collect();
-    if report.judgement.findings.is_empty() && unexplained.is_empty() {
+    let chains: &[Assessed] = if look.show_chain { &report.judgement.chains } else { &[] };
+    if report.judgement.findings.is_empty() && unexplained.is_empty() && chains.is_empty() {
         return Ok(());
     }
     writeln!(
@@ -122,6 +130,9 @@ fn findings(report: &TargetReport, look: Look, out: &mut dyn Write) -> io::Resul
         "{}",
         styled(&escape(&report.target.name), Style::new().bold().underline(), look)
     )?;
+    for assessed in chains {
+        chain::write(assessed, now, look, out)?;
+    }
     for finding in &report.judgement.findings {
         write_finding(finding, look, out)?;
     }
