@@ -95,7 +95,7 @@ pub async fn audit(
     let mut ending = Ending::default();
     let mut finished = pin!(engine::each(
         targets.into_iter().enumerate(),
-        settings.limits.connections,
+        settings.limits.targets_at_once(),
         |(index, target)| {
             let (prober, settings) = (Arc::clone(&prober), Arc::clone(&settings));
             async move { (index, audit_target(target, &prober, &settings).await) }

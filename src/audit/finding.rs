@@ -170,6 +170,13 @@ impl Finding {
         self
     }
 
+    /// Adds several commands that show the fault.
+    #[must_use]
+    pub fn reproduce_from(mut self, commands: impl IntoIterator<Item = String>) -> Self {
+        self.reproduce.extend(commands);
+        self
+    }
+
     /// Names what tells this finding from another of the same rule and target.
     #[must_use]
     pub fn subject(mut self, subject: impl Into<String>) -> Self {

@@ -1,16 +1,23 @@
 //! The judge: every rule over everything it applies to; one cause, one finding.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::finding::Finding;
-use super::registry::RULES;
+use super::registry::{RULES, find};
 use super::rule::{ChainView, Check, Context, Rule, Verdict};
 use crate::certificate::Chain;
 use crate::certificate::trust::Assessor;
 use crate::observation::{Endpoint, Observation};
 use crate::target::Target;
 use crate::tls::version::ProtocolVersion;
+
+/// Addresses that one message names.
+const MAX_PLACES: usize = 4;
+
+/// Facts that one finding lists.
+const MAX_EVIDENCE: usize = 24;
 
 /// All that the rules say of one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,33 +37,42 @@ pub fn judge(
 ) -> Judgement {
     let cx = Context { now, target, store: assessor.store() };
     let chains = presented_chains(target, seen, assessor);
-    let mut judgement = Judgement::default();
+    let mut docket = Docket::default();
     for rule in RULES {
-        for verdict in verdicts(rule, seen, &chains, &cx) {
-            judgement.add(rule, verdict);
+        for (places, verdict) in verdicts(rule, seen, &chains, &cx) {
+            docket.add(rule, &places, verdict);
         }
     }
-    judgement.settle();
-    judgement
+    docket.settle(seen.endpoints.len())
 }
+
+/// Where a verdict was reached, and the verdict.
+type Placed = (BTreeSet<SocketAddr>, Verdict);
 
 fn verdicts(
     rule: &Rule,
     seen: &Observation,
     chains: &[ChainView<'_>],
     cx: &Context<'_>,
-) -> Vec<Verdict> {
+) -> Vec<Placed> {
+    let endpoints = || seen.endpoints.iter();
     match rule.check {
-        Check::Target(check) => vec![check(seen, cx)],
-        Check::Endpoint(check) => {
-            seen.endpoints.iter().map(|endpoint| check(endpoint, cx)).collect()
+        Check::Target(check) => {
+            vec![(endpoints().map(|endpoint| endpoint.address).collect(), check(seen, cx))]
         }
-        Check::Chain(check) => chains.iter().map(|view| check(view, cx)).collect(),
+        Check::Endpoint(check) => endpoints()
+            .map(|endpoint| (BTreeSet::from([endpoint.address]), check(endpoint, cx)))
+            .collect(),
+        Check::Chain(check) => chains.iter().map(|view| (places(view), check(view, cx))).collect(),
         Check::Leaf(check) => distinct_leaves(chains)
-            .into_iter()
-            .filter_map(|view| view.chain.leaf().map(|leaf| check(leaf, view, cx)))
+            .iter()
+            .filter_map(|view| Some((places(view), check(view.chain.leaf()?, view, cx))))
             .collect(),
     }
+}
+
+fn places(view: &ChainView<'_>) -> BTreeSet<SocketAddr> {
+    view.seen.iter().map(|(address, _)| *address).collect()
 }
 
 /// The chains shown to hellos that carried the target's own name (or none, where it has none), each once.
@@ -92,53 +108,216 @@ fn presentations<'a>(
 }
 
 /// One view for each distinct leaf, so that two chains around one leaf do not double its findings.
-fn distinct_leaves<'v, 'a>(chains: &'v [ChainView<'a>]) -> Vec<&'v ChainView<'a>> {
-    let mut met = BTreeSet::new();
-    chains
-        .iter()
-        .filter(|view| view.chain.leaf().is_some_and(|leaf| met.insert(leaf.sha256)))
-        .collect()
-}
-
-impl Judgement {
-    fn add(&mut self, rule: &Rule, verdict: Verdict) {
-        match verdict {
-            Verdict::Pass | Verdict::NotApplicable => {}
-            Verdict::Untested(why) => self.untested.push((rule.id, why)),
-            Verdict::Fail(findings) => findings.into_iter().for_each(|finding| self.merge(finding)),
+fn distinct_leaves<'a>(chains: &[ChainView<'a>]) -> Vec<ChainView<'a>> {
+    let mut views: Vec<ChainView<'a>> = Vec::new();
+    for view in chains {
+        let Some(leaf) = view.chain.leaf() else { continue };
+        let known = |met: &&mut ChainView<'a>| {
+            met.chain.leaf().is_some_and(|known| known.sha256 == leaf.sha256)
+        };
+        match views.iter_mut().find(known) {
+            Some(met) => met.seen.extend(&view.seen),
+            None => views.push(view.clone()),
         }
     }
+    views
+}
 
-    /// The same defect at another address is more evidence, not another finding.
-    fn merge(&mut self, finding: Finding) {
-        let same = |known: &&mut Finding| {
-            (known.rule, &known.subject, &known.message)
-                == (finding.rule, &finding.subject, &finding.message)
-        };
-        match self.findings.iter_mut().find(same) {
-            None => self.findings.push(finding),
-            Some(known) => {
-                known.severity = known.severity.max(finding.severity);
-                for fact in finding.evidence {
-                    if !known.evidence.contains(&fact) {
-                        known.evidence.push(fact);
-                    }
+/// The findings under way, each with the addresses it was made at.
+#[derive(Debug, Default)]
+struct Docket {
+    entries: Vec<Entry>,
+    untested: Vec<(&'static str, String)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    finding: Finding,
+    places: BTreeSet<SocketAddr>,
+}
+
+impl Docket {
+    fn add(&mut self, rule: &Rule, places: &BTreeSet<SocketAddr>, verdict: Verdict) {
+        match verdict {
+            Verdict::Pass | Verdict::NotApplicable => {}
+            Verdict::Untested(why) => {
+                let entry = (rule.id, why);
+                if !self.untested.contains(&entry) {
+                    self.untested.push(entry);
+                }
+            }
+            Verdict::Fail(findings) => {
+                for finding in findings {
+                    self.merge(finding, places);
                 }
             }
         }
     }
 
-    /// Drops consequences of other findings, and puts the worst first.
-    fn settle(&mut self) {
-        let present: BTreeSet<&str> = self.findings.iter().map(|finding| finding.rule).collect();
-        let explained = |id: &str| {
-            super::registry::find(id)
-                .is_some_and(|rule| rule.consequence_of.iter().any(|cause| present.contains(cause)))
+    /// The same defect at another address is more evidence, not another finding; the worst sighting words it.
+    fn merge(&mut self, mut finding: Finding, places: &BTreeSet<SocketAddr>) {
+        let same = |known: &&mut Entry| {
+            (known.finding.rule, &known.finding.subject) == (finding.rule, &finding.subject)
         };
-        self.findings.retain(|finding| !explained(finding.rule));
-        for finding in self.findings.iter().filter(|finding| finding.could_not_test) {
-            self.untested.push((finding.rule, finding.message.clone()));
+        let Some(known) = self.entries.iter_mut().find(same) else {
+            return self.entries.push(Entry { finding, places: places.clone() });
+        };
+        known.places.extend(places);
+        let could_not_test = known.finding.could_not_test || finding.could_not_test;
+        if finding.severity > known.finding.severity {
+            std::mem::swap(&mut known.finding, &mut finding);
         }
-        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        known.finding.could_not_test = could_not_test;
+        for fact in finding.evidence {
+            if !known.finding.evidence.contains(&fact) {
+                known.finding.evidence.push(fact);
+            }
+        }
+    }
+
+    /// Drops consequences of other findings, says where the rest was met, and puts the worst first.
+    fn settle(self, addresses: usize) -> Judgement {
+        let kept = self.entries.iter().filter(|entry| !self.is_explained(entry));
+        let mut findings: Vec<Finding> = kept.map(|entry| entry.report(addresses)).collect();
+        let mut untested = self.untested;
+        for finding in findings.iter().filter(|finding| finding.could_not_test) {
+            untested.push((finding.rule, finding.message.clone()));
+        }
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        Judgement { findings, untested }
+    }
+
+    /// Whether causes of this finding were met wherever it was.
+    fn is_explained(&self, entry: &Entry) -> bool {
+        let causes = find(entry.finding.rule).map_or(&[][..], |rule| rule.consequence_of);
+        let mut met =
+            self.entries.iter().filter(|known| causes.contains(&known.finding.rule)).peekable();
+        met.peek().is_some() && {
+            let explained: BTreeSet<SocketAddr> =
+                met.flat_map(|known| known.places.iter().copied()).collect();
+            entry.places.is_subset(&explained)
+        }
+    }
+}
+
+impl Entry {
+    /// The finding, saying at which addresses where it was not met at all of them.
+    fn report(&self, addresses: usize) -> Finding {
+        let mut finding = self.finding.clone();
+        let met = self.places.len();
+        if met < addresses {
+            let named: Vec<String> =
+                self.places.iter().take(MAX_PLACES).map(|place| place.ip().to_string()).collect();
+            let more = if met > MAX_PLACES { " and others" } else { "" };
+            let names = named.join(", ");
+            finding.message =
+                format!("{} (at {names}{more}: {met} of {addresses} addresses)", finding.message);
+        }
+        let surplus = finding.evidence.len().saturating_sub(MAX_EVIDENCE);
+        if surplus > 1 {
+            finding.evidence.truncate(MAX_EVIDENCE);
+            finding.evidence.push(format!("and {surplus} more like these"));
+        }
+        finding
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::judge;
+    use crate::audit::fixtures::{NOW, Scene, any};
+    use crate::certificate::trust::{Assessor, TrustStore};
+    use crate::observation::{Cause, Failure, PlainProtocol, Stage};
+    use crate::tls::alert::AlertDescription;
+    use crate::tls::version::ProtocolVersion;
+
+    /// How a handshake may end; `None` is well.
+    fn endings() -> Vec<Option<Failure>> {
+        let failures = [
+            (Stage::Connect, Cause::ConnectionRefused),
+            (Stage::Starttls, Cause::Closed),
+            (Stage::Handshake, Cause::Alert(AlertDescription(40))),
+            (Stage::Handshake, Cause::Alert(AlertDescription(112))),
+            (Stage::Handshake, Cause::Reset),
+            (Stage::Handshake, Cause::TimedOut),
+            (Stage::Handshake, Cause::NotTls(PlainProtocol::Unknown(Vec::new()))),
+            (Stage::Handshake, Cause::ProtocolError("odd".to_owned())),
+        ];
+        let failures = failures.map(|(stage, cause)| Some(Failure { stage, cause }));
+        std::iter::once(None).chain(failures).collect()
+    }
+
+    fn spoil(scene: &mut Scene, mut number: usize, endings: &[Option<Failure>]) {
+        scene.each(|cell| {
+            if let Some(failure) = &endings[number % endings.len()] {
+                cell.outcome = Err(failure.clone());
+                cell.chain = None;
+            }
+            number /= endings.len();
+        });
+    }
+
+    #[test]
+    fn a_fault_at_one_address_says_where() {
+        let mut scene = Scene::new();
+        scene.second_address();
+        scene.fail(any, Stage::Handshake, &Cause::Reset);
+        let findings = scene.check(&["error connection-reset"]);
+        assert!(findings[0].message.ends_with("(at 192.0.2.1: 1 of 2 addresses)"), "{findings:#?}");
+    }
+
+    #[test]
+    fn a_fault_at_every_address_is_one_finding() {
+        let mut scene = Scene::new();
+        scene.fail(any, Stage::Handshake, &Cause::Reset);
+        let mut second = scene.seen.endpoints[0].clone();
+        second.address = "192.0.2.2:443".parse().unwrap();
+        scene.seen.endpoints.push(second);
+        let findings = scene.check(&["error connection-reset"]);
+        assert!(!findings[0].message.contains("addresses"));
+        assert_eq!(findings[0].evidence.len(), 8);
+    }
+
+    #[test]
+    fn no_failed_handshake_passes_in_silence() {
+        let endings = endings();
+        let healthy = Scene::new();
+        let root = vec![healthy.root.certificate.clone()];
+        let (store, _) = TrustStore::from_certificates("test".to_owned(), root, false);
+        let assessor = Assessor::new(Arc::new(store), NOW);
+        let cells = healthy.seen.endpoints[0].handshakes.clone();
+        let mut scene = healthy;
+        let mut silent = Vec::new();
+        for number in 1..endings.len().pow(4) {
+            for raw in [
+                None,
+                Some((ProtocolVersion::TLS1_2, 0x002f)),
+                Some((ProtocolVersion::TLS1_3, 0x1301)),
+            ] {
+                scene.seen.endpoints[0].handshakes = cells.clone();
+                scene.seen.endpoints[0].raw.clear();
+                spoil(&mut scene, number, &endings);
+                if let Some((version, suite)) = raw {
+                    scene.raw(version, Ok(suite));
+                }
+                let judgement = judge(&scene.target, &scene.seen, &assessor, NOW);
+                if judgement.findings.is_empty() && judgement.untested.is_empty() {
+                    let outcomes: Vec<_> = scene.seen.endpoints[0]
+                        .handshakes
+                        .iter()
+                        .map(|cell| cell.failure().cloned())
+                        .collect();
+                    silent.push((raw, outcomes));
+                }
+            }
+        }
+        assert!(
+            silent.is_empty(),
+            "{} pass in silence, such as {:?}",
+            silent.len(),
+            &silent[..silent.len().min(3)]
+        );
     }
 }

@@ -12,6 +12,7 @@ pub const RULES: &[&Rule] = &[
     &protocol::tls13_unsupported::RULE,
     &protocol::protocol_unexpected::RULE,
     &protocol::legacy_protocol_only::RULE,
+    &protocol::legacy_protocol_accepted::RULE,
     &protocol::legacy_cipher_only::RULE,
     &protocol::cipher_mismatch::RULE,
     &protocol::handshake_refused::RULE,

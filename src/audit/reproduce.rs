@@ -1,53 +1,126 @@
-//! Commands that show a fault without this tool: `openssl s_client` and `getent`.
+//! Commands that show a fault without this tool: `openssl s_client`, `curl` and `getent`.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::net::SocketAddr;
 
-use crate::target::Target;
 use crate::target::address::host_port;
+use crate::target::{Roots, Target};
 use crate::tls::version::ProtocolVersion;
 
-/// An `openssl s_client` call that makes the same connection.
+/// An `openssl s_client` call under construction.
 ///
 /// Since OpenSSL 1.1.1 `s_client` sends the connection's host name by itself, so a hello without a name needs
 /// `-noservername`.
+#[derive(Debug)]
+pub struct SClient<'a> {
+    target: &'a Target,
+    words: Vec<Cow<'a, str>>,
+}
+
+impl<'a> SClient<'a> {
+    /// A connection to that address of the target, or to wherever its host name leads, with that name or none.
+    pub fn new(target: &'a Target, address: Option<SocketAddr>, sni: Option<&'a str>) -> Self {
+        let (host, port) = target.endpoint();
+        let connect = address
+            .map_or_else(|| host_port(host, port).to_string(), |address| address.to_string());
+        let call = Self { target, words: vec!["-connect".into(), connect.into()] };
+        match sni {
+            Some(name) => call.option("-servername", name),
+            None => call.flag("-noservername"),
+        }
+    }
+
+    /// The same with this version alone. OpenSSL 3 speaks what is older than TLS 1.2 at security level 0 only.
+    #[must_use]
+    pub fn version(self, version: ProtocolVersion) -> Self {
+        match version_option(version) {
+            None => self,
+            Some(option) if version < ProtocolVersion::TLS1_2 => {
+                self.flag(option).option("-cipher", "DEFAULT:@SECLEVEL=0")
+            }
+            Some(option) => self.flag(option),
+        }
+    }
+
+    /// The same with an option that takes no value.
+    #[must_use]
+    pub fn flag(mut self, name: &'static str) -> Self {
+        self.words.push(name.into());
+        self
+    }
+
+    /// The same with an option and its value.
+    #[must_use]
+    pub fn option(self, name: &'static str, value: impl Into<Cow<'a, str>>) -> Self {
+        let mut call = self.flag(name);
+        call.words.push(value.into());
+        call
+    }
+
+    /// The command line.
+    pub fn command(mut self) -> String {
+        if let Some(protocol) = self.target.starttls {
+            self = self.option("-starttls", protocol.name());
+        }
+        if let Some(identity) = &self.target.client_identity {
+            self = self
+                .option("-cert", identity.certificate_file.to_string_lossy())
+                .option("-key", identity.key_file.to_string_lossy());
+        }
+        let words: Vec<Cow<'_, str>> = self.words.iter().map(|word| quote(word)).collect();
+        format!("openssl s_client {} </dev/null", words.join(" "))
+    }
+}
+
+/// The connection of one handshake.
 pub fn s_client(
     target: &Target,
     address: Option<SocketAddr>,
     sni: Option<&str>,
     version: Option<ProtocolVersion>,
 ) -> String {
-    let (host, port) = target.endpoint();
-    let connect =
-        address.map_or_else(|| host_port(host, port).to_string(), |address| address.to_string());
-    let mut command = format!("openssl s_client -connect {}", quote(&connect));
-    match sni {
-        Some(name) => append(&mut command, &["-servername", name]),
-        None => append(&mut command, &["-noservername"]),
+    let call = SClient::new(target, address, sni);
+    match version {
+        Some(version) => call.version(version).command(),
+        None => call.command(),
     }
-    if let Some(option) = version.and_then(version_option) {
-        append(&mut command, &[option]);
-    }
-    if let Some(protocol) = target.starttls {
-        append(&mut command, &["-starttls", protocol.name()]);
-    }
-    if let Some(identity) = &target.client_identity {
-        let (certificate, key) =
-            (identity.certificate_file.to_string_lossy(), identity.key_file.to_string_lossy());
-        append(&mut command, &["-cert", &certificate, "-key", &key]);
-    }
-    command + " </dev/null"
 }
 
 /// The same with the target's own name and any version.
 pub fn with_own_name(target: &Target, address: Option<SocketAddr>) -> String {
-    s_client(target, address, target.server_name.as_deref(), None)
+    own(target, address).command()
 }
 
-/// The certificates that a server sends, as text.
+/// The certificates that a server sends, and OpenSSL's verdict over them.
 pub fn show_chain(target: &Target, address: Option<SocketAddr>) -> String {
-    with_own_name(target, address).replace(" </dev/null", " -showcerts </dev/null")
+    let call = own(target, address).flag("-showcerts");
+    match &target.trust.roots {
+        Roots::File(path) => call.option("-CAfile", path.to_string_lossy()).command(),
+        Roots::Mozilla | Roots::Native => call.command(),
+    }
+}
+
+/// A request as a verifying client makes it; `None` where the protocol is not HTTP from the first byte.
+pub fn curl(target: &Target, address: Option<SocketAddr>) -> Option<String> {
+    if target.starttls.is_some() {
+        return None;
+    }
+    let name = target.required_names().next()?;
+    let port = target.port;
+    let mut words = vec![Cow::from("curl"), "-sSI".into()];
+    if let Some(address) = address {
+        words.extend(["--connect-to".into(), format!("::{address}").into()]);
+    }
+    if let Roots::File(path) = &target.trust.roots {
+        words.extend(["--cacert".into(), path.to_string_lossy()]);
+    }
+    words.push(format!("https://{}/", host_port(&name, port)).into());
+    let words: Vec<Cow<'_, str>> = words.iter().map(|word| quote(word)).collect();
+    Some(words.join(" "))
+}
+
+fn own(target: &Target, address: Option<SocketAddr>) -> SClient<'_> {
+    SClient::new(target, address, target.server_name.as_deref())
 }
 
 /// The dates and names of the certificate that a server sends.
@@ -69,13 +142,6 @@ fn version_option(version: ProtocolVersion) -> Option<&'static str> {
         ProtocolVersion::TLS1_2 => Some("-tls1_2"),
         ProtocolVersion::TLS1_3 => Some("-tls1_3"),
         _ => None,
-    }
-}
-
-fn append(command: &mut String, words: &[&str]) {
-    for word in words {
-        // Writing to a string cannot fail.
-        let _ = write!(command, " {}", quote(word));
     }
 }
 
@@ -108,6 +174,25 @@ mod tests {
             with_own_name(&target("a.test"), None),
             "openssl s_client -connect a.test:443 -servername a.test </dev/null"
         );
+    }
+
+    #[test]
+    fn old_versions_need_the_security_level_lowered() {
+        let target = target("a.test");
+        let command = s_client(&target, None, Some("a.test"), Some(ProtocolVersion::TLS1));
+        assert!(command.contains(" -tls1 -cipher DEFAULT:@SECLEVEL=0 "), "{command}");
+    }
+
+    #[test]
+    fn curl_connects_to_the_very_address() {
+        let mut target = target("a.test:8443");
+        let address = "[::1]:8443".parse().ok();
+        assert_eq!(
+            curl(&target, address).unwrap(),
+            "curl -sSI --connect-to ::[::1]:8443 https://a.test:8443/"
+        );
+        target.starttls = Some(crate::target::StartTls::Smtp);
+        assert_eq!(curl(&target, address), None);
     }
 
     #[test]

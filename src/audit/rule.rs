@@ -181,3 +181,9 @@ impl From<Finding> for Verdict {
         Self::Fail(vec![finding])
     }
 }
+
+impl From<Option<Finding>> for Verdict {
+    fn from(finding: Option<Finding>) -> Self {
+        finding.map_or(Self::Pass, Self::from)
+    }
+}

@@ -1,87 +1,237 @@
-//! Why one address does not answer as it should: each failing endpoint has exactly one trouble, and each trouble
-//! belongs to one rule. That keeps one cause from being reported twice.
+//! Why a handshake of the matrix failed: each failed one has one trouble, and each trouble belongs to one rule. That
+//! keeps one cause from being reported twice, and any failure from being passed over.
 
-use crate::observation::{Cause, ClientAuth, Endpoint, Failure, Handshake, RawHello, Stage};
+use crate::observation::{
+    Cause, ClientAuth, Endpoint, Failure, Handshake, RawChoice, RawHello, Stage,
+};
 use crate::target::Target;
+use crate::tls::alert::AlertDescription;
+use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
-/// What keeps handshakes with one address from completing.
-#[derive(Clone, Copy, Debug)]
-pub enum Trouble<'a> {
-    /// Nothing: a handshake with the target's own name completes.
-    None,
-    /// Handshakes complete with the name and fail without it; one of those that failed.
-    NameRequired(&'a Handshake),
-    /// Handshakes complete without the name and fail with it; one of those that failed.
-    NameRejected(&'a Handshake),
-    /// The server refuses the client's certificate, or the lack of one.
+/// What kept one handshake from completing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing takes the TCP connection.
+    ConnectionRefused,
+    /// The TCP connection timed out.
+    ConnectTimeout,
+    /// No route leads there.
+    Unreachable,
+    /// Connected, and then silence.
+    HandshakeTimeout,
+    /// This side could not make the attempt, or had no time for it.
+    NotTested,
+    /// The answer is plain text.
+    NotTls,
+    /// The plain-text prelude is refused.
+    StarttlsRefused,
+    /// The client's certificate, or the lack of one.
     ClientCertificate,
+    /// It works with the name.
+    NameRequired,
+    /// It works without the name, or the server says that it does not know the name.
+    NameRejected,
+    /// None of the application protocols that the operator expects.
+    Alpn,
+    /// The other version works, and this one is refused.
+    VersionUnsupported,
     /// No TLS 1.2 or 1.3, but an older version.
-    LegacyProtocol(&'a RawHello),
-    /// TLS 1.2 with suites that modern clients have dropped, and nothing else.
-    LegacyCipher(&'a RawHello),
-    /// TLS 1.3, but no group or suite that a modern client offers.
-    Mismatch(&'a RawHello),
-    /// Every hello is answered by an alert.
-    Refused(&'a Failure),
-    /// Every connection ends otherwise: closed, reset, timed out, in plain text.
-    Ended(&'a Failure),
+    LegacyProtocol,
+    /// Only suites that modern clients have dropped.
+    LegacyCipher,
+    /// A modern suite, but no group (or other parameter) that a modern client offers.
+    Mismatch,
+    /// An alert, and nothing better explains it.
+    Alert,
+    /// The connection is reset.
+    Reset,
+    /// The connection is closed without a word.
+    Closed,
+    /// The peer breaks the protocol.
+    ProtocolError,
 }
 
-/// The trouble with one address of a target.
-pub fn trouble<'a>(endpoint: &'a Endpoint, target: &Target) -> Trouble<'a> {
-    let named = target.server_name.is_some();
-    let established = |with_sni| endpoint.cells(with_sni).any(Handshake::established);
-    let failed = |with_sni| endpoint.cells(with_sni).find(|cell| failed_in_tls(cell));
-    if named && established(true) != established(false) {
-        let odd_one_out = failed(!established(true)).map(|cell| (cell, established(true)));
-        match odd_one_out {
-            Some((cell, true)) => return Trouble::NameRequired(cell),
-            Some((cell, false)) => return Trouble::NameRejected(cell),
-            None => {}
+/// The matrix of one address, and what became of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    endpoint: &'a Endpoint,
+    target: &'a Target,
+}
+
+impl<'a> Matrix<'a> {
+    /// The matrix of `endpoint`, an address of `target`.
+    pub fn new(endpoint: &'a Endpoint, target: &'a Target) -> Self {
+        Self { endpoint, target }
+    }
+
+    /// The handshakes as the target's clients make them: with its name, where it has one.
+    pub fn own(&self) -> impl Iterator<Item = &'a Handshake> + use<'a> {
+        self.endpoint.cells(self.named())
+    }
+
+    /// Whether TLS is spoken with the target's own clients, be it only as far as the certificate.
+    pub fn speaks(&self) -> bool {
+        self.own().any(speaks)
+    }
+
+    /// The handshakes that failed for this reason.
+    pub fn with(&self, trouble: Trouble) -> Vec<&'a Handshake> {
+        let cells = self.endpoint.handshakes.iter();
+        cells.filter(|cell| self.trouble(cell) == Some(trouble)).collect()
+    }
+
+    /// Why this handshake failed; `None` where it did not, and where nothing is to be said beside the same version's
+    /// other handshake.
+    pub fn trouble(&self, cell: &Handshake) -> Option<Trouble> {
+        let failure = cell.failure()?;
+        if let Some(barrier) = barrier(failure) {
+            return Some(barrier);
+        }
+        if cell.sni.is_some() == self.named() {
+            return Some(self.own_trouble(cell, failure));
+        }
+        match self.endpoint.cell(self.named(), cell.version) {
+            Some(twin) if !speaks(cell) => self.beside(cell, twin),
+            _ => Some(self.own_trouble(cell, failure)),
         }
     }
-    if established(named) {
-        return Trouble::None;
+
+    /// A handshake without the name, held against the one with it.
+    fn beside(&self, cell: &Handshake, twin: &Handshake) -> Option<Trouble> {
+        let flaky = timed_out(cell) && self.endpoint.cells(false).any(speaks);
+        if flaky || (timed_out(cell) && !speaks(twin)) {
+            return Some(Trouble::HandshakeTimeout);
+        }
+        if speaks(twin) {
+            return Some(Trouble::NameRequired);
+        }
+        let same = self.trouble(twin);
+        same.filter(|_| twin.failure().is_some_and(|failure| barrier(failure).is_none()))
     }
-    if endpoint.cells(named).any(|cell| matches!(cell.client_auth, ClientAuth::Required(..))) {
-        return Trouble::ClientCertificate;
+
+    fn own_trouble(&self, cell: &Handshake, failure: &Failure) -> Trouble {
+        match &failure.cause {
+            Cause::TimedOut if !self.works_only_without_name() => Trouble::HandshakeTimeout,
+            Cause::NotTls(_) => Trouble::NotTls,
+            Cause::StarttlsRefused(_) => Trouble::StarttlsRefused,
+            _ if matches!(cell.client_auth, ClientAuth::Required(..)) => Trouble::ClientCertificate,
+            Cause::Alert(AlertDescription(120)) if !self.target.expect.alpn.is_empty() => {
+                Trouble::Alpn
+            }
+            cause if speaks(cell) || failure.stage != Stage::Handshake => by_cause(cause),
+            cause => self.about_name(cause).unwrap_or_else(|| self.about_hello(cell, cause)),
+        }
     }
-    explained_by_hello(endpoint).unwrap_or_else(|| by_failure(endpoint, named))
+
+    fn about_name(&self, cause: &Cause) -> Option<Trouble> {
+        let unknown = *cause == Cause::Alert(AlertDescription::UNRECOGNIZED_NAME);
+        if self.speaks() {
+            return None;
+        }
+        if self.named() {
+            let rejected = unknown || self.works_only_without_name();
+            return rejected.then_some(Trouble::NameRejected);
+        }
+        unknown.then_some(Trouble::NameRequired)
+    }
+
+    /// A raw hello that the server answers tells what the complete engine lacks.
+    fn about_hello(&self, cell: &Handshake, cause: &Cause) -> Trouble {
+        let speaks = self.speaks();
+        let broken = matches!(cause, Cause::ProtocolError(_) | Cause::TooMuchData);
+        let answer = if speaks { self.answer_in(cell.version) } else { self.best_answer() };
+        match answer.and_then(|raw| raw.outcome.as_ref().ok()) {
+            Some(choice) if choice.version < ProtocolVersion::TLS1_2 => Trouble::LegacyProtocol,
+            Some(choice) if !broken && !is_modern(choice.cipher_suite) => Trouble::LegacyCipher,
+            Some(_) => match by_cause(cause) {
+                Trouble::Alert => Trouble::Mismatch,
+                other => other,
+            },
+            None if speaks && !broken => Trouble::VersionUnsupported,
+            None if speaks => Trouble::ProtocolError,
+            None => self.common_cause(),
+        }
+    }
+
+    /// The answer to a raw hello of that version, in that version.
+    pub fn answer_in(&self, version: ProtocolVersion) -> Option<&'a RawHello> {
+        self.answers().find(|(_, choice)| choice.version == version).map(|(raw, _)| raw)
+    }
+
+    /// The answer of the newest version to any raw hello.
+    pub fn best_answer(&self) -> Option<&'a RawHello> {
+        self.answers().max_by_key(|(_, choice)| choice.version).map(|(raw, _)| raw)
+    }
+
+    /// The raw hellos, sent as the target's clients would, that were answered.
+    pub fn answers(&self) -> impl Iterator<Item = (&'a RawHello, &'a RawChoice)> + use<'a> {
+        let named = self.named();
+        let own = self.endpoint.raw.iter().filter(move |raw| raw.sni.is_some() == named);
+        own.filter_map(|raw| Some((raw, raw.outcome.as_ref().ok()?)))
+    }
+
+    /// What to call it where every handshake failed, each perhaps in its own way.
+    fn common_cause(&self) -> Trouble {
+        let met: Vec<Trouble> = self
+            .own()
+            .filter_map(Handshake::failure)
+            .filter(|failure| barrier(failure).is_none())
+            .map(|failure| by_cause(&failure.cause))
+            .collect();
+        [Trouble::Alert, Trouble::ProtocolError, Trouble::Reset]
+            .into_iter()
+            .find(|trouble| met.contains(trouble))
+            .unwrap_or(Trouble::Closed)
+    }
+
+    fn works_only_without_name(&self) -> bool {
+        self.named() && !self.speaks() && self.endpoint.cells(false).any(Handshake::established)
+    }
+
+    fn named(&self) -> bool {
+        self.target.server_name.is_some()
+    }
 }
 
-/// Whether a handshake got as far as TLS and failed there.
-pub fn failed_in_tls(cell: &Handshake) -> bool {
-    cell.failure().is_some_and(|failure| failure.stage >= Stage::Handshake)
+/// Whether the server went as far as its certificate, which it sends only in a version that it speaks.
+pub fn speaks(cell: &Handshake) -> bool {
+    cell.established()
+        || cell.chain.is_some()
+        || cell.client_auth.request().is_some()
+        || cell.failure().is_some_and(|failure| failure.stage == Stage::PostHandshake)
 }
 
-/// A raw hello that a server answers tells what the complete engine lacks.
-fn explained_by_hello(endpoint: &Endpoint) -> Option<Trouble<'_>> {
-    let chosen = |version| {
-        endpoint
-            .raw
-            .iter()
-            .find(|raw| raw.outcome.as_ref().is_ok_and(|choice| choice.version == version))
-    };
-    if let Some(raw) = chosen(ProtocolVersion::TLS1_3) {
-        return Some(Trouble::Mismatch(raw));
+/// What ends an attempt before the peer has said anything about TLS.
+fn barrier(failure: &Failure) -> Option<Trouble> {
+    match (&failure.cause, failure.stage) {
+        (Cause::ConnectionRefused, _) | (Cause::Reset | Cause::Closed, Stage::Connect) => {
+            Some(Trouble::ConnectionRefused)
+        }
+        (Cause::TimedOut, Stage::Dns | Stage::Connect) => Some(Trouble::ConnectTimeout),
+        (Cause::Unreachable(_), _) => Some(Trouble::Unreachable),
+        (Cause::Local(_) | Cause::Cancelled | Cause::DnsFailure(_), _) => Some(Trouble::NotTested),
+        _ => None,
     }
-    if let Some(raw) = chosen(ProtocolVersion::TLS1_2) {
-        return Some(Trouble::LegacyCipher(raw));
-    }
-    [ProtocolVersion::TLS1_1, ProtocolVersion::TLS1, ProtocolVersion::SSL3]
-        .into_iter()
-        .find_map(chosen)
-        .map(Trouble::LegacyProtocol)
 }
 
-fn by_failure(endpoint: &Endpoint, named: bool) -> Trouble<'_> {
-    let failures: Vec<&Failure> = endpoint.cells(named).filter_map(Handshake::failure).collect();
-    let refused =
-        |failure: &&&Failure| matches!(failure.cause, Cause::Alert(_) | Cause::Incompatible(_));
-    match (failures.first(), failures.iter().find(refused)) {
-        (_, Some(failure)) => Trouble::Refused(failure),
-        (Some(failure), None) => Trouble::Ended(failure),
-        (None, None) => Trouble::None,
+fn by_cause(cause: &Cause) -> Trouble {
+    match cause {
+        Cause::Alert(_) | Cause::Incompatible(_) => Trouble::Alert,
+        Cause::Reset => Trouble::Reset,
+        Cause::Closed => Trouble::Closed,
+        Cause::TimedOut => Trouble::HandshakeTimeout,
+        _ => Trouble::ProtocolError,
     }
+}
+
+fn timed_out(cell: &Handshake) -> bool {
+    cell.failure().is_some_and(|failure| failure.cause == Cause::TimedOut)
+}
+
+/// Whether every current client offers the suite: TLS 1.3's AES-GCM and ChaCha20, and the same with ECDHE in TLS 1.2.
+fn is_modern(suite: CipherSuite) -> bool {
+    let tls13 = 0x1301..=0x1303;
+    let tls12 = [0xc02b, 0xc02c, 0xc02f, 0xc030, 0xcca8, 0xcca9];
+    tls13.contains(&suite.0) || tls12.contains(&suite.0)
 }

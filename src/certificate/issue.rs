@@ -53,16 +53,29 @@ impl Authority {
         now: OffsetDateTime,
         algorithm: &'static SignatureAlgorithm,
     ) -> Result<Self, rcgen::Error> {
+        Self::make(authority(name, now), now, algorithm)
+    }
+
+    /// A root with something about it changed.
+    pub fn root_changed(
+        name: &str,
+        now: OffsetDateTime,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Result<Self, rcgen::Error> {
+        let mut params = authority(name, now);
+        change(&mut params);
+        Self::make(params, now, &PKCS_ECDSA_P256_SHA256)
+    }
+
+    fn make(
+        params: CertificateParams,
+        now: OffsetDateTime,
+        algorithm: &'static SignatureAlgorithm,
+    ) -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate_for(algorithm)?;
-        let params = authority(name, now);
         let certificate = params.self_signed(&key)?.der().clone();
-        Ok(Self {
-            certificate,
-            issuer: Issuer::new(params, key),
-            above: Vec::new(),
-            now,
-            algorithm,
-        })
+        let issuer = Issuer::new(params, key);
+        Ok(Self { certificate, issuer, above: Vec::new(), now, algorithm })
     }
 
     /// An authority below this one.

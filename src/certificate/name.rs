@@ -30,7 +30,7 @@ pub enum Coverage {
 /// Whether `certificate` covers `name`: iPAddress entries for addresses, dNSName entries for names.
 pub fn coverage(certificate: &Certificate, name: Name<'_>) -> Coverage {
     let Some(names) = &certificate.subject_alt_names else {
-        let by_common_name = match (name, &certificate.common_name) {
+        let by_common_name = match (name, certificate.common_name()) {
             (Name::Dns(asked), Some(common_name)) => matches(common_name, asked),
             (Name::Ip(asked), Some(common_name)) => common_name.parse() == Ok(asked),
             (_, None) => false,

@@ -7,8 +7,8 @@ use aws_lc_rs::digest;
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::{GeneralName, ParsedExtension};
-use x509_parser::oid_registry::{OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, OID_X509_COMMON_NAME};
+use x509_parser::extensions::{GeneralName, ParsedExtension, X509Extension};
+use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Name;
@@ -75,8 +75,8 @@ pub struct Certificate {
     pub subject: DistinguishedName,
     /// Who signed it.
     pub issuer: DistinguishedName,
-    /// The subject's (last) common name.
-    pub common_name: Option<String>,
+    /// The subject's common names, in the order of the certificate; mostly one.
+    pub common_names: Vec<String>,
     /// First second of validity.
     pub not_before: OffsetDateTime,
     /// Last second of validity.
@@ -99,6 +99,10 @@ pub struct Certificate {
     pub authority_key_id: Option<Vec<u8>>,
     /// Where the issuer's certificate can be fetched (AIA caIssuers URLs).
     pub ca_issuers: Vec<String>,
+    /// Constrains the names of certificates below it.
+    pub name_constraints: bool,
+    /// Holds a critical extension that clients do not know.
+    pub unhandled_critical: bool,
     /// Asks clients to refuse it without a stapled OCSP response (RFC 7633).
     pub must_staple: bool,
 }
@@ -185,7 +189,7 @@ impl Certificate {
             serial: hex(parsed.raw_serial()),
             subject: DistinguishedName::of(parsed.subject()),
             issuer: DistinguishedName::of(parsed.issuer()),
-            common_name: common_name(parsed.subject()),
+            common_names: common_names(parsed.subject()),
             not_before: moment(&parsed.validity().not_before),
             not_after: moment(&parsed.validity().not_after),
             subject_alt_names: None,
@@ -198,6 +202,8 @@ impl Certificate {
             authority_key_id: None,
             ca_issuers: Vec::new(),
             must_staple: false,
+            name_constraints: false,
+            unhandled_critical: parsed.extensions().iter().any(is_unhandled),
         }
     }
 
@@ -224,6 +230,7 @@ impl Certificate {
             ParsedExtension::AuthorityKeyIdentifier(authority) => {
                 self.authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
             }
+            ParsedExtension::NameConstraints(_) => self.name_constraints = true,
             ParsedExtension::AuthorityInfoAccess(access) => {
                 let issuers = access
                     .accessdescs
@@ -239,6 +246,11 @@ impl Certificate {
     /// Whether subject and issuer are the same name. It says nothing about the signature.
     pub fn is_self_issued(&self) -> bool {
         self.subject.der == self.issuer.der
+    }
+
+    /// The most specific common name.
+    pub fn common_name(&self) -> Option<&str> {
+        self.common_names.last().map(String::as_str)
     }
 
     /// Whether basicConstraints makes it a certificate authority.
@@ -286,14 +298,29 @@ fn uri(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-/// The last common name: the most specific one, which is the one that OpenSSL's name check falls back to.
-fn common_name(subject: &X509Name<'_>) -> Option<String> {
-    subject
-        .iter_attributes()
-        .filter(|attribute| *attribute.attr_type() == OID_X509_COMMON_NAME)
-        .last()
-        .and_then(|attribute| attribute.as_str().ok())
-        .map(str::to_owned)
+fn common_names(subject: &X509Name<'_>) -> Vec<String> {
+    let attributes = subject.iter_common_name().take(MAX_NAMES);
+    attributes.filter_map(|attribute| attribute.as_str().ok()).map(str::to_owned).collect()
+}
+
+/// A critical extension that OpenSSL's `X509_supported_extension` does not list.
+fn is_unhandled(extension: &X509Extension<'_>) -> bool {
+    let handled = matches!(
+        extension.parsed_extension(),
+        ParsedExtension::AuthorityKeyIdentifier(_)
+            | ParsedExtension::BasicConstraints(_)
+            | ParsedExtension::CertificatePolicies(_)
+            | ParsedExtension::CRLDistributionPoints(_)
+            | ParsedExtension::ExtendedKeyUsage(_)
+            | ParsedExtension::InhibitAnyPolicy(_)
+            | ParsedExtension::KeyUsage(_)
+            | ParsedExtension::NSCertType(_)
+            | ParsedExtension::NameConstraints(_)
+            | ParsedExtension::PolicyConstraints(_)
+            | ParsedExtension::PolicyMappings(_)
+            | ParsedExtension::SubjectAlternativeName(_)
+    );
+    extension.critical && !handled
 }
 
 fn moment(time: &ASN1Time) -> OffsetDateTime {

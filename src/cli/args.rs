@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use crate::audit::finding::Severity;
 use crate::report::Format;
-use crate::target::options::{DurationError, parse_duration};
+use crate::target::options::{DurationError, parse_alpn, parse_duration};
 use crate::target::{Role, StartTls};
 
 /// From an nginx `SSL_do_handshake() failed` line to a verified fix.
@@ -100,7 +100,7 @@ pub(super) struct TargetArgs {
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     pub(super) client_key: Option<PathBuf>,
     /// ALPN protocols to offer, one of which must be chosen (comma-separated)
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_alpn)]
     pub(super) alpn: Vec<String>,
     /// Report certificates this many days before they expire [default: 30, or a third of their lifetime]
     #[arg(long, value_name = "DAYS")]

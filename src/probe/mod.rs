@@ -66,6 +66,13 @@ pub struct Limits {
     pub family: Family,
 }
 
+impl Limits {
+    /// Targets under way at once: each has up to `per_address` connections open, and more would only wait.
+    pub fn targets_at_once(&self) -> usize {
+        self.connections.div_ceil(self.per_address.max(1)).max(1)
+    }
+}
+
 /// Addresses of one name that are audited at the most.
 const MAX_ADDRESSES: usize = 32;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
-use super::Host;
+use super::{Host, StartTls};
 use crate::certificate::name;
 
 /// Longest address text that is looked at, in bytes; a DNS name has at most 253.
@@ -30,9 +30,18 @@ pub enum AddressError {
     /// More text than an address can have.
     #[error("an address of {0} bytes is too long")]
     TooLong(usize),
-    /// A URL of another scheme.
-    #[error("{0:?} has a scheme that is not TLS; use https://HOST or HOST:PORT")]
-    Scheme(String),
+    /// A URL of another scheme, and what to write.
+    #[error("{0:?} is no scheme that starts with TLS; use {1}")]
+    Scheme(String, String),
+    /// A pattern, as certificates hold them.
+    #[error("{0:?} is a pattern, not a host; use a name that it covers")]
+    Wildcard(String),
+    /// An IPv6 address with a zone identifier.
+    #[error("{0:?} has a zone identifier, which cannot be used; leave out what stands from the %")]
+    Zone(String),
+    /// A path without a scheme.
+    #[error("{0:?} has a path; use https://HOST/PATH or HOST:PORT")]
+    Path(String),
     /// A host that can be no DNS name and no address.
     #[error("{0:?} is no host name and no IP address")]
     Host(String),
@@ -63,6 +72,12 @@ impl FromStr for Address {
         if let Ok(ip) = text.parse::<Ipv6Addr>() {
             return Ok(Self { host: Host::Ip(IpAddr::V6(ip)), port: None, connect_to: None });
         }
+        if text.contains('/') {
+            return Err(AddressError::Path(text.to_owned()));
+        }
+        if has_zone(text) {
+            return Err(AddressError::Zone(text.to_owned()));
+        }
         match *split(text)?.as_slice() {
             [host] => Ok(Self { host: parse_host(host)?, port: None, connect_to: None }),
             [host, port] => Ok(Self {
@@ -79,17 +94,40 @@ impl FromStr for Address {
 }
 
 fn url(text: &str, scheme: &str, rest: &str) -> Result<Address, AddressError> {
-    if !["https", "tls", "wss", "grpcs"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
-        return Err(AddressError::Scheme(text.to_owned()));
-    }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if !["https", "tls", "wss", "grpcs"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return Err(AddressError::Scheme(scheme.to_owned(), instead_of(scheme, authority)));
+    }
     match *split(authority)?.as_slice() {
         [host] => Ok(Address { host: parse_host(host)?, port: Some(443), connect_to: None }),
         [host, port] => {
             Ok(Address { host: parse_host(host)?, port: Some(parse_port(port)?), connect_to: None })
         }
         _ => Err(AddressError::Form(text.to_owned())),
+    }
+}
+
+/// What to write for a URL of a scheme that cannot be tested as it is.
+fn instead_of(scheme: &str, authority: &str) -> String {
+    let scheme = scheme.to_ascii_lowercase();
+    let starttls = |protocol: &StartTls| scheme == protocol.name();
+    if let Some(protocol) = StartTls::ALL.iter().find(|protocol| starttls(protocol)) {
+        return format!("{:?} with STARTTLS {}", authority, protocol.name());
+    }
+    let implicit = [
+        ("smtps", 465),
+        ("imaps", 993),
+        ("pop3s", 995),
+        ("ldaps", 636),
+        ("ftps", 990),
+        ("mqtts", 8883),
+        ("amqps", 5671),
+        ("rediss", 6379),
+    ];
+    match implicit.iter().find(|(name, _)| *name == scheme) {
+        Some((_, port)) => format!("HOST:PORT, the usual port is {port}"),
+        None => "https://HOST or HOST:PORT".to_owned(),
     }
 }
 
@@ -150,11 +188,21 @@ pub fn parse_host(text: &str) -> Result<Host, AddressError> {
     if let Ok(ip) = bare.parse() {
         return Ok(Host::Ip(ip));
     }
+    if has_zone(bare) {
+        return Err(AddressError::Zone(text.to_owned()));
+    }
     if bare.len() != text.len() {
         return Err(error());
     }
+    if text.starts_with("*.") {
+        return Err(AddressError::Wildcard(text.to_owned()));
+    }
     let name = name::to_ascii(text.strip_suffix('.').unwrap_or(text)).ok_or_else(error)?;
     if is_dns_name(&name) { Ok(Host::Name(name)) } else { Err(error()) }
+}
+
+fn has_zone(text: &str) -> bool {
+    text.split_once('%').is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok())
 }
 
 /// What rustls can send as SNI: letters, digits, hyphens inside labels, and underscores, which are met in the wild. A
@@ -247,7 +295,21 @@ mod tests {
         check_error("", "an empty address; use HOST[:PORT]");
         check_error(
             "http://a.test",
-            "\"http://a.test\" has a scheme that is not TLS; use https://HOST or HOST:PORT",
+            "\"http\" is no scheme that starts with TLS; use https://HOST or HOST:PORT",
+        );
+        check_error(
+            "smtp://user:secret@mail.test:2525",
+            "\"smtp\" is no scheme that starts with TLS; use \"mail.test:2525\" with STARTTLS smtp",
+        );
+        check_error(
+            "imaps://mail.test",
+            "\"imaps\" is no scheme that starts with TLS; use HOST:PORT, the usual port is 993",
+        );
+        check_error("a.test/b", "\"a.test/b\" has a path; use https://HOST/PATH or HOST:PORT");
+        check_error("*.a.test", "\"*.a.test\" is a pattern, not a host; use a name that it covers");
+        check_error(
+            "[fe80::1%eth0]:443",
+            "\"[fe80::1%eth0]\" has a zone identifier, which cannot be used; leave out what stands from the %",
         );
         check_error("a.test:0", "\"0\" is no port; use a number from 1 to 65535");
         check_error("a.test:+1", "\"+1\" is no port; use a number from 1 to 65535");

@@ -128,3 +128,79 @@ fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn generated() -> CertifiedKey<KeyPair> {
+        generate_simple_self_signed(vec!["client.test".to_owned()]).unwrap()
+    }
+
+    fn written(certificate: &str, key: &str) -> (TempDir, PathBuf, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let files = (folder.path().join("client.pem"), folder.path().join("client.key"));
+        fs::write(&files.0, certificate).unwrap();
+        fs::write(&files.1, key).unwrap();
+        (folder, files.0, files.1)
+    }
+
+    #[track_caller]
+    fn check_error(certificate: &str, key: &str, expected: &str) {
+        let (_folder, certificate, key) = written(certificate, key);
+        let error = read_identity(&certificate, &key).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn one_file_may_hold_certificate_and_key() {
+        let pair = generated();
+        let both = format!("{}{}", pair.signing_key.serialize_pem(), pair.cert.pem());
+        let (_folder, file, _) = written(&both, "");
+        let identity = read_identity(&file, &file).unwrap();
+        assert_eq!(identity.chain, [pair.cert.der().clone()]);
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_why() {
+        let pair = generated();
+        let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+        check_error("", &key, "client.pem holds no certificate");
+        check_error(&certificate, "", "client.key holds no private key");
+        check_error(&certificate, &generated().signing_key.serialize_pem(), "cannot be used");
+        check_error(&certificate[..certificate.len() / 2], &key, "damaged PEM block");
+        let missing = read_identity(Path::new("/nonexistent"), Path::new("/nonexistent"));
+        assert!(missing.unwrap_err().to_string().starts_with("cannot read /nonexistent: "));
+    }
+
+    #[test]
+    fn an_encrypted_key_says_so() {
+        let certificate = generated().cert.pem();
+        let pkcs8 =
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        check_error(&certificate, pkcs8, "is encrypted");
+        let traditional = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
+                           DEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+        check_error(&certificate, traditional, "is encrypted");
+    }
+
+    #[test]
+    fn certificates_come_in_pem_or_der() {
+        let pair = generated();
+        let folder = tempfile::tempdir().unwrap();
+        let (pem, der) = (folder.path().join("ca.pem"), folder.path().join("ca.der"));
+        fs::write(&pem, format!("# two\n{0}{0}", pair.cert.pem())).unwrap();
+        fs::write(&der, pair.cert.der()).unwrap();
+        assert_eq!(read_certificates(&pem).unwrap().len(), 2);
+        assert_eq!(read_certificates(&der).unwrap(), [pair.cert.der().clone()]);
+    }
+
+    #[test]
+    fn an_endless_file_is_cut_off() {
+        let error = read_certificates(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert_eq!(error, "/dev/zero is larger than 16 MiB");
+    }
+}

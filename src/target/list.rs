@@ -11,6 +11,12 @@ const MAX_LINE: u64 = 4096;
 /// Lines that are read at the most.
 const MAX_LINES: u32 = 10_000_000;
 
+/// Bytes of an overlong line that are passed over.
+const MAX_SKIPPED: u64 = 64 * 1024 * 1024;
+
+/// Bad lines that are reported; a list with more is something else.
+const MAX_ERRORS: usize = 1000;
+
 /// A line that is no address.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}:{line}: {problem}")]
@@ -48,29 +54,38 @@ pub fn read(file: &str, mut input: impl BufRead) -> (Vec<(Address, Origin)>, Vec
     let (mut addresses, mut errors) = (Vec::new(), Vec::new());
     for line in 1.. {
         let mut bytes = Vec::new();
-        let problem = match input.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut bytes) {
+        let problem = match next_line(&mut input, &mut bytes) {
             Ok(0) => break,
             Ok(_) if line > MAX_LINES => Some(LineProblem::TooMany),
             Ok(_) if bytes.len() as u64 > MAX_LINE => Some(LineProblem::TooLong),
             Ok(_) => parse(&bytes, file, line).map(|found| addresses.extend(found)).err(),
             Err(error) => Some(LineProblem::Read(error)),
         };
-        let ends = matches!(
-            problem,
-            Some(LineProblem::TooLong | LineProblem::TooMany | LineProblem::Read(_))
-        );
+        let ends = matches!(problem, Some(LineProblem::TooMany | LineProblem::Read(_)));
         errors.extend(problem.map(|problem| ListError { file: file.to_owned(), line, problem }));
-        if ends {
+        if ends || errors.len() == MAX_ERRORS {
             break;
         }
     }
     (addresses, errors)
 }
 
+/// Reads to the line feed, of an overlong line only enough to tell, and passes over the rest of it.
+fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    let read = input.by_ref().take(MAX_LINE + 1).read_until(b'\n', line)?;
+    if read as u64 > MAX_LINE && !line.ends_with(b"\n") {
+        let mut skipped = input.by_ref().take(MAX_SKIPPED);
+        if skipped.skip_until(b'\n')? as u64 == MAX_SKIPPED {
+            return Err(io::Error::other("a line has no end"));
+        }
+    }
+    Ok(read)
+}
+
 fn parse(bytes: &[u8], file: &str, line: u32) -> Result<Option<(Address, Origin)>, LineProblem> {
     let text = std::str::from_utf8(bytes).map_err(|_| LineProblem::NotText)?;
     let text = text.trim_start_matches('\u{feff}');
-    let said = text.split('#').next().unwrap_or_default();
+    let said = without_comment(text);
     if said.trim().is_empty() {
         return Ok(None);
     }
@@ -79,8 +94,18 @@ fn parse(bytes: &[u8], file: &str, line: u32) -> Result<Option<(Address, Origin)
     Ok(Some((said.parse()?, Origin { file: file.to_owned(), line, column })))
 }
 
+/// A `#` starts a comment where it begins the line or follows a blank, so that a URL keeps its fragment.
+fn without_comment(text: &str) -> &str {
+    let starts = |at: &usize| text[..*at].chars().next_back().is_none_or(char::is_whitespace);
+    let comment = text.match_indices('#').map(|(at, _)| at).find(starts);
+    comment.map_or(text, |at| &text[..at])
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{any, proptest};
+
     use super::*;
 
     #[test]
@@ -110,8 +135,41 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_is_cut_off() {
+    fn a_url_keeps_its_fragment() {
+        let (addresses, errors) = read("list", &b"https://a.test/#top # first\n#b.test\n"[..]);
+        assert!(errors.is_empty());
+        assert_eq!(addresses.len(), 1);
+    }
+
+    #[test]
+    fn an_overlong_line_hides_none_after_it() {
+        let list = format!("{}\nb.test:0\nc.test\n", "a".repeat(100_000));
+        let (addresses, errors) = read("list", list.as_bytes());
+        let lines: Vec<u32> = errors.iter().map(|error| error.line).collect();
+        assert_eq!((lines, addresses.len()), (vec![1, 2], 1));
+    }
+
+    #[test]
+    fn what_never_ends_is_cut_off() {
         let (_, errors) = read("list", io::BufReader::new(io::repeat(b'a')));
         assert_eq!(errors.len(), 1);
+        let (_, errors) = read("list", io::BufReader::new(Endless));
+        assert_eq!(errors.len(), MAX_ERRORS);
+    }
+
+    struct Endless;
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer.chunks_exact_mut(2).for_each(|chunk| chunk.copy_from_slice(b"?\n"));
+            Ok(buffer.len() & !1)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(list in vec(any::<u8>(), 0..300)) {
+            let _ = read("list", &list[..]);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What to test: one [`Target`] and every way to name one. This room reads the files that targets are named in.
 
 pub mod address;
+mod advice;
 pub mod identity;
 pub mod list;
 pub mod options;
@@ -202,7 +203,7 @@ pub struct Target {
     pub connect_to: Option<(Host, u16)>,
     /// The name to send as SNI; `None` where the host is an address and no name was given.
     pub server_name: Option<String>,
-    /// Further names that the certificate must cover.
+    /// Further names and addresses that the certificate must cover.
     pub extra_names: Vec<String>,
     /// Which side of nginx it is on.
     pub role: Role,
@@ -232,6 +233,7 @@ impl Target {
     /// The names that the certificate must cover: the server name (or the host), then the extra ones.
     pub fn required_names(&self) -> impl Iterator<Item = Host> + '_ {
         let first = self.server_name.clone().map_or_else(|| self.host.clone(), Host::Name);
-        std::iter::once(first).chain(self.extra_names.iter().cloned().map(Host::Name))
+        let host = |name: &String| name.parse().map_or_else(|_| Host::Name(name.clone()), Host::Ip);
+        std::iter::once(first).chain(self.extra_names.iter().map(host))
     }
 }

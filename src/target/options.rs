@@ -139,6 +139,16 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     }
 }
 
+/// Reads an ALPN protocol, whose length a hello holds in one byte (RFC 7301 section 3.1).
+pub fn parse_alpn(text: &str) -> Result<String, AlpnError> {
+    if (1..=255).contains(&text.len()) { Ok(text.to_owned()) } else { Err(AlpnError(text.len())) }
+}
+
+/// The text is no ALPN protocol.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an ALPN protocol has 1 to 255 bytes, not {0}; use one such as h2 or http/1.1")]
+pub struct AlpnError(pub usize);
+
 /// A day: longer waits are mistakes.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
 
@@ -171,6 +181,23 @@ mod tests {
             Options { role: Some(Role::Upstream), warning_days: Some(7), ..Options::default() };
         let over = Options { warning_days: Some(14), ..Options::default() }.over(&base);
         assert_eq!((over.role, over.warning_days), (Some(Role::Upstream), Some(14)));
+    }
+
+    #[test]
+    fn further_names_may_be_addresses() {
+        let extra_names = Some(vec!["b.test".to_owned(), "::1".to_owned()]);
+        let options = Options { extra_names, ..Options::default() };
+        let target = options.target("a.test".parse().unwrap(), None, None);
+        let names: Vec<Host> = target.required_names().collect();
+        let name = |name: &str| Host::Name(name.to_owned());
+        assert_eq!(names, [name("a.test"), name("b.test"), Host::Ip("::1".parse().unwrap())]);
+    }
+
+    #[test]
+    fn an_alpn_protocol_fits_its_length_byte() {
+        assert_eq!(parse_alpn("h2"), Ok("h2".to_owned()));
+        assert_eq!(parse_alpn(""), Err(AlpnError(0)));
+        assert_eq!(parse_alpn(&"x".repeat(256)), Err(AlpnError(256)));
     }
 
     #[test]

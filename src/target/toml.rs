@@ -11,8 +11,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::address::{Address, parse_host};
-use super::options::{Options, parse_duration};
+use super::advice::{Shown, suggestion};
+use super::options::{Options, parse_alpn, parse_duration};
 use super::{ClientCertificatePolicy, Host, Origin, Role, Roots, StartTls};
+use crate::tls::version::ProtocolVersion;
 
 /// Keys of a target, and of `[defaults]` but for the first three.
 const TARGET_KEYS: &[&str] = &[
@@ -60,17 +62,16 @@ pub struct Entry {
 
 /// Reads the text of a targets file. File names in it are relative to `folder`.
 pub fn read(file: &str, folder: &Path, text: &str) -> (Vec<Entry>, Vec<Problem>) {
-    let mut reader = Reader { file, folder, text, problems: Vec::new() };
-    let document = match DeTable::parse(text) {
-        Ok(document) => document,
-        Err(error) => {
-            let message = error.message().trim_end().replace('\n', "; ");
-            reader.problem(error.span().unwrap_or(0..0), message);
-            return (Vec::new(), reader.problems);
-        }
-    };
-    let entries = reader.document(document.get_ref());
-    (entries, reader.problems)
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = Reader::new(file, folder, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    // What stands beside a syntax error is a guess, so nothing else is said about such a file.
+    let entries = if errors.is_empty() { reader.document(document.get_ref()) } else { Vec::new() };
+    for error in errors {
+        let message = error.message().trim_end().replace('\n', "; ");
+        reader.problem(error.span().unwrap_or(text.len()..text.len()), message);
+    }
+    (entries, reader.finish())
 }
 
 type Value<'i> = Spanned<DeValue<'i>>;
@@ -79,10 +80,24 @@ struct Reader<'a> {
     file: &'a str,
     folder: &'a Path,
     text: &'a str,
+    /// Where each line begins, so that a file of many targets is not counted through for each of them.
+    line_starts: Vec<usize>,
     problems: Vec<Problem>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(file: &'a str, folder: &'a Path, text: &'a str) -> Self {
+        let after_line_feeds = text.match_indices('\n').map(|(at, _)| at + 1);
+        let line_starts = std::iter::once(0).chain(after_line_feeds).collect();
+        Self { file, folder, text, line_starts, problems: Vec::new() }
+    }
+
+    /// What is wrong, in the order of the file.
+    fn finish(mut self) -> Vec<Problem> {
+        self.problems.sort_by_key(|problem| (problem.origin.line, problem.origin.column));
+        self.problems
+    }
+
     fn document(&mut self, document: &DeTable<'_>) -> Vec<Entry> {
         self.check_keys(document, &["defaults", "target"]);
         let defaults = match document.get("defaults") {
@@ -126,7 +141,7 @@ impl Reader<'_> {
             name: self.at(table, "name", Self::string),
             server_name: self.at(table, "server_name", Self::dns_name),
             extra_names: self
-                .at(table, "extra_names", |reader, value| reader.list(value, Self::dns_name)),
+                .at(table, "extra_names", |reader, value| reader.list(value, Self::covered_name)),
             role: self.at(table, "role", |reader, value| {
                 reader.word(value, &[("listener", Role::Listener), ("upstream", Role::Upstream)])
             }),
@@ -141,6 +156,12 @@ impl Reader<'_> {
             timeout: self.at(table, "timeout", Self::duration),
             ..Options::default()
         };
+        if let (Some(key), None) = (table.get("client_key"), table.get("client_cert")) {
+            self.problem(
+                key.span(),
+                "`client_key` needs the `client_cert` that it belongs to".to_owned(),
+            );
+        }
         if let Some(expect) = table.get("expect").and_then(|value| self.table(value)) {
             self.expectations(expect, &mut options);
         }
@@ -149,8 +170,7 @@ impl Reader<'_> {
 
     fn expectations(&mut self, table: &DeTable<'_>, options: &mut Options) {
         self.check_keys(table, EXPECT_KEYS);
-        options.protocols =
-            self.at(table, "protocols", |reader, value| reader.list(value, Self::parsed));
+        options.protocols = self.at(table, "protocols", Self::protocols);
         options.client_certificate_policy =
             self.at(table, "client_certificate", |reader, value| {
                 reader.word(
@@ -163,7 +183,8 @@ impl Reader<'_> {
                 )
             });
         options.warning_days = self.at(table, "warning_days", Self::days);
-        options.alpn = self.at(table, "alpn", |reader, value| reader.list(value, Self::string));
+        options.alpn =
+            self.at(table, "alpn", |reader, value| reader.list(value, Self::parsed_alpn));
     }
 
     fn roots(&mut self, table: &DeTable<'_>) -> Option<Roots> {
@@ -218,6 +239,12 @@ impl Reader<'_> {
         None
     }
 
+    fn covered_name(&mut self, value: &Value<'_>) -> Option<String> {
+        let text = self.string(value)?;
+        let host = parse_host(&text).map_err(|error| self.problem(value.span(), error.to_string()));
+        host.ok().map(|host| host.to_string())
+    }
+
     fn path(&mut self, value: &Value<'_>) -> Option<PathBuf> {
         self.string(value).map(|text| self.folder.join(text))
     }
@@ -229,6 +256,22 @@ impl Reader<'_> {
             _ => self.string(value)?,
         };
         parse_duration(&text).map_err(|error| self.problem(value.span(), error.to_string())).ok()
+    }
+
+    fn protocols(&mut self, value: &Value<'_>) -> Option<Vec<ProtocolVersion>> {
+        let named = |version: ProtocolVersion| Some((version.name()?, version));
+        let known: Vec<_> = ProtocolVersion::ALL.into_iter().filter_map(named).collect();
+        match self.list(value, |reader, item| reader.word(item, &known))? {
+            protocols if protocols.is_empty() => {
+                self.expected("at least one version, such as \"TLSv1.3\"", value)
+            }
+            protocols => Some(protocols),
+        }
+    }
+
+    fn parsed_alpn(&mut self, value: &Value<'_>) -> Option<String> {
+        let text = self.string(value)?;
+        parse_alpn(&text).map_err(|error| self.problem(value.span(), error.to_string())).ok()
     }
 
     fn days(&mut self, value: &Value<'_>) -> Option<u32> {
@@ -244,7 +287,8 @@ impl Reader<'_> {
         let Some(items) = value.get_ref().as_array() else {
             return self.expected("a list: [\"…\"]", value);
         };
-        Some(items.iter().filter_map(|item| read(self, item)).collect())
+        let read_all: Vec<Option<T>> = items.iter().map(|item| read(self, item)).collect();
+        read_all.into_iter().collect()
     }
 
     fn word<T: Clone>(&mut self, value: &Value<'_>, known: &[(&str, T)]) -> Option<T> {
@@ -253,14 +297,20 @@ impl Reader<'_> {
             return Some(meaning.clone());
         }
         let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-        self.problem(value.span(), format!("unknown value {text:?}{}", suggestion(&text, &words)));
+        let advice = suggestion(&text, &words);
+        self.problem(value.span(), format!("unknown value \"{}\"{advice}", Shown(&text)));
         None
     }
 
     fn check_keys(&mut self, table: &DeTable<'_>, known: &[&str]) {
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
             let name = key.get_ref();
-            self.problem(key.span(), format!("unknown key `{name}`{}", suggestion(name, known)));
+            let advice = if EXPECT_KEYS.contains(&name.as_ref()) {
+                "; it belongs in the table `expect`".to_owned()
+            } else {
+                suggestion(name, known)
+            };
+            self.problem(key.span(), format!("unknown key `{}`{advice}", Shown(name)));
         }
     }
 
@@ -278,31 +328,19 @@ impl Reader<'_> {
     }
 
     fn origin(&self, span: Range<usize>) -> Origin {
-        let before = self.text.get(..span.start).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let line = self.line_starts.partition_point(|start| *start <= span.start);
+        let before = self.text.get(self.line_starts[line - 1]..span.start).unwrap_or_default();
+        let column = before.chars().count() + 1;
         let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Origin { file: self.file.to_owned(), line: narrow(line), column: narrow(column) }
     }
 }
 
-/// The closest known word where one is close, else all of them.
-fn suggestion<'k>(word: &str, known: &[&'k str]) -> impl Display + use<'k> {
-    let closest = known
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), *candidate))
-        .filter(|(similarity, _)| *similarity > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match closest {
-        Some((_, candidate)) => format!("; did you mean `{candidate}`?"),
-        None => format!("; known are {}", known.join(", ")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::proptest;
+
     use super::*;
-    use crate::tls::version::ProtocolVersion;
 
     #[track_caller]
     fn check_problems(text: &str, expected: &[&str]) {
@@ -361,8 +399,8 @@ mod tests {
         check_problems(
             "[[target]]\naddress = 'a.test:0'\ntimeout = '5 parsecs'\n",
             &[
-                "t.toml:3:11: \"5 parsecs\" is no duration; use 5s, 500ms or 2m (up to 24h)",
                 "t.toml:2:11: \"0\" is no port; use a number from 1 to 65535",
+                "t.toml:3:11: \"5 parsecs\" is no duration; use 5s, 500ms or 2m (up to 24h)",
             ],
         );
         check_problems(
@@ -375,9 +413,49 @@ mod tests {
     }
 
     #[test]
-    fn a_syntax_error_names_its_place() {
-        let (_, problems) = read("t.toml", Path::new("."), "[[target]]\naddress = \n");
-        assert_eq!(problems.len(), 1);
-        assert_eq!((problems[0].origin.line, problems[0].origin.column), (2, 11));
+    fn expectations_that_mean_nothing_are_refused() {
+        check_problems(
+            "[[target]]\naddress = 'a.test'\nprotocols = []\nclient_key = 'k'\n[target.expect]\n\
+             protocols = ['TLS1.3']\nalpn = ['']\n",
+            &[
+                "t.toml:3:1: unknown key `protocols`; it belongs in the table `expect`",
+                "t.toml:4:14: `client_key` needs the `client_cert` that it belongs to",
+                "t.toml:6:14: unknown value \"TLS1.3\"; did you mean `TLSv1.3`?",
+                "t.toml:7:9: the text is empty",
+            ],
+        );
+        check_problems(
+            "[[target]]\naddress = 'a.test'\nexpect.protocols = []\n",
+            &["t.toml:3:20: expected at least one version, such as \"TLSv1.3\", found array"],
+        );
+    }
+
+    #[test]
+    fn every_syntax_error_names_its_place() {
+        check_problems(
+            "[[target]\naddress = 'a'\n",
+            &["t.toml:1:10: unclosed array table, expected `]`"],
+        );
+        check_problems(
+            "\u{feff}[defaults]\nrole = 'x'\nrole = 'upstream'\naddress = a.test",
+            &[
+                "t.toml:3:1: duplicate key",
+                "t.toml:4:11: string values must be quoted, expected literal string",
+            ],
+        );
+    }
+
+    #[test]
+    fn names_of_the_file_cannot_speak_to_the_terminal() {
+        let (_, problems) =
+            read("t.toml", Path::new("."), "\"\\u001b[2J\" = 1\n[[target]]\naddress = 'a'\n");
+        assert!(!problems[0].message.contains('\u{1b}'), "{}", problems[0]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(\\[\\[target\\]\\]|\\[defaults\\]|address|=|'a'|\"|\n|expect|\\PC){0,30}") {
+            let _ = read("t.toml", Path::new("."), &text);
+        }
     }
 }

@@ -52,3 +52,47 @@ fn native() -> Result<TrustStore, TrustError> {
         found.errors.first().map_or_else(|| "the store is empty".to_owned(), ToString::to_string);
     Err(TrustError::NoSystemRoots(reason))
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::generate_simple_self_signed;
+
+    use super::*;
+
+    fn file(folder: &tempfile::TempDir, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn root() -> String {
+        generate_simple_self_signed(vec!["root.test".to_owned()]).unwrap().cert.pem()
+    }
+
+    #[test]
+    fn a_file_replaces_the_roots_and_another_adds_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let additional = vec![file(&folder, "b.pem", root())];
+        let roots = Roots::File(file(&folder, "a.pem", format!("{}{}", root(), root())));
+        assert_eq!(
+            load(&Trust { roots, additional: additional.clone() }).unwrap().anchors.len(),
+            3
+        );
+        let mozilla = TrustStore::mozilla().anchors.len();
+        let both = Trust { roots: Roots::Mozilla, additional };
+        assert_eq!(load(&both).unwrap().anchors.len(), mozilla + 1);
+    }
+
+    #[test]
+    fn a_file_of_no_use_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |name: &str, bytes: &[u8], expected: &str| {
+            let trust =
+                Trust { roots: Roots::File(file(&folder, name, bytes)), additional: vec![] };
+            let error = load(&trust).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(expected), "{error}");
+        };
+        check("empty.pem", b"", "holds no certificate");
+        check("broken.der", b"\x30\x03\x02\x01\x00", "no certificate that could be a trust anchor");
+    }
+}

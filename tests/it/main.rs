@@ -17,4 +17,6 @@ mod openssl;
 mod peers;
 mod registry;
 mod reports;
+mod repository;
 mod support;
+mod verdict;

@@ -67,7 +67,7 @@ fn a_client_certificate_is_demanded_in_the_handshake_or_after_it() {
         let server =
             serve(&files, &["-Verify", "3", "-verify_return_error", "-CAfile", &ca_file, version]);
         let refused = audit(&ca_file, &server, &[]);
-        refused.check(&["error client-certificate-required"]).ends(1, "fail");
+        refused.check(&["error client-certificate-required", note]).ends(1, "fail");
         let presented = ["--client-cert", &certificate, "--client-key", &key];
         let served = audit(&ca_file, &server, &presented);
         let rules: Vec<_> =

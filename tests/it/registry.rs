@@ -47,6 +47,20 @@ fn every_file_is_a_registered_rule_and_every_rule_a_file() {
 }
 
 #[test]
+fn the_families_stay_together() {
+    let rules = Path::new(ROOT).join("src/audit/rules");
+    let family = |id: &str| {
+        let file = format!("{}.rs", id.replace('-', "_"));
+        let mut folders = fs::read_dir(&rules).unwrap().map(|entry| entry.unwrap().path());
+        folders.find(|folder| folder.join(&file).is_file()).unwrap()
+    };
+    let mut families: Vec<_> = RULES.iter().map(|rule| family(rule.id)).collect();
+    families.dedup();
+    let distinct: BTreeSet<_> = families.iter().collect();
+    assert_eq!(distinct.len(), families.len(), "{families:?}");
+}
+
+#[test]
 fn every_text_is_whole() {
     for rule in RULES {
         let id = rule.id;

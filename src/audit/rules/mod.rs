@@ -49,6 +49,14 @@ fn names_of(certificate: &Certificate) -> String {
     }
 }
 
+/// The first name of a certificate that can stand in a directive as it is. The certificate's author wrote it, so nothing
+/// but the characters of a host name may pass.
+fn plain_name(certificate: &Certificate) -> Option<&str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let is_plain = |name: &&str| !name.is_empty() && name.len() < 254 && name.chars().all(plain);
+    certificate.dns_names().iter().map(String::as_str).find(is_plain)
+}
+
 fn name_of(host: &Host) -> Name<'_> {
     match host {
         Host::Ip(ip) => Name::Ip(*ip),

@@ -1,6 +1,7 @@
 //! Trust: the anchors, and the verdicts over a chain, each by its name.
 
 pub mod browser;
+pub mod openssl;
 pub mod problem;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use time::OffsetDateTime;
 use webpki::anchor_from_trusted_cert;
 
 use self::browser::BrowserVerdict;
+use self::openssl::OpensslVerdict;
 use self::problem::PathProblem;
 use super::cache::Memory;
 use super::chain::Chain;
@@ -150,6 +152,8 @@ pub struct Assessment {
     pub shape: Shape,
     /// Whether a browser-like client accepts the chain, names left aside.
     pub browser: BrowserVerdict,
+    /// What nginx would say of it as a client, with its defaults and these roots as its trusted file.
+    pub nginx: OpensslVerdict,
     /// Why there is no path to an anchor, where there is none, dates left aside.
     pub problem: Option<PathProblem>,
 }
@@ -178,8 +182,9 @@ impl Assessor {
         self.known.get_or_insert(chain.digest, || {
             let shape = Shape::of(chain, &self.store);
             let browser = browser::verify(chain, &self.store, self.now);
+            let nginx = openssl::verify(chain, &self.store, self.now, openssl::Profile::default());
             let problem = PathProblem::of(chain, &shape, &self.store);
-            Assessment { shape, browser, problem }
+            Assessment { shape, browser, nginx, problem }
         })
     }
 }

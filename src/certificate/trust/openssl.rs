@@ -2,10 +2,9 @@
 //!
 //! nginx's verify callback always answers "go on", so OpenSSL walks the whole chain and nginx logs the **last** error of
 //! the walk (`ngx_ssl_verify_callback`, `ngx_http_upstream_ssl_handshake`). The steps below stand in the order of
-//! OpenSSL's `X509_verify_cert`, and the last one that objects gives the number.
+//! OpenSSL 3's `X509_verify_cert`, and the last one that objects gives the number.
 
 use std::fmt;
-use std::sync::Arc;
 
 use time::OffsetDateTime;
 
@@ -19,7 +18,7 @@ use crate::certificate::signature::{self, SignatureCheck};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct VerifyError(pub u32);
 
-/// Numbers and texts of OpenSSL 3.0, as nginx logs them: `(10:certificate has expired)`.
+/// Numbers and texts of OpenSSL 3.0, as nginx logs them.
 const TEXTS: &[(u32, &str)] = &[
     (2, "unable to get issuer certificate"),
     (7, "certificate signature failure"),
@@ -40,11 +39,17 @@ const TEXTS: &[(u32, &str)] = &[
     (79, "invalid CA certificate"),
 ];
 
+impl VerifyError {
+    /// OpenSSL's text for it.
+    pub fn text(self) -> &'static str {
+        TEXTS.iter().find(|(number, _)| *number == self.0).map_or("unknown", |(_, text)| text)
+    }
+}
+
 impl fmt::Display for VerifyError {
-    /// As nginx writes it between its brackets.
+    /// As nginx writes it: `upstream SSL certificate verify error: (10:certificate has expired)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = TEXTS.iter().find(|(number, _)| *number == self.0).map_or("", |(_, text)| text);
-        write!(f, "{}:{text}", self.0)
+        write!(f, "upstream SSL certificate verify error: ({}:{})", self.0, self.text())
     }
 }
 
@@ -63,13 +68,425 @@ impl Default for Profile {
     }
 }
 
-/// What nginx would say of a chain, names left aside.
+/// What nginx would say of a chain with `proxy_ssl_verify on`, names left aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpensslVerdict {
     /// The chain verifies.
     Accepted,
-    /// nginx logs `upstream SSL certificate verify error: (N:text)` and answers 502.
+    /// nginx logs this, and answers 502.
     Refused(VerifyError),
-    /// The verdict rests on something that cannot be checked here.
+    /// The verdict rests on something that cannot be checked here; what it is.
     CannotCheck(String),
+}
+
+/// Verifies the chain for a TLS server at `now`, with the certificates of `store` as the trusted file.
+pub fn verify(
+    chain: &Chain,
+    store: &TrustStore,
+    now: OffsetDateTime,
+    profile: Profile,
+) -> OpensslVerdict {
+    let cannot = |why: &str| OpensslVerdict::CannotCheck(why.to_owned());
+    if chain.unreadable.is_some() {
+        return cannot("the chain holds bytes that are no certificate");
+    }
+    let Some((leaf, sent)) = chain.certificates.split_first() else {
+        return cannot("no certificate was sent");
+    };
+    if store.certificates.len() < store.anchors.len() {
+        return cannot(
+            "these roots are names and keys only, and OpenSSL judges whole certificates",
+        );
+    }
+    let mut walk =
+        Walk { path: vec![leaf], trusted_from: 1, profile, now, last: None, unknown: None };
+    walk.verify(sent.iter().map(AsRef::as_ref).collect(), store);
+    match (walk.unknown, walk.last) {
+        (Some(why), _) => OpensslVerdict::CannotCheck(why),
+        (None, Some(error)) => OpensslVerdict::Refused(error),
+        (None, None) => OpensslVerdict::Accepted,
+    }
+}
+
+/// One run of `X509_verify_cert`.
+struct Walk<'c> {
+    /// The chain that is built, leaf first.
+    path: Vec<&'c Certificate>,
+    /// Index of the first certificate of `path` that came from the store (`num_untrusted`).
+    trusted_from: usize,
+    profile: Profile,
+    now: OffsetDateTime,
+    last: Option<VerifyError>,
+    unknown: Option<String>,
+}
+
+impl<'c> Walk<'c> {
+    fn verify(&mut self, sent: Vec<&'c Certificate>, store: &'c TrustStore) {
+        if !self.is_strong_key(&self.path[0].public_key) {
+            self.object(66);
+        }
+        self.build(sent, store);
+        self.check_extensions();
+        self.check_security_level();
+        self.check_signatures_and_times();
+        if self.path.iter().any(|certificate| certificate.name_constraints) {
+            self.unknown
+                .get_or_insert("the chain constrains names, which are not checked here".to_owned());
+        }
+    }
+
+    fn object(&mut self, number: u32) {
+        self.last = Some(VerifyError(number));
+    }
+
+    /// `build_chain`: a trusted issuer first, else one that was sent; only a self-signed certificate anchors.
+    fn build(&mut self, mut sent: Vec<&'c Certificate>, store: &'c TrustStore) {
+        let longest = self.profile.depth + 1;
+        let mut self_signed = is_self_signed(self.path[0]);
+        loop {
+            if self.path.len() <= longest
+                && let Some(issuer) =
+                    best_issuer(self.top(), store.certificates.iter().map(AsRef::as_ref), self.now)
+            {
+                if self_signed {
+                    // What was sent in the name of an anchor counts only where it is that very anchor.
+                    if self.path.len() == self.trusted_from && self.top().sha256 == issuer.sha256 {
+                        self.trusted_from -= 1;
+                        return;
+                    }
+                    break;
+                }
+                self.path.push(issuer);
+                self.extend_trusted(store, longest);
+                return self.conclude(longest);
+            }
+            let issuer = if self_signed || self.path.len() > longest {
+                None
+            } else {
+                best_issuer(self.top(), sent.iter().copied(), self.now)
+            };
+            let Some(issuer) = issuer else { break };
+            sent.retain(|certificate| !std::ptr::eq(*certificate, issuer));
+            self.path.push(issuer);
+            self.trusted_from += 1;
+            self_signed = is_self_signed(issuer);
+        }
+        self.conclude(longest);
+    }
+
+    /// Once a certificate of the store was taken, the rest must come from there too.
+    fn extend_trusted(&mut self, store: &'c TrustStore, longest: usize) {
+        while !is_self_signed(self.top()) && self.path.len() <= longest {
+            match best_issuer(self.top(), store.certificates.iter().map(AsRef::as_ref), self.now) {
+                Some(issuer) => self.path.push(issuer),
+                None => break,
+            }
+        }
+    }
+
+    fn conclude(&mut self, longest: usize) {
+        let anchored = self.trusted_from < self.path.len();
+        let self_signed = is_self_signed(self.top());
+        if anchored && self_signed {
+            return;
+        }
+        if self.path.len() > longest {
+            self.object(22);
+        }
+        self.object(match (self_signed, self.path.len(), anchored) {
+            (true, 1, _) => 18,
+            (true, ..) => 19,
+            (false, _, true) => 2,
+            (false, _, false) => 20,
+        });
+    }
+
+    fn top(&self) -> &'c Certificate {
+        self.path[self.path.len() - 1]
+    }
+
+    /// `check_extensions`: critical ones, authorities that are none, purposes, path lengths.
+    fn check_extensions(&mut self) {
+        let mut authorities = 0;
+        for index in 0..self.path.len() {
+            let certificate = self.path[index];
+            if certificate.unhandled_critical {
+                self.object(34);
+            }
+            if index > 0 && !may_issue(certificate, index + 1 < self.path.len()) {
+                self.object(79);
+            }
+            if !serves_tls(certificate, index > 0) {
+                self.object(26);
+            }
+            let path_len =
+                certificate.basic_constraints.and_then(|constraints| constraints.path_len);
+            if index > 1 && path_len.is_some_and(|most| authorities > most) {
+                self.object(25);
+            }
+            if index > 0 && !certificate.is_self_issued() {
+                authorities += 1;
+            }
+        }
+    }
+
+    /// `check_auth_level`: the keys of authorities, and every signature but the anchor's.
+    fn check_security_level(&mut self) {
+        for index in 0..self.path.len() {
+            let certificate = self.path[index];
+            if index > 0 && !self.is_strong_key(&certificate.public_key) {
+                self.object(67);
+            }
+            if index + 1 < self.path.len()
+                && !self.is_strong_hash(certificate.signature_algorithm.hash)
+            {
+                self.object(68);
+            }
+        }
+    }
+
+    /// `internal_verify`: from the anchor down to the leaf, signatures and dates.
+    fn check_signatures_and_times(&mut self) {
+        let last = self.path.len() - 1;
+        let top = self.path[last];
+        let complete = likely_issued(top, top);
+        if !complete && last == 0 {
+            self.object(21);
+        }
+        for index in (0..=last).rev() {
+            if index < last {
+                self.check_signature(index);
+            } else if !complete && last > 0 {
+                // Without its issuer the last certificate is not looked at at all.
+                continue;
+            }
+            self.check_time(self.path[index]);
+        }
+    }
+
+    fn check_signature(&mut self, index: usize) {
+        let (subject, issuer) = (self.path[index], self.path[index + 1]);
+        if lacks_usage(issuer, KEY_CERT_SIGN) {
+            self.object(32);
+        }
+        match signature::check(&subject.der, &issuer.public_key.spki) {
+            SignatureCheck::Valid => {}
+            SignatureCheck::Invalid => self.object(7),
+            SignatureCheck::CannotCheck => {
+                let name = &subject.signature_algorithm.name;
+                self.unknown =
+                    Some(format!("a signature of the kind {name} cannot be checked here"));
+            }
+        }
+    }
+
+    fn check_time(&mut self, certificate: &Certificate) {
+        if self.now < certificate.not_before {
+            self.object(9);
+        }
+        if self.now > certificate.not_after {
+            self.object(10);
+        }
+    }
+
+    /// Security bits as OpenSSL counts them, against what the level wants.
+    fn is_strong_key(&self, key: &PublicKey) -> bool {
+        let bits = match key.key_type {
+            KeyType::Rsa | KeyType::Dsa => match key.bits {
+                0..1024 => 0,
+                1024..2048 => 80,
+                2048..3072 => 112,
+                3072..7680 => 128,
+                7680..15360 => 192,
+                _ => 256,
+            },
+            KeyType::Ec(_) => key.bits / 2,
+            KeyType::Ed25519 => 128,
+            KeyType::Ed448 => 224,
+            KeyType::Unknown => 0,
+        };
+        bits >= self.wanted_bits()
+    }
+
+    fn is_strong_hash(&self, hash: SignatureHash) -> bool {
+        match hash {
+            SignatureHash::Md5 | SignatureHash::Sha1 => self.profile.security_level == 0,
+            SignatureHash::Strong | SignatureHash::Unknown => true,
+        }
+    }
+
+    fn wanted_bits(&self) -> u32 {
+        match self.profile.security_level {
+            0 => 0,
+            1 => 80,
+            2 => 112,
+            3 => 128,
+            4 => 192,
+            _ => 256,
+        }
+    }
+}
+
+/// Key usage bits, as RFC 5280 numbers them.
+const DIGITAL_SIGNATURE: u16 = 1;
+const KEY_ENCIPHERMENT: u16 = 1 << 2;
+const KEY_AGREEMENT: u16 = 1 << 4;
+const KEY_CERT_SIGN: u16 = 1 << 5;
+
+/// `ku_reject`: the extension is there and has none of the bits.
+fn lacks_usage(certificate: &Certificate, bits: u16) -> bool {
+    certificate.key_usage.is_some_and(|usage| usage & bits == 0)
+}
+
+/// `EXFLAG_SS`: self-issued, by its own key as far as the identifiers say.
+fn is_self_signed(certificate: &Certificate) -> bool {
+    likely_issued(certificate, certificate)
+}
+
+/// `ossl_x509_likely_issued`: names and key identifiers, not the signature.
+fn likely_issued(issuer: &Certificate, subject: &Certificate) -> bool {
+    let ids = (&subject.authority_key_id, &issuer.subject_key_id);
+    subject.issuer.der == issuer.subject.der
+        && matches!(ids, (Some(wanted), Some(offered)) if wanted == offered)
+            | matches!(ids, (None, _) | (_, None))
+}
+
+/// The issuer that OpenSSL picks: the first one that is valid now, else the one that ends last.
+fn best_issuer<'c>(
+    subject: &Certificate,
+    candidates: impl Iterator<Item = &'c Certificate>,
+    now: OffsetDateTime,
+) -> Option<&'c Certificate> {
+    let mut best: Option<&Certificate> = None;
+    for candidate in candidates.filter(|candidate| likely_issued(candidate, subject)) {
+        if (candidate.not_before..=candidate.not_after).contains(&now) {
+            return Some(candidate);
+        }
+        if best.is_none_or(|best| candidate.not_after > best.not_after) {
+            best = Some(candidate);
+        }
+    }
+    best
+}
+
+/// `X509_check_ca`, as strict as for an intermediate where `below_anchor`.
+fn may_issue(certificate: &Certificate, below_anchor: bool) -> bool {
+    if lacks_usage(certificate, KEY_CERT_SIGN) {
+        return false;
+    }
+    match certificate.basic_constraints {
+        Some(constraints) => constraints.ca,
+        None if below_anchor => false,
+        None => {
+            (certificate.version == 1 && is_self_signed(certificate))
+                || certificate.key_usage.is_some()
+        }
+    }
+}
+
+/// `check_purpose_ssl_server`.
+fn serves_tls(certificate: &Certificate, authority: bool) -> bool {
+    if certificate.extended_key_usage.is_some_and(|usage| !usage.server_auth) {
+        return false;
+    }
+    if authority {
+        return may_issue(certificate, false);
+    }
+    !lacks_usage(certificate, DIGITAL_SIGNATURE | KEY_ENCIPHERMENT | KEY_AGREEMENT)
+}
+
+/// Whether nginx takes `certificate` for `name`: `X509_check_host` without flags. DNS entries, the common name only where
+/// there are none, and never the addresses on the certificate.
+pub fn covers(certificate: &Certificate, name: &str) -> bool {
+    let names = certificate.dns_names();
+    if names.is_empty() {
+        return certificate.common_names.iter().any(|common_name| matches(common_name, name));
+    }
+    names.iter().any(|pattern| matches(pattern, name))
+}
+
+/// `equal_wildcard`.
+fn matches(pattern: &str, name: &str) -> bool {
+    let star = if name.len() > 1 && name.starts_with('.') { None } else { valid_star(pattern) };
+    match star {
+        None => pattern.eq_ignore_ascii_case(name),
+        Some(at) => wildcard_matches(&pattern[..at], &pattern[at + 1..], name),
+    }
+}
+
+/// `valid_star`: one star, at the start or end of a first label that is no A-label, with two dots behind it.
+fn valid_star(pattern: &str) -> Option<usize> {
+    let labels: Vec<&str> = pattern.split('.').collect();
+    let (first, others) = labels.split_first()?;
+    let plain = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let at = first.find('*')?;
+    let rest = first.replacen('*', "", 1);
+    let at_edge = at == 0 || at + 1 == first.len();
+    let a_label = first.len() >= 4 && first.as_bytes()[..4].eq_ignore_ascii_case(b"xn--");
+    let stem = rest.is_empty()
+        || (!rest.contains('*')
+            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !rest.starts_with('-'));
+    (at_edge && !a_label && stem && others.len() >= 2 && others.iter().copied().all(plain))
+        .then_some(at)
+}
+
+/// `wildcard_match`.
+fn wildcard_matches(prefix: &str, suffix: &str, name: &str) -> bool {
+    let (prefix, suffix, name) = (prefix.as_bytes(), suffix.as_bytes(), name.as_bytes());
+    if name.len() < prefix.len() + suffix.len() {
+        return false;
+    }
+    let (start, middle) = name.split_at(prefix.len());
+    let (middle, end) = middle.split_at(middle.len() - suffix.len());
+    let whole_label = prefix.is_empty() && suffix.starts_with(b".");
+    let a_label = name.len() >= 4
+        && name[prefix.len().min(name.len() - 4)..]
+            .get(..4)
+            .is_some_and(|p| p.eq_ignore_ascii_case(b"xn--"));
+    start.eq_ignore_ascii_case(prefix)
+        && end.eq_ignore_ascii_case(suffix)
+        && !(whole_label && middle.is_empty())
+        && (whole_label || !a_label)
+        && (middle == b"*"
+            || middle.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, name: &str, expected: bool) {
+        assert_eq!(matches(pattern, name), expected, "{pattern} for {name}");
+    }
+
+    #[test]
+    fn names_match_as_x509_check_host_matches_them() {
+        check("a.test", "A.test", true);
+        check("a.test", "a.test.", false);
+        check("*.a.test", "b.a.test", true);
+        check("*.a.test", "a.test", false);
+        check("*.a.test", "c.b.a.test", false);
+        check("f*.a.test", "foo.a.test", true);
+        check("*o.a.test", "foo.a.test", true);
+        check("f*o.a.test", "foo.a.test", false);
+        check("*.test", "a.test", false);
+        check("*.a_b.test", "c.a_b.test", false);
+        check("*.a.test", "x_y.a.test", false);
+        check("f*.a.test", "xn--foo.a.test", false);
+    }
+
+    #[test]
+    fn errors_read_as_nginx_writes_them() {
+        assert_eq!(
+            VerifyError(10).to_string(),
+            "upstream SSL certificate verify error: (10:certificate has expired)"
+        );
+    }
 }

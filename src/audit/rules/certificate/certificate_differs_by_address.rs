@@ -1,12 +1,13 @@
 //! `certificate-differs-by-address`: a backend behind the name was left behind.
 
+use std::net::SocketAddr;
+
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_leaf;
 use crate::audit::rule::{Check, Context, Rule, Verdict, day};
 use crate::certificate::Certificate;
 use crate::observation::{Endpoint, Observation};
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use crate::tls::version::ProtocolVersion;
 
 pub(crate) const RULE: Rule = Rule {
     id: "certificate-differs-by-address",
@@ -23,18 +24,16 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
-    let leaves: Vec<(SocketAddr, &Certificate)> = seen
-        .endpoints
-        .iter()
-        .filter_map(|endpoint| Some((endpoint.address, primary_leaf(endpoint, cx)?)))
-        .collect();
-    let distinct: BTreeSet<_> = leaves
-        .iter()
-        .map(|(_, leaf)| leaf.public_key.key_type.to_string() + &leaf.sha256.to_string())
-        .collect();
-    if distinct.len() < 2 {
-        return if leaves.len() < 2 { Verdict::NotApplicable } else { Verdict::Pass };
-    }
+    // A server may hold an RSA and an ECDSA certificate, so only answers to the same hello are compared.
+    let by_version: Vec<Vec<(SocketAddr, &Certificate)>> =
+        [ProtocolVersion::TLS1_3, ProtocolVersion::TLS1_2]
+            .into_iter()
+            .map(|version| leaves(seen, cx, version))
+            .collect();
+    let Some(leaves) = by_version.iter().find(|leaves| differ(leaves)) else {
+        let compared = by_version.iter().any(|leaves| leaves.len() > 1);
+        return if compared { Verdict::Pass } else { Verdict::NotApplicable };
+    };
     RULE.finds(format!("the addresses of {} present different certificates", cx.target.name))
         .evidence_from(leaves.iter().map(|(address, leaf)| {
             format!(
@@ -48,9 +47,20 @@ fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
         .into()
 }
 
-fn primary_leaf<'a>(endpoint: &'a Endpoint, cx: &Context<'_>) -> Option<&'a Certificate> {
-    let mut cells = cx.own_cells(endpoint);
-    cells.find_map(|cell| cell.chain.as_ref()?.leaf()).map(AsRef::as_ref)
+fn differ(leaves: &[(SocketAddr, &Certificate)]) -> bool {
+    leaves.windows(2).any(|pair| pair[0].1.sha256 != pair[1].1.sha256)
+}
+
+fn leaves<'a>(
+    seen: &'a Observation,
+    cx: &Context<'_>,
+    version: ProtocolVersion,
+) -> Vec<(SocketAddr, &'a Certificate)> {
+    let named = cx.target.server_name.is_some();
+    let leaf = |endpoint: &'a Endpoint| {
+        endpoint.cell(named, version)?.chain.as_ref()?.leaf().map(AsRef::as_ref)
+    };
+    seen.endpoints.iter().filter_map(|endpoint| Some((endpoint.address, leaf(endpoint)?))).collect()
 }
 
 fn short(leaf: &Certificate) -> String {

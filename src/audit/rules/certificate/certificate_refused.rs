@@ -11,11 +11,14 @@ pub(crate) const RULE: Rule = Rule {
     section: Section::Certificate,
     summary: "clients refuse the chain for another reason",
     why: "A path to a trust anchor exists, and clients that check like browsers still refuse it: an authority \
-          used as a server certificate, a name outside an authority's constraints, a critical extension nobody \
-          knows.",
+          used as a server certificate (OpenSSL, and so nginx as a client, takes that), a name outside an \
+          authority's constraints, an intermediate that is not valid yet, a critical extension nobody knows.",
     fix: "Have the certificate issued again without the fault that the evidence names, and reload.",
     references: &["RFC 5280 section 6"],
     consequence_of: &[
+        "certificate-expired",
+        "certificate-not-yet-valid",
+        "certificate-unreadable",
         "handshake-signature-invalid",
         "intermediate-expired",
         "server-auth-missing",
@@ -31,12 +34,17 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         BrowserVerdict::UnknownIssuer if view.assessment.problem.is_none() => {
             "no path to a trust anchor could be verified"
         }
+        BrowserVerdict::OutsideValidity => "a certificate on the path is not valid at this time",
         _ => return Verdict::Pass,
     };
     if view.assessment.problem.is_some() {
         return Verdict::NotApplicable;
     }
+    let authority = view.chain.leaf().is_some_and(|leaf| leaf.is_ca());
+    // OpenSSL, and so nginx as a client, takes an authority's certificate for a server's.
+    let severity = if authority && cx.is_upstream() { Severity::Warning } else { Severity::Error };
     RULE.finds("clients that check like browsers refuse the chain")
+        .severity(severity)
         .subject(reason)
         .evidence(reason)
         .evidence(view.describe(0))
@@ -47,13 +55,32 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::Scene;
+    use crate::audit::fixtures::{NOW, Scene};
     use rcgen::{BasicConstraints, IsCa};
+    use time::Duration;
 
     #[test]
     fn an_authority_as_server_certificate_is_refused() {
         let mut scene = Scene::new();
         scene.issue(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+        scene.check(&["error certificate-refused"]);
+    }
+
+    #[test]
+    fn nginx_takes_an_authority_for_a_server() {
+        let mut scene = Scene::upstream();
+        scene.issue(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+        scene.check(&["warning certificate-refused"]);
+    }
+
+    #[test]
+    fn an_intermediate_of_tomorrow_is_refused() {
+        let mut scene = Scene::new();
+        let early = scene
+            .root
+            .intermediate_with("early", |params| params.not_before = NOW + Duration::days(1))
+            .unwrap();
+        scene.present(&early.issue(&["a.test"]).unwrap().chain());
         scene.check(&["error certificate-refused"]);
     }
 

@@ -28,7 +28,7 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
     else {
         return Verdict::Pass;
     };
-    let common_name = leaf.common_name.as_deref().unwrap_or("(none)");
+    let common_name = leaf.common_name().unwrap_or("(none)");
     let relation =
         if by_common_name { "is the wanted name" } else { "is not the wanted name either" };
     let finding = RULE

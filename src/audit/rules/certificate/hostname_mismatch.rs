@@ -1,9 +1,9 @@
 //! `hostname-mismatch`: none of its names is the one that clients ask for.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_leaf;
+use crate::audit::reproduce::{curl, show_leaf};
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
-use crate::audit::rules::{name_of, names_of};
+use crate::audit::rules::{name_of, names_of, plain_name};
 use crate::certificate::Certificate;
 use crate::certificate::name::{Coverage, coverage, to_unicode};
 use crate::target::Host;
@@ -48,10 +48,11 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
         .evidence(format!("it covers {}", names_of(leaf)))
         .evidence(view.describe(0))
         .evidence_from(view.sightings())
-        .reproduce(show_leaf(cx.target, view.address()));
-    match leaf.dns_names().iter().find(|name| !name.starts_with('*')) {
+        .reproduce(show_leaf(cx.target, view.address()))
+        .reproduce_from(curl(cx.target, view.address()));
+    match plain_name(leaf) {
         Some(name) if cx.is_upstream() => {
-            finding.directive("location", "proxy_ssl_name", name.as_str()).into()
+            finding.directive("location", "proxy_ssl_name", name).into()
         }
         _ => finding.into(),
     }

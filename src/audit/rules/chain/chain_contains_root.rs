@@ -13,7 +13,7 @@ pub(crate) const RULE: Rule = Rule {
     why: "Clients have their own copy or do not trust it at all, so it only makes each handshake larger.",
     fix: "Take the last certificate out of the file of ssl_certificate, and reload.",
     references: &["RFC 8446 section 4.4.2"],
-    consequence_of: &[],
+    consequence_of: &["untrusted-issuer"],
     check: Check::Chain(check),
 };
 

@@ -1,8 +1,9 @@
 //! `chain-incomplete`: the server left out what stands between its certificate and the root.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_chain;
+use crate::audit::reproduce::{curl, show_chain};
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::certificate::shape::Position;
 use crate::certificate::trust::problem::PathProblem;
 
 pub(crate) const RULE: Rule = Rule {
@@ -20,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 8446 section 4.4.2",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
     ],
-    consequence_of: &[],
+    consequence_of: &["certificate-unreadable"],
     check: Check::Chain(check),
 };
 
@@ -36,9 +37,15 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         .finds(format!("the chain is incomplete: the certificate of {issuer} is missing"))
         .evidence(view.describe(shape.path.last().copied().unwrap_or(0)))
         .evidence(format!("its issuer was not sent, and is not among {}", cx.store.label))
+        .evidence_from(
+            shape
+                .at(Position::Unrelated)
+                .map(|index| format!("{}; it belongs to another chain", view.describe(index))),
+        )
         .evidence_from((!urls.is_empty()).then(|| format!("it can be fetched from {urls}")))
         .evidence_from(view.sightings())
-        .reproduce(show_chain(cx.target, view.address()));
+        .reproduce(show_chain(cx.target, view.address()))
+        .reproduce_from(curl(cx.target, view.address()));
     finding.into()
 }
 

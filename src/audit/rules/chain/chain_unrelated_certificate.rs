@@ -15,7 +15,7 @@ pub(crate) const RULE: Rule = Rule {
           it.",
     fix: "Take it out of the file of ssl_certificate, and reload.",
     references: &["RFC 8446 section 4.4.2"],
-    consequence_of: &[],
+    consequence_of: &["chain-incomplete"],
     check: Check::Chain(check),
 };
 
@@ -45,6 +45,17 @@ mod tests {
         chain.push(stranger.certificate);
         scene.present(&chain);
         scene.check(&["note chain-unrelated-certificate"]);
+    }
+
+    #[test]
+    fn in_place_of_the_missing_one_it_is_part_of_that_finding() {
+        let mut scene = Scene::new();
+        let leaf = scene.issue(|_| {}).chain().remove(0);
+        let stranger =
+            Authority::root("stranger", NOW).unwrap().intermediate("strange intermediate").unwrap();
+        scene.present(&[leaf, stranger.certificate]);
+        let findings = scene.check(&["error chain-incomplete"]);
+        assert!(findings[0].evidence.iter().any(|fact| fact.contains("strange intermediate")));
     }
 
     #[test]

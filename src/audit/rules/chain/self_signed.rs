@@ -1,7 +1,7 @@
 //! `self-signed`: nobody else vouches for it.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_leaf;
+use crate::audit::reproduce::{curl, show_leaf};
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
 use crate::certificate::trust::problem::PathProblem;
 
@@ -28,11 +28,19 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     if view.assessment.problem != Some(PathProblem::SelfSigned) {
         return Verdict::Pass;
     }
-    RULE.finds("the certificate is self-signed, and not trusted")
+    let finding = RULE
+        .finds("the certificate is self-signed, and not trusted")
         .evidence(view.describe(0))
         .evidence(format!("it is not among {}", cx.store.label))
         .evidence_from(view.sightings())
         .reproduce(show_leaf(cx.target, view.address()))
+        .reproduce_from(curl(cx.target, view.address()));
+    if !cx.is_upstream() {
+        return finding.into();
+    }
+    finding
+        .directive("location", "proxy_ssl_trusted_certificate", "/path/to/this-certificate.pem")
+        .directive("location", "proxy_ssl_verify", "on")
         .into()
 }
 

@@ -1,7 +1,7 @@
 //! `untrusted-issuer`: the path ends with an authority that nobody here knows.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_chain;
+use crate::audit::reproduce::{curl, show_chain};
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
 use crate::certificate::shape::Position;
 use crate::certificate::trust::problem::PathProblem;
@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 5280 section 6.1",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_trusted_certificate",
     ],
-    consequence_of: &[],
+    consequence_of: &["certificate-unreadable"],
     check: Check::Chain(check),
 };
 
@@ -42,7 +42,8 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         .evidence(view.describe(last))
         .evidence(format!("it is not among {}", cx.store.label))
         .evidence_from(view.sightings())
-        .reproduce(show_chain(cx.target, view.address()));
+        .reproduce(show_chain(cx.target, view.address()))
+        .reproduce_from(curl(cx.target, view.address()));
     if !cx.is_upstream() {
         return finding.into();
     }

@@ -5,15 +5,15 @@ use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::audit::rules::client_certificate::accepted_authorities;
-use crate::observation::{ClientAuth, Endpoint};
-use crate::target::ClientCertificatePolicy;
+use crate::observation::{ClientAuth, Endpoint, Session};
+use crate::target::{ClientCertificatePolicy, Target};
 
 pub(crate) const RULE: Rule = Rule {
     id: "client-certificate-requested",
     severity: Severity::Note,
     section: Section::ClientCertificate,
     summary: "a client certificate is asked for, but not required",
-    why: "Clients are served without one (ssl_verify_client optional). Browsers that hold certificates may ask \
+    why: "Clients get through the handshake without one (ssl_verify_client optional). Browsers that hold certificates may ask \
           their user to choose one.",
     fix: "If nobody uses them, set ssl_verify_client off and reload; if it is meant so, say it: \
           expect.client_certificate = \"optional\".",
@@ -23,37 +23,55 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let asked = cx.own_cells(endpoint).find_map(|cell| match &cell.client_auth {
-        ClientAuth::Requested(request) if cell.established() && !request.answered => {
-            Some((cell, request))
-        }
+    let policy = cx.target.expect.client_certificate;
+    let asked = cx.own_cells(endpoint).find_map(|cell| match (&cell.client_auth, &cell.outcome) {
+        (ClientAuth::Requested(request), Ok(session)) => Some((cell, request, session)),
         _ => None,
     });
-    let Some((cell, request)) = asked else {
+    let unwanted = policy == Some(ClientCertificatePolicy::None);
+    let Some((cell, request, session)) =
+        asked.filter(|(_, request, _)| unwanted || !request.answered)
+    else {
         return Verdict::Pass;
     };
+    let shows = insistence_shows(session, cx.target);
+    let message = if shows {
+        "the server asks for a client certificate, and serves clients without one"
+    } else {
+        "the server asks for a client certificate, and completes the handshake without one"
+    };
     let finding = RULE
-        .finds("the server asks for a client certificate, and serves clients without one")
+        .finds(message)
         .evidence(at(endpoint, cell))
         .evidence(accepted_authorities(request))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)));
-    match cx.target.expect.client_certificate {
+    match policy {
         Some(ClientCertificatePolicy::Optional) => Verdict::Pass,
         Some(ClientCertificatePolicy::None) => {
             finding.severity(Severity::Error).directive("server", "ssl_verify_client", "off").into()
         }
-        Some(ClientCertificatePolicy::Required) => {
+        Some(ClientCertificatePolicy::Required) if shows => {
             finding.severity(Severity::Error).directive("server", "ssl_verify_client", "on").into()
         }
+        Some(ClientCertificatePolicy::Required) => Verdict::Untested(
+            "whether the server insists on a client certificate shows only in the protocol behind TLS"
+                .to_owned(),
+        ),
         None => finding.into(),
     }
+}
+
+/// Whether a server that insists would have shown it: nginx refuses with an HTTP answer, and only HTTP/1.1 is asked.
+fn insistence_shows(session: &Session, target: &Target) -> bool {
+    let http = session.alpn.as_deref().is_none_or(|protocol| protocol == "http/1.1");
+    http && target.starttls.is_none()
 }
 
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::Scene;
     use crate::observation::{CertificateRequest, ClientAuth};
-    use crate::target::ClientCertificatePolicy;
+    use crate::target::{ClientCertificatePolicy, StartTls};
 
     #[test]
     fn severity_goes_by_expectation() {
@@ -68,6 +86,26 @@ mod tests {
             scene.target.expect.client_certificate = Some(policy);
             scene.check(expected);
         }
+    }
+
+    #[test]
+    fn what_does_not_show_was_not_tested() {
+        let mut scene = Scene::new();
+        scene.target.starttls = Some(StartTls::Smtp);
+        scene.target.expect.client_certificate = Some(ClientCertificatePolicy::Required);
+        scene.each(|cell| cell.client_auth = ClientAuth::Requested(CertificateRequest::default()));
+        scene.check(&[]);
+        assert!(!scene.judge().untested.is_empty());
+    }
+
+    #[test]
+    fn one_that_takes_ours_is_still_not_to_ask() {
+        let mut scene = Scene::new();
+        let answered = CertificateRequest { answered: true, ..CertificateRequest::default() };
+        scene.each(|cell| cell.client_auth = ClientAuth::Requested(answered.clone()));
+        scene.check(&[]);
+        scene.target.expect.client_certificate = Some(ClientCertificatePolicy::None);
+        scene.check(&["error client-certificate-requested"]);
     }
 
     #[test]

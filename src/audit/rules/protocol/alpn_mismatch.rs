@@ -1,7 +1,7 @@
 //! `alpn-mismatch`: the operator expects h2, say, and the server does not speak it.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::s_client;
+use crate::audit::reproduce::SClient;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::observation::{Cause, Endpoint};
@@ -39,18 +39,13 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         wanted.join(", ")
     ))
     .evidence(at(endpoint, cell))
-    .reproduce(with_alpn(
-        &s_client(cx.target, Some(endpoint.address), cell.sni.as_deref(), Some(cell.version)),
-        wanted,
-    ))
-    .into()
-}
-
-fn with_alpn(command: &str, wanted: &[String]) -> String {
-    command.replace(
-        " </dev/null",
-        &format!(" -alpn '{}' </dev/null", wanted.join(",").replace('\'', "")),
+    .reproduce(
+        SClient::new(cx.target, Some(endpoint.address), cell.sni.as_deref())
+            .version(cell.version)
+            .option("-alpn", wanted.join(","))
+            .command(),
     )
+    .into()
 }
 
 #[cfg(test)]

@@ -3,19 +3,22 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::trouble::{Trouble, trouble};
-use crate::observation::Endpoint;
+use crate::audit::rules::at;
+use crate::audit::rules::protocol::troubled;
+use crate::audit::trouble::{Matrix, Trouble};
+use crate::observation::{Endpoint, Handshake, RawChoice, RawHello};
 
 pub(crate) const RULE: Rule = Rule {
     id: "cipher-mismatch",
     severity: Severity::Warning,
     section: Section::ProtocolCipher,
-    summary: "TLS 1.3 is spoken, but with no group or suite that modern clients offer",
-    why: "TLS 1.3 clients offer X25519, P-256 and P-384, and the suites AES-GCM and ChaCha20. A server that \
-          takes only others (P-521, X448, finite-field groups, CCM) refuses them with alert 40; nginx as a \
-          client logs it as sslv3 alert handshake failure.",
+    summary: "TLS is spoken, but with no group or parameters that modern clients offer",
+    why: "Clients offer the groups X25519, P-256 and P-384. A server that takes only others (P-521, X448, \
+          finite-field groups), or whose certificate fits none of the suites and signature algorithms left to \
+          it, refuses them with alert 40; nginx as a client logs it as alert handshake failure.",
     fix: "Put X25519 and prime256v1 into ssl_ecdh_curve of the default server of the socket, or take the \
-          directive out, and reload. Suites of TLS 1.3 are set by ssl_conf_command Ciphersuites, not by \
+          directive out, and reload. With an RSA certificate keep ECDHE-RSA suites in ssl_ciphers, with an \
+          ECDSA one ECDHE-ECDSA. Suites of TLS 1.3 are set by ssl_conf_command Ciphersuites, not by \
           ssl_ciphers.",
     references: &[
         "RFC 8446 section 9.1",
@@ -27,31 +30,45 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Trouble::Mismatch(raw) = trouble(endpoint, cx.target) else {
+    let matrix = Matrix::new(endpoint, cx.target);
+    let refused = troubled(endpoint, cx, Trouble::Mismatch);
+    let Some((raw, choice)) = answer(&matrix, &refused) else {
         return Verdict::Pass;
-    };
-    let Ok(choice) = &raw.outcome else {
-        return Verdict::NotApplicable;
     };
     let group =
         choice.group.map_or_else(|| "no group".to_owned(), |group| format!("the group {group}"));
-    RULE.finds("the server speaks TLS 1.3 with no group or suite that modern clients offer")
+    let finding = RULE
+        .finds(format!(
+            "the server speaks {} with no group or suite that modern clients offer",
+            choice.version
+        ))
         .evidence(format!(
             "{}: a hello with everything is answered with {} and {group}",
             endpoint.address, choice.cipher_suite
         ))
-        .evidence(
-            "a hello with X25519, P-256 and P-384 is refused, so its certificate was not audited",
-        )
+        .evidence("a hello with X25519, P-256 and P-384 is refused")
+        .evidence_from(refused.iter().map(|cell| at(endpoint, cell)))
         .directive("server", "ssl_ecdh_curve", "X25519:prime256v1:secp384r1")
         .reproduce(s_client(
             cx.target,
             Some(endpoint.address),
             raw.sni.as_deref(),
             Some(choice.version),
-        ))
-        .could_not_test()
-        .into()
+        ));
+    if matrix.speaks() {
+        return finding.into();
+    }
+    finding.evidence("so the certificate was not audited").could_not_test().into()
+}
+
+/// The raw hello that was answered where the complete handshakes were not.
+fn answer<'a>(
+    matrix: &Matrix<'a>,
+    refused: &[&Handshake],
+) -> Option<(&'a RawHello, &'a RawChoice)> {
+    let version = refused.first()?.version;
+    let raw = matrix.answer_in(version).or_else(|| matrix.best_answer())?;
+    Some((raw, raw.outcome.as_ref().ok()?))
 }
 
 #[cfg(test)]

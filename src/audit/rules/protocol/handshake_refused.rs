@@ -4,8 +4,8 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
-use crate::audit::trouble::{Trouble, trouble};
-use crate::observation::Endpoint;
+use crate::audit::trouble::{Matrix, Trouble};
+use crate::observation::{Endpoint, Handshake};
 
 pub(crate) const RULE: Rule = Rule {
     id: "handshake-refused",
@@ -24,19 +24,31 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Trouble::Refused(failure) = trouble(endpoint, cx.target) else {
+    let matrix = Matrix::new(endpoint, cx.target);
+    let refused = matrix.with(Trouble::Alert);
+    let Some(failure) = refused.first().and_then(|cell| cell.failure()) else {
         return Verdict::Pass;
     };
-    RULE.finds("the server refuses every handshake".to_owned())
-        .evidence_from(endpoint.handshakes.iter().map(|cell| at(endpoint, cell)))
+    let partial = matrix.speaks();
+    let message = if partial {
+        "the server breaks handshakes off that it first went along with"
+    } else {
+        "the server refuses every handshake"
+    };
+    let finding = RULE
+        .finds(message)
+        .evidence_from(refused.iter().map(|cell| at(endpoint, cell)))
         .evidence_from(failure_of_raw(endpoint))
         .subject(failure.cause.to_string())
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-        .into()
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)));
+    let established = matrix.own().any(Handshake::established);
+    let severity = if established { Severity::Warning } else { Severity::Error };
+    finding.severity(severity).into()
 }
 
 fn failure_of_raw(endpoint: &Endpoint) -> Option<String> {
-    let versions: Vec<String> = endpoint.raw.iter().map(|raw| raw.version.to_string()).collect();
+    let refused = endpoint.raw.iter().filter(|raw| raw.outcome.is_err());
+    let versions: Vec<String> = refused.map(|raw| raw.version.to_string()).collect();
     (!versions.is_empty())
         .then(|| format!("hellos with every suite were refused as well ({})", versions.join(", ")))
 }

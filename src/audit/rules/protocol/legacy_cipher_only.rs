@@ -3,9 +3,10 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::trouble::{Trouble, failed_in_tls, trouble};
-use crate::observation::{Endpoint, Handshake, RawHello};
-use crate::tls::version::ProtocolVersion;
+use crate::audit::rules::at;
+use crate::audit::rules::protocol::troubled;
+use crate::audit::trouble::{Matrix, Trouble};
+use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
     id: "legacy-cipher-only",
@@ -26,16 +27,14 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let raw = match trouble(endpoint, cx.target) {
-        Trouble::LegacyCipher(raw) => raw,
-        Trouble::None | Trouble::NameRequired(_) => match legacy_in_one_version(endpoint, cx) {
-            Some(raw) => raw,
-            None => return Verdict::Pass,
-        },
-        _ => return Verdict::NotApplicable,
-    };
-    let Ok(choice) = &raw.outcome else {
-        return Verdict::NotApplicable;
+    let matrix = Matrix::new(endpoint, cx.target);
+    let refused = troubled(endpoint, cx, Trouble::LegacyCipher);
+    let answer = refused.first().and_then(|cell| {
+        let raw = matrix.answer_in(cell.version).or_else(|| matrix.best_answer())?;
+        Some((raw, raw.outcome.as_ref().ok()?))
+    });
+    let Some((raw, choice)) = answer else {
+        return Verdict::Pass;
     };
     let finding = RULE
         .finds(format!(
@@ -47,6 +46,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
             endpoint.address, choice.cipher_suite
         ))
         .evidence("a hello with ECDHE and AES-GCM or ChaCha20 is refused")
+        .evidence_from(refused.iter().map(|cell| at(endpoint, cell)))
         .directive("server", "ssl_ciphers", "ECDHE+AESGCM:ECDHE+CHACHA20:DEFAULT")
         .reproduce(s_client(
             cx.target,
@@ -54,19 +54,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
             raw.sni.as_deref(),
             Some(choice.version),
         ));
-    let audited = cx.own_cells(endpoint).any(Handshake::established);
-    if audited { finding.into() } else { finding.could_not_test().into() }
-}
-
-/// TLS 1.3 works, TLS 1.2 fails, and yet a raw TLS 1.2 hello is answered.
-fn legacy_in_one_version<'a>(endpoint: &'a Endpoint, cx: &Context<'_>) -> Option<&'a RawHello> {
-    let named = cx.target.server_name.is_some();
-    let failed =
-        endpoint.cell(named, ProtocolVersion::TLS1_2).filter(|cell| failed_in_tls(cell))?;
-    endpoint.raw.iter().find(|raw| {
-        raw.sni == failed.sni
-            && raw.outcome.as_ref().is_ok_and(|choice| choice.version == ProtocolVersion::TLS1_2)
-    })
+    if matrix.speaks() { finding.into() } else { finding.could_not_test().into() }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::trouble::{Trouble, trouble};
+use crate::audit::rules::protocol::troubled;
+use crate::audit::trouble::{Matrix, Trouble};
 use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
@@ -27,11 +28,11 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Trouble::LegacyProtocol(raw) = trouble(endpoint, cx.target) else {
+    let matrix = Matrix::new(endpoint, cx.target);
+    let refused = troubled(endpoint, cx, Trouble::LegacyProtocol);
+    let answer = matrix.best_answer().filter(|_| !refused.is_empty());
+    let Some((raw, choice)) = answer.and_then(|raw| Some((raw, raw.outcome.as_ref().ok()?))) else {
         return Verdict::Pass;
-    };
-    let Ok(choice) = &raw.outcome else {
-        return Verdict::NotApplicable;
     };
     let finding = RULE
         .finds(format!("the server speaks {} and nothing newer", choice.version))

@@ -1,10 +1,10 @@
 //! `connect-timeout`: the address does not answer at all.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::reachability::stopped;
-use crate::observation::{Cause, Endpoint, Stage};
+use crate::audit::rules::reachability::report;
+use crate::audit::trouble::Trouble;
+use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
     id: "connect-timeout",
@@ -22,16 +22,13 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Some(failure) = stopped(endpoint, |failure| {
-        failure.stage == Stage::Connect && failure.cause == Cause::TimedOut
-    }) else {
-        return Verdict::Pass;
-    };
-    RULE.finds(format!("the connection to {} times out", endpoint.address))
-        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-        .could_not_test()
-        .into()
+    report(
+        &RULE,
+        (endpoint, cx),
+        Trouble::ConnectTimeout,
+        ("the connection times out", "connections time out"),
+    )
+    .into()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! `connection-refused`: the address answers, and says no.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::reachability::stopped;
-use crate::observation::{Cause, Endpoint, Stage};
+use crate::audit::rules::reachability::report;
+use crate::audit::trouble::Trouble;
+use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
     id: "connection-refused",
@@ -21,17 +21,13 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Some(failure) = stopped(endpoint, |failure| {
-        failure.stage == Stage::Connect
-            && matches!(failure.cause, Cause::ConnectionRefused | Cause::Reset)
-    }) else {
-        return Verdict::Pass;
-    };
-    RULE.finds(format!("the connection to {} is refused", endpoint.address))
-        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-        .could_not_test()
-        .into()
+    report(
+        &RULE,
+        (endpoint, cx),
+        Trouble::ConnectionRefused,
+        ("the connection is refused", "connections are refused"),
+    )
+    .into()
 }
 
 #[cfg(test)]

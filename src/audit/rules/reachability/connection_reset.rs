@@ -1,10 +1,10 @@
 //! `connection-reset`: torn down before an answer.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::trouble::{Trouble, trouble};
-use crate::observation::{Cause, Endpoint};
+use crate::audit::rules::reachability::report;
+use crate::audit::trouble::Trouble;
+use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
     id: "connection-reset",
@@ -24,16 +24,16 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Trouble::Ended(failure) = trouble(endpoint, cx.target) else {
-        return Verdict::Pass;
-    };
-    if !(failure.cause == Cause::Reset) {
-        return Verdict::NotApplicable;
-    }
-    RULE.finds("the server resets every connection during the handshake")
-        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-        .into()
+    report(
+        &RULE,
+        (endpoint, cx),
+        Trouble::Reset,
+        (
+            "the server resets every connection during the handshake",
+            "connections are reset during the handshake",
+        ),
+    )
+    .into()
 }
 
 #[cfg(test)]

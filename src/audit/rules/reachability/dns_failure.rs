@@ -29,6 +29,11 @@ fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
             .could_not_test()
             .into(),
         Err(failure) => Verdict::Untested(failure.cause.to_string()),
+        Ok(_) if seen.endpoints.is_empty() => RULE
+            .finds(format!("the name {} has no address", cx.target.endpoint().0))
+            .reproduce(resolve(cx.target))
+            .could_not_test()
+            .into(),
         Ok(_) => Verdict::Pass,
     }
 }
@@ -62,5 +67,14 @@ mod tests {
     #[test]
     fn a_name_that_resolves_passes() {
         Scene::new().check(&[]);
+    }
+
+    #[test]
+    fn a_name_without_addresses_is_no_pass() {
+        let mut scene = Scene::new();
+        scene.seen.addresses = Ok(Vec::new());
+        scene.seen.endpoints.clear();
+        scene.check(&["warning dns-failure"]);
+        assert!(!scene.judge().untested.is_empty());
     }
 }

@@ -12,16 +12,37 @@ pub mod not_tls;
 pub mod protocol_error;
 pub mod starttls_refused;
 
-use crate::observation::{Endpoint, Failure, Handshake, Stage};
+use super::at;
+use crate::audit::finding::{Finding, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Context, Rule};
+use crate::audit::trouble::{Matrix, Trouble};
+use crate::observation::Endpoint;
 
-/// The first failure of this kind, names aside: a handshake that fails with a name and works without it, or the other
-/// way round, is a matter of the name.
-fn stopped(endpoint: &Endpoint, kind: impl Fn(&Failure) -> bool) -> Option<&Failure> {
-    let established = |with_sni| endpoint.cells(with_sni).any(Handshake::established);
-    let failures =
-        endpoint.handshakes.iter().filter_map(|cell| Some((cell.sni.is_some(), cell.failure()?)));
-    let mut own = failures.filter(|(with_sni, failure)| {
-        failure.stage < Stage::Handshake || established(*with_sni) || !established(!*with_sni)
-    });
-    own.find(|(_, failure)| kind(failure)).map(|(_, failure)| failure)
+/// The finding for the connections of one address that ended like this: all of them, or some (`said` has a phrase for
+/// each). What the peer did not answer, or answered on other connections, could not be tested.
+fn report(
+    rule: &Rule,
+    (endpoint, cx): (&Endpoint, &Context<'_>),
+    trouble: Trouble,
+    said: (&str, &str),
+) -> Option<Finding> {
+    let matrix = Matrix::new(endpoint, cx.target);
+    let cells = matrix.with(trouble);
+    let (met, all) = (cells.len(), endpoint.handshakes.len());
+    if met == 0 {
+        return None;
+    }
+    let message = if met == all { said.0.to_owned() } else { format!("{met} of {all} {}", said.1) };
+    let finding = rule
+        .finds(message)
+        .evidence_from(cells.iter().map(|cell| at(endpoint, cell)))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)));
+    if rule.severity < Severity::Error {
+        return Some(finding.could_not_test());
+    }
+    if matrix.speaks() {
+        return Some(finding.severity(Severity::Warning).could_not_test());
+    }
+    Some(finding)
 }

@@ -1,10 +1,10 @@
 //! `network-unreachable`: from here the address cannot be reached.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::reachability::stopped;
-use crate::observation::{Cause, Endpoint, Stage};
+use crate::audit::rules::reachability::report;
+use crate::audit::trouble::Trouble;
+use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
     id: "network-unreachable",
@@ -21,16 +21,13 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Some(failure) = stopped(endpoint, |failure| {
-        failure.stage == Stage::Connect && matches!(failure.cause, Cause::Unreachable(_))
-    }) else {
-        return Verdict::Pass;
-    };
-    RULE.finds(format!("no route leads to {}", endpoint.address))
-        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-        .could_not_test()
-        .into()
+    report(
+        &RULE,
+        (endpoint, cx),
+        Trouble::Unreachable,
+        ("no route leads to the server", "connections find no route"),
+    )
+    .into()
 }
 
 #[cfg(test)]

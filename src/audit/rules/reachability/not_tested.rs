@@ -1,10 +1,10 @@
 //! `not-tested`: the fault is on this side.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::reachability::stopped;
-use crate::observation::{Cause, Endpoint};
+use crate::audit::rules::reachability::report;
+use crate::audit::trouble::Trouble;
+use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
     id: "not-tested",
@@ -20,16 +20,13 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Some(failure) =
-        stopped(endpoint, |failure| matches!(failure.cause, Cause::Cancelled | Cause::Local(_)))
-    else {
-        return Verdict::Pass;
-    };
-    RULE.finds(format!("{} was not tested: {}", endpoint.address, failure.cause))
-        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-        .could_not_test()
-        .into()
+    report(
+        &RULE,
+        (endpoint, cx),
+        Trouble::NotTested,
+        ("the endpoint was not tested", "connections could not be made by this machine"),
+    )
+    .into()
 }
 
 #[cfg(test)]

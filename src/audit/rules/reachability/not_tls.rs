@@ -1,10 +1,10 @@
 //! `not-tls`: an honest plain-text answer.
 
-use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
+use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::trouble::{Trouble, trouble};
-use crate::observation::{Cause, Endpoint};
+use crate::audit::rules::reachability::report;
+use crate::audit::trouble::Trouble;
+use crate::observation::{Cause, Endpoint, PlainProtocol};
 
 pub(crate) const RULE: Rule = Rule {
     id: "not-tls",
@@ -25,20 +25,52 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Trouble::Ended(failure) = trouble(endpoint, cx.target) else {
-        return Verdict::Pass;
-    };
-    if !(matches!(failure.cause, Cause::NotTls(_))) {
-        return Verdict::NotApplicable;
-    }
-    RULE.finds("the port does not speak TLS")
-        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+    let said = ("the port does not speak TLS", "connections are answered in plain text");
+    report(&RULE, (endpoint, cx), Trouble::NotTls, said)
+        .map(|finding| match spoken(endpoint) {
+            Some(protocol) => advise(finding, protocol, cx),
+            None => finding,
+        })
         .into()
+}
+
+fn spoken(endpoint: &Endpoint) -> Option<&PlainProtocol> {
+    endpoint.handshakes.iter().find_map(|cell| match &cell.failure()?.cause {
+        Cause::NotTls(protocol) => Some(protocol),
+        _ => None,
+    })
+}
+
+fn advise(finding: Finding, protocol: &PlainProtocol, cx: &Context<'_>) -> Finding {
+    match protocol {
+        PlainProtocol::Http(_) if !cx.is_upstream() => {
+            finding.directive("server", "listen", format!("{} ssl", cx.target.port))
+        }
+        PlainProtocol::Greeting(line) => match upgrade(line) {
+            Some(name) => finding.fix(format!(
+                "The server greets in plain text and may upgrade: audit it with --starttls {name}."
+            )),
+            None => finding,
+        },
+        _ => finding,
+    }
+}
+
+/// The protocol that opens with such a line.
+fn upgrade(greeting: &str) -> Option<&'static str> {
+    let line = greeting.to_ascii_lowercase();
+    match line {
+        line if line.starts_with("* ok") => Some("imap"),
+        line if line.starts_with("+ok") => Some("pop3"),
+        line if line.starts_with("220") && line.contains("ftp") => Some("ftp"),
+        line if line.starts_with("220") => Some("smtp"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::upgrade;
     use crate::audit::fixtures::{Scene, any};
     use crate::observation::{Cause, PlainProtocol, Stage};
 
@@ -56,5 +88,14 @@ mod tests {
     #[test]
     fn a_completed_handshake_passes() {
         Scene::new().check(&[]);
+    }
+
+    #[test]
+    fn a_greeting_says_what_to_upgrade_from() {
+        assert_eq!(upgrade("220 mx.a.test ESMTP ready"), Some("smtp"));
+        assert_eq!(upgrade("220 ProFTPD"), Some("ftp"));
+        assert_eq!(upgrade("* OK IMAP4rev1"), Some("imap"));
+        assert_eq!(upgrade("+OK POP3"), Some("pop3"));
+        assert_eq!(upgrade("hello"), None);
     }
 }

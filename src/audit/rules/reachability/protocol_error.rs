@@ -1,10 +1,10 @@
 //! `protocol-error`: TLS at first sight only.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::trouble::{Trouble, trouble};
-use crate::observation::{Cause, Endpoint};
+use crate::audit::rules::reachability::report;
+use crate::audit::trouble::Trouble;
+use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
     id: "protocol-error",
@@ -21,16 +21,13 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Trouble::Ended(failure) = trouble(endpoint, cx.target) else {
-        return Verdict::Pass;
-    };
-    if !(matches!(failure.cause, Cause::ProtocolError(_) | Cause::TooMuchData)) {
-        return Verdict::NotApplicable;
-    }
-    RULE.finds("the server breaks the TLS protocol")
-        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-        .into()
+    report(
+        &RULE,
+        (endpoint, cx),
+        Trouble::ProtocolError,
+        ("the server breaks the TLS protocol", "handshakes break the TLS protocol"),
+    )
+    .into()
 }
 
 #[cfg(test)]

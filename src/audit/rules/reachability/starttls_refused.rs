@@ -1,10 +1,10 @@
 //! `starttls-refused`: plain text, and no way to TLS.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::trouble::{Trouble, trouble};
-use crate::observation::{Cause, Endpoint};
+use crate::audit::rules::reachability::report;
+use crate::audit::trouble::Trouble;
+use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
     id: "starttls-refused",
@@ -20,16 +20,13 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Trouble::Ended(failure) = trouble(endpoint, cx.target) else {
-        return Verdict::Pass;
-    };
-    if !(matches!(failure.cause, Cause::StarttlsRefused(_))) {
-        return Verdict::NotApplicable;
-    }
-    RULE.finds("the server refuses STARTTLS")
-        .evidence(format!("{}: {} ({})", endpoint.address, failure.cause, failure.stage))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-        .into()
+    report(
+        &RULE,
+        (endpoint, cx),
+        Trouble::StarttlsRefused,
+        ("the server refuses STARTTLS", "attempts at STARTTLS are refused"),
+    )
+    .into()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `session-resumption-unsupported`: no tickets, no cache.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
+use crate::audit::reproduce::SClient;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::observation::{Endpoint, Observed};
 
@@ -28,8 +28,15 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     if asked().next().is_none() {
         return Verdict::NotApplicable;
     }
-    if asked().any(|cell| cell.resumption != Observed::Absent) {
+    if asked().any(|cell| cell.resumption.seen().is_some()) {
         return Verdict::Pass;
+    }
+    let failures = asked().find_map(|cell| match &cell.resumption {
+        Observed::Failed(failure) => Some(failure),
+        _ => None,
+    });
+    if let Some(failure) = failures {
+        return Verdict::Untested(format!("the second connection failed: {}", failure.cause));
     }
     let versions: Vec<String> = asked().map(|cell| cell.version.to_string()).collect();
     RULE.finds("the server does not resume sessions")
@@ -40,8 +47,9 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         ))
         .directive("http", "ssl_session_cache", "shared:SSL:10m")
         .reproduce(
-            with_own_name(cx.target, Some(endpoint.address))
-                .replace("openssl s_client", "openssl s_client -reconnect"),
+            SClient::new(cx.target, Some(endpoint.address), cx.target.server_name.as_deref())
+                .flag("-reconnect")
+                .command(),
         )
         .into()
 }
@@ -49,7 +57,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, named};
-    use crate::observation::Observed;
+    use crate::observation::{Cause, Failure, Observed, Stage};
     use crate::tls::version::ProtocolVersion;
 
     #[test]
@@ -72,5 +80,18 @@ mod tests {
             }
         });
         scene.check(&[]);
+    }
+
+    #[test]
+    fn a_second_connection_that_failed_shows_nothing() {
+        let mut scene = Scene::new();
+        let failure = Failure { stage: Stage::Connect, cause: Cause::ConnectionRefused };
+        scene.each(|cell| {
+            if named(cell) {
+                cell.resumption = Observed::Failed(failure.clone());
+            }
+        });
+        scene.check(&[]);
+        assert_eq!(scene.judge().untested.len(), 1);
     }
 }

@@ -3,10 +3,9 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::{at, names_of};
-use crate::audit::trouble::{Trouble, trouble};
-use crate::observation::{Cause, Endpoint, Handshake};
-use crate::tls::alert::AlertDescription;
+use crate::audit::rules::{at, names_of, plain_name};
+use crate::audit::trouble::{Matrix, Trouble};
+use crate::observation::{Endpoint, Handshake};
 
 pub(crate) const RULE: Rule = Rule {
     id: "sni-name-rejected",
@@ -30,17 +29,15 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Some(name) = cx.target.server_name.as_deref() else {
         return Verdict::NotApplicable;
     };
-    let (refused, default) = match trouble(endpoint, cx.target) {
-        Trouble::NameRejected(refused) => (refused, true),
-        _ => match refuses_name(endpoint) {
-            Some(refused) => (refused, false),
-            None => return Verdict::Pass,
-        },
+    let refused = Matrix::new(endpoint, cx.target).with(Trouble::NameRejected);
+    let Some(first) = refused.iter().find(|cell| cell.sni.is_some()) else {
+        return Verdict::Pass;
     };
+    let default = endpoint.cells(false).any(Handshake::established);
     let mut finding = RULE
         .finds(format!("the server refuses the name {name}"))
-        .evidence(at(endpoint, refused))
-        .reproduce(s_client(cx.target, Some(endpoint.address), Some(name), Some(refused.version)));
+        .evidence_from(refused.iter().map(|cell| at(endpoint, cell)))
+        .reproduce(s_client(cx.target, Some(endpoint.address), Some(name), Some(first.version)));
     if default {
         finding = finding
             .evidence(format!("{} without a name: the handshake completes", endpoint.address));
@@ -51,25 +48,14 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     }
     let (context, directive) =
         if cx.is_upstream() { ("location", "proxy_ssl_name") } else { ("server", "server_name") };
-    let value =
-        if cx.is_upstream() { leaf.and_then(|leaf| leaf.dns_names().first()) } else { None };
-    finding.directive(context, directive, value.map_or(name, String::as_str)).into()
-}
-
-/// Alert 112 in answer to the name, where nothing else worked either.
-fn refuses_name(endpoint: &Endpoint) -> Option<&Handshake> {
-    let refused = Cause::Alert(AlertDescription::UNRECOGNIZED_NAME);
-    let mut named = endpoint.cells(true);
-    let none_established = !endpoint.cells(true).any(Handshake::established);
-    named.find(|cell| {
-        none_established && cell.failure().is_some_and(|failure| failure.cause == refused)
-    })
+    let known = leaf.filter(|_| cx.is_upstream()).and_then(|leaf| plain_name(leaf));
+    finding.directive(context, directive, known.unwrap_or(name)).into()
 }
 
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, any, named};
-    use crate::observation::{Cause, Stage};
+    use crate::observation::{Cause, CertificateRequest, ClientAuth, ClientRefusal, Stage};
     use crate::tls::alert::AlertDescription;
 
     #[test]
@@ -88,6 +74,20 @@ mod tests {
         let mut scene = Scene::new();
         scene.fail(any, Stage::Handshake, &Cause::Alert(AlertDescription(112)));
         scene.check(&["error sni-name-rejected"]);
+    }
+
+    #[test]
+    fn a_name_behind_client_certificates_is_known() {
+        let mut scene = Scene::new();
+        let alert = AlertDescription(40);
+        scene.fail(named, Stage::Handshake, &Cause::Alert(alert));
+        scene.each(|cell| {
+            if named(cell) {
+                let refusal = ClientRefusal::Alert(alert);
+                cell.client_auth = ClientAuth::Required(CertificateRequest::default(), refusal);
+            }
+        });
+        scene.check(&["error client-certificate-required"]);
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! `sni-required`: a hello without a name is turned away, as nginx sends it to an upstream by default.
 
-use crate::audit::finding::{Section, Severity};
+use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::reproduce::{s_client, with_own_name};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::at;
-use crate::audit::trouble::{Trouble, trouble};
+use crate::audit::rules::{at, plain_name};
+use crate::audit::trouble::{Matrix, Trouble, speaks};
 use crate::certificate::name::{Coverage, Name, coverage};
-use crate::observation::Cause;
-use crate::observation::Endpoint;
-use crate::tls::alert::AlertDescription;
+use crate::observation::{Endpoint, Handshake};
+use crate::tls::version::ProtocolVersion;
 
 pub(crate) const RULE: Rule = Rule {
     id: "sni-required",
@@ -31,42 +30,49 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    if cx.target.server_name.is_none() {
-        return nameless(endpoint, cx);
-    }
-    let Trouble::NameRequired(refused) = trouble(endpoint, cx.target) else {
+    let matrix = Matrix::new(endpoint, cx.target);
+    let refused = matrix.with(Trouble::NameRequired);
+    let Some(first) = refused.first() else {
         return Verdict::Pass;
     };
+    if cx.target.server_name.is_none() {
+        return nameless(endpoint, first, cx);
+    }
     let name = name_to_send(endpoint, cx);
     let finding = RULE
-        .finds("the handshake fails without a server name (SNI) and works with it".to_owned())
-        .severity(if cx.is_upstream() { Severity::Error } else { Severity::Note })
-        .evidence(at(endpoint, refused))
+        .finds("the handshake fails without a server name (SNI) and works with it")
+        .evidence_from(refused.iter().map(|cell| at(endpoint, cell)))
         .evidence(format!("{} with the name {name}: the handshake completes", endpoint.address))
-        .reproduce(s_client(cx.target, Some(endpoint.address), None, Some(refused.version)))
+        .reproduce(s_client(cx.target, Some(endpoint.address), None, Some(first.version)))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)));
+    if endpoint.cells(false).any(speaks) {
+        return in_one_version(finding, first.version);
+    }
     if !cx.is_upstream() {
         let text = "Nothing to do for browsers. A proxy in front of this listener must send the name: proxy_ssl_server_name on.";
         return finding.fix(text).into();
     }
     let tried = cx.target.server_name.as_deref() == Some(&*name);
-    let finding = finding.directive("location", "proxy_ssl_server_name", "on").directive(
-        "location",
-        "proxy_ssl_name",
-        name,
-    );
+    let finding = finding
+        .severity(Severity::Error)
+        .directive("location", "proxy_ssl_server_name", "on")
+        .directive("location", "proxy_ssl_name", name);
     // The handshake with the name is the fix, tried.
     if tried { finding.verified().into() } else { finding.into() }
 }
 
+/// Without the name the other version works, so nobody is turned away who speaks both.
+fn in_one_version(finding: Finding, version: ProtocolVersion) -> Verdict {
+    let mut finding = finding.fix(
+        "Give the default server of the socket the same ssl_protocols as the server of that name, and reload; \
+         from nginx 1.29.2 on each server's own value counts.",
+    );
+    finding.message = format!("{version} works only with a server name (SNI)");
+    finding.into()
+}
+
 /// An address has no name to try, but a server that answers "unrecognized name" to a hello without one says it all.
-fn nameless(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let wants_name = Cause::Alert(AlertDescription::UNRECOGNIZED_NAME);
-    let Some(refused) =
-        endpoint.cells(false).find(|cell| cell.failure().is_some_and(|f| f.cause == wants_name))
-    else {
-        return Verdict::NotApplicable;
-    };
+fn nameless(endpoint: &Endpoint, refused: &Handshake, cx: &Context<'_>) -> Verdict {
     RULE.finds("the server answers a hello without a server name (SNI) with alert 112 (unrecognized_name)")
         .severity(Severity::Error)
         .evidence(at(endpoint, refused))
@@ -85,15 +91,16 @@ fn name_to_send(endpoint: &Endpoint, cx: &Context<'_>) -> String {
     if coverage(leaf, Name::Dns(&own)) == Coverage::Covered {
         return own;
     }
-    leaf.dns_names().iter().find(|name| !name.starts_with('*')).cloned().unwrap_or(own)
+    plain_name(leaf).map_or(own, str::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
     use super::RULE;
     use crate::audit::fixtures::{Scene, any, bare};
-    use crate::observation::{Cause, Stage};
+    use crate::observation::{Cause, Handshake, Stage};
     use crate::tls::alert::AlertDescription;
+    use crate::tls::version::ProtocolVersion;
 
     #[test]
     fn an_upstream_that_wants_a_name_is_an_error_with_the_directives() {
@@ -125,6 +132,31 @@ mod tests {
         scene.check(&[]);
         scene.fail(any, Stage::Handshake, &Cause::Alert(AlertDescription(112)));
         assert_eq!(scene.check(&["error sni-required"])[0].rule, RULE.id);
+    }
+
+    #[test]
+    fn one_version_without_a_name_is_enough_for_a_proxy() {
+        let mut scene = Scene::upstream();
+        let refused = Cause::Alert(AlertDescription::PROTOCOL_VERSION);
+        let which = |cell: &Handshake| bare(cell) && cell.version == ProtocolVersion::TLS1_3;
+        scene.fail(which, Stage::Handshake, &refused);
+        let findings = scene.check(&["note sni-required"]);
+        assert!(findings[0].message.starts_with("TLSv1.3 works only with"));
+    }
+
+    #[test]
+    fn no_name_off_a_certificate_can_break_out_of_a_directive() {
+        let mut scene = Scene::upstream();
+        scene.target.server_name = Some("b.test".to_owned());
+        scene.each(|cell| cell.sni = cell.sni.as_ref().map(|_| "b.test".to_owned()));
+        let hostile = scene.intermediate.issue(&["x;include /tmp/evil", "c.test"]).unwrap();
+        scene.present(&hostile.chain());
+        scene.fail(bare, Stage::Handshake, &Cause::Closed);
+        for finding in scene.judge().findings {
+            for directive in finding.fix.unwrap().directives {
+                assert!(!directive.value.contains(';'), "{directive:?}");
+            }
+        }
     }
 
     #[test]
