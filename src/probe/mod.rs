@@ -109,27 +109,28 @@ impl Prober {
         let cells = plan::matrix(target);
         let handshakes = join_all(cells.into_iter().map(|cell| caller.cell(cell))).await;
         let mut endpoint = Endpoint { address, handshakes, raw: Vec::new() };
-        explain_failures(&caller, &mut endpoint).await;
+        explain_failures(&caller, target, &mut endpoint).await;
         endpoint
     }
 }
 
-/// A failure of the complete engine may be rustls' own limit: a raw hello of the same shape tells. Where no cell
-/// succeeded, older versions are asked for as well.
-async fn explain_failures(caller: &Caller<'_>, endpoint: &mut Endpoint) {
-    let failed: Vec<Cell> =
+/// A failure of the complete engine may be rustls' own limit: a raw hello of the same shape tells. Older versions are
+/// asked for where no cell succeeded, and where the operator said which versions may be spoken.
+async fn explain_failures(caller: &Caller<'_>, target: &Target, endpoint: &mut Endpoint) {
+    let mut hellos: Vec<Cell> =
         endpoint.handshakes.iter().filter(|cell| is_unexplained(cell)).map(Cell::of).collect();
-    let Some(first) = failed.first() else { return };
+    let established = endpoint.handshakes.iter().any(Handshake::established);
+    let versions_matter = established && target.expect.protocols.is_some();
+    if versions_matter || (!established && !hellos.is_empty()) {
+        hellos.extend(plan::legacy(target));
+    }
+    let Some((first, others)) = hellos.split_first() else { return };
     let opening = caller.raw_hello(first).await;
     if let Some(protocol) = plain_protocol(&opening) {
         return endpoint.handshakes.iter_mut().for_each(|cell| speaks_plain(cell, &protocol));
     }
-    let mut more: Vec<Cell> = failed[1..].to_vec();
-    if !endpoint.handshakes.iter().any(Handshake::established) {
-        more.extend(plan::legacy(&failed));
-    }
     endpoint.raw = vec![opening];
-    endpoint.raw.extend(join_all(more.iter().map(|cell| caller.raw_hello(cell))).await);
+    endpoint.raw.extend(join_all(others.iter().map(|cell| caller.raw_hello(cell))).await);
 }
 
 /// Whether the peer answered, in a way that the complete engine cannot account for.

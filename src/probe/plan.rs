@@ -39,10 +39,39 @@ pub fn matrix(target: &Target) -> Vec<Cell> {
         .collect()
 }
 
-/// Hellos of older versions, for a peer that refused every cell of the matrix.
-pub fn legacy(failed: &[Cell]) -> Vec<Cell> {
-    let sni = failed.iter().find_map(|cell| cell.sni.clone());
+/// Hellos of versions older than those of the matrix.
+pub fn legacy(target: &Target) -> Vec<Cell> {
     [ProtocolVersion::TLS1_1, ProtocolVersion::TLS1, ProtocolVersion::SSL3]
-        .map(|version| Cell { sni: sni.clone(), version, resume: false })
+        .map(|version| Cell { sni: target.server_name.clone(), version, resume: false })
         .to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::options::Options;
+
+    fn cells(address: &str) -> Vec<(bool, String, bool)> {
+        let target = Options::default().target(address.parse().unwrap(), None, None);
+        let cells = matrix(&target).into_iter();
+        cells.map(|cell| (cell.sni.is_some(), cell.version.to_string(), cell.resume)).collect()
+    }
+
+    #[test]
+    fn a_name_is_tried_with_and_without_sni_and_resumed_with_it() {
+        let cell = |sni, version: &str, resume| (sni, version.to_owned(), resume);
+        assert_eq!(
+            cells("a.test"),
+            [
+                cell(false, "TLSv1.2", false),
+                cell(false, "TLSv1.3", false),
+                cell(true, "TLSv1.2", true),
+                cell(true, "TLSv1.3", true)
+            ]
+        );
+        assert_eq!(
+            cells("192.0.2.1"),
+            [cell(false, "TLSv1.2", true), cell(false, "TLSv1.3", true)]
+        );
+    }
 }

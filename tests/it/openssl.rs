@@ -32,6 +32,23 @@ fn a_server_of_old_versions_only_is_old_and_not_broken() {
 }
 
 #[test]
+fn an_old_version_beside_new_ones_shows_where_versions_are_expected() {
+    let pki = Pki::rsa();
+    let options = ["-min_protocol", "TLSv1", "-cipher", "ALL:@SECLEVEL=0"];
+    let server = serve(&pki.server("a", &["a.test"]), &options);
+    let config = pki.path("targets.toml");
+    let target = format!("a.test:443:127.0.0.1:{}", server.port);
+    let expect = "expect = { protocols = ['TLSv1.2', 'TLSv1.3'] }";
+    std::fs::write(
+        &config,
+        format!("[[target]]\naddress = '{target}'\nca_file = 'ca.pem'\n{expect}\n"),
+    )
+    .unwrap();
+    let audit = probe(&["--config", &config.display().to_string()]);
+    audit.check(&["error legacy-protocol-accepted"]).ends(1, "fail");
+}
+
+#[test]
 fn a_server_of_old_suites_only_is_old_and_not_broken() {
     let pki = Pki::rsa();
     let files = pki.server("a", &["a.test"]);

@@ -139,7 +139,7 @@ fn case(dice: &mut Dice, now: OffsetDateTime) -> Case {
     let root_fault = if dice.one_in(12) { dice.roll(2) } else { 99 };
     let mut note = |word: &str| write!(what, "{word}, ").unwrap();
     let root = Authority::root_changed("root", now, |params| {
-        note(spoil_authority(params, root_fault, now))
+        note(spoil_authority(params, root_fault, now));
     })
     .unwrap();
     let mut authorities = vec![root];
@@ -254,17 +254,17 @@ fn configuration(cases: &[Case], folder: &std::path::Path, port: u16) -> String 
         fs::write(file("ca"), pem(&case.trusted)).unwrap();
         fs::write(file("key"), case.issued.key.serialize_pem()).unwrap();
         let address = format!("127.0.{}.{}:{port}", 1 + index / 250, 1 + index % 250);
-        write!(
+        writeln!(
             upstreams,
-            "server {{ listen {address} ssl; ssl_certificate {}; ssl_certificate_key {}; return 204; }}\n",
+            "server {{ listen {address} ssl; ssl_certificate {}; ssl_certificate_key {}; return 204; }}",
             file("pem"),
             file("key")
         )
         .unwrap();
-        write!(
+        writeln!(
             locations,
             "location = /{index} {{ proxy_pass https://{address}; proxy_ssl_name {}; proxy_ssl_verify_depth {};
-             proxy_ssl_trusted_certificate {}; }}\n",
+             proxy_ssl_trusted_certificate {}; }}",
             case.name,
             case.depth,
             file("ca")
