@@ -8,7 +8,10 @@
 )]
 
 mod architecture;
+mod certificate;
 mod cli;
+mod client_certificate;
+mod endpoint;
 mod nginx;
 mod openssl;
 mod peers;

@@ -2,4 +2,5 @@
 
 pub(crate) mod pki;
 pub(crate) mod program;
+pub(crate) mod script;
 pub(crate) mod server;

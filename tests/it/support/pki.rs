@@ -64,6 +64,17 @@ impl Pki {
         self.write(name, &issued, &issued.chain())
     }
 
+    /// A certificate with something about it changed, and its own chain.
+    pub(crate) fn changed(
+        &self,
+        name: &str,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Files {
+        let issued = self.intermediate.issue_with(names, change).unwrap();
+        self.write(name, &issued, &issued.chain())
+    }
+
     /// A certificate for a client, written as `name.pem` and `name.key`.
     pub(crate) fn client(&self, name: &str) -> Files {
         let purpose = |params: &mut CertificateParams| {
@@ -116,16 +127,60 @@ fn base64(bytes: &[u8]) -> String {
 pub(crate) fn openssl_req(folder: &Path, name: &str, options: &[&str]) -> Files {
     let file = |kind: &str| folder.join(format!("{name}.{kind}"));
     let files = Files { certificate: file("pem"), key: file("key"), issuers: None };
-    let output = Command::new("openssl")
-        .args(["req", "-x509", "-nodes", "-days", "90", "-subj", "/CN=a.test"])
-        .args(["-addext", "subjectAltName=DNS:a.test", "-addext", "basicConstraints=CA:FALSE"])
-        .args(options)
-        .arg("-out")
-        .arg(&files.certificate)
-        .arg("-keyout")
-        .arg(&files.key)
-        .output()
-        .expect("the openssl command is needed: install the package openssl");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let fixed = ["req", "-x509", "-nodes", "-days", "90", "-subj", "/CN=a.test"];
+    let names = ["-addext", "subjectAltName=DNS:a.test", "-addext", "basicConstraints=CA:FALSE"];
+    openssl(Command::new("openssl").args(fixed).args(names).args(options), &files);
     files
+}
+
+/// A root in the hands of the openssl command, for what rcgen refuses to issue.
+pub(crate) struct OpenSslAuthority {
+    folder: TempDir,
+    root: Files,
+}
+
+impl OpenSslAuthority {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let root = Files { certificate: file("ca.pem"), key: file("ca.key"), issuers: None };
+        let fixed = ["req", "-x509", "-nodes", "-days", "90", "-subj", "/CN=it openssl"];
+        openssl(Command::new("openssl").args(fixed).args(["-newkey", "rsa:2048"]), &root);
+        Self { folder, root }
+    }
+
+    pub(crate) fn ca_file(&self) -> String {
+        self.root.certificate.display().to_string()
+    }
+
+    /// A certificate for a.test with a key as `-newkey` wants it and a signature over `digest`. Without a name in its
+    /// extensions it has none at all, and so is of version 1.
+    pub(crate) fn issue(&self, key: &str, digest: &str, names: Option<&str>) -> Files {
+        let file = |name: &str| self.folder.path().join(name);
+        let (request, extensions) = (file("leaf.csr"), file("leaf.ext"));
+        let files = Files { certificate: file("leaf.pem"), key: file("leaf.key"), issuers: None };
+        let requested =
+            Files { certificate: request.clone(), key: files.key.clone(), issuers: None };
+        let fixed = ["req", "-new", "-nodes", "-subj", "/CN=a.test", "-newkey", key];
+        openssl(Command::new("openssl").args(fixed), &requested);
+        let mut sign = Command::new("openssl");
+        sign.args(["x509", "-req", "-days", "80", "-set_serial", "7", digest, "-in"]).arg(request);
+        sign.arg("-CA").arg(&self.root.certificate).arg("-CAkey").arg(&self.root.key);
+        if let Some(names) = names {
+            fs::write(&extensions, format!("subjectAltName={names}")).unwrap();
+            sign.arg("-extfile").arg(extensions);
+        }
+        run(sign.arg("-out").arg(&files.certificate));
+        files
+    }
+}
+
+fn openssl(command: &mut Command, made: &Files) {
+    run(command.arg("-out").arg(&made.certificate).arg("-keyout").arg(&made.key));
+}
+
+fn run(command: &mut Command) {
+    let output =
+        command.output().expect("the openssl command is needed: install the package openssl");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,12 +1,13 @@
 //! Real servers on free loopback ports, ended when the test lets go of them.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -18,8 +19,8 @@ const TRIES: usize = 5;
 
 /// A running nginx with a prefix of its own.
 pub(crate) struct Nginx {
-    child: Child,
-    prefix: TempDir,
+    process: Process,
+    _prefix: TempDir,
     pub(crate) port: u16,
 }
 
@@ -37,37 +38,32 @@ impl Nginx {
             let port = free_port();
             let prefix = tempfile::tempdir().unwrap();
             let text = format!(
-                "daemon off; master_process off; pid nginx.pid; error_log error.log info;\n\
+                "daemon off; master_process off; pid nginx.pid; error_log stderr info;\n\
                  events {{ worker_connections 512; }}\n{}\n",
                 configuration(port)
             );
             fs::write(prefix.path().join("nginx.conf"), text).unwrap();
-            let child = Command::new(nginx_binary())
-                .arg("-p")
-                .arg(prefix.path())
-                .args(["-c", "nginx.conf", "-e", "error.log"])
-                .stdin(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .expect("nginx is needed: install the package nginx-light or nginx");
-            let mut server = Self { child, prefix, port };
-            if wait_for(port, &mut server.child) {
-                return server;
+            let mut command = Command::new(nginx_binary());
+            command.arg("-p").arg(prefix.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
+            let needed = "nginx is needed: install the package nginx-light or nginx";
+            let process = Process::spawn(command.stderr(Stdio::piped()), needed);
+            // The event module starts after the sockets are bound.
+            if process.log.comes("event method") {
+                return Self { process, _prefix: prefix, port };
             }
-            eprintln!("nginx did not start:\n{}", server.error_log());
+            eprintln!("nginx did not start:\n{}", process.log.text());
         }
         panic!("nginx did not start");
     }
 
+    /// What nginx has logged so far, at level info.
     pub(crate) fn error_log(&self) -> String {
-        let bytes = fs::read(self.prefix.path().join("error.log")).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.process.log.text()
     }
-}
 
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        end(&mut self.child);
+    /// Whether nginx logs these words; they are waited for.
+    pub(crate) fn logs(&self, words: &str) -> bool {
+        self.process.log.comes(words)
     }
 }
 
@@ -76,9 +72,9 @@ fn nginx_binary() -> PathBuf {
     if system.exists() { system.to_owned() } else { PathBuf::from("nginx") }
 }
 
-/// A running `openssl s_server`.
+/// A running `openssl s_server`, which serves one connection at a time.
 pub(crate) struct OpenSsl {
-    child: Child,
+    _process: Process,
     pub(crate) port: u16,
 }
 
@@ -86,26 +82,89 @@ impl OpenSsl {
     pub(crate) fn start(options: &[&str]) -> Self {
         for _ in 0..TRIES {
             let port = free_port();
-            let child = Command::new("openssl")
-                .args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}")])
-                .args(options)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .expect("the openssl command is needed: install the package openssl");
-            let mut server = Self { child, port };
-            if wait_for(port, &mut server.child) {
-                return server;
+            let mut command = Command::new("openssl");
+            command.args(["s_server", "-www", "-accept", &format!("127.0.0.1:{port}")]);
+            // The system's configuration may forbid the very versions that are to be served.
+            command.args(options).env("OPENSSL_CONF", "/dev/null").stderr(Stdio::null());
+            let needed = "the openssl command is needed: install the package openssl";
+            let process = Process::spawn(command.stdout(Stdio::piped()), needed);
+            if process.log.comes("ACCEPT") {
+                return Self { _process: process, port };
             }
         }
         panic!("openssl s_server did not start with {options:?}");
     }
 }
 
-impl Drop for OpenSsl {
+/// A child that is ended, by its own id, when the test lets go of it.
+struct Process {
+    child: Child,
+    log: Log,
+}
+
+impl Process {
+    /// Starts a command, of which either stdout or stderr is a pipe.
+    fn spawn(command: &mut Command, needed: &str) -> Self {
+        let mut child = command.stdin(Stdio::null()).spawn().expect(needed);
+        let log = match child.stdout.take() {
+            Some(stdout) => Log::of(stdout),
+            None => Log::of(child.stderr.take().unwrap()),
+        };
+        Self { child, log }
+    }
+}
+
+impl Drop for Process {
     fn drop(&mut self) {
-        end(&mut self.child);
+        // It may have ended by itself, as after a clash of ports.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a process says. That it is ready is taken from its own words: another server may answer on the port.
+#[derive(Clone)]
+struct Log {
+    shared: Arc<(Mutex<Said>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Said {
+    text: String,
+    ended: bool,
+}
+
+impl Log {
+    fn of(stream: impl Read + Send + 'static) -> Self {
+        let log = Self { shared: Arc::default() };
+        let writer = log.clone();
+        thread::spawn(move || {
+            let mut lines = BufReader::new(stream);
+            let mut line = Vec::new();
+            while lines.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+                writer.add(|said| said.text.push_str(&String::from_utf8_lossy(&line)));
+                line.clear();
+            }
+            writer.add(|said| said.ended = true);
+        });
+        log
+    }
+
+    fn add(&self, change: impl FnOnce(&mut Said)) {
+        change(&mut self.shared.0.lock().unwrap());
+        self.shared.1.notify_all();
+    }
+
+    /// Whether these words come before the process ends or patience does.
+    fn comes(&self, words: &str) -> bool {
+        let missing = |said: &mut Said| !said.ended && !said.text.contains(words);
+        let said = self.shared.0.lock().unwrap();
+        let (said, _) = self.shared.1.wait_timeout_while(said, PATIENCE, missing).unwrap();
+        said.text.contains(words)
+    }
+
+    fn text(&self) -> String {
+        self.shared.0.lock().unwrap().text.clone()
     }
 }
 
@@ -113,10 +172,10 @@ impl Drop for OpenSsl {
 pub(crate) fn scripted(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let answer = std::sync::Arc::new(answer);
+    let answer = Arc::new(answer);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let answer = std::sync::Arc::clone(&answer);
+            let answer = Arc::clone(&answer);
             thread::spawn(move || answer(stream));
         }
     });
@@ -133,24 +192,4 @@ pub(crate) fn says(words: &'static [u8]) -> SocketAddr {
 
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
-/// Waits until something listens; `false` where the server gave up.
-fn wait_for(port: u16, child: &mut Child) -> bool {
-    let started = Instant::now();
-    while started.elapsed() < PATIENCE {
-        if child.try_wait().unwrap().is_some() {
-            return false;
-        }
-        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return true;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    false
-}
-
-fn end(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
 }

@@ -1,0 +1,135 @@
+//! Client certificates, in each version and in each way a server can ask: before, after and without a refusal.
+
+use shakedown::certificate::issue::Authority;
+
+use crate::support::pki::{Files, Pki, pem};
+use crate::support::program::{Audit, probe, text};
+use crate::support::server::{Nginx, OpenSsl};
+
+/// What is asked in which versions, and what is missed there.
+const VERSIONS: [(&str, &[&str]); 3] = [
+    ("TLSv1.2 TLSv1.3", &[]),
+    ("TLSv1.2", &["note tls13-unsupported"]),
+    ("TLSv1.3", &["note tls12-unsupported"]),
+];
+
+const REQUIRED: &str = "error client-certificate-required";
+const REJECTED: &str = "error client-certificate-rejected";
+
+/// A server's certificate, the authority of its clients, one of these, and one of somebody else.
+struct Scene {
+    pki: Pki,
+    server: Files,
+    authority: String,
+    client: Files,
+    stranger: Files,
+}
+
+impl Scene {
+    fn of(pki: Pki) -> Self {
+        let authority = pki.path("clients.pem");
+        let clients = Pki { root: Authority::root("it clients", pki.now).unwrap(), ..Pki::new() };
+        std::fs::write(&authority, pem(std::slice::from_ref(&clients.root.certificate))).unwrap();
+        let issue = |authority: &Authority, name: &str| {
+            let issued = authority
+                .issue_with(&["client"], |params| {
+                    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+                })
+                .unwrap();
+            pki.write(name, &issued, &issued.chain())
+        };
+        let client = issue(&clients.root, "client");
+        let stranger = issue(&Authority::root("it strangers", pki.now).unwrap(), "stranger");
+        let server = pki.server("a", &["a.test"]);
+        Self { authority: authority.display().to_string(), server, client, stranger, pki }
+    }
+
+    fn nginx(&self, versions: &str, verify: &str) -> Nginx {
+        Nginx::start(&format!(
+            "server {{ listen 127.0.0.1:PORT ssl; ssl_protocols {versions}; ssl_certificate {};
+             ssl_certificate_key {}; ssl_client_certificate {}; ssl_verify_client {verify}; }}",
+            self.server.certificate.display(),
+            self.server.key.display(),
+            self.authority
+        ))
+    }
+
+    fn openssl(&self, options: &[&str]) -> OpenSsl {
+        let [certificate, key, issuers] =
+            [Some(&self.server.certificate), Some(&self.server.key), self.server.issuers.as_ref()]
+                .map(|path| path.unwrap().display().to_string());
+        let fixed = ["-cert", &certificate, "-key", &key, "-cert_chain", &issuers];
+        let verify = ["-Verify", "1", "-verify_return_error", "-CAfile", &self.authority];
+        OpenSsl::start(&[&fixed[..], &verify, options].concat())
+    }
+
+    fn audit(&self, port: u16, client: Option<&Files>) -> Audit {
+        let (target, ca_file) = (format!("a.test:443:127.0.0.1:{port}"), self.pki.ca_file());
+        let mut args = vec![target, "--ca-file".to_owned(), ca_file];
+        if let Some(client) = client {
+            let (certificate, key) = (client.certificate.display(), client.key.display());
+            args.extend([format!("--client-cert={certificate}"), format!("--client-key={key}")]);
+        }
+        probe(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+#[test]
+fn nginx_insists_by_http_in_every_version() {
+    for pki in [Pki::new(), Pki::rsa()] {
+        let scene = Scene::of(pki);
+        for (versions, missing) in VERSIONS {
+            let nginx = scene.nginx(versions, "on");
+            let refused = scene.audit(nginx.port, None);
+            refused.check(&[&[REQUIRED], missing].concat()).ends(1, "fail");
+            let evidence = refused.findings().next().unwrap()["evidence"].to_string();
+            assert!(evidence.contains("HTTP 400") && evidence.contains("it clients"), "{evidence}");
+            assert!(nginx.logs("client sent no required SSL certificate"));
+            scene.audit(nginx.port, Some(&scene.client)).check(missing).ends(0, "pass");
+            let rejected = scene.audit(nginx.port, Some(&scene.stranger));
+            rejected.check(&[&[REJECTED], missing].concat()).ends(1, "fail");
+            assert!(nginx.logs("client SSL certificate verify error"));
+        }
+    }
+}
+
+#[test]
+fn nginx_that_does_not_insist_only_asks() {
+    let scene = Scene::of(Pki::new());
+    for (versions, missing) in VERSIONS {
+        let nginx = scene.nginx(versions, "optional");
+        let asked = scene.audit(nginx.port, None);
+        asked.check(&[&["note client-certificate-requested"], missing].concat()).ends(0, "pass");
+        scene.audit(nginx.port, Some(&scene.client)).check(missing).ends(0, "pass");
+    }
+}
+
+#[test]
+fn a_client_of_an_authority_that_is_not_named_would_not_be_sent() {
+    let scene = Scene::of(Pki::new());
+    let nginx = scene.nginx("TLSv1.2 TLSv1.3", "optional_no_ca");
+    let stranger = scene.audit(nginx.port, Some(&scene.stranger));
+    stranger.check(&["warning client-issuer-unacceptable"]).ends(0, "pass");
+    scene.audit(nginx.port, Some(&scene.client)).check(&[]).ends(0, "pass");
+}
+
+#[test]
+fn openssl_refuses_in_the_handshake_or_just_after_it() {
+    for pki in [Pki::new(), Pki::rsa()] {
+        let scene = Scene::of(pki);
+        let server = scene.openssl(&[]);
+        let refused = scene.audit(server.port, None);
+        refused.check(&[REQUIRED]).ends(1, "fail");
+        let alerts: Vec<_> = refused
+            .handshakes()
+            .iter()
+            .map(|cell| (text(&cell["version"]), text(&cell["stage"]), &cell["alert"]["number"]))
+            .map(|(version, stage, alert)| (version, stage, alert.as_u64()))
+            .collect();
+        let expected =
+            [("TLSv1.2", "handshake", Some(40)), ("TLSv1.3", "post-handshake", Some(116))];
+        assert_eq!(alerts, expected.repeat(2));
+        scene.audit(server.port, Some(&scene.client)).check(&[]).ends(0, "pass");
+        scene.audit(server.port, Some(&scene.stranger)).check(&[REJECTED]).ends(1, "fail");
+    }
+}

@@ -1,0 +1,89 @@
+//! Servers that no real one can be made to be: TLS with any bytes for a chain, SMTP in front of TLS, a reset.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, ServerConnection, Stream};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::server::scripted;
+
+/// A TLS server that sends any chain and signs with any key, matching or not.
+pub(crate) fn tls(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> SocketAddr {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Always(Arc::new(CertifiedKey::new(chain, key)))));
+    let config = Arc::new(config);
+    scripted(move |mut stream| {
+        let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+        // A client that leaves in the middle is what such a server is for.
+        let _ = Stream::new(&mut connection, &mut stream).read_to_end(&mut Vec::new());
+    })
+}
+
+#[derive(Debug)]
+struct Always(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Always {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+/// An SMTP server that upgrades on STARTTLS, and from then on is the TLS server on that port.
+pub(crate) fn smtp(port: u16) -> SocketAddr {
+    scripted(move |stream| {
+        let _ = talk_smtp(&stream, port);
+    })
+}
+
+fn talk_smtp(mut client: &TcpStream, port: u16) -> io::Result<()> {
+    client.write_all(b"220 a.test ESMTP\r\n")?;
+    hear(client, "EHLO ")?;
+    client.write_all(b"250-a.test\r\n250-SIZE 1000\r\n250 STARTTLS\r\n")?;
+    hear(client, "STARTTLS\r\n")?;
+    client.write_all(b"220 go ahead\r\n")?;
+    relay(client, &TcpStream::connect(("127.0.0.1", port))?)
+}
+
+/// Reads one line, byte by byte: what follows it is for someone else.
+fn hear(mut client: &TcpStream, start: &str) -> io::Result<()> {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte)?;
+        line.extend(byte);
+    }
+    if line.starts_with(start.as_bytes()) { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+}
+
+/// Passes bytes on in both directions, until both are closed.
+fn relay(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
+    let one_way = |mut from: TcpStream, mut to: TcpStream| {
+        thread::spawn(move || {
+            // Either side may leave at any moment; the other is told.
+            let _ = io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        })
+    };
+    let up = one_way(client.try_clone()?, server.try_clone()?);
+    let down = one_way(server.try_clone()?, client.try_clone()?);
+    let _ = (up.join(), down.join());
+    Ok(())
+}
+
+/// Resets every connection after the hello: a socket that is closed with unread bytes is reset.
+pub(crate) fn resets() -> SocketAddr {
+    scripted(|stream| {
+        let _ = stream.peek(&mut [0]);
+    })
+}
