@@ -9,7 +9,7 @@ use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::sign::CertifiedKey;
-use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::certificate::Chain;
@@ -61,10 +61,17 @@ impl Recorder {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A bad signature is a fact to report, and no reason to stop before the rest was seen.
+    /// A bad signature is a fact to report, and no reason to stop before the rest was seen. A certificate that the
+    /// library cannot use (of version 1, say) leaves the signature unchecked, which is not the same.
     fn note(&self, verified: Result<HandshakeSignatureValid, Error>) -> HandshakeSignatureValid {
-        verified.unwrap_or_else(|_| {
-            self.lock().bad_signature = true;
+        verified.unwrap_or_else(|error| {
+            let unchecked = matches!(
+                error,
+                Error::InvalidCertificate(
+                    CertificateError::BadEncoding | CertificateError::Other(_)
+                )
+            );
+            self.lock().bad_signature |= !unchecked;
             HandshakeSignatureValid::assertion()
         })
     }

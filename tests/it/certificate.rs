@@ -168,3 +168,10 @@ fn bytes_that_are_no_certificate_are_found() {
     let server = script::tls(chain, issued.private_key());
     audit_scripted(&pki, server).check(&["error certificate-unreadable"]).ends(1, "fail");
 }
+
+#[test]
+fn a_certificate_of_version_1_is_refused_for_what_it_is() {
+    // It can hold no names. That its key does not fit would be false.
+    let expected = ["error certificate-refused", "error certificate-without-san"];
+    check_odd("rsa:2048", "-sha256", None, &expected);
+}
