@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::finding::Finding;
 use super::registry::{RULES, find};
-use super::rule::{ChainView, Check, Context, Rule, Verdict};
+use super::reproduce;
+use super::rule::{ChainView, Check, Context, FileChain, Rule, Verdict};
 use crate::certificate::Chain;
 use crate::certificate::trust::{Assessment, Assessor};
 use crate::observation::{Endpoint, Observation};
@@ -64,6 +65,34 @@ pub fn judge(
     }
 }
 
+/// Judges a chain that stands in a file: the rules that look at certificates, and those that look at files.
+pub fn judge_file(
+    target: &Target,
+    file: &FileChain,
+    assessor: &Assessor,
+    now: time::OffsetDateTime,
+) -> Judgement {
+    let cx = Context { now, target, store: assessor.store() };
+    let assessment = assessor.assess(&file.chain);
+    let view =
+        ChainView { chain: &file.chain, assessment: Arc::clone(&assessment), seen: Vec::new() };
+    let mut docket = Docket::default();
+    for rule in RULES {
+        let verdict = match (rule.check, file.chain.leaf()) {
+            (Check::File(check), _) => check(file, &cx),
+            (Check::Chain(check), _) => check(&view, &cx),
+            (Check::Leaf(check), Some(leaf)) => check(leaf, &view, &cx),
+            _ => Verdict::NotApplicable,
+        };
+        docket.add(rule, &BTreeSet::new(), verdict);
+    }
+    let mut judgement = docket.settle(0);
+    for finding in &mut judgement.findings {
+        finding.reproduce = vec![reproduce::show_file(&file.path)];
+    }
+    Judgement { chains: vec![Assessed { chain: Arc::clone(&file.chain), assessment }], ..judgement }
+}
+
 /// Where a verdict was reached, and the verdict.
 type Placed = (BTreeSet<SocketAddr>, Verdict);
 
@@ -81,6 +110,7 @@ fn verdicts(
         Check::Endpoint(check) => endpoints()
             .map(|endpoint| (BTreeSet::from([endpoint.address]), check(endpoint, cx)))
             .collect(),
+        Check::File(_) => Vec::new(),
         Check::Chain(check) => chains.iter().map(|view| (places(view), check(view, cx))).collect(),
         Check::Leaf(check) => distinct_leaves(chains)
             .iter()

@@ -129,6 +129,14 @@ pub fn show_leaf(target: &Target, address: Option<SocketAddr>) -> String {
         + " 2>/dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName"
 }
 
+/// The certificates in a file, as text.
+pub fn show_file(path: &str) -> String {
+    format!(
+        "openssl crl2pkcs7 -nocrl -certfile {} | openssl pkcs7 -print_certs -text -noout",
+        quote(path)
+    )
+}
+
 /// A look-up as nginx makes it when it starts.
 pub fn resolve(target: &Target) -> String {
     format!("getent ahosts {}", quote(&target.endpoint().0.to_string()))

@@ -101,6 +101,8 @@ pub struct Certificate {
     pub ca_issuers: Vec<String>,
     /// Constrains the names of certificates below it.
     pub name_constraints: bool,
+    /// Issued under the policies of the CA/Browser Forum, as certificates of public authorities are.
+    pub public_policy: bool,
     /// Holds a critical extension that clients do not know.
     pub unhandled_critical: bool,
     /// Asks clients to refuse it without a stapled OCSP response (RFC 7633).
@@ -132,6 +134,9 @@ pub enum ParseError {
 
 /// Larger than any real certificate; more is refused unread.
 const MAX_SIZE: usize = 64 * 1024;
+
+/// The arc of the CA/Browser Forum's certificate policies.
+const CABF_POLICIES: x509_parser::asn1_rs::Oid<'static> = x509_parser::asn1_rs::oid!(2.23.140.1);
 
 /// Names kept of one certificate, far above what any authority issues.
 const MAX_NAMES: usize = 4096;
@@ -203,6 +208,7 @@ impl Certificate {
             ca_issuers: Vec::new(),
             must_staple: false,
             name_constraints: false,
+            public_policy: false,
             unhandled_critical: parsed.extensions().iter().any(is_unhandled),
         }
     }
@@ -231,6 +237,10 @@ impl Certificate {
                 self.authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
             }
             ParsedExtension::NameConstraints(_) => self.name_constraints = true,
+            ParsedExtension::CertificatePolicies(policies) => {
+                self.public_policy =
+                    policies.iter().any(|policy| policy.policy_id.starts_with(&CABF_POLICIES));
+            }
             ParsedExtension::AuthorityInfoAccess(access) => {
                 let issuers = access
                     .accessdescs

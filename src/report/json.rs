@@ -157,7 +157,7 @@ impl<'a> TargetView<'a> {
             origin: target.origin.as_ref(),
             addresses: endpoints.iter().map(|endpoint| endpoint.address.ip().to_string()).collect(),
             handshakes: endpoints.iter().flat_map(handshakes).collect(),
-            certificates: certificates(endpoints),
+            certificates: certificates(report),
             chains: report.judgement.chains.iter().map(chain::ChainView::of).collect(),
             nginx: None,
             findings: report
@@ -181,13 +181,12 @@ fn handshakes(endpoint: &Endpoint) -> impl Iterator<Item = HandshakeView<'_>> {
     complete.chain(endpoint.raw.iter().map(|raw| HandshakeView::of_raw(endpoint.address, raw)))
 }
 
-fn certificates(endpoints: &[Endpoint]) -> Vec<CertificateView<'_>> {
+fn certificates(report: &TargetReport) -> Vec<CertificateView<'_>> {
+    let handshakes = report.observation.endpoints.iter().flat_map(|endpoint| &endpoint.handshakes);
+    let seen = handshakes.filter_map(|cell| cell.chain.as_ref());
+    let assessed = report.judgement.chains.iter().map(|assessed| &assessed.chain);
     let mut distinct: Vec<&Certificate> = Vec::new();
-    let chains = endpoints
-        .iter()
-        .flat_map(|endpoint| &endpoint.handshakes)
-        .filter_map(|cell| cell.chain.as_ref());
-    for certificate in chains.flat_map(|chain| &chain.certificates) {
+    for certificate in seen.chain(assessed).flat_map(|chain| &chain.certificates) {
         if !distinct.iter().any(|known| known.sha256 == certificate.sha256) {
             distinct.push(certificate);
         }

@@ -7,5 +7,6 @@ pub mod chain_misordered;
 pub mod chain_unrelated_certificate;
 pub mod intermediate_expired;
 pub mod intermediate_expiring;
+pub mod leaf_not_first;
 pub mod self_signed;
 pub mod untrusted_issuer;

@@ -1,0 +1,84 @@
+//! `must-staple-unmet`: the certificate demands a stapled OCSP response, and none comes.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::at;
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "must-staple-unmet",
+    severity: Severity::Warning,
+    section: Section::Certificate,
+    summary: "the certificate demands a stapled OCSP response, and none is sent",
+    why: "Firefox and other clients that honour the TLS feature extension refuse the connection. nginx fetches the \
+          response only after the first handshake that wants it, so the first ones after a start go without.",
+    fix: "Set ssl_stapling on with a resolver, and ssl_trusted_certificate where the chain lacks the issuer; or have \
+          the certificate issued without the extension. Then reload, and probe twice.",
+    references: &[
+        "RFC 7633",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_stapling",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let mut demanding = cx.own_cells(endpoint).filter(|cell| {
+        cell.established()
+            && cell
+                .chain
+                .as_ref()
+                .and_then(|chain| chain.leaf())
+                .is_some_and(|leaf| leaf.must_staple)
+    });
+    let stapled = |cell: &crate::observation::Handshake| {
+        cell.outcome.as_ref().is_ok_and(|session| session.ocsp_staple.is_some())
+    };
+    let Some(first) = demanding.next() else { return Verdict::NotApplicable };
+    if stapled(first) || demanding.any(stapled) {
+        return Verdict::Pass;
+    }
+    RULE.finds("the certificate demands a stapled OCSP response, and none is sent")
+        .evidence(at(endpoint, first))
+        .directive("server", "ssl_stapling", "on")
+        .reproduce(
+            with_own_name(cx.target, Some(endpoint.address))
+                .replace("openssl s_client", "openssl s_client -status"),
+        )
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::CustomExtension;
+
+    use crate::audit::fixtures::Scene;
+
+    fn demanding() -> Scene {
+        let mut scene = Scene::new();
+        let feature = CustomExtension::from_oid_content(
+            &[1, 3, 6, 1, 5, 5, 7, 1, 24],
+            vec![0x30, 3, 2, 1, 5],
+        );
+        scene.issue(|params| params.custom_extensions = vec![feature]);
+        scene
+    }
+
+    #[test]
+    fn a_demand_must_be_met() {
+        let mut scene = demanding();
+        scene.check(&["warning must-staple-unmet"]);
+        scene.each(|cell| {
+            if let Ok(session) = &mut cell.outcome {
+                session.ocsp_staple = Some(vec![0x30]);
+            }
+        });
+        scene.check(&[]);
+    }
+
+    #[test]
+    fn without_a_demand_nothing_is_missing() {
+        Scene::new().check(&[]);
+    }
+}

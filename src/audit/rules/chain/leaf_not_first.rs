@@ -1,0 +1,44 @@
+//! `leaf-not-first`: in the file another certificate stands before the leaf, so nginx does not start.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Context, FileChain, Rule, Verdict};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "leaf-not-first",
+    severity: Severity::Error,
+    section: Section::Certificate,
+    summary: "in the file another certificate stands before the server's own",
+    why: "nginx takes the first certificate of the file for its own and does not start with it: \
+          SSL_CTX_use_PrivateKey failed, key values mismatch. At a reload it keeps its old configuration.",
+    fix: "Put the server's certificate first in the file of ssl_certificate, then its issuer, then that one's \
+          issuer; leave the root out. Then run nginx -t and reload.",
+    references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate"],
+    consequence_of: &[],
+    check: Check::File(check),
+};
+
+fn check(file: &FileChain, _: &Context<'_>) -> Verdict {
+    let Some(leaf) = file.chain.leaf() else { return Verdict::NotApplicable };
+    if file.leaf_at == 0 {
+        return Verdict::Pass;
+    }
+    RULE.finds(format!(
+        "the certificate stands at place {} of the file, and must be first",
+        file.leaf_at + 1
+    ))
+    .evidence(format!("{}: {}", file.path, leaf.subject.text))
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, in_file};
+
+    #[test]
+    fn the_leaf_must_be_first() {
+        let scene = Scene::new();
+        let issued = scene.intermediate.issue(&["a.test"]).unwrap();
+        assert_eq!(in_file(&scene, &issued.chain(), 0, None), Vec::<String>::new());
+        assert_eq!(in_file(&scene, &issued.chain(), 1, None), ["error leaf-not-first"]);
+    }
+}
