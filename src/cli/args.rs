@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use crate::audit::finding::Severity;
 use crate::report::Format;
 use crate::target::options::{DurationError, parse_alpn, parse_duration};
-use crate::target::{Role, StartTls};
+use crate::target::{Role, Roots, StartTls};
 
 /// From an nginx `SSL_do_handshake() failed` line to a verified fix.
 #[derive(Debug, Parser)]
@@ -34,6 +34,8 @@ probed; 3 something could not be tested; 4 internal error.";
 pub(super) enum Command {
     /// Probe endpoints with and without SNI over TLS 1.2 and 1.3, and audit their certificates
     Probe(Box<ProbeArgs>),
+    /// Audit certificate files before they are deployed
+    Cert(CertArgs),
     /// Explain a rule or an alert
     Explain(ExplainArgs),
     /// Audit misconfigured servers that are started for it on loopback
@@ -81,15 +83,8 @@ pub(super) struct TargetArgs {
     /// Which side of nginx the targets are on
     #[arg(long, value_enum)]
     pub(super) role: Option<RoleArg>,
-    /// Trust only the certificates of this file, instead of public roots
-    #[arg(long, value_name = "FILE", conflicts_with = "trust")]
-    pub(super) ca_file: Option<PathBuf>,
-    /// Trust the certificates of this file as well (repeatable)
-    #[arg(long, value_name = "FILE")]
-    pub(super) add_ca_file: Vec<PathBuf>,
-    /// Which public roots to trust [default: native]
-    #[arg(long, value_enum)]
-    pub(super) trust: Option<RootsArg>,
+    #[command(flatten)]
+    pub(super) trust: TrustArgs,
     /// Upgrade from this plain-text protocol first; it also sets the default port
     #[arg(long, value_enum, value_name = "PROTOCOL")]
     pub(super) starttls: Option<StartTls>,
@@ -105,6 +100,31 @@ pub(super) struct TargetArgs {
     /// Report certificates this many days before they expire [default: 30, or a third of their lifetime]
     #[arg(long, value_name = "DAYS")]
     pub(super) warning_days: Option<u32>,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct TrustArgs {
+    /// Trust only the certificates of this file, instead of public roots
+    #[arg(long, value_name = "FILE", conflicts_with = "trust")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Trust the certificates of this file as well (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(super) add_ca_file: Vec<PathBuf>,
+    /// Which public roots to trust [default: native]
+    #[arg(long, value_enum)]
+    pub(super) trust: Option<RootsArg>,
+}
+
+impl TrustArgs {
+    /// The base set of roots, where one was named.
+    pub(super) fn roots(&self) -> Option<Roots> {
+        match (&self.ca_file, self.trust) {
+            (Some(path), _) => Some(Roots::File(path.clone())),
+            (None, Some(RootsArg::Native)) => Some(Roots::Native),
+            (None, Some(RootsArg::Mozilla)) => Some(Roots::Mozilla),
+            (None, None) => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -157,6 +177,39 @@ pub(super) struct ReportArgs {
     /// When to use colour
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(super) color: ColorArg,
+}
+
+const CERT_EXAMPLES: &str = "\
+Examples:
+  shakedown cert fullchain.pem --key privkey.pem --hostname www.example.com
+  shakedown cert /etc/nginx/certs --ca-file internal-ca.pem
+  shakedown cert fullchain.pem --at 2027-01-01          as it will be on that day";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = CERT_EXAMPLES)]
+pub(super) struct CertArgs {
+    /// PEM bundles, DER files, or folders of such
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// The private key that is to go with the certificate
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: Option<PathBuf>,
+    /// A name that the certificate must cover (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(super) hostname: Vec<String>,
+    /// Judge as of this time: 2026-12-31 or 2026-12-31T23:59:59Z [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(super) at: Option<String>,
+    /// Report certificates this many days before they expire [default: 30, or a third of their lifetime]
+    #[arg(long, value_name = "DAYS")]
+    pub(super) warning_days: Option<u32>,
+    #[command(flatten)]
+    pub(super) trust: TrustArgs,
+    #[command(flatten)]
+    pub(super) report: ReportArgs,
+    /// The severity from which a finding makes the exit status 1
+    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Report")]
+    pub(super) fail_on: FailOn,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -1,6 +1,7 @@
 //! The command line: what was typed, then what it means, then the run, the report and the exit status.
 
 pub mod args;
+mod cert;
 pub mod demo;
 mod exit;
 mod explain;
@@ -27,6 +28,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = match args.command {
         Command::Probe(args) => probe::run(&args),
+        Command::Cert(args) => cert::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions(args) => pages::completions(&args),

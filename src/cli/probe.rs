@@ -13,7 +13,7 @@ use super::output::Output;
 use super::progress::Progress;
 use super::settings;
 use crate::audit::finding::Severity;
-use crate::report::{Format, Report, Summary, ndjson};
+use crate::report::{Format, Kind, Report, Summary, ndjson};
 use crate::run::{self, Ending, Settings, TargetReport};
 use crate::target::Target;
 
@@ -70,6 +70,7 @@ async fn audit(
             finished_at: settings::now(),
             targets,
             interrupted: ending.stopped,
+            kind: Kind::Endpoints,
         };
         report.render(args.format, settings::look(args), &mut output)?;
     }

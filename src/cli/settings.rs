@@ -9,14 +9,14 @@ use std::sync::Arc;
 use anyhow::{anyhow, bail};
 use time::OffsetDateTime;
 
-use super::args::{ColorArg, LimitArgs, ProbeArgs, ReportArgs, RootsArg, TargetArgs};
+use super::args::{ColorArg, LimitArgs, ProbeArgs, ReportArgs, TargetArgs};
 use crate::certificate::trust::Assessor;
 use crate::probe::{Deadlines, Family, Limits};
 use crate::report::Look;
 use crate::target::address::{Address, parse_host};
 use crate::target::identity::read_identity;
 use crate::target::options::Options;
-use crate::target::{ClientIdentity, Host, Origin, Roots, Target, Trust, list, toml, trust};
+use crate::target::{ClientIdentity, Host, Origin, Target, Trust, list, toml, trust};
 
 /// Columns of a report that goes to no terminal.
 const WIDTH: usize = 100;
@@ -101,7 +101,7 @@ fn read_config(path: &Path) -> anyhow::Result<(Vec<toml::Entry>, Vec<toml::Probl
 }
 
 /// Every problem of the input at once, so that one look mends all.
-fn reject(problems: Vec<String>) -> anyhow::Result<()> {
+pub(super) fn reject(problems: Vec<String>) -> anyhow::Result<()> {
     let count = problems.len();
     match problems.as_slice() {
         [] => Ok(()),
@@ -117,18 +117,13 @@ fn reject(problems: Vec<String>) -> anyhow::Result<()> {
 }
 
 fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result<Options> {
-    let roots = match (&target.ca_file, target.trust) {
-        (Some(path), _) => Some(Roots::File(path.clone())),
-        (None, Some(RootsArg::Native)) => Some(Roots::Native),
-        (None, Some(RootsArg::Mozilla)) => Some(Roots::Mozilla),
-        (None, None) => None,
-    };
     let server_name = target.server_name.as_deref().map(server_name).transpose()?;
     Ok(Options {
         server_name,
         role: target.role.map(Into::into),
-        roots,
-        add_ca_files: (!target.add_ca_file.is_empty()).then(|| target.add_ca_file.clone()),
+        roots: target.trust.roots(),
+        add_ca_files: (!target.trust.add_ca_file.is_empty())
+            .then(|| target.trust.add_ca_file.clone()),
         client_certificate: target.client_cert.clone(),
         client_key: target.client_key.clone(),
         starttls: target.starttls,

@@ -54,6 +54,17 @@ pub struct Report {
     pub targets: Vec<TargetReport>,
     /// Whether the run was stopped before every target was tested.
     pub interrupted: bool,
+    /// What the targets are.
+    pub kind: Kind,
+}
+
+/// What the targets of a report are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Endpoints that were probed.
+    Endpoints,
+    /// Chains that stand in files.
+    Files,
 }
 
 /// A run in numbers.

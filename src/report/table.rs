@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::escape::escape;
 use super::text::{paragraph, severity_style, status_colour, styled};
-use super::{Look, Report, Summary, chain, matrix};
+use super::{Kind, Look, Report, Summary, chain, matrix};
 use crate::audit::finding::{Directive, Finding};
 use crate::audit::judge::Assessed;
 use crate::observation::Endpoint;
@@ -24,7 +24,7 @@ const RULED: TableStyle =
 /// Writes the whole report.
 pub fn render(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let look = Look { width: look.width.max(MIN_WIDTH), ..look };
-    if !report.targets.is_empty() {
+    if report.kind == Kind::Endpoints && !report.targets.is_empty() {
         writeln!(out, "{}\n", overview(report, look))?;
     }
     for target in &report.targets {
@@ -198,14 +198,14 @@ fn closing(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
                 .as_bytes(),
         )?;
     }
-    out.write_all(paragraph(&in_words(&report.summary()), "", "", look).as_bytes())
+    out.write_all(paragraph(&in_words(&report.summary(), report.kind), "", "", look).as_bytes())
 }
 
-fn in_words(summary: &Summary) -> String {
+fn in_words(summary: &Summary, kind: Kind) -> String {
     let Summary { targets, passed, failed, untested, findings } = summary;
     format!(
         "{}: {passed} passed, {failed} failed, {untested} could not be tested; {}, {}, {}.",
-        counted(*targets, "target"),
+        counted(*targets, if kind == Kind::Files { "chain" } else { "target" }),
         counted(findings.error, "error"),
         counted(findings.warning, "warning"),
         counted(findings.note, "note")

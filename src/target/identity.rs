@@ -103,6 +103,15 @@ pub fn read_identity(certificate: &Path, key: &Path) -> Result<ClientIdentity, F
     })
 }
 
+/// Reads a private key, and tells the public key that belongs to it, as `SubjectPublicKeyInfo` in DER.
+pub fn read_public_key(path: &Path) -> Result<Vec<u8>, FileError> {
+    let key = read_key(path)?;
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let signing = provider.key_provider.load_private_key(key).ok();
+    let public = signing.and_then(|key| key.public_key().map(|spki| spki.to_vec()));
+    public.ok_or_else(|| FileError::NoKey { path: path.to_owned() })
+}
+
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
     let bytes = read(path)?;
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| {

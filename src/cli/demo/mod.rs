@@ -20,7 +20,7 @@ use super::settings;
 use crate::audit::finding::Severity;
 use crate::certificate::trust::{Assessor, TrustStore};
 use crate::probe::{Deadlines, Family, Limits};
-use crate::report::{Format, Report};
+use crate::report::{Format, Kind, Report};
 use crate::run::{self, Settings, TargetReport};
 use crate::target::Target;
 
@@ -97,6 +97,7 @@ async fn audit(
         finished_at: settings::now(),
         targets,
         interrupted: ending.stopped,
+        kind: Kind::Endpoints,
     })
 }
 

@@ -67,7 +67,7 @@ impl Nginx {
     }
 }
 
-fn nginx_binary() -> PathBuf {
+pub(crate) fn nginx_binary() -> PathBuf {
     let system = Path::new("/usr/sbin/nginx");
     if system.exists() { system.to_owned() } else { PathBuf::from("nginx") }
 }

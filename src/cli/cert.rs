@@ -1,0 +1,215 @@
+//! `cert`: certificate files, audited before anyone serves them.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{anyhow, bail};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::args::CertArgs;
+use super::exit::Exit;
+use super::output::Output;
+use super::settings;
+use crate::audit::finding::Severity;
+use crate::audit::judge::judge_file;
+use crate::audit::rule::{FileChain, FileKey};
+use crate::certificate::trust::Assessor;
+use crate::certificate::{Certificate, Chain, file};
+use crate::observation::Observation;
+use crate::report::{Kind, Report};
+use crate::run::TargetReport;
+use crate::target::address::{Address, parse_host};
+use crate::target::identity::read_public_key;
+use crate::target::options::Options;
+use crate::target::{Host, Target, trust};
+
+/// Larger files hold no certificates.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// Endings by which a folder's certificate files are known.
+const ENDINGS: [&str; 4] = ["pem", "crt", "cer", "der"];
+
+/// Runs the subcommand.
+pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
+    let now = match &args.at {
+        Some(text) => moment(text)?,
+        None => settings::now(),
+    };
+    let threshold = args.fail_on.threshold();
+    let chains = chains(args)?;
+    let options = options(args)?;
+    let mut output = Output::open(args.report.output.as_deref())?;
+    let probe = options.target(
+        Address { host: Host::Name("file".to_owned()), port: Some(0), connect_to: None },
+        None,
+        None,
+    );
+    let assessor = Assessor::new(Arc::new(trust::load(&probe.trust)?), now);
+    let audit = |file: FileChain| {
+        let target = Arc::new(target(&file, &options, &args.hostname)?);
+        let judgement = judge_file(&target, &file, &assessor, now);
+        let observation = Observation { addresses: Ok(Vec::new()), endpoints: Vec::new() };
+        Ok(TargetReport::new(target, observation, judgement, threshold.unwrap_or(Severity::Error)))
+    };
+    let targets = chains.into_iter().map(audit).collect::<anyhow::Result<_>>()?;
+    let report = Report {
+        started_at: now,
+        finished_at: now,
+        targets,
+        interrupted: false,
+        kind: Kind::Files,
+    };
+    let look = settings::look(&args.report);
+    report.render(
+        args.report.format,
+        crate::report::Look { show_chain: true, ..look },
+        &mut output,
+    )?;
+    output.finish()?;
+    Ok(Exit::of(&report.summary(), threshold.is_some(), 0))
+}
+
+/// Every chain in every file that was named; a file that cannot be read whole is a mistake, named with its line.
+fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
+    let key = args.key.as_deref().map(key).transpose()?;
+    let mut chains = Vec::new();
+    let mut problems = Vec::new();
+    for path in files(&args.files)? {
+        let (certificates, wrong) = file::read(&bytes(&path)?);
+        problems.extend(wrong.iter().map(|problem| format!("{}: {problem}", path.display())));
+        let parsed: Vec<Certificate> =
+            certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+        chains.extend(split(&path, &parsed, key.as_ref()));
+    }
+    settings::reject(problems)?;
+    if chains.is_empty() {
+        bail!("no certificate file was found");
+    }
+    Ok(chains)
+}
+
+/// The files that were named, those of a folder in the order of their names.
+fn files(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = fs::read_dir(path)
+            .map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
+        let mut found: Vec<PathBuf> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| {
+                path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
+            })
+            .collect();
+        found.sort();
+        files.extend(found);
+    }
+    Ok(files)
+}
+
+fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let cannot = |error| anyhow!("cannot read {}: {error}", path.display());
+    #[expect(clippy::disallowed_methods, reason = "the file is named on the command line")]
+    let file = fs::File::open(path).map_err(cannot)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > MAX_FILE {
+        bail!("{} is larger than {} MiB", path.display(), MAX_FILE / 1024 / 1024);
+    }
+    Ok(bytes)
+}
+
+fn key(path: &Path) -> anyhow::Result<FileKey> {
+    Ok(FileKey { path: path.display().to_string(), spki: read_public_key(path)? })
+}
+
+/// One chain for each leaf of the file: the leaf, then every authority in the order of the file. A file of authorities
+/// alone is one chain as it stands.
+fn split(path: &Path, certificates: &[Certificate], key: Option<&FileKey>) -> Vec<FileChain> {
+    let leaves: Vec<usize> = certificates
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| !one.is_ca())
+        .map(|(index, _)| index)
+        .collect();
+    let starts = if leaves.is_empty() && !certificates.is_empty() { vec![0] } else { leaves };
+    let several = starts.len() > 1;
+    let chain = |start: &usize| {
+        let others = certificates
+            .iter()
+            .enumerate()
+            .filter(|(index, one)| index != start && (one.is_ca() || !several))
+            .map(|(_, one)| one);
+        let sent: Vec<&[u8]> = std::iter::once(&certificates[*start])
+            .chain(others)
+            .map(|one| one.der.as_ref())
+            .collect();
+        FileChain {
+            path: path.display().to_string(),
+            chain: Arc::new(Chain::from_der(&sent)),
+            // Among several leaves each has a place of its own; only a lone one must be first.
+            leaf_at: if several { 0 } else { *start },
+            key: key.cloned(),
+        }
+    };
+    starts.iter().map(chain).collect()
+}
+
+fn options(args: &CertArgs) -> anyhow::Result<Options> {
+    let names: Vec<String> =
+        args.hostname.iter().map(|text| host_name(text)).collect::<anyhow::Result<_>>()?;
+    let mut names = names.into_iter();
+    Ok(Options {
+        server_name: names.next(),
+        extra_names: Some(names.collect()),
+        roots: args.trust.roots(),
+        add_ca_files: (!args.trust.add_ca_file.is_empty()).then(|| args.trust.add_ca_file.clone()),
+        warning_days: args.warning_days,
+        ..Options::default()
+    })
+}
+
+fn host_name(text: &str) -> anyhow::Result<String> {
+    Ok(parse_host(text)?.to_string())
+}
+
+/// The target that stands for a chain in a file. Where no host name is asked for, the certificate's own first name is.
+fn target(file: &FileChain, options: &Options, asked: &[String]) -> anyhow::Result<Target> {
+    let name = match asked.first() {
+        Some(name) => parse_host(name)?,
+        None => own_name(file),
+    };
+    let server_name = match &name {
+        Host::Name(name) => Some(name.clone()),
+        Host::Ip(_) => None,
+    };
+    let options = Options { name: Some(file.path.clone()), server_name, ..options.clone() };
+    Ok(options.target(Address { host: name, port: Some(0), connect_to: None }, None, None))
+}
+
+fn own_name(file: &FileChain) -> Host {
+    let leaf = file.chain.leaf();
+    let dns =
+        leaf.and_then(|leaf| leaf.dns_names().first()).map(|name| name.replacen("*.", "any.", 1));
+    let ip = leaf.and_then(|leaf| leaf.ip_addresses().first()).copied();
+    match (dns, ip) {
+        (Some(name), _) => Host::Name(name.to_ascii_lowercase()),
+        (None, Some(ip)) => Host::Ip(ip),
+        (None, None) => {
+            Host::Name(leaf.and_then(|leaf| leaf.common_name()).unwrap_or("unnamed").to_owned())
+        }
+    }
+}
+
+/// A moment as people write it: a day, or a time in RFC 3339.
+fn moment(text: &str) -> anyhow::Result<OffsetDateTime> {
+    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    OffsetDateTime::parse(&whole, &Rfc3339)
+        .map_err(|_| anyhow!("--at {text:?} is no time; use 2026-12-31 or 2026-12-31T23:59:59Z"))
+}
