@@ -62,6 +62,10 @@ pub struct ExtendedKeyUsage {
 
 /// The facts of one certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and all may hold at once"
+)]
 pub struct Certificate {
     /// The bytes as they were received.
     pub der: CertificateDer<'static>,

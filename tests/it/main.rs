@@ -13,6 +13,7 @@ mod cli;
 mod client_certificate;
 mod endpoint;
 mod file;
+mod mutation;
 mod nginx;
 mod openssl;
 mod peers;

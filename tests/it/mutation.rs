@@ -1,0 +1,90 @@
+//! Ten thousand chains with bytes changed, moved, cut and doubled: whatever a server sends, it is judged, in bounded time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls_pki_types::CertificateDer;
+use shakedown::certificate::Chain;
+use shakedown::certificate::issue::Authority;
+use shakedown::certificate::name::{Name, coverage};
+use shakedown::certificate::trust::{Assessor, TrustStore};
+use time::OffsetDateTime;
+
+/// Chains that are tried.
+const CHAINS: usize = 10_000;
+
+/// What any of them may cost; an honest one costs a thousandth of it.
+const BOUND: Duration = Duration::from_secs(2);
+
+/// A generator of numbers that is the same in every run (xorshift).
+struct Noise(u64);
+
+impl Noise {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(bound.max(1)).unwrap()).unwrap()
+    }
+}
+
+fn mutate(noise: &mut Noise, chain: &[CertificateDer<'static>]) -> Vec<Vec<u8>> {
+    let mut chain: Vec<Vec<u8>> = chain.iter().map(|der| der.to_vec()).collect();
+    for _ in 0..=noise.below(4) {
+        let which = noise.below(chain.len());
+        let at = noise.below(chain[which].len());
+        match noise.below(6) {
+            0 => chain[which][at] ^= 1 << noise.below(8),
+            1 => chain[which][at] = u8::try_from(noise.below(256)).unwrap(),
+            2 => chain[which].truncate(at),
+            3 => chain[which].insert(at, 0xff),
+            4 => chain.push(chain[which].clone()),
+            _ => chain.swap(0, which),
+        }
+        if chain[which].is_empty() {
+            chain[which].push(0x30);
+        }
+    }
+    chain
+}
+
+#[test]
+fn no_mutation_panics_or_takes_long() {
+    let now = OffsetDateTime::now_utc();
+    let root = Authority::root("mutation root", now).unwrap();
+    let lower = root.intermediate("upper").unwrap().intermediate("lower").unwrap();
+    let sound = lower.issue(&["a.test", "*.b.test", "127.0.0.1"]).unwrap().chain();
+    let (store, _) =
+        TrustStore::from_certificates("root".to_owned(), vec![root.certificate], false);
+    let assessor = Assessor::new(Arc::new(store), now);
+    let mut noise = Noise(0x5eed_5eed);
+    for round in 0..CHAINS {
+        let sent = mutate(&mut noise, &sound);
+        let sent: Vec<&[u8]> = sent.iter().map(Vec::as_slice).collect();
+        let started = Instant::now();
+        let chain = Chain::from_der(&sent);
+        let assessment = assessor.assess(&chain);
+        assert_eq!(assessment.shape.positions.len(), chain.certificates.len());
+        if let Some(leaf) = chain.leaf() {
+            coverage(leaf, Name::Dns("a.test"));
+        }
+        assert!(started.elapsed() < BOUND, "round {round} took {:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn namesakes_do_not_buy_endless_signature_checks() {
+    let now = OffsetDateTime::now_utc();
+    let root = Authority::root("namesake", now).unwrap();
+    let leaf = root.issue(&["a.test"]).unwrap();
+    let mut sent = leaf.chain();
+    sent.extend((0..100).map(|_| Authority::root("namesake", now).unwrap().certificate));
+    let sent: Vec<&[u8]> = sent.iter().map(AsRef::as_ref).collect();
+    let (store, _) =
+        TrustStore::from_certificates("root".to_owned(), vec![root.certificate], false);
+    let started = Instant::now();
+    let chain = Chain::from_der(&sent);
+    let assessment = Assessor::new(Arc::new(store), now).assess(&chain);
+    assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
+    assert!(chain.ignored > 0 && !assessment.shape.positions.is_empty());
+}
