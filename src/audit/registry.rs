@@ -32,6 +32,8 @@ pub const RULES: &[&Rule] = &[
     &certificate::key_mismatch::RULE,
     &certificate::lifetime_too_long::RULE,
     &certificate::must_staple_unmet::RULE,
+    &certificate::ocsp_staple_invalid::RULE,
+    &certificate::certificate_revoked::RULE,
     &chain::chain_incomplete::RULE,
     &chain::chain_misordered::RULE,
     &chain::leaf_not_first::RULE,

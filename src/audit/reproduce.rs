@@ -129,6 +129,11 @@ pub fn show_leaf(target: &Target, address: Option<SocketAddr>) -> String {
         + " 2>/dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName"
 }
 
+/// The OCSP response that a server staples, as text.
+pub fn show_staple(target: &Target, address: Option<SocketAddr>) -> String {
+    with_own_name(target, address).replace("openssl s_client", "openssl s_client -status")
+}
+
 /// The certificates in a file, as text.
 pub fn show_file(path: &str) -> String {
     format!(

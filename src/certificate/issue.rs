@@ -2,7 +2,7 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber, SignatureAlgorithm,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SignatureAlgorithm,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use time::{Duration, OffsetDateTime};
@@ -78,6 +78,11 @@ impl Authority {
         Ok(Self { certificate, issuer, above: Vec::new(), now, algorithm })
     }
 
+    /// Its private key in PEM, for another program to sign with.
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// An authority below this one.
     pub fn intermediate(&self, name: &str) -> Result<Self, rcgen::Error> {
         self.intermediate_with(name, |_| {})
@@ -147,7 +152,6 @@ fn leaf(names: &[&str], now: OffsetDateTime) -> Result<CertificateParams, rcgen:
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
-    params.serial_number = Some(SerialNumber::from(0x5eed_u64));
     (params.not_before, params.not_after) = (now - Duration::days(10), now + Duration::days(80));
     Ok(params)
 }

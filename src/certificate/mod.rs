@@ -6,6 +6,7 @@ pub mod file;
 pub mod issue;
 pub mod key;
 pub mod name;
+pub mod ocsp;
 pub mod parse;
 pub mod shape;
 pub mod signature;

@@ -103,6 +103,8 @@ pub struct Certificate {
     pub authority_key_id: Option<Vec<u8>>,
     /// Where the issuer's certificate can be fetched (AIA caIssuers URLs).
     pub ca_issuers: Vec<String>,
+    /// Signs OCSP responses for its issuer (id-kp-OCSPSigning).
+    pub ocsp_signing: bool,
     /// Constrains the names of certificates below it.
     pub name_constraints: bool,
     /// Issued under the policies of the CA/Browser Forum, as certificates of public authorities are.
@@ -212,6 +214,7 @@ impl Certificate {
             ca_issuers: Vec::new(),
             must_staple: false,
             name_constraints: false,
+            ocsp_signing: false,
             public_policy: false,
             unhandled_critical: parsed.extensions().iter().any(is_unhandled),
         }
@@ -230,6 +233,7 @@ impl Certificate {
             }
             ParsedExtension::KeyUsage(usage) => self.key_usage = Some(usage.flags),
             ParsedExtension::ExtendedKeyUsage(usage) => {
+                self.ocsp_signing = usage.ocsp_signing;
                 self.extended_key_usage = Some(ExtendedKeyUsage {
                     any: usage.any,
                     server_auth: usage.server_auth,
@@ -341,7 +345,8 @@ fn moment(time: &ASN1Time) -> OffsetDateTime {
     time.to_datetime()
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.

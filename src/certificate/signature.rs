@@ -36,14 +36,37 @@ pub fn check(der: &[u8], spki: &[u8]) -> SignatureCheck {
     let Ok((_, subject)) = X509Certificate::from_der(der) else {
         return SignatureCheck::CannotCheck;
     };
+    let message = subject.tbs_certificate.as_ref();
+    verify(&subject.signature_algorithm, spki, message, &subject.signature_value.data)
+}
+
+/// Checks the signature of any message; the algorithm is an `AlgorithmIdentifier` in DER.
+pub(super) fn check_signed(
+    algorithm: &[u8],
+    spki: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> SignatureCheck {
+    match AlgorithmIdentifier::from_der(algorithm) {
+        Ok((_, algorithm)) => verify(&algorithm, spki, message, signature),
+        Err(_) => SignatureCheck::CannotCheck,
+    }
+}
+
+fn verify(
+    signed_with: &AlgorithmIdentifier<'_>,
+    spki: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> SignatureCheck {
     let Ok((_, key)) = SubjectPublicKeyInfo::from_der(spki) else {
         return SignatureCheck::CannotCheck;
     };
-    let Some(algorithm) = algorithm(&subject.signature_algorithm, &key) else {
+    let Some(algorithm) = algorithm(signed_with, &key) else {
         return SignatureCheck::CannotCheck;
     };
     let checked = UnparsedPublicKey::new(algorithm, &key.subject_public_key.data);
-    match checked.verify(subject.tbs_certificate.as_ref(), &subject.signature_value.data) {
+    match checked.verify(message, signature) {
         Ok(()) => SignatureCheck::Valid,
         Err(_) if is_unusual_rsa(&key) => SignatureCheck::CannotCheck,
         Err(_) => SignatureCheck::Invalid,

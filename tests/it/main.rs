@@ -20,5 +20,6 @@ mod peers;
 mod registry;
 mod reports;
 mod repository;
+mod staple;
 mod support;
 mod verdict;

@@ -5,6 +5,7 @@ pub mod certificate_expired;
 pub mod certificate_expiring;
 pub mod certificate_not_yet_valid;
 pub mod certificate_refused;
+pub mod certificate_revoked;
 pub mod certificate_unreadable;
 pub mod certificate_without_san;
 pub mod handshake_signature_invalid;
@@ -12,6 +13,27 @@ pub mod hostname_mismatch;
 pub mod key_mismatch;
 pub mod lifetime_too_long;
 pub mod must_staple_unmet;
+pub mod ocsp_staple_invalid;
 pub mod server_auth_missing;
 pub mod weak_key;
 pub mod weak_signature;
+
+use super::super::rule::Context;
+use crate::certificate::ocsp::{self, StapleError, Status};
+use crate::observation::{Endpoint, Handshake};
+
+/// What the staples of one address say of its certificates.
+fn staples<'e>(
+    endpoint: &'e Endpoint,
+    cx: &Context<'e>,
+) -> impl Iterator<Item = (&'e Handshake, Result<Status, StapleError>)> {
+    let (now, store) = (cx.now, cx.store);
+    cx.own_cells(endpoint).filter_map(move |cell| {
+        let staple = cell.outcome.as_ref().ok()?.ocsp_staple.as_ref()?;
+        let chain = cell.chain.as_ref()?;
+        let leaf = chain.leaf()?;
+        let known = chain.certificates.iter().chain(&store.certificates);
+        let issuer = known.map(AsRef::as_ref).find(|one| one.subject.der == leaf.issuer.der);
+        Some((cell, ocsp::check(staple, leaf, issuer, now)))
+    })
+}

@@ -1,7 +1,7 @@
 //! `must-staple-unmet`: the certificate demands a stapled OCSP response, and none comes.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
+use crate::audit::reproduce::show_staple;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::observation::Endpoint;
@@ -42,10 +42,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     RULE.finds("the certificate demands a stapled OCSP response, and none is sent")
         .evidence(at(endpoint, first))
         .directive("server", "ssl_stapling", "on")
-        .reproduce(
-            with_own_name(cx.target, Some(endpoint.address))
-                .replace("openssl s_client", "openssl s_client -status"),
-        )
+        .reproduce(show_staple(cx.target, Some(endpoint.address)))
         .into()
 }
 
@@ -74,7 +71,7 @@ mod tests {
                 session.ocsp_staple = Some(vec![0x30]);
             }
         });
-        scene.check(&[]);
+        scene.check(&["warning ocsp-staple-invalid"]);
     }
 
     #[test]

@@ -1,0 +1,64 @@
+//! `ocsp-staple-invalid`: a stapled OCSP response that is of no use, or worse than none.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_staple;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::{at, certificate::staples};
+use crate::certificate::ocsp::Status;
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "ocsp-staple-invalid",
+    severity: Severity::Warning,
+    section: Section::Certificate,
+    summary: "the stapled OCSP response is not valid",
+    why: "Clients that look at it (Firefox, and whoever honours must-staple) refuse the connection over a response \
+          that has ended, is about another certificate, or is not signed by the authority. nginx staples what is in \
+          ssl_stapling_file without looking at it.",
+    fix: "Take ssl_stapling_file out and let nginx fetch responses itself (ssl_stapling on with a resolver and \
+          ssl_stapling_verify on), or renew the file before nextUpdate; then reload.",
+    references: &[
+        "RFC 6960 section 3.2",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_stapling_file",
+    ],
+    consequence_of: &["certificate-revoked"],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    for (cell, outcome) in staples(endpoint, cx) {
+        let reason = match outcome {
+            Ok(Status::Good | Status::Revoked(_)) => continue,
+            Ok(Status::Unknown) => "the responder does not know the certificate".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        return RULE
+            .finds("the stapled OCSP response is not valid")
+            .evidence(reason)
+            .evidence(at(endpoint, cell))
+            .reproduce(show_staple(cx.target, Some(endpoint.address)))
+            .into();
+    }
+    Verdict::Pass
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+
+    #[test]
+    fn junk_for_a_staple_is_reported() {
+        let mut scene = Scene::new();
+        scene.each(|cell| {
+            if let Ok(session) = &mut cell.outcome {
+                session.ocsp_staple = Some(vec![0x30, 3, 10, 1, 0]);
+            }
+        });
+        scene.check(&["warning ocsp-staple-invalid"]);
+    }
+
+    #[test]
+    fn no_staple_is_none_to_judge() {
+        Scene::new().check(&[]);
+    }
+}
