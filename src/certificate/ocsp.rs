@@ -9,7 +9,7 @@ use x509_ocsp::{
 };
 
 use super::parse::Certificate;
-use super::signature::{self, SignatureCheck};
+use super::signature::{SignatureCheck, Verifier};
 
 /// Larger responses are no staples.
 const MAX_SIZE: usize = 64 * 1024;
@@ -104,13 +104,14 @@ fn is_signed(response: &BasicOcspResponse, issuer: &Certificate) -> bool {
         return false;
     };
     let signature = response.signature.raw_bytes();
-    let by = |spki: &[u8]| signature::check_signed(&algorithm, spki, &message, signature);
+    let verifier = Verifier::default();
+    let by = |spki: &[u8]| verifier.check_message(&algorithm, spki, &message, signature);
     if by(&issuer.public_key.spki) != SignatureCheck::Invalid {
         return true;
     }
     let appointed = response.certs.iter().flatten().take(4).filter_map(|certificate| {
         let responder = Certificate::parse(&certificate.to_der().ok()?).ok()?;
-        let by_issuer = signature::check(&responder.der, &issuer.public_key.spki);
+        let by_issuer = verifier.check(&responder.der, &issuer.public_key.spki);
         (responder.issuer.der == issuer.subject.der
             && by_issuer != SignatureCheck::Invalid
             && responder.ocsp_signing)

@@ -2,9 +2,11 @@
 //!
 //! Edges are proved by signature. A name alone misleads where a CA was cross-signed or its name taken.
 
+use std::sync::Arc;
+
 use super::chain::Chain;
 use super::parse::{Certificate, DistinguishedName};
-use super::signature::{self, SignatureCheck};
+use super::signature::{SignatureCheck, Verifier};
 use super::trust::TrustStore;
 
 /// Signature checks that one chain may cost; equal names must not buy a server thousands of them.
@@ -55,8 +57,8 @@ pub struct Shape {
 
 impl Shape {
     /// The shape of `chain`, with the anchors of `store` as its possible ends.
-    pub fn of(chain: &Chain, store: &TrustStore) -> Self {
-        Walk { certificates: &chain.certificates, checks: 0 }.shape(store)
+    pub fn of(chain: &Chain, store: &TrustStore, verifier: &Verifier) -> Self {
+        Walk { certificates: &chain.certificates, verifier, checks: 0 }.shape(store)
     }
 
     /// Whether every certificate on the path stands where it belongs.
@@ -87,7 +89,8 @@ impl Shape {
 }
 
 struct Walk<'c> {
-    certificates: &'c [std::sync::Arc<Certificate>],
+    certificates: &'c [Arc<Certificate>],
+    verifier: &'c Verifier,
     checks: usize,
 }
 
@@ -140,7 +143,7 @@ impl Walk<'_> {
             return false;
         }
         self.checks += 1;
-        match signature::check(&subject.der, &issuer.public_key.spki) {
+        match self.verifier.check(&subject.der, &issuer.public_key.spki) {
             SignatureCheck::Valid => true,
             SignatureCheck::Invalid => false,
             SignatureCheck::CannotCheck => key_ids_agree(subject, issuer),
@@ -151,7 +154,7 @@ impl Walk<'_> {
         let last = root.or(path.last().copied()).unwrap_or(0);
         let anchored =
             path.iter().chain(&root).any(|index| store.contains(&self.certificates[*index]))
-                || store.has_issuer_of(&self.certificates[last]);
+                || store.has_issuer_of(&self.certificates[last], self.verifier);
         match root {
             _ if anchored => PathEnd::Anchored,
             Some(_) => PathEnd::UntrustedRoot,

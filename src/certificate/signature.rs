@@ -1,6 +1,9 @@
 //! Whether one certificate signed another, for every algorithm that can be checked here, old and weak ones included:
 //! a weak signature is a finding of its own, and a chain is easier to explain when its edges are known.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA1_ASN1, ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1,
     ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA1_ASN1,
@@ -10,12 +13,17 @@ use aws_lc_rs::signature::{
     RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
     UnparsedPublicKey, VerificationAlgorithm,
 };
+use rustls_pki_types::{
+    AlgorithmIdentifier as AlgorithmId, InvalidSignature, SignatureVerificationAlgorithm,
+};
 use x509_parser::asn1_rs::{Oid, oid};
 use x509_parser::oid_registry as registry;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
+
+use super::parse::Fingerprint;
 
 /// ecdsa-with-SHA1 (RFC 3279 section 2.2.3).
 const ECDSA_WITH_SHA1: Oid<'static> = oid!(1.2.840.10045.4.1);
@@ -31,45 +39,120 @@ pub enum SignatureCheck {
     CannotCheck,
 }
 
-/// Checks the signature of the certificate `der` with the key of the `SubjectPublicKeyInfo` in `spki`.
-pub fn check(der: &[u8], spki: &[u8]) -> SignatureCheck {
-    let Ok((_, subject)) = X509Certificate::from_der(der) else {
-        return SignatureCheck::CannotCheck;
-    };
-    let message = subject.tbs_certificate.as_ref();
-    verify(&subject.signature_algorithm, spki, message, &subject.signature_value.data)
+/// Checks signatures, and remembers those that were good: a signature is most of what a chain costs, and the shape of a
+/// chain and the two verdicts over it ask for the same ones.
+#[derive(Debug, Default)]
+pub struct Verifier {
+    good: Mutex<HashSet<Fingerprint>>,
 }
 
-/// Checks the signature of any message; the algorithm is an `AlgorithmIdentifier` in DER.
-pub(super) fn check_signed(
-    algorithm: &[u8],
-    spki: &[u8],
-    message: &[u8],
-    signature: &[u8],
-) -> SignatureCheck {
-    match AlgorithmIdentifier::from_der(algorithm) {
-        Ok((_, algorithm)) => verify(&algorithm, spki, message, signature),
-        Err(_) => SignatureCheck::CannotCheck,
+impl Verifier {
+    /// Checks the signature of a certificate with the key of the `SubjectPublicKeyInfo` in `spki`.
+    pub fn check(&self, der: &[u8], spki: &[u8]) -> SignatureCheck {
+        let Ok((_, subject)) = X509Certificate::from_der(der) else {
+            return SignatureCheck::CannotCheck;
+        };
+        let message = subject.tbs_certificate.as_ref();
+        self.verify(&subject.signature_algorithm, spki, message, &subject.signature_value.data)
+    }
+
+    /// Checks the signature of any message; the algorithm is an `AlgorithmIdentifier` in DER.
+    pub(super) fn check_message(
+        &self,
+        algorithm: &[u8],
+        spki: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> SignatureCheck {
+        match AlgorithmIdentifier::from_der(algorithm) {
+            Ok((_, algorithm)) => self.verify(&algorithm, spki, message, signature),
+            Err(_) => SignatureCheck::CannotCheck,
+        }
+    }
+
+    fn verify(
+        &self,
+        signed_with: &AlgorithmIdentifier<'_>,
+        spki: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> SignatureCheck {
+        let Ok((_, key)) = SubjectPublicKeyInfo::from_der(spki) else {
+            return SignatureCheck::CannotCheck;
+        };
+        let Some(algorithm) = algorithm(signed_with, &key) else {
+            return SignatureCheck::CannotCheck;
+        };
+        let (public_key, unusual) = (&*key.subject_public_key.data, is_unusual_rsa(&key));
+        if self.is_known(public_key, message, signature) {
+            return SignatureCheck::Valid;
+        }
+        match UnparsedPublicKey::new(algorithm, public_key).verify(message, signature) {
+            Ok(()) => {
+                self.remember(public_key, message, signature);
+                SignatureCheck::Valid
+            }
+            Err(_) if unusual => SignatureCheck::CannotCheck,
+            Err(_) => SignatureCheck::Invalid,
+        }
+    }
+
+    fn is_known(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+        let name = name(public_key, message, signature);
+        self.good.lock().unwrap_or_else(PoisonError::into_inner).contains(&name)
+    }
+
+    fn remember(&self, public_key: &[u8], message: &[u8], signature: &[u8]) {
+        let name = name(public_key, message, signature);
+        self.good.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
     }
 }
 
-fn verify(
-    signed_with: &AlgorithmIdentifier<'_>,
-    spki: &[u8],
-    message: &[u8],
-    signature: &[u8],
-) -> SignatureCheck {
-    let Ok((_, key)) = SubjectPublicKeyInfo::from_der(spki) else {
-        return SignatureCheck::CannotCheck;
-    };
-    let Some(algorithm) = algorithm(signed_with, &key) else {
-        return SignatureCheck::CannotCheck;
-    };
-    let checked = UnparsedPublicKey::new(algorithm, &key.subject_public_key.data);
-    match checked.verify(message, signature) {
-        Ok(()) => SignatureCheck::Valid,
-        Err(_) if is_unusual_rsa(&key) => SignatureCheck::CannotCheck,
-        Err(_) => SignatureCheck::Invalid,
+/// Names a check. The algorithm is part of every signed message here, so it need not be said again.
+fn name(public_key: &[u8], message: &[u8], signature: &[u8]) -> Fingerprint {
+    let mut bytes = Vec::with_capacity(public_key.len() + message.len() + signature.len() + 24);
+    for part in [public_key, message, signature] {
+        bytes.extend_from_slice(&part.len().to_be_bytes());
+        bytes.extend_from_slice(part);
+    }
+    Fingerprint::of(&bytes)
+}
+
+/// One of webpki's algorithms that asks a [`Verifier`] first. Keys that webpki refuses for their size it still refuses.
+#[derive(Debug)]
+pub(super) struct Remembering<'v> {
+    pub(super) verifier: &'v Verifier,
+    pub(super) algorithm: &'static dyn SignatureVerificationAlgorithm,
+}
+
+/// A DER RSA key of 2048 bits has 270 bytes; an uncompressed point on P-256 has 65.
+fn is_ordinary(public_key: &[u8]) -> bool {
+    public_key.len() >= 260 || (public_key.len() >= 65 && public_key.first() == Some(&4))
+}
+
+impl SignatureVerificationAlgorithm for Remembering<'_> {
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        if is_ordinary(public_key) && self.verifier.is_known(public_key, message, signature) {
+            return Ok(());
+        }
+        self.algorithm.verify_signature(public_key, message, signature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmId {
+        self.algorithm.public_key_alg_id()
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmId {
+        self.algorithm.signature_alg_id()
+    }
+
+    fn fips(&self) -> bool {
+        self.algorithm.fips()
     }
 }
 

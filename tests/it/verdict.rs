@@ -14,8 +14,9 @@ use rcgen::{
 use rustls_pki_types::CertificateDer;
 use shakedown::certificate::Chain;
 use shakedown::certificate::issue::{Authority, Issued, self_signed};
+use shakedown::certificate::signature::Verifier;
 use shakedown::certificate::trust::TrustStore;
-use shakedown::certificate::trust::openssl::{OpensslVerdict, Profile, covers, verify};
+use shakedown::certificate::trust::openssl::{OpensslVerdict, Profile, Question, covers, verify};
 use time::{Duration, OffsetDateTime};
 
 use crate::support::pki::pem;
@@ -220,7 +221,8 @@ fn predict(case: &Case, now: OffsetDateTime) -> String {
         TrustStore::from_certificates("file".to_owned(), case.trusted.clone(), false);
     assert_eq!(unreadable, 0);
     let profile = Profile { depth: case.depth, security_level: 2 };
-    match verify(&chain, &store, now, profile) {
+    let question = Question { chain: &chain, store: &store, now };
+    match verify(question, profile, &Verifier::default()) {
         OpensslVerdict::Accepted if covers(chain.leaf().unwrap(), case.name) => {
             "accepted".to_owned()
         }

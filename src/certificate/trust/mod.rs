@@ -18,7 +18,7 @@ use super::cache::Memory;
 use super::chain::Chain;
 use super::parse::Certificate;
 use super::shape::Shape;
-use super::signature::{self, SignatureCheck};
+use super::signature::{SignatureCheck, Verifier};
 
 /// The roots that end a path, and what people call this set.
 #[derive(Debug)]
@@ -107,11 +107,11 @@ impl TrustStore {
     }
 
     /// Whether an anchor signed a certificate.
-    pub fn has_issuer_of(&self, certificate: &Certificate) -> bool {
+    pub fn has_issuer_of(&self, certificate: &Certificate, verifier: &Verifier) -> bool {
         self.named(&certificate.issuer.der).any(|anchor| {
             let spki = sequence(anchor.subject_public_key_info.as_ref());
             // A signature that cannot be checked leaves the name as the only evidence.
-            signature::check(&certificate.der, &spki) != SignatureCheck::Invalid
+            verifier.check(&certificate.der, &spki) != SignatureCheck::Invalid
         })
     }
 
@@ -180,9 +180,11 @@ impl Assessor {
     /// The verdicts over `chain`.
     pub fn assess(&self, chain: &Chain) -> Arc<Assessment> {
         self.known.get_or_insert(chain.digest, || {
-            let shape = Shape::of(chain, &self.store);
-            let browser = browser::verify(chain, &self.store, self.now);
-            let nginx = openssl::verify(chain, &self.store, self.now, openssl::Profile::default());
+            let verifier = Verifier::default();
+            let shape = Shape::of(chain, &self.store, &verifier);
+            let browser = browser::verify(chain, &self.store, self.now, &verifier);
+            let judged = openssl::Question { chain, store: &self.store, now: self.now };
+            let nginx = openssl::verify(judged, openssl::Profile::default(), &verifier);
             let problem = PathProblem::of(chain, &shape, &self.store);
             Assessment { shape, browser, nginx, problem }
         })

@@ -12,7 +12,7 @@ use super::TrustStore;
 use crate::certificate::chain::Chain;
 use crate::certificate::key::{KeyType, PublicKey, SignatureHash};
 use crate::certificate::parse::Certificate;
-use crate::certificate::signature::{self, SignatureCheck};
+use crate::certificate::signature::{SignatureCheck, Verifier};
 
 /// A result of `X509_verify_cert`, by its number (`X509_V_ERR_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,13 +79,20 @@ pub enum OpensslVerdict {
     CannotCheck(String),
 }
 
-/// Verifies the chain for a TLS server at `now`, with the certificates of `store` as the trusted file.
-pub fn verify(
-    chain: &Chain,
-    store: &TrustStore,
-    now: OffsetDateTime,
-    profile: Profile,
-) -> OpensslVerdict {
+/// What is to be verified: a chain, with these certificates as nginx's trusted file, at this time.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'c> {
+    /// The chain as sent.
+    pub chain: &'c Chain,
+    /// The contents of `proxy_ssl_trusted_certificate`.
+    pub store: &'c TrustStore,
+    /// The time.
+    pub now: OffsetDateTime,
+}
+
+/// Verifies a chain for a TLS server.
+pub fn verify(question: Question<'_>, profile: Profile, verifier: &Verifier) -> OpensslVerdict {
+    let Question { chain, store, now } = question;
     let cannot = |why: &str| OpensslVerdict::CannotCheck(why.to_owned());
     if chain.unreadable.is_some() {
         return cannot("the chain holds bytes that are no certificate");
@@ -98,8 +105,15 @@ pub fn verify(
             "these roots are names and keys only, and OpenSSL judges whole certificates",
         );
     }
-    let mut walk =
-        Walk { path: vec![leaf], trusted_from: 1, profile, now, last: None, unknown: None };
+    let mut walk = Walk {
+        path: vec![leaf],
+        trusted_from: 1,
+        profile,
+        now,
+        verifier,
+        last: None,
+        unknown: None,
+    };
     walk.verify(sent.iter().map(AsRef::as_ref).collect(), store);
     match (walk.unknown, walk.last) {
         (Some(why), _) => OpensslVerdict::CannotCheck(why),
@@ -116,6 +130,7 @@ struct Walk<'c> {
     trusted_from: usize,
     profile: Profile,
     now: OffsetDateTime,
+    verifier: &'c Verifier,
     last: Option<VerifyError>,
     unknown: Option<String>,
 }
@@ -269,7 +284,7 @@ impl<'c> Walk<'c> {
         if lacks_usage(issuer, KEY_CERT_SIGN) {
             self.object(32);
         }
-        match signature::check(&subject.der, &issuer.public_key.spki) {
+        match self.verifier.check(&subject.der, &issuer.public_key.spki) {
             SignatureCheck::Valid => {}
             SignatureCheck::Invalid => self.object(7),
             SignatureCheck::CannotCheck => {
