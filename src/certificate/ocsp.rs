@@ -111,7 +111,7 @@ fn is_signed(response: &BasicOcspResponse, issuer: &Certificate) -> bool {
     }
     let appointed = response.certs.iter().flatten().take(4).filter_map(|certificate| {
         let responder = Certificate::parse(&certificate.to_der().ok()?).ok()?;
-        let by_issuer = verifier.check(&responder.der, &issuer.public_key.spki);
+        let by_issuer = verifier.check(&responder, &issuer.public_key.spki);
         (responder.issuer.der == issuer.subject.der
             && by_issuer != SignatureCheck::Invalid
             && responder.ocsp_signing)

@@ -105,6 +105,8 @@ pub struct Certificate {
     pub ca_issuers: Vec<String>,
     /// Signs OCSP responses for its issuer (id-kp-OCSPSigning).
     pub ocsp_signing: bool,
+    /// Signed certificate timestamps embedded in it (RFC 6962).
+    pub sct_count: usize,
     /// Constrains the names of certificates below it.
     pub name_constraints: bool,
     /// Issued under the policies of the CA/Browser Forum, as certificates of public authorities are.
@@ -214,6 +216,7 @@ impl Certificate {
             ca_issuers: Vec::new(),
             must_staple: false,
             name_constraints: false,
+            sct_count: 0,
             ocsp_signing: false,
             public_policy: false,
             unhandled_critical: parsed.extensions().iter().any(is_unhandled),
@@ -245,6 +248,7 @@ impl Certificate {
                 self.authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
             }
             ParsedExtension::NameConstraints(_) => self.name_constraints = true,
+            ParsedExtension::SCT(timestamps) => self.sct_count = timestamps.len(),
             ParsedExtension::CertificatePolicies(policies) => {
                 self.public_policy =
                     policies.iter().any(|policy| policy.policy_id.starts_with(&CABF_POLICIES));

@@ -143,7 +143,7 @@ impl Walk<'_> {
             return false;
         }
         self.checks += 1;
-        match self.verifier.check(&subject.der, &issuer.public_key.spki) {
+        match self.verifier.check(subject, &issuer.public_key.spki) {
             SignatureCheck::Valid => true,
             SignatureCheck::Invalid => false,
             SignatureCheck::CannotCheck => key_ids_agree(subject, issuer),

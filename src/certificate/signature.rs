@@ -2,7 +2,7 @@
 //! a weak signature is a finding of its own, and a chain is easier to explain when its edges are known.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA1_ASN1, ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1,
@@ -23,7 +23,7 @@ use x509_parser::public_key::PublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
-use super::parse::Fingerprint;
+use super::parse::{Certificate, Fingerprint};
 
 /// ecdsa-with-SHA1 (RFC 3279 section 2.2.3).
 const ECDSA_WITH_SHA1: Oid<'static> = oid!(1.2.840.10045.4.1);
@@ -44,16 +44,27 @@ pub enum SignatureCheck {
 #[derive(Debug, Default)]
 pub struct Verifier {
     good: Mutex<HashSet<Fingerprint>>,
+    /// The same by certificate and key, so that a certificate asked about again is not even parsed again.
+    certificates: Mutex<HashSet<(Fingerprint, Vec<u8>)>>,
 }
 
 impl Verifier {
     /// Checks the signature of a certificate with the key of the `SubjectPublicKeyInfo` in `spki`.
-    pub fn check(&self, der: &[u8], spki: &[u8]) -> SignatureCheck {
-        let Ok((_, subject)) = X509Certificate::from_der(der) else {
+    pub fn check(&self, certificate: &Certificate, spki: &[u8]) -> SignatureCheck {
+        let asked = (certificate.sha256, spki.to_vec());
+        if lock(&self.certificates).contains(&asked) {
+            return SignatureCheck::Valid;
+        }
+        let Ok((_, subject)) = X509Certificate::from_der(&certificate.der) else {
             return SignatureCheck::CannotCheck;
         };
-        let message = subject.tbs_certificate.as_ref();
-        self.verify(&subject.signature_algorithm, spki, message, &subject.signature_value.data)
+        let (message, signature) =
+            (subject.tbs_certificate.as_ref(), &subject.signature_value.data);
+        let outcome = self.verify(&subject.signature_algorithm, spki, message, signature);
+        if outcome == SignatureCheck::Valid {
+            lock(&self.certificates).insert(asked);
+        }
+        outcome
     }
 
     /// Checks the signature of any message; the algorithm is an `AlgorithmIdentifier` in DER.
@@ -99,13 +110,17 @@ impl Verifier {
 
     fn is_known(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
         let name = name(public_key, message, signature);
-        self.good.lock().unwrap_or_else(PoisonError::into_inner).contains(&name)
+        lock(&self.good).contains(&name)
     }
 
     fn remember(&self, public_key: &[u8], message: &[u8], signature: &[u8]) {
         let name = name(public_key, message, signature);
-        self.good.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+        lock(&self.good).insert(name);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Names a check. The algorithm is part of every signed message here, so it need not be said again.

@@ -284,7 +284,7 @@ impl<'c> Walk<'c> {
         if lacks_usage(issuer, KEY_CERT_SIGN) {
             self.object(32);
         }
-        match self.verifier.check(&subject.der, &issuer.public_key.spki) {
+        match self.verifier.check(subject, &issuer.public_key.spki) {
             SignatureCheck::Valid => {}
             SignatureCheck::Invalid => self.object(7),
             SignatureCheck::CannotCheck => {

@@ -14,9 +14,12 @@ pub mod key_mismatch;
 pub mod lifetime_too_long;
 pub mod must_staple_unmet;
 pub mod ocsp_staple_invalid;
+pub mod sct_missing;
+pub mod serial_malformed;
 pub mod server_auth_missing;
 pub mod weak_key;
 pub mod weak_signature;
+pub mod wildcard_unusable;
 
 use super::super::rule::Context;
 use crate::certificate::ocsp::{self, StapleError, Status};

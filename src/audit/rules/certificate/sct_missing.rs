@@ -1,0 +1,63 @@
+//! `sct-missing`: a public certificate without proof that it was logged.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_leaf;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::certificate::Certificate;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "sct-missing",
+    severity: Severity::Warning,
+    section: Section::Certificate,
+    summary: "the public certificate carries no certificate transparency timestamps",
+    why: "Chrome and Safari refuse certificates of public authorities that were not logged. Every public authority \
+          embeds the timestamps by default; only a server with a module of its own can send them otherwise, which \
+          this probe does not see.",
+    fix: "Have the certificate issued again without opting out of certificate transparency, and reload.",
+    references: &["RFC 6962 section 3.3"],
+    consequence_of: &[],
+    check: Check::Leaf(check),
+};
+
+fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    let public = cx.store.public && leaf.public_policy && view.assessment.problem.is_none();
+    if !public {
+        return Verdict::NotApplicable;
+    }
+    if leaf.sct_count > 0 {
+        return Verdict::Pass;
+    }
+    RULE.finds("the public certificate carries no certificate transparency timestamps")
+        .evidence(view.describe(0))
+        .evidence_from(view.sightings())
+        .reproduce(show_leaf(cx.target, view.address()))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rcgen::CustomExtension;
+
+    use super::RULE;
+    use crate::audit::fixtures::{NOW, Scene};
+    use crate::audit::judge::judge;
+    use crate::certificate::trust::{Assessor, TrustStore};
+
+    #[test]
+    fn only_public_certificates_are_logged() {
+        let mut scene = Scene::new();
+        // certificatePolicies with the CA/Browser Forum's domain-validated policy.
+        let policy = vec![0x30, 0x0a, 0x30, 0x08, 0x06, 0x06, 0x67, 0x81, 0x0c, 0x01, 0x02, 0x01];
+        let extension = CustomExtension::from_oid_content(&[2, 5, 29, 32], policy);
+        scene.issue(|params| params.custom_extensions = vec![extension]);
+        scene.check(&[]);
+        let anchors = vec![scene.root.certificate.clone()];
+        let (store, _) = TrustStore::from_certificates("public".to_owned(), anchors, true);
+        let judgement =
+            judge(&scene.target, &scene.seen, &Assessor::new(Arc::new(store), NOW), NOW);
+        let rules: Vec<_> = judgement.findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!(rules, [RULE.id]);
+    }
+}

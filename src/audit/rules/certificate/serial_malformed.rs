@@ -1,0 +1,60 @@
+//! `serial-malformed`: a serial number that standards rule out.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_leaf;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::certificate::Certificate;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "serial-malformed",
+    severity: Severity::Note,
+    section: Section::Certificate,
+    summary: "the serial number is zero, negative or too long",
+    why: "Serial numbers are positive and have at most 20 octets. Clients mostly pass over it, some libraries refuse, \
+          and such a certificate can hardly be revoked.",
+    fix: "Mend the authority that issued it, and have the certificate issued again.",
+    references: &["RFC 5280 section 4.1.2.2"],
+    consequence_of: &[],
+    check: Check::Leaf(check),
+};
+
+fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    if !is_malformed(&leaf.serial) {
+        return Verdict::Pass;
+    }
+    RULE.finds("the serial number is zero, negative or too long")
+        .evidence(format!("serial number {}", leaf.serial))
+        .evidence(view.describe(0))
+        .reproduce(show_leaf(cx.target, view.address()))
+        .into()
+}
+
+/// The serial is the contents of a DER INTEGER in hexadecimal: a leading bit makes it negative, and 20 octets may have a
+/// zero before them that keeps them positive.
+fn is_malformed(serial: &str) -> bool {
+    let zero = serial.bytes().all(|digit| digit == b'0');
+    let negative = serial.bytes().next().is_some_and(|digit| digit >= b'8');
+    let digits = serial.strip_prefix("00").unwrap_or(serial).len();
+    zero || negative || digits > 40
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_malformed;
+    use crate::audit::fixtures::Scene;
+
+    #[test]
+    fn serials_are_positive_and_bounded() {
+        for serial in ["", "00", "ff", "80", &"7f".repeat(21)] {
+            assert!(is_malformed(serial), "{serial}");
+        }
+        for serial in ["01", "7f", "00ff", &"7f".repeat(20), &format!("00{}", "ff".repeat(20))] {
+            assert!(!is_malformed(serial), "{serial}");
+        }
+    }
+
+    #[test]
+    fn an_ordinary_serial_passes() {
+        Scene::new().check(&[]);
+    }
+}

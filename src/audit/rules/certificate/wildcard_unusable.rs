@@ -1,0 +1,64 @@
+//! `wildcard-unusable`: a wildcard in a place where clients do not take it for one.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::show_leaf;
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::certificate::Certificate;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "wildcard-unusable",
+    severity: Severity::Note,
+    section: Section::Certificate,
+    summary: "a name on the certificate has its wildcard where clients ignore it",
+    why: "Browsers take a star only as the whole leftmost label, with at least two labels behind it. A name like \
+          www*.example.com, a.*.example.com or *.com covers nothing for them (OpenSSL, and so nginx, still takes \
+          the first form).",
+    fix: "Have the certificate issued with the names spelt out, or with *. in front of the whole domain.",
+    references: &["RFC 9525 section 6.3"],
+    consequence_of: &[],
+    check: Check::Leaf(check),
+};
+
+fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    let unusable: Vec<&str> =
+        leaf.dns_names().iter().map(String::as_str).filter(|name| is_unusable(name)).collect();
+    if unusable.is_empty() {
+        return Verdict::Pass;
+    }
+    RULE.finds("names on the certificate have their wildcard where clients ignore it")
+        .evidence(unusable.join(", "))
+        .evidence_from(view.sightings())
+        .reproduce(show_leaf(cx.target, view.address()))
+        .into()
+}
+
+fn is_unusable(name: &str) -> bool {
+    match name.strip_prefix("*.") {
+        Some(rest) => rest.contains('*') || !rest.contains('.'),
+        None => name.contains('*'),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_unusable;
+    use crate::audit::fixtures::Scene;
+
+    #[test]
+    fn a_star_is_the_whole_leftmost_label_or_nothing() {
+        for name in ["www*.a.test", "a.*.test", "*.test", "*", "*.*.a.test"] {
+            assert!(is_unusable(name), "{name}");
+        }
+        for name in ["*.a.test", "a.test"] {
+            assert!(!is_unusable(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn it_is_worth_a_note() {
+        let mut scene = Scene::new();
+        let star = rcgen::SanType::DnsName("w*.a.test".try_into().unwrap());
+        scene.issue(|params| params.subject_alt_names.push(star));
+        scene.check(&["note wildcard-unusable"]);
+    }
+}
