@@ -131,7 +131,7 @@ fn details(
         styled(&escape(&report.target.name), Style::new().bold().underline(), look)
     )?;
     for assessed in chains {
-        chain::write(assessed, now, look, out)?;
+        chain::write(assessed, &report.target, (now, look), out)?;
     }
     for finding in &report.judgement.findings {
         write_finding(finding, look, out)?;
