@@ -31,9 +31,9 @@ const MIN_NAME_WIDTH: usize = 8;
 
 /// One row: a target, or a group of its addresses that fared alike.
 struct Row {
-    /// The target's name, and the addresses where they differ.
+    /// The target's name, or the addresses.
     place: Vec<String>,
-    /// `None` for a row that continues a target.
+    /// `None` for a row of addresses.
     status: Option<Status>,
     /// The four cells and the expiry.
     fate: Vec<String>,
@@ -125,19 +125,22 @@ fn rows(report: &TargetReport, now: OffsetDateTime) -> Vec<Row> {
     if groups.is_empty() {
         groups.push((vec!["-".to_owned(); matrix::COLUMNS.len() + 1], Vec::new()));
     }
-    let several = groups.len() > 1;
-    let row = |(index, (fate, addresses)): (usize, (Vec<String>, Vec<String>))| {
-        let first = index == 0;
-        let name = first.then(|| escape(&report.target.name).into_owned());
-        let addresses = addresses.into_iter().filter(|_| several);
-        Row {
-            place: name.into_iter().chain(addresses.map(|ip| format!("  {ip}"))).collect(),
-            status: first.then_some(report.status),
-            fate,
-            worst: if first { worst(report) } else { String::new() },
-        }
+    let head = |fate| Row {
+        place: vec![escape(&report.target.name).into_owned()],
+        status: Some(report.status),
+        fate,
+        worst: worst(report),
     };
-    groups.into_iter().enumerate().map(row).collect()
+    if groups.len() == 1 {
+        return groups.into_iter().map(|(fate, _)| head(fate)).collect();
+    }
+    let several = groups.into_iter().map(|(fate, addresses)| Row {
+        place: addresses.iter().map(|ip| format!("  {ip}")).collect(),
+        status: None,
+        fate,
+        worst: String::new(),
+    });
+    std::iter::once(head(vec![String::new(); matrix::COLUMNS.len() + 1])).chain(several).collect()
 }
 
 /// The four cells of an address, and when its certificate ends.
@@ -164,12 +167,12 @@ fn worst(report: &TargetReport) -> String {
     }
 }
 
-/// Breaks a name behind its dots, colons and hyphens, so that its parts stay whole; longer parts break anywhere.
+/// Breaks a name behind its dots, colons, hyphens and blanks, so that its parts stay whole; longer parts break anywhere.
 fn broken(name: &str, width: usize) -> String {
     let indent = name.len() - name.trim_start().len();
     let room = width.saturating_sub(indent).max(1);
     let (mut lines, mut line) = (Vec::new(), String::new());
-    for part in name.trim_start().split_inclusive(['.', ':', '-']) {
+    for part in name.trim_start().split_inclusive(['.', ':', '-', ' ']) {
         if display_width(&line) + display_width(part) > room {
             lines.push(std::mem::take(&mut line));
         }

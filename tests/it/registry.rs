@@ -11,7 +11,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Holds a generated file against what is in the repository; `UPDATE=1` writes it.
 #[track_caller]
-fn check_generated(path: &str, fresh: &str) {
+pub(crate) fn check_generated(path: &str, fresh: &str) {
     let path = Path::new(ROOT).join(path);
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, fresh).unwrap();

@@ -2,5 +2,6 @@
 
 pub(crate) mod pki;
 pub(crate) mod program;
+pub(crate) mod sample;
 pub(crate) mod script;
 pub(crate) mod server;
