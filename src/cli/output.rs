@@ -30,6 +30,8 @@ impl Output {
                 device.map_err(|error| anyhow::anyhow!("{}: {error}", cannot()))?,
             )));
         }
+        // A link is written through, not replaced: /dev/stdout is one.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let folder =
             path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let temporary = tempfile::Builder::new()
@@ -37,7 +39,7 @@ impl Output {
             .permissions(readable_by_all())
             .tempfile_in(folder)
             .map_err(|error| anyhow::anyhow!("{}: {error}", cannot()))?;
-        Ok(Self::File { temporary: BufWriter::new(temporary), path: path.to_owned() })
+        Ok(Self::File { temporary: BufWriter::new(temporary), path })
     }
 
     /// Puts a file in its place; until then the old one stands.
