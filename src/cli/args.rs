@@ -84,6 +84,9 @@ pub(super) struct ProbeArgs {
     /// The severity from which a finding makes the exit status 1
     #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Report")]
     pub(super) fail_on: FailOn,
+    /// Tell of each target on stderr as soon as it is done
+    #[arg(short, long, help_heading = "Report")]
+    pub(super) verbose: bool,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
-use super::args::{ProbeArgs, ReportArgs};
+use super::args::ProbeArgs;
 use super::exit::Exit;
 use super::output::Output;
 use super::progress::Progress;
@@ -31,13 +32,7 @@ pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
     };
     let output = Output::open(args.report.output.as_deref())?;
     let runtime = Runtime::new()?;
-    let (summary, ending) = runtime.block_on(audit(
-        targets,
-        settings,
-        &args.report,
-        output,
-        args.limits.run_timeout,
-    ))?;
+    let (summary, ending) = runtime.block_on(audit(targets, settings, args, output))?;
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();
     Ok(Exit::of(&summary, threshold.is_some(), ending.internal_errors))
@@ -47,16 +42,21 @@ pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
 async fn audit(
     targets: Vec<Arc<Target>>,
     settings: Settings,
-    args: &ReportArgs,
+    args: &ProbeArgs,
     mut output: Output,
-    run_timeout: Option<Duration>,
 ) -> anyhow::Result<(Summary, Ending)> {
     let started_at = settings.now;
-    let mut progress = Progress::new(targets.len());
-    let mut collector = Collector::new(targets.len(), args.format == Format::Ndjson);
-    let ending = run::audit(targets, Arc::new(settings), stop(run_timeout)?, |index, report| {
+    let (format, mut progress) = (args.report.format, Progress::new(args, targets.len()));
+    let mut collector = Collector::new(targets.len(), format == Format::Ndjson);
+    // Nobody reads on: what is still to be probed would be probed for nothing.
+    let unread = Notify::new();
+    let stop = stop(args.limits.run_timeout, unread.notified())?;
+    let ending = run::audit(targets, Arc::new(settings), stop, |index, report| {
         progress.count(&report);
         collector.take(index, report, &mut output);
+        if collector.error.is_some() {
+            unread.notify_one();
+        }
     })
     .await;
     progress.finish();
@@ -64,7 +64,7 @@ async fn audit(
     if let Some(error) = collector.error {
         return Err(error.into());
     }
-    if args.format != Format::Ndjson {
+    if format != Format::Ndjson {
         let targets = collector.reports.into_iter().flatten().collect();
         let report = Report {
             started_at,
@@ -73,14 +73,17 @@ async fn audit(
             interrupted: ending.stopped,
             kind: Kind::Endpoints,
         };
-        report.render(args.format, settings::look(args), &mut output)?;
+        report.render(format, settings::look(&args.report), &mut output)?;
     }
     output.finish()?;
     Ok((summary, ending))
 }
 
-/// Resolves on the first SIGINT or SIGTERM, or when the run's time is up.
-fn stop(run_timeout: Option<Duration>) -> anyhow::Result<impl Future<Output = ()>> {
+/// Resolves on the first SIGINT or SIGTERM, when the run's time is up, or when the report is no longer wanted.
+fn stop(
+    run_timeout: Option<Duration>,
+    unread: impl Future<Output = ()>,
+) -> anyhow::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {
@@ -94,6 +97,7 @@ fn stop(run_timeout: Option<Duration>) -> anyhow::Result<impl Future<Output = ()
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             () = time_is_up => {}
+            () = unread => {}
         }
     })
 }

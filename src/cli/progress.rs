@@ -1,33 +1,46 @@
 //! Progress on stderr, for someone who watches.
 
-use std::io::{self, IsTerminal};
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::args::ProbeArgs;
+use crate::report::Format;
+use crate::report::escape::escape;
 use crate::run::{Status, TargetReport};
 
 /// A line that counts targets; invisible where stderr is no terminal or there is little to wait for.
 pub(super) struct Progress {
     bar: ProgressBar,
     failed: usize,
+    verbose: bool,
 }
 
 impl Progress {
-    pub(super) fn new(targets: usize) -> Self {
-        let watched = targets > 1 && io::stderr().is_terminal();
+    pub(super) fn new(args: &ProbeArgs, targets: usize) -> Self {
+        let watched = targets > 1 && io::stderr().is_terminal() && !streams_to_terminal(args);
         let target =
             if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(targets as u64), target);
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} targets, {per_sec}, {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} targets, {rate}, {msg}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        }));
         bar.set_message("0 failed");
-        Self { bar, failed: 0 }
+        Self { bar, failed: 0, verbose: args.verbose }
     }
 
     pub(super) fn count(&mut self, report: &TargetReport) {
         if report.status == Status::Fail {
             self.failed += 1;
             self.bar.set_message(format!("{} failed", self.failed));
+        }
+        if self.verbose {
+            let line = told(report);
+            // Someone who closed stderr does not want to know.
+            self.bar.suspend(|| drop(writeln!(anstream::stderr(), "{line}")));
         }
         self.bar.inc(1);
     }
@@ -36,4 +49,22 @@ impl Progress {
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// Whether lines of the report come out where the progress would be drawn.
+fn streams_to_terminal(args: &ProbeArgs) -> bool {
+    let report = &args.report;
+    report.format == Format::Ndjson && report.output.is_none() && io::stdout().is_terminal()
+}
+
+/// One target in one line.
+fn told(report: &TargetReport) -> String {
+    let status = match report.status {
+        Status::Pass => "pass",
+        Status::Fail => "FAIL",
+        Status::Untested => "untested",
+    };
+    let rules: Vec<&str> = report.judgement.findings.iter().map(|finding| finding.rule).collect();
+    let rules = if rules.is_empty() { String::new() } else { format!(": {}", rules.join(", ")) };
+    format!("shakedown: {status} {}{rules}", escape(&report.target.name))
 }
