@@ -1,18 +1,21 @@
 //! `explain`: what a rule or an alert means, from the texts of the registry.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
-use anyhow::bail;
 use serde_json::json;
 
 use super::args::{ExplainArgs, ExplainFormat};
 use super::exit::Exit;
+use super::mistake::Mistake;
+use super::settings;
+use crate::audit::finding::Section;
 use crate::audit::registry;
 use crate::audit::rule::Rule;
 use crate::tls::alert::AlertDescription;
 
-/// Columns of the text.
-const WIDTH: usize = 100;
+/// Lines of prose get no longer than this, however wide the terminal.
+const MAX_WIDTH: usize = 100;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
@@ -42,10 +45,11 @@ fn explain(subject: &str, format: ExplainFormat) -> anyhow::Result<String> {
             }
         });
     }
-    match registry::closest(subject) {
-        Some(id) => bail!("no rule or alert is called {subject:?}; did you mean {id}?"),
-        None => bail!("no rule or alert is called {subject:?}; shakedown explain lists the rules"),
-    }
+    let help = match registry::closest(subject) {
+        Some(id) => format!("did you mean {id}?"),
+        None => "shakedown explain lists the rules".to_owned(),
+    };
+    Err(Mistake::new(format!("no rule or alert is called {subject:?}"), help))
 }
 
 fn alert(subject: &str) -> Option<AlertDescription> {
@@ -54,10 +58,27 @@ fn alert(subject: &str) -> Option<AlertDescription> {
     by_number.or_else(|| AlertDescription::from_name(subject))
 }
 
+/// Every rule under the heading of its section.
 fn list() -> String {
-    let width = registry::RULES.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
-    let row = |rule: &&Rule| format!("{:width$}  {:7}  {}", rule.id, rule.severity, rule.summary);
-    registry::RULES.iter().map(row).collect::<Vec<_>>().join("\n") + "\n"
+    let id_width = registry::RULES.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
+    let indent = " ".repeat(id_width + 13);
+    let options = textwrap::Options::new(width()).subsequent_indent(&indent);
+    let row = |rule: &&Rule| {
+        let row = format!("  {:id_width$}  {:7}  {}", rule.id, rule.severity, rule.summary);
+        textwrap::fill(&row, &options) + "\n"
+    };
+    let mut sections: Vec<Section> = registry::RULES.iter().map(|rule| rule.section).collect();
+    let mut met = HashSet::new();
+    sections.retain(|section| met.insert(*section));
+    let chapter = |section: Section| {
+        let rules = registry::RULES.iter().filter(|rule| rule.section == section);
+        format!("{section}\n{}", rules.map(row).collect::<String>())
+    };
+    sections.into_iter().map(chapter).collect::<Vec<_>>().join("\n")
+}
+
+fn width() -> usize {
+    settings::width().min(MAX_WIDTH)
 }
 
 fn rule_text(rule: &Rule) -> String {
@@ -68,7 +89,7 @@ fn rule_text(rule: &Rule) -> String {
 }
 
 fn wrapped(title: &str, text: &str) -> String {
-    let options = textwrap::Options::new(WIDTH).initial_indent("  ").subsequent_indent("  ");
+    let options = textwrap::Options::new(width()).initial_indent("  ").subsequent_indent("  ");
     format!("{title}:\n{}\n", textwrap::fill(text, options))
 }
 

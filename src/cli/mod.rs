@@ -5,13 +5,14 @@ mod cert;
 pub mod demo;
 mod exit;
 mod explain;
+mod mistake;
 mod output;
 mod pages;
 mod probe;
 mod progress;
 mod settings;
 
-use std::io::{self, Write};
+use std::panic::{self, UnwindSafe};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -22,6 +23,15 @@ use self::exit::Exit;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    guarded(dispatch)
+}
+
+/// A panic has told its story on stderr; its own exit status, 101, is none of the contract's.
+fn guarded(program: impl FnOnce() -> ExitCode + UnwindSafe) -> ExitCode {
+    panic::catch_unwind(program).unwrap_or_else(|_| Exit::Internal.into())
+}
+
+fn dispatch() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return usage(&error),
@@ -36,7 +46,7 @@ pub fn main() -> ExitCode {
     };
     match outcome {
         Ok(exit) => exit.into(),
-        Err(error) => complain(&error),
+        Err(error) => mistake::complain(&error).into(),
     }
 }
 
@@ -50,13 +60,13 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// An error before or after the probing. A reader that went away, as `head` does, is no error.
-fn complain(error: &anyhow::Error) -> ExitCode {
-    let io_error = error.downcast_ref::<io::Error>();
-    if io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        return Exit::Passed.into();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_this_program_is_no_finding() {
+        assert_eq!(guarded(|| panic!("on purpose")), ExitCode::from(4));
+        assert_eq!(guarded(|| ExitCode::from(1)), ExitCode::from(1));
     }
-    // There is nowhere left to report a failure to print.
-    let _ = writeln!(anstream::stderr(), "shakedown: error: {error:#}");
-    if io_error.is_some() { Exit::Internal.into() } else { Exit::Usage.into() }
 }

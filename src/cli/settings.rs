@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use anyhow::{anyhow, bail};
 use time::OffsetDateTime;
 
 use super::args::{ColorArg, LimitArgs, ProbeArgs, ReportArgs, TargetArgs};
+use super::mistake::Mistake;
 use crate::certificate::trust::Assessor;
 use crate::probe::{Deadlines, Family, Limits};
 use crate::report::Look;
@@ -74,9 +75,10 @@ pub(super) fn targets(args: &ProbeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
     }
     reject(problems)?;
     if named.is_empty() {
-        bail!(
-            "no target is given; name one (shakedown probe HOST), pipe a list (-), or use --config FILE"
-        );
+        return Err(Mistake::new(
+            "no target is given",
+            "name one (shakedown probe HOST), pipe a list (shakedown probe -), or use --config FILE",
+        ));
     }
     let mut identities = Identities::default();
     named
@@ -137,7 +139,10 @@ fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result<Options> {
 fn server_name(text: &str) -> anyhow::Result<String> {
     match parse_host(text) {
         Ok(Host::Name(name)) => Ok(name),
-        _ => bail!("--server-name {text:?} is no DNS name; an address is never sent as SNI"),
+        _ => Err(Mistake::new(
+            format!("--server-name {text:?} is no DNS name"),
+            "an address is never sent as SNI; leave the option out, or give a name",
+        )),
     }
 }
 
@@ -204,16 +209,19 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
 
 /// How the report for people looks: as wide as the terminal, in colour only on one.
 pub(super) fn look(args: &ReportArgs) -> Look {
-    let to_terminal = args.output.is_none() && io::stdout().is_terminal();
-    let width = terminal_size::terminal_size_of(io::stdout())
-        .map_or(WIDTH, |(width, _)| usize::from(width.0));
+    let to_stdout = args.output.is_none();
     let colour = match args.color {
         ColorArg::Always => true,
         ColorArg::Never => false,
+        // This knows NO_COLOR, CLICOLOR, CLICOLOR_FORCE and terminals that cannot.
         ColorArg::Auto => {
-            to_terminal
-                && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+            to_stdout && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
         }
     };
-    Look { width: if to_terminal { width } else { WIDTH }, colour, show_chain: args.show_chain }
+    Look { width: if to_stdout { width() } else { WIDTH }, colour, show_chain: args.show_chain }
+}
+
+/// Columns of what is written to stdout.
+pub(super) fn width() -> usize {
+    terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(width, _)| usize::from(width.0))
 }

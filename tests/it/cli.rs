@@ -1,6 +1,10 @@
 //! The command line as a user meets it: help, mistakes, inputs, exit statuses.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::support::program::{interrupted, shakedown, shakedown_with};
 
@@ -73,7 +77,7 @@ fn a_list_on_stdin_is_read_whole_before_anything_is_probed() {
 #[test]
 fn an_interrupted_run_reports_what_it_has() {
     let silent = crate::support::server::scripted(|mut stream| {
-        let _ = std::io::Read::read_to_end(&mut stream, &mut Vec::new());
+        let _ = Read::read_to_end(&mut stream, &mut Vec::new());
     });
     let target = silent.to_string();
     let args = ["probe", "127.0.0.1:1", &target, "--trust", "mozilla", "--format", "json"];
@@ -98,9 +102,115 @@ fn a_report_file_is_written_whole() {
 }
 
 #[test]
+fn a_run_that_fails_leaves_the_old_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.json");
+    fs::write(&path, "old").unwrap();
+    let output = path.display().to_string();
+    check_error(&["probe", "a b", "--output", &output], 2, "no host name");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_report_is_written_through_a_link_and_readable_by_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("report"), folder.path().join("link"));
+    fs::write(&file, "old").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let output = link.display().to_string();
+    shakedown(&["probe", "127.0.0.1:1", "--trust", "mozilla", "--output", &output]);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(fs::read_to_string(&file).unwrap().contains("connection-refused"));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
+}
+
+#[test]
+fn a_stream_that_nobody_reads_on_ends_the_run() {
+    let silent = crate::support::server::scripted(|mut stream| {
+        let _ = Read::read_to_end(&mut stream, &mut Vec::new());
+    });
+    let silent = silent.to_string();
+    let mut args = vec!["probe", "--trust", "mozilla", "--format", "ndjson", "--timeout", "1s"];
+    args.push("127.0.0.1:1");
+    args.extend([silent.as_str(); 30]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
+        .args(args)
+        .env_clear()
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(line.contains("connection-refused"), "{line}");
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+}
+
+#[test]
+fn colour_is_a_matter_of_the_environment_unless_it_is_typed() {
+    let coloured = |variables: &[(&str, &str)], when: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
+        command.args(["probe", "127.0.0.1:1", "--trust", "mozilla", "--color", when]).env_clear();
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        output.stdout.contains(&0x1b)
+    };
+    assert!(!coloured(&[], "auto"));
+    assert!(coloured(&[("CLICOLOR_FORCE", "1")], "auto"));
+    assert!(!coloured(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], "auto"));
+    assert!(coloured(&[("NO_COLOR", "1")], "always"));
+    assert!(!coloured(&[("CLICOLOR_FORCE", "1")], "never"));
+}
+
+#[test]
+fn each_target_is_told_on_stderr_when_asked_to() {
+    let args = ["probe", "127.0.0.1:1", "--trust", "mozilla", "--format", "ndjson"];
+    assert_eq!(shakedown(&args).stderr, "");
+    let run = shakedown(&[&args[..], &["-v"]].concat());
+    assert_eq!(run.stderr, "shakedown: untested 127.0.0.1:1: connection-refused\n");
+    assert_eq!(run.stdout.lines().count(), 1);
+}
+
+#[test]
+fn a_mistake_comes_with_the_next_step() {
+    check_error(&["probe"], 2, "shakedown: error: no target is given\nhelp: name one");
+    check_error(
+        &["explain", "no-such-thing-at-all"],
+        2,
+        "\nhelp: shakedown explain lists the rules",
+    );
+    check_error(&["explain", "sni-requird"], 2, "\nhelp: did you mean sni-required?\n");
+}
+
+#[test]
+fn the_rules_are_listed_once_each_under_their_sections() {
+    let list = shakedown(&["explain"]).stdout;
+    let headings: Vec<&str> =
+        list.lines().filter(|line| !line.starts_with(' ') && !line.is_empty()).collect();
+    let distinct: std::collections::BTreeSet<_> = headings.iter().collect();
+    assert_eq!(headings.len(), distinct.len(), "{headings:?}");
+    for rule in shakedown::audit::registry::RULES {
+        let row = format!("  {} ", rule.id);
+        let rows = list.lines().filter(|line| line.starts_with(&row)).count();
+        assert_eq!(rows, 1, "{}", rule.id);
+    }
+}
+
+#[test]
+fn each_subcommand_has_a_manual_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = shakedown(&["man", "--dir", &folder.path().display().to_string()]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    for page in ["shakedown.1", "shakedown-probe.1", "shakedown-explain.1"] {
+        assert!(folder.path().join(page).is_file(), "{page}");
+    }
+}
+
+#[test]
 fn a_run_that_is_out_of_time_reports_what_it_has() {
     let silent = crate::support::server::scripted(|mut stream| {
-        let _ = std::io::Read::read_to_end(&mut stream, &mut Vec::new());
+        let _ = Read::read_to_end(&mut stream, &mut Vec::new());
     });
     let target = silent.to_string();
     let run = shakedown(&[
