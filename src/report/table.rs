@@ -66,7 +66,7 @@ fn rows(report: &TargetReport, now: OffsetDateTime) -> Vec<Vec<Cell>> {
     let result = match report.status {
         Status::Pass => "pass",
         Status::Fail => "FAIL",
-        Status::Untested => "could not test",
+        Status::Untested => "untested",
     };
     let result = Cell::new(result).fg(status_colour(report.status));
     let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
