@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod chain;
+pub mod distinguished_name;
 pub mod file;
 pub mod issue;
 pub mod key;

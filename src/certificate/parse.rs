@@ -5,14 +5,17 @@ use std::net::IpAddr;
 
 use aws_lc_rs::digest;
 use rustls_pki_types::CertificateDer;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 use x509_parser::certificate::X509Certificate;
+use x509_parser::error::X509Error;
 use x509_parser::extensions::{GeneralName, ParsedExtension, X509Extension};
+use x509_parser::nom;
 use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
-use x509_parser::x509::X509Name;
 
+use super::distinguished_name;
+pub use super::distinguished_name::DistinguishedName;
 use super::key::{PublicKey, SignatureAlgorithm};
 
 /// A SHA-256 fingerprint; prints as 64 lower-case hexadecimal digits.
@@ -29,15 +32,6 @@ impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// A distinguished name: its DER for comparisons, its RFC 4514-like text for people.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct DistinguishedName {
-    /// The `Name` in DER.
-    pub der: Vec<u8>,
-    /// `CN=…, O=…` in the order of the certificate; written by the certificate's author, so escape it before display.
-    pub text: String,
 }
 
 /// The basicConstraints extension (RFC 5280 section 4.2.1.9).
@@ -140,6 +134,15 @@ pub enum ParseError {
     TooLarge(usize),
 }
 
+impl ParseError {
+    fn malformed(error: nom::Err<X509Error>) -> Self {
+        match error {
+            nom::Err::Incomplete(_) => Self::Malformed("it ends too early".to_owned()),
+            nom::Err::Error(error) | nom::Err::Failure(error) => Self::Malformed(error.to_string()),
+        }
+    }
+}
+
 /// Larger than any real certificate; more is refused unread.
 const MAX_SIZE: usize = 64 * 1024;
 
@@ -158,32 +161,17 @@ impl Fingerprint {
     }
 }
 
-impl DistinguishedName {
-    /// Reads a `Name` in DER; what cannot be read keeps its bytes and says so in its text.
-    pub fn from_der(der: &[u8]) -> Self {
-        match X509Name::from_der(der) {
-            Ok((_, name)) => Self::of(&name),
-            Err(_) => Self { der: der.to_vec(), text: "(unreadable name)".to_owned() },
-        }
-    }
-
-    fn of(name: &X509Name<'_>) -> Self {
-        Self { der: name.as_raw().to_vec(), text: name.to_string() }
-    }
-}
-
 impl Certificate {
     /// Reads one certificate in DER.
     pub fn parse(der: &[u8]) -> Result<Self, ParseError> {
         if der.len() > MAX_SIZE {
             return Err(ParseError::TooLarge(der.len()));
         }
-        let (rest, parsed) = X509Certificate::from_der(der)
-            .map_err(|error| ParseError::Malformed(error.to_string()))?;
+        let (rest, parsed) = X509Certificate::from_der(der).map_err(ParseError::malformed)?;
         if !rest.is_empty() {
             return Err(ParseError::TrailingData(rest.len()));
         }
-        let mut certificate = Self::without_extensions(der, &parsed);
+        let mut certificate = Self::without_extensions(der, &parsed)?;
         for extension in parsed.extensions() {
             certificate.add(extension.parsed_extension());
         }
@@ -194,17 +182,17 @@ impl Certificate {
         Ok(certificate)
     }
 
-    fn without_extensions(der: &[u8], parsed: &X509Certificate<'_>) -> Self {
-        Self {
+    fn without_extensions(der: &[u8], parsed: &X509Certificate<'_>) -> Result<Self, ParseError> {
+        Ok(Self {
             der: CertificateDer::from(der.to_vec()),
             sha256: Fingerprint::of(der),
             version: parsed.version().0.saturating_add(1),
             serial: hex(parsed.raw_serial()),
             subject: DistinguishedName::of(parsed.subject()),
             issuer: DistinguishedName::of(parsed.issuer()),
-            common_names: common_names(parsed.subject()),
-            not_before: moment(&parsed.validity().not_before),
-            not_after: moment(&parsed.validity().not_after),
+            common_names: distinguished_name::common_names(parsed.subject()),
+            not_before: moment(&parsed.validity().not_before)?,
+            not_after: moment(&parsed.validity().not_after)?,
             subject_alt_names: None,
             public_key: PublicKey::of(parsed.public_key()),
             signature_algorithm: SignatureAlgorithm::of(&parsed.signature_algorithm),
@@ -220,7 +208,7 @@ impl Certificate {
             ocsp_signing: false,
             public_policy: false,
             unhandled_critical: parsed.extensions().iter().any(is_unhandled),
-        }
+        })
     }
 
     fn add(&mut self, extension: &ParsedExtension<'_>) {
@@ -320,11 +308,6 @@ fn uri(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-fn common_names(subject: &X509Name<'_>) -> Vec<String> {
-    let attributes = subject.iter_common_name().take(MAX_NAMES);
-    attributes.filter_map(|attribute| attribute.as_str().ok()).map(str::to_owned).collect()
-}
-
 /// A critical extension that OpenSSL's `X509_supported_extension` does not list.
 fn is_unhandled(extension: &X509Extension<'_>) -> bool {
     let handled = matches!(
@@ -345,8 +328,11 @@ fn is_unhandled(extension: &X509Extension<'_>) -> bool {
     extension.critical && !handled
 }
 
-fn moment(time: &ASN1Time) -> OffsetDateTime {
-    time.to_datetime()
+/// `UTCTime` may carry an offset and `GeneralizedTime` may lack a zone. RFC 5280 section 4.1.2.5 allows neither, but both
+/// are found; the one is counted in, the other taken for UTC.
+fn moment(time: &ASN1Time) -> Result<OffsetDateTime, ParseError> {
+    let out_of_range = || ParseError::Malformed("a date is out of range".to_owned());
+    time.to_datetime().checked_to_offset(UtcOffset::UTC).ok_or_else(out_of_range)
 }
 
 /// Bytes as lower-case hexadecimal digits.
