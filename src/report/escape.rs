@@ -27,18 +27,26 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Control characters, bidirectional controls, zero-width characters, line separators, tags and noncharacters.
+/// Control characters, bidirectional controls, line separators, tags, noncharacters, and what has no width or no ink.
 fn is_dangerous(c: char) -> bool {
     c.is_control()
+        || u32::from(c) & 0xfffe == 0xfffe
         || matches!(
             c,
             '\u{ad}'
+                | '\u{34f}'
                 | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
                 | '\u{180e}'
                 | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{fdd0}'..='\u{fdef}'
                 | '\u{feff}'
+                | '\u{ffa0}'
                 | '\u{fff0}'..='\u{fffb}'
                 | '\u{e0000}'..='\u{e007f}'
         )
@@ -67,10 +75,44 @@ mod tests {
         assert_eq!(escape(&"a".repeat(10 * MAX_LENGTH)).chars().count(), MAX_LENGTH + 1);
     }
 
+    /// What must never be shown, listed apart from the code that looks for it.
+    const NEVER: &[(u32, u32)] = &[
+        (0x00, 0x1f),
+        (0x7f, 0x9f),
+        (0x061c, 0x061c),
+        (0x200b, 0x200f),
+        (0x2028, 0x202e),
+        (0x2060, 0x2069),
+        (0xfdd0, 0xfdef),
+        (0xfeff, 0xfeff),
+        (0xfffe, 0xffff),
+        (0x1_fffe, 0x1_ffff),
+        (0xe_0000, 0xe_007f),
+        (0x10_fffe, 0x10_ffff),
+    ];
+
+    #[track_caller]
+    fn check_harmless(text: &str) {
+        let shown = escape(text);
+        let bad = shown
+            .chars()
+            .find(|c| NEVER.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(*c))));
+        assert_eq!(bad, None, "{text:?}");
+    }
+
+    #[test]
+    fn every_character_of_the_list_is_shown_as_an_escape() {
+        for (first, last) in NEVER {
+            (*first..=*last)
+                .filter_map(char::from_u32)
+                .for_each(|c| check_harmless(&c.to_string()));
+        }
+    }
+
     proptest! {
         #[test]
-        fn nothing_dangerous_is_left(text in any::<String>()) {
-            assert!(!escape(&text).chars().any(is_dangerous));
+        fn no_text_steers_a_terminal(text in any::<String>()) {
+            check_harmless(&text);
         }
     }
 }

@@ -12,7 +12,7 @@ pub const COLUMNS: [(bool, ProtocolVersion); 4] = [
     (true, ProtocolVersion::TLS1_3),
 ];
 
-/// What became of one cell, in at most a dozen characters; `-` where there was nothing to try.
+/// What became of one cell, in at most eleven characters; `-` where there was nothing to try.
 pub fn word(
     endpoint: &Endpoint,
     target: &Target,
@@ -36,7 +36,7 @@ fn cell_word(cell: &Handshake) -> String {
 fn cause_word(cause: &Cause, stage: Stage) -> String {
     match cause {
         Cause::Alert(alert) => return format!("alert {}", alert.0),
-        Cause::DnsFailure(_) => "no address",
+        Cause::DnsFailure(_) => "no DNS",
         Cause::ConnectionRefused => "refused",
         Cause::Unreachable(_) => "no route",
         Cause::TimedOut if stage == Stage::Connect => "no answer",
@@ -47,7 +47,7 @@ fn cause_word(cause: &Cause, stage: Stage) -> String {
         Cause::NotTls(_) => "not TLS",
         Cause::Incompatible(_) | Cause::ProtocolError(_) => "broken",
         Cause::TooMuchData => "flood",
-        Cause::Local(_) | Cause::Cancelled => "not tested",
+        Cause::Local(_) | Cause::Cancelled => "untested",
     }
     .to_owned()
 }

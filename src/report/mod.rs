@@ -8,6 +8,7 @@ pub mod escape;
 pub mod json;
 pub mod matrix;
 pub mod ndjson;
+mod overview;
 pub mod table;
 mod text;
 
