@@ -5,6 +5,7 @@ use x509_parser::oid_registry::{OID_X509_COMMON_NAME, OID_X509_ORGANIZATION_NAME
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
+use super::key::dotted;
 use super::parse::hex;
 
 /// A distinguished name: its DER for comparisons, its RFC 4514-like text for people.
@@ -77,9 +78,7 @@ fn push_attribute(text: &mut String, attribute: &AttributeTypeAndValue<'_>) {
     let id = attribute.attr_type();
     match ATTRIBUTES.iter().find(|(known, _)| known == id) {
         Some((_, short)) => text.push_str(short),
-        // A hostile identifier may have thousands of arcs.
-        None if id.as_bytes().len() > MAX_ID => text.push_str("(unknown)"),
-        None => text.push_str(&id.to_id_string()),
+        None => text.push_str(&dotted(id)),
     }
     text.push('=');
     for character in value(attribute.attr_value()).chars() {
@@ -127,9 +126,6 @@ const MAX_VALUE: usize = 256;
 
 /// Length of a text after which no further part is added.
 const MAX_TEXT: usize = 2048;
-
-/// Bytes of an identifier that is written in dotted form.
-const MAX_ID: usize = 40;
 
 /// Common names kept of one certificate, far above what any authority issues.
 const MAX_COMMON_NAMES: usize = 64;

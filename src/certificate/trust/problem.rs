@@ -8,7 +8,7 @@ use crate::certificate::parse::{Certificate, DistinguishedName};
 use crate::certificate::shape::{PathEnd, Shape};
 
 /// Why there is no path from the leaf to an anchor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathProblem {
     /// The server left out a certificate between its own and the anchor.
     MissingIntermediate,
