@@ -103,7 +103,7 @@ impl Walk<'_> {
         let mut path = vec![0];
         let mut root = None;
         if !self.signed(0, 0) {
-            while let Some(issuer) = self.issuer(&path) {
+            while let Some(issuer) = self.issuer(&path, store) {
                 if self.signed(issuer, issuer) {
                     root = Some(issuer);
                     break;
@@ -116,18 +116,26 @@ impl Walk<'_> {
         Shape { positions, path, end }
     }
 
-    /// The certificate sent that signed the last one of the path: the next in line if it did, else any other.
-    fn issuer(&mut self, path: &[usize]) -> Option<usize> {
+    /// The certificate sent that signed the last one of the path. Where a cross-sign offers a choice, one directly below an
+    /// anchor is taken, else the next in line, else any other.
+    fn issuer(&mut self, path: &[usize], store: &TrustStore) -> Option<usize> {
         let last = *path.last()?;
         let next = last + 1;
         let others = (0..self.certificates.len()).filter(|index| *index != next);
-        let mut candidates = std::iter::once(next)
+        let signers: Vec<usize> = std::iter::once(next)
             .filter(|index| *index < self.certificates.len())
             .chain(others)
             .filter(|index| !self.repeats(*index, path))
             .collect::<Vec<_>>()
-            .into_iter();
-        candidates.find(|index| self.signed(last, *index))
+            .into_iter()
+            .filter(|index| self.signed(last, *index))
+            .collect();
+        let anchored = |index: &usize| {
+            let certificate = &self.certificates[*index];
+            store.contains(certificate) || store.has_issuer_of(certificate, self.verifier)
+        };
+        let choice = signers.len() > 1;
+        signers.iter().copied().find(|index| choice && anchored(index)).or(signers.first().copied())
     }
 
     /// Whether a certificate, or the same bytes, is on the path already.

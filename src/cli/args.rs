@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::audit::finding::Severity;
 use crate::report::Format;
+use crate::run::FetchIssuers;
 use crate::target::options::{DurationError, parse_alpn, parse_duration};
 use crate::target::{Role, Roots, StartTls};
 
@@ -65,6 +66,17 @@ pub(super) struct ProbeArgs {
     pub(super) config: Option<PathBuf>,
     #[command(flatten)]
     pub(super) target: TargetArgs,
+    /// Fetch the certificates of missing issuers from where certificates say they lie, and try the chain with them
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FROM",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "public",
+        help_heading = "Targets"
+    )]
+    pub(super) fetch_issuers: Option<FetchArg>,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
     #[command(flatten)]
@@ -262,6 +274,23 @@ impl From<RoleArg> for Role {
         match role {
             RoleArg::Listener => Self::Listener,
             RoleArg::Upstream => Self::Upstream,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FetchArg {
+    /// From public addresses only
+    Public,
+    /// From private networks as well
+    Anywhere,
+}
+
+impl From<FetchArg> for FetchIssuers {
+    fn from(from: FetchArg) -> Self {
+        match from {
+            FetchArg::Public => Self::Public,
+            FetchArg::Anywhere => Self::Anywhere,
         }
     }
 }

@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::settings;
 use crate::audit::finding::Severity;
 use crate::report::{Format, Kind, Report, Summary, ndjson};
-use crate::run::{self, Ending, Settings, TargetReport};
+use crate::run::{self, Ending, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
 
 /// Runs the subcommand.
@@ -26,6 +26,7 @@ pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
         limits: settings::limits(&args.limits),
         threshold: threshold.unwrap_or(Severity::Error),
         now,
+        fetch_issuers: args.fetch_issuers.map_or(FetchIssuers::Never, Into::into),
         assessors: settings::assessors(&targets, now)?,
     };
     let output = Output::open(args.report.output.as_deref())?;

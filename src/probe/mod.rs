@@ -6,6 +6,7 @@
 pub mod complete;
 pub mod connect;
 pub mod engine;
+pub mod fetch;
 pub mod follow_up;
 pub mod plain;
 pub mod plan;
@@ -20,6 +21,7 @@ use futures::future::join_all;
 
 use self::complete::{Caller, Handshaker};
 use self::connect::Connector;
+use self::fetch::FetchError;
 use self::plan::Cell;
 use crate::observation::{
     Cause, ClientAuth, Endpoint, Handshake, Observation, PlainProtocol, RawHello,
@@ -87,6 +89,11 @@ impl Prober {
     /// A prober within these limits.
     pub fn new(limits: Limits) -> Self {
         Self { connector: Connector::new(limits), handshaker: Handshaker::new() }
+    }
+
+    /// Fetches what lies at an `http://` address; private networks only where `private` allows them.
+    pub async fn fetch(&self, url: &str, private: bool) -> Result<Vec<u8>, FetchError> {
+        fetch::fetch(&self.connector, url, private).await
     }
 
     /// Probes every address of one target.

@@ -1,5 +1,6 @@
 //! A chain in detail: each certificate with its place, and the two verdicts, each by its name. For people and as JSON.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use schemars::JsonSchema;
@@ -11,10 +12,12 @@ use super::text::paragraph;
 use crate::audit::judge::Assessed;
 use crate::audit::rule::day;
 use crate::certificate::Certificate;
+use crate::certificate::name::{Coverage, Name, coverage};
 use crate::certificate::shape::Position;
 use crate::certificate::trust::browser::BrowserVerdict;
-use crate::certificate::trust::openssl::OpensslVerdict;
+use crate::certificate::trust::openssl::{self, OpensslVerdict};
 use crate::certificate::trust::problem::PathProblem;
+use crate::target::{Host, Target};
 
 /// Names of one certificate that are listed.
 const MAX_NAMES: usize = 20;
@@ -35,8 +38,8 @@ fn place(position: Position) -> &'static str {
 /// Writes a chain for people.
 pub(super) fn write(
     assessed: &Assessed,
-    now: OffsetDateTime,
-    look: Look,
+    target: &Target,
+    (now, look): (OffsetDateTime, Look),
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let positions = &assessed.assessment.shape.positions;
@@ -51,8 +54,8 @@ pub(super) fn write(
         }
     }
     for (client, verdict) in [
-        ("browser-like clients", browser(assessed)),
-        ("nginx, proxy_ssl_verify on and depth 1", nginx(&assessed.assessment.nginx)),
+        ("browser-like clients", VerdictView::browser(assessed, target)),
+        ("nginx, proxy_ssl_verify on and depth 1", VerdictView::nginx(assessed, target)),
     ] {
         out.write_all(
             paragraph(&format!("{client}: {verdict}"), "    ", "      ", look).as_bytes(),
@@ -82,29 +85,7 @@ fn details(certificate: &Certificate, now: OffsetDateTime) -> Vec<String> {
     lines
 }
 
-fn browser(assessed: &Assessed) -> String {
-    match (&assessed.assessment.browser, &assessed.assessment.problem) {
-        (BrowserVerdict::Accepted, _) => "accepted".to_owned(),
-        (_, Some(PathProblem::MissingIntermediate)) => {
-            "refused, an intermediate is missing".to_owned()
-        }
-        (_, Some(PathProblem::SelfSigned)) => "refused, self-signed".to_owned(),
-        (BrowserVerdict::UnknownIssuer, _) => "refused, unknown issuer".to_owned(),
-        (BrowserVerdict::OutsideValidity, _) => "refused, outside its validity".to_owned(),
-        (BrowserVerdict::Refused(reason), _) => format!("refused, {reason}"),
-        (BrowserVerdict::NoLeaf, _) => "refused, no readable certificate".to_owned(),
-    }
-}
-
-fn nginx(verdict: &OpensslVerdict) -> String {
-    match verdict {
-        OpensslVerdict::Accepted => "accepted".to_owned(),
-        OpensslVerdict::Refused(error) => format!("refused, it logs \"{error}\""),
-        OpensslVerdict::CannotCheck(why) => format!("cannot check: {why}"),
-    }
-}
-
-/// A chain as it was sent, and the verdicts over it, names left aside.
+/// A chain as it was sent, and the verdicts over it.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ChainView<'a> {
     /// SHA-256 of the certificates as sent.
@@ -126,14 +107,14 @@ pub(super) struct ChainView<'a> {
 struct VerdictView {
     /// `accepted`, `refused` or `cannot check`.
     verdict: &'static str,
-    /// Why; null where the chain is accepted.
+    /// Why, for nginx in the words of its error log; null where the chain is accepted.
     reason: Option<String>,
     /// OpenSSL's number for it (`X509_V_ERR_*`); null for other clients.
     error: Option<u32>,
 }
 
 impl<'a> ChainView<'a> {
-    pub(super) fn of(assessed: &'a Assessed) -> Self {
+    pub(super) fn of(assessed: &'a Assessed, target: &Target) -> Self {
         let certificates = &assessed.chain.certificates;
         let shape = &assessed.assessment.shape;
         let sha256 = |certificate: &Certificate| certificate.sha256.to_string();
@@ -149,32 +130,72 @@ impl<'a> ChainView<'a> {
             missing_issuer: shape
                 .missing_issuer(&assessed.chain)
                 .map(|issuer| issuer.text.as_str()),
-            browser: VerdictView::browser(assessed),
-            nginx: VerdictView::nginx(&assessed.assessment.nginx),
+            browser: VerdictView::browser(assessed, target),
+            nginx: VerdictView::nginx(assessed, target),
         }
     }
 }
 
 impl VerdictView {
-    fn browser(assessed: &Assessed) -> Self {
-        if assessed.assessment.browser == BrowserVerdict::Accepted {
-            return Self { verdict: "accepted", reason: None, error: None };
-        }
-        let reason = browser(assessed).replacen("refused, ", "", 1);
-        Self { verdict: "refused", reason: Some(reason), error: None }
+    const ACCEPTED: Self = Self { verdict: "accepted", reason: None, error: None };
+
+    fn refused(reason: impl Into<String>) -> Self {
+        Self { verdict: "refused", reason: Some(reason.into()), error: None }
     }
 
-    fn nginx(verdict: &OpensslVerdict) -> Self {
-        match verdict {
-            OpensslVerdict::Accepted => Self { verdict: "accepted", reason: None, error: None },
-            OpensslVerdict::Refused(error) => Self {
-                verdict: "refused",
-                reason: Some(error.text().to_owned()),
-                error: Some(error.0),
-            },
+    fn browser(assessed: &Assessed, target: &Target) -> Self {
+        match (&assessed.assessment.browser, &assessed.assessment.problem) {
+            (BrowserVerdict::Accepted, _) => Self::browser_name(assessed, target),
+            (_, Some(PathProblem::MissingIntermediate)) => {
+                Self::refused("an intermediate is missing")
+            }
+            (_, Some(PathProblem::SelfSigned)) => Self::refused("self-signed"),
+            (BrowserVerdict::UnknownIssuer, _) => Self::refused("unknown issuer"),
+            (BrowserVerdict::OutsideValidity, _) => Self::refused("outside its validity"),
+            (BrowserVerdict::Refused(reason), _) => Self::refused(reason.as_str()),
+            (BrowserVerdict::NoLeaf, _) => Self::refused("no readable certificate"),
+        }
+    }
+
+    fn browser_name(assessed: &Assessed, target: &Target) -> Self {
+        let covered = |host: &Host| {
+            let name = match host {
+                Host::Ip(ip) => Name::Ip(*ip),
+                Host::Name(name) => Name::Dns(name),
+            };
+            assessed.chain.leaf().is_some_and(|leaf| coverage(leaf, name) == Coverage::Covered)
+        };
+        match target.required_names().find(|host| !covered(host)) {
+            Some(host) => Self::refused(format!("does not cover {host}")),
+            None => Self::ACCEPTED,
+        }
+    }
+
+    /// nginx checks the name after the chain, and only the one that it was told (`proxy_ssl_name`).
+    fn nginx(assessed: &Assessed, target: &Target) -> Self {
+        let name = target.server_name.clone().unwrap_or_else(|| target.host.to_string());
+        match &assessed.assessment.nginx {
+            OpensslVerdict::Accepted
+                if !assessed.chain.leaf().is_some_and(|leaf| openssl::covers(leaf, &name)) =>
+            {
+                Self::refused(format!("upstream SSL certificate does not match \"{name}\""))
+            }
+            OpensslVerdict::Accepted => Self::ACCEPTED,
+            OpensslVerdict::Refused(error) => {
+                Self { error: Some(error.0), ..Self::refused(error.to_string()) }
+            }
             OpensslVerdict::CannotCheck(why) => {
                 Self { verdict: "cannot check", reason: Some(why.clone()), error: None }
             }
+        }
+    }
+}
+
+impl fmt::Display for VerdictView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Some(reason) => write!(f, "{}: {reason}", self.verdict),
+            None => f.write_str(self.verdict),
         }
     }
 }

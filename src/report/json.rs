@@ -158,7 +158,7 @@ impl<'a> TargetView<'a> {
             addresses: endpoints.iter().map(|endpoint| endpoint.address.ip().to_string()).collect(),
             handshakes: endpoints.iter().flat_map(handshakes).collect(),
             certificates: certificates(report),
-            chains: report.judgement.chains.iter().map(chain::ChainView::of).collect(),
+            chains: chains(report),
             nginx: None,
             findings: report
                 .judgement
@@ -179,6 +179,11 @@ impl<'a> TargetView<'a> {
 fn handshakes(endpoint: &Endpoint) -> impl Iterator<Item = HandshakeView<'_>> {
     let complete = endpoint.handshakes.iter().map(|cell| HandshakeView::of(endpoint.address, cell));
     complete.chain(endpoint.raw.iter().map(|raw| HandshakeView::of_raw(endpoint.address, raw)))
+}
+
+fn chains(report: &TargetReport) -> Vec<chain::ChainView<'_>> {
+    let assessed = report.judgement.chains.iter();
+    assessed.map(|assessed| chain::ChainView::of(assessed, &report.target)).collect()
 }
 
 fn certificates(report: &TargetReport) -> Vec<CertificateView<'_>> {

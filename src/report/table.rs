@@ -66,7 +66,7 @@ fn rows(report: &TargetReport, now: OffsetDateTime) -> Vec<Vec<Cell>> {
     let result = match report.status {
         Status::Pass => "pass",
         Status::Fail => "FAIL",
-        Status::Untested => "could not test",
+        Status::Untested => "untested",
     };
     let result = Cell::new(result).fg(status_colour(report.status));
     let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
@@ -131,7 +131,7 @@ fn details(
         styled(&escape(&report.target.name), Style::new().bold().underline(), look)
     )?;
     for assessed in chains {
-        chain::write(assessed, now, look, out)?;
+        chain::write(assessed, &report.target, (now, look), out)?;
     }
     for finding in &report.judgement.findings {
         write_finding(finding, look, out)?;

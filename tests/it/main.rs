@@ -12,6 +12,7 @@ mod certificate;
 mod cli;
 mod client_certificate;
 mod endpoint;
+mod fetch;
 mod file;
 mod mutation;
 mod nginx;

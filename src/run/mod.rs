@@ -1,4 +1,6 @@
-//! The one loop: probe a target, judge what was seen.
+//! The one loop: probe a target, judge what was seen, try what would mend it.
+
+mod issuer;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -69,8 +71,22 @@ pub struct Settings {
     pub threshold: Severity,
     /// The time at which certificates are judged.
     pub now: OffsetDateTime,
+    /// Whether a missing issuer's certificate is fetched from where the certificate says it lies.
+    pub fetch_issuers: FetchIssuers,
     /// An assessor for every trust that a target names.
     pub assessors: HashMap<Trust, Arc<Assessor>>,
+}
+
+/// Whether, and from where, missing issuers are fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FetchIssuers {
+    /// Not at all.
+    #[default]
+    Never,
+    /// From public addresses only.
+    Public,
+    /// From any address.
+    Anywhere,
 }
 
 /// How a run ended.
@@ -131,14 +147,20 @@ pub async fn audit(
 
 async fn audit_target(target: Arc<Target>, prober: &Prober, settings: &Settings) -> TargetReport {
     let observation = prober.observe(&target).await;
-    report(target, observation, settings)
+    let target_trust = target.trust.clone();
+    let mut report = report(target, observation, settings);
+    if settings.fetch_issuers != FetchIssuers::Never {
+        let private = settings.fetch_issuers == FetchIssuers::Anywhere;
+        issuer::try_fetched(&mut report, prober, assessor(settings, &target_trust), private).await;
+    }
+    report
+}
+
+fn assessor<'s>(settings: &'s Settings, trust: &Trust) -> &'s Assessor {
+    settings.assessors.get(trust).expect("the settings hold an assessor for every trust")
 }
 
 fn report(target: Arc<Target>, observation: Observation, settings: &Settings) -> TargetReport {
-    let assessor = settings
-        .assessors
-        .get(&target.trust)
-        .expect("the settings hold an assessor for every trust");
-    let judgement = judge(&target, &observation, assessor, settings.now);
+    let judgement = judge(&target, &observation, assessor(settings, &target.trust), settings.now);
     TargetReport::new(target, observation, judgement, settings.threshold)
 }

@@ -1,0 +1,70 @@
+//! A fix that can be tried without the server: the intermediate that a chain lacks, fetched from where the certificate says
+//! it lies.
+
+use std::sync::Arc;
+
+use super::TargetReport;
+use crate::certificate::trust::Assessor;
+use crate::certificate::trust::browser::BrowserVerdict;
+use crate::certificate::trust::problem::PathProblem;
+use crate::certificate::{Chain, file};
+use crate::probe::Prober;
+
+/// Certificates that are fetched for one chain.
+const MAX_FETCHED: usize = 3;
+
+/// Fetches what an incomplete chain lacks, and says at the finding whether the chain is whole with it.
+pub(super) async fn try_fetched(
+    report: &mut TargetReport,
+    prober: &Prober,
+    assessor: &Assessor,
+    private: bool,
+) {
+    let judgement = &mut report.judgement;
+    let lacking = judgement
+        .chains
+        .iter()
+        .find(|assessed| assessed.assessment.problem == Some(PathProblem::MissingIntermediate));
+    let finding = judgement.findings.iter_mut().find(|finding| finding.rule == "chain-incomplete");
+    let (Some(lacking), Some(finding)) = (lacking, finding) else { return };
+    match complete(Arc::clone(&lacking.chain), prober, assessor, private).await {
+        Err(reason) => finding.evidence.push(reason),
+        Ok(url) => {
+            finding.evidence.push(format!("with the certificate of {url} the chain is whole"));
+            if let Some(fix) = &mut finding.fix {
+                fix.verified = Some(true);
+            }
+        }
+    }
+}
+
+/// Adds issuers until the chain is accepted; the last address that was needed, or what stood in the way.
+async fn complete(
+    mut chain: Arc<Chain>,
+    prober: &Prober,
+    assessor: &Assessor,
+    private: bool,
+) -> Result<String, String> {
+    for _ in 0..MAX_FETCHED {
+        let assessment = assessor.assess(&chain);
+        let next = assessment.shape.top(&chain).and_then(|top| top.ca_issuers.first()).cloned();
+        let Some(url) = next else { break };
+        let bytes = prober
+            .fetch(&url, private)
+            .await
+            .map_err(|error| format!("{url} could not be fetched: {error}"))?;
+        let (fetched, _) = file::read(&bytes);
+        let issuer = fetched.first().ok_or_else(|| format!("{url} holds no certificate"))?;
+        chain = with(&chain, issuer);
+        if assessor.assess(&chain).browser == BrowserVerdict::Accepted {
+            return Ok(url);
+        }
+    }
+    Err("with what could be fetched the chain is still not whole".to_owned())
+}
+
+fn with(chain: &Chain, issuer: &[u8]) -> Arc<Chain> {
+    let sent = chain.certificates.iter().map(|certificate| certificate.der.as_ref());
+    let longer: Vec<&[u8]> = sent.chain([issuer]).collect();
+    Arc::new(Chain::from_der(&longer))
+}
