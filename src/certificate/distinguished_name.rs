@@ -159,28 +159,15 @@ const ATTRIBUTES: &[(Oid<'static>, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn tlv(tag: u8, body: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
-        [&[tag, 0x82][..], &length, body].concat()
-    }
-
-    /// DER wants the shortest length; this writes it for bodies below 128 bytes.
-    fn short(tag: u8, body: &[u8]) -> Vec<u8> {
-        match u8::try_from(body.len()) {
-            Ok(length) if length < 0x80 => [&[tag, length], body].concat(),
-            Ok(length) => [&[tag, 0x81, length], body].concat(),
-            Err(_) => tlv(tag, body),
-        }
-    }
+    use crate::certificate::testing::tlv;
 
     /// A `Name` of one part for each `(last arc below 2.5.4, string tag, contents)`.
     fn name(parts: &[(u8, u8, &[u8])]) -> DistinguishedName {
         let parts = parts.iter().map(|(arc, tag, body)| {
-            let pair = [short(6, &[0x55, 4, *arc]), short(*tag, body)].concat();
-            short(0x31, &short(0x30, &pair))
+            let pair = [tlv(6, &[0x55, 4, *arc]), tlv(*tag, body)].concat();
+            tlv(0x31, &tlv(0x30, &pair))
         });
-        DistinguishedName::from_der(&short(0x30, &parts.collect::<Vec<_>>().concat()))
+        DistinguishedName::from_der(&tlv(0x30, &parts.collect::<Vec<_>>().concat()))
     }
 
     #[track_caller]

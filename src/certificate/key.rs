@@ -300,17 +300,7 @@ pub(super) fn dotted(id: &Oid<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn tlv(tag: u8, body: &[u8]) -> Vec<u8> {
-        match u8::try_from(body.len()) {
-            Ok(length) if length < 0x80 => [&[tag, length], body].concat(),
-            Ok(length) => [&[tag, 0x81, length], body].concat(),
-            Err(_) => {
-                let length = u16::try_from(body.len()).unwrap().to_be_bytes();
-                [&[tag, 0x82], &length[..], body].concat()
-            }
-        }
-    }
+    use crate::certificate::testing::tlv;
 
     /// A `SubjectPublicKeyInfo` of this algorithm, parameters in DER, and key.
     fn key(id: &Oid<'_>, parameters: &[u8], key: &[u8]) -> PublicKey {

@@ -360,6 +360,7 @@ mod tests {
 
     use super::*;
     use crate::certificate::issue::{Authority, Issued};
+    use crate::certificate::testing::{children, tlv};
 
     const NOW: OffsetDateTime = datetime!(2026-06-15 12:00 UTC);
 
@@ -371,40 +372,16 @@ mod tests {
         Certificate::parse(&issued.certificate).unwrap()
     }
 
-    fn tlv(tag: u8, body: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
-        match body.len() {
-            0..0x80 => [&[tag, length[1]], body].concat(),
-            0x80..0x100 => [&[tag, 0x81, length[1]], body].concat(),
-            _ => [&[tag, 0x82], &length[..], body].concat(),
-        }
-    }
-
-    /// The contents of the first element, and what follows it.
-    fn open(der: &[u8]) -> (&[u8], &[u8]) {
-        let (_, any) = x509_parser::asn1_rs::Any::from_der(der).unwrap();
-        let end = any.data.as_ptr() as usize - der.as_ptr() as usize + any.data.len();
-        (&der[end - any.data.len()..end], &der[end..])
-    }
-
     /// A certificate whose notBefore is this element; its signature is then wrong, which parsing does not ask.
     fn not_before(tag: u8, text: &str) -> Result<OffsetDateTime, ParseError> {
         let der = root().issue(&["a.test"]).unwrap().certificate;
-        let (certificate, _) = open(&der);
-        let (tbs, signature) = open(certificate);
-        let mut fields = Vec::new();
-        let mut rest = tbs;
-        while !rest.is_empty() {
-            let (_, after) = open(rest);
-            fields.push(rest[..rest.len() - after.len()].to_vec());
-            rest = after;
-        }
+        let mut certificate = children(&der);
+        let mut tbs = children(&certificate[0]);
         // version, serialNumber, signature, issuer, validity (RFC 5280 section 4.1).
-        let (validity, _) = open(&fields[4]);
-        let (_, not_after) = open(validity);
-        fields[4] = tlv(0x30, &[tlv(tag, text.as_bytes()), not_after.to_vec()].concat());
-        let tbs = tlv(0x30, &fields.concat());
-        let der = tlv(0x30, &[tbs, signature.to_vec()].concat());
+        let not_after = children(&tbs[4]).remove(1);
+        tbs[4] = tlv(0x30, &[tlv(tag, text.as_bytes()), not_after].concat());
+        certificate[0] = tlv(0x30, &tbs.concat());
+        let der = tlv(0x30, &certificate.concat());
         Certificate::parse(&der).map(|certificate| certificate.not_before)
     }
 
