@@ -5,6 +5,7 @@ use x509_parser::oid_registry::{OID_X509_COMMON_NAME, OID_X509_ORGANIZATION_NAME
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
+use super::key::dotted;
 use super::parse::hex;
 
 /// A distinguished name: its DER for comparisons, its RFC 4514-like text for people.
@@ -77,9 +78,7 @@ fn push_attribute(text: &mut String, attribute: &AttributeTypeAndValue<'_>) {
     let id = attribute.attr_type();
     match ATTRIBUTES.iter().find(|(known, _)| known == id) {
         Some((_, short)) => text.push_str(short),
-        // A hostile identifier may have thousands of arcs.
-        None if id.as_bytes().len() > MAX_ID => text.push_str("(unknown)"),
-        None => text.push_str(&id.to_id_string()),
+        None => text.push_str(&dotted(id)),
     }
     text.push('=');
     for character in value(attribute.attr_value()).chars() {
@@ -128,9 +127,6 @@ const MAX_VALUE: usize = 256;
 /// Length of a text after which no further part is added.
 const MAX_TEXT: usize = 2048;
 
-/// Bytes of an identifier that is written in dotted form.
-const MAX_ID: usize = 40;
-
 /// Common names kept of one certificate, far above what any authority issues.
 const MAX_COMMON_NAMES: usize = 64;
 
@@ -163,28 +159,15 @@ const ATTRIBUTES: &[(Oid<'static>, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn tlv(tag: u8, body: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
-        [&[tag, 0x82][..], &length, body].concat()
-    }
-
-    /// DER wants the shortest length; this writes it for bodies below 128 bytes.
-    fn short(tag: u8, body: &[u8]) -> Vec<u8> {
-        match u8::try_from(body.len()) {
-            Ok(length) if length < 0x80 => [&[tag, length], body].concat(),
-            Ok(length) => [&[tag, 0x81, length], body].concat(),
-            Err(_) => tlv(tag, body),
-        }
-    }
+    use crate::certificate::testing::tlv;
 
     /// A `Name` of one part for each `(last arc below 2.5.4, string tag, contents)`.
     fn name(parts: &[(u8, u8, &[u8])]) -> DistinguishedName {
         let parts = parts.iter().map(|(arc, tag, body)| {
-            let pair = [short(6, &[0x55, 4, *arc]), short(*tag, body)].concat();
-            short(0x31, &short(0x30, &pair))
+            let pair = [tlv(6, &[0x55, 4, *arc]), tlv(*tag, body)].concat();
+            tlv(0x31, &tlv(0x30, &pair))
         });
-        DistinguishedName::from_der(&short(0x30, &parts.collect::<Vec<_>>().concat()))
+        DistinguishedName::from_der(&tlv(0x30, &parts.collect::<Vec<_>>().concat()))
     }
 
     #[track_caller]

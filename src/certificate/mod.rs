@@ -11,6 +11,8 @@ pub mod ocsp;
 pub mod parse;
 pub mod shape;
 pub mod signature;
+#[cfg(test)]
+mod testing;
 pub mod trust;
 
 pub use chain::Chain;

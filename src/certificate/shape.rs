@@ -282,7 +282,7 @@ mod tests {
     }
 
     fn shape(sent: &[&CertificateDer<'static>], store: &TrustStore) -> Shape {
-        let sent: Vec<&[u8]> = sent.iter().copied().map(AsRef::as_ref).collect();
+        let sent: Vec<&[u8]> = sent.iter().map(AsRef::as_ref).collect();
         Shape::of(&Chain::from_der(&sent), store, &Verifier::default())
     }
 
