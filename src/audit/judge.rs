@@ -325,7 +325,7 @@ mod tests {
         scene.seen.endpoints.push(second);
         let findings = scene.check(&["error connection-reset"]);
         assert!(!findings[0].message.contains("addresses"));
-        assert_eq!(findings[0].evidence.len(), 8);
+        assert_eq!(findings[0].evidence.len(), 2);
     }
 
     #[test]

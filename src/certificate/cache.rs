@@ -9,6 +9,9 @@ use super::parse::Fingerprint;
 /// Values kept in each generation.
 const GENERATION: usize = 512;
 
+/// Bytes of DER beyond which a chain is not kept; real chains have two to eight thousand.
+const MAX_CHAIN: usize = 32 * 1024;
+
 /// A map in two generations: when the young one is full it becomes the old one, and what nobody asked for since is
 /// forgotten. It never holds more than two generations, whatever servers send.
 #[derive(Debug)]
@@ -66,6 +69,10 @@ pub struct ChainCache {
 impl ChainCache {
     /// The chain of these certificates in DER, parsed only where it was not met before.
     pub fn intern(&self, certificates: &[&[u8]]) -> Arc<Chain> {
+        let size: usize = certificates.iter().map(|der| der.len()).sum();
+        if size > MAX_CHAIN {
+            return Arc::new(Chain::from_der(certificates));
+        }
         self.chains.get_or_insert(chain::digest(certificates), || Chain::from_der(certificates))
     }
 }
@@ -79,6 +86,13 @@ mod tests {
         let cache = ChainCache::default();
         assert!(Arc::ptr_eq(&cache.intern(&[b"x"]), &cache.intern(&[b"x"])));
         assert!(!Arc::ptr_eq(&cache.intern(&[b"x"]), &cache.intern(&[b"xy"])));
+    }
+
+    #[test]
+    fn a_chain_of_absurd_size_is_not_kept() {
+        let cache = ChainCache::default();
+        let huge = vec![0; MAX_CHAIN + 1];
+        assert!(!Arc::ptr_eq(&cache.intern(&[&huge]), &cache.intern(&[&huge])));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::parse::{Certificate, Fingerprint, ParseError};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::parse::{Certificate, Fingerprint, ParseError, hex};
 
 /// Certificates that are looked at; no honest chain comes near it.
 const MAX_CERTIFICATES: usize = 32;
@@ -18,6 +21,8 @@ pub struct Chain {
     pub unreadable: Option<(usize, ParseError)>,
     /// Certificates sent beyond those that are looked at.
     pub ignored: usize,
+    /// The bytes of what was not read, so that a stored chain is the chain that was sent.
+    unread: Vec<Vec<u8>>,
 }
 
 impl Chain {
@@ -28,6 +33,7 @@ impl Chain {
             certificates: Vec::new(),
             unreadable: None,
             ignored: sent.len().saturating_sub(MAX_CERTIFICATES),
+            unread: Vec::new(),
         };
         for (position, der) in sent.iter().take(MAX_CERTIFICATES).enumerate() {
             match Certificate::parse(der) {
@@ -38,7 +44,15 @@ impl Chain {
                 }
             }
         }
+        let read = chain.certificates.len();
+        chain.unread = sent[read..].iter().map(|der| der.to_vec()).collect();
         chain
+    }
+
+    /// The bytes of each certificate as sent, unreadable ones included.
+    pub fn ders(&self) -> impl Iterator<Item = &[u8]> {
+        let read = self.certificates.iter().map(|certificate| certificate.der.as_ref());
+        read.chain(self.unread.iter().map(Vec::as_slice))
     }
 
     /// The certificate the server claims to be, if it sent one that can be read.
@@ -55,4 +69,84 @@ pub(super) fn digest(sent: &[&[u8]]) -> Fingerprint {
         bytes.extend_from_slice(der);
     }
     Fingerprint::of(&bytes)
+}
+
+/// Each certificate as sent, in hexadecimal digits.
+impl Serialize for Chain {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.ders().map(hex))
+    }
+}
+
+impl<'de> Deserialize<'de> for Chain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let digits = Vec::<String>::deserialize(deserializer)?;
+        let sent: Option<Vec<Vec<u8>>> = digits.iter().map(|digits| octets(digits)).collect();
+        let sent = sent.ok_or_else(|| D::Error::custom("expected hexadecimal digits"))?;
+        Ok(Self::from_der(&sent.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+    }
+}
+
+fn octets(digits: &str) -> Option<Vec<u8>> {
+    let half = |digit: u8| char::from(digit).to_digit(16);
+    let octet = |pair: &[u8]| match pair {
+        [high, low] => u8::try_from(half(*high)? << 4 | half(*low)?).ok(),
+        _ => None,
+    };
+    digits.as_bytes().chunks(2).map(octet).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::certificate::issue::Authority;
+
+    fn sample() -> Vec<Vec<u8>> {
+        let root = Authority::root("root", datetime!(2026-06-15 12:00 UTC)).unwrap();
+        let leaf = root.issue(&["a.test"]).unwrap();
+        [leaf.certificate, root.certificate].iter().map(|der| der.to_vec()).collect()
+    }
+
+    fn read(sent: &[Vec<u8>]) -> Chain {
+        Chain::from_der(&sent.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn reading_ends_at_the_first_unreadable_certificate() {
+        let mut sent = sample();
+        sent.insert(1, b"garbage".to_vec());
+        let chain = read(&sent);
+        assert_eq!(chain.certificates.len(), 1);
+        assert!(matches!(chain.unreadable, Some((1, ParseError::Malformed(_)))));
+    }
+
+    #[test]
+    fn no_certificate_after_the_32nd_is_read() {
+        let chain = read(&vec![sample().remove(0); 100]);
+        assert_eq!((chain.certificates.len(), chain.ignored), (MAX_CERTIFICATES, 68));
+    }
+
+    #[test]
+    fn the_digest_tells_where_a_certificate_ends() {
+        assert_ne!(digest(&[b"ab", b"c"]), digest(&[b"a", b"bc"]));
+        assert_ne!(digest(&[]), digest(&[b""]));
+    }
+
+    #[test]
+    fn a_stored_chain_is_the_chain_that_was_sent() {
+        let mut sent = sample();
+        sent.push(b"garbage".to_vec());
+        sent.extend(vec![sent[0].clone(); 40]);
+        let chain = read(&sent);
+        let stored = serde_json::to_string(&chain).unwrap();
+        assert_eq!(serde_json::from_str::<Chain>(&stored).unwrap(), chain);
+    }
+
+    #[test]
+    fn what_is_not_hexadecimal_is_no_stored_chain() {
+        assert!(serde_json::from_str::<Chain>(r#"["3"]"#).is_err());
+        assert!(serde_json::from_str::<Chain>(r#"["zz"]"#).is_err());
+    }
 }

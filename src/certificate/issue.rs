@@ -35,6 +35,7 @@ impl Issued {
 pub struct Authority {
     /// Its own certificate.
     pub certificate: CertificateDer<'static>,
+    params: CertificateParams,
     issuer: Issuer<'static, KeyPair>,
     above: Vec<CertificateDer<'static>>,
     now: OffsetDateTime,
@@ -74,8 +75,8 @@ impl Authority {
     ) -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate_for(algorithm)?;
         let certificate = params.self_signed(&key)?.der().clone();
-        let issuer = Issuer::new(params, key);
-        Ok(Self { certificate, issuer, above: Vec::new(), now, algorithm })
+        let issuer = Issuer::new(params.clone(), key);
+        Ok(Self { certificate, params, issuer, above: Vec::new(), now, algorithm })
     }
 
     /// Its private key in PEM, for another program to sign with.
@@ -99,13 +100,19 @@ impl Authority {
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer)?.der().clone();
         let above = std::iter::once(&certificate).chain(&self.above).cloned().collect();
-        Ok(Self {
-            certificate,
-            issuer: Issuer::new(params, key),
-            above,
-            now: self.now,
-            algorithm: self.algorithm,
-        })
+        let issuer = Issuer::new(params.clone(), key);
+        Ok(Self { certificate, params, issuer, above, now: self.now, algorithm: self.algorithm })
+    }
+
+    /// Another certificate for the name and key of `other`, signed by this authority, with something about it changed.
+    pub fn cross_sign(
+        &self,
+        other: &Self,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Result<CertificateDer<'static>, rcgen::Error> {
+        let mut params = other.params.clone();
+        change(&mut params);
+        Ok(params.signed_by(other.issuer.key(), &self.issuer)?.der().clone())
     }
 
     /// A server certificate for these names, valid for 90 days of which ten have passed.

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use x509_parser::asn1_rs::{Oid, oid};
+use x509_parser::asn1_rs::{Any, Integer, Oid, oid};
 use x509_parser::oid_registry as registry;
-use x509_parser::public_key::PublicKey as ParsedKey;
+use x509_parser::prelude::FromDer;
+use x509_parser::public_key::RSAPublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
@@ -54,11 +55,11 @@ pub struct PublicKey {
 /// The hash inside a certificate's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignatureHash {
-    /// Broken since 2004.
+    /// MD5, broken since 2004, or its elders.
     Md5,
     /// Broken since 2017; refused by every current client.
     Sha1,
-    /// The SHA-2 family, or a scheme that brings its own hash (Ed25519, Ed448).
+    /// SHA-2 and later, or a scheme that brings its own hash (Ed25519, ML-DSA).
     Strong,
     /// Not known to this tool.
     Unknown,
@@ -113,10 +114,20 @@ const CURVES: &[(Oid<'static>, &str, u32)] = &[
     (oid!(1.3.132.0.35), "secp521r1", 521),
     (oid!(1.3.132.0.10), "secp256k1", 256),
     (oid!(1.3.132.0.33), "secp224r1", 224),
+    (oid!(1.3.132.0.32), "secp224k1", 224),
     (oid!(1.2.840.10045.3.1.1), "prime192v1", 192),
+    (oid!(1.3.132.0.31), "secp192k1", 192),
+    (oid!(1.3.36.3.3.2.8.1.1.1), "brainpoolP160r1", 160),
+    (oid!(1.3.36.3.3.2.8.1.1.3), "brainpoolP192r1", 192),
+    (oid!(1.3.36.3.3.2.8.1.1.5), "brainpoolP224r1", 224),
     (oid!(1.3.36.3.3.2.8.1.1.7), "brainpoolP256r1", 256),
+    (oid!(1.3.36.3.3.2.8.1.1.8), "brainpoolP256t1", 256),
+    (oid!(1.3.36.3.3.2.8.1.1.9), "brainpoolP320r1", 320),
     (oid!(1.3.36.3.3.2.8.1.1.11), "brainpoolP384r1", 384),
+    (oid!(1.3.36.3.3.2.8.1.1.12), "brainpoolP384t1", 384),
     (oid!(1.3.36.3.3.2.8.1.1.13), "brainpoolP512r1", 512),
+    (oid!(1.3.36.3.3.2.8.1.1.14), "brainpoolP512t1", 512),
+    (oid!(1.2.156.10197.1.301), "SM2", 256),
 ];
 
 const ED25519: Oid<'static> = oid!(1.3.101.112);
@@ -136,7 +147,7 @@ impl PublicKey {
                 .exponent
                 .filter(|exponent| *exponent < 3 || exponent % 2 == 0)
                 .map(Weakness::RsaExponent),
-            KeyType::Ec(Some(_)) if self.bits < 256 => Some(Weakness::Curve(self.bits)),
+            KeyType::Ec(_) if (1..256).contains(&self.bits) => Some(Weakness::Curve(self.bits)),
             KeyType::Dsa => Some(Weakness::Algorithm("DSA")),
             KeyType::Ec(_) | KeyType::Ed25519 | KeyType::Ed448 | KeyType::Unknown => None,
         }
@@ -165,27 +176,53 @@ fn kind(spki: &SubjectPublicKeyInfo<'_>) -> (KeyType, u32, Option<u64>) {
         let curve =
             spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
         let known = curve.and_then(|curve| CURVES.iter().find(|(id, ..)| *id == curve));
-        return known.map_or((KeyType::Ec(None), 0, None), |(_, name, bits)| {
-            (KeyType::Ec(Some(name)), *bits, None)
-        });
+        return match known {
+            Some((_, name, bits)) => (KeyType::Ec(Some(name)), *bits, None),
+            None => (KeyType::Ec(None), field_bits(&spki.subject_public_key.data), None),
+        };
     }
-    match spki.parsed() {
-        Ok(ParsedKey::RSA(rsa)) => {
-            (KeyType::Rsa, modulus_bits(rsa.modulus), rsa.try_exponent().ok())
-        }
-        Ok(ParsedKey::DSA(_)) => (KeyType::Dsa, 0, None),
-        _ => (KeyType::Unknown, 0, None),
+    if *id == registry::OID_PKCS1_RSAENCRYPTION || *id == registry::OID_PKCS1_RSASSAPSS {
+        return rsa(&spki.subject_public_key.data);
+    }
+    if *id == registry::OID_KEY_TYPE_DSA {
+        return (KeyType::Dsa, prime_bits(spki.algorithm.parameters.as_ref()), None);
+    }
+    (KeyType::Unknown, 0, None)
+}
+
+fn rsa(key: &[u8]) -> (KeyType, u32, Option<u64>) {
+    match RSAPublicKey::from_der(key) {
+        Ok((_, key)) => (KeyType::Rsa, number_bits(key.modulus), key.try_exponent().ok()),
+        Err(_) => (KeyType::Rsa, 0, None),
     }
 }
 
-fn modulus_bits(modulus: &[u8]) -> u32 {
-    let significant = modulus.iter().skip_while(|byte| **byte == 0).count();
-    let first = modulus.iter().find(|byte| **byte != 0).copied().unwrap_or(0);
+/// The length of p, the first of the domain parameters of DSA (RFC 3279 section 2.3.2).
+fn prime_bits(parameters: Option<&Any<'_>>) -> u32 {
+    let prime = parameters.and_then(|parameters| Integer::from_der(parameters.data).ok());
+    prime.map_or(0, |(_, prime)| number_bits(prime.as_ref()))
+}
+
+/// The size of the field, in whole bytes, that a point of this form belongs to (SEC 1 section 2.3.3).
+fn field_bits(point: &[u8]) -> u32 {
+    let bytes = match point {
+        [4, coordinates @ ..] => coordinates.len() / 2,
+        [2 | 3, x @ ..] => x.len(),
+        _ => 0,
+    };
+    u32::try_from(bytes * 8).unwrap_or(0)
+}
+
+fn number_bits(number: &[u8]) -> u32 {
+    let significant = number.iter().skip_while(|byte| **byte == 0).count();
+    let first = number.iter().find(|byte| **byte != 0).copied().unwrap_or(0);
     u32::try_from(significant * 8).unwrap_or(u32::MAX).saturating_sub(first.leading_zeros())
 }
 
 /// Signature algorithms by OID: OpenSSL's name and the hash inside.
 const SIGNATURES: &[(Oid<'static>, &str, SignatureHash)] = &[
+    (oid!(1.2.840.113549.1.1.2), "md2WithRSAEncryption", SignatureHash::Md5),
+    (oid!(1.2.840.113549.1.1.3), "md4WithRSAEncryption", SignatureHash::Md5),
     (oid!(1.2.840.113549.1.1.4), "md5WithRSAEncryption", SignatureHash::Md5),
     (oid!(1.2.840.113549.1.1.5), "sha1WithRSAEncryption", SignatureHash::Sha1),
     (oid!(1.3.14.3.2.29), "sha1WithRSA", SignatureHash::Sha1),
@@ -199,6 +236,12 @@ const SIGNATURES: &[(Oid<'static>, &str, SignatureHash)] = &[
     (oid!(1.2.840.10045.4.3.3), "ecdsa-with-SHA384", SignatureHash::Strong),
     (oid!(1.2.840.10045.4.3.4), "ecdsa-with-SHA512", SignatureHash::Strong),
     (oid!(1.2.840.10040.4.3), "dsaWithSHA1", SignatureHash::Sha1),
+    (oid!(2.16.840.1.101.3.4.3.1), "dsa_with_SHA224", SignatureHash::Strong),
+    (oid!(2.16.840.1.101.3.4.3.2), "dsa_with_SHA256", SignatureHash::Strong),
+    (oid!(2.16.840.1.101.3.4.3.17), "ML-DSA-44", SignatureHash::Strong),
+    (oid!(2.16.840.1.101.3.4.3.18), "ML-DSA-65", SignatureHash::Strong),
+    (oid!(2.16.840.1.101.3.4.3.19), "ML-DSA-87", SignatureHash::Strong),
+    (oid!(1.2.156.10197.1.501), "SM2-with-SM3", SignatureHash::Strong),
     (oid!(1.3.101.112), "ED25519", SignatureHash::Strong),
     (oid!(1.3.101.113), "ED448", SignatureHash::Strong),
 ];
@@ -206,11 +249,11 @@ const SIGNATURES: &[(Oid<'static>, &str, SignatureHash)] = &[
 impl SignatureAlgorithm {
     pub(super) fn of(algorithm: &AlgorithmIdentifier<'_>) -> Self {
         if algorithm.algorithm == registry::OID_PKCS1_RSASSAPSS {
-            return Self { name: "rsassaPss".to_owned(), hash: pss_hash(algorithm) };
+            return rsassa_pss(algorithm);
         }
         match SIGNATURES.iter().find(|(id, ..)| *id == algorithm.algorithm) {
             Some((_, name, hash)) => Self { name: (*name).to_owned(), hash: *hash },
-            None => Self { name: algorithm.algorithm.to_id_string(), hash: SignatureHash::Unknown },
+            None => Self { name: dotted(&algorithm.algorithm), hash: SignatureHash::Unknown },
         }
     }
 
@@ -224,16 +267,128 @@ impl SignatureAlgorithm {
     }
 }
 
-/// Without parameters RSASSA-PSS means SHA-1 (RFC 4055 section 3.1).
-fn pss_hash(algorithm: &AlgorithmIdentifier<'_>) -> SignatureHash {
-    let Some(parameters) = algorithm.parameters.as_ref() else {
-        return SignatureHash::Sha1;
+/// RSASSA-PSS names its hash in its parameters; without them it is SHA-1 (RFC 4055 section 3.1).
+fn rsassa_pss(algorithm: &AlgorithmIdentifier<'_>) -> SignatureAlgorithm {
+    let parameters = algorithm.parameters.as_ref().map(RsaSsaPssParams::try_from);
+    let id = match &parameters {
+        None => Some(registry::OID_HASH_SHA1),
+        Some(Ok(parameters)) => Some(parameters.hash_algorithm_oid().clone()),
+        Some(Err(_)) => None,
     };
-    match RsaSsaPssParams::try_from(parameters) {
-        Ok(parameters) if *parameters.hash_algorithm_oid() == registry::OID_HASH_SHA1 => {
-            SignatureHash::Sha1
+    let known = id.and_then(|id| PSS_HASHES.iter().find(|(hash, ..)| *hash == id));
+    match known {
+        Some((_, name, hash)) => {
+            SignatureAlgorithm { name: format!("rsassaPss ({name})"), hash: *hash }
         }
-        Ok(_) => SignatureHash::Strong,
-        Err(_) => SignatureHash::Unknown,
+        None => SignatureAlgorithm { name: "rsassaPss".to_owned(), hash: SignatureHash::Unknown },
+    }
+}
+
+/// Hashes of RSASSA-PSS by OID.
+const PSS_HASHES: &[(Oid<'static>, &str, SignatureHash)] = &[
+    (registry::OID_HASH_SHA1, "SHA1", SignatureHash::Sha1),
+    (registry::OID_NIST_HASH_SHA256, "SHA256", SignatureHash::Strong),
+    (registry::OID_NIST_HASH_SHA384, "SHA384", SignatureHash::Strong),
+    (registry::OID_NIST_HASH_SHA512, "SHA512", SignatureHash::Strong),
+];
+
+/// The dotted form of an identifier; a hostile one may have thousands of arcs.
+pub(super) fn dotted(id: &Oid<'_>) -> String {
+    if id.as_bytes().len() > 40 { "(unknown)".to_owned() } else { id.to_id_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::testing::tlv;
+
+    /// A `SubjectPublicKeyInfo` of this algorithm, parameters in DER, and key.
+    fn key(id: &Oid<'_>, parameters: &[u8], key: &[u8]) -> PublicKey {
+        let algorithm = tlv(0x30, &[tlv(6, id.as_bytes()), parameters.to_vec()].concat());
+        let bits = tlv(3, &[&[0], key].concat());
+        let spki = tlv(0x30, &[algorithm, bits].concat());
+        PublicKey::of(&SubjectPublicKeyInfo::from_der(&spki).unwrap().1)
+    }
+
+    /// An RSA key with a modulus of so many bits.
+    fn rsa_key(id: &Oid<'_>, bits: usize, exponent: &[u8]) -> PublicKey {
+        let mut modulus = vec![0xff; bits.div_ceil(8)];
+        modulus[0] >>= (8 - bits % 8) % 8;
+        if modulus[0] >= 0x80 {
+            modulus.insert(0, 0);
+        }
+        let body = [tlv(2, &modulus), tlv(2, exponent)].concat();
+        key(id, &[5, 0], &tlv(0x30, &body))
+    }
+
+    fn ec_key(curve: &Oid<'_>, coordinate: usize) -> PublicKey {
+        let point = [vec![4], vec![1; 2 * coordinate]].concat();
+        key(&registry::OID_KEY_TYPE_EC_PUBLIC_KEY, &tlv(6, curve.as_bytes()), &point)
+    }
+
+    #[test]
+    fn rsa_is_measured_by_its_modulus_however_it_is_labelled() {
+        for id in [registry::OID_PKCS1_RSAENCRYPTION, registry::OID_PKCS1_RSASSAPSS] {
+            let sound = rsa_key(&id, 2048, &[1, 0, 1]);
+            assert_eq!((sound.key_type, sound.bits), (KeyType::Rsa, 2048));
+            assert_eq!((sound.exponent, sound.weakness()), (Some(65537), None));
+            let short = rsa_key(&id, 2047, &[1, 0, 1]);
+            assert_eq!(short.weakness(), Some(Weakness::RsaModulus(2047)));
+            assert_eq!(rsa_key(&id, 2048, &[4]).weakness(), Some(Weakness::RsaExponent(4)));
+            assert_eq!(rsa_key(&id, 2048, &[3]).weakness(), None);
+        }
+    }
+
+    #[test]
+    fn curves_are_named_as_openssl_names_them() {
+        let named = |key: PublicKey| (key.key_type, key.bits);
+        let p521 = ec_key(&registry::OID_NIST_EC_P521, 66);
+        assert_eq!(named(p521), (KeyType::Ec(Some("secp521r1")), 521));
+        let brainpool = ec_key(&oid!(1.3.36.3.3.2.8.1.1.1), 20);
+        assert_eq!(brainpool.weakness(), Some(Weakness::Curve(160)));
+    }
+
+    #[test]
+    fn an_unknown_curve_is_measured_by_its_point() {
+        let unknown = ec_key(&oid!(1.2.3), 14);
+        assert_eq!((unknown.key_type, unknown.bits), (KeyType::Ec(None), 112));
+        assert_eq!(unknown.weakness(), Some(Weakness::Curve(112)));
+        let pointless = key(&registry::OID_KEY_TYPE_EC_PUBLIC_KEY, &[5, 0], &[]);
+        assert_eq!((pointless.bits, pointless.weakness()), (0, None));
+    }
+
+    #[test]
+    fn dsa_is_measured_by_its_prime() {
+        let numbers = [tlv(2, &[0x7f; 128]), tlv(2, &[1]), tlv(2, &[2])].concat();
+        let dsa = key(&registry::OID_KEY_TYPE_DSA, &tlv(0x30, &numbers), &tlv(2, &[9]));
+        assert_eq!((dsa.key_type, dsa.bits), (KeyType::Dsa, 1023));
+        assert_eq!(dsa.weakness(), Some(Weakness::Algorithm("DSA")));
+    }
+
+    #[track_caller]
+    fn check_signature(id: &Oid<'_>, parameters: &[u8], name: &str, hash: SignatureHash) {
+        let der = tlv(0x30, &[tlv(6, id.as_bytes()), parameters.to_vec()].concat());
+        let read = SignatureAlgorithm::of(&AlgorithmIdentifier::from_der(&der).unwrap().1);
+        assert_eq!((read.name.as_str(), read.hash), (name, hash));
+    }
+
+    #[test]
+    fn signatures_are_named_as_openssl_names_them() {
+        let weak = registry::OID_PKCS1_SHA1WITHRSA;
+        check_signature(&weak, &[5, 0], "sha1WithRSAEncryption", SignatureHash::Sha1);
+        let strong = registry::OID_SIG_ECDSA_WITH_SHA384;
+        check_signature(&strong, &[], "ecdsa-with-SHA384", SignatureHash::Strong);
+        check_signature(&oid!(1.2.3.4), &[], "1.2.3.4", SignatureHash::Unknown);
+    }
+
+    #[test]
+    fn rsassa_pss_is_as_strong_as_the_hash_that_it_names() {
+        let pss = registry::OID_PKCS1_RSASSAPSS;
+        let hash = tlv(0x30, &tlv(6, registry::OID_NIST_HASH_SHA256.as_bytes()));
+        let named = tlv(0x30, &tlv(0xa0, &hash));
+        check_signature(&pss, &named, "rsassaPss (SHA256)", SignatureHash::Strong);
+        check_signature(&pss, &[0x30, 0], "rsassaPss (SHA1)", SignatureHash::Sha1);
+        check_signature(&pss, &[], "rsassaPss (SHA1)", SignatureHash::Sha1);
+        check_signature(&pss, &[5, 0], "rsassaPss", SignatureHash::Unknown);
     }
 }

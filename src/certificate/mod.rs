@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod chain;
+pub mod distinguished_name;
 pub mod file;
 pub mod issue;
 pub mod key;
@@ -10,6 +11,8 @@ pub mod ocsp;
 pub mod parse;
 pub mod shape;
 pub mod signature;
+#[cfg(test)]
+mod testing;
 pub mod trust;
 
 pub use chain::Chain;

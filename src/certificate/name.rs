@@ -78,7 +78,12 @@ pub fn to_unicode(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::{CertificateParams, SanType};
+    use rustls_pki_types::ServerName;
+    use webpki::EndEntityCert;
+
     use super::*;
+    use crate::certificate::issue::Authority;
 
     #[track_caller]
     fn check(pattern: &str, asked: &str, expected: bool) {
@@ -104,6 +109,44 @@ mod tests {
         check("b*.a.test", "bc.a.test", false);
         check("*.test", "a.test", false);
         check("*", "test", false);
+    }
+
+    #[test]
+    fn browsers_agree_on_every_pattern() {
+        let now = time::macros::datetime!(2026-06-15 12:00 UTC);
+        let root = Authority::root("root", now).unwrap();
+        let asked = ["a.test", "A.TEST", "a.test.", "b.a.test", "c.b.a.test", "_x.a.test", "test"];
+        for pattern in
+            ["a.test", "a.test.", "A.Test", "*.a.test", "*.test", "*", "b*.a.test", "*.*.test", ""]
+        {
+            let name = SanType::DnsName(pattern.try_into().unwrap());
+            let change = |params: &mut CertificateParams| params.subject_alt_names = vec![name];
+            let leaf = root.issue_with(&["x.test"], change).unwrap().certificate;
+            let browser = EndEntityCert::try_from(&leaf).unwrap();
+            let ours = Certificate::parse(&leaf).unwrap();
+            for asked in asked {
+                let name = ServerName::try_from(asked).unwrap();
+                let theirs = browser.verify_is_valid_for_subject_name(&name).is_ok();
+                let covered = coverage(&ours, Name::Dns(asked)) == Coverage::Covered;
+                assert_eq!(covered, theirs, "{pattern:?} for {asked:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_is_covered_by_an_address_only() {
+        let now = time::macros::datetime!(2026-06-15 12:00 UTC);
+        let root = Authority::root("root", now).unwrap();
+        let address = Name::Ip([127, 0, 0, 1].into());
+        let covers = |names: Vec<SanType>| {
+            let change = |params: &mut CertificateParams| params.subject_alt_names = names;
+            let leaf = root.issue_with(&["127.0.0.1"], change).unwrap().certificate;
+            coverage(&Certificate::parse(&leaf).unwrap(), address)
+        };
+        let dns = SanType::DnsName("127.0.0.1".try_into().unwrap());
+        assert_eq!(covers(vec![SanType::IpAddress([127, 0, 0, 1].into())]), Coverage::Covered);
+        assert_eq!(covers(vec![dns]), Coverage::NotCovered);
+        assert_eq!(covers(vec![]), Coverage::NoSubjectAltName { by_common_name: true });
     }
 
     #[test]

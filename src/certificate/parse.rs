@@ -5,14 +5,17 @@ use std::net::IpAddr;
 
 use aws_lc_rs::digest;
 use rustls_pki_types::CertificateDer;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 use x509_parser::certificate::X509Certificate;
+use x509_parser::error::X509Error;
 use x509_parser::extensions::{GeneralName, ParsedExtension, X509Extension};
+use x509_parser::nom;
 use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
-use x509_parser::x509::X509Name;
 
+use super::distinguished_name;
+pub use super::distinguished_name::DistinguishedName;
 use super::key::{PublicKey, SignatureAlgorithm};
 
 /// A SHA-256 fingerprint; prints as 64 lower-case hexadecimal digits.
@@ -29,15 +32,6 @@ impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// A distinguished name: its DER for comparisons, its RFC 4514-like text for people.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct DistinguishedName {
-    /// The `Name` in DER.
-    pub der: Vec<u8>,
-    /// `CN=…, O=…` in the order of the certificate; written by the certificate's author, so escape it before display.
-    pub text: String,
 }
 
 /// The basicConstraints extension (RFC 5280 section 4.2.1.9).
@@ -140,6 +134,15 @@ pub enum ParseError {
     TooLarge(usize),
 }
 
+impl ParseError {
+    fn malformed(error: nom::Err<X509Error>) -> Self {
+        match error {
+            nom::Err::Incomplete(_) => Self::Malformed("it ends too early".to_owned()),
+            nom::Err::Error(error) | nom::Err::Failure(error) => Self::Malformed(error.to_string()),
+        }
+    }
+}
+
 /// Larger than any real certificate; more is refused unread.
 const MAX_SIZE: usize = 64 * 1024;
 
@@ -158,32 +161,17 @@ impl Fingerprint {
     }
 }
 
-impl DistinguishedName {
-    /// Reads a `Name` in DER; what cannot be read keeps its bytes and says so in its text.
-    pub fn from_der(der: &[u8]) -> Self {
-        match X509Name::from_der(der) {
-            Ok((_, name)) => Self::of(&name),
-            Err(_) => Self { der: der.to_vec(), text: "(unreadable name)".to_owned() },
-        }
-    }
-
-    fn of(name: &X509Name<'_>) -> Self {
-        Self { der: name.as_raw().to_vec(), text: name.to_string() }
-    }
-}
-
 impl Certificate {
     /// Reads one certificate in DER.
     pub fn parse(der: &[u8]) -> Result<Self, ParseError> {
         if der.len() > MAX_SIZE {
             return Err(ParseError::TooLarge(der.len()));
         }
-        let (rest, parsed) = X509Certificate::from_der(der)
-            .map_err(|error| ParseError::Malformed(error.to_string()))?;
+        let (rest, parsed) = X509Certificate::from_der(der).map_err(ParseError::malformed)?;
         if !rest.is_empty() {
             return Err(ParseError::TrailingData(rest.len()));
         }
-        let mut certificate = Self::without_extensions(der, &parsed);
+        let mut certificate = Self::without_extensions(der, &parsed)?;
         for extension in parsed.extensions() {
             certificate.add(extension.parsed_extension());
         }
@@ -194,17 +182,17 @@ impl Certificate {
         Ok(certificate)
     }
 
-    fn without_extensions(der: &[u8], parsed: &X509Certificate<'_>) -> Self {
-        Self {
+    fn without_extensions(der: &[u8], parsed: &X509Certificate<'_>) -> Result<Self, ParseError> {
+        Ok(Self {
             der: CertificateDer::from(der.to_vec()),
             sha256: Fingerprint::of(der),
             version: parsed.version().0.saturating_add(1),
             serial: hex(parsed.raw_serial()),
             subject: DistinguishedName::of(parsed.subject()),
             issuer: DistinguishedName::of(parsed.issuer()),
-            common_names: common_names(parsed.subject()),
-            not_before: moment(&parsed.validity().not_before),
-            not_after: moment(&parsed.validity().not_after),
+            common_names: distinguished_name::common_names(parsed.subject()),
+            not_before: moment(&parsed.validity().not_before)?,
+            not_after: moment(&parsed.validity().not_after)?,
             subject_alt_names: None,
             public_key: PublicKey::of(parsed.public_key()),
             signature_algorithm: SignatureAlgorithm::of(&parsed.signature_algorithm),
@@ -220,7 +208,7 @@ impl Certificate {
             ocsp_signing: false,
             public_policy: false,
             unhandled_critical: parsed.extensions().iter().any(is_unhandled),
-        }
+        })
     }
 
     fn add(&mut self, extension: &ParsedExtension<'_>) {
@@ -320,11 +308,6 @@ fn uri(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-fn common_names(subject: &X509Name<'_>) -> Vec<String> {
-    let attributes = subject.iter_common_name().take(MAX_NAMES);
-    attributes.filter_map(|attribute| attribute.as_str().ok()).map(str::to_owned).collect()
-}
-
 /// A critical extension that OpenSSL's `X509_supported_extension` does not list.
 fn is_unhandled(extension: &X509Extension<'_>) -> bool {
     let handled = matches!(
@@ -345,8 +328,10 @@ fn is_unhandled(extension: &X509Extension<'_>) -> bool {
     extension.critical && !handled
 }
 
-fn moment(time: &ASN1Time) -> OffsetDateTime {
-    time.to_datetime()
+/// RFC 5280 section 4.1.2.5 wants UTC; a `UTCTime` with an offset is found all the same, and read as what it says.
+fn moment(time: &ASN1Time) -> Result<OffsetDateTime, ParseError> {
+    let out_of_range = || ParseError::Malformed("a date is out of range".to_owned());
+    time.to_datetime().checked_to_offset(UtcOffset::UTC).ok_or_else(out_of_range)
 }
 
 /// Bytes as lower-case hexadecimal digits.
@@ -365,4 +350,143 @@ fn is_must_staple(id: &x509_parser::asn1_rs::Oid<'_>, value: &[u8]) -> bool {
         x509_parser::asn1_rs::oid!(1.3.6.1.5.5.7.1.24);
     const STATUS_REQUEST: [u8; 3] = [0x02, 0x01, 0x05];
     *id == TLS_FEATURE && value.windows(3).any(|bytes| bytes == STATUS_REQUEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, prop, proptest};
+    use rcgen::{BasicConstraints as Constraints, CustomExtension, IsCa, SanType};
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::certificate::issue::{Authority, Issued};
+    use crate::certificate::testing::{children, tlv};
+
+    const NOW: OffsetDateTime = datetime!(2026-06-15 12:00 UTC);
+
+    fn root() -> Authority {
+        Authority::root("root", NOW).unwrap()
+    }
+
+    fn parse(issued: &Issued) -> Certificate {
+        Certificate::parse(&issued.certificate).unwrap()
+    }
+
+    /// A certificate whose notBefore is this element; its signature is then wrong, which parsing does not ask.
+    fn not_before(tag: u8, text: &str) -> Result<OffsetDateTime, ParseError> {
+        let der = root().issue(&["a.test"]).unwrap().certificate;
+        let mut certificate = children(&der);
+        let mut tbs = children(&certificate[0]);
+        // version, serialNumber, signature, issuer, validity (RFC 5280 section 4.1).
+        let not_after = children(&tbs[4]).remove(1);
+        tbs[4] = tlv(0x30, &[tlv(tag, text.as_bytes()), not_after].concat());
+        certificate[0] = tlv(0x30, &tbs.concat());
+        let der = tlv(0x30, &certificate.concat());
+        Certificate::parse(&der).map(|certificate| certificate.not_before)
+    }
+
+    #[test]
+    fn dates_are_read_in_both_forms_and_with_their_oddities() {
+        const UTC: u8 = 23;
+        const GENERALIZED: u8 = 24;
+        let check = |tag, text, expected| assert_eq!(not_before(tag, text), Ok(expected), "{text}");
+        check(UTC, "260102030405Z", datetime!(2026-01-02 03:04:05 UTC));
+        check(UTC, "491231235959Z", datetime!(2049-12-31 23:59:59 UTC));
+        check(UTC, "500101000000Z", datetime!(1950-01-01 00:00:00 UTC));
+        check(UTC, "260102030405+0100", datetime!(2026-01-02 02:04:05 UTC));
+        check(UTC, "2601020304Z", datetime!(2026-01-02 03:04:00 UTC));
+        check(GENERALIZED, "20260102030405Z", datetime!(2026-01-02 03:04:05 UTC));
+        check(GENERALIZED, "99991231235959Z", datetime!(9999-12-31 23:59:59 UTC));
+        for (tag, text) in [(UTC, "260230000000Z"), (UTC, "x"), (GENERALIZED, "20260102030405")] {
+            assert!(matches!(not_before(tag, text), Err(ParseError::Malformed(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_server_certificate_tells_its_facts() {
+        let issued = root().issue(&["a.test", "*.b.test", "127.0.0.1", "::1"]).unwrap();
+        let leaf = parse(&issued);
+        assert_eq!((leaf.version, leaf.subject.text.as_str()), (3, "CN=a.test"));
+        assert_eq!((leaf.issuer.text.as_str(), leaf.common_name()), ("CN=root", Some("a.test")));
+        assert_eq!(leaf.dns_names(), ["a.test", "*.b.test"]);
+        let addresses: [IpAddr; 2] = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
+        assert_eq!(leaf.ip_addresses(), addresses);
+        assert_eq!(leaf.not_after - leaf.not_before, time::Duration::days(90));
+        assert_eq!(leaf.public_key.to_string(), "EC prime256v1");
+        assert_eq!(leaf.signature_algorithm.name, "ecdsa-with-SHA256");
+        assert_eq!((leaf.is_ca(), leaf.key_usage), (false, Some(1)));
+        let usage = leaf.extended_key_usage.unwrap();
+        assert!(usage.server_auth && !usage.client_auth && !usage.any);
+        assert_eq!(leaf.sha256, Fingerprint::of(&issued.certificate));
+    }
+
+    #[test]
+    fn the_key_identifiers_link_a_certificate_to_its_issuer() {
+        let root = root();
+        let authority = Certificate::parse(&root.certificate).unwrap();
+        let leaf = parse(&root.issue(&["a.test"]).unwrap());
+        assert!(authority.is_ca() && authority.is_self_issued() && !leaf.is_self_issued());
+        assert!(authority.subject_key_id.is_some());
+        assert_eq!(leaf.authority_key_id, authority.subject_key_id);
+    }
+
+    #[test]
+    fn constraints_and_stapling_are_seen() {
+        let lower = root().issue_with(&["a.test"], |params| {
+            params.is_ca = IsCa::Ca(Constraints::Constrained(2));
+            let feature = vec![0x30, 3, 2, 1, 5];
+            let staple = CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 24], feature);
+            params.custom_extensions.push(staple);
+        });
+        let lower = parse(&lower.unwrap());
+        let expected = BasicConstraints { ca: true, path_len: Some(2) };
+        assert_eq!((lower.basic_constraints, lower.must_staple), (Some(expected), true));
+    }
+
+    #[test]
+    fn names_of_other_kinds_are_no_server_names() {
+        let mail = SanType::Rfc822Name("a@a.test".try_into().unwrap());
+        let leaf = root().issue_with(&[], |params| params.subject_alt_names = vec![mail]).unwrap();
+        assert_eq!(parse(&leaf).subject_alt_names, Some(SubjectAltNames::default()));
+    }
+
+    #[test]
+    fn what_is_no_certificate_says_what_is_wrong() {
+        let der = root().certificate.to_vec();
+        let longer = [der.as_slice(), b"xyz"].concat();
+        assert_eq!(Certificate::parse(&longer), Err(ParseError::TrailingData(3)));
+        let huge = vec![0; MAX_SIZE + 1];
+        assert_eq!(Certificate::parse(&huge), Err(ParseError::TooLarge(MAX_SIZE + 1)));
+        for bytes in [&der[..der.len() - 1], b"", b"\x30", b"garbage"] {
+            assert!(matches!(Certificate::parse(bytes), Err(ParseError::Malformed(_))));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn changed_bytes_never_panic(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut der = sample().to_vec();
+            for (at, byte) in changes {
+                let at = at.index(der.len());
+                der[at] = byte;
+            }
+            let _ = Certificate::parse(&der[..cut.index(der.len())]);
+            let _ = Certificate::parse(&der);
+            let _ = DistinguishedName::from_der(&der);
+        }
+
+        #[test]
+        fn any_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+            let _ = Certificate::parse(&bytes);
+            let _ = DistinguishedName::from_der(&bytes);
+        }
+    }
+
+    fn sample() -> &'static [u8] {
+        static SAMPLE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+        SAMPLE.get_or_init(|| root().issue(&["a.test", "127.0.0.1"]).unwrap().certificate.to_vec())
+    }
 }

@@ -19,10 +19,10 @@ use rustls_pki_types::{
 use x509_parser::asn1_rs::{Oid, oid};
 use x509_parser::oid_registry as registry;
 use x509_parser::prelude::{FromDer, X509Certificate};
-use x509_parser::public_key::PublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
+use super::key::{KeyType, PublicKey};
 use super::parse::{Certificate, Fingerprint};
 
 /// ecdsa-with-SHA1 (RFC 3279 section 2.2.3).
@@ -173,10 +173,8 @@ impl SignatureVerificationAlgorithm for Remembering<'_> {
 
 /// A size for which the library refuses some algorithms outright, so that its "no" is no verdict.
 fn is_unusual_rsa(key: &SubjectPublicKeyInfo<'_>) -> bool {
-    match key.parsed() {
-        Ok(PublicKey::RSA(rsa)) => !(2048..=8192).contains(&rsa.key_size()),
-        _ => false,
-    }
+    let key = PublicKey::of(key);
+    key.key_type == KeyType::Rsa && !(2048..=8192).contains(&key.bits)
 }
 
 /// A hash, by its size in bits.

@@ -61,7 +61,7 @@ pub(super) struct ProbeArgs {
     /// HOST[:PORT], [IPV6]:PORT, https://HOST, NAME:PORT:CONNECT-HOST:CONNECT-PORT; `-` reads such lines from stdin
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
-    /// Read targets from this file (see targets.example.toml); options typed here win over its [defaults]
+    /// Read targets from this file (see targets.example.toml); options typed here win over what it says
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     #[command(flatten)]

@@ -15,7 +15,8 @@ use crate::certificate::Certificate;
 use crate::certificate::name::{Coverage, Name, coverage};
 use crate::certificate::shape::Position;
 use crate::certificate::trust::browser::BrowserVerdict;
-use crate::certificate::trust::openssl::{self, OpensslVerdict};
+use crate::certificate::trust::check_host;
+use crate::certificate::trust::openssl::OpensslVerdict;
 use crate::certificate::trust::problem::PathProblem;
 use crate::target::{Host, Target};
 
@@ -176,7 +177,7 @@ impl VerdictView {
         let name = target.server_name.clone().unwrap_or_else(|| target.host.to_string());
         match &assessed.assessment.nginx {
             OpensslVerdict::Accepted
-                if !assessed.chain.leaf().is_some_and(|leaf| openssl::covers(leaf, &name)) =>
+                if !assessed.chain.leaf().is_some_and(|leaf| check_host::covers(leaf, &name)) =>
             {
                 Self::refused(format!("upstream SSL certificate does not match \"{name}\""))
             }

@@ -15,7 +15,8 @@ use rustls_pki_types::CertificateDer;
 use shakedown::certificate::issue::{Authority, self_signed};
 use shakedown::certificate::signature::Verifier;
 use shakedown::certificate::trust::TrustStore;
-use shakedown::certificate::trust::openssl::{OpensslVerdict, Profile, Question, covers, verify};
+use shakedown::certificate::trust::check_host::covers;
+use shakedown::certificate::trust::openssl::{OpensslVerdict, Profile, Question, verify};
 use shakedown::certificate::{Chain, file};
 use time::{Duration, OffsetDateTime};
 

@@ -19,7 +19,7 @@ pub enum BrowserVerdict {
     UnknownIssuer,
     /// A certificate is outside its validity.
     OutsideValidity,
-    /// Refused for another reason, in webpki's words.
+    /// Refused for another reason; the words are ours.
     Refused(String),
     /// There is no leaf that could be read.
     NoLeaf,
@@ -59,10 +59,131 @@ pub fn verify(
     });
     match verdict {
         Ok(()) => BrowserVerdict::Accepted,
-        Err(Error::UnknownIssuer) => BrowserVerdict::UnknownIssuer,
+        // Where a namesake of the issuer did not sign, webpki names the signature; what is missing is the issuer.
+        Err(Error::UnknownIssuer | Error::InvalidSignatureForPublicKey) => {
+            BrowserVerdict::UnknownIssuer
+        }
         Err(Error::CertExpired { .. } | Error::CertNotValidYet { .. }) => {
             BrowserVerdict::OutsideValidity
         }
-        Err(error) => BrowserVerdict::Refused(error.to_string()),
+        Err(error) => BrowserVerdict::Refused(words(&error)),
+    }
+}
+
+/// What an error says to someone who has not read webpki; rare ones keep its name for them.
+fn words(error: &Error) -> String {
+    let known = match error {
+        Error::BadDer
+        | Error::BadDerTime
+        | Error::ExtensionValueInvalid
+        | Error::MalformedExtensions
+        | Error::TrailingData(_) => "a certificate is malformed",
+        Error::CaUsedAsEndEntity => "an authority's certificate stands for a server's",
+        Error::CertDistrusted => "an authority on the path is distrusted by name",
+        Error::EmptyEkuExtension | Error::RequiredEkuNotFoundContext(_) => {
+            "a certificate on the path is not meant for servers"
+        }
+        Error::EndEntityUsedAsCa => "a certificate on the path belongs to no authority",
+        Error::InvalidCertValidity => "a certificate ends before it begins",
+        Error::InvalidSerialNumber => "a serial number is malformed",
+        Error::MaximumNameConstraintComparisonsExceeded
+        | Error::MaximumPathBuildCallsExceeded
+        | Error::MaximumPathDepthExceeded
+        | Error::MaximumSignatureChecksExceeded => "the chain is too long or too tangled",
+        Error::NameConstraintViolation => "a name lies outside an authority's constraints",
+        Error::PathLenConstraintViolated => "more authorities stand below one than it allows",
+        Error::SignatureAlgorithmMismatch => "a certificate names two signature algorithms",
+        Error::UnsupportedCertVersion => "a certificate is not of version 3",
+        Error::UnsupportedCriticalExtension => "a critical extension is unknown",
+        Error::UnsupportedSignatureAlgorithmContext(_)
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            "a signature algorithm or key is not accepted"
+        }
+        other => return other.to_string(),
+    };
+    known.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa};
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::certificate::issue::{Authority, self_signed};
+
+    const NOW: OffsetDateTime = datetime!(2026-06-15 12:00 UTC);
+
+    #[track_caller]
+    fn check(sent: &[CertificateDer<'_>], anchor: &Authority, expected: &BrowserVerdict) {
+        let given = vec![anchor.certificate.clone()];
+        let (store, _) = TrustStore::from_certificates("test".to_owned(), given, false);
+        let sent: Vec<&[u8]> = sent.iter().map(AsRef::as_ref).collect();
+        let verdict = verify(&Chain::from_der(&sent), &store, NOW, &Verifier::default());
+        assert_eq!(verdict, *expected);
+    }
+
+    #[track_caller]
+    fn check_leaf(change: impl FnOnce(&mut CertificateParams), expected: &BrowserVerdict) {
+        let root = Authority::root("root", NOW).unwrap();
+        check(&root.issue_with(&["a.test"], change).unwrap().chain(), &root, expected);
+    }
+
+    fn refused(words: &str) -> BrowserVerdict {
+        BrowserVerdict::Refused(words.to_owned())
+    }
+
+    #[test]
+    fn a_path_to_an_anchor_is_accepted() {
+        check_leaf(|_| {}, &BrowserVerdict::Accepted);
+        let root = Authority::root("root", NOW).unwrap();
+        let below = root.intermediate("lower").unwrap().issue(&["a.test"]).unwrap();
+        check(&below.chain(), &root, &BrowserVerdict::Accepted);
+    }
+
+    #[test]
+    fn both_ends_of_the_validity_belong_to_it() {
+        check_leaf(|params| params.not_after = NOW, &BrowserVerdict::Accepted);
+        check_leaf(|params| params.not_before = NOW, &BrowserVerdict::Accepted);
+        let second = time::Duration::SECOND;
+        let outside = BrowserVerdict::OutsideValidity;
+        check_leaf(|params| params.not_after = NOW - second, &outside);
+        check_leaf(|params| params.not_before = NOW + second, &outside);
+    }
+
+    #[test]
+    fn without_a_path_the_issuer_is_unknown() {
+        let root = Authority::root("root", NOW).unwrap();
+        let alone = root.intermediate("lower").unwrap().issue(&["a.test"]).unwrap().certificate;
+        check(&[alone], &root, &BrowserVerdict::UnknownIssuer);
+        let own = self_signed(&["a.test"], NOW).unwrap();
+        check(&own.chain(), &root, &BrowserVerdict::UnknownIssuer);
+    }
+
+    #[test]
+    fn a_namesake_of_the_issuer_is_unknown_too() {
+        let root = Authority::root("root", NOW).unwrap();
+        let namesake = Authority::root("root", NOW).unwrap();
+        let below = namesake.issue(&["a.test"]).unwrap();
+        check(&below.chain(), &root, &BrowserVerdict::UnknownIssuer);
+    }
+
+    #[test]
+    fn other_refusals_say_why() {
+        check_leaf(
+            |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
+            &refused("an authority's certificate stands for a server's"),
+        );
+        check_leaf(
+            |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
+            &refused("a certificate on the path is not meant for servers"),
+        );
+    }
+
+    #[test]
+    fn nothing_readable_is_no_leaf() {
+        let root = Authority::root("root", NOW).unwrap();
+        check(&[], &root, &BrowserVerdict::NoLeaf);
+        check(&[CertificateDer::from(vec![1, 2, 3])], &root, &BrowserVerdict::NoLeaf);
     }
 }

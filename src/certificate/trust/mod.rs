@@ -1,6 +1,7 @@
 //! Trust: the anchors, and the verdicts over a chain, each by its name.
 
 pub mod browser;
+pub mod check_host;
 pub mod openssl;
 pub mod problem;
 
@@ -16,7 +17,7 @@ use self::openssl::OpensslVerdict;
 use self::problem::PathProblem;
 use super::cache::Memory;
 use super::chain::Chain;
-use super::parse::Certificate;
+use super::parse::{Certificate, DistinguishedName};
 use super::shape::Shape;
 use super::signature::{SignatureCheck, Verifier};
 
@@ -113,6 +114,11 @@ impl TrustStore {
             // A signature that cannot be checked leaves the name as the only evidence.
             verifier.check(certificate, &spki) != SignatureCheck::Invalid
         })
+    }
+
+    /// Whether an anchor has this name, whatever its key.
+    pub fn has_name(&self, name: &DistinguishedName) -> bool {
+        self.named(&name.der).next().is_some()
     }
 
     /// The anchors of a subject, given as a `Name` in DER. webpki keeps the contents of the sequence only.

@@ -1,12 +1,14 @@
 //! Why a chain reaches no anchor, told apart as far as the certificates themselves allow.
 
+use std::sync::Arc;
+
 use super::TrustStore;
 use crate::certificate::chain::Chain;
-use crate::certificate::parse::Certificate;
+use crate::certificate::parse::{Certificate, DistinguishedName};
 use crate::certificate::shape::{PathEnd, Shape};
 
 /// Why there is no path from the leaf to an anchor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathProblem {
     /// The server left out a certificate between its own and the anchor.
     MissingIntermediate,
@@ -33,26 +35,165 @@ impl PathProblem {
 /// The issuer is neither sent nor trusted: is it an intermediate that was forgotten, or an authority that is foreign?
 ///
 /// Nothing in the certificates proves it, so this goes by what authorities do. A public authority names in every
-/// certificate where its issuer can be fetched. A private one seldom does; for it, a chain with an intermediate in it
-/// was put together by someone who knew how, and a leaf alone, issued by something that is a root by its own name or
-/// belongs to another organisation than every anchor, comes from a foreign authority.
+/// certificate where its issuer can be fetched, and issues none from its root. A private one seldom does the first, and
+/// may do the second; for it, a chain with an intermediate in it was put together by someone who knew how, and what was
+/// issued by something that is a root by its own name, or that belongs to another organisation than every anchor, comes
+/// from a foreign authority.
 fn missing_or_unknown(top: &Certificate, shape: &Shape, store: &TrustStore) -> PathProblem {
-    let fetchable = !top.ca_issuers.is_empty();
     let alone = shape.path.len() == 1;
-    let missing = if store.public { fetchable && alone } else { alone && !is_foreign(top, store) };
+    let missing = if store.has_name(&top.issuer) || names_root(&top.issuer) {
+        // An anchor of that name which did not sign is another authority, or the same one with a new key.
+        false
+    } else if store.public {
+        alone && is_fetchable(top)
+    } else {
+        (alone || names_intermediate(&top.issuer)) && !is_foreign(&top.issuer, store)
+    };
     if missing { PathProblem::MissingIntermediate } else { PathProblem::UnknownIssuer }
 }
 
-fn is_foreign(top: &Certificate, store: &TrustStore) -> bool {
-    let issuer = &top.issuer.text;
-    let names_root =
-        attribute(issuer, "CN").is_some_and(|name| name.to_ascii_lowercase().contains("root"));
-    let organisation = attribute(issuer, "O");
-    let known = |anchor: &Certificate| attribute(&anchor.subject.text, "O") == organisation;
-    names_root || (organisation.is_some() && !store.certificates.iter().any(|anchor| known(anchor)))
+/// Over http, as public authorities publish; an ldap URL is a company's own.
+fn is_fetchable(top: &Certificate) -> bool {
+    top.ca_issuers.iter().any(|url| url.starts_with("http"))
 }
 
-/// An attribute of a name in text form, as `CN=…, O=…`.
-fn attribute<'a>(name: &'a str, key: &str) -> Option<&'a str> {
-    name.split(", ").find_map(|part| part.strip_prefix(key)?.strip_prefix('='))
+fn names_root(issuer: &DistinguishedName) -> bool {
+    has_word(issuer, |word| word.starts_with("root") || word.ends_with("root"))
+}
+
+fn names_intermediate(issuer: &DistinguishedName) -> bool {
+    has_word(issuer, |word| INTERMEDIATE.contains(&word))
+}
+
+/// Words by which an authority says that it is below another.
+const INTERMEDIATE: [&str; 5] = ["intermediate", "issuing", "policy", "sub", "subordinate"];
+
+fn has_word(issuer: &DistinguishedName, is_meant: impl Fn(&str) -> bool) -> bool {
+    let name = issuer.common_name().unwrap_or_default().to_lowercase();
+    name.split(|character: char| !character.is_alphanumeric()).any(is_meant)
+}
+
+fn is_foreign(issuer: &DistinguishedName, store: &TrustStore) -> bool {
+    let organisation = issuer.organization();
+    let same = |anchor: &Arc<Certificate>| anchor.subject.organization() == organisation;
+    organisation.is_some() && !store.certificates.iter().any(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, CustomExtension, DnType};
+    use rustls_pki_types::CertificateDer;
+    use time::OffsetDateTime;
+    use time::macros::datetime;
+
+    use super::PathProblem::{MissingIntermediate, SelfSigned, UnknownIssuer};
+    use super::*;
+    use crate::certificate::issue::{Authority, Issued, self_signed};
+    use crate::certificate::trust::Assessor;
+
+    const NOW: OffsetDateTime = datetime!(2026-06-15 12:00 UTC);
+
+    fn root(name: &str) -> Authority {
+        Authority::root(name, NOW).unwrap()
+    }
+
+    fn of(organisation: &str, name: &str) -> Authority {
+        Authority::root_changed(name, NOW, |params| {
+            params.distinguished_name.push(DnType::OrganizationName, organisation);
+        })
+        .unwrap()
+    }
+
+    /// An authorityInfoAccess extension with one caIssuers URL (RFC 5280 section 4.2.2.1).
+    fn fetchable(params: &mut CertificateParams, url: &str) {
+        let tlv = |tag: u8, body: &[u8]| [&[tag, u8::try_from(body.len()).unwrap()], body].concat();
+        let method = tlv(6, &[0x2b, 6, 1, 5, 5, 7, 0x30, 2]);
+        let entry = tlv(0x30, &[method, tlv(0x86, url.as_bytes())].concat());
+        let access =
+            CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], tlv(0x30, &entry));
+        params.custom_extensions.push(access);
+    }
+
+    fn leaf(authority: &Authority, url: &str) -> Issued {
+        authority.issue_with(&["a.test"], |params| fetchable(params, url)).unwrap()
+    }
+
+    #[track_caller]
+    fn check(sent: &[CertificateDer<'_>], anchor: &Authority, expected: Option<PathProblem>) {
+        check_store(sent, anchor, false, expected);
+    }
+
+    #[track_caller]
+    fn check_store(
+        sent: &[CertificateDer<'_>],
+        anchor: &Authority,
+        public: bool,
+        expected: Option<PathProblem>,
+    ) {
+        let given = vec![anchor.certificate.clone()];
+        let (store, _) = TrustStore::from_certificates("test".to_owned(), given, public);
+        let sent: Vec<&[u8]> = sent.iter().map(AsRef::as_ref).collect();
+        let assessed = Assessor::new(Arc::new(store), NOW).assess(&Chain::from_der(&sent));
+        assert_eq!(assessed.problem, expected);
+    }
+
+    #[test]
+    fn a_path_to_an_anchor_is_no_problem() {
+        let root = root("root");
+        check(
+            &root.intermediate("lower").unwrap().issue(&["a.test"]).unwrap().chain(),
+            &root,
+            None,
+        );
+    }
+
+    #[test]
+    fn a_leaf_that_signed_itself_is_called_so() {
+        let own = self_signed(&["a.test"], NOW).unwrap();
+        check(&own.chain(), &root("root"), Some(SelfSigned));
+    }
+
+    #[test]
+    fn an_authority_that_was_made_again_under_its_old_name_is_unknown() {
+        let (old, new) = (root("Example CA"), root("Example CA"));
+        check(&new.issue(&["a.test"]).unwrap().chain(), &old, Some(UnknownIssuer));
+        let below = new.intermediate("Example intermediate").unwrap();
+        check(&below.issue(&["a.test"]).unwrap().chain(), &old, Some(UnknownIssuer));
+    }
+
+    #[test]
+    fn a_leaf_alone_lacks_its_intermediate_unless_its_issuer_is_foreign() {
+        let ours = of("Example, Inc.", "Example root");
+        let alone = |authority: &Authority| vec![authority.issue(&["a.test"]).unwrap().certificate];
+        check(&alone(&of("Example, Inc.", "Example issuing")), &ours, Some(MissingIntermediate));
+        check(&alone(&of("Example, Ltd.", "Example issuing")), &ours, Some(UnknownIssuer));
+        check(&alone(&of("Example, Inc.", "Other RootCA")), &ours, Some(UnknownIssuer));
+        check(&alone(&of("Example, Inc.", "Grassroots CA")), &ours, Some(MissingIntermediate));
+    }
+
+    #[test]
+    fn an_intermediate_above_the_one_that_was_sent_can_be_missing_too() {
+        let ours = root("Example root");
+        let upper = ours.intermediate("Example intermediate 1").unwrap();
+        let lower = upper.intermediate("Example intermediate 2").unwrap();
+        let mut sent = lower.issue(&["a.test"]).unwrap().chain();
+        sent.truncate(2);
+        check(&sent, &ours, Some(MissingIntermediate));
+        let foreign = root("Foreign").intermediate("Foreign intermediate").unwrap();
+        check(&foreign.issue(&["a.test"]).unwrap().chain(), &ours, Some(UnknownIssuer));
+    }
+
+    #[test]
+    fn with_public_roots_a_leaf_says_where_its_issuer_is() {
+        let public = root("Public root");
+        let url = "http://a.test/ca.crt";
+        let check = |sent: &Issued, expected| {
+            check_store(std::slice::from_ref(&sent.certificate), &public, true, Some(expected));
+        };
+        check(&leaf(&root("Public issuing"), url), MissingIntermediate);
+        check(&root("Private issuing").issue(&["a.test"]).unwrap(), UnknownIssuer);
+        // No public authority issues from its root, and none publishes by LDAP alone.
+        check(&leaf(&root("Corporate Root CA"), url), UnknownIssuer);
+        check(&leaf(&root("Corporate issuing"), "ldap:///CN=ca"), UnknownIssuer);
+    }
 }

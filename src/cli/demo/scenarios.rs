@@ -304,7 +304,7 @@ impl Stage<'_> {
             silent,
             Role::Listener,
         );
-        let closed = server::closed_port().await?;
+        let closed = server::closed_port()?;
         self.add(
             "closed",
             "nothing listens on the port",

@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 /// A fatal unrecognized_name alert.
@@ -166,9 +166,16 @@ fn tls10_server_hello() -> Vec<u8> {
     record
 }
 
-/// A port on which nothing listens: it was free a moment ago.
-pub(super) async fn closed_port() -> io::Result<SocketAddr> {
-    listener().await?.local_addr()
+/// A port on which nothing listens. It stays bound, so that nobody else comes to listen there.
+pub(super) fn closed_port() -> io::Result<SocketAddr> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let address = socket.local_addr()?;
+    spawn(async move {
+        let _bound = socket;
+        std::future::pending::<()>().await;
+    });
+    Ok(address)
 }
 
 async fn listener() -> io::Result<TcpListener> {

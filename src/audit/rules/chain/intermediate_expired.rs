@@ -4,6 +4,7 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
 use crate::audit::rules::path;
+use crate::certificate::shape::Position;
 use crate::certificate::trust::browser::BrowserVerdict;
 
 pub(crate) const RULE: Rule = Rule {
@@ -24,8 +25,11 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
-    let intermediates = path(view).skip(1);
-    let findings: Vec<_> = intermediates
+    let crossed = view.assessment.shape.at(Position::Alternative);
+    let beside = crossed.filter_map(|at| Some((at, view.chain.certificates.get(at)?.as_ref())));
+    let findings: Vec<_> = path(view)
+        .skip(1)
+        .chain(beside)
         .filter(|(_, certificate)| cx.now > certificate.not_after)
         .map(|(index, certificate)| {
             RULE.finds(format!(
@@ -55,6 +59,7 @@ fn severity(view: &ChainView<'_>) -> Severity {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{NOW, Scene};
+    use crate::certificate::issue::Authority;
     use time::Duration;
 
     #[test]
@@ -66,6 +71,20 @@ mod tests {
             .unwrap();
         scene.present(&old.issue(&["a.test"]).unwrap().chain());
         scene.check(&["error intermediate-expired"]);
+    }
+
+    #[test]
+    fn an_expired_cross_sign_that_no_path_needs_is_a_note() {
+        let mut scene = Scene::new();
+        let old_root = Authority::root("old root", NOW).unwrap();
+        let ended = NOW - Duration::days(1);
+        let crossed =
+            old_root.cross_sign(&scene.intermediate, |params| params.not_after = ended).unwrap();
+        let chain = scene.issue(|_| {}).chain();
+        scene.present(&[chain[0].clone(), chain[1].clone(), crossed.clone()]);
+        scene.check(&["note intermediate-expired"]);
+        scene.present(&[chain[0].clone(), crossed, chain[1].clone()]);
+        scene.check(&["note intermediate-expired"]);
     }
 
     #[test]

@@ -38,18 +38,12 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::{Scene, any};
+    use super::RULE;
+    use crate::audit::fixtures::check_error;
     use crate::observation::{Cause, Stage};
 
     #[test]
     fn it_fails_every_client() {
-        let mut scene = Scene::new();
-        scene.fail(any, Stage::Handshake, &Cause::Closed);
-        scene.check(&["error connection-closed"]);
-    }
-
-    #[test]
-    fn a_completed_handshake_passes() {
-        Scene::new().check(&[]);
+        check_error(RULE.id, Stage::Handshake, &Cause::Closed);
     }
 }

@@ -17,7 +17,7 @@ use crate::audit::finding::{Finding, Severity};
 use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Context, Rule};
 use crate::audit::trouble::{Matrix, Trouble};
-use crate::observation::Endpoint;
+use crate::observation::{Endpoint, Failure, Handshake};
 
 /// The finding for the connections of one address that ended like this: all of them, or some (`said` has a phrase for
 /// each). What the peer did not answer, or answered on other connections, could not be tested.
@@ -36,7 +36,7 @@ fn report(
     let message = if met == all { said.0.to_owned() } else { format!("{met} of {all} {}", said.1) };
     let finding = rule
         .finds(message)
-        .evidence_from(cells.iter().map(|cell| at(endpoint, cell)))
+        .evidence_from(evidence(endpoint, &cells, met == all))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)));
     if rule.severity < Severity::Error {
         return Some(finding.could_not_test());
@@ -45,4 +45,16 @@ fn report(
         return Some(finding.severity(Severity::Warning).could_not_test());
     }
     Some(finding)
+}
+
+/// What the connections answered: one line where every one of them ended in the same way.
+fn evidence(endpoint: &Endpoint, cells: &[&Handshake], whole: bool) -> Vec<String> {
+    let failures: Vec<&Failure> = cells.iter().filter_map(|cell| cell.failure()).collect();
+    match failures.split_first() {
+        Some((first, others)) if whole && others.iter().all(|other| other == first) => {
+            let (address, count) = (endpoint.address, cells.len());
+            vec![format!("{address}: {} ({}), in all {count} attempts", first.cause, first.stage)]
+        }
+        _ => cells.iter().map(|cell| at(endpoint, cell)).collect(),
+    }
 }
