@@ -31,7 +31,8 @@ impl Output {
             )));
         }
         // A link is written through, not replaced: /dev/stdout is one.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let path = if path.is_symlink() { path.canonicalize() } else { Ok(path.to_owned()) }
+            .map_err(|error| anyhow::anyhow!("{}: {error}", cannot()))?;
         let folder =
             path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let temporary = tempfile::Builder::new()

@@ -123,6 +123,9 @@ fn a_report_is_written_through_a_link_and_readable_by_all() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert!(fs::read_to_string(&file).unwrap().contains("connection-refused"));
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
+    fs::remove_file(&file).unwrap();
+    check_error(&["probe", "127.0.0.1:1", "--output", &output], 2, "cannot write");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 }
 
 #[test]
