@@ -250,7 +250,7 @@ impl Handshake {
 }
 
 /// The server's answer to a raw hello.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RawHello {
     /// The name sent, `None` where none was.
     pub sni: Option<String>,
@@ -258,6 +258,8 @@ pub struct RawHello {
     pub version: ProtocolVersion,
     /// What the server chose, or why it did not.
     pub outcome: Result<RawChoice, Failure>,
+    /// The certificates it presented; only up to TLS 1.2, which shows them in the clear.
+    pub chain: Option<Arc<Chain>>,
 }
 
 /// What a server chose in answer to a raw hello.
@@ -267,7 +269,7 @@ pub struct RawChoice {
     pub version: ProtocolVersion,
     /// The cipher suite.
     pub cipher_suite: CipherSuite,
-    /// The key-exchange group, where the answer names one (TLS 1.3).
+    /// The key-exchange group, where the answer names one.
     pub group: Option<NamedGroup>,
 }
 

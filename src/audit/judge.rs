@@ -149,9 +149,11 @@ fn presentations<'a>(
 ) -> impl Iterator<Item = (&'a Endpoint, &'a Arc<Chain>, ProtocolVersion)> {
     let named = target.server_name.is_some();
     endpoints.iter().flat_map(move |endpoint| {
-        endpoint.cells(named).filter_map(move |cell| {
-            cell.chain.as_ref().map(|chain| (endpoint, chain, cell.version))
-        })
+        let complete = endpoint.cells(named).map(|cell| (cell.chain.as_ref(), cell.version));
+        let raw = endpoint.raw.iter().filter(move |raw| raw.sni.is_some() == named);
+        complete
+            .chain(raw.map(|raw| (raw.chain.as_ref(), raw.version)))
+            .filter_map(move |(chain, version)| Some((endpoint, chain?, version)))
     })
 }
 

@@ -20,6 +20,7 @@ use super::follow_up::{self, Aftermath};
 use super::plan::Cell;
 use super::recorder::Recorder;
 use super::{raw, starttls};
+use crate::certificate::Chain;
 use crate::certificate::cache::ChainCache;
 use crate::observation::{
     Cause, ClientAuth, ClientRefusal, Engine, Failure, Handshake, Observed, RawHello, Session,
@@ -27,6 +28,8 @@ use crate::observation::{
 };
 use crate::target::Target;
 use crate::tls::alert::AlertDescription;
+use crate::tls::extension::Extension;
+use crate::tls::flight::Flight;
 use crate::tls::group::NamedGroup;
 use crate::tls::hello::ClientHello;
 use crate::tls::suite::CipherSuite;
@@ -123,19 +126,37 @@ impl Caller<'_> {
 
     /// A raw hello of the same shape as a cell.
     pub(super) async fn raw_hello(&self, cell: &Cell) -> RawHello {
+        let mut hello = ClientHello::probe(cell.version);
+        if let Some(name) = &cell.sni {
+            hello = hello.with(Extension::ServerName(name.clone()));
+        }
+        if !self.target.expect.alpn.is_empty() {
+            hello = hello.with(Extension::Alpn(self.target.expect.alpn.clone()));
+        }
+        let (outcome, flight) = match self.exchange(&hello).await {
+            Ok(answer) => (answer.outcome, answer.flight),
+            Err(failure) => (Err(failure), Flight::default()),
+        };
         RawHello {
             sni: cell.sni.clone(),
             version: cell.version,
-            outcome: self.raw_outcome(cell).await,
+            outcome,
+            chain: self.chain_of(&flight),
         }
     }
 
-    async fn raw_outcome(&self, cell: &Cell) -> Result<crate::observation::RawChoice, Failure> {
+    /// Sends a hello of our own over a connection of its own.
+    pub(super) async fn exchange(&self, hello: &ClientHello) -> Result<raw::Answer, Failure> {
         let mut connection = self.open().await?;
-        let mut hello = ClientHello::probe(cell.version);
-        hello.server_name.clone_from(&cell.sni);
-        hello.alpn = self.alpn();
-        raw::exchange(&mut connection.stream, &hello, self.handshake_deadline()).await
+        let deadline = tokio::time::Instant::now() + self.handshake_deadline();
+        Ok(raw::exchange(&mut connection.stream, hello, deadline).await)
+    }
+
+    /// The certificates that a flight showed in the clear.
+    pub(super) fn chain_of(&self, flight: &Flight) -> Option<Arc<Chain>> {
+        let sent = flight.certificates.as_ref().filter(|sent| !sent.is_empty())?;
+        let sent: Vec<&[u8]> = sent.iter().map(Vec::as_slice).collect();
+        Some(self.handshaker.chains.intern(&sent))
     }
 
     /// A TCP connection on which TLS can start.

@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{Report, Summary, chain};
 use crate::audit::finding::{Finding, Fix, Severity};
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, Chain};
 use crate::observation::{
     Cause, ClientAuth, Endpoint, Engine, Failure, Handshake, Observed, RawHello, Session, Stage,
 };
@@ -258,12 +258,7 @@ impl<'a> HandshakeView<'a> {
             cipher_suite: session.map(|session| session.cipher_suite.to_string()),
             group: session.and_then(|session| session.group).map(|group| group.to_string()),
             alpn: session.and_then(|session| session.alpn.as_deref()),
-            chain: cell
-                .chain
-                .iter()
-                .flat_map(|chain| &chain.certificates)
-                .map(|certificate| certificate.sha256.to_string())
-                .collect(),
+            chain: fingerprints(cell.chain.as_deref()),
             client_certificate: match cell.client_auth {
                 ClientAuth::NotRequested => "none",
                 ClientAuth::Requested(_) => "requested",
@@ -296,7 +291,7 @@ impl<'a> HandshakeView<'a> {
             cipher_suite: choice.map(|choice| choice.cipher_suite.to_string()),
             group: choice.and_then(|choice| choice.group).map(|group| group.to_string()),
             alpn: None,
-            chain: Vec::new(),
+            chain: fingerprints(raw.chain.as_deref()),
             client_certificate: "none",
             resumed: None,
             ocsp_stapled: false,
@@ -304,6 +299,11 @@ impl<'a> HandshakeView<'a> {
             handshake_ms: None,
         }
     }
+}
+
+fn fingerprints(chain: Option<&Chain>) -> Vec<String> {
+    let certificates = chain.iter().flat_map(|chain| &chain.certificates);
+    certificates.map(|certificate| certificate.sha256.to_string()).collect()
 }
 
 fn engine(engine: Engine) -> &'static str {

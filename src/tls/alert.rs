@@ -50,6 +50,8 @@ const NAMES: &[(u8, &str)] = &[
 ];
 
 impl AlertDescription {
+    /// 0: the peer has nothing more to say.
+    pub const CLOSE_NOTIFY: Self = Self(0);
     /// 40: the peer could not agree on parameters, or would not say more.
     pub const HANDSHAKE_FAILURE: Self = Self(40);
     /// 70: the peer does not speak the offered versions.

@@ -86,7 +86,7 @@ fn raw_hellos() -> Vec<RawHello> {
     let garbled =
         Failure { stage: Stage::Handshake, cause: Cause::ProtocolError(HOSTILE.to_owned()) };
     [(ProtocolVersion::TLS1, Ok(choice)), (ProtocolVersion::SSL3, Err(garbled))]
-        .map(|(version, outcome)| RawHello { sni: None, version, outcome })
+        .map(|(version, outcome)| RawHello { sni: None, version, outcome, chain: None })
         .to_vec()
 }
 
