@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::client::Resumption;
+use rustls::client::{Resumption, Tls12Resumption};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, HandshakeKind, SupportedProtocolVersion};
@@ -17,8 +17,9 @@ use tokio_rustls::client::TlsStream;
 
 use super::connect::{Connection, Connector, Permits};
 use super::follow_up::{self, Aftermath};
-use super::plan::Cell;
+use super::plan::{Cell, Resume};
 use super::recorder::Recorder;
+use super::sessions::Sessions;
 use super::{raw, starttls};
 use crate::certificate::Chain;
 use crate::certificate::cache::ChainCache;
@@ -49,6 +50,13 @@ pub(super) struct Caller<'a> {
     target: &'a Target,
     address: SocketAddr,
     identity: Result<Option<Arc<CertifiedKey>>, rustls::Error>,
+}
+
+/// What one cell's handshakes are made with.
+struct Kit {
+    config: Arc<ClientConfig>,
+    recorder: Arc<Recorder>,
+    sessions: Arc<Sessions>,
 }
 
 impl Handshaker {
@@ -88,13 +96,14 @@ impl Caller<'_> {
             handshake_time: None,
             bad_signature: false,
             resumption: Observed::NotTried,
+            early_data: Observed::NotTried,
         };
         handshake.outcome = self.attempt(&cell, &mut handshake).await;
         handshake
     }
 
     async fn attempt(&self, cell: &Cell, seen: &mut Handshake) -> Result<Session, Failure> {
-        let (config, recorder) = self.config(cell)?;
+        let Kit { config, recorder, sessions } = self.kit(cell)?;
         let connection = self.open().await?;
         seen.connect_time = Some(connection.took);
         let started = Instant::now();
@@ -118,10 +127,25 @@ impl Caller<'_> {
         let outcome = settle(session, aftermath.failure)
             .map(|session| Session { ocsp_staple: facts.ocsp_staple, ..session });
         seen.client_auth = client_auth(facts.request, &outcome, aftermath.http_refusal);
-        if cell.resume && outcome.is_ok() && seen.client_auth == ClientAuth::NotRequested {
+        if cell.resume != Resume::No
+            && outcome.is_ok()
+            && seen.client_auth == ClientAuth::NotRequested
+        {
+            seen.early_data = sessions.early_data();
             seen.resumption = self.resumption(cell, config).await;
         }
         outcome
+    }
+
+    /// Whether a TLS 1.2 session can be taken up again by its id alone.
+    pub(super) async fn resumes_by_id(&self, sni: Option<&str>) -> Observed<()> {
+        let sni = sni.map(ToOwned::to_owned);
+        let cell = Cell { sni, version: ProtocolVersion::TLS1_2, resume: Resume::ById };
+        let seen = self.cell(cell).await;
+        match seen.outcome {
+            Ok(_) => seen.resumption,
+            Err(failure) => Observed::Failed(failure),
+        }
     }
 
     /// A raw hello of the same shape as a cell.
@@ -226,7 +250,7 @@ impl Caller<'_> {
             let http = self.target.starttls.is_none().then_some(host);
             return follow_up::after_request(stream, http.as_deref(), wait).await;
         }
-        if cell.resume && cell.version == ProtocolVersion::TLS1_3 {
+        if cell.resume != Resume::No && cell.version == ProtocolVersion::TLS1_3 {
             follow_up::await_ticket(stream, wait).await;
         }
         Aftermath::default()
@@ -255,7 +279,7 @@ impl Caller<'_> {
     }
 
     /// A fresh configuration, recorder and session store, so that no connection learns from another.
-    fn config(&self, cell: &Cell) -> Result<(Arc<ClientConfig>, Arc<Recorder>), Failure> {
+    fn kit(&self, cell: &Cell) -> Result<Kit, Failure> {
         let local = |error: rustls::Error| Failure {
             stage: Stage::Connect,
             cause: Cause::Local(error.to_string()),
@@ -275,9 +299,14 @@ impl Caller<'_> {
             .with_client_cert_resolver(Arc::clone(&recorder) as _);
         config.enable_sni = cell.sni.is_some();
         config.alpn_protocols = self.alpn();
-        config.resumption =
-            if cell.resume { Resumption::in_memory_sessions(2) } else { Resumption::disabled() };
-        Ok((Arc::new(config), recorder))
+        let sessions = Arc::new(Sessions::new());
+        let resumption = || Resumption::store(Arc::clone(&sessions) as _);
+        config.resumption = match cell.resume {
+            Resume::No => Resumption::disabled(),
+            Resume::Yes => resumption(),
+            Resume::ById => resumption().tls12_resumption(Tls12Resumption::SessionIdOnly),
+        };
+        Ok(Kit { config: Arc::new(config), recorder, sessions })
     }
 }
 

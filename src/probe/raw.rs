@@ -96,7 +96,8 @@ async fn read_some<S>(stream: &mut S, reader: &mut FlightReader) -> Result<Step,
 where
     S: AsyncRead + Unpin,
 {
-    let mut buffer = [0; 4096];
+    // On the heap: a scan keeps many of these at once, and its future stays small.
+    let mut buffer = vec![0; 4096];
     match stream.read(&mut buffer).await {
         Ok(0) => Err(Cause::Closed),
         Ok(count) => Ok(reader.feed(buffer.get(..count).unwrap_or_default())),

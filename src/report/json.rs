@@ -9,7 +9,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Report, Summary, chain};
+use super::{Report, Summary, chain, scan};
 use crate::audit::finding::{Finding, Fix, Severity};
 use crate::certificate::{Certificate, Chain};
 use crate::observation::{
@@ -96,6 +96,10 @@ pub(super) struct TargetView<'a> {
     certificates: Vec<CertificateView<'a>>,
     /// Every distinct chain that was shown to the target's own name, and the two verdicts over it.
     chains: Vec<chain::ChainView<'a>>,
+    /// What a scan listed; empty where none was made.
+    scans: Vec<scan::ScanView<'a>>,
+    /// How the wanted clients fare.
+    clients: Vec<scan::ClientView<'a>>,
     /// The verdict of nginx as a client; null where none was asked for.
     nginx: Option<NginxView>,
     findings: Vec<FindingView<'a>>,
@@ -159,6 +163,8 @@ impl<'a> TargetView<'a> {
             handshakes: endpoints.iter().flat_map(handshakes).collect(),
             certificates: certificates(report),
             chains: chains(report),
+            scans: endpoints.iter().flat_map(scan::scans).collect(),
+            clients: endpoints.iter().flat_map(scan::clients).collect(),
             nginx: None,
             findings: report
                 .judgement

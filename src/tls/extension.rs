@@ -32,6 +32,8 @@ impl ExtensionType {
     pub const SUPPORTED_VERSIONS: Self = Self(43);
     /// RFC 8446 section 4.2.9.
     pub const PSK_KEY_EXCHANGE_MODES: Self = Self(45);
+    /// Signature schemes of certificates (RFC 8446 section 4.2.3).
+    pub const SIGNATURE_ALGORITHMS_CERT: Self = Self(50);
     /// RFC 8446 section 4.2.8.
     pub const KEY_SHARE: Self = Self(51);
     /// Secure renegotiation (RFC 5746).
@@ -60,6 +62,8 @@ pub enum Extension {
     EcPointFormats,
     /// Signature schemes, preferred first.
     SignatureAlgorithms(Vec<SignatureScheme>),
+    /// Signature schemes of certificates, where they are not those of the handshake.
+    SignatureAlgorithmsCert(Vec<SignatureScheme>),
     /// Application protocols, preferred first.
     Alpn(Vec<String>),
     /// That many zero bytes.
@@ -89,6 +93,7 @@ impl Extension {
             Self::SupportedGroups(_) => ExtensionType::SUPPORTED_GROUPS,
             Self::EcPointFormats => ExtensionType::EC_POINT_FORMATS,
             Self::SignatureAlgorithms(_) => ExtensionType::SIGNATURE_ALGORITHMS,
+            Self::SignatureAlgorithmsCert(_) => ExtensionType::SIGNATURE_ALGORITHMS_CERT,
             Self::Alpn(_) => ExtensionType::ALPN,
             Self::Padding(_) => ExtensionType::PADDING,
             Self::ExtendedMasterSecret => ExtensionType::EXTENDED_MASTER_SECRET,
@@ -118,7 +123,7 @@ impl Extension {
                 body.vec16(|list| list.u16s(groups.iter().map(|group| group.0)));
             }
             Self::EcPointFormats => body.vec8(|list| list.u8(0)),
-            Self::SignatureAlgorithms(schemes) => {
+            Self::SignatureAlgorithms(schemes) | Self::SignatureAlgorithmsCert(schemes) => {
                 body.vec16(|list| list.u16s(schemes.iter().map(|scheme| scheme.0)));
             }
             Self::Alpn(names) => body.vec16(|list| {

@@ -61,6 +61,11 @@ impl NamedGroup {
         NAMES.iter().find(|(number, _)| *number == self.0).map(|(_, name)| *name)
     }
 
+    /// The group of that name, in the spelling of [`NamedGroup::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, known)| *known == name).map(|(number, _)| Self(*number))
+    }
+
     /// Whether it is a finite field (RFC 7919) and not a curve.
     pub fn is_finite_field(self) -> bool {
         (0x0100..0x0200).contains(&self.0)

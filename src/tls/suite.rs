@@ -85,6 +85,14 @@ impl CipherSuite {
         self.parts().map(|suite| suite.name)
     }
 
+    /// The suite of that name, IANA's or OpenSSL's.
+    pub fn from_name(name: &str) -> Option<Self> {
+        if let Some(suite) = TlsCipherSuite::from_name(name) {
+            return Some(Self(suite.id.0));
+        }
+        OPENSSL_NAMES.iter().find(|(_, known)| *known == name).map(|(number, _)| Self(*number))
+    }
+
     /// The name that `ssl_ciphers` takes, `None` for a suite that no OpenSSL has known.
     pub fn openssl_name(self) -> Option<&'static str> {
         let index = OPENSSL_NAMES.binary_search_by_key(&self.0, |(number, _)| *number).ok()?;
@@ -161,6 +169,11 @@ impl CipherSuite {
         )
     }
 
+    /// Whether it encrypts and authenticates in one.
+    pub fn is_aead(self) -> bool {
+        self.parts().is_some_and(|suite| suite.mac == TlsCipherMac::Aead)
+    }
+
     /// Its gravest weakness; the want of forward secrecy is not counted here.
     pub fn weakness(self) -> Option<Weakness> {
         let suite = self.parts()?;
@@ -195,7 +208,13 @@ impl fmt::Display for CipherSuite {
 static BY_LIKELIHOOD: LazyLock<Vec<CipherSuite>> = LazyLock::new(|| {
     let mut suites: Vec<_> = CIPHERS.keys().copied().map(CipherSuite).collect();
     suites.sort_by_cached_key(|suite| {
-        (unlikelihood(*suite), suite.weakness().is_some(), !suite.forward_secret(), *suite)
+        (
+            unlikelihood(*suite),
+            suite.weakness().is_some(),
+            !suite.forward_secret(),
+            !suite.is_aead(),
+            *suite,
+        )
     });
     suites
 });

@@ -66,7 +66,7 @@ impl ClientHello {
             random: RANDOM,
             // Middleboxes pass TLS 1.3 when it looks like a resumption (RFC 8446 appendix D.4).
             session_id: if tls13 { RANDOM.to_vec() } else { Vec::new() },
-            cipher_suites: CipherSuite::all(version).take(batch_size(version)).collect(),
+            cipher_suites: CipherSuite::all(version).take(Self::suites_at_once(version)).collect(),
             compression: vec![0],
             extensions: if tls13 { extensions_tls13() } else { extensions_legacy(version) },
             padded: true,
@@ -78,8 +78,22 @@ impl ClientHello {
         let suites: Vec<_> = CipherSuite::all(version).collect();
         let first = Self::probe(version);
         let batches: Vec<_> =
-            suites.chunks(batch_size(version)).map(<[CipherSuite]>::to_vec).collect();
+            suites.chunks(Self::suites_at_once(version)).map(<[CipherSuite]>::to_vec).collect();
         batches.into_iter().map(move |cipher_suites| Self { cipher_suites, ..first.clone() })
+    }
+
+    /// Suites that one hello of that version may offer without overwhelming old servers.
+    pub fn suites_at_once(version: ProtocolVersion) -> usize {
+        if version == ProtocolVersion::SSL3 { MAX_SUITES_SSL3 } else { MAX_SUITES }
+    }
+
+    /// The groups that it offers.
+    pub fn groups(&self) -> &[NamedGroup] {
+        let groups = self.extensions.iter().find_map(|extension| match extension {
+            Extension::SupportedGroups(groups) => Some(groups.as_slice()),
+            _ => None,
+        });
+        groups.unwrap_or_default()
     }
 
     /// Puts the extension in the place of the one with the same number, or behind all others.
@@ -176,10 +190,6 @@ impl ClientHello {
             }
         });
     }
-}
-
-fn batch_size(version: ProtocolVersion) -> usize {
-    if version == ProtocolVersion::SSL3 { MAX_SUITES_SSL3 } else { MAX_SUITES }
 }
 
 fn extensions_tls13() -> Vec<Extension> {

@@ -193,10 +193,11 @@ fn endpoint(
         client_auth: ClientAuth::NotRequested,
         connect_time: Some(Duration::from_micros(1250)),
         handshake_time: Some(Duration::from_millis(12)),
+        early_data: Observed::NotTried,
         resumption: Observed::Seen(()),
     };
     let handshakes = names.into_iter().zip(versions).map(cell).collect();
-    Endpoint { address, handshakes, raw: Vec::new() }
+    Endpoint { address, handshakes, raw: Vec::new(), scans: Vec::new(), replays: Vec::new() }
 }
 
 fn session() -> Session {
