@@ -43,11 +43,11 @@ fn main() -> Outcome<()> {
         println!("{:>12} {ours:>9.1} endpoints/s", "shakedown");
         for (name, rate) in [
             ("nmap", fleet.nmap(endpoints).map(|wall| endpoints as f64 / wall)),
-            ("sslscan", fleet.sslscan().map(|wall| SSLSCAN_ENDPOINTS as f64 / wall)),
+            ("sslscan", sslscan().map(|wall| SSLSCAN_ENDPOINTS as f64 / wall)),
         ] {
             match rate {
                 Ok(rate) => {
-                    println!("{name:>12} {rate:>9.1} endpoints/s, ratio {:.1}", ours / rate)
+                    println!("{name:>12} {rate:>9.1} endpoints/s, ratio {:.1}", ours / rate);
                 }
                 Err(error) => println!("{name:>12} not measured: {error}"),
             }
@@ -72,7 +72,8 @@ impl Fleet {
         fs::write(
             at("nginx.conf"),
             format!(
-                "daemon off; worker_processes 2; pid nginx.pid; events {{ worker_connections 4096; }}
+                "daemon off; worker_processes 2; pid nginx.pid; error_log /dev/null;
+                 events {{ worker_connections 4096; }}
                  http {{ access_log off; server {{ {listens}
                  ssl_certificate leaf.pem; ssl_certificate_key leaf.key; ssl_protocols TLSv1.2 TLSv1.3; }} }}"
             ),
@@ -112,16 +113,6 @@ impl Fleet {
         command.args(["-Pn", "-n", "-sT", "-p", &PORT.to_string(), "--script", "ssl-enum-ciphers"]);
         wall(command.arg("-iL").arg(self.prefix.path().join(name)).stdout(Stdio::null()))
     }
-
-    fn sslscan(&self) -> Outcome<f64> {
-        let mut total = 0.0;
-        for index in 0..SSLSCAN_ENDPOINTS {
-            let mut command = Command::new("sslscan");
-            command.args(["--no-colour", &format!("{}:{PORT}", address(index))]);
-            total += wall(command.stdout(Stdio::null()))?;
-        }
-        Ok(total)
-    }
 }
 
 impl Drop for Fleet {
@@ -133,6 +124,16 @@ impl Drop for Fleet {
         );
         let _ = self.nginx.wait();
     }
+}
+
+fn sslscan() -> Outcome<f64> {
+    let mut total = 0.0;
+    for index in 0..SSLSCAN_ENDPOINTS {
+        let mut command = Command::new("sslscan");
+        command.args(["--no-colour", &format!("{}:{PORT}", address(index))]);
+        total += wall(command.stdout(Stdio::null()))?;
+    }
+    Ok(total)
 }
 
 fn wall(command: &mut Command) -> Outcome<f64> {

@@ -51,15 +51,24 @@ impl SignatureScheme {
         NAMES.iter().find(|(number, _)| *number == self.0).map(|(_, name)| *name)
     }
 
-    /// The schemes of TLS 1.3 by the kind of key that signs in them.
-    pub fn tls13_families() -> [&'static [Self]; 6] {
+    /// The schemes of TLS 1.3: those of EC keys, those of ordinary RSA keys, and all others.
+    pub fn tls13_families() -> [&'static [Self]; 3] {
         [
             &[Self(0x0403), Self(0x0503), Self(0x0603)],
-            &[Self(0x0807), Self(0x0808)],
             &[Self(0x0804), Self(0x0805), Self(0x0806)],
-            &[Self(0x0809), Self(0x080a), Self(0x080b)],
-            &[Self(0x081a), Self(0x081b), Self(0x081c)],
-            &[Self(0x0904), Self(0x0905), Self(0x0906)],
+            &[
+                Self(0x0807),
+                Self(0x0808),
+                Self(0x0809),
+                Self(0x080a),
+                Self(0x080b),
+                Self(0x081a),
+                Self(0x081b),
+                Self(0x081c),
+                Self(0x0904),
+                Self(0x0905),
+                Self(0x0906),
+            ],
         ]
     }
 

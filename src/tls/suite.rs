@@ -120,7 +120,8 @@ impl CipherSuite {
 
     /// Every registered suite of that version, those that servers choose most likely first.
     pub fn all(version: ProtocolVersion) -> impl Iterator<Item = Self> {
-        BY_LIKELIHOOD.iter().copied().filter(move |suite| suite.usable_with(version))
+        let known = BY_LIKELIHOOD.iter().find(|(known, _)| *known == version);
+        known.into_iter().flat_map(|(_, suites)| suites).copied()
     }
 
     /// How it agrees on a key; `None` for an unassigned number and for a signal.
@@ -204,8 +205,8 @@ impl fmt::Display for CipherSuite {
     }
 }
 
-/// Every registered number, the suites that servers choose most likely first.
-static BY_LIKELIHOOD: LazyLock<Vec<CipherSuite>> = LazyLock::new(|| {
+/// The suites of each version, those that servers choose most likely first.
+static BY_LIKELIHOOD: LazyLock<Vec<(ProtocolVersion, Vec<CipherSuite>)>> = LazyLock::new(|| {
     let mut suites: Vec<_> = CIPHERS.keys().copied().map(CipherSuite).collect();
     suites.sort_by_cached_key(|suite| {
         (
@@ -216,7 +217,11 @@ static BY_LIKELIHOOD: LazyLock<Vec<CipherSuite>> = LazyLock::new(|| {
             *suite,
         )
     });
-    suites
+    let usable = |version| {
+        let suites = suites.iter().copied().filter(|suite| suite.usable_with(version));
+        (version, suites.collect())
+    };
+    ProtocolVersion::ALL.map(usable).to_vec()
 });
 
 /// Rises from suites with an ordinary certificate that OpenSSL knows to those that need a shared secret.

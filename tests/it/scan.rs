@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::process::Command;
 
 use serde_json::Value;
+use shakedown::tls::suite::CipherSuite;
 
 use crate::support::pki::{Files, Pki};
 use crate::support::program::{Audit, audit, shakedown, text};
@@ -224,6 +225,16 @@ fn an_ecdsa_certificate_does_not_hide_groups() {
     assert_eq!(groups, ["X25519", "prime256v1", "secp521r1"]);
 }
 
+/// nginx with one certificate, a cache of sessions, and these directives.
+fn serve(files: &Files, directives: &str) -> Nginx {
+    Nginx::start(&format!(
+        "server {{ listen 127.0.0.1:PORT ssl; ssl_session_cache shared:s:1m; ssl_certificate {}; ssl_certificate_key {};
+         {directives} }}",
+        files.certificate.display(),
+        files.key.display()
+    ))
+}
+
 /// Scans one server under the name a.test.
 fn scan(pki: &Pki, port: u16, more: &[&str]) -> Audit {
     let (target, ca_file) = (format!("a.test:443:127.0.0.1:{port}"), pki.ca_file());
@@ -372,6 +383,107 @@ fn another_server_behind_no_name_is_listed_as_well() {
     let scans = audit.target["scans"].as_array().unwrap();
     let names: Vec<&Value> = scans.iter().map(|scan| &scan["sni"]).collect();
     assert_eq!(names, [&Value::from("a.test"), &Value::Null]);
+}
+
+/// What `openssl s_client` makes of a server: version and suite, or `None`.
+fn s_client(port: u16) -> Option<(String, String)> {
+    let output = Command::new("openssl")
+        .args([
+            "s_client",
+            "-connect",
+            &format!("127.0.0.1:{port}"),
+            "-servername",
+            "a.test",
+            "-brief",
+        ])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let after = |label: &str| {
+        said.lines().find_map(|line| line.strip_prefix(label)).map(|text| text.trim().to_owned())
+    };
+    Some((after("Protocol version:")?, after("Ciphersuite:")?))
+}
+
+#[test]
+fn a_replayed_client_fares_as_the_real_one() {
+    let pki = Pki::rsa();
+    let files = pki.server("a", &["a.test"]);
+    for directives in [
+        "ssl_protocols TLSv1.2 TLSv1.3;",
+        "ssl_protocols TLSv1.2;",
+        "ssl_protocols TLSv1.2; ssl_ciphers AES128-SHA;",
+        "ssl_protocols TLSv1.2; ssl_ciphers ECDHE-RSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256;",
+        "ssl_protocols TLSv1.2; ssl_ciphers ARIA128-GCM-SHA256:ECDHE-ARIA128-GCM-SHA256;",
+        "ssl_protocols TLSv1.3; ssl_ecdh_curve secp384r1;",
+        "ssl_protocols TLSv1; ssl_ciphers ALL:@SECLEVEL=0;",
+    ] {
+        let nginx = serve(&files, directives);
+        let audit = scan(&pki, nginx.port, &["--clients", "openssl-3.0"]);
+        let replay = &audit.target["clients"][0];
+        let replayed = (replay["outcome"] == "established").then(|| {
+            (text(&replay["version"]).to_owned(), openssl_name(text(&replay["cipher_suite"])))
+        });
+        assert_eq!(replayed, s_client(nginx.port), "{directives}: {replay:#}");
+    }
+}
+
+fn openssl_name(suite: &str) -> String {
+    let suite = CipherSuite::from_name(suite).unwrap();
+    suite.openssl_name().unwrap().to_owned()
+}
+
+#[test]
+fn a_client_that_must_connect_and_cannot_is_an_error_with_the_change_that_helps() {
+    let pki = Pki::new();
+    let files = pki.server("a", &["a.test"]);
+    let modern = "ssl_protocols TLSv1.2 TLSv1.3; ssl_ciphers ECDHE-ECDSA-CHACHA20-POLY1305;";
+    let nginx = serve(&files, modern);
+    let config = pki.path("targets.toml");
+    let expecting = |client: &str| {
+        let (port, ca_file) = (nginx.port, pki.ca_file());
+        let target = format!(
+            "[[target]]\naddress = 'a.test:443:127.0.0.1:{port}'\nca_file = '{ca_file}'\nexpect.clients = ['{client}']\n"
+        );
+        std::fs::write(&config, target).unwrap();
+        audit("probe", &["--config", config.to_str().unwrap()])
+    };
+    expecting("openssl-3.0").check(&[]).ends(0, "pass");
+    let refused = expecting("android-4.4");
+    let finding = refused.findings().find(|it| it["rule"] == "client-profile-fails").unwrap();
+    let directive = &finding["fix"]["directives"][0];
+    assert_eq!(directive["name"], "ssl_ciphers", "{finding:#}");
+    let changed = serve(
+        &files,
+        &format!("ssl_protocols TLSv1.2 TLSv1.3; ssl_ciphers {};", text(&directive["value"])),
+    );
+    let again = scan(&pki, changed.port, &["--clients", "android-4.4"]);
+    assert_eq!(
+        again.target["clients"][0]["outcome"], "established",
+        "{:#}",
+        again.target["clients"]
+    );
+}
+
+#[test]
+fn a_policy_is_met_by_the_lines_that_its_deviations_name() {
+    let pki = Pki::new();
+    let files = pki.server("a", &["a.test"]);
+    let held = |nginx: &Nginx| scan(&pki, nginx.port, &["--policy", "mozilla-intermediate"]);
+    let before =
+        held(&serve(&files, "ssl_protocols TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers ALL:@SECLEVEL=0;"));
+    let deviations: Vec<&Value> =
+        before.findings().filter(|it| it["rule"] == "policy-deviation").collect();
+    assert_eq!(deviations.len(), 3, "{deviations:#?}");
+    let directives: Vec<String> = deviations
+        .iter()
+        .flat_map(|it| it["fix"]["directives"].as_array().unwrap())
+        .map(|it| format!("{} {};", text(&it["name"]), text(&it["value"])))
+        .collect();
+    held(&serve(&files, &directives.join(" ")))
+        .check(&["note post-quantum-unsupported"])
+        .ends(0, "pass");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use crate::observation::scan::{Listing, Order};
 use crate::observation::{Cause, Failure, Stage};
+use crate::tls::alert::AlertDescription;
 
 /// What a server made of an offer.
 #[derive(Clone, Debug)]
@@ -25,6 +26,15 @@ pub(super) struct Manner<T> {
     pub(super) batch: usize,
     /// What every hello must offer, whatever else it asks about; it is offered last once it was chosen.
     pub(super) companion: Option<T>,
+    /// Whether it matters whose order counts.
+    pub(super) ordered: bool,
+}
+
+impl<T> Manner<T> {
+    /// Everything in one hello, in whatever order.
+    pub(super) fn at_once() -> Self {
+        Self { batch: usize::MAX, companion: None, ordered: false }
+    }
 }
 
 /// Lists what is taken of `offers`. `ask` sends one hello; `key` tells which of the offers an answer chose.
@@ -39,16 +49,25 @@ where
     A: Clone,
     F: Future<Output = Reply<A>>,
 {
+    let ordered = manner.ordered;
     let mut search = Search { manner, key, ask, listing: Listing::default(), batches: 0 };
     let mut left = offers;
     while !left.is_empty() && search.listing.cut_short.is_none() {
         let batch: Vec<T> = left.drain(..left.len().min(search.manner.batch)).collect();
         search.batch(batch).await;
+        if search.listing.accepted.is_empty() && is_about_version(search.listing.refusal.as_ref()) {
+            break;
+        }
     }
-    if search.listing.cut_short.is_none() {
+    if ordered && search.listing.cut_short.is_none() {
         search.settle_order().await;
     }
     search.listing
+}
+
+/// Whether a refusal holds for whatever else is offered in this version.
+fn is_about_version(refusal: Option<&Cause>) -> bool {
+    refusal == Some(&Cause::Alert(AlertDescription::PROTOCOL_VERSION))
 }
 
 struct Search<T, A, K, Q> {
@@ -175,9 +194,8 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
-    use crate::tls::alert::AlertDescription;
 
-    const ALONE: Manner<u8> = Manner { batch: 4, companion: None };
+    const ALONE: Manner<u8> = Manner { batch: 4, companion: None, ordered: true };
 
     fn refused() -> Reply<u8> {
         Reply::Refused(Cause::Alert(AlertDescription::HANDSHAKE_FAILURE))
@@ -226,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_companion_is_always_offered_and_listed_once() {
-        let manner = Manner { batch: 9, companion: Some(5) };
+        let manner = Manner { companion: Some(5), ..Manner::at_once() };
         let asked = RefCell::new(Vec::new());
         let found = exhaust(
             vec![4, 5, 6],

@@ -1,7 +1,5 @@
 //! What hellos tell beside the choice: renegotiation, extended master secret, tickets, ids, compression, fallback.
 
-use futures::future::join;
-
 use super::exhaust::Reply;
 use super::{Opening, Scanner};
 use crate::observation::scan::{Features, VersionScan};
@@ -36,12 +34,7 @@ impl Marks {
 impl Scanner<'_> {
     pub(super) async fn features(&self, scan: &VersionScan, first: Option<&Opening>) -> Features {
         let marks = first.map(|opening| opening.marks).unwrap_or_default();
-        let hello = self.hello(scan.version);
-        let compressed = ClientHello { compression: vec![1, 0], ..hello.clone() };
-        let compresses =
-            |answer: &Answer| Some(answer.flight.server_hello.as_ref()?.compression != 0);
-        let (compression, session_id) =
-            join(self.ask(compressed, compresses), self.session_id(&hello)).await;
+        let (compression, session_id) = self.compression_and_id(scan).await;
         let marked = |mark: bool| if mark { Observed::Seen(()) } else { Observed::Absent };
         let only_with_extensions = |mark| {
             if scan.version > ProtocolVersion::SSL3 { marked(mark) } else { Observed::NotTried }
@@ -51,28 +44,38 @@ impl Scanner<'_> {
             extended_master_secret: only_with_extensions(marks.extended_master_secret),
             session_ticket: only_with_extensions(marks.session_ticket),
             session_id,
-            compression: match compression {
-                Reply::Chose(compressed) => marked(compressed),
-                Reply::Refused(_) | Reply::Passed => Observed::Absent,
-                Reply::Unclear(failure) => Observed::Failed(failure),
-            },
+            compression,
             fallback_scsv: Observed::NotTried,
         }
     }
 
-    /// A server that gives a session an id may keep it or not; only a second connection tells.
-    async fn session_id(&self, hello: &ClientHello) -> Observed<()> {
-        let hello = hello.clone().without(ExtensionType::SESSION_TICKET);
-        let version = hello.version;
-        let has_id =
-            |answer: &Answer| Some(!answer.flight.server_hello.as_ref()?.session_id.is_empty());
-        match self.ask(hello, has_id).await {
-            Reply::Chose(true) if version == ProtocolVersion::TLS1_2 => {
-                self.caller.resumes_by_id(self.sni).await
+    /// One hello asks for both: it offers compression, and no ticket, so that a server with a cache gives an id. Whether
+    /// the server keeps what it gave an id to, only a second connection tells.
+    async fn compression_and_id(&self, scan: &VersionScan) -> (Observed<()>, Observed<()>) {
+        let hello = ClientHello { compression: vec![1, 0], ..self.cheap_hello(scan) };
+        let read = |answer: &Answer| {
+            let hello = answer.flight.server_hello.as_ref()?;
+            Some((hello.compression != 0, !hello.session_id.is_empty()))
+        };
+        match self.ask(hello.without(ExtensionType::SESSION_TICKET), read).await {
+            Reply::Chose((compresses, has_id)) => {
+                let id = match has_id {
+                    false => Observed::Absent,
+                    true if scan.version == ProtocolVersion::TLS1_2 => {
+                        self.caller.resumes_by_id(self.sni).await
+                    }
+                    true => Observed::NotTried,
+                };
+                (if compresses { Observed::Seen(()) } else { Observed::Absent }, id)
             }
-            Reply::Chose(true) => Observed::NotTried,
-            Reply::Chose(false) | Reply::Refused(_) | Reply::Passed => Observed::Absent,
-            Reply::Unclear(failure) => Observed::Failed(failure),
+            Reply::Passed => (Observed::Absent, Observed::Absent),
+            Reply::Refused(cause) => {
+                let failed = Observed::Failed(Failure { stage: Stage::Handshake, cause });
+                (failed.clone(), failed)
+            }
+            Reply::Unclear(failure) => {
+                (Observed::Failed(failure.clone()), Observed::Failed(failure))
+            }
         }
     }
 

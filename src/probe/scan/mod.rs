@@ -208,8 +208,11 @@ impl<'a> Scanner<'a> {
     }
 
     async fn suites(&self, version: ProtocolVersion) -> Listing<Opening> {
-        let manner = Manner { batch: ClientHello::suites_at_once(version), companion: None };
-        let offers = CipherSuite::all(version).collect();
+        let manner =
+            Manner { batch: ClientHello::suites_at_once(version), companion: None, ordered: true };
+        // What SSLv3 servers speak stands in the first batch: pre-shared keys and the like came later.
+        let limit = if version == ProtocolVersion::SSL3 { manner.batch } else { usize::MAX };
+        let offers = CipherSuite::all(version).take(limit).collect();
         let found = exhaust(
             offers,
             manner,
@@ -258,7 +261,7 @@ impl<'a> Scanner<'a> {
         }
         let hello = ClientHello { cipher_suites: suites, ..self.hello(version) };
         let offers = hello.groups().to_vec();
-        let manner = Manner { batch: offers.len(), companion };
+        let manner = Manner { companion, ..Manner::at_once() };
         let found = exhaust(
             offers,
             manner,
@@ -271,8 +274,16 @@ impl<'a> Scanner<'a> {
         found.await
     }
 
+    /// A hello that is taken, with a suite that costs the server no signature where it has one.
+    fn cheap_hello(&self, scan: &VersionScan) -> ClientHello {
+        let taken = || scan.suites.accepted.iter().map(|choice| choice.cipher_suite);
+        let unsigned = taken().find(|suite| suite.key_exchange() == Some(KeyExchange::Rsa));
+        let cipher_suites = unsigned.map_or_else(|| taken().collect(), |suite| vec![suite]);
+        ClientHello { cipher_suites, ..self.hello(scan.version) }
+    }
+
     async fn alpn(&self, version: ProtocolVersion) -> Listing<String> {
-        let manner = Manner { batch: ALPN.len(), companion: None };
+        let manner = Manner::at_once();
         let found = exhaust(ALPN.map(str::to_owned).to_vec(), manner, String::clone, |names| {
             let hello = self.hello(version).with(Extension::Alpn(names));
             self.ask(hello, |answer| {

@@ -26,10 +26,9 @@ impl Scanner<'_> {
         }
         let hello = ClientHello { cipher_suites: suites, ..self.hello(ProtocolVersion::TLS1_2) };
         let offers: Vec<SignatureScheme> = SignatureScheme::all().collect();
-        let manner = Manner { batch: offers.len(), companion: None };
         let found = exhaust(
             offers,
-            manner,
+            Manner::at_once(),
             |scheme| *scheme,
             |schemes| {
                 self.ask(offering(&hello, schemes), |answer| {
@@ -40,8 +39,7 @@ impl Scanner<'_> {
         found.await
     }
 
-    /// TLS 1.3 encrypts its signature, so each scheme is asked for alone: families first, members of those that are known
-    /// then. A key is offered, since the choice of a scheme comes after that of a group.
+    /// TLS 1.3 encrypts its signature, so schemes are asked for one by one. A key is offered, since the choice of a scheme comes after that of a group.
     pub(super) async fn schemes_tls13(
         &self,
         groups: &Listing<NamedGroup>,
@@ -54,44 +52,59 @@ impl Scanner<'_> {
             .hello(ProtocolVersion::TLS1_3)
             .with(Extension::SupportedGroups(vec![share.group]))
             .with(Extension::KeyShare(vec![share]));
-        let families = SignatureScheme::tls13_families();
-        let asked = families.iter().map(|family| self.takes_any(&hello, family));
-        let known = join_all(asked).await;
         let mut listing = Listing::default();
-        for (family, reply) in families.iter().zip(known) {
-            match reply {
-                Reply::Chose(()) => self.members(&hello, family, &mut listing).await,
-                Reply::Refused(cause) => listing.refusal = Some(cause),
-                Reply::Passed => {}
-                Reply::Unclear(failure) => listing.cut_short = Some(failure),
-            }
-        }
+        self.narrow(&hello, SignatureScheme::tls13_families(), &mut listing).await;
         listing
     }
 
-    async fn members(
+    /// Each family is asked for before its members, and all that follow before each of them: a server signs in the
+    /// schemes of its one or two keys, and refusals cost it little.
+    async fn narrow(
         &self,
         hello: &ClientHello,
-        family: &[SignatureScheme],
+        families: [&'static [SignatureScheme]; 3],
         listing: &mut Listing<SignatureScheme>,
     ) {
-        if let [only] = family {
-            return listing.accepted.push(*only);
-        }
-        let asked = family.iter().map(|scheme| self.takes_any(hello, std::slice::from_ref(scheme)));
-        for (scheme, reply) in family.iter().zip(join_all(asked).await) {
-            match reply {
-                Reply::Chose(()) => listing.accepted.push(*scheme),
-                Reply::Refused(cause) => listing.refusal = Some(cause),
-                Reply::Passed => {}
-                Reply::Unclear(failure) => listing.cut_short = Some(failure),
+        for (index, family) in families.iter().enumerate() {
+            let following = families[index..].concat();
+            if index > 0 && !self.takes_any(hello, following, listing).await {
+                return;
+            }
+            if self.takes_any(hello, family.to_vec(), listing).await {
+                let asked = family.iter().map(|scheme| {
+                    let hello = offering(hello, vec![*scheme]);
+                    self.ask(hello, |_| Some(()))
+                });
+                let replies = join_all(asked).await;
+                for (scheme, reply) in family.iter().zip(replies) {
+                    if note(reply, listing) {
+                        listing.accepted.push(*scheme);
+                    }
+                }
             }
         }
     }
 
-    async fn takes_any(&self, hello: &ClientHello, schemes: &[SignatureScheme]) -> Reply<()> {
-        self.ask(offering(hello, schemes.to_vec()), |_| Some(())).await
+    async fn takes_any(
+        &self,
+        hello: &ClientHello,
+        schemes: Vec<SignatureScheme>,
+        listing: &mut Listing<SignatureScheme>,
+    ) -> bool {
+        let reply = self.ask(offering(hello, schemes), |_| Some(())).await;
+        note(reply, listing)
     }
+}
+
+/// Whether an offer was taken; what else it tells goes into the listing.
+fn note(reply: Reply<()>, listing: &mut Listing<SignatureScheme>) -> bool {
+    match reply {
+        Reply::Chose(()) => return true,
+        Reply::Refused(cause) => listing.refusal = Some(cause),
+        Reply::Passed => {}
+        Reply::Unclear(failure) => listing.cut_short = Some(failure),
+    }
+    false
 }
 
 /// The hello with these schemes for the handshake, and any for the certificates (RFC 8446 section 4.2.3).

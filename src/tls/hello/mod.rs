@@ -57,8 +57,8 @@ pub struct ClientHello {
 impl ClientHello {
     /// What a client that refuses nothing would offer for exactly this version, without SNI and ALPN.
     ///
-    /// It lists the likeliest suites, 128 at most; [`ClientHello::probes`] has the others. For TLS 1.3 it brings no key, so that a
-    /// server answers with a `HelloRetryRequest`.
+    /// It lists the likeliest suites, as many as one hello may hold. For TLS 1.3 it brings no key, so that a server answers
+    /// with a `HelloRetryRequest`.
     pub fn probe(version: ProtocolVersion) -> Self {
         let tls13 = version == ProtocolVersion::TLS1_3;
         Self {
@@ -71,15 +71,6 @@ impl ClientHello {
             extensions: if tls13 { extensions_tls13() } else { extensions_legacy(version) },
             padded: true,
         }
-    }
-
-    /// Hellos that together offer every registered suite of the version, the likeliest first.
-    pub fn probes(version: ProtocolVersion) -> impl Iterator<Item = Self> {
-        let suites: Vec<_> = CipherSuite::all(version).collect();
-        let first = Self::probe(version);
-        let batches: Vec<_> =
-            suites.chunks(Self::suites_at_once(version)).map(<[CipherSuite]>::to_vec).collect();
-        batches.into_iter().map(move |cipher_suites| Self { cipher_suites, ..first.clone() })
     }
 
     /// Suites that one hello of that version may offer without overwhelming old servers.

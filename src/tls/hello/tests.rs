@@ -54,15 +54,10 @@ fn versions_stand_where_each_age_looks_for_them() {
 }
 
 #[test]
-fn probes_offer_every_suite_of_a_version_once_and_never_a_signal() {
+fn no_probe_offers_a_signal_or_too_many_suites() {
     for version in ProtocolVersion::ALL {
-        let mut offered = Vec::new();
-        for probe in ClientHello::probes(version) {
-            assert!(probe.cipher_suites.len() <= MAX_SUITES);
-            offered.extend(probe.cipher_suites);
-        }
-        let expected: Vec<_> = CipherSuite::all(version).collect();
-        assert_eq!(offered, expected);
+        let offered = ClientHello::probe(version).cipher_suites;
+        assert!((1..=MAX_SUITES).contains(&offered.len()));
         assert!(!offered.contains(&CipherSuite::FALLBACK_SCSV));
         assert!(!offered.contains(&CipherSuite::RENEGOTIATION_SCSV));
     }
@@ -71,9 +66,12 @@ fn probes_offer_every_suite_of_a_version_once_and_never_a_signal() {
 #[test]
 fn no_probe_has_a_length_that_hangs_old_servers() {
     for version in ProtocolVersion::ALL {
-        for probe in ClientHello::probes(version) {
+        let probe = ClientHello::probe(version);
+        for suites in 1..=probe.cipher_suites.len() {
             for name_length in 0..=64 {
-                let probe = probe.clone().with(Extension::ServerName("a".repeat(name_length)));
+                let cipher_suites = probe.cipher_suites[..suites].to_vec();
+                let probe = ClientHello { cipher_suites, ..probe.clone() }
+                    .with(Extension::ServerName("a".repeat(name_length)));
                 let message = probe.message().unwrap();
                 assert!(!FRAGILE_LENGTHS.contains(&message.len()), "{} bytes", message.len());
             }
