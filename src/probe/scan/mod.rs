@@ -1,6 +1,6 @@
 //! The scan of one address: every version, suite, group and scheme that it takes, and how known clients fare.
 //!
-//! It is all raw hellos, so that nothing is limited to what a TLS library speaks. [`exhaust`] has the search; here stands
+//! It is all raw hellos, so that nothing is limited to what a TLS library speaks. `exhaust` has the search; here stands
 //! what is asked for.
 
 mod exhaust;
