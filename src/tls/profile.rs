@@ -56,6 +56,9 @@ pub struct Profile {
     /// Whether it refuses servers without secure renegotiation (RFC 5746).
     #[serde(default)]
     pub secure_renegotiation_required: bool,
+    /// Whether it refuses a key exchange signed with MD5 and SHA-1 together, as TLS 1.1 and older sign it.
+    #[serde(default)]
+    pub legacy_signature_refused: bool,
 }
 
 /// Why a client would not take a server's answer.
@@ -73,6 +76,9 @@ pub enum Objection {
     /// The RSA key of the certificate is smaller than the client takes.
     #[error("the client refuses a certificate with an RSA key of {0} bits as too small")]
     RsaTooSmall(u32),
+    /// The key exchange is signed as versions below TLS 1.2 sign it.
+    #[error("the client refuses the MD5 and SHA-1 signature of a key exchange in {0}")]
+    LegacySignature(ProtocolVersion),
     /// The server lacks secure renegotiation.
     #[error("the client refuses servers without secure renegotiation (RFC 5746)")]
     NoSecureRenegotiation,
@@ -171,6 +177,12 @@ impl Profile {
             && bits < least
         {
             return Some(Objection::RsaTooSmall(bits));
+        }
+        if self.legacy_signature_refused
+            && hello.version < ProtocolVersion::TLS1_2
+            && hello.cipher_suite.forward_secret()
+        {
+            return Some(Objection::LegacySignature(hello.version));
         }
         let insecure = hello.version < ProtocolVersion::TLS1_3
             && !hello.has(ExtensionType::RENEGOTIATION_INFO);
