@@ -9,6 +9,7 @@
 
 mod architecture;
 mod certificate;
+mod cipher_string;
 mod cli;
 mod client_certificate;
 mod endpoint;
