@@ -189,9 +189,7 @@ impl Value {
             Self::Flag if !["on", "off"].iter().any(is) => {
                 Err(Fault::NotOnOff { name: name.to_owned(), value: first.to_owned() })
             }
-            Self::Number if number(first).is_none() => {
-                Err(Fault::InvalidNumber(name.to_owned()))
-            }
+            Self::Number if number(first).is_none() => Err(Fault::InvalidNumber(name.to_owned())),
             Self::VerifyClient if !VERIFY_CLIENT.iter().any(is) => {
                 Err(Fault::InvalidValue(first.to_owned()))
             }
@@ -251,7 +249,11 @@ mod tests {
     #[test]
     fn faults_read_as_those_of_nginx() {
         use Context::{Http, Location, LocationIf, Main, Unknown, Upstream};
-        checked(LocationIf, "proxy_ssl_verify on", "\"proxy_ssl_verify\" directive is not allowed here");
+        checked(
+            LocationIf,
+            "proxy_ssl_verify on",
+            "\"proxy_ssl_verify\" directive is not allowed here",
+        );
         checked(Main, "http ;", "directive \"http\" has no opening \"{\"");
         checked(Http, "root a {", "directive \"root\" is not terminated by \";\"");
         checked(Http, "server a {", "invalid number of arguments in \"server\" directive");

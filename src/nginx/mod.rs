@@ -1,11 +1,16 @@
 //! nginx's configuration as nginx reads it: tokens, the tree, what is inherited, and what that means for TLS on either
 //! side. Pure: files come through [`source::Source`].
 
+pub mod defaults;
 pub mod directives;
 pub mod dump;
 pub mod glob;
+pub mod inherit;
+pub mod listener;
 mod lua;
 pub mod problem;
 pub mod source;
 pub mod token;
 pub mod tree;
+pub mod upstream;
+pub mod variable;

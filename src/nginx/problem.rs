@@ -124,9 +124,6 @@ pub enum Fault {
 impl Fault {
     /// Whether the words are nginx's own; the rest are limits of this reader, or of what it was given.
     pub fn is_nginx(&self) -> bool {
-        !matches!(
-            self,
-            Self::NoDump | Self::TooDeep(_) | Self::TooLarge | Self::UnclosedLua(_)
-        )
+        !matches!(self, Self::NoDump | Self::TooDeep(_) | Self::TooLarge | Self::UnclosedLua(_))
     }
 }

@@ -256,7 +256,7 @@ fn unescape(raw: &[u8]) -> String {
     let mut rest = raw;
     while let Some((&byte, after)) = rest.split_first() {
         let known = match (byte, after.first()) {
-            (b'\\', Some(&(next @ (b'"' | b'\'' | b'\\')))) => Some(next),
+            (b'\\', Some(&next @ (b'"' | b'\'' | b'\\'))) => Some(next),
             (b'\\', Some(b't')) => Some(b'\t'),
             (b'\\', Some(b'r')) => Some(b'\r'),
             (b'\\', Some(b'n')) => Some(b'\n'),
@@ -347,7 +347,8 @@ mod tests {
         let long = "x".repeat(4095);
         check(&format!("a {long};"), &["a", &long]);
         refused(&format!("a {long}x;"), "too long parameter \"xxxxxxxxxx...\" started");
-        check(&format!("a \"{long}\";"), &["a", &long]);
+        check(&format!("a \"{}\";", &long[1..]), &["a", &long[1..]]);
+        refused(&format!("a \"{long}\";"), "too long parameter \"xxxxxxxxxx...\" started");
         let message = "too long parameter, probably missing terminating \"'\" character";
         refused(&format!("a '{long}x';"), message);
         refused(&format!("a;#{long}\nb;"), "too long parameter \"#xxxxxxxxx...\" started");

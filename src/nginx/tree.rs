@@ -58,7 +58,7 @@ impl Directive {
 
 /// A whole configuration: what it says and what is wrong with it.
 #[derive(Clone, Debug, Default)]
-pub struct Configuration {
+pub struct Tree {
     /// The file that was read first.
     pub main: String,
     /// The directives outside all blocks.
@@ -69,26 +69,26 @@ pub struct Configuration {
     pub problems: Vec<Problem>,
 }
 
-impl Configuration {
+impl Tree {
     /// Reads a configuration from its main file on.
     pub fn read(source: &dyn Source, main: &str) -> Self {
         let mut reader = Reader {
             source,
             prefix: folder(main),
-            configuration: Self { main: main.to_owned(), ..Self::default() },
+            tree: Self { main: main.to_owned(), ..Self::default() },
             bytes: 0,
             includes: 0,
             depth: 0,
         };
         let mut block = Open::new(Context::Main);
         reader.file(main, None, &mut block);
-        let mut configuration = reader.configuration;
-        configuration.directives = block.directives;
-        let has_events = configuration.blocks("events").next().is_some();
-        if configuration.problems.is_empty() && !has_events {
-            configuration.problems.push(Problem { fault: Fault::NoEvents, span: None });
+        let mut tree = reader.tree;
+        tree.directives = block.directives;
+        let has_events = tree.blocks("events").next().is_some();
+        if tree.problems.is_empty() && !has_events {
+            tree.problems.push(Problem { fault: Fault::NoEvents, span: None });
         }
-        configuration
+        tree
     }
 
     /// The blocks of this name outside all others.
@@ -147,7 +147,7 @@ enum Ending {
 struct Reader<'s> {
     source: &'s dyn Source,
     prefix: String,
-    configuration: Configuration,
+    tree: Tree,
     bytes: usize,
     includes: usize,
     /// Blocks and included files around what is being read.
@@ -179,7 +179,7 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, path: &str) -> Result<(Arc<str>, Arc<[u8]>), Fault> {
-        if let Some((name, text)) = self.configuration.files.get_key_value(path) {
+        if let Some((name, text)) = self.tree.files.get_key_value(path) {
             return Ok((Arc::clone(name), Arc::clone(text)));
         }
         let text = self.source.read(path).map_err(|failure| Fault::Unreadable {
@@ -187,7 +187,7 @@ impl Reader<'_> {
             reason: failure.to_string(),
         })?;
         let (name, text): (Arc<str>, Arc<[u8]>) = (path.into(), text.into());
-        self.configuration.files.insert(Arc::clone(&name), Arc::clone(&text));
+        self.tree.files.insert(Arc::clone(&name), Arc::clone(&text));
         Ok((name, text))
     }
 
@@ -204,7 +204,7 @@ impl Reader<'_> {
                     return Ending::Broken;
                 }
             };
-            if self.configuration.problems.len() >= MAX_PROBLEMS {
+            if self.tree.problems.len() >= MAX_PROBLEMS {
                 return Ending::Broken;
             }
             if self.directive(file, statement, opens, into) == Ending::Broken {
@@ -243,12 +243,7 @@ impl Reader<'_> {
     }
 
     /// Reads the block of a directive whose `{` was read last.
-    fn body(
-        &mut self,
-        file: &mut File<'_>,
-        directive: &mut Directive,
-        context: Context,
-    ) -> Ending {
+    fn body(&mut self, file: &mut File<'_>, directive: &mut Directive, context: Context) -> Ending {
         directive.opens_at = Some(file.lexer.offset());
         directive.block = Some(Vec::new());
         if directive.name.ends_with("_by_lua_block") {
@@ -288,8 +283,8 @@ impl Reader<'_> {
     }
 
     fn report(&mut self, fault: Fault, span: Option<Span>) {
-        if self.configuration.problems.len() < MAX_PROBLEMS {
-            self.configuration.problems.push(Problem { fault, span });
+        if self.tree.problems.len() < MAX_PROBLEMS {
+            self.tree.problems.push(Problem { fault, span });
         }
     }
 }
