@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::rc::Rc;
 
+use super::directives;
 use super::problem::Span;
 use super::tree::{Directive, Tree};
 
@@ -15,6 +16,13 @@ pub struct Set<T> {
     pub value: T,
     /// The directive; of several in one block the first.
     pub span: Span,
+}
+
+impl<T> Set<T> {
+    /// The same place with what is made of its value.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Set<U> {
+        Set { value: make(self.value), span: self.span }
+    }
 }
 
 impl<T> Deref for Set<T> {
@@ -97,6 +105,11 @@ impl<'t> Scope<'t> {
     pub fn flag(&self, name: &str) -> Option<Set<bool>> {
         let first = self.effective(name).first()?;
         Some(Set { value: first.is_on(), span: first.span.clone() })
+    }
+
+    /// What a directive says that takes a number; 0 for what is none.
+    pub fn number(&self, name: &str) -> Option<Set<u32>> {
+        Some(self.scalar(name)?.map(|text| directives::number(&text).unwrap_or(0)))
     }
 
     /// All arguments of a directive that adds up when it is repeated in a block, as `ssl_protocols` does.

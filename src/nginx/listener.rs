@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::inherit::Set;
 use super::problem::Span;
+pub use super::server_name::ServerName;
 
 /// What is spoken on a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,21 +80,6 @@ pub struct Server {
     pub names: Vec<Set<ServerName>>,
     /// Its TLS settings.
     pub ssl: ServerSsl,
-}
-
-/// A name of a server.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ServerName {
-    /// A name as it is, in lower case.
-    Exact(String),
-    /// `*.a.test`; the part behind the star, with its dot.
-    Leading(String),
-    /// `www.a.*`; the part before the star, with its dot.
-    Trailing(String),
-    /// A regular expression, without the `~`.
-    Regex(String),
-    /// A name that cannot be known here, as `$hostname`.
-    Variable(String),
 }
 
 /// A certificate and its key.

@@ -1,5 +1,12 @@
 //! The upstreams that nginx meets over TLS: where it connects, under which name, and with which settings.
 
+mod collect;
+mod group;
+
+use std::net::Ipv4Addr;
+
+pub use collect::upstreams;
+
 use super::defaults::{self, Version};
 use super::inherit::Set;
 use super::problem::Span;
@@ -127,6 +134,13 @@ pub enum PeerAddress {
         /// Its port.
         port: u16,
     },
+    /// What the records of a service (SRV) lead to; they are looked up while nginx runs.
+    Service {
+        /// The host.
+        host: String,
+        /// The service.
+        service: String,
+    },
     /// A unix socket.
     Unix(String),
 }
@@ -223,6 +237,9 @@ impl Upstream {
 
 /// Whether nginx sends this name at all: it is not empty and no IP address.
 pub fn sendable(name: &str) -> bool {
-    let is_v4 = name.parse::<std::net::Ipv4Addr>().is_ok();
+    let is_v4 = name.parse::<Ipv4Addr>().is_ok();
     !(name.is_empty() || name.starts_with('[') || is_v4)
 }
+
+#[cfg(test)]
+mod tests;
