@@ -1,10 +1,20 @@
 //! The sockets on which nginx speaks TLS, each with its servers: names, certificates and settings.
 
-use std::net::SocketAddr;
+mod collect;
+mod listen;
+mod settings;
 
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub use collect::listeners;
+
+use super::defaults::{self, PROTOCOLS_BY_NAME, Version};
 use super::inherit::Set;
 use super::problem::Span;
 pub use super::server_name::ServerName;
+use crate::tls::version::ProtocolVersion;
 
 /// What is spoken on a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +58,16 @@ pub enum ListenAddress {
     Unix(String),
 }
 
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => fmt::Display::fmt(address, f),
+            Self::Name { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{path}"),
+        }
+    }
+}
+
 /// A socket with TLS, of all servers that share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
@@ -69,6 +89,61 @@ pub struct Listener {
     pub default: usize,
 }
 
+impl Listener {
+    /// The server that answers where no name matches, or none is sent.
+    pub fn default_server(&self) -> &Server {
+        &self.servers[self.default]
+    }
+
+    /// The server that a name leads to, which regular expressions may change: they are tried where nothing else matches,
+    /// and `None` stands for that case.
+    pub fn server_for(&self, name: &str) -> Option<&Server> {
+        let host = name.to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(&host);
+        let ranks = |server: &Server| server.names.iter().filter_map(|name| name.rank(host)).max();
+        // Of two servers with the same name the first answers.
+        let best = self.servers.iter().rev().filter_map(|server| Some((ranks(server)?, server)));
+        if let Some((_, server)) = best.max_by_key(|(rank, _)| *rank) {
+            return Some(server);
+        }
+        let is_open = |name: &Set<ServerName>| {
+            matches!(name.value, ServerName::Regex(_) | ServerName::Variable(_))
+        };
+        let undecided = self.servers.iter().any(|server| server.names.iter().any(is_open));
+        (!undecided).then(|| self.default_server())
+    }
+
+    /// The protocols that a client meets who asks for one of the servers by name: before 1.29.2 those of the default
+    /// server, whatever the server says itself.
+    pub fn protocols(&self, server: &Server, version: Version) -> Vec<ProtocolVersion> {
+        let by_name = version >= PROTOCOLS_BY_NAME && server.has_certificate();
+        let source = if by_name { server } else { self.default_server() };
+        source.ssl.versions(version)
+    }
+}
+
+impl Server {
+    /// Whether it has TLS settings of its own; nginx answers with the default server's where it has no certificate.
+    pub fn has_certificate(&self) -> bool {
+        !self.ssl.certificates.is_empty()
+    }
+}
+
+impl ServerSsl {
+    /// The protocols that are taken, without regard to the commands; those of this release where none are set.
+    pub fn versions(&self, version: Version) -> Vec<ProtocolVersion> {
+        match &self.protocols {
+            Some(set) => defaults::protocols_of(set),
+            None => defaults::protocols(version).to_vec(),
+        }
+    }
+
+    /// Whether handshakes are refused.
+    pub fn rejects(&self) -> bool {
+        self.reject_handshake.as_ref().is_some_and(|set| set.value)
+    }
+}
+
 /// A server on a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
@@ -77,9 +152,9 @@ pub struct Server {
     /// Its `listen` directive for this socket.
     pub listen: Span,
     /// Its names; empty where it has none.
-    pub names: Vec<Set<ServerName>>,
+    pub names: Arc<[Set<ServerName>]>,
     /// Its TLS settings.
-    pub ssl: ServerSsl,
+    pub ssl: Arc<ServerSsl>,
 }
 
 /// A certificate and its key.
@@ -154,3 +229,6 @@ pub struct ServerSsl {
     /// `ssl_alpn` of `stream`.
     pub alpn: Option<Set<Vec<String>>>,
 }
+
+#[cfg(test)]
+mod tests;
