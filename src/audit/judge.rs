@@ -11,6 +11,7 @@ use super::policy::Policy;
 use super::registry::{RULES, find};
 use super::reproduce;
 use super::rule::{ChainView, Check, Context, FileChain, Rule, Verdict};
+use super::upstream::outcome::{NginxOutcome, outcome, soften};
 use crate::certificate::Chain;
 use crate::certificate::trust::{Assessment, Assessor};
 use crate::observation::{Endpoint, Observation};
@@ -32,6 +33,8 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// What could not be tested: the rule's id and the reason.
     pub untested: Vec<(&'static str, String)>,
+    /// What nginx as the client makes of it, where its settings are known.
+    pub nginx: Option<NginxOutcome>,
 }
 
 /// A chain and the verdicts over it.
@@ -74,10 +77,12 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
         chain: Arc::clone(view.chain),
         assessment: view.assessment,
     };
-    Judgement {
-        chains: chains.into_iter().map(assessed).collect(),
-        ..docket.settle(seen.endpoints.len())
-    }
+    let mut judgement = docket.settle(seen.endpoints.len());
+    judgement.chains = chains.into_iter().map(assessed).collect();
+    judgement.nginx = outcome(target, seen, standard.now);
+    soften(&mut judgement.findings, target, judgement.nginx.as_ref());
+    judgement.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    judgement
 }
 
 /// Judges a chain that stands in a file: the rules that look at certificates, and those that look at files.
@@ -250,7 +255,7 @@ impl Docket {
             untested.push((finding.rule, finding.message.clone()));
         }
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        Judgement { chains: Vec::new(), findings, untested }
+        Judgement { findings, untested, ..Judgement::default() }
     }
 
     /// Whether causes of this finding were met wherever it was.

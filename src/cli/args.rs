@@ -8,11 +8,15 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::audit::finding::Severity;
+use crate::nginx::defaults::Version;
 use crate::report::Format;
 use crate::run::FetchIssuers;
+use crate::target::nginx_client::Library;
 use crate::target::options::{DurationError, parse_alpn, parse_duration};
+use crate::target::proxy_ssl::ProxySsl;
 use crate::target::{Role, Roots, StartTls};
 use crate::tls::profile::{Profile, select};
+use crate::tls::version::ProtocolVersion;
 
 /// From an nginx `SSL_do_handshake() failed` line to a verified fix.
 #[derive(Debug, Parser)]
@@ -58,6 +62,7 @@ Examples:
   shakedown probe www.example.com mail.example.com:993
   shakedown probe --role upstream --ca-file internal-ca.pem 10.0.0.5:8443 --server-name backend.internal
   shakedown probe www.example.com:443:127.0.0.1:8443    connect to a local server, as curl --connect-to does
+  shakedown probe --as-nginx --ca-file internal-ca.pem 10.0.0.5:8443 --proxy-pass backend
   shakedown probe --starttls smtp mail.example.com
   grep -v staging hosts.txt | shakedown probe - --format ndjson --output audit.ndjson";
 
@@ -106,6 +111,8 @@ pub(super) struct TargetArgs {
     pub(super) role: Option<RoleArg>,
     #[command(flatten)]
     pub(super) trust: TrustArgs,
+    #[command(flatten)]
+    pub(super) nginx: NginxArgs,
     /// Upgrade from this plain-text protocol first; it also sets the default port
     #[arg(long, value_enum, value_name = "PROTOCOL")]
     pub(super) starttls: Option<StartTls>,
@@ -145,6 +152,67 @@ impl TrustArgs {
             (None, Some(RootsArg::Mozilla)) => Some(Roots::Mozilla),
             (None, None) => None,
         }
+    }
+}
+
+/// nginx as the client of the targets.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "As nginx")]
+pub(super) struct NginxArgs {
+    /// Make the handshake as nginx would, with the directives below, say what it would log, and try what mends it
+    #[arg(long)]
+    pub(super) as_nginx: bool,
+    /// The host in proxy_pass, where it is not the target's: the name of an upstream block
+    #[arg(long, value_name = "HOST", requires = "as_nginx")]
+    pub(super) proxy_pass: Option<String>,
+    #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
+    pub(super) proxy_ssl_server_name: Option<bool>,
+    #[arg(long, value_name = "NAME", requires = "as_nginx")]
+    pub(super) proxy_ssl_name: Option<String>,
+    /// Such as "TLSv1.2 TLSv1.3"
+    #[arg(long, value_name = "VERSIONS", requires = "as_nginx", value_delimiter = ' ')]
+    pub(super) proxy_ssl_protocols: Vec<ProtocolVersion>,
+    #[arg(long, value_name = "LIST", requires = "as_nginx")]
+    pub(super) proxy_ssl_ciphers: Option<String>,
+    #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
+    pub(super) proxy_ssl_verify: Option<bool>,
+    #[arg(long, value_name = "NUMBER", requires = "as_nginx")]
+    pub(super) proxy_ssl_verify_depth: Option<usize>,
+    #[arg(long, value_name = "FILE", requires = "as_nginx")]
+    pub(super) proxy_ssl_trusted_certificate: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "as_nginx")]
+    pub(super) proxy_ssl_crl: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "as_nginx")]
+    pub(super) proxy_ssl_certificate: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "as_nginx")]
+    pub(super) proxy_ssl_certificate_key: Option<PathBuf>,
+    /// nginx's release, which decides about defaults [default: a current one]
+    #[arg(long, value_name = "VERSION", requires = "as_nginx")]
+    pub(super) nginx_version: Option<Version>,
+    /// The OpenSSL that nginx runs with [default: what is usual for its release]
+    #[arg(long, value_name = "VERSION", requires = "as_nginx")]
+    pub(super) openssl_version: Option<Library>,
+}
+
+impl NginxArgs {
+    /// The directives, where nginx's handshake is wanted.
+    pub(super) fn proxy_ssl(&self) -> Option<ProxySsl> {
+        let protocols = &self.proxy_ssl_protocols;
+        self.as_nginx.then(|| ProxySsl {
+            pass: self.proxy_pass.clone(),
+            server_name: self.proxy_ssl_server_name,
+            name: self.proxy_ssl_name.clone(),
+            protocols: (!protocols.is_empty()).then(|| protocols.clone()),
+            ciphers: self.proxy_ssl_ciphers.clone(),
+            verify: self.proxy_ssl_verify,
+            verify_depth: self.proxy_ssl_verify_depth,
+            trusted_certificate: self.proxy_ssl_trusted_certificate.clone(),
+            crl: self.proxy_ssl_crl.clone(),
+            certificate: self.proxy_ssl_certificate.clone(),
+            certificate_key: self.proxy_ssl_certificate_key.clone(),
+            version: self.nginx_version,
+            library: self.openssl_version,
+        })
     }
 }
 
@@ -371,6 +439,14 @@ pub(super) enum ExplainFormat {
     Text,
     /// One JSON object
     Json,
+}
+
+fn switch(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("it must be \"on\" or \"off\""),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, DurationError> {
