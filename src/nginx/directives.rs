@@ -73,6 +73,7 @@ impl Context {
     }
 
     /// What stands in the block of this directive.
+    #[must_use]
     pub fn inside(self, name: &str) -> Self {
         match (self, name) {
             (Self::Main, "events") => Self::Events,

@@ -61,8 +61,11 @@ fn one(pattern: &[char], c: char) -> Option<usize> {
     }
 }
 
+/// The characters from one to another.
+type Ranges = Vec<(char, char)>;
+
 /// A bracket expression: its ranges, whether it is negated, and its length; `None` where it is not closed.
-fn set(pattern: &[char]) -> Option<(Vec<(char, char)>, bool, usize)> {
+fn set(pattern: &[char]) -> Option<(Ranges, bool, usize)> {
     let negated = matches!(pattern.get(1), Some('!' | '^'));
     let start = if negated { 2 } else { 1 };
     let (mut at, mut items) = (start, Vec::new());

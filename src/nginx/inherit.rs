@@ -53,6 +53,7 @@ impl<'t> Scope<'t> {
     }
 
     /// A block within this one.
+    #[must_use]
     pub fn enter(&self, block: &'t Directive) -> Self {
         Self::new(Some(block), block.children(), Some(self.clone()))
     }

@@ -5,6 +5,7 @@ mod address;
 pub mod defaults;
 pub mod directives;
 pub mod dump;
+pub mod edit;
 pub mod glob;
 pub mod inherit;
 pub mod listener;

@@ -85,17 +85,6 @@ pub enum Fault {
     /// A value is none of those that the directive takes.
     #[error("invalid value \"{0}\"")]
     InvalidValue(String),
-    /// A parameter is none that the directive takes.
-    #[error("invalid parameter \"{0}\"")]
-    InvalidParameter(String),
-    /// The address of a socket cannot be read.
-    #[error("{what} in \"{text}\" of the \"listen\" directive")]
-    InvalidListen {
-        /// nginx's words: `no host`, `invalid port` and the like.
-        what: &'static str,
-        /// The address as written.
-        text: String,
-    },
     /// A file cannot be opened.
     #[error("open() \"{path}\" failed ({reason})")]
     Unreadable {

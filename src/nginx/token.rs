@@ -193,9 +193,8 @@ impl<'a> Lexer<'a> {
         reading.start = (self.at - 1, self.line);
         match byte {
             b';' | b'{' if reading.words.is_empty() => return Err(Fault::Unexpected(byte)),
-            b';' | b'{' => return Ok(Step::End(byte)),
             b'}' if !reading.words.is_empty() => return Err(Fault::Unexpected(byte)),
-            b'}' => return Ok(Step::End(byte)),
+            b';' | b'{' | b'}' => return Ok(Step::End(byte)),
             b'#' => {
                 reading.state = State::Comment;
                 return Ok(Step::Continue);

@@ -338,20 +338,14 @@ fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
         if rest.is_empty() {
             return None;
         }
-        let part = match rest.strip_prefix('$').and_then(variable_name) {
-            Some((name, length)) => {
-                rest = &rest[1 + length..];
-                Part::Variable(name)
-            }
-            None => {
-                let next = rest.char_indices().skip(1).find(|&(_, c)| c == '$');
-                let end = next.map_or(rest.len(), |(at, _)| at);
-                let literal = &rest[..end];
-                rest = &rest[end..];
-                Part::Literal(literal)
-            }
-        };
-        Some(part)
+        if let Some((name, length)) = rest.strip_prefix('$').and_then(variable_name) {
+            rest = &rest[1 + length..];
+            return Some(Part::Variable(name));
+        }
+        let next = rest.char_indices().skip(1).find(|&(_, c)| c == '$');
+        let (literal, behind) = rest.split_at(next.map_or(rest.len(), |(at, _)| at));
+        rest = behind;
+        Some(Part::Literal(literal))
     })
 }
 

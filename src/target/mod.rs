@@ -2,6 +2,7 @@
 
 pub mod address;
 mod advice;
+pub mod disk;
 pub mod identity;
 pub mod list;
 pub mod nginx_client;

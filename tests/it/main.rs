@@ -17,6 +17,7 @@ mod fetch;
 mod file;
 mod mutation;
 mod nginx;
+mod nginx_reader;
 mod openssl;
 mod peers;
 mod registry;

@@ -24,7 +24,7 @@ pub fn listeners(tree: &Tree) -> Vec<Listener> {
                 sockets.server(tree, &scope.enter(block));
             }
         }
-        found.extend(sockets.sockets.into_iter().filter_map(Socket::finish));
+        found.extend(sockets.all.into_iter().filter_map(Socket::finish));
     }
     found
 }
@@ -35,7 +35,7 @@ const MAX_MEMBERS: usize = 200_000;
 /// The sockets of one module, by address and by whether they are for QUIC.
 #[derive(Default)]
 struct Sockets {
-    sockets: Vec<Socket>,
+    all: Vec<Socket>,
     known: HashMap<(ListenAddress, bool), usize>,
     /// Servers on all sockets together.
     members: usize,
@@ -87,7 +87,7 @@ impl Sockets {
         (protocol, starttls): (Protocol, StartTls),
     ) -> &mut Socket {
         let quic = listen.has("quic");
-        let sockets = &mut self.sockets;
+        let sockets = &mut self.all;
         let at = *self.known.entry((address.clone(), quic)).or_insert_with(|| {
             sockets.push(Socket::new(Listener {
                 protocol,
@@ -101,7 +101,7 @@ impl Sockets {
             }));
             sockets.len() - 1
         });
-        &mut self.sockets[at]
+        &mut self.all[at]
     }
 }
 

@@ -16,7 +16,9 @@ pub(super) fn settings(tree: &Tree, scope: &Scope<'_>) -> ServerSsl {
         dhparam: file("ssl_dhparam"),
         conf_command: scope.pairs("ssl_conf_command"),
         reject_handshake: scope.flag("ssl_reject_handshake"),
-        verify_client: scope.scalar("ssl_verify_client").map(|set| set.map(lower)),
+        verify_client: scope
+            .scalar("ssl_verify_client")
+            .map(|set| set.map(|text| text.to_ascii_lowercase())),
         verify_depth: scope.number("ssl_verify_depth"),
         client_certificate: file("ssl_client_certificate"),
         trusted_certificate: file("ssl_trusted_certificate"),
@@ -32,10 +34,6 @@ pub(super) fn settings(tree: &Tree, scope: &Scope<'_>) -> ServerSsl {
         early_data: scope.flag("ssl_early_data"),
         alpn: scope.words("ssl_alpn"),
     }
-}
-
-fn lower(text: String) -> String {
-    text.to_ascii_lowercase()
 }
 
 /// Each certificate with the key of the same number; either list is inherited as a whole (`ngx_http_ssl_merge_srv_conf`).

@@ -107,6 +107,7 @@ pub struct Group {
 
 /// One server behind an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the parameters of `server`")]
 pub struct Peer {
     /// Where nginx connects.
     pub address: PeerAddress,

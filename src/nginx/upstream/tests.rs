@@ -188,12 +188,10 @@ fn given_values_come_first() {
 
 #[test]
 fn too_many_combinations_are_not_followed() {
-    let maps: String = (0..4)
-        .map(|n| {
-            let rows: String = (0..30).map(|row| format!("{row} v{row};")).collect();
-            format!("map $http_x{n} $m{n} {{ {rows} }} ")
-        })
-        .collect();
+    let rows: Vec<String> = (0..30).map(|row| format!("{row} v{row};")).collect();
+    let rows = rows.join(" ");
+    let maps: Vec<String> = (0..4).map(|n| format!("map $http_x{n} $m{n} {{ {rows} }}")).collect();
+    let maps = maps.join(" ");
     let found = http(&maps, "location / { proxy_pass https://$m0$m1$m2$m3; }");
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].destination, Err(Unresolved::TooMany));

@@ -19,6 +19,9 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Files that are included in all, counted as often as they are included.
 const MAX_INCLUDES: usize = 20_000;
 
+/// Directives that are read in all.
+const MAX_DIRECTIVES: usize = 1_000_000;
+
 /// Problems that are kept; a configuration with more is something else.
 const MAX_PROBLEMS: usize = 1000;
 
@@ -78,6 +81,7 @@ impl Tree {
             tree: Self { main: main.to_owned(), ..Self::default() },
             bytes: 0,
             includes: 0,
+            directives: 0,
             depth: 0,
         };
         let mut block = Open::new(Context::Main);
@@ -150,6 +154,7 @@ struct Reader<'s> {
     tree: Tree,
     bytes: usize,
     includes: usize,
+    directives: usize,
     /// Blocks and included files around what is being read.
     depth: usize,
 }
@@ -205,6 +210,11 @@ impl Reader<'_> {
                 }
             };
             if self.tree.problems.len() >= MAX_PROBLEMS {
+                return Ending::Broken;
+            }
+            self.directives += 1;
+            if self.directives > MAX_DIRECTIVES {
+                self.report(Fault::TooLarge, Some(file.here()));
                 return Ending::Broken;
             }
             if self.directive(file, statement, opens, into) == Ending::Broken {
@@ -332,3 +342,6 @@ fn check(into: &mut Open, words: &[String], opens: bool) -> Result<(), Fault> {
     }
     directives::check(into.context, words, opens, &mut into.seen)
 }
+
+#[cfg(test)]
+mod tests;
