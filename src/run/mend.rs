@@ -109,7 +109,7 @@ impl Search<'_> {
             }
             match self.attempt(fewer).await {
                 Some(attempt) if verdict(&attempt, self.mender.now) == Verdict::Works => {
-                    least = attempt
+                    least = attempt;
                 }
                 _ => index += 1,
             }

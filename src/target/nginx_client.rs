@@ -120,9 +120,12 @@ pub enum HelloError {
     /// The cipher list.
     #[error(transparent)]
     Ciphers(#[from] CipherStringError),
-    /// No version is left; nginx logs `no protocols available`.
+    /// No version is left.
     #[error("the protocols leave no version that this OpenSSL speaks")]
     NoVersion,
+    /// No cipher suite is left for the versions.
+    #[error("none of the cipher suites can be used with the protocols")]
+    NoSuite,
 }
 
 impl NginxClient {
@@ -191,6 +194,9 @@ impl NginxClient {
         let offered = |suite: &CipherSuite| cipher_string::offered_with(*suite, newest);
         if versions[0] < ProtocolVersion::TLS1_3 {
             cipher_suites.extend(list.suites.into_iter().filter(offered));
+        }
+        if cipher_suites.is_empty() {
+            return Err(HelloError::NoSuite);
         }
         let base = self.library.profile();
         let key_shares = match base.key_shares.as_slice() {

@@ -4,6 +4,8 @@ use std::process::Command;
 
 use shakedown::tls::cipher_string::evaluate;
 
+use crate::support::dice::Dice;
+
 /// OpenSSL's own answer at a level, empty where it refuses the string.
 fn openssl(text: &str, level: u8) -> Vec<String> {
     let with_level = if text.contains("SECLEVEL") {
@@ -124,13 +126,8 @@ fn every_word_alone_and_every_pair_means_what_openssl_says() {
     for word in WORDS {
         assert_eq!(ours(word, 0), openssl(word, 0), "{word}");
     }
-    // A linear congruential sequence: the same strings in every run.
-    let mut state = 7_usize;
-    let mut next = |below: usize| {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
-    };
+    let mut dice = Dice(7);
+    let mut next = |below: usize| usize::try_from(dice.roll(below as u64)).unwrap();
     for _ in 0..250 {
         let rules: Vec<String> = (0..=next(5))
             .map(|index| {

@@ -20,6 +20,7 @@ mod nginx;
 mod nginx_reader;
 mod openssl;
 mod peers;
+mod proxy;
 mod registry;
 mod reports;
 mod repository;

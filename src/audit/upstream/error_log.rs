@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use super::verdict::Breakage;
 use crate::nginx::upstream::Module;
 use crate::observation::{Cause, Failure, Stage};
-use crate::target::nginx_client::{Library, NginxClient};
+use crate::target::nginx_client::{HelloError, Library, NginxClient};
 use crate::tls::alert::AlertDescription;
 
 /// The message of the line, `None` where nginx writes none, or where its words are not known here.
@@ -15,7 +15,8 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
     let handshake = |text: String| format!("{text} while SSL handshaking to upstream");
     Some(match breakage {
         Breakage::Network(failure) => return network(failure),
-        Breakage::Configuration(_) | Breakage::HttpRefusal(_) => return None,
+        Breakage::Configuration(error) => handshake(unmade(client, error)?),
+        Breakage::HttpRefusal(_) => return None,
         Breakage::Peer(cause) | Breakage::ClientCertificate(cause) => {
             handshake(ended(client, cause)?)
         }
@@ -60,6 +61,22 @@ pub fn line(client: &NginxClient, breakage: &Breakage, address: SocketAddr) -> O
         Module::Proxy => format!("https://{address}/"),
     };
     Some(format!("{}, upstream: \"{upstream}\"", message(client, breakage)?))
+}
+
+/// Without a cipher list that matches, nginx does not even start.
+fn unmade(client: &NginxClient, error: &HelloError) -> Option<String> {
+    match error {
+        HelloError::Ciphers(_) => None,
+        HelloError::NoVersion => {
+            Some(own(client, 191, (607, "ssl_choose_client_version"), "no protocols available"))
+        }
+        HelloError::NoSuite => {
+            let function = (425, "ssl_cipher_list_to_bytes");
+            let text = own(client, 181, function, "no ciphers available");
+            let hint = "No ciphers enabled for max supported SSL/TLS version)";
+            Some(format!("{}:{hint}", text.trim_end_matches(')')))
+        }
+    }
 }
 
 fn network(failure: &Failure) -> Option<String> {

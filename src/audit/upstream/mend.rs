@@ -42,7 +42,11 @@ pub fn candidates(
     let client = &attempt.client;
     match breakage {
         Breakage::Network(_) | Breakage::UnsafeRenegotiation => Vec::new(),
-        Breakage::Configuration(_) => vec![vec![Change::Ciphers("DEFAULT".to_owned())]],
+        Breakage::Configuration(_) => {
+            let mut all = vec![vec![Change::Ciphers("DEFAULT".to_owned())]];
+            all.extend(versions(client, hints));
+            all
+        }
         Breakage::Peer(cause) => {
             let mut all = Vec::new();
             if may_concern_name(cause) {

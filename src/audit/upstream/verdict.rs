@@ -87,8 +87,9 @@ fn not_sent(error: &HelloError) -> Verdict {
 
 fn failed(failure: &Failure) -> Verdict {
     match (failure.stage, &failure.cause) {
-        (_, Cause::Local(_) | Cause::Cancelled) => Verdict::CannotTell(failure.cause.to_string()),
-        (Stage::Handshake, Cause::TooMuchData) => Verdict::CannotTell(failure.cause.to_string()),
+        (_, Cause::Local(_) | Cause::Cancelled) | (Stage::Handshake, Cause::TooMuchData) => {
+            Verdict::CannotTell(failure.cause.to_string())
+        }
         (Stage::Handshake, cause) => Verdict::Fails(Breakage::Peer(cause.clone())),
         _ => Verdict::Fails(Breakage::Network(failure.clone())),
     }
