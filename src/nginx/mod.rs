@@ -6,6 +6,7 @@ pub mod defaults;
 pub mod directives;
 pub mod dump;
 pub mod edit;
+pub mod facts;
 pub mod glob;
 pub mod inherit;
 pub mod listener;
