@@ -8,6 +8,7 @@ pub mod dump;
 pub mod edit;
 pub mod facts;
 pub mod glob;
+pub mod ingress;
 pub mod inherit;
 pub mod listener;
 mod lua;

@@ -121,8 +121,8 @@ fn set<T: std::fmt::Debug>(set: Option<Set<T>>) -> Value {
 /// The protocols in one order.
 fn protocols(ssl: &ServerSsl) -> Option<Set<Vec<String>>> {
     let set = ssl.protocols.clone()?;
-    Some(set.map(|mut words| {
-        words.iter_mut().for_each(|word| word.make_ascii_lowercase());
+    Some(set.map(|words| {
+        let mut words: Vec<String> = words.iter().map(|word| word.to_ascii_lowercase()).collect();
         words.sort_unstable();
         words.dedup();
         words

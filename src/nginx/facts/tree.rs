@@ -73,7 +73,7 @@ fn other_module(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
 fn plain_socket(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
     let Some(http) = scope.block().filter(|block| block.name == "http") else { return };
     let servers = || http.children().iter().filter(|one| one.name == "server");
-    let listens = || servers().flat_map(|one| one.children()).filter(|one| one.name == "listen");
+    let listens = || servers().flat_map(Directive::children).filter(|one| one.name == "listen");
     let is_443 = |one: &&Directive| {
         let address = one.first();
         address == "443" || (address.ends_with(":443") && !address.starts_with("unix:"))

@@ -88,16 +88,18 @@ fn destination(upstream: &Upstream) -> Vec<Fact> {
 /// What makes sessions differ, where they are shared: the verification and the client certificate.
 type Strictness<'a> = (bool, Option<&'a str>, Option<&'a str>);
 
+/// What nginx keeps sessions by: whether it is in `stream`, the host or block, and the port of a host.
+type SessionKey<'a> = (bool, &'a str, Option<u16>);
+
 /// Places that verify and share their sessions with others that do so less, or by other files
 /// (`ngx_http_upstream_save_round_robin_peer_session`).
 pub(super) fn shared_sessions(upstreams: &[Upstream]) -> Vec<Fact> {
-    let mut shared: HashMap<(bool, &str, Option<u16>), Vec<(Strictness<'_>, &Upstream)>> =
-        HashMap::new();
+    let mut shared: HashMap<SessionKey<'_>, Vec<(Strictness<'_>, &Upstream)>> = HashMap::new();
     for upstream in upstreams {
         let Some(key) = session_key(upstream) else { continue };
         let known = shared.entry(key).or_default();
         let strictness = strictness(&upstream.ssl);
-        if !known.iter().any(|(other, one)| *other == strictness && one.span == upstream.span) {
+        if !known.iter().any(|(other, _)| *other == strictness) {
             known.push((strictness, upstream));
         }
     }
@@ -120,8 +122,8 @@ fn strictness(ssl: &ProxySsl) -> Strictness<'_> {
     if ssl.verifies() { (true, file, crl) } else { (false, None, None) }
 }
 
-/// What nginx keeps sessions by; `None` where it keeps none.
-fn session_key(upstream: &Upstream) -> Option<(bool, &str, Option<u16>)> {
+/// The sessions that an upstream uses; `None` where it keeps none.
+fn session_key(upstream: &Upstream) -> Option<SessionKey<'_>> {
     let reuses = upstream.ssl.session_reuse.as_ref().is_none_or(|set| set.value);
     let destination = upstream.destination.as_ref().ok().filter(|_| reuses)?;
     let port = match destination.peers.first().map(|peer| &peer.address) {
