@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub struct Span {
     /// The file, as nginx names it.
     pub file: Arc<str>,
-    /// Line, from 1.
+    /// Line, from 1; 0 where the file as a whole is meant.
     pub line: u32,
     /// Column, from 1, in bytes.
     pub column: u32,
@@ -16,7 +16,10 @@ pub struct Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The names of a server, and which server a name leads to.
 
+use std::fmt;
+
 use super::inherit::{Scope, Set};
 
 /// A name of a server.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServerName {
     /// A name as it is, in lower case.
     Exact(String),
@@ -15,6 +17,17 @@ pub enum ServerName {
     Regex(String),
     /// A name that cannot be known here, as `$hostname`.
     Variable(String),
+}
+
+impl fmt::Display for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) | Self::Variable(name) => f.write_str(name),
+            Self::Leading(suffix) => write!(f, "*{suffix}"),
+            Self::Trailing(prefix) => write!(f, "{prefix}*"),
+            Self::Regex(pattern) => write!(f, "~{pattern}"),
+        }
+    }
 }
 
 impl ServerName {

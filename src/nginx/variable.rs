@@ -25,6 +25,9 @@ pub enum Unresolved {
     /// A variable that is defined by way of itself, or too deep.
     #[error("${0} is defined by way of too many other variables")]
     TooDeep(String),
+    /// A port that a Service of Kubernetes names.
+    #[error("the port of the Service {0:?} is known by its name only")]
+    ServicePort(String),
     /// More combinations of values than are followed.
     #[error("its variables have too many possible values; give them with --var NAME=VALUE")]
     TooMany,
