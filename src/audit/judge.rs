@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::decided::Tally;
 use super::finding::Finding;
 use super::registry::{RULES, find};
 use super::reproduce;
@@ -29,6 +30,10 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// What could not be tested: the rule's id and the reason.
     pub untested: Vec<(&'static str, String)>,
+    /// Rules that looked at all there is to see and found it in order, in the order of the registry.
+    pub passed: Vec<&'static str>,
+    /// Rules that found nothing wrong where not everything could be seen.
+    pub undecided: Vec<&'static str>,
 }
 
 /// A chain and the verdicts over it.
@@ -50,8 +55,10 @@ pub fn judge(
     let cx = Context { now, target, store: assessor.store() };
     let chains = presented_chains(target, seen, assessor);
     let mut docket = Docket::default();
+    let mut tally = Tally::new(target, seen);
     for rule in RULES {
         for (places, verdict) in verdicts(rule, seen, &chains, &cx) {
+            tally.add(rule, &verdict);
             docket.add(rule, &places, verdict);
         }
     }
@@ -59,8 +66,11 @@ pub fn judge(
         chain: Arc::clone(view.chain),
         assessment: view.assessment,
     };
+    let (passed, undecided) = tally.finish();
     Judgement {
         chains: chains.into_iter().map(assessed).collect(),
+        passed,
+        undecided,
         ..docket.settle(seen.endpoints.len())
     }
 }
@@ -77,6 +87,7 @@ pub fn judge_file(
     let view =
         ChainView { chain: &file.chain, assessment: Arc::clone(&assessment), seen: Vec::new() };
     let mut docket = Docket::default();
+    let mut tally = Tally::default();
     for rule in RULES {
         let verdict = match (rule.check, file.chain.leaf()) {
             (Check::File(check), _) => check(file, &cx),
@@ -84,9 +95,11 @@ pub fn judge_file(
             (Check::Leaf(check), Some(leaf)) => check(leaf, &view, &cx),
             _ => Verdict::NotApplicable,
         };
+        tally.add(rule, &verdict);
         docket.add(rule, &BTreeSet::new(), verdict);
     }
-    let mut judgement = docket.settle(0);
+    let (passed, undecided) = tally.finish();
+    let mut judgement = Judgement { passed, undecided, ..docket.settle(0) };
     for finding in &mut judgement.findings {
         finding.reproduce = vec![reproduce::show_file(&file.path)];
     }
@@ -232,7 +245,7 @@ impl Docket {
             untested.push((finding.rule, finding.message.clone()));
         }
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        Judgement { chains: Vec::new(), findings, untested }
+        Judgement { findings, untested, ..Judgement::default() }
     }
 
     /// Whether causes of this finding were met wherever it was.

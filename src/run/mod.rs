@@ -1,5 +1,6 @@
 //! The one loop: probe a target, judge what was seen, try what would mend it.
 
+pub mod gate;
 mod issuer;
 
 use std::collections::HashMap;
@@ -51,14 +52,21 @@ impl TargetReport {
         judgement: Judgement,
         threshold: Severity,
     ) -> Self {
-        let status = if judgement.findings.iter().any(|finding| finding.severity >= threshold) {
+        let mut report = Self { target, observation, judgement, status: Status::Untested };
+        report.settle(threshold);
+        report
+    }
+
+    /// Says anew what became of the target, after its findings were changed.
+    pub fn settle(&mut self, threshold: Severity) {
+        let judgement = &self.judgement;
+        self.status = if judgement.findings.iter().any(|finding| finding.fails_at(threshold)) {
             Status::Fail
         } else if judgement.untested.is_empty() {
             Status::Pass
         } else {
             Status::Untested
         };
-        Self { target, observation, judgement, status }
     }
 }
 

@@ -101,6 +101,7 @@ fn findings() -> Vec<Finding> {
         reproduce: Vec::new(),
         subject: String::new(),
         could_not_test: false,
+        excuse: None,
     };
     let mut sni = finding(
         "sni-required",
