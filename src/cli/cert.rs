@@ -19,7 +19,7 @@ use crate::audit::rule::{FileChain, FileKey};
 use crate::certificate::trust::Assessor;
 use crate::certificate::{Certificate, Chain, file};
 use crate::observation::Observation;
-use crate::report::{Kind, Report};
+use crate::report::{Kind, Report, ReportOptions};
 use crate::run::TargetReport;
 use crate::target::address::{Address, parse_host};
 use crate::target::identity::read_public_key;
@@ -61,6 +61,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         targets,
         interrupted: false,
         kind: Kind::Files,
+        options: ReportOptions::default(),
     };
     let look = settings::look(&args.report);
     report.render(

@@ -14,7 +14,7 @@ use super::output::Output;
 use super::progress::Progress;
 use super::settings;
 use crate::audit::finding::Severity;
-use crate::report::{Format, Kind, Report, Summary, ndjson};
+use crate::report::{Format, Kind, Report, ReportOptions, Summary, ndjson};
 use crate::run::{self, Ending, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
 
@@ -72,6 +72,7 @@ async fn audit(
             targets,
             interrupted: ending.stopped,
             kind: Kind::Endpoints,
+            options: ReportOptions::default(),
         };
         report.render(format, settings::look(&args.report), &mut output)?;
     }

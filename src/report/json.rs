@@ -10,8 +10,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Report, Summary, chain};
-use crate::audit::finding::{Finding, Fix, Severity};
+use crate::audit::finding::{Excuse, Finding, Fix, Severity};
 use crate::certificate::Certificate;
+use crate::certificate::parse::Fingerprint;
 use crate::observation::{
     Cause, ClientAuth, Endpoint, Engine, Failure, Handshake, Observed, RawHello, Session, Stage,
 };
@@ -361,6 +362,8 @@ struct CertificateView<'a> {
     ip_addresses: Vec<String>,
     key_type: String,
     key_bits: u32,
+    /// SHA-256 of the public key (its `SubjectPublicKeyInfo`).
+    public_key_sha256: String,
     signature_algorithm: &'a str,
     is_ca: bool,
 }
@@ -378,6 +381,7 @@ impl<'a> CertificateView<'a> {
             ip_addresses: certificate.ip_addresses().iter().map(ToString::to_string).collect(),
             key_type: certificate.public_key.key_type.to_string(),
             key_bits: certificate.public_key.bits,
+            public_key_sha256: Fingerprint::of(&certificate.public_key.spki).to_string(),
             signature_algorithm: &certificate.signature_algorithm.name,
             is_ca: certificate.is_ca(),
         }
@@ -400,6 +404,30 @@ struct FindingView<'a> {
     reproduce: &'a [String],
     /// The same from run to run: free of dates, serials and line numbers.
     fingerprint: String,
+    /// Why it does not fail the run; null where it is not excused.
+    excuse: Option<ExcuseView<'a>>,
+}
+
+/// Why a finding does not fail the run.
+#[derive(Serialize, JsonSchema)]
+struct ExcuseView<'a> {
+    /// `allowed` by the policy, or `known` from the baseline.
+    kind: &'static str,
+    /// The policy's reason; null for what is known.
+    reason: Option<&'a str>,
+    /// The last day of the allowance; null for what is known.
+    until: Option<String>,
+}
+
+impl<'a> ExcuseView<'a> {
+    fn of(excuse: &'a Excuse) -> Self {
+        match excuse {
+            Excuse::Allowed { reason, until } => {
+                Self { kind: "allowed", reason: Some(reason), until: Some(until.to_string()) }
+            }
+            Excuse::Known => Self { kind: "known", reason: None, until: None },
+        }
+    }
 }
 
 #[derive(JsonSchema)]
@@ -441,12 +469,13 @@ impl<'a> FindingView<'a> {
             fix: finding.fix.as_ref(),
             reproduce: &finding.reproduce,
             fingerprint: finding.fingerprint(target),
+            excuse: finding.excuse.as_ref().map(ExcuseView::of),
         }
     }
 }
 
 /// RFC 3339 in UTC, to the second for certificates and as fine as the clock for the run.
-fn timestamp(moment: OffsetDateTime) -> String {
+pub(super) fn timestamp(moment: OffsetDateTime) -> String {
     let moment = moment.to_offset(time::UtcOffset::UTC);
     moment.format(&Rfc3339).unwrap_or_else(|_| moment.to_string())
 }

@@ -3,12 +3,23 @@
 //! A format is one file with a `render` and one variant of [`Format`]. Whatever came from the network passes through
 //! [`escape`] on its way to people.
 
+pub mod anchor;
 mod chain;
+pub mod csv;
 pub mod escape;
+pub mod github;
+pub mod gitlab;
+pub mod html;
+mod item;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod matrix;
+pub mod nagios;
 pub mod ndjson;
 mod overview;
+pub mod prometheus;
+pub mod sarif;
 pub mod table;
 mod text;
 
@@ -31,6 +42,24 @@ pub enum Format {
     Json,
     /// One JSON object a line, each as soon as its target is done.
     Ndjson,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit XML: a suite for each target, a case for each rule.
+    Junit,
+    /// Annotations of GitHub Actions, and the job's summary.
+    Github,
+    /// GitLab's Code Quality report.
+    Gitlab,
+    /// Markdown, for tickets and comments.
+    Markdown,
+    /// CSV, one row for each finding.
+    Csv,
+    /// Metrics for node_exporter's textfile collector.
+    Prometheus,
+    /// A status line with performance data, as Nagios plugins print it.
+    Nagios,
+    /// One HTML file that needs nothing beside it.
+    Html,
 }
 
 /// How a report for people looks.
@@ -57,6 +86,35 @@ pub struct Report {
     pub interrupted: bool,
     /// What the targets are.
     pub kind: Kind,
+    /// What else the forms need to be told.
+    pub options: ReportOptions,
+}
+
+/// What a report is told beside what was found.
+#[derive(Clone, Debug)]
+pub struct ReportOptions {
+    /// The severity from which a finding fails its target.
+    pub threshold: Severity,
+    /// The file that findings point at which stand in none (SARIF and GitLab).
+    pub anchor: Option<String>,
+    /// The folder that paths are relative to, where a form wants them so.
+    pub root: Option<String>,
+    /// Whether metrics carry blackbox_exporter's names as well.
+    pub blackbox: bool,
+    /// Targets that are counted and not shown.
+    pub left_out: Summary,
+}
+
+impl Default for ReportOptions {
+    fn default() -> Self {
+        Self {
+            threshold: Severity::Error,
+            anchor: None,
+            root: None,
+            blackbox: false,
+            left_out: Summary::default(),
+        }
+    }
 }
 
 /// What the targets of a report are.
@@ -81,6 +139,8 @@ pub struct Summary {
     pub untested: usize,
     /// Findings by severity.
     pub findings: Counts,
+    /// Those of them that do not fail the run: allowed by the policy, or known from the baseline.
+    pub excused: usize,
 }
 
 /// Findings by severity.
@@ -104,6 +164,7 @@ impl Summary {
             Status::Untested => self.untested += 1,
         }
         for finding in &report.judgement.findings {
+            self.excused += usize::from(finding.excuse.is_some());
             match finding.severity {
                 Severity::Error => self.findings.error += 1,
                 Severity::Warning => self.findings.warning += 1,
@@ -116,7 +177,7 @@ impl Summary {
 impl Report {
     /// The run in numbers.
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
+        let mut summary = self.options.left_out;
         self.targets.iter().for_each(|target| summary.add(target));
         summary
     }
@@ -127,6 +188,15 @@ impl Report {
             Format::Table => table::render(self, look, out),
             Format::Json => json::render(self, out),
             Format::Ndjson => self.targets.iter().try_for_each(|target| ndjson::line(target, out)),
+            Format::Sarif => sarif::render(self, out),
+            Format::Junit => junit::render(self, out),
+            Format::Github => github::render(self, out),
+            Format::Gitlab => gitlab::render(self, out),
+            Format::Markdown => markdown::render(self, out),
+            Format::Csv => csv::render(self, out),
+            Format::Prometheus => prometheus::render(self, out),
+            Format::Nagios => nagios::render(self, out),
+            Format::Html => html::render(self, out),
         }
     }
 }

@@ -20,7 +20,7 @@ use super::settings;
 use crate::audit::finding::Severity;
 use crate::certificate::trust::{Assessor, TrustStore};
 use crate::probe::{Deadlines, Family, Limits};
-use crate::report::{Format, Kind, Report};
+use crate::report::{Format, Kind, Report, ReportOptions};
 use crate::run::{self, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
 
@@ -99,6 +99,7 @@ async fn audit(
         targets,
         interrupted: ending.stopped,
         kind: Kind::Endpoints,
+        options: ReportOptions::default(),
     })
 }
 

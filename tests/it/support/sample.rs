@@ -12,7 +12,7 @@ use shakedown::observation::{
     Cause, CertificateRequest, ClientAuth, ClientRefusal, Endpoint, Engine, Failure, Handshake,
     Observation, Observed, RawChoice, RawHello, Session, Stage,
 };
-use shakedown::report::{Kind, Report};
+use shakedown::report::{Kind, Report, ReportOptions};
 use shakedown::run::TargetReport;
 use shakedown::target::options::Options;
 use shakedown::target::{Origin, Role, Target};
@@ -35,6 +35,7 @@ pub(crate) fn report() -> Report {
         targets: vec![healthy(), spoilt(), unresolved(), unreached()],
         interrupted: true,
         kind: Kind::Endpoints,
+        options: ReportOptions::default(),
     }
 }
 
