@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::gate::GateArgs;
+use super::outputs::{Destination, destination};
 use crate::audit::finding::Severity;
 use crate::report::Format;
 use crate::run::FetchIssuers;
@@ -53,7 +56,9 @@ Examples:
   shakedown probe --role upstream --ca-file internal-ca.pem 10.0.0.5:8443 --server-name backend.internal
   shakedown probe www.example.com:443:127.0.0.1:8443    connect to a local server, as curl --connect-to does
   shakedown probe --starttls smtp mail.example.com
-  grep -v staging hosts.txt | shakedown probe - --format ndjson --output audit.ndjson";
+  grep -v staging hosts.txt | shakedown probe - --format ndjson --output audit.ndjson
+  shakedown probe --config targets.toml --output sarif=tls.sarif --output junit=tls.xml
+  shakedown probe --config targets.toml --quiet --policy policy.toml --baseline baseline.json    for cron";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = PROBE_EXAMPLES)]
@@ -82,8 +87,10 @@ pub(super) struct ProbeArgs {
     #[command(flatten)]
     pub(super) report: ReportArgs,
     /// The severity from which a finding makes the exit status 1
-    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Report")]
+    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
     pub(super) fail_on: FailOn,
+    #[command(flatten)]
+    pub(super) gate: GateArgs,
     /// Tell of each target on stderr as soon as it is done
     #[arg(short, long, help_heading = "Report")]
     pub(super) verbose: bool,
@@ -183,9 +190,20 @@ pub(super) struct ReportArgs {
     /// The form of the report
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
-    /// Write the report to this file, whole or not at all, instead of stdout
+    /// Write the report to this file, whole or not at all, instead of stdout; FORMAT=FILE writes another form beside it
+    /// (repeatable)
+    #[arg(
+        long,
+        value_name = "[FORMAT=]FILE",
+        value_parser = clap::builder::OsStringValueParser::new().try_map(destination)
+    )]
+    pub(super) output: Vec<Destination>,
+    /// The file that findings point at whose target stands in no file (SARIF, GitLab)
     #[arg(long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
+    pub(super) sarif_anchor: Option<String>,
+    /// Give metrics these names as well
+    #[arg(long, value_enum, value_name = "NAMES")]
+    pub(super) metrics_compat: Option<MetricsArg>,
     /// List every certificate that was sent, and both verdicts over the chain
     #[arg(long)]
     pub(super) show_chain: bool,
@@ -223,8 +241,10 @@ pub(super) struct CertArgs {
     #[command(flatten)]
     pub(super) report: ReportArgs,
     /// The severity from which a finding makes the exit status 1
-    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Report")]
+    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
     pub(super) fail_on: FailOn,
+    #[command(flatten)]
+    pub(super) gate: GateArgs,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -325,6 +345,12 @@ impl FailOn {
             Self::Never => None,
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum MetricsArg {
+    /// Those of blackbox_exporter: probe_success, probe_ssl_earliest_cert_expiry …
+    Blackbox,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -11,15 +11,15 @@ use time::format_description::well_known::Rfc3339;
 
 use super::args::CertArgs;
 use super::exit::Exit;
-use super::output::Output;
+use super::gate::{Checkpoint, threshold};
+use super::outputs::Outputs;
 use super::settings;
-use crate::audit::finding::Severity;
 use crate::audit::judge::judge_file;
 use crate::audit::rule::{FileChain, FileKey};
 use crate::certificate::trust::Assessor;
 use crate::certificate::{Certificate, Chain, file};
 use crate::observation::Observation;
-use crate::report::{Kind, Report, ReportOptions};
+use crate::report::{Kind, Report};
 use crate::run::TargetReport;
 use crate::target::address::{Address, parse_host};
 use crate::target::identity::read_public_key;
@@ -38,10 +38,10 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         Some(text) => moment(text)?,
         None => settings::now(),
     };
-    let threshold = args.fail_on.threshold();
+    let mut checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
     let chains = chains(args)?;
     let options = options(args)?;
-    let mut output = Output::open(args.report.output.as_deref())?;
+    let outputs = Outputs::open(&args.report, args.gate.quiet)?.showing_chains();
     let probe = options.target(
         Address { host: Host::Name("file".to_owned()), port: Some(0), connect_to: None },
         None,
@@ -52,25 +52,18 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         let target = Arc::new(target(&file, &options, &args.hostname)?);
         let judgement = judge_file(&target, &file, &assessor, now);
         let observation = Observation { addresses: Ok(Vec::new()), endpoints: Vec::new() };
-        Ok(TargetReport::new(target, observation, judgement, threshold.unwrap_or(Severity::Error)))
+        Ok(TargetReport::new(target, observation, judgement, threshold(args.fail_on)))
     };
-    let targets = chains.into_iter().map(audit).collect::<anyhow::Result<_>>()?;
-    let report = Report {
-        started_at: now,
-        finished_at: now,
-        targets,
-        interrupted: false,
-        kind: Kind::Files,
-        options: ReportOptions::default(),
-    };
-    let look = settings::look(&args.report);
-    report.render(
-        args.report.format,
-        crate::report::Look { show_chain: true, ..look },
-        &mut output,
-    )?;
-    output.finish()?;
-    Ok(Exit::of(&report.summary(), threshold.is_some(), 0))
+    let mut targets = chains.into_iter().map(audit).collect::<anyhow::Result<Vec<_>>>()?;
+    targets.iter_mut().for_each(|report| checkpoint.apply(report));
+    targets.retain(|report| checkpoint.shows(report));
+    let options = settings::report_options(&args.report, args.fail_on, checkpoint.left_out());
+    let (started_at, finished_at, kind) = (now, now, Kind::Files);
+    let report = Report { started_at, finished_at, targets, interrupted: false, kind, options };
+    let summary = report.summary();
+    outputs.write(&report)?;
+    checkpoint.finish(&summary, false)?;
+    Ok(Exit::of(&summary, args.fail_on.threshold().is_some(), 0))
 }
 
 /// Every chain in every file that was named; a file that cannot be read whole is a mistake, named with its line.

@@ -10,32 +10,34 @@ use tokio::sync::Notify;
 
 use super::args::ProbeArgs;
 use super::exit::Exit;
-use super::output::Output;
+use super::gate::{Checkpoint, threshold};
+use super::outputs::Outputs;
 use super::progress::Progress;
 use super::settings;
-use crate::audit::finding::Severity;
-use crate::report::{Format, Kind, Report, ReportOptions, Summary, ndjson};
+use crate::report::{Kind, Report, Summary};
 use crate::run::{self, Ending, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
     let targets = settings::targets(args)?;
-    let threshold = args.fail_on.threshold();
+    settings::check_places(&args.report, &targets)?;
     let now = settings::now();
     let settings = Settings {
         limits: settings::limits(&args.limits),
-        threshold: threshold.unwrap_or(Severity::Error),
+        threshold: threshold(args.fail_on),
         now,
         fetch_issuers: args.fetch_issuers.map_or(FetchIssuers::Never, Into::into),
         assessors: settings::assessors(&targets, now)?,
     };
-    let output = Output::open(args.report.output.as_deref())?;
+    let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
+    let outputs = Outputs::open(&args.report, args.gate.quiet)?;
     let runtime = Runtime::new()?;
-    let (summary, ending) = runtime.block_on(audit(targets, settings, args, output))?;
+    let (summary, ending) =
+        runtime.block_on(audit(targets, settings, args, (checkpoint, outputs)))?;
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();
-    Ok(Exit::of(&summary, threshold.is_some(), ending.internal_errors))
+    Ok(Exit::of(&summary, args.fail_on.threshold().is_some(), ending.internal_errors))
 }
 
 /// Audits the targets and writes the report.
@@ -43,17 +45,18 @@ async fn audit(
     targets: Vec<Arc<Target>>,
     settings: Settings,
     args: &ProbeArgs,
-    mut output: Output,
+    (checkpoint, outputs): (Checkpoint, Outputs),
 ) -> anyhow::Result<(Summary, Ending)> {
     let started_at = settings.now;
-    let (format, mut progress) = (args.report.format, Progress::new(args, targets.len()));
-    let mut collector = Collector::new(targets.len(), format == Format::Ndjson);
+    let mut progress = Progress::new(args, targets.len());
+    let mut collector = Collector::new(targets.len(), checkpoint, outputs);
     // Nobody reads on: what is still to be probed would be probed for nothing.
     let unread = Notify::new();
     let stop = stop(args.limits.run_timeout, unread.notified())?;
-    let ending = run::audit(targets, Arc::new(settings), stop, |index, report| {
+    let ending = run::audit(targets, Arc::new(settings), stop, |index, mut report| {
+        collector.checkpoint.apply(&mut report);
         progress.count(&report);
-        collector.take(index, report, &mut output);
+        collector.take(index, report);
         if collector.error.is_some() {
             unread.notify_one();
         }
@@ -64,19 +67,17 @@ async fn audit(
     if let Some(error) = collector.error {
         return Err(error.into());
     }
-    if format != Format::Ndjson {
-        let targets = collector.reports.into_iter().flatten().collect();
-        let report = Report {
-            started_at,
-            finished_at: settings::now(),
-            targets,
-            interrupted: ending.stopped,
-            kind: Kind::Endpoints,
-            options: ReportOptions::default(),
-        };
-        report.render(format, settings::look(&args.report), &mut output)?;
-    }
-    output.finish()?;
+    let left_out = collector.left_out();
+    let report = Report {
+        started_at,
+        finished_at: settings::now(),
+        targets: collector.reports.into_iter().flatten().collect(),
+        interrupted: ending.stopped,
+        kind: Kind::Endpoints,
+        options: settings::report_options(&args.report, args.fail_on, left_out),
+    };
+    collector.outputs.finish(&report)?;
+    collector.checkpoint.finish(&summary, ending.stopped)?;
     Ok((summary, ending))
 }
 
@@ -103,32 +104,37 @@ fn stop(
     })
 }
 
-/// Takes the reports as they come: a stream writes each at once and keeps none, every other format wants them in order.
+/// Takes the reports as they come: a stream writes each at once and keeps none, every other form wants them in order.
 struct Collector {
     summary: Summary,
     reports: Vec<Option<TargetReport>>,
-    streams: bool,
+    checkpoint: Checkpoint,
+    outputs: Outputs,
     error: Option<std::io::Error>,
 }
 
 impl Collector {
-    fn new(targets: usize, streams: bool) -> Self {
-        let reports = if streams { Vec::new() } else { (0..targets).map(|_| None).collect() };
-        Self { summary: Summary::default(), reports, streams, error: None }
+    fn new(targets: usize, checkpoint: Checkpoint, outputs: Outputs) -> Self {
+        let kept = if outputs.all_stream() { 0 } else { targets };
+        let reports = (0..kept).map(|_| None).collect();
+        Self { summary: Summary::default(), reports, checkpoint, outputs, error: None }
     }
 
-    fn take(&mut self, index: usize, report: TargetReport, output: &mut Output) {
+    fn take(&mut self, index: usize, report: TargetReport) {
         self.summary.add(&report);
-        if !self.streams {
-            self.reports[index] = Some(report);
-        } else if self.error.is_none() {
-            self.error = write_line(&report, output).err();
+        if !self.checkpoint.shows(&report) {
+            return;
+        }
+        if self.error.is_none() {
+            self.error = self.outputs.line(&report).err();
+        }
+        if let Some(place) = self.reports.get_mut(index) {
+            *place = Some(report);
         }
     }
-}
 
-fn write_line(report: &TargetReport, output: &mut Output) -> std::io::Result<()> {
-    use std::io::Write;
-    ndjson::line(report, output)?;
-    output.flush()
+    /// Targets that the report counts and does not hold; a stream holds none of them.
+    fn left_out(&self) -> Summary {
+        if self.outputs.all_stream() { self.summary } else { self.checkpoint.left_out() }
+    }
 }

@@ -62,6 +62,19 @@ pub enum Format {
     Html,
 }
 
+impl Format {
+    /// The word that selects it.
+    pub fn name(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self);
+        value.map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    /// Whether every finding must stand at a place in a file.
+    pub fn needs_place(self) -> bool {
+        matches!(self, Self::Sarif | Self::Gitlab)
+    }
+}
+
 /// How a report for people looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {

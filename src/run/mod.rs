@@ -1,5 +1,6 @@
 //! The one loop: probe a target, judge what was seen, try what would mend it.
 
+pub mod baseline;
 pub mod gate;
 mod issuer;
 

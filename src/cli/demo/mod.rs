@@ -4,7 +4,6 @@ mod scenarios;
 mod server;
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +12,14 @@ use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
 use self::scenarios::Scenario;
-use super::args::DemoArgs;
+use super::args::{DemoArgs, FailOn};
 use super::exit::Exit;
-use super::output::Output;
+use super::outputs::Outputs;
 use super::settings;
 use crate::audit::finding::Severity;
 use crate::certificate::trust::{Assessor, TrustStore};
 use crate::probe::{Deadlines, Family, Limits};
-use crate::report::{Format, Kind, Report, ReportOptions};
+use crate::report::{Kind, Report, ReportOptions, Summary};
 use crate::run::{self, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
 
@@ -35,33 +34,35 @@ const DEADLINES: Deadlines = Deadlines {
 
 /// Runs the subcommand.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
-    let output = Output::open(args.report.output.as_deref())?;
+    let outputs = Outputs::open(&args.report, false)?;
     let runtime = Runtime::new()?;
-    let outcome = runtime.block_on(demonstrate(args, output));
+    let outcome = runtime.block_on(demonstrate(args, outputs));
     // The servers end with the runtime.
     runtime.shutdown_background();
     outcome
 }
 
-async fn demonstrate(args: &DemoArgs, mut output: Output) -> anyhow::Result<Exit> {
+async fn demonstrate(args: &DemoArgs, mut outputs: Outputs) -> anyhow::Result<Exit> {
     let now = settings::now();
     let (scenarios, store) = scenarios::start(now).await?;
     let report = audit(&scenarios, store, now).await?;
-    if args.report.format == Format::Table {
-        writeln!(
-            output,
-            "{} servers were started on 127.0.0.1. What is wrong with each:\n",
-            scenarios.len()
-        )?;
-        let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
-        for scenario in &scenarios {
-            writeln!(output, "  {:width$}  {}", scenario.name, scenario.fault)?;
-        }
-        writeln!(output)?;
-    }
-    report.render(args.report.format, settings::look(&args.report), &mut output)?;
-    output.finish()?;
+    outputs.preface(&preface(&scenarios))?;
+    let options = settings::report_options(&args.report, FailOn::Error, Summary::default());
+    let report = Report { options, ..report };
+    outputs.write(&report)?;
     check(&scenarios, &report)
+}
+
+/// What was started, and what is wrong with each.
+fn preface(scenarios: &[Scenario]) -> String {
+    let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
+    let head = format!(
+        "{} servers were started on 127.0.0.1. What is wrong with each:\n",
+        scenarios.len()
+    );
+    let told = |one: &Scenario| format!("  {:width$}  {}", one.name, one.fault);
+    let lines: Vec<String> = std::iter::once(head).chain(scenarios.iter().map(told)).collect();
+    lines.join("\n") + "\n\n"
 }
 
 async fn audit(

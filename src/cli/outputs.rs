@@ -1,0 +1,200 @@
+//! Where the reports go: one to stdout or a file, and any number of others to files of their own.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::ValueEnum;
+
+use super::args::ReportArgs;
+use super::mistake::Mistake;
+use super::output::Output;
+use super::settings;
+use crate::report::{Format, Look, Report, github, ndjson};
+use crate::run::{Status, TargetReport};
+
+/// A file to write to, and the form where it has one of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Destination {
+    /// `None` means the form of `--format`.
+    pub(super) format: Option<Format>,
+    pub(super) path: PathBuf,
+}
+
+/// Reads `FILE` or `FORMAT=FILE`. A word before `=` that is no format is a mistake, not a part of a file's name.
+pub(super) fn destination(text: OsString) -> Result<Destination, String> {
+    let Some((word, path)) = text.to_str().and_then(|text| text.split_once('=')) else {
+        return Ok(Destination { format: None, path: text.into() });
+    };
+    if word.contains(['/', '.']) {
+        return Ok(Destination { format: None, path: text.into() });
+    }
+    match Format::from_str(word, false) {
+        Ok(_) if path.is_empty() => Err(format!("{word}= names no file")),
+        Ok(format) => Ok(Destination { format: Some(format), path: path.into() }),
+        Err(_) => {
+            let known: Vec<_> =
+                Format::value_variants().iter().map(|format| format.name()).collect();
+            Err(format!(
+                "no form is called {word:?}; known are {} (a file of such a name is written ./{})",
+                known.join(", "),
+                text.to_string_lossy()
+            ))
+        }
+    }
+}
+
+/// One form of the report on its way to its place.
+struct Sink {
+    format: Format,
+    look: Look,
+    output: Output,
+    /// It goes to stdout, where `--quiet` may want nothing.
+    quiet: bool,
+}
+
+/// All forms of the report.
+pub(super) struct Outputs {
+    sinks: Vec<Sink>,
+    /// Where GitHub Actions takes the job's summary.
+    step_summary: Option<PathBuf>,
+}
+
+impl Outputs {
+    /// Opens every destination, so that a bad one is known before anything is probed.
+    pub(super) fn open(args: &ReportArgs, quiet: bool) -> anyhow::Result<Self> {
+        let (plain, named): (Vec<&Destination>, Vec<_>) =
+            args.output.iter().partition(|destination| destination.format.is_none());
+        if plain.len() > 1 {
+            return Err(Mistake::new(
+                "--output FILE is given twice",
+                "to write several forms, say which goes where: --output json=FILE --output sarif=FILE",
+            ));
+        }
+        twice(&args.output)?;
+        let main = plain.first().map(|destination| destination.path.as_path());
+        let to_stdout = main.is_none();
+        let mut sinks = vec![Sink {
+            format: args.format,
+            look: settings::look(args, to_stdout),
+            output: Output::open(main)?,
+            quiet: quiet && to_stdout,
+        }];
+        for Destination { format, path } in named {
+            sinks.push(Sink {
+                format: format.unwrap_or(args.format),
+                look: settings::look(args, false),
+                output: Output::open(Some(path))?,
+                quiet: false,
+            });
+        }
+        let github = sinks.iter().any(|sink| sink.format == Format::Github);
+        let step_summary = if github { settings::step_summary() } else { None };
+        Ok(Self { sinks, step_summary })
+    }
+
+    /// Shows every certificate that was sent, whatever was typed.
+    #[must_use]
+    pub(super) fn showing_chains(mut self) -> Self {
+        self.sinks.iter_mut().for_each(|sink| sink.look.show_chain = true);
+        self
+    }
+
+    /// Whether no form needs more than one target at a time.
+    pub(super) fn all_stream(&self) -> bool {
+        self.sinks.iter().all(|sink| sink.format == Format::Ndjson)
+    }
+
+    /// What comes before the report where that is for people.
+    pub(super) fn preface(&mut self, text: &str) -> io::Result<()> {
+        match self.sinks.first_mut() {
+            Some(sink) if sink.format == Format::Table => sink.output.write_all(text.as_bytes()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a target to the forms that take one at a time.
+    pub(super) fn line(&mut self, report: &TargetReport) -> io::Result<()> {
+        for sink in self.sinks.iter_mut().filter(|sink| sink.format == Format::Ndjson) {
+            if !sink.quiet || report.status != Status::Pass {
+                ndjson::line(report, &mut sink.output)?;
+                sink.output.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a report that was not streamed in every form.
+    pub(super) fn write(mut self, report: &Report) -> anyhow::Result<()> {
+        report.targets.iter().try_for_each(|target| self.line(target))?;
+        self.finish(report)
+    }
+
+    /// Writes the report in every form that wants it whole, and puts the files in their places.
+    pub(super) fn finish(self, report: &Report) -> anyhow::Result<()> {
+        let summary = report.summary();
+        let all_pass = summary.passed == summary.targets;
+        for Sink { format, look, mut output, quiet } in self.sinks {
+            if format != Format::Ndjson && !(quiet && all_pass) {
+                report.render(format, look, &mut output)?;
+            }
+            output.finish()?;
+        }
+        if let Some(path) = self.step_summary {
+            append(&path, &github::summary(report))
+                .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Two forms in one file would leave one of them.
+fn twice(destinations: &[Destination]) -> anyhow::Result<()> {
+    for (index, one) in destinations.iter().enumerate() {
+        let same = destinations[..index].iter().any(|other| other.path == one.path);
+        if same && !is_device(one) {
+            return Err(Mistake::new(
+                format!("two forms of the report go to {}", one.path.display()),
+                "give each a file of its own",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_device(destination: &Destination) -> bool {
+    destination.path.exists() && !destination.path.is_file()
+}
+
+fn append(path: &std::path::Path, text: &str) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<(Option<Format>, &str), &str>) {
+        let found = destination(text.into()).map(|one| (one.format, one.path));
+        match (found, expected) {
+            (Ok((format, path)), Ok((wanted, file))) => {
+                assert_eq!((format, path), (wanted, PathBuf::from(file)));
+            }
+            (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+            (found, _) => panic!("{text}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_destination_is_a_file_or_a_format_and_a_file() {
+        check("report.txt", Ok((None, "report.txt")));
+        check("sarif=a=b.sarif", Ok((Some(Format::Sarif), "a=b.sarif")));
+        check("./sarif=x", Ok((None, "./sarif=x")));
+        check("/tmp/a=b", Ok((None, "/tmp/a=b")));
+        check("sarfi=x", Err("no form is called \"sarfi\""));
+        check("json=", Err("names no file"));
+    }
+}
