@@ -88,7 +88,7 @@ mod tests {
     use std::sync::Arc;
 
     use crate::audit::fixtures::{NOW, Scene, any};
-    use crate::audit::judge::{Judgement, judge};
+    use crate::audit::judge::{Judgement, Standard, judge};
     use crate::certificate::trust::{Assessor, TrustStore};
     use crate::observation::{Cause, Failure, Stage};
     use crate::tls::alert::AlertDescription;
@@ -96,7 +96,9 @@ mod tests {
     fn judged(scene: &Scene) -> Judgement {
         let root = vec![scene.root.certificate.clone()];
         let (store, _) = TrustStore::from_certificates("test".to_owned(), root, false);
-        judge(&scene.target, &scene.seen, &Assessor::new(Arc::new(store), NOW), NOW)
+        let assessor = Assessor::new(Arc::new(store), NOW);
+        let standard = Standard { assessor: &assessor, policy: None, now: NOW };
+        judge(&scene.target, &scene.seen, standard)
     }
 
     #[test]

@@ -118,9 +118,9 @@ pub struct Finding {
 /// Why a finding does not fail the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Excuse {
-    /// The policy allows it.
+    /// The gate file allows it.
     Allowed {
-        /// Why, in the words of the policy.
+        /// Why, in the words of the gate file.
         reason: String,
         /// The last day on which it does.
         until: Date,

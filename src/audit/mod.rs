@@ -2,6 +2,7 @@
 //!
 //! A rule is one file under `rules/<family>/` and one line in [`registry`]; the [`judge`] owns every loop.
 
+pub mod allowance;
 mod decided;
 pub mod document;
 pub mod finding;
@@ -11,6 +12,7 @@ pub mod ignore;
 pub mod judge;
 pub mod policy;
 pub mod registry;
+pub mod remedy;
 pub mod reproduce;
 pub mod rule;
 pub mod rules;

@@ -1,239 +1,119 @@
-//! The operator's policy, in TOML: severities that replace a rule's own, and findings that are allowed until a day.
+//! Policies: what an organisation allows its servers to speak, read from TOML.
+//!
+//! What a policy does not mention, it allows.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use serde::{Deserialize, Deserializer};
 
-use serde::Deserialize;
-use time::{Date, Month};
-use toml::Spanned;
-use wildmatch::WildMatch;
+use crate::tls::group::NamedGroup;
+use crate::tls::suite::CipherSuite;
+use crate::tls::version::ProtocolVersion;
 
-use super::finding::Severity;
-use super::registry::{closest, find};
-use crate::target::{Origin, Target};
+/// The policies that come with the program: name and text.
+const BUILT_IN: [(&str, &str); 2] = [
+    ("mozilla-modern", include_str!("policies/mozilla-modern.toml")),
+    ("mozilla-intermediate", include_str!("policies/mozilla-intermediate.toml")),
+];
 
-/// What the operator decided beforehand.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What may be spoken.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// Severities by rule, each in place of whatever the rule says.
-    pub severities: Vec<(&'static str, Severity)>,
-    /// Findings that do not fail the run for a while.
-    pub allowances: Vec<Allowance>,
+    /// What findings call it.
+    pub name: String,
+    /// These versions and no others; the newest of them must be spoken.
+    pub protocols: Option<Vec<ProtocolVersion>>,
+    /// These suites and no others, in IANA's or OpenSSL's spelling.
+    #[serde(default, deserialize_with = "suites")]
+    pub cipher_suites: Option<Vec<CipherSuite>>,
+    /// These groups and no others.
+    #[serde(default, deserialize_with = "groups")]
+    pub groups: Option<Vec<NamedGroup>>,
+    /// Whose order of suites counts: the server's (`true`) or the client's.
+    pub server_preference: Option<bool>,
+    /// The least size of a finite-field key, in bits.
+    pub min_dh_bits: Option<usize>,
+    /// What the leaf certificate must be like.
+    #[serde(default)]
+    pub certificate: CertificatePolicy,
 }
 
-/// One finding, or several of a rule, that do not fail the run until a day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allowance {
-    /// The rule's id.
-    pub rule: &'static str,
-    /// The targets: their name, host or `host:port`, with `*` for any text and `?` for any character.
-    pub target: String,
-    /// Why.
-    pub reason: String,
-    /// The last day on which it holds, in UTC.
-    pub until: Date,
-    /// Where it stands.
-    pub origin: Origin,
+/// What a leaf certificate must be like.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct CertificatePolicy {
+    /// Keys: `rsa`, `ed25519`, `ed448`, or a curve's name such as `prime256v1`.
+    pub key_types: Option<Vec<String>>,
+    /// The least size of an RSA key, in bits.
+    pub min_rsa_bits: Option<u32>,
+    /// The longest lifetime, in days.
+    pub max_lifetime_days: Option<u32>,
 }
 
-impl Allowance {
-    /// Whether it speaks of this target.
-    pub fn covers(&self, target: &Target) -> bool {
-        let pattern = WildMatch::new_case_insensitive(&self.target);
-        let host = target.host.to_string();
-        let endpoint = format!("{host}:{}", target.port);
-        [target.name.as_str(), &host, &endpoint].iter().any(|name| pattern.matches(name))
+impl Policy {
+    /// The policy of that name that comes with the program.
+    ///
+    /// # Panics
+    ///
+    /// Never: the tests read every policy that comes with the program.
+    pub fn built_in(name: &str) -> Option<Self> {
+        let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        Some(Self::parse(text).expect("the tests read the policies"))
+    }
+
+    /// The names of the policies that come with the program.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// Reads a policy.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
     }
 }
 
-/// One thing that is wrong with a policy.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}:{}: {message}", origin.file, origin.line)]
-pub struct Problem {
-    /// Where it stands.
-    pub origin: Origin,
-    /// What is wrong.
-    pub message: String,
+fn suites<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<CipherSuite>>, D::Error> {
+    named(from, "cipher suite", CipherSuite::from_name)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    #[serde(default)]
-    severity: BTreeMap<Spanned<String>, Severity>,
-    #[serde(default)]
-    allow: Vec<Spanned<Entry>>,
+fn groups<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<NamedGroup>>, D::Error> {
+    named(from, "group", NamedGroup::from_name)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    rule: Spanned<String>,
-    target: Spanned<String>,
-    reason: Spanned<String>,
-    until: Spanned<toml::value::Datetime>,
-}
-
-/// Reads the text of a policy.
-///
-/// # Errors
-///
-/// Everything that is wrong with it, with its place.
-pub fn read(file: &str, text: &str) -> Result<Policy, Vec<Problem>> {
-    let mut reader = Reader { file, text, problems: Vec::new() };
-    let document: Document = match toml::from_str(text) {
-        Ok(document) => document,
-        Err(error) => {
-            let message = error.message().trim_end().replace('\n', "; ");
-            reader.problem(&error.span().unwrap_or(0..0), message);
-            return Err(reader.problems);
-        }
+fn named<'de, D: Deserializer<'de>, T>(
+    from: D,
+    kind: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<Vec<T>>, D::Error> {
+    use serde::de::Error;
+    let Some(names) = Option::<Vec<String>>::deserialize(from)? else { return Ok(None) };
+    let value = |name: &String| {
+        read(name).ok_or_else(|| D::Error::custom(format!("no {kind} is called {name:?}")))
     };
-    let severities = document.severity.iter();
-    let severities =
-        severities.filter_map(|(rule, severity)| Some((reader.rule(rule)?, *severity))).collect();
-    let allowances = document.allow.iter().filter_map(|entry| reader.allowance(entry)).collect();
-    if reader.problems.is_empty() {
-        Ok(Policy { severities, allowances })
-    } else {
-        Err(reader.problems)
-    }
-}
-
-struct Reader<'a> {
-    file: &'a str,
-    text: &'a str,
-    problems: Vec<Problem>,
-}
-
-impl Reader<'_> {
-    fn allowance(&mut self, entry: &Spanned<Entry>) -> Option<Allowance> {
-        let Entry { rule, target, reason, until } = entry.get_ref();
-        let (rule, target) = (self.rule(rule), self.filled(target, "the target pattern"));
-        let (reason, until) = (self.filled(reason, "the reason"), self.day(until));
-        Some(Allowance {
-            rule: rule?,
-            target: target?,
-            reason: reason?,
-            until: until?,
-            origin: self.origin(&entry.span()),
-        })
-    }
-
-    fn rule(&mut self, name: &Spanned<String>) -> Option<&'static str> {
-        let id = find(name.get_ref()).map(|rule| rule.id);
-        if id.is_none() {
-            let advice = closest(name.get_ref()).map(|id| format!("; did you mean {id}?"));
-            let advice = advice.unwrap_or_else(|| "; `shakedown explain` lists them".to_owned());
-            self.problem(&name.span(), format!("no rule is called {:?}{advice}", name.get_ref()));
-        }
-        id
-    }
-
-    fn filled(&mut self, text: &Spanned<String>, what: &str) -> Option<String> {
-        let filled = Some(text.get_ref().trim()).filter(|text| !text.is_empty());
-        if filled.is_none() {
-            self.problem(&text.span(), format!("{what} is empty"));
-        }
-        filled.map(str::to_owned)
-    }
-
-    fn day(&mut self, until: &Spanned<toml::value::Datetime>) -> Option<Date> {
-        let (date, time) = (until.get_ref().date, until.get_ref().time);
-        let day = date.filter(|_| time.is_none()).and_then(|date| {
-            let month = Month::try_from(date.month).ok()?;
-            Date::from_calendar_date(i32::from(date.year), month, date.day).ok()
-        });
-        if day.is_none() {
-            self.problem(&until.span(), "expected a day, such as 2027-01-31".to_owned());
-        }
-        day
-    }
-
-    fn problem(&mut self, span: &Range<usize>, message: String) {
-        let origin = self.origin(span);
-        self.problems.push(Problem { origin, message });
-    }
-
-    fn origin(&self, span: &Range<usize>) -> Origin {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Origin { file: self.file.to_owned(), line: narrow(line), column: narrow(column) }
-    }
+    names.iter().map(value).collect::<Result<Vec<T>, D::Error>>().map(Some)
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::proptest;
-    use time::macros::date;
-
     use super::*;
-    use crate::target::options::Options;
 
-    #[track_caller]
-    fn check_problems(text: &str, expected: &[&str]) {
-        let problems = read("p.toml", text).unwrap_err();
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        assert_eq!(problems.len(), expected.len(), "{problems:#?}");
-        for (problem, expected) in problems.iter().zip(expected) {
-            assert!(problem.contains(expected), "{problem}");
+    #[test]
+    fn the_built_in_policies_are_called_what_they_say() {
+        for name in Policy::names() {
+            assert_eq!(Policy::built_in(name).unwrap().name, name);
         }
     }
 
     #[test]
-    fn the_example_file_is_valid_and_shows_every_key() {
-        let text = include_str!("../../policy.example.toml");
-        let policy = read("policy.example.toml", text).unwrap();
-        assert!(!policy.severities.is_empty() && policy.allowances.len() > 1);
-        assert_eq!(policy.allowances[0].until, date!(2027 - 03 - 31));
+    fn what_a_policy_misspells_is_an_error_that_names_it() {
+        let error = |text: &str| Policy::parse(text).unwrap_err().to_string();
+        assert!(error("name = 'x'\ncipher_suites = ['ECDHE-FOO']").contains("ECDHE-FOO"));
+        assert!(error("name = 'x'\ngroups = ['P-256']").contains("P-256"));
+        assert!(error("name = 'x'\nprotocol = ['TLSv1.2']").contains("protocol"));
     }
 
     #[test]
-    fn every_key_of_an_allowance_is_required() {
-        check_problems("[[allow]]\nrule = \"weak-key\"\n", &["p.toml:1: missing field `target`"]);
-        let entry =
-            |until: &str| format!("[[allow]]\nrule='weak-key'\ntarget='*'\nreason='x'\n{until}");
-        check_problems(&entry(""), &["missing field `until`"]);
-        check_problems(&entry("until = 2027-02-30"), &["p.toml:5"]);
-        check_problems(&entry("until = 2027-02-01T00:00:00Z"), &["p.toml:5: expected a day"]);
-        check_problems(&entry("until = 2027-02-01\nfor = 1"), &["unknown field `for`"]);
-    }
-
-    #[test]
-    fn every_mistake_is_named_with_its_line() {
-        check_problems(
-            "[severity]\nweak-kee = \"note\"\n[[allow]]\nrule = \"nothing\"\ntarget = ''\nreason = ' '\nuntil = 2027-01-01",
-            &[
-                "p.toml:2: no rule is called \"weak-kee\"; did you mean weak-key?",
-                "p.toml:4: no rule is called \"nothing\"",
-                "p.toml:5: the target pattern is empty",
-                "p.toml:6: the reason is empty",
-            ],
-        );
-        check_problems("[severity]\nweak-key = \"off\"", &["unknown variant `off`"]);
-    }
-
-    #[test]
-    fn a_pattern_covers_name_host_and_endpoint() {
-        let options = Options { name: Some("the API".to_owned()), ..Options::default() };
-        let target = options.target("api.example.test:8443".parse().unwrap(), None, None);
-        let covers = |pattern: &str| {
-            let entry = format!(
-                "[[allow]]\nrule='weak-key'\ntarget='{pattern}'\nreason='x'\nuntil=2027-01-01"
-            );
-            read("p", &entry).unwrap().allowances[0].covers(&target)
-        };
-        let patterns = ["*.example.test", "API.example.test", "*:8443", "the API", "*", "a??.*"];
-        assert!(patterns.iter().all(|pattern| covers(pattern)));
-        assert!(!["example.test", "*:443", "*.test.", "api"].iter().any(|pattern| covers(pattern)));
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_stops_the_reader(text in "(\\[severity\\]|\\[\\[allow\\]\\])?\n?.{0,80}") {
-            let _ = read("p.toml", &text);
-        }
+    fn what_a_policy_leaves_out_is_allowed() {
+        let policy = Policy::parse("name = 'x'").unwrap();
+        assert_eq!((policy.protocols, policy.cipher_suites, policy.groups), (None, None, None));
     }
 }

@@ -1,4 +1,4 @@
-//! The gate as it was typed: policy, severities, baseline, and what is shown of a run that is in order.
+//! The gate as it was typed: allowances, severities, baseline, and what is shown of a run that is in order.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -10,8 +10,8 @@ use time::OffsetDateTime;
 
 use super::args::FailOn;
 use super::output::Output;
+use crate::audit::allowance::{self, Allowances};
 use crate::audit::finding::Severity;
-use crate::audit::policy::{self, Policy};
 use crate::audit::registry::{closest, find};
 use crate::report::Summary;
 use crate::report::escape::escape;
@@ -19,16 +19,16 @@ use crate::run::baseline::{self, Baseline};
 use crate::run::gate::Gate;
 use crate::run::{Status, TargetReport};
 
-/// Larger files are neither policies nor baselines.
+/// Larger files are neither gate files nor baselines.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Gate")]
 pub(super) struct GateArgs {
-    /// Severities by rule, and findings allowed until a day (see policy.example.toml)
+    /// Severities by rule, and findings allowed until a day (see gate.example.toml)
     #[arg(long, value_name = "FILE")]
-    pub(super) policy: Option<PathBuf>,
-    /// Give every finding of a rule this severity (error, warning or note; repeatable; wins over --policy)
+    pub(super) gate: Option<PathBuf>,
+    /// Give every finding of a rule this severity (error, warning or note; repeatable; wins over --gate)
     #[arg(long, value_name = "RULE=SEVERITY", value_parser = severity)]
     pub(super) severity: Vec<(&'static str, Severity)>,
     /// Let only findings fail the run that this file does not hold
@@ -62,10 +62,11 @@ impl Checkpoint {
         fail_on: FailOn,
         now: OffsetDateTime,
     ) -> anyhow::Result<Self> {
-        let mut policy = args.policy.as_deref().map_or_else(|| Ok(Policy::default()), policy)?;
-        policy.severities.extend(&args.severity);
+        let mut allowances =
+            args.gate.as_deref().map_or_else(|| Ok(Allowances::default()), allowances)?;
+        allowances.severities.extend(&args.severity);
         let today = now.to_offset(time::UtcOffset::UTC).date();
-        let mut gate = Gate::new(threshold(fail_on), policy, today);
+        let mut gate = Gate::new(threshold(fail_on), allowances, today);
         if let Some(path) = &args.baseline {
             let known = baseline::read(&text(path)?);
             let known = known.map_err(|error| anyhow!("{}: {error}", path.display()))?;
@@ -128,8 +129,8 @@ pub(super) fn threshold(fail_on: FailOn) -> Severity {
     fail_on.threshold().unwrap_or(Severity::Error)
 }
 
-fn policy(path: &Path) -> anyhow::Result<Policy> {
-    policy::read(&path.display().to_string(), &text(path)?).map_err(|problems| {
+fn allowances(path: &Path) -> anyhow::Result<Allowances> {
+    allowance::read(&path.display().to_string(), &text(path)?).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow!("{}", lines.join("\n  "))
     })

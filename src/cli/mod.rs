@@ -12,6 +12,7 @@ mod outputs;
 mod pages;
 mod probe;
 mod progress;
+mod scan;
 mod settings;
 
 use std::panic::{self, UnwindSafe};
@@ -40,6 +41,7 @@ fn dispatch() -> ExitCode {
     };
     let outcome = match args.command {
         Command::Probe(args) => probe::run(&args),
+        Command::Scan(args) => scan::run(&args),
         Command::Cert(args) => cert::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -20,6 +20,7 @@ pub mod ndjson;
 mod overview;
 pub mod prometheus;
 pub mod sarif;
+mod scan;
 pub mod table;
 mod text;
 
@@ -152,7 +153,7 @@ pub struct Summary {
     pub untested: usize,
     /// Findings by severity.
     pub findings: Counts,
-    /// Those of them that do not fail the run: allowed by the policy, or known from the baseline.
+    /// Those of them that do not fail the run: allowed by the gate file, or known from the baseline.
     pub excused: usize,
 }
 

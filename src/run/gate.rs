@@ -1,4 +1,4 @@
-//! The gate: which findings fail the run. It applies the policy and the baseline to one target after the other, and tells
+//! The gate: which findings fail the run. It applies the allowances and the baseline to one target after the other, and tells
 //! at the end which allowances have expired or matched nothing.
 
 use std::collections::BTreeSet;
@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use time::Date;
 
 use super::TargetReport;
+use crate::audit::allowance::{Allowance, Allowances};
 use crate::audit::finding::{Excuse, Finding, Severity};
-use crate::audit::policy::{Allowance, Policy};
 use crate::target::Target;
 
 /// The gate of one run.
 #[derive(Debug)]
 pub struct Gate {
     threshold: Severity,
-    policy: Policy,
-    /// What each allowance met, in the order of the policy.
+    allowances: Allowances,
+    /// What each allowance met, in the order of the file.
     met: Vec<Met>,
     baseline: Option<BTreeSet<String>>,
     today: Date,
@@ -34,9 +34,9 @@ struct Met {
 
 impl Gate {
     /// A gate at which findings of this severity fail their target, on this day (in UTC).
-    pub fn new(threshold: Severity, policy: Policy, today: Date) -> Self {
-        let met = vec![Met::default(); policy.allowances.len()];
-        Self { threshold, policy, met, baseline: None, today }
+    pub fn new(threshold: Severity, allowances: Allowances, today: Date) -> Self {
+        let met = vec![Met::default(); allowances.entries.len()];
+        Self { threshold, allowances, met, baseline: None, today }
     }
 
     /// The same gate, at which only findings fail whose fingerprint is not among these.
@@ -49,14 +49,15 @@ impl Gate {
     pub fn apply(&mut self, report: &mut TargetReport) {
         let target = std::sync::Arc::clone(&report.target);
         let untested = !report.judgement.untested.is_empty();
-        for (allowance, met) in self.policy.allowances.iter().zip(&mut self.met) {
+        for (allowance, met) in self.allowances.entries.iter().zip(&mut self.met) {
             if allowance.covers(&target) {
                 met.target = true;
                 met.untested |= untested;
             }
         }
         for finding in &mut report.judgement.findings {
-            let own = self.policy.severities.iter().rev().find(|(rule, _)| *rule == finding.rule);
+            let own =
+                self.allowances.severities.iter().rev().find(|(rule, _)| *rule == finding.rule);
             finding.severity = own.map_or(finding.severity, |(_, severity)| *severity);
             self.excuse(finding, &target);
         }
@@ -65,7 +66,7 @@ impl Gate {
     }
 
     fn excuse(&mut self, finding: &mut Finding, target: &Target) {
-        let entries = self.policy.allowances.iter().zip(&mut self.met);
+        let entries = self.allowances.entries.iter().zip(&mut self.met);
         for (allowance, met) in entries {
             if allowance.rule != finding.rule || !allowance.covers(target) {
                 continue;
@@ -91,7 +92,7 @@ impl Gate {
 
     /// What is to be said of the allowances once every target was seen, one a line.
     pub fn notices(&self) -> Vec<String> {
-        let entries = self.policy.allowances.iter().zip(&self.met);
+        let entries = self.allowances.entries.iter().zip(&self.met);
         entries.filter_map(|(allowance, met)| self.notice(allowance, *met)).collect()
     }
 
@@ -122,8 +123,8 @@ mod tests {
     use time::macros::date;
 
     use super::*;
+    use crate::audit::allowance;
     use crate::audit::judge::Judgement;
-    use crate::audit::policy;
     use crate::audit::registry::find;
     use crate::observation::Observation;
     use crate::run::Status;
@@ -139,8 +140,8 @@ mod tests {
         TargetReport::new(Arc::new(target), observation, judgement, Severity::Error)
     }
 
-    fn gate(policy: &str) -> Gate {
-        Gate::new(Severity::Error, policy::read("p.toml", policy).unwrap(), TODAY)
+    fn gate(text: &str) -> Gate {
+        Gate::new(Severity::Error, allowance::read("p.toml", text).unwrap(), TODAY)
     }
 
     fn allowance(rule: &str, target: &str, until: &str) -> String {
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_severity_of_the_policy_replaces_the_rules_own_and_the_order() {
+    fn a_severity_of_the_file_replaces_the_rules_own_and_the_order() {
         let mut gate = gate("[severity]\nself-signed = 'note'\nsct-missing = 'error'");
         let mut report = report("a.test", &["self-signed", "sct-missing"]);
         gate.apply(&mut report);

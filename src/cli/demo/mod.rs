@@ -14,12 +14,14 @@ use tokio::runtime::Runtime;
 use self::scenarios::Scenario;
 use super::args::{DemoArgs, FailOn};
 use super::exit::Exit;
+use super::gate::Checkpoint;
 use super::outputs::Outputs;
 use super::settings;
 use crate::audit::finding::Severity;
 use crate::certificate::trust::{Assessor, TrustStore};
+use crate::probe::scan::Depth;
 use crate::probe::{Deadlines, Family, Limits};
-use crate::report::{Kind, Report, ReportOptions, Summary};
+use crate::report::{Kind, Report, ReportOptions};
 use crate::run::{self, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
 
@@ -34,7 +36,7 @@ const DEADLINES: Deadlines = Deadlines {
 
 /// Runs the subcommand.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
-    let outputs = Outputs::open(&args.report, false)?;
+    let outputs = Outputs::open(&args.report, args.gate.quiet)?;
     let runtime = Runtime::new()?;
     let outcome = runtime.block_on(demonstrate(args, outputs));
     // The servers end with the runtime.
@@ -45,12 +47,18 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
 async fn demonstrate(args: &DemoArgs, mut outputs: Outputs) -> anyhow::Result<Exit> {
     let now = settings::now();
     let (scenarios, store) = scenarios::start(now).await?;
-    let report = audit(&scenarios, store, now).await?;
+    let mut checkpoint = Checkpoint::open(&args.gate, FailOn::Error, now)?;
+    let mut report = audit(&scenarios, store, now).await?;
+    check(&scenarios, &report)?;
     outputs.preface(&preface(&scenarios))?;
-    let options = settings::report_options(&args.report, FailOn::Error, Summary::default());
-    let report = Report { options, ..report };
+    report.targets.iter_mut().for_each(|target| checkpoint.apply(target));
+    report.targets.retain(|target| checkpoint.shows(target));
+    let left_out = checkpoint.left_out();
+    report.options = settings::report_options(&args.report, FailOn::Error, left_out);
+    let summary = report.summary();
     outputs.write(&report)?;
-    check(&scenarios, &report)
+    checkpoint.finish(&summary, report.interrupted)?;
+    Ok(Exit::Passed)
 }
 
 /// What was started, and what is wrong with each.
@@ -80,8 +88,11 @@ async fn audit(
             deadlines: DEADLINES,
             connections: 64,
             per_address: 4,
+            rate: None,
             family: Family::Any,
         },
+        depth: Depth::default(),
+        policy: None,
         threshold: Severity::Error,
         now,
         fetch_issuers: FetchIssuers::Never,
@@ -105,7 +116,7 @@ async fn audit(
 }
 
 /// The demo is a test of itself: what is found must be what was put there.
-fn check(scenarios: &[Scenario], report: &Report) -> anyhow::Result<Exit> {
+fn check(scenarios: &[Scenario], report: &Report) -> anyhow::Result<()> {
     for (scenario, target) in scenarios.iter().zip(&report.targets) {
         let expected: BTreeSet<&str> = scenario.expected.iter().copied().collect();
         let found: BTreeSet<&str> =
@@ -114,5 +125,5 @@ fn check(scenarios: &[Scenario], report: &Report) -> anyhow::Result<Exit> {
             bail!("the demo found {found:?} where {expected:?} was put ({})", scenario.name);
         }
     }
-    Ok(Exit::Passed)
+    Ok(())
 }

@@ -87,7 +87,7 @@ fn raw_hellos() -> Vec<RawHello> {
     let garbled =
         Failure { stage: Stage::Handshake, cause: Cause::ProtocolError(HOSTILE.to_owned()) };
     [(ProtocolVersion::TLS1, Ok(choice)), (ProtocolVersion::SSL3, Err(garbled))]
-        .map(|(version, outcome)| RawHello { sni: None, version, outcome })
+        .map(|(version, outcome)| RawHello { sni: None, version, outcome, chain: None })
         .to_vec()
 }
 
@@ -195,10 +195,11 @@ fn endpoint(
         client_auth: ClientAuth::NotRequested,
         connect_time: Some(Duration::from_micros(1250)),
         handshake_time: Some(Duration::from_millis(12)),
+        early_data: Observed::NotTried,
         resumption: Observed::Seen(()),
     };
     let handshakes = names.into_iter().zip(versions).map(cell).collect();
-    Endpoint { address, handshakes, raw: Vec::new() }
+    Endpoint { address, handshakes, raw: Vec::new(), scans: Vec::new(), replays: Vec::new() }
 }
 
 fn session() -> Session {
@@ -219,6 +220,7 @@ fn chain() -> Chain {
     let leaf: &mut Certificate = Arc::get_mut(&mut chain.certificates[0]).unwrap();
     leaf.sha256 = Fingerprint([0xab; 32]);
     "01:02".clone_into(&mut leaf.serial);
+    leaf.public_key.spki = vec![0x30; 8];
     leaf.subject.text = format!("CN={HOSTILE}");
     "CN=sample authority".clone_into(&mut leaf.issuer.text);
     leaf.not_before = datetime!(2026-05-01 00:00 UTC);
