@@ -8,9 +8,8 @@ use clap::builder::TypedValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::gate::GateArgs;
-use super::outputs::{Destination, destination};
-use crate::audit::finding::Severity;
+use super::destination::{Destination, destination};
+use super::gate::{FailOn, GateArgs};
 use crate::report::Format;
 use crate::run::FetchIssuers;
 use crate::target::options::{DurationError, parse_alpn, parse_duration};
@@ -35,7 +34,21 @@ Examples:
   shakedown demo                                        see it at work on misconfigured servers
 
 Exit status: 0 all tested, nothing found; 1 findings (see --fail-on); 2 usage or configuration error, nothing was
-probed; 3 something could not be tested; 4 internal error.";
+probed; 3 something could not be tested; 4 internal error. With --format nagios those of a plugin: 0 ok, 1 warning,
+2 critical, 3 unknown.";
+
+impl Args {
+    /// Whether a monitoring system reads stdout and the exit status as those of a plugin.
+    pub(super) fn is_plugin(&self) -> bool {
+        let report = match &self.command {
+            Command::Probe(args) => &args.report,
+            Command::Scan(args) => &args.probe.report,
+            Command::Cert(args) => &args.report,
+            _ => return false,
+        };
+        report.format == Format::Nagios
+    }
+}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -354,27 +367,6 @@ pub(super) enum RootsArg {
     Native,
     /// Mozilla's roots, as compiled in
     Mozilla,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum FailOn {
-    Error,
-    Warning,
-    Note,
-    /// Findings never fail the run
-    Never,
-}
-
-impl FailOn {
-    /// The threshold, `None` where findings never fail the run.
-    pub(super) fn threshold(self) -> Option<Severity> {
-        match self {
-            Self::Error => Some(Severity::Error),
-            Self::Warning => Some(Severity::Warning),
-            Self::Note => Some(Severity::Note),
-            Self::Never => None,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -56,15 +56,16 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         Ok(TargetReport::new(target, observation, judgement, threshold(args.fail_on)))
     };
     let mut targets = chains.into_iter().map(audit).collect::<anyhow::Result<Vec<_>>>()?;
-    targets.iter_mut().for_each(|report| checkpoint.apply(report));
+    for report in &mut targets {
+        checkpoint.apply(report);
+    }
     targets.retain(|report| checkpoint.shows(report));
     let options = settings::report_options(&args.report, args.fail_on, checkpoint.left_out());
     let (started_at, finished_at, kind) = (now, now, Kind::Files);
     let report = Report { started_at, finished_at, targets, interrupted: false, kind, options };
-    let summary = report.summary();
     outputs.write(&report)?;
-    checkpoint.finish(&summary, false)?;
-    Ok(Exit::of(&summary, args.fail_on.threshold().is_some(), 0))
+    checkpoint.finish(&report.summary(), false)?;
+    Ok(Exit::of_report(&report, args.report.format, args.fail_on))
 }
 
 /// Every chain in every file that was named; a file that cannot be read whole is a mistake, named with its line.

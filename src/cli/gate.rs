@@ -5,10 +5,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use time::OffsetDateTime;
 
-use super::args::FailOn;
 use super::output::Output;
 use crate::audit::allowance::{self, Allowances};
 use crate::audit::finding::Severity;
@@ -21,6 +20,28 @@ use crate::run::{Status, TargetReport};
 
 /// Larger files are neither gate files nor baselines.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
+
+/// The severity from which findings fail the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    Error,
+    Warning,
+    Note,
+    /// Findings never fail the run
+    Never,
+}
+
+impl FailOn {
+    /// The threshold, `None` where findings never fail the run.
+    pub(super) fn threshold(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Note => Some(Severity::Note),
+            Self::Never => None,
+        }
+    }
+}
 
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Gate")]

@@ -3,6 +3,7 @@
 pub mod args;
 mod cert;
 pub mod demo;
+mod destination;
 mod exit;
 mod explain;
 mod gate;
@@ -39,6 +40,7 @@ fn dispatch() -> ExitCode {
         Ok(args) => args,
         Err(error) => return usage(&error),
     };
+    let plugin = args.is_plugin();
     let outcome = match args.command {
         Command::Probe(args) => probe::run(&args),
         Command::Scan(args) => scan::run(&args),
@@ -50,6 +52,7 @@ fn dispatch() -> ExitCode {
     };
     match outcome {
         Ok(exit) => exit.into(),
+        Err(error) if plugin => mistake::unknown(&error).into(),
         Err(error) => mistake::complain(&error).into(),
     }
 }

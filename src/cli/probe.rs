@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::settings;
 use crate::audit::policy::Policy;
 use crate::probe::scan::Depth;
-use crate::report::{Kind, Report, Summary};
+use crate::report::{Format, Kind, Report, Summary};
 use crate::run::{self, Ending, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
 
@@ -46,11 +46,10 @@ pub(super) fn run_with(
     let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
     let outputs = Outputs::open(&args.report, args.gate.quiet)?;
     let runtime = Runtime::new()?;
-    let (summary, ending) =
-        runtime.block_on(audit(targets, settings, args, (checkpoint, outputs)))?;
+    let exit = runtime.block_on(audit(targets, settings, args, (checkpoint, outputs)))?;
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();
-    Ok(Exit::of(&summary, args.fail_on.threshold().is_some(), ending.internal_errors))
+    Ok(exit)
 }
 
 /// Audits the targets and writes the report.
@@ -59,7 +58,7 @@ async fn audit(
     settings: Settings,
     args: &ProbeArgs,
     (checkpoint, outputs): (Checkpoint, Outputs),
-) -> anyhow::Result<(Summary, Ending)> {
+) -> anyhow::Result<Exit> {
     let started_at = settings.now;
     let mut progress = Progress::new(args, targets.len());
     let mut collector = Collector::new(targets.len(), checkpoint, outputs);
@@ -91,7 +90,16 @@ async fn audit(
     };
     collector.outputs.finish(&report)?;
     collector.checkpoint.finish(&summary, ending.stopped)?;
-    Ok((summary, ending))
+    Ok(exit(args, &report, &ending))
+}
+
+/// A finding counts more than a fault of this program, and that more than what could not be tested.
+fn exit(args: &ProbeArgs, report: &Report, ending: &Ending) -> Exit {
+    if args.report.format == Format::Nagios {
+        return Exit::of_report(report, Format::Nagios, args.fail_on);
+    }
+    let gate = args.fail_on.threshold().is_some();
+    Exit::of(&report.summary(), gate, ending.internal_errors)
 }
 
 /// Resolves on the first SIGINT or SIGTERM, when the run's time is up, or when the report is no longer wanted.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use anyhow::{anyhow, bail};
 use time::OffsetDateTime;
 
-use super::args::{ColorArg, FailOn, LimitArgs, MetricsArg, ProbeArgs, ReportArgs, TargetArgs};
-use super::gate::threshold;
+use super::args::{ColorArg, LimitArgs, MetricsArg, ProbeArgs, ReportArgs, TargetArgs};
+use super::gate::{FailOn, threshold};
 use super::mistake::Mistake;
 use crate::certificate::trust::Assessor;
 use crate::probe::{Deadlines, Family, Limits};

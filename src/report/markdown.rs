@@ -26,7 +26,7 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// The run in one line.
 pub(super) fn in_words(report: &Report) -> String {
-    let Summary { targets, passed, failed, untested, findings, excused } = report.summary();
+    let Summary { targets, passed, failed, untested, findings, excused, .. } = report.summary();
     let noun = match (report.kind, targets) {
         (Kind::Files, 1) => "chain",
         (Kind::Files, _) => "chains",

@@ -155,6 +155,9 @@ pub struct Summary {
     pub findings: Counts,
     /// Those of them that do not fail the run: allowed by the gate file, or known from the baseline.
     pub excused: usize,
+    /// The greatest severity of a finding that is not excused.
+    #[serde(skip)]
+    pub worst: Option<Severity>,
 }
 
 /// Findings by severity.
@@ -179,6 +182,9 @@ impl Summary {
         }
         for finding in &report.judgement.findings {
             self.excused += usize::from(finding.excuse.is_some());
+            if finding.excuse.is_none() {
+                self.worst = self.worst.max(Some(finding.severity));
+            }
             match finding.severity {
                 Severity::Error => self.findings.error += 1,
                 Severity::Warning => self.findings.warning += 1,

@@ -1,5 +1,5 @@
-//! The output of a Nagios plugin: a status line with performance data, then a line for each finding. The program's exit
-//! status stays its own; the first word says what a monitoring plugin's would be.
+//! The output of a Nagios plugin: a status line with performance data, then a line for each finding. Severities are the
+//! states: an error is critical, a warning a warning, and what could not be tested is unknown.
 
 use std::io::{self, Write};
 
@@ -18,13 +18,17 @@ const MAX_LINE: usize = 200;
 /// Lines below the status line; Nagios itself keeps a few kilobytes.
 const MAX_DETAILS: usize = 100;
 
-/// The state of a service.
+/// The state of a service; its number is the exit status of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Ok,
-    Warning,
-    Critical,
-    Unknown,
+pub enum State {
+    /// Nothing of note was found.
+    Ok = 0,
+    /// The worst finding is a warning.
+    Warning = 1,
+    /// A finding is an error.
+    Critical = 2,
+    /// Something could not be tested.
+    Unknown = 3,
 }
 
 impl State {
@@ -60,16 +64,14 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// A finding counts more than what could not be tested, as with the exit status.
-fn state(report: &Report) -> State {
-    let findings = report.targets.iter().flat_map(|target| &target.judgement.findings);
-    let worst = findings.filter(|finding| finding.excuse.is_none()).map(|f| f.severity).max();
+/// A finding counts more than what could not be tested, as with the program's own exit status.
+pub fn state(report: &Report) -> State {
     let summary = report.summary();
-    match worst {
+    match summary.worst {
         Some(Severity::Error) => State::Critical,
         Some(Severity::Warning) => State::Warning,
         _ if summary.failed > 0 => State::Warning,
-        _ if summary.untested > 0 || summary.targets == 0 => State::Unknown,
+        _ if summary.untested > 0 || summary.targets == 0 || report.interrupted => State::Unknown,
         _ => State::Ok,
     }
 }

@@ -138,7 +138,7 @@ fn closing(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn in_words(summary: &Summary, kind: Kind) -> String {
-    let Summary { targets, passed, failed, untested, findings, excused } = summary;
+    let Summary { targets, passed, failed, untested, findings, excused, .. } = summary;
     let excused = if *excused == 0 { String::new() } else { format!(" ({excused} excused)") };
     format!(
         "{}: {passed} passed, {failed} failed, {untested} could not be tested; {}, {}, {}{excused}.",

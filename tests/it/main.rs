@@ -14,6 +14,8 @@ mod client_certificate;
 mod endpoint;
 mod fetch;
 mod file;
+mod formats;
+mod gate;
 mod mutation;
 mod nginx;
 mod openssl;

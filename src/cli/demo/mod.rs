@@ -12,9 +12,9 @@ use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
 use self::scenarios::Scenario;
-use super::args::{DemoArgs, FailOn};
+use super::args::DemoArgs;
 use super::exit::Exit;
-use super::gate::Checkpoint;
+use super::gate::{Checkpoint, FailOn};
 use super::outputs::Outputs;
 use super::settings;
 use crate::audit::finding::Severity;
@@ -51,7 +51,9 @@ async fn demonstrate(args: &DemoArgs, mut outputs: Outputs) -> anyhow::Result<Ex
     let mut report = audit(&scenarios, store, now).await?;
     check(&scenarios, &report)?;
     outputs.preface(&preface(&scenarios))?;
-    report.targets.iter_mut().for_each(|target| checkpoint.apply(target));
+    for target in &mut report.targets {
+        checkpoint.apply(target);
+    }
     report.targets.retain(|target| checkpoint.shows(target));
     let left_out = checkpoint.left_out();
     report.options = settings::report_options(&args.report, FailOn::Error, left_out);
