@@ -59,6 +59,8 @@ pub(super) enum Command {
     Scan(Box<ScanArgs>),
     /// Audit certificate files before they are deployed
     Cert(CertArgs),
+    /// Compare two reports: what is new, what is gone, what changed, and whether it got worse
+    Diff(DiffArgs),
     /// Explain a rule or an alert
     Explain(ExplainArgs),
     /// Audit misconfigured servers that are started for it on loopback
@@ -288,6 +290,28 @@ pub(super) struct CertArgs {
     pub(super) gate: GateArgs,
 }
 
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  shakedown diff known-good.json now.json               before a deployment; exit status 1 where something got worse
+  shakedown diff yesterday.ndjson today.ndjson          from cron, which sends no mail where nothing changed
+
+Worse is a result, a new finding of --fail-on or above, a version that is no longer spoken, an earlier expiry.";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub(super) struct DiffArgs {
+    /// The report of the earlier run, in JSON or NDJSON
+    pub(super) old: PathBuf,
+    /// The report of the later run
+    pub(super) new: PathBuf,
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: PlainFormat,
+    /// The severity from which a new finding is for the worse
+    #[arg(long, value_name = "SEVERITY", default_value = "warning")]
+    pub(super) fail_on: FailOn,
+}
+
 #[derive(Clone, Debug, ClapArgs)]
 #[command(
     after_help = "Examples:\n  shakedown explain certificate-expired\n  shakedown explain 112\n  shakedown explain unrecognized_name --format json"
@@ -298,7 +322,7 @@ pub(super) struct ExplainArgs {
     pub(super) subject: Option<String>,
     /// The form of the answer
     #[arg(long, value_enum, default_value_t)]
-    pub(super) format: ExplainFormat,
+    pub(super) format: PlainFormat,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -385,7 +409,7 @@ pub(super) enum ColorArg {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum ExplainFormat {
+pub(super) enum PlainFormat {
     /// For people
     #[default]
     Text,

@@ -1,13 +1,13 @@
 //! The gate as it was typed: allowances, severities, baseline, and what is shown of a run that is in order.
 
-use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use clap::{Args as ClapArgs, ValueEnum};
 use time::OffsetDateTime;
 
+use super::input;
 use super::output::Output;
 use crate::audit::allowance::{self, Allowances};
 use crate::audit::finding::Severity;
@@ -89,7 +89,7 @@ impl Checkpoint {
         let today = now.to_offset(time::UtcOffset::UTC).date();
         let mut gate = Gate::new(threshold(fail_on), allowances, today);
         if let Some(path) = &args.baseline {
-            let known = baseline::read(&text(path)?);
+            let known = baseline::read(&input::text(path, MAX_FILE)?);
             let known = known.map_err(|error| anyhow!("{}: {error}", path.display()))?;
             gate = gate.with_baseline(known);
         }
@@ -151,22 +151,12 @@ pub(super) fn threshold(fail_on: FailOn) -> Severity {
 }
 
 fn allowances(path: &Path) -> anyhow::Result<Allowances> {
-    allowance::read(&path.display().to_string(), &text(path)?).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        anyhow!("{}", lines.join("\n  "))
-    })
-}
-
-fn text(path: &Path) -> anyhow::Result<String> {
-    let cannot = |error| anyhow!("cannot read {}: {error}", path.display());
-    #[expect(clippy::disallowed_methods, reason = "the file is named on the command line")]
-    let file = fs::File::open(path).map_err(cannot)?;
-    let mut text = String::new();
-    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(cannot)?;
-    if text.len() as u64 > MAX_FILE {
-        bail!("{} is larger than {} MiB", path.display(), MAX_FILE / 1024 / 1024);
-    }
-    Ok(text)
+    allowance::read(&path.display().to_string(), &input::text(path, MAX_FILE)?).map_err(
+        |problems| {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            anyhow!("{}", lines.join("\n  "))
+        },
+    )
 }
 
 fn severity(text: &str) -> Result<(&'static str, Severity), String> {

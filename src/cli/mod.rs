@@ -4,9 +4,11 @@ pub mod args;
 mod cert;
 pub mod demo;
 mod destination;
+mod diff;
 mod exit;
 mod explain;
 mod gate;
+mod input;
 mod mistake;
 mod output;
 mod outputs;
@@ -45,6 +47,7 @@ fn dispatch() -> ExitCode {
         Command::Probe(args) => probe::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Cert(args) => cert::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions(args) => pages::completions(&args),

@@ -20,6 +20,7 @@ pub mod ndjson;
 mod overview;
 pub mod prometheus;
 pub mod sarif;
+pub mod saved;
 mod scan;
 pub mod table;
 mod text;

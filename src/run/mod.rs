@@ -23,7 +23,7 @@ use crate::probe::{Limits, Prober, engine};
 use crate::target::{Target, Trust};
 
 /// What became of one target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Everything was tested and nothing reaches the threshold.
