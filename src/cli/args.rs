@@ -10,6 +10,7 @@ use clap_complete::Shell;
 
 use super::destination::{Destination, destination};
 use super::gate::{FailOn, GateArgs};
+use super::portion::PortionArgs;
 use crate::report::Format;
 use crate::run::FetchIssuers;
 use crate::target::options::{DurationError, parse_alpn, parse_duration};
@@ -61,6 +62,8 @@ pub(super) enum Command {
     Cert(CertArgs),
     /// Compare two reports: what is new, what is gone, what changed, and whether it got worse
     Diff(DiffArgs),
+    /// Put the shards of one run together
+    Merge(MergeArgs),
     /// Explain a rule or an alert
     Explain(ExplainArgs),
     /// Audit misconfigured servers that are started for it on loopback
@@ -112,6 +115,8 @@ pub(super) struct ProbeArgs {
     pub(super) fail_on: FailOn,
     #[command(flatten)]
     pub(super) gate: GateArgs,
+    #[command(flatten)]
+    pub(super) portion: PortionArgs,
     /// Tell of each target on stderr as soon as it is done
     #[arg(short, long, help_heading = "Report")]
     pub(super) verbose: bool,
@@ -231,6 +236,9 @@ pub(super) struct ReportArgs {
     /// List every certificate that was sent, and both verdicts over the chain
     #[arg(long)]
     pub(super) show_chain: bool,
+    /// Leave out of JSON and NDJSON when and how long: equal observations then give equal bytes
+    #[arg(long)]
+    pub(super) omit_times: bool,
     /// When to use colour
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(super) color: ColorArg,
@@ -310,6 +318,37 @@ pub(super) struct DiffArgs {
     /// The severity from which a new finding is for the worse
     #[arg(long, value_name = "SEVERITY", default_value = "warning")]
     pub(super) fail_on: FailOn,
+}
+
+const MERGE_EXAMPLES: &str = "\
+Example:
+  shakedown probe --config targets.toml --shard 1/2 --resume 1.ndjson    on one machine
+  shakedown probe --config targets.toml --shard 2/2 --resume 2.ndjson    on another
+  shakedown merge 1.ndjson 2.ndjson > report.json
+
+The exit status is that of one run over all targets; a shard that is missing or unfinished is named, with status 2.";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = MERGE_EXAMPLES)]
+pub(super) struct MergeArgs {
+    /// The NDJSON files that the shards wrote, in any order
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: MergeFormat,
+    /// Write the report to this file, whole or not at all, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum MergeFormat {
+    /// One JSON document, as probe writes it
+    #[default]
+    Json,
+    /// One JSON object a line, in input order
+    Ndjson,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

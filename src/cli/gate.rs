@@ -72,6 +72,8 @@ pub(super) struct Checkpoint {
     collected: Option<(Baseline, Output)>,
     only_failing: bool,
     quiet: bool,
+    /// Other runs test other targets, so that an allowance may be needed there.
+    part: bool,
     /// What is counted and not shown.
     left_out: Summary,
 }
@@ -99,8 +101,15 @@ impl Checkpoint {
             collected: output.transpose()?.map(|output| (Baseline::default(), output)),
             only_failing: args.only_failing,
             quiet: args.quiet,
+            part: false,
             left_out: Summary::default(),
         })
+    }
+
+    /// The same for a part of the targets.
+    #[must_use]
+    pub(super) fn of_part(self, part: bool) -> Self {
+        Self { part, ..self }
     }
 
     /// Applies the gate to a target.
@@ -127,8 +136,8 @@ impl Checkpoint {
 
     /// Writes the baseline, and tells of allowances that ought to go.
     pub(super) fn finish(self, summary: &Summary, stopped: bool) -> anyhow::Result<()> {
-        let silent = self.quiet && summary.passed == summary.targets;
-        let mut notices = if silent || stopped { Vec::new() } else { self.gate.notices() };
+        let silent = stopped || self.part || (self.quiet && summary.passed == summary.targets);
+        let mut notices = if silent { Vec::new() } else { self.gate.notices() };
         if let Some((baseline, mut output)) = self.collected {
             if stopped {
                 notices.push("the run was stopped, so the baseline is not written".to_owned());

@@ -9,10 +9,13 @@ mod exit;
 mod explain;
 mod gate;
 mod input;
+mod journal;
+mod merge;
 mod mistake;
 mod output;
 mod outputs;
 mod pages;
+mod portion;
 mod probe;
 mod progress;
 mod scan;
@@ -48,6 +51,7 @@ fn dispatch() -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Cert(args) => cert::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions(args) => pages::completions(&args),

@@ -1,5 +1,6 @@
 //! Where the reports go: one to stdout or a file, and any number of others to files of their own.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use super::destination::Destination;
 use super::mistake::Mistake;
 use super::output::Output;
 use super::settings;
+use crate::report::saved::manifest::Manifest;
 use crate::report::{Format, Look, Report, github, ndjson};
 use crate::run::{Status, TargetReport};
 
@@ -62,6 +64,13 @@ impl Outputs {
         Ok(Self { sinks, step_summary })
     }
 
+    /// One stream, into a file that is written as it stands.
+    pub(super) fn journal(args: &ReportArgs, file: File) -> Self {
+        let (format, look) = (Format::Ndjson, settings::look(args, false));
+        let sinks = vec![Sink { format, look, output: Output::in_place(file), quiet: false }];
+        Self { sinks, step_summary: None }
+    }
+
     /// Shows every certificate that was sent, whatever was typed.
     #[must_use]
     pub(super) fn showing_chains(mut self) -> Self {
@@ -89,6 +98,15 @@ impl Outputs {
                 ndjson::line(report, &mut sink.output)?;
                 sink.output.flush()?;
             }
+        }
+        Ok(())
+    }
+
+    /// Says at the end of every stream what it holds.
+    pub(super) fn trailer(&mut self, manifest: &Manifest) -> io::Result<()> {
+        for sink in self.sinks.iter_mut().filter(|sink| sink.format == Format::Ndjson) {
+            serde_json::to_writer(&mut sink.output, manifest)?;
+            writeln!(sink.output)?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! `probe`: targets in, report out.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::args::ProbeArgs;
 use super::exit::Exit;
 use super::gate::{Checkpoint, threshold};
 use super::outputs::Outputs;
+use super::portion::{Draft, Portion, Resumed};
 use super::progress::Progress;
 use super::settings;
 use crate::audit::policy::Policy;
@@ -34,6 +36,9 @@ pub(super) fn run_with(
     let targets = settings::targets(args)?;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
+    let agreed = [&depth as &dyn std::fmt::Debug, &policy, &args.fail_on, &args.gate.severity];
+    let agreed = agreed.map(|option| format!("{option:?}"));
+    let mut portion = Portion::of(targets, args.portion.shard, &agreed);
     let settings = Settings {
         limits: settings::limits(&args.limits),
         depth,
@@ -41,15 +46,43 @@ pub(super) fn run_with(
         threshold: threshold(args.fail_on),
         now,
         fetch_issuers: args.fetch_issuers.map_or(FetchIssuers::Never, Into::into),
-        assessors: settings::assessors(&targets, now)?,
+        assessors: settings::assessors(&portion.targets, now)?,
     };
     let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
-    let outputs = Outputs::open(&args.report, args.gate.quiet)?;
+    let checkpoint = checkpoint.of_part(args.portion.is_part());
+    let collector = match collector(args, &mut portion, checkpoint)? {
+        ControlFlow::Continue(collector) => collector,
+        ControlFlow::Break(summary) => {
+            return Ok(Exit::of(&summary, args.fail_on.threshold().is_some(), 0));
+        }
+    };
     let runtime = Runtime::new()?;
-    let exit = runtime.block_on(audit(targets, settings, args, (checkpoint, outputs)))?;
+    let exit = runtime.block_on(audit(portion.targets, settings, args, collector))?;
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();
     Ok(exit)
+}
+
+/// Opens what the reports are written to; breaks with the numbers of a run that is finished already.
+fn collector(
+    args: &ProbeArgs,
+    portion: &mut Portion,
+    checkpoint: Checkpoint,
+) -> anyhow::Result<ControlFlow<Summary, Collector>> {
+    let Some(path) = &args.portion.resume else {
+        let draft = args.portion.is_part().then(|| portion.manifest(args.fail_on));
+        let outputs = Outputs::open(&args.report, args.gate.quiet)?;
+        let fresh = Collector::new(portion.targets.len(), checkpoint, outputs);
+        return Ok(ControlFlow::Continue(Collector { draft, ..fresh }));
+    };
+    Ok(match portion.resume(path, args.fail_on)? {
+        Resumed::Finished(summary) => ControlFlow::Break(summary),
+        Resumed::Open { file, draft, summary } => {
+            let outputs = Outputs::journal(&args.report, file);
+            let fresh = Collector::new(portion.targets.len(), checkpoint, outputs);
+            ControlFlow::Continue(Collector { summary, draft: Some(*draft), ..fresh })
+        }
+    })
 }
 
 /// Audits the targets and writes the report.
@@ -57,15 +90,17 @@ async fn audit(
     targets: Vec<Arc<Target>>,
     settings: Settings,
     args: &ProbeArgs,
-    (checkpoint, outputs): (Checkpoint, Outputs),
+    mut collector: Collector,
 ) -> anyhow::Result<Exit> {
     let started_at = settings.now;
     let mut progress = Progress::new(args, targets.len());
-    let mut collector = Collector::new(targets.len(), checkpoint, outputs);
     // Nobody reads on: what is still to be probed would be probed for nothing.
     let unread = Notify::new();
     let stop = stop(args.limits.run_timeout, unread.notified())?;
     let ending = run::audit(targets, Arc::new(settings), stop, |index, mut report| {
+        if args.report.omit_times {
+            report.observation.forget_times();
+        }
         collector.checkpoint.apply(&mut report);
         progress.count(&report);
         collector.take(index, report);
@@ -75,19 +110,22 @@ async fn audit(
     })
     .await;
     progress.finish();
-    let summary = collector.summary;
     if let Some(error) = collector.error {
         return Err(error.into());
     }
-    let left_out = collector.left_out();
-    let report = Report {
+    let mut report = Report {
         started_at,
         finished_at: settings::now(),
-        targets: collector.reports.into_iter().flatten().collect(),
+        targets: Vec::new(),
         interrupted: ending.stopped,
         kind: Kind::Endpoints,
-        options: settings::report_options(&args.report, args.fail_on, left_out),
+        options: settings::report_options(&args.report, args.fail_on, collector.left_out()),
     };
+    let summary = collector.summary;
+    report.targets = collector.reports.into_iter().flatten().collect();
+    if let Some(draft) = collector.draft.filter(|_| !ending.stopped) {
+        collector.outputs.trailer(&draft.finished(&report))?;
+    }
     collector.outputs.finish(&report)?;
     collector.checkpoint.finish(&summary, ending.stopped)?;
     Ok(exit(args, &report, &ending))
@@ -131,6 +169,8 @@ struct Collector {
     reports: Vec<Option<TargetReport>>,
     checkpoint: Checkpoint,
     outputs: Outputs,
+    /// What the streams say at their end.
+    draft: Option<Draft>,
     error: Option<std::io::Error>,
 }
 
@@ -138,7 +178,8 @@ impl Collector {
     fn new(targets: usize, checkpoint: Checkpoint, outputs: Outputs) -> Self {
         let kept = if outputs.all_stream() { 0 } else { targets };
         let reports = (0..kept).map(|_| None).collect();
-        Self { summary: Summary::default(), reports, checkpoint, outputs, error: None }
+        let summary = Summary::default();
+        Self { summary, reports, checkpoint, outputs, draft: None, error: None }
     }
 
     fn take(&mut self, index: usize, report: TargetReport) {
@@ -146,8 +187,13 @@ impl Collector {
         if !self.checkpoint.shows(&report) {
             return;
         }
-        if self.error.is_none() {
+        // What was not tested is tested by whoever goes on with the file.
+        let left = self.draft.is_some() && report.is_cancelled();
+        if self.error.is_none() && !left {
             self.error = self.outputs.line(&report).err();
+            if let Some(draft) = &mut self.draft {
+                draft.add(index);
+            }
         }
         if let Some(place) = self.reports.get_mut(index) {
             *place = Some(report);

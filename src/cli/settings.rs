@@ -236,6 +236,7 @@ pub(super) fn report_options(
         root: root.map(|root| root.display().to_string()),
         blackbox: args.metrics_compat == Some(MetricsArg::Blackbox),
         left_out,
+        omit_times: args.omit_times,
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`escape`] on its way to people.
 
 pub mod anchor;
+mod certificate;
 mod chain;
 pub mod csv;
 pub mod escape;
@@ -118,6 +119,8 @@ pub struct ReportOptions {
     pub blackbox: bool,
     /// Targets that are counted and not shown.
     pub left_out: Summary,
+    /// Whether moments and durations are left out, so that equal observations give equal bytes.
+    pub omit_times: bool,
 }
 
 impl Default for ReportOptions {
@@ -128,6 +131,7 @@ impl Default for ReportOptions {
             root: None,
             blackbox: false,
             left_out: Summary::default(),
+            omit_times: false,
         }
     }
 }
@@ -175,18 +179,24 @@ pub struct Counts {
 impl Summary {
     /// Counts one more target.
     pub fn add(&mut self, report: &TargetReport) {
+        let findings = report.judgement.findings.iter();
+        self.count(report.status, findings.map(|one| (one.severity, one.excuse.is_some())));
+    }
+
+    /// Counts one more target by its status, and its findings by severity and whether they are excused.
+    pub fn count(&mut self, status: Status, findings: impl Iterator<Item = (Severity, bool)>) {
         self.targets += 1;
-        match report.status {
+        match status {
             Status::Pass => self.passed += 1,
             Status::Fail => self.failed += 1,
             Status::Untested => self.untested += 1,
         }
-        for finding in &report.judgement.findings {
-            self.excused += usize::from(finding.excuse.is_some());
-            if finding.excuse.is_none() {
-                self.worst = self.worst.max(Some(finding.severity));
+        for (severity, excused) in findings {
+            self.excused += usize::from(excused);
+            if !excused {
+                self.worst = self.worst.max(Some(severity));
             }
-            match finding.severity {
+            match severity {
                 Severity::Error => self.findings.error += 1,
                 Severity::Warning => self.findings.warning += 1,
                 Severity::Note => self.findings.note += 1,
@@ -201,6 +211,12 @@ impl Report {
         let mut summary = self.options.left_out;
         self.targets.iter().for_each(|target| summary.add(target));
         summary
+    }
+
+    /// When the run began and ended (RFC 3339), where moments are not left out.
+    pub fn times(&self) -> (Option<String>, Option<String>) {
+        let moment = |moment| (!self.options.omit_times).then(|| json::timestamp(moment));
+        (moment(self.started_at), moment(self.finished_at))
     }
 
     /// Writes the report in one of its forms.

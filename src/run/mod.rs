@@ -60,6 +60,12 @@ impl TargetReport {
         report
     }
 
+    /// Whether the run ended before the target was tested.
+    pub fn is_cancelled(&self) -> bool {
+        let failure = self.observation.addresses.as_ref().err();
+        failure.is_some_and(|failure| failure.cause == Cause::Cancelled)
+    }
+
     /// Says anew what became of the target, after its findings were changed.
     pub fn settle(&mut self, threshold: Severity) {
         let judgement = &self.judgement;

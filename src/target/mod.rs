@@ -5,6 +5,7 @@ mod advice;
 pub mod identity;
 pub mod list;
 pub mod options;
+pub mod shard;
 pub mod toml;
 pub mod trust;
 

@@ -15,6 +15,7 @@ mod diff;
 mod endpoint;
 mod fetch;
 mod file;
+mod fleet;
 mod formats;
 mod gate;
 mod mutation;

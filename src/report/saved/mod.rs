@@ -1,6 +1,8 @@
 //! Reports of earlier runs, read back: as JSON documents or as NDJSON.
 
 pub mod compare;
+pub mod manifest;
+pub mod merge;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
