@@ -19,7 +19,7 @@ use crate::target::shard::Shard;
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Fleet")]
 pub(super) struct PortionArgs {
-    /// Test only this part of the targets: the first of eight is 1/8. A host's targets are all in one part. NDJSON then ends
+    /// Test only this part of the targets: the first of eight is 1/8, or 0:8. A host's targets are all in one part. NDJSON then ends
     /// with a manifest, for merge
     #[arg(long, value_name = "I/N", conflicts_with_all = ["only_failing", "quiet", "write_baseline"])]
     pub(super) shard: Option<Shard>,

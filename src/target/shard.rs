@@ -18,16 +18,19 @@ pub struct Shard {
 
 /// Why a text names no shard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no shard: expected I/N with I from 1 to N, such as 3/8")]
+#[error("{0:?} is no shard: expected I/N with I from 1 to N, such as 3/8, or I:N with I from 0")]
 pub struct ShardError(String);
 
 impl FromStr for Shard {
     type Err = ShardError;
 
     fn from_str(text: &str) -> Result<Self, ShardError> {
-        let parts = text.split_once('/');
-        let shard = parts.and_then(|(index, count)| {
-            Some(Self { index: index.parse().ok()?, count: count.parse().ok()? })
+        // Kubernetes and most schedulers count their jobs from 0, and can do no sums.
+        let parts = text.split_once('/').map(|parts| (parts, 0));
+        let parts = parts.or_else(|| text.split_once(':').map(|parts| (parts, 1)));
+        let shard = parts.and_then(|((index, count), more)| {
+            let index: u32 = index.parse().ok()?;
+            Some(Self { index: index.checked_add(more)?, count: count.parse().ok()? })
         });
         let valid = shard.filter(|shard| (1..=shard.count).contains(&shard.index));
         valid.ok_or_else(|| ShardError(text.chars().take(64).collect()))
@@ -82,9 +85,10 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_is_counted_from_one() {
+    fn a_shard_is_counted_from_one_or_zero() {
         assert_eq!("3/8".parse(), Ok(Shard { index: 3, count: 8 }));
-        for text in ["0/8", "9/8", "1/0", "1", "a/b", "-1/2", "1/2/3", ""] {
+        assert_eq!("0:8".parse(), Ok(Shard { index: 1, count: 8 }));
+        for text in ["0/8", "8:8", "4294967295:8", "9/8", "1/0", "1", "a/b", "-1/2", "1/2/3", ""] {
             check_error(text);
         }
     }

@@ -1,5 +1,6 @@
 //! Many targets: shards under GNU parallel, one of them killed and resumed, and the parts put together again.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -27,7 +28,7 @@ fn targets(nginx: u16, plain: SocketAddr, silent: SocketAddr) -> String {
             2 if number < 20 => silent.to_string(),
             _ => format!("127.0.0.1:{nginx}"),
         };
-        list.push_str(&format!("host-{number}.a.test:443:{place}\n"));
+        let _ = writeln!(list, "host-{number}.a.test:443:{place}");
     }
     list.push_str("host-3.a.test:443:127.0.0.1:1\nhost-3.a.test:443:127.0.0.1:1\n");
     list

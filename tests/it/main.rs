@@ -11,6 +11,7 @@ mod architecture;
 mod certificate;
 mod cli;
 mod client_certificate;
+mod contrib;
 mod diff;
 mod endpoint;
 mod fetch;
