@@ -273,8 +273,11 @@ impl Docket {
     /// Whether causes of this finding were met wherever it was.
     fn is_explained(&self, entry: &Entry) -> bool {
         let causes = find(entry.finding.rule).map_or(&[][..], |rule| rule.consequence_of);
-        let mut met =
-            self.entries.iter().filter(|known| causes.contains(&known.finding.rule)).peekable();
+        // A lesser finding does not explain a graver one away.
+        let explains = |known: &&Entry| {
+            causes.contains(&known.finding.rule) && known.finding.severity >= entry.finding.severity
+        };
+        let mut met = self.entries.iter().filter(explains).peekable();
         met.peek().is_some() && {
             let explained: BTreeSet<SocketAddr> =
                 met.flat_map(|known| known.places.iter().copied()).collect();
