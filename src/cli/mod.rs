@@ -12,6 +12,7 @@ mod input;
 mod journal;
 mod merge;
 mod mistake;
+mod nginx;
 mod output;
 mod outputs;
 mod pages;
@@ -49,6 +50,7 @@ fn dispatch() -> ExitCode {
     let outcome = match args.command {
         Command::Probe(args) => probe::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Nginx(args) => nginx::run(&args),
         Command::Cert(args) => cert::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Merge(args) => merge::run(&args),

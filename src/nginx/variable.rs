@@ -235,6 +235,9 @@ impl<'t> Lookup<'_, 't> {
                 None => Ok(Err(Unresolved::PerRequest(name.to_owned()))),
             },
             _ if is_captured(self.scope, name) => Ok(Err(Unresolved::Captured(name.to_owned()))),
+            // They stand behind the host, and where they lead is the upstream's affair.
+            "request_uri" | "uri" | "document_uri" => Ok(Ok("/".to_owned())),
+            "args" | "query_string" | "is_args" => Ok(Ok(String::new())),
             _ => Ok(Err(Unresolved::PerRequest(name.to_owned()))),
         }
     }

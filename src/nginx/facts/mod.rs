@@ -118,6 +118,11 @@ pub enum FactKind {
         /// The first release without it.
         since: Version,
     },
+    /// nginx does not start: what it says.
+    Refused {
+        /// Its words.
+        words: String,
+    },
     /// An annotation of an Ingress that the controller does not apply.
     AnnotationIgnored {
         /// The annotation, without its prefix.

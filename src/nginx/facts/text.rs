@@ -26,6 +26,7 @@ impl fmt::Display for FactKind {
             Self::NoCertificate { is_default: false } => f.write_str(
                 "the server has no ssl_certificate, so the default server's TLS settings apply",
             ),
+            Self::Refused { words } => f.write_str(words),
             Self::KeyMissing => f.write_str("the certificate has no key"),
             Self::ClientCaMissing { trusted_since: Some(version) } => write!(
                 f,

@@ -235,6 +235,7 @@ fn upstream(
         span: object.span(),
         url,
         server_names: blocks.first().map(|server| server.arguments.clone()).unwrap_or_default(),
+        host_header: None,
         blocks,
         assumed: Variables::new(),
         destination,

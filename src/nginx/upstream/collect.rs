@@ -157,11 +157,25 @@ fn frame(scope: &Scope<'_>, module: Module, pass: &Directive) -> Upstream {
         url: pass.first().to_owned(),
         blocks,
         server_names: names.collect(),
+        host_header: host_header(scope, module),
         assumed: Variables::new(),
         destination: Err(Unresolved::TooMany),
         name: Err(Unresolved::TooMany),
         ssl: ProxySsl::default(),
     }
+}
+
+/// `proxy_set_header Host`, without variables.
+fn host_header(scope: &Scope<'_>, module: Module) -> Option<String> {
+    let directive = match module {
+        Module::Proxy => "proxy_set_header",
+        Module::Grpc => "grpc_set_header",
+        Module::Uwsgi | Module::Stream => return None,
+    };
+    let headers = scope.effective(directive).iter();
+    let mut hosts = headers.filter(|one| one.first().eq_ignore_ascii_case("host"));
+    let value = hosts.next()?.arguments.get(1)?;
+    (!variable::has_variables(value)).then(|| value.clone())
 }
 
 impl Enclosing {

@@ -59,6 +59,8 @@ pub struct Upstream {
     pub blocks: Vec<Enclosing>,
     /// The names of the server that it stands in, as written.
     pub server_names: Vec<String>,
+    /// The Host that is sent there, where that is written out: the name that the upstream is likely to know.
+    pub host_header: Option<String>,
     /// What variables were taken to be, by name without `$`, where that was a choice or given from outside.
     pub assumed: Variables,
     /// Where it leads, or why that is unknown.

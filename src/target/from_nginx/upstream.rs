@@ -100,6 +100,7 @@ fn client(
     };
     let mut client = NginxClient::new(name);
     client.module = upstream.module;
+    client.place = Some(origin(&upstream.span));
     client.version = premises.version;
     client.library = premises.library.unwrap_or_else(|| usual_library(premises.version));
     client.server_name = ssl.sends_name();
@@ -174,8 +175,24 @@ fn target(
         let path = premises.path(&trusted.path.display().to_string());
         target.trust = Trust { roots: Roots::File(path), additional: Vec::new() };
     }
+    let peer_name = match host {
+        Host::Name(name) => Some(name.clone()),
+        Host::Ip(_) => None,
+    };
+    let likely = upstream.host_header.iter().map(|host| without_port(host).to_owned());
+    let served = upstream
+        .server_names
+        .iter()
+        .filter(|name| !name.starts_with(['~', '*', '$', '.']))
+        .cloned();
+    target.likely_names =
+        likely.chain(peer_name).chain(served).filter(|name| name.contains('.')).collect();
     target.nginx = Some(Arc::clone(client));
     target
+}
+
+fn without_port(host: &str) -> &str {
+    host.split_once(':').map_or(host, |(name, _)| name)
 }
 
 /// Settings and server, as far as they decide what happens.
