@@ -21,9 +21,10 @@ impl<'t> Home<'t> {
         while let Some((&last, outer)) = blocks.split_last()
             && name.contains("ssl_")
             && ["if", "limit_except"].contains(&&*last.name)
+            && let Some(around) = outer.last()
         {
             blocks = outer;
-            anchor = outer.last()?;
+            anchor = around;
         }
         let scope = blocks.iter().fold(Scope::root(tree), |scope, block| scope.enter(block));
         Some(Self { scope, anchor })

@@ -227,14 +227,14 @@ fn upstream(
         host: BALANCER.to_owned(),
         proxy_host: BALANCER.to_owned(),
         group: Some(Group { name: BALANCER.to_owned(), span: object.span() }),
-        peers: vec![peer],
+        peers: [peer].into(),
     });
     let name = ssl.name.as_ref().map_or(Ok(BALANCER.to_owned()), |name| name.value.value.clone());
     Upstream {
         module,
         span: object.span(),
         url,
-        server_names: blocks.first().map(|server| server.arguments.clone()).unwrap_or_default(),
+        server_names: blocks.iter().take(1).flat_map(|one| one.arguments.iter().cloned()).collect(),
         blocks,
         assumed: Variables::new(),
         destination,
