@@ -2,7 +2,7 @@
 //! request. A variable with several possible values forks what is built from it.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ptr;
 
 use super::inherit::Scope;
@@ -56,9 +56,9 @@ const MAX_LENGTH: usize = 64 * 1024;
 /// The variables that `map`, `geo` and `split_clients` define, for the whole of `http` or `stream`.
 #[derive(Debug)]
 pub(super) struct Definitions<'t> {
-    tables: HashMap<&'t str, Table<'t>>,
+    tables: BTreeMap<&'t str, Table<'t>>,
     /// The keys of all tables with the same source.
-    keys: HashMap<&'t str, Vec<&'t str>>,
+    keys: BTreeMap<&'t str, Vec<&'t str>>,
     /// Steps that may still be made.
     budget: Cell<usize>,
 }
@@ -92,8 +92,8 @@ impl<'t> Definitions<'t> {
     /// Reads the blocks of `http` or `stream`.
     pub(super) fn read(scope: &Scope<'t>) -> Self {
         let blocks = scope.block().map(Directive::children).unwrap_or_default();
-        let tables: HashMap<&str, Table<'_>> = blocks.iter().filter_map(Table::read).collect();
-        let mut keys: HashMap<&str, Vec<&str>> = HashMap::new();
+        let tables: BTreeMap<&str, Table<'_>> = blocks.iter().filter_map(Table::read).collect();
+        let mut keys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for table in tables.values() {
             keys.entry(table.source).or_default().extend(table.keys());
         }

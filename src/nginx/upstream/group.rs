@@ -12,7 +12,14 @@ use crate::nginx::variable::Unresolved;
 
 /// The `upstream` blocks of `http` or `stream`, by their names in lower case.
 #[derive(Debug)]
-pub(super) struct Groups(HashMap<String, (Group, Arc<[Peer]>)>);
+pub(super) struct Groups(HashMap<String, Known>);
+
+/// A block and its servers.
+#[derive(Debug)]
+struct Known {
+    group: Group,
+    peers: Arc<[Peer]>,
+}
 
 impl Groups {
     pub(super) fn read(scope: &Scope<'_>) -> Self {
@@ -26,17 +33,13 @@ impl Groups {
             let servers = block.children().iter().filter(|one| one.name == "server");
             let peers = servers.filter_map(|server| peer(server, default_port)).collect();
             let group = Group { name: block.first().to_owned(), span: block.span.clone() };
-            groups.entry(block.first().to_ascii_lowercase()).or_insert((group, peers));
+            groups.entry(block.first().to_ascii_lowercase()).or_insert(Known { group, peers });
         }
         Self(groups)
     }
 
     /// The block that an address names; one that is written out may not have a port then.
-    fn find(
-        &self,
-        address: &Address,
-        is_dynamic: bool,
-    ) -> Result<Option<&(Group, Arc<[Peer]>)>, &'static str> {
+    fn find(&self, address: &Address, is_dynamic: bool) -> Result<Option<&Known>, &'static str> {
         let Address::Host { host, port } = address else { return Ok(None) };
         match self.0.get(&host.to_ascii_lowercase()) {
             Some(_) if port.is_some() && is_dynamic => Ok(None),
@@ -86,17 +89,17 @@ pub(super) fn destination(
     let invalid = |what| Unresolved::Invalid { what, url: rest.to_owned() };
     let make = || {
         let address = address::parse(rest).map_err(invalid)?;
-        let group = groups.find(&address, is_dynamic).map_err(invalid)?;
+        let known = groups.find(&address, is_dynamic).map_err(invalid)?;
         let (host, proxy_host) = names(&address);
-        let peers = match group {
-            Some((_, peers)) => Arc::clone(peers),
+        let peers = match known {
+            Some(known) => Arc::clone(&known.peers),
             None => [single(module, address, (pass, is_dynamic)).map_err(invalid)?].into(),
         };
         Ok(Destination {
             url: url.to_owned(),
             host,
             proxy_host,
-            group: group.map(|(group, _)| group.clone()),
+            group: known.map(|known| known.group.clone()),
             peers,
         })
     };
