@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use super::decided::Tally;
 use super::finding::Finding;
 use super::policy::Policy;
 use super::registry::{RULES, find};
@@ -35,6 +36,10 @@ pub struct Judgement {
     pub untested: Vec<(&'static str, String)>,
     /// What nginx as the client makes of it, where its settings are known.
     pub nginx: Option<NginxOutcome>,
+    /// Rules that looked at all there is to see and found it in order, in the order of the registry.
+    pub passed: Vec<&'static str>,
+    /// Rules that found nothing wrong where not everything could be seen.
+    pub undecided: Vec<&'static str>,
 }
 
 /// A chain and the verdicts over it.
@@ -68,8 +73,10 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
     let cx = standard.context(target);
     let chains = presented_chains(target, seen, standard.assessor);
     let mut docket = Docket::default();
+    let mut tally = Tally::new(target, seen);
     for rule in RULES {
         for (places, verdict) in verdicts(rule, seen, &chains, &cx) {
+            tally.add(rule, &verdict);
             docket.add(rule, &places, verdict);
         }
     }
@@ -77,8 +84,10 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
         chain: Arc::clone(view.chain),
         assessment: view.assessment,
     };
+    let (passed, undecided) = tally.finish();
     let mut judgement = docket.settle(seen.endpoints.len());
     judgement.chains = chains.into_iter().map(assessed).collect();
+    (judgement.passed, judgement.undecided) = (passed, undecided);
     judgement.nginx = outcome(target, seen, standard.now);
     soften(&mut judgement.findings, target, judgement.nginx.as_ref());
     judgement.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -92,6 +101,7 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
     let view =
         ChainView { chain: &file.chain, assessment: Arc::clone(&assessment), seen: Vec::new() };
     let mut docket = Docket::default();
+    let mut tally = Tally::default();
     for rule in RULES {
         let verdict = match (rule.check, file.chain.leaf()) {
             (Check::File(check), _) => check(file, &cx),
@@ -99,9 +109,11 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
             (Check::Leaf(check), Some(leaf)) => check(leaf, &view, &cx),
             _ => Verdict::NotApplicable,
         };
+        tally.add(rule, &verdict);
         docket.add(rule, &BTreeSet::new(), verdict);
     }
-    let mut judgement = docket.settle(0);
+    let (passed, undecided) = tally.finish();
+    let mut judgement = Judgement { passed, undecided, ..docket.settle(0) };
     for finding in &mut judgement.findings {
         finding.reproduce = vec![reproduce::show_file(&file.path)];
     }

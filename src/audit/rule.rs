@@ -50,6 +50,7 @@ impl Rule {
             reproduce: Vec::new(),
             subject: String::new(),
             could_not_test: false,
+            excuse: None,
         }
     }
 }

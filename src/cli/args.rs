@@ -4,10 +4,13 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::audit::finding::Severity;
+use super::destination::{Destination, destination};
+use super::gate::{FailOn, GateArgs};
+use super::portion::PortionArgs;
 use crate::nginx::defaults::Version;
 use crate::report::Format;
 use crate::run::FetchIssuers;
@@ -36,7 +39,21 @@ Examples:
   shakedown demo                                        see it at work on misconfigured servers
 
 Exit status: 0 all tested, nothing found; 1 findings (see --fail-on); 2 usage or configuration error, nothing was
-probed; 3 something could not be tested; 4 internal error.";
+probed; 3 something could not be tested; 4 internal error. With --format nagios those of a plugin: 0 ok, 1 warning,
+2 critical, 3 unknown.";
+
+impl Args {
+    /// Whether a monitoring system reads stdout and the exit status as those of a plugin.
+    pub(super) fn is_plugin(&self) -> bool {
+        let report = match &self.command {
+            Command::Probe(args) => &args.report,
+            Command::Scan(args) => &args.probe.report,
+            Command::Cert(args) => &args.report,
+            _ => return false,
+        };
+        report.format == Format::Nagios
+    }
+}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -47,6 +64,10 @@ pub(super) enum Command {
     Scan(Box<ScanArgs>),
     /// Audit certificate files before they are deployed
     Cert(CertArgs),
+    /// Compare two reports: what is new, what is gone, what changed, and whether it got worse
+    Diff(DiffArgs),
+    /// Put the shards of one run together
+    Merge(MergeArgs),
     /// Explain a rule or an alert
     Explain(ExplainArgs),
     /// Audit misconfigured servers that are started for it on loopback
@@ -64,7 +85,9 @@ Examples:
   shakedown probe www.example.com:443:127.0.0.1:8443    connect to a local server, as curl --connect-to does
   shakedown probe --as-nginx --ca-file internal-ca.pem 10.0.0.5:8443 --proxy-pass backend
   shakedown probe --starttls smtp mail.example.com
-  grep -v staging hosts.txt | shakedown probe - --format ndjson --output audit.ndjson";
+  grep -v staging hosts.txt | shakedown probe - --format ndjson --output audit.ndjson
+  shakedown probe --config targets.toml --output sarif=tls.sarif --output junit=tls.xml
+  shakedown probe --config targets.toml --quiet --gate gate.toml --baseline baseline.json    for cron";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = PROBE_EXAMPLES)]
@@ -93,8 +116,12 @@ pub(super) struct ProbeArgs {
     #[command(flatten)]
     pub(super) report: ReportArgs,
     /// The severity from which a finding makes the exit status 1
-    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Report")]
+    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
     pub(super) fail_on: FailOn,
+    #[command(flatten)]
+    pub(super) gate: GateArgs,
+    #[command(flatten)]
+    pub(super) portion: PortionArgs,
     /// Tell of each target on stderr as soon as it is done
     #[arg(short, long, help_heading = "Report")]
     pub(super) verbose: bool,
@@ -260,12 +287,26 @@ pub(super) struct ReportArgs {
     /// The form of the report
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
-    /// Write the report to this file, whole or not at all, instead of stdout
+    /// Write the report to this file, whole or not at all, instead of stdout; FORMAT=FILE writes another form beside it
+    /// (repeatable)
+    #[arg(
+        long,
+        value_name = "[FORMAT=]FILE",
+        value_parser = clap::builder::OsStringValueParser::new().try_map(destination)
+    )]
+    pub(super) output: Vec<Destination>,
+    /// The file that findings point at whose target stands in no file (SARIF, GitLab)
     #[arg(long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
+    pub(super) sarif_anchor: Option<String>,
+    /// Give metrics these names as well
+    #[arg(long, value_enum, value_name = "NAMES")]
+    pub(super) metrics_compat: Option<MetricsArg>,
     /// List every certificate that was sent, and both verdicts over the chain
     #[arg(long)]
     pub(super) show_chain: bool,
+    /// Leave out of JSON and NDJSON when and how long: equal observations then give equal bytes
+    #[arg(long)]
+    pub(super) omit_times: bool,
     /// When to use colour
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(super) color: ColorArg,
@@ -319,8 +360,63 @@ pub(super) struct CertArgs {
     #[command(flatten)]
     pub(super) report: ReportArgs,
     /// The severity from which a finding makes the exit status 1
-    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Report")]
+    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
     pub(super) fail_on: FailOn,
+    #[command(flatten)]
+    pub(super) gate: GateArgs,
+}
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  shakedown diff known-good.json now.json               before a deployment; exit status 1 where something got worse
+  shakedown diff yesterday.ndjson today.ndjson          from cron, which sends no mail where nothing changed
+
+Worse is a result, a new finding of --fail-on or above, a version that is no longer spoken, an earlier expiry.";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub(super) struct DiffArgs {
+    /// The report of the earlier run, in JSON or NDJSON
+    pub(super) old: PathBuf,
+    /// The report of the later run
+    pub(super) new: PathBuf,
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: PlainFormat,
+    /// The severity from which a new finding is for the worse
+    #[arg(long, value_name = "SEVERITY", default_value = "warning")]
+    pub(super) fail_on: FailOn,
+}
+
+const MERGE_EXAMPLES: &str = "\
+Example:
+  shakedown probe --config targets.toml --shard 1/2 --resume 1.ndjson    on one machine
+  shakedown probe --config targets.toml --shard 2/2 --resume 2.ndjson    on another
+  shakedown merge 1.ndjson 2.ndjson > report.json
+
+The exit status is that of one run over all targets; a shard that is missing or unfinished is named, with status 2.";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = MERGE_EXAMPLES)]
+pub(super) struct MergeArgs {
+    /// The NDJSON files that the shards wrote, in any order
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: MergeFormat,
+    /// Write the report to this file, whole or not at all, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum MergeFormat {
+    /// One JSON document, as probe writes it
+    #[default]
+    Json,
+    /// One JSON object a line, in input order
+    Ndjson,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -333,13 +429,15 @@ pub(super) struct ExplainArgs {
     pub(super) subject: Option<String>,
     /// The form of the answer
     #[arg(long, value_enum, default_value_t)]
-    pub(super) format: ExplainFormat,
+    pub(super) format: PlainFormat,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct DemoArgs {
     #[command(flatten)]
     pub(super) report: ReportArgs,
+    #[command(flatten)]
+    pub(super) gate: GateArgs,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -403,24 +501,9 @@ pub(super) enum RootsArg {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum FailOn {
-    Error,
-    Warning,
-    Note,
-    /// Findings never fail the run
-    Never,
-}
-
-impl FailOn {
-    /// The threshold, `None` where findings never fail the run.
-    pub(super) fn threshold(self) -> Option<Severity> {
-        match self {
-            Self::Error => Some(Severity::Error),
-            Self::Warning => Some(Severity::Warning),
-            Self::Note => Some(Severity::Note),
-            Self::Never => None,
-        }
-    }
+pub(super) enum MetricsArg {
+    /// Those of blackbox_exporter: probe_success, probe_ssl_earliest_cert_expiry …
+    Blackbox,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -433,7 +516,7 @@ pub(super) enum ColorArg {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum ExplainFormat {
+pub(super) enum PlainFormat {
     /// For people
     #[default]
     Text,

@@ -11,9 +11,9 @@ use time::format_description::well_known::Rfc3339;
 
 use super::args::CertArgs;
 use super::exit::Exit;
-use super::output::Output;
+use super::gate::{Checkpoint, threshold};
+use super::outputs::Outputs;
 use super::settings;
-use crate::audit::finding::Severity;
 use crate::audit::judge::{Standard, judge_file};
 use crate::audit::rule::{FileChain, FileKey};
 use crate::certificate::trust::Assessor;
@@ -38,10 +38,10 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         Some(text) => moment(text)?,
         None => settings::now(),
     };
-    let threshold = args.fail_on.threshold();
+    let mut checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
     let chains = chains(args)?;
     let options = options(args)?;
-    let mut output = Output::open(args.report.output.as_deref())?;
+    let outputs = Outputs::open(&args.report, args.gate.quiet)?.showing_chains();
     let probe = options.target(
         Address { host: Host::Name("file".to_owned()), port: Some(0), connect_to: None },
         None,
@@ -53,24 +53,19 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         let judgement =
             judge_file(&target, &file, Standard { assessor: &assessor, policy: None, now });
         let observation = Observation { addresses: Ok(Vec::new()), endpoints: Vec::new() };
-        Ok(TargetReport::new(target, observation, judgement, threshold.unwrap_or(Severity::Error)))
+        Ok(TargetReport::new(target, observation, judgement, threshold(args.fail_on)))
     };
-    let targets = chains.into_iter().map(audit).collect::<anyhow::Result<_>>()?;
-    let report = Report {
-        started_at: now,
-        finished_at: now,
-        targets,
-        interrupted: false,
-        kind: Kind::Files,
-    };
-    let look = settings::look(&args.report);
-    report.render(
-        args.report.format,
-        crate::report::Look { show_chain: true, ..look },
-        &mut output,
-    )?;
-    output.finish()?;
-    Ok(Exit::of(&report.summary(), threshold.is_some(), 0))
+    let mut targets = chains.into_iter().map(audit).collect::<anyhow::Result<Vec<_>>>()?;
+    for report in &mut targets {
+        checkpoint.apply(report);
+    }
+    targets.retain(|report| checkpoint.shows(report));
+    let options = settings::report_options(&args.report, args.fail_on, checkpoint.left_out());
+    let (started_at, finished_at, kind) = (now, now, Kind::Files);
+    let report = Report { started_at, finished_at, targets, interrupted: false, kind, options };
+    outputs.write(&report)?;
+    checkpoint.finish(&report.summary(), false)?;
+    Ok(Exit::of_report(&report, args.report.format, args.fail_on))
 }
 
 /// Every chain in every file that was named; a file that cannot be read whole is a mistake, named with its line.

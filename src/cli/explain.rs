@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::args::{ExplainArgs, ExplainFormat};
+use super::args::{ExplainArgs, PlainFormat};
 use super::exit::Exit;
 use super::mistake::Mistake;
 use super::settings;
@@ -20,8 +20,8 @@ const MAX_WIDTH: usize = 100;
 /// Runs the subcommand.
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let text = match (&args.subject, args.format) {
-        (None, ExplainFormat::Text) => list(),
-        (None, ExplainFormat::Json) => {
+        (None, PlainFormat::Text) => list(),
+        (None, PlainFormat::Json) => {
             pretty(&registry::RULES.iter().map(|rule| rule_json(rule)).collect::<Vec<_>>())
         }
         (Some(subject), format) => explain(subject, format)?,
@@ -30,17 +30,17 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Passed)
 }
 
-fn explain(subject: &str, format: ExplainFormat) -> anyhow::Result<String> {
+fn explain(subject: &str, format: PlainFormat) -> anyhow::Result<String> {
     if let Some(rule) = registry::find(subject) {
         return Ok(match format {
-            ExplainFormat::Text => rule_text(rule),
-            ExplainFormat::Json => pretty(&rule_json(rule)),
+            PlainFormat::Text => rule_text(rule),
+            PlainFormat::Json => pretty(&rule_json(rule)),
         });
     }
     if let Some(alert) = alert(subject) {
         return Ok(match format {
-            ExplainFormat::Text => alert_text(alert),
-            ExplainFormat::Json => {
+            PlainFormat::Text => alert_text(alert),
+            PlainFormat::Json => {
                 pretty(&json!({ "alert": { "number": alert.0, "name": alert.name() } }))
             }
         });

@@ -1,6 +1,7 @@
 //! `probe`: targets in, report out.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +11,14 @@ use tokio::sync::Notify;
 
 use super::args::ProbeArgs;
 use super::exit::Exit;
-use super::output::Output;
+use super::gate::{Checkpoint, threshold};
+use super::outputs::Outputs;
+use super::portion::{Draft, Portion, Resumed};
 use super::progress::Progress;
 use super::settings;
-use crate::audit::finding::Severity;
 use crate::audit::policy::Policy;
 use crate::probe::scan::Depth;
-use crate::report::{Format, Kind, Report, Summary, ndjson};
+use crate::report::{Format, Kind, Report, Summary};
 use crate::run::{self, Ending, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
 
@@ -32,23 +34,55 @@ pub(super) fn run_with(
     policy: Option<Policy>,
 ) -> anyhow::Result<Exit> {
     let targets = settings::targets(args)?;
-    let threshold = args.fail_on.threshold();
+    settings::check_places(&args.report, &targets)?;
     let now = settings::now();
+    let agreed = [&depth as &dyn std::fmt::Debug, &policy, &args.fail_on, &args.gate.severity];
+    let agreed = agreed.map(|option| format!("{option:?}"));
+    let mut portion = Portion::of(targets, args.portion.shard, &agreed);
     let settings = Settings {
         limits: settings::limits(&args.limits),
         depth,
         policy,
-        threshold: threshold.unwrap_or(Severity::Error),
+        threshold: threshold(args.fail_on),
         now,
         fetch_issuers: args.fetch_issuers.map_or(FetchIssuers::Never, Into::into),
-        assessors: settings::assessors(&targets, now)?,
+        assessors: settings::assessors(&portion.targets, now)?,
     };
-    let output = Output::open(args.report.output.as_deref())?;
+    let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
+    let checkpoint = checkpoint.of_part(args.portion.is_part());
+    let collector = match collector(args, &mut portion, checkpoint)? {
+        ControlFlow::Continue(collector) => collector,
+        ControlFlow::Break(summary) => {
+            return Ok(Exit::of(&summary, args.fail_on.threshold().is_some(), 0));
+        }
+    };
     let runtime = Runtime::new()?;
-    let (summary, ending) = runtime.block_on(audit(targets, settings, args, output))?;
+    let exit = runtime.block_on(audit(portion.targets, settings, args, collector))?;
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();
-    Ok(Exit::of(&summary, threshold.is_some(), ending.internal_errors))
+    Ok(exit)
+}
+
+/// Opens what the reports are written to; breaks with the numbers of a run that is finished already.
+fn collector(
+    args: &ProbeArgs,
+    portion: &mut Portion,
+    checkpoint: Checkpoint,
+) -> anyhow::Result<ControlFlow<Summary, Collector>> {
+    let Some(path) = &args.portion.resume else {
+        let draft = args.portion.is_part().then(|| portion.manifest(args.fail_on));
+        let outputs = Outputs::open(&args.report, args.gate.quiet)?;
+        let fresh = Collector::new(portion.targets.len(), checkpoint, outputs);
+        return Ok(ControlFlow::Continue(Collector { draft, ..fresh }));
+    };
+    Ok(match portion.resume(path, args.fail_on)? {
+        Resumed::Finished(summary) => ControlFlow::Break(summary),
+        Resumed::Open { file, draft, summary } => {
+            let outputs = Outputs::journal(&args.report, file);
+            let fresh = Collector::new(portion.targets.len(), checkpoint, outputs);
+            ControlFlow::Continue(Collector { summary, draft: Some(*draft), ..fresh })
+        }
+    })
 }
 
 /// Audits the targets and writes the report.
@@ -56,40 +90,54 @@ async fn audit(
     targets: Vec<Arc<Target>>,
     settings: Settings,
     args: &ProbeArgs,
-    mut output: Output,
-) -> anyhow::Result<(Summary, Ending)> {
+    mut collector: Collector,
+) -> anyhow::Result<Exit> {
     let started_at = settings.now;
-    let (format, mut progress) = (args.report.format, Progress::new(args, targets.len()));
-    let mut collector = Collector::new(targets.len(), format == Format::Ndjson);
+    let mut progress = Progress::new(args, targets.len());
     // Nobody reads on: what is still to be probed would be probed for nothing.
     let unread = Notify::new();
     let stop = stop(args.limits.run_timeout, unread.notified())?;
-    let ending = run::audit(targets, Arc::new(settings), stop, |index, report| {
+    let ending = run::audit(targets, Arc::new(settings), stop, |index, mut report| {
+        if args.report.omit_times {
+            report.observation.forget_times();
+        }
+        collector.checkpoint.apply(&mut report);
         progress.count(&report);
-        collector.take(index, report, &mut output);
+        collector.take(index, report);
         if collector.error.is_some() {
             unread.notify_one();
         }
     })
     .await;
     progress.finish();
-    let summary = collector.summary;
     if let Some(error) = collector.error {
         return Err(error.into());
     }
-    if format != Format::Ndjson {
-        let targets = collector.reports.into_iter().flatten().collect();
-        let report = Report {
-            started_at,
-            finished_at: settings::now(),
-            targets,
-            interrupted: ending.stopped,
-            kind: Kind::Endpoints,
-        };
-        report.render(format, settings::look(&args.report), &mut output)?;
+    let mut report = Report {
+        started_at,
+        finished_at: settings::now(),
+        targets: Vec::new(),
+        interrupted: ending.stopped,
+        kind: Kind::Endpoints,
+        options: settings::report_options(&args.report, args.fail_on, collector.left_out()),
+    };
+    let summary = collector.summary;
+    report.targets = collector.reports.into_iter().flatten().collect();
+    if let Some(draft) = collector.draft.filter(|_| !ending.stopped) {
+        collector.outputs.trailer(&draft.finished(&report))?;
     }
-    output.finish()?;
-    Ok((summary, ending))
+    collector.outputs.finish(&report)?;
+    collector.checkpoint.finish(&summary, ending.stopped)?;
+    Ok(exit(args, &report, &ending))
+}
+
+/// A finding counts more than a fault of this program, and that more than what could not be tested.
+fn exit(args: &ProbeArgs, report: &Report, ending: &Ending) -> Exit {
+    if args.report.format == Format::Nagios {
+        return Exit::of_report(report, Format::Nagios, args.fail_on);
+    }
+    let gate = args.fail_on.threshold().is_some();
+    Exit::of(&report.summary(), gate, ending.internal_errors)
 }
 
 /// Resolves on the first SIGINT or SIGTERM, when the run's time is up, or when the report is no longer wanted.
@@ -115,32 +163,45 @@ fn stop(
     })
 }
 
-/// Takes the reports as they come: a stream writes each at once and keeps none, every other format wants them in order.
+/// Takes the reports as they come: a stream writes each at once and keeps none, every other form wants them in order.
 struct Collector {
     summary: Summary,
     reports: Vec<Option<TargetReport>>,
-    streams: bool,
+    checkpoint: Checkpoint,
+    outputs: Outputs,
+    /// What the streams say at their end.
+    draft: Option<Draft>,
     error: Option<std::io::Error>,
 }
 
 impl Collector {
-    fn new(targets: usize, streams: bool) -> Self {
-        let reports = if streams { Vec::new() } else { (0..targets).map(|_| None).collect() };
-        Self { summary: Summary::default(), reports, streams, error: None }
+    fn new(targets: usize, checkpoint: Checkpoint, outputs: Outputs) -> Self {
+        let kept = if outputs.all_stream() { 0 } else { targets };
+        let reports = (0..kept).map(|_| None).collect();
+        let summary = Summary::default();
+        Self { summary, reports, checkpoint, outputs, draft: None, error: None }
     }
 
-    fn take(&mut self, index: usize, report: TargetReport, output: &mut Output) {
+    fn take(&mut self, index: usize, report: TargetReport) {
         self.summary.add(&report);
-        if !self.streams {
-            self.reports[index] = Some(report);
-        } else if self.error.is_none() {
-            self.error = write_line(&report, output).err();
+        if !self.checkpoint.shows(&report) {
+            return;
+        }
+        // What was not tested is tested by whoever goes on with the file.
+        let left = self.draft.is_some() && report.is_cancelled();
+        if self.error.is_none() && !left {
+            self.error = self.outputs.line(&report).err();
+            if let Some(draft) = &mut self.draft {
+                draft.add(index);
+            }
+        }
+        if let Some(place) = self.reports.get_mut(index) {
+            *place = Some(report);
         }
     }
-}
 
-fn write_line(report: &TargetReport, output: &mut Output) -> std::io::Result<()> {
-    use std::io::Write;
-    ndjson::line(report, output)?;
-    output.flush()
+    /// Targets that the report counts and does not hold; a stream holds none of them.
+    fn left_out(&self) -> Summary {
+        if self.outputs.all_stream() { self.summary } else { self.checkpoint.left_out() }
+    }
 }

@@ -10,11 +10,13 @@ use std::sync::Arc;
 use anyhow::{anyhow, bail};
 use time::OffsetDateTime;
 
-use super::args::{ColorArg, LimitArgs, ProbeArgs, ReportArgs, TargetArgs};
+use super::args::{ColorArg, LimitArgs, MetricsArg, ProbeArgs, ReportArgs, TargetArgs};
+use super::gate::{FailOn, threshold};
 use super::mistake::Mistake;
 use crate::certificate::trust::Assessor;
 use crate::probe::{Deadlines, Family, Limits};
-use crate::report::Look;
+use crate::report::anchor::has_place;
+use crate::report::{Look, ReportOptions, Summary};
 use crate::target::address::{Address, parse_host};
 use crate::target::identity::read_identity;
 use crate::target::nginx_client::NginxClient;
@@ -229,8 +231,7 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
 }
 
 /// How the report for people looks: as wide as the terminal, in colour only on one.
-pub(super) fn look(args: &ReportArgs) -> Look {
-    let to_stdout = args.output.is_none();
+pub(super) fn look(args: &ReportArgs, to_stdout: bool) -> Look {
     let colour = match args.color {
         ColorArg::Always => true,
         ColorArg::Never => false,
@@ -240,6 +241,48 @@ pub(super) fn look(args: &ReportArgs) -> Look {
         }
     };
     Look { width: if to_stdout { width() } else { WIDTH }, colour, show_chain: args.show_chain }
+}
+
+/// What the report is told beside what was found.
+pub(super) fn report_options(
+    args: &ReportArgs,
+    fail_on: FailOn,
+    left_out: Summary,
+) -> ReportOptions {
+    let root = std::env::current_dir().ok();
+    ReportOptions {
+        threshold: threshold(fail_on),
+        anchor: args.sarif_anchor.clone(),
+        root: root.map(|root| root.display().to_string()),
+        blackbox: args.metrics_compat == Some(MetricsArg::Blackbox),
+        left_out,
+        omit_times: args.omit_times,
+    }
+}
+
+/// Some forms put every finding at a place in a file; where there is none, they must be told one.
+pub(super) fn check_places(args: &ReportArgs, targets: &[Arc<Target>]) -> anyhow::Result<()> {
+    let forms = args.output.iter().map(|one| one.format.unwrap_or(args.format));
+    let form = forms.chain([args.format]).find(|form| form.needs_place());
+    let homeless = targets.iter().find(|target| !has_place(target));
+    match (form, homeless) {
+        (Some(form), Some(target)) if args.sarif_anchor.is_none() => Err(Mistake::new(
+            format!(
+                "{} has no place in a file, and --format {} needs one",
+                target.name,
+                form.name()
+            ),
+            "name the targets in a file (--config FILE), or give a file to point at (--sarif-anchor FILE)",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Where GitHub Actions takes the summary of a job.
+pub(super) fn step_summary() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
+    let path = std::env::var_os("GITHUB_STEP_SUMMARY")?;
+    (!path.is_empty()).then(|| path.into())
 }
 
 /// Columns of what is written to stdout.

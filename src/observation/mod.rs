@@ -322,3 +322,12 @@ pub struct Observation {
     /// One entry for each address, in the order of the resolver.
     pub endpoints: Vec<Endpoint>,
 }
+
+impl Observation {
+    /// Forgets how long everything took.
+    pub fn forget_times(&mut self) {
+        for cell in self.endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.handshakes) {
+            (cell.connect_time, cell.handshake_time) = (None, None);
+        }
+    }
+}

@@ -103,6 +103,9 @@ fn write_finding(finding: &Finding, look: Look, out: &mut dyn Write) -> io::Resu
         head.replacen(&label, &styled(&label, severity_style(finding.severity), look), 1)
             .as_bytes(),
     )?;
+    if let Some(excuse) = &finding.excuse {
+        out.write_all(paragraph(&excuse.to_string(), "    ", "      ", look).as_bytes())?;
+    }
     for fact in &finding.evidence {
         out.write_all(paragraph(fact, "    - ", "      ", look).as_bytes())?;
     }
@@ -151,9 +154,10 @@ fn closing(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn in_words(summary: &Summary, kind: Kind) -> String {
-    let Summary { targets, passed, failed, untested, findings } = summary;
+    let Summary { targets, passed, failed, untested, findings, excused, .. } = summary;
+    let excused = if *excused == 0 { String::new() } else { format!(" ({excused} excused)") };
     format!(
-        "{}: {passed} passed, {failed} failed, {untested} could not be tested; {}, {}, {}.",
+        "{}: {passed} passed, {failed} failed, {untested} could not be tested; {}, {}, {}{excused}.",
         counted(*targets, if kind == Kind::Files { "chain" } else { "target" }),
         counted(findings.error, "error"),
         counted(findings.warning, "warning"),

@@ -1,5 +1,7 @@
 //! The one loop: probe a target, judge what was seen, try what would mend it.
 
+pub mod baseline;
+pub mod gate;
 mod issuer;
 mod mend;
 
@@ -28,7 +30,7 @@ use crate::target::{Roots, Target, Trust};
 const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// What became of one target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Everything was tested and nothing reaches the threshold.
@@ -60,14 +62,27 @@ impl TargetReport {
         judgement: Judgement,
         threshold: Severity,
     ) -> Self {
-        let status = if judgement.findings.iter().any(|finding| finding.severity >= threshold) {
+        let mut report = Self { target, observation, judgement, status: Status::Untested };
+        report.settle(threshold);
+        report
+    }
+
+    /// Whether the run ended before the target was tested.
+    pub fn is_cancelled(&self) -> bool {
+        let failure = self.observation.addresses.as_ref().err();
+        failure.is_some_and(|failure| failure.cause == Cause::Cancelled)
+    }
+
+    /// Says anew what became of the target, after its findings were changed.
+    pub fn settle(&mut self, threshold: Severity) {
+        let judgement = &self.judgement;
+        self.status = if judgement.findings.iter().any(|finding| finding.fails_at(threshold)) {
             Status::Fail
         } else if judgement.untested.is_empty() {
             Status::Pass
         } else {
             Status::Untested
         };
-        Self { target, observation, judgement, status }
     }
 }
 
