@@ -1,7 +1,5 @@
 //! What can be said of a socket and its servers.
 
-use std::collections::HashMap;
-
 use super::{Fact, FactKind};
 use crate::nginx::defaults::{PROTOCOLS_BY_NAME, VERIFY_WITHOUT_CLIENT_CERTIFICATE, Version};
 use crate::nginx::inherit::Set;
@@ -137,14 +135,16 @@ fn suites_command(ssl: &ServerSsl) -> Value {
 
 /// Names that a server further up has already.
 fn taken_names(listener: &Listener, facts: &mut Vec<Fact>) {
-    let mut first: HashMap<&ServerName, (usize, &Span)> = HashMap::new();
-    for (at, server) in listener.servers.iter().enumerate() {
-        let names = server.names.iter();
-        for name in names.filter(|name| name.value != ServerName::Exact("_".to_owned())) {
-            let (owner, span) = *first.entry(&name.value).or_insert((at, &name.span));
-            if owner != at {
-                let (name_text, first) = (name.value.to_string(), span.clone());
-                let kind = FactKind::NameTaken { name: name_text, first };
+    for server in &listener.servers {
+        for (&number, first) in &server.taken {
+            let Some(name) = server.names.get(number) else { continue };
+            // Nobody means to be reached by `_`, and a name that is only repeated does no harm.
+            let is_own = server.names.iter().any(|own| own.span == *first);
+            let is_exact = matches!(name.value, ServerName::Exact(_));
+            let is_void = name.value == ServerName::Exact("_".to_owned());
+            if !is_void && !(is_own && is_exact) {
+                let kind =
+                    FactKind::NameTaken { name: name.value.to_string(), first: first.clone() };
                 facts.push(Fact { span: name.span.clone(), kind });
             }
         }
