@@ -1,5 +1,7 @@
 //! What can be said of a socket and its servers.
 
+use std::collections::HashSet;
+
 use super::{Fact, FactKind};
 use crate::nginx::defaults::{PROTOCOLS_BY_NAME, VERIFY_WITHOUT_CLIENT_CERTIFICATE, Version};
 use crate::nginx::inherit::Set;
@@ -133,20 +135,19 @@ fn suites_command(ssl: &ServerSsl) -> Value {
     found.map(|one| (one.span.clone(), one.value.1.clone())).next()
 }
 
-/// Names that a server further up has already.
+/// Names that nginx drops. Nobody means to be reached by `_`, and a name that is only repeated does no harm.
 fn taken_names(listener: &Listener, facts: &mut Vec<Fact>) {
-    for server in &listener.servers {
+    let void = ServerName::Exact("_".to_owned());
+    for server in listener.servers.iter().filter(|server| !server.taken.is_empty()) {
+        let own: HashSet<&Span> = server.names.iter().map(|name| &name.span).collect();
         for (&number, first) in &server.taken {
             let Some(name) = server.names.get(number) else { continue };
-            // Nobody means to be reached by `_`, and a name that is only repeated does no harm.
-            let is_own = server.names.iter().any(|own| own.span == *first);
-            let is_exact = matches!(name.value, ServerName::Exact(_));
-            let is_void = name.value == ServerName::Exact("_".to_owned());
-            if !is_void && !(is_own && is_exact) {
-                let kind =
-                    FactKind::NameTaken { name: name.value.to_string(), first: first.clone() };
-                facts.push(Fact { span: name.span.clone(), kind });
+            let is_repeated = matches!(name.value, ServerName::Exact(_)) && own.contains(first);
+            if name.value == void || is_repeated {
+                continue;
             }
+            let kind = FactKind::NameTaken { name: name.value.to_string(), first: first.clone() };
+            facts.push(Fact { span: name.span.clone(), kind });
         }
     }
 }
