@@ -139,7 +139,8 @@ fn a_variable_holds_a_value_that_was_foreseen() {
             let (name, value) = (dice.below(2), dice.pick(&VALUES));
             let set = format!("set $v{name} {value};");
             let condition = dice.one_in(3);
-            text.push_str(&if condition { format!("if ($arg_x) {{ {set} }} ") } else { set });
+            let (open, close) = if condition { ("if ($arg_x) {", "}") } else { ("", "") };
+            write!(text, "{open} {set} {close} ").unwrap();
         }
         write!(text, " PASS{} }} {close} ", dice.below(2)).unwrap();
     }

@@ -30,6 +30,12 @@ impl<'t> Home<'t> {
         Some(Self { scope, anchor })
     }
 
+    /// Whether both are the same block.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let place = |home: &Self| home.scope.block().map(std::ptr::from_ref);
+        place(self) == place(other)
+    }
+
     /// The directives of this name in the block itself.
     pub(super) fn own(&self, name: &str) -> Vec<&'t Directive> {
         self.scope.own(name).to_vec()
@@ -39,7 +45,7 @@ impl<'t> Home<'t> {
 /// The directive that begins at a place, behind the blocks around it.
 fn path<'t>(directives: &'t [Directive], at: &Span) -> Option<Vec<&'t Directive>> {
     for one in directives {
-        if one.span == *at {
+        if one.span.line == at.line && one.span == *at {
             return Some(vec![one]);
         }
         if let Some(mut found) = path(one.children(), at) {
