@@ -1,17 +1,23 @@
-//! What a configuration means, asked of nginx itself: which server a name leads to, and what a variable holds.
+//! What a configuration means, asked of nginx itself: which server a name leads to, what a variable holds, and whether a
+//! patch can be read.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::{Read, Write as _};
 use std::net::TcpStream;
+use std::process::Command;
 
+use shakedown::nginx::edit::{Edit, patch};
 use shakedown::nginx::listener::{Listener, listeners};
 use shakedown::nginx::source::Single;
 use shakedown::nginx::tree::Tree;
 use shakedown::nginx::upstream::{Upstream, upstreams};
 use shakedown::nginx::variable::Variables;
+use shakedown::target::disk::Disk;
 
 use crate::support::dice::Dice;
-use crate::support::server::Nginx;
+use crate::support::pki::Pki;
+use crate::support::server::{Nginx, nginx_binary};
 
 /// The body that nginx answers with.
 fn ask(port: u16, host: &str, path: &str) -> String {
@@ -179,4 +185,73 @@ fn a_variable_holds_a_value_that_was_foreseen() {
         }
     }
     assert!(known > LOCATIONS * 3 / 4, "{known} of {LOCATIONS}");
+}
+
+/// Ways to write a location, in which `N` stands for its number.
+const LAYOUTS: [&str; 8] = [
+    "location /N {\n  proxy_pass https://127.0.0.1:1;\n}\n",
+    "location /N { proxy_pass https://127.0.0.1:1; }\n",
+    "location /N {\r\n\tproxy_pass https://127.0.0.1:1; # why\r\n\tproxy_ssl_verify off;\r\n}\r\n",
+    "location /N {\n  # proxy_ssl_verify on;\n  proxy_ssl_verify   off; proxy_pass https://127.0.0.1:1;\n}\n",
+    "location /N { if ($arg_x) { proxy_pass https://127.0.0.1:1; } }\n",
+    "location /N {proxy_ssl_trusted_certificate \"x\";proxy_pass https://127.0.0.1:1;}",
+    "location /N\n{\n    limit_except GET\n    {\n        proxy_pass https://127.0.0.1:1;\n    }\n}\n",
+    "location /N { include inc/N.conf; }",
+];
+
+/// Locations whose settings are changed.
+const PATCHED: usize = 60;
+
+#[test]
+fn nginx_takes_what_was_patched() {
+    let mut dice = Dice(5);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("inc")).unwrap();
+    fs::copy(Pki::new().ca_file(), path("ca.pem")).unwrap();
+    let mut text = String::from(
+        "pid nginx.pid; error_log stderr; events {}\nhttp {\nproxy_ssl_conf_command Groups P-256;\nserver {\n",
+    );
+    for location in 0..PATCHED {
+        let layout = *dice.pick(&LAYOUTS);
+        text.push_str(&layout.replace('N', &location.to_string()));
+        fs::write(path(&format!("inc/{location}.conf")), "proxy_pass https://127.0.0.1:1;")
+            .unwrap();
+    }
+    text.push_str("}\n}\n");
+    let main = path("nginx.conf");
+    fs::write(&main, text).unwrap();
+    let tree = Tree::read(&Disk::default(), main.to_str().unwrap());
+    let edits = upstreams(&tree, &Variables::new()).into_iter().flat_map(|upstream| {
+        let edit = |name: &str, words: &[&str]| Edit {
+            name: format!("proxy_ssl_{name}"),
+            arguments: words.iter().map(|&word| word.to_owned()).collect(),
+            at: upstream.span.clone(),
+        };
+        [
+            edit("verify", &["on"]),
+            edit("trusted_certificate", &["ca.pem"]),
+            edit("name", &["a b;{"]),
+            edit("conf_command", &["Options", "UnsafeLegacyServerConnect"]),
+        ]
+    });
+    let edits: Vec<Edit> = edits.collect();
+    assert_eq!(edits.len(), 4 * PATCHED);
+    let patch = patch(&tree, &edits).unwrap();
+    assert_eq!(patch.fault(&tree), None);
+    for file in &patch.files {
+        fs::write(&*file.path, &file.after).unwrap();
+    }
+    let mut nginx = Command::new(nginx_binary());
+    nginx.arg("-p").arg(folder.path()).args(["-e", "stderr", "-t", "-c"]).arg(&main);
+    let output = nginx.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let after = Tree::read(&Disk::default(), main.to_str().unwrap());
+    for upstream in upstreams(&after, &Variables::new()) {
+        assert!(upstream.ssl.verifies());
+        assert_eq!(upstream.name.as_deref(), Ok("a b;{"));
+        assert_eq!(upstream.ssl.conf_command.len(), 2);
+        let trusted = upstream.ssl.trusted_certificate.as_ref().unwrap();
+        assert!(trusted.value.ends_with("/ca.pem"), "{}", trusted.value);
+    }
 }
