@@ -96,10 +96,14 @@ pub fn patch(tree: &Tree, edits: &[Edit]) -> Result<Patch, EditError> {
 }
 
 impl Patch {
-    /// The unified diff of all files, names with `a/` and `b/` before them.
+    /// The unified diff of all files, names with `a/` and `b/` before them, byte for byte: `patch -p1 -d /` applies it.
+    pub fn diff_bytes(&self) -> Vec<u8> {
+        self.files.iter().flat_map(PatchedFile::diff).collect()
+    }
+
+    /// The same to be read; bytes that are not UTF-8 are replaced in it.
     pub fn diff(&self) -> String {
-        let diffs: Vec<String> = self.files.iter().map(PatchedFile::diff).collect();
-        diffs.concat()
+        String::from_utf8_lossy(&self.diff_bytes()).into_owned()
     }
 
     /// What nginx would say of the configuration with the patch and does not say without it: a file that is included in
@@ -128,8 +132,7 @@ impl Patch {
 }
 
 impl PatchedFile {
-    /// The unified diff; bytes that are not UTF-8 are replaced in it.
-    pub fn diff(&self) -> String {
+    fn diff(&self) -> Vec<u8> {
         let diff = TextDiff::from_lines(&*self.before, &self.after[..]);
         let path = self.path.trim_start_matches('/');
         let mut text = Vec::new();
@@ -138,7 +141,7 @@ impl PatchedFile {
             .unified_diff()
             .header(&format!("a/{path}"), &format!("b/{path}"))
             .to_writer(&mut text);
-        String::from_utf8_lossy(&text).into_owned()
+        text
     }
 }
 
