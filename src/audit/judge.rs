@@ -11,10 +11,12 @@ use super::finding::Finding;
 use super::policy::Policy;
 use super::registry::{RULES, find};
 use super::reproduce;
-use super::rule::{ChainView, Check, Context, FileChain, Rule, Verdict};
+use super::rule::{ChainView, Check, Context, Rule, Verdict};
 use super::upstream::outcome::{NginxOutcome, outcome, soften};
 use crate::certificate::Chain;
+use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, Assessor};
+use crate::nginx::facts::Fact;
 use crate::observation::{Endpoint, Observation};
 use crate::target::Target;
 use crate::tls::version::ProtocolVersion;
@@ -120,6 +122,18 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
     Judgement { chains: vec![Assessed { chain: Arc::clone(&file.chain), assessment }], ..judgement }
 }
 
+/// Judges what a configuration says, told from its text.
+pub fn judge_settings(facts: &[Fact]) -> Judgement {
+    let mut docket = Docket::default();
+    for rule in RULES {
+        let Check::Setting(check) = rule.check else { continue };
+        for fact in facts {
+            docket.add(rule, &BTreeSet::new(), check(fact));
+        }
+    }
+    docket.settle(0)
+}
+
 /// Where a verdict was reached, and the verdict.
 type Placed = (BTreeSet<SocketAddr>, Verdict);
 
@@ -137,7 +151,11 @@ fn verdicts(
         Check::Endpoint(check) => endpoints()
             .map(|endpoint| (BTreeSet::from([endpoint.address]), check(endpoint, cx)))
             .collect(),
-        Check::File(_) => Vec::new(),
+        Check::Setting(_) => Vec::new(),
+        Check::File(check) => {
+            let files = cx.target.files.iter();
+            files.map(|file| (BTreeSet::new(), check(file, cx))).collect()
+        }
         Check::Chain(check) => chains.iter().map(|view| (places(view), check(view, cx))).collect(),
         Check::Leaf(check) => distinct_leaves(chains)
             .iter()
@@ -273,8 +291,11 @@ impl Docket {
     /// Whether causes of this finding were met wherever it was.
     fn is_explained(&self, entry: &Entry) -> bool {
         let causes = find(entry.finding.rule).map_or(&[][..], |rule| rule.consequence_of);
-        let mut met =
-            self.entries.iter().filter(|known| causes.contains(&known.finding.rule)).peekable();
+        // A lesser finding does not explain a graver one away.
+        let explains = |known: &&Entry| {
+            causes.contains(&known.finding.rule) && known.finding.severity >= entry.finding.severity
+        };
+        let mut met = self.entries.iter().filter(explains).peekable();
         met.peek().is_some() && {
             let explained: BTreeSet<SocketAddr> =
                 met.flat_map(|known| known.places.iter().copied()).collect();
@@ -288,7 +309,7 @@ impl Entry {
     fn report(&self, addresses: usize) -> Finding {
         let mut finding = self.finding.clone();
         let met = self.places.len();
-        if met < addresses {
+        if met > 0 && met < addresses {
             let named: Vec<String> =
                 self.places.iter().take(MAX_PLACES).map(|place| place.ip().to_string()).collect();
             let more = if met > MAX_PLACES { " and others" } else { "" };

@@ -46,8 +46,8 @@ impl Args {
     /// Whether a monitoring system reads stdout and the exit status as those of a plugin.
     pub(super) fn is_plugin(&self) -> bool {
         let report = match &self.command {
-            Command::Probe(args) => &args.report,
-            Command::Scan(args) => &args.probe.report,
+            Command::Probe(args) => &args.run.report,
+            Command::Scan(args) => &args.probe.run.report,
             Command::Cert(args) => &args.report,
             _ => return false,
         };
@@ -100,6 +100,13 @@ pub(super) struct ProbeArgs {
     pub(super) config: Option<PathBuf>,
     #[command(flatten)]
     pub(super) target: TargetArgs,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+/// How an audit runs, whatever its targets come from.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct RunArgs {
     /// Fetch the certificates of missing issuers from where certificates say they lie, and try the chain with them
     #[arg(
         long,

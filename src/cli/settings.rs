@@ -44,7 +44,7 @@ pub(super) fn now() -> OffsetDateTime {
 
 /// Every target that was named, in the order of the command line, then of the file.
 pub(super) fn targets(args: &ProbeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
-    let typed = options(&args.target, &args.limits)?;
+    let typed = options(&args.target, &args.run.limits)?;
     let mut named: Vec<(Address, Options, Option<Origin>)> = Vec::new();
     let mut problems = Vec::new();
     for text in &args.targets {

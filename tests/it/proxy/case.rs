@@ -40,10 +40,8 @@ impl Case {
     }
 
     fn roll_upstream(&mut self, dice: &mut Dice, material: &Material) {
-        let (word, files) = match dice.one_in(2) {
-            true => &material.servers[0],
-            false => dice.pick(&material.servers),
-        };
+        let (word, files) =
+            if dice.one_in(2) { &material.servers[0] } else { dice.pick(&material.servers) };
         let mut settings = String::new();
         let protocols = match dice.roll(10) {
             0..=5 => "TLSv1.2 TLSv1.3",
@@ -121,10 +119,8 @@ impl Case {
         }
         if dice.one_in(2) {
             self.set("verify", "on");
-            let (word, file) = match dice.one_in(3) {
-                true => dice.pick(&material.trusted),
-                false => &material.trusted[0],
-            };
+            let (word, file) =
+                if dice.one_in(3) { dice.pick(&material.trusted) } else { &material.trusted[0] };
             self.note(&format!("trusts the {word}"));
             self.set("trusted_certificate", file);
             match dice.roll(5) {

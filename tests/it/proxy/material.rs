@@ -92,7 +92,7 @@ fn servers(pki: &Pki) -> Vec<(&'static str, Files)> {
         (
             "expired",
             pki.changed("expired", &["a.test"], |params| {
-                params.not_after = now - Duration::days(1)
+                params.not_after = now - Duration::days(1);
             }),
         ),
         (
