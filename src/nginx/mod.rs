@@ -20,3 +20,6 @@ pub mod token;
 pub mod tree;
 pub mod upstream;
 pub mod variable;
+
+#[cfg(test)]
+mod tests;

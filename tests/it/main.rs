@@ -22,6 +22,7 @@ mod formats;
 mod gate;
 mod mutation;
 mod nginx;
+mod nginx_meaning;
 mod nginx_reader;
 mod openssl;
 mod peers;

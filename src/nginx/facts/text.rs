@@ -36,7 +36,7 @@ impl fmt::Display for FactKind {
                 f.write_str("ssl_verify_client needs ssl_client_certificate")
             }
             Self::NameTaken { name, first } => {
-                write!(f, "the name {name:?} leads to the server at {first}")
+                write!(f, "the name {name:?} is dropped: {first} has it already")
             }
             Self::PlainOn443 => f.write_str("the socket on port 443 does not speak TLS: no ssl"),
             Self::PlainTo443 => f.write_str("http:// to port 443, which speaks TLS"),
