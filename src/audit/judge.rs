@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 use super::finding::Finding;
+use super::policy::Policy;
 use super::registry::{RULES, find};
 use super::reproduce;
 use super::rule::{ChainView, Check, Context, FileChain, Rule, Verdict};
@@ -40,15 +43,27 @@ pub struct Assessed {
     pub assessment: Arc<Assessment>,
 }
 
+/// What things are held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Standard<'a> {
+    /// Trust, and the verdicts over chains.
+    pub assessor: &'a Assessor,
+    /// What the operator allows.
+    pub policy: Option<&'a Policy>,
+    /// The time at which certificates are judged.
+    pub now: OffsetDateTime,
+}
+
+impl Standard<'_> {
+    fn context<'c>(&'c self, target: &'c Target) -> Context<'c> {
+        Context { now: self.now, target, store: self.assessor.store(), policy: self.policy }
+    }
+}
+
 /// Judges what was seen of one target.
-pub fn judge(
-    target: &Target,
-    seen: &Observation,
-    assessor: &Assessor,
-    now: time::OffsetDateTime,
-) -> Judgement {
-    let cx = Context { now, target, store: assessor.store() };
-    let chains = presented_chains(target, seen, assessor);
+pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Judgement {
+    let cx = standard.context(target);
+    let chains = presented_chains(target, seen, standard.assessor);
     let mut docket = Docket::default();
     for rule in RULES {
         for (places, verdict) in verdicts(rule, seen, &chains, &cx) {
@@ -66,14 +81,9 @@ pub fn judge(
 }
 
 /// Judges a chain that stands in a file: the rules that look at certificates, and those that look at files.
-pub fn judge_file(
-    target: &Target,
-    file: &FileChain,
-    assessor: &Assessor,
-    now: time::OffsetDateTime,
-) -> Judgement {
-    let cx = Context { now, target, store: assessor.store() };
-    let assessment = assessor.assess(&file.chain);
+pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> Judgement {
+    let cx = standard.context(target);
+    let assessment = standard.assessor.assess(&file.chain);
     let view =
         ChainView { chain: &file.chain, assessment: Arc::clone(&assessment), seen: Vec::new() };
     let mut docket = Docket::default();
@@ -149,9 +159,17 @@ fn presentations<'a>(
 ) -> impl Iterator<Item = (&'a Endpoint, &'a Arc<Chain>, ProtocolVersion)> {
     let named = target.server_name.is_some();
     endpoints.iter().flat_map(move |endpoint| {
-        endpoint.cells(named).filter_map(move |cell| {
-            cell.chain.as_ref().map(|chain| (endpoint, chain, cell.version))
-        })
+        let complete = endpoint.cells(named).map(|cell| (cell.chain.as_ref(), cell.version));
+        let raw = endpoint.raw.iter().filter(move |raw| raw.sni.is_some() == named);
+        let scans = endpoint.scans.iter().filter(move |scan| scan.sni.is_some() == named);
+        let scanned = scans.flat_map(|scan| {
+            let version = scan.legacy_version();
+            scan.chains.iter().filter_map(move |chain| Some((Some(chain), version?)))
+        });
+        complete
+            .chain(raw.map(|raw| (raw.chain.as_ref(), raw.version)))
+            .chain(scanned)
+            .filter_map(move |(chain, version)| Some((endpoint, chain?, version)))
     })
 }
 
@@ -274,7 +292,7 @@ impl Entry {
 mod tests {
     use std::sync::Arc;
 
-    use super::judge;
+    use super::{Standard, judge};
     use crate::audit::fixtures::{NOW, Scene, any};
     use crate::certificate::trust::{Assessor, TrustStore};
     use crate::observation::{Cause, Failure, PlainProtocol, Stage};
@@ -350,7 +368,8 @@ mod tests {
                 if let Some((version, suite)) = raw {
                     scene.raw(version, Ok(suite));
                 }
-                let judgement = judge(&scene.target, &scene.seen, &assessor, NOW);
+                let standard = Standard { assessor: &assessor, policy: None, now: NOW };
+                let judgement = judge(&scene.target, &scene.seen, standard);
                 if judgement.findings.is_empty() && judgement.untested.is_empty() {
                     let outcomes: Vec<_> = scene.seen.endpoints[0]
                         .handshakes

@@ -7,7 +7,9 @@ pub mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod judge;
+pub mod policy;
 pub mod registry;
+pub mod remedy;
 pub mod reproduce;
 pub mod rule;
 pub mod rules;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 
 use super::finding::{Finding, Fix, Section, Severity};
+use super::policy::Policy;
 use crate::certificate::trust::{Assessment, TrustStore};
 use crate::certificate::{Certificate, Chain};
 use crate::observation::{Endpoint, Handshake, Observation};
@@ -99,6 +100,8 @@ pub struct Context<'a> {
     pub target: &'a Target,
     /// The anchors that chains are held against.
     pub store: &'a TrustStore,
+    /// What the operator allows, where a policy was named.
+    pub policy: Option<&'a Policy>,
 }
 
 impl Context<'_> {
@@ -162,16 +165,20 @@ impl ChainView<'_> {
 
     /// Where the chain was seen, an address a line.
     pub fn sightings(&self) -> Vec<String> {
-        let mut lines: Vec<(SocketAddr, String)> = Vec::new();
+        let mut lines: Vec<(SocketAddr, Vec<ProtocolVersion>)> = Vec::new();
         for (address, version) in &self.seen {
             match lines.iter_mut().find(|(known, _)| known == address) {
-                Some((_, versions)) => *versions = format!("{versions}, {version}"),
-                None => lines.push((*address, version.to_string())),
+                Some((_, versions)) if !versions.contains(version) => versions.push(*version),
+                Some(_) => {}
+                None => lines.push((*address, vec![*version])),
             }
         }
         lines
             .into_iter()
-            .map(|(address, versions)| format!("presented by {address} ({versions})"))
+            .map(|(address, versions)| {
+                let names: Vec<String> = versions.iter().map(ToString::to_string).collect();
+                format!("presented by {address} ({})", names.join(", "))
+            })
             .collect()
     }
 

@@ -1,5 +1,6 @@
 //! What can be typed. Nothing here has a meaning yet: `settings` resolves every default.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::report::Format;
 use crate::run::FetchIssuers;
 use crate::target::options::{DurationError, parse_alpn, parse_duration};
 use crate::target::{Role, Roots, StartTls};
+use crate::tls::profile::{Profile, select};
 
 /// From an nginx `SSL_do_handshake() failed` line to a verified fix.
 #[derive(Debug, Parser)]
@@ -25,6 +27,7 @@ Examples:
   shakedown probe www.example.com                       audit a listener
   shakedown probe --role upstream api.example.com:8443  audit an upstream of nginx
   shakedown probe --config targets.toml --format json   audit what a file lists
+  shakedown scan --clients all www.example.com          what it speaks, and who can connect
   shakedown explain sni-required                        what a finding means
   shakedown demo                                        see it at work on misconfigured servers
 
@@ -35,6 +38,9 @@ probed; 3 something could not be tested; 4 internal error.";
 pub(super) enum Command {
     /// Probe endpoints with and without SNI over TLS 1.2 and 1.3, and audit their certificates
     Probe(Box<ProbeArgs>),
+    /// List what endpoints take: versions, suites, groups, schemes, known clients
+    #[command(after_help = SCAN_EXAMPLES)]
+    Scan(Box<ScanArgs>),
     /// Audit certificate files before they are deployed
     Cert(CertArgs),
     /// Explain a rule or an alert
@@ -169,6 +175,9 @@ pub(super) struct LimitArgs {
     /// Connections at once, overall (never more than four to one address)
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) concurrency: u32,
+    /// New connections a second to one address, at the most [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub(super) rate: Option<NonZeroU32>,
     /// Audit IPv4 addresses only
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     pub(super) ipv4: bool,
@@ -192,6 +201,25 @@ pub(super) struct ReportArgs {
     /// When to use colour
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(super) color: ColorArg,
+}
+
+const SCAN_EXAMPLES: &str = "\
+Examples:
+  shakedown scan www.example.com
+  shakedown scan --clients all www.example.com          which clients can connect, which cannot, and why
+  shakedown scan --policy mozilla-intermediate www.example.com
+  shakedown scan --rate 5 --format json 10.0.0.5:8443   gently, and for a script";
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct ScanArgs {
+    #[command(flatten)]
+    pub(super) probe: ProbeArgs,
+    /// Replay known clients: all, modern, a family such as java, or names such as openssl-1.0.2 (comma-separated)
+    #[arg(long, value_name = "CLIENTS", value_delimiter = ',', value_parser = select, help_heading = "Targets")]
+    pub(super) clients: Vec<Vec<&'static Profile>>,
+    /// Hold the scan against a policy: mozilla-modern, mozilla-intermediate, or a file
+    #[arg(long, value_name = "POLICY", help_heading = "Targets")]
+    pub(super) policy: Option<String>,
 }
 
 const CERT_EXAMPLES: &str = "\

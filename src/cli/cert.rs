@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::settings;
 use crate::audit::finding::Severity;
-use crate::audit::judge::judge_file;
+use crate::audit::judge::{Standard, judge_file};
 use crate::audit::rule::{FileChain, FileKey};
 use crate::certificate::trust::Assessor;
 use crate::certificate::{Certificate, Chain, file};
@@ -50,7 +50,8 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     let assessor = Assessor::new(Arc::new(trust::load(&probe.trust)?), now);
     let audit = |file: FileChain| {
         let target = Arc::new(target(&file, &options, &args.hostname)?);
-        let judgement = judge_file(&target, &file, &assessor, now);
+        let judgement =
+            judge_file(&target, &file, Standard { assessor: &assessor, policy: None, now });
         let observation = Observation { addresses: Ok(Vec::new()), endpoints: Vec::new() };
         Ok(TargetReport::new(target, observation, judgement, threshold.unwrap_or(Severity::Error)))
     };

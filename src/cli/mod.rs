@@ -10,6 +10,7 @@ mod output;
 mod pages;
 mod probe;
 mod progress;
+mod scan;
 mod settings;
 
 use std::panic::{self, UnwindSafe};
@@ -38,6 +39,7 @@ fn dispatch() -> ExitCode {
     };
     let outcome = match args.command {
         Command::Probe(args) => probe::run(&args),
+        Command::Scan(args) => scan::run(&args),
         Command::Cert(args) => cert::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -14,17 +14,30 @@ use super::output::Output;
 use super::progress::Progress;
 use super::settings;
 use crate::audit::finding::Severity;
+use crate::audit::policy::Policy;
+use crate::probe::scan::Depth;
 use crate::report::{Format, Kind, Report, Summary, ndjson};
 use crate::run::{self, Ending, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
+    run_with(args, Depth::default(), None)
+}
+
+/// Audits the targets as deep as is wanted, and holds them against a policy.
+pub(super) fn run_with(
+    args: &ProbeArgs,
+    depth: Depth,
+    policy: Option<Policy>,
+) -> anyhow::Result<Exit> {
     let targets = settings::targets(args)?;
     let threshold = args.fail_on.threshold();
     let now = settings::now();
     let settings = Settings {
         limits: settings::limits(&args.limits),
+        depth,
+        policy,
         threshold: threshold.unwrap_or(Severity::Error),
         now,
         fetch_issuers: args.fetch_issuers.map_or(FetchIssuers::Never, Into::into),

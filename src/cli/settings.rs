@@ -199,6 +199,7 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
         },
         connections: connections.min(descriptors).max(1),
         per_address: 4,
+        rate: args.rate,
         family: match (args.ipv4, args.ipv6) {
             (true, _) => Family::V4,
             (_, true) => Family::V6,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::client::Resumption;
+use rustls::client::{Resumption, Tls12Resumption};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, HandshakeKind, SupportedProtocolVersion};
@@ -17,9 +17,11 @@ use tokio_rustls::client::TlsStream;
 
 use super::connect::{Connection, Connector, Permits};
 use super::follow_up::{self, Aftermath};
-use super::plan::Cell;
+use super::plan::{Cell, Resume};
 use super::recorder::Recorder;
+use super::sessions::Sessions;
 use super::{raw, starttls};
+use crate::certificate::Chain;
 use crate::certificate::cache::ChainCache;
 use crate::observation::{
     Cause, ClientAuth, ClientRefusal, Engine, Failure, Handshake, Observed, RawHello, Session,
@@ -27,6 +29,8 @@ use crate::observation::{
 };
 use crate::target::Target;
 use crate::tls::alert::AlertDescription;
+use crate::tls::extension::Extension;
+use crate::tls::flight::Flight;
 use crate::tls::group::NamedGroup;
 use crate::tls::hello::ClientHello;
 use crate::tls::suite::CipherSuite;
@@ -46,6 +50,13 @@ pub(super) struct Caller<'a> {
     target: &'a Target,
     address: SocketAddr,
     identity: Result<Option<Arc<CertifiedKey>>, rustls::Error>,
+}
+
+/// What one cell's handshakes are made with.
+struct Kit {
+    config: Arc<ClientConfig>,
+    recorder: Arc<Recorder>,
+    sessions: Arc<Sessions>,
 }
 
 impl Handshaker {
@@ -85,13 +96,14 @@ impl Caller<'_> {
             handshake_time: None,
             bad_signature: false,
             resumption: Observed::NotTried,
+            early_data: Observed::NotTried,
         };
         handshake.outcome = self.attempt(&cell, &mut handshake).await;
         handshake
     }
 
     async fn attempt(&self, cell: &Cell, seen: &mut Handshake) -> Result<Session, Failure> {
-        let (config, recorder) = self.config(cell)?;
+        let Kit { config, recorder, sessions } = self.kit(cell)?;
         let connection = self.open().await?;
         seen.connect_time = Some(connection.took);
         let started = Instant::now();
@@ -115,27 +127,60 @@ impl Caller<'_> {
         let outcome = settle(session, aftermath.failure)
             .map(|session| Session { ocsp_staple: facts.ocsp_staple, ..session });
         seen.client_auth = client_auth(facts.request, &outcome, aftermath.http_refusal);
-        if cell.resume && outcome.is_ok() && seen.client_auth == ClientAuth::NotRequested {
+        if cell.resume != Resume::No
+            && outcome.is_ok()
+            && seen.client_auth == ClientAuth::NotRequested
+        {
+            seen.early_data = sessions.early_data();
             seen.resumption = self.resumption(cell, config).await;
         }
         outcome
     }
 
-    /// A raw hello of the same shape as a cell.
-    pub(super) async fn raw_hello(&self, cell: &Cell) -> RawHello {
-        RawHello {
-            sni: cell.sni.clone(),
-            version: cell.version,
-            outcome: self.raw_outcome(cell).await,
+    /// Whether a TLS 1.2 session can be taken up again by its id alone.
+    pub(super) async fn resumes_by_id(&self, sni: Option<&str>) -> Observed<()> {
+        let sni = sni.map(ToOwned::to_owned);
+        let cell = Cell { sni, version: ProtocolVersion::TLS1_2, resume: Resume::ById };
+        let seen = self.cell(cell).await;
+        match seen.outcome {
+            Ok(_) => seen.resumption,
+            Err(failure) => Observed::Failed(failure),
         }
     }
 
-    async fn raw_outcome(&self, cell: &Cell) -> Result<crate::observation::RawChoice, Failure> {
-        let mut connection = self.open().await?;
+    /// A raw hello of the same shape as a cell.
+    pub(super) async fn raw_hello(&self, cell: &Cell) -> RawHello {
         let mut hello = ClientHello::probe(cell.version);
-        hello.server_name.clone_from(&cell.sni);
-        hello.alpn = self.alpn();
-        raw::exchange(&mut connection.stream, &hello, self.handshake_deadline()).await
+        if let Some(name) = &cell.sni {
+            hello = hello.with(Extension::ServerName(name.clone()));
+        }
+        if !self.target.expect.alpn.is_empty() {
+            hello = hello.with(Extension::Alpn(self.target.expect.alpn.clone()));
+        }
+        let (outcome, flight) = match self.exchange(&hello).await {
+            Ok(answer) => (answer.outcome, answer.flight),
+            Err(failure) => (Err(failure), Flight::default()),
+        };
+        RawHello {
+            sni: cell.sni.clone(),
+            version: cell.version,
+            outcome,
+            chain: self.chain_of(&flight),
+        }
+    }
+
+    /// Sends a hello of our own over a connection of its own.
+    pub(super) async fn exchange(&self, hello: &ClientHello) -> Result<raw::Answer, Failure> {
+        let mut connection = self.open().await?;
+        let deadline = tokio::time::Instant::now() + self.handshake_deadline();
+        Ok(raw::exchange(&mut connection.stream, hello, deadline).await)
+    }
+
+    /// The certificates that a flight showed in the clear.
+    pub(super) fn chain_of(&self, flight: &Flight) -> Option<Arc<Chain>> {
+        let sent = flight.certificates.as_ref().filter(|sent| !sent.is_empty())?;
+        let sent: Vec<&[u8]> = sent.iter().map(Vec::as_slice).collect();
+        Some(self.handshaker.chains.intern(&sent))
     }
 
     /// A TCP connection on which TLS can start.
@@ -205,7 +250,7 @@ impl Caller<'_> {
             let http = self.target.starttls.is_none().then_some(host);
             return follow_up::after_request(stream, http.as_deref(), wait).await;
         }
-        if cell.resume && cell.version == ProtocolVersion::TLS1_3 {
+        if cell.resume != Resume::No && cell.version == ProtocolVersion::TLS1_3 {
             follow_up::await_ticket(stream, wait).await;
         }
         Aftermath::default()
@@ -234,7 +279,7 @@ impl Caller<'_> {
     }
 
     /// A fresh configuration, recorder and session store, so that no connection learns from another.
-    fn config(&self, cell: &Cell) -> Result<(Arc<ClientConfig>, Arc<Recorder>), Failure> {
+    fn kit(&self, cell: &Cell) -> Result<Kit, Failure> {
         let local = |error: rustls::Error| Failure {
             stage: Stage::Connect,
             cause: Cause::Local(error.to_string()),
@@ -254,9 +299,14 @@ impl Caller<'_> {
             .with_client_cert_resolver(Arc::clone(&recorder) as _);
         config.enable_sni = cell.sni.is_some();
         config.alpn_protocols = self.alpn();
-        config.resumption =
-            if cell.resume { Resumption::in_memory_sessions(2) } else { Resumption::disabled() };
-        Ok((Arc::new(config), recorder))
+        let sessions = Arc::new(Sessions::new());
+        let resumption = || Resumption::store(Arc::clone(&sessions) as _);
+        config.resumption = match cell.resume {
+            Resume::No => Resumption::disabled(),
+            Resume::Yes => resumption(),
+            Resume::ById => resumption().tls12_resumption(Tls12Resumption::SessionIdOnly),
+        };
+        Ok(Kit { config: Arc::new(config), recorder, sessions })
     }
 }
 

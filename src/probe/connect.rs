@@ -30,6 +30,25 @@ pub struct Connection {
 pub struct Permits {
     _address: OwnedSemaphorePermit,
     _overall: OwnedSemaphorePermit,
+    _gate: Arc<Gate>,
+}
+
+/// What every connection to one address passes.
+#[derive(Debug)]
+struct Gate {
+    at_once: Arc<Semaphore>,
+    /// When the next connection may be opened, where the rate is limited.
+    next: Mutex<Instant>,
+}
+
+impl Gate {
+    /// Takes the next turn, `interval` behind the one before it.
+    fn turn(&self, interval: Duration) -> Instant {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = (*next).max(Instant::now());
+        *next = turn + interval;
+        turn
+    }
 }
 
 /// Opens connections within the limits of the run.
@@ -37,7 +56,7 @@ pub struct Permits {
 pub struct Connector {
     limits: Limits,
     overall: Arc<Semaphore>,
-    addresses: Mutex<HashMap<SocketAddr, Weak<Semaphore>>>,
+    addresses: Mutex<HashMap<SocketAddr, Weak<Gate>>>,
 }
 
 impl Connector {
@@ -110,22 +129,31 @@ impl Connector {
     }
 
     async fn permits(&self, address: SocketAddr) -> Permits {
-        let of_address = acquire(self.address_semaphore(address)).await;
+        let gate = self.gate(address);
+        let of_address = acquire(Arc::clone(&gate.at_once)).await;
+        if let Some(rate) = self.limits.rate {
+            let interval = Duration::from_secs(1) / rate.get();
+            tokio::time::sleep_until(gate.turn(interval).into()).await;
+        }
         let overall = acquire(Arc::clone(&self.overall)).await;
-        Permits { _address: of_address, _overall: overall }
+        Permits { _address: of_address, _overall: overall, _gate: gate }
     }
 
-    fn address_semaphore(&self, address: SocketAddr) -> Arc<Semaphore> {
+    /// The gate of an address, kept as long as a connection to it is open or wanted.
+    fn gate(&self, address: SocketAddr) -> Arc<Gate> {
         let mut known = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(semaphore) = known.get(&address).and_then(Weak::upgrade) {
-            return semaphore;
+        if let Some(gate) = known.get(&address).and_then(Weak::upgrade) {
+            return gate;
         }
         if known.len() >= 2 * self.limits.connections {
-            known.retain(|_, semaphore| semaphore.strong_count() > 0);
+            known.retain(|_, gate| gate.strong_count() > 0);
         }
-        let semaphore = Arc::new(Semaphore::new(self.limits.per_address.max(1)));
-        known.insert(address, Arc::downgrade(&semaphore));
-        semaphore
+        let gate = Arc::new(Gate {
+            at_once: Arc::new(Semaphore::new(self.limits.per_address.max(1))),
+            next: Mutex::new(Instant::now()),
+        });
+        known.insert(address, Arc::downgrade(&gate));
+        gate
     }
 }
 

@@ -1,7 +1,7 @@
 //! Probing: the only room with sockets and tasks. What it brings home is an [`Observation`].
 //!
 //! [`plan`] says which handshakes to make, [`connect`] opens the sockets, [`complete`] makes whole handshakes and
-//! [`raw`] single hellos where a whole one failed. Nothing here judges.
+//! [`raw`] single hellos where a whole one failed; [`scan`] makes many of those. Nothing here judges.
 
 pub mod complete;
 pub mod connect;
@@ -12,9 +12,12 @@ pub mod plain;
 pub mod plan;
 pub mod raw;
 pub mod recorder;
+pub mod scan;
+mod sessions;
 pub mod starttls;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -23,6 +26,7 @@ use self::complete::{Caller, Handshaker};
 use self::connect::Connector;
 use self::fetch::FetchError;
 use self::plan::Cell;
+use self::scan::Depth;
 use crate::observation::{
     Cause, ClientAuth, Endpoint, Handshake, Observation, PlainProtocol, RawHello,
 };
@@ -64,6 +68,8 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at once to one address and port.
     pub per_address: usize,
+    /// New connections a second to one address and port, at the most.
+    pub rate: Option<NonZeroU32>,
     /// Which addresses of a name are audited.
     pub family: Family,
 }
@@ -96,8 +102,8 @@ impl Prober {
         fetch::fetch(&self.connector, url, private).await
     }
 
-    /// Probes every address of one target.
-    pub async fn observe(&self, target: &Target) -> Observation {
+    /// Probes every address of one target, as deep as is wanted.
+    pub async fn observe(&self, target: &Target, depth: &Depth) -> Observation {
         let (host, port) = target.endpoint();
         let mut addresses = match self.connector.resolve(host, port).await {
             Ok(addresses) => addresses,
@@ -106,17 +112,25 @@ impl Prober {
             }
         };
         addresses.truncate(MAX_ADDRESSES);
-        let probes = addresses.iter().map(|ip| self.endpoint(target, SocketAddr::new(*ip, port)));
+        let probes =
+            addresses.iter().map(|ip| self.endpoint(target, SocketAddr::new(*ip, port), depth));
         let endpoints = join_all(probes).await;
         Observation { addresses: Ok(addresses), endpoints }
     }
 
-    async fn endpoint(&self, target: &Target, address: SocketAddr) -> Endpoint {
+    async fn endpoint(&self, target: &Target, address: SocketAddr, depth: &Depth) -> Endpoint {
         let caller = self.handshaker.caller(&self.connector, target, address);
         let cells = plan::matrix(target);
         let handshakes = join_all(cells.into_iter().map(|cell| caller.cell(cell))).await;
-        let mut endpoint = Endpoint { address, handshakes, raw: Vec::new() };
+        let mut endpoint = Endpoint {
+            address,
+            handshakes,
+            raw: Vec::new(),
+            scans: Vec::new(),
+            replays: Vec::new(),
+        };
         explain_failures(&caller, target, &mut endpoint).await;
+        scan::deepen(&caller, target, depth, &mut endpoint).await;
         endpoint
     }
 }

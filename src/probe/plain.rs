@@ -1,57 +1,137 @@
-//! What a peer that answers a hello in plain text seems to speak, from its first bytes.
+//! What a peer that answers a `ClientHello` with something else seems to speak, told from its first bytes.
+//!
+//! The peer's text is kept as it came, but for length and broken UTF-8; making it safe to show is the reports' business.
 
 use crate::observation::PlainProtocol;
+use crate::tls::codec::{DecodeError, Reader};
 
-/// Bytes of a first line that are kept.
-const MAX_LINE: usize = 200;
+/// How much of the peer's text is kept, in characters.
+const MAX_TEXT: usize = 200;
+/// How many bytes of an unknown protocol are kept.
+const MAX_UNKNOWN: usize = 16;
 
-/// Bytes of an unknown protocol that are kept.
-const MAX_BYTES: usize = 16;
-
-/// Names the protocol of a peer's first bytes.
-pub fn classify(bytes: &[u8]) -> PlainProtocol {
-    let line = first_line(bytes);
-    if line.starts_with("HTTP/") || line.starts_with('<') {
-        return PlainProtocol::Http(line);
+/// Names the protocol that opens with those bytes.
+pub fn classify(first_bytes: &[u8]) -> PlainProtocol {
+    if let Ok(greeting) = mysql_greeting(first_bytes) {
+        return PlainProtocol::Greeting(greeting);
     }
-    if line.starts_with("SSH-") {
-        return PlainProtocol::Ssh(line);
+    let line = first_line(first_bytes);
+    let lower = line.to_ascii_lowercase();
+    if starts_with_any(&lower, &["http/", "<!doctype html", "<html"]) {
+        PlainProtocol::Http(line)
+    } else if lower.starts_with("ssh-") {
+        PlainProtocol::Ssh(line)
+    } else if starts_with_any(&lower, GREETINGS) || is_reply_line(line.as_bytes()) {
+        PlainProtocol::Greeting(line)
+    } else {
+        PlainProtocol::Unknown(first_bytes.iter().copied().take(MAX_UNKNOWN).collect())
     }
-    let greets = ["220", "421", "554", "* OK", "* BYE", "* BAD", "+OK", "-ERR"]
-        .iter()
-        .any(|start| line.starts_with(start));
-    if greets || is_mysql(bytes) {
-        return PlainProtocol::Greeting(line);
-    }
-    PlainProtocol::Unknown(bytes.iter().copied().take(MAX_BYTES).collect())
 }
+
+/// The peer's words: lossy, without the line's end, at most 200 characters.
+fn words(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end().chars().take(MAX_TEXT).collect()
+}
+
+/// How POP3, IMAP and XMPP open.
+const GREETINGS: &[&str] =
+    &["+ok", "-err", "* ok", "* bye", "* preauth", "<?xml", "<stream:", "<stream "];
 
 fn first_line(bytes: &[u8]) -> String {
-    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
-    String::from_utf8_lossy(line.get(..MAX_LINE).unwrap_or(line)).into_owned()
+    words(bytes.split(|byte| *byte == b'\n').next().unwrap_or_default())
 }
 
-/// A MySQL server greets with packet 0 of protocol version 10.
-fn is_mysql(bytes: &[u8]) -> bool {
-    matches!(bytes, [_, _, 0, 0, 10, ..])
+fn starts_with_any(text: &str, prefixes: &[&str]) -> bool {
+    prefixes.iter().any(|prefix| text.starts_with(prefix))
+}
+
+/// Whether it is a reply as SMTP and FTP give it: three digits, then a space, a hyphen or the end.
+pub(super) fn is_reply_line(line: &[u8]) -> bool {
+    let Some((code, rest)) = line.split_at_checked(3) else {
+        return false;
+    };
+    matches!(code, [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9'])
+        && matches!(rest.first(), None | Some(b' ' | b'-'))
+}
+
+/// The version or the error with which MySQL opens: packet length, sequence 0, then 10 or 255.
+fn mysql_greeting(bytes: &[u8]) -> Result<String, DecodeError> {
+    const HANDSHAKE_V10: u8 = 10;
+    const ERROR: u8 = 255;
+    let mut reader = Reader::new(bytes);
+    let [length, _, high, sequence, kind] = reader.array()?;
+    if high != 0 || sequence != 0 || length == 0 {
+        return Err(DecodeError::TrailingBytes);
+    }
+    match kind {
+        HANDSHAKE_V10 => {
+            let version = reader.rest().split(|byte| *byte == 0).next().unwrap_or_default();
+            let plausible = version.first().is_some_and(u8::is_ascii_digit) && version.is_ascii();
+            plausible.then(|| format!("MySQL {}", words(version))).ok_or(DecodeError::TrailingBytes)
+        }
+        ERROR => {
+            let code = u16::from_le_bytes(reader.array()?);
+            Ok(format!("MySQL error {code}: {}", words(reader.rest())))
+        }
+        _ => Err(DecodeError::TrailingBytes),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    #[track_caller]
+    fn check(first_bytes: &[u8], expected: &PlainProtocol) {
+        assert_eq!(&classify(first_bytes), expected);
+    }
+
     #[test]
-    fn protocols_are_known_by_their_first_bytes() {
-        assert_eq!(
-            classify(b"HTTP/1.1 400 Bad\r\nX: y"),
-            PlainProtocol::Http("HTTP/1.1 400 Bad".to_owned())
-        );
-        assert_eq!(classify(b"SSH-2.0-x\r\n"), PlainProtocol::Ssh("SSH-2.0-x".to_owned()));
-        assert_eq!(
-            classify(b"220 mail ready\r\n"),
-            PlainProtocol::Greeting("220 mail ready".to_owned())
-        );
-        assert_eq!(classify(&[0xff; 99]), PlainProtocol::Unknown(vec![0xff; MAX_BYTES]));
-        assert_eq!(classify(b""), PlainProtocol::Unknown(Vec::new()));
+    fn web_servers_are_told_by_their_status_line_or_page() {
+        let status = "HTTP/1.1 400 Bad Request".to_owned();
+        check(b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n", &PlainProtocol::Http(status));
+        check(b"<html>\n<head>", &PlainProtocol::Http("<html>".into()));
+    }
+
+    #[test]
+    fn ssh_servers_are_told_by_their_banner() {
+        check(b"SSH-2.0-OpenSSH_9.2\r\n", &PlainProtocol::Ssh("SSH-2.0-OpenSSH_9.2".into()));
+    }
+
+    #[test]
+    fn servers_that_greet_are_told_by_their_first_line() {
+        for line in ["220 mx.test ESMTP", "220-first of many", "+OK ready", "* OK IMAP4", "554"] {
+            let bytes = format!("{line}\r\nmore\r\n");
+            check(bytes.as_bytes(), &PlainProtocol::Greeting(line.into()));
+        }
+        let mysql = b"\x4a\0\0\0\x0a8.0.36\0\x08\0\0\0";
+        check(mysql, &PlainProtocol::Greeting("MySQL 8.0.36".into()));
+        let blocked = b"\x45\0\0\0\xff\x6a\x04Host is not allowed";
+        check(blocked, &PlainProtocol::Greeting("MySQL error 1130: Host is not allowed".into()));
+    }
+
+    #[test]
+    fn other_bytes_are_kept_as_they_are_up_to_a_limit() {
+        check(b"RFB 003.008\n", &PlainProtocol::Unknown(b"RFB 003.008\n".to_vec()));
+        check(b"2200 no reply", &PlainProtocol::Unknown(b"2200 no reply".to_vec()));
+        check(b"", &PlainProtocol::Unknown(Vec::new()));
+        check(&[0xff; 300], &PlainProtocol::Unknown(vec![0xff; MAX_UNKNOWN]));
+    }
+
+    #[test]
+    fn long_and_broken_text_is_bounded_and_readable() {
+        let bytes = [&b"HTTP/1.1 200 \xff\x1b["[..], &[b'a'; 5000]].concat();
+        let PlainProtocol::Http(line) = classify(&bytes) else { panic!("not HTTP") };
+        assert_eq!(line.chars().count(), MAX_TEXT);
+        assert!(line.contains('\u{fffd}') && line.contains('\u{1b}'));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_classified(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = classify(&bytes);
+        }
     }
 }

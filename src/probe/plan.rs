@@ -12,13 +12,24 @@ pub struct Cell {
     /// The one version to offer.
     pub version: ProtocolVersion,
     /// Whether to ask for resumption of the session afterwards.
-    pub resume: bool,
+    pub resume: Resume,
+}
+
+/// How a session is to be taken up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// Not at all.
+    No,
+    /// As the server likes.
+    Yes,
+    /// By its id, without a ticket (up to TLS 1.2).
+    ById,
 }
 
 impl Cell {
     /// The cell that a handshake was made for.
     pub fn of(handshake: &Handshake) -> Self {
-        Self { sni: handshake.sni.clone(), version: handshake.version, resume: false }
+        Self { sni: handshake.sni.clone(), version: handshake.version, resume: Resume::No }
     }
 }
 
@@ -31,7 +42,7 @@ pub fn matrix(target: &Target) -> Vec<Cell> {
     names
         .flat_map(|sni| {
             [ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3].map(|version| Cell {
-                resume: sni.is_some() == named,
+                resume: if sni.is_some() == named { Resume::Yes } else { Resume::No },
                 sni: sni.clone(),
                 version,
             })
@@ -42,7 +53,7 @@ pub fn matrix(target: &Target) -> Vec<Cell> {
 /// Hellos of versions older than those of the matrix.
 pub fn legacy(target: &Target) -> Vec<Cell> {
     [ProtocolVersion::TLS1_1, ProtocolVersion::TLS1, ProtocolVersion::SSL3]
-        .map(|version| Cell { sni: target.server_name.clone(), version, resume: false })
+        .map(|version| Cell { sni: target.server_name.clone(), version, resume: Resume::No })
         .to_vec()
 }
 
@@ -54,7 +65,9 @@ mod tests {
     fn cells(address: &str) -> Vec<(bool, String, bool)> {
         let target = Options::default().target(address.parse().unwrap(), None, None);
         let cells = matrix(&target).into_iter();
-        cells.map(|cell| (cell.sni.is_some(), cell.version.to_string(), cell.resume)).collect()
+        cells
+            .map(|cell| (cell.sni.is_some(), cell.version.to_string(), cell.resume == Resume::Yes))
+            .collect()
     }
 
     #[test]

@@ -1,102 +1,294 @@
-//! The raw engine: our own hello, and how the server's flight begins. No cryptography, so it sees what the complete
-//! engine cannot speak.
+//! The raw engine: sends our own `ClientHello` and reads the answer as far as it travels in the clear.
+//!
+//! It needs no cryptography and meets servers that the complete engine cannot speak to. It opens no socket.
 
 use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::plain;
+use super::plain::classify;
 use crate::observation::{Cause, Failure, RawChoice, Stage};
-use crate::tls::flight::{Answer, Flight, ServerHello};
+use crate::tls::flight::{End, Flight, FlightReader, Step};
 use crate::tls::hello::ClientHello;
 
-/// Sends a hello and reads until the answer can be told, within `deadline`.
-pub async fn exchange<S>(
-    stream: &mut S,
-    hello: &ClientHello,
-    deadline: Duration,
-) -> Result<RawChoice, Failure>
+/// How long to wait for the rest of a plain-text greeting once it is known to be one.
+const GREETING_REST: Duration = Duration::from_millis(200);
+
+/// The server's answer to one hello.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What it chose, or why it did not.
+    pub outcome: Result<RawChoice, Failure>,
+    /// All that was read, even where the outcome is a failure.
+    pub flight: Flight,
+}
+
+/// Sends the hello over a fresh connection and reads the server's flight until it ends or the deadline passes.
+pub async fn exchange<S>(stream: &mut S, hello: &ClientHello, deadline: Instant) -> Answer
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let talk = async {
-        stream.write_all(&hello.record()).await.map_err(|error| ended(&error))?;
-        stream.flush().await.map_err(|error| ended(&error))?;
-        answer(stream).await
+    let mut reader = FlightReader::new();
+    let stopped = match timeout_at(deadline, converse(stream, hello, &mut reader)).await {
+        Ok(Ok(())) => None,
+        Ok(Err(cause)) => Some(cause),
+        Err(_) => Some(Cause::TimedOut),
     };
-    let outcome = timeout(deadline, talk).await.unwrap_or(Err(Cause::TimedOut));
-    outcome.map_err(|cause| Failure { stage: Stage::Handshake, cause })
+    let flight = reader.finish();
+    let outcome = choice(&flight, stopped);
+    Answer { outcome: outcome.map_err(|cause| Failure { stage: Stage::Handshake, cause }), flight }
 }
 
-async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<RawChoice, Cause> {
-    let mut flight = Flight::default();
-    let mut buffer = [0; 4096];
+/// Sends and reads; an error says why reading stopped before the flight ended.
+async fn converse<S>(
+    stream: &mut S,
+    hello: &ClientHello,
+    reader: &mut FlightReader,
+) -> Result<(), Cause>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let bytes = hello.encode().map_err(|error| Cause::Local(error.to_string()))?;
+    let sent = send(stream, &bytes).await;
+    // A server may have said why it hung up before our hello reached it, so read even where sending failed.
+    let read = read_flight(stream, reader).await;
+    if reader.flight().end == Some(End::NotTls) {
+        // Whatever stops this, the greeting is only cut shorter.
+        let _ = timeout(GREETING_REST, read_first_line(stream, reader)).await;
+    }
+    match (read, sent) {
+        (Err(Cause::Closed), Err(error)) => Err(cause_of(&error)),
+        (read, _) => read,
+    }
+}
+
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
+async fn read_flight<S>(stream: &mut S, reader: &mut FlightReader) -> Result<(), Cause>
+where
+    S: AsyncRead + Unpin,
+{
+    while read_some(stream, reader).await? == Step::NeedMore {}
+    Ok(())
+}
+
+/// Reads until the first line of plain text is whole.
+async fn read_first_line<S>(stream: &mut S, reader: &mut FlightReader) -> Result<(), Cause>
+where
+    S: AsyncRead + Unpin,
+{
+    const ENOUGH: usize = 256;
     loop {
-        match stream.read(&mut buffer).await {
-            Ok(0) => return Err(Cause::Closed),
-            Ok(count) => flight.feed(&buffer[..count]),
-            Err(error) => return Err(ended(&error)),
+        let text = &reader.flight().first_bytes;
+        if text.len() >= ENOUGH || text.contains(&b'\n') {
+            return Ok(());
         }
-        match flight.answer() {
-            Some(Answer::Hello(hello)) => {
-                let ServerHello { version, cipher_suite, group, .. } = hello;
-                return Ok(RawChoice { version, cipher_suite, group });
-            }
-            Some(Answer::Alert(alert)) => return Err(Cause::Alert(alert)),
-            Some(Answer::NotTls) => return Err(Cause::NotTls(plain::classify(flight.bytes()))),
-            Some(Answer::Broken(what)) => return Err(Cause::ProtocolError(what.to_owned())),
-            None if flight.is_full() => return Err(Cause::TooMuchData),
-            None => {}
+        let _ = read_some(stream, reader).await?;
+    }
+}
+
+async fn read_some<S>(stream: &mut S, reader: &mut FlightReader) -> Result<Step, Cause>
+where
+    S: AsyncRead + Unpin,
+{
+    // On the heap: a scan keeps many of these at once, and its future stays small.
+    let mut buffer = vec![0; 4096];
+    match stream.read(&mut buffer).await {
+        Ok(0) => Err(Cause::Closed),
+        Ok(count) => Ok(reader.feed(buffer.get(..count).unwrap_or_default())),
+        Err(error) => Err(cause_of(&error)),
+    }
+}
+
+/// What the flight says, or, where it has no end, what stopped it.
+fn choice(flight: &Flight, stopped: Option<Cause>) -> Result<RawChoice, Cause> {
+    match (&flight.end, &flight.server_hello) {
+        (Some(End::Complete), Some(hello)) => Ok(RawChoice {
+            version: hello.version,
+            cipher_suite: hello.cipher_suite,
+            group: flight.group(),
+        }),
+        (Some(End::Alert(alert)), _) => Err(Cause::Alert(*alert)),
+        (Some(End::NotTls), _) => Err(Cause::NotTls(classify(&flight.first_bytes))),
+        (Some(End::TooMuch), _) => Err(Cause::TooMuchData),
+        (Some(End::Malformed(malformed)), _) => Err(Cause::ProtocolError(malformed.to_string())),
+        (Some(End::Complete) | None, _) => {
+            Err(interrupted(flight, stopped.unwrap_or(Cause::Closed)))
         }
     }
 }
 
-fn ended(error: &io::Error) -> Cause {
+/// A server that warns and hangs up meant the warning, whatever level it gave it.
+fn interrupted(flight: &Flight, stopped: Cause) -> Cause {
+    match (&stopped, flight.warnings.last()) {
+        (Cause::Closed | Cause::Reset, Some(alert)) if flight.server_hello.is_none() => {
+            Cause::Alert(*alert)
+        }
+        _ => stopped,
+    }
+}
+
+/// What an error on an open connection means.
+pub(super) fn cause_of(error: &io::Error) -> Cause {
+    use io::ErrorKind;
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => Cause::Closed,
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::ConnectionAborted => Cause::Reset,
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+            Cause::Reset
+        }
+        ErrorKind::UnexpectedEof => Cause::Closed,
+        ErrorKind::TimedOut => Cause::TimedOut,
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+            Cause::Unreachable(error.to_string())
+        }
         _ => Cause::Local(error.to_string()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{DuplexStream, duplex};
+
     use super::*;
     use crate::observation::PlainProtocol;
     use crate::tls::alert::AlertDescription;
+    use crate::tls::suite::CipherSuite;
     use crate::tls::version::ProtocolVersion;
 
-    async fn exchange_with(answer: &[u8]) -> Result<RawChoice, Cause> {
-        let (mut ours, mut theirs) = tokio::io::duplex(1 << 20);
-        theirs.write_all(answer).await.unwrap();
-        theirs.shutdown().await.unwrap();
-        let hello = ClientHello::probe(ProtocolVersion::TLS1_2);
-        exchange(&mut ours, &hello, Duration::from_secs(5)).await.map_err(|failure| failure.cause)
+    /// ServerHello of TLS 1.0 with AES128-SHA, an empty Certificate, and the end.
+    const LEGACY_FLIGHT: &[u8] = b"\x16\x03\x01\x00\x35\
+        \x02\x00\x00\x26\x03\x01\
+        ................................\x00\x00\x2f\x00\
+        \x0b\x00\x00\x03\x00\x00\x00\
+        \x0e\x00\x00\x00";
+    const ALERT_70: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    fn hello() -> ClientHello {
+        ClientHello::probe(ProtocolVersion::TLS1)
+    }
+
+    /// Lets a server read the hello, say `reply` in pieces of `size` bytes, and hang up.
+    async fn ask(reply: &[u8], size: usize) -> Answer {
+        let (mut client, mut server) = duplex(size);
+        let serve = async move {
+            read_hello(&mut server).await;
+            server.write_all(reply).await.ok();
+        };
+        let talk = async move {
+            let answer = exchange(&mut client, &hello(), soon()).await;
+            // A server that floods is still writing.
+            drop(client);
+            answer
+        };
+        tokio::join!(talk, serve).0
+    }
+
+    async fn read_hello(server: &mut DuplexStream) {
+        let mut sent = vec![0; hello().encode().unwrap().len()];
+        server.read_exact(&mut sent).await.unwrap();
+        assert_eq!(sent, hello().encode().unwrap());
+    }
+
+    #[track_caller]
+    fn assert_fails(answer: &Answer, cause: Cause) {
+        assert_eq!(answer.outcome, Err(Failure { stage: Stage::Handshake, cause }));
     }
 
     #[tokio::test]
-    async fn every_kind_of_answer_has_its_cause() {
-        assert_eq!(exchange_with(b"").await, Err(Cause::Closed));
-        assert_eq!(
-            exchange_with(&[21, 3, 3, 0, 2, 2, 40]).await,
-            Err(Cause::Alert(AlertDescription::HANDSHAKE_FAILURE))
-        );
-        assert_eq!(
-            exchange_with(b"SSH-2.0-x\r\n").await,
-            Err(Cause::NotTls(PlainProtocol::Ssh("SSH-2.0-x".to_owned())))
-        );
+    async fn a_server_that_chooses_is_understood_in_pieces_of_any_size() {
+        for size in [1, 2, 7, 64, 4096] {
+            let answer = ask(LEGACY_FLIGHT, size).await;
+            let expected = RawChoice {
+                version: ProtocolVersion::TLS1,
+                cipher_suite: CipherSuite(0x002f),
+                group: None,
+            };
+            assert_eq!(answer.outcome, Ok(expected));
+            assert_eq!(answer.flight.certificates, Some(Vec::new()));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_alert_is_the_reason() {
+        assert_fails(&ask(ALERT_70, 4096).await, Cause::Alert(AlertDescription::PROTOCOL_VERSION));
+    }
+
+    #[tokio::test]
+    async fn a_warning_before_hanging_up_is_the_reason() {
+        let warning = [21, 3, 1, 0, 2, 1, 112];
+        let answer = ask(&warning, 4096).await;
+        assert_fails(&answer, Cause::Alert(AlertDescription::UNRECOGNIZED_NAME));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_hangs_up_closed() {
+        assert_fails(&ask(b"", 4096).await, Cause::Closed);
+    }
+
+    #[tokio::test]
+    async fn a_flight_cut_short_keeps_what_was_read() {
+        let answer = ask(&LEGACY_FLIGHT[..LEGACY_FLIGHT.len() - 1], 4096).await;
+        assert_fails(&answer, Cause::Closed);
+    }
+
+    #[tokio::test]
+    async fn plain_text_is_named_in_pieces_of_any_size() {
+        for size in [1, 5, 4096] {
+            let answer = ask(b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n", size).await;
+            let status = PlainProtocol::Http("HTTP/1.1 400 Bad Request".into());
+            assert_fails(&answer, Cause::NotTls(status));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_greeting_is_read_even_where_the_hello_cannot_be_sent() {
+        let (mut client, mut server) = duplex(64);
+        server.write_all(b"421 too many connections\r\n").await.unwrap();
+        drop(server);
+        let answer = exchange(&mut client, &hello(), soon()).await;
+        let greeting = PlainProtocol::Greeting("421 too many connections".into());
+        assert_fails(&answer, Cause::NotTls(greeting));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_takes_no_hello_is_reset() {
+        let (mut client, server) = duplex(64);
+        drop(server);
+        assert_fails(&exchange(&mut client, &hello(), soon()).await, Cause::Reset);
+    }
+
+    #[tokio::test]
+    async fn silence_ends_at_the_deadline() {
+        let (mut client, _server) = duplex(4096);
+        let deadline = Instant::now() + Duration::from_millis(20);
+        assert_fails(&exchange(&mut client, &hello(), deadline).await, Cause::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_greeting_without_a_line_end_does_not_wait_for_the_deadline() {
+        let (mut client, mut server) = duplex(4096);
+        server.write_all(b"\x4a\0\0\0\x0a8.0.36\0").await.unwrap();
+        let answer = exchange(&mut client, &hello(), soon()).await;
+        assert_fails(&answer, Cause::NotTls(PlainProtocol::Greeting("MySQL 8.0.36".into())));
     }
 
     #[tokio::test]
     async fn a_flood_is_cut_off() {
-        let mut flood = vec![22, 3, 3, 0x40, 0, 2, 0xff, 0xff, 0xff];
-        flood.resize(5 + 0x4000, 0);
-        let next: Vec<u8> = [22, 3, 3, 0x40, 0].into_iter().chain([0; 0x4000]).collect();
-        let flood = [flood, next.repeat(20)].concat();
-        assert_eq!(exchange_with(&flood).await, Err(Cause::TooMuchData));
+        let flood = [22, 3, 1, 0, 4, 0, 0, 0, 0].repeat(40_000);
+        assert_fails(&ask(&flood, 4096).await, Cause::TooMuchData);
+    }
+
+    #[tokio::test]
+    async fn a_broken_protocol_says_how() {
+        let answer = ask(&[22, 3, 1, 0, 4, 11, 0, 0, 0], 4096).await;
+        assert_fails(&answer, Cause::ProtocolError("handshake message 11 out of place".into()));
     }
 }

@@ -9,9 +9,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Report, Summary, chain};
+use super::{Report, Summary, chain, scan};
 use crate::audit::finding::{Finding, Fix, Severity};
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, Chain};
 use crate::observation::{
     Cause, ClientAuth, Endpoint, Engine, Failure, Handshake, Observed, RawHello, Session, Stage,
 };
@@ -96,6 +96,10 @@ pub(super) struct TargetView<'a> {
     certificates: Vec<CertificateView<'a>>,
     /// Every distinct chain that was shown to the target's own name, and the two verdicts over it.
     chains: Vec<chain::ChainView<'a>>,
+    /// What a scan listed; empty where none was made.
+    scans: Vec<scan::ScanView<'a>>,
+    /// How the wanted clients fare.
+    clients: Vec<scan::ClientView<'a>>,
     /// The verdict of nginx as a client; null where none was asked for.
     nginx: Option<NginxView>,
     findings: Vec<FindingView<'a>>,
@@ -159,6 +163,8 @@ impl<'a> TargetView<'a> {
             handshakes: endpoints.iter().flat_map(handshakes).collect(),
             certificates: certificates(report),
             chains: chains(report),
+            scans: endpoints.iter().flat_map(scan::scans).collect(),
+            clients: endpoints.iter().flat_map(scan::clients).collect(),
             nginx: None,
             findings: report
                 .judgement
@@ -258,12 +264,7 @@ impl<'a> HandshakeView<'a> {
             cipher_suite: session.map(|session| session.cipher_suite.to_string()),
             group: session.and_then(|session| session.group).map(|group| group.to_string()),
             alpn: session.and_then(|session| session.alpn.as_deref()),
-            chain: cell
-                .chain
-                .iter()
-                .flat_map(|chain| &chain.certificates)
-                .map(|certificate| certificate.sha256.to_string())
-                .collect(),
+            chain: fingerprints(cell.chain.as_deref()),
             client_certificate: match cell.client_auth {
                 ClientAuth::NotRequested => "none",
                 ClientAuth::Requested(_) => "requested",
@@ -296,7 +297,7 @@ impl<'a> HandshakeView<'a> {
             cipher_suite: choice.map(|choice| choice.cipher_suite.to_string()),
             group: choice.and_then(|choice| choice.group).map(|group| group.to_string()),
             alpn: None,
-            chain: Vec::new(),
+            chain: fingerprints(raw.chain.as_deref()),
             client_certificate: "none",
             resumed: None,
             ocsp_stapled: false,
@@ -304,6 +305,11 @@ impl<'a> HandshakeView<'a> {
             handshake_ms: None,
         }
     }
+}
+
+fn fingerprints(chain: Option<&Chain>) -> Vec<String> {
+    let certificates = chain.iter().flat_map(|chain| &chain.certificates);
+    certificates.map(|certificate| certificate.sha256.to_string()).collect()
 }
 
 fn engine(engine: Engine) -> &'static str {

@@ -9,6 +9,7 @@ pub mod json;
 pub mod matrix;
 pub mod ndjson;
 mod overview;
+mod scan;
 pub mod table;
 mod text;
 

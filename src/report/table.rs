@@ -8,9 +8,10 @@ use time::OffsetDateTime;
 
 use super::escape::escape;
 use super::text::{paragraph, severity_style, styled};
-use super::{Kind, Look, Report, Summary, chain, overview};
+use super::{Kind, Look, Report, Summary, chain, overview, scan};
 use crate::audit::finding::{Directive, Finding};
 use crate::audit::judge::Assessed;
+use crate::observation::Endpoint;
 use crate::run::TargetReport;
 
 /// Narrower terminals get lines that run over.
@@ -44,13 +45,22 @@ fn details(
         });
     let unexplained: Vec<_> = unexplained.collect();
     let chains: &[Assessed] = if look.show_chain { &report.judgement.chains } else { &[] };
-    if report.judgement.findings.is_empty() && unexplained.is_empty() && chains.is_empty() {
+    let scanned = report.observation.endpoints.iter().filter(|it| it.is_scanned());
+    let scanned: Vec<&Endpoint> = scanned.collect();
+    if report.judgement.findings.is_empty()
+        && unexplained.is_empty()
+        && chains.is_empty()
+        && scanned.is_empty()
+    {
         return Ok(());
     }
     let heading = paragraph(&report.target.name, "", "  ", look);
     writeln!(out, "{}", styled(heading.trim_end(), Style::new().bold().underline(), look))?;
     for assessed in chains {
         chain::write(assessed, &report.target, (now, look), out)?;
+    }
+    for endpoint in scanned {
+        scan::write(endpoint, look, out)?;
     }
     for finding in &report.judgement.findings {
         write_finding(finding, look, out)?;

@@ -12,9 +12,11 @@ use futures::stream::StreamExt;
 use time::OffsetDateTime;
 
 use crate::audit::finding::Severity;
-use crate::audit::judge::{Judgement, judge};
+use crate::audit::judge::{Judgement, Standard, judge};
+use crate::audit::policy::Policy;
 use crate::certificate::trust::Assessor;
 use crate::observation::{Cause, Failure, Observation, Stage};
+use crate::probe::scan::Depth;
 use crate::probe::{Limits, Prober, engine};
 use crate::target::{Target, Trust};
 
@@ -67,8 +69,12 @@ impl TargetReport {
 pub struct Settings {
     /// How hard the network is leant on.
     pub limits: Limits,
+    /// What is asked for beside the four handshakes.
+    pub depth: Depth,
     /// The severity from which a finding fails its target.
     pub threshold: Severity,
+    /// What the operator allows, where a policy was named.
+    pub policy: Option<Policy>,
     /// The time at which certificates are judged.
     pub now: OffsetDateTime,
     /// Whether a missing issuer's certificate is fetched from where the certificate says it lies.
@@ -146,7 +152,7 @@ pub async fn audit(
 }
 
 async fn audit_target(target: Arc<Target>, prober: &Prober, settings: &Settings) -> TargetReport {
-    let observation = prober.observe(&target).await;
+    let observation = prober.observe(&target, &settings.depth).await;
     let target_trust = target.trust.clone();
     let mut report = report(target, observation, settings);
     if settings.fetch_issuers != FetchIssuers::Never {
@@ -161,6 +167,14 @@ fn assessor<'s>(settings: &'s Settings, trust: &Trust) -> &'s Assessor {
 }
 
 fn report(target: Arc<Target>, observation: Observation, settings: &Settings) -> TargetReport {
-    let judgement = judge(&target, &observation, assessor(settings, &target.trust), settings.now);
+    let judgement = judge(
+        &target,
+        &observation,
+        Standard {
+            assessor: assessor(settings, &target.trust),
+            policy: settings.policy.as_ref(),
+            now: settings.now,
+        },
+    );
     TargetReport::new(target, observation, judgement, settings.threshold)
 }

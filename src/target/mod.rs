@@ -17,6 +17,7 @@ use std::time::Duration;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Serialize};
 
+use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
 
 /// A host as it can be connected to: a DNS name in lower-case A-label form, or an address.
@@ -177,6 +178,8 @@ pub struct Expectations {
     pub warning_days: Option<u32>,
     /// ALPN protocols to offer; one of them must be chosen.
     pub alpn: Vec<String>,
+    /// Clients that must be able to connect.
+    pub clients: Vec<&'static Profile>,
 }
 
 /// Where a target was named.

@@ -10,6 +10,7 @@ use super::{
     ClientCertificatePolicy, ClientIdentity, Expectations, Host, Origin, Role, Roots, StartTls,
     Target, Trust,
 };
+use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
 
 /// What was said about a target; `None` and empty mean that nothing was.
@@ -43,6 +44,8 @@ pub struct Options {
     pub warning_days: Option<u32>,
     /// ALPN protocols to offer.
     pub alpn: Option<Vec<String>>,
+    /// Clients that must be able to connect.
+    pub clients: Option<Vec<&'static Profile>>,
 }
 
 impl Options {
@@ -70,6 +73,7 @@ impl Options {
                 .or(base.client_certificate_policy),
             warning_days: self.warning_days.or(base.warning_days),
             alpn: self.alpn.or_else(|| base.alpn.clone()),
+            clients: self.clients.or_else(|| base.clients.clone()),
         }
     }
 
@@ -113,6 +117,7 @@ impl Options {
                 client_certificate: self.client_certificate_policy,
                 warning_days: self.warning_days,
                 alpn: self.alpn.clone().unwrap_or_default(),
+                clients: self.clients.clone().unwrap_or_default(),
             },
             origin,
         }

@@ -14,6 +14,7 @@ use super::address::{Address, parse_host};
 use super::advice::{Shown, suggestion};
 use super::options::{Options, parse_alpn, parse_duration};
 use super::{ClientCertificatePolicy, Host, Origin, Role, Roots, StartTls};
+use crate::tls::profile::{Profile, select};
 use crate::tls::version::ProtocolVersion;
 
 /// Keys of a target, and of `[defaults]` but for the first three.
@@ -37,7 +38,8 @@ const TARGET_KEYS: &[&str] = &[
 const DEFAULT_KEYS: &[&str] = TARGET_KEYS.split_at(3).1;
 
 /// Keys of an `expect` table.
-const EXPECT_KEYS: &[&str] = &["protocols", "client_certificate", "warning_days", "alpn"];
+const EXPECT_KEYS: &[&str] =
+    &["protocols", "client_certificate", "warning_days", "alpn", "clients"];
 
 /// One thing that is wrong with a targets file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -185,6 +187,9 @@ impl<'a> Reader<'a> {
         options.warning_days = self.at(table, "warning_days", Self::days);
         options.alpn =
             self.at(table, "alpn", |reader, value| reader.list(value, Self::parsed_alpn));
+        options.clients = self
+            .at(table, "clients", |reader, value| reader.list(value, Self::selected_clients))
+            .map(|selections| selections.concat());
     }
 
     fn roots(&mut self, table: &DeTable<'_>) -> Option<Roots> {
@@ -272,6 +277,11 @@ impl<'a> Reader<'a> {
     fn parsed_alpn(&mut self, value: &Value<'_>) -> Option<String> {
         let text = self.string(value)?;
         parse_alpn(&text).map_err(|error| self.problem(value.span(), error.to_string())).ok()
+    }
+
+    fn selected_clients(&mut self, value: &Value<'_>) -> Option<Vec<&'static Profile>> {
+        let text = self.string(value)?;
+        select(&text).map_err(|error| self.problem(value.span(), error.to_string())).ok()
     }
 
     fn days(&mut self, value: &Value<'_>) -> Option<u32> {

@@ -1,112 +1,231 @@
-//! Reading and writing bytes with bounds: the only place in this room that cuts into a slice.
+//! Reading and writing the presentation language of TLS (RFC 8446 section 3).
+//!
+//! This is the one place that slices bytes from outside: a read returns what it asked for or [`DecodeError`], never panics.
 
-/// Reads from the front of a slice; whatever is missing is `None`.
-#[derive(Clone, Copy, Debug)]
-pub struct Reader<'a>(&'a [u8]);
+/// Why bytes could not be read as what they should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// A field or vector ends after the bytes do.
+    #[error("it is cut short")]
+    Truncated,
+    /// Bytes are left over after the last field.
+    #[error("it has bytes after its end")]
+    TrailingBytes,
+}
+
+/// A position in bytes from outside.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
 
 impl<'a> Reader<'a> {
-    /// A reader at the start of `bytes`.
+    /// Reads from the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
+        Self { rest: bytes }
     }
 
     /// Whether everything was read.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rest.is_empty()
     }
 
-    /// What was not read yet.
+    /// What is not read yet.
     pub fn rest(&self) -> &'a [u8] {
-        self.0
+        self.rest
     }
 
     /// The next `count` bytes.
-    pub fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// The next `N` bytes.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(*taken)
     }
 
     /// One byte.
-    pub fn u8(&mut self) -> Option<u8> {
-        self.number(1).and_then(|number| u8::try_from(number).ok())
+    pub fn u8(&mut self) -> Result<u8, DecodeError> {
+        self.array().map(|[byte]| byte)
     }
 
     /// Two bytes, big-endian.
-    pub fn u16(&mut self) -> Option<u16> {
-        self.number(2).and_then(|number| u16::try_from(number).ok())
+    pub fn u16(&mut self) -> Result<u16, DecodeError> {
+        self.array().map(u16::from_be_bytes)
     }
 
     /// Three bytes, big-endian.
-    pub fn u24(&mut self) -> Option<usize> {
-        self.number(3)
+    pub fn u24(&mut self) -> Result<u32, DecodeError> {
+        self.array().map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
     }
 
-    /// A vector with a length of `width` bytes before it.
-    pub fn vector(&mut self, width: usize) -> Option<&'a [u8]> {
-        let length = self.number(width)?;
-        self.take(length)
+    /// A vector with a length of one byte.
+    pub fn vec8(&mut self) -> Result<&'a [u8], DecodeError> {
+        let length = self.u8()?;
+        self.take(length.into())
     }
 
-    fn number(&mut self, width: usize) -> Option<usize> {
-        Some(self.take(width)?.iter().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+    /// A vector with a length of two bytes.
+    pub fn vec16(&mut self) -> Result<&'a [u8], DecodeError> {
+        let length = self.u16()?;
+        self.take(length.into())
+    }
+
+    /// A vector with a length of three bytes.
+    pub fn vec24(&mut self) -> Result<&'a [u8], DecodeError> {
+        let length = self.u24()?;
+        self.take(usize::try_from(length).map_err(|_| DecodeError::Truncated)?)
+    }
+
+    /// Reads items until the bytes run out; `item` must consume at least one byte or fail.
+    pub fn list<T>(
+        mut self,
+        mut item: impl FnMut(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, DecodeError> {
+        let mut items = Vec::new();
+        while !self.is_empty() {
+            items.push(item(&mut self)?);
+        }
+        Ok(items)
+    }
+
+    /// Ends the reading; bytes that are left are an error.
+    pub fn finish(self) -> Result<(), DecodeError> {
+        if self.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes) }
     }
 }
 
-/// Appends to a vector; lengths are written by closure, so that they cannot be wrong.
-#[derive(Debug, Default)]
-pub struct Writer(Vec<u8>);
+/// A vector holds more than its length field can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a field is longer than its length prefix can say")]
+pub struct TooLong;
+
+/// Bytes being written.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
+    bytes: Vec<u8>,
+    too_long: bool,
+}
 
 impl Writer {
-    /// One byte.
-    pub fn u8(&mut self, value: u8) {
-        self.0.push(value);
+    /// Starts with nothing.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Two bytes, big-endian.
-    pub fn u16(&mut self, value: u16) {
-        self.0.extend_from_slice(&value.to_be_bytes());
+    /// How much was written so far, in bytes.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing was written so far.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     /// Bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
     }
 
-    /// A vector with a length of `width` bytes (1 to 3) before it. What is longer than the length can say is cut off.
-    pub fn vector(&mut self, width: usize, write: impl FnOnce(&mut Self)) {
-        let mut inner = Self::default();
-        write(&mut inner);
-        inner.0.truncate((1 << (8 * width)) - 1);
-        let length = inner.0.len().to_be_bytes();
-        self.0.extend_from_slice(&length[length.len() - width..]);
-        self.0.append(&mut inner.0);
+    /// One byte.
+    pub fn u8(&mut self, value: u8) {
+        self.bytes.push(value);
     }
 
-    /// What was written.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.0
+    /// Two bytes, big-endian.
+    pub fn u16(&mut self, value: u16) {
+        self.bytes(&value.to_be_bytes());
+    }
+
+    /// Values of two bytes each, big-endian.
+    pub fn u16s(&mut self, values: impl IntoIterator<Item = u16>) {
+        for value in values {
+            self.u16(value);
+        }
+    }
+
+    /// A vector with a length of one byte.
+    pub fn vec8(&mut self, content: impl FnOnce(&mut Self)) {
+        self.vector::<1>(content);
+    }
+
+    /// A vector with a length of two bytes.
+    pub fn vec16(&mut self, content: impl FnOnce(&mut Self)) {
+        self.vector::<2>(content);
+    }
+
+    /// A vector with a length of three bytes.
+    pub fn vec24(&mut self, content: impl FnOnce(&mut Self)) {
+        self.vector::<3>(content);
+    }
+
+    /// What was written, unless a vector outgrew its length field.
+    pub fn finish(self) -> Result<Vec<u8>, TooLong> {
+        if self.too_long { Err(TooLong) } else { Ok(self.bytes) }
+    }
+
+    fn vector<const PREFIX: usize>(&mut self, content: impl FnOnce(&mut Self)) {
+        let mut inner = Self::new();
+        content(&mut inner);
+        let length = inner.bytes.len().to_be_bytes();
+        let (high, low) = length.split_at(length.len() - PREFIX);
+        self.too_long |= inner.too_long || high.iter().any(|byte| *byte != 0);
+        self.bytes(low);
+        self.bytes(&inner.bytes);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn a_vector_is_read_as_it_was_written() {
-        let mut writer = Writer::default();
-        writer.vector(3, |inner| inner.vector(1, |inner| inner.u16(0xabcd)));
-        let bytes = writer.into_bytes();
-        assert_eq!(bytes, [0, 0, 3, 2, 0xab, 0xcd]);
-        let mut reader = Reader::new(&bytes);
-        assert_eq!(reader.vector(3), Some(&[2, 0xab, 0xcd][..]));
-        assert!(reader.is_empty());
+    fn a_vector_longer_than_the_bytes_is_truncated() {
+        assert_eq!(Reader::new(&[0, 3, 1, 2]).vec16(), Err(DecodeError::Truncated));
+        assert_eq!(Reader::new(&[0xff, 0xff, 0xff]).vec24(), Err(DecodeError::Truncated));
+        assert_eq!(Reader::new(&[]).u8(), Err(DecodeError::Truncated));
     }
 
     #[test]
-    fn what_is_missing_is_none() {
-        assert_eq!(Reader::new(&[2, 1]).vector(1), None);
-        assert_eq!(Reader::new(&[1]).u16(), None);
+    fn a_failed_read_consumes_nothing() {
+        let mut reader = Reader::new(&[1]);
+        assert_eq!(reader.u16(), Err(DecodeError::Truncated));
+        assert_eq!(reader.u8(), Ok(1));
+        assert_eq!(reader.finish(), Ok(()));
+    }
+
+    #[test]
+    fn trailing_bytes_are_an_error_at_the_end() {
+        assert_eq!(Reader::new(&[1]).finish(), Err(DecodeError::TrailingBytes));
+    }
+
+    #[test]
+    fn a_vector_that_outgrows_its_length_is_refused() {
+        let mut writer = Writer::new();
+        writer.vec16(|outer| outer.vec8(|inner| inner.bytes(&[0; 256])));
+        assert_eq!(writer.finish(), Err(TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn vectors_read_back_as_written(items in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..255), 0..50)) {
+            let mut writer = Writer::new();
+            writer.vec24(|list| for item in &items {
+                list.vec8(|w| w.bytes(item));
+            });
+            let bytes = writer.finish().unwrap();
+            let mut reader = Reader::new(&bytes);
+            let read = Reader::new(reader.vec24().unwrap()).list(Reader::vec8).unwrap();
+            prop_assert_eq!(read, items);
+            prop_assert!(reader.is_empty());
+        }
     }
 }

@@ -12,6 +12,27 @@ pub struct NamedGroup(pub u16);
 
 /// Number and name of the groups that servers of today and yesterday offer.
 const NAMES: &[(u16, &str)] = &[
+    (0x0001, "sect163k1"),
+    (0x0002, "sect163r1"),
+    (0x0003, "sect163r2"),
+    (0x0004, "sect193r1"),
+    (0x0005, "sect193r2"),
+    (0x0006, "sect233k1"),
+    (0x0007, "sect233r1"),
+    (0x0008, "sect239k1"),
+    (0x0009, "sect283k1"),
+    (0x000a, "sect283r1"),
+    (0x000b, "sect409k1"),
+    (0x000c, "sect409r1"),
+    (0x000d, "sect571k1"),
+    (0x000e, "sect571r1"),
+    (0x000f, "secp160k1"),
+    (0x0010, "secp160r1"),
+    (0x0011, "secp160r2"),
+    (0x0012, "secp192k1"),
+    (0x0013, "prime192v1"),
+    (0x0014, "secp224k1"),
+    (0x0015, "secp224r1"),
     (0x0016, "secp256k1"),
     (0x0017, "prime256v1"),
     (0x0018, "secp384r1"),
@@ -26,6 +47,9 @@ const NAMES: &[(u16, &str)] = &[
     (0x0102, "ffdhe4096"),
     (0x0103, "ffdhe6144"),
     (0x0104, "ffdhe8192"),
+    (0x0200, "MLKEM512"),
+    (0x0201, "MLKEM768"),
+    (0x0202, "MLKEM1024"),
     (0x11eb, "SecP256r1MLKEM768"),
     (0x11ec, "X25519MLKEM768"),
     (0x11ed, "SecP384r1MLKEM1024"),
@@ -35,6 +59,21 @@ impl NamedGroup {
     /// The group's name, `None` for one this tool does not know.
     pub fn name(self) -> Option<&'static str> {
         NAMES.iter().find(|(number, _)| *number == self.0).map(|(_, name)| *name)
+    }
+
+    /// The group of that name, in the spelling of [`NamedGroup::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, known)| *known == name).map(|(number, _)| Self(*number))
+    }
+
+    /// Whether it is a finite field (RFC 7919) and not a curve.
+    pub fn is_finite_field(self) -> bool {
+        (0x0100..0x0200).contains(&self.0)
+    }
+
+    /// Whether it withstands a quantum computer (ML-KEM, alone or beside a curve).
+    pub fn is_post_quantum(self) -> bool {
+        matches!(self.0, 0x0200..=0x0202 | 0x11eb..=0x11ed)
     }
 
     /// Every group with a name, by number.

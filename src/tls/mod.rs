@@ -1,12 +1,20 @@
-//! TLS as numbers and bytes: versions, suites, groups, alerts, the `ClientHello` writer and the flight reader.
+//! TLS as numbers and bytes: versions, suites, groups, schemes, alerts, the `ClientHello` writer, the flight reader
+//! and the hellos of known clients.
 //!
 //! Wire numbers are newtypes that keep unknown values and print in the spelling of the registry or of OpenSSL. Nothing
 //! here does I/O or cryptography, and nothing here uses another room.
 
 pub mod alert;
 pub mod codec;
+pub mod extension;
 pub mod flight;
 pub mod group;
 pub mod hello;
+pub mod key_share;
+pub mod message;
+mod openssl_names;
+pub mod profile;
+pub mod record;
+pub mod scheme;
 pub mod suite;
 pub mod version;

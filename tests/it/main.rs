@@ -21,6 +21,7 @@ mod peers;
 mod registry;
 mod reports;
 mod repository;
+mod scan;
 mod staple;
 mod support;
 mod verdict;

@@ -19,6 +19,7 @@ use super::output::Output;
 use super::settings;
 use crate::audit::finding::Severity;
 use crate::certificate::trust::{Assessor, TrustStore};
+use crate::probe::scan::Depth;
 use crate::probe::{Deadlines, Family, Limits};
 use crate::report::{Format, Kind, Report};
 use crate::run::{self, FetchIssuers, Settings, TargetReport};
@@ -79,8 +80,11 @@ async fn audit(
             deadlines: DEADLINES,
             connections: 64,
             per_address: 4,
+            rate: None,
             family: Family::Any,
         },
+        depth: Depth::default(),
+        policy: None,
         threshold: Severity::Error,
         now,
         fetch_issuers: FetchIssuers::Never,

@@ -252,7 +252,7 @@ impl Stage<'_> {
             new,
             Role::Upstream,
         );
-        let ancient = server::tls10().await?;
+        let ancient = server::tls10(&issued.chain()).await?;
         self.add(
             "tls10-only",
             "nothing newer than TLS 1.0",

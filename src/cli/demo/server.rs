@@ -13,6 +13,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
+use crate::tls::codec::{TooLong, Writer};
+use crate::tls::message::MessageType;
+use crate::tls::record::ContentType;
+use crate::tls::version::ProtocolVersion;
+
 /// A fatal unrecognized_name alert.
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
@@ -142,28 +147,43 @@ pub(super) async fn hangs_up() -> io::Result<SocketAddr> {
     serve(|mut stream| async move { stream.read(&mut [0; 4096]).await.map(|_| ()) }).await
 }
 
-/// Starts a server that speaks TLS 1.0 and nothing newer, as far as its first answer goes.
-pub(super) async fn tls10() -> io::Result<SocketAddr> {
-    serve(|mut stream| async move {
-        let mut hello = [0; 4096];
-        let count = stream.read(&mut hello).await?;
-        // The version of the hello stands behind five bytes of record and four of message header.
-        let version = hello.get(9..11).filter(|_| count > 10);
-        if version == Some(&[3, 1]) {
-            stream.write_all(&tls10_server_hello()).await
-        } else {
-            stream.write_all(&PROTOCOL_VERSION).await
+/// Starts a server that speaks TLS 1.0 and nothing newer, as far as its first flight goes.
+pub(super) async fn tls10(chain: &[CertificateDer<'_>]) -> anyhow::Result<SocketAddr> {
+    let flight: Arc<[u8]> = tls10_flight(chain)?.into();
+    let address = serve(move |mut stream| {
+        let flight = Arc::clone(&flight);
+        async move {
+            let mut hello = [0; 4096];
+            let count = stream.read(&mut hello).await?;
+            // The version of the hello stands behind five bytes of record and four of message header.
+            let version = hello.get(9..11).filter(|_| count > 10);
+            let answer = if version == Some(&[3, 1]) { &flight } else { &PROTOCOL_VERSION[..] };
+            stream.write_all(answer).await
         }
     })
-    .await
+    .await?;
+    Ok(address)
 }
 
-/// A TLS 1.0 `ServerHello` that chooses TLS_RSA_WITH_AES_128_CBC_SHA.
-fn tls10_server_hello() -> Vec<u8> {
-    let mut record = vec![22, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1];
-    record.extend_from_slice(&[0x5d; 32]);
-    record.extend_from_slice(&[0, 0, 0x2f, 0]);
-    record
+/// A TLS 1.0 flight that chooses `TLS_RSA_WITH_AES_128_CBC_SHA`.
+fn tls10_flight(chain: &[CertificateDer<'_>]) -> Result<Vec<u8>, TooLong> {
+    let mut flight = Writer::new();
+    flight.u8(ContentType::HANDSHAKE.0);
+    flight.u16(ProtocolVersion::TLS1.0);
+    flight.vec16(|record| {
+        record.u8(MessageType::SERVER_HELLO.0);
+        record.vec24(|hello| {
+            hello.u16(ProtocolVersion::TLS1.0);
+            hello.bytes(&[0x5d; 32]);
+            hello.bytes(&[0, 0, 0x2f, 0]);
+        });
+        record.u8(MessageType::CERTIFICATE.0);
+        record.vec24(|body| {
+            body.vec24(|list| chain.iter().for_each(|der| list.vec24(|w| w.bytes(der))));
+        });
+        record.bytes(&[MessageType::SERVER_HELLO_DONE.0, 0, 0, 0]);
+    });
+    flight.finish()
 }
 
 /// A port on which nothing listens. It stays bound, so that nobody else comes to listen there.

@@ -64,7 +64,12 @@ pub(crate) struct Audit {
 
 /// Audits one target.
 pub(crate) fn probe(args: &[&str]) -> Audit {
-    let args: Vec<&str> = ["probe", "--format", "json"].iter().chain(args).copied().collect();
+    audit("probe", args)
+}
+
+/// Audits one target by a subcommand.
+pub(crate) fn audit(command: &str, args: &[&str]) -> Audit {
+    let args: Vec<&str> = [command, "--format", "json"].iter().chain(args).copied().collect();
     let run = shakedown(&args);
     let report: Value = serde_json::from_str(&run.stdout)
         .unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr));

@@ -86,7 +86,7 @@ fn raw_hellos() -> Vec<RawHello> {
     let garbled =
         Failure { stage: Stage::Handshake, cause: Cause::ProtocolError(HOSTILE.to_owned()) };
     [(ProtocolVersion::TLS1, Ok(choice)), (ProtocolVersion::SSL3, Err(garbled))]
-        .map(|(version, outcome)| RawHello { sni: None, version, outcome })
+        .map(|(version, outcome)| RawHello { sni: None, version, outcome, chain: None })
         .to_vec()
 }
 
@@ -193,10 +193,11 @@ fn endpoint(
         client_auth: ClientAuth::NotRequested,
         connect_time: Some(Duration::from_micros(1250)),
         handshake_time: Some(Duration::from_millis(12)),
+        early_data: Observed::NotTried,
         resumption: Observed::Seen(()),
     };
     let handshakes = names.into_iter().zip(versions).map(cell).collect();
-    Endpoint { address, handshakes, raw: Vec::new() }
+    Endpoint { address, handshakes, raw: Vec::new(), scans: Vec::new(), replays: Vec::new() }
 }
 
 fn session() -> Session {

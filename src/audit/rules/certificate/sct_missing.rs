@@ -42,7 +42,7 @@ mod tests {
 
     use super::RULE;
     use crate::audit::fixtures::{NOW, Scene};
-    use crate::audit::judge::judge;
+    use crate::audit::judge::{Standard, judge};
     use crate::certificate::trust::{Assessor, TrustStore};
 
     #[test]
@@ -55,8 +55,11 @@ mod tests {
         scene.check(&[]);
         let anchors = vec![scene.root.certificate.clone()];
         let (store, _) = TrustStore::from_certificates("public".to_owned(), anchors, true);
-        let judgement =
-            judge(&scene.target, &scene.seen, &Assessor::new(Arc::new(store), NOW), NOW);
+        let judgement = judge(
+            &scene.target,
+            &scene.seen,
+            Standard { assessor: &Assessor::new(Arc::new(store), NOW), policy: None, now: NOW },
+        );
         let rules: Vec<_> = judgement.findings.iter().map(|finding| finding.rule).collect();
         assert_eq!(rules, [RULE.id]);
     }

@@ -1,10 +1,15 @@
 //! `legacy-protocol-accepted`: beside a current version, one that every current client refuses.
 
+use std::collections::BTreeMap;
+
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::protocol::over_scans;
 use crate::audit::trouble::Matrix;
 use crate::observation::Endpoint;
+use crate::observation::scan::Scan;
+use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
 pub(crate) const RULE: Rule = Rule {
@@ -28,29 +33,34 @@ pub(crate) const RULE: Rule = Rule {
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let matrix = Matrix::new(endpoint, cx.target);
     let asked = endpoint.raw.iter().any(|raw| raw.version < ProtocolVersion::TLS1_2);
-    if !asked {
+    if !asked && endpoint.scans.is_empty() {
         return Verdict::NotApplicable;
     }
-    let old = matrix.answers().filter(|(_, choice)| choice.version < ProtocolVersion::TLS1_2);
-    let unwanted: Vec<_> =
-        old.filter(|(_, choice)| cx.expects(choice.version) != Some(true)).collect();
-    let Some((raw, choice)) = unwanted.first() else {
-        return Verdict::Pass;
+    let named = cx.target.server_name.is_some();
+    let scans = endpoint.scans.iter().filter(|scan| scan.sni.is_some() == named);
+    let scanned = scans.flat_map(Scan::first_choices);
+    let answered = matrix.answers().map(|(_, choice)| (choice.version, choice.cipher_suite));
+    let unwanted: BTreeMap<ProtocolVersion, CipherSuite> = answered
+        .chain(scanned)
+        .filter(|(version, _)| *version < ProtocolVersion::TLS1_2)
+        .filter(|(version, _)| cx.expects(*version) != Some(true))
+        .collect();
+    let Some(newest) = unwanted.keys().next_back() else {
+        return over_scans(endpoint, |_| Vec::new());
     };
     let severity =
         if cx.target.expect.protocols.is_some() { Severity::Error } else { Severity::Warning };
     RULE.finds("the server still accepts versions older than TLS 1.2")
         .severity(severity)
-        .evidence_from(unwanted.iter().map(|(_, choice)| {
-            let (address, version) = (endpoint.address, choice.version);
-            format!("{address}: a {version} hello is answered with {}", choice.cipher_suite)
+        .evidence_from(unwanted.iter().map(|(version, suite)| {
+            format!("{}: a {version} hello is answered with {suite}", endpoint.address)
         }))
         .directive("server", "ssl_protocols", "TLSv1.2 TLSv1.3")
         .reproduce(s_client(
             cx.target,
             Some(endpoint.address),
-            raw.sni.as_deref(),
-            Some(choice.version),
+            cx.target.server_name.as_deref(),
+            Some(*newest),
         ))
         .into()
 }

@@ -2,16 +2,25 @@
 
 pub mod alpn_mismatch;
 pub mod cipher_mismatch;
+pub mod client_profile_fails;
+pub mod compression_accepted;
 pub mod handshake_refused;
 pub mod legacy_cipher_only;
 pub mod legacy_protocol_accepted;
 pub mod legacy_protocol_only;
+pub mod no_forward_secrecy;
+pub mod policy_deviation;
+pub mod post_quantum_unsupported;
 pub mod protocol_unexpected;
 pub mod tls12_unsupported;
 pub mod tls13_unsupported;
+pub mod weak_cipher_accepted;
+pub mod weak_dh;
 
-use crate::audit::rule::Context;
+use crate::audit::finding::Finding;
+use crate::audit::rule::{Context, Verdict};
 use crate::audit::trouble::{Matrix, Trouble};
+use crate::observation::scan::Scan;
 use crate::observation::{Endpoint, Handshake};
 use crate::tls::version::ProtocolVersion;
 
@@ -34,4 +43,30 @@ fn missing<'a>(
 fn troubled<'a>(endpoint: &'a Endpoint, cx: &Context<'_>, trouble: Trouble) -> Vec<&'a Handshake> {
     let matrix = Matrix::new(endpoint, cx.target);
     cx.own_cells(endpoint).filter(|cell| matrix.trouble(cell) == Some(trouble)).collect()
+}
+
+/// What a check says of every scan of an endpoint. A scan with gaps passes nothing.
+fn over_scans(endpoint: &Endpoint, check: impl Fn(&Scan) -> Vec<Finding>) -> Verdict {
+    if endpoint.scans.is_empty() {
+        return Verdict::NotApplicable;
+    }
+    let findings: Vec<Finding> = endpoint.scans.iter().flat_map(check).collect();
+    let gap = endpoint.scans.iter().find_map(|scan| scan.gaps().first().copied());
+    match gap {
+        _ if !findings.is_empty() => Verdict::Fail(findings),
+        Some(gap) => Verdict::Untested(gap_in(endpoint, &gap.cause)),
+        None => Verdict::Pass,
+    }
+}
+
+fn gap_in(endpoint: &Endpoint, cause: &dyn std::fmt::Display) -> String {
+    format!("the scan of {} is incomplete: {cause}", endpoint.address)
+}
+
+/// Where a scan was made and with which name, as evidence begins.
+fn place(endpoint: &Endpoint, scan: &Scan) -> String {
+    match &scan.sni {
+        Some(name) => format!("{} with name {name}", endpoint.address),
+        None => format!("{} with no name", endpoint.address),
+    }
 }

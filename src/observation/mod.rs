@@ -2,6 +2,8 @@
 //!
 //! Plain data without judgement. A failed connection is an observation, never an `Err`, and what was not tried says so.
 
+pub mod scan;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::scan::{Replay, Scan};
 use crate::certificate::Chain;
 use crate::tls::alert::AlertDescription;
 use crate::tls::group::NamedGroup;
@@ -235,6 +238,8 @@ pub struct Handshake {
     pub bad_signature: bool,
     /// Whether the session could be resumed on a second connection.
     pub resumption: Observed<()>,
+    /// Whether the server's tickets allow data before the handshake is over (RFC 8446 section 2.3).
+    pub early_data: Observed<()>,
 }
 
 impl Handshake {
@@ -250,7 +255,7 @@ impl Handshake {
 }
 
 /// The server's answer to a raw hello.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RawHello {
     /// The name sent, `None` where none was.
     pub sni: Option<String>,
@@ -258,6 +263,8 @@ pub struct RawHello {
     pub version: ProtocolVersion,
     /// What the server chose, or why it did not.
     pub outcome: Result<RawChoice, Failure>,
+    /// The certificates it presented; only up to TLS 1.2, which shows them in the clear.
+    pub chain: Option<Arc<Chain>>,
 }
 
 /// What a server chose in answer to a raw hello.
@@ -267,7 +274,7 @@ pub struct RawChoice {
     pub version: ProtocolVersion,
     /// The cipher suite.
     pub cipher_suite: CipherSuite,
-    /// The key-exchange group, where the answer names one (TLS 1.3).
+    /// The key-exchange group, where the answer names one.
     pub group: Option<NamedGroup>,
 }
 
@@ -280,12 +287,21 @@ pub struct Endpoint {
     pub handshakes: Vec<Handshake>,
     /// Raw hellos, made where a handshake of the matrix failed.
     pub raw: Vec<RawHello>,
+    /// What a scan listed: with the target's name, and without it where that differs. Empty where nobody scanned.
+    pub scans: Vec<Scan>,
+    /// How the wanted clients fare.
+    pub replays: Vec<Replay>,
 }
 
 impl Endpoint {
     /// The matrix cell with that version, with or without a name.
     pub fn cell(&self, with_sni: bool, version: ProtocolVersion) -> Option<&Handshake> {
         self.handshakes.iter().find(|h| h.sni.is_some() == with_sni && h.version == version)
+    }
+
+    /// Whether more than the matrix was asked for.
+    pub fn is_scanned(&self) -> bool {
+        !self.scans.is_empty() || !self.replays.is_empty()
     }
 
     /// The matrix cells with (or without) a name.

@@ -1,0 +1,119 @@
+//! Policies: what an organisation allows its servers to speak, read from TOML.
+//!
+//! What a policy does not mention, it allows.
+
+use serde::{Deserialize, Deserializer};
+
+use crate::tls::group::NamedGroup;
+use crate::tls::suite::CipherSuite;
+use crate::tls::version::ProtocolVersion;
+
+/// The policies that come with the program: name and text.
+const BUILT_IN: [(&str, &str); 2] = [
+    ("mozilla-modern", include_str!("policies/mozilla-modern.toml")),
+    ("mozilla-intermediate", include_str!("policies/mozilla-intermediate.toml")),
+];
+
+/// What may be spoken.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// What findings call it.
+    pub name: String,
+    /// These versions and no others; the newest of them must be spoken.
+    pub protocols: Option<Vec<ProtocolVersion>>,
+    /// These suites and no others, in IANA's or OpenSSL's spelling.
+    #[serde(default, deserialize_with = "suites")]
+    pub cipher_suites: Option<Vec<CipherSuite>>,
+    /// These groups and no others.
+    #[serde(default, deserialize_with = "groups")]
+    pub groups: Option<Vec<NamedGroup>>,
+    /// Whose order of suites counts: the server's (`true`) or the client's.
+    pub server_preference: Option<bool>,
+    /// The least size of a finite-field key, in bits.
+    pub min_dh_bits: Option<usize>,
+    /// What the leaf certificate must be like.
+    #[serde(default)]
+    pub certificate: CertificatePolicy,
+}
+
+/// What a leaf certificate must be like.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct CertificatePolicy {
+    /// Keys: `rsa`, `ed25519`, `ed448`, or a curve's name such as `prime256v1`.
+    pub key_types: Option<Vec<String>>,
+    /// The least size of an RSA key, in bits.
+    pub min_rsa_bits: Option<u32>,
+    /// The longest lifetime, in days.
+    pub max_lifetime_days: Option<u32>,
+}
+
+impl Policy {
+    /// The policy of that name that comes with the program.
+    ///
+    /// # Panics
+    ///
+    /// Never: the tests read every policy that comes with the program.
+    pub fn built_in(name: &str) -> Option<Self> {
+        let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        Some(Self::parse(text).expect("the tests read the policies"))
+    }
+
+    /// The names of the policies that come with the program.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// Reads a policy.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+}
+
+fn suites<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<CipherSuite>>, D::Error> {
+    named(from, "cipher suite", CipherSuite::from_name)
+}
+
+fn groups<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<NamedGroup>>, D::Error> {
+    named(from, "group", NamedGroup::from_name)
+}
+
+fn named<'de, D: Deserializer<'de>, T>(
+    from: D,
+    kind: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<Vec<T>>, D::Error> {
+    use serde::de::Error;
+    let Some(names) = Option::<Vec<String>>::deserialize(from)? else { return Ok(None) };
+    let value = |name: &String| {
+        read(name).ok_or_else(|| D::Error::custom(format!("no {kind} is called {name:?}")))
+    };
+    names.iter().map(value).collect::<Result<Vec<T>, D::Error>>().map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_policies_are_called_what_they_say() {
+        for name in Policy::names() {
+            assert_eq!(Policy::built_in(name).unwrap().name, name);
+        }
+    }
+
+    #[test]
+    fn what_a_policy_misspells_is_an_error_that_names_it() {
+        let error = |text: &str| Policy::parse(text).unwrap_err().to_string();
+        assert!(error("name = 'x'\ncipher_suites = ['ECDHE-FOO']").contains("ECDHE-FOO"));
+        assert!(error("name = 'x'\ngroups = ['P-256']").contains("P-256"));
+        assert!(error("name = 'x'\nprotocol = ['TLSv1.2']").contains("protocol"));
+    }
+
+    #[test]
+    fn what_a_policy_leaves_out_is_allowed() {
+        let policy = Policy::parse("name = 'x'").unwrap();
+        assert_eq!((policy.protocols, policy.cipher_suites, policy.groups), (None, None, None));
+    }
+}

@@ -1,0 +1,48 @@
+//! `compression-accepted`: TLS compression, which tells secrets by their length.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::protocol::{over_scans, place};
+use crate::observation::Endpoint;
+use crate::observation::Observed;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "compression-accepted",
+    severity: Severity::Warning,
+    section: Section::ProtocolCipher,
+    summary: "TLS compression is accepted",
+    why: "With compression on, whoever can add to a request and see its length reads cookies byte by byte \
+          (CRIME, CVE-2012-4929). Current clients and nginx never offer it; a server that does is an old one.",
+    fix: "nginx built with OpenSSL 1.0.0 or later turns compression off by itself; update the server.",
+    references: &["RFC 9325 section 3.3", "CVE-2012-4929"],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
+    over_scans(endpoint, |scan| {
+        let accepted = scan.features.compression == Observed::Seen(());
+        let finding = accepted.then(|| {
+            let place = place(endpoint, scan);
+            RULE.finds("the server accepts TLS compression")
+                .evidence(format!("{place}: a hello that offers DEFLATE is answered with it"))
+        });
+        finding.into_iter().collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use crate::observation::Observed;
+    use crate::tls::version::ProtocolVersion;
+
+    #[test]
+    fn compression_is_a_warning() {
+        let mut scene = Scene::new();
+        scene.scan(ProtocolVersion::TLS1_2, &[0xc02f]);
+        scene.check(&[]);
+        scene.seen.endpoints[0].scans[0].features.compression = Observed::Seen(());
+        scene.check(&["warning compression-accepted"]);
+    }
+}

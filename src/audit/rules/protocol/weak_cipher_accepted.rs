@@ -1,0 +1,112 @@
+//! `weak-cipher-accepted`: suites that protect little or nothing.
+
+use std::collections::BTreeSet;
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::protocol::{over_scans, place};
+use crate::observation::Endpoint;
+use crate::tls::suite::{CipherSuite, KeyExchange, Weakness};
+use crate::tls::version::ProtocolVersion;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "weak-cipher-accepted",
+    severity: Severity::Warning,
+    section: Section::ProtocolCipher,
+    summary: "weak cipher suites are accepted",
+    why: "Suites without encryption or authentication, with export keys, DES, RC4 or 64-bit blocks (3DES) can \
+          be broken, some of them by anyone on the path. A client that offers one beside better ones may be \
+          steered to it. Static RSA is a note: it works, but whoever gets the key later can read what was \
+          recorded.",
+    fix: "Take the suites named here out of ssl_ciphers (HIGH:!aNULL:!MD5 is nginx's default and leaves most \
+          of them out), and reload. Static RSA goes with !kRSA.",
+    references: &[
+        "RFC 9325 section 4.2",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ciphers",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
+    over_scans(endpoint, |scan| {
+        let mut kinds = BTreeSet::new();
+        let (mut weak, mut recorded) = (Vec::new(), Vec::new());
+        for version in scan.accepted() {
+            let suites = || version.suites.accepted.iter().map(|choice| choice.cipher_suite);
+            // Where no suite is any better, that is the finding.
+            let better = suites().any(CipherSuite::forward_secret);
+            kinds.extend(suites().filter_map(CipherSuite::weakness));
+            weak.extend(evidence(version.version, suites().filter(|it| it.weakness().is_some())));
+            recorded.extend(evidence(
+                version.version,
+                suites().filter(|it| better && is_static_rsa(*it)),
+            ));
+        }
+        let place = place(endpoint, scan);
+        let at = |facts: Vec<String>| facts.into_iter().map(move |fact| format!("{place}: {fact}"));
+        let weak = (!weak.is_empty()).then(|| {
+            let kinds: Vec<&str> = kinds.into_iter().map(kind).collect();
+            RULE.finds(format!("the server accepts suites with {}", kinds.join(", ")))
+                .evidence_from(at.clone()(weak))
+        });
+        let recorded = (!recorded.is_empty()).then(|| {
+            RULE.finds("the server accepts suites with static RSA, which lack forward secrecy")
+                .severity(Severity::Note)
+                .fix("Nothing breaks while old clients need them; else add !kRSA to ssl_ciphers and reload.")
+                .evidence_from(at(recorded))
+                .subject("static-rsa")
+        });
+        weak.into_iter().chain(recorded).collect()
+    })
+}
+
+/// The suites of one version in one line, as `ssl_ciphers` calls them.
+fn evidence(version: ProtocolVersion, suites: impl Iterator<Item = CipherSuite>) -> Option<String> {
+    let name = |suite: CipherSuite| {
+        suite.openssl_name().map_or_else(|| suite.to_string(), ToOwned::to_owned)
+    };
+    let names: Vec<String> = suites.map(name).collect();
+    (!names.is_empty()).then(|| format!("{version} with {}", names.join(", ")))
+}
+
+fn is_static_rsa(suite: CipherSuite) -> bool {
+    suite.weakness().is_none() && suite.key_exchange() == Some(KeyExchange::Rsa)
+}
+
+fn kind(weakness: Weakness) -> &'static str {
+    match weakness {
+        Weakness::NoEncryption => "no encryption",
+        Weakness::Anonymous => "no authentication",
+        Weakness::Export => "export keys",
+        Weakness::Des => "DES",
+        Weakness::Rc4 => "RC4",
+        Weakness::SmallBlock => "64-bit blocks (3DES)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use crate::tls::version::ProtocolVersion;
+
+    #[test]
+    fn weak_suites_are_one_warning_and_static_rsa_a_note() {
+        let mut scene = Scene::new();
+        scene.scan(ProtocolVersion::TLS1_2, &[0xc02f]);
+        scene.check(&[]);
+        scene.scan(ProtocolVersion::TLS1_2, &[0xc02f, 0x000a, 0x0005, 0x0018, 0x002f]);
+        let findings = scene.check(&["warning weak-cipher-accepted", "note weak-cipher-accepted"]);
+        assert!(findings[0].message.contains("no authentication, RC4, 64-bit blocks"));
+        assert_eq!(findings[0].evidence.len(), 1);
+    }
+
+    #[test]
+    fn a_scan_with_gaps_passes_nothing() {
+        let mut scene = Scene::new();
+        scene.scan(ProtocolVersion::TLS1_2, &[0xc02f]);
+        scene.cut_scan_short();
+        scene.check(&[]);
+        assert!(scene.judge().untested.iter().any(|(rule, _)| *rule == "weak-cipher-accepted"));
+    }
+}

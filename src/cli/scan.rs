@@ -1,0 +1,40 @@
+//! `scan`: everything that targets take, beside the audit of `probe`.
+
+use std::fs;
+
+use anyhow::anyhow;
+
+use super::args::ScanArgs;
+use super::exit::Exit;
+use super::mistake::Mistake;
+use super::probe;
+use crate::audit::policy::Policy;
+use crate::probe::scan::Depth;
+
+/// Runs the subcommand.
+pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
+    let policy = args.policy.as_deref().map(policy).transpose()?;
+    let mut clients: Vec<_> = Vec::new();
+    for profile in args.clients.iter().flatten() {
+        if !clients.contains(profile) {
+            clients.push(profile);
+        }
+    }
+    probe::run_with(&args.probe, Depth { scan: true, clients }, policy)
+}
+
+/// A policy by its name, or else from a file.
+fn policy(named: &str) -> anyhow::Result<Policy> {
+    if let Some(policy) = Policy::built_in(named) {
+        return Ok(policy);
+    }
+    #[expect(clippy::disallowed_methods, reason = "the policy is named on the command line")]
+    let text = fs::read_to_string(named).map_err(|error| {
+        let names: Vec<&str> = Policy::names().collect();
+        Mistake::new(
+            format!("cannot read the policy {named}: {error}"),
+            format!("name a file, or one of {}", names.join(", ")),
+        )
+    })?;
+    Policy::parse(&text).map_err(|error| anyhow!("{named} is no policy: {error}"))
+}

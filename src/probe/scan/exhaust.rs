@@ -1,0 +1,290 @@
+//! Listing what a server takes: offer everything, strike what it chose, and offer the rest until it refuses.
+
+use std::future::Future;
+
+use crate::observation::scan::{Listing, Order};
+use crate::observation::{Cause, Failure, Stage};
+use crate::tls::alert::AlertDescription;
+
+/// What a server made of an offer.
+#[derive(Clone, Debug)]
+pub(super) enum Reply<T> {
+    /// It chose this.
+    Chose(T),
+    /// It would have none of it.
+    Refused(Cause),
+    /// It answered, and took none of it.
+    Passed,
+    /// It could not be told.
+    Unclear(Failure),
+}
+
+/// How to offer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner<T> {
+    /// Offers in one hello, at the most.
+    pub(super) batch: usize,
+    /// What every hello must offer, whatever else it asks about; it is offered last once it was chosen.
+    pub(super) companion: Option<T>,
+    /// Whether it matters whose order counts.
+    pub(super) ordered: bool,
+}
+
+impl<T> Manner<T> {
+    /// Everything in one hello, in whatever order.
+    pub(super) fn at_once() -> Self {
+        Self { batch: usize::MAX, companion: None, ordered: false }
+    }
+}
+
+/// Lists what is taken of `offers`. `ask` sends one hello; `key` tells which of the offers an answer chose.
+pub(super) async fn exhaust<T, A, F>(
+    offers: Vec<T>,
+    manner: Manner<T>,
+    key: impl Fn(&A) -> T,
+    ask: impl Fn(Vec<T>) -> F,
+) -> Listing<A>
+where
+    T: Clone + PartialEq,
+    A: Clone,
+    F: Future<Output = Reply<A>>,
+{
+    let ordered = manner.ordered;
+    let mut search = Search { manner, key, ask, listing: Listing::default(), batches: 0 };
+    let mut left = offers;
+    while !left.is_empty() && search.listing.cut_short.is_none() {
+        let batch: Vec<T> = left.drain(..left.len().min(search.manner.batch)).collect();
+        search.batch(batch).await;
+        if search.listing.accepted.is_empty() && is_about_version(search.listing.refusal.as_ref()) {
+            break;
+        }
+    }
+    if ordered && search.listing.cut_short.is_none() {
+        search.settle_order().await;
+    }
+    search.listing
+}
+
+/// Whether a refusal holds for whatever else is offered in this version.
+fn is_about_version(refusal: Option<&Cause>) -> bool {
+    refusal == Some(&Cause::Alert(AlertDescription::PROTOCOL_VERSION))
+}
+
+struct Search<T, A, K, Q> {
+    manner: Manner<T>,
+    key: K,
+    ask: Q,
+    listing: Listing<A>,
+    /// Batches of which something was taken: the order between them was not seen.
+    batches: usize,
+}
+
+impl<T, A, K, Q, F> Search<T, A, K, Q>
+where
+    T: Clone + PartialEq,
+    A: Clone,
+    K: Fn(&A) -> T,
+    Q: Fn(Vec<T>) -> F,
+    F: Future<Output = Reply<A>>,
+{
+    async fn batch(&mut self, mut left: Vec<T>) {
+        let before = self.listing.accepted.len();
+        while !left.is_empty() {
+            match (self.ask)(self.with_companion(&left)).await {
+                Reply::Chose(answer) => {
+                    let chosen = (self.key)(&answer);
+                    if self.is_accepted(&chosen) {
+                        // It was offered for company, and taken rather than any of the others.
+                        break;
+                    }
+                    if !left.contains(&chosen) {
+                        self.cut_short("the server chose what was not offered");
+                        break;
+                    }
+                    left.retain(|offer| *offer != chosen);
+                    self.listing.accepted.push(answer);
+                }
+                Reply::Refused(cause) => {
+                    self.refused(cause).await;
+                    break;
+                }
+                Reply::Passed => {
+                    let why = "the server went on without any of what was offered";
+                    self.listing.refusal = Some(Cause::Incompatible(why.to_owned()));
+                    break;
+                }
+                Reply::Unclear(failure) => {
+                    self.listing.cut_short = Some(failure);
+                    break;
+                }
+            }
+        }
+        self.batches += usize::from(self.listing.accepted.len() > before);
+    }
+
+    fn with_companion(&self, left: &[T]) -> Vec<T> {
+        let missing = self.manner.companion.iter().filter(|companion| !left.contains(companion));
+        left.iter().chain(missing).cloned().collect()
+    }
+
+    fn is_accepted(&self, item: &T) -> bool {
+        self.listing.accepted.iter().any(|answer| (self.key)(answer) == *item)
+    }
+
+    /// An alert is an answer. A connection that just ends may also mean that the server has had enough of us, which a
+    /// hello that it took before tells apart.
+    async fn refused(&mut self, cause: Cause) {
+        if matches!(cause, Cause::Closed | Cause::Reset)
+            && let Some(control) = self.listing.accepted.first().map(&self.key)
+            && let Reply::Refused(cause) | Reply::Unclear(Failure { cause, .. }) =
+                (self.ask)(self.with_companion(&[control])).await
+        {
+            self.listing.cut_short = Some(Failure { stage: Stage::Handshake, cause });
+            return;
+        }
+        self.listing.refusal = Some(cause);
+    }
+
+    fn cut_short(&mut self, why: &str) {
+        let cause = Cause::ProtocolError(why.to_owned());
+        self.listing.cut_short = Some(Failure { stage: Stage::Handshake, cause });
+    }
+
+    /// Whose order it is, seen by offering what is taken the other way round.
+    async fn settle_order(&mut self) {
+        if !(2..=self.manner.batch).contains(&self.listing.accepted.len()) {
+            return;
+        }
+        if self.batches > 1 {
+            self.sort_again().await;
+        }
+        let keys: Vec<T> = self.listing.accepted.iter().map(&self.key).collect();
+        let reversed: Vec<T> = keys.iter().rev().cloned().collect();
+        let Reply::Chose(answer) = (self.ask)(reversed).await else { return };
+        let chosen = (self.key)(&answer);
+        self.listing.order = Some(match () {
+            () if keys.first() == Some(&chosen) => Order::Server,
+            () if keys.last() == Some(&chosen) => Order::Client,
+            () => Order::Mixed,
+        });
+    }
+
+    /// Asks for the whole order where the offers came in several batches.
+    async fn sort_again(&mut self) {
+        let mut left: Vec<T> = self.listing.accepted.iter().map(&self.key).collect();
+        let mut sorted = Vec::new();
+        while let [_, _, ..] = left.as_slice() {
+            let Reply::Chose(answer) = (self.ask)(left.clone()).await else { return };
+            let chosen = (self.key)(&answer);
+            let before = left.len();
+            left.retain(|offer| *offer != chosen);
+            if left.len() == before {
+                return;
+            }
+            sorted.push(answer);
+        }
+        let rest = self.listing.accepted.iter().filter(|answer| left.contains(&(self.key)(answer)));
+        sorted.extend(rest.cloned());
+        self.listing.accepted = sorted;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    const ALONE: Manner<u8> = Manner { batch: 4, companion: None, ordered: true };
+
+    fn refused() -> Reply<u8> {
+        Reply::Refused(Cause::Alert(AlertDescription::HANDSHAKE_FAILURE))
+    }
+
+    /// A server with an order of its own.
+    fn server(order: &'static [u8]) -> impl Fn(Vec<u8>) -> std::future::Ready<Reply<u8>> {
+        move |offers| {
+            let chosen = order.iter().find(|item| offers.contains(item));
+            std::future::ready(chosen.map_or_else(refused, |item| Reply::Chose(*item)))
+        }
+    }
+
+    /// A server that takes the client's first.
+    fn follower(takes: &'static [u8]) -> impl Fn(Vec<u8>) -> std::future::Ready<Reply<u8>> {
+        move |offers| {
+            let chosen = offers.iter().find(|item| takes.contains(item));
+            std::future::ready(chosen.map_or_else(refused, |item| Reply::Chose(*item)))
+        }
+    }
+
+    fn listing(accepted: &[u8], order: Option<Order>) -> Listing<u8> {
+        let refusal = Some(Cause::Alert(AlertDescription::HANDSHAKE_FAILURE));
+        Listing { accepted: accepted.to_vec(), order, refusal, cut_short: None }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_prefers_is_listed_in_its_order_even_across_batches() {
+        let found = exhaust((1..=9).collect(), ALONE, |item| *item, server(&[8, 2, 3])).await;
+        assert_eq!(found, listing(&[8, 2, 3], Some(Order::Server)));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_follows_is_known_by_it() {
+        let found = exhaust((1..=9).collect(), ALONE, |item| *item, follower(&[8, 2, 3])).await;
+        assert_eq!(found, listing(&[2, 3, 8], Some(Order::Client)));
+    }
+
+    #[tokio::test]
+    async fn a_server_with_one_choice_has_no_order() {
+        let found = exhaust(vec![1, 2], ALONE, |item| *item, server(&[2])).await;
+        assert_eq!(found, listing(&[2], None));
+        let found = exhaust(vec![1, 2], ALONE, |item| *item, server(&[])).await;
+        assert!(found.is_refused());
+    }
+
+    #[tokio::test]
+    async fn a_companion_is_always_offered_and_listed_once() {
+        let manner = Manner { companion: Some(5), ..Manner::at_once() };
+        let asked = RefCell::new(Vec::new());
+        let found = exhaust(
+            vec![4, 5, 6],
+            manner,
+            |item| *item,
+            |offers| {
+                asked.borrow_mut().push(offers.clone());
+                follower(&[4, 5])(offers)
+            },
+        )
+        .await;
+        assert_eq!(found.accepted, [4, 5]);
+        assert!(asked.borrow().iter().all(|offers| offers.contains(&5)), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_has_had_enough_leaves_a_gap_and_not_a_refusal() {
+        let asked = RefCell::new(0);
+        let found = exhaust(
+            vec![1, 2, 3],
+            ALONE,
+            |item| *item,
+            |offers| {
+                *asked.borrow_mut() += 1;
+                let reply = match *asked.borrow() {
+                    1 => Reply::Chose(offers[0]),
+                    _ => Reply::Refused(Cause::Reset),
+                };
+                std::future::ready(reply)
+            },
+        )
+        .await;
+        assert_eq!(found.accepted, [1]);
+        assert_eq!(found.cut_short.map(|failure| failure.cause), Some(Cause::Reset));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_chooses_what_was_not_offered_ends_the_search() {
+        let found =
+            exhaust(vec![1, 2], ALONE, |item| *item, |_| std::future::ready(Reply::Chose(7))).await;
+        assert!(found.accepted.is_empty() && found.cut_short.is_some());
+    }
+}

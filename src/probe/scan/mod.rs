@@ -1,0 +1,351 @@
+//! The scan of one address: every version, suite, group and scheme that it takes, and how known clients fare.
+//!
+//! It is all raw hellos, so that nothing is limited to what a TLS library speaks. `exhaust` has the search; here stands
+//! what is asked for.
+
+mod exhaust;
+mod features;
+mod schemes;
+
+use std::sync::Arc;
+
+use futures::future::{join, join_all};
+
+use self::exhaust::{Manner, Reply, exhaust};
+use self::features::Marks;
+use super::complete::Caller;
+use super::raw::Answer;
+use crate::certificate::Chain;
+use crate::certificate::key::KeyType;
+use crate::observation::scan::{
+    Features, Listing, Replay, ReplayFailure, Scan, SuiteChoice, VersionScan,
+};
+use crate::observation::{Cause, Endpoint, Failure, Stage};
+use crate::target::Target;
+use crate::tls::extension::{Extension, ExtensionType};
+use crate::tls::group::NamedGroup;
+use crate::tls::hello::ClientHello;
+use crate::tls::profile::Profile;
+use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
+use crate::tls::version::ProtocolVersion;
+
+/// Application protocols that are asked for.
+const ALPN: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
+
+/// What is asked for beside the matrix.
+#[derive(Clone, Debug, Default)]
+pub struct Depth {
+    /// Whether to list everything that each address takes.
+    pub scan: bool,
+    /// The clients to replay, beside those that the target expects to be served.
+    pub clients: Vec<&'static Profile>,
+}
+
+/// Scans the address of an endpoint, if anything there speaks TLS, and replays the wanted clients.
+///
+/// A client that fails is explained by a scan, wanted or not.
+pub(super) async fn deepen(
+    caller: &Caller<'_>,
+    target: &Target,
+    depth: &Depth,
+    endpoint: &mut Endpoint,
+) {
+    let mut clients = target.expect.clients.clone();
+    clients.extend(
+        depth.clients.iter().filter(|profile| {
+            !target.expect.clients.iter().any(|known| known.name == profile.name)
+        }),
+    );
+    if !speaks_tls(endpoint) || (clients.is_empty() && !depth.scan) {
+        return;
+    }
+    let own = Scanner::new(caller, target.server_name.as_deref());
+    let replays = clients.into_iter().map(|profile| own.replay(profile));
+    endpoint.replays = join_all(replays).await;
+    if !depth.scan && endpoint.replays.iter().all(|replay| replay.outcome.is_ok()) {
+        return;
+    }
+    endpoint.scans.push(own.scan().await);
+    if target.server_name.is_some() {
+        let nameless = Scanner::new(caller, None);
+        let differs = differs(endpoint, &nameless.first_answers().await);
+        if differs {
+            endpoint.scans.push(nameless.scan().await);
+        }
+    }
+}
+
+fn speaks_tls(endpoint: &Endpoint) -> bool {
+    let answered = |failure: &Failure| {
+        failure.stage == Stage::PostHandshake || matches!(failure.cause, Cause::Alert(_))
+    };
+    endpoint.handshakes.iter().any(|cell| cell.failure().is_none_or(answered))
+        || endpoint.raw.iter().any(|raw| raw.outcome.as_ref().err().is_none_or(answered))
+}
+
+/// Whether hellos without a name are answered unlike those with the target's own.
+fn differs(endpoint: &Endpoint, nameless: &[FirstAnswer]) -> bool {
+    let Some(scan) = endpoint.scans.first() else { return false };
+    let cells = |named| endpoint.cells(named).filter_map(|cell| Some(cell.chain.as_ref()?.digest));
+    let other_chain = cells(true).next() != cells(false).next();
+    other_chain
+        || scan.versions.iter().zip(nameless).any(|(named, nameless)| {
+            let suite = named.suites.accepted.first().map(|choice| choice.cipher_suite);
+            let chain = nameless.as_ref().and_then(|(_, chain)| chain.as_ref());
+            suite != nameless.as_ref().map(|(suite, _)| *suite)
+                || chain.is_some_and(|chain| {
+                    !scan.chains.iter().any(|known| known.digest == chain.digest)
+                })
+        })
+}
+
+/// The suite and, up to TLS 1.2, the chain with which a hello was answered.
+type FirstAnswer = Option<(CipherSuite, Option<Arc<Chain>>)>;
+
+/// Asks one address with one name or none.
+struct Scanner<'a> {
+    caller: &'a Caller<'a>,
+    sni: Option<&'a str>,
+}
+
+impl<'a> Scanner<'a> {
+    fn new(caller: &'a Caller<'a>, sni: Option<&'a str>) -> Self {
+        Self { caller, sni }
+    }
+
+    /// Lists everything.
+    async fn scan(&self) -> Scan {
+        let found = join_all(ProtocolVersion::ALL.map(|version| self.version(version))).await;
+        let (versions, openings): (Vec<VersionScan>, Vec<Vec<Opening>>) = found.into_iter().unzip();
+        let legacy = versions.iter().rev().find(|scan| {
+            scan.version < ProtocolVersion::TLS1_3 && !scan.suites.accepted.is_empty()
+        });
+        let (alpn, mut features) = match legacy {
+            None => (Listing::default(), Features::default()),
+            Some(scan) => {
+                let first =
+                    openings.iter().flatten().find(|opening| opening.version == scan.version);
+                join(self.alpn(scan.version), self.features(scan, first)).await
+            }
+        };
+        features.fallback_scsv = self.fallback(&versions).await;
+        let mut chains: Vec<Arc<Chain>> = Vec::new();
+        for chain in openings.into_iter().flatten().filter_map(|opening| opening.chain) {
+            if !chains.iter().any(|known| known.digest == chain.digest) {
+                chains.push(chain);
+            }
+        }
+        Scan { sni: self.sni.map(ToOwned::to_owned), versions, alpn, features, chains }
+    }
+
+    /// How the first hello of each version is answered, to be held against the same without a name.
+    async fn first_answers(&self) -> Vec<FirstAnswer> {
+        let answers = ProtocolVersion::ALL.map(|version| async move {
+            let answer = self.caller.exchange(&self.hello(version)).await.ok()?;
+            let choice = answer.outcome.ok()?;
+            Some((choice.cipher_suite, self.caller.chain_of(&answer.flight)))
+        });
+        join_all(answers).await
+    }
+
+    /// A hello for one version that accepts whatever comes.
+    fn hello(&self, version: ProtocolVersion) -> ClientHello {
+        let hello = ClientHello::probe(version).without(ExtensionType::STATUS_REQUEST);
+        match self.sni {
+            Some(name) => hello.with(Extension::ServerName(name.to_owned())),
+            None => hello,
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        hello: ClientHello,
+        read: impl FnOnce(&Answer) -> Option<T>,
+    ) -> Reply<T> {
+        let mut answer = self.caller.exchange(&hello).await;
+        if is_worth_another_try(&answer) {
+            answer = self.caller.exchange(&hello).await;
+        }
+        let answer = match answer {
+            Err(failure) => return Reply::Unclear(failure),
+            Ok(answer) => answer,
+        };
+        match &answer.outcome {
+            Ok(_) => read(&answer).map_or(Reply::Passed, Reply::Chose),
+            Err(Failure {
+                cause: cause @ (Cause::Alert(_) | Cause::Closed | Cause::Reset),
+                ..
+            }) => Reply::Refused(cause.clone()),
+            Err(failure) => Reply::Unclear(failure.clone()),
+        }
+    }
+
+    async fn version(&self, version: ProtocolVersion) -> (VersionScan, Vec<Opening>) {
+        let found = self.suites(version).await;
+        let suites = Listing {
+            accepted: found.accepted.iter().map(|opening| opening.choice).collect(),
+            order: found.order,
+            refusal: found.refusal,
+            cut_short: found.cut_short,
+        };
+        let openings = found.accepted;
+        if openings.is_empty() {
+            let scan = VersionScan {
+                version,
+                suites,
+                groups: Listing::default(),
+                schemes: Listing::default(),
+            };
+            return (scan, openings);
+        }
+        let groups = self.groups(version, &openings).await;
+        let schemes = match version {
+            ProtocolVersion::TLS1_3 => self.schemes_tls13(&groups).await,
+            ProtocolVersion::TLS1_2 => self.schemes_tls12(&openings).await,
+            _ => Listing::default(),
+        };
+        (VersionScan { version, suites, groups, schemes }, openings)
+    }
+
+    async fn suites(&self, version: ProtocolVersion) -> Listing<Opening> {
+        let manner =
+            Manner { batch: ClientHello::suites_at_once(version), companion: None, ordered: true };
+        // What SSLv3 servers speak stands in the first batch: pre-shared keys and the like came later.
+        let limit = if version == ProtocolVersion::SSL3 { manner.batch } else { usize::MAX };
+        let offers = CipherSuite::all(version).take(limit).collect();
+        let found = exhaust(
+            offers,
+            manner,
+            |opening: &Opening| opening.choice.cipher_suite,
+            |suites| {
+                let hello = ClientHello { cipher_suites: suites, ..self.hello(version) };
+                self.ask(hello, move |answer| self.opening(version, answer))
+            },
+        );
+        found.await
+    }
+
+    /// What an answer in that version says; `None` for one in another version, which refuses this one.
+    fn opening(&self, version: ProtocolVersion, answer: &Answer) -> Option<Opening> {
+        let choice = answer.outcome.as_ref().ok().filter(|choice| choice.version == version)?;
+        let choice = SuiteChoice {
+            cipher_suite: choice.cipher_suite,
+            group: choice.group,
+            key_bits: answer.flight.key_bits(),
+        };
+        Some(Opening {
+            version,
+            choice,
+            chain: self.caller.chain_of(&answer.flight),
+            marks: Marks::of(&answer.flight),
+        })
+    }
+
+    async fn groups(&self, version: ProtocolVersion, openings: &[Opening]) -> Listing<NamedGroup> {
+        let taken = || openings.iter().map(|opening| opening.choice.cipher_suite);
+        let tls13 = version == ProtocolVersion::TLS1_3;
+        let ecdhe = || taken().filter(|suite| suite.key_exchange() == Some(KeyExchange::Ecdhe));
+        // Up to TLS 1.2 an ECDSA certificate is only shown to clients that list its curve (RFC 8422 section 5.1), so the
+        // curve goes along in every hello, unless other certificates do.
+        let by_ecdsa = |suite: &CipherSuite| suite.authentication() == Some(Authentication::Ecdsa);
+        let free: Vec<CipherSuite> = ecdhe().filter(|suite| !by_ecdsa(suite)).collect();
+        let (suites, companion) = match () {
+            () if tls13 => (taken().collect(), None),
+            () if free.is_empty() => {
+                (ecdhe().collect(), openings.iter().find_map(Opening::leaf_curve))
+            }
+            () => (free, None),
+        };
+        if suites.is_empty() {
+            return Listing::default();
+        }
+        let hello = ClientHello { cipher_suites: suites, ..self.hello(version) };
+        let offers = hello.groups().to_vec();
+        let manner = Manner { companion, ..Manner::at_once() };
+        let found = exhaust(
+            offers,
+            manner,
+            |group| *group,
+            |groups| {
+                let hello = hello.clone().with(Extension::SupportedGroups(groups));
+                self.ask(hello, |answer| answer.outcome.as_ref().ok()?.group)
+            },
+        );
+        found.await
+    }
+
+    /// A hello that is taken, with a suite that costs the server no signature where it has one.
+    fn cheap_hello(&self, scan: &VersionScan) -> ClientHello {
+        let taken = || scan.suites.accepted.iter().map(|choice| choice.cipher_suite);
+        let unsigned = taken().find(|suite| suite.key_exchange() == Some(KeyExchange::Rsa));
+        let cipher_suites = unsigned.map_or_else(|| taken().collect(), |suite| vec![suite]);
+        ClientHello { cipher_suites, ..self.hello(scan.version) }
+    }
+
+    async fn alpn(&self, version: ProtocolVersion) -> Listing<String> {
+        let manner = Manner::at_once();
+        let found = exhaust(ALPN.map(str::to_owned).to_vec(), manner, String::clone, |names| {
+            let hello = self.hello(version).with(Extension::Alpn(names));
+            self.ask(hello, |answer| {
+                let chosen = answer.flight.server_hello.as_ref()?.alpn.as_ref()?;
+                Some(String::from_utf8_lossy(chosen).into_owned())
+            })
+        });
+        found.await
+    }
+
+    /// Sends what a known client sends.
+    async fn replay(&self, profile: &'static Profile) -> Replay {
+        let hello = profile.hello(self.sni);
+        let mut answer = self.caller.exchange(&hello).await;
+        if is_worth_another_try(&answer) {
+            answer = self.caller.exchange(&hello).await;
+        }
+        let outcome = match answer {
+            Err(failure) | Ok(Answer { outcome: Err(failure), .. }) => {
+                Err(ReplayFailure::Server(failure))
+            }
+            Ok(Answer { outcome: Ok(choice), flight }) => {
+                let rsa_bits = self.caller.chain_of(&flight).as_deref().and_then(rsa_bits);
+                match profile.objection(&flight, rsa_bits) {
+                    Some(objection) => Err(objection.into()),
+                    None => Ok(choice),
+                }
+            }
+        };
+        Replay { profile, outcome }
+    }
+}
+
+/// An accepted suite with all that its answer told.
+#[derive(Clone, Debug)]
+struct Opening {
+    version: ProtocolVersion,
+    choice: SuiteChoice,
+    chain: Option<Arc<Chain>>,
+    marks: Marks,
+}
+
+impl Opening {
+    /// The curve of an ECDSA certificate.
+    fn leaf_curve(&self) -> Option<NamedGroup> {
+        match self.chain.as_ref()?.leaf()?.public_key.key_type {
+            KeyType::Ec(curve) => NamedGroup::from_name(curve?),
+            _ => None,
+        }
+    }
+}
+
+/// A lost packet or a busy moment must not decide what a server is said to take.
+fn is_worth_another_try(answer: &Result<Answer, Failure>) -> bool {
+    let failure = match answer {
+        Ok(answer) => answer.outcome.as_ref().err(),
+        Err(failure) => Some(failure),
+    };
+    failure.is_some_and(|failure| matches!(failure.cause, Cause::TimedOut))
+}
+
+fn rsa_bits(chain: &Chain) -> Option<u32> {
+    let key = &chain.leaf()?.public_key;
+    (key.key_type == KeyType::Rsa).then_some(key.bits)
+}

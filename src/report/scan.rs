@@ -1,0 +1,385 @@
+//! What a scan listed, and how known clients fare: for people and as JSON.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use anstyle::Style;
+use schemars::JsonSchema;
+use serde::Serialize;
+use textwrap::core::display_width;
+
+use super::Look;
+use super::escape::escape;
+use super::text::{paragraph, styled};
+use crate::observation::scan::{Listing, Order, Replay, Scan, SuiteChoice, VersionScan};
+use crate::observation::{Endpoint, Observed};
+use crate::tls::group::NamedGroup;
+use crate::tls::suite::{KeyExchange, Weakness};
+use crate::tls::version::ProtocolVersion;
+
+/// Columns of a heading within a scan.
+const LABEL: usize = 9;
+
+/// Writes what was scanned at one address.
+pub(super) fn write(endpoint: &Endpoint, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    for scan in &endpoint.scans {
+        let name = scan
+            .sni
+            .as_ref()
+            .map_or_else(|| "without a name".to_owned(), |name| format!("with the name {name}"));
+        let head = format!("{} {name} takes", endpoint.address);
+        out.write_all(paragraph(&head, "  ", "    ", look).as_bytes())?;
+        for version in scan.versions.iter().rev() {
+            write_version(version, look, out)?;
+        }
+        for (label, text) in summary(scan, endpoint) {
+            write_labelled(label, &text, look, out)?;
+        }
+        writeln!(out)?;
+    }
+    write_replays(endpoint, look, out)
+}
+
+fn write_version(scan: &VersionScan, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let version = scan.version.to_string();
+    let bold = Style::new().bold();
+    if scan.suites.accepted.is_empty() {
+        return write_labelled(&version, &silence(&scan.suites), look, out);
+    }
+    let count = scan.suites.accepted.len();
+    let order = scan.suites.order.map_or("", |order| match order {
+        Order::Server => ", in the server's order",
+        Order::Client => ", the client decides",
+        Order::Mixed => ", in nobody's plain order",
+    });
+    let noun = if count == 1 { "suite" } else { "suites" };
+    writeln!(
+        out,
+        "    {}  {count} {noun}{order}",
+        styled(&format!("{version:LABEL$}"), bold, look)
+    )?;
+    for choice in &scan.suites.accepted {
+        writeln!(out, "      {}", suite_line(choice))?;
+    }
+    let mut lines = Vec::new();
+    if !scan.groups.accepted.is_empty() {
+        lines.push(("groups", listed(&scan.groups)));
+    }
+    if !scan.schemes.accepted.is_empty() {
+        lines.push(("signs", listed(&scan.schemes)));
+    }
+    if let Some(failure) = [&scan.suites.cut_short, &scan.groups.cut_short, &scan.schemes.cut_short]
+        .into_iter()
+        .flatten()
+        .next()
+    {
+        lines.push(("gap", format!("the list may lack something: {}", failure.cause)));
+    }
+    lines.into_iter().try_for_each(|(label, text)| write_labelled(label, &text, look, out))
+}
+
+/// Why a version has no suites.
+fn silence(suites: &Listing<SuiteChoice>) -> String {
+    match (&suites.cut_short, &suites.refusal) {
+        (Some(failure), _) => format!("could not be tested: {}", failure.cause),
+        (None, Some(cause)) => format!("no ({cause})"),
+        (None, None) => "no".to_owned(),
+    }
+}
+
+fn suite_line(choice: &SuiteChoice) -> String {
+    let suite = choice.cipher_suite;
+    let name = suite.openssl_name().map_or_else(|| suite.to_string(), ToOwned::to_owned);
+    let key = match (choice.group, choice.key_bits) {
+        (Some(group), _) => group.to_string(),
+        (None, Some(bits)) => format!("{bits} bits"),
+        (None, None) => String::new(),
+    };
+    let remark = match suite.weakness() {
+        Some(Weakness::NoEncryption) => "weak: no encryption",
+        Some(Weakness::Anonymous) => "weak: no authentication",
+        Some(Weakness::Export) => "weak: export keys",
+        Some(Weakness::Des) => "weak: DES",
+        Some(Weakness::Rc4) => "weak: RC4",
+        Some(Weakness::SmallBlock) => "weak: 64-bit blocks",
+        None if suite.key_exchange() == Some(KeyExchange::Rsa) => "no forward secrecy",
+        None => "",
+    };
+    format!("{name:30} {key:14} {remark}").trim_end().to_owned()
+}
+
+fn listed<T: ToString>(listing: &Listing<T>) -> String {
+    let names: Vec<String> = listing.accepted.iter().map(ToString::to_string).collect();
+    let order = match listing.order {
+        Some(Order::Server) => " (the server's order)",
+        _ => "",
+    };
+    names.join(", ") + order
+}
+
+/// What holds for all versions, as lines with a label.
+fn summary(scan: &Scan, endpoint: &Endpoint) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if scan.accepted().next().is_none() {
+        return lines;
+    }
+    if !scan.alpn.accepted.is_empty() {
+        lines.push(("ALPN", listed(&scan.alpn)));
+    }
+    let features = &scan.features;
+    let (resumed, early) = tls13_session(endpoint, scan);
+    let said = |entries: &[(&str, &Observed<()>)]| {
+        let words =
+            entries.iter().filter_map(|(name, seen)| Some(format!("{name} {}", word(seen)?)));
+        words.collect::<Vec<_>>().join(", ")
+    };
+    let sessions = said(&[
+        ("ids", &features.session_id),
+        ("tickets", &features.session_ticket),
+        ("TLS 1.3 tickets", &resumed),
+        ("early data", &early),
+    ]);
+    let others = said(&[
+        ("secure renegotiation", &features.secure_renegotiation),
+        ("extended master secret", &features.extended_master_secret),
+        ("fallback noticed", &features.fallback_scsv),
+        ("compression", &features.compression),
+    ]);
+    for (label, text) in [("sessions", sessions), ("also", others)] {
+        if !text.is_empty() {
+            lines.push((label, text));
+        }
+    }
+    lines
+}
+
+/// Whether TLS 1.3 sessions are taken up again, and take early data, as the complete handshakes saw it.
+fn tls13_session(endpoint: &Endpoint, scan: &Scan) -> (Observed<()>, Observed<()>) {
+    endpoint
+        .cell(scan.sni.is_some(), ProtocolVersion::TLS1_3)
+        .map_or_else(Default::default, |cell| (cell.resumption.clone(), cell.early_data.clone()))
+}
+
+fn word(seen: &Observed<()>) -> Option<&'static str> {
+    match seen {
+        Observed::Seen(()) => Some("yes"),
+        Observed::Absent => Some("no"),
+        Observed::Failed(_) => Some("untested"),
+        Observed::NotTried => None,
+    }
+}
+
+fn write_labelled(label: &str, text: &str, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let indent = " ".repeat(4 + LABEL + 2);
+    let first = format!("    {label:LABEL$}  ");
+    out.write_all(paragraph(text, &first, &indent, look).as_bytes())
+}
+
+fn write_replays(endpoint: &Endpoint, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let Some(width) = endpoint.replays.iter().map(|it| display_width(&it.profile.title)).max()
+    else {
+        return Ok(());
+    };
+    let head = format!("clients at {}", endpoint.address);
+    out.write_all(paragraph(&head, "  ", "    ", look).as_bytes())?;
+    let indent = " ".repeat(4 + width + 2);
+    for replay in &endpoint.replays {
+        let title = &replay.profile.title;
+        let text = match &replay.outcome {
+            Ok(choice) => {
+                let suite = choice.cipher_suite;
+                let name =
+                    suite.openssl_name().map_or_else(|| suite.to_string(), ToOwned::to_owned);
+                let group = choice.group.map_or_else(String::new, |group| format!(" {group}"));
+                format!("{} {name}{group}", choice.version)
+            }
+            Err(failure) => format!("FAILS: {failure}"),
+        };
+        let first = format!("    {}{}  ", escape(title), " ".repeat(width - display_width(title)));
+        out.write_all(paragraph(&text, &first, &indent, look).as_bytes())?;
+    }
+    writeln!(out)
+}
+
+/// Everything that one address takes with one name or none.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ScanView<'a> {
+    /// Address and port.
+    address: String,
+    /// The name sent; null for none.
+    sni: Option<&'a str>,
+    /// Every version that was asked for, oldest first.
+    versions: Vec<VersionView>,
+    /// The application protocols that were chosen, of those that were offered.
+    alpn: Vec<&'a str>,
+    /// Each property: true, false, or null where it was not or could not be tested.
+    features: FeaturesView,
+    /// Whether a post-quantum key exchange is taken; null where TLS 1.3 is not spoken.
+    post_quantum: Option<bool>,
+    /// Why something may be missing; empty where nothing is.
+    gaps: Vec<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct VersionView {
+    version: String,
+    /// `accepted`, `refused` or `untested`.
+    outcome: &'static str,
+    /// In the order of `preference`.
+    cipher_suites: Vec<SuiteView>,
+    /// Whose order of suites counts: `server`, `client` or `mixed`; null where there is no choice.
+    preference: Option<&'static str>,
+    groups: Vec<String>,
+    signature_schemes: Vec<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct SuiteView {
+    /// The number, as `0xc02f`.
+    id: String,
+    name: String,
+    openssl_name: Option<&'static str>,
+    group: Option<String>,
+    /// Size of the server's finite-field or export RSA key.
+    key_bits: Option<usize>,
+    forward_secrecy: bool,
+    /// `no-encryption`, `anonymous`, `export`, `des`, `rc4`, `small-block`; null for none.
+    weakness: Option<&'static str>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct FeaturesView {
+    secure_renegotiation: Option<bool>,
+    extended_master_secret: Option<bool>,
+    session_id: Option<bool>,
+    session_ticket: Option<bool>,
+    tls13_resumption: Option<bool>,
+    early_data: Option<bool>,
+    compression: Option<bool>,
+    fallback_scsv: Option<bool>,
+}
+
+/// How one known client fares at one address.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ClientView<'a> {
+    /// Address and port.
+    address: String,
+    name: &'a str,
+    title: &'a str,
+    /// `established`, `failed`, or `untested` where the address could not be asked.
+    outcome: &'static str,
+    version: Option<String>,
+    cipher_suite: Option<String>,
+    group: Option<String>,
+    /// Why it fails; null where it does not.
+    reason: Option<String>,
+}
+
+pub(super) fn scans(endpoint: &Endpoint) -> impl Iterator<Item = ScanView<'_>> {
+    endpoint.scans.iter().map(|scan| ScanView::of(scan, endpoint))
+}
+
+pub(super) fn clients(endpoint: &Endpoint) -> impl Iterator<Item = ClientView<'_>> {
+    endpoint.replays.iter().map(|replay| ClientView::of(replay, endpoint.address))
+}
+
+impl<'a> ScanView<'a> {
+    fn of(scan: &'a Scan, endpoint: &Endpoint) -> Self {
+        let features = &scan.features;
+        let (resumed, early) = tls13_session(endpoint, scan);
+        let tls13 = scan.version(ProtocolVersion::TLS1_3);
+        let groups = tls13.map(|scan| &scan.groups).filter(|groups| !groups.accepted.is_empty());
+        Self {
+            address: endpoint.address.to_string(),
+            sni: scan.sni.as_deref(),
+            versions: scan.versions.iter().map(VersionView::of).collect(),
+            alpn: scan.alpn.accepted.iter().map(String::as_str).collect(),
+            features: FeaturesView {
+                secure_renegotiation: flag(&features.secure_renegotiation),
+                extended_master_secret: flag(&features.extended_master_secret),
+                session_id: flag(&features.session_id),
+                session_ticket: flag(&features.session_ticket),
+                tls13_resumption: flag(&resumed),
+                early_data: flag(&early),
+                compression: flag(&features.compression),
+                fallback_scsv: flag(&features.fallback_scsv),
+            },
+            post_quantum: groups
+                .map(|groups| groups.accepted.iter().copied().any(NamedGroup::is_post_quantum)),
+            gaps: scan.gaps().into_iter().map(|failure| failure.cause.to_string()).collect(),
+        }
+    }
+}
+
+impl VersionView {
+    fn of(scan: &VersionScan) -> Self {
+        let suites = &scan.suites;
+        Self {
+            version: scan.version.to_string(),
+            outcome: match () {
+                () if !suites.accepted.is_empty() => "accepted",
+                () if suites.is_refused() => "refused",
+                () => "untested",
+            },
+            cipher_suites: suites.accepted.iter().map(SuiteView::of).collect(),
+            preference: suites.order.map(|order| match order {
+                Order::Server => "server",
+                Order::Client => "client",
+                Order::Mixed => "mixed",
+            }),
+            groups: scan.groups.accepted.iter().map(ToString::to_string).collect(),
+            signature_schemes: scan.schemes.accepted.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl SuiteView {
+    fn of(choice: &SuiteChoice) -> Self {
+        let suite = choice.cipher_suite;
+        Self {
+            id: format!("0x{:04x}", suite.0),
+            name: suite.to_string(),
+            openssl_name: suite.openssl_name(),
+            group: choice.group.map(|group| group.to_string()),
+            key_bits: choice.key_bits,
+            forward_secrecy: suite.forward_secret(),
+            weakness: suite.weakness().map(|weakness| match weakness {
+                Weakness::NoEncryption => "no-encryption",
+                Weakness::Anonymous => "anonymous",
+                Weakness::Export => "export",
+                Weakness::Des => "des",
+                Weakness::Rc4 => "rc4",
+                Weakness::SmallBlock => "small-block",
+            }),
+        }
+    }
+}
+
+impl<'a> ClientView<'a> {
+    fn of(replay: &'a Replay, address: SocketAddr) -> Self {
+        let choice = replay.outcome.as_ref().ok();
+        let failure = replay.outcome.as_ref().err();
+        Self {
+            address: address.to_string(),
+            name: &replay.profile.name,
+            title: &replay.profile.title,
+            outcome: match failure {
+                None => "established",
+                Some(failure) if failure.is_refusal() => "failed",
+                Some(_) => "untested",
+            },
+            version: choice.map(|choice| choice.version.to_string()),
+            cipher_suite: choice.map(|choice| choice.cipher_suite.to_string()),
+            group: choice.and_then(|choice| choice.group).map(|group| group.to_string()),
+            reason: failure.map(ToString::to_string),
+        }
+    }
+}
+
+fn flag(seen: &Observed<()>) -> Option<bool> {
+    match seen {
+        Observed::Seen(()) => Some(true),
+        Observed::Absent => Some(false),
+        Observed::Failed(_) | Observed::NotTried => None,
+    }
+}

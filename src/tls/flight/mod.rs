@@ -1,0 +1,278 @@
+//! The server's flight: its answer to a `ClientHello`, read as it arrives, up to the point where it ends or is encrypted.
+//!
+//! Feed bytes in pieces of any size; the result depends on the bytes alone. What is kept is bounded, whatever is sent.
+
+use super::alert::AlertDescription;
+use super::codec::{DecodeError, Reader};
+use super::group::NamedGroup;
+use super::message::{
+    self, Alert, CertificateRequest, KeyParameters, MessageType, ServerHello, ServerKeyExchange,
+};
+use super::record::{self, ContentType, Record, RecordError};
+
+/// No honest flight is longer, in bytes.
+pub const MAX_FLIGHT: usize = 256 * 1024;
+/// No honest handshake message is longer, in bytes.
+pub const MAX_MESSAGE: usize = 128 * 1024;
+/// No honest server warns more often.
+const MAX_WARNINGS: usize = 16;
+/// How much of the beginning is kept, in bytes.
+const MAX_FIRST_BYTES: usize = 512;
+
+/// What a server answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flight {
+    /// What it chose.
+    pub server_hello: Option<ServerHello>,
+    /// Its certificates in DER, in the order sent; only up to TLS 1.2, as is all that follows.
+    pub certificates: Option<Vec<Vec<u8>>>,
+    /// Its ephemeral key.
+    pub key_exchange: Option<ServerKeyExchange>,
+    /// Its request for a client certificate.
+    pub certificate_request: Option<CertificateRequest>,
+    /// The stapled OCSP response, in DER.
+    pub ocsp_staple: Option<Vec<u8>>,
+    /// Alerts that did not end the connection, in the order sent.
+    pub warnings: Vec<AlertDescription>,
+    /// The first 512 bytes at most, as they came.
+    pub first_bytes: Vec<u8>,
+    /// How it ended; `None` while more is awaited.
+    pub end: Option<End>,
+}
+
+impl Flight {
+    /// The group of the key exchange, where it has one.
+    pub fn group(&self) -> Option<NamedGroup> {
+        let hello = self.server_hello.as_ref()?;
+        hello.group.or_else(|| match self.key_exchange.as_ref()?.parameters {
+            KeyParameters::Group(group) => Some(group),
+            _ => None,
+        })
+    }
+
+    /// Size of the server's finite-field or export RSA key in bits, where it has one.
+    pub fn key_bits(&self) -> Option<usize> {
+        self.key_exchange.as_ref()?.parameters.bits()
+    }
+}
+
+/// How a flight ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All that travels in the clear was read.
+    Complete,
+    /// The server ended the connection with that alert.
+    Alert(AlertDescription),
+    /// The first bytes are no TLS record.
+    NotTls,
+    /// The server sent more than any honest one.
+    TooMuch,
+    /// The server broke the protocol.
+    Malformed(Malformed),
+}
+
+/// How a server broke the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// A later record is none.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A record of a type that has no place here.
+    #[error("a record of type {0} amid the handshake")]
+    Content(u8),
+    /// A handshake message that has no place here.
+    #[error("handshake message {0} out of place")]
+    Message(u8),
+    /// An alert of no known level.
+    #[error("an alert of level {0}")]
+    AlertLevel(u8),
+    /// A message that cannot be read.
+    #[error("handshake message {0} cannot be read: {1}")]
+    Body(u8, DecodeError),
+}
+
+/// Whether to go on reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Step {
+    /// More is awaited.
+    NeedMore,
+    /// The flight has ended.
+    Done,
+}
+
+/// Reads a flight.
+#[derive(Clone, Debug, Default)]
+pub struct FlightReader {
+    received: usize,
+    unsplit: Vec<u8>,
+    handshake: Vec<u8>,
+    alerts: Vec<u8>,
+    in_tls: bool,
+    flight: Flight,
+}
+
+impl FlightReader {
+    /// Starts before the first byte.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes bytes as they arrive; after the end they only fill up [`Flight::first_bytes`].
+    pub fn feed(&mut self, bytes: &[u8]) -> Step {
+        let first_bytes = &mut self.flight.first_bytes;
+        let missing = MAX_FIRST_BYTES - first_bytes.len();
+        first_bytes.extend(bytes.iter().take(missing));
+        if self.flight.end.is_none() {
+            let allowed = bytes.len().min(MAX_FLIGHT - self.received);
+            self.received += allowed;
+            self.unsplit.extend(bytes.iter().take(allowed));
+            let mut end = self.records();
+            if allowed < bytes.len() {
+                end = end.or(Some(End::TooMuch));
+            }
+            self.flight.end = end;
+        }
+        if self.flight.end.is_some() { Step::Done } else { Step::NeedMore }
+    }
+
+    /// What was read so far.
+    pub fn flight(&self) -> &Flight {
+        &self.flight
+    }
+
+    /// What was read.
+    pub fn finish(self) -> Flight {
+        self.flight
+    }
+
+    /// Takes whole records off what has arrived.
+    fn records(&mut self) -> Option<End> {
+        let mut bytes = std::mem::take(&mut self.unsplit);
+        let mut consumed = 0;
+        let end = loop {
+            match record::split(bytes.get(consumed..).unwrap_or_default()) {
+                Ok(Some((record, length))) => {
+                    consumed += length;
+                    self.in_tls = true;
+                    if let Err(end) = self.record(record) {
+                        break Some(end);
+                    }
+                }
+                Ok(None) => break None,
+                Err(RecordError::ContentType(_) | RecordError::MajorVersion(_)) if !self.in_tls => {
+                    break Some(End::NotTls);
+                }
+                Err(error) => break Some(End::Malformed(error.into())),
+            }
+        };
+        bytes.drain(..consumed);
+        self.unsplit = bytes;
+        end
+    }
+
+    fn record(&mut self, record: Record<'_>) -> Result<(), End> {
+        match record.content {
+            ContentType::ALERT => {
+                self.alerts.extend_from_slice(record.payload);
+                self.alerts()
+            }
+            ContentType::HANDSHAKE => {
+                self.handshake.extend_from_slice(record.payload);
+                self.messages()
+            }
+            // A resumed session of TLS 1.2 and older goes on encrypted.
+            ContentType::CHANGE_CIPHER_SPEC if self.flight.server_hello.is_some() => {
+                Err(End::Complete)
+            }
+            ContentType(other) => Err(End::Malformed(Malformed::Content(other))),
+        }
+    }
+
+    fn alerts(&mut self) -> Result<(), End> {
+        let mut reader = Reader::new(&self.alerts);
+        while let Ok(Alert { level, description }) = Alert::parse(&mut reader) {
+            match level {
+                2 => return Err(End::Alert(description)),
+                1 if description == AlertDescription::CLOSE_NOTIFY => {
+                    return Err(End::Alert(description));
+                }
+                1 if self.flight.warnings.len() == MAX_WARNINGS => return Err(End::TooMuch),
+                1 => self.flight.warnings.push(description),
+                _ => return Err(End::Malformed(Malformed::AlertLevel(level))),
+            }
+        }
+        self.alerts = reader.rest().to_vec();
+        Ok(())
+    }
+
+    /// Takes whole messages off the handshake stream, which record borders do not divide.
+    fn messages(&mut self) -> Result<(), End> {
+        let mut bytes = std::mem::take(&mut self.handshake);
+        let mut consumed = 0;
+        while let Some((kind, body)) = split_message(bytes.get(consumed..).unwrap_or_default())? {
+            consumed += MESSAGE_HEADER + body.len();
+            self.message(kind, body)?;
+        }
+        bytes.drain(..consumed);
+        self.handshake = bytes;
+        Ok(())
+    }
+
+    fn message(&mut self, kind: MessageType, body: &[u8]) -> Result<(), End> {
+        let broken = |error| End::Malformed(Malformed::Body(kind.0, error));
+        let misplaced = Err(End::Malformed(Malformed::Message(kind.0)));
+        let flight = &mut self.flight;
+        let Some(hello) = &flight.server_hello else {
+            return match kind {
+                MessageType::HELLO_REQUEST => Ok(()),
+                MessageType::SERVER_HELLO => {
+                    let hello =
+                        flight.server_hello.insert(ServerHello::parse(body).map_err(broken)?);
+                    if hello.hides_the_rest() { Err(End::Complete) } else { Ok(()) }
+                }
+                _ => misplaced,
+            };
+        };
+        match kind {
+            MessageType::CERTIFICATE if flight.certificates.is_none() => {
+                flight.certificates = Some(message::certificates(body).map_err(broken)?);
+            }
+            MessageType::CERTIFICATE_STATUS if flight.ocsp_staple.is_none() => {
+                flight.ocsp_staple = message::ocsp_response(body).map_err(broken)?;
+            }
+            MessageType::SERVER_KEY_EXCHANGE if flight.key_exchange.is_none() => {
+                flight.key_exchange = Some(ServerKeyExchange::parse(body, hello).map_err(broken)?);
+            }
+            MessageType::CERTIFICATE_REQUEST if flight.certificate_request.is_none() => {
+                let request = CertificateRequest::parse(body, hello.version).map_err(broken)?;
+                flight.certificate_request = Some(request);
+            }
+            MessageType::SERVER_HELLO_DONE => return Err(End::Complete),
+            MessageType::HELLO_REQUEST
+            | MessageType::NEW_SESSION_TICKET
+            | MessageType::SUPPLEMENTAL_DATA => {}
+            _ => return misplaced,
+        }
+        Ok(())
+    }
+}
+
+/// Length of a handshake message's own header, in bytes.
+const MESSAGE_HEADER: usize = 4;
+
+/// The first whole message; a length beyond all reason is told from the header.
+fn split_message(bytes: &[u8]) -> Result<Option<(MessageType, &[u8])>, End> {
+    let mut reader = Reader::new(bytes);
+    let (Ok(kind), Ok(length)) = (reader.u8(), reader.u24()) else {
+        return Ok(None);
+    };
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length > MAX_MESSAGE {
+        return Err(End::TooMuch);
+    }
+    Ok(reader.take(length).ok().map(|body| (MessageType(kind), body)))
+}
+
+#[cfg(test)]
+mod tests;

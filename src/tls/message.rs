@@ -1,0 +1,290 @@
+//! Bodies of the handshake messages in which a server answers, as far as they travel in the clear.
+
+use super::alert::AlertDescription;
+use super::codec::{DecodeError, Reader};
+use super::extension::ExtensionType;
+use super::group::NamedGroup;
+use super::scheme::SignatureScheme;
+use super::suite::{Authentication, CipherSuite, KeyExchange};
+use super::version::ProtocolVersion;
+
+/// The random by which a `ServerHello` is a `HelloRetryRequest` (RFC 8446 section 4.1.3).
+pub(super) const HELLO_RETRY_RANDOM: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
+/// A `HandshakeType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageType(pub u8);
+
+impl MessageType {
+    /// Asks for renegotiation.
+    pub const HELLO_REQUEST: Self = Self(0);
+    /// The client's offer.
+    pub const CLIENT_HELLO: Self = Self(1);
+    /// The server's choice.
+    pub const SERVER_HELLO: Self = Self(2);
+    /// A ticket to resume with.
+    pub const NEW_SESSION_TICKET: Self = Self(4);
+    /// The server's chain.
+    pub const CERTIFICATE: Self = Self(11);
+    /// The server's ephemeral key.
+    pub const SERVER_KEY_EXCHANGE: Self = Self(12);
+    /// Asks for the client's certificate.
+    pub const CERTIFICATE_REQUEST: Self = Self(13);
+    /// The flight's end.
+    pub const SERVER_HELLO_DONE: Self = Self(14);
+    /// The stapled OCSP response.
+    pub const CERTIFICATE_STATUS: Self = Self(22);
+    /// What nobody uses (RFC 4680).
+    pub const SUPPLEMENTAL_DATA: Self = Self(23);
+}
+
+/// What the server chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerHello {
+    /// The version spoken, from `supported_versions` where that is present.
+    pub version: ProtocolVersion,
+    /// The server's random; its tail tells of a downgrade (RFC 8446 section 4.1.3).
+    pub random: [u8; 32],
+    /// The session's id; empty where it cannot be resumed by id.
+    pub session_id: Vec<u8>,
+    /// The suite.
+    pub cipher_suite: CipherSuite,
+    /// The compression method by number; 0 is none.
+    pub compression: u8,
+    /// Whether it asks for another hello, with a key for [`ServerHello::group`].
+    pub hello_retry: bool,
+    /// The group of TLS 1.3, from `key_share`.
+    pub group: Option<NamedGroup>,
+    /// The application protocol; TLS 1.3 tells it elsewhere, encrypted.
+    pub alpn: Option<Vec<u8>>,
+    /// Every extension as it stands on the wire.
+    pub extensions: Vec<(ExtensionType, Vec<u8>)>,
+}
+
+impl ServerHello {
+    /// Reads a body.
+    pub fn parse(body: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(body);
+        let legacy_version = ProtocolVersion(reader.u16()?);
+        let random = reader.array()?;
+        let mut hello = Self {
+            version: legacy_version,
+            random,
+            session_id: reader.vec8()?.to_vec(),
+            cipher_suite: CipherSuite(reader.u16()?),
+            compression: reader.u8()?,
+            hello_retry: random == HELLO_RETRY_RANDOM,
+            group: None,
+            alpn: None,
+            extensions: extensions(reader)?,
+        };
+        hello.read_extensions()?;
+        Ok(hello)
+    }
+
+    /// Whether an extension is present.
+    pub fn has(&self, kind: ExtensionType) -> bool {
+        self.extension(kind).is_some()
+    }
+
+    /// An extension's body.
+    pub fn extension(&self, kind: ExtensionType) -> Option<&[u8]> {
+        self.extensions.iter().find(|(known, _)| *known == kind).map(|(_, body)| body.as_slice())
+    }
+
+    /// Whether all that follows is encrypted.
+    pub fn hides_the_rest(&self) -> bool {
+        self.hello_retry || self.version >= ProtocolVersion::TLS1_3
+    }
+
+    fn read_extensions(&mut self) -> Result<(), DecodeError> {
+        if let Some(body) = self.extension(ExtensionType::SUPPORTED_VERSIONS) {
+            self.version = ProtocolVersion(Reader::new(body).u16()?);
+        }
+        if let Some(body) = self.extension(ExtensionType::KEY_SHARE) {
+            self.group = Some(NamedGroup(Reader::new(body).u16()?));
+        }
+        if let Some(body) = self.extension(ExtensionType::ALPN) {
+            let list = Reader::new(body).vec16()?;
+            self.alpn = Some(Reader::new(list).vec8()?.to_vec());
+        }
+        Ok(())
+    }
+}
+
+/// The block of extensions, which a server may leave out whole.
+fn extensions(mut reader: Reader<'_>) -> Result<Vec<(ExtensionType, Vec<u8>)>, DecodeError> {
+    if reader.is_empty() {
+        return Ok(Vec::new());
+    }
+    let block = reader.vec16()?;
+    reader.finish()?;
+    Reader::new(block).list(|item| Ok((ExtensionType(item.u16()?), item.vec16()?.to_vec())))
+}
+
+/// The certificates of a Certificate message up to TLS 1.2, each in DER, in the order sent.
+pub fn certificates(body: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
+    let mut reader = Reader::new(body);
+    let list = reader.vec24()?;
+    reader.finish()?;
+    Reader::new(list).list(|item| item.vec24().map(<[u8]>::to_vec))
+}
+
+/// The OCSP response of a `CertificateStatus` message, in DER; `None` for another kind of status.
+pub fn ocsp_response(body: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
+    const OCSP: u8 = 1;
+    let mut reader = Reader::new(body);
+    match reader.u8()? {
+        OCSP => reader.vec24().map(|response| Some(response.to_vec())),
+        _ => Ok(None),
+    }
+}
+
+/// What a server that asks for a client certificate accepts (RFC 5246 section 7.4.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateRequest {
+    /// Kinds of certificate by number.
+    pub certificate_types: Vec<u8>,
+    /// Signature schemes; only TLS 1.2 says.
+    pub schemes: Vec<SignatureScheme>,
+    /// Names of authorities, each in DER; none means any.
+    pub authorities: Vec<Vec<u8>>,
+}
+
+impl CertificateRequest {
+    /// Reads a body of that version, up to TLS 1.2.
+    pub fn parse(body: &[u8], version: ProtocolVersion) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(body);
+        let certificate_types = reader.vec8()?.to_vec();
+        let schemes = match version {
+            ProtocolVersion::TLS1_2 => Reader::new(reader.vec16()?).list(Reader::u16)?,
+            _ => Vec::new(),
+        };
+        let authorities = Reader::new(reader.vec16()?);
+        reader.finish()?;
+        Ok(Self {
+            certificate_types,
+            schemes: schemes.into_iter().map(SignatureScheme).collect(),
+            authorities: authorities.list(|item| item.vec16().map(<[u8]>::to_vec))?,
+        })
+    }
+}
+
+/// The server's ephemeral key and what it signed it with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerKeyExchange {
+    /// Where the key lives.
+    pub parameters: KeyParameters,
+    /// How it is signed; only TLS 1.2 says.
+    pub scheme: Option<SignatureScheme>,
+}
+
+/// Where an ephemeral key lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyParameters {
+    /// A group by its number.
+    Group(NamedGroup),
+    /// A curve spelled out, as no client of today accepts.
+    ExplicitCurve,
+    /// A finite field; its prime, big-endian, without leading zeros.
+    FiniteField(Vec<u8>),
+    /// A short-lived RSA key (export suites); its modulus, big-endian, without leading zeros.
+    Rsa(Vec<u8>),
+    /// A suite whose key exchange is not read here, or that is unknown.
+    Unread,
+}
+
+impl KeyParameters {
+    /// Size of the prime or modulus in bits.
+    pub fn bits(&self) -> Option<usize> {
+        match self {
+            Self::FiniteField(number) | Self::Rsa(number) => {
+                let spare = number.first().map_or(0, |byte| byte.leading_zeros() as usize);
+                Some(number.len() * 8 - spare)
+            }
+            Self::Group(_) | Self::ExplicitCurve | Self::Unread => None,
+        }
+    }
+}
+
+impl ServerKeyExchange {
+    /// Reads a body that follows that `ServerHello`, up to TLS 1.2.
+    pub fn parse(body: &[u8], hello: &ServerHello) -> Result<Self, DecodeError> {
+        let suite = hello.cipher_suite;
+        let authentication = suite.authentication();
+        let mut reader = Reader::new(body);
+        if authentication == Some(Authentication::SharedSecret) {
+            let _identity_hint = reader.vec16()?;
+        }
+        let parameters = match suite.key_exchange() {
+            Some(KeyExchange::Ecdhe) => curve(&mut reader)?,
+            Some(KeyExchange::Dhe) => finite_field(&mut reader)?,
+            Some(KeyExchange::Rsa) if authentication == Some(Authentication::Rsa) => {
+                export_rsa(&mut reader)?
+            }
+            _ => KeyParameters::Unread,
+        };
+        let signed = matches!(
+            authentication,
+            Some(Authentication::Rsa | Authentication::Dss | Authentication::Ecdsa)
+        );
+        let legible = !matches!(parameters, KeyParameters::Unread | KeyParameters::ExplicitCurve);
+        let scheme = if signed && legible && hello.version == ProtocolVersion::TLS1_2 {
+            Some(SignatureScheme(reader.u16()?))
+        } else {
+            None
+        };
+        Ok(Self { parameters, scheme })
+    }
+}
+
+/// `ServerECDHParams` (RFC 8422 section 5.4).
+fn curve(reader: &mut Reader<'_>) -> Result<KeyParameters, DecodeError> {
+    const NAMED_CURVE: u8 = 3;
+    if reader.u8()? != NAMED_CURVE {
+        return Ok(KeyParameters::ExplicitCurve);
+    }
+    let group = NamedGroup(reader.u16()?);
+    let _point = reader.vec8()?;
+    Ok(KeyParameters::Group(group))
+}
+
+/// `ServerDHParams` (RFC 5246 section 7.4.3).
+fn finite_field(reader: &mut Reader<'_>) -> Result<KeyParameters, DecodeError> {
+    let prime = integer(reader)?;
+    let _generator = reader.vec16()?;
+    let _public = reader.vec16()?;
+    Ok(KeyParameters::FiniteField(prime))
+}
+
+/// `ServerRSAParams` (RFC 2246 section 7.4.3).
+fn export_rsa(reader: &mut Reader<'_>) -> Result<KeyParameters, DecodeError> {
+    let modulus = integer(reader)?;
+    let _exponent = reader.vec16()?;
+    Ok(KeyParameters::Rsa(modulus))
+}
+
+fn integer(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
+    let bytes = reader.vec16()?;
+    Ok(bytes.iter().copied().skip_while(|byte| *byte == 0).collect())
+}
+
+/// One alert: whether it is fatal, and what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// The level by number: 1 warns, 2 ends the connection.
+    pub level: u8,
+    /// What it says.
+    pub description: AlertDescription,
+}
+
+impl Alert {
+    /// Reads one alert, two bytes.
+    pub fn parse(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let [level, description] = reader.array()?;
+        Ok(Self { level, description: AlertDescription(description) })
+    }
+}

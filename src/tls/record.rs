@@ -1,0 +1,97 @@
+//! Records (RFC 8446 section 5.1): the frames in which everything travels.
+
+use super::codec::Reader;
+
+/// The most that a record may carry in the clear, in bytes.
+pub const MAX_PLAINTEXT: usize = 1 << 14;
+
+/// Old versions allow this much more for compression and encryption (RFC 5246 section 6.2.3).
+const MAX_EXPANSION: usize = 2048;
+
+/// A record's `ContentType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentType(pub u8);
+
+impl ContentType {
+    /// Keys change after it.
+    pub const CHANGE_CIPHER_SPEC: Self = Self(20);
+    /// Alerts.
+    pub const ALERT: Self = Self(21);
+    /// Handshake messages or parts of them.
+    pub const HANDSHAKE: Self = Self(22);
+}
+
+/// One record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// What it carries.
+    pub content: ContentType,
+    /// What it carries, as bytes.
+    pub payload: &'a [u8],
+}
+
+/// Why bytes are not a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// No record has that content type.
+    #[error("there is no record of type {0}")]
+    ContentType(u8),
+    /// No SSL or TLS has that major version.
+    #[error("there is no record version {0}.x")]
+    MajorVersion(u8),
+    /// More than a record may hold, in bytes.
+    #[error("a record of {0} bytes")]
+    TooLong(u16),
+}
+
+/// Takes the first record off `bytes`: the record and how many bytes it takes; `None` while some are missing.
+///
+/// A wrong first byte is told without waiting for the second.
+pub fn split(bytes: &[u8]) -> Result<Option<(Record<'_>, usize)>, RecordError> {
+    let mut reader = Reader::new(bytes);
+    let Ok(content) = reader.u8() else {
+        return Ok(None);
+    };
+    if !(20..=24).contains(&content) {
+        return Err(RecordError::ContentType(content));
+    }
+    let Ok(major) = reader.u8() else {
+        return Ok(None);
+    };
+    if major != 3 {
+        return Err(RecordError::MajorVersion(major));
+    }
+    let (Ok(_minor), Ok(length)) = (reader.u8(), reader.u16()) else {
+        return Ok(None);
+    };
+    if usize::from(length) > MAX_PLAINTEXT + MAX_EXPANSION {
+        return Err(RecordError::TooLong(length));
+    }
+    let Ok(payload) = reader.take(length.into()) else {
+        return Ok(None);
+    };
+    let consumed = bytes.len() - reader.rest().len();
+    Ok(Some((Record { content: ContentType(content), payload }, consumed)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_whole_or_awaited() {
+        let bytes = [22, 3, 1, 0, 2, 7, 8, 99];
+        for end in 0..7 {
+            assert_eq!(split(&bytes[..end]), Ok(None));
+        }
+        let record = Record { content: ContentType::HANDSHAKE, payload: &[7, 8] };
+        assert_eq!(split(&bytes), Ok(Some((record, 7))));
+    }
+
+    #[test]
+    fn what_is_no_record_is_told_from_the_first_bytes() {
+        assert_eq!(split(b"H"), Err(RecordError::ContentType(b'H')));
+        assert_eq!(split(&[22, 2]), Err(RecordError::MajorVersion(2)));
+        assert_eq!(split(&[22, 3, 1, 0xff, 0xff]), Err(RecordError::TooLong(0xffff)));
+    }
+}
