@@ -1,5 +1,6 @@
 //! What can be typed. Nothing here has a meaning yet: `settings` resolves every default.
 
+use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,7 +44,7 @@ pub(super) enum Command {
     Scan(Box<ScanArgs>),
     /// Audit certificate files before they are deployed
     Cert(CertArgs),
-    /// Explain a rule or an alert
+    /// Explain a rule, an alert, an error code or a log line
     Explain(ExplainArgs),
     /// Audit misconfigured servers that are started for it on loopback
     Demo(DemoArgs),
@@ -255,14 +256,20 @@ pub(super) struct CertArgs {
     pub(super) fail_on: FailOn,
 }
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  shakedown explain certificate-expired
+  shakedown explain 112                                 an alert; or unrecognized_name
+  shakedown explain 0A000410                            a code of OpenSSL
+  shakedown explain X509_V_ERR_CERT_HAS_EXPIRED         a result of verification; or 10
+  tail -n1 /var/log/nginx/error.log | shakedown explain -";
+
 #[derive(Clone, Debug, ClapArgs)]
-#[command(
-    after_help = "Examples:\n  shakedown explain certificate-expired\n  shakedown explain 112\n  shakedown explain unrecognized_name --format json"
-)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
 pub(super) struct ExplainArgs {
-    /// A rule's id, or an alert's number or name; nothing lists the rules
-    #[arg(value_name = "RULE|ALERT")]
-    pub(super) subject: Option<String>,
+    /// A rule's id, an alert, an error code, a verification error, or a whole log line; `-` reads lines from stdin
+    #[arg(value_name = "RULE|ALERT|CODE|LINE")]
+    pub(super) subject: Option<OsString>,
     /// The form of the answer
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: ExplainFormat,

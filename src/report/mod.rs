@@ -5,6 +5,7 @@
 
 mod chain;
 pub mod escape;
+pub mod explanation;
 pub mod json;
 pub mod matrix;
 pub mod ndjson;

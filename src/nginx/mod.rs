@@ -1,0 +1,3 @@
+//! nginx's own words: what it logs.
+
+pub mod log;
