@@ -5,6 +5,7 @@ mod cert;
 pub mod demo;
 mod exit;
 mod explain;
+mod log;
 mod mistake;
 mod output;
 mod pages;
@@ -41,6 +42,7 @@ fn dispatch() -> ExitCode {
         Command::Probe(args) => probe::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Cert(args) => cert::run(&args),
+        Command::Log(args) => log::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions(args) => pages::completions(&args),

@@ -190,12 +190,22 @@ impl Explanation {
     fn extend(&mut self, row: Option<&'static Mechanism>) {
         let Some(row) = row else { return };
         self.meanings.push(Meaning { direction: row.side, text: row.meaning, source: row.source });
-        for (cause, likelihood) in &row.causes {
-            if !self.causes.iter().any(|known| known.cause.id == cause.id) {
-                self.causes.push(CauseOut { cause, likelihood: *likelihood, direction: row.side });
+        for cause in causes(row) {
+            if !self.causes.iter().any(|known| known.cause.id == cause.cause.id) {
+                self.causes.push(cause);
             }
         }
     }
+}
+
+/// The causes of a row, likeliest first.
+pub(super) fn causes(row: &'static Mechanism) -> Vec<CauseOut> {
+    let cause = |(cause, likelihood): &(&'static Cause, Likelihood)| CauseOut {
+        cause,
+        likelihood: *likelihood,
+        direction: row.side,
+    };
+    row.causes.iter().map(cause).collect()
 }
 
 fn evidence(evidence: Evidence) -> Option<&'static str> {

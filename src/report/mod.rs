@@ -7,6 +7,7 @@ mod chain;
 pub mod escape;
 pub mod explanation;
 pub mod json;
+pub mod log;
 pub mod matrix;
 pub mod ndjson;
 mod overview;
