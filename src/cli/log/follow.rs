@@ -116,10 +116,11 @@ fn tell(place: usize, line: &[u8], intake: &Intake, told: &mut HashMap<usize, To
     let mut buffer = Vec::new();
     let parsed = crate::nginx::log::line::parse_any(line, &mut buffer);
     let about = parsed.upstream.or(parsed.client).unwrap_or_default();
-    let mut about = String::from_utf8_lossy(about).into_owned();
-    if known.held_back > 0 {
-        about += &format!(" (and {} more)", known.held_back);
-    }
+    let more = match known.held_back {
+        0 => String::new(),
+        count => format!(" (and {count} more)"),
+    };
+    let about = String::from_utf8_lossy(about).into_owned() + &more;
     *known = Told { at: now, held_back: 0 };
     let cause =
         class.mechanism().and_then(|row| row.causes.first()).map_or("", |(cause, _)| cause.id);

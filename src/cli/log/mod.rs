@@ -41,7 +41,9 @@ pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
     if args.follow {
         follow::follow(&mut readings, &mut intake)?;
     }
-    readings.iter_mut().for_each(|reading| reading.end(&mut intake));
+    for reading in &mut readings {
+        reading.end(&mut intake);
+    }
     let files = readings.into_iter().map(Reading::finish).collect();
     write(&LogReport::new(&intake, files, what_if.as_deref()), args, output)?;
     Ok(Exit::Passed)

@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 use memchr::{memchr, memmem};
 
 use super::classify::{classify, upstream_port};
+use super::code::Code;
 use super::json;
 use super::line::{self, Line};
 use super::table;
@@ -294,7 +295,7 @@ pub fn verdict(line: &Line<'_>) -> Option<Verdict> {
     if (row.is_none() || neighbour) && !is_about_tls(line) {
         return None;
     }
-    let alert = diagnosis.codes.first().and_then(|code| code.alert()).map(|alert| alert.0);
+    let alert = diagnosis.codes.first().and_then(Code::alert).map(|alert| alert.0);
     Some(Verdict { row, direction: diagnosis.direction, alert })
 }
 
@@ -324,9 +325,9 @@ mod tests {
 
     fn read(lines: &[String]) -> Reader {
         let mut reader = Reader::default();
-        lines.iter().for_each(|line| {
+        for line in lines {
             reader.line(line.as_bytes());
-        });
+        }
         reader
     }
 
@@ -392,10 +393,7 @@ mod tests {
             let text = case["line"].as_str().unwrap();
             let whole = line::parse(text.as_bytes());
             let mut reader = Reader::default();
-            let place = match reader.line(text.as_bytes()) {
-                Kind::Failure(place) => place,
-                _ => continue,
-            };
+            let Kind::Failure(place) = reader.line(text.as_bytes()) else { continue };
             let class = reader.tally.class_at(place).unwrap();
             assert_eq!(Some(class.name), classify(&whole).class(), "{text}");
             assert_eq!(class.servers.total() > 0, whole.server.is_some(), "{text}");

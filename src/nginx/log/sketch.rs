@@ -32,10 +32,11 @@ impl Distinct {
                 return;
             }
             self.registers = vec![0; 1 << REGISTER_BITS];
-            let known = std::mem::take(&mut self.exact);
-            let mut known: Vec<u64> = known.into_iter().collect();
+            let mut known: Vec<u64> = std::mem::take(&mut self.exact).into_iter().collect();
             known.sort_unstable();
-            known.into_iter().for_each(|hash| self.register(hash));
+            for hash in known {
+                self.register(hash);
+            }
             return;
         }
         self.register(hash);
@@ -61,7 +62,7 @@ impl Distinct {
         let sum: f64 = self.registers.iter().map(|rank| 0.5_f64.powi(i32::from(*rank))).sum();
         let estimate = 0.7213 / (1.0 + 1.079 / registers) * registers * registers / sum;
         #[expect(clippy::cast_precision_loss, reason = "4096 registers at most")]
-        let empty = self.registers.iter().filter(|rank| **rank == 0).count() as f64;
+        let empty = self.registers.iter().copied().filter(|rank| *rank < 1).count() as f64;
         let estimate = if estimate <= 2.5 * registers && empty > 0.0 {
             registers * (registers / empty).ln()
         } else {
