@@ -14,6 +14,7 @@ mod client_certificate;
 mod endpoint;
 mod fetch;
 mod file;
+mod log;
 mod mutation;
 mod nginx;
 mod openssl;

@@ -202,7 +202,13 @@ impl Said<'_> {
     fn has(&self, words: &str) -> bool {
         let action = self.line.action.unwrap_or_default();
         let find = |text: &[u8]| memmem::find(text, words.as_bytes()).is_some();
-        find(&self.line.message) || find(action)
+        match words.split_once(" while ") {
+            Some((before, after)) => {
+                self.line.message.ends_with(before.as_bytes())
+                    && action.starts_with(after.as_bytes())
+            }
+            None => find(&self.line.message) || find(action),
+        }
     }
 
     fn holds(&self, when: When) -> bool {

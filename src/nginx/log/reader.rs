@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
 use foldhash::fast::FixedState;
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr};
 
-use super::classify::{classify, upstream_port};
+use super::classify::classify;
 use super::code::Code;
 use super::json;
 use super::line::{self, Line};
@@ -38,13 +37,22 @@ pub struct Reader {
     /// Lines before this time are left out, in seconds since 1970 on the host's clock.
     pub since: Option<i64>,
     /// Verdicts by the flags of a line, then by its message and action.
-    known: Vec<HashMap<Box<[u8]>, Option<Verdict>, FixedState>>,
-    last_time: ([u8; TIME], Option<i64>),
+    known: Vec<HashMap<Box<[u8]>, Option<Known>, FixedState>>,
+    last_minute: ([u8; MINUTE], Option<i64>),
     buffer: Vec<u8>,
 }
 
 /// Length of `2026/01/31 23:59:59`.
 const TIME: usize = 19;
+
+/// Length of `2026/01/31 23:59:`.
+const MINUTE: usize = 17;
+
+/// A verdict, with the place of its class.
+type Known = (Verdict, usize);
+
+/// When, and on which connection of which worker.
+type Origin = (Option<i64>, Option<(u64, u64)>);
 
 /// Messages that are remembered for each set of flags.
 const KNOWN: usize = 4096;
@@ -52,20 +60,20 @@ const KNOWN: usize = 4096;
 /// Longer messages are not remembered.
 const LONG: usize = 1024;
 
-/// Words of which every line about TLS has one.
-const NEEDLES: &[&[u8]] = &[
-    b"SSL",
+/// Lines about TLS that do not say so begin with these words; the others hold `SSL`.
+const BEGINNINGS: &[&[u8]] = &[
     b"no live upstreams",
-    b"temporarily disabled",
-    b"PROXY protocol",
-    b"HTTPS port",
-    b"http2 frame: 4740180",
-    b"request: \"\x16\x03",
-    b"while in starttls",
-    b"reconfiguring",
+    b"upstream server temporarily disabled",
+    b"upstream sent too large http2 frame: 4740180",
+    b"broken header",
+    b"client sent plain HTTP",
+    b"client sent invalid",
+    b"client attempted",
+    b"signal 1 (SIGHUP)",
+    b"OCSP ",
 ];
 
-static NEEDLE: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(NEEDLES).ok());
+static SSL: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"SSL"));
 
 static CLIENT: LazyLock<memmem::Finder<'static>> =
     LazyLock::new(|| memmem::Finder::new(b", client: "));
@@ -82,28 +90,32 @@ impl Reader {
         self.lines += 1;
         let (verbose, rest) = level(rest);
         self.verbose_lines += u64::from(verbose);
-        if !NEEDLE.as_ref().is_none_or(|needle| needle.is_match(rest)) {
+        let (connection, message) = connection(rest);
+        let begins = BEGINNINGS.iter().any(|words| message.starts_with(words));
+        if !begins && SSL.find(message).is_none() {
             return Kind::Other;
         }
         let time = self.time(time);
         if time.is_some_and(|time| self.since.is_some_and(|since| time < since)) {
             return Kind::Other;
         }
-        self.candidate(bytes, rest, time)
+        self.candidate(bytes, message, (time, connection))
     }
 
-    /// nginx writes many lines within one second.
+    /// nginx writes many lines within one minute.
     fn time(&mut self, text: &[u8]) -> Option<i64> {
-        if self.last_time.0 != *text {
-            self.last_time.1 = line::read_time(text);
-            self.last_time.0.copy_from_slice(text);
+        let (minute, second) = text.split_at(MINUTE);
+        if self.last_minute.0 != *minute {
+            self.last_minute.1 = line::read_time(&[minute, b"00"].concat());
+            self.last_minute.0.copy_from_slice(minute);
         }
-        self.last_time.1
+        let digit = |at: usize| second.get(at).filter(|byte| byte.is_ascii_digit());
+        let (tens, ones) = (digit(0)?, digit(1)?);
+        Some(self.last_minute.1? + i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
     }
 
-    /// A line that holds one of the words.
-    fn candidate(&mut self, bytes: &[u8], rest: &[u8], time: Option<i64>) -> Kind {
-        let (connection, rest) = connection(rest);
+    /// A line that may be about TLS.
+    fn candidate(&mut self, bytes: &[u8], rest: &[u8], (time, connection): Origin) -> Kind {
         let split = CLIENT.find(rest).unwrap_or(rest.len());
         let (message, fields) = rest.split_at(split);
         let fields = Fields::of(fields);
@@ -111,21 +123,21 @@ impl Reader {
         if self.known.is_empty() {
             self.known.resize_with(1 << FLAGS, HashMap::default);
         }
-        let verdict = match self.known[flags].get(message) {
+        let known = match self.known[flags].get(message) {
             Some(known) => *known,
             None => self.judge(bytes, message, flags, time),
         };
-        let Some(verdict) = verdict else { return Kind::Other };
+        let Some((verdict, class)) = known else { return Kind::Other };
         let entry = Entry {
             verdict,
             time,
             connection,
             client: fields.client,
             server: fields.server,
-            upstream: fields.upstream.and_then(authority),
+            upstream: fields.upstream.map(authority).filter(|authority| !authority.is_empty()),
             line: bytes,
         };
-        Kind::Failure(self.tally.add(&entry))
+        Kind::Failure(self.tally.add(class, &entry))
     }
 
     fn judge(
@@ -134,10 +146,10 @@ impl Reader {
         message: &[u8],
         flags: usize,
         time: Option<i64>,
-    ) -> Option<Verdict> {
+    ) -> Option<Known> {
         let parsed = line::parse(bytes);
         self.note_reload(&parsed, time);
-        let verdict = verdict(&parsed);
+        let verdict = verdict(&parsed).map(|verdict| (verdict, self.tally.place(verdict)));
         let known = &mut self.known[flags];
         if known.len() >= KNOWN {
             known.clear();
@@ -190,10 +202,11 @@ impl Reader {
             connection: line.connection.map(|number| (line.pid.unwrap_or(0), number)),
             client: line.client,
             server: line.server,
-            upstream: line.upstream.and_then(authority),
+            upstream: line.upstream.map(authority).filter(|authority| !authority.is_empty()),
             line: bytes,
         };
-        Kind::Failure(self.tally.add(&entry))
+        let class = self.tally.place(verdict);
+        Kind::Failure(self.tally.add(class, &entry))
     }
 }
 
@@ -263,7 +276,8 @@ impl<'a> Fields<'a> {
         };
         let upstream = UPSTREAM.find(rest).map(|at| &rest[at + 13..]);
         let upstream = upstream.map(|rest| &rest[..memchr(b'"', rest).unwrap_or(rest.len())]);
-        let stream = !rest.is_empty() && memmem::find(rest, b", bytes from/to client:").is_some();
+        // In http a request stands first.
+        let stream = rest.starts_with(b", upstream: ") || rest.starts_with(b", bytes from/to");
         Self { client: Some(client), server, upstream, stream }
     }
 
@@ -275,7 +289,7 @@ impl<'a> Fields<'a> {
             self.upstream.is_some(),
             upstream.starts_with(b"grpc"),
             self.server == Some(b"_"),
-            upstream_port(upstream).is_some_and(|port| port != 443),
+            has_other_port(upstream),
             self.stream,
         ];
         flags.iter().enumerate().map(|(bit, flag)| usize::from(*flag) << bit).sum()
@@ -306,13 +320,30 @@ fn is_about_tls(line: &Line<'_>) -> bool {
 }
 
 /// `192.0.2.1:443` of `https://192.0.2.1:443/path`.
-fn authority(upstream: &[u8]) -> Option<&[u8]> {
-    let rest = match memmem::find(upstream, b"://") {
-        Some(at) => &upstream[at + 3..],
-        None => upstream,
+fn authority(upstream: &[u8]) -> &[u8] {
+    let scheme = memchr(b':', &upstream[..upstream.len().min(MAX_SCHEME)]);
+    let rest = match scheme.map(|at| &upstream[at..]) {
+        Some(rest) if rest.starts_with(b"://") => &rest[3..],
+        _ => upstream,
     };
-    let authority = &rest[..memchr(b'/', rest).unwrap_or(rest.len())];
-    (!authority.is_empty()).then_some(authority)
+    &rest[..memchr(b'/', rest).unwrap_or(rest.len())]
+}
+
+/// `https:` and its kin are no longer.
+const MAX_SCHEME: usize = 8;
+
+/// Whether an upstream's port is written, and is not 443.
+fn has_other_port(upstream: &[u8]) -> bool {
+    let authority = authority(upstream);
+    match memrchr(b':', authority) {
+        Some(at) => {
+            let digits = authority[at + 1..].iter().all(u8::is_ascii_digit);
+            let host = &authority[..at];
+            let whole = memchr(b':', host).is_none() || host.ends_with(b"]");
+            digits && whole && &authority[at..] != b":443" && authority.len() > at + 1
+        }
+        None => false,
+    }
 }
 
 #[cfg(test)]

@@ -83,10 +83,14 @@ const NAMES: usize = 512;
 /// Bytes of a name that are kept.
 const NAME: usize = 256;
 
+/// Names that are looked for one after another; beyond them, by their hash.
+const FEW: usize = 16;
+
 /// Counts by name, for names that the configuration gives: servers, upstreams, versions.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    counts: HashMap<Box<[u8]>, u64, FixedState>,
+    counts: Vec<(Box<[u8]>, u64)>,
+    places: HashMap<Box<[u8]>, usize, FixedState>,
     others: u64,
 }
 
@@ -94,12 +98,16 @@ impl Names {
     /// Counts one more of this name.
     pub fn add(&mut self, name: &[u8]) {
         let name = &name[..name.len().min(NAME)];
-        if let Some(count) = self.counts.get_mut(name) {
-            *count += 1;
-        } else if self.counts.len() < NAMES {
-            self.counts.insert(name.into(), 1);
-        } else {
-            self.others += 1;
+        let few = self.counts.iter().take(FEW).position(|(known, _)| **known == *name);
+        match few.or_else(|| self.places.get(name).copied()) {
+            Some(place) => self.counts[place].1 += 1,
+            None if self.counts.len() < NAMES => {
+                if self.counts.len() >= FEW {
+                    self.places.insert(name.into(), self.counts.len());
+                }
+                self.counts.push((name.into(), 1));
+            }
+            None => self.others += 1,
         }
     }
 
@@ -118,12 +126,13 @@ impl Names {
 
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.others + self.counts.values().sum::<u64>()
+        self.others + self.counts.iter().map(|(_, count)| count).sum::<u64>()
     }
 
     /// The count of one name.
     pub fn count(&self, name: &[u8]) -> u64 {
-        self.counts.get(name).copied().unwrap_or(0)
+        let known = self.counts.iter().find(|(known, _)| **known == *name);
+        known.map_or(0, |(_, count)| *count)
     }
 
     /// Whether nothing was counted.
@@ -132,33 +141,42 @@ impl Names {
     }
 }
 
-/// Counters of [`Heavy`].
-const HEAVY: usize = 8;
+/// Bytes of a thing that [`Majority`] keeps: an address is no longer.
+const KEPT: usize = 48;
 
-/// The things that make up most of a stream (Misra and Gries 1982): counts are at least these.
-#[derive(Clone, Debug, Default)]
-pub struct Heavy {
-    counters: Vec<(Box<[u8]>, u64)>,
+/// The thing that makes up most of a stream, if any does (Boyer and Moore 1981).
+#[derive(Clone, Debug)]
+pub struct Majority {
+    name: [u8; KEPT],
+    length: usize,
+    lead: u64,
+    seen: u64,
 }
 
-impl Heavy {
+impl Default for Majority {
+    fn default() -> Self {
+        Self { name: [0; KEPT], length: 0, lead: 0, seen: 0 }
+    }
+}
+
+impl Majority {
     /// Counts one more.
     pub fn add(&mut self, name: &[u8]) {
-        let name = &name[..name.len().min(NAME)];
-        if let Some((_, count)) = self.counters.iter_mut().find(|(known, _)| **known == *name) {
-            *count += 1;
-        } else if self.counters.len() < HEAVY {
-            self.counters.push((name.into(), 1));
+        let name = &name[..name.len().min(KEPT)];
+        if self.name[..self.length] == *name {
+            self.lead += 1;
+            self.seen += 1;
+        } else if self.lead == 0 {
+            self.name[..name.len()].copy_from_slice(name);
+            (self.length, self.lead, self.seen) = (name.len(), 1, 1);
         } else {
-            self.counters.iter_mut().for_each(|(_, count)| *count -= 1);
-            self.counters.retain(|(_, count)| *count > 0);
+            self.lead -= 1;
         }
     }
 
-    /// The most frequent thing, with the count that it has at least.
+    /// The thing, with the count that it has at least.
     pub fn most(&self) -> Option<(&[u8], u64)> {
-        let most = self.counters.iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))?;
-        Some((&most.0, most.1))
+        (self.seen > 0).then(|| (&self.name[..self.length], self.seen))
     }
 }
 
@@ -184,14 +202,16 @@ mod tests {
 
     #[test]
     fn what_makes_up_half_of_a_stream_is_found() {
-        let mut heavy = Heavy::default();
+        let mut majority = Majority::default();
+        assert_eq!(majority.most(), None);
         for client in 0..10_000_u32 {
-            heavy.add(format!("10.{client}").as_bytes());
-            heavy.add(b"192.0.2.1");
+            majority.add(format!("10.{client}").as_bytes());
+            majority.add(b"192.0.2.1");
+            majority.add(b"192.0.2.1");
         }
-        let (name, count) = heavy.most().unwrap();
+        let (name, count) = majority.most().unwrap();
         assert_eq!(name, b"192.0.2.1");
-        assert!(count > 5_000, "{count}");
+        assert!(count > 19_000, "{count}");
     }
 
     #[test]

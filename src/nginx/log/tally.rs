@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 
 use super::direction::Direction;
 use super::series::{Grid, Series};
-use super::sketch::{Distinct, Heavy, Names, hash};
+use super::sketch::{Distinct, Majority, Names, hash};
 use super::table::{self, Mechanism, Weight};
 
 /// Recent connections that are remembered, so that a symptom finds its cause.
@@ -87,7 +87,7 @@ pub struct Class {
     /// Different clients.
     pub clients: Distinct,
     /// The client with the most lines.
-    pub top_client: Heavy,
+    pub top_client: Majority,
     /// Lines by server.
     pub servers: Names,
     /// Lines by upstream.
@@ -157,9 +157,8 @@ impl Tally {
         self.classes.get(place)
     }
 
-    /// Counts a failure; its class, or the class of its cause.
-    pub fn add(&mut self, entry: &Entry<'_>) -> usize {
-        let own = self.class(entry.verdict);
+    /// Counts a failure of the class at this place; that place, or that of the class of its cause.
+    pub fn add(&mut self, own: usize, entry: &Entry<'_>) -> usize {
         if let Some(cause) = self.cause(entry, own) {
             self.classes[cause].joined += 1;
             return cause;
@@ -201,7 +200,8 @@ impl Tally {
         }
     }
 
-    fn class(&mut self, verdict: Verdict) -> usize {
+    /// The place of the class that a verdict belongs to.
+    pub fn place(&mut self, verdict: Verdict) -> usize {
         if let Some(place) = self.by_verdict.get(&verdict) {
             return *place;
         }
@@ -221,7 +221,7 @@ impl Tally {
                 last: None,
                 series: Series::default(),
                 clients: Distinct::default(),
-                top_client: Heavy::default(),
+                top_client: Majority::default(),
                 servers: Names::default(),
                 upstreams: Names::default(),
                 example: Vec::new(),
@@ -255,6 +255,9 @@ impl Tally {
         let follows = entry.verdict.mechanism().is_some_and(|row| {
             row.weight == Weight::Symptom || row.class == "certificate-callback"
         });
+        if !follows {
+            return None;
+        }
         let recent = self.recent[place(entry.connection?)]?;
         let near = match (entry.time, recent.time) {
             (Some(now), Some(then)) => (now - then).abs() <= JOIN_WINDOW,
@@ -262,8 +265,7 @@ impl Tally {
         };
         let cause = &self.classes[recent.class];
         let same = recent.class == own || cause.weight() != Weight::Symptom;
-        (follows && same && near && Some(recent.connection) == entry.connection)
-            .then_some(recent.class)
+        (same && near && Some(recent.connection) == entry.connection).then_some(recent.class)
     }
 
     fn remember(&mut self, entry: &Entry<'_>, class: usize) {
@@ -278,47 +280,54 @@ fn place((worker, connection): (u64, u64)) -> usize {
     usize::try_from(mixed % CONNECTIONS as u64).unwrap_or(0)
 }
 
-/// Seconds at which an upstream failed, and at which a client was told 502.
+/// Seconds at which an upstream failed, and at which a client was told 502. The last ones are remembered.
 #[derive(Clone, Debug, Default)]
 pub struct Moments {
-    failures: HashMap<Moment, u32, FixedState>,
-    answers: HashMap<Moment, u32, FixedState>,
+    failures: Vec<Moment>,
+    answers: Vec<(Moment, u32)>,
 }
 
 /// The hash of an upstream, and a second.
 type Moment = (u64, i64);
 
-/// Moments that are remembered, of each kind.
-const MOMENTS: usize = 100_000;
+/// Moments that are remembered, of each kind, in places that their hashes choose.
+const MOMENTS: usize = 1 << 16;
 
 impl Moments {
     fn failed(&mut self, time: i64, upstream: &[u8]) {
-        add(&mut self.failures, time, upstream);
+        if self.failures.is_empty() {
+            self.failures = vec![(0, i64::MIN); MOMENTS];
+        }
+        let moment = (hash(upstream), time);
+        self.failures[spot(moment)] = moment;
     }
 
     /// A client was told 502 or 504 because of this upstream.
     pub fn answered(&mut self, time: i64, upstream: &[u8]) {
-        add(&mut self.answers, time, upstream);
+        if self.answers.is_empty() {
+            self.answers = vec![((0, i64::MIN), 0); MOMENTS];
+        }
+        let moment = (hash(upstream), time);
+        let known = &mut self.answers[spot(moment)];
+        let before = if known.0 == moment { known.1 } else { 0 };
+        *known = (moment, before + 1);
     }
 
     /// Answers in the second in which the same upstream failed a handshake, or the one after; `None` where not both logs
-    /// were read.
+    /// were read. There are at least so many: of very long logs, only the end is remembered.
     pub fn coincidences(&self) -> Option<u64> {
         if self.failures.is_empty() || self.answers.is_empty() {
             return None;
         }
-        let failed = |moment: Moment| self.failures.contains_key(&moment);
-        let both = self.answers.iter();
-        let both = both.filter(|((upstream, time), _)| {
-            failed((*upstream, *time)) || failed((*upstream, *time - 1))
+        let failed = |moment: Moment| self.failures[spot(moment)] == moment;
+        let both = self.answers.iter().filter(|((upstream, time), count)| {
+            *count > 0 && (failed((*upstream, *time)) || failed((*upstream, *time - 1)))
         });
         Some(both.map(|(_, count)| u64::from(*count)).sum())
     }
 }
 
-fn add(moments: &mut HashMap<Moment, u32, FixedState>, time: i64, upstream: &[u8]) {
-    let moment = (hash(upstream), time);
-    if moments.len() < MOMENTS || moments.contains_key(&moment) {
-        *moments.entry(moment).or_default() += 1;
-    }
+fn spot((upstream, time): Moment) -> usize {
+    let mixed = (upstream ^ time.cast_unsigned()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> 48).unwrap_or(0)
 }
