@@ -204,7 +204,7 @@ impl Said<'_> {
         let find = |text: &[u8]| memmem::find(text, words.as_bytes()).is_some();
         match words.split_once(" while ") {
             Some((before, after)) => {
-                self.line.message.ends_with(before.as_bytes())
+                memmem::find(&self.line.message, before.as_bytes()).is_some()
                     && action.starts_with(after.as_bytes())
             }
             None => find(&self.line.message) || find(action),

@@ -55,6 +55,12 @@ impl fmt::Display for Direction {
 pub fn of_line(line: &Line<'_>) -> Direction {
     let has = |text: &[u8], words: &str| memmem::find(text, words.as_bytes()).is_some();
     let action = line.action.unwrap_or_default();
+    if has(action, "to client") {
+        return Direction::Client;
+    }
+    if line.message.starts_with(b"lua ssl") || line.message.starts_with(b"lua tcp socket") {
+        return Direction::Upstream;
+    }
     if has(action, "upstream") || has(action, "fetch target") || line.upstream.is_some() {
         return Direction::Upstream;
     }
@@ -117,6 +123,7 @@ const AS_CLIENT: &[&str] = &[
     "ssl3_connect",
     "ssl23_connect",
     "connect_cr_",
+    "st_connect",
     "ossl_statem_client",
     "construct_client_hello",
 ];
@@ -131,6 +138,7 @@ const AS_SERVER: &[&str] = &[
     "ssl3_accept",
     "ssl23_accept",
     "accept_sr_",
+    "st_accept",
     "ossl_statem_server",
     "parse_ctos",
     "choose_sigalg",

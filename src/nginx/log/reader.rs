@@ -91,8 +91,8 @@ impl Reader {
         let (verbose, rest) = level(rest);
         self.verbose_lines += u64::from(verbose);
         let (connection, message) = connection(rest);
-        let begins = BEGINNINGS.iter().any(|words| message.starts_with(words));
-        if !begins && SSL.find(message).is_none() {
+        let begins = || BEGINNINGS.iter().any(|words| message.starts_with(words));
+        if !message.starts_with(b"SSL") && !begins() && SSL.find(message).is_none() {
             return Kind::Other;
         }
         let time = self.time(time);
