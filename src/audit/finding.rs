@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use time::Date;
 
 use crate::certificate::parse::Fingerprint;
 use crate::target::Target;
@@ -110,9 +111,39 @@ pub struct Finding {
     pub subject: String,
     /// The finding says that something could not be tested.
     pub could_not_test: bool,
+    /// Why it does not fail the run, where it is excused.
+    pub excuse: Option<Excuse>,
+}
+
+/// Why a finding does not fail the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Excuse {
+    /// The gate file allows it.
+    Allowed {
+        /// Why, in the words of the gate file.
+        reason: String,
+        /// The last day on which it does.
+        until: Date,
+    },
+    /// The baseline holds it.
+    Known,
+}
+
+impl fmt::Display for Excuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed { reason, until } => write!(f, "allowed until {until}: {reason}"),
+            Self::Known => f.write_str("known: it stands in the baseline"),
+        }
+    }
 }
 
 impl Finding {
+    /// Whether it fails its target at a gate of this severity.
+    pub fn fails_at(&self, threshold: Severity) -> bool {
+        self.excuse.is_none() && self.severity >= threshold
+    }
+
     /// Adds a fact.
     #[must_use]
     pub fn evidence(mut self, fact: impl Into<String>) -> Self {

@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use super::decided::Tally;
 use super::finding::Finding;
 use super::policy::Policy;
 use super::registry::{RULES, find};
 use super::reproduce;
-use super::rule::{ChainView, Check, Context, FileChain, Rule, Verdict};
+use super::rule::{ChainView, Check, Context, Rule, Verdict};
+use super::upstream::outcome::{NginxOutcome, outcome, soften};
 use crate::certificate::Chain;
+use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, Assessor};
 use crate::observation::{Endpoint, Observation};
 use crate::target::Target;
@@ -32,6 +35,12 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// What could not be tested: the rule's id and the reason.
     pub untested: Vec<(&'static str, String)>,
+    /// What nginx as the client makes of it, where its settings are known.
+    pub nginx: Option<NginxOutcome>,
+    /// Rules that looked at all there is to see and found it in order, in the order of the registry.
+    pub passed: Vec<&'static str>,
+    /// Rules that found nothing wrong where not everything could be seen.
+    pub undecided: Vec<&'static str>,
 }
 
 /// A chain and the verdicts over it.
@@ -65,8 +74,10 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
     let cx = standard.context(target);
     let chains = presented_chains(target, seen, standard.assessor);
     let mut docket = Docket::default();
+    let mut tally = Tally::new(target, seen);
     for rule in RULES {
         for (places, verdict) in verdicts(rule, seen, &chains, &cx) {
+            tally.add(rule, &verdict);
             docket.add(rule, &places, verdict);
         }
     }
@@ -74,10 +85,14 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
         chain: Arc::clone(view.chain),
         assessment: view.assessment,
     };
-    Judgement {
-        chains: chains.into_iter().map(assessed).collect(),
-        ..docket.settle(seen.endpoints.len())
-    }
+    let (passed, undecided) = tally.finish();
+    let mut judgement = docket.settle(seen.endpoints.len());
+    judgement.chains = chains.into_iter().map(assessed).collect();
+    (judgement.passed, judgement.undecided) = (passed, undecided);
+    judgement.nginx = outcome(target, seen, standard.now);
+    soften(&mut judgement.findings, target, judgement.nginx.as_ref());
+    judgement.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    judgement
 }
 
 /// Judges a chain that stands in a file: the rules that look at certificates, and those that look at files.
@@ -87,6 +102,7 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
     let view =
         ChainView { chain: &file.chain, assessment: Arc::clone(&assessment), seen: Vec::new() };
     let mut docket = Docket::default();
+    let mut tally = Tally::default();
     for rule in RULES {
         let verdict = match (rule.check, file.chain.leaf()) {
             (Check::File(check), _) => check(file, &cx),
@@ -94,9 +110,11 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
             (Check::Leaf(check), Some(leaf)) => check(leaf, &view, &cx),
             _ => Verdict::NotApplicable,
         };
+        tally.add(rule, &verdict);
         docket.add(rule, &BTreeSet::new(), verdict);
     }
-    let mut judgement = docket.settle(0);
+    let (passed, undecided) = tally.finish();
+    let mut judgement = Judgement { passed, undecided, ..docket.settle(0) };
     for finding in &mut judgement.findings {
         finding.reproduce = vec![reproduce::show_file(&file.path)];
     }
@@ -250,14 +268,17 @@ impl Docket {
             untested.push((finding.rule, finding.message.clone()));
         }
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        Judgement { chains: Vec::new(), findings, untested }
+        Judgement { findings, untested, ..Judgement::default() }
     }
 
     /// Whether causes of this finding were met wherever it was.
     fn is_explained(&self, entry: &Entry) -> bool {
         let causes = find(entry.finding.rule).map_or(&[][..], |rule| rule.consequence_of);
-        let mut met =
-            self.entries.iter().filter(|known| causes.contains(&known.finding.rule)).peekable();
+        // A lesser finding does not explain a graver one away.
+        let explains = |known: &&Entry| {
+            causes.contains(&known.finding.rule) && known.finding.severity >= entry.finding.severity
+        };
+        let mut met = self.entries.iter().filter(explains).peekable();
         met.peek().is_some() && {
             let explained: BTreeSet<SocketAddr> =
                 met.flat_map(|known| known.places.iter().copied()).collect();

@@ -2,10 +2,13 @@
 //!
 //! A rule is one file under `rules/<family>/` and one line in [`registry`]; the [`judge`] owns every loop.
 
+pub mod allowance;
+mod decided;
 pub mod document;
 pub mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod ignore;
 pub mod judge;
 pub mod policy;
 pub mod registry;
@@ -14,3 +17,4 @@ pub mod reproduce;
 pub mod rule;
 pub mod rules;
 pub mod trouble;
+pub mod upstream;

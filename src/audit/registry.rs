@@ -1,7 +1,9 @@
 //! Every rule, one line each, by family. A test holds this list against the files in `rules/`.
 
 use super::rule::Rule;
-use super::rules::{certificate, chain, client_certificate, protocol, reachability, session, sni};
+use super::rules::{
+    certificate, chain, client_certificate, protocol, reachability, session, sni, upstream,
+};
 
 /// All rules, in the order in which reports and documents show them.
 pub const RULES: &[&Rule] = &[
@@ -59,6 +61,15 @@ pub const RULES: &[&Rule] = &[
     &client_certificate::client_certificate_requested::RULE,
     &client_certificate::client_certificate_not_requested::RULE,
     &client_certificate::client_issuer_unacceptable::RULE,
+    &upstream::upstream_sni_missing::RULE,
+    &upstream::upstream_name_mismatch::RULE,
+    &upstream::upstream_untrusted::RULE,
+    &upstream::upstream_verify_depth::RULE,
+    &upstream::upstream_protocol_mismatch::RULE,
+    &upstream::upstream_cipher_mismatch::RULE,
+    &upstream::upstream_client_certificate::RULE,
+    &upstream::upstream_handshake_failed::RULE,
+    &upstream::upstream_verify_off::RULE,
     &session::session_resumption_unsupported::RULE,
     &reachability::connection_refused::RULE,
     &reachability::connect_timeout::RULE,

@@ -5,15 +5,22 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::audit::finding::Severity;
+use super::destination::{Destination, destination};
+use super::gate::{FailOn, GateArgs};
+use super::portion::PortionArgs;
+use crate::nginx::defaults::Version;
 use crate::report::Format;
 use crate::run::FetchIssuers;
+use crate::target::nginx_client::Library;
 use crate::target::options::{DurationError, parse_alpn, parse_duration};
+use crate::target::proxy_ssl::ProxySsl;
 use crate::target::{Role, Roots, StartTls};
 use crate::tls::profile::{Profile, select};
+use crate::tls::version::ProtocolVersion;
 
 /// From an nginx `SSL_do_handshake() failed` line to a verified fix.
 #[derive(Debug, Parser)]
@@ -34,7 +41,21 @@ Examples:
   shakedown demo                                        see it at work on misconfigured servers
 
 Exit status: 0 all tested, nothing found; 1 findings (see --fail-on); 2 usage or configuration error, nothing was
-probed; 3 something could not be tested; 4 internal error.";
+probed; 3 something could not be tested; 4 internal error. With --format nagios those of a plugin: 0 ok, 1 warning,
+2 critical, 3 unknown.";
+
+impl Args {
+    /// Whether a monitoring system reads stdout and the exit status as those of a plugin.
+    pub(super) fn is_plugin(&self) -> bool {
+        let report = match &self.command {
+            Command::Probe(args) => &args.run.report,
+            Command::Scan(args) => &args.probe.run.report,
+            Command::Cert(args) => &args.report,
+            _ => return false,
+        };
+        report.format == Format::Nagios
+    }
+}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -45,6 +66,10 @@ pub(super) enum Command {
     Scan(Box<ScanArgs>),
     /// Audit certificate files before they are deployed
     Cert(CertArgs),
+    /// Compare two reports: what is new, what is gone, what changed, and whether it got worse
+    Diff(DiffArgs),
+    /// Put the shards of one run together
+    Merge(MergeArgs),
     /// Read error and access logs: which failures matter, and what to do first
     Log(LogArgs),
     /// Explain a rule, an alert, an error code or a log line
@@ -62,8 +87,11 @@ Examples:
   shakedown probe www.example.com mail.example.com:993
   shakedown probe --role upstream --ca-file internal-ca.pem 10.0.0.5:8443 --server-name backend.internal
   shakedown probe www.example.com:443:127.0.0.1:8443    connect to a local server, as curl --connect-to does
+  shakedown probe --as-nginx --ca-file internal-ca.pem 10.0.0.5:8443 --proxy-pass backend
   shakedown probe --starttls smtp mail.example.com
-  grep -v staging hosts.txt | shakedown probe - --format ndjson --output audit.ndjson";
+  grep -v staging hosts.txt | shakedown probe - --format ndjson --output audit.ndjson
+  shakedown probe --config targets.toml --output sarif=tls.sarif --output junit=tls.xml
+  shakedown probe --config targets.toml --quiet --gate gate.toml --baseline baseline.json    for cron";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = PROBE_EXAMPLES)]
@@ -76,6 +104,13 @@ pub(super) struct ProbeArgs {
     pub(super) config: Option<PathBuf>,
     #[command(flatten)]
     pub(super) target: TargetArgs,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+/// How an audit runs, whatever its targets come from.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct RunArgs {
     /// Fetch the certificates of missing issuers from where certificates say they lie, and try the chain with them
     #[arg(
         long,
@@ -92,8 +127,12 @@ pub(super) struct ProbeArgs {
     #[command(flatten)]
     pub(super) report: ReportArgs,
     /// The severity from which a finding makes the exit status 1
-    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Report")]
+    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
     pub(super) fail_on: FailOn,
+    #[command(flatten)]
+    pub(super) gate: GateArgs,
+    #[command(flatten)]
+    pub(super) portion: PortionArgs,
     /// Tell of each target on stderr as soon as it is done
     #[arg(short, long, help_heading = "Report")]
     pub(super) verbose: bool,
@@ -110,6 +149,8 @@ pub(super) struct TargetArgs {
     pub(super) role: Option<RoleArg>,
     #[command(flatten)]
     pub(super) trust: TrustArgs,
+    #[command(flatten)]
+    pub(super) nginx: NginxArgs,
     /// Upgrade from this plain-text protocol first; it also sets the default port
     #[arg(long, value_enum, value_name = "PROTOCOL")]
     pub(super) starttls: Option<StartTls>,
@@ -149,6 +190,67 @@ impl TrustArgs {
             (None, Some(RootsArg::Mozilla)) => Some(Roots::Mozilla),
             (None, None) => None,
         }
+    }
+}
+
+/// nginx as the client of the targets.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "As nginx")]
+pub(super) struct NginxArgs {
+    /// Make the handshake as nginx would, with the directives below, say what it would log, and try what mends it
+    #[arg(long)]
+    pub(super) as_nginx: bool,
+    /// The host in proxy_pass, where it is not the target's: the name of an upstream block
+    #[arg(long, value_name = "HOST", requires = "as_nginx")]
+    pub(super) proxy_pass: Option<String>,
+    #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
+    pub(super) proxy_ssl_server_name: Option<bool>,
+    #[arg(long, value_name = "NAME", requires = "as_nginx")]
+    pub(super) proxy_ssl_name: Option<String>,
+    /// Such as "TLSv1.2 TLSv1.3"
+    #[arg(long, value_name = "VERSIONS", requires = "as_nginx", value_delimiter = ' ')]
+    pub(super) proxy_ssl_protocols: Vec<ProtocolVersion>,
+    #[arg(long, value_name = "LIST", requires = "as_nginx")]
+    pub(super) proxy_ssl_ciphers: Option<String>,
+    #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
+    pub(super) proxy_ssl_verify: Option<bool>,
+    #[arg(long, value_name = "NUMBER", requires = "as_nginx")]
+    pub(super) proxy_ssl_verify_depth: Option<usize>,
+    #[arg(long, value_name = "FILE", requires = "as_nginx")]
+    pub(super) proxy_ssl_trusted_certificate: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "as_nginx")]
+    pub(super) proxy_ssl_crl: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "as_nginx")]
+    pub(super) proxy_ssl_certificate: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "as_nginx")]
+    pub(super) proxy_ssl_certificate_key: Option<PathBuf>,
+    /// nginx's release, which decides about defaults [default: a current one]
+    #[arg(long, value_name = "VERSION", requires = "as_nginx")]
+    pub(super) nginx_version: Option<Version>,
+    /// The OpenSSL that nginx runs with [default: what is usual for its release]
+    #[arg(long, value_name = "VERSION", requires = "as_nginx")]
+    pub(super) openssl_version: Option<Library>,
+}
+
+impl NginxArgs {
+    /// The directives, where nginx's handshake is wanted.
+    pub(super) fn proxy_ssl(&self) -> Option<ProxySsl> {
+        let protocols = &self.proxy_ssl_protocols;
+        self.as_nginx.then(|| ProxySsl {
+            pass: self.proxy_pass.clone(),
+            server_name: self.proxy_ssl_server_name,
+            name: self.proxy_ssl_name.clone(),
+            protocols: (!protocols.is_empty()).then(|| protocols.clone()),
+            ciphers: self.proxy_ssl_ciphers.clone(),
+            verify: self.proxy_ssl_verify,
+            verify_depth: self.proxy_ssl_verify_depth,
+            trusted_certificate: self.proxy_ssl_trusted_certificate.clone(),
+            crl: self.proxy_ssl_crl.clone(),
+            certificate: self.proxy_ssl_certificate.clone(),
+            certificate_key: self.proxy_ssl_certificate_key.clone(),
+            version: self.nginx_version,
+            library: self.openssl_version,
+        })
     }
 }
 
@@ -196,12 +298,26 @@ pub(super) struct ReportArgs {
     /// The form of the report
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
-    /// Write the report to this file, whole or not at all, instead of stdout
+    /// Write the report to this file, whole or not at all, instead of stdout; FORMAT=FILE writes another form beside it
+    /// (repeatable)
+    #[arg(
+        long,
+        value_name = "[FORMAT=]FILE",
+        value_parser = clap::builder::OsStringValueParser::new().try_map(destination)
+    )]
+    pub(super) output: Vec<Destination>,
+    /// The file that findings point at whose target stands in no file (SARIF, GitLab)
     #[arg(long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
+    pub(super) sarif_anchor: Option<String>,
+    /// Give metrics these names as well
+    #[arg(long, value_enum, value_name = "NAMES")]
+    pub(super) metrics_compat: Option<MetricsArg>,
     /// List every certificate that was sent, and both verdicts over the chain
     #[arg(long)]
     pub(super) show_chain: bool,
+    /// Leave out of JSON and NDJSON when and how long: equal observations then give equal bytes
+    #[arg(long)]
+    pub(super) omit_times: bool,
     /// When to use colour
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(super) color: ColorArg,
@@ -255,8 +371,63 @@ pub(super) struct CertArgs {
     #[command(flatten)]
     pub(super) report: ReportArgs,
     /// The severity from which a finding makes the exit status 1
-    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Report")]
+    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
     pub(super) fail_on: FailOn,
+    #[command(flatten)]
+    pub(super) gate: GateArgs,
+}
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  shakedown diff known-good.json now.json               before a deployment; exit status 1 where something got worse
+  shakedown diff yesterday.ndjson today.ndjson          from cron, which sends no mail where nothing changed
+
+Worse is a result, a new finding of --fail-on or above, a version that is no longer spoken, an earlier expiry.";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub(super) struct DiffArgs {
+    /// The report of the earlier run, in JSON or NDJSON
+    pub(super) old: PathBuf,
+    /// The report of the later run
+    pub(super) new: PathBuf,
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: PlainFormat,
+    /// The severity from which a new finding is for the worse
+    #[arg(long, value_name = "SEVERITY", default_value = "warning")]
+    pub(super) fail_on: FailOn,
+}
+
+const MERGE_EXAMPLES: &str = "\
+Example:
+  shakedown probe --config targets.toml --shard 1/2 --resume 1.ndjson    on one machine
+  shakedown probe --config targets.toml --shard 2/2 --resume 2.ndjson    on another
+  shakedown merge 1.ndjson 2.ndjson > report.json
+
+The exit status is that of one run over all targets; a shard that is missing or unfinished is named, with status 2.";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = MERGE_EXAMPLES)]
+pub(super) struct MergeArgs {
+    /// The NDJSON files that the shards wrote, in any order
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: MergeFormat,
+    /// Write the report to this file, whole or not at all, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum MergeFormat {
+    /// One JSON document, as probe writes it
+    #[default]
+    Json,
+    /// One JSON object a line, in input order
+    Ndjson,
 }
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -275,7 +446,7 @@ pub(super) struct ExplainArgs {
     pub(super) subject: Option<OsString>,
     /// The form of the answer
     #[arg(long, value_enum, default_value_t)]
-    pub(super) format: ExplainFormat,
+    pub(super) format: PlainFormat,
 }
 
 const LOG_EXAMPLES: &str = "\
@@ -319,6 +490,8 @@ pub(super) struct LogArgs {
 pub(super) struct DemoArgs {
     #[command(flatten)]
     pub(super) report: ReportArgs,
+    #[command(flatten)]
+    pub(super) gate: GateArgs,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -382,24 +555,9 @@ pub(super) enum RootsArg {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum FailOn {
-    Error,
-    Warning,
-    Note,
-    /// Findings never fail the run
-    Never,
-}
-
-impl FailOn {
-    /// The threshold, `None` where findings never fail the run.
-    pub(super) fn threshold(self) -> Option<Severity> {
-        match self {
-            Self::Error => Some(Severity::Error),
-            Self::Warning => Some(Severity::Warning),
-            Self::Note => Some(Severity::Note),
-            Self::Never => None,
-        }
-    }
+pub(super) enum MetricsArg {
+    /// Those of blackbox_exporter: probe_success, probe_ssl_earliest_cert_expiry …
+    Blackbox,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -423,12 +581,20 @@ pub(super) enum LogFormat {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum ExplainFormat {
+pub(super) enum PlainFormat {
     /// For people
     #[default]
     Text,
     /// One JSON object
     Json,
+}
+
+fn switch(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("it must be \"on\" or \"off\""),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, DurationError> {

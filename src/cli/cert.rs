@@ -11,13 +11,13 @@ use time::format_description::well_known::Rfc3339;
 
 use super::args::CertArgs;
 use super::exit::Exit;
-use super::output::Output;
+use super::gate::{Checkpoint, threshold};
+use super::outputs::Outputs;
 use super::settings;
-use crate::audit::finding::Severity;
 use crate::audit::judge::{Standard, judge_file};
-use crate::audit::rule::{FileChain, FileKey};
+use crate::certificate::file::{FileChain, FileKey};
 use crate::certificate::trust::Assessor;
-use crate::certificate::{Certificate, Chain, file};
+use crate::certificate::{Certificate, file};
 use crate::observation::Observation;
 use crate::report::{Kind, Report};
 use crate::run::TargetReport;
@@ -38,10 +38,10 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         Some(text) => moment(text)?,
         None => settings::now(),
     };
-    let threshold = args.fail_on.threshold();
+    let mut checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
     let chains = chains(args)?;
     let options = options(args)?;
-    let mut output = Output::open(args.report.output.as_deref())?;
+    let outputs = Outputs::open(&args.report, args.gate.quiet)?.showing_chains();
     let probe = options.target(
         Address { host: Host::Name("file".to_owned()), port: Some(0), connect_to: None },
         None,
@@ -53,24 +53,19 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         let judgement =
             judge_file(&target, &file, Standard { assessor: &assessor, policy: None, now });
         let observation = Observation { addresses: Ok(Vec::new()), endpoints: Vec::new() };
-        Ok(TargetReport::new(target, observation, judgement, threshold.unwrap_or(Severity::Error)))
+        Ok(TargetReport::new(target, observation, judgement, threshold(args.fail_on)))
     };
-    let targets = chains.into_iter().map(audit).collect::<anyhow::Result<_>>()?;
-    let report = Report {
-        started_at: now,
-        finished_at: now,
-        targets,
-        interrupted: false,
-        kind: Kind::Files,
-    };
-    let look = settings::look(&args.report);
-    report.render(
-        args.report.format,
-        crate::report::Look { show_chain: true, ..look },
-        &mut output,
-    )?;
-    output.finish()?;
-    Ok(Exit::of(&report.summary(), threshold.is_some(), 0))
+    let mut targets = chains.into_iter().map(audit).collect::<anyhow::Result<Vec<_>>>()?;
+    for report in &mut targets {
+        checkpoint.apply(report);
+    }
+    targets.retain(|report| checkpoint.shows(report));
+    let options = settings::report_options(&args.report, args.fail_on, checkpoint.left_out());
+    let (started_at, finished_at, kind) = (now, now, Kind::Files);
+    let report = Report { started_at, finished_at, targets, interrupted: false, kind, options };
+    outputs.write(&report)?;
+    checkpoint.finish(&report.summary(), false)?;
+    Ok(Exit::of_report(&report, args.report.format, args.fail_on))
 }
 
 /// Every chain in every file that was named; a file that cannot be read whole is a mistake, named with its line.
@@ -83,7 +78,7 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
         problems.extend(wrong.iter().map(|problem| format!("{}: {problem}", path.display())));
         let parsed: Vec<Certificate> =
             certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
-        chains.extend(split(&path, &parsed, key.as_ref()));
+        chains.extend(file::chains(&path.display().to_string(), &parsed, key.as_ref()));
     }
     settings::reject(problems)?;
     if chains.is_empty() {
@@ -128,38 +123,6 @@ fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 fn key(path: &Path) -> anyhow::Result<FileKey> {
     Ok(FileKey { path: path.display().to_string(), spki: read_public_key(path)? })
-}
-
-/// One chain for each leaf of the file: the leaf, then every authority in the order of the file. A file of authorities
-/// alone is one chain as it stands.
-fn split(path: &Path, certificates: &[Certificate], key: Option<&FileKey>) -> Vec<FileChain> {
-    let leaves: Vec<usize> = certificates
-        .iter()
-        .enumerate()
-        .filter(|(_, one)| !one.is_ca())
-        .map(|(index, _)| index)
-        .collect();
-    let starts = if leaves.is_empty() && !certificates.is_empty() { vec![0] } else { leaves };
-    let several = starts.len() > 1;
-    let chain = |start: &usize| {
-        let others = certificates
-            .iter()
-            .enumerate()
-            .filter(|(index, one)| index != start && (one.is_ca() || !several))
-            .map(|(_, one)| one);
-        let sent: Vec<&[u8]> = std::iter::once(&certificates[*start])
-            .chain(others)
-            .map(|one| one.der.as_ref())
-            .collect();
-        FileChain {
-            path: path.display().to_string(),
-            chain: Arc::new(Chain::from_der(&sent)),
-            // Among several leaves each has a place of its own; only a lone one must be first.
-            leaf_at: if several { 0 } else { *start },
-            key: key.cloned(),
-        }
-    };
-    starts.iter().map(chain).collect()
 }
 
 fn options(args: &CertArgs) -> anyhow::Result<Options> {

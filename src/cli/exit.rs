@@ -1,25 +1,37 @@
-//! The exit status: a contract with CI jobs and cron, the same in every format.
+//! The exit status: a contract with CI jobs and cron, the same in every format but one: a Nagios plugin has statuses of its
+//! own.
 
 use std::process::ExitCode;
 
-use crate::report::Summary;
+use super::gate::FailOn;
+use crate::report::{Format, Report, Summary, nagios};
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
     /// Every target was tested, and nothing reaches the threshold.
-    Passed = 0,
+    Passed,
     /// A finding reaches the threshold.
-    Findings = 1,
+    Findings,
     /// What was typed or configured is wrong; nothing was probed.
-    Usage = 2,
+    Usage,
     /// Something could not be tested, and no finding reaches the threshold.
-    Untested = 3,
+    Untested,
     /// This program failed.
-    Internal = 4,
+    Internal,
+    /// The state of a service, as a Nagios plugin tells it.
+    Plugin(nagios::State),
 }
 
 impl Exit {
+    /// The status of a run that printed this report in this form.
+    pub(super) fn of_report(report: &Report, format: Format, fail_on: FailOn) -> Self {
+        match format {
+            Format::Nagios => Self::Plugin(nagios::state(report)),
+            _ => Self::of(&report.summary(), fail_on.threshold().is_some(), 0),
+        }
+    }
+
     /// The status of a run. `gate` is false where findings are not to fail it.
     pub(super) fn of(summary: &Summary, gate: bool, internal_errors: usize) -> Self {
         if gate && summary.failed > 0 {
@@ -36,7 +48,14 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(match exit {
+            Exit::Passed => 0,
+            Exit::Findings => 1,
+            Exit::Usage => 2,
+            Exit::Untested => 3,
+            Exit::Internal => 4,
+            Exit::Plugin(state) => state as u8,
+        })
     }
 }
 

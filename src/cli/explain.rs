@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read, Write};
 
 use serde_json::json;
 
-use super::args::{ExplainArgs, ExplainFormat};
+use super::args::{ExplainArgs, PlainFormat};
 use super::exit::Exit;
 use super::mistake::Mistake;
 use super::settings;
@@ -37,14 +37,14 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
 }
 
 /// Lines that are piped in, else the list of rules.
-fn piped(format: ExplainFormat) -> anyhow::Result<String> {
+fn piped(format: PlainFormat) -> anyhow::Result<String> {
     let input = if io::stdin().is_terminal() { Vec::new() } else { read_stdin()? };
     if !input.trim_ascii().is_empty() {
         return Ok(lines(&input, format));
     }
     Ok(match format {
-        ExplainFormat::Text => list(),
-        ExplainFormat::Json => {
+        PlainFormat::Text => list(),
+        PlainFormat::Json => {
             pretty(&registry::RULES.iter().map(|rule| rule_json(rule)).collect::<Vec<_>>())
         }
     })
@@ -57,39 +57,39 @@ fn read_stdin() -> anyhow::Result<Vec<u8>> {
 }
 
 /// Every line for itself; as JSON one object, or one a line where there are several.
-fn lines(input: &[u8], format: ExplainFormat) -> String {
+fn lines(input: &[u8], format: PlainFormat) -> String {
     let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     let explanations: Vec<Explanation> = lines.map(explanation::of_line).collect();
     match (explanations.as_slice(), format) {
         ([one], _) => answer(one, format),
-        (several, ExplainFormat::Text) => {
+        (several, PlainFormat::Text) => {
             let texts: Vec<String> = several.iter().map(|one| answer(one, format)).collect();
             texts.join("\n----\n\n")
         }
-        (several, ExplainFormat::Json) => several.iter().map(|one| compact(one) + "\n").collect(),
+        (several, PlainFormat::Json) => several.iter().map(|one| compact(one) + "\n").collect(),
     }
 }
 
-fn answer(explanation: &Explanation, format: ExplainFormat) -> String {
+fn answer(explanation: &Explanation, format: PlainFormat) -> String {
     match format {
-        ExplainFormat::Text => explanation::text(explanation, look()),
-        ExplainFormat::Json => pretty(explanation),
+        PlainFormat::Text => explanation::text(explanation, look()),
+        PlainFormat::Json => pretty(explanation),
     }
 }
 
-fn explain(subject: &[u8], format: ExplainFormat) -> anyhow::Result<String> {
+fn explain(subject: &[u8], format: PlainFormat) -> anyhow::Result<String> {
     let word = String::from_utf8_lossy(subject);
     let word = word.trim();
     if let Some(rule) = registry::find(word) {
         return Ok(match format {
-            ExplainFormat::Text => rule_text(rule),
-            ExplainFormat::Json => pretty(&rule_json(rule)),
+            PlainFormat::Text => rule_text(rule),
+            PlainFormat::Json => pretty(&rule_json(rule)),
         });
     }
     if let Some(explanation) = of_word(word) {
         let rules = match format {
-            ExplainFormat::Text => alert(word).map(rules_about).unwrap_or_default(),
-            ExplainFormat::Json => String::new(),
+            PlainFormat::Text => alert(word).map(rules_about).unwrap_or_default(),
+            PlainFormat::Json => String::new(),
         };
         return Ok(answer(&explanation, format) + &rules);
     }

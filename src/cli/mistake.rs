@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::exit::Exit;
 use crate::report::escape::escape;
+use crate::report::nagios::State;
 
 /// A mistake in what was typed, with what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,14 @@ pub(super) fn complain(error: &anyhow::Error) -> Exit {
     // There is nowhere left to report a failure to print.
     let _ = anstream::stderr().write_all(text(error).as_bytes());
     if io_error.is_some() { Exit::Internal } else { Exit::Usage }
+}
+
+/// The same for a monitoring system, which reads the first line of stdout.
+pub(super) fn unknown(error: &anyhow::Error) -> Exit {
+    let text = format!("{error:#}").replace('\n', " ").replace('|', "/");
+    // There is nowhere left to report a failure to print.
+    let _ = writeln!(anstream::stdout(), "SHAKEDOWN UNKNOWN - {}", escape(&text));
+    Exit::Plugin(State::Unknown)
 }
 
 /// Several problems stand one a line; file names and what files hold may not steer the terminal.

@@ -3,12 +3,20 @@
 pub mod args;
 mod cert;
 pub mod demo;
+mod destination;
+mod diff;
 mod exit;
 mod explain;
+mod gate;
+mod input;
+mod journal;
 mod log;
+mod merge;
 mod mistake;
 mod output;
+mod outputs;
 mod pages;
+mod portion;
 mod probe;
 mod progress;
 mod scan;
@@ -38,11 +46,14 @@ fn dispatch() -> ExitCode {
         Ok(args) => args,
         Err(error) => return usage(&error),
     };
+    let plugin = args.is_plugin();
     let outcome = match args.command {
         Command::Probe(args) => probe::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Cert(args) => cert::run(&args),
         Command::Log(args) => log::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions(args) => pages::completions(&args),
@@ -50,6 +61,7 @@ fn dispatch() -> ExitCode {
     };
     match outcome {
         Ok(exit) => exit.into(),
+        Err(error) if plugin => mistake::unknown(&error).into(),
         Err(error) => mistake::complain(&error).into(),
     }
 }

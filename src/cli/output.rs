@@ -13,8 +13,8 @@ pub(super) enum Output {
         temporary: BufWriter<NamedTempFile>,
         path: PathBuf,
     },
-    /// A device or pipe, which is written in place.
-    Device(BufWriter<std::fs::File>),
+    /// A device, a pipe or a journal, which is written in place.
+    InPlace(BufWriter<std::fs::File>),
 }
 
 impl Output {
@@ -26,7 +26,7 @@ impl Output {
         let cannot = || format!("cannot write {}", path.display());
         if path.exists() && !path.is_file() {
             let device = std::fs::OpenOptions::new().write(true).open(path);
-            return Ok(Self::Device(BufWriter::new(
+            return Ok(Self::InPlace(BufWriter::new(
                 device.map_err(|error| anyhow::anyhow!("{}: {error}", cannot()))?,
             )));
         }
@@ -43,11 +43,16 @@ impl Output {
         Ok(Self::File { temporary: BufWriter::new(temporary), path })
     }
 
+    /// A file that is written as it stands, so that what is written survives whatever ends the run.
+    pub(super) fn in_place(file: std::fs::File) -> Self {
+        Self::InPlace(BufWriter::new(file))
+    }
+
     /// Puts a file in its place; until then the old one stands.
     pub(super) fn finish(self) -> anyhow::Result<()> {
         match self {
             Self::Stdout(mut stdout) => Ok(stdout.flush()?),
-            Self::Device(mut device) => Ok(device.flush()?),
+            Self::InPlace(mut file) => Ok(file.flush()?),
             Self::File { temporary, path } => {
                 let temporary = temporary.into_inner().map_err(io::IntoInnerError::into_error)?;
                 temporary.as_file().sync_all()?;
@@ -65,7 +70,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Stdout(stdout) => stdout.write(bytes),
-            Self::Device(device) => device.write(bytes),
+            Self::InPlace(file) => file.write(bytes),
             Self::File { temporary, .. } => temporary.write(bytes),
         }
     }
@@ -73,7 +78,7 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Stdout(stdout) => stdout.flush(),
-            Self::Device(device) => device.flush(),
+            Self::InPlace(file) => file.flush(),
             Self::File { temporary, .. } => temporary.flush(),
         }
     }

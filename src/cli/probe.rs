@@ -1,6 +1,7 @@
 //! `probe`: targets in, report out.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +9,17 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-use super::args::ProbeArgs;
+use super::args::{ProbeArgs, RunArgs};
 use super::exit::Exit;
-use super::output::Output;
+use super::gate::{Checkpoint, threshold};
+use super::outputs::Outputs;
+use super::portion::{Draft, Portion, Resumed};
 use super::progress::Progress;
 use super::settings;
-use crate::audit::finding::Severity;
+use crate::audit::finding::Fix;
 use crate::audit::policy::Policy;
 use crate::probe::scan::Depth;
-use crate::report::{Format, Kind, Report, Summary, ndjson};
+use crate::report::{Format, Kind, Report, Summary};
 use crate::run::{self, Ending, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
 
@@ -31,65 +34,144 @@ pub(super) fn run_with(
     depth: Depth,
     policy: Option<Policy>,
 ) -> anyhow::Result<Exit> {
-    let targets = settings::targets(args)?;
-    let threshold = args.fail_on.threshold();
+    let job = Job { targets: settings::targets(args)?, depth, policy, ..Job::default() };
+    Ok(carry_out(job, &args.run)?.exit)
+}
+
+/// What is to be done.
+#[derive(Debug, Default)]
+pub(super) struct Job {
+    /// What to probe.
+    pub(super) targets: Vec<Arc<Target>>,
+    /// How deep.
+    pub(super) depth: Depth,
+    /// What to hold it against.
+    pub(super) policy: Option<Policy>,
+    /// What is known without a probe; it stands before the targets.
+    pub(super) known: Vec<TargetReport>,
+    /// Whether the fixes that were tried are wanted back.
+    pub(super) keep_fixes: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) exit: Exit,
+    /// The fixes that work, each with the target's place in the job.
+    pub(super) fixes: Vec<(usize, Fix)>,
+}
+
+/// Audits what a job names, and writes the report.
+pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
+    let Job { targets, depth, policy, known, keep_fixes } = job;
+    settings::check_places(&args.report, &targets)?;
     let now = settings::now();
+    let agreed = [&depth as &dyn std::fmt::Debug, &policy, &args.fail_on, &args.gate.severity];
+    let agreed = agreed.map(|option| format!("{option:?}"));
+    let mut portion = Portion::of(targets, args.portion.shard, &agreed);
     let settings = Settings {
         limits: settings::limits(&args.limits),
         depth,
         policy,
-        threshold: threshold.unwrap_or(Severity::Error),
+        threshold: threshold(args.fail_on),
         now,
         fetch_issuers: args.fetch_issuers.map_or(FetchIssuers::Never, Into::into),
-        assessors: settings::assessors(&targets, now)?,
+        assessors: settings::assessors(&portion.targets, now)?,
     };
-    let output = Output::open(args.report.output.as_deref())?;
+    let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
+    let checkpoint = checkpoint.of_part(args.portion.is_part());
+    let mut collector = match collector(args, &mut portion, checkpoint)? {
+        ControlFlow::Continue(collector) => collector,
+        ControlFlow::Break(summary) => {
+            let exit = Exit::of(&summary, args.fail_on.threshold().is_some(), 0);
+            return Ok(Done { exit, fixes: Vec::new() });
+        }
+    };
+    collector.keep_fixes = keep_fixes;
+    known.into_iter().for_each(|report| collector.take_known(report));
     let runtime = Runtime::new()?;
-    let (summary, ending) = runtime.block_on(audit(targets, settings, args, output))?;
+    let done = runtime.block_on(audit(portion.targets, settings, args, collector))?;
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();
-    Ok(Exit::of(&summary, threshold.is_some(), ending.internal_errors))
+    Ok(done)
+}
+
+/// Opens what the reports are written to; breaks with the numbers of a run that is finished already.
+fn collector(
+    args: &RunArgs,
+    portion: &mut Portion,
+    checkpoint: Checkpoint,
+) -> anyhow::Result<ControlFlow<Summary, Collector>> {
+    let Some(path) = &args.portion.resume else {
+        let draft = args.portion.is_part().then(|| portion.manifest(args.fail_on));
+        let outputs = Outputs::open(&args.report, args.gate.quiet)?;
+        let fresh = Collector::new(portion.targets.len(), checkpoint, outputs);
+        return Ok(ControlFlow::Continue(Collector { draft, ..fresh }));
+    };
+    Ok(match portion.resume(path, args.fail_on)? {
+        Resumed::Finished(summary) => ControlFlow::Break(summary),
+        Resumed::Open { file, draft, summary } => {
+            let outputs = Outputs::journal(&args.report, file);
+            let fresh = Collector::new(portion.targets.len(), checkpoint, outputs);
+            ControlFlow::Continue(Collector { summary, draft: Some(*draft), ..fresh })
+        }
+    })
 }
 
 /// Audits the targets and writes the report.
 async fn audit(
     targets: Vec<Arc<Target>>,
     settings: Settings,
-    args: &ProbeArgs,
-    mut output: Output,
-) -> anyhow::Result<(Summary, Ending)> {
+    args: &RunArgs,
+    mut collector: Collector,
+) -> anyhow::Result<Done> {
     let started_at = settings.now;
-    let (format, mut progress) = (args.report.format, Progress::new(args, targets.len()));
-    let mut collector = Collector::new(targets.len(), format == Format::Ndjson);
+    let mut progress = Progress::new(args, targets.len());
     // Nobody reads on: what is still to be probed would be probed for nothing.
     let unread = Notify::new();
     let stop = stop(args.limits.run_timeout, unread.notified())?;
-    let ending = run::audit(targets, Arc::new(settings), stop, |index, report| {
+    let ending = run::audit(targets, Arc::new(settings), stop, |index, mut report| {
+        if args.report.omit_times {
+            report.observation.forget_times();
+        }
+        collector.checkpoint.apply(&mut report);
         progress.count(&report);
-        collector.take(index, report, &mut output);
+        collector.take(index, report);
         if collector.error.is_some() {
             unread.notify_one();
         }
     })
     .await;
     progress.finish();
-    let summary = collector.summary;
     if let Some(error) = collector.error {
         return Err(error.into());
     }
-    if format != Format::Ndjson {
-        let targets = collector.reports.into_iter().flatten().collect();
-        let report = Report {
-            started_at,
-            finished_at: settings::now(),
-            targets,
-            interrupted: ending.stopped,
-            kind: Kind::Endpoints,
-        };
-        report.render(format, settings::look(&args.report), &mut output)?;
+    let mut report = Report {
+        started_at,
+        finished_at: settings::now(),
+        targets: Vec::new(),
+        interrupted: ending.stopped,
+        kind: Kind::Endpoints,
+        options: settings::report_options(&args.report, args.fail_on, collector.left_out()),
+    };
+    let summary = collector.summary;
+    let probed = collector.reports.into_iter().flatten();
+    report.targets = collector.known.into_iter().chain(probed).collect();
+    if let Some(draft) = collector.draft.filter(|_| !ending.stopped) {
+        collector.outputs.trailer(&draft.finished(&report))?;
     }
-    output.finish()?;
-    Ok((summary, ending))
+    collector.outputs.finish(&report)?;
+    collector.checkpoint.finish(&summary, ending.stopped)?;
+    Ok(Done { exit: exit(args, &report, &ending), fixes: collector.fixes })
+}
+
+/// A finding counts more than a fault of this program, and that more than what could not be tested.
+fn exit(args: &RunArgs, report: &Report, ending: &Ending) -> Exit {
+    if args.report.format == Format::Nagios {
+        return Exit::of_report(report, Format::Nagios, args.fail_on);
+    }
+    let gate = args.fail_on.threshold().is_some();
+    Exit::of(&report.summary(), gate, ending.internal_errors)
 }
 
 /// Resolves on the first SIGINT or SIGTERM, when the run's time is up, or when the report is no longer wanted.
@@ -115,32 +197,79 @@ fn stop(
     })
 }
 
-/// Takes the reports as they come: a stream writes each at once and keeps none, every other format wants them in order.
+/// Takes the reports as they come: a stream writes each at once and keeps none, every other form wants them in order.
 struct Collector {
     summary: Summary,
     reports: Vec<Option<TargetReport>>,
-    streams: bool,
+    checkpoint: Checkpoint,
+    outputs: Outputs,
+    /// What the streams say at their end.
+    draft: Option<Draft>,
     error: Option<std::io::Error>,
+    /// Reports of what was known before.
+    known: Vec<TargetReport>,
+    keep_fixes: bool,
+    fixes: Vec<(usize, Fix)>,
 }
 
 impl Collector {
-    fn new(targets: usize, streams: bool) -> Self {
-        let reports = if streams { Vec::new() } else { (0..targets).map(|_| None).collect() };
-        Self { summary: Summary::default(), reports, streams, error: None }
-    }
-
-    fn take(&mut self, index: usize, report: TargetReport, output: &mut Output) {
-        self.summary.add(&report);
-        if !self.streams {
-            self.reports[index] = Some(report);
-        } else if self.error.is_none() {
-            self.error = write_line(&report, output).err();
+    fn new(targets: usize, checkpoint: Checkpoint, outputs: Outputs) -> Self {
+        let kept = if outputs.all_stream() { 0 } else { targets };
+        let reports = (0..kept).map(|_| None).collect();
+        let summary = Summary::default();
+        Self {
+            summary,
+            reports,
+            checkpoint,
+            outputs,
+            draft: None,
+            error: None,
+            known: Vec::new(),
+            keep_fixes: false,
+            fixes: Vec::new(),
         }
     }
-}
 
-fn write_line(report: &TargetReport, output: &mut Output) -> std::io::Result<()> {
-    use std::io::Write;
-    ndjson::line(report, output)?;
-    output.flush()
+    /// A report of what was known before anything was probed.
+    fn take_known(&mut self, mut report: TargetReport) {
+        self.checkpoint.apply(&mut report);
+        self.summary.add(&report);
+        if !self.checkpoint.shows(&report) {
+            return;
+        }
+        if self.error.is_none() {
+            self.error = self.outputs.line(&report).err();
+        }
+        if !self.outputs.all_stream() {
+            self.known.push(report);
+        }
+    }
+
+    fn take(&mut self, index: usize, report: TargetReport) {
+        self.summary.add(&report);
+        if self.keep_fixes {
+            let fixes = report.judgement.findings.iter().filter_map(|finding| finding.fix.clone());
+            let works = fixes.filter(|fix| fix.verified == Some(true));
+            self.fixes.extend(works.map(|fix| (index, fix)));
+        }
+        if !self.checkpoint.shows(&report) {
+            return;
+        }
+        // What was not tested is tested by whoever goes on with the file.
+        let left = self.draft.is_some() && report.is_cancelled();
+        if self.error.is_none() && !left {
+            self.error = self.outputs.line(&report).err();
+            if let Some(draft) = &mut self.draft {
+                draft.add(index);
+            }
+        }
+        if let Some(place) = self.reports.get_mut(index) {
+            *place = Some(report);
+        }
+    }
+
+    /// Targets that the report counts and does not hold; a stream holds none of them.
+    fn left_out(&self) -> Summary {
+        if self.outputs.all_stream() { self.summary } else { self.checkpoint.left_out() }
+    }
 }

@@ -3,20 +3,25 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 use time::{OffsetDateTime, UtcOffset};
 
-use super::args::{ColorArg, LimitArgs, ProbeArgs, ReportArgs, TargetArgs};
+use super::args::{ColorArg, LimitArgs, MetricsArg, ProbeArgs, ReportArgs, TargetArgs};
+use super::gate::{FailOn, threshold};
 use super::mistake::Mistake;
 use crate::certificate::trust::Assessor;
 use crate::probe::{Deadlines, Family, Limits};
-use crate::report::Look;
+use crate::report::anchor::has_place;
+use crate::report::{Look, ReportOptions, Summary};
 use crate::target::address::{Address, parse_host};
 use crate::target::identity::read_identity;
+use crate::target::nginx_client::NginxClient;
 use crate::target::options::Options;
+use crate::target::proxy_ssl::ProxySsl;
 use crate::target::{ClientIdentity, Host, Origin, Target, Trust, list, toml, trust};
 
 /// Columns of a report that goes to no terminal.
@@ -39,7 +44,7 @@ pub(super) fn now() -> OffsetDateTime {
 
 /// Every target that was named, in the order of the command line, then of the file.
 pub(super) fn targets(args: &ProbeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
-    let typed = options(&args.target, &args.limits)?;
+    let typed = options(&args.target, &args.run.limits)?;
     let mut named: Vec<(Address, Options, Option<Origin>)> = Vec::new();
     let mut problems = Vec::new();
     for text in &args.targets {
@@ -85,7 +90,10 @@ pub(super) fn targets(args: &ProbeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
         .into_iter()
         .map(|(address, options, origin)| {
             let identity = identities.load(&options)?;
-            Ok(Arc::new(options.target(address, identity, origin)))
+            let mut target = options.target(address, identity, origin);
+            target.nginx =
+                options.proxy_ssl.as_ref().map(|ssl| nginx_client(ssl, &target)).transpose()?;
+            Ok(Arc::new(target))
         })
         .collect()
 }
@@ -132,8 +140,22 @@ fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result<Options> {
         timeout: limits.timeout,
         warning_days: target.warning_days,
         alpn: (!target.alpn.is_empty()).then(|| target.alpn.clone()),
+        proxy_ssl: target.nginx.proxy_ssl(),
         ..Options::default()
     })
+}
+
+/// nginx as the client, with its files read.
+fn nginx_client(ssl: &ProxySsl, target: &Target) -> anyhow::Result<Arc<NginxClient>> {
+    let host = match &target.host {
+        Host::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
+        host => host.to_string(),
+    };
+    let client = ssl.client(&host).map_err(|error| match &target.origin {
+        Some(origin) => anyhow!("{}:{}: {error}", origin.file, origin.line),
+        None => anyhow!("{error}"),
+    })?;
+    Ok(Arc::new(client))
 }
 
 fn server_name(text: &str) -> anyhow::Result<String> {
@@ -209,8 +231,7 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
 }
 
 /// How the report for people looks: as wide as the terminal, in colour only on one.
-pub(super) fn look(args: &ReportArgs) -> Look {
-    let to_stdout = args.output.is_none();
+pub(super) fn look(args: &ReportArgs, to_stdout: bool) -> Look {
     let colour = colour(args.color, to_stdout);
     Look { width: if to_stdout { width() } else { WIDTH }, colour, show_chain: args.show_chain }
 }
@@ -230,6 +251,48 @@ pub(super) fn colour(wanted: ColorArg, to_stdout: bool) -> bool {
 /// Seconds by which the host's clock is ahead of UTC.
 pub(super) fn local_offset(now: OffsetDateTime) -> i64 {
     UtcOffset::local_offset_at(now).map_or(0, |offset| offset.whole_seconds().into())
+}
+
+/// What the report is told beside what was found.
+pub(super) fn report_options(
+    args: &ReportArgs,
+    fail_on: FailOn,
+    left_out: Summary,
+) -> ReportOptions {
+    let root = std::env::current_dir().ok();
+    ReportOptions {
+        threshold: threshold(fail_on),
+        anchor: args.sarif_anchor.clone(),
+        root: root.map(|root| root.display().to_string()),
+        blackbox: args.metrics_compat == Some(MetricsArg::Blackbox),
+        left_out,
+        omit_times: args.omit_times,
+    }
+}
+
+/// Some forms put every finding at a place in a file; where there is none, they must be told one.
+pub(super) fn check_places(args: &ReportArgs, targets: &[Arc<Target>]) -> anyhow::Result<()> {
+    let forms = args.output.iter().map(|one| one.format.unwrap_or(args.format));
+    let form = forms.chain([args.format]).find(|form| form.needs_place());
+    let homeless = targets.iter().find(|target| !has_place(target));
+    match (form, homeless) {
+        (Some(form), Some(target)) if args.sarif_anchor.is_none() => Err(Mistake::new(
+            format!(
+                "{} has no place in a file, and --format {} needs one",
+                target.name,
+                form.name()
+            ),
+            "name the targets in a file (--config FILE), or give a file to point at (--sarif-anchor FILE)",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Where GitHub Actions takes the summary of a job.
+pub(super) fn step_summary() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
+    let path = std::env::var_os("GITHUB_STEP_SUMMARY")?;
+    (!path.is_empty()).then(|| path.into())
 }
 
 /// Columns of what is written to stdout.

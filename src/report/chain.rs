@@ -104,7 +104,7 @@ pub(super) struct ChainView<'a> {
 }
 
 /// One client's verdict.
-#[derive(Serialize, JsonSchema)]
+#[derive(PartialEq, Serialize, JsonSchema)]
 struct VerdictView {
     /// `accepted`, `refused` or `cannot check`.
     verdict: &'static str,
@@ -112,6 +112,11 @@ struct VerdictView {
     reason: Option<String>,
     /// OpenSSL's number for it (`X509_V_ERR_*`); null for other clients.
     error: Option<u32>,
+}
+
+/// Whether a browser-like client accepts the chain for the target's names.
+pub(super) fn accepted(assessed: &Assessed, target: &Target) -> bool {
+    VerdictView::browser(assessed, target) == VerdictView::ACCEPTED
 }
 
 impl<'a> ChainView<'a> {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Report, Summary, chain, scan};
-use crate::audit::finding::{Finding, Fix, Severity};
-use crate::certificate::{Certificate, Chain};
+use super::{Report, Summary, certificate, chain, scan};
+use crate::audit::finding::{Excuse, Finding, Fix, Severity};
+use crate::audit::upstream::outcome::NginxOutcome;
+use crate::certificate::Chain;
 use crate::observation::{
     Cause, ClientAuth, Endpoint, Engine, Failure, Handshake, Observed, RawHello, Session, Stage,
 };
@@ -33,25 +35,41 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 ///
 /// Never: a schema is plain data.
 pub fn schema() -> String {
-    let schema = schemars::schema_for!(Document<'static>);
+    let schema = schemars::schema_for!(Document<TargetView<'static>>);
     serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"
+}
+
+/// Writes targets that are JSON already as one document of a finished run; `times` are its beginning and end.
+pub(super) fn write_document(
+    targets: &[Value],
+    summary: Summary,
+    (started_at, finished_at): (Option<String>, Option<String>),
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let (tool, interrupted) = (Tool::default(), false);
+    let targets = targets.iter().collect();
+    let document: Document<&Value> =
+        Document { schema: SCHEMA, tool, started_at, finished_at, interrupted, summary, targets };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    writeln!(out)
 }
 
 /// A whole run.
 #[derive(Serialize, JsonSchema)]
-struct Document<'a> {
+#[schemars(rename = "Document")]
+struct Document<T> {
     /// Always `shakedown/report/v1`.
     schema: &'static str,
     tool: Tool,
-    /// When the first probe started, in UTC.
-    started_at: String,
-    /// When the last target was judged, in UTC.
-    finished_at: String,
+    /// When the first probe started, in UTC; null where times are left out.
+    started_at: Option<String>,
+    /// When the last target was judged, in UTC; null where times are left out.
+    finished_at: Option<String>,
     /// Whether the run was stopped before every target was tested.
     interrupted: bool,
     summary: Summary,
     /// The targets, in input order.
-    targets: Vec<TargetView<'a>>,
+    targets: Vec<T>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -60,13 +78,20 @@ struct Tool {
     version: &'static str,
 }
 
-impl<'a> Document<'a> {
+impl Default for Tool {
+    fn default() -> Self {
+        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") }
+    }
+}
+
+impl<'a> Document<TargetView<'a>> {
     fn of(report: &'a Report) -> Self {
+        let (started_at, finished_at) = report.times();
         Self {
             schema: SCHEMA,
-            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
-            started_at: timestamp(report.started_at),
-            finished_at: timestamp(report.finished_at),
+            tool: Tool::default(),
+            started_at,
+            finished_at,
             interrupted: report.interrupted,
             summary: report.summary(),
             targets: report.targets.iter().map(TargetView::of).collect(),
@@ -77,6 +102,8 @@ impl<'a> Document<'a> {
 /// One target's whole story.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct TargetView<'a> {
+    /// What names the target from run to run: the same where address, names, role and prelude are.
+    id: String,
     name: &'a str,
     host: String,
     port: u16,
@@ -93,7 +120,7 @@ pub(super) struct TargetView<'a> {
     addresses: Vec<String>,
     handshakes: Vec<HandshakeView<'a>>,
     /// Every distinct certificate that was presented.
-    certificates: Vec<CertificateView<'a>>,
+    certificates: Vec<certificate::CertificateView<'a>>,
     /// Every distinct chain that was shown to the target's own name, and the two verdicts over it.
     chains: Vec<chain::ChainView<'a>>,
     /// What a scan listed; empty where none was made.
@@ -141,6 +168,17 @@ struct NginxView {
     error_log_line: Option<String>,
 }
 
+impl NginxView {
+    fn of(outcome: &NginxOutcome) -> Self {
+        let (as_configured, error_log_line) = match outcome {
+            NginxOutcome::Pass => ("pass", None),
+            NginxOutcome::Fail(line) => ("fail", line.clone()),
+            NginxOutcome::Untested => ("untested", None),
+        };
+        Self { as_configured, error_log_line }
+    }
+}
+
 #[derive(Serialize, JsonSchema)]
 struct UntestedView<'a> {
     rule: &'static str,
@@ -152,6 +190,7 @@ impl<'a> TargetView<'a> {
         let target: &Target = &report.target;
         let endpoints = &report.observation.endpoints;
         Self {
+            id: target.id(),
             name: &target.name,
             host: target.host.to_string(),
             port: target.port,
@@ -161,11 +200,11 @@ impl<'a> TargetView<'a> {
             origin: target.origin.as_ref(),
             addresses: endpoints.iter().map(|endpoint| endpoint.address.ip().to_string()).collect(),
             handshakes: endpoints.iter().flat_map(handshakes).collect(),
-            certificates: certificates(report),
+            certificates: certificate::distinct(report),
             chains: chains(report),
             scans: endpoints.iter().flat_map(scan::scans).collect(),
             clients: endpoints.iter().flat_map(scan::clients).collect(),
-            nginx: None,
+            nginx: report.judgement.nginx.as_ref().map(NginxView::of),
             findings: report
                 .judgement
                 .findings
@@ -190,19 +229,6 @@ fn handshakes(endpoint: &Endpoint) -> impl Iterator<Item = HandshakeView<'_>> {
 fn chains(report: &TargetReport) -> Vec<chain::ChainView<'_>> {
     let assessed = report.judgement.chains.iter();
     assessed.map(|assessed| chain::ChainView::of(assessed, &report.target)).collect()
-}
-
-fn certificates(report: &TargetReport) -> Vec<CertificateView<'_>> {
-    let handshakes = report.observation.endpoints.iter().flat_map(|endpoint| &endpoint.handshakes);
-    let seen = handshakes.filter_map(|cell| cell.chain.as_ref());
-    let assessed = report.judgement.chains.iter().map(|assessed| &assessed.chain);
-    let mut distinct: Vec<&Certificate> = Vec::new();
-    for certificate in seen.chain(assessed).flat_map(|chain| &chain.certificates) {
-        if !distinct.iter().any(|known| known.sha256 == certificate.sha256) {
-            distinct.push(certificate);
-        }
-    }
-    distinct.into_iter().map(CertificateView::of).collect()
 }
 
 /// One connection.
@@ -354,42 +380,6 @@ fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }
 
-/// One certificate.
-#[derive(Serialize, JsonSchema)]
-struct CertificateView<'a> {
-    sha256: String,
-    subject: &'a str,
-    issuer: &'a str,
-    serial: &'a str,
-    not_before: String,
-    not_after: String,
-    dns_names: &'a [String],
-    ip_addresses: Vec<String>,
-    key_type: String,
-    key_bits: u32,
-    signature_algorithm: &'a str,
-    is_ca: bool,
-}
-
-impl<'a> CertificateView<'a> {
-    fn of(certificate: &'a Certificate) -> Self {
-        Self {
-            sha256: certificate.sha256.to_string(),
-            subject: &certificate.subject.text,
-            issuer: &certificate.issuer.text,
-            serial: &certificate.serial,
-            not_before: timestamp(certificate.not_before),
-            not_after: timestamp(certificate.not_after),
-            dns_names: certificate.dns_names(),
-            ip_addresses: certificate.ip_addresses().iter().map(ToString::to_string).collect(),
-            key_type: certificate.public_key.key_type.to_string(),
-            key_bits: certificate.public_key.bits,
-            signature_algorithm: &certificate.signature_algorithm.name,
-            is_ca: certificate.is_ca(),
-        }
-    }
-}
-
 /// One cause, found once.
 #[derive(Serialize, JsonSchema)]
 struct FindingView<'a> {
@@ -406,6 +396,30 @@ struct FindingView<'a> {
     reproduce: &'a [String],
     /// The same from run to run: free of dates, serials and line numbers.
     fingerprint: String,
+    /// Why it does not fail the run; null where it is not excused.
+    excuse: Option<ExcuseView<'a>>,
+}
+
+/// Why a finding does not fail the run.
+#[derive(Serialize, JsonSchema)]
+struct ExcuseView<'a> {
+    /// `allowed` by the gate file, or `known` from the baseline.
+    kind: &'static str,
+    /// The gate file's reason; null for what is known.
+    reason: Option<&'a str>,
+    /// The last day of the allowance; null for what is known.
+    until: Option<String>,
+}
+
+impl<'a> ExcuseView<'a> {
+    fn of(excuse: &'a Excuse) -> Self {
+        match excuse {
+            Excuse::Allowed { reason, until } => {
+                Self { kind: "allowed", reason: Some(reason), until: Some(until.to_string()) }
+            }
+            Excuse::Known => Self { kind: "known", reason: None, until: None },
+        }
+    }
 }
 
 #[derive(JsonSchema)]
@@ -447,12 +461,13 @@ impl<'a> FindingView<'a> {
             fix: finding.fix.as_ref(),
             reproduce: &finding.reproduce,
             fingerprint: finding.fingerprint(target),
+            excuse: finding.excuse.as_ref().map(ExcuseView::of),
         }
     }
 }
 
 /// RFC 3339 in UTC, to the second for certificates and as fine as the clock for the run.
-fn timestamp(moment: OffsetDateTime) -> String {
+pub(super) fn timestamp(moment: OffsetDateTime) -> String {
     let moment = moment.to_offset(time::UtcOffset::UTC);
     moment.format(&Rfc3339).unwrap_or_else(|_| moment.to_string())
 }

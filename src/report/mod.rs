@@ -3,14 +3,27 @@
 //! A format is one file with a `render` and one variant of [`Format`]. Whatever came from the network passes through
 //! [`escape`] on its way to people.
 
+pub mod anchor;
+mod certificate;
 mod chain;
+pub mod csv;
 pub mod escape;
 pub mod explanation;
+pub mod github;
+pub mod gitlab;
+pub mod html;
+mod item;
 pub mod json;
+pub mod junit;
 pub mod log;
+pub mod markdown;
 pub mod matrix;
+pub mod nagios;
 pub mod ndjson;
 mod overview;
+pub mod prometheus;
+pub mod sarif;
+pub mod saved;
 mod scan;
 pub mod table;
 mod text;
@@ -34,6 +47,37 @@ pub enum Format {
     Json,
     /// One JSON object a line, each as soon as its target is done.
     Ndjson,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit XML: a suite for each target, a case for each rule.
+    Junit,
+    /// Annotations of GitHub Actions, and the job's summary.
+    Github,
+    /// GitLab's Code Quality report.
+    Gitlab,
+    /// Markdown, for tickets and comments.
+    Markdown,
+    /// CSV, one row for each finding.
+    Csv,
+    /// Metrics for node_exporter's textfile collector.
+    Prometheus,
+    /// A status line with performance data, as Nagios plugins print it.
+    Nagios,
+    /// One HTML file that needs nothing beside it.
+    Html,
+}
+
+impl Format {
+    /// The word that selects it.
+    pub fn name(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self);
+        value.map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    /// Whether every finding must stand at a place in a file.
+    pub fn needs_place(self) -> bool {
+        matches!(self, Self::Sarif | Self::Gitlab)
+    }
 }
 
 /// How a report for people looks.
@@ -60,6 +104,38 @@ pub struct Report {
     pub interrupted: bool,
     /// What the targets are.
     pub kind: Kind,
+    /// What else the forms need to be told.
+    pub options: ReportOptions,
+}
+
+/// What a report is told beside what was found.
+#[derive(Clone, Debug)]
+pub struct ReportOptions {
+    /// The severity from which a finding fails its target.
+    pub threshold: Severity,
+    /// The file that findings point at which stand in none (SARIF and GitLab).
+    pub anchor: Option<String>,
+    /// The folder that paths are relative to, where a form wants them so.
+    pub root: Option<String>,
+    /// Whether metrics carry blackbox_exporter's names as well.
+    pub blackbox: bool,
+    /// Targets that are counted and not shown.
+    pub left_out: Summary,
+    /// Whether moments and durations are left out, so that equal observations give equal bytes.
+    pub omit_times: bool,
+}
+
+impl Default for ReportOptions {
+    fn default() -> Self {
+        Self {
+            threshold: Severity::Error,
+            anchor: None,
+            root: None,
+            blackbox: false,
+            left_out: Summary::default(),
+            omit_times: false,
+        }
+    }
 }
 
 /// What the targets of a report are.
@@ -84,6 +160,11 @@ pub struct Summary {
     pub untested: usize,
     /// Findings by severity.
     pub findings: Counts,
+    /// Those of them that do not fail the run: allowed by the gate file, or known from the baseline.
+    pub excused: usize,
+    /// The greatest severity of a finding that is not excused.
+    #[serde(skip)]
+    pub worst: Option<Severity>,
 }
 
 /// Findings by severity.
@@ -100,14 +181,24 @@ pub struct Counts {
 impl Summary {
     /// Counts one more target.
     pub fn add(&mut self, report: &TargetReport) {
+        let findings = report.judgement.findings.iter();
+        self.count(report.status, findings.map(|one| (one.severity, one.excuse.is_some())));
+    }
+
+    /// Counts one more target by its status, and its findings by severity and whether they are excused.
+    pub fn count(&mut self, status: Status, findings: impl Iterator<Item = (Severity, bool)>) {
         self.targets += 1;
-        match report.status {
+        match status {
             Status::Pass => self.passed += 1,
             Status::Fail => self.failed += 1,
             Status::Untested => self.untested += 1,
         }
-        for finding in &report.judgement.findings {
-            match finding.severity {
+        for (severity, excused) in findings {
+            self.excused += usize::from(excused);
+            if !excused {
+                self.worst = self.worst.max(Some(severity));
+            }
+            match severity {
                 Severity::Error => self.findings.error += 1,
                 Severity::Warning => self.findings.warning += 1,
                 Severity::Note => self.findings.note += 1,
@@ -119,9 +210,15 @@ impl Summary {
 impl Report {
     /// The run in numbers.
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
+        let mut summary = self.options.left_out;
         self.targets.iter().for_each(|target| summary.add(target));
         summary
+    }
+
+    /// When the run began and ended (RFC 3339), where moments are not left out.
+    pub fn times(&self) -> (Option<String>, Option<String>) {
+        let moment = |moment| (!self.options.omit_times).then(|| json::timestamp(moment));
+        (moment(self.started_at), moment(self.finished_at))
     }
 
     /// Writes the report in one of its forms.
@@ -130,6 +227,15 @@ impl Report {
             Format::Table => table::render(self, look, out),
             Format::Json => json::render(self, out),
             Format::Ndjson => self.targets.iter().try_for_each(|target| ndjson::line(target, out)),
+            Format::Sarif => sarif::render(self, out),
+            Format::Junit => junit::render(self, out),
+            Format::Github => github::render(self, out),
+            Format::Gitlab => gitlab::render(self, out),
+            Format::Markdown => markdown::render(self, out),
+            Format::Csv => csv::render(self, out),
+            Format::Prometheus => prometheus::render(self, out),
+            Format::Nagios => nagios::render(self, out),
+            Format::Html => html::render(self, out),
         }
     }
 }

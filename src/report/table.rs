@@ -11,6 +11,7 @@ use super::text::{paragraph, severity_style, styled};
 use super::{Kind, Look, Report, Summary, chain, overview, scan};
 use crate::audit::finding::{Directive, Finding};
 use crate::audit::judge::Assessed;
+use crate::audit::upstream::outcome::NginxOutcome;
 use crate::observation::Endpoint;
 use crate::run::TargetReport;
 
@@ -62,6 +63,10 @@ fn details(
     for endpoint in scanned {
         scan::write(endpoint, look, out)?;
     }
+    if let Some(outcome) = &report.judgement.nginx {
+        out.write_all(paragraph(&as_nginx(outcome), "  ", "    ", look).as_bytes())?;
+        writeln!(out)?;
+    }
     for finding in &report.judgement.findings {
         write_finding(finding, look, out)?;
     }
@@ -72,6 +77,17 @@ fn details(
         writeln!(out)?;
     }
     Ok(())
+}
+
+fn as_nginx(outcome: &NginxOutcome) -> String {
+    match outcome {
+        NginxOutcome::Pass => "as nginx: the handshake works as configured".to_owned(),
+        NginxOutcome::Fail(None) => "as nginx: FAILS as configured".to_owned(),
+        NginxOutcome::Fail(Some(line)) => {
+            format!("as nginx: FAILS as configured, and logs: {line}")
+        }
+        NginxOutcome::Untested => "as nginx: could not be told".to_owned(),
+    }
 }
 
 fn write_finding(finding: &Finding, look: Look, out: &mut dyn Write) -> io::Result<()> {
@@ -87,6 +103,9 @@ fn write_finding(finding: &Finding, look: Look, out: &mut dyn Write) -> io::Resu
         head.replacen(&label, &styled(&label, severity_style(finding.severity), look), 1)
             .as_bytes(),
     )?;
+    if let Some(excuse) = &finding.excuse {
+        out.write_all(paragraph(&excuse.to_string(), "    ", "      ", look).as_bytes())?;
+    }
     for fact in &finding.evidence {
         out.write_all(paragraph(fact, "    - ", "      ", look).as_bytes())?;
     }
@@ -135,9 +154,10 @@ fn closing(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn in_words(summary: &Summary, kind: Kind) -> String {
-    let Summary { targets, passed, failed, untested, findings } = summary;
+    let Summary { targets, passed, failed, untested, findings, excused, .. } = summary;
+    let excused = if *excused == 0 { String::new() } else { format!(" ({excused} excused)") };
     format!(
-        "{}: {passed} passed, {failed} failed, {untested} could not be tested; {}, {}, {}.",
+        "{}: {passed} passed, {failed} failed, {untested} could not be tested; {}, {}, {}{excused}.",
         counted(*targets, if kind == Kind::Files { "chain" } else { "target" }),
         counted(findings.error, "error"),
         counted(findings.warning, "warning"),

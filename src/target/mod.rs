@@ -2,9 +2,13 @@
 
 pub mod address;
 mod advice;
+pub mod disk;
 pub mod identity;
 pub mod list;
+pub mod nginx_client;
 pub mod options;
+pub mod proxy_ssl;
+pub mod shard;
 pub mod toml;
 pub mod trust;
 
@@ -17,6 +21,7 @@ use std::time::Duration;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Serialize};
 
+use self::nginx_client::NginxClient;
 use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
 
@@ -220,6 +225,8 @@ pub struct Target {
     pub timeout: Option<Duration>,
     /// What the operator expects.
     pub expect: Expectations,
+    /// nginx as its client, where its settings are known.
+    pub nginx: Option<Arc<NginxClient>>,
     /// Where it was named; `None` for the command line.
     pub origin: Option<Origin>,
 }

@@ -9,16 +9,24 @@
 
 mod architecture;
 mod certificate;
+mod cipher_string;
 mod cli;
 mod client_certificate;
+mod contrib;
+mod diff;
 mod endpoint;
 mod fetch;
 mod file;
+mod fleet;
+mod formats;
+mod gate;
 mod log;
 mod mutation;
 mod nginx;
+mod nginx_reader;
 mod openssl;
 mod peers;
+mod proxy;
 mod registry;
 mod reports;
 mod repository;

@@ -4,7 +4,6 @@ mod scenarios;
 mod server;
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +14,14 @@ use tokio::runtime::Runtime;
 use self::scenarios::Scenario;
 use super::args::DemoArgs;
 use super::exit::Exit;
-use super::output::Output;
+use super::gate::{Checkpoint, FailOn};
+use super::outputs::Outputs;
 use super::settings;
 use crate::audit::finding::Severity;
 use crate::certificate::trust::{Assessor, TrustStore};
 use crate::probe::scan::Depth;
 use crate::probe::{Deadlines, Family, Limits};
-use crate::report::{Format, Kind, Report};
+use crate::report::{Kind, Report, ReportOptions};
 use crate::run::{self, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
 
@@ -36,33 +36,43 @@ const DEADLINES: Deadlines = Deadlines {
 
 /// Runs the subcommand.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
-    let output = Output::open(args.report.output.as_deref())?;
+    let outputs = Outputs::open(&args.report, args.gate.quiet)?;
     let runtime = Runtime::new()?;
-    let outcome = runtime.block_on(demonstrate(args, output));
+    let outcome = runtime.block_on(demonstrate(args, outputs));
     // The servers end with the runtime.
     runtime.shutdown_background();
     outcome
 }
 
-async fn demonstrate(args: &DemoArgs, mut output: Output) -> anyhow::Result<Exit> {
+async fn demonstrate(args: &DemoArgs, mut outputs: Outputs) -> anyhow::Result<Exit> {
     let now = settings::now();
     let (scenarios, store) = scenarios::start(now).await?;
-    let report = audit(&scenarios, store, now).await?;
-    if args.report.format == Format::Table {
-        writeln!(
-            output,
-            "{} servers were started on 127.0.0.1. What is wrong with each:\n",
-            scenarios.len()
-        )?;
-        let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
-        for scenario in &scenarios {
-            writeln!(output, "  {:width$}  {}", scenario.name, scenario.fault)?;
-        }
-        writeln!(output)?;
+    let mut checkpoint = Checkpoint::open(&args.gate, FailOn::Error, now)?;
+    let mut report = audit(&scenarios, store, now).await?;
+    check(&scenarios, &report)?;
+    outputs.preface(&preface(&scenarios))?;
+    for target in &mut report.targets {
+        checkpoint.apply(target);
     }
-    report.render(args.report.format, settings::look(&args.report), &mut output)?;
-    output.finish()?;
-    check(&scenarios, &report)
+    report.targets.retain(|target| checkpoint.shows(target));
+    let left_out = checkpoint.left_out();
+    report.options = settings::report_options(&args.report, FailOn::Error, left_out);
+    let summary = report.summary();
+    outputs.write(&report)?;
+    checkpoint.finish(&summary, report.interrupted)?;
+    Ok(Exit::Passed)
+}
+
+/// What was started, and what is wrong with each.
+fn preface(scenarios: &[Scenario]) -> String {
+    let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
+    let head = format!(
+        "{} servers were started on 127.0.0.1. What is wrong with each:\n",
+        scenarios.len()
+    );
+    let told = |one: &Scenario| format!("  {:width$}  {}", one.name, one.fault);
+    let lines: Vec<String> = std::iter::once(head).chain(scenarios.iter().map(told)).collect();
+    lines.join("\n") + "\n\n"
 }
 
 async fn audit(
@@ -103,11 +113,12 @@ async fn audit(
         targets,
         interrupted: ending.stopped,
         kind: Kind::Endpoints,
+        options: ReportOptions::default(),
     })
 }
 
 /// The demo is a test of itself: what is found must be what was put there.
-fn check(scenarios: &[Scenario], report: &Report) -> anyhow::Result<Exit> {
+fn check(scenarios: &[Scenario], report: &Report) -> anyhow::Result<()> {
     for (scenario, target) in scenarios.iter().zip(&report.targets) {
         let expected: BTreeSet<&str> = scenario.expected.iter().copied().collect();
         let found: BTreeSet<&str> =
@@ -116,5 +127,5 @@ fn check(scenarios: &[Scenario], report: &Report) -> anyhow::Result<Exit> {
             bail!("the demo found {found:?} where {expected:?} was put ({})", scenario.name);
         }
     }
-    Ok(Exit::Passed)
+    Ok(())
 }

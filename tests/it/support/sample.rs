@@ -12,7 +12,7 @@ use shakedown::observation::{
     Cause, CertificateRequest, ClientAuth, ClientRefusal, Endpoint, Engine, Failure, Handshake,
     Observation, Observed, RawChoice, RawHello, Session, Stage,
 };
-use shakedown::report::{Kind, Report};
+use shakedown::report::{Kind, Report, ReportOptions};
 use shakedown::run::TargetReport;
 use shakedown::target::options::Options;
 use shakedown::target::{Origin, Role, Target};
@@ -35,6 +35,7 @@ pub(crate) fn report() -> Report {
         targets: vec![healthy(), spoilt(), unresolved(), unreached()],
         interrupted: true,
         kind: Kind::Endpoints,
+        options: ReportOptions::default(),
     }
 }
 
@@ -101,6 +102,7 @@ fn findings() -> Vec<Finding> {
         reproduce: Vec::new(),
         subject: String::new(),
         could_not_test: false,
+        excuse: None,
     };
     let mut sni = finding(
         "sni-required",
@@ -197,7 +199,14 @@ fn endpoint(
         resumption: Observed::Seen(()),
     };
     let handshakes = names.into_iter().zip(versions).map(cell).collect();
-    Endpoint { address, handshakes, raw: Vec::new(), scans: Vec::new(), replays: Vec::new() }
+    Endpoint {
+        address,
+        handshakes,
+        raw: Vec::new(),
+        scans: Vec::new(),
+        replays: Vec::new(),
+        nginx: Vec::new(),
+    }
 }
 
 fn session() -> Session {
@@ -218,6 +227,7 @@ fn chain() -> Chain {
     let leaf: &mut Certificate = Arc::get_mut(&mut chain.certificates[0]).unwrap();
     leaf.sha256 = Fingerprint([0xab; 32]);
     "01:02".clone_into(&mut leaf.serial);
+    leaf.public_key.spki = vec![0x30; 8];
     leaf.subject.text = format!("CN={HOSTILE}");
     "CN=sample authority".clone_into(&mut leaf.issuer.text);
     leaf.not_before = datetime!(2026-05-01 00:00 UTC);

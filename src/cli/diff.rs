@@ -1,0 +1,53 @@
+//! `diff`: two reports in, what changed out; nothing where nothing did.
+
+use std::io::Write;
+
+use super::args::{DiffArgs, PlainFormat};
+use super::exit::Exit;
+use super::gate::threshold;
+use super::input;
+use super::output::Output;
+use crate::report::escape::escape;
+use crate::report::saved::compare::{TargetChanges, compare};
+use crate::report::saved::{self, SavedTarget};
+
+/// Larger files are no reports that fit into memory.
+const MAX_FILE: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Runs the subcommand.
+pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
+    let (old, new) = (report(&args.old)?, report(&args.new)?);
+    let changed = compare(&old, &new, threshold(args.fail_on));
+    let mut output = Output::open(None)?;
+    match args.format {
+        PlainFormat::Json => {
+            serde_json::to_writer_pretty(&mut output, &changed)?;
+            writeln!(output)?;
+        }
+        PlainFormat::Text => output.write_all(told(&changed).as_bytes())?,
+    }
+    output.finish()?;
+    let worse = changed.iter().flat_map(|target| &target.changes).any(|change| change.worse);
+    let gate = args.fail_on.threshold().is_some();
+    Ok(if worse && gate { Exit::Findings } else { Exit::Passed })
+}
+
+fn report(path: &std::path::Path) -> anyhow::Result<Vec<SavedTarget>> {
+    saved::read(&input::text(path, MAX_FILE)?)
+        .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+}
+
+fn told(changed: &[TargetChanges]) -> String {
+    let mut text = String::new();
+    for target in changed {
+        text.push_str(&escape(&target.name));
+        text.push('\n');
+        for change in &target.changes {
+            let mark = if change.worse { "worse: " } else { "" };
+            text.push_str("  ");
+            text.push_str(&escape(&format!("{mark}{}", change.what)));
+            text.push('\n');
+        }
+    }
+    text
+}

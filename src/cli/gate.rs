@@ -1,0 +1,183 @@
+//! The gate as it was typed: allowances, severities, baseline, and what is shown of a run that is in order.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use clap::{Args as ClapArgs, ValueEnum};
+use time::OffsetDateTime;
+
+use super::input;
+use super::output::Output;
+use crate::audit::allowance::{self, Allowances};
+use crate::audit::finding::Severity;
+use crate::audit::registry::{closest, find};
+use crate::report::Summary;
+use crate::report::escape::escape;
+use crate::run::baseline::{self, Baseline};
+use crate::run::gate::Gate;
+use crate::run::{Status, TargetReport};
+
+/// Larger files are neither gate files nor baselines.
+const MAX_FILE: u64 = 64 * 1024 * 1024;
+
+/// The severity from which findings fail the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    Error,
+    Warning,
+    Note,
+    /// Findings never fail the run
+    Never,
+}
+
+impl FailOn {
+    /// The threshold, `None` where findings never fail the run.
+    pub(super) fn threshold(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Note => Some(Severity::Note),
+            Self::Never => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Gate")]
+pub(super) struct GateArgs {
+    /// Severities by rule, and findings allowed until a day (see gate.example.toml)
+    #[arg(long, value_name = "FILE")]
+    pub(super) gate: Option<PathBuf>,
+    /// Give every finding of a rule this severity (error, warning or note; repeatable; wins over --gate)
+    #[arg(long, value_name = "RULE=SEVERITY", value_parser = severity)]
+    pub(super) severity: Vec<(&'static str, Severity)>,
+    /// Let only findings fail the run that this file does not hold
+    #[arg(long, value_name = "FILE")]
+    pub(super) baseline: Option<PathBuf>,
+    /// Write what is found to this file, for --baseline; the exit status is as without it
+    #[arg(long, value_name = "FILE")]
+    pub(super) write_baseline: Option<PathBuf>,
+    /// Leave targets that passed out of the report (they are counted all the same)
+    #[arg(long)]
+    pub(super) only_failing: bool,
+    /// Print nothing where every target passed
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+}
+
+/// The gate of one run, and what it collects.
+pub(super) struct Checkpoint {
+    gate: Gate,
+    collected: Option<(Baseline, Output)>,
+    only_failing: bool,
+    quiet: bool,
+    /// Other runs test other targets, so that an allowance may be needed there.
+    part: bool,
+    /// What is counted and not shown.
+    left_out: Summary,
+}
+
+impl Checkpoint {
+    /// Reads what the options name, so that a mistake is known before anything is probed.
+    pub(super) fn open(
+        args: &GateArgs,
+        fail_on: FailOn,
+        now: OffsetDateTime,
+    ) -> anyhow::Result<Self> {
+        let mut allowances =
+            args.gate.as_deref().map_or_else(|| Ok(Allowances::default()), allowances)?;
+        allowances.severities.extend(&args.severity);
+        let today = now.to_offset(time::UtcOffset::UTC).date();
+        let mut gate = Gate::new(threshold(fail_on), allowances, today);
+        if let Some(path) = &args.baseline {
+            let known = baseline::read(&input::text(path, MAX_FILE)?);
+            let known = known.map_err(|error| anyhow!("{}: {error}", path.display()))?;
+            gate = gate.with_baseline(known);
+        }
+        let output = args.write_baseline.as_deref().map(|path| Output::open(Some(path)));
+        Ok(Self {
+            gate,
+            collected: output.transpose()?.map(|output| (Baseline::default(), output)),
+            only_failing: args.only_failing,
+            quiet: args.quiet,
+            part: false,
+            left_out: Summary::default(),
+        })
+    }
+
+    /// The same for a part of the targets.
+    #[must_use]
+    pub(super) fn of_part(self, part: bool) -> Self {
+        Self { part, ..self }
+    }
+
+    /// Applies the gate to a target.
+    pub(super) fn apply(&mut self, report: &mut TargetReport) {
+        self.gate.apply(report);
+        if let Some((baseline, _)) = &mut self.collected {
+            baseline.add(report);
+        }
+    }
+
+    /// Whether the report shows this target; one that it does not show is counted here.
+    pub(super) fn shows(&mut self, report: &TargetReport) -> bool {
+        let shown = !self.only_failing || report.status != Status::Pass;
+        if !shown {
+            self.left_out.add(report);
+        }
+        shown
+    }
+
+    /// What was counted and not shown.
+    pub(super) fn left_out(&self) -> Summary {
+        self.left_out
+    }
+
+    /// Writes the baseline, and tells of allowances that ought to go.
+    pub(super) fn finish(self, summary: &Summary, stopped: bool) -> anyhow::Result<()> {
+        let silent = stopped || self.part || (self.quiet && summary.passed == summary.targets);
+        let mut notices = if silent { Vec::new() } else { self.gate.notices() };
+        if let Some((baseline, mut output)) = self.collected {
+            if stopped {
+                notices.push("the run was stopped, so the baseline is not written".to_owned());
+            } else {
+                output.write_all(baseline.text().as_bytes())?;
+                output.finish()?;
+            }
+        }
+        for notice in notices {
+            // Someone who closed stderr does not want to know.
+            let _ = writeln!(anstream::stderr(), "shakedown: warning: {}", escape(&notice));
+        }
+        Ok(())
+    }
+}
+
+/// The severity that fails a target; where findings never fail the run, they fail it as they would by default.
+pub(super) fn threshold(fail_on: FailOn) -> Severity {
+    fail_on.threshold().unwrap_or(Severity::Error)
+}
+
+fn allowances(path: &Path) -> anyhow::Result<Allowances> {
+    allowance::read(&path.display().to_string(), &input::text(path, MAX_FILE)?).map_err(
+        |problems| {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            anyhow!("{}", lines.join("\n  "))
+        },
+    )
+}
+
+fn severity(text: &str) -> Result<(&'static str, Severity), String> {
+    let (name, level) = text.split_once('=').ok_or("expected RULE=SEVERITY")?;
+    let Some(rule) = find(name) else {
+        let advice = closest(name).map(|id| format!("; did you mean {id}?")).unwrap_or_default();
+        return Err(format!("no rule is called {name:?}{advice}"));
+    };
+    match level {
+        "error" => Ok((rule.id, Severity::Error)),
+        "warning" => Ok((rule.id, Severity::Warning)),
+        "note" => Ok((rule.id, Severity::Note)),
+        _ => Err("a severity is error, warning or note".to_owned()),
+    }
+}

@@ -1,0 +1,20 @@
+//! Files that are named on the command line.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
+
+/// The whole text of a file that holds no more than `most` bytes.
+pub(super) fn text(path: &Path, most: u64) -> anyhow::Result<String> {
+    let cannot = |error| anyhow!("cannot read {}: {error}", path.display());
+    #[expect(clippy::disallowed_methods, reason = "the file is named on the command line")]
+    let file = fs::File::open(path).map_err(cannot)?;
+    let mut text = String::new();
+    file.take(most + 1).read_to_string(&mut text).map_err(cannot)?;
+    if text.len() as u64 > most {
+        bail!("{} is larger than {} MiB", path.display(), most / 1024 / 1024);
+    }
+    Ok(text)
+}

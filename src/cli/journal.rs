@@ -1,0 +1,92 @@
+//! `--resume FILE`: lines that are written in place as targets are done, so that a run that was killed goes on from them.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::path::Path;
+
+use anyhow::{Context, anyhow, bail};
+
+use super::mistake::Mistake;
+use crate::report::Summary;
+use crate::report::saved::manifest::Manifest;
+use crate::report::saved::merge::Told;
+
+/// Longer lines are no target.
+const MAX_LINE: usize = 64 * 1024 * 1024;
+
+/// What a file of an earlier run holds.
+pub(super) struct Journal {
+    /// Open behind its last whole line.
+    pub(super) file: File,
+    /// The targets that are done, in the order of their lines.
+    pub(super) ids: Vec<String>,
+    /// Those targets in numbers.
+    pub(super) summary: Summary,
+    /// Where the file is finished, what it says of itself.
+    pub(super) manifest: Option<Manifest>,
+}
+
+impl Journal {
+    /// Opens a file, or makes it; a line that was being written when the run was killed is cut off.
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        let cannot = || format!("cannot write {}", path.display());
+        let options =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let mut file = options.map_err(|error| anyhow!("{}: {error}", cannot()))?;
+        let mut journal =
+            Reader { ids: Vec::new(), summary: Summary::default(), manifest: None, end: 0 };
+        journal.read(&mut BufReader::new(&mut file), path)?;
+        file.set_len(journal.end).with_context(cannot)?;
+        file.seek(SeekFrom::End(0)).with_context(cannot)?;
+        let Reader { ids, summary, manifest, .. } = journal;
+        Ok(Self { file, ids, summary, manifest })
+    }
+}
+
+/// What was read so far.
+struct Reader {
+    ids: Vec<String>,
+    summary: Summary,
+    manifest: Option<Manifest>,
+    end: u64,
+}
+
+impl Reader {
+    fn read(&mut self, reader: &mut impl BufRead, path: &Path) -> anyhow::Result<()> {
+        let mut line = Vec::new();
+        for number in 1.. {
+            line.clear();
+            let read = reader.read_until(b'\n', &mut line)?;
+            if read > MAX_LINE {
+                bail!("{}:{number}: no target is as long as this line", path.display());
+            }
+            // What has no end was being written when the run was killed.
+            if read == 0 || line.last() != Some(&b'\n') {
+                break;
+            }
+            self.line(&line, (path, number))?;
+            self.end += read as u64;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &[u8], (path, number): (&Path, usize)) -> anyhow::Result<()> {
+        let text = String::from_utf8_lossy(line);
+        if self.manifest.is_some() {
+            bail!("{}:{number}: there is more behind the manifest", path.display());
+        }
+        if let Some(manifest) = Manifest::parse(&text) {
+            self.manifest = Some(manifest);
+            return Ok(());
+        }
+        let told: Told = serde_json::from_str(&text).map_err(|error| {
+            Mistake::new(
+                format!("{}:{number} is no target: {error}", path.display()),
+                "name a file that --resume wrote, or one that is not there yet",
+            )
+        })?;
+        told.count(&mut self.summary);
+        self.ids.push(told.id);
+        Ok(())
+    }
+}

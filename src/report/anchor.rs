@@ -1,0 +1,70 @@
+//! Where a finding stands in files: forms made for source code want a place, and an endpoint has none of its own.
+
+use super::{Kind, Report};
+use crate::audit::finding::Finding;
+use crate::target::Target;
+
+/// What a list on standard input calls its file.
+const STDIN: &str = "<stdin>";
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Relative to the report's root where it lies below it.
+    pub(super) path: String,
+    /// From 1.
+    pub(super) line: u32,
+    /// From 1.
+    pub(super) column: u32,
+}
+
+/// Whether a target was named in a file, so that its findings have a place.
+pub fn has_place(target: &Target) -> bool {
+    target.origin.as_ref().is_some_and(|origin| origin.file != STDIN)
+}
+
+/// Where a finding stands: at the directive to change, else where its target was named, else at the report's anchor.
+pub(super) fn place(report: &Report, target: &Target, finding: Option<&Finding>) -> Option<Place> {
+    let root = report.options.root.as_deref();
+    let at = |file: &str, line: u32, column: u32| Place {
+        path: below(root, file),
+        line: line.max(1),
+        column: column.max(1),
+    };
+    let directives = finding.and_then(|finding| finding.fix.as_ref()).map(|fix| &fix.directives);
+    let directive = directives
+        .into_iter()
+        .flatten()
+        .find_map(|directive| Some(at(directive.file.as_deref()?, directive.line?, 1)));
+    let origin = target.origin.as_ref().filter(|_| has_place(target));
+    directive
+        .or_else(|| origin.map(|origin| at(&origin.file, origin.line, origin.column)))
+        .or_else(|| (report.kind == Kind::Files).then(|| at(&target.name, 1, 1)))
+        .or_else(|| report.options.anchor.as_deref().map(|file| at(file, 1, 1)))
+}
+
+/// A path below a folder, without that folder; any other as it is.
+fn below(root: Option<&str>, file: &str) -> String {
+    let relative = root
+        .and_then(|root| file.strip_prefix(root.trim_end_matches('/'))?.strip_prefix('/'))
+        .unwrap_or(file);
+    relative.trim_start_matches("./").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::below;
+
+    #[test]
+    fn paths_below_the_root_are_relative_to_it() {
+        for (root, file, expected) in [
+            (Some("/repo"), "/repo/conf/nginx.conf", "conf/nginx.conf"),
+            (Some("/repo/"), "/repo/targets.toml", "targets.toml"),
+            (Some("/repo"), "/repository/targets.toml", "/repository/targets.toml"),
+            (None, "./targets.toml", "targets.toml"),
+            (Some("/"), "/etc/nginx/nginx.conf", "etc/nginx/nginx.conf"),
+        ] {
+            assert_eq!(below(root, file), expected);
+        }
+    }
+}

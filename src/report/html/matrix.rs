@@ -1,0 +1,138 @@
+//! The matrix at a glance: a row for each target, and below it one for each group of its addresses that fared alike.
+
+use std::net::SocketAddr;
+
+use maud::{Markup, html};
+
+use super::{marks, safe, word};
+use crate::observation::{ClientAuth, Endpoint};
+use crate::report::{Report, matrix};
+use crate::run::TargetReport;
+use crate::tls::version::ProtocolVersion;
+
+/// Addresses of one group that are named.
+const MAX_ADDRESSES: usize = 8;
+
+/// Addresses that fared alike, and how: a word, and whether it is well.
+struct Group {
+    addresses: Vec<SocketAddr>,
+    cells: [Fate; 4],
+}
+
+/// What became of one cell.
+#[derive(Clone, PartialEq, Eq)]
+struct Fate {
+    word: String,
+    class: &'static str,
+    /// More words, for whoever points at it.
+    title: String,
+}
+
+pub(super) fn section(report: &Report) -> Markup {
+    let targets = report.targets.iter().enumerate();
+    let rows = html! { @for (index, target) in targets { (rows(target, index)) } };
+    html! {
+        section #matrix { h2 { "Handshakes" } div.scroll { table { (headings()) (rows) } } }
+    }
+}
+
+fn headings() -> Markup {
+    let versions = html! { @for (_, version) in matrix::COLUMNS { th { (short(version)) } } };
+    html! {
+        thead {
+            tr {
+                th rowspan="2" { "target" } th rowspan="2" { "result" }
+                th colspan="2" { "without SNI" } th colspan="2" { "with SNI" }
+                th.aside rowspan="2" { "worst finding" }
+            }
+            tr { (versions) }
+        }
+    }
+}
+
+fn short(version: ProtocolVersion) -> &'static str {
+    if version == ProtocolVersion::TLS1_2 { "1.2" } else { "1.3" }
+}
+
+fn rows(report: &TargetReport, index: usize) -> Markup {
+    let (status, rules) = marks(report);
+    let groups = groups(report);
+    let (own, below): (Markup, &[Group]) = match groups.as_slice() {
+        [group] => (cells(group), &[]),
+        groups => (html! { td colspan="4" {} }, groups),
+    };
+    let below = html! { @for group in below { (address_row(group)) } };
+    html! {
+        tbody data-index=(index) data-status=(status) data-rules=(rules) {
+            tr {
+                th scope="row" { a href={ "#t" (index) } { (safe(&report.target.name)) } }
+                td { span.badge.(status) { (word(report.status)) } }
+                (own)
+                td.aside { (worst(report)) }
+            }
+            (below)
+        }
+    }
+}
+
+fn address_row(group: &Group) -> Markup {
+    html! {
+        tr.address {
+            th scope="row" { (addresses(&group.addresses)) } td {} (cells(group)) td.aside {}
+        }
+    }
+}
+
+fn cells(group: &Group) -> Markup {
+    html! { @for fate in &group.cells {
+        td.cell.(fate.class) title=(safe(&fate.title)) { (safe(&fate.word)) }
+    } }
+}
+
+fn addresses(addresses: &[SocketAddr]) -> String {
+    let named: Vec<String> =
+        addresses.iter().take(MAX_ADDRESSES).map(|address| address.ip().to_string()).collect();
+    let more = addresses.len().saturating_sub(MAX_ADDRESSES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    named.join(" ") + &more
+}
+
+fn worst(report: &TargetReport) -> Markup {
+    let findings = &report.judgement.findings;
+    html! { @if let Some(finding) = findings.first() {
+        code { (finding.rule) }
+        @if findings.len() > 1 { " +" (findings.len() - 1) }
+    } }
+}
+
+fn groups(report: &TargetReport) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for endpoint in &report.observation.endpoints {
+        let cells = matrix::COLUMNS.map(|column| fate(endpoint, report, column));
+        let alike = |known: &&mut Group| {
+            let pairs = known.cells.iter().zip(&cells);
+            pairs.into_iter().all(|(a, b)| (&a.word, a.class) == (&b.word, b.class))
+        };
+        match groups.iter_mut().find(alike) {
+            Some(known) => known.addresses.push(endpoint.address),
+            None => groups.push(Group { addresses: vec![endpoint.address], cells }),
+        }
+    }
+    groups
+}
+
+fn fate(endpoint: &Endpoint, report: &TargetReport, column: (bool, ProtocolVersion)) -> Fate {
+    let word = matrix::word(endpoint, &report.target, column);
+    let Some(cell) = endpoint.cell(column.0, column.1) else {
+        return Fate { word, class: "none", title: "not tried".to_owned() };
+    };
+    let (class, title) = match &cell.outcome {
+        Ok(_) if matches!(cell.client_auth, ClientAuth::Required(..)) => {
+            ("bad", "a client certificate is required".to_owned())
+        }
+        Ok(session) => ("good", session.cipher_suite.to_string()),
+        Err(_) if word == "untested" => ("none", "not tried".to_owned()),
+        Err(failure) => ("bad", format!("{} ({})", failure.cause, failure.stage)),
+    };
+    Fate { word, class, title }
+}

@@ -1,0 +1,103 @@
+//! Prometheus' text format 0.0.4: families in the order in which they were first named, each series once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use crate::report::escape::escape;
+
+/// The families of one document.
+#[derive(Debug, Default)]
+pub(super) struct Exposition {
+    families: Vec<Family>,
+}
+
+/// One metric's series, all of them gauges.
+#[derive(Debug)]
+pub(super) struct Family {
+    name: &'static str,
+    help: &'static str,
+    /// In order; the labels as they are written.
+    series: Vec<(String, f64)>,
+    known: BTreeSet<String>,
+}
+
+impl Exposition {
+    /// The family of that name.
+    pub(super) fn family(&mut self, name: &'static str, help: &'static str) -> &mut Family {
+        let at = self.families.iter().position(|family| family.name == name);
+        let at = at.unwrap_or_else(|| {
+            let (series, known) = (Vec::new(), BTreeSet::new());
+            self.families.push(Family { name, help, series, known });
+            self.families.len() - 1
+        });
+        &mut self.families[at]
+    }
+
+    /// Writes the document.
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        for Family { name, help, series, .. } in &self.families {
+            if series.is_empty() {
+                continue;
+            }
+            writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge")?;
+            for (labels, value) in series {
+                writeln!(out, "{name}{labels} {value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Family {
+    /// Adds a series; one with the same labels as another would spoil the whole document, so the first stands.
+    pub(super) fn add(&mut self, labels: &[(&str, &str)], value: f64) {
+        let pairs: Vec<String> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", label(value))).collect();
+        let labels =
+            if pairs.is_empty() { String::new() } else { format!("{{{}}}", pairs.join(",")) };
+        if self.known.insert(labels.clone()) {
+            self.series.push((labels, value));
+        }
+    }
+}
+
+/// A label's value as it stands between quotes.
+fn label(text: &str) -> String {
+    escape(text).replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+/// Names that differ from each other: where one is there already, it gets a number.
+pub(super) fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    names
+        .map(|name| {
+            let count = counts.entry(name).or_default();
+            *count += 1;
+            if *count == 1 { name.to_owned() } else { format!("{name} #{count}") }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_label_ends_before_its_time_and_no_series_stands_twice() {
+        let mut exposition = Exposition::default();
+        let family = exposition.family("m", "What it is.");
+        family.add(&[("a", "x\"} 1\nm{a=\"y\\")], 1.5);
+        family.add(&[("a", "x\"} 1\nm{a=\"y\\")], 2.0);
+        let mut out = Vec::new();
+        exposition.write(&mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "# HELP m What it is.\n# TYPE m gauge\nm{a=\"x\\\"} 1\\\\nm{a=\\\"y\\\\\"} 1.5\n"
+        );
+    }
+
+    #[test]
+    fn names_are_told_apart() {
+        assert_eq!(distinct(["a", "b", "a", "a"].into_iter()), ["a", "b", "a #2", "a #3"]);
+    }
+}

@@ -1,0 +1,423 @@
+//! Two runs over the same targets: what is new, what is gone, what changed, and whether that is for the worse.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{SavedCertificate, SavedFinding, SavedTarget};
+use crate::audit::finding::Severity;
+use crate::run::Status;
+
+/// What changed at one target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TargetChanges {
+    /// What the target is called.
+    pub name: String,
+    /// The changes, at least one.
+    pub changes: Vec<Change>,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Whether it is for the worse.
+    pub worse: bool,
+    /// What changed.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What can change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "change", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "old and new are what was and what is")]
+pub enum What {
+    /// The target was not there.
+    TargetNew { status: Status },
+    /// The target is no longer there.
+    TargetGone,
+    /// What became of it.
+    Status { old: Status, new: Status },
+    /// A finding that was not there.
+    FindingNew { rule: String, severity: Severity, message: String },
+    /// A finding that is no longer there.
+    FindingGone { rule: String, severity: Severity },
+    /// A finding of another severity.
+    Severity { rule: String, old: Severity, new: Severity },
+    /// A version that is no longer spoken, or no longer at every address.
+    ProtocolLost { version: String },
+    /// A version that was not spoken, or not at every address.
+    ProtocolGained { version: String },
+    /// Other certificates with other dates: when the first of them ends.
+    Certificate { old: String, new: String },
+    /// Another authority.
+    Issuer { old: String, new: String },
+    /// Another key.
+    Key,
+    /// The certificate ends earlier than the one before it.
+    ExpiryEarlier { old: String, new: String },
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TargetNew { status } => write!(f, "new target: {}", word(*status)),
+            Self::TargetGone => f.write_str("target is gone"),
+            Self::Status { old, new } => write!(f, "result: {} (was {})", word(*new), word(*old)),
+            Self::FindingNew { rule, severity, message } => {
+                write!(f, "new {severity}[{rule}]: {message}")
+            }
+            Self::FindingGone { rule, severity } => write!(f, "gone: {severity}[{rule}]"),
+            Self::Severity { rule, old, new } => write!(f, "{new}[{rule}] (was {old})"),
+            Self::ProtocolLost { version } => write!(f, "lost protocol: {version}"),
+            Self::ProtocolGained { version } => write!(f, "new protocol: {version}"),
+            Self::Certificate { old, new } => {
+                write!(f, "other certificate: ends {} (was {})", day(new), day(old))
+            }
+            Self::Issuer { old, new } => write!(f, "issuer: {new} (was {old})"),
+            Self::Key => f.write_str("other key"),
+            Self::ExpiryEarlier { old, new } => {
+                write!(f, "earlier expiry: {} (was {})", day(new), day(old))
+            }
+        }
+    }
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Fail => "FAIL",
+        Status::Untested => "untested",
+    }
+}
+
+fn day(moment: &str) -> &str {
+    moment.split('T').next().unwrap_or(moment)
+}
+
+/// What changed from the old run to the new, in the order of the new; a new finding is for the worse from `threshold` on.
+pub fn compare(
+    old: &[SavedTarget],
+    new: &[SavedTarget],
+    threshold: Severity,
+) -> Vec<TargetChanges> {
+    let mut before: BTreeMap<Key<'_>, Vec<usize>> = BTreeMap::new();
+    for (index, target) in old.iter().enumerate().rev() {
+        before.entry(key(target)).or_default().push(index);
+    }
+    let mut all = Vec::new();
+    for target in new {
+        let known = before.get_mut(&key(target)).and_then(Vec::pop).map(|index| &old[index]);
+        all.push((&target.name, changes(known, target, threshold)));
+    }
+    let gone: BTreeSet<usize> = before.into_values().flatten().collect();
+    for index in gone {
+        all.push((&old[index].name, vec![Change { worse: false, what: What::TargetGone }]));
+    }
+    let told = all.into_iter().filter(|(_, changes)| !changes.is_empty());
+    told.map(|(name, changes)| TargetChanges { name: name.clone(), changes }).collect()
+}
+
+/// What two runs know a target by.
+type Key<'a> = (&'a str, u16, Option<&'a str>, &'a str);
+
+fn key(target: &SavedTarget) -> Key<'_> {
+    (&target.host, target.port, target.server_name.as_deref(), &target.name)
+}
+
+fn changes(old: Option<&SavedTarget>, new: &SavedTarget, threshold: Severity) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut add = |worse, what| changes.push(Change { worse, what });
+    match old {
+        None => add(false, What::TargetNew { status: new.status }),
+        Some(old) if old.status != new.status => {
+            let worse = badness(new.status) > badness(old.status);
+            add(worse, What::Status { old: old.status, new: new.status });
+        }
+        Some(_) => {}
+    }
+    let before = old.map_or(&[][..], |old| &old.findings);
+    findings(before, &new.findings, threshold, &mut add);
+    if let Some(old) = old {
+        // Where nothing was established nothing is known of versions and certificates; the result says so.
+        if established(old).next().is_some() && established(new).next().is_some() {
+            protocols(old, new, &mut add);
+            certificates(old, new, &mut add);
+        }
+    }
+    changes
+}
+
+fn badness(status: Status) -> u8 {
+    match status {
+        Status::Pass => 0,
+        Status::Untested => 1,
+        Status::Fail => 2,
+    }
+}
+
+fn findings(
+    old: &[SavedFinding],
+    new: &[SavedFinding],
+    threshold: Severity,
+    add: &mut impl FnMut(bool, What),
+) {
+    for finding in new {
+        let SavedFinding { rule, severity, message, .. } = finding;
+        let counts = finding.excuse.is_none() && *severity >= threshold;
+        match old.iter().find(|known| known.fingerprint == finding.fingerprint) {
+            None => add(
+                counts,
+                What::FindingNew {
+                    rule: rule.clone(),
+                    severity: *severity,
+                    message: message.clone(),
+                },
+            ),
+            Some(known) if known.severity != *severity => add(
+                counts && *severity > known.severity,
+                What::Severity { rule: rule.clone(), old: known.severity, new: *severity },
+            ),
+            Some(_) => {}
+        }
+    }
+    for finding in old {
+        if !new.iter().any(|one| one.fingerprint == finding.fingerprint) {
+            let (rule, severity) = (finding.rule.clone(), finding.severity);
+            add(false, What::FindingGone { rule, severity });
+        }
+    }
+}
+
+/// The complete handshakes that carried the target's own name, or none where it has none.
+fn own(target: &SavedTarget) -> impl Iterator<Item = &super::SavedHandshake> {
+    let named = target.server_name.is_some();
+    let cells = target.handshakes.iter().filter(|cell| cell.engine == "rustls");
+    cells.filter(move |cell| cell.sni.is_some() == named)
+}
+
+fn established(target: &SavedTarget) -> impl Iterator<Item = &super::SavedHandshake> {
+    own(target).filter(|cell| cell.outcome == "established")
+}
+
+/// How widely a version is spoken.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    Nowhere,
+    Somewhere,
+    Everywhere,
+}
+
+fn protocols(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMut(bool, What)) {
+    let versions: BTreeSet<&str> =
+        own(old).chain(own(new)).map(|cell| cell.version.as_str()).collect();
+    for version in versions {
+        let (before, after) = (reach(old, version), reach(new, version));
+        let version = version.to_owned();
+        match after.cmp(&before) {
+            std::cmp::Ordering::Less => add(true, What::ProtocolLost { version }),
+            std::cmp::Ordering::Greater => add(false, What::ProtocolGained { version }),
+            std::cmp::Ordering::Equal => {}
+        }
+    }
+}
+
+fn reach(target: &SavedTarget, version: &str) -> Reach {
+    let cells = || own(target).filter(|cell| cell.version == version);
+    let works = cells().filter(|cell| cell.outcome == "established").count();
+    match works {
+        0 => Reach::Nowhere,
+        _ if works == cells().count() => Reach::Everywhere,
+        _ => Reach::Somewhere,
+    }
+}
+
+fn certificates(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMut(bool, What)) {
+    let (before, after) = (leaves(old), leaves(new));
+    let (Some(was), Some(is)) = (first_end(&before), first_end(&after)) else { return };
+    let ids = |all: &[&SavedCertificate]| -> BTreeSet<String> {
+        all.iter().map(|one| one.sha256.clone()).collect()
+    };
+    if ids(&before) == ids(&after) {
+        return;
+    }
+    if is < was {
+        add(true, What::ExpiryEarlier { old: was, new: is });
+    } else {
+        add(false, What::Certificate { old: was, new: is });
+    }
+    let (was, is) = (issuers(&before), issuers(&after));
+    if was != is {
+        add(false, What::Issuer { old: was, new: is });
+    }
+    let keys = |all: &[&SavedCertificate]| -> BTreeSet<Option<String>> {
+        all.iter().map(|one| one.public_key_sha256.clone()).collect()
+    };
+    if keys(&before) != keys(&after) {
+        add(false, What::Key);
+    }
+}
+
+/// The leaf certificates that are shown to the target's own name.
+fn leaves(target: &SavedTarget) -> Vec<&SavedCertificate> {
+    let shown: BTreeSet<&String> =
+        established(target).filter_map(|cell| cell.chain.first()).collect();
+    target.certificates.iter().filter(|one| shown.contains(&one.sha256)).collect()
+}
+
+fn first_end(certificates: &[&SavedCertificate]) -> Option<String> {
+    certificates.iter().map(|one| one.not_after.clone()).min()
+}
+
+fn issuers(certificates: &[&SavedCertificate]) -> String {
+    let distinct: BTreeSet<&str> = certificates.iter().map(|one| one.issuer.as_str()).collect();
+    distinct.into_iter().collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A target that speaks both versions and shows a certificate of its own name, as the JSON report has it.
+    fn target() -> Value {
+        let handshake = |version: &str| {
+            json!({ "sni": "a.test", "version": version, "engine": "rustls", "outcome": "established",
+                "chain": ["aa"] })
+        };
+        json!({
+            "name": "a", "host": "a.test", "port": 443, "server_name": "a.test", "status": "pass",
+            "handshakes": [handshake("TLSv1.2"), handshake("TLSv1.3")],
+            "certificates": [{ "sha256": "aa", "issuer": "CN=A", "not_after": "2027-01-01T00:00:00Z",
+                "public_key_sha256": "k1" }],
+            "findings": [],
+        })
+    }
+
+    fn finding(severity: &str) -> Value {
+        json!({ "rule": "weak-key", "severity": severity, "message": "weak", "fingerprint": "f",
+            "excuse": null })
+    }
+
+    fn compared(old: &[Value], new: &[Value]) -> Vec<String> {
+        let read = |all: &[Value]| -> Vec<SavedTarget> {
+            all.iter().map(|one| serde_json::from_value(one.clone()).unwrap()).collect()
+        };
+        let told = compare(&read(old), &read(new), Severity::Warning);
+        let lines = told
+            .iter()
+            .flat_map(|target| &target.changes)
+            .map(|change| format!("{}{}", if change.worse { "worse: " } else { "" }, change.what));
+        lines.collect()
+    }
+
+    #[track_caller]
+    fn check(spoil: impl Fn(&mut Value), expected: &[&str]) {
+        let mut new = target();
+        spoil(&mut new);
+        assert_eq!(compared(&[target()], &[new]), expected);
+    }
+
+    #[test]
+    fn where_nothing_changed_nothing_is_told() {
+        check(|_| {}, &[]);
+        assert_eq!(compared(&[target(), target()], &[target(), target()]), [""; 0]);
+    }
+
+    #[test]
+    fn targets_come_and_go() {
+        let mut other = target();
+        other["port"] = json!(8443);
+        assert_eq!(
+            compared(&[target()], std::slice::from_ref(&other)),
+            ["new target: pass", "target is gone"]
+        );
+        assert_eq!(compared(&[target(), target()], &[target()]), ["target is gone"]);
+    }
+
+    #[test]
+    fn a_result_gets_worse_or_better() {
+        check(|new| new["status"] = json!("untested"), &["worse: result: untested (was pass)"]);
+        let mut failed = target();
+        failed["status"] = json!("fail");
+        assert_eq!(compared(&[failed], &[target()]), ["result: pass (was FAIL)"]);
+    }
+
+    #[test]
+    fn a_new_finding_counts_from_the_threshold_on_unless_it_is_excused() {
+        check(
+            |new| new["findings"] = json!([finding("warning")]),
+            &["worse: new warning[weak-key]: weak"],
+        );
+        check(|new| new["findings"] = json!([finding("note")]), &["new note[weak-key]: weak"]);
+        let mut excused = finding("error");
+        excused["excuse"] = json!({ "kind": "known" });
+        check(|new| new["findings"] = json!([excused]), &["new error[weak-key]: weak"]);
+    }
+
+    #[test]
+    fn a_finding_grows_and_goes() {
+        let with = |severity| {
+            let mut target = target();
+            target["findings"] = json!([finding(severity)]);
+            target
+        };
+        assert_eq!(
+            compared(&[with("warning")], &[with("error")]),
+            ["worse: error[weak-key] (was warning)"]
+        );
+        assert_eq!(compared(&[with("error")], &[with("note")]), ["note[weak-key] (was error)"]);
+        assert_eq!(compared(&[with("error")], &[target()]), ["gone: error[weak-key]"]);
+    }
+
+    #[test]
+    fn a_version_is_lost_and_won() {
+        let without = || {
+            let mut target = target();
+            target["handshakes"][1]["outcome"] = json!("failed");
+            target
+        };
+        assert_eq!(compared(&[target()], &[without()]), ["worse: lost protocol: TLSv1.3"]);
+        assert_eq!(compared(&[without()], &[target()]), ["new protocol: TLSv1.3"]);
+    }
+
+    #[test]
+    fn of_a_target_that_is_down_only_the_result_is_told() {
+        let down = |new: &mut Value| {
+            new["status"] = json!("untested");
+            new["handshakes"][0]["outcome"] = json!("failed");
+            new["handshakes"][1]["outcome"] = json!("failed");
+        };
+        check(down, &["worse: result: untested (was pass)"]);
+    }
+
+    fn renewed(new: &mut Value, end: &str) {
+        new["handshakes"][0]["chain"][0] = json!("bb");
+        new["handshakes"][1]["chain"][0] = json!("bb");
+        new["certificates"][0]["sha256"] = json!("bb");
+        new["certificates"][0]["not_after"] = json!(end);
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_or_replaced() {
+        check(
+            |new| renewed(new, "2027-04-01T00:00:00Z"),
+            &["other certificate: ends 2027-04-01 (was 2027-01-01)"],
+        );
+        let replaced = |new: &mut Value| {
+            renewed(new, "2026-12-01T00:00:00Z");
+            new["certificates"][0]["issuer"] = json!("CN=B");
+            new["certificates"][0]["public_key_sha256"] = json!("k2");
+        };
+        check(
+            replaced,
+            &[
+                "worse: earlier expiry: 2026-12-01 (was 2027-01-01)",
+                "issuer: CN=B (was CN=A)",
+                "other key",
+            ],
+        );
+    }
+}

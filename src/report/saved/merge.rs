@@ -1,0 +1,311 @@
+//! Parts of one run put together again, to the bytes that one run would have written.
+
+use std::io::{self, Write};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::manifest::Manifest;
+use crate::audit::finding::Severity;
+use crate::report::{Summary, json};
+use crate::run::Status;
+
+/// Shards of one message.
+const MAX_NAMED: usize = 20;
+
+/// Why parts do not make a run.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// A file has no manifest at its end.
+    #[error(
+        "{file} is not finished: it has no manifest at its end. Finish it with --resume {file}, or run the shard anew"
+    )]
+    Unfinished {
+        /// The file.
+        file: String,
+    },
+    /// A line is no target.
+    #[error("{file}:{line}: no target: {error}")]
+    Line {
+        /// The file.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// Why not.
+        error: serde_json::Error,
+    },
+    /// Manifest and lines contradict each other.
+    #[error("{file} is damaged: its manifest tells of {told} targets, it holds {held}")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// By the manifest.
+        told: usize,
+        /// Lines.
+        held: usize,
+    },
+    /// Two files are of different runs.
+    #[error("{first} and {second} are parts of different runs: {what}")]
+    Mixed {
+        /// A file.
+        first: String,
+        /// Another.
+        second: String,
+        /// What differs.
+        what: &'static str,
+    },
+    /// A shard is there twice.
+    #[error("{first} and {second} are both shard {shard}")]
+    Twice {
+        /// A file.
+        first: String,
+        /// Another.
+        second: String,
+        /// Which.
+        shard: u32,
+    },
+    /// Shards are not there.
+    #[error("missing: {}", named(missing, *count))]
+    Missing {
+        /// Which, from 1.
+        missing: Vec<u32>,
+        /// Of how many.
+        count: u32,
+    },
+    /// The parts do not hold each target once.
+    #[error("the parts do not hold each of the {0} targets once")]
+    Uncovered(usize),
+    /// Nothing was given.
+    #[error("no part is given")]
+    Nothing,
+}
+
+fn named(missing: &[u32], count: u32) -> String {
+    let shown: Vec<String> =
+        missing.iter().take(MAX_NAMED).map(|shard| format!("{shard}/{count}")).collect();
+    let more = missing.len().saturating_sub(MAX_NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("shard {}{more}", shown.join(", "))
+}
+
+/// A finished part of a run.
+#[derive(Debug)]
+pub struct Part {
+    file: String,
+    manifest: Manifest,
+    lines: Vec<Value>,
+}
+
+impl Part {
+    /// Reads the text of a file.
+    pub fn read(file: &str, text: &str) -> Result<Self, MergeError> {
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines.split_last().and_then(|(last, rest)| Some((Manifest::parse(last)?, rest)));
+        let Some((manifest, lines)) = last else {
+            return Err(MergeError::Unfinished { file: file.to_owned() });
+        };
+        let (told, held) = (manifest.positions.len(), lines.len());
+        if told != held {
+            return Err(MergeError::Damaged { file: file.to_owned(), told, held });
+        }
+        let value = |(index, line): (usize, &&str)| {
+            serde_json::from_str(line).map_err(|error| MergeError::Line {
+                file: file.to_owned(),
+                line: index + 1,
+                error,
+            })
+        };
+        let lines = lines.iter().enumerate().map(value).collect::<Result<_, _>>()?;
+        Ok(Self { file: file.to_owned(), manifest, lines })
+    }
+}
+
+/// A whole run.
+#[derive(Debug)]
+pub struct Merged {
+    /// The targets as they stand in the parts, in input order.
+    pub targets: Vec<Value>,
+    /// When the first part started.
+    pub started_at: Option<String>,
+    /// When the last one ended.
+    pub finished_at: Option<String>,
+    /// The severity from which findings fail the run, or `never`.
+    pub fail_on: String,
+}
+
+/// Puts the parts together.
+pub fn merge(mut parts: Vec<Part>) -> Result<Merged, MergeError> {
+    parts.sort_by_key(|part| part.manifest.shard);
+    let Some(first) = parts.first().map(|part| part.manifest.clone()) else {
+        return Err(MergeError::Nothing);
+    };
+    agree(&parts)?;
+    let present = |shard: &u32| parts.iter().any(|part| part.manifest.shard == *shard);
+    let missing: Vec<u32> = (1..=first.shards).filter(|shard| !present(shard)).collect();
+    if !missing.is_empty() {
+        return Err(MergeError::Missing { missing, count: first.shards });
+    }
+    let times = |of: fn(&Manifest) -> Option<&String>| -> Vec<String> {
+        parts.iter().filter_map(|part| of(&part.manifest)).cloned().collect()
+    };
+    let started_at = times(|manifest| manifest.started_at.as_ref()).into_iter().min();
+    let finished_at = times(|manifest| manifest.finished_at.as_ref()).into_iter().max();
+    let held: usize = parts.iter().map(|part| part.lines.len()).sum();
+    if held != first.targets {
+        return Err(MergeError::Uncovered(first.targets));
+    }
+    let mut targets = vec![Value::Null; first.targets];
+    for part in parts {
+        for (position, line) in part.manifest.positions.into_iter().zip(part.lines) {
+            match targets.get_mut(position) {
+                Some(place) if place.is_null() => *place = line,
+                _ => return Err(MergeError::Uncovered(first.targets)),
+            }
+        }
+    }
+    Ok(Merged { targets, started_at, finished_at, fail_on: first.fail_on })
+}
+
+/// Whether all parts, which stand in the order of their shards, are parts of one run, and none is there twice.
+fn agree(parts: &[Part]) -> Result<(), MergeError> {
+    for pair in parts.windows(2) {
+        let [one, other] = pair else { continue };
+        let (first, second) = (one.file.clone(), other.file.clone());
+        let (a, b) = (&one.manifest, &other.manifest);
+        let what = if a.version != b.version {
+            "their versions of this program differ"
+        } else if a.shards != b.shards {
+            "their numbers of shards differ"
+        } else if (&a.run, a.targets) != (&b.run, b.targets) {
+            "their targets or options differ"
+        } else if a.shard == b.shard {
+            return Err(MergeError::Twice { first, second, shard: a.shard });
+        } else {
+            continue;
+        };
+        return Err(MergeError::Mixed { first, second, what });
+    }
+    Ok(())
+}
+
+impl Merged {
+    /// The run in numbers.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        for target in self.targets.iter().filter_map(|target| Told::deserialize(target).ok()) {
+            target.count(&mut summary);
+        }
+        summary
+    }
+
+    /// Writes the whole run as one JSON document.
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let times = (self.started_at.clone(), self.finished_at.clone());
+        json::write_document(&self.targets, self.summary(), times, out)
+    }
+
+    /// Writes the targets, one a line, in input order.
+    pub fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
+        for target in &self.targets {
+            serde_json::to_writer(&mut *out, target)?;
+            writeln!(out)?;
+        }
+        Ok(())
+    }
+}
+
+/// What of a target's line is counted.
+#[derive(Debug, Deserialize)]
+pub struct Told {
+    /// What names it from run to run.
+    pub id: String,
+    status: Status,
+    findings: Vec<ToldFinding>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ToldFinding {
+    severity: Severity,
+    excuse: Option<IgnoredAny>,
+}
+
+impl Told {
+    /// Adds the target to the numbers of its run.
+    pub fn count(&self, summary: &mut Summary) {
+        let findings = self.findings.iter();
+        summary.count(self.status, findings.map(|one| (one.severity, one.excuse.is_some())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::saved::MANIFEST;
+
+    fn manifest(shard: u32, positions: &[usize]) -> Manifest {
+        Manifest {
+            schema: MANIFEST.to_owned(),
+            version: "1".to_owned(),
+            run: "r".to_owned(),
+            fail_on: "error".to_owned(),
+            shard,
+            shards: 2,
+            targets: 3,
+            positions: positions.to_vec(),
+            started_at: Some(format!("2026-01-01T00:00:0{shard}Z")),
+            finished_at: Some(format!("2026-01-01T00:01:0{shard}Z")),
+        }
+    }
+
+    fn part(shard: u32, positions: &[usize], change: impl Fn(&mut Manifest)) -> Part {
+        let mut manifest = manifest(shard, positions);
+        change(&mut manifest);
+        let lines = positions.iter().map(|position| {
+            format!("{{\"id\":\"{position}\",\"status\":\"pass\",\"findings\":[]}}\n")
+        });
+        let text = lines.collect::<String>() + &serde_json::to_string(&manifest).unwrap() + "\n";
+        Part::read(&format!("{shard}.ndjson"), &text).unwrap()
+    }
+
+    #[track_caller]
+    fn check_error(parts: Vec<Part>, words: &str) {
+        let error = merge(parts).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+
+    #[test]
+    fn lines_come_back_in_input_order_whatever_the_order_of_the_parts() {
+        let merged = merge(vec![part(2, &[1], |_| {}), part(1, &[2, 0], |_| {})]).unwrap();
+        let ids: Vec<&str> = merged.targets.iter().map(|one| one["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, ["0", "1", "2"]);
+        assert_eq!(merged.summary().passed, 3);
+        assert_eq!(merged.started_at.as_deref(), Some("2026-01-01T00:00:01Z"));
+        assert_eq!(merged.finished_at.as_deref(), Some("2026-01-01T00:01:02Z"));
+    }
+
+    #[test]
+    fn parts_that_do_not_make_a_run_are_refused() {
+        let good = || part(1, &[2, 0], |_| {});
+        check_error(vec![], "no part is given");
+        check_error(vec![good()], "missing: shard 2/2");
+        check_error(vec![good(), good()], "are both shard 1");
+        check_error(vec![good(), part(2, &[0], |_| {})], "each of the 3 targets once");
+        check_error(vec![good(), part(2, &[9], |_| {})], "each of the 3 targets once");
+        check_error(vec![good(), part(2, &[], |_| {})], "each of the 3 targets once");
+        let other = |change: fn(&mut Manifest)| vec![good(), part(2, &[1], change)];
+        check_error(other(|it| it.run = "s".to_owned()), "their targets or options differ");
+        check_error(other(|it| it.version = "2".to_owned()), "versions of this program differ");
+        check_error(other(|it| it.shards = 3), "their numbers of shards differ");
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_told() {
+        let error = |text: &str| Part::read("x", text).unwrap_err().to_string();
+        assert!(error("").contains("--resume x"));
+        assert!(error("{\"id\":\"a\"}\n").contains("x is not finished"));
+        let manifest = serde_json::to_string(&manifest(1, &[0])).unwrap();
+        assert!(error(&manifest).contains("its manifest tells of 1 targets, it holds 0"));
+        assert!(error(&format!("{{\n{manifest}")).contains("x:1: no target"));
+    }
+}

@@ -1,0 +1,189 @@
+//! Reports of earlier runs, read back: as JSON documents or as NDJSON.
+
+pub mod compare;
+pub mod manifest;
+pub mod merge;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::json::SCHEMA;
+use crate::audit::finding::Severity;
+use crate::run::Status;
+
+/// What the last line of a shard calls itself.
+pub const MANIFEST: &str = "shakedown/manifest/v1";
+
+/// Why a file is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedError {
+    /// It is no JSON document of the form.
+    #[error("it is no report: {0}")]
+    Document(serde_json::Error),
+    /// It is of another kind or a later version.
+    #[error("its schema is {0:?}, expected {SCHEMA:?}")]
+    Schema(String),
+    /// A line is no target.
+    #[error("line {line} is no target: {error}")]
+    Line {
+        /// From 1.
+        line: usize,
+        /// Why not.
+        error: serde_json::Error,
+    },
+}
+
+/// What is read of a target.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SavedTarget {
+    /// What it is called.
+    pub name: String,
+    /// Where it is.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The name that is sent and verified.
+    pub server_name: Option<String>,
+    /// What became of it.
+    pub status: Status,
+    /// Every connection.
+    pub handshakes: Vec<SavedHandshake>,
+    /// Every certificate.
+    pub certificates: Vec<SavedCertificate>,
+    /// What was found.
+    pub findings: Vec<SavedFinding>,
+}
+
+/// One connection.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SavedHandshake {
+    /// The name sent.
+    pub sni: Option<String>,
+    /// The one version offered.
+    pub version: String,
+    /// `rustls` or `raw`.
+    pub engine: String,
+    /// `established` or `failed`.
+    pub outcome: String,
+    /// SHA-256 of the certificates, leaf first.
+    pub chain: Vec<String>,
+}
+
+/// One certificate.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SavedCertificate {
+    /// Of the whole certificate, in hexadecimal digits.
+    pub sha256: String,
+    /// Who signed it.
+    pub issuer: String,
+    /// When it ends (RFC 3339, UTC), which sorts as text.
+    pub not_after: String,
+    /// Of its public key.
+    pub public_key_sha256: Option<String>,
+}
+
+/// One finding.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SavedFinding {
+    /// The rule's id.
+    pub rule: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong.
+    pub message: String,
+    /// What names it from run to run.
+    pub fingerprint: String,
+    /// Why it does not fail the run, where it is excused.
+    #[serde(default)]
+    pub excuse: Option<IgnoredAny>,
+}
+
+/// The targets of a report; `text` is a JSON document, or NDJSON with or without a manifest.
+pub fn read(text: &str) -> Result<Vec<SavedTarget>, SavedError> {
+    #[derive(Deserialize)]
+    struct Document {
+        targets: Vec<SavedTarget>,
+    }
+    if text.trim().is_empty() || is_stream(text) {
+        return lines(text);
+    }
+    // The schema is looked at first, so that a later version is called by its name.
+    let Schema { schema } = serde_json::from_str(text).map_err(SavedError::Document)?;
+    if schema != SCHEMA {
+        return Err(SavedError::Schema(schema.chars().take(64).collect()));
+    }
+    let Document { targets } = serde_json::from_str(text).map_err(SavedError::Document)?;
+    Ok(targets)
+}
+
+#[derive(Deserialize)]
+struct Schema {
+    schema: String,
+}
+
+/// Whether the first line is an object by itself, and no document in one line.
+fn is_stream(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Line {
+        targets: Option<IgnoredAny>,
+    }
+    let first = text.lines().next().unwrap_or_default();
+    serde_json::from_str::<Line>(first).is_ok_and(|line| line.targets.is_none())
+}
+
+fn lines(text: &str) -> Result<Vec<SavedTarget>, SavedError> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let mut targets = Vec::new();
+    for (index, line) in lines {
+        match serde_json::from_str(line) {
+            Ok(Schema { schema }) if schema == MANIFEST => {}
+            Ok(Schema { schema }) => {
+                return Err(SavedError::Schema(schema.chars().take(64).collect()));
+            }
+            Err(_) => targets.push(
+                serde_json::from_str(line)
+                    .map_err(|error| SavedError::Line { line: index + 1, error })?,
+            ),
+        }
+    }
+    Ok(targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::proptest;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_error(text: &str, words: &str) {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_report_is_refused() {
+        check_error("[]", "it is no report");
+        check_error("{\n}", "missing field `schema`");
+        check_error(
+            "{\"schema\": \"shakedown/report/v9\", \"targets\": []}",
+            "\"shakedown/report/v9\"",
+        );
+        check_error("{\"schema\": \"another\"}\n", "its schema is \"another\"");
+        check_error("{\"name\": \"x\"}\n", "line 1 is no target: missing field");
+        check_error("{\"schema\": \"shakedown/report/v1\",\n \"targets\": [{}]}", "missing field");
+    }
+
+    #[test]
+    fn an_empty_stream_is_a_report_of_nothing() {
+        assert_eq!(read("").unwrap().len(), 0);
+        assert_eq!(read("{\"schema\":\"shakedown/manifest/v1\"}\n").unwrap().len(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_stops_the_reader(text in "[{}\\[\\]\":,a-z0-9\n ]{0,80}") {
+            let _ = read(&text);
+        }
+    }
+}

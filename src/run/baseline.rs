@@ -1,0 +1,94 @@
+//! The baseline: what was found and accepted once, as fingerprints. Rule and target stand beside each for whoever reviews
+//! the file; dates, serials and messages do not, so that it changes only when something was found or mended.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::TargetReport;
+
+/// What the file calls itself.
+const SCHEMA: &str = "shakedown/baseline/v1";
+
+/// Why a file is no baseline.
+#[derive(Debug, thiserror::Error)]
+pub enum BaselineError {
+    /// It is not of the form.
+    #[error("it is no baseline: {0}")]
+    Form(#[from] serde_json::Error),
+    /// It is of another kind or a later version.
+    #[error("its schema is {0:?}, expected {SCHEMA:?}")]
+    Schema(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    schema: String,
+    findings: BTreeSet<Known>,
+}
+
+/// One accepted finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Known {
+    target: String,
+    rule: String,
+    fingerprint: String,
+}
+
+/// Findings on their way into a baseline.
+#[derive(Clone, Debug, Default)]
+pub struct Baseline {
+    findings: BTreeSet<Known>,
+}
+
+impl Baseline {
+    /// Takes the findings of a target. That something could not be tested is no finding to accept.
+    pub fn add(&mut self, report: &TargetReport) {
+        let findings = report.judgement.findings.iter().filter(|finding| !finding.could_not_test);
+        self.findings.extend(findings.map(|finding| Known {
+            target: report.target.name.clone(),
+            rule: finding.rule.to_owned(),
+            fingerprint: finding.fingerprint(&report.target),
+        }));
+    }
+
+    /// The text of the file.
+    ///
+    /// # Panics
+    ///
+    /// Never: a baseline is plain data.
+    pub fn text(self) -> String {
+        let document = Document { schema: SCHEMA.to_owned(), findings: self.findings };
+        serde_json::to_string_pretty(&document).expect("a baseline is plain data") + "\n"
+    }
+}
+
+/// The fingerprints that a baseline holds.
+pub fn read(text: &str) -> Result<BTreeSet<String>, BaselineError> {
+    let Document { schema, findings } = serde_json::from_str(text)?;
+    if schema != SCHEMA {
+        return Err(BaselineError::Schema(schema.chars().take(64).collect()));
+    }
+    Ok(findings.into_iter().map(|known| known.fingerprint).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_baseline_is_refused() {
+        let error = |text| read(text).unwrap_err().to_string();
+        assert!(error("[]").starts_with("it is no baseline"));
+        assert!(error("{}").contains("missing field"));
+        assert_eq!(
+            error("{\"schema\":\"shakedown/report/v1\",\"findings\":[]}"),
+            "its schema is \"shakedown/report/v1\", expected \"shakedown/baseline/v1\""
+        );
+    }
+
+    #[test]
+    fn an_empty_baseline_is_read_back() {
+        assert_eq!(read(&Baseline::default().text()).unwrap(), BTreeSet::new());
+    }
+}

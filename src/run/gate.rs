@@ -1,0 +1,228 @@
+//! The gate: which findings fail the run. It applies the allowances and the baseline to one target after the other, and tells
+//! at the end which allowances have expired or matched nothing.
+
+use std::collections::BTreeSet;
+
+use time::Date;
+
+use super::TargetReport;
+use crate::audit::allowance::{Allowance, Allowances};
+use crate::audit::finding::{Excuse, Finding, Severity};
+use crate::target::Target;
+
+/// The gate of one run.
+#[derive(Debug)]
+pub struct Gate {
+    threshold: Severity,
+    allowances: Allowances,
+    /// What each allowance met, in the order of the file.
+    met: Vec<Met>,
+    baseline: Option<BTreeSet<String>>,
+    today: Date,
+}
+
+/// What an allowance met.
+#[derive(Clone, Copy, Debug, Default)]
+struct Met {
+    /// A target of its pattern.
+    target: bool,
+    /// Such a target that could not be wholly tested, so that a missing finding says nothing.
+    untested: bool,
+    /// A finding.
+    finding: bool,
+}
+
+impl Gate {
+    /// A gate at which findings of this severity fail their target, on this day (in UTC).
+    pub fn new(threshold: Severity, allowances: Allowances, today: Date) -> Self {
+        let met = vec![Met::default(); allowances.entries.len()];
+        Self { threshold, allowances, met, baseline: None, today }
+    }
+
+    /// The same gate, at which only findings fail whose fingerprint is not among these.
+    #[must_use]
+    pub fn with_baseline(self, fingerprints: BTreeSet<String>) -> Self {
+        Self { baseline: Some(fingerprints), ..self }
+    }
+
+    /// Gives findings their severity and excuse, puts the worst first, and says anew what became of the target.
+    pub fn apply(&mut self, report: &mut TargetReport) {
+        let target = std::sync::Arc::clone(&report.target);
+        let untested = !report.judgement.untested.is_empty();
+        for (allowance, met) in self.allowances.entries.iter().zip(&mut self.met) {
+            if allowance.covers(&target) {
+                met.target = true;
+                met.untested |= untested;
+            }
+        }
+        for finding in &mut report.judgement.findings {
+            let own =
+                self.allowances.severities.iter().rev().find(|(rule, _)| *rule == finding.rule);
+            finding.severity = own.map_or(finding.severity, |(_, severity)| *severity);
+            self.excuse(finding, &target);
+        }
+        report.judgement.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        report.settle(self.threshold);
+    }
+
+    fn excuse(&mut self, finding: &mut Finding, target: &Target) {
+        let entries = self.allowances.entries.iter().zip(&mut self.met);
+        for (allowance, met) in entries {
+            if allowance.rule != finding.rule || !allowance.covers(target) {
+                continue;
+            }
+            met.finding = true;
+            if allowance.until < self.today {
+                finding.evidence.push(format!(
+                    "it was allowed until {} ({}): {}",
+                    allowance.until,
+                    place(allowance),
+                    allowance.reason
+                ));
+            } else {
+                let (reason, until) = (allowance.reason.clone(), allowance.until);
+                finding.excuse.get_or_insert(Excuse::Allowed { reason, until });
+            }
+        }
+        let known = self.baseline.as_ref();
+        if known.is_some_and(|known| known.contains(&finding.fingerprint(target))) {
+            finding.excuse.get_or_insert(Excuse::Known);
+        }
+    }
+
+    /// What is to be said of the allowances once every target was seen, one a line.
+    pub fn notices(&self) -> Vec<String> {
+        let entries = self.allowances.entries.iter().zip(&self.met);
+        entries.filter_map(|(allowance, met)| self.notice(allowance, *met)).collect()
+    }
+
+    fn notice(&self, allowance: &Allowance, met: Met) -> Option<String> {
+        let Allowance { rule, target, until, .. } = allowance;
+        let said = match met {
+            Met { target: false, .. } => format!("no target matches {target:?}"),
+            Met { finding: false, untested: false, .. } => {
+                format!("{rule} is not found at {target:?} any more; remove the entry")
+            }
+            _ if *until < self.today => {
+                format!("the allowance of {rule} at {target:?} expired after {until}")
+            }
+            _ => return None,
+        };
+        Some(format!("{}: {said}", place(allowance)))
+    }
+}
+
+fn place(allowance: &Allowance) -> String {
+    format!("{}:{}", allowance.origin.file, allowance.origin.line)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use time::macros::date;
+
+    use super::*;
+    use crate::audit::allowance;
+    use crate::audit::judge::Judgement;
+    use crate::audit::registry::find;
+    use crate::observation::Observation;
+    use crate::run::Status;
+    use crate::target::options::Options;
+
+    const TODAY: Date = date!(2026 - 06 - 15);
+
+    fn report(address: &str, rules: &[&str]) -> TargetReport {
+        let target = Options::default().target(address.parse().unwrap(), None, None);
+        let findings = rules.iter().map(|rule| find(rule).unwrap().finds("as told")).collect();
+        let observation = Observation { addresses: Ok(Vec::new()), endpoints: Vec::new() };
+        let judgement = Judgement { findings, ..Judgement::default() };
+        TargetReport::new(Arc::new(target), observation, judgement, Severity::Error)
+    }
+
+    fn gate(text: &str) -> Gate {
+        Gate::new(Severity::Error, allowance::read("p.toml", text).unwrap(), TODAY)
+    }
+
+    fn allowance(rule: &str, target: &str, until: &str) -> String {
+        format!("[[allow]]\nrule='{rule}'\ntarget='{target}'\nreason='why'\nuntil={until}\n")
+    }
+
+    #[test]
+    fn an_allowed_finding_does_not_fail_its_target_until_the_day_is_over() {
+        for (until, status, notices) in [
+            ("2026-06-15", Status::Pass, &[][..]),
+            (
+                "2026-06-14",
+                Status::Fail,
+                &["p.toml:1: the allowance of self-signed at \"*.test\" expired after 2026-06-14"],
+            ),
+        ] {
+            let mut gate = gate(&allowance("self-signed", "*.test", until));
+            let mut report = report("a.test", &["self-signed"]);
+            gate.apply(&mut report);
+            assert_eq!(report.status, status);
+            assert_eq!(gate.notices(), notices);
+        }
+    }
+
+    #[test]
+    fn an_allowance_that_matches_nothing_is_told() {
+        let both = allowance("self-signed", "*.test", "2027-01-01")
+            + &allowance("self-signed", "b.example", "2027-01-01");
+        let mut gate = gate(&both);
+        gate.apply(&mut report("a.test", &["weak-key"]));
+        assert_eq!(
+            gate.notices(),
+            [
+                "p.toml:1: self-signed is not found at \"*.test\" any more; remove the entry",
+                "p.toml:6: no target matches \"b.example\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn of_a_target_that_could_not_be_tested_nothing_is_concluded() {
+        let mut gate = gate(&allowance("self-signed", "*.test", "2027-01-01"));
+        let mut untested = report("a.test", &[]);
+        untested.judgement.untested.push(("connect-timeout", "timed out".to_owned()));
+        gate.apply(&mut untested);
+        assert_eq!(untested.status, Status::Untested);
+        assert_eq!(gate.notices(), [""; 0]);
+    }
+
+    #[test]
+    fn what_could_not_be_tested_stays_so_though_it_is_allowed() {
+        let mut gate = gate(&allowance("connection-refused", "*", "2027-01-01"));
+        let mut report = report("a.test", &["connection-refused"]);
+        report.judgement.untested.push(("connection-refused", "refused".to_owned()));
+        gate.apply(&mut report);
+        assert_eq!(report.status, Status::Untested);
+    }
+
+    #[test]
+    fn a_severity_of_the_file_replaces_the_rules_own_and_the_order() {
+        let mut gate = gate("[severity]\nself-signed = 'note'\nsct-missing = 'error'");
+        let mut report = report("a.test", &["self-signed", "sct-missing"]);
+        gate.apply(&mut report);
+        let findings = report.judgement.findings.iter().map(|f| (f.rule, f.severity));
+        assert_eq!(
+            findings.collect::<Vec<_>>(),
+            [("sct-missing", Severity::Error), ("self-signed", Severity::Note)]
+        );
+        assert_eq!(report.status, Status::Fail);
+    }
+
+    #[test]
+    fn only_what_the_baseline_does_not_hold_fails() {
+        let mut old = report("a.test", &["self-signed"]);
+        let known = old.judgement.findings[0].fingerprint(&old.target);
+        let mut gate = gate("").with_baseline(BTreeSet::from([known]));
+        gate.apply(&mut old);
+        assert_eq!(old.status, Status::Pass);
+        let mut new = report("a.test", &["self-signed", "weak-key"]);
+        gate.apply(&mut new);
+        assert_eq!(new.status, Status::Fail);
+        assert_eq!(new.judgement.findings[1].excuse, None);
+    }
+}

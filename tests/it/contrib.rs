@@ -1,0 +1,224 @@
+//! What comes beside the program: manifests, units, alerts, the dashboard, the action. Each is read by its own reader, and
+//! every command line in them is one that the program takes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::CommandFactory;
+use serde::Deserialize;
+use serde_yaml_ng::Value;
+use shakedown::cli::args::Args;
+use shakedown::report::{Format, Look};
+
+use crate::support::sample;
+use crate::support::server::says;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap()
+}
+
+fn documents(path: &str) -> Vec<Value> {
+    let text = read(path);
+    let documents = serde_yaml_ng::Deserializer::from_str(&text);
+    documents.map(|document| Value::deserialize(document).unwrap()).collect()
+}
+
+/// Holds that the program takes this command line.
+#[track_caller]
+fn check_command(words: &[String]) {
+    let words = std::iter::once("shakedown").chain(words.iter().map(String::as_str));
+    if let Err(error) = Args::command().try_get_matches_from(words) {
+        panic!("{error}");
+    }
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_jobs_of_kubernetes_call_the_program_as_it_wants_to_be_called() {
+    let mut called = 0;
+    for file in ["cronjob", "indexed-job"] {
+        for document in documents(&format!("contrib/kubernetes/{file}.yaml")) {
+            assert!(document["apiVersion"].is_string() && document["metadata"]["name"].is_string());
+            let job = &document["spec"]["jobTemplate"]["spec"];
+            let job = if job.is_null() { &document["spec"] } else { job };
+            let pod = &job["template"]["spec"];
+            for container in pod["containers"].as_sequence().into_iter().flatten() {
+                let args = container["args"].as_sequence().unwrap().iter();
+                let args =
+                    args.map(|word| word.as_str().unwrap().replace("$(JOB_COMPLETION_INDEX)", "7"));
+                check_command(&args.collect::<Vec<_>>());
+                assert_eq!(
+                    container["securityContext"]["readOnlyRootFilesystem"],
+                    Value::Bool(true)
+                );
+                assert_eq!(pod["securityContext"]["runAsNonRoot"], Value::Bool(true));
+                called += 1;
+            }
+        }
+    }
+    assert_eq!(called, 2);
+}
+
+#[test]
+fn the_targets_of_the_config_map_are_targets() {
+    let config = documents("contrib/kubernetes/cronjob.yaml").remove(0);
+    let text = config["data"]["targets.toml"].as_str().unwrap();
+    let (entries, problems) = shakedown::target::toml::read("targets.toml", Path::new(""), text);
+    assert_eq!((entries.len(), problems), (2, Vec::new()));
+}
+
+#[test]
+fn the_units_of_systemd_call_the_program_as_it_wants_to_be_called() {
+    let folder = Path::new(ROOT).join("contrib/systemd");
+    let mut called = 0;
+    for unit in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(unit.unwrap().path()).unwrap().replace("\\\n", " ");
+        for line in text.lines().filter_map(|line| line.strip_prefix("ExecStart=")) {
+            let line = words(line);
+            assert_eq!(line[0], "/usr/local/bin/shakedown");
+            check_command(&line[1..]);
+            called += 1;
+        }
+    }
+    assert!(called > 0);
+}
+
+#[test]
+fn the_hook_calls_the_program_as_it_wants_to_be_called() {
+    for hook in documents(".pre-commit-hooks.yaml").remove(0).as_sequence().unwrap() {
+        for key in ["id", "name", "entry", "language", "files"] {
+            assert!(hook[key].is_string(), "{key}");
+        }
+        let entry = words(hook["entry"].as_str().unwrap());
+        assert_eq!(entry[0], "shakedown");
+        check_command(&[&entry[1..], &["a.pem".to_owned()]].concat());
+    }
+}
+
+#[test]
+fn the_image_holds_the_program_and_runs_without_rights() {
+    let text = read("Dockerfile");
+    let (_, last) = text.rsplit_once("\nFROM ").unwrap();
+    assert!(last.starts_with("scratch\n"), "{last}");
+    assert!(
+        last.contains("\nUSER 65532:65532\n")
+            && last.contains("/etc/ssl/certs/ca-certificates.crt")
+    );
+    assert!(last.trim_end().ends_with("ENTRYPOINT [\"/usr/local/bin/shakedown\"]"));
+}
+
+#[track_caller]
+fn promtool(folder: &Path, args: &[&str]) {
+    let output = Command::new("promtool").args(args).current_dir(folder).output();
+    let output = output.expect("promtool is needed: install the package prometheus");
+    let said =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success(), "{}", said.concat());
+}
+
+fn prometheus() -> PathBuf {
+    Path::new(ROOT).join("contrib/prometheus")
+}
+
+#[test]
+fn the_alerts_are_raised_when_they_should_be() {
+    promtool(&prometheus(), &["check", "rules", "alerts.yml"]);
+    promtool(&prometheus(), &["test", "rules", "alerts_test.yml"]);
+}
+
+/// The words in a text that look like metrics of this program.
+fn metrics(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.filter(|word| word.starts_with("shakedown_"))
+}
+
+#[test]
+fn alerts_and_dashboard_look_at_metrics_that_there_are() {
+    let mut out = Vec::new();
+    let look = Look { width: 100, colour: false, show_chain: false };
+    sample::report().render(Format::Prometheus, look, &mut out).unwrap();
+    let shown = String::from_utf8(out).unwrap();
+    for file in ["alerts.yml", "alerts_test.yml", "dashboard.json"] {
+        let text = fs::read_to_string(prometheus().join(file)).unwrap();
+        for metric in metrics(&text) {
+            assert!(shown.contains(&format!("# TYPE {metric} ")), "{file}: {metric}");
+        }
+    }
+}
+
+#[test]
+fn the_dashboard_asks_what_prometheus_understands() {
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(prometheus().join("dashboard.json")).unwrap())
+            .unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let mut rules = String::from("groups:\n- name: dashboard\n  rules:\n");
+    for (number, panel) in panels.iter().enumerate() {
+        for target in panel["targets"].as_array().unwrap() {
+            let query = target["expr"].as_str().unwrap().replace("$target", ".*");
+            let query = serde_json::to_string(&query).unwrap();
+            rules = format!("{rules}  - record: panel_{number}\n    expr: {query}\n");
+        }
+        assert!(!panel["title"].as_str().unwrap().is_empty());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rules.yml"), rules).unwrap();
+    promtool(folder.path(), &["check", "rules", "rules.yml"]);
+}
+
+#[test]
+fn every_input_of_the_action_is_used_and_none_is_a_command() {
+    let action = documents("action.yml").remove(0);
+    assert_eq!(action["runs"]["using"], "composite");
+    let steps = action["runs"]["steps"].as_sequence().unwrap();
+    let runs: String = steps.iter().map(|step| step["run"].as_str().unwrap()).collect();
+    assert!(!runs.contains("${{"), "{runs}");
+    let environment = serde_yaml_ng::to_string(&steps[1]["env"]).unwrap();
+    for (input, _) in action["inputs"].as_mapping().unwrap() {
+        let input = input.as_str().unwrap();
+        assert!(environment.contains(&format!("inputs.{input} }}}}")), "{input}");
+    }
+}
+
+#[test]
+fn the_action_annotates_and_tells_the_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let peer = says(b"SSH-2.0-x\r\n").to_string();
+    let program = Path::new(env!("CARGO_BIN_EXE_shakedown")).parent().unwrap();
+    let output = Command::new(Path::new(ROOT).join("contrib/github/audit"))
+        .env("PATH", format!("{}:/usr/bin:/bin", program.display()))
+        .env("TARGETS", format!("{peer}\n127.0.0.1:1 $(touch {})", path("pwned").display()))
+        .env("SARIF", path("out.sarif"))
+        .env("HTML", path("out.html"))
+        .env("GITHUB_OUTPUT", path("output"))
+        .env("GITHUB_STEP_SUMMARY", path("summary"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "what is no host is a mistake");
+    assert!(!path("pwned").exists());
+    let output = Command::new(Path::new(ROOT).join("contrib/github/audit"))
+        .env("PATH", format!("{}:/usr/bin:/bin", program.display()))
+        .env("TARGETS", format!("{peer}\n127.0.0.1:1"))
+        .env("SARIF", path("out.sarif"))
+        .env("HTML", path("out.html"))
+        .env("GITHUB_WORKFLOW_REF", "owner/name/.github/workflows/tls.yml@refs/heads/main")
+        .env("GITHUB_OUTPUT", path("output"))
+        .env("GITHUB_STEP_SUMMARY", path("summary"))
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(shown.starts_with("::error file=.github/workflows/tls.yml,line=1"), "{shown}");
+    assert!(fs::read_to_string(path("output")).unwrap().ends_with("status=1\n"));
+    assert!(fs::read_to_string(path("summary")).unwrap().contains("## TLS audit"));
+    let sarif: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(path("out.sarif")).unwrap()).unwrap();
+    assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 2);
+}

@@ -1,0 +1,145 @@
+//! The gate: severities, allowances, the baseline, and what is shown of a run that is in order.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::program::{Run, shakedown};
+use crate::support::server::says;
+
+/// Runs `probe` on a peer that speaks no TLS, with these options.
+fn probed(peer: &str, options: &[&str]) -> Run {
+    shakedown(&[&["probe", peer, "--trust", "mozilla", "--format", "json"], options].concat())
+}
+
+fn peer() -> String {
+    says(b"SSH-2.0-x\r\n").to_string()
+}
+
+fn gate(folder: &Path, target: &str, rule: &str, until: &str) -> String {
+    let path = folder.join("gate.toml");
+    let text = format!(
+        "[[allow]]\nrule = '{rule}'\ntarget = '{target}'\nreason = 'it is replaced in spring'\nuntil = {until}\n"
+    );
+    fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_severity_that_is_typed_decides_what_fails() {
+    let peer = peer();
+    assert_eq!(probed(&peer, &[]).status, 1);
+    assert_eq!(probed(&peer, &["--severity", "not-tls=warning"]).status, 0);
+    let warning = ["--severity", "not-tls=warning", "--fail-on", "warning"];
+    assert_eq!(probed(&peer, &warning).status, 1);
+    let unknown = probed(&peer, &["--severity", "not-tsl=note"]);
+    assert!(unknown.status == 2 && unknown.stderr.contains("did you mean not-tls?"));
+}
+
+#[test]
+fn what_is_allowed_is_told_and_does_not_fail() {
+    let (folder, peer) = (tempfile::tempdir().unwrap(), peer());
+    let file = gate(folder.path(), "127.0.0.1:*", "not-tls", "9999-12-31");
+    let run = probed(&peer, &["--gate", &file]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let excuse = &report["targets"][0]["findings"][0]["excuse"];
+    assert_eq!(excuse["reason"], "it is replaced in spring");
+    assert_eq!(report["summary"]["excused"], 1);
+}
+
+#[test]
+fn an_allowance_that_has_expired_fails_and_is_told() {
+    let (folder, peer) = (tempfile::tempdir().unwrap(), peer());
+    let file = gate(folder.path(), "*", "not-tls", "2020-01-01");
+    let run = probed(&peer, &["--gate", &file]);
+    assert_eq!(run.status, 1);
+    assert!(run.stderr.contains("expired after 2020-01-01"), "{}", run.stderr);
+    assert!(run.stdout.contains("it was allowed until 2020-01-01"));
+}
+
+#[test]
+fn an_allowance_that_nothing_needs_is_told() {
+    let (folder, peer) = (tempfile::tempdir().unwrap(), peer());
+    for (target, rule, words) in [
+        ("*", "weak-key", "is not found at \"*\" any more; remove the entry"),
+        ("b.example", "not-tls", "no target matches \"b.example\""),
+    ] {
+        let file = gate(folder.path(), target, rule, "9999-12-31");
+        let run = probed(&peer, &["--gate", &file]);
+        assert_eq!(run.status, 1);
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_mistake_in_the_gate_file_is_found_before_anything_is_probed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = gate(folder.path(), "*", "not-tsl", "9999-12-31");
+    let run = probed("127.0.0.1:1", &["--gate", &file]);
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+    assert!(
+        run.stderr.contains("gate.toml:2: no rule is called \"not-tsl\"; did you mean not-tls?")
+    );
+}
+
+#[test]
+fn with_a_baseline_only_what_is_new_fails() {
+    let (folder, peer) = (tempfile::tempdir().unwrap(), peer());
+    let path = folder.path().join("baseline.json").display().to_string();
+    assert_eq!(probed(&peer, &["--write-baseline", &path]).status, 1);
+    let first = fs::read_to_string(&path).unwrap();
+    assert_eq!(probed(&peer, &["--baseline", &path]).status, 0);
+    assert_eq!(probed(&self::peer(), &["--baseline", &path]).status, 1);
+    assert_eq!(probed(&peer, &["--baseline", &path, "--write-baseline", &path]).status, 0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), first);
+}
+
+#[test]
+fn a_baseline_excuses_nothing_that_could_not_be_tested() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("baseline.json").display().to_string();
+    assert_eq!(probed("127.0.0.1:1", &["--write-baseline", &path]).status, 3);
+    assert_eq!(probed("127.0.0.1:1", &["--baseline", &path]).status, 3);
+}
+
+#[test]
+fn targets_that_passed_are_left_out_and_counted() {
+    let run = shakedown(&["demo", "--only-failing", "--format", "json"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let (all, passed) = (&report["summary"]["targets"], &report["summary"]["passed"]);
+    let shown = report["targets"].as_array().unwrap();
+    assert!(shown.iter().all(|target| target["status"] != "pass"));
+    assert_eq!(shown.len() as u64 + passed.as_u64().unwrap(), all.as_u64().unwrap());
+}
+
+#[test]
+fn quiet_says_nothing_where_all_is_well_and_everything_where_it_is_not() {
+    let peer = peer();
+    let run = probed(&peer, &["--quiet", "--severity", "not-tls=note"]);
+    assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
+    let run = probed(&peer, &["--quiet"]);
+    assert!(run.status == 1 && run.stdout.contains("not-tls"));
+}
+
+#[test]
+fn every_audit_takes_the_gate() {
+    let (folder, peer) = (tempfile::tempdir().unwrap(), peer());
+    let file = gate(folder.path(), "*", "not-tls", "9999-12-31");
+    let scan = shakedown(&["scan", &peer, "--trust", "mozilla", "--gate", &file]);
+    assert_eq!(scan.status, 0, "{}{}", scan.stdout, scan.stderr);
+    assert!(scan.stdout.contains("it is replaced in spring"), "{}", scan.stdout);
+    let demo = shakedown(&["demo", "--gate", &file]);
+    assert!(demo.status == 0 && demo.stdout.contains("it is replaced in spring"));
+    let file = gate(folder.path(), "*", "self-signed", "9999-12-31");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = vec!["a.test".to_owned()];
+    let certificate = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+    let pem = folder.path().join("a.pem");
+    fs::write(&pem, certificate.pem()).unwrap();
+    let cert =
+        shakedown(&["cert", &pem.display().to_string(), "--trust", "mozilla", "--gate", &file]);
+    assert!(cert.stdout.contains("it is replaced in spring"), "{}{}", cert.stdout, cert.stderr);
+}
