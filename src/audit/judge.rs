@@ -16,6 +16,7 @@ use super::upstream::outcome::{NginxOutcome, outcome, soften};
 use crate::certificate::Chain;
 use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, Assessor};
+use crate::nginx::facts::Fact;
 use crate::observation::{Endpoint, Observation};
 use crate::target::Target;
 use crate::tls::version::ProtocolVersion;
@@ -121,6 +122,18 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
     Judgement { chains: vec![Assessed { chain: Arc::clone(&file.chain), assessment }], ..judgement }
 }
 
+/// Judges what a configuration says, told from its text.
+pub fn judge_settings(facts: &[Fact]) -> Judgement {
+    let mut docket = Docket::default();
+    for rule in RULES {
+        let Check::Setting(check) = rule.check else { continue };
+        for fact in facts {
+            docket.add(rule, &BTreeSet::new(), check(fact));
+        }
+    }
+    docket.settle(0)
+}
+
 /// Where a verdict was reached, and the verdict.
 type Placed = (BTreeSet<SocketAddr>, Verdict);
 
@@ -138,7 +151,11 @@ fn verdicts(
         Check::Endpoint(check) => endpoints()
             .map(|endpoint| (BTreeSet::from([endpoint.address]), check(endpoint, cx)))
             .collect(),
-        Check::File(_) => Vec::new(),
+        Check::Setting(_) => Vec::new(),
+        Check::File(check) => {
+            let files = cx.target.files.iter();
+            files.map(|file| (BTreeSet::new(), check(file, cx))).collect()
+        }
         Check::Chain(check) => chains.iter().map(|view| (places(view), check(view, cx))).collect(),
         Check::Leaf(check) => distinct_leaves(chains)
             .iter()
@@ -292,7 +309,7 @@ impl Entry {
     fn report(&self, addresses: usize) -> Finding {
         let mut finding = self.finding.clone();
         let met = self.places.len();
-        if met < addresses {
+        if met > 0 && met < addresses {
             let named: Vec<String> =
                 self.places.iter().take(MAX_PLACES).map(|place| place.ip().to_string()).collect();
             let more = if met > MAX_PLACES { " and others" } else { "" };

@@ -2,7 +2,8 @@
 
 use super::rule::Rule;
 use super::rules::{
-    certificate, chain, client_certificate, protocol, reachability, session, sni, upstream,
+    certificate, chain, client_certificate, configuration, protocol, reachability, session, sni,
+    upstream,
 };
 
 /// All rules, in the order in which reports and documents show them.
@@ -38,6 +39,7 @@ pub const RULES: &[&Rule] = &[
     &certificate::certificate_unreadable::RULE,
     &certificate::handshake_signature_invalid::RULE,
     &certificate::certificate_differs_by_address::RULE,
+    &certificate::served_certificate_stale::RULE,
     &certificate::key_mismatch::RULE,
     &certificate::lifetime_too_long::RULE,
     &certificate::must_staple_unmet::RULE,
@@ -70,6 +72,9 @@ pub const RULES: &[&Rule] = &[
     &upstream::upstream_client_certificate::RULE,
     &upstream::upstream_handshake_failed::RULE,
     &upstream::upstream_verify_off::RULE,
+    &configuration::configuration_refused::RULE,
+    &configuration::configuration_ineffective::RULE,
+    &configuration::configuration_doubtful::RULE,
     &session::session_resumption_unsupported::RULE,
     &reachability::connection_refused::RULE,
     &reachability::connect_timeout::RULE,

@@ -10,6 +10,7 @@ use super::policy::Policy;
 use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, TrustStore};
 use crate::certificate::{Certificate, Chain};
+use crate::nginx::facts::Fact;
 use crate::observation::{Endpoint, Handshake, Observation};
 use crate::target::{Role, Target};
 use crate::tls::version::ProtocolVersion;
@@ -67,6 +68,8 @@ pub enum Check {
     Endpoint(fn(&Endpoint, &Context<'_>) -> Verdict),
     /// Each distinct leaf certificate presented to a hello with the target's own name.
     Leaf(fn(&Certificate, &ChainView<'_>, &Context<'_>) -> Verdict),
+    /// Something that a configuration says, where that alone tells.
+    Setting(fn(&Fact) -> Verdict),
     /// The target as a whole.
     Target(fn(&Observation, &Context<'_>) -> Verdict),
 }

@@ -20,6 +20,9 @@ use crate::tls::version::ProtocolVersion;
 /// The release that is taken for nginx's where none is known.
 pub const ASSUMED: Version = Version::new(1, 28, 0);
 
+/// The newest release whose defaults are known.
+pub const NEWEST: Version = Version::new(1, 31, 0);
+
 /// The security level of Debian's OpenSSL, and of any from 3.2 on.
 const SECURITY_LEVEL: u8 = 2;
 
@@ -52,6 +55,10 @@ pub struct NginxClient {
     pub identity: Option<Arc<ClientIdentity>>,
     /// The application protocols that it offers.
     pub alpn: Vec<String>,
+    /// Why the trusted file could not be read.
+    pub trusted_unread: Option<String>,
+    /// Why the client certificate could not be read.
+    pub identity_unread: Option<String>,
     /// `_conf_command`s, which can undo any of the above and are not followed here.
     pub conf_commands: Vec<String>,
 }
@@ -145,6 +152,8 @@ impl NginxClient {
             crl: None,
             identity: None,
             alpn: Vec::new(),
+            trusted_unread: None,
+            identity_unread: None,
             conf_commands: Vec::new(),
         }
     }
@@ -162,6 +171,12 @@ impl NginxClient {
     /// The name in the hello (`ngx_http_upstream_ssl_name`).
     pub fn sni(&self) -> Option<&str> {
         (self.server_name && is_sendable(&self.name)).then_some(&*self.name)
+    }
+
+    /// The same with SNI on.
+    #[must_use]
+    pub fn with_name_sent(&self) -> Self {
+        self.with(&Change::ServerName)
     }
 
     /// OpenSSL's security level.

@@ -128,6 +128,9 @@ impl Options {
                 clients: self.clients.clone().unwrap_or_default(),
             },
             nginx: None,
+            proxy_protocol: false,
+            any_name: false,
+            files: Vec::new(),
             origin,
         }
     }

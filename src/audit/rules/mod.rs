@@ -3,6 +3,7 @@
 pub mod certificate;
 pub mod chain;
 pub mod client_certificate;
+pub mod configuration;
 pub mod protocol;
 pub mod reachability;
 pub mod session;

@@ -107,11 +107,12 @@ fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -
         ));
     }
     let early = attempt.complete.as_ref().and_then(refused_in_handshake);
-    if let Some(breakage) = early {
-        return Verdict::Fails(breakage);
-    }
-    if let Some(doubt) = unseen(attempt, answer) {
-        return Verdict::CannotTell(doubt);
+    match (early, unseen(attempt, answer)) {
+        (Some(breakage), _) if !client.identity_unread.is_some() => {
+            return Verdict::Fails(breakage);
+        }
+        (_, Some(doubt)) => return Verdict::CannotTell(doubt),
+        _ => {}
     }
     if client.verify {
         match verified(client, attempt.chain().map(AsRef::as_ref), now) {
@@ -190,6 +191,10 @@ fn unseen(attempt: &NginxAttempt, answer: &NginxAnswer) -> Option<String> {
             failure.cause
         ));
     }
+    let requested = complete.is_some_and(|complete| complete.client_auth.request().is_some());
+    if (requested || answer.certificate_requested) && attempt.client.identity_unread.is_some() {
+        return attempt.client.identity_unread.clone();
+    }
     let asks = answer.certificate_requested && complete.is_none();
     asks.then(|| {
         format!(
@@ -202,8 +207,9 @@ fn unseen(attempt: &NginxAttempt, answer: &NginxAnswer) -> Option<String> {
 /// `SSL_get_verify_result`, then `ngx_ssl_check_host`.
 fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) -> Verdict {
     let Some(trusted) = &client.trusted else {
-        let missing = client.directive("trusted_certificate");
-        return Verdict::CannotTell(format!("nginx does not start without {missing}"));
+        let missing =
+            || format!("nginx does not start without {}", client.directive("trusted_certificate"));
+        return Verdict::CannotTell(client.trusted_unread.clone().unwrap_or_else(missing));
     };
     let Some(chain) = chain else {
         return Verdict::CannotTell("the server's certificates were not seen".to_owned());
