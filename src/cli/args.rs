@@ -1,5 +1,6 @@
 //! What can be typed. Nothing here has a meaning yet: `settings` resolves every default.
 
+use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +39,7 @@ Examples:
   shakedown scan --clients all www.example.com          what it speaks, and who can connect
   nginx -T | shakedown nginx - --diff                   audit a configuration, and try what mends it
   shakedown explain sni-required                        what a finding means
+  shakedown log /var/log/nginx/error.log                which failures matter, and what to do first
   shakedown demo                                        see it at work on misconfigured servers
 
 Exit status: 0 all tested, nothing found; 1 findings (see --fail-on); 2 usage or configuration error, nothing was
@@ -73,7 +75,9 @@ pub(super) enum Command {
     Diff(DiffArgs),
     /// Put the shards of one run together
     Merge(MergeArgs),
-    /// Explain a rule or an alert
+    /// Read error and access logs: which failures matter, and what to do first
+    Log(LogArgs),
+    /// Explain a rule, an alert, an error code or a log line
     Explain(ExplainArgs),
     /// Audit misconfigured servers that are started for it on loopback
     Demo(DemoArgs),
@@ -431,17 +435,60 @@ pub(super) enum MergeFormat {
     Ndjson,
 }
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  shakedown explain certificate-expired
+  shakedown explain 112                                 an alert; or unrecognized_name
+  shakedown explain 0A000410                            a code of OpenSSL
+  shakedown explain X509_V_ERR_CERT_HAS_EXPIRED         a result of verification; or 10
+  tail -n1 /var/log/nginx/error.log | shakedown explain -";
+
 #[derive(Clone, Debug, ClapArgs)]
-#[command(
-    after_help = "Examples:\n  shakedown explain certificate-expired\n  shakedown explain 112\n  shakedown explain unrecognized_name --format json"
-)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
 pub(super) struct ExplainArgs {
-    /// A rule's id, or an alert's number or name; nothing lists the rules
-    #[arg(value_name = "RULE|ALERT")]
-    pub(super) subject: Option<String>,
+    /// A rule's id, an alert, an error code, a verification error, or a whole log line; `-` reads lines from stdin
+    #[arg(value_name = "RULE|ALERT|CODE|LINE")]
+    pub(super) subject: Option<OsString>,
     /// The form of the answer
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: PlainFormat,
+}
+
+const LOG_EXAMPLES: &str = "\
+Examples:
+  shakedown log /var/log/nginx/error.log*               rotated and gzipped ones as well
+  shakedown log error.log access.log --since 2h         and where failures and answers of 502 coincide
+  shakedown log access.log --what-if TLSv1.3            who would be refused
+  shakedown log --follow /var/log/nginx/error.log
+  kubectl logs deploy/ingress | shakedown log -";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = LOG_EXAMPLES)]
+pub(super) struct LogArgs {
+    /// Error logs and access logs, plain or gzipped, in any order; `-` is stdin
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Leave out older lines: 2h, 1d, 2026-12-31 or 2026-12-31T23:59, on the host's clock
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
+    /// Go on reading, and tell of failures as they are written; the report comes at the end
+    #[arg(short, long)]
+    pub(super) follow: bool,
+    /// The format of access lines, as it stands in log_format [default: guessed]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) log_format: Option<String>,
+    /// Tell how many requests these ssl_protocols would refuse
+    #[arg(long, value_name = "VERSIONS")]
+    pub(super) what_if: Option<String>,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: LogFormat,
+    /// Write the report to this file, whole or not at all, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub(super) color: ColorArg,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -525,6 +572,17 @@ pub(super) enum ColorArg {
     Auto,
     Always,
     Never,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people, in a terminal
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+    /// For the textfile collector
+    Prometheus,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

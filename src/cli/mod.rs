@@ -10,6 +10,7 @@ mod explain;
 mod gate;
 mod input;
 mod journal;
+mod log;
 mod merge;
 mod mistake;
 mod nginx;
@@ -52,6 +53,7 @@ fn dispatch() -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Nginx(args) => nginx::run(&args),
         Command::Cert(args) => cert::run(&args),
+        Command::Log(args) => log::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -20,6 +20,7 @@ mod file;
 mod fleet;
 mod formats;
 mod gate;
+mod log;
 mod mutation;
 mod nginx;
 mod nginx_meaning;
