@@ -651,6 +651,46 @@ fn a_failed_handshake_and_the_502_that_it_gave_are_joined() {
 }
 
 #[test]
+fn upstreams_that_failed_are_probed_and_the_fix_is_tried() {
+    let pki = Pki::new();
+    let named = pki.server("a", &["front.test"]);
+    let upstream = Nginx::start(&format!(
+        "server {{ listen 127.0.0.1:PORT ssl default_server; ssl_reject_handshake on; }}
+         server {{ listen 127.0.0.1:PORT ssl; server_name front.test; ssl_certificate {}; ssl_certificate_key {}; }}",
+        file(&named.certificate),
+        file(&named.key)
+    ));
+    let nginx = proxy(upstream.port, "");
+    ask(&nginx);
+    assert!(nginx.logs("alert number 112"));
+    let log = pki.path("error.log");
+    std::fs::write(&log, nginx.error_log()).unwrap();
+    let configuration = pki.path("nginx.conf");
+    let written = format!(
+        "events {{}} http {{ log_format own '$status $ssl_protocol'; server {{ listen 127.0.0.1:1;
+         location / {{ proxy_pass https://127.0.0.1:{}; }} }} }}",
+        upstream.port
+    );
+    std::fs::write(&configuration, written).unwrap();
+    let (log, configuration, ca) = (file(&log), file(&configuration), pki.ca_file());
+    let usual = ["log", "--format", "json", "--probe", "--ca-file", &ca, &log];
+    for options in [&usual[..], &[&usual[..], &["--nginx", &configuration]].concat()] {
+        let run = shakedown(options);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let audit = &report["upstreams"][0]["audits"][0];
+        let finding = &audit["findings"][0];
+        assert_eq!((run.status, text(&audit["status"])), (1, "fail"), "{report:#}");
+        assert_eq!(finding["severity"], "error", "{report:#}");
+    }
+    let table = shakedown(&["log", "--probe", "--ca-file", &ca, &log]).stdout;
+    assert!(table.contains("Tried: with this the handshake works."), "{table}");
+    let healthy = "2026/01/31 10:00:00 200 TLSv1.3\n200 TLSv1.3\n";
+    let run = shakedown_with(&["log", "--format", "json", "--nginx", &configuration, "-"], healthy);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["access"]["tls_requests"], 1, "{report:#}");
+}
+
+#[test]
 fn a_line_is_explained_from_an_argument_and_from_stdin() {
     let line = "2024/10/21 08:41:45 [crit] 1#1: *1 SSL_do_handshake() failed (SSL: error:0A000458:SSL routines::tlsv1 unrecognized name:SSL alert number 112) while SSL handshaking to upstream, client: 192.0.2.1, server: a.test, request: \"GET / HTTP/1.1\", upstream: \"https://192.0.2.2:8443/\", host: \"a.test\"";
     let typed = shakedown(&["explain", "--format", "json", line]);

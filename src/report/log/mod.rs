@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::explanation;
+use crate::audit::finding::{Fix, Severity};
 use crate::nginx::log::direction::Direction;
 use crate::nginx::log::importance::{Concern, Reason, judge};
 use crate::nginx::log::intake::Intake;
@@ -16,6 +17,7 @@ use crate::nginx::log::sketch::Names;
 use crate::nginx::log::table::{Likelihood, Weight};
 use crate::nginx::log::tally::{Class, Tally};
 use crate::nginx::log::traffic::Traffic;
+use crate::run::{Status, TargetReport};
 
 /// Names of one kind that are listed.
 const MAX_NAMES: usize = 20;
@@ -152,6 +154,32 @@ pub struct Upstream {
     pub count: u64,
     /// Its classes, the most frequent first.
     pub classes: Vec<UpstreamClass>,
+    /// What audits of it found, as nginx meets it; one for each way in which the configuration leads there.
+    pub audits: Vec<Audit>,
+}
+
+/// What an audit of an upstream found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Audit {
+    /// What was audited.
+    pub target: String,
+    /// What became of it.
+    pub status: Status,
+    /// What was found, with the fix and whether it was tried.
+    pub findings: Vec<AuditFinding>,
+}
+
+/// One finding of an audit.
+#[derive(Clone, Debug, Serialize)]
+pub struct AuditFinding {
+    /// The rule's id.
+    pub rule: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong.
+    pub message: String,
+    /// What to do; `verified` where a probe with it succeeded.
+    pub fix: Option<Fix>,
 }
 
 /// A class of failures at one upstream.
@@ -281,6 +309,24 @@ impl LogReport {
         }
     }
 
+    /// Puts what an audit found beside the lines of an upstream.
+    pub fn join(&mut self, address: &str, report: &TargetReport) {
+        let findings = report.judgement.findings.iter().map(|finding| AuditFinding {
+            rule: finding.rule,
+            severity: finding.severity,
+            message: finding.message.clone(),
+            fix: finding.fix.clone(),
+        });
+        let audit = Audit {
+            target: report.target.name.clone(),
+            status: report.status,
+            findings: findings.collect(),
+        };
+        for upstream in self.upstreams.iter_mut().filter(|upstream| upstream.address == address) {
+            upstream.audits.push(audit.clone());
+        }
+    }
+
     /// The document as JSON.
     pub fn json(&self) -> serde_json::Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
@@ -399,7 +445,12 @@ fn upstreams(tally: &Tally) -> Vec<Upstream> {
             let address = String::from_utf8_lossy(address).into_owned();
             let place = upstreams.iter().position(|known| known.address == address);
             let place = place.unwrap_or_else(|| {
-                upstreams.push(Upstream { address, count: 0, classes: Vec::new() });
+                upstreams.push(Upstream {
+                    address,
+                    count: 0,
+                    classes: Vec::new(),
+                    audits: Vec::new(),
+                });
                 upstreams.len() - 1
             });
             upstreams[place].count += count;
