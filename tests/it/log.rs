@@ -701,10 +701,7 @@ fn a_line_is_explained_from_an_argument_and_from_stdin() {
     assert_eq!(answer["codes"][0]["alert"], 112);
     assert_eq!(answer["codes"][0]["sent_by"], "peer");
     assert_eq!(answer["causes"][0]["id"], "upstream-sni-missing");
-    assert_eq!(
-        answer["next"][0],
-        "shakedown probe --role upstream --server-name a.test 192.0.2.2:8443"
-    );
+    assert_eq!(answer["next"][0], "shakedown probe --as-nginx --server-name a.test 192.0.2.2:8443");
     for cause in answer["causes"].as_array().unwrap() {
         for key in ["id", "likelihood", "why", "how_to_tell", "fix"] {
             assert!(!text(&cause[key]).is_empty(), "{key}: {cause}");

@@ -1,6 +1,5 @@
 //! `--probe`: the upstreams that the log names, audited as nginx meets them, so that a diagnosis stands beside its lines.
 
-use std::future::Future;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use crate::nginx::tree::Tree;
 use crate::nginx::upstream::upstreams;
 use crate::nginx::variable::Variables;
 use crate::probe::scan::Depth;
-use crate::report::log::LogReport;
+use crate::report::log::document::LogReport;
 use crate::run::{self, FetchIssuers, Settings, Status, TargetReport};
 use crate::target::disk::Disk;
 use crate::target::from_nginx::{Premises, targets};
@@ -76,11 +75,9 @@ fn probe(targets: Vec<Arc<Target>>, args: &LogArgs) -> anyhow::Result<Vec<Option
     Ok(reports)
 }
 
-fn interrupted() -> impl Future<Output = ()> {
-    async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -20,13 +20,13 @@ use crate::nginx::log::format::Format;
 use crate::nginx::log::intake::Intake;
 use crate::nginx::tree::Directive;
 use crate::report::Look;
-use crate::report::log::{LogReport, prometheus, table};
+use crate::report::log::document::LogReport;
+use crate::report::log::{prometheus, table};
 use crate::target::options::parse_duration;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
-    let mut intake = Intake::default();
-    intake.shape = shape(args)?;
+    let mut intake = Intake { shape: shape(args)?, ..Intake::default() };
     intake.errors.since = args.since.as_deref().map(since).transpose()?;
     let what_if = args.what_if.as_deref().map(versions).transpose()?;
     let mut readings: Vec<Reading> =

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{AccessOut, Failure, LogReport, Named, Upstream, WhatIf, first_cause};
+use super::document::{AccessOut, Failure, LogReport, Named, Upstream, WhatIf};
+use super::first_cause;
 use crate::audit::finding::Severity;
 use crate::nginx::log::direction::Direction;
 use crate::nginx::log::importance::Concern;
