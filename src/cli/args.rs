@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use super::destination::{Destination, destination};
 use super::gate::{FailOn, GateArgs};
+use super::nginx::NginxArgs as NginxCommand;
 use super::portion::PortionArgs;
 use crate::nginx::defaults::Version;
 use crate::report::Format;
@@ -36,6 +37,7 @@ Examples:
   shakedown probe --role upstream api.example.com:8443  audit an upstream of nginx
   shakedown probe --config targets.toml --format json   audit what a file lists
   shakedown scan --clients all www.example.com          what it speaks, and who can connect
+  nginx -T | shakedown nginx - --diff                   audit a configuration, and try what mends it
   shakedown explain sni-required                        what a finding means
   shakedown log /var/log/nginx/error.log                which failures matter, and what to do first
   shakedown demo                                        see it at work on misconfigured servers
@@ -50,6 +52,7 @@ impl Args {
         let report = match &self.command {
             Command::Probe(args) => &args.run.report,
             Command::Scan(args) => &args.probe.run.report,
+            Command::Nginx(args) => &args.run.report,
             Command::Cert(args) => &args.report,
             _ => return false,
         };
@@ -64,6 +67,8 @@ pub(super) enum Command {
     /// List what endpoints take: versions, suites, groups, schemes, known clients
     #[command(after_help = SCAN_EXAMPLES)]
     Scan(Box<ScanArgs>),
+    /// Audit every listener and upstream of an nginx configuration, and try what mends them
+    Nginx(Box<NginxCommand>),
     /// Audit certificate files before they are deployed
     Cert(CertArgs),
     /// Compare two reports: what is new, what is gone, what changed, and whether it got worse

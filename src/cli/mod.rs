@@ -13,6 +13,7 @@ mod journal;
 mod log;
 mod merge;
 mod mistake;
+mod nginx;
 mod output;
 mod outputs;
 mod pages;
@@ -50,6 +51,7 @@ fn dispatch() -> ExitCode {
     let outcome = match args.command {
         Command::Probe(args) => probe::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Nginx(args) => nginx::run(&args),
         Command::Cert(args) => cert::run(&args),
         Command::Log(args) => log::run(&args),
         Command::Diff(args) => diff::run(&args),

@@ -21,3 +21,6 @@ pub mod token;
 pub mod tree;
 pub mod upstream;
 pub mod variable;
+
+#[cfg(test)]
+mod tests;
