@@ -1,13 +1,15 @@
 //! What real nginx writes, read back: each failure is provoked on loopback, on either side of nginx, and its line must be
 //! put down under the right class with the right cause first.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose};
 use serde_json::Value;
 use shakedown::certificate::issue::Authority;
@@ -770,6 +772,73 @@ fn the_forms_of_the_report_agree() {
         "{table}"
     );
     assert!(table.contains("proxy_ssl_server_name on"), "{table}");
+}
+
+#[test]
+fn a_log_is_followed_through_rotation() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, old) = (folder.path().join("error.log"), folder.path().join("error.log.1"));
+    let failure = |number: u32| {
+        format!(
+            "2026/01/31 10:00:00 [info] 7#7: *{number} client closed connection while SSL handshaking, client: 192.0.2.{number}, server: 0.0.0.0:443\n"
+        )
+    };
+    std::fs::write(&path, failure(1)).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
+        .args(["log", "--follow", path.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let append = |text: &str| {
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    };
+    // What is written before the program looks is no news, so more is written until it tells of some.
+    let (told, stop) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let mut written = 1;
+    let mut line = String::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            output.read_line(&mut line).unwrap();
+            told.store(1, Ordering::SeqCst);
+            stop.store(1, Ordering::SeqCst);
+        });
+        while stop.load(Ordering::SeqCst) == 0 {
+            written += 1;
+            append(&failure(written));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    assert!(line.contains("client-left") && line.contains("client-abort"), "{line}");
+    std::fs::rename(&path, &old).unwrap();
+    append(&failure(200));
+    std::thread::sleep(Duration::from_secs(1));
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+    let mut report = String::new();
+    output.read_to_string(&mut report).unwrap();
+    assert!(child.wait().unwrap().success(), "{report}");
+    assert!(report.contains(&format!("{} failures of TLS", written + 1)), "{written}: {report}");
+}
+
+#[test]
+fn whatever_a_file_holds_the_rest_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = "2026/01/31 10:00:00 [info] 7#7: *1 client closed connection while SSL handshaking, client: 192.0.2.1, server: 0.0.0.0:443\n";
+    let mut bytes: Vec<u8> = (0..=255).collect();
+    bytes.extend([&[b'\n'], good.as_bytes(), &[b'x'; 3_000_000], b"\n", good.as_bytes()].concat());
+    let (plain, cut) = (folder.path().join("plain.log"), folder.path().join("cut.log.gz"));
+    std::fs::write(&plain, &bytes).unwrap();
+    let packed = Command::new("gzip").arg("-c").arg(&plain).output().unwrap().stdout;
+    std::fs::write(&cut, &packed[..packed.len() - 20]).unwrap();
+    let (plain, cut) = (file(&plain), file(&cut));
+    let run = shakedown(&["log", "--format", "json", &plain, &cut]);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert_eq!(report["files"][0]["unreadable"], 3, "{report:#}");
+    assert_eq!(report["files"][0]["error"], Value::Null);
+    assert_eq!(report["files"][1]["error"], "the gzip stream is cut short", "{report:#}");
+    assert!(report["failures"][0]["count"].as_u64().unwrap() >= 2, "{report:#}");
 }
 
 #[test]
