@@ -826,7 +826,8 @@ fn whatever_a_file_holds_the_rest_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let good = "2026/01/31 10:00:00 [info] 7#7: *1 client closed connection while SSL handshaking, client: 192.0.2.1, server: 0.0.0.0:443\n";
     let mut bytes: Vec<u8> = (0..=255).collect();
-    bytes.extend([&[b'\n'], good.as_bytes(), &[b'x'; 3_000_000], b"\n", good.as_bytes()].concat());
+    let long = "x".repeat(3_000_000);
+    bytes.extend(format!("\n{good}{long}\n{good}").into_bytes());
     let (plain, cut) = (folder.path().join("plain.log"), folder.path().join("cut.log.gz"));
     std::fs::write(&plain, &bytes).unwrap();
     let packed = Command::new("gzip").arg("-c").arg(&plain).output().unwrap().stdout;
