@@ -20,7 +20,7 @@ use shakedown::nginx::log::table::{Sign, mechanisms};
 
 use crate::support::pki::{Files, Pki, openssl_req};
 use crate::support::program::{shakedown, shakedown_with, text};
-use crate::support::server::{Nginx, OpenSsl, nginx_binary, says, scripted};
+use crate::support::server::{Nginx, OpenSsl, free_port, nginx_binary, says, scripted};
 
 /// nginx in front of a TLS upstream on this port.
 fn proxy(port: u16, directives: &str) -> Nginx {
@@ -577,6 +577,101 @@ fn configurations_that_cannot_be_used() {
     check_log(&log, "[emerg]", (CONFIG, "trust-missing", "config-trust-missing"));
     let log = tested(folder.path(), "server { listen 127.0.0.1:1 ssl; }");
     check_log(&log, "[emerg]", (CONFIG, "no-server-certificate", "client-no-server-certificate"));
+}
+
+#[test]
+fn neighbours_of_handshakes_are_understood() {
+    let closed = free_port();
+    let nginx = proxy(closed, "");
+    ask(&nginx);
+    check(&nginx, "connect() failed", (UP, "not-connected", "upstream-unreachable"));
+    let closes = scripted(|mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+    });
+    let nginx = Nginx::start(&format!(
+        "server {{ listen 127.0.0.1:PORT; location / {{ proxy_pass http://127.0.0.1:{}; }} }}",
+        closes.port()
+    ));
+    ask(&nginx);
+    check(&nginx, "prematurely closed", (UP, "closed-after-handshake", "upstream-closed"));
+    raw(&nginx, &hello(0x0303, &[0xc02b], USUAL), &[]);
+    let wrong_port = (CLIENT, "tls-to-plain-port", "client-tls-to-plain-port");
+    check(&nginx, "client sent invalid method", wrong_port);
+    let nginx = Nginx::start("server { listen 127.0.0.1:PORT proxy_protocol; return 200; }");
+    raw(&nginx, b"GET / HTTP/1.0\r\n\r\n", &[]);
+    let header = (CLIENT, "proxy-protocol", "client-proxy-protocol-mismatch");
+    check(&nginx, "PROXY protocol", header);
+    let name = "a".repeat(256);
+    let nginx = proxy(closes.port(), &format!("proxy_ssl_server_name on; proxy_ssl_name {name};"));
+    ask(&nginx);
+    check(&nginx, "SSL_set_tlsext_host_name", (UP, "name-unusable", "upstream-sni-wrong"));
+}
+
+#[test]
+fn upstreams_that_nginx_itself_turns_away() {
+    let pki = Pki::rsa();
+    let files = pki.server("a", &["a.test"]);
+    let upstream = s_server(&files, &["-tls1_2"]);
+    let strict = "proxy_ssl_conf_command VerifyMode Peer;";
+    let nginx = proxy(upstream.port, strict);
+    ask(&nginx);
+    let inside = (UP, "certificate-verify-failed", "upstream-untrusted-ca");
+    check(&nginx, "certificate verify failed", inside);
+    let nothing = "proxy_ssl_protocols TLSv1.1; proxy_ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0;";
+    let nginx = proxy(upstream.port, nothing);
+    ask(&nginx);
+    check(&nginx, "no ciphers available", (UP, "no-ciphers", "upstream-cipher-mismatch"));
+    let anchor = pki.path("anchor.pem");
+    let issuers = files.issuers.as_ref().unwrap();
+    std::fs::copy(issuers, &anchor).unwrap();
+    let verify = format!(
+        "proxy_ssl_verify on; proxy_ssl_name a.test; proxy_ssl_trusted_certificate {};",
+        file(&anchor)
+    );
+    let nginx = proxy(upstream.port, &verify);
+    ask(&nginx);
+    check(&nginx, "(2:", (UP, "verify-issuer-of-anchor", "upstream-untrusted-ca"));
+    let root = Authority::root_with("sent", pki.now, &rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let issued = root.issue(&["a.test"]).unwrap();
+    let chain = [issued.chain(), vec![root.certificate.clone()]].concat();
+    let sent = s_server(&pki.write("sent", &issued, &chain), &[]);
+    let nginx = proxy(sent.port, &verify);
+    ask(&nginx);
+    check(&nginx, "(19:", (UP, "verify-root-untrusted", "upstream-untrusted-ca"));
+}
+
+#[test]
+fn a_record_that_does_not_decrypt() {
+    let pki = Pki::new();
+    let nginx = listener(&pki.server("a", &["a.test"]), "ssl_protocols TLSv1.3;");
+    // The base point of P-256 (SEC 2, 2.4.2) is a key share like any other.
+    let point = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+    let byte = |at: usize| u8::from_str_radix(&point[at..at + 2], 16).unwrap();
+    let point: Vec<u8> = (0..point.len()).step_by(2).map(byte).collect();
+    let mut tls13 = vec![0, 43, 0, 3, 2, 3, 4, 0, 51, 0, 71, 0, 69, 0, 23, 0, 65, 4];
+    tls13.extend(point);
+    let garbage = [&[0x17, 3, 3, 0, 40][..], &[7; 40]].concat();
+    raw(&nginx, &hello(0x0303, &[0x1301], &[USUAL, &tls13].concat()), &garbage);
+    check(&nginx, "bad record mac", (CLIENT, "bad-record-mac", "client-bad-record-mac"));
+}
+
+/// Classes of the table that no test provokes here, with what it would take.
+const NOT_PROVOKED: &[(&str, &str)] = &[
+    ("certificate-unreadable", "provoked"),
+];
+
+#[test]
+fn every_class_is_provoked_or_it_is_said_what_that_would_take() {
+    let tests = include_str!("log.rs");
+    let mut missing: Vec<&str> = mechanisms()
+        .iter()
+        .filter(|row| !matches!(row.sign, Sign::Alert(_)))
+        .map(|row| row.class)
+        .filter(|class| tests.matches(&format!("\"{class}\"")).count() == 0)
+        .collect();
+    missing.sort_unstable();
+    missing.dedup();
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 /// What `log` says of this text, as JSON.
