@@ -76,7 +76,7 @@ pub(super) enum Command {
     /// Put the shards of one run together
     Merge(MergeArgs),
     /// Read error and access logs: which failures matter, and what to do first
-    Log(LogArgs),
+    Log(Box<LogArgs>),
     /// Explain a rule, an alert, an error code or a log line
     Explain(ExplainArgs),
     /// Audit misconfigured servers that are started for it on loopback
@@ -459,6 +459,7 @@ Examples:
   shakedown log /var/log/nginx/error.log*               rotated and gzipped ones as well
   shakedown log error.log access.log --since 2h         and where failures and answers of 502 coincide
   shakedown log access.log --what-if TLSv1.3            who would be refused
+  shakedown log error.log --probe --nginx /etc/nginx/nginx.conf
   shakedown log --follow /var/log/nginx/error.log
   kubectl logs deploy/ingress | shakedown log -";
 
@@ -477,6 +478,12 @@ pub(super) struct LogArgs {
     /// The format of access lines, as it stands in log_format [default: guessed]
     #[arg(long, value_name = "FORMAT")]
     pub(super) log_format: Option<String>,
+    /// Take log_format, and with --probe the directives of upstreams, from this configuration
+    #[arg(long, value_name = "FILE")]
+    pub(super) nginx: Option<PathBuf>,
+    /// Audit the upstreams that failed, as nginx meets them, and try what mends it
+    #[arg(long)]
+    pub(super) probe: bool,
     /// Tell how many requests these ssl_protocols would refuse
     #[arg(long, value_name = "VERSIONS")]
     pub(super) what_if: Option<String>,
@@ -489,6 +496,10 @@ pub(super) struct LogArgs {
     /// When to use colour
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(super) color: ColorArg,
+    #[command(flatten)]
+    pub(super) trust: TrustArgs,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
