@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::args::ProbeArgs;
 use super::exit::Exit;
 use super::gate::{Checkpoint, threshold};
+use super::mistake::Mistake;
 use super::outputs::Outputs;
 use super::portion::{Draft, Portion, Resumed};
 use super::progress::Progress;
@@ -27,13 +28,38 @@ pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
     run_with(args, Depth::default(), None)
 }
 
-/// Audits the targets as deep as is wanted, and holds them against a policy.
+/// Audits the targets as deep as is wanted, and holds them against a policy; again and again where an interval is given.
 pub(super) fn run_with(
     args: &ProbeArgs,
     depth: Depth,
     policy: Option<Policy>,
 ) -> anyhow::Result<Exit> {
-    let targets = settings::targets(args)?;
+    let Some(interval) = args.interval else {
+        return once(args, depth, policy).map(|(exit, _)| exit);
+    };
+    if args.source.targets.iter().any(|target| target == "-") {
+        return Err(Mistake::new(
+            "--interval reads no targets from stdin",
+            "they are read anew before each audit; name a file (--config FILE)",
+        ));
+    }
+    loop {
+        let (exit, stopped) = once(args, depth.clone(), policy.clone())?;
+        if stopped || Runtime::new()?.block_on(is_stopped_within(interval))? {
+            return Ok(exit);
+        }
+    }
+}
+
+/// Whether the program is told to stop before this long has passed.
+async fn is_stopped_within(interval: Duration) -> anyhow::Result<bool> {
+    let stop = stop(None, std::future::pending())?;
+    Ok(tokio::time::timeout(interval, stop).await.is_ok())
+}
+
+/// One audit of all targets; beside the exit status, whether it was stopped.
+fn once(args: &ProbeArgs, depth: Depth, policy: Option<Policy>) -> anyhow::Result<(Exit, bool)> {
+    let targets = settings::targets(&args.source, &args.limits)?;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
     let agreed = [&depth as &dyn std::fmt::Debug, &policy, &args.fail_on, &args.gate.severity];
@@ -53,14 +79,14 @@ pub(super) fn run_with(
     let collector = match collector(args, &mut portion, checkpoint)? {
         ControlFlow::Continue(collector) => collector,
         ControlFlow::Break(summary) => {
-            return Ok(Exit::of(&summary, args.fail_on.threshold().is_some(), 0));
+            return Ok((Exit::of(&summary, args.fail_on.threshold().is_some(), 0), false));
         }
     };
     let runtime = Runtime::new()?;
-    let exit = runtime.block_on(audit(portion.targets, settings, args, collector))?;
+    let outcome = runtime.block_on(audit(portion.targets, settings, args, collector))?;
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();
-    Ok(exit)
+    Ok(outcome)
 }
 
 /// Opens what the reports are written to; breaks with the numbers of a run that is finished already.
@@ -85,13 +111,13 @@ fn collector(
     })
 }
 
-/// Audits the targets and writes the report.
+/// Audits the targets and writes the report; beside the exit status, whether the run was stopped.
 async fn audit(
     targets: Vec<Arc<Target>>,
     settings: Settings,
     args: &ProbeArgs,
     mut collector: Collector,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<(Exit, bool)> {
     let started_at = settings.now;
     let mut progress = Progress::new(args, targets.len());
     // Nobody reads on: what is still to be probed would be probed for nothing.
@@ -128,7 +154,7 @@ async fn audit(
     }
     collector.outputs.finish(&report)?;
     collector.checkpoint.finish(&summary, ending.stopped)?;
-    Ok(exit(args, &report, &ending))
+    Ok((exit(args, &report, &ending), ending.stopped))
 }
 
 /// A finding counts more than a fault of this program, and that more than what could not be tested.

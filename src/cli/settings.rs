@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{anyhow, bail};
 use time::OffsetDateTime;
 
-use super::args::{ColorArg, LimitArgs, MetricsArg, ProbeArgs, ReportArgs, TargetArgs};
+use super::args::{ColorArg, LimitArgs, MetricsArg, ReportArgs, SourceArgs, TargetArgs};
 use super::gate::{FailOn, threshold};
 use super::mistake::Mistake;
 use crate::certificate::trust::Assessor;
@@ -40,8 +40,8 @@ pub(super) fn now() -> OffsetDateTime {
 }
 
 /// Every target that was named, in the order of the command line, then of the file.
-pub(super) fn targets(args: &ProbeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
-    let typed = options(&args.target, &args.limits)?;
+pub(super) fn targets(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<Arc<Target>>> {
+    let typed = options(&args.target, limits)?;
     let mut named: Vec<(Address, Options, Option<Origin>)> = Vec::new();
     let mut problems = Vec::new();
     for text in &args.targets {
@@ -120,7 +120,7 @@ pub(super) fn reject(problems: Vec<String>) -> anyhow::Result<()> {
     }
 }
 
-fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result<Options> {
+pub(super) fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result<Options> {
     let server_name = target.server_name.as_deref().map(server_name).transpose()?;
     Ok(Options {
         server_name,
