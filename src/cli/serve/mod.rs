@@ -118,13 +118,7 @@ async fn answer(exporter: &Exporter, request: &Request<Incoming>) -> Answer {
     match request.uri().path() {
         "/" => text(StatusCode::OK, "shakedown\n\n/metrics\n/probe?target=TARGET\n".to_owned()),
         "/-/healthy" | "/-/ready" => text(StatusCode::OK, "ok\n".to_owned()),
-        "/metrics" => match exporter.metrics() {
-            Some(metrics) => metrics_answer(metrics),
-            None => {
-                let text = "the first audit is not done yet\n".to_owned();
-                self::text(StatusCode::SERVICE_UNAVAILABLE, text)
-            }
-        },
+        "/metrics" => exporter.metrics().map_or_else(unready, metrics_answer),
         "/probe" => probe(exporter, request).await,
         _ => text(StatusCode::NOT_FOUND, "not found\n".to_owned()),
     }
@@ -163,6 +157,10 @@ fn patience(request: &Request<Incoming>) -> impl Future<Output = ()> + use<> {
     let wait = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let wait = wait.map_or(CONNECTION_TIMEOUT, |wait| wait.saturating_sub(MARGIN));
     sleep(wait.min(CONNECTION_TIMEOUT))
+}
+
+fn unready() -> Answer {
+    text(StatusCode::SERVICE_UNAVAILABLE, "the first audit is not done yet\n".to_owned())
 }
 
 fn metrics_answer(metrics: String) -> Answer {
