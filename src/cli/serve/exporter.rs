@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Semaphore;
+use tokio::time::sleep;
 
 use super::module;
 use crate::cli::args::ServeArgs;
@@ -86,7 +87,14 @@ impl Exporter {
             Err(_) if is_bare(&self.args) => {}
             Err(error) => warn(&format!("the targets stay as they were: {error:#}")),
         }
-        match self.run(self.configured(), pending()).await {
+        let limit = self.args.limits.run_timeout;
+        let stop = async {
+            match limit {
+                Some(limit) => sleep(limit).await,
+                None => pending().await,
+            }
+        };
+        match self.run(self.configured(), stop).await {
             Ok(report) => {
                 let metrics = rendered(|out| prometheus::render(&report, out));
                 *self.metrics.write().unwrap_or_else(PoisonError::into_inner) = Some(metrics);
