@@ -15,6 +15,8 @@ pub mod tls;
 
 pub mod certificate;
 
+pub mod nginx;
+
 pub mod target;
 
 pub mod observation;

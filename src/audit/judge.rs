@@ -11,9 +11,12 @@ use super::finding::Finding;
 use super::policy::Policy;
 use super::registry::{RULES, find};
 use super::reproduce;
-use super::rule::{ChainView, Check, Context, FileChain, Rule, Verdict};
+use super::rule::{ChainView, Check, Context, Rule, Verdict};
+use super::upstream::outcome::{NginxOutcome, outcome, soften};
 use crate::certificate::Chain;
+use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, Assessor};
+use crate::nginx::facts::Fact;
 use crate::observation::{Endpoint, Observation};
 use crate::target::Target;
 use crate::tls::version::ProtocolVersion;
@@ -33,6 +36,8 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// What could not be tested: the rule's id and the reason.
     pub untested: Vec<(&'static str, String)>,
+    /// What nginx as the client makes of it, where its settings are known.
+    pub nginx: Option<NginxOutcome>,
     /// Rules that looked at all there is to see and found it in order, in the order of the registry.
     pub passed: Vec<&'static str>,
     /// Rules that found nothing wrong where not everything could be seen.
@@ -82,12 +87,13 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
         assessment: view.assessment,
     };
     let (passed, undecided) = tally.finish();
-    Judgement {
-        chains: chains.into_iter().map(assessed).collect(),
-        passed,
-        undecided,
-        ..docket.settle(seen.endpoints.len())
-    }
+    let mut judgement = docket.settle(seen.endpoints.len());
+    judgement.chains = chains.into_iter().map(assessed).collect();
+    (judgement.passed, judgement.undecided) = (passed, undecided);
+    judgement.nginx = outcome(target, seen, standard.now);
+    soften(&mut judgement.findings, target, judgement.nginx.as_ref());
+    judgement.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    judgement
 }
 
 /// Judges a chain that stands in a file: the rules that look at certificates, and those that look at files.
@@ -116,6 +122,18 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
     Judgement { chains: vec![Assessed { chain: Arc::clone(&file.chain), assessment }], ..judgement }
 }
 
+/// Judges what a configuration says, told from its text.
+pub fn judge_settings(facts: &[Fact]) -> Judgement {
+    let mut docket = Docket::default();
+    for rule in RULES {
+        let Check::Setting(check) = rule.check else { continue };
+        for fact in facts {
+            docket.add(rule, &BTreeSet::new(), check(fact));
+        }
+    }
+    docket.settle(0)
+}
+
 /// Where a verdict was reached, and the verdict.
 type Placed = (BTreeSet<SocketAddr>, Verdict);
 
@@ -133,7 +151,11 @@ fn verdicts(
         Check::Endpoint(check) => endpoints()
             .map(|endpoint| (BTreeSet::from([endpoint.address]), check(endpoint, cx)))
             .collect(),
-        Check::File(_) => Vec::new(),
+        Check::Setting(_) => Vec::new(),
+        Check::File(check) => {
+            let files = cx.target.files.iter();
+            files.map(|file| (BTreeSet::new(), check(file, cx))).collect()
+        }
         Check::Chain(check) => chains.iter().map(|view| (places(view), check(view, cx))).collect(),
         Check::Leaf(check) => distinct_leaves(chains)
             .iter()
@@ -269,8 +291,11 @@ impl Docket {
     /// Whether causes of this finding were met wherever it was.
     fn is_explained(&self, entry: &Entry) -> bool {
         let causes = find(entry.finding.rule).map_or(&[][..], |rule| rule.consequence_of);
-        let mut met =
-            self.entries.iter().filter(|known| causes.contains(&known.finding.rule)).peekable();
+        // A lesser finding does not explain a graver one away.
+        let explains = |known: &&Entry| {
+            causes.contains(&known.finding.rule) && known.finding.severity >= entry.finding.severity
+        };
+        let mut met = self.entries.iter().filter(explains).peekable();
         met.peek().is_some() && {
             let explained: BTreeSet<SocketAddr> =
                 met.flat_map(|known| known.places.iter().copied()).collect();
@@ -284,7 +309,7 @@ impl Entry {
     fn report(&self, addresses: usize) -> Finding {
         let mut finding = self.finding.clone();
         let met = self.places.len();
-        if met < addresses {
+        if met > 0 && met < addresses {
             let named: Vec<String> =
                 self.places.iter().take(MAX_PLACES).map(|place| place.ip().to_string()).collect();
             let more = if met > MAX_PLACES { " and others" } else { "" };

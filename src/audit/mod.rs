@@ -17,3 +17,4 @@ pub mod reproduce;
 pub mod rule;
 pub mod rules;
 pub mod trouble;
+pub mod upstream;

@@ -1,7 +1,10 @@
 //! Every rule, one line each, by family. A test holds this list against the files in `rules/`.
 
 use super::rule::Rule;
-use super::rules::{certificate, chain, client_certificate, protocol, reachability, session, sni};
+use super::rules::{
+    certificate, chain, client_certificate, configuration, protocol, reachability, session, sni,
+    upstream,
+};
 
 /// All rules, in the order in which reports and documents show them.
 pub const RULES: &[&Rule] = &[
@@ -36,6 +39,7 @@ pub const RULES: &[&Rule] = &[
     &certificate::certificate_unreadable::RULE,
     &certificate::handshake_signature_invalid::RULE,
     &certificate::certificate_differs_by_address::RULE,
+    &certificate::served_certificate_stale::RULE,
     &certificate::key_mismatch::RULE,
     &certificate::lifetime_too_long::RULE,
     &certificate::must_staple_unmet::RULE,
@@ -59,6 +63,18 @@ pub const RULES: &[&Rule] = &[
     &client_certificate::client_certificate_requested::RULE,
     &client_certificate::client_certificate_not_requested::RULE,
     &client_certificate::client_issuer_unacceptable::RULE,
+    &upstream::upstream_sni_missing::RULE,
+    &upstream::upstream_name_mismatch::RULE,
+    &upstream::upstream_untrusted::RULE,
+    &upstream::upstream_verify_depth::RULE,
+    &upstream::upstream_protocol_mismatch::RULE,
+    &upstream::upstream_cipher_mismatch::RULE,
+    &upstream::upstream_client_certificate::RULE,
+    &upstream::upstream_handshake_failed::RULE,
+    &upstream::upstream_verify_off::RULE,
+    &configuration::configuration_refused::RULE,
+    &configuration::configuration_ineffective::RULE,
+    &configuration::configuration_doubtful::RULE,
     &session::session_resumption_unsupported::RULE,
     &reachability::connection_refused::RULE,
     &reachability::connect_timeout::RULE,

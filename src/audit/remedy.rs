@@ -75,6 +75,11 @@ fn against(objection: &Objection) -> Remedy {
             "ssl_certificate",
             "/etc/nginx/new.pem",
         ),
+        Objection::LegacySignature(_) => Remedy::new(
+            "Speak TLS 1.2 or newer; the client takes older versions only without a signed key exchange.",
+            "ssl_protocols",
+            "TLSv1.2 TLSv1.3",
+        ),
         Objection::NoSecureRenegotiation => Remedy::advice(
             "Update the server: every OpenSSL since 0.9.8m has RFC 5746. (An nginx as its client gets by with \
              proxy_ssl_conf_command Options UnsafeLegacyServerConnect.)",

@@ -7,8 +7,10 @@ use time::{Duration, OffsetDateTime};
 
 use super::finding::{Finding, Fix, Section, Severity};
 use super::policy::Policy;
+use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, TrustStore};
 use crate::certificate::{Certificate, Chain};
+use crate::nginx::facts::Fact;
 use crate::observation::{Endpoint, Handshake, Observation};
 use crate::target::{Role, Target};
 use crate::tls::version::ProtocolVersion;
@@ -66,30 +68,10 @@ pub enum Check {
     Endpoint(fn(&Endpoint, &Context<'_>) -> Verdict),
     /// Each distinct leaf certificate presented to a hello with the target's own name.
     Leaf(fn(&Certificate, &ChainView<'_>, &Context<'_>) -> Verdict),
+    /// Something that a configuration says, where that alone tells.
+    Setting(fn(&Fact) -> Verdict),
     /// The target as a whole.
     Target(fn(&Observation, &Context<'_>) -> Verdict),
-}
-
-/// A chain as it stands in a file, before anyone serves it.
-#[derive(Clone, Debug)]
-pub struct FileChain {
-    /// The file, as the user named it.
-    pub path: String,
-    /// The leaf, then the other certificates in the order of the file.
-    pub chain: Arc<Chain>,
-    /// Where in the file the leaf stands, from 0.
-    pub leaf_at: usize,
-    /// The private key that is to go with it.
-    pub key: Option<FileKey>,
-}
-
-/// A private key, as far as a certificate is concerned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileKey {
-    /// Its file.
-    pub path: String,
-    /// The public key that belongs to it, as `SubjectPublicKeyInfo` in DER.
-    pub spki: Vec<u8>,
 }
 
 /// What a rule may know beside the thing it looks at.

@@ -1,8 +1,11 @@
 //! Certificate files: PEM bundles and DER, as bytes. What is damaged is named with its line; the rest is kept.
 
+use std::sync::Arc;
+
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use super::chain::Chain;
 use super::parse::Certificate;
 
 /// Blocks of one file that are read; the largest root bundles have a few hundred.
@@ -16,6 +19,60 @@ pub struct FileProblem {
     pub line: usize,
     /// What is wrong, and what was expected.
     pub message: String,
+}
+
+/// A chain as it stands in a file, before anyone serves it.
+#[derive(Clone, Debug)]
+pub struct FileChain {
+    /// The file, as the user named it.
+    pub path: String,
+    /// The leaf, then the other certificates in the order of the file.
+    pub chain: Arc<Chain>,
+    /// Where in the file the leaf stands, from 0.
+    pub leaf_at: usize,
+    /// The private key that is to go with it.
+    pub key: Option<FileKey>,
+}
+
+/// A private key, as far as a certificate is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileKey {
+    /// Its file.
+    pub path: String,
+    /// The public key that belongs to it, as `SubjectPublicKeyInfo` in DER.
+    pub spki: Vec<u8>,
+}
+
+/// One chain for each leaf of the file: the leaf, then every authority in the order of the file. A file of authorities
+/// alone is one chain as it stands.
+pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -> Vec<FileChain> {
+    let leaves: Vec<usize> = certificates
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| !one.is_ca())
+        .map(|(index, _)| index)
+        .collect();
+    let starts = if leaves.is_empty() && !certificates.is_empty() { vec![0] } else { leaves };
+    let several = starts.len() > 1;
+    let chain = |start: &usize| {
+        let others = certificates
+            .iter()
+            .enumerate()
+            .filter(|(index, one)| index != start && (one.is_ca() || !several))
+            .map(|(_, one)| one);
+        let sent: Vec<&[u8]> = std::iter::once(&certificates[*start])
+            .chain(others)
+            .map(|one| one.der.as_ref())
+            .collect();
+        FileChain {
+            path: path.to_owned(),
+            chain: Arc::new(Chain::from_der(&sent)),
+            // Among several leaves each has a place of its own; only a lone one must be first.
+            leaf_at: if several { 0 } else { *start },
+            key: key.cloned(),
+        }
+    };
+    starts.iter().map(chain).collect()
 }
 
 /// Reads the certificates of a file, in its order, and whatever is wrong with it.

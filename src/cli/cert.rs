@@ -15,9 +15,9 @@ use super::gate::{Checkpoint, threshold};
 use super::outputs::Outputs;
 use super::settings;
 use crate::audit::judge::{Standard, judge_file};
-use crate::audit::rule::{FileChain, FileKey};
+use crate::certificate::file::{FileChain, FileKey};
 use crate::certificate::trust::Assessor;
-use crate::certificate::{Certificate, Chain, file};
+use crate::certificate::{Certificate, file};
 use crate::observation::Observation;
 use crate::report::{Kind, Report};
 use crate::run::TargetReport;
@@ -78,7 +78,7 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
         problems.extend(wrong.iter().map(|problem| format!("{}: {problem}", path.display())));
         let parsed: Vec<Certificate> =
             certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
-        chains.extend(split(&path, &parsed, key.as_ref()));
+        chains.extend(file::chains(&path.display().to_string(), &parsed, key.as_ref()));
     }
     settings::reject(problems)?;
     if chains.is_empty() {
@@ -123,38 +123,6 @@ fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 fn key(path: &Path) -> anyhow::Result<FileKey> {
     Ok(FileKey { path: path.display().to_string(), spki: read_public_key(path)? })
-}
-
-/// One chain for each leaf of the file: the leaf, then every authority in the order of the file. A file of authorities
-/// alone is one chain as it stands.
-fn split(path: &Path, certificates: &[Certificate], key: Option<&FileKey>) -> Vec<FileChain> {
-    let leaves: Vec<usize> = certificates
-        .iter()
-        .enumerate()
-        .filter(|(_, one)| !one.is_ca())
-        .map(|(index, _)| index)
-        .collect();
-    let starts = if leaves.is_empty() && !certificates.is_empty() { vec![0] } else { leaves };
-    let several = starts.len() > 1;
-    let chain = |start: &usize| {
-        let others = certificates
-            .iter()
-            .enumerate()
-            .filter(|(index, one)| index != start && (one.is_ca() || !several))
-            .map(|(_, one)| one);
-        let sent: Vec<&[u8]> = std::iter::once(&certificates[*start])
-            .chain(others)
-            .map(|one| one.der.as_ref())
-            .collect();
-        FileChain {
-            path: path.display().to_string(),
-            chain: Arc::new(Chain::from_der(&sent)),
-            // Among several leaves each has a place of its own; only a lone one must be first.
-            leaf_at: if several { 0 } else { *start },
-            key: key.cloned(),
-        }
-    };
-    starts.iter().map(chain).collect()
 }
 
 fn options(args: &CertArgs) -> anyhow::Result<Options> {

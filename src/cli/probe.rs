@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-use super::args::ProbeArgs;
+use super::args::{ProbeArgs, RunArgs};
 use super::exit::Exit;
 use super::gate::{Checkpoint, threshold};
 use super::mistake::Mistake;
@@ -17,6 +17,7 @@ use super::outputs::Outputs;
 use super::portion::{Draft, Portion, Resumed};
 use super::progress::Progress;
 use super::settings;
+use crate::audit::finding::Fix;
 use crate::audit::policy::Policy;
 use crate::probe::scan::Depth;
 use crate::report::{Format, Kind, Report, Summary};
@@ -25,17 +26,22 @@ use crate::target::Target;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
-    run_with(args, Depth::default(), None)
+    run_with(args, &Depth::default(), None)
 }
 
 /// Audits the targets as deep as is wanted, and holds them against a policy; again and again where an interval is given.
 pub(super) fn run_with(
     args: &ProbeArgs,
-    depth: Depth,
-    policy: Option<Policy>,
+    depth: &Depth,
+    policy: Option<&Policy>,
 ) -> anyhow::Result<Exit> {
+    let audit = || {
+        let targets = settings::targets(&args.source, &args.run.limits)?;
+        let (depth, policy) = (depth.clone(), policy.cloned());
+        carry_out(Job { targets, depth, policy, ..Job::default() }, &args.run)
+    };
     let Some(interval) = args.interval else {
-        return once(args, depth, policy).map(|(exit, _)| exit);
+        return Ok(audit()?.exit);
     };
     if args.source.targets.iter().any(|target| target == "-") {
         return Err(Mistake::new(
@@ -44,7 +50,7 @@ pub(super) fn run_with(
         ));
     }
     loop {
-        let (exit, stopped) = once(args, depth.clone(), policy.clone())?;
+        let Done { exit, stopped, .. } = audit()?;
         if stopped || Runtime::new()?.block_on(is_stopped_within(interval))? {
             return Ok(exit);
         }
@@ -57,9 +63,34 @@ async fn is_stopped_within(interval: Duration) -> anyhow::Result<bool> {
     Ok(tokio::time::timeout(interval, stop).await.is_ok())
 }
 
-/// One audit of all targets; beside the exit status, whether it was stopped.
-fn once(args: &ProbeArgs, depth: Depth, policy: Option<Policy>) -> anyhow::Result<(Exit, bool)> {
-    let targets = settings::targets(&args.source, &args.limits)?;
+/// What is to be done.
+#[derive(Debug, Default)]
+pub(super) struct Job {
+    /// What to probe.
+    pub(super) targets: Vec<Arc<Target>>,
+    /// How deep.
+    pub(super) depth: Depth,
+    /// What to hold it against.
+    pub(super) policy: Option<Policy>,
+    /// What is known without a probe; it stands before the targets.
+    pub(super) known: Vec<TargetReport>,
+    /// Whether the fixes that were tried are wanted back.
+    pub(super) keep_fixes: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) exit: Exit,
+    /// It was told to stop before every target was tested.
+    pub(super) stopped: bool,
+    /// The fixes that work, each with the target's place in the job.
+    pub(super) fixes: Vec<(usize, Fix)>,
+}
+
+/// Audits what a job names, and writes the report.
+pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
+    let Job { targets, depth, policy, known, keep_fixes } = job;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
     let agreed = [&depth as &dyn std::fmt::Debug, &policy, &args.fail_on, &args.gate.severity];
@@ -76,22 +107,25 @@ fn once(args: &ProbeArgs, depth: Depth, policy: Option<Policy>) -> anyhow::Resul
     };
     let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
     let checkpoint = checkpoint.of_part(args.portion.is_part());
-    let collector = match collector(args, &mut portion, checkpoint)? {
+    let mut collector = match collector(args, &mut portion, checkpoint)? {
         ControlFlow::Continue(collector) => collector,
         ControlFlow::Break(summary) => {
-            return Ok((Exit::of(&summary, args.fail_on.threshold().is_some(), 0), false));
+            let exit = Exit::of(&summary, args.fail_on.threshold().is_some(), 0);
+            return Ok(Done { exit, stopped: false, fixes: Vec::new() });
         }
     };
+    collector.keep_fixes = keep_fixes;
+    known.into_iter().for_each(|report| collector.take_known(report));
     let runtime = Runtime::new()?;
-    let outcome = runtime.block_on(audit(portion.targets, settings, args, collector))?;
+    let done = runtime.block_on(audit(portion.targets, settings, args, collector))?;
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();
-    Ok(outcome)
+    Ok(done)
 }
 
 /// Opens what the reports are written to; breaks with the numbers of a run that is finished already.
 fn collector(
-    args: &ProbeArgs,
+    args: &RunArgs,
     portion: &mut Portion,
     checkpoint: Checkpoint,
 ) -> anyhow::Result<ControlFlow<Summary, Collector>> {
@@ -111,13 +145,13 @@ fn collector(
     })
 }
 
-/// Audits the targets and writes the report; beside the exit status, whether the run was stopped.
+/// Audits the targets and writes the report.
 async fn audit(
     targets: Vec<Arc<Target>>,
     settings: Settings,
-    args: &ProbeArgs,
+    args: &RunArgs,
     mut collector: Collector,
-) -> anyhow::Result<(Exit, bool)> {
+) -> anyhow::Result<Done> {
     let started_at = settings.now;
     let mut progress = Progress::new(args, targets.len());
     // Nobody reads on: what is still to be probed would be probed for nothing.
@@ -148,17 +182,18 @@ async fn audit(
         options: settings::report_options(&args.report, args.fail_on, collector.left_out()),
     };
     let summary = collector.summary;
-    report.targets = collector.reports.into_iter().flatten().collect();
+    let probed = collector.reports.into_iter().flatten();
+    report.targets = collector.known.into_iter().chain(probed).collect();
     if let Some(draft) = collector.draft.filter(|_| !ending.stopped) {
         collector.outputs.trailer(&draft.finished(&report))?;
     }
     collector.outputs.finish(&report)?;
     collector.checkpoint.finish(&summary, ending.stopped)?;
-    Ok((exit(args, &report, &ending), ending.stopped))
+    Ok(Done { exit: exit(args, &report, &ending), stopped: ending.stopped, fixes: collector.fixes })
 }
 
 /// A finding counts more than a fault of this program, and that more than what could not be tested.
-fn exit(args: &ProbeArgs, report: &Report, ending: &Ending) -> Exit {
+fn exit(args: &RunArgs, report: &Report, ending: &Ending) -> Exit {
     if args.report.format == Format::Nagios {
         return Exit::of_report(report, Format::Nagios, args.fail_on);
     }
@@ -198,6 +233,10 @@ struct Collector {
     /// What the streams say at their end.
     draft: Option<Draft>,
     error: Option<std::io::Error>,
+    /// Reports of what was known before.
+    known: Vec<TargetReport>,
+    keep_fixes: bool,
+    fixes: Vec<(usize, Fix)>,
 }
 
 impl Collector {
@@ -205,11 +244,41 @@ impl Collector {
         let kept = if outputs.all_stream() { 0 } else { targets };
         let reports = (0..kept).map(|_| None).collect();
         let summary = Summary::default();
-        Self { summary, reports, checkpoint, outputs, draft: None, error: None }
+        Self {
+            summary,
+            reports,
+            checkpoint,
+            outputs,
+            draft: None,
+            error: None,
+            known: Vec::new(),
+            keep_fixes: false,
+            fixes: Vec::new(),
+        }
+    }
+
+    /// A report of what was known before anything was probed.
+    fn take_known(&mut self, mut report: TargetReport) {
+        self.checkpoint.apply(&mut report);
+        self.summary.add(&report);
+        if !self.checkpoint.shows(&report) {
+            return;
+        }
+        if self.error.is_none() {
+            self.error = self.outputs.line(&report).err();
+        }
+        if !self.outputs.all_stream() {
+            self.known.push(report);
+        }
     }
 
     fn take(&mut self, index: usize, report: TargetReport) {
         self.summary.add(&report);
+        if self.keep_fixes {
+            let fixes = report.judgement.findings.iter().filter_map(|finding| finding.fix.clone());
+            let works = fixes.filter(|fix| fix.verified == Some(true));
+            self.fixes.extend(works.map(|fix| (index, fix)));
+        }
         if !self.checkpoint.shows(&report) {
             return;
         }

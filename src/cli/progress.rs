@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::args::ProbeArgs;
+use super::args::RunArgs;
 use crate::report::Format;
 use crate::report::escape::escape;
 use crate::run::{Status, TargetReport};
@@ -18,7 +18,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(args: &ProbeArgs, targets: usize) -> Self {
+    pub(super) fn new(args: &RunArgs, targets: usize) -> Self {
         let watched = !args.gate.quiet
             && targets > 1
             && io::stderr().is_terminal()
@@ -55,7 +55,7 @@ impl Progress {
 }
 
 /// Whether lines of the report come out where the progress would be drawn.
-fn streams_to_terminal(args: &ProbeArgs) -> bool {
+fn streams_to_terminal(args: &RunArgs) -> bool {
     let report = &args.report;
     let to_stdout = report.output.iter().all(|one| one.format.is_some());
     report.format == Format::Ndjson && to_stdout && io::stdout().is_terminal()

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,7 +19,9 @@ use crate::report::anchor::has_place;
 use crate::report::{Look, ReportOptions, Summary};
 use crate::target::address::{Address, parse_host};
 use crate::target::identity::read_identity;
+use crate::target::nginx_client::NginxClient;
 use crate::target::options::Options;
+use crate::target::proxy_ssl::ProxySsl;
 use crate::target::{ClientIdentity, Host, Origin, Target, Trust, list, toml, trust};
 
 /// Columns of a report that goes to no terminal.
@@ -87,7 +90,10 @@ pub(super) fn targets(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<V
         .into_iter()
         .map(|(address, options, origin)| {
             let identity = identities.load(&options)?;
-            Ok(Arc::new(options.target(address, identity, origin)))
+            let mut target = options.target(address, identity, origin);
+            target.nginx =
+                options.proxy_ssl.as_ref().map(|ssl| nginx_client(ssl, &target)).transpose()?;
+            Ok(Arc::new(target))
         })
         .collect()
 }
@@ -134,8 +140,22 @@ pub(super) fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result
         timeout: limits.timeout,
         warning_days: target.warning_days,
         alpn: (!target.alpn.is_empty()).then(|| target.alpn.clone()),
+        proxy_ssl: target.nginx.proxy_ssl(),
         ..Options::default()
     })
+}
+
+/// nginx as the client, with its files read.
+fn nginx_client(ssl: &ProxySsl, target: &Target) -> anyhow::Result<Arc<NginxClient>> {
+    let host = match &target.host {
+        Host::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
+        host => host.to_string(),
+    };
+    let client = ssl.client(&host).map_err(|error| match &target.origin {
+        Some(origin) => anyhow!("{}:{}: {error}", origin.file, origin.line),
+        None => anyhow!("{error}"),
+    })?;
+    Ok(Arc::new(client))
 }
 
 fn server_name(text: &str) -> anyhow::Result<String> {

@@ -2,6 +2,7 @@
 //!
 //! Plain data without judgement. A failed connection is an observation, never an `Err`, and what was not tried says so.
 
+pub mod nginx;
 pub mod scan;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::nginx::NginxAttempt;
 use self::scan::{Replay, Scan};
 use crate::certificate::Chain;
 use crate::tls::alert::AlertDescription;
@@ -291,6 +293,8 @@ pub struct Endpoint {
     pub scans: Vec<Scan>,
     /// How the wanted clients fare.
     pub replays: Vec<Replay>,
+    /// Handshakes as nginx makes them: as configured, then with changes. Empty where its settings are not known.
+    pub nginx: Vec<NginxAttempt>,
 }
 
 impl Endpoint {

@@ -10,6 +10,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, HandshakeKind, SupportedProtocolVersion};
 use rustls_pki_types::ServerName;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -188,6 +189,10 @@ impl Caller<'_> {
         let deadlines = self.connector.deadlines();
         let connect = self.target.timeout.unwrap_or(deadlines.connect);
         let mut connection = self.connector.connect(self.address, connect).await?;
+        if self.target.proxy_protocol {
+            // A line of version 1 that names nobody; what cannot be written shows in the handshake.
+            let _ = connection.stream.write_all(b"PROXY UNKNOWN\r\n").await;
+        }
         if let Some(protocol) = self.target.starttls {
             let name =
                 self.target.server_name.clone().unwrap_or_else(|| self.target.host.to_string());

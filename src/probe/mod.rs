@@ -3,6 +3,7 @@
 //! [`plan`] says which handshakes to make, [`connect`] opens the sockets, [`complete`] makes whole handshakes and
 //! [`raw`] single hellos where a whole one failed; [`scan`] makes many of those. Nothing here judges.
 
+pub mod as_nginx;
 pub mod complete;
 pub mod connect;
 pub mod engine;
@@ -128,9 +129,14 @@ impl Prober {
             raw: Vec::new(),
             scans: Vec::new(),
             replays: Vec::new(),
+            nginx: Vec::new(),
         };
         explain_failures(&caller, target, &mut endpoint).await;
         scan::deepen(&caller, target, depth, &mut endpoint).await;
+        if let Some(client) = &target.nginx {
+            let attempt = self.as_nginx(target, address, client, Vec::new()).await;
+            endpoint.nginx.push(attempt);
+        }
         endpoint
     }
 }

@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{Report, Summary, certificate, chain, scan};
 use crate::audit::finding::{Excuse, Finding, Fix, Severity};
+use crate::audit::upstream::outcome::NginxOutcome;
 use crate::certificate::Chain;
 use crate::observation::{
     Cause, ClientAuth, Endpoint, Engine, Failure, Handshake, Observed, RawHello, Session, Stage,
@@ -167,6 +168,17 @@ struct NginxView {
     error_log_line: Option<String>,
 }
 
+impl NginxView {
+    fn of(outcome: &NginxOutcome) -> Self {
+        let (as_configured, error_log_line) = match outcome {
+            NginxOutcome::Pass => ("pass", None),
+            NginxOutcome::Fail(line) => ("fail", line.clone()),
+            NginxOutcome::Untested => ("untested", None),
+        };
+        Self { as_configured, error_log_line }
+    }
+}
+
 #[derive(Serialize, JsonSchema)]
 struct UntestedView<'a> {
     rule: &'static str,
@@ -192,7 +204,7 @@ impl<'a> TargetView<'a> {
             chains: chains(report),
             scans: endpoints.iter().flat_map(scan::scans).collect(),
             clients: endpoints.iter().flat_map(scan::clients).collect(),
-            nginx: None,
+            nginx: report.judgement.nginx.as_ref().map(NginxView::of),
             findings: report
                 .judgement
                 .findings

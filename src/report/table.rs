@@ -11,6 +11,7 @@ use super::text::{paragraph, severity_style, styled};
 use super::{Kind, Look, Report, Summary, chain, overview, scan};
 use crate::audit::finding::{Directive, Finding};
 use crate::audit::judge::Assessed;
+use crate::audit::upstream::outcome::NginxOutcome;
 use crate::observation::Endpoint;
 use crate::run::TargetReport;
 
@@ -62,6 +63,10 @@ fn details(
     for endpoint in scanned {
         scan::write(endpoint, look, out)?;
     }
+    if let Some(outcome) = &report.judgement.nginx {
+        out.write_all(paragraph(&as_nginx(outcome), "  ", "    ", look).as_bytes())?;
+        writeln!(out)?;
+    }
     for finding in &report.judgement.findings {
         write_finding(finding, look, out)?;
     }
@@ -72,6 +77,17 @@ fn details(
         writeln!(out)?;
     }
     Ok(())
+}
+
+fn as_nginx(outcome: &NginxOutcome) -> String {
+    match outcome {
+        NginxOutcome::Pass => "as nginx: the handshake works as configured".to_owned(),
+        NginxOutcome::Fail(None) => "as nginx: FAILS as configured".to_owned(),
+        NginxOutcome::Fail(Some(line)) => {
+            format!("as nginx: FAILS as configured, and logs: {line}")
+        }
+        NginxOutcome::Untested => "as nginx: could not be told".to_owned(),
+    }
 }
 
 fn write_finding(finding: &Finding, look: Look, out: &mut dyn Write) -> io::Result<()> {

@@ -3,15 +3,18 @@
 pub mod baseline;
 pub mod gate;
 mod issuer;
+mod mend;
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures::future::{Either, select};
+use futures::future::{Either, join_all, select};
 use futures::stream::StreamExt;
 use time::OffsetDateTime;
+
+use self::mend::Mender;
 
 use crate::audit::finding::Severity;
 use crate::audit::judge::{Judgement, Standard, judge};
@@ -20,7 +23,11 @@ use crate::certificate::trust::Assessor;
 use crate::observation::{Cause, Failure, Observation, Stage};
 use crate::probe::scan::Depth;
 use crate::probe::{Limits, Prober, engine};
-use crate::target::{Target, Trust};
+use crate::target::nginx_client::Trusted;
+use crate::target::{Roots, Target, Trust};
+
+/// Where distributions keep their roots in one file (Debian and its kin; others differ).
+const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// What became of one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -167,7 +174,12 @@ pub async fn audit(
 }
 
 async fn audit_target(target: Arc<Target>, prober: &Prober, settings: &Settings) -> TargetReport {
-    let observation = prober.observe(&target, &settings.depth).await;
+    let mut observation = prober.observe(&target, &settings.depth).await;
+    if target.nginx.is_some() {
+        let trusted = trusted_files(settings, &target.trust);
+        let mender = Mender { prober, target: &target, trusted: &trusted, now: settings.now };
+        join_all(observation.endpoints.iter_mut().map(|endpoint| mender.mend(endpoint))).await;
+    }
     let target_trust = target.trust.clone();
     let mut report = report(target, observation, settings);
     if settings.fetch_issuers != FetchIssuers::Never {
@@ -175,6 +187,19 @@ async fn audit_target(target: Arc<Target>, prober: &Prober, settings: &Settings)
         issuer::try_fetched(&mut report, prober, assessor(settings, &target_trust), private).await;
     }
     report
+}
+
+/// The audit's own roots, as a file that nginx could be given.
+fn trusted_files(settings: &Settings, trust: &Trust) -> Vec<Trusted> {
+    let path = match &trust.roots {
+        Roots::File(path) => path.clone(),
+        Roots::Native => SYSTEM_BUNDLE.into(),
+        Roots::Mozilla => return Vec::new(),
+    };
+    if !trust.additional.is_empty() {
+        return Vec::new();
+    }
+    vec![Trusted { path, store: assessor(settings, trust).shared_store() }]
 }
 
 fn assessor<'s>(settings: &'s Settings, trust: &Trust) -> &'s Assessor {

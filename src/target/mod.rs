@@ -2,9 +2,13 @@
 
 pub mod address;
 mod advice;
+pub mod disk;
+pub mod from_nginx;
 pub mod identity;
 pub mod list;
+pub mod nginx_client;
 pub mod options;
+pub mod proxy_ssl;
 pub mod shard;
 pub mod toml;
 pub mod trust;
@@ -18,6 +22,8 @@ use std::time::Duration;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Serialize};
 
+use self::nginx_client::NginxClient;
+use crate::certificate::file::FileChain;
 use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
 
@@ -221,6 +227,14 @@ pub struct Target {
     pub timeout: Option<Duration>,
     /// What the operator expects.
     pub expect: Expectations,
+    /// nginx as its client, where its settings are known.
+    pub nginx: Option<Arc<NginxClient>>,
+    /// Whether a PROXY line goes before everything else.
+    pub proxy_protocol: bool,
+    /// No name is wanted on the certificate: none is known.
+    pub any_name: bool,
+    /// The files from which the certificate is served.
+    pub files: Vec<FileChain>,
     /// Where it was named; `None` for the command line.
     pub origin: Option<Origin>,
 }
@@ -238,6 +252,6 @@ impl Target {
     pub fn required_names(&self) -> impl Iterator<Item = Host> + '_ {
         let first = self.server_name.clone().map_or_else(|| self.host.clone(), Host::Name);
         let host = |name: &String| name.parse().map_or_else(|_| Host::Name(name.clone()), Host::Ip);
-        std::iter::once(first).chain(self.extra_names.iter().map(host))
+        std::iter::once(first).filter(|_| !self.any_name).chain(self.extra_names.iter().map(host))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::{Address, host_port};
+use super::proxy_ssl::ProxySsl;
 use super::{
     ClientCertificatePolicy, ClientIdentity, Expectations, Host, Origin, Role, Roots, StartTls,
     Target, Trust,
@@ -46,6 +47,8 @@ pub struct Options {
     pub alpn: Option<Vec<String>>,
     /// Clients that must be able to connect.
     pub clients: Option<Vec<&'static Profile>>,
+    /// nginx as its client.
+    pub proxy_ssl: Option<ProxySsl>,
 }
 
 impl Options {
@@ -74,6 +77,7 @@ impl Options {
             warning_days: self.warning_days.or(base.warning_days),
             alpn: self.alpn.or_else(|| base.alpn.clone()),
             clients: self.clients.or_else(|| base.clients.clone()),
+            proxy_ssl: self.proxy_ssl.or_else(|| base.proxy_ssl.clone()),
         }
     }
 
@@ -104,7 +108,11 @@ impl Options {
             connect_to: address.connect_to,
             server_name,
             extra_names: self.extra_names.clone().unwrap_or_default(),
-            role: self.role.unwrap_or_default(),
+            role: self.role.unwrap_or(if self.proxy_ssl.is_some() {
+                Role::Upstream
+            } else {
+                Role::default()
+            }),
             trust: Trust {
                 roots: self.roots.clone().unwrap_or_default(),
                 additional: self.add_ca_files.clone().unwrap_or_default(),
@@ -119,6 +127,10 @@ impl Options {
                 alpn: self.alpn.clone().unwrap_or_default(),
                 clients: self.clients.clone().unwrap_or_default(),
             },
+            nginx: None,
+            proxy_protocol: false,
+            any_name: false,
+            files: Vec::new(),
             origin,
         }
     }

@@ -5,6 +5,7 @@
 //! here does I/O or cryptography, and nothing here uses another room.
 
 pub mod alert;
+pub mod cipher_string;
 pub mod codec;
 pub mod extension;
 pub mod flight;

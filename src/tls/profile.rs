@@ -53,9 +53,19 @@ pub struct Profile {
     pub max_dh_bits: Option<usize>,
     /// The smallest RSA key in a certificate that it takes, in bits.
     pub min_rsa_bits: Option<u32>,
-    /// Whether it refuses servers without secure renegotiation (RFC 5746).
+    /// What it refuses beside.
     #[serde(default)]
-    pub secure_renegotiation_required: bool,
+    pub refuses: Vec<Refusal>,
+}
+
+/// What newer libraries refuse whatever the server chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// A key exchange signed with MD5 and SHA-1 together, as TLS 1.1 and older sign it.
+    LegacySignature,
+    /// A server without secure renegotiation (RFC 5746).
+    InsecureRenegotiation,
 }
 
 /// Why a client would not take a server's answer.
@@ -73,6 +83,9 @@ pub enum Objection {
     /// The RSA key of the certificate is smaller than the client takes.
     #[error("the client refuses a certificate with an RSA key of {0} bits as too small")]
     RsaTooSmall(u32),
+    /// The key exchange is signed as versions below TLS 1.2 sign it.
+    #[error("the client refuses the MD5 and SHA-1 signature of a key exchange in {0}")]
+    LegacySignature(ProtocolVersion),
     /// The server lacks secure renegotiation.
     #[error("the client refuses servers without secure renegotiation (RFC 5746)")]
     NoSecureRenegotiation,
@@ -172,9 +185,16 @@ impl Profile {
         {
             return Some(Objection::RsaTooSmall(bits));
         }
+        if self.refuses.contains(&Refusal::LegacySignature)
+            && hello.version < ProtocolVersion::TLS1_2
+            && hello.cipher_suite.forward_secret()
+        {
+            return Some(Objection::LegacySignature(hello.version));
+        }
         let insecure = hello.version < ProtocolVersion::TLS1_3
             && !hello.has(ExtensionType::RENEGOTIATION_INFO);
-        (insecure && self.secure_renegotiation_required).then_some(Objection::NoSecureRenegotiation)
+        let refused = insecure && self.refuses.contains(&Refusal::InsecureRenegotiation);
+        refused.then_some(Objection::NoSecureRenegotiation)
     }
 
     /// Its suites of one version that a certificate of this kind can be used with, signalling values left out.

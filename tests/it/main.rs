@@ -9,6 +9,7 @@
 
 mod architecture;
 mod certificate;
+mod cipher_string;
 mod cli;
 mod client_certificate;
 mod contrib;
@@ -21,8 +22,10 @@ mod formats;
 mod gate;
 mod mutation;
 mod nginx;
+mod nginx_reader;
 mod openssl;
 mod peers;
+mod proxy;
 mod registry;
 mod reports;
 mod repository;

@@ -10,23 +10,13 @@ use shakedown::certificate::name::{Name, coverage};
 use shakedown::certificate::trust::{Assessor, TrustStore};
 use time::OffsetDateTime;
 
+use crate::support::noise::Noise;
+
 /// Chains that are tried.
 const CHAINS: usize = 10_000;
 
 /// What any of them may cost; an honest one costs a thousandth of it.
 const BOUND: Duration = Duration::from_secs(2);
-
-/// A generator of numbers that is the same in every run (xorshift).
-struct Noise(u64);
-
-impl Noise {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(bound.max(1)).unwrap()).unwrap()
-    }
-}
 
 fn mutate(noise: &mut Noise, chain: &[CertificateDer<'static>]) -> Vec<Vec<u8>> {
     let mut chain: Vec<Vec<u8>> = chain.iter().map(|der| der.to_vec()).collect();
@@ -57,7 +47,7 @@ fn no_mutation_panics_or_takes_long() {
     let (store, _) =
         TrustStore::from_certificates("root".to_owned(), vec![root.certificate], false);
     let assessor = Assessor::new(Arc::new(store), now);
-    let mut noise = Noise(0x5eed_5eed);
+    let mut noise = Noise::new(0x5eed_5eed);
     for round in 0..CHAINS {
         let sent = mutate(&mut noise, &sound);
         let sent: Vec<&[u8]> = sent.iter().map(Vec::as_slice).collect();

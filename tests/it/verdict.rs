@@ -20,26 +20,12 @@ use shakedown::certificate::trust::openssl::{OpensslVerdict, Profile, Question, 
 use shakedown::certificate::{Chain, file};
 use time::{Duration, OffsetDateTime};
 
+use crate::support::dice::Dice;
 use crate::support::pki::{OpenSslAuthority, pem};
 use crate::support::server::Nginx;
 
 /// Chains that are judged.
 const CASES: usize = 400;
-
-/// A generator of numbers that is the same in every run (Numerical Recipes' constants).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
-
-    fn one_in(&mut self, chances: u64) -> bool {
-        self.roll(chances) == 0
-    }
-}
 
 /// One upstream: what it sends, and how nginx is told to verify it.
 struct Case {

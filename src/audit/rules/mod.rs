@@ -3,10 +3,12 @@
 pub mod certificate;
 pub mod chain;
 pub mod client_certificate;
+pub mod configuration;
 pub mod protocol;
 pub mod reachability;
 pub mod session;
 pub mod sni;
+pub mod upstream;
 
 use super::rule::ChainView;
 use crate::certificate::Certificate;
@@ -49,12 +51,16 @@ fn names_of(certificate: &Certificate) -> String {
     }
 }
 
-/// The first name of a certificate that can stand in a directive as it is. The certificate's author wrote it, so nothing
-/// but the characters of a host name may pass.
+/// The first name of a certificate that can stand in a directive as it is.
 fn plain_name(certificate: &Certificate) -> Option<&str> {
+    certificate.dns_names().iter().map(String::as_str).find(|name| is_plain_name(name))
+}
+
+/// Whether a name can stand in a directive as it is. The certificate's author wrote it, so nothing but the characters of
+/// a host name may pass.
+pub(crate) fn is_plain_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    let is_plain = |name: &&str| !name.is_empty() && name.len() < 254 && name.chars().all(plain);
-    certificate.dns_names().iter().map(String::as_str).find(is_plain)
+    !name.is_empty() && name.len() < 254 && name.chars().all(plain)
 }
 
 fn name_of(host: &Host) -> Name<'_> {

@@ -183,6 +183,11 @@ impl Assessor {
         &self.store
     }
 
+    /// The same, to be kept.
+    pub fn shared_store(&self) -> Arc<TrustStore> {
+        Arc::clone(&self.store)
+    }
+
     /// The verdicts over `chain`.
     pub fn assess(&self, chain: &Chain) -> Arc<Assessment> {
         self.known.get_or_insert(chain.digest, || {

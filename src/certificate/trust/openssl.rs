@@ -205,6 +205,10 @@ impl<'c> Walk<'c> {
         if anchored && self_signed {
             return;
         }
+        // "A preliminary error has become final": a weak key met before keeps what would be said of the issuer unsaid.
+        if self.last.is_some() {
+            return;
+        }
         if self.path.len() > longest {
             self.object(22);
         }

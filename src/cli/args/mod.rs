@@ -1,5 +1,6 @@
 //! What can be typed. Nothing here has a meaning yet: `settings` resolves every default.
 
+mod nginx;
 mod saved;
 mod source;
 
@@ -46,8 +47,8 @@ impl Args {
     /// Whether a monitoring system reads stdout and the exit status as those of a plugin.
     pub(in crate::cli) fn is_plugin(&self) -> bool {
         let report = match &self.command {
-            Command::Probe(args) => &args.report,
-            Command::Scan(args) => &args.probe.report,
+            Command::Probe(args) => &args.run.report,
+            Command::Scan(args) => &args.probe.run.report,
             Command::Cert(args) => &args.report,
             _ => return false,
         };
@@ -85,6 +86,7 @@ Examples:
   shakedown probe www.example.com mail.example.com:993
   shakedown probe --role upstream --ca-file internal-ca.pem 10.0.0.5:8443 --server-name backend.internal
   shakedown probe www.example.com:443:127.0.0.1:8443    connect to a local server, as curl --connect-to does
+  shakedown probe --as-nginx --ca-file internal-ca.pem 10.0.0.5:8443 --proxy-pass backend
   shakedown probe --starttls smtp mail.example.com
   grep -v staging hosts.txt | shakedown probe - --format ndjson --output audit.ndjson
   shakedown probe --config targets.toml --output sarif=tls.sarif --output junit=tls.xml
@@ -95,6 +97,22 @@ Examples:
 pub(in crate::cli) struct ProbeArgs {
     #[command(flatten)]
     pub(in crate::cli) source: SourceArgs,
+    #[command(flatten)]
+    pub(in crate::cli) run: RunArgs,
+    /// Audit again each time that this long has passed, until the program is told to stop
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = duration,
+        conflicts_with = "resume",
+        help_heading = "Fleet"
+    )]
+    pub(in crate::cli) interval: Option<Duration>,
+}
+
+/// How an audit runs, whatever its targets come from.
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct RunArgs {
     /// Fetch the certificates of missing issuers from where certificates say they lie, and try the chain with them
     #[arg(
         long,
@@ -117,15 +135,6 @@ pub(in crate::cli) struct ProbeArgs {
     pub(in crate::cli) gate: GateArgs,
     #[command(flatten)]
     pub(in crate::cli) portion: PortionArgs,
-    /// Audit again each time that this long has passed, until the program is told to stop
-    #[arg(
-        long,
-        value_name = "DURATION",
-        value_parser = duration,
-        conflicts_with = "resume",
-        help_heading = "Fleet"
-    )]
-    pub(in crate::cli) interval: Option<Duration>,
     /// Tell of each target on stderr as soon as it is done
     #[arg(short, long, help_heading = "Report")]
     pub(in crate::cli) verbose: bool,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+use super::nginx::NginxArgs;
 use crate::target::options::{DurationError, parse_alpn, parse_duration};
 use crate::target::{Role, Roots, StartTls};
 
@@ -32,6 +33,8 @@ pub(in crate::cli) struct TargetArgs {
     pub(in crate::cli) role: Option<RoleArg>,
     #[command(flatten)]
     pub(in crate::cli) trust: TrustArgs,
+    #[command(flatten)]
+    pub(in crate::cli) nginx: NginxArgs,
     /// Upgrade from this plain-text protocol first; it also sets the default port
     #[arg(long, value_enum, value_name = "PROTOCOL")]
     pub(in crate::cli) starttls: Option<StartTls>,

@@ -199,7 +199,14 @@ fn endpoint(
         resumption: Observed::Seen(()),
     };
     let handshakes = names.into_iter().zip(versions).map(cell).collect();
-    Endpoint { address, handshakes, raw: Vec::new(), scans: Vec::new(), replays: Vec::new() }
+    Endpoint {
+        address,
+        handshakes,
+        raw: Vec::new(),
+        scans: Vec::new(),
+        replays: Vec::new(),
+        nginx: Vec::new(),
+    }
 }
 
 fn session() -> Session {

@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name",
     ],
-    consequence_of: &[],
+    consequence_of: &["upstream-name-mismatch", "upstream-sni-missing"],
     check: Check::Leaf(check),
 };
 

@@ -1,7 +1,8 @@
 //! `key-mismatch`: the private key does not belong to the certificate, so nginx does not start.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Context, FileChain, Rule, Verdict};
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::certificate::file::FileChain;
 
 pub(crate) const RULE: Rule = Rule {
     id: "key-mismatch",
@@ -33,7 +34,7 @@ fn check(file: &FileChain, _: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, in_file};
-    use crate::audit::rule::FileKey;
+    use crate::certificate::file::FileKey;
 
     #[test]
     fn a_key_must_be_that_of_the_certificate() {

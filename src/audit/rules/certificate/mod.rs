@@ -16,6 +16,7 @@ pub mod must_staple_unmet;
 pub mod ocsp_staple_invalid;
 pub mod sct_missing;
 pub mod serial_malformed;
+pub mod served_certificate_stale;
 pub mod server_auth_missing;
 pub mod weak_key;
 pub mod weak_signature;

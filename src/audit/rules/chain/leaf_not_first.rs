@@ -1,7 +1,8 @@
 //! `leaf-not-first`: in the file another certificate stands before the leaf, so nginx does not start.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Context, FileChain, Rule, Verdict};
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::certificate::file::FileChain;
 
 pub(crate) const RULE: Rule = Rule {
     id: "leaf-not-first",

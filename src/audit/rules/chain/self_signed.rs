@@ -20,7 +20,7 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 5280 section 3.2",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_trusted_certificate",
     ],
-    consequence_of: &[],
+    consequence_of: &["upstream-untrusted"],
     check: Check::Chain(check),
 };
 

@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 5280 section 6.1",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_trusted_certificate",
     ],
-    consequence_of: &["certificate-unreadable"],
+    consequence_of: &["certificate-unreadable", "upstream-untrusted", "upstream-verify-depth"],
     check: Check::Chain(check),
 };
 

@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_client_certificate",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_depth",
     ],
-    consequence_of: &[],
+    consequence_of: &["upstream-client-certificate"],
     check: Check::Endpoint(check),
 };
 

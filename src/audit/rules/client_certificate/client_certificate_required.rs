@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_client",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_certificate",
     ],
-    consequence_of: &[],
+    consequence_of: &["upstream-client-certificate"],
     check: Check::Endpoint(check),
 };
 

@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ecdh_curve",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_conf_command",
     ],
-    consequence_of: &[],
+    consequence_of: &["upstream-cipher-mismatch"],
     check: Check::Endpoint(check),
 };
 

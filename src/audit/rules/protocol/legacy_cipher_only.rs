@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 9325 section 4.2",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ciphers",
     ],
-    consequence_of: &[],
+    consequence_of: &["upstream-cipher-mismatch"],
     check: Check::Endpoint(check),
 };
 

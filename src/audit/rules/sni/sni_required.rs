@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_server_name",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name",
     ],
-    consequence_of: &[],
+    consequence_of: &["upstream-sni-missing"],
     check: Check::Endpoint(check),
 };
 
@@ -48,7 +48,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     if endpoint.cells(false).any(speaks) {
         return in_one_version(finding, first.version);
     }
-    if !cx.is_upstream() {
+    if !cx.is_upstream() || cx.target.nginx.is_some() {
         let text = "Nothing to do for browsers. A proxy in front of this listener must send the name: proxy_ssl_server_name on.";
         return finding.fix(text).into();
     }

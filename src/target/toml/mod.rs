@@ -1,6 +1,8 @@
 //! `targets.toml`: defaults and targets, each key checked where it stands. Every problem is reported with its place, and
 //! an unknown word with the closest known one.
 
+mod proxy_ssl;
+
 use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,10 +12,10 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::address::{Address, parse_host};
-use super::advice::{Shown, suggestion};
-use super::options::{Options, parse_alpn, parse_duration};
-use super::{ClientCertificatePolicy, Host, Origin, Role, Roots, StartTls};
+use crate::target::address::{Address, parse_host};
+use crate::target::advice::{Shown, suggestion};
+use crate::target::options::{Options, parse_alpn, parse_duration};
+use crate::target::{ClientCertificatePolicy, Host, Origin, Role, Roots, StartTls};
 use crate::tls::profile::{Profile, select};
 use crate::tls::version::ProtocolVersion;
 
@@ -32,6 +34,7 @@ const TARGET_KEYS: &[&str] = &[
     "starttls",
     "timeout",
     "expect",
+    "proxy_ssl",
 ];
 
 /// Keys of `[defaults]`.
@@ -156,6 +159,7 @@ impl<'a> Reader<'a> {
                 reader.word(value, &StartTls::ALL.map(|protocol| (protocol.name(), protocol)))
             }),
             timeout: self.at(table, "timeout", Self::duration),
+            proxy_ssl: self.at(table, "proxy_ssl", Self::proxy_ssl),
             ..Options::default()
         };
         if let (Some(key), None) = (table.get("client_key"), table.get("client_cert")) {
@@ -360,11 +364,11 @@ mod tests {
 
     #[test]
     fn the_example_file_is_valid_and_shows_every_key() {
-        let text = include_str!("../../targets.example.toml");
+        let text = include_str!("../../../targets.example.toml");
         let (entries, problems) = read("targets.example.toml", Path::new("."), text);
         assert_eq!(problems, []);
         assert!(entries.len() > 2);
-        for key in TARGET_KEYS.iter().chain(EXPECT_KEYS) {
+        for key in TARGET_KEYS.iter().chain(EXPECT_KEYS).chain(proxy_ssl::KEYS) {
             assert!(
                 text.lines().any(|line| line.starts_with(&format!("{key} = "))
                     || line.contains(&format!(".{key}]"))),

@@ -1,0 +1,79 @@
+//! `served-certificate-stale`: the certificate on disk is not the one that is served.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Context, Rule, Verdict, day};
+use crate::certificate::Certificate;
+use crate::observation::Observation;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "served-certificate-stale",
+    severity: Severity::Warning,
+    section: Section::Certificate,
+    summary: "the certificate in the file is not the one that is served",
+    why: "The file was renewed and nginx was not reloaded, or something else answers at the address. Clients see the old \
+          certificate until it expires, whatever the file says.",
+    fix: "Check the new file (nginx -t) and reload nginx; let the renewal do so in future (certbot --deploy-hook).",
+    references: &["https://nginx.org/en/docs/control.html"],
+    consequence_of: &[],
+    check: Check::Target(check),
+};
+
+fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
+    let filed: Vec<(&str, &Certificate)> = cx
+        .target
+        .files
+        .iter()
+        .filter_map(|file| Some((file.path.as_str(), file.chain.leaf()?.as_ref())))
+        .collect();
+    if filed.is_empty() {
+        return Verdict::NotApplicable;
+    }
+    let cells = seen.endpoints.iter().flat_map(|endpoint| cx.own_cells(endpoint));
+    let served: Vec<&Certificate> =
+        cells.filter_map(|cell| Some(cell.chain.as_ref()?.leaf()?.as_ref())).collect();
+    if served.is_empty() {
+        return Verdict::NotApplicable;
+    }
+    let is_filed = |leaf: &Certificate| filed.iter().any(|(_, one)| one.sha256 == leaf.sha256);
+    let Some(stale) = served.into_iter().find(|leaf| !is_filed(leaf)) else {
+        return Verdict::Pass;
+    };
+    let paths: Vec<&str> = filed.iter().map(|(path, _)| *path).collect();
+    RULE.finds(format!("what is served is not the certificate in {}", paths.join(", ")))
+        .evidence(format!("served: {}", told(stale)))
+        .evidence_from(filed.iter().map(|(path, leaf)| format!("{path}: {}", told(leaf))))
+        .into()
+}
+
+fn told(leaf: &Certificate) -> String {
+    let (from, to) = (day(leaf.not_before), day(leaf.not_after));
+    format!("{}, valid from {from} to {to}, SHA-256 {}", leaf.subject.text, leaf.sha256)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::audit::fixtures::Scene;
+    use crate::certificate::Chain;
+    use crate::certificate::file::FileChain;
+
+    #[test]
+    fn a_file_that_is_not_served_is_found_and_one_that_is_passes() {
+        let mut scene = Scene::new();
+        let served = scene.seen.endpoints[0].handshakes[0].chain.clone().unwrap();
+        let file = |chain: Arc<Chain>| FileChain {
+            path: "/etc/nginx/a.pem".to_owned(),
+            chain,
+            leaf_at: 0,
+            key: None,
+        };
+        scene.target.files = vec![file(served)];
+        scene.check(&[]);
+        let renewed = scene.intermediate.issue(&["a.test"]).unwrap().chain();
+        let renewed: Vec<&[u8]> = renewed.iter().map(AsRef::as_ref).collect();
+        scene.target.files = vec![file(Arc::new(Chain::from_der(&renewed)))];
+        let found = scene.check(&["warning served-certificate-stale"]);
+        assert!(found[0].message.ends_with("/etc/nginx/a.pem"));
+    }
+}

@@ -1,0 +1,11 @@
+//! nginx as the client of an upstream: whether its handshake works as configured, and which directive mends it.
+
+pub(crate) mod upstream_cipher_mismatch;
+pub(crate) mod upstream_client_certificate;
+pub(crate) mod upstream_handshake_failed;
+pub(crate) mod upstream_name_mismatch;
+pub(crate) mod upstream_protocol_mismatch;
+pub(crate) mod upstream_sni_missing;
+pub(crate) mod upstream_untrusted;
+pub(crate) mod upstream_verify_depth;
+pub(crate) mod upstream_verify_off;

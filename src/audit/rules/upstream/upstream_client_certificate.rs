@@ -1,0 +1,27 @@
+//! `upstream-client-certificate`: the upstream does not take nginx without a client certificate that it accepts.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::upstream::story;
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "upstream-client-certificate",
+    severity: Severity::Error,
+    section: Section::ClientCertificate,
+    summary: "the upstream does not take nginx without a client certificate that it accepts",
+    why: "The upstream asks for a certificate. In TLS 1.2 it ends the handshake; in TLS 1.3 its \
+          alert comes with the first answer, and nginx logs SSL_read() failed; an nginx as \
+          upstream answers HTTP 400, and the proxy logs nothing.",
+    fix: "Give nginx a certificate that the upstream's authority issued, and reload.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_certificate",
+        "RFC 8446 section 4.4.2",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    story::check(&RULE, endpoint, cx)
+}

@@ -1,0 +1,45 @@
+//! `upstream-handshake-failed`: the handshake as nginx makes it fails.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::upstream;
+use crate::audit::upstream::story::{self, Story};
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "upstream-handshake-failed",
+    severity: Severity::Error,
+    section: Section::Upstream,
+    summary: "the handshake as nginx makes it fails",
+    why: "nginx's own hello gets no usable answer, so every request to this upstream ends in 502 \
+          (or 504 where it times out).",
+    fix: "Look at the upstream: nothing that was changed in nginx's directives got further.",
+    references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html"],
+    consequence_of: &[
+        "connection-refused",
+        "connect-timeout",
+        "network-unreachable",
+        "handshake-timeout",
+        "connection-reset",
+        "connection-closed",
+        "not-tls",
+        "protocol-error",
+        "handshake-refused",
+        "legacy-protocol-only",
+        "legacy-cipher-only",
+        "cipher-mismatch",
+        "starttls-refused",
+        "sni-name-rejected",
+        "not-tested",
+    ],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    match Story::of(endpoint, cx.now).map(|story| story.verdict) {
+        Some(upstream::verdict::Verdict::CannotTell(why)) => {
+            Verdict::Untested(format!("as nginx: {why}"))
+        }
+        _ => story::check(&RULE, endpoint, cx),
+    }
+}

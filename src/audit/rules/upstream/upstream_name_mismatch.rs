@@ -1,0 +1,27 @@
+//! `upstream-name-mismatch`: nginx asks the upstream for a name that it does not answer to.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::upstream::story;
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "upstream-name-mismatch",
+    severity: Severity::Error,
+    section: Section::Upstream,
+    summary: "nginx asks the upstream for a name that it does not answer to",
+    why: "nginx takes the name from proxy_pass, which is the name of the upstream block where one \
+          is used; the port is dropped, and addresses on the certificate do not count. It verifies \
+          that name and, with SNI on, sends it.",
+    fix: "Give the name that the certificate covers, and reload.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name",
+        "RFC 9525 section 6",
+    ],
+    consequence_of: &["certificate-unreadable"],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    story::check(&RULE, endpoint, cx)
+}

@@ -1,0 +1,37 @@
+//! `upstream-untrusted`: nginx does not trust the upstream's certificate.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::upstream::story;
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "upstream-untrusted",
+    severity: Severity::Error,
+    section: Section::Upstream,
+    summary: "nginx does not trust the upstream's certificate",
+    why: "With proxy_ssl_verify on, nginx accepts only chains that end in a root of its trusted \
+          file, which replaces the system's roots; it logs the last error that OpenSSL met, and \
+          answers 502.",
+    fix: "Name a file with the root that issued the upstream's certificate, and reload. A \
+          certificate that is expired or sent without its intermediates has to be mended on the \
+          upstream.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_trusted_certificate",
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_verify",
+    ],
+    consequence_of: &[
+        "certificate-expired",
+        "certificate-not-yet-valid",
+        "intermediate-expired",
+        "chain-incomplete",
+        "server-auth-missing",
+        "weak-key",
+        "weak-signature",
+    ],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    story::check(&RULE, endpoint, cx)
+}

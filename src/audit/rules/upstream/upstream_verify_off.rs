@@ -1,0 +1,44 @@
+//! `upstream-verify-off`: nginx takes whoever answers for the upstream.
+
+use crate::audit::finding::{Fix, Section, Severity};
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::upstream::story::directives;
+use crate::audit::upstream::verdict;
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "upstream-verify-off",
+    severity: Severity::Note,
+    section: Section::Upstream,
+    summary: "nginx does not verify the upstream's certificate",
+    why: "proxy_ssl_verify is off by default: nginx takes any certificate, expired, for another name or made by whoever \
+          stands in between. On a network that is not trusted this is encryption without authentication.",
+    fix: "Verify the upstream: name the file with its root, the name that its certificate covers, and reload.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_verify",
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_trusted_certificate",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Some((configured, tries)) = endpoint.nginx.split_first() else {
+        return Verdict::NotApplicable;
+    };
+    if configured.client.verify {
+        return Verdict::Pass;
+    }
+    let mut finding = RULE.finds(RULE.summary);
+    let verified = tries.iter().find(|attempt| {
+        attempt.client.verify && verdict::verdict(attempt, cx.now) == verdict::Verdict::Works
+    });
+    if let Some(attempt) = verified {
+        finding.fix = Some(Fix {
+            text: RULE.fix.to_owned(),
+            directives: directives(&attempt.client, &attempt.changes),
+            verified: Some(true),
+        });
+    }
+    finding.into()
+}

@@ -1,0 +1,54 @@
+//! What nginx makes of a target as a whole, and how much the other findings matter beside that.
+
+use time::OffsetDateTime;
+
+use super::story::Story;
+use super::verdict::Verdict;
+use crate::audit::finding::{Finding, Severity};
+use crate::observation::Observation;
+use crate::target::Target;
+
+/// What nginx makes of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NginxOutcome {
+    /// The handshake works at every address.
+    Pass,
+    /// It fails somewhere; the line in the error log, where nginx writes one.
+    Fail(Option<String>),
+    /// It could not be told.
+    Untested,
+}
+
+/// Rules about what nginx does not look at while it does not verify.
+const UNVERIFIED: [&str; 6] = [
+    "certificate-without-san",
+    "chain-incomplete",
+    "hostname-mismatch",
+    "self-signed",
+    "sni-different-certificate",
+    "untrusted-issuer",
+];
+
+/// What nginx makes of the target; `None` where its settings are not known.
+pub fn outcome(target: &Target, seen: &Observation, now: OffsetDateTime) -> Option<NginxOutcome> {
+    target.nginx.as_ref()?;
+    let stories: Vec<Story<'_>> =
+        seen.endpoints.iter().filter_map(|endpoint| Story::of(endpoint, now)).collect();
+    let failing = stories.iter().find(|story| matches!(story.verdict, Verdict::Fails(_)));
+    if let Some(story) = failing {
+        return Some(NginxOutcome::Fail(story.error_log_line()));
+    }
+    let works = !stories.is_empty() && stories.iter().all(|story| story.verdict == Verdict::Works);
+    Some(if works { NginxOutcome::Pass } else { NginxOutcome::Untested })
+}
+
+/// Where nginx gets through, nothing else that was found breaks it: an error is a warning then, and what only verification
+/// would mind is a note while there is none.
+pub fn soften(findings: &mut [Finding], target: &Target, outcome: Option<&NginxOutcome>) {
+    let (Some(NginxOutcome::Pass), Some(client)) = (outcome, &target.nginx) else { return };
+    for finding in findings.iter_mut().filter(|finding| !finding.rule.starts_with("upstream-")) {
+        let minded = client.verify || !UNVERIFIED.contains(&finding.rule);
+        let most = if minded { Severity::Warning } else { Severity::Note };
+        finding.severity = finding.severity.min(most);
+    }
+}

@@ -1,0 +1,192 @@
+//! One address's story with nginx: the attempt as configured, what came of it, what mended it, and the rule it belongs to.
+
+use time::OffsetDateTime;
+
+use super::error_log;
+use super::verdict::{Breakage, Verdict, may_concern_name, verdict};
+use crate::audit::finding::{Directive, Finding, Fix};
+use crate::audit::rule::{self, Context, Rule};
+use crate::nginx::upstream::Module;
+use crate::observation::nginx::NginxAttempt;
+use crate::observation::{Cause, Endpoint};
+use crate::target::nginx_client::{Change, NginxClient};
+use crate::tls::alert::AlertDescription;
+
+/// The story of one address.
+#[derive(Debug)]
+pub struct Story<'a> {
+    endpoint: &'a Endpoint,
+    /// The attempt as configured.
+    pub configured: &'a NginxAttempt,
+    /// What comes of it.
+    pub verdict: Verdict,
+    /// The attempt with changes that works.
+    pub cure: Option<&'a NginxAttempt>,
+}
+
+impl<'a> Story<'a> {
+    /// The story of an address; `None` where nginx's settings are not known.
+    pub fn of(endpoint: &'a Endpoint, now: OffsetDateTime) -> Option<Self> {
+        let (configured, tries) = endpoint.nginx.split_first()?;
+        let works = |attempt: &&NginxAttempt| verdict(attempt, now) == Verdict::Works;
+        Some(Self {
+            endpoint,
+            configured,
+            verdict: verdict(configured, now),
+            cure: tries.iter().rev().find(works),
+        })
+    }
+
+    /// The line in nginx's error log, where the handshake fails and nginx writes one.
+    pub fn error_log_line(&self) -> Option<String> {
+        match &self.verdict {
+            Verdict::Fails(breakage) => {
+                error_log::line(&self.configured.client, breakage, self.endpoint.address)
+            }
+            _ => None,
+        }
+    }
+
+    /// The id of the rule that the fault belongs to: what mends it says best what it was.
+    fn culprit(&self, breakage: &Breakage) -> &'static str {
+        match self.cure.and_then(|cure| cure.changes.first()) {
+            Some(Change::ServerName) => "upstream-sni-missing",
+            Some(Change::Name(_)) => "upstream-name-mismatch",
+            Some(Change::Protocols(_)) => "upstream-protocol-mismatch",
+            Some(Change::Ciphers(_)) => "upstream-cipher-mismatch",
+            Some(Change::Identity(_)) => "upstream-client-certificate",
+            Some(Change::VerifyDepth(_)) => "upstream-verify-depth",
+            Some(Change::Trusted(_) | Change::Verify) => "upstream-untrusted",
+            None => self.uncured(breakage),
+        }
+    }
+
+    fn uncured(&self, breakage: &Breakage) -> &'static str {
+        match breakage {
+            Breakage::Peer(Cause::Alert(AlertDescription::UNRECOGNIZED_NAME)) => {
+                let named = self.configured.client.sni().is_some();
+                if named { "upstream-name-mismatch" } else { "upstream-sni-missing" }
+            }
+            Breakage::Peer(cause) if may_concern_name(cause) && self.works_with_name() => {
+                "upstream-sni-missing"
+            }
+            Breakage::Peer(Cause::Alert(AlertDescription::PROTOCOL_VERSION))
+            | Breakage::Version(_) => "upstream-protocol-mismatch",
+            Breakage::Peer(Cause::Alert(AlertDescription(116)))
+            | Breakage::ClientCertificate(_)
+            | Breakage::LateClientCertificate(_)
+            | Breakage::HttpRefusal(_) => "upstream-client-certificate",
+            Breakage::DhKeyTooSmall(_)
+            | Breakage::LegacySignature
+            | Breakage::UnsafeRenegotiation
+            | Breakage::Configuration(_) => "upstream-cipher-mismatch",
+            Breakage::Verify(_) => "upstream-untrusted",
+            Breakage::Name(_) => "upstream-name-mismatch",
+            Breakage::Network(_) | Breakage::Peer(_) => "upstream-handshake-failed",
+        }
+    }
+
+    fn works_with_name(&self) -> bool {
+        self.configured.client.sni().is_none()
+            && self.endpoint.cells(true).any(crate::observation::Handshake::established)
+    }
+
+    /// What nginx is set to, in a line.
+    fn settings(&self) -> String {
+        let client = &self.configured.client;
+        let name = match client.sni() {
+            Some(name) => format!("sends the name {name}"),
+            None => "sends no name".to_owned(),
+        };
+        let versions: Vec<String> = client.versions().iter().map(ToString::to_string).collect();
+        let verifies = match &client.trusted {
+            Some(trusted) if client.verify => format!(
+                "verifies {:?} with {} to depth {}",
+                client.name,
+                trusted.path.display(),
+                client.verify_depth
+            ),
+            _ => "verifies nothing".to_owned(),
+        };
+        format!("as configured, nginx {name}, offers {} and {verifies}", versions.join(" "))
+    }
+}
+
+/// The check of every `upstream-*` rule that is about a failing handshake: does the fault belong to it?
+pub fn check(rule: &Rule, endpoint: &Endpoint, cx: &Context<'_>) -> rule::Verdict {
+    let Some(story) = Story::of(endpoint, cx.now) else { return rule::Verdict::NotApplicable };
+    match &story.verdict {
+        Verdict::Fails(breakage) if story.culprit(breakage) == rule.id => {
+            finding(rule, &story, breakage).into()
+        }
+        _ => rule::Verdict::Pass,
+    }
+}
+
+fn finding(rule: &Rule, story: &Story<'_>, breakage: &Breakage) -> Finding {
+    let mut finding = rule.finds(format!("{}: {}", rule.summary, describe(breakage)));
+    finding.evidence.push(story.settings());
+    if let Some(line) = story.error_log_line() {
+        finding.evidence.push(format!("nginx would log: {line}"));
+    }
+    if let Some(cure) = story.cure {
+        finding.evidence.push(format!(
+            "tried with {}: the handshake as nginx makes it completes",
+            in_words(&cure.client, &cure.changes)
+        ));
+        finding.fix = Some(Fix {
+            text: rule.fix.to_owned(),
+            directives: directives(&cure.client, &cure.changes),
+            verified: Some(true),
+        });
+    }
+    finding
+}
+
+/// The directives of some changes.
+pub fn directives(client: &NginxClient, changes: &[Change]) -> Vec<Directive> {
+    let context = if client.module == Module::Stream { "server" } else { "location" };
+    let all = changes.iter().flat_map(Change::directives);
+    all.map(|(suffix, value)| Directive {
+        context: context.to_owned(),
+        name: client.directive(suffix),
+        value,
+        file: None,
+        line: None,
+    })
+    .collect()
+}
+
+fn in_words(client: &NginxClient, changes: &[Change]) -> String {
+    let lines = directives(client, changes).into_iter();
+    let lines: Vec<String> = lines.map(|line| format!("{} {};", line.name, line.value)).collect();
+    lines.join(" ")
+}
+
+/// What ended the handshake, in a phrase.
+fn describe(breakage: &Breakage) -> String {
+    match breakage {
+        Breakage::Network(failure) => failure.cause.to_string(),
+        Breakage::Configuration(error) => error.to_string(),
+        Breakage::Peer(cause) => cause.to_string(),
+        Breakage::Version(version) => {
+            format!("it answers with {version}, which nginx does not take")
+        }
+        Breakage::DhKeyTooSmall(bits) => format!("its Diffie-Hellman key has only {bits} bits"),
+        Breakage::LegacySignature => "it signs its key exchange with SHA-1".to_owned(),
+        Breakage::UnsafeRenegotiation => "it lacks secure renegotiation (RFC 5746)".to_owned(),
+        Breakage::ClientCertificate(cause) => {
+            format!("it refuses nginx's client certificate, or its lack: {cause}")
+        }
+        Breakage::Verify(error) => format!("verify error {}, {}", error.0, error.text()),
+        Breakage::Name(name) => format!("its certificate is not for {name:?}"),
+        Breakage::LateClientCertificate(cause) => {
+            format!(
+                "it refuses nginx's client certificate, or its lack, after the handshake: {cause}"
+            )
+        }
+        Breakage::HttpRefusal(status) => {
+            format!("it answers HTTP {status} for want of a client certificate that it takes")
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What becomes of one handshake of nginx (`ngx_http_upstream_ssl_init_connection` and what follows it).
+
+use time::OffsetDateTime;
+
+use crate::certificate::Chain;
+use crate::certificate::signature::Verifier;
+use crate::certificate::trust::check_host;
+use crate::certificate::trust::openssl::{self, OpensslVerdict, VerifyError};
+use crate::observation::nginx::{NginxAnswer, NginxAttempt, Refusal};
+use crate::observation::{Cause, ClientAuth, ClientRefusal, Failure, Handshake, Stage};
+use crate::target::nginx_client::{HelloError, Library, NginxClient};
+use crate::tls::alert::AlertDescription;
+use crate::tls::version::ProtocolVersion;
+
+/// What becomes of a handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// nginx gets an answer.
+    Works,
+    /// nginx gives up, or the upstream does.
+    Fails(Breakage),
+    /// It cannot be told from here, and why.
+    CannotTell(String),
+}
+
+/// What ends a handshake, in the order in which it can happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Breakage {
+    /// It never got as far as TLS.
+    Network(Failure),
+    /// The configuration itself keeps nginx from making a hello.
+    Configuration(HelloError),
+    /// The server ends the handshake: an alert, a closed connection, plain text.
+    Peer(Cause),
+    /// The server chose a version that nginx does not take.
+    Version(ProtocolVersion),
+    /// The server's finite-field key is too small for the security level; its size in bits.
+    DhKeyTooSmall(usize),
+    /// The key exchange is signed with MD5 and SHA-1, which the security level forbids.
+    LegacySignature,
+    /// The server lacks secure renegotiation.
+    UnsafeRenegotiation,
+    /// The server refuses nginx's client certificate, or the lack of one, during the handshake.
+    ClientCertificate(Cause),
+    /// The chain does not verify.
+    Verify(VerifyError),
+    /// The certificate is for another name.
+    Name(String),
+    /// The server refuses the client certificate, or the lack of one, after the handshake (TLS 1.3).
+    LateClientCertificate(Cause),
+    /// The server answers the request with this HTTP status because of the client certificate.
+    HttpRefusal(u16),
+}
+
+impl Breakage {
+    /// How far the handshake got: a change that gets further is on the right way.
+    pub fn stage(&self) -> u8 {
+        match self {
+            Self::Network(_) | Self::Configuration(_) => 0,
+            Self::Peer(_) | Self::Version(_) => 1,
+            Self::DhKeyTooSmall(_) | Self::LegacySignature | Self::UnsafeRenegotiation => 2,
+            Self::ClientCertificate(_) => 3,
+            Self::Verify(_) => 4,
+            Self::Name(_) => 5,
+            Self::LateClientCertificate(_) | Self::HttpRefusal(_) => 6,
+        }
+    }
+}
+
+/// The verdict over one attempt, with certificates judged at `now`.
+pub fn verdict(attempt: &NginxAttempt, now: OffsetDateTime) -> Verdict {
+    match &attempt.answer {
+        Err(Refusal::NotSent(error)) => not_sent(error),
+        Err(Refusal::Failed(failure)) => failed(failure),
+        Ok(answer) => answered(attempt, answer, now),
+    }
+}
+
+fn not_sent(error: &HelloError) -> Verdict {
+    match error {
+        HelloError::Ciphers(crate::tls::cipher_string::CipherStringError::Unsupported(_)) => {
+            Verdict::CannotTell(error.to_string())
+        }
+        _ => Verdict::Fails(Breakage::Configuration(error.clone())),
+    }
+}
+
+fn failed(failure: &Failure) -> Verdict {
+    match (failure.stage, &failure.cause) {
+        (_, Cause::Local(_) | Cause::Cancelled) | (Stage::Handshake, Cause::TooMuchData) => {
+            Verdict::CannotTell(failure.cause.to_string())
+        }
+        (Stage::Handshake, cause) => Verdict::Fails(Breakage::Peer(cause.clone())),
+        _ => Verdict::Fails(Breakage::Network(failure.clone())),
+    }
+}
+
+fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -> Verdict {
+    let client = &attempt.client;
+    if let Some(breakage) = unacceptable(client, answer) {
+        return Verdict::Fails(breakage);
+    }
+    if !client.conf_commands.is_empty() {
+        let command = client.directive("conf_command");
+        return Verdict::CannotTell(format!(
+            "{command} can change anything, and is not followed here"
+        ));
+    }
+    let early = attempt.complete.as_ref().and_then(refused_in_handshake);
+    match (early, unseen(attempt, answer)) {
+        (Some(breakage), _) if !client.identity_unread.is_some() => {
+            return Verdict::Fails(breakage);
+        }
+        (_, Some(doubt)) => return Verdict::CannotTell(doubt),
+        _ => {}
+    }
+    if client.verify {
+        match verified(client, attempt.chain().map(AsRef::as_ref), now) {
+            Verdict::Works => {}
+            verdict => return verdict,
+        }
+    }
+    match attempt.complete.as_ref().and_then(refused_later) {
+        Some(breakage) => Verdict::Fails(breakage),
+        None => Verdict::Works,
+    }
+}
+
+/// What OpenSSL as a client does not take from a server.
+fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> {
+    let version = answer.choice.version;
+    if !client.versions().contains(&version) {
+        return Some(Breakage::Version(version));
+    }
+    let level = client.security_level();
+    let modern = client.library >= Library::OpenSsl3_0;
+    if modern && !answer.secure_renegotiation && version < ProtocolVersion::TLS1_3 {
+        return Some(Breakage::UnsafeRenegotiation);
+    }
+    if let Some(bits) = answer.dh_bits
+        && finite_field_strength(bits) < least_strength(level)
+    {
+        return Some(Breakage::DhKeyTooSmall(bits));
+    }
+    let signed = answer.choice.cipher_suite.forward_secret();
+    (modern && level > 0 && signed && version < ProtocolVersion::TLS1_2)
+        .then_some(Breakage::LegacySignature)
+}
+
+/// Security bits that a level demands (`SSL_CTX_set_security_level`).
+fn least_strength(level: u8) -> u16 {
+    [0, 80, 112, 128, 192, 256].get(usize::from(level)).copied().unwrap_or(256)
+}
+
+/// Security bits of a finite-field key (`BN_security_bits`).
+fn finite_field_strength(bits: usize) -> u16 {
+    match bits {
+        15360.. => 256,
+        7680.. => 192,
+        3072.. => 128,
+        2048.. => 112,
+        1024.. => 80,
+        _ => 0,
+    }
+}
+
+fn refused_in_handshake(complete: &Handshake) -> Option<Breakage> {
+    let failure = complete.failure().filter(|failure| failure.stage == Stage::Handshake)?;
+    complete.client_auth.request()?;
+    matches!(failure.cause, Cause::Alert(_) | Cause::Closed | Cause::Reset)
+        .then(|| Breakage::ClientCertificate(failure.cause.clone()))
+}
+
+fn refused_later(complete: &Handshake) -> Option<Breakage> {
+    if let ClientAuth::Required(_, ClientRefusal::Http(status)) = complete.client_auth {
+        return Some(Breakage::HttpRefusal(status));
+    }
+    let failure = complete.failure().filter(|failure| failure.stage == Stage::PostHandshake)?;
+    complete.client_auth.request()?;
+    Some(Breakage::LateClientCertificate(failure.cause.clone()))
+}
+
+/// What a verdict would rest on and nobody saw.
+fn unseen(attempt: &NginxAttempt, answer: &NginxAnswer) -> Option<String> {
+    let complete = attempt.complete.as_ref();
+    let failure = complete.and_then(Handshake::failure);
+    let failure = failure.filter(|failure| failure.stage != Stage::PostHandshake);
+    if let Some(failure) = failure {
+        return Some(format!(
+            "the server answers nginx's hello, but not a complete handshake: {}",
+            failure.cause
+        ));
+    }
+    let requested = complete.is_some_and(|complete| complete.client_auth.request().is_some());
+    if (requested || answer.certificate_requested) && attempt.client.identity_unread.is_some() {
+        return attempt.client.identity_unread.clone();
+    }
+    let asks = answer.certificate_requested && complete.is_none();
+    asks.then(|| {
+        format!(
+            "whether the server insists on a client certificate in {} is not seen",
+            answer.choice.version
+        )
+    })
+}
+
+/// `SSL_get_verify_result`, then `ngx_ssl_check_host`.
+fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) -> Verdict {
+    let Some(trusted) = &client.trusted else {
+        let missing =
+            || format!("nginx does not start without {}", client.directive("trusted_certificate"));
+        return Verdict::CannotTell(client.trusted_unread.clone().unwrap_or_else(missing));
+    };
+    let Some(chain) = chain else {
+        return Verdict::CannotTell("the server's certificates were not seen".to_owned());
+    };
+    let question = openssl::Question { chain, store: &trusted.store, now };
+    let profile =
+        openssl::Profile { depth: client.verify_depth, security_level: client.security_level() };
+    match openssl::verify(question, profile, &Verifier::default()) {
+        OpensslVerdict::Refused(error) => return Verdict::Fails(Breakage::Verify(error)),
+        OpensslVerdict::CannotCheck(why) => return Verdict::CannotTell(why),
+        OpensslVerdict::Accepted => {}
+    }
+    if client.crl.is_some() {
+        let crl = client.directive("crl");
+        return Verdict::CannotTell(format!("revocation lists ({crl}) are not read here"));
+    }
+    let covered = chain.leaf().is_some_and(|leaf| check_host::covers(leaf, &client.name));
+    if covered { Verdict::Works } else { Verdict::Fails(Breakage::Name(client.name.clone())) }
+}
+
+/// Whether this alert can be an answer to a wrong or missing name.
+pub fn may_concern_name(cause: &Cause) -> bool {
+    match cause {
+        Cause::Alert(alert) => [40, 80, 47, 112].map(AlertDescription).contains(alert),
+        Cause::Closed | Cause::Reset | Cause::TimedOut => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,85 @@
+//! Addresses as nginx takes them apart (`ngx_parse_url`).
+
+/// An address in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Address {
+    /// A host, IPv6 in brackets, with the port where it names one.
+    Host { host: String, port: Option<u16> },
+    /// The path of a unix socket.
+    Unix(String),
+}
+
+/// Takes an address apart that a URI may follow; in nginx's words what is wrong with it.
+pub(super) fn parse(text: &str) -> Result<Address, &'static str> {
+    if let Some(path) = strip_scheme(text, "unix:") {
+        let path = path.split(':').next().unwrap_or_default();
+        return if path.is_empty() {
+            Err("no path in the unix domain socket")
+        } else {
+            Ok(Address::Unix(path.to_owned()))
+        };
+    }
+    let text = text.split(['/', '?']).next().unwrap_or_default();
+    let (host, rest) = match text.find(']').filter(|_| text.starts_with('[')) {
+        Some(end) => text.split_at(end + 1),
+        None if text.starts_with('[') => return Err("invalid host"),
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let port = match rest.strip_prefix(':') {
+        Some(digits) => Some(port(digits).ok_or("invalid port")?),
+        None if rest.is_empty() => None,
+        None => return Err("invalid host"),
+    };
+    if host.is_empty() || host == "[]" {
+        return Err("no host");
+    }
+    Ok(Address::Host { host: host.to_owned(), port })
+}
+
+/// A port as nginx reads it.
+pub(super) fn port(digits: &str) -> Option<u16> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|&port| is_number && port != 0)
+}
+
+/// What stands behind a scheme, letter case aside.
+pub(super) fn strip_scheme<'t>(text: &'t str, scheme: &str) -> Option<&'t str> {
+    let head = text.get(..scheme.len())?;
+    head.eq_ignore_ascii_case(scheme).then(|| &text[scheme.len()..])
+}
+
+/// A host without the brackets of IPv6.
+pub(super) fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        let host = |host: &str, port| Ok(Address::Host { host: host.to_owned(), port });
+        for (text, expected) in [
+            ("a.test", host("a.test", None)),
+            ("a.test:8443/x:y", host("a.test", Some(8443))),
+            ("a.test/x:1", host("a.test", None)),
+            ("a.test?x:1", host("a.test", None)),
+            ("[::1]:443/", host("[::1]", Some(443))),
+            ("[::1]", host("[::1]", None)),
+            ("unix:/run/a.sock:/uri", Ok(Address::Unix("/run/a.sock".to_owned()))),
+            ("UNIX:/run/a.sock", Ok(Address::Unix("/run/a.sock".to_owned()))),
+            ("unix:", Err("no path in the unix domain socket")),
+            ("a:0", Err("invalid port")),
+            ("a:+1", Err("invalid port")),
+            ("a:65536", Err("invalid port")),
+            ("a:", Err("invalid port")),
+            (":1", Err("no host")),
+            ("", Err("no host")),
+            ("[::1", Err("invalid host")),
+            ("[::1]x", Err("invalid host")),
+        ] {
+            assert_eq!(parse(text), expected, "{text}");
+        }
+    }
+}

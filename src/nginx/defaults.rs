@@ -1,0 +1,243 @@
+//! What nginx does where the configuration says nothing, by release (nginx's changes and the tags of its source).
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::directives;
+use crate::tls::version::ProtocolVersion;
+
+/// A release of nginx.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    /// The first number.
+    pub major: u16,
+    /// The second; even for a stable branch.
+    pub minor: u16,
+    /// The third.
+    pub patch: u16,
+}
+
+impl Version {
+    /// `major.minor.patch`.
+    pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
+        Self { major, minor, patch }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// The text names no release of nginx.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no nginx version; use one like 1.26.3")]
+pub struct UnknownVersion(pub String);
+
+impl FromStr for Version {
+    type Err = UnknownVersion;
+
+    /// Reads `1.26.3`, `1.26`, `nginx/1.26.3` or `openresty/1.25.3.1`; a missing third number is 0.
+    fn from_str(text: &str) -> Result<Self, UnknownVersion> {
+        let unknown = || UnknownVersion(text.to_owned());
+        let numbers = text.rsplit_once('/').map_or(text, |(_, numbers)| numbers);
+        let mut parts = Vec::new();
+        for part in numbers.split('.') {
+            let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            parts.push(part.parse().ok().filter(|_| digits).ok_or_else(unknown)?);
+        }
+        match *parts.as_slice() {
+            [major, minor] => Ok(Self::new(major, minor, 0)),
+            [major, minor, patch] | [major, minor, patch, _] => Ok(Self::new(major, minor, patch)),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+/// What `nginx -V` says of a binary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// Its release; of OpenResty and Tengine that of the nginx in it.
+    pub version: Version,
+    /// The TLS library it runs with, as it names it: `OpenSSL 3.0.17 1 Jul 2025`.
+    pub library: Option<String>,
+    /// What it was configured with.
+    pub arguments: Vec<String>,
+}
+
+impl Build {
+    /// Reads the output of `nginx -V` or `nginx -v`, whatever stands around it; `None` where no line names a release.
+    pub fn read(output: &str) -> Option<Self> {
+        let line = output.lines().find_map(|line| line.split_once(" version: "))?.1;
+        // Tengine names its own release first and nginx's in parentheses.
+        let inner = line.find("(nginx/").map(|at| line[at + 1..].trim_end_matches([')', '\r']));
+        let word = inner.unwrap_or(line).split_whitespace().next()?;
+        Some(Self {
+            version: word.parse().ok()?,
+            library: library(output),
+            arguments: output
+                .lines()
+                .find_map(|line| line.strip_prefix("configure arguments:"))
+                .map(|rest| rest.split_whitespace().map(str::to_owned).collect())
+                .unwrap_or_default(),
+        })
+    }
+}
+
+/// The library that the binary runs with, which may be another than it was built with.
+fn library(output: &str) -> Option<String> {
+    let line = output.lines().find_map(|line| line.strip_prefix("built with "))?;
+    let running = line.split_once("(running with ").map(|(_, rest)| rest.trim_end_matches(')'));
+    Some(running.unwrap_or(line).trim().to_owned())
+}
+
+/// The protocols that are on by default, each from a release on; `ssl_protocols` and `*_ssl_protocols` alike.
+pub const PROTOCOLS: [(Version, &[ProtocolVersion]); 5] = {
+    use ProtocolVersion as P;
+    [
+        (Version::new(0, 8, 19), &[P::SSL3, P::TLS1]),
+        (Version::new(1, 1, 13), &[P::SSL3, P::TLS1, P::TLS1_1, P::TLS1_2]),
+        (Version::new(1, 9, 1), &[P::TLS1, P::TLS1_1, P::TLS1_2]),
+        (Version::new(1, 23, 4), &[P::TLS1, P::TLS1_1, P::TLS1_2, P::TLS1_3]),
+        (Version::new(1, 27, 3), &[P::TLS1_2, P::TLS1_3]),
+    ]
+};
+
+/// From this release on, `ssl_protocols` and the TLS 1.3 suites of the server that the name selects apply; before, those
+/// of the default server of the socket. Needs OpenSSL 1.1.1.
+pub const PROTOCOLS_BY_NAME: Version = Version::new(1, 29, 2);
+
+/// From this release on, `ssl_trusted_certificate` is enough for `ssl_verify_client`.
+pub const VERIFY_WITHOUT_CLIENT_CERTIFICATE: Version = Version::new(1, 27, 2);
+
+/// From this release on, `ssl_certificate` takes variables.
+pub const CERTIFICATE_VARIABLES: Version = Version::new(1, 15, 9);
+
+/// Since when a directive exists; directives that are older than any release in use are left out.
+const SINCE: [(&str, Version); 14] = [
+    ("_ssl_server_name", Version::new(1, 7, 0)),
+    ("_ssl_name", Version::new(1, 7, 0)),
+    ("_ssl_verify", Version::new(1, 7, 0)),
+    ("_ssl_verify_depth", Version::new(1, 7, 0)),
+    ("_ssl_trusted_certificate", Version::new(1, 7, 0)),
+    ("_ssl_crl", Version::new(1, 7, 0)),
+    ("_ssl_certificate", Version::new(1, 7, 8)),
+    ("_ssl_certificate_key", Version::new(1, 7, 8)),
+    ("_ssl_password_file", Version::new(1, 7, 8)),
+    ("_ssl_conf_command", Version::new(1, 19, 4)),
+    ("ssl_conf_command", Version::new(1, 19, 4)),
+    ("ssl_reject_handshake", Version::new(1, 19, 4)),
+    ("proxy_ssl_alpn", Version::new(1, 31, 0)),
+    ("http2", Version::new(1, 25, 1)),
+];
+
+/// The protocols that a release has on by default.
+pub fn protocols(version: Version) -> &'static [ProtocolVersion] {
+    let known = PROTOCOLS.iter().rev().find(|(since, _)| *since <= version);
+    known.map_or(PROTOCOLS[0].1, |(_, protocols)| protocols)
+}
+
+/// The protocols that the arguments of `ssl_protocols` name, oldest first; nginx adds them up.
+pub fn protocols_of(arguments: &[String]) -> Vec<ProtocolVersion> {
+    let mut named: Vec<ProtocolVersion> =
+        arguments.iter().filter_map(|text| directives::protocol(text)).collect();
+    named.retain(|version| *version >= ProtocolVersion::SSL3);
+    named.sort_unstable();
+    named.dedup();
+    named
+}
+
+/// The default of `ssl_ciphers`.
+pub fn server_ciphers(version: Version) -> &'static str {
+    if version < Version::new(1, 0, 5) { "HIGH:!ADH:!MD5" } else { "HIGH:!aNULL:!MD5" }
+}
+
+/// The default of `ssl_ecdh_curve`.
+pub fn ecdh_curve(version: Version) -> &'static str {
+    if version < Version::new(1, 11, 0) { "prime256v1" } else { "auto" }
+}
+
+/// Since which release a directive exists; `None` where that is before all that are in use, or unknown.
+pub fn since(directive: &str) -> Option<Version> {
+    let family = ["proxy", "grpc", "uwsgi"]
+        .iter()
+        .find_map(|module| directive.strip_prefix(module))
+        .unwrap_or(directive);
+    SINCE
+        .iter()
+        .find(|(name, _)| *name == directive || *name == family)
+        .map(|(_, version)| *version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(output: &str, version: &str, library: Option<&str>) {
+        let build = Build::read(output).unwrap();
+        assert_eq!(build.version.to_string(), version, "{output}");
+        assert_eq!(build.library.as_deref(), library, "{output}");
+    }
+
+    #[test]
+    fn a_binary_names_its_release_and_its_library() {
+        check(
+            "nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0.20 7 Apr 2026 (running with OpenSSL 3.0.22 25 Aug 2026)\n",
+            "1.22.1",
+            Some("OpenSSL 3.0.22 25 Aug 2026"),
+        );
+        check(
+            "nginx version: nginx/1.18.0 (Ubuntu)\nbuilt with OpenSSL 1.1.1f  31 Mar 2020\n",
+            "1.18.0",
+            Some("OpenSSL 1.1.1f  31 Mar 2020"),
+        );
+        check("nginx version: openresty/1.25.3.1\r\n", "1.25.3", None);
+        check("Tengine version: Tengine/2.3.2 (nginx/1.17.3)\n", "1.17.3", None);
+        check("nginx version: nginx/1.25.1 (nginx-plus-r30)\n", "1.25.1", None);
+        assert_eq!(Build::read("nginx: command not found"), None);
+    }
+
+    #[test]
+    fn a_version_is_read_as_people_write_it() {
+        for (text, read) in [("1.26.3", "1.26.3"), ("1.26", "1.26.0"), ("nginx/1.9.1", "1.9.1")] {
+            assert_eq!(text.parse::<Version>().unwrap().to_string(), read);
+        }
+        for text in ["", "1", "1.", "+1.2", "1.2.3.4.5", "latest", "1.70000.1"] {
+            assert!(text.parse::<Version>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn default_protocols_follow_the_release() {
+        let check = |version: &str, expected: &str| {
+            let names: Vec<&str> = protocols(version.parse().unwrap())
+                .iter()
+                .filter_map(|version| version.name())
+                .collect();
+            assert_eq!(names.join(" "), expected, "{version}");
+        };
+        check("1.8.1", "SSLv3 TLSv1 TLSv1.1 TLSv1.2");
+        check("1.23.3", "TLSv1 TLSv1.1 TLSv1.2");
+        check("1.23.4", "TLSv1 TLSv1.1 TLSv1.2 TLSv1.3");
+        check("1.27.2", "TLSv1 TLSv1.1 TLSv1.2 TLSv1.3");
+        check("1.27.3", "TLSv1.2 TLSv1.3");
+        check("0.1", "SSLv3 TLSv1");
+    }
+
+    #[test]
+    fn named_protocols_add_up_in_any_order() {
+        let words = ["TLSv1.3", "tlsv1.2", "SSLv2", "TLSv1.3"].map(str::to_owned);
+        assert_eq!(protocols_of(&words), [ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]);
+    }
+
+    #[test]
+    fn directives_know_since_when_they_exist() {
+        assert_eq!(since("grpc_ssl_conf_command"), Some(Version::new(1, 19, 4)));
+        assert_eq!(since("ssl_conf_command"), Some(Version::new(1, 19, 4)));
+        assert_eq!(since("proxy_ssl_verify"), Some(Version::new(1, 7, 0)));
+        assert_eq!(since("ssl_protocols"), None);
+        assert_eq!(since("proxy_ssl_alpn"), Some(Version::new(1, 31, 0)));
+    }
+}

@@ -1,0 +1,176 @@
+//! Changes to directives, made in the text of the files and shown as a unified diff. No byte is touched but those of the
+//! directives that change.
+
+mod place;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use similar::TextDiff;
+
+use self::place::Home;
+use self::text::{Splice, insertion, removal, replacement};
+use super::problem::Span;
+use super::source::Files;
+use super::tree::{Directive, Tree};
+
+/// One directive that is to say something else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Its name.
+    pub name: String,
+    /// Its arguments; none take the directive away.
+    pub arguments: Vec<String>,
+    /// Where: a block, or a directive beside which it is to stand, as `proxy_pass` or `listen`. Out of `if` and
+    /// `limit_except` a TLS directive moves to the block around them, where alone nginx takes it.
+    pub at: Span,
+}
+
+/// Why an edit cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// No directive begins there.
+    #[error("no directive begins at {0}:{column}", column = .0.column)]
+    NoPlace(Span),
+    /// Two edits want the same directive to say different things.
+    #[error("two changes meet at {0}")]
+    Conflict(Arc<str>),
+}
+
+/// The files that change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patch {
+    /// Each of them, by its name.
+    pub files: Vec<PatchedFile>,
+}
+
+/// A file before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatchedFile {
+    /// Its name, as nginx knows it.
+    pub path: Arc<str>,
+    /// What it says.
+    pub before: Arc<[u8]>,
+    /// What it is to say.
+    pub after: Vec<u8>,
+}
+
+/// Makes the edits. Those of one name at one place belong together: they replace what stands in that very block, one by
+/// one, and are put in where nothing does. Edits that change nothing give an empty patch.
+pub fn patch(tree: &Tree, edits: &[Edit]) -> Result<Patch, EditError> {
+    let mut splices: BTreeMap<Arc<str>, BTreeSet<Splice>> = BTreeMap::new();
+    let mut done: Vec<(&Span, &str)> = Vec::new();
+    for edit in edits {
+        if done.contains(&(&edit.at, &edit.name)) {
+            continue;
+        }
+        done.push((&edit.at, &edit.name));
+        let together = |one: &&Edit| one.at == edit.at && one.name == edit.name;
+        let together: Vec<&Edit> = edits.iter().filter(together).collect();
+        let home = Home::find(tree, &edit.at, &edit.name)
+            .ok_or_else(|| EditError::NoPlace(edit.at.clone()))?;
+        for (file, mut splice) in change(tree, &home, &together) {
+            let all = splices.entry(file).or_default();
+            splice.order = all.len();
+            all.insert(splice);
+        }
+    }
+    let files = splices.into_iter().filter_map(|(path, splices)| {
+        let before = Arc::clone(tree.files.get(&path)?);
+        let after = text::apply(&before, &splices).ok_or(EditError::Conflict(Arc::clone(&path)));
+        Some(after.map(|after| PatchedFile { path, before, after }))
+    });
+    let files: Result<Vec<PatchedFile>, EditError> = files.collect();
+    Ok(Patch { files: files?.into_iter().filter(|file| *file.after != *file.before).collect() })
+}
+
+impl Patch {
+    /// The unified diff of all files, names with `a/` and `b/` before them.
+    pub fn diff(&self) -> String {
+        let diffs: Vec<String> = self.files.iter().map(PatchedFile::diff).collect();
+        diffs.concat()
+    }
+
+    /// The configuration as it is with the patch.
+    pub fn apply(&self, tree: &Tree) -> Tree {
+        let mut files = Files::of(tree.files.iter().map(|(path, text)| (&**path, &**text)));
+        for file in &self.files {
+            files.put(&file.path, &file.after);
+        }
+        Tree::read(&files, &tree.main)
+    }
+}
+
+impl PatchedFile {
+    /// The unified diff; bytes that are not UTF-8 are replaced in it.
+    pub fn diff(&self) -> String {
+        let diff = TextDiff::from_lines(&*self.before, &self.after[..]);
+        let path = self.path.trim_start_matches('/');
+        let mut text = Vec::new();
+        // Writing to memory does not fail.
+        let _ = diff
+            .unified_diff()
+            .header(&format!("a/{path}"), &format!("b/{path}"))
+            .to_writer(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+/// What one place's edits of one name do to the text, each with its file.
+fn change(tree: &Tree, home: &Home<'_>, edits: &[&Edit]) -> Vec<(Arc<str>, Splice)> {
+    let name = edits.first().map(|edit| edit.name.as_str()).unwrap_or_default();
+    let mut existing: Vec<&Directive> = home.own(name);
+    let mut new: Vec<Vec<String>> = Vec::new();
+    let mut splices = Vec::new();
+    if is_pair(name) && existing.is_empty() {
+        // A set that stands here replaces the outer one as a whole, so what that says is repeated.
+        let changed = |one: &&&Directive| !edits.iter().any(|edit| key(edit) == Some(one.first()));
+        let outer = home.scope.effective(name).iter().filter(changed);
+        new.extend(outer.map(|one| one.arguments.clone()));
+    }
+    for edit in edits.iter().filter(|edit| !edit.arguments.is_empty()) {
+        let meant = |one: &&Directive| !is_pair(name) || key(edit) == Some(one.first());
+        match existing.iter().position(meant) {
+            Some(at) => splices.extend(replace(tree, existing.remove(at), &edit.arguments)),
+            None => new.push(edit.arguments.clone()),
+        }
+    }
+    let drops_rest = !is_pair(name) || edits.iter().any(|edit| edit.arguments.is_empty());
+    for one in existing.into_iter().filter(|_| drops_rest) {
+        splices.extend(with_text(tree, one, |text| removal(text, one)));
+    }
+    for arguments in new {
+        let words = text::directive(name, &arguments);
+        splices.extend(with_text(tree, home.anchor, |text| insertion(text, home.anchor, &words)));
+    }
+    splices
+}
+
+fn replace(tree: &Tree, one: &Directive, arguments: &[String]) -> Option<(Arc<str>, Splice)> {
+    if one.arguments == arguments {
+        return None;
+    }
+    with_text(tree, one, |text| replacement(text, one, arguments))
+}
+
+fn with_text(
+    tree: &Tree,
+    directive: &Directive,
+    make: impl FnOnce(&[u8]) -> Splice,
+) -> Option<(Arc<str>, Splice)> {
+    let file = &directive.span.file;
+    tree.files.get(file).map(|text| (Arc::clone(file), make(text)))
+}
+
+/// Whether directives of this name are told apart by their first argument.
+fn is_pair(name: &str) -> bool {
+    name.ends_with("_conf_command")
+}
+
+fn key(edit: &Edit) -> Option<&str> {
+    edit.arguments.first().map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! What can be said of a socket and its servers.
+
+use std::collections::HashMap;
+
+use super::{Fact, FactKind};
+use crate::nginx::defaults::{PROTOCOLS_BY_NAME, VERIFY_WITHOUT_CLIENT_CERTIFICATE, Version};
+use crate::nginx::inherit::Set;
+use crate::nginx::listener::{Listener, Server, ServerName, ServerSsl};
+use crate::nginx::problem::Span;
+
+pub(super) fn facts(listener: &Listener, version: Option<Version>) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let default = listener.default_server();
+    for (at, server) in listener.servers.iter().enumerate() {
+        let is_default = at == listener.default;
+        let is_bare = !server.has_certificate() && !server.ssl.rejects();
+        if is_bare && (is_default || differs(&server.ssl, &default.ssl)) {
+            let kind = FactKind::NoCertificate { is_default };
+            facts.push(Fact { span: server.span.clone(), kind });
+        }
+        if !is_default && server.has_certificate() {
+            overruled(server, default, version, &mut facts);
+        }
+        single(server, version, &mut facts);
+    }
+    taken_names(listener, &mut facts);
+    facts
+}
+
+/// Whether a server has settings that the default server does not have.
+fn differs(own: &ServerSsl, default: &ServerSsl) -> bool {
+    own.protocols.is_some() && own.protocols != default.protocols
+        || own.ciphers.is_some() && own.ciphers != default.ciphers
+        || own.verify_client.is_some() && own.verify_client != default.verify_client
+}
+
+/// What can be said of a server alone.
+fn single(server: &Server, version: Option<Version>, facts: &mut Vec<Fact>) {
+    let ssl = &server.ssl;
+    let mut say = |span: &Span, kind| facts.push(Fact { span: span.clone(), kind });
+    for pair in ssl.certificates.iter().filter(|pair| pair.key.is_none()) {
+        say(&pair.certificate.span, FactKind::KeyMissing);
+    }
+    let verifies = |mode: &&Set<String>| ["on", "optional"].contains(&mode.as_str());
+    if let Some(mode) = ssl.verify_client.as_ref().filter(verifies)
+        && ssl.client_certificate.is_none()
+    {
+        let trusted = ssl.trusted_certificate.is_some();
+        let is_enough = version.is_some_and(|version| version >= VERIFY_WITHOUT_CLIENT_CERTIFICATE);
+        if !(trusted && is_enough) {
+            let trusted_since = trusted.then_some(VERIFY_WITHOUT_CLIENT_CERTIFICATE);
+            say(&mode.span, FactKind::ClientCaMissing { trusted_since });
+        }
+    }
+    facts.extend(commands(&ssl.conf_command, ssl.protocols.as_ref(), "ssl_protocols"));
+    facts.extend(ssl.ciphers.as_ref().and_then(suites));
+}
+
+/// Commands that win over the protocols of a directive.
+pub(super) fn commands(
+    commands: &[Set<(String, String)>],
+    protocols: Option<&Set<Vec<String>>>,
+    directive: &str,
+) -> Vec<Fact> {
+    let Some(protocols) = protocols else { return Vec::new() };
+    let wins = |one: &&Set<(String, String)>| {
+        ["Protocol", "MinProtocol", "MaxProtocol"]
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(&one.value.0))
+    };
+    let fact = |one: &Set<(String, String)>| Fact {
+        span: protocols.span.clone(),
+        kind: FactKind::CommandWins {
+            directive: directive.to_owned(),
+            command: format!("{} {}", one.value.0, one.value.1),
+        },
+    };
+    commands.iter().filter(wins).map(fact).collect()
+}
+
+/// TLS 1.3 suites in a cipher list.
+pub(super) fn suites(ciphers: &Set<String>) -> Option<Fact> {
+    let words = ciphers.value.split([':', ',', ' ']);
+    let suites: Vec<String> =
+        words.filter(|word| word.starts_with("TLS_")).map(str::to_owned).collect();
+    let kind = || FactKind::SuitesIgnored { suites: suites.clone() };
+    (!suites.is_empty()).then(|| Fact { span: ciphers.span.clone(), kind: kind() })
+}
+
+/// Settings in whose place the default server's apply.
+fn overruled(server: &Server, default: &Server, version: Option<Version>, facts: &mut Vec<Fact>) {
+    let mut check = |directive, until: Option<Version>, own: Value, decides: Value| {
+        let applies = until.is_some_and(|until| version.is_some_and(|version| version >= until));
+        if let Some((span, value)) = own
+            && !applies
+            && decides.as_ref().map(|(_, value)| value) != Some(&value)
+        {
+            let default = decides.map_or_else(|| default.span.clone(), |(span, _)| span);
+            let kind = FactKind::DefaultServerDecides { directive, default, until };
+            facts.push(Fact { span, kind });
+        }
+    };
+    let by_name = Some(PROTOCOLS_BY_NAME);
+    let (own, decides) = (&server.ssl, &default.ssl);
+    check("ssl_protocols", by_name, set(protocols(own)), set(protocols(decides)));
+    check("ssl_conf_command", by_name, suites_command(own), suites_command(decides));
+    check("ssl_ecdh_curve", None, set(own.ecdh_curve.clone()), set(decides.ecdh_curve.clone()));
+    let cache = |ssl: &ServerSsl| set(ssl.session_cache.clone());
+    check("ssl_session_cache", None, cache(own), cache(decides));
+    let timeout = |ssl: &ServerSsl| set(ssl.session_timeout.clone());
+    check("ssl_session_timeout", None, timeout(own), timeout(decides));
+}
+
+/// A setting's place and its value in a form that compares.
+type Value = Option<(Span, String)>;
+
+fn set<T: std::fmt::Debug>(set: Option<Set<T>>) -> Value {
+    set.map(|set| (set.span, format!("{:?}", set.value)))
+}
+
+/// The protocols in one order.
+fn protocols(ssl: &ServerSsl) -> Option<Set<Vec<String>>> {
+    let set = ssl.protocols.clone()?;
+    Some(set.map(|words| {
+        let mut words: Vec<String> = words.iter().map(|word| word.to_ascii_lowercase()).collect();
+        words.sort_unstable();
+        words.dedup();
+        words
+    }))
+}
+
+fn suites_command(ssl: &ServerSsl) -> Value {
+    let found = ssl.conf_command.iter().rev();
+    let found = found.filter(|one| one.value.0.eq_ignore_ascii_case("ciphersuites"));
+    found.map(|one| (one.span.clone(), one.value.1.clone())).next()
+}
+
+/// Names that a server further up has already.
+fn taken_names(listener: &Listener, facts: &mut Vec<Fact>) {
+    let mut first: HashMap<&ServerName, (usize, &Span)> = HashMap::new();
+    for (at, server) in listener.servers.iter().enumerate() {
+        let names = server.names.iter();
+        for name in names.filter(|name| name.value != ServerName::Exact("_".to_owned())) {
+            let (owner, span) = *first.entry(&name.value).or_insert((at, &name.span));
+            if owner != at {
+                let (name_text, first) = (name.value.to_string(), span.clone());
+                let kind = FactKind::NameTaken { name: name_text, first };
+                facts.push(Fact { span: name.span.clone(), kind });
+            }
+        }
+    }
+}

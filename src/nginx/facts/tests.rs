@@ -1,0 +1,170 @@
+use super::*;
+use crate::nginx::listener::listeners;
+use crate::nginx::source::Single;
+use crate::nginx::upstream::upstreams;
+use crate::nginx::variable::Variables;
+
+fn read(text: &str, version: Option<&str>) -> Vec<String> {
+    let text = format!("events {{}}\n{text}");
+    let source = Single { path: "n", text: text.as_bytes() };
+    let tree = Tree::read(&source, "n");
+    assert_eq!(tree.problems, [], "{text}");
+    let version = version.map(|version| version.parse().unwrap());
+    let found = facts(&tree, &listeners(&tree), &upstreams(&tree, &Variables::new()), version);
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[track_caller]
+fn check(text: &str, expected: &[&str]) {
+    assert_eq!(read(text, None), expected, "{text}");
+}
+
+const SOUND: &str = "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca; proxy_ssl_server_name on; proxy_ssl_name a.test;";
+
+#[test]
+fn a_sound_configuration_says_nothing() {
+    check(
+        &format!(
+            "http {{ ssl_protocols TLSv1.2 TLSv1.3; {SOUND}
+               server {{ listen 443 ssl; ssl_certificate a; ssl_certificate_key a; server_name a; location / {{ proxy_pass https://a.test; }} }}
+               server {{ listen 443; ssl_certificate b; ssl_certificate_key b; server_name b _; ssl_protocols TLSv1.3 TLSv1.2; location / {{ proxy_pass https://a.test; }} }}
+               server {{ listen 443; server_name _; return 204; }} server {{ listen 80; }} }}"
+        ),
+        &[],
+    );
+}
+
+#[test]
+fn the_default_server_decides_for_its_socket() {
+    let text = "http {\nserver { listen 1 ssl; ssl_certificate a; ssl_certificate_key a;\nssl_ecdh_curve P-384; }\n\
+        server { listen 1 ssl; ssl_certificate b; ssl_certificate_key b;\nssl_protocols TLSv1.3;\nssl_ecdh_curve X25519; } }";
+    let curve = "n:7: ssl_ecdh_curve of the socket's default server (n:4) applies here";
+    check(
+        text,
+        &[
+            "n:6: ssl_protocols of the socket's default server (n:3) applies here before nginx 1.29.2",
+            curve,
+        ],
+    );
+    assert_eq!(read(text, Some("1.29.2")), [curve]);
+}
+
+#[test]
+fn servers_that_lack_something_are_told() {
+    check(
+        "http {\nserver { listen 1 ssl; } }",
+        &["n:3: the socket's default server has no ssl_certificate"],
+    );
+    check("http { server { listen 1 ssl; ssl_reject_handshake on; } }", &[]);
+    check(
+        "http { server { listen 1 ssl; ssl_certificate a; } }",
+        &["n:2: the certificate has no key"],
+    );
+    check(
+        "http { server { listen 1 ssl; ssl_certificate a; ssl_certificate_key a; ssl_verify_client on; } }",
+        &["n:2: ssl_verify_client needs ssl_client_certificate"],
+    );
+    let trusted = "http { server { listen 1 ssl; ssl_certificate a; ssl_certificate_key a; ssl_verify_client on; ssl_trusted_certificate b; } }";
+    check(
+        trusted,
+        &[
+            "n:2: ssl_verify_client needs ssl_client_certificate; ssl_trusted_certificate is enough only from nginx 1.27.2 on",
+        ],
+    );
+    assert_eq!(read(trusted, Some("1.28.0")), [""; 0]);
+    check(
+        "http { server { listen 1; listen *:443; } }",
+        &["n:2: the socket on port 443 does not speak TLS: no ssl"],
+    );
+}
+
+#[test]
+fn names_that_are_taken_are_told() {
+    let server = "listen 1 ssl; ssl_certificate a; ssl_certificate_key a;";
+    check(
+        &format!(
+            "http {{\nserver {{ {server} server_name a *.b; }}\nserver {{ {server} server_name c a .b; }} }}"
+        ),
+        &[
+            "n:4: the name \"*.b\" leads to the server at n:3",
+            "n:4: the name \"a\" leads to the server at n:3",
+        ],
+    );
+}
+
+#[test]
+fn settings_without_effect_are_told() {
+    let pass = |more: &str| {
+        format!("http {{ server {{ location / {{\nproxy_pass https://a.test;\n{more}\n}} }} }}")
+    };
+    let off = "n:3: the upstream's certificate is not verified, which is the default";
+    check(&pass("proxy_ssl_verify off;"), &["n:4: the upstream's certificate is not verified"]);
+    check(
+        &pass("proxy_ssl_trusted_certificate a;"),
+        &[off, "n:4: proxy_ssl_trusted_certificate has no effect while verification is off"],
+    );
+    check(
+        &pass("proxy_ssl_name a;"),
+        &[off, "n:4: the name is neither sent nor verified: server_name and verify are off"],
+    );
+    check(
+        &pass("proxy_ssl_verify on;"),
+        &["n:4: verification needs a trusted_certificate; nginx does not start"],
+    );
+    check(
+        &pass("grpc_ssl_verify on;"),
+        &[off, "n:4: grpc_ssl_verify has no effect here; directives with proxy_ssl_ have"],
+    );
+    check(
+        &pass("proxy_ssl_ciphers HIGH:TLS_AES_128_GCM_SHA256;"),
+        &[off, "n:4: TLS_AES_128_GCM_SHA256 of TLS 1.3 cannot be set in this list"],
+    );
+    check(
+        &pass("proxy_ssl_protocols TLSv1.2; proxy_ssl_conf_command Protocol ALL;"),
+        &[off, "n:4: Protocol ALL in the conf_command wins over proxy_ssl_protocols"],
+    );
+    check(&pass("proxy_ssl_certificate a;"), &[off, "n:4: the certificate has no key"]);
+    check(
+        "http { server { location / { proxy_pass http://a.test:443; } } }",
+        &["n:2: http:// to port 443, which speaks TLS"],
+    );
+}
+
+#[test]
+fn upstream_blocks_give_their_name_and_port_80() {
+    check(
+        "http { proxy_ssl_verify on; proxy_ssl_trusted_certificate a;\nupstream g { server a.test; }\nserver { location / { proxy_pass https://g; } } }",
+        &[
+            "n:3: a server without a port is taken to be on port 80",
+            "n:4: the name is \"g\", that of the upstream block",
+        ],
+    );
+}
+
+#[test]
+fn sessions_that_others_made_are_told() {
+    let location = |path: &str, more: &str| {
+        format!("\nlocation {path} {{ proxy_pass https://a.test; proxy_ssl_verify {more}; }}")
+    };
+    let (strict, lax) = (location("/a", "on"), location("/b", "off"));
+    let text = |one: &str, two: &str| {
+        format!(
+            "http {{ proxy_ssl_trusted_certificate a; proxy_ssl_server_name on; server {{ {one} {two} }} }}"
+        )
+    };
+    let off = "n:4: the upstream's certificate is not verified";
+    let shared =
+        "n:3: TLS sessions are shared with n:4, which is not as strict, and pass here unverified";
+    check(&text(&strict, &lax), &[shared, off]);
+    let alone = location("/a", "on; proxy_ssl_session_reuse off");
+    check(&text(&alone, &lax), &[off]);
+    check(&text(&strict, &location("/b", "on")), &[]);
+}
+
+#[test]
+fn releases_decide_which_directives_exist() {
+    let text = "http {\nssl_conf_command Groups P-256;\nserver { ssl on; listen 1; ssl_certificate a; ssl_certificate_key a; } }";
+    assert_eq!(read(text, Some("1.18.0")), ["n:3: ssl_conf_command exists from nginx 1.19.4 on"]);
+    assert_eq!(read(text, Some("1.25.1")), ["n:4: ssl does not exist from nginx 1.25.1 on"]);
+    check(text, &[]);
+}

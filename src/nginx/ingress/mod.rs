@@ -1,0 +1,263 @@
+//! Ingress objects of Kubernetes as the ingress-nginx controller turns them into servers and upstreams.
+//!
+//! What `kubectl get ingress -A -o json` prints holds no certificates: files stand for the secrets that they come from, as
+//! `secret:NAMESPACE/NAME`. The place of everything is its Ingress, `NAMESPACE/NAME`, without a line.
+
+mod annotation;
+mod object;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+pub use self::annotation::PREFIX;
+use self::annotation::{Annotations, proxy_ssl};
+use self::object::{Backend, Object};
+use super::facts::{Fact, FactKind};
+use super::inherit::Set;
+use super::listener::{
+    CertificatePair, ListenAddress, Listener, Material, Protocol, Server, ServerName, ServerSsl,
+    StartTls,
+};
+use super::problem::Span;
+use super::upstream::{
+    Destination, Enclosing, Group, Module, Peer, PeerAddress, ProxySsl, Upstream,
+};
+use super::variable::{Unresolved, Variables};
+
+/// The name under which the controller connects to every backend, unless an annotation says another.
+const BALANCER: &str = "upstream_balancer";
+
+/// What the file names of secrets begin with.
+pub const SECRET: &str = "secret:";
+
+/// Ingress objects, Servers and backends of them, that are read at most.
+const MAX_ITEMS: usize = 50_000;
+
+/// What the controller makes of the objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ingresses {
+    /// A socket for each address that the controller gave the objects; its default server is the controller's own, with a
+    /// certificate that no name fits.
+    pub listeners: Vec<Listener>,
+    /// The backends that are met over TLS.
+    pub upstreams: Vec<Upstream>,
+    /// Annotations without effect.
+    pub facts: Vec<Fact>,
+}
+
+/// Why the text holds no Ingress objects.
+#[derive(Debug, thiserror::Error)]
+pub enum IngressError {
+    /// It is no JSON, or of another shape.
+    #[error("this is no output of kubectl get ingress -o json: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is JSON of something else.
+    #[error("this is JSON of kind {0:?}, not of Ingress objects")]
+    Kind(String),
+    /// There is more of it than is read.
+    #[error("there are more than {MAX_ITEMS} Ingress objects")]
+    TooMany,
+}
+
+/// Reads a list of objects, or a single one; objects of another kind in a list are passed over.
+pub fn read(json: &[u8]) -> Result<Ingresses, IngressError> {
+    let objects = object::read(json)?;
+    if objects.len() > MAX_ITEMS {
+        return Err(IngressError::TooMany);
+    }
+    let mut reading = Reading::default();
+    for object in &objects {
+        let annotations = Annotations::of(object);
+        reading.listen(object, &annotations);
+        reading.pass(object, &annotations);
+    }
+    Ok(reading.found)
+}
+
+impl Object {
+    fn span(&self) -> Span {
+        let file = format!("{}/{}", self.namespace(), self.name());
+        Span { file: file.into(), line: 0, column: 0 }
+    }
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Reading {
+    found: Ingresses,
+    sockets: HashMap<ListenAddress, usize>,
+}
+
+impl Reading {
+    /// Puts an object's hosts on the sockets of its addresses.
+    fn listen(&mut self, object: &Object, annotations: &Annotations<'_>) {
+        let aliases = annotations.list("server-alias");
+        let ssl = |secret: Option<&str>| server_ssl(object, annotations, secret);
+        for tls in object.tls() {
+            let hosts = tls.hosts.iter().cloned().chain(aliases.iter().cloned());
+            let names: Arc<[Set<ServerName>]> = hosts.map(|host| name(object, &host)).collect();
+            let server = Server {
+                span: object.span(),
+                listen: object.span(),
+                names,
+                ssl: Arc::new(ssl(tls.secret.as_deref())),
+            };
+            let addresses = addresses(object, tls.hosts.first());
+            for address in addresses {
+                self.socket(address).servers.push(server.clone());
+            }
+        }
+    }
+
+    fn socket(&mut self, address: ListenAddress) -> &mut Listener {
+        let listeners = &mut self.found.listeners;
+        let at = *self.sockets.entry(address.clone()).or_insert_with(|| {
+            listeners.push(Listener {
+                protocol: Protocol::Http,
+                address,
+                starttls: StartTls::Off,
+                proxy_protocol: false,
+                http2: true,
+                quic: false,
+                servers: vec![fallback()],
+                default: 0,
+            });
+            listeners.len() - 1
+        });
+        &mut self.found.listeners[at]
+    }
+
+    /// Adds the backends of an object whose annotations ask for TLS.
+    fn pass(&mut self, object: &Object, annotations: &Annotations<'_>) {
+        let module = match annotations.get("backend-protocol").map(str::to_ascii_uppercase) {
+            Some(protocol) if protocol == "HTTPS" => Module::Proxy,
+            Some(protocol) if protocol == "GRPCS" => Module::Grpc,
+            _ => return,
+        };
+        let (ssl, ignored) = proxy_ssl(module, annotations);
+        self.found.facts.extend(ignored.into_iter().map(|(annotation, reason)| Fact {
+            span: object.span(),
+            kind: FactKind::AnnotationIgnored { annotation, reason },
+        }));
+        for (host, path, backend) in object.backends().take(MAX_ITEMS) {
+            let blocks = vec![
+                block("server", host, object),
+                block("location", Some(path.unwrap_or("/")), object),
+            ];
+            self.found.upstreams.push(upstream(module, object, (backend, blocks), ssl.clone()));
+        }
+    }
+}
+
+/// The controller's own server, which answers where no name matches.
+fn fallback() -> Server {
+    let span = Span { file: "ingress-nginx".into(), line: 0, column: 0 };
+    Server {
+        span: span.clone(),
+        listen: span,
+        names: Arc::new([]),
+        ssl: Arc::new(ServerSsl::default()),
+    }
+}
+
+fn name(object: &Object, host: &str) -> Set<ServerName> {
+    let host = host.to_ascii_lowercase();
+    let value = match host.strip_prefix('*') {
+        Some(suffix) => ServerName::Leading(suffix.to_owned()),
+        None => ServerName::Exact(host),
+    };
+    Set { value, span: object.span() }
+}
+
+/// Where the controller is reached for an object: what its status says, or else its first host.
+fn addresses(object: &Object, host: Option<&String>) -> Vec<ListenAddress> {
+    let named = |host: String| match host.parse::<IpAddr>() {
+        Ok(ip) => ListenAddress::Ip(SocketAddr::new(ip, 443)),
+        Err(_) => ListenAddress::Name { host, port: 443 },
+    };
+    let known: Vec<ListenAddress> = object.addresses().map(named).collect();
+    match host.filter(|host| known.is_empty() && !host.starts_with('*')) {
+        Some(host) => vec![named(host.clone())],
+        None => known,
+    }
+}
+
+fn server_ssl(object: &Object, annotations: &Annotations<'_>, secret: Option<&str>) -> ServerSsl {
+    let set = |value: String| Set { value, span: object.span() };
+    let pair = secret.map(|secret| {
+        let file = format!("{SECRET}{}/{secret}", object.namespace());
+        let material = || Set { value: Material::File(file.clone()), span: object.span() };
+        CertificatePair { certificate: material(), key: Some(material()) }
+    });
+    let authority = annotations.get("auth-tls-secret");
+    let mode = annotations.get("auth-tls-verify-client");
+    let known = |mode: &&str| ["on", "off", "optional", "optional_no_ca"].contains(mode);
+    ServerSsl {
+        certificates: pair.into_iter().collect(),
+        ciphers: annotations.get("ssl-ciphers").map(|list| set(list.to_owned())),
+        verify_client: authority.map(|_| set(mode.filter(known).unwrap_or("on").to_owned())),
+        verify_depth: authority.map(|_| Set {
+            value: annotations.number("auth-tls-verify-depth").unwrap_or(1),
+            span: object.span(),
+        }),
+        client_certificate: authority.map(|secret| set(format!("{SECRET}{secret}"))),
+        ..ServerSsl::default()
+    }
+}
+
+fn block(name: &str, argument: Option<&str>, object: &Object) -> Enclosing {
+    Enclosing {
+        name: name.to_owned(),
+        arguments: argument.map(str::to_owned).into_iter().collect(),
+        span: object.span(),
+    }
+}
+
+fn upstream(
+    module: Module,
+    object: &Object,
+    (backend, blocks): (&Backend, Vec<Enclosing>),
+    ssl: ProxySsl,
+) -> Upstream {
+    let scheme = if module == Module::Grpc { "grpcs" } else { "https" };
+    let url = format!("{scheme}://{BALANCER}");
+    let destination = peer(object, backend).map(|peer| Destination {
+        url: url.clone(),
+        host: BALANCER.to_owned(),
+        proxy_host: BALANCER.to_owned(),
+        group: Some(Group { name: BALANCER.to_owned(), span: object.span() }),
+        peers: vec![peer],
+    });
+    let name = ssl.name.as_ref().map_or(Ok(BALANCER.to_owned()), |name| name.value.value.clone());
+    Upstream {
+        module,
+        span: object.span(),
+        url,
+        server_names: blocks.first().map(|server| server.arguments.clone()).unwrap_or_default(),
+        blocks,
+        assumed: Variables::new(),
+        destination,
+        name,
+        ssl,
+    }
+}
+
+/// The Service, by its name in the cluster; the controller itself connects to the pods behind it.
+fn peer(object: &Object, backend: &Backend) -> Result<Peer, Unresolved> {
+    let service = backend.service().unwrap_or_default();
+    let port = backend.port().ok_or_else(|| Unresolved::ServicePort(service.to_owned()))?;
+    let host = format!("{service}.{}.svc", object.namespace());
+    Ok(Peer {
+        address: PeerAddress::Host { host, port },
+        weight: 1,
+        backup: false,
+        down: false,
+        resolve: true,
+        assumed_port_80: false,
+        span: object.span(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! The shape of an Ingress, as far as it matters here: `networking.k8s.io/v1` and the older `v1beta1`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::IngressError;
+
+/// One Ingress.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Object {
+    metadata: Metadata,
+    spec: Spec,
+    status: Status,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    name: String,
+    namespace: Option<String>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec {
+    #[serde(alias = "backend")]
+    default_backend: Option<Backend>,
+    rules: Option<Vec<Rule>>,
+    tls: Option<Vec<Tls>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Rule {
+    host: Option<String>,
+    http: Option<Http>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Http {
+    paths: Vec<Path>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Path {
+    path: Option<String>,
+    backend: Backend,
+}
+
+/// Certificates for some hosts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Tls {
+    pub hosts: Vec<String>,
+    #[serde(rename = "secretName")]
+    pub secret: Option<String>,
+}
+
+/// A Service and its port.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Backend {
+    service: Option<Service>,
+    service_name: Option<String>,
+    service_port: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Service {
+    name: String,
+    port: Port,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Port {
+    number: Option<u16>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Status {
+    load_balancer: LoadBalancer,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct LoadBalancer {
+    ingress: Option<Vec<Address>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Address {
+    ip: Option<String>,
+    hostname: Option<String>,
+}
+
+/// The objects of a list, or the one that stands alone.
+pub(super) fn read(json: &[u8]) -> Result<Vec<Object>, IngressError> {
+    let value: Value = serde_json::from_slice(json)?;
+    let kind = |value: &Value| value["kind"].as_str().unwrap_or_default().to_owned();
+    let items = match (kind(&value).as_str(), value) {
+        ("Ingress", value) => vec![value],
+        ("List" | "IngressList", Value::Object(mut list)) => match list.remove("items") {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        },
+        (kind, _) => return Err(IngressError::Kind(kind.to_owned())),
+    };
+    // In an IngressList the items do not repeat their kind.
+    let is_ingress = |value: &Value| matches!(kind(value).as_str(), "Ingress" | "");
+    let objects = items.into_iter().filter(is_ingress).map(serde_json::from_value);
+    Ok(objects.collect::<Result<Vec<Object>, _>>()?)
+}
+
+impl Object {
+    pub(super) fn name(&self) -> &str {
+        &self.metadata.name
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        self.metadata.namespace.as_deref().unwrap_or("default")
+    }
+
+    pub(super) fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.metadata.annotations.iter().flatten();
+        all.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    pub(super) fn tls(&self) -> impl Iterator<Item = &Tls> {
+        self.spec.tls.iter().flatten()
+    }
+
+    /// The addresses of its status.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = String> {
+        let all = self.status.load_balancer.ingress.iter().flatten();
+        all.filter_map(|one| one.ip.clone().or_else(|| one.hostname.clone()))
+    }
+
+    /// Its backends with the host and the path that lead there.
+    pub(super) fn backends(&self) -> impl Iterator<Item = (Option<&str>, Option<&str>, &Backend)> {
+        let default = self.spec.default_backend.iter().map(|backend| (None, None, backend));
+        let rules = self.spec.rules.iter().flatten();
+        let paths = rules.flat_map(|rule| {
+            let paths = rule.http.iter().flat_map(|http| &http.paths);
+            paths.map(|path| (rule.host.as_deref(), path.path.as_deref(), &path.backend))
+        });
+        default.chain(paths)
+    }
+}
+
+impl Backend {
+    /// The Service; none where the backend is another resource.
+    pub(super) fn service(&self) -> Option<&str> {
+        let new = self.service.as_ref().map(|service| service.name.as_str());
+        new.or(self.service_name.as_deref())
+    }
+
+    /// The port, where it is a number.
+    pub(super) fn port(&self) -> Option<u16> {
+        let old = || self.service_port.as_ref()?.as_u64()?.try_into().ok();
+        self.service.as_ref().and_then(|service| service.port.number).or_else(old)
+    }
+}

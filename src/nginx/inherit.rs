@@ -1,0 +1,131 @@
+//! Which directives are in force at a place: the innermost block that has any of a name replaces all outer ones
+//! (`ngx_conf_merge_value` and its kin); nothing is ever added to what an outer block says.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::rc::Rc;
+
+use super::directives;
+use super::problem::Span;
+use super::tree::{Directive, Tree};
+
+/// A value that the configuration gives, and the directive that gives it. Where nginx has a default, `None` stands for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set<T> {
+    /// The value.
+    pub value: T,
+    /// The directive; of several in one block the first.
+    pub span: Span,
+}
+
+impl<T> Set<T> {
+    /// The same place with what is made of its value.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Set<U> {
+        Set { value: make(self.value), span: self.span }
+    }
+}
+
+impl<T> Deref for Set<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// A block and the blocks around it, up to the file itself.
+#[derive(Clone, Debug)]
+pub struct Scope<'t>(Rc<Level<'t>>);
+
+#[derive(Debug)]
+struct Level<'t> {
+    /// The block; `None` for the file itself.
+    block: Option<&'t Directive>,
+    outer: Option<Scope<'t>>,
+    /// The directives without a block, by name.
+    simple: HashMap<&'t str, Vec<&'t Directive>>,
+}
+
+impl<'t> Scope<'t> {
+    /// The file itself.
+    pub fn root(tree: &'t Tree) -> Self {
+        Self::new(None, &tree.directives, None)
+    }
+
+    /// A block within this one.
+    #[must_use]
+    pub fn enter(&self, block: &'t Directive) -> Self {
+        Self::new(Some(block), block.children(), Some(self.clone()))
+    }
+
+    fn new(block: Option<&'t Directive>, inside: &'t [Directive], outer: Option<Self>) -> Self {
+        let mut simple: HashMap<&str, Vec<&Directive>> = HashMap::new();
+        for directive in inside.iter().filter(|one| one.block.is_none()) {
+            simple.entry(&directive.name).or_default().push(directive);
+        }
+        Self(Rc::new(Level { block, outer, simple }))
+    }
+
+    /// The directive that opens the block; `None` for the file itself.
+    pub fn block(&self) -> Option<&'t Directive> {
+        self.0.block
+    }
+
+    /// The block around this one.
+    pub fn outer(&self) -> Option<&Self> {
+        self.0.outer.as_ref()
+    }
+
+    /// This block and those around it, from the inside out.
+    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |scope| scope.outer())
+    }
+
+    /// The innermost block of this name, this one included.
+    pub fn nearest(&self, name: &str) -> Option<&Self> {
+        self.chain().find(|scope| scope.block().is_some_and(|block| block.name == name))
+    }
+
+    /// The directives of this name in the block itself.
+    pub fn own(&self, name: &str) -> &[&'t Directive] {
+        self.0.simple.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The directives of this name that are in force, in their order: those of the innermost block that has any.
+    pub fn effective(&self, name: &str) -> &[&'t Directive] {
+        self.chain().map(|scope| scope.own(name)).find(|own| !own.is_empty()).unwrap_or_default()
+    }
+
+    /// What a directive that stands once says; nginx refuses a second one in a block.
+    pub fn scalar(&self, name: &str) -> Option<Set<String>> {
+        let first = self.effective(name).first()?;
+        Some(Set { value: first.first().to_owned(), span: first.span.clone() })
+    }
+
+    /// What a directive says that takes `on` or `off`.
+    pub fn flag(&self, name: &str) -> Option<Set<bool>> {
+        let first = self.effective(name).first()?;
+        Some(Set { value: first.is_on(), span: first.span.clone() })
+    }
+
+    /// What a directive says that takes a number; 0 for what is none.
+    pub fn number(&self, name: &str) -> Option<Set<u32>> {
+        Some(self.scalar(name)?.map(|text| directives::number(&text).unwrap_or(0)))
+    }
+
+    /// All arguments of a directive that adds up when it is repeated in a block, as `ssl_protocols` does.
+    pub fn words(&self, name: &str) -> Option<Set<Vec<String>>> {
+        let all = self.effective(name);
+        let value = all.iter().flat_map(|one| one.arguments.iter().cloned()).collect();
+        Some(Set { value, span: all.first()?.span.clone() })
+    }
+
+    /// Pairs of name and value, as `ssl_conf_command` takes them; the set of an inner block replaces the outer one.
+    pub fn pairs(&self, name: &str) -> Vec<Set<(String, String)>> {
+        let pair = |one: &&Directive| {
+            let second = one.arguments.get(1).cloned().unwrap_or_default();
+            Set { value: (one.first().to_owned(), second), span: one.span.clone() }
+        };
+        self.effective(name).iter().map(pair).collect()
+    }
+}

@@ -1,0 +1,164 @@
+//! Puts the servers of a configuration together by their sockets.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::listen::Listen;
+use super::settings::settings;
+use super::{ListenAddress, Listener, Protocol, Server, StartTls};
+use crate::nginx::inherit::Scope;
+use crate::nginx::server_name::server_names;
+use crate::nginx::tree::Tree;
+
+/// Every socket on which TLS is spoken, in the order of the configuration.
+///
+/// What `listen` says of a socket in one server holds for all servers that share it.
+pub fn listeners(tree: &Tree) -> Vec<Listener> {
+    let root = Scope::root(tree);
+    let mut found = Vec::new();
+    for module in ["http", "stream", "mail"] {
+        let mut sockets = Sockets::default();
+        for block in tree.blocks(module) {
+            let scope = root.enter(block);
+            for block in block.children().iter().filter(|one| one.name == "server") {
+                sockets.server(tree, &scope.enter(block));
+            }
+        }
+        found.extend(sockets.all.into_iter().filter_map(Socket::finish));
+    }
+    found
+}
+
+/// Servers that are kept, counted once for each of their sockets.
+const MAX_MEMBERS: usize = 200_000;
+
+/// The sockets of one module, by address and by whether they are for QUIC.
+#[derive(Default)]
+struct Sockets {
+    all: Vec<Socket>,
+    known: HashMap<(ListenAddress, bool), usize>,
+    /// Servers on all sockets together.
+    members: usize,
+}
+
+/// A socket whose servers are being collected.
+struct Socket {
+    listener: Listener,
+    ssl: bool,
+    has_default: bool,
+    /// Whether a server of the socket turns TLS or HTTP/2 on by a directive of its own.
+    by_server: Vec<(bool, bool)>,
+}
+
+impl Sockets {
+    fn server(&mut self, tree: &Tree, scope: &Scope<'_>) {
+        let Some(block) = scope.block() else { return };
+        let protocol = protocol(scope);
+        let listens = scope.own("listen").iter();
+        let listens: Vec<Listen<'_>> =
+            listens.filter_map(|one| Listen::read(one, protocol)).collect();
+        let starttls = starttls(scope);
+        let on = |name: &str| scope.flag(name).is_some_and(|set| set.value);
+        let by_server = (on("ssl"), on("http2"));
+        let (names, ssl): (Arc<[_]>, _) =
+            (server_names(scope).into(), Arc::new(settings(tree, scope)));
+        let server = |listen: &Listen<'_>| Server {
+            span: block.span.clone(),
+            listen: listen.directive.span.clone(),
+            names: Arc::clone(&names),
+            ssl: Arc::clone(&ssl),
+        };
+        for listen in &listens {
+            for address in &listen.addresses {
+                if self.members == MAX_MEMBERS {
+                    return;
+                }
+                self.members += 1;
+                let socket = self.socket(address, listen, (protocol, starttls));
+                socket.add(listen, server(listen), by_server);
+            }
+        }
+    }
+
+    fn socket(
+        &mut self,
+        address: &ListenAddress,
+        listen: &Listen<'_>,
+        (protocol, starttls): (Protocol, StartTls),
+    ) -> &mut Socket {
+        let quic = listen.has("quic");
+        let sockets = &mut self.all;
+        let at = *self.known.entry((address.clone(), quic)).or_insert_with(|| {
+            sockets.push(Socket::new(Listener {
+                protocol,
+                address: address.clone(),
+                starttls,
+                proxy_protocol: false,
+                http2: false,
+                quic,
+                servers: Vec::new(),
+                default: 0,
+            }));
+            sockets.len() - 1
+        });
+        &mut self.all[at]
+    }
+}
+
+impl Socket {
+    fn new(listener: Listener) -> Self {
+        Self { ssl: listener.quic, listener, has_default: false, by_server: Vec::new() }
+    }
+
+    fn add(&mut self, listen: &Listen<'_>, server: Server, by_server: (bool, bool)) {
+        let listener = &mut self.listener;
+        self.ssl |= listen.has("ssl");
+        listener.proxy_protocol |= listen.has("proxy_protocol");
+        listener.http2 |= listen.has("http2") || listen.has("spdy");
+        if listen.is_default() && !self.has_default {
+            listener.default = listener.servers.len();
+            self.has_default = true;
+        }
+        listener.servers.push(server);
+        self.by_server.push(by_server);
+    }
+
+    /// The listener, if TLS is spoken there.
+    fn finish(self) -> Option<Listener> {
+        let mut listener = self.listener;
+        let (ssl, http2) = self.by_server.get(listener.default).copied().unwrap_or_default();
+        listener.http2 |= http2;
+        let tls = self.ssl || ssl;
+        if tls {
+            // A socket that starts with TLS has no use for a command that starts it.
+            listener.starttls = StartTls::Off;
+        }
+        (tls || listener.starttls != StartTls::Off).then_some(listener)
+    }
+}
+
+/// What a server speaks; a mail server that does not say it is known by its port (`ngx_mail_core_listen`).
+fn protocol(server: &Scope<'_>) -> Protocol {
+    let module = server.outer().and_then(Scope::block).map(|block| block.name.as_str());
+    match module {
+        Some("http") => return Protocol::Http,
+        Some("stream") => return Protocol::Stream,
+        _ => {}
+    }
+    let named = server.own("protocol").first().map(|one| one.first());
+    let port = server.own("listen").first().map(|one| one.first());
+    let port = port.map(|text| text.rsplit(':').next().unwrap_or(text));
+    match (named, port) {
+        (Some("imap"), _) | (None, Some("143" | "993")) => Protocol::Imap,
+        (Some("pop3"), _) | (None, Some("110" | "995")) => Protocol::Pop3,
+        _ => Protocol::Smtp,
+    }
+}
+
+fn starttls(server: &Scope<'_>) -> StartTls {
+    match server.scalar("starttls").as_ref().map(|set| set.value.as_str()) {
+        Some("on") => StartTls::On,
+        Some("only") => StartTls::Only,
+        _ => StartTls::Off,
+    }
+}

@@ -1,0 +1,68 @@
+//! The `ssl_*` settings in force for a server.
+
+use super::{CertificatePair, Material, ServerSsl};
+use crate::nginx::inherit::{Scope, Set};
+use crate::nginx::tree::{Directive, Tree};
+use crate::nginx::variable;
+
+pub(super) fn settings(tree: &Tree, scope: &Scope<'_>) -> ServerSsl {
+    let file = |name: &str| scope.scalar(name).map(|set| set.map(|path| tree.full_name(&path)));
+    ServerSsl {
+        certificates: certificates(tree, scope),
+        protocols: scope.words("ssl_protocols"),
+        ciphers: scope.scalar("ssl_ciphers"),
+        prefer_server_ciphers: scope.flag("ssl_prefer_server_ciphers"),
+        ecdh_curve: scope.scalar("ssl_ecdh_curve"),
+        dhparam: file("ssl_dhparam"),
+        conf_command: scope.pairs("ssl_conf_command"),
+        reject_handshake: scope.flag("ssl_reject_handshake"),
+        verify_client: scope
+            .scalar("ssl_verify_client")
+            .map(|set| set.map(|text| text.to_ascii_lowercase())),
+        verify_depth: scope.number("ssl_verify_depth"),
+        client_certificate: file("ssl_client_certificate"),
+        trusted_certificate: file("ssl_trusted_certificate"),
+        crl: file("ssl_crl"),
+        password_file: file("ssl_password_file"),
+        stapling: scope.flag("ssl_stapling"),
+        stapling_file: file("ssl_stapling_file"),
+        stapling_verify: scope.flag("ssl_stapling_verify"),
+        session_cache: scope.words("ssl_session_cache"),
+        session_tickets: scope.flag("ssl_session_tickets"),
+        session_ticket_key: ticket_keys(tree, scope),
+        session_timeout: scope.scalar("ssl_session_timeout"),
+        early_data: scope.flag("ssl_early_data"),
+        alpn: scope.words("ssl_alpn"),
+    }
+}
+
+/// Each certificate with the key of the same number; either list is inherited as a whole (`ngx_http_ssl_merge_srv_conf`).
+fn certificates(tree: &Tree, scope: &Scope<'_>) -> Vec<CertificatePair> {
+    let keys = scope.effective("ssl_certificate_key");
+    let certificates = scope.effective("ssl_certificate").iter().enumerate();
+    certificates
+        .map(|(at, one)| CertificatePair {
+            certificate: material(tree, one),
+            key: keys.get(at).map(|key| material(tree, key)),
+        })
+        .collect()
+}
+
+fn material(tree: &Tree, directive: &Directive) -> Set<Material> {
+    let text = directive.first();
+    let value = if let Some(data) = text.strip_prefix("data:") {
+        Material::Data(data.to_owned())
+    } else if text.starts_with("engine:") || text.starts_with("store:") {
+        Material::Engine(text.to_owned())
+    } else if variable::has_variables(text) {
+        Material::Variable(text.to_owned())
+    } else {
+        Material::File(tree.full_name(text))
+    };
+    Set { value, span: directive.span.clone() }
+}
+
+fn ticket_keys(tree: &Tree, scope: &Scope<'_>) -> Vec<Set<String>> {
+    let keys = scope.effective("ssl_session_ticket_key").iter();
+    keys.map(|one| Set { value: tree.full_name(one.first()), span: one.span.clone() }).collect()
+}

@@ -1,0 +1,121 @@
+//! What is wrong with a configuration, in nginx's own words where nginx has words for it, and where it stands.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A place in a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The file, as nginx names it.
+    pub file: Arc<str>,
+    /// Line, from 1; 0 where the file as a whole is meant.
+    pub line: u32,
+    /// Column, from 1, in bytes.
+    pub column: u32,
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
+    }
+}
+
+/// A fault of a configuration and its place; it prints as nginx's `[emerg]` line does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong.
+    pub fault: Fault,
+    /// Where nginx stood when it saw that; `None` where no file could be opened, or for the configuration as a whole.
+    pub span: Option<Span>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.span {
+            Some(span) => write!(f, "{} in {span}", self.fault),
+            None => fmt::Display::fmt(&self.fault, f),
+        }
+    }
+}
+
+/// What can be wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A character where none of its kind may stand.
+    #[error("unexpected \"{}\"", char::from(*.0))]
+    Unexpected(u8),
+    /// The file ends within a directive.
+    #[error("unexpected end of file, expecting \";\" or \"}}\"")]
+    UnexpectedEnd,
+    /// The file ends within a block.
+    #[error("unexpected end of file, expecting \"}}\"")]
+    UnclosedBlock,
+    /// A word, or a comment, does not fit nginx's buffer of 4096 bytes; its first ten bytes.
+    #[error("too long parameter \"{0}...\" started")]
+    TooLong(String),
+    /// A quoted word does not fit nginx's buffer.
+    #[error("too long parameter, probably missing terminating \"{0}\" character")]
+    Unterminated(char),
+    /// A simple directive is followed by a block.
+    #[error("directive \"{0}\" is not terminated by \";\"")]
+    NotTerminated(String),
+    /// A block directive has no block.
+    #[error("directive \"{0}\" has no opening \"{{\"")]
+    NoOpening(String),
+    /// A directive stands in a block that does not take it.
+    #[error("\"{0}\" directive is not allowed here")]
+    NotAllowed(String),
+    /// A directive has too few arguments or too many.
+    #[error("invalid number of arguments in \"{0}\" directive")]
+    ArgumentCount(String),
+    /// A directive that may stand once in a block stands there again.
+    #[error("\"{0}\" directive is duplicate")]
+    Duplicate(String),
+    /// A number is none.
+    #[error("\"{0}\" directive invalid number")]
+    InvalidNumber(String),
+    /// A flag is neither on nor off.
+    #[error("invalid value \"{value}\" in \"{name}\" directive, it must be \"on\" or \"off\"")]
+    NotOnOff {
+        /// The directive.
+        name: String,
+        /// What it was given.
+        value: String,
+    },
+    /// A value is none of those that the directive takes.
+    #[error("invalid value \"{0}\"")]
+    InvalidValue(String),
+    /// A file cannot be opened.
+    #[error("open() \"{path}\" failed ({reason})")]
+    Unreadable {
+        /// The file, as nginx names it.
+        path: String,
+        /// The system's number and words.
+        reason: String,
+    },
+    /// The file that is read first has no `events` block.
+    #[error("no \"events\" section in configuration")]
+    NoEvents,
+    /// The dump holds no file, or not the one that is asked for.
+    #[error("no \"# configuration file\" line: this is no output of nginx -T")]
+    NoDump,
+    /// Blocks and included files are nested deeper than is read.
+    #[error("blocks and included files are nested more than {0} deep")]
+    TooDeep(usize),
+    /// The configuration is larger than is read.
+    #[error("the configuration is larger than is read")]
+    TooLarge,
+    /// A Lua block does not end.
+    #[error("the Lua code of \"{0}\" does not end")]
+    UnclosedLua(String),
+}
+
+impl Fault {
+    /// Whether the words are nginx's own; the rest are limits of this reader, or of what it was given.
+    pub fn is_nginx(&self) -> bool {
+        !matches!(self, Self::NoDump | Self::TooDeep(_) | Self::TooLarge | Self::UnclosedLua(_))
+    }
+}

@@ -1,0 +1,117 @@
+//! The names of a server, and which server a name leads to.
+
+use std::fmt;
+
+use super::inherit::{Scope, Set};
+
+/// A name of a server.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServerName {
+    /// A name as it is, in lower case.
+    Exact(String),
+    /// `*.a.test`; the part behind the star, with its dot.
+    Leading(String),
+    /// `www.a.*`; the part before the star, with its dot.
+    Trailing(String),
+    /// A regular expression, without the `~`.
+    Regex(String),
+    /// A name that cannot be known here, as `$hostname`.
+    Variable(String),
+}
+
+impl fmt::Display for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) | Self::Variable(name) => f.write_str(name),
+            Self::Leading(suffix) => write!(f, "*{suffix}"),
+            Self::Trailing(prefix) => write!(f, "{prefix}*"),
+            Self::Regex(pattern) => write!(f, "~{pattern}"),
+        }
+    }
+}
+
+impl ServerName {
+    /// Reads one argument of `server_name`; `.a.test` gives two names.
+    fn read(text: &str) -> Vec<Self> {
+        if let Some(pattern) = text.strip_prefix('~') {
+            return vec![Self::Regex(pattern.to_owned())];
+        }
+        let text = text.to_ascii_lowercase();
+        if text.starts_with('$') {
+            return vec![Self::Variable(text)];
+        }
+        if let Some(suffix) = text.strip_prefix('*') {
+            return vec![Self::Leading(suffix.to_owned())];
+        }
+        if text.len() > 1
+            && let Some(bare) = text.strip_prefix('.')
+        {
+            return vec![Self::Exact(bare.to_owned()), Self::Leading(text)];
+        }
+        match text.strip_suffix('*').filter(|prefix| prefix.ends_with('.')) {
+            Some(prefix) => vec![Self::Trailing(prefix.to_owned())],
+            None => vec![Self::Exact(text)],
+        }
+    }
+
+    /// How well it matches a name in lower case: nginx takes exact names first, then the longest pattern with the star
+    /// in front, then the longest with the star behind (`ngx_hash_find_combined`). Regular expressions are not tried.
+    pub fn rank(&self, host: &str) -> Option<(u8, usize)> {
+        match self {
+            Self::Exact(name) => (name == host).then_some((3, name.len())),
+            Self::Leading(suffix) => {
+                let covers = host.len() > suffix.len() && host.ends_with(suffix.as_str());
+                covers.then_some((2, suffix.len()))
+            }
+            Self::Trailing(prefix) => {
+                let covers = host.len() > prefix.len() && host.starts_with(prefix.as_str());
+                covers.then_some((1, prefix.len()))
+            }
+            Self::Regex(_) | Self::Variable(_) => None,
+        }
+    }
+}
+
+/// The names of a server block; `server_name` directives in one block add up.
+pub fn server_names(server: &Scope<'_>) -> Vec<Set<ServerName>> {
+    let directives = server.own("server_name").iter();
+    let words = directives.flat_map(|one| one.arguments.iter().map(move |word| (word, one)));
+    words
+        .flat_map(|(word, one)| {
+            ServerName::read(word).into_iter().map(|value| Set { value, span: one.span.clone() })
+        })
+        .filter(|name| name.value != ServerName::Exact(String::new()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_by_their_form() {
+        let exact = |text: &str| ServerName::Exact(text.to_owned());
+        let leading = |text: &str| ServerName::Leading(text.to_owned());
+        for (text, expected) in [
+            ("A.test", vec![exact("a.test")]),
+            ("*.a.test", vec![leading(".a.test")]),
+            (".a.test", vec![exact("a.test"), leading(".a.test")]),
+            ("www.a.*", vec![ServerName::Trailing("www.a.".to_owned())]),
+            ("~^(?<x>A)$", vec![ServerName::Regex("^(?<x>A)$".to_owned())]),
+            ("$hostname", vec![ServerName::Variable("$hostname".to_owned())]),
+            ("_", vec![exact("_")]),
+        ] {
+            assert_eq!(ServerName::read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn patterns_match_any_number_of_labels_but_not_none() {
+        let rank = |text: &str, host: &str| ServerName::read(text)[0].rank(host);
+        assert_eq!(rank("*.a.test", "x.y.a.test"), Some((2, 7)));
+        assert_eq!(rank("*.a.test", "a.test"), None);
+        assert_eq!(rank("www.a.*", "www.a.test"), Some((1, 6)));
+        assert_eq!(rank("a.test", "a.test"), Some((3, 6)));
+        assert_eq!(rank("~a", "a"), None);
+    }
+}

@@ -1,0 +1,374 @@
+//! nginx's own rules for words (`ngx_conf_read_token` in `src/core/ngx_conf_file.c`), followed byte for byte.
+
+use super::lua;
+use super::problem::Fault;
+
+/// nginx's buffer: a word, a comment or a gap that fills it is an error (`NGX_CONF_BUFFER`).
+const BUFFER: usize = 4096;
+
+/// How much of an overlong word nginx quotes.
+const QUOTED: usize = 10;
+
+/// The words up to a `;` or a `{`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// The name and its arguments, without quotes and escapes.
+    pub words: Vec<String>,
+    /// Offset of the first byte of the first word.
+    pub start: usize,
+    /// Line of that byte, from 1.
+    pub line: u32,
+    /// Column of that byte, from 1.
+    pub column: u32,
+}
+
+/// What stands next in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// A directive that ends in `;`.
+    Simple(Statement),
+    /// A directive that opens a block.
+    Open(Statement),
+    /// The end of a block.
+    Close,
+    /// The end of the file.
+    End,
+}
+
+/// Where the reader stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Between words.
+    Gap,
+    /// In a comment.
+    Comment,
+    /// In a word without quotes.
+    Bare,
+    /// In a word within these quotes.
+    Quoted(u8),
+    /// Behind a closing quote, where a separator must follow.
+    Closed,
+}
+
+/// What one byte led to.
+enum Step {
+    Continue,
+    End(u8),
+}
+
+/// Reads one file, statement by statement.
+#[derive(Debug)]
+pub struct Lexer<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: u32,
+    line_start: usize,
+}
+
+/// The statement that is being read.
+struct Reading {
+    words: Vec<String>,
+    state: State,
+    /// nginx's `quoted`: the next byte is taken as it is.
+    escaped: bool,
+    /// nginx's `variable`: a `{` that follows belongs to the word.
+    variable: bool,
+    /// Where the current word, comment or gap began, and its line.
+    start: (usize, u32),
+    /// Where the first word began: offset, line and column.
+    first: (usize, u32, u32),
+}
+
+impl<'a> Lexer<'a> {
+    /// Starts at the beginning of a file.
+    pub fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0, line: 1, line_start: 0 }
+    }
+
+    /// How many bytes were read.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// The line that was reached, which is the one that nginx names in its messages.
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// The column of the last byte that was read.
+    pub fn column(&self) -> u32 {
+        column(self.at.saturating_sub(1).saturating_sub(self.line_start))
+    }
+
+    /// Reads up to the next `;`, `{` or `}`. After an error the file cannot be read on.
+    pub fn token(&mut self) -> Result<Token, Fault> {
+        let mut reading = Reading {
+            words: Vec::new(),
+            state: State::Gap,
+            escaped: false,
+            variable: false,
+            start: (self.at, self.line),
+            first: (self.at, self.line, 1),
+        };
+        loop {
+            let Some(&byte) = self.text.get(self.at) else {
+                let complete = matches!(reading.state, State::Gap | State::Comment);
+                let done = complete && reading.words.is_empty();
+                return if done { Ok(Token::End) } else { Err(Fault::UnexpectedEnd) };
+            };
+            if self.at - reading.start.0 == BUFFER {
+                self.line = reading.start.1;
+                return Err(self.overlong(&reading));
+            }
+            self.advance(byte);
+            match self.step(&mut reading, byte)? {
+                Step::Continue => {}
+                Step::End(b';') => return Ok(Token::Simple(reading.statement())),
+                Step::End(b'{') => return Ok(Token::Open(reading.statement())),
+                Step::End(_) => return Ok(Token::Close),
+            }
+        }
+    }
+
+    /// Passes over a block of Lua code whose `{` was read last; false where it does not end.
+    pub fn skip_lua(&mut self) -> bool {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let length = lua::block_length(rest);
+        for &byte in rest.iter().take(length.unwrap_or(rest.len())) {
+            self.advance(byte);
+        }
+        length.is_some()
+    }
+
+    fn advance(&mut self, byte: u8) {
+        self.at += 1;
+        if byte == b'\n' {
+            self.line += 1;
+            self.line_start = self.at;
+        }
+    }
+
+    fn overlong(&self, reading: &Reading) -> Fault {
+        if let State::Quoted(quote) = reading.state {
+            return Fault::Unterminated(char::from(quote));
+        }
+        let from = reading.start.0;
+        Fault::TooLong(String::from_utf8_lossy(&self.text[from..from + QUOTED]).into_owned())
+    }
+
+    fn step(&self, reading: &mut Reading, byte: u8) -> Result<Step, Fault> {
+        if reading.state == State::Comment {
+            if byte == b'\n' {
+                reading.state = State::Gap;
+            }
+            return Ok(Step::Continue);
+        }
+        if reading.escaped {
+            reading.escaped = false;
+            return Ok(Step::Continue);
+        }
+        match reading.state {
+            State::Closed => self.closed(reading, byte),
+            State::Gap => self.gap(reading, byte),
+            _ => Ok(self.word(reading, byte)),
+        }
+    }
+
+    /// Behind a closing quote.
+    fn closed(&self, reading: &mut Reading, byte: u8) -> Result<Step, Fault> {
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => reading.state = State::Gap,
+            b';' | b'{' => return Ok(Step::End(byte)),
+            b')' => return self.gap(reading, byte),
+            _ => return Err(Fault::Unexpected(byte)),
+        }
+        Ok(Step::Continue)
+    }
+
+    /// Between words; whatever is no space begins something.
+    fn gap(&self, reading: &mut Reading, byte: u8) -> Result<Step, Fault> {
+        if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
+            return Ok(Step::Continue);
+        }
+        reading.start = (self.at - 1, self.line);
+        match byte {
+            b';' | b'{' if reading.words.is_empty() => return Err(Fault::Unexpected(byte)),
+            b'}' if !reading.words.is_empty() => return Err(Fault::Unexpected(byte)),
+            b';' | b'{' | b'}' => return Ok(Step::End(byte)),
+            b'#' => {
+                reading.state = State::Comment;
+                return Ok(Step::Continue);
+            }
+            _ => {}
+        }
+        if reading.words.is_empty() {
+            reading.first = (self.at - 1, self.line, self.column());
+        }
+        reading.escaped = byte == b'\\';
+        reading.variable = byte == b'$';
+        reading.state = State::Bare;
+        if matches!(byte, b'"' | b'\'') {
+            reading.start.0 += 1;
+            reading.state = State::Quoted(byte);
+        }
+        Ok(Step::Continue)
+    }
+
+    /// Within a word.
+    fn word(&self, reading: &mut Reading, byte: u8) -> Step {
+        if byte == b'{' && reading.variable {
+            return Step::Continue;
+        }
+        reading.variable = byte == b'$';
+        reading.escaped = byte == b'\\';
+        let ends = match reading.state {
+            State::Quoted(quote) => byte == quote,
+            _ => matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{'),
+        };
+        if !ends {
+            return Step::Continue;
+        }
+        reading.words.push(unescape(&self.text[reading.start.0..self.at - 1]));
+        if matches!(reading.state, State::Quoted(_)) {
+            reading.state = State::Closed;
+            return Step::Continue;
+        }
+        reading.state = State::Gap;
+        if matches!(byte, b';' | b'{') { Step::End(byte) } else { Step::Continue }
+    }
+}
+
+impl Reading {
+    fn statement(self) -> Statement {
+        let (start, line, column) = self.first;
+        Statement { words: self.words, start, line, column }
+    }
+}
+
+fn column(distance: usize) -> u32 {
+    u32::try_from(distance).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+/// Converts the escapes that nginx knows and keeps all others. Bytes that are not UTF-8 are replaced.
+fn unescape(raw: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((&byte, after)) = rest.split_first() {
+        let known = match (byte, after.first()) {
+            (b'\\', Some(&next @ (b'"' | b'\'' | b'\\'))) => Some(next),
+            (b'\\', Some(b't')) => Some(b'\t'),
+            (b'\\', Some(b'r')) => Some(b'\r'),
+            (b'\\', Some(b'n')) => Some(b'\n'),
+            _ => None,
+        };
+        bytes.push(known.unwrap_or(byte));
+        rest = if known.is_some() { &after[1..] } else { after };
+    }
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// A word as it can be written in a file, in quotes where it needs them.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:*$~^@!+,=[]%&?|<>".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    let escaped = word.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words of the first statement, or nginx's message.
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        let words = match Lexer::new(text.as_bytes()).token() {
+            Ok(Token::Simple(statement) | Token::Open(statement)) => statement.words,
+            other => panic!("{text:?}: {other:?}"),
+        };
+        assert_eq!(words, expected, "{text:?}");
+    }
+
+    #[track_caller]
+    fn refused(text: &str, message: &str) {
+        let mut lexer = Lexer::new(text.as_bytes());
+        let fault = loop {
+            match lexer.token() {
+                Ok(Token::End) => panic!("{text:?} is accepted"),
+                Ok(_) => {}
+                Err(fault) => break fault,
+            }
+        };
+        assert_eq!(fault.to_string(), message, "{text:?}");
+    }
+
+    #[test]
+    fn words_end_at_separators_only() {
+        check("a b\tc\r\nd;", &["a", "b", "c", "d"]);
+        check("a b}c d#e;", &["a", "b}c", "d#e"]);
+        check("a b\"c\";", &["a", "b\"c\""]);
+        check("a # b ; c\n d;", &["a", "d"]);
+        check("a{", &["a"]);
+    }
+
+    #[test]
+    fn quotes_hold_words_together_and_only_six_escapes_are_converted() {
+        check(r#"a "b c;{}#" 'd "e"';"#, &["a", "b c;{}#", "d \"e\""]);
+        check(r#"a "\"\'\\\t\r\n\.\d" b\ c\;;"#, &["a", "\"'\\\t\r\n\\.\\d", "b\\ c\\;"]);
+        check("a \"b\"{", &["a", "b"]);
+        check("if (\"a\");", &["if", "(\"a\")"]);
+        check("if ( \"a\");", &["if", "(", "a", ")"]);
+        refused("a \"b\"c;", "unexpected \"c\"");
+        refused("a \"b\"\"c\";", "unexpected \"\"\"");
+    }
+
+    #[test]
+    fn a_brace_after_a_dollar_belongs_to_the_word() {
+        check("a ${b}c;", &["a", "${b}c"]);
+        check("a x${b};", &["a", "x${b}"]);
+        check("a b{2};", &["a", "b"]);
+    }
+
+    #[test]
+    fn broken_files_are_named_in_the_words_of_nginx() {
+        refused(";", "unexpected \";\"");
+        refused("{", "unexpected \"{\"");
+        refused("a }", "unexpected \"}\"");
+        refused("a b", "unexpected end of file, expecting \";\" or \"}\"");
+        refused("a \"b", "unexpected end of file, expecting \";\" or \"}\"");
+    }
+
+    #[test]
+    fn whatever_fills_the_buffer_is_too_long() {
+        let long = "x".repeat(4095);
+        check(&format!("a {long};"), &["a", &long]);
+        refused(&format!("a {long}x;"), "too long parameter \"xxxxxxxxxx...\" started");
+        check(&format!("a \"{}\";", &long[1..]), &["a", &long[1..]]);
+        refused(&format!("a \"{long}\";"), "too long parameter \"xxxxxxxxxx...\" started");
+        let message = "too long parameter, probably missing terminating \"'\" character";
+        refused(&format!("a '{long}x';"), message);
+        refused(&format!("a;#{long}\nb;"), "too long parameter \"#xxxxxxxxx...\" started");
+        let gap = " ".repeat(4096);
+        refused(&format!("a;{gap}b;"), "too long parameter \"          ...\" started");
+    }
+
+    #[test]
+    fn places_are_those_of_the_first_word() {
+        let mut lexer = Lexer::new(b"a;\n  b c\n d;\n }");
+        assert!(matches!(lexer.token(), Ok(Token::Simple(s)) if (s.line, s.column) == (1, 1)));
+        assert!(matches!(lexer.token(), Ok(Token::Simple(s)) if (s.line, s.column) == (2, 3)));
+        assert_eq!(lexer.line(), 3);
+        assert_eq!(lexer.token(), Ok(Token::Close));
+        assert_eq!((lexer.line(), lexer.column()), (4, 2));
+    }
+
+    #[test]
+    fn a_word_that_is_written_out_is_read_back() {
+        for word in ["", "a", "a b", "a\"b", "a\\", "\\d{2}", "${a}", "a;b", "#", "a'b", "é\n\t"] {
+            check(&format!("x {};", quoted(word)), &["x", word]);
+        }
+    }
+}

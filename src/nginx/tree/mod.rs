@@ -1,0 +1,347 @@
+//! The configuration as a tree: directives with their arguments, blocks and places, with every `include` resolved.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::directives::{self, Context};
+use super::glob;
+use super::problem::{Fault, Problem, Span};
+use super::source::Source;
+use super::token::{Lexer, Statement, Token};
+
+/// Blocks and included files that may be nested; a file that includes itself stops here.
+const MAX_DEPTH: usize = 100;
+
+/// Bytes that are read in all, files counted as often as they are included.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Files that are included in all, counted as often as they are included.
+const MAX_INCLUDES: usize = 20_000;
+
+/// Directives that are read in all.
+const MAX_DIRECTIVES: usize = 1_000_000;
+
+/// Problems that are kept; a configuration with more is something else.
+const MAX_PROBLEMS: usize = 1000;
+
+/// One directive with whatever stands in its block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directive {
+    /// Its name.
+    pub name: String,
+    /// Its arguments, without quotes and escapes.
+    pub arguments: Vec<String>,
+    /// What stands in its block, included files in place of their `include`; `None` where it has no block.
+    pub block: Option<Vec<Self>>,
+    /// Where its name stands.
+    pub span: Span,
+    /// Its bytes in its file, from the name to the `;` or the `}`.
+    pub extent: Range<usize>,
+    /// Where its block begins in its file: the offset behind the `{`.
+    pub opens_at: Option<usize>,
+}
+
+impl Directive {
+    /// What stands in its block; nothing where it has none.
+    pub fn children(&self) -> &[Self] {
+        self.block.as_deref().unwrap_or_default()
+    }
+
+    /// Its first argument, or nothing.
+    pub fn first(&self) -> &str {
+        self.arguments.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// Whether it says `on`.
+    pub fn is_on(&self) -> bool {
+        self.first().eq_ignore_ascii_case("on")
+    }
+}
+
+/// A whole configuration: what it says and what is wrong with it.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// The file that was read first.
+    pub main: String,
+    /// The directives outside all blocks.
+    pub directives: Vec<Directive>,
+    /// Every file that was read, by its name.
+    pub files: BTreeMap<Arc<str>, Arc<[u8]>>,
+    /// What is wrong, in the order of reading; nginx stops at the first.
+    pub problems: Vec<Problem>,
+}
+
+impl Tree {
+    /// Reads a configuration from its main file on.
+    pub fn read(source: &dyn Source, main: &str) -> Self {
+        let mut reader = Reader {
+            source,
+            prefix: folder(main),
+            tree: Self { main: main.to_owned(), ..Self::default() },
+            bytes: 0,
+            includes: 0,
+            directives: 0,
+            depth: 0,
+        };
+        let mut block = Open::new(Context::Main);
+        reader.file(main, None, &mut block);
+        let mut tree = reader.tree;
+        tree.directives = block.directives;
+        let has_events = tree.blocks("events").next().is_some();
+        if tree.problems.is_empty() && !has_events {
+            tree.problems.push(Problem { fault: Fault::NoEvents, span: None });
+        }
+        tree
+    }
+
+    /// The blocks of this name outside all others.
+    pub fn blocks<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Directive> {
+        self.directives.iter().filter(move |one| one.name == name && one.block.is_some())
+    }
+
+    /// A file's name as nginx completes it: relative to the folder of the main file (`ngx_conf_full_name`).
+    pub fn full_name(&self, path: &str) -> String {
+        full_name(&folder(&self.main), path)
+    }
+
+    /// The directive that begins at this place.
+    pub fn at(&self, span: &Span) -> Option<&Directive> {
+        fn find<'a>(directives: &'a [Directive], span: &Span) -> Option<&'a Directive> {
+            directives.iter().find_map(|one| {
+                if one.span == *span { Some(one) } else { find(one.children(), span) }
+            })
+        }
+        find(&self.directives, span)
+    }
+}
+
+/// A path's folder, with the slash that ends it.
+pub(super) fn folder(path: &str) -> String {
+    path.rfind('/').map_or_else(String::new, |at| path[..=at].to_owned())
+}
+
+pub(super) fn full_name(prefix: &str, path: &str) -> String {
+    if path.starts_with('/') { path.to_owned() } else { format!("{prefix}{path}") }
+}
+
+/// A block that is being read.
+struct Open {
+    context: Context,
+    directives: Vec<Directive>,
+    /// The directives that may stand once and were seen.
+    seen: Vec<&'static str>,
+}
+
+impl Open {
+    fn new(context: Context) -> Self {
+        Self { context, directives: Vec::new(), seen: Vec::new() }
+    }
+}
+
+/// How a block or a file ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Brace,
+    File,
+    /// It cannot be read on.
+    Broken,
+}
+
+struct Reader<'s> {
+    source: &'s dyn Source,
+    prefix: String,
+    tree: Tree,
+    bytes: usize,
+    includes: usize,
+    directives: usize,
+    /// Blocks and included files around what is being read.
+    depth: usize,
+}
+
+impl Reader<'_> {
+    /// Reads a file into the block that it is included in; `from` is where it is included.
+    fn file(&mut self, path: &str, from: Option<&Span>, into: &mut Open) {
+        self.includes += 1;
+        if self.depth > MAX_DEPTH {
+            return self.report(Fault::TooDeep(MAX_DEPTH), from.cloned());
+        }
+        let (name, text) = match self.text(path) {
+            Ok(file) => file,
+            Err(fault) => return self.report(fault, from.cloned()),
+        };
+        self.bytes += text.len();
+        if self.bytes > MAX_BYTES || self.includes > MAX_INCLUDES {
+            return self.report(Fault::TooLarge, from.cloned());
+        }
+        let mut file = File { name, lexer: Lexer::new(&text) };
+        self.depth += 1;
+        let ending = self.block(&mut file, into);
+        self.depth -= 1;
+        if ending == Ending::Brace {
+            self.report(Fault::Unexpected(b'}'), Some(file.here()));
+        }
+    }
+
+    fn text(&mut self, path: &str) -> Result<(Arc<str>, Arc<[u8]>), Fault> {
+        if let Some((name, text)) = self.tree.files.get_key_value(path) {
+            return Ok((Arc::clone(name), Arc::clone(text)));
+        }
+        let text = self.source.read(path).map_err(|failure| Fault::Unreadable {
+            path: path.to_owned(),
+            reason: failure.to_string(),
+        })?;
+        let (name, text): (Arc<str>, Arc<[u8]>) = (path.into(), text.into());
+        self.tree.files.insert(Arc::clone(&name), Arc::clone(&text));
+        Ok((name, text))
+    }
+
+    /// Reads directives up to the end of the block or the file.
+    fn block(&mut self, file: &mut File<'_>, into: &mut Open) -> Ending {
+        loop {
+            let (statement, opens) = match file.lexer.token() {
+                Ok(Token::Simple(statement)) => (statement, false),
+                Ok(Token::Open(statement)) => (statement, true),
+                Ok(Token::Close) => return Ending::Brace,
+                Ok(Token::End) => return Ending::File,
+                Err(fault) => {
+                    self.report(fault, Some(file.here()));
+                    return Ending::Broken;
+                }
+            };
+            if self.tree.problems.len() >= MAX_PROBLEMS {
+                return Ending::Broken;
+            }
+            self.directives += 1;
+            if self.directives > MAX_DIRECTIVES {
+                self.report(Fault::TooLarge, Some(file.here()));
+                return Ending::Broken;
+            }
+            if self.directive(file, statement, opens, into) == Ending::Broken {
+                return Ending::Broken;
+            }
+        }
+    }
+
+    /// Reads what one statement says and, where it opens a block, that block.
+    fn directive(
+        &mut self,
+        file: &mut File<'_>,
+        statement: Statement,
+        opens: bool,
+        into: &mut Open,
+    ) -> Ending {
+        if opens && matches!(into.context, Context::Data(_)) {
+            self.report(Fault::Unexpected(b'{'), Some(file.here()));
+        }
+        let checked = check(into, &statement.words, opens);
+        if let Err(fault) = checked {
+            self.report(fault, Some(file.here()));
+        } else if !opens && is_include(into.context, &statement.words) {
+            let from = file.here();
+            self.include(&statement.words[1], &from, into);
+            return Ending::File;
+        }
+        let mut directive = file.directive(statement);
+        let mut ending = Ending::File;
+        if opens {
+            ending = self.body(file, &mut directive, into.context);
+        }
+        directive.extent.end = file.lexer.offset();
+        into.directives.push(directive);
+        ending
+    }
+
+    /// Reads the block of a directive whose `{` was read last.
+    fn body(&mut self, file: &mut File<'_>, directive: &mut Directive, context: Context) -> Ending {
+        directive.opens_at = Some(file.lexer.offset());
+        directive.block = Some(Vec::new());
+        if directive.name.ends_with("_by_lua_block") {
+            if file.lexer.skip_lua() {
+                return Ending::Brace;
+            }
+            self.report(Fault::UnclosedLua(directive.name.clone()), Some(file.here()));
+            return Ending::Broken;
+        }
+        if self.depth > MAX_DEPTH {
+            self.report(Fault::TooDeep(MAX_DEPTH), Some(file.here()));
+            return Ending::Broken;
+        }
+        let mut inner = Open::new(context.inside(&directive.name));
+        self.depth += 1;
+        let mut ending = self.block(file, &mut inner);
+        self.depth -= 1;
+        if ending == Ending::File {
+            self.report(Fault::UnclosedBlock, Some(file.here()));
+            ending = Ending::Broken;
+        }
+        directive.block = Some(inner.directives);
+        ending
+    }
+
+    fn include(&mut self, path: &str, from: &Span, into: &mut Open) {
+        let path = full_name(&self.prefix, path);
+        if !glob::is_pattern(&path) {
+            return self.file(&path, Some(from), into);
+        }
+        for path in self.source.glob(&path) {
+            if self.includes > MAX_INCLUDES {
+                break;
+            }
+            self.file(&path, Some(from), into);
+        }
+    }
+
+    fn report(&mut self, fault: Fault, span: Option<Span>) {
+        if self.tree.problems.len() < MAX_PROBLEMS {
+            self.tree.problems.push(Problem { fault, span });
+        }
+    }
+}
+
+/// A file that is being read.
+struct File<'a> {
+    name: Arc<str>,
+    lexer: Lexer<'a>,
+}
+
+impl File<'_> {
+    /// Where nginx says it is.
+    fn here(&self) -> Span {
+        let (line, column) = (self.lexer.line(), self.lexer.column());
+        Span { file: Arc::clone(&self.name), line, column }
+    }
+
+    fn directive(&self, statement: Statement) -> Directive {
+        let Statement { words, start, line, column } = statement;
+        let mut words = words.into_iter();
+        Directive {
+            name: words.next().unwrap_or_default(),
+            arguments: words.collect(),
+            block: None,
+            span: Span { file: Arc::clone(&self.name), line, column },
+            extent: start..self.lexer.offset(),
+            opens_at: None,
+        }
+    }
+}
+
+/// Whether these words include a file; in a `map` they may be data.
+fn is_include(context: Context, words: &[String]) -> bool {
+    context != Context::Data(false) && words.len() == 2 && words[0] == "include"
+}
+
+/// What nginx would say of a statement before it looks at its meaning.
+fn check(into: &mut Open, words: &[String], opens: bool) -> Result<(), Fault> {
+    let is_include = words[0] == "include" && !matches!(into.context, Context::Data(_));
+    if is_include && opens {
+        return Err(Fault::NotTerminated(words[0].clone()));
+    }
+    if is_include && words.len() != 2 {
+        return Err(Fault::ArgumentCount(words[0].clone()));
+    }
+    directives::check(into.context, words, opens, &mut into.seen)
+}
+
+#[cfg(test)]
+mod tests;

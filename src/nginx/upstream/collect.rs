@@ -1,0 +1,228 @@
+//! Finds every `*_pass` directive that leads to TLS and works out what it means.
+
+use super::group::{Groups, destination};
+use super::{Enclosing, Module, ProxySsl, Text, Upstream};
+use crate::nginx::address;
+use crate::nginx::inherit::{Scope, Set};
+use crate::nginx::tree::{Directive, Tree};
+use crate::nginx::variable::{self, Definitions, Fork, Lookup, Unresolved, Variables};
+
+/// Every upstream that nginx meets over TLS, in the order of the configuration; `given` holds the values of variables.
+///
+/// A `*_pass` whose scheme cannot be known is among them, as nginx prepares TLS for it.
+pub fn upstreams(tree: &Tree, given: &Variables) -> Vec<Upstream> {
+    let root = Scope::root(tree);
+    let mut found = Vec::new();
+    for (name, is_stream) in [("http", false), ("stream", true)] {
+        for block in tree.blocks(name) {
+            let scope = root.enter(block);
+            let cx = Context {
+                tree,
+                given,
+                definitions: Definitions::read(&scope),
+                groups: Groups::read(&scope),
+                is_stream,
+            };
+            for server in block.children().iter().filter(|one| one.name == "server") {
+                cx.block(&scope.enter(server), &mut found);
+            }
+        }
+    }
+    found
+}
+
+/// What holds for the whole of `http` or `stream`.
+struct Context<'a, 't> {
+    tree: &'t Tree,
+    given: &'a Variables,
+    definitions: Definitions<'t>,
+    groups: Groups<'t>,
+    is_stream: bool,
+}
+
+/// The blocks that can hold a `*_pass`.
+const INSIDE: [&str; 3] = ["location", "if", "limit_except"];
+
+impl<'t> Context<'_, 't> {
+    fn block(&self, scope: &Scope<'t>, found: &mut Vec<Upstream>) {
+        for module in self.modules() {
+            if let Some(pass) = scope.own(module.pass()).first() {
+                self.pass(scope, *module, pass, found);
+            }
+        }
+        let inside = scope.block().map(Directive::children).unwrap_or_default();
+        for block in inside.iter().filter(|one| INSIDE.contains(&&*one.name)) {
+            self.block(&scope.enter(block), found);
+        }
+    }
+
+    fn modules(&self) -> &'static [Module] {
+        if self.is_stream {
+            &[Module::Stream]
+        } else {
+            &[Module::Proxy, Module::Grpc, Module::Uwsgi]
+        }
+    }
+
+    /// The upstreams of one directive.
+    fn pass(
+        &self,
+        scope: &Scope<'t>,
+        module: Module,
+        pass: &'t Directive,
+        found: &mut Vec<Upstream>,
+    ) {
+        if !may_be_tls(scope, module, pass.first()) {
+            return;
+        }
+        let built = self
+            .definitions
+            .each(scope, self.given, |lookup| self.build(scope, module, pass, lookup));
+        let built = built.unwrap_or_else(|reason| {
+            let text = |_: &str| Ok(Err(reason.clone()));
+            let upstream = Upstream {
+                destination: Err(reason.clone()),
+                name: Err(reason.clone()),
+                ssl: settings(scope, module, self.tree, text).unwrap_or_default(),
+                ..frame(scope, module, pass)
+            };
+            vec![(Variables::new(), Some(upstream))]
+        });
+        found.extend(
+            built
+                .into_iter()
+                .filter_map(|(assumed, upstream)| Some(Upstream { assumed, ..upstream? })),
+        );
+    }
+
+    /// The upstream that follows from the choices made so far; `None` where that is not TLS.
+    fn build(
+        &self,
+        scope: &Scope<'t>,
+        module: Module,
+        pass: &'t Directive,
+        lookup: &mut Lookup<'_, 't>,
+    ) -> Result<Option<Upstream>, Fork> {
+        let is_dynamic = variable::has_variables(pass.first());
+        let url = lookup.text(pass.first())?;
+        let destination = match &url {
+            Ok(url) => match destination(module, url, &self.groups, (pass, is_dynamic)) {
+                Some(destination) => destination,
+                None => return Ok(None),
+            },
+            Err(reason) => Err(reason.clone()),
+        };
+        if let Ok(destination) = &destination {
+            lookup.local.insert("proxy_host".to_owned(), destination.proxy_host.clone());
+        }
+        let ssl = settings(scope, module, self.tree, |written| lookup.text(written))?;
+        let name = match (&ssl.name, &destination) {
+            (Some(name), _) => name.value.value.clone(),
+            (None, Ok(destination)) => Ok(destination.host.clone()),
+            (None, Err(reason)) => Err(reason.clone()),
+        };
+        let name = name.map(|name| without_port(&name).to_owned());
+        Ok(Some(Upstream { destination, name, ssl, ..frame(scope, module, pass) }))
+    }
+}
+
+/// Whether a `*_pass` can lead to TLS, by what is written.
+fn may_be_tls(scope: &Scope<'_>, module: Module, url: &str) -> bool {
+    match module {
+        Module::Stream => scope.flag("proxy_ssl").is_some_and(|set| set.value),
+        _ => tls_scheme(module, url).is_some() || url.starts_with('$'),
+    }
+}
+
+/// What stands behind the scheme that means TLS.
+pub(super) fn tls_scheme(module: Module, url: &str) -> Option<&str> {
+    match module {
+        Module::Stream => Some(url),
+        Module::Proxy => address::strip_scheme(url, "https://"),
+        Module::Grpc => address::strip_scheme(url, "grpcs://"),
+        Module::Uwsgi => address::strip_scheme(url, "suwsgi://"),
+    }
+}
+
+/// What can be said of an upstream without its variables.
+fn frame(scope: &Scope<'_>, module: Module, pass: &Directive) -> Upstream {
+    let mut blocks: Vec<Enclosing> =
+        scope.chain().filter_map(|scope| scope.block().map(Enclosing::new)).collect();
+    blocks.reverse();
+    let names = scope.nearest("server").map(|server| server.own("server_name"));
+    let names = names.unwrap_or_default().iter().flat_map(|one| one.arguments.iter().cloned());
+    Upstream {
+        module,
+        span: pass.span.clone(),
+        url: pass.first().to_owned(),
+        blocks,
+        server_names: names.collect(),
+        assumed: Variables::new(),
+        destination: Err(Unresolved::TooMany),
+        name: Err(Unresolved::TooMany),
+        ssl: ProxySsl::default(),
+    }
+}
+
+impl Enclosing {
+    fn new(block: &Directive) -> Self {
+        Self {
+            name: block.name.clone(),
+            arguments: block.arguments.clone(),
+            span: block.span.clone(),
+        }
+    }
+}
+
+/// Reads the settings in force; `text` gives the value of a text with variables.
+fn settings(
+    scope: &Scope<'_>,
+    module: Module,
+    tree: &Tree,
+    mut text: impl FnMut(&str) -> Result<Result<String, Unresolved>, Fork>,
+) -> Result<ProxySsl, Fork> {
+    let name = |suffix: &str| format!("{}{suffix}", module.prefix());
+    let file =
+        |suffix: &str| scope.scalar(&name(suffix)).map(|set| set.map(|path| tree.full_name(&path)));
+    let mut value = |suffix: &str| {
+        let Some(set) = scope.scalar(&name(suffix)) else { return Ok(None) };
+        let value = text(&set.value)?;
+        Ok(Some(set.map(|written| Text { written, value })))
+    };
+    let material = |set: Option<Set<Text>>| {
+        set.map(|set| {
+            set.map(|text| Text { value: text.value.map(|value| complete(tree, value)), ..text })
+        })
+    };
+    Ok(ProxySsl {
+        server_name: scope.flag(&name("server_name")),
+        name: value("name")?,
+        protocols: scope.words(&name("protocols")),
+        ciphers: scope.scalar(&name("ciphers")),
+        verify: scope.flag(&name("verify")),
+        verify_depth: scope.number(&name("verify_depth")),
+        trusted_certificate: file("trusted_certificate"),
+        crl: file("crl"),
+        certificate: material(value("certificate")?),
+        certificate_key: material(value("certificate_key")?),
+        password_file: file("password_file"),
+        session_reuse: scope.flag(&name("session_reuse")),
+        conf_command: scope.pairs(&name("conf_command")),
+        alpn: scope.words(&name("alpn")).filter(|_| module == Module::Stream),
+        http_version: scope.scalar("proxy_http_version").filter(|_| module == Module::Proxy),
+        proxy_protocol: module == Module::Stream
+            && scope.flag("proxy_protocol").is_some_and(|set| set.value),
+    })
+}
+
+/// The full name of a certificate's file; what is no file, or empty, stays.
+fn complete(tree: &Tree, value: String) -> String {
+    let is_file = !["data:", "engine:", "store:"].iter().any(|kind| value.starts_with(kind));
+    if is_file && !value.is_empty() { tree.full_name(&value) } else { value }
+}
+
+/// A name up to its port, as nginx takes it (`ngx_http_upstream_ssl_name`).
+pub(super) fn without_port(name: &str) -> &str {
+    let from = if name.starts_with('[') { name.find(']').unwrap_or(0) } else { 0 };
+    name[from..].find(':').map_or(name, |at| &name[..from + at])
+}

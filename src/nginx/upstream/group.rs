@@ -1,0 +1,145 @@
+//! Where a URL leads: through an `upstream` block, or straight to a host.
+
+use std::collections::HashMap;
+
+use super::collect::tls_scheme;
+use super::{Destination, Group, Module, Peer, PeerAddress};
+use crate::nginx::address::{self, Address};
+use crate::nginx::inherit::Scope;
+use crate::nginx::tree::Directive;
+use crate::nginx::variable::Unresolved;
+
+/// The `upstream` blocks of `http` or `stream`, by their names in lower case.
+#[derive(Debug)]
+pub(super) struct Groups<'t> {
+    by_name: HashMap<String, &'t Directive>,
+    /// The port of a `server` that names none; `stream` has none.
+    default_port: Option<u16>,
+}
+
+impl<'t> Groups<'t> {
+    pub(super) fn read(scope: &Scope<'t>) -> Self {
+        let block = scope.block();
+        let inside = block.map(Directive::children).unwrap_or_default();
+        let groups = inside.iter().filter(|one| one.name == "upstream" && one.block.is_some());
+        let mut by_name = HashMap::new();
+        for group in groups {
+            by_name.entry(group.first().to_ascii_lowercase()).or_insert(group);
+        }
+        let is_http = block.is_some_and(|block| block.name == "http");
+        Self { by_name, default_port: is_http.then_some(80) }
+    }
+
+    fn peers(&self, group: &Directive) -> Vec<Peer> {
+        let servers = group.children().iter().filter(|one| one.name == "server");
+        servers.filter_map(|server| self.peer(server)).collect()
+    }
+
+    fn peer(&self, server: &Directive) -> Option<Peer> {
+        let parameters = server.arguments.get(1..).unwrap_or_default();
+        let value = |name: &str| parameters.iter().find_map(|word| word.strip_prefix(name));
+        let has = |name: &str| parameters.iter().any(|word| word == name);
+        let (address, assumed_port_80) = match address::parse(server.first()).ok()? {
+            Address::Unix(path) => (PeerAddress::Unix(path), false),
+            Address::Host { host, port } => {
+                let host = address::bare(&host).to_owned();
+                let address = match (value("service="), port.or(self.default_port)) {
+                    (Some(service), _) => {
+                        PeerAddress::Service { host, service: service.to_owned() }
+                    }
+                    (None, Some(port)) => PeerAddress::Host { host, port },
+                    (None, None) => return None,
+                };
+                (address, port.is_none() && value("service=").is_none())
+            }
+        };
+        Some(Peer {
+            address,
+            weight: value("weight=").and_then(|text| text.parse().ok()).unwrap_or(1),
+            backup: has("backup"),
+            down: has("down"),
+            resolve: has("resolve"),
+            assumed_port_80,
+            span: server.span.clone(),
+        })
+    }
+}
+
+/// Where a URL without variables leads; `None` where that is not TLS. `pass` is the directive, and whether it was
+/// written with variables.
+pub(super) fn destination(
+    module: Module,
+    url: &str,
+    groups: &Groups<'_>,
+    (pass, is_dynamic): (&Directive, bool),
+) -> Option<Result<Destination, Unresolved>> {
+    let rest = tls_scheme(module, url)?;
+    let invalid = |what| Unresolved::Invalid { what, url: rest.to_owned() };
+    let make = || {
+        let address = address::parse(rest).map_err(invalid)?;
+        let group = groups.find(&address, is_dynamic).map_err(invalid)?;
+        let (host, proxy_host) = names(&address);
+        let peers = match group {
+            Some(group) => groups.peers(group),
+            None => vec![single(module, address, (pass, is_dynamic)).map_err(invalid)?],
+        };
+        Ok(Destination {
+            url: url.to_owned(),
+            host,
+            proxy_host,
+            group: group
+                .map(|group| Group { name: group.first().to_owned(), span: group.span.clone() }),
+            peers,
+        })
+    };
+    Some(make())
+}
+
+impl<'t> Groups<'t> {
+    /// The block that an address names; one that is written out may not have a port then.
+    fn find(
+        &self,
+        address: &Address,
+        is_dynamic: bool,
+    ) -> Result<Option<&'t Directive>, &'static str> {
+        let Address::Host { host, port } = address else { return Ok(None) };
+        match self.by_name.get(&host.to_ascii_lowercase()) {
+            Some(_) if port.is_some() && is_dynamic => Ok(None),
+            Some(_) if port.is_some() => Err("a port that it may not have"),
+            found => Ok(found.copied()),
+        }
+    }
+}
+
+/// The host part as nginx takes it by default, and `$proxy_host`.
+fn names(address: &Address) -> (String, String) {
+    match address {
+        Address::Unix(path) => (path.clone(), "localhost".to_owned()),
+        Address::Host { host, port: None | Some(443) } => (host.clone(), host.clone()),
+        Address::Host { host, port: Some(port) } => (host.clone(), format!("{host}:{port}")),
+    }
+}
+
+fn single(
+    module: Module,
+    address: Address,
+    (pass, is_dynamic): (&Directive, bool),
+) -> Result<Peer, &'static str> {
+    let address = match address {
+        Address::Unix(path) => PeerAddress::Unix(path),
+        Address::Host { host, port } => {
+            let default = (module == Module::Proxy).then_some(443);
+            let port = port.or(default).ok_or("no port")?;
+            PeerAddress::Host { host: address::bare(&host).to_owned(), port }
+        }
+    };
+    Ok(Peer {
+        address,
+        weight: 1,
+        backup: false,
+        down: false,
+        resolve: is_dynamic,
+        assumed_port_80: false,
+        span: pass.span.clone(),
+    })
+}

@@ -1,0 +1,246 @@
+//! The upstreams that nginx meets over TLS: where it connects, under which name, and with which settings.
+
+mod collect;
+mod group;
+
+use std::net::Ipv4Addr;
+
+pub use collect::upstreams;
+
+use super::defaults::{self, Version};
+use super::inherit::Set;
+use super::problem::Span;
+use super::variable::{Unresolved, Variables};
+use crate::tls::version::ProtocolVersion;
+
+/// The nginx module that makes the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Module {
+    /// `proxy_pass` in `http`.
+    Proxy,
+    /// `grpc_pass`.
+    Grpc,
+    /// `uwsgi_pass`.
+    Uwsgi,
+    /// `proxy_pass` in `stream`.
+    Stream,
+}
+
+impl Module {
+    /// What the names of its TLS directives begin with: `proxy_ssl_`, `grpc_ssl_`, `uwsgi_ssl_`.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Proxy | Self::Stream => "proxy_ssl_",
+            Self::Grpc => "grpc_ssl_",
+            Self::Uwsgi => "uwsgi_ssl_",
+        }
+    }
+
+    /// The directive that names the upstream.
+    pub fn pass(self) -> &'static str {
+        match self {
+            Self::Proxy | Self::Stream => "proxy_pass",
+            Self::Grpc => "grpc_pass",
+            Self::Uwsgi => "uwsgi_pass",
+        }
+    }
+}
+
+/// A `*_pass` directive that leads to TLS. One whose variables can take several values gives several of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// The module that connects.
+    pub module: Module,
+    /// The `*_pass` directive.
+    pub span: Span,
+    /// Its argument as it is written.
+    pub url: String,
+    /// The blocks around it, from the outside in: `http`, `server`, `location /api`.
+    pub blocks: Vec<Enclosing>,
+    /// The names of the server that it stands in, as written.
+    pub server_names: Vec<String>,
+    /// What variables were taken to be, by name without `$`, where that was a choice or given from outside.
+    pub assumed: Variables,
+    /// Where it leads, or why that is unknown.
+    pub destination: Result<Destination, Unresolved>,
+    /// The name that nginx sends as SNI (where that is on) and verifies (where that is on): `*_ssl_name`, or the host part
+    /// of the URL, without a port. IPv6 keeps its brackets; a unix socket gives its path.
+    pub name: Result<String, Unresolved>,
+    /// The settings that are written down.
+    pub ssl: ProxySsl,
+}
+
+/// A block around a directive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enclosing {
+    /// The name of its directive: `location`.
+    pub name: String,
+    /// The directive's arguments.
+    pub arguments: Vec<String>,
+    /// The directive.
+    pub span: Span,
+}
+
+/// Where an upstream leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The URL with the variables' values in it.
+    pub url: String,
+    /// The host part as nginx takes it by default for SNI and verification: a host, an `upstream` block's name, a path.
+    pub host: String,
+    /// `$proxy_host`: the host, with the port where that is not the scheme's own.
+    pub proxy_host: String,
+    /// The `upstream` block, where the host is the name of one.
+    pub group: Option<Group>,
+    /// The servers; empty where nginx would refuse the address.
+    pub peers: Vec<Peer>,
+}
+
+/// An `upstream` block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// One server behind an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the parameters of `server`")]
+pub struct Peer {
+    /// Where nginx connects.
+    pub address: PeerAddress,
+    /// `weight=`, 1 by default.
+    pub weight: u32,
+    /// Only used when the others fail.
+    pub backup: bool,
+    /// Never used.
+    pub down: bool,
+    /// Its name is resolved while nginx runs.
+    pub resolve: bool,
+    /// Whether the port is nginx's 80 for a `server` that names none, which is no TLS port.
+    pub assumed_port_80: bool,
+    /// The `server` directive, or the `*_pass` directive where there is no group.
+    pub span: Span,
+}
+
+/// Where nginx connects.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PeerAddress {
+    /// A host name or an IP address, IPv6 without brackets.
+    Host {
+        /// The host.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// What the records of a service (SRV) lead to; they are looked up while nginx runs.
+    Service {
+        /// The host.
+        host: String,
+        /// The service.
+        service: String,
+    },
+    /// A unix socket.
+    Unix(String),
+}
+
+/// A text that may hold variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// As written.
+    pub written: String,
+    /// With the variables' values in it; files with their full names.
+    pub value: Result<String, Unresolved>,
+}
+
+/// The `*_ssl_*` settings in force, as written; `None` where nginx's default holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProxySsl {
+    /// `_server_name`: whether SNI is sent.
+    pub server_name: Option<Set<bool>>,
+    /// `_name`.
+    pub name: Option<Set<Text>>,
+    /// `_protocols`.
+    pub protocols: Option<Set<Vec<String>>>,
+    /// `_ciphers`.
+    pub ciphers: Option<Set<String>>,
+    /// `_verify`.
+    pub verify: Option<Set<bool>>,
+    /// `_verify_depth`.
+    pub verify_depth: Option<Set<u32>>,
+    /// `_trusted_certificate`, the file's full name.
+    pub trusted_certificate: Option<Set<String>>,
+    /// `_crl`, the file's full name.
+    pub crl: Option<Set<String>>,
+    /// `_certificate`; an empty value is no certificate.
+    pub certificate: Option<Set<Text>>,
+    /// `_certificate_key`.
+    pub certificate_key: Option<Set<Text>>,
+    /// `_password_file`, the file's full name.
+    pub password_file: Option<Set<String>>,
+    /// `_session_reuse`.
+    pub session_reuse: Option<Set<bool>>,
+    /// `_conf_command`: OpenSSL's commands, applied last and in this order.
+    pub conf_command: Vec<Set<(String, String)>>,
+    /// `proxy_ssl_alpn` of `stream`.
+    pub alpn: Option<Set<Vec<String>>>,
+    /// `proxy_http_version`, which decides what `proxy_pass` offers by ALPN.
+    pub http_version: Option<Set<String>>,
+    /// `proxy_protocol` of `stream`: whether a PROXY line goes before the handshake.
+    pub proxy_protocol: bool,
+}
+
+impl ProxySsl {
+    /// Whether SNI is sent, where the name allows it; off by default.
+    pub fn sends_name(&self) -> bool {
+        self.server_name.as_ref().is_some_and(|set| set.value)
+    }
+
+    /// Whether the certificate is verified; off by default.
+    pub fn verifies(&self) -> bool {
+        self.verify.as_ref().is_some_and(|set| set.value)
+    }
+
+    /// How many intermediates a chain may have; 1 by default.
+    pub fn depth(&self) -> u32 {
+        self.verify_depth.as_ref().map_or(1, |set| set.value)
+    }
+
+    /// The protocols that are offered, without regard to the commands; those of this release where none are set.
+    pub fn versions(&self, version: Version) -> Vec<ProtocolVersion> {
+        match &self.protocols {
+            Some(set) => defaults::protocols_of(set),
+            None => defaults::protocols(version).to_vec(),
+        }
+    }
+
+    /// OpenSSL's cipher list; `DEFAULT` by default.
+    pub fn cipher_list(&self) -> &str {
+        self.ciphers.as_ref().map_or("DEFAULT", |set| &set.value)
+    }
+}
+
+impl Upstream {
+    /// The name in the hello, as nginx sends it: `None` where SNI is off, the name is empty or is an IP address, or is
+    /// unknown (`ngx_http_upstream_ssl_name`).
+    pub fn sni(&self) -> Option<&str> {
+        let name = self.name.as_deref().ok().filter(|_| self.ssl.sends_name())?;
+        sendable(name).then_some(name)
+    }
+
+    /// The innermost block that takes its `*_ssl_*` directives; they are not allowed in `if` and `limit_except`.
+    pub fn home(&self) -> Option<&Enclosing> {
+        self.blocks.iter().rev().find(|block| !["if", "limit_except"].contains(&&*block.name))
+    }
+}
+
+/// Whether nginx sends this name at all: it is not empty and no IP address.
+pub fn sendable(name: &str) -> bool {
+    let is_v4 = name.parse::<Ipv4Addr>().is_ok();
+    !(name.is_empty() || name.starts_with('[') || is_v4)
+}
+
+#[cfg(test)]
+mod tests;

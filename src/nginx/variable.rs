@@ -1,0 +1,367 @@
+//! Variables of a configuration: what `set`, `map` and their kin make of them, as far as that can be known without a
+//! request. A variable with several possible values forks what is built from it.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::ptr;
+
+use super::inherit::Scope;
+use super::server_name::{ServerName, server_names};
+use super::table::{Row, Table};
+use super::tree::Directive;
+
+/// Values that are given from outside, by the variable's name without `$`.
+pub type Variables = BTreeMap<String, String>;
+
+/// Why a text with variables has no value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unresolved {
+    /// Each request decides, or code that is not read.
+    #[error("${0} has its value from each request; give one with --var {0}=VALUE")]
+    PerRequest(String),
+    /// A regular expression captures it.
+    #[error("${0} is captured by a regular expression; give a value with --var {0}=VALUE")]
+    Captured(String),
+    /// A variable that is defined by way of itself, or too deep.
+    #[error("${0} is defined by way of too many other variables")]
+    TooDeep(String),
+    /// A port that a Service of Kubernetes names.
+    #[error("the port of the Service {0:?} is known by its name only")]
+    ServicePort(String),
+    /// More combinations of values than are followed.
+    #[error("its variables have too many possible values; give them with --var NAME=VALUE")]
+    TooMany,
+    /// What comes out is no address that nginx takes.
+    #[error("nginx refuses it: {what} in upstream \"{url}\"")]
+    Invalid {
+        /// nginx's words.
+        what: &'static str,
+        /// The address.
+        url: String,
+    },
+}
+
+/// Variables may be defined by way of others this often.
+const MAX_DEPTH: usize = 20;
+
+/// Combinations of values that are followed for one directive.
+const MAX_CHOICES: usize = 1000;
+
+/// Combinations of values that are followed in all.
+const MAX_TOTAL: usize = 100_000;
+
+/// The variables that `map`, `geo` and `split_clients` define, for the whole of `http` or `stream`.
+#[derive(Debug)]
+pub(super) struct Definitions<'t> {
+    tables: HashMap<&'t str, Table<'t>>,
+    /// Combinations that may still be followed.
+    budget: Cell<usize>,
+}
+
+/// A point where several values are possible.
+#[derive(Debug)]
+pub(super) struct Fork {
+    /// What is chosen: equal for everything that depends on the same choice.
+    key: String,
+    options: Vec<String>,
+}
+
+/// What is known at one place, with one choice made at each fork so far.
+#[derive(Debug)]
+pub(super) struct Lookup<'a, 't> {
+    definitions: &'a Definitions<'t>,
+    scope: &'a Scope<'t>,
+    given: &'a Variables,
+    chosen: Vec<(String, String)>,
+    /// Values that only hold at this place, as `$proxy_host`.
+    pub(super) local: Variables,
+    /// The variables whose values were given or chosen.
+    pub(super) assumed: Variables,
+}
+
+/// A text's value, unless a fork must be taken first.
+type Value<T> = Result<Result<T, Unresolved>, Fork>;
+
+impl<'t> Definitions<'t> {
+    /// Reads the blocks of `http` or `stream`.
+    pub(super) fn read(scope: &Scope<'t>) -> Self {
+        let blocks = scope.block().map(Directive::children).unwrap_or_default();
+        let tables = blocks.iter().filter_map(Table::read).collect();
+        Self { tables, budget: Cell::new(MAX_TOTAL) }
+    }
+
+    /// Builds something from the variables at a place, once for each combination of values that they can have.
+    pub(super) fn each<T: PartialEq>(
+        &self,
+        scope: &Scope<'t>,
+        given: &Variables,
+        build: impl Fn(&mut Lookup<'_, 't>) -> Result<T, Fork>,
+    ) -> Result<Vec<(Variables, T)>, Unresolved> {
+        let mut built: Vec<(Variables, T)> = Vec::new();
+        let mut waiting = vec![Vec::new()];
+        while let Some(chosen) = waiting.pop() {
+            let mut lookup = Lookup {
+                definitions: self,
+                scope,
+                given,
+                chosen,
+                local: Variables::new(),
+                assumed: Variables::new(),
+            };
+            match build(&mut lookup) {
+                Ok(one) if built.iter().any(|(_, known)| *known == one) => {}
+                Ok(one) => built.push((lookup.assumed, one)),
+                Err(fork) => {
+                    self.spend(fork.options.len())?;
+                    // The last is taken first, so that the first option leads to the first result.
+                    waiting.extend(fork.options.iter().rev().map(|option| {
+                        let mut chosen = lookup.chosen.clone();
+                        chosen.push((fork.key.clone(), option.clone()));
+                        chosen
+                    }));
+                }
+            }
+            if built.len() + waiting.len() > MAX_CHOICES {
+                return Err(Unresolved::TooMany);
+            }
+        }
+        Ok(built)
+    }
+
+    fn spend(&self, count: usize) -> Result<(), Unresolved> {
+        let left = self.budget.get().checked_sub(count).ok_or(Unresolved::TooMany)?;
+        self.budget.set(left);
+        Ok(())
+    }
+}
+
+impl<'t> Lookup<'_, 't> {
+    /// The value of a text with `$name` and `${name}` in it.
+    pub(super) fn text(&mut self, written: &str) -> Value<String> {
+        self.expand(written, 0)
+    }
+
+    fn expand(&mut self, written: &str, depth: usize) -> Value<String> {
+        let mut value = String::with_capacity(written.len());
+        for part in parts(written) {
+            match part {
+                Part::Literal(text) => value.push_str(text),
+                Part::Variable(name) => match self.variable(name, depth)? {
+                    Ok(text) => value.push_str(&text),
+                    Err(reason) => return Ok(Err(reason)),
+                },
+            }
+        }
+        Ok(Ok(value))
+    }
+
+    fn variable(&mut self, name: &str, depth: usize) -> Value<String> {
+        if depth >= MAX_DEPTH {
+            return Ok(Err(Unresolved::TooDeep(name.to_owned())));
+        }
+        if let Some(value) = self.given.get(name) {
+            self.assumed.insert(name.to_owned(), value.clone());
+            return Ok(Ok(value.clone()));
+        }
+        if let Some(value) = self.local.get(name) {
+            return Ok(Ok(value.clone()));
+        }
+        let assignments = assignments(self.scope, name);
+        if !assignments.is_empty() {
+            return self.assigned(name, assignments, depth);
+        }
+        let definitions = self.definitions;
+        if let Some(table) = definitions.tables.get(name) {
+            return self.looked_up(name, table, depth);
+        }
+        self.built_in(name)
+    }
+
+    /// A variable of `set`.
+    fn assigned(&mut self, name: &str, mut values: Vec<&'t str>, depth: usize) -> Value<String> {
+        values.dedup();
+        if let [only] = values.as_slice() {
+            return self.expand(only, depth + 1);
+        }
+        let options = || values.iter().map(|&value| value.to_owned()).collect();
+        let written = self.choose(&format!("set {name}"), options)?;
+        let value = self.expand(&written, depth + 1)?;
+        self.note(name, &value);
+        Ok(value)
+    }
+
+    /// A variable of `map`, `geo` or `split_clients`.
+    fn looked_up(&mut self, name: &str, table: &Table<'t>, depth: usize) -> Value<String> {
+        let row = match self.expand(table.source, depth + 1)? {
+            Ok(key) => table.row(&key),
+            Err(_) => Row::Unknown,
+        };
+        let written = match row {
+            Row::Value(value) => value.to_owned(),
+            Row::Unknown => {
+                let key = self.choose(&format!("table {}", table.source), || {
+                    let tables = self.definitions.tables.values();
+                    let mut keys: Vec<&str> = tables
+                        .filter(|other| other.source == table.source)
+                        .flat_map(Table::keys)
+                        .collect();
+                    keys.sort_unstable();
+                    keys.dedup();
+                    keys.into_iter().map(str::to_owned).collect()
+                })?;
+                table.by_key(&key).to_owned()
+            }
+        };
+        let value = self.expand(&written, depth + 1)?;
+        if row == Row::Unknown {
+            self.note(name, &value);
+        }
+        Ok(value)
+    }
+
+    fn built_in(&mut self, name: &str) -> Value<String> {
+        let server = self.scope.nearest("server");
+        match name {
+            "scheme" => {
+                let schemes = || vec!["https".to_owned(), "http".to_owned()];
+                self.assume(name, name, schemes)
+            }
+            "server_name" => {
+                let first = server.map(|server| server.own(name)).unwrap_or_default().first();
+                Ok(Ok(first.map(|one| one.first().to_owned()).unwrap_or_default()))
+            }
+            "host" | "http_host" | "ssl_server_name" => match server.and_then(exact_names) {
+                Some(names) => self.assume(name, "host", || names),
+                None => Ok(Err(Unresolved::PerRequest(name.to_owned()))),
+            },
+            _ if is_captured(self.scope, name) => Ok(Err(Unresolved::Captured(name.to_owned()))),
+            _ => Ok(Err(Unresolved::PerRequest(name.to_owned()))),
+        }
+    }
+
+    fn note(&mut self, name: &str, value: &Result<String, Unresolved>) {
+        if let Ok(value) = value {
+            self.assumed.insert(name.to_owned(), value.clone());
+        }
+    }
+
+    /// What was chosen at a fork, or the fork itself.
+    fn choose(&self, key: &str, options: impl FnOnce() -> Vec<String>) -> Result<String, Fork> {
+        match self.chosen.iter().find(|(known, _)| known == key) {
+            Some((_, option)) => Ok(option.clone()),
+            None => Err(Fork { key: key.to_owned(), options: options() }),
+        }
+    }
+
+    /// A value that stands for what a request decides, noted as such.
+    fn assume(
+        &mut self,
+        name: &str,
+        key: &str,
+        options: impl FnOnce() -> Vec<String>,
+    ) -> Value<String> {
+        let value = self.choose(key, options)?;
+        self.assumed.insert(name.to_owned(), value.clone());
+        Ok(Ok(value))
+    }
+}
+
+/// The names of a server that knows no other ones.
+fn exact_names(server: &Scope<'_>) -> Option<Vec<String>> {
+    let names = server_names(server).into_iter().map(|name| match name.value {
+        ServerName::Exact(name) if name.contains('.') => Some(name),
+        _ => None,
+    });
+    names.collect::<Option<Vec<String>>>().filter(|names| !names.is_empty())
+}
+
+/// Whether a regular expression around a place captures this variable.
+fn is_captured(scope: &Scope<'_>, name: &str) -> bool {
+    let named = format!("<{name}>");
+    let captures = |one: &Directive| one.arguments.iter().any(|word| word.contains(&named));
+    name.bytes().all(|byte| byte.is_ascii_digit())
+        || scope.chain().any(|scope| {
+            scope.block().is_some_and(captures)
+                || scope.own("server_name").iter().any(|&one| captures(one))
+        })
+}
+
+/// What `set` can give a variable at a place: the last that is run in any case, and those of conditions behind it.
+fn assignments<'t>(scope: &Scope<'t>, name: &str) -> Vec<&'t str> {
+    let mut values = Vec::new();
+    for level in runs(scope) {
+        for block in level.block().map(Directive::children).unwrap_or_default() {
+            let skipped =
+                scope.chain().any(|own| own.block().is_some_and(|own| ptr::eq(own, block)));
+            if block.name == "if" && !skipped {
+                values.extend(block.children().iter().filter_map(|one| sets(one, name)));
+            }
+        }
+        if let Some(value) = level.own("set").iter().rev().find_map(|one| sets(one, name)) {
+            values.push(value);
+            break;
+        }
+    }
+    values.sort_unstable();
+    values
+}
+
+fn sets<'t>(directive: &'t Directive, name: &str) -> Option<&'t str> {
+    let [variable, value] = directive.arguments.as_slice() else { return None };
+    let is_meant = directive.name == "set" && variable.strip_prefix('$') == Some(name);
+    is_meant.then_some(value)
+}
+
+/// The blocks whose `set` directives are run, the last first: nginx runs those of the server and of the location that it
+/// ends in, not those of the locations around it.
+fn runs<'s, 't>(scope: &'s Scope<'t>) -> impl Iterator<Item = &'s Scope<'t>> {
+    let mut in_location = false;
+    scope.chain().filter(move |scope| match scope.block().map(|block| &*block.name) {
+        Some("location") => !std::mem::replace(&mut in_location, true),
+        Some("http" | "stream") | None => false,
+        _ => true,
+    })
+}
+
+/// A piece of a text with variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part<'a> {
+    Literal(&'a str),
+    Variable(&'a str),
+}
+
+/// Whether a text holds a variable.
+pub(super) fn has_variables(text: &str) -> bool {
+    parts(text).any(|part| matches!(part, Part::Variable(_)))
+}
+
+fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        if let Some((name, length)) = rest.strip_prefix('$').and_then(variable_name) {
+            rest = &rest[1 + length..];
+            return Some(Part::Variable(name));
+        }
+        let next = rest.char_indices().skip(1).find(|&(_, c)| c == '$');
+        let (literal, behind) = rest.split_at(next.map_or(rest.len(), |(at, _)| at));
+        rest = behind;
+        Some(Part::Literal(literal))
+    })
+}
+
+/// The name behind a `$` and the length of what names it; a digit is a name of its own.
+fn variable_name(text: &str) -> Option<(&str, usize)> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if let Some(braced) = text.strip_prefix('{') {
+        let end = braced.find('}').filter(|&end| end > 0 && braced[..end].chars().all(is_word))?;
+        return Some((&braced[..end], end + 2));
+    }
+    let length = match text.chars().next()? {
+        '0'..='9' => 1,
+        _ => text.find(|c| !is_word(c)).unwrap_or(text.len()),
+    };
+    (length > 0).then(|| (&text[..length], length))
+}

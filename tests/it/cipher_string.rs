@@ -1,0 +1,148 @@
+//! What a cipher string stands for is what OpenSSL says it does.
+
+use std::process::Command;
+
+use shakedown::tls::cipher_string::evaluate;
+
+use crate::support::dice::Dice;
+
+/// OpenSSL's own answer at a level, empty where it refuses the string.
+fn openssl(text: &str, level: u8) -> Vec<String> {
+    let with_level = if text.contains("SECLEVEL") {
+        text.to_owned()
+    } else {
+        format!("{text}:@SECLEVEL={level}")
+    };
+    let output =
+        Command::new("openssl").args(["ciphers", "-s", "-tls1_2", &with_level]).output().unwrap();
+    let names = String::from_utf8(output.stdout).unwrap();
+    let old = |name: &&str| !name.starts_with("TLS_") && !name.is_empty();
+    names.trim().split(':').filter(old).map(ToOwned::to_owned).collect()
+}
+
+fn ours(text: &str, level: u8) -> Vec<String> {
+    let list = evaluate(text, level).map(|list| list.suites).unwrap_or_default();
+    list.into_iter().filter_map(|suite| suite.openssl_name().map(ToOwned::to_owned)).collect()
+}
+
+const WORDS: &[&str] = &[
+    "ALL",
+    "HIGH",
+    "MEDIUM",
+    "LOW",
+    "COMPLEMENTOFALL",
+    "COMPLEMENTOFDEFAULT",
+    "eNULL",
+    "NULL",
+    "kRSA",
+    "RSA",
+    "kDHE",
+    "kEDH",
+    "DH",
+    "kECDHE",
+    "kEECDH",
+    "ECDH",
+    "DHE",
+    "EDH",
+    "ECDHE",
+    "EECDH",
+    "ADH",
+    "AECDH",
+    "aRSA",
+    "aDSS",
+    "DSS",
+    "aECDSA",
+    "ECDSA",
+    "aNULL",
+    "AES",
+    "AES128",
+    "AES256",
+    "AESGCM",
+    "AESCCM",
+    "AESCCM8",
+    "CAMELLIA",
+    "CAMELLIA128",
+    "CAMELLIA256",
+    "CHACHA20",
+    "ARIA",
+    "ARIAGCM",
+    "ARIA128",
+    "ARIA256",
+    "CBC",
+    "MD5",
+    "SHA",
+    "SHA1",
+    "SHA256",
+    "SHA384",
+    "TLSv1.2",
+    "TLSv1",
+    "TLSv1.0",
+    "SSLv3",
+    "3DES",
+    "RC4",
+    "RC2",
+    "IDEA",
+    "SEED",
+    "PSK",
+    "kPSK",
+    "SRP",
+    "GOST",
+    "kECDHr",
+    "NOSUCH",
+    "AES128-SHA",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "DHE-RSA-AES128-SHA256",
+    "TLS_AES_128_GCM_SHA256",
+    "EXP",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+];
+
+#[test]
+fn strings_that_people_use_mean_what_openssl_says() {
+    for text in [
+        "DEFAULT",
+        "HIGH:!aNULL:!MD5",
+        "HIGH:!ADH:!MD5",
+        "EECDH+AESGCM:EDH+AESGCM:AES256+EECDH:AES256+EDH",
+        "ALL:!ADH:!EXPORT56:RC4+RSA:+HIGH:+MEDIUM:+LOW:+SSLv2:+EXP",
+        "ECDHE-RSA-AES128-GCM-SHA256:ECDHE:ECDH:AES:HIGH:!NULL:!aNULL:!MD5:!ADH:!RC4",
+        "DEFAULT:-kRSA:kRSA",
+        "DEFAULT:@SECLEVEL=0",
+        "ALL:@SECLEVEL=1",
+        "ALL:COMPLEMENTOFALL:@SECLEVEL=0",
+        "HIGH:@STRENGTH",
+        "AES128-SHA:AES256-SHA:@STRENGTH",
+        "kRSA+AES:-SHA:!CAMELLIA",
+        "AES128-SHA,AES256-SHA AES128-SHA256",
+    ] {
+        for level in 0..=3 {
+            assert_eq!(ours(text, level), openssl(text, level), "{text} at {level}");
+        }
+    }
+}
+
+#[test]
+fn every_word_alone_and_every_pair_means_what_openssl_says() {
+    for word in WORDS {
+        assert_eq!(ours(word, 0), openssl(word, 0), "{word}");
+    }
+    let mut dice = Dice(7);
+    let mut next = |below: usize| usize::try_from(dice.roll(below as u64)).unwrap();
+    for _ in 0..250 {
+        let rules: Vec<String> = (0..=next(5))
+            .map(|index| {
+                let sign = if index == 0 { "" } else { ["", "", "!", "-", "+"][next(5)] };
+                let mut words: Vec<&str> =
+                    (0..=next(2)).map(|_| WORDS[next(WORDS.len())]).collect();
+                // Nobody combines a suite's own name with anything.
+                words.truncate(
+                    words.iter().position(|word| word.contains('-')).map_or(3, |at| at.max(1)),
+                );
+                words.truncate(if words[0].contains('-') { 1 } else { 3 });
+                format!("{sign}{}", words.join("+"))
+            })
+            .collect();
+        let (text, level) = (rules.join(":"), u8::try_from(next(4)).unwrap());
+        assert_eq!(ours(&text, level), openssl(&text, level), "{text} at {level}");
+    }
+}

@@ -1,0 +1,115 @@
+//! Certificates and keys that the generated upstreams share, each with one thing about it.
+
+use std::fs;
+use std::process::Command;
+
+use rcgen::{DnType, ExtendedKeyUsagePurpose, SanType};
+use shakedown::certificate::issue::{Authority, self_signed};
+use time::Duration;
+
+use crate::support::pki::{Files, Pki, openssl_req, pem};
+
+/// Everything that cases choose from.
+pub(super) struct Material {
+    pub(super) pki: Pki,
+    /// What upstreams present, each with a word for it.
+    pub(super) servers: Vec<(&'static str, Files)>,
+    /// A certificate that the right authority of clients issued, and one of somebody else.
+    pub(super) client: Files,
+    pub(super) stranger: Files,
+    /// That authority's file.
+    pub(super) clients: String,
+    /// Files that proxies trust: the right root, another, the right intermediate alone.
+    pub(super) trusted: Vec<(&'static str, String)>,
+    /// Finite-field parameters of 1024 and 2048 bits.
+    pub(super) dh: [String; 2],
+}
+
+impl Material {
+    pub(super) fn new() -> Self {
+        let pki = Pki::rsa();
+        let servers = servers(&pki);
+        let authority = Authority::root("it clients", pki.now).unwrap();
+        let strange = Authority::root("it strangers", pki.now).unwrap();
+        let write = |name: &str, authority: &Authority| {
+            let path = pki.path(name);
+            fs::write(&path, pem(std::slice::from_ref(&authority.certificate))).unwrap();
+            path.display().to_string()
+        };
+        let issue = |name: &str, authority: &Authority| {
+            let issued = authority
+                .issue_with(&["client"], |params| {
+                    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+                })
+                .unwrap();
+            pki.write(name, &issued, &issued.chain())
+        };
+        let trusted = vec![
+            ("right root", pki.ca_file()),
+            ("other root", write("other.pem", &strange)),
+            ("intermediate alone", write("intermediate.pem", &pki.intermediate)),
+        ];
+        Self {
+            client: issue("client", &authority),
+            stranger: issue("stranger", &strange),
+            clients: write("clients.pem", &authority),
+            dh: ["1024", "2048"].map(|bits| field(&pki, bits)),
+            trusted,
+            servers,
+            pki,
+        }
+    }
+}
+
+fn servers(pki: &Pki) -> Vec<(&'static str, Files)> {
+    let now = pki.now;
+    let good = pki.intermediate.issue(&["a.test", "up.test"]).unwrap();
+    let deep = pki.intermediate.intermediate("it second").unwrap();
+    let deep = deep.issue(&["a.test", "up.test"]).unwrap();
+    let own = self_signed(&["a.test"], now).unwrap();
+    let mut misordered = deep.chain();
+    misordered.swap(1, 2);
+    let ecdsa = Authority::root_with("it ecdsa", now, &rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let ecdsa = ecdsa.issue(&["a.test", "up.test"]).unwrap();
+    let common_name = |params: &mut rcgen::CertificateParams| {
+        params.subject_alt_names.clear();
+        params.distinguished_name.push(DnType::CommonName, "a.test");
+    };
+    let address = |params: &mut rcgen::CertificateParams| {
+        params.subject_alt_names = vec![SanType::IpAddress([127, 0, 0, 1].into())];
+    };
+    vec![
+        ("sound", pki.write("good", &good, &good.chain())),
+        ("without intermediate", pki.write("alone", &good, &good.chain()[..1])),
+        ("two intermediates", pki.write("deep", &deep, &deep.chain())),
+        ("misordered", pki.write("misordered", &deep, &misordered)),
+        ("self-signed", pki.write("own", &own, &own.chain())),
+        ("private ECDSA", pki.write("ecdsa", &ecdsa, &ecdsa.chain())),
+        ("other name", pki.server("other", &["other.test"])),
+        ("wildcard", pki.server("wildcard", &["*.test"])),
+        ("common name", pki.changed("cn", &["a.test"], common_name)),
+        ("address", pki.changed("ip", &["a.test"], address)),
+        (
+            "expired",
+            pki.changed("expired", &["a.test"], |params| {
+                params.not_after = now - Duration::days(1);
+            }),
+        ),
+        (
+            "for clients",
+            pki.changed("purpose", &["a.test"], |params| {
+                params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            }),
+        ),
+        ("weak key", openssl_req(pki.folder.path(), "weak", &["-newkey", "rsa:1024"])),
+    ]
+}
+
+/// Finite-field parameters of that many bits.
+fn field(pki: &Pki, bits: &str) -> String {
+    let path = pki.path(&format!("dh{bits}.pem")).display().to_string();
+    let arguments = ["dhparam", "-dsaparam", "-out", &path, bits];
+    let made = Command::new("openssl").args(arguments).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    path
+}

@@ -1,0 +1,184 @@
+//! nginx's own verdict, held against nginx: generated proxies in front of generated upstreams. What nginx answers and logs
+//! must be what was predicted, and with the directives that were proposed it must answer 200.
+
+mod case;
+mod material;
+
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+
+use serde_json::Value;
+use shakedown::nginx::defaults::Build;
+
+use self::case::Case;
+use self::material::Material;
+use crate::support::dice::Dice;
+use crate::support::program::{shakedown, text};
+use crate::support::server::{Nginx, nginx_binary};
+
+/// Configurations that are held against nginx.
+const CASES: usize = 320;
+
+/// What nginx is: its release and its library, as `-V` tells them.
+fn nginx_release() -> (String, String) {
+    let output = Command::new(nginx_binary()).arg("-V").output().unwrap();
+    let build = Build::read(&String::from_utf8_lossy(&output.stderr)).unwrap();
+    let library = build.library.unwrap();
+    (build.version.to_string(), library.split(' ').nth(1).unwrap().to_owned())
+}
+
+/// A proxy with one location for each case.
+fn proxy(cases: &[Case], upstream: u16, changed: &[Vec<(String, String)>]) -> Nginx {
+    let (mut blocks, mut locations) = (String::new(), String::new());
+    for (index, (case, changed)) in cases.iter().zip(changed).enumerate() {
+        let (block, location) = case.location(index, upstream, changed);
+        blocks.push_str(&block);
+        locations.push_str(&location);
+    }
+    Nginx::start(&format!(
+        "proxy_ssl_session_reuse off; proxy_next_upstream off; proxy_set_header Host a.test; {blocks}
+         server {{ listen 127.0.0.1:PORT; {locations} }}"
+    ))
+}
+
+/// The status that nginx answers for a case.
+fn status(port: u16, index: usize) -> u16 {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET /{index} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap_or_default().parse().unwrap_or(0)
+}
+
+/// What nginx logged for a case, from the message to the clause that says where it stood.
+fn logged(log: &str, index: usize) -> Option<String> {
+    let mark = format!("request: \"GET /{index} ");
+    let line = log.lines().find(|line| {
+        line.contains(&mark) && line.contains(" to upstream")
+            || line.contains(&mark) && line.contains(" from upstream")
+    })?;
+    let from = line.find('*').and_then(|at| Some(at + line[at..].find(' ')? + 1))?;
+    let to = line.find(", client: ")?;
+    Some(line[from..to].to_owned())
+}
+
+fn audit(cases: &[Case], material: &Material, port: u16) -> Vec<Value> {
+    let (version, library) = nginx_release();
+    let client = &material.client;
+    let mut config = format!(
+        "[defaults]\nca_file = '{}'\nclient_cert = '{}'\nclient_key = '{}'\n",
+        material.pki.ca_file(),
+        client.certificate.display(),
+        client.key.display()
+    );
+    for (index, case) in cases.iter().enumerate() {
+        write!(
+            config,
+            "{}nginx_version = '{version}'\nopenssl_version = '{library}'\n",
+            case.target(index, port)
+        )
+        .unwrap();
+    }
+    let path = material.pki.path("targets.toml");
+    std::fs::write(&path, config).unwrap();
+    // One process with few connections plays all upstreams.
+    let path = path.to_str().unwrap();
+    let run = shakedown(&["probe", "--format", "json", "--concurrency", "64", "--config", path]);
+    let report: Value = serde_json::from_str(&run.stdout)
+        .unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr));
+    report["targets"].as_array().unwrap().clone()
+}
+
+/// Where what was predicted is not what nginx did, or the target's status is not what was predicted.
+fn disagreement(target: &Value, status: u16, log: Option<&str>) -> Option<String> {
+    let predicted = text(&target["nginx"]["as_configured"]);
+    if (predicted == "fail" && target["status"] != "fail")
+        || (predicted == "pass" && target["status"] == "fail")
+    {
+        return Some(format!("predicted {predicted}, but the target is {}", target["status"]));
+    }
+    let line = target["nginx"]["error_log_line"].as_str();
+    let line = line.map(|line| line.split(", upstream: ").next().unwrap());
+    let agrees = match predicted {
+        "pass" => status == 200,
+        "fail" => status != 200 && line == log,
+        // What is not known is not said; how often is counted.
+        _ => true,
+    };
+    (!agrees).then(|| {
+        format!("predicted {predicted} and {line:?}; nginx answered {status} and logged {log:?}")
+    })
+}
+
+/// The directives that a target's findings propose and say to have tried.
+fn proposed(target: &Value) -> Vec<(String, String)> {
+    let findings = target["findings"].as_array().unwrap().iter();
+    let verified = findings.filter(|finding| {
+        text(&finding["rule"]).starts_with("upstream-")
+            && finding["fix"]["verified"] == true
+            && finding["rule"] != "upstream-verify-off"
+    });
+    let directives = verified.flat_map(|finding| finding["fix"]["directives"].as_array().unwrap());
+    directives.map(|one| (text(&one["name"]).to_owned(), text(&one["value"]).to_owned())).collect()
+}
+
+#[test]
+fn nginx_does_what_was_predicted_and_the_proposed_directives_mend_it() {
+    let material = Material::new();
+    let mut dice = Dice(20_261_121);
+    let cases: Vec<Case> =
+        (0..CASES).map(|index| Case::roll(index, &mut dice, &material)).collect();
+    let upstreams = Nginx::start_with(|port| {
+        let servers: String = cases.iter().map(|case| case.upstream(port)).collect();
+        format!("worker_rlimit_nofile 4096; http {{ access_log off; {servers} }}")
+    });
+    let unchanged = vec![Vec::new(); cases.len()];
+    let first = proxy(&cases, upstreams.port, &unchanged);
+    let statuses: Vec<u16> = (0..cases.len()).map(|index| status(first.port, index)).collect();
+    let log = first.error_log();
+    let targets = audit(&cases, &material, upstreams.port);
+    let mut disagreements = Vec::new();
+    for (index, (target, status)) in targets.iter().zip(&statuses).enumerate() {
+        let line = logged(&log, index);
+        if let Some(what) = disagreement(target, *status, line.as_deref()) {
+            let Case { what: case, directives, .. } = &cases[index];
+            disagreements.push(format!("{index}: {what}\n    {case}{directives:?}"));
+        }
+    }
+    let changes: Vec<_> = targets.iter().map(proposed).collect();
+    let second = proxy(&cases, upstreams.port, &changes);
+    let tried: Vec<usize> = (0..cases.len()).filter(|index| !changes[*index].is_empty()).collect();
+    let unmended: Vec<String> = tried
+        .iter()
+        .filter_map(|index| {
+            let status = status(second.port, *index);
+            let log = logged(&second.error_log(), *index);
+            (status != 200).then(|| {
+                format!(
+                    "{index}: {status} {log:?} with {:?}\n    {}",
+                    changes[*index], cases[*index].what
+                )
+            })
+        })
+        .collect();
+    let failing = statuses.iter().filter(|status| **status != 200).count();
+    let unknown =
+        targets.iter().filter(|target| target["nginx"]["as_configured"] == "untested").count();
+    println!(
+        "agreement {}/{} ({failing} fail, {unknown} could not be told); mended {}/{} proposed",
+        cases.len() - disagreements.len() - unknown,
+        cases.len() - unknown,
+        tried.len() - unmended.len(),
+        tried.len()
+    );
+    assert!(disagreements.is_empty(), "{}", disagreements.join("\n"));
+    assert!(unmended.is_empty(), "{}", unmended.join("\n"));
+    assert!(unknown * 20 < CASES, "{unknown} could not be told");
+    assert!(
+        failing > CASES / 4 && tried.len() > failing / 3,
+        "{failing} fail, {} mended",
+        tried.len()
+    );
+}
