@@ -18,6 +18,7 @@ use super::portion::{Draft, Portion, Resumed};
 use super::progress::Progress;
 use super::settings;
 use crate::audit::finding::Fix;
+use crate::audit::ignore::Ignored;
 use crate::audit::policy::Policy;
 use crate::probe::scan::Depth;
 use crate::report::{Format, Kind, Report, Summary};
@@ -74,6 +75,8 @@ pub(super) struct Job {
     pub(super) policy: Option<Policy>,
     /// What is known without a probe; it stands before the targets.
     pub(super) known: Vec<TargetReport>,
+    /// Comments of a configuration that allow findings beside them.
+    pub(super) ignored: Vec<Ignored>,
     /// Whether the fixes that were tried are wanted back.
     pub(super) keep_fixes: bool,
 }
@@ -90,7 +93,7 @@ pub(super) struct Done {
 
 /// Audits what a job names, and writes the report.
 pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
-    let Job { targets, depth, policy, known, keep_fixes } = job;
+    let Job { targets, depth, policy, known, ignored, keep_fixes } = job;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
     let agreed = [&depth as &dyn std::fmt::Debug, &policy, &args.fail_on, &args.gate.severity];
@@ -106,7 +109,7 @@ pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
         assessors: settings::assessors(&portion.targets, now)?,
     };
     let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
-    let checkpoint = checkpoint.of_part(args.portion.is_part());
+    let checkpoint = checkpoint.of_part(args.portion.is_part()).with_ignored(ignored);
     let mut collector = match collector(args, &mut portion, checkpoint)? {
         ControlFlow::Continue(collector) => collector,
         ControlFlow::Break(summary) => {
