@@ -1,7 +1,7 @@
-//! `explain`: what a rule or an alert means, from the texts of the registry.
+//! `explain`: what a rule, an alert, an error code or a whole log line means.
 
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Read, Write};
 
 use serde_json::json;
 
@@ -12,44 +12,114 @@ use super::settings;
 use crate::audit::finding::Section;
 use crate::audit::registry;
 use crate::audit::rule::Rule;
+use crate::nginx::log::code::{self, Part};
+use crate::nginx::log::direction::{self, Direction};
+use crate::nginx::log::verify;
+use crate::report::Look;
+use crate::report::explanation::{self, Explanation};
 use crate::tls::alert::AlertDescription;
 
 /// Lines of prose get no longer than this, however wide the terminal.
 const MAX_WIDTH: usize = 100;
 
+/// Bytes of standard input that are read; whole logs are for `log`.
+const MAX_INPUT: u64 = 1024 * 1024;
+
 /// Runs the subcommand.
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
-    let text = match (&args.subject, args.format) {
-        (None, PlainFormat::Text) => list(),
-        (None, PlainFormat::Json) => {
-            pretty(&registry::RULES.iter().map(|rule| rule_json(rule)).collect::<Vec<_>>())
-        }
-        (Some(subject), format) => explain(subject, format)?,
+    let text = match &args.subject {
+        None => piped(args.format)?,
+        Some(subject) if subject == "-" => lines(&read_stdin()?, args.format),
+        Some(subject) => explain(subject.as_encoded_bytes(), args.format)?,
     };
     io::stdout().write_all(text.as_bytes())?;
     Ok(Exit::Passed)
 }
 
-fn explain(subject: &str, format: PlainFormat) -> anyhow::Result<String> {
-    if let Some(rule) = registry::find(subject) {
+/// Lines that are piped in, else the list of rules.
+fn piped(format: PlainFormat) -> anyhow::Result<String> {
+    let input = if io::stdin().is_terminal() { Vec::new() } else { read_stdin()? };
+    if !input.trim_ascii().is_empty() {
+        return Ok(lines(&input, format));
+    }
+    Ok(match format {
+        PlainFormat::Text => list(),
+        PlainFormat::Json => {
+            pretty(&registry::RULES.iter().map(|rule| rule_json(rule)).collect::<Vec<_>>())
+        }
+    })
+}
+
+fn read_stdin() -> anyhow::Result<Vec<u8>> {
+    let mut input = Vec::new();
+    io::stdin().lock().take(MAX_INPUT).read_to_end(&mut input)?;
+    Ok(input)
+}
+
+/// Every line for itself; as JSON one object, or one a line where there are several.
+fn lines(input: &[u8], format: PlainFormat) -> String {
+    let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    let explanations: Vec<Explanation> = lines.map(explanation::of_line).collect();
+    match (explanations.as_slice(), format) {
+        ([one], _) => answer(one, format),
+        (several, PlainFormat::Text) => {
+            let texts: Vec<String> = several.iter().map(|one| answer(one, format)).collect();
+            texts.join("\n----\n\n")
+        }
+        (several, PlainFormat::Json) => several.iter().map(|one| compact(one) + "\n").collect(),
+    }
+}
+
+fn answer(explanation: &Explanation, format: PlainFormat) -> String {
+    match format {
+        PlainFormat::Text => explanation::text(explanation, look()),
+        PlainFormat::Json => pretty(explanation),
+    }
+}
+
+fn explain(subject: &[u8], format: PlainFormat) -> anyhow::Result<String> {
+    let word = String::from_utf8_lossy(subject);
+    let word = word.trim();
+    if let Some(rule) = registry::find(word) {
         return Ok(match format {
             PlainFormat::Text => rule_text(rule),
             PlainFormat::Json => pretty(&rule_json(rule)),
         });
     }
-    if let Some(alert) = alert(subject) {
-        return Ok(match format {
-            PlainFormat::Text => alert_text(alert),
-            PlainFormat::Json => {
-                pretty(&json!({ "alert": { "number": alert.0, "name": alert.name() } }))
-            }
-        });
+    if let Some(explanation) = of_word(word) {
+        let rules = match format {
+            PlainFormat::Text => alert(word).map(rules_about).unwrap_or_default(),
+            PlainFormat::Json => String::new(),
+        };
+        return Ok(answer(&explanation, format) + &rules);
     }
-    let help = match registry::closest(subject) {
+    if word.contains([' ', '(', ':', '{']) {
+        return Ok(answer(&explanation::of_line(subject), format));
+    }
+    let help = match registry::closest(word) {
         Some(id) => format!("did you mean {id}?"),
         None => "shakedown explain lists the rules".to_owned(),
     };
-    Err(Mistake::new(format!("no rule or alert is called {subject:?}"), help))
+    Err(Mistake::new(format!("no rule, alert or error is called {word:?}"), help))
+}
+
+/// An alert, a result of verification, or a code of a library.
+fn of_word(word: &str) -> Option<Explanation> {
+    let verify = match word.parse() {
+        Ok(number) => verify::by_number(number).filter(|error| error.number > 0),
+        Err(_) => verify::by_name(word),
+    };
+    let alert = alert(word);
+    if alert.is_some() || verify.is_some() {
+        return Some(explanation::of_number(alert, verify));
+    }
+    let whole = !word.contains(' ') || word.starts_with("error:") && !word.contains(" while ");
+    let code = whole.then(|| code::parse(word)).flatten().or_else(|| code::by_text(word))?;
+    let side = direction::of_function(std::slice::from_ref(&code));
+    if side != Direction::Unknown || code.part != Part::Ssl {
+        return Some(explanation::of_line(word.as_bytes()));
+    }
+    Some(explanation::of_code(&code))
 }
 
 fn alert(subject: &str) -> Option<AlertDescription> {
@@ -105,19 +175,25 @@ fn rule_json(rule: &Rule) -> serde_json::Value {
     })
 }
 
-/// An alert says that the other side complains; rules tell what that means at each end.
-fn alert_text(alert: AlertDescription) -> String {
+/// Rules that tell what an alert means at each end.
+fn rules_about(alert: AlertDescription) -> String {
     let mentions = format!("alert {}", alert.0);
     let about = registry::RULES.iter().filter(|rule| rule.why.contains(&mentions));
-    let rules: Vec<String> = about.map(|rule| format!("  {}: {}", rule.id, rule.summary)).collect();
-    let head = format!(
-        "alert {alert}\nIn a log line with \"SSL alert number {}\", the other side sent it: it is the peer that complains.\n",
-        alert.0
-    );
+    let rules: Vec<String> =
+        about.map(|rule| format!("  {}: {}\n", rule.id, rule.summary)).collect();
     if rules.is_empty() {
-        return head;
+        String::new()
+    } else {
+        format!("\nRules that speak of it:\n{}", rules.concat())
     }
-    format!("{head}\nRules that speak of it:\n{}\n", rules.join("\n"))
+}
+
+fn look() -> Look {
+    Look { width: width(), colour: false, show_chain: false }
+}
+
+fn compact(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("texts are plain data")
 }
 
 fn pretty(value: &impl serde::Serialize) -> String {

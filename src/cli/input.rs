@@ -6,6 +6,17 @@ use std::path::Path;
 
 use anyhow::{anyhow, bail};
 
+/// All of standard input, which holds no more than `most` bytes.
+pub(super) fn stdin(most: u64) -> anyhow::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let read = std::io::stdin().lock().take(most + 1).read_to_end(&mut text);
+    read.map_err(|error| anyhow!("cannot read stdin: {error}"))?;
+    if text.len() as u64 > most {
+        bail!("stdin holds more than {} MiB", most / 1024 / 1024);
+    }
+    Ok(text)
+}
+
 /// The whole text of a file that holds no more than `most` bytes.
 pub(super) fn text(path: &Path, most: u64) -> anyhow::Result<String> {
     let cannot = |error| anyhow!("cannot read {}: {error}", path.display());

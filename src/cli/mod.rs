@@ -10,8 +10,10 @@ mod explain;
 mod gate;
 mod input;
 mod journal;
+mod log;
 mod merge;
 mod mistake;
+mod nginx;
 mod output;
 mod outputs;
 mod pages;
@@ -50,7 +52,9 @@ fn dispatch() -> ExitCode {
     let outcome = match args.command {
         Command::Probe(args) => probe::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Nginx(args) => nginx::run(&args),
         Command::Cert(args) => cert::run(&args),
+        Command::Log(args) => log::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Merge(args) => merge::run(&args),

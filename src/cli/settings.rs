@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::args::{ColorArg, LimitArgs, MetricsArg, ReportArgs, SourceArgs, TargetArgs};
 use super::gate::{FailOn, threshold};
@@ -25,7 +25,7 @@ use crate::target::proxy_ssl::ProxySsl;
 use crate::target::{ClientIdentity, Host, Origin, Target, Trust, list, toml, trust};
 
 /// Columns of a report that goes to no terminal.
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 
 /// File descriptors that are not for connections.
 const RESERVED_DESCRIPTORS: u64 = 64;
@@ -232,15 +232,25 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
 
 /// How the report for people looks: as wide as the terminal, in colour only on one.
 pub(super) fn look(args: &ReportArgs, to_stdout: bool) -> Look {
-    let colour = match args.color {
+    let colour = colour(args.color, to_stdout);
+    Look { width: if to_stdout { width() } else { WIDTH }, colour, show_chain: args.show_chain }
+}
+
+/// Whether to use colour.
+pub(super) fn colour(wanted: ColorArg, to_stdout: bool) -> bool {
+    match wanted {
         ColorArg::Always => true,
         ColorArg::Never => false,
         // This knows NO_COLOR, CLICOLOR, CLICOLOR_FORCE and terminals that cannot.
         ColorArg::Auto => {
             to_stdout && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
         }
-    };
-    Look { width: if to_stdout { width() } else { WIDTH }, colour, show_chain: args.show_chain }
+    }
+}
+
+/// Seconds by which the host's clock is ahead of UTC.
+pub(super) fn local_offset(now: OffsetDateTime) -> i64 {
+    UtcOffset::local_offset_at(now).map_or(0, |offset| offset.whole_seconds().into())
 }
 
 /// What the report is told beside what was found.

@@ -163,13 +163,19 @@ pub fn check(
     if !row.takes(arguments.len()) {
         return Err(Fault::ArgumentCount(name.clone()));
     }
-    if !matches!(row.value, Value::Any | Value::Protocols) {
+    if row.value.stands_once() {
         if seen.contains(&known) {
             return Err(Fault::Duplicate(name.clone()));
         }
         seen.push(known);
     }
     row.value.check(name, arguments)
+}
+
+/// Whether a directive may stand only once in a block.
+pub fn stands_once(name: &str) -> bool {
+    let rows = ROWS.get(name).map(Vec::as_slice).unwrap_or_default();
+    rows.iter().any(|row| row.value.stands_once())
 }
 
 impl Row {
@@ -183,6 +189,10 @@ impl Row {
 }
 
 impl Value {
+    fn stands_once(self) -> bool {
+        !matches!(self, Self::Any | Self::Protocols)
+    }
+
     fn check(self, name: &str, arguments: &[String]) -> Result<(), Fault> {
         let first = arguments.first().map(String::as_str).unwrap_or_default();
         let is = |value: &&str| value.eq_ignore_ascii_case(first);

@@ -9,6 +9,9 @@ use super::directives;
 use super::problem::Span;
 use super::tree::{Directive, Tree};
 
+/// Values of one setting that are kept; they are copied to every place where it is in force.
+pub(super) const MAX_VALUES: usize = 100;
+
 /// A value that the configuration gives, and the directive that gives it. Where nginx has a default, `None` stands for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set<T> {
@@ -113,19 +116,22 @@ impl<'t> Scope<'t> {
         Some(self.scalar(name)?.map(|text| directives::number(&text).unwrap_or(0)))
     }
 
-    /// All arguments of a directive that adds up when it is repeated in a block, as `ssl_protocols` does.
+    /// All arguments of a directive that adds up when it is repeated in a block, as `ssl_protocols` does; the first of
+    /// very many.
     pub fn words(&self, name: &str) -> Option<Set<Vec<String>>> {
         let all = self.effective(name);
-        let value = all.iter().flat_map(|one| one.arguments.iter().cloned()).collect();
+        let words = all.iter().flat_map(|one| one.arguments.iter().cloned());
+        let value = words.take(MAX_VALUES).collect();
         Some(Set { value, span: all.first()?.span.clone() })
     }
 
-    /// Pairs of name and value, as `ssl_conf_command` takes them; the set of an inner block replaces the outer one.
+    /// Pairs of name and value, as `ssl_conf_command` takes them; the set of an inner block replaces the outer one. The
+    /// first of very many.
     pub fn pairs(&self, name: &str) -> Vec<Set<(String, String)>> {
         let pair = |one: &&Directive| {
             let second = one.arguments.get(1).cloned().unwrap_or_default();
             Set { value: (one.first().to_owned(), second), span: one.span.clone() }
         };
-        self.effective(name).iter().map(pair).collect()
+        self.effective(name).iter().take(MAX_VALUES).map(pair).collect()
     }
 }

@@ -1,5 +1,5 @@
 //! nginx's configuration as nginx reads it: tokens, the tree, what is inherited, and what that means for TLS on either
-//! side. Pure: files come through [`source::Source`].
+//! side; and what it logs. Pure: files come through [`source::Source`].
 
 mod address;
 pub mod defaults;
@@ -11,6 +11,7 @@ pub mod glob;
 pub mod ingress;
 pub mod inherit;
 pub mod listener;
+pub mod log;
 mod lua;
 pub mod problem;
 pub mod server_name;
@@ -20,3 +21,6 @@ pub mod token;
 pub mod tree;
 pub mod upstream;
 pub mod variable;
+
+#[cfg(test)]
+mod tests;

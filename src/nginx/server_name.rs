@@ -9,6 +9,8 @@ use super::inherit::{Scope, Set};
 pub enum ServerName {
     /// A name as it is, in lower case.
     Exact(String),
+    /// `.a.test`, with its dot: the name itself and all below it.
+    Domain(String),
     /// `*.a.test`; the part behind the star, with its dot.
     Leading(String),
     /// `www.a.*`; the part before the star, with its dot.
@@ -22,7 +24,7 @@ pub enum ServerName {
 impl fmt::Display for ServerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exact(name) | Self::Variable(name) => f.write_str(name),
+            Self::Exact(name) | Self::Domain(name) | Self::Variable(name) => f.write_str(name),
             Self::Leading(suffix) => write!(f, "*{suffix}"),
             Self::Trailing(prefix) => write!(f, "{prefix}*"),
             Self::Regex(pattern) => write!(f, "~{pattern}"),
@@ -31,26 +33,24 @@ impl fmt::Display for ServerName {
 }
 
 impl ServerName {
-    /// Reads one argument of `server_name`; `.a.test` gives two names.
-    fn read(text: &str) -> Vec<Self> {
+    /// Reads one argument of `server_name`.
+    pub fn read(text: &str) -> Self {
         if let Some(pattern) = text.strip_prefix('~') {
-            return vec![Self::Regex(pattern.to_owned())];
+            return Self::Regex(pattern.to_owned());
         }
         let text = text.to_ascii_lowercase();
         if text.starts_with('$') {
-            return vec![Self::Variable(text)];
+            return Self::Variable(text);
         }
         if let Some(suffix) = text.strip_prefix('*') {
-            return vec![Self::Leading(suffix.to_owned())];
+            return Self::Leading(suffix.to_owned());
         }
-        if text.len() > 1
-            && let Some(bare) = text.strip_prefix('.')
-        {
-            return vec![Self::Exact(bare.to_owned()), Self::Leading(text)];
+        if text.len() > 1 && text.starts_with('.') {
+            return Self::Domain(text);
         }
         match text.strip_suffix('*').filter(|prefix| prefix.ends_with('.')) {
-            Some(prefix) => vec![Self::Trailing(prefix.to_owned())],
-            None => vec![Self::Exact(text)],
+            Some(prefix) => Self::Trailing(prefix.to_owned()),
+            None => Self::Exact(text),
         }
     }
 
@@ -59,7 +59,8 @@ impl ServerName {
     pub fn rank(&self, host: &str) -> Option<(u8, usize)> {
         match self {
             Self::Exact(name) => (name == host).then_some((3, name.len())),
-            Self::Leading(suffix) => {
+            Self::Domain(suffix) if suffix[1..] == *host => Some((2, suffix.len())),
+            Self::Domain(suffix) | Self::Leading(suffix) => {
                 let covers = host.len() > suffix.len() && host.ends_with(suffix.as_str());
                 covers.then_some((2, suffix.len()))
             }
@@ -77,9 +78,7 @@ pub fn server_names(server: &Scope<'_>) -> Vec<Set<ServerName>> {
     let directives = server.own("server_name").iter();
     let words = directives.flat_map(|one| one.arguments.iter().map(move |word| (word, one)));
     words
-        .flat_map(|(word, one)| {
-            ServerName::read(word).into_iter().map(|value| Set { value, span: one.span.clone() })
-        })
+        .map(|(word, one)| Set { value: ServerName::read(word), span: one.span.clone() })
         .filter(|name| name.value != ServerName::Exact(String::new()))
         .collect()
 }
@@ -93,13 +92,13 @@ mod tests {
         let exact = |text: &str| ServerName::Exact(text.to_owned());
         let leading = |text: &str| ServerName::Leading(text.to_owned());
         for (text, expected) in [
-            ("A.test", vec![exact("a.test")]),
-            ("*.a.test", vec![leading(".a.test")]),
-            (".a.test", vec![exact("a.test"), leading(".a.test")]),
-            ("www.a.*", vec![ServerName::Trailing("www.a.".to_owned())]),
-            ("~^(?<x>A)$", vec![ServerName::Regex("^(?<x>A)$".to_owned())]),
-            ("$hostname", vec![ServerName::Variable("$hostname".to_owned())]),
-            ("_", vec![exact("_")]),
+            ("A.test", exact("a.test")),
+            ("*.a.test", leading(".a.test")),
+            (".a.test", ServerName::Domain(".a.test".to_owned())),
+            ("www.a.*", ServerName::Trailing("www.a.".to_owned())),
+            ("~^(?<x>A)$", ServerName::Regex("^(?<x>A)$".to_owned())),
+            ("$hostname", ServerName::Variable("$hostname".to_owned())),
+            ("_", exact("_")),
         ] {
             assert_eq!(ServerName::read(text), expected, "{text}");
         }
@@ -107,7 +106,7 @@ mod tests {
 
     #[test]
     fn patterns_match_any_number_of_labels_but_not_none() {
-        let rank = |text: &str, host: &str| ServerName::read(text)[0].rank(host);
+        let rank = |text: &str, host: &str| ServerName::read(text).rank(host);
         assert_eq!(rank("*.a.test", "x.y.a.test"), Some((2, 7)));
         assert_eq!(rank("*.a.test", "a.test"), None);
         assert_eq!(rank("www.a.*", "www.a.test"), Some((1, 6)));

@@ -1,5 +1,7 @@
 //! The blocks that give a variable its value by a key: `map`, `geo` and `split_clients`.
 
+use std::collections::HashMap;
+
 use super::tree::Directive;
 
 /// One such block.
@@ -7,11 +9,15 @@ use super::tree::Directive;
 pub(super) struct Table<'t> {
     /// The text that the key is made from.
     pub source: &'t str,
-    rows: Vec<(&'t str, &'t str)>,
+    /// The values by their keys as written; of two with the same key the first.
+    rows: HashMap<&'t str, &'t str>,
+    /// The values of exact keys, in lower case.
+    exact: HashMap<String, &'t str>,
+    /// Patterns of host names and their values.
+    patterns: Vec<(Pattern<'t>, &'t str)>,
+    has_regex: bool,
     default: &'t str,
     kind: Kind,
-    /// Whether keys may be patterns of host names.
-    hostnames: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +25,17 @@ enum Kind {
     Map,
     /// `geo` and `split_clients`, whose keys are not compared as text.
     Other,
+}
+
+/// A pattern of host names, without its star.
+#[derive(Clone, Copy, Debug)]
+enum Pattern<'t> {
+    /// `.a.test`, with the name itself.
+    Domain(&'t str),
+    /// `*.a.test`
+    Leading(&'t str),
+    /// `www.a.*`
+    Trailing(&'t str),
 }
 
 /// What a known key leads to.
@@ -41,30 +58,55 @@ impl<'t> Table<'t> {
             ("geo", [variable]) => ("$remote_addr", variable),
             _ => return None,
         };
-        let kind = if block.name == "map" { Kind::Map } else { Kind::Other };
-        let mut table = Self { source, rows: Vec::new(), default: "", kind, hostnames: false };
+        let mut table = Self {
+            source,
+            rows: HashMap::new(),
+            exact: HashMap::new(),
+            patterns: Vec::new(),
+            has_regex: false,
+            default: "",
+            kind: if block.name == "map" { Kind::Map } else { Kind::Other },
+        };
+        let hostnames = block.children().iter().any(|row| row.name == "hostnames");
         for row in block.children() {
-            match (&*row.name, row.arguments.as_slice()) {
-                ("hostnames", []) => table.hostnames = true,
-                ("default", [value]) => table.default = value,
-                ("*", [value]) if kind == Kind::Other => table.default = value,
-                ("proxy" | "delete", [_]) if kind == Kind::Other => {}
-                (key, [value]) => table.rows.push((key, value)),
-                _ => {}
-            }
+            table.add(row, hostnames);
         }
         Some((variable.strip_prefix('$')?, table))
     }
 
+    fn add(&mut self, row: &'t Directive, hostnames: bool) {
+        let [value] = row.arguments.as_slice() else { return };
+        match (row.name.as_str(), self.kind) {
+            ("default", _) | ("*", Kind::Other) => self.default = value,
+            ("proxy" | "delete", Kind::Other) => {}
+            (key, _) => {
+                self.rows.entry(key).or_insert(value);
+                let pattern = Pattern::read(key).filter(|_| hostnames);
+                if key.starts_with('~') {
+                    self.has_regex = true;
+                } else if let Some(pattern) = pattern {
+                    self.patterns.push((pattern, value));
+                } else {
+                    let key = key.strip_prefix('\\').unwrap_or(key).to_ascii_lowercase();
+                    self.exact.entry(key).or_insert(value);
+                }
+            }
+        }
+    }
+
+    /// How many rows are looked at for one text.
+    pub(super) fn steps(&self) -> usize {
+        1 + self.patterns.len()
+    }
+
     /// Its keys, and one for whatever matches none of them.
     pub(super) fn keys(&self) -> impl Iterator<Item = &'t str> {
-        self.rows.iter().map(|&(key, _)| key).chain([NO_KEY])
+        self.rows.keys().copied().chain([NO_KEY])
     }
 
     /// The value of one of the keys.
     pub(super) fn by_key(&self, key: &str) -> &'t str {
-        let row = self.rows.iter().find(|(known, _)| *known == key);
-        row.map_or(self.default, |&(_, value)| value)
+        self.rows.get(key).copied().unwrap_or(self.default)
     }
 
     /// The value for a text: exact keys first, then patterns of host names, then regular expressions
@@ -73,39 +115,55 @@ impl<'t> Table<'t> {
         if self.kind == Kind::Other {
             return if self.rows.is_empty() { Row::Value(self.default) } else { Row::Unknown };
         }
-        let is_regex = |key: &str| key.starts_with('~');
-        let plain = |key: &'t str| key.strip_prefix('\\').unwrap_or(key);
-        let exact = self
-            .rows
-            .iter()
-            .find(|(key, _)| !is_regex(key) && plain(key).eq_ignore_ascii_case(text));
-        let found = exact.or_else(|| self.by_pattern(text));
-        match found {
-            Some(&(_, value)) => Row::Value(value),
-            None if self.rows.iter().any(|(key, _)| is_regex(key)) => Row::Unknown,
+        let text = text.to_ascii_lowercase();
+        match self.exact.get(&text).copied().or_else(|| self.by_pattern(&text)) {
+            Some(value) => Row::Value(value),
+            None if self.has_regex => Row::Unknown,
             None => Row::Value(self.default),
         }
     }
 
-    /// The row of the longest pattern that matches a host name, those with the star in front first.
-    fn by_pattern(&self, host: &str) -> Option<&(&'t str, &'t str)> {
-        let host = host.to_ascii_lowercase();
-        let rows = || self.rows.iter().filter(|_| self.hostnames);
-        let leading = |key: &str| {
-            let suffix = key.strip_prefix('*').or_else(|| key.starts_with('.').then_some(key))?;
-            let bare = key.starts_with('.') && suffix[1..].eq_ignore_ascii_case(&host);
-            let covers = host.len() > suffix.len() && host.ends_with(&suffix.to_ascii_lowercase());
-            (bare || covers).then_some(suffix.len())
+    /// The value of the longest pattern that matches a host name in lower case, those with the star in front first.
+    fn by_pattern(&self, host: &str) -> Option<&'t str> {
+        let ranked =
+            self.patterns.iter().filter_map(|(pattern, value)| Some((pattern.rank(host)?, *value)));
+        // Of equals the first counts.
+        let best = ranked.reduce(|best, one| if one.0 > best.0 { one } else { best });
+        best.map(|(_, value)| value)
+    }
+}
+
+impl<'t> Pattern<'t> {
+    fn read(key: &'t str) -> Option<Self> {
+        if let Some(suffix) = key.strip_prefix('*') {
+            return Some(Self::Leading(suffix));
+        }
+        let trailing = key.strip_suffix('*').filter(|prefix| prefix.ends_with('.'));
+        let domain = key.starts_with('.').then_some(Self::Domain(key));
+        domain.or_else(|| trailing.map(Self::Trailing))
+    }
+
+    /// How well it matches: whether the star is in front, and its length.
+    fn rank(self, host: &str) -> Option<(bool, usize)> {
+        let ends = |suffix: &str| {
+            let start = host.len().checked_sub(suffix.len());
+            start.and_then(|start| host.get(start..)).filter(|end| end.eq_ignore_ascii_case(suffix))
         };
-        let trailing = |key: &str| {
-            let prefix = key.strip_suffix('*').filter(|prefix| prefix.ends_with('.'))?;
-            let covers =
-                host.len() > prefix.len() && host.starts_with(&prefix.to_ascii_lowercase());
-            covers.then_some(prefix.len())
+        let is_match = match self {
+            Self::Domain(suffix) if suffix[1..].eq_ignore_ascii_case(host) => true,
+            Self::Domain(suffix) | Self::Leading(suffix) => {
+                host.len() > suffix.len() && ends(suffix).is_some()
+            }
+            Self::Trailing(prefix) => {
+                let start = host.get(..prefix.len());
+                host.len() > prefix.len()
+                    && start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+            }
         };
-        let longest = |length: &dyn Fn(&str) -> Option<usize>| {
-            rows().filter_map(|row| Some((length(row.0)?, row))).max_by_key(|(length, _)| *length)
+        let (is_leading, length) = match self {
+            Self::Domain(text) | Self::Leading(text) => (true, text.len()),
+            Self::Trailing(text) => (false, text.len()),
         };
-        longest(&leading).or_else(|| longest(&trailing)).map(|(_, row)| row)
+        is_match.then_some((is_leading, length))
     }
 }

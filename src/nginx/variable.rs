@@ -2,7 +2,7 @@
 //! request. A variable with several possible values forks what is built from it.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ptr;
 
 use super::inherit::Scope;
@@ -47,14 +47,19 @@ const MAX_DEPTH: usize = 20;
 /// Combinations of values that are followed for one directive.
 const MAX_CHOICES: usize = 1000;
 
-/// Combinations of values that are followed in all.
-const MAX_TOTAL: usize = 100_000;
+/// Steps that are made in all: values, names and rows that are looked at.
+const MAX_STEPS: usize = 2_000_000;
+
+/// Longest value that is made, in bytes.
+const MAX_LENGTH: usize = 64 * 1024;
 
 /// The variables that `map`, `geo` and `split_clients` define, for the whole of `http` or `stream`.
 #[derive(Debug)]
 pub(super) struct Definitions<'t> {
-    tables: HashMap<&'t str, Table<'t>>,
-    /// Combinations that may still be followed.
+    tables: BTreeMap<&'t str, Table<'t>>,
+    /// The keys of all tables with the same source.
+    keys: BTreeMap<&'t str, Vec<&'t str>>,
+    /// Steps that may still be made.
     budget: Cell<usize>,
 }
 
@@ -63,6 +68,7 @@ pub(super) struct Definitions<'t> {
 pub(super) struct Fork {
     /// What is chosen: equal for everything that depends on the same choice.
     key: String,
+    /// The values; none where there are too many.
     options: Vec<String>,
 }
 
@@ -86,8 +92,16 @@ impl<'t> Definitions<'t> {
     /// Reads the blocks of `http` or `stream`.
     pub(super) fn read(scope: &Scope<'t>) -> Self {
         let blocks = scope.block().map(Directive::children).unwrap_or_default();
-        let tables = blocks.iter().filter_map(Table::read).collect();
-        Self { tables, budget: Cell::new(MAX_TOTAL) }
+        let tables: BTreeMap<&str, Table<'_>> = blocks.iter().filter_map(Table::read).collect();
+        let mut keys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for table in tables.values() {
+            keys.entry(table.source).or_default().extend(table.keys());
+        }
+        for keys in keys.values_mut() {
+            keys.sort_unstable();
+            keys.dedup();
+        }
+        Self { tables, keys, budget: Cell::new(MAX_STEPS) }
     }
 
     /// Builds something from the variables at a place, once for each combination of values that they can have.
@@ -112,7 +126,10 @@ impl<'t> Definitions<'t> {
                 Ok(one) if built.iter().any(|(_, known)| *known == one) => {}
                 Ok(one) => built.push((lookup.assumed, one)),
                 Err(fork) => {
-                    self.spend(fork.options.len())?;
+                    let steps = fork.options.len() * (1 + built.len() / 16);
+                    if !self.spend(steps) || fork.options.is_empty() {
+                        return Err(Unresolved::TooMany);
+                    }
                     // The last is taken first, so that the first option leads to the first result.
                     waiting.extend(fork.options.iter().rev().map(|option| {
                         let mut chosen = lookup.chosen.clone();
@@ -128,10 +145,11 @@ impl<'t> Definitions<'t> {
         Ok(built)
     }
 
-    fn spend(&self, count: usize) -> Result<(), Unresolved> {
-        let left = self.budget.get().checked_sub(count).ok_or(Unresolved::TooMany)?;
-        self.budget.set(left);
-        Ok(())
+    /// Counts steps; false where there were too many.
+    fn spend(&self, steps: usize) -> bool {
+        let left = self.budget.get().checked_sub(steps);
+        self.budget.set(left.unwrap_or(0));
+        left.is_some()
     }
 }
 
@@ -151,6 +169,9 @@ impl<'t> Lookup<'_, 't> {
                     Err(reason) => return Ok(Err(reason)),
                 },
             }
+            if value.len() > MAX_LENGTH {
+                return Ok(Err(Unresolved::TooMany));
+            }
         }
         Ok(Ok(value))
     }
@@ -159,6 +180,9 @@ impl<'t> Lookup<'_, 't> {
         if depth >= MAX_DEPTH {
             return Ok(Err(Unresolved::TooDeep(name.to_owned())));
         }
+        if !self.definitions.spend(1) {
+            return Ok(Err(Unresolved::TooMany));
+        }
         if let Some(value) = self.given.get(name) {
             self.assumed.insert(name.to_owned(), value.clone());
             return Ok(Ok(value.clone()));
@@ -166,7 +190,10 @@ impl<'t> Lookup<'_, 't> {
         if let Some(value) = self.local.get(name) {
             return Ok(Ok(value.clone()));
         }
-        let assignments = assignments(self.scope, name);
+        let (assignments, steps) = assignments(self.scope, name);
+        if !self.definitions.spend(steps) {
+            return Ok(Err(Unresolved::TooMany));
+        }
         if !assignments.is_empty() {
             return self.assigned(name, assignments, depth);
         }
@@ -183,8 +210,7 @@ impl<'t> Lookup<'_, 't> {
         if let [only] = values.as_slice() {
             return self.expand(only, depth + 1);
         }
-        let options = || values.iter().map(|&value| value.to_owned()).collect();
-        let written = self.choose(&format!("set {name}"), options)?;
+        let written = self.choose(&format!("set {name}"), || few(&values))?;
         let value = self.expand(&written, depth + 1)?;
         self.note(name, &value);
         Ok(value)
@@ -192,6 +218,9 @@ impl<'t> Lookup<'_, 't> {
 
     /// A variable of `map`, `geo` or `split_clients`.
     fn looked_up(&mut self, name: &str, table: &Table<'t>, depth: usize) -> Value<String> {
+        if !self.definitions.spend(table.steps()) {
+            return Ok(Err(Unresolved::TooMany));
+        }
         let row = match self.expand(table.source, depth + 1)? {
             Ok(key) => table.row(&key),
             Err(_) => Row::Unknown,
@@ -199,16 +228,9 @@ impl<'t> Lookup<'_, 't> {
         let written = match row {
             Row::Value(value) => value.to_owned(),
             Row::Unknown => {
-                let key = self.choose(&format!("table {}", table.source), || {
-                    let tables = self.definitions.tables.values();
-                    let mut keys: Vec<&str> = tables
-                        .filter(|other| other.source == table.source)
-                        .flat_map(Table::keys)
-                        .collect();
-                    keys.sort_unstable();
-                    keys.dedup();
-                    keys.into_iter().map(str::to_owned).collect()
-                })?;
+                let keys = self.definitions.keys.get(table.source).map(Vec::as_slice);
+                let keys = keys.unwrap_or_default();
+                let key = self.choose(&format!("table {}", table.source), || few(keys))?;
                 table.by_key(&key).to_owned()
             }
         };
@@ -235,6 +257,9 @@ impl<'t> Lookup<'_, 't> {
                 None => Ok(Err(Unresolved::PerRequest(name.to_owned()))),
             },
             _ if is_captured(self.scope, name) => Ok(Err(Unresolved::Captured(name.to_owned()))),
+            // They stand behind the host, and where they lead is the upstream's affair.
+            "request_uri" | "uri" | "document_uri" => Ok(Ok("/".to_owned())),
+            "args" | "query_string" | "is_args" => Ok(Ok(String::new())),
             _ => Ok(Err(Unresolved::PerRequest(name.to_owned()))),
         }
     }
@@ -266,8 +291,18 @@ impl<'t> Lookup<'_, 't> {
     }
 }
 
-/// The names of a server that knows no other ones.
+/// The values at a fork, unless there are too many.
+fn few(values: &[&str]) -> Vec<String> {
+    let is_few = values.len() <= MAX_CHOICES;
+    values.iter().filter(|_| is_few).map(|&value| value.to_owned()).collect()
+}
+
+/// The names of a server that knows no other ones, and not too many.
 fn exact_names(server: &Scope<'_>) -> Option<Vec<String>> {
+    let words = server.own("server_name").iter().map(|one| one.arguments.len());
+    if words.sum::<usize>() > MAX_CHOICES {
+        return None;
+    }
     let names = server_names(server).into_iter().map(|name| match name.value {
         ServerName::Exact(name) if name.contains('.') => Some(name),
         _ => None,
@@ -286,14 +321,18 @@ fn is_captured(scope: &Scope<'_>, name: &str) -> bool {
         })
 }
 
-/// What `set` can give a variable at a place: the last that is run in any case, and those of conditions behind it.
-fn assignments<'t>(scope: &Scope<'t>, name: &str) -> Vec<&'t str> {
-    let mut values = Vec::new();
+/// What `set` can give a variable at a place: the last that is run in any case, and those of conditions behind it; and
+/// how many directives were looked at.
+fn assignments<'t>(scope: &Scope<'t>, name: &str) -> (Vec<&'t str>, usize) {
+    let (mut values, mut steps) = (Vec::new(), 0);
     for level in runs(scope) {
-        for block in level.block().map(Directive::children).unwrap_or_default() {
+        let inside = level.block().map(Directive::children).unwrap_or_default();
+        steps += inside.len();
+        for block in inside {
             let skipped =
                 scope.chain().any(|own| own.block().is_some_and(|own| ptr::eq(own, block)));
             if block.name == "if" && !skipped {
+                steps += block.children().len();
                 values.extend(block.children().iter().filter_map(|one| sets(one, name)));
             }
         }
@@ -303,7 +342,7 @@ fn assignments<'t>(scope: &Scope<'t>, name: &str) -> Vec<&'t str> {
         }
     }
     values.sort_unstable();
-    values
+    (values, steps)
 }
 
 fn sets<'t>(directive: &'t Directive, name: &str) -> Option<&'t str> {

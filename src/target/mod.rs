@@ -231,6 +231,8 @@ pub struct Target {
     pub nginx: Option<Arc<NginxClient>>,
     /// Whether a PROXY line goes before everything else.
     pub proxy_protocol: bool,
+    /// Names that the endpoint may know, likeliest first, for what is tried.
+    pub likely_names: Vec<String>,
     /// No name is wanted on the certificate: none is known.
     pub any_name: bool,
     /// The files from which the certificate is served.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::ClientIdentity;
+use super::{ClientIdentity, Origin};
 use crate::certificate::trust::TrustStore;
 use crate::nginx::defaults::Version;
 use crate::nginx::upstream::Module;
@@ -59,6 +59,8 @@ pub struct NginxClient {
     pub trusted_unread: Option<String>,
     /// Why the client certificate could not be read.
     pub identity_unread: Option<String>,
+    /// The `*_pass` directive in whose block the settings belong, where a configuration was read.
+    pub place: Option<Origin>,
     /// `_conf_command`s, which can undo any of the above and are not followed here.
     pub conf_commands: Vec<String>,
 }
@@ -154,6 +156,7 @@ impl NginxClient {
             alpn: Vec::new(),
             trusted_unread: None,
             identity_unread: None,
+            place: None,
             conf_commands: Vec::new(),
         }
     }

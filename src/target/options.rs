@@ -129,6 +129,7 @@ impl Options {
             },
             nginx: None,
             proxy_protocol: false,
+            likely_names: Vec::new(),
             any_name: false,
             files: Vec::new(),
             origin,

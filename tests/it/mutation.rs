@@ -10,7 +10,7 @@ use shakedown::certificate::name::{Name, coverage};
 use shakedown::certificate::trust::{Assessor, TrustStore};
 use time::OffsetDateTime;
 
-use crate::support::noise::Noise;
+use crate::support::dice::Dice;
 
 /// Chains that are tried.
 const CHAINS: usize = 10_000;
@@ -18,14 +18,14 @@ const CHAINS: usize = 10_000;
 /// What any of them may cost; an honest one costs a thousandth of it.
 const BOUND: Duration = Duration::from_secs(2);
 
-fn mutate(noise: &mut Noise, chain: &[CertificateDer<'static>]) -> Vec<Vec<u8>> {
+fn mutate(dice: &mut Dice, chain: &[CertificateDer<'static>]) -> Vec<Vec<u8>> {
     let mut chain: Vec<Vec<u8>> = chain.iter().map(|der| der.to_vec()).collect();
-    for _ in 0..=noise.below(4) {
-        let which = noise.below(chain.len());
-        let at = noise.below(chain[which].len());
-        match noise.below(6) {
-            0 => chain[which][at] ^= 1 << noise.below(8),
-            1 => chain[which][at] = u8::try_from(noise.below(256)).unwrap(),
+    for _ in 0..=dice.below(4) {
+        let which = dice.below(chain.len());
+        let at = dice.below(chain[which].len());
+        match dice.below(6) {
+            0 => chain[which][at] ^= 1 << dice.below(8),
+            1 => chain[which][at] = u8::try_from(dice.below(256)).unwrap(),
             2 => chain[which].truncate(at),
             3 => chain[which].insert(at, 0xff),
             4 => chain.push(chain[which].clone()),
@@ -47,9 +47,9 @@ fn no_mutation_panics_or_takes_long() {
     let (store, _) =
         TrustStore::from_certificates("root".to_owned(), vec![root.certificate], false);
     let assessor = Assessor::new(Arc::new(store), now);
-    let mut noise = Noise::new(0x5eed_5eed);
+    let mut dice = Dice(0x5eed_5eed);
     for round in 0..CHAINS {
-        let sent = mutate(&mut noise, &sound);
+        let sent = mutate(&mut dice, &sound);
         let sent: Vec<&[u8]> = sent.iter().map(Vec::as_slice).collect();
         let started = Instant::now();
         let chain = Chain::from_der(&sent);

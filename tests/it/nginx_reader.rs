@@ -10,7 +10,7 @@ use shakedown::nginx::tree::{Directive, Tree};
 use shakedown::target::disk::Disk;
 use tempfile::TempDir;
 
-use crate::support::noise::Noise;
+use crate::support::dice::Dice;
 use crate::support::server::nginx_binary;
 
 /// A configuration in a folder of its own.
@@ -226,16 +226,16 @@ const MUTATIONS: usize = 400;
 
 #[test]
 fn mutated_configurations_are_read_as_nginx_reads_them() {
-    let mut noise = Noise::new(0x5eed);
+    let mut dice = Dice(0x5eed);
     let mut refused = 0;
     for _ in 0..MUTATIONS {
         let mut text = SEED.as_bytes().to_vec();
-        for _ in 0..=noise.below(2) {
-            let at = noise.below(text.len());
-            match noise.below(4) {
+        for _ in 0..=dice.below(2) {
+            let at = dice.below(text.len());
+            match dice.below(4) {
                 0 => drop(text.remove(at)),
                 1 => text.truncate(at.max(1)),
-                _ => drop(text.splice(at..at, PIECES[noise.below(PIECES.len())].bytes())),
+                _ => drop(text.splice(at..at, PIECES[dice.below(PIECES.len())].bytes())),
             }
         }
         let case = Case::new(&[("nginx.conf", &text)]);

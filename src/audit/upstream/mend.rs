@@ -15,7 +15,7 @@ use crate::target::nginx_client::{Change, NginxClient, Trusted};
 use crate::tls::version::ProtocolVersion;
 
 /// Names that are tried at the most.
-const MAX_NAMES: usize = 3;
+const MAX_NAMES: usize = 4;
 
 /// The deepest chain that `_verify_depth` is raised to.
 const MAX_DEPTH: usize = 9;
@@ -87,7 +87,7 @@ pub fn candidates(
 
 /// SNI, with the name as it is or another.
 fn names_to_send(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<Change>> {
-    let own = hints.target.server_name.iter().map(String::as_str);
+    let own = hints.target.server_name.iter().chain(&hints.target.likely_names).map(String::as_str);
     let chains = hints.endpoint.handshakes.iter().filter_map(|cell| cell.chain.as_ref());
     let covered = chains.filter_map(|chain| chain.leaf()).flat_map(|leaf| leaf.dns_names());
     let names = distinct(own.chain(covered.map(String::as_str)), &client.name);
@@ -114,7 +114,7 @@ fn another_certificate(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<Chan
 /// Names for which the certificate that was shown is good: the operator's own first.
 fn covered_names(chain: &Chain, hints: Hints<'_>) -> Vec<Vec<Change>> {
     let Some(leaf) = chain.leaf() else { return Vec::new() };
-    let own = hints.target.server_name.iter().map(String::as_str);
+    let own = hints.target.server_name.iter().chain(&hints.target.likely_names).map(String::as_str);
     let written = leaf.dns_names().iter().chain(&leaf.common_names).map(String::as_str);
     let names = distinct(own.chain(written), "").into_iter();
     names

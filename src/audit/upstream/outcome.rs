@@ -42,10 +42,22 @@ pub fn outcome(target: &Target, seen: &Observation, now: OffsetDateTime) -> Opti
     Some(if works { NginxOutcome::Pass } else { NginxOutcome::Untested })
 }
 
-/// Where nginx gets through, nothing else that was found breaks it: an error is a warning then, and what only verification
-/// would mind is a note while there is none.
+/// Where nginx's own handshake tells, nothing else that was found decides: an error is a warning then, and what only
+/// verification would mind is a note while there is none.
 pub fn soften(findings: &mut [Finding], target: &Target, outcome: Option<&NginxOutcome>) {
-    let (Some(NginxOutcome::Pass), Some(client)) = (outcome, &target.nginx) else { return };
+    let Some(client) = &target.nginx else { return };
+    let of_nginx = |finding: &Finding| {
+        finding.rule.starts_with("upstream-") && finding.severity == Severity::Error
+    };
+    let decides = match outcome {
+        Some(NginxOutcome::Pass) => true,
+        // Without a finding of its own, nginx's failure is told by its cause.
+        Some(NginxOutcome::Fail(_)) => findings.iter().any(of_nginx),
+        Some(NginxOutcome::Untested) | None => false,
+    };
+    if !decides {
+        return;
+    }
     for finding in findings.iter_mut().filter(|finding| !finding.rule.starts_with("upstream-")) {
         let minded = client.verify || !UNVERIFIED.contains(&finding.rule);
         let most = if minded { Severity::Warning } else { Severity::Note };

@@ -151,8 +151,8 @@ pub fn directives(client: &NginxClient, changes: &[Change]) -> Vec<Directive> {
         context: context.to_owned(),
         name: client.directive(suffix),
         value,
-        file: None,
-        line: None,
+        file: client.place.as_ref().map(|place| place.file.clone()),
+        line: client.place.as_ref().map(|place| place.line),
     })
     .collect()
 }

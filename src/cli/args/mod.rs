@@ -1,9 +1,11 @@
 //! What can be typed. Nothing here has a meaning yet: `settings` resolves every default.
 
+mod log;
 mod nginx;
 mod saved;
 mod source;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,11 +14,13 @@ use clap::builder::TypedValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(in crate::cli) use self::log::{LogArgs, LogFormat};
 pub(in crate::cli) use self::saved::{DiffArgs, MergeArgs, MergeFormat};
 use self::source::duration;
 pub(in crate::cli) use self::source::{LimitArgs, SourceArgs, TargetArgs, TrustArgs};
 use crate::cli::destination::{Destination, destination};
 use crate::cli::gate::{FailOn, GateArgs};
+use crate::cli::nginx::NginxArgs as NginxCommand;
 use crate::cli::portion::PortionArgs;
 use crate::report::Format;
 use crate::run::FetchIssuers;
@@ -36,7 +40,9 @@ Examples:
   shakedown probe --role upstream api.example.com:8443  audit an upstream of nginx
   shakedown probe --config targets.toml --format json   audit what a file lists
   shakedown scan --clients all www.example.com          what it speaks, and who can connect
+  nginx -T | shakedown nginx - --diff                   audit a configuration, and try what mends it
   shakedown explain sni-required                        what a finding means
+  shakedown log /var/log/nginx/error.log                which failures matter, and what to do first
   shakedown demo                                        see it at work on misconfigured servers
 
 Exit status: 0 all tested, nothing found; 1 findings (see --fail-on); 2 usage or configuration error, nothing was
@@ -49,6 +55,7 @@ impl Args {
         let report = match &self.command {
             Command::Probe(args) => &args.run.report,
             Command::Scan(args) => &args.probe.run.report,
+            Command::Nginx(args) => &args.run.report,
             Command::Cert(args) => &args.report,
             _ => return false,
         };
@@ -63,6 +70,8 @@ pub(in crate::cli) enum Command {
     /// List what endpoints take: versions, suites, groups, schemes, known clients
     #[command(after_help = SCAN_EXAMPLES)]
     Scan(Box<ScanArgs>),
+    /// Audit every listener and upstream of an nginx configuration, and try what mends them
+    Nginx(Box<NginxCommand>),
     /// Audit certificate files before they are deployed
     Cert(CertArgs),
     /// Compare two reports: what is new, what is gone, what changed, and whether it got worse
@@ -71,7 +80,9 @@ pub(in crate::cli) enum Command {
     Serve(Box<ServeArgs>),
     /// Put the shards of one run together
     Merge(MergeArgs),
-    /// Explain a rule or an alert
+    /// Read error and access logs: which failures matter, and what to do first
+    Log(LogArgs),
+    /// Explain a rule, an alert, an error code or a log line
     Explain(ExplainArgs),
     /// Audit misconfigured servers that are started for it on loopback
     Demo(DemoArgs),
@@ -262,14 +273,20 @@ pub(in crate::cli) struct CertArgs {
     pub(in crate::cli) gate: GateArgs,
 }
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  shakedown explain certificate-expired
+  shakedown explain 112                                 an alert; or unrecognized_name
+  shakedown explain 0A000410                            a code of OpenSSL
+  shakedown explain X509_V_ERR_CERT_HAS_EXPIRED         a result of verification; or 10
+  tail -n1 /var/log/nginx/error.log | shakedown explain -";
+
 #[derive(Clone, Debug, ClapArgs)]
-#[command(
-    after_help = "Examples:\n  shakedown explain certificate-expired\n  shakedown explain 112\n  shakedown explain unrecognized_name --format json"
-)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
 pub(in crate::cli) struct ExplainArgs {
-    /// A rule's id, or an alert's number or name; nothing lists the rules
-    #[arg(value_name = "RULE|ALERT")]
-    pub(in crate::cli) subject: Option<String>,
+    /// A rule's id, an alert, an error code, a verification error, or a whole log line; `-` reads lines from stdin
+    #[arg(value_name = "RULE|ALERT|CODE|LINE")]
+    pub(in crate::cli) subject: Option<OsString>,
     /// The form of the answer
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: PlainFormat,

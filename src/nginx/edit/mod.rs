@@ -11,7 +11,8 @@ use similar::TextDiff;
 
 use self::place::Home;
 use self::text::{Splice, insertion, removal, replacement};
-use super::problem::Span;
+use super::directives;
+use super::problem::{Fault, Problem, Span};
 use super::source::Files;
 use super::tree::{Directive, Tree};
 
@@ -33,9 +34,9 @@ pub enum EditError {
     /// No directive begins there.
     #[error("no directive begins at {0}:{column}", column = .0.column)]
     NoPlace(Span),
-    /// Two edits want the same directive to say different things.
-    #[error("two changes meet at {0}")]
-    Conflict(Arc<str>),
+    /// Two edits want a directive that stands once to say different things.
+    #[error("two changes for {0} contradict each other")]
+    Conflict(Span),
 }
 
 /// The files that change.
@@ -56,21 +57,29 @@ pub struct PatchedFile {
     pub after: Vec<u8>,
 }
 
-/// Makes the edits. Those of one name at one place belong together: they replace what stands in that very block, one by
-/// one, and are put in where nothing does. Edits that change nothing give an empty patch.
+/// Makes the edits. Those of one name in one block belong together: they replace what stands in that very block, one by
+/// one, and are put in where nothing does. Edits that say the same count once; those that change nothing give an empty
+/// patch.
 pub fn patch(tree: &Tree, edits: &[Edit]) -> Result<Patch, EditError> {
-    let mut splices: BTreeMap<Arc<str>, BTreeSet<Splice>> = BTreeMap::new();
-    let mut done: Vec<(&Span, &str)> = Vec::new();
+    let mut jobs: Vec<(Home<'_>, Vec<&Edit>)> = Vec::new();
     for edit in edits {
-        if done.contains(&(&edit.at, &edit.name)) {
-            continue;
-        }
-        done.push((&edit.at, &edit.name));
-        let together = |one: &&Edit| one.at == edit.at && one.name == edit.name;
-        let together: Vec<&Edit> = edits.iter().filter(together).collect();
         let home = Home::find(tree, &edit.at, &edit.name)
             .ok_or_else(|| EditError::NoPlace(edit.at.clone()))?;
-        for (file, mut splice) in change(tree, &home, &together) {
+        let belongs = |(other, together): &(Home<'_>, Vec<&Edit>)| {
+            other.is_same(&home) && together.iter().all(|one| one.name == edit.name)
+        };
+        match jobs.iter().position(belongs) {
+            Some(at) if jobs[at].1.iter().any(|one| one.arguments == edit.arguments) => {}
+            Some(_) if directives::stands_once(&edit.name) => {
+                return Err(EditError::Conflict(edit.at.clone()));
+            }
+            Some(at) => jobs[at].1.push(edit),
+            None => jobs.push((home, vec![edit])),
+        }
+    }
+    let mut splices: BTreeMap<Arc<str>, BTreeSet<Splice>> = BTreeMap::new();
+    for (home, together) in &jobs {
+        for (file, mut splice) in change(tree, home, together) {
             let all = splices.entry(file).or_default();
             splice.order = all.len();
             all.insert(splice);
@@ -78,18 +87,38 @@ pub fn patch(tree: &Tree, edits: &[Edit]) -> Result<Patch, EditError> {
     }
     let files = splices.into_iter().filter_map(|(path, splices)| {
         let before = Arc::clone(tree.files.get(&path)?);
-        let after = text::apply(&before, &splices).ok_or(EditError::Conflict(Arc::clone(&path)));
+        let after = text::apply(&before, &splices);
         Some(after.map(|after| PatchedFile { path, before, after }))
     });
-    let files: Result<Vec<PatchedFile>, EditError> = files.collect();
-    Ok(Patch { files: files?.into_iter().filter(|file| *file.after != *file.before).collect() })
+    // Directives do not overlap, and each is touched by one job.
+    let files = files.flatten().filter(|file| *file.after != *file.before).collect();
+    Ok(Patch { files })
 }
 
 impl Patch {
-    /// The unified diff of all files, names with `a/` and `b/` before them.
+    /// The unified diff of all files, names with `a/` and `b/` before them, byte for byte: `patch -p1 -d /` applies it.
+    pub fn diff_bytes(&self) -> Vec<u8> {
+        self.files.iter().flat_map(PatchedFile::diff).collect()
+    }
+
+    /// The same to be read; bytes that are not UTF-8 are replaced in it.
     pub fn diff(&self) -> String {
-        let diffs: Vec<String> = self.files.iter().map(PatchedFile::diff).collect();
-        diffs.concat()
+        String::from_utf8_lossy(&self.diff_bytes()).into_owned()
+    }
+
+    /// What nginx would say of the configuration with the patch and does not say without it: a file that is included in
+    /// several blocks may hold a directive where one of them has it already.
+    pub fn fault(&self, tree: &Tree) -> Option<Problem> {
+        let mut known: Vec<&Fault> = tree.problems.iter().map(|problem| &problem.fault).collect();
+        self.apply(tree).problems.into_iter().find(|problem| {
+            match known.iter().position(|fault| **fault == problem.fault) {
+                Some(at) => {
+                    known.swap_remove(at);
+                    false
+                }
+                None => true,
+            }
+        })
     }
 
     /// The configuration as it is with the patch.
@@ -103,8 +132,7 @@ impl Patch {
 }
 
 impl PatchedFile {
-    /// The unified diff; bytes that are not UTF-8 are replaced in it.
-    pub fn diff(&self) -> String {
+    fn diff(&self) -> Vec<u8> {
         let diff = TextDiff::from_lines(&*self.before, &self.after[..]);
         let path = self.path.trim_start_matches('/');
         let mut text = Vec::new();
@@ -113,7 +141,7 @@ impl PatchedFile {
             .unified_diff()
             .header(&format!("a/{path}"), &format!("b/{path}"))
             .to_writer(&mut text);
-        String::from_utf8_lossy(&text).into_owned()
+        text
     }
 }
 

@@ -21,12 +21,19 @@ impl<'t> Home<'t> {
         while let Some((&last, outer)) = blocks.split_last()
             && name.contains("ssl_")
             && ["if", "limit_except"].contains(&&*last.name)
+            && let Some(around) = outer.last()
         {
             blocks = outer;
-            anchor = outer.last()?;
+            anchor = around;
         }
         let scope = blocks.iter().fold(Scope::root(tree), |scope, block| scope.enter(block));
         Some(Self { scope, anchor })
+    }
+
+    /// Whether both are the same block.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let place = |home: &Self| home.scope.block().map(std::ptr::from_ref);
+        place(self) == place(other)
     }
 
     /// The directives of this name in the block itself.
@@ -38,7 +45,7 @@ impl<'t> Home<'t> {
 /// The directive that begins at a place, behind the blocks around it.
 fn path<'t>(directives: &'t [Directive], at: &Span) -> Option<Vec<&'t Directive>> {
     for one in directives {
-        if one.span == *at {
+        if one.span.line == at.line && one.span == *at {
             return Some(vec![one]);
         }
         if let Some(mut found) = path(one.children(), at) {

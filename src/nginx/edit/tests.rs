@@ -141,6 +141,39 @@ fn included_files_are_patched_where_the_directive_stands() {
 }
 
 #[test]
+fn equal_edits_count_once_and_contradictions_are_told() {
+    let text = "location / {\n  if ($a) {\n    proxy_pass x;\n  }\n  y;\n}\n";
+    let twice = [NAME, NAME, ("proxy_ssl_server_name", "y", &["on"] as &[&str])];
+    check(
+        text,
+        &twice,
+        "location / {\n  proxy_ssl_server_name on;\n  if ($a) {\n    proxy_pass x;\n  }\n  y;\n}\n",
+    );
+    let tree = tree(&[(MAIN, text)]);
+    let edits = ["on", "off"].map(|word| edit(&tree, ("proxy_ssl_server_name", "y"), &[word]));
+    assert_eq!(patch(&tree, &edits), Err(EditError::Conflict(place(&tree, "y"))));
+}
+
+#[test]
+fn a_patch_that_breaks_another_block_is_told() {
+    let tree = tree(&[
+        (
+            MAIN,
+            "events {} http { server { location / { include p; } location /b { proxy_ssl_name b; include p; } } }",
+        ),
+        ("/etc/nginx/p", "proxy_pass x;\n"),
+    ]);
+    let patched = |words: &[(&str, &[&str])]| {
+        let edits: Vec<Edit> =
+            words.iter().map(|(name, words)| edit(&tree, (name, "proxy_pass"), words)).collect();
+        patch(&tree, &edits).unwrap().fault(&tree).map(|problem| problem.to_string())
+    };
+    assert_eq!(patched(&[("proxy_ssl_server_name", &["on"])]), None);
+    let duplicate = "\"proxy_ssl_name\" directive is duplicate in /etc/nginx/p:2";
+    assert_eq!(patched(&[("proxy_ssl_name", &["a"])]), Some(duplicate.to_owned()));
+}
+
+#[test]
 fn a_place_that_is_none_is_told() {
     let tree = tree(&[(MAIN, "a;\n")]);
     let mut at = place(&tree, "a");

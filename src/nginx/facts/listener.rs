@@ -1,6 +1,6 @@
 //! What can be said of a socket and its servers.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::{Fact, FactKind};
 use crate::nginx::defaults::{PROTOCOLS_BY_NAME, VERIFY_WITHOUT_CLIENT_CERTIFICATE, Version};
@@ -135,18 +135,19 @@ fn suites_command(ssl: &ServerSsl) -> Value {
     found.map(|one| (one.span.clone(), one.value.1.clone())).next()
 }
 
-/// Names that a server further up has already.
+/// Names that nginx drops. Nobody means to be reached by `_`, and a name that is only repeated does no harm.
 fn taken_names(listener: &Listener, facts: &mut Vec<Fact>) {
-    let mut first: HashMap<&ServerName, (usize, &Span)> = HashMap::new();
-    for (at, server) in listener.servers.iter().enumerate() {
-        let names = server.names.iter();
-        for name in names.filter(|name| name.value != ServerName::Exact("_".to_owned())) {
-            let (owner, span) = *first.entry(&name.value).or_insert((at, &name.span));
-            if owner != at {
-                let (name_text, first) = (name.value.to_string(), span.clone());
-                let kind = FactKind::NameTaken { name: name_text, first };
-                facts.push(Fact { span: name.span.clone(), kind });
+    let void = ServerName::Exact("_".to_owned());
+    for server in listener.servers.iter().filter(|server| !server.taken.is_empty()) {
+        let own: HashSet<&Span> = server.names.iter().map(|name| &name.span).collect();
+        for (&number, first) in &server.taken {
+            let Some(name) = server.names.get(number) else { continue };
+            let is_repeated = matches!(name.value, ServerName::Exact(_)) && own.contains(first);
+            if name.value == void || is_repeated {
+                continue;
             }
+            let kind = FactKind::NameTaken { name: name.value.to_string(), first: first.clone() };
+            facts.push(Fact { span: name.span.clone(), kind });
         }
     }
 }

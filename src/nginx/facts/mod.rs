@@ -45,11 +45,11 @@ pub enum FactKind {
         /// The release from which `ssl_trusted_certificate` would be enough, where there is one.
         trusted_since: Option<Version>,
     },
-    /// The name leads to another server of the socket, which comes first.
+    /// nginx drops the name, as a server of the socket has it already, or one form of it.
     NameTaken {
         /// The name.
         name: String,
-        /// The first server's name.
+        /// The name that comes first.
         first: Span,
     },
     /// An HTTP socket on port 443 without `ssl`.
@@ -117,6 +117,11 @@ pub enum FactKind {
         directive: &'static str,
         /// The first release without it.
         since: Version,
+    },
+    /// nginx does not start: what it says.
+    Refused {
+        /// Its words.
+        words: String,
     },
     /// An annotation of an Ingress that the controller does not apply.
     AnnotationIgnored {

@@ -86,8 +86,8 @@ fn names_that_are_taken_are_told() {
             "http {{\nserver {{ {server} server_name a *.b; }}\nserver {{ {server} server_name c a .b; }} }}"
         ),
         &[
-            "n:4: the name \"*.b\" leads to the server at n:3",
-            "n:4: the name \"a\" leads to the server at n:3",
+            "n:4: the name \".b\" is dropped: n:3 has it already",
+            "n:4: the name \"a\" is dropped: n:3 has it already",
         ],
     );
 }

@@ -26,6 +26,7 @@ impl fmt::Display for FactKind {
             Self::NoCertificate { is_default: false } => f.write_str(
                 "the server has no ssl_certificate, so the default server's TLS settings apply",
             ),
+            Self::Refused { words } => f.write_str(words),
             Self::KeyMissing => f.write_str("the certificate has no key"),
             Self::ClientCaMissing { trusted_since: Some(version) } => write!(
                 f,
@@ -35,7 +36,7 @@ impl fmt::Display for FactKind {
                 f.write_str("ssl_verify_client needs ssl_client_certificate")
             }
             Self::NameTaken { name, first } => {
-                write!(f, "the name {name:?} leads to the server at {first}")
+                write!(f, "the name {name:?} is dropped: {first} has it already")
             }
             Self::PlainOn443 => f.write_str("the socket on port 443 does not speak TLS: no ssl"),
             Self::PlainTo443 => f.write_str("http:// to port 443, which speaks TLS"),

@@ -6,7 +6,7 @@
 mod annotation;
 mod object;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::facts::{Fact, FactKind};
 use super::inherit::Set;
 use super::listener::{
     CertificatePair, ListenAddress, Listener, Material, Protocol, Server, ServerName, ServerSsl,
-    StartTls,
+    StartTls, claim,
 };
 use super::problem::Span;
 use super::upstream::{
@@ -72,6 +72,9 @@ pub fn read(json: &[u8]) -> Result<Ingresses, IngressError> {
         reading.listen(object, &annotations);
         reading.pass(object, &annotations);
     }
+    for listener in &mut reading.found.listeners {
+        claim(&mut listener.servers);
+    }
     Ok(reading.found)
 }
 
@@ -101,6 +104,7 @@ impl Reading {
                 span: object.span(),
                 listen: object.span(),
                 names,
+                taken: BTreeMap::new(),
                 ssl: Arc::new(ssl(tls.secret.as_deref())),
             };
             let addresses = addresses(object, tls.hosts.first());
@@ -157,6 +161,7 @@ fn fallback() -> Server {
         span: span.clone(),
         listen: span,
         names: Arc::new([]),
+        taken: BTreeMap::new(),
         ssl: Arc::new(ServerSsl::default()),
     }
 }
@@ -227,14 +232,15 @@ fn upstream(
         host: BALANCER.to_owned(),
         proxy_host: BALANCER.to_owned(),
         group: Some(Group { name: BALANCER.to_owned(), span: object.span() }),
-        peers: vec![peer],
+        peers: [peer].into(),
     });
     let name = ssl.name.as_ref().map_or(Ok(BALANCER.to_owned()), |name| name.value.value.clone());
     Upstream {
         module,
         span: object.span(),
         url,
-        server_names: blocks.first().map(|server| server.arguments.clone()).unwrap_or_default(),
+        server_names: blocks.iter().take(1).flat_map(|one| one.arguments.iter().cloned()).collect(),
+        host_header: None,
         blocks,
         assumed: Variables::new(),
         destination,

@@ -61,7 +61,7 @@ fn a_backend_is_met_under_the_balancers_name() {
     let host = "api.shop.svc".to_owned();
     assert_eq!(peer.address, PeerAddress::Host { host, port: 8443 });
     assert_eq!(upstream.home().unwrap().arguments, ["/api"]);
-    assert_eq!(upstream.server_names, ["a.test"]);
+    assert_eq!(&*upstream.server_names, ["a.test"]);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Puts the servers of a configuration together by their sockets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::listen::Listen;
+use super::names::claim;
 use super::settings::settings;
 use super::{ListenAddress, Listener, Protocol, Server, StartTls};
 use crate::nginx::inherit::Scope;
@@ -66,6 +67,7 @@ impl Sockets {
             span: block.span.clone(),
             listen: listen.directive.span.clone(),
             names: Arc::clone(&names),
+            taken: BTreeMap::new(),
             ssl: Arc::clone(&ssl),
         };
         for listen in &listens {
@@ -126,6 +128,7 @@ impl Socket {
     /// The listener, if TLS is spoken there.
     fn finish(self) -> Option<Listener> {
         let mut listener = self.listener;
+        claim(&mut listener.servers);
         let (ssl, http2) = self.by_server.get(listener.default).copied().unwrap_or_default();
         listener.http2 |= http2;
         let tls = self.ssl || ssl;

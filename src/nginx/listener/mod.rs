@@ -2,13 +2,16 @@
 
 mod collect;
 mod listen;
+mod names;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use collect::listeners;
+pub(super) use names::claim;
 
 use super::defaults::{self, PROTOCOLS_BY_NAME, Version};
 use super::inherit::Set;
@@ -100,9 +103,12 @@ impl Listener {
     pub fn server_for(&self, name: &str) -> Option<&Server> {
         let host = name.to_ascii_lowercase();
         let host = host.strip_suffix('.').unwrap_or(&host);
-        let ranks = |server: &Server| server.names.iter().filter_map(|name| name.rank(host)).max();
-        // Of two servers with the same name the first answers.
-        let best = self.servers.iter().rev().filter_map(|server| Some((ranks(server)?, server)));
+        let ranks = |server: &Server| {
+            let names = server.names.iter().enumerate();
+            let names = names.filter(|(at, _)| !server.taken.contains_key(at));
+            names.filter_map(|(_, name)| name.rank(host)).max()
+        };
+        let best = self.servers.iter().filter_map(|server| Some((ranks(server)?, server)));
         if let Some((_, server)) = best.max_by_key(|(rank, _)| *rank) {
             return Some(server);
         }
@@ -153,6 +159,9 @@ pub struct Server {
     pub listen: Span,
     /// Its names; empty where it has none.
     pub names: Arc<[Set<ServerName>]>,
+    /// Names that nginx drops, as a server of the socket has them already (be it this one): by their number, with the
+    /// place of the name that comes first.
+    pub taken: BTreeMap<usize, Span>,
     /// Its TLS settings.
     pub ssl: Arc<ServerSsl>,
 }

@@ -1,7 +1,7 @@
 //! The `ssl_*` settings in force for a server.
 
 use super::{CertificatePair, Material, ServerSsl};
-use crate::nginx::inherit::{Scope, Set};
+use crate::nginx::inherit::{MAX_VALUES, Scope, Set};
 use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::variable;
 
@@ -39,7 +39,7 @@ pub(super) fn settings(tree: &Tree, scope: &Scope<'_>) -> ServerSsl {
 /// Each certificate with the key of the same number; either list is inherited as a whole (`ngx_http_ssl_merge_srv_conf`).
 fn certificates(tree: &Tree, scope: &Scope<'_>) -> Vec<CertificatePair> {
     let keys = scope.effective("ssl_certificate_key");
-    let certificates = scope.effective("ssl_certificate").iter().enumerate();
+    let certificates = scope.effective("ssl_certificate").iter().take(MAX_VALUES).enumerate();
     certificates
         .map(|(at, one)| CertificatePair {
             certificate: material(tree, one),
@@ -63,6 +63,6 @@ fn material(tree: &Tree, directive: &Directive) -> Set<Material> {
 }
 
 fn ticket_keys(tree: &Tree, scope: &Scope<'_>) -> Vec<Set<String>> {
-    let keys = scope.effective("ssl_session_ticket_key").iter();
+    let keys = scope.effective("ssl_session_ticket_key").iter().take(MAX_VALUES);
     keys.map(|one| Set { value: tree.full_name(one.first()), span: one.span.clone() }).collect()
 }

@@ -109,7 +109,11 @@ impl Tree {
     pub fn at(&self, span: &Span) -> Option<&Directive> {
         fn find<'a>(directives: &'a [Directive], span: &Span) -> Option<&'a Directive> {
             directives.iter().find_map(|one| {
-                if one.span == *span { Some(one) } else { find(one.children(), span) }
+                if one.span.line == span.line && one.span == *span {
+                    Some(one)
+                } else {
+                    find(one.children(), span)
+                }
             })
         }
         find(&self.directives, span)

@@ -1,5 +1,7 @@
 //! Finds every `*_pass` directive that leads to TLS and works out what it means.
 
+use std::sync::Arc;
+
 use super::group::{Groups, destination};
 use super::{Enclosing, Module, ProxySsl, Text, Upstream};
 use crate::nginx::address;
@@ -24,7 +26,9 @@ pub fn upstreams(tree: &Tree, given: &Variables) -> Vec<Upstream> {
                 is_stream,
             };
             for server in block.children().iter().filter(|one| one.name == "server") {
-                cx.block(&scope.enter(server), &mut found);
+                let server = scope.enter(server);
+                let names = server.own("server_name").iter().flat_map(|one| &one.arguments);
+                cx.block(&server, &names.cloned().collect(), &mut found);
             }
         }
     }
@@ -36,23 +40,31 @@ struct Context<'a, 't> {
     tree: &'t Tree,
     given: &'a Variables,
     definitions: Definitions<'t>,
-    groups: Groups<'t>,
+    groups: Groups,
     is_stream: bool,
 }
+
+/// Arguments that nginx takes for a directive (`NGX_CONF_MAX_ARGS`).
+const MAX_ARGUMENTS: usize = 8;
 
 /// The blocks that can hold a `*_pass`.
 const INSIDE: [&str; 3] = ["location", "if", "limit_except"];
 
 impl<'t> Context<'_, 't> {
-    fn block(&self, scope: &Scope<'t>, found: &mut Vec<Upstream>) {
+    /// The upstreams of a block in the server of these names.
+    fn block(&self, scope: &Scope<'t>, names: &Arc<[String]>, found: &mut Vec<Upstream>) {
+        let first = found.len();
         for module in self.modules() {
             if let Some(pass) = scope.own(module.pass()).first() {
                 self.pass(scope, *module, pass, found);
             }
         }
+        for upstream in &mut found[first..] {
+            upstream.server_names = Arc::clone(names);
+        }
         let inside = scope.block().map(Directive::children).unwrap_or_default();
         for block in inside.iter().filter(|one| INSIDE.contains(&&*one.name)) {
-            self.block(&scope.enter(block), found);
+            self.block(&scope.enter(block), names, found);
         }
     }
 
@@ -149,14 +161,13 @@ fn frame(scope: &Scope<'_>, module: Module, pass: &Directive) -> Upstream {
     let mut blocks: Vec<Enclosing> =
         scope.chain().filter_map(|scope| scope.block().map(Enclosing::new)).collect();
     blocks.reverse();
-    let names = scope.nearest("server").map(|server| server.own("server_name"));
-    let names = names.unwrap_or_default().iter().flat_map(|one| one.arguments.iter().cloned());
     Upstream {
         module,
         span: pass.span.clone(),
         url: pass.first().to_owned(),
         blocks,
-        server_names: names.collect(),
+        server_names: Arc::new([]),
+        host_header: host_header(scope, module),
         assumed: Variables::new(),
         destination: Err(Unresolved::TooMany),
         name: Err(Unresolved::TooMany),
@@ -164,11 +175,24 @@ fn frame(scope: &Scope<'_>, module: Module, pass: &Directive) -> Upstream {
     }
 }
 
+/// `proxy_set_header Host`, without variables.
+fn host_header(scope: &Scope<'_>, module: Module) -> Option<String> {
+    let directive = match module {
+        Module::Proxy => "proxy_set_header",
+        Module::Grpc => "grpc_set_header",
+        Module::Uwsgi | Module::Stream => return None,
+    };
+    let headers = scope.effective(directive).iter();
+    let mut hosts = headers.filter(|one| one.first().eq_ignore_ascii_case("host"));
+    let value = hosts.next()?.arguments.get(1)?;
+    (!variable::has_variables(value)).then(|| value.clone())
+}
+
 impl Enclosing {
     fn new(block: &Directive) -> Self {
         Self {
             name: block.name.clone(),
-            arguments: block.arguments.clone(),
+            arguments: block.arguments.iter().take(MAX_ARGUMENTS).cloned().collect(),
             span: block.span.clone(),
         }
     }

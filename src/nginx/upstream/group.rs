@@ -1,6 +1,7 @@
 //! Where a URL leads: through an `upstream` block, or straight to a host.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::collect::tls_scheme;
 use super::{Destination, Group, Module, Peer, PeerAddress};
@@ -11,58 +12,69 @@ use crate::nginx::variable::Unresolved;
 
 /// The `upstream` blocks of `http` or `stream`, by their names in lower case.
 #[derive(Debug)]
-pub(super) struct Groups<'t> {
-    by_name: HashMap<String, &'t Directive>,
-    /// The port of a `server` that names none; `stream` has none.
-    default_port: Option<u16>,
+pub(super) struct Groups(HashMap<String, Known>);
+
+/// A block and its servers.
+#[derive(Debug)]
+struct Known {
+    group: Group,
+    peers: Arc<[Peer]>,
 }
 
-impl<'t> Groups<'t> {
-    pub(super) fn read(scope: &Scope<'t>) -> Self {
+impl Groups {
+    pub(super) fn read(scope: &Scope<'_>) -> Self {
         let block = scope.block();
+        // A `server` in `stream` has to name its port.
+        let default_port = block.filter(|block| block.name == "http").map(|_| 80);
         let inside = block.map(Directive::children).unwrap_or_default();
-        let groups = inside.iter().filter(|one| one.name == "upstream" && one.block.is_some());
-        let mut by_name = HashMap::new();
-        for group in groups {
-            by_name.entry(group.first().to_ascii_lowercase()).or_insert(group);
+        let blocks = inside.iter().filter(|one| one.name == "upstream" && one.block.is_some());
+        let mut groups = HashMap::new();
+        for block in blocks {
+            let servers = block.children().iter().filter(|one| one.name == "server");
+            let peers = servers.filter_map(|server| peer(server, default_port)).collect();
+            let group = Group { name: block.first().to_owned(), span: block.span.clone() };
+            groups.entry(block.first().to_ascii_lowercase()).or_insert(Known { group, peers });
         }
-        let is_http = block.is_some_and(|block| block.name == "http");
-        Self { by_name, default_port: is_http.then_some(80) }
+        Self(groups)
     }
 
-    fn peers(&self, group: &Directive) -> Vec<Peer> {
-        let servers = group.children().iter().filter(|one| one.name == "server");
-        servers.filter_map(|server| self.peer(server)).collect()
+    /// The block that an address names; one that is written out may not have a port then.
+    fn find(&self, address: &Address, is_dynamic: bool) -> Result<Option<&Known>, &'static str> {
+        let Address::Host { host, port } = address else { return Ok(None) };
+        match self.0.get(&host.to_ascii_lowercase()) {
+            Some(_) if port.is_some() && is_dynamic => Ok(None),
+            Some(_) if port.is_some() => Err("a port that it may not have"),
+            found => Ok(found),
+        }
     }
+}
 
-    fn peer(&self, server: &Directive) -> Option<Peer> {
-        let parameters = server.arguments.get(1..).unwrap_or_default();
-        let value = |name: &str| parameters.iter().find_map(|word| word.strip_prefix(name));
-        let has = |name: &str| parameters.iter().any(|word| word == name);
-        let (address, assumed_port_80) = match address::parse(server.first()).ok()? {
-            Address::Unix(path) => (PeerAddress::Unix(path), false),
-            Address::Host { host, port } => {
-                let host = address::bare(&host).to_owned();
-                let address = match (value("service="), port.or(self.default_port)) {
-                    (Some(service), _) => {
-                        PeerAddress::Service { host, service: service.to_owned() }
-                    }
-                    (None, Some(port)) => PeerAddress::Host { host, port },
-                    (None, None) => return None,
-                };
-                (address, port.is_none() && value("service=").is_none())
-            }
-        };
-        Some(Peer {
-            address,
-            weight: value("weight=").and_then(|text| text.parse().ok()).unwrap_or(1),
-            backup: has("backup"),
-            down: has("down"),
-            resolve: has("resolve"),
-            assumed_port_80,
-            span: server.span.clone(),
-        })
-    }
+/// What a `server` in an `upstream` block says; `None` where nginx would refuse its address.
+fn peer(server: &Directive, default_port: Option<u16>) -> Option<Peer> {
+    let parameters = server.arguments.get(1..).unwrap_or_default();
+    let value = |name: &str| parameters.iter().find_map(|word| word.strip_prefix(name));
+    let has = |name: &str| parameters.iter().any(|word| word == name);
+    let (address, assumed_port_80) = match address::parse(server.first()).ok()? {
+        Address::Unix(path) => (PeerAddress::Unix(path), false),
+        Address::Host { host, port } => {
+            let host = address::bare(&host).to_owned();
+            let address = match (value("service="), port.or(default_port)) {
+                (Some(service), _) => PeerAddress::Service { host, service: service.to_owned() },
+                (None, Some(port)) => PeerAddress::Host { host, port },
+                (None, None) => return None,
+            };
+            (address, port.is_none() && value("service=").is_none())
+        }
+    };
+    Some(Peer {
+        address,
+        weight: value("weight=").and_then(|text| text.parse().ok()).unwrap_or(1),
+        backup: has("backup"),
+        down: has("down"),
+        resolve: has("resolve"),
+        assumed_port_80,
+        span: server.span.clone(),
+    })
 }
 
 /// Where a URL without variables leads; `None` where that is not TLS. `pass` is the directive, and whether it was
@@ -70,45 +82,28 @@ impl<'t> Groups<'t> {
 pub(super) fn destination(
     module: Module,
     url: &str,
-    groups: &Groups<'_>,
+    groups: &Groups,
     (pass, is_dynamic): (&Directive, bool),
 ) -> Option<Result<Destination, Unresolved>> {
     let rest = tls_scheme(module, url)?;
     let invalid = |what| Unresolved::Invalid { what, url: rest.to_owned() };
     let make = || {
         let address = address::parse(rest).map_err(invalid)?;
-        let group = groups.find(&address, is_dynamic).map_err(invalid)?;
+        let known = groups.find(&address, is_dynamic).map_err(invalid)?;
         let (host, proxy_host) = names(&address);
-        let peers = match group {
-            Some(group) => groups.peers(group),
-            None => vec![single(module, address, (pass, is_dynamic)).map_err(invalid)?],
+        let peers = match known {
+            Some(known) => Arc::clone(&known.peers),
+            None => [single(module, address, (pass, is_dynamic)).map_err(invalid)?].into(),
         };
         Ok(Destination {
             url: url.to_owned(),
             host,
             proxy_host,
-            group: group
-                .map(|group| Group { name: group.first().to_owned(), span: group.span.clone() }),
+            group: known.map(|known| known.group.clone()),
             peers,
         })
     };
     Some(make())
-}
-
-impl<'t> Groups<'t> {
-    /// The block that an address names; one that is written out may not have a port then.
-    fn find(
-        &self,
-        address: &Address,
-        is_dynamic: bool,
-    ) -> Result<Option<&'t Directive>, &'static str> {
-        let Address::Host { host, port } = address else { return Ok(None) };
-        match self.by_name.get(&host.to_ascii_lowercase()) {
-            Some(_) if port.is_some() && is_dynamic => Ok(None),
-            Some(_) if port.is_some() => Err("a port that it may not have"),
-            found => Ok(found.copied()),
-        }
-    }
 }
 
 /// The host part as nginx takes it by default, and `$proxy_host`.

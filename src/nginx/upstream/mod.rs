@@ -4,6 +4,7 @@ mod collect;
 mod group;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 pub use collect::upstreams;
 
@@ -58,7 +59,9 @@ pub struct Upstream {
     /// The blocks around it, from the outside in: `http`, `server`, `location /api`.
     pub blocks: Vec<Enclosing>,
     /// The names of the server that it stands in, as written.
-    pub server_names: Vec<String>,
+    pub server_names: Arc<[String]>,
+    /// The Host that is sent there, where that is written out: the name that the upstream is likely to know.
+    pub host_header: Option<String>,
     /// What variables were taken to be, by name without `$`, where that was a choice or given from outside.
     pub assumed: Variables,
     /// Where it leads, or why that is unknown.
@@ -75,7 +78,7 @@ pub struct Upstream {
 pub struct Enclosing {
     /// The name of its directive: `location`.
     pub name: String,
-    /// The directive's arguments.
+    /// The directive's first arguments; nginx takes no more.
     pub arguments: Vec<String>,
     /// The directive.
     pub span: Span,
@@ -93,7 +96,7 @@ pub struct Destination {
     /// The `upstream` block, where the host is the name of one.
     pub group: Option<Group>,
     /// The servers; empty where nginx would refuse the address.
-    pub peers: Vec<Peer>,
+    pub peers: Arc<[Peer]>,
 }
 
 /// An `upstream` block.

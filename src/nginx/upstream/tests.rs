@@ -65,7 +65,7 @@ fn an_upstream_block_gives_its_own_name_and_port_80() {
     check(group, &pass, &["group group a.test:80,b.test:443,c.test:1,unix:/s"]);
     let found = http(group, &pass);
     let destination = found[0].destination.as_ref().unwrap();
-    let [first, second, third, _] = destination.peers.as_slice() else { panic!("{destination:?}") };
+    let [first, second, third, _] = &*destination.peers else { panic!("{destination:?}") };
     assert!(first.assumed_port_80 && !second.assumed_port_80);
     assert_eq!((second.weight, second.backup), (3, true));
     assert!(third.down && third.resolve);
@@ -195,4 +195,23 @@ fn too_many_combinations_are_not_followed() {
     let found = http(&maps, "location / { proxy_pass https://$m0$m1$m2$m3; }");
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].destination, Err(Unresolved::TooMany));
+}
+
+#[test]
+fn variables_that_grow_without_end_are_not_followed() {
+    let sets: Vec<String> =
+        (0..18).map(|n| format!("set $v{n} {};", format!("$v{}", n + 1).repeat(500))).collect();
+    for last in ["\"\"", "x"] {
+        let server =
+            format!("{} set $v18 {last}; location / {{ proxy_pass https://$v0; }}", sets.join(" "));
+        let found = http("", &server);
+        assert_eq!(found[0].destination, Err(Unresolved::TooMany));
+    }
+}
+
+#[test]
+fn settings_that_repeat_are_cut() {
+    let commands = "proxy_ssl_conf_command Options X; ".repeat(1000);
+    let found = http(&commands, "location / { proxy_pass https://a; }");
+    assert_eq!(found[0].ssl.conf_command.len(), 100);
 }

@@ -1,6 +1,6 @@
 //! The upstreams that nginx meets over TLS, a target for each server behind them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Premises, Untestable, origin};
@@ -75,9 +75,9 @@ struct Files {
 }
 
 impl Files {
-    fn trusted(&mut self, name: &str, path: PathBuf) -> Result<Trusted, String> {
+    fn trusted(&mut self, name: &str, path: &Path) -> Result<Trusted, String> {
         let read = || {
-            let wanted = Trust { roots: Roots::File(path.clone()), additional: Vec::new() };
+            let wanted = Trust { roots: Roots::File(path.to_owned()), additional: Vec::new() };
             let store = trust::load(&wanted).map_err(|error| error.to_string())?;
             Ok(Trusted { path: PathBuf::from(name), store: Arc::new(store) })
         };
@@ -100,6 +100,7 @@ fn client(
     };
     let mut client = NginxClient::new(name);
     client.module = upstream.module;
+    client.place = Some(origin(&upstream.span));
     client.version = premises.version;
     client.library = premises.library.unwrap_or_else(|| usual_library(premises.version));
     client.server_name = ssl.sends_name();
@@ -112,7 +113,7 @@ fn client(
     client.conf_commands =
         ssl.conf_command.iter().map(|set| format!("{} {}", set.value.0, set.value.1)).collect();
     if let Some(set) = ssl.trusted_certificate.as_ref().filter(|_| client.verify) {
-        match files.trusted(set, premises.path(set)) {
+        match files.trusted(set, &premises.path(set)) {
             Ok(trusted) => client.trusted = Some(trusted),
             Err(reason) => client.trusted_unread = Some(reason),
         }
@@ -174,8 +175,24 @@ fn target(
         let path = premises.path(&trusted.path.display().to_string());
         target.trust = Trust { roots: Roots::File(path), additional: Vec::new() };
     }
+    let peer_name = match host {
+        Host::Name(name) => Some(name.clone()),
+        Host::Ip(_) => None,
+    };
+    let likely = upstream.host_header.iter().map(|host| without_port(host).to_owned());
+    let served = upstream
+        .server_names
+        .iter()
+        .filter(|name| !name.starts_with(['~', '*', '$', '.']))
+        .cloned();
+    target.likely_names =
+        likely.chain(peer_name).chain(served).filter(|name| name.contains('.')).collect();
     target.nginx = Some(Arc::clone(client));
     target
+}
+
+fn without_port(host: &str) -> &str {
+    host.split_once(':').map_or(host, |(name, _)| name)
 }
 
 /// Settings and server, as far as they decide what happens.

@@ -10,6 +10,11 @@ impl Dice {
         (self.0 >> 33) % sides
     }
 
+    /// A number below this one; 0 where that is 0.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.roll(bound.max(1) as u64)).unwrap()
+    }
+
     pub(crate) fn one_in(&mut self, chances: u64) -> bool {
         self.roll(chances) == 0
     }

@@ -1,7 +1,6 @@
 //! What the tests share: certificates on disk, servers of every kind, and the program itself.
 
 pub(crate) mod dice;
-pub(crate) mod noise;
 pub(crate) mod pki;
 pub(crate) mod program;
 pub(crate) mod sample;

@@ -27,7 +27,8 @@ fn check(fact: &Fact) -> Verdict {
         | FactKind::KeyMissing
         | FactKind::ClientCaMissing { .. }
         | FactKind::TrustMissing
-        | FactKind::TooNew { .. } => finding(&RULE, fact).into(),
+        | FactKind::TooNew { .. }
+        | FactKind::Refused { .. } => finding(&RULE, fact).into(),
         _ => Verdict::Pass,
     }
 }

@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_protocols",
     ],
-    consequence_of: &[],
+    consequence_of: &["upstream-protocol-mismatch"],
     check: Check::Endpoint(check),
 };
 

@@ -1,0 +1,129 @@
+//! `--follow`: failures as they are written, through rotation, until the program is told to stop.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::input::{Reading, open_file};
+use crate::nginx::log::intake::Intake;
+use crate::report::log::{clock, table};
+
+/// How often files are looked at.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// One class is told of this often at most; what comes between is counted.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Where a file that is followed was left.
+struct Place {
+    inode: u64,
+    length: u64,
+}
+
+/// What was told of a class, and when.
+struct Told {
+    at: Instant,
+    held_back: u64,
+}
+
+/// Tells of failures until SIGINT or SIGTERM, or until nobody reads on.
+pub(super) fn follow(readings: &mut [Reading], intake: &mut Intake) -> anyhow::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut places: Vec<Option<Place>> = readings.iter().map(|it| place(&it.path)).collect();
+        let mut told = HashMap::new();
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => return Ok(()),
+                _ = terminate.recv() => return Ok(()),
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+            for (reading, place) in readings.iter_mut().zip(&mut places) {
+                let Some(known) = place else { continue };
+                let text = look(reading, known, intake, &mut told);
+                io::stdout().write_all(text.as_bytes())?;
+                io::stdout().flush()?;
+            }
+        }
+    })
+}
+
+/// Standard input and gzipped files end where they end.
+fn place(path: &Path) -> Option<Place> {
+    let data = metadata(path)?;
+    let gzip = path.extension().is_some_and(|extension| extension == "gz");
+    (data.is_file() && !gzip).then(|| Place { inode: data.ino(), length: data.len() })
+}
+
+fn metadata(path: &Path) -> Option<Metadata> {
+    path.metadata().ok()
+}
+
+/// Reads what was appended, or the new file that took the place of a rotated one.
+fn look(
+    reading: &mut Reading,
+    place: &mut Place,
+    intake: &mut Intake,
+    told: &mut HashMap<usize, Told>,
+) -> String {
+    let mut text = String::new();
+    text += &lines(reading, intake, told);
+    let Some(data) = metadata(&reading.path) else { return text };
+    let rotated = data.ino() != place.inode || data.len() < place.length;
+    if rotated && let Some(file) = reopened(&reading.path) {
+        reading.go_on(file);
+        text += &lines(reading, intake, told);
+    }
+    *place = Place { inode: data.ino(), length: data.len() };
+    text
+}
+
+fn reopened(path: &Path) -> Option<File> {
+    let mut file = open_file(path).ok()?;
+    file.seek(SeekFrom::Start(0)).ok()?;
+    Some(file)
+}
+
+fn lines(reading: &mut Reading, intake: &mut Intake, told: &mut HashMap<usize, Told>) -> String {
+    let mut text = String::new();
+    reading.read_with(|line, count| {
+        *count += 1;
+        if let Some(place) = intake.line(line) {
+            text += &tell(place, line, intake, told);
+        }
+    });
+    reading.add_unreadable(std::mem::take(&mut intake.unreadable));
+    text
+}
+
+/// One line for a failure, unless its class was told of just now.
+fn tell(place: usize, line: &[u8], intake: &Intake, told: &mut HashMap<usize, Told>) -> String {
+    let Some(class) = intake.errors.tally.class_at(place) else { return String::new() };
+    let now = Instant::now();
+    let known = told.entry(place).or_insert(Told { at: now, held_back: 0 });
+    if known.at != now && now.duration_since(known.at) < QUIET {
+        known.held_back += 1;
+        return String::new();
+    }
+    let mut buffer = Vec::new();
+    let parsed = crate::nginx::log::line::parse_any(line, &mut buffer);
+    let about = parsed.upstream.or(parsed.client).unwrap_or_default();
+    let more = match known.held_back {
+        0 => String::new(),
+        count => format!(" (and {count} more)"),
+    };
+    let about = String::from_utf8_lossy(about).into_owned() + &more;
+    *known = Told { at: now, held_back: 0 };
+    let cause =
+        class.mechanism().and_then(|row| row.causes.first()).map_or("", |(cause, _)| cause.id);
+    let time = parsed.time.and_then(clock);
+    table::follow_line(time.as_deref(), class.direction, class.name, &about, cause)
+}

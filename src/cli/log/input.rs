@@ -1,0 +1,257 @@
+//! Bytes of log files: plain or gzipped, in blocks, so that no log is too large and no line too long.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use memchr::memchr;
+
+use crate::cli::mistake::Mistake;
+use crate::nginx::log::intake::{Intake, MAX_LINE};
+use crate::report::log::FileOut;
+
+/// Bytes that are read at once; a line longer than [`MAX_LINE`] is dropped before it fills them.
+const BLOCK: usize = 512 * 1024;
+
+/// What a gzip file begins with (RFC 1952 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// One file while it is read.
+pub(super) struct Reading {
+    /// As it was named.
+    pub(super) path: PathBuf,
+    source: Source,
+    /// What stands after the last line break.
+    pending: Vec<u8>,
+    /// Whether the line that is being read is too long.
+    skipping: bool,
+    lines: u64,
+    unreadable: u64,
+    error: Option<String>,
+}
+
+enum Source {
+    Plain(Box<dyn Read>),
+    Gzip(Box<dyn Read>),
+}
+
+impl Reading {
+    /// Opens a file, or standard input for `-`.
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        let raw: Box<dyn Read> = if path == Path::new("-") {
+            Box::new(io::stdin().lock())
+        } else {
+            Box::new(open_file(path)?)
+        };
+        let mut reading = Self::new(path, Source::Plain(Box::new(io::empty())));
+        match with_magic(raw) {
+            Ok(source) => reading.source = source,
+            Err(error) => reading.error = Some(error.to_string()),
+        }
+        Ok(reading)
+    }
+
+    fn new(path: &Path, source: Source) -> Self {
+        Self {
+            path: path.to_owned(),
+            source,
+            pending: Vec::new(),
+            skipping: false,
+            lines: 0,
+            unreadable: 0,
+            error: None,
+        }
+    }
+
+    /// Reads every whole line that there is, or as far as it goes.
+    pub(super) fn read(&mut self, intake: &mut Intake) {
+        self.read_with(|line, lines| {
+            intake.line(line);
+            *lines += 1;
+        });
+        self.unreadable += std::mem::take(&mut intake.unreadable);
+    }
+
+    /// Hands on every whole line that there is by now.
+    pub(super) fn read_with(&mut self, mut take: impl FnMut(&[u8], &mut u64)) {
+        let mut block = vec![0; BLOCK];
+        loop {
+            let reader = match &mut self.source {
+                Source::Plain(reader) | Source::Gzip(reader) => reader,
+            };
+            match reader.read(&mut block) {
+                Ok(0) => return,
+                Ok(count) => self.block(&block[..count], &mut take),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    // A damaged end costs what stands there, and is told of.
+                    self.unreadable += 1;
+                    self.error = Some(self.complaint(&error));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn complaint(&self, error: &io::Error) -> String {
+        match self.source {
+            Source::Gzip(_) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                "the gzip stream is cut short".to_owned()
+            }
+            Source::Gzip(_) => format!("the gzip stream is damaged: {error}"),
+            Source::Plain(_) => error.to_string(),
+        }
+    }
+
+    fn block(&mut self, mut block: &[u8], take: &mut impl FnMut(&[u8], &mut u64)) {
+        while let Some(end) = memchr(b'\n', block) {
+            let line = &block[..end];
+            block = &block[end + 1..];
+            if self.skipping {
+                self.skipping = false;
+                self.lines += 1;
+                self.unreadable += 1;
+            } else if self.pending.is_empty() {
+                take(line, &mut self.lines);
+            } else {
+                self.pending.extend_from_slice(line);
+                take(&self.pending, &mut self.lines);
+                self.pending.clear();
+            }
+        }
+        if self.skipping {
+            return;
+        }
+        self.pending.extend_from_slice(block);
+        if self.pending.len() > MAX_LINE {
+            self.pending = Vec::new();
+            self.skipping = true;
+        }
+    }
+
+    /// There is no more to come: a last line may lack its line break.
+    pub(super) fn end(&mut self, intake: &mut Intake) {
+        if self.skipping {
+            self.lines += 1;
+            self.unreadable += 1;
+        } else if !self.pending.is_empty() {
+            intake.line(&self.pending);
+            self.lines += 1;
+        }
+        self.unreadable += std::mem::take(&mut intake.unreadable);
+    }
+
+    /// Goes on with what is appended, or with the file that took its place.
+    pub(super) fn go_on(&mut self, file: File) {
+        self.source = Source::Plain(Box::new(file));
+        self.pending.clear();
+        self.skipping = false;
+    }
+
+    /// Lines that could not be understood, beyond those that were known already.
+    pub(super) fn add_unreadable(&mut self, count: u64) {
+        self.unreadable += count;
+    }
+
+    /// What was read of it.
+    pub(super) fn finish(self) -> FileOut {
+        FileOut {
+            path: super::name(&self.path),
+            lines: self.lines,
+            unreadable: self.unreadable,
+            error: self.error,
+        }
+    }
+}
+
+/// Opens a file that was named on the command line.
+pub(super) fn open_file(path: &Path) -> anyhow::Result<File> {
+    #[expect(clippy::disallowed_methods, reason = "the log is named on the command line")]
+    let file = File::open(path);
+    let problem = match file {
+        Ok(file) if file.metadata().is_ok_and(|data| data.is_dir()) => "it is a folder".to_owned(),
+        Ok(file) => return Ok(file),
+        Err(error) => error.to_string(),
+    };
+    Err(Mistake::new(
+        format!("cannot read {}: {problem}", path.display()),
+        "name log files, or - for standard input",
+    ))
+}
+
+/// Looks at the first bytes, whatever the file's name is.
+fn with_magic(mut raw: Box<dyn Read>) -> io::Result<Source> {
+    let mut magic = [0; GZIP.len()];
+    let mut length = 0;
+    while length < magic.len() {
+        match raw.read(&mut magic[length..])? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    let whole = io::Cursor::new(magic[..length].to_vec()).chain(raw);
+    Ok(if magic[..length] == GZIP {
+        Source::Gzip(Box::new(MultiGzDecoder::new(io::BufReader::new(whole))))
+    } else {
+        Source::Plain(Box::new(whole))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    const LINE: &str = "2026/01/31 10:00:00 [info] 7#7: *1 client closed connection while SSL handshaking, client: 192.0.2.1, server: 0.0.0.0:443\n";
+
+    fn read(bytes: &[u8]) -> (FileOut, u64) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("error.log");
+        File::create(&path).unwrap().write_all(bytes).unwrap();
+        let mut intake = Intake::default();
+        let mut reading = Reading::open(&path).unwrap();
+        reading.read(&mut intake);
+        reading.end(&mut intake);
+        let failures = intake.errors.tally.classes().map(|class| class.count).sum();
+        (reading.finish(), failures)
+    }
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn plain_and_gzipped_files_read_alike() {
+        let text = LINE.repeat(10_000);
+        for bytes in [text.clone().into_bytes(), gzip(&text), [gzip(LINE), gzip(&text)].concat()] {
+            let (file, failures) = read(&bytes);
+            assert_eq!((file.lines, file.unreadable, &file.error), (failures, 0, &None));
+            assert!(failures >= 10_000);
+        }
+        let (file, failures) = read(LINE.trim_end().as_bytes());
+        assert_eq!((file.lines, failures), (1, 1));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_counted_and_the_rest_is_read() {
+        let long = "x".repeat(5 * 1024 * 1024);
+        let (file, failures) =
+            read(format!("{LINE}{long}\n{LINE}\u{0}\u{1}junk\n{LINE}{long}").as_bytes());
+        assert_eq!((file.lines, file.unreadable, failures), (6, 3, 3));
+        let varied: String =
+            (0..20_000).map(|at| LINE.replace("*1", &format!("*{}", at * 7919))).collect();
+        let whole = gzip(&varied);
+        let (file, failures) = read(&whole[..whole.len() / 2]);
+        assert_eq!(file.error.as_deref(), Some("the gzip stream is cut short"));
+        assert!(failures > 1000 && file.unreadable >= 1, "{failures}");
+        let (file, failures) = read(b"");
+        assert_eq!((file.lines, file.unreadable, failures), (0, 0, 0));
+    }
+}

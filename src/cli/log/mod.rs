@@ -1,0 +1,122 @@
+//! `log`: what error logs and access logs say about TLS, and what to do first.
+
+mod follow;
+mod input;
+
+use std::io::Write;
+use std::path::Path;
+
+use time::OffsetDateTime;
+
+use self::input::Reading;
+use super::args::{LogArgs, LogFormat};
+use super::exit::Exit;
+use super::mistake::Mistake;
+use super::output::Output;
+use super::settings;
+use crate::nginx::log::access::{Shape, is_version, read_moment};
+use crate::nginx::log::format::Format;
+use crate::nginx::log::intake::Intake;
+use crate::report::Look;
+use crate::report::log::{LogReport, prometheus, table};
+use crate::target::options::parse_duration;
+
+/// Runs the subcommand.
+pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
+    let mut intake = Intake::default();
+    if let Some(format) = &args.log_format {
+        let format = Format::compile(format).map_err(|error| {
+            Mistake::new(format!("--log-format: {error}"), "give it as it stands in log_format")
+        })?;
+        intake.shape = Shape::Given(format);
+    }
+    intake.errors.since = args.since.as_deref().map(since).transpose()?;
+    let what_if = args.what_if.as_deref().map(versions).transpose()?;
+    let mut readings: Vec<Reading> =
+        args.files.iter().map(|path| Reading::open(path)).collect::<Result<_, _>>()?;
+    let output = Output::open(args.output.as_deref())?;
+    for reading in &mut readings {
+        reading.read(&mut intake);
+    }
+    if args.follow {
+        follow::follow(&mut readings, &mut intake)?;
+    }
+    for reading in &mut readings {
+        reading.end(&mut intake);
+    }
+    let files = readings.into_iter().map(Reading::finish).collect();
+    write(&LogReport::new(&intake, files, what_if.as_deref()), args, output)?;
+    Ok(Exit::Passed)
+}
+
+fn write(report: &LogReport, args: &LogArgs, mut output: Output) -> anyhow::Result<()> {
+    let text = match args.format {
+        LogFormat::Table => table::render(report, look(args)),
+        LogFormat::Json => report.json()?,
+        LogFormat::Prometheus => prometheus::render(report),
+    };
+    output.write_all(text.as_bytes())?;
+    output.finish()
+}
+
+fn look(args: &LogArgs) -> Look {
+    let colour = settings::colour(args.color, args.output.is_none());
+    let width = if args.output.is_none() { settings::width() } else { settings::WIDTH };
+    Look { width, colour, show_chain: false }
+}
+
+/// A moment on the host's clock: `2h` ago, or a date.
+fn since(text: &str) -> anyhow::Result<i64> {
+    if let Some(moment) = read_moment(text) {
+        return Ok(moment);
+    }
+    let ago = parse_duration(text).map_err(|_| {
+        Mistake::new(
+            format!("--since {text:?} is no time"),
+            "write 90m, 2h or 1d, or a date such as 2026-01-31 or 2026-01-31T10:00",
+        )
+    })?;
+    let now = settings::now();
+    let now = OffsetDateTime::unix_timestamp(now) + settings::local_offset(now);
+    Ok(now.saturating_sub_unsigned(ago.as_secs()))
+}
+
+/// `TLSv1.3`, or several with spaces or commas.
+fn versions(text: &str) -> anyhow::Result<Vec<String>> {
+    let words =
+        text.split([' ', ',', ';']).filter(|word| !word.is_empty() && *word != "ssl_protocols");
+    let versions: Vec<String> = words.map(str::to_owned).collect();
+    let wrong = versions.iter().find(|version| !is_version(version.as_bytes()));
+    if versions.is_empty() || wrong.is_some() {
+        let named = wrong.map_or(text, String::as_str);
+        return Err(Mistake::new(
+            format!("--what-if: {named:?} is no version of TLS"),
+            "write them as for ssl_protocols: TLSv1.2 TLSv1.3",
+        ));
+    }
+    Ok(versions)
+}
+
+/// How a file is named in the report.
+fn name(path: &Path) -> String {
+    if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_planned_change_is_written_as_in_the_configuration() {
+        assert_eq!(versions("TLSv1.2 TLSv1.3").unwrap(), ["TLSv1.2", "TLSv1.3"]);
+        assert_eq!(versions("ssl_protocols TLSv1.3;").unwrap(), ["TLSv1.3"]);
+        assert!(versions("TLS1.3").is_err() && versions("").is_err());
+    }
+
+    #[test]
+    fn a_time_is_a_date_or_a_duration() {
+        assert_eq!(since("1970-01-02").unwrap(), 86_400);
+        assert!(since("2h").unwrap() > 1_700_000_000);
+        assert!(since("yesterday").is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! The fixes that were tried and work, as changes to the configuration.
+
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
+
+use super::source::Configuration;
+use crate::audit::finding::Fix;
+use crate::cli::mistake::Mistake;
+use crate::nginx::edit::{self, Edit, Patch};
+use crate::nginx::problem::Span;
+use crate::report::escape::escape;
+
+/// The changes, each at every place that leads to the upstream. Where two upstreams behind one place want different things,
+/// the first is served; the other is told of.
+pub(super) fn patch(
+    configuration: &Configuration,
+    places: &[Vec<Span>],
+    fixes: &[(usize, Fix)],
+) -> anyhow::Result<Patch> {
+    let Some(tree) = &configuration.tree else {
+        return Err(Mistake::new(
+            "Ingress objects are not patched",
+            "put the annotations that the report names into their manifests",
+        ));
+    };
+    let mut edits: Vec<Edit> = Vec::new();
+    for (index, fix) in fixes {
+        for (place, directive) in places[*index]
+            .iter()
+            .flat_map(|place| fix.directives.iter().map(move |one| (place, one)))
+        {
+            let edit = Edit {
+                name: directive.name.clone(),
+                arguments: arguments(&directive.name, &directive.value),
+                at: place.clone(),
+            };
+            let same = edits.iter().find(|known| known.at == edit.at && known.name == edit.name);
+            match same {
+                Some(known) if known.arguments != edit.arguments => {
+                    // Someone who closed stderr does not want to know.
+                    let _ = writeln!(
+                        anstream::stderr(),
+                        "shakedown: warning: at {place} two upstreams want different values of {}; {} is kept",
+                        edit.name,
+                        known.arguments.join(" ")
+                    );
+                }
+                Some(_) => {}
+                None => edits.push(edit),
+            }
+        }
+    }
+    edit::patch(tree, &edits).map_err(|error| anyhow!("the fixes cannot be written down: {error}"))
+}
+
+/// A list of words where the directive takes one, and one word elsewhere.
+fn arguments(name: &str, value: &str) -> Vec<String> {
+    if name.ends_with("_protocols") {
+        value.split(' ').map(ToOwned::to_owned).collect()
+    } else {
+        vec![value.to_owned()]
+    }
+}
+
+/// Writes the unified diff to stdout: as it is where a program reads it, without what could steer a terminal on one.
+pub(super) fn show(patch: &Patch) -> anyhow::Result<()> {
+    let diff = patch.diff();
+    let mut stdout = std::io::stdout();
+    let text = match diff.as_str() {
+        "" => "No directive was found that mends anything.\n".to_owned(),
+        _ if stdout.is_terminal() => {
+            let lines = diff.split_inclusive('\n').map(|line| {
+                let parts: Vec<_> = line.trim_end_matches('\n').split('\t').map(escape).collect();
+                parts.join("\t") + "\n"
+            });
+            lines.collect()
+        }
+        _ => diff,
+    };
+    stdout.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Writes every file of the configuration, patched, into a folder of its own.
+pub(super) fn write(
+    patch: &Patch,
+    configuration: &Configuration,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied {
+        bail!("{} is not empty; name a new folder", folder.display());
+    }
+    let Some(tree) = &configuration.tree else { return Ok(()) };
+    for (path, before) in &tree.files {
+        let after = patch.files.iter().find(|file| file.path == *path);
+        let after = after.map_or(&before[..], |file| &file.after);
+        let to = folder.join(relative(path)?);
+        let write = || {
+            if let Some(parent) = to.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::write(&to, after)
+        };
+        write().map_err(|error| anyhow!("cannot write {}: {error}", to.display()))?;
+    }
+    Ok(())
+}
+
+/// The path below the folder; a dump is written by someone else, and must not lead out of it.
+fn relative(path: &str) -> anyhow::Result<&Path> {
+    let path = Path::new(path.trim_start_matches('/'));
+    let plain = |part| matches!(part, std::path::Component::Normal(_));
+    if path.components().all(plain) && path.components().next().is_some() {
+        Ok(path)
+    } else {
+        bail!("the configuration has a file called {}, which is not written", path.display())
+    }
+}

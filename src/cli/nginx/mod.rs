@@ -1,0 +1,214 @@
+//! `nginx`: a configuration in, every listener and upstream audited, and the fixes that work as a patch.
+
+mod fixes;
+mod source;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use clap::Args as ClapArgs;
+
+use self::source::Configuration;
+use super::args::{RunArgs, TrustArgs};
+use super::exit::Exit;
+use super::mistake::Mistake;
+use super::probe::{Done, Job, carry_out};
+use crate::audit::judge::{Judgement, judge_settings};
+use crate::nginx::defaults::{Build, Version};
+use crate::nginx::variable::Variables;
+use crate::observation::{Cause, Failure, Observation, Stage};
+use crate::report::Format;
+use crate::run::TargetReport;
+use crate::target::address::{Address, parse_host};
+use crate::target::from_nginx::{self, Premises, Untestable};
+use crate::target::identity::read_identity;
+use crate::target::nginx_client::Library;
+use crate::target::options::Options;
+use crate::target::{Host, Origin, Target};
+
+const EXAMPLES: &str = "\
+Examples:
+  shakedown nginx                                       audit /etc/nginx/nginx.conf and what it leads to
+  nginx -T | shakedown nginx - --diff                   audit a dump, and show what mends it as a patch
+  shakedown nginx site/nginx.conf --connect 192.0.2.10  the sockets are on another machine
+  kubectl get ingress -A -o json | shakedown nginx -    what ingress-nginx makes of annotations";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct NginxArgs {
+    /// nginx.conf, the folder that it is in, or `-` for the output of nginx -T or kubectl get ingress -o json
+    #[arg(value_name = "CONFIG", default_value = "/etc/nginx/nginx.conf")]
+    config: PathBuf,
+    #[command(flatten)]
+    source: SourceArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// The certificate that the audit presents, and that is tried where an upstream wants one
+    #[arg(long, value_name = "FILE", help_heading = "Targets")]
+    client_cert: Option<PathBuf>,
+    /// The key of --client-cert [default: in the same file]
+    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = "Targets")]
+    client_key: Option<PathBuf>,
+    /// Show the fixes that were tried and work as a unified diff, behind the report
+    #[arg(long, help_heading = "Fixes")]
+    diff: bool,
+    /// Write a copy of the configuration with these fixes into this folder, which must be empty or new
+    #[arg(long, value_name = "DIR", help_heading = "Fixes")]
+    write: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+/// What the configuration itself does not say.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Configuration")]
+struct SourceArgs {
+    /// The folder in which a tree lies that is written for /, as that of a container
+    #[arg(long, value_name = "DIR", visible_alias = "prefix")]
+    root: Option<PathBuf>,
+    /// The value of a variable that each request decides (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    var: Vec<(String, String)>,
+    /// Where the sockets are, if not on this machine
+    #[arg(long, value_name = "HOST")]
+    connect: Option<String>,
+    /// nginx's release, which decides about defaults
+    #[arg(long, value_name = "VERSION")]
+    nginx_version: Option<Version>,
+    /// The OpenSSL that nginx runs with
+    #[arg(long, value_name = "VERSION")]
+    openssl_version: Option<Library>,
+    /// Ask this nginx (-V) for its release and library
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["nginx_version", "openssl_version"])]
+    nginx_binary: Option<PathBuf>,
+}
+
+/// Runs the subcommand.
+pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
+    check_output(args)?;
+    let (version, library) = args.source.release()?;
+    let variables: Variables = args.source.var.iter().cloned().collect();
+    let configuration =
+        Configuration::read(&args.config, args.source.root.as_deref(), &variables, version)?;
+    let options = Options {
+        roots: args.trust.roots(),
+        add_ca_files: (!args.trust.add_ca_file.is_empty()).then(|| args.trust.add_ca_file.clone()),
+        client_certificate: args.client_cert.clone(),
+        client_key: args.client_key.clone(),
+        timeout: args.run.limits.timeout,
+        ..Options::default()
+    };
+    let identity =
+        options.identity_files().map(|(certificate, key)| read_identity(&certificate, &key));
+    let premises = Premises {
+        options: &options,
+        identity: identity.transpose()?.map(Arc::new),
+        connect: args.source.connect.as_deref().map(parse_host).transpose()?,
+        root: args.source.root.clone(),
+        version,
+        library,
+    };
+    let found = from_nginx::targets(&configuration.listeners, &configuration.upstreams, &premises);
+    let known = known(args, &configuration, &options, &found.untestable);
+    if found.targets.is_empty() && known.is_empty() {
+        return Err(Mistake::new(
+            format!("{} has no listener and no upstream with TLS", args.config.display()),
+            "name the main file; files that it includes are read from there",
+        ));
+    }
+    let wants_fixes = args.diff || args.write.is_some();
+    let job = Job { targets: found.targets, known, keep_fixes: wants_fixes, ..Job::default() };
+    let Done { exit, fixes, .. } = carry_out(job, &args.run)?;
+    if wants_fixes {
+        let patch = fixes::patch(&configuration, &found.places, &fixes)?;
+        if args.diff {
+            fixes::show(&patch)?;
+        }
+        if let Some(folder) = &args.write {
+            fixes::write(&patch, &configuration, folder)?;
+        }
+    }
+    Ok(exit)
+}
+
+/// A patch behind a report for people is a patch still; behind one for programs it is not.
+fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
+    let report = &args.run.report;
+    let to_stdout = report.output.iter().all(|one| one.format.is_some());
+    if args.diff && to_stdout && report.format != Format::Table {
+        return Err(Mistake::new(
+            format!("--diff and --format {} both want stdout", report.format.name()),
+            "write the report to a file: --output FILE",
+        ));
+    }
+    Ok(())
+}
+
+impl SourceArgs {
+    fn release(&self) -> anyhow::Result<(Option<Version>, Option<Library>)> {
+        let Some(binary) = &self.nginx_binary else {
+            return Ok((self.nginx_version, self.openssl_version));
+        };
+        let output = std::process::Command::new(binary)
+            .arg("-V")
+            .output()
+            .map_err(|error| anyhow!("cannot run {}: {error}", binary.display()))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let build = Build::read(&said)
+            .ok_or_else(|| anyhow!("{} -V names no release of nginx", binary.display()))?;
+        Ok((Some(build.version), build.library.as_deref().and_then(Library::of)))
+    }
+}
+
+/// What is known before anything is probed: what the text says, and what cannot be probed.
+fn known(
+    args: &NginxArgs,
+    configuration: &Configuration,
+    options: &Options,
+    untestable: &[Untestable],
+) -> Vec<TargetReport> {
+    let threshold = super::gate::threshold(args.run.fail_on);
+    let report = |name: &str, origin: Origin, judgement: Judgement, seen| {
+        let host = Host::Name("nginx".to_owned());
+        let address = Address { host, port: Some(0), connect_to: None };
+        let mut target: Target = options.target(address, None, Some(origin));
+        name.clone_into(&mut target.name);
+        TargetReport::new(Arc::new(target), seen, judgement, threshold)
+    };
+    let mut reports = Vec::new();
+    let judgement = judge_settings(&configuration.facts);
+    if !judgement.findings.is_empty() {
+        let origin = Origin { file: configuration.name.clone(), line: 1, column: 1 };
+        let nothing = Observation { addresses: Ok(Vec::new()), endpoints: Vec::new() };
+        reports.push(report(&configuration.name, origin, judgement, nothing));
+    }
+    reports.extend(untestable.iter().map(|one| {
+        let origin = Origin {
+            file: one.span.file.to_string(),
+            line: one.span.line,
+            column: one.span.column,
+        };
+        let judgement = Judgement {
+            untested: vec![("not-tested", one.reason.clone())],
+            ..Judgement::default()
+        };
+        let cause = Cause::Local(one.reason.clone());
+        let seen = Observation {
+            addresses: Err(Failure { stage: Stage::Dns, cause }),
+            endpoints: Vec::new(),
+        };
+        report(&one.name, origin, judgement, seen)
+    }));
+    reports
+}
+
+fn variable(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let name = name.trim_start_matches('$');
+    if name.is_empty() {
+        Err("expected NAME=VALUE")
+    } else {
+        Ok((name.to_owned(), value.to_owned()))
+    }
+}

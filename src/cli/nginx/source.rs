@@ -1,0 +1,106 @@
+//! Where a configuration comes from: a tree on disk, a dump, or Ingress objects.
+
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
+
+use crate::cli::input;
+use crate::nginx::defaults::Version;
+use crate::nginx::dump::Dump;
+use crate::nginx::facts::{Fact, FactKind, facts};
+use crate::nginx::ingress;
+use crate::nginx::listener::{Listener, listeners};
+use crate::nginx::problem::Span;
+use crate::nginx::source::{Single, Source};
+use crate::nginx::tree::Tree;
+use crate::nginx::upstream::{Upstream, upstreams};
+use crate::nginx::variable::Variables;
+use crate::target::disk::Disk;
+
+/// Larger dumps are none.
+const MAX_DUMP: u64 = 256 * 1024 * 1024;
+
+/// A configuration and what it means.
+#[derive(Debug)]
+pub(super) struct Configuration {
+    /// Its main file, or where it was read from.
+    pub(super) name: String,
+    /// The text; Ingress objects have none.
+    pub(super) tree: Option<Tree>,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) upstreams: Vec<Upstream>,
+    pub(super) facts: Vec<Fact>,
+}
+
+impl Configuration {
+    /// Reads what is named.
+    pub(super) fn read(
+        path: &Path,
+        root: Option<&Path>,
+        variables: &Variables,
+        version: Option<Version>,
+    ) -> anyhow::Result<Self> {
+        if path == Path::new("-") {
+            let text = input::stdin(MAX_DUMP)?;
+            return Self::of_text("<stdin>", &text, variables, version);
+        }
+        let disk = Disk { root: root.map(Path::to_owned) };
+        let named = path.to_str().ok_or_else(|| anyhow!("{} is no text", path.display()))?;
+        let is_folder = root.map_or_else(
+            || path.is_dir(),
+            |root| root.join(named.trim_start_matches('/')).is_dir(),
+        );
+        let main = if is_folder {
+            format!("{}/nginx.conf", named.trim_end_matches('/'))
+        } else {
+            named.to_owned()
+        };
+        let text = disk.read(&main).map_err(|error| anyhow!("cannot read {main}: {error}"))?;
+        if Dump::read(&text).is_some() || text.trim_ascii_start().starts_with(b"{") {
+            return Self::of_text(&main, &text, variables, version);
+        }
+        Self::of_tree(Tree::read(&disk, &main), variables, version)
+    }
+
+    /// A dump, Ingress objects, or a single file.
+    fn of_text(
+        name: &str,
+        text: &[u8],
+        variables: &Variables,
+        version: Option<Version>,
+    ) -> anyhow::Result<Self> {
+        if text.trim_ascii_start().starts_with(b"{") {
+            let found = ingress::read(text).map_err(|error| anyhow!("{name}: {error}"))?;
+            let (listeners, upstreams, facts) = (found.listeners, found.upstreams, found.facts);
+            return Ok(Self { name: name.to_owned(), tree: None, listeners, upstreams, facts });
+        }
+        if let Some(dump) = Dump::read(text) {
+            let main = dump.main.clone();
+            return Self::of_tree(Tree::read(&dump, &main), variables, version);
+        }
+        Self::of_tree(Tree::read(&Single { path: name, text }, name), variables, version)
+    }
+
+    fn of_tree(
+        tree: Tree,
+        variables: &Variables,
+        version: Option<Version>,
+    ) -> anyhow::Result<Self> {
+        let problems: Vec<String> = tree.problems.iter().map(ToString::to_string).collect();
+        let (listeners, upstreams) = (listeners(&tree), upstreams(&tree, variables));
+        if listeners.is_empty() && upstreams.is_empty() && !problems.is_empty() {
+            bail!("nginx would refuse {}:\n  {}", tree.main, problems.join("\n  "));
+        }
+        let mut facts = facts(&tree, &listeners, &upstreams, version);
+        facts.retain(|fact| !matches!(fact.kind, FactKind::VerifyOff { .. }));
+        facts.extend(tree.problems.iter().map(|problem| Fact {
+            span: problem.span.clone().unwrap_or_else(|| Span {
+                file: tree.main.as_str().into(),
+                line: 1,
+                column: 1,
+            }),
+            kind: FactKind::Refused { words: problem.fault.to_string() },
+        }));
+        Ok(Self { name: tree.main.clone(), tree: Some(tree), listeners, upstreams, facts })
+    }
+}

@@ -1,0 +1,43 @@
+//! Which server of a socket has a name that several of them claim.
+
+use std::collections::HashMap;
+
+use super::{Server, ServerName};
+use crate::nginx::problem::Span;
+
+/// What nginx keeps names by.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    Exact(String),
+    Leading(String),
+    Trailing(String),
+}
+
+/// Gives each name to the first server that claims it, as nginx does with a warning (`ngx_hash_add_key`): a name with a
+/// dot in front stands for both its forms, and is dropped as a whole where either is taken, be it by the same server.
+pub(in crate::nginx) fn claim(servers: &mut [Server]) {
+    let mut claims: HashMap<Key, Span> = HashMap::new();
+    for server in servers {
+        for (number, name) in server.names.iter().enumerate() {
+            for key in keys(&name.value) {
+                if let Some(first) = claims.get(&key) {
+                    server.taken.insert(number, first.clone());
+                    break;
+                }
+                claims.insert(key, name.span.clone());
+            }
+        }
+    }
+}
+
+fn keys(name: &ServerName) -> Vec<Key> {
+    match name {
+        ServerName::Exact(name) => vec![Key::Exact(name.clone())],
+        ServerName::Domain(name) => {
+            vec![Key::Exact(name[1..].to_owned()), Key::Leading(name.clone())]
+        }
+        ServerName::Leading(suffix) => vec![Key::Leading(suffix.clone())],
+        ServerName::Trailing(prefix) => vec![Key::Trailing(prefix.clone())],
+        ServerName::Regex(_) | ServerName::Variable(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,55 @@
+//! Lines of whatever logs were named, error and access, in any order.
+
+use super::access::Shape;
+use super::reader::{Kind, Reader};
+use super::traffic::Traffic;
+
+/// Longer lines are no log lines.
+pub const MAX_LINE: usize = 64 * 1024;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Intake {
+    /// Failures of error logs.
+    pub errors: Reader,
+    /// Requests of access logs.
+    pub traffic: Traffic,
+    /// How access lines are read.
+    pub shape: Shape,
+    /// Lines that could not be understood.
+    pub unreadable: u64,
+}
+
+impl Intake {
+    /// Reads one line, without its line break; the place of the class where it is a failure.
+    pub fn line(&mut self, bytes: &[u8]) -> Option<usize> {
+        if bytes.trim_ascii().is_empty() {
+            return None;
+        }
+        if bytes.len() > MAX_LINE {
+            self.unreadable += 1;
+            return None;
+        }
+        // A format in JSON was asked for: such a line is not a line of an error log in JSON.
+        if bytes[0] == b'{' && matches!(self.shape, Shape::Given(_)) && self.access(bytes) {
+            return None;
+        }
+        match self.errors.line(bytes) {
+            Kind::Failure(place) => return Some(place),
+            Kind::Other => {}
+            Kind::Unknown if self.access(bytes) => {}
+            Kind::Unknown => self.unreadable += 1,
+        }
+        None
+    }
+
+    fn access(&mut self, bytes: &[u8]) -> bool {
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        let Some(access) = self.shape.read(bytes) else { return false };
+        let early = |time: i64| self.errors.since.is_some_and(|since| time < since);
+        if !access.time().is_some_and(early) {
+            self.traffic.add(&access, &mut self.errors.tally.moments);
+        }
+        true
+    }
+}

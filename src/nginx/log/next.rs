@@ -1,0 +1,118 @@
+//! The command to run next, with what the line tells filled in.
+
+use super::classify::{Diagnosis, upstream_port};
+use super::line::Line;
+use super::table::Step;
+
+/// Commands for the causes of a line, the likeliest cause's first. Each is one that can be typed.
+pub fn commands(line: &Line<'_>, diagnosis: &Diagnosis<'_>) -> Vec<Vec<String>> {
+    let mut commands = Vec::new();
+    for (cause, _) in diagnosis.causes() {
+        let command = command(line, cause.next);
+        if !commands.contains(&command) {
+            commands.push(command);
+        }
+    }
+    commands
+}
+
+fn command(line: &Line<'_>, step: Step) -> Vec<String> {
+    let words: &[&str] = match step {
+        Step::ProbeUpstream => &["probe", "--role", "upstream"],
+        Step::ProbeListener => &["probe"],
+        Step::ScanUpstream => &["scan", "--role", "upstream"],
+        Step::ScanListener => &["scan"],
+        Step::Configuration | Step::Certificate => &["cert"],
+    };
+    let mut command: Vec<String> =
+        ["shakedown"].iter().chain(words).map(ToString::to_string).collect();
+    match step {
+        Step::ProbeUpstream | Step::ScanUpstream => command.extend(upstream(line)),
+        Step::ProbeListener | Step::ScanListener => command.extend(listener(line)),
+        Step::Configuration | Step::Certificate => command.push(file(line)),
+    }
+    command
+}
+
+/// The upstream's address as the line has it, under the name that the request was for.
+fn upstream(line: &Line<'_>) -> Vec<String> {
+    let Some(authority) = line.upstream.and_then(authority) else {
+        return vec!["UPSTREAM:443".to_owned()];
+    };
+    let port = upstream_port(authority.as_bytes()).unwrap_or(443);
+    let host = without_port(&authority);
+    let target = if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    };
+    let is_address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
+    let name = line.host.and_then(plain_name).filter(|_| is_address);
+    match name {
+        Some(name) => vec!["--server-name".to_owned(), name, target],
+        None => vec![target],
+    }
+}
+
+/// The listener's address as the line has it.
+fn listener(line: &Line<'_>) -> Vec<String> {
+    let server =
+        line.server.and_then(|server| std::str::from_utf8(server).ok()).unwrap_or_default();
+    let port = upstream_port(server.as_bytes()).unwrap_or(443);
+    let name = line.host.and_then(plain_name);
+    match without_port(server) {
+        "" | "_" | "0.0.0.0" | "[::]" | "::" => {
+            let address = if server.starts_with('[') { "[::1]" } else { "127.0.0.1" };
+            match name {
+                Some(name) => vec!["--server-name".to_owned(), name, format!("{address}:{port}")],
+                None => vec![format!("{address}:{port}")],
+            }
+        }
+        host if host.parse::<std::net::IpAddr>().is_ok() || host.starts_with('[') => {
+            vec![format!("{host}:{port}")]
+        }
+        host => vec![
+            plain_name(host.as_bytes())
+                .map_or("SERVER".to_owned(), |name| format!("{name}:{port}")),
+        ],
+    }
+}
+
+/// The file that the message quotes.
+fn file(line: &Line<'_>) -> String {
+    let quoted = line.message.split(|byte| *byte == b'"').nth(1);
+    let path = quoted.and_then(|path| std::str::from_utf8(path).ok());
+    path.filter(|path| path.starts_with('/') && !path.chars().any(char::is_control))
+        .unwrap_or("/etc/nginx")
+        .to_owned()
+}
+
+/// `192.0.2.1:443` of `https://192.0.2.1:443/path`.
+fn authority(upstream: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(upstream).ok()?;
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split('/').next()?;
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    (!authority.is_empty() && authority.chars().all(plain)).then(|| authority.to_owned())
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port))
+            if port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']')) =>
+        {
+            host
+        }
+        _ => authority,
+    }
+}
+
+/// A Host that is a DNS name, without its port.
+fn plain_name(host: &[u8]) -> Option<String> {
+    let name = without_port(std::str::from_utf8(host).ok()?);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let address = name.parse::<std::net::IpAddr>().is_ok();
+    let option = name.starts_with('-');
+    (!name.is_empty() && name.chars().all(plain) && !address && !option).then(|| name.to_owned())
+}

@@ -1,0 +1,333 @@
+//! Failures counted by class: when, where, from how many clients, and what belongs together.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
+use super::direction::Direction;
+use super::series::{Grid, Series};
+use super::sketch::{Distinct, Majority, Names, hash};
+use super::table::{self, Mechanism, Weight};
+
+/// Recent connections that are remembered, so that a symptom finds its cause.
+const CONNECTIONS: usize = 8192;
+
+/// A symptom within so many seconds of its cause belongs to it.
+const JOIN_WINDOW: i64 = 120;
+
+/// Reloads that are remembered.
+const RELOADS: usize = 64;
+
+/// Bytes of a line that are kept as an example.
+const EXAMPLE: usize = 2048;
+
+/// What one line was put down as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Verdict {
+    /// The place of its row in the table, `None` for a line about TLS that no row fits.
+    pub row: Option<usize>,
+    /// Whose connection it is about.
+    pub direction: Direction,
+    /// The alert that the peer sent.
+    pub alert: Option<u8>,
+}
+
+impl Verdict {
+    /// The row.
+    pub fn mechanism(&self) -> Option<&'static Mechanism> {
+        self.row.map(|row| &table::mechanisms()[row])
+    }
+
+    /// The class's name.
+    pub fn class(&self) -> &'static str {
+        self.mechanism().map_or("unclassified", |row| row.class)
+    }
+}
+
+/// One failure.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// What it was put down as.
+    pub verdict: Verdict,
+    /// Seconds since 1970 on the host's clock.
+    pub time: Option<i64>,
+    /// Worker and connection.
+    pub connection: Option<(u64, u64)>,
+    /// The client's address.
+    pub client: Option<&'a [u8]>,
+    /// The server's name or address.
+    pub server: Option<&'a [u8]>,
+    /// The upstream's address.
+    pub upstream: Option<&'a [u8]>,
+    /// The line.
+    pub line: &'a [u8],
+}
+
+/// The failures of one class.
+#[derive(Clone, Debug)]
+pub struct Class {
+    /// Whose connections.
+    pub direction: Direction,
+    /// The class's name.
+    pub name: &'static str,
+    /// The alert that the peer sent.
+    pub alert: Option<u8>,
+    /// Lines, by the row of the table that fits.
+    rows: Vec<(Option<usize>, u64)>,
+    /// All of them.
+    pub count: u64,
+    /// Lines of the same connections that only say what followed.
+    pub joined: u64,
+    /// Seconds since 1970 on the host's clock.
+    pub first: Option<i64>,
+    /// The same.
+    pub last: Option<i64>,
+    /// Lines over time.
+    pub series: Series,
+    /// Different clients.
+    pub clients: Distinct,
+    /// The client with the most lines.
+    pub top_client: Majority,
+    /// Lines by server.
+    pub servers: Names,
+    /// Lines by upstream.
+    pub upstreams: Names,
+    /// The first line.
+    pub example: Vec<u8>,
+}
+
+impl Class {
+    /// The row that fits most lines.
+    pub fn mechanism(&self) -> Option<&'static Mechanism> {
+        let most = self.rows.iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))?;
+        most.0.map(|row| &table::mechanisms()[row])
+    }
+
+    /// How much the class matters by itself.
+    pub fn weight(&self) -> Weight {
+        self.mechanism().map_or(Weight::Mixed, |row| row.weight)
+    }
+}
+
+/// Everything that was counted.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    classes: Vec<Class>,
+    by_verdict: HashMap<Verdict, usize, FixedState>,
+    recent: Vec<Option<Recent>>,
+    /// The buckets of every series, once a line had a time.
+    pub grid: Option<Grid>,
+    /// The last time that was met and its bucket: most lines share it with the one before.
+    last_slot: Option<(i64, usize)>,
+    /// When the configuration was reloaded, as the log tells.
+    pub reloads: Vec<i64>,
+    /// Upstream failures by second and upstream, to be held against answers of 502.
+    pub moments: Moments,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    connection: (u64, u64),
+    time: Option<i64>,
+    class: usize,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            classes: Vec::new(),
+            by_verdict: HashMap::default(),
+            recent: vec![None; CONNECTIONS],
+            grid: None,
+            last_slot: None,
+            reloads: Vec::new(),
+            moments: Moments::default(),
+        }
+    }
+}
+
+impl Tally {
+    /// The classes, in the order in which they were met.
+    pub fn classes(&self) -> impl Iterator<Item = &Class> {
+        self.classes.iter().filter(|class| class.count > 0)
+    }
+
+    /// The class at this place.
+    pub fn class_at(&self, place: usize) -> Option<&Class> {
+        self.classes.get(place)
+    }
+
+    /// Counts a failure of the class at this place; that place, or that of the class of its cause.
+    pub fn add(&mut self, own: usize, entry: &Entry<'_>) -> usize {
+        if let Some(cause) = self.cause(entry, own) {
+            self.classes[cause].joined += 1;
+            return cause;
+        }
+        let slot = entry.time.map(|time| self.slot(time));
+        let class = &mut self.classes[own];
+        class.count += 1;
+        match class.rows.iter_mut().find(|(row, _)| *row == entry.verdict.row) {
+            Some((_, count)) => *count += 1,
+            None => class.rows.push((entry.verdict.row, 1)),
+        }
+        if let (Some(slot), Some(time)) = (slot, entry.time) {
+            class.series.add(slot);
+            class.first = Some(class.first.map_or(time, |first| first.min(time)));
+            class.last = Some(class.last.map_or(time, |last| last.max(time)));
+        }
+        if let Some(client) = entry.client {
+            class.clients.add(hash(client));
+            class.top_client.add(client);
+        }
+        entry.server.inspect(|server| class.servers.add(server));
+        entry.upstream.inspect(|upstream| class.upstreams.add(upstream));
+        if class.example.is_empty() {
+            class.example = entry.line[..entry.line.len().min(EXAMPLE)].to_vec();
+        }
+        if let (Direction::Upstream, Some(time), Some(upstream)) =
+            (entry.verdict.direction, entry.time, entry.upstream)
+        {
+            self.moments.failed(time, upstream);
+        }
+        self.remember(entry, own);
+        own
+    }
+
+    /// The configuration was reloaded.
+    pub fn reload(&mut self, time: i64) {
+        if self.reloads.len() < RELOADS {
+            self.reloads.push(time);
+        }
+    }
+
+    /// The place of the class that a verdict belongs to.
+    pub fn place(&mut self, verdict: Verdict) -> usize {
+        if let Some(place) = self.by_verdict.get(&verdict) {
+            return *place;
+        }
+        let (name, alert, direction) = (verdict.class(), verdict.alert, verdict.direction);
+        let same = |class: &Class| {
+            class.name == name && class.alert == alert && class.direction == direction
+        };
+        let place = self.classes.iter().position(same).unwrap_or_else(|| {
+            self.classes.push(Class {
+                direction,
+                name,
+                alert,
+                rows: Vec::new(),
+                count: 0,
+                joined: 0,
+                first: None,
+                last: None,
+                series: Series::default(),
+                clients: Distinct::default(),
+                top_client: Majority::default(),
+                servers: Names::default(),
+                upstreams: Names::default(),
+                example: Vec::new(),
+            });
+            self.classes.len() - 1
+        });
+        self.by_verdict.insert(verdict, place);
+        place
+    }
+
+    /// The bucket of this time.
+    pub fn slot(&mut self, time: i64) -> usize {
+        if let Some((known, slot)) = self.last_slot
+            && known == time
+        {
+            return slot;
+        }
+        let grid = self.grid.get_or_insert_with(|| Grid::around(time));
+        if grid.slot(time).is_none() {
+            let change = grid.extend(time);
+            self.classes.iter_mut().for_each(|class| class.series.follow(change));
+        }
+        let slot = grid.slot(time).unwrap_or(0);
+        self.last_slot = Some((time, slot));
+        slot
+    }
+
+    /// The class of an earlier line of the same connection, where this one only says what followed from it, or says the
+    /// same again.
+    fn cause(&self, entry: &Entry<'_>, own: usize) -> Option<usize> {
+        let follows = entry.verdict.mechanism().is_some_and(|row| {
+            row.weight == Weight::Symptom || row.class == "certificate-callback"
+        });
+        if !follows {
+            return None;
+        }
+        let recent = self.recent[place(entry.connection?)]?;
+        let near = match (entry.time, recent.time) {
+            (Some(now), Some(then)) => (now - then).abs() <= JOIN_WINDOW,
+            _ => true,
+        };
+        let cause = &self.classes[recent.class];
+        let same = recent.class == own || cause.weight() != Weight::Symptom;
+        (same && near && Some(recent.connection) == entry.connection).then_some(recent.class)
+    }
+
+    fn remember(&mut self, entry: &Entry<'_>, class: usize) {
+        if let Some(connection) = entry.connection {
+            self.recent[place(connection)] = Some(Recent { connection, time: entry.time, class });
+        }
+    }
+}
+
+fn place((worker, connection): (u64, u64)) -> usize {
+    let mixed = worker.wrapping_mul(0x9e37_79b9).wrapping_add(connection);
+    usize::try_from(mixed % CONNECTIONS as u64).unwrap_or(0)
+}
+
+/// Seconds at which an upstream failed, and at which a client was told 502. The last ones are remembered.
+#[derive(Clone, Debug, Default)]
+pub struct Moments {
+    failures: Vec<Moment>,
+    answers: Vec<(Moment, u32)>,
+}
+
+/// The hash of an upstream, and a second.
+type Moment = (u64, i64);
+
+/// Moments that are remembered, of each kind, in places that their hashes choose.
+const MOMENTS: usize = 1 << 16;
+
+impl Moments {
+    fn failed(&mut self, time: i64, upstream: &[u8]) {
+        if self.failures.is_empty() {
+            self.failures = vec![(0, i64::MIN); MOMENTS];
+        }
+        let moment = (hash(upstream), time);
+        self.failures[spot(moment)] = moment;
+    }
+
+    /// A client was told 502 or 504 because of this upstream.
+    pub fn answered(&mut self, time: i64, upstream: &[u8]) {
+        if self.answers.is_empty() {
+            self.answers = vec![((0, i64::MIN), 0); MOMENTS];
+        }
+        let moment = (hash(upstream), time);
+        let known = &mut self.answers[spot(moment)];
+        let before = if known.0 == moment { known.1 } else { 0 };
+        *known = (moment, before + 1);
+    }
+
+    /// Answers in the second in which the same upstream failed a handshake, or the one after; `None` where not both logs
+    /// were read. There are at least so many: of very long logs, only the end is remembered.
+    pub fn coincidences(&self) -> Option<u64> {
+        if self.failures.is_empty() || self.answers.is_empty() {
+            return None;
+        }
+        let failed = |moment: Moment| self.failures[spot(moment)] == moment;
+        let both = self.answers.iter().filter(|((upstream, time), count)| {
+            *count > 0 && (failed((*upstream, *time)) || failed((*upstream, *time - 1)))
+        });
+        Some(both.map(|(_, count)| u64::from(*count)).sum())
+    }
+}
+
+fn spot((upstream, time): Moment) -> usize {
+    let mixed = (upstream ^ time.cast_unsigned()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> 48).unwrap_or(0)
+}

@@ -1,0 +1,257 @@
+//! What a configuration means, asked of nginx itself: which server a name leads to, what a variable holds, and whether a
+//! patch can be read.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+
+use shakedown::nginx::edit::{Edit, patch};
+use shakedown::nginx::listener::{Listener, listeners};
+use shakedown::nginx::source::Single;
+use shakedown::nginx::tree::Tree;
+use shakedown::nginx::upstream::{Upstream, upstreams};
+use shakedown::nginx::variable::Variables;
+use shakedown::target::disk::Disk;
+
+use crate::support::dice::Dice;
+use crate::support::pki::Pki;
+use crate::support::server::{Nginx, nginx_binary};
+
+/// The body that nginx answers with.
+fn ask(port: u16, host: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+}
+
+fn tree(http: &str) -> Tree {
+    let text = format!("events {{}} http {{ {http} }}");
+    let tree = Tree::read(&Single { path: "n", text: text.as_bytes() }, "n");
+    assert_eq!(tree.problems, [], "{http}");
+    tree
+}
+
+/// The names of each server.
+fn names(listener: &Listener) -> Vec<Vec<String>> {
+    let names = listener.servers.iter().map(|server| server.names.iter());
+    names.map(|names| names.map(|name| name.value.to_string()).collect()).collect()
+}
+
+/// Names and patterns that overlap in every way.
+const NAMES: [&str; 14] = [
+    "a.test",
+    "b.a.test",
+    "*.a.test",
+    "*.b.a.test",
+    ".a.test",
+    ".c.test",
+    "www.a.*",
+    "www.*",
+    "WWW.A.test",
+    "c.test",
+    "*.test",
+    "www.c.*",
+    "_",
+    "a.*",
+];
+
+const HOSTS: [&str; 12] = [
+    "a.test",
+    "A.TEST",
+    "b.a.test",
+    "x.b.a.test",
+    "www.a.test",
+    "www.a.example",
+    "c.test",
+    "x.c.test",
+    "www.c.x",
+    "other.example",
+    "www.c.test.",
+    "a.b.test",
+];
+
+/// Sockets that are made.
+const SOCKETS: usize = 40;
+
+#[test]
+fn a_name_leads_to_the_server_that_nginx_takes() {
+    let mut dice = Dice(7);
+    let mut text = String::from("server_names_hash_bucket_size 128; ");
+    for socket in 0..SOCKETS {
+        let default = dice.below(8);
+        for server in 0..5 {
+            let names: Vec<&str> = (0..=dice.below(3)).map(|_| *dice.pick(&NAMES)).collect();
+            let flag = if server == default { " default_server" } else { "" };
+            write!(
+                text,
+                "server {{ listen unix:DIR/{socket}.sock{flag} SSL; server_name {}; return 200 {server}; }} ",
+                names.join(" ")
+            )
+            .unwrap();
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let text = text.replace("DIR", folder.path().to_str().unwrap());
+    // One more server passes on what it is asked to the socket that the path names.
+    let front =
+        "server { listen 127.0.0.1:PORT; location ~ ^/(\\d+)$ { proxy_set_header Host $host;
+        proxy_pass http://unix:DIR/$1.sock:/; } }";
+    let front =
+        front.replace("DIR", folder.path().to_str().unwrap()).replace("$host", "$http_host");
+    let nginx = Nginx::start(&format!("{} {front}", text.replace("SSL", "")));
+    let read: Vec<Listener> = listeners(&tree(&text.replace("SSL", "ssl")));
+    assert_eq!(read.len(), SOCKETS);
+    for (socket, listener) in read.iter().enumerate() {
+        for host in HOSTS {
+            let server = listener.server_for(host).unwrap();
+            let at = listener.servers.iter().position(|one| one == server).unwrap();
+            let theirs = ask(nginx.port, host, &format!("/{socket}"));
+            assert_eq!(at.to_string(), theirs, "{host} on {:?}", names(listener));
+        }
+    }
+}
+
+/// Tables by names that requests bring, and by those that are set.
+const TABLES: &str =
+    "map $host $m0 { hostnames; default m0d; a.test m00; .b.test m01; www.c.* m02; }
+    map $v0 $m1 { default m1d; x m10; y $v1; ~^z m11; }
+    map $m0 $m2 { default $m1; m00 m20; M01 m21; }
+    map $http_x $m3 { default \"\"; x m30; }
+    split_clients $remote_addr $m4 { 50% m40; * m41; }";
+
+const VALUES: [&str; 12] =
+    ["x", "y", "z", "w", "$m0", "$m1", "$m2", "$m3", "$m4", "${v0}q", "$v1", "x-$host"];
+
+/// Locations that are made.
+const LOCATIONS: usize = 300;
+
+#[test]
+fn a_variable_holds_a_value_that_was_foreseen() {
+    let mut dice = Dice(11);
+    let mut text =
+        format!("{TABLES} server {{ LISTEN server_name a.test x.b.test; set $v0 s; set $v1 t; ");
+    for location in 0..LOCATIONS {
+        let (open, close) = if dice.one_in(4) {
+            (format!("location /{location} {{ set $v0 outer; "), "}")
+        } else {
+            (String::new(), "")
+        };
+        write!(text, "{open} location /{location}/ {{ ").unwrap();
+        for _ in 0..dice.below(4) {
+            let (name, value) = (dice.below(2), dice.pick(&VALUES));
+            let set = format!("set $v{name} {value};");
+            let condition = dice.one_in(3);
+            let (open, close) = if condition { ("if ($arg_x) {", "}") } else { ("", "") };
+            write!(text, "{open} {set} {close} ").unwrap();
+        }
+        write!(text, " PASS{} }} {close} ", dice.below(2)).unwrap();
+    }
+    text.push_str(" }");
+    let pass = |name: &str| format!("proxy_pass https://p$v{name}.test;");
+    let configured = text
+        .replace("LISTEN", "listen 1 ssl;")
+        .replace("PASS0", &pass("0"))
+        .replace("PASS1", &pass("1"));
+    let found: Vec<Upstream> = upstreams(&tree(&configured), &Variables::new());
+    let answered = text
+        .replace("LISTEN", "listen 127.0.0.1:PORT;")
+        .replace("PASS0", "return 200 p$v0.test;")
+        .replace("PASS1", "return 200 p$v1.test;");
+    let nginx = Nginx::start(&answered);
+    let mut known = 0;
+    for location in 0..LOCATIONS {
+        let path = format!("/{location}/");
+        let own = |one: &&Upstream| one.home().is_some_and(|home| home.arguments == [&*path]);
+        let own: Vec<&Upstream> = found.iter().filter(own).collect();
+        let urls: Option<Vec<&str>> = own
+            .iter()
+            .map(|one| one.destination.as_ref().ok().map(|destination| destination.host.as_str()))
+            .collect();
+        // A variable that only a request can give has no values.
+        let Some(urls) = urls.filter(|urls| !urls.is_empty()) else { continue };
+        known += 1;
+        for host in ["a.test", "x.b.test"] {
+            for query in ["", "?x=1"] {
+                let theirs = ask(nginx.port, host, &format!("{path}{query}"));
+                assert!(
+                    urls.contains(&&*theirs),
+                    "{theirs:?} is none of {urls:?}: {location} in {answered}"
+                );
+            }
+        }
+    }
+    assert!(known > LOCATIONS * 3 / 4, "{known} of {LOCATIONS}");
+}
+
+/// Ways to write a location, in which `N` stands for its number.
+const LAYOUTS: [&str; 8] = [
+    "location /N {\n  proxy_pass https://127.0.0.1:1;\n}\n",
+    "location /N { proxy_pass https://127.0.0.1:1; }\n",
+    "location /N {\r\n\tproxy_pass https://127.0.0.1:1; # why\r\n\tproxy_ssl_verify off;\r\n}\r\n",
+    "location /N {\n  # proxy_ssl_verify on;\n  proxy_ssl_verify   off; proxy_pass https://127.0.0.1:1;\n}\n",
+    "location /N { if ($arg_x) { proxy_pass https://127.0.0.1:1; } }\n",
+    "location /N {proxy_ssl_trusted_certificate \"x\";proxy_pass https://127.0.0.1:1;}",
+    "location /N\n{\n    limit_except GET\n    {\n        proxy_pass https://127.0.0.1:1;\n    }\n}\n",
+    "location /N { include inc/N.conf; }",
+];
+
+/// Locations whose settings are changed.
+const PATCHED: usize = 60;
+
+#[test]
+fn nginx_takes_what_was_patched() {
+    let mut dice = Dice(5);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("inc")).unwrap();
+    fs::copy(Pki::new().ca_file(), path("ca.pem")).unwrap();
+    let mut text = String::from(
+        "pid nginx.pid; error_log stderr; events {}\nhttp {\nproxy_ssl_conf_command Groups P-256;\nserver {\n",
+    );
+    for location in 0..PATCHED {
+        let layout = *dice.pick(&LAYOUTS);
+        text.push_str(&layout.replace('N', &location.to_string()));
+        fs::write(path(&format!("inc/{location}.conf")), "proxy_pass https://127.0.0.1:1;")
+            .unwrap();
+    }
+    text.push_str("}\n}\n");
+    let main = path("nginx.conf");
+    fs::write(&main, text).unwrap();
+    let tree = Tree::read(&Disk::default(), main.to_str().unwrap());
+    let edits = upstreams(&tree, &Variables::new()).into_iter().flat_map(|upstream| {
+        let edit = |name: &str, words: &[&str]| Edit {
+            name: format!("proxy_ssl_{name}"),
+            arguments: words.iter().map(|&word| word.to_owned()).collect(),
+            at: upstream.span.clone(),
+        };
+        [
+            edit("verify", &["on"]),
+            edit("trusted_certificate", &["ca.pem"]),
+            edit("name", &["a b;{"]),
+            edit("conf_command", &["Options", "UnsafeLegacyServerConnect"]),
+        ]
+    });
+    let edits: Vec<Edit> = edits.collect();
+    assert_eq!(edits.len(), 4 * PATCHED);
+    let patch = patch(&tree, &edits).unwrap();
+    assert_eq!(patch.fault(&tree), None);
+    for file in &patch.files {
+        fs::write(&*file.path, &file.after).unwrap();
+    }
+    let mut nginx = Command::new(nginx_binary());
+    nginx.arg("-p").arg(folder.path()).args(["-e", "stderr", "-t", "-c"]).arg(&main);
+    let output = nginx.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let after = Tree::read(&Disk::default(), main.to_str().unwrap());
+    for upstream in upstreams(&after, &Variables::new()) {
+        assert!(upstream.ssl.verifies());
+        assert_eq!(upstream.name.as_deref(), Ok("a b;{"));
+        assert_eq!(upstream.ssl.conf_command.len(), 2);
+        let trusted = upstream.ssl.trusted_certificate.as_ref().unwrap();
+        assert!(trusted.value.ends_with("/ca.pem"), "{}", trusted.value);
+    }
+}
