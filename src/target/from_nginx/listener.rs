@@ -26,7 +26,7 @@ pub(super) fn targets(
     for listener in listeners {
         match endpoint(listener, listeners, premises) {
             Ok(Some((host, port))) => {
-                of_socket(listener, (host, port), premises, &mut all);
+                of_socket(listener, &(host, port), premises, &mut all);
             }
             Ok(None) => {}
             Err(reason) => untestable.push(Untestable {
@@ -69,7 +69,7 @@ fn port_of(listener: &Listener) -> Option<u16> {
 
 fn of_socket(
     listener: &Listener,
-    endpoint: (Host, u16),
+    endpoint: &(Host, u16),
     premises: &Premises<'_>,
     all: &mut Vec<(String, Target, Span)>,
 ) {
@@ -81,15 +81,15 @@ fn of_socket(
         }
         for name in sample_names(server) {
             if met.insert(name.clone()) {
-                let target = target(listener, server, Some(&name), &endpoint, premises);
-                all.push((key(&endpoint, &name), target, server.listen.clone()));
+                let target = target(listener, server, Some(&name), endpoint, premises);
+                all.push((key(endpoint, &name), target, server.listen.clone()));
             }
         }
     }
     let default = listener.default_server();
     if all.len() == before && !default.ssl.rejects() {
-        let target = target(listener, default, None, &endpoint, premises);
-        all.push((key(&endpoint, ""), target, default.listen.clone()));
+        let target = target(listener, default, None, endpoint, premises);
+        all.push((key(endpoint, ""), target, default.listen.clone()));
     }
 }
 
@@ -99,12 +99,15 @@ fn key((host, port): &(Host, u16), name: &str) -> String {
 
 /// The names that can be asked for: those that are written out, and one for each star in front.
 fn sample_names(server: &Server) -> Vec<String> {
-    let name = |name: &ServerName| match name {
-        ServerName::Exact(name) => Some(name.clone()),
-        ServerName::Leading(suffix) => Some(format!("{ANY_LABEL}{suffix}")),
-        ServerName::Trailing(_) | ServerName::Regex(_) | ServerName::Variable(_) => None,
+    let of = |name: &ServerName| match name {
+        ServerName::Exact(name) => vec![name.clone()],
+        ServerName::Leading(suffix) => vec![format!("{ANY_LABEL}{suffix}")],
+        ServerName::Domain(suffix) => {
+            vec![suffix.trim_start_matches('.').to_owned(), format!("{ANY_LABEL}{suffix}")]
+        }
+        ServerName::Trailing(_) | ServerName::Regex(_) | ServerName::Variable(_) => Vec::new(),
     };
-    let names = server.names.iter().filter_map(|set| name(&set.value));
+    let names = server.names.iter().flat_map(|set| of(&set.value));
     names.filter(|name| name != "_" && matches!(parse_host(name), Ok(Host::Name(_)))).collect()
 }
 
