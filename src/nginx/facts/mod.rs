@@ -145,6 +145,7 @@ pub fn facts(
     version: Option<Version>,
 ) -> Vec<Fact> {
     let mut facts = tree::facts(tree, version);
+    facts.extend(tree::plain_sockets(tree, listeners));
     facts.extend(listeners.iter().flat_map(|one| listener::facts(one, version)));
     facts.extend(upstream::facts(upstreams));
     facts.extend(upstream::shared_sessions(upstreams));

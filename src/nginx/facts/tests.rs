@@ -72,10 +72,13 @@ fn servers_that_lack_something_are_told() {
         ],
     );
     assert_eq!(read(trusted, Some("1.28.0")), [""; 0]);
-    check(
-        "http { server { listen 1; listen *:443; } }",
-        &["n:2: the socket on port 443 does not speak TLS: no ssl"],
-    );
+    let plain = "n:2: the socket on port 443 does not speak TLS: no ssl";
+    check("http { server { listen 1; listen *:443; } }", &[plain]);
+    let reject = "ssl_reject_handshake on;";
+    let other = format!("server {{ listen 127.0.0.1:443 ssl; {reject} }}");
+    check(&format!("http {{ server {{ listen 443; }} {other} }}"), &[plain]);
+    let same = format!("server {{ listen 443 ssl; {reject} }}");
+    check(&format!("http {{ {reject} server {{ listen *:443; }} {same} }}"), &[]);
 }
 
 #[test]
