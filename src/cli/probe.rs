@@ -88,7 +88,9 @@ pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
         }
     };
     collector.keep_fixes = keep_fixes;
-    known.into_iter().for_each(|report| collector.take_known(report));
+    for report in known {
+        collector.take_known(report);
+    }
     let runtime = Runtime::new()?;
     let done = runtime.block_on(audit(portion.targets, settings, args, collector))?;
     // A name that is still being looked up must not hold the program back.

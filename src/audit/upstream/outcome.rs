@@ -46,7 +46,16 @@ pub fn outcome(target: &Target, seen: &Observation, now: OffsetDateTime) -> Opti
 /// verification would mind is a note while there is none.
 pub fn soften(findings: &mut [Finding], target: &Target, outcome: Option<&NginxOutcome>) {
     let Some(client) = &target.nginx else { return };
-    if !matches!(outcome, Some(NginxOutcome::Pass | NginxOutcome::Fail(_))) {
+    let of_nginx = |finding: &Finding| {
+        finding.rule.starts_with("upstream-") && finding.severity == Severity::Error
+    };
+    let decides = match outcome {
+        Some(NginxOutcome::Pass) => true,
+        // Without a finding of its own, nginx's failure is told by its cause.
+        Some(NginxOutcome::Fail(_)) => findings.iter().any(of_nginx),
+        Some(NginxOutcome::Untested) | None => false,
+    };
+    if !decides {
         return;
     }
     for finding in findings.iter_mut().filter(|finding| !finding.rule.starts_with("upstream-")) {

@@ -108,7 +108,7 @@ fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -
     }
     let early = attempt.complete.as_ref().and_then(refused_in_handshake);
     match (early, unseen(attempt, answer)) {
-        (Some(breakage), _) if !client.identity_unread.is_some() => {
+        (Some(breakage), _) if client.identity_unread.is_none() => {
             return Verdict::Fails(breakage);
         }
         (_, Some(doubt)) => return Verdict::CannotTell(doubt),

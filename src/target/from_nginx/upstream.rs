@@ -1,6 +1,6 @@
 //! The upstreams that nginx meets over TLS, a target for each server behind them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Premises, Untestable, origin};
@@ -75,9 +75,9 @@ struct Files {
 }
 
 impl Files {
-    fn trusted(&mut self, name: &str, path: PathBuf) -> Result<Trusted, String> {
+    fn trusted(&mut self, name: &str, path: &Path) -> Result<Trusted, String> {
         let read = || {
-            let wanted = Trust { roots: Roots::File(path.clone()), additional: Vec::new() };
+            let wanted = Trust { roots: Roots::File(path.to_owned()), additional: Vec::new() };
             let store = trust::load(&wanted).map_err(|error| error.to_string())?;
             Ok(Trusted { path: PathBuf::from(name), store: Arc::new(store) })
         };
@@ -113,7 +113,7 @@ fn client(
     client.conf_commands =
         ssl.conf_command.iter().map(|set| format!("{} {}", set.value.0, set.value.1)).collect();
     if let Some(set) = ssl.trusted_certificate.as_ref().filter(|_| client.verify) {
-        match files.trusted(set, premises.path(set)) {
+        match files.trusted(set, &premises.path(set)) {
             Ok(trusted) => client.trusted = Some(trusted),
             Err(reason) => client.trusted_unread = Some(reason),
         }
