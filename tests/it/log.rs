@@ -617,7 +617,8 @@ fn upstreams_that_nginx_itself_turns_away() {
     ask(&nginx);
     let inside = (UP, "certificate-verify-failed", "upstream-untrusted-ca");
     check(&nginx, "certificate verify failed", inside);
-    let nothing = "proxy_ssl_protocols TLSv1.1; proxy_ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0;";
+    let nothing =
+        "proxy_ssl_protocols TLSv1.1; proxy_ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0;";
     let nginx = proxy(upstream.port, nothing);
     ask(&nginx);
     check(&nginx, "no ciphers available", (UP, "no-ciphers", "upstream-cipher-mismatch"));
@@ -654,11 +655,6 @@ fn a_record_that_does_not_decrypt() {
     raw(&nginx, &hello(0x0303, &[0x1301], &[USUAL, &tls13].concat()), &garbage);
     check(&nginx, "bad record mac", (CLIENT, "bad-record-mac", "client-bad-record-mac"));
 }
-
-/// Classes of the table that no test provokes here, with what it would take.
-const NOT_PROVOKED: &[(&str, &str)] = &[
-    ("certificate-unreadable", "provoked"),
-];
 
 #[test]
 fn every_class_is_provoked_or_it_is_said_what_that_would_take() {
