@@ -6,7 +6,6 @@
 
 #![expect(
     clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
     clippy::format_collect,
@@ -14,26 +13,24 @@
     reason = "a benchmark measures the world and prints what it cost"
 )]
 
-use std::error::Error;
+mod support;
+
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::stream::{self, StreamExt};
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio_rustls::TlsConnector;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use self::support::{NAME, Nginx, Outcome, children_cpu, setting};
 
-const NAME: &str = "fleet.test";
 const PORT: u16 = 28443;
 const AT_ONCE: usize = 512;
 
@@ -97,10 +94,6 @@ fn compare() -> Outcome<()> {
     Ok(())
 }
 
-fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
@@ -118,14 +111,9 @@ fn cost(command: &mut Command) -> Outcome<Cost> {
     Ok(Cost { cpu: children_cpu()? - before, wall })
 }
 
-fn children_cpu() -> Outcome<f64> {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    Ok((usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6)
-}
-
 /// nginx on many loopback addresses, and the files that both clients read.
 struct Fleet {
-    nginx: Child,
+    _nginx: Nginx,
     ca: PathBuf,
     targets: PathBuf,
     addresses: PathBuf,
@@ -136,94 +124,25 @@ impl Fleet {
     fn start(endpoints: usize) -> Outcome<Self> {
         let prefix = tempfile::tempdir()?;
         let at = |name: &str| prefix.path().join(name);
-        write_certificates(prefix.path())?;
+        support::write_certificates(prefix.path())?;
         let addresses: Vec<SocketAddr> = (0..endpoints).map(address).collect();
         let line = |address: &SocketAddr| format!("{NAME}:{PORT}:{}:{PORT}\n", address.ip());
         fs::write(at("targets"), addresses.iter().map(line).collect::<String>())?;
         fs::write(at("addresses"), addresses.iter().map(|a| format!("{a}\n")).collect::<String>())?;
-        fs::write(at("nginx.conf"), configuration(&addresses))?;
-        let binary = ["/usr/sbin/nginx", "nginx"]
-            .into_iter()
-            .find(|path| Path::new(path).exists())
-            .unwrap_or("nginx");
-        let nginx = Command::new(binary)
-            .args(["-c", "nginx.conf", "-e", "stderr", "-p"])
-            .arg(prefix.path())
-            .stdin(Stdio::null())
-            .spawn()?;
-        let fleet = Self {
-            nginx,
+        let nginx = Nginx::start(prefix.path(), &addresses)?;
+        Ok(Self {
+            _nginx: nginx,
             ca: at("ca.pem"),
             targets: at("targets"),
             addresses: at("addresses"),
             _prefix: prefix,
-        };
-        let last = addresses.last().ok_or("no endpoints")?;
-        for _ in 0..500 {
-            if TcpStream::connect(last).is_ok() {
-                return Ok(fleet);
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Err("nginx did not start".into())
-    }
-}
-
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        // The master ends its workers on SIGTERM; a kill would leave them.
-        let _ = nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(self.nginx.id() as i32),
-            nix::sys::signal::Signal::SIGTERM,
-        );
-        let _ = self.nginx.wait();
+        })
     }
 }
 
 fn address(index: usize) -> SocketAddr {
     let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + index as u32);
     (ip, PORT).into()
-}
-
-fn configuration(addresses: &[SocketAddr]) -> String {
-    let listens: String =
-        addresses.iter().map(|address| format!("listen {address} ssl;\n")).collect();
-    format!(
-        "daemon off; worker_processes 2; pid nginx.pid; events {{ worker_connections 8192; }}
-         http {{ access_log off; server {{ {listens}
-         ssl_certificate leaf.pem; ssl_certificate_key leaf.key; ssl_protocols TLSv1.2 TLSv1.3;
-         ssl_session_cache shared:s:10m; }} }}"
-    )
-}
-
-/// Root, intermediate and leaf; nginx sends the last two.
-fn write_certificates(folder: &Path) -> Outcome<()> {
-    let authority = || -> Outcome<CertificateParams> {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Ok(params)
-    };
-    let named = |mut params: CertificateParams, name: &str| {
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        params
-    };
-    let (root_key, middle_key, leaf_key) =
-        (KeyPair::generate()?, KeyPair::generate()?, KeyPair::generate()?);
-    let root_params = named(authority()?, "fleet root");
-    let root = root_params.self_signed(&root_key)?;
-    let middle_params = named(authority()?, "fleet intermediate");
-    let middle =
-        middle_params.signed_by(&middle_key, &Issuer::from_params(&root_params, &root_key))?;
-    let mut leaf_params = CertificateParams::new(vec![NAME.to_owned()])?;
-    let now = time::OffsetDateTime::now_utc();
-    (leaf_params.not_before, leaf_params.not_after) =
-        (now - time::Duration::days(10), now + time::Duration::days(80));
-    let leaf =
-        leaf_params.signed_by(&leaf_key, &Issuer::from_params(&middle_params, &middle_key))?;
-    fs::write(folder.join("ca.pem"), root.pem())?;
-    fs::write(folder.join("leaf.pem"), leaf.pem() + &middle.pem())?;
-    fs::write(folder.join("leaf.key"), leaf_key.serialize_pem())?;
-    Ok(())
 }
 
 /// The floor: the four handshakes, verified by rustls itself, and nothing else.

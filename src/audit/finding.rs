@@ -125,6 +125,11 @@ pub enum Excuse {
         /// The last day on which it does.
         until: Date,
     },
+    /// A comment beside the directive allows it.
+    Ignored {
+        /// Why, in the words of the comment.
+        reason: String,
+    },
     /// The baseline holds it.
     Known,
 }
@@ -133,6 +138,7 @@ impl fmt::Display for Excuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Allowed { reason, until } => write!(f, "allowed until {until}: {reason}"),
+            Self::Ignored { reason } => write!(f, "ignored beside the directive: {reason}"),
             Self::Known => f.write_str("known: it stands in the baseline"),
         }
     }

@@ -1,6 +1,9 @@
-//! The comment beside an nginx directive that allows a finding there: `# shakedown: ignore[rule] reason`.
+//! The comment beside an nginx directive that allows a finding there: `# shakedown: ignore[rule] reason`. It speaks of the
+//! directive on its own line, or, where it stands alone, of the next line that is no comment.
 
+use super::finding::Finding;
 use super::registry::{closest, find};
+use crate::target::{Origin, Target};
 
 /// What such a comment says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,63 @@ pub enum IgnoreError {
     /// It does not say why.
     #[error("a reason is to follow the bracket")]
     NoReason,
+}
+
+/// Such a comment, and the line that it speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// What it says.
+    pub ignore: Ignore,
+    /// The line of the directive.
+    pub origin: Origin,
+}
+
+impl Ignored {
+    /// Whether it allows this finding: the directive to change, or the one that named the target, stands on its line.
+    pub fn covers(&self, finding: &Finding, target: &Target) -> bool {
+        let here = |file: &str, line: u32| file == self.origin.file && line == self.origin.line;
+        let directives = finding.fix.iter().flat_map(|fix| &fix.directives);
+        let mut places = directives.filter_map(|one| Some((one.file.as_deref()?, one.line?)));
+        self.ignore.rules.contains(&finding.rule)
+            && (target.origin.as_ref().is_some_and(|origin| here(&origin.file, origin.line))
+                || places.any(|(file, line)| here(file, line)))
+    }
+}
+
+/// The comments of a configuration file that speak to this program, and those of them that are wrong.
+pub fn in_text(file: &str, text: &str) -> (Vec<Ignored>, Vec<(Origin, IgnoreError)>) {
+    let (mut ignored, mut wrong) = (Vec::new(), Vec::new());
+    let lines: Vec<&str> = text.lines().collect();
+    for (index, line) in lines.iter().enumerate() {
+        let Some((at, parsed)) = comment(line) else { continue };
+        let is_directive = |line: &&str| {
+            let line = line.trim_start();
+            !line.is_empty() && !line.starts_with('#')
+        };
+        let alone = !is_directive(line);
+        let below = lines.iter().skip(index).position(is_directive).filter(|_| alone);
+        let spoken = index + below.unwrap_or(0);
+        let origin = |line: usize, column: usize| {
+            let narrow = |number: usize| u32::try_from(number + 1).unwrap_or(u32::MAX);
+            Origin { file: file.to_owned(), line: narrow(line), column: narrow(column) }
+        };
+        match parsed {
+            Ok(ignore) => ignored.push(Ignored { ignore, origin: origin(spoken, 0) }),
+            Err(error) => wrong.push((origin(index, at), error)),
+        }
+    }
+    (ignored, wrong)
+}
+
+/// The comment of a line that speaks to this program, and where it begins.
+fn comment(line: &str) -> Option<(usize, Result<Ignore, IgnoreError>)> {
+    // nginx begins a comment only where a word could begin.
+    let begins = |at: &usize| {
+        let before = line[..*at].chars().next_back();
+        before.is_none_or(|c| c.is_whitespace() || ";{}".contains(c))
+    };
+    let starts = line.match_indices('#').map(|(at, _)| at).filter(begins);
+    starts.into_iter().find_map(|at| Some((at, parse(&line[at..])?)))
 }
 
 /// The advice that goes with an unknown rule.
@@ -64,6 +124,8 @@ fn rule(name: &str) -> Result<&'static str, IgnoreError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::proptest;
+
     use super::*;
 
     #[track_caller]
@@ -73,6 +135,26 @@ mod tests {
             parsed.map(|(rules, reason)| (rules.to_vec(), reason.to_owned())).map_err(str::to_owned)
         });
         assert_eq!(found.map(|p| p.map(|i| (i.rules, i.reason))), expected, "{comment}");
+    }
+
+    #[test]
+    fn a_comment_speaks_of_its_own_line_or_of_the_next_directive() {
+        let text = "server {\n    listen 443 ssl; # shakedown: ignore[self-signed] lab\n\n    \
+            # shakedown: ignore[weak-key] until the move\n    # more\n\n    \
+            ssl_certificate a#b;\n    # shakedown: ignore[nothing] x\n}\n";
+        let (ignored, wrong) = in_text("nginx.conf", text);
+        let lines: Vec<(u32, &str)> =
+            ignored.iter().map(|one| (one.origin.line, one.ignore.rules[0])).collect();
+        assert_eq!(lines, [(2, "self-signed"), (7, "weak-key")]);
+        assert_eq!(wrong.len(), 1);
+        assert_eq!((wrong[0].0.line, wrong[0].0.column), (8, 5));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_stops_the_reader(text in "([#;{ é\n]|shakedown:|ignore|\\[weak-key\\]|x){0,30}") {
+            let _ = in_text("x", &text);
+        }
     }
 
     #[test]

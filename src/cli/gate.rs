@@ -11,6 +11,7 @@ use super::input;
 use super::output::Output;
 use crate::audit::allowance::{self, Allowances};
 use crate::audit::finding::Severity;
+use crate::audit::ignore::Ignored;
 use crate::audit::registry::{closest, find};
 use crate::report::Summary;
 use crate::report::escape::escape;
@@ -110,6 +111,12 @@ impl Checkpoint {
     #[must_use]
     pub(super) fn of_part(self, part: bool) -> Self {
         Self { part, ..self }
+    }
+
+    /// The same with comments beside directives.
+    #[must_use]
+    pub(super) fn with_ignored(self, ignored: Vec<Ignored>) -> Self {
+        Self { gate: self.gate.with_ignored(ignored), ..self }
     }
 
     /// Applies the gate to a target.

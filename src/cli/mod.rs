@@ -21,6 +21,7 @@ mod portion;
 mod probe;
 mod progress;
 mod scan;
+mod serve;
 mod settings;
 
 use std::panic::{self, UnwindSafe};
@@ -55,6 +56,7 @@ fn dispatch() -> ExitCode {
         Command::Cert(args) => cert::run(&args),
         Command::Log(args) => log::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -12,11 +12,13 @@ use tokio::sync::Notify;
 use super::args::{ProbeArgs, RunArgs};
 use super::exit::Exit;
 use super::gate::{Checkpoint, threshold};
+use super::mistake::Mistake;
 use super::outputs::Outputs;
 use super::portion::{Draft, Portion, Resumed};
 use super::progress::Progress;
 use super::settings;
 use crate::audit::finding::Fix;
+use crate::audit::ignore::Ignored;
 use crate::audit::policy::Policy;
 use crate::probe::scan::Depth;
 use crate::report::{Format, Kind, Report, Summary};
@@ -25,17 +27,41 @@ use crate::target::Target;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
-    run_with(args, Depth::default(), None)
+    run_with(args, &Depth::default(), None)
 }
 
-/// Audits the targets as deep as is wanted, and holds them against a policy.
+/// Audits the targets as deep as is wanted, and holds them against a policy; again and again where an interval is given.
 pub(super) fn run_with(
     args: &ProbeArgs,
-    depth: Depth,
-    policy: Option<Policy>,
+    depth: &Depth,
+    policy: Option<&Policy>,
 ) -> anyhow::Result<Exit> {
-    let job = Job { targets: settings::targets(args)?, depth, policy, ..Job::default() };
-    Ok(carry_out(job, &args.run)?.exit)
+    let audit = || {
+        let targets = settings::targets(&args.source, &args.run.limits)?;
+        let (depth, policy) = (depth.clone(), policy.cloned());
+        carry_out(Job { targets, depth, policy, ..Job::default() }, &args.run)
+    };
+    let Some(interval) = args.interval else {
+        return Ok(audit()?.exit);
+    };
+    if args.source.targets.iter().any(|target| target == "-") {
+        return Err(Mistake::new(
+            "--interval reads no targets from stdin",
+            "they are read anew before each audit; name a file (--config FILE)",
+        ));
+    }
+    loop {
+        let Done { exit, stopped, .. } = audit()?;
+        if stopped || Runtime::new()?.block_on(is_stopped_within(interval))? {
+            return Ok(exit);
+        }
+    }
+}
+
+/// Whether the program is told to stop before this long has passed.
+async fn is_stopped_within(interval: Duration) -> anyhow::Result<bool> {
+    let stop = stop(None, std::future::pending())?;
+    Ok(tokio::time::timeout(interval, stop).await.is_ok())
 }
 
 /// What is to be done.
@@ -49,6 +75,8 @@ pub(super) struct Job {
     pub(super) policy: Option<Policy>,
     /// What is known without a probe; it stands before the targets.
     pub(super) known: Vec<TargetReport>,
+    /// Comments of a configuration that allow findings beside them.
+    pub(super) ignored: Vec<Ignored>,
     /// Whether the fixes that were tried are wanted back.
     pub(super) keep_fixes: bool,
 }
@@ -57,13 +85,15 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) exit: Exit,
+    /// It was told to stop before every target was tested.
+    pub(super) stopped: bool,
     /// The fixes that work, each with the target's place in the job.
     pub(super) fixes: Vec<(usize, Fix)>,
 }
 
 /// Audits what a job names, and writes the report.
 pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
-    let Job { targets, depth, policy, known, keep_fixes } = job;
+    let Job { targets, depth, policy, known, ignored, keep_fixes } = job;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
     let agreed = [&depth as &dyn std::fmt::Debug, &policy, &args.fail_on, &args.gate.severity];
@@ -79,12 +109,12 @@ pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
         assessors: settings::assessors(&portion.targets, now)?,
     };
     let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
-    let checkpoint = checkpoint.of_part(args.portion.is_part());
+    let checkpoint = checkpoint.of_part(args.portion.is_part()).with_ignored(ignored);
     let mut collector = match collector(args, &mut portion, checkpoint)? {
         ControlFlow::Continue(collector) => collector,
         ControlFlow::Break(summary) => {
             let exit = Exit::of(&summary, args.fail_on.threshold().is_some(), 0);
-            return Ok(Done { exit, fixes: Vec::new() });
+            return Ok(Done { exit, stopped: false, fixes: Vec::new() });
         }
     };
     collector.keep_fixes = keep_fixes;
@@ -164,7 +194,7 @@ async fn audit(
     }
     collector.outputs.finish(&report)?;
     collector.checkpoint.finish(&summary, ending.stopped)?;
-    Ok(Done { exit: exit(args, &report, &ending), fixes: collector.fixes })
+    Ok(Done { exit: exit(args, &report, &ending), stopped: ending.stopped, fixes: collector.fixes })
 }
 
 /// A finding counts more than a fault of this program, and that more than what could not be tested.

@@ -20,7 +20,7 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
             clients.push(profile);
         }
     }
-    probe::run_with(&args.probe, Depth { scan: true, clients }, policy)
+    probe::run_with(&args.probe, &Depth { scan: true, clients }, policy.as_ref())
 }
 
 /// A policy by its name, or else from a file.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{anyhow, bail};
 use time::{OffsetDateTime, UtcOffset};
 
-use super::args::{ColorArg, LimitArgs, MetricsArg, ProbeArgs, ReportArgs, TargetArgs};
+use super::args::{ColorArg, LimitArgs, MetricsArg, ReportArgs, SourceArgs, TargetArgs};
 use super::gate::{FailOn, threshold};
 use super::mistake::Mistake;
 use crate::certificate::trust::Assessor;
@@ -43,8 +43,8 @@ pub(super) fn now() -> OffsetDateTime {
 }
 
 /// Every target that was named, in the order of the command line, then of the file.
-pub(super) fn targets(args: &ProbeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
-    let typed = options(&args.target, &args.run.limits)?;
+pub(super) fn targets(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<Arc<Target>>> {
+    let typed = options(&args.target, limits)?;
     let mut named: Vec<(Address, Options, Option<Origin>)> = Vec::new();
     let mut problems = Vec::new();
     for text in &args.targets {
@@ -126,7 +126,7 @@ pub(super) fn reject(problems: Vec<String>) -> anyhow::Result<()> {
     }
 }
 
-fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result<Options> {
+pub(super) fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result<Options> {
     let server_name = target.server_name.as_deref().map(server_name).transpose()?;
     Ok(Options {
         server_name,
@@ -146,7 +146,7 @@ fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result<Options> {
 }
 
 /// nginx as the client, with its files read.
-fn nginx_client(ssl: &ProxySsl, target: &Target) -> anyhow::Result<Arc<NginxClient>> {
+pub(super) fn nginx_client(ssl: &ProxySsl, target: &Target) -> anyhow::Result<Arc<NginxClient>> {
     let host = match &target.host {
         Host::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
         host => host.to_string(),
@@ -158,7 +158,7 @@ fn nginx_client(ssl: &ProxySsl, target: &Target) -> anyhow::Result<Arc<NginxClie
     Ok(Arc::new(client))
 }
 
-fn server_name(text: &str) -> anyhow::Result<String> {
+pub(super) fn server_name(text: &str) -> anyhow::Result<String> {
     match parse_host(text) {
         Ok(Host::Name(name)) => Ok(name),
         _ => Err(Mistake::new(

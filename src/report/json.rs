@@ -403,11 +403,11 @@ struct FindingView<'a> {
 /// Why a finding does not fail the run.
 #[derive(Serialize, JsonSchema)]
 struct ExcuseView<'a> {
-    /// `allowed` by the gate file, or `known` from the baseline.
+    /// `allowed` by the gate file, `ignored` by a comment beside the directive, or `known` from the baseline.
     kind: &'static str,
-    /// The gate file's reason; null for what is known.
+    /// The reason that the gate file or the comment gives; null for what is known.
     reason: Option<&'a str>,
-    /// The last day of the allowance; null for what is known.
+    /// The last day of an allowance; null for everything else.
     until: Option<String>,
 }
 
@@ -416,6 +416,9 @@ impl<'a> ExcuseView<'a> {
         match excuse {
             Excuse::Allowed { reason, until } => {
                 Self { kind: "allowed", reason: Some(reason), until: Some(until.to_string()) }
+            }
+            Excuse::Ignored { reason } => {
+                Self { kind: "ignored", reason: Some(reason), until: None }
             }
             Excuse::Known => Self { kind: "known", reason: None, until: None },
         }

@@ -133,14 +133,11 @@ fn told(result: &mut Value, finding: &Finding) {
     result["properties"]["evidence"] = json!(evidence);
     result["properties"]["reproduce"] = json!(commands);
     if let Some(excuse) = &finding.excuse {
-        let justification = match excuse {
-            Excuse::Allowed { .. } => escape(&excuse.to_string()).into_owned(),
-            Excuse::Known => excuse.to_string(),
-        };
+        let kind = if matches!(excuse, Excuse::Ignored { .. }) { "inSource" } else { "external" };
         result["suppressions"] = json!([{
-            "kind": "external",
+            "kind": kind,
             "status": "accepted",
-            "justification": justification,
+            "justification": escape(&excuse.to_string()),
         }]);
     }
 }

@@ -8,6 +8,7 @@ use time::Date;
 use super::TargetReport;
 use crate::audit::allowance::{Allowance, Allowances};
 use crate::audit::finding::{Excuse, Finding, Severity};
+use crate::audit::ignore::Ignored;
 use crate::target::Target;
 
 /// The gate of one run.
@@ -17,6 +18,10 @@ pub struct Gate {
     allowances: Allowances,
     /// What each allowance met, in the order of the file.
     met: Vec<Met>,
+    /// Comments beside directives, and whether each met a finding.
+    ignored: Vec<(Ignored, bool)>,
+    /// Something could not be tested, so that a missing finding says nothing.
+    untested: bool,
     baseline: Option<BTreeSet<String>>,
     today: Date,
 }
@@ -36,7 +41,8 @@ impl Gate {
     /// A gate at which findings of this severity fail their target, on this day (in UTC).
     pub fn new(threshold: Severity, allowances: Allowances, today: Date) -> Self {
         let met = vec![Met::default(); allowances.entries.len()];
-        Self { threshold, allowances, met, baseline: None, today }
+        let (ignored, untested, baseline) = (Vec::new(), false, None);
+        Self { threshold, allowances, met, ignored, untested, baseline, today }
     }
 
     /// The same gate, at which only findings fail whose fingerprint is not among these.
@@ -45,10 +51,17 @@ impl Gate {
         Self { baseline: Some(fingerprints), ..self }
     }
 
+    /// The same gate, at which comments beside directives allow findings.
+    #[must_use]
+    pub fn with_ignored(self, ignored: Vec<Ignored>) -> Self {
+        Self { ignored: ignored.into_iter().map(|one| (one, false)).collect(), ..self }
+    }
+
     /// Gives findings their severity and excuse, puts the worst first, and says anew what became of the target.
     pub fn apply(&mut self, report: &mut TargetReport) {
         let target = std::sync::Arc::clone(&report.target);
         let untested = !report.judgement.untested.is_empty();
+        self.untested |= untested;
         for (allowance, met) in self.allowances.entries.iter().zip(&mut self.met) {
             if allowance.covers(&target) {
                 met.target = true;
@@ -84,6 +97,13 @@ impl Gate {
                 finding.excuse.get_or_insert(Excuse::Allowed { reason, until });
             }
         }
+        for (ignored, met) in &mut self.ignored {
+            if ignored.covers(finding, target) {
+                *met = true;
+                let reason = ignored.ignore.reason.clone();
+                finding.excuse.get_or_insert(Excuse::Ignored { reason });
+            }
+        }
         let known = self.baseline.as_ref();
         if known.is_some_and(|known| known.contains(&finding.fingerprint(target))) {
             finding.excuse.get_or_insert(Excuse::Known);
@@ -93,7 +113,16 @@ impl Gate {
     /// What is to be said of the allowances once every target was seen, one a line.
     pub fn notices(&self) -> Vec<String> {
         let entries = self.allowances.entries.iter().zip(&self.met);
-        entries.filter_map(|(allowance, met)| self.notice(allowance, *met)).collect()
+        let spare = self.ignored.iter().filter(|(_, met)| !met && !self.untested);
+        let spare = spare.map(|(Ignored { ignore, origin }, _)| {
+            let rules = ignore.rules.join(", ");
+            format!(
+                "{}:{}: {rules}: not found here any more; remove the comment",
+                origin.file, origin.line
+            )
+        });
+        let notices = entries.filter_map(|(allowance, met)| self.notice(allowance, *met));
+        notices.chain(spare).collect()
     }
 
     fn notice(&self, allowance: &Allowance, met: Met) -> Option<String> {
@@ -124,10 +153,12 @@ mod tests {
 
     use super::*;
     use crate::audit::allowance;
+    use crate::audit::ignore::in_text;
     use crate::audit::judge::Judgement;
     use crate::audit::registry::find;
     use crate::observation::Observation;
     use crate::run::Status;
+    use crate::target::Origin;
     use crate::target::options::Options;
 
     const TODAY: Date = date!(2026 - 06 - 15);
@@ -211,6 +242,26 @@ mod tests {
             [("sct-missing", Severity::Error), ("self-signed", Severity::Note)]
         );
         assert_eq!(report.status, Status::Fail);
+    }
+
+    #[test]
+    fn a_comment_beside_the_directive_allows_what_is_found_there_and_nothing_else() {
+        let text = "listen 443 ssl; # shakedown: ignore[self-signed] the lab has no authority\n\
+            listen 8443 ssl; # shakedown: ignore[weak-key] old\n";
+        let ignored = in_text("nginx.conf", text).0;
+        let mut gate = gate("").with_ignored(ignored);
+        let mut report = report("a.test", &["self-signed", "weak-key"]);
+        let mut target = Target::clone(&report.target);
+        target.origin = Some(Origin { file: "nginx.conf".to_owned(), line: 1, column: 1 });
+        report.target = Arc::new(target);
+        gate.apply(&mut report);
+        let excused: Vec<bool> =
+            report.judgement.findings.iter().map(|one| one.excuse.is_some()).collect();
+        assert_eq!(excused, [true, false]);
+        assert_eq!(
+            gate.notices(),
+            ["nginx.conf:2: weak-key: not found here any more; remove the comment"]
+        );
     }
 
     #[test]

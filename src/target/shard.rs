@@ -53,7 +53,7 @@ impl Shard {
 }
 
 impl Target {
-    /// What names the target from run to run: 16 hexadecimal digits, the same where address, names, role and prelude are.
+    /// What names the target from run to run: 16 hexadecimal digits, the same where address, names, role, prelude and client are.
     pub fn id(&self) -> String {
         let connect_to = self.connect_to.as_ref();
         let connect_to = connect_to.map(|(host, port)| format!("{host}:{port}"));
@@ -65,6 +65,7 @@ impl Target {
             self.server_name.clone().unwrap_or_default(),
             format!("{:?}", self.role),
             self.starttls.map(|protocol| protocol.name().to_owned()).unwrap_or_default(),
+            if self.nginx.is_some() { "as nginx" } else { "" }.to_owned(),
         ];
         let mut digits = Fingerprint::of(parts.join("\0").as_bytes()).to_string();
         digits.truncate(16);

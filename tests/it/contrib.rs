@@ -128,6 +128,7 @@ fn prometheus() -> PathBuf {
 
 #[test]
 fn the_alerts_are_raised_when_they_should_be() {
+    promtool(&prometheus(), &["check", "config", "scrape.yml"]);
     promtool(&prometheus(), &["check", "rules", "alerts.yml"]);
     promtool(&prometheus(), &["test", "rules", "alerts_test.yml"]);
 }

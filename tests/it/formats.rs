@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use shakedown::report::{Format, Look, Report};
 
+use crate::support::pki::Pki;
 use crate::support::program::{shakedown, text};
 use crate::support::sample::{self, HOSTILE};
-use crate::support::server::says;
+use crate::support::server::{Nginx, says};
 
 const SARIF_SCHEMA: &str = include_str!("../../testdata/sarif/sarif-2.1.0.schema.json");
 
@@ -331,4 +332,22 @@ fn a_form_that_needs_a_place_says_so_before_anything_is_probed() {
     assert!(run.stderr.contains("--sarif-anchor"), "{}", run.stderr);
     let run = shakedown(&["probe", "a.test", "--output", "xml=report"]);
     assert!(run.status == 2 && run.stderr.contains("no form is called \"xml\""), "{}", run.stderr);
+}
+
+#[test]
+fn html_shows_scans_and_files() {
+    let pki = Pki::new();
+    let files = pki.server("a", &["a.test"]);
+    let nginx = Nginx::start(&format!(
+        "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {}; ssl_certificate_key {}; }}",
+        files.certificate.display(),
+        files.key.display()
+    ));
+    let target = format!("a.test:443:127.0.0.1:{}", nginx.port);
+    let scan = shakedown(&["scan", &target, "--ca-file", &pki.ca_file(), "--format", "html"]);
+    assert!(scan.stdout.contains(&format!("What 127.0.0.1:{} takes", nginx.port)));
+    assert!(scan.stdout.contains("ECDHE-ECDSA-AES256-GCM-SHA384 "), "{}", scan.stdout);
+    let file = files.certificate.display().to_string();
+    let cert = shakedown(&["cert", &file, "--ca-file", &pki.ca_file(), "--format", "html"]);
+    assert!(cert.stdout.contains("id=\"certificates\"") && !cert.stdout.contains("id=\"matrix\""));
 }

@@ -4,9 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use time::Duration;
 
+use crate::support::pki::Pki;
 use crate::support::program::{Run, shakedown};
-use crate::support::server::says;
+use crate::support::server::{Nginx, says};
 
 /// Runs `probe` on a peer that speaks no TLS, with these options.
 fn probed(peer: &str, options: &[&str]) -> Run {
@@ -122,6 +124,46 @@ fn quiet_says_nothing_where_all_is_well_and_everything_where_it_is_not() {
     assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
     let run = probed(&peer, &["--quiet"]);
     assert!(run.status == 1 && run.stdout.contains("not-tls"));
+}
+
+#[test]
+fn a_comment_beside_a_directive_allows_what_is_found_there() {
+    let pki = Pki::new();
+    let files = pki.changed("a", &["a.test"], |params| {
+        params.not_after = params.not_before + Duration::days(1);
+    });
+    let server = |port: &str, comment: &str| {
+        format!(
+            "server {{\n listen 127.0.0.1:{port} ssl; {comment}\n server_name a.test;\n ssl_certificate {};\n \
+             ssl_certificate_key {};\n}}\n",
+            files.certificate.display(),
+            files.key.display()
+        )
+    };
+    let nginx = Nginx::start(&server("PORT", ""));
+    let audit = |comment: &str| {
+        let text =
+            format!("events {{}}\nhttp {{\n{}}}\n", server(&nginx.port.to_string(), comment));
+        let path = pki.path("nginx.conf");
+        fs::write(&path, text).unwrap();
+        let path = path.display().to_string();
+        shakedown(&["nginx", &path, "--ca-file", &pki.ca_file(), "--format", "json"])
+    };
+    let plain = audit("");
+    assert_eq!(plain.status, 1, "{}{}", plain.stdout, plain.stderr);
+    let ignored = audit("# shakedown: ignore[certificate-expired] the lab is shut in spring");
+    assert_eq!((ignored.status, ignored.stderr.as_str()), (0, ""), "{}", ignored.stdout);
+    assert!(ignored.stdout.contains("\"kind\": \"ignored\""));
+    let other = audit("# shakedown: ignore[weak-key] old");
+    assert_eq!(other.status, 1);
+    assert!(
+        other.stderr.contains("nginx.conf:4: weak-key: not found here any more"),
+        "{}",
+        other.stderr
+    );
+    let wrong = audit("# shakedown: ignore[certificate-expird] x");
+    assert_eq!(wrong.status, 1);
+    assert!(wrong.stderr.contains("did you mean certificate-expired?"), "{}", wrong.stderr);
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod registry;
 mod reports;
 mod repository;
 mod scan;
+mod serve;
 mod staple;
 mod support;
 mod verdict;

@@ -118,8 +118,14 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         ));
     }
     let wants_fixes = args.diff || args.write.is_some();
-    let job = Job { targets: found.targets, known, keep_fixes: wants_fixes, ..Job::default() };
-    let Done { exit, fixes } = carry_out(job, &args.run)?;
+    let job = Job {
+        targets: found.targets,
+        known,
+        ignored: configuration.ignored(),
+        keep_fixes: wants_fixes,
+        ..Job::default()
+    };
+    let Done { exit, fixes, .. } = carry_out(job, &args.run)?;
     if wants_fixes {
         let patch = fixes::patch(&configuration, &found.places, &fixes)?;
         if args.diff {

@@ -1,9 +1,11 @@
 //! Where a configuration comes from: a tree on disk, a dump, or Ingress objects.
 
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
 
+use crate::audit::ignore::{self, Ignored};
 use crate::cli::input;
 use crate::nginx::defaults::Version;
 use crate::nginx::dump::Dump;
@@ -15,6 +17,7 @@ use crate::nginx::source::{Single, Source};
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::{Upstream, upstreams};
 use crate::nginx::variable::Variables;
+use crate::report::escape::escape;
 use crate::target::disk::Disk;
 
 /// Larger dumps are none.
@@ -60,6 +63,22 @@ impl Configuration {
             return Self::of_text(&main, &text, variables, version);
         }
         Self::of_tree(Tree::read(&disk, &main), variables, version)
+    }
+
+    /// The comments that allow findings beside them; of those that are wrong, stderr tells.
+    pub(super) fn ignored(&self) -> Vec<Ignored> {
+        let files = self.tree.iter().flat_map(|tree| &tree.files);
+        let mut all = Vec::new();
+        for (name, bytes) in files {
+            let (ignored, wrong) = ignore::in_text(name, &String::from_utf8_lossy(bytes));
+            all.extend(ignored);
+            for (origin, error) in wrong {
+                let text = format!("{}:{}:{}: {error}", origin.file, origin.line, origin.column);
+                // Someone who closed stderr does not want to know.
+                let _ = writeln!(anstream::stderr(), "shakedown: warning: {}", escape(&text));
+            }
+        }
+        all
     }
 
     /// A dump, Ingress objects, or a single file.

@@ -9,6 +9,7 @@ use crate::audit::finding::{Directive, Finding, Fix};
 use crate::certificate::Certificate;
 use crate::observation::{Endpoint, Handshake, RawHello};
 use crate::report::item::{Item, address, items};
+use crate::report::{Look, scan};
 use crate::run::{Status, TargetReport};
 
 /// What a target has to say. Those that pass in silence are folded away.
@@ -27,7 +28,24 @@ pub(super) fn article(report: &TargetReport, index: usize) -> Markup {
             }
             @for item in items(report) { (told(item)) }
             @if !report.observation.endpoints.is_empty() { (connections(report)) }
+            @for endpoint in report.observation.endpoints.iter().filter(|it| it.is_scanned()) {
+                (scanned(endpoint))
+            }
             (certificates(report))
+        }
+    }
+}
+
+/// What a scan listed, as people see it in a terminal.
+fn scanned(endpoint: &Endpoint) -> Markup {
+    let look = Look { width: 100, colour: false, show_chain: false };
+    let mut text = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = scan::write(endpoint, look, &mut text);
+    html! {
+        details {
+            summary { "What " (endpoint.address) " takes" }
+            pre { code { (String::from_utf8_lossy(&text)) } }
         }
     }
 }

@@ -9,13 +9,14 @@ use crate::report::chain::accepted;
 use crate::run::TargetReport;
 use crate::tls::version::ProtocolVersion;
 
+/// What success means.
+const SUCCESS: &str = "Whether the handshake completed and the chain is trusted.";
+
 /// Adds the series of one target.
 pub(super) fn add((name, report): Named<'_>, exposition: &mut Exposition) {
     let labels = [("target", name)];
     if let Some(success) = success(report) {
-        exposition
-            .family("probe_success", "Whether the handshake completed and the chain is trusted.")
-            .add(&labels, flag(success));
+        exposition.family("probe_success", SUCCESS).add(&labels, flag(success));
     }
     let sent =
         endpoints(report).iter().flat_map(|endpoint| distinct_chains(endpoint, named(report)));
@@ -32,6 +33,13 @@ pub(super) fn add((name, report): Named<'_>, exposition: &mut Exposition) {
     if let Some(cell) = best(report) {
         session(name, cell, exposition);
     }
+}
+
+/// Adds the series of the one target that was asked for, which Prometheus names itself. Whoever asks wants an answer, so what
+/// could not be tested in time has not succeeded.
+pub(super) fn answer(report: &TargetReport, exposition: &mut Exposition) {
+    exposition.family("probe_success", SUCCESS).add(&[], flag(success(report).unwrap_or(false)));
+    add(("", report), exposition);
 }
 
 fn endpoints(report: &TargetReport) -> &[Endpoint] {

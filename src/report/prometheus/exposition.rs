@@ -51,8 +51,10 @@ impl Exposition {
 impl Family {
     /// Adds a series; one with the same labels as another would spoil the whole document, so the first stands.
     pub(super) fn add(&mut self, labels: &[(&str, &str)], value: f64) {
+        // A label without a value is no label.
+        let labels = labels.iter().filter(|(_, value)| !value.is_empty());
         let pairs: Vec<String> =
-            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", label(value))).collect();
+            labels.map(|(name, value)| format!("{name}=\"{}\"", label(value))).collect();
         let labels =
             if pairs.is_empty() { String::new() } else { format!("{{{}}}", pairs.join(",")) };
         if self.known.insert(labels.clone()) {

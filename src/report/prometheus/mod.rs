@@ -37,6 +37,21 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     exposition.write(out)
 }
 
+/// Writes what one probe of one target found, under blackbox_exporter's names as they are there, and under our own.
+pub fn render_probe(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut exposition = Exposition::default();
+    for target in &report.targets {
+        blackbox::answer(target, &mut exposition);
+        let named = (target.target.name.as_str(), target);
+        judged(named, &mut exposition);
+        for endpoint in &target.observation.endpoints {
+            handshakes(named, endpoint, &mut exposition);
+        }
+        certificates(named, &mut exposition);
+    }
+    exposition.write(out)
+}
+
 /// What tells of the run itself, so that a run that no longer happens is noticed.
 fn run(report: &Report, exposition: &mut Exposition) {
     let summary = report.summary();

@@ -1,0 +1,223 @@
+//! What the exporter knows: its targets and the metrics of their last audit.
+
+use std::future::{Future, pending};
+use std::io::Write;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+
+use super::module;
+use crate::cli::args::ServeArgs;
+use crate::cli::gate::{Checkpoint, GateArgs, threshold};
+use crate::cli::mistake::Mistake;
+use crate::cli::settings;
+use crate::probe::scan::Depth;
+use crate::report::escape::escape;
+use crate::report::{Kind, Report, ReportOptions, prometheus};
+use crate::run::{self, Ending, FetchIssuers, Settings, TargetReport};
+use crate::target::Target;
+use crate::target::options::Options;
+
+/// Targets that are probed at once because somebody asked.
+const MAX_PROBES: usize = 32;
+
+/// The exporter.
+pub(super) struct Exporter {
+    args: ServeArgs,
+    /// What was typed about every target.
+    typed: Options,
+    targets: RwLock<Vec<Arc<Target>>>,
+    metrics: RwLock<Option<String>>,
+    permits: Semaphore,
+}
+
+/// Why a target is not probed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    /// It is none of the configured ones.
+    #[error("this target is not configured here; --any-target would allow it")]
+    NotConfigured,
+    /// Too much is under way.
+    #[error("too many targets are being probed")]
+    Busy,
+    /// What was asked for cannot be.
+    #[error("{0}")]
+    Mistake(String),
+}
+
+impl Exporter {
+    /// Reads what the options name, so that a mistake is known before anything is served.
+    pub(super) fn new(args: ServeArgs) -> anyhow::Result<Self> {
+        if args.source.targets.iter().any(|target| target == "-") {
+            return Err(Mistake::new(
+                "serve reads no targets from stdin",
+                "it reads them anew before each audit; name a file (--config FILE)",
+            ));
+        }
+        let targets = match targets(&args) {
+            // With --any-target there need not be any.
+            Err(_) if args.any_target && is_bare(&args) => Vec::new(),
+            targets => targets?,
+        };
+        let now = settings::now();
+        settings::assessors(&targets, now)?;
+        Checkpoint::open(&gate(&args), args.fail_on, now)?;
+        let typed = settings::options(&args.source.target, &args.limits)?;
+        Ok(Self {
+            args,
+            typed,
+            targets: RwLock::new(targets),
+            metrics: RwLock::new(None),
+            permits: Semaphore::new(MAX_PROBES),
+        })
+    }
+
+    /// The metrics of the last audit.
+    pub(super) fn metrics(&self) -> Option<String> {
+        self.metrics.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Audits the configured targets; what cannot be read anew stays as it was.
+    pub(super) async fn audit(&self) {
+        match targets(&self.args) {
+            Ok(targets) => {
+                *self.targets.write().unwrap_or_else(PoisonError::into_inner) = targets;
+            }
+            Err(_) if is_bare(&self.args) => {}
+            Err(error) => warn(&format!("the targets stay as they were: {error:#}")),
+        }
+        let limit = self.args.limits.run_timeout;
+        let stop = async {
+            match limit {
+                Some(limit) => sleep(limit).await,
+                None => pending().await,
+            }
+        };
+        match self.run(self.configured(), stop).await {
+            Ok(report) => {
+                let metrics = rendered(|out| prometheus::render(&report, out));
+                *self.metrics.write().unwrap_or_else(PoisonError::into_inner) = Some(metrics);
+            }
+            Err(error) => warn(&format!("the targets are not audited: {error:#}")),
+        }
+    }
+
+    /// Probes one target, as a module says, and stops where nobody waits any more.
+    pub(super) async fn probe(
+        &self,
+        name: &str,
+        module: Option<&str>,
+        patience: impl Future<Output = ()>,
+    ) -> Result<String, Refused> {
+        let target = self.target(name, module)?;
+        let _permit = self.permits.try_acquire().map_err(|_| Refused::Busy)?;
+        let report = self.run(vec![target], patience).await;
+        let report = report.map_err(|error| Refused::Mistake(format!("{error:#}")))?;
+        Ok(rendered(|out| prometheus::render_probe(&report, out)))
+    }
+
+    fn configured(&self) -> Vec<Arc<Target>> {
+        self.targets.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The target of that name, host, or host and port; a module changes how it is probed.
+    fn target(&self, name: &str, module: Option<&str>) -> Result<Arc<Target>, Refused> {
+        let options = module.map(|name| {
+            module::options(name).ok_or_else(|| {
+                Refused::Mistake(format!(
+                    "no module is called {:?}; known are {}",
+                    escape(name),
+                    module::names()
+                ))
+            })
+        });
+        let options = options.transpose()?;
+        let configured = self.configured();
+        let known = configured.iter().find(|target| is_called(target, name));
+        match (known, options) {
+            (Some(target), None) => Ok(Arc::clone(target)),
+            (Some(target), Some(options)) => {
+                let mut changed = Target::clone(target);
+                changed.role = options.role.unwrap_or(changed.role);
+                changed.starttls = options.starttls.or(changed.starttls);
+                Ok(Arc::new(changed))
+            }
+            (None, _) if !self.args.any_target => Err(Refused::NotConfigured),
+            (None, options) => {
+                let address = name
+                    .parse()
+                    .map_err(|error| Refused::Mistake(escape(&format!("{error}")).into_owned()))?;
+                let options = options.unwrap_or_default().over(&self.typed);
+                Ok(Arc::new(options.target(address, None, None)))
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        targets: Vec<Arc<Target>>,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<Report> {
+        let now = settings::now();
+        let settings = Settings {
+            limits: settings::limits(&self.args.limits),
+            depth: Depth::default(),
+            policy: None,
+            threshold: threshold(self.args.fail_on),
+            now,
+            fetch_issuers: FetchIssuers::Never,
+            assessors: settings::assessors(&targets, now)?,
+        };
+        let mut checkpoint = Checkpoint::open(&gate(&self.args), self.args.fail_on, now)?;
+        let mut reports: Vec<Option<TargetReport>> = targets.iter().map(|_| None).collect();
+        let ending: Ending = run::audit(targets, Arc::new(settings), stop, |index, mut report| {
+            checkpoint.apply(&mut report);
+            reports[index] = Some(report);
+        })
+        .await;
+        let threshold = threshold(self.args.fail_on);
+        Ok(Report {
+            started_at: now,
+            finished_at: settings::now(),
+            targets: reports.into_iter().flatten().collect(),
+            interrupted: ending.stopped,
+            kind: Kind::Endpoints,
+            options: ReportOptions { threshold, ..ReportOptions::default() },
+        })
+    }
+}
+
+fn targets(args: &ServeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
+    settings::targets(&args.source, &args.limits)
+}
+
+/// Whether no target is named at all.
+fn is_bare(args: &ServeArgs) -> bool {
+    args.source.targets.is_empty() && args.source.config.is_none()
+}
+
+fn gate(args: &ServeArgs) -> GateArgs {
+    GateArgs { gate: args.gate.clone(), ..GateArgs::default() }
+}
+
+fn is_called(target: &Target, name: &str) -> bool {
+    let host = target.host.to_string();
+    let endpoint = name.parse().ok().map(|address| Options::default().target(address, None, None));
+    let same = |other: Target| (other.host, other.port, other.connect_to);
+    name == target.name
+        || name.eq_ignore_ascii_case(&host)
+        || endpoint.map(same) == Some((target.host.clone(), target.port, target.connect_to.clone()))
+}
+
+fn rendered(render: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
+    let mut out = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = render(&mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn warn(text: &str) {
+    // Someone who closed stderr does not want to know.
+    let _ = writeln!(anstream::stderr(), "shakedown: warning: {}", escape(text));
+}

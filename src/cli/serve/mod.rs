@@ -1,0 +1,178 @@
+//! `serve`: an exporter. Prometheus scrapes the last audit of the targets from `/metrics`, or has one target probed by
+//! `/probe?target=…&module=…`, as with blackbox_exporter.
+
+mod exporter;
+mod module;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{sleep, timeout};
+
+use self::exporter::{Exporter, Refused};
+use super::args::ServeArgs;
+use super::exit::Exit;
+
+/// Connections at once; whoever comes next waits.
+const MAX_CONNECTIONS: usize = 64;
+
+/// A request's head is there in this time, or never.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Nothing takes longer, from the first byte of the request to the last of the answer.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How much sooner than Prometheus stops waiting an answer is given.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// The form of the metrics.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Runs the subcommand, until it is told to stop.
+pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
+    let exporter = Arc::new(Exporter::new(args.clone())?);
+    let runtime = Runtime::new()?;
+    runtime.block_on(serve(&exporter, args))?;
+    runtime.shutdown_background();
+    Ok(Exit::Passed)
+}
+
+async fn serve(exporter: &Arc<Exporter>, args: &ServeArgs) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(args.listen).await;
+    let listener =
+        listener.map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", args.listen))?;
+    told(listener.local_addr()?);
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        () = audits(exporter, args.interval) => {}
+        () = connections(exporter, &listener) => {}
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+fn told(address: SocketAddr) {
+    // Someone who closed stderr does not want to know.
+    let _ = writeln!(anstream::stderr(), "shakedown: listening on http://{address}/");
+}
+
+async fn audits(exporter: &Exporter, interval: Duration) {
+    loop {
+        exporter.audit().await;
+        sleep(interval).await;
+    }
+}
+
+async fn connections(exporter: &Arc<Exporter>, listener: &TcpListener) {
+    let mut open = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if open.len() < MAX_CONNECTIONS => match accepted {
+                Ok((stream, _)) => open.push(connection(Arc::clone(exporter), stream)),
+                // No file descriptor is free; one may be soon.
+                Err(_) => sleep(Duration::from_millis(100)).await,
+            },
+            Some(()) = open.next() => {}
+        }
+    }
+}
+
+/// Answers one request.
+async fn connection(exporter: Arc<Exporter>, stream: TcpStream) {
+    let service = service_fn(move |request| {
+        let exporter = Arc::clone(&exporter);
+        async move { Ok::<_, Infallible>(answer(&exporter, &request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // A client that goes away, or that speaks no HTTP, is its own business.
+    let _ = timeout(CONNECTION_TIMEOUT, connection).await;
+}
+
+type Answer = Response<Full<Bytes>>;
+
+async fn answer(exporter: &Exporter, request: &Request<Incoming>) -> Answer {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n".to_owned());
+    }
+    match request.uri().path() {
+        "/" => text(StatusCode::OK, "shakedown\n\n/metrics\n/probe?target=TARGET\n".to_owned()),
+        "/-/healthy" | "/-/ready" => text(StatusCode::OK, "ok\n".to_owned()),
+        "/metrics" => exporter.metrics().map_or_else(unready, metrics_answer),
+        "/probe" => probe(exporter, request).await,
+        _ => text(StatusCode::NOT_FOUND, "not found\n".to_owned()),
+    }
+}
+
+async fn probe(exporter: &Exporter, request: &Request<Incoming>) -> Answer {
+    let query = request.uri().query().unwrap_or_default().as_bytes();
+    let (mut target, mut module) = (None, None);
+    for (key, value) in form_urlencoded::parse(query) {
+        match &*key {
+            "target" => target = Some(value.into_owned()),
+            "module" => module = Some(value.into_owned()),
+            _ => {}
+        }
+    }
+    let Some(target) = target else {
+        return text(StatusCode::BAD_REQUEST, "the parameter target is missing\n".to_owned());
+    };
+    match exporter.probe(&target, module.as_deref(), patience(request)).await {
+        Ok(metrics) => metrics_answer(metrics),
+        Err(refused) => {
+            let status = match refused {
+                Refused::NotConfigured => StatusCode::FORBIDDEN,
+                Refused::Busy => StatusCode::SERVICE_UNAVAILABLE,
+                Refused::Mistake(_) => StatusCode::BAD_REQUEST,
+            };
+            text(status, format!("{refused}\n"))
+        }
+    }
+}
+
+/// Until when Prometheus waits for the answer.
+fn patience(request: &Request<Incoming>) -> impl Future<Output = ()> + use<> {
+    let header = request.headers().get("x-prometheus-scrape-timeout-seconds");
+    let seconds = header.and_then(|value| value.to_str().ok()?.parse::<f64>().ok());
+    let wait = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let wait = wait.map_or(CONNECTION_TIMEOUT, |wait| wait.saturating_sub(MARGIN));
+    sleep(wait.min(CONNECTION_TIMEOUT))
+}
+
+fn unready() -> Answer {
+    text(StatusCode::SERVICE_UNAVAILABLE, "the first audit is not done yet\n".to_owned())
+}
+
+fn metrics_answer(metrics: String) -> Answer {
+    let mut answer = text(StatusCode::OK, metrics);
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(METRICS));
+    answer
+}
+
+fn text(status: StatusCode, text: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    *answer.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, plain);
+    answer
+}

@@ -1,0 +1,261 @@
+//! `serve`: the exporter, asked by hand and scraped by real Prometheus.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::pki::Pki;
+use crate::support::program::shakedown;
+use crate::support::server::{Nginx, free_port, says, scripted};
+
+/// A process that ends with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+struct Exporter {
+    process: Ended,
+    address: SocketAddr,
+}
+
+impl Exporter {
+    fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(args)
+            .env_clear()
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let process = Ended(child);
+        let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("{line}"));
+        Self { process, address: address.trim().trim_end_matches('/').parse().unwrap() }
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        get(self.address, path, "")
+    }
+
+    /// The metrics, once the first audit is done.
+    fn metrics(&self) -> String {
+        let started = Instant::now();
+        loop {
+            let (status, body) = self.get("/metrics");
+            if status == 200 {
+                return body;
+            }
+            assert_eq!(status, 503, "{body}");
+            assert!(started.elapsed() < Duration::from_secs(20), "{body}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// An HTTP request by hand: status and body.
+fn get(address: SocketAddr, path: &str, header: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+#[test]
+fn only_configured_targets_are_probed_unless_it_is_told_otherwise() {
+    let (peer, other) = (says(b"SSH-2.0-x\r\n").to_string(), says(b"SSH-2.0-x\r\n").to_string());
+    let exporter = Exporter::start(&[&peer, "--trust", "mozilla"]);
+    let (status, body) = exporter.get(&format!("/probe?target={peer}"));
+    assert_eq!(status, 200, "{body}");
+    assert!(body.contains("\nprobe_success 0\n"), "{body}");
+    assert!(body.contains("rule=\"not-tls\""), "{body}");
+    assert_eq!(exporter.get(&format!("/probe?target={other}")).0, 403);
+    assert_eq!(exporter.get("/probe").0, 400);
+    assert_eq!(exporter.get(&format!("/probe?target={peer}&module=http_2xx")).0, 400);
+    assert_eq!(exporter.get("/nothing").0, 404);
+    let open = Exporter::start(&["--any-target", "--trust", "mozilla"]);
+    assert_eq!(open.get(&format!("/probe?target={other}")).0, 200);
+    assert_eq!(open.get("/probe?target=a%20b").0, 400);
+}
+
+#[test]
+fn a_module_says_how_a_target_is_probed() {
+    let peer = says(b"220 x ESMTP\r\n").to_string();
+    let exporter = Exporter::start(&[&peer, "--trust", "mozilla"]);
+    let (_, body) = exporter.get(&format!("/probe?target={peer}&module=smtp"));
+    assert!(!body.contains("rule=\"not-tls\""), "{body}");
+}
+
+#[test]
+fn an_answer_is_there_before_prometheus_stops_waiting() {
+    let silent = scripted(|mut stream| drop(Read::read_to_end(&mut stream, &mut Vec::new())));
+    let target = silent.to_string();
+    let exporter = Exporter::start(&["--trust", "mozilla", "--any-target"]);
+    let started = Instant::now();
+    let header = "X-Prometheus-Scrape-Timeout-Seconds: 1.5\r\n";
+    let (status, body) = get(exporter.address, &format!("/probe?target={target}"), header);
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert_eq!(status, 200);
+    assert!(body.contains("\nprobe_success 0\n"), "{body}");
+}
+
+#[test]
+fn it_ends_when_it_is_told_to() {
+    let mut exporter = Exporter::start(&["127.0.0.1:1", "--trust", "mozilla"]);
+    exporter.metrics();
+    let id = Pid::from_raw(i32::try_from(exporter.process.0.id()).unwrap());
+    kill(id, Signal::SIGTERM).unwrap();
+    assert_eq!(exporter.process.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_is_typed_wrong_ends_it_before_it_serves() {
+    for (args, words) in [
+        (&["serve"][..], "no target is given"),
+        (&["serve", "-"], "no targets from stdin"),
+        (&["serve", "a.test", "--gate", "/nonexistent"], "cannot read /nonexistent"),
+        (&["serve", "a.test", "--listen", "192.0.2.1:1", "--trust", "mozilla"], "cannot listen on"),
+        (&["probe", "-", "--interval", "1s"], "no targets from stdin"),
+    ] {
+        let run = shakedown(args);
+        assert!(run.status == 2 && run.stderr.contains(words), "{words}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn an_interval_writes_the_report_anew_until_it_is_told_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.json");
+    let child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
+        .args(["probe", "127.0.0.1:1", "--trust", "mozilla", "--interval", "50ms"])
+        .args(["--format", "json", "--output"])
+        .arg(&path)
+        .spawn()
+        .unwrap();
+    let mut process = Ended(child);
+    let mut seen = std::collections::BTreeSet::new();
+    let started = Instant::now();
+    while seen.len() < 3 {
+        assert!(started.elapsed() < Duration::from_secs(20), "{seen:?}");
+        if let Ok(text) = fs::read_to_string(&path) {
+            let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+            seen.insert(report["started_at"].as_str().unwrap().to_owned());
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let id = Pid::from_raw(i32::try_from(process.0.id()).unwrap());
+    kill(id, Signal::SIGTERM).unwrap();
+    assert_eq!(process.0.wait().unwrap().code(), Some(3));
+}
+
+const CONFIGURATION: &str = "
+global: { scrape_interval: 1s, scrape_timeout: 1s }
+scrape_configs:
+  - job_name: audit
+    static_configs: [{ targets: ['EXPORTER'] }]
+  - job_name: probe
+    scrape_interval: 2s
+    scrape_timeout: 2s
+    metrics_path: /probe
+    params: { module: [listener] }
+    static_configs: [{ targets: ['good', 'bad', 'unknown'] }]
+    relabel_configs:
+      - { source_labels: [__address__], target_label: __param_target }
+      - { source_labels: [__param_target], target_label: instance }
+      - { target_label: __address__, replacement: 'EXPORTER' }
+";
+
+/// Starts Prometheus with this configuration, which it keeps in this folder.
+fn prometheus(folder: &Path, configuration: &str) -> (Ended, SocketAddr) {
+    let file = folder.join("prometheus.yml");
+    fs::write(&file, configuration).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let child = Command::new("prometheus")
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+        .arg(format!("--web.listen-address={address}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("prometheus is needed: install the package prometheus");
+    (Ended(child), address)
+}
+
+/// Asks Prometheus until the query has this answer.
+#[track_caller]
+fn becomes(address: SocketAddr, query: &str, expected: &str) {
+    let encoded: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
+    let path = format!("/api/v1/query?query={encoded}");
+    let started = Instant::now();
+    let mut last = String::new();
+    while started.elapsed() < Duration::from_secs(30) {
+        if TcpStream::connect(address).is_ok() {
+            let body = get(address, &path, "").1;
+            let value: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+            value["data"]["result"][0]["value"][1]
+                .as_str()
+                .unwrap_or_default()
+                .clone_into(&mut last);
+            if last == expected {
+                return;
+            }
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("{query} is {last:?}, not {expected}");
+}
+
+#[test]
+fn prometheus_scrapes_it() {
+    let pki = Pki::new();
+    let files = pki.server("a", &["a.test"]);
+    let nginx = Nginx::start(&format!(
+        "server {{ listen 127.0.0.1:PORT ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:1m; ssl_certificate {}; ssl_certificate_key {}; }}",
+        files.certificate.display(),
+        files.key.display()
+    ));
+    let targets = pki.path("targets.toml");
+    let text = format!(
+        "[defaults]\nca_file = '{}'\n[[target]]\nname = 'good'\naddress = 'a.test:443:127.0.0.1:{}'\n[[target]]\nname = 'bad'\naddress = '{}'\n",
+        pki.ca_file(),
+        nginx.port,
+        says(b"SSH-2.0-x\r\n")
+    );
+    fs::write(&targets, text).unwrap();
+    let exporter =
+        Exporter::start(&["--config", &targets.display().to_string(), "--interval", "2s"]);
+    let metrics = exporter.metrics();
+    assert!(
+        metrics.contains("shakedown_target_status{target=\"good\",status=\"pass\"} 1"),
+        "{metrics}"
+    );
+    let configuration = CONFIGURATION.replace("EXPORTER", &exporter.address.to_string());
+    let (_prometheus, address) = prometheus(pki.folder.path(), &configuration);
+    for (query, expected) in [
+        ("up{job=\"audit\"}", "1"),
+        ("shakedown_target_status{target=\"bad\",status=\"fail\"}", "1"),
+        ("count(shakedown_handshake_success{job=\"audit\",target=\"good\"} == 1)", "4"),
+        ("probe_success{job=\"probe\",instance=\"good\"}", "1"),
+        ("probe_success{job=\"probe\",instance=\"bad\"}", "0"),
+        ("up{job=\"probe\",instance=\"unknown\"}", "0"),
+        ("probe_ssl_earliest_cert_expiry{instance=\"good\"} > bool time()", "1"),
+        ("count(probe_tls_version_info{instance=\"good\",version=\"TLS 1.3\"})", "1"),
+    ] {
+        becomes(address, query, expected);
+    }
+}
