@@ -7,12 +7,14 @@ use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 
+use shakedown::nginx::defaults::{Build, Version};
 use shakedown::nginx::edit::{Edit, patch};
+use shakedown::nginx::facts::{Fact, FactKind, facts};
 use shakedown::nginx::listener::{Listener, listeners};
 use shakedown::nginx::source::Single;
 use shakedown::nginx::tree::Tree;
 use shakedown::nginx::upstream::{Upstream, upstreams};
-use shakedown::nginx::variable::Variables;
+use shakedown::nginx::variable::{Unresolved, Variables};
 use shakedown::target::disk::Disk;
 
 use crate::support::dice::Dice;
@@ -254,4 +256,79 @@ fn nginx_takes_what_was_patched() {
         let trusted = upstream.ssl.trusted_certificate.as_ref().unwrap();
         assert!(trusted.value.ends_with("/ca.pem"), "{}", trusted.value);
     }
+}
+
+/// Lines in `http` that nginx may or may not take; `CERT` stands for a certificate with its key, `CA` for a file.
+const TAKEN_OR_NOT: [&str; 24] = [
+    "server { listen PORT ssl; }",
+    "CERT server { listen PORT ssl; }",
+    "server { listen PORT ssl; ssl_reject_handshake on; }",
+    "server { listen PORT ssl; ssl_reject_handshake on; } server { listen PORT; server_name a; }",
+    "server { listen PORT ssl; ssl_certificate CA; }",
+    "server { listen PORT ssl; CERT ssl_certificate CA; }",
+    "server { listen PORT ssl; CERT } server { listen PORT; server_name a; }",
+    "server { listen PORT; } server { listen PORT ssl; server_name a; CERT }",
+    "server { listen PORT ssl; CERT ssl_verify_client on; }",
+    "server { listen PORT ssl; CERT ssl_verify_client optional; ssl_client_certificate CA; }",
+    "server { listen PORT ssl; CERT ssl_verify_client on; ssl_trusted_certificate CA; }",
+    "server { listen PORT ssl; CERT ssl_verify_client optional_no_ca; }",
+    "server { listen PORT; ssl_verify_client on; }",
+    "proxy_ssl_verify on; server { listen PORT; location / { proxy_pass https://127.0.0.1; } }",
+    "proxy_ssl_verify on; server { listen PORT; location / { proxy_pass http://127.0.0.1; } }",
+    "proxy_ssl_verify on; server { listen PORT; location / { proxy_pass https://127.0.0.1; proxy_ssl_trusted_certificate CA; } }",
+    "proxy_ssl_verify on; server { listen PORT; location / { proxy_pass https://127.0.0.1; proxy_ssl_verify off; } }",
+    "server { listen PORT; location / { proxy_pass https://127.0.0.1; proxy_ssl_certificate CA; } }",
+    "server { listen PORT; location / { proxy_pass http://127.0.0.1; proxy_ssl_certificate CA; } }",
+    "grpc_ssl_verify on; server { listen PORT; location / { grpc_pass grpcs://127.0.0.1:1; } }",
+    "server { listen PORT; http2 on; }",
+    "upstream g { server 127.0.0.1; } server { listen PORT; location / { proxy_pass https://g:1; } }",
+    "server { listen PORT; location / { grpc_pass grpcs://127.0.0.1; } }",
+    "server { listen PORT; set $x 127.0.0.1; location / { proxy_pass https://$x; proxy_ssl_verify on; } }",
+];
+
+#[test]
+fn what_is_said_to_be_refused_is_refused() {
+    let pki = Pki::new();
+    let files = pki.server("a", &["a.test"]);
+    let (certificate, key) = (files.certificate.display(), files.key.display());
+    let pair = format!("ssl_certificate {certificate}; ssl_certificate_key {key};");
+    let version = nginx_version();
+    for snippet in TAKEN_OR_NOT {
+        let http = snippet.replace("CERT", &pair).replace("CA", &pki.ca_file());
+        let http = http.replace("PORT", "127.0.0.1:65000");
+        let folder = tempfile::tempdir().unwrap();
+        let main = folder.path().join("nginx.conf");
+        fs::write(&main, format!("pid p; error_log stderr; events {{}} http {{ {http} }}"))
+            .unwrap();
+        let tree = Tree::read(&Disk::default(), main.to_str().unwrap());
+        let (sockets, passes) = (listeners(&tree), upstreams(&tree, &Variables::new()));
+        let known = facts(&tree, &sockets, &passes, Some(version));
+        let refused: Vec<&Fact> = known.iter().filter(|fact| is_refusal(&fact.kind)).collect();
+        let invalid = passes.iter().any(|pass| {
+            matches!(&pass.destination, Err(reason) if matches!(reason, Unresolved::Invalid { .. }))
+        });
+        let ours = !refused.is_empty() || invalid;
+        let mut nginx = Command::new(nginx_binary());
+        nginx.arg("-p").arg(folder.path()).args(["-e", "stderr", "-t", "-c"]).arg(&main);
+        let output = nginx.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(ours, !output.status.success(), "{snippet}: {refused:?}, nginx: {said}");
+    }
+}
+
+fn nginx_version() -> Version {
+    let output = Command::new(nginx_binary()).arg("-V").output().unwrap();
+    Build::read(&String::from_utf8_lossy(&output.stderr)).unwrap().version
+}
+
+fn is_refusal(kind: &FactKind) -> bool {
+    matches!(
+        kind,
+        FactKind::NoCertificate { is_refused: true }
+            | FactKind::KeyMissing
+            | FactKind::ClientCaMissing { .. }
+            | FactKind::TrustMissing
+            | FactKind::TooNew { .. }
+            | FactKind::Refused { .. }
+    )
 }

@@ -16,8 +16,9 @@ pub(super) fn facts(listener: &Listener, version: Option<Version>) -> Vec<Fact> 
     for (at, server) in listener.servers.iter().enumerate() {
         let is_default = at == listener.default;
         let is_bare = !server.has_certificate() && !server.ssl.rejects();
-        if is_bare && (is_default || differs(&server.ssl, &default.ssl)) {
-            let kind = FactKind::NoCertificate { is_default };
+        let is_refused = is_default || default.ssl.rejects();
+        if is_bare && (is_refused || differs(&server.ssl, &default.ssl)) {
+            let kind = FactKind::NoCertificate { is_refused };
             facts.push(Fact { span: server.span.clone(), kind });
         }
         if !is_default && server.has_certificate() {
@@ -54,9 +55,10 @@ fn single(server: &Server, version: Option<Version>, facts: &mut Vec<Fact>) {
     let verifies = |mode: &&Set<String>| ["on", "optional"].contains(&mode.as_str());
     if let Some(mode) = ssl.verify_client.as_ref().filter(verifies)
         && ssl.client_certificate.is_none()
+        && server.has_certificate()
     {
         let trusted = ssl.trusted_certificate.is_some();
-        let is_enough = version.is_some_and(|version| version >= VERIFY_WITHOUT_CLIENT_CERTIFICATE);
+        let is_enough = version.is_none_or(|version| version >= VERIFY_WITHOUT_CLIENT_CERTIFICATE);
         if !(trusted && is_enough) {
             let trusted_since = trusted.then_some(VERIFY_WITHOUT_CLIENT_CERTIFICATE);
             say(&mode.span, FactKind::ClientCaMissing { trusted_since });

@@ -35,8 +35,8 @@ pub enum FactKind {
     },
     /// TLS settings of a server that has no certificate: the default server's apply in its place.
     NoCertificate {
-        /// Whether it is the default server, which nginx refuses (unless each name has its own).
-        is_default: bool,
+        /// Whether nginx refuses that: where it is the default server, or where that one rejects handshakes.
+        is_refused: bool,
     },
     /// There is not one `ssl_certificate_key` for each `ssl_certificate`, or none for a client certificate.
     KeyMissing,

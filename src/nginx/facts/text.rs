@@ -20,10 +20,10 @@ impl fmt::Display for FactKind {
             Self::DefaultServerDecides { directive, default, until: None } => {
                 write!(f, "{directive} of the socket's default server ({default}) applies here")
             }
-            Self::NoCertificate { is_default: true } => {
-                f.write_str("the socket's default server has no ssl_certificate")
+            Self::NoCertificate { is_refused: true } => {
+                f.write_str("the server has no ssl_certificate, and none stands in for it")
             }
-            Self::NoCertificate { is_default: false } => f.write_str(
+            Self::NoCertificate { is_refused: false } => f.write_str(
                 "the server has no ssl_certificate, so the default server's TLS settings apply",
             ),
             Self::Refused { words } => f.write_str(words),

@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
 fn check(fact: &Fact) -> Verdict {
     match fact.kind {
         FactKind::DefaultServerDecides { .. }
-        | FactKind::NoCertificate { is_default: false }
+        | FactKind::NoCertificate { is_refused: false }
         | FactKind::VerifySettingUnused { .. }
         | FactKind::SuitesIgnored { .. }
         | FactKind::CommandWins { .. }

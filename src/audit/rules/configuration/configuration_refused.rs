@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(fact: &Fact) -> Verdict {
     match fact.kind {
-        FactKind::NoCertificate { is_default: true }
+        FactKind::NoCertificate { is_refused: true }
         | FactKind::KeyMissing
         | FactKind::ClientCaMissing { .. }
         | FactKind::TrustMissing
