@@ -23,6 +23,7 @@ mod gate;
 mod log;
 mod mutation;
 mod nginx;
+mod nginx_command;
 mod nginx_meaning;
 mod nginx_reader;
 mod openssl;

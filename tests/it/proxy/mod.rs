@@ -7,7 +7,6 @@ mod material;
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::TcpStream;
-use std::process::Command;
 
 use serde_json::Value;
 use shakedown::nginx::defaults::Build;
@@ -16,14 +15,14 @@ use self::case::Case;
 use self::material::Material;
 use crate::support::dice::Dice;
 use crate::support::program::{shakedown, text};
-use crate::support::server::{Nginx, nginx_binary};
+use crate::support::server::{Nginx, proxy_command};
 
 /// Configurations that are held against nginx.
 const CASES: usize = 320;
 
 /// What nginx is: its release and its library, as `-V` tells them.
 fn nginx_release() -> (String, String) {
-    let output = Command::new(nginx_binary()).arg("-V").output().unwrap();
+    let output = proxy_command().arg("-V").output().unwrap();
     let build = Build::read(&String::from_utf8_lossy(&output.stderr)).unwrap();
     let library = build.library.unwrap();
     (build.version.to_string(), library.split(' ').nth(1).unwrap().to_owned())
@@ -37,7 +36,7 @@ fn proxy(cases: &[Case], upstream: u16, changed: &[Vec<(String, String)>]) -> Ng
         blocks.push_str(&block);
         locations.push_str(&location);
     }
-    Nginx::start(&format!(
+    Nginx::start_proxy(&format!(
         "proxy_ssl_session_reuse off; proxy_next_upstream off; proxy_set_header Host a.test; {blocks}
          server {{ listen 127.0.0.1:PORT; {locations} }}"
     ))

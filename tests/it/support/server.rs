@@ -34,6 +34,17 @@ impl Nginx {
 
     /// Starts nginx with these lines beside `events {}`.
     pub(crate) fn start_with(configuration: impl Fn(u16) -> String) -> Self {
+        Self::start_as(|| Command::new(nginx_binary()), configuration)
+    }
+
+    /// Starts the nginx that is held against what is said of it, with these lines inside `http {}`.
+    pub(crate) fn start_proxy(http: &str) -> Self {
+        Self::start_as(proxy_command, |port| {
+            format!("http {{ access_log off; {} }}", http.replace("PORT", &port.to_string()))
+        })
+    }
+
+    fn start_as(program: impl Fn() -> Command, configuration: impl Fn(u16) -> String) -> Self {
         for _ in 0..TRIES {
             let port = free_port();
             let prefix = tempfile::tempdir().unwrap();
@@ -43,8 +54,8 @@ impl Nginx {
                 configuration(port)
             );
             fs::write(prefix.path().join("nginx.conf"), text).unwrap();
-            let mut command = Command::new(nginx_binary());
-            command.arg("-p").arg(prefix.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
+            let mut command = program();
+            command.arg("-p").arg(prefix.path()).arg("-c").arg(prefix.path().join("nginx.conf"));
             let needed = "nginx is needed: install the package nginx-light or nginx";
             let process = Process::spawn(command.stderr(Stdio::piped()), needed);
             // The event module starts after the sockets are bound.
@@ -64,6 +75,19 @@ impl Nginx {
     /// Whether nginx logs these words; they are waited for.
     pub(crate) fn logs(&self, words: &str) -> bool {
         self.process.log.comes(words)
+    }
+}
+
+/// The nginx that plays the proxy: that of another system in a folder where the environment names one, as
+/// `scripts/nginx-matrix` does.
+pub(crate) fn proxy_command() -> Command {
+    match std::env::var_os("SHAKEDOWN_NGINX_ROOT") {
+        None => Command::new(nginx_binary()),
+        Some(root) => {
+            let mut command = Command::new("chroot");
+            command.arg(root).arg("/usr/sbin/nginx");
+            command
+        }
     }
 }
 

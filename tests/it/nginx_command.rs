@@ -1,0 +1,229 @@
+//! `shakedown nginx`: from a configuration to its listeners and upstreams, to the fix that works, as the servers have it.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::pki::Pki;
+use crate::support::program::{Run, shakedown, shakedown_with, text};
+use crate::support::server::{Nginx, free_port, nginx_binary};
+
+/// A proxy in front of an upstream that wants to know a name, and a TLS 1.3-only one whose certificate is verified.
+struct Scene {
+    pki: Pki,
+    back: Nginx,
+    front: Nginx,
+    main: String,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let pki = Pki::new();
+        let api = pki.server("api", &["api.test"]);
+        let www = pki.server("www", &["www.test"]);
+        let pair = |files: &crate::support::pki::Files| {
+            format!(
+                "ssl_certificate {}; ssl_certificate_key {};",
+                files.certificate.display(),
+                files.key.display()
+            )
+        };
+        let (api, www) = (pair(&api), pair(&www));
+        let back = Nginx::start(&format!(
+            "server {{ listen 127.0.0.1:PORT ssl default_server; ssl_reject_handshake on; }}
+             server {{ listen 127.0.0.1:PORT ssl; server_name api.test; {api} return 200 ok; }}
+             server {{ listen 127.0.0.2:PORT ssl; ssl_protocols TLSv1.3; {api} return 200 ok; }}"
+        ));
+        let site = format!(
+            "upstream backend {{\n    server 127.0.0.1:{0};\n}}\nserver {{\n    listen 127.0.0.1:PORT;\n    \
+             listen 127.0.0.1:TLS ssl;\n    server_name www.test;\n    {www}\n    location / {{\n        \
+             proxy_pass https://backend;\n        proxy_set_header Host api.test;\n    }}\n    location /new {{\n        \
+             proxy_pass https://127.0.0.2:{0};\n        proxy_ssl_protocols TLSv1.2;\n        proxy_ssl_verify on;\n        \
+             proxy_ssl_trusted_certificate {1};\n    }}\n}}\n",
+            back.port,
+            pki.ca_file()
+        );
+        let tls = free_port().to_string();
+        let folder = pki.path("conf");
+        fs::create_dir_all(folder.join("sites")).unwrap();
+        let main = folder.join("nginx.conf");
+        fs::write(&main, "events {}\nhttp {\n    include sites/*.conf;\n}\n").unwrap();
+        let front = Nginx::start_with(|port| {
+            let site =
+                site.replace("PORT", &port.to_string()).replace("TLS ssl", &format!("{tls} ssl"));
+            fs::write(folder.join("sites/site.conf"), &site).unwrap();
+            format!("http {{ access_log off; {site} }}")
+        });
+        Self { main: main.display().to_string(), pki, back, front }
+    }
+
+    fn audit(&self, more: &[&str]) -> Run {
+        let (ca_file, binary) = (self.pki.ca_file(), nginx_binary().display().to_string());
+        let fixed = ["nginx", &self.main, "--ca-file", &ca_file, "--nginx-binary", &binary];
+        shakedown(&[&fixed, more].concat())
+    }
+
+    fn report(&self, more: &[&str]) -> Value {
+        let run = self.audit(&[&["--format", "json"], more].concat());
+        serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr))
+    }
+}
+
+fn target<'r>(report: &'r Value, part: &str) -> &'r Value {
+    let targets = report["targets"].as_array().unwrap();
+    targets
+        .iter()
+        .find(|one| text(&one["name"]).contains(part))
+        .unwrap_or_else(|| panic!("{report:#}"))
+}
+
+fn finding<'r>(target: &'r Value, rule: &str) -> &'r Value {
+    let findings = target["findings"].as_array().unwrap();
+    findings.iter().find(|one| one["rule"] == rule).unwrap_or_else(|| panic!("{target:#}"))
+}
+
+fn status(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: www.test\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn every_listener_and_upstream_is_audited_where_it_stands() {
+    let scene = Scene::new();
+    let report = scene.report(&[]);
+    let listener = target(&report, "www.test:");
+    assert_eq!(listener["status"], "pass", "{listener:#}");
+    assert!(text(&listener["origin"]["file"]).ends_with("sites/site.conf"));
+    assert_eq!(listener["origin"]["line"], 6);
+
+    let backend = target(&report, "https://backend");
+    assert_eq!(backend["nginx"]["as_configured"], "fail");
+    let line = text(&backend["nginx"]["error_log_line"]);
+    assert_eq!(status(scene.front.port, "/"), "502");
+    assert!(scene.front.logs(line.split(", upstream").next().unwrap()), "{line}");
+    let fix = &finding(backend, "upstream-sni-missing")["fix"];
+    assert_eq!(fix["verified"], true);
+    assert_eq!(fix["directives"][0]["name"], "proxy_ssl_server_name");
+    assert_eq!(fix["directives"][1]["value"], "api.test");
+    assert_eq!(fix["directives"][0]["line"], 10);
+
+    let new = target(&report, "https://127.0.0.2");
+    assert_eq!(finding(new, "upstream-protocol-mismatch")["fix"]["verified"], true, "{new:#}");
+    assert_eq!(scene.back.port, u16::try_from(new["port"].as_u64().unwrap()).unwrap());
+}
+
+#[test]
+fn the_patch_applies_and_the_patched_configuration_works() {
+    let scene = Scene::new();
+    let folder = scene.pki.path("patched");
+    let run = scene.audit(&["--diff", "--write", folder.to_str().unwrap()]);
+    assert_eq!(run.status, 1, "{}", run.stderr);
+    // What stands before a diff is passed over by patch(1).
+    let copy = scene.pki.path("copy");
+    fs::create_dir_all(&copy).unwrap();
+    let original = Path::new(&scene.main).parent().unwrap().join("sites/site.conf");
+    let below = original.strip_prefix("/").unwrap();
+    fs::create_dir_all(copy.join(below).parent().unwrap()).unwrap();
+    fs::copy(&original, copy.join(below)).unwrap();
+    let mut patch = Command::new("patch")
+        .args(["-p1", "-s", "-d", copy.to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("patch is needed: install the package patch");
+    patch.stdin.take().unwrap().write_all(run.stdout.as_bytes()).unwrap();
+    assert!(patch.wait().unwrap().success(), "{}", run.stdout);
+    let patched = fs::read_to_string(copy.join(below)).unwrap();
+    assert_eq!(patched, fs::read_to_string(folder.join(below)).unwrap());
+    assert!(fs::read_to_string(&original).unwrap() != patched);
+
+    let front = Nginx::start_with(|port| {
+        let site = patched
+            .replace(&format!("127.0.0.1:{};", scene.front.port), &format!("127.0.0.1:{port};"));
+        let tls = site.lines().find(|line| line.ends_with(" ssl;")).unwrap().to_owned();
+        format!("http {{ access_log off; {} }}", site.replace(&tls, ""))
+    });
+    for path in ["/", "/new"] {
+        assert_eq!(status(front.port, path), "200", "{path}: {}", front.error_log());
+    }
+}
+
+#[test]
+fn a_dump_on_stdin_says_the_same_as_the_files() {
+    let scene = Scene::new();
+    let dump = Command::new(nginx_binary())
+        .args(["-T", "-c", &scene.main, "-g", "error_log stderr; pid /dev/null;"])
+        .output()
+        .unwrap();
+    assert!(dump.status.success(), "{dump:?}");
+    let ca_file = scene.pki.ca_file();
+    let args = ["nginx", "-", "--ca-file", &ca_file, "--format", "json"];
+    let run = shakedown_with(&args, &String::from_utf8(dump.stdout).unwrap());
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let backend = target(&report, "https://backend");
+    let directives = &finding(backend, "upstream-sni-missing")["fix"]["directives"];
+    assert!(text(&directives[0]["file"]).ends_with("conf/sites/site.conf"));
+}
+
+#[test]
+fn a_certificate_that_was_renewed_and_not_loaded_is_found() {
+    let scene = Scene::new();
+    scene.pki.server("www", &["www.test"]);
+    let report = scene.report(&[]);
+    let listener = target(&report, "www.test:");
+    assert_eq!(finding(listener, "served-certificate-stale")["severity"], "warning");
+}
+
+#[test]
+fn what_cannot_be_probed_is_told_and_nothing_passes_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let main = folder.path().join("nginx.conf");
+    let check = |http: &str| {
+        fs::write(&main, format!("events {{}}\nhttp {{\n{http}\n}}\n")).unwrap();
+        let run = shakedown(&["nginx", main.to_str().unwrap(), "--format", "json"]);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap_or(Value::Null);
+        (run, report)
+    };
+    let (run, report) = check("server { listen 81; location / { proxy_pass https://$arg_x; } }");
+    assert_eq!(run.status, 3, "{report:#}");
+    let reason = text(&report["targets"][0]["untested"][0]["reason"]);
+    assert!(reason.contains("--var arg_x=VALUE"), "{reason}");
+    let (run, _) = check("server { listen 81;\n  location / { proxy_pass https://a.test }\n}");
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("unexpected \"}\" in"), "{}", run.stderr);
+    let (run, _) = check("server { listen 81; }");
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("no listener and no upstream with TLS"), "{}", run.stderr);
+}
+
+#[test]
+fn a_diff_goes_with_a_report_for_people_or_beside_one_in_a_file() {
+    let scene = Scene::new();
+    let run = scene.audit(&["--diff", "--format", "json"]);
+    assert_eq!(run.status, 2, "{}", run.stdout);
+    let file = scene.pki.path("report.json");
+    let run = scene.audit(&["--diff", "--format", "json", "--output", file.to_str().unwrap()]);
+    assert!(run.stdout.starts_with("--- a/"), "{}{}", run.stdout, run.stderr);
+    let full = scene.pki.path("full");
+    fs::create_dir_all(full.join("x")).unwrap();
+    let run = scene.audit(&["--write", full.to_str().unwrap()]);
+    assert!(run.stderr.contains("is not empty"), "{}", run.stderr);
+}
+
+#[test]
+fn annotations_of_an_ingress_are_read() {
+    let ingress = r#"{"kind": "Ingress", "metadata": {"namespace": "shop", "name": "web", "annotations":
+        {"nginx.ingress.kubernetes.io/backend-protocol": "HTTPS"}},
+        "spec": {"rules": [{"host": "www.test", "http": {"paths": [{"path": "/", "pathType": "Prefix",
+        "backend": {"service": {"name": "web", "port": {"number": 8443}}}}]}}]}}"#;
+    let run = shakedown_with(&["nginx", "-", "--format", "json"], ingress);
+    let report: Value =
+        serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
+    assert!(text(&report["targets"][0]["name"]).contains("8443"), "{report:#}");
+}
