@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use super::destination::{Destination, destination};
 use super::gate::{FailOn, GateArgs};
+use super::log::LogArgs;
 use super::nginx::NginxArgs as NginxCommand;
 use super::portion::PortionArgs;
 use crate::nginx::defaults::Version;
@@ -454,54 +455,6 @@ pub(super) struct ExplainArgs {
     pub(super) format: PlainFormat,
 }
 
-const LOG_EXAMPLES: &str = "\
-Examples:
-  shakedown log /var/log/nginx/error.log*               rotated and gzipped ones as well
-  shakedown log error.log access.log --since 2h         and where failures and answers of 502 coincide
-  shakedown log access.log --what-if TLSv1.3            who would be refused
-  shakedown log error.log --probe --nginx /etc/nginx/nginx.conf
-  shakedown log --follow /var/log/nginx/error.log
-  kubectl logs deploy/ingress | shakedown log -";
-
-#[derive(Clone, Debug, ClapArgs)]
-#[command(after_help = LOG_EXAMPLES)]
-pub(super) struct LogArgs {
-    /// Error logs and access logs, plain or gzipped, in any order; `-` is stdin
-    #[arg(value_name = "FILE", required = true)]
-    pub(super) files: Vec<PathBuf>,
-    /// Leave out older lines: 2h, 1d, 2026-12-31 or 2026-12-31T23:59, on the host's clock
-    #[arg(long, value_name = "TIME")]
-    pub(super) since: Option<String>,
-    /// Go on reading, and tell of failures as they are written; the report comes at the end
-    #[arg(short, long)]
-    pub(super) follow: bool,
-    /// The format of access lines, as it stands in log_format [default: guessed]
-    #[arg(long, value_name = "FORMAT")]
-    pub(super) log_format: Option<String>,
-    /// Take log_format, and with --probe the directives of upstreams, from this configuration
-    #[arg(long, value_name = "FILE")]
-    pub(super) nginx: Option<PathBuf>,
-    /// Audit the upstreams that failed, as nginx meets them, and try what mends it
-    #[arg(long)]
-    pub(super) probe: bool,
-    /// Tell how many requests these ssl_protocols would refuse
-    #[arg(long, value_name = "VERSIONS")]
-    pub(super) what_if: Option<String>,
-    /// The form of the report
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) format: LogFormat,
-    /// Write the report to this file, whole or not at all, instead of stdout
-    #[arg(long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-    /// When to use colour
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
-    pub(super) color: ColorArg,
-    #[command(flatten)]
-    pub(super) trust: TrustArgs,
-    #[command(flatten)]
-    pub(super) limits: LimitArgs,
-}
-
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct DemoArgs {
     #[command(flatten)]
@@ -583,17 +536,6 @@ pub(super) enum ColorArg {
     Auto,
     Always,
     Never,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogFormat {
-    /// For people, in a terminal
-    #[default]
-    Table,
-    /// One JSON document
-    Json,
-    /// For the textfile collector
-    Prometheus,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
