@@ -114,7 +114,10 @@ fn of_word(word: &str) -> Option<Explanation> {
         return Some(explanation::of_number(alert, verify));
     }
     let whole = !word.contains(' ') || word.starts_with("error:") && !word.contains(" while ");
-    let code = whole.then(|| code::parse(word)).flatten().or_else(|| code::by_text(word))?;
+    let bare = word.strip_prefix("0x").unwrap_or(word);
+    let code = whole.then(|| code::parse(bare)).flatten();
+    let code =
+        code.or_else(|| code::by_text(word)).or_else(|| code::by_number(word.parse().ok()?))?;
     let side = direction::of_function(std::slice::from_ref(&code));
     if side != Direction::Unknown || code.part != Part::Ssl {
         return Some(explanation::of_line(word.as_bytes()));
@@ -123,6 +126,8 @@ fn of_word(word: &str) -> Option<Explanation> {
 }
 
 fn alert(subject: &str) -> Option<AlertDescription> {
+    let subject = subject.trim_start_matches("SSL ").trim_start_matches("alert ");
+    let subject = subject.trim_start_matches("number ");
     let by_number =
         subject.parse().ok().map(AlertDescription).filter(|alert| alert.name().is_some());
     by_number.or_else(|| AlertDescription::from_name(subject))

@@ -35,6 +35,18 @@ pub struct Explanation {
     pub next: Vec<String>,
     /// What the line names.
     pub line: Option<LineOut>,
+    /// The alert that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<AlertOut>,
+}
+
+/// An alert.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct AlertOut {
+    /// Its number.
+    pub number: u8,
+    /// Its IANA name.
+    pub name: Option<&'static str>,
 }
 
 /// What it means on one side.
@@ -113,6 +125,7 @@ pub fn of_line(bytes: &[u8]) -> Explanation {
             .unwrap_or_default(),
         next: next::commands(&line, &diagnosis).iter().map(|words| shell(words)).collect(),
         line: Some(named(&line)),
+        alert: None,
     };
     explanation.extend(diagnosis.mechanism);
     explanation
@@ -145,6 +158,7 @@ pub fn of_number(alert: Option<AlertDescription>, verify: Option<&VerifyError>) 
     let signs: Vec<Sign> = signs.into_iter().flatten().collect();
     let mut explanation = of_signs(&signs);
     explanation.codes = codes.into_iter().flatten().collect();
+    explanation.alert = alert.map(|alert| AlertOut { number: alert.0, name: alert.name() });
     explanation
 }
 
@@ -161,6 +175,7 @@ fn of_signs(signs: &[Sign]) -> Explanation {
         notes: Vec::new(),
         next: Vec::new(),
         line: None,
+        alert: None,
     };
     for row in &rows {
         explanation.extend(Some(row));

@@ -1,6 +1,5 @@
 //! What can be typed. Nothing here has a meaning yet: `settings` resolves every default.
 
-mod log;
 mod nginx;
 mod saved;
 mod source;
@@ -14,7 +13,6 @@ use clap::builder::TypedValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(in crate::cli) use self::log::{LogArgs, LogFormat};
 pub(in crate::cli) use self::saved::{DiffArgs, MergeArgs, MergeFormat};
 use self::source::duration;
 pub(in crate::cli) use self::source::{LimitArgs, SourceArgs, TargetArgs, TrustArgs};

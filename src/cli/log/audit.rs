@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
+use super::LogArgs;
 use crate::audit::finding::Severity;
-use crate::cli::args::LogArgs;
 use crate::cli::exit::Exit;
 use crate::cli::settings;
 use crate::nginx::log::intake::Intake;

@@ -1,5 +1,6 @@
 //! `log`: what error logs and access logs say about TLS, and what to do first.
 
+mod args;
 mod audit;
 mod follow;
 mod input;
@@ -9,8 +10,9 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 
+pub(super) use self::args::LogArgs;
+use self::args::LogFormat;
 use self::input::Reading;
-use super::args::{LogArgs, LogFormat};
 use super::exit::Exit;
 use super::mistake::Mistake;
 use super::output::Output;

@@ -323,6 +323,12 @@ pub fn by_text(text: &str) -> Option<Code<'static>> {
     Some(ssl(reason))
 }
 
+/// The TLS reason of that number, where OpenSSL 1.1 and later have words for it.
+pub fn by_number(number: u32) -> Option<Code<'static>> {
+    REASONS.new.get(&number).filter(|texts| !texts.is_empty())?;
+    Some(ssl(number))
+}
+
 /// The TLS reason of that number, in OpenSSL 1.1's numbering.
 pub fn ssl(reason: u32) -> Code<'static> {
     Code {

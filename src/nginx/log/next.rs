@@ -16,6 +16,9 @@ pub fn commands(line: &Line<'_>, diagnosis: &Diagnosis<'_>) -> Vec<Vec<String>> 
     commands
 }
 
+/// Where distributions keep nginx's configuration.
+const CONFIGURATION: &str = "/etc/nginx/nginx.conf";
+
 fn command(line: &Line<'_>, step: Step) -> Vec<String> {
     let words: &[&str] = match step {
         Step::AsNginx => &["probe", "--as-nginx"],
@@ -23,14 +26,16 @@ fn command(line: &Line<'_>, step: Step) -> Vec<String> {
         Step::ProbeListener => &["probe"],
         Step::ScanUpstream => &["scan", "--role", "upstream"],
         Step::ScanListener => &["scan"],
-        Step::Configuration | Step::Certificate => &["cert"],
+        Step::Configuration => &["nginx"],
+        Step::Certificate => &["cert"],
     };
     let mut command: Vec<String> =
         ["shakedown"].iter().chain(words).map(ToString::to_string).collect();
     match step {
         Step::AsNginx | Step::ProbeUpstream | Step::ScanUpstream => command.extend(upstream(line)),
         Step::ProbeListener | Step::ScanListener => command.extend(listener(line)),
-        Step::Configuration | Step::Certificate => command.push(file(line)),
+        Step::Configuration => command.push(CONFIGURATION.to_owned()),
+        Step::Certificate => command.push(file(line)),
     }
     command
 }

@@ -7,15 +7,19 @@ use super::document::LogReport;
 /// The whole report.
 pub fn render(report: &LogReport) -> String {
     let mut page = Page::default();
-    page.family("shakedown_log_lines", "Lines that were read.", "gauge");
+    page.family("shakedown_log_lines_total", "Lines that were read.", "counter");
     page.sample(&[], count(report.lines));
-    page.family("shakedown_log_unreadable_lines", "Lines that could not be understood.", "gauge");
+    page.family(
+        "shakedown_log_unreadable_lines_total",
+        "Lines that could not be understood.",
+        "counter",
+    );
     page.sample(&[], count(report.unreadable));
     failures(report, &mut page);
     if let Some(access) = &report.access {
-        page.family("shakedown_log_requests", "Requests of access logs.", "gauge");
+        page.family("shakedown_log_requests_total", "Requests of access logs.", "counter");
         page.sample(&[], count(access.requests));
-        page.family("shakedown_log_tls_requests", "Requests by version of TLS.", "gauge");
+        page.family("shakedown_log_tls_requests_total", "Requests by version of TLS.", "counter");
         for version in &access.versions {
             page.sample(&[("version", &version.version)], count(version.requests));
         }
@@ -27,7 +31,7 @@ pub fn render(report: &LogReport) -> String {
             );
             page.sample(&[("per", reuse.per)], reuse.ratio);
         }
-        page.family("shakedown_log_bad_gateway", "Answers of 502 and 504.", "gauge");
+        page.family("shakedown_log_bad_gateway_total", "Answers of 502 and 504.", "counter");
         page.sample(&[], count(access.bad_gateway));
         if let Some(times) = access.upstream_connect_ms {
             let help = "Connection and handshake to upstreams.";
@@ -42,7 +46,7 @@ pub fn render(report: &LogReport) -> String {
 
 fn failures(report: &LogReport, page: &mut Page) {
     let help = "Failures of TLS by class, side and the alert that the peer sent.";
-    page.family("shakedown_log_failures", help, "gauge");
+    page.family("shakedown_log_failures_total", help, "counter");
     for failure in &report.failures {
         let alert = failure.alert.map(|alert| alert.to_string()).unwrap_or_default();
         let labels = [
@@ -61,9 +65,9 @@ fn failures(report: &LogReport, page: &mut Page) {
         page.sample(&labels, count(failure.clients));
     }
     page.family(
-        "shakedown_log_upstream_failures",
+        "shakedown_log_upstream_failures_total",
         "Failures of TLS by upstream and class.",
-        "gauge",
+        "counter",
     );
     for upstream in &report.upstreams {
         for class in &upstream.classes {

@@ -37,6 +37,7 @@ pub fn render(report: &LogReport, look: Look) -> String {
             out += &details(place, failure, look);
         }
     }
+    out += &upstreams(&report.upstreams, look);
     out.extend(
         report.upstreams.iter().filter(|it| !it.audits.is_empty()).map(|it| audited(it, look)),
     );
@@ -196,6 +197,28 @@ fn details(place: usize, failure: &Failure, look: Look) -> String {
     }
     if let Some(next) = failure.next.first() {
         say("Next: ", next);
+    }
+    out
+}
+
+/// A row for each upstream, where there are several.
+fn upstreams(upstreams: &[Upstream], look: Look) -> String {
+    if upstreams.len() < 2 {
+        return String::new();
+    }
+    let mut out = format!("\n{}\n", styled("Upstreams", Style::new().bold().underline(), look));
+    for upstream in upstreams.iter().take(MAX_DETAILS) {
+        let classes = upstream.classes.iter().map(|class| match class.cause {
+            Some(cause) => format!("{} ({}, {cause})", class.class, class.count),
+            None => format!("{} ({})", class.class, class.count),
+        });
+        let classes: Vec<String> = classes.collect();
+        let text = format!("{}: {}", upstream.address, classes.join("; "));
+        out += &paragraph(&text, "   ", "     ", look);
+    }
+    if upstreams.len() > MAX_DETAILS {
+        let more = upstreams.len() - MAX_DETAILS;
+        out += &paragraph(&format!("and {more} more"), "   ", "     ", look);
     }
     out
 }

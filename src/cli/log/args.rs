@@ -1,10 +1,10 @@
-//! Options of `log`.
+//! What can be typed after `log`.
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::{ColorArg, LimitArgs, TrustArgs};
+use crate::cli::args::{ColorArg, LimitArgs, TrustArgs};
 
 const LOG_EXAMPLES: &str = "\
 Examples:
