@@ -170,6 +170,12 @@ fn a_file_of_another_run_is_not_written_on() {
 }
 
 #[test]
+fn a_configuration_is_audited_as_a_whole() {
+    let run = shakedown(&["nginx", "/nonexistent", "--shard", "1/2"]);
+    assert!(run.status == 2 && run.stderr.contains("for probe and scan"), "{}", run.stderr);
+}
+
+#[test]
 fn a_shard_without_targets_is_a_shard() {
     let args = ["probe", "127.0.0.1:1", "--trust", "mozilla", "--format", "ndjson"];
     let runs: Vec<Run> =
