@@ -146,7 +146,7 @@ pub(super) fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result
 }
 
 /// nginx as the client, with its files read.
-fn nginx_client(ssl: &ProxySsl, target: &Target) -> anyhow::Result<Arc<NginxClient>> {
+pub(super) fn nginx_client(ssl: &ProxySsl, target: &Target) -> anyhow::Result<Arc<NginxClient>> {
     let host = match &target.host {
         Host::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
         host => host.to_string(),
@@ -158,7 +158,7 @@ fn nginx_client(ssl: &ProxySsl, target: &Target) -> anyhow::Result<Arc<NginxClie
     Ok(Arc::new(client))
 }
 
-fn server_name(text: &str) -> anyhow::Result<String> {
+pub(super) fn server_name(text: &str) -> anyhow::Result<String> {
     match parse_host(text) {
         Ok(Host::Name(name)) => Ok(name),
         _ => Err(Mistake::new(

@@ -1,6 +1,6 @@
 //! The output of `nginx -T`: every file behind a line `# configuration file PATH:`, in the order of reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::glob;
 use super::source::{ReadFailure, Source};
@@ -26,14 +26,16 @@ impl Dump {
         let mut dump = Self { main: first.path.clone(), files: BTreeMap::new() };
         let prefix = folder(&dump.main);
         let mut current = Part::new(first, text);
-        let mut includes = Vec::new();
+        let mut includes = Includes::default();
         for mark in marks {
             if !current.ends_at(mark.start) {
                 continue;
             }
-            includes.extend(current.includes.drain(..).map(|path| full_name(&prefix, &path)));
+            for path in current.includes.drain(..) {
+                includes.add(full_name(&prefix, &path));
+            }
             // A comment of the user's may look like such a line, but names no file that is included.
-            if includes.iter().any(|include| included(include, &mark.path)) {
+            if includes.covers(&mark.path) {
                 current.finish(mark.start, &mut dump.files);
                 current = Part::new(mark, text);
             }
@@ -49,12 +51,37 @@ impl Source for Dump {
     }
 
     fn glob(&self, pattern: &str) -> Vec<String> {
-        self.files.keys().filter(|path| glob::matches(pattern, path)).cloned().collect()
+        glob::among(pattern, &self.files)
     }
 }
 
-fn included(include: &str, path: &str) -> bool {
-    include == path || (glob::is_pattern(include) && glob::matches(include, path))
+/// Patterns that are looked at in all; a real dump has a few for each of its files.
+const MAX_TRIES: usize = 10_000_000;
+
+/// What the files so far include.
+#[derive(Default)]
+struct Includes {
+    paths: HashSet<String>,
+    patterns: BTreeSet<String>,
+    tries: usize,
+}
+
+impl Includes {
+    fn add(&mut self, path: String) {
+        if glob::is_pattern(&path) {
+            self.patterns.insert(path);
+        } else {
+            self.paths.insert(path);
+        }
+    }
+
+    fn covers(&mut self, path: &str) -> bool {
+        if self.paths.contains(path) {
+            return true;
+        }
+        self.tries += self.patterns.len();
+        self.tries <= MAX_TRIES && self.patterns.iter().any(|one| glob::matches(one, path))
+    }
 }
 
 /// A line that may begin a file.

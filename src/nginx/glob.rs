@@ -1,5 +1,15 @@
 //! Patterns of `include`, by the rules of `glob(3)`: `*` and `?` pass over neither a `/` nor a leading dot.
 
+use std::collections::BTreeMap;
+
+/// The names among these that match a pattern.
+pub(super) fn among(pattern: &str, files: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let literal = &pattern[..pattern.find(['*', '?', '[', '\\']).unwrap_or(pattern.len())];
+    let near = files.range(literal.to_owned()..).map(|(path, _)| path);
+    let near = near.take_while(|path| path.starts_with(literal));
+    near.filter(|path| matches(pattern, path)).cloned().collect()
+}
+
 /// Whether a path matches a pattern, part by part.
 pub fn matches(pattern: &str, path: &str) -> bool {
     let (mut patterns, mut parts) = (pattern.split('/'), path.split('/'));

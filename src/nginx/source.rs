@@ -71,6 +71,6 @@ impl Source for Files {
     }
 
     fn glob(&self, pattern: &str) -> Vec<String> {
-        self.0.keys().filter(|path| glob::matches(pattern, path)).cloned().collect()
+        glob::among(pattern, &self.0)
     }
 }

@@ -2,15 +2,18 @@
 
 use proptest::prelude::*;
 
-use super::defaults::Version;
+use super::defaults::{Build, Version};
+use super::dump::Dump;
 use super::edit::{Edit, patch};
 use super::facts::facts;
 use super::listener::listeners;
 use super::problem::Fault;
+use super::server_name::ServerName;
 use super::source::Files;
 use super::tree::{Directive, Tree};
 use super::upstream::upstreams;
 use super::variable::Variables;
+use super::{glob, ingress};
 
 /// Pieces of configurations, most of them sound.
 const PIECES: [&str; 44] = [
@@ -104,5 +107,15 @@ proptest! {
             let after = patch(&tree, &[edit]).unwrap().apply(&tree);
             prop_assert_eq!(broken(&after), broken(&tree));
         }
+    }
+
+    #[test]
+    fn any_text_is_taken_apart(text in "(# configuration file [a-c/*]{1,4}:\n|[ -~é]|[{};\n]|include [a-c/*]{1,3};){0,40}") {
+        if let Some(dump) = Dump::read(text.as_bytes()) {
+            let _ = Tree::read(&dump, &dump.main);
+        }
+        let _ = (Build::read(&text), text.parse::<Version>(), ServerName::read(&text));
+        let _ = ingress::read(text.as_bytes());
+        prop_assert!(glob::matches(&text, &text) || text.contains(['[', '\\', '*', '?', '.']));
     }
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::{ClientIdentity, Origin};
-use crate::certificate::trust::TrustStore;
+use crate::certificate::trust::{TrustStore, openssl};
 use crate::nginx::defaults::Version;
 use crate::nginx::upstream::Module;
 use crate::tls::cipher_string::{self, CipherStringError};
@@ -188,6 +188,15 @@ impl NginxClient {
             .ok()
             .and_then(|list| list.security_level)
             .unwrap_or(SECURITY_LEVEL)
+    }
+
+    /// How OpenSSL verifies for it, to this depth.
+    pub fn verification(&self, depth: usize) -> openssl::Profile {
+        let release = match self.library {
+            Library::OpenSsl1_1_1 => openssl::Release::V1_1_1,
+            Library::OpenSsl3_0 | Library::OpenSsl3_2 => openssl::Release::V3,
+        };
+        openssl::Profile { depth, security_level: self.security_level(), release }
     }
 
     /// The versions in the hello, oldest first.

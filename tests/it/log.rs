@@ -1,13 +1,15 @@
 //! What real nginx writes, read back: each failure is provoked on loopback, on either side of nginx, and its line must be
 //! put down under the right class with the right cause first.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose};
 use serde_json::Value;
 use shakedown::certificate::issue::Authority;
@@ -18,7 +20,7 @@ use shakedown::nginx::log::table::{Sign, mechanisms};
 
 use crate::support::pki::{Files, Pki, openssl_req};
 use crate::support::program::{shakedown, shakedown_with, text};
-use crate::support::server::{Nginx, OpenSsl, nginx_binary, says, scripted};
+use crate::support::server::{Nginx, OpenSsl, free_port, nginx_binary, says, scripted};
 
 /// nginx in front of a TLS upstream on this port.
 fn proxy(port: u16, directives: &str) -> Nginx {
@@ -577,6 +579,101 @@ fn configurations_that_cannot_be_used() {
     check_log(&log, "[emerg]", (CONFIG, "no-server-certificate", "client-no-server-certificate"));
 }
 
+#[test]
+fn neighbours_of_handshakes_are_understood() {
+    let closed = free_port();
+    let nginx = proxy(closed, "");
+    ask(&nginx);
+    check(&nginx, "connect() failed", (UP, "not-connected", "upstream-unreachable"));
+    let closes = scripted(|mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+    });
+    let nginx = Nginx::start(&format!(
+        "server {{ listen 127.0.0.1:PORT; location / {{ proxy_pass http://127.0.0.1:{}; }} }}",
+        closes.port()
+    ));
+    ask(&nginx);
+    check(&nginx, "prematurely closed", (UP, "closed-after-handshake", "upstream-closed"));
+    raw(&nginx, &hello(0x0303, &[0xc02b], USUAL), &[]);
+    let wrong_port = (CLIENT, "tls-to-plain-port", "client-tls-to-plain-port");
+    check(&nginx, "client sent invalid method", wrong_port);
+    let nginx = Nginx::start("server { listen 127.0.0.1:PORT proxy_protocol; return 200; }");
+    raw(&nginx, b"GET / HTTP/1.0\r\n\r\n", &[]);
+    let header = (CLIENT, "proxy-protocol", "client-proxy-protocol-mismatch");
+    check(&nginx, "PROXY protocol", header);
+    let name = "a".repeat(256);
+    let nginx = proxy(closes.port(), &format!("proxy_ssl_server_name on; proxy_ssl_name {name};"));
+    ask(&nginx);
+    check(&nginx, "SSL_set_tlsext_host_name", (UP, "name-unusable", "upstream-sni-wrong"));
+}
+
+#[test]
+fn upstreams_that_nginx_itself_turns_away() {
+    let pki = Pki::rsa();
+    let files = pki.server("a", &["a.test"]);
+    let upstream = s_server(&files, &["-tls1_2"]);
+    let strict = "proxy_ssl_conf_command VerifyMode Peer;";
+    let nginx = proxy(upstream.port, strict);
+    ask(&nginx);
+    let inside = (UP, "certificate-verify-failed", "upstream-untrusted-ca");
+    check(&nginx, "certificate verify failed", inside);
+    let nothing = "proxy_ssl_protocols TLSv1.1; proxy_ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0;";
+    let nginx = proxy(upstream.port, nothing);
+    ask(&nginx);
+    check(&nginx, "no ciphers available", (UP, "no-ciphers", "upstream-cipher-mismatch"));
+    let anchor = pki.path("anchor.pem");
+    let issuers = files.issuers.as_ref().unwrap();
+    std::fs::copy(issuers, &anchor).unwrap();
+    let verify = format!(
+        "proxy_ssl_verify on; proxy_ssl_name a.test; proxy_ssl_trusted_certificate {};",
+        file(&anchor)
+    );
+    let nginx = proxy(upstream.port, &verify);
+    ask(&nginx);
+    check(&nginx, "(2:", (UP, "verify-issuer-of-anchor", "upstream-untrusted-ca"));
+    let root = Authority::root_with("sent", pki.now, &rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let issued = root.issue(&["a.test"]).unwrap();
+    let chain = [issued.chain(), vec![root.certificate.clone()]].concat();
+    let sent = s_server(&pki.write("sent", &issued, &chain), &[]);
+    let nginx = proxy(sent.port, &verify);
+    ask(&nginx);
+    check(&nginx, "(19:", (UP, "verify-root-untrusted", "upstream-untrusted-ca"));
+}
+
+#[test]
+fn a_record_that_does_not_decrypt() {
+    let pki = Pki::new();
+    let nginx = listener(&pki.server("a", &["a.test"]), "ssl_protocols TLSv1.3;");
+    // The base point of P-256 (SEC 2, 2.4.2) is a key share like any other.
+    let point = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+    let byte = |at: usize| u8::from_str_radix(&point[at..at + 2], 16).unwrap();
+    let point: Vec<u8> = (0..point.len()).step_by(2).map(byte).collect();
+    let mut tls13 = vec![0, 43, 0, 3, 2, 3, 4, 0, 51, 0, 71, 0, 69, 0, 23, 0, 65, 4];
+    tls13.extend(point);
+    let garbage = [&[0x17, 3, 3, 0, 40][..], &[7; 40]].concat();
+    raw(&nginx, &hello(0x0303, &[0x1301], &[USUAL, &tls13].concat()), &garbage);
+    check(&nginx, "bad record mac", (CLIENT, "bad-record-mac", "client-bad-record-mac"));
+}
+
+/// Classes of the table that no test provokes here, with what it would take.
+const NOT_PROVOKED: &[(&str, &str)] = &[
+    ("certificate-unreadable", "provoked"),
+];
+
+#[test]
+fn every_class_is_provoked_or_it_is_said_what_that_would_take() {
+    let tests = include_str!("log.rs");
+    let mut missing: Vec<&str> = mechanisms()
+        .iter()
+        .filter(|row| !matches!(row.sign, Sign::Alert(_)))
+        .map(|row| row.class)
+        .filter(|class| tests.matches(&format!("\"{class}\"")).count() == 0)
+        .collect();
+    missing.sort_unstable();
+    missing.dedup();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 /// What `log` says of this text, as JSON.
 fn log_json(log: &str, options: &[&str]) -> Value {
     let run = shakedown_with(&[&["log", "--format", "json", "-"], options].concat(), log);
@@ -651,6 +748,46 @@ fn a_failed_handshake_and_the_502_that_it_gave_are_joined() {
 }
 
 #[test]
+fn upstreams_that_failed_are_probed_and_the_fix_is_tried() {
+    let pki = Pki::new();
+    let named = pki.server("a", &["front.test"]);
+    let upstream = Nginx::start(&format!(
+        "server {{ listen 127.0.0.1:PORT ssl default_server; ssl_reject_handshake on; }}
+         server {{ listen 127.0.0.1:PORT ssl; server_name front.test; ssl_certificate {}; ssl_certificate_key {}; }}",
+        file(&named.certificate),
+        file(&named.key)
+    ));
+    let nginx = proxy(upstream.port, "");
+    ask(&nginx);
+    assert!(nginx.logs("alert number 112"));
+    let log = pki.path("error.log");
+    std::fs::write(&log, nginx.error_log()).unwrap();
+    let configuration = pki.path("nginx.conf");
+    let written = format!(
+        "events {{}} http {{ log_format own '$status $ssl_protocol'; server {{ listen 127.0.0.1:1;
+         location / {{ proxy_pass https://127.0.0.1:{}; }} }} }}",
+        upstream.port
+    );
+    std::fs::write(&configuration, written).unwrap();
+    let (log, configuration, ca) = (file(&log), file(&configuration), pki.ca_file());
+    let usual = ["log", "--format", "json", "--probe", "--ca-file", &ca, &log];
+    for options in [&usual[..], &[&usual[..], &["--nginx", &configuration]].concat()] {
+        let run = shakedown(options);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let audit = &report["upstreams"][0]["audits"][0];
+        let finding = &audit["findings"][0];
+        assert_eq!((run.status, text(&audit["status"])), (1, "fail"), "{report:#}");
+        assert_eq!(finding["severity"], "error", "{report:#}");
+    }
+    let table = shakedown(&["log", "--probe", "--ca-file", &ca, &log]).stdout;
+    assert!(table.contains("Tried: with this the handshake works."), "{table}");
+    let healthy = "2026/01/31 10:00:00 200 TLSv1.3\n200 TLSv1.3\n";
+    let run = shakedown_with(&["log", "--format", "json", "--nginx", &configuration, "-"], healthy);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["access"]["tls_requests"], 1, "{report:#}");
+}
+
+#[test]
 fn a_line_is_explained_from_an_argument_and_from_stdin() {
     let line = "2024/10/21 08:41:45 [crit] 1#1: *1 SSL_do_handshake() failed (SSL: error:0A000458:SSL routines::tlsv1 unrecognized name:SSL alert number 112) while SSL handshaking to upstream, client: 192.0.2.1, server: a.test, request: \"GET / HTTP/1.1\", upstream: \"https://192.0.2.2:8443/\", host: \"a.test\"";
     let typed = shakedown(&["explain", "--format", "json", line]);
@@ -661,10 +798,7 @@ fn a_line_is_explained_from_an_argument_and_from_stdin() {
     assert_eq!(answer["codes"][0]["alert"], 112);
     assert_eq!(answer["codes"][0]["sent_by"], "peer");
     assert_eq!(answer["causes"][0]["id"], "upstream-sni-missing");
-    assert_eq!(
-        answer["next"][0],
-        "shakedown probe --role upstream --server-name a.test 192.0.2.2:8443"
-    );
+    assert_eq!(answer["next"][0], "shakedown probe --as-nginx --server-name a.test 192.0.2.2:8443");
     for cause in answer["causes"].as_array().unwrap() {
         for key in ["id", "likelihood", "why", "how_to_tell", "fix"] {
             assert!(!text(&cause[key]).is_empty(), "{key}: {cause}");
@@ -733,6 +867,74 @@ fn the_forms_of_the_report_agree() {
         "{table}"
     );
     assert!(table.contains("proxy_ssl_server_name on"), "{table}");
+}
+
+#[test]
+fn a_log_is_followed_through_rotation() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, old) = (folder.path().join("error.log"), folder.path().join("error.log.1"));
+    let failure = |number: u32| {
+        format!(
+            "2026/01/31 10:00:00 [info] 7#7: *{number} client closed connection while SSL handshaking, client: 192.0.2.{number}, server: 0.0.0.0:443\n"
+        )
+    };
+    std::fs::write(&path, failure(1)).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
+        .args(["log", "--follow", path.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let append = |text: &str| {
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    };
+    // What is written before the program looks is no news, so more is written until it tells of some.
+    let (told, stop) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let mut written = 1;
+    let mut line = String::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            output.read_line(&mut line).unwrap();
+            told.store(1, Ordering::SeqCst);
+            stop.store(1, Ordering::SeqCst);
+        });
+        while stop.load(Ordering::SeqCst) == 0 {
+            written += 1;
+            append(&failure(written));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    assert!(line.contains("client-left") && line.contains("client-abort"), "{line}");
+    std::fs::rename(&path, &old).unwrap();
+    append(&failure(200));
+    std::thread::sleep(Duration::from_secs(1));
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+    let mut report = String::new();
+    output.read_to_string(&mut report).unwrap();
+    assert!(child.wait().unwrap().success(), "{report}");
+    assert!(report.contains(&format!("{} failures of TLS", written + 1)), "{written}: {report}");
+}
+
+#[test]
+fn whatever_a_file_holds_the_rest_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = "2026/01/31 10:00:00 [info] 7#7: *1 client closed connection while SSL handshaking, client: 192.0.2.1, server: 0.0.0.0:443\n";
+    let mut bytes: Vec<u8> = (0..=255).collect();
+    let long = "x".repeat(3_000_000);
+    bytes.extend(format!("\n{good}{long}\n{good}").into_bytes());
+    let (plain, cut) = (folder.path().join("plain.log"), folder.path().join("cut.log.gz"));
+    std::fs::write(&plain, &bytes).unwrap();
+    let packed = Command::new("gzip").arg("-c").arg(&plain).output().unwrap().stdout;
+    std::fs::write(&cut, &packed[..packed.len() - 20]).unwrap();
+    let (plain, cut) = (file(&plain), file(&cut));
+    let run = shakedown(&["log", "--format", "json", &plain, &cut]);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert_eq!(report["files"][0]["unreadable"], 3, "{report:#}");
+    assert_eq!(report["files"][0]["error"], Value::Null);
+    assert_eq!(report["files"][1]["error"], "the gzip stream is cut short", "{report:#}");
+    assert!(report["failures"][0]["count"].as_u64().unwrap() >= 2, "{report:#}");
 }
 
 #[test]

@@ -237,7 +237,7 @@ fn predict(case: &Case, now: OffsetDateTime) -> String {
     let (store, unreadable) =
         TrustStore::from_certificates("file".to_owned(), case.trusted.clone(), false);
     assert_eq!(unreadable, 0);
-    let profile = Profile { depth: case.depth, security_level: case.level };
+    let profile = Profile { depth: case.depth, security_level: case.level, ..Profile::default() };
     let question = Question { chain: &chain, store: &store, now };
     match verify(question, profile, &Verifier::default()) {
         OpensslVerdict::Accepted if covers(chain.leaf().unwrap(), case.name) => {

@@ -27,14 +27,20 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
             handshake(own(client, 394, (419, "tls_process_ske_dhe"), "dh key too small"))
         }
         Breakage::LegacySignature => {
-            let text = "legacy sigalg disallowed or unsupported";
-            handshake(own(client, 333, (365, "tls_process_key_exchange"), text))
+            let (reason, text) = match client.library {
+                Library::OpenSsl1_1_1 => (68, "internal error"),
+                _ => (333, "legacy sigalg disallowed or unsupported"),
+            };
+            handshake(own(client, reason, (365, "tls_process_key_exchange"), text))
         }
         Breakage::UnsafeRenegotiation => {
             let text = "unsafe legacy renegotiation disabled";
             handshake(own(client, 338, (444, "final_renegotiate"), text))
         }
-        Breakage::Verify(error) => handshake(error.to_string()),
+        Breakage::Verify(error) => {
+            let text = error.text_in(client.verification(client.verify_depth).release);
+            handshake(format!("upstream SSL certificate verify error: ({}:{text})", error.0))
+        }
         Breakage::Name(name) => {
             handshake(format!("upstream SSL certificate does not match \"{name}\""))
         }

@@ -176,7 +176,7 @@ fn identity(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<Change>> {
 fn trust(client: &NginxClient, chain: &Chain, hints: Hints<'_>) -> Vec<Vec<Change>> {
     let accepts = |trusted: &Trusted, depth: usize| {
         let question = openssl::Question { chain, store: &trusted.store, now: hints.now };
-        let profile = openssl::Profile { depth, security_level: client.security_level() };
+        let profile = client.verification(depth);
         openssl::verify(question, profile, &Verifier::default()) == OpensslVerdict::Accepted
     };
     let depth_with = |trusted: &Trusted| {

@@ -10,6 +10,7 @@ use crate::observation::nginx::{NginxAnswer, NginxAttempt, Refusal};
 use crate::observation::{Cause, ClientAuth, ClientRefusal, Failure, Handshake, Stage};
 use crate::target::nginx_client::{HelloError, Library, NginxClient};
 use crate::tls::alert::AlertDescription;
+use crate::tls::suite::Authentication;
 use crate::tls::version::ProtocolVersion;
 
 /// What becomes of a handshake.
@@ -142,8 +143,14 @@ fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> 
     {
         return Some(Breakage::DhKeyTooSmall(bits));
     }
-    let signed = answer.choice.cipher_suite.forward_secret();
-    (modern && level > 0 && signed && version < ProtocolVersion::TLS1_2)
+    let suite = answer.choice.cipher_suite;
+    // Before OpenSSL 3 only SHA-1 by itself was too weak, which is what an EC key signs with.
+    let weak = if modern {
+        level > 0
+    } else {
+        level > 1 && suite.authentication() == Some(Authentication::Ecdsa)
+    };
+    (weak && suite.forward_secret() && version < ProtocolVersion::TLS1_2)
         .then_some(Breakage::LegacySignature)
 }
 
@@ -215,8 +222,7 @@ fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) ->
         return Verdict::CannotTell("the server's certificates were not seen".to_owned());
     };
     let question = openssl::Question { chain, store: &trusted.store, now };
-    let profile =
-        openssl::Profile { depth: client.verify_depth, security_level: client.security_level() };
+    let profile = client.verification(client.verify_depth);
     match openssl::verify(question, profile, &Verifier::default()) {
         OpensslVerdict::Refused(error) => return Verdict::Fails(Breakage::Verify(error)),
         OpensslVerdict::CannotCheck(why) => return Verdict::CannotTell(why),

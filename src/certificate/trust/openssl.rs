@@ -39,8 +39,28 @@ const TEXTS: &[(u32, &str)] = &[
     (79, "invalid CA certificate"),
 ];
 
+/// A release of OpenSSL, as far as it verifies differently.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Release {
+    /// 1.1.1: what keeps a chain from being built is the last that is said of it.
+    V1_1_1,
+    /// 3.0 and later.
+    #[default]
+    V3,
+}
+
 impl VerifyError {
-    /// OpenSSL's text for it.
+    /// The text of a release for it.
+    pub fn text_in(self, release: Release) -> &'static str {
+        match (release, self.0) {
+            (Release::V1_1_1, 18) => "self signed certificate",
+            (Release::V1_1_1, 19) => "self signed certificate in certificate chain",
+            (Release::V1_1_1, 26) => "unsupported certificate purpose",
+            _ => self.text(),
+        }
+    }
+
+    /// OpenSSL 3's text for it.
     pub fn text(self) -> &'static str {
         TEXTS.iter().find(|(number, _)| *number == self.0).map_or("unknown", |(_, text)| text)
     }
@@ -60,11 +80,13 @@ pub struct Profile {
     pub depth: usize,
     /// OpenSSL's security level: 2 on Debian and from OpenSSL 3.2 on, else 1.
     pub security_level: u8,
+    /// The release.
+    pub release: Release,
 }
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { depth: 1, security_level: 2 }
+        Self { depth: 1, security_level: 2, release: Release::V3 }
     }
 }
 
@@ -112,6 +134,7 @@ pub fn verify(question: Question<'_>, profile: Profile, verifier: &Verifier) -> 
         now,
         verifier,
         last: None,
+        unbuilt: false,
         unknown: None,
     };
     walk.verify(sent.iter().map(AsRef::as_ref).collect(), store);
@@ -132,6 +155,8 @@ struct Walk<'c> {
     now: OffsetDateTime,
     verifier: &'c Verifier,
     last: Option<VerifyError>,
+    /// No path to an anchor was found.
+    unbuilt: bool,
     unknown: Option<String>,
 }
 
@@ -141,6 +166,9 @@ impl<'c> Walk<'c> {
             self.object(66);
         }
         self.build(sent, store);
+        if self.unbuilt && self.profile.release == Release::V1_1_1 {
+            return;
+        }
         self.check_extensions();
         self.check_security_level();
         self.check_signatures_and_times();
@@ -205,12 +233,16 @@ impl<'c> Walk<'c> {
         if anchored && self_signed {
             return;
         }
+        self.unbuilt = true;
         // "A preliminary error has become final": a weak key met before keeps what would be said of the issuer unsaid.
         if self.last.is_some() {
             return;
         }
         if self.path.len() > longest {
             self.object(22);
+            if self.profile.release == Release::V1_1_1 {
+                return;
+            }
         }
         self.object(match (self_signed, self.path.len(), anchored) {
             (true, 1, _) => 18,

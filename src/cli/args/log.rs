@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::ColorArg;
+use super::{ColorArg, LimitArgs, TrustArgs};
 
 const LOG_EXAMPLES: &str = "\
 Examples:
   shakedown log /var/log/nginx/error.log*               rotated and gzipped ones as well
   shakedown log error.log access.log --since 2h         and where failures and answers of 502 coincide
   shakedown log access.log --what-if TLSv1.3            who would be refused
+  shakedown log error.log --probe --nginx /etc/nginx/nginx.conf
   shakedown log --follow /var/log/nginx/error.log
   kubectl logs deploy/ingress | shakedown log -";
 
@@ -29,6 +30,12 @@ pub(in crate::cli) struct LogArgs {
     /// The format of access lines, as it stands in log_format [default: guessed]
     #[arg(long, value_name = "FORMAT")]
     pub(in crate::cli) log_format: Option<String>,
+    /// Take log_format, and with --probe the directives of upstreams, from this configuration
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) nginx: Option<PathBuf>,
+    /// Audit the upstreams that failed, as nginx meets them, and try what mends it
+    #[arg(long)]
+    pub(in crate::cli) probe: bool,
     /// Tell how many requests these ssl_protocols would refuse
     #[arg(long, value_name = "VERSIONS")]
     pub(in crate::cli) what_if: Option<String>,
@@ -41,6 +48,10 @@ pub(in crate::cli) struct LogArgs {
     /// When to use colour
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(in crate::cli) color: ColorArg,
+    #[command(flatten)]
+    pub(in crate::cli) trust: TrustArgs,
+    #[command(flatten)]
+    pub(in crate::cli) limits: LimitArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -81,7 +81,7 @@ pub(in crate::cli) enum Command {
     /// Put the shards of one run together
     Merge(MergeArgs),
     /// Read error and access logs: which failures matter, and what to do first
-    Log(LogArgs),
+    Log(Box<LogArgs>),
     /// Explain a rule, an alert, an error code or a log line
     Explain(ExplainArgs),
     /// Audit misconfigured servers that are started for it on loopback

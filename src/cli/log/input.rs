@@ -9,7 +9,7 @@ use memchr::memchr;
 
 use crate::cli::mistake::Mistake;
 use crate::nginx::log::intake::{Intake, MAX_LINE};
-use crate::report::log::FileOut;
+use crate::report::log::document::FileOut;
 
 /// Bytes that are read at once; a line longer than [`MAX_LINE`] is dropped before it fills them.
 const BLOCK: usize = 512 * 1024;

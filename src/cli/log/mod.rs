@@ -1,5 +1,6 @@
 //! `log`: what error logs and access logs say about TLS, and what to do first.
 
+mod audit;
 mod follow;
 mod input;
 
@@ -17,19 +18,15 @@ use super::settings;
 use crate::nginx::log::access::{Shape, is_version, read_moment};
 use crate::nginx::log::format::Format;
 use crate::nginx::log::intake::Intake;
+use crate::nginx::tree::Directive;
 use crate::report::Look;
-use crate::report::log::{LogReport, prometheus, table};
+use crate::report::log::document::LogReport;
+use crate::report::log::{prometheus, table};
 use crate::target::options::parse_duration;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
-    let mut intake = Intake::default();
-    if let Some(format) = &args.log_format {
-        let format = Format::compile(format).map_err(|error| {
-            Mistake::new(format!("--log-format: {error}"), "give it as it stands in log_format")
-        })?;
-        intake.shape = Shape::Given(format);
-    }
+    let mut intake = Intake { shape: shape(args)?, ..Intake::default() };
     intake.errors.since = args.since.as_deref().map(since).transpose()?;
     let what_if = args.what_if.as_deref().map(versions).transpose()?;
     let mut readings: Vec<Reading> =
@@ -45,8 +42,33 @@ pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
         reading.end(&mut intake);
     }
     let files = readings.into_iter().map(Reading::finish).collect();
-    write(&LogReport::new(&intake, files, what_if.as_deref()), args, output)?;
-    Ok(Exit::Passed)
+    let mut report = LogReport::new(&intake, files, what_if.as_deref());
+    let exit = if args.probe { audit::audit(&intake, args, &mut report)? } else { Exit::Passed };
+    write(&report, args, output)?;
+    Ok(exit)
+}
+
+/// How access lines are read: as was typed, as the configuration says, or by guessing.
+fn shape(args: &LogArgs) -> anyhow::Result<Shape> {
+    if let Some(format) = &args.log_format {
+        let format = Format::compile(format).map_err(|error| {
+            Mistake::new(format!("--log-format: {error}"), "give it as it stands in log_format")
+        })?;
+        return Ok(Shape::Given(vec![format]));
+    }
+    let Some(path) = &args.nginx else { return Ok(Shape::default()) };
+    // Its errors are better than those of a tree without directives.
+    drop(input::open_file(path)?);
+    let tree = audit::tree(path);
+    let named = tree.blocks("http").chain(tree.blocks("stream")).flat_map(Directive::children);
+    let formats = named.filter(|one| one.name == "log_format");
+    let texts = formats.map(|one| {
+        let words = one.arguments.iter().skip(1).filter(|word| !word.starts_with("escape="));
+        words.map(|word| &**word).collect::<String>()
+    });
+    let mut formats: Vec<Format> = texts.filter_map(|text| Format::compile(&text).ok()).collect();
+    formats.push(Format::combined());
+    Ok(Shape::Given(formats))
 }
 
 fn write(report: &LogReport, args: &LogArgs, mut output: Output) -> anyhow::Result<()> {

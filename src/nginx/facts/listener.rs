@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use super::{Fact, FactKind};
-use crate::nginx::defaults::{PROTOCOLS_BY_NAME, VERIFY_WITHOUT_CLIENT_CERTIFICATE, Version};
+use crate::nginx::defaults::{
+    CERTIFICATE_VARIABLES, PROTOCOLS_BY_NAME, VERIFY_WITHOUT_CLIENT_CERTIFICATE, Version,
+};
 use crate::nginx::inherit::Set;
-use crate::nginx::listener::{Listener, Server, ServerName, ServerSsl};
+use crate::nginx::listener::{Listener, Material, Server, ServerName, ServerSsl};
 use crate::nginx::problem::Span;
 
 pub(super) fn facts(listener: &Listener, version: Option<Version>) -> Vec<Fact> {
@@ -40,6 +42,14 @@ fn single(server: &Server, version: Option<Version>, facts: &mut Vec<Fact>) {
     let mut say = |span: &Span, kind| facts.push(Fact { span: span.clone(), kind });
     for pair in ssl.certificates.iter().filter(|pair| pair.key.is_none()) {
         say(&pair.certificate.span, FactKind::KeyMissing);
+    }
+    let is_new = version.is_some_and(|version| version < CERTIFICATE_VARIABLES);
+    for pair in ssl.certificates.iter().filter(|_| is_new) {
+        if matches!(pair.certificate.value, Material::Variable(_)) {
+            let directive = "ssl_certificate with variables".to_owned();
+            let kind = FactKind::TooNew { directive, since: CERTIFICATE_VARIABLES };
+            say(&pair.certificate.span, kind);
+        }
     }
     let verifies = |mode: &&Set<String>| ["on", "optional"].contains(&mode.as_str());
     if let Some(mode) = ssl.verify_client.as_ref().filter(verifies)

@@ -80,6 +80,11 @@ pub enum FactKind {
     },
     /// A `server` in an `upstream` block for TLS that names no port: nginx takes 80.
     Port80,
+    /// A host that is only known while nginx runs, and no `resolver` to ask for its address: nginx answers 502.
+    ResolverMissing {
+        /// The host.
+        host: String,
+    },
     /// Sessions are shared with another place that verifies less, or by other files: what it let through passes here.
     SharedSession {
         /// The other place.
@@ -140,6 +145,7 @@ pub fn facts(
     version: Option<Version>,
 ) -> Vec<Fact> {
     let mut facts = tree::facts(tree, version);
+    facts.extend(tree::plain_sockets(tree, listeners));
     facts.extend(listeners.iter().flat_map(|one| listener::facts(one, version)));
     facts.extend(upstream::facts(upstreams));
     facts.extend(upstream::shared_sessions(upstreams));

@@ -72,10 +72,13 @@ fn servers_that_lack_something_are_told() {
         ],
     );
     assert_eq!(read(trusted, Some("1.28.0")), [""; 0]);
-    check(
-        "http { server { listen 1; listen *:443; } }",
-        &["n:2: the socket on port 443 does not speak TLS: no ssl"],
-    );
+    let plain = "n:2: the socket on port 443 does not speak TLS: no ssl";
+    check("http { server { listen 1; listen *:443; } }", &[plain]);
+    let reject = "ssl_reject_handshake on;";
+    let other = format!("server {{ listen 127.0.0.1:443 ssl; {reject} }}");
+    check(&format!("http {{ server {{ listen 443; }} {other} }}"), &[plain]);
+    let same = format!("server {{ listen 443 ssl; {reject} }}");
+    check(&format!("http {{ {reject} server {{ listen *:443; }} {same} }}"), &[]);
 }
 
 #[test]
@@ -167,4 +170,22 @@ fn releases_decide_which_directives_exist() {
     assert_eq!(read(text, Some("1.18.0")), ["n:3: ssl_conf_command exists from nginx 1.19.4 on"]);
     assert_eq!(read(text, Some("1.25.1")), ["n:4: ssl does not exist from nginx 1.25.1 on"]);
     check(text, &[]);
+}
+
+#[test]
+fn names_that_only_a_request_brings_need_a_resolver() {
+    let text = |more: &str| {
+        format!(
+            "http {{ {more} {SOUND} set_real_ip_from x; server {{ set $x a.test; location / {{ proxy_pass https://$x; }} }} }}"
+        )
+    };
+    check(&text(""), &["n:2: there is no resolver to ask for the address of \"a.test\""]);
+    check(&text("resolver 127.0.0.1;"), &[]);
+    check(&text("upstream a.test { server b:443; }"), &[]);
+    let certificate =
+        "http { server { listen 1 ssl; ssl_certificate $x; ssl_certificate_key $x; } }";
+    assert_eq!(
+        read(certificate, Some("1.14.2")),
+        ["n:2: ssl_certificate with variables exists from nginx 1.15.9 on"]
+    );
 }

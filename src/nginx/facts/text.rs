@@ -62,6 +62,9 @@ impl fmt::Display for FactKind {
                 write!(f, "the name is {name:?}, that of the upstream block")
             }
             Self::Port80 => f.write_str("a server without a port is taken to be on port 80"),
+            Self::ResolverMissing { host } => {
+                write!(f, "there is no resolver to ask for the address of {host:?}")
+            }
             Self::SharedSession { other } => write!(
                 f,
                 "TLS sessions are shared with {other}, which is not as strict, and pass here unverified"

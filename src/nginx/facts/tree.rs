@@ -1,9 +1,12 @@
 //! What can be said of directives where they stand.
 
+use std::collections::HashSet;
+
 use super::{Fact, FactKind};
 use crate::nginx::address::{self, Address};
 use crate::nginx::defaults::{self, Version};
 use crate::nginx::inherit::Scope;
+use crate::nginx::listener::{ListenAddress, Listener, http_addresses};
 use crate::nginx::tree::{Directive, Tree};
 
 /// From this release on there is no `ssl` directive.
@@ -17,7 +20,6 @@ pub(super) fn facts(tree: &Tree, version: Option<Version>) -> Vec<Fact> {
 
 fn block(scope: &Scope<'_>, inside: &[Directive], version: Option<Version>, facts: &mut Vec<Fact>) {
     other_module(scope, facts);
-    plain_socket(scope, facts);
     for directive in inside {
         facts.extend(
             single(directive, version).map(|kind| Fact { span: directive.span.clone(), kind }),
@@ -69,22 +71,19 @@ fn other_module(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
     }
 }
 
-/// HTTP sockets on port 443 that no server of the same port makes a TLS socket.
-fn plain_socket(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
-    let Some(http) = scope.block().filter(|block| block.name == "http") else { return };
-    let servers = || http.children().iter().filter(|one| one.name == "server");
-    let listens = || servers().flat_map(Directive::children).filter(|one| one.name == "listen");
-    let is_443 = |one: &&Directive| {
-        let address = one.first();
-        address == "443" || (address.ends_with(":443") && !address.starts_with("unix:"))
-    };
-    let is_tls =
-        |one: &Directive| one.arguments.iter().skip(1).any(|word| word == "ssl" || word == "quic");
-    let old = servers().any(|one| one.children().iter().any(|one| one.name == "ssl"))
-        || !scope.own("ssl").is_empty();
-    if old || listens().filter(is_443).any(is_tls) {
-        return;
-    }
-    let plain = listens().filter(is_443);
-    facts.extend(plain.map(|one| Fact { span: one.span.clone(), kind: FactKind::PlainOn443 }));
+/// HTTP sockets on port 443 where TLS is not spoken.
+pub(super) fn plain_sockets(tree: &Tree, listeners: &[Listener]) -> Vec<Fact> {
+    let tls: HashSet<&ListenAddress> = listeners.iter().map(|one| &one.address).collect();
+    let servers = tree.blocks("http").flat_map(Directive::children);
+    let inside = servers.filter(|one| one.name == "server").flat_map(Directive::children);
+    let plain = inside.filter(|one| one.name == "listen").filter(|one| {
+        let addresses = http_addresses(one);
+        let is_443 = |address: &ListenAddress| match address {
+            ListenAddress::Ip(ip) => ip.port() == 443,
+            ListenAddress::Name { port, .. } => *port == 443,
+            ListenAddress::Unix(_) => false,
+        };
+        addresses.len() == 1 && addresses.iter().all(|one| is_443(one) && !tls.contains(one))
+    });
+    plain.map(|one| Fact { span: one.span.clone(), kind: FactKind::PlainOn443 }).collect()
 }

@@ -1,6 +1,7 @@
 //! What can be said of an upstream's settings.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
 use super::listener::{commands, suites};
 use super::{Fact, FactKind};
@@ -79,6 +80,15 @@ fn destination(upstream: &Upstream) -> Vec<Fact> {
         let is_host = destination.host.contains('.');
         let kind = FactKind::GroupName { name: group.name.clone() };
         facts.extend((!is_host).then(|| Fact { span: upstream.span.clone(), kind }));
+    }
+    let host = destination.peers.first().map(|peer| (peer.resolve, &peer.address));
+    if let Some((true, PeerAddress::Host { host, .. })) = host
+        && destination.group.is_none()
+        && !upstream.has_resolver
+        && host.parse::<IpAddr>().is_err()
+    {
+        let kind = FactKind::ResolverMissing { host: host.clone() };
+        facts.push(Fact { span: upstream.span.clone(), kind });
     }
     let assumed = destination.peers.iter().filter(|peer| peer.assumed_port_80);
     facts.extend(assumed.map(|peer| Fact { span: peer.span.clone(), kind: FactKind::Port80 }));

@@ -190,7 +190,8 @@ fn addresses(object: &Object, host: Option<&String>) -> Vec<ListenAddress> {
 
 fn server_ssl(object: &Object, annotations: &Annotations<'_>, secret: Option<&str>) -> ServerSsl {
     let set = |value: String| Set { value, span: object.span() };
-    let pair = secret.map(|secret| {
+    let is_passed = annotations.get("ssl-passthrough") == Some("true");
+    let pair = secret.filter(|_| !is_passed).map(|secret| {
         let file = format!("{SECRET}{}/{secret}", object.namespace());
         let material = || Set { value: Material::File(file.clone()), span: object.span() };
         CertificatePair { certificate: material(), key: Some(material()) }
@@ -245,6 +246,7 @@ fn upstream(
         assumed: Variables::new(),
         destination,
         name,
+        has_resolver: true,
         ssl,
     }
 }

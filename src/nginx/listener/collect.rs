@@ -149,12 +149,18 @@ fn protocol(server: &Scope<'_>) -> Protocol {
         _ => {}
     }
     let named = server.own("protocol").first().map(|one| one.first());
-    let port = server.own("listen").first().map(|one| one.first());
-    let port = port.map(|text| text.rsplit(':').next().unwrap_or(text));
-    match (named, port) {
-        (Some("imap"), _) | (None, Some("143" | "993")) => Protocol::Imap,
-        (Some("pop3"), _) | (None, Some("110" | "995")) => Protocol::Pop3,
-        _ => Protocol::Smtp,
+    let ports = server.own("listen").iter().map(|one| one.first());
+    let by_port = ports.filter_map(|text| match text.rsplit(':').next()? {
+        "143" | "993" => Some(Protocol::Imap),
+        "110" | "995" => Some(Protocol::Pop3),
+        "25" | "465" | "587" => Some(Protocol::Smtp),
+        _ => None,
+    });
+    match named {
+        Some("imap") => Protocol::Imap,
+        Some("pop3") => Protocol::Pop3,
+        Some(_) => Protocol::Smtp,
+        None => by_port.into_iter().next().unwrap_or(Protocol::Smtp),
     }
 }
 

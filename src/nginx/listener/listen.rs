@@ -36,6 +36,11 @@ impl<'t> Listen<'t> {
     }
 }
 
+/// The addresses of a `listen` directive in `http`; none where nginx would refuse it.
+pub(in crate::nginx) fn http_addresses(directive: &Directive) -> Vec<ListenAddress> {
+    addresses(directive.first(), Some(80)).unwrap_or_default()
+}
+
 /// The addresses that a text names: `*:443`, `443`, `[::]:443`, `a.test:443`, `127.0.0.1`, `8000-8010`, `unix:/path`.
 fn addresses(text: &str, default_port: Option<u16>) -> Option<Vec<ListenAddress>> {
     if let Some(path) = address::strip_scheme(text, "unix:") {

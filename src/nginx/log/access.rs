@@ -90,8 +90,8 @@ impl<'a> Access<'a> {
 /// How access lines are read.
 #[derive(Clone, Debug)]
 pub enum Shape {
-    /// By this format.
-    Given(Format),
+    /// By the first of these formats that fits.
+    Given(Vec<Format>),
     /// As what most formats begin with, or as JSON by the names of its keys.
     Guess(Format),
 }
@@ -106,7 +106,7 @@ impl Shape {
     /// Reads a line; `None` where it is none of an access log.
     pub fn read<'a>(&self, line: &'a [u8]) -> Option<Access<'a>> {
         match self {
-            Self::Given(format) => format.read(line),
+            Self::Given(formats) => formats.iter().find_map(|format| format.read(line)),
             Self::Guess(_) if line.starts_with(b"{") => object(line),
             Self::Guess(combined) => guess(combined, line),
         }

@@ -57,30 +57,36 @@ fn write_fields(object: &Map<String, Value>, message: &str, buffer: &mut Vec<u8>
         let word = if action.starts_with("while ") { "" } else { "while " };
         buffer.extend_from_slice(format!(" {word}{action}").as_bytes());
     }
-    for (name, quoted) in FIELDS {
-        if let Some(value) = text(object, &[name]) {
+    for (name, quoted, others) in FIELDS {
+        if let Some(value) = text(object, &[&[*name], *others].concat()) {
             let quote = if *quoted { "\"" } else { "" };
             buffer.extend_from_slice(format!(", {name}: {quote}{value}{quote}").as_bytes());
         }
     }
 }
 
-/// nginx's fields in their order, and whether they stand in quotes.
-const FIELDS: &[(&str, bool)] = &[
-    ("client", false),
-    ("server", false),
-    ("request", true),
-    ("subrequest", true),
-    ("upstream", true),
-    ("host", true),
-    ("referrer", true),
+/// nginx's fields in their order, whether they stand in quotes, and what else they may be called.
+const FIELDS: &[(&str, bool, &[&str])] = &[
+    ("client", false, &["client_addr", "remote_addr"]),
+    ("server", false, &["server_name"]),
+    ("request", true, &[]),
+    ("subrequest", true, &[]),
+    ("upstream", true, &["upstream_addr"]),
+    ("host", true, &["http_host"]),
+    ("referrer", true, &["referer"]),
 ];
 
+/// A value, from the object itself or from one in it.
 fn text(object: &Map<String, Value>, names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| match object.get(*name)? {
+    let plain = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
+    };
+    let inner = || object.values().filter_map(Value::as_object);
+    names.iter().find_map(|name| {
+        let outer = object.get(*name).and_then(plain);
+        outer.or_else(|| inner().find_map(|object| plain(object.get(*name)?)))
     })
 }
 

@@ -18,6 +18,7 @@ pub fn commands(line: &Line<'_>, diagnosis: &Diagnosis<'_>) -> Vec<Vec<String>> 
 
 fn command(line: &Line<'_>, step: Step) -> Vec<String> {
     let words: &[&str] = match step {
+        Step::AsNginx => &["probe", "--as-nginx"],
         Step::ProbeUpstream => &["probe", "--role", "upstream"],
         Step::ProbeListener => &["probe"],
         Step::ScanUpstream => &["scan", "--role", "upstream"],
@@ -27,7 +28,7 @@ fn command(line: &Line<'_>, step: Step) -> Vec<String> {
     let mut command: Vec<String> =
         ["shakedown"].iter().chain(words).map(ToString::to_string).collect();
     match step {
-        Step::ProbeUpstream | Step::ScanUpstream => command.extend(upstream(line)),
+        Step::AsNginx | Step::ProbeUpstream | Step::ScanUpstream => command.extend(upstream(line)),
         Step::ProbeListener | Step::ScanListener => command.extend(listener(line)),
         Step::Configuration | Step::Certificate => command.push(file(line)),
     }

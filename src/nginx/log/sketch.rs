@@ -95,19 +95,26 @@ pub struct Names {
 }
 
 impl Names {
-    /// Counts one more of this name.
-    pub fn add(&mut self, name: &[u8]) {
+    /// Counts one more of this name; whether it is the first.
+    pub fn add(&mut self, name: &[u8]) -> bool {
         let name = &name[..name.len().min(NAME)];
         let few = self.counts.iter().take(FEW).position(|(known, _)| **known == *name);
         match few.or_else(|| self.places.get(name).copied()) {
-            Some(place) => self.counts[place].1 += 1,
+            Some(place) => {
+                self.counts[place].1 += 1;
+                false
+            }
             None if self.counts.len() < NAMES => {
                 if self.counts.len() >= FEW {
                     self.places.insert(name.into(), self.counts.len());
                 }
                 self.counts.push((name.into(), 1));
+                true
             }
-            None => self.others += 1,
+            None => {
+                self.others += 1;
+                false
+            }
         }
     }
 
@@ -217,7 +224,9 @@ mod tests {
     #[test]
     fn endless_names_take_no_endless_memory() {
         let mut names = Names::default();
-        (0..10_000_u32).for_each(|name| names.add(format!("{name}").as_bytes()));
+        (0..10_000_u32).for_each(|name| {
+            names.add(format!("{name}").as_bytes());
+        });
         assert_eq!(names.ranked().len(), NAMES);
         assert_eq!(names.total(), 10_000);
         assert_eq!(names.others(), 10_000 - NAMES as u64);

@@ -110,6 +110,8 @@ pub struct Cause {
 /// The kind of command that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
+    /// Audit the upstream as nginx meets it, and try what mends it.
+    AsNginx,
     /// Audit the upstream, with and without SNI.
     ProbeUpstream,
     /// Audit the listener.
@@ -172,7 +174,8 @@ fn read_cause(row: &'static str) -> Option<Cause> {
         how_to_tell: cells.next()?,
         fix: cells.next()?,
         next: match cells.next()? {
-            "as-nginx" | "as-nginx-sni" | "probe-upstream" => Step::ProbeUpstream,
+            "as-nginx" => Step::AsNginx,
+            "probe-upstream" => Step::ProbeUpstream,
             "probe-listener" => Step::ProbeListener,
             "scan-upstream" => Step::ScanUpstream,
             "scan-listener" => Step::ScanListener,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::direction::Direction;
+use super::line::parse_any;
 use super::series::{Grid, Series};
 use super::sketch::{Distinct, Majority, Names, hash};
 use super::table::{self, Mechanism, Weight};
@@ -119,6 +120,8 @@ pub struct Tally {
     pub grid: Option<Grid>,
     /// The last time that was met and its bucket: most lines share it with the one before.
     last_slot: Option<(i64, usize)>,
+    /// For each upstream of each class, the Host of the first request.
+    hosts: Vec<(Box<[u8]>, Option<String>)>,
     /// When the configuration was reloaded, as the log tells.
     pub reloads: Vec<i64>,
     /// Upstream failures by second and upstream, to be held against answers of 502.
@@ -140,6 +143,7 @@ impl Default for Tally {
             recent: vec![None; CONNECTIONS],
             grid: None,
             last_slot: None,
+            hosts: Vec::new(),
             reloads: Vec::new(),
             moments: Moments::default(),
         }
@@ -179,8 +183,14 @@ impl Tally {
             class.clients.add(hash(client));
             class.top_client.add(client);
         }
-        entry.server.inspect(|server| class.servers.add(server));
-        entry.upstream.inspect(|upstream| class.upstreams.add(upstream));
+        if let Some(server) = entry.server {
+            class.servers.add(server);
+        }
+        if let Some(upstream) = entry.upstream
+            && class.upstreams.add(upstream)
+        {
+            self.hosts.push((upstream.into(), host(entry.line)));
+        }
         if class.example.is_empty() {
             class.example = entry.line[..entry.line.len().min(EXAMPLE)].to_vec();
         }
@@ -191,6 +201,13 @@ impl Tally {
         }
         self.remember(entry, own);
         own
+    }
+
+    /// The name, without port, that a request was for when this upstream failed.
+    pub fn host_of(&self, upstream: &[u8]) -> Option<String> {
+        let (_, host) =
+            self.hosts.iter().find(|(known, host)| **known == *upstream && host.is_some())?;
+        host.clone()
     }
 
     /// The configuration was reloaded.
@@ -273,6 +290,14 @@ impl Tally {
             self.recent[place(connection)] = Some(Recent { connection, time: entry.time, class });
         }
     }
+}
+
+/// The request's Host, without its port, where it is text.
+fn host(line: &[u8]) -> Option<String> {
+    let mut buffer = Vec::new();
+    let line = parse_any(line, &mut buffer);
+    let host = std::str::from_utf8(line.host?).ok()?;
+    Some(host.split(':').next().unwrap_or(host).to_owned())
 }
 
 fn place((worker, connection): (u64, u64)) -> usize {

@@ -64,8 +64,13 @@ impl Traffic {
         if let Some(version) = access.get(Variable::SslProtocol) {
             self.version(version, access);
         }
-        access.get(Variable::SslCipher).inspect(|cipher| self.ciphers.add(cipher));
-        access.get(Variable::SslCurve).inspect(|curve| self.curves.add(curve));
+        for (variable, names) in
+            [(Variable::SslCipher, &mut self.ciphers), (Variable::SslCurve, &mut self.curves)]
+        {
+            if let Some(name) = access.get(variable) {
+                names.add(name);
+            }
+        }
         self.reuse(access);
         self.upstreams(access, moments);
     }
@@ -81,8 +86,14 @@ impl Traffic {
         let Some(counted) = self.versions.get_mut(version) else { return };
         counted.requests += 1;
         access.get(Variable::RemoteAddr).inspect(|client| counted.clients.add(hash(client)));
-        access.get(Variable::SslServerName).inspect(|name| counted.names.add(name));
-        access.get(Variable::HttpUserAgent).inspect(|agent| counted.agents.add(agent));
+        for (variable, names) in [
+            (Variable::SslServerName, &mut counted.names),
+            (Variable::HttpUserAgent, &mut counted.agents),
+        ] {
+            if let Some(name) = access.get(variable) {
+                names.add(name);
+            }
+        }
         slot.inspect(|slot| counted.series.add(*slot));
     }
 

@@ -288,6 +288,10 @@ impl Reader<'_> {
         if !glob::is_pattern(&path) {
             return self.file(&path, Some(from), into);
         }
+        self.includes += 1;
+        if self.includes > MAX_INCLUDES {
+            return self.report(Fault::TooLarge, Some(from.clone()));
+        }
         for path in self.source.glob(&path) {
             if self.includes > MAX_INCLUDES {
                 break;

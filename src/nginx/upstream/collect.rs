@@ -171,6 +171,7 @@ fn frame(scope: &Scope<'_>, module: Module, pass: &Directive) -> Upstream {
         assumed: Variables::new(),
         destination: Err(Unresolved::TooMany),
         name: Err(Unresolved::TooMany),
+        has_resolver: !scope.effective("resolver").is_empty(),
         ssl: ProxySsl::default(),
     }
 }

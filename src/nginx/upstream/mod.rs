@@ -69,6 +69,8 @@ pub struct Upstream {
     /// The name that nginx sends as SNI (where that is on) and verifies (where that is on): `*_ssl_name`, or the host part
     /// of the URL, without a port. IPv6 keeps its brackets; a unix socket gives its path.
     pub name: Result<String, Unresolved>,
+    /// Whether a `resolver` is in force, which names need that are only known while nginx runs.
+    pub has_resolver: bool,
     /// The settings that are written down.
     pub ssl: ProxySsl,
 }

@@ -1,254 +1,30 @@
 //! What `log` says of whole logs: one document, which every form shows.
 
+mod access;
+pub mod document;
 pub mod prometheus;
 pub mod table;
 
-use serde::Serialize;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use self::access::{access, refused};
+use self::document::{
+    Audit, AuditFinding, Failure, FileOut, LogReport, Named, SeriesOut, Tool, Upstream,
+    UpstreamClass,
+};
 use super::explanation;
 use crate::nginx::log::direction::Direction;
-use crate::nginx::log::importance::{Concern, Reason, judge};
+use crate::nginx::log::importance::{Reason, judge};
 use crate::nginx::log::intake::Intake;
 use crate::nginx::log::series::Trend;
 use crate::nginx::log::sketch::Names;
-use crate::nginx::log::table::{Likelihood, Weight};
+use crate::nginx::log::table::Likelihood;
 use crate::nginx::log::tally::{Class, Tally};
-use crate::nginx::log::traffic::Traffic;
+use crate::run::TargetReport;
 
 /// Names of one kind that are listed.
 const MAX_NAMES: usize = 20;
-
-/// Below this share of resumed sessions something is wrong with the cache or the tickets.
-const GOOD_REUSE: f64 = 0.7;
-
-/// A whole run.
-#[derive(Clone, Debug, Serialize)]
-pub struct LogReport {
-    /// The form of this document.
-    pub schema: &'static str,
-    /// Who made it.
-    pub tool: Tool,
-    /// What was read.
-    pub files: Vec<FileOut>,
-    /// All lines.
-    pub lines: u64,
-    /// Lines that could not be understood, too long ones among them.
-    pub unreadable: u64,
-    /// Lines of error logs.
-    pub error_lines: u64,
-    /// The first failure, on the host's clock.
-    pub first_seen: Option<String>,
-    /// The last one.
-    pub last_seen: Option<String>,
-    /// Whether error logs hold no line below warn: then most failures of clients are not in them.
-    pub client_failures_hidden: bool,
-    /// What matters most first.
-    pub failures: Vec<Failure>,
-    /// Upstream failures by address, the most frequent first.
-    pub upstreams: Vec<Upstream>,
-    /// What access logs say.
-    pub access: Option<AccessOut>,
-    /// What a change of `ssl_protocols` would refuse.
-    pub what_if: Option<WhatIf>,
-    /// What to know about these figures.
-    pub notes: Vec<String>,
-}
-
-/// Who made a document.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Tool {
-    name: &'static str,
-    version: &'static str,
-}
-
-/// One file.
-#[derive(Clone, Debug, Serialize)]
-pub struct FileOut {
-    /// As it was named.
-    pub path: String,
-    /// Lines in it.
-    pub lines: u64,
-    /// Lines that could not be understood.
-    pub unreadable: u64,
-    /// What kept it from being read to its end.
-    pub error: Option<String>,
-}
-
-/// One class of failures.
-#[derive(Clone, Debug, Serialize)]
-pub struct Failure {
-    /// Whose connections.
-    pub direction: Direction,
-    /// The class's name.
-    pub class: &'static str,
-    /// The alert that the peer sent.
-    pub alert: Option<u8>,
-    /// Whose business it is.
-    pub concern: Concern,
-    /// Why.
-    pub reason: String,
-    /// How much such lines matter by themselves.
-    pub weight: Weight,
-    /// All of them.
-    pub count: u64,
-    /// Lines of the same connections that only say what followed.
-    pub joined: u64,
-    /// Lines a minute between the first and the last failure of the logs.
-    pub per_minute: f64,
-    /// On the host's clock.
-    pub first_seen: Option<String>,
-    /// The same.
-    pub last_seen: Option<String>,
-    /// `steady`, `rising`, `falling`, `jump` or `unclear`.
-    pub trend: &'static str,
-    /// Lines over time.
-    pub series: Option<SeriesOut>,
-    /// Different clients.
-    pub clients: u64,
-    /// Whether that number is exact; else it is within a few in a hundred.
-    pub clients_exact: bool,
-    /// Lines by server.
-    pub servers: Vec<Named>,
-    /// Lines by upstream.
-    pub upstreams: Vec<Named>,
-    /// Who failed, and how.
-    pub meaning: Option<&'static str>,
-    /// Likeliest first.
-    pub causes: Vec<explanation::CauseOut>,
-    /// Commands to run.
-    pub next: Vec<String>,
-    /// The first line.
-    pub example: String,
-}
-
-/// Counts over time.
-#[derive(Clone, Debug, Serialize)]
-pub struct SeriesOut {
-    /// When the first bucket begins, on the host's clock.
-    pub start: String,
-    /// Seconds of each bucket.
-    pub width: i64,
-    /// Lines by bucket.
-    pub counts: Vec<u64>,
-}
-
-/// A name with its count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Named {
-    /// The name.
-    pub name: String,
-    /// Its count.
-    pub count: u64,
-}
-
-/// One upstream.
-#[derive(Clone, Debug, Serialize)]
-pub struct Upstream {
-    /// Its address, as the lines have it.
-    pub address: String,
-    /// All its lines.
-    pub count: u64,
-    /// Its classes, the most frequent first.
-    pub classes: Vec<UpstreamClass>,
-}
-
-/// A class of failures at one upstream.
-#[derive(Clone, Debug, Serialize)]
-pub struct UpstreamClass {
-    /// The class's name.
-    pub class: &'static str,
-    /// Its lines.
-    pub count: u64,
-    /// The likeliest cause.
-    pub cause: Option<&'static str>,
-}
-
-/// What access logs say.
-#[derive(Clone, Debug, Serialize)]
-pub struct AccessOut {
-    /// All requests.
-    pub requests: u64,
-    /// Requests over TLS, `null` where lines do not tell.
-    pub tls_requests: Option<u64>,
-    /// By version.
-    pub versions: Vec<VersionOut>,
-    /// By cipher.
-    pub ciphers: Vec<Named>,
-    /// By curve.
-    pub curves: Vec<Named>,
-    /// How many resumed a session.
-    pub session_reuse: Option<Reuse>,
-    /// Connection and handshake to upstreams, in milliseconds.
-    pub upstream_connect_ms: Option<Percentiles>,
-    /// Answers of 502 and 504.
-    pub bad_gateway: u64,
-    /// Those that no upstream took a connection for, or finished a handshake.
-    pub bad_gateway_not_connected: u64,
-    /// Those in the very second of a failed handshake with the same upstream; `null` where not both logs were read.
-    pub bad_gateway_with_handshake_failure: Option<u64>,
-    /// Tries that never connected, by upstream.
-    pub failed_tries: Vec<Named>,
-}
-
-/// Requests of one version.
-#[derive(Clone, Debug, Serialize)]
-pub struct VersionOut {
-    /// As OpenSSL names it.
-    pub version: String,
-    /// All of them.
-    pub requests: u64,
-    /// Of those over TLS.
-    pub share: f64,
-    /// Different clients.
-    pub clients: u64,
-    /// Its share in the earlier half of the log.
-    pub share_before: Option<f64>,
-    /// Its share in the later half.
-    pub share_after: Option<f64>,
-}
-
-/// How many resumed a session.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Reuse {
-    /// The share.
-    pub ratio: f64,
-    /// Whether it is lower than a working cache gives.
-    pub low: bool,
-    /// `connection`, or `request` where lines do not number the requests of a connection.
-    pub per: &'static str,
-}
-
-/// Durations in milliseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[expect(missing_docs, reason = "the names are the definition")]
-pub struct Percentiles {
-    pub count: u64,
-    pub p50: u64,
-    pub p90: u64,
-    pub p99: u64,
-    pub max: u64,
-}
-
-/// What a change of `ssl_protocols` would refuse.
-#[derive(Clone, Debug, Serialize)]
-pub struct WhatIf {
-    /// The versions that would stay on.
-    pub ssl_protocols: Vec<String>,
-    /// Requests that came by another version.
-    pub refused_requests: u64,
-    /// Of those over TLS.
-    pub refused_share: f64,
-    /// Different clients, counted by version.
-    pub refused_clients: u64,
-    /// Whether it is known that these clients can do no better: requests came by a version that stays on.
-    pub exact: bool,
-    /// The names that they asked for.
-    pub server_names: Vec<Named>,
-    /// What they say they are.
-    pub user_agents: Vec<Named>,
-}
 
 impl LogReport {
     /// The document over what was read.
@@ -278,6 +54,24 @@ impl LogReport {
             notes: notes(intake),
             failures,
             files,
+        }
+    }
+
+    /// Puts what an audit found beside the lines of an upstream.
+    pub fn join(&mut self, address: &str, report: &TargetReport) {
+        let findings = report.judgement.findings.iter().map(|finding| AuditFinding {
+            rule: finding.rule,
+            severity: finding.severity,
+            message: finding.message.clone(),
+            fix: finding.fix.clone(),
+        });
+        let audit = Audit {
+            target: report.target.name.clone(),
+            status: report.status,
+            findings: findings.collect(),
+        };
+        for upstream in self.upstreams.iter_mut().filter(|upstream| upstream.address == address) {
+            upstream.audits.push(audit.clone());
         }
     }
 
@@ -399,7 +193,12 @@ fn upstreams(tally: &Tally) -> Vec<Upstream> {
             let address = String::from_utf8_lossy(address).into_owned();
             let place = upstreams.iter().position(|known| known.address == address);
             let place = place.unwrap_or_else(|| {
-                upstreams.push(Upstream { address, count: 0, classes: Vec::new() });
+                upstreams.push(Upstream {
+                    address,
+                    count: 0,
+                    classes: Vec::new(),
+                    audits: Vec::new(),
+                });
                 upstreams.len() - 1
             });
             upstreams[place].count += count;
@@ -416,99 +215,6 @@ fn upstreams(tally: &Tally) -> Vec<Upstream> {
     upstreams.sort_by(|a, b| b.count.cmp(&a.count).then(a.address.cmp(&b.address)));
     upstreams.truncate(10 * MAX_NAMES);
     upstreams
-}
-
-fn access(traffic: &Traffic, tally: &Tally) -> AccessOut {
-    let tls = traffic.tls();
-    let totals = halves(traffic);
-    let mut versions: Vec<VersionOut> = traffic
-        .versions
-        .iter()
-        .map(|(name, version)| {
-            let counts = traffic.grid.map(|grid| version.series.counts(&grid)).unwrap_or_default();
-            let (early, late) = counts.split_at(counts.len() / 2);
-            let part =
-                |counts: &[u64], whole: u64| (whole > 0).then(|| share(counts.iter().sum(), whole));
-            VersionOut {
-                version: String::from_utf8_lossy(name).into_owned(),
-                requests: version.requests,
-                share: share(version.requests, tls),
-                clients: version.clients.count().0,
-                share_before: part(early, totals.0),
-                share_after: part(late, totals.1),
-            }
-        })
-        .collect();
-    versions.sort_by(|a, b| b.requests.cmp(&a.requests).then(a.version.cmp(&b.version)));
-    let times = &traffic.connect_time;
-    let at = |percent| times.percentile(percent).unwrap_or(0);
-    AccessOut {
-        requests: traffic.requests,
-        tls_requests: traffic.tells_version.then_some(tls),
-        versions,
-        ciphers: named(&traffic.ciphers),
-        curves: named(&traffic.curves),
-        session_reuse: traffic.reuse_ratio().map(|ratio| Reuse {
-            ratio: rounded(ratio),
-            low: ratio < GOOD_REUSE,
-            per: if traffic.by_connection { "connection" } else { "request" },
-        }),
-        upstream_connect_ms: (times.total() > 0).then(|| Percentiles {
-            count: times.total(),
-            p50: at(50),
-            p90: at(90),
-            p99: at(99),
-            max: at(100),
-        }),
-        bad_gateway: traffic.bad_gateway,
-        bad_gateway_not_connected: traffic.not_connected,
-        bad_gateway_with_handshake_failure: tally.moments.coincidences(),
-        failed_tries: named(&traffic.failed_tries),
-    }
-}
-
-/// Requests over TLS in the earlier and the later half of the log.
-fn halves(traffic: &Traffic) -> (u64, u64) {
-    let Some(grid) = traffic.grid else { return (0, 0) };
-    let half = |counts: &[u64]| -> (u64, u64) {
-        let (early, late) = counts.split_at(counts.len() / 2);
-        (early.iter().sum(), late.iter().sum())
-    };
-    let parts = traffic.versions.values().map(|version| half(&version.series.counts(&grid)));
-    parts.fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
-}
-
-fn refused(traffic: &Traffic, versions: &[String]) -> WhatIf {
-    let stays = |name: &[u8]| versions.iter().any(|version| version.as_bytes() == name);
-    let mut what_if = WhatIf {
-        ssl_protocols: versions.to_vec(),
-        refused_requests: 0,
-        refused_share: 0.0,
-        refused_clients: 0,
-        exact: traffic.versions.keys().any(|name| stays(name)),
-        server_names: Vec::new(),
-        user_agents: Vec::new(),
-    };
-    for (_, version) in traffic.versions.iter().filter(|(name, _)| !stays(name)) {
-        what_if.refused_requests += version.requests;
-        what_if.refused_clients += version.clients.count().0;
-        add(&mut what_if.server_names, &version.names);
-        add(&mut what_if.user_agents, &version.agents);
-    }
-    what_if.refused_share = share(what_if.refused_requests, traffic.tls());
-    what_if
-}
-
-/// Adds the counts of one version to those of others.
-fn add(sum: &mut Vec<Named>, names: &Names) {
-    for named in named(names) {
-        match sum.iter_mut().find(|known| known.name == named.name) {
-            Some(known) => known.count += named.count,
-            None => sum.push(named),
-        }
-    }
-    sum.sort_by(|a, b| b.count.cmp(&a.count).then(a.name.cmp(&b.name)));
-    sum.truncate(MAX_NAMES);
 }
 
 fn notes(intake: &Intake) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::LogReport;
+use super::document::LogReport;
 
 /// The whole report.
 pub fn render(report: &LogReport) -> String {

@@ -4,12 +4,15 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{AccessOut, Failure, LogReport, Named, WhatIf, first_cause};
+use super::document::{AccessOut, Failure, LogReport, Named, Upstream, WhatIf};
+use super::first_cause;
+use crate::audit::finding::Severity;
 use crate::nginx::log::direction::Direction;
 use crate::nginx::log::importance::Concern;
 use crate::report::Look;
 use crate::report::escape::escape;
 use crate::report::text::{paragraph, styled};
+use crate::run::Status;
 
 /// Columns of the chart.
 const CHART: usize = 24;
@@ -34,6 +37,9 @@ pub fn render(report: &LogReport, look: Look) -> String {
             out += &details(place, failure, look);
         }
     }
+    out.extend(
+        report.upstreams.iter().filter(|it| !it.audits.is_empty()).map(|it| audited(it, look)),
+    );
     if let Some(access) = &report.access {
         out += &access_text(access, look);
     }
@@ -190,6 +196,42 @@ fn details(place: usize, failure: &Failure, look: Look) -> String {
     }
     if let Some(next) = failure.next.first() {
         say("Next: ", next);
+    }
+    out
+}
+
+/// The lines of an upstream, and what its audits found.
+fn audited(upstream: &Upstream, look: Look) -> String {
+    let head = format!("{}: {} lines, probed", escape(&upstream.address), upstream.count);
+    let mut out = format!("\n{}\n", styled(&head, Style::new().bold().underline(), look));
+    for audit in &upstream.audits {
+        let serious = audit.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        for finding in serious.clone() {
+            let text = format!("{}: {}", finding.rule, finding.message);
+            out += &paragraph(&text, "   ", "     ", look);
+            if let Some(fix) = &finding.fix {
+                out += &paragraph(&format!("Fix: {}", fix.text), "   ", "     ", look);
+                let directives = fix.directives.iter();
+                out.extend(directives.map(|one| {
+                    paragraph(&format!("{} {};", one.name, one.value), "       ", "         ", look)
+                }));
+                out += match fix.verified {
+                    Some(true) => "   Tried: with this the handshake works.\n",
+                    Some(false) => "   Tried: with this alone it still fails.\n",
+                    None => "   Not tried.\n",
+                };
+            }
+        }
+        if serious.count() == 0 {
+            let text = match audit.status {
+                Status::Untested => "could not be tested",
+                _ => {
+                    "the handshake works now, as nginx makes it by default: the failures came and went, or the \
+                      configuration differs (--nginx FILE)"
+                }
+            };
+            out += &paragraph(&format!("{}: {text}", audit.target), "   ", "     ", look);
+        }
     }
     out
 }

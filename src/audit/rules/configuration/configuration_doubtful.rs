@@ -29,6 +29,7 @@ fn check(fact: &Fact) -> Verdict {
         | FactKind::NameNotSent { .. }
         | FactKind::GroupName { .. }
         | FactKind::Port80
+        | FactKind::ResolverMissing { .. }
         | FactKind::SharedSession { .. } => finding(&RULE, fact).into(),
         _ => Verdict::Pass,
     }
