@@ -1,7 +1,7 @@
 //! `--resume FILE`: lines that are written in place as targets are done, so that a run that was killed goes on from them.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
@@ -12,7 +12,7 @@ use crate::report::saved::manifest::Manifest;
 use crate::report::saved::merge::Told;
 
 /// Longer lines are no target.
-const MAX_LINE: usize = 64 * 1024 * 1024;
+const MAX_LINE: u64 = 64 * 1024 * 1024;
 
 /// What a file of an earlier run holds.
 pub(super) struct Journal {
@@ -35,7 +35,7 @@ impl Journal {
         let mut file = options.map_err(|error| anyhow!("{}: {error}", cannot()))?;
         let mut journal =
             Reader { ids: Vec::new(), summary: Summary::default(), manifest: None, end: 0 };
-        journal.read(&mut BufReader::new(&mut file), path)?;
+        journal.read(BufReader::new(&mut file), path)?;
         file.set_len(journal.end).with_context(cannot)?;
         file.seek(SeekFrom::End(0)).with_context(cannot)?;
         let Reader { ids, summary, manifest, .. } = journal;
@@ -52,20 +52,21 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&mut self, reader: &mut impl BufRead, path: &Path) -> anyhow::Result<()> {
+    fn read(&mut self, mut reader: impl BufRead, path: &Path) -> anyhow::Result<()> {
         let mut line = Vec::new();
         for number in 1.. {
             line.clear();
-            let read = reader.read_until(b'\n', &mut line)?;
+            let read = reader.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut line)? as u64;
             if read > MAX_LINE {
                 bail!("{}:{number}: no target is as long as this line", path.display());
             }
             // What has no end was being written when the run was killed.
-            if read == 0 || line.last() != Some(&b'\n') {
+            let cut = line.last() != Some(&b'\n');
+            if read == 0 || (cut && line.starts_with(b"{")) {
                 break;
             }
             self.line(&line, (path, number))?;
-            self.end += read as u64;
+            self.end += read;
         }
         Ok(())
     }

@@ -223,3 +223,22 @@ fn the_action_annotates_and_tells_the_status() {
         serde_json::from_str(&fs::read_to_string(path("out.sarif")).unwrap()).unwrap();
     assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn the_commands_of_the_page_are_commands_of_the_program() {
+    let page = read("contrib/README.md");
+    let mut called = 0;
+    for line in page.lines().filter(|line| line.starts_with(' ')) {
+        for command in line.split(';') {
+            let Some((_, rest)) =
+                command.split_once("shakedown probe").or(command.split_once("shakedown diff"))
+            else {
+                continue;
+            };
+            let word = if command.contains("shakedown diff") { "diff" } else { "probe" };
+            check_command(&[vec![word.to_owned()], words(rest)].concat());
+            called += 1;
+        }
+    }
+    assert_eq!(called, 5);
+}

@@ -159,14 +159,20 @@ fn a_file_of_another_run_is_not_written_on() {
     fs::write(&path, kept.lines().next().unwrap().to_owned() + "\n").unwrap();
     let other = resume("127.0.0.2:1", &[]);
     assert!(other.status == 2 && other.stderr.contains("not in this run"), "{}", other.stderr);
-    fs::write(&path, "no JSON\n").unwrap();
+    fs::write(&path, "no JSON").unwrap();
     let other = resume("127.0.0.2:1", &[]);
     assert!(
         other.status == 2 && other.stderr.contains("a.ndjson:1 is no target"),
         "{}",
         other.stderr
     );
-    assert_eq!(fs::read_to_string(&path).unwrap(), "no JSON\n");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "no JSON");
+}
+
+#[test]
+fn a_configuration_is_audited_as_a_whole() {
+    let run = shakedown(&["nginx", "/nonexistent", "--shard", "1/2"]);
+    assert!(run.status == 2 && run.stderr.contains("for probe and scan"), "{}", run.stderr);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use self::source::duration;
 pub(in crate::cli) use self::source::{LimitArgs, SourceArgs, TargetArgs, TrustArgs};
 use crate::cli::destination::{Destination, destination};
 use crate::cli::gate::{FailOn, GateArgs};
+use crate::cli::log::LogArgs;
 use crate::cli::nginx::NginxArgs as NginxCommand;
 use crate::cli::portion::PortionArgs;
 use crate::report::Format;

@@ -140,6 +140,12 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
 
 /// A patch behind a report for people is a patch still; behind one for programs it is not.
 fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
+    if args.run.portion.is_part() {
+        return Err(Mistake::new(
+            "--shard and --resume are for probe and scan",
+            "a configuration is audited as a whole; leave them out",
+        ));
+    }
     let report = &args.run.report;
     let to_stdout = report.output.iter().all(|one| one.format.is_some());
     if args.diff && to_stdout && report.format != Format::Table {
