@@ -68,6 +68,7 @@ pub const RULES: &[&Rule] = &[
     &upstream::upstream_untrusted::RULE,
     &upstream::upstream_verify_depth::RULE,
     &upstream::upstream_protocol_mismatch::RULE,
+    &upstream::upstream_protocol_default::RULE,
     &upstream::upstream_cipher_mismatch::RULE,
     &upstream::upstream_client_certificate::RULE,
     &upstream::upstream_handshake_failed::RULE,

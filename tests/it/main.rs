@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod as_nginx;
 mod certificate;
 mod cipher_string;
 mod cli;

@@ -4,6 +4,7 @@ pub(crate) mod upstream_cipher_mismatch;
 pub(crate) mod upstream_client_certificate;
 pub(crate) mod upstream_handshake_failed;
 pub(crate) mod upstream_name_mismatch;
+pub(crate) mod upstream_protocol_default;
 pub(crate) mod upstream_protocol_mismatch;
 pub(crate) mod upstream_sni_missing;
 pub(crate) mod upstream_untrusted;

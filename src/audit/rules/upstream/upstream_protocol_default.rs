@@ -1,0 +1,45 @@
+//! `upstream-protocol-default`: whether nginx reaches the upstream depends on its release.
+
+use crate::audit::finding::{Fix, Section, Severity};
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::trouble::speaks;
+use crate::audit::upstream::story::directives;
+use crate::observation::Endpoint;
+use crate::target::nginx_client::Change;
+use crate::tls::version::ProtocolVersion;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "upstream-protocol-default",
+    severity: Severity::Note,
+    section: Section::ProtocolCipher,
+    summary: "an nginx before 1.23.4 does not reach the upstream with its default protocols",
+    why: "The upstream speaks TLS 1.3 alone, and TLSv1.3 is in the default of proxy_ssl_protocols only from nginx \
+          1.23.4 on. Which release connects is not known here.",
+    fix: "List the versions, and it works with every release; or say which nginx it is (--nginx-version).",
+    references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_protocols"],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
+    let Some(configured) = endpoint.nginx.first() else { return Verdict::NotApplicable };
+    let client = &configured.client;
+    let Ok(answer) = &configured.answer else { return Verdict::NotApplicable };
+    if client.version.is_some() || client.protocols.is_some() {
+        return Verdict::NotApplicable;
+    }
+    let old = |cell: &&crate::observation::Handshake| cell.version < ProtocolVersion::TLS1_3;
+    let only_new = answer.choice.version == ProtocolVersion::TLS1_3
+        && !endpoint.handshakes.iter().filter(old).any(speaks);
+    if !only_new {
+        return Verdict::Pass;
+    }
+    let versions = Change::Protocols(vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]);
+    let mut finding = RULE.finds(RULE.summary);
+    finding.fix = Some(Fix {
+        text: RULE.fix.to_owned(),
+        directives: directives(client, &[versions]),
+        verified: None,
+    });
+    finding.into()
+}
