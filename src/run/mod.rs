@@ -191,15 +191,13 @@ async fn audit_target(target: Arc<Target>, prober: &Prober, settings: &Settings)
 
 /// The audit's own roots, as a file that nginx could be given.
 fn trusted_files(settings: &Settings, trust: &Trust) -> Vec<Trusted> {
+    let store = assessor(settings, trust).shared_store();
     let path = match &trust.roots {
         Roots::File(path) => path.clone(),
-        Roots::Native => SYSTEM_BUNDLE.into(),
-        Roots::Mozilla => return Vec::new(),
+        Roots::Native if store.public => SYSTEM_BUNDLE.into(),
+        Roots::Native | Roots::Mozilla => return Vec::new(),
     };
-    if !trust.additional.is_empty() {
-        return Vec::new();
-    }
-    vec![Trusted { path, store: assessor(settings, trust).shared_store() }]
+    if trust.additional.is_empty() { vec![Trusted { path, store }] } else { Vec::new() }
 }
 
 fn assessor<'s>(settings: &'s Settings, trust: &Trust) -> &'s Assessor {

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use super::error_log;
 use super::verdict::{Breakage, Verdict, may_concern_name, verdict};
 use crate::audit::finding::{Directive, Finding, Fix};
+use crate::audit::reproduce::s_client;
 use crate::audit::rule::{self, Context, Rule};
 use crate::nginx::upstream::Module;
 use crate::observation::nginx::NginxAttempt;
@@ -117,7 +118,9 @@ pub fn check(rule: &Rule, endpoint: &Endpoint, cx: &Context<'_>) -> rule::Verdic
     let Some(story) = Story::of(endpoint, cx.now) else { return rule::Verdict::NotApplicable };
     match &story.verdict {
         Verdict::Fails(breakage) if story.culprit(breakage) == rule.id => {
-            finding(rule, &story, breakage).into()
+            let client = &story.configured.client;
+            let command = s_client(cx.target, Some(endpoint.address), client.sni(), None);
+            finding(rule, &story, breakage).reproduce(command).into()
         }
         _ => rule::Verdict::Pass,
     }

@@ -11,7 +11,9 @@ use time::{Duration, OffsetDateTime};
 use super::server::{self, BOTH, Behaviour, Served};
 use crate::certificate::issue::{Authority, Issued, self_signed};
 use crate::certificate::trust::TrustStore;
+use crate::nginx::defaults::Version;
 use crate::target::address::Address;
+use crate::target::nginx_client::{NginxClient, Trusted};
 use crate::target::options::Options;
 use crate::target::{Host, Role, Target};
 
@@ -27,6 +29,9 @@ pub(super) struct Scenario {
     pub(super) target: Target,
 }
 
+/// TLS 1.3 and nothing older.
+const TLS13_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+
 /// The name that every certificate is for.
 const NAME: &str = "app.demo.test";
 
@@ -35,6 +40,7 @@ pub(super) async fn start(now: OffsetDateTime) -> anyhow::Result<(Vec<Scenario>,
     let pki = Pki::new(now)?;
     let mut stage = Stage { pki: &pki, scenarios: Vec::new() };
     stage.names().await?;
+    stage.proxies().await?;
     stage.certificates().await?;
     stage.chains().await?;
     stage.protocols().await?;
@@ -114,14 +120,8 @@ impl Stage<'_> {
         self.tls("healthy", "nothing: it must stay without a finding", &[], serving(&issued)?)
             .await?;
         let strict = Behaviour { default: None, ..serving(&issued)? };
-        let address = server::tls(strict.clone()).await?;
-        self.add(
-            "upstream-sni",
-            "turns away hellos without SNI, as nginx sends them to upstreams",
-            &["sni-required"],
-            address,
-            Role::Upstream,
-        );
+        self.tls("name-wanted", "turns away hellos without SNI", &["sni-required"], strict.clone())
+            .await?;
         let other = self.pki.lower.issue(&["default.demo.test"])?;
         let virtual_hosts =
             Behaviour { default: Some(served(&other, other.chain())?), ..serving(&issued)? };
@@ -141,6 +141,66 @@ impl Stage<'_> {
             stranger,
         )
         .await
+    }
+
+    /// Upstreams as an nginx meets them whose settings are known.
+    async fn proxies(&mut self) -> anyhow::Result<()> {
+        let issued = self.pki.healthy()?;
+        let strict = Behaviour { default: None, ..serving(&issued)? };
+        self.behind_nginx(
+            "upstream-sni",
+            "nginx proxies to it as to `backend`, and sends no name that it knows",
+            &["upstream-sni-missing", "upstream-verify-off"],
+            server::tls(strict).await?,
+            NginxClient::new("backend"),
+        );
+        let (store, _) = TrustStore::from_certificates(
+            "the demo's own root".to_owned(),
+            vec![self.pki.root.certificate.clone()],
+            false,
+        );
+        let trusted = Trusted { path: "demo-root.pem".into(), store: Arc::new(store) };
+        let verifying = NginxClient {
+            server_name: true,
+            verify: true,
+            trusted: Some(trusted),
+            ..NginxClient::new(NAME)
+        };
+        self.behind_nginx(
+            "upstream-depth",
+            "nginx verifies it to a depth of 1, and it sends two intermediates",
+            &["upstream-verify-depth"],
+            server::tls(serving(&issued)?).await?,
+            verifying,
+        );
+        let new = Behaviour { versions: TLS13_ONLY, ..serving(&issued)? };
+        let old = NginxClient {
+            server_name: true,
+            version: Some(Version::new(1, 22, 1)),
+            ..NginxClient::new(NAME)
+        };
+        self.behind_nginx(
+            "upstream-version",
+            "it speaks TLS 1.3 alone, and nginx 1.22 does not by default",
+            &["upstream-protocol-mismatch", "upstream-verify-off"],
+            server::tls(new).await?,
+            old,
+        );
+        Ok(())
+    }
+
+    fn behind_nginx(
+        &mut self,
+        name: &'static str,
+        fault: &'static str,
+        expected: &'static [&'static str],
+        address: SocketAddr,
+        client: NginxClient,
+    ) {
+        self.add(name, fault, expected, address, Role::Upstream);
+        if let Some(scenario) = self.scenarios.last_mut() {
+            scenario.target.nginx = Some(Arc::new(client));
+        }
     }
 
     async fn certificates(&mut self) -> anyhow::Result<()> {
@@ -240,11 +300,10 @@ impl Stage<'_> {
 
     async fn protocols(&mut self) -> anyhow::Result<()> {
         const TLS12: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
-        const TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
         let issued = self.pki.healthy()?;
         let old = Behaviour { versions: TLS12, ..serving(&issued)? };
         self.tls("tls12-only", "no TLS 1.3", &["tls13-unsupported"], old).await?;
-        let new = server::tls(Behaviour { versions: TLS13, ..serving(&issued)? }).await?;
+        let new = server::tls(Behaviour { versions: TLS13_ONLY, ..serving(&issued)? }).await?;
         self.add(
             "tls13-only",
             "an upstream without TLS 1.2",
