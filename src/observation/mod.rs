@@ -298,6 +298,18 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// An address with its matrix, and nothing beside it.
+    pub fn new(address: SocketAddr, handshakes: Vec<Handshake>) -> Self {
+        Self {
+            address,
+            handshakes,
+            raw: Vec::new(),
+            scans: Vec::new(),
+            replays: Vec::new(),
+            nginx: Vec::new(),
+        }
+    }
+
     /// The matrix cell with that version, with or without a name.
     pub fn cell(&self, with_sni: bool, version: ProtocolVersion) -> Option<&Handshake> {
         self.handshakes.iter().find(|h| h.sni.is_some() == with_sni && h.version == version)

@@ -123,14 +123,7 @@ impl Prober {
         let caller = self.handshaker.caller(&self.connector, target, address);
         let cells = plan::matrix(target);
         let handshakes = join_all(cells.into_iter().map(|cell| caller.cell(cell))).await;
-        let mut endpoint = Endpoint {
-            address,
-            handshakes,
-            raw: Vec::new(),
-            scans: Vec::new(),
-            replays: Vec::new(),
-            nginx: Vec::new(),
-        };
+        let mut endpoint = Endpoint::new(address, handshakes);
         explain_failures(&caller, target, &mut endpoint).await;
         scan::deepen(&caller, target, depth, &mut endpoint).await;
         if let Some(client) = &target.nginx {

@@ -5,10 +5,14 @@
 use std::net::SocketAddr;
 
 use super::verdict::Breakage;
+use crate::nginx::log::code::{Release, words_in};
 use crate::nginx::upstream::Module;
 use crate::observation::{Cause, Failure, Stage};
 use crate::target::nginx_client::{HelloError, Library, NginxClient};
 use crate::tls::alert::AlertDescription;
+
+/// `ERR_R_INTERNAL_ERROR`, which every part of OpenSSL has.
+const INTERNAL_ERROR: u32 = 68;
 
 /// The message of the line, `None` where nginx writes none, or where its words are not known here.
 pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
@@ -20,23 +24,16 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
         Breakage::Peer(cause) | Breakage::ClientCertificate(cause) => {
             handshake(ended(client, cause)?)
         }
-        Breakage::Version(_) => {
-            handshake(own(client, 258, (607, "ssl_choose_client_version"), "unsupported protocol"))
-        }
-        Breakage::DhKeyTooSmall(_) => {
-            handshake(own(client, 394, (419, "tls_process_ske_dhe"), "dh key too small"))
-        }
+        Breakage::Version(_) => handshake(own(client, 258, (607, "ssl_choose_client_version"))),
+        Breakage::DhKeyTooSmall(_) => handshake(own(client, 394, (419, "tls_process_ske_dhe"))),
         Breakage::LegacySignature => {
-            let (reason, text) = match client.library {
-                Library::OpenSsl1_1_1 => (68, "internal error"),
-                _ => (333, "legacy sigalg disallowed or unsupported"),
+            let reason = match client.library {
+                Library::OpenSsl1_1_1 => INTERNAL_ERROR,
+                _ => 333,
             };
-            handshake(own(client, reason, (365, "tls_process_key_exchange"), text))
+            handshake(own(client, reason, (365, "tls_process_key_exchange")))
         }
-        Breakage::UnsafeRenegotiation => {
-            let text = "unsafe legacy renegotiation disabled";
-            handshake(own(client, 338, (444, "final_renegotiate"), text))
-        }
+        Breakage::UnsafeRenegotiation => handshake(own(client, 338, (444, "final_renegotiate"))),
         Breakage::Verify(error) => {
             let text = error.text_in(client.verification(client.verify_depth).release);
             handshake(format!("upstream SSL certificate verify error: ({}:{text})", error.0))
@@ -73,12 +70,10 @@ pub fn line(client: &NginxClient, breakage: &Breakage, address: SocketAddr) -> O
 fn unmade(client: &NginxClient, error: &HelloError) -> Option<String> {
     match error {
         HelloError::Ciphers(_) => None,
-        HelloError::NoVersion => {
-            Some(own(client, 191, (607, "ssl_choose_client_version"), "no protocols available"))
-        }
+        HelloError::NoVersion => Some(own(client, 191, (607, "ssl_choose_client_version"))),
         HelloError::NoSuite => {
             let function = (425, "ssl_cipher_list_to_bytes");
-            let text = own(client, 181, function, "no ciphers available");
+            let text = own(client, 181, function);
             let hint = "No ciphers enabled for max supported SSL/TLS version)";
             Some(format!("{}:{hint}", text.trim_end_matches(')')))
         }
@@ -113,20 +108,26 @@ fn ended(client: &NginxClient, cause: &Cause) -> Option<String> {
         Cause::TimedOut => "upstream timed out (110: Connection timed out)".to_owned(),
         // OpenSSL 3.2 on reads the text as a record first: two errors, whose data depend on the bytes.
         Cause::NotTls(_) if client.library < Library::OpenSsl3_2 => {
-            own(client, 267, (143, "ssl3_get_record"), "wrong version number")
+            own(client, 267, (143, "ssl3_get_record"))
         }
         _ => return None,
     })
 }
 
 /// An error of our own library.
-fn own(client: &NginxClient, reason: u32, function: (u32, &str), text: &str) -> String {
+fn own(client: &NginxClient, reason: u32, function: (u32, &str)) -> String {
+    let text = match words(client, reason) {
+        Some(text) => text,
+        None if reason == INTERNAL_ERROR => "internal error",
+        None => "",
+    };
     format!("SSL_do_handshake() failed (SSL: {})", error(client, reason, function, text))
 }
 
 fn of_alert(client: &NginxClient, alert: AlertDescription) -> String {
     let reason = 1000 + u32::from(alert.0);
-    let text = alert_text(client.library, alert);
+    // OpenSSL has no words for every alert.
+    let text = words(client, reason).map_or_else(|| format!("reason({reason})"), str::to_owned);
     format!(
         "{}:SSL alert number {}",
         error(client, reason, (148, "ssl3_read_bytes"), &text),
@@ -145,49 +146,13 @@ fn error(client: &NginxClient, reason: u32, (number, name): (u32, &str), text: &
     format!("error:{:08X}:SSL routines::{text}", 0x0A00_0000 | reason)
 }
 
-/// OpenSSL's text for an alert that the peer sent.
-fn alert_text(library: Library, alert: AlertDescription) -> String {
-    let old = |text: &str| match library {
-        Library::OpenSsl3_2 => format!("ssl/tls alert {text}"),
-        _ => format!("sslv3 alert {text}"),
+fn words(client: &NginxClient, reason: u32) -> Option<&'static str> {
+    let release = match client.library {
+        Library::OpenSsl1_1_1 => Release::V1_1_1,
+        Library::OpenSsl3_0 => Release::V3_0,
+        Library::OpenSsl3_2 => Release::V3_2,
     };
-    let text = match alert.0 {
-        10 => return old("unexpected message"),
-        20 => return old("bad record mac"),
-        21 => "tlsv1 alert decryption failed",
-        22 => "tlsv1 alert record overflow",
-        30 => return old("decompression failure"),
-        40 => return old("handshake failure"),
-        41 => return old("no certificate"),
-        42 => return old("bad certificate"),
-        43 => return old("unsupported certificate"),
-        44 => return old("certificate revoked"),
-        45 => return old("certificate expired"),
-        46 => return old("certificate unknown"),
-        47 => return old("illegal parameter"),
-        48 => "tlsv1 alert unknown ca",
-        49 => "tlsv1 alert access denied",
-        50 => "tlsv1 alert decode error",
-        51 => "tlsv1 alert decrypt error",
-        60 => "tlsv1 alert export restriction",
-        70 => "tlsv1 alert protocol version",
-        71 => "tlsv1 alert insufficient security",
-        80 => "tlsv1 alert internal error",
-        86 => "tlsv1 alert inappropriate fallback",
-        90 => "tlsv1 alert user cancelled",
-        100 => "tlsv1 alert no renegotiation",
-        109 => "tlsv13 alert missing extension",
-        110 => "tlsv1 unsupported extension",
-        111 => "tlsv1 certificate unobtainable",
-        112 => "tlsv1 unrecognized name",
-        113 => "tlsv1 bad certificate status response",
-        114 => "tlsv1 bad certificate hash value",
-        116 => "tlsv13 alert certificate required",
-        120 if library != Library::OpenSsl1_1_1 => "tlsv1 alert no application protocol",
-        // OpenSSL has no text for the rest.
-        other => return format!("reason({})", 1000 + u32::from(other)),
-    };
-    text.to_owned()
+    words_in(reason, release)
 }
 
 #[cfg(test)]

@@ -247,6 +247,8 @@ impl Part {
 struct Reasons {
     old: HashMap<u32, &'static str>,
     new: HashMap<u32, Vec<&'static str>>,
+    /// Words of 1.1.1, 3.0 and 3.5; `-` for none.
+    by_release: HashMap<u32, [&'static str; 3]>,
     by_text: HashMap<String, u32>,
     boring: HashMap<u32, (&'static str, Option<u32>)>,
     boring_by_name: HashMap<&'static str, Option<u32>>,
@@ -256,6 +258,7 @@ static REASONS: LazyLock<Reasons> = LazyLock::new(|| {
     let mut reasons = Reasons {
         old: HashMap::new(),
         new: HashMap::new(),
+        by_release: HashMap::new(),
         by_text: HashMap::new(),
         boring: HashMap::new(),
         boring_by_name: HashMap::new(),
@@ -264,6 +267,9 @@ static REASONS: LazyLock<Reasons> = LazyLock::new(|| {
         let cells: Vec<&str> = row.split('\t').collect();
         let [number, old, new @ ..] = cells.as_slice() else { continue };
         let Ok(number) = number.parse() else { continue };
+        if let [text_1_1_1, text_3_0, text_3_5] = new {
+            reasons.by_release.insert(number, [text_1_1_1, text_3_0, text_3_5]);
+        }
         let new: Vec<&str> = new.iter().copied().filter(|text| *text != "-").collect();
         for text in &new {
             reasons.by_text.insert(text.to_ascii_lowercase(), number);
@@ -313,6 +319,28 @@ fn ssl_reason(shape: Shape, raw: u32, text: &str) -> Option<u32> {
 fn words(reason: Option<u32>) -> &'static str {
     let texts = reason.and_then(|number| REASONS.new.get(&number));
     texts.and_then(|texts| texts.last()).copied().unwrap_or("")
+}
+
+/// A release of OpenSSL, as far as its words differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// 1.1.1.
+    V1_1_1,
+    /// 3.0 and 3.1.
+    V3_0,
+    /// 3.2 and later.
+    V3_2,
+}
+
+/// The words of a release for a TLS reason; `None` where it has none.
+pub fn words_in(reason: u32, release: Release) -> Option<&'static str> {
+    let [text_1_1_1, text_3_0, text_3_2] = REASONS.by_release.get(&reason)?;
+    let text = match release {
+        Release::V1_1_1 => text_1_1_1,
+        Release::V3_0 => text_3_0,
+        Release::V3_2 => text_3_2,
+    };
+    (*text != "-").then_some(*text)
 }
 
 /// The number and words of the TLS reason of these words, in any release or BoringSSL's spelling.

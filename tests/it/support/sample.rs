@@ -199,14 +199,7 @@ fn endpoint(
         resumption: Observed::Seen(()),
     };
     let handshakes = names.into_iter().zip(versions).map(cell).collect();
-    Endpoint {
-        address,
-        handshakes,
-        raw: Vec::new(),
-        scans: Vec::new(),
-        replays: Vec::new(),
-        nginx: Vec::new(),
-    }
+    Endpoint::new(address, handshakes)
 }
 
 fn session() -> Session {
