@@ -29,10 +29,14 @@ use crate::target::{Host, Origin, Target};
 
 const EXAMPLES: &str = "\
 Examples:
-  shakedown nginx                                       audit /etc/nginx/nginx.conf and what it leads to
-  nginx -T | shakedown nginx - --diff                   audit a dump, and show what mends it as a patch
-  shakedown nginx site/nginx.conf --connect 192.0.2.10  the sockets are on another machine
-  kubectl get ingress -A -o json | shakedown nginx -    what ingress-nginx makes of annotations";
+  # /etc/nginx/nginx.conf and what it leads to
+  shakedown nginx
+  # a dump, and what mends it as a patch
+  nginx -T | shakedown nginx - --diff
+  # the sockets are on another machine
+  shakedown nginx site/nginx.conf --connect 192.0.2.10
+  # what ingress-nginx makes of annotations
+  kubectl get ingress -A -o json | shakedown nginx -";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
