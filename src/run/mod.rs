@@ -7,6 +7,7 @@ mod mend;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::path;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -189,10 +190,10 @@ async fn audit_target(target: Arc<Target>, prober: &Prober, settings: &Settings)
     report
 }
 
-/// The audit's own roots, as a file that nginx could be given.
+/// The audit's own roots, as a file that nginx could be given: it reads names that are relative from its own folder.
 fn trusted_files(settings: &Settings, trust: &Trust) -> Vec<Trusted> {
     let path = match &trust.roots {
-        Roots::File(path) => path.clone(),
+        Roots::File(path) => path::absolute(path).unwrap_or_else(|_| path.clone()),
         Roots::Native => SYSTEM_BUNDLE.into(),
         Roots::Mozilla => return Vec::new(),
     };
