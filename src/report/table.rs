@@ -6,6 +6,7 @@ use anstyle::Style;
 use textwrap::core::display_width;
 use time::OffsetDateTime;
 
+use super::anchor::has_place;
 use super::escape::escape;
 use super::text::{paragraph, severity_style, styled};
 use super::{Kind, Look, Report, Summary, chain, overview, scan};
@@ -14,6 +15,7 @@ use crate::audit::judge::Assessed;
 use crate::audit::upstream::outcome::NginxOutcome;
 use crate::observation::Endpoint;
 use crate::run::TargetReport;
+use crate::target::Target;
 
 /// Narrower terminals get lines that run over.
 const MIN_WIDTH: usize = 60;
@@ -57,6 +59,9 @@ fn details(
     }
     let heading = paragraph(&report.target.name, "", "  ", look);
     writeln!(out, "{}", styled(heading.trim_end(), Style::new().bold().underline(), look))?;
+    if let Some(place) = origin(&report.target) {
+        out.write_all(paragraph(&place, "  ", "    ", look).as_bytes())?;
+    }
     for assessed in chains {
         chain::write(assessed, &report.target, (now, look), out)?;
     }
@@ -77,6 +82,12 @@ fn details(
         writeln!(out)?;
     }
     Ok(())
+}
+
+/// Where the target was named, unless it is that file itself.
+fn origin(target: &Target) -> Option<String> {
+    let origin = target.origin.as_ref().filter(|_| has_place(target))?;
+    (origin.file != target.name).then(|| format!("at {}:{}", origin.file, origin.line))
 }
 
 /// What nginx makes of it, where no finding says so.

@@ -7,8 +7,9 @@ mod mend;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::path;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures::future::{Either, join_all, select};
 use futures::stream::StreamExt;
@@ -24,7 +25,7 @@ use crate::observation::{Cause, Failure, Observation, Stage};
 use crate::probe::scan::Depth;
 use crate::probe::{Limits, Prober, engine};
 use crate::target::nginx_client::Trusted;
-use crate::target::{Roots, Target, Trust};
+use crate::target::{Roots, Target, Trust, trust};
 
 /// Where distributions keep their roots in one file (Debian and its kin; others differ).
 const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -189,15 +190,26 @@ async fn audit_target(target: Arc<Target>, prober: &Prober, settings: &Settings)
     report
 }
 
-/// The audit's own roots, as a file that nginx could be given.
+/// The audit's own roots, as a file that nginx could be given: it reads names that are relative from its own folder.
 fn trusted_files(settings: &Settings, trust: &Trust) -> Vec<Trusted> {
+    /// Only where the distribution has the file, and as it is there.
+    static SYSTEM: LazyLock<Option<Trusted>> = LazyLock::new(|| {
+        let roots = Roots::File(SYSTEM_BUNDLE.into());
+        let store = trust::load(&Trust { roots, additional: Vec::new() }).ok()?;
+        Some(Trusted { path: SYSTEM_BUNDLE.into(), store: Arc::new(store) })
+    });
+    if !trust.additional.is_empty() {
+        return Vec::new();
+    }
     let store = assessor(settings, trust).shared_store();
-    let path = match &trust.roots {
-        Roots::File(path) => path.clone(),
-        Roots::Native if store.public => SYSTEM_BUNDLE.into(),
-        Roots::Native | Roots::Mozilla => return Vec::new(),
-    };
-    if trust.additional.is_empty() { vec![Trusted { path, store }] } else { Vec::new() }
+    match &trust.roots {
+        Roots::File(path) => {
+            let path = path::absolute(path).unwrap_or_else(|_| path.clone());
+            vec![Trusted { path, store }]
+        }
+        Roots::Native if store.public => SYSTEM.iter().cloned().collect(),
+        Roots::Native | Roots::Mozilla => Vec::new(),
+    }
 }
 
 fn assessor<'s>(settings: &'s Settings, trust: &Trust) -> &'s Assessor {

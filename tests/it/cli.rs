@@ -20,14 +20,26 @@ fn check_error(args: &[&str], status: i32, words: &str) {
 fn help_has_examples_and_explains_the_exit_status() {
     let run = shakedown(&["--help"]);
     assert_eq!(run.status, 0);
-    assert!(
-        run.stdout.contains("Examples:") && run.stdout.contains("Exit status: 0"),
-        "{}",
-        run.stdout
-    );
+    for words in ["Examples:", "Exit status:", "  0  all was tested"] {
+        assert!(run.stdout.contains(words), "{}", run.stdout);
+    }
     for command in ["probe", "explain", "completions", "man"] {
         let help = shakedown(&[command, "--help"]).stdout;
         assert!(help.contains("Example"), "{command}: {help}");
+    }
+}
+
+#[test]
+fn examples_fit_a_terminal_and_every_option_is_described() {
+    let commands = ["probe", "scan", "nginx", "cert", "diff", "serve", "merge", "log", "explain"];
+    for command in commands {
+        let help = shakedown(&[command, "--help"]).stdout;
+        let examples = help.split("\nExample").nth(1).unwrap();
+        let mut lines = examples.lines().skip(1).take_while(|line| !line.is_empty());
+        assert!(lines.all(|line| line.starts_with("  ") && line.len() <= 80), "{examples}");
+        let short = shakedown(&[command, "-h"]).stdout;
+        let blank = |line: &str| !line.is_empty() && line.trim().is_empty();
+        assert!(!short.lines().any(blank), "{command}: {short}");
     }
 }
 

@@ -115,6 +115,8 @@ fn every_listener_and_upstream_is_audited_where_it_stands() {
     assert_eq!(fix["directives"][0]["line"], 10);
 
     let new = target(&report, "https://127.0.0.2");
+    let findings = new["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|one| one["rule"] != "hostname-mismatch"), "{new:#}");
     assert_eq!(finding(new, "upstream-protocol-mismatch")["fix"]["verified"], true, "{new:#}");
     assert_eq!(scene.back.port, u16::try_from(new["port"].as_u64().unwrap()).unwrap());
 }
@@ -214,6 +216,24 @@ fn a_diff_goes_with_a_report_for_people_or_beside_one_in_a_file() {
     fs::create_dir_all(full.join("x")).unwrap();
     let run = scene.audit(&["--write", full.to_str().unwrap()]);
     assert!(run.stderr.contains("is not empty"), "{}", run.stderr);
+    assert_eq!((run.status, &*run.stdout), (2, ""), "nothing is probed");
+}
+
+#[test]
+fn a_fix_names_the_file_of_roots_so_that_nginx_finds_it() {
+    let scene = Scene::new();
+    let ca_file = scene.pki.ca_file();
+    let depth = std::env::current_dir().unwrap().components().count() - 1;
+    let relative = format!("{}{}", "../".repeat(depth), ca_file.trim_start_matches('/'));
+    let address = format!("127.0.0.1:{}", scene.back.port);
+    let upstream = ["probe", "--format", "json", "--as-nginx", "--ca-file", &relative, &address];
+    let name = ["--proxy-ssl-server-name", "on", "--proxy-ssl-name", "api.test"];
+    let run = shakedown(&[&upstream[..], &name].concat());
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let fix = &finding(target(&report, &address), "upstream-verify-off")["fix"];
+    assert_eq!(fix["verified"], true, "{fix:#}");
+    let value = text(&fix["directives"][1]["value"]);
+    assert!(Path::new(value).is_absolute() && value.ends_with(&ca_file), "{fix:#}");
 }
 
 #[test]

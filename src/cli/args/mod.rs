@@ -35,18 +35,23 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  shakedown probe www.example.com                       audit a listener
-  shakedown probe --role upstream api.example.com:8443  audit an upstream of nginx
-  shakedown probe --config targets.toml --format json   audit what a file lists
-  shakedown scan --clients all www.example.com          what it speaks, and who can connect
-  nginx -T | shakedown nginx - --diff                   audit a configuration, and try what mends it
-  shakedown explain sni-required                        what a finding means
-  shakedown log /var/log/nginx/error.log                which failures matter, and what to do first
-  shakedown demo                                        see it at work on misconfigured servers
+  shakedown probe www.example.com                       # a listener
+  shakedown probe --role upstream api.example.com:8443  # an upstream of nginx
+  shakedown probe --config targets.toml --format json   # what a file lists
+  shakedown scan --clients all www.example.com          # who can connect
+  shakedown nginx                                       # a whole configuration
+  nginx -T | shakedown nginx - --diff                   # and what mends it
+  shakedown log /var/log/nginx/error.log                # what to do first
+  shakedown explain sni-required                        # what a finding means
+  shakedown demo                                        # see it at work
 
-Exit status: 0 all tested, nothing found; 1 findings (see --fail-on); 2 usage or configuration error, nothing was
-probed; 3 something could not be tested; 4 internal error. With --format nagios those of a plugin: 0 ok, 1 warning,
-2 critical, 3 unknown.";
+Exit status:
+  0  all was tested, and nothing reaches --fail-on
+  1  a finding reaches it
+  2  usage or configuration error; nothing was probed
+  3  something could not be tested, and nothing found reaches --fail-on
+  4  internal error
+With --format nagios those of a plugin: 0 ok, 1 warning, 2 critical, 3 unknown.";
 
 impl Args {
     /// Whether a monitoring system reads stdout and the exit status as those of a plugin.
@@ -94,13 +99,17 @@ pub(in crate::cli) enum Command {
 const PROBE_EXAMPLES: &str = "\
 Examples:
   shakedown probe www.example.com mail.example.com:993
-  shakedown probe --role upstream --ca-file internal-ca.pem 10.0.0.5:8443 --server-name backend.internal
-  shakedown probe www.example.com:443:127.0.0.1:8443    connect to a local server, as curl --connect-to does
-  shakedown probe --as-nginx --ca-file internal-ca.pem 10.0.0.5:8443 --proxy-pass backend
+  # a local server under its public name, as curl --connect-to does
+  shakedown probe www.example.com:443:127.0.0.1:8443
+  shakedown probe --role upstream 10.0.0.5:8443 \\
+      --server-name backend.internal --ca-file internal-ca.pem
+  # as the location that proxies to it meets it
+  shakedown probe --as-nginx 10.0.0.5:8443 --proxy-pass backend
   shakedown probe --starttls smtp mail.example.com
-  grep -v staging hosts.txt | shakedown probe - --format ndjson --output audit.ndjson
-  shakedown probe --config targets.toml --output sarif=tls.sarif --output junit=tls.xml
-  shakedown probe --config targets.toml --quiet --gate gate.toml --baseline baseline.json    for cron";
+  shakedown probe - --format ndjson --output audit.ndjson < hosts.txt
+  shakedown probe --config targets.toml --output sarif=tls.sarif
+  # from cron
+  shakedown probe --config targets.toml --quiet --baseline baseline.json";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = PROBE_EXAMPLES)]
@@ -184,9 +193,11 @@ pub(in crate::cli) struct ReportArgs {
 const SCAN_EXAMPLES: &str = "\
 Examples:
   shakedown scan www.example.com
-  shakedown scan --clients all www.example.com          which clients can connect, which cannot, and why
+  # which clients can connect, which cannot, and why
+  shakedown scan --clients all www.example.com
   shakedown scan --policy mozilla-intermediate www.example.com
-  shakedown scan --rate 5 --format json 10.0.0.5:8443   gently, and for a script";
+  # gently, and for a script
+  shakedown scan --rate 5 --format json 10.0.0.5:8443";
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct ScanArgs {
@@ -202,7 +213,8 @@ pub(in crate::cli) struct ScanArgs {
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
-  shakedown serve --config targets.toml                 http://127.0.0.1:9219/metrics, anew every ten minutes
+  # http://127.0.0.1:9219/metrics, anew every ten minutes
+  shakedown serve --config targets.toml
   curl 'http://127.0.0.1:9219/probe?target=www.example.com'
   curl 'http://127.0.0.1:9219/probe?target=mail.example.com&module=smtp'
 
@@ -241,7 +253,7 @@ const CERT_EXAMPLES: &str = "\
 Examples:
   shakedown cert fullchain.pem --key privkey.pem --hostname www.example.com
   shakedown cert /etc/nginx/certs --ca-file internal-ca.pem
-  shakedown cert fullchain.pem --at 2027-01-01          as it will be on that day";
+  shakedown cert fullchain.pem --at 2027-01-01  # as it will be on that day";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = CERT_EXAMPLES)]
@@ -275,9 +287,9 @@ pub(in crate::cli) struct CertArgs {
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   shakedown explain certificate-expired
-  shakedown explain 112                                 an alert; or unrecognized_name
-  shakedown explain 0A000410                            a code of OpenSSL
-  shakedown explain X509_V_ERR_CERT_HAS_EXPIRED         a result of verification; or 10
+  shakedown explain 112                          # an alert, or its name
+  shakedown explain 0A000410                     # a code of OpenSSL
+  shakedown explain X509_V_ERR_CERT_HAS_EXPIRED  # of verification; or 10
   tail -n1 /var/log/nginx/error.log | shakedown explain -";
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -19,25 +19,34 @@ pub(in crate::cli) struct NginxArgs {
     /// The host in proxy_pass, where it is not the target's: the name of an upstream block
     #[arg(long, value_name = "HOST", requires = "as_nginx")]
     pub(in crate::cli) proxy_pass: Option<String>,
+    /// Whether nginx sends a server name (SNI) [default: off]
     #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
     pub(in crate::cli) proxy_ssl_server_name: Option<bool>,
+    /// The name that nginx sends and verifies [default: the host in proxy_pass]
     #[arg(long, value_name = "NAME", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_name: Option<String>,
-    /// Such as "TLSv1.2 TLSv1.3"
+    /// The versions that nginx offers, such as "TLSv1.2 TLSv1.3" [default: those of its release]
     #[arg(long, value_name = "VERSIONS", requires = "as_nginx", value_delimiter = ' ')]
     pub(in crate::cli) proxy_ssl_protocols: Vec<ProtocolVersion>,
+    /// What nginx offers, as OpenSSL writes such lists [default: DEFAULT]
     #[arg(long, value_name = "LIST", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_ciphers: Option<String>,
+    /// Whether nginx verifies the upstream's certificate [default: off]
     #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
     pub(in crate::cli) proxy_ssl_verify: Option<bool>,
+    /// How many certificates may stand between the root and the leaf [default: 1]
     #[arg(long, value_name = "NUMBER", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_verify_depth: Option<usize>,
+    /// The roots that nginx verifies against
     #[arg(long, value_name = "FILE", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_trusted_certificate: Option<PathBuf>,
+    /// The revocation lists that nginx verifies with
     #[arg(long, value_name = "FILE", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_crl: Option<PathBuf>,
+    /// The certificate that nginx presents when it is asked for one
     #[arg(long, value_name = "FILE", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_certificate: Option<PathBuf>,
+    /// The key of --proxy-ssl-certificate
     #[arg(long, value_name = "FILE", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_certificate_key: Option<PathBuf>,
     /// nginx's release, which decides about defaults [default: a current one]

@@ -9,8 +9,10 @@ use crate::cli::gate::FailOn;
 
 const DIFF_EXAMPLES: &str = "\
 Examples:
-  shakedown diff known-good.json now.json               before a deployment; exit status 1 where something got worse
-  shakedown diff yesterday.ndjson today.ndjson          from cron, which sends no mail where nothing changed
+  # before a deployment; exit status 1 where something got worse
+  shakedown diff known-good.json now.json
+  # from cron, which sends no mail where nothing changed
+  shakedown diff yesterday.ndjson today.ndjson
 
 Worse is a result, a new finding of --fail-on or above, a version that is no longer spoken, an earlier expiry.";
 
@@ -30,9 +32,11 @@ pub(in crate::cli) struct DiffArgs {
 }
 
 const MERGE_EXAMPLES: &str = "\
-Example:
-  shakedown probe --config targets.toml --shard 1/2 --resume 1.ndjson    on one machine
-  shakedown probe --config targets.toml --shard 2/2 --resume 2.ndjson    on another
+Examples:
+  # on one machine
+  shakedown probe --config targets.toml --shard 1/2 --resume 1.ndjson
+  # on another
+  shakedown probe --config targets.toml --shard 2/2 --resume 2.ndjson
   shakedown merge 1.ndjson 2.ndjson > report.json
 
 The exit status is that of one run over all targets; a shard that is missing or unfinished is named, with status 2.";

@@ -8,9 +8,10 @@ use crate::cli::args::{ColorArg, LimitArgs, TrustArgs};
 
 const LOG_EXAMPLES: &str = "\
 Examples:
-  shakedown log /var/log/nginx/error.log*               rotated and gzipped ones as well
-  shakedown log error.log access.log --since 2h         and where failures and answers of 502 coincide
-  shakedown log access.log --what-if TLSv1.3            who would be refused
+  shakedown log /var/log/nginx/error.log*     # rotated and gzipped ones as well
+  # and where failures and answers of 502 coincide
+  shakedown log error.log access.log --since 2h
+  shakedown log access.log --what-if TLSv1.3  # who would be refused
   shakedown log error.log --probe --nginx /etc/nginx/nginx.conf
   shakedown log --follow /var/log/nginx/error.log
   kubectl logs deploy/ingress | shakedown log -";

@@ -1,7 +1,7 @@
 //! The fixes that were tried and work, as changes to the configuration.
 
 use std::fs;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
@@ -68,7 +68,7 @@ fn arguments(name: &str, value: &str) -> Vec<String> {
 /// Writes the unified diff to stdout: as it is where a program reads it, without what could steer a terminal on one.
 pub(super) fn show(patch: &Patch) -> anyhow::Result<()> {
     let diff = patch.diff();
-    let mut stdout = std::io::stdout();
+    let mut stdout = io::stdout();
     let text = match diff.as_str() {
         "" => "No directive was found that mends anything.\n".to_owned(),
         _ if stdout.is_terminal() => {
@@ -84,16 +84,25 @@ pub(super) fn show(patch: &Patch) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Refuses a folder that holds something, and what is no folder.
+pub(super) fn check_empty(folder: &Path) -> anyhow::Result<()> {
+    match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            Err(Mistake::new(format!("{} is not empty", folder.display()), "name a new folder"))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(anyhow!("cannot write to {}: {error}", folder.display())),
+    }
+}
+
 /// Writes every file of the configuration, patched, into a folder of its own.
 pub(super) fn write(
     patch: &Patch,
     configuration: &Configuration,
     folder: &Path,
 ) -> anyhow::Result<()> {
-    let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    if occupied {
-        bail!("{} is not empty; name a new folder", folder.display());
-    }
+    check_empty(folder)?;
     let Some(tree) = &configuration.tree else { return Ok(()) };
     for (path, before) in &tree.files {
         let after = patch.files.iter().find(|file| file.path == *path);

@@ -3,7 +3,7 @@
 mod fixes;
 mod source;
 
-use std::path::PathBuf;
+use std::path::{self, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -29,10 +29,14 @@ use crate::target::{Host, Origin, Target};
 
 const EXAMPLES: &str = "\
 Examples:
-  shakedown nginx                                       audit /etc/nginx/nginx.conf and what it leads to
-  nginx -T | shakedown nginx - --diff                   audit a dump, and show what mends it as a patch
-  shakedown nginx site/nginx.conf --connect 192.0.2.10  the sockets are on another machine
-  kubectl get ingress -A -o json | shakedown nginx -    what ingress-nginx makes of annotations";
+  # /etc/nginx/nginx.conf and what it leads to
+  shakedown nginx
+  # a dump, and what mends it as a patch
+  nginx -T | shakedown nginx - --diff
+  # the sockets are on another machine
+  shakedown nginx site/nginx.conf --connect 192.0.2.10
+  # what ingress-nginx makes of annotations
+  kubectl get ingress -A -o json | shakedown nginx -";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
@@ -94,8 +98,8 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     let options = Options {
         roots: args.trust.roots(),
         add_ca_files: (!args.trust.add_ca_file.is_empty()).then(|| args.trust.add_ca_file.clone()),
-        client_certificate: args.client_cert.clone(),
-        client_key: args.client_key.clone(),
+        client_certificate: args.client_cert.as_deref().map(path::absolute).transpose()?,
+        client_key: args.client_key.as_deref().map(path::absolute).transpose()?,
         timeout: args.run.limits.timeout,
         ..Options::default()
     };
@@ -138,13 +142,17 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// A patch behind a report for people is a patch still; behind one for programs it is not.
+/// What cannot be written is said before anything is probed. A patch behind a report for people is a patch still; behind
+/// one for programs it is not.
 fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
     if args.run.portion.is_part() {
         return Err(Mistake::new(
             "--shard and --resume are for probe and scan",
             "a configuration is audited as a whole; leave them out",
         ));
+    }
+    if let Some(folder) = &args.write {
+        fixes::check_empty(folder)?;
     }
     let report = &args.run.report;
     let to_stdout = report.output.iter().all(|one| one.format.is_some());

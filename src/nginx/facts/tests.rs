@@ -136,7 +136,7 @@ fn upstream_blocks_give_their_name_and_port_80() {
         "http { proxy_ssl_verify on; proxy_ssl_trusted_certificate a;\nupstream g { server a.test; }\nserver { location / { proxy_pass https://g; } } }",
         &[
             "n:3: a server without a port is taken to be on port 80",
-            "n:4: the name is \"g\", that of the upstream block",
+            "n:4: the name sent or verified is \"g\", that of the upstream block",
         ],
     );
 }

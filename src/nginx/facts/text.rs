@@ -59,7 +59,7 @@ impl fmt::Display for FactKind {
                 f.write_str("the name is neither sent nor verified: server_name and verify are off")
             }
             Self::GroupName { name } => {
-                write!(f, "the name is {name:?}, that of the upstream block")
+                write!(f, "the name sent or verified is {name:?}, that of the upstream block")
             }
             Self::Port80 => f.write_str("a server without a port is taken to be on port 80"),
             Self::ResolverMissing { host } => {
