@@ -151,6 +151,10 @@ pub struct Audit {
     pub target: String,
     /// What became of it.
     pub status: Status,
+    /// Why it was not tested, where it was not.
+    pub reason: Option<String>,
+    /// Whether the configuration says how nginx meets it; else every directive is taken to have its default.
+    pub configured: bool,
     /// What was found, with the fix and whether it was tried.
     pub findings: Vec<AuditFinding>,
 }

@@ -223,9 +223,17 @@ fn upstreams(upstreams: &[Upstream], look: Look) -> String {
     out
 }
 
+const WORKS_AS_CONFIGURED: &str =
+    "the handshake works now, as nginx is configured to make it: the failures came and went";
+
+const WORKS_BY_DEFAULT: &str = "the handshake works now, as nginx makes it by default: the failures came and went, or nginx is \
+     configured otherwise (--nginx FILE says how)";
+
 /// The lines of an upstream, and what its audits found.
 fn audited(upstream: &Upstream, look: Look) -> String {
-    let head = format!("{}: {} lines, probed", escape(&upstream.address), upstream.count);
+    let probed = upstream.audits.iter().any(|audit| audit.status != Status::Untested);
+    let probed = if probed { "probed" } else { "not tested" };
+    let head = format!("{}: {} lines, {probed}", escape(&upstream.address), upstream.count);
     let mut out = format!("\n{}\n", styled(&head, Style::new().bold().underline(), look));
     for audit in &upstream.audits {
         let serious = audit.findings.iter().filter(|finding| finding.severity == Severity::Error);
@@ -246,12 +254,11 @@ fn audited(upstream: &Upstream, look: Look) -> String {
             }
         }
         if serious.count() == 0 {
-            let text = match audit.status {
-                Status::Untested => "could not be tested",
-                _ => {
-                    "the handshake works now, as nginx makes it by default: the failures came and went, or the \
-                      configuration differs (--nginx FILE)"
-                }
+            let text = match (audit.status, &audit.reason) {
+                (Status::Untested, Some(reason)) => format!("could not be tested: {reason}"),
+                (Status::Untested, None) => "could not be tested".to_owned(),
+                _ if audit.configured => WORKS_AS_CONFIGURED.to_owned(),
+                _ => WORKS_BY_DEFAULT.to_owned(),
             };
             out += &paragraph(&format!("{}: {text}", audit.target), "   ", "     ", look);
         }
