@@ -12,7 +12,7 @@ use super::policy::Policy;
 use super::registry::{RULES, find};
 use super::reproduce;
 use super::rule::{ChainView, Check, Context, Rule, Verdict};
-use super::upstream::outcome::{NginxOutcome, outcome, soften};
+use super::upstream::outcome::{NginxOutcome, adapt, outcome, soften};
 use crate::certificate::Chain;
 use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, Assessor};
@@ -91,6 +91,7 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
     judgement.chains = chains.into_iter().map(assessed).collect();
     (judgement.passed, judgement.undecided) = (passed, undecided);
     judgement.nginx = outcome(target, seen, standard.now);
+    adapt(&mut judgement.findings, target);
     soften(&mut judgement.findings, target, judgement.nginx.as_ref());
     judgement.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     judgement

@@ -50,6 +50,7 @@ impl Rule {
             section: self.section,
             fix: Some(fix),
             reproduce: Vec::new(),
+            place: None,
             subject: String::new(),
             could_not_test: false,
             excuse: None,

@@ -42,7 +42,7 @@ impl Scene {
             "upstream backend {{\n    server 127.0.0.1:{0};\n}}\nserver {{\n    listen 127.0.0.1:PORT;\n    \
              listen 127.0.0.1:TLS ssl;\n    server_name www.test;\n    {www}\n    location / {{\n        \
              proxy_pass https://backend;\n        proxy_set_header Host api.test;\n    }}\n    location /new {{\n        \
-             proxy_pass https://127.0.0.2:{0};\n        proxy_ssl_protocols TLSv1.2;\n        proxy_ssl_verify on;\n        \
+             proxy_pass https://127.0.0.2:{0};\n        proxy_set_header Host api.test;\n        proxy_ssl_protocols TLSv1.2;\n        proxy_ssl_verify on;\n        \
              proxy_ssl_trusted_certificate {1};\n    }}\n}}\n",
             back.port,
             pki.ca_file()

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::story::Story;
+use super::story::{self, Story};
 use super::verdict::Verdict;
 use crate::audit::finding::{Finding, Severity};
 use crate::observation::Observation;
@@ -40,6 +40,19 @@ pub fn outcome(target: &Target, seen: &Observation, now: OffsetDateTime) -> Opti
     }
     let works = !stories.is_empty() && stories.iter().all(|story| story.verdict == Verdict::Works);
     Some(if works { NginxOutcome::Pass } else { NginxOutcome::Untested })
+}
+
+/// Directives that a rule names for any proxy, as this one calls them, and where it has them.
+pub fn adapt(findings: &mut [Finding], target: &Target) {
+    let Some(client) = &target.nginx else { return };
+    let fixes = findings.iter_mut().filter_map(|finding| finding.fix.as_mut());
+    for directive in fixes.flat_map(|fix| &mut fix.directives) {
+        if let Some(suffix) = directive.name.strip_prefix("proxy_ssl_")
+            && directive.file.is_none()
+        {
+            *directive = story::directive(client, suffix, directive.value.clone());
+        }
+    }
 }
 
 /// Where nginx's own handshake tells, nothing else that was found decides: an error is a warning then, and what only

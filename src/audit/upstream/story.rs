@@ -7,10 +7,11 @@ use super::verdict::{Breakage, Verdict, may_concern_name, verdict};
 use crate::audit::finding::{Directive, Finding, Fix};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{self, Context, Rule};
+use crate::audit::rules::names_of;
 use crate::nginx::upstream::Module;
 use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, Endpoint};
-use crate::target::nginx_client::{Change, NginxClient};
+use crate::target::nginx_client::{Change, HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
 
 /// The story of one address.
@@ -72,7 +73,8 @@ impl<'a> Story<'a> {
                 "upstream-sni-missing"
             }
             Breakage::Peer(Cause::Alert(AlertDescription::PROTOCOL_VERSION))
-            | Breakage::Version(_) => "upstream-protocol-mismatch",
+            | Breakage::Version(_)
+            | Breakage::Configuration(HelloError::NoVersion) => "upstream-protocol-mismatch",
             Breakage::Peer(Cause::Alert(AlertDescription(116)))
             | Breakage::ClientCertificate(_)
             | Breakage::LateClientCertificate(_)
@@ -101,15 +103,21 @@ impl<'a> Story<'a> {
         };
         let versions: Vec<String> = client.versions().iter().map(ToString::to_string).collect();
         let verifies = match &client.trusted {
-            Some(trusted) if client.verify => format!(
+            _ if !client.verify => "verifies nothing".to_owned(),
+            Some(trusted) => format!(
                 "verifies {:?} with {} to depth {}",
                 client.name,
                 trusted.path.display(),
                 client.verify_depth
             ),
-            _ => "verifies nothing".to_owned(),
+            None => "verifies with a file that could not be read here".to_owned(),
         };
-        format!("as configured, nginx {name}, offers {} and {verifies}", versions.join(" "))
+        let taken = match client.version {
+            Some(_) => String::new(),
+            None => format!(" (it is taken for nginx {})", client.release()),
+        };
+        let versions = versions.join(" ");
+        format!("as configured, nginx {name}, offers {versions} and {verifies}{taken}")
     }
 }
 
@@ -122,8 +130,15 @@ pub fn check(rule: &Rule, endpoint: &Endpoint, cx: &Context<'_>) -> rule::Verdic
             let command = s_client(cx.target, Some(endpoint.address), client.sni(), None);
             finding(rule, &story, breakage).reproduce(command).into()
         }
-        _ => rule::Verdict::Pass,
+        Verdict::Works if looks(rule, &story.configured.client) => rule::Verdict::Pass,
+        _ => rule::Verdict::NotApplicable,
     }
+}
+
+/// Whether nginx looks at what the rule is about: at certificates only where it verifies.
+fn looks(rule: &Rule, client: &NginxClient) -> bool {
+    let verifies = ["upstream-untrusted", "upstream-verify-depth", "upstream-name-mismatch"];
+    client.verify || !verifies.contains(&rule.id)
 }
 
 fn finding(rule: &Rule, story: &Story<'_>, breakage: &Breakage) -> Finding {
@@ -131,6 +146,17 @@ fn finding(rule: &Rule, story: &Story<'_>, breakage: &Breakage) -> Finding {
     finding.evidence.push(story.settings());
     if let Some(line) = story.error_log_line() {
         finding.evidence.push(format!("nginx would log: {line}"));
+    }
+    if let (Breakage::Name(_), Some(leaf)) =
+        (breakage, story.configured.chain().and_then(|chain| chain.leaf()))
+    {
+        finding.evidence.push(format!("the certificate is for {}", names_of(leaf)));
+    }
+    let tries = story.endpoint.nginx.len() - 1;
+    if story.cure.is_none() && tries > 0 {
+        finding
+            .evidence
+            .push(format!("{tries} changes of nginx's directives were tried; none mends it"));
     }
     if let Some(cure) = story.cure {
         finding.evidence.push(format!(
@@ -148,16 +174,38 @@ fn finding(rule: &Rule, story: &Story<'_>, breakage: &Breakage) -> Finding {
 
 /// The directives of some changes.
 pub fn directives(client: &NginxClient, changes: &[Change]) -> Vec<Directive> {
-    let context = if client.module == Module::Stream { "server" } else { "location" };
     let all = changes.iter().flat_map(Change::directives);
-    all.map(|(suffix, value)| Directive {
-        context: context.to_owned(),
+    all.map(|(suffix, value)| directive(client, suffix, value)).collect()
+}
+
+/// One directive where its client is configured: in a file, in an annotation, or in a block that nobody has named.
+pub fn directive(client: &NginxClient, suffix: &str, value: String) -> Directive {
+    let place = client.place.as_ref();
+    if place.is_some_and(|place| place.line == 0) {
+        return Directive {
+            context: "annotation".to_owned(),
+            name: annotation(suffix),
+            value,
+            file: place.map(|place| place.file.clone()),
+            line: None,
+        };
+    }
+    Directive {
+        context: if client.module == Module::Stream { "server" } else { "location" }.to_owned(),
         name: client.directive(suffix),
         value,
-        file: client.place.as_ref().map(|place| place.file.clone()),
-        line: client.place.as_ref().map(|place| place.line),
-    })
-    .collect()
+        file: place.map(|place| place.file.clone()),
+        line: place.map(|place| place.line),
+    }
+}
+
+/// What ingress-nginx calls a directive; certificates come from a secret.
+fn annotation(suffix: &str) -> String {
+    let name = match suffix {
+        "trusted_certificate" | "certificate" | "certificate_key" => "secret".to_owned(),
+        suffix => suffix.replace('_', "-"),
+    };
+    format!("nginx.ingress.kubernetes.io/proxy-ssl-{name}")
 }
 
 fn in_words(client: &NginxClient, changes: &[Change]) -> String {

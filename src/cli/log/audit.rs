@@ -136,6 +136,7 @@ fn configured(path: &Path, args: &LogArgs) -> Vec<Arc<Target>> {
         root: None,
         version: None,
         library: None,
+        apart: std::collections::HashSet::new(),
     };
     targets(&[], &upstreams(&tree, &Variables::default()), &premises).targets
 }

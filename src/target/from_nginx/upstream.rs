@@ -9,8 +9,7 @@ use crate::nginx::problem::Span;
 use crate::nginx::upstream::{Module, Peer, PeerAddress, ProxySsl, Text, Upstream};
 use crate::target::address::{Address, parse_host};
 use crate::target::identity::read_identity;
-use crate::target::nginx_client::{NginxClient, Trusted};
-use crate::target::proxy_ssl::usual_library;
+use crate::target::nginx_client::{NginxClient, Trusted, usual_library};
 use crate::target::{Host, Role, Roots, Target, Trust, trust};
 
 pub(super) fn targets(
@@ -44,6 +43,9 @@ pub(super) fn targets(
                 continue;
             }
         };
+        if destination.peers.iter().all(|peer| peer.down) {
+            untestable.push(cannot("all its servers are marked down".to_owned()));
+        }
         for peer in destination.peers.iter().filter(|peer| !peer.down) {
             match endpoint(peer) {
                 Ok((host, port)) => {
@@ -199,20 +201,5 @@ fn without_port(host: &str) -> &str {
 
 /// Settings and server, as far as they decide what happens.
 fn key(client: &NginxClient, upstream: &Upstream, host: &Host, port: u16) -> String {
-    let trusted = client.trusted.as_ref().map(|trusted| &trusted.path);
-    let identity = client.identity.as_ref().map(|identity| &identity.certificate_file);
-    format!(
-        "upstream {host} {port} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {trusted:?} {identity:?} {:?} {:?} {:?} {}",
-        client.module,
-        client.server_name,
-        client.name,
-        client.protocols,
-        client.ciphers,
-        client.verify,
-        client.verify_depth,
-        client.crl,
-        client.alpn,
-        client.conf_commands,
-        upstream.ssl.proxy_protocol
-    )
+    format!("upstream {host} {port} {} {}", upstream.ssl.proxy_protocol, client.settings())
 }

@@ -13,7 +13,7 @@ pub(crate) const RULE: Rule = Rule {
     summary: "the handshake as nginx makes it fails",
     why: "nginx's own hello gets no usable answer, so every request to this upstream ends in 502 \
           (or 504 where it times out).",
-    fix: "Look at the upstream: nothing that was changed in nginx's directives got further.",
+    fix: "Look at the upstream: nginx's own directives hardly have a part in it.",
     references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html"],
     consequence_of: &[
         "connection-refused",
