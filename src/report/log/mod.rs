@@ -65,8 +65,10 @@ impl LogReport {
             message: finding.message.clone(),
             fix: finding.fix.clone(),
         });
+        let origin = report.target.origin.as_ref();
         let audit = Audit {
             target: report.target.name.clone(),
+            place: origin.map(|origin| format!("{}:{}", origin.file, origin.line)),
             status: report.status,
             findings: findings.collect(),
         };
