@@ -39,11 +39,21 @@ impl LogReport {
             (a.concern, b.count, a.class, a.alert).cmp(&(b.concern, a.count, b.class, b.alert))
         });
         let traffic = &intake.traffic;
+        let lines: u64 = files.iter().map(|file| file.lines).sum();
+        let unreadable: u64 = files.iter().map(|file| file.unreadable).sum();
+        let mut notes = notes(intake);
+        if unreadable > lines / 2 {
+            notes.push(
+                "Most lines could not be understood: name error logs and access logs of nginx, and give log_format \
+                 with --log-format where it is your own."
+                    .to_owned(),
+            );
+        }
         Self {
             schema: "shakedown/log/v1",
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
-            lines: files.iter().map(|file| file.lines).sum(),
-            unreadable: files.iter().map(|file| file.unreadable).sum(),
+            lines,
+            unreadable,
             error_lines: intake.errors.lines,
             first_seen: first.and_then(clock),
             last_seen: last.and_then(clock),
@@ -51,7 +61,7 @@ impl LogReport {
             upstreams: upstreams(tally),
             access: (traffic.requests > 0).then(|| access(traffic, tally)),
             what_if: what_if.map(|versions| refused(traffic, versions)),
-            notes: notes(intake),
+            notes,
             failures,
             files,
         }
@@ -65,8 +75,10 @@ impl LogReport {
             message: finding.message.clone(),
             fix: finding.fix.clone(),
         });
+        let origin = report.target.origin.as_ref();
         let audit = Audit {
             target: report.target.name.clone(),
+            place: origin.map(|origin| format!("{}:{}", origin.file, origin.line)),
             status: report.status,
             findings: findings.collect(),
         };
