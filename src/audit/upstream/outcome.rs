@@ -1,11 +1,8 @@
 //! What nginx makes of a target as a whole, and how much the other findings matter beside that.
 
-use time::OffsetDateTime;
-
 use super::story::{self, Story};
 use super::verdict::Verdict;
 use crate::audit::finding::{Finding, Severity};
-use crate::observation::Observation;
 use crate::target::Target;
 
 /// What nginx makes of a target.
@@ -30,10 +27,8 @@ const UNVERIFIED: [&str; 6] = [
 ];
 
 /// What nginx makes of the target; `None` where its settings are not known.
-pub fn outcome(target: &Target, seen: &Observation, now: OffsetDateTime) -> Option<NginxOutcome> {
+pub fn outcome(target: &Target, stories: &[Story<'_>]) -> Option<NginxOutcome> {
     target.nginx.as_ref()?;
-    let stories: Vec<Story<'_>> =
-        seen.endpoints.iter().filter_map(|endpoint| Story::of(endpoint, now)).collect();
     let failing = stories.iter().find(|story| matches!(story.verdict, Verdict::Fails(_)));
     if let Some(story) = failing {
         return Some(NginxOutcome::Fail(story.error_log_line()));

@@ -4,10 +4,7 @@ use time::OffsetDateTime;
 
 use super::error_log;
 use super::verdict::{Breakage, Verdict, may_concern_name, verdict};
-use crate::audit::finding::{Directive, Finding, Fix};
-use crate::audit::reproduce::s_client;
-use crate::audit::rule::{self, Context, Rule};
-use crate::audit::rules::names_of;
+use crate::audit::finding::Directive;
 use crate::nginx::upstream::Module;
 use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, Endpoint};
@@ -17,7 +14,8 @@ use crate::tls::alert::AlertDescription;
 /// The story of one address.
 #[derive(Debug)]
 pub struct Story<'a> {
-    endpoint: &'a Endpoint,
+    /// The address and all that was seen there.
+    pub endpoint: &'a Endpoint,
     /// The attempt as configured.
     pub configured: &'a NginxAttempt,
     /// What comes of it.
@@ -50,7 +48,7 @@ impl<'a> Story<'a> {
     }
 
     /// The id of the rule that the fault belongs to: what mends it says best what it was.
-    fn culprit(&self, breakage: &Breakage) -> &'static str {
+    pub fn culprit(&self, breakage: &Breakage) -> &'static str {
         match self.cure.and_then(|cure| cure.changes.first()) {
             Some(Change::ServerName) => "upstream-sni-missing",
             Some(Change::Name(_)) => "upstream-name-mismatch",
@@ -95,7 +93,7 @@ impl<'a> Story<'a> {
     }
 
     /// What nginx is set to, in a line.
-    fn settings(&self) -> String {
+    pub fn settings(&self) -> String {
         let client = &self.configured.client;
         let name = match client.sni() {
             Some(name) => format!("sends the name {name}"),
@@ -119,57 +117,6 @@ impl<'a> Story<'a> {
         let versions = versions.join(" ");
         format!("as configured, nginx {name}, offers {versions} and {verifies}{taken}")
     }
-}
-
-/// The check of every `upstream-*` rule that is about a failing handshake: does the fault belong to it?
-pub fn check(rule: &Rule, endpoint: &Endpoint, cx: &Context<'_>) -> rule::Verdict {
-    let Some(story) = Story::of(endpoint, cx.now) else { return rule::Verdict::NotApplicable };
-    match &story.verdict {
-        Verdict::Fails(breakage) if story.culprit(breakage) == rule.id => {
-            let client = &story.configured.client;
-            let command = s_client(cx.target, Some(endpoint.address), client.sni(), None);
-            finding(rule, &story, breakage).reproduce(command).into()
-        }
-        Verdict::Works if looks(rule, &story.configured.client) => rule::Verdict::Pass,
-        _ => rule::Verdict::NotApplicable,
-    }
-}
-
-/// Whether nginx looks at what the rule is about: at certificates only where it verifies.
-fn looks(rule: &Rule, client: &NginxClient) -> bool {
-    let verifies = ["upstream-untrusted", "upstream-verify-depth", "upstream-name-mismatch"];
-    client.verify || !verifies.contains(&rule.id)
-}
-
-fn finding(rule: &Rule, story: &Story<'_>, breakage: &Breakage) -> Finding {
-    let mut finding = rule.finds(format!("{}: {}", rule.summary, describe(breakage)));
-    finding.evidence.push(story.settings());
-    if let Some(line) = story.error_log_line() {
-        finding.evidence.push(format!("nginx would log: {line}"));
-    }
-    if let (Breakage::Name(_), Some(leaf)) =
-        (breakage, story.configured.chain().and_then(|chain| chain.leaf()))
-    {
-        finding.evidence.push(format!("the certificate is for {}", names_of(leaf)));
-    }
-    let tries = story.endpoint.nginx.len() - 1;
-    if story.cure.is_none() && tries > 0 {
-        finding
-            .evidence
-            .push(format!("{tries} changes of nginx's directives were tried; none mends it"));
-    }
-    if let Some(cure) = story.cure {
-        finding.evidence.push(format!(
-            "tried with {}: the handshake as nginx makes it completes",
-            in_words(&cure.client, &cure.changes)
-        ));
-        finding.fix = Some(Fix {
-            text: rule.fix.to_owned(),
-            directives: directives(&cure.client, &cure.changes),
-            verified: Some(true),
-        });
-    }
-    finding
 }
 
 /// The directives of some changes.
@@ -206,38 +153,4 @@ fn annotation(suffix: &str) -> String {
         suffix => suffix.replace('_', "-"),
     };
     format!("nginx.ingress.kubernetes.io/proxy-ssl-{name}")
-}
-
-fn in_words(client: &NginxClient, changes: &[Change]) -> String {
-    let lines = directives(client, changes).into_iter();
-    let lines: Vec<String> = lines.map(|line| format!("{} {};", line.name, line.value)).collect();
-    lines.join(" ")
-}
-
-/// What ended the handshake, in a phrase.
-fn describe(breakage: &Breakage) -> String {
-    match breakage {
-        Breakage::Network(failure) => failure.cause.to_string(),
-        Breakage::Configuration(error) => error.to_string(),
-        Breakage::Peer(cause) => cause.to_string(),
-        Breakage::Version(version) => {
-            format!("it answers with {version}, which nginx does not take")
-        }
-        Breakage::DhKeyTooSmall(bits) => format!("its Diffie-Hellman key has only {bits} bits"),
-        Breakage::LegacySignature => "it signs its key exchange with SHA-1".to_owned(),
-        Breakage::UnsafeRenegotiation => "it lacks secure renegotiation (RFC 5746)".to_owned(),
-        Breakage::ClientCertificate(cause) => {
-            format!("it refuses nginx's client certificate, or its lack: {cause}")
-        }
-        Breakage::Verify(error) => format!("verify error {}, {}", error.0, error.text()),
-        Breakage::Name(name) => format!("its certificate is not for {name:?}"),
-        Breakage::LateClientCertificate(cause) => {
-            format!(
-                "it refuses nginx's client certificate, or its lack, after the handshake: {cause}"
-            )
-        }
-        Breakage::HttpRefusal(status) => {
-            format!("it answers HTTP {status} for want of a client certificate that it takes")
-        }
-    }
 }
