@@ -876,6 +876,15 @@ fn a_line_is_explained_from_an_argument_and_from_stdin() {
 }
 
 #[test]
+fn the_port_that_a_client_asked_for_stands_in_the_next_command() {
+    let line = "2026/01/31 10:00:00 [info] 7#7: *1 client sent no required SSL certificate while reading client request \
+                headers, client: 192.0.2.1, server: a.test, request: \"GET / HTTP/1.1\", host: \"a.test:8443\"";
+    let run = shakedown(&["explain", "--format", "json", line]);
+    let answer: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(answer["next"][0], "shakedown probe a.test:8443", "{answer:#}");
+}
+
+#[test]
 fn codes_alerts_and_verification_errors_are_explained_for_both_sides() {
     for subject in [
         "112",

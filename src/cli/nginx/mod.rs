@@ -129,7 +129,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     let known = known(args, &configuration, &options, &found.untestable);
     if found.targets.is_empty() && known.is_empty() {
         return Err(Mistake::new(
-            format!("{} has no listener and no upstream with TLS", args.config.display()),
+            format!("{} has no listener and no upstream with TLS", configuration.name),
             "name the main file; files that it includes are read from there",
         ));
     }

@@ -172,8 +172,6 @@ fn target(
     if known && let Ok(Host::Name(name)) = parse_host(&client.name) {
         target.server_name = Some(name);
     }
-    // nginx verifies the name of its directives, never the address that it connects to.
-    target.any_name = target.server_name.is_none() && matches!(host, Host::Ip(_));
     let own_roots = premises.options.roots.is_none() && premises.options.add_ca_files.is_none();
     if let Some(trusted) = client.trusted.as_ref().filter(|_| own_roots) {
         let path = premises.path(&trusted.path.display().to_string());
