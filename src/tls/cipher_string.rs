@@ -11,7 +11,8 @@ use super::version::ProtocolVersion;
 /// What a cipher string stands for, suites of TLS 1.3 apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CipherList {
-    /// The suites, preferred first.
+    /// The suites, preferred first; none where the security level forbids all that the string selects, which OpenSSL
+    /// takes and then cannot make a hello with.
     pub suites: Vec<CipherSuite>,
     /// The security level that the string sets, where it sets one.
     pub security_level: Option<u8>,
@@ -51,14 +52,14 @@ pub fn evaluate(text: &str, security_level: u8) -> Result<CipherList, CipherStri
             list.apply(operation, &keywords);
         }
     }
-    let effective = level.unwrap_or(security_level);
-    let allowed = |known: &&Known| known.allowed_at(effective);
     let active = list.entries.iter().filter(|(_, active)| *active).map(|(known, _)| *known);
-    let suites: Vec<CipherSuite> = active.filter(allowed).map(|known| known.suite).collect();
-    if suites.is_empty() {
+    let selected: Vec<&Known> = active.collect();
+    if selected.is_empty() {
         return Err(CipherStringError::NoMatch(text.chars().take(200).collect()));
     }
-    Ok(CipherList { suites, security_level: level })
+    let effective = level.unwrap_or(security_level);
+    let allowed = selected.into_iter().filter(|known| known.allowed_at(effective));
+    Ok(CipherList { suites: allowed.map(|known| known.suite).collect(), security_level: level })
 }
 
 /// Whether a client that speaks nothing newer than `newest` offers the suite (`ssl_cipher_disabled`).
@@ -290,10 +291,13 @@ fn keyword(word: &str) -> Result<Option<Vec<Keyword>>, CipherStringError> {
             return Err(CipherStringError::Unsupported(word.to_owned()));
         }
         // A suite of TLS 1.3 is none that this list could hold.
-        _ => match CipherSuite::from_name(word).filter(|suite| !suite.is_tls13()) {
-            Some(suite) => vec![Keyword::Suite(suite)],
-            None => return Ok(None),
-        },
+        // Nor does OpenSSL 3.0 read IANA's names.
+        _ => {
+            match CipherSuite::from_name(word).filter(|suite| suite.openssl_name() == Some(word)) {
+                Some(suite) if !suite.is_tls13() => vec![Keyword::Suite(suite)],
+                _ => return Ok(None),
+            }
+        }
     }))
 }
 
@@ -325,7 +329,8 @@ mod tests {
     fn a_level_takes_away_and_is_told() {
         assert!(names("DEFAULT:@SECLEVEL=0").len() >= names("DEFAULT").len());
         assert_eq!(evaluate("DEFAULT:@SECLEVEL=1", 2).unwrap().security_level, Some(1));
-        assert_eq!(evaluate("AES128-SHA", 3), Err(CipherStringError::NoMatch("AES128-SHA".into())));
+        assert_eq!(evaluate("AES128-SHA", 3).unwrap().suites, []);
+        assert_eq!(evaluate("NOSUCH", 3), Err(CipherStringError::NoMatch("NOSUCH".into())));
         assert!(matches!(evaluate("FIPS", 2), Err(CipherStringError::Unsupported(_))));
         assert!(matches!(
             evaluate("TLS_AES_128_GCM_SHA256", 2),

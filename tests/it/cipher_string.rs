@@ -122,6 +122,23 @@ fn strings_that_people_use_mean_what_openssl_says() {
 }
 
 #[test]
+fn strings_that_keep_nginx_from_starting_are_those_that_openssl_refuses() {
+    for text in [
+        "AES128-SHA",
+        "AES128-SHA:@SECLEVEL=3",
+        "aNULL",
+        "NOSUCH",
+        "RC4",
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "TLS_AES_128_GCM_SHA256",
+    ] {
+        // Without -s it lists what the string selects, whatever the level.
+        let output = Command::new("openssl").args(["ciphers", "-tls1_2", text]).output().unwrap();
+        assert_eq!(evaluate(text, 2).is_ok(), output.status.success(), "{text}");
+    }
+}
+
+#[test]
 fn every_word_alone_and_every_pair_means_what_openssl_says() {
     for word in WORDS {
         assert_eq!(ours(word, 0), openssl(word, 0), "{word}");

@@ -90,13 +90,16 @@ pub(super) fn commands(
     commands.iter().filter(wins).map(fact).collect()
 }
 
-/// TLS 1.3 suites in a cipher list.
+/// TLS 1.3 suites in a cipher list; IANA's names of older suites are none, and have a `_WITH_` in them.
 pub(super) fn suites(ciphers: &Set<String>) -> Option<Fact> {
     let words = ciphers.value.split([':', ',', ' ']);
-    let suites: Vec<String> =
-        words.filter(|word| word.starts_with("TLS_")).map(str::to_owned).collect();
+    let suites: Vec<String> = words.filter(|word| is_tls13(word)).map(str::to_owned).collect();
     let kind = || FactKind::SuitesIgnored { suites: suites.clone() };
     (!suites.is_empty()).then(|| Fact { span: ciphers.span.clone(), kind: kind() })
+}
+
+fn is_tls13(name: &str) -> bool {
+    name.starts_with("TLS_") && !name.contains("_WITH_")
 }
 
 /// Settings in whose place the default server's apply.

@@ -119,6 +119,7 @@ fn settings_without_effect_are_told() {
         &pass("proxy_ssl_ciphers HIGH:TLS_AES_128_GCM_SHA256;"),
         &[off, "n:4: TLS_AES_128_GCM_SHA256 of TLS 1.3 cannot be set in this list"],
     );
+    check(&pass("proxy_ssl_ciphers HIGH:TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;"), &[off]);
     check(
         &pass("proxy_ssl_protocols TLSv1.2; proxy_ssl_conf_command Protocol ALL;"),
         &[off, "n:4: Protocol ALL in the conf_command wins over proxy_ssl_protocols"],

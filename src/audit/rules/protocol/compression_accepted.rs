@@ -20,7 +20,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
-    over_scans(endpoint, |scan| {
+    let verdict = over_scans(endpoint, |scan| {
         let accepted = scan.features.compression == Observed::Seen(());
         let finding = accepted.then(|| {
             let place = place(endpoint, scan);
@@ -28,13 +28,31 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
                 .evidence(format!("{place}: a hello that offers DEFLATE is answered with it"))
         });
         finding.into_iter().collect()
-    })
+    });
+    if verdict == Verdict::Pass { unless_untried(endpoint) } else { verdict }
+}
+
+/// A pass, where every hello that offered it was answered; what speaks TLS 1.3 alone is not asked.
+fn unless_untried(endpoint: &Endpoint) -> Verdict {
+    let answers = || endpoint.scans.iter().map(|scan| &scan.features.compression);
+    let failed = answers().find_map(|answer| match answer {
+        Observed::Failed(failure) => Some(&failure.cause),
+        _ => None,
+    });
+    match failed {
+        Some(cause) => {
+            let address = endpoint.address;
+            Verdict::Untested(format!("{address} did not answer a hello that offers it: {cause}"))
+        }
+        None if answers().all(|answer| *answer == Observed::NotTried) => Verdict::NotApplicable,
+        None => Verdict::Pass,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::Scene;
-    use crate::observation::Observed;
+    use crate::observation::{Cause, Failure, Observed, Stage};
     use crate::tls::version::ProtocolVersion;
 
     #[test]
@@ -44,5 +62,22 @@ mod tests {
         scene.check(&[]);
         scene.seen.endpoints[0].scans[0].features.compression = Observed::Seen(());
         scene.check(&["warning compression-accepted"]);
+    }
+
+    #[test]
+    fn only_an_answer_passes() {
+        let mut scene = Scene::new();
+        scene.scan(ProtocolVersion::TLS1_2, &[0xc02f]);
+        let mut judge = |answer: Observed<()>| {
+            scene.seen.endpoints[0].scans[0].features.compression = answer;
+            let judgement = scene.judge();
+            let passed = judgement.passed.contains(&"compression-accepted");
+            let named = |(rule, _): &(&str, String)| *rule == "compression-accepted";
+            (passed, judgement.untested.iter().any(named))
+        };
+        let lost = Failure { stage: Stage::Handshake, cause: Cause::TimedOut };
+        assert_eq!(judge(Observed::Absent), (true, false));
+        assert_eq!(judge(Observed::NotTried), (false, false));
+        assert_eq!(judge(Observed::Failed(lost)), (false, true));
     }
 }

@@ -13,8 +13,8 @@ pub(crate) const RULE: Rule = Rule {
     why: "Whoever gets the server's key, now or in ten years, can read all that was recorded in this version. \
           Clients that insist on ECDHE (browsers with an option set, hardened clients) are refused with alert \
           40.",
-    fix: "Add ECDHE suites to ssl_ciphers of the default server of the socket, or take the directive out, and \
-          reload.",
+    fix: "Add ECDHE suites to ssl_ciphers of the server of that name (the default server of the socket where no \
+          name is sent), or take the directive out, and reload.",
     references: &[
         "RFC 9325 section 4.1",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ciphers",

@@ -19,7 +19,10 @@ pub(crate) const RULE: Rule = Rule {
     summary: "the server deviates from the policy that it was held against",
     why: "The policy was named on purpose (--policy), so whatever it does not allow fails the run. Nothing need \
           be broken for any client.",
-    fix: "Set the directive to what the policy allows, as shown, in the default server of the socket, and reload.",
+    fix: "Set the directive to what the policy allows, as shown, and reload: ssl_ciphers, \
+          ssl_prefer_server_ciphers, ssl_dhparam and the certificate in the server of that name, ssl_ecdh_curve in \
+          the default server of the socket; ssl_protocols and the suites of TLS 1.3 (ssl_conf_command) in the server \
+          of that name too, but before nginx 1.29.2 in the default server.",
     references: &[
         "https://wiki.mozilla.org/Security/Server_Side_TLS",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html",
@@ -41,7 +44,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
             groups(scan, policy),
             finite_field(scan, policy),
             preference(scan, policy),
-            certificate(endpoint, &policy.certificate),
+            certificate(endpoint, scan, &policy.certificate).filter(|_| is_own(scan, cx)),
         ];
         let named = |finding: Finding| {
             let message = format!("{} (policy {})", finding.message, policy.name);
@@ -139,10 +142,15 @@ fn preference(scan: &Scan, policy: &Policy) -> Option<Finding> {
     Some(finding.subject("preference").directive("server", "ssl_prefer_server_ciphers", value))
 }
 
-fn certificate(endpoint: &Endpoint, policy: &CertificatePolicy) -> Option<Finding> {
-    let cells = endpoint.handshakes.iter().filter_map(|cell| cell.chain.as_ref());
-    let scanned = endpoint.scans.iter().flat_map(|scan| &scan.chains);
-    let leaf = cells.chain(scanned).filter_map(|chain| chain.leaf());
+/// Whether a scan asked as the target's own clients do: what others are shown is the business of the default server.
+fn is_own(scan: &Scan, cx: &Context<'_>) -> bool {
+    scan.sni.is_some() == cx.target.server_name.is_some()
+}
+
+/// What the policy says of the certificates that were shown to hellos with the name of the scan.
+fn certificate(endpoint: &Endpoint, scan: &Scan, policy: &CertificatePolicy) -> Option<Finding> {
+    let cells = endpoint.cells(scan.sni.is_some()).filter_map(|cell| cell.chain.as_ref());
+    let leaf = cells.chain(&scan.chains).filter_map(|chain| chain.leaf());
     let mut found: Vec<String> = leaf.flat_map(|leaf| objections(leaf, policy)).collect();
     found.sort();
     found.dedup();
@@ -191,8 +199,12 @@ fn counted(suites: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::Scene;
+    use rcgen::CertificateParams;
+    use time::Duration;
+
+    use crate::audit::fixtures::{NOW, Scene, bare, chain_of, named};
     use crate::audit::policy::Policy;
+    use crate::observation::Handshake;
     use crate::tls::version::ProtocolVersion;
 
     fn scene(policy: &str) -> Scene {
@@ -225,6 +237,31 @@ mod tests {
         let scene = scene("[certificate]\nkey_types = ['rsa']\nmax_lifetime_days = 5");
         let findings = scene.check(&["error policy-deviation", "note weak-cipher-accepted"]);
         assert_eq!(findings[0].evidence.len(), 3, "{findings:#?}");
+    }
+
+    #[test]
+    fn the_certificate_of_the_default_server_is_not_held_against_a_named_one() {
+        let mut scene = scene("[certificate]\nmax_lifetime_days = 400");
+        let long_lived = |params: &mut CertificateParams| {
+            params.not_after = NOW + Duration::days(3650);
+        };
+        let placeholder = scene.intermediate.issue_with(&["a.test"], long_lived).unwrap();
+        let placeholder = chain_of(&placeholder.chain());
+        let deviations = |scene: &Scene| {
+            let findings = scene.judge().findings;
+            findings.iter().filter(|finding| finding.rule == "policy-deviation").count()
+        };
+        let present = |scene: &mut Scene, to: fn(&Handshake) -> bool| {
+            scene.each(|cell| {
+                if to(cell) {
+                    cell.chain = Some(placeholder.clone());
+                }
+            });
+        };
+        present(&mut scene, bare);
+        assert_eq!(deviations(&scene), 0);
+        present(&mut scene, named);
+        assert_eq!(deviations(&scene), 1);
     }
 
     #[test]
