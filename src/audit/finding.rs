@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::Date;
 
 use crate::certificate::parse::Fingerprint;
+use crate::nginx::problem::Span;
 use crate::target::Target;
 
 /// How bad it is, by what breaks.
@@ -109,6 +110,8 @@ pub struct Finding {
     pub reproduce: Vec<String>,
     /// What tells this finding from another of the same rule and target, free of dates and serials; often empty.
     pub subject: String,
+    /// Where in a configuration it was read; `None` where it was seen on the wire.
+    pub span: Option<Span>,
     /// The finding says that something could not be tested.
     pub could_not_test: bool,
     /// Why it does not fail the run, where it is excused.

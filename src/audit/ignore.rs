@@ -43,13 +43,15 @@ pub struct Ignored {
 }
 
 impl Ignored {
-    /// Whether it allows this finding: the directive to change, or the one that named the target, stands on its line.
+    /// Whether it allows this finding: the directive to change, the one it was read from, or the one that named the
+    /// target, stands on its line.
     pub fn covers(&self, finding: &Finding, target: &Target) -> bool {
         let here = |file: &str, line: u32| file == self.origin.file && line == self.origin.line;
         let directives = finding.fix.iter().flat_map(|fix| &fix.directives);
         let mut places = directives.filter_map(|one| Some((one.file.as_deref()?, one.line?)));
         self.ignore.rules.contains(&finding.rule)
             && (target.origin.as_ref().is_some_and(|origin| here(&origin.file, origin.line))
+                || finding.span.as_ref().is_some_and(|span| here(&span.file, span.line))
                 || places.any(|(file, line)| here(file, line)))
     }
 }

@@ -51,6 +51,7 @@ impl Rule {
             fix: Some(fix),
             reproduce: Vec::new(),
             subject: String::new(),
+            span: None,
             could_not_test: false,
             excuse: None,
         }

@@ -23,7 +23,7 @@ pub fn has_place(target: &Target) -> bool {
     target.origin.as_ref().is_some_and(|origin| origin.file != STDIN)
 }
 
-/// Where a finding stands: at the directive to change, else where its target was named, else at the report's anchor.
+/// Where a finding stands: at the directive to change or the one it was read from, else where its target was named, else at the report's anchor.
 pub(super) fn place(report: &Report, target: &Target, finding: Option<&Finding>) -> Option<Place> {
     let root = report.options.root.as_deref();
     let at = |file: &str, line: u32, column: u32| Place {
@@ -37,7 +37,9 @@ pub(super) fn place(report: &Report, target: &Target, finding: Option<&Finding>)
         .flatten()
         .find_map(|directive| Some(at(directive.file.as_deref()?, directive.line?, 1)));
     let origin = target.origin.as_ref().filter(|_| has_place(target));
+    let read = finding.and_then(|finding| finding.span.as_ref());
     directive
+        .or_else(|| read.map(|span| at(&span.file, span.line, span.column)))
         .or_else(|| origin.map(|origin| at(&origin.file, origin.line, origin.column)))
         .or_else(|| (report.kind == Kind::Files).then(|| at(&target.name, 1, 1)))
         .or_else(|| report.options.anchor.as_deref().map(|file| at(file, 1, 1)))

@@ -101,6 +101,7 @@ fn findings() -> Vec<Finding> {
         fix: None,
         reproduce: Vec::new(),
         subject: String::new(),
+        span: None,
         could_not_test: false,
         excuse: None,
     };

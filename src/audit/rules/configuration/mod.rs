@@ -10,7 +10,9 @@ use crate::nginx::facts::Fact;
 
 /// The finding of a fact, with its place.
 fn finding(rule: &Rule, fact: &Fact) -> Finding {
-    rule.finds(fact.kind.to_string())
+    let finding = rule
+        .finds(fact.kind.to_string())
         .subject(format!("{} {}", fact.span.file, fact.kind))
-        .evidence(format!("at {}", fact.span))
+        .evidence(format!("at {}", fact.span));
+    Finding { span: Some(fact.span.clone()), ..finding }
 }
