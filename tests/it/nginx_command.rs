@@ -250,3 +250,30 @@ fn annotations_of_an_ingress_are_read() {
         serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
     assert!(text(&report["targets"][0]["name"]).contains("8443"), "{report:#}");
 }
+
+#[test]
+fn what_a_directive_says_is_pointed_at_where_it_stands() {
+    let scene = Scene::new();
+    let site = Path::new(&scene.main).parent().unwrap().join("sites/site.conf");
+    let site_text = fs::read_to_string(&site).unwrap();
+    let verified = "proxy_ssl_verify on; proxy_ssl_trusted_certificate";
+    let backend =
+        format!("{verified} {};\n        proxy_pass https://backend;", scene.pki.ca_file());
+    let doubtful = |comment: &str| {
+        let backend = backend.replace("backend;", &format!("backend; {comment}"));
+        fs::write(&site, site_text.replace("proxy_pass https://backend;", &backend)).unwrap();
+        let run = scene.audit(&["--format", "gitlab"]);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let all = report.as_array().unwrap().clone();
+        let wanted = |one: &Value| {
+            one["check_name"] == "configuration-doubtful" && one.to_string().contains("backend")
+        };
+        (all.into_iter().find(wanted), run.stderr)
+    };
+    let (found, _) = doubtful("");
+    let location = &found.unwrap()["location"];
+    assert!(text(&location["path"]).ends_with("site.conf"), "{location}");
+    let ignored = "# shakedown: ignore[configuration-doubtful] the name is on the certificate";
+    let (_, said) = doubtful(ignored);
+    assert!(!said.contains("not found here any more"), "{said}");
+}
