@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::Date;
 
 use crate::certificate::parse::Fingerprint;
-use crate::target::Target;
+use crate::target::{Origin, Target};
 
 /// How bad it is, by what breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -107,6 +107,8 @@ pub struct Finding {
     pub fix: Option<Fix>,
     /// Commands that show the fault without this tool.
     pub reproduce: Vec<String>,
+    /// Where it stands, if not where its target does.
+    pub place: Option<Origin>,
     /// What tells this finding from another of the same rule and target, free of dates and serials; often empty.
     pub subject: String,
     /// The finding says that something could not be tested.
@@ -226,7 +228,15 @@ impl Finding {
     pub fn fingerprint(&self, target: &Target) -> String {
         let sni = target.server_name.as_deref().unwrap_or("-");
         let (host, port) = (target.host.to_string(), target.port.to_string());
-        let identity = [self.rule, &host, &port, sni, &self.subject].join("\0");
+        let mut identity = [self.rule, &host, &port, sni, &self.subject].join("\0");
+        // In one configuration several places can lead to one endpoint, each with its settings; what has no port is no
+        // endpoint, and known by its name.
+        let configured = target.nginx.as_ref().filter(|client| client.place.is_some());
+        if let Some(client) = configured {
+            identity = format!("{identity}\0{}", client.settings());
+        } else if target.port == 0 && target.origin.is_some() {
+            identity = format!("{identity}\0{}", target.name);
+        }
         let mut digits = Fingerprint::of(identity.as_bytes()).to_string();
         digits.truncate(32);
         digits

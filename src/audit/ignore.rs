@@ -46,10 +46,11 @@ impl Ignored {
     /// Whether it allows this finding: the directive to change, or the one that named the target, stands on its line.
     pub fn covers(&self, finding: &Finding, target: &Target) -> bool {
         let here = |file: &str, line: u32| file == self.origin.file && line == self.origin.line;
+        let is_here = |origin: &Origin| here(&origin.file, origin.line);
         let directives = finding.fix.iter().flat_map(|fix| &fix.directives);
         let mut places = directives.filter_map(|one| Some((one.file.as_deref()?, one.line?)));
         self.ignore.rules.contains(&finding.rule)
-            && (target.origin.as_ref().is_some_and(|origin| here(&origin.file, origin.line))
+            && (finding.place.as_ref().or(target.origin.as_ref()).is_some_and(is_here)
                 || places.any(|(file, line)| here(file, line)))
     }
 }

@@ -12,7 +12,8 @@ use super::policy::Policy;
 use super::registry::{RULES, find};
 use super::reproduce;
 use super::rule::{ChainView, Check, Context, Rule, Verdict};
-use super::upstream::outcome::{NginxOutcome, outcome, soften};
+use super::upstream::outcome::{NginxOutcome, adapt, outcome, soften};
+use super::upstream::story::Story;
 use crate::certificate::Chain;
 use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, Assessor};
@@ -74,10 +75,13 @@ impl Standard<'_> {
 pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Judgement {
     let cx = standard.context(target);
     let chains = presented_chains(target, seen, standard.assessor);
+    let stories: Vec<Story<'_>> =
+        seen.endpoints.iter().filter_map(|endpoint| Story::of(endpoint, standard.now)).collect();
     let mut docket = Docket::default();
     let mut tally = Tally::new(target, seen);
     for rule in RULES {
-        for (places, verdict) in verdicts(rule, seen, &chains, &cx) {
+        let told = told(rule, &stories, &cx);
+        for (places, verdict) in verdicts(rule, seen, &chains, &cx).into_iter().chain(told) {
             tally.add(rule, &verdict);
             docket.add(rule, &places, verdict);
         }
@@ -90,7 +94,8 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
     let mut judgement = docket.settle(seen.endpoints.len());
     judgement.chains = chains.into_iter().map(assessed).collect();
     (judgement.passed, judgement.undecided) = (passed, undecided);
-    judgement.nginx = outcome(target, seen, standard.now);
+    judgement.nginx = outcome(target, &stories);
+    adapt(&mut judgement.findings, target);
     soften(&mut judgement.findings, target, judgement.nginx.as_ref());
     judgement.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     judgement
@@ -151,7 +156,7 @@ fn verdicts(
         Check::Endpoint(check) => endpoints()
             .map(|endpoint| (BTreeSet::from([endpoint.address]), check(endpoint, cx)))
             .collect(),
-        Check::Setting(_) => Vec::new(),
+        Check::Setting(_) | Check::Upstream(_) => Vec::new(),
         Check::File(check) => {
             let files = cx.target.files.iter();
             files.map(|file| (BTreeSet::new(), check(file, cx))).collect()
@@ -162,6 +167,13 @@ fn verdicts(
             .filter_map(|view| Some((places(view), check(view.chain.leaf()?, view, cx))))
             .collect(),
     }
+}
+
+/// What a rule says of nginx's handshakes.
+fn told(rule: &Rule, stories: &[Story<'_>], cx: &Context<'_>) -> Vec<Placed> {
+    let Check::Upstream(check) = rule.check else { return Vec::new() };
+    let told = stories.iter();
+    told.map(|story| (BTreeSet::from([story.endpoint.address]), check(story, cx))).collect()
 }
 
 fn places(view: &ChainView<'_>) -> BTreeSet<SocketAddr> {

@@ -7,6 +7,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::finding::{Finding, Fix, Section, Severity};
 use super::policy::Policy;
+use super::upstream::story::Story;
 use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, TrustStore};
 use crate::certificate::{Certificate, Chain};
@@ -50,6 +51,7 @@ impl Rule {
             section: self.section,
             fix: Some(fix),
             reproduce: Vec::new(),
+            place: None,
             subject: String::new(),
             could_not_test: false,
             excuse: None,
@@ -70,6 +72,8 @@ pub enum Check {
     Leaf(fn(&Certificate, &ChainView<'_>, &Context<'_>) -> Verdict),
     /// Something that a configuration says, where that alone tells.
     Setting(fn(&Fact) -> Verdict),
+    /// nginx's handshake with each address, where its settings are known.
+    Upstream(fn(&Story<'_>, &Context<'_>) -> Verdict),
     /// The target as a whole.
     Target(fn(&Observation, &Context<'_>) -> Verdict),
 }

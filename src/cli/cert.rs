@@ -1,7 +1,7 @@
 //! `cert`: certificate files, audited before anyone serves them.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use crate::certificate::file::{FileChain, FileKey};
 use crate::certificate::trust::Assessor;
 use crate::certificate::{Certificate, file};
 use crate::observation::Observation;
+use crate::report::escape::escape;
 use crate::report::{Kind, Report};
 use crate::run::TargetReport;
 use crate::target::address::{Address, parse_host};
@@ -31,6 +32,9 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// Endings by which a folder's certificate files are known.
 const ENDINGS: [&str; 4] = ["pem", "crt", "cer", "der"];
+
+/// `keyCertSign` among the flags of a key usage (RFC 5280 section 4.2.1.3).
+const KEY_CERT_SIGN: u16 = 1 << 5;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
@@ -73,12 +77,22 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
     let key = args.key.as_deref().map(key).transpose()?;
     let mut chains = Vec::new();
     let mut problems = Vec::new();
-    for path in files(&args.files)? {
+    for (path, is_named) in files(&args.files)? {
         let (certificates, wrong) = file::read(&bytes(&path)?);
         problems.extend(wrong.iter().map(|problem| format!("{}: {problem}", path.display())));
         let parsed: Vec<Certificate> =
             certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
-        chains.extend(file::chains(&path.display().to_string(), &parsed, key.as_ref()));
+        let found = file::chains(&path.display().to_string(), &parsed, key.as_ref());
+        if !is_named && !found.is_empty() && found.iter().all(is_authority) {
+            // Someone who closed stderr does not want to know.
+            let _ = writeln!(
+                anstream::stderr(),
+                "shakedown: note: {} holds authorities alone, and is left out; name it to have it audited",
+                escape(&path.display().to_string())
+            );
+            continue;
+        }
+        chains.extend(found);
     }
     settings::reject(problems)?;
     if chains.is_empty() {
@@ -87,12 +101,22 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
     Ok(chains)
 }
 
-/// The files that were named, those of a folder in the order of their names.
-fn files(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+/// Whether this is the certificate of an authority, and of no server: it may sign others, and has no name of a host.
+fn is_authority(file: &FileChain) -> bool {
+    file.chain.leaf().is_some_and(|leaf| {
+        leaf.is_ca()
+            && leaf.key_usage.is_some_and(|usage| usage & KEY_CERT_SIGN != 0)
+            && leaf.dns_names().is_empty()
+            && leaf.ip_addresses().is_empty()
+    })
+}
+
+/// The files, those of a folder in the order of their names, and whether each was named itself.
+fn files(named: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, bool)>> {
     let mut files = Vec::new();
     for path in named {
         if !path.is_dir() {
-            files.push(path.clone());
+            files.push((path.clone(), true));
             continue;
         }
         let entries = fs::read_dir(path)
@@ -104,7 +128,7 @@ fn files(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             })
             .collect();
         found.sort();
-        files.extend(found);
+        files.extend(found.into_iter().map(|path| (path, false)));
     }
     Ok(files)
 }

@@ -19,6 +19,8 @@ pub(super) enum Exit {
     Untested,
     /// This program failed.
     Internal,
+    /// The reader of stdout went away before the end, as `head` does; nothing is said of the targets.
+    Closed,
     /// The state of a service, as a Nagios plugin tells it.
     Plugin(nagios::State),
 }
@@ -54,6 +56,8 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::Untested => 3,
             Exit::Internal => 4,
+            // What a shell calls a program that SIGPIPE ended.
+            Exit::Closed => 141,
             Exit::Plugin(state) => state as u8,
         })
     }

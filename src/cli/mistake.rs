@@ -22,11 +22,11 @@ impl Mistake {
     }
 }
 
-/// Tells of an error and gives the exit status. A reader that went away, as `head` does, is no error.
+/// Tells of an error and gives the exit status. A reader that went away, as `head` does, is not told.
 pub(super) fn complain(error: &anyhow::Error) -> Exit {
     let io_error = error.downcast_ref::<io::Error>();
     if io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        return Exit::Passed;
+        return Exit::Closed;
     }
     // There is nowhere left to report a failure to print.
     let _ = anstream::stderr().write_all(text(error).as_bytes());
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn only_what_this_machine_refused_is_internal() {
         let io = |kind| Err::<(), _>(io::Error::from(kind)).context("report").unwrap_err();
-        assert_eq!(complain(&io(io::ErrorKind::BrokenPipe)), Exit::Passed);
+        assert_eq!(complain(&io(io::ErrorKind::BrokenPipe)), Exit::Closed);
         assert_eq!(complain(&io(io::ErrorKind::StorageFull)), Exit::Internal);
         assert_eq!(complain(&anyhow!("unknown")), Exit::Usage);
     }

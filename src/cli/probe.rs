@@ -285,7 +285,11 @@ impl Collector {
     fn take(&mut self, index: usize, report: TargetReport) {
         self.summary.add(&report);
         if self.keep_fixes {
-            let fixes = report.judgement.findings.iter().filter_map(|finding| finding.fix.clone());
+            // What the operator allows is to stay as it is.
+            let wanted = report.judgement.findings.iter().filter(|finding| {
+                finding.rule.starts_with("upstream-") && finding.excuse.is_none()
+            });
+            let fixes = wanted.filter_map(|finding| finding.fix.clone());
             let works = fixes.filter(|fix| fix.verified == Some(true));
             self.fixes.extend(works.map(|fix| (index, fix)));
         }

@@ -82,7 +82,7 @@ pub(super) fn targets(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<V
     if named.is_empty() {
         return Err(Mistake::new(
             "no target is given",
-            "name one (shakedown probe HOST), pipe a list (shakedown probe -), or use --config FILE",
+            "name one (HOST:PORT), give - to read a list from stdin, or use --config FILE",
         ));
     }
     let mut identities = Identities::default();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Prober;
 use super::plan::{Cell, Resume};
 use super::raw::Answer;
+use crate::nginx::upstream::Module;
 use crate::observation::Failure;
 use crate::observation::nginx::{NginxAnswer, NginxAttempt, Refusal};
 use crate::target::Target;
@@ -26,7 +27,8 @@ impl Prober {
         let client = changes.iter().fold(configured.clone(), |client, change| client.with(change));
         let client = Arc::new(client);
         let target = in_place_of_nginx(target, &client);
-        let caller = self.handshaker.caller(&self.connector, &target, address);
+        let mut caller = self.handshaker.caller(&self.connector, &target, address);
+        caller.asks_http &= client.module == Module::Proxy;
         let (answer, request) = match client.hello() {
             Err(error) => (Err(Refusal::NotSent(error)), None),
             Ok(hello) => match caller.exchange(&hello).await {

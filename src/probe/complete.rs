@@ -51,6 +51,8 @@ pub(super) struct Caller<'a> {
     target: &'a Target,
     address: SocketAddr,
     identity: Result<Option<Arc<CertifiedKey>>, rustls::Error>,
+    /// Whether a server that asks for a certificate is asked for a page, as nginx answers such a request.
+    pub(super) asks_http: bool,
 }
 
 /// What one cell's handshakes are made with.
@@ -79,7 +81,8 @@ impl Handshaker {
                 CertifiedKey::from_der(identity.chain.clone(), key, &self.provider).map(Arc::new)
             })
             .transpose();
-        Caller { handshaker: self, connector, target, address, identity }
+        let asks_http = target.starttls.is_none();
+        Caller { handshaker: self, connector, target, address, identity, asks_http }
     }
 }
 
@@ -252,7 +255,7 @@ impl Caller<'_> {
     ) -> Aftermath {
         if recorder.saw_request() {
             let host = cell.sni.clone().unwrap_or_else(|| self.target.host.to_string());
-            let http = self.target.starttls.is_none().then_some(host);
+            let http = self.asks_http.then_some(host);
             return follow_up::after_request(stream, http.as_deref(), wait).await;
         }
         if cell.resume != Resume::No && cell.version == ProtocolVersion::TLS1_3 {

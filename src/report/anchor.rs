@@ -36,7 +36,8 @@ pub(super) fn place(report: &Report, target: &Target, finding: Option<&Finding>)
         .into_iter()
         .flatten()
         .find_map(|directive| Some(at(directive.file.as_deref()?, directive.line?, 1)));
-    let origin = target.origin.as_ref().filter(|_| has_place(target));
+    let own = finding.and_then(|finding| finding.place.as_ref());
+    let origin = own.or_else(|| target.origin.as_ref().filter(|_| has_place(target)));
     directive
         .or_else(|| origin.map(|origin| at(&origin.file, origin.line, origin.column)))
         .or_else(|| (report.kind == Kind::Files).then(|| at(&target.name, 1, 1)))

@@ -76,9 +76,14 @@ fn details(certificate: &Certificate, now: OffsetDateTime) -> Vec<String> {
         lines.push(if more == 0 { shown } else { format!("{shown} and {more} more") });
     }
     lines.push(format!(
-        "{} to {} ({days} days left), {}, {}",
+        "{} to {} ({}), {}, {}",
         day(certificate.not_before),
         day(certificate.not_after),
+        if certificate.not_after < now {
+            format!("ended {} days ago", -days)
+        } else {
+            format!("{days} days left")
+        },
         certificate.public_key,
         certificate.signature_algorithm.name
     ));

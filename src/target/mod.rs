@@ -250,10 +250,13 @@ impl Target {
         }
     }
 
-    /// The names that the certificate must cover: the server name (or the host), then the extra ones.
+    /// The names that the certificate must cover: the server name (or the host), then the extra ones. nginx verifies the
+    /// name of its directives, never the address that it connects to.
     pub fn required_names(&self) -> impl Iterator<Item = Host> + '_ {
         let first = self.server_name.clone().map_or_else(|| self.host.clone(), Host::Name);
         let host = |name: &String| name.parse().map_or_else(|_| Host::Name(name.clone()), Host::Ip);
-        std::iter::once(first).filter(|_| !self.any_name).chain(self.extra_names.iter().map(host))
+        let counts =
+            |host: &Host| !(self.any_name || self.nginx.is_some() && matches!(host, Host::Ip(_)));
+        std::iter::once(first).filter(counts).chain(self.extra_names.iter().map(host))
     }
 }

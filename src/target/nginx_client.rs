@@ -92,7 +92,7 @@ impl Library {
         let number = text.strip_prefix("OpenSSL ")?.split(' ').next()?;
         let mut parts = number.split('.').map(|part| part.parse::<u32>().ok());
         match (parts.next()??, parts.next()??) {
-            (1, _) => Some(Self::OpenSsl1_1_1),
+            (1, 1) => Some(Self::OpenSsl1_1_1),
             (3, 0 | 1) => Some(Self::OpenSsl3_0),
             (3.., _) => Some(Self::OpenSsl3_2),
             _ => None,
@@ -123,6 +123,18 @@ impl FromStr for Library {
     }
 }
 
+/// The library with which distributions ship a release; that of the assumed release where none is known.
+pub fn usual_library(version: Option<Version>) -> Library {
+    let version = version.unwrap_or(ASSUMED);
+    if version < Version::new(1, 20, 0) {
+        Library::OpenSsl1_1_1
+    } else if version < Version::new(1, 26, 0) {
+        Library::OpenSsl3_0
+    } else {
+        Library::OpenSsl3_2
+    }
+}
+
 /// Why no hello can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HelloError {
@@ -143,7 +155,7 @@ impl NginxClient {
         Self {
             module: Module::Proxy,
             version: None,
-            library: Library::default(),
+            library: usual_library(None),
             server_name: false,
             name: name.into(),
             protocols: None,
@@ -242,6 +254,28 @@ impl NginxClient {
         Ok(hello.with(Extension::SessionTicket(Vec::new())).with(Extension::ExtendedMasterSecret))
     }
 
+    /// The settings in a line: the same where nginx does the same.
+    pub fn settings(&self) -> String {
+        let trusted = self.trusted.as_ref().map(|trusted| &trusted.path);
+        let identity = self.identity.as_ref();
+        let identity = identity.map(|identity| (&identity.certificate_file, &identity.key_file));
+        let unread = (&self.trusted_unread, &self.identity_unread);
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {trusted:?} {:?} {identity:?} {unread:?} {:?} {:?}",
+            self.module,
+            self.version,
+            self.server_name,
+            self.name,
+            self.protocols,
+            self.ciphers,
+            self.verify,
+            self.verify_depth,
+            self.crl,
+            self.alpn,
+            self.conf_commands
+        )
+    }
+
     /// These settings with one of them changed.
     #[must_use]
     pub fn with(&self, change: &Change) -> Self {
@@ -253,8 +287,14 @@ impl NginxClient {
             Change::Ciphers(list) => changed.ciphers.clone_from(list),
             Change::Verify => changed.verify = true,
             Change::VerifyDepth(depth) => changed.verify_depth = *depth,
-            Change::Trusted(trusted) => changed.trusted = Some(trusted.clone()),
-            Change::Identity(identity) => changed.identity = Some(Arc::clone(identity)),
+            Change::Trusted(trusted) => {
+                changed.trusted = Some(trusted.clone());
+                changed.trusted_unread = None;
+            }
+            Change::Identity(identity) => {
+                changed.identity = Some(Arc::clone(identity));
+                changed.identity_unread = None;
+            }
         }
         changed
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::identity::{FileError, read_identity};
-use super::nginx_client::{Library, NginxClient, Trusted};
+use super::nginx_client::{Library, NginxClient, Trusted, usual_library};
 use super::trust::{self, TrustError};
 use super::{Roots, Trust};
 use crate::nginx::defaults::Version;
@@ -91,15 +91,6 @@ impl ProxySsl {
             (Some(certificate), Some(key)) => Some(Arc::new(read_identity(certificate, key)?)),
         };
         Ok(client)
-    }
-}
-
-/// The library with which distributions ship a release.
-pub fn usual_library(version: Option<Version>) -> Library {
-    match version {
-        Some(version) if version < Version::new(1, 20, 0) => Library::OpenSsl1_1_1,
-        Some(version) if version >= Version::new(1, 26, 0) => Library::OpenSsl3_2,
-        _ => Library::OpenSsl3_0,
     }
 }
 

@@ -15,7 +15,8 @@ fn pair(files: &Files) -> String {
 
 fn as_nginx(pki: &Pki, port: u16, options: &[&str]) -> Audit {
     let (address, ca_file) = (format!("127.0.0.1:{port}"), pki.ca_file());
-    probe(&[&["--as-nginx", "--ca-file", &ca_file, &address], options].concat())
+    let fixed = ["--as-nginx", "--openssl-version", "3.0", "--ca-file", &ca_file, &address];
+    probe(&[&fixed, options].concat())
 }
 
 #[test]

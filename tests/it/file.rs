@@ -86,8 +86,11 @@ fn every_leaf_of_a_folder_is_audited_as_of_any_day() {
         let issued = pki.intermediate.issue(&["a.test"]).unwrap();
         fs::write(folder.join(format!("{name}.pem")), pem(&issued.chain())).unwrap();
     }
+    fs::copy(pki.ca_file(), folder.join("authority.pem")).unwrap();
     let folder = folder.display().to_string();
-    check(&cert(&pki, &[&folder]), 0, &[]);
+    let run = cert(&pki, &[&folder]);
+    check(&run, 0, &[]);
+    assert!(run.stderr.contains("authority.pem holds authorities alone"), "{}", run.stderr);
     let later = (pki.now + time::Duration::days(100)).date().to_string();
     check(
         &cert(&pki, &[&folder, "--at", &later]),

@@ -903,7 +903,7 @@ fn a_configuration_that_is_not_whole_is_told_and_its_names_are_looked_up() {
     let usual = ["log", "--probe", "--ca-file", &ca, "--nginx", &configuration, "-"];
     let run = shakedown_with(&usual, &log);
     assert!(run.stderr.contains("/no/such/file.conf"), "{}", run.stderr);
-    assert!(run.stdout.contains("as nginx is configured"), "{}", run.stdout);
+    assert!(run.stdout.contains("as nginx makes it there"), "{}", run.stdout);
     let run = shakedown_with(&["log", "--probe", "--ca-file", &ca, "-"], &log);
     assert!(run.stdout.contains("as nginx makes it by"), "{}", run.stdout);
 }
@@ -927,6 +927,15 @@ fn a_line_is_explained_from_an_argument_and_from_stdin() {
     }
     let several = shakedown_with(&["explain", "--format", "json"], &format!("{line}\n{line}\n"));
     assert_eq!(several.stdout.lines().count(), 2);
+}
+
+#[test]
+fn the_port_that_a_client_asked_for_stands_in_the_next_command() {
+    let line = "2026/01/31 10:00:00 [info] 7#7: *1 client sent no required SSL certificate while reading client request \
+                headers, client: 192.0.2.1, server: a.test, request: \"GET / HTTP/1.1\", host: \"a.test:8443\"";
+    let run = shakedown(&["explain", "--format", "json", line]);
+    let answer: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(answer["next"][0], "shakedown probe a.test:8443", "{answer:#}");
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl Scene {
             "upstream backend {{\n    server 127.0.0.1:{0};\n}}\nserver {{\n    listen 127.0.0.1:PORT;\n    \
              listen 127.0.0.1:TLS ssl;\n    server_name www.test;\n    {www}\n    location / {{\n        \
              proxy_pass https://backend;\n        proxy_set_header Host api.test;\n    }}\n    location /new {{\n        \
-             proxy_pass https://127.0.0.2:{0};\n        proxy_ssl_protocols TLSv1.2;\n        proxy_ssl_verify on;\n        \
+             proxy_pass https://127.0.0.2:{0};\n        proxy_set_header Host api.test;\n        proxy_ssl_protocols TLSv1.2;\n        proxy_ssl_verify on;\n        \
              proxy_ssl_trusted_certificate {1};\n    }}\n}}\n",
             back.port,
             pki.ca_file()
@@ -230,7 +230,10 @@ fn a_fix_names_the_file_of_roots_so_that_nginx_finds_it() {
     let name = ["--proxy-ssl-server-name", "on", "--proxy-ssl-name", "api.test"];
     let run = shakedown(&[&upstream[..], &name].concat());
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
-    let fix = &finding(target(&report, &address), "upstream-verify-off")["fix"];
+    let found = target(&report, &address);
+    let findings = found["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|one| one["rule"] != "hostname-mismatch"), "{found:#}");
+    let fix = &finding(found, "upstream-verify-off")["fix"];
     assert_eq!(fix["verified"], true, "{fix:#}");
     let value = text(&fix["directives"][1]["value"]);
     assert!(Path::new(value).is_absolute() && value.ends_with(&ca_file), "{fix:#}");
@@ -246,4 +249,31 @@ fn annotations_of_an_ingress_are_read() {
     let report: Value =
         serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
     assert!(text(&report["targets"][0]["name"]).contains("8443"), "{report:#}");
+}
+
+#[test]
+fn what_a_directive_says_is_pointed_at_where_it_stands() {
+    let scene = Scene::new();
+    let site = Path::new(&scene.main).parent().unwrap().join("sites/site.conf");
+    let site_text = fs::read_to_string(&site).unwrap();
+    let verified = "proxy_ssl_verify on; proxy_ssl_trusted_certificate";
+    let backend =
+        format!("{verified} {};\n        proxy_pass https://backend;", scene.pki.ca_file());
+    let doubtful = |comment: &str| {
+        let backend = backend.replace("backend;", &format!("backend; {comment}"));
+        fs::write(&site, site_text.replace("proxy_pass https://backend;", &backend)).unwrap();
+        let run = scene.audit(&["--format", "gitlab"]);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let all = report.as_array().unwrap().clone();
+        let wanted = |one: &Value| {
+            one["check_name"] == "configuration-doubtful" && one.to_string().contains("backend")
+        };
+        (all.into_iter().find(wanted), run.stderr)
+    };
+    let (found, _) = doubtful("");
+    let location = &found.unwrap()["location"];
+    assert!(text(&location["path"]).ends_with("site.conf"), "{location}");
+    let ignored = "# shakedown: ignore[configuration-doubtful] the name is on the certificate";
+    let (_, said) = doubtful(ignored);
+    assert!(!said.contains("not found here any more"), "{said}");
 }

@@ -39,7 +39,7 @@ fn at(endpoint: &Endpoint, cell: &Handshake) -> String {
 }
 
 /// The names that a certificate covers, as a bounded list.
-fn names_of(certificate: &Certificate) -> String {
+pub(crate) fn names_of(certificate: &Certificate) -> String {
     let addresses = certificate.ip_addresses().iter().map(ToString::to_string);
     let names: Vec<String> = certificate.dns_names().iter().cloned().chain(addresses).collect();
     match names.len() {

@@ -16,8 +16,16 @@ const INTERNAL_ERROR: u32 = 68;
 
 /// The message of the line, `None` where nginx writes none, or where its words are not known here.
 pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
+    let stream = client.module == Module::Stream;
     let handshake = |text: String| format!("{text} while SSL handshaking to upstream");
     Some(match breakage {
+        // stream says nothing of a timeout.
+        Breakage::Network(Failure { cause: Cause::TimedOut, .. })
+        | Breakage::Peer(Cause::TimedOut)
+            if stream =>
+        {
+            return None;
+        }
         Breakage::Network(failure) => return network(failure),
         Breakage::Configuration(error) => handshake(unmade(client, error)?),
         Breakage::HttpRefusal(_) => return None,
@@ -48,6 +56,7 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
             };
             format!("SSL_read() failed (SSL: {}) {reading}", of_alert(client, *alert))
         }
+        Breakage::LateClientCertificate(_) if stream => return None,
         Breakage::LateClientCertificate(_) => {
             "upstream prematurely closed connection while reading response header from upstream"
                 .to_owned()
@@ -161,7 +170,7 @@ mod tests {
 
     #[test]
     fn lines_read_as_nginx_writes_them() {
-        let mut client = NginxClient::new("a.test");
+        let mut client = NginxClient { library: Library::OpenSsl3_0, ..NginxClient::new("a.test") };
         let refused = Breakage::Peer(Cause::Alert(AlertDescription::HANDSHAKE_FAILURE));
         let address = "192.0.2.1:8443".parse().unwrap();
         assert_eq!(

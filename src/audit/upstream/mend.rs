@@ -88,8 +88,10 @@ pub fn candidates(
 /// SNI, with the name as it is or another.
 fn names_to_send(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<Change>> {
     let own = hints.target.server_name.iter().chain(&hints.target.likely_names).map(String::as_str);
+    // A name that only the peer itself tells proves nothing, so it is no cure where nginx verifies.
     let chains = hints.endpoint.handshakes.iter().filter_map(|cell| cell.chain.as_ref());
     let covered = chains.filter_map(|chain| chain.leaf()).flat_map(|leaf| leaf.dns_names());
+    let covered = covered.filter(|_| !client.verify);
     let names = distinct(own.chain(covered.map(String::as_str)), &client.name);
     if client.sni().is_some() {
         return names.into_iter().map(|name| vec![Change::Name(name)]).collect();
@@ -111,12 +113,12 @@ fn another_certificate(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<Chan
     if differs || unknown { names_to_send(&attempt.client, hints) } else { Vec::new() }
 }
 
-/// Names for which the certificate that was shown is good: the operator's own first.
+/// The operator's own names for which the certificate that was shown is good. What only the certificate says is no reason
+/// to believe it.
 fn covered_names(chain: &Chain, hints: Hints<'_>) -> Vec<Vec<Change>> {
     let Some(leaf) = chain.leaf() else { return Vec::new() };
-    let own = hints.target.server_name.iter().chain(&hints.target.likely_names).map(String::as_str);
-    let written = leaf.dns_names().iter().chain(&leaf.common_names).map(String::as_str);
-    let names = distinct(own.chain(written), "").into_iter();
+    let own = hints.target.server_name.iter().chain(&hints.target.likely_names);
+    let names = distinct(own.map(String::as_str), "").into_iter();
     names
         .filter(|name| check_host::covers(leaf, name))
         .map(|name| vec![Change::Name(name)])

@@ -1,11 +1,8 @@
 //! What nginx makes of a target as a whole, and how much the other findings matter beside that.
 
-use time::OffsetDateTime;
-
-use super::story::Story;
+use super::story::{self, Story};
 use super::verdict::Verdict;
 use crate::audit::finding::{Finding, Severity};
-use crate::observation::Observation;
 use crate::target::Target;
 
 /// What nginx makes of a target.
@@ -30,16 +27,27 @@ const UNVERIFIED: [&str; 6] = [
 ];
 
 /// What nginx makes of the target; `None` where its settings are not known.
-pub fn outcome(target: &Target, seen: &Observation, now: OffsetDateTime) -> Option<NginxOutcome> {
+pub fn outcome(target: &Target, stories: &[Story<'_>]) -> Option<NginxOutcome> {
     target.nginx.as_ref()?;
-    let stories: Vec<Story<'_>> =
-        seen.endpoints.iter().filter_map(|endpoint| Story::of(endpoint, now)).collect();
     let failing = stories.iter().find(|story| matches!(story.verdict, Verdict::Fails(_)));
     if let Some(story) = failing {
         return Some(NginxOutcome::Fail(story.error_log_line()));
     }
     let works = !stories.is_empty() && stories.iter().all(|story| story.verdict == Verdict::Works);
     Some(if works { NginxOutcome::Pass } else { NginxOutcome::Untested })
+}
+
+/// Directives that a rule names for any proxy, as this one calls them, and where it has them.
+pub fn adapt(findings: &mut [Finding], target: &Target) {
+    let Some(client) = &target.nginx else { return };
+    let fixes = findings.iter_mut().filter_map(|finding| finding.fix.as_mut());
+    for directive in fixes.flat_map(|fix| &mut fix.directives) {
+        if let Some(suffix) = directive.name.strip_prefix("proxy_ssl_")
+            && directive.file.is_none()
+        {
+            *directive = story::directive(client, suffix, directive.value.clone());
+        }
+    }
 }
 
 /// Where nginx's own handshake tells, nothing else that was found decides: an error is a warning then, and what only

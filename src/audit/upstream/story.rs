@@ -4,19 +4,18 @@ use time::OffsetDateTime;
 
 use super::error_log;
 use super::verdict::{Breakage, Verdict, may_concern_name, verdict};
-use crate::audit::finding::{Directive, Finding, Fix};
-use crate::audit::reproduce::s_client;
-use crate::audit::rule::{self, Context, Rule};
+use crate::audit::finding::Directive;
 use crate::nginx::upstream::Module;
 use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, Endpoint};
-use crate::target::nginx_client::{Change, NginxClient};
+use crate::target::nginx_client::{Change, HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
 
 /// The story of one address.
 #[derive(Debug)]
 pub struct Story<'a> {
-    endpoint: &'a Endpoint,
+    /// The address and all that was seen there.
+    pub endpoint: &'a Endpoint,
     /// The attempt as configured.
     pub configured: &'a NginxAttempt,
     /// What comes of it.
@@ -49,7 +48,7 @@ impl<'a> Story<'a> {
     }
 
     /// The id of the rule that the fault belongs to: what mends it says best what it was.
-    fn culprit(&self, breakage: &Breakage) -> &'static str {
+    pub fn culprit(&self, breakage: &Breakage) -> &'static str {
         match self.cure.and_then(|cure| cure.changes.first()) {
             Some(Change::ServerName) => "upstream-sni-missing",
             Some(Change::Name(_)) => "upstream-name-mismatch",
@@ -72,7 +71,8 @@ impl<'a> Story<'a> {
                 "upstream-sni-missing"
             }
             Breakage::Peer(Cause::Alert(AlertDescription::PROTOCOL_VERSION))
-            | Breakage::Version(_) => "upstream-protocol-mismatch",
+            | Breakage::Version(_)
+            | Breakage::Configuration(HelloError::NoVersion) => "upstream-protocol-mismatch",
             Breakage::Peer(Cause::Alert(AlertDescription(116)))
             | Breakage::ClientCertificate(_)
             | Breakage::LateClientCertificate(_)
@@ -93,7 +93,7 @@ impl<'a> Story<'a> {
     }
 
     /// What nginx is set to, in a line.
-    fn settings(&self) -> String {
+    pub fn settings(&self) -> String {
         let client = &self.configured.client;
         let name = match client.sni() {
             Some(name) => format!("sends the name {name}"),
@@ -101,95 +101,56 @@ impl<'a> Story<'a> {
         };
         let versions: Vec<String> = client.versions().iter().map(ToString::to_string).collect();
         let verifies = match &client.trusted {
-            Some(trusted) if client.verify => format!(
+            _ if !client.verify => "verifies nothing".to_owned(),
+            Some(trusted) => format!(
                 "verifies {:?} with {} to depth {}",
                 client.name,
                 trusted.path.display(),
                 client.verify_depth
             ),
-            _ => "verifies nothing".to_owned(),
+            None => "verifies with a file that could not be read here".to_owned(),
         };
-        format!("as configured, nginx {name}, offers {} and {verifies}", versions.join(" "))
+        let taken = match client.version {
+            Some(_) => String::new(),
+            None => format!(" (it is taken for nginx {})", client.release()),
+        };
+        let versions = versions.join(" ");
+        format!("as configured, nginx {name}, offers {versions} and {verifies}{taken}")
     }
-}
-
-/// The check of every `upstream-*` rule that is about a failing handshake: does the fault belong to it?
-pub fn check(rule: &Rule, endpoint: &Endpoint, cx: &Context<'_>) -> rule::Verdict {
-    let Some(story) = Story::of(endpoint, cx.now) else { return rule::Verdict::NotApplicable };
-    match &story.verdict {
-        Verdict::Fails(breakage) if story.culprit(breakage) == rule.id => {
-            let client = &story.configured.client;
-            let command = s_client(cx.target, Some(endpoint.address), client.sni(), None);
-            finding(rule, &story, breakage).reproduce(command).into()
-        }
-        _ => rule::Verdict::Pass,
-    }
-}
-
-fn finding(rule: &Rule, story: &Story<'_>, breakage: &Breakage) -> Finding {
-    let mut finding = rule.finds(format!("{}: {}", rule.summary, describe(breakage)));
-    finding.evidence.push(story.settings());
-    if let Some(line) = story.error_log_line() {
-        finding.evidence.push(format!("nginx would log: {line}"));
-    }
-    if let Some(cure) = story.cure {
-        finding.evidence.push(format!(
-            "tried with {}: the handshake as nginx makes it completes",
-            in_words(&cure.client, &cure.changes)
-        ));
-        finding.fix = Some(Fix {
-            text: rule.fix.to_owned(),
-            directives: directives(&cure.client, &cure.changes),
-            verified: Some(true),
-        });
-    }
-    finding
 }
 
 /// The directives of some changes.
 pub fn directives(client: &NginxClient, changes: &[Change]) -> Vec<Directive> {
-    let context = if client.module == Module::Stream { "server" } else { "location" };
     let all = changes.iter().flat_map(Change::directives);
-    all.map(|(suffix, value)| Directive {
-        context: context.to_owned(),
+    all.map(|(suffix, value)| directive(client, suffix, value)).collect()
+}
+
+/// One directive where its client is configured: in a file, in an annotation, or in a block that nobody has named.
+pub fn directive(client: &NginxClient, suffix: &str, value: String) -> Directive {
+    let place = client.place.as_ref();
+    if place.is_some_and(|place| place.line == 0) {
+        return Directive {
+            context: "annotation".to_owned(),
+            name: annotation(suffix),
+            value,
+            file: place.map(|place| place.file.clone()),
+            line: None,
+        };
+    }
+    Directive {
+        context: if client.module == Module::Stream { "server" } else { "location" }.to_owned(),
         name: client.directive(suffix),
         value,
-        file: client.place.as_ref().map(|place| place.file.clone()),
-        line: client.place.as_ref().map(|place| place.line),
-    })
-    .collect()
-}
-
-fn in_words(client: &NginxClient, changes: &[Change]) -> String {
-    let lines = directives(client, changes).into_iter();
-    let lines: Vec<String> = lines.map(|line| format!("{} {};", line.name, line.value)).collect();
-    lines.join(" ")
-}
-
-/// What ended the handshake, in a phrase.
-fn describe(breakage: &Breakage) -> String {
-    match breakage {
-        Breakage::Network(failure) => failure.cause.to_string(),
-        Breakage::Configuration(error) => error.to_string(),
-        Breakage::Peer(cause) => cause.to_string(),
-        Breakage::Version(version) => {
-            format!("it answers with {version}, which nginx does not take")
-        }
-        Breakage::DhKeyTooSmall(bits) => format!("its Diffie-Hellman key has only {bits} bits"),
-        Breakage::LegacySignature => "it signs its key exchange with SHA-1".to_owned(),
-        Breakage::UnsafeRenegotiation => "it lacks secure renegotiation (RFC 5746)".to_owned(),
-        Breakage::ClientCertificate(cause) => {
-            format!("it refuses nginx's client certificate, or its lack: {cause}")
-        }
-        Breakage::Verify(error) => format!("verify error {}, {}", error.0, error.text()),
-        Breakage::Name(name) => format!("its certificate is not for {name:?}"),
-        Breakage::LateClientCertificate(cause) => {
-            format!(
-                "it refuses nginx's client certificate, or its lack, after the handshake: {cause}"
-            )
-        }
-        Breakage::HttpRefusal(status) => {
-            format!("it answers HTTP {status} for want of a client certificate that it takes")
-        }
+        file: place.map(|place| place.file.clone()),
+        line: place.map(|place| place.line),
     }
+}
+
+/// What ingress-nginx calls a directive; certificates come from a secret.
+fn annotation(suffix: &str) -> String {
+    let name = match suffix {
+        "trusted_certificate" | "certificate" | "certificate_key" => "secret".to_owned(),
+        suffix => suffix.replace('_', "-"),
+    };
+    format!("nginx.ingress.kubernetes.io/proxy-ssl-{name}")
 }

@@ -70,6 +70,17 @@ impl Breakage {
 
 /// The verdict over one attempt, with certificates judged at `now`.
 pub fn verdict(attempt: &NginxAttempt, now: OffsetDateTime) -> Verdict {
+    let verdict = told(attempt, now);
+    let client = &attempt.client;
+    // It is applied last and can undo any other setting; only the way to the upstream does not depend on it.
+    if client.conf_commands.is_empty() || matches!(verdict, Verdict::Fails(Breakage::Network(_))) {
+        return verdict;
+    }
+    let command = client.directive("conf_command");
+    Verdict::CannotTell(format!("{command} can change anything, and is not followed here"))
+}
+
+fn told(attempt: &NginxAttempt, now: OffsetDateTime) -> Verdict {
     match &attempt.answer {
         Err(Refusal::NotSent(error)) => not_sent(error),
         Err(Refusal::Failed(failure)) => failed(failure),
@@ -100,12 +111,6 @@ fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -
     let client = &attempt.client;
     if let Some(breakage) = unacceptable(client, answer) {
         return Verdict::Fails(breakage);
-    }
-    if !client.conf_commands.is_empty() {
-        let command = client.directive("conf_command");
-        return Verdict::CannotTell(format!(
-            "{command} can change anything, and is not followed here"
-        ));
     }
     let early = attempt.complete.as_ref().and_then(refused_in_handshake);
     match (early, unseen(attempt, answer)) {

@@ -105,7 +105,7 @@ pub(in crate::cli) struct LimitArgs {
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) concurrency: u32,
     /// New connections a second to one address, at the most [default: no limit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = rate)]
     pub(in crate::cli) rate: Option<NonZeroU32>,
     /// Audit IPv4 addresses only
     #[arg(short = '4', long, conflicts_with = "ipv6")]
@@ -138,6 +138,10 @@ pub(in crate::cli) enum RootsArg {
     Native,
     /// Mozilla's roots, as compiled in
     Mozilla,
+}
+
+fn rate(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.parse().map_err(|_| "it must be a whole number from 1")
 }
 
 /// A duration as clap wants it read.

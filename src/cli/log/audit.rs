@@ -49,8 +49,6 @@ struct Wanted {
     /// The upstream, as its lines have it.
     address: String,
     target: Arc<Target>,
-    /// Whether the configuration says how nginx meets it.
-    configured: bool,
 }
 
 /// Audits the upstreams, and joins what was found to their lines.
@@ -78,20 +76,17 @@ pub(super) fn audit(
         let mut wanted = Vec::new();
         for (address, socket) in &sockets {
             let Ok(socket) = socket else { continue };
-            let found: Vec<_> =
+            let mut found: Vec<_> =
                 configured.iter().filter_map(|it| at(it, *socket, &known)).collect();
-            let is_configured = !found.is_empty();
-            let all =
-                if is_configured { found } else { vec![bare(address, *socket, intake, args)?] };
-            wanted.extend(all.into_iter().map(|target| Wanted {
-                address: address.clone(),
-                target,
-                configured: is_configured,
-            }));
+            if found.is_empty() {
+                found.push(bare(address, *socket, intake, args)?);
+            }
+            let all = found.into_iter();
+            wanted.extend(all.map(|target| Wanted { address: address.clone(), target }));
         }
         carry_out(&wanted, Arc::clone(&prober), stop, |one, found| {
             audited.summary.add(found);
-            report.join(&one.address, found, one.configured);
+            report.join(&one.address, found);
         })
         .await
     });
@@ -192,6 +187,7 @@ fn configured(tree: &Tree, args: &LogArgs) -> Vec<Arc<Target>> {
         root: None,
         version: None,
         library: None,
+        apart: std::collections::HashSet::new(),
     };
     targets(&[], &upstreams(tree, &Variables::default()), &premises).targets
 }

@@ -6,26 +6,20 @@ use std::path::Path;
 
 use anyhow::{anyhow, bail};
 
-use super::source::Configuration;
 use crate::audit::finding::Fix;
 use crate::cli::mistake::Mistake;
 use crate::nginx::edit::{self, Edit, Patch};
 use crate::nginx::problem::Span;
+use crate::nginx::tree::Tree;
 use crate::report::escape::escape;
 
-/// The changes, each at every place that leads to the upstream. Where two upstreams behind one place want different things,
-/// the first is served; the other is told of.
+/// The changes, each at every place that leads to the upstream. Where two want different things of one directive, the first
+/// is served; of the other, stderr tells.
 pub(super) fn patch(
-    configuration: &Configuration,
+    tree: &Tree,
     places: &[Vec<Span>],
     fixes: &[(usize, Fix)],
 ) -> anyhow::Result<Patch> {
-    let Some(tree) = &configuration.tree else {
-        return Err(Mistake::new(
-            "Ingress objects are not patched",
-            "put the annotations that the report names into their manifests",
-        ));
-    };
     let mut edits: Vec<Edit> = Vec::new();
     for (index, fix) in fixes {
         for (place, directive) in places[*index]
@@ -37,23 +31,31 @@ pub(super) fn patch(
                 arguments: arguments(&directive.name, &directive.value),
                 at: place.clone(),
             };
-            let same = edits.iter().find(|known| known.at == edit.at && known.name == edit.name);
-            match same {
-                Some(known) if known.arguments != edit.arguments => {
-                    // Someone who closed stderr does not want to know.
-                    let _ = writeln!(
-                        anstream::stderr(),
-                        "shakedown: warning: at {place} two upstreams want different values of {}; {} is kept",
-                        edit.name,
-                        known.arguments.join(" ")
-                    );
-                }
-                Some(_) => {}
-                None => edits.push(edit),
+            if edits.contains(&edit) {
+                continue;
+            }
+            let taken = edits.iter().any(|known| known.at == edit.at && known.name == edit.name);
+            edits.push(edit);
+            if taken || edit::patch(tree, &edits).is_err() {
+                edits.pop();
+                warn(&format!(
+                    "at {place} something else is wanted of {}; {} is left out",
+                    directive.name, directive.value
+                ));
             }
         }
     }
-    edit::patch(tree, &edits).map_err(|error| anyhow!("the fixes cannot be written down: {error}"))
+    let patch = edit::patch(tree, &edits)
+        .map_err(|error| anyhow!("the fixes cannot be written down: {error}"))?;
+    match patch.fault(tree) {
+        Some(problem) => bail!("with the fixes nginx would say: {problem}"),
+        None => Ok(patch),
+    }
+}
+
+/// Tells someone who watches. Someone who closed stderr does not want to know.
+pub(super) fn warn(text: &str) {
+    let _ = writeln!(anstream::stderr(), "shakedown: warning: {}", escape(text));
 }
 
 /// A list of words where the directive takes one, and one word elsewhere.
@@ -67,20 +69,17 @@ fn arguments(name: &str, value: &str) -> Vec<String> {
 
 /// Writes the unified diff to stdout: as it is where a program reads it, without what could steer a terminal on one.
 pub(super) fn show(patch: &Patch) -> anyhow::Result<()> {
-    let diff = patch.diff();
     let mut stdout = io::stdout();
-    let text = match diff.as_str() {
-        "" => "No directive was found that mends anything.\n".to_owned(),
-        _ if stdout.is_terminal() => {
-            let lines = diff.split_inclusive('\n').map(|line| {
-                let parts: Vec<_> = line.trim_end_matches('\n').split('\t').map(escape).collect();
-                parts.join("\t") + "\n"
-            });
-            lines.collect()
+    if patch.files.is_empty() {
+        stdout.write_all(b"No directive was found that mends anything.\n")?;
+    } else if stdout.is_terminal() {
+        for line in patch.diff().lines() {
+            let parts: Vec<_> = line.split('\t').map(escape).collect();
+            writeln!(stdout, "{}", parts.join("\t"))?;
         }
-        _ => diff,
-    };
-    stdout.write_all(text.as_bytes())?;
+    } else {
+        stdout.write_all(&patch.diff_bytes())?;
+    }
     Ok(())
 }
 
@@ -97,13 +96,8 @@ pub(super) fn check_empty(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Writes every file of the configuration, patched, into a folder of its own.
-pub(super) fn write(
-    patch: &Patch,
-    configuration: &Configuration,
-    folder: &Path,
-) -> anyhow::Result<()> {
+pub(super) fn write(patch: &Patch, tree: &Tree, folder: &Path) -> anyhow::Result<()> {
     check_empty(folder)?;
-    let Some(tree) = &configuration.tree else { return Ok(()) };
     for (path, before) in &tree.files {
         let after = patch.files.iter().find(|file| file.path == *path);
         let after = after.map_or(&before[..], |file| &file.after);

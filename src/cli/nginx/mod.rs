@@ -14,8 +14,11 @@ use super::args::{RunArgs, TrustArgs};
 use super::exit::Exit;
 use super::mistake::Mistake;
 use super::probe::{Done, Job, carry_out};
+use crate::audit::finding::Fix;
 use crate::audit::judge::{Judgement, judge_settings};
 use crate::nginx::defaults::{Build, Version};
+use crate::nginx::problem::Span;
+use crate::nginx::tree::Tree;
 use crate::nginx::variable::Variables;
 use crate::observation::{Cause, Failure, Observation, Stage};
 use crate::report::Format;
@@ -95,6 +98,14 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     let variables: Variables = args.source.var.iter().cloned().collect();
     let configuration =
         Configuration::read(&args.config, args.source.root.as_deref(), &variables, version)?;
+    let wants_fixes = args.diff || args.write.is_some();
+    if wants_fixes && configuration.tree.is_none() {
+        return Err(Mistake::new(
+            "Ingress objects are not patched",
+            "leave --diff and --write out, and put the annotations that the report names into their manifests",
+        ));
+    }
+    let ignored = configuration.ignored();
     let options = Options {
         roots: args.trust.roots(),
         add_ca_files: (!args.trust.add_ca_file.is_empty()).then(|| args.trust.add_ca_file.clone()),
@@ -112,34 +123,42 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         root: args.source.root.clone(),
         version,
         library,
+        apart: ignored.iter().map(|one| (one.origin.file.clone(), one.origin.line)).collect(),
     };
     let found = from_nginx::targets(&configuration.listeners, &configuration.upstreams, &premises);
     let known = known(args, &configuration, &options, &found.untestable);
     if found.targets.is_empty() && known.is_empty() {
         return Err(Mistake::new(
-            format!("{} has no listener and no upstream with TLS", args.config.display()),
+            format!("{} has no listener and no upstream with TLS", configuration.name),
             "name the main file; files that it includes are read from there",
         ));
     }
-    let wants_fixes = args.diff || args.write.is_some();
-    let job = Job {
-        targets: found.targets,
-        known,
-        ignored: configuration.ignored(),
-        keep_fixes: wants_fixes,
-        ..Job::default()
-    };
+    let job =
+        Job { targets: found.targets, known, ignored, keep_fixes: wants_fixes, ..Job::default() };
     let Done { exit, fixes, .. } = carry_out(job, &args.run)?;
-    if wants_fixes {
-        let patch = fixes::patch(&configuration, &found.places, &fixes)?;
-        if args.diff {
-            fixes::show(&patch)?;
-        }
-        if let Some(folder) = &args.write {
-            fixes::write(&patch, &configuration, folder)?;
+    if let Some(tree) = configuration.tree.filter(|_| wants_fixes) {
+        // The audit is done and told; its exit status stands whatever becomes of the patch.
+        if let Err(error) = hand_over(args, &tree, &found.places, &fixes) {
+            fixes::warn(&error.to_string());
         }
     }
     Ok(exit)
+}
+
+fn hand_over(
+    args: &NginxArgs,
+    tree: &Tree,
+    places: &[Vec<Span>],
+    fixes: &[(usize, Fix)],
+) -> anyhow::Result<()> {
+    let patch = fixes::patch(tree, places, fixes)?;
+    if args.diff {
+        fixes::show(&patch)?;
+    }
+    match &args.write {
+        Some(folder) => fixes::write(&patch, tree, folder),
+        None => Ok(()),
+    }
 }
 
 /// What cannot be written is said before anything is probed. A patch behind a report for people is a patch still; behind
@@ -177,7 +196,11 @@ impl SourceArgs {
         let said = String::from_utf8_lossy(&output.stderr);
         let build = Build::read(&said)
             .ok_or_else(|| anyhow!("{} -V names no release of nginx", binary.display()))?;
-        Ok((Some(build.version), build.library.as_deref().and_then(Library::of)))
+        let library = build.library.as_deref().and_then(Library::of);
+        if let (Some(named), None) = (&build.library, library) {
+            fixes::warn(&format!("{named} is not known here; it is taken for an OpenSSL"));
+        }
+        Ok((Some(build.version), library))
     }
 }
 

@@ -64,7 +64,9 @@ fn upstream(line: &Line<'_>) -> Vec<String> {
 fn listener(line: &Line<'_>) -> Vec<String> {
     let server =
         line.server.and_then(|server| std::str::from_utf8(server).ok()).unwrap_or_default();
-    let port = upstream_port(server.as_bytes()).unwrap_or(443);
+    // A server that is a name has no port; the host that the client asked for has one where it is not the scheme's.
+    let asked = || line.host.and_then(upstream_port);
+    let port = upstream_port(server.as_bytes()).or_else(asked).unwrap_or(443);
     let name = line.host.and_then(plain_name);
     match without_port(server) {
         "" | "_" | "0.0.0.0" | "[::]" | "::" => {

@@ -48,6 +48,8 @@ pub struct Traffic {
     pub bad_gateway: u64,
     /// Those whose connection or handshake to the upstream never came about.
     pub not_connected: u64,
+    /// Whether lines tell how each try at an upstream went.
+    pub tells_tries: bool,
     /// Tries at upstreams that never connected.
     pub failed_tries: Names,
     /// Connection and handshake to upstreams.
@@ -125,6 +127,8 @@ impl Traffic {
         self.bad_gateway += u64::from(bad);
         let addresses = tries(access.get(Variable::UpstreamAddr));
         let times = tries(access.get(Variable::UpstreamConnectTime));
+        self.tells_tries |=
+            access.has(Variable::UpstreamAddr) && access.has(Variable::UpstreamConnectTime);
         // A list that is only `-` counts as absent, and yet says that the one try failed.
         let alone = access.has(Variable::UpstreamConnectTime) && times.is_empty();
         let times = if alone { vec![b"-".as_slice()] } else { times };
@@ -266,6 +270,9 @@ mod tests {
             &["502|a:443|-", "200|a:443, b:443|-, 0.012", "200|b:443|0.002", "502|b:443|0.002"],
         );
         assert_eq!((traffic.bad_gateway, traffic.not_connected), (2, 1));
+        assert!(traffic.tells_tries);
+        let (silent, _) = read("$status|$upstream_status", &["502|502"]);
+        assert_eq!((silent.bad_gateway, silent.tells_tries), (1, false));
         assert_eq!(traffic.failed_tries.ranked(), [(b"a:443".as_slice(), 2)]);
         assert_eq!(traffic.connect_time.total(), 3);
         assert_eq!(traffic.connect_time.percentile(50), Some(2));

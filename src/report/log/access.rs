@@ -52,7 +52,7 @@ pub(super) fn access(traffic: &Traffic, tally: &Tally) -> AccessOut {
             max: at(100),
         }),
         bad_gateway: traffic.bad_gateway,
-        bad_gateway_not_connected: traffic.not_connected,
+        bad_gateway_not_connected: traffic.tells_tries.then_some(traffic.not_connected),
         bad_gateway_with_handshake_failure: tally.moments.coincidences(),
         failed_tries: named(&traffic.failed_tries),
     }

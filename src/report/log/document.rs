@@ -149,12 +149,12 @@ pub struct Upstream {
 pub struct Audit {
     /// What was audited.
     pub target: String,
+    /// Where the configuration leads there, as file and line; `null` without one.
+    pub place: Option<String>,
     /// What became of it.
     pub status: Status,
     /// Why it was not tested, where it was not.
     pub reason: Option<String>,
-    /// Whether the configuration says how nginx meets it; else every directive is taken to have its default.
-    pub configured: bool,
     /// What was found, with the fix and whether it was tried.
     pub findings: Vec<AuditFinding>,
 }
@@ -202,8 +202,8 @@ pub struct AccessOut {
     pub upstream_connect_ms: Option<Percentiles>,
     /// Answers of 502 and 504.
     pub bad_gateway: u64,
-    /// Those that no upstream took a connection for, or finished a handshake.
-    pub bad_gateway_not_connected: u64,
+    /// Those that no upstream took a connection for, or finished a handshake; `null` where lines do not tell.
+    pub bad_gateway_not_connected: Option<u64>,
     /// Those in the very second of a failed handshake with the same upstream; `null` where not both logs were read.
     pub bad_gateway_with_handshake_failure: Option<u64>,
     /// Tries that never connected, by upstream.

@@ -39,11 +39,21 @@ impl LogReport {
             (a.concern, b.count, a.class, a.alert).cmp(&(b.concern, a.count, b.class, b.alert))
         });
         let traffic = &intake.traffic;
+        let lines: u64 = files.iter().map(|file| file.lines).sum();
+        let unreadable: u64 = files.iter().map(|file| file.unreadable).sum();
+        let mut notes = notes(intake);
+        if unreadable > lines / 2 {
+            notes.push(
+                "Most lines could not be understood: name error logs and access logs of nginx, and give log_format \
+                 with --log-format where it is your own."
+                    .to_owned(),
+            );
+        }
         Self {
             schema: "shakedown/log/v1",
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
-            lines: files.iter().map(|file| file.lines).sum(),
-            unreadable: files.iter().map(|file| file.unreadable).sum(),
+            lines,
+            unreadable,
             error_lines: intake.errors.lines,
             first_seen: first.and_then(clock),
             last_seen: last.and_then(clock),
@@ -51,14 +61,14 @@ impl LogReport {
             upstreams: upstreams(tally),
             access: (traffic.requests > 0).then(|| access(traffic, tally)),
             what_if: what_if.map(|versions| refused(traffic, versions)),
-            notes: notes(intake),
+            notes,
             failures,
             files,
         }
     }
 
     /// Puts what an audit found beside the lines of an upstream.
-    pub fn join(&mut self, address: &str, report: &TargetReport, configured: bool) {
+    pub fn join(&mut self, address: &str, report: &TargetReport) {
         let judgement = &report.judgement;
         let findings = judgement.findings.iter().map(|finding| AuditFinding {
             rule: finding.rule,
@@ -67,11 +77,12 @@ impl LogReport {
             fix: finding.fix.clone(),
         });
         let untested = judgement.untested.iter().filter(|_| report.status == Status::Untested);
+        let origin = report.target.origin.as_ref();
         let audit = Audit {
             target: report.target.name.clone(),
+            place: origin.map(|origin| format!("{}:{}", origin.file, origin.line)),
             status: report.status,
             reason: untested.map(|(_, reason)| reason.clone()).next(),
-            configured,
             findings: findings.collect(),
         };
         self.add(address, audit);
@@ -82,9 +93,9 @@ impl LogReport {
         let status = Status::Untested;
         let audit = Audit {
             target: address.to_owned(),
+            place: None,
             status,
             reason: Some(reason.to_owned()),
-            configured: false,
             findings: Vec::new(),
         };
         self.add(address, audit);

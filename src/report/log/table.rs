@@ -60,16 +60,21 @@ fn head(report: &LogReport, look: Look) -> String {
         (Some(first), Some(last)) => format!(", {first} to {last}").replace('T', " "),
         _ => String::new(),
     };
-    let kinds = report.failures.len();
+    let kinds = report.failures.len() as u64;
     let mut out = paragraph(
-        &format!("{} lines, {failures} failures of TLS in {kinds} classes{span}", report.lines),
+        &format!(
+            "{}, {} of TLS in {}{span}",
+            counted(report.lines, "line"),
+            counted(failures, "failure"),
+            counted(kinds, "class")
+        ),
         "",
         "  ",
         look,
     );
     if report.unreadable > 0 {
         out += &paragraph(
-            &format!("{} lines could not be understood", report.unreadable),
+            &format!("{} could not be understood", counted(report.unreadable, "line")),
             "",
             "  ",
             look,
@@ -78,7 +83,7 @@ fn head(report: &LogReport, look: Look) -> String {
     for file in &report.files {
         if let Some(error) = &file.error {
             out += &paragraph(
-                &format!("{}: {error} (after {} lines)", file.path, file.lines),
+                &format!("{}: {error} (after {})", file.path, counted(file.lines, "line")),
                 "",
                 "  ",
                 look,
@@ -93,7 +98,7 @@ fn overview(report: &LogReport, look: Look) -> String {
     let width =
         report.failures.iter().map(|failure| title(failure).chars().count()).max().unwrap_or(0);
     let mut out = format!(
-        "\n{:6} {:>9}  {:8}  {:width$}  {:>8}  {:8} rate\n",
+        "\n{:7} {:>9}  {:8}  {:width$}  {:>8}  {:8} rate\n",
         "", "lines", "side", "class", "clients", "trend"
     );
     for failure in &report.failures {
@@ -103,7 +108,7 @@ fn overview(report: &LogReport, look: Look) -> String {
             format!("~{}", failure.clients)
         };
         let concern =
-            styled(&format!("{:6}", failure.concern.name()), style(failure.concern), look);
+            styled(&format!("{:7}", failure.concern.name()), style(failure.concern), look);
         let chart = failure.series.as_ref().map(|series| chart(&series.counts)).unwrap_or_default();
         // Writing to a string cannot fail.
         let _ = writeln!(
@@ -163,7 +168,7 @@ fn details(place: usize, failure: &Failure, look: Look) -> String {
     let mut say = |title: &str, text: &str| {
         out += &paragraph(&format!("{title}{text}"), "   ", "     ", look);
     };
-    let rate = format!("{} lines, {:.2} a minute", failure.count, failure.per_minute);
+    let rate = format!("{}, {:.2} a minute", counted(failure.count, "line"), failure.per_minute);
     let followed = match failure.joined {
         0 => String::new(),
         joined => format!(", and {joined} more that only say what followed"),
@@ -223,20 +228,18 @@ fn upstreams(upstreams: &[Upstream], look: Look) -> String {
     out
 }
 
-const WORKS_AS_CONFIGURED: &str =
-    "the handshake works now, as nginx is configured to make it: the failures came and went";
-
-const WORKS_BY_DEFAULT: &str = "the handshake works now, as nginx makes it by default: the failures came and went, or nginx is \
-     configured otherwise (--nginx FILE says how)";
-
 /// The lines of an upstream, and what its audits found.
 fn audited(upstream: &Upstream, look: Look) -> String {
     let probed = upstream.audits.iter().any(|audit| audit.status != Status::Untested);
     let probed = if probed { "probed" } else { "not tested" };
-    let head = format!("{}: {} lines, {probed}", escape(&upstream.address), upstream.count);
+    let lines = counted(upstream.count, "line");
+    let head = format!("{}: {lines}, {probed}", escape(&upstream.address));
     let mut out = format!("\n{}\n", styled(&head, Style::new().bold().underline(), look));
     for audit in &upstream.audits {
         let serious = audit.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        let place = audit.place.as_ref().map(|place| format!(" at {place}"));
+        let target = format!("{}{}", audit.target, place.unwrap_or_default());
+        out += &paragraph(&target, "   ", "     ", look);
         for finding in serious.clone() {
             let text = format!("{}: {}", finding.rule, finding.message);
             out += &paragraph(&text, "   ", "     ", look);
@@ -254,13 +257,21 @@ fn audited(upstream: &Upstream, look: Look) -> String {
             }
         }
         if serious.count() == 0 {
-            let text = match (audit.status, &audit.reason) {
-                (Status::Untested, Some(reason)) => format!("could not be tested: {reason}"),
-                (Status::Untested, None) => "could not be tested".to_owned(),
-                _ if audit.configured => WORKS_AS_CONFIGURED.to_owned(),
-                _ => WORKS_BY_DEFAULT.to_owned(),
+            let untested = match &audit.reason {
+                Some(reason) => format!("It could not be tested: {reason}."),
+                None => "It could not be tested.".to_owned(),
             };
-            out += &paragraph(&format!("{}: {text}", audit.target), "   ", "     ", look);
+            let text = match (audit.status, &audit.place) {
+                (Status::Untested, _) => &*untested,
+                (_, Some(_)) => {
+                    "The handshake works now, as nginx makes it there: the failures came and went."
+                }
+                (_, None) => {
+                    "The handshake works now, as nginx makes it by default: the failures came and went, or the \
+                      configuration differs (--nginx FILE)."
+                }
+            };
+            out += &paragraph(text, "   ", "     ", look);
         }
     }
     out
@@ -290,11 +301,11 @@ fn access_text(access: &AccessOut, look: Look) -> String {
             _ => String::new(),
         };
         say(&format!(
-            "{}: {} of requests over TLS ({}), {} clients{change}",
+            "{}: {} of requests over TLS ({}), {}{change}",
             version.version,
             percent(version.share),
             version.requests,
-            version.clients
+            counted(version.clients, "client")
         ));
     }
     if !access.ciphers.is_empty() {
@@ -318,21 +329,31 @@ fn access_text(access: &AccessOut, look: Look) -> String {
         ));
     }
     if access.bad_gateway > 0 {
-        let coincide = match access.bad_gateway_with_handshake_failure {
-            Some(count) => {
-                format!(", {count} in the second of a failed handshake with the same upstream")
-            }
-            None => String::new(),
-        };
+        let lost = access
+            .bad_gateway_not_connected
+            .map(|count| format!(", of which {count} never got a connection or a handshake"));
+        let coincide = access.bad_gateway_with_handshake_failure.map(|count| {
+            format!(", {count} in the second of a failed handshake with the same upstream")
+        });
         say(&format!(
-            "502 and 504: {}, of which {} never got a connection or a handshake{coincide}",
-            access.bad_gateway, access.bad_gateway_not_connected
+            "502 and 504: {}{}{}",
+            access.bad_gateway,
+            lost.unwrap_or_default(),
+            coincide.unwrap_or_default()
         ));
     }
     if !access.failed_tries.is_empty() {
         say(&format!("Tries that never connected: {}", row(&access.failed_tries)));
     }
     out
+}
+
+/// A number with its noun.
+fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}{}", if noun.ends_with('s') { "es" } else { "s" }),
+    }
 }
 
 fn percent(share: f64) -> String {
@@ -344,10 +365,10 @@ fn what_if_text(what_if: &WhatIf, look: Look) -> String {
     let mut out = format!("\n{}\n", styled(&escape(&head), Style::new().bold().underline(), look));
     let mut say = |text: &str| out += &paragraph(text, "   ", "     ", look);
     say(&format!(
-        "{} of requests over TLS ({}) would be refused, from {} clients",
+        "{} of requests over TLS ({}) would be refused, from {}",
         percent(what_if.refused_share),
         what_if.refused_requests,
-        what_if.refused_clients
+        counted(what_if.refused_clients, "client")
     ));
     if what_if.refused_requests > 0 && !what_if.exact {
         say(

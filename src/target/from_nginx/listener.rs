@@ -27,6 +27,7 @@ pub(super) fn targets(
         match endpoint(listener, listeners, premises) {
             Ok(Some((host, port))) => {
                 of_socket(listener, &(host, port), premises, &mut all);
+                untestable.extend(unnameable(listener));
             }
             Ok(None) => {}
             Err(reason) => untestable.push(Untestable {
@@ -91,6 +92,25 @@ fn of_socket(
         let target = target(listener, default, None, endpoint, premises);
         all.push((key(endpoint, ""), target, default.listen.clone()));
     }
+}
+
+/// Servers that no name is known for: what they serve is not seen.
+fn unnameable(listener: &Listener) -> impl Iterator<Item = Untestable> {
+    let by_pattern = |server: &&Server| {
+        !server.names.is_empty()
+            && !std::ptr::eq(*server, listener.default_server())
+            && !server.ssl.rejects()
+            && sample_names(server).is_empty()
+            && server.names.iter().any(|name| !matches!(name.value, ServerName::Exact(_)))
+    };
+    listener.servers.iter().filter(by_pattern).map(|server| {
+        let names: Vec<String> = server.names.iter().map(|name| name.value.to_string()).collect();
+        Untestable {
+            name: format!("{} ({})", names.join(" "), listener.address),
+            span: server.listen.clone(),
+            reason: "its names are patterns, so none is known that could be asked for".to_owned(),
+        }
+    })
 }
 
 fn key((host, port): &(Host, u16), name: &str) -> String {

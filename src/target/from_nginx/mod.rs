@@ -5,6 +5,7 @@
 mod listener;
 mod upstream;
 
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,9 +33,16 @@ pub struct Premises<'a> {
     pub version: Option<Version>,
     /// The library that nginx runs with, where it is known.
     pub library: Option<Library>,
+    /// Lines whose findings are allowed by a comment: what stands there is probed apart from its like.
+    pub apart: HashSet<(String, u32)>,
 }
 
 impl Premises<'_> {
+    fn told_apart(&self, key: String, span: &Span) -> String {
+        let allowed = self.apart.contains(&(span.file.to_string(), span.line));
+        if allowed { format!("{key} {span}") } else { key }
+    }
+
     /// Where a file of the configuration lies.
     fn path(&self, name: &str) -> PathBuf {
         match &self.root {
@@ -69,12 +77,12 @@ pub struct Untestable {
 /// Every socket's names and every upstream's servers.
 pub fn targets(listeners: &[Listener], upstreams: &[Upstream], premises: &Premises<'_>) -> Found {
     let mut found = Found::default();
-    let mut known = std::collections::HashMap::new();
+    let mut known = HashMap::new();
     for (key, target, span) in listener::targets(listeners, premises, &mut found.untestable) {
-        found.add(&mut known, key, target, span);
+        found.add(&mut known, premises.told_apart(key, &span), target, span);
     }
     for (key, target, span) in upstream::targets(upstreams, premises, &mut found.untestable) {
-        found.add(&mut known, key, target, span);
+        found.add(&mut known, premises.told_apart(key, &span), target, span);
     }
     for (target, places) in found.targets.iter_mut().zip(&found.places) {
         if places.len() > 1 {
@@ -87,13 +95,7 @@ pub fn targets(listeners: &[Listener], upstreams: &[Upstream], premises: &Premis
 
 impl Found {
     /// What is set alike and leads to the same server is probed once, for all its places.
-    fn add(
-        &mut self,
-        known: &mut std::collections::HashMap<String, usize>,
-        key: String,
-        target: Target,
-        span: Span,
-    ) {
+    fn add(&mut self, known: &mut HashMap<String, usize>, key: String, target: Target, span: Span) {
         if let Some(index) = known.get(&key) {
             if !self.places[*index].contains(&span) {
                 self.places[*index].push(span);

@@ -9,8 +9,7 @@ use crate::nginx::problem::Span;
 use crate::nginx::upstream::{Module, Peer, PeerAddress, ProxySsl, Text, Upstream};
 use crate::target::address::{Address, parse_host};
 use crate::target::identity::read_identity;
-use crate::target::nginx_client::{NginxClient, Trusted};
-use crate::target::proxy_ssl::usual_library;
+use crate::target::nginx_client::{NginxClient, Trusted, usual_library};
 use crate::target::{Host, Role, Roots, Target, Trust, trust};
 
 pub(super) fn targets(
@@ -44,6 +43,9 @@ pub(super) fn targets(
                 continue;
             }
         };
+        if destination.peers.iter().all(|peer| peer.down) {
+            untestable.push(cannot("all its servers are marked down".to_owned()));
+        }
         for peer in destination.peers.iter().filter(|peer| !peer.down) {
             match endpoint(peer) {
                 Ok((host, port)) => {
@@ -170,8 +172,6 @@ fn target(
     if known && let Ok(Host::Name(name)) = parse_host(&client.name) {
         target.server_name = Some(name);
     }
-    // nginx verifies the name of its directives, never the address that it connects to.
-    target.any_name = target.server_name.is_none() && matches!(host, Host::Ip(_));
     let own_roots = premises.options.roots.is_none() && premises.options.add_ca_files.is_none();
     if let Some(trusted) = client.trusted.as_ref().filter(|_| own_roots) {
         let path = premises.path(&trusted.path.display().to_string());
@@ -199,20 +199,5 @@ fn without_port(host: &str) -> &str {
 
 /// Settings and server, as far as they decide what happens.
 fn key(client: &NginxClient, upstream: &Upstream, host: &Host, port: u16) -> String {
-    let trusted = client.trusted.as_ref().map(|trusted| &trusted.path);
-    let identity = client.identity.as_ref().map(|identity| &identity.certificate_file);
-    format!(
-        "upstream {host} {port} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {trusted:?} {identity:?} {:?} {:?} {:?} {}",
-        client.module,
-        client.server_name,
-        client.name,
-        client.protocols,
-        client.ciphers,
-        client.verify,
-        client.verify_depth,
-        client.crl,
-        client.alpn,
-        client.conf_commands,
-        upstream.ssl.proxy_protocol
-    )
+    format!("upstream {host} {port} {} {}", upstream.ssl.proxy_protocol, client.settings())
 }

@@ -93,6 +93,7 @@ fn raw_hellos() -> Vec<RawHello> {
 
 fn findings() -> Vec<Finding> {
     let finding = |rule, severity, message: &str, section| Finding {
+        place: None,
         rule,
         severity,
         message: message.to_owned(),

@@ -3,8 +3,8 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::upstream;
-use crate::audit::upstream::story::{self, Story};
-use crate::observation::Endpoint;
+use crate::audit::upstream::fault;
+use crate::audit::upstream::story::Story;
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-handshake-failed",
@@ -13,7 +13,7 @@ pub(crate) const RULE: Rule = Rule {
     summary: "the handshake as nginx makes it fails",
     why: "nginx's own hello gets no usable answer, so every request to this upstream ends in 502 \
           (or 504 where it times out).",
-    fix: "Look at the upstream: nothing that was changed in nginx's directives got further.",
+    fix: "Look at the upstream: nginx's own directives hardly have a part in it.",
     references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html"],
     consequence_of: &[
         "connection-refused",
@@ -32,14 +32,14 @@ pub(crate) const RULE: Rule = Rule {
         "sni-name-rejected",
         "not-tested",
     ],
-    check: Check::Endpoint(check),
+    check: Check::Upstream(check),
 };
 
-fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    match Story::of(endpoint, cx.now).map(|story| story.verdict) {
-        Some(upstream::verdict::Verdict::CannotTell(why)) => {
+fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
+    match &story.verdict {
+        upstream::verdict::Verdict::CannotTell(why) => {
             Verdict::Untested(format!("as nginx: {why}"))
         }
-        _ => story::check(&RULE, endpoint, cx),
+        _ => fault::check(&RULE, story, cx),
     }
 }

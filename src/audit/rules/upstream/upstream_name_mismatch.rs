@@ -2,8 +2,8 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::upstream::story;
-use crate::observation::Endpoint;
+use crate::audit::upstream::fault;
+use crate::audit::upstream::story::Story;
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-name-mismatch",
@@ -19,9 +19,9 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 9525 section 6",
     ],
     consequence_of: &["certificate-unreadable"],
-    check: Check::Endpoint(check),
+    check: Check::Upstream(check),
 };
 
-fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    story::check(&RULE, endpoint, cx)
+fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
+    fault::check(&RULE, story, cx)
 }

@@ -3,8 +3,7 @@
 use crate::audit::finding::{Fix, Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::trouble::speaks;
-use crate::audit::upstream::story::directives;
-use crate::observation::Endpoint;
+use crate::audit::upstream::story::{Story, directives};
 use crate::target::nginx_client::Change;
 use crate::tls::version::ProtocolVersion;
 
@@ -18,11 +17,11 @@ pub(crate) const RULE: Rule = Rule {
     fix: "List the versions, and it works with every release; or say which nginx it is (--nginx-version).",
     references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_protocols"],
     consequence_of: &[],
-    check: Check::Endpoint(check),
+    check: Check::Upstream(check),
 };
 
-fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
-    let Some(configured) = endpoint.nginx.first() else { return Verdict::NotApplicable };
+fn check(story: &Story<'_>, _: &Context<'_>) -> Verdict {
+    let configured = story.configured;
     let client = &configured.client;
     let Ok(answer) = &configured.answer else { return Verdict::NotApplicable };
     if client.version.is_some() || client.protocols.is_some() {
@@ -30,7 +29,7 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
     }
     let old = |cell: &&crate::observation::Handshake| cell.version < ProtocolVersion::TLS1_3;
     let only_new = answer.choice.version == ProtocolVersion::TLS1_3
-        && !endpoint.handshakes.iter().filter(old).any(speaks);
+        && !story.endpoint.handshakes.iter().filter(old).any(speaks);
     if !only_new {
         return Verdict::Pass;
     }

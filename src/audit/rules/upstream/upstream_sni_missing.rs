@@ -2,8 +2,8 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::upstream::story;
-use crate::observation::Endpoint;
+use crate::audit::upstream::fault;
+use crate::audit::upstream::story::Story;
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-sni-missing",
@@ -20,9 +20,9 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 6066 section 3",
     ],
     consequence_of: &[],
-    check: Check::Endpoint(check),
+    check: Check::Upstream(check),
 };
 
-fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    story::check(&RULE, endpoint, cx)
+fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
+    fault::check(&RULE, story, cx)
 }

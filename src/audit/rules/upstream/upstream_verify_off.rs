@@ -2,9 +2,8 @@
 
 use crate::audit::finding::{Fix, Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::upstream::story::directives;
+use crate::audit::upstream::story::{Story, directives};
 use crate::audit::upstream::verdict;
-use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-verify-off",
@@ -19,16 +18,14 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_trusted_certificate",
     ],
     consequence_of: &[],
-    check: Check::Endpoint(check),
+    check: Check::Upstream(check),
 };
 
-fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Some((configured, tries)) = endpoint.nginx.split_first() else {
-        return Verdict::NotApplicable;
-    };
-    if configured.client.verify {
+fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
+    if story.configured.client.verify {
         return Verdict::Pass;
     }
+    let tries = &story.endpoint.nginx;
     let mut finding = RULE.finds(RULE.summary);
     let verified = tries.iter().find(|attempt| {
         attempt.client.verify && verdict::verdict(attempt, cx.now) == verdict::Verdict::Works

@@ -1,0 +1,93 @@
+//! The findings of the rules about a failing handshake of nginx: one fault, told by the rule that it belongs to.
+
+use super::story::{Story, directives};
+use super::verdict::{Breakage, Verdict};
+use crate::audit::finding::{Finding, Fix};
+use crate::audit::reproduce::s_client;
+use crate::audit::rule::{self, Context, Rule};
+use crate::audit::rules::names_of;
+use crate::target::nginx_client::{Change, NginxClient};
+
+/// The check of every `upstream-*` rule that is about a failing handshake: does the fault belong to it?
+pub fn check(rule: &Rule, story: &Story<'_>, cx: &Context<'_>) -> rule::Verdict {
+    match &story.verdict {
+        Verdict::Fails(breakage) if story.culprit(breakage) == rule.id => {
+            let client = &story.configured.client;
+            let command = s_client(cx.target, Some(story.endpoint.address), client.sni(), None);
+            finding(rule, story, breakage).reproduce(command).into()
+        }
+        Verdict::Works if looks(rule, &story.configured.client) => rule::Verdict::Pass,
+        _ => rule::Verdict::NotApplicable,
+    }
+}
+
+/// Whether nginx looks at what the rule is about: at certificates only where it verifies.
+fn looks(rule: &Rule, client: &NginxClient) -> bool {
+    let verifies = ["upstream-untrusted", "upstream-verify-depth", "upstream-name-mismatch"];
+    client.verify || !verifies.contains(&rule.id)
+}
+
+fn finding(rule: &Rule, story: &Story<'_>, breakage: &Breakage) -> Finding {
+    let mut finding = rule.finds(format!("{}: {}", rule.summary, describe(breakage)));
+    finding.evidence.push(story.settings());
+    if let Some(line) = story.error_log_line() {
+        finding.evidence.push(format!("nginx would log: {line}"));
+    }
+    if let (Breakage::Name(_), Some(leaf)) =
+        (breakage, story.configured.chain().and_then(|chain| chain.leaf()))
+    {
+        finding.evidence.push(format!("the certificate is for {}", names_of(leaf)));
+    }
+    let tries = story.endpoint.nginx.len() - 1;
+    if story.cure.is_none() && tries > 0 {
+        finding
+            .evidence
+            .push(format!("{tries} changes of nginx's directives were tried; none mends it"));
+    }
+    if let Some(cure) = story.cure {
+        finding.evidence.push(format!(
+            "tried with {}: the handshake as nginx makes it completes",
+            in_words(&cure.client, &cure.changes)
+        ));
+        finding.fix = Some(Fix {
+            text: rule.fix.to_owned(),
+            directives: directives(&cure.client, &cure.changes),
+            verified: Some(true),
+        });
+    }
+    finding
+}
+
+fn in_words(client: &NginxClient, changes: &[Change]) -> String {
+    let lines = directives(client, changes).into_iter();
+    let lines: Vec<String> = lines.map(|line| format!("{} {};", line.name, line.value)).collect();
+    lines.join(" ")
+}
+
+/// What ended the handshake, in a phrase.
+fn describe(breakage: &Breakage) -> String {
+    match breakage {
+        Breakage::Network(failure) => failure.cause.to_string(),
+        Breakage::Configuration(error) => error.to_string(),
+        Breakage::Peer(cause) => cause.to_string(),
+        Breakage::Version(version) => {
+            format!("it answers with {version}, which nginx does not take")
+        }
+        Breakage::DhKeyTooSmall(bits) => format!("its Diffie-Hellman key has only {bits} bits"),
+        Breakage::LegacySignature => "it signs its key exchange with SHA-1".to_owned(),
+        Breakage::UnsafeRenegotiation => "it lacks secure renegotiation (RFC 5746)".to_owned(),
+        Breakage::ClientCertificate(cause) => {
+            format!("it refuses nginx's client certificate, or its lack: {cause}")
+        }
+        Breakage::Verify(error) => format!("verify error {}, {}", error.0, error.text()),
+        Breakage::Name(name) => format!("its certificate is not for {name:?}"),
+        Breakage::LateClientCertificate(cause) => {
+            format!(
+                "it refuses nginx's client certificate, or its lack, after the handshake: {cause}"
+            )
+        }
+        Breakage::HttpRefusal(status) => {
+            format!("it answers HTTP {status} for want of a client certificate that it takes")
+        }
+    }
+}
