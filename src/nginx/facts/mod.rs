@@ -90,6 +90,11 @@ pub enum FactKind {
         /// The other place.
         other: Span,
     },
+    /// Sessions are shared with another place that presents another client certificate, or none.
+    SharedIdentity {
+        /// The other place.
+        other: Span,
+    },
     /// TLS 1.3 suites in a list that is for TLS 1.2 and older.
     SuitesIgnored {
         /// The suites.

@@ -160,6 +160,14 @@ fn sessions_that_others_made_are_told() {
     let alone = location("/a", "on; proxy_ssl_session_reuse off");
     check(&text(&alone, &lax), &[off]);
     check(&text(&strict, &location("/b", "on")), &[]);
+    let known = location("/b", "on; proxy_ssl_certificate b; proxy_ssl_certificate_key b");
+    let other = |line: u32| {
+        format!(
+            "TLS sessions are shared with n:{line}, which has another client certificate or none: requests from here may go out under that one's"
+        )
+    };
+    check(&text(&strict, &known), &[&format!("n:3: {}", other(4)), &format!("n:4: {}", other(3))]);
+    check(&text(&known.replace("/b", "/a"), &known), &[]);
 }
 
 #[test]

@@ -69,6 +69,11 @@ impl fmt::Display for FactKind {
                 f,
                 "TLS sessions are shared with {other}, which is not as strict, and pass here unverified"
             ),
+            Self::SharedIdentity { other } => write!(
+                f,
+                "TLS sessions are shared with {other}, which has another client certificate or none: requests from \
+                 here may go out under that one's"
+            ),
             Self::SuitesIgnored { suites } => {
                 write!(f, "{} of TLS 1.3 cannot be set in this list", suites.join(", "))
             }

@@ -95,35 +95,56 @@ fn destination(upstream: &Upstream) -> Vec<Fact> {
     facts
 }
 
-/// What makes sessions differ, where they are shared: the verification and the client certificate.
+/// How strictly a session was verified: whether at all, and by which trusted file and revocation list.
 type Strictness<'a> = (bool, Option<&'a str>, Option<&'a str>);
+
+/// The client certificate that a session was made with.
+type Identity<'a> = Option<&'a str>;
 
 /// What nginx keeps sessions by: whether it is in `stream`, the host or block, and the port of a host.
 type SessionKey<'a> = (bool, &'a str, Option<u16>);
 
-/// Places that verify and share their sessions with others that do so less, or by other files
-/// (`ngx_http_upstream_save_round_robin_peer_session`).
+/// Places that share their sessions with others: those that verify, with others that do so less or by other files; and
+/// those whose client certificates differ (`ngx_http_upstream_save_round_robin_peer_session`).
 pub(super) fn shared_sessions(upstreams: &[Upstream]) -> Vec<Fact> {
-    let mut shared: HashMap<SessionKey<'_>, Vec<(Strictness<'_>, &Upstream)>> = HashMap::new();
+    let verified = unlike(upstreams, strictness);
+    let verified = verified.filter(|(upstream, _)| upstream.ssl.verifies());
+    let verified = verified.map(|(upstream, other)| {
+        let kind = FactKind::SharedSession { other: other.span.clone() };
+        Fact { span: upstream.span.clone(), kind }
+    });
+    let identified = unlike(upstreams, identity).map(|(upstream, other)| {
+        let kind = FactKind::SharedIdentity { other: other.span.clone() };
+        Fact { span: upstream.span.clone(), kind }
+    });
+    verified.chain(identified).collect()
+}
+
+/// Each place whose sessions another place shares that differs in this; with the first such one.
+fn unlike<'a, T: PartialEq + 'a>(
+    upstreams: &'a [Upstream],
+    of: fn(&'a ProxySsl) -> T,
+) -> impl Iterator<Item = (&'a Upstream, &'a Upstream)> {
+    let mut shared: HashMap<SessionKey<'_>, Vec<(T, &Upstream)>> = HashMap::new();
     for upstream in upstreams {
         let Some(key) = session_key(upstream) else { continue };
         let known = shared.entry(key).or_default();
-        let strictness = strictness(&upstream.ssl);
-        if !known.iter().any(|(other, _)| *other == strictness) {
-            known.push((strictness, upstream));
+        let value = of(&upstream.ssl);
+        if !known.iter().any(|(other, _)| *other == value) {
+            known.push((value, upstream));
         }
     }
-    upstreams
-        .iter()
-        .filter(|upstream| upstream.ssl.verifies())
-        .filter_map(|upstream| {
-            let own = strictness(&upstream.ssl);
-            let others = shared.get(&session_key(upstream)?)?;
-            let (_, other) = others.iter().find(|(other, _)| *other != own)?;
-            let kind = FactKind::SharedSession { other: other.span.clone() };
-            Some(Fact { span: upstream.span.clone(), kind })
-        })
-        .collect()
+    upstreams.iter().filter_map(move |upstream| {
+        let own = of(&upstream.ssl);
+        let others = shared.get(&session_key(upstream)?)?;
+        let (_, other) = others.iter().find(|(other, _)| *other != own)?;
+        Some((upstream, *other))
+    })
+}
+
+fn identity(ssl: &ProxySsl) -> Identity<'_> {
+    let certificate = ssl.certificate.as_ref().filter(|one| !one.written.is_empty())?;
+    Some(&certificate.written)
 }
 
 fn strictness(ssl: &ProxySsl) -> Strictness<'_> {

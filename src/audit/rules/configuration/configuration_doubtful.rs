@@ -30,7 +30,8 @@ fn check(fact: &Fact) -> Verdict {
         | FactKind::GroupName { .. }
         | FactKind::Port80
         | FactKind::ResolverMissing { .. }
-        | FactKind::SharedSession { .. } => finding(&RULE, fact).into(),
+        | FactKind::SharedSession { .. }
+        | FactKind::SharedIdentity { .. } => finding(&RULE, fact).into(),
         _ => Verdict::Pass,
     }
 }
