@@ -11,6 +11,7 @@ use wildmatch::WildMatch;
 
 use super::finding::Severity;
 use super::registry::{closest, find};
+use crate::target::places::Places;
 use crate::target::{Origin, Target};
 
 /// What the operator decided beforehand.
@@ -81,7 +82,7 @@ struct Entry {
 ///
 /// Everything that is wrong with it, with its place.
 pub fn read(file: &str, text: &str) -> Result<Allowances, Vec<Problem>> {
-    let mut reader = Reader { file, text, problems: Vec::new() };
+    let mut reader = Reader { places: Places::new(file, text), problems: Vec::new() };
     let document: Document = match toml::from_str(text) {
         Ok(document) => document,
         Err(error) => {
@@ -102,8 +103,7 @@ pub fn read(file: &str, text: &str) -> Result<Allowances, Vec<Problem>> {
 }
 
 struct Reader<'a> {
-    file: &'a str,
-    text: &'a str,
+    places: Places<'a>,
     problems: Vec<Problem>,
 }
 
@@ -117,7 +117,7 @@ impl Reader<'_> {
             target: target?,
             reason: reason?,
             until: until?,
-            origin: self.origin(&entry.span()),
+            origin: self.places.origin(entry.span().start),
         })
     }
 
@@ -152,16 +152,8 @@ impl Reader<'_> {
     }
 
     fn problem(&mut self, span: &Range<usize>, message: String) {
-        let origin = self.origin(span);
+        let origin = self.places.origin(span.start);
         self.problems.push(Problem { origin, message });
-    }
-
-    fn origin(&self, span: &Range<usize>) -> Origin {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Origin { file: self.file.to_owned(), line: narrow(line), column: narrow(column) }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod identity;
 pub mod list;
 pub mod nginx_client;
 pub mod options;
+pub mod places;
 pub mod proxy_ssl;
 pub mod shard;
 pub mod toml;

@@ -15,6 +15,7 @@ use toml::de::{DeTable, DeValue};
 use crate::target::address::{Address, parse_host};
 use crate::target::advice::{Shown, suggestion};
 use crate::target::options::{Options, parse_alpn, parse_duration};
+use crate::target::places::Places;
 use crate::target::{ClientCertificatePolicy, Host, Origin, Role, Roots, StartTls};
 use crate::tls::profile::{Profile, select};
 use crate::tls::version::ProtocolVersion;
@@ -68,7 +69,7 @@ pub struct Entry {
 /// Reads the text of a targets file. File names in it are relative to `folder`.
 pub fn read(file: &str, folder: &Path, text: &str) -> (Vec<Entry>, Vec<Problem>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader::new(file, folder, text);
+    let mut reader = Reader { folder, places: Places::new(file, text), problems: Vec::new() };
     let (document, errors) = DeTable::parse_recoverable(text);
     // What stands beside a syntax error is a guess, so nothing else is said about such a file.
     let entries = if errors.is_empty() { reader.document(document.get_ref()) } else { Vec::new() };
@@ -82,21 +83,12 @@ pub fn read(file: &str, folder: &Path, text: &str) -> (Vec<Entry>, Vec<Problem>)
 type Value<'i> = Spanned<DeValue<'i>>;
 
 struct Reader<'a> {
-    file: &'a str,
     folder: &'a Path,
-    text: &'a str,
-    /// Where each line begins, so that a file of many targets is not counted through for each of them.
-    line_starts: Vec<usize>,
+    places: Places<'a>,
     problems: Vec<Problem>,
 }
 
-impl<'a> Reader<'a> {
-    fn new(file: &'a str, folder: &'a Path, text: &'a str) -> Self {
-        let after_line_feeds = text.match_indices('\n').map(|(at, _)| at + 1);
-        let line_starts = std::iter::once(0).chain(after_line_feeds).collect();
-        Self { file, folder, text, line_starts, problems: Vec::new() }
-    }
-
+impl Reader<'_> {
     /// What is wrong, in the order of the file.
     fn finish(mut self) -> Vec<Problem> {
         self.problems.sort_by_key(|problem| (problem.origin.line, problem.origin.column));
@@ -137,7 +129,8 @@ impl<'a> Reader<'a> {
             return None;
         };
         let address = self.parsed(address)?;
-        Some(Entry { address, options: options.over(defaults), origin: self.origin(target.span()) })
+        let origin = self.places.origin(target.span().start);
+        Some(Entry { address, options: options.over(defaults), origin })
     }
 
     fn options(&mut self, table: &DeTable<'_>, known: &[&str]) -> Options {
@@ -337,16 +330,8 @@ impl<'a> Reader<'a> {
     }
 
     fn problem(&mut self, span: Range<usize>, message: String) {
-        let origin = self.origin(span);
+        let origin = self.places.origin(span.start);
         self.problems.push(Problem { origin, message });
-    }
-
-    fn origin(&self, span: Range<usize>) -> Origin {
-        let line = self.line_starts.partition_point(|start| *start <= span.start);
-        let before = self.text.get(self.line_starts[line - 1]..span.start).unwrap_or_default();
-        let column = before.chars().count() + 1;
-        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Origin { file: self.file.to_owned(), line: narrow(line), column: narrow(column) }
     }
 }
 
