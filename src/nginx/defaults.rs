@@ -148,16 +148,6 @@ pub fn protocols_of(arguments: &[String]) -> Vec<ProtocolVersion> {
     named
 }
 
-/// The default of `ssl_ciphers`.
-pub fn server_ciphers(version: Version) -> &'static str {
-    if version < Version::new(1, 0, 5) { "HIGH:!ADH:!MD5" } else { "HIGH:!aNULL:!MD5" }
-}
-
-/// The default of `ssl_ecdh_curve`.
-pub fn ecdh_curve(version: Version) -> &'static str {
-    if version < Version::new(1, 11, 0) { "prime256v1" } else { "auto" }
-}
-
 /// Since which release a directive exists; `None` where that is before all that are in use, or unknown.
 pub fn since(directive: &str) -> Option<Version> {
     let family = ["proxy", "grpc", "uwsgi"]

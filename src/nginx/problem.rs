@@ -112,10 +112,3 @@ pub enum Fault {
     #[error("the Lua code of \"{0}\" does not end")]
     UnclosedLua(String),
 }
-
-impl Fault {
-    /// Whether the words are nginx's own; the rest are limits of this reader, or of what it was given.
-    pub fn is_nginx(&self) -> bool {
-        !matches!(self, Self::NoDump | Self::TooDeep(_) | Self::TooLarge | Self::UnclosedLua(_))
-    }
-}

@@ -95,9 +95,6 @@ proptest! {
             }
             let _ = listener.server_for("a.b");
         }
-        for pass in &passes {
-            let _ = (pass.sni(), pass.home(), pass.ssl.versions(Version::new(1, 28, 0)));
-        }
         for fact in facts(&tree, &sockets, &passes, Some(Version::new(1, 18, 0))) {
             prop_assert!(!fact.to_string().is_empty());
         }

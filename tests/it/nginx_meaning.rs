@@ -167,7 +167,8 @@ fn a_variable_holds_a_value_that_was_foreseen() {
     let mut known = 0;
     for location in 0..LOCATIONS {
         let path = format!("/{location}/");
-        let own = |one: &&Upstream| one.home().is_some_and(|home| home.arguments == [&*path]);
+        let own =
+            |one: &&Upstream| one.blocks.last().is_some_and(|home| home.arguments == [&*path]);
         let own: Vec<&Upstream> = found.iter().filter(own).collect();
         let urls: Option<Vec<&str>> = own
             .iter()

@@ -55,12 +55,11 @@ fn a_backend_is_met_under_the_balancers_name() {
     let found = annotated(&[("backend-protocol", "https")]);
     let [upstream] = found.upstreams.as_slice() else { panic!("{found:?}") };
     assert_eq!(upstream.name, Ok("upstream_balancer".to_owned()));
-    assert_eq!(upstream.sni(), None);
     assert_eq!(upstream.ssl, ProxySsl::default());
     let peer = &upstream.destination.as_ref().unwrap().peers[0];
     let host = "api.shop.svc".to_owned();
     assert_eq!(peer.address, PeerAddress::Host { host, port: 8443 });
-    assert_eq!(upstream.home().unwrap().arguments, ["/api"]);
+    assert_eq!(upstream.blocks.last().unwrap().arguments, ["/api"]);
     assert_eq!(&*upstream.server_names, ["a.test"]);
 }
 
@@ -74,7 +73,8 @@ fn settings_count_only_beside_a_secret_and_never_for_grpc() {
         ("proxy-ssl-secret", "shop/ca"),
         ("proxy-ssl-verify", "on"),
     ]);
-    assert_eq!(found.upstreams[0].sni(), Some("b.test"));
+    assert!(found.upstreams[0].ssl.sends_name());
+    assert_eq!(found.upstreams[0].name.as_deref(), Ok("b.test"));
     assert!(found.upstreams[0].ssl.verifies());
     assert_eq!(
         **found.upstreams[0].ssl.protocols.as_ref().unwrap(),
@@ -82,7 +82,7 @@ fn settings_count_only_beside_a_secret_and_never_for_grpc() {
     );
     assert_eq!(lines(&found), [""; 0]);
     let found = with(&[("backend-protocol", "HTTPS")]);
-    assert_eq!(found.upstreams[0].sni(), None);
+    assert!(!found.upstreams[0].ssl.sends_name());
     assert_eq!(
         lines(&found),
         [

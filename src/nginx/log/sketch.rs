@@ -126,11 +126,6 @@ impl Names {
         ranked
     }
 
-    /// Of names beyond those that are counted apart.
-    pub fn others(&self) -> u64 {
-        self.others
-    }
-
     /// All of them.
     pub fn total(&self) -> u64 {
         self.others + self.counts.iter().map(|(_, count)| count).sum::<u64>()
@@ -229,6 +224,5 @@ mod tests {
         });
         assert_eq!(names.ranked().len(), NAMES);
         assert_eq!(names.total(), 10_000);
-        assert_eq!(names.others(), 10_000 - NAMES as u64);
     }
 }

@@ -3,16 +3,13 @@
 mod collect;
 mod group;
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 pub use collect::upstreams;
 
-use super::defaults::{self, Version};
 use super::inherit::Set;
 use super::problem::Span;
 use super::variable::{Unresolved, Variables};
-use crate::tls::version::ProtocolVersion;
 
 /// The nginx module that makes the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -213,38 +210,10 @@ impl ProxySsl {
         self.verify_depth.as_ref().map_or(1, |set| set.value)
     }
 
-    /// The protocols that are offered, without regard to the commands; those of this release where none are set.
-    pub fn versions(&self, version: Version) -> Vec<ProtocolVersion> {
-        match &self.protocols {
-            Some(set) => defaults::protocols_of(set),
-            None => defaults::protocols(version).to_vec(),
-        }
-    }
-
     /// OpenSSL's cipher list; `DEFAULT` by default.
     pub fn cipher_list(&self) -> &str {
         self.ciphers.as_ref().map_or("DEFAULT", |set| &set.value)
     }
-}
-
-impl Upstream {
-    /// The name in the hello, as nginx sends it: `None` where SNI is off, the name is empty or is an IP address, or is
-    /// unknown (`ngx_http_upstream_ssl_name`).
-    pub fn sni(&self) -> Option<&str> {
-        let name = self.name.as_deref().ok().filter(|_| self.ssl.sends_name())?;
-        sendable(name).then_some(name)
-    }
-
-    /// The innermost block that takes its `*_ssl_*` directives; they are not allowed in `if` and `limit_except`.
-    pub fn home(&self) -> Option<&Enclosing> {
-        self.blocks.iter().rev().find(|block| !["if", "limit_except"].contains(&&*block.name))
-    }
-}
-
-/// Whether nginx sends this name at all: it is not empty and no IP address.
-pub fn sendable(name: &str) -> bool {
-    let is_v4 = name.parse::<Ipv4Addr>().is_ok();
-    !(name.is_empty() || name.starts_with('[') || is_v4)
 }
 
 #[cfg(test)]
