@@ -42,7 +42,7 @@ fn unless_untried(endpoint: &Endpoint) -> Verdict {
     match failed {
         Some(cause) => {
             let address = endpoint.address;
-            Verdict::Untested(format!("{address} did not answer a hello that offers it: {cause}"))
+            Verdict::Untested(format!("{address} took no hello that offers it: {cause}"))
         }
         None if answers().all(|answer| *answer == Observed::NotTried) => Verdict::NotApplicable,
         None => Verdict::Pass,
