@@ -8,13 +8,13 @@ use clap::{Args as ClapArgs, ValueEnum};
 use time::OffsetDateTime;
 
 use super::input;
+use super::mistake::warn;
 use super::output::Output;
 use crate::audit::allowance::{self, Allowances};
 use crate::audit::finding::Severity;
 use crate::audit::ignore::Ignored;
 use crate::audit::registry::{closest, find};
 use crate::report::Summary;
-use crate::report::escape::escape;
 use crate::run::baseline::{self, Baseline};
 use crate::run::gate::Gate;
 use crate::run::{Status, TargetReport};
@@ -154,8 +154,7 @@ impl Checkpoint {
             }
         }
         for notice in notices {
-            // Someone who closed stderr does not want to know.
-            let _ = writeln!(anstream::stderr(), "shakedown: warning: {}", escape(&notice));
+            warn(&notice);
         }
         Ok(())
     }

@@ -33,6 +33,14 @@ pub(super) fn complain(error: &anyhow::Error) -> Exit {
     if io_error.is_some() { Exit::Internal } else { Exit::Usage }
 }
 
+/// Tells of what does not end the program.
+pub(super) fn warn(text: &str) {
+    for line in text.lines() {
+        // Someone who closed stderr does not want to know.
+        let _ = writeln!(anstream::stderr(), "shakedown: warning: {}", escape(line));
+    }
+}
+
 /// The same for a monitoring system, which reads the first line of stdout.
 pub(super) fn unknown(error: &anyhow::Error) -> Exit {
     let text = format!("{error:#}").replace('\n', " ").replace('|', "/");

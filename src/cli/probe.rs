@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::args::{ProbeArgs, RunArgs};
 use super::exit::Exit;
 use super::gate::{Checkpoint, threshold};
-use super::mistake::Mistake;
+use super::mistake::{Mistake, warn};
 use super::outputs::Outputs;
 use super::portion::{Draft, Portion, Resumed};
 use super::progress::Progress;
@@ -20,6 +20,7 @@ use super::settings;
 use crate::audit::finding::Fix;
 use crate::audit::ignore::Ignored;
 use crate::audit::policy::Policy;
+use crate::probe::Prober;
 use crate::probe::scan::Depth;
 use crate::report::{Format, Kind, Report, Summary};
 use crate::run::{self, Ending, FetchIssuers, Settings, TargetReport};
@@ -36,13 +37,13 @@ pub(super) fn run_with(
     depth: &Depth,
     policy: Option<&Policy>,
 ) -> anyhow::Result<Exit> {
-    let audit = || {
-        let targets = settings::targets(&args.source, &args.run.limits)?;
+    let read = || settings::targets(&args.source, &args.run.limits);
+    let audit = |targets| {
         let (depth, policy) = (depth.clone(), policy.cloned());
         carry_out(Job { targets, depth, policy, ..Job::default() }, &args.run)
     };
     let Some(interval) = args.interval else {
-        return Ok(audit()?.exit);
+        return Ok(audit(read()?)?.exit);
     };
     if args.source.targets.iter().any(|target| target == "-") {
         return Err(Mistake::new(
@@ -50,18 +51,22 @@ pub(super) fn run_with(
             "they are read anew before each audit; name a file (--config FILE)",
         ));
     }
+    let runtime = Runtime::new()?;
+    // Once for all audits: what comes between two of them must not be lost.
+    let mut stop = Box::pin(runtime.block_on(async { stop(None, std::future::pending()) })?);
+    let mut targets = read()?;
     loop {
-        let Done { exit, stopped, .. } = audit()?;
-        if stopped || Runtime::new()?.block_on(is_stopped_within(interval))? {
+        let Done { exit, stopped, .. } = audit(targets.clone())?;
+        let wait = async { tokio::time::timeout(interval, &mut stop).await };
+        if stopped || runtime.block_on(wait).is_ok() {
             return Ok(exit);
         }
+        match read() {
+            Ok(anew) => targets = anew,
+            // Whoever writes the file may not be done with it.
+            Err(error) => warn(&format!("the targets stay as they were: {error:#}")),
+        }
     }
-}
-
-/// Whether the program is told to stop before this long has passed.
-async fn is_stopped_within(interval: Duration) -> anyhow::Result<bool> {
-    let stop = stop(None, std::future::pending())?;
-    Ok(tokio::time::timeout(interval, stop).await.is_ok())
 }
 
 /// What is to be done.
@@ -100,7 +105,7 @@ pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
     let agreed = agreed.map(|option| format!("{option:?}"));
     let mut portion = Portion::of(targets, args.portion.shard, &agreed);
     let settings = Settings {
-        limits: settings::limits(&args.limits),
+        prober: Arc::new(Prober::new(settings::limits(&args.limits))),
         depth,
         policy,
         threshold: threshold(args.fail_on),
@@ -207,7 +212,7 @@ fn exit(args: &RunArgs, report: &Report, ending: &Ending) -> Exit {
 }
 
 /// Resolves on the first SIGINT or SIGTERM, when the run's time is up, or when the report is no longer wanted.
-fn stop(
+pub(super) fn stop(
     run_timeout: Option<Duration>,
     unread: impl Future<Output = ()>,
 ) -> anyhow::Result<impl Future<Output = ()>> {

@@ -69,6 +69,11 @@ impl Connector {
         }
     }
 
+    /// The limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The run's deadlines.
     pub fn deadlines(&self) -> &Deadlines {
         &self.limits.deadlines

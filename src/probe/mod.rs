@@ -17,7 +17,7 @@ pub mod scan;
 mod sessions;
 pub mod starttls;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -29,9 +29,9 @@ use self::fetch::FetchError;
 use self::plan::Cell;
 use self::scan::Depth;
 use crate::observation::{
-    Cause, ClientAuth, Endpoint, Handshake, Observation, PlainProtocol, RawHello,
+    Cause, ClientAuth, Endpoint, Failure, Handshake, Observation, PlainProtocol, RawHello,
 };
-use crate::target::Target;
+use crate::target::{Host, Target};
 
 /// How long each stage may take.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +101,16 @@ impl Prober {
     /// Fetches what lies at an `http://` address; private networks only where `private` allows them.
     pub async fn fetch(&self, url: &str, private: bool) -> Result<Vec<u8>, FetchError> {
         fetch::fetch(&self.connector, url, private).await
+    }
+
+    /// The limits that every connection keeps.
+    pub fn limits(&self) -> &Limits {
+        self.connector.limits()
+    }
+
+    /// The addresses of a host, within the deadline for looking up a name.
+    pub async fn resolve(&self, host: &Host) -> Result<Vec<IpAddr>, Failure> {
+        self.connector.resolve(host, 0).await
     }
 
     /// Probes every address of one target, as deep as is wanted.

@@ -23,7 +23,7 @@ use crate::audit::policy::Policy;
 use crate::certificate::trust::Assessor;
 use crate::observation::{Cause, Failure, Observation, Stage};
 use crate::probe::scan::Depth;
-use crate::probe::{Limits, Prober, engine};
+use crate::probe::{Prober, engine};
 use crate::target::nginx_client::Trusted;
 use crate::target::{Roots, Target, Trust, trust};
 
@@ -90,8 +90,8 @@ impl TargetReport {
 /// Everything a run needs beside its targets.
 #[derive(Debug)]
 pub struct Settings {
-    /// How hard the network is leant on.
-    pub limits: Limits,
+    /// What makes the connections; runs that share it share its limits.
+    pub prober: Arc<Prober>,
     /// What is asked for beside the four handshakes.
     pub depth: Depth,
     /// The severity from which a finding fails its target.
@@ -135,15 +135,14 @@ pub async fn audit(
     stop: impl Future<Output = ()>,
     mut on_target: impl FnMut(usize, TargetReport),
 ) -> Ending {
-    let prober = Arc::new(Prober::new(settings.limits));
     let mut waiting: Vec<Option<Arc<Target>>> = targets.iter().cloned().map(Some).collect();
     let mut ending = Ending::default();
     let mut finished = pin!(engine::each(
         targets.into_iter().enumerate(),
-        settings.limits.targets_at_once(),
+        settings.prober.limits().targets_at_once(),
         |(index, target)| {
-            let (prober, settings) = (Arc::clone(&prober), Arc::clone(&settings));
-            async move { (index, audit_target(target, &prober, &settings).await) }
+            let settings = Arc::clone(&settings);
+            async move { (index, audit_target(target, &settings).await) }
         }
     ));
     let mut stop = pin!(stop);
@@ -174,7 +173,8 @@ pub async fn audit(
     ending
 }
 
-async fn audit_target(target: Arc<Target>, prober: &Prober, settings: &Settings) -> TargetReport {
+async fn audit_target(target: Arc<Target>, settings: &Settings) -> TargetReport {
+    let prober = &*settings.prober;
     let mut observation = prober.observe(&target, &settings.depth).await;
     if target.nginx.is_some() {
         let trusted = trusted_files(settings, &target.trust);

@@ -854,6 +854,60 @@ fn upstreams_that_failed_are_probed_and_the_fix_is_tried() {
     assert_eq!(report["access"]["tls_requests"], 1, "{report:#}");
 }
 
+/// A line about an upstream of this name.
+fn failed_at(upstream: &str) -> String {
+    format!(
+        "2026/01/31 10:00:00 [error] 7#7: *1 SSL_do_handshake() failed (SSL: error:0A000458:SSL routines::tlsv1 unrecognized name:SSL alert number 112) while SSL handshaking to upstream, client: 192.0.2.1, server: a.test, request: \"GET / HTTP/1.1\", upstream: \"https://{upstream}/\", host: \"a.test\"\n"
+    )
+}
+
+#[test]
+fn upstreams_that_cannot_be_probed_are_told_and_count_as_untested() {
+    let log = failed_at("unix:/run/x.sock:") + &failed_at("backend");
+    let run = shakedown_with(&["log", "--format", "json", "--probe", "-"], &log);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(run.status, 3, "{report:#}");
+    for upstream in report["upstreams"].as_array().unwrap() {
+        let audit = &upstream["audits"][0];
+        assert_eq!(audit["status"], "untested", "{report:#}");
+        let known = [("backend", "no address"), ("unix:/run/x.sock", "file system")];
+        let address = text(&upstream["address"]);
+        let (_, reason) = known.iter().find(|(known, _)| *known == address).unwrap();
+        assert!(text(&audit["reason"]).contains(reason), "{report:#}");
+    }
+    let many: String = (1..=34).map(|at| failed_at(&format!("127.0.0.{at}:1"))).collect();
+    let usual = ["log", "--format", "json", "--probe", "--timeout", "1s", "-"];
+    let report: Value = serde_json::from_str(&shakedown_with(&usual, &many).stdout).unwrap();
+    let upstreams = report["upstreams"].as_array().unwrap();
+    let audited = |upstream: &&Value| !upstream["audits"].as_array().unwrap().is_empty();
+    assert_eq!(upstreams.iter().filter(audited).count(), upstreams.len());
+    let left_out = "only the 32 upstreams with the most lines are audited";
+    let surplus = upstreams.iter().filter(|one| one["audits"][0]["reason"] == left_out);
+    assert_eq!(surplus.count(), upstreams.len() - 32);
+}
+
+#[test]
+fn a_configuration_that_is_not_whole_is_told_and_its_names_are_looked_up() {
+    let pki = Pki::new();
+    let files = pki.server("a", &["localhost"]);
+    let upstream = listener(&files, "");
+    let configuration = pki.path("nginx.conf");
+    let written = format!(
+        "events {{}} http {{ include /no/such/file.conf; server {{ listen 127.0.0.1:1;
+         location / {{ proxy_pass https://localhost:{}; }} }} }}",
+        upstream.port
+    );
+    std::fs::write(&configuration, written).unwrap();
+    let (configuration, ca) = (file(&configuration), pki.ca_file());
+    let log = failed_at(&format!("127.0.0.1:{}", upstream.port));
+    let usual = ["log", "--probe", "--ca-file", &ca, "--nginx", &configuration, "-"];
+    let run = shakedown_with(&usual, &log);
+    assert!(run.stderr.contains("/no/such/file.conf"), "{}", run.stderr);
+    assert!(run.stdout.contains("as nginx makes it there"), "{}", run.stdout);
+    let run = shakedown_with(&["log", "--probe", "--ca-file", &ca, "-"], &log);
+    assert!(run.stdout.contains("as nginx makes it by"), "{}", run.stdout);
+}
+
 #[test]
 fn a_line_is_explained_from_an_argument_and_from_stdin() {
     let line = "2024/10/21 08:41:45 [crit] 1#1: *1 SSL_do_handshake() failed (SSL: error:0A000458:SSL routines::tlsv1 unrecognized name:SSL alert number 112) while SSL handshaking to upstream, client: 192.0.2.1, server: a.test, request: \"GET / HTTP/1.1\", upstream: \"https://192.0.2.2:8443/\", host: \"a.test\"";
@@ -1006,7 +1060,7 @@ fn whatever_a_file_holds_the_rest_is_read() {
     let (plain, cut) = (file(&plain), file(&cut));
     let run = shakedown(&["log", "--format", "json", &plain, &cut]);
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert_eq!(run.status, 3, "{}", run.stderr);
     assert_eq!(report["files"][0]["unreadable"], 3, "{report:#}");
     assert_eq!(report["files"][0]["error"], Value::Null);
     assert_eq!(report["files"][1]["error"], "the gzip stream is cut short", "{report:#}");
@@ -1020,6 +1074,8 @@ fn mistakes_in_what_is_typed_are_told() {
         (vec!["log", "-", "--since", "soon"], "--since"),
         (vec!["log", "-", "--what-if", "TLS1.3"], "--what-if"),
         (vec!["log", "-", "--log-format", "$a$b"], "nothing stands between"),
+        (vec!["log", "-", "--follow", "--format", "json"], "--output FILE"),
+        (vec!["log", "-", "--follow", "--format", "prometheus"], "--output FILE"),
         (vec!["log"], "required"),
     ] {
         let run = shakedown(&arguments);

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -161,6 +163,61 @@ fn an_interval_writes_the_report_anew_until_it_is_told_to_stop() {
     let id = Pid::from_raw(i32::try_from(process.0.id()).unwrap());
     kill(id, Signal::SIGTERM).unwrap();
     assert_eq!(process.0.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn an_interval_outlives_a_targets_file_that_is_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, config) = (folder.path().join("report.json"), folder.path().join("targets.toml"));
+    let peer = says(b"SSH-2.0-x\r\n");
+    let targets = format!("[[target]]\naddress = '{peer}'\n");
+    fs::write(&config, &targets).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
+        .args(["probe", "--trust", "mozilla", "--interval", "50ms", "--format", "json", "--config"])
+        .arg(&config)
+        .arg("--output")
+        .arg(&path)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut warnings = BufReader::new(child.stderr.take().unwrap());
+    let mut process = Ended(child);
+    while !path.exists() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    fs::write(&config, "[[target").unwrap();
+    let mut warning = String::new();
+    warnings.read_line(&mut warning).unwrap();
+    assert!(warning.contains("the targets stay as they were"), "{warning}");
+    fs::remove_file(&path).unwrap();
+    while !path.exists() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let report: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(report["summary"]["targets"], 1, "{report:#}");
+    let id = Pid::from_raw(i32::try_from(process.0.id()).unwrap());
+    kill(id, Signal::SIGTERM).unwrap();
+    assert_eq!(process.0.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn probes_of_one_address_share_its_four_connections() {
+    let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (now, ever) = (Arc::clone(&open), Arc::clone(&most));
+    let peer = scripted(move |stream| {
+        ever.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(200));
+        now.fetch_sub(1, Ordering::SeqCst);
+        drop(stream);
+    });
+    let exporter = Exporter::start(&["--any-target", "--trust", "mozilla"]);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| exporter.get(&format!("/probe?target={peer}")));
+        }
+    });
+    assert!((1..=4).contains(&most.load(Ordering::SeqCst)), "{most:?}");
 }
 
 const CONFIGURATION: &str = "

@@ -184,7 +184,7 @@ impl<'c> Walk<'c> {
 
     /// `build_chain`: a trusted issuer first, else one that was sent; only a self-signed certificate anchors.
     fn build(&mut self, mut sent: Vec<&'c Certificate>, store: &'c TrustStore) {
-        let longest = self.profile.depth + 1;
+        let longest = self.profile.depth.saturating_add(1);
         let mut self_signed = is_self_signed(self.path[0]);
         loop {
             if self.path.len() <= longest
@@ -449,6 +449,20 @@ fn serves_tls(certificate: &Certificate, authority: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::certificate::issue::Authority;
+
+    #[test]
+    fn no_depth_is_too_deep() {
+        let now = time::macros::datetime!(2026-06-15 12:00 UTC);
+        let root = Authority::root("root", now).unwrap();
+        let chain = root.intermediate("a").unwrap().issue(&["a.test"]).unwrap().chain();
+        let sent: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
+        let anchors = vec![root.certificate.clone()];
+        let (store, _) = TrustStore::from_certificates("test".to_owned(), anchors, false);
+        let question = Question { chain: &Chain::from_der(&sent), store: &store, now };
+        let profile = Profile { depth: usize::MAX, ..Profile::default() };
+        assert_eq!(verify(question, profile, &Verifier::default()), OpensslVerdict::Accepted);
+    }
 
     #[test]
     fn errors_read_as_nginx_writes_them() {

@@ -20,7 +20,7 @@ use super::settings;
 use crate::audit::finding::Severity;
 use crate::certificate::trust::{Assessor, TrustStore};
 use crate::probe::scan::Depth;
-use crate::probe::{Deadlines, Family, Limits};
+use crate::probe::{Deadlines, Family, Limits, Prober};
 use crate::report::{Kind, Report, ReportOptions};
 use crate::run::{self, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
@@ -86,13 +86,13 @@ async fn audit(
         bail!("no server was started")
     };
     let settings = Settings {
-        limits: Limits {
+        prober: Arc::new(Prober::new(Limits {
             deadlines: DEADLINES,
             connections: 64,
             per_address: 4,
             rate: None,
             family: Family::Any,
-        },
+        })),
         depth: Depth::default(),
         policy: None,
         threshold: Severity::Error,

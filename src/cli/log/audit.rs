@@ -1,23 +1,26 @@
 //! `--probe`: the upstreams that the log names, audited as nginx meets them, so that a diagnosis stands beside its lines.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::path::Path;
+use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use futures::future::{Either, select};
+use futures::{FutureExt, StreamExt, stream};
 use tokio::runtime::Runtime;
 
 use super::LogArgs;
 use crate::audit::finding::Severity;
-use crate::cli::exit::Exit;
-use crate::cli::settings;
+use crate::cli::{probe, settings};
 use crate::nginx::log::intake::Intake;
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::upstreams;
 use crate::nginx::variable::Variables;
+use crate::probe::Prober;
 use crate::probe::scan::Depth;
+use crate::report::Summary;
 use crate::report::log::document::LogReport;
-use crate::run::{self, FetchIssuers, Settings, Status, TargetReport};
-use crate::target::disk::Disk;
+use crate::run::{self, Ending, FetchIssuers, Settings};
 use crate::target::from_nginx::{Premises, targets};
 use crate::target::options::Options;
 use crate::target::proxy_ssl::ProxySsl;
@@ -26,39 +29,83 @@ use crate::target::{Host, Role, Target};
 /// Upstreams that are audited, the most frequent first.
 const MAX_UPSTREAMS: usize = 32;
 
+/// Names of the configuration that are looked up.
+const MAX_NAMES: usize = 1024;
+
+/// Those that are looked up at once.
+const NAMES_AT_ONCE: usize = 16;
+
+/// What became of the upstreams.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Audited {
+    /// In numbers.
+    pub(super) summary: Summary,
+    /// Upstreams on which this program itself failed.
+    pub(super) internal_errors: usize,
+}
+
+/// What is audited for an upstream of the log.
+struct Wanted {
+    /// The upstream, as its lines have it.
+    address: String,
+    target: Arc<Target>,
+}
+
 /// Audits the upstreams, and joins what was found to their lines.
 pub(super) fn audit(
     intake: &Intake,
     args: &LogArgs,
+    tree: Option<&Tree>,
     report: &mut LogReport,
-) -> anyhow::Result<Exit> {
-    let configured = args.nginx.as_deref().map(|path| configured(path, args)).unwrap_or_default();
-    let mut addresses = Vec::new();
-    let mut targets = Vec::new();
-    for upstream in report.upstreams.iter().take(MAX_UPSTREAMS) {
-        for target in wanted(&upstream.address, &configured, intake, args)? {
-            addresses.push(upstream.address.clone());
-            targets.push(target);
-        }
+) -> anyhow::Result<Audited> {
+    let configured = tree.map(|tree| configured(tree, args)).unwrap_or_default();
+    let (sockets, mut audited) = (sockets(report), Audited::default());
+    for (address, reason) in sockets.iter().filter_map(|(address, it)| Some((address, it.err()?))) {
+        audited.summary.count(report.leave_out(address, reason), std::iter::empty());
     }
-    let reports = probe(targets, args)?;
-    let mut exit = Exit::Passed;
-    for (address, found) in addresses.iter().zip(reports) {
-        let Some(found) = found else { continue };
-        exit = match (found.status, exit) {
-            (Status::Fail, _) => Exit::Findings,
-            (Status::Untested, Exit::Passed) => Exit::Untested,
-            (_, exit) => exit,
+    let prober = Arc::new(Prober::new(settings::limits(&args.limits)));
+    let runtime = Runtime::new()?;
+    let ending = runtime.block_on(async {
+        let stop = probe::stop(args.limits.run_timeout, std::future::pending())?;
+        let stop = stop.boxed().shared();
+        let looked_up = Box::pin(looked_up(&configured, &sockets, &prober));
+        let known = match select(looked_up, stop.clone()).await {
+            Either::Left((known, _)) => known,
+            Either::Right(_) => HashMap::new(),
         };
-        report.join(address, &found);
-    }
-    Ok(exit)
+        let mut wanted = Vec::new();
+        for (address, socket) in &sockets {
+            let Ok(socket) = socket else { continue };
+            let mut found: Vec<_> =
+                configured.iter().filter_map(|it| at(it, *socket, &known)).collect();
+            if found.is_empty() {
+                found.push(bare(address, *socket, intake, args)?);
+            }
+            let all = found.into_iter();
+            wanted.extend(all.map(|target| Wanted { address: address.clone(), target }));
+        }
+        carry_out(&wanted, Arc::clone(&prober), stop, |one, found| {
+            audited.summary.add(found);
+            report.join(&one.address, found);
+        })
+        .await
+    });
+    // A name that is still being looked up must not hold the program back.
+    runtime.shutdown_background();
+    audited.internal_errors = ending?.internal_errors;
+    Ok(audited)
 }
 
-fn probe(targets: Vec<Arc<Target>>, args: &LogArgs) -> anyhow::Result<Vec<Option<TargetReport>>> {
+async fn carry_out(
+    wanted: &[Wanted],
+    prober: Arc<Prober>,
+    stop: impl Future<Output = ()>,
+    mut take: impl FnMut(&Wanted, &run::TargetReport),
+) -> anyhow::Result<Ending> {
+    let targets: Vec<Arc<Target>> = wanted.iter().map(|one| Arc::clone(&one.target)).collect();
     let now = settings::now();
     let settings = Settings {
-        limits: settings::limits(&args.limits),
+        prober,
         depth: Depth::default(),
         policy: None,
         threshold: Severity::Error,
@@ -66,47 +113,58 @@ fn probe(targets: Vec<Arc<Target>>, args: &LogArgs) -> anyhow::Result<Vec<Option
         fetch_issuers: FetchIssuers::Never,
         assessors: settings::assessors(&targets, now)?,
     };
-    let mut reports: Vec<Option<TargetReport>> = targets.iter().map(|_| None).collect();
-    let runtime = Runtime::new()?;
-    runtime.block_on(run::audit(targets, Arc::new(settings), interrupted(), |index, report| {
+    let mut reports: Vec<Option<run::TargetReport>> = targets.iter().map(|_| None).collect();
+    let ending = run::audit(targets, Arc::new(settings), stop, |index, report| {
         reports[index] = Some(report);
-    }));
-    runtime.shutdown_background();
-    Ok(reports)
-}
-
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    })
+    .await;
+    for (one, found) in wanted.iter().zip(reports) {
+        if let Some(found) = found {
+            take(one, &found);
+        }
     }
+    Ok(ending)
 }
 
-/// What nginx's configuration says of this address; else nginx as it is without directives.
-fn wanted(
+/// The upstreams of the log, each with what to connect to, or why it is not audited.
+fn sockets(report: &LogReport) -> Vec<(String, Result<SocketAddr, &'static str>)> {
+    let socket = |(place, address): (usize, &str)| {
+        if place >= MAX_UPSTREAMS {
+            return Err("only the 32 upstreams with the most lines are audited");
+        }
+        if address.starts_with("unix:") {
+            return Err("it is a socket of the file system, which is not probed");
+        }
+        let socket = address.parse().or_else(|_| with_port(address));
+        socket.map_err(|_| "the log names no address for it")
+    };
+    let addresses = report.upstreams.iter().map(|upstream| &upstream.address);
+    addresses.enumerate().map(|(place, it)| (it.clone(), socket((place, it)))).collect()
+}
+
+/// nginx leaves the port out where it is the scheme's own.
+fn with_port(address: &str) -> Result<SocketAddr, std::net::AddrParseError> {
+    let ip: IpAddr = address.trim_matches(['[', ']']).parse()?;
+    Ok(SocketAddr::new(ip, 443))
+}
+
+/// nginx as it is without directives, as the client of this address.
+fn bare(
     address: &str,
-    configured: &[Arc<Target>],
+    socket: SocketAddr,
     intake: &Intake,
     args: &LogArgs,
-) -> anyhow::Result<Vec<Arc<Target>>> {
-    let Ok(socket) = address.parse::<SocketAddr>().or_else(|_| with_port(address)) else {
-        return Ok(Vec::new());
-    };
-    let known: Vec<Arc<Target>> =
-        configured.iter().filter_map(|target| at(target, socket)).collect();
-    if !known.is_empty() {
-        return Ok(known);
-    }
+) -> anyhow::Result<Arc<Target>> {
     let name = intake.errors.tally.host_of(address.as_bytes());
+    let client = ProxySsl::default();
     let options = Options {
         server_name: name.and_then(|name| settings::server_name(&name).ok()),
-        proxy_ssl: Some(ProxySsl::default()),
+        proxy_ssl: Some(client.clone()),
         ..options(args)
     };
-    let Ok(parsed) = socket.to_string().parse() else { return Ok(Vec::new()) };
-    let mut target = options.target(parsed, None, None);
-    let client = ProxySsl::default();
+    let mut target = options.target(socket.to_string().parse()?, None, None);
     target.nginx = Some(settings::nginx_client(&client, &target)?);
-    Ok(vec![Arc::new(target)])
+    Ok(Arc::new(target))
 }
 
 fn options(args: &LogArgs) -> Options {
@@ -119,15 +177,8 @@ fn options(args: &LogArgs) -> Options {
     }
 }
 
-/// nginx leaves the port out where it is the scheme's own.
-fn with_port(address: &str) -> Result<SocketAddr, std::net::AddrParseError> {
-    let ip: IpAddr = address.trim_matches(['[', ']']).parse()?;
-    Ok(SocketAddr::new(ip, 443))
-}
-
 /// The upstreams of a configuration.
-fn configured(path: &Path, args: &LogArgs) -> Vec<Arc<Target>> {
-    let tree = tree(path);
+fn configured(tree: &Tree, args: &LogArgs) -> Vec<Arc<Target>> {
     let options = options(args);
     let premises = Premises {
         options: &options,
@@ -138,28 +189,52 @@ fn configured(path: &Path, args: &LogArgs) -> Vec<Arc<Target>> {
         library: None,
         apart: std::collections::HashSet::new(),
     };
-    targets(&[], &upstreams(&tree, &Variables::default()), &premises).targets
+    targets(&[], &upstreams(tree, &Variables::default()), &premises).targets
 }
 
-/// The configuration that was named.
-pub(super) fn tree(path: &Path) -> Tree {
-    Tree::read(&Disk::default(), &path.display().to_string())
+/// The addresses of the configuration's names.
+type Addresses = HashMap<Host, Vec<IpAddr>>;
+
+/// Looks up every name that a configured upstream has at a port of the log, each once.
+async fn looked_up(
+    configured: &[Arc<Target>],
+    sockets: &[(String, Result<SocketAddr, &'static str>)],
+    prober: &Prober,
+) -> Addresses {
+    let ports: BTreeSet<u16> =
+        sockets.iter().filter_map(|(_, socket)| Some(socket.ok()?.port())).collect();
+    let names: BTreeSet<&String> = configured
+        .iter()
+        .filter_map(|target| match target.endpoint() {
+            (Host::Name(name), port) if ports.contains(&port) => Some(name),
+            _ => None,
+        })
+        .collect();
+    let look_up = |name: &String| {
+        let host = Host::Name(name.clone());
+        async move {
+            let addresses = prober.resolve(&host).await.unwrap_or_default();
+            (host, addresses)
+        }
+    };
+    stream::iter(names.into_iter().take(MAX_NAMES))
+        .map(look_up)
+        .buffer_unordered(NAMES_AT_ONCE)
+        .collect()
+        .await
 }
 
 /// The target, where it leads to this address.
-fn at(target: &Arc<Target>, socket: SocketAddr) -> Option<Arc<Target>> {
+fn at(target: &Arc<Target>, socket: SocketAddr, known: &Addresses) -> Option<Arc<Target>> {
     let (host, port) = target.endpoint();
     if port != socket.port() {
         return None;
     }
     match host {
         Host::Ip(ip) => (*ip == socket.ip()).then(|| Arc::clone(target)),
-        Host::Name(name) => {
-            let mut addresses = (&**name, port).to_socket_addrs().ok()?;
-            addresses.any(|address| address == socket).then(|| {
-                let connect_to = Some((Host::Ip(socket.ip()), port));
-                Arc::new(Target { connect_to, ..(**target).clone() })
-            })
-        }
+        Host::Name(_) => known.get(host)?.contains(&socket.ip()).then(|| {
+            let connect_to = Some((Host::Ip(socket.ip()), port));
+            Arc::new(Target { connect_to, ..(**target).clone() })
+        }),
     }
 }

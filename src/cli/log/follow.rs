@@ -77,13 +77,25 @@ fn look(
     let mut text = String::new();
     text += &lines(reading, intake, told);
     let Some(data) = metadata(&reading.path) else { return text };
-    let rotated = data.ino() != place.inode || data.len() < place.length;
-    if rotated && let Some(file) = reopened(&reading.path) {
+    if let Some(file) = place.moves_on(&data, || reopened(&reading.path)) {
         reading.go_on(file);
         text += &lines(reading, intake, told);
     }
-    *place = Place { inode: data.ino(), length: data.len() };
     text
+}
+
+impl Place {
+    /// Notes where the file is now; a new one where it was rotated. Where that cannot be opened yet, nothing is noted, so
+    /// that it is tried again.
+    fn moves_on<T>(&mut self, data: &Metadata, open: impl FnOnce() -> Option<T>) -> Option<T> {
+        let now = Self { inode: data.ino(), length: data.len() };
+        let rotated = now.inode != self.inode || now.length < self.length;
+        let opened = if rotated { open() } else { None };
+        if !rotated || opened.is_some() {
+            *self = now;
+        }
+        opened
+    }
 }
 
 fn reopened(path: &Path) -> Option<File> {
@@ -126,4 +138,19 @@ fn tell(place: usize, line: &[u8], intake: &Intake, told: &mut HashMap<usize, To
         class.mechanism().and_then(|row| row.causes.first()).map_or("", |(cause, _)| cause.id);
     let time = parsed.time.and_then(clock);
     table::follow_line(time.as_deref(), class.direction, class.name, &about, cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_that_cannot_be_opened_yet_is_tried_again() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let data = file.as_file().metadata().unwrap();
+        let mut place = Place { inode: data.ino() + 1, length: 7 };
+        assert_eq!(place.moves_on(&data, || None::<u8>), None);
+        assert_eq!(place.moves_on(&data, || Some(1)), Some(1));
+        assert_eq!(place.moves_on(&data, || Some(2)), None);
+    }
 }

@@ -12,23 +12,35 @@ use time::OffsetDateTime;
 
 pub(super) use self::args::LogArgs;
 use self::args::LogFormat;
+use self::audit::Audited;
 use self::input::Reading;
 use super::exit::Exit;
-use super::mistake::Mistake;
+use super::mistake::{Mistake, warn};
 use super::output::Output;
 use super::settings;
 use crate::nginx::log::access::{Shape, is_version, read_moment};
 use crate::nginx::log::format::Format;
 use crate::nginx::log::intake::Intake;
-use crate::nginx::tree::Directive;
+use crate::nginx::tree::{Directive, Tree};
 use crate::report::Look;
 use crate::report::log::document::LogReport;
 use crate::report::log::{prometheus, table};
+use crate::target::disk::Disk;
 use crate::target::options::parse_duration;
+
+/// Problems of a configuration that are told.
+const MAX_PROBLEMS: usize = 5;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
-    let mut intake = Intake { shape: shape(args)?, ..Intake::default() };
+    if args.follow && args.format != LogFormat::Table && args.output.is_none() {
+        return Err(Mistake::new(
+            "--follow tells of failures on stdout, where --format would put a document behind them",
+            "give a file for the document (--output FILE)",
+        ));
+    }
+    let tree = args.nginx.as_deref().map(tree).transpose()?;
+    let mut intake = Intake { shape: shape(args, tree.as_ref())?, ..Intake::default() };
     intake.errors.since = args.since.as_deref().map(since).transpose()?;
     let what_if = args.what_if.as_deref().map(versions).transpose()?;
     let mut readings: Vec<Reading> =
@@ -45,23 +57,39 @@ pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
     }
     let files = readings.into_iter().map(Reading::finish).collect();
     let mut report = LogReport::new(&intake, files, what_if.as_deref());
-    let exit = if args.probe { audit::audit(&intake, args, &mut report)? } else { Exit::Passed };
+    let mut audited = Audited::default();
+    if args.probe {
+        audited = audit::audit(&intake, args, tree.as_ref(), &mut report)?;
+    }
+    // What is in a file that cannot be read to its end, nobody knows.
+    audited.summary.untested += report.files.iter().filter(|file| file.error.is_some()).count();
     write(&report, args, output)?;
-    Ok(exit)
+    Ok(Exit::of(&audited.summary, true, audited.internal_errors))
+}
+
+/// The configuration that was named; what nginx would refuse in it is told, since the rest may then mislead.
+fn tree(path: &Path) -> anyhow::Result<Tree> {
+    // Its errors are better than those of a tree without directives.
+    drop(input::open_file(path)?);
+    let tree = Tree::read(&Disk::default(), &path.display().to_string());
+    for problem in tree.problems.iter().take(MAX_PROBLEMS) {
+        warn(&format!("{}: {problem}", path.display()));
+    }
+    if tree.problems.len() > MAX_PROBLEMS {
+        warn(&format!("{}: and {} more", path.display(), tree.problems.len() - MAX_PROBLEMS));
+    }
+    Ok(tree)
 }
 
 /// How access lines are read: as was typed, as the configuration says, or by guessing.
-fn shape(args: &LogArgs) -> anyhow::Result<Shape> {
+fn shape(args: &LogArgs, tree: Option<&Tree>) -> anyhow::Result<Shape> {
     if let Some(format) = &args.log_format {
         let format = Format::compile(format).map_err(|error| {
             Mistake::new(format!("--log-format: {error}"), "give it as it stands in log_format")
         })?;
         return Ok(Shape::Given(vec![format]));
     }
-    let Some(path) = &args.nginx else { return Ok(Shape::default()) };
-    // Its errors are better than those of a tree without directives.
-    drop(input::open_file(path)?);
-    let tree = audit::tree(path);
+    let Some(tree) = tree else { return Ok(Shape::default()) };
     let named = tree.blocks("http").chain(tree.blocks("stream")).flat_map(Directive::children);
     let formats = named.filter(|one| one.name == "log_format");
     let texts = formats.map(|one| {

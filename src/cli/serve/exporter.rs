@@ -1,7 +1,6 @@
 //! What the exporter knows: its targets and the metrics of their last audit.
 
 use std::future::{Future, pending};
-use std::io::Write;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Semaphore;
@@ -10,8 +9,9 @@ use tokio::time::sleep;
 use super::module;
 use crate::cli::args::ServeArgs;
 use crate::cli::gate::{Checkpoint, GateArgs, threshold};
-use crate::cli::mistake::Mistake;
+use crate::cli::mistake::{Mistake, warn};
 use crate::cli::settings;
+use crate::probe::Prober;
 use crate::probe::scan::Depth;
 use crate::report::escape::escape;
 use crate::report::{Kind, Report, ReportOptions, prometheus};
@@ -30,6 +30,8 @@ pub(super) struct Exporter {
     targets: RwLock<Vec<Arc<Target>>>,
     metrics: RwLock<Option<String>>,
     permits: Semaphore,
+    /// One for all audits and probes, so that an address is never met by more connections than the limits say.
+    prober: Arc<Prober>,
 }
 
 /// Why a target is not probed.
@@ -64,12 +66,14 @@ impl Exporter {
         settings::assessors(&targets, now)?;
         Checkpoint::open(&gate(&args), args.fail_on, now)?;
         let typed = settings::options(&args.source.target, &args.limits)?;
+        let prober = Arc::new(Prober::new(settings::limits(&args.limits)));
         Ok(Self {
             args,
             typed,
             targets: RwLock::new(targets),
             metrics: RwLock::new(None),
             permits: Semaphore::new(MAX_PROBES),
+            prober,
         })
     }
 
@@ -161,7 +165,7 @@ impl Exporter {
     ) -> anyhow::Result<Report> {
         let now = settings::now();
         let settings = Settings {
-            limits: settings::limits(&self.args.limits),
+            prober: Arc::clone(&self.prober),
             depth: Depth::default(),
             policy: None,
             threshold: threshold(self.args.fail_on),
@@ -215,9 +219,4 @@ fn rendered(render: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String 
     // Writing to memory cannot fail.
     let _ = render(&mut out);
     String::from_utf8_lossy(&out).into_owned()
-}
-
-fn warn(text: &str) {
-    // Someone who closed stderr does not want to know.
-    let _ = writeln!(anstream::stderr(), "shakedown: warning: {}", escape(text));
 }

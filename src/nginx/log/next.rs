@@ -95,14 +95,15 @@ fn file(line: &Line<'_>) -> String {
         .to_owned()
 }
 
-/// `192.0.2.1:443` of `https://192.0.2.1:443/path`.
+/// `192.0.2.1:443` of `https://192.0.2.1:443/path`; `None` for a socket of the file system, which cannot be probed.
 fn authority(upstream: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(upstream).ok()?;
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = rest.split('/').next()?;
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-    (!authority.is_empty() && authority.chars().all(plain)).then(|| authority.to_owned())
+    let is_plain = !authority.is_empty() && authority.chars().all(plain);
+    (is_plain && !authority.starts_with("unix:")).then(|| authority.to_owned())
 }
 
 fn without_port(authority: &str) -> &str {

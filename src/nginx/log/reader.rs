@@ -319,15 +319,21 @@ fn is_about_tls(line: &Line<'_>) -> bool {
     has(b"(SSL:") || has(b"SSL_") || memmem::find(action, b"SSL handshaking").is_some()
 }
 
-/// `192.0.2.1:443` of `https://192.0.2.1:443/path`.
+/// `192.0.2.1:443` of `https://192.0.2.1:443/path`, `unix:/run/x` of `https://unix:/run/x:/path`.
 fn authority(upstream: &[u8]) -> &[u8] {
     let scheme = memchr(b':', &upstream[..upstream.len().min(MAX_SCHEME)]);
     let rest = match scheme.map(|at| &upstream[at..]) {
         Some(rest) if rest.starts_with(b"://") => &rest[3..],
         _ => upstream,
     };
+    if let Some(path) = rest.strip_prefix(UNIX) {
+        return &rest[..UNIX.len() + memchr(b':', path).unwrap_or(path.len())];
+    }
     &rest[..memchr(b'/', rest).unwrap_or(rest.len())]
 }
+
+/// What the name of a socket of the file system begins with.
+const UNIX: &[u8] = b"unix:";
 
 /// `https:` and its kin are no longer.
 const MAX_SCHEME: usize = 8;
@@ -387,6 +393,16 @@ mod tests {
         assert_eq!(class.clients.count(), (7, true));
         assert_eq!(class.upstreams.count(b"192.0.2.2:443"), 50);
         assert_eq!(class.last.unwrap() - class.first.unwrap(), 49);
+    }
+
+    #[test]
+    fn a_socket_of_the_file_system_keeps_its_path() {
+        let head = "2026/01/31 10:00:00 [error] 7#7: *1";
+        let message = SNI.replace("https://192.0.2.2:443/", "https://unix:/run/x.sock:/a/b");
+        let reader = read(&[format!("{head} {}", message.replace("CLIENT", "1"))]);
+        assert_eq!(only(&reader).upstreams.count(b"unix:/run/x.sock"), 1);
+        assert_eq!(authority(b"unix:/run/x.sock"), b"unix:/run/x.sock");
+        assert_eq!(authority(b"https://192.0.2.2:443/unix:/"), b"192.0.2.2:443");
     }
 
     #[test]

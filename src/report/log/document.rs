@@ -153,6 +153,8 @@ pub struct Audit {
     pub place: Option<String>,
     /// What became of it.
     pub status: Status,
+    /// Why it was not tested, where it was not.
+    pub reason: Option<String>,
     /// What was found, with the fix and whether it was tried.
     pub findings: Vec<AuditFinding>,
 }

@@ -21,7 +21,7 @@ use crate::nginx::log::series::Trend;
 use crate::nginx::log::sketch::Names;
 use crate::nginx::log::table::Likelihood;
 use crate::nginx::log::tally::{Class, Tally};
-use crate::run::TargetReport;
+use crate::run::{Status, TargetReport};
 
 /// Names of one kind that are listed.
 const MAX_NAMES: usize = 20;
@@ -69,21 +69,42 @@ impl LogReport {
 
     /// Puts what an audit found beside the lines of an upstream.
     pub fn join(&mut self, address: &str, report: &TargetReport) {
-        let findings = report.judgement.findings.iter().map(|finding| AuditFinding {
+        let judgement = &report.judgement;
+        let findings = judgement.findings.iter().map(|finding| AuditFinding {
             rule: finding.rule,
             severity: finding.severity,
             message: finding.message.clone(),
             fix: finding.fix.clone(),
         });
+        let untested = judgement.untested.iter().filter(|_| report.status == Status::Untested);
         let origin = report.target.origin.as_ref();
         let audit = Audit {
             target: report.target.name.clone(),
             place: origin.map(|origin| format!("{}:{}", origin.file, origin.line)),
             status: report.status,
+            reason: untested.map(|(_, reason)| reason.clone()).next(),
             findings: findings.collect(),
         };
-        for upstream in self.upstreams.iter_mut().filter(|upstream| upstream.address == address) {
-            upstream.audits.push(audit.clone());
+        self.add(address, audit);
+    }
+
+    /// Says why an upstream was not audited; its status.
+    pub fn leave_out(&mut self, address: &str, reason: &str) -> Status {
+        let status = Status::Untested;
+        let audit = Audit {
+            target: address.to_owned(),
+            place: None,
+            status,
+            reason: Some(reason.to_owned()),
+            findings: Vec::new(),
+        };
+        self.add(address, audit);
+        status
+    }
+
+    fn add(&mut self, address: &str, audit: Audit) {
+        if let Some(known) = self.upstreams.iter_mut().find(|known| known.address == address) {
+            known.audits.push(audit);
         }
     }
 

@@ -230,8 +230,10 @@ fn upstreams(upstreams: &[Upstream], look: Look) -> String {
 
 /// The lines of an upstream, and what its audits found.
 fn audited(upstream: &Upstream, look: Look) -> String {
-    let head =
-        format!("{}: {}, probed", escape(&upstream.address), counted(upstream.count, "line"));
+    let probed = upstream.audits.iter().any(|audit| audit.status != Status::Untested);
+    let probed = if probed { "probed" } else { "not tested" };
+    let lines = counted(upstream.count, "line");
+    let head = format!("{}: {lines}, {probed}", escape(&upstream.address));
     let mut out = format!("\n{}\n", styled(&head, Style::new().bold().underline(), look));
     for audit in &upstream.audits {
         let serious = audit.findings.iter().filter(|finding| finding.severity == Severity::Error);
@@ -255,8 +257,12 @@ fn audited(upstream: &Upstream, look: Look) -> String {
             }
         }
         if serious.count() == 0 {
+            let untested = match &audit.reason {
+                Some(reason) => format!("It could not be tested: {reason}."),
+                None => "It could not be tested.".to_owned(),
+            };
             let text = match (audit.status, &audit.place) {
-                (Status::Untested, _) => "It could not be tested.",
+                (Status::Untested, _) => &*untested,
                 (_, Some(_)) => {
                     "The handshake works now, as nginx makes it there: the failures came and went."
                 }

@@ -7,39 +7,61 @@ use crate::report::escape::escape;
 
 /// The families of one document.
 #[derive(Debug, Default)]
-pub(super) struct Exposition {
+pub(in crate::report) struct Exposition {
     families: Vec<Family>,
 }
 
-/// One metric's series, all of them gauges.
+/// What the numbers of a metric are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::report) enum MetricType {
+    /// They go up and down.
+    Gauge,
+    /// They only go up.
+    Counter,
+    /// Quantiles of what was measured.
+    Summary,
+}
+
+/// One metric's series.
 #[derive(Debug)]
-pub(super) struct Family {
+pub(in crate::report) struct Family {
     name: &'static str,
     help: &'static str,
+    kind: MetricType,
     /// In order; the labels as they are written.
     series: Vec<(String, f64)>,
     known: BTreeSet<String>,
 }
 
 impl Exposition {
-    /// The family of that name.
+    /// The family of gauges of that name.
     pub(super) fn family(&mut self, name: &'static str, help: &'static str) -> &mut Family {
+        self.family_of(MetricType::Gauge, name, help)
+    }
+
+    /// The family of that name.
+    pub(in crate::report) fn family_of(
+        &mut self,
+        kind: MetricType,
+        name: &'static str,
+        help: &'static str,
+    ) -> &mut Family {
         let at = self.families.iter().position(|family| family.name == name);
         let at = at.unwrap_or_else(|| {
             let (series, known) = (Vec::new(), BTreeSet::new());
-            self.families.push(Family { name, help, series, known });
+            self.families.push(Family { name, help, kind, series, known });
             self.families.len() - 1
         });
         &mut self.families[at]
     }
 
     /// Writes the document.
-    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        for Family { name, help, series, .. } in &self.families {
+    pub(in crate::report) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        for Family { name, help, kind, series, .. } in &self.families {
             if series.is_empty() {
                 continue;
             }
-            writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge")?;
+            writeln!(out, "# HELP {name} {help}\n# TYPE {name} {}", kind.name())?;
             for (labels, value) in series {
                 writeln!(out, "{name}{labels} {value}")?;
             }
@@ -48,9 +70,19 @@ impl Exposition {
     }
 }
 
+impl MetricType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Summary => "summary",
+        }
+    }
+}
+
 impl Family {
     /// Adds a series; one with the same labels as another would spoil the whole document, so the first stands.
-    pub(super) fn add(&mut self, labels: &[(&str, &str)], value: f64) {
+    pub(in crate::report) fn add(&mut self, labels: &[(&str, &str)], value: f64) {
         // A label without a value is no label.
         let labels = labels.iter().filter(|(_, value)| !value.is_empty());
         let pairs: Vec<String> =

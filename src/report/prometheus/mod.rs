@@ -2,7 +2,7 @@
 //! 1970, never "days left"; what a renewal changes stands on `_info` series only; what was not tested has no value.
 
 mod blackbox;
-mod exposition;
+pub(super) mod exposition;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

@@ -1,5 +1,6 @@
 //! Parts of one run put together again, to the bytes that one run would have written.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::Deserialize;
@@ -66,10 +67,12 @@ pub enum MergeError {
         shard: u32,
     },
     /// Shards are not there.
-    #[error("missing: {}", named(missing, *count))]
+    #[error("missing: {}", named(missing, *absent, *count))]
     Missing {
-        /// Which, from 1.
+        /// Which, from 1: the first of them.
         missing: Vec<u32>,
+        /// How many there are.
+        absent: u32,
         /// Of how many.
         count: u32,
     },
@@ -81,10 +84,9 @@ pub enum MergeError {
     Nothing,
 }
 
-fn named(missing: &[u32], count: u32) -> String {
-    let shown: Vec<String> =
-        missing.iter().take(MAX_NAMED).map(|shard| format!("{shard}/{count}")).collect();
-    let more = missing.len().saturating_sub(MAX_NAMED);
+fn named(missing: &[u32], absent: u32, count: u32) -> String {
+    let shown: Vec<String> = missing.iter().map(|shard| format!("{shard}/{count}")).collect();
+    let more = absent as usize - missing.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("shard {}{more}", shown.join(", "))
 }
@@ -141,11 +143,7 @@ pub fn merge(mut parts: Vec<Part>) -> Result<Merged, MergeError> {
         return Err(MergeError::Nothing);
     };
     agree(&parts)?;
-    let present = |shard: &u32| parts.iter().any(|part| part.manifest.shard == *shard);
-    let missing: Vec<u32> = (1..=first.shards).filter(|shard| !present(shard)).collect();
-    if !missing.is_empty() {
-        return Err(MergeError::Missing { missing, count: first.shards });
-    }
+    all_present(&parts, first.shards)?;
     let times = |of: fn(&Manifest) -> Option<&String>| -> Vec<String> {
         parts.iter().filter_map(|part| of(&part.manifest)).cloned().collect()
     };
@@ -165,6 +163,19 @@ pub fn merge(mut parts: Vec<Part>) -> Result<Merged, MergeError> {
         }
     }
     Ok(Merged { targets, started_at, finished_at, fail_on: first.fail_on })
+}
+
+/// Whether every shard is there; a manifest may tell of any number of them.
+fn all_present(parts: &[Part], count: u32) -> Result<(), MergeError> {
+    let present: BTreeSet<u32> = parts.iter().map(|part| part.manifest.shard).collect();
+    let wanted = 1..=count;
+    let known = present.iter().filter(|shard| wanted.contains(shard)).count();
+    let absent = count - u32::try_from(known).unwrap_or(count);
+    if absent == 0 {
+        return Ok(());
+    }
+    let missing = wanted.filter(|shard| !present.contains(shard)).take(MAX_NAMED).collect();
+    Err(MergeError::Missing { missing, absent, count })
 }
 
 /// Whether all parts, which stand in the order of their shards, are parts of one run, and none is there twice.
@@ -289,6 +300,9 @@ mod tests {
         let good = || part(1, &[2, 0], |_| {});
         check_error(vec![], "no part is given");
         check_error(vec![good()], "missing: shard 2/2");
+        let endless = |shard| part(shard, &[0], |it| it.shards = u32::MAX);
+        check_error(vec![endless(2)], "missing: shard 1/4294967295, 3/4294967295, ");
+        check_error(vec![endless(2)], " 21/4294967295 and 4294967274 more");
         check_error(vec![good(), good()], "are both shard 1");
         check_error(vec![good(), part(2, &[0], |_| {})], "each of the 3 targets once");
         check_error(vec![good(), part(2, &[9], |_| {})], "each of the 3 targets once");
