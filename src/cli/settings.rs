@@ -137,6 +137,7 @@ pub(super) fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result
         client_certificate: target.client_cert.clone(),
         client_key: target.client_key.clone(),
         starttls: target.starttls,
+        proxy_protocol: target.proxy_protocol.then_some(true),
         timeout: limits.timeout,
         warning_days: target.warning_days,
         alpn: (!target.alpn.is_empty()).then(|| target.alpn.clone()),

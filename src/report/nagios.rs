@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::escape::escape;
 use super::item::items;
 use super::{Kind, Report, Summary};
-use crate::audit::finding::Severity;
+use crate::audit::finding::{Finding, Severity};
 use crate::certificate::Certificate;
 use crate::run::Status;
 
@@ -67,9 +67,16 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 /// A finding counts more than what could not be tested, as with the program's own exit status.
 pub fn state(report: &Report) -> State {
     let summary = report.summary();
+    // That something could not be tested is told as a warning; as a state it is unknown.
+    let seen = |finding: &Finding| !finding.could_not_test && finding.excuse.is_none();
+    let findings = report.targets.iter().flat_map(|target| &target.judgement.findings);
+    let warned = findings.filter(|one| seen(one)).any(|one| one.severity == Severity::Warning);
     match summary.worst {
         Some(Severity::Error) => State::Critical,
-        Some(Severity::Warning) => State::Warning,
+        // What a report leaves out was tested.
+        Some(Severity::Warning) if warned || report.targets.len() < summary.targets => {
+            State::Warning
+        }
         _ if summary.failed > 0 => State::Warning,
         _ if summary.untested > 0 || summary.targets == 0 || report.interrupted => State::Unknown,
         _ => State::Ok,

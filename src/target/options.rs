@@ -35,6 +35,8 @@ pub struct Options {
     pub client_key: Option<PathBuf>,
     /// The plain-text protocol to upgrade from.
     pub starttls: Option<StartTls>,
+    /// Whether a PROXY line goes before everything else.
+    pub proxy_protocol: Option<bool>,
     /// Replaces the deadlines of connection, STARTTLS and handshake.
     pub timeout: Option<Duration>,
     /// The versions that are expected, no others.
@@ -69,6 +71,7 @@ impl Options {
             },
             client_certificate: self.client_certificate.or_else(|| base.client_certificate.clone()),
             starttls: self.starttls.or(base.starttls),
+            proxy_protocol: self.proxy_protocol.or(base.proxy_protocol),
             timeout: self.timeout.or(base.timeout),
             protocols: self.protocols.or_else(|| base.protocols.clone()),
             client_certificate_policy: self
@@ -128,7 +131,7 @@ impl Options {
                 clients: self.clients.clone().unwrap_or_default(),
             },
             nginx: None,
-            proxy_protocol: false,
+            proxy_protocol: self.proxy_protocol.unwrap_or(false),
             likely_names: Vec::new(),
             any_name: false,
             files: Vec::new(),

@@ -148,4 +148,5 @@ fn a_listener_behind_a_proxy_protocol_is_spoken_to_in_it() {
     assert_eq!(found.target["status"], "pass", "{:#}", found.target);
     let address = format!("a.test:443:127.0.0.1:{}", nginx.port);
     assert_eq!(probe(&["--ca-file", &pki.ca_file(), &address]).status, 1);
+    assert_eq!(probe(&["--proxy-protocol", "--ca-file", &pki.ca_file(), &address]).status, 0);
 }

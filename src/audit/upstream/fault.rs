@@ -44,6 +44,15 @@ fn finding(rule: &Rule, story: &Story<'_>, breakage: &Breakage) -> Finding {
             .evidence
             .push(format!("{tries} changes of nginx's directives were tried; none mends it"));
     }
+    if story.cure.is_none() && rule.id == "upstream-sni-missing" {
+        let client = &story.configured.client;
+        let fix = finding.fix.get_or_insert_with(|| Fix {
+            text: rule.fix.to_owned(),
+            directives: Vec::new(),
+            verified: None,
+        });
+        fix.directives = directives(client, &[Change::ServerName]);
+    }
     if let Some(cure) = story.cure {
         finding.evidence.push(format!(
             "tried with {}: the handshake as nginx makes it completes",

@@ -38,6 +38,9 @@ pub(in crate::cli) struct TargetArgs {
     /// Upgrade from this plain-text protocol first; it also sets the default port
     #[arg(long, value_enum, value_name = "PROTOCOL")]
     pub(in crate::cli) starttls: Option<StartTls>,
+    /// Send a line of the PROXY protocol first, as a load balancer does
+    #[arg(long)]
+    pub(in crate::cli) proxy_protocol: bool,
     /// The certificate chain to present when the server asks for one, in PEM
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) client_cert: Option<PathBuf>,

@@ -110,6 +110,15 @@ pub(super) fn write(patch: &Patch, tree: &Tree, folder: &Path) -> anyhow::Result
         };
         write().map_err(|error| anyhow!("cannot write {}: {error}", to.display()))?;
     }
+    let (all, changed) = (tree.files.len(), patch.files.len());
+    let folder = folder.display().to_string();
+    // Someone who closed stderr does not want to know.
+    let _ = writeln!(
+        anstream::stderr(),
+        "shakedown: {all} files were written below {}, {changed} of them changed; absolute includes still lead to the \
+         originals",
+        escape(&folder)
+    );
     Ok(())
 }
 

@@ -21,6 +21,7 @@ use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
 use crate::nginx::variable::Variables;
 use crate::observation::{Cause, Failure, Observation, Stage};
+use crate::probe::scan::Depth;
 use crate::report::Format;
 use crate::run::TargetReport;
 use crate::target::address::{Address, parse_host};
@@ -57,6 +58,9 @@ pub(super) struct NginxArgs {
     /// The key of --client-cert [default: in the same file]
     #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = "Targets")]
     client_key: Option<PathBuf>,
+    /// List what every endpoint takes as well, as `scan` does: old versions and weak suites are found then
+    #[arg(long, help_heading = "Targets")]
+    scan: bool,
     /// Show the fixes that were tried and work as a unified diff, behind the report
     #[arg(long, help_heading = "Fixes")]
     diff: bool,
@@ -133,8 +137,14 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
             "name the main file; files that it includes are read from there",
         ));
     }
-    let job =
-        Job { targets: found.targets, known, ignored, keep_fixes: wants_fixes, ..Job::default() };
+    let job = Job {
+        targets: found.targets,
+        depth: Depth { scan: args.scan, ..Depth::default() },
+        known,
+        ignored,
+        keep_fixes: wants_fixes,
+        ..Job::default()
+    };
     let Done { exit, fixes, .. } = carry_out(job, &args.run)?;
     if let Some(tree) = configuration.tree.filter(|_| wants_fixes) {
         // The audit is done and told; its exit status stands whatever becomes of the patch.

@@ -1,7 +1,7 @@
 //! Where a configuration comes from: a tree on disk, a dump, or Ingress objects.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{self, Path};
 
 use anyhow::{anyhow, bail};
 
@@ -48,6 +48,8 @@ impl Configuration {
             return Self::of_text("<stdin>", &text, variables, version);
         }
         let disk = Disk { root: root.map(Path::to_owned) };
+        // A folder that is written for / has absolute names already.
+        let path = if root.is_none() { path::absolute(path)? } else { path.to_owned() };
         let named = path.to_str().ok_or_else(|| anyhow!("{} is no text", path.display()))?;
         let is_folder = root.map_or_else(
             || path.is_dir(),

@@ -33,6 +33,7 @@ const TARGET_KEYS: &[&str] = &[
     "client_cert",
     "client_key",
     "starttls",
+    "proxy_protocol",
     "timeout",
     "expect",
     "proxy_ssl",
@@ -151,6 +152,7 @@ impl Reader<'_> {
             starttls: self.at(table, "starttls", |reader, value| {
                 reader.word(value, &StartTls::ALL.map(|protocol| (protocol.name(), protocol)))
             }),
+            proxy_protocol: self.at(table, "proxy_protocol", Self::switch),
             timeout: self.at(table, "timeout", Self::duration),
             proxy_ssl: self.at(table, "proxy_ssl", Self::proxy_ssl),
             ..Options::default()

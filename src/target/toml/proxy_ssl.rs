@@ -49,7 +49,7 @@ impl Reader<'_> {
         self.at(table, "openssl_version", Self::parsed)
     }
 
-    fn switch(&mut self, value: &Value<'_>) -> Option<bool> {
+    pub(super) fn switch(&mut self, value: &Value<'_>) -> Option<bool> {
         value.get_ref().as_bool().or_else(|| self.expected("true or false", value))
     }
 
