@@ -47,6 +47,9 @@ pub struct Profile {
     pub alpn: Vec<String>,
     /// Whether it sends the server's name.
     pub server_name: bool,
+    /// Whether it strews values that a server must ignore (RFC 8701).
+    #[serde(default)]
+    pub grease: bool,
     /// The smallest finite-field key that it takes, in bits.
     pub min_dh_bits: Option<usize>,
     /// The largest finite-field key that it takes, in bits.
@@ -156,7 +159,9 @@ impl Profile {
             extensions.push(Extension::PskKeyExchangeModes(vec![1]));
             extensions.push(Extension::KeyShare(self.shares()));
         }
-        ClientHello { session_id, cipher_suites: self.cipher_suites.clone(), extensions, ..hello }
+        let cipher_suites = self.cipher_suites.clone();
+        let hello = ClientHello { session_id, cipher_suites, extensions, ..hello };
+        if self.grease { hello.with_grease() } else { hello }
     }
 
     fn shares(&self) -> Vec<KeyShare> {

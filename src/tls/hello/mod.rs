@@ -3,7 +3,7 @@
 //! A hello is plain data to be changed before it is sent; no key is made here.
 
 use super::codec::{TooLong, Writer};
-use super::extension::{Extension, ExtensionType};
+use super::extension::{Extension, ExtensionType, KeyShare};
 use super::group::NamedGroup;
 use super::message::MessageType;
 use super::record::{ContentType, MAX_PLAINTEXT};
@@ -32,7 +32,7 @@ const GROUPS_TLS13: &[u16] = &[
     0x0104, 0x0200, 0x0201, 0x0202,
 ];
 
-/// The random of our hellos.
+/// The random of our hellos; [`ClientHello::with_grease`] takes its values from it.
 const RANDOM: [u8; 32] = *b"shakedown asks and says goodbye.";
 
 /// What a client offers.
@@ -101,6 +101,30 @@ impl ClientHello {
     #[must_use]
     pub fn without(mut self, kind: ExtensionType) -> Self {
         self.extensions.retain(|extension| extension.kind() != kind);
+        self
+    }
+
+    /// Adds values that a server must ignore (RFC 8701), taken from the random as `BoringSSL` does.
+    #[must_use]
+    pub fn with_grease(mut self) -> Self {
+        let [suite, group, version, first, last, ..] = self.random.map(grease);
+        // Two extensions with one number would be an error.
+        let last = if last == first { last ^ 0x1010 } else { last };
+        self.cipher_suites.insert(0, CipherSuite(suite));
+        for extension in &mut self.extensions {
+            match extension {
+                Extension::SupportedGroups(groups) => groups.insert(0, NamedGroup(group)),
+                Extension::SupportedVersions(offered) => {
+                    offered.insert(0, ProtocolVersion(version));
+                }
+                Extension::KeyShare(shares) => {
+                    shares.insert(0, KeyShare { group: NamedGroup(group), key: vec![0] });
+                }
+                _ => {}
+            }
+        }
+        self.extensions.insert(0, Extension::Other(ExtensionType(first), Vec::new()));
+        self.extensions.push(Extension::Other(ExtensionType(last), vec![0]));
         self
     }
 
@@ -184,6 +208,11 @@ fn extensions_legacy(version: ProtocolVersion) -> Vec<Extension> {
         extensions.push(Extension::SignatureAlgorithms(SignatureScheme::all().collect()));
     }
     extensions
+}
+
+/// One of the sixteen reserved values `0x0a0a`, `0x1a1a` and so on.
+fn grease(seed: u8) -> u16 {
+    u16::from_be_bytes([seed & 0xf0 | 0x0a; 2])
 }
 
 #[cfg(test)]

@@ -107,6 +107,27 @@ fn a_tls13_probe_brings_no_key() {
 }
 
 #[test]
+fn grease_stands_wherever_a_server_must_ignore_it() {
+    let hello = ClientHello::probe(ProtocolVersion::TLS1_3).with_grease();
+    let bytes = hello.encode().unwrap();
+    let record = one_record(&bytes);
+    let extensions = extensions_of(hello_of(&record));
+    let is_grease = |value: u16| value & 0x0f0f == 0x0a0a && value >> 8 == value & 0xff;
+    let kinds: Vec<_> =
+        hello.extensions.iter().map(|e| e.kind().0).filter(|kind| is_grease(*kind)).collect();
+    assert_eq!(kinds.len(), 2);
+    assert_ne!(kinds[0], kinds[1]);
+    assert!(is_grease(hello_of(&record).ciphers[0].0));
+    for extension in extensions {
+        match extension {
+            TlsExtension::EllipticCurves(groups) => assert!(is_grease(groups[0].0)),
+            TlsExtension::SupportedVersions(versions) => assert!(is_grease(versions[0].0)),
+            _ => {}
+        }
+    }
+}
+
+#[test]
 fn a_name_too_long_for_the_protocol_is_an_error() {
     let hello =
         ClientHello::probe(ProtocolVersion::TLS1_2).with(Extension::ServerName("a".repeat(70_000)));
