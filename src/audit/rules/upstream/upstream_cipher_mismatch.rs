@@ -25,3 +25,23 @@ pub(crate) const RULE: Rule = Rule {
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     fault::check(&RULE, story, cx)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, answer};
+    use crate::observation::nginx::NginxAnswer;
+    use crate::target::nginx_client::NginxClient;
+    use crate::tls::version::ProtocolVersion;
+
+    #[test]
+    fn a_key_too_small_for_the_security_level_is_found() {
+        let small = |bits| {
+            let answer = answer(ProtocolVersion::TLS1_2, 0x009e);
+            Ok(NginxAnswer { dh_bits: Some(bits), ..answer })
+        };
+        let scene = Scene::behind(NginxClient::new("a.test"), small(1024));
+        scene.check(&["error upstream-cipher-mismatch", "note upstream-verify-off"]);
+        let scene = Scene::behind(NginxClient::new("a.test"), small(2048));
+        scene.check(&["note upstream-verify-off"]);
+    }
+}

@@ -25,3 +25,18 @@ pub(crate) const RULE: Rule = Rule {
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     fault::check(&RULE, story, cx)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, ended};
+    use crate::observation::Cause;
+    use crate::target::nginx_client::NginxClient;
+    use crate::tls::alert::AlertDescription;
+
+    #[test]
+    fn an_alert_that_wants_a_certificate_is_found() {
+        let refused = ended(Cause::Alert(AlertDescription::CERTIFICATE_REQUIRED));
+        let scene = Scene::behind(NginxClient::new("a.test"), refused);
+        scene.check(&["error upstream-client-certificate", "note upstream-verify-off"]);
+    }
+}

@@ -43,3 +43,27 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
         _ => fault::check(&RULE, story, cx),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, ended, taken};
+    use crate::observation::Cause;
+    use crate::target::nginx_client::NginxClient;
+    use crate::tls::alert::AlertDescription;
+
+    #[test]
+    fn a_failure_that_no_other_rule_accounts_for_is_found() {
+        let refused = ended(Cause::Alert(AlertDescription(80)));
+        let client = NginxClient { server_name: true, ..NginxClient::new("a.test") };
+        let scene = Scene::behind(client, refused);
+        scene.check(&["error upstream-handshake-failed", "note upstream-verify-off"]);
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_no_pass() {
+        let conf_commands = vec!["Protocol ALL".to_owned()];
+        let client = NginxClient { conf_commands, ..NginxClient::new("a.test") };
+        let judgement = Scene::behind(client, taken()).judge();
+        assert_eq!(judgement.untested[0].0, super::RULE.id);
+    }
+}

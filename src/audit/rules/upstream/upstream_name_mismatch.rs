@@ -25,3 +25,23 @@ pub(crate) const RULE: Rule = Rule {
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     fault::check(&RULE, story, cx)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, taken};
+    use crate::target::nginx_client::Change;
+
+    #[test]
+    fn a_name_that_the_certificate_lacks_is_found_where_nginx_verifies() {
+        let mut scene = Scene::upstream();
+        let client = scene.verifying("b.test");
+        scene.behind_with(client, taken());
+        let found = scene.check(&["error upstream-name-mismatch"]);
+        assert!(
+            found[0].evidence.iter().any(|fact| fact.contains("the certificate is for a.test"))
+        );
+        scene.tried(vec![Change::Name("a.test".to_owned())], taken());
+        let found = scene.check(&["error upstream-name-mismatch"]);
+        assert_eq!(found[0].fix.as_ref().unwrap().verified, Some(true));
+    }
+}

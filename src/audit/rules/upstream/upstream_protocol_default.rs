@@ -42,3 +42,32 @@ fn check(story: &Story<'_>, _: &Context<'_>) -> Verdict {
     });
     finding.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, answer, any};
+    use crate::nginx::defaults::Version;
+    use crate::observation::nginx::Refusal;
+    use crate::observation::{Cause, Stage};
+    use crate::target::nginx_client::NginxClient;
+    use crate::tls::alert::AlertDescription;
+    use crate::tls::version::ProtocolVersion;
+
+    #[test]
+    fn an_upstream_of_tls13_alone_is_found_where_the_release_is_not_known() {
+        let answer = || Ok::<_, Refusal>(answer(ProtocolVersion::TLS1_3, 0x1301));
+        let rules = |client: NginxClient| -> Vec<&str> {
+            let mut scene = Scene::behind(client, answer());
+            let refused = Cause::Alert(AlertDescription::PROTOCOL_VERSION);
+            let old = |cell: &crate::observation::Handshake| {
+                any(cell) && cell.version == ProtocolVersion::TLS1_2
+            };
+            scene.fail(old, Stage::Handshake, &refused);
+            scene.judge().findings.iter().map(|finding| finding.rule).collect()
+        };
+        assert!(rules(NginxClient::new("a.test")).contains(&super::RULE.id));
+        let version = Some(Version::new(1, 28, 0));
+        let known = NginxClient { version, ..NginxClient::new("a.test") };
+        assert!(!rules(known).contains(&super::RULE.id));
+    }
+}

@@ -25,3 +25,22 @@ pub(crate) const RULE: Rule = Rule {
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     fault::check(&RULE, story, cx)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, answer, ended};
+    use crate::observation::Cause;
+    use crate::target::nginx_client::NginxClient;
+    use crate::tls::alert::AlertDescription;
+    use crate::tls::version::ProtocolVersion;
+
+    #[test]
+    fn an_alert_or_an_answer_in_another_version_is_found() {
+        let expected = ["error upstream-protocol-mismatch", "note upstream-verify-off"];
+        let refused = ended(Cause::Alert(AlertDescription::PROTOCOL_VERSION));
+        Scene::behind(NginxClient::new("a.test"), refused).check(&expected);
+        let old = Ok(answer(ProtocolVersion::TLS1, 0x002f));
+        let found = Scene::behind(NginxClient::new("a.test"), old).check(&expected);
+        assert!(found[0].message.contains("TLSv1, which nginx does not take"));
+    }
+}

@@ -26,3 +26,32 @@ pub(crate) const RULE: Rule = Rule {
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     fault::check(&RULE, story, cx)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, ended, taken};
+    use crate::observation::Cause;
+    use crate::target::nginx_client::{Change, NginxClient};
+    use crate::tls::alert::AlertDescription;
+
+    #[test]
+    fn what_the_name_mends_is_its_lack() {
+        let refused = || ended(Cause::Alert(AlertDescription(40)));
+        let mut scene = Scene::behind(NginxClient::new("backend"), refused());
+        let name = Change::Name("a.test".to_owned());
+        scene.tried(vec![Change::ServerName, name], taken());
+        let found = scene.check(&["error upstream-sni-missing", "note upstream-verify-off"]);
+        let fix = found[0].fix.as_ref().unwrap();
+        assert_eq!(fix.verified, Some(true));
+        assert_eq!(fix.directives.len(), 2);
+        Scene::behind(NginxClient::new("a.test"), taken()).check(&["note upstream-verify-off"]);
+    }
+
+    #[test]
+    fn an_unrecognized_name_says_so_by_itself() {
+        let refused = ended(Cause::Alert(AlertDescription::UNRECOGNIZED_NAME));
+        let scene = Scene::behind(NginxClient::new("backend"), refused);
+        let found = scene.check(&["error upstream-sni-missing", "note upstream-verify-off"]);
+        assert_eq!(found[0].fix.as_ref().unwrap().verified, None);
+    }
+}

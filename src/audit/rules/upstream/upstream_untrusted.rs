@@ -35,3 +35,27 @@ pub(crate) const RULE: Rule = Rule {
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     fault::check(&RULE, story, cx)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, taken};
+    use crate::target::nginx_client::Change;
+
+    #[test]
+    fn another_root_than_the_issuer_s_is_found() {
+        let mut scene = Scene::upstream();
+        let stranger = Scene::upstream();
+        let client = stranger.verifying("a.test");
+        scene.behind_with(client, taken());
+        scene.check(&["error upstream-untrusted"]);
+        let own = scene.trusting();
+        scene.tried(vec![Change::Trusted(own)], taken());
+        let found = scene.check(&["error upstream-untrusted"]);
+        let fix = found[0].fix.as_ref().unwrap();
+        assert_eq!(fix.directives[0].name, "proxy_ssl_trusted_certificate");
+        let mut trusted = Scene::upstream();
+        let client = trusted.verifying("a.test");
+        trusted.behind_with(client, taken());
+        trusted.check(&[]);
+    }
+}

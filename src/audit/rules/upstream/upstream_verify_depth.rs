@@ -23,3 +23,19 @@ pub(crate) const RULE: Rule = Rule {
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     fault::check(&RULE, story, cx)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, taken};
+    use crate::target::nginx_client::{Change, NginxClient};
+
+    #[test]
+    fn a_chain_beyond_the_depth_is_found_with_the_depth_that_reaches() {
+        let mut scene = Scene::upstream();
+        let client = NginxClient { verify_depth: 0, ..scene.verifying("a.test") };
+        scene.behind_with(client, taken());
+        scene.tried(vec![Change::VerifyDepth(1)], taken());
+        let found = scene.check(&["error upstream-verify-depth"]);
+        assert_eq!(found[0].fix.as_ref().unwrap().directives[0].value, "1");
+    }
+}

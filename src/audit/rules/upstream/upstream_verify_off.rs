@@ -39,3 +39,22 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     }
     finding.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, taken};
+    use crate::target::nginx_client::{Change, NginxClient};
+
+    #[test]
+    fn verification_that_was_tried_is_proposed() {
+        let mut scene = Scene::behind(NginxClient::new("a.test"), taken());
+        let trusted = Change::Trusted(scene.trusting());
+        scene.tried(vec![Change::Verify, trusted], taken());
+        let found = scene.check(&["note upstream-verify-off"]);
+        assert_eq!(found[0].fix.as_ref().unwrap().verified, Some(true));
+        let mut scene = Scene::upstream();
+        let client = scene.verifying("a.test");
+        scene.behind_with(client, taken());
+        scene.check(&[]);
+    }
+}
