@@ -173,7 +173,7 @@ impl NginxView {
         let (as_configured, error_log_line) = match outcome {
             NginxOutcome::Pass => ("pass", None),
             NginxOutcome::Fail(line) => ("fail", line.clone()),
-            NginxOutcome::Untested => ("untested", None),
+            NginxOutcome::Untested(line) => ("untested", line.clone()),
         };
         Self { as_configured, error_log_line }
     }

@@ -82,7 +82,7 @@ impl Source for Disk {
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     // A pipe would be waited for, and a device has no end.
     if !fs::metadata(path)?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
     }
     let mut text = Vec::new();
     fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut text)?;

@@ -35,6 +35,8 @@ pub struct ProxySsl {
     pub certificate: Option<PathBuf>,
     /// `proxy_ssl_certificate_key`.
     pub certificate_key: Option<PathBuf>,
+    /// `proxy_ssl_conf_command`, each with its value.
+    pub conf_commands: Vec<String>,
     /// nginx's release.
     pub version: Option<Version>,
     /// The TLS library that nginx runs with.
@@ -74,6 +76,7 @@ impl ProxySsl {
         client.verify = self.verify.unwrap_or(false);
         client.verify_depth = self.verify_depth.unwrap_or(1);
         client.crl.clone_from(&self.crl);
+        client.conf_commands.clone_from(&self.conf_commands);
         if let Some(ciphers) = &self.ciphers {
             client.ciphers.clone_from(ciphers);
         }

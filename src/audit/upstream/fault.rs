@@ -11,6 +11,8 @@ use crate::target::nginx_client::{Change, NginxClient};
 /// The check of every `upstream-*` rule that is about a failing handshake: does the fault belong to it?
 pub fn check(rule: &Rule, story: &Story<'_>, cx: &Context<'_>) -> rule::Verdict {
     match &story.verdict {
+        // Whether nginx gets a connection is not seen from elsewhere, and what is seen from here has its own rules.
+        Verdict::Fails(Breakage::Network(_)) => rule::Verdict::NotApplicable,
         Verdict::Fails(breakage) if story.culprit(breakage) == rule.id => {
             let client = &story.configured.client;
             let command = s_client(cx.target, Some(story.endpoint.address), client.sni(), None);

@@ -1,7 +1,7 @@
 //! What nginx makes of a target as a whole, and how much the other findings matter beside that.
 
 use super::story::{self, Story};
-use super::verdict::Verdict;
+use super::verdict::{Breakage, Verdict};
 use crate::audit::finding::{Finding, Severity};
 use crate::target::Target;
 
@@ -12,8 +12,8 @@ pub enum NginxOutcome {
     Pass,
     /// It fails somewhere; the line in the error log, where nginx writes one.
     Fail(Option<String>),
-    /// It could not be told.
-    Untested,
+    /// It could not be told: the connection is not even made, from here; the line in the error log, were it nginx.
+    Untested(Option<String>),
 }
 
 /// Rules about what nginx does not look at while it does not verify.
@@ -29,12 +29,19 @@ const UNVERIFIED: [&str; 6] = [
 /// What nginx makes of the target; `None` where its settings are not known.
 pub fn outcome(target: &Target, stories: &[Story<'_>]) -> Option<NginxOutcome> {
     target.nginx.as_ref()?;
-    let failing = stories.iter().find(|story| matches!(story.verdict, Verdict::Fails(_)));
-    if let Some(story) = failing {
+    let fails = |story: &&Story<'_>| matches!(story.verdict, Verdict::Fails(_));
+    let unreached =
+        |story: &&Story<'_>| matches!(story.verdict, Verdict::Fails(Breakage::Network(_)));
+    if let Some(story) = stories.iter().find(|story| fails(story) && !unreached(story)) {
         return Some(NginxOutcome::Fail(story.error_log_line()));
     }
     let works = !stories.is_empty() && stories.iter().all(|story| story.verdict == Verdict::Works);
-    Some(if works { NginxOutcome::Pass } else { NginxOutcome::Untested })
+    let unreached = stories.iter().find(unreached);
+    Some(if works {
+        NginxOutcome::Pass
+    } else {
+        NginxOutcome::Untested(unreached.and_then(Story::error_log_line))
+    })
 }
 
 /// Directives that a rule names for any proxy, as this one calls them, and where it has them.
@@ -61,7 +68,7 @@ pub fn soften(findings: &mut [Finding], target: &Target, outcome: Option<&NginxO
         Some(NginxOutcome::Pass) => true,
         // Without a finding of its own, nginx's failure is told by its cause.
         Some(NginxOutcome::Fail(_)) => findings.iter().any(of_nginx),
-        Some(NginxOutcome::Untested) | None => false,
+        Some(NginxOutcome::Untested(_)) | None => false,
     };
     if !decides {
         return;

@@ -108,7 +108,10 @@ impl<'a> Story<'a> {
                 trusted.path.display(),
                 client.verify_depth
             ),
-            None => "verifies with a file that could not be read here".to_owned(),
+            None if client.trusted_unread.is_some() => {
+                "verifies with a file that could not be read here".to_owned()
+            }
+            None => "verifies without a trusted file, with which it does not start".to_owned(),
         };
         let taken = match client.version {
             Some(_) => String::new(),

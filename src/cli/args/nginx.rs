@@ -49,6 +49,12 @@ pub(in crate::cli) struct NginxArgs {
     /// The key of --proxy-ssl-certificate
     #[arg(long, value_name = "FILE", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_certificate_key: Option<PathBuf>,
+    /// An OpenSSL command, such as "Options -SessionTicket" (repeatable); it can change anything, so nothing is told then
+    #[arg(long, value_name = "COMMAND", requires = "as_nginx")]
+    pub(in crate::cli) proxy_ssl_conf_command: Vec<String>,
+    /// Taken for completeness: every handshake here is a fresh one, which hides nothing
+    #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
+    pub(in crate::cli) proxy_ssl_session_reuse: Option<bool>,
     /// nginx's release, which decides about defaults [default: a current one]
     #[arg(long, value_name = "VERSION", requires = "as_nginx")]
     pub(in crate::cli) nginx_version: Option<Version>,
@@ -73,6 +79,7 @@ impl NginxArgs {
             crl: self.proxy_ssl_crl.clone(),
             certificate: self.proxy_ssl_certificate.clone(),
             certificate_key: self.proxy_ssl_certificate_key.clone(),
+            conf_commands: self.proxy_ssl_conf_command.clone(),
             version: self.nginx_version,
             library: self.openssl_version,
         })

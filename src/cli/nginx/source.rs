@@ -60,7 +60,8 @@ impl Configuration {
         } else {
             named.to_owned()
         };
-        let text = disk.read(&main).map_err(|error| anyhow!("cannot read {main}: {error}"))?;
+        let text =
+            disk.read(&main).map_err(|error| anyhow!("cannot read {main}: {}", error.text))?;
         if Dump::read(&text).is_some() || text.trim_ascii_start().starts_with(b"{") {
             return Self::of_text(&main, &text, variables, version);
         }

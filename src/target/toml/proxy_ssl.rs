@@ -20,6 +20,7 @@ pub(super) const KEYS: &[&str] = &[
     "crl",
     "certificate",
     "certificate_key",
+    "conf_command",
     "nginx_version",
     "openssl_version",
 ];
@@ -40,6 +41,9 @@ impl Reader<'_> {
             crl: self.at(table, "crl", Self::path),
             certificate: self.at(table, "certificate", Self::path),
             certificate_key: self.at(table, "certificate_key", Self::path),
+            conf_commands: self
+                .at(table, "conf_command", |reader, value| reader.list(value, Self::string))
+                .unwrap_or_default(),
             version: self.at(table, "nginx_version", Self::parsed::<Version>),
             library: self.library(table),
         })
