@@ -37,22 +37,18 @@ fn check(fact: &Fact) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::judge::judge_settings;
-    use crate::nginx::facts::{Fact, FactKind};
-    use crate::nginx::problem::Span;
+    use crate::audit::rules::configuration::told;
+    use crate::nginx::facts::FactKind;
 
     #[test]
     fn it_is_told_with_its_place_and_nothing_else_is() {
-        let rules = |kind: FactKind| -> Vec<String> {
-            let span = Span { file: "a.conf".into(), line: 7, column: 1 };
-            let findings = judge_settings(&[Fact { span, kind }]).findings.into_iter();
-            let told = findings.filter(|finding| finding.rule == super::RULE.id);
-            told.map(|one| format!("{} {}", one.severity, one.place.unwrap().line)).collect()
-        };
         assert_eq!(
-            rules(FactKind::VerifySettingUnused { directive: "proxy_ssl_crl".to_owned() }),
+            told(
+                &super::RULE,
+                FactKind::VerifySettingUnused { directive: "proxy_ssl_crl".to_owned() }
+            ),
             ["warning 7"]
         );
-        assert!(rules(FactKind::Port80).is_empty());
+        assert!(told(&super::RULE, FactKind::Port80).is_empty());
     }
 }

@@ -35,19 +35,12 @@ fn check(fact: &Fact) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::judge::judge_settings;
-    use crate::nginx::facts::{Fact, FactKind};
-    use crate::nginx::problem::Span;
+    use crate::audit::rules::configuration::told;
+    use crate::nginx::facts::FactKind;
 
     #[test]
     fn it_is_told_with_its_place_and_nothing_else_is() {
-        let rules = |kind: FactKind| -> Vec<String> {
-            let span = Span { file: "a.conf".into(), line: 7, column: 1 };
-            let findings = judge_settings(&[Fact { span, kind }]).findings.into_iter();
-            let told = findings.filter(|finding| finding.rule == super::RULE.id);
-            told.map(|one| format!("{} {}", one.severity, one.place.unwrap().line)).collect()
-        };
-        assert_eq!(rules(FactKind::TrustMissing), ["error 7"]);
-        assert!(rules(FactKind::PlainOn443).is_empty());
+        assert_eq!(told(&super::RULE, FactKind::TrustMissing), ["error 7"]);
+        assert!(told(&super::RULE, FactKind::PlainOn443).is_empty());
     }
 }

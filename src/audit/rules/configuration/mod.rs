@@ -19,3 +19,12 @@ fn finding(rule: &Rule, fact: &Fact) -> Finding {
         .subject(format!("{} {}", fact.span.file, fact.kind))
         .evidence(format!("at {}", fact.span))
 }
+
+/// What a rule makes of a fact: severity and line, where it says anything.
+#[cfg(test)]
+fn told(rule: &Rule, kind: crate::nginx::facts::FactKind) -> Vec<String> {
+    let span = crate::nginx::problem::Span { file: "a.conf".into(), line: 7, column: 1 };
+    let findings = crate::audit::judge::judge_settings(&[Fact { span, kind }]).findings.into_iter();
+    let told = findings.filter(|finding| finding.rule == rule.id);
+    told.map(|one| format!("{} {}", one.severity, one.place.unwrap().line)).collect()
+}
