@@ -12,9 +12,9 @@ use super::settings;
 use crate::audit::finding::Section;
 use crate::audit::registry;
 use crate::audit::rule::Rule;
-use crate::nginx::log::code::{self, Part};
+use crate::certificate::verify_error::VerifyError;
+use crate::nginx::log::code::{self, Part, reason};
 use crate::nginx::log::direction::{self, Direction};
-use crate::nginx::log::verify;
 use crate::report::Look;
 use crate::report::explanation::{self, Explanation};
 use crate::tls::alert::AlertDescription;
@@ -106,8 +106,8 @@ fn explain(subject: &[u8], format: PlainFormat) -> anyhow::Result<String> {
 /// An alert, a result of verification, or a code of a library.
 fn of_word(word: &str) -> Option<Explanation> {
     let verify = match word.parse() {
-        Ok(number) => verify::by_number(number).filter(|error| error.number > 0),
-        Err(_) => verify::by_name(word),
+        Ok(number) => VerifyError::by_number(number),
+        Err(_) => VerifyError::by_name(word),
     };
     let alert = alert(word);
     if alert.is_some() || verify.is_some() {
@@ -117,7 +117,7 @@ fn of_word(word: &str) -> Option<Explanation> {
     let bare = word.strip_prefix("0x").unwrap_or(word);
     let code = whole.then(|| code::parse(bare)).flatten();
     let code =
-        code.or_else(|| code::by_text(word)).or_else(|| code::by_number(word.parse().ok()?))?;
+        code.or_else(|| reason::by_text(word)).or_else(|| reason::by_number(word.parse().ok()?))?;
     let side = direction::of_function(std::slice::from_ref(&code));
     if side != Direction::Unknown || code.part != Part::Ssl {
         return Some(explanation::of_line(word.as_bytes()));

@@ -5,13 +5,13 @@ use serde::Serialize;
 use super::Look;
 use super::escape::escape;
 use super::text::paragraph;
+use crate::certificate::verify_error::VerifyError;
 use crate::nginx::log::classify::{Diagnosis, Evidence, classify, meanings};
-use crate::nginx::log::code::{self, Code, SentBy};
+use crate::nginx::log::code::{Code, SentBy, reason};
 use crate::nginx::log::direction::Direction;
 use crate::nginx::log::line::{Line, parse_any};
 use crate::nginx::log::next;
 use crate::nginx::log::table::{self, Cause, Likelihood, Mechanism, Sign};
-use crate::nginx::log::verify::VerifyError;
 use crate::tls::alert::AlertDescription;
 
 /// An answer.
@@ -143,13 +143,13 @@ pub fn of_code(code: &Code<'_>) -> Explanation {
 }
 
 /// Explains a number, which an alert and a result of verification may share.
-pub fn of_number(alert: Option<AlertDescription>, verify: Option<&VerifyError>) -> Explanation {
+pub fn of_number(alert: Option<AlertDescription>, verify: Option<VerifyError>) -> Explanation {
     let alert_sign = alert.map(|alert| Sign::Alert(Some(alert.0)));
-    let verify_sign = verify.map(|error| Sign::Verify(Some(error.number)));
-    let alert_code = alert.map(|alert| code_out(&code::ssl(1000 + u32::from(alert.0))));
+    let verify_sign = verify.map(|error| Sign::Verify(Some(error.0)));
+    let alert_code = alert.map(|alert| code_out(&reason::ssl(reason::of_alert(alert))));
     let verify_code = verify.map(verify_out);
     // Below 40, results of verification are what people meet.
-    let verify_first = verify.is_some_and(|error| error.number < 40);
+    let verify_first = verify.is_some_and(|error| error.0 < 40);
     let (signs, codes) = if verify_first {
         ([verify_sign, alert_sign], [verify_code, alert_code])
     } else {
@@ -248,11 +248,11 @@ fn code_out(code: &Code<'_>) -> CodeOut {
     }
 }
 
-fn verify_out(error: &VerifyError) -> CodeOut {
+fn verify_out(error: VerifyError) -> CodeOut {
     CodeOut {
         library: "X509_V_ERR".to_owned(),
-        reason: Some(error.number),
-        reason_text: error.text.to_owned(),
+        reason: Some(error.0),
+        reason_text: error.text().to_owned(),
         alert: None,
         alert_name: None,
         sent_by: SentBy::Us,

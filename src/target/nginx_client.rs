@@ -3,7 +3,6 @@
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use super::{ClientIdentity, Origin};
@@ -13,7 +12,8 @@ use crate::nginx::upstream::Module;
 use crate::tls::cipher_string::{self, CipherStringError};
 use crate::tls::extension::Extension;
 use crate::tls::hello::ClientHello;
-use crate::tls::profile::{Profile, select};
+use crate::tls::library::Library;
+use crate::tls::profile::Profile;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
@@ -72,55 +72,6 @@ pub struct Trusted {
     pub path: PathBuf,
     /// Its contents.
     pub store: Arc<TrustStore>,
-}
-
-/// A release of OpenSSL, as far as its hello and its words differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Library {
-    /// 1.1.1.
-    OpenSsl1_1_1,
-    /// 3.0 and 3.1.
-    #[default]
-    OpenSsl3_0,
-    /// 3.2 and later.
-    OpenSsl3_2,
-}
-
-impl Library {
-    /// The library that `nginx -V` names: `OpenSSL 3.0.17 1 Jul 2025`.
-    pub fn of(text: &str) -> Option<Self> {
-        let number = text.strip_prefix("OpenSSL ")?.split(' ').next()?;
-        let mut parts = number.split('.').map(|part| part.parse::<u32>().ok());
-        match (parts.next()??, parts.next()??) {
-            (1, 1) => Some(Self::OpenSsl1_1_1),
-            (3, 0 | 1) => Some(Self::OpenSsl3_0),
-            (3.., _) => Some(Self::OpenSsl3_2),
-            _ => None,
-        }
-    }
-
-    /// The hello of nginx with this library, as it was recorded.
-    fn profile(self) -> &'static Profile {
-        let name = match self {
-            Self::OpenSsl1_1_1 => "nginx-1.18",
-            Self::OpenSsl3_0 => "nginx-1.22",
-            Self::OpenSsl3_2 => "nginx-1.26",
-        };
-        select(name).expect("the table has a row for each library")[0]
-    }
-}
-
-/// The text names no release of OpenSSL.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no OpenSSL version that is known here; use one like 3.0 or 1.1.1")]
-pub struct UnknownLibrary(pub String);
-
-impl FromStr for Library {
-    type Err = UnknownLibrary;
-
-    fn from_str(text: &str) -> Result<Self, UnknownLibrary> {
-        Self::of(&format!("OpenSSL {text}")).ok_or_else(|| UnknownLibrary(text.to_owned()))
-    }
 }
 
 /// The library with which distributions ship a release; that of the assumed release where none is known.
@@ -204,11 +155,7 @@ impl NginxClient {
 
     /// How OpenSSL verifies for it, to this depth.
     pub fn verification(&self, depth: usize) -> openssl::Profile {
-        let release = match self.library {
-            Library::OpenSsl1_1_1 => openssl::Release::V1_1_1,
-            Library::OpenSsl3_0 | Library::OpenSsl3_2 => openssl::Release::V3,
-        };
-        openssl::Profile { depth, security_level: self.security_level(), release }
+        openssl::Profile { depth, security_level: self.security_level(), library: self.library }
     }
 
     /// The versions in the hello, oldest first.
@@ -403,13 +350,5 @@ mod tests {
         assert_eq!(hello.cipher_suites[0], CipherSuite(0xc02f));
         client.protocols = Some(Vec::new());
         assert_eq!(client.hello(), Err(HelloError::NoVersion));
-    }
-
-    #[test]
-    fn libraries_are_told_by_their_names() {
-        assert_eq!(Library::of("OpenSSL 3.0.17 1 Jul 2025"), Some(Library::OpenSsl3_0));
-        assert_eq!(Library::of("OpenSSL 3.5.4 30 Sep 2025"), Some(Library::OpenSsl3_2));
-        assert_eq!(Library::of("OpenSSL 1.1.1w  11 Sep 2023"), Some(Library::OpenSsl1_1_1));
-        assert_eq!(Library::of("BoringSSL"), None);
     }
 }

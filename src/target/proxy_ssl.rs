@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::identity::{FileError, read_identity};
-use super::nginx_client::{Library, NginxClient, Trusted, usual_library};
+use super::nginx_client::{NginxClient, Trusted, usual_library};
 use super::trust::{self, TrustError};
 use super::{Roots, Trust};
 use crate::nginx::defaults::Version;
+use crate::tls::library::Library;
 use crate::tls::version::ProtocolVersion;
 
 /// What was said about nginx as the client; `None` means nginx's own default.

@@ -12,6 +12,7 @@ pub mod flight;
 pub mod group;
 pub mod hello;
 pub mod key_share;
+pub mod library;
 pub mod message;
 mod openssl_names;
 pub mod profile;

@@ -5,11 +5,12 @@
 use std::net::SocketAddr;
 
 use super::verdict::Breakage;
-use crate::nginx::log::code::{Release, words_in};
+use crate::nginx::log::code::reason::{of_alert as alert_reason, words_in};
 use crate::nginx::upstream::Module;
 use crate::observation::{Cause, Failure, Stage};
-use crate::target::nginx_client::{HelloError, Library, NginxClient};
+use crate::target::nginx_client::{HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
+use crate::tls::library::Library;
 
 /// `ERR_R_INTERNAL_ERROR`, which every part of OpenSSL has.
 const INTERNAL_ERROR: u32 = 68;
@@ -43,7 +44,7 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
         }
         Breakage::UnsafeRenegotiation => handshake(own(client, 338, (444, "final_renegotiate"))),
         Breakage::Verify(error) => {
-            let text = error.text_in(client.verification(client.verify_depth).release);
+            let text = error.text_in(client.library);
             handshake(format!("upstream SSL certificate verify error: ({}:{text})", error.0))
         }
         Breakage::Name(name) => {
@@ -125,7 +126,7 @@ fn ended(client: &NginxClient, cause: &Cause) -> Option<String> {
 
 /// An error of our own library.
 fn own(client: &NginxClient, reason: u32, function: (u32, &str)) -> String {
-    let text = match words(client, reason) {
+    let text = match words_in(reason, client.library) {
         Some(text) => text,
         None if reason == INTERNAL_ERROR => "internal error",
         None => "",
@@ -134,9 +135,10 @@ fn own(client: &NginxClient, reason: u32, function: (u32, &str)) -> String {
 }
 
 fn of_alert(client: &NginxClient, alert: AlertDescription) -> String {
-    let reason = 1000 + u32::from(alert.0);
+    let reason = alert_reason(alert);
     // OpenSSL has no words for every alert.
-    let text = words(client, reason).map_or_else(|| format!("reason({reason})"), str::to_owned);
+    let text =
+        words_in(reason, client.library).map_or_else(|| format!("reason({reason})"), str::to_owned);
     format!(
         "{}:SSL alert number {}",
         error(client, reason, (148, "ssl3_read_bytes"), &text),
@@ -153,15 +155,6 @@ fn error(client: &NginxClient, reason: u32, (number, name): (u32, &str), text: &
         );
     }
     format!("error:{:08X}:SSL routines::{text}", 0x0A00_0000 | reason)
-}
-
-fn words(client: &NginxClient, reason: u32) -> Option<&'static str> {
-    let release = match client.library {
-        Library::OpenSsl1_1_1 => Release::V1_1_1,
-        Library::OpenSsl3_0 => Release::V3_0,
-        Library::OpenSsl3_2 => Release::V3_2,
-    };
-    words_in(reason, release)
 }
 
 #[cfg(test)]

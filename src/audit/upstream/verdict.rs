@@ -5,11 +5,13 @@ use time::OffsetDateTime;
 use crate::certificate::Chain;
 use crate::certificate::signature::Verifier;
 use crate::certificate::trust::check_host;
-use crate::certificate::trust::openssl::{self, OpensslVerdict, VerifyError};
+use crate::certificate::trust::openssl::{self, OpensslVerdict};
+use crate::certificate::verify_error::VerifyError;
 use crate::observation::nginx::{NginxAnswer, NginxAttempt, Refusal};
 use crate::observation::{Cause, ClientAuth, ClientRefusal, Failure, Handshake, Stage};
-use crate::target::nginx_client::{HelloError, Library, NginxClient};
+use crate::target::nginx_client::{HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
+use crate::tls::library::Library;
 use crate::tls::suite::Authentication;
 use crate::tls::version::ProtocolVersion;
 

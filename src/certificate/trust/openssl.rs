@@ -4,8 +4,6 @@
 //! the walk (`ngx_ssl_verify_callback`, `ngx_http_upstream_ssl_handshake`). The steps below stand in the order of
 //! OpenSSL 3's `X509_verify_cert`, and the last one that objects gives the number.
 
-use std::fmt;
-
 use time::OffsetDateTime;
 
 use super::TrustStore;
@@ -13,65 +11,8 @@ use crate::certificate::chain::Chain;
 use crate::certificate::key::{KeyType, PublicKey, SignatureHash};
 use crate::certificate::parse::Certificate;
 use crate::certificate::signature::{SignatureCheck, Verifier};
-
-/// A result of `X509_verify_cert`, by its number (`X509_V_ERR_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct VerifyError(pub u32);
-
-/// Numbers and texts of OpenSSL 3.0, as nginx logs them.
-const TEXTS: &[(u32, &str)] = &[
-    (2, "unable to get issuer certificate"),
-    (7, "certificate signature failure"),
-    (9, "certificate is not yet valid"),
-    (10, "certificate has expired"),
-    (18, "self-signed certificate"),
-    (19, "self-signed certificate in certificate chain"),
-    (20, "unable to get local issuer certificate"),
-    (21, "unable to verify the first certificate"),
-    (22, "certificate chain too long"),
-    (25, "path length constraint exceeded"),
-    (26, "unsuitable certificate purpose"),
-    (32, "key usage does not include certificate signing"),
-    (34, "unhandled critical extension"),
-    (66, "EE certificate key too weak"),
-    (67, "CA certificate key too weak"),
-    (68, "CA signature digest algorithm too weak"),
-    (79, "invalid CA certificate"),
-];
-
-/// A release of OpenSSL, as far as it verifies differently.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Release {
-    /// 1.1.1: what keeps a chain from being built is the last that is said of it.
-    V1_1_1,
-    /// 3.0 and later.
-    #[default]
-    V3,
-}
-
-impl VerifyError {
-    /// The text of a release for it.
-    pub fn text_in(self, release: Release) -> &'static str {
-        match (release, self.0) {
-            (Release::V1_1_1, 18) => "self signed certificate",
-            (Release::V1_1_1, 19) => "self signed certificate in certificate chain",
-            (Release::V1_1_1, 26) => "unsupported certificate purpose",
-            _ => self.text(),
-        }
-    }
-
-    /// OpenSSL 3's text for it.
-    pub fn text(self) -> &'static str {
-        TEXTS.iter().find(|(number, _)| *number == self.0).map_or("unknown", |(_, text)| text)
-    }
-}
-
-impl fmt::Display for VerifyError {
-    /// As nginx writes it: `upstream SSL certificate verify error: (10:certificate has expired)`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "upstream SSL certificate verify error: ({}:{})", self.0, self.text())
-    }
-}
+use crate::certificate::verify_error::VerifyError;
+use crate::tls::library::Library;
 
 /// How nginx was told to verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,13 +21,13 @@ pub struct Profile {
     pub depth: usize,
     /// OpenSSL's security level: 2 on Debian and from OpenSSL 3.2 on, else 1.
     pub security_level: u8,
-    /// The release.
-    pub release: Release,
+    /// The library.
+    pub library: Library,
 }
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { depth: 1, security_level: 2, release: Release::V3 }
+        Self { depth: 1, security_level: 2, library: Library::default() }
     }
 }
 
@@ -166,7 +107,7 @@ impl<'c> Walk<'c> {
             self.object(66);
         }
         self.build(sent, store);
-        if self.unbuilt && self.profile.release == Release::V1_1_1 {
+        if self.unbuilt && self.profile.library == Library::OpenSsl1_1_1 {
             return;
         }
         self.check_extensions();
@@ -240,7 +181,7 @@ impl<'c> Walk<'c> {
         }
         if self.path.len() > longest {
             self.object(22);
-            if self.profile.release == Release::V1_1_1 {
+            if self.profile.library == Library::OpenSsl1_1_1 {
                 return;
             }
         }

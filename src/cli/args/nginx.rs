@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 
 use crate::nginx::defaults::Version;
-use crate::target::nginx_client::Library;
 use crate::target::proxy_ssl::ProxySsl;
+use crate::tls::library::Library;
 use crate::tls::version::ProtocolVersion;
 
 /// nginx as the client of the targets.

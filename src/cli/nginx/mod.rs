@@ -27,9 +27,9 @@ use crate::run::TargetReport;
 use crate::target::address::{Address, parse_host};
 use crate::target::from_nginx::{self, Premises, Untestable};
 use crate::target::identity::read_identity;
-use crate::target::nginx_client::Library;
 use crate::target::options::Options;
 use crate::target::{Host, Origin, Target};
+use crate::tls::library::Library;
 
 const EXAMPLES: &str = "\
 Examples:

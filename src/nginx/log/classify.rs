@@ -2,11 +2,11 @@
 
 use memchr::memmem;
 
-use super::code::{self, Code, Part};
+use super::code::{self, Code, Part, reason};
 use super::direction::{self, Direction};
 use super::line::Line;
 use super::table::{self, Cause, Likelihood, Mechanism, Sign, When};
-use super::verify::{self, VerifyError};
+use crate::certificate::verify_error::VerifyError;
 
 /// What a line means.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Diagnosis<'a> {
     /// The codes in the line, the telling one first.
     pub codes: Vec<Code<'a>>,
     /// The result of verification that the line names.
-    pub verify: Option<&'static VerifyError>,
+    pub verify: Option<VerifyError>,
     /// The row that fits.
     pub mechanism: Option<&'static Mechanism>,
 }
@@ -54,7 +54,7 @@ pub fn classify<'a>(line: &'a Line<'_>) -> Diagnosis<'a> {
     let verify = verify_result(&line.message);
     let text = String::from_utf8_lossy(&line.message);
     if codes.is_empty() && verify.is_none() && !line.by_nginx {
-        codes.extend(code::spoken(&text));
+        codes.extend(reason::spoken(&text));
     }
     let said = Said { line, codes: &codes, verify, foreign: is_foreign(line, &text) };
     let (direction, evidence) = known_direction(&said);
@@ -100,7 +100,7 @@ pub fn meanings(sign: Sign) -> Vec<&'static Mechanism> {
 struct Said<'a> {
     line: &'a Line<'a>,
     codes: &'a [Code<'a>],
-    verify: Option<&'static VerifyError>,
+    verify: Option<VerifyError>,
     foreign: bool,
 }
 
@@ -120,8 +120,7 @@ fn known_direction(said: &Said<'_>) -> (Direction, Evidence) {
 fn find(said: &Said<'_>, direction: Direction) -> Option<(&'static Mechanism, Option<usize>)> {
     let order = telling_order(said.codes);
     let rows = || table::mechanisms().iter().filter(|row| said.allows(row, direction));
-    let exact =
-        rows().find(|row| said.verify.is_some_and(|v| row.sign == Sign::Verify(Some(v.number))));
+    let exact = rows().find(|row| said.verify.is_some_and(|v| row.sign == Sign::Verify(Some(v.0))));
     let coded = |any: bool| {
         order.iter().find_map(|at| {
             let sign = sign_of(&said.codes[*at], any)?;
@@ -244,7 +243,7 @@ pub fn upstream_port(upstream: &[u8]) -> Option<u16> {
 }
 
 /// `(20:unable to get …)`, as nginx writes it, or `num=20:` and `code: 20 (`, as OpenSSL's commands do.
-fn verify_result(message: &[u8]) -> Option<&'static VerifyError> {
+fn verify_result(message: &[u8]) -> Option<VerifyError> {
     for words in [
         b"verify error: (".as_slice(),
         b"verify error:num=",
@@ -255,12 +254,12 @@ fn verify_result(message: &[u8]) -> Option<&'static VerifyError> {
         let digits = &message[at + words.len()..];
         let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).take(5).count();
         let number = std::str::from_utf8(&digits[..count]).ok()?.parse().ok()?;
-        return verify::by_number(number).filter(|error| error.number != 0);
+        return VerifyError::by_number(number);
     }
     let name = memmem::find(message, b"X509_V_ERR_")?;
     let end =
         message[name..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_');
-    verify::by_name(std::str::from_utf8(&message[name..name + end.count()]).ok()?)
+    VerifyError::by_name(std::str::from_utf8(&message[name..name + end.count()]).ok()?)
 }
 
 /// Another program's line: a thread's number before the code, a source file after it, or a client's name.

@@ -1,7 +1,6 @@
 //! What nginx logs about TLS: bytes in, facts out. Pure.
 //!
-//! A line is taken apart by [`mod@line`], its error codes by [`code`], verification errors by [`verify`]; [`classify`] holds
-//! what was found against the [`table`] of mechanisms, one row a line. Whole logs go through [`intake`]: failures are
+//! A line is taken apart by [`mod@line`], its error codes by [`code`]; [`classify`] holds what was found against the [`table`] of mechanisms, one row a line. Whole logs go through [`intake`]: failures are
 //! counted by [`tally`] and weighed by [`importance`], requests by [`traffic`].
 
 pub mod access;
@@ -20,7 +19,6 @@ pub mod sketch;
 pub mod table;
 pub mod tally;
 pub mod traffic;
-pub mod verify;
 
 #[cfg(test)]
 mod corpus;

@@ -162,7 +162,8 @@ pub fn notes(class: &str, side: Direction) -> impl Iterator<Item = &'static str>
     of(class.to_owned()).chain(of("*".to_owned()))
 }
 
-fn rows(text: &'static str) -> impl Iterator<Item = &'static str> {
+/// The rows of a table: lines that are neither empty nor a comment.
+pub(super) fn rows(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter(|row| !row.starts_with('#') && !row.is_empty())
 }
 

@@ -10,13 +10,13 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::nginx_client::Library;
 use super::options::Options;
 use super::{ClientIdentity, Host, Origin, Target};
 use crate::nginx::defaults::Version;
 use crate::nginx::listener::Listener;
 use crate::nginx::problem::Span;
 use crate::nginx::upstream::Upstream;
+use crate::tls::library::Library;
 
 /// What is taken for granted beside the configuration.
 #[derive(Debug)]

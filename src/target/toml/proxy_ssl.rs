@@ -1,11 +1,9 @@
 //! The table `proxy_ssl` of a target: nginx's directives by the end of their names.
 
-use toml::de::DeTable;
-
 use super::{Reader, Value};
 use crate::nginx::defaults::Version;
-use crate::target::nginx_client::Library;
 use crate::target::proxy_ssl::ProxySsl;
+use crate::tls::library::Library;
 
 /// Keys of a `proxy_ssl` table.
 pub(super) const KEYS: &[&str] = &[
@@ -45,12 +43,8 @@ impl Reader<'_> {
                 .at(table, "conf_command", |reader, value| reader.list(value, Self::string))
                 .unwrap_or_default(),
             version: self.at(table, "nginx_version", Self::parsed::<Version>),
-            library: self.library(table),
+            library: self.at(table, "openssl_version", Self::parsed::<Library>),
         })
-    }
-
-    fn library(&mut self, table: &DeTable<'_>) -> Option<Library> {
-        self.at(table, "openssl_version", Self::parsed)
     }
 
     pub(super) fn switch(&mut self, value: &Value<'_>) -> Option<bool> {

@@ -1,0 +1,113 @@
+//! Where a library keeps part and reason in the 32 bits of a code.
+
+use super::Part;
+
+/// How a library packs its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// OpenSSL 3: library in bits 23 to 30, flags in 18 to 22, reason below; or an errno.
+    Three,
+    /// OpenSSL 1 and LibreSSL: library, function and reason in 8, 12 and 12 bits.
+    One,
+    /// BoringSSL and AWS-LC: library and reason in 8 and 12 bits, no function.
+    Boring,
+}
+
+/// The highest bit marks an errno of the system, since OpenSSL 3.
+const SYSTEM_FLAG: u32 = 0x8000_0000;
+
+/// `ERR_RFLAG_COMMON`: a reason that all parts share.
+const COMMON_FLAG: u32 = 2 << 18;
+
+/// Bits of an OpenSSL 3 reason, below its flags.
+const REASON_BITS: u32 = 0x3_ffff;
+
+impl Shape {
+    /// The number fits the library's name in one shape; without a name, the libraries that speak of TLS are looked for.
+    pub(super) fn of(number: u32, library: &str, function: &str) -> Self {
+        if function == "OPENSSL_internal" {
+            return Self::Boring;
+        }
+        if number & SYSTEM_FLAG != 0 {
+            return Self::Three;
+        }
+        let (one, three) = (number >> 24, number >> 23 & 0xff);
+        match LIBRARIES.iter().find(|(_, name, _)| name.eq_ignore_ascii_case(library)) {
+            Some((known, ..)) if *known == three => Self::Three,
+            Some(_) => Self::One,
+            None if three == SSL && number & 0x3_f000 == 0 => Self::Three,
+            None if one == BORING_SSL && number & 0xff_f000 == 0 => Self::Boring,
+            None if LIBRARIES.iter().any(|(known, ..)| *known == one) => Self::One,
+            None => Self::Three,
+        }
+    }
+
+    /// The part, the raw reason, and whether all parts share it.
+    pub(super) fn split(self, number: u32, library: &str) -> (Part, u32, bool) {
+        let raw = number & 0xfff;
+        match self {
+            Self::Three if number & SYSTEM_FLAG != 0 => {
+                (Part::System, number & !SYSTEM_FLAG, false)
+            }
+            Self::Three => {
+                let common = number & COMMON_FLAG != 0;
+                let reason = number & REASON_BITS;
+                // The shared reasons moved from 64 and up to 256 and up.
+                let reason = if common && reason >= 256 { reason - 191 } else { reason };
+                (part(number >> 23 & 0xff, library), reason, common)
+            }
+            Self::One => {
+                let part = part(number >> 24, library);
+                (part, raw, part != Part::System && raw < SHARED_END)
+            }
+            Self::Boring => {
+                let part = if number >> 24 == BORING_SSL { Part::Ssl } else { part(0, library) };
+                (part, raw, raw < SHARED_END)
+            }
+        }
+    }
+}
+
+/// `ERR_LIB_SSL` of OpenSSL.
+const SSL: u32 = 20;
+
+/// `ERR_LIB_SSL` of BoringSSL.
+const BORING_SSL: u32 = 16;
+
+/// Reasons of one part begin here; below are those that all share.
+const SHARED_END: u32 = 100;
+
+/// `ERR_LIB_*` of OpenSSL with the names that lines hold.
+const LIBRARIES: &[(u32, &str, Part)] = &[
+    (SSL, "SSL routines", Part::Ssl),
+    (11, "x509 certificate routines", Part::X509),
+    (9, "PEM routines", Part::Pem),
+    (13, "asn1 encoding routines", Part::Asn1),
+    (2, "system library", Part::System),
+    (32, "BIO routines", Part::Crypto),
+    (3, "bignum routines", Part::Crypto),
+    (4, "rsa routines", Part::Crypto),
+    (5, "Diffie-Hellman routines", Part::Crypto),
+    (6, "digital envelope routines", Part::Crypto),
+    (16, "elliptic curve routines", Part::Crypto),
+    (34, "X509 V3 routines", Part::X509),
+    (35, "PKCS12 routines", Part::Pem),
+    (36, "random number generator", Part::Crypto),
+    (37, "DSO support routines", Part::Crypto),
+    (38, "engine routines", Part::Crypto),
+    (57, "Provider routines", Part::Crypto),
+    (60, "DECODER routines", Part::Pem),
+];
+
+fn part(number: u32, library: &str) -> Part {
+    let named = LIBRARIES.iter().find(|(_, name, _)| name.eq_ignore_ascii_case(library));
+    let numbered = || LIBRARIES.iter().find(|(known, ..)| library.is_empty() && *known == number);
+    named.or_else(numbered).map_or(Part::Crypto, |(.., part)| *part)
+}
+
+impl Part {
+    /// OpenSSL's name for it.
+    pub(super) fn name(self) -> &'static str {
+        LIBRARIES.iter().find(|(.., part)| *part == self).map_or("", |(_, name, _)| name)
+    }
+}
