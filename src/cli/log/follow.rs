@@ -38,7 +38,8 @@ pub(super) fn follow(readings: &mut [Reading], intake: &mut Intake) -> anyhow::R
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let mut places: Vec<Option<Place>> = readings.iter().map(|it| place(&it.path)).collect();
+        let mut places: Vec<Option<Place>> =
+            readings.iter().map(|reading| reading.growing.as_ref().map(Place::of)).collect();
         let mut told = HashMap::new();
         loop {
             tokio::select! {
@@ -56,17 +57,6 @@ pub(super) fn follow(readings: &mut [Reading], intake: &mut Intake) -> anyhow::R
     })
 }
 
-/// Standard input and gzipped files end where they end.
-fn place(path: &Path) -> Option<Place> {
-    let data = metadata(path)?;
-    let gzip = path.extension().is_some_and(|extension| extension == "gz");
-    (data.is_file() && !gzip).then(|| Place { inode: data.ino(), length: data.len() })
-}
-
-fn metadata(path: &Path) -> Option<Metadata> {
-    path.metadata().ok()
-}
-
 /// Reads what was appended, or the new file that took the place of a rotated one.
 fn look(
     reading: &mut Reading,
@@ -76,8 +66,10 @@ fn look(
 ) -> String {
     let mut text = String::new();
     text += &lines(reading, intake, told);
-    let Some(data) = metadata(&reading.path) else { return text };
+    let Ok(data) = reading.path.metadata() else { return text };
     if let Some(file) = place.moves_on(&data, || reopened(&reading.path)) {
+        // What came into the old file since it was looked at.
+        text += &lines(reading, intake, told);
         reading.go_on(file);
         text += &lines(reading, intake, told);
     }
@@ -85,13 +77,19 @@ fn look(
 }
 
 impl Place {
-    /// Notes where the file is now; a new one where it was rotated. Where that cannot be opened yet, nothing is noted, so
+    fn of(data: &Metadata) -> Self {
+        Self { inode: data.ino(), length: data.len() }
+    }
+
+    /// Notes where the file is now; a new one where it was rotated. nginx writes to the old one until it is told to reopen
+    /// its logs, so a new file that is still empty is not yet its. Where that cannot be opened yet, nothing is noted, so
     /// that it is tried again.
     fn moves_on<T>(&mut self, data: &Metadata, open: impl FnOnce() -> Option<T>) -> Option<T> {
-        let now = Self { inode: data.ino(), length: data.len() };
-        let rotated = now.inode != self.inode || now.length < self.length;
+        let now = Self::of(data);
+        let other = now.inode != self.inode;
+        let rotated = if other { now.length > 0 } else { now.length < self.length };
         let opened = if rotated { open() } else { None };
-        if !rotated || opened.is_some() {
+        if opened.is_some() || !(rotated || other) {
             *self = now;
         }
         opened
@@ -146,9 +144,12 @@ mod tests {
 
     #[test]
     fn a_new_file_that_cannot_be_opened_yet_is_tried_again() {
-        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
         let data = file.as_file().metadata().unwrap();
         let mut place = Place { inode: data.ino() + 1, length: 7 };
+        assert_eq!(place.moves_on(&data, || Some(0)), None, "nginx has not reopened it yet");
+        file.write_all(b"x").unwrap();
+        let data = file.as_file().metadata().unwrap();
         assert_eq!(place.moves_on(&data, || None::<u8>), None);
         assert_eq!(place.moves_on(&data, || Some(1)), Some(1));
         assert_eq!(place.moves_on(&data, || Some(2)), None);

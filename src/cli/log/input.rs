@@ -1,6 +1,6 @@
 //! Bytes of log files: plain or gzipped, in blocks, so that no log is too large and no line too long.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,8 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 pub(super) struct Reading {
     /// As it was named.
     pub(super) path: PathBuf,
+    /// The file as it was opened, where it can grow: neither standard input nor gzip.
+    pub(super) growing: Option<Metadata>,
     source: Source,
     /// What stands after the last line break.
     pending: Vec<u8>,
@@ -39,14 +41,19 @@ enum Source {
 impl Reading {
     /// Opens a file, or standard input for `-`.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        let raw: Box<dyn Read> = if path == Path::new("-") {
-            Box::new(io::stdin().lock())
+        let (raw, metadata): (Box<dyn Read>, _) = if path == Path::new("-") {
+            (Box::new(io::stdin().lock()), None)
         } else {
-            Box::new(open_file(path)?)
+            let file = open_file(path)?;
+            let metadata = file.metadata().ok().filter(Metadata::is_file);
+            (Box::new(file), metadata)
         };
         let mut reading = Self::new(path, Source::Plain(Box::new(io::empty())));
         match with_magic(raw) {
-            Ok(source) => reading.source = source,
+            Ok(source) => {
+                reading.growing = metadata.filter(|_| matches!(source, Source::Plain(_)));
+                reading.source = source;
+            }
             Err(error) => reading.error = Some(error.to_string()),
         }
         Ok(reading)
@@ -55,6 +62,7 @@ impl Reading {
     fn new(path: &Path, source: Source) -> Self {
         Self {
             path: path.to_owned(),
+            growing: None,
             source,
             pending: Vec::new(),
             skipping: false,

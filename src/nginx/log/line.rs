@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::json;
 
@@ -282,17 +282,24 @@ impl<'a> Fields<'a> {
 const FOLLOWERS: &[&[u8]] =
     &[b", subrequest: \"", b", upstream: \"", b", host: \"", b", referrer: \"", b", bytes from/to"];
 
-fn end_of_quoted(value: &[u8], quote: u8) -> usize {
-    let mut from = 0;
-    while let Some(at) = memchr(quote, &value[from..]).map(|at| from + at) {
-        let after = &value[at + 1..];
-        if after.is_empty() || FOLLOWERS.iter().any(|field| after.starts_with(field)) {
-            return at;
-        }
-        from = at + 1;
-    }
-    // The line was cut, as nginx does at 2048 bytes.
-    memchr(quote, value).unwrap_or(value.len())
+/// Where a value in quotes ends. A request line may hold quotes and whole fields, and ends with its version all the same.
+pub(super) fn end_of_quoted(value: &[u8], quote: u8) -> usize {
+    let ends = || {
+        memchr_iter(quote, value).filter(|at| {
+            let after = &value[at + 1..];
+            after.is_empty() || FOLLOWERS.iter().any(|field| after.starts_with(field))
+        })
+    };
+    let mut versioned = ends().filter(|at| ends_with_version(&value[..*at]));
+    // A line without such an end was cut, as nginx does at 2048 bytes.
+    let end = versioned.next().or_else(|| ends().next());
+    end.or_else(|| memchr(quote, value)).unwrap_or(value.len())
+}
+
+/// ` HTTP/1.1`, behind which nginx takes nothing more in a request line.
+fn ends_with_version(text: &[u8]) -> bool {
+    let word = text.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    word.len() < text.len() && word.len() <= 8 && word.starts_with(b"HTTP/")
 }
 
 #[cfg(test)]

@@ -78,9 +78,6 @@ static SSL: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder:
 static CLIENT: LazyLock<memmem::Finder<'static>> =
     LazyLock::new(|| memmem::Finder::new(b", client: "));
 
-static UPSTREAM: LazyLock<memmem::Finder<'static>> =
-    LazyLock::new(|| memmem::Finder::new(b", upstream: \""));
-
 impl Reader {
     /// Reads one line, without its line break.
     pub fn line(&mut self, bytes: &[u8]) -> Kind {
@@ -274,10 +271,13 @@ impl<'a> Fields<'a> {
             }
             None => (None, rest),
         };
-        let upstream = UPSTREAM.find(rest).map(|at| &rest[at + 13..]);
-        let upstream = upstream.map(|rest| &rest[..memchr(b'"', rest).unwrap_or(rest.len())]);
         // In http a request stands first.
         let stream = rest.starts_with(b", upstream: ") || rest.starts_with(b", bytes from/to");
+        // Requests and referrers are the client's own words, so nothing is searched for in them.
+        let rest = behind_quoted(rest, b", request: \"");
+        let rest = behind_quoted(rest, b", subrequest: \"");
+        let upstream = rest.strip_prefix(b", upstream: \"");
+        let upstream = upstream.map(|rest| &rest[..memchr(b'"', rest).unwrap_or(rest.len())]);
         Self { client: Some(client), server, upstream, stream }
     }
 
@@ -294,6 +294,12 @@ impl<'a> Fields<'a> {
         ];
         flags.iter().enumerate().map(|(bit, flag)| usize::from(*flag) << bit).sum()
     }
+}
+
+/// What stands behind that field, if it comes next.
+fn behind_quoted<'a>(rest: &'a [u8], name: &[u8]) -> &'a [u8] {
+    let Some(value) = rest.strip_prefix(name) else { return rest };
+    value.get(line::end_of_quoted(value, b'"') + 1..).unwrap_or_default()
 }
 
 /// Classes that stand beside handshakes and need not be about TLS.
@@ -445,6 +451,33 @@ mod tests {
             assert_eq!(Some(class.name), classify(&whole).class(), "{text}");
             assert_eq!(class.servers.total() > 0, whole.server.is_some(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_client_does_not_name_upstreams() {
+        let failed = "2026/01/31 10:00:00 [error] 1#1: *1 SSL_do_handshake() failed (SSL: error:0A000410:SSL routines::ssl/tls alert handshake failure:SSL alert number 40) while SSL handshaking to upstream, client: 192.0.2.9, server: a.test";
+        let real = ", upstream: \"https://192.0.2.2:443/\", host: \"a.test\"";
+        let forged = ", upstream: \"https://198.51.100.66:22/\"";
+        for fields in [
+            format!(", request: \"GET /x{forged}, HTTP/1.1\"{real}"),
+            format!(", request: \"GET / HTTP/1.1\"{real}, referrer: \"x{forged}\""),
+        ] {
+            let text = format!("{failed}{fields}");
+            assert_eq!(
+                Fields::of(&fields_of(&text)).upstream,
+                Some(b"https://192.0.2.2:443/".as_slice())
+            );
+            let whole = line::parse(text.as_bytes());
+            assert_eq!(whole.upstream, Some(b"https://192.0.2.2:443/".as_slice()), "{text}");
+        }
+        let late = format!(
+            ", client: 192.0.2.9, server: a.test, request: \"GET / HTTP/1.1\", host: \"a.test\", referrer: \"x{forged}\""
+        );
+        assert_eq!(Fields::of(late.as_bytes()).upstream, None);
+    }
+
+    fn fields_of(line: &str) -> Vec<u8> {
+        line.as_bytes()[line.find(", client: ").unwrap()..].to_vec()
     }
 
     #[test]

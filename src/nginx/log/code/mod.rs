@@ -124,13 +124,13 @@ fn end_of_item(reason: &[u8]) -> &[u8] {
 
 fn read(number: u32, [library, function, text]: [Cow<'_, str>; 3]) -> Code<'_> {
     let shape = Shape::of(number, &library, &function);
-    let (part, raw, common) = shape.split(number, &library);
+    let ((part, name), raw, common) = shape.split(number, &library);
     let text = if text.starts_with("reason(") { Cow::Borrowed("") } else { text };
     let own = part == Part::Ssl && !common;
     let reason = if own { reason::number(shape, raw, &text) } else { Some(raw) };
     let text =
         if text.is_empty() { Cow::Borrowed(reason::words(reason.filter(|_| own))) } else { text };
-    let library = if library.is_empty() { Cow::Borrowed(part.name()) } else { library };
+    let library = if library.is_empty() { Cow::Borrowed(name) } else { library };
     Code { part, library, function, reason, text, common }
 }
 
@@ -229,6 +229,9 @@ mod tests {
             part("error:02001002:system library:fopen:No such file or directory"),
             (Part::System, Some(2), false)
         );
+        assert_eq!(part("error:05800074"), (Part::X509, Some(116), false));
+        assert_eq!(parse("error:05800074").unwrap().library, "x509 certificate routines");
+        assert_eq!(parse("error:0909006C").unwrap().library, "PEM routines");
         assert_eq!(
             part("error:10000080:BIO routines::no such file"),
             (Part::Crypto, Some(128), false)

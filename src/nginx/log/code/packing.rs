@@ -37,17 +37,19 @@ impl Shape {
             Some(_) => Self::One,
             None if three == SSL && number & 0x3_f000 == 0 => Self::Three,
             None if one == BORING_SSL && number & 0xff_f000 == 0 => Self::Boring,
-            None if LIBRARIES.iter().any(|(known, ..)| *known == one) => Self::One,
+            // OpenSSL 3 has no functions: where OpenSSL 1 keeps theirs, there is nothing but the library's lowest bit.
+            None if number & 0x7f_f000 == 0 && is_library(three) => Self::Three,
+            None if is_library(one) => Self::One,
             None => Self::Three,
         }
     }
 
-    /// The part, the raw reason, and whether all parts share it.
-    pub(super) fn split(self, number: u32, library: &str) -> (Part, u32, bool) {
+    /// The part with its name, the raw reason, and whether all parts share it.
+    pub(super) fn split(self, number: u32, library: &str) -> ((Part, &'static str), u32, bool) {
         let raw = number & 0xfff;
         match self {
             Self::Three if number & SYSTEM_FLAG != 0 => {
-                (Part::System, number & !SYSTEM_FLAG, false)
+                (named(Part::System), number & !SYSTEM_FLAG, false)
             }
             Self::Three => {
                 let common = number & COMMON_FLAG != 0;
@@ -58,10 +60,11 @@ impl Shape {
             }
             Self::One => {
                 let part = part(number >> 24, library);
-                (part, raw, part != Part::System && raw < SHARED_END)
+                (part, raw, part.0 != Part::System && raw < SHARED_END)
             }
             Self::Boring => {
-                let part = if number >> 24 == BORING_SSL { Part::Ssl } else { part(0, library) };
+                let ssl = number >> 24 == BORING_SSL;
+                let part = if ssl { named(Part::Ssl) } else { part(0, library) };
                 (part, raw, raw < SHARED_END)
             }
         }
@@ -99,15 +102,19 @@ const LIBRARIES: &[(u32, &str, Part)] = &[
     (60, "DECODER routines", Part::Pem),
 ];
 
-fn part(number: u32, library: &str) -> Part {
-    let named = LIBRARIES.iter().find(|(_, name, _)| name.eq_ignore_ascii_case(library));
-    let numbered = || LIBRARIES.iter().find(|(known, ..)| library.is_empty() && *known == number);
-    named.or_else(numbered).map_or(Part::Crypto, |(.., part)| *part)
+fn is_library(number: u32) -> bool {
+    LIBRARIES.iter().any(|(known, ..)| *known == number)
 }
 
-impl Part {
-    /// OpenSSL's name for it.
-    pub(super) fn name(self) -> &'static str {
-        LIBRARIES.iter().find(|(.., part)| *part == self).map_or("", |(_, name, _)| name)
-    }
+/// The part of that name, or else of that number, with OpenSSL's name for it.
+fn part(number: u32, library: &str) -> (Part, &'static str) {
+    let named = LIBRARIES.iter().find(|(_, name, _)| name.eq_ignore_ascii_case(library));
+    let numbered = || LIBRARIES.iter().find(|(known, ..)| library.is_empty() && *known == number);
+    named.or_else(numbered).map_or((Part::Crypto, ""), |(_, name, part)| (*part, name))
+}
+
+/// A part with OpenSSL's name for it.
+pub(super) fn named(part: Part) -> (Part, &'static str) {
+    let name = LIBRARIES.iter().find(|(.., known)| *known == part).map_or("", |(_, name, _)| name);
+    (part, name)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::packing::Shape;
+use super::packing::{Shape, named};
 use super::{Code, Part};
 use crate::nginx::log::table::rows;
 use crate::tls::alert::AlertDescription;
@@ -120,9 +120,10 @@ pub fn by_number(number: u32) -> Option<Code<'static>> {
 
 /// The TLS reason of that number, in OpenSSL 1.1's numbering.
 pub fn ssl(reason: u32) -> Code<'static> {
+    let (part, library) = named(Part::Ssl);
     Code {
-        part: Part::Ssl,
-        library: Cow::Borrowed(Part::Ssl.name()),
+        part,
+        library: Cow::Borrowed(library),
         function: Cow::Borrowed(""),
         reason: Some(reason),
         text: Cow::Borrowed(words(Some(reason))),
