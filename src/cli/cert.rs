@@ -1,7 +1,7 @@
 //! `cert`: certificate files, audited before anyone serves them.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use super::args::CertArgs;
 use super::exit::Exit;
 use super::gate::{Checkpoint, threshold};
+use super::input;
 use super::outputs::Outputs;
 use super::settings;
 use crate::audit::judge::{Standard, judge_file};
@@ -69,7 +70,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     let report = Report { started_at, finished_at, targets, interrupted: false, kind, options };
     outputs.write(&report)?;
     checkpoint.finish(&report.summary(), false)?;
-    Ok(Exit::of_report(&report, args.report.format, args.fail_on))
+    Ok(Exit::of_report(&report, args.report.format, args.fail_on, 0))
 }
 
 /// Every chain in every file that was named; a file that cannot be read whole is a mistake, named with its line.
@@ -78,7 +79,7 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
     let mut chains = Vec::new();
     let mut problems = Vec::new();
     for (path, is_named) in files(&args.files)? {
-        let (certificates, wrong) = file::read(&bytes(&path)?);
+        let (certificates, wrong) = file::read(&input::bytes(&path, MAX_FILE)?);
         problems.extend(wrong.iter().map(|problem| format!("{}: {problem}", path.display())));
         let parsed: Vec<Certificate> =
             certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
@@ -131,18 +132,6 @@ fn files(named: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, bool)>> {
         files.extend(found.into_iter().map(|path| (path, false)));
     }
     Ok(files)
-}
-
-fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let cannot = |error| anyhow!("cannot read {}: {error}", path.display());
-    #[expect(clippy::disallowed_methods, reason = "the file is named on the command line")]
-    let file = fs::File::open(path).map_err(cannot)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
-    if bytes.len() as u64 > MAX_FILE {
-        bail!("{} is larger than {} MiB", path.display(), MAX_FILE / 1024 / 1024);
-    }
-    Ok(bytes)
 }
 
 fn key(path: &Path) -> anyhow::Result<FileKey> {

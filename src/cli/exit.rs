@@ -27,14 +27,19 @@ pub(super) enum Exit {
 
 impl Exit {
     /// The status of a run that printed this report in this form.
-    pub(super) fn of_report(report: &Report, format: Format, fail_on: FailOn) -> Self {
+    pub(super) fn of_report(
+        report: &Report,
+        format: Format,
+        fail_on: FailOn,
+        internal_errors: usize,
+    ) -> Self {
         match format {
             Format::Nagios => Self::Plugin(nagios::state(report)),
-            _ => Self::of(&report.summary(), fail_on.threshold().is_some(), 0),
+            _ => Self::of(&report.summary(), fail_on.threshold().is_some(), internal_errors),
         }
     }
 
-    /// The status of a run. `gate` is false where findings are not to fail it.
+    /// A finding counts more than a fault of this program, and that more than what could not be tested. `gate` is false where findings are not to fail it.
     pub(super) fn of(summary: &Summary, gate: bool, internal_errors: usize) -> Self {
         if gate && summary.failed > 0 {
             Self::Findings

@@ -77,6 +77,8 @@ pub(super) struct Checkpoint {
     part: bool,
     /// What is counted and not shown.
     left_out: Summary,
+    /// The texts that say which findings count, which the parts of one run have in common.
+    pub(super) texts: Vec<String>,
 }
 
 impl Checkpoint {
@@ -86,13 +88,19 @@ impl Checkpoint {
         fail_on: FailOn,
         now: OffsetDateTime,
     ) -> anyhow::Result<Self> {
-        let mut allowances =
-            args.gate.as_deref().map_or_else(|| Ok(Allowances::default()), allowances)?;
+        let mut texts = Vec::new();
+        let mut allowances = Allowances::default();
+        if let Some(path) = &args.gate {
+            texts.push(input::text(path, MAX_FILE)?);
+            allowances = self::allowances(path, &texts[0])?;
+        }
         allowances.severities.extend(&args.severity);
         let today = now.to_offset(time::UtcOffset::UTC).date();
         let mut gate = Gate::new(threshold(fail_on), allowances, today);
         if let Some(path) = &args.baseline {
-            let known = baseline::read(&input::text(path, MAX_FILE)?);
+            let text = input::text(path, MAX_FILE)?;
+            let known = baseline::read(&text);
+            texts.push(text);
             let known = known.map_err(|error| anyhow!("{}: {error}", path.display()))?;
             gate = gate.with_baseline(known);
         }
@@ -104,6 +112,7 @@ impl Checkpoint {
             quiet: args.quiet,
             part: false,
             left_out: Summary::default(),
+            texts,
         })
     }
 
@@ -165,13 +174,11 @@ pub(super) fn threshold(fail_on: FailOn) -> Severity {
     fail_on.threshold().unwrap_or(Severity::Error)
 }
 
-fn allowances(path: &Path) -> anyhow::Result<Allowances> {
-    allowance::read(&path.display().to_string(), &input::text(path, MAX_FILE)?).map_err(
-        |problems| {
-            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            anyhow!("{}", lines.join("\n  "))
-        },
-    )
+fn allowances(path: &Path, text: &str) -> anyhow::Result<Allowances> {
+    allowance::read(&path.display().to_string(), text).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        anyhow!("{}", lines.join("\n  "))
+    })
 }
 
 fn severity(text: &str) -> Result<(&'static str, Severity), String> {

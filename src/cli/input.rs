@@ -17,15 +17,21 @@ pub(super) fn stdin(most: u64) -> anyhow::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The whole text of a file that holds no more than `most` bytes.
-pub(super) fn text(path: &Path, most: u64) -> anyhow::Result<String> {
+/// The whole of a file that holds no more than `most` bytes.
+pub(super) fn bytes(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
     let cannot = |error| anyhow!("cannot read {}: {error}", path.display());
     #[expect(clippy::disallowed_methods, reason = "the file is named on the command line")]
     let file = fs::File::open(path).map_err(cannot)?;
-    let mut text = String::new();
-    file.take(most + 1).read_to_string(&mut text).map_err(cannot)?;
-    if text.len() as u64 > most {
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > most {
         bail!("{} is larger than {} MiB", path.display(), most / 1024 / 1024);
     }
-    Ok(text)
+    Ok(bytes)
+}
+
+/// The same as text.
+pub(super) fn text(path: &Path, most: u64) -> anyhow::Result<String> {
+    String::from_utf8(bytes(path, most)?)
+        .map_err(|_| anyhow!("cannot read {}: stream did not contain valid UTF-8", path.display()))
 }

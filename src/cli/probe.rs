@@ -22,8 +22,8 @@ use crate::audit::ignore::Ignored;
 use crate::audit::policy::Policy;
 use crate::probe::Prober;
 use crate::probe::scan::Depth;
-use crate::report::{Format, Kind, Report, Summary};
-use crate::run::{self, Ending, FetchIssuers, Settings, TargetReport};
+use crate::report::{Kind, Report, Summary};
+use crate::run::{self, FetchIssuers, Settings, TargetReport};
 use crate::target::Target;
 
 /// Runs the subcommand.
@@ -101,8 +101,16 @@ pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
     let Job { targets, depth, policy, known, ignored, keep_fixes } = job;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
-    let agreed = [&depth as &dyn std::fmt::Debug, &policy, &args.fail_on, &args.gate.severity];
-    let agreed = agreed.map(|option| format!("{option:?}"));
+    let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
+    let options = [
+        &depth as &dyn std::fmt::Debug,
+        &policy,
+        &args.fail_on,
+        &args.gate.severity,
+        &args.fetch_issuers,
+        &checkpoint.texts,
+    ];
+    let agreed = options.map(|option| format!("{option:?}"));
     let mut portion = Portion::of(targets, args.portion.shard, &agreed);
     let settings = Settings {
         prober: Arc::new(Prober::new(settings::limits(&args.limits))),
@@ -113,7 +121,6 @@ pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
         fetch_issuers: args.fetch_issuers.map_or(FetchIssuers::Never, Into::into),
         assessors: settings::assessors(&portion.targets, now)?,
     };
-    let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
     let checkpoint = checkpoint.of_part(args.portion.is_part()).with_ignored(ignored);
     let mut collector = match collector(args, &mut portion, checkpoint)? {
         ControlFlow::Continue(collector) => collector,
@@ -199,16 +206,8 @@ async fn audit(
     }
     collector.outputs.finish(&report)?;
     collector.checkpoint.finish(&summary, ending.stopped)?;
-    Ok(Done { exit: exit(args, &report, &ending), stopped: ending.stopped, fixes: collector.fixes })
-}
-
-/// A finding counts more than a fault of this program, and that more than what could not be tested.
-fn exit(args: &RunArgs, report: &Report, ending: &Ending) -> Exit {
-    if args.report.format == Format::Nagios {
-        return Exit::of_report(report, Format::Nagios, args.fail_on);
-    }
-    let gate = args.fail_on.threshold().is_some();
-    Exit::of(&report.summary(), gate, ending.internal_errors)
+    let exit = Exit::of_report(&report, args.report.format, args.fail_on, ending.internal_errors);
+    Ok(Done { exit, stopped: ending.stopped, fixes: collector.fixes })
 }
 
 /// Resolves on the first SIGINT or SIGTERM, when the run's time is up, or when the report is no longer wanted.
@@ -219,19 +218,21 @@ pub(super) fn stop(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {
-        let time_is_up = async {
-            match run_timeout {
-                Some(timeout) => tokio::time::sleep(timeout).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            () = time_is_up => {}
+            () = time_is_up(run_timeout) => {}
             () = unread => {}
         }
     })
+}
+
+/// Resolves when that much time has passed, or never.
+pub(super) async fn time_is_up(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Takes the reports as they come: a stream writes each at once and keeps none, every other form wants them in order.

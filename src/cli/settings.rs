@@ -1,8 +1,7 @@
 //! What was typed, resolved: targets, limits and look, without a default left open.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::args::{ColorArg, LimitArgs, MetricsArg, ReportArgs, SourceArgs, TargetArgs};
 use super::gate::{FailOn, threshold};
+use super::input;
 use super::mistake::Mistake;
 use crate::certificate::trust::Assessor;
 use crate::probe::{Deadlines, Family, Limits};
@@ -99,13 +99,7 @@ pub(super) fn targets(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<V
 }
 
 fn read_config(path: &Path) -> anyhow::Result<(Vec<toml::Entry>, Vec<toml::Problem>)> {
-    #[expect(clippy::disallowed_methods, reason = "the targets file is named on the command line")]
-    let file =
-        fs::File::open(path).map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
-    let mut text = String::new();
-    file.take(MAX_CONFIG)
-        .read_to_string(&mut text)
-        .map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
+    let text = input::text(path, MAX_CONFIG)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     Ok(toml::read(&path.display().to_string(), folder, &text))
 }

@@ -156,6 +156,10 @@ fn a_file_of_another_run_is_not_written_on() {
     assert_eq!(fs::read_to_string(&path).unwrap(), kept);
     let other = resume("127.0.0.2:1", &[]);
     assert!(other.status == 2 && other.stderr.contains("holds another run"), "{}", other.stderr);
+    let gate = folder.path().join("gate.toml");
+    fs::write(&gate, "[severity]\nconnection-refused = \"error\"\n").unwrap();
+    let other = resume("127.0.0.1:1", &["--gate", gate.to_str().unwrap()]);
+    assert!(other.status == 2 && other.stderr.contains("holds another run"), "{}", other.stderr);
     fs::write(&path, kept.lines().next().unwrap().to_owned() + "\n").unwrap();
     let other = resume("127.0.0.2:1", &[]);
     assert!(other.status == 2 && other.stderr.contains("not in this run"), "{}", other.stderr);

@@ -1,15 +1,15 @@
 //! What the exporter knows: its targets and the metrics of their last audit.
 
-use std::future::{Future, pending};
+use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Semaphore;
-use tokio::time::sleep;
 
 use super::module;
 use crate::cli::args::ServeArgs;
 use crate::cli::gate::{Checkpoint, GateArgs, threshold};
 use crate::cli::mistake::{Mistake, warn};
+use crate::cli::probe::time_is_up;
 use crate::cli::settings;
 use crate::probe::Prober;
 use crate::probe::scan::Depth;
@@ -92,13 +92,7 @@ impl Exporter {
             Err(error) => warn(&format!("the targets stay as they were: {error:#}")),
         }
         let limit = self.args.limits.run_timeout;
-        let stop = async {
-            match limit {
-                Some(limit) => sleep(limit).await,
-                None => pending().await,
-            }
-        };
-        match self.run(self.configured(), stop).await {
+        match self.run(self.configured(), time_is_up(limit)).await {
             Ok(report) => {
                 let metrics = rendered(|out| prometheus::render(&report, out));
                 *self.metrics.write().unwrap_or_else(PoisonError::into_inner) = Some(metrics);

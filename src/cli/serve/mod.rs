@@ -21,12 +21,12 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use self::exporter::{Exporter, Refused};
 use super::args::ServeArgs;
 use super::exit::Exit;
+use super::probe::stop;
 
 /// Connections at once; whoever comes next waits.
 const MAX_CONNECTIONS: usize = 64;
@@ -57,13 +57,11 @@ async fn serve(exporter: &Arc<Exporter>, args: &ServeArgs) -> anyhow::Result<()>
     let listener =
         listener.map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", args.listen))?;
     told(listener.local_addr()?);
-    let (mut interrupt, mut terminate) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stop = stop(None, std::future::pending())?;
     tokio::select! {
         () = audits(exporter, args.interval) => {}
         () = connections(exporter, &listener) => {}
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        () = stop => {}
     }
     Ok(())
 }
