@@ -54,6 +54,11 @@ impl ServerName {
         }
     }
 
+    /// Whether a star stands, or is meant, in front or behind.
+    pub fn is_pattern(&self) -> bool {
+        matches!(self, Self::Domain(_) | Self::Leading(_) | Self::Trailing(_))
+    }
+
     /// How well it matches a name in lower case: nginx takes exact names first, then the longest pattern with the star
     /// in front, then the longest with the star behind (`ngx_hash_find_combined`). Regular expressions are not tried.
     pub fn rank(&self, host: &str) -> Option<(u8, usize)> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::server_name::ServerName;
 use super::tree::Directive;
 
 /// One such block.
@@ -14,7 +15,7 @@ pub(super) struct Table<'t> {
     /// The values of exact keys, in lower case.
     exact: HashMap<String, &'t str>,
     /// Patterns of host names and their values.
-    patterns: Vec<(Pattern<'t>, &'t str)>,
+    patterns: Vec<(ServerName, &'t str)>,
     has_regex: bool,
     default: &'t str,
     kind: Kind,
@@ -25,17 +26,6 @@ enum Kind {
     Map,
     /// `geo` and `split_clients`, whose keys are not compared as text.
     Other,
-}
-
-/// A pattern of host names, without its star.
-#[derive(Clone, Copy, Debug)]
-enum Pattern<'t> {
-    /// `.a.test`, with the name itself.
-    Domain(&'t str),
-    /// `*.a.test`
-    Leading(&'t str),
-    /// `www.a.*`
-    Trailing(&'t str),
 }
 
 /// What a known key leads to.
@@ -81,14 +71,15 @@ impl<'t> Table<'t> {
             ("proxy" | "delete", Kind::Other) => {}
             (key, _) => {
                 self.rows.entry(key).or_insert(value);
-                let pattern = Pattern::read(key).filter(|_| hostnames);
-                if key.starts_with('~') {
-                    self.has_regex = true;
-                } else if let Some(pattern) = pattern {
-                    self.patterns.push((pattern, value));
-                } else {
-                    let key = key.strip_prefix('\\').unwrap_or(key).to_ascii_lowercase();
-                    self.exact.entry(key).or_insert(value);
+                match ServerName::read(key) {
+                    ServerName::Regex(_) => self.has_regex = true,
+                    pattern if hostnames && pattern.is_pattern() => {
+                        self.patterns.push((pattern, value));
+                    }
+                    _ => {
+                        let key = key.strip_prefix('\\').unwrap_or(key).to_ascii_lowercase();
+                        self.exact.entry(key).or_insert(value);
+                    }
                 }
             }
         }
@@ -130,40 +121,5 @@ impl<'t> Table<'t> {
         // Of equals the first counts.
         let best = ranked.reduce(|best, one| if one.0 > best.0 { one } else { best });
         best.map(|(_, value)| value)
-    }
-}
-
-impl<'t> Pattern<'t> {
-    fn read(key: &'t str) -> Option<Self> {
-        if let Some(suffix) = key.strip_prefix('*') {
-            return Some(Self::Leading(suffix));
-        }
-        let trailing = key.strip_suffix('*').filter(|prefix| prefix.ends_with('.'));
-        let domain = key.starts_with('.').then_some(Self::Domain(key));
-        domain.or_else(|| trailing.map(Self::Trailing))
-    }
-
-    /// How well it matches: whether the star is in front, and its length.
-    fn rank(self, host: &str) -> Option<(bool, usize)> {
-        let ends = |suffix: &str| {
-            let start = host.len().checked_sub(suffix.len());
-            start.and_then(|start| host.get(start..)).filter(|end| end.eq_ignore_ascii_case(suffix))
-        };
-        let is_match = match self {
-            Self::Domain(suffix) if suffix[1..].eq_ignore_ascii_case(host) => true,
-            Self::Domain(suffix) | Self::Leading(suffix) => {
-                host.len() > suffix.len() && ends(suffix).is_some()
-            }
-            Self::Trailing(prefix) => {
-                let start = host.get(..prefix.len());
-                host.len() > prefix.len()
-                    && start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-            }
-        };
-        let (is_leading, length) = match self {
-            Self::Domain(text) | Self::Leading(text) => (true, text.len()),
-            Self::Trailing(text) => (false, text.len()),
-        };
-        is_match.then_some((is_leading, length))
     }
 }

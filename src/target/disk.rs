@@ -20,12 +20,17 @@ pub struct Disk {
     pub root: Option<PathBuf>,
 }
 
+/// Where a file lies whose full name is this for nginx.
+pub(super) fn below(root: Option<&Path>, name: &str) -> PathBuf {
+    match root {
+        Some(root) => root.join(name.trim_start_matches('/')),
+        None => PathBuf::from(name),
+    }
+}
+
 impl Disk {
     fn real(&self, path: &str) -> PathBuf {
-        match &self.root {
-            Some(root) => root.join(path.trim_start_matches('/')),
-            None => PathBuf::from(path),
-        }
+        below(self.root.as_deref(), path)
     }
 
     /// The names in a folder; what is no text cannot be included.

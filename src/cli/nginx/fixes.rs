@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{anyhow, bail};
 
 use crate::audit::finding::Fix;
-use crate::cli::mistake::Mistake;
+use crate::cli::mistake::{Mistake, warn};
 use crate::nginx::edit::{self, Edit, Patch};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
@@ -51,11 +51,6 @@ pub(super) fn patch(
         Some(problem) => bail!("with the fixes nginx would say: {problem}"),
         None => Ok(patch),
     }
-}
-
-/// Tells someone who watches. Someone who closed stderr does not want to know.
-pub(super) fn warn(text: &str) {
-    let _ = writeln!(anstream::stderr(), "shakedown: warning: {}", escape(text));
 }
 
 /// A list of words where the directive takes one, and one word elsewhere.

@@ -12,7 +12,7 @@ use clap::Args as ClapArgs;
 use self::source::Configuration;
 use super::args::{RunArgs, TrustArgs};
 use super::exit::Exit;
-use super::mistake::Mistake;
+use super::mistake::{Mistake, warn};
 use super::probe::{Done, Job, carry_out};
 use crate::audit::finding::Fix;
 use crate::audit::judge::{Judgement, judge_settings};
@@ -149,7 +149,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     if let Some(tree) = configuration.tree.filter(|_| wants_fixes) {
         // The audit is done and told; its exit status stands whatever becomes of the patch.
         if let Err(error) = hand_over(args, &tree, &found.places, &fixes) {
-            fixes::warn(&error.to_string());
+            warn(&error.to_string());
         }
     }
     Ok(exit)
@@ -208,7 +208,7 @@ impl SourceArgs {
             .ok_or_else(|| anyhow!("{} -V names no release of nginx", binary.display()))?;
         let library = build.library.as_deref().and_then(Library::of);
         if let (Some(named), None) = (&build.library, library) {
-            fixes::warn(&format!("{named} is not known here; it is taken for an OpenSSL"));
+            warn(&format!("{named} is not known here; it is taken for an OpenSSL"));
         }
         Ok((Some(build.version), library))
     }

@@ -1,12 +1,12 @@
 //! Where a configuration comes from: a tree on disk, a dump, or Ingress objects.
 
-use std::io::Write;
 use std::path::{self, Path};
 
 use anyhow::{anyhow, bail};
 
 use crate::audit::ignore::{self, Ignored};
 use crate::cli::input;
+use crate::cli::mistake::warn;
 use crate::nginx::defaults::Version;
 use crate::nginx::dump::Dump;
 use crate::nginx::facts::{Fact, FactKind, facts};
@@ -17,7 +17,6 @@ use crate::nginx::source::{Single, Source};
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::{Upstream, upstreams};
 use crate::nginx::variable::Variables;
-use crate::report::escape::escape;
 use crate::target::disk::Disk;
 
 /// Larger dumps are none.
@@ -76,9 +75,7 @@ impl Configuration {
             let (ignored, wrong) = ignore::in_text(name, &String::from_utf8_lossy(bytes));
             all.extend(ignored);
             for (origin, error) in wrong {
-                let text = format!("{}:{}:{}: {error}", origin.file, origin.line, origin.column);
-                // Someone who closed stderr does not want to know.
-                let _ = writeln!(anstream::stderr(), "shakedown: warning: {}", escape(&text));
+                warn(&format!("{}:{}:{}: {error}", origin.file, origin.line, origin.column));
             }
         }
         all

@@ -8,6 +8,7 @@ use crate::nginx::defaults::{self, Version};
 use crate::nginx::inherit::Scope;
 use crate::nginx::listener::{ListenAddress, Listener, http_addresses};
 use crate::nginx::tree::{Directive, Tree};
+use crate::nginx::upstream::Module;
 
 /// From this release on there is no `ssl` directive.
 const SSL_REMOVED: Version = Version::new(1, 25, 1);
@@ -49,7 +50,7 @@ fn single(directive: &Directive, version: Option<Version>) -> Option<FactKind> {
 /// Settings of one module in a block whose upstream another one connects to.
 fn other_module(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
     let families =
-        [("proxy_pass", "proxy_ssl_"), ("grpc_pass", "grpc_ssl_"), ("uwsgi_pass", "uwsgi_ssl_")];
+        [Module::Proxy, Module::Grpc, Module::Uwsgi].map(|module| (module.pass(), module.prefix()));
     let passes: Vec<&str> = families
         .iter()
         .filter(|(pass, _)| !scope.own(pass).is_empty())
@@ -78,12 +79,8 @@ pub(super) fn plain_sockets(tree: &Tree, listeners: &[Listener]) -> Vec<Fact> {
     let inside = servers.filter(|one| one.name == "server").flat_map(Directive::children);
     let plain = inside.filter(|one| one.name == "listen").filter(|one| {
         let addresses = http_addresses(one);
-        let is_443 = |address: &ListenAddress| match address {
-            ListenAddress::Ip(ip) => ip.port() == 443,
-            ListenAddress::Name { port, .. } => *port == 443,
-            ListenAddress::Unix(_) => false,
-        };
-        addresses.len() == 1 && addresses.iter().all(|one| is_443(one) && !tls.contains(one))
+        let is_plain = |one: &ListenAddress| one.port() == Some(443) && !tls.contains(one);
+        addresses.len() == 1 && addresses.iter().all(is_plain)
     });
     plain.map(|one| Fact { span: one.span.clone(), kind: FactKind::PlainOn443 }).collect()
 }

@@ -62,6 +62,17 @@ pub enum ListenAddress {
     Unix(String),
 }
 
+impl ListenAddress {
+    /// Its port; a unix socket has none.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Ip(address) => Some(address.port()),
+            Self::Name { port, .. } => Some(*port),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -198,12 +209,8 @@ pub struct ServerSsl {
     pub protocols: Option<Set<Vec<String>>>,
     /// `ssl_ciphers`.
     pub ciphers: Option<Set<String>>,
-    /// `ssl_prefer_server_ciphers`.
-    pub prefer_server_ciphers: Option<Set<bool>>,
     /// `ssl_ecdh_curve`.
     pub ecdh_curve: Option<Set<String>>,
-    /// `ssl_dhparam`, the file's full name.
-    pub dhparam: Option<Set<String>>,
     /// `ssl_conf_command`: OpenSSL's commands, applied last and in this order.
     pub conf_command: Vec<Set<(String, String)>>,
     /// `ssl_reject_handshake`.
@@ -218,24 +225,10 @@ pub struct ServerSsl {
     pub trusted_certificate: Option<Set<String>>,
     /// `ssl_crl`, the file's full name.
     pub crl: Option<Set<String>>,
-    /// `ssl_password_file`, the file's full name.
-    pub password_file: Option<Set<String>>,
-    /// `ssl_stapling`.
-    pub stapling: Option<Set<bool>>,
-    /// `ssl_stapling_file`, the file's full name.
-    pub stapling_file: Option<Set<String>>,
-    /// `ssl_stapling_verify`.
-    pub stapling_verify: Option<Set<bool>>,
     /// `ssl_session_cache`, its arguments.
     pub session_cache: Option<Set<Vec<String>>>,
-    /// `ssl_session_tickets`.
-    pub session_tickets: Option<Set<bool>>,
-    /// `ssl_session_ticket_key`, the files' full names.
-    pub session_ticket_key: Vec<Set<String>>,
     /// `ssl_session_timeout`.
     pub session_timeout: Option<Set<String>>,
-    /// `ssl_early_data`.
-    pub early_data: Option<Set<bool>>,
     /// `ssl_alpn` of `stream`.
     pub alpn: Option<Set<Vec<String>>>,
 }

@@ -11,9 +11,7 @@ pub(super) fn settings(tree: &Tree, scope: &Scope<'_>) -> ServerSsl {
         certificates: certificates(tree, scope),
         protocols: scope.words("ssl_protocols"),
         ciphers: scope.scalar("ssl_ciphers"),
-        prefer_server_ciphers: scope.flag("ssl_prefer_server_ciphers"),
         ecdh_curve: scope.scalar("ssl_ecdh_curve"),
-        dhparam: file("ssl_dhparam"),
         conf_command: scope.pairs("ssl_conf_command"),
         reject_handshake: scope.flag("ssl_reject_handshake"),
         verify_client: scope
@@ -23,15 +21,8 @@ pub(super) fn settings(tree: &Tree, scope: &Scope<'_>) -> ServerSsl {
         client_certificate: file("ssl_client_certificate"),
         trusted_certificate: file("ssl_trusted_certificate"),
         crl: file("ssl_crl"),
-        password_file: file("ssl_password_file"),
-        stapling: scope.flag("ssl_stapling"),
-        stapling_file: file("ssl_stapling_file"),
-        stapling_verify: scope.flag("ssl_stapling_verify"),
         session_cache: scope.words("ssl_session_cache"),
-        session_tickets: scope.flag("ssl_session_tickets"),
-        session_ticket_key: ticket_keys(tree, scope),
         session_timeout: scope.scalar("ssl_session_timeout"),
-        early_data: scope.flag("ssl_early_data"),
         alpn: scope.words("ssl_alpn"),
     }
 }
@@ -60,9 +51,4 @@ fn material(tree: &Tree, directive: &Directive) -> Set<Material> {
         Material::File(tree.full_name(text))
     };
     Set { value, span: directive.span.clone() }
-}
-
-fn ticket_keys(tree: &Tree, scope: &Scope<'_>) -> Vec<Set<String>> {
-    let keys = scope.effective("ssl_session_ticket_key").iter().take(MAX_VALUES);
-    keys.map(|one| Set { value: tree.full_name(one.first()), span: one.span.clone() }).collect()
 }

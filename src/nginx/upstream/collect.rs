@@ -230,7 +230,6 @@ fn settings(
         crl: file("crl"),
         certificate: material(value("certificate")?),
         certificate_key: material(value("certificate_key")?),
-        password_file: file("password_file"),
         session_reuse: scope.flag(&name("session_reuse")),
         conf_command: scope.pairs(&name("conf_command")),
         alpn: scope.words(&name("alpn")).filter(|_| module == Module::Stream),
@@ -247,7 +246,7 @@ fn complete(tree: &Tree, value: String) -> String {
 }
 
 /// A name up to its port, as nginx takes it (`ngx_http_upstream_ssl_name`).
-pub(super) fn without_port(name: &str) -> &str {
+pub fn without_port(name: &str) -> &str {
     let from = if name.starts_with('[') { name.find(']').unwrap_or(0) } else { 0 };
     name[from..].find(':').map_or(name, |at| &name[..from + at])
 }

@@ -5,7 +5,7 @@ mod group;
 
 use std::sync::Arc;
 
-pub use collect::upstreams;
+pub use collect::{upstreams, without_port};
 
 use super::inherit::Set;
 use super::problem::Span;
@@ -180,8 +180,6 @@ pub struct ProxySsl {
     pub certificate: Option<Set<Text>>,
     /// `_certificate_key`.
     pub certificate_key: Option<Set<Text>>,
-    /// `_password_file`, the file's full name.
-    pub password_file: Option<Set<String>>,
     /// `_session_reuse`.
     pub session_reuse: Option<Set<bool>>,
     /// `_conf_command`: OpenSSL's commands, applied last and in this order.

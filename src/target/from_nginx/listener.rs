@@ -54,18 +54,10 @@ fn endpoint(
         ListenAddress::Unix(_) => return Err("sockets of the file system are not probed"),
     };
     if listener.quic {
-        let twin = all.iter().any(|other| !other.quic && port_of(other) == Some(port));
+        let twin = all.iter().any(|other| !other.quic && other.address.port() == Some(port));
         return if twin { Ok(None) } else { Err("QUIC is not probed") };
     }
     Ok(Some((premises.connect.clone().unwrap_or(host), port)))
-}
-
-fn port_of(listener: &Listener) -> Option<u16> {
-    match &listener.address {
-        ListenAddress::Ip(address) => Some(address.port()),
-        ListenAddress::Name { port, .. } => Some(*port),
-        ListenAddress::Unix(_) => None,
-    }
 }
 
 fn of_socket(

@@ -7,9 +7,10 @@ mod upstream;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::disk::below;
 use super::options::Options;
 use super::{ClientIdentity, Host, Origin, Target};
 use crate::nginx::defaults::Version;
@@ -45,10 +46,7 @@ impl Premises<'_> {
 
     /// Where a file of the configuration lies.
     fn path(&self, name: &str) -> PathBuf {
-        match &self.root {
-            Some(root) => root.join(name.trim_start_matches('/')),
-            None => Path::new(name).to_owned(),
-        }
+        below(self.root.as_deref(), name)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Premises, Untestable, origin};
 use crate::nginx::inherit::Set;
 use crate::nginx::problem::Span;
-use crate::nginx::upstream::{Module, Peer, PeerAddress, ProxySsl, Text, Upstream};
+use crate::nginx::upstream::{Module, Peer, PeerAddress, ProxySsl, Text, Upstream, without_port};
 use crate::target::address::{Address, parse_host};
 use crate::target::identity::read_identity;
 use crate::target::nginx_client::{NginxClient, Trusted, usual_library};
@@ -191,10 +191,6 @@ fn target(
         likely.chain(peer_name).chain(served).filter(|name| name.contains('.')).collect();
     target.nginx = Some(Arc::clone(client));
     target
-}
-
-fn without_port(host: &str) -> &str {
-    host.split_once(':').map_or(host, |(name, _)| name)
 }
 
 /// Settings and server, as far as they decide what happens.
