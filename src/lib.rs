@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! sources -> Target -> Plan -> Observation -> Finding -> Report
-//!            target    probe   observation    audit      report
+//!            targets   probe   observation    audit      report
 //! ```
 //!
 //! The rooms stand in a total order: each uses only those listed before it (`tests/it/architecture.rs` holds that, and
@@ -13,11 +13,15 @@
 
 pub mod tls;
 
+pub mod openssl;
+
 pub mod certificate;
 
 pub mod nginx;
 
-pub mod target;
+pub mod log;
+
+pub mod targets;
 
 pub mod observation;
 

@@ -11,8 +11,8 @@ use wildmatch::WildMatch;
 
 use super::finding::Severity;
 use super::registry::{closest, find};
-use crate::target::places::Places;
-use crate::target::{Origin, Target};
+use crate::targets::places::Places;
+use crate::targets::{Origin, Target};
 
 /// What the operator decided beforehand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -163,7 +163,7 @@ mod tests {
     use time::macros::date;
 
     use super::*;
-    use crate::target::options::Options;
+    use crate::targets::options::Options;
 
     #[track_caller]
     fn check_problems(text: &str, expected: &[&str]) {

@@ -4,7 +4,7 @@
 use super::finding::Section;
 use super::rule::{Check, Rule, Verdict};
 use crate::observation::{Cause, Endpoint, Handshake, Observation, Stage};
-use crate::target::Target;
+use crate::targets::Target;
 
 /// What became of one rule; the greater wins where it was asked more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::Date;
 
 use crate::certificate::parse::Fingerprint;
-use crate::target::{Origin, Target};
+use crate::targets::{Origin, Target};
 
 /// How bad it is, by what breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

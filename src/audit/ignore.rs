@@ -3,7 +3,7 @@
 
 use super::finding::Finding;
 use super::registry::{closest, find};
-use crate::target::{Origin, Target};
+use crate::targets::{Origin, Target};
 
 /// What such a comment says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, Assessor};
 use crate::nginx::facts::Fact;
 use crate::observation::{Endpoint, Observation};
-use crate::target::Target;
+use crate::targets::Target;
 use crate::tls::version::ProtocolVersion;
 
 /// Addresses that one message names.

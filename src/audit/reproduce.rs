@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use crate::target::address::host_port;
-use crate::target::{Roots, Target};
+use crate::targets::address::host_port;
+use crate::targets::{Roots, Target};
 use crate::tls::version::ProtocolVersion;
 
 /// An `openssl s_client` call under construction.
@@ -170,7 +170,7 @@ fn quote(word: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::options::Options;
+    use crate::targets::options::Options;
 
     fn target(text: &str) -> Target {
         Options::default().target(text.parse().unwrap(), None, None)
@@ -204,7 +204,7 @@ mod tests {
             curl(&target, address).unwrap(),
             "curl -sSI --connect-to ::[::1]:8443 https://a.test:8443/"
         );
-        target.starttls = Some(crate::target::StartTls::Smtp);
+        target.starttls = Some(crate::targets::StartTls::Smtp);
         assert_eq!(curl(&target, address), None);
     }
 

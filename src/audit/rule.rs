@@ -13,7 +13,7 @@ use crate::certificate::trust::{Assessment, TrustStore};
 use crate::certificate::{Certificate, Chain};
 use crate::nginx::facts::Fact;
 use crate::observation::{Endpoint, Handshake, Observation};
-use crate::target::{Role, Target};
+use crate::targets::{Role, Target};
 use crate::tls::version::ProtocolVersion;
 
 /// A rule: its texts, its severity and its check.

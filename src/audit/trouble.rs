@@ -4,7 +4,7 @@
 use crate::observation::{
     Cause, ClientAuth, Endpoint, Failure, Handshake, RawChoice, RawHello, Stage,
 };
-use crate::target::Target;
+use crate::targets::Target;
 use crate::tls::alert::AlertDescription;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;

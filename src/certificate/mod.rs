@@ -14,7 +14,6 @@ pub mod signature;
 #[cfg(test)]
 mod testing;
 pub mod trust;
-pub mod verify_error;
 
 pub use chain::Chain;
 pub use parse::Certificate;

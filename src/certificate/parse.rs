@@ -14,6 +14,8 @@ use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
+use crate::openssl::check_host;
+
 use super::distinguished_name;
 pub use super::distinguished_name::DistinguishedName;
 use super::key::{PublicKey, SignatureAlgorithm};
@@ -271,6 +273,11 @@ impl Certificate {
     /// dNSName entries, none where the extension is absent.
     pub fn dns_names(&self) -> &[String] {
         self.subject_alt_names.as_ref().map_or(&[], |names| &names.dns)
+    }
+
+    /// Whether OpenSSL accepts this certificate for `name`, as nginx asks it to.
+    pub fn check_host(&self, name: &str) -> bool {
+        check_host::covers(self.dns_names(), &self.common_names, name)
     }
 
     /// iPAddress entries, none where the extension is absent.

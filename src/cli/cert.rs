@@ -23,10 +23,10 @@ use crate::observation::Observation;
 use crate::report::escape::escape;
 use crate::report::{Kind, Report};
 use crate::run::TargetReport;
-use crate::target::address::{Address, parse_host};
-use crate::target::identity::read_public_key;
-use crate::target::options::Options;
-use crate::target::{Host, Target, trust};
+use crate::targets::address::{Address, parse_host};
+use crate::targets::identity::read_public_key;
+use crate::targets::options::Options;
+use crate::targets::{Host, Target, trust};
 
 /// Larger files hold no certificates.
 const MAX_FILE: u64 = 16 * 1024 * 1024;

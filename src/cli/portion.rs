@@ -13,8 +13,8 @@ use super::mistake::Mistake;
 use crate::report::saved::MANIFEST;
 use crate::report::saved::manifest::{Manifest, run_id};
 use crate::report::{Report, Summary};
-use crate::target::Target;
-use crate::target::shard::Shard;
+use crate::targets::Target;
+use crate::targets::shard::Shard;
 
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Fleet")]

@@ -24,7 +24,7 @@ use crate::probe::Prober;
 use crate::probe::scan::Depth;
 use crate::report::{Kind, Report, Summary};
 use crate::run::{self, FetchIssuers, Settings, TargetReport};
-use crate::target::Target;
+use crate::targets::Target;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {

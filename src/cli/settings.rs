@@ -17,12 +17,12 @@ use crate::certificate::trust::Assessor;
 use crate::probe::{Deadlines, Family, Limits};
 use crate::report::anchor::has_place;
 use crate::report::{Look, ReportOptions, Summary};
-use crate::target::address::{Address, parse_host};
-use crate::target::identity::read_identity;
-use crate::target::nginx_client::NginxClient;
-use crate::target::options::Options;
-use crate::target::proxy_ssl::ProxySsl;
-use crate::target::{ClientIdentity, Host, Origin, Target, Trust, list, toml, trust};
+use crate::targets::address::{Address, parse_host};
+use crate::targets::identity::read_identity;
+use crate::targets::nginx_client::NginxClient;
+use crate::targets::options::Options;
+use crate::targets::proxy_ssl::ProxySsl;
+use crate::targets::{ClientIdentity, Host, Origin, Target, Trust, list, toml, trust};
 
 /// Columns of a report that goes to no terminal.
 pub(super) const WIDTH: usize = 100;

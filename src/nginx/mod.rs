@@ -11,7 +11,6 @@ pub mod glob;
 pub mod ingress;
 pub mod inherit;
 pub mod listener;
-pub mod log;
 mod lua;
 pub mod problem;
 pub mod server_name;

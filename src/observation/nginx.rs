@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Failure, Handshake, RawChoice};
 use crate::certificate::Chain;
-use crate::target::nginx_client::{Change, HelloError, NginxClient};
+use crate::targets::nginx_client::{Change, HelloError, NginxClient};
 
 /// One handshake of nginx with one set of settings.
 #[derive(Clone, Debug)]

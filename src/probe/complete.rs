@@ -28,7 +28,7 @@ use crate::observation::{
     Cause, ClientAuth, ClientRefusal, Engine, Failure, Handshake, Observed, RawHello, Session,
     Stage,
 };
-use crate::target::Target;
+use crate::targets::Target;
 use crate::tls::alert::AlertDescription;
 use crate::tls::extension::Extension;
 use crate::tls::flight::Flight;

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{Deadlines, Family, Limits};
 use crate::observation::{Cause, Failure, Stage};
-use crate::target::Host;
+use crate::targets::Host;
 
 /// A TCP connection and its share of the limits, given back when it is dropped.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::connect::Connector;
 use crate::observation::Cause;
-use crate::target::Host;
-use crate::target::address::parse_host;
+use crate::targets::Host;
+use crate::targets::address::parse_host;
 
 /// Larger answers are no certificates.
 const MAX_ANSWER: u64 = 128 * 1024;

@@ -31,7 +31,7 @@ use self::scan::Depth;
 use crate::observation::{
     Cause, ClientAuth, Endpoint, Failure, Handshake, Observation, PlainProtocol, RawHello,
 };
-use crate::target::{Host, Target};
+use crate::targets::{Host, Target};
 
 /// How long each stage may take.
 #[derive(Clone, Copy, Debug)]

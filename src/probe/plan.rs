@@ -1,7 +1,7 @@
 //! The plan: which handshakes to make for one address. Pure, so it can be tested and printed.
 
 use crate::observation::Handshake;
-use crate::target::Target;
+use crate::targets::Target;
 use crate::tls::version::ProtocolVersion;
 
 /// One planned connection: a name or none, and one version.
@@ -60,7 +60,7 @@ pub fn legacy(target: &Target) -> Vec<Cell> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::options::Options;
+    use crate::targets::options::Options;
 
     fn cells(address: &str) -> Vec<(bool, String, bool)> {
         let target = Options::default().target(address.parse().unwrap(), None, None);

@@ -8,7 +8,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::observation::{Cause, Failure, Stage};
-use crate::target::StartTls;
+use crate::targets::StartTls;
 
 /// Longest line of a server.
 const MAX_LINE: usize = 4096;

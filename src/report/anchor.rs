@@ -2,7 +2,7 @@
 
 use super::{Kind, Report};
 use crate::audit::finding::Finding;
-use crate::target::Target;
+use crate::targets::Target;
 
 /// What a list on standard input calls its file.
 const STDIN: &str = "<stdin>";

@@ -15,10 +15,9 @@ use crate::certificate::Certificate;
 use crate::certificate::name::{Coverage, Name, coverage};
 use crate::certificate::shape::Position;
 use crate::certificate::trust::browser::BrowserVerdict;
-use crate::certificate::trust::check_host;
 use crate::certificate::trust::openssl::OpensslVerdict;
 use crate::certificate::trust::problem::PathProblem;
-use crate::target::{Host, Target};
+use crate::targets::{Host, Target};
 
 /// Names of one certificate that are listed.
 const MAX_NAMES: usize = 20;
@@ -187,7 +186,7 @@ impl VerdictView {
         let name = target.server_name.clone().unwrap_or_else(|| target.host.to_string());
         match &assessed.assessment.nginx {
             OpensslVerdict::Accepted
-                if !assessed.chain.leaf().is_some_and(|leaf| check_host::covers(leaf, &name)) =>
+                if !assessed.chain.leaf().is_some_and(|leaf| leaf.check_host(&name)) =>
             {
                 Self::refused(format!("upstream SSL certificate does not match \"{name}\""))
             }

@@ -9,7 +9,7 @@ use super::Report;
 use super::escape::escape;
 use super::item::{Item, items};
 use crate::run::{Status, TargetReport};
-use crate::target::Role;
+use crate::targets::Role;
 
 /// The first row.
 const HEADINGS: [&str; 15] = [

@@ -5,13 +5,13 @@ use serde::Serialize;
 use super::Look;
 use super::escape::escape;
 use super::text::paragraph;
-use crate::certificate::verify_error::VerifyError;
-use crate::nginx::log::classify::{Diagnosis, Evidence, classify, meanings};
-use crate::nginx::log::code::{Code, SentBy, reason};
-use crate::nginx::log::direction::Direction;
-use crate::nginx::log::line::{Line, parse_any};
-use crate::nginx::log::next;
-use crate::nginx::log::table::{self, Cause, Likelihood, Mechanism, Sign};
+use crate::log::classify::{Diagnosis, Evidence, classify, meanings};
+use crate::log::direction::Direction;
+use crate::log::line::{Line, parse_any};
+use crate::log::next;
+use crate::log::table::{self, Cause, Likelihood, Mechanism, Sign};
+use crate::openssl::code::{Code, SentBy, reason};
+use crate::openssl::verify_error::VerifyError;
 use crate::tls::alert::AlertDescription;
 
 /// An answer.

@@ -9,7 +9,7 @@ use super::anchor::place;
 use super::escape::escape;
 use super::item::{Item, items};
 use crate::audit::finding::Severity;
-use crate::target::Target;
+use crate::targets::Target;
 
 #[derive(Serialize)]
 struct Issue {

@@ -5,7 +5,7 @@ use crate::audit::finding::{Finding, Severity};
 use crate::audit::registry::find;
 use crate::audit::rule::Rule;
 use crate::run::TargetReport;
-use crate::target::Target;
+use crate::targets::Target;
 
 /// One thing to say.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +86,7 @@ impl<'a> Item<'a> {
 /// Where the target's connections go, and the name that they carry, as an address of this program's own.
 pub(super) fn address(target: &Target) -> String {
     let host = match &target.host {
-        crate::target::Host::Ip(std::net::IpAddr::V6(ip)) => format!("[{ip}]"),
+        crate::targets::Host::Ip(std::net::IpAddr::V6(ip)) => format!("[{ip}]"),
         host => escape(&host.to_string()).into_owned(),
     };
     let sni = target.server_name.as_deref().map(|name| format!("?sni={}", escape(name)));

@@ -18,7 +18,7 @@ use crate::observation::{
     Cause, ClientAuth, Endpoint, Engine, Failure, Handshake, Observed, RawHello, Session, Stage,
 };
 use crate::run::{Status, TargetReport};
-use crate::target::{Origin, Role, Target};
+use crate::targets::{Origin, Role, Target};
 
 /// What this document calls itself.
 pub const SCHEMA: &str = "shakedown/report/v1";

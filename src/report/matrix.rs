@@ -1,7 +1,7 @@
 //! The four cells at a glance: one word for what became of each handshake.
 
 use crate::observation::{Cause, ClientAuth, ClientRefusal, Endpoint, Handshake, Stage};
-use crate::target::Target;
+use crate::targets::Target;
 use crate::tls::version::ProtocolVersion;
 
 /// The columns of the matrix: with a name or without, and the version.

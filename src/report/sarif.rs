@@ -13,7 +13,7 @@ use crate::audit::finding::{Excuse, Finding};
 use crate::audit::registry::RULES;
 use crate::audit::rule::Rule;
 use crate::run::TargetReport;
-use crate::target::Target;
+use crate::targets::Target;
 
 /// Where the schema lies.
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";

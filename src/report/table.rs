@@ -15,7 +15,7 @@ use crate::audit::judge::Assessed;
 use crate::audit::upstream::outcome::NginxOutcome;
 use crate::observation::Endpoint;
 use crate::run::TargetReport;
-use crate::target::Target;
+use crate::targets::Target;
 
 /// Narrower terminals get lines that run over.
 const MIN_WIDTH: usize = 60;

@@ -9,7 +9,7 @@ use super::TargetReport;
 use crate::audit::allowance::{Allowance, Allowances};
 use crate::audit::finding::{Excuse, Finding, Severity};
 use crate::audit::ignore::Ignored;
-use crate::target::Target;
+use crate::targets::Target;
 
 /// The gate of one run.
 #[derive(Debug)]
@@ -158,8 +158,8 @@ mod tests {
     use crate::audit::registry::find;
     use crate::observation::Observation;
     use crate::run::Status;
-    use crate::target::Origin;
-    use crate::target::options::Options;
+    use crate::targets::Origin;
+    use crate::targets::options::Options;
 
     const TODAY: Date = date!(2026 - 06 - 15);
 

@@ -7,8 +7,8 @@ use crate::audit::upstream::verdict::{Breakage, Verdict, verdict};
 use crate::observation::Endpoint;
 use crate::observation::nginx::NginxAttempt;
 use crate::probe::Prober;
-use crate::target::Target;
-use crate::target::nginx_client::{Change, NginxClient, Trusted};
+use crate::targets::Target;
+use crate::targets::nginx_client::{Change, NginxClient, Trusted};
 use time::OffsetDateTime;
 
 /// Handshakes that are made for one address at the most.

@@ -24,8 +24,8 @@ use crate::certificate::trust::Assessor;
 use crate::observation::{Cause, Failure, Observation, Stage};
 use crate::probe::scan::Depth;
 use crate::probe::{Prober, engine};
-use crate::target::nginx_client::Trusted;
-use crate::target::{Roots, Target, Trust, trust};
+use crate::targets::nginx_client::Trusted;
+use crate::targets::{Roots, Target, Trust, trust};
 
 /// Where distributions keep their roots in one file (Debian and its kin; others differ).
 const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";

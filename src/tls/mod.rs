@@ -5,14 +5,12 @@
 //! here does I/O or cryptography, and nothing here uses another room.
 
 pub mod alert;
-pub mod cipher_string;
 pub mod codec;
 pub mod extension;
 pub mod flight;
 pub mod group;
 pub mod hello;
 pub mod key_share;
-pub mod library;
 pub mod message;
 mod openssl_names;
 pub mod profile;

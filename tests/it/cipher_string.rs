@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use shakedown::tls::cipher_string::evaluate;
+use shakedown::openssl::cipher_string::evaluate;
 
 use crate::support::dice::Dice;
 

@@ -69,7 +69,7 @@ fn the_jobs_of_kubernetes_call_the_program_as_it_wants_to_be_called() {
 fn the_targets_of_the_config_map_are_targets() {
     let config = documents("contrib/kubernetes/cronjob.yaml").remove(0);
     let text = config["data"]["targets.toml"].as_str().unwrap();
-    let (entries, problems) = shakedown::target::toml::read("targets.toml", Path::new(""), text);
+    let (entries, problems) = shakedown::targets::toml::read("targets.toml", Path::new(""), text);
     assert_eq!((entries.len(), problems), (2, Vec::new()));
 }
 

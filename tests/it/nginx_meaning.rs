@@ -15,7 +15,7 @@ use shakedown::nginx::source::Single;
 use shakedown::nginx::tree::Tree;
 use shakedown::nginx::upstream::{Upstream, upstreams};
 use shakedown::nginx::variable::{Unresolved, Variables};
-use shakedown::target::disk::Disk;
+use shakedown::targets::disk::Disk;
 
 use crate::support::dice::Dice;
 use crate::support::pki::Pki;

@@ -7,7 +7,7 @@ use std::process::Command;
 use shakedown::nginx::dump::Dump;
 use shakedown::nginx::problem::Problem;
 use shakedown::nginx::tree::{Directive, Tree};
-use shakedown::target::disk::Disk;
+use shakedown::targets::disk::Disk;
 use tempfile::TempDir;
 
 use crate::support::dice::Dice;

@@ -14,7 +14,7 @@ use super::rule::ChainView;
 use crate::certificate::Certificate;
 use crate::certificate::name::Name;
 use crate::observation::{Endpoint, Handshake};
-use crate::target::Host;
+use crate::targets::Host;
 
 /// Names of a certificate that one line of evidence lists.
 const MAX_NAMES: usize = 8;

@@ -5,12 +5,12 @@
 use std::net::SocketAddr;
 
 use super::verdict::Breakage;
-use crate::nginx::log::code::reason::{of_alert as alert_reason, words_in};
 use crate::nginx::upstream::Module;
 use crate::observation::{Cause, Failure, Stage};
-use crate::target::nginx_client::{HelloError, NginxClient};
+use crate::openssl::code::reason::{of_alert as alert_reason, words_in};
+use crate::openssl::release::Release;
+use crate::targets::nginx_client::{HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
-use crate::tls::library::Library;
 
 /// `ERR_R_INTERNAL_ERROR`, which every part of OpenSSL has.
 const INTERNAL_ERROR: u32 = 68;
@@ -37,7 +37,7 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
         Breakage::DhKeyTooSmall(_) => handshake(own(client, 394, (419, "tls_process_ske_dhe"))),
         Breakage::LegacySignature => {
             let reason = match client.library {
-                Library::OpenSsl1_1_1 => INTERNAL_ERROR,
+                Release::V1_1_1 => INTERNAL_ERROR,
                 _ => 333,
             };
             handshake(own(client, reason, (365, "tls_process_key_exchange")))
@@ -117,7 +117,7 @@ fn ended(client: &NginxClient, cause: &Cause) -> Option<String> {
         }
         Cause::TimedOut => "upstream timed out (110: Connection timed out)".to_owned(),
         // OpenSSL 3.2 on reads the text as a record first: two errors, whose data depend on the bytes.
-        Cause::NotTls(_) if client.library < Library::OpenSsl3_2 => {
+        Cause::NotTls(_) if client.library < Release::V3_2 => {
             own(client, 267, (143, "ssl3_get_record"))
         }
         _ => return None,
@@ -148,7 +148,7 @@ fn of_alert(client: &NginxClient, alert: AlertDescription) -> String {
 
 /// `error:0A000410:SSL routines::text`, or `error:14094410:SSL routines:ssl3_read_bytes:text` before OpenSSL 3.
 fn error(client: &NginxClient, reason: u32, (number, name): (u32, &str), text: &str) -> String {
-    if client.library == Library::OpenSsl1_1_1 {
+    if client.library == Release::V1_1_1 {
         return format!(
             "error:{:08X}:SSL routines:{name}:{text}",
             0x1400_0000 | number << 12 | reason
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn lines_read_as_nginx_writes_them() {
-        let mut client = NginxClient { library: Library::OpenSsl3_0, ..NginxClient::new("a.test") };
+        let mut client = NginxClient { library: Release::V3_0, ..NginxClient::new("a.test") };
         let refused = Breakage::Peer(Cause::Alert(AlertDescription::HANDSHAKE_FAILURE));
         let address = "192.0.2.1:8443".parse().unwrap();
         assert_eq!(
@@ -171,12 +171,12 @@ mod tests {
             "SSL_do_handshake() failed (SSL: error:0A000410:SSL routines::sslv3 alert handshake failure:SSL alert \
              number 40) while SSL handshaking to upstream, upstream: \"https://192.0.2.1:8443/\""
         );
-        client.library = Library::OpenSsl1_1_1;
+        client.library = Release::V1_1_1;
         assert!(message(&client, &refused).unwrap().contains(
             "error:14094410:SSL routines:ssl3_read_bytes:sslv3 alert handshake failure:SSL alert number 40"
         ));
         let late = Breakage::LateClientCertificate(Cause::Alert(AlertDescription(116)));
-        client.library = Library::OpenSsl3_0;
+        client.library = Release::V3_0;
         assert_eq!(
             message(&client, &late).unwrap(),
             "SSL_read() failed (SSL: error:0A00045C:SSL routines::tlsv13 alert certificate required:SSL alert number \

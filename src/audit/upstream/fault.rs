@@ -6,7 +6,7 @@ use crate::audit::finding::{Finding, Fix};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{self, Context, Rule};
 use crate::audit::rules::names_of;
-use crate::target::nginx_client::{Change, NginxClient};
+use crate::targets::nginx_client::{Change, NginxClient};
 
 /// The check of every `upstream-*` rule that is about a failing handshake: does the fault belong to it?
 pub fn check(rule: &Rule, story: &Story<'_>, cx: &Context<'_>) -> rule::Verdict {

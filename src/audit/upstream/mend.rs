@@ -6,12 +6,11 @@ use super::verdict::{Breakage, may_concern_name};
 use crate::audit::rules::is_plain_name;
 use crate::certificate::Chain;
 use crate::certificate::signature::Verifier;
-use crate::certificate::trust::check_host;
 use crate::certificate::trust::openssl::{self, OpensslVerdict};
 use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, Endpoint};
-use crate::target::Target;
-use crate::target::nginx_client::{Change, NginxClient, Trusted};
+use crate::targets::Target;
+use crate::targets::nginx_client::{Change, NginxClient, Trusted};
 use crate::tls::version::ProtocolVersion;
 
 /// Names that are tried at the most.
@@ -119,10 +118,7 @@ fn covered_names(chain: &Chain, hints: Hints<'_>) -> Vec<Vec<Change>> {
     let Some(leaf) = chain.leaf() else { return Vec::new() };
     let own = hints.target.server_name.iter().chain(&hints.target.likely_names);
     let names = distinct(own.map(String::as_str), "").into_iter();
-    names
-        .filter(|name| check_host::covers(leaf, name))
-        .map(|name| vec![Change::Name(name)])
-        .collect()
+    names.filter(|name| leaf.check_host(name)).map(|name| vec![Change::Name(name)]).collect()
 }
 
 /// The names that can stand in a directive as they are, each once, apart from one that is there already.

@@ -3,7 +3,7 @@
 use super::story::{self, Story};
 use super::verdict::{Breakage, Verdict};
 use crate::audit::finding::{Finding, Severity};
-use crate::target::Target;
+use crate::targets::Target;
 
 /// What nginx makes of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::audit::finding::Directive;
 use crate::nginx::upstream::Module;
 use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, Endpoint};
-use crate::target::nginx_client::{Change, HelloError, NginxClient};
+use crate::targets::nginx_client::{Change, HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
 
 /// The story of one address.

@@ -4,14 +4,13 @@ use time::OffsetDateTime;
 
 use crate::certificate::Chain;
 use crate::certificate::signature::Verifier;
-use crate::certificate::trust::check_host;
 use crate::certificate::trust::openssl::{self, OpensslVerdict};
-use crate::certificate::verify_error::VerifyError;
 use crate::observation::nginx::{NginxAnswer, NginxAttempt, Refusal};
 use crate::observation::{Cause, ClientAuth, ClientRefusal, Failure, Handshake, Stage};
-use crate::target::nginx_client::{HelloError, NginxClient};
+use crate::openssl::release::Release;
+use crate::openssl::verify_error::VerifyError;
+use crate::targets::nginx_client::{HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
-use crate::tls::library::Library;
 use crate::tls::suite::Authentication;
 use crate::tls::version::ProtocolVersion;
 
@@ -92,7 +91,7 @@ fn told(attempt: &NginxAttempt, now: OffsetDateTime) -> Verdict {
 
 fn not_sent(error: &HelloError) -> Verdict {
     match error {
-        HelloError::Ciphers(crate::tls::cipher_string::CipherStringError::Unsupported(_)) => {
+        HelloError::Ciphers(crate::openssl::cipher_string::CipherStringError::Unsupported(_)) => {
             Verdict::CannotTell(error.to_string())
         }
         _ => Verdict::Fails(Breakage::Configuration(error.clone())),
@@ -141,7 +140,7 @@ fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> 
         return Some(Breakage::Version(version));
     }
     let level = client.security_level();
-    let modern = client.library >= Library::OpenSsl3_0;
+    let modern = client.library >= Release::V3_0;
     if modern && !answer.secure_renegotiation && version < ProtocolVersion::TLS1_3 {
         return Some(Breakage::UnsafeRenegotiation);
     }
@@ -239,7 +238,7 @@ fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) ->
         let crl = client.directive("crl");
         return Verdict::CannotTell(format!("revocation lists ({crl}) are not read here"));
     }
-    let covered = chain.leaf().is_some_and(|leaf| check_host::covers(leaf, &client.name));
+    let covered = chain.leaf().is_some_and(|leaf| leaf.check_host(&client.name));
     if covered { Verdict::Works } else { Verdict::Fails(Breakage::Name(client.name.clone())) }
 }
 

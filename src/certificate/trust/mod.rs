@@ -1,7 +1,6 @@
 //! Trust: the anchors, and the verdicts over a chain, each by its name.
 
 pub mod browser;
-pub mod check_host;
 pub mod openssl;
 pub mod problem;
 

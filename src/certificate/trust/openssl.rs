@@ -11,8 +11,8 @@ use crate::certificate::chain::Chain;
 use crate::certificate::key::{KeyType, PublicKey, SignatureHash};
 use crate::certificate::parse::Certificate;
 use crate::certificate::signature::{SignatureCheck, Verifier};
-use crate::certificate::verify_error::VerifyError;
-use crate::tls::library::Library;
+use crate::openssl::release::Release;
+use crate::openssl::verify_error::VerifyError;
 
 /// How nginx was told to verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,12 +22,12 @@ pub struct Profile {
     /// OpenSSL's security level: 2 on Debian and from OpenSSL 3.2 on, else 1.
     pub security_level: u8,
     /// The library.
-    pub library: Library,
+    pub library: Release,
 }
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { depth: 1, security_level: 2, library: Library::default() }
+        Self { depth: 1, security_level: 2, library: Release::default() }
     }
 }
 
@@ -107,7 +107,7 @@ impl<'c> Walk<'c> {
             self.object(66);
         }
         self.build(sent, store);
-        if self.unbuilt && self.profile.library == Library::OpenSsl1_1_1 {
+        if self.unbuilt && self.profile.library == Release::V1_1_1 {
             return;
         }
         self.check_extensions();
@@ -181,7 +181,7 @@ impl<'c> Walk<'c> {
         }
         if self.path.len() > longest {
             self.object(22);
-            if self.profile.library == Library::OpenSsl1_1_1 {
+            if self.profile.library == Release::V1_1_1 {
                 return;
             }
         }

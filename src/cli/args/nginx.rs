@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 
 use crate::nginx::defaults::Version;
-use crate::target::proxy_ssl::ProxySsl;
-use crate::tls::library::Library;
+use crate::openssl::release::Release;
+use crate::targets::proxy_ssl::ProxySsl;
 use crate::tls::version::ProtocolVersion;
 
 /// nginx as the client of the targets.
@@ -60,7 +60,7 @@ pub(in crate::cli) struct NginxArgs {
     pub(in crate::cli) nginx_version: Option<Version>,
     /// The OpenSSL that nginx runs with [default: what is usual for its release]
     #[arg(long, value_name = "VERSION", requires = "as_nginx")]
-    pub(in crate::cli) openssl_version: Option<Library>,
+    pub(in crate::cli) openssl_version: Option<Release>,
 }
 
 impl NginxArgs {

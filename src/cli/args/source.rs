@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::nginx::NginxArgs;
-use crate::target::options::{DurationError, parse_alpn, parse_duration};
-use crate::target::{Role, Roots, StartTls};
+use crate::targets::options::{DurationError, parse_alpn, parse_duration};
+use crate::targets::{Role, Roots, StartTls};
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct SourceArgs {

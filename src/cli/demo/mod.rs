@@ -23,7 +23,7 @@ use crate::probe::scan::Depth;
 use crate::probe::{Deadlines, Family, Limits, Prober};
 use crate::report::{Kind, Report, ReportOptions};
 use crate::run::{self, FetchIssuers, Settings, TargetReport};
-use crate::target::Target;
+use crate::targets::Target;
 
 /// Everything is on this machine, so nothing takes long but the server that never answers.
 const DEADLINES: Deadlines = Deadlines {

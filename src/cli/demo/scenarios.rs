@@ -12,10 +12,10 @@ use super::server::{self, BOTH, Behaviour, Served};
 use crate::certificate::issue::{Authority, Issued, self_signed};
 use crate::certificate::trust::TrustStore;
 use crate::nginx::defaults::Version;
-use crate::target::address::Address;
-use crate::target::nginx_client::{NginxClient, Trusted};
-use crate::target::options::Options;
-use crate::target::{Host, Role, Target};
+use crate::targets::address::Address;
+use crate::targets::nginx_client::{NginxClient, Trusted};
+use crate::targets::options::Options;
+use crate::targets::{Host, Role, Target};
 
 /// One server.
 pub(super) struct Scenario {

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use super::LogArgs;
 use crate::audit::finding::Severity;
 use crate::cli::{probe, settings};
-use crate::nginx::log::intake::Intake;
+use crate::log::intake::Intake;
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::upstreams;
 use crate::nginx::variable::Variables;
@@ -21,10 +21,10 @@ use crate::probe::scan::Depth;
 use crate::report::Summary;
 use crate::report::log::document::LogReport;
 use crate::run::{self, Ending, FetchIssuers, Settings};
-use crate::target::from_nginx::{Premises, targets};
-use crate::target::options::Options;
-use crate::target::proxy_ssl::ProxySsl;
-use crate::target::{Host, Role, Target};
+use crate::targets::from_nginx::{Premises, targets};
+use crate::targets::options::Options;
+use crate::targets::proxy_ssl::ProxySsl;
+use crate::targets::{Host, Role, Target};
 
 /// Upstreams that are audited, the most frequent first.
 const MAX_UPSTREAMS: usize = 32;

@@ -11,7 +11,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::input::{Reading, open_file};
-use crate::nginx::log::intake::Intake;
+use crate::log::intake::Intake;
 use crate::report::log::{clock, table};
 
 /// How often files are looked at.
@@ -124,7 +124,7 @@ fn tell(place: usize, line: &[u8], intake: &Intake, told: &mut HashMap<usize, To
         return String::new();
     }
     let mut buffer = Vec::new();
-    let parsed = crate::nginx::log::line::parse_any(line, &mut buffer);
+    let parsed = crate::log::line::parse_any(line, &mut buffer);
     let about = parsed.upstream.or(parsed.client).unwrap_or_default();
     let more = match known.held_back {
         0 => String::new(),

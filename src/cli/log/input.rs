@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use memchr::memchr;
 
 use crate::cli::mistake::Mistake;
-use crate::nginx::log::intake::{Intake, MAX_LINE};
+use crate::log::intake::{Intake, MAX_LINE};
 use crate::report::log::document::FileOut;
 
 /// Bytes that are read at once; a line longer than [`MAX_LINE`] is dropped before it fills them.

@@ -18,15 +18,15 @@ use super::exit::Exit;
 use super::mistake::{Mistake, warn};
 use super::output::Output;
 use super::settings;
-use crate::nginx::log::access::{Shape, is_version, read_moment};
-use crate::nginx::log::format::Format;
-use crate::nginx::log::intake::Intake;
+use crate::log::access::{Shape, is_version, read_moment};
+use crate::log::format::Format;
+use crate::log::intake::Intake;
 use crate::nginx::tree::{Directive, Tree};
 use crate::report::Look;
 use crate::report::log::document::LogReport;
 use crate::report::log::{prometheus, table};
-use crate::target::disk::Disk;
-use crate::target::options::parse_duration;
+use crate::targets::disk::Disk;
+use crate::targets::options::parse_duration;
 
 /// Problems of a configuration that are told.
 const MAX_PROBLEMS: usize = 5;

@@ -21,15 +21,15 @@ use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
 use crate::nginx::variable::Variables;
 use crate::observation::{Cause, Failure, Observation, Stage};
+use crate::openssl::release::Release;
 use crate::probe::scan::Depth;
 use crate::report::Format;
 use crate::run::TargetReport;
-use crate::target::address::{Address, parse_host};
-use crate::target::from_nginx::{self, Premises, Untestable};
-use crate::target::identity::read_identity;
-use crate::target::options::Options;
-use crate::target::{Host, Origin, Target};
-use crate::tls::library::Library;
+use crate::targets::address::{Address, parse_host};
+use crate::targets::from_nginx::{self, Premises, Untestable};
+use crate::targets::identity::read_identity;
+use crate::targets::options::Options;
+use crate::targets::{Host, Origin, Target};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -89,7 +89,7 @@ struct SourceArgs {
     nginx_version: Option<Version>,
     /// The OpenSSL that nginx runs with
     #[arg(long, value_name = "VERSION")]
-    openssl_version: Option<Library>,
+    openssl_version: Option<Release>,
     /// Ask this nginx (-V) for its release and library
     #[arg(long, value_name = "FILE", conflicts_with_all = ["nginx_version", "openssl_version"])]
     nginx_binary: Option<PathBuf>,
@@ -195,7 +195,7 @@ fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
 }
 
 impl SourceArgs {
-    fn release(&self) -> anyhow::Result<(Option<Version>, Option<Library>)> {
+    fn release(&self) -> anyhow::Result<(Option<Version>, Option<Release>)> {
         let Some(binary) = &self.nginx_binary else {
             return Ok((self.nginx_version, self.openssl_version));
         };
@@ -206,7 +206,7 @@ impl SourceArgs {
         let said = String::from_utf8_lossy(&output.stderr);
         let build = Build::read(&said)
             .ok_or_else(|| anyhow!("{} -V names no release of nginx", binary.display()))?;
-        let library = build.library.as_deref().and_then(Library::of);
+        let library = build.library.as_deref().and_then(Release::of);
         if let (Some(named), None) = (&build.library, library) {
             warn(&format!("{named} is not known here; it is taken for an OpenSSL"));
         }

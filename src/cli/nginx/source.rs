@@ -17,7 +17,7 @@ use crate::nginx::source::{Single, Source};
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::{Upstream, upstreams};
 use crate::nginx::variable::Variables;
-use crate::target::disk::Disk;
+use crate::targets::disk::Disk;
 
 /// Larger dumps are none.
 const MAX_DUMP: u64 = 256 * 1024 * 1024;

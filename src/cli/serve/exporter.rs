@@ -16,8 +16,8 @@ use crate::probe::scan::Depth;
 use crate::report::escape::escape;
 use crate::report::{Kind, Report, ReportOptions, prometheus};
 use crate::run::{self, Ending, FetchIssuers, Settings, TargetReport};
-use crate::target::Target;
-use crate::target::options::Options;
+use crate::targets::Target;
+use crate::targets::options::Options;
 
 /// Targets that are probed at once because somebody asked.
 const MAX_PROBES: usize = 32;

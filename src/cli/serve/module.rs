@@ -2,8 +2,8 @@
 
 use clap::ValueEnum;
 
-use crate::target::options::Options;
-use crate::target::{Role, StartTls};
+use crate::targets::options::Options;
+use crate::targets::{Role, StartTls};
 
 /// The options of a module; `None` where there is none of that name.
 pub(super) fn options(name: &str) -> Option<Options> {

@@ -21,7 +21,7 @@ use crate::observation::scan::{
     Features, Listing, Replay, ReplayFailure, Scan, SuiteChoice, VersionScan,
 };
 use crate::observation::{Cause, Endpoint, Failure, Stage};
-use crate::target::Target;
+use crate::targets::Target;
 use crate::tls::extension::{Extension, ExtensionType};
 use crate::tls::group::NamedGroup;
 use crate::tls::hello::ClientHello;

@@ -2,9 +2,9 @@
 
 use super::document::{AccessOut, Named, Percentiles, Reuse, VersionOut, WhatIf};
 use super::{MAX_NAMES, named, rounded, share};
-use crate::nginx::log::sketch::Names;
-use crate::nginx::log::tally::Tally;
-use crate::nginx::log::traffic::Traffic;
+use crate::log::sketch::Names;
+use crate::log::tally::Tally;
+use crate::log::traffic::Traffic;
 
 /// Below this share of resumed sessions something is wrong with the cache or the tickets.
 const GOOD_REUSE: f64 = 0.7;

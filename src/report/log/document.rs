@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::audit::finding::{Fix, Severity};
-use crate::nginx::log::direction::Direction;
-use crate::nginx::log::importance::Concern;
-use crate::nginx::log::table::Weight;
+use crate::log::direction::Direction;
+use crate::log::importance::Concern;
+use crate::log::table::Weight;
 use crate::report::explanation;
 use crate::run::Status;
 

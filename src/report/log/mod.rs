@@ -14,13 +14,13 @@ use self::document::{
     UpstreamClass,
 };
 use super::explanation;
-use crate::nginx::log::direction::Direction;
-use crate::nginx::log::importance::{Reason, judge};
-use crate::nginx::log::intake::Intake;
-use crate::nginx::log::series::Trend;
-use crate::nginx::log::sketch::Names;
-use crate::nginx::log::table::Likelihood;
-use crate::nginx::log::tally::{Class, Tally};
+use crate::log::direction::Direction;
+use crate::log::importance::{Reason, judge};
+use crate::log::intake::Intake;
+use crate::log::series::Trend;
+use crate::log::sketch::Names;
+use crate::log::table::Likelihood;
+use crate::log::tally::{Class, Tally};
 use crate::run::{Status, TargetReport};
 
 /// Names of one kind that are listed.

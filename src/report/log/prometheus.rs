@@ -87,7 +87,7 @@ fn count(number: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nginx::log::intake::Intake;
+    use crate::log::intake::Intake;
 
     #[test]
     fn no_upstream_breaks_out_of_its_label_or_hides_another() {

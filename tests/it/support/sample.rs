@@ -14,8 +14,8 @@ use shakedown::observation::{
 };
 use shakedown::report::{Kind, Report, ReportOptions};
 use shakedown::run::TargetReport;
-use shakedown::target::options::Options;
-use shakedown::target::{Origin, Role, Target};
+use shakedown::targets::options::Options;
+use shakedown::targets::{Origin, Role, Target};
 use shakedown::tls::alert::AlertDescription;
 use shakedown::tls::group::NamedGroup;
 use shakedown::tls::suite::CipherSuite;

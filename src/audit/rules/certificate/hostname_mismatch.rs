@@ -6,7 +6,7 @@ use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
 use crate::audit::rules::{name_of, names_of, plain_name};
 use crate::certificate::Certificate;
 use crate::certificate::name::{Coverage, coverage, to_unicode};
-use crate::target::Host;
+use crate::targets::Host;
 
 pub(crate) const RULE: Rule = Rule {
     id: "hostname-mismatch",

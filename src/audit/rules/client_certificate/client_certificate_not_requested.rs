@@ -5,7 +5,7 @@ use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::observation::{ClientAuth, Endpoint};
-use crate::target::ClientCertificatePolicy;
+use crate::targets::ClientCertificatePolicy;
 
 pub(crate) const RULE: Rule = Rule {
     id: "client-certificate-not-requested",
@@ -41,7 +41,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::Scene;
-    use crate::target::ClientCertificatePolicy;
+    use crate::targets::ClientCertificatePolicy;
 
     #[test]
     fn an_expected_request_must_be_made() {

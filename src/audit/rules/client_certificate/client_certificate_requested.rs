@@ -6,7 +6,7 @@ use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::audit::rules::client_certificate::accepted_authorities;
 use crate::observation::{ClientAuth, Endpoint, Session};
-use crate::target::{ClientCertificatePolicy, Target};
+use crate::targets::{ClientCertificatePolicy, Target};
 
 pub(crate) const RULE: Rule = Rule {
     id: "client-certificate-requested",
@@ -71,7 +71,7 @@ fn insistence_shows(session: &Session, target: &Target) -> bool {
 mod tests {
     use crate::audit::fixtures::Scene;
     use crate::observation::{CertificateRequest, ClientAuth};
-    use crate::target::{ClientCertificatePolicy, StartTls};
+    use crate::targets::{ClientCertificatePolicy, StartTls};
 
     #[test]
     fn severity_goes_by_expectation() {

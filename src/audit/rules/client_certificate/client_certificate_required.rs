@@ -5,7 +5,7 @@ use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::client_certificate::{accepted_authorities, describe, refusals};
 use crate::observation::Endpoint;
-use crate::target::ClientCertificatePolicy;
+use crate::targets::ClientCertificatePolicy;
 
 pub(crate) const RULE: Rule = Rule {
     id: "client-certificate-required",
@@ -56,7 +56,7 @@ mod tests {
     use crate::observation::{
         Cause, CertificateRequest, ClientAuth, ClientRefusal, Failure, Stage,
     };
-    use crate::target::ClientCertificatePolicy;
+    use crate::targets::ClientCertificatePolicy;
     use crate::tls::alert::AlertDescription;
 
     fn refused(refusal: &ClientRefusal) -> Scene {

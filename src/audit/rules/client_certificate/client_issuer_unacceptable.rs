@@ -52,7 +52,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 mod tests {
     use crate::audit::fixtures::Scene;
     use crate::observation::{CertificateRequest, ClientAuth};
-    use crate::target::ClientIdentity;
+    use crate::targets::ClientIdentity;
     use std::sync::Arc;
 
     fn scene(authority: &str) -> Scene {

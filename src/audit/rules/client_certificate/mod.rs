@@ -7,7 +7,7 @@ pub mod client_certificate_required;
 pub mod client_issuer_unacceptable;
 
 use crate::observation::{CertificateRequest, ClientAuth, ClientRefusal, Endpoint, Handshake};
-use crate::target::Target;
+use crate::targets::Target;
 
 /// Authorities named in one line of evidence.
 const MAX_NAMED: usize = 8;

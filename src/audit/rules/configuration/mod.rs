@@ -7,7 +7,7 @@ pub mod configuration_refused;
 use crate::audit::finding::Finding;
 use crate::audit::rule::Rule;
 use crate::nginx::facts::Fact;
-use crate::target::Origin;
+use crate::targets::Origin;
 
 /// The finding of a fact, with its place.
 fn finding(rule: &Rule, fact: &Fact) -> Finding {

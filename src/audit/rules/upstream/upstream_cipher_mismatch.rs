@@ -30,7 +30,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 mod tests {
     use crate::audit::fixtures::{Scene, answer};
     use crate::observation::nginx::NginxAnswer;
-    use crate::target::nginx_client::NginxClient;
+    use crate::targets::nginx_client::NginxClient;
     use crate::tls::version::ProtocolVersion;
 
     #[test]

@@ -30,7 +30,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 mod tests {
     use crate::audit::fixtures::{Scene, ended};
     use crate::observation::Cause;
-    use crate::target::nginx_client::NginxClient;
+    use crate::targets::nginx_client::NginxClient;
     use crate::tls::alert::AlertDescription;
 
     #[test]

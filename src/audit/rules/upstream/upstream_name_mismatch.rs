@@ -29,7 +29,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, taken};
-    use crate::target::nginx_client::Change;
+    use crate::targets::nginx_client::Change;
 
     #[test]
     fn a_name_that_the_certificate_lacks_is_found_where_nginx_verifies() {

@@ -4,7 +4,7 @@ use crate::audit::finding::{Fix, Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::trouble::speaks;
 use crate::audit::upstream::story::{Story, directives};
-use crate::target::nginx_client::Change;
+use crate::targets::nginx_client::Change;
 use crate::tls::version::ProtocolVersion;
 
 pub(crate) const RULE: Rule = Rule {
@@ -49,7 +49,7 @@ mod tests {
     use crate::nginx::defaults::Version;
     use crate::observation::nginx::Refusal;
     use crate::observation::{Cause, Stage};
-    use crate::target::nginx_client::NginxClient;
+    use crate::targets::nginx_client::NginxClient;
     use crate::tls::alert::AlertDescription;
     use crate::tls::version::ProtocolVersion;
 

@@ -31,7 +31,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 mod tests {
     use crate::audit::fixtures::{Scene, ended, taken};
     use crate::observation::Cause;
-    use crate::target::nginx_client::{Change, NginxClient};
+    use crate::targets::nginx_client::{Change, NginxClient};
     use crate::tls::alert::AlertDescription;
 
     #[test]

@@ -39,7 +39,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, taken};
-    use crate::target::nginx_client::Change;
+    use crate::targets::nginx_client::Change;
 
     #[test]
     fn another_root_than_the_issuer_s_is_found() {

@@ -27,7 +27,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, taken};
-    use crate::target::nginx_client::{Change, NginxClient};
+    use crate::targets::nginx_client::{Change, NginxClient};
 
     #[test]
     fn a_chain_beyond_the_depth_is_found_with_the_depth_that_reaches() {

@@ -43,7 +43,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, taken};
-    use crate::target::nginx_client::{Change, NginxClient};
+    use crate::targets::nginx_client::{Change, NginxClient};
 
     #[test]
     fn verification_that_was_tried_is_proposed() {

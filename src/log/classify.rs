@@ -1,0 +1,275 @@
+//! From a line to its class and causes: what it shows, held against the table of mechanisms.
+
+use memchr::memmem;
+
+use super::direction::{self, Direction};
+use super::line::Line;
+use super::table::{self, Cause, Likelihood, Mechanism, Sign, When};
+use crate::openssl::code::{self, Code, Part, reason};
+use crate::openssl::verify_error::VerifyError;
+
+/// What a line means.
+#[derive(Clone, Debug)]
+pub struct Diagnosis<'a> {
+    /// Whose connection it is about.
+    pub direction: Direction,
+    /// How that is known.
+    pub evidence: Evidence,
+    /// The codes in the line, the telling one first.
+    pub codes: Vec<Code<'a>>,
+    /// The result of verification that the line names.
+    pub verify: Option<VerifyError>,
+    /// The row that fits.
+    pub mechanism: Option<&'static Mechanism>,
+}
+
+/// How the direction is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// The line says so.
+    Line,
+    /// The function that OpenSSL names runs on one side only.
+    Function,
+    /// It is the side that such lines come from, or the only one that can write them.
+    Mechanism,
+    /// It is not known.
+    None,
+}
+
+impl Diagnosis<'_> {
+    /// The causes, likeliest first.
+    pub fn causes(&self) -> &'static [(&'static Cause, Likelihood)] {
+        self.mechanism.map_or(&[], |mechanism| &mechanism.causes)
+    }
+
+    /// The class that such lines are counted under.
+    pub fn class(&self) -> Option<&'static str> {
+        self.mechanism.map(|mechanism| mechanism.class)
+    }
+}
+
+/// What a line means.
+pub fn classify<'a>(line: &'a Line<'_>) -> Diagnosis<'a> {
+    let mut codes = code::find(&line.message);
+    let verify = verify_result(&line.message);
+    let text = String::from_utf8_lossy(&line.message);
+    if codes.is_empty() && verify.is_none() && !line.by_nginx {
+        codes.extend(reason::spoken(&text));
+    }
+    let said = Said { line, codes: &codes, verify, foreign: is_foreign(line, &text) };
+    let (direction, evidence) = known_direction(&said);
+    let found = find(&said, direction);
+    if let Some((_, Some(at))) = found {
+        codes[..=at].rotate_right(1);
+    }
+    let mechanism = found.map(|(mechanism, _)| mechanism);
+    match (direction, mechanism) {
+        (Direction::Unknown, Some(row)) => Diagnosis {
+            direction: row.side,
+            evidence: Evidence::Mechanism,
+            codes,
+            verify,
+            mechanism,
+        },
+        _ => Diagnosis { direction, evidence, codes, verify, mechanism },
+    }
+}
+
+/// What one code, alert or verification error means on each side, the side that it mostly comes from first.
+pub fn meanings(sign: Sign) -> Vec<&'static Mechanism> {
+    let any = match sign {
+        Sign::Alert(_) => Sign::Alert(None),
+        Sign::Reason(_) => Sign::Reason(None),
+        Sign::Verify(_) => Sign::Verify(None),
+        Sign::Release(part, _) => Sign::Release(part, None),
+        Sign::Says(words) => Sign::Says(words),
+    };
+    let of = |sign: Sign| {
+        let rows = table::mechanisms().iter();
+        rows.filter(|row| row.sign == sign && row.when.is_empty()).collect::<Vec<_>>()
+    };
+    let mut rows = of(sign);
+    if rows.is_empty() {
+        rows = of(any);
+    }
+    rows.sort_by_key(|row| !row.default);
+    rows
+}
+
+/// A line with what was found in it.
+struct Said<'a> {
+    line: &'a Line<'a>,
+    codes: &'a [Code<'a>],
+    verify: Option<VerifyError>,
+    foreign: bool,
+}
+
+fn known_direction(said: &Said<'_>) -> (Direction, Evidence) {
+    let direction = direction::of_line(said.line);
+    if direction != Direction::Unknown {
+        return (direction, Evidence::Line);
+    }
+    match direction::of_function(said.codes) {
+        Direction::Unknown => (Direction::Unknown, Evidence::None),
+        direction => (direction, Evidence::Function),
+    }
+}
+
+/// The best row, and the place of the code that it speaks of. What is exact counts more than what is said, and that more
+/// than a row for all the rest.
+fn find(said: &Said<'_>, direction: Direction) -> Option<(&'static Mechanism, Option<usize>)> {
+    let order = telling_order(said.codes);
+    let rows = || table::mechanisms().iter().filter(|row| said.allows(row, direction));
+    let exact = rows().find(|row| said.verify.is_some_and(|v| row.sign == Sign::Verify(Some(v.0))));
+    let coded = |any: bool| {
+        order.iter().find_map(|at| {
+            let sign = sign_of(&said.codes[*at], any)?;
+            rows().find(|row| row.sign == sign).map(|row| (row, Some(*at)))
+        })
+    };
+    let says = |general: bool| {
+        let fits = |row: &&Mechanism| match row.sign {
+            Sign::Says(words) => is_general(row) == general && said.has(words),
+            _ => false,
+        };
+        rows().find(fits).map(|row| (row, None))
+    };
+    let any_verify = || rows().find(|row| said.verify.is_some() && row.sign == Sign::Verify(None));
+    exact
+        .map(|row| (row, None))
+        .or_else(|| any_verify().map(|row| (row, None)))
+        .or_else(|| coded(false))
+        .or_else(|| says(false))
+        .or_else(|| coded(true))
+        .or_else(|| says(true))
+}
+
+/// Rows that say only that something failed.
+fn is_general(row: &Mechanism) -> bool {
+    row.class == "handshake-unexplained"
+}
+
+/// Alerts tell most; `record layer failure` and shared reasons least; of the rest, the newest.
+fn telling_order(codes: &[Code<'_>]) -> Vec<usize> {
+    let rank = |code: &Code<'_>| match code {
+        code if code.alert().is_some() => 0,
+        Code { part: Part::Ssl, common: false, reason: Some(reason), .. }
+            if *reason != RECORD_LAYER_FAILURE =>
+        {
+            1
+        }
+        Code { part: Part::X509 | Part::Pem | Part::System, common: false, .. } => 2,
+        Code { common: false, part: Part::Ssl, .. } => 3,
+        Code { common: false, .. } => 4,
+        _ => 5,
+    };
+    let mut order: Vec<usize> = (0..codes.len()).rev().collect();
+    order.sort_by_key(|at| rank(&codes[*at]));
+    order
+}
+
+/// OpenSSL 3.2 adds it to whatever was wrong with a record.
+const RECORD_LAYER_FAILURE: u32 = 313;
+
+fn sign_of(code: &Code<'_>, any: bool) -> Option<Sign> {
+    let number = code.reason.filter(|_| !any);
+    if let Some(alert) = code.alert() {
+        return Some(Sign::Alert((!any).then_some(alert.0)));
+    }
+    if !any && number.is_none() {
+        return None;
+    }
+    Some(match code.part {
+        _ if code.common => Sign::Release("common", number),
+        Part::Ssl => Sign::Reason(number),
+        Part::X509 => Sign::Release("x509", number),
+        Part::Pem => Sign::Release("pem", number),
+        Part::Asn1 => Sign::Release("asn1", number),
+        Part::System => Sign::Release("system", number),
+        Part::Crypto => Sign::Release("crypto", number),
+    })
+}
+
+impl Said<'_> {
+    fn allows(&self, row: &Mechanism, direction: Direction) -> bool {
+        let side = row.side == direction
+            || direction == Direction::Unknown
+                && (row.default || row.when.contains(&When::Foreign));
+        side && row.when.iter().all(|when| self.holds(*when))
+    }
+
+    fn has(&self, words: &str) -> bool {
+        let action = self.line.action.unwrap_or_default();
+        let find = |text: &[u8]| memmem::find(text, words.as_bytes()).is_some();
+        match words.split_once(" while ") {
+            Some((before, after)) => {
+                memmem::find(&self.line.message, before.as_bytes()).is_some()
+                    && action.starts_with(after.as_bytes())
+            }
+            None => find(&self.line.message) || find(action),
+        }
+    }
+
+    fn holds(&self, when: When) -> bool {
+        let action = self.line.action.unwrap_or_default();
+        let message = &self.line.message;
+        let upstream = self.line.upstream.unwrap_or_default();
+        match when {
+            When::AfterHandshake => {
+                !action.is_empty() && memmem::find(action, b"handshaking").is_none()
+                    || message.starts_with(b"SSL_read()")
+                    || message.starts_with(b"SSL_write()")
+            }
+            When::Grpc => upstream.starts_with(b"grpc"),
+            When::CatchAll => self.line.server == Some(b"_"),
+            When::Foreign => self.foreign,
+            When::Stream => self.line.stream,
+            When::Reset => {
+                memmem::find(message, b"reset by peer").is_some()
+                    || memmem::find(message, b"(104:").is_some()
+            }
+            When::OtherPort => upstream_port(upstream).is_some_and(|port| port != 443),
+        }
+    }
+}
+
+/// The port of `https://192.0.2.1:8443/path`, where one is written.
+pub fn upstream_port(upstream: &[u8]) -> Option<u16> {
+    let text = std::str::from_utf8(upstream).ok()?;
+    let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = authority.split('/').next()?;
+    let (host, port) = authority.rsplit_once(':')?;
+    (!host.contains(':') || host.ends_with(']')).then(|| port.parse().ok())?
+}
+
+/// `(20:unable to get …)`, as nginx writes it, or `num=20:` and `code: 20 (`, as OpenSSL's commands do.
+fn verify_result(message: &[u8]) -> Option<VerifyError> {
+    for words in [
+        b"verify error: (".as_slice(),
+        b"verify error:num=",
+        b"erify return code: ",
+        b"verify result: ",
+    ] {
+        let Some(at) = memmem::find(message, words) else { continue };
+        let digits = &message[at + words.len()..];
+        let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).take(5).count();
+        let number = std::str::from_utf8(&digits[..count]).ok()?.parse().ok()?;
+        return VerifyError::by_number(number);
+    }
+    let name = memmem::find(message, b"X509_V_ERR_")?;
+    let end =
+        message[name..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_');
+    VerifyError::by_name(std::str::from_utf8(&message[name..name + end.count()]).ok()?)
+}
+
+/// Another program's line: a thread's number before the code, a source file after it, or a client's name.
+fn is_foreign(line: &Line<'_>, text: &str) -> bool {
+    let source = text.contains(".c:") || text.contains(".cc:");
+    let thread = text.split_once(":error:").is_some_and(|(before, _)| {
+        let word = before.rsplit(' ').next().unwrap_or_default();
+        word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+    });
+    let client =
+        ["curl: (", "TLS Client Error", "SSL_connect"].iter().any(|name| text.contains(name));
+    !line.by_nginx && line.action.is_none() && (source || thread || client)
+}

@@ -1,0 +1,51 @@
+//! The classifier held against lines that people posted, each with the cause that was found in the end.
+
+use serde::Deserialize;
+
+use super::classify::classify;
+use super::direction::Direction;
+use super::line;
+
+#[derive(Debug, Deserialize)]
+struct Case {
+    line: String,
+    direction: String,
+    label: String,
+    software: String,
+}
+
+fn cases() -> Vec<Case> {
+    let text = include_str!("../../testdata/logs/error-lines.jsonl");
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn causes(case: &Case) -> (Direction, Vec<&'static str>) {
+    let line = line::parse(case.line.as_bytes());
+    let diagnosis = classify(&line);
+    (diagnosis.direction, diagnosis.causes().iter().map(|(cause, _)| cause.id).collect())
+}
+
+#[test]
+fn the_direction_is_right_on_every_line_of_nginx() {
+    for case in cases().iter().filter(|case| case.software == "nginx") {
+        assert_eq!(causes(case).0.name(), case.direction, "{}", case.line);
+    }
+}
+
+#[test]
+fn the_cause_is_among_the_first_three_and_mostly_the_first() {
+    let cases = cases();
+    let mut first = 0;
+    let mut missed = Vec::new();
+    for case in &cases {
+        let (_, causes) = causes(case);
+        if causes.first() == Some(&&*case.label) {
+            first += 1;
+        }
+        if !causes.iter().take(3).any(|id| *id == case.label) {
+            missed.push(format!("{} is not in {causes:?}: {}", case.label, case.line));
+        }
+    }
+    assert!(missed.is_empty(), "{missed:#?}");
+    assert!(first * 10 >= cases.len() * 9, "{first} of {}", cases.len());
+}

@@ -1,0 +1,216 @@
+//! Which failures matter: the judgement that a person makes over counts, rate and spread, made explicit.
+
+use serde::Serialize;
+
+use super::direction::Direction;
+use super::series::Trend;
+use super::table::Weight;
+use super::tally::{Class, Tally};
+
+/// Whose business a class is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Concern {
+    /// Ours: requests or users are lost, and we can mend it.
+    Act,
+    /// It may be ours.
+    Look,
+    /// Scanners, old bots, people who moved on.
+    Ignore,
+    /// The cause stands in other lines.
+    Follows,
+}
+
+impl Concern {
+    /// As it stands in every output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Act => "act",
+            Self::Look => "look",
+            Self::Ignore => "ignore",
+            Self::Follows => "follows",
+        }
+    }
+}
+
+/// A judgement, with what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Whose business it is.
+    pub concern: Concern,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What a judgement rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Every line is a try at an upstream that failed.
+    Upstream,
+    /// The configuration could not be used.
+    Configuration,
+    /// Such lines come from our own settings or certificate.
+    Class,
+    /// It began, or grew, with a reload at this time.
+    Reload(i64),
+    /// It began, or grew, at this time.
+    Jump(i64),
+    /// Nearly all of it is on one server, and others are served as well.
+    OneServer(String),
+    /// Most of it comes from one address.
+    OneClient(String),
+    /// Few lines from each of many addresses, at a steady rate.
+    Background,
+    /// Such lines come from scanners and clients that left.
+    Noise,
+    /// Nothing tells.
+    Open,
+    /// It follows from what other lines say.
+    Symptom,
+}
+
+/// Fewer lines make no pattern.
+const ENOUGH: u64 = 20;
+
+/// Addresses from which on they are many.
+const MANY: u64 = 20;
+
+/// Judges a class.
+pub fn judge(class: &Class, tally: &Tally) -> Judgement {
+    let (concern, reason) = match (class.direction, class.weight()) {
+        (_, Weight::Symptom) => (Concern::Follows, Reason::Symptom),
+        (Direction::Upstream, Weight::Fault | Weight::Mixed) => (Concern::Act, Reason::Upstream),
+        (Direction::Config, _) => (Concern::Act, Reason::Configuration),
+        (_, weight) => client(class, tally, weight),
+    };
+    Judgement { concern, reason }
+}
+
+fn client(class: &Class, tally: &Tally, weight: Weight) -> (Concern, Reason) {
+    if let Some(reason) = change(class, tally) {
+        return (Concern::Act, reason);
+    }
+    if weight == Weight::Fault {
+        return (Concern::Act, Reason::Class);
+    }
+    let enough = class.count >= ENOUGH;
+    let (clients, _) = class.clients.count();
+    if let Some((client, count)) = class.top_client.most()
+        && enough
+        && count * 2 > class.count
+    {
+        return (Concern::Look, Reason::OneClient(text(client)));
+    }
+    if weight == Weight::Noise {
+        return (Concern::Ignore, Reason::Noise);
+    }
+    if let Some((server, count)) = class.servers.ranked().first()
+        && enough
+        && count * 10 >= class.count * 9
+        && servers(tally) > 1
+    {
+        return (Concern::Act, Reason::OneServer(text(server)));
+    }
+    if clients >= MANY && class.count <= clients * 3 {
+        return (Concern::Ignore, Reason::Background);
+    }
+    (Concern::Look, Reason::Open)
+}
+
+/// A jump, and the reload that it came with.
+fn change(class: &Class, tally: &Tally) -> Option<Reason> {
+    let grid = tally.grid?;
+    let Trend::Jump(slot) = Trend::of(&class.series.counts(&grid)) else { return None };
+    let begin = grid.start + grid.width * i64::try_from(slot).ok()?;
+    let near = |reload: &&i64| (begin - grid.width..begin + 2 * grid.width).contains(*reload);
+    Some(match tally.reloads.iter().find(near) {
+        Some(reload) => Reason::Reload(*reload),
+        None => Reason::Jump(begin),
+    })
+}
+
+/// Servers that clients failed at.
+fn servers(tally: &Tally) -> usize {
+    let mut servers: Vec<&[u8]> = tally
+        .classes()
+        .filter(|class| class.direction == Direction::Client)
+        .flat_map(|class| class.servers.ranked().into_iter().map(|(server, _)| server))
+        .collect();
+    servers.sort_unstable();
+    servers.dedup();
+    servers.len()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::reader::Reader;
+
+    const CLIENT: &str = "while SSL handshaking, client: CLIENT, server: SERVER";
+
+    fn read(lines: impl Iterator<Item = (i64, String)>) -> Reader {
+        let mut reader = Reader::default();
+        for (at, line) in lines {
+            let (hour, minute, second) = (at / 3600, at / 60 % 60, at % 60);
+            let head = format!("2026/01/31 {hour:02}:{minute:02}:{second:02}");
+            reader.line(format!("{head} {line}").as_bytes());
+        }
+        reader
+    }
+
+    fn failure(reason: &str, client: i64, server: &str) -> String {
+        let place = CLIENT.replace("CLIENT", &format!("10.0.{}.{}", client / 250, client % 250));
+        let place = place.replace("SERVER", server);
+        format!("[info] 7#7: *{client} SSL_do_handshake() failed (SSL: error:{reason}) {place}")
+    }
+
+    const UNSUPPORTED: &str = "0A000102:SSL routines::unsupported protocol";
+    const NO_CIPHER: &str = "0A0000C1:SSL routines::no shared cipher";
+
+    #[track_caller]
+    fn check(reader: &Reader, concern: Concern, reason: &Reason) {
+        let class = reader.tally.classes().next().unwrap();
+        assert_eq!(judge(class, &reader.tally), Judgement { concern, reason: reason.clone() });
+    }
+
+    #[test]
+    fn a_low_steady_rate_from_many_addresses_is_background() {
+        let lines = (0..200).map(|at| (at * 60, failure(UNSUPPORTED, at, "0.0.0.0:443")));
+        check(&read(lines), Concern::Ignore, &Reason::Background);
+    }
+
+    #[test]
+    fn a_jump_with_a_reload_is_ours() {
+        let lines = (0..60).map(|at| (at * 120, failure(UNSUPPORTED, at, "0.0.0.0:443")));
+        let reload =
+            (7200, "[notice] 1#1: signal 1 (SIGHUP) received from 9, reconfiguring".to_owned());
+        let after = (0..2000).map(|at| (7260 + at * 2, failure(UNSUPPORTED, at, "0.0.0.0:443")));
+        let reader = read(lines.chain([reload]).chain(after));
+        let reload = reader.tally.reloads[0];
+        check(&reader, Concern::Act, &Reason::Reload(reload));
+    }
+
+    #[test]
+    fn a_class_of_our_own_making_is_ours_however_rare() {
+        let lines = (0..5).map(|at| (at * 60, failure(NO_CIPHER, at, "0.0.0.0:443")));
+        check(&read(lines), Concern::Act, &Reason::Class);
+    }
+
+    #[test]
+    fn one_address_and_one_server_stand_out() {
+        let lines = (0..50).map(|at| (at * 60, failure(UNSUPPORTED, 1, "0.0.0.0:443")));
+        check(&read(lines), Concern::Look, &Reason::OneClient("10.0.0.1".to_owned()));
+        let other = "0A00010B:SSL routines::wrong version number";
+        let lines = (0..50).flat_map(|at| {
+            [
+                (at * 60, failure(UNSUPPORTED, at, "192.0.2.1:443")),
+                (at * 60, failure(other, at, "192.0.2.2:443")),
+            ]
+        });
+        check(&read(lines), Concern::Act, &Reason::OneServer("192.0.2.1:443".to_owned()));
+    }
+}

@@ -1,0 +1,23 @@
+//! What nginx logs about TLS: bytes in, facts out. Pure.
+//!
+//! A line is taken apart by [`mod@line`], its error codes by [`code`]; [`classify`] holds what was found against the [`table`] of mechanisms, one row a line. Whole logs go through [`intake`]: failures are
+//! counted by [`tally`] and weighed by [`importance`], requests by [`traffic`].
+
+pub mod access;
+pub mod classify;
+pub mod direction;
+pub mod format;
+pub mod importance;
+pub mod intake;
+pub mod json;
+pub mod line;
+pub mod next;
+pub mod reader;
+pub mod series;
+pub mod sketch;
+pub mod table;
+pub mod tally;
+pub mod traffic;
+
+#[cfg(test)]
+mod corpus;

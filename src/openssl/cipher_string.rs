@@ -1,0 +1,346 @@
+//! OpenSSL's cipher strings (openssl-ciphers(1)): which suites, in which order, `proxy_ssl_ciphers` stands for.
+//!
+//! The order of the whole list and the properties of each suite are OpenSSL 3.0's own, kept in `cipher_list.txt` as
+//! `openssl ciphers -s -tls1_2 -V` lists them; a `-` marks what `DEFAULT` leaves out.
+
+use std::sync::LazyLock;
+
+use crate::tls::suite::CipherSuite;
+use crate::tls::version::ProtocolVersion;
+
+/// What a cipher string stands for, suites of TLS 1.3 apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CipherList {
+    /// The suites, preferred first; none where the security level forbids all that the string selects, which OpenSSL
+    /// takes and then cannot make a hello with.
+    pub suites: Vec<CipherSuite>,
+    /// The security level that the string sets, where it sets one.
+    pub security_level: Option<u8>,
+}
+
+/// Why a cipher string could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CipherStringError {
+    /// It selects nothing; nginx refuses to start with it.
+    #[error("the cipher string {0:?} matches no cipher suite")]
+    NoMatch(String),
+    /// A keyword that is not modelled here.
+    #[error("the keyword {0} in a cipher string is not understood here")]
+    Unsupported(String),
+}
+
+/// Reads a cipher string as OpenSSL does at a security level that holds unless the string sets another.
+pub fn evaluate(text: &str, security_level: u8) -> Result<CipherList, CipherStringError> {
+    let mut list = List { entries: known().iter().map(|known| (known, false)).collect() };
+    let mut level = None;
+    let rest = match text.strip_prefix("DEFAULT") {
+        Some(rest) => {
+            list.apply(Operation::Add, &[Keyword::All]);
+            list.apply(Operation::Kill, &[Keyword::NotDefault]);
+            list.apply(Operation::Kill, &[Keyword::Encryption(&["None"])]);
+            rest
+        }
+        None => text,
+    };
+    for rule in rest.split([':', ',', ' ', ';']).filter(|rule| !rule.is_empty()) {
+        if let Some(command) = rule.strip_prefix('@') {
+            level = list.command(command)?.or(level);
+            continue;
+        }
+        let (operation, words) = Operation::of(rule);
+        if let Some(keywords) = keywords(words)? {
+            list.apply(operation, &keywords);
+        }
+    }
+    let active = list.entries.iter().filter(|(_, active)| *active).map(|(known, _)| *known);
+    let selected: Vec<&Known> = active.collect();
+    if selected.is_empty() {
+        return Err(CipherStringError::NoMatch(text.chars().take(200).collect()));
+    }
+    let effective = level.unwrap_or(security_level);
+    let allowed = selected.into_iter().filter(|known| known.allowed_at(effective));
+    Ok(CipherList { suites: allowed.map(|known| known.suite).collect(), security_level: level })
+}
+
+/// Whether a client that speaks nothing newer than `newest` offers the suite (`ssl_cipher_disabled`).
+pub fn offered_with(suite: CipherSuite, newest: ProtocolVersion) -> bool {
+    known().iter().find(|known| known.suite == suite).is_none_or(|known| known.oldest <= newest)
+}
+
+/// One line of OpenSSL's list.
+#[derive(Debug)]
+struct Known {
+    suite: CipherSuite,
+    oldest: ProtocolVersion,
+    key_exchange: &'static str,
+    authentication: &'static str,
+    /// Cipher and key bits: `AESGCM` and 256.
+    encryption: &'static str,
+    bits: u16,
+    mac: &'static str,
+    default: bool,
+}
+
+impl Known {
+    fn parse(line: &'static str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let number = u16::from_str_radix(words.next()?, 16).ok()?;
+        let oldest = words.next()?.parse().ok()?;
+        let (key_exchange, authentication) = (words.next()?, words.next()?);
+        let encryption = words.next()?;
+        let (encryption, bits) = encryption.split_once('(').unwrap_or((encryption, "0)"));
+        let bits = bits.strip_suffix(')')?.parse().ok()?;
+        let mac = words.next()?;
+        let default = words.next().is_none();
+        let suite = CipherSuite(number);
+        Some(Self { suite, oldest, key_exchange, authentication, encryption, bits, mac, default })
+    }
+
+    /// `ssl_security_default_callback` for `SSL_SECOP_CIPHER_SUPPORTED`.
+    fn allowed_at(&self, level: u8) -> bool {
+        let least = match level {
+            0 => return true,
+            1 => 80,
+            2 => 112,
+            3 => 128,
+            4 => 192,
+            _ => 256,
+        };
+        let ephemeral = matches!(self.key_exchange, "ECDH" | "DH");
+        self.bits >= least
+            && self.authentication != "None"
+            && self.mac != "MD5"
+            && !(least > 160 && self.mac == "SHA1")
+            && (level < 3 || ephemeral)
+    }
+}
+
+fn known() -> &'static [Known] {
+    static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
+        include_str!("cipher_list.txt").lines().filter_map(Known::parse).collect()
+    });
+    &KNOWN
+}
+
+/// What a rule does with what it matches (`CIPHER_ADD` and its like).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operation {
+    Add,
+    /// `-`: take away; a later rule may bring it back.
+    Delete,
+    /// `!`: take away for good.
+    Kill,
+    /// `+`: move what is there to the end.
+    Order,
+}
+
+impl Operation {
+    fn of(rule: &str) -> (Self, &str) {
+        for (sign, operation) in [('-', Self::Delete), ('!', Self::Kill), ('+', Self::Order)] {
+            if let Some(words) = rule.strip_prefix(sign) {
+                return (operation, words);
+            }
+        }
+        (Self::Add, rule)
+    }
+}
+
+/// The suites in their present order, each active or not (`CIPHER_ORDER`).
+struct List {
+    entries: Vec<(&'static Known, bool)>,
+}
+
+impl List {
+    /// `ssl_cipher_apply_rule`.
+    fn apply(&mut self, operation: Operation, keywords: &[Keyword]) {
+        let hit = |known: &Known| keywords.iter().all(|keyword| keyword.matches(known));
+        let takes = |(known, active): &(&'static Known, bool)| {
+            hit(known)
+                && match operation {
+                    Operation::Add => !active,
+                    Operation::Delete | Operation::Order => *active,
+                    Operation::Kill => true,
+                }
+        };
+        let (taken, kept): (Vec<_>, Vec<_>) = self.entries.drain(..).partition(takes);
+        let with = |active| taken.iter().map(move |(known, _)| (*known, active));
+        self.entries = match operation {
+            Operation::Add | Operation::Order => kept.into_iter().chain(with(true)).collect(),
+            Operation::Delete => with(false).chain(kept).collect(),
+            Operation::Kill => kept,
+        };
+    }
+
+    /// `@STRENGTH` and `@SECLEVEL=n`; the level, where one is set.
+    fn command(&mut self, command: &str) -> Result<Option<u8>, CipherStringError> {
+        let unsupported = || CipherStringError::Unsupported(format!("@{command}"));
+        match command.split_once('=') {
+            Some(("SECLEVEL", level)) => match level.parse() {
+                Ok(level @ 0..=5) => Ok(Some(level)),
+                _ => Err(unsupported()),
+            },
+            None if command == "STRENGTH" => {
+                self.entries
+                    .sort_by_key(|(known, active)| if *active { u16::MAX - known.bits } else { 0 });
+                Ok(None)
+            }
+            _ => Err(unsupported()),
+        }
+    }
+}
+
+/// What one word of a rule demands.
+#[derive(Clone, Copy, Debug)]
+enum Keyword {
+    All,
+    NotDefault,
+    Suite(CipherSuite),
+    KeyExchange(&'static str),
+    Authentication(&'static str),
+    /// Any but anonymous.
+    Signed,
+    Encryption(&'static [&'static str]),
+    Bits(&'static [&'static str], u16),
+    Mac(&'static str),
+    Oldest(ProtocolVersion),
+    /// Nothing of today's libraries: RC4, export, PSK without a key.
+    Nothing,
+}
+
+impl Keyword {
+    fn matches(self, known: &Known) -> bool {
+        match self {
+            Self::All => known.encryption != "None",
+            Self::NotDefault => !known.default,
+            Self::Suite(suite) => known.suite == suite,
+            Self::KeyExchange(name) => known.key_exchange == name,
+            Self::Authentication(name) => known.authentication == name,
+            Self::Signed => known.authentication != "None",
+            Self::Encryption(names) => names.contains(&known.encryption),
+            Self::Bits(names, bits) => names.contains(&known.encryption) && known.bits == bits,
+            Self::Mac(name) => known.mac == name,
+            Self::Oldest(version) => known.oldest == version,
+            Self::Nothing => false,
+        }
+    }
+}
+
+const AES: &[&str] = &["AES", "AESGCM", "AESCCM", "AESCCM8"];
+
+/// The words of one rule, all of which must match; `None` where OpenSSL passes over a word it does not know.
+fn keywords(words: &str) -> Result<Option<Vec<Keyword>>, CipherStringError> {
+    let mut all = Vec::new();
+    for word in words.split('+') {
+        match keyword(word)? {
+            Some(found) => all.extend(found),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(all))
+}
+
+/// One word of `cipher_aliases` in `ssl/ssl_ciph.c`, or a suite's name.
+fn keyword(word: &str) -> Result<Option<Vec<Keyword>>, CipherStringError> {
+    use Keyword::{
+        All, Authentication, Bits, Encryption, KeyExchange, Mac, NotDefault, Nothing, Oldest,
+        Signed,
+    };
+    let anonymous = Authentication("None");
+    Ok(Some(match word {
+        "ALL" | "HIGH" => vec![All],
+        "COMPLEMENTOFALL" | "eNULL" | "NULL" => vec![Encryption(&["None"])],
+        "COMPLEMENTOFDEFAULT" => vec![NotDefault],
+        "kRSA" | "RSA" => vec![KeyExchange("RSA")],
+        "kDHE" | "kEDH" | "DH" => vec![KeyExchange("DH")],
+        "kECDHE" | "kEECDH" | "ECDH" => vec![KeyExchange("ECDH")],
+        "DHE" | "EDH" => vec![KeyExchange("DH"), Signed],
+        "ECDHE" | "EECDH" => vec![KeyExchange("ECDH"), Signed],
+        "ADH" => vec![KeyExchange("DH"), anonymous],
+        "AECDH" => vec![KeyExchange("ECDH"), anonymous],
+        "aRSA" => vec![Authentication("RSA")],
+        "aDSS" | "DSS" => vec![Authentication("DSS")],
+        "aECDSA" | "ECDSA" => vec![Authentication("ECDSA")],
+        "aNULL" => vec![anonymous],
+        "AES" => vec![Encryption(AES)],
+        "AES128" => vec![Bits(AES, 128)],
+        "AES256" => vec![Bits(AES, 256)],
+        "AESGCM" => vec![Encryption(&["AESGCM"])],
+        "AESCCM" => vec![Encryption(&["AESCCM", "AESCCM8"])],
+        "AESCCM8" => vec![Encryption(&["AESCCM8"])],
+        "CAMELLIA" => vec![Encryption(&["Camellia"])],
+        "CAMELLIA128" => vec![Bits(&["Camellia"], 128)],
+        "CAMELLIA256" => vec![Bits(&["Camellia"], 256)],
+        "CHACHA20" => vec![Encryption(&["CHACHA20/POLY1305"])],
+        "ARIA" | "ARIAGCM" => vec![Encryption(&["ARIAGCM"])],
+        "ARIA128" => vec![Bits(&["ARIAGCM"], 128)],
+        "ARIA256" => vec![Bits(&["ARIAGCM"], 256)],
+        "CBC" => vec![Encryption(&["AES", "Camellia"])],
+        "MD5" => vec![Mac("MD5")],
+        "SHA" | "SHA1" => vec![Mac("SHA1")],
+        "SHA256" => vec![Mac("SHA256")],
+        "SHA384" => vec![Mac("SHA384")],
+        "TLSv1.2" => vec![Oldest(ProtocolVersion::TLS1_2)],
+        "TLSv1" | "TLSv1.0" => vec![Oldest(ProtocolVersion::TLS1)],
+        "SSLv3" => vec![Oldest(ProtocolVersion::SSL3)],
+        "MEDIUM" | "LOW" | "EXP" | "EXPORT" | "EXPORT40" | "EXPORT56" | "SSLv2" | "3DES"
+        | "DES" | "RC4" | "RC2" | "IDEA" | "SEED" | "PSK" | "kPSK" | "aPSK" | "kRSAPSK"
+        | "kDHEPSK" | "kECDHEPSK" | "SRP" | "kSRP" | "aSRP" | "GOST" | "kGOST" | "aGOST"
+        | "aGOST01" | "GOST94" | "GOST89MAC" | "kDH" | "kDHr" | "kDHd" | "aDH" | "kECDH"
+        | "kECDHr" | "kECDHe" | "aECDH" | "KRB5" | "FZA" => vec![Nothing],
+        "FIPS" | "SUITEB128" | "SUITEB128ONLY" | "SUITEB128C2" | "SUITEB192" => {
+            return Err(CipherStringError::Unsupported(word.to_owned()));
+        }
+        // A suite of TLS 1.3 is none that this list could hold.
+        // Nor does OpenSSL 3.0 read IANA's names.
+        _ => {
+            match CipherSuite::from_name(word).filter(|suite| suite.openssl_name() == Some(word)) {
+                Some(suite) if !suite.is_tls13() => vec![Keyword::Suite(suite)],
+                _ => return Ok(None),
+            }
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<&'static str> {
+        let list = evaluate(text, 2).unwrap();
+        list.suites.into_iter().filter_map(CipherSuite::openssl_name).collect()
+    }
+
+    #[test]
+    fn every_line_of_the_table_is_read() {
+        assert_eq!(known().len(), include_str!("cipher_list.txt").lines().count());
+    }
+
+    #[test]
+    fn a_string_selects_and_orders() {
+        assert_eq!(
+            names("ECDHE+AESGCM:!ECDSA:AES128-SHA:+ECDHE-RSA-AES256-GCM-SHA384"),
+            ["ECDHE-RSA-AES128-GCM-SHA256", "AES128-SHA", "ECDHE-RSA-AES256-GCM-SHA384"]
+        );
+        assert_eq!(names("AES128-SHA:NOSUCH:ECDHE-RSA-AES256-SHA:-AES128-SHA:AES128-SHA").len(), 2);
+        assert!(!names("DEFAULT").contains(&"ECDHE-RSA-CAMELLIA128-SHA256"));
+    }
+
+    #[test]
+    fn a_level_takes_away_and_is_told() {
+        assert!(names("DEFAULT:@SECLEVEL=0").len() >= names("DEFAULT").len());
+        assert_eq!(evaluate("DEFAULT:@SECLEVEL=1", 2).unwrap().security_level, Some(1));
+        assert_eq!(evaluate("AES128-SHA", 3).unwrap().suites, []);
+        assert_eq!(evaluate("NOSUCH", 3), Err(CipherStringError::NoMatch("NOSUCH".into())));
+        assert!(matches!(evaluate("FIPS", 2), Err(CipherStringError::Unsupported(_))));
+        assert!(matches!(
+            evaluate("TLS_AES_128_GCM_SHA256", 2),
+            Err(CipherStringError::NoMatch(_))
+        ));
+    }
+
+    #[test]
+    fn an_older_client_leaves_newer_suites_out() {
+        assert!(!offered_with(CipherSuite(0xc02f), ProtocolVersion::TLS1_1));
+        assert!(offered_with(CipherSuite(0x002f), ProtocolVersion::TLS1));
+    }
+}

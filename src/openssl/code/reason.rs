@@ -1,0 +1,144 @@
+//! Reasons of the SSL library in OpenSSL 1.1's numbering, with the words of each release.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::packing::{Shape, named};
+use super::{Code, Part};
+use crate::openssl::release::Release;
+use crate::openssl::rows;
+use crate::tls::alert::AlertDescription;
+
+/// From this on, a reason is an alert of the peer: `SSL_AD_REASON_OFFSET`.
+pub(super) const ALERTS: u32 = 1000;
+
+/// The reason by which OpenSSL says that the peer sent this alert.
+pub fn of_alert(alert: AlertDescription) -> u32 {
+    ALERTS + u32::from(alert.0)
+}
+
+/// The tables of reasons, read once.
+struct Reasons {
+    /// Words by number: of 1.0.2, 1.1.1, 3.0 and 3.5; `-` for none.
+    words: HashMap<u32, [&'static str; 4]>,
+    /// Numbers by the words of 1.1.1 and later, in lower case.
+    by_text: HashMap<String, u32>,
+    /// OpenSSL's number for each of BoringSSL's, by number and by name.
+    boring: HashMap<u32, Option<u32>>,
+    boring_by_name: HashMap<&'static str, Option<u32>>,
+}
+
+static REASONS: LazyLock<Reasons> = LazyLock::new(|| {
+    let mut reasons = Reasons {
+        words: HashMap::new(),
+        by_text: HashMap::new(),
+        boring: HashMap::new(),
+        boring_by_name: HashMap::new(),
+    };
+    for row in rows(include_str!("../reasons.tsv")) {
+        let cells: Vec<&str> = row.split('\t').collect();
+        let [number, words @ ..] = cells.as_slice() else { continue };
+        let (Ok(number), Ok(words)) = (number.parse(), <[&str; 4]>::try_from(words)) else {
+            continue;
+        };
+        for text in current(&words) {
+            reasons.by_text.insert(text.to_ascii_lowercase(), number);
+        }
+        reasons.words.insert(number, words);
+    }
+    for row in rows(include_str!("../boringssl.tsv")) {
+        let cells: Vec<&str> = row.split('\t').collect();
+        let [number, name, openssl] = cells.as_slice() else { continue };
+        let Ok(number) = number.parse() else { continue };
+        reasons.boring.insert(number, openssl.parse().ok());
+        reasons.boring_by_name.insert(name, openssl.parse().ok());
+    }
+    reasons
+});
+
+/// The words since 1.1.1, oldest first.
+fn current<'a>(words: &'a [&'static str; 4]) -> impl DoubleEndedIterator<Item = &'static str> + 'a {
+    words[1..].iter().copied().filter(|text| *text != "-")
+}
+
+/// The reason in OpenSSL 1.1's numbering.
+pub(super) fn number(shape: Shape, raw: u32, text: &str) -> Option<u32> {
+    let reasons = &*REASONS;
+    if raw >= ALERTS {
+        return Some(raw);
+    }
+    if shape == Shape::Boring {
+        return match reasons.boring_by_name.get(text) {
+            Some(number) => *number,
+            None => reasons.boring.get(&raw).copied().flatten(),
+        };
+    }
+    let known = reasons.words.get(&raw);
+    let is_text = |word: &str| word.eq_ignore_ascii_case(text);
+    if text.is_empty() || known.is_some_and(|words| current(words).any(is_text)) {
+        return Some(raw);
+    }
+    if let Some(number) = reasons.by_text.get(&text.to_ascii_lowercase()) {
+        return Some(*number);
+    }
+    // Words of 1.0.2 that no later release has: its number means something else today.
+    let old = known.is_some_and(|words| is_text(words[0]));
+    (!old).then_some(raw)
+}
+
+/// The words that belong to a number.
+pub(super) fn words(reason: Option<u32>) -> &'static str {
+    let words = reason.and_then(|number| REASONS.words.get(&number));
+    words.and_then(|words| current(words).next_back()).unwrap_or("")
+}
+
+/// The words of a release for a TLS reason; `None` where it has none.
+pub fn words_in(reason: u32, library: Release) -> Option<&'static str> {
+    let [_, text_1_1_1, text_3_0, text_3_5] = REASONS.words.get(&reason)?;
+    let text = match library {
+        Release::V1_1_1 => text_1_1_1,
+        Release::V3_0 => text_3_0,
+        Release::V3_2 => text_3_5,
+    };
+    (*text != "-").then_some(*text)
+}
+
+/// The number and words of the TLS reason of these words, in any release or BoringSSL's spelling.
+pub fn by_text(text: &str) -> Option<Code<'static>> {
+    let spelled = text.trim().to_ascii_lowercase().replace('_', " ");
+    let boring = || REASONS.boring_by_name.get(text.trim()).copied().flatten();
+    let reason = REASONS.by_text.get(&spelled).copied().or_else(boring)?;
+    Some(ssl(reason))
+}
+
+/// The TLS reason of that number, where OpenSSL 1.1 and later have words for it.
+pub fn by_number(number: u32) -> Option<Code<'static>> {
+    REASONS.words.get(&number).and_then(|words| current(words).next())?;
+    Some(ssl(number))
+}
+
+/// The TLS reason of that number, in OpenSSL 1.1's numbering.
+pub fn ssl(reason: u32) -> Code<'static> {
+    let (part, library) = named(Part::Ssl);
+    Code {
+        part,
+        library: Cow::Borrowed(library),
+        function: Cow::Borrowed(""),
+        reason: Some(reason),
+        text: Cow::Borrowed(words(Some(reason))),
+        common: false,
+    }
+}
+
+/// The longest words of a TLS reason that a message without codes holds.
+pub fn spoken(message: &str) -> Option<Code<'static>> {
+    let message = message.to_ascii_lowercase();
+    let said =
+        REASONS.by_text.iter().filter(|(text, _)| text.len() >= SPOKEN && message.contains(*text));
+    let (_, reason) = said.max_by_key(|(text, reason)| (text.len(), **reason))?;
+    Some(ssl(*reason))
+}
+
+/// Shorter words stand in too many messages.
+const SPOKEN: usize = 12;

@@ -1,0 +1,71 @@
+//! The releases of OpenSSL that nginx is built with.
+
+use std::str::FromStr;
+
+use crate::tls::profile::{Profile, select};
+
+/// A release of OpenSSL, as far as its hello, its verification and its words differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Release {
+    /// 1.1.1.
+    V1_1_1,
+    /// 3.0 and 3.1.
+    #[default]
+    V3_0,
+    /// 3.2 and later.
+    V3_2,
+}
+
+impl Release {
+    /// The library that `nginx -V` names: `OpenSSL 3.0.17 1 Jul 2025`.
+    pub fn of(text: &str) -> Option<Self> {
+        let number = text.strip_prefix("OpenSSL ")?.split(' ').next()?;
+        let mut parts = number.split('.').map(|part| part.parse::<u32>().ok());
+        match (parts.next()??, parts.next()??) {
+            (1, 1) => Some(Self::V1_1_1),
+            (3, 0 | 1) => Some(Self::V3_0),
+            (3.., _) => Some(Self::V3_2),
+            _ => None,
+        }
+    }
+
+    /// The profile of nginx with this library, as it was recorded.
+    ///
+    /// # Panics
+    ///
+    /// Never: the table of profiles, which is part of the program, has a row for each.
+    pub fn profile(self) -> &'static Profile {
+        let name = match self {
+            Self::V1_1_1 => "nginx-1.18",
+            Self::V3_0 => "nginx-1.22",
+            Self::V3_2 => "nginx-1.26",
+        };
+        select(name).expect("the table has a row for each library")[0]
+    }
+}
+
+/// The text names no release of OpenSSL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no OpenSSL version that is known here; use one like 3.0 or 1.1.1")]
+pub struct UnknownRelease(pub String);
+
+impl FromStr for Release {
+    type Err = UnknownRelease;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRelease> {
+        Self::of(&format!("OpenSSL {text}")).ok_or_else(|| UnknownRelease(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_told_by_their_names() {
+        assert_eq!(Release::of("OpenSSL 3.0.17 1 Jul 2025"), Some(Release::V3_0));
+        assert_eq!(Release::of("OpenSSL 3.5.4 30 Sep 2025"), Some(Release::V3_2));
+        assert_eq!(Release::of("OpenSSL 1.1.1w  11 Sep 2023"), Some(Release::V1_1_1));
+        assert_eq!(Release::of("BoringSSL"), None);
+    }
+}

@@ -1,0 +1,213 @@
+//! The sockets on which nginx speaks TLS, a target for each name.
+
+use std::collections::HashSet;
+
+use super::{Premises, Untestable, loopback, origin};
+use crate::certificate::Certificate;
+use crate::certificate::file::{self, FileChain, FileKey};
+use crate::nginx::listener::{
+    ListenAddress, Listener, Material, Protocol, Server, ServerName, ServerSsl, StartTls as Begin,
+};
+use crate::nginx::problem::Span;
+use crate::targets::address::{Address, parse_host};
+use crate::targets::identity::{read_certificates, read_public_key};
+use crate::targets::{ClientCertificatePolicy, Host, Role, StartTls, Target};
+use crate::tls::version::ProtocolVersion;
+
+/// The label that stands for any in a name with a star in front.
+const ANY_LABEL: &str = "shakedown-check";
+
+pub(super) fn targets(
+    listeners: &[Listener],
+    premises: &Premises<'_>,
+    untestable: &mut Vec<Untestable>,
+) -> Vec<(String, Target, Span)> {
+    let mut all = Vec::new();
+    for listener in listeners {
+        match endpoint(listener, listeners, premises) {
+            Ok(Some((host, port))) => {
+                of_socket(listener, &(host, port), premises, &mut all);
+                untestable.extend(unnameable(listener));
+            }
+            Ok(None) => {}
+            Err(reason) => untestable.push(Untestable {
+                name: listener.address.to_string(),
+                span: listener.default_server().listen.clone(),
+                reason: reason.to_owned(),
+            }),
+        }
+    }
+    all
+}
+
+/// Where to connect; nothing where a twin of the socket is probed.
+fn endpoint(
+    listener: &Listener,
+    all: &[Listener],
+    premises: &Premises<'_>,
+) -> Result<Option<(Host, u16)>, &'static str> {
+    let (host, port) = match &listener.address {
+        ListenAddress::Ip(address) => (Host::Ip(loopback(address.ip())), address.port()),
+        ListenAddress::Name { host, port } => {
+            (parse_host(host).map_err(|_| "its host is no name")?, *port)
+        }
+        ListenAddress::Unix(_) => return Err("sockets of the file system are not probed"),
+    };
+    if listener.quic {
+        let twin = all.iter().any(|other| !other.quic && other.address.port() == Some(port));
+        return if twin { Ok(None) } else { Err("QUIC is not probed") };
+    }
+    Ok(Some((premises.connect.clone().unwrap_or(host), port)))
+}
+
+fn of_socket(
+    listener: &Listener,
+    endpoint: &(Host, u16),
+    premises: &Premises<'_>,
+    all: &mut Vec<(String, Target, Span)>,
+) {
+    let before = all.len();
+    let mut met = HashSet::new();
+    for server in &listener.servers {
+        if server.ssl.rejects() {
+            continue;
+        }
+        for name in sample_names(server) {
+            if met.insert(name.clone()) {
+                let target = target(listener, server, Some(&name), endpoint, premises);
+                all.push((key(endpoint, &name), target, server.listen.clone()));
+            }
+        }
+    }
+    let default = listener.default_server();
+    if all.len() == before && !default.ssl.rejects() {
+        let target = target(listener, default, None, endpoint, premises);
+        all.push((key(endpoint, ""), target, default.listen.clone()));
+    }
+}
+
+/// Servers that no name is known for: what they serve is not seen.
+fn unnameable(listener: &Listener) -> impl Iterator<Item = Untestable> {
+    let by_pattern = |server: &&Server| {
+        !server.names.is_empty()
+            && !std::ptr::eq(*server, listener.default_server())
+            && !server.ssl.rejects()
+            && sample_names(server).is_empty()
+            && server.names.iter().any(|name| !matches!(name.value, ServerName::Exact(_)))
+    };
+    listener.servers.iter().filter(by_pattern).map(|server| {
+        let names: Vec<String> = server.names.iter().map(|name| name.value.to_string()).collect();
+        Untestable {
+            name: format!("{} ({})", names.join(" "), listener.address),
+            span: server.listen.clone(),
+            reason: "its names are patterns, so none is known that could be asked for".to_owned(),
+        }
+    })
+}
+
+fn key((host, port): &(Host, u16), name: &str) -> String {
+    format!("listener {host} {port} {name}")
+}
+
+/// The names that can be asked for: those that are written out, and one for each star in front.
+fn sample_names(server: &Server) -> Vec<String> {
+    let of = |name: &ServerName| match name {
+        ServerName::Exact(name) => vec![name.clone()],
+        ServerName::Leading(suffix) => vec![format!("{ANY_LABEL}{suffix}")],
+        ServerName::Domain(suffix) => {
+            vec![suffix.trim_start_matches('.').to_owned(), format!("{ANY_LABEL}{suffix}")]
+        }
+        ServerName::Trailing(_) | ServerName::Regex(_) | ServerName::Variable(_) => Vec::new(),
+    };
+    let names = server.names.iter().flat_map(|set| of(&set.value));
+    names.filter(|name| name != "_" && matches!(parse_host(name), Ok(Host::Name(_)))).collect()
+}
+
+fn target(
+    listener: &Listener,
+    server: &Server,
+    name: Option<&str>,
+    (host, port): &(Host, u16),
+    premises: &Premises<'_>,
+) -> Target {
+    let address = Address {
+        host: name.map_or_else(|| host.clone(), |name| Host::Name(name.to_owned())),
+        port: Some(*port),
+        connect_to: name.is_some().then(|| (host.clone(), *port)),
+    };
+    let origin = origin(&server.listen);
+    let mut target = premises.options.target(address, premises.identity.clone(), Some(origin));
+    target.name = match name {
+        Some(name) => format!("{name}:{port}"),
+        None => format!("{} (no name)", listener.address),
+    };
+    target.role = Role::Listener;
+    target.any_name = name.is_none();
+    target.starttls = starttls(listener);
+    target.proxy_protocol = listener.proxy_protocol;
+    target.expect.protocols = expected_versions(listener, server, premises);
+    target.expect.client_certificate = expected_policy(&server.ssl);
+    let holder = if server.has_certificate() { server } else { listener.default_server() };
+    target.files = files(&holder.ssl, premises);
+    target
+}
+
+fn starttls(listener: &Listener) -> Option<StartTls> {
+    let begins = listener.starttls != Begin::Off;
+    let protocol = match listener.protocol {
+        Protocol::Smtp => StartTls::Smtp,
+        Protocol::Imap => StartTls::Imap,
+        Protocol::Pop3 => StartTls::Pop3,
+        Protocol::Http | Protocol::Stream => return None,
+    };
+    begins.then_some(protocol)
+}
+
+/// What the configuration says is spoken, where that is certain: old versions depend on the library as well, and which
+/// server's list counts depends on the release.
+fn expected_versions(
+    listener: &Listener,
+    server: &Server,
+    premises: &Premises<'_>,
+) -> Option<Vec<ProtocolVersion>> {
+    let default = listener.default_server();
+    let written = server.ssl.protocols.is_some() && default.ssl.protocols.is_some();
+    let of = |version| listener.protocols(server, version);
+    let oldest = crate::nginx::defaults::Version::new(1, 18, 0);
+    let versions = match premises.version {
+        Some(version) if written => of(version),
+        None if written && of(oldest) == of(crate::targets::nginx_client::NEWEST) => of(oldest),
+        _ => return None,
+    };
+    let current = versions.iter().all(|version| *version >= ProtocolVersion::TLS1_2);
+    let undone = !server.ssl.conf_command.is_empty() || !default.ssl.conf_command.is_empty();
+    (current && !undone).then_some(versions)
+}
+
+fn expected_policy(ssl: &ServerSsl) -> Option<ClientCertificatePolicy> {
+    match ssl.verify_client.as_ref()?.value.as_str() {
+        "on" => Some(ClientCertificatePolicy::Required),
+        "optional" | "optional_no_ca" => Some(ClientCertificatePolicy::Optional),
+        _ => None,
+    }
+}
+
+/// The certificate files, as far as they can be read.
+fn files(ssl: &ServerSsl, premises: &Premises<'_>) -> Vec<FileChain> {
+    let mut all = Vec::new();
+    for pair in &ssl.certificates {
+        let Material::File(name) = &pair.certificate.value else { continue };
+        let Ok(certificates) = read_certificates(&premises.path(name)) else { continue };
+        let parsed: Vec<Certificate> =
+            certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+        let key = pair.key.as_ref().and_then(|key| match &key.value {
+            Material::File(name) => Some(FileKey {
+                path: name.clone(),
+                spki: read_public_key(&premises.path(name)).ok()?,
+            }),
+            _ => None,
+        });
+        all.extend(file::chains(name, &parsed, key.as_ref()));
+    }
+    all
+}

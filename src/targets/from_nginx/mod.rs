@@ -1,0 +1,120 @@
+//! Targets out of an nginx configuration: every name of every socket, and every server behind every upstream.
+//!
+//! What cannot be probed is kept with its reason, so that nothing is passed over in silence.
+
+mod listener;
+mod upstream;
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::disk::below;
+use super::options::Options;
+use super::{ClientIdentity, Host, Origin, Target};
+use crate::nginx::defaults::Version;
+use crate::nginx::listener::Listener;
+use crate::nginx::problem::Span;
+use crate::nginx::upstream::Upstream;
+use crate::openssl::release::Release;
+
+/// What is taken for granted beside the configuration.
+#[derive(Debug)]
+pub struct Premises<'a> {
+    /// What was typed, for every target.
+    pub options: &'a Options,
+    /// The certificate that the audit was given.
+    pub identity: Option<Arc<ClientIdentity>>,
+    /// Where the sockets are, if not on this machine.
+    pub connect: Option<Host>,
+    /// Stands before every file name, where the files lie elsewhere than nginx would look for them.
+    pub root: Option<PathBuf>,
+    /// nginx's release, where it is known.
+    pub version: Option<Version>,
+    /// The library that nginx runs with, where it is known.
+    pub library: Option<Release>,
+    /// Lines whose findings are allowed by a comment: what stands there is probed apart from its like.
+    pub apart: HashSet<(String, u32)>,
+}
+
+impl Premises<'_> {
+    fn told_apart(&self, key: String, span: &Span) -> String {
+        let allowed = self.apart.contains(&(span.file.to_string(), span.line));
+        if allowed { format!("{key} {span}") } else { key }
+    }
+
+    /// Where a file of the configuration lies.
+    fn path(&self, name: &str) -> PathBuf {
+        below(self.root.as_deref(), name)
+    }
+}
+
+/// The targets of a configuration.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// What is to be probed.
+    pub targets: Vec<Arc<Target>>,
+    /// For each target the places in the configuration that lead to it, the first of them its origin.
+    pub places: Vec<Vec<Span>>,
+    /// What cannot be probed.
+    pub untestable: Vec<Untestable>,
+}
+
+/// Something that cannot be probed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untestable {
+    /// What it is.
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
+    /// Why not.
+    pub reason: String,
+}
+
+/// Every socket's names and every upstream's servers.
+pub fn targets(listeners: &[Listener], upstreams: &[Upstream], premises: &Premises<'_>) -> Found {
+    let mut found = Found::default();
+    let mut known = HashMap::new();
+    for (key, target, span) in listener::targets(listeners, premises, &mut found.untestable) {
+        found.add(&mut known, premises.told_apart(key, &span), target, span);
+    }
+    for (key, target, span) in upstream::targets(upstreams, premises, &mut found.untestable) {
+        found.add(&mut known, premises.told_apart(key, &span), target, span);
+    }
+    for (target, places) in found.targets.iter_mut().zip(&found.places) {
+        if places.len() > 1 {
+            let target = Arc::make_mut(target);
+            target.name = format!("{} and {} more", target.name, places.len() - 1);
+        }
+    }
+    found
+}
+
+impl Found {
+    /// What is set alike and leads to the same server is probed once, for all its places.
+    fn add(&mut self, known: &mut HashMap<String, usize>, key: String, target: Target, span: Span) {
+        if let Some(index) = known.get(&key) {
+            if !self.places[*index].contains(&span) {
+                self.places[*index].push(span);
+            }
+            return;
+        }
+        known.insert(key, self.targets.len());
+        self.targets.push(Arc::new(target));
+        self.places.push(vec![span]);
+    }
+}
+
+fn origin(span: &Span) -> Origin {
+    Origin { file: span.file.to_string(), line: span.line, column: span.column }
+}
+
+/// The loopback address that stands for an unspecified one.
+fn loopback(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        ip => ip,
+    }
+}

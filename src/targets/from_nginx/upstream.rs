@@ -1,0 +1,199 @@
+//! The upstreams that nginx meets over TLS, a target for each server behind them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Premises, Untestable, origin};
+use crate::nginx::inherit::Set;
+use crate::nginx::problem::Span;
+use crate::nginx::upstream::{Module, Peer, PeerAddress, ProxySsl, Text, Upstream, without_port};
+use crate::targets::address::{Address, parse_host};
+use crate::targets::identity::read_identity;
+use crate::targets::nginx_client::{NginxClient, Trusted, usual_library};
+use crate::targets::{Host, Role, Roots, Target, Trust, trust};
+
+pub(super) fn targets(
+    upstreams: &[Upstream],
+    premises: &Premises<'_>,
+    untestable: &mut Vec<Untestable>,
+) -> Vec<(String, Target, Span)> {
+    let mut all = Vec::new();
+    let mut files = Files::default();
+    for upstream in upstreams {
+        let cannot = |reason: String| Untestable {
+            name: format!("{} {}", upstream.module.pass(), upstream.url),
+            span: upstream.span.clone(),
+            reason,
+        };
+        let destination = match &upstream.destination {
+            Ok(destination) if destination.peers.is_empty() => {
+                untestable.push(cannot("nginx refuses the address".to_owned()));
+                continue;
+            }
+            Ok(destination) => destination,
+            Err(reason) => {
+                untestable.push(cannot(reason.to_string()));
+                continue;
+            }
+        };
+        let client = match client(upstream, premises, &mut files) {
+            Ok(client) => Arc::new(client),
+            Err(reason) => {
+                untestable.push(cannot(reason));
+                continue;
+            }
+        };
+        if destination.peers.iter().all(|peer| peer.down) {
+            untestable.push(cannot("all its servers are marked down".to_owned()));
+        }
+        for peer in destination.peers.iter().filter(|peer| !peer.down) {
+            match endpoint(peer) {
+                Ok((host, port)) => {
+                    let target =
+                        target(upstream, &destination.url, (peer, &host, port), &client, premises);
+                    all.push((key(&client, upstream, &host, port), target, upstream.span.clone()));
+                }
+                Err(reason) => untestable.push(cannot(reason.to_owned())),
+            }
+        }
+    }
+    all
+}
+
+fn endpoint(peer: &Peer) -> Result<(Host, u16), &'static str> {
+    match &peer.address {
+        PeerAddress::Host { host, port } => {
+            Ok((parse_host(host).map_err(|_| "its host is no name")?, *port))
+        }
+        PeerAddress::Service { .. } => Err("services (SRV records) are not looked up"),
+        PeerAddress::Unix(_) => Err("sockets of the file system are not probed"),
+    }
+}
+
+/// Files that several upstreams name are read once.
+#[derive(Default)]
+struct Files {
+    trusted: std::collections::HashMap<String, Result<Trusted, String>>,
+}
+
+impl Files {
+    fn trusted(&mut self, name: &str, path: &Path) -> Result<Trusted, String> {
+        let read = || {
+            let wanted = Trust { roots: Roots::File(path.to_owned()), additional: Vec::new() };
+            let store = trust::load(&wanted).map_err(|error| error.to_string())?;
+            Ok(Trusted { path: PathBuf::from(name), store: Arc::new(store) })
+        };
+        self.trusted.entry(name.to_owned()).or_insert_with(read).clone()
+    }
+}
+
+/// nginx with the settings that are in force for an upstream.
+fn client(
+    upstream: &Upstream,
+    premises: &Premises<'_>,
+    files: &mut Files,
+) -> Result<NginxClient, String> {
+    let ssl = &upstream.ssl;
+    let named = ssl.sends_name() || ssl.verifies();
+    let name = match &upstream.name {
+        Ok(name) => name.clone(),
+        Err(reason) if named => return Err(reason.to_string()),
+        Err(_) => String::new(),
+    };
+    let mut client = NginxClient::new(name);
+    client.module = upstream.module;
+    client.place = Some(origin(&upstream.span));
+    client.version = premises.version;
+    client.library = premises.library.unwrap_or_else(|| usual_library(premises.version));
+    client.server_name = ssl.sends_name();
+    client.protocols = ssl.protocols.as_ref().map(|set| crate::nginx::defaults::protocols_of(set));
+    ssl.cipher_list().clone_into(&mut client.ciphers);
+    client.verify = ssl.verifies();
+    client.verify_depth = usize::try_from(ssl.depth()).unwrap_or(usize::MAX);
+    client.crl = ssl.crl.as_ref().map(|set| premises.path(set));
+    client.alpn = alpn(upstream.module, ssl);
+    client.conf_commands =
+        ssl.conf_command.iter().map(|set| format!("{} {}", set.value.0, set.value.1)).collect();
+    if let Some(set) = ssl.trusted_certificate.as_ref().filter(|_| client.verify) {
+        match files.trusted(set, &premises.path(set)) {
+            Ok(trusted) => client.trusted = Some(trusted),
+            Err(reason) => client.trusted_unread = Some(reason),
+        }
+    }
+    let certificate = path(ssl.certificate.as_ref())?;
+    let key = path(ssl.certificate_key.as_ref())?;
+    if let (Some(certificate), Some(key)) = (certificate, key) {
+        match read_identity(&premises.path(&certificate), &premises.path(&key)) {
+            Ok(identity) => client.identity = Some(Arc::new(identity)),
+            Err(error) => client.identity_unread = Some(error.to_string()),
+        }
+    }
+    Ok(client)
+}
+
+/// A file's name, where one is set; an empty one is none.
+fn path(set: Option<&Set<Text>>) -> Result<Option<String>, String> {
+    match set.map(|set| &set.value.value) {
+        None => Ok(None),
+        Some(Ok(path)) => Ok(Some(path.clone()).filter(|path| !path.is_empty())),
+        Some(Err(reason)) => Err(reason.to_string()),
+    }
+}
+
+fn alpn(module: Module, ssl: &ProxySsl) -> Vec<String> {
+    let h2 = || vec!["h2".to_owned()];
+    match module {
+        Module::Grpc => h2(),
+        Module::Proxy if ssl.http_version.as_ref().is_some_and(|set| set.value == "2") => h2(),
+        Module::Stream => ssl.alpn.as_ref().map(|set| set.value.clone()).unwrap_or_default(),
+        Module::Proxy | Module::Uwsgi => Vec::new(),
+    }
+}
+
+fn target(
+    upstream: &Upstream,
+    url: &str,
+    (peer, host, port): (&Peer, &Host, u16),
+    client: &Arc<NginxClient>,
+    premises: &Premises<'_>,
+) -> Target {
+    let address = Address { host: host.clone(), port: Some(port), connect_to: None };
+    let mut target = premises.options.target(
+        address,
+        premises.identity.clone().or_else(|| client.identity.clone()),
+        Some(origin(&upstream.span)),
+    );
+    let backup = if peer.backup { ", backup" } else { "" };
+    target.name = format!("{url} ({}{backup})", crate::targets::address::host_port(host, port));
+    target.role = Role::Upstream;
+    target.proxy_protocol = upstream.ssl.proxy_protocol;
+    // A name with a dot is one that an upstream may know; that of an `upstream` block hardly is.
+    let known = client.name.contains('.') && client.with_name_sent().sni().is_some();
+    if known && let Ok(Host::Name(name)) = parse_host(&client.name) {
+        target.server_name = Some(name);
+    }
+    let own_roots = premises.options.roots.is_none() && premises.options.add_ca_files.is_none();
+    if let Some(trusted) = client.trusted.as_ref().filter(|_| own_roots) {
+        let path = premises.path(&trusted.path.display().to_string());
+        target.trust = Trust { roots: Roots::File(path), additional: Vec::new() };
+    }
+    let peer_name = match host {
+        Host::Name(name) => Some(name.clone()),
+        Host::Ip(_) => None,
+    };
+    let likely = upstream.host_header.iter().map(|host| without_port(host).to_owned());
+    let served = upstream
+        .server_names
+        .iter()
+        .filter(|name| !name.starts_with(['~', '*', '$', '.']))
+        .cloned();
+    target.likely_names =
+        likely.chain(peer_name).chain(served).filter(|name| name.contains('.')).collect();
+    target.nginx = Some(Arc::clone(client));
+    target
+}
+
+/// Settings and server, as far as they decide what happens.
+fn key(client: &NginxClient, upstream: &Upstream, host: &Host, port: u16) -> String {
+    format!("upstream {host} {port} {} {}", upstream.ssl.proxy_protocol, client.settings())
+}

@@ -1,0 +1,354 @@
+//! nginx as the client of a target: its effective `*_ssl_*` settings with every default resolved and every file read,
+//! and the hello that they make.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{ClientIdentity, Origin};
+use crate::certificate::trust::{TrustStore, openssl};
+use crate::nginx::defaults::Version;
+use crate::nginx::upstream::Module;
+use crate::openssl::cipher_string::{self, CipherStringError};
+use crate::openssl::release::Release;
+use crate::tls::extension::Extension;
+use crate::tls::hello::ClientHello;
+use crate::tls::profile::Profile;
+use crate::tls::suite::CipherSuite;
+use crate::tls::version::ProtocolVersion;
+
+/// The release that is taken for nginx's where none is known.
+pub const ASSUMED: Version = Version::new(1, 28, 0);
+
+/// The newest release whose defaults are known.
+pub const NEWEST: Version = Version::new(1, 31, 0);
+
+/// The security level of Debian's OpenSSL, and of any from 3.2 on.
+const SECURITY_LEVEL: u8 = 2;
+
+/// nginx as a client.
+#[derive(Clone, Debug)]
+pub struct NginxClient {
+    /// The module that connects; it decides how its directives are called.
+    pub module: Module,
+    /// nginx's release, where it is known.
+    pub version: Option<Version>,
+    /// The TLS library.
+    pub library: Release,
+    /// `_server_name`: whether the name is sent.
+    pub server_name: bool,
+    /// `_name`, or the host part of the pass URL: what is sent and verified.
+    pub name: String,
+    /// `_protocols`; `None` for the release's own.
+    pub protocols: Option<Vec<ProtocolVersion>>,
+    /// `_ciphers`.
+    pub ciphers: String,
+    /// `_verify`.
+    pub verify: bool,
+    /// `_verify_depth`.
+    pub verify_depth: usize,
+    /// `_trusted_certificate`.
+    pub trusted: Option<Trusted>,
+    /// `_crl`.
+    pub crl: Option<PathBuf>,
+    /// `_certificate` and its key.
+    pub identity: Option<Arc<ClientIdentity>>,
+    /// The application protocols that it offers.
+    pub alpn: Vec<String>,
+    /// Why the trusted file could not be read.
+    pub trusted_unread: Option<String>,
+    /// Why the client certificate could not be read.
+    pub identity_unread: Option<String>,
+    /// The `*_pass` directive in whose block the settings belong, where a configuration was read.
+    pub place: Option<Origin>,
+    /// `_conf_command`s, which can undo any of the above and are not followed here.
+    pub conf_commands: Vec<String>,
+}
+
+/// A file of trusted certificates, and its contents.
+#[derive(Clone, Debug)]
+pub struct Trusted {
+    /// The file.
+    pub path: PathBuf,
+    /// Its contents.
+    pub store: Arc<TrustStore>,
+}
+
+/// The library with which distributions ship a release; that of the assumed release where none is known.
+pub fn usual_library(version: Option<Version>) -> Release {
+    let version = version.unwrap_or(ASSUMED);
+    if version < Version::new(1, 20, 0) {
+        Release::V1_1_1
+    } else if version < Version::new(1, 26, 0) {
+        Release::V3_0
+    } else {
+        Release::V3_2
+    }
+}
+
+/// Why no hello can be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HelloError {
+    /// The cipher list.
+    #[error(transparent)]
+    Ciphers(#[from] CipherStringError),
+    /// No version is left.
+    #[error("the protocols leave no version that this OpenSSL speaks")]
+    NoVersion,
+    /// No cipher suite is left for the versions.
+    #[error("none of the cipher suites can be used with the protocols")]
+    NoSuite,
+}
+
+impl NginxClient {
+    /// nginx with every default, connecting to a host of that name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            module: Module::Proxy,
+            version: None,
+            library: usual_library(None),
+            server_name: false,
+            name: name.into(),
+            protocols: None,
+            ciphers: "DEFAULT".to_owned(),
+            verify: false,
+            verify_depth: 1,
+            trusted: None,
+            crl: None,
+            identity: None,
+            alpn: Vec::new(),
+            trusted_unread: None,
+            identity_unread: None,
+            place: None,
+            conf_commands: Vec::new(),
+        }
+    }
+
+    /// The release, or the one that is assumed.
+    pub fn release(&self) -> Version {
+        self.version.unwrap_or(ASSUMED)
+    }
+
+    /// A directive's full name: `proxy_ssl_verify`.
+    pub fn directive(&self, suffix: &str) -> String {
+        format!("{}{suffix}", self.module.prefix())
+    }
+
+    /// The name in the hello (`ngx_http_upstream_ssl_name`).
+    pub fn sni(&self) -> Option<&str> {
+        (self.server_name && is_sendable(&self.name)).then_some(&*self.name)
+    }
+
+    /// The same with SNI on.
+    #[must_use]
+    pub fn with_name_sent(&self) -> Self {
+        self.with(&Change::ServerName)
+    }
+
+    /// OpenSSL's security level.
+    pub fn security_level(&self) -> u8 {
+        cipher_string::evaluate(&self.ciphers, SECURITY_LEVEL)
+            .ok()
+            .and_then(|list| list.security_level)
+            .unwrap_or(SECURITY_LEVEL)
+    }
+
+    /// How OpenSSL verifies for it, to this depth.
+    pub fn verification(&self, depth: usize) -> openssl::Profile {
+        openssl::Profile { depth, security_level: self.security_level(), library: self.library }
+    }
+
+    /// The versions in the hello, oldest first.
+    pub fn versions(&self) -> Vec<ProtocolVersion> {
+        let default = || crate::nginx::defaults::protocols(self.release()).to_vec();
+        let mut versions = self.protocols.clone().unwrap_or_else(default);
+        if self.library == Release::V3_2 && self.security_level() > 0 {
+            versions.retain(|version| *version >= ProtocolVersion::TLS1_2);
+        }
+        lowest_run(&versions)
+    }
+
+    /// The hello, byte for byte what the profile of the library and these settings make of it.
+    pub fn hello(&self) -> Result<ClientHello, HelloError> {
+        let versions = self.versions();
+        let newest = *versions.last().ok_or(HelloError::NoVersion)?;
+        let list = cipher_string::evaluate(&self.ciphers, SECURITY_LEVEL)?;
+        let mut cipher_suites = Vec::new();
+        if newest == ProtocolVersion::TLS1_3 {
+            cipher_suites.extend(SUITES_TLS13.map(CipherSuite));
+        }
+        let offered = |suite: &CipherSuite| cipher_string::offered_with(*suite, newest);
+        if versions[0] < ProtocolVersion::TLS1_3 {
+            cipher_suites.extend(list.suites.into_iter().filter(offered));
+        }
+        if cipher_suites.is_empty() {
+            return Err(HelloError::NoSuite);
+        }
+        let base = self.library.profile();
+        let key_shares = match base.key_shares.as_slice() {
+            [] => base.groups.iter().take(1).copied().collect(),
+            shares => shares.to_vec(),
+        };
+        let profile = Profile {
+            versions,
+            cipher_suites,
+            key_shares,
+            alpn: self.alpn.clone(),
+            server_name: true,
+            ..base.clone()
+        };
+        let hello = profile.hello(self.sni());
+        Ok(hello.with(Extension::SessionTicket(Vec::new())).with(Extension::ExtendedMasterSecret))
+    }
+
+    /// The settings in a line: the same where nginx does the same.
+    pub fn settings(&self) -> String {
+        let trusted = self.trusted.as_ref().map(|trusted| &trusted.path);
+        let identity = self.identity.as_ref();
+        let identity = identity.map(|identity| (&identity.certificate_file, &identity.key_file));
+        let unread = (&self.trusted_unread, &self.identity_unread);
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {trusted:?} {:?} {identity:?} {unread:?} {:?} {:?}",
+            self.module,
+            self.version,
+            self.server_name,
+            self.name,
+            self.protocols,
+            self.ciphers,
+            self.verify,
+            self.verify_depth,
+            self.crl,
+            self.alpn,
+            self.conf_commands
+        )
+    }
+
+    /// These settings with one of them changed.
+    #[must_use]
+    pub fn with(&self, change: &Change) -> Self {
+        let mut changed = self.clone();
+        match change {
+            Change::ServerName => changed.server_name = true,
+            Change::Name(name) => changed.name.clone_from(name),
+            Change::Protocols(versions) => changed.protocols = Some(versions.clone()),
+            Change::Ciphers(list) => changed.ciphers.clone_from(list),
+            Change::Verify => changed.verify = true,
+            Change::VerifyDepth(depth) => changed.verify_depth = *depth,
+            Change::Trusted(trusted) => {
+                changed.trusted = Some(trusted.clone());
+                changed.trusted_unread = None;
+            }
+            Change::Identity(identity) => {
+                changed.identity = Some(Arc::clone(identity));
+                changed.identity_unread = None;
+            }
+        }
+        changed
+    }
+}
+
+/// The suites of TLS 1.3 in OpenSSL's order.
+const SUITES_TLS13: [u16; 3] = [0x1302, 0x1303, 0x1301];
+
+/// One setting to change, and so one or two directives to write.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// `_server_name on`.
+    ServerName,
+    /// `_name`.
+    Name(String),
+    /// `_protocols`.
+    Protocols(Vec<ProtocolVersion>),
+    /// `_ciphers`.
+    Ciphers(String),
+    /// `_verify on`.
+    Verify,
+    /// `_verify_depth`.
+    VerifyDepth(usize),
+    /// `_trusted_certificate`.
+    Trusted(Trusted),
+    /// `_certificate` and `_certificate_key`.
+    Identity(Arc<ClientIdentity>),
+}
+
+impl Change {
+    /// The directives, by the end of their names and their values.
+    pub fn directives(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::ServerName => vec![("server_name", "on".to_owned())],
+            Self::Name(name) => vec![("name", name.clone())],
+            Self::Protocols(versions) => {
+                let names: Vec<String> = versions.iter().map(ToString::to_string).collect();
+                vec![("protocols", names.join(" "))]
+            }
+            Self::Ciphers(list) => vec![("ciphers", list.clone())],
+            Self::Verify => vec![("verify", "on".to_owned())],
+            Self::VerifyDepth(depth) => vec![("verify_depth", depth.to_string())],
+            Self::Trusted(trusted) => {
+                vec![("trusted_certificate", trusted.path.display().to_string())]
+            }
+            Self::Identity(identity) => vec![
+                ("certificate", identity.certificate_file.display().to_string()),
+                ("certificate_key", identity.key_file.display().to_string()),
+            ],
+        }
+    }
+}
+
+/// Whether nginx sends this name at all: it is not empty and no IP address.
+fn is_sendable(name: &str) -> bool {
+    !(name.is_empty() || name.starts_with('[') || name.parse::<Ipv4Addr>().is_ok())
+}
+
+/// The versions up to the first gap, which is all that OpenSSL uses of a list with one (`ssl_get_min_max_version`).
+fn lowest_run(versions: &[ProtocolVersion]) -> Vec<ProtocolVersion> {
+    let mut sorted = versions.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let whole = sorted.iter().zip(sorted.iter().skip(1)).take_while(|(a, b)| b.0 == a.0 + 1);
+    let length = (whole.count() + 1).min(sorted.len());
+    sorted.truncate(length);
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_sent_only_where_it_is_one() {
+        let client = |name: &str| NginxClient { server_name: true, ..NginxClient::new(name) };
+        assert_eq!(client("a.test").sni(), Some("a.test"));
+        assert_eq!(client("/run/a.sock").sni(), Some("/run/a.sock"));
+        for name in ["", "192.0.2.1", "[::1]"] {
+            assert_eq!(client(name).sni(), None, "{name}");
+        }
+        assert_eq!(NginxClient::new("a.test").sni(), None);
+    }
+
+    #[test]
+    fn a_gap_in_the_protocols_ends_the_offer() {
+        let named = |text: &str| -> Vec<ProtocolVersion> {
+            text.split(' ').map(|word| word.parse().unwrap()).collect()
+        };
+        let offered = |text: &str| lowest_run(&named(text));
+        assert_eq!(offered("TLSv1.3 TLSv1"), named("TLSv1"));
+        assert_eq!(offered("TLSv1.2 TLSv1.3"), named("TLSv1.2 TLSv1.3"));
+        assert_eq!(offered("TLSv1 TLSv1.1 TLSv1.3"), named("TLSv1 TLSv1.1"));
+        assert_eq!(lowest_run(&[]), []);
+    }
+
+    #[test]
+    fn a_hello_follows_the_settings() {
+        let mut client = NginxClient::new("a.test");
+        let suites = client.hello().unwrap().cipher_suites;
+        assert_eq!(suites[0], CipherSuite(0x1302));
+        client.protocols = Some(vec![ProtocolVersion::TLS1_2]);
+        client.ciphers = "ECDHE-RSA-AES128-GCM-SHA256".to_owned();
+        let hello = client.hello().unwrap();
+        assert_eq!(hello.version, ProtocolVersion::TLS1_2);
+        assert_eq!(hello.cipher_suites[0], CipherSuite(0xc02f));
+        client.protocols = Some(Vec::new());
+        assert_eq!(client.hello(), Err(HelloError::NoVersion));
+    }
+}

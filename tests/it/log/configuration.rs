@@ -1,0 +1,89 @@
+//! What nginx says of a configuration that it cannot use, and of failures that stand beside handshakes.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::Command;
+
+use super::wire::*;
+use super::*;
+use crate::support::pki::{Pki, openssl_req};
+use crate::support::server::{Nginx, free_port, nginx_binary, scripted};
+
+/// What `nginx -t` says of these lines in `http`.
+fn tested(folder: &Path, http: &str) -> String {
+    let path = folder.join("test.conf");
+    let text =
+        format!("pid {0}/pid; error_log stderr; events {{}}\nhttp {{ {http} }}", file(folder));
+    std::fs::write(&path, text).unwrap();
+    let mut command = Command::new(nginx_binary());
+    command.arg("-p").arg(folder).args(["-e", "stderr", "-t", "-c"]).arg(&path);
+    String::from_utf8(command.output().unwrap().stderr).unwrap()
+}
+
+#[test]
+fn configurations_that_cannot_be_used() {
+    let pki = Pki::rsa();
+    let (one, two) = (pki.server("one", &["a.test"]), pki.server("two", &["a.test"]));
+    let folder = tempfile::tempdir().unwrap();
+    let server = |certificate: &Path, key: &Path, more: &str| {
+        let http = format!(
+            "server {{ listen 127.0.0.1:1 ssl; ssl_certificate {}; ssl_certificate_key {}; {more} }}",
+            file(certificate),
+            file(key)
+        );
+        tested(folder.path(), &http)
+    };
+    let log = server(&one.certificate, &two.key, "");
+    check_log(&log, "[emerg]", (CONFIG, "key-mismatch", "config-key-mismatch"));
+    let gone = folder.path().join("gone.pem");
+    let unreadable = (CONFIG, "certificate-unreadable", "config-certificate-unreadable");
+    check_log(&server(&gone, &one.key, ""), "[emerg]", unreadable);
+    let junk = folder.path().join("junk.pem");
+    std::fs::write(&junk, "junk").unwrap();
+    check_log(&server(&junk, &one.key, ""), "[emerg]", unreadable);
+    let weak = openssl_req(folder.path(), "weak", &["-newkey", "rsa:1024"]);
+    let log = server(&weak.certificate, &weak.key, "ssl_ciphers DEFAULT:@SECLEVEL=2;");
+    check_log(&log, "[emerg]", (CONFIG, "certificate-too-weak", "config-weak-certificate"));
+    let log = server(&one.certificate, &one.key, "ssl_ciphers NOTHING;");
+    check_log(&log, "[emerg]", (CONFIG, "no-cipher-match", "config-cipher-list"));
+    let log = server(&one.certificate, &one.key, "ssl_verify_client on;");
+    check_log(&log, "[emerg]", (CONFIG, "trust-missing", "config-trust-missing"));
+    let log = server(
+        &one.certificate,
+        &one.key,
+        "location / { proxy_ssl_verify on; proxy_pass https://127.0.0.1; }",
+    );
+    check_log(&log, "[emerg]", (CONFIG, "trust-missing", "config-trust-missing"));
+    let log = server(&one.certificate, &one.key, "ssl_stapling on;");
+    check_log(&log, "ssl_stapling", (CONFIG, "stapling-off", "config-stapling-off"));
+    let log = tested(folder.path(), "server { listen 127.0.0.1:1 ssl; }");
+    check_log(&log, "[emerg]", (CONFIG, "no-server-certificate", "client-no-server-certificate"));
+}
+
+#[test]
+fn neighbours_of_handshakes_are_understood() {
+    let closed = free_port();
+    let nginx = proxy(closed, "");
+    ask(&nginx);
+    check(&nginx, "connect() failed", (UP, "not-connected", "upstream-unreachable"));
+    let closes = scripted(|mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+    });
+    let nginx = Nginx::start(&format!(
+        "server {{ listen 127.0.0.1:PORT; location / {{ proxy_pass http://127.0.0.1:{}; }} }}",
+        closes.port()
+    ));
+    ask(&nginx);
+    check(&nginx, "prematurely closed", (UP, "closed-after-handshake", "upstream-closed"));
+    raw(&nginx, &hello(0x0303, &[0xc02b], USUAL), &[]);
+    let wrong_port = (CLIENT, "tls-to-plain-port", "client-tls-to-plain-port");
+    check(&nginx, "client sent invalid method", wrong_port);
+    let nginx = Nginx::start("server { listen 127.0.0.1:PORT proxy_protocol; return 200; }");
+    raw(&nginx, b"GET / HTTP/1.0\r\n\r\n", &[]);
+    let header = (CLIENT, "proxy-protocol", "client-proxy-protocol-mismatch");
+    check(&nginx, "PROXY protocol", header);
+    let name = "a".repeat(256);
+    let nginx = proxy(closes.port(), &format!("proxy_ssl_server_name on; proxy_ssl_name {name};"));
+    ask(&nginx);
+    check(&nginx, "SSL_set_tlsext_host_name", (UP, "name-unusable", "upstream-sni-wrong"));
+}
