@@ -1,6 +1,5 @@
 //! `explain`, as it is typed.
 
-
 use serde_json::Value;
 
 use crate::support::program::{shakedown, shakedown_with, text};
