@@ -1,4 +1,4 @@
-//! Many targets: shards under GNU parallel, one of them killed and resumed, and the parts put together again.
+//! Many targets: eight shards at once, one of them killed and resumed, and the parts put together again.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -98,12 +98,14 @@ fn eight_shards_of_which_one_is_killed_give_the_bytes_of_one_run() {
         pki.folder.path().display(),
         list_file.display()
     );
-    let parallel = Command::new("parallel")
-        .args(["--will-cite", "--jobs", "8", &command, ":::"])
-        .args((1..=SHARDS).map(|index| index.to_string()))
-        .output()
-        .expect("GNU parallel is needed: install the package parallel");
-    assert!(parallel.status.success(), "{}", String::from_utf8_lossy(&parallel.stderr));
+    let mut workers = Command::new("xargs")
+        .args(["-P", "8", "-I", "{}", "sh", "-c", &command])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let indexes: String = (1..=SHARDS).map(|index| format!("{index}\n")).collect();
+    workers.stdin.take().unwrap().write_all(indexes.as_bytes()).unwrap();
+    assert!(workers.wait().unwrap().success());
 
     let shards: Vec<_> = (1..=SHARDS).rev().map(shard).collect();
     let merged = merge(&shards, &[]);
