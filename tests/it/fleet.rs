@@ -103,8 +103,8 @@ fn eight_shards_of_which_one_is_killed_give_the_bytes_of_one_run() {
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    let indexes: String = (1..=SHARDS).map(|index| format!("{index}\n")).collect();
-    workers.stdin.take().unwrap().write_all(indexes.as_bytes()).unwrap();
+    let indexes: Vec<String> = (1..=SHARDS).map(|index| index.to_string()).collect();
+    workers.stdin.take().unwrap().write_all(indexes.join("\n").as_bytes()).unwrap();
     assert!(workers.wait().unwrap().success());
 
     let shards: Vec<_> = (1..=SHARDS).rev().map(shard).collect();
