@@ -10,15 +10,15 @@ use toml::Spanned;
 use wildmatch::WildMatch;
 
 use super::finding::Severity;
-use super::registry::{closest, find};
+use super::registry::{Named, closest};
 use crate::targets::places::Places;
 use crate::targets::{Origin, Target};
 
 /// What the operator decided beforehand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowances {
-    /// Severities by rule, each in place of whatever the rule says.
-    pub severities: Vec<(&'static str, Severity)>,
+    /// Severities by rule or group, each in place of whatever the rule says; of two for one rule the last counts.
+    pub severities: Vec<(Named, Severity)>,
     /// Findings that do not fail the run for a while.
     pub entries: Vec<Allowance>,
 }
@@ -26,8 +26,8 @@ pub struct Allowances {
 /// One finding, or several of a rule, that do not fail the run until a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// The rule's id.
-    pub rule: &'static str,
+    /// The rule, or a group of them.
+    pub rule: Named,
     /// The targets: their name, host or `host:port`, with `*` for any text and `?` for any character.
     pub target: String,
     /// Why.
@@ -92,8 +92,10 @@ pub fn read(file: &str, text: &str) -> Result<Allowances, Vec<Problem>> {
         }
     };
     let severities = document.severity.iter();
-    let severities =
+    let mut severities: Vec<(Named, Severity)> =
         severities.filter_map(|(rule, severity)| Some((reader.rule(rule)?, *severity))).collect();
+    // A rule's own entry counts more than that of its group.
+    severities.sort_by_key(|(named, _)| matches!(named, Named::Rule(_)));
     let entries = document.allow.iter().filter_map(|entry| reader.allowance(entry)).collect();
     if reader.problems.is_empty() {
         Ok(Allowances { severities, entries })
@@ -121,14 +123,14 @@ impl Reader<'_> {
         })
     }
 
-    fn rule(&mut self, name: &Spanned<String>) -> Option<&'static str> {
-        let id = find(name.get_ref()).map(|rule| rule.id);
-        if id.is_none() {
+    fn rule(&mut self, name: &Spanned<String>) -> Option<Named> {
+        let named = Named::find(name.get_ref());
+        if named.is_none() {
             let advice = closest(name.get_ref()).map(|id| format!("; did you mean {id}?"));
             let advice = advice.unwrap_or_else(|| "; `shakedown explain` lists them".to_owned());
             self.problem(&name.span(), format!("no rule is called {:?}{advice}", name.get_ref()));
         }
-        id
+        named
     }
 
     fn filled(&mut self, text: &Spanned<String>, what: &str) -> Option<String> {

@@ -10,7 +10,9 @@ pub fn page() -> String {
     let mut page = String::from(
         "# Rules\n\n\
          Every finding names one of these rules. `shakedown explain RULE` prints the same text. The severity is that of the\n\
-         usual case; role and expectations can change it, as the text says.\n\n\
+         usual case; role and expectations can change it, as the text says. The rules about a configuration are in three\n\
+         groups, `configuration-refused`, `configuration-ineffective` and `configuration-doubtful`; the name of a group stands\n\
+         for all its rules in a gate file, in a comment `# shakedown: ignore[...]` and in `shakedown explain`.\n\n\
          | rule | severity | what is wrong |\n|---|---|---|\n",
     );
     for rule in RULES {
@@ -25,12 +27,14 @@ pub fn page() -> String {
 }
 
 fn chapter(page: &mut String, rule: &Rule) {
+    let group = rule.group().map(|group| format!(" · group `{}`", group.id()));
     let _ = write!(
         page,
-        "\n## {}\n\n{} · section `{}`\n\n**What:** {}.\n\n**Why it matters:** {}\n\n**Fix:** {}\n\n**See:** {}\n",
+        "\n## {}\n\n{} · section `{}`{}\n\n**What:** {}.\n\n**Why it matters:** {}\n\n**Fix:** {}\n\n**See:** {}\n",
         rule.id,
         rule.severity,
         rule.section,
+        group.unwrap_or_default(),
         rule.summary,
         rule.why,
         rule.fix,

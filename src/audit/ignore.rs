@@ -2,14 +2,14 @@
 //! directive on its own line, or, where it stands alone, of the next line that is no comment.
 
 use super::finding::Finding;
-use super::registry::{closest, find};
+use super::registry::{Named, closest};
 use crate::targets::{Origin, Target};
 
 /// What such a comment says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignore {
     /// The rules whose findings are allowed.
-    pub rules: Vec<&'static str>,
+    pub rules: Vec<Named>,
     /// Why.
     pub reason: String,
 }
@@ -49,7 +49,7 @@ impl Ignored {
         let is_here = |origin: &Origin| here(&origin.file, origin.line);
         let directives = finding.fix.iter().flat_map(|fix| &fix.directives);
         let mut places = directives.filter_map(|one| Some((one.file.as_deref()?, one.line?)));
-        self.ignore.rules.contains(&finding.rule)
+        self.ignore.rules.iter().any(|named| named.covers(finding.rule))
             && (finding.place.as_ref().or(target.origin.as_ref()).is_some_and(is_here)
                 || places.any(|(file, line)| here(file, line)))
     }
@@ -116,8 +116,8 @@ fn ignore(words: &str) -> Result<Ignore, IgnoreError> {
     }
 }
 
-fn rule(name: &str) -> Result<&'static str, IgnoreError> {
-    find(name).map(|rule| rule.id).ok_or_else(|| IgnoreError::UnknownRule {
+fn rule(name: &str) -> Result<Named, IgnoreError> {
+    Named::find(name).ok_or_else(|| IgnoreError::UnknownRule {
         name: name.chars().take(64).collect(),
         suggestion: closest(name),
     })
@@ -135,7 +135,9 @@ mod tests {
         let expected = expected.map(|parsed| {
             parsed.map(|(rules, reason)| (rules.to_vec(), reason.to_owned())).map_err(str::to_owned)
         });
-        assert_eq!(found.map(|p| p.map(|i| (i.rules, i.reason))), expected, "{comment}");
+        let ids = |rules: Vec<Named>| rules.into_iter().map(Named::id).collect::<Vec<_>>();
+        let found = found.map(|p| p.map(|i| (ids(i.rules), i.reason)));
+        assert_eq!(found, expected, "{comment}");
     }
 
     #[test]
@@ -145,7 +147,7 @@ mod tests {
             ssl_certificate a#b;\n    # shakedown: ignore[nothing] x\n}\n";
         let (ignored, wrong) = in_text("nginx.conf", text);
         let lines: Vec<(u32, &str)> =
-            ignored.iter().map(|one| (one.origin.line, one.ignore.rules[0])).collect();
+            ignored.iter().map(|one| (one.origin.line, one.ignore.rules[0].id())).collect();
         assert_eq!(lines, [(2, "self-signed"), (7, "weak-key")]);
         assert_eq!(wrong.len(), 1);
         assert_eq!((wrong[0].0.line, wrong[0].0.column), (8, 5));

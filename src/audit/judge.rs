@@ -12,6 +12,7 @@ use super::policy::Policy;
 use super::registry::{RULES, find};
 use super::reproduce;
 use super::rule::{ChainView, Check, Context, Rule, Verdict};
+use super::rules::configuration;
 use super::upstream::outcome::{NginxOutcome, adapt, outcome, soften};
 use super::upstream::story::Story;
 use crate::certificate::Chain;
@@ -127,14 +128,11 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
     Judgement { chains: vec![Assessed { chain: Arc::clone(&file.chain), assessment }], ..judgement }
 }
 
-/// Judges what a configuration says, told from its text.
+/// Judges what a configuration says, from its text alone.
 pub fn judge_settings(facts: &[Fact]) -> Judgement {
     let mut docket = Docket::default();
-    for rule in RULES {
-        let Check::Setting(check) = rule.check else { continue };
-        for fact in facts {
-            docket.add(rule, &BTreeSet::new(), check(fact));
-        }
+    for fact in facts {
+        docket.merge(configuration::finding(fact), &BTreeSet::new());
     }
     docket.settle(0)
 }

@@ -1,6 +1,6 @@
 //! Every rule, one line each, by family. A test holds this list against the files in `rules/`.
 
-use super::rule::Rule;
+use super::rule::{Group, Rule};
 use super::rules::{
     certificate, chain, client_certificate, configuration, protocol, reachability, session, sni,
     upstream,
@@ -73,9 +73,40 @@ pub const RULES: &[&Rule] = &[
     &upstream::upstream_client_certificate::RULE,
     &upstream::upstream_handshake_failed::RULE,
     &upstream::upstream_verify_off::RULE,
-    &configuration::configuration_refused::RULE,
-    &configuration::configuration_ineffective::RULE,
-    &configuration::configuration_doubtful::RULE,
+    &configuration::configuration_syntax::RULE,
+    &configuration::directive_unknown::RULE,
+    &configuration::directive_misplaced::RULE,
+    &configuration::directive_duplicate::RULE,
+    &configuration::directive_value_invalid::RULE,
+    &configuration::directive_too_new::RULE,
+    &configuration::directive_removed::RULE,
+    &configuration::file_refused::RULE,
+    &configuration::value_refused_by_openssl::RULE,
+    &configuration::ssl_certificate_missing::RULE,
+    &configuration::ssl_certificate_key_missing::RULE,
+    &configuration::ssl_client_certificate_missing::RULE,
+    &configuration::trusted_certificate_missing::RULE,
+    &configuration::nginx_test_failed::RULE,
+    &configuration::configuration_untested::RULE,
+    &configuration::default_server_decides::RULE,
+    &configuration::server_without_certificate::RULE,
+    &configuration::verify_setting_unused::RULE,
+    &configuration::proxy_ssl_setting_unused::RULE,
+    &configuration::ssl_client_certificate_unused::RULE,
+    &configuration::tls13_suites_in_ciphers::RULE,
+    &configuration::conf_command_overrides::RULE,
+    &configuration::directive_of_other_module::RULE,
+    &configuration::annotation_ignored::RULE,
+    &configuration::server_name_conflict::RULE,
+    &configuration::listen_443_without_ssl::RULE,
+    &configuration::listen_ssl_conflict::RULE,
+    &configuration::proxy_pass_http_to_443::RULE,
+    &configuration::ssl_name_not_sent::RULE,
+    &configuration::ssl_name_of_upstream_block::RULE,
+    &configuration::upstream_server_port_80::RULE,
+    &configuration::resolver_missing::RULE,
+    &configuration::session_shared_unverified::RULE,
+    &configuration::session_shared_identity::RULE,
     &session::session_resumption_unsupported::RULE,
     &reachability::connection_refused::RULE,
     &reachability::connect_timeout::RULE,
@@ -95,11 +126,60 @@ pub fn find(id: &str) -> Option<&'static Rule> {
     RULES.iter().copied().find(|rule| rule.id == id)
 }
 
-/// The known id nearest to `id`, where one is near enough to be meant.
+/// What a name of the user's stands for: one rule, or a group of rules.
+#[derive(Clone, Copy, Debug)]
+pub enum Named {
+    /// One rule.
+    Rule(&'static Rule),
+    /// A group.
+    Group(Group),
+}
+
+impl Named {
+    /// What that name stands for.
+    pub fn find(name: &str) -> Option<Self> {
+        let group = Group::ALL.into_iter().find(|group| group.id() == name);
+        find(name).map(Self::Rule).or(group.map(Self::Group))
+    }
+
+    /// The name.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Rule(rule) => rule.id,
+            Self::Group(group) => group.id(),
+        }
+    }
+
+    /// Whether it stands for this rule.
+    pub fn covers(self, id: &str) -> bool {
+        match self {
+            Self::Rule(rule) => rule.id == id,
+            Self::Group(group) => find(id).and_then(Rule::group) == Some(group),
+        }
+    }
+}
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for Named {}
+
+/// The rules of a group.
+pub fn members(group: Group) -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().copied().filter(move |rule| rule.group() == Some(group))
+}
+
+/// The known rule or group whose name is nearest to `id`, where one is near enough to be meant.
 pub fn closest(id: &str) -> Option<&'static str> {
+    let groups = Group::ALL.into_iter().map(Group::id);
     RULES
         .iter()
-        .map(|rule| (strsim::jaro_winkler(id, rule.id), rule.id))
+        .map(|rule| rule.id)
+        .chain(groups)
+        .map(|known| (strsim::jaro_winkler(id, known), known))
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, id)| id)

@@ -11,7 +11,6 @@ use super::upstream::story::Story;
 use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, TrustStore};
 use crate::certificate::{Certificate, Chain};
-use crate::nginx::facts::Fact;
 use crate::observation::{Endpoint, Handshake, Observation};
 use crate::targets::{Role, Target};
 use crate::tls::version::ProtocolVersion;
@@ -40,6 +39,14 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// The group that it belongs to.
+    pub fn group(&self) -> Option<Group> {
+        match self.check {
+            Check::Setting(group) => Some(group),
+            _ => None,
+        }
+    }
+
     /// A finding of this rule with its severity and general fix.
     pub fn finds(&self, message: impl Into<String>) -> Finding {
         let fix = Fix { text: self.fix.to_owned(), directives: Vec::new(), verified: None };
@@ -59,6 +66,41 @@ impl Rule {
     }
 }
 
+/// A group of rules about a configuration, by what becomes of the setting. Its name stands for all its rules in a gate file,
+/// an `ignore` comment and `explain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// nginx does not start with it.
+    Refused,
+    /// It has no effect where it stands.
+    Ineffective,
+    /// It probably does not do what was intended.
+    Doubtful,
+}
+
+impl Group {
+    /// Every group.
+    pub const ALL: [Self; 3] = [Self::Refused, Self::Ineffective, Self::Doubtful];
+
+    /// Its name.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Refused => "configuration-refused",
+            Self::Ineffective => "configuration-ineffective",
+            Self::Doubtful => "configuration-doubtful",
+        }
+    }
+
+    /// What its rules have in common, as a phrase.
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::Refused => "nginx does not start with this configuration",
+            Self::Ineffective => "a setting has no effect where it stands",
+            Self::Doubtful => "a setting probably does not do what was intended",
+        }
+    }
+}
+
 /// What a rule looks at; the judge does the looping.
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
@@ -70,8 +112,8 @@ pub enum Check {
     Endpoint(fn(&Endpoint, &Context<'_>) -> Verdict),
     /// Each distinct leaf certificate presented to a hello with the target's own name.
     Leaf(fn(&Certificate, &ChainView<'_>, &Context<'_>) -> Verdict),
-    /// Something that a configuration says, where that alone tells.
-    Setting(fn(&Fact) -> Verdict),
+    /// A fact of a configuration; which rule it belongs to is decided in one place (`rules::configuration`).
+    Setting(Group),
     /// nginx's handshake with each address, where its settings are known.
     Upstream(fn(&Story<'_>, &Context<'_>) -> Verdict),
     /// The target as a whole.

@@ -10,8 +10,8 @@ use super::exit::Exit;
 use super::mistake::Mistake;
 use super::settings;
 use crate::audit::finding::Section;
-use crate::audit::registry;
-use crate::audit::rule::Rule;
+use crate::audit::registry::{self, Named};
+use crate::audit::rule::{Group, Rule};
 use crate::log::direction::{self, Direction};
 use crate::openssl::code::{self, Part, reason};
 use crate::openssl::verify_error::VerifyError;
@@ -80,10 +80,12 @@ fn answer(explanation: &Explanation, format: PlainFormat) -> String {
 fn explain(subject: &[u8], format: PlainFormat) -> anyhow::Result<String> {
     let word = String::from_utf8_lossy(subject);
     let word = word.trim();
-    if let Some(rule) = registry::find(word) {
-        return Ok(match format {
-            PlainFormat::Text => rule_text(rule),
-            PlainFormat::Json => pretty(&rule_json(rule)),
+    if let Some(named) = Named::find(word) {
+        return Ok(match (named, format) {
+            (Named::Rule(rule), PlainFormat::Text) => rule_text(rule),
+            (Named::Rule(rule), PlainFormat::Json) => pretty(&rule_json(rule)),
+            (Named::Group(group), PlainFormat::Text) => group_text(group),
+            (Named::Group(group), PlainFormat::Json) => pretty(&group_json(group)),
         });
     }
     if let Some(explanation) = of_word(word) {
@@ -163,6 +165,24 @@ fn rule_text(rule: &Rule) -> String {
     format!("{head}\n{why}\n{fix}\nSee:\n  {}\n", rule.references.join("\n  "))
 }
 
+/// A group with its rules, a line each.
+fn group_text(group: Group) -> String {
+    let members: Vec<&Rule> = registry::members(group).collect();
+    let width = members.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
+    let row =
+        |rule: &&Rule| format!("  {:width$}  {:7}  {}\n", rule.id, rule.severity, rule.summary);
+    let rows: String = members.iter().map(row).collect();
+    format!("{} (group of rules)\n{}\n\nRules:\n{rows}", group.id(), group.summary())
+}
+
+fn group_json(group: Group) -> serde_json::Value {
+    json!({
+        "group": group.id(),
+        "summary": group.summary(),
+        "rules": registry::members(group).map(rule_json).collect::<Vec<_>>(),
+    })
+}
+
 fn wrapped(title: &str, text: &str) -> String {
     let options = textwrap::Options::new(width()).initial_indent("  ").subsequent_indent("  ");
     format!("{title}:\n{}\n", textwrap::fill(text, options))
@@ -171,6 +191,7 @@ fn wrapped(title: &str, text: &str) -> String {
 fn rule_json(rule: &Rule) -> serde_json::Value {
     json!({
         "rule": rule.id,
+        "group": rule.group().map(Group::id),
         "severity": rule.severity,
         "section": rule.section,
         "summary": rule.summary,

@@ -13,7 +13,7 @@ use super::output::Output;
 use crate::audit::allowance::{self, Allowances};
 use crate::audit::finding::Severity;
 use crate::audit::ignore::Ignored;
-use crate::audit::registry::{closest, find};
+use crate::audit::registry::{Named, closest};
 use crate::report::Summary;
 use crate::run::baseline::{self, Baseline};
 use crate::run::gate::Gate;
@@ -52,7 +52,7 @@ pub(super) struct GateArgs {
     pub(super) gate: Option<PathBuf>,
     /// Give every finding of a rule this severity (error, warning or note; repeatable; wins over --gate)
     #[arg(long, value_name = "RULE=SEVERITY", value_parser = severity)]
-    pub(super) severity: Vec<(&'static str, Severity)>,
+    pub(super) severity: Vec<(Named, Severity)>,
     /// Let only findings fail the run that this file does not hold
     #[arg(long, value_name = "FILE")]
     pub(super) baseline: Option<PathBuf>,
@@ -181,16 +181,16 @@ fn allowances(path: &Path, text: &str) -> anyhow::Result<Allowances> {
     })
 }
 
-fn severity(text: &str) -> Result<(&'static str, Severity), String> {
+fn severity(text: &str) -> Result<(Named, Severity), String> {
     let (name, level) = text.split_once('=').ok_or("expected RULE=SEVERITY")?;
-    let Some(rule) = find(name) else {
+    let Some(rule) = Named::find(name) else {
         let advice = closest(name).map(|id| format!("; did you mean {id}?")).unwrap_or_default();
         return Err(format!("no rule is called {name:?}{advice}"));
     };
     match level {
-        "error" => Ok((rule.id, Severity::Error)),
-        "warning" => Ok((rule.id, Severity::Warning)),
-        "note" => Ok((rule.id, Severity::Note)),
+        "error" => Ok((rule, Severity::Error)),
+        "warning" => Ok((rule, Severity::Warning)),
+        "note" => Ok((rule, Severity::Note)),
         _ => Err("a severity is error, warning or note".to_owned()),
     }
 }

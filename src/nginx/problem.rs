@@ -42,7 +42,7 @@ impl fmt::Display for Problem {
 }
 
 /// What can be wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Fault {
     /// A character where none of its kind may stand.
     #[error("unexpected \"{}\"", char::from(*.0))]
@@ -65,6 +65,15 @@ pub enum Fault {
     /// A block directive has no block.
     #[error("directive \"{0}\" has no opening \"{{\"")]
     NoOpening(String),
+    /// A directive that nginx does not know.
+    #[error("unknown directive \"{0}\"")]
+    UnknownDirective(String),
+    /// A variable that nothing defines.
+    #[error("unknown \"{0}\" variable")]
+    UnknownVariable(String),
+    /// A log format that nothing defines.
+    #[error("unknown log format \"{0}\"")]
+    UnknownLogFormat(String),
     /// A directive stands in a block that does not take it.
     #[error("\"{0}\" directive is not allowed here")]
     NotAllowed(String),
@@ -103,12 +112,19 @@ pub enum Fault {
     #[error("no \"# configuration file\" line: this is no output of nginx -T")]
     NoDump,
     /// Blocks and included files are nested deeper than is read.
-    #[error("blocks and included files are nested more than {0} deep")]
+    #[error("could not test: blocks and included files are nested more than {0} deep")]
     TooDeep(usize),
     /// The configuration is larger than is read.
-    #[error("the configuration is larger than is read")]
+    #[error("could not test: the configuration is too large to be read completely")]
     TooLarge,
     /// A Lua block does not end.
     #[error("the Lua code of \"{0}\" does not end")]
     UnclosedLua(String),
+}
+
+impl Fault {
+    /// Whether it is a limit of this program, about which nginx says nothing.
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::NoDump | Self::TooDeep(_) | Self::TooLarge)
+    }
 }

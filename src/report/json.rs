@@ -12,6 +12,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{Report, Summary, certificate, chain, scan};
 use crate::audit::finding::{Excuse, Finding, Fix, Severity};
+use crate::audit::registry::find;
+use crate::audit::rule::{Group, Rule};
 use crate::audit::upstream::outcome::NginxOutcome;
 use crate::certificate::Chain;
 use crate::observation::{
@@ -384,6 +386,8 @@ fn milliseconds(time: Duration) -> f64 {
 #[derive(Serialize, JsonSchema)]
 struct FindingView<'a> {
     rule: &'static str,
+    /// The group of rules that it belongs to; null for most.
+    group: Option<&'static str>,
     #[schemars(with = "SeverityName")]
     severity: Severity,
     message: &'a str,
@@ -457,6 +461,7 @@ impl<'a> FindingView<'a> {
     fn of(finding: &'a Finding, target: &Target) -> Self {
         Self {
             rule: finding.rule,
+            group: find(finding.rule).and_then(Rule::group).map(Group::id),
             severity: finding.severity,
             message: &finding.message,
             evidence: &finding.evidence,

@@ -69,8 +69,8 @@ impl Gate {
             }
         }
         for finding in &mut report.judgement.findings {
-            let own =
-                self.allowances.severities.iter().rev().find(|(rule, _)| *rule == finding.rule);
+            let mut severities = self.allowances.severities.iter().rev();
+            let own = severities.find(|(named, _)| named.covers(finding.rule));
             finding.severity = own.map_or(finding.severity, |(_, severity)| *severity);
             self.excuse(finding, &target);
         }
@@ -81,7 +81,7 @@ impl Gate {
     fn excuse(&mut self, finding: &mut Finding, target: &Target) {
         let entries = self.allowances.entries.iter().zip(&mut self.met);
         for (allowance, met) in entries {
-            if allowance.rule != finding.rule || !allowance.covers(target) {
+            if !allowance.rule.covers(finding.rule) || !allowance.covers(target) {
                 continue;
             }
             met.finding = true;
@@ -115,7 +115,8 @@ impl Gate {
         let entries = self.allowances.entries.iter().zip(&self.met);
         let spare = self.ignored.iter().filter(|(_, met)| !met && !self.untested);
         let spare = spare.map(|(Ignored { ignore, origin }, _)| {
-            let rules = ignore.rules.join(", ");
+            let rules: Vec<&str> = ignore.rules.iter().map(|named| named.id()).collect();
+            let rules = rules.join(", ");
             format!(
                 "{}:{}: {rules}: not found here any more; remove the comment",
                 origin.file, origin.line
@@ -127,6 +128,7 @@ impl Gate {
 
     fn notice(&self, allowance: &Allowance, met: Met) -> Option<String> {
         let Allowance { rule, target, until, .. } = allowance;
+        let rule = rule.id();
         let said = match met {
             Met { target: false, .. } => format!("no target matches {target:?}"),
             Met { finding: false, untested: false, .. } => {
@@ -242,6 +244,29 @@ mod tests {
             [("sct-missing", Severity::Error), ("self-signed", Severity::Note)]
         );
         assert_eq!(report.status, Status::Fail);
+    }
+
+    #[test]
+    fn the_name_of_a_group_stands_for_its_rules_and_a_rules_own_entry_counts_more() {
+        let mut gate = gate(
+            "[severity]\nannotation-ignored = 'error'\nconfiguration-ineffective = 'note'\n\
+             [[allow]]\nrule='configuration-refused'\ntarget='*'\nreason='why'\nuntil=2027-01-01",
+        );
+        let rules = [
+            "annotation-ignored",
+            "verify-setting-unused",
+            "directive-removed",
+            "resolver-missing",
+        ];
+        let mut report = report("a.test", &rules);
+        gate.apply(&mut report);
+        let mut findings: Vec<_> = report.judgement.findings.iter().collect();
+        findings.sort_by_key(|finding| rules.iter().position(|rule| *rule == finding.rule));
+        let severities: Vec<Severity> = findings.iter().map(|finding| finding.severity).collect();
+        assert_eq!(severities, [Severity::Error, Severity::Note, Severity::Error, Severity::Note]);
+        let excused: Vec<bool> = findings.iter().map(|finding| finding.excuse.is_some()).collect();
+        assert_eq!(excused, [false, false, true, false]);
+        assert_eq!(gate.notices(), [""; 0]);
     }
 
     #[test]

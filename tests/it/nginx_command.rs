@@ -266,7 +266,7 @@ fn what_a_directive_says_is_pointed_at_where_it_stands() {
         let report: Value = serde_json::from_str(&run.stdout).unwrap();
         let all = report.as_array().unwrap().clone();
         let wanted = |one: &Value| {
-            one["check_name"] == "configuration-doubtful" && one.to_string().contains("backend")
+            one["check_name"] == "ssl-name-of-upstream-block" && one.to_string().contains("backend")
         };
         (all.into_iter().find(wanted), run.stderr)
     };
@@ -276,4 +276,34 @@ fn what_a_directive_says_is_pointed_at_where_it_stands() {
     let ignored = "# shakedown: ignore[configuration-doubtful] the name is on the certificate";
     let (_, said) = doubtful(ignored);
     assert!(!said.contains("not found here any more"), "{said}");
+}
+
+#[test]
+fn ssl_on_is_refused_by_the_releases_that_no_longer_have_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let main = folder.path().join("nginx.conf");
+    let configured = "events {}\nhttp {\nserver {\n    listen 127.0.0.1:1 ssl;\n    ssl on;\n    \
+        ssl_reject_handshake on;\n}\n}\n";
+    fs::write(&main, configured).unwrap();
+    let audit = |version: &str| {
+        let path = main.to_str().unwrap();
+        shakedown(&["nginx", path, "--nginx-version", version, "--format", "json"])
+    };
+    let run = audit("1.25.1");
+    assert_eq!(run.status, 1, "{}{}", run.stdout, run.stderr);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let found = finding(target(&report, "nginx.conf"), "directive-removed");
+    assert_eq!(found["group"], "configuration-refused");
+    assert!(text(&found["message"]).contains("unknown directive \"ssl\""), "{found:#}");
+    assert!(found["evidence"].to_string().contains("nginx.conf:5"), "{found:#}");
+    let run = audit("1.24.0");
+    assert!(!run.stdout.contains("directive-removed"), "{}", run.stdout);
+}
+
+#[test]
+fn the_name_of_a_group_lists_its_rules() {
+    let run = shakedown(&["explain", "configuration-refused"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(run.stdout.contains("  directive-removed "), "{}", run.stdout);
+    assert!(!run.stdout.contains("server-name-conflict"), "{}", run.stdout);
 }

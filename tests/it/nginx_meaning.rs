@@ -7,6 +7,8 @@ use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 
+use shakedown::audit::rule::Group;
+use shakedown::audit::rules::configuration::rule;
 use shakedown::nginx::defaults::{Build, Version};
 use shakedown::nginx::edit::{Edit, patch};
 use shakedown::nginx::facts::{Fact, FactKind, facts};
@@ -323,13 +325,5 @@ fn nginx_version() -> Version {
 }
 
 fn is_refusal(kind: &FactKind) -> bool {
-    matches!(
-        kind,
-        FactKind::NoCertificate { is_refused: true }
-            | FactKind::KeyMissing
-            | FactKind::ClientCaMissing { .. }
-            | FactKind::TrustMissing
-            | FactKind::TooNew { .. }
-            | FactKind::Refused { .. }
-    )
+    rule(kind).group() == Some(Group::Refused)
 }

@@ -111,14 +111,13 @@ impl Configuration {
             bail!("nginx would refuse {}:\n  {}", tree.main, problems.join("\n  "));
         }
         let mut facts = facts(&tree, &listeners, &upstreams, version);
-        facts.retain(|fact| !matches!(fact.kind, FactKind::VerifyOff { .. }));
         facts.extend(tree.problems.iter().map(|problem| Fact {
             span: problem.span.clone().unwrap_or_else(|| Span {
                 file: tree.main.as_str().into(),
                 line: 1,
                 column: 1,
             }),
-            kind: FactKind::Refused { words: problem.fault.to_string() },
+            kind: FactKind::Refused(problem.fault.clone()),
         }));
         Ok(Self { name: tree.main.clone(), tree: Some(tree), listeners, upstreams, facts })
     }

@@ -18,7 +18,11 @@ pub(super) fn facts(listener: &Listener, version: Option<Version>) -> Vec<Fact> 
         let is_bare = !server.has_certificate() && !server.ssl.rejects();
         let is_refused = is_default || default.ssl.rejects();
         if is_bare && (is_refused || differs(&server.ssl, &default.ssl)) {
-            let kind = FactKind::NoCertificate { is_refused };
+            let kind = if is_refused {
+                FactKind::CertificateMissing
+            } else {
+                FactKind::DefaultCertificate
+            };
             facts.push(Fact { span: server.span.clone(), kind });
         }
         if !is_default && server.has_certificate() {
@@ -46,10 +50,11 @@ fn single(server: &Server, version: Option<Version>, facts: &mut Vec<Fact>) {
     }
     let is_new = version.is_some_and(|version| version < CERTIFICATE_VARIABLES);
     for pair in ssl.certificates.iter().filter(|_| is_new) {
-        if matches!(pair.certificate.value, Material::Variable(_)) {
-            let directive = "ssl_certificate with variables".to_owned();
-            let kind = FactKind::TooNew { directive, since: CERTIFICATE_VARIABLES };
-            say(&pair.certificate.span, kind);
+        if let Material::Variable(name) = &pair.certificate.value {
+            let words = format!(
+                "cannot load certificate {name:?}: variables are supported from nginx {CERTIFICATE_VARIABLES} on"
+            );
+            say(&pair.certificate.span, FactKind::FileRefused { words });
         }
     }
     let verifies = |mode: &&Set<String>| ["on", "optional"].contains(&mode.as_str());

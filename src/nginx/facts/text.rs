@@ -1,8 +1,8 @@
-//! The facts in words.
+//! The facts in words: nginx's own where nginx refuses.
 
 use std::fmt;
 
-use super::{Fact, FactKind};
+use super::{Fact, FactKind, Plain};
 
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -13,85 +13,109 @@ impl fmt::Display for Fact {
 impl fmt::Display for FactKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DefaultServerDecides { directive, default, until: Some(version) } => write!(
-                f,
-                "{directive} of the socket's default server ({default}) applies here before nginx {version}"
-            ),
-            Self::DefaultServerDecides { directive, default, until: None } => {
-                write!(f, "{directive} of the socket's default server ({default}) applies here")
-            }
-            Self::NoCertificate { is_refused: true } => {
-                f.write_str("the server has no ssl_certificate, and none stands in for it")
-            }
-            Self::NoCertificate { is_refused: false } => f.write_str(
-                "the server has no ssl_certificate, so the default server's TLS settings apply",
-            ),
-            Self::Refused { words } => f.write_str(words),
-            Self::KeyMissing => f.write_str("the certificate has no key"),
-            Self::ClientCaMissing { trusted_since: Some(version) } => write!(
-                f,
-                "ssl_verify_client needs ssl_client_certificate; ssl_trusted_certificate is enough only from nginx {version} on"
-            ),
-            Self::ClientCaMissing { trusted_since: None } => {
-                f.write_str("ssl_verify_client needs ssl_client_certificate")
-            }
-            Self::NameTaken { name, first } => {
-                write!(f, "the name {name:?} is dropped: {first} has it already")
-            }
-            Self::PlainOn443 => f.write_str("the socket on port 443 does not speak TLS: no ssl"),
-            Self::PlainTo443 => f.write_str("http:// to port 443, which speaks TLS"),
-            Self::VerifyOff { is_explicit: true } => {
-                f.write_str("the upstream's certificate is not verified")
-            }
-            Self::VerifyOff { is_explicit: false } => {
-                f.write_str("the upstream's certificate is not verified, which is the default")
-            }
-            Self::TrustMissing => {
-                f.write_str("verification needs a trusted_certificate; nginx does not start")
-            }
-            Self::VerifySettingUnused { directive } => {
-                write!(f, "{directive} has no effect while verification is off")
-            }
-            Self::NameNotSent { is_verified: true } => {
-                f.write_str("the name is verified but not sent: server_name is off")
-            }
-            Self::NameNotSent { is_verified: false } => {
-                f.write_str("the name is neither sent nor verified: server_name and verify are off")
-            }
-            Self::GroupName { name } => {
-                write!(f, "the name sent or verified is {name:?}, that of the upstream block")
-            }
-            Self::Port80 => f.write_str("a server without a port is taken to be on port 80"),
-            Self::ResolverMissing { host } => {
-                write!(f, "there is no resolver to ask for the address of {host:?}")
-            }
-            Self::SharedSession { other } => write!(
-                f,
-                "TLS sessions are shared with {other}, which is not as strict, and pass here unverified"
-            ),
-            Self::SharedIdentity { other } => write!(
-                f,
-                "TLS sessions are shared with {other}, which has another client certificate or none: requests from \
-                 here may go out under that one's"
-            ),
-            Self::SuitesIgnored { suites } => {
-                write!(f, "{} of TLS 1.3 cannot be set in this list", suites.join(", "))
-            }
-            Self::CommandWins { directive, command } => {
-                write!(f, "{command} in the conf_command wins over {directive}")
-            }
-            Self::OtherModule { directive, meant } => {
-                write!(f, "{directive} has no effect here; directives with {meant} have")
-            }
+            Self::Refused(fault) => fmt::Display::fmt(fault, f),
+            Self::FileRefused { words }
+            | Self::LibraryRefuses { words }
+            | Self::TestFailed { words } => f.write_str(words),
+            Self::Untested { reason } => f.write_str(reason),
             Self::TooNew { directive, since } => {
-                write!(f, "{directive} exists from nginx {since} on")
+                write!(f, "unknown directive {directive:?} (it exists from nginx {since} on)")
             }
             Self::Removed { directive, since } => {
-                write!(f, "{directive} does not exist from nginx {since} on")
+                write!(f, "unknown directive {directive:?} (removed in nginx {since})")
             }
-            Self::AnnotationIgnored { annotation, reason } => {
-                write!(f, "{annotation} is ignored: {reason}")
+            Self::CertificateMissing => {
+                f.write_str("no \"ssl_certificate\" is defined for a server with TLS")
             }
+            Self::KeyMissing => f.write_str("the certificate has no key"),
+            Self::ClientCaMissing { trusted_since } => {
+                f.write_str("no ssl_client_certificate for ssl_verify_client")?;
+                trusted_since.map_or(Ok(()), |version| {
+                    write!(f, " (ssl_trusted_certificate is enough from nginx {version} on)")
+                })
+            }
+            Self::TrustMissing => f.write_str("no *_ssl_trusted_certificate for *_ssl_verify"),
+            kind => match effect(kind) {
+                Some(text) => f.write_str(&text),
+                None => f.write_str(&doubt(kind)),
+            },
         }
+    }
+}
+
+/// What has no effect, or another one.
+fn effect(kind: &FactKind) -> Option<String> {
+    Some(match kind {
+        FactKind::DefaultServerDecides { directive, default, until } => {
+            let before = until.map(|version| format!(" before nginx {version}"));
+            format!(
+                "{directive} of the socket's default server ({default}) applies here{}",
+                before.unwrap_or_default()
+            )
+        }
+        FactKind::DefaultCertificate => {
+            "the server has no ssl_certificate, so the default server's TLS settings apply"
+                .to_owned()
+        }
+        FactKind::VerifySettingUnused { directive } => {
+            format!("{directive} has no effect while verification is off")
+        }
+        FactKind::ProxySslUnused { directive, reason: Plain::Http } => {
+            format!("{directive} has no effect: proxy_pass uses http://, without TLS")
+        }
+        FactKind::ProxySslUnused { directive, reason: Plain::StreamOff } => {
+            format!("{directive} has no effect: proxy_ssl is off, so nginx does not start TLS here")
+        }
+        FactKind::ClientCaUnused => {
+            "ssl_client_certificate has no effect: ssl_verify_client is off".to_owned()
+        }
+        FactKind::SuitesIgnored { suites } => {
+            format!("{} of TLS 1.3 cannot be set in this list", suites.join(", "))
+        }
+        FactKind::CommandWins { directive, command } => {
+            format!("the OpenSSL command {command} overrides {directive}")
+        }
+        FactKind::OtherModule { directive, meant } => {
+            format!("{directive} has no effect here; directives with {meant} do")
+        }
+        FactKind::AnnotationIgnored { annotation, reason } => {
+            format!("{annotation} is ignored: {reason}")
+        }
+        _ => return None,
+    })
+}
+
+/// What probably does not do what was intended.
+fn doubt(kind: &FactKind) -> String {
+    match kind {
+        FactKind::NameTaken { name, first } => {
+            format!("conflicting server name {name:?}: {first} has it already, so it is ignored")
+        }
+        FactKind::PlainOn443 => "port 443 is served without TLS: listen has no ssl".to_owned(),
+        FactKind::PlainBesideTls { other } => format!(
+            "listen has no ssl, but {other} makes this socket a TLS socket: plain requests get 400"
+        ),
+        FactKind::PlainTo443 => "http:// to port 443, which speaks TLS".to_owned(),
+        FactKind::NameNotSent { is_verified: true } => {
+            "the name is verified but not sent: server_name is off".to_owned()
+        }
+        FactKind::NameNotSent { is_verified: false } => {
+            "the name is neither sent nor verified: server_name and verify are off".to_owned()
+        }
+        FactKind::GroupName { name } => {
+            format!("the name sent or verified is {name:?}, the name of the upstream block")
+        }
+        FactKind::Port80 => "a server without a port: nginx uses port 80".to_owned(),
+        FactKind::ResolverMissing { host } => {
+            format!("no resolver is configured to look up {host:?}")
+        }
+        FactKind::SharedSession { other } => format!(
+            "TLS sessions are shared with {other}, which verifies less: they are accepted here unverified"
+        ),
+        FactKind::SharedIdentity { other } => format!(
+            "TLS sessions are shared with {other}, which has another client certificate or none: requests from \
+             here may be sent with that one"
+        ),
+        _ => String::new(),
     }
 }

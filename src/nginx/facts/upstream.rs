@@ -31,10 +31,6 @@ fn single(upstream: &Upstream) -> Vec<Fact> {
     let mut say = |span: &Span, kind| facts.push(Fact { span: span.clone(), kind });
     match (&ssl.verify, &ssl.trusted_certificate) {
         (Some(verify), None) if verify.value => say(&verify.span, FactKind::TrustMissing),
-        (Some(verify), _) if !verify.value => {
-            say(&verify.span, FactKind::VerifyOff { is_explicit: true });
-        }
-        (None, _) => say(&upstream.span, FactKind::VerifyOff { is_explicit: false }),
         _ => {}
     }
     if !ssl.verifies() {

@@ -1,30 +1,120 @@
-//! What a configuration says, told from the text alone.
+//! What a configuration says, judged from the text alone: one rule for each kind of fact.
 
-pub mod configuration_doubtful;
-pub mod configuration_ineffective;
-pub mod configuration_refused;
+pub mod annotation_ignored;
+pub mod conf_command_overrides;
+pub mod configuration_syntax;
+pub mod configuration_untested;
+pub mod default_server_decides;
+pub mod directive_duplicate;
+pub mod directive_misplaced;
+pub mod directive_of_other_module;
+pub mod directive_removed;
+pub mod directive_too_new;
+pub mod directive_unknown;
+pub mod directive_value_invalid;
+pub mod file_refused;
+pub mod listen_443_without_ssl;
+pub mod listen_ssl_conflict;
+pub mod nginx_test_failed;
+pub mod proxy_pass_http_to_443;
+pub mod proxy_ssl_setting_unused;
+pub mod resolver_missing;
+pub mod server_name_conflict;
+pub mod server_without_certificate;
+pub mod session_shared_identity;
+pub mod session_shared_unverified;
+pub mod ssl_certificate_key_missing;
+pub mod ssl_certificate_missing;
+pub mod ssl_client_certificate_missing;
+pub mod ssl_client_certificate_unused;
+pub mod ssl_name_not_sent;
+pub mod ssl_name_of_upstream_block;
+pub mod tls13_suites_in_ciphers;
+pub mod trusted_certificate_missing;
+pub mod upstream_server_port_80;
+pub mod value_refused_by_openssl;
+pub mod verify_setting_unused;
 
 use crate::audit::finding::Finding;
 use crate::audit::rule::Rule;
-use crate::nginx::facts::Fact;
+use crate::nginx::facts::{Fact, FactKind};
+use crate::nginx::problem::Fault;
 use crate::targets::Origin;
 
+/// The rule that a fact belongs to. A new kind of fact does not compile before it has one.
+pub fn rule(kind: &FactKind) -> &'static Rule {
+    match kind {
+        FactKind::Refused(fault) => rule_of_fault(fault),
+        FactKind::TooNew { .. } => &directive_too_new::RULE,
+        FactKind::Removed { .. } => &directive_removed::RULE,
+        FactKind::FileRefused { .. } => &file_refused::RULE,
+        FactKind::LibraryRefuses { .. } => &value_refused_by_openssl::RULE,
+        FactKind::CertificateMissing => &ssl_certificate_missing::RULE,
+        FactKind::KeyMissing => &ssl_certificate_key_missing::RULE,
+        FactKind::ClientCaMissing { .. } => &ssl_client_certificate_missing::RULE,
+        FactKind::TrustMissing => &trusted_certificate_missing::RULE,
+        FactKind::TestFailed { .. } => &nginx_test_failed::RULE,
+        FactKind::Untested { .. } => &configuration_untested::RULE,
+        FactKind::DefaultServerDecides { .. } => &default_server_decides::RULE,
+        FactKind::DefaultCertificate => &server_without_certificate::RULE,
+        FactKind::VerifySettingUnused { .. } => &verify_setting_unused::RULE,
+        FactKind::ProxySslUnused { .. } => &proxy_ssl_setting_unused::RULE,
+        FactKind::ClientCaUnused => &ssl_client_certificate_unused::RULE,
+        FactKind::SuitesIgnored { .. } => &tls13_suites_in_ciphers::RULE,
+        FactKind::CommandWins { .. } => &conf_command_overrides::RULE,
+        FactKind::OtherModule { .. } => &directive_of_other_module::RULE,
+        FactKind::AnnotationIgnored { .. } => &annotation_ignored::RULE,
+        FactKind::NameTaken { .. } => &server_name_conflict::RULE,
+        FactKind::PlainOn443 => &listen_443_without_ssl::RULE,
+        FactKind::PlainBesideTls { .. } => &listen_ssl_conflict::RULE,
+        FactKind::PlainTo443 => &proxy_pass_http_to_443::RULE,
+        FactKind::NameNotSent { .. } => &ssl_name_not_sent::RULE,
+        FactKind::GroupName { .. } => &ssl_name_of_upstream_block::RULE,
+        FactKind::Port80 => &upstream_server_port_80::RULE,
+        FactKind::ResolverMissing { .. } => &resolver_missing::RULE,
+        FactKind::SharedSession { .. } => &session_shared_unverified::RULE,
+        FactKind::SharedIdentity { .. } => &session_shared_identity::RULE,
+    }
+}
+
+/// The rule that a fault of the text belongs to.
+fn rule_of_fault(fault: &Fault) -> &'static Rule {
+    match fault {
+        Fault::Unexpected(_)
+        | Fault::UnexpectedEnd
+        | Fault::UnclosedBlock
+        | Fault::TooLong(_)
+        | Fault::Unterminated(_)
+        | Fault::NotTerminated(_)
+        | Fault::NoOpening(_)
+        | Fault::NoEvents
+        | Fault::UnclosedLua(_) => &configuration_syntax::RULE,
+        Fault::UnknownDirective(_) | Fault::UnknownVariable(_) | Fault::UnknownLogFormat(_) => {
+            &directive_unknown::RULE
+        }
+        Fault::NotAllowed(_) => &directive_misplaced::RULE,
+        Fault::Duplicate(_) => &directive_duplicate::RULE,
+        Fault::ArgumentCount(_)
+        | Fault::InvalidNumber(_)
+        | Fault::NotOnOff { .. }
+        | Fault::InvalidValue(_) => &directive_value_invalid::RULE,
+        Fault::Unreadable { .. } => &file_refused::RULE,
+        Fault::NoDump | Fault::TooDeep(_) | Fault::TooLarge => &configuration_untested::RULE,
+    }
+}
+
 /// The finding of a fact, with its place.
-fn finding(rule: &Rule, fact: &Fact) -> Finding {
+pub(in crate::audit) fn finding(fact: &Fact) -> Finding {
+    let rule = rule(&fact.kind);
     let place =
         Origin { file: fact.span.file.to_string(), line: fact.span.line, column: fact.span.column };
     let mut finding = rule.finds(fact.kind.to_string());
     finding.place = Some(place);
+    finding.could_not_test = fact.kind.is_untested();
     finding
         .subject(format!("{} {}", fact.span.file, fact.kind))
         .evidence(format!("at {}", fact.span))
 }
 
-/// What a rule makes of a fact: severity and line, where it says anything.
 #[cfg(test)]
-fn told(rule: &Rule, kind: crate::nginx::facts::FactKind) -> Vec<String> {
-    let span = crate::nginx::problem::Span { file: "a.conf".into(), line: 7, column: 1 };
-    let findings = crate::audit::judge::judge_settings(&[Fact { span, kind }]).findings.into_iter();
-    let told = findings.filter(|finding| finding.rule == rule.id);
-    told.map(|one| format!("{} {}", one.severity, one.place.unwrap().line)).collect()
-}
+mod tests;

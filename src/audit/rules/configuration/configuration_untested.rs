@@ -1,0 +1,18 @@
+//! `configuration-untested`: a part of the configuration could not be tested.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "configuration-untested",
+    severity: Severity::Note,
+    section: Section::Prevention,
+    summary: "a part of the configuration could not be tested",
+    why: "What nginx makes of it depends on a file, a library or a release that is not known \
+          here, so it neither passed nor failed.",
+    fix: "Run shakedown on the machine where nginx runs, as a user who may read the files, \
+          with --nginx-binary; or run nginx -t there.",
+    references: &["https://nginx.org/en/docs/switches.html"],
+    consequence_of: &[],
+    check: Check::Setting(Group::Refused),
+};

@@ -1,0 +1,18 @@
+//! `directive-duplicate`: something that nginx allows once is configured twice.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "directive-duplicate",
+    severity: Severity::Error,
+    section: Section::Prevention,
+    summary: "something that nginx allows once is configured twice",
+    why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
+          running with the old one. Often the second one comes from an included file.",
+    fix: "Remove one of the two, and look into the included files as well. Check with nginx \
+          -t, then reload.",
+    references: &["https://nginx.org/en/docs/http/ngx_http_core_module.html"],
+    consequence_of: &[],
+    check: Check::Setting(Group::Refused),
+};

@@ -1,0 +1,18 @@
+//! `directive-misplaced`: a directive is in a block where nginx does not allow it.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "directive-misplaced",
+    severity: Severity::Error,
+    section: Section::Prevention,
+    summary: "a directive is in a block where nginx does not allow it",
+    why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
+          running with the old one.",
+    fix: "Move the directive to a block that the documentation lists as its context. Check \
+          with nginx -t, then reload.",
+    references: &["https://nginx.org/en/docs/dirindex.html"],
+    consequence_of: &[],
+    check: Check::Setting(Group::Refused),
+};

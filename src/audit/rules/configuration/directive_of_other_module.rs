@@ -1,0 +1,21 @@
+//! `directive-of-other-module`: a setting belongs to a module that does not make this connection.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "directive-of-other-module",
+    severity: Severity::Warning,
+    section: Section::Prevention,
+    summary: "a setting belongs to a module that does not make this connection",
+    why: "Each module reads its own directives only: proxy_ssl_* does nothing for grpc_pass, \
+          and grpc_ssl_* nothing for proxy_pass.",
+    fix: "Use the directive with the prefix of the module that makes the connection. Check \
+          with nginx -t, then reload.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html",
+        "https://nginx.org/en/docs/http/ngx_http_grpc_module.html",
+    ],
+    consequence_of: &[],
+    check: Check::Setting(Group::Ineffective),
+};

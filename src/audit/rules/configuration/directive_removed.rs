@@ -1,0 +1,22 @@
+//! `directive-removed`: a directive no longer exists in the installed nginx.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "directive-removed",
+    severity: Severity::Error,
+    section: Section::Prevention,
+    summary: "a directive no longer exists in the installed nginx",
+    why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
+          running with the old one. ssl on was removed in nginx 1.25.1, where nginx -t says \
+          unknown directive.",
+    fix: "Remove the directive; instead of ssl on, add the ssl parameter to listen. Check with \
+          nginx -t, then reload.",
+    references: &[
+        "https://nginx.org/en/CHANGES",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl",
+    ],
+    consequence_of: &[],
+    check: Check::Setting(Group::Refused),
+};

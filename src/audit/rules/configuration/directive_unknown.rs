@@ -1,0 +1,21 @@
+//! `directive-unknown`: the configuration uses a directive, variable or log format that nginx does not know.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "directive-unknown",
+    severity: Severity::Error,
+    section: Section::Prevention,
+    summary: "the configuration uses a directive, variable or log format that nginx does not know",
+    why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
+          running with the old one. It is misspelt, or belongs to a module that is not loaded.",
+    fix: "Correct the spelling, or load the module that provides it. Check with nginx -t, then \
+          reload.",
+    references: &[
+        "https://nginx.org/en/docs/dirindex.html",
+        "https://nginx.org/en/docs/varindex.html",
+    ],
+    consequence_of: &[],
+    check: Check::Setting(Group::Refused),
+};

@@ -1,0 +1,21 @@
+//! `directive-value-invalid`: a directive has a value or a number of arguments that nginx does not accept.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "directive-value-invalid",
+    severity: Severity::Error,
+    section: Section::Prevention,
+    summary: "a directive has a value or a number of arguments that nginx does not accept",
+    why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
+          running with the old one.",
+    fix: "Use a value that the documentation of the directive lists. Check with nginx -t, then \
+          reload.",
+    references: &[
+        "https://nginx.org/en/docs/dirindex.html",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html",
+    ],
+    consequence_of: &[],
+    check: Check::Setting(Group::Refused),
+};

@@ -1,0 +1,18 @@
+//! `listen-443-without-ssl`: port 443 is served without TLS.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "listen-443-without-ssl",
+    severity: Severity::Note,
+    section: Section::Prevention,
+    summary: "port 443 is served without TLS",
+    why: "Clients expect TLS on port 443; their handshakes fail, and nginx logs 400 for what \
+          it takes to be a broken request.",
+    fix: "Add the ssl parameter to listen, and a certificate to the server. Check with nginx \
+          -t, then reload.",
+    references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#example"],
+    consequence_of: &[],
+    check: Check::Setting(Group::Doubtful),
+};

@@ -1,0 +1,17 @@
+//! `nginx-test-failed`: nginx -t refuses the configuration.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "nginx-test-failed",
+    severity: Severity::Error,
+    section: Section::Prevention,
+    summary: "nginx -t refuses the configuration",
+    why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
+          running with the old one. The message is that of the nginx binary that was asked.",
+    fix: "Correct what the message names. Check with nginx -t, then reload.",
+    references: &["https://nginx.org/en/docs/switches.html"],
+    consequence_of: &[],
+    check: Check::Setting(Group::Refused),
+};

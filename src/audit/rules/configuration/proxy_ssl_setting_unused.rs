@@ -1,0 +1,22 @@
+//! `proxy-ssl-setting-unused`: an upstream TLS setting has no effect because the connection does not use TLS from here.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "proxy-ssl-setting-unused",
+    severity: Severity::Warning,
+    section: Section::Prevention,
+    summary: "an upstream TLS setting has no effect because the connection does not use TLS from \
+          here",
+    why: "Whoever wrote it expects nginx to speak TLS to the upstream. It does not: proxy_pass \
+          uses http://, or proxy_ssl is off in stream, so data travels as it is.",
+    fix: "Use https:// in proxy_pass, or proxy_ssl on; in stream; or remove the setting. Check \
+          with nginx -t, then reload.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass",
+        "https://nginx.org/en/docs/stream/ngx_stream_proxy_module.html#proxy_ssl",
+    ],
+    consequence_of: &[],
+    check: Check::Setting(Group::Ineffective),
+};

@@ -1,0 +1,18 @@
+//! `server-without-certificate`: TLS settings belong to a server that has no certificate.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "server-without-certificate",
+    severity: Severity::Warning,
+    section: Section::Prevention,
+    summary: "TLS settings belong to a server that has no certificate",
+    why: "Without ssl_certificate, nginx keeps the default server's TLS settings for this \
+          name: clients see its certificate, protocols and client verification.",
+    fix: "Add ssl_certificate and ssl_certificate_key to the server, or remove its TLS \
+          settings. Check with nginx -t, then reload.",
+    references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate"],
+    consequence_of: &[],
+    check: Check::Setting(Group::Ineffective),
+};

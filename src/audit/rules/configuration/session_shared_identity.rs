@@ -1,0 +1,21 @@
+//! `session-shared-identity`: TLS sessions are shared with a place that uses another client certificate.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "session-shared-identity",
+    severity: Severity::Note,
+    section: Section::Prevention,
+    summary: "TLS sessions are shared with a place that uses another client certificate",
+    why: "nginx keeps sessions by upstream, not by location. A resumed session carries the \
+          client certificate that it was made with.",
+    fix: "Use the same client certificate in all places that use this upstream, or set \
+          proxy_ssl_session_reuse off;. Check with nginx -t, then reload.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_session_reuse",
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_certificate",
+    ],
+    consequence_of: &[],
+    check: Check::Setting(Group::Doubtful),
+};

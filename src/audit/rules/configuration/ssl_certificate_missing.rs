@@ -1,0 +1,21 @@
+//! `ssl-certificate-missing`: a TLS server has no certificate.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "ssl-certificate-missing",
+    severity: Severity::Error,
+    section: Section::Prevention,
+    summary: "a TLS server has no certificate",
+    why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
+          running with the old one.",
+    fix: "Add ssl_certificate and ssl_certificate_key to the server, or ssl_reject_handshake \
+          on; where no handshake should succeed. Check with nginx -t, then reload.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_reject_handshake",
+    ],
+    consequence_of: &[],
+    check: Check::Setting(Group::Refused),
+};

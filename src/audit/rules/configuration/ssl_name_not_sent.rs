@@ -1,0 +1,21 @@
+//! `ssl-name-not-sent`: a name is set for the upstream but not sent.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "ssl-name-not-sent",
+    severity: Severity::Note,
+    section: Section::Prevention,
+    summary: "a name is set for the upstream but not sent",
+    why: "proxy_ssl_name is sent only with proxy_ssl_server_name on; without it an upstream \
+          that serves several names picks its default certificate, or refuses.",
+    fix: "Set proxy_ssl_server_name on; beside proxy_ssl_name. Check with nginx -t, then \
+          reload.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_server_name",
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name",
+    ],
+    consequence_of: &[],
+    check: Check::Setting(Group::Doubtful),
+};

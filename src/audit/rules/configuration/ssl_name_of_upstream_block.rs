@@ -1,0 +1,18 @@
+//! `ssl-name-of-upstream-block`: the name of an upstream block is sent or verified as the host name.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "ssl-name-of-upstream-block",
+    severity: Severity::Note,
+    section: Section::Prevention,
+    summary: "the name of an upstream block is sent or verified as the host name",
+    why: "Without proxy_ssl_name nginx uses the host of proxy_pass, here the name of an \
+          upstream block, which no certificate covers.",
+    fix: "Set proxy_ssl_name to a name that the upstream's certificate covers. Check with \
+          nginx -t, then reload.",
+    references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name"],
+    consequence_of: &[],
+    check: Check::Setting(Group::Doubtful),
+};

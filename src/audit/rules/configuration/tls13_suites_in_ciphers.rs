@@ -1,0 +1,22 @@
+//! `tls13-suites-in-ciphers`: TLS 1.3 cipher suites are listed where only TLS 1.2 and older are configured.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "tls13-suites-in-ciphers",
+    severity: Severity::Warning,
+    section: Section::Prevention,
+    summary: "TLS 1.3 cipher suites are listed where only TLS 1.2 and older are configured",
+    why: "ssl_ciphers and proxy_ssl_ciphers do not affect TLS 1.3: OpenSSL ignores those \
+          names, and a list with nothing else is refused or leaves only TLS 1.3.",
+    fix: "Set TLS 1.3 cipher suites with ssl_conf_command Ciphersuites (or \
+          proxy_ssl_conf_command), and remove them from the list. Check with nginx -t, then \
+          reload.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ciphers",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_conf_command",
+    ],
+    consequence_of: &[],
+    check: Check::Setting(Group::Ineffective),
+};

@@ -1,0 +1,23 @@
+//! `value-refused-by-openssl`: a value is not accepted by the OpenSSL library that nginx runs with.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Group, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "value-refused-by-openssl",
+    severity: Severity::Error,
+    section: Section::Prevention,
+    summary: "a value is not accepted by the OpenSSL library that nginx runs with",
+    why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
+          running with the old one. OpenSSL decides which cipher suites, groups and commands \
+          exist; they differ by release.",
+    fix: "Use a value that this OpenSSL knows (openssl ciphers -v LIST, openssl list -tls- \
+          groups), or upgrade OpenSSL. Check with nginx -t, then reload.",
+    references: &[
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ecdh_curve",
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_conf_command",
+        "https://docs.openssl.org/3.0/man1/openssl-ciphers/",
+    ],
+    consequence_of: &[],
+    check: Check::Setting(Group::Refused),
+};
