@@ -303,7 +303,8 @@ impl Docket {
         let causes = find(entry.finding.rule).map_or(&[][..], |rule| rule.consequence_of);
         // A lesser finding does not explain a graver one away.
         let explains = |known: &&Entry| {
-            causes.contains(&known.finding.rule) && known.finding.severity >= entry.finding.severity
+            causes.iter().any(|cause| cause.id == known.finding.rule)
+                && known.finding.severity >= entry.finding.severity
         };
         let mut met = self.entries.iter().filter(explains).peekable();
         met.peek().is_some() && {

@@ -33,7 +33,7 @@ pub struct Rule {
     /// RFC sections, nginx documentation.
     pub references: &'static [&'static str],
     /// Rules whose finding explains this one's: with one of them present, this one is not reported.
-    pub consequence_of: &'static [&'static str],
+    pub consequence_of: &'static [&'static Self],
     /// The check.
     pub check: Check,
 }

@@ -17,9 +17,10 @@ use super::outputs::Outputs;
 use super::portion::{Draft, Portion, Resumed};
 use super::progress::Progress;
 use super::settings;
-use crate::audit::finding::Fix;
+use crate::audit::finding::{Fix, Severity};
 use crate::audit::ignore::Ignored;
 use crate::audit::policy::Policy;
+use crate::audit::upstream::outcome::is_about_nginx;
 use crate::probe::Prober;
 use crate::probe::scan::Depth;
 use crate::report::{Kind, Report, Summary};
@@ -288,7 +289,9 @@ impl Collector {
         if self.keep_fixes {
             // What the operator allows is to stay as it is.
             let wanted = report.judgement.findings.iter().filter(|finding| {
-                finding.rule.starts_with("upstream-") && finding.excuse.is_none()
+                is_about_nginx(finding)
+                    && finding.excuse.is_none()
+                    && finding.severity > Severity::Note
             });
             let fixes = wanted.filter_map(|finding| finding.fix.clone());
             let works = fixes.filter(|fix| fix.verified == Some(true));

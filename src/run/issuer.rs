@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::TargetReport;
+use crate::audit::rules::chain::chain_incomplete;
 use crate::certificate::trust::Assessor;
 use crate::certificate::trust::browser::BrowserVerdict;
 use crate::certificate::trust::problem::PathProblem;
@@ -25,7 +26,8 @@ pub(super) async fn try_fetched(
         .chains
         .iter()
         .find(|assessed| assessed.assessment.problem == Some(PathProblem::MissingIntermediate));
-    let finding = judgement.findings.iter_mut().find(|finding| finding.rule == "chain-incomplete");
+    let finding =
+        judgement.findings.iter_mut().find(|finding| finding.rule == chain_incomplete::RULE.id);
     let (Some(lacking), Some(finding)) = (lacking, finding) else { return };
     match complete(Arc::clone(&lacking.chain), prober, assessor, private).await {
         Err(reason) => finding.evidence.push(reason),

@@ -69,7 +69,7 @@ fn every_text_is_whole() {
         assert!(rule.fix.ends_with('.') || rule.fix.ends_with("\"."), "{id}: fix");
         assert!(!rule.references.is_empty(), "{id}: references");
         for cause in rule.consequence_of {
-            assert!(audit::registry::find(cause).is_some(), "{id} names {cause}");
+            assert!(audit::registry::find(cause.id).is_some(), "{id} names {}", cause.id);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The findings of the rules about a failing handshake of nginx: one fault, told by the rule that it belongs to.
 
-use super::story::{Story, directives};
+use super::story::{FaultKind, Story, directives};
 use super::verdict::{Breakage, Verdict};
 use crate::audit::finding::{Finding, Fix};
 use crate::audit::reproduce::s_client;
@@ -8,28 +8,24 @@ use crate::audit::rule::{self, Context, Rule};
 use crate::audit::rules::names_of;
 use crate::targets::nginx_client::{Change, NginxClient};
 
-/// The check of every `upstream-*` rule that is about a failing handshake: does the fault belong to it?
-pub fn check(rule: &Rule, story: &Story<'_>, cx: &Context<'_>) -> rule::Verdict {
+/// The check of every rule about a failing handshake of nginx: is the fault of the rule's kind?
+pub fn check(rule: &Rule, kind: FaultKind, story: &Story<'_>, cx: &Context<'_>) -> rule::Verdict {
     match &story.verdict {
         // Whether nginx gets a connection is not seen from elsewhere, and what is seen from here has its own rules.
         Verdict::Fails(Breakage::Network(_)) => rule::Verdict::NotApplicable,
-        Verdict::Fails(breakage) if story.culprit(breakage) == rule.id => {
+        Verdict::Fails(breakage) if story.kind(breakage) == kind => {
             let client = &story.configured.client;
             let command = s_client(cx.target, Some(story.endpoint.address), client.sni(), None);
-            finding(rule, story, breakage).reproduce(command).into()
+            finding(rule, kind, story, breakage).reproduce(command).into()
         }
-        Verdict::Works if looks(rule, &story.configured.client) => rule::Verdict::Pass,
+        Verdict::Works if story.configured.client.verify || !kind.needs_verification() => {
+            rule::Verdict::Pass
+        }
         _ => rule::Verdict::NotApplicable,
     }
 }
 
-/// Whether nginx looks at what the rule is about: at certificates only where it verifies.
-fn looks(rule: &Rule, client: &NginxClient) -> bool {
-    let verifies = ["upstream-untrusted", "upstream-verify-depth", "upstream-name-mismatch"];
-    client.verify || !verifies.contains(&rule.id)
-}
-
-fn finding(rule: &Rule, story: &Story<'_>, breakage: &Breakage) -> Finding {
+fn finding(rule: &Rule, kind: FaultKind, story: &Story<'_>, breakage: &Breakage) -> Finding {
     let mut finding = rule.finds(format!("{}: {}", rule.summary, describe(breakage)));
     finding.evidence.push(story.settings());
     if let Some(line) = story.error_log_line() {
@@ -46,7 +42,7 @@ fn finding(rule: &Rule, story: &Story<'_>, breakage: &Breakage) -> Finding {
             .evidence
             .push(format!("{tries} changes of nginx's directives were tried; none mends it"));
     }
-    if story.cure.is_none() && rule.id == "upstream-sni-missing" {
+    if story.cure.is_none() && kind == FaultKind::SniMissing {
         let client = &story.configured.client;
         let fix = finding.fix.get_or_insert_with(|| Fix {
             text: rule.fix.to_owned(),

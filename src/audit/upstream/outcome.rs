@@ -3,6 +3,9 @@
 use super::story::{self, Story};
 use super::verdict::{Breakage, Verdict};
 use crate::audit::finding::{Finding, Severity};
+use crate::audit::registry;
+use crate::audit::rule::{Check, Rule};
+use crate::audit::rules::{certificate, chain, sni};
 use crate::targets::Target;
 
 /// What nginx makes of a target.
@@ -17,13 +20,13 @@ pub enum NginxOutcome {
 }
 
 /// Rules about what nginx does not look at while it does not verify.
-const UNVERIFIED: [&str; 6] = [
-    "certificate-without-san",
-    "chain-incomplete",
-    "hostname-mismatch",
-    "self-signed",
-    "sni-different-certificate",
-    "untrusted-issuer",
+const UNVERIFIED: [&Rule; 6] = [
+    &certificate::certificate_without_san::RULE,
+    &certificate::hostname_mismatch::RULE,
+    &chain::chain_incomplete::RULE,
+    &chain::self_signed::RULE,
+    &chain::untrusted_issuer::RULE,
+    &sni::sni_different_certificate::RULE,
 ];
 
 /// What nginx makes of the target; `None` where its settings are not known.
@@ -61,9 +64,8 @@ pub fn adapt(findings: &mut [Finding], target: &Target) {
 /// verification would mind is a note while there is none.
 pub fn soften(findings: &mut [Finding], target: &Target, outcome: Option<&NginxOutcome>) {
     let Some(client) = &target.nginx else { return };
-    let of_nginx = |finding: &Finding| {
-        finding.rule.starts_with("upstream-") && finding.severity == Severity::Error
-    };
+    let of_nginx =
+        |finding: &Finding| is_about_nginx(finding) && finding.severity == Severity::Error;
     let decides = match outcome {
         Some(NginxOutcome::Pass) => true,
         // Without a finding of its own, nginx's failure is told by its cause.
@@ -73,9 +75,14 @@ pub fn soften(findings: &mut [Finding], target: &Target, outcome: Option<&NginxO
     if !decides {
         return;
     }
-    for finding in findings.iter_mut().filter(|finding| !finding.rule.starts_with("upstream-")) {
-        let minded = client.verify || !UNVERIFIED.contains(&finding.rule);
+    for finding in findings.iter_mut().filter(|finding| !is_about_nginx(finding)) {
+        let minded = client.verify || !UNVERIFIED.iter().any(|rule| rule.id == finding.rule);
         let most = if minded { Severity::Warning } else { Severity::Note };
         finding.severity = finding.severity.min(most);
     }
+}
+
+/// Whether the rule that found this judges nginx's own handshake.
+pub fn is_about_nginx(finding: &Finding) -> bool {
+    registry::find(finding.rule).is_some_and(|rule| matches!(rule.check, Check::Upstream(_)))
 }

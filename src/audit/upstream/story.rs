@@ -11,6 +11,34 @@ use crate::observation::{Cause, Endpoint};
 use crate::targets::nginx_client::{Change, HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
 
+/// The kinds of faults between nginx and an upstream. Each belongs to one rule, which names its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// nginx sends no server name, and the upstream wants one.
+    SniMissing,
+    /// nginx asks for a name, or verifies one, that is not the upstream's.
+    NameMismatch,
+    /// The chain does not lead to what nginx trusts.
+    Untrusted,
+    /// The chain is longer than nginx follows.
+    VerifyDepth,
+    /// No version in common.
+    ProtocolMismatch,
+    /// No cipher suite in common, or a key that the security level forbids.
+    CipherMismatch,
+    /// The upstream refuses nginx's client certificate, or the lack of one.
+    ClientCertificate,
+    /// None of these.
+    Other,
+}
+
+impl FaultKind {
+    /// Whether it can only show where nginx verifies the certificate.
+    pub fn needs_verification(self) -> bool {
+        matches!(self, Self::Untrusted | Self::VerifyDepth | Self::NameMismatch)
+    }
+}
+
 /// The story of one address.
 #[derive(Debug)]
 pub struct Story<'a> {
@@ -47,43 +75,43 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// The id of the rule that the fault belongs to: what mends it says best what it was.
-    pub fn culprit(&self, breakage: &Breakage) -> &'static str {
+    /// What kind of fault it is: what fixes it says best what it was.
+    pub fn kind(&self, breakage: &Breakage) -> FaultKind {
         match self.cure.and_then(|cure| cure.changes.first()) {
-            Some(Change::ServerName) => "upstream-sni-missing",
-            Some(Change::Name(_)) => "upstream-name-mismatch",
-            Some(Change::Protocols(_)) => "upstream-protocol-mismatch",
-            Some(Change::Ciphers(_)) => "upstream-cipher-mismatch",
-            Some(Change::Identity(_)) => "upstream-client-certificate",
-            Some(Change::VerifyDepth(_)) => "upstream-verify-depth",
-            Some(Change::Trusted(_) | Change::Verify) => "upstream-untrusted",
-            None => self.uncured(breakage),
+            Some(Change::ServerName) => FaultKind::SniMissing,
+            Some(Change::Name(_)) => FaultKind::NameMismatch,
+            Some(Change::Protocols(_)) => FaultKind::ProtocolMismatch,
+            Some(Change::Ciphers(_)) => FaultKind::CipherMismatch,
+            Some(Change::Identity(_)) => FaultKind::ClientCertificate,
+            Some(Change::VerifyDepth(_)) => FaultKind::VerifyDepth,
+            Some(Change::Trusted(_) | Change::Verify) => FaultKind::Untrusted,
+            None => self.unfixed(breakage),
         }
     }
 
-    fn uncured(&self, breakage: &Breakage) -> &'static str {
+    fn unfixed(&self, breakage: &Breakage) -> FaultKind {
         match breakage {
             Breakage::Peer(Cause::Alert(AlertDescription::UNRECOGNIZED_NAME)) => {
                 let named = self.configured.client.sni().is_some();
-                if named { "upstream-name-mismatch" } else { "upstream-sni-missing" }
+                if named { FaultKind::NameMismatch } else { FaultKind::SniMissing }
             }
             Breakage::Peer(cause) if may_concern_name(cause) && self.works_with_name() => {
-                "upstream-sni-missing"
+                FaultKind::SniMissing
             }
             Breakage::Peer(Cause::Alert(AlertDescription::PROTOCOL_VERSION))
             | Breakage::Version(_)
-            | Breakage::Configuration(HelloError::NoVersion) => "upstream-protocol-mismatch",
+            | Breakage::Configuration(HelloError::NoVersion) => FaultKind::ProtocolMismatch,
             Breakage::Peer(Cause::Alert(AlertDescription(116)))
             | Breakage::ClientCertificate(_)
             | Breakage::LateClientCertificate(_)
-            | Breakage::HttpRefusal(_) => "upstream-client-certificate",
+            | Breakage::HttpRefusal(_) => FaultKind::ClientCertificate,
             Breakage::DhKeyTooSmall(_)
             | Breakage::LegacySignature
             | Breakage::UnsafeRenegotiation
-            | Breakage::Configuration(_) => "upstream-cipher-mismatch",
-            Breakage::Verify(_) => "upstream-untrusted",
-            Breakage::Name(_) => "upstream-name-mismatch",
-            Breakage::Network(_) | Breakage::Peer(_) => "upstream-handshake-failed",
+            | Breakage::Configuration(_) => FaultKind::CipherMismatch,
+            Breakage::Verify(_) => FaultKind::Untrusted,
+            Breakage::Name(_) => FaultKind::NameMismatch,
+            Breakage::Network(_) | Breakage::Peer(_) => FaultKind::Other,
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rules::{certificate, chain};
 use crate::certificate::trust::browser::BrowserVerdict;
 
 pub(crate) const RULE: Rule = Rule {
@@ -16,14 +17,14 @@ pub(crate) const RULE: Rule = Rule {
     fix: "Have the certificate issued again without the fault that the evidence names, and reload.",
     references: &["RFC 5280 section 6"],
     consequence_of: &[
-        "certificate-expired",
-        "certificate-not-yet-valid",
-        "certificate-unreadable",
-        "handshake-signature-invalid",
-        "intermediate-expired",
-        "server-auth-missing",
-        "weak-key",
-        "weak-signature",
+        &certificate::certificate_expired::RULE,
+        &certificate::certificate_not_yet_valid::RULE,
+        &certificate::certificate_unreadable::RULE,
+        &certificate::handshake_signature_invalid::RULE,
+        &chain::intermediate_expired::RULE,
+        &certificate::server_auth_missing::RULE,
+        &certificate::weak_key::RULE,
+        &certificate::weak_signature::RULE,
     ],
     check: Check::Chain(check),
 };

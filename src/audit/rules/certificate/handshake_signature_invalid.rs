@@ -4,6 +4,7 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
+use crate::audit::rules::certificate;
 use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
@@ -20,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 8446 section 4.4.3",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate_key",
     ],
-    consequence_of: &["certificate-unreadable", "weak-key"],
+    consequence_of: &[&certificate::certificate_unreadable::RULE, &certificate::weak_key::RULE],
     check: Check::Endpoint(check),
 };
 

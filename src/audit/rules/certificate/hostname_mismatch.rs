@@ -3,6 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{curl, show_leaf};
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rules::upstream;
 use crate::audit::rules::{name_of, names_of, plain_name};
 use crate::certificate::Certificate;
 use crate::certificate::name::{Coverage, coverage, to_unicode};
@@ -25,7 +26,10 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name",
     ],
-    consequence_of: &["upstream-name-mismatch", "upstream-sni-missing"],
+    consequence_of: &[
+        &upstream::upstream_name_mismatch::RULE,
+        &upstream::upstream_sni_missing::RULE,
+    ],
     check: Check::Leaf(check),
 };
 

@@ -3,6 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_staple;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::certificate;
 use crate::audit::rules::{at, certificate::staples};
 use crate::certificate::ocsp::Status;
 use crate::observation::Endpoint;
@@ -21,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 6960 section 3.2",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_stapling_file",
     ],
-    consequence_of: &["certificate-revoked"],
+    consequence_of: &[&certificate::certificate_revoked::RULE],
     check: Check::Endpoint(check),
 };
 

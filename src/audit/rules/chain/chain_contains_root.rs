@@ -3,6 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rules::chain;
 use crate::certificate::shape::Position;
 
 pub(crate) const RULE: Rule = Rule {
@@ -13,7 +14,7 @@ pub(crate) const RULE: Rule = Rule {
     why: "Clients have their own copy or do not trust it at all, so it only makes each handshake larger.",
     fix: "Take the last certificate out of the file of ssl_certificate, and reload.",
     references: &["RFC 8446 section 4.4.2"],
-    consequence_of: &["untrusted-issuer"],
+    consequence_of: &[&chain::untrusted_issuer::RULE],
     check: Check::Chain(check),
 };
 

@@ -3,6 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{curl, show_chain};
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rules::certificate;
 use crate::certificate::shape::Position;
 use crate::certificate::trust::problem::PathProblem;
 
@@ -21,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 8446 section 4.4.2",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
     ],
-    consequence_of: &["certificate-unreadable"],
+    consequence_of: &[&certificate::certificate_unreadable::RULE],
     check: Check::Chain(check),
 };
 

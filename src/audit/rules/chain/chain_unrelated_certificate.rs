@@ -3,6 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rules::chain;
 use crate::certificate::shape::Position;
 
 pub(crate) const RULE: Rule = Rule {
@@ -15,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
           it.",
     fix: "Take it out of the file of ssl_certificate, and reload.",
     references: &["RFC 8446 section 4.4.2"],
-    consequence_of: &["chain-incomplete"],
+    consequence_of: &[&chain::chain_incomplete::RULE],
     check: Check::Chain(check),
 };
 

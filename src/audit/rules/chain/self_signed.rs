@@ -3,6 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{curl, show_leaf};
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rules::upstream;
 use crate::certificate::trust::problem::PathProblem;
 
 pub(crate) const RULE: Rule = Rule {
@@ -20,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 5280 section 3.2",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_trusted_certificate",
     ],
-    consequence_of: &["upstream-untrusted"],
+    consequence_of: &[&upstream::upstream_untrusted::RULE],
     check: Check::Chain(check),
 };
 

@@ -3,6 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{curl, show_chain};
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rules::{certificate, upstream};
 use crate::certificate::shape::Position;
 use crate::certificate::trust::problem::PathProblem;
 
@@ -21,7 +22,11 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 5280 section 6.1",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_trusted_certificate",
     ],
-    consequence_of: &["certificate-unreadable", "upstream-untrusted", "upstream-verify-depth"],
+    consequence_of: &[
+        &certificate::certificate_unreadable::RULE,
+        &upstream::upstream_untrusted::RULE,
+        &upstream::upstream_verify_depth::RULE,
+    ],
     check: Check::Chain(check),
 };
 

@@ -4,6 +4,7 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::client_certificate::{accepted_authorities, describe, refusals};
+use crate::audit::rules::upstream;
 use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
@@ -21,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_client_certificate",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_depth",
     ],
-    consequence_of: &["upstream-client-certificate"],
+    consequence_of: &[&upstream::upstream_client_certificate::RULE],
     check: Check::Endpoint(check),
 };
 

@@ -4,6 +4,7 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::client_certificate::{accepted_authorities, describe, refusals};
+use crate::audit::rules::upstream;
 use crate::observation::Endpoint;
 use crate::targets::ClientCertificatePolicy;
 
@@ -23,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_client",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_certificate",
     ],
-    consequence_of: &["upstream-client-certificate"],
+    consequence_of: &[&upstream::upstream_client_certificate::RULE],
     check: Check::Endpoint(check),
 };
 

@@ -3,6 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::client_certificate;
 use crate::audit::rules::client_certificate::accepted_authorities;
 use crate::certificate::Certificate;
 use crate::observation::Endpoint;
@@ -20,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 8446 section 4.2.4",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_client_certificate",
     ],
-    consequence_of: &["client-certificate-rejected"],
+    consequence_of: &[&client_certificate::client_certificate_rejected::RULE],
     check: Check::Endpoint(check),
 };
 

@@ -5,6 +5,7 @@ use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::audit::rules::protocol::troubled;
+use crate::audit::rules::upstream;
 use crate::audit::trouble::{Matrix, Trouble};
 use crate::observation::{Endpoint, Handshake, RawChoice, RawHello};
 
@@ -25,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ecdh_curve",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_conf_command",
     ],
-    consequence_of: &["upstream-cipher-mismatch"],
+    consequence_of: &[&upstream::upstream_cipher_mismatch::RULE],
     check: Check::Endpoint(check),
 };
 

@@ -4,6 +4,7 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
+use crate::audit::rules::{protocol, sni};
 use crate::audit::trouble::{Matrix, Trouble};
 use crate::observation::{Endpoint, Handshake};
 
@@ -19,7 +20,11 @@ pub(crate) const RULE: Rule = Rule {
           default. Check that the server block has ssl_certificate, and that the name is right \
           (--server-name).",
     references: &["RFC 8446 section 6", "https://nginx.org/en/docs/ngx_core_module.html#error_log"],
-    consequence_of: &["alpn-mismatch", "sni-name-rejected", "sni-required"],
+    consequence_of: &[
+        &protocol::alpn_mismatch::RULE,
+        &sni::sni_name_rejected::RULE,
+        &sni::sni_required::RULE,
+    ],
     check: Check::Endpoint(check),
 };
 

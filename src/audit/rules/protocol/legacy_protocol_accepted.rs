@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::protocol;
 use crate::audit::rules::protocol::over_scans;
 use crate::audit::trouble::Matrix;
 use crate::observation::Endpoint;
@@ -26,7 +27,7 @@ pub(crate) const RULE: Rule = Rule {
         "RFC 8996",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols",
     ],
-    consequence_of: &["legacy-protocol-only"],
+    consequence_of: &[&protocol::legacy_protocol_only::RULE],
     check: Check::Endpoint(check),
 };
 

@@ -4,6 +4,7 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::protocol::troubled;
+use crate::audit::rules::upstream;
 use crate::audit::trouble::{Matrix, Trouble};
 use crate::observation::Endpoint;
 
@@ -23,7 +24,10 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_protocols",
     ],
-    consequence_of: &["upstream-protocol-mismatch", "upstream-cipher-mismatch"],
+    consequence_of: &[
+        &upstream::upstream_protocol_mismatch::RULE,
+        &upstream::upstream_cipher_mismatch::RULE,
+    ],
     check: Check::Endpoint(check),
 };
 

@@ -5,6 +5,7 @@ use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::audit::rules::protocol::missing;
+use crate::audit::rules::upstream;
 use crate::observation::Endpoint;
 use crate::tls::version::ProtocolVersion;
 
@@ -22,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_protocols",
     ],
-    consequence_of: &["upstream-protocol-mismatch"],
+    consequence_of: &[&upstream::upstream_protocol_mismatch::RULE],
     check: Check::Endpoint(check),
 };
 

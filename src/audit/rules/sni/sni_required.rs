@@ -3,6 +3,7 @@
 use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::reproduce::{s_client, with_own_name};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::upstream;
 use crate::audit::rules::{at, plain_name};
 use crate::audit::trouble::{Matrix, Trouble, speaks};
 use crate::certificate::name::{Coverage, Name, coverage};
@@ -25,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_server_name",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name",
     ],
-    consequence_of: &["upstream-sni-missing"],
+    consequence_of: &[&upstream::upstream_sni_missing::RULE],
     check: Check::Endpoint(check),
 };
 

@@ -2,9 +2,10 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::{protocol, reachability, sni};
 use crate::audit::upstream;
 use crate::audit::upstream::fault;
-use crate::audit::upstream::story::Story;
+use crate::audit::upstream::story::{FaultKind, Story};
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-handshake-failed",
@@ -16,21 +17,21 @@ pub(crate) const RULE: Rule = Rule {
     fix: "Look at the upstream: nginx's own directives hardly have a part in it.",
     references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html"],
     consequence_of: &[
-        "connection-refused",
-        "connect-timeout",
-        "network-unreachable",
-        "handshake-timeout",
-        "connection-reset",
-        "connection-closed",
-        "not-tls",
-        "protocol-error",
-        "handshake-refused",
-        "legacy-protocol-only",
-        "legacy-cipher-only",
-        "cipher-mismatch",
-        "starttls-refused",
-        "sni-name-rejected",
-        "not-tested",
+        &reachability::connection_refused::RULE,
+        &reachability::connect_timeout::RULE,
+        &reachability::network_unreachable::RULE,
+        &reachability::handshake_timeout::RULE,
+        &reachability::connection_reset::RULE,
+        &reachability::connection_closed::RULE,
+        &reachability::not_tls::RULE,
+        &reachability::protocol_error::RULE,
+        &protocol::handshake_refused::RULE,
+        &protocol::legacy_protocol_only::RULE,
+        &protocol::legacy_cipher_only::RULE,
+        &protocol::cipher_mismatch::RULE,
+        &reachability::starttls_refused::RULE,
+        &sni::sni_name_rejected::RULE,
+        &reachability::not_tested::RULE,
     ],
     check: Check::Upstream(check),
 };
@@ -40,7 +41,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
         upstream::verdict::Verdict::CannotTell(why) => {
             Verdict::Untested(format!("as nginx: {why}"))
         }
-        _ => fault::check(&RULE, story, cx),
+        _ => fault::check(&RULE, FaultKind::Other, story, cx),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::certificate;
 use crate::audit::upstream::fault;
-use crate::audit::upstream::story::Story;
+use crate::audit::upstream::story::{FaultKind, Story};
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-name-mismatch",
@@ -18,12 +19,12 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name",
         "RFC 9525 section 6",
     ],
-    consequence_of: &["certificate-unreadable"],
+    consequence_of: &[&certificate::certificate_unreadable::RULE],
     check: Check::Upstream(check),
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
-    fault::check(&RULE, story, cx)
+    fault::check(&RULE, FaultKind::NameMismatch, story, cx)
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::{certificate, chain};
 use crate::audit::upstream::fault;
-use crate::audit::upstream::story::Story;
+use crate::audit::upstream::story::{FaultKind, Story};
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-untrusted",
@@ -21,19 +22,19 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_verify",
     ],
     consequence_of: &[
-        "certificate-expired",
-        "certificate-not-yet-valid",
-        "intermediate-expired",
-        "chain-incomplete",
-        "server-auth-missing",
-        "weak-key",
-        "weak-signature",
+        &certificate::certificate_expired::RULE,
+        &certificate::certificate_not_yet_valid::RULE,
+        &chain::intermediate_expired::RULE,
+        &chain::chain_incomplete::RULE,
+        &certificate::server_auth_missing::RULE,
+        &certificate::weak_key::RULE,
+        &certificate::weak_signature::RULE,
     ],
     check: Check::Upstream(check),
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
-    fault::check(&RULE, story, cx)
+    fault::check(&RULE, FaultKind::Untrusted, story, cx)
 }
 
 #[cfg(test)]

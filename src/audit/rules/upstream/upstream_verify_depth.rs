@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::upstream::fault;
-use crate::audit::upstream::story::Story;
+use crate::audit::upstream::story::{FaultKind, Story};
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-verify-depth",
@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
-    fault::check(&RULE, story, cx)
+    fault::check(&RULE, FaultKind::VerifyDepth, story, cx)
 }
 
 #[cfg(test)]
