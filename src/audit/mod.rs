@@ -3,6 +3,7 @@
 //! A rule is one file under `rules/<family>/` and one line in [`registry`]; the [`judge`] owns every loop.
 
 pub mod allowance;
+pub mod client_verdict;
 mod decided;
 pub mod document;
 pub mod finding;

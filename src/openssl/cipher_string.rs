@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use super::security_level;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
@@ -98,16 +99,12 @@ impl Known {
 
     /// `ssl_security_default_callback` for `SSL_SECOP_CIPHER_SUPPORTED`.
     fn allowed_at(&self, level: u8) -> bool {
-        let least = match level {
-            0 => return true,
-            1 => 80,
-            2 => 112,
-            3 => 128,
-            4 => 192,
-            _ => 256,
-        };
+        if level == 0 {
+            return true;
+        }
+        let least = security_level::least_bits(level);
         let ephemeral = matches!(self.key_exchange, "ECDH" | "DH");
-        self.bits >= least
+        u32::from(self.bits) >= least
             && self.authentication != "None"
             && self.mac != "MD5"
             && !(least > 160 && self.mac == "SHA1")

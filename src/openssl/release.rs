@@ -12,8 +12,10 @@ pub enum Release {
     /// 3.0 and 3.1.
     #[default]
     V3_0,
-    /// 3.2 and later.
+    /// 3.2 to 3.4, which leave out versions of TLS that the security level forbids.
     V3_2,
+    /// 3.5 and later, which know ML-KEM and ML-DSA.
+    V3_5,
 }
 
 impl Release {
@@ -24,7 +26,8 @@ impl Release {
         match (parts.next()??, parts.next()??) {
             (1, 1) => Some(Self::V1_1_1),
             (3, 0 | 1) => Some(Self::V3_0),
-            (3.., _) => Some(Self::V3_2),
+            (3, 2..=4) => Some(Self::V3_2),
+            (3.., _) => Some(Self::V3_5),
             _ => None,
         }
     }
@@ -38,15 +41,15 @@ impl Release {
         let name = match self {
             Self::V1_1_1 => "nginx-1.18",
             Self::V3_0 => "nginx-1.22",
-            Self::V3_2 => "nginx-1.26",
+            Self::V3_2 | Self::V3_5 => "nginx-1.26",
         };
         select(name).expect("the table has a row for each library")[0]
     }
 }
 
-/// The text names no release of OpenSSL.
+/// A text that does not name a release of OpenSSL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no OpenSSL version that is known here; use one like 3.0 or 1.1.1")]
+#[error("unknown OpenSSL version {0:?}: expected one like 3.0 or 1.1.1")]
 pub struct UnknownRelease(pub String);
 
 impl FromStr for Release {
@@ -64,8 +67,10 @@ mod tests {
     #[test]
     fn libraries_are_told_by_their_names() {
         assert_eq!(Release::of("OpenSSL 3.0.17 1 Jul 2025"), Some(Release::V3_0));
-        assert_eq!(Release::of("OpenSSL 3.5.4 30 Sep 2025"), Some(Release::V3_2));
+        assert_eq!(Release::of("OpenSSL 3.5.4 30 Sep 2025"), Some(Release::V3_5));
         assert_eq!(Release::of("OpenSSL 1.1.1w  11 Sep 2023"), Some(Release::V1_1_1));
+        assert_eq!(Release::of("OpenSSL 3.2.0 23 Nov 2023"), Some(Release::V3_2));
+        assert_eq!(Release::of("OpenSSL 4.0.0 1 Apr 2026"), Some(Release::V3_5));
         assert_eq!(Release::of("BoringSSL"), None);
     }
 }

@@ -28,6 +28,40 @@ fn parse(row: &'static str) -> Option<Row> {
     Some(Row { number, name, texts: [cells.next()?, cells.next()?, cells.next()?] })
 }
 
+/// The results that are decided or told apart here.
+#[expect(missing_docs, reason = "the names are OpenSSL's own, and the table has their words")]
+impl VerifyError {
+    pub const UNSPECIFIED: Self = Self(1);
+    pub const UNABLE_TO_GET_ISSUER_CERT: Self = Self(2);
+    pub const UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: Self = Self(6);
+    pub const CERT_SIGNATURE_FAILURE: Self = Self(7);
+    pub const CERT_NOT_YET_VALID: Self = Self(9);
+    pub const CERT_HAS_EXPIRED: Self = Self(10);
+    pub const ERROR_IN_CERT_NOT_BEFORE_FIELD: Self = Self(13);
+    pub const ERROR_IN_CERT_NOT_AFTER_FIELD: Self = Self(14);
+    pub const DEPTH_ZERO_SELF_SIGNED_CERT: Self = Self(18);
+    pub const SELF_SIGNED_CERT_IN_CHAIN: Self = Self(19);
+    pub const UNABLE_TO_GET_ISSUER_CERT_LOCALLY: Self = Self(20);
+    pub const UNABLE_TO_VERIFY_LEAF_SIGNATURE: Self = Self(21);
+    pub const CERT_CHAIN_TOO_LONG: Self = Self(22);
+    pub const INVALID_CA_1_1_1: Self = Self(24);
+    pub const PATH_LENGTH_EXCEEDED: Self = Self(25);
+    pub const INVALID_PURPOSE: Self = Self(26);
+    pub const KEYUSAGE_NO_CERTSIGN: Self = Self(32);
+    pub const UNHANDLED_CRITICAL_EXTENSION: Self = Self(34);
+    pub const PROXY_CERTIFICATES_NOT_ALLOWED: Self = Self(40);
+    pub const PERMITTED_VIOLATION: Self = Self(47);
+    pub const EXCLUDED_VIOLATION: Self = Self(48);
+    pub const SUBTREE_MINMAX: Self = Self(49);
+    pub const UNSUPPORTED_CONSTRAINT_TYPE: Self = Self(51);
+    pub const UNSUPPORTED_NAME_SYNTAX: Self = Self(53);
+    pub const EE_KEY_TOO_SMALL: Self = Self(66);
+    pub const CA_KEY_TOO_SMALL: Self = Self(67);
+    pub const CA_MD_TOO_WEAK: Self = Self(68);
+    pub const INVALID_CA: Self = Self(79);
+    pub const EC_KEY_EXPLICIT_PARAMS: Self = Self(94);
+}
+
 impl VerifyError {
     /// The error of that number, where OpenSSL has one; 0 is none.
     pub fn by_number(number: u32) -> Option<Self> {
@@ -56,7 +90,7 @@ impl VerifyError {
         };
         let preferred = match library {
             Release::V1_1_1 => [middle, newest, oldest],
-            Release::V3_0 | Release::V3_2 => [newest, middle, oldest],
+            Release::V3_0 | Release::V3_2 | Release::V3_5 => [newest, middle, oldest],
         };
         preferred.into_iter().find(|text| **text != "-").unwrap_or(&"unknown")
     }
@@ -87,7 +121,7 @@ mod tests {
     #[test]
     fn a_result_is_found_by_number_name_and_the_words_of_any_release() {
         for name in ["X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT", "self signed certificate"] {
-            assert_eq!(VerifyError::by_name(name), Some(VerifyError(18)));
+            assert_eq!(VerifyError::by_name(name), Some(VerifyError::DEPTH_ZERO_SELF_SIGNED_CERT));
         }
         assert_eq!(VerifyError::by_name("self-signed certificate"), Some(VerifyError(18)));
         let found = VerifyError::by_number(20).unwrap();

@@ -9,15 +9,12 @@ use time::OffsetDateTime;
 
 use super::Look;
 use super::text::paragraph;
+use crate::audit::client_verdict::ClientVerdict;
 use crate::audit::judge::Assessed;
 use crate::audit::rule::day;
 use crate::certificate::Certificate;
-use crate::certificate::name::{Coverage, Name, coverage};
 use crate::certificate::shape::Position;
-use crate::certificate::trust::browser::BrowserVerdict;
-use crate::certificate::trust::openssl::OpensslVerdict;
-use crate::certificate::trust::problem::PathProblem;
-use crate::targets::{Host, Target};
+use crate::targets::Target;
 
 /// Names of one certificate that are listed.
 const MAX_NAMES: usize = 20;
@@ -54,8 +51,11 @@ pub(super) fn write(
         }
     }
     for (client, verdict) in [
-        ("browser-like clients", VerdictView::browser(assessed, target)),
-        ("nginx, proxy_ssl_verify on and depth 1", VerdictView::nginx(assessed, target)),
+        ("browser-like clients", VerdictView::of(ClientVerdict::of_browser(assessed, target))),
+        (
+            "nginx, proxy_ssl_verify on and depth 1",
+            VerdictView::of(ClientVerdict::of_nginx(assessed, target)),
+        ),
     ] {
         out.write_all(
             paragraph(&format!("{client}: {verdict}"), "    ", "      ", look).as_bytes(),
@@ -108,7 +108,7 @@ pub(super) struct ChainView<'a> {
 }
 
 /// One client's verdict.
-#[derive(PartialEq, Serialize, JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 struct VerdictView {
     /// `accepted`, `refused` or `cannot check`.
     verdict: &'static str,
@@ -116,11 +116,6 @@ struct VerdictView {
     reason: Option<String>,
     /// OpenSSL's number for it (`X509_V_ERR_*`); null for other clients.
     error: Option<u32>,
-}
-
-/// Whether a browser-like client accepts the chain for the target's names.
-pub(super) fn accepted(assessed: &Assessed, target: &Target) -> bool {
-    VerdictView::browser(assessed, target) == VerdictView::ACCEPTED
 }
 
 impl<'a> ChainView<'a> {
@@ -140,62 +135,21 @@ impl<'a> ChainView<'a> {
             missing_issuer: shape
                 .missing_issuer(&assessed.chain)
                 .map(|issuer| issuer.text.as_str()),
-            browser: VerdictView::browser(assessed, target),
-            nginx: VerdictView::nginx(assessed, target),
+            browser: VerdictView::of(ClientVerdict::of_browser(assessed, target)),
+            nginx: VerdictView::of(ClientVerdict::of_nginx(assessed, target)),
         }
     }
 }
 
 impl VerdictView {
-    const ACCEPTED: Self = Self { verdict: "accepted", reason: None, error: None };
-
-    fn refused(reason: impl Into<String>) -> Self {
-        Self { verdict: "refused", reason: Some(reason.into()), error: None }
-    }
-
-    fn browser(assessed: &Assessed, target: &Target) -> Self {
-        match (&assessed.assessment.browser, &assessed.assessment.problem) {
-            (BrowserVerdict::Accepted, _) => Self::browser_name(assessed, target),
-            (_, Some(PathProblem::MissingIntermediate)) => {
-                Self::refused("an intermediate is missing")
+    fn of(verdict: ClientVerdict) -> Self {
+        match verdict {
+            ClientVerdict::Accepted => Self { verdict: "accepted", reason: None, error: None },
+            ClientVerdict::Refused { reason, error } => {
+                Self { verdict: "refused", reason: Some(reason), error: error.map(|error| error.0) }
             }
-            (_, Some(PathProblem::SelfSigned)) => Self::refused("self-signed"),
-            (BrowserVerdict::UnknownIssuer, _) => Self::refused("unknown issuer"),
-            (BrowserVerdict::OutsideValidity, _) => Self::refused("outside its validity"),
-            (BrowserVerdict::Refused(reason), _) => Self::refused(reason.as_str()),
-            (BrowserVerdict::NoLeaf, _) => Self::refused("no readable certificate"),
-        }
-    }
-
-    fn browser_name(assessed: &Assessed, target: &Target) -> Self {
-        let covered = |host: &Host| {
-            let name = match host {
-                Host::Ip(ip) => Name::Ip(*ip),
-                Host::Name(name) => Name::Dns(name),
-            };
-            assessed.chain.leaf().is_some_and(|leaf| coverage(leaf, name) == Coverage::Covered)
-        };
-        match target.required_names().find(|host| !covered(host)) {
-            Some(host) => Self::refused(format!("does not cover {host}")),
-            None => Self::ACCEPTED,
-        }
-    }
-
-    /// nginx checks the name after the chain, and only the one that it was told (`proxy_ssl_name`).
-    fn nginx(assessed: &Assessed, target: &Target) -> Self {
-        let name = target.server_name.clone().unwrap_or_else(|| target.host.to_string());
-        match &assessed.assessment.nginx {
-            OpensslVerdict::Accepted
-                if !assessed.chain.leaf().is_some_and(|leaf| leaf.check_host(&name)) =>
-            {
-                Self::refused(format!("upstream SSL certificate does not match \"{name}\""))
-            }
-            OpensslVerdict::Accepted => Self::ACCEPTED,
-            OpensslVerdict::Refused(error) => {
-                Self { error: Some(error.0), ..Self::refused(error.to_string()) }
-            }
-            OpensslVerdict::CannotCheck(why) => {
-                Self { verdict: "cannot check", reason: Some(why.clone()), error: None }
+            ClientVerdict::CannotCheck(why) => {
+                Self { verdict: "cannot check", reason: Some(why), error: None }
             }
         }
     }

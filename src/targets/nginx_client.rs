@@ -11,6 +11,7 @@ use crate::nginx::defaults::Version;
 use crate::nginx::upstream::Module;
 use crate::openssl::cipher_string::{self, CipherStringError};
 use crate::openssl::release::Release;
+use crate::openssl::security_level;
 use crate::tls::extension::Extension;
 use crate::tls::hello::ClientHello;
 use crate::tls::profile::Profile;
@@ -22,9 +23,6 @@ pub const ASSUMED: Version = Version::new(1, 28, 0);
 
 /// The newest release whose defaults are known.
 pub const NEWEST: Version = Version::new(1, 31, 0);
-
-/// The security level of Debian's OpenSSL, and of any from 3.2 on.
-const SECURITY_LEVEL: u8 = 2;
 
 /// nginx as a client.
 #[derive(Clone, Debug)]
@@ -82,7 +80,7 @@ pub fn usual_library(version: Option<Version>) -> Release {
     } else if version < Version::new(1, 26, 0) {
         Release::V3_0
     } else {
-        Release::V3_2
+        Release::V3_5
     }
 }
 
@@ -147,10 +145,10 @@ impl NginxClient {
 
     /// OpenSSL's security level.
     pub fn security_level(&self) -> u8 {
-        cipher_string::evaluate(&self.ciphers, SECURITY_LEVEL)
+        cipher_string::evaluate(&self.ciphers, security_level::DEFAULT)
             .ok()
             .and_then(|list| list.security_level)
-            .unwrap_or(SECURITY_LEVEL)
+            .unwrap_or(security_level::DEFAULT)
     }
 
     /// How OpenSSL verifies for it, to this depth.
@@ -162,7 +160,7 @@ impl NginxClient {
     pub fn versions(&self) -> Vec<ProtocolVersion> {
         let default = || crate::nginx::defaults::protocols(self.release()).to_vec();
         let mut versions = self.protocols.clone().unwrap_or_else(default);
-        if self.library == Release::V3_2 && self.security_level() > 0 {
+        if self.library >= Release::V3_2 && self.security_level() > 0 {
             versions.retain(|version| *version >= ProtocolVersion::TLS1_2);
         }
         lowest_run(&versions)
@@ -172,7 +170,7 @@ impl NginxClient {
     pub fn hello(&self) -> Result<ClientHello, HelloError> {
         let versions = self.versions();
         let newest = *versions.last().ok_or(HelloError::NoVersion)?;
-        let list = cipher_string::evaluate(&self.ciphers, SECURITY_LEVEL)?;
+        let list = cipher_string::evaluate(&self.ciphers, security_level::DEFAULT)?;
         let mut cipher_suites = Vec::new();
         if newest == ProtocolVersion::TLS1_3 {
             cipher_suites.extend(SUITES_TLS13.map(CipherSuite));

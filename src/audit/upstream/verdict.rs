@@ -8,6 +8,7 @@ use crate::certificate::trust::openssl::{self, OpensslVerdict};
 use crate::observation::nginx::{NginxAnswer, NginxAttempt, Refusal};
 use crate::observation::{Cause, ClientAuth, ClientRefusal, Failure, Handshake, Stage};
 use crate::openssl::release::Release;
+use crate::openssl::security_level;
 use crate::openssl::verify_error::VerifyError;
 use crate::targets::nginx_client::{HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
@@ -145,7 +146,7 @@ fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> 
         return Some(Breakage::UnsafeRenegotiation);
     }
     if let Some(bits) = answer.dh_bits
-        && finite_field_strength(bits) < least_strength(level)
+        && finite_field_bits(bits) < security_level::least_bits(level)
     {
         return Some(Breakage::DhKeyTooSmall(bits));
     }
@@ -160,21 +161,8 @@ fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> 
         .then_some(Breakage::LegacySignature)
 }
 
-/// Security bits that a level demands (`SSL_CTX_set_security_level`).
-fn least_strength(level: u8) -> u16 {
-    [0, 80, 112, 128, 192, 256].get(usize::from(level)).copied().unwrap_or(256)
-}
-
-/// Security bits of a finite-field key (`BN_security_bits`).
-fn finite_field_strength(bits: usize) -> u16 {
-    match bits {
-        15360.. => 256,
-        7680.. => 192,
-        3072.. => 128,
-        2048.. => 112,
-        1024.. => 80,
-        _ => 0,
-    }
+fn finite_field_bits(length: usize) -> u32 {
+    security_level::finite_field_bits(u32::try_from(length).unwrap_or(u32::MAX))
 }
 
 fn refused_in_handshake(complete: &Handshake) -> Option<Breakage> {

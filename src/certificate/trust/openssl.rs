@@ -12,6 +12,7 @@ use crate::certificate::key::{KeyType, PublicKey, SignatureHash};
 use crate::certificate::parse::Certificate;
 use crate::certificate::signature::{SignatureCheck, Verifier};
 use crate::openssl::release::Release;
+use crate::openssl::security_level;
 use crate::openssl::verify_error::VerifyError;
 
 /// How nginx was told to verify.
@@ -27,7 +28,7 @@ pub struct Profile {
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { depth: 1, security_level: 2, library: Release::default() }
+        Self { depth: 1, security_level: security_level::DEFAULT, library: Release::default() }
     }
 }
 
@@ -104,7 +105,7 @@ struct Walk<'c> {
 impl<'c> Walk<'c> {
     fn verify(&mut self, sent: Vec<&'c Certificate>, store: &'c TrustStore) {
         if !self.is_strong_key(&self.path[0].public_key) {
-            self.object(66);
+            self.object(VerifyError::EE_KEY_TOO_SMALL);
         }
         self.build(sent, store);
         if self.unbuilt && self.profile.library == Release::V1_1_1 {
@@ -119,8 +120,8 @@ impl<'c> Walk<'c> {
         }
     }
 
-    fn object(&mut self, number: u32) {
-        self.last = Some(VerifyError(number));
+    fn object(&mut self, error: VerifyError) {
+        self.last = Some(error);
     }
 
     /// `build_chain`: a trusted issuer first, else one that was sent; only a self-signed certificate anchors.
@@ -180,16 +181,16 @@ impl<'c> Walk<'c> {
             return;
         }
         if self.path.len() > longest {
-            self.object(22);
+            self.object(VerifyError::CERT_CHAIN_TOO_LONG);
             if self.profile.library == Release::V1_1_1 {
                 return;
             }
         }
         self.object(match (self_signed, self.path.len(), anchored) {
-            (true, 1, _) => 18,
-            (true, ..) => 19,
-            (false, _, true) => 2,
-            (false, _, false) => 20,
+            (true, 1, _) => VerifyError::DEPTH_ZERO_SELF_SIGNED_CERT,
+            (true, ..) => VerifyError::SELF_SIGNED_CERT_IN_CHAIN,
+            (false, _, true) => VerifyError::UNABLE_TO_GET_ISSUER_CERT,
+            (false, _, false) => VerifyError::UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
         });
     }
 
@@ -203,18 +204,18 @@ impl<'c> Walk<'c> {
         for index in 0..self.path.len() {
             let certificate = self.path[index];
             if certificate.unhandled_critical {
-                self.object(34);
+                self.object(VerifyError::UNHANDLED_CRITICAL_EXTENSION);
             }
             if index > 0 && !may_issue(certificate, index + 1 < self.path.len()) {
-                self.object(79);
+                self.object(VerifyError::INVALID_CA);
             }
             if !serves_tls(certificate, index > 0) {
-                self.object(26);
+                self.object(VerifyError::INVALID_PURPOSE);
             }
             let path_len =
                 certificate.basic_constraints.and_then(|constraints| constraints.path_len);
             if index > 1 && path_len.is_some_and(|most| authorities > most) {
-                self.object(25);
+                self.object(VerifyError::PATH_LENGTH_EXCEEDED);
             }
             if index > 0 && !certificate.is_self_issued() {
                 authorities += 1;
@@ -227,12 +228,12 @@ impl<'c> Walk<'c> {
         for index in 0..self.path.len() {
             let certificate = self.path[index];
             if index > 0 && !self.is_strong_key(&certificate.public_key) {
-                self.object(67);
+                self.object(VerifyError::CA_KEY_TOO_SMALL);
             }
             if index + 1 < self.path.len()
                 && !self.is_strong_hash(certificate.signature_algorithm.hash)
             {
-                self.object(68);
+                self.object(VerifyError::CA_MD_TOO_WEAK);
             }
         }
     }
@@ -243,7 +244,7 @@ impl<'c> Walk<'c> {
         let top = self.path[last];
         let complete = likely_issued(top, top);
         if !complete && last == 0 {
-            self.object(21);
+            self.object(VerifyError::UNABLE_TO_VERIFY_LEAF_SIGNATURE);
         }
         for index in (0..=last).rev() {
             if index < last {
@@ -259,11 +260,11 @@ impl<'c> Walk<'c> {
     fn check_signature(&mut self, index: usize) {
         let (subject, issuer) = (self.path[index], self.path[index + 1]);
         if lacks_usage(issuer, KEY_CERT_SIGN) {
-            self.object(32);
+            self.object(VerifyError::KEYUSAGE_NO_CERTSIGN);
         }
         match self.verifier.check(subject, &issuer.public_key.spki) {
             SignatureCheck::Valid => {}
-            SignatureCheck::Invalid => self.object(7),
+            SignatureCheck::Invalid => self.object(VerifyError::CERT_SIGNATURE_FAILURE),
             SignatureCheck::CannotCheck => {
                 let name = &subject.signature_algorithm.name;
                 self.unknown =
@@ -274,47 +275,30 @@ impl<'c> Walk<'c> {
 
     fn check_time(&mut self, certificate: &Certificate) {
         if self.now < certificate.not_before {
-            self.object(9);
+            self.object(VerifyError::CERT_NOT_YET_VALID);
         }
         if self.now > certificate.not_after {
-            self.object(10);
+            self.object(VerifyError::CERT_HAS_EXPIRED);
         }
     }
 
     /// Security bits as OpenSSL counts them, against what the level wants.
     fn is_strong_key(&self, key: &PublicKey) -> bool {
         let bits = match key.key_type {
-            KeyType::Rsa | KeyType::Dsa => match key.bits {
-                0..1024 => 0,
-                1024..2048 => 80,
-                2048..3072 => 112,
-                3072..7680 => 128,
-                7680..15360 => 192,
-                _ => 256,
-            },
+            KeyType::Rsa => security_level::rsa_bits(key.bits, self.profile.library),
+            KeyType::Dsa => security_level::finite_field_bits(key.bits),
             KeyType::Ec(_) => key.bits / 2,
             KeyType::Ed25519 => 128,
             KeyType::Ed448 => 224,
             KeyType::Unknown => 0,
         };
-        bits >= self.wanted_bits()
+        bits >= security_level::least_bits(self.profile.security_level)
     }
 
     fn is_strong_hash(&self, hash: SignatureHash) -> bool {
         match hash {
             SignatureHash::Md5 | SignatureHash::Sha1 => self.profile.security_level == 0,
             SignatureHash::Strong | SignatureHash::Unknown => true,
-        }
-    }
-
-    fn wanted_bits(&self) -> u32 {
-        match self.profile.security_level {
-            0 => 0,
-            1 => 80,
-            2 => 112,
-            3 => 128,
-            4 => 192,
-            _ => 256,
         }
     }
 }
@@ -408,7 +392,7 @@ mod tests {
     #[test]
     fn errors_read_as_nginx_writes_them() {
         assert_eq!(
-            VerifyError(10).to_string(),
+            VerifyError::CERT_HAS_EXPIRED.to_string(),
             "upstream SSL certificate verify error: (10:certificate has expired)"
         );
     }

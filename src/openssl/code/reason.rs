@@ -99,7 +99,7 @@ pub fn words_in(reason: u32, library: Release) -> Option<&'static str> {
     let text = match library {
         Release::V1_1_1 => text_1_1_1,
         Release::V3_0 => text_3_0,
-        Release::V3_2 => text_3_5,
+        Release::V3_2 | Release::V3_5 => text_3_5,
     };
     (*text != "-").then_some(*text)
 }

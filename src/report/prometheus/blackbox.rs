@@ -3,9 +3,9 @@
 
 use super::exposition::Exposition;
 use super::{Named, distinct_chains, first_end, flag, moment, tried};
+use crate::audit::client_verdict::ClientVerdict;
 use crate::certificate::Certificate;
 use crate::observation::{Endpoint, Handshake};
-use crate::report::chain::accepted;
 use crate::run::TargetReport;
 use crate::tls::version::ProtocolVersion;
 
@@ -70,13 +70,19 @@ fn success(report: &TargetReport) -> Option<bool> {
     own(report).any(tried).then(|| {
         endpoints(report).iter().all(works)
             && !chains.is_empty()
-            && chains.iter().all(|assessed| accepted(assessed, &report.target))
+            && chains.iter().all(|assessed| {
+                ClientVerdict::of_browser(assessed, &report.target) == ClientVerdict::Accepted
+            })
     })
 }
 
 /// The chain that is verified, without its root: a root is seldom sent, and ends later than what it signed.
 fn chain((name, report): Named<'_>, exposition: &mut Exposition) {
-    let verified = report.judgement.chains.iter().find(|one| accepted(one, &report.target));
+    let verified = report
+        .judgement
+        .chains
+        .iter()
+        .find(|one| ClientVerdict::of_browser(one, &report.target) == ClientVerdict::Accepted);
     let Some(assessed) = verified else { return };
     let certificates = &assessed.chain.certificates;
     let path = assessed.assessment.shape.path.iter().filter_map(|at| certificates.get(*at));

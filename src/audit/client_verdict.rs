@@ -1,0 +1,78 @@
+//! What a kind of client says of a chain: the chain itself, then the names that the target asks for.
+
+use super::judge::Assessed;
+use crate::certificate::name::{Coverage, Name, coverage};
+use crate::certificate::trust::browser::BrowserVerdict;
+use crate::certificate::trust::openssl::OpensslVerdict;
+use crate::certificate::trust::problem::PathProblem;
+use crate::openssl::verify_error::VerifyError;
+use crate::targets::{Host, Target};
+
+/// One client's verdict over a chain and its names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientVerdict {
+    /// The client accepts it.
+    Accepted,
+    /// The client refuses it.
+    Refused {
+        /// Why; for nginx in the words of its error log.
+        reason: String,
+        /// OpenSSL's result, where the client is nginx and the chain is at fault.
+        error: Option<VerifyError>,
+    },
+    /// The verdict depends on something that cannot be checked; what it is.
+    CannotCheck(String),
+}
+
+impl ClientVerdict {
+    /// The verdict of a browser-like client (rustls-webpki).
+    pub fn of_browser(assessed: &Assessed, target: &Target) -> Self {
+        match (&assessed.assessment.browser, &assessed.assessment.problem) {
+            (BrowserVerdict::Accepted, _) => Self::of_browser_names(assessed, target),
+            (_, Some(PathProblem::MissingIntermediate)) => refused("an intermediate is missing"),
+            (_, Some(PathProblem::SelfSigned)) => refused("self-signed"),
+            (BrowserVerdict::UnknownIssuer, _) => refused("unknown issuer"),
+            (BrowserVerdict::OutsideValidity, _) => refused("outside its validity"),
+            (BrowserVerdict::Refused(reason), _) => refused(reason),
+            (BrowserVerdict::NoLeaf, _) => refused("no readable certificate"),
+        }
+    }
+
+    fn of_browser_names(assessed: &Assessed, target: &Target) -> Self {
+        let covered = |host: &Host| {
+            let name = match host {
+                Host::Ip(ip) => Name::Ip(*ip),
+                Host::Name(name) => Name::Dns(name),
+            };
+            assessed.chain.leaf().is_some_and(|leaf| coverage(leaf, name) == Coverage::Covered)
+        };
+        match target.required_names().find(|host| !covered(host)) {
+            Some(host) => refused(&format!("does not cover {host}")),
+            None => Self::Accepted,
+        }
+    }
+
+    /// The verdict of nginx with `proxy_ssl_verify on` and its other defaults. It checks the name after the chain, and only
+    /// the one that it was told (`proxy_ssl_name`).
+    pub fn of_nginx(assessed: &Assessed, target: &Target) -> Self {
+        let name = target.server_name.clone().unwrap_or_else(|| target.host.to_string());
+        match &assessed.assessment.nginx {
+            OpensslVerdict::Accepted
+                if assessed.chain.leaf().is_some_and(|leaf| leaf.check_host(&name)) =>
+            {
+                Self::Accepted
+            }
+            OpensslVerdict::Accepted => {
+                refused(&format!("upstream SSL certificate does not match \"{name}\""))
+            }
+            OpensslVerdict::Refused(error) => {
+                Self::Refused { reason: error.to_string(), error: Some(*error) }
+            }
+            OpensslVerdict::CannotCheck(why) => Self::CannotCheck(why.clone()),
+        }
+    }
+}
+
+fn refused(reason: &str) -> ClientVerdict {
+    ClientVerdict::Refused { reason: reason.to_owned(), error: None }
+}

@@ -1,0 +1,58 @@
+//! Security levels: the strength that each demands, and the strength that OpenSSL credits a key with
+//! (`SSL_CTX_set_security_level`).
+
+use super::release::Release;
+
+/// The level of Debian's builds, and of every build from OpenSSL 3.2 on.
+pub const DEFAULT: u8 = 2;
+
+/// Security bits that a level demands.
+pub fn least_bits(level: u8) -> u32 {
+    [0, 80, 112, 128, 192, 256].get(usize::from(level)).copied().unwrap_or(256)
+}
+
+/// Security bits of a finite-field modulus of this length (`BN_security_bits`): a DH group, a DSA key, and RSA up to 1.1.1.
+pub fn finite_field_bits(length: u32) -> u32 {
+    match length {
+        15360.. => 256,
+        7680.. => 192,
+        3072.. => 128,
+        2048.. => 112,
+        1024.. => 80,
+        _ => 0,
+    }
+}
+
+/// Security bits of an RSA modulus, in the steps that matter to a level. OpenSSL 3 computes them (NIST SP 800-56B,
+/// appendix D), so that a key slightly short of a usual length still counts as one.
+pub fn rsa_bits(length: u32, library: Release) -> u32 {
+    if library == Release::V1_1_1 {
+        return finite_field_bits(length);
+    }
+    match length {
+        13914.. => 256,
+        6947.. => 192,
+        2671.. => 128,
+        1963.. => 112,
+        920.. => 80,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_level_demands_112_bits() {
+        assert_eq!(least_bits(DEFAULT), 112);
+        assert_eq!((least_bits(0), least_bits(5), least_bits(9)), (0, 256, 256));
+    }
+
+    #[test]
+    fn an_rsa_key_of_2047_bits_is_enough_for_openssl_3_alone() {
+        assert_eq!(rsa_bits(2047, Release::V3_0), 112);
+        assert_eq!(rsa_bits(2047, Release::V1_1_1), 80);
+        assert_eq!(rsa_bits(1024, Release::V3_5), 80);
+    }
+}
