@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::parse::{Certificate, Fingerprint, ParseError, hex};
+use super::hex::hex;
+use super::parse::{Certificate, Fingerprint, ParseError};
 
 /// Certificates that are looked at; no honest chain comes near it.
 const MAX_CERTIFICATES: usize = 32;

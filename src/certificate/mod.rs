@@ -4,6 +4,7 @@ pub mod cache;
 pub mod chain;
 pub mod distinguished_name;
 pub mod file;
+mod hex;
 pub mod issue;
 pub mod key;
 pub mod name;

@@ -18,6 +18,7 @@ use crate::openssl::check_host;
 
 use super::distinguished_name;
 pub use super::distinguished_name::DistinguishedName;
+use super::hex::hex;
 use super::key::{PublicKey, SignatureAlgorithm};
 
 /// A SHA-256 fingerprint; prints as 64 lower-case hexadecimal digits.
@@ -339,16 +340,6 @@ fn is_unhandled(extension: &X509Extension<'_>) -> bool {
 fn moment(time: &ASN1Time) -> Result<OffsetDateTime, ParseError> {
     let out_of_range = || ParseError::Malformed("a date is out of range".to_owned());
     time.to_datetime().checked_to_offset(UtcOffset::UTC).ok_or_else(out_of_range)
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The TLS feature extension with status_request in it (RFC 7633).

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::chain::Chain;
 use super::parse::{Certificate, DistinguishedName};
 use super::signature::{SignatureCheck, Verifier};
-use super::trust::TrustStore;
+use super::trust::store::TrustStore;
 
 /// Signature checks that one chain may cost; equal names must not buy a server thousands of them.
 const MAX_CHECKS: usize = 64;

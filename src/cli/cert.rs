@@ -11,9 +11,9 @@ use time::format_description::well_known::Rfc3339;
 
 use super::args::CertArgs;
 use super::exit::Exit;
-use super::gate::{Checkpoint, threshold};
+use super::gate::Checkpoint;
 use super::input;
-use super::outputs::Outputs;
+use super::report_writer::ReportWriter;
 use super::settings;
 use crate::audit::judge::{Standard, judge_file};
 use crate::certificate::file::{FileChain, FileKey};
@@ -46,7 +46,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     let mut checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
     let chains = chains(args)?;
     let options = options(args)?;
-    let outputs = Outputs::open(&args.report, args.gate.quiet)?.showing_chains();
+    let outputs = ReportWriter::open(&args.report, args.gate.quiet)?.showing_chains();
     let probe = options.target(
         Address { host: Host::Name("file".to_owned()), port: Some(0), connect_to: None },
         None,
@@ -58,7 +58,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         let judgement =
             judge_file(&target, &file, Standard { assessor: &assessor, policy: None, now });
         let observation = Observation { addresses: Ok(Vec::new()), endpoints: Vec::new() };
-        Ok(TargetReport::new(target, observation, judgement, threshold(args.fail_on)))
+        Ok(TargetReport::new(target, observation, judgement, args.fail_on.threshold()))
     };
     let mut targets = chains.into_iter().map(audit).collect::<anyhow::Result<Vec<_>>>()?;
     for report in &mut targets {

@@ -4,9 +4,8 @@ use std::io::Write;
 
 use super::args::{DiffArgs, PlainFormat};
 use super::exit::Exit;
-use super::gate::threshold;
 use super::input;
-use super::output::Output;
+use super::whole_file::Output;
 use crate::report::escape::escape;
 use crate::report::saved::compare::{TargetChanges, compare};
 use crate::report::saved::{self, SavedTarget};
@@ -17,7 +16,7 @@ const MAX_FILE: u64 = 4 * 1024 * 1024 * 1024;
 /// Runs the subcommand.
 pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     let (old, new) = (report(&args.old)?, report(&args.new)?);
-    let changed = compare(&old, &new, threshold(args.fail_on));
+    let changed = compare(&old, &new, args.fail_on.threshold());
     let mut output = Output::open(None)?;
     match args.format {
         PlainFormat::Json => {
@@ -28,7 +27,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     }
     output.finish()?;
     let worse = changed.iter().flat_map(|target| &target.changes).any(|change| change.worse);
-    let gate = args.fail_on.threshold().is_some();
+    let gate = args.fail_on.gates();
     Ok(if worse && gate { Exit::Findings } else { Exit::Passed })
 }
 

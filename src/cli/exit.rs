@@ -3,8 +3,9 @@
 
 use std::process::ExitCode;
 
-use super::gate::FailOn;
-use crate::report::{Format, Report, Summary, nagios};
+use super::args::FailOn;
+use crate::report::formats::nagios;
+use crate::report::{Format, Report, Summary};
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl Exit {
     ) -> Self {
         match format {
             Format::Nagios => Self::Plugin(nagios::state(report)),
-            _ => Self::of(&report.summary(), fail_on.threshold().is_some(), internal_errors),
+            _ => Self::of(&report.summary(), fail_on.gates(), internal_errors),
         }
     }
 

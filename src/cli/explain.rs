@@ -6,8 +6,8 @@ use std::io::{self, IsTerminal, Read, Write};
 use serde_json::json;
 
 use super::args::{ExplainArgs, PlainFormat};
+use super::errors::UsageError;
 use super::exit::Exit;
-use super::mistake::Mistake;
 use super::settings;
 use crate::audit::finding::Section;
 use crate::audit::registry::{self, Named};
@@ -102,7 +102,7 @@ fn explain(subject: &[u8], format: PlainFormat) -> anyhow::Result<String> {
         Some(id) => format!("did you mean {id}?"),
         None => "shakedown explain lists the rules".to_owned(),
     };
-    Err(Mistake::new(format!("no rule, alert or error is called {word:?}"), help))
+    Err(UsageError::new(format!("no rule, alert or error is called {word:?}"), help))
 }
 
 /// An alert, a result of verification, or a code of a library.

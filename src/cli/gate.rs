@@ -1,19 +1,17 @@
 //! The gate as it was typed: allowances, severities, baseline, and what is shown of a run that is in order.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::anyhow;
-use clap::{Args as ClapArgs, ValueEnum};
 use time::OffsetDateTime;
 
+use super::args::{FailOn, GateArgs};
+use super::errors::warn;
 use super::input;
-use super::mistake::warn;
-use super::output::Output;
+use super::whole_file::Output;
 use crate::audit::allowance::{self, Allowances};
-use crate::audit::finding::Severity;
 use crate::audit::ignore::Ignored;
-use crate::audit::registry::{Named, closest};
 use crate::report::Summary;
 use crate::run::baseline::{self, Baseline};
 use crate::run::gate::Gate;
@@ -21,51 +19,6 @@ use crate::run::{Status, TargetReport};
 
 /// Larger files are neither gate files nor baselines.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
-
-/// The severity from which findings fail the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum FailOn {
-    Error,
-    Warning,
-    Note,
-    /// Findings never fail the run
-    Never,
-}
-
-impl FailOn {
-    /// The threshold, `None` where findings never fail the run.
-    pub(super) fn threshold(self) -> Option<Severity> {
-        match self {
-            Self::Error => Some(Severity::Error),
-            Self::Warning => Some(Severity::Warning),
-            Self::Note => Some(Severity::Note),
-            Self::Never => None,
-        }
-    }
-}
-
-#[derive(Clone, Debug, Default, ClapArgs)]
-#[command(next_help_heading = "Gate")]
-pub(super) struct GateArgs {
-    /// Severities by rule, and findings allowed until a day (see gate.example.toml)
-    #[arg(long, value_name = "FILE")]
-    pub(super) gate: Option<PathBuf>,
-    /// Give every finding of a rule this severity (error, warning or note; repeatable; wins over --gate)
-    #[arg(long, value_name = "RULE=SEVERITY", value_parser = severity)]
-    pub(super) severity: Vec<(Named, Severity)>,
-    /// Let only findings fail the run that this file does not hold
-    #[arg(long, value_name = "FILE")]
-    pub(super) baseline: Option<PathBuf>,
-    /// Write what is found to this file, for --baseline; the exit status is as without it
-    #[arg(long, value_name = "FILE")]
-    pub(super) write_baseline: Option<PathBuf>,
-    /// Leave targets that passed out of the report (they are counted all the same)
-    #[arg(long)]
-    pub(super) only_failing: bool,
-    /// Print nothing where every target passed
-    #[arg(short, long)]
-    pub(super) quiet: bool,
-}
 
 /// The gate of one run, and what it collects.
 pub(super) struct Checkpoint {
@@ -96,7 +49,7 @@ impl Checkpoint {
         }
         allowances.severities.extend(&args.severity);
         let today = now.to_offset(time::UtcOffset::UTC).date();
-        let mut gate = Gate::new(threshold(fail_on), allowances, today);
+        let mut gate = Gate::new(fail_on.threshold(), allowances, today);
         if let Some(path) = &args.baseline {
             let text = input::text(path, MAX_FILE)?;
             let known = baseline::read(&text);
@@ -169,28 +122,9 @@ impl Checkpoint {
     }
 }
 
-/// The severity that fails a target; where findings never fail the run, they fail it as they would by default.
-pub(super) fn threshold(fail_on: FailOn) -> Severity {
-    fail_on.threshold().unwrap_or(Severity::Error)
-}
-
 fn allowances(path: &Path, text: &str) -> anyhow::Result<Allowances> {
     allowance::read(&path.display().to_string(), text).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow!("{}", lines.join("\n  "))
     })
-}
-
-fn severity(text: &str) -> Result<(Named, Severity), String> {
-    let (name, level) = text.split_once('=').ok_or("expected RULE=SEVERITY")?;
-    let Some(rule) = Named::find(name) else {
-        let advice = closest(name).map(|id| format!("; did you mean {id}?")).unwrap_or_default();
-        return Err(format!("no rule is called {name:?}{advice}"));
-    };
-    match level {
-        "error" => Ok((rule, Severity::Error)),
-        "warning" => Ok((rule, Severity::Warning)),
-        "note" => Ok((rule, Severity::Note)),
-        _ => Err("a severity is error, warning or note".to_owned()),
-    }
 }

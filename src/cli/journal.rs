@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
 
-use super::mistake::Mistake;
+use super::errors::UsageError;
 use crate::report::Summary;
 use crate::report::saved::manifest::Manifest;
 use crate::report::saved::merge::Told;
@@ -81,7 +81,7 @@ impl Reader {
             return Ok(());
         }
         let told: Told = serde_json::from_str(&text).map_err(|error| {
-            Mistake::new(
+            UsageError::new(
                 format!("{}:{number} is no target: {error}", path.display()),
                 "name a file that --resume wrote, or one that is not there yet",
             )

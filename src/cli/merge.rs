@@ -3,7 +3,7 @@
 use super::args::{MergeArgs, MergeFormat};
 use super::exit::Exit;
 use super::input;
-use super::output::Output;
+use super::whole_file::Output;
 use crate::report::saved::merge::{Part, merge};
 
 /// Larger files are no reports that fit into memory.

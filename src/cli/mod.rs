@@ -2,27 +2,31 @@
 
 pub mod args;
 mod cert;
+mod collector;
+mod completions;
 pub mod demo;
-mod destination;
 mod diff;
+mod engine;
+mod errors;
 mod exit;
 mod explain;
+mod fleet;
 mod gate;
 mod input;
 mod journal;
 mod log;
+mod man;
 mod merge;
-mod mistake;
 mod nginx;
-mod output;
-mod outputs;
-mod pages;
-mod portion;
 mod probe;
 mod progress;
+mod report_writer;
 mod scan;
 mod serve;
 mod settings;
+mod stop;
+mod targets;
+mod whole_file;
 
 use std::panic::{self, UnwindSafe};
 use std::process::ExitCode;
@@ -60,13 +64,13 @@ fn dispatch() -> ExitCode {
         Command::Merge(args) => merge::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Completions(args) => pages::completions(&args),
-        Command::Man(args) => pages::man(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     match outcome {
         Ok(exit) => exit.into(),
-        Err(error) if plugin => mistake::unknown(&error).into(),
-        Err(error) => mistake::complain(&error).into(),
+        Err(error) if plugin => errors::unknown(&error).into(),
+        Err(error) => errors::complain(&error).into(),
     }
 }
 

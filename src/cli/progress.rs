@@ -6,7 +6,6 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::args::RunArgs;
-use crate::report::Format;
 use crate::report::escape::escape;
 use crate::run::{Status, TargetReport};
 
@@ -58,7 +57,7 @@ impl Progress {
 fn streams_to_terminal(args: &RunArgs) -> bool {
     let report = &args.report;
     let to_stdout = report.output.iter().all(|one| one.format.is_some());
-    report.format == Format::Ndjson && to_stdout && io::stdout().is_terminal()
+    report.format.streams() && to_stdout && io::stdout().is_terminal()
 }
 
 /// One target in one line.

@@ -5,8 +5,8 @@ use std::fs;
 use anyhow::anyhow;
 
 use super::args::ScanArgs;
+use super::errors::UsageError;
 use super::exit::Exit;
-use super::mistake::Mistake;
 use super::probe;
 use crate::audit::policy::Policy;
 use crate::probe::scan::Depth;
@@ -31,7 +31,7 @@ fn policy(named: &str) -> anyhow::Result<Policy> {
     #[expect(clippy::disallowed_methods, reason = "the policy is named on the command line")]
     let text = fs::read_to_string(named).map_err(|error| {
         let names: Vec<&str> = Policy::names().collect();
-        Mistake::new(
+        UsageError::new(
             format!("cannot read the policy {named}: {error}"),
             format!("name a file, or one of {}", names.join(", ")),
         )

@@ -1,7 +1,7 @@
 //! Lines of whatever logs were named, error and access, in any order.
 
-use super::access::Shape;
 use super::reader::{Kind, Reader};
+use super::shape::Shape;
 use super::traffic::Traffic;
 
 /// Longer lines are no log lines.

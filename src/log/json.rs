@@ -28,7 +28,7 @@ pub fn to_text(bytes: &[u8], buffer: &mut Vec<u8>) -> bool {
 
 /// A container wraps whole lines.
 fn starts_as_line(message: &str) -> bool {
-    message.as_bytes().get(..19).and_then(super::line::read_time).is_some()
+    message.as_bytes().get(..19).and_then(super::time::read_time).is_some()
 }
 
 fn write_head(object: &Map<String, Value>, buffer: &mut Vec<u8>) {
@@ -94,7 +94,7 @@ fn text(object: &Map<String, Value>, names: &[&str]) -> Option<String> {
 fn nginx_time(text: &str) -> Option<String> {
     let bytes = text.get(..19)?;
     let time = bytes.replace(['-'], "/").replace('T', " ");
-    super::line::read_time(time.as_bytes()).map(|_| time)
+    super::time::read_time(time.as_bytes()).map(|_| time)
 }
 
 #[cfg(test)]

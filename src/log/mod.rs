@@ -14,9 +14,11 @@ pub mod line;
 pub mod next;
 pub mod reader;
 pub mod series;
+pub mod shape;
 pub mod sketch;
 pub mod table;
 pub mod tally;
+pub mod time;
 pub mod traffic;
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The complete engine: whole rustls handshakes that record everything and judge nothing.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::cause::cause;
 use super::connect::{Connection, Connector, Permits};
 use super::follow_up::{self, Aftermath};
 use super::plan::{Cell, Resume};
@@ -29,7 +29,6 @@ use crate::observation::{
     Stage,
 };
 use crate::targets::Target;
-use crate::tls::alert::AlertDescription;
 use crate::tls::extension::Extension;
 use crate::tls::flight::Flight;
 use crate::tls::group::NamedGroup;
@@ -364,24 +363,5 @@ fn client_auth(
         Some(Cause::Alert(alert)) => ClientAuth::Required(request, ClientRefusal::Alert(*alert)),
         Some(Cause::Closed | Cause::Reset) => ClientAuth::Required(request, ClientRefusal::Closed),
         _ => ClientAuth::Requested(request),
-    }
-}
-
-/// What an error of the handshake, or of a read after it, says about the peer.
-pub(super) fn cause(error: &io::Error) -> Cause {
-    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return match tls {
-            rustls::Error::AlertReceived(alert) => Cause::Alert(AlertDescription(u8::from(*alert))),
-            rustls::Error::PeerIncompatible(why) => Cause::Incompatible(format!("{why:?}")),
-            other => Cause::ProtocolError(other.to_string()),
-        };
-    }
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => Cause::Closed,
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::ConnectionAborted => Cause::Reset,
-        io::ErrorKind::TimedOut => Cause::TimedOut,
-        _ => Cause::Local(error.to_string()),
     }
 }

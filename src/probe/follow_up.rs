@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use super::complete::cause;
+use super::cause::cause;
 use crate::observation::Cause;
 use crate::tls::version::ProtocolVersion;
 

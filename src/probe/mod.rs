@@ -4,6 +4,7 @@
 //! [`raw`] single hellos where a whole one failed; [`scan`] makes many of those. Nothing here judges.
 
 pub mod as_nginx;
+mod cause;
 pub mod complete;
 pub mod connect;
 pub mod engine;

@@ -5,7 +5,7 @@ use crate::targets::Target;
 use crate::tls::version::ProtocolVersion;
 
 /// The columns of the matrix: with a name or without, and the version.
-pub const COLUMNS: [(bool, ProtocolVersion); 4] = [
+pub(super) const COLUMNS: [(bool, ProtocolVersion); 4] = [
     (false, ProtocolVersion::TLS1_2),
     (false, ProtocolVersion::TLS1_3),
     (true, ProtocolVersion::TLS1_2),
@@ -13,7 +13,7 @@ pub const COLUMNS: [(bool, ProtocolVersion); 4] = [
 ];
 
 /// What became of one cell, in at most eleven characters; `-` where there was nothing to try.
-pub fn word(
+pub(super) fn word(
     endpoint: &Endpoint,
     target: &Target,
     (with_sni, version): (bool, ProtocolVersion),

@@ -3,10 +3,20 @@
 use anstyle::{AnsiColor, Style};
 use textwrap::{Options, WordSeparator, WordSplitter};
 
-use super::Look;
 use super::escape::escape;
 use crate::audit::finding::Severity;
 use crate::run::Status;
+
+/// How a report for people looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Whether to use colour. Nothing is said by colour alone.
+    pub colour: bool,
+    /// Whether to list every certificate that was sent.
+    pub show_chain: bool,
+}
 
 /// Wraps text to the width, the first line behind `first`, the others behind `next`; ends with a line break.
 pub(super) fn paragraph(text: &str, first: &str, next: &str, look: Look) -> String {

@@ -4,8 +4,8 @@ pub mod baseline;
 pub mod gate;
 mod issuer;
 mod mend;
+pub mod settings;
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::path;
 use std::pin::pin;
@@ -13,17 +13,14 @@ use std::sync::{Arc, LazyLock};
 
 use futures::future::{Either, join_all, select};
 use futures::stream::StreamExt;
-use time::OffsetDateTime;
 
 use self::mend::Mender;
+pub use self::settings::{FetchIssuers, Settings};
 
 use crate::audit::finding::Severity;
 use crate::audit::judge::{Judgement, Standard, judge};
-use crate::audit::policy::Policy;
-use crate::certificate::trust::Assessor;
 use crate::observation::{Cause, Failure, Observation, Stage};
-use crate::probe::scan::Depth;
-use crate::probe::{Prober, engine};
+use crate::probe::engine;
 use crate::targets::nginx_client::Trusted;
 use crate::targets::{Roots, Target, Trust, trust};
 
@@ -87,37 +84,6 @@ impl TargetReport {
     }
 }
 
-/// Everything a run needs beside its targets.
-#[derive(Debug)]
-pub struct Settings {
-    /// What makes the connections; runs that share it share its limits.
-    pub prober: Arc<Prober>,
-    /// What is asked for beside the four handshakes.
-    pub depth: Depth,
-    /// The severity from which a finding fails its target.
-    pub threshold: Severity,
-    /// What the operator allows, where a policy was named.
-    pub policy: Option<Policy>,
-    /// The time at which certificates are judged.
-    pub now: OffsetDateTime,
-    /// Whether a missing issuer's certificate is fetched from where the certificate says it lies.
-    pub fetch_issuers: FetchIssuers,
-    /// An assessor for every trust that a target names.
-    pub assessors: HashMap<Trust, Arc<Assessor>>,
-}
-
-/// Whether, and from where, missing issuers are fetched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FetchIssuers {
-    /// Not at all.
-    #[default]
-    Never,
-    /// From public addresses only.
-    Public,
-    /// From any address.
-    Anywhere,
-}
-
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ending {
@@ -173,6 +139,20 @@ pub async fn audit(
     ending
 }
 
+/// Audits every target and returns the reports in the order of the targets.
+pub async fn audit_all(
+    targets: Vec<Arc<Target>>,
+    settings: Settings,
+    stop: impl Future<Output = ()>,
+) -> (Vec<TargetReport>, Ending) {
+    let mut reports: Vec<Option<TargetReport>> = targets.iter().map(|_| None).collect();
+    let ending = audit(targets, Arc::new(settings), stop, |index, report| {
+        reports[index] = Some(report);
+    })
+    .await;
+    (reports.into_iter().flatten().collect(), ending)
+}
+
 async fn audit_target(target: Arc<Target>, settings: &Settings) -> TargetReport {
     let prober = &*settings.prober;
     let mut observation = prober.observe(&target, &settings.depth).await;
@@ -185,7 +165,7 @@ async fn audit_target(target: Arc<Target>, settings: &Settings) -> TargetReport 
     let mut report = report(target, observation, settings);
     if settings.fetch_issuers != FetchIssuers::Never {
         let private = settings.fetch_issuers == FetchIssuers::Anywhere;
-        issuer::try_fetched(&mut report, prober, assessor(settings, &target_trust), private).await;
+        issuer::try_fetched(&mut report, prober, settings.assessor(&target_trust), private).await;
     }
     report
 }
@@ -201,7 +181,7 @@ fn trusted_files(settings: &Settings, trust: &Trust) -> Vec<Trusted> {
     if !trust.additional.is_empty() {
         return Vec::new();
     }
-    let store = assessor(settings, trust).shared_store();
+    let store = settings.assessor(trust).shared_store();
     match &trust.roots {
         Roots::File(path) => {
             let path = path::absolute(path).unwrap_or_else(|_| path.clone());
@@ -212,16 +192,12 @@ fn trusted_files(settings: &Settings, trust: &Trust) -> Vec<Trusted> {
     }
 }
 
-fn assessor<'s>(settings: &'s Settings, trust: &Trust) -> &'s Assessor {
-    settings.assessors.get(trust).expect("the settings hold an assessor for every trust")
-}
-
 fn report(target: Arc<Target>, observation: Observation, settings: &Settings) -> TargetReport {
     let judgement = judge(
         &target,
         &observation,
         Standard {
-            assessor: assessor(settings, &target.trust),
+            assessor: settings.assessor(&target.trust),
             policy: settings.policy.as_ref(),
             now: settings.now,
         },

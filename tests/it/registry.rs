@@ -23,7 +23,7 @@ pub(crate) fn check_generated(path: &str, fresh: &str) {
 #[test]
 fn the_pages_are_up_to_date() {
     check_generated("docs/rules.md", &audit::document::page());
-    check_generated("docs/report.schema.json", &report::json::schema());
+    check_generated("docs/report.schema.json", &report::formats::json::schema());
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The reports: one sample, with hostile text in it, in every form.
 
 use serde_json::Value;
-use shakedown::report::{Format, Look, json};
+use shakedown::report::formats::json;
+use shakedown::report::{Format, Look};
 
 use crate::registry::check_generated;
 use crate::support::program::shakedown;

@@ -1,95 +1,84 @@
-//! The `proxy_ssl_*` directives as options.
+//! Options of `nginx`.
 
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
+use super::probe::RunArgs;
+use super::targets::TrustArgs;
 use crate::nginx::defaults::Version;
 use crate::openssl::release::Release;
-use crate::targets::proxy_ssl::ProxySsl;
-use crate::tls::version::ProtocolVersion;
 
-/// nginx as the client of the targets.
+const NGINX_EXAMPLES: &str = "\
+Examples:
+  # /etc/nginx/nginx.conf and what it leads to
+  shakedown nginx
+  # a dump, and what mends it as a patch
+  nginx -T | shakedown nginx - --diff
+  # the sockets are on another machine
+  shakedown nginx site/nginx.conf --connect 192.0.2.10
+  # what ingress-nginx makes of annotations
+  kubectl get ingress -A -o json | shakedown nginx -";
+
 #[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = "As nginx")]
+#[command(after_help = NGINX_EXAMPLES)]
 pub(in crate::cli) struct NginxArgs {
-    /// Make the handshake as nginx would, with the directives below, say what it would log, and try what mends it
-    #[arg(long)]
-    pub(in crate::cli) as_nginx: bool,
-    /// The host in proxy_pass, where it is not the target's: the name of an upstream block
-    #[arg(long, value_name = "HOST", requires = "as_nginx")]
-    pub(in crate::cli) proxy_pass: Option<String>,
-    /// Whether nginx sends a server name (SNI) [default: off]
-    #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
-    pub(in crate::cli) proxy_ssl_server_name: Option<bool>,
-    /// The name that nginx sends and verifies [default: the host in proxy_pass]
-    #[arg(long, value_name = "NAME", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_name: Option<String>,
-    /// The versions that nginx offers, such as "TLSv1.2 TLSv1.3" [default: those of its release]
-    #[arg(long, value_name = "VERSIONS", requires = "as_nginx", value_delimiter = ' ')]
-    pub(in crate::cli) proxy_ssl_protocols: Vec<ProtocolVersion>,
-    /// What nginx offers, as OpenSSL writes such lists [default: DEFAULT]
-    #[arg(long, value_name = "LIST", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_ciphers: Option<String>,
-    /// Whether nginx verifies the upstream's certificate [default: off]
-    #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
-    pub(in crate::cli) proxy_ssl_verify: Option<bool>,
-    /// How many certificates may stand between the root and the leaf [default: 1]
-    #[arg(long, value_name = "NUMBER", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_verify_depth: Option<usize>,
-    /// The roots that nginx verifies against
-    #[arg(long, value_name = "FILE", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_trusted_certificate: Option<PathBuf>,
-    /// The revocation lists that nginx verifies with
-    #[arg(long, value_name = "FILE", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_crl: Option<PathBuf>,
-    /// The certificate that nginx presents when it is asked for one
-    #[arg(long, value_name = "FILE", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_certificate: Option<PathBuf>,
-    /// The key of --proxy-ssl-certificate
-    #[arg(long, value_name = "FILE", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_certificate_key: Option<PathBuf>,
-    /// An OpenSSL command, such as "Options -SessionTicket" (repeatable); it can change anything, so nothing is told then
-    #[arg(long, value_name = "COMMAND", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_conf_command: Vec<String>,
-    /// Taken for completeness: every handshake here is a fresh one, which hides nothing
-    #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
-    pub(in crate::cli) proxy_ssl_session_reuse: Option<bool>,
-    /// nginx's release, which decides about defaults [default: a current one]
-    #[arg(long, value_name = "VERSION", requires = "as_nginx")]
+    /// nginx.conf, the folder that it is in, or `-` for the output of nginx -T or kubectl get ingress -o json
+    #[arg(value_name = "CONFIG", default_value = "/etc/nginx/nginx.conf")]
+    pub(in crate::cli) config: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) source: ConfigurationArgs,
+    #[command(flatten)]
+    pub(in crate::cli) trust: TrustArgs,
+    /// The certificate that the audit presents, and that is tried where an upstream wants one
+    #[arg(long, value_name = "FILE", help_heading = "Targets")]
+    pub(in crate::cli) client_cert: Option<PathBuf>,
+    /// The key of --client-cert [default: in the same file]
+    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = "Targets")]
+    pub(in crate::cli) client_key: Option<PathBuf>,
+    /// List what every endpoint takes as well, as `scan` does: old versions and weak suites are found then
+    #[arg(long, help_heading = "Targets")]
+    pub(in crate::cli) scan: bool,
+    /// Show the fixes that were tried and work as a unified diff, behind the report
+    #[arg(long, help_heading = "Fixes")]
+    pub(in crate::cli) diff: bool,
+    /// Write a copy of the configuration with these fixes into this folder, which must be empty or new
+    #[arg(long, value_name = "DIR", help_heading = "Fixes")]
+    pub(in crate::cli) write: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) run: RunArgs,
+}
+
+/// What the configuration itself does not say.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Configuration")]
+pub(in crate::cli) struct ConfigurationArgs {
+    /// The folder in which a tree lies that is written for /, as that of a container
+    #[arg(long, value_name = "DIR", visible_alias = "prefix")]
+    pub(in crate::cli) root: Option<PathBuf>,
+    /// The value of a variable that each request decides (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(in crate::cli) var: Vec<(String, String)>,
+    /// Where the sockets are, if not on this machine
+    #[arg(long, value_name = "HOST")]
+    pub(in crate::cli) connect: Option<String>,
+    /// nginx's release, which decides about defaults
+    #[arg(long, value_name = "VERSION")]
     pub(in crate::cli) nginx_version: Option<Version>,
-    /// The OpenSSL that nginx runs with [default: what is usual for its release]
-    #[arg(long, value_name = "VERSION", requires = "as_nginx")]
+    /// The OpenSSL that nginx runs with
+    #[arg(long, value_name = "VERSION")]
     pub(in crate::cli) openssl_version: Option<Release>,
+    /// Ask this nginx (-V) for its release and library
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["nginx_version", "openssl_version"])]
+    pub(in crate::cli) nginx_binary: Option<PathBuf>,
 }
 
-impl NginxArgs {
-    /// The directives, where nginx's handshake is wanted.
-    pub(in crate::cli) fn proxy_ssl(&self) -> Option<ProxySsl> {
-        let protocols = &self.proxy_ssl_protocols;
-        self.as_nginx.then(|| ProxySsl {
-            pass: self.proxy_pass.clone(),
-            server_name: self.proxy_ssl_server_name,
-            name: self.proxy_ssl_name.clone(),
-            protocols: (!protocols.is_empty()).then(|| protocols.clone()),
-            ciphers: self.proxy_ssl_ciphers.clone(),
-            verify: self.proxy_ssl_verify,
-            verify_depth: self.proxy_ssl_verify_depth,
-            trusted_certificate: self.proxy_ssl_trusted_certificate.clone(),
-            crl: self.proxy_ssl_crl.clone(),
-            certificate: self.proxy_ssl_certificate.clone(),
-            certificate_key: self.proxy_ssl_certificate_key.clone(),
-            conf_commands: self.proxy_ssl_conf_command.clone(),
-            version: self.nginx_version,
-            library: self.openssl_version,
-        })
-    }
-}
-
-fn switch(text: &str) -> Result<bool, &'static str> {
-    match text {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err("it must be \"on\" or \"off\""),
+fn variable(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let name = name.trim_start_matches('$');
+    if name.is_empty() {
+        Err("expected NAME=VALUE")
+    } else {
+        Ok((name.to_owned(), value.to_owned()))
     }
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::PlainFormat;
-use crate::cli::gate::FailOn;
+use super::gate::FailOn;
+use super::report::PlainFormat;
 
 const DIFF_EXAMPLES: &str = "\
 Examples:

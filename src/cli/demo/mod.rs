@@ -12,17 +12,15 @@ use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
 use self::scenarios::Scenario;
-use super::args::DemoArgs;
+use super::args::{DemoArgs, FailOn};
 use super::exit::Exit;
-use super::gate::{Checkpoint, FailOn};
-use super::outputs::Outputs;
+use super::gate::Checkpoint;
+use super::report_writer::ReportWriter;
 use super::settings;
-use crate::audit::finding::Severity;
 use crate::certificate::trust::{Assessor, TrustStore};
-use crate::probe::scan::Depth;
 use crate::probe::{Deadlines, Family, Limits, Prober};
 use crate::report::{Kind, Report, ReportOptions};
-use crate::run::{self, FetchIssuers, Settings, TargetReport};
+use crate::run::{self, Settings};
 use crate::targets::Target;
 
 /// Everything is on this machine, so nothing takes long but the server that never answers.
@@ -36,7 +34,7 @@ const DEADLINES: Deadlines = Deadlines {
 
 /// Runs the subcommand.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
-    let outputs = Outputs::open(&args.report, args.gate.quiet)?;
+    let outputs = ReportWriter::open(&args.report, args.gate.quiet)?;
     let runtime = Runtime::new()?;
     let outcome = runtime.block_on(demonstrate(args, outputs));
     // The servers end with the runtime.
@@ -44,7 +42,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     outcome
 }
 
-async fn demonstrate(args: &DemoArgs, mut outputs: Outputs) -> anyhow::Result<Exit> {
+async fn demonstrate(args: &DemoArgs, mut outputs: ReportWriter) -> anyhow::Result<Exit> {
     let now = settings::now();
     let (scenarios, store) = scenarios::start(now).await?;
     let mut checkpoint = Checkpoint::open(&args.gate, FailOn::Error, now)?;
@@ -85,28 +83,16 @@ async fn audit(
     let Some(trust) = targets.first().map(|target| target.trust.clone()) else {
         bail!("no server was started")
     };
-    let settings = Settings {
-        prober: Arc::new(Prober::new(Limits {
-            deadlines: DEADLINES,
-            connections: 64,
-            per_address: 4,
-            rate: None,
-            family: Family::Any,
-        })),
-        depth: Depth::default(),
-        policy: None,
-        threshold: Severity::Error,
-        now,
-        fetch_issuers: FetchIssuers::Never,
-        assessors: HashMap::from([(trust, Arc::new(Assessor::new(Arc::new(store), now)))]),
-    };
-    let mut reports: Vec<Option<TargetReport>> = targets.iter().map(|_| None).collect();
-    let ending =
-        run::audit(targets, Arc::new(settings), std::future::pending(), |index, report| {
-            reports[index] = Some(report);
-        })
-        .await;
-    let targets = reports.into_iter().flatten().collect();
+    let prober = Arc::new(Prober::new(Limits {
+        deadlines: DEADLINES,
+        connections: 64,
+        per_address: 4,
+        rate: None,
+        family: Family::Any,
+    }));
+    let assessor = Arc::new(Assessor::new(Arc::new(store), now));
+    let settings = Settings::with_assessors(HashMap::from([(trust, assessor)]), prober, now);
+    let (targets, ending) = run::audit_all(targets, settings, std::future::pending()).await;
     Ok(Report {
         started_at: now,
         finished_at: settings::now(),

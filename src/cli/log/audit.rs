@@ -9,18 +9,16 @@ use futures::future::{Either, select};
 use futures::{FutureExt, StreamExt, stream};
 use tokio::runtime::Runtime;
 
-use super::LogArgs;
-use crate::audit::finding::Severity;
-use crate::cli::{probe, settings};
+use crate::cli::args::LogArgs;
+use crate::cli::{settings, stop, targets as named};
 use crate::log::intake::Intake;
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::upstreams;
 use crate::nginx::variable::Variables;
 use crate::probe::Prober;
-use crate::probe::scan::Depth;
 use crate::report::Summary;
 use crate::report::log::document::LogReport;
-use crate::run::{self, Ending, FetchIssuers, Settings};
+use crate::run::{self, Ending, Settings};
 use crate::targets::from_nginx::{Premises, targets};
 use crate::targets::options::Options;
 use crate::targets::proxy_ssl::ProxySsl;
@@ -66,7 +64,7 @@ pub(super) fn audit(
     let prober = Arc::new(Prober::new(settings::limits(&args.limits)));
     let runtime = Runtime::new()?;
     let ending = runtime.block_on(async {
-        let stop = probe::stop(args.limits.run_timeout, std::future::pending())?;
+        let stop = stop::stop(args.limits.run_timeout, std::future::pending())?;
         let stop = stop.boxed().shared();
         let looked_up = Box::pin(looked_up(&configured, &sockets, &prober));
         let known = match select(looked_up, stop.clone()).await {
@@ -104,24 +102,10 @@ async fn carry_out(
 ) -> anyhow::Result<Ending> {
     let targets: Vec<Arc<Target>> = wanted.iter().map(|one| Arc::clone(&one.target)).collect();
     let now = settings::now();
-    let settings = Settings {
-        prober,
-        depth: Depth::default(),
-        policy: None,
-        threshold: Severity::Error,
-        now,
-        fetch_issuers: FetchIssuers::Never,
-        assessors: settings::assessors(&targets, now)?,
-    };
-    let mut reports: Vec<Option<run::TargetReport>> = targets.iter().map(|_| None).collect();
-    let ending = run::audit(targets, Arc::new(settings), stop, |index, report| {
-        reports[index] = Some(report);
-    })
-    .await;
+    let settings = Settings::new(&targets, prober, now)?;
+    let (reports, ending) = run::audit_all(targets, settings, stop).await;
     for (one, found) in wanted.iter().zip(reports) {
-        if let Some(found) = found {
-            take(one, &found);
-        }
+        take(one, &found);
     }
     Ok(ending)
 }
@@ -158,12 +142,12 @@ fn bare(
     let name = intake.errors.tally.host_of(address.as_bytes());
     let client = ProxySsl::default();
     let options = Options {
-        server_name: name.and_then(|name| settings::server_name(&name).ok()),
+        server_name: name.and_then(|name| named::server_name(&name).ok()),
         proxy_ssl: Some(client.clone()),
         ..options(args)
     };
     let mut target = options.target(socket.to_string().parse()?, None, None);
-    target.nginx = Some(settings::nginx_client(&client, &target)?);
+    target.nginx = Some(named::nginx_client(&client, &target)?);
     Ok(Arc::new(target))
 }
 

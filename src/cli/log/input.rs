@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use memchr::memchr;
 
-use crate::cli::mistake::Mistake;
+use crate::cli::errors::UsageError;
 use crate::log::intake::{Intake, MAX_LINE};
 use crate::report::log::document::FileOut;
 
@@ -182,7 +182,7 @@ pub(super) fn open_file(path: &Path) -> anyhow::Result<File> {
         Ok(file) => return Ok(file),
         Err(error) => error.to_string(),
     };
-    Err(Mistake::new(
+    Err(UsageError::new(
         format!("cannot read {}: {problem}", path.display()),
         "name log files, or - for standard input",
     ))

@@ -1,6 +1,5 @@
 //! `log`: what error logs and access logs say about TLS, and what to do first.
 
-mod args;
 mod audit;
 mod follow;
 mod input;
@@ -10,17 +9,17 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 
-pub(super) use self::args::LogArgs;
-use self::args::LogFormat;
 use self::audit::Audited;
 use self::input::Reading;
+use super::args::{LogArgs, LogFormat};
+use super::errors::{UsageError, warn};
 use super::exit::Exit;
-use super::mistake::{Mistake, warn};
-use super::output::Output;
 use super::settings;
-use crate::log::access::{Shape, is_version, read_moment};
+use super::whole_file::Output;
+use crate::log::access::{is_version, read_moment};
 use crate::log::format::Format;
 use crate::log::intake::Intake;
+use crate::log::shape::Shape;
 use crate::nginx::tree::{Directive, Tree};
 use crate::report::Look;
 use crate::report::log::document::LogReport;
@@ -34,7 +33,7 @@ const MAX_PROBLEMS: usize = 5;
 /// Runs the subcommand.
 pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
     if args.follow && args.format != LogFormat::Table && args.output.is_none() {
-        return Err(Mistake::new(
+        return Err(UsageError::new(
             "--follow tells of failures on stdout, where --format would put a document behind them",
             "give a file for the document (--output FILE)",
         ));
@@ -85,7 +84,7 @@ fn tree(path: &Path) -> anyhow::Result<Tree> {
 fn shape(args: &LogArgs, tree: Option<&Tree>) -> anyhow::Result<Shape> {
     if let Some(format) = &args.log_format {
         let format = Format::compile(format).map_err(|error| {
-            Mistake::new(format!("--log-format: {error}"), "give it as it stands in log_format")
+            UsageError::new(format!("--log-format: {error}"), "give it as it stands in log_format")
         })?;
         return Ok(Shape::Given(vec![format]));
     }
@@ -123,7 +122,7 @@ fn since(text: &str) -> anyhow::Result<i64> {
         return Ok(moment);
     }
     let ago = parse_duration(text).map_err(|_| {
-        Mistake::new(
+        UsageError::new(
             format!("--since {text:?} is no time"),
             "write 90m, 2h or 1d, or a date such as 2026-01-31 or 2026-01-31T10:00",
         )
@@ -141,7 +140,7 @@ fn versions(text: &str) -> anyhow::Result<Vec<String>> {
     let wrong = versions.iter().find(|version| !is_version(version.as_bytes()));
     if versions.is_empty() || wrong.is_some() {
         let named = wrong.map_or(text, String::as_str);
-        return Err(Mistake::new(
+        return Err(UsageError::new(
             format!("--what-if: {named:?} is no version of TLS"),
             "write them as for ssl_protocols: TLSv1.2 TLSv1.3",
         ));

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{anyhow, bail};
 
 use crate::audit::finding::Fix;
-use crate::cli::mistake::{Mistake, warn};
+use crate::cli::errors::{UsageError, warn};
 use crate::nginx::edit::{self, Edit, Patch};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
@@ -83,7 +83,7 @@ pub(super) fn check_empty(folder: &Path) -> anyhow::Result<()> {
     match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),
         Ok(false) => {
-            Err(Mistake::new(format!("{} is not empty", folder.display()), "name a new folder"))
+            Err(UsageError::new(format!("{} is not empty", folder.display()), "name a new folder"))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(anyhow!("cannot write to {}: {error}", folder.display())),

@@ -3,17 +3,16 @@
 mod fixes;
 mod source;
 
-use std::path::{self, PathBuf};
+use std::path;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use clap::Args as ClapArgs;
 
 use self::source::Configuration;
-use super::args::{RunArgs, TrustArgs};
+use super::args::{ConfigurationArgs, NginxArgs};
+use super::engine::{Done, Job, carry_out};
+use super::errors::{UsageError, warn};
 use super::exit::Exit;
-use super::mistake::{Mistake, warn};
-use super::probe::{Done, Job, carry_out};
 use crate::audit::finding::Fix;
 use crate::audit::judge::{Judgement, judge_settings};
 use crate::nginx::defaults::{Build, Version};
@@ -31,70 +30,6 @@ use crate::targets::identity::read_identity;
 use crate::targets::options::Options;
 use crate::targets::{Host, Origin, Target};
 
-const EXAMPLES: &str = "\
-Examples:
-  # /etc/nginx/nginx.conf and what it leads to
-  shakedown nginx
-  # a dump, and what mends it as a patch
-  nginx -T | shakedown nginx - --diff
-  # the sockets are on another machine
-  shakedown nginx site/nginx.conf --connect 192.0.2.10
-  # what ingress-nginx makes of annotations
-  kubectl get ingress -A -o json | shakedown nginx -";
-
-#[derive(Clone, Debug, ClapArgs)]
-#[command(after_help = EXAMPLES)]
-pub(super) struct NginxArgs {
-    /// nginx.conf, the folder that it is in, or `-` for the output of nginx -T or kubectl get ingress -o json
-    #[arg(value_name = "CONFIG", default_value = "/etc/nginx/nginx.conf")]
-    config: PathBuf,
-    #[command(flatten)]
-    source: SourceArgs,
-    #[command(flatten)]
-    trust: TrustArgs,
-    /// The certificate that the audit presents, and that is tried where an upstream wants one
-    #[arg(long, value_name = "FILE", help_heading = "Targets")]
-    client_cert: Option<PathBuf>,
-    /// The key of --client-cert [default: in the same file]
-    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = "Targets")]
-    client_key: Option<PathBuf>,
-    /// List what every endpoint takes as well, as `scan` does: old versions and weak suites are found then
-    #[arg(long, help_heading = "Targets")]
-    scan: bool,
-    /// Show the fixes that were tried and work as a unified diff, behind the report
-    #[arg(long, help_heading = "Fixes")]
-    diff: bool,
-    /// Write a copy of the configuration with these fixes into this folder, which must be empty or new
-    #[arg(long, value_name = "DIR", help_heading = "Fixes")]
-    write: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) run: RunArgs,
-}
-
-/// What the configuration itself does not say.
-#[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = "Configuration")]
-struct SourceArgs {
-    /// The folder in which a tree lies that is written for /, as that of a container
-    #[arg(long, value_name = "DIR", visible_alias = "prefix")]
-    root: Option<PathBuf>,
-    /// The value of a variable that each request decides (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    var: Vec<(String, String)>,
-    /// Where the sockets are, if not on this machine
-    #[arg(long, value_name = "HOST")]
-    connect: Option<String>,
-    /// nginx's release, which decides about defaults
-    #[arg(long, value_name = "VERSION")]
-    nginx_version: Option<Version>,
-    /// The OpenSSL that nginx runs with
-    #[arg(long, value_name = "VERSION")]
-    openssl_version: Option<Release>,
-    /// Ask this nginx (-V) for its release and library
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["nginx_version", "openssl_version"])]
-    nginx_binary: Option<PathBuf>,
-}
-
 /// Runs the subcommand.
 pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     check_output(args)?;
@@ -104,7 +39,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         Configuration::read(&args.config, args.source.root.as_deref(), &variables, version)?;
     let wants_fixes = args.diff || args.write.is_some();
     if wants_fixes && configuration.tree.is_none() {
-        return Err(Mistake::new(
+        return Err(UsageError::new(
             "Ingress objects are not patched",
             "leave --diff and --write out, and put the annotations that the report names into their manifests",
         ));
@@ -132,7 +67,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     let found = from_nginx::targets(&configuration.listeners, &configuration.upstreams, &premises);
     let known = known(args, &configuration, &options, &found.untestable);
     if found.targets.is_empty() && known.is_empty() {
-        return Err(Mistake::new(
+        return Err(UsageError::new(
             format!("{} has no listener and no upstream with TLS", configuration.name),
             "name the main file; files that it includes are read from there",
         ));
@@ -174,8 +109,8 @@ fn hand_over(
 /// What cannot be written is said before anything is probed. A patch behind a report for people is a patch still; behind
 /// one for programs it is not.
 fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
-    if args.run.portion.is_part() {
-        return Err(Mistake::new(
+    if args.run.fleet.is_part() {
+        return Err(UsageError::new(
             "--shard and --resume are for probe and scan",
             "a configuration is audited as a whole; leave them out",
         ));
@@ -186,7 +121,7 @@ fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
     let report = &args.run.report;
     let to_stdout = report.output.iter().all(|one| one.format.is_some());
     if args.diff && to_stdout && report.format != Format::Table {
-        return Err(Mistake::new(
+        return Err(UsageError::new(
             format!("--diff and --format {} both want stdout", report.format.name()),
             "write the report to a file: --output FILE",
         ));
@@ -194,7 +129,7 @@ fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-impl SourceArgs {
+impl ConfigurationArgs {
     fn release(&self) -> anyhow::Result<(Option<Version>, Option<Release>)> {
         let Some(binary) = &self.nginx_binary else {
             return Ok((self.nginx_version, self.openssl_version));
@@ -221,7 +156,7 @@ fn known(
     options: &Options,
     untestable: &[Untestable],
 ) -> Vec<TargetReport> {
-    let threshold = super::gate::threshold(args.run.fail_on);
+    let threshold = args.run.fail_on.threshold();
     let report = |name: &str, origin: Origin, judgement: Judgement, seen| {
         let host = Host::Name("nginx".to_owned());
         let address = Address { host, port: Some(0), connect_to: None };
@@ -254,14 +189,4 @@ fn known(
         report(&one.name, origin, judgement, seen)
     }));
     reports
-}
-
-fn variable(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    let name = name.trim_start_matches('$');
-    if name.is_empty() {
-        Err("expected NAME=VALUE")
-    } else {
-        Ok((name.to_owned(), value.to_owned()))
-    }
 }

@@ -5,8 +5,8 @@ use std::path::{self, Path};
 use anyhow::{anyhow, bail};
 
 use crate::audit::ignore::{self, Ignored};
+use crate::cli::errors::warn;
 use crate::cli::input;
-use crate::cli::mistake::warn;
 use crate::nginx::defaults::Version;
 use crate::nginx::dump::Dump;
 use crate::nginx::facts::{Fact, FactKind, facts};

@@ -6,16 +6,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Semaphore;
 
 use super::module;
-use crate::cli::args::ServeArgs;
-use crate::cli::gate::{Checkpoint, GateArgs, threshold};
-use crate::cli::mistake::{Mistake, warn};
-use crate::cli::probe::time_is_up;
-use crate::cli::settings;
+use crate::cli::args::{GateArgs, ServeArgs};
+use crate::cli::errors::{UsageError, warn};
+use crate::cli::gate::Checkpoint;
+use crate::cli::stop::time_is_up;
+use crate::cli::{settings, targets};
 use crate::probe::Prober;
-use crate::probe::scan::Depth;
 use crate::report::escape::escape;
-use crate::report::{Kind, Report, ReportOptions, prometheus};
-use crate::run::{self, Ending, FetchIssuers, Settings, TargetReport};
+use crate::report::formats::prometheus;
+use crate::report::{Kind, Report, ReportOptions};
+use crate::run::{self, Settings};
 use crate::targets::Target;
 use crate::targets::options::Options;
 
@@ -52,7 +52,7 @@ impl Exporter {
     /// Reads what the options name, so that a mistake is known before anything is served.
     pub(super) fn new(args: ServeArgs) -> anyhow::Result<Self> {
         if args.source.targets.iter().any(|target| target == "-") {
-            return Err(Mistake::new(
+            return Err(UsageError::new(
                 "serve reads no targets from stdin",
                 "it reads them anew before each audit; name a file (--config FILE)",
             ));
@@ -63,10 +63,10 @@ impl Exporter {
             targets => targets?,
         };
         let now = settings::now();
-        settings::assessors(&targets, now)?;
         Checkpoint::open(&gate(&args), args.fail_on, now)?;
-        let typed = settings::options(&args.source.target, &args.limits)?;
+        let typed = targets::options(&args.source.target, &args.limits)?;
         let prober = Arc::new(Prober::new(settings::limits(&args.limits)));
+        Settings::new(&targets, Arc::clone(&prober), now)?;
         Ok(Self {
             args,
             typed,
@@ -159,26 +159,19 @@ impl Exporter {
     ) -> anyhow::Result<Report> {
         let now = settings::now();
         let settings = Settings {
-            prober: Arc::clone(&self.prober),
-            depth: Depth::default(),
-            policy: None,
-            threshold: threshold(self.args.fail_on),
-            now,
-            fetch_issuers: FetchIssuers::Never,
-            assessors: settings::assessors(&targets, now)?,
+            threshold: self.args.fail_on.threshold(),
+            ..Settings::new(&targets, Arc::clone(&self.prober), now)?
         };
         let mut checkpoint = Checkpoint::open(&gate(&self.args), self.args.fail_on, now)?;
-        let mut reports: Vec<Option<TargetReport>> = targets.iter().map(|_| None).collect();
-        let ending: Ending = run::audit(targets, Arc::new(settings), stop, |index, mut report| {
-            checkpoint.apply(&mut report);
-            reports[index] = Some(report);
-        })
-        .await;
-        let threshold = threshold(self.args.fail_on);
+        let (mut targets, ending) = run::audit_all(targets, settings, stop).await;
+        for report in &mut targets {
+            checkpoint.apply(report);
+        }
+        let threshold = self.args.fail_on.threshold();
         Ok(Report {
             started_at: now,
             finished_at: settings::now(),
-            targets: reports.into_iter().flatten().collect(),
+            targets,
             interrupted: ending.stopped,
             kind: Kind::Endpoints,
             options: ReportOptions { threshold, ..ReportOptions::default() },
@@ -187,7 +180,7 @@ impl Exporter {
 }
 
 fn targets(args: &ServeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
-    settings::targets(&args.source, &args.limits)
+    targets::read(&args.source, &args.limits)
 }
 
 /// Whether no target is named at all.

@@ -26,7 +26,7 @@ use tokio::time::{sleep, timeout};
 use self::exporter::{Exporter, Refused};
 use super::args::ServeArgs;
 use super::exit::Exit;
-use super::probe::stop;
+use super::stop::stop;
 
 /// Connections at once; whoever comes next waits.
 const MAX_CONNECTIONS: usize = 64;

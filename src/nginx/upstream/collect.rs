@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::group::{Groups, destination};
+use super::group::{Groups, destination, tls_scheme};
 use super::{Enclosing, Module, ProxySsl, Text, Upstream};
-use crate::nginx::address;
 use crate::nginx::inherit::{Scope, Set};
 use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::variable::{self, Definitions, Fork, Lookup, Unresolved, Variables};
@@ -143,16 +142,6 @@ fn may_be_tls(scope: &Scope<'_>, module: Module, url: &str) -> bool {
     match module {
         Module::Stream => scope.flag("proxy_ssl").is_some_and(|set| set.value),
         _ => tls_scheme(module, url).is_some() || url.starts_with('$'),
-    }
-}
-
-/// What stands behind the scheme that means TLS.
-pub(super) fn tls_scheme(module: Module, url: &str) -> Option<&str> {
-    match module {
-        Module::Stream => Some(url),
-        Module::Proxy => address::strip_scheme(url, "https://"),
-        Module::Grpc => address::strip_scheme(url, "grpcs://"),
-        Module::Uwsgi => address::strip_scheme(url, "suwsgi://"),
     }
 }
 

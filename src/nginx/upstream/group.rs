@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::collect::tls_scheme;
 use super::{Destination, Group, Module, Peer, PeerAddress};
 use crate::nginx::address::{self, Address};
 use crate::nginx::inherit::Scope;
@@ -137,4 +136,14 @@ fn single(
         assumed_port_80: false,
         span: pass.span.clone(),
     })
+}
+
+/// What stands behind the scheme that means TLS.
+pub(super) fn tls_scheme(module: Module, url: &str) -> Option<&str> {
+    match module {
+        Module::Stream => Some(url),
+        Module::Proxy => address::strip_scheme(url, "https://"),
+        Module::Grpc => address::strip_scheme(url, "grpcs://"),
+        Module::Uwsgi => address::strip_scheme(url, "suwsgi://"),
+    }
 }

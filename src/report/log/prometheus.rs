@@ -1,8 +1,8 @@
 //! The report over logs as Prometheus reads it, for the textfile collector.
 
 use super::document::{AccessOut, LogReport};
-use crate::report::prometheus::exposition::Exposition;
-use crate::report::prometheus::exposition::MetricType::{Counter, Gauge, Summary};
+use crate::report::exposition::Exposition;
+use crate::report::exposition::MetricType::{Counter, Gauge, Summary};
 
 /// The whole report.
 pub fn render(report: &LogReport) -> String {

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::manifest::Manifest;
 use crate::audit::finding::Severity;
-use crate::report::{Summary, json};
+use crate::report::Summary;
+use crate::report::formats::json;
 use crate::run::Status;
 
 /// Shards of one message.

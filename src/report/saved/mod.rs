@@ -7,7 +7,7 @@ pub mod merge;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::json::SCHEMA;
+use super::formats::json::SCHEMA;
 use crate::audit::finding::Severity;
 use crate::run::Status;
 

@@ -1,0 +1,30 @@
+//! Options for runs that are spread over machines, or over time.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use crate::targets::shard::Shard;
+
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Fleet")]
+pub(in crate::cli) struct FleetArgs {
+    /// Test only this part of the targets: the first of eight is 1/8, or 0:8. A host's targets are all in one part. NDJSON then ends
+    /// with a manifest, for merge
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["only_failing", "quiet", "write_baseline"])]
+    pub(in crate::cli) shard: Option<Shard>,
+    /// Write NDJSON with a manifest to this file as each target is done; where it is there already, go on from what it holds
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["output", "format", "only_failing", "quiet", "write_baseline"]
+    )]
+    pub(in crate::cli) resume: Option<PathBuf>,
+}
+
+impl FleetArgs {
+    /// Whether others test the rest, or something was tested earlier.
+    pub(in crate::cli) fn is_part(&self) -> bool {
+        self.shard.is_some() || self.resume.is_some()
+    }
+}

@@ -1,0 +1,71 @@
+//! Options of the gate: what fails the run.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use crate::audit::finding::Severity;
+use crate::audit::registry::{Named, closest};
+
+/// The severity from which findings fail the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum FailOn {
+    Error,
+    Warning,
+    Note,
+    /// Findings never fail the run
+    Never,
+}
+
+impl FailOn {
+    /// Whether findings can fail the run.
+    pub(in crate::cli) fn gates(self) -> bool {
+        self != Self::Never
+    }
+
+    /// The severity that fails a target; where findings never fail the run, they fail it as they would by default.
+    pub(in crate::cli) fn threshold(self) -> Severity {
+        match self {
+            Self::Error | Self::Never => Severity::Error,
+            Self::Warning => Severity::Warning,
+            Self::Note => Severity::Note,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Gate")]
+pub(in crate::cli) struct GateArgs {
+    /// Severities by rule, and findings allowed until a day (see gate.example.toml)
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) gate: Option<PathBuf>,
+    /// Give every finding of a rule this severity (error, warning or note; repeatable; wins over --gate)
+    #[arg(long, value_name = "RULE=SEVERITY", value_parser = severity)]
+    pub(in crate::cli) severity: Vec<(Named, Severity)>,
+    /// Let only findings fail the run that this file does not hold
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) baseline: Option<PathBuf>,
+    /// Write what is found to this file, for --baseline; the exit status is as without it
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) write_baseline: Option<PathBuf>,
+    /// Leave targets that passed out of the report (they are counted all the same)
+    #[arg(long)]
+    pub(in crate::cli) only_failing: bool,
+    /// Print nothing where every target passed
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+}
+
+fn severity(text: &str) -> Result<(Named, Severity), String> {
+    let (name, level) = text.split_once('=').ok_or("expected RULE=SEVERITY")?;
+    let Some(rule) = Named::find(name) else {
+        let advice = closest(name).map(|id| format!("; did you mean {id}?")).unwrap_or_default();
+        return Err(format!("no rule is called {name:?}{advice}"));
+    };
+    match level {
+        "error" => Ok((rule, Severity::Error)),
+        "warning" => Ok((rule, Severity::Warning)),
+        "note" => Ok((rule, Severity::Note)),
+        _ => Err("a severity is error, warning or note".to_owned()),
+    }
+}

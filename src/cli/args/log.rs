@@ -1,0 +1,69 @@
+//! Options of `log`.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::limits::LimitArgs;
+use super::report::ColorArg;
+use super::targets::TrustArgs;
+
+const LOG_EXAMPLES: &str = "\
+Examples:
+  shakedown log /var/log/nginx/error.log*     # rotated and gzipped ones as well
+  # and where failures and answers of 502 coincide
+  shakedown log error.log access.log --since 2h
+  shakedown log access.log --what-if TLSv1.3  # who would be refused
+  shakedown log error.log --probe --nginx /etc/nginx/nginx.conf
+  shakedown log --follow /var/log/nginx/error.log
+  kubectl logs deploy/ingress | shakedown log -";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = LOG_EXAMPLES)]
+pub(in crate::cli) struct LogArgs {
+    /// Error logs and access logs, plain or gzipped, in any order; `-` is stdin
+    #[arg(value_name = "FILE", required = true)]
+    pub(in crate::cli) files: Vec<PathBuf>,
+    /// Leave out older lines: 2h, 1d, 2026-12-31 or 2026-12-31T23:59, on the host's clock
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) since: Option<String>,
+    /// Go on reading, and tell of failures as they are written; the report comes at the end
+    #[arg(short, long)]
+    pub(in crate::cli) follow: bool,
+    /// The format of access lines, as it stands in log_format [default: guessed]
+    #[arg(long, value_name = "FORMAT")]
+    pub(in crate::cli) log_format: Option<String>,
+    /// Take log_format, and with --probe the directives of upstreams, from this configuration
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) nginx: Option<PathBuf>,
+    /// Audit the upstreams that failed, as nginx meets them, and try what mends it
+    #[arg(long)]
+    pub(in crate::cli) probe: bool,
+    /// Tell how many requests these ssl_protocols would refuse
+    #[arg(long, value_name = "VERSIONS")]
+    pub(in crate::cli) what_if: Option<String>,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub(in crate::cli) format: LogFormat,
+    /// Write the report to this file, whole or not at all, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) output: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub(in crate::cli) color: ColorArg,
+    #[command(flatten)]
+    pub(in crate::cli) trust: TrustArgs,
+    #[command(flatten)]
+    pub(in crate::cli) limits: LimitArgs,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum LogFormat {
+    /// For people, in a terminal
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+    /// For the textfile collector
+    Prometheus,
+}

@@ -1,0 +1,115 @@
+//! Options of `probe` and `scan`, and those of every audit.
+
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::fleet::FleetArgs;
+use super::gate::{FailOn, GateArgs};
+use super::limits::{LimitArgs, duration};
+use super::report::ReportArgs;
+use super::targets::SourceArgs;
+use crate::run::FetchIssuers;
+use crate::tls::profile::{Profile, select};
+
+const PROBE_EXAMPLES: &str = "\
+Examples:
+  shakedown probe www.example.com mail.example.com:993
+  # a local server under its public name, as curl --connect-to does
+  shakedown probe www.example.com:443:127.0.0.1:8443
+  shakedown probe --role upstream 10.0.0.5:8443 \\
+      --server-name backend.internal --ca-file internal-ca.pem
+  # as the location that proxies to it meets it
+  shakedown probe --as-nginx 10.0.0.5:8443 --proxy-pass backend
+  shakedown probe --starttls smtp mail.example.com
+  shakedown probe - --format ndjson --output audit.ndjson < hosts.txt
+  shakedown probe --config targets.toml --output sarif=tls.sarif
+  # from cron
+  shakedown probe --config targets.toml --quiet --baseline baseline.json";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = PROBE_EXAMPLES)]
+pub(in crate::cli) struct ProbeArgs {
+    #[command(flatten)]
+    pub(in crate::cli) source: SourceArgs,
+    #[command(flatten)]
+    pub(in crate::cli) run: RunArgs,
+    /// Audit again each time that this long has passed, until the program is told to stop
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = duration,
+        conflicts_with = "resume",
+        help_heading = "Fleet"
+    )]
+    pub(in crate::cli) interval: Option<Duration>,
+}
+
+/// How an audit runs, whatever its targets come from.
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct RunArgs {
+    /// Fetch the certificates of missing issuers from where certificates say they lie, and try the chain with them
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FROM",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "public",
+        help_heading = "Targets"
+    )]
+    pub(in crate::cli) fetch_issuers: Option<FetchArg>,
+    #[command(flatten)]
+    pub(in crate::cli) limits: LimitArgs,
+    #[command(flatten)]
+    pub(in crate::cli) report: ReportArgs,
+    /// The severity from which a finding makes the exit status 1
+    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
+    pub(in crate::cli) fail_on: FailOn,
+    #[command(flatten)]
+    pub(in crate::cli) gate: GateArgs,
+    #[command(flatten)]
+    pub(in crate::cli) fleet: FleetArgs,
+    /// Tell of each target on stderr as soon as it is done
+    #[arg(short, long, help_heading = "Report")]
+    pub(in crate::cli) verbose: bool,
+}
+
+const SCAN_EXAMPLES: &str = "\
+Examples:
+  shakedown scan www.example.com
+  # which clients can connect, which cannot, and why
+  shakedown scan --clients all www.example.com
+  shakedown scan --policy mozilla-intermediate www.example.com
+  # gently, and for a script
+  shakedown scan --rate 5 --format json 10.0.0.5:8443";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = SCAN_EXAMPLES)]
+pub(in crate::cli) struct ScanArgs {
+    #[command(flatten)]
+    pub(in crate::cli) probe: ProbeArgs,
+    /// Replay known clients: all, modern, a family such as java, or names such as openssl-1.0.2 (comma-separated)
+    #[arg(long, value_name = "CLIENTS", value_delimiter = ',', value_parser = select, help_heading = "Targets")]
+    pub(in crate::cli) clients: Vec<Vec<&'static Profile>>,
+    /// Hold the scan against a policy: mozilla-modern, mozilla-intermediate, or a file
+    #[arg(long, value_name = "POLICY", help_heading = "Targets")]
+    pub(in crate::cli) policy: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum FetchArg {
+    /// From public addresses only
+    Public,
+    /// From private networks as well
+    Anywhere,
+}
+
+impl From<FetchArg> for FetchIssuers {
+    fn from(from: FetchArg) -> Self {
+        match from {
+            FetchArg::Public => Self::Public,
+            FetchArg::Anywhere => Self::Anywhere,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Options about the report: its format, its files and its look.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::TypedValueParser;
+use clap::{Args as ClapArgs, ValueEnum};
+
+use crate::report::Format;
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Report")]
+pub(in crate::cli) struct ReportArgs {
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub(in crate::cli) format: Format,
+    /// Write the report to this file, whole or not at all, instead of stdout; FORMAT=FILE writes another form beside it
+    /// (repeatable)
+    #[arg(
+        long,
+        value_name = "[FORMAT=]FILE",
+        value_parser = clap::builder::OsStringValueParser::new().try_map(report_file)
+    )]
+    pub(in crate::cli) output: Vec<ReportFile>,
+    /// The file that findings point at whose target stands in no file (SARIF, GitLab)
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) sarif_anchor: Option<String>,
+    /// Give metrics these names as well
+    #[arg(long, value_enum, value_name = "NAMES")]
+    pub(in crate::cli) metrics_compat: Option<MetricsArg>,
+    /// List every certificate that was sent, and both verdicts over the chain
+    #[arg(long)]
+    pub(in crate::cli) show_chain: bool,
+    /// Leave out of JSON and NDJSON when and how long: equal observations then give equal bytes
+    #[arg(long)]
+    pub(in crate::cli) omit_times: bool,
+    /// When to use colour
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub(in crate::cli) color: ColorArg,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum MetricsArg {
+    /// Those of blackbox_exporter: probe_success, probe_ssl_earliest_cert_expiry …
+    Blackbox,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ColorArg {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum PlainFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// A file to write to, and the form where it has one of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct ReportFile {
+    /// `None` means the form of `--format`.
+    pub(in crate::cli) format: Option<Format>,
+    pub(in crate::cli) path: PathBuf,
+}
+
+/// Reads `FILE` or `FORMAT=FILE`. A word before `=` that is no format is a mistake, not a part of a file's name.
+pub(in crate::cli) fn report_file(text: OsString) -> Result<ReportFile, String> {
+    let Some((word, path)) = text.to_str().and_then(|text| text.split_once('=')) else {
+        return Ok(ReportFile { format: None, path: text.into() });
+    };
+    if word.contains(['/', '.']) {
+        return Ok(ReportFile { format: None, path: text.into() });
+    }
+    match Format::from_str(word, false) {
+        Ok(_) if path.is_empty() => Err(format!("{word}= names no file")),
+        Ok(format) => Ok(ReportFile { format: Some(format), path: path.into() }),
+        Err(_) => {
+            let known: Vec<_> =
+                Format::value_variants().iter().map(|format| format.name()).collect();
+            Err(format!(
+                "no form is called {word:?}; known are {} (a file of such a name is written ./{})",
+                known.join(", "),
+                text.to_string_lossy()
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<(Option<Format>, &str), &str>) {
+        let found = report_file(text.into()).map(|one| (one.format, one.path));
+        match (found, expected) {
+            (Ok((format, path)), Ok((wanted, file))) => {
+                assert_eq!((format, path), (wanted, PathBuf::from(file)));
+            }
+            (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+            (found, _) => panic!("{text}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_report_goes_to_a_file_or_a_format_and_a_file() {
+        check("report.txt", Ok((None, "report.txt")));
+        check("sarif=a=b.sarif", Ok((Some(Format::Sarif), "a=b.sarif")));
+        check("./sarif=x", Ok((None, "./sarif=x")));
+        check("/tmp/a=b", Ok((None, "/tmp/a=b")));
+        check("sarfi=x", Err("no form is called \"sarfi\""));
+        check("json=", Err("names no file"));
+    }
+}

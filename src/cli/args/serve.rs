@@ -1,0 +1,49 @@
+//! Options of `serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+
+use super::gate::FailOn;
+use super::limits::{LimitArgs, duration};
+use super::targets::SourceArgs;
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  # http://127.0.0.1:9219/metrics, anew every ten minutes
+  shakedown serve --config targets.toml
+  curl 'http://127.0.0.1:9219/probe?target=www.example.com'
+  curl 'http://127.0.0.1:9219/probe?target=mail.example.com&module=smtp'
+
+/probe is scraped as blackbox_exporter is. Its modules are listener, upstream, and the names of --starttls.";
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub(in crate::cli) struct ServeArgs {
+    #[command(flatten)]
+    pub(in crate::cli) source: SourceArgs,
+    #[command(flatten)]
+    pub(in crate::cli) limits: LimitArgs,
+    /// Where to listen; whoever can connect there can have targets probed
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:9219",
+        help_heading = "Server"
+    )]
+    pub(in crate::cli) listen: SocketAddr,
+    /// How long from one audit of the targets to the next
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m", help_heading = "Server")]
+    pub(in crate::cli) interval: Duration,
+    /// Let /probe look at targets that are not among the configured ones
+    #[arg(long, help_heading = "Server")]
+    pub(in crate::cli) any_target: bool,
+    /// The severity from which a finding fails its target
+    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
+    pub(in crate::cli) fail_on: FailOn,
+    /// Severities by rule, and findings allowed until a day (see gate.example.toml)
+    #[arg(long, value_name = "FILE", help_heading = "Gate")]
+    pub(in crate::cli) gate: Option<PathBuf>,
+}

@@ -1,0 +1,104 @@
+//! Options about targets, which several subcommands share.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::as_nginx::AsNginxArgs;
+use crate::targets::options::parse_alpn;
+use crate::targets::{Role, Roots, StartTls};
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct SourceArgs {
+    /// HOST[:PORT], [IPV6]:PORT, https://HOST, NAME:PORT:CONNECT-HOST:CONNECT-PORT; `-` reads such lines from stdin
+    #[arg(value_name = "TARGET")]
+    pub(in crate::cli) targets: Vec<String>,
+    /// Read targets from this file (see targets.example.toml); options typed here win over what it says
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) target: TargetArgs,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Targets")]
+pub(in crate::cli) struct TargetArgs {
+    /// The name to send as SNI and to verify, where it is not the target's host
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) server_name: Option<String>,
+    /// Which side of nginx the targets are on
+    #[arg(long, value_enum)]
+    pub(in crate::cli) role: Option<RoleArg>,
+    #[command(flatten)]
+    pub(in crate::cli) trust: TrustArgs,
+    #[command(flatten)]
+    pub(in crate::cli) nginx: AsNginxArgs,
+    /// Upgrade from this plain-text protocol first; it also sets the default port
+    #[arg(long, value_enum, value_name = "PROTOCOL")]
+    pub(in crate::cli) starttls: Option<StartTls>,
+    /// Send a line of the PROXY protocol first, as a load balancer does
+    #[arg(long)]
+    pub(in crate::cli) proxy_protocol: bool,
+    /// The certificate chain to present when the server asks for one, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) client_cert: Option<PathBuf>,
+    /// The key of --client-cert [default: in the same file]
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub(in crate::cli) client_key: Option<PathBuf>,
+    /// ALPN protocols to offer, one of which must be chosen (comma-separated)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_alpn)]
+    pub(in crate::cli) alpn: Vec<String>,
+    /// Report certificates this many days before they expire [default: 30, or a third of their lifetime]
+    #[arg(long, value_name = "DAYS")]
+    pub(in crate::cli) warning_days: Option<u32>,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct TrustArgs {
+    /// Trust only the certificates of this file, instead of public roots
+    #[arg(long, value_name = "FILE", conflicts_with = "trust")]
+    pub(in crate::cli) ca_file: Option<PathBuf>,
+    /// Trust the certificates of this file as well (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) add_ca_file: Vec<PathBuf>,
+    /// Which public roots to trust [default: native]
+    #[arg(long, value_enum)]
+    pub(in crate::cli) trust: Option<RootsArg>,
+}
+
+impl TrustArgs {
+    /// The base set of roots, where one was named.
+    pub(in crate::cli) fn roots(&self) -> Option<Roots> {
+        match (&self.ca_file, self.trust) {
+            (Some(path), _) => Some(Roots::File(path.clone())),
+            (None, Some(RootsArg::Native)) => Some(Roots::Native),
+            (None, Some(RootsArg::Mozilla)) => Some(Roots::Mozilla),
+            (None, None) => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum RoleArg {
+    /// Clients of every kind connect to it
+    Listener,
+    /// nginx connects to it as a proxy
+    Upstream,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Listener => Self::Listener,
+            RoleArg::Upstream => Self::Upstream,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum RootsArg {
+    /// The operating system's roots
+    Native,
+    /// Mozilla's roots, as compiled in
+    Mozilla,
+}

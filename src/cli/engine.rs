@@ -1,0 +1,165 @@
+//! The engine behind `probe`, `scan` and `nginx`: audits what a job names, and writes the report.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+
+use super::args::RunArgs;
+use super::collector::Collector;
+use super::exit::Exit;
+use super::fleet::{Resumed, Share};
+use super::gate::Checkpoint;
+use super::progress::Progress;
+use super::report_writer::ReportWriter;
+use super::settings;
+use super::stop::stop;
+use crate::audit::finding::Fix;
+use crate::audit::ignore::Ignored;
+use crate::audit::policy::Policy;
+use crate::probe::Prober;
+use crate::probe::scan::Depth;
+use crate::report::{Kind, Report, Summary};
+use crate::run::{self, FetchIssuers, Settings, TargetReport};
+use crate::targets::Target;
+
+/// What is to be done.
+#[derive(Debug, Default)]
+pub(super) struct Job {
+    /// What to probe.
+    pub(super) targets: Vec<Arc<Target>>,
+    /// How deep.
+    pub(super) depth: Depth,
+    /// What to hold it against.
+    pub(super) policy: Option<Policy>,
+    /// What is known without a probe; it stands before the targets.
+    pub(super) known: Vec<TargetReport>,
+    /// Comments of a configuration that allow findings beside them.
+    pub(super) ignored: Vec<Ignored>,
+    /// Whether the fixes that were tried are wanted back.
+    pub(super) keep_fixes: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) exit: Exit,
+    /// It was told to stop before every target was tested.
+    pub(super) stopped: bool,
+    /// The fixes that work, each with the target's place in the job.
+    pub(super) fixes: Vec<(usize, Fix)>,
+}
+
+/// Audits what a job names, and writes the report.
+pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
+    let Job { targets, depth, policy, known, ignored, keep_fixes } = job;
+    settings::check_places(&args.report, &targets)?;
+    let now = settings::now();
+    let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
+    let options = [
+        &depth as &dyn std::fmt::Debug,
+        &policy,
+        &args.fail_on,
+        &args.gate.severity,
+        &args.fetch_issuers,
+        &checkpoint.texts,
+    ];
+    let agreed = options.map(|option| format!("{option:?}"));
+    let mut share = Share::of(targets, args.fleet.shard, &agreed);
+    let prober = Arc::new(Prober::new(settings::limits(&args.limits)));
+    let settings = Settings {
+        depth,
+        policy,
+        threshold: args.fail_on.threshold(),
+        fetch_issuers: args.fetch_issuers.map_or(FetchIssuers::Never, Into::into),
+        ..Settings::new(&share.targets, prober, now)?
+    };
+    let checkpoint = checkpoint.of_part(args.fleet.is_part()).with_ignored(ignored);
+    let mut collector = match collector(args, &mut share, checkpoint)? {
+        ControlFlow::Continue(collector) => collector,
+        ControlFlow::Break(summary) => {
+            let exit = Exit::of(&summary, args.fail_on.gates(), 0);
+            return Ok(Done { exit, stopped: false, fixes: Vec::new() });
+        }
+    };
+    collector.keep_fixes = keep_fixes;
+    for report in known {
+        collector.take_known(report);
+    }
+    let runtime = Runtime::new()?;
+    let done = runtime.block_on(audit(share.targets, settings, args, collector))?;
+    // A name that is still being looked up must not hold the program back.
+    runtime.shutdown_background();
+    Ok(done)
+}
+
+/// Opens what the reports are written to; breaks with the numbers of a run that is finished already.
+fn collector(
+    args: &RunArgs,
+    share: &mut Share,
+    checkpoint: Checkpoint,
+) -> anyhow::Result<ControlFlow<Summary, Collector>> {
+    let Some(path) = &args.fleet.resume else {
+        let draft = args.fleet.is_part().then(|| share.manifest(args.fail_on));
+        let outputs = ReportWriter::open(&args.report, args.gate.quiet)?;
+        let fresh = Collector::new(share.targets.len(), checkpoint, outputs);
+        return Ok(ControlFlow::Continue(Collector { draft, ..fresh }));
+    };
+    Ok(match share.resume(path, args.fail_on)? {
+        Resumed::Finished(summary) => ControlFlow::Break(summary),
+        Resumed::Open { file, draft, summary } => {
+            let outputs = ReportWriter::journal(&args.report, file);
+            let fresh = Collector::new(share.targets.len(), checkpoint, outputs);
+            ControlFlow::Continue(Collector { summary, draft: Some(*draft), ..fresh })
+        }
+    })
+}
+
+/// Audits the targets and writes the report.
+async fn audit(
+    targets: Vec<Arc<Target>>,
+    settings: Settings,
+    args: &RunArgs,
+    mut collector: Collector,
+) -> anyhow::Result<Done> {
+    let started_at = settings.now;
+    let mut progress = Progress::new(args, targets.len());
+    // Nobody reads on: what is still to be probed would be probed for nothing.
+    let unread = Notify::new();
+    let stop = stop(args.limits.run_timeout, unread.notified())?;
+    let ending = run::audit(targets, Arc::new(settings), stop, |index, mut report| {
+        if args.report.omit_times {
+            report.observation.forget_times();
+        }
+        collector.checkpoint.apply(&mut report);
+        progress.count(&report);
+        collector.take(index, report);
+        if collector.error.is_some() {
+            unread.notify_one();
+        }
+    })
+    .await;
+    progress.finish();
+    if let Some(error) = collector.error {
+        return Err(error.into());
+    }
+    let mut report = Report {
+        started_at,
+        finished_at: settings::now(),
+        targets: Vec::new(),
+        interrupted: ending.stopped,
+        kind: Kind::Endpoints,
+        options: settings::report_options(&args.report, args.fail_on, collector.left_out()),
+    };
+    let summary = collector.summary;
+    let probed = collector.reports.into_iter().flatten();
+    report.targets = collector.known.into_iter().chain(probed).collect();
+    if let Some(draft) = collector.draft.filter(|_| !ending.stopped) {
+        collector.outputs.trailer(&draft.finished(&report))?;
+    }
+    collector.outputs.finish(&report)?;
+    collector.checkpoint.finish(&summary, ending.stopped)?;
+    let exit = Exit::of_report(&report, args.report.format, args.fail_on, ending.internal_errors);
+    Ok(Done { exit, stopped: ending.stopped, fixes: collector.fixes })
+}

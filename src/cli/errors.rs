@@ -1,0 +1,83 @@
+//! What went wrong before or after the probing, for people: the error, then the next step.
+
+use std::io::{self, Write};
+
+use super::exit::Exit;
+use crate::report::escape::escape;
+use crate::report::formats::nagios::State;
+
+/// A mistake in what was typed, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}")]
+pub(super) struct UsageError {
+    problem: String,
+    help: String,
+}
+
+impl UsageError {
+    /// An error with its help.
+    #[expect(clippy::new_ret_no_self, reason = "it is only ever returned as an error")]
+    pub(super) fn new(problem: impl Into<String>, help: impl Into<String>) -> anyhow::Error {
+        Self { problem: problem.into(), help: help.into() }.into()
+    }
+}
+
+/// Tells of an error and gives the exit status. A reader that went away, as `head` does, is not told.
+pub(super) fn complain(error: &anyhow::Error) -> Exit {
+    let io_error = error.downcast_ref::<io::Error>();
+    if io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        return Exit::Closed;
+    }
+    // There is nowhere left to report a failure to print.
+    let _ = anstream::stderr().write_all(text(error).as_bytes());
+    if io_error.is_some() { Exit::Internal } else { Exit::Usage }
+}
+
+/// Tells of what does not end the program.
+pub(super) fn warn(text: &str) {
+    for line in text.lines() {
+        // Someone who closed stderr does not want to know.
+        let _ = writeln!(anstream::stderr(), "shakedown: warning: {}", escape(line));
+    }
+}
+
+/// The same for a monitoring system, which reads the first line of stdout.
+pub(super) fn unknown(error: &anyhow::Error) -> Exit {
+    let text = format!("{error:#}").replace('\n', " ").replace('|', "/");
+    // There is nowhere left to report a failure to print.
+    let _ = writeln!(anstream::stdout(), "SHAKEDOWN UNKNOWN - {}", escape(&text));
+    Exit::Plugin(State::Unknown)
+}
+
+/// Several problems stand one a line; file names and what files hold may not steer the terminal.
+fn text(error: &anyhow::Error) -> String {
+    let problem = format!("shakedown: error: {error:#}");
+    let help = error.downcast_ref::<UsageError>().map(|error| format!("help: {}", error.help));
+    let lines = problem.lines().chain(help.as_deref());
+    lines.map(|line| escape(line).into_owned() + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+
+    use super::*;
+
+    #[test]
+    fn the_next_step_stands_below_the_error() {
+        let error = UsageError::new("no target is given", "name one");
+        assert_eq!(text(&error), "shakedown: error: no target is given\nhelp: name one\n");
+        assert_eq!(
+            text(&anyhow!("2 problems:\n  a\u{1b}[31m\n  b")),
+            "shakedown: error: 2 problems:\n  a\\u{1b}[31m\n  b\n"
+        );
+    }
+
+    #[test]
+    fn only_what_this_machine_refused_is_internal() {
+        let io = |kind| Err::<(), _>(io::Error::from(kind)).context("report").unwrap_err();
+        assert_eq!(complain(&io(io::ErrorKind::BrokenPipe)), Exit::Closed);
+        assert_eq!(complain(&io(io::ErrorKind::StorageFull)), Exit::Internal);
+        assert_eq!(complain(&anyhow!("unknown")), Exit::Usage);
+    }
+}

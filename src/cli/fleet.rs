@@ -1,0 +1,132 @@
+//! Which part of the targets this run tests, and what it says of itself when it is done.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::ValueEnum;
+
+use super::args::FailOn;
+use super::errors::UsageError;
+use super::journal::Journal;
+use crate::report::saved::MANIFEST;
+use crate::report::saved::manifest::{Manifest, run_id};
+use crate::report::{Report, Summary};
+use crate::targets::Target;
+use crate::targets::shard::Shard;
+
+/// A part of the targets, and where each stands among all.
+pub(super) struct Share {
+    /// Those to test, in input order.
+    pub(super) targets: Vec<Arc<Target>>,
+    /// The place of each among all targets.
+    positions: Vec<usize>,
+    all: usize,
+    run: String,
+    shard: Shard,
+}
+
+impl Share {
+    /// The part that was asked for; `options` are what all parts of the run must agree on beside the targets.
+    pub(super) fn of(all: Vec<Arc<Target>>, shard: Option<Shard>, options: &[String]) -> Self {
+        let ids: Vec<String> = all.iter().map(|target| target.id()).collect();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let agreed = std::iter::once(&version).chain(options).chain(&ids);
+        let run = run_id(agreed.map(String::as_str));
+        let (count, shard) = (all.len(), shard.unwrap_or(Shard { index: 1, count: 1 }));
+        let held = all.into_iter().enumerate().filter(|(_, target)| shard.holds(&target.host));
+        let (positions, targets) = held.unzip();
+        Self { targets, positions, all: count, run, shard }
+    }
+
+    /// Goes on with a file: what it holds is taken out of what is to be tested.
+    pub(super) fn resume(&mut self, path: &Path, fail_on: FailOn) -> anyhow::Result<Resumed> {
+        let Journal { file, ids, summary, manifest } = Journal::open(path)?;
+        let mixed = |what: &str| {
+            UsageError::new(
+                format!("{} holds {what}", path.display()),
+                "resume with the targets and options that it was begun with, or name another file",
+            )
+        };
+        if let Some(manifest) = manifest {
+            let own = self.manifest(fail_on).manifest;
+            let same = (manifest.run, manifest.shard) == (own.run, own.shard);
+            return if same { Ok(Resumed::Finished(summary)) } else { Err(mixed("another run")) };
+        }
+        let Some(places) = self.without(&ids) else {
+            return Err(mixed("a target that is not in this run"));
+        };
+        let mut draft = self.manifest(fail_on);
+        draft.manifest.positions = places;
+        Ok(Resumed::Open { file, draft: Box::new(draft), summary })
+    }
+
+    /// Takes out the targets with these ids, each as often as it is named; the places that they had. `None` where one of them
+    /// is not there.
+    fn without(&mut self, ids: &[String]) -> Option<Vec<usize>> {
+        let mut left: Vec<(usize, Arc<Target>)> =
+            self.positions.drain(..).zip(self.targets.drain(..)).collect();
+        let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
+        for (position, target) in left.iter().rev() {
+            by_id.entry(target.id()).or_default().push(*position);
+        }
+        let places: Option<Vec<usize>> = ids.iter().map(|id| by_id.get_mut(id)?.pop()).collect();
+        let places = places?;
+        let done: BTreeSet<usize> = places.iter().copied().collect();
+        left.retain(|(position, _)| !done.contains(position));
+        (self.positions, self.targets) = left.into_iter().unzip();
+        Some(places)
+    }
+
+    /// What is said at the end of the lines.
+    pub(super) fn manifest(&self, fail_on: FailOn) -> Draft {
+        let fail_on = fail_on.to_possible_value();
+        let manifest = Manifest {
+            schema: MANIFEST.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            run: self.run.clone(),
+            fail_on: fail_on.map(|value| value.get_name().to_owned()).unwrap_or_default(),
+            shard: self.shard.index,
+            shards: self.shard.count,
+            targets: self.all,
+            positions: Vec::new(),
+            started_at: None,
+            finished_at: None,
+        };
+        Draft { manifest, places: self.positions.clone() }
+    }
+}
+
+/// A file of an earlier run.
+pub(super) enum Resumed {
+    /// It holds the whole part; nothing is to be done.
+    Finished(Summary),
+    /// It is to be written on.
+    Open {
+        file: File,
+        draft: Box<Draft>,
+        /// What it holds, in numbers.
+        summary: Summary,
+    },
+}
+
+/// A manifest that is filled as lines are written.
+pub(super) struct Draft {
+    manifest: Manifest,
+    /// The place of each target of this run among all.
+    places: Vec<usize>,
+}
+
+impl Draft {
+    /// A line was written for the target with this number in the run.
+    pub(super) fn add(&mut self, index: usize) {
+        self.manifest.positions.extend(self.places.get(index));
+    }
+
+    /// The manifest of the finished run.
+    pub(super) fn finished(self, report: &Report) -> Manifest {
+        let (started_at, finished_at) = report.times();
+        Manifest { started_at, finished_at, ..self.manifest }
+    }
+}

@@ -1,0 +1,25 @@
+//! What an error of a connection says about the peer.
+
+use std::io;
+
+use crate::observation::Cause;
+use crate::tls::alert::AlertDescription;
+
+/// What an error of the handshake, or of a read after it, says about the peer.
+pub(super) fn cause(error: &io::Error) -> Cause {
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return match tls {
+            rustls::Error::AlertReceived(alert) => Cause::Alert(AlertDescription(u8::from(*alert))),
+            rustls::Error::PeerIncompatible(why) => Cause::Incompatible(format!("{why:?}")),
+            other => Cause::ProtocolError(other.to_string()),
+        };
+    }
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Cause::Closed,
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionAborted => Cause::Reset,
+        io::ErrorKind::TimedOut => Cause::TimedOut,
+        _ => Cause::Local(error.to_string()),
+    }
+}

@@ -1,0 +1,101 @@
+//! A finding as the JSON document has it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::audit::finding::{Excuse, Finding, Fix, Severity};
+use crate::audit::registry::find;
+use crate::audit::rule::{Group, Rule};
+use crate::targets::Target;
+
+/// One cause, found once.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct FindingView<'a> {
+    rule: &'static str,
+    /// The group of rules that it belongs to; null for most.
+    group: Option<&'static str>,
+    #[schemars(with = "SeverityName")]
+    severity: Severity,
+    message: &'a str,
+    evidence: &'a [String],
+    /// The family of fixes.
+    section: String,
+    #[schemars(with = "Option<FixView>")]
+    fix: Option<&'a Fix>,
+    /// Commands that show the fault without this tool.
+    reproduce: &'a [String],
+    /// The same from run to run: free of dates, serials and line numbers.
+    fingerprint: String,
+    /// Why it does not fail the run; null where it is not excused.
+    excuse: Option<ExcuseView<'a>>,
+}
+
+/// Why a finding does not fail the run.
+#[derive(Serialize, JsonSchema)]
+struct ExcuseView<'a> {
+    /// `allowed` by the gate file, `ignored` by a comment beside the directive, or `known` from the baseline.
+    kind: &'static str,
+    /// The reason that the gate file or the comment gives; null for what is known.
+    reason: Option<&'a str>,
+    /// The last day of an allowance; null for everything else.
+    until: Option<String>,
+}
+
+impl<'a> ExcuseView<'a> {
+    fn of(excuse: &'a Excuse) -> Self {
+        match excuse {
+            Excuse::Allowed { reason, until } => {
+                Self { kind: "allowed", reason: Some(reason), until: Some(until.to_string()) }
+            }
+            Excuse::Ignored { reason } => {
+                Self { kind: "ignored", reason: Some(reason), until: None }
+            }
+            Excuse::Known => Self { kind: "known", reason: None, until: None },
+        }
+    }
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "the schema's names for an enum that lives in an earlier room")]
+enum SeverityName {
+    Error,
+    Warning,
+    Note,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the schema's form of a struct that lives in an earlier room")]
+struct FixView {
+    text: String,
+    directives: Vec<DirectiveView>,
+    /// Whether a probe with the fix applied succeeded; null where none was made.
+    verified: Option<bool>,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the schema's form of a struct that lives in an earlier room")]
+struct DirectiveView {
+    context: String,
+    name: String,
+    value: String,
+    file: Option<String>,
+    line: Option<u32>,
+}
+
+impl<'a> FindingView<'a> {
+    pub(super) fn of(finding: &'a Finding, target: &Target) -> Self {
+        Self {
+            rule: finding.rule,
+            group: find(finding.rule).and_then(Rule::group).map(Group::id),
+            severity: finding.severity,
+            message: &finding.message,
+            evidence: &finding.evidence,
+            section: finding.section.to_string(),
+            fix: finding.fix.as_ref(),
+            reproduce: &finding.reproduce,
+            fingerprint: finding.fingerprint(target),
+            excuse: finding.excuse.as_ref().map(ExcuseView::of),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The JSON document of schema `shakedown/report/v1`. Field names and values are a contract: they are only ever added to.
+
+mod certificate;
+mod finding;
+mod handshake;
+mod target;
+
+use std::io::{self, Write};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+pub(in crate::report) use self::target::TargetView;
+use crate::report::{Report, Summary};
+
+/// What this document calls itself.
+pub const SCHEMA: &str = "shakedown/report/v1";
+
+/// Writes the whole report as one document.
+pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &Document::of(report))?;
+    writeln!(out)
+}
+
+/// The JSON Schema of the document.
+///
+/// # Panics
+///
+/// Never: a schema is plain data.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(Document<TargetView<'static>>);
+    serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"
+}
+
+/// Writes targets that are JSON already as one document of a finished run; `times` are its beginning and end.
+pub(in crate::report) fn write_document(
+    targets: &[Value],
+    summary: Summary,
+    (started_at, finished_at): (Option<String>, Option<String>),
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let (tool, interrupted) = (Tool::default(), false);
+    let targets = targets.iter().collect();
+    let document: Document<&Value> =
+        Document { schema: SCHEMA, tool, started_at, finished_at, interrupted, summary, targets };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    writeln!(out)
+}
+
+/// A whole run.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Document")]
+struct Document<T> {
+    /// Always `shakedown/report/v1`.
+    schema: &'static str,
+    tool: Tool,
+    /// When the first probe started, in UTC; null where times are left out.
+    started_at: Option<String>,
+    /// When the last target was judged, in UTC; null where times are left out.
+    finished_at: Option<String>,
+    /// Whether the run was stopped before every target was tested.
+    interrupted: bool,
+    summary: Summary,
+    /// The targets, in input order.
+    targets: Vec<T>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+impl Default for Tool {
+    fn default() -> Self {
+        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") }
+    }
+}
+
+impl<'a> Document<TargetView<'a>> {
+    fn of(report: &'a Report) -> Self {
+        let (started_at, finished_at) = report.times();
+        Self {
+            schema: SCHEMA,
+            tool: Tool::default(),
+            started_at,
+            finished_at,
+            interrupted: report.interrupted,
+            summary: report.summary(),
+            targets: report.targets.iter().map(TargetView::of).collect(),
+        }
+    }
+}

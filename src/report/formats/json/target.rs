@@ -1,0 +1,145 @@
+//! A target as the JSON document has it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::certificate::{self, CertificateView};
+use super::finding::FindingView;
+use super::handshake::HandshakeView;
+use crate::audit::upstream::outcome::NginxOutcome;
+use crate::observation::Endpoint;
+use crate::report::{chain, scan};
+use crate::run::{Status, TargetReport};
+use crate::targets::{Origin, Role, Target};
+
+/// One target's whole story.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::report) struct TargetView<'a> {
+    /// What names the target from run to run: the same where address, names, role and prelude are.
+    id: String,
+    name: &'a str,
+    host: String,
+    port: u16,
+    /// The name sent as SNI and verified; null where the host is an address and no name was given.
+    server_name: Option<&'a str>,
+    #[schemars(with = "RoleName")]
+    role: Role,
+    #[schemars(with = "StatusName")]
+    status: Status,
+    /// Where the target was named; null for the command line.
+    #[schemars(with = "Option<OriginView>")]
+    origin: Option<&'a Origin>,
+    /// The addresses that were audited.
+    addresses: Vec<String>,
+    handshakes: Vec<HandshakeView<'a>>,
+    /// Every distinct certificate that was presented.
+    certificates: Vec<CertificateView<'a>>,
+    /// Every distinct chain that was shown to the target's own name, and the two verdicts over it.
+    chains: Vec<chain::ChainView<'a>>,
+    /// What a scan listed; empty where none was made.
+    scans: Vec<scan::ScanView<'a>>,
+    /// How the wanted clients fare.
+    clients: Vec<scan::ClientView<'a>>,
+    /// The verdict of nginx as a client; null where none was asked for.
+    nginx: Option<NginxView>,
+    findings: Vec<FindingView<'a>>,
+    /// What could not be tested, and why.
+    untested: Vec<UntestedView<'a>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "the schema's names for an enum that lives in an earlier room")]
+enum RoleName {
+    Listener,
+    Upstream,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "the schema's names for an enum that lives in an earlier room")]
+enum StatusName {
+    Pass,
+    Fail,
+    Untested,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the schema's form of a struct that lives in an earlier room")]
+struct OriginView {
+    file: String,
+    line: u32,
+    column: u32,
+}
+
+/// What nginx, as the endpoint's client, makes of it.
+#[derive(Serialize, JsonSchema)]
+struct NginxView {
+    /// `pass`, `fail` or `untested`.
+    as_configured: &'static str,
+    /// The line that nginx would write to its error log.
+    error_log_line: Option<String>,
+}
+
+impl NginxView {
+    fn of(outcome: &NginxOutcome) -> Self {
+        let (as_configured, error_log_line) = match outcome {
+            NginxOutcome::Pass => ("pass", None),
+            NginxOutcome::Fail(line) => ("fail", line.clone()),
+            NginxOutcome::Untested(line) => ("untested", line.clone()),
+        };
+        Self { as_configured, error_log_line }
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+struct UntestedView<'a> {
+    rule: &'static str,
+    reason: &'a str,
+}
+
+impl<'a> TargetView<'a> {
+    pub(in crate::report) fn of(report: &'a TargetReport) -> Self {
+        let target: &Target = &report.target;
+        let endpoints = &report.observation.endpoints;
+        Self {
+            id: target.id(),
+            name: &target.name,
+            host: target.host.to_string(),
+            port: target.port,
+            server_name: target.server_name.as_deref(),
+            role: target.role,
+            status: report.status,
+            origin: target.origin.as_ref(),
+            addresses: endpoints.iter().map(|endpoint| endpoint.address.ip().to_string()).collect(),
+            handshakes: endpoints.iter().flat_map(handshakes).collect(),
+            certificates: certificate::distinct(report),
+            chains: chains(report),
+            scans: endpoints.iter().flat_map(scan::scans).collect(),
+            clients: endpoints.iter().flat_map(scan::clients).collect(),
+            nginx: report.judgement.nginx.as_ref().map(NginxView::of),
+            findings: report
+                .judgement
+                .findings
+                .iter()
+                .map(|finding| FindingView::of(finding, target))
+                .collect(),
+            untested: report
+                .judgement
+                .untested
+                .iter()
+                .map(|(rule, reason)| UntestedView { rule, reason })
+                .collect(),
+        }
+    }
+}
+
+fn handshakes(endpoint: &Endpoint) -> impl Iterator<Item = HandshakeView<'_>> {
+    let complete = endpoint.handshakes.iter().map(|cell| HandshakeView::of(endpoint.address, cell));
+    complete.chain(endpoint.raw.iter().map(|raw| HandshakeView::of_raw(endpoint.address, raw)))
+}
+
+fn chains(report: &TargetReport) -> Vec<chain::ChainView<'_>> {
+    let assessed = report.judgement.chains.iter();
+    assessed.map(|assessed| chain::ChainView::of(assessed, &report.target)).collect()
+}

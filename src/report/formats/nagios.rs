@@ -1,0 +1,126 @@
+//! The output of a Nagios plugin: a status line with performance data, then a line for each finding. Severities are the
+//! states: an error is critical, a warning a warning, and what could not be tested is unknown.
+
+use std::io::{self, Write};
+
+use time::OffsetDateTime;
+
+use crate::audit::finding::{Finding, Severity};
+use crate::certificate::Certificate;
+use crate::report::escape::escape;
+use crate::report::items::items;
+use crate::report::{Kind, Report, Summary};
+use crate::run::Status;
+
+/// The status line is cut to this many characters; some user interfaces show no more.
+const MAX_LINE: usize = 200;
+
+/// Lines below the status line; Nagios itself keeps a few kilobytes.
+const MAX_DETAILS: usize = 100;
+
+/// The state of a service; its number is the exit status of a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing of note was found.
+    Ok = 0,
+    /// The worst finding is a warning.
+    Warning = 1,
+    /// A finding is an error.
+    Critical = 2,
+    /// Something could not be tested.
+    Unknown = 3,
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Warning => "WARNING",
+            Self::Critical => "CRITICAL",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+/// Writes the whole report.
+pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let line: String = headline(report).chars().take(MAX_LINE).collect();
+    writeln!(out, "SHAKEDOWN {} - {} | {}", state(report).word(), inert(&line), data(report))?;
+    let mut lines = Vec::new();
+    for target in &report.targets {
+        for item in items(target) {
+            let excuse = item.finding().and_then(|finding| finding.excuse.as_ref());
+            let excuse = excuse.map(|excuse| format!(" ({excuse})")).unwrap_or_default();
+            let (name, level, rule) = (&target.target.name, item.level(), item.rule());
+            lines.push(format!("{name}: {level}[{rule}]: {}{excuse}", item.message()));
+        }
+    }
+    for line in lines.iter().take(MAX_DETAILS) {
+        writeln!(out, "{}", inert(line))?;
+    }
+    match lines.len().saturating_sub(MAX_DETAILS) {
+        0 => Ok(()),
+        more => writeln!(out, "and {more} more"),
+    }
+}
+
+/// A finding counts more than what could not be tested, as with the program's own exit status.
+pub fn state(report: &Report) -> State {
+    let summary = report.summary();
+    // That something could not be tested is told as a warning; as a state it is unknown.
+    let seen = |finding: &Finding| !finding.could_not_test && finding.excuse.is_none();
+    let findings = report.targets.iter().flat_map(|target| &target.judgement.findings);
+    let warned = findings.filter(|one| seen(one)).any(|one| one.severity == Severity::Warning);
+    match summary.worst {
+        Some(Severity::Error) => State::Critical,
+        // What a report leaves out was tested.
+        Some(Severity::Warning) if warned || report.targets.len() < summary.targets => {
+            State::Warning
+        }
+        _ if summary.failed > 0 => State::Warning,
+        _ if summary.untested > 0 || summary.targets == 0 || report.interrupted => State::Unknown,
+        _ => State::Ok,
+    }
+}
+
+fn headline(report: &Report) -> String {
+    let Summary { targets, failed, untested, .. } = report.summary();
+    let noun = if report.kind == Kind::Files { "chains" } else { "targets" };
+    let mut parts = vec![format!("{failed} of {targets} {noun} fail")];
+    if untested > 0 {
+        parts.push(format!("{untested} could not be tested"));
+    }
+    let worst = report.targets.iter().find(|target| target.status == Status::Fail);
+    if let Some((target, finding)) = worst.and_then(|t| Some((t, t.judgement.findings.first()?))) {
+        parts.push(format!("{}: {}", target.target.name, finding.rule));
+    }
+    parts.join(", ")
+}
+
+/// `'label'=value[UOM];warn;crit;min;max`, as the plugin guidelines have it.
+fn data(report: &Report) -> String {
+    let Summary { targets, failed, untested, findings, .. } = report.summary();
+    let mut data = format!(
+        "targets={targets};;;0; failed={failed};;0;0;{targets} untested={untested};0;;0;{targets} \
+         errors={};;;0; warnings={};;;0;",
+        findings.error, findings.warning
+    );
+    if let Some(days) = days_left(report) {
+        data = format!("{data} days_left={days};;;;");
+    }
+    data
+}
+
+/// Days until the first of the certificates ends that were shown to the targets' own names.
+fn days_left(report: &Report) -> Option<i64> {
+    let chains = report.targets.iter().flat_map(|target| &target.judgement.chains);
+    let certificates = chains.flat_map(|assessed| &assessed.chain.certificates);
+    let ends = certificates.map(|certificate: &std::sync::Arc<Certificate>| certificate.not_after);
+    let first: OffsetDateTime = ends.min()?;
+    Some((first - report.finished_at).whole_days())
+}
+
+/// A bar would begin performance data, a semicolon ends a command's argument where the line is passed on.
+fn inert(text: &str) -> String {
+    escape(text).replace('|', "/").replace(';', ",")
+}

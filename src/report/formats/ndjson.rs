@@ -1,0 +1,18 @@
+//! One JSON object a line, each as soon as its target is done: flat in memory, and whole lines survive an interruption.
+
+use std::io::{self, Write};
+
+use super::json::TargetView;
+use crate::report::Report;
+use crate::run::TargetReport;
+
+/// Writes every target of a report that was not streamed.
+pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    report.targets.iter().try_for_each(|target| line(target, out))
+}
+
+/// Writes one target: the same object as in the `targets` of the JSON document.
+pub fn line(report: &TargetReport, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &TargetView::of(report))?;
+    writeln!(out)
+}

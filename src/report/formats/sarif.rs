@@ -1,0 +1,216 @@
+//! SARIF 2.1.0 (OASIS), as code scanning takes it: one run, every rule, each result at a place in a file and with a
+//! fingerprint of its own that neither a date nor a serial changes.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::audit::finding::{Excuse, Finding};
+use crate::audit::registry::RULES;
+use crate::audit::rule::Rule;
+use crate::report::Report;
+use crate::report::escape::escape;
+use crate::report::items::{self, Item, items};
+use crate::report::place::{Place, place};
+use crate::report::words::timestamp;
+use crate::run::TargetReport;
+use crate::targets::Target;
+
+/// Where the schema lies.
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+
+/// GitHub refuses files with more results in a run.
+const MAX_RESULTS: usize = 25_000;
+
+/// GitHub refuses longer descriptions.
+const MAX_DESCRIPTION: usize = 1024;
+
+/// Writes the whole report as one log with one run.
+pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let (results, left_out) = results(report);
+    let mut notifications = Vec::new();
+    if left_out > 0 {
+        let text = format!("{left_out} results are left out: a run may hold {MAX_RESULTS}.");
+        notifications.push(json!({ "level": "warning", "message": { "text": text } }));
+    }
+    if report.interrupted {
+        let text = "The run was stopped before every target was tested.";
+        notifications.push(json!({ "level": "error", "message": { "text": text } }));
+    }
+    let log = json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": driver() },
+            "columnKind": "unicodeCodePoints",
+            "invocations": [{
+                "executionSuccessful": !report.interrupted,
+                "startTimeUtc": timestamp(report.started_at),
+                "endTimeUtc": timestamp(report.finished_at),
+                "toolExecutionNotifications": notifications,
+            }],
+            "results": results,
+        }],
+    });
+    serde_json::to_writer_pretty(&mut *out, &log)?;
+    writeln!(out)
+}
+
+fn driver() -> Value {
+    json!({
+        "name": env!("CARGO_PKG_NAME"),
+        "version": env!("CARGO_PKG_VERSION"),
+        "semanticVersion": env!("CARGO_PKG_VERSION"),
+        "rules": RULES.iter().map(|rule| descriptor(rule)).collect::<Vec<_>>(),
+    })
+}
+
+fn descriptor(rule: &Rule) -> Value {
+    let references = rule.references.iter().map(|reference| format!("\n- {reference}"));
+    let references: String = references.collect();
+    let first_url = rule.references.iter().find(|reference| reference.starts_with("https://"));
+    let mut descriptor = json!({
+        "id": rule.id,
+        "name": rule.id,
+        "shortDescription": { "text": sentence(rule.summary) },
+        "fullDescription": { "text": cut(rule.why) },
+        "help": {
+            "text": format!("{}\n\n{}", rule.why, rule.fix),
+            "markdown": format!("{}\n\n**Fix:** {}\n{references}", rule.why, rule.fix),
+        },
+        "defaultConfiguration": { "level": rule.severity.to_string() },
+        "properties": { "tags": [rule.section.to_string()], "precision": "high" },
+    });
+    if let Some(url) = first_url {
+        descriptor["helpUri"] = json!(url);
+    }
+    descriptor
+}
+
+/// The results in input order, and how many there was no room for; then the worst are kept.
+fn results(report: &Report) -> (Vec<Value>, usize) {
+    let mut all: Vec<(&TargetReport, Item<'_>)> = report
+        .targets
+        .iter()
+        .flat_map(|target| items(target).map(move |item| (target, item)))
+        .collect();
+    let left_out = all.len().saturating_sub(MAX_RESULTS);
+    if left_out > 0 {
+        all.sort_by_key(|(_, item)| std::cmp::Reverse(item.finding().map(|f| f.severity)));
+        all.truncate(MAX_RESULTS);
+    }
+    (all.into_iter().map(|(target, item)| result(report, &target.target, item)).collect(), left_out)
+}
+
+fn result(report: &Report, target: &Target, item: Item<'_>) -> Value {
+    let fingerprint = item.fingerprint(target);
+    let place = place(report, target, item.finding());
+    let mut result = json!({
+        "ruleId": item.rule(),
+        "message": { "text": message(target, item) },
+        "locations": [location(place.as_ref(), target)],
+        "partialFingerprints": {
+            "primaryLocationLineHash": format!("{fingerprint}:1"),
+            "shakedown/v1": fingerprint,
+        },
+        "properties": { "target": escape(&target.name), "fix": item.fix() },
+    });
+    if let Some(index) = RULES.iter().position(|rule| rule.id == item.rule()) {
+        result["ruleIndex"] = json!(index);
+    }
+    if let Some(finding) = item.finding() {
+        told(&mut result, finding);
+    } else {
+        // Section 3.27.9: the rule was asked, and there was too little to decide.
+        (result["kind"], result["level"]) = (json!("open"), json!("none"));
+    }
+    result
+}
+
+fn told(result: &mut Value, finding: &Finding) {
+    result["level"] = json!(finding.severity.to_string());
+    let evidence: Vec<_> = finding.evidence.iter().map(|fact| escape(fact)).collect();
+    let commands: Vec<_> = finding.reproduce.iter().map(|command| escape(command)).collect();
+    result["properties"]["evidence"] = json!(evidence);
+    result["properties"]["reproduce"] = json!(commands);
+    if let Some(excuse) = &finding.excuse {
+        let kind = if matches!(excuse, Excuse::Ignored { .. }) { "inSource" } else { "external" };
+        result["suppressions"] = json!([{
+            "kind": kind,
+            "status": "accepted",
+            "justification": escape(&excuse.to_string()),
+        }]);
+    }
+}
+
+/// The first sentence is the title: it holds nothing that changes from day to day.
+fn message(target: &Target, item: Item<'_>) -> String {
+    let name = target.server_name.as_deref().map_or("without a server name".to_owned(), |name| {
+        format!("with the server name {}", escape(name))
+    });
+    let (host, port) = (escape(&target.host.to_string()).into_owned(), target.port);
+    let head = format!("{} at {host} port {port} {name}.", items::summary(item.rule()));
+    let fix = item.fix();
+    let fix = if fix.is_empty() { fix } else { format!(" Fix: {fix}") };
+    format!("{} {}{fix}", sentence(&head), sentence(&item.message()))
+}
+
+fn location(place: Option<&Place>, target: &Target) -> Value {
+    let mut location = json!({
+        "logicalLocations": [{ "fullyQualifiedName": items::address(target), "kind": "resource" }],
+    });
+    if let Some(Place { path, line, column }) = place {
+        location["physicalLocation"] = json!({
+            "artifactLocation": { "uri": uri(path) },
+            "region": {
+                "startLine": line,
+                "startColumn": column,
+                "endLine": line,
+                "endColumn": column.saturating_add(1),
+            },
+        });
+    }
+    location
+}
+
+/// A path as a URI reference (RFC 3986): what a path segment cannot hold is percent-encoded.
+fn uri(path: &str) -> String {
+    let scheme = if path.starts_with('/') { "file://" } else { "" };
+    let encoded = path.bytes().map(|byte| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    });
+    std::iter::once(scheme.to_owned()).chain(encoded).collect()
+}
+
+/// With a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_DESCRIPTION).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_becomes_a_uri_reference() {
+        assert_eq!(uri("conf/a b%é:?#.conf"), "conf/a%20b%25%C3%A9%3A%3F%23.conf");
+        assert_eq!(uri("/etc/nginx/nginx.conf"), "file:///etc/nginx/nginx.conf");
+    }
+
+    #[test]
+    fn a_sentence_has_a_capital_and_one_full_stop() {
+        assert_eq!(sentence("it fails"), "It fails.");
+        assert_eq!(sentence("It fails."), "It fails.");
+        assert_eq!(sentence(""), ".");
+    }
+}

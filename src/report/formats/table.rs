@@ -1,0 +1,179 @@
+//! The report for people: a row for each target, then each finding with its evidence and fix.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+use textwrap::core::display_width;
+use time::OffsetDateTime;
+
+use crate::audit::finding::{Directive, Finding};
+use crate::audit::judge::Assessed;
+use crate::audit::upstream::outcome::NginxOutcome;
+use crate::observation::Endpoint;
+use crate::report::escape::escape;
+use crate::report::place::has_place;
+use crate::report::text::{paragraph, severity_style, styled};
+use crate::report::{Kind, Look, Report, Summary, chain, overview, scan};
+use crate::run::TargetReport;
+use crate::targets::Target;
+
+/// Narrower terminals get lines that run over.
+const MIN_WIDTH: usize = 60;
+
+/// The indentation of a directive.
+const DIRECTIVE: &str = "        ";
+
+/// Writes the whole report.
+pub(super) fn render(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let look = Look { width: look.width.max(MIN_WIDTH), ..look };
+    if report.kind == Kind::Endpoints && !report.targets.is_empty() {
+        writeln!(out, "{}\n", overview::table(report, look))?;
+    }
+    for target in &report.targets {
+        details(target, report.finished_at, look, out)?;
+    }
+    closing(report, look, out)
+}
+
+/// Whatever is to be said of one target, under its name.
+fn details(
+    report: &TargetReport,
+    now: OffsetDateTime,
+    look: Look,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let unexplained =
+        report.judgement.untested.iter().filter(|(rule, _)| {
+            !report.judgement.findings.iter().any(|finding| finding.rule == *rule)
+        });
+    let unexplained: Vec<_> = unexplained.collect();
+    let chains: &[Assessed] = if look.show_chain { &report.judgement.chains } else { &[] };
+    let scanned = report.observation.endpoints.iter().filter(|it| it.is_scanned());
+    let scanned: Vec<&Endpoint> = scanned.collect();
+    if report.judgement.findings.is_empty()
+        && unexplained.is_empty()
+        && chains.is_empty()
+        && scanned.is_empty()
+    {
+        return Ok(());
+    }
+    let heading = paragraph(&report.target.name, "", "  ", look);
+    writeln!(out, "{}", styled(heading.trim_end(), Style::new().bold().underline(), look))?;
+    if let Some(place) = origin(&report.target) {
+        out.write_all(paragraph(&place, "  ", "    ", look).as_bytes())?;
+    }
+    for assessed in chains {
+        chain::write(assessed, &report.target, (now, look), out)?;
+    }
+    for endpoint in scanned {
+        scan::write(endpoint, look, out)?;
+    }
+    if let Some(line) = report.judgement.nginx.as_ref().and_then(as_nginx) {
+        out.write_all(paragraph(line, "  ", "    ", look).as_bytes())?;
+        writeln!(out)?;
+    }
+    for finding in &report.judgement.findings {
+        write_finding(finding, look, out)?;
+    }
+    for (_, reason) in unexplained {
+        out.write_all(
+            paragraph(&format!("could not test: {reason}"), "  ", "    ", look).as_bytes(),
+        )?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Where the target was named, unless it is that file itself.
+fn origin(target: &Target) -> Option<String> {
+    let origin = target.origin.as_ref().filter(|_| has_place(target))?;
+    (origin.file != target.name).then(|| format!("at {}:{}", origin.file, origin.line))
+}
+
+/// What nginx makes of it, where no finding says so.
+fn as_nginx(outcome: &NginxOutcome) -> Option<&'static str> {
+    match outcome {
+        NginxOutcome::Pass => Some("as nginx: the handshake works as configured"),
+        NginxOutcome::Fail(_) => None,
+        NginxOutcome::Untested(_) => Some("as nginx: could not be told"),
+    }
+}
+
+fn write_finding(finding: &Finding, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let severity = finding.severity.to_string();
+    let head = paragraph(
+        &format!("{severity}[{}]: {}", finding.rule, finding.message),
+        "  ",
+        "    ",
+        look,
+    );
+    let label = format!("{severity}[{}]", finding.rule);
+    out.write_all(
+        head.replacen(&label, &styled(&label, severity_style(finding.severity), look), 1)
+            .as_bytes(),
+    )?;
+    if let Some(excuse) = &finding.excuse {
+        out.write_all(paragraph(&excuse.to_string(), "    ", "      ", look).as_bytes())?;
+    }
+    for fact in &finding.evidence {
+        out.write_all(paragraph(fact, "    - ", "      ", look).as_bytes())?;
+    }
+    if let Some(fix) = &finding.fix {
+        let mark = if fix.verified == Some(true) { "fix (tried, it works): " } else { "fix: " };
+        out.write_all(
+            paragraph(&format!("{mark}{}", fix.text), "    ", "      ", look).as_bytes(),
+        )?;
+        for directive in &fix.directives {
+            out.write_all(line(directive, look).as_bytes())?;
+        }
+    }
+    for command in &finding.reproduce {
+        // A command is pasted, so it is never broken, however narrow the terminal.
+        writeln!(out, "    $ {}", styled(&escape(command), Style::new().dimmed(), look))?;
+    }
+    writeln!(out)
+}
+
+/// A directive as it stands in a configuration, with the place where it belongs beside it, or above it where there is no
+/// room. It is pasted, so it is never broken.
+fn line(directive: &Directive, look: Look) -> String {
+    let text = format!("{} {};", directive.name, directive.value);
+    let text = escape(&text);
+    let place = match (&directive.file, directive.line) {
+        (Some(file), Some(line)) => format!("{file}:{line}"),
+        _ => directive.context.clone(),
+    };
+    let bold = styled(&text, Style::new().bold(), look);
+    let beside = format!("    # {}", escape(&place));
+    if display_width(DIRECTIVE) + display_width(&text) + display_width(&beside) <= look.width {
+        return format!("{DIRECTIVE}{bold}{beside}\n");
+    }
+    let above = paragraph(&format!("# {place}"), DIRECTIVE, "        # ", look);
+    format!("{above}{DIRECTIVE}{bold}\n")
+}
+
+fn closing(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    if report.interrupted {
+        out.write_all(
+            paragraph("The run was stopped before every target was tested.", "", "", look)
+                .as_bytes(),
+        )?;
+    }
+    out.write_all(paragraph(&in_words(&report.summary(), report.kind), "", "", look).as_bytes())
+}
+
+fn in_words(summary: &Summary, kind: Kind) -> String {
+    let Summary { targets, passed, failed, untested, findings, excused, .. } = summary;
+    let excused = if *excused == 0 { String::new() } else { format!(" ({excused} excused)") };
+    format!(
+        "{}: {passed} passed, {failed} failed, {untested} could not be tested; {}, {}, {}{excused}.",
+        counted(*targets, if kind == Kind::Files { "chain" } else { "target" }),
+        counted(findings.error, "error"),
+        counted(findings.warning, "warning"),
+        counted(findings.note, "note")
+    )
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

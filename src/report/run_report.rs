@@ -1,0 +1,79 @@
+//! A whole run: its targets, and what the formats are told beside them.
+
+use time::OffsetDateTime;
+
+use super::Summary;
+use super::words::timestamp;
+use crate::audit::finding::Severity;
+use crate::run::TargetReport;
+
+/// A whole run.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// When the first probe started.
+    pub started_at: OffsetDateTime,
+    /// When the last target was judged.
+    pub finished_at: OffsetDateTime,
+    /// The targets, in input order.
+    pub targets: Vec<TargetReport>,
+    /// Whether the run was stopped before every target was tested.
+    pub interrupted: bool,
+    /// What the targets are.
+    pub kind: Kind,
+    /// What else the forms need to be told.
+    pub options: ReportOptions,
+}
+
+/// What a report is told beside what was found.
+#[derive(Clone, Debug)]
+pub struct ReportOptions {
+    /// The severity from which a finding fails its target.
+    pub threshold: Severity,
+    /// The file that findings point at which stand in none (SARIF and GitLab).
+    pub anchor: Option<String>,
+    /// The folder that paths are relative to, where a form wants them so.
+    pub root: Option<String>,
+    /// Whether metrics carry blackbox_exporter's names as well.
+    pub blackbox: bool,
+    /// Targets that are counted and not shown.
+    pub left_out: Summary,
+    /// Whether moments and durations are left out, so that equal observations give equal bytes.
+    pub omit_times: bool,
+}
+
+impl Default for ReportOptions {
+    fn default() -> Self {
+        Self {
+            threshold: Severity::Error,
+            anchor: None,
+            root: None,
+            blackbox: false,
+            left_out: Summary::default(),
+            omit_times: false,
+        }
+    }
+}
+
+/// What the targets of a report are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Endpoints that were probed.
+    Endpoints,
+    /// Chains that stand in files.
+    Files,
+}
+
+impl Report {
+    /// The run in numbers.
+    pub fn summary(&self) -> Summary {
+        let mut summary = self.options.left_out;
+        self.targets.iter().for_each(|target| summary.add(target));
+        summary
+    }
+
+    /// When the run began and ended (RFC 3339), where moments are not left out.
+    pub fn times(&self) -> (Option<String>, Option<String>) {
+        let moment = |moment| (!self.options.omit_times).then(|| timestamp(moment));
+        (moment(self.started_at), moment(self.finished_at))
+    }
+}

@@ -1,0 +1,67 @@
+//! A run in numbers.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::audit::finding::Severity;
+use crate::run::{Status, TargetReport};
+
+/// A run in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Summary {
+    /// All targets.
+    pub targets: usize,
+    /// Those that were tested, with nothing that reaches the threshold.
+    pub passed: usize,
+    /// Those with a finding that reaches the threshold.
+    pub failed: usize,
+    /// Those that could not be tested, or not wholly.
+    pub untested: usize,
+    /// Findings by severity.
+    pub findings: Counts,
+    /// Those of them that do not fail the run: allowed by the gate file, or known from the baseline.
+    pub excused: usize,
+    /// The greatest severity of a finding that is not excused.
+    #[serde(skip)]
+    pub worst: Option<Severity>,
+}
+
+/// Findings by severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Counts {
+    /// Findings of severity error.
+    pub error: usize,
+    /// Findings of severity warning.
+    pub warning: usize,
+    /// Findings of severity note.
+    pub note: usize,
+}
+
+impl Summary {
+    /// Counts one more target.
+    pub fn add(&mut self, report: &TargetReport) {
+        let findings = report.judgement.findings.iter();
+        self.count(report.status, findings.map(|one| (one.severity, one.excuse.is_some())));
+    }
+
+    /// Counts one more target by its status, and its findings by severity and whether they are excused.
+    pub fn count(&mut self, status: Status, findings: impl Iterator<Item = (Severity, bool)>) {
+        self.targets += 1;
+        match status {
+            Status::Pass => self.passed += 1,
+            Status::Fail => self.failed += 1,
+            Status::Untested => self.untested += 1,
+        }
+        for (severity, excused) in findings {
+            self.excused += usize::from(excused);
+            if !excused {
+                self.worst = self.worst.max(Some(severity));
+            }
+            match severity {
+                Severity::Error => self.findings.error += 1,
+                Severity::Warning => self.findings.warning += 1,
+                Severity::Note => self.findings.note += 1,
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a run needs beside its targets.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use crate::audit::finding::Severity;
+use crate::audit::policy::Policy;
+use crate::certificate::trust::Assessor;
+use crate::probe::Prober;
+use crate::probe::scan::Depth;
+use crate::targets::trust::{self, TrustError};
+use crate::targets::{Target, Trust};
+
+/// Everything a run needs beside its targets.
+#[derive(Debug)]
+pub struct Settings {
+    /// What makes the connections; runs that share it share its limits.
+    pub prober: Arc<Prober>,
+    /// What is asked for beside the four handshakes.
+    pub depth: Depth,
+    /// The severity from which a finding fails its target.
+    pub threshold: Severity,
+    /// What the operator allows, where a policy was named.
+    pub policy: Option<Policy>,
+    /// The time at which certificates are judged.
+    pub now: OffsetDateTime,
+    /// Whether a missing issuer's certificate is fetched from where the certificate says it lies.
+    pub fetch_issuers: FetchIssuers,
+    /// An assessor for every trust that a target names.
+    pub assessors: HashMap<Trust, Arc<Assessor>>,
+}
+
+impl Settings {
+    /// The settings of an audit of these targets, with an assessor for each set of roots that one of them names; everything
+    /// else is as it is where nothing is asked for.
+    pub fn new(
+        targets: &[Arc<Target>],
+        prober: Arc<Prober>,
+        now: OffsetDateTime,
+    ) -> Result<Self, TrustError> {
+        let mut assessors = HashMap::new();
+        for target in targets {
+            if !assessors.contains_key(&target.trust) {
+                let store = Arc::new(trust::load(&target.trust)?);
+                assessors.insert(target.trust.clone(), Arc::new(Assessor::new(store, now)));
+            }
+        }
+        Ok(Self::with_assessors(assessors, prober, now))
+    }
+
+    /// The same with assessors that are there already.
+    pub fn with_assessors(
+        assessors: HashMap<Trust, Arc<Assessor>>,
+        prober: Arc<Prober>,
+        now: OffsetDateTime,
+    ) -> Self {
+        Self {
+            prober,
+            depth: Depth::default(),
+            threshold: Severity::Error,
+            policy: None,
+            now,
+            fetch_issuers: FetchIssuers::Never,
+            assessors,
+        }
+    }
+
+    /// The assessor for this set of roots.
+    pub(super) fn assessor(&self, trust: &Trust) -> &Assessor {
+        self.assessors.get(trust).expect("the settings hold an assessor for every trust")
+    }
+}
+
+/// Whether, and from where, missing issuers are fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FetchIssuers {
+    /// Not at all.
+    #[default]
+    Never,
+    /// From public addresses only.
+    Public,
+    /// From any address.
+    Anywhere,
+}
