@@ -170,6 +170,8 @@ pub enum ClientAuth {
     NotRequested,
     /// It asked. Whether it insists was not seen.
     Requested(CertificateRequest),
+    /// It asked, and answered a request whatever the client sent.
+    Served(CertificateRequest),
     /// It asked, and refused the connection because of the answer.
     Required(CertificateRequest, ClientRefusal),
 }
@@ -179,7 +181,9 @@ impl ClientAuth {
     pub fn request(&self) -> Option<&CertificateRequest> {
         match self {
             Self::NotRequested => None,
-            Self::Requested(request) | Self::Required(request, _) => Some(request),
+            Self::Requested(request) | Self::Served(request) | Self::Required(request, _) => {
+                Some(request)
+            }
         }
     }
 }
@@ -202,6 +206,8 @@ pub enum ClientRefusal {
     Closed,
     /// An HTTP answer, as nginx gives it: the status line's number.
     Http(u16),
+    /// A line of the protocol behind TLS, as nginx's mail module gives it.
+    Words(String),
 }
 
 /// What a completed handshake negotiated.

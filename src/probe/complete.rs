@@ -17,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::cause::cause;
 use super::connect::{Connection, Connector, Permits};
-use super::follow_up::{self, Aftermath};
+use super::follow_up::{self, Aftermath, Waits};
 use super::plan::{Cell, Resume};
 use super::recorder::Recorder;
 use super::sessions::Sessions;
@@ -25,8 +25,8 @@ use super::{raw, starttls};
 use crate::certificate::Chain;
 use crate::certificate::cache::ChainCache;
 use crate::observation::{
-    Cause, ClientAuth, ClientRefusal, Engine, Failure, Handshake, Observed, RawHello, Session,
-    Stage,
+    Cause, CertificateRequest, ClientAuth, ClientRefusal, Engine, Failure, Handshake, Observed,
+    RawHello, Session, Stage,
 };
 use crate::targets::Target;
 use crate::tls::extension::Extension;
@@ -116,9 +116,8 @@ impl Caller<'_> {
         let (session, aftermath) = match result {
             Ok(mut stream) => {
                 let session = session(&stream);
-                let wait = self.patience(took);
-                let aftermath = self.follow_up(&mut stream, cell, &recorder, wait).await;
-                follow_up::close(&mut stream).await;
+                let waits = self.waits(connection.took);
+                let aftermath = self.follow_up(&mut stream, cell, &recorder, waits).await;
                 (Ok(session), aftermath)
             }
             Err(failure) => (Err(failure), Aftermath::default()),
@@ -127,9 +126,9 @@ impl Caller<'_> {
         let facts = recorder.take();
         seen.chain = facts.chain;
         seen.bad_signature = facts.bad_signature;
-        let outcome = settle(session, aftermath.failure)
+        let outcome = settle(session, aftermath.failure.clone())
             .map(|session| Session { ocsp_staple: facts.ocsp_staple, ..session });
-        seen.client_auth = client_auth(facts.request, &outcome, aftermath.http_refusal);
+        seen.client_auth = client_auth(facts.request, &outcome, aftermath);
         if cell.resume != Resume::No
             && outcome.is_ok()
             && seen.client_auth == ClientAuth::NotRequested
@@ -214,13 +213,12 @@ impl Caller<'_> {
         self.target.timeout.unwrap_or(self.connector.deadlines().handshake)
     }
 
-    /// How long to wait for what a server sends after a handshake: several round trips, as the handshake showed them.
-    fn patience(&self, handshake: Duration) -> Duration {
-        self.connector
-            .deadlines()
-            .read
-            .max(handshake.saturating_mul(3))
-            .min(self.handshake_deadline())
+    /// How long to wait for what follows a handshake. The TCP connection shows the round trip; the handshake's own time
+    /// may hold a wait for the server's other clients.
+    fn waits(&self, connecting: Duration) -> Waits {
+        let answer = self.handshake_deadline();
+        let read = self.connector.deadlines().read;
+        Waits { event: read.max(connecting.saturating_mul(4)).min(answer), answer }
     }
 
     async fn shake_hands(
@@ -245,27 +243,30 @@ impl Caller<'_> {
         }
     }
 
+    /// Sees what follows the handshake, and says goodbye.
     async fn follow_up(
         &self,
         stream: &mut TlsStream<TcpStream>,
         cell: &Cell,
         recorder: &Recorder,
-        wait: Duration,
+        waits: Waits,
     ) -> Aftermath {
+        let mut aftermath = Aftermath::default();
         if recorder.saw_request() {
             let host = cell.sni.clone().unwrap_or_else(|| self.target.host.to_string());
             let http = self.asks_http.then_some(host);
-            return follow_up::after_request(stream, http.as_deref(), wait).await;
+            aftermath = follow_up::after_request(stream, http.as_deref(), waits).await;
         }
-        if cell.resume != Resume::No && cell.version == ProtocolVersion::TLS1_3 {
-            follow_up::await_ticket(stream, wait).await;
+        if aftermath.failure.is_none() {
+            let late = follow_up::part(stream, b"", waits.event).await;
+            aftermath.failure = late.filter(|_| !aftermath.served);
         }
-        Aftermath::default()
+        aftermath
     }
 
     /// A second connection with the same configuration: is the first one's session taken up again?
     async fn resumption(&self, cell: &Cell, config: Arc<ClientConfig>) -> Observed<()> {
-        let Connection { stream, permits, .. } = match self.open().await {
+        let Connection { stream, permits, took } = match self.open().await {
             Ok(connection) => connection,
             Err(failure) => return Observed::Failed(failure),
         };
@@ -273,7 +274,8 @@ impl Caller<'_> {
             Err(failure) => Observed::Failed(failure),
             Ok(mut stream) => {
                 let kind = stream.get_ref().1.handshake_kind();
-                follow_up::close(&mut stream).await;
+                // What this connection has to tell is told.
+                let _ = follow_up::part(&mut stream, b"", self.waits(took).event).await;
                 if kind == Some(HandshakeKind::Resumed) {
                     Observed::Seen(())
                 } else {
@@ -349,19 +351,20 @@ fn settle(session: Result<Session, Failure>, late: Option<Cause>) -> Result<Sess
 
 /// A server that asked for a certificate and then ended the connection did so because of the answer.
 fn client_auth(
-    request: Option<crate::observation::CertificateRequest>,
+    request: Option<CertificateRequest>,
     outcome: &Result<Session, Failure>,
-    http_refusal: Option<u16>,
+    aftermath: Aftermath,
 ) -> ClientAuth {
     let Some(request) = request else {
         return ClientAuth::NotRequested;
     };
-    if let Some(status) = http_refusal {
-        return ClientAuth::Required(request, ClientRefusal::Http(status));
+    if let Some(refusal) = aftermath.refusal {
+        return ClientAuth::Required(request, refusal);
     }
     match outcome.as_ref().err().map(|failure| &failure.cause) {
         Some(Cause::Alert(alert)) => ClientAuth::Required(request, ClientRefusal::Alert(*alert)),
         Some(Cause::Closed | Cause::Reset) => ClientAuth::Required(request, ClientRefusal::Closed),
+        _ if aftermath.served => ClientAuth::Served(request),
         _ => ClientAuth::Requested(request),
     }
 }

@@ -1,23 +1,25 @@
-//! What happens after a handshake: session tickets, late refusals, nginx's HTTP 400, and the goodbye.
+//! What happens after a handshake: late refusals, nginx's HTTP 400, mail's words, session tickets, and the goodbye.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::poll_fn;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::cause::cause;
-use crate::observation::Cause;
-use crate::tls::version::ProtocolVersion;
+use crate::observation::{Cause, ClientRefusal};
 
 /// Bytes of an HTTP answer that are looked at; nginx's error page is a tenth of it.
 const MAX_ANSWER: usize = 8 * 1024;
 
-/// How long the goodbye may take.
+/// Bytes that are read while the connection is closed.
+const MAX_REST: usize = 64 * 1024;
+
+/// Longest line of a refusal that is kept.
+const MAX_WORDS: usize = 200;
+
+/// How long sending the goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(200);
 
 /// What was learnt after a handshake in which the server asked for a certificate.
@@ -25,77 +27,101 @@ const GOODBYE: Duration = Duration::from_millis(200);
 pub(super) struct Aftermath {
     /// The server ended the connection, and how.
     pub(super) failure: Option<Cause>,
-    /// The server answered a request with this HTTP status because of the certificate.
-    pub(super) http_refusal: Option<u16>,
+    /// The server said that it refuses the client because of the certificate.
+    pub(super) refusal: Option<ClientRefusal>,
+    /// The server answered a request.
+    pub(super) served: bool,
+}
+
+/// How long to wait for what a server does by itself, and for its answer to a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waits {
+    /// For tickets, late alerts, greetings and the end of the connection: a few round trips.
+    pub(super) event: Duration,
+    /// For the answer to a request.
+    pub(super) answer: Duration,
 }
 
 /// Finds out whether a server that asked for a certificate insists on one.
 ///
 /// A TLS 1.3 server refuses after its peer's handshake is over, so the read comes before any write: a write could turn
-/// the alert into a bare reset. nginx completes the handshake, and answers the first request with 400 (or, in its
-/// stream module, closes). `http` is the Host to ask for; `None` where the protocol behind TLS is not HTTP.
+/// the alert into a bare reset. Session tickets decide nothing: OpenSSL sends them, and then nginx's stream module closes
+/// the connection. Its mail module says in its protocol that it refuses, and its http module answers the first request
+/// with 400. `http` is the Host to ask for; `None` where the protocol behind TLS is not HTTP.
 pub(super) async fn after_request(
     stream: &mut TlsStream<TcpStream>,
     http: Option<&str>,
-    wait: Duration,
+    waits: Waits,
 ) -> Aftermath {
-    match timeout(wait, first_event(stream)).await {
-        Ok(Event::Ended(cause)) => {
-            return Aftermath { failure: Some(cause), http_refusal: None };
+    match timeout(waits.event, first_words(stream)).await {
+        Ok(Err(cause)) => Aftermath { failure: Some(cause), ..Aftermath::default() },
+        // A greeting does not show that the client is served: Dovecot refuses only the login.
+        Ok(Ok(words)) => Aftermath { refusal: refusal_in_words(&words), ..Aftermath::default() },
+        Err(_) => match http {
+            Some(host) if speaks_http1(stream) => ask_http(stream, host, waits.answer).await,
+            _ => Aftermath::default(),
+        },
+    }
+}
+
+/// The first application data, or how the connection ended without any.
+async fn first_words(stream: &mut TlsStream<TcpStream>) -> Result<Vec<u8>, Cause> {
+    let mut words = vec![0; 1024];
+    match stream.read(&mut words).await {
+        Ok(0) => Err(Cause::Closed),
+        Ok(count) => {
+            words.truncate(count);
+            Ok(words)
         }
-        Ok(Event::Data) => return Aftermath::default(),
-        Ok(Event::Ticket) | Err(_) => {}
-    }
-    match http {
-        Some(host) if speaks_http1(stream) => ask_http(stream, host, wait).await,
-        _ => Aftermath::default(),
+        Err(error) => Err(cause(&error)),
     }
 }
 
-/// Waits for a TLS 1.3 session ticket, which a server sends when it likes.
-pub(super) async fn await_ticket(stream: &mut TlsStream<TcpStream>, wait: Duration) {
-    // Whatever else happens, an end of the connection included, the second connection will show.
-    let _ = timeout(wait, first_event(stream)).await;
+/// A refusal as nginx's mail module words it: `* BYE No required SSL certificate`, `-ERR SSL certificate error`, `421
+/// 4.7.1 No required SSL certificate`.
+fn refusal_in_words(words: &[u8]) -> Option<ClientRefusal> {
+    let text = String::from_utf8_lossy(words);
+    let line = text.lines().next()?.trim_end();
+    let lower = line.to_ascii_lowercase();
+    let refuses =
+        ["* bye", "* no", "* bad", "-err", "4", "5"].iter().any(|start| lower.starts_with(start));
+    (refuses && lower.contains("certificate"))
+        .then(|| ClientRefusal::Words(line.chars().take(MAX_WORDS).collect()))
 }
 
-/// Says goodbye. Without a close_notify OpenSSL forgets the session, and resumption would look unsupported.
-pub(super) async fn close(stream: &mut TlsStream<TcpStream>) {
-    // A peer that is gone already needs no goodbye.
-    let _ = timeout(GOODBYE, stream.shutdown()).await;
+/// Says goodbye in the words of the protocol behind TLS, ends TLS, and reads until the server has closed the connection or
+/// the wait is over. What comes back is an alert that arrived only now: a server may refuse its client after a TLS 1.3
+/// handshake that looked complete.
+///
+/// Without a close_notify OpenSSL forgets the session, and resumption would look unsupported. Tickets arrive while reading.
+pub(super) async fn part(
+    stream: &mut TlsStream<TcpStream>,
+    goodbye: &[u8],
+    wait: Duration,
+) -> Option<Cause> {
+    let say = async {
+        stream.write_all(goodbye).await?;
+        stream.shutdown().await
+    };
+    // A peer that is gone already needs no goodbye, and may have said why.
+    let _ = timeout(GOODBYE, say).await;
+    timeout(wait, late_alert(stream)).await.ok().flatten()
 }
 
-/// The first thing that happens on an established connection.
-enum Event {
-    /// A session ticket, or several.
-    Ticket,
-    /// Application data.
-    Data,
-    /// The connection ended.
-    Ended(Cause),
-}
-
-async fn first_event(stream: &mut TlsStream<TcpStream>) -> Event {
-    poll_fn(|cx| poll_event(stream, cx)).await
-}
-
-fn poll_event(stream: &mut TlsStream<TcpStream>, cx: &mut Context<'_>) -> Poll<Event> {
-    let mut space = [0; 1];
-    let mut buffer = ReadBuf::new(&mut space);
-    match Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
-        Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
-            Poll::Ready(Event::Ended(Cause::Closed))
+/// Reads to the end. Only an alert tells something: a connection that we are closing may end in any other way.
+async fn late_alert(stream: &mut TlsStream<TcpStream>) -> Option<Cause> {
+    let mut rest = vec![0; 4096];
+    let mut read = 0;
+    while read < MAX_REST {
+        match stream.read(&mut rest).await {
+            Ok(0) => return None,
+            Ok(count) => read += count,
+            Err(error) => {
+                return Some(cause(&error)).filter(|cause| matches!(cause, Cause::Alert(_)));
+            }
         }
-        Poll::Ready(Ok(())) => Poll::Ready(Event::Data),
-        Poll::Ready(Err(error)) => Poll::Ready(Event::Ended(cause(&error))),
-        Poll::Pending if has_ticket(stream) => Poll::Ready(Event::Ticket),
-        Poll::Pending => Poll::Pending,
     }
-}
-
-fn has_ticket(stream: &TlsStream<TcpStream>) -> bool {
-    let connection = stream.get_ref().1;
-    connection.protocol_version().map(u16::from) == Some(ProtocolVersion::TLS1_3.0)
-        && connection.tls13_tickets_received() > 0
+    None
 }
 
 fn speaks_http1(stream: &TlsStream<TcpStream>) -> bool {
@@ -112,32 +138,49 @@ async fn ask_http(stream: &mut TlsStream<TcpStream>, host: &str, wait: Duration)
         stream.flush().await?;
         stream.take(MAX_ANSWER as u64).read_to_end(&mut answer).await
     };
-    match timeout(wait, exchange).await {
-        // Closing in answer to a request says nothing: the peer may speak another protocol. An alert does.
-        Ok(Err(error)) => match cause(&error) {
-            alert @ Cause::Alert(_) => Aftermath { failure: Some(alert), http_refusal: None },
-            _ => Aftermath { failure: None, http_refusal: refusal(&answer) },
-        },
-        Ok(Ok(_)) | Err(_) => Aftermath { failure: None, http_refusal: refusal(&answer) },
+    let ended = timeout(wait, exchange).await;
+    // Closing in answer to a request says nothing: the peer may speak another protocol. An alert does.
+    let alert = match ended {
+        Ok(Err(error)) => Some(cause(&error)).filter(|cause| matches!(cause, Cause::Alert(_))),
+        Ok(Ok(_)) | Err(_) => None,
+    };
+    match http_status(&answer) {
+        None => Aftermath { failure: alert, ..Aftermath::default() },
+        Some(status) if refuses(status, &answer) => {
+            Aftermath { refusal: Some(ClientRefusal::Http(status)), ..Aftermath::default() }
+        }
+        Some(status) => Aftermath { served: !may_refuse(status), ..Aftermath::default() },
     }
 }
 
-/// The status of an HTTP answer that refuses the client for its certificate: nginx's 400 pages ("No required SSL
-/// certificate was sent", "The SSL certificate error") and the 403 of other servers say so in the body.
-fn refusal(answer: &[u8]) -> Option<u16> {
-    let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
-    let status: u16 = text.strip_prefix("http/1.")?.get(2..5)?.parse().ok()?;
-    let refuses = matches!(status, 400 | 401 | 403 | 495 | 496) && text.contains("certificate");
-    refuses.then_some(status)
+/// The status of an HTTP/1 answer.
+fn http_status(answer: &[u8]) -> Option<u16> {
+    let start = String::from_utf8_lossy(answer.get(..16.min(answer.len()))?).to_ascii_lowercase();
+    start.strip_prefix("http/1.")?.get(2..5)?.parse().ok()
+}
+
+/// Whether an HTTP answer refuses the client for its certificate: nginx's 400 pages ("No required SSL certificate was
+/// sent", "The SSL certificate error") and the 403 of other servers say so in the body.
+fn refuses(status: u16, answer: &[u8]) -> bool {
+    may_refuse(status)
+        && String::from_utf8_lossy(answer).to_ascii_lowercase().contains("certificate")
+}
+
+/// Whether a server answers with this status where a certificate is missing.
+fn may_refuse(status: u16) -> bool {
+    matches!(status, 400 | 401 | 403 | 421 | 495 | 496)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::refusal;
+    use super::{http_status, refusal_in_words, refuses};
+    use crate::observation::ClientRefusal;
 
     #[track_caller]
     fn check(answer: &str, expected: Option<u16>) {
-        assert_eq!(refusal(answer.as_bytes()), expected, "{answer:?}");
+        let answer = answer.as_bytes();
+        let refused = http_status(answer).filter(|status| refuses(*status, answer));
+        assert_eq!(refused, expected, "{answer:?}");
     }
 
     #[test]
@@ -160,5 +203,20 @@ mod tests {
         check("* OK IMAP4 ready", None);
         check("HTTP/1.", None);
         check("", None);
+    }
+
+    #[test]
+    fn mail_servers_refuse_in_their_own_words() {
+        for line in [
+            "* BYE No required SSL certificate",
+            "-ERR SSL certificate error",
+            "421 4.7.1 No required SSL certificate",
+        ] {
+            let refusal = refusal_in_words(format!("{line}\r\n").as_bytes());
+            assert_eq!(refusal, Some(ClientRefusal::Words(line.to_owned())));
+        }
+        for line in ["* OK IMAP4 ready", "220 certificate.test ESMTP", "+OK", "421 too many", ""] {
+            assert_eq!(refusal_in_words(line.as_bytes()), None, "{line}");
+        }
     }
 }

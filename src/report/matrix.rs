@@ -27,7 +27,7 @@ pub(super) fn word(
 fn cell_word(cell: &Handshake) -> String {
     match (&cell.outcome, &cell.client_auth) {
         (_, ClientAuth::Required(_, ClientRefusal::Http(status))) => format!("HTTP {status}"),
-        (Ok(_), ClientAuth::Requested(_)) => "ok, asks".to_owned(),
+        (Ok(_), ClientAuth::Requested(_) | ClientAuth::Served(_)) => "ok, asks".to_owned(),
         (Ok(_), _) => "ok".to_owned(),
         (Err(failure), _) => cause_word(&failure.cause, failure.stage),
     }

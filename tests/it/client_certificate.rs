@@ -46,12 +46,18 @@ impl Scene {
 
     fn nginx(&self, versions: &str, verify: &str) -> Nginx {
         Nginx::start(&format!(
-            "server {{ listen 127.0.0.1:PORT ssl; ssl_protocols {versions}; ssl_certificate {};
-             ssl_certificate_key {}; ssl_client_certificate {}; ssl_verify_client {verify}; }}",
+            "server {{ listen 127.0.0.1:PORT ssl; ssl_protocols {versions}; {} }}",
+            self.settings(verify)
+        ))
+    }
+
+    fn settings(&self, verify: &str) -> String {
+        format!(
+            "ssl_certificate {}; ssl_certificate_key {}; ssl_client_certificate {}; ssl_verify_client {verify};",
             self.server.certificate.display(),
             self.server.key.display(),
             self.authority
-        ))
+        )
     }
 
     fn openssl(&self, options: &[&str]) -> OpenSsl {
@@ -89,6 +95,38 @@ fn nginx_insists_by_http_in_every_version() {
             let rejected = scene.audit(nginx.port, Some(&scene.stranger));
             rejected.check(&[&[REJECTED], missing].concat()).ends(1, "fail");
             assert!(nginx.logs("client SSL certificate verify error"));
+        }
+    }
+}
+
+/// What mail speaks on a port where TLS comes first, and the words with which nginx refuses there.
+const MAIL: [(&str, &str); 3] = [("imap", "* BYE "), ("pop3", "-ERR "), ("smtp", "421 4.7.1 ")];
+
+#[test]
+fn nginx_insists_in_stream_by_closing_and_in_mail_by_its_words() {
+    let scene = Scene::of(Pki::new());
+    for (versions, missing) in VERSIONS {
+        let ssl = format!("ssl_protocols {versions}; {}", scene.settings("on"));
+        let stream = Nginx::start_with(|port| {
+            format!("stream {{ server {{ listen 127.0.0.1:{port} ssl; return x; {ssl} }} }}")
+        });
+        let refused = scene.audit(stream.port, None);
+        refused.check(&[&[REQUIRED], missing].concat()).ends(1, "fail");
+        scene.audit(stream.port, Some(&scene.client)).check(missing).ends(0, "pass");
+        for (protocol, words) in MAIL {
+            let mail = Nginx::start_with(|port| {
+                format!(
+                    "mail {{ auth_http 127.0.0.1:1/; server_name mail.test;
+                     server {{ listen 127.0.0.1:{port} ssl; protocol {protocol}; {ssl} }} }}"
+                )
+            });
+            let refused = scene.audit(mail.port, None);
+            refused.check(&[&[REQUIRED], missing].concat()).ends(1, "fail");
+            let evidence = refused.findings().next().unwrap()["evidence"].to_string();
+            assert!(evidence.contains(words), "{evidence}");
+            scene.audit(mail.port, Some(&scene.client)).check(missing).ends(0, "pass");
+            let rejected = scene.audit(mail.port, Some(&scene.stranger));
+            rejected.check(&[&[REJECTED], missing].concat()).ends(1, "fail");
         }
     }
 }

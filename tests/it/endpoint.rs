@@ -182,6 +182,17 @@ fn ends_without_a_handshake_are_told_apart() {
 }
 
 #[test]
+fn an_alert_behind_the_handshake_is_a_refusal() {
+    let pki = Pki::new();
+    let issued = pki.intermediate.issue(&["a.test"]).unwrap();
+    let refusing = script::alerts_after_the_handshake(issued.chain(), issued.private_key(), 40);
+    let audit = audit(&pki, refusing.port(), &[]);
+    audit.check(&["error handshake-refused", "note tls12-unsupported"]).ends(1, "fail");
+    let late = audit.handshakes().iter().filter(|cell| text(&cell["stage"]) == "post-handshake");
+    assert_eq!(late.count(), 2, "{:#}", audit.target);
+}
+
+#[test]
 fn the_exit_status_is_the_worst_that_was_found() {
     let pki = Pki::new();
     let both = "ssl_protocols TLSv1.2 TLSv1.3;";

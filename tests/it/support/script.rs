@@ -5,17 +5,18 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use rustls::crypto::aws_lc_rs;
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use rustls::crypto::aws_lc_rs as provider;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{ServerConfig, ServerConnection, Stream};
+use rustls::{ConnectionTrafficSecrets, ServerConfig, ServerConnection, Stream};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::server::scripted;
 
 /// A TLS server that sends any chain and signs with any key, matching or not.
 pub(crate) fn tls(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> SocketAddr {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(provider::default_provider());
     let key = provider.key_provider.load_private_key(key).unwrap();
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -37,6 +38,53 @@ impl ResolvesServerCert for Always {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0))
     }
+}
+
+/// A TLS 1.3 server that sends this alert right behind a handshake that its client takes for complete.
+pub(crate) fn alerts_after_the_handshake(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    alert: u8,
+) -> SocketAddr {
+    let mut provider = provider::default_provider();
+    provider
+        .cipher_suites
+        .retain(|suite| suite.suite() == rustls::CipherSuite::TLS13_AES_256_GCM_SHA384);
+    let provider = Arc::new(provider);
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    config.enable_secret_extraction = true;
+    let config = Arc::new(config);
+    scripted(move |mut stream| {
+        let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+        while connection.is_handshaking() || connection.wants_write() {
+            if connection.complete_io(&mut stream).is_err() {
+                return;
+            }
+        }
+        let _ = stream.write_all(&sealed_alert(connection, alert));
+    })
+}
+
+/// A fatal alert in a record of TLS 1.3 (RFC 8446 section 5.2).
+fn sealed_alert(connection: ServerConnection, alert: u8) -> Vec<u8> {
+    let (sequence, secrets) = connection.dangerous_extract_secrets().unwrap().tx;
+    let ConnectionTrafficSecrets::Aes256Gcm { key, iv } = secrets else { panic!("one suite") };
+    let mut nonce: [u8; 12] = iv.as_ref().try_into().unwrap();
+    for (byte, number) in nonce[4..].iter_mut().zip(sequence.to_be_bytes()) {
+        *byte ^= number;
+    }
+    const CONTENT_ALERT: u8 = 21;
+    let mut body = vec![2, alert, CONTENT_ALERT];
+    let header = [23, 3, 3, 0, 3 + 16];
+    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_ref()).unwrap());
+    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(header), &mut body)
+        .unwrap();
+    [&header[..], &body].concat()
 }
 
 /// An SMTP server that upgrades on STARTTLS, and from then on is the TLS server on that port.

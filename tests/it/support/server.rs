@@ -48,10 +48,11 @@ impl Nginx {
         for _ in 0..TRIES {
             let port = free_port();
             let prefix = tempfile::tempdir().unwrap();
+            let blocks = configuration(port);
             let text = format!(
                 "daemon off; master_process off; pid nginx.pid; error_log stderr info;\n\
-                 events {{ worker_connections 512; }}\n{}\n",
-                configuration(port)
+                 {}events {{ worker_connections 512; }}\n{blocks}\n",
+                modules_for(&blocks)
             );
             fs::write(prefix.path().join("nginx.conf"), text).unwrap();
             let mut command = program();
@@ -76,6 +77,17 @@ impl Nginx {
     pub(crate) fn logs(&self, words: &str) -> bool {
         self.process.log.comes(words)
     }
+}
+
+/// Lines that load the modules that these blocks need, where the distribution has them as files.
+fn modules_for(blocks: &str) -> String {
+    let needed =
+        ["stream", "mail"].into_iter().filter(|name| blocks.starts_with(&format!("{name} {{")));
+    let files = needed.map(|name| format!("/usr/lib/nginx/modules/ngx_{name}_module.so"));
+    files
+        .filter(|file| Path::new(file).exists())
+        .map(|file| format!("load_module {file};\n"))
+        .collect()
 }
 
 /// The nginx that plays the proxy: that of another system in a folder where the environment names one, as

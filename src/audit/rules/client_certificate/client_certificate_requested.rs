@@ -5,8 +5,8 @@ use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::audit::rules::client_certificate::accepted_authorities;
-use crate::observation::{ClientAuth, Endpoint, Session};
-use crate::targets::{ClientCertificatePolicy, Target};
+use crate::observation::{ClientAuth, Endpoint, Handshake};
+use crate::targets::ClientCertificatePolicy;
 
 pub(crate) const RULE: Rule = Rule {
     id: "client-certificate-requested",
@@ -24,17 +24,21 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let policy = cx.target.expect.client_certificate;
-    let asked = cx.own_cells(endpoint).find_map(|cell| match (&cell.client_auth, &cell.outcome) {
-        (ClientAuth::Requested(request), Ok(session)) => Some((cell, request, session)),
-        _ => None,
-    });
-    let unwanted = policy == Some(ClientCertificatePolicy::None);
-    let Some((cell, request, session)) =
-        asked.filter(|(_, request, _)| unwanted || !request.answered)
-    else {
+    let asked = |cell: &&Handshake| cell.established() && cell.client_auth.request().is_some();
+    let served = |cell: &&Handshake| matches!(cell.client_auth, ClientAuth::Served(_));
+    let refused = |cell: &Handshake| matches!(cell.client_auth, ClientAuth::Required(..));
+    if cx.own_cells(endpoint).any(refused) {
+        return Verdict::Pass;
+    }
+    let mut served = cx.own_cells(endpoint).filter(asked).filter(served).peekable();
+    let shows = served.peek().is_some();
+    let Some(cell) = served.next().or_else(|| cx.own_cells(endpoint).find(asked)) else {
         return Verdict::Pass;
     };
-    let shows = insistence_shows(session, cx.target);
+    let Some(request) = cell.client_auth.request() else { return Verdict::Pass };
+    if request.answered && policy != Some(ClientCertificatePolicy::None) {
+        return Verdict::Pass;
+    }
     let message = if shows {
         "the server asks for a client certificate, and serves clients without one"
     } else {
@@ -61,22 +65,16 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     }
 }
 
-/// Whether a server that insists would have shown it: nginx refuses with an HTTP answer, and only HTTP/1.1 is asked.
-fn insistence_shows(session: &Session, target: &Target) -> bool {
-    let http = session.alpn.as_deref().is_none_or(|protocol| protocol == "http/1.1");
-    http && target.starttls.is_none()
-}
-
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::Scene;
-    use crate::observation::{CertificateRequest, ClientAuth};
-    use crate::targets::{ClientCertificatePolicy, StartTls};
+    use crate::observation::{CertificateRequest, ClientAuth, ClientRefusal};
+    use crate::targets::ClientCertificatePolicy;
 
     #[test]
     fn severity_goes_by_expectation() {
         let mut scene = Scene::new();
-        scene.each(|cell| cell.client_auth = ClientAuth::Requested(CertificateRequest::default()));
+        scene.each(|cell| cell.client_auth = ClientAuth::Served(CertificateRequest::default()));
         scene.check(&["note client-certificate-requested"]);
         for (policy, expected) in [
             (ClientCertificatePolicy::Optional, &[][..]),
@@ -91,7 +89,6 @@ mod tests {
     #[test]
     fn what_does_not_show_was_not_tested() {
         let mut scene = Scene::new();
-        scene.target.starttls = Some(StartTls::Smtp);
         scene.target.expect.client_certificate = Some(ClientCertificatePolicy::Required);
         scene.each(|cell| cell.client_auth = ClientAuth::Requested(CertificateRequest::default()));
         scene.check(&[]);
@@ -106,6 +103,15 @@ mod tests {
         scene.check(&[]);
         scene.target.expect.client_certificate = Some(ClientCertificatePolicy::None);
         scene.check(&["error client-certificate-requested"]);
+    }
+
+    #[test]
+    fn a_server_that_refuses_one_client_is_not_said_to_serve_another() {
+        let mut scene = Scene::new();
+        scene.each(|cell| cell.client_auth = ClientAuth::Requested(CertificateRequest::default()));
+        scene.seen.endpoints[0].handshakes[2].client_auth =
+            ClientAuth::Required(CertificateRequest::default(), ClientRefusal::Closed);
+        scene.check(&["error client-certificate-required"]);
     }
 
     #[test]

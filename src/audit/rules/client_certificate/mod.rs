@@ -28,7 +28,14 @@ fn describe(endpoint: &Endpoint, cell: &Handshake, refusal: &ClientRefusal) -> S
     match refusal {
         ClientRefusal::Alert(alert) => format!("{address} over {version}: alert {alert}"),
         ClientRefusal::Closed => {
-            format!("{address} over {version}: the connection is closed after the request")
+            format!(
+                "{address} over {version}: the server asks for a certificate, and then closes the connection"
+            )
+        }
+        ClientRefusal::Words(words) => {
+            format!(
+                "{address} over {version}: the handshake completes, and the server says {words:?}"
+            )
         }
         ClientRefusal::Http(status) => {
             format!(

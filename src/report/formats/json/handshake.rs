@@ -73,7 +73,7 @@ impl<'a> HandshakeView<'a> {
             chain: fingerprints(cell.chain.as_deref()),
             client_certificate: match cell.client_auth {
                 ClientAuth::NotRequested => "none",
-                ClientAuth::Requested(_) => "requested",
+                ClientAuth::Requested(_) | ClientAuth::Served(_) => "requested",
                 ClientAuth::Required(..) => "required",
             },
             resumed: match cell.resumption {
