@@ -78,8 +78,8 @@ fn sealed_alert(connection: ServerConnection, alert: u8) -> Vec<u8> {
     for (byte, number) in nonce[4..].iter_mut().zip(sequence.to_be_bytes()) {
         *byte ^= number;
     }
-    const CONTENT_ALERT: u8 = 21;
-    let mut body = vec![2, alert, CONTENT_ALERT];
+    let (fatal, content_alert) = (2, 21);
+    let mut body = vec![fatal, alert, content_alert];
     let header = [23, 3, 3, 0, 3 + 16];
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_ref()).unwrap());
     key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(header), &mut body)

@@ -84,10 +84,8 @@ fn modules_for(blocks: &str) -> String {
     let needed =
         ["stream", "mail"].into_iter().filter(|name| blocks.starts_with(&format!("{name} {{")));
     let files = needed.map(|name| format!("/usr/lib/nginx/modules/ngx_{name}_module.so"));
-    files
-        .filter(|file| Path::new(file).exists())
-        .map(|file| format!("load_module {file};\n"))
-        .collect()
+    let found: Vec<String> = files.filter(|file| Path::new(file).exists()).collect();
+    found.iter().fold(String::new(), |lines, file| lines + "load_module " + file + ";\n")
 }
 
 /// The nginx that plays the proxy: that of another system in a folder where the environment names one, as
