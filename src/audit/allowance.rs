@@ -42,9 +42,11 @@ impl Allowance {
     /// Whether it speaks of this target.
     pub fn covers(&self, target: &Target) -> bool {
         let pattern = WildMatch::new_case_insensitive(&self.target);
-        let host = target.host.to_string();
-        let endpoint = format!("{host}:{}", target.port);
-        [target.name.as_str(), &host, &endpoint].iter().any(|name| pattern.matches(name))
+        let host = target.host().map(ToString::to_string);
+        let endpoint =
+            host.as_ref().zip(target.port()).map(|(host, port)| format!("{host}:{port}"));
+        pattern.matches(&target.name)
+            || [host, endpoint].iter().flatten().any(|name| pattern.matches(name))
     }
 }
 

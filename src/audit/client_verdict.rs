@@ -55,7 +55,7 @@ impl ClientVerdict {
     /// The verdict of nginx with `proxy_ssl_verify on` and its other defaults. It checks the name after the chain, and only
     /// the one that it was told (`proxy_ssl_name`).
     pub fn of_nginx(assessed: &Assessed, target: &Target) -> Self {
-        let name = target.server_name.clone().unwrap_or_else(|| target.host.to_string());
+        let name = target.known_as().map(|name| name.to_string()).unwrap_or_default();
         match &assessed.assessment.nginx {
             OpensslVerdict::Accepted
                 if assessed.chain.leaf().is_some_and(|leaf| leaf.check_host(&name)) =>

@@ -90,7 +90,7 @@ mod tests {
     use crate::audit::fixtures::{NOW, Scene, any};
     use crate::audit::judge::{Judgement, Standard, judge};
     use crate::certificate::trust::{Assessor, TrustStore};
-    use crate::observation::{Cause, Failure, Stage};
+    use crate::observation::{Cause, Failure, Observation, Stage, Untried};
     use crate::tls::alert::AlertDescription;
 
     fn judged(scene: &Scene) -> Judgement {
@@ -127,9 +127,7 @@ mod tests {
             assert_eq!(judged(&scene).passed, ["dns-failure"], "{cause}");
         }
         let mut scene = Scene::new();
-        let failure = Failure { stage: Stage::Dns, cause: Cause::Cancelled };
-        scene.seen.addresses = Err(failure);
-        scene.seen.endpoints.clear();
+        scene.seen = Observation::not_tried(Untried::Cancelled);
         assert_eq!(judged(&scene).passed, [""; 0]);
     }
 

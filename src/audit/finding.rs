@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::Date;
 
 use crate::certificate::parse::Fingerprint;
-use crate::targets::{Origin, Target};
+use crate::targets::{Origin, Target, TargetKind};
 
 /// How bad it is, by what breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -223,20 +223,32 @@ impl Finding {
         self
     }
 
-    /// What names this finding from run to run: rule, endpoint, name and subject, and nothing that a renewal, a new line
-    /// number or another day would change. 32 hexadecimal digits.
+    /// Identifies this finding from run to run by rule, target and subject, and by nothing that a renewal, a new line
+    /// number, another day or an upgrade of nginx would change. 32 hexadecimal digits.
     pub fn fingerprint(&self, target: &Target) -> String {
-        let sni = target.server_name.as_deref().unwrap_or("-");
-        let (host, port) = (target.host.to_string(), target.port.to_string());
-        let mut identity = [self.rule, &host, &port, sni, &self.subject].join("\0");
-        // In one configuration several places can lead to one endpoint, each with its settings; what has no port is no
-        // endpoint, and known by its name.
-        let configured = target.nginx.as_ref().filter(|client| client.place.is_some());
-        if let Some(client) = configured {
-            identity = format!("{identity}\0{}", client.settings());
-        } else if target.port == 0 && target.origin.is_some() {
-            identity = format!("{identity}\0{}", target.name);
-        }
+        let identity = match &target.kind {
+            TargetKind::Endpoint { host, port, connect_to } => {
+                let sni = target.server_name.as_deref().unwrap_or("-");
+                let (host, port) = (host.to_string(), port.to_string());
+                // These five were all there was at first; with nothing more to say, old baselines still match.
+                let mut identity = [self.rule, &host, &port, sni, &self.subject].join("\0");
+                if let Some((host, port)) = connect_to {
+                    identity = format!("{identity}\0connect_to={host}:{port}");
+                }
+                // In one configuration several places can lead to one endpoint, each with its own settings.
+                let configured = target.nginx.as_ref().filter(|client| client.place.is_some());
+                if let Some(client) = configured {
+                    identity = format!("{identity}\0{}", client.settings());
+                }
+                identity
+            }
+            TargetKind::Configuration => {
+                [self.rule, "configuration", &target.name, &self.subject].join("\0")
+            }
+            TargetKind::File { host } => {
+                [self.rule, "file", &target.name, &host.to_string(), &self.subject].join("\0")
+            }
+        };
         let mut digits = Fingerprint::of(identity.as_bytes()).to_string();
         digits.truncate(32);
         digits
@@ -256,5 +268,77 @@ impl Finding {
     pub fn could_not_test(mut self) -> Self {
         self.could_not_test = true;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::audit::registry::find;
+    use crate::nginx::defaults::Version;
+    use crate::openssl::release::Release;
+    use crate::targets::nginx_client::NginxClient;
+    use crate::targets::options::Options;
+    use crate::targets::{Origin, Target, TargetKind};
+
+    fn target(address: &str) -> Target {
+        Options::default().target(address.parse().unwrap(), None, None)
+    }
+
+    fn fingerprint(target: &Target) -> String {
+        find("self-signed").unwrap().finds("").subject("leaf").fingerprint(target)
+    }
+
+    fn behind(client: NginxClient) -> Target {
+        let place = Some(Origin { file: "nginx.conf".to_owned(), line: 1, column: 1 });
+        let nginx = Some(Arc::new(NginxClient { place, ..client }));
+        Target { nginx, ..target("a.test") }
+    }
+
+    /// Baselines hold these values: they may never change.
+    #[test]
+    fn fingerprints_stay_as_they_are() {
+        assert_eq!(fingerprint(&target("a.test")), "5693c375ad08add64188fb67aaf37f49");
+        assert_eq!(
+            fingerprint(&target("a.test:443:10.0.0.1:8443")),
+            "1708e419bf89bd7b83f0861a588dc230"
+        );
+        assert_eq!(
+            fingerprint(&behind(NginxClient::new("a.test"))),
+            "6070ada358ff5fd3ee95c68a4acb0eeb"
+        );
+    }
+
+    #[test]
+    fn another_backend_of_the_same_name_has_its_own() {
+        let known = fingerprint(&target("a.test:443:10.0.0.1:8443"));
+        for other in ["a.test:443", "a.test:443:10.0.0.2:8443", "a.test:443:10.0.0.1:8444"] {
+            assert_ne!(fingerprint(&target(other)), known, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_upgrade_of_nginx_or_openssl_changes_nothing_and_a_setting_does() {
+        let client = NginxClient::new("a.test");
+        let known = fingerprint(&behind(client.clone()));
+        let upgraded = NginxClient {
+            version: Some(Version::new(1, 31, 0)),
+            library: Release::V1_1_1,
+            ..client.clone()
+        };
+        assert_eq!(fingerprint(&behind(upgraded)), known);
+        assert_ne!(fingerprint(&behind(client.with_name_sent())), known);
+    }
+
+    #[test]
+    fn files_and_configurations_are_known_by_their_names() {
+        let host = "a.test".parse::<crate::targets::address::Address>().unwrap().host;
+        let of = |kind, name: &str| Options::default().target_of(kind, name.to_owned(), None);
+        let file = |name: &str| fingerprint(&of(TargetKind::File { host: host.clone() }, name));
+        let configuration = |name: &str| fingerprint(&of(TargetKind::Configuration, name));
+        let all = [file("a.pem"), file("b.pem"), configuration("a.pem"), configuration("b.conf")];
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
     }
 }

@@ -19,7 +19,7 @@ use crate::certificate::Chain;
 use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, Assessor};
 use crate::nginx::facts::Fact;
-use crate::observation::{Endpoint, Observation};
+use crate::observation::{Addresses, Endpoint, Observation};
 use crate::targets::Target;
 use crate::tls::version::ProtocolVersion;
 
@@ -91,6 +91,9 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
         chain: Arc::clone(view.chain),
         assessment: view.assessment,
     };
+    if let Addresses::NotTried(reason) = &seen.addresses {
+        docket.untested.push(("not-tested", reason.to_string()));
+    }
     let (passed, undecided) = tally.finish();
     let mut judgement = docket.settle(seen.endpoints.len());
     judgement.chains = chains.into_iter().map(assessed).collect();

@@ -2,7 +2,9 @@
 //!
 //! What a policy does not mention, it allows.
 
-use serde::{Deserialize, Deserializer};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::tls::group::NamedGroup;
 use crate::tls::suite::CipherSuite;
@@ -15,7 +17,7 @@ const BUILT_IN: [(&str, &str); 2] = [
 ];
 
 /// What may be spoken.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// What findings call it.
@@ -23,10 +25,10 @@ pub struct Policy {
     /// These versions and no others; the newest of them must be spoken.
     pub protocols: Option<Vec<ProtocolVersion>>,
     /// These suites and no others, in IANA's or OpenSSL's spelling.
-    #[serde(default, deserialize_with = "suites")]
+    #[serde(default, deserialize_with = "suites", serialize_with = "names")]
     pub cipher_suites: Option<Vec<CipherSuite>>,
     /// These groups and no others.
-    #[serde(default, deserialize_with = "groups")]
+    #[serde(default, deserialize_with = "groups", serialize_with = "names")]
     pub groups: Option<Vec<NamedGroup>>,
     /// Whose order of suites counts: the server's (`true`) or the client's.
     pub server_preference: Option<bool>,
@@ -38,7 +40,7 @@ pub struct Policy {
 }
 
 /// What a leaf certificate must be like.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct CertificatePolicy {
     /// Keys: `rsa`, `ed25519`, `ed448`, or a curve's name such as `prime256v1`.
@@ -79,6 +81,15 @@ fn groups<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<NamedGroup>>,
     named(from, "group", NamedGroup::from_name)
 }
 
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+fn names<T: fmt::Display, S: Serializer>(
+    values: &Option<Vec<T>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let names = values.as_ref().map(|values| values.iter().map(ToString::to_string));
+    names.map(Vec::from_iter).serialize(serializer)
+}
+
 fn named<'de, D: Deserializer<'de>, T>(
     from: D,
     kind: &str,
@@ -100,6 +111,15 @@ mod tests {
     fn the_built_in_policies_are_called_what_they_say() {
         for name in Policy::names() {
             assert_eq!(Policy::built_in(name).unwrap().name, name);
+        }
+    }
+
+    #[test]
+    fn a_policy_is_written_as_it_is_read() {
+        for name in Policy::names() {
+            let policy = Policy::built_in(name).unwrap();
+            let text = toml::to_string(&policy).unwrap();
+            assert_eq!(Policy::parse(&text), Ok(policy), "{text}");
         }
     }
 

@@ -20,9 +20,7 @@ pub struct SClient<'a> {
 impl<'a> SClient<'a> {
     /// A connection to that address of the target, or to wherever its host name leads, with that name or none.
     pub fn new(target: &'a Target, address: Option<SocketAddr>, sni: Option<&'a str>) -> Self {
-        let (host, port) = target.endpoint();
-        let connect = address
-            .map_or_else(|| host_port(host, port).to_string(), |address| address.to_string());
+        let connect = address.map_or_else(|| place(target), |address| address.to_string());
         let call = Self { target, words: vec!["-connect".into(), connect.into()] };
         match sni {
             Some(name) => call.option("-servername", name),
@@ -106,7 +104,7 @@ pub fn curl(target: &Target, address: Option<SocketAddr>) -> Option<String> {
         return None;
     }
     let name = target.required_names().next()?;
-    let port = target.port;
+    let port = target.port()?;
     let mut words = vec![Cow::from("curl"), "-sSI".into()];
     if let Some(address) = address {
         words.extend(["--connect-to".into(), format!("::{address}").into()]);
@@ -144,7 +142,7 @@ pub fn show_file(path: &str) -> String {
 
 /// A look-up as nginx makes it when it starts.
 pub fn resolve(target: &Target) -> String {
-    format!("getent ahosts {}", quote(&target.endpoint().0.to_string()))
+    format!("getent ahosts {}", quote(&looked_up(target)))
 }
 
 fn version_option(version: ProtocolVersion) -> Option<&'static str> {
@@ -165,6 +163,17 @@ fn quote(word: &str) -> Cow<'_, str> {
         return Cow::Borrowed(word);
     }
     Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+}
+
+/// The host that is looked up for the target; its name where nothing connects to it.
+pub fn looked_up(target: &Target) -> String {
+    target.endpoint().map_or_else(|| target.name.clone(), |(host, _)| host.to_string())
+}
+
+/// Where a connection to the target goes.
+fn place(target: &Target) -> String {
+    let place = target.endpoint().map(|(host, port)| host_port(host, port).to_string());
+    place.unwrap_or_else(|| target.name.clone())
 }
 
 #[cfg(test)]

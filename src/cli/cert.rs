@@ -19,14 +19,14 @@ use crate::audit::judge::{Standard, judge_file};
 use crate::certificate::file::{FileChain, FileKey};
 use crate::certificate::trust::Assessor;
 use crate::certificate::{Certificate, file};
-use crate::observation::Observation;
+use crate::observation::{Observation, Untried};
 use crate::report::escape::escape;
 use crate::report::{Kind, Report};
 use crate::run::TargetReport;
-use crate::targets::address::{Address, parse_host};
+use crate::targets::address::parse_host;
 use crate::targets::identity::read_public_key;
 use crate::targets::options::Options;
-use crate::targets::{Host, Target, trust};
+use crate::targets::{Host, Target, TargetKind, trust};
 
 /// Larger files hold no certificates.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -47,17 +47,12 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     let chains = chains(args)?;
     let options = options(args)?;
     let outputs = ReportWriter::open(&args.report, args.gate.quiet)?.showing_chains();
-    let probe = options.target(
-        Address { host: Host::Name("file".to_owned()), port: Some(0), connect_to: None },
-        None,
-        None,
-    );
-    let assessor = Assessor::new(Arc::new(trust::load(&probe.trust)?), now);
+    let assessor = Assessor::new(Arc::new(trust::load(&options.trust())?), now);
     let audit = |file: FileChain| {
         let target = Arc::new(target(&file, &options, &args.hostname)?);
         let judgement =
             judge_file(&target, &file, Standard { assessor: &assessor, policy: None, now });
-        let observation = Observation { addresses: Ok(Vec::new()), endpoints: Vec::new() };
+        let observation = Observation::not_tried(Untried::TextOnly);
         Ok(TargetReport::new(target, observation, judgement, args.fail_on.threshold()))
     };
     let mut targets = chains.into_iter().map(audit).collect::<anyhow::Result<Vec<_>>>()?;
@@ -166,8 +161,8 @@ fn target(file: &FileChain, options: &Options, asked: &[String]) -> anyhow::Resu
         Host::Name(name) => Some(name.clone()),
         Host::Ip(_) => None,
     };
-    let options = Options { name: Some(file.path.clone()), server_name, ..options.clone() };
-    Ok(options.target(Address { host: name, port: Some(0), connect_to: None }, None, None))
+    let options = Options { server_name, ..options.clone() };
+    Ok(options.target_of(TargetKind::File { host: name }, file.path.clone(), None))
 }
 
 fn own_name(file: &FileChain) -> Host {

@@ -57,22 +57,14 @@ pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
     let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
-    let options = [
-        &depth as &dyn std::fmt::Debug,
-        &policy,
-        &args.fail_on,
-        &args.gate.severity,
-        &args.fetch_issuers,
-        &checkpoint.texts,
-    ];
-    let agreed = options.map(|option| format!("{option:?}"));
+    let agreed = agreed(&depth, policy.as_ref(), args, &checkpoint);
     let mut share = Share::of(targets, args.fleet.shard, &agreed);
     let prober = Arc::new(Prober::new(settings::limits(&args.limits)));
     let settings = Settings {
         depth,
         policy,
         threshold: args.fail_on.threshold(),
-        fetch_issuers: args.fetch_issuers.map_or(FetchIssuers::Never, Into::into),
+        fetch_issuers: fetch_issuers(args),
         ..Settings::new(&share.targets, prober, now)?
     };
     let checkpoint = checkpoint.of_part(args.fleet.is_part()).with_ignored(ignored);
@@ -92,6 +84,33 @@ pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();
     Ok(done)
+}
+
+fn fetch_issuers(args: &RunArgs) -> FetchIssuers {
+    args.fetch_issuers.map_or(FetchIssuers::Never, Into::into)
+}
+
+/// What all parts of one run must agree on, beside the targets.
+fn agreed(
+    depth: &Depth,
+    policy: Option<&Policy>,
+    args: &RunArgs,
+    checkpoint: &Checkpoint,
+) -> String {
+    let clients: Vec<&str> = depth.clients.iter().map(|client| client.name.as_str()).collect();
+    let severity = args.gate.severity.iter().map(|(named, severity)| (named.id(), severity));
+    let severity: Vec<_> = severity.collect();
+    let fail_on = args.fail_on.gates().then(|| args.fail_on.threshold());
+    let agreed = serde_json::json!({
+        "scan": depth.scan,
+        "clients": clients,
+        "policy": policy,
+        "fail_on": fail_on,
+        "severity": severity,
+        "fetch_issuers": fetch_issuers(args),
+        "gate": checkpoint.texts,
+    });
+    agreed.to_string()
 }
 
 /// Opens what the reports are written to; breaks with the numbers of a run that is finished already.

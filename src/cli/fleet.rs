@@ -29,13 +29,12 @@ pub(super) struct Share {
 
 impl Share {
     /// The part that was asked for; `options` are what all parts of the run must agree on beside the targets.
-    pub(super) fn of(all: Vec<Arc<Target>>, shard: Option<Shard>, options: &[String]) -> Self {
+    pub(super) fn of(all: Vec<Arc<Target>>, shard: Option<Shard>, options: &str) -> Self {
         let ids: Vec<String> = all.iter().map(|target| target.id()).collect();
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        let agreed = std::iter::once(&version).chain(options).chain(&ids);
-        let run = run_id(agreed.map(String::as_str));
+        let agreed = [env!("CARGO_PKG_VERSION"), options];
+        let run = run_id(agreed.into_iter().chain(ids.iter().map(String::as_str)));
         let (count, shard) = (all.len(), shard.unwrap_or(Shard { index: 1, count: 1 }));
-        let held = all.into_iter().enumerate().filter(|(_, target)| shard.holds(&target.host));
+        let held = all.into_iter().enumerate().filter(|(_, target)| shard.holds(target));
         let (positions, targets) = held.unzip();
         Self { targets, positions, all: count, run, shard }
     }

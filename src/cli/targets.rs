@@ -106,9 +106,10 @@ pub(super) fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result
 
 /// nginx as the client, with its files read.
 pub(super) fn nginx_client(ssl: &ProxySsl, target: &Target) -> anyhow::Result<Arc<NginxClient>> {
-    let host = match &target.host {
-        Host::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
-        host => host.to_string(),
+    let host = match target.host() {
+        Some(Host::Ip(IpAddr::V6(ip))) => format!("[{ip}]"),
+        Some(host) => host.to_string(),
+        None => String::new(),
     };
     let client = ssl.client(&host).map_err(|error| match &target.origin {
         Some(origin) => anyhow!("{}:{}: {error}", origin.file, origin.line),

@@ -332,16 +332,49 @@ impl Endpoint {
     }
 }
 
+/// The addresses of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Addresses {
+    /// Those that were found, in the order of the resolver.
+    Found(Vec<IpAddr>),
+    /// They were looked for, without success.
+    Failed(Failure),
+    /// Nobody looked for them, for this reason.
+    NotTried(Untried),
+}
+
+/// Why nothing was connected to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Untried {
+    /// The run was stopped, or its time was up, before it came to the target.
+    #[error("the run ended first")]
+    Cancelled,
+    /// This program failed while it tested the target.
+    #[error("internal error")]
+    InternalError,
+    /// Nothing can connect to it; the reason.
+    #[error("{0}")]
+    Impossible(String),
+    /// There is nothing to connect to: a file or a configuration is judged by its text.
+    #[error("only its text was read")]
+    TextOnly,
+}
+
 /// All that was seen of one target.
 #[derive(Clone, Debug)]
 pub struct Observation {
     /// The addresses found, or why there are none.
-    pub addresses: Result<Vec<IpAddr>, Failure>,
+    pub addresses: Addresses,
     /// One entry for each address, in the order of the resolver.
     pub endpoints: Vec<Endpoint>,
 }
 
 impl Observation {
+    /// Nothing was seen, because nothing was tried.
+    pub fn not_tried(reason: Untried) -> Self {
+        Self { addresses: Addresses::NotTried(reason), endpoints: Vec::new() }
+    }
+
     /// Forgets how long everything took.
     pub fn forget_times(&mut self) {
         for cell in self.endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.handshakes) {

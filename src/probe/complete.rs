@@ -195,14 +195,19 @@ impl Caller<'_> {
             let _ = connection.stream.write_all(b"PROXY UNKNOWN\r\n").await;
         }
         if let Some(protocol) = self.target.starttls {
-            let name =
-                self.target.server_name.clone().unwrap_or_else(|| self.target.host.to_string());
+            let name = self.host_name();
             let upgrade = starttls::upgrade(&mut connection.stream, protocol, &name);
             timeout(self.target.timeout.unwrap_or(deadlines.starttls), upgrade)
                 .await
                 .map_err(|_| Failure { stage: Stage::Starttls, cause: Cause::TimedOut })??;
         }
         Ok(connection)
+    }
+
+    /// What a client would call the server.
+    fn host_name(&self) -> String {
+        let name = self.target.known_as();
+        name.map_or_else(|| self.address.ip().to_string(), |name| name.to_string())
     }
 
     fn alpn(&self) -> Vec<Vec<u8>> {
@@ -253,7 +258,7 @@ impl Caller<'_> {
     ) -> Aftermath {
         let mut aftermath = Aftermath::default();
         if recorder.saw_request() {
-            let host = cell.sni.clone().unwrap_or_else(|| self.target.host.to_string());
+            let host = cell.sni.clone().unwrap_or_else(|| self.host_name());
             let http = self.asks_http.then_some(host);
             aftermath = follow_up::after_request(stream, http.as_deref(), waits).await;
         }

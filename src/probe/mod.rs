@@ -30,7 +30,8 @@ use self::fetch::FetchError;
 use self::plan::Cell;
 use self::scan::Depth;
 use crate::observation::{
-    Cause, ClientAuth, Endpoint, Failure, Handshake, Observation, PlainProtocol, RawHello,
+    Addresses, Cause, ClientAuth, Endpoint, Failure, Handshake, Observation, PlainProtocol,
+    RawHello, Untried,
 };
 use crate::targets::{Host, Target};
 
@@ -116,18 +117,21 @@ impl Prober {
 
     /// Probes every address of one target, as deep as is wanted.
     pub async fn observe(&self, target: &Target, depth: &Depth) -> Observation {
-        let (host, port) = target.endpoint();
+        let Some((host, port)) = target.endpoint() else {
+            return Observation::not_tried(Untried::TextOnly);
+        };
         let mut addresses = match self.connector.resolve(host, port).await {
             Ok(addresses) => addresses,
             Err(failure) => {
-                return Observation { addresses: Err(failure), endpoints: Vec::new() };
+                let addresses = Addresses::Failed(failure);
+                return Observation { addresses, endpoints: Vec::new() };
             }
         };
         addresses.truncate(MAX_ADDRESSES);
         let probes =
             addresses.iter().map(|ip| self.endpoint(target, SocketAddr::new(*ip, port), depth));
         let endpoints = join_all(probes).await;
-        Observation { addresses: Ok(addresses), endpoints }
+        Observation { addresses: Addresses::Found(addresses), endpoints }
     }
 
     async fn endpoint(&self, target: &Target, address: SocketAddr, depth: &Depth) -> Endpoint {

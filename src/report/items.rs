@@ -6,6 +6,7 @@ use crate::audit::registry::find;
 use crate::audit::rule::Rule;
 use crate::run::TargetReport;
 use crate::targets::Target;
+use crate::targets::address::host_port;
 
 /// One thing to say.
 #[derive(Clone, Copy, Debug)]
@@ -83,14 +84,21 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Where the target's connections go, and the name that they carry, as an address of this program's own.
+/// Host and port in the fields that have held them since the first release. What is no endpoint has port 0 there, and a
+/// configuration the host `nginx`.
+pub(super) fn host_and_port(target: &Target) -> (String, u16) {
+    let host = target.host().map_or_else(|| "nginx".to_owned(), ToString::to_string);
+    (host, target.port().unwrap_or(0))
+}
+
+/// The target as an address of this program's own: host and port with the name that is sent, or else its name.
 pub(super) fn address(target: &Target) -> String {
-    let host = match &target.host {
-        crate::targets::Host::Ip(std::net::IpAddr::V6(ip)) => format!("[{ip}]"),
-        host => escape(&host.to_string()).into_owned(),
+    let Some((host, port)) = target.host().zip(target.port()) else {
+        return escape(&target.name).into_owned();
     };
+    let place = host_port(host, port).to_string();
     let sni = target.server_name.as_deref().map(|name| format!("?sni={}", escape(name)));
-    format!("tls://{host}:{}{}", target.port, sni.unwrap_or_default())
+    format!("tls://{}{}", escape(&place), sni.unwrap_or_default())
 }
 
 /// A rule's summary; its id where the registry does not know it.

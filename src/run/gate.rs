@@ -158,7 +158,7 @@ mod tests {
     use crate::audit::ignore::in_text;
     use crate::audit::judge::Judgement;
     use crate::audit::registry::find;
-    use crate::observation::Observation;
+    use crate::observation::{Observation, Untried};
     use crate::run::Status;
     use crate::targets::Origin;
     use crate::targets::options::Options;
@@ -168,7 +168,7 @@ mod tests {
     fn report(address: &str, rules: &[&str]) -> TargetReport {
         let target = Options::default().target(address.parse().unwrap(), None, None);
         let findings = rules.iter().map(|rule| find(rule).unwrap().finds("as told")).collect();
-        let observation = Observation { addresses: Ok(Vec::new()), endpoints: Vec::new() };
+        let observation = Observation::not_tried(Untried::TextOnly);
         let judgement = Judgement { findings, ..Judgement::default() };
         TargetReport::new(Arc::new(target), observation, judgement, Severity::Error)
     }

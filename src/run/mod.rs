@@ -19,7 +19,7 @@ pub use self::settings::{FetchIssuers, Settings};
 
 use crate::audit::finding::Severity;
 use crate::audit::judge::{Judgement, Standard, judge};
-use crate::observation::{Cause, Failure, Observation, Stage};
+use crate::observation::{Addresses, Observation, Untried};
 use crate::probe::engine;
 use crate::targets::nginx_client::Trusted;
 use crate::targets::{Roots, Target, Trust, trust};
@@ -67,8 +67,7 @@ impl TargetReport {
 
     /// Whether the run ended before the target was tested.
     pub fn is_cancelled(&self) -> bool {
-        let failure = self.observation.addresses.as_ref().err();
-        failure.is_some_and(|failure| failure.cause == Cause::Cancelled)
+        self.observation.addresses == Addresses::NotTried(Untried::Cancelled)
     }
 
     /// Says anew what became of the target, after its findings were changed.
@@ -127,13 +126,11 @@ pub async fn audit(
             }
         }
     }
-    let cause =
-        if ending.stopped { Cause::Cancelled } else { Cause::Local("internal error".to_owned()) };
+    let reason = if ending.stopped { Untried::Cancelled } else { Untried::InternalError };
     for (index, target) in
         waiting.into_iter().enumerate().filter_map(|(i, target)| Some((i, target?)))
     {
-        let failure = Failure { stage: Stage::Dns, cause: cause.clone() };
-        let observation = Observation { addresses: Err(failure), endpoints: Vec::new() };
+        let observation = Observation::not_tried(reason.clone());
         on_target(index, report(target, observation, &settings));
     }
     ending

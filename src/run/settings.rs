@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::audit::finding::Severity;
@@ -74,7 +75,8 @@ impl Settings {
 }
 
 /// Whether, and from where, missing issuers are fetched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FetchIssuers {
     /// Not at all.
     #[default]

@@ -201,17 +201,34 @@ pub struct Origin {
     pub column: u32,
 }
 
-/// One endpoint to audit, with every default resolved.
+/// What a target is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    /// A server to connect to.
+    Endpoint {
+        /// The host that the user named; its name is the SNI and the name to verify unless the target has a server name.
+        host: Host,
+        /// The port that the user named.
+        port: u16,
+        /// Where to connect instead of `host:port`.
+        connect_to: Option<(Host, u16)>,
+    },
+    /// An nginx configuration, or a place in one that nothing can connect to.
+    Configuration,
+    /// A certificate file, checked for this name.
+    File {
+        /// The name that the certificate must cover.
+        host: Host,
+    },
+}
+
+/// One thing to audit, with every default resolved.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// What reports call it: the user's own name for it, or `host:port`.
     pub name: String,
-    /// The host that the user named; its name is the SNI and the name to verify unless told otherwise.
-    pub host: Host,
-    /// The port that the user named.
-    pub port: u16,
-    /// Where to connect instead of `host:port`.
-    pub connect_to: Option<(Host, u16)>,
+    /// What it is: an endpoint, unless no connection is made.
+    pub kind: TargetKind,
     /// The name to send as SNI; `None` where the host is an address and no name was given.
     pub server_name: Option<String>,
     /// Further names and addresses that the certificate must cover.
@@ -243,21 +260,42 @@ pub struct Target {
 }
 
 impl Target {
-    /// Host and port that the connection goes to.
-    pub fn endpoint(&self) -> (&Host, u16) {
-        match &self.connect_to {
-            Some((host, port)) => (host, *port),
-            None => (&self.host, self.port),
+    /// The host that the user named; a configuration has none.
+    pub fn host(&self) -> Option<&Host> {
+        match &self.kind {
+            TargetKind::Endpoint { host, .. } | TargetKind::File { host } => Some(host),
+            TargetKind::Configuration => None,
         }
+    }
+
+    /// The port that the user named; only an endpoint has one.
+    pub fn port(&self) -> Option<u16> {
+        match self.kind {
+            TargetKind::Endpoint { port, .. } => Some(port),
+            TargetKind::Configuration | TargetKind::File { .. } => None,
+        }
+    }
+
+    /// Host and port that the connection goes to; `None` where no connection is made.
+    pub fn endpoint(&self) -> Option<(&Host, u16)> {
+        match &self.kind {
+            TargetKind::Endpoint { connect_to: Some((host, port)), .. }
+            | TargetKind::Endpoint { host, port, .. } => Some((host, *port)),
+            TargetKind::Configuration | TargetKind::File { .. } => None,
+        }
+    }
+
+    /// The name or address that clients know it by: the server name, or else the host.
+    pub fn known_as(&self) -> Option<Host> {
+        self.server_name.clone().map(Host::Name).or_else(|| self.host().cloned())
     }
 
     /// The names that the certificate must cover: the server name (or the host), then the extra ones. nginx verifies the
     /// name of its directives, never the address that it connects to.
     pub fn required_names(&self) -> impl Iterator<Item = Host> + '_ {
-        let first = self.server_name.clone().map_or_else(|| self.host.clone(), Host::Name);
         let host = |name: &String| name.parse().map_or_else(|_| Host::Name(name.clone()), Host::Ip);
         let counts =
             |host: &Host| !(self.any_name || self.nginx.is_some() && matches!(host, Host::Ip(_)));
-        std::iter::once(first).filter(counts).chain(self.extra_names.iter().map(host))
+        self.known_as().into_iter().filter(counts).chain(self.extra_names.iter().map(host))
     }
 }

@@ -199,26 +199,30 @@ impl NginxClient {
         Ok(hello.with(Extension::SessionTicket(Vec::new())).with(Extension::ExtendedMasterSecret))
     }
 
-    /// The settings in a line: the same where nginx does the same.
+    /// The settings as `name=value`, one a line, without the release and library: the same where nginx is configured alike.
     pub fn settings(&self) -> String {
-        let trusted = self.trusted.as_ref().map(|trusted| &trusted.path);
+        let path = |path: &PathBuf| path.display().to_string();
         let identity = self.identity.as_ref();
-        let identity = identity.map(|identity| (&identity.certificate_file, &identity.key_file));
-        let unread = (&self.trusted_unread, &self.identity_unread);
-        format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {trusted:?} {:?} {identity:?} {unread:?} {:?} {:?}",
-            self.module,
-            self.version,
-            self.server_name,
-            self.name,
-            self.protocols,
-            self.ciphers,
-            self.verify,
-            self.verify_depth,
-            self.crl,
-            self.alpn,
-            self.conf_commands
-        )
+        let protocols = self.protocols.iter().flatten().map(ToString::to_string);
+        let settings = [
+            ("module", self.module.name().to_owned()),
+            ("server_name", self.server_name.to_string()),
+            ("name", self.name.clone()),
+            ("protocols", protocols.collect::<Vec<_>>().join(" ")),
+            ("ciphers", self.ciphers.clone()),
+            ("verify", self.verify.to_string()),
+            ("verify_depth", self.verify_depth.to_string()),
+            (
+                "trusted_certificate",
+                self.trusted.as_ref().map(|one| path(&one.path)).unwrap_or_default(),
+            ),
+            ("crl", self.crl.as_ref().map(path).unwrap_or_default()),
+            ("certificate", identity.map(|one| path(&one.certificate_file)).unwrap_or_default()),
+            ("certificate_key", identity.map(|one| path(&one.key_file)).unwrap_or_default()),
+            ("alpn", self.alpn.join(" ")),
+            ("conf_command", self.conf_commands.join("; ")),
+        ];
+        settings.map(|(name, value)| format!("{name}={value}\n")).concat()
     }
 
     /// These settings with one of them changed.

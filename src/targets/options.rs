@@ -9,7 +9,7 @@ use super::address::{Address, host_port};
 use super::proxy_ssl::ProxySsl;
 use super::{
     ClientCertificatePolicy, ClientIdentity, Expectations, Host, Origin, Role, Roots, StartTls,
-    Target, Trust,
+    Target, TargetKind, Trust,
 };
 use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
@@ -91,6 +91,14 @@ impl Options {
         Some((certificate, key))
     }
 
+    /// The roots to verify against.
+    pub fn trust(&self) -> Trust {
+        Trust {
+            roots: self.roots.clone().unwrap_or_default(),
+            additional: self.add_ca_files.clone().unwrap_or_default(),
+        }
+    }
+
     /// The target at `address`, with every default resolved. Reading the client's files is the caller's part.
     pub fn target(
         &self,
@@ -100,15 +108,25 @@ impl Options {
     ) -> Target {
         let port =
             address.port.unwrap_or_else(|| self.starttls.map_or(443, StartTls::default_port));
-        let server_name = self.server_name.clone().or_else(|| match &address.host {
-            Host::Name(name) => Some(name.clone()),
-            Host::Ip(_) => None,
+        let name = host_port(&address.host, port).to_string();
+        let Address { host, connect_to, .. } = address;
+        let kind = TargetKind::Endpoint { host, port, connect_to };
+        Target { client_identity: identity, ..self.target_of(kind, name, origin) }
+    }
+
+    /// A target of any kind, with every default resolved; `name` is what reports call it unless these options say otherwise.
+    pub fn target_of(&self, kind: TargetKind, name: String, origin: Option<Origin>) -> Target {
+        let host = match &kind {
+            TargetKind::Endpoint { host, .. } | TargetKind::File { host } => Some(host),
+            TargetKind::Configuration => None,
+        };
+        let server_name = self.server_name.clone().or_else(|| match host {
+            Some(Host::Name(name)) => Some(name.clone()),
+            Some(Host::Ip(_)) | None => None,
         });
         Target {
-            name: self.name.clone().unwrap_or_else(|| host_port(&address.host, port).to_string()),
-            host: address.host,
-            port,
-            connect_to: address.connect_to,
+            name: self.name.clone().unwrap_or(name),
+            kind,
             server_name,
             extra_names: self.extra_names.clone().unwrap_or_default(),
             role: self.role.unwrap_or(if self.proxy_ssl.is_some() {
@@ -116,11 +134,8 @@ impl Options {
             } else {
                 Role::default()
             }),
-            trust: Trust {
-                roots: self.roots.clone().unwrap_or_default(),
-                additional: self.add_ca_files.clone().unwrap_or_default(),
-            },
-            client_identity: identity,
+            trust: self.trust(),
+            client_identity: None,
             starttls: self.starttls,
             timeout: self.timeout,
             expect: Expectations {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Host, Target};
+use super::{Role, Target, TargetKind};
 use crate::certificate::parse::Fingerprint;
 
 /// One of several runs over the same targets.
@@ -44,9 +44,13 @@ impl fmt::Display for Shard {
 }
 
 impl Shard {
-    /// Whether this run is to test the targets of this host.
-    pub fn holds(&self, host: &Host) -> bool {
-        let Fingerprint(digest) = Fingerprint::of(host.to_string().as_bytes());
+    /// Whether this run tests this target: all targets of one host are in one shard.
+    pub fn holds(&self, target: &Target) -> bool {
+        self.holds_name(&target.host().map_or_else(|| target.name.clone(), ToString::to_string))
+    }
+
+    fn holds_name(self, name: &str) -> bool {
+        let Fingerprint(digest) = Fingerprint::of(name.as_bytes());
         let number = digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
         number % u64::from(self.count) == u64::from(self.index - 1)
     }
@@ -55,15 +59,26 @@ impl Shard {
 impl Target {
     /// What names the target from run to run: 16 hexadecimal digits, the same where address, names, role, prelude and client are.
     pub fn id(&self) -> String {
-        let connect_to = self.connect_to.as_ref();
-        let connect_to = connect_to.map(|(host, port)| format!("{host}:{port}"));
+        let (host, port) = match &self.kind {
+            TargetKind::Endpoint { host, port, .. } => (host.to_string(), port.to_string()),
+            TargetKind::File { host } => ("file".to_owned(), host.to_string()),
+            TargetKind::Configuration => ("configuration".to_owned(), String::new()),
+        };
+        let connect_to = match &self.kind {
+            TargetKind::Endpoint { connect_to: Some((host, port)), .. } => format!("{host}:{port}"),
+            _ => String::new(),
+        };
+        let role = match self.role {
+            Role::Listener => "Listener",
+            Role::Upstream => "Upstream",
+        };
         let parts = [
             self.name.clone(),
-            self.host.to_string(),
-            self.port.to_string(),
-            connect_to.unwrap_or_default(),
+            host,
+            port,
+            connect_to,
             self.server_name.clone().unwrap_or_default(),
-            format!("{:?}", self.role),
+            role.to_owned(),
             self.starttls.map(|protocol| protocol.name().to_owned()).unwrap_or_default(),
             if self.nginx.is_some() { "as nginx" } else { "" }.to_owned(),
         ];
@@ -96,10 +111,8 @@ mod tests {
 
     #[test]
     fn the_assignment_never_changes() {
-        let at = |name: &str| {
-            let host = Host::Name(name.to_owned());
-            (1..=8).find(|index| Shard { index: *index, count: 8 }.holds(&host))
-        };
+        let at =
+            |name: &str| (1..=8).find(|index| Shard { index: *index, count: 8 }.holds_name(name));
         assert_eq!([at("a.test"), at("b.test"), at("www.example.com")], ASSIGNED);
     }
 
@@ -126,8 +139,8 @@ mod tests {
     proptest! {
         #[test]
         fn every_host_is_in_exactly_one_shard(name in "[a-z.]{1,30}", count in 1_u32..200) {
-            let host = Host::Name(name);
-            let holders = (1..=count).filter(|index| Shard { index: *index, count }.holds(&host));
+            let holds = |index: &u32| Shard { index: *index, count }.holds_name(&name);
+            let holders = (1..=count).filter(holds);
             prop_assert_eq!(holders.count(), 1);
         }
     }

@@ -22,7 +22,7 @@ use crate::run::{self, Ending, Settings};
 use crate::targets::from_nginx::{Premises, targets};
 use crate::targets::options::Options;
 use crate::targets::proxy_ssl::ProxySsl;
-use crate::targets::{Host, Role, Target};
+use crate::targets::{Host, Role, Target, TargetKind};
 
 /// Upstreams that are audited, the most frequent first.
 const MAX_UPSTREAMS: usize = 32;
@@ -190,7 +190,7 @@ async fn looked_up(
     let names: BTreeSet<&String> = configured
         .iter()
         .filter_map(|target| match target.endpoint() {
-            (Host::Name(name), port) if ports.contains(&port) => Some(name),
+            Some((Host::Name(name), port)) if ports.contains(&port) => Some(name),
             _ => None,
         })
         .collect();
@@ -210,15 +210,15 @@ async fn looked_up(
 
 /// The target, where it leads to this address.
 fn at(target: &Arc<Target>, socket: SocketAddr, known: &Addresses) -> Option<Arc<Target>> {
-    let (host, port) = target.endpoint();
-    if port != socket.port() {
-        return None;
-    }
+    let (host, port) = target.endpoint().filter(|(_, port)| *port == socket.port())?;
     match host {
         Host::Ip(ip) => (*ip == socket.ip()).then(|| Arc::clone(target)),
         Host::Name(_) => known.get(host)?.contains(&socket.ip()).then(|| {
-            let connect_to = Some((Host::Ip(socket.ip()), port));
-            Arc::new(Target { connect_to, ..(**target).clone() })
+            let mut target = Target::clone(target);
+            if let TargetKind::Endpoint { connect_to, .. } = &mut target.kind {
+                *connect_to = Some((Host::Ip(socket.ip()), port));
+            }
+            Arc::new(target)
         }),
     }
 }

@@ -19,16 +19,16 @@ use crate::nginx::defaults::{Build, Version};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
 use crate::nginx::variable::Variables;
-use crate::observation::{Cause, Failure, Observation, Stage};
+use crate::observation::{Observation, Untried};
 use crate::openssl::release::Release;
 use crate::probe::scan::Depth;
 use crate::report::Format;
 use crate::run::TargetReport;
-use crate::targets::address::{Address, parse_host};
+use crate::targets::address::parse_host;
 use crate::targets::from_nginx::{self, Premises, Untestable};
 use crate::targets::identity::read_identity;
 use crate::targets::options::Options;
-use crate::targets::{Host, Origin, Target};
+use crate::targets::{Origin, TargetKind};
 
 /// Runs the subcommand.
 pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
@@ -158,17 +158,14 @@ fn known(
 ) -> Vec<TargetReport> {
     let threshold = args.run.fail_on.threshold();
     let report = |name: &str, origin: Origin, judgement: Judgement, seen| {
-        let host = Host::Name("nginx".to_owned());
-        let address = Address { host, port: Some(0), connect_to: None };
-        let mut target: Target = options.target(address, None, Some(origin));
-        name.clone_into(&mut target.name);
+        let target = options.target_of(TargetKind::Configuration, name.to_owned(), Some(origin));
         TargetReport::new(Arc::new(target), seen, judgement, threshold)
     };
     let mut reports = Vec::new();
     let judgement = judge_settings(&configuration.facts);
     if !judgement.findings.is_empty() {
         let origin = Origin { file: configuration.name.clone(), line: 1, column: 1 };
-        let nothing = Observation { addresses: Ok(Vec::new()), endpoints: Vec::new() };
+        let nothing = Observation::not_tried(Untried::TextOnly);
         reports.push(report(&configuration.name, origin, judgement, nothing));
     }
     reports.extend(untestable.iter().map(|one| {
@@ -181,11 +178,7 @@ fn known(
             untested: vec![("not-tested", one.reason.clone())],
             ..Judgement::default()
         };
-        let cause = Cause::Local(one.reason.clone());
-        let seen = Observation {
-            addresses: Err(Failure { stage: Stage::Dns, cause }),
-            endpoints: Vec::new(),
-        };
+        let seen = Observation::not_tried(Untried::Impossible(one.reason.clone()));
         report(&one.name, origin, judgement, seen)
     }));
     reports

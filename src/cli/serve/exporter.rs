@@ -193,12 +193,11 @@ fn gate(args: &ServeArgs) -> GateArgs {
 }
 
 fn is_called(target: &Target, name: &str) -> bool {
-    let host = target.host.to_string();
+    let host = target.host().map(ToString::to_string).unwrap_or_default();
     let endpoint = name.parse().ok().map(|address| Options::default().target(address, None, None));
-    let same = |other: Target| (other.host, other.port, other.connect_to);
     name == target.name
         || name.eq_ignore_ascii_case(&host)
-        || endpoint.map(same) == Some((target.host.clone(), target.port, target.connect_to.clone()))
+        || endpoint.is_some_and(|other| other.kind == target.kind)
 }
 
 fn rendered(render: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {

@@ -25,6 +25,16 @@ pub enum Module {
 }
 
 impl Module {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proxy => "http proxy",
+            Self::Grpc => "grpc",
+            Self::Uwsgi => "uwsgi",
+            Self::Stream => "stream proxy",
+        }
+    }
+
     /// What the names of its TLS directives begin with: `proxy_ssl_`, `grpc_ssl_`, `uwsgi_ssl_`.
     pub fn prefix(self) -> &'static str {
         match self {

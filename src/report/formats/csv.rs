@@ -7,7 +7,7 @@ use csv::{QuoteStyle, Terminator, WriterBuilder};
 
 use crate::report::Report;
 use crate::report::escape::escape;
-use crate::report::items::{Item, items};
+use crate::report::items::{Item, host_and_port, items};
 use crate::run::{Status, TargetReport};
 use crate::targets::Role;
 
@@ -54,10 +54,11 @@ fn row(report: &TargetReport, item: Option<Item<'_>>) -> Vec<String> {
     let target = &report.target;
     let finding = item.and_then(Item::finding);
     let origin = target.origin.as_ref();
+    let (host, port) = host_and_port(target);
     let cells = [
         target.name.clone(),
-        target.host.to_string(),
-        target.port.to_string(),
+        host,
+        port.to_string(),
         target.server_name.clone().unwrap_or_default(),
         match target.role {
             Role::Listener => "listener".to_owned(),

@@ -12,6 +12,7 @@ use crate::audit::finding::Finding;
 use crate::audit::registry::RULES;
 use crate::report::Report;
 use crate::report::escape::escape;
+use crate::report::items::host_and_port;
 use crate::run::TargetReport;
 
 /// Why a rule is skipped that found nothing where not everything could be seen.
@@ -118,7 +119,7 @@ fn suite<W: Write>(
     let head = counted(BytesStart::new("testsuite"), &name, cases).with_attributes([
         ("time", seconds(report).as_str()),
         ("timestamp", moment(started_at).as_str()),
-        ("hostname", escape(&report.target.host.to_string()).as_ref()),
+        ("hostname", escape(&host_and_port(&report.target).0).as_ref()),
     ]);
     writer.write_event(Event::Start(head))?;
     for (rule, outcome) in cases {

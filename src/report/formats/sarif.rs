@@ -145,11 +145,18 @@ fn told(result: &mut Value, finding: &Finding) {
 
 /// The first sentence is the title: it holds nothing that changes from day to day.
 fn message(target: &Target, item: Item<'_>) -> String {
-    let name = target.server_name.as_deref().map_or("without a server name".to_owned(), |name| {
-        format!("with the server name {}", escape(name))
-    });
-    let (host, port) = (escape(&target.host.to_string()).into_owned(), target.port);
-    let head = format!("{} at {host} port {port} {name}.", items::summary(item.rule()));
+    let place = match target.host().zip(target.port()) {
+        None => format!("in {}", escape(&target.name)),
+        Some((host, port)) => {
+            let name = target.server_name.as_deref();
+            let name = name.map_or_else(
+                || "without a server name".to_owned(),
+                |name| format!("with the server name {}", escape(name)),
+            );
+            format!("at {} port {port} {name}", escape(&host.to_string()))
+        }
+    };
+    let head = format!("{} {place}.", items::summary(item.rule()));
     let fix = item.fix();
     let fix = if fix.is_empty() { fix } else { format!(" Fix: {fix}") };
     format!("{} {}{fix}", sentence(&head), sentence(&item.message()))

@@ -9,8 +9,8 @@ use shakedown::audit::judge::Judgement;
 use shakedown::certificate::parse::Fingerprint;
 use shakedown::certificate::{Certificate, Chain};
 use shakedown::observation::{
-    Cause, CertificateRequest, ClientAuth, ClientRefusal, Endpoint, Engine, Failure, Handshake,
-    Observation, Observed, RawChoice, RawHello, Session, Stage,
+    Addresses, Cause, CertificateRequest, ClientAuth, ClientRefusal, Endpoint, Engine, Failure,
+    Handshake, Observation, Observed, RawChoice, RawHello, Session, Stage,
 };
 use shakedown::report::{Kind, Report, ReportOptions};
 use shakedown::run::TargetReport;
@@ -141,7 +141,7 @@ fn unresolved() -> TargetReport {
     let target = target("missing.example.test:443", "missing.example.test:443");
     let cause = Cause::DnsFailure(HOSTILE.to_owned());
     let observation = Observation {
-        addresses: Err(Failure { stage: Stage::Dns, cause: cause.clone() }),
+        addresses: Addresses::Failed(Failure { stage: Stage::Dns, cause: cause.clone() }),
         endpoints: Vec::new(),
     };
     let untested = vec![("dns-failure", cause.to_string())];
@@ -172,7 +172,8 @@ fn target(address: &str, name: &str) -> Target {
 }
 
 fn told(target: Target, endpoints: Vec<Endpoint>, judgement: Judgement) -> TargetReport {
-    let addresses = Ok(endpoints.iter().map(|endpoint| endpoint.address.ip()).collect());
+    let found = endpoints.iter().map(|endpoint| endpoint.address.ip()).collect();
+    let addresses = Addresses::Found(found);
     let observation = Observation { addresses, endpoints };
     TargetReport::new(Arc::new(target), observation, judgement, Severity::Error)
 }

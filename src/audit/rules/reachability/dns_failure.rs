@@ -1,9 +1,9 @@
 //! `dns-failure`: no address, no connection.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::resolve;
+use crate::audit::reproduce::{looked_up, resolve};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::observation::{Cause, Failure, Observation};
+use crate::observation::{Addresses, Cause, Failure, Observation};
 
 pub(crate) const RULE: Rule = Rule {
     id: "dns-failure",
@@ -22,30 +22,34 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
     match &seen.addresses {
-        Err(Failure { cause: cause @ (Cause::DnsFailure(_) | Cause::TimedOut), .. }) => RULE
-            .finds(format!("the name {} cannot be resolved", cx.target.endpoint().0))
+        Addresses::NotTried(_) => Verdict::NotApplicable,
+        Addresses::Failed(Failure {
+            cause: cause @ (Cause::DnsFailure(_) | Cause::TimedOut),
+            ..
+        }) => RULE
+            .finds(format!("the name {} cannot be resolved", looked_up(cx.target)))
             .evidence(cause.to_string())
             .reproduce(resolve(cx.target))
             .could_not_test()
             .into(),
-        Err(failure) => Verdict::Untested(failure.cause.to_string()),
-        Ok(_) if seen.endpoints.is_empty() => RULE
-            .finds(format!("the name {} has no address", cx.target.endpoint().0))
+        Addresses::Failed(failure) => Verdict::Untested(failure.cause.to_string()),
+        Addresses::Found(_) if seen.endpoints.is_empty() => RULE
+            .finds(format!("the name {} has no address", looked_up(cx.target)))
             .reproduce(resolve(cx.target))
             .could_not_test()
             .into(),
-        Ok(_) => Verdict::Pass,
+        Addresses::Found(_) => Verdict::Pass,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::Scene;
-    use crate::observation::{Cause, Failure, Stage};
+    use crate::observation::{Addresses, Cause, Failure, Observation, Stage, Untried};
 
     fn unresolved(cause: Cause) -> Scene {
         let mut scene = Scene::new();
-        scene.seen.addresses = Err(Failure { stage: Stage::Dns, cause });
+        scene.seen.addresses = Addresses::Failed(Failure { stage: Stage::Dns, cause });
         scene.seen.endpoints.clear();
         scene
     }
@@ -59,9 +63,11 @@ mod tests {
 
     #[test]
     fn a_target_that_the_run_never_reached_is_untested() {
-        let scene = unresolved(Cause::Cancelled);
+        let mut scene = Scene::new();
+        scene.seen = Observation::not_tried(Untried::Cancelled);
         scene.check(&[]);
-        assert_eq!(scene.judge().untested.len(), 1);
+        let reason = "the run ended first".to_owned();
+        assert_eq!(scene.judge().untested, [("not-tested", reason)]);
     }
 
     #[test]
@@ -72,7 +78,7 @@ mod tests {
     #[test]
     fn a_name_without_addresses_is_no_pass() {
         let mut scene = Scene::new();
-        scene.seen.addresses = Ok(Vec::new());
+        scene.seen.addresses = Addresses::Found(Vec::new());
         scene.seen.endpoints.clear();
         scene.check(&["warning dns-failure"]);
         assert!(!scene.judge().untested.is_empty());

@@ -43,9 +43,10 @@ fn spoken(endpoint: &Endpoint) -> Option<&PlainProtocol> {
 
 fn advise(finding: Finding, protocol: &PlainProtocol, cx: &Context<'_>) -> Finding {
     match protocol {
-        PlainProtocol::Http(_) if !cx.is_upstream() => {
-            finding.directive("server", "listen", format!("{} ssl", cx.target.port))
-        }
+        PlainProtocol::Http(_) if !cx.is_upstream() => match cx.target.port() {
+            Some(port) => finding.directive("server", "listen", format!("{port} ssl")),
+            None => finding,
+        },
         PlainProtocol::Greeting(line) => match upgrade(line) {
             Some(name) => finding.fix(format!(
                 "The server greets in plain text and may upgrade: audit it with --starttls {name}."

@@ -8,9 +8,9 @@ use super::finding::FindingView;
 use super::handshake::HandshakeView;
 use crate::audit::upstream::outcome::NginxOutcome;
 use crate::observation::Endpoint;
-use crate::report::{chain, scan};
+use crate::report::{chain, items, scan};
 use crate::run::{Status, TargetReport};
-use crate::targets::{Origin, Role, Target};
+use crate::targets::{Origin, Role, Target, TargetKind};
 
 /// One target's whole story.
 #[derive(Serialize, JsonSchema)]
@@ -18,7 +18,11 @@ pub(in crate::report) struct TargetView<'a> {
     /// What names the target from run to run: the same where address, names, role and prelude are.
     id: String,
     name: &'a str,
+    /// What the target is: `endpoint`, `configuration` or `file`.
+    kind: &'static str,
+    /// The host that the user named; `nginx` for a configuration, and for a file the name that it is checked for.
     host: String,
+    /// The port that the user named; 0 for a configuration or a file.
     port: u16,
     /// The name sent as SNI and verified; null where the host is an address and no name was given.
     server_name: Option<&'a str>,
@@ -102,11 +106,17 @@ impl<'a> TargetView<'a> {
     pub(in crate::report) fn of(report: &'a TargetReport) -> Self {
         let target: &Target = &report.target;
         let endpoints = &report.observation.endpoints;
+        let (host, port) = items::host_and_port(target);
         Self {
             id: target.id(),
             name: &target.name,
-            host: target.host.to_string(),
-            port: target.port,
+            kind: match target.kind {
+                TargetKind::Endpoint { .. } => "endpoint",
+                TargetKind::Configuration => "configuration",
+                TargetKind::File { .. } => "file",
+            },
+            host,
+            port,
             server_name: target.server_name.as_deref(),
             role: target.role,
             status: report.status,

@@ -4,7 +4,7 @@
 use super::{Named, distinct_chains, first_end, flag, moment, tried};
 use crate::audit::client_verdict::ClientVerdict;
 use crate::certificate::Certificate;
-use crate::observation::{Endpoint, Handshake};
+use crate::observation::{Addresses, Endpoint, Handshake};
 use crate::report::exposition::Exposition;
 use crate::run::TargetReport;
 use crate::tls::version::ProtocolVersion;
@@ -63,9 +63,8 @@ fn success(report: &TargetReport) -> Option<bool> {
     let works = |endpoint: &Endpoint| endpoint.cells(named(report)).any(Handshake::established);
     let chains = &report.judgement.chains;
     if endpoints(report).is_empty() {
-        let failure = report.observation.addresses.as_ref().err()?;
-        let local = crate::observation::Cause::Cancelled;
-        return (failure.cause != local).then_some(false);
+        let tried = !matches!(report.observation.addresses, Addresses::NotTried(_));
+        return tried.then_some(false);
     }
     own(report).any(tried).then(|| {
         endpoints(report).iter().all(works)

@@ -12,6 +12,7 @@ use crate::certificate::{Certificate, Chain};
 use crate::observation::{Cause, Endpoint, Handshake};
 use crate::report::Report;
 use crate::report::exposition::{self, Exposition};
+use crate::report::items::host_and_port;
 use crate::run::{Status, TargetReport};
 
 /// Writes the whole report.
@@ -87,7 +88,8 @@ fn judged((name, report): Named<'_>, exposition: &mut Exposition) {
         family.add(&[("target", name), ("status", word)], flag(report.status == status));
     }
     let target = &report.target;
-    let (host, port) = (target.host.to_string(), target.port.to_string());
+    let (host, port) = host_and_port(target);
+    let port = port.to_string();
     let sni = target.server_name.as_deref().unwrap_or_default();
     exposition
         .family("shakedown_target_info", "Where the target is.")
