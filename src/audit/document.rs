@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::example;
 use super::registry::RULES;
 use super::rule::Rule;
 
@@ -17,8 +18,13 @@ pub fn page() -> String {
     );
     for rule in RULES {
         // Writing to a string cannot fail.
-        let _ =
-            writeln!(page, "| [`{0}`](#{0}) | {1} | {2} |", rule.id, rule.severity, rule.summary);
+        let _ = writeln!(
+            page,
+            "| [`{0}`](#{0}) | {1} | {2} |",
+            rule.id,
+            rule.severity,
+            code_font(rule.summary)
+        );
     }
     for rule in RULES {
         chapter(&mut page, rule);
@@ -28,16 +34,49 @@ pub fn page() -> String {
 
 fn chapter(page: &mut String, rule: &Rule) {
     let group = rule.group().map(|group| format!(" · group `{}`", group.id()));
+    let example = example::of(rule.id).map(|example| {
+        format!(
+            "**With the fault:**\n\n```nginx\n{}\n```\n\n**With the fix:**\n\n```nginx\n{}\n```\n\n",
+            example.fault, example.fix
+        )
+    });
     let _ = write!(
         page,
-        "\n## {}\n\n{} · section `{}`{}\n\n**What:** {}.\n\n**Why it matters:** {}\n\n**Fix:** {}\n\n**See:** {}\n",
+        "\n## {}\n\n{} · section `{}`{}\n\n**What:** {}.\n\n**Why it matters:** {}\n\n**Fix:** {}\n\n{}**See:** {}\n",
         rule.id,
         rule.severity,
         rule.section,
         group.unwrap_or_default(),
-        rule.summary,
-        rule.why,
-        rule.fix,
+        code_font(rule.summary),
+        code_font(rule.why),
+        code_font(rule.fix),
+        example.unwrap_or_default(),
         rule.references.join(" · ")
     );
+}
+
+/// The text with names of directives, options and settings in code font. What marks them is an underscore or two leading
+/// dashes, which no English word has.
+fn code_font(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        let bare = word.trim_matches(|c: char| "(),;:.…\"".contains(c));
+        let is_code = bare.starts_with("--") && bare.len() > 2
+            || bare.contains('_')
+                && bare.chars().all(|c| c.is_ascii_alphanumeric() || "_.*$-@".contains(c));
+        if is_code { word.replacen(bare, &format!("`{bare}`"), 1) } else { word.to_owned() }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_directives_and_options_are_in_code_font() {
+        let text = "Set ssl_ciphers, ssl_protocols TLSv1.2 (or proxy_ssl_*), or --server-name.";
+        let expected =
+            "Set `ssl_ciphers`, `ssl_protocols` TLSv1.2 (or `proxy_ssl_*`), or `--server-name`.";
+        assert_eq!(code_font(text), expected);
+    }
 }

@@ -6,6 +6,7 @@ pub mod allowance;
 pub mod client_verdict;
 mod decided;
 pub mod document;
+pub mod example;
 pub mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -9,6 +9,7 @@ use super::args::{ExplainArgs, PlainFormat};
 use super::errors::UsageError;
 use super::exit::Exit;
 use super::settings;
+use crate::audit::example::{self, Example};
 use crate::audit::finding::Section;
 use crate::audit::registry::{self, Named};
 use crate::audit::rule::{Group, Rule};
@@ -162,7 +163,14 @@ fn rule_text(rule: &Rule) -> String {
     let head =
         format!("{} ({}, section {})\n{}\n", rule.id, rule.severity, rule.section, rule.summary);
     let (why, fix) = (wrapped("Why it matters", rule.why), wrapped("Fix", rule.fix));
-    format!("{head}\n{why}\n{fix}\nSee:\n  {}\n", rule.references.join("\n  "))
+    let example = example::of(rule.id).map(example_text).unwrap_or_default();
+    format!("{head}\n{why}\n{fix}\n{example}See:\n  {}\n", rule.references.join("\n  "))
+}
+
+/// The lines with the fault, and the same with the fix.
+fn example_text(example: &Example) -> String {
+    let (fault, fix) = (textwrap::indent(example.fault, "  "), textwrap::indent(example.fix, "  "));
+    format!("With the fault:\n{fault}\n\nWith the fix:\n{fix}\n\n")
 }
 
 /// A group with its rules, a line each.
@@ -198,6 +206,7 @@ fn rule_json(rule: &Rule) -> serde_json::Value {
         "why": rule.why,
         "fix": rule.fix,
         "references": rule.references,
+        "example": example::of(rule.id).map(|example| json!({ "fault": example.fault, "fix": example.fix })),
     })
 }
 

@@ -16,6 +16,7 @@ mod client_certificate;
 mod contrib;
 mod diff;
 mod endpoint;
+mod examples;
 mod fetch;
 mod file;
 mod fleet;
