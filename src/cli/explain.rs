@@ -14,10 +14,12 @@ use crate::audit::finding::Section;
 use crate::audit::registry::{self, Named};
 use crate::audit::rule::{Group, Rule};
 use crate::log::direction::{self, Direction};
+use crate::log::explanation::{self, Explanation};
+use crate::log::program;
 use crate::openssl::code::{self, Part, reason};
 use crate::openssl::verify_error::VerifyError;
 use crate::report::Look;
-use crate::report::explanation::{self, Explanation};
+use crate::report::explanation::text;
 use crate::tls::alert::AlertDescription;
 
 /// Lines of prose get no longer than this, however wide the terminal.
@@ -73,7 +75,7 @@ fn lines(input: &[u8], format: PlainFormat) -> String {
 
 fn answer(explanation: &Explanation, format: PlainFormat) -> String {
     match format {
-        PlainFormat::Text => explanation::text(explanation, look()),
+        PlainFormat::Text => text(explanation, look()),
         PlainFormat::Json => pretty(explanation),
     }
 }
@@ -94,12 +96,21 @@ fn explain(subject: &[u8], format: PlainFormat) -> anyhow::Result<String> {
             PlainFormat::Text => alert(word).map(rules_about).unwrap_or_default(),
             PlainFormat::Json => String::new(),
         };
-        return Ok(answer(&explanation, format) + &rules);
+        let other = match format {
+            PlainFormat::Text => other_meaning(word).map(|text| format!("\n{text}\n")),
+            PlainFormat::Json => None,
+        };
+        return Ok(answer(&explanation, format) + &rules + &other.unwrap_or_default());
     }
-    if word.contains([' ', '(', ':', '{']) {
+    let of_program = program::of_text(subject).is_some();
+    if word.contains([' ', '(', ':', '{']) && !looks_like_a_code(word) || of_program {
         return Ok(answer(&explanation::of_line(subject), format));
     }
     let help = match registry::closest(word) {
+        _ if looks_like_a_code(word) => {
+            "a code of OpenSSL has eight hexadecimal digits, such as 0A000458; copy all of them, or the whole line"
+                .to_owned()
+        }
         Some(id) => format!("did you mean {id}?"),
         None => "shakedown explain lists the rules".to_owned(),
     };
@@ -108,24 +119,57 @@ fn explain(subject: &[u8], format: PlainFormat) -> anyhow::Result<String> {
 
 /// An alert, a result of verification, or a code of a library.
 fn of_word(word: &str) -> Option<Explanation> {
-    let verify = match word.parse() {
-        Ok(number) => VerifyError::by_number(number),
-        Err(_) => VerifyError::by_name(word),
+    let number = word.parse().ok();
+    let verify = match number {
+        Some(number) => VerifyError::by_number(number),
+        None => VerifyError::by_name(word),
     };
-    let alert = alert(word);
-    if alert.is_some() || verify.is_some() {
-        return Some(explanation::of_number(alert, verify));
+    match (alert(word), verify) {
+        (Some(_), Some(error)) if error.0 < FIRST_COMMON_ALERT => {
+            return Some(explanation::of_verification(error));
+        }
+        (Some(alert), _) => return Some(explanation::of_alert(alert)),
+        (None, Some(error)) => return Some(explanation::of_verification(error)),
+        (None, None) => {}
     }
     let whole = !word.contains(' ') || word.starts_with("error:") && !word.contains(" while ");
     let bare = word.strip_prefix("0x").unwrap_or(word);
     let code = whole.then(|| code::parse(bare)).flatten();
-    let code =
-        code.or_else(|| reason::by_text(word)).or_else(|| reason::by_number(word.parse().ok()?))?;
+    let code = code.or_else(|| reason::by_text(word)).or_else(|| reason::by_number(number?))?;
+    if code.alert().is_none() && code.text.is_empty() {
+        return None;
+    }
     let side = direction::of_function(std::slice::from_ref(&code));
     if side != Direction::Unknown || code.part != Part::Ssl {
         return Some(explanation::of_line(word.as_bytes()));
     }
     Some(explanation::of_code(&code))
+}
+
+/// Below 40, people who ask for a number mean a result of verification; from there on, an alert.
+const FIRST_COMMON_ALERT: u32 = AlertDescription::HANDSHAKE_FAILURE.0 as u32;
+
+/// The other thing that a bare number can be.
+fn other_meaning(word: &str) -> Option<String> {
+    let number: u32 = word.parse().ok()?;
+    let (alert, error) = (alert(word)?, VerifyError::by_number(number)?);
+    Some(if number < FIRST_COMMON_ALERT {
+        format!(
+            "This is about verification error {number}. For alert {alert}: shakedown explain 'alert {number}'"
+        )
+    } else {
+        format!(
+            "This is about the alert. Verification error {number} is \"{}\": shakedown explain {}",
+            error.text(),
+            error.name()
+        )
+    })
+}
+
+/// Eight digits, or nearly: what somebody copied of an error code.
+fn looks_like_a_code(word: &str) -> bool {
+    let bare = word.strip_prefix("error:").or_else(|| word.strip_prefix("0x")).unwrap_or(word);
+    (5..=10).contains(&bare.len()) && bare.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn alert(subject: &str) -> Option<AlertDescription> {

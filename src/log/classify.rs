@@ -4,7 +4,10 @@ use memchr::memmem;
 
 use super::direction::{self, Direction};
 use super::line::Line;
+use super::program::{self, Program, Role};
+use super::quick::has_tls_scheme;
 use super::table::{self, Cause, Likelihood, Mechanism, Sign, When};
+use crate::openssl::code::reason::RECORD_LAYER_FAILURE;
 use crate::openssl::code::{self, Code, Part, reason};
 use crate::openssl::verify_error::VerifyError;
 
@@ -21,6 +24,8 @@ pub struct Diagnosis<'a> {
     pub verify: Option<VerifyError>,
     /// The row that fits.
     pub mechanism: Option<&'static Mechanism>,
+    /// The program that wrote the line, where that is known not to be nginx.
+    pub program: Option<Program>,
 }
 
 /// How the direction is known.
@@ -30,6 +35,8 @@ pub enum Evidence {
     Line,
     /// The function that OpenSSL names runs on one side only.
     Function,
+    /// The program that wrote the line is known.
+    Program,
     /// It is the side that such lines come from, or the only one that can write them.
     Mechanism,
     /// It is not known.
@@ -51,28 +58,29 @@ impl Diagnosis<'_> {
 /// What a line means.
 pub fn classify<'a>(line: &'a Line<'_>) -> Diagnosis<'a> {
     let mut codes = code::find(&line.message);
-    let verify = verify_result(&line.message);
+    let mut verify = verify_result(&line.message);
     let text = String::from_utf8_lossy(&line.message);
-    if codes.is_empty() && verify.is_none() && !line.by_nginx {
-        codes.extend(reason::spoken(&text));
+    let foreign = !line.by_nginx && line.action.is_none();
+    let program = foreign.then(|| program::of_text(&line.message)).flatten();
+    if !line.by_nginx {
+        verify = verify.or_else(|| VerifyError::spoken(&text));
+        if codes.is_empty() && verify.is_none() {
+            codes.extend(reason::spoken(&text));
+        }
     }
-    let said = Said { line, codes: &codes, verify, foreign: is_foreign(line, &text) };
-    let (direction, evidence) = known_direction(&said);
-    let found = find(&said, direction);
+    let foreign = foreign && (program.is_some() || is_of_library(&text));
+    let said = Said { line, codes: &codes, verify, foreign, role: program.map(|it| it.role) };
+    let (known, evidence) = known_direction(&said);
+    let found = find(&said, known);
     if let Some((_, Some(at))) = found {
         codes[..=at].rotate_right(1);
     }
     let mechanism = found.map(|(mechanism, _)| mechanism);
-    match (direction, mechanism) {
-        (Direction::Unknown, Some(row)) => Diagnosis {
-            direction: row.side,
-            evidence: Evidence::Mechanism,
-            codes,
-            verify,
-            mechanism,
-        },
-        _ => Diagnosis { direction, evidence, codes, verify, mechanism },
-    }
+    let (direction, evidence) = match (known, mechanism) {
+        (Direction::Unknown, Some(row)) => (row.side, Evidence::Mechanism),
+        _ => (known, evidence),
+    };
+    Diagnosis { direction, evidence, codes, verify, mechanism, program }
 }
 
 /// What one code, alert or verification error means on each side, the side that it mostly comes from first.
@@ -82,7 +90,7 @@ pub fn meanings(sign: Sign) -> Vec<&'static Mechanism> {
         Sign::Reason(_) => Sign::Reason(None),
         Sign::Verify(_) => Sign::Verify(None),
         Sign::Release(part, _) => Sign::Release(part, None),
-        Sign::Says(words) => Sign::Says(words),
+        Sign::Begins(_) | Sign::Says(_) => sign,
     };
     let of = |sign: Sign| {
         let rows = table::mechanisms().iter();
@@ -102,9 +110,15 @@ struct Said<'a> {
     codes: &'a [Code<'a>],
     verify: Option<VerifyError>,
     foreign: bool,
+    role: Option<Role>,
 }
 
 fn known_direction(said: &Said<'_>) -> (Direction, Evidence) {
+    match said.role {
+        Some(Role::Client | Role::Server) => return (Direction::Client, Evidence::Program),
+        Some(Role::Proxy) => return (Direction::Upstream, Evidence::Program),
+        None => {}
+    }
     let direction = direction::of_line(said.line);
     if direction != Direction::Unknown {
         return (direction, Evidence::Line);
@@ -130,6 +144,7 @@ fn find(said: &Said<'_>, direction: Direction) -> Option<(&'static Mechanism, Op
     let says = |general: bool| {
         let fits = |row: &&Mechanism| match row.sign {
             Sign::Says(words) => is_general(row) == general && said.has(words),
+            Sign::Begins(words) => is_general(row) == general && said.begins(words),
             _ => false,
         };
         rows().find(fits).map(|row| (row, None))
@@ -168,9 +183,6 @@ fn telling_order(codes: &[Code<'_>]) -> Vec<usize> {
     order
 }
 
-/// OpenSSL 3.2 adds it to whatever was wrong with a record.
-const RECORD_LAYER_FAILURE: u32 = 313;
-
 fn sign_of(code: &Code<'_>, any: bool) -> Option<Sign> {
     let number = code.reason.filter(|_| !any);
     if let Some(alert) = code.alert() {
@@ -195,7 +207,9 @@ impl Said<'_> {
         let side = row.side == direction
             || direction == Direction::Unknown
                 && (row.default || row.when.contains(&When::Foreign));
-        side && row.when.iter().all(|when| self.holds(*when))
+        // What a program says of its server has rows of its own: those of nginx speak of its clients.
+        let kind = self.role != Some(Role::Client) || row.when.contains(&When::ClientProgram);
+        side && kind && row.when.iter().all(|when| self.holds(*when))
     }
 
     fn has(&self, words: &str) -> bool {
@@ -207,6 +221,17 @@ impl Said<'_> {
                     && action.starts_with(after.as_bytes())
             }
             None => find(&self.line.message) || find(action),
+        }
+    }
+
+    fn begins(&self, words: &str) -> bool {
+        let action = self.line.action.unwrap_or_default();
+        match words.split_once(" while ") {
+            Some((before, after)) => {
+                self.line.message.starts_with(before.as_bytes())
+                    && action.starts_with(after.as_bytes())
+            }
+            None => self.line.message.starts_with(words.as_bytes()),
         }
     }
 
@@ -229,6 +254,10 @@ impl Said<'_> {
                     || memmem::find(message, b"(104:").is_some()
             }
             When::OtherPort => upstream_port(upstream).is_some_and(|port| port != 443),
+            When::TlsUpstream => has_tls_scheme(upstream),
+            When::PlainUpstream => upstream.starts_with(b"http:"),
+            When::BrokenPipe => memmem::find(message, b"(32:").is_some(),
+            When::ClientProgram => self.role == Some(Role::Client),
         }
     }
 }
@@ -262,14 +291,12 @@ fn verify_result(message: &[u8]) -> Option<VerifyError> {
     VerifyError::by_name(std::str::from_utf8(&message[name..name + end.count()]).ok()?)
 }
 
-/// Another program's line: a thread's number before the code, a source file after it, or a client's name.
-fn is_foreign(line: &Line<'_>, text: &str) -> bool {
+/// What a program prints that hands on the words of OpenSSL: a thread's number before the code, or a source file after it.
+fn is_of_library(text: &str) -> bool {
     let source = text.contains(".c:") || text.contains(".cc:");
     let thread = text.split_once(":error:").is_some_and(|(before, _)| {
         let word = before.rsplit(' ').next().unwrap_or_default();
         word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
     });
-    let client =
-        ["curl: (", "TLS Client Error", "SSL_connect"].iter().any(|name| text.contains(name));
-    !line.by_nginx && line.action.is_none() && (source || thread || client)
+    source || thread
 }

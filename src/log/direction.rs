@@ -64,7 +64,7 @@ pub fn of_line(line: &Line<'_>) -> Direction {
     if has(action, "upstream") || has(action, "fetch target") || line.upstream.is_some() {
         return Direction::Upstream;
     }
-    if has(action, "handshaking") || has(action, "reading client") || has(action, "starttls") {
+    if OF_CLIENTS.iter().any(|words| has(action, words)) {
         return Direction::Client;
     }
     if line.message.starts_with(b"upstream ") || has(&line.message, "live upstreams") {
@@ -80,6 +80,10 @@ pub fn of_line(line: &Line<'_>) -> Direction {
     }
     Direction::Unknown
 }
+
+/// What nginx does on the connections of clients.
+const OF_CLIENTS: &[&str] =
+    &["handshaking", "reading client", "starttls", "waiting for request", "keepalive"];
 
 /// Functions that nginx calls while it reads its configuration.
 const LOADS: &[&str] = &[

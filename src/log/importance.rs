@@ -49,6 +49,8 @@ pub enum Reason {
     Upstream,
     /// The configuration could not be used.
     Configuration,
+    /// nginx started, and does not do all that the configuration says.
+    Ignored,
     /// Such lines come from our own settings or certificate.
     Class,
     /// It began, or grew, with a reload at this time.
@@ -80,7 +82,8 @@ pub fn judge(class: &Class, tally: &Tally) -> Judgement {
     let (concern, reason) = match (class.direction, class.weight()) {
         (_, Weight::Symptom) => (Concern::Follows, Reason::Symptom),
         (Direction::Upstream, Weight::Fault | Weight::Mixed) => (Concern::Act, Reason::Upstream),
-        (Direction::Config, _) => (Concern::Act, Reason::Configuration),
+        (Direction::Config, Weight::Fault) => (Concern::Act, Reason::Configuration),
+        (Direction::Config, _) => (Concern::Look, Reason::Ignored),
         (_, weight) => client(class, tally, weight),
     };
     Judgement { concern, reason }

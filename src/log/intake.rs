@@ -38,7 +38,10 @@ impl Intake {
             Kind::Failure(place) => return Some(place),
             Kind::Other => {}
             Kind::Unknown if self.access(bytes) => {}
-            Kind::Unknown => self.unreadable += 1,
+            Kind::Unknown => match self.errors.foreign(bytes) {
+                Kind::Failure(place) => return Some(place),
+                Kind::Other | Kind::Unknown => self.unreadable += 1,
+            },
         }
         None
     }

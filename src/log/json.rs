@@ -2,26 +2,106 @@
 //!
 //! Whatever the names are, the object is written out as the line in text that it stands for.
 
+use memchr::memmem;
 use serde_json::{Map, Value};
 
-/// Where the message stands.
-const MESSAGE: &[&str] = &["message", "msg", "log", "text", "error", "MESSAGE"];
+use super::line::{Line, parse};
+
+/// As [`parse`], for a line that may be a JSON object or be cut out of one, whose text `buffer` then holds.
+pub fn parse_any<'a>(bytes: &'a [u8], buffer: &'a mut Vec<u8>) -> Line<'a> {
+    parse(plain(bytes, buffer).unwrap_or(bytes))
+}
+
+/// The line that these bytes stand for, where it is not written plainly.
+pub(super) fn plain<'a>(bytes: &[u8], buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    let is_object = bytes.trim_ascii_start().starts_with(b"{") && to_text(bytes, buffer);
+    (is_object || unescape(bytes, buffer)).then_some(&**buffer)
+}
+
+/// Where the message stands, with what is around it: plain, in a container's log, journald, Google Cloud, Loki and OpenTelemetry.
+const MESSAGE: &[&str] = &[
+    "message",
+    "msg",
+    "log",
+    "MESSAGE",
+    "textPayload",
+    "line",
+    "body",
+    "text",
+    "original",
+    "error",
+];
+
+/// Objects in which another may stand.
+const AROUND: &[&str] =
+    &["jsonPayload", "event", "body", "attributes", "entry", "fields", "_source", "result"];
+
+/// Wrappings within one another that are followed.
+const MAX_DEPTH: usize = 4;
 
 /// Writes the line that an object stands for; `false` where it is none.
 pub fn to_text(bytes: &[u8], buffer: &mut Vec<u8>) -> bool {
-    let Ok(Value::Object(object)) = serde_json::from_slice(bytes) else {
-        return false;
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(object)) => unwrapped(&object, buffer, MAX_DEPTH),
+        _ => false,
+    }
+}
+
+fn unwrapped(object: &Map<String, Value>, buffer: &mut Vec<u8>, depth: usize) -> bool {
+    let message = MESSAGE.iter().find_map(|name| words(object.get(*name)?));
+    let Some(message) = message else {
+        let inner = || AROUND.iter().filter_map(|name| object.get(*name)?.as_object());
+        return depth > 0 && inner().any(|inner| unwrapped(inner, buffer, depth - 1));
     };
-    let Some(message) = MESSAGE.iter().find_map(|name| object.get(*name)?.as_str()) else {
-        return false;
-    };
+    // A shipper may wrap what a program wrote as JSON.
+    if depth > 0
+        && message.trim_start().starts_with('{')
+        && let Ok(Value::Object(inner)) = serde_json::from_str(&message)
+        && unwrapped(&inner, buffer, depth - 1)
+    {
+        return true;
+    }
     buffer.clear();
-    if !starts_as_line(message) {
-        write_head(&object, buffer);
+    if !starts_as_line(&message) {
+        write_head(object, buffer);
     }
     buffer.extend_from_slice(message.trim_end().as_bytes());
     if !message.contains(", client: ") {
-        write_fields(&object, message, buffer);
+        write_fields(object, &message, buffer);
+    }
+    true
+}
+
+/// Text, as itself, as OpenTelemetry writes it, or as the bytes that journald writes where it is not UTF-8.
+fn words(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Object(object) => object.get("stringValue")?.as_str().map(str::to_owned),
+        Value::Array(items) => {
+            let byte = |item: &Value| item.as_u64().and_then(|number| u8::try_from(number).ok());
+            let bytes: Option<Vec<u8>> = items.iter().map(byte).collect();
+            bytes
+                .filter(|bytes| !bytes.is_empty())
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        }
+        _ => None,
+    }
+}
+
+/// Writes a line that was cut out of JSON or CSV, whose quotes are escaped or doubled, as it was; `false` where it is none.
+fn unescape(bytes: &[u8], buffer: &mut Vec<u8>) -> bool {
+    let escape = if memmem::find(bytes, b": \\\"").is_some() {
+        b'\\'
+    } else if memmem::find(bytes, b": \"\"").is_some() && memmem::find(bytes, b"\"\", ").is_some() {
+        b'"'
+    } else {
+        return false;
+    };
+    buffer.clear();
+    let mut rest = bytes.iter().copied().peekable();
+    while let Some(byte) = rest.next() {
+        let next = rest.next_if(|next| byte == escape && (*next == b'"' || *next == escape));
+        buffer.push(next.unwrap_or(byte));
     }
     true
 }
@@ -100,7 +180,6 @@ fn nginx_time(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::line::parse_any;
 
     #[test]
     fn an_object_is_the_line_that_it_stands_for() {
@@ -124,6 +203,48 @@ mod tests {
         let line = parse_any(object, &mut buffer);
         assert_eq!((line.level, line.connection), (Some("info"), Some(1)));
         assert_eq!(line.server, Some(b"0.0.0.0:443".as_slice()));
+    }
+
+    #[test]
+    fn whoever_wraps_a_line_it_is_the_same() {
+        let line = r#"2026/05/20 10:11:12 [error] 7#7: *42 SSL_do_handshake() failed (SSL: error:0A000458:SSL routines::tlsv1 unrecognized name:SSL alert number 112) while SSL handshaking to upstream, client: 192.0.2.1, server: a.test, request: "GET / HTTP/1.1", upstream: "https://192.0.2.2:443/", host: "a.test""#;
+        let text = serde_json::to_string(line).unwrap();
+        let bytes = serde_json::to_string(line.as_bytes()).unwrap();
+        let inner = serde_json::to_string(&format!("{{\"log\":{text}}}")).unwrap();
+        let escaped = line.replace('"', "\\\"");
+        let doubled = line.replace('"', "\"\"");
+        for wrapped in [
+            format!(
+                r#"{{"insertId":"x","resource":{{"type":"k8s_container"}},"textPayload":{text},"severity":"ERROR"}}"#
+            ),
+            format!(r#"{{"jsonPayload":{{"message":{text}}},"severity":"ERROR"}}"#),
+            format!(
+                r#"{{"labels":{{"app":"nginx"}},"line":{text},"timestamp":"2026-05-20T10:11:12Z"}}"#
+            ),
+            format!(r#"{{"body":{text},"severityText":"ERROR"}}"#),
+            format!(r#"{{"body":{{"stringValue":{text}}}}}"#),
+            format!(r#"{{"log":{text},"stream":"stderr"}}"#),
+            format!(r#"{{"__REALTIME_TIMESTAMP":"1","MESSAGE":{text}}}"#),
+            format!(r#"{{"MESSAGE":{bytes}}}"#),
+            format!(r#"{{"@timestamp":"2026-05-20T10:11:12Z","event":{{"original":{text}}}}}"#),
+            format!(r#"{{"message":{inner}}}"#),
+            format!("2026-05-20T10:11:12.5Z stderr F {line}"),
+            escaped.clone(),
+            format!("\"{escaped}\","),
+            doubled.clone(),
+            format!("2026-05-20,\"{doubled}\",web-1"),
+        ] {
+            let mut buffer = Vec::new();
+            let parsed = parse_any(wrapped.as_bytes(), &mut buffer);
+            assert_eq!((parsed.level, parsed.connection), (Some("error"), Some(42)), "{wrapped}");
+            assert_eq!(parsed.host, Some(b"a.test".as_slice()), "{wrapped}");
+            assert_eq!(parsed.upstream, Some(b"https://192.0.2.2:443/".as_slice()), "{wrapped}");
+            let mut reader = crate::log::reader::Reader::default();
+            let kind = reader.line(wrapped.as_bytes());
+            assert!(matches!(kind, crate::log::reader::Kind::Failure(_)), "{wrapped}");
+            let class = reader.tally.classes().next().unwrap();
+            assert_eq!(class.upstreams.count(b"192.0.2.2:443"), 1, "{wrapped}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr_iter, memmem};
 
-use super::json;
+use super::program;
 pub use super::time::{days, read_time};
 
 /// One line.
@@ -67,17 +67,10 @@ pub fn parse(bytes: &[u8]) -> Line<'_> {
     };
     let rest = &bytes[head.length..];
     let sentence = SENTENCES.iter().any(|words| memmem::find(rest, words.as_bytes()).is_some());
-    line.by_nginx = head.level.is_some() && head.time.is_some() || sentence;
+    let bare = head.level.is_some() && program::of_text(rest).is_none();
+    line.by_nginx = head.level.is_some() && head.time.is_some() || sentence || bare;
     read_fields(rest, &mut line);
     line
-}
-
-/// As [`parse`], for a line that may be a JSON object, whose text `buffer` then holds.
-pub fn parse_any<'a>(bytes: &'a [u8], buffer: &'a mut Vec<u8>) -> Line<'a> {
-    if bytes.trim_ascii_start().starts_with(b"{") && json::to_text(bytes, buffer) {
-        return parse(buffer);
-    }
-    parse(bytes)
 }
 
 /// What stands before the message.
@@ -148,7 +141,7 @@ fn number(bytes: &[u8]) -> Option<(u64, usize)> {
 }
 
 /// Length of `2026/01/31 23:59:59`.
-const TIME: usize = 19;
+pub(super) const TIME: usize = 19;
 
 /// The first date in nginx's form.
 fn find_time(near: &[u8]) -> Option<(usize, i64)> {
@@ -351,8 +344,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_fail(bytes in any::<Vec<u8>>()) {
-            let mut buffer = Vec::new();
-            let line = parse_any(&bytes, &mut buffer);
+            let line = parse(&bytes);
             crate::log::classify::classify(&line);
         }
 

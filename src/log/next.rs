@@ -1,14 +1,17 @@
 //! The command to run next, with what the line tells filled in.
 
+use memchr::memmem;
+
 use super::classify::{Diagnosis, upstream_port};
 use super::line::Line;
 use super::table::Step;
 
-/// Commands for the causes of a line, the likeliest cause's first. Each is one that can be typed.
-pub fn commands(line: &Line<'_>, diagnosis: &Diagnosis<'_>) -> Vec<Vec<String>> {
+/// Commands for the causes of a line, the likeliest cause's first, quoted for a shell. Each is one that can be typed.
+pub fn commands(line: &Line<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
     let mut commands = Vec::new();
     for (cause, _) in diagnosis.causes() {
-        let command = command(line, cause.next);
+        let words = command(line, diagnosis, cause.next);
+        let Ok(command) = shlex::try_join(words.iter().map(String::as_str)) else { continue };
         if !commands.contains(&command) {
             commands.push(command);
         }
@@ -19,10 +22,10 @@ pub fn commands(line: &Line<'_>, diagnosis: &Diagnosis<'_>) -> Vec<Vec<String>> 
 /// Where distributions keep nginx's configuration.
 const CONFIGURATION: &str = "/etc/nginx/nginx.conf";
 
-fn command(line: &Line<'_>, step: Step) -> Vec<String> {
+fn command(line: &Line<'_>, diagnosis: &Diagnosis<'_>, step: Step) -> Vec<String> {
     let words: &[&str] = match step {
-        Step::AsNginx => &["probe", "--as-nginx"],
-        Step::ProbeUpstream => &["probe", "--role", "upstream"],
+        Step::AsNginx if diagnosis.program.is_none() => &["probe", "--as-nginx"],
+        Step::AsNginx | Step::ProbeUpstream => &["probe", "--role", "upstream"],
         Step::ProbeListener => &["probe"],
         Step::ScanUpstream => &["scan", "--role", "upstream"],
         Step::ScanListener => &["scan"],
@@ -32,31 +35,65 @@ fn command(line: &Line<'_>, step: Step) -> Vec<String> {
     let mut command: Vec<String> =
         ["shakedown"].iter().chain(words).map(ToString::to_string).collect();
     match step {
-        Step::AsNginx | Step::ProbeUpstream | Step::ScanUpstream => command.extend(upstream(line)),
-        Step::ProbeListener | Step::ScanListener => command.extend(listener(line)),
         Step::Configuration => command.push(CONFIGURATION.to_owned()),
         Step::Certificate => command.push(file(line)),
+        _ if diagnosis.program.is_some() => command.push(server(&line.message)),
+        Step::AsNginx => {
+            command.extend(proven(line, diagnosis));
+            command.push(upstream(line));
+        }
+        Step::ProbeUpstream | Step::ScanUpstream => command.push(upstream(line)),
+        Step::ProbeListener | Step::ScanListener => command.extend(listener(line)),
     }
     command
 }
 
-/// The upstream's address as the line has it, under the name that the request was for.
-fn upstream(line: &Line<'_>) -> Vec<String> {
+/// Directives that must be on for nginx to write such a line. Which file it trusts, no line tells.
+fn proven(line: &Line<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
+    let mismatch = memmem::find(&line.message, b"SSL certificate does not match \"");
+    if mismatch.is_none() && diagnosis.verify.is_none() {
+        return Vec::new();
+    }
+    let mut options = ["--proxy-ssl-verify", "on", "--proxy-ssl-trusted-certificate", TRUSTED]
+        .map(str::to_owned)
+        .to_vec();
+    let quoted = mismatch.and_then(|at| line.message[at..].split(|byte| *byte == b'"').nth(1));
+    if let Some(name) = quoted.and_then(plain_name) {
+        options.extend(["--proxy-ssl-name".to_owned(), name]);
+    }
+    options
+}
+
+/// Stands for the file of `proxy_ssl_trusted_certificate`.
+const TRUSTED: &str = "TRUSTED.pem";
+
+/// The upstream's address as the line has it. The name that the client asked nginx for is not the upstream's.
+fn upstream(line: &Line<'_>) -> String {
     let Some(authority) = line.upstream.and_then(authority) else {
-        return vec!["UPSTREAM:443".to_owned()];
+        return "UPSTREAM:443".to_owned();
     };
     let port = upstream_port(authority.as_bytes()).unwrap_or(443);
     let host = without_port(&authority);
-    let target = if host.contains(':') && !host.starts_with('[') {
+    if host.contains(':') && !host.starts_with('[') {
         format!("[{host}]:{port}")
     } else {
         format!("{host}:{port}")
-    };
-    let is_address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
-    let name = line.host.and_then(plain_name).filter(|_| is_address);
-    match name {
-        Some(name) => vec!["--server-name".to_owned(), name, target],
-        None => vec![target],
+    }
+}
+
+/// The server that a program's line names.
+fn server(message: &[u8]) -> String {
+    let text = String::from_utf8_lossy(message);
+    let url = text.split("https://").nth(1).map(|rest| {
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "-._:[]".contains(c)));
+        rest[..end.unwrap_or(rest.len())].trim_end_matches([':', '.']).to_owned()
+    });
+    match url.filter(|authority| !authority.is_empty()) {
+        Some(authority) => {
+            let port = upstream_port(authority.as_bytes()).unwrap_or(443);
+            format!("{}:{port}", without_port(&authority))
+        }
+        None => "SERVER:443".to_owned(),
     }
 }
 

@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use foldhash::fast::FixedState;
-use memchr::{memchr, memmem, memrchr};
+use memchr::memmem;
 
 use super::classify::classify;
 use super::json;
 use super::line::{self, Line};
-use super::table;
+use super::prefilter::may_be_about_tls;
+use super::program;
+use super::quick::{FLAGS, Fields, authority, connection, is_verbose, level, plain_head};
+use super::table::{self, Weight};
 use super::tally::{Entry, Tally, Verdict};
 use crate::openssl::code::Code;
 
@@ -42,9 +45,6 @@ pub struct Reader {
     buffer: Vec<u8>,
 }
 
-/// Length of `2026/01/31 23:59:59`.
-const TIME: usize = 19;
-
 /// Length of `2026/01/31 23:59:`.
 const MINUTE: usize = 17;
 
@@ -60,21 +60,6 @@ const KNOWN: usize = 4096;
 /// Longer messages are not remembered.
 const LONG: usize = 1024;
 
-/// Lines about TLS that do not say so begin with these words; the others hold `SSL`.
-const BEGINNINGS: &[&[u8]] = &[
-    b"no live upstreams",
-    b"upstream server temporarily disabled",
-    b"upstream sent too large http2 frame: 4740180",
-    b"broken header",
-    b"client sent plain HTTP",
-    b"client sent invalid",
-    b"client attempted",
-    b"signal 1 (SIGHUP)",
-    b"OCSP ",
-];
-
-static SSL: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"SSL"));
-
 static CLIENT: LazyLock<memmem::Finder<'static>> =
     LazyLock::new(|| memmem::Finder::new(b", client: "));
 
@@ -88,15 +73,15 @@ impl Reader {
         let (verbose, rest) = level(rest);
         self.verbose_lines += u64::from(verbose);
         let (connection, message) = connection(rest);
-        let begins = || BEGINNINGS.iter().any(|words| message.starts_with(words));
-        if !message.starts_with(b"SSL") && !begins() && SSL.find(message).is_none() {
+        let (message, fields) = message.split_at(CLIENT.find(message).unwrap_or(message.len()));
+        if !message.starts_with(b"SSL") && !may_be_about_tls(message, connection.is_some()) {
             return Kind::Other;
         }
         let time = self.time(time);
         if time.is_some_and(|time| self.since.is_some_and(|since| time < since)) {
             return Kind::Other;
         }
-        self.candidate(bytes, message, (time, connection))
+        self.candidate(bytes, (message, fields), (time, connection))
     }
 
     /// nginx writes many lines within one minute.
@@ -112,10 +97,17 @@ impl Reader {
     }
 
     /// A line that may be about TLS.
-    fn candidate(&mut self, bytes: &[u8], rest: &[u8], (time, connection): Origin) -> Kind {
-        let split = CLIENT.find(rest).unwrap_or(rest.len());
-        let (message, fields) = rest.split_at(split);
+    fn candidate(
+        &mut self,
+        bytes: &[u8],
+        (message, fields): (&[u8], &[u8]),
+        (time, connection): Origin,
+    ) -> Kind {
         let fields = Fields::of(fields);
+        if fields.escaped {
+            self.lines -= 1;
+            return self.unusual(bytes);
+        }
         let flags = fields.flags();
         if self.known.is_empty() {
             self.known.resize_with(1 << FLAGS, HashMap::default);
@@ -167,16 +159,30 @@ impl Reader {
         }
     }
 
-    /// A line in JSON, or behind what a shipper put before it.
+    /// A line in JSON or cut out of it, or behind what a shipper put before it.
     fn unusual(&mut self, bytes: &[u8]) -> Kind {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let is_json = bytes.trim_ascii_start().starts_with(b"{");
-        let kind = if is_json && json::to_text(bytes, &mut buffer) {
-            self.parsed(&line::parse(&buffer), bytes)
-        } else if is_json {
-            Kind::Unknown
-        } else {
-            self.parsed(&line::parse(bytes), bytes)
+        let kind = match json::plain(bytes, &mut buffer) {
+            Some(text) => self.parsed(&line::parse(text), bytes),
+            None if bytes.trim_ascii_start().starts_with(b"{") => Kind::Unknown,
+            None => self.parsed(&line::parse(bytes), bytes),
+        };
+        self.buffer = buffer;
+        kind
+    }
+
+    /// A line of another program than nginx, which explains itself.
+    pub fn foreign(&mut self, bytes: &[u8]) -> Kind {
+        if program::of_text(bytes).is_none() {
+            return Kind::Unknown;
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let kind = {
+            let line = line::parse(json::plain(bytes, &mut buffer).unwrap_or(bytes));
+            match verdict(&line) {
+                Some(verdict) if verdict.row.is_some() => self.counted(verdict, &line, bytes),
+                _ => Kind::Unknown,
+            }
         };
         self.buffer = buffer;
         kind
@@ -192,7 +198,17 @@ impl Reader {
         if line.time.is_some_and(|time| self.since.is_some_and(|since| time < since)) {
             return Kind::Other;
         }
-        let Some(verdict) = verdict(line) else { return Kind::Other };
+        let handshaking = line.action.is_some_and(|action| memmem::find(action, b"SSL").is_some());
+        if !handshaking && !may_be_about_tls(&line.message, line.connection.is_some()) {
+            return Kind::Other;
+        }
+        match verdict(line) {
+            Some(verdict) => self.counted(verdict, line, bytes),
+            None => Kind::Other,
+        }
+    }
+
+    fn counted(&mut self, verdict: Verdict, line: &Line<'_>, bytes: &[u8]) -> Kind {
         let entry = Entry {
             verdict,
             time: line.time,
@@ -207,113 +223,16 @@ impl Reader {
     }
 }
 
-/// The date and what stands after it, for a line as nginx writes it into a file.
-fn plain_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let plain = bytes.len() > TIME + 2
-        && bytes[4] == b'/'
-        && bytes[7] == b'/'
-        && bytes[13] == b':'
-        && bytes[TIME] == b' '
-        && bytes[TIME + 1] == b'['
-        && bytes[0].is_ascii_digit();
-    plain.then(|| (&bytes[..TIME], &bytes[TIME + 1..]))
-}
-
-/// Whether a line is below warn, and what stands after `[level] `.
-fn level(rest: &[u8]) -> (bool, &[u8]) {
-    let end = memchr(b']', &rest[..rest.len().min(10)]).map_or(0, |at| at + 1);
-    (matches!(rest.get(1), Some(b'i' | b'n' | b'd')), rest[end..].trim_ascii_start())
-}
-
-fn is_verbose(level: &str) -> bool {
-    matches!(level, "info" | "notice" | "debug")
-}
-
-/// `12#34: *56 ` before the message.
-fn connection(rest: &[u8]) -> (Option<(u64, u64)>, &[u8]) {
-    let (worker, used) = number(rest);
-    if used == 0 || rest.get(used) != Some(&b'#') {
-        return (None, rest);
-    }
-    let rest = &rest[used + 1..];
-    let (_, used) = number(rest);
-    let Some(rest) = rest[used..].strip_prefix(b": ") else { return (None, rest) };
-    let Some(numbered) = rest.strip_prefix(b"*") else { return (None, rest) };
-    let (connection, used) = number(numbered);
-    (Some((worker, connection)), numbered[used..].strip_prefix(b" ").unwrap_or(rest))
-}
-
-fn number(bytes: &[u8]) -> (u64, usize) {
-    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).take(19);
-    digits.fold((0, 0), |(number, used), digit| (number * 10 + u64::from(digit - b'0'), used + 1))
-}
-
-/// The fields that lines are counted by.
-#[derive(Clone, Copy, Debug, Default)]
-struct Fields<'a> {
-    client: Option<&'a [u8]>,
-    server: Option<&'a [u8]>,
-    upstream: Option<&'a [u8]>,
-    stream: bool,
-}
-
-/// Bits of [`Fields::flags`].
-const FLAGS: u32 = 6;
-
-impl<'a> Fields<'a> {
-    fn of(fields: &'a [u8]) -> Self {
-        let Some(rest) = fields.strip_prefix(b", client: ") else { return Self::default() };
-        let (client, rest) = rest.split_at(memchr(b',', rest).unwrap_or(rest.len()));
-        let (server, rest) = match rest.strip_prefix(b", server: ") {
-            Some(rest) => {
-                let (server, rest) = rest.split_at(memchr(b',', rest).unwrap_or(rest.len()));
-                (Some(server), rest)
-            }
-            None => (None, rest),
-        };
-        // In http a request stands first.
-        let stream = rest.starts_with(b", upstream: ") || rest.starts_with(b", bytes from/to");
-        // Requests and referrers are the client's own words, so nothing is searched for in them.
-        let rest = behind_quoted(rest, b", request: \"");
-        let rest = behind_quoted(rest, b", subrequest: \"");
-        let upstream = rest.strip_prefix(b", upstream: \"");
-        let upstream = upstream.map(|rest| &rest[..memchr(b'"', rest).unwrap_or(rest.len())]);
-        Self { client: Some(client), server, upstream, stream }
-    }
-
-    /// Whatever of the fields decides about the class.
-    fn flags(&self) -> usize {
-        let upstream = self.upstream.unwrap_or_default();
-        let flags = [
-            self.client.is_some(),
-            self.upstream.is_some(),
-            upstream.starts_with(b"grpc"),
-            self.server == Some(b"_"),
-            has_other_port(upstream),
-            self.stream,
-        ];
-        flags.iter().enumerate().map(|(bit, flag)| usize::from(*flag) << bit).sum()
-    }
-}
-
-/// What stands behind that field, if it comes next.
-fn behind_quoted<'a>(rest: &'a [u8], name: &[u8]) -> &'a [u8] {
-    let Some(value) = rest.strip_prefix(name) else { return rest };
-    value.get(line::end_of_quoted(value, b'"') + 1..).unwrap_or_default()
-}
-
-/// Classes that stand beside handshakes and need not be about TLS.
-const NEIGHBOURS: &[&str] = &["not-connected", "not-resolved", "closed-after-handshake"];
-
 /// What a line is put down as; `None` where it is not about TLS.
 pub fn verdict(line: &Line<'_>) -> Option<Verdict> {
     let diagnosis = classify(line);
     let row = diagnosis
         .mechanism
         .and_then(|found| table::mechanisms().iter().position(|row| std::ptr::eq(row, found)));
-    let neighbour = diagnosis.class().is_some_and(|class| NEIGHBOURS.contains(&class));
-    if (row.is_none() || neighbour) && !is_about_tls(line) {
-        return None;
+    match diagnosis.mechanism {
+        Some(found) if found.weight == Weight::Aside => return None,
+        None if !is_about_tls(line) => return None,
+        _ => {}
     }
     let alert = diagnosis.codes.first().and_then(Code::alert).map(|alert| alert.0);
     Some(Verdict { row, direction: diagnosis.direction, alert })
@@ -323,39 +242,6 @@ fn is_about_tls(line: &Line<'_>) -> bool {
     let has = |words: &[u8]| memmem::find(&line.message, words).is_some();
     let action = line.action.unwrap_or_default();
     has(b"(SSL:") || has(b"SSL_") || memmem::find(action, b"SSL handshaking").is_some()
-}
-
-/// `192.0.2.1:443` of `https://192.0.2.1:443/path`, `unix:/run/x` of `https://unix:/run/x:/path`.
-fn authority(upstream: &[u8]) -> &[u8] {
-    let scheme = memchr(b':', &upstream[..upstream.len().min(MAX_SCHEME)]);
-    let rest = match scheme.map(|at| &upstream[at..]) {
-        Some(rest) if rest.starts_with(b"://") => &rest[3..],
-        _ => upstream,
-    };
-    if let Some(path) = rest.strip_prefix(UNIX) {
-        return &rest[..UNIX.len() + memchr(b':', path).unwrap_or(path.len())];
-    }
-    &rest[..memchr(b'/', rest).unwrap_or(rest.len())]
-}
-
-/// What the name of a socket of the file system begins with.
-const UNIX: &[u8] = b"unix:";
-
-/// `https:` and its kin are no longer.
-const MAX_SCHEME: usize = 8;
-
-/// Whether an upstream's port is written, and is not 443.
-fn has_other_port(upstream: &[u8]) -> bool {
-    let authority = authority(upstream);
-    match memrchr(b':', authority) {
-        Some(at) => {
-            let digits = authority[at + 1..].iter().all(u8::is_ascii_digit);
-            let host = &authority[..at];
-            let whole = memchr(b':', host).is_none() || host.ends_with(b"]");
-            digits && whole && &authority[at..] != b":443" && authority.len() > at + 1
-        }
-        None => false,
-    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub enum Sign {
     Release(&'static str, Option<u32>),
     /// Verification ended so (`X509_V_ERR_*`); `None` for any.
     Verify(Option<u32>),
+    /// The message begins with these words.
+    Begins(&'static str),
     /// The message holds these words.
     Says(&'static str),
 }
@@ -35,6 +37,8 @@ pub enum Weight {
     Noise,
     /// What follows from a cause that stands in another line.
     Symptom,
+    /// Not about TLS: `explain` says so, and `log` does not count it.
+    Aside,
 }
 
 /// What else a line must show for a row to count.
@@ -54,6 +58,14 @@ pub enum When {
     Reset,
     /// The upstream's port is not 443, where many names share one address.
     OtherPort,
+    /// nginx speaks TLS to the upstream.
+    TlsUpstream,
+    /// nginx speaks plain HTTP to the upstream.
+    PlainUpstream,
+    /// The connection broke while nginx was writing or after it was made (EPIPE).
+    BrokenPipe,
+    /// A program that connects to servers wrote the line.
+    ClientProgram,
 }
 
 /// How likely a cause is, for a line of its class.
@@ -89,6 +101,18 @@ pub struct Mechanism {
     pub meaning: &'static str,
     /// Where that is known from: a standard's section, a function, a measurement.
     pub source: &'static str,
+}
+
+impl Mechanism {
+    /// Whether nginx itself writes such lines.
+    pub fn about_nginx(&self) -> bool {
+        !self.when.iter().any(|when| matches!(when, When::Foreign | When::ClientProgram))
+    }
+
+    /// Whether such lines are about a connection.
+    pub fn on_connections(&self) -> bool {
+        self.side != Direction::Config
+    }
 }
 
 /// A cause, with all that there is to say about it.
@@ -131,9 +155,18 @@ static CAUSES: LazyLock<Vec<Cause>> =
 
 static MECHANISMS: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
     let by_id = CAUSES.iter().map(|cause| (cause.id, cause)).collect();
-    let table = rows(include_str!("tables/mechanisms.tsv"));
-    table.filter_map(|row| read_mechanism(row, &by_id)).collect()
+    table().filter_map(|row| read_mechanism(row, &by_id)).collect()
 });
+
+/// The rows of every table, those that tell most first.
+fn table() -> impl Iterator<Item = &'static str> {
+    let tables = [
+        include_str!("tables/foreign.tsv"),
+        include_str!("tables/configuration.tsv"),
+        include_str!("tables/mechanisms.tsv"),
+    ];
+    tables.into_iter().flat_map(rows)
+}
 
 /// Every row, in the order in which rows of one sign are tried.
 pub fn mechanisms() -> &'static [Mechanism] {
@@ -215,13 +248,14 @@ fn read_mechanism(
 fn read_sign(cell: &'static str) -> Option<Sign> {
     let (kind, rest) = cell.split_once(' ')?;
     let number = if rest == "*" { None } else { rest.parse::<u32>().ok() };
-    if kind != "says" && rest != "*" && number.is_none() {
+    if !matches!(kind, "says" | "begins") && rest != "*" && number.is_none() {
         return None;
     }
     Some(match kind {
         "alert" => Sign::Alert(number.map(u8::try_from).transpose().ok()?),
         "reason" => Sign::Reason(number),
         "verify" => Sign::Verify(number),
+        "begins" => Sign::Begins(rest),
         "says" => Sign::Says(rest),
         "common" | "x509" | "pem" | "asn1" | "system" | "crypto" => Sign::Release(kind, number),
         _ => return None,
@@ -237,6 +271,10 @@ fn read_when(word: &str) -> Option<When> {
         "stream" => When::Stream,
         "reset" => When::Reset,
         "other-port" => When::OtherPort,
+        "tls-upstream" => When::TlsUpstream,
+        "plain-upstream" => When::PlainUpstream,
+        "broken-pipe" => When::BrokenPipe,
+        "client-program" => When::ClientProgram,
         _ => return None,
     })
 }
@@ -247,6 +285,7 @@ fn read_weight(word: &str) -> Option<Weight> {
         "mixed" => Weight::Mixed,
         "noise" => Weight::Noise,
         "symptom" => Weight::Symptom,
+        "aside" => Weight::Aside,
         _ => return None,
     })
 }
@@ -272,9 +311,8 @@ mod tests {
     #[test]
     fn every_row_is_read() {
         assert_eq!(causes().len(), rows(include_str!("tables/causes.tsv")).count());
-        let table: Vec<&str> = rows(include_str!("tables/mechanisms.tsv")).collect();
         let by_id = causes().iter().map(|cause| (cause.id, cause)).collect();
-        for row in table {
+        for row in table() {
             assert!(read_mechanism(row, &by_id).is_some(), "{row}");
         }
     }

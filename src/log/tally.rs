@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::direction::Direction;
-use super::line::parse_any;
+use super::json::parse_any;
 use super::series::{Grid, Series};
 use super::sketch::{Distinct, Majority, Names, hash};
 use super::table::{self, Mechanism, Weight};

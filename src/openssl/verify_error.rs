@@ -28,6 +28,9 @@ fn parse(row: &'static str) -> Option<Row> {
     Some(Row { number, name, texts: [cells.next()?, cells.next()?, cells.next()?] })
 }
 
+/// Shorter words stand in too many messages.
+const SPOKEN: usize = 15;
+
 /// The results that are decided or told apart here.
 #[expect(missing_docs, reason = "the names are OpenSSL's own, and the table has their words")]
 impl VerifyError {
@@ -66,6 +69,24 @@ impl VerifyError {
     /// The error of that number, where OpenSSL has one; 0 is none.
     pub fn by_number(number: u32) -> Option<Self> {
         Self(number).row().filter(|row| row.number > 0).map(|row| Self(row.number))
+    }
+
+    /// Its name in OpenSSL's headers.
+    pub fn name(self) -> &'static str {
+        self.row().map_or("X509_V_ERR_UNSPECIFIED", |row| row.name)
+    }
+
+    /// The result whose words, the longest that fit, a message of another program holds.
+    pub fn spoken(message: &str) -> Option<Self> {
+        let message = message.to_ascii_lowercase();
+        let said =
+            |text: &&str| text.len() >= SPOKEN && message.contains(&text.to_ascii_lowercase());
+        let rows = ROWS.iter().filter_map(|row| {
+            let longest = row.texts.iter().copied().filter(said).map(str::len).max()?;
+            Some((longest, Self(row.number)))
+        });
+        rows.max_by_key(|(length, error)| (*length, std::cmp::Reverse(error.0)))
+            .map(|(_, error)| error)
     }
 
     /// The result of that name, with or without the prefix `X509_V_ERR_`, or of those words in any release.

@@ -7,13 +7,14 @@ use std::net::SocketAddr;
 use super::verdict::Breakage;
 use crate::nginx::upstream::Module;
 use crate::observation::{Cause, Failure, Stage};
-use crate::openssl::code::reason::{of_alert as alert_reason, words_in};
+use crate::openssl::code::reason::{
+    DH_KEY_TOO_SMALL, INTERNAL_ERROR, LEGACY_SIGNATURE, NO_CIPHERS_AVAILABLE,
+    NO_PROTOCOLS_AVAILABLE, UNSAFE_LEGACY_RENEGOTIATION, UNSUPPORTED_PROTOCOL,
+    WRONG_VERSION_NUMBER, of_alert as alert_reason, words_in,
+};
 use crate::openssl::release::Release;
 use crate::targets::nginx_client::{HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
-
-/// `ERR_R_INTERNAL_ERROR`, which every part of OpenSSL has.
-const INTERNAL_ERROR: u32 = 68;
 
 /// The message of the line, `None` where nginx writes none, or where its words are not known here.
 pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
@@ -33,16 +34,22 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
         Breakage::Peer(cause) | Breakage::ClientCertificate(cause) => {
             handshake(ended(client, cause)?)
         }
-        Breakage::Version(_) => handshake(own(client, 258, (607, "ssl_choose_client_version"))),
-        Breakage::DhKeyTooSmall(_) => handshake(own(client, 394, (419, "tls_process_ske_dhe"))),
+        Breakage::Version(_) => {
+            handshake(own(client, UNSUPPORTED_PROTOCOL, (607, "ssl_choose_client_version")))
+        }
+        Breakage::DhKeyTooSmall(_) => {
+            handshake(own(client, DH_KEY_TOO_SMALL, (419, "tls_process_ske_dhe")))
+        }
         Breakage::LegacySignature => {
             let reason = match client.library {
                 Release::V1_1_1 => INTERNAL_ERROR,
-                _ => 333,
+                _ => LEGACY_SIGNATURE,
             };
             handshake(own(client, reason, (365, "tls_process_key_exchange")))
         }
-        Breakage::UnsafeRenegotiation => handshake(own(client, 338, (444, "final_renegotiate"))),
+        Breakage::UnsafeRenegotiation => {
+            handshake(own(client, UNSAFE_LEGACY_RENEGOTIATION, (444, "final_renegotiate")))
+        }
         Breakage::Verify(error) => {
             let text = error.text_in(client.library);
             handshake(format!("upstream SSL certificate verify error: ({}:{text})", error.0))
@@ -80,10 +87,12 @@ pub fn line(client: &NginxClient, breakage: &Breakage, address: SocketAddr) -> O
 fn unmade(client: &NginxClient, error: &HelloError) -> Option<String> {
     match error {
         HelloError::Ciphers(_) => None,
-        HelloError::NoVersion => Some(own(client, 191, (607, "ssl_choose_client_version"))),
+        HelloError::NoVersion => {
+            Some(own(client, NO_PROTOCOLS_AVAILABLE, (607, "ssl_choose_client_version")))
+        }
         HelloError::NoSuite => {
             let function = (425, "ssl_cipher_list_to_bytes");
-            let text = own(client, 181, function);
+            let text = own(client, NO_CIPHERS_AVAILABLE, function);
             let hint = "No ciphers enabled for max supported SSL/TLS version)";
             Some(format!("{}:{hint}", text.trim_end_matches(')')))
         }
@@ -118,7 +127,7 @@ fn ended(client: &NginxClient, cause: &Cause) -> Option<String> {
         Cause::TimedOut => "upstream timed out (110: Connection timed out)".to_owned(),
         // OpenSSL 3.2 on reads the text as a record first: two errors, whose data depend on the bytes.
         Cause::NotTls(_) if client.library < Release::V3_2 => {
-            own(client, 267, (143, "ssl3_get_record"))
+            own(client, WRONG_VERSION_NUMBER, (143, "ssl3_get_record"))
         }
         _ => return None,
     })

@@ -124,7 +124,7 @@ fn tell(place: usize, line: &[u8], intake: &Intake, told: &mut HashMap<usize, To
         return String::new();
     }
     let mut buffer = Vec::new();
-    let parsed = crate::log::line::parse_any(line, &mut buffer);
+    let parsed = crate::log::json::parse_any(line, &mut buffer);
     let about = parsed.upstream.or(parsed.client).unwrap_or_default();
     let more = match known.held_back {
         0 => String::new(),

@@ -62,6 +62,8 @@ pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
     }
     // What is in a file that cannot be read to its end, nobody knows.
     audited.summary.untested += report.files.iter().filter(|file| file.error.is_some()).count();
+    // Nothing can be concluded from a file that is mostly something else.
+    audited.summary.untested += usize::from(report.mostly_unreadable());
     write(&report, args, output)?;
     Ok(Exit::of(&audited.summary, true, audited.internal_errors))
 }

@@ -15,6 +15,9 @@ use self::packing::Shape;
 use self::reason::ALERTS;
 use crate::tls::alert::AlertDescription;
 
+/// Digits of a code: every library writes all of them.
+const DIGITS: usize = 8;
+
 /// Codes of one line that are read; OpenSSL queues sixteen.
 const MAX_CODES: usize = 16;
 
@@ -75,10 +78,16 @@ impl Code<'_> {
     }
 }
 
+/// What a message that [`find`] reads holds.
+pub const CODE_MARKS: [&str; 2] = ["error:", "SSL alert number "];
+
 /// Every code of a message, oldest first. An alert that is named without a code counts as one.
 pub fn find(message: &[u8]) -> Vec<Code<'_>> {
     let starts = memmem::find_iter(message, b"error:").take(MAX_CODES);
     let mut codes: Vec<Code<'_>> = starts.filter_map(|at| item(&message[at + 6..])).collect();
+    if codes.is_empty() {
+        codes = decimal(message);
+    }
     if !codes.iter().any(|code| code.alert().is_some()) {
         codes.extend(named_alert(message));
     }
@@ -94,20 +103,42 @@ pub fn parse(text: &str) -> Option<Code<'_>> {
 fn item(bytes: &[u8]) -> Option<Code<'_>> {
     let length = bytes.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let ended = matches!(bytes.get(length), None | Some(b':' | b')' | b' ' | b'\n'));
-    if !(7..=8).contains(&length) || !ended {
+    if length != DIGITS || !ended {
         return None;
     }
     let number = u32::from_str_radix(std::str::from_utf8(&bytes[..length]).ok()?, 16).ok()?;
     let mut cells =
         bytes[length..].strip_prefix(b":").unwrap_or_default().splitn(4, |b| *b == b':');
     let mut cell = || cells.next().unwrap_or_default();
-    let (library, function, reason) = (cell(), cell(), end_of_item(cell()));
+    let (library, function, reason, rest) = (cell(), cell(), cell(), cell());
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    // The next code's "error" stands before its number.
+    let reason =
+        if digits == DIGITS { reason.strip_suffix(b" error").unwrap_or(reason) } else { reason };
+    let reason = end_of_item(reason);
     Some(read(number, [library, function, reason].map(String::from_utf8_lossy)))
 }
 
-/// A reason without data runs into the end of the parenthesis, or into the next code.
+/// Envoy writes BoringSSL's codes in decimal: `TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED`.
+fn decimal(message: &[u8]) -> Vec<Code<'_>> {
+    let starts = memmem::find_iter(message, b":SSL routines:OPENSSL_internal:").take(MAX_CODES);
+    let code_at = |at: usize| {
+        let digits = message[..at].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let number: u32 = std::str::from_utf8(&message[at - digits..at]).ok()?.parse().ok()?;
+        let mut cells = message[at + 1..].splitn(4, |byte| *byte == b':');
+        let mut cell = || cells.next().unwrap_or_default();
+        let (library, function) = (cell(), cell());
+        let reason = cell();
+        let end = reason.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+        let reason = &reason[..end.unwrap_or(reason.len())];
+        let reason = reason.strip_suffix(b"_TLS_error_end").unwrap_or(reason);
+        Some(read(number, [library, function, reason].map(String::from_utf8_lossy)))
+    };
+    starts.filter_map(code_at).collect()
+}
+
+/// A reason without data runs into the end of the parenthesis.
 fn end_of_item(reason: &[u8]) -> &[u8] {
-    let next = memmem::find(reason, b" error").unwrap_or(reason.len());
     let mut depth = 0_usize;
     let closes = |byte: &u8| {
         match byte {
@@ -119,7 +150,7 @@ fn end_of_item(reason: &[u8]) -> &[u8] {
         false
     };
     let end = reason.iter().position(closes).unwrap_or(reason.len());
-    reason[..end.min(next)].trim_ascii()
+    reason[..end].trim_ascii()
 }
 
 fn read(number: u32, [library, function, text]: [Cow<'_, str>; 3]) -> Code<'_> {
@@ -250,10 +281,26 @@ mod tests {
     }
 
     #[test]
+    fn words_that_end_in_error_are_kept_whole() {
+        let line = b"SSL_read() failed (SSL: error:14191044:SSL routines:tls1_enc:internal error) while waiting for request";
+        assert_eq!(find(line)[0].text, "internal error");
+        let line = b"failed (SSL: error:0A0C0103:SSL routines::internal error error:0A000139:SSL routines::record layer failure)";
+        let texts: Vec<_> = find(line).iter().map(|code| code.text.clone().into_owned()).collect();
+        assert_eq!(texts, ["internal error", "record layer failure"]);
+    }
+
+    #[test]
     fn what_is_no_code_is_none() {
-        for text in
-            ["", "error:", "12", "deadbeef0", "sni-required", "handshake_failure", "error:xyz"]
-        {
+        for text in [
+            "",
+            "error:",
+            "12",
+            "0A00045",
+            "deadbeef0",
+            "sni-required",
+            "handshake_failure",
+            "error:xyz",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -18,6 +18,25 @@ pub fn of_alert(alert: AlertDescription) -> u32 {
     ALERTS + u32::from(alert.0)
 }
 
+/// `ERR_R_INTERNAL_ERROR`, which every part of OpenSSL has, in OpenSSL 1.1's numbering.
+pub const INTERNAL_ERROR: u32 = 68;
+/// `SSL_R_NO_CIPHERS_AVAILABLE`: a client has nothing left to offer.
+pub const NO_CIPHERS_AVAILABLE: u32 = 181;
+/// `SSL_R_NO_PROTOCOLS_AVAILABLE`: a client has no version left to offer.
+pub const NO_PROTOCOLS_AVAILABLE: u32 = 191;
+/// `SSL_R_UNSUPPORTED_PROTOCOL`: the peer's version is off.
+pub const UNSUPPORTED_PROTOCOL: u32 = 258;
+/// `SSL_R_WRONG_VERSION_NUMBER`: what came is not TLS.
+pub const WRONG_VERSION_NUMBER: u32 = 267;
+/// `SSL_R_RECORD_LAYER_FAILURE`: OpenSSL 3.2 and later add it to whatever was wrong with a record.
+pub const RECORD_LAYER_FAILURE: u32 = 313;
+/// `SSL_R_NO_SUITABLE_DIGEST_ALGORITHM` and its kin: the peer signs as the security level forbids.
+pub const LEGACY_SIGNATURE: u32 = 333;
+/// `SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED`: the server does not know RFC 5746.
+pub const UNSAFE_LEGACY_RENEGOTIATION: u32 = 338;
+/// `SSL_R_DH_KEY_TOO_SMALL`: the group is below the security level.
+pub const DH_KEY_TOO_SMALL: u32 = 394;
+
 /// The tables of reasons, read once.
 struct Reasons {
     /// Words by number: of 1.0.2, 1.1.1, 3.0 and 3.5; `-` for none.

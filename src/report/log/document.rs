@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::audit::finding::{Fix, Severity};
 use crate::log::direction::Direction;
+use crate::log::explanation;
 use crate::log::importance::Concern;
 use crate::log::table::Weight;
-use crate::report::explanation;
 use crate::run::Status;
 
 /// A whole run.

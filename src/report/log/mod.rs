@@ -13,14 +13,13 @@ use self::document::{
     Audit, AuditFinding, Failure, FileOut, LogReport, Named, SeriesOut, Tool, Upstream,
     UpstreamClass,
 };
-use super::explanation;
-use crate::log::direction::Direction;
-use crate::log::importance::{Reason, judge};
+use crate::log::explanation;
+use crate::log::importance::Reason;
 use crate::log::intake::Intake;
 use crate::log::series::Trend;
 use crate::log::sketch::Names;
-use crate::log::table::Likelihood;
-use crate::log::tally::{Class, Tally};
+use crate::log::summary::{self, Judged, Summary, summarize};
+use crate::log::table::{Cause, Likelihood};
 use crate::run::{Status, TargetReport};
 
 /// Names of one kind that are listed.
@@ -29,42 +28,32 @@ const MAX_NAMES: usize = 20;
 impl LogReport {
     /// The document over what was read.
     pub fn new(intake: &Intake, files: Vec<FileOut>, what_if: Option<&[String]>) -> Self {
-        let tally = &intake.errors.tally;
-        let first = tally.classes().filter_map(|class| class.first).min();
-        let last = tally.classes().filter_map(|class| class.last).max();
-        let minutes = minutes(first, last);
-        let mut failures: Vec<Failure> =
-            tally.classes().map(|class| failure(class, tally, minutes)).collect();
-        failures.sort_by(|a, b| {
-            (a.concern, b.count, a.class, a.alert).cmp(&(b.concern, a.count, b.class, b.alert))
-        });
+        let summary = summarize(intake);
+        let minutes = minutes(summary.first, summary.last);
         let traffic = &intake.traffic;
-        let lines: u64 = files.iter().map(|file| file.lines).sum();
-        let unreadable: u64 = files.iter().map(|file| file.unreadable).sum();
-        let mut notes = notes(intake);
-        if unreadable > lines / 2 {
-            notes.push(
-                "Most lines could not be understood: name error logs and access logs of nginx, and give log_format \
-                 with --log-format where it is your own."
-                    .to_owned(),
-            );
-        }
+        let lines = files.iter().map(|file| file.lines).sum();
+        let unreadable = files.iter().map(|file| file.unreadable).sum();
         Self {
             schema: "shakedown/log/v1",
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             lines,
             unreadable,
             error_lines: intake.errors.lines,
-            first_seen: first.and_then(clock),
-            last_seen: last.and_then(clock),
-            client_failures_hidden: intake.errors.lines > 0 && intake.errors.verbose_lines == 0,
-            upstreams: upstreams(tally),
-            access: (traffic.requests > 0).then(|| access(traffic, tally)),
+            first_seen: summary.first.and_then(clock),
+            last_seen: summary.last.and_then(clock),
+            client_failures_hidden: summary.client_failures_hidden,
+            upstreams: summary.upstreams.iter().map(upstream).collect(),
+            access: (traffic.requests > 0).then(|| access(traffic, &intake.errors.tally)),
             what_if: what_if.map(|versions| refused(traffic, versions)),
-            notes,
-            failures,
+            notes: notes(intake, &summary, mostly_unreadable(lines, unreadable)),
+            failures: summary.classes.iter().map(|judged| failure(judged, minutes)).collect(),
             files,
         }
+    }
+
+    /// Whether most of what was read could not be understood, so that nothing can be concluded from it.
+    pub fn mostly_unreadable(&self) -> bool {
+        mostly_unreadable(self.lines, self.unreadable)
     }
 
     /// Puts what an audit found beside the lines of an upstream.
@@ -136,29 +125,31 @@ pub fn clock(time: i64) -> Option<String> {
     OffsetDateTime::from_unix_timestamp(time).ok()?.format(format).ok()
 }
 
+fn mostly_unreadable(lines: u64, unreadable: u64) -> bool {
+    unreadable > lines / 2
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no more")]
-fn failure(class: &Class, tally: &Tally, minutes: f64) -> Failure {
-    let judgement = judge(class, tally);
-    let counts = tally.grid.map(|grid| class.series.counts(&grid));
-    let explained = explanation::of_line(&class.example);
+fn failure(judged: &Judged<'_>, minutes: f64) -> Failure {
+    let class = judged.class;
     let mechanism = class.mechanism();
-    let causes = mechanism.map(explanation::causes).unwrap_or_default();
     let (clients, clients_exact) = class.clients.count();
     Failure {
         direction: class.direction,
         class: class.name,
         alert: class.alert,
-        concern: judgement.concern,
-        reason: sentence(&judgement.reason),
+        concern: judged.judgement.concern,
+        reason: sentence(&judged.judgement.reason),
         weight: class.weight(),
         count: class.count,
         joined: class.joined,
         per_minute: rounded(class.count as f64 / minutes),
         first_seen: class.first.and_then(clock),
         last_seen: class.last.and_then(clock),
-        trend: counts.as_deref().map_or("unclear", trend),
-        series: tally.grid.zip(counts).and_then(|(grid, counts)| {
-            Some(SeriesOut { start: clock(grid.start)?, width: grid.width, counts })
+        trend: trend(judged.trend),
+        series: judged.counts.as_ref().and_then(|(grid, counts)| {
+            let start = clock(grid.start)?;
+            Some(SeriesOut { start, width: grid.width, counts: counts.clone() })
         }),
         // An estimate may be a little high.
         clients: clients.min(class.count),
@@ -166,14 +157,14 @@ fn failure(class: &Class, tally: &Tally, minutes: f64) -> Failure {
         servers: named(&class.servers),
         upstreams: named(&class.upstreams),
         meaning: mechanism.map(|row| row.meaning),
-        causes,
-        next: explained.next,
+        causes: mechanism.map(explanation::causes).unwrap_or_default(),
+        next: judged.example.next.clone(),
         example: String::from_utf8_lossy(&class.example).into_owned(),
     }
 }
 
-fn trend(counts: &[u64]) -> &'static str {
-    match Trend::of(counts) {
+fn trend(trend: Trend) -> &'static str {
+    match trend {
         Trend::Unclear => "unclear",
         Trend::Steady => "steady",
         Trend::Rising => "rising",
@@ -189,7 +180,13 @@ fn sentence(reason: &Reason) -> String {
         Reason::Upstream => {
             "each line is a try at an upstream that failed: a 502, or a second try".to_owned()
         }
-        Reason::Configuration => "the configuration could not be used".to_owned(),
+        Reason::Configuration => {
+            "nginx could not use the configuration: it does not start, or keeps the old one"
+                .to_owned()
+        }
+        Reason::Ignored => {
+            "nginx runs, but does not do everything that the configuration says".to_owned()
+        }
         Reason::Class => "such failures come from our own settings or certificate".to_owned(),
         Reason::Reload(time) => {
             format!("it set in with the reload at {}: look at what that changed", at(*time))
@@ -218,49 +215,27 @@ fn named(names: &Names) -> Vec<Named> {
         .collect()
 }
 
-fn upstreams(tally: &Tally) -> Vec<Upstream> {
-    let mut upstreams: Vec<Upstream> = Vec::new();
-    for class in tally.classes().filter(|class| class.direction == Direction::Upstream) {
-        let cause = class.mechanism().and_then(|row| row.causes.first()).map(|(cause, _)| cause.id);
-        for (address, count) in class.upstreams.ranked() {
-            let address = String::from_utf8_lossy(address).into_owned();
-            let place = upstreams.iter().position(|known| known.address == address);
-            let place = place.unwrap_or_else(|| {
-                upstreams.push(Upstream {
-                    address,
-                    count: 0,
-                    classes: Vec::new(),
-                    audits: Vec::new(),
-                });
-                upstreams.len() - 1
-            });
-            upstreams[place].count += count;
-            let classes = &mut upstreams[place].classes;
-            match classes.iter_mut().find(|known| known.class == class.name) {
-                Some(known) => known.count += count,
-                None => classes.push(UpstreamClass { class: class.name, count, cause }),
-            }
-        }
+fn upstream(counted: &summary::Upstream) -> Upstream {
+    let class = |(class, count, cause): &(&'static str, u64, Option<&'static Cause>)| {
+        UpstreamClass { class, count: *count, cause: cause.map(|cause| cause.id) }
+    };
+    Upstream {
+        address: counted.address.clone(),
+        count: counted.count,
+        classes: counted.classes.iter().map(class).collect(),
+        audits: Vec::new(),
     }
-    for upstream in &mut upstreams {
-        upstream.classes.sort_by(|a, b| b.count.cmp(&a.count).then(a.class.cmp(b.class)));
-    }
-    upstreams.sort_by(|a, b| b.count.cmp(&a.count).then(a.address.cmp(&b.address)));
-    upstreams.truncate(10 * MAX_NAMES);
-    upstreams
 }
 
-fn notes(intake: &Intake) -> Vec<String> {
+fn notes(intake: &Intake, summary: &Summary<'_>, mostly_unreadable: bool) -> Vec<String> {
     let mut notes = Vec::new();
-    let errors = &intake.errors;
-    let client = errors.tally.classes().any(|class| class.direction == Direction::Client);
-    if errors.lines > 0 && errors.verbose_lines == 0 {
+    if summary.client_failures_hidden {
         notes.push(
             "No line is below warn: nginx writes most failures of clients at info, so they are not in this log. \
              error_log FILE info; shows them."
                 .to_owned(),
         );
-    } else if client {
+    } else if summary.has_client_failures {
         notes.push(
             "SNI is never logged: \"server\" is the address that was listened on.".to_owned(),
         );
@@ -276,6 +251,13 @@ fn notes(intake: &Intake) -> Vec<String> {
     if traffic.requests > 0 {
         notes.push(
             "A handshake that fails on a listener leaves no line in an access log.".to_owned(),
+        );
+    }
+    if mostly_unreadable {
+        notes.push(
+            "Most lines could not be understood: name error logs and access logs of nginx, and give log_format \
+             with --log-format where it is your own."
+                .to_owned(),
         );
     }
     notes

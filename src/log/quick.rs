@@ -1,0 +1,147 @@
+//! The quick way through a line: only what lines are counted by, without taking the whole line apart.
+
+use memchr::{memchr, memrchr};
+
+use super::line::{self, TIME};
+
+/// The date and what stands after it, for a line as nginx writes it into a file.
+pub(super) fn plain_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let plain = bytes.len() > TIME + 2
+        && bytes[4] == b'/'
+        && bytes[7] == b'/'
+        && bytes[13] == b':'
+        && bytes[TIME] == b' '
+        && bytes[TIME + 1] == b'['
+        && bytes[0].is_ascii_digit();
+    plain.then(|| (&bytes[..TIME], &bytes[TIME + 1..]))
+}
+
+/// Whether a line is below warn, and what stands after `[level] `.
+pub(super) fn level(rest: &[u8]) -> (bool, &[u8]) {
+    let end = memchr(b']', &rest[..rest.len().min(10)]).map_or(0, |at| at + 1);
+    (matches!(rest.get(1), Some(b'i' | b'n' | b'd')), rest[end..].trim_ascii_start())
+}
+
+pub(super) fn is_verbose(level: &str) -> bool {
+    matches!(level, "info" | "notice" | "debug")
+}
+
+/// `12#34: *56 ` before the message.
+pub(super) fn connection(rest: &[u8]) -> (Option<(u64, u64)>, &[u8]) {
+    let (worker, used) = number(rest);
+    if used == 0 || rest.get(used) != Some(&b'#') {
+        return (None, rest);
+    }
+    let rest = &rest[used + 1..];
+    let (_, used) = number(rest);
+    let Some(rest) = rest[used..].strip_prefix(b": ") else { return (None, rest) };
+    let Some(numbered) = rest.strip_prefix(b"*") else { return (None, rest) };
+    let (connection, used) = number(numbered);
+    (Some((worker, connection)), numbered[used..].strip_prefix(b" ").unwrap_or(rest))
+}
+
+fn number(bytes: &[u8]) -> (u64, usize) {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).take(19);
+    digits.fold((0, 0), |(number, used), digit| (number * 10 + u64::from(digit - b'0'), used + 1))
+}
+
+/// The fields that lines are counted by.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fields<'a> {
+    pub(super) client: Option<&'a [u8]>,
+    pub(super) server: Option<&'a [u8]>,
+    pub(super) upstream: Option<&'a [u8]>,
+    stream: bool,
+    /// Whether quotes are escaped or doubled, as in a line that was cut out of JSON or CSV.
+    pub(super) escaped: bool,
+}
+
+/// Bits of [`Fields::flags`].
+pub(super) const FLAGS: u32 = 8;
+
+impl<'a> Fields<'a> {
+    pub(super) fn of(fields: &'a [u8]) -> Self {
+        let Some(rest) = fields.strip_prefix(b", client: ") else { return Self::default() };
+        let (client, rest) = rest.split_at(memchr(b',', rest).unwrap_or(rest.len()));
+        let (server, rest) = match rest.strip_prefix(b", server: ") {
+            Some(rest) => {
+                let (server, rest) = rest.split_at(memchr(b',', rest).unwrap_or(rest.len()));
+                (Some(server), rest)
+            }
+            None => (None, rest),
+        };
+        // In http a request stands first.
+        let stream = rest.starts_with(b", upstream: ") || rest.starts_with(b", bytes from/to");
+        let escaped = ESCAPED.iter().any(|start| rest.starts_with(start));
+        // Requests and referrers are the client's own words, so nothing is searched for in them.
+        let rest = behind_quoted(rest, b", request: \"");
+        let rest = behind_quoted(rest, b", subrequest: \"");
+        let upstream = rest.strip_prefix(b", upstream: \"");
+        let upstream = upstream.map(|rest| &rest[..memchr(b'"', rest).unwrap_or(rest.len())]);
+        Self { client: Some(client), server, upstream, stream, escaped }
+    }
+
+    /// Whatever of the fields decides about the class.
+    pub(super) fn flags(&self) -> usize {
+        let upstream = self.upstream.unwrap_or_default();
+        let flags = [
+            self.client.is_some(),
+            self.upstream.is_some(),
+            upstream.starts_with(b"grpc"),
+            self.server == Some(b"_"),
+            has_other_port(upstream),
+            has_tls_scheme(upstream),
+            upstream.starts_with(b"http:"),
+            self.stream,
+        ];
+        flags.iter().enumerate().map(|(bit, flag)| usize::from(*flag) << bit).sum()
+    }
+}
+
+/// How the field behind the server begins where quotes are not plain.
+const ESCAPED: [&[u8]; 4] =
+    [b", request: \\\"", b", request: \"\"", b", upstream: \\\"", b", upstream: \"\""];
+
+/// What stands behind that field, if it comes next.
+fn behind_quoted<'a>(rest: &'a [u8], name: &[u8]) -> &'a [u8] {
+    let Some(value) = rest.strip_prefix(name) else { return rest };
+    value.get(line::end_of_quoted(value, b'"') + 1..).unwrap_or_default()
+}
+
+/// `192.0.2.1:443` of `https://192.0.2.1:443/path`, `unix:/run/x` of `https://unix:/run/x:/path`.
+pub(super) fn authority(upstream: &[u8]) -> &[u8] {
+    let scheme = memchr(b':', &upstream[..upstream.len().min(MAX_SCHEME)]);
+    let rest = match scheme.map(|at| &upstream[at..]) {
+        Some(rest) if rest.starts_with(b"://") => &rest[3..],
+        _ => upstream,
+    };
+    if let Some(path) = rest.strip_prefix(UNIX) {
+        return &rest[..UNIX.len() + memchr(b':', path).unwrap_or(path.len())];
+    }
+    &rest[..memchr(b'/', rest).unwrap_or(rest.len())]
+}
+
+/// What the name of a socket of the file system begins with.
+const UNIX: &[u8] = b"unix:";
+
+/// `https:` and its kin are no longer.
+const MAX_SCHEME: usize = 8;
+
+/// Whether an upstream's port is written, and is not 443.
+fn has_other_port(upstream: &[u8]) -> bool {
+    let authority = authority(upstream);
+    match memrchr(b':', authority) {
+        Some(at) => {
+            let digits = authority[at + 1..].iter().all(u8::is_ascii_digit);
+            let host = &authority[..at];
+            let whole = memchr(b':', host).is_none() || host.ends_with(b"]");
+            digits && whole && &authority[at..] != b":443" && authority.len() > at + 1
+        }
+        None => false,
+    }
+}
+
+/// Whether nginx speaks TLS to an upstream, as its scheme tells.
+pub(super) fn has_tls_scheme(upstream: &[u8]) -> bool {
+    [b"https:".as_slice(), b"grpcs:", b"suwsgi:"].iter().any(|scheme| upstream.starts_with(scheme))
+}

@@ -1,0 +1,112 @@
+//! What whole logs say: every class judged, what matters most first, and what is known of each upstream.
+
+use super::direction::Direction;
+use super::explanation::{self, Explanation};
+use super::importance::{Judgement, judge};
+use super::intake::Intake;
+use super::series::{Grid, Trend};
+use super::table::Cause;
+use super::tally::{Class, Tally};
+
+/// Upstreams that are kept, the most frequent first.
+const MAX_UPSTREAMS: usize = 200;
+
+/// What was read, judged.
+#[derive(Debug)]
+pub struct Summary<'a> {
+    /// What matters most first.
+    pub classes: Vec<Judged<'a>>,
+    /// Failures by upstream, the most frequent first.
+    pub upstreams: Vec<Upstream>,
+    /// When the first failure was logged, in seconds since 1970 on the host's clock.
+    pub first: Option<i64>,
+    /// When the last one was.
+    pub last: Option<i64>,
+    /// Whether error logs hold no line below warn: then most failures of clients are not in them.
+    pub client_failures_hidden: bool,
+    /// Whether a failure of a client is among them.
+    pub has_client_failures: bool,
+}
+
+/// A class, judged.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    /// What was counted.
+    pub class: &'a Class,
+    /// Whose business it is, and why.
+    pub judgement: Judgement,
+    /// How it changed over time.
+    pub trend: Trend,
+    /// Lines over time, where lines have one.
+    pub counts: Option<(Grid, Vec<u64>)>,
+    /// What its first line means.
+    pub example: Explanation,
+}
+
+/// What was counted for one upstream.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Its address, as the lines have it.
+    pub address: String,
+    /// All its lines.
+    pub count: u64,
+    /// Lines by class, with the likeliest cause; the most frequent first.
+    pub classes: Vec<(&'static str, u64, Option<&'static Cause>)>,
+}
+
+/// Judges what was read.
+pub fn summarize(intake: &Intake) -> Summary<'_> {
+    let tally = &intake.errors.tally;
+    let mut classes: Vec<Judged<'_>> = tally.classes().map(|class| judged(class, tally)).collect();
+    classes.sort_by(|a, b| {
+        let order = |it: &Judged<'_>| (it.class.name, it.class.alert);
+        let (concern, other) = (a.judgement.concern, b.judgement.concern);
+        concern.cmp(&other).then(b.class.count.cmp(&a.class.count)).then(order(a).cmp(&order(b)))
+    });
+    Summary {
+        classes,
+        upstreams: upstreams(tally),
+        first: tally.classes().filter_map(|class| class.first).min(),
+        last: tally.classes().filter_map(|class| class.last).max(),
+        client_failures_hidden: intake.errors.lines > 0 && intake.errors.verbose_lines == 0,
+        has_client_failures: tally.classes().any(|class| class.direction == Direction::Client),
+    }
+}
+
+fn judged<'a>(class: &'a Class, tally: &Tally) -> Judged<'a> {
+    let counts = tally.grid.map(|grid| (grid, class.series.counts(&grid)));
+    Judged {
+        class,
+        judgement: judge(class, tally),
+        trend: counts.as_ref().map_or(Trend::Unclear, |(_, counts)| Trend::of(counts)),
+        counts,
+        example: explanation::of_line(&class.example),
+    }
+}
+
+fn upstreams(tally: &Tally) -> Vec<Upstream> {
+    let mut upstreams: Vec<Upstream> = Vec::new();
+    for class in tally.classes().filter(|class| class.direction == Direction::Upstream) {
+        let cause = class.mechanism().and_then(|row| row.causes.first()).map(|(cause, _)| *cause);
+        for (address, count) in class.upstreams.ranked() {
+            let address = String::from_utf8_lossy(address).into_owned();
+            let place = upstreams.iter().position(|known| known.address == address);
+            let place = place.unwrap_or_else(|| {
+                upstreams.push(Upstream { address, count: 0, classes: Vec::new() });
+                upstreams.len() - 1
+            });
+            upstreams[place].count += count;
+            let classes = &mut upstreams[place].classes;
+            match classes.iter_mut().find(|known| known.0 == class.name) {
+                Some(known) => known.1 += count,
+                None => classes.push((class.name, count, cause)),
+            }
+        }
+    }
+    for upstream in &mut upstreams {
+        upstream.classes.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    }
+    upstreams.sort_by(|a, b| b.count.cmp(&a.count).then(a.address.cmp(&b.address)));
+    upstreams.truncate(MAX_UPSTREAMS);
+    upstreams
+}
