@@ -204,9 +204,7 @@ fn sign_of(code: &Code<'_>, any: bool) -> Option<Sign> {
 
 impl Said<'_> {
     fn allows(&self, row: &Mechanism, direction: Direction) -> bool {
-        let side = row.side == direction
-            || direction == Direction::Unknown
-                && (row.default || row.when.contains(&When::Foreign));
+        let side = row.side == direction || direction == Direction::Unknown && row.default;
         // What a program says of its server has rows of its own: those of nginx speak of its clients.
         let kind = self.role != Some(Role::Client) || row.when.contains(&When::ClientProgram);
         side && kind && row.when.iter().all(|when| self.holds(*when))

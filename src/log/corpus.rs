@@ -4,7 +4,10 @@ use serde::Deserialize;
 
 use super::classify::classify;
 use super::direction::Direction;
+use super::intake::Intake;
 use super::line;
+use super::program::Role;
+use super::table;
 
 #[derive(Debug, Deserialize)]
 struct Case {
@@ -48,4 +51,34 @@ fn the_cause_is_among_the_first_three_and_mostly_the_first() {
     }
     assert!(missed.is_empty(), "{missed:#?}");
     assert!(first * 10 >= cases.len() * 9, "{first} of {}", cases.len());
+}
+
+#[test]
+fn what_programs_print_is_about_their_own_connections() {
+    let mut wrong = Vec::new();
+    for row in table::rows(include_str!("../../testdata/logs/programs.tsv")) {
+        let cells: Vec<&str> = row.split('\t').collect();
+        let [text, role, side, class, cause] = cells[..] else { panic!("{row}") };
+        let line = line::parse(text.as_bytes());
+        let diagnosis = classify(&line);
+        let found_role = match diagnosis.program.map(|program| program.role) {
+            None => "nginx",
+            Some(Role::Client) => "client",
+            Some(Role::Server) => "server",
+            Some(Role::Proxy) => "proxy",
+        };
+        let first = diagnosis.causes().first().map(|(cause, _)| cause.id);
+        let found = (found_role, diagnosis.direction.name(), diagnosis.class(), first);
+        if found != (role, side, Some(class), Some(cause)) {
+            wrong.push(format!("{found:?} {text}"));
+        }
+        let mut intake = Intake::default();
+        if intake.line(text.as_bytes()).is_none()
+            && !text.starts_with("SSL_")
+            && !text.starts_with('[')
+        {
+            wrong.push(format!("not counted: {text}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -153,11 +153,15 @@ pub fn ssl(reason: u32) -> Code<'static> {
 /// The longest words of a TLS reason that a message without codes holds.
 pub fn spoken(message: &str) -> Option<Code<'static>> {
     let message = message.to_ascii_lowercase();
-    let said =
-        REASONS.by_text.iter().filter(|(text, _)| text.len() >= SPOKEN && message.contains(*text));
+    let said = REASONS.by_text.iter().filter(|(text, _)| {
+        text.len() >= SPOKEN && *text != SAYS_NOTHING && message.contains(*text)
+    });
     let (_, reason) = said.max_by_key(|(text, reason)| (text.len(), **reason))?;
     Some(ssl(*reason))
 }
+
+/// Other programs write this of any handshake that fails.
+const SAYS_NOTHING: &str = "ssl handshake failure";
 
 /// Shorter words stand in too many messages.
 const SPOKEN: usize = 12;

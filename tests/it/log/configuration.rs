@@ -7,7 +7,7 @@ use std::process::Command;
 use super::wire::*;
 use super::*;
 use crate::support::pki::{Pki, openssl_req};
-use crate::support::server::{Nginx, free_port, nginx_binary, scripted};
+use crate::support::server::{Nginx, free_port, nginx_binary, says, scripted};
 
 /// What `nginx -t` says of these lines in `http`.
 fn tested(folder: &Path, http: &str) -> String {
@@ -61,6 +61,68 @@ fn configurations_that_cannot_be_used() {
 }
 
 #[test]
+fn messages_about_single_directives() {
+    let pki = Pki::rsa();
+    let one = pki.server("one", &["a.test"]);
+    let folder = tempfile::tempdir().unwrap();
+    let small = folder.path().join("ticket.key");
+    std::fs::write(&small, [7; 32]).unwrap();
+    let (small, key) = (file(&small), file(&one.key));
+    let certificate = file(&one.certificate);
+    for (directives, class, cause) in [
+        ("ssl_ecdh_curve nonsense:X25519;".to_owned(), "group-unknown", "config-group-unknown"),
+        ("ssl_conf_command Nonsense on;".to_owned(), "conf-command", "config-conf-command"),
+        (
+            format!("ssl_trusted_certificate {key};"),
+            "certificate-unreadable",
+            "config-certificate-unreadable",
+        ),
+        (format!("ssl_crl {key};"), "crl-unreadable", "config-crl-unreadable"),
+        (format!("ssl_session_ticket_key {small};"), "ticket-key", "config-ticket-key"),
+        ("ssl_protocols TLSv1.4;".to_owned(), "protocol-value", "config-protocol-value"),
+        (
+            "ssl_prefer_server_ciphers perhaps;".to_owned(),
+            "directive-value",
+            "config-directive-value",
+        ),
+        ("ssl_nonsense on;".to_owned(), "directive-unknown", "config-directive-unknown"),
+        (
+            "ssl_session_cache shared:SSL:1k;".to_owned(),
+            "session-cache-value",
+            "config-session-cache-value",
+        ),
+        (
+            format!(
+                "location / {{ proxy_pass https://127.0.0.1; proxy_ssl_certificate {certificate}; }}"
+            ),
+            "no-client-key",
+            "config-client-key-missing",
+        ),
+    ] {
+        let http = format!(
+            "server {{ listen 127.0.0.1:1 ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; {directives} }}"
+        );
+        let log = tested(folder.path(), &http);
+        check_log(&log, "[emerg]", (CONFIG, class, cause));
+        // `log` counts what `explain` understands.
+        let report = log_json(&log, &[]);
+        assert_eq!(report["failures"][0]["class"], class, "{log}");
+        assert_eq!(report["failures"][0]["concern"], "act", "{log}");
+    }
+}
+
+#[test]
+fn plain_http_to_a_tls_port() {
+    let refuses = says(b"\x15\x03\x03\x00\x02\x02\x0a");
+    let nginx = Nginx::start(&format!(
+        "server {{ listen 127.0.0.1:PORT; location / {{ proxy_pass http://127.0.0.1:{}; }} }}",
+        refuses.port()
+    ));
+    ask(&nginx);
+    check(&nginx, "no valid HTTP/1.0 header", (UP, "plain-to-tls", "upstream-scheme-mismatch"));
+}
+
+#[test]
 fn neighbours_of_handshakes_are_understood() {
     let closed = free_port();
     let nginx = proxy(closed, "");
@@ -74,7 +136,13 @@ fn neighbours_of_handshakes_are_understood() {
         closes.port()
     ));
     ask(&nginx);
-    check(&nginx, "prematurely closed", (UP, "closed-after-handshake", "upstream-closed"));
+    check(&nginx, "prematurely closed", (UP, "plain-to-tls", "upstream-closed"));
+    let report = log_json(&nginx.error_log(), &[]);
+    assert_eq!(
+        report["failures"],
+        serde_json::json!([]),
+        "an upstream without TLS is no failure of TLS"
+    );
     raw(&nginx, &hello(0x0303, &[0xc02b], USUAL), &[]);
     let wrong_port = (CLIENT, "tls-to-plain-port", "client-tls-to-plain-port");
     check(&nginx, "client sent invalid method", wrong_port);

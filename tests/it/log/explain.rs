@@ -15,7 +15,7 @@ fn a_line_is_explained_from_an_argument_and_from_stdin() {
     assert_eq!(answer["codes"][0]["alert"], 112);
     assert_eq!(answer["codes"][0]["sent_by"], "peer");
     assert_eq!(answer["causes"][0]["id"], "upstream-sni-missing");
-    assert_eq!(answer["next"][0], "shakedown probe --as-nginx --server-name a.test 192.0.2.2:8443");
+    assert_eq!(answer["next"][0], "shakedown probe --as-nginx 192.0.2.2:8443");
     for cause in answer["causes"].as_array().unwrap() {
         for key in ["id", "likelihood", "why", "how_to_tell", "fix"] {
             assert!(!text(&cause[key]).is_empty(), "{key}: {cause}");
@@ -76,4 +76,49 @@ fn every_command_that_is_proposed_can_be_typed() {
             assert!(parsed.is_ok(), "{command}: {}", parsed.unwrap_err());
         }
     }
+}
+
+#[test]
+fn a_number_means_one_thing_and_the_other_is_named() {
+    let alert = shakedown(&["explain", "40"]).stdout;
+    assert!(alert.contains("alert 40 (handshake_failure)"), "{alert}");
+    assert!(alert.contains("shakedown explain X509_V_ERR_"), "{alert}");
+    assert!(!alert.contains("Verification ended"), "{alert}");
+    let verification = shakedown(&["explain", "20"]).stdout;
+    assert!(verification.contains("Verification ended with error 20"), "{verification}");
+    assert!(verification.contains("shakedown explain 'alert 20'"), "{verification}");
+    assert!(!verification.contains("The other side sent"), "{verification}");
+}
+
+#[test]
+fn a_code_that_was_cut_or_that_nobody_knows_is_an_error() {
+    for word in ["0A00045", "error:0A00045", "0AFFFFFF", "0a0004580"] {
+        let run = shakedown(&["explain", word]);
+        assert_eq!(run.status, 2, "{word}: {}", run.stdout);
+        assert!(run.stderr.contains("eight hexadecimal digits"), "{word}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn the_next_command_carries_what_the_line_proves() {
+    let line = "2026/01/31 10:00:00 [error] 7#7: *1 upstream SSL certificate does not match \"backend.test\" while SSL handshaking to upstream, client: 192.0.2.1, server: a.test, request: \"GET / HTTP/1.1\", upstream: \"https://192.0.2.2:8443/\", host: \"a.test\"";
+    let run = shakedown(&["explain", "--format", "json", line]);
+    let answer: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(
+        answer["next"][0],
+        "shakedown probe --as-nginx --proxy-ssl-verify on --proxy-ssl-trusted-certificate TRUSTED.pem \
+         --proxy-ssl-name backend.test 192.0.2.2:8443"
+    );
+    let line = line.replace(
+        "does not match \"backend.test\"",
+        "verify error: (20:unable to get local issuer certificate)",
+    );
+    let run =
+        shakedown(&["explain", "--format", "json", &line.replace("192.0.2.2", "[2001:db8::2]")]);
+    let answer: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(
+        answer["next"][0],
+        "shakedown probe --as-nginx --proxy-ssl-verify on --proxy-ssl-trusted-certificate TRUSTED.pem \
+         '[2001:db8::2]:8443'"
+    );
 }

@@ -38,7 +38,7 @@ fn an_upstream_that_wants_a_client_certificate() {
     let old = s_server(&files, &[&wants[..], &["-tls1_2"]].concat());
     let nginx = proxy(old.port, "");
     ask(&nginx);
-    let expected = (UP, "alert-handshake-failure", "upstream-sni-missing");
+    let expected = (UP, "alert-handshake-failure", "upstream-mtls-required");
     check(&nginx, "alert number 40", expected);
     let new = s_server(&files, &[&wants[..], &["-tls1_3"]].concat());
     let nginx = proxy(new.port, "proxy_ssl_protocols TLSv1.3;");
@@ -123,7 +123,7 @@ fn upstreams_without_tls_or_manners() {
     });
     let nginx = proxy(closes.port(), "");
     ask(&nginx);
-    check(&nginx, "peer closed connection", (UP, "handshake-closed", "upstream-closed"));
+    check(&nginx, "peer closed connection", (UP, "handshake-closed", "upstream-protocol-version"));
     // What is left unread when a connection is closed makes the system reset it.
     let resets = scripted(|stream| {
         std::thread::sleep(Duration::from_millis(200));
@@ -136,6 +136,17 @@ fn upstreams_without_tls_or_manners() {
     let nginx = proxy(hangs.port(), "proxy_connect_timeout 1s;");
     ask(&nginx);
     check(&nginx, "upstream timed out", (UP, "handshake-timeout", "upstream-handshake-timeout"));
+}
+
+#[test]
+fn an_upstream_that_closes_behind_the_handshake() {
+    let pki = Pki::new();
+    let upstream = listener(&pki.server("a", &["a.test"]), "return 444;");
+    let nginx = proxy(upstream.port, "");
+    ask(&nginx);
+    check(&nginx, "prematurely closed", (UP, "closed-after-handshake", "upstream-closed"));
+    let report = log_json(&nginx.error_log(), &[]);
+    assert_eq!(report["failures"][0]["class"], "closed-after-handshake", "{report:#}");
 }
 
 #[test]
