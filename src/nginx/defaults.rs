@@ -114,24 +114,6 @@ pub const VERIFY_WITHOUT_CLIENT_CERTIFICATE: Version = Version::new(1, 27, 2);
 /// From this release on, `ssl_certificate` takes variables.
 pub const CERTIFICATE_VARIABLES: Version = Version::new(1, 15, 9);
 
-/// Since when a directive exists; directives that are older than any release in use are left out.
-const SINCE: [(&str, Version); 14] = [
-    ("_ssl_server_name", Version::new(1, 7, 0)),
-    ("_ssl_name", Version::new(1, 7, 0)),
-    ("_ssl_verify", Version::new(1, 7, 0)),
-    ("_ssl_verify_depth", Version::new(1, 7, 0)),
-    ("_ssl_trusted_certificate", Version::new(1, 7, 0)),
-    ("_ssl_crl", Version::new(1, 7, 0)),
-    ("_ssl_certificate", Version::new(1, 7, 8)),
-    ("_ssl_certificate_key", Version::new(1, 7, 8)),
-    ("_ssl_password_file", Version::new(1, 7, 8)),
-    ("_ssl_conf_command", Version::new(1, 19, 4)),
-    ("ssl_conf_command", Version::new(1, 19, 4)),
-    ("ssl_reject_handshake", Version::new(1, 19, 4)),
-    ("proxy_ssl_alpn", Version::new(1, 31, 0)),
-    ("http2", Version::new(1, 25, 1)),
-];
-
 /// The protocols that a release has on by default.
 pub fn protocols(version: Version) -> &'static [ProtocolVersion] {
     let known = PROTOCOLS.iter().rev().find(|(since, _)| *since <= version);
@@ -146,18 +128,6 @@ pub fn protocols_of(arguments: &[String]) -> Vec<ProtocolVersion> {
     named.sort_unstable();
     named.dedup();
     named
-}
-
-/// Since which release a directive exists; `None` where that is before all that are in use, or unknown.
-pub fn since(directive: &str) -> Option<Version> {
-    let family = ["proxy", "grpc", "uwsgi"]
-        .iter()
-        .find_map(|module| directive.strip_prefix(module))
-        .unwrap_or(directive);
-    SINCE
-        .iter()
-        .find(|(name, _)| *name == directive || *name == family)
-        .map(|(_, version)| *version)
 }
 
 #[cfg(test)]
@@ -220,14 +190,5 @@ mod tests {
     fn named_protocols_add_up_in_any_order() {
         let words = ["TLSv1.3", "tlsv1.2", "SSLv2", "TLSv1.3"].map(str::to_owned);
         assert_eq!(protocols_of(&words), [ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]);
-    }
-
-    #[test]
-    fn directives_know_since_when_they_exist() {
-        assert_eq!(since("grpc_ssl_conf_command"), Some(Version::new(1, 19, 4)));
-        assert_eq!(since("ssl_conf_command"), Some(Version::new(1, 19, 4)));
-        assert_eq!(since("proxy_ssl_verify"), Some(Version::new(1, 7, 0)));
-        assert_eq!(since("ssl_protocols"), None);
-        assert_eq!(since("proxy_ssl_alpn"), Some(Version::new(1, 31, 0)));
     }
 }

@@ -94,9 +94,105 @@ pub enum Fault {
         /// What it was given.
         value: String,
     },
-    /// A value is none of those that the directive takes.
+    /// A value is not one of those that the directive accepts.
     #[error("invalid value \"{0}\"")]
     InvalidValue(String),
+    /// A size or a time is none; the directive.
+    #[error("\"{0}\" directive invalid value")]
+    InvalidValueOf(String),
+    /// A parameter that the directive does not have.
+    #[error("invalid parameter \"{0}\"")]
+    InvalidParameter(String),
+    /// The same, as `stream` said it before 1.25.5 and `mail` says it.
+    #[error("the invalid \"{0}\" parameter")]
+    TheInvalidParameter(String),
+    /// A parameter whose value is none; its name, and the whole as written.
+    #[error("invalid {name} \"{text}\"")]
+    InvalidOption {
+        /// The name of the parameter.
+        name: &'static str,
+        /// What nginx quotes.
+        text: String,
+    },
+    /// A parameter of `listen` that does not go with another one.
+    #[error("\"listen\" directive \"{parameter}\" parameter is incompatible with \"{other}\"")]
+    Incompatible {
+        /// The parameter.
+        parameter: &'static str,
+        /// The other one.
+        other: &'static str,
+    },
+    /// The address of a `listen`.
+    #[error("{reason} in \"{text}\" of the \"listen\" directive")]
+    ListenAddress {
+        /// What is wrong with it.
+        reason: &'static str,
+        /// The address.
+        text: String,
+    },
+    /// A server listens on an address twice.
+    #[error("a duplicate listen {0}")]
+    DuplicateListen(String),
+    /// An address is listened on twice where nginx allows it once.
+    #[error("duplicate \"{0}\" address and port pair")]
+    DuplicatePair(String),
+    /// Options of a socket are set by two `listen` directives.
+    #[error("duplicate listen options for {0}")]
+    DuplicateOptions(String),
+    /// A socket has two default servers.
+    #[error("a duplicate default server for {0}")]
+    DuplicateDefault(String),
+    /// A server has two locations of the same name and kind.
+    #[error("duplicate location \"{0}\"")]
+    DuplicateLocation(String),
+    /// Two `upstream` blocks have the same name.
+    #[error("duplicate upstream \"{0}\"")]
+    DuplicateUpstream(String),
+    /// A log format that is defined twice.
+    #[error("duplicate \"log_format\" name \"{0}\"")]
+    DuplicateLogFormat(String),
+    /// A row of `map` with too few words or too many.
+    #[error("invalid number of the map parameters")]
+    MapParameters,
+    /// A second default in a `map`.
+    #[error("duplicate default map parameter")]
+    DuplicateMapDefault,
+    /// A status that is none.
+    #[error("invalid return code \"{0}\"")]
+    ReturnCode(String),
+    /// A level that logs do not have.
+    #[error("invalid log level \"{0}\"")]
+    LogLevel(String),
+    /// A location within one that cannot hold it.
+    #[error("location \"{inner}\" cannot be inside the {kind} location \"{outer}\"")]
+    LocationInside {
+        /// The location.
+        inner: String,
+        /// What the one around it is.
+        kind: &'static str,
+        /// The one around it.
+        outer: String,
+    },
+    /// A location whose name does not begin as that of the one around it.
+    #[error("location \"{inner}\" is outside location \"{outer}\"")]
+    LocationOutside {
+        /// The location.
+        inner: String,
+        /// The one around it.
+        outer: String,
+    },
+    /// A server of `stream` or `mail` that listens nowhere.
+    #[error("no \"listen\" is defined for server")]
+    NoListen,
+    /// A URL without the scheme that the directive needs.
+    #[error("invalid URL prefix")]
+    UrlPrefix,
+    /// An address of an upstream without a port.
+    #[error("no port in upstream \"{0}\"")]
+    NoPort(String),
+    /// An `upstream` block is empty.
+    #[error("no servers are inside upstream")]
+    NoServers,
     /// A file cannot be opened.
     #[error("open() \"{path}\" failed ({reason})")]
     Unreadable {

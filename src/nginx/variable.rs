@@ -374,6 +374,16 @@ pub(super) fn has_variables(text: &str) -> bool {
     parts(text).any(|part| matches!(part, Part::Variable(_)))
 }
 
+/// The names of the variables in a text; captures by number are none.
+pub(super) fn names(text: &str) -> Vec<String> {
+    let name = |part: Part<'_>| match part {
+        Part::Variable(name) => Some(name.to_owned()),
+        Part::Literal(_) => None,
+    };
+    let names = parts(text).filter_map(name);
+    names.filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit())).collect()
+}
+
 fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
     let mut rest = text;
     std::iter::from_fn(move || {

@@ -27,6 +27,7 @@ mod mutation;
 mod nginx;
 mod nginx_command;
 mod nginx_meaning;
+mod nginx_mutants;
 mod nginx_reader;
 mod openssl;
 mod peers;

@@ -194,7 +194,7 @@ proptest! {
         let [a, b, c, d, e, f, g, h] = &gaps[..] else { unreachable!() };
         let text = format!("{a}events{b}{{}}{c}http {{{d}x y;{e}server{f}{{ x \"z\" ;{g}z 1;{h}}}}}");
         let before = tree(&[(MAIN, &text)]);
-        let name = ["x", "y", "z", "ssl_name"][name];
+        let name = ["x", "y", "z", "a_name"][name];
         let edit = Edit {
             name: name.to_owned(),
             arguments: vec![word.clone()],

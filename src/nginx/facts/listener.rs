@@ -7,7 +7,7 @@ use crate::nginx::defaults::{
     CERTIFICATE_VARIABLES, PROTOCOLS_BY_NAME, VERIFY_WITHOUT_CLIENT_CERTIFICATE, Version,
 };
 use crate::nginx::inherit::Set;
-use crate::nginx::listener::{Listener, Material, Server, ServerName, ServerSsl};
+use crate::nginx::listener::{Listener, Material, Protocol, Server, ServerName, ServerSsl};
 use crate::nginx::problem::Span;
 
 pub(super) fn facts(listener: &Listener, version: Option<Version>) -> Vec<Fact> {
@@ -23,12 +23,15 @@ pub(super) fn facts(listener: &Listener, version: Option<Version>) -> Vec<Fact> 
             } else {
                 FactKind::DefaultCertificate
             };
-            facts.push(Fact { span: server.span.clone(), kind });
+            // `stream` and `mail` name the directive that asks for TLS.
+            let by_listen = is_refused && listener.protocol != Protocol::Http;
+            let span = if by_listen { &server.listen } else { &server.span };
+            facts.push(Fact { span: span.clone(), kind });
         }
         if !is_default && server.has_certificate() {
             overruled(server, default, version, &mut facts);
         }
-        single(server, version, &mut facts);
+        single(server, listener.protocol, version, &mut facts);
     }
     taken_names(listener, &mut facts);
     facts
@@ -42,11 +45,12 @@ fn differs(own: &ServerSsl, default: &ServerSsl) -> bool {
 }
 
 /// What can be said of a server alone.
-fn single(server: &Server, version: Option<Version>, facts: &mut Vec<Fact>) {
+fn single(server: &Server, protocol: Protocol, version: Option<Version>, facts: &mut Vec<Fact>) {
     let ssl = &server.ssl;
     let mut say = |span: &Span, kind| facts.push(Fact { span: span.clone(), kind });
     for pair in ssl.certificates.iter().filter(|pair| pair.key.is_none()) {
-        say(&pair.certificate.span, FactKind::KeyMissing);
+        let by_listen = protocol != Protocol::Http;
+        say(if by_listen { &server.listen } else { &pair.certificate.span }, FactKind::KeyMissing);
     }
     let is_new = version.is_some_and(|version| version < CERTIFICATE_VARIABLES);
     for pair in ssl.certificates.iter().filter(|_| is_new) {

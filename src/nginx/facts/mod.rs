@@ -2,6 +2,7 @@
 //! was intended. Each follows from the configuration alone.
 
 mod listener;
+mod refusal;
 mod text;
 mod tree;
 mod upstream;
@@ -31,13 +32,15 @@ pub enum FactKind {
     TooNew {
         /// The directive.
         directive: String,
-        /// The first release that has it.
+        /// The first release that has it there.
         since: Version,
+        /// Whether this release knows it from other blocks.
+        elsewhere: bool,
     },
     /// The directive no longer exists in this release.
     Removed {
         /// The directive.
-        directive: &'static str,
+        directive: String,
         /// The first release without it.
         since: Version,
     },
@@ -195,7 +198,8 @@ pub fn facts(
     upstreams: &[Upstream],
     version: Option<Version>,
 ) -> Vec<Fact> {
-    let mut facts = tree::facts(tree, version);
+    let mut facts = tree::facts(tree);
+    facts.extend(refusal::facts(tree, version));
     facts.extend(tree::plain_sockets(tree, listeners));
     facts.extend(listeners.iter().flat_map(|one| listener::facts(one, version)));
     facts.extend(upstream::facts(upstreams));

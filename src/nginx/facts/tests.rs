@@ -188,9 +188,9 @@ fn names_that_only_a_request_brings_need_a_resolver() {
     check(&text("resolver 127.0.0.1;"), &[]);
     check(&text("upstream a.test { server b:443; }"), &[]);
     let certificate =
-        "http { server { listen 1 ssl; ssl_certificate $x; ssl_certificate_key $x; } }";
+        "http { server { listen 1 ssl; ssl_certificate $host; ssl_certificate_key $host; } }";
     assert_eq!(
         read(certificate, Some("1.14.2")),
-        ["n:2: cannot load certificate \"$x\": variables are supported from nginx 1.15.9 on"]
+        ["n:2: cannot load certificate \"$host\": variables are supported from nginx 1.15.9 on"]
     );
 }

@@ -18,8 +18,14 @@ impl fmt::Display for FactKind {
             | Self::LibraryRefuses { words }
             | Self::TestFailed { words } => f.write_str(words),
             Self::Untested { reason } => f.write_str(reason),
-            Self::TooNew { directive, since } => {
+            Self::TooNew { directive, since, elsewhere: false } => {
                 write!(f, "unknown directive {directive:?} (it exists from nginx {since} on)")
+            }
+            Self::TooNew { directive, since, elsewhere: true } => {
+                write!(
+                    f,
+                    "{directive:?} directive is not allowed here (it is from nginx {since} on)"
+                )
             }
             Self::Removed { directive, since } => {
                 write!(f, "unknown directive {directive:?} (removed in nginx {since})")

@@ -1,50 +1,35 @@
-//! What can be said of directives where they stand.
+//! Facts about directives where they stand.
 
 use std::collections::HashSet;
 
 use super::{Fact, FactKind};
 use crate::nginx::address::{self, Address};
-use crate::nginx::defaults::{self, Version};
 use crate::nginx::inherit::Scope;
 use crate::nginx::listener::{ListenAddress, Listener, http_addresses};
 use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::upstream::Module;
 
-/// From this release on there is no `ssl` directive.
-const SSL_REMOVED: Version = Version::new(1, 25, 1);
-
-pub(super) fn facts(tree: &Tree, version: Option<Version>) -> Vec<Fact> {
+pub(super) fn facts(tree: &Tree) -> Vec<Fact> {
     let mut facts = Vec::new();
-    block(&Scope::root(tree), &tree.directives, version, &mut facts);
+    block(&Scope::root(tree), &tree.directives, &mut facts);
     facts
 }
 
-fn block(scope: &Scope<'_>, inside: &[Directive], version: Option<Version>, facts: &mut Vec<Fact>) {
+fn block(scope: &Scope<'_>, inside: &[Directive], facts: &mut Vec<Fact>) {
     other_module(scope, facts);
-    for directive in inside {
-        facts.extend(
-            single(directive, version).map(|kind| Fact { span: directive.span.clone(), kind }),
-        );
-    }
+    let plain = inside.iter().filter(|one| is_plain_to_443(one));
+    facts.extend(plain.map(|one| Fact { span: one.span.clone(), kind: FactKind::PlainTo443 }));
     for directive in inside.iter().filter(|one| one.block.is_some()) {
-        block(&scope.enter(directive), directive.children(), version, facts);
+        block(&scope.enter(directive), directive.children(), facts);
     }
 }
 
-fn single(directive: &Directive, version: Option<Version>) -> Option<FactKind> {
-    let name = directive.name.as_str();
-    if name == "proxy_pass"
-        && let Some(rest) = address::strip_scheme(directive.first(), "http://")
-        && matches!(address::parse(rest), Ok(Address::Host { port: Some(443), .. }))
-    {
-        return Some(FactKind::PlainTo443);
-    }
-    let version = version?;
-    if name == "ssl" && version >= SSL_REMOVED && directive.block.is_none() {
-        return Some(FactKind::Removed { directive: "ssl", since: SSL_REMOVED });
-    }
-    let since = defaults::since(name).filter(|since| *since > version)?;
-    Some(FactKind::TooNew { directive: name.to_owned(), since })
+fn is_plain_to_443(directive: &Directive) -> bool {
+    let rest = address::strip_scheme(directive.first(), "http://");
+    let rest = rest.filter(|_| directive.name == "proxy_pass");
+    rest.is_some_and(|rest| {
+        matches!(address::parse(rest), Ok(Address::Host { port: Some(443), .. }))
+    })
 }
 
 /// Settings of one module in a block whose upstream another one connects to.

@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{ListenAddress, Protocol};
-use crate::nginx::address::{self, Address};
+use crate::nginx::address;
+use crate::nginx::directives;
 use crate::nginx::tree::Directive;
 
-/// The ports that one directive may name as a range.
+/// The ports of one range that are followed.
 const MAX_PORTS: u16 = 1000;
 
 /// One `listen` directive.
@@ -17,11 +18,20 @@ pub(super) struct Listen<'t> {
     pub addresses: Vec<ListenAddress>,
 }
 
+/// Why the addresses of a `listen` directive are not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::nginx) enum AddressError {
+    /// nginx refuses it, in these words.
+    Refused(&'static str),
+    /// More ports than are followed here.
+    TooManyPorts,
+}
+
 impl<'t> Listen<'t> {
-    /// Reads the directive; `None` where nginx would refuse its address.
+    /// Reads the directive; `None` where its addresses are not known.
     pub(super) fn read(directive: &'t Directive, protocol: Protocol) -> Option<Self> {
         let default_port = (protocol == Protocol::Http).then_some(80);
-        let addresses = addresses(directive.first(), default_port)?;
+        let addresses = addresses(directive.first(), default_port).ok()?;
         Some(Self { directive, addresses })
     }
 
@@ -42,50 +52,78 @@ pub(in crate::nginx) fn http_addresses(directive: &Directive) -> Vec<ListenAddre
 }
 
 /// The addresses that a text names: `*:443`, `443`, `[::]:443`, `a.test:443`, `127.0.0.1`, `8000-8010`, `unix:/path`.
-fn addresses(text: &str, default_port: Option<u16>) -> Option<Vec<ListenAddress>> {
+pub(in crate::nginx) fn addresses(
+    text: &str,
+    default_port: Option<u16>,
+) -> Result<Vec<ListenAddress>, AddressError> {
     if let Some(path) = address::strip_scheme(text, "unix:") {
-        return (!path.is_empty()).then(|| vec![ListenAddress::Unix(path.to_owned())]);
+        let missing = AddressError::Refused("no path in the unix domain socket");
+        return if path.is_empty() {
+            Err(missing)
+        } else {
+            Ok(vec![ListenAddress::Unix(path.to_owned())])
+        };
     }
-    let (host, first, last) = ports(text, default_port)?;
-    if last < first || last - first > MAX_PORTS {
-        return None;
+    let (host, first, last) = ports(text, default_port).map_err(AddressError::Refused)?;
+    if last < first {
+        return Err(AddressError::Refused("invalid port range"));
+    }
+    if last - first >= MAX_PORTS {
+        return Err(AddressError::TooManyPorts);
     }
     let ip: Result<IpAddr, _> = address::bare(host).parse();
-    Some(
-        (first..=last)
-            .map(|port| match ip {
-                _ if matches!(host, "" | "*") => {
-                    ListenAddress::Ip(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
-                }
-                Ok(ip) => ListenAddress::Ip(SocketAddr::new(ip, port)),
-                Err(_) => ListenAddress::Name { host: host.to_ascii_lowercase(), port },
-            })
-            .collect(),
-    )
+    Ok((first..=last)
+        .map(|port| match ip {
+            _ if matches!(host, "" | "*") => {
+                ListenAddress::Ip(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
+            }
+            Ok(ip) => ListenAddress::Ip(SocketAddr::new(ip, port)),
+            Err(_) => ListenAddress::Name { host: host.to_ascii_lowercase(), port },
+        })
+        .collect())
 }
 
-/// The host and the first and last port.
-fn ports(text: &str, default_port: Option<u16>) -> Option<(&str, u16, u16)> {
+/// The host and the first and last port (`ngx_parse_inet_url`); else nginx's words.
+fn ports(text: &str, default_port: Option<u16>) -> Result<(&str, u16, u16), &'static str> {
+    const INVALID: &str = "invalid port";
+    let port = |text: &str| address::port(text).ok_or(INVALID);
     let range = |text: &str| match text.split_once('-') {
-        Some((first, last)) => Some((address::port(first)?, address::port(last)?)),
-        None => address::port(text).map(|port| (port, port)),
+        Some((first, last)) => Ok((port(first)?, port(last)?)),
+        None => port(text).map(|port| (port, port)),
     };
-    if let Some((first, last)) = range(text) {
-        return Some(("", first, last));
+    let is_number = |text: &str| directives::number(text).is_some();
+    let is_port = match text.split_once('-') {
+        Some((first, last)) => is_number(first) && is_number(last),
+        None => is_number(text),
+    };
+    if is_port {
+        return range(text).map(|(first, last)| ("", first, last));
+    }
+    if text.contains(['/', '?']) {
+        return Err("invalid host");
     }
     let host_end = if text.starts_with('[') {
-        text.find(']')? + 1
+        text.find(']').ok_or("invalid host")? + 1
     } else {
         text.find(':').unwrap_or(text.len())
     };
     let (host, rest) = text.split_at(host_end);
     let (first, last) = match rest.strip_prefix(':') {
         Some(rest) => range(rest)?,
-        None if rest.is_empty() => (default_port?, default_port?),
-        None => return None,
+        None if rest.is_empty() => {
+            let port = default_port.ok_or("no port")?;
+            (port, port)
+        }
+        None => return Err("invalid host"),
     };
-    let known = matches!(address::parse(host), Ok(Address::Host { .. }));
-    known.then_some((host, first, last))
+    if host.is_empty() {
+        return Err("no host");
+    }
+    let is_bad = |inner: &str| inner.parse::<std::net::Ipv6Addr>().is_err();
+    if host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(is_bad) {
+        return Err("invalid IPv6 address");
+    }
+    Ok((host, first, last))
 }
 
 #[cfg(test)]
@@ -113,6 +151,21 @@ mod tests {
         for refused in ["", "unix:", "a:0", "a:x", "[::", "2-1", "1-60000", "[::1]x"] {
             check(refused, &[]);
         }
-        assert_eq!(addresses("127.0.0.1", None), None);
+        assert_eq!(addresses("127.0.0.1", None), Err(AddressError::Refused("no port")));
+        assert_eq!(addresses("1-1000", None).map(|all| all.len()), Ok(1000));
+        assert_eq!(addresses("1-1001", None), Err(AddressError::TooManyPorts));
+        for (text, words) in [
+            ("127.0.0.1:70000", "invalid port"),
+            ("70000", "invalid port"),
+            ("0", "invalid port"),
+            ("2-1", "invalid port range"),
+            ("a/b:1", "invalid host"),
+            (":1", "no host"),
+            ("[::1:1", "invalid host"),
+            ("[1]:1", "invalid IPv6 address"),
+            ("unix:", "no path in the unix domain socket"),
+        ] {
+            assert_eq!(addresses(text, Some(80)), Err(AddressError::Refused(words)), "{text}");
+        }
     }
 }

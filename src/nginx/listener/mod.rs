@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use collect::listeners;
-pub(super) use listen::http_addresses;
+pub(super) use listen::{AddressError, addresses, http_addresses};
 pub(super) use names::claim;
 
 use super::defaults::{self, PROTOCOLS_BY_NAME, Version};

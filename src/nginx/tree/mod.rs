@@ -38,11 +38,18 @@ pub struct Directive {
     pub span: Span,
     /// Its bytes in its file, from the name to the `;` or the `}`.
     pub extent: Range<usize>,
-    /// Where its block begins in its file: the offset behind the `{`.
+    /// Where its block begins in its file: the offset after the `{`.
     pub opens_at: Option<usize>,
+    /// The line of its `;` or `{`, which nginx names when the directive is refused.
+    pub last_line: u32,
 }
 
 impl Directive {
+    /// Where nginx is when it judges the directive.
+    pub fn judged_at(&self) -> Span {
+        Span { line: self.last_line, ..self.span.clone() }
+    }
+
     /// What stands in its block; nothing where it has none.
     pub fn children(&self) -> &[Self] {
         self.block.as_deref().unwrap_or_default()
@@ -103,6 +110,15 @@ impl Tree {
     /// A file's name as nginx completes it: relative to the folder of the main file (`ngx_conf_full_name`).
     pub fn full_name(&self, path: &str) -> String {
         full_name(&folder(&self.main), path)
+    }
+
+    /// Where a directive ends, as its block does.
+    pub fn end(&self, directive: &Directive) -> Span {
+        let text = self.files.get(&directive.span.file).map(|text| &text[..]).unwrap_or_default();
+        let range = directive.extent.start..directive.extent.end.min(text.len());
+        let lines = text.get(range).unwrap_or_default().split(|byte| *byte == b'\n').count() - 1;
+        let line = directive.span.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+        Span { line, ..directive.span.clone() }
     }
 
     /// The directive that begins at this place.
@@ -330,6 +346,7 @@ impl File<'_> {
             span: Span { file: Arc::clone(&self.name), line, column },
             extent: start..self.lexer.offset(),
             opens_at: None,
+            last_line: self.lexer.line(),
         }
     }
 }

@@ -51,7 +51,8 @@ fn included_directives_stand_in_place_of_their_include() {
 
 #[test]
 fn a_file_that_includes_itself_ends() {
-    let tree = read(&[("/etc/nginx/nginx.conf", "events {} include nginx.conf;")]);
+    let tree =
+        read(&[("/etc/nginx/nginx.conf", "events {} include a;"), ("/etc/nginx/a", "include a;")]);
     assert_eq!(tree.problems[0].fault, Fault::TooDeep(MAX_DEPTH));
     let twice = "a; include nginx.conf; include nginx.conf;";
     let tree = read(&[("/etc/nginx/nginx.conf", twice)]);

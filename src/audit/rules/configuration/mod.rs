@@ -92,12 +92,35 @@ fn rule_of_fault(fault: &Fault) -> &'static Rule {
         Fault::UnknownDirective(_) | Fault::UnknownVariable(_) | Fault::UnknownLogFormat(_) => {
             &directive_unknown::RULE
         }
-        Fault::NotAllowed(_) => &directive_misplaced::RULE,
-        Fault::Duplicate(_) => &directive_duplicate::RULE,
+        Fault::NotAllowed(_) | Fault::LocationInside { .. } | Fault::LocationOutside { .. } => {
+            &directive_misplaced::RULE
+        }
+        Fault::Duplicate(_)
+        | Fault::DuplicateListen(_)
+        | Fault::DuplicatePair(_)
+        | Fault::DuplicateOptions(_)
+        | Fault::DuplicateDefault(_)
+        | Fault::DuplicateLocation(_)
+        | Fault::DuplicateUpstream(_)
+        | Fault::DuplicateLogFormat(_)
+        | Fault::DuplicateMapDefault => &directive_duplicate::RULE,
         Fault::ArgumentCount(_)
         | Fault::InvalidNumber(_)
         | Fault::NotOnOff { .. }
-        | Fault::InvalidValue(_) => &directive_value_invalid::RULE,
+        | Fault::InvalidValue(_)
+        | Fault::InvalidValueOf(_)
+        | Fault::InvalidParameter(_)
+        | Fault::TheInvalidParameter(_)
+        | Fault::InvalidOption { .. }
+        | Fault::Incompatible { .. }
+        | Fault::ListenAddress { .. }
+        | Fault::NoServers
+        | Fault::MapParameters
+        | Fault::ReturnCode(_)
+        | Fault::LogLevel(_)
+        | Fault::NoListen
+        | Fault::UrlPrefix
+        | Fault::NoPort(_) => &directive_value_invalid::RULE,
         Fault::Unreadable { .. } => &file_refused::RULE,
         Fault::NoDump | Fault::TooDeep(_) | Fault::TooLarge => &configuration_untested::RULE,
     }

@@ -27,8 +27,8 @@ fn samples() -> Vec<FactKind> {
         Fault::TooLarge,
     ];
     let kinds = [
-        FactKind::TooNew { directive: text(), since },
-        FactKind::Removed { directive: "ssl", since },
+        FactKind::TooNew { directive: text(), since, elsewhere: false },
+        FactKind::Removed { directive: text(), since },
         FactKind::FileRefused { words: text() },
         FactKind::LibraryRefuses { words: text() },
         FactKind::CertificateMissing,

@@ -1,16 +1,22 @@
-//! Which directives nginx takes where, with how many arguments and which values: those that this crate reads and those
-//! that stand beside them everywhere. A directive that is not listed passes, as a module may know it.
+//! Which directives nginx has: where each may stand, with how many arguments and which values, and in which releases. A
+//! directive that is not listed passes, because a module that is not part of nginx may know it, unless it is misspelt.
+
+mod misspelt;
+mod value;
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::LazyLock;
 
+use self::value::Value;
+pub(in crate::nginx) use self::value::{is_size, is_time};
+pub use self::value::{number, protocol};
+use super::defaults::Version;
 use super::problem::Fault;
-use crate::tls::version::ProtocolVersion;
 
-/// One line a directive and kind of use: name, contexts, arguments, values. Contexts are letters, see [`Context`];
-/// arguments are the counts that are taken, or `+` and `++` for at least one or two, behind `{` for a block. A context
-/// that any release allows is listed.
+/// Every directive of nginx, a line for each kind of use, as `scripts/nginx-directives` reads them out of nginx's source:
+/// name, contexts, arguments, values, first release, first release without it. Contexts are letters, see [`Context`];
+/// arguments are the counts that are accepted, or `+` and `++` for at least one or two and `*` for any, after `{` for a
+/// block.
 const TABLE: &str = include_str!("directives.txt");
 
 /// What kind of block a directive stands in.
@@ -52,7 +58,7 @@ pub enum Context {
 
 impl Context {
     /// The letter in the table; none where no table applies.
-    fn letter(self) -> Option<char> {
+    pub(super) fn letter(self) -> Option<char> {
         Some(match self {
             Self::Main => 'm',
             Self::Events => 'e',
@@ -70,6 +76,27 @@ impl Context {
             Self::MailServer => 'N',
             Self::Data(_) | Self::Unknown => return None,
         })
+    }
+
+    /// Whether it is a `server` that listens.
+    pub fn is_server(self) -> bool {
+        matches!(self, Self::Server | Self::StreamServer | Self::MailServer)
+    }
+
+    /// The module that it belongs to; none outside them all and in blocks that no table applies to.
+    pub fn module(self) -> Option<Module> {
+        match self {
+            Self::Main | Self::Events | Self::Data(_) | Self::Unknown => None,
+            Self::Http
+            | Self::Server
+            | Self::Location
+            | Self::ServerIf
+            | Self::LocationIf
+            | Self::LimitExcept
+            | Self::Upstream => Some(Module::Http),
+            Self::Stream | Self::StreamServer | Self::StreamUpstream => Some(Module::Stream),
+            Self::Mail | Self::MailServer => Some(Module::Mail),
+        }
     }
 
     /// What stands in the block of this directive.
@@ -96,17 +123,15 @@ impl Context {
     }
 }
 
-/// What a directive's value must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Value {
-    /// Anything, any number of times.
-    Any,
-    /// Anything, but once in a block.
-    Once,
-    Flag,
-    Number,
-    Protocols,
-    VerifyClient,
+/// The module whose blocks a directive stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Module {
+    /// `http`.
+    Http,
+    /// `stream`.
+    Stream,
+    /// `mail`.
+    Mail,
 }
 
 /// One kind of use of a directive.
@@ -115,6 +140,10 @@ struct Row {
     block: bool,
     counts: &'static str,
     value: Value,
+    /// The first release that has it; `None` for what is older than every release in use.
+    since: Option<Version>,
+    /// The first release without it.
+    until: Option<Version>,
 }
 
 static ROWS: LazyLock<HashMap<&'static str, Vec<Row>>> = LazyLock::new(|| {
@@ -127,14 +156,9 @@ static ROWS: LazyLock<HashMap<&'static str, Vec<Row>>> = LazyLock::new(|| {
             contexts,
             block: arguments.starts_with('{'),
             counts: arguments.trim_start_matches('{'),
-            value: match value {
-                "once" => Value::Once,
-                "flag" => Value::Flag,
-                "number" => Value::Number,
-                "protocols" => Value::Protocols,
-                "verify" => Value::VerifyClient,
-                _ => Value::Any,
-            },
+            value: Value::read(value),
+            since: column().parse().ok(),
+            until: column().parse().ok(),
         };
         rows.entry(name).or_default().push(row);
     }
@@ -151,7 +175,10 @@ pub fn check(
 ) -> Result<(), Fault> {
     let [name, arguments @ ..] = words else { return Ok(()) };
     let Some(letter) = context.letter() else { return Ok(()) };
-    let Some((&known, rows)) = ROWS.get_key_value(name.as_str()) else { return Ok(()) };
+    let Some((&known, rows)) = ROWS.get_key_value(name.as_str()) else {
+        let misspelt = misspelt::meant(name).is_some();
+        return if misspelt { Err(Fault::UnknownDirective(name.clone())) } else { Ok(()) };
+    };
     let Some(row) = rows.iter().find(|row| row.contexts.contains(letter)) else {
         return Err(Fault::NotAllowed(name.clone()));
     };
@@ -178,56 +205,54 @@ pub fn stands_once(name: &str) -> bool {
     rows.iter().any(|row| row.value.stands_once())
 }
 
+/// Whether nginx itself has a directive of this name; others are of modules that are not part of it.
+pub(super) fn is_known(name: &str) -> bool {
+    ROWS.contains_key(name)
+}
+
+/// How a directive that nginx has today stands to a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// It exists in this block.
+    Here,
+    /// It comes with a later release.
+    Later {
+        /// The first release that has it.
+        since: Version,
+        /// Whether the release knows its name from other blocks.
+        elsewhere: bool,
+    },
+    /// It is gone.
+    Gone {
+        /// The first release without it.
+        until: Version,
+    },
+}
+
+/// Whether a directive exists in a block at a release.
+pub fn availability(context: Context, name: &str, version: Version) -> Availability {
+    let rows = ROWS.get(name).map(Vec::as_slice).unwrap_or_default();
+    let fits = |row: &&Row| context.letter().is_some_and(|letter| row.contexts.contains(letter));
+    let Some(row) = rows.iter().find(fits) else { return Availability::Here };
+    match (row.since, row.until) {
+        (Some(since), _) if since > version => {
+            let elsewhere = rows.iter().any(|row| row.since.is_none_or(|since| since <= version));
+            Availability::Later { since, elsewhere }
+        }
+        (_, Some(until)) if until <= version => Availability::Gone { until },
+        _ => Availability::Here,
+    }
+}
+
 impl Row {
     fn takes(&self, count: usize) -> bool {
         match self.counts {
+            "*" => true,
             "+" => count >= 1,
             "++" => count >= 2,
             counts => counts.bytes().any(|digit| usize::from(digit - b'0') == count),
         }
     }
-}
-
-impl Value {
-    fn stands_once(self) -> bool {
-        !matches!(self, Self::Any | Self::Protocols)
-    }
-
-    fn check(self, name: &str, arguments: &[String]) -> Result<(), Fault> {
-        let first = arguments.first().map(String::as_str).unwrap_or_default();
-        let is = |value: &&str| value.eq_ignore_ascii_case(first);
-        match self {
-            Self::Flag if !["on", "off"].iter().any(is) => {
-                Err(Fault::NotOnOff { name: name.to_owned(), value: first.to_owned() })
-            }
-            Self::Number if number(first).is_none() => Err(Fault::InvalidNumber(name.to_owned())),
-            Self::VerifyClient if !VERIFY_CLIENT.iter().any(is) => {
-                Err(Fault::InvalidValue(first.to_owned()))
-            }
-            Self::Protocols => match arguments.iter().find(|text| protocol(text).is_none()) {
-                Some(unknown) => Err(Fault::InvalidValue(unknown.clone())),
-                None => Ok(()),
-            },
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What `ssl_verify_client` takes.
-const VERIFY_CLIENT: [&str; 4] = ["off", "on", "optional", "optional_no_ca"];
-
-/// A number as nginx reads it (`ngx_atoi`): digits and nothing else.
-pub fn number(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    // nginx's own limit is that of a signed word; nobody means more than fits here.
-    digits.then(|| text.parse().unwrap_or(u32::MAX))
-}
-
-/// A protocol as `ssl_protocols` takes it; `SSLv2` is known and never offered.
-pub fn protocol(text: &str) -> Option<ProtocolVersion> {
-    let known = ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
-    let name = known.into_iter().find(|name| name.eq_ignore_ascii_case(text))?;
-    Some(ProtocolVersion::from_str(name).unwrap_or(ProtocolVersion(0x0002)))
 }
 
 #[cfg(test)]
@@ -247,13 +272,16 @@ mod tests {
     fn the_table_is_whole() {
         for line in TABLE.lines() {
             let columns: Vec<&str> = line.split(' ').collect();
-            assert_eq!(columns.len(), 4, "{line}");
+            assert_eq!(columns.len(), 6, "{line}");
             assert!(columns[1].chars().all(|c| "mehslijxuHSUMN".contains(c)), "{line}");
             let counts = columns[2].trim_start_matches('{');
             let digits = counts.bytes().all(|byte| byte.is_ascii_digit());
-            assert!(["+", "++"].contains(&counts) || digits, "{line}");
-            let values = ["-", "once", "flag", "number", "protocols", "verify"];
-            assert!(values.contains(&columns[3]), "{line}");
+            assert!(["+", "++", "*"].contains(&counts) || digits, "{line}");
+            let known = columns[3] == "-" || Value::read(columns[3]) != Value::Any;
+            assert!(known, "{line}");
+            for release in &columns[4..] {
+                assert!(*release == "-" || release.parse::<Version>().is_ok(), "{line}");
+            }
         }
     }
 
@@ -278,6 +306,32 @@ mod tests {
         );
         checked(Location, "nobody_knows a b c d e f g h i {", "");
         checked(Unknown, "http ;", "");
+    }
+
+    #[test]
+    fn directives_know_the_releases_that_have_them() {
+        use Context::{Http, Server, StreamServer};
+        let since =
+            |context, name, version: &str| availability(context, name, version.parse().unwrap());
+        let later = |version: &str, elsewhere| Availability::Later {
+            since: version.parse().unwrap(),
+            elsewhere,
+        };
+        assert_eq!(since(Http, "grpc_ssl_conf_command", "1.19.3"), later("1.19.4", false));
+        assert_eq!(since(Http, "grpc_ssl_conf_command", "1.19.4"), Availability::Here);
+        assert_eq!(since(StreamServer, "server_name", "1.24.0"), later("1.25.5", true));
+        assert_eq!(since(Server, "server_name", "1.24.0"), Availability::Here);
+        let until = Version::new(1, 25, 1);
+        assert_eq!(since(Server, "ssl", "1.26.0"), Availability::Gone { until });
+        for name in [
+            "http3",
+            "quic_retry",
+            "proxy_ssl_certificate_cache",
+            "ssl_certificate_compression",
+            "ssl_ech_file",
+        ] {
+            assert!(matches!(since(Http, name, "1.22.1"), Availability::Later { .. }), "{name}");
+        }
     }
 
     #[test]

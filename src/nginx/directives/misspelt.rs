@@ -1,0 +1,89 @@
+//! Names that nginx does not know. A third-party module may know any name, so only what is certainly or very probably a
+//! directive of nginx with a slip of the pen counts.
+
+use super::ROWS;
+
+/// Prefixes under which nginx alone names directives about TLS.
+const TLS: [&str; 4] = ["ssl_", "proxy_ssl_", "grpc_ssl_", "uwsgi_ssl_"];
+
+/// Words in names of other modules and of patched versions of nginx that have such a prefix.
+const OTHERS: [&str; 10] =
+    ["lua", "ntls", "async", "dyn_rec", "_ct", "enc_", "sign_", "gm_", "keyless", "verify_depth_"];
+
+/// Directives of other modules that differ from one of nginx by one letter.
+const NEIGHBOURS: [&str; 3] = ["subs_filter", "subs_filter_types", "subs_filter_bypass"];
+
+/// A misspelt name is at least this long: short ones are near to too many others.
+const SHORTEST: usize = 5;
+
+/// The directive of nginx that was probably meant.
+pub(super) fn meant(name: &str) -> Option<&'static str> {
+    // A row of `map`, and a slash that has lost its space.
+    if name == "default" || name == "location/" {
+        return Some("location");
+    }
+    let foreign = OTHERS.iter().any(|word| name.contains(word)) || NEIGHBOURS.contains(&name);
+    if foreign || name.len() < SHORTEST || !name.bytes().all(is_letter) {
+        return None;
+    }
+    let near = ROWS.keys().copied().filter(|known| known.len() >= SHORTEST);
+    let near = near.filter(|known| is_one_slip(known.as_bytes(), name.as_bytes())).min();
+    let is_tls = TLS.iter().any(|prefix| name.starts_with(prefix));
+    near.or(is_tls.then_some("ssl_certificate"))
+}
+
+/// Whether a letter was added, left out or changed, or two neighbours were exchanged; in linear time, as a configuration may
+/// hold a million names.
+fn is_one_slip(one: &[u8], other: &[u8]) -> bool {
+    if one.len().abs_diff(other.len()) > 1 {
+        return false;
+    }
+    let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let (one, other) = (&one[same..], &other[same..]);
+    let same = one.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count();
+    match (&one[..one.len() - same], &other[..other.len() - same]) {
+        ([] | [_], [] | [_]) => true,
+        ([a, b], [c, d]) => (a, b) == (d, c),
+        _ => false,
+    }
+}
+
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::meant;
+
+    #[test]
+    fn slips_are_found_and_other_modules_are_left_alone() {
+        for (name, known) in [
+            ("servr", "server"),
+            ("stram", "stream"),
+            ("location/", "location"),
+            ("proxy_ssl_server_nam", "proxy_ssl_server_name"),
+            ("proxy_ssl_verfy", "proxy_ssl_verify"),
+            ("ssl_protocol", "ssl_protocols"),
+            ("ssl_certficate", "ssl_certificate"),
+            ("proxy_pas", "proxy_pass"),
+            ("listen", "listen"),
+        ] {
+            assert_eq!(meant(name), Some(known), "{name}");
+        }
+        let others = [
+            "ssl_certificate_by_lua_block",
+            "proxy_ssl_verify_by_lua_file",
+            "lua_ssl_trusted_certificate",
+            "subs_filter",
+            "brotli_types",
+            "more_set_headers",
+            "vhost_traffic_status",
+            "auth_jwt",
+            "health_check",
+        ];
+        for name in others {
+            assert_eq!(meant(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Addresses that several `listen` directives name (`ngx_http_add_addresses`, `ngx_stream_core_listen`).
+
+use std::collections::HashMap;
+
+use super::parameters::{STREAM_NAMES, Socket};
+use crate::nginx::defaults::Version;
+use crate::nginx::directives::Module;
+use crate::nginx::listener::{AddressError, ListenAddress, addresses};
+use crate::nginx::problem::Fault;
+
+/// What is known of an address.
+#[derive(Debug, Default)]
+struct Known {
+    has_options: bool,
+    has_default: bool,
+    /// The server that listened on it last.
+    server: usize,
+}
+
+/// Every address that was listened on.
+#[derive(Debug, Default)]
+pub(super) struct Sockets {
+    known: HashMap<(Module, ListenAddress, bool), Known>,
+    server: usize,
+}
+
+impl Sockets {
+    pub(super) fn begin_server(&mut self) {
+        self.server += 1;
+    }
+
+    /// Adds the addresses of a directive; why they are not known, where they are not.
+    pub(super) fn add(
+        &mut self,
+        socket: &Socket<'_>,
+        module: Module,
+        version: Option<Version>,
+    ) -> Result<Option<String>, Fault> {
+        let default_port = (module == Module::Http).then_some(80);
+        let all = match addresses(socket.text, default_port) {
+            Ok(all) => all,
+            // Without a port `stream` listens on one that the system chooses.
+            Err(AddressError::Refused("no port")) => return Ok(None),
+            Err(AddressError::Refused(reason)) => {
+                return Err(Fault::ListenAddress { reason, text: socket.text.to_owned() });
+            }
+            Err(AddressError::TooManyPorts) => {
+                let reason =
+                    format!("listen {} names more ports than are tested here", socket.text);
+                return Ok(Some(reason));
+            }
+        };
+        let is_old = version.is_some_and(|version| version < STREAM_NAMES);
+        let once = module == Module::Mail || module == Module::Stream && is_old;
+        let is_range = all.len() > 1;
+        for address in all {
+            let text = address.to_string();
+            // Only nginx knows what a name resolves to.
+            if matches!(address, ListenAddress::Name { .. }) {
+                continue;
+            }
+            let server = self.server;
+            let known = self.known.entry((module, address, socket.is_datagram)).or_default();
+            let is_new = known.server == 0;
+            if !is_new && once {
+                return Err(Fault::DuplicatePair(text));
+            }
+            if !is_new && known.server == server && !is_range {
+                return Err(Fault::DuplicateListen(text));
+            }
+            if known.has_options && socket.has_options {
+                return Err(Fault::DuplicateOptions(text));
+            }
+            if known.has_default && socket.is_default {
+                return Err(Fault::DuplicateDefault(text));
+            }
+            known.server = server;
+            known.has_options |= socket.has_options;
+            known.has_default |= socket.is_default;
+        }
+        Ok(None)
+    }
+}

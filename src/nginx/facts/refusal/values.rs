@@ -1,0 +1,74 @@
+//! Values that a directive reads in a way of its own.
+
+use std::collections::HashSet;
+
+use crate::nginx::directives::number;
+use crate::nginx::problem::Fault;
+use crate::nginx::tree::Directive;
+use crate::nginx::variable;
+
+/// `return` of `http` (`ngx_http_rewrite_return`).
+pub(super) fn status(directive: &Directive) -> Result<(), Fault> {
+    let first = directive.first();
+    let is_url = ["http://", "https://", "$scheme"].iter().any(|start| first.starts_with(start));
+    let valid = match number(first) {
+        Some(status) => status <= 999,
+        None => directive.arguments.len() == 1 && is_url,
+    };
+    if valid { Ok(()) } else { Err(Fault::ReturnCode(first.to_owned())) }
+}
+
+/// The level of `error_log`.
+pub(super) fn log_level(directive: &Directive) -> Result<(), Fault> {
+    const LEVELS: [&str; 8] =
+        ["emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"];
+    let known = |word: &&String| LEVELS.contains(&word.as_str()) || word.starts_with("debug_");
+    let levels = directive.arguments.get(1..).unwrap_or_default();
+    match levels.iter().find(|word| !known(word)) {
+        Some(word) => Err(Fault::LogLevel(word.clone())),
+        None => Ok(()),
+    }
+}
+
+/// The first row of a `map` that nginx refuses (`ngx_http_map`).
+pub(super) fn map(block: &Directive) -> Option<(&Directive, Fault)> {
+    let mut has_default = false;
+    block.children().iter().find_map(|row| {
+        let is_flag =
+            row.arguments.is_empty() && matches!(row.name.as_str(), "hostnames" | "volatile");
+        let is_default = row.name == "default";
+        if !is_flag && row.arguments.len() != 1 {
+            return Some((row, Fault::MapParameters));
+        }
+        if is_default && has_default {
+            return Some((row, Fault::DuplicateMapDefault));
+        }
+        has_default |= is_default;
+        None
+    })
+}
+
+/// Where a proxy of `http` connects to.
+pub(super) fn web_url(directive: &Directive) -> Result<(), Fault> {
+    let url = directive.first();
+    let has_scheme = ["http://", "https://"].iter().any(|scheme| {
+        url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    });
+    if has_scheme || variable::has_variables(url) { Ok(()) } else { Err(Fault::UrlPrefix) }
+}
+
+/// An address that needs a port unless it is the name of an `upstream` block.
+pub(super) fn needs_port(directive: &Directive, groups: &HashSet<&str>) -> Result<(), Fault> {
+    let url = directive.first();
+    let rest = ["grpcs://", "grpc://", "suwsgi://", "uwsgi://"]
+        .iter()
+        .find_map(|scheme| url.strip_prefix(scheme));
+    let host = rest.unwrap_or(url);
+    let bare = host.split('/').next().unwrap_or_default();
+    let has_port = match bare.rfind(']') {
+        Some(end) => bare[end..].contains(':'),
+        None => bare.contains(':'),
+    };
+    let known = groups.contains(bare) || variable::has_variables(url);
+    if has_port || known { Ok(()) } else { Err(Fault::NoPort(host.to_owned())) }
+}
