@@ -136,6 +136,13 @@ pub enum Excuse {
     Known,
 }
 
+impl Excuse {
+    /// Whether the operator named this very finding: what a baseline holds was only there before.
+    pub fn is_explicit(&self) -> bool {
+        matches!(self, Self::Allowed { .. } | Self::Ignored { .. })
+    }
+}
+
 impl fmt::Display for Excuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::input;
 use super::whole_file::Output;
 use crate::report::escape::escape;
+use crate::report::inert_json;
 use crate::report::saved::compare::{TargetChanges, compare};
 use crate::report::saved::{self, SavedTarget};
 
@@ -20,7 +21,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     let mut output = Output::open(None)?;
     match args.format {
         PlainFormat::Json => {
-            serde_json::to_writer_pretty(&mut output, &changed)?;
+            inert_json::write_pretty(&changed, &mut output)?;
             writeln!(output)?;
         }
         PlainFormat::Text => output.write_all(told(&changed).as_bytes())?,

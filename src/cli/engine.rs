@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use super::args::RunArgs;
 use super::collector::Collector;
+use super::errors::warn;
 use super::exit::Exit;
 use super::fleet::{Resumed, Share};
 use super::gate::Checkpoint;
@@ -21,7 +22,7 @@ use crate::audit::policy::Policy;
 use crate::probe::Prober;
 use crate::probe::scan::Depth;
 use crate::report::{Kind, Report, Summary};
-use crate::run::{self, FetchIssuers, Settings, TargetReport};
+use crate::run::{self, FetchIssuers, Settings, TargetReport, TrustStores};
 use crate::targets::Target;
 
 /// What is to be done.
@@ -53,6 +54,15 @@ pub(super) struct Done {
 
 /// Audits what a job names, and writes the report.
 pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
+    carry_out_with(job, args, &mut TrustStores::default())
+}
+
+/// The same with roots that an earlier audit read.
+pub(super) fn carry_out_with(
+    job: Job,
+    args: &RunArgs,
+    stores: &mut TrustStores,
+) -> anyhow::Result<Done> {
     let Job { targets, depth, policy, known, ignored, keep_fixes } = job;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
@@ -65,8 +75,9 @@ pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
         policy,
         threshold: args.fail_on.threshold(),
         fetch_issuers: fetch_issuers(args),
-        ..Settings::new(&share.targets, prober, now)?
+        ..Settings::with_stores(&share.targets, prober, now, stores)?
     };
+    stores.problems().iter().for_each(|problem| warn(problem));
     let checkpoint = checkpoint.of_part(args.fleet.is_part()).with_ignored(ignored);
     let mut collector = match collector(args, &mut share, checkpoint)? {
         ControlFlow::Continue(collector) => collector,
@@ -146,7 +157,7 @@ async fn audit(
     let mut progress = Progress::new(args, targets.len());
     // Nobody reads on: what is still to be probed would be probed for nothing.
     let unread = Notify::new();
-    let stop = stop(args.limits.run_timeout, unread.notified())?;
+    let stop = stop(args.limits.run_timeout, unread.notified());
     let ending = run::audit(targets, Arc::new(settings), stop, |index, mut report| {
         if args.report.omit_times {
             report.observation.forget_times();
@@ -175,7 +186,7 @@ async fn audit(
     let probed = collector.reports.into_iter().flatten();
     report.targets = collector.known.into_iter().chain(probed).collect();
     if let Some(draft) = collector.draft.filter(|_| !ending.stopped) {
-        collector.outputs.trailer(&draft.finished(&report))?;
+        collector.outputs.trailer(&draft.finished(&report));
     }
     collector.outputs.finish(&report)?;
     collector.checkpoint.finish(&summary, ending.stopped)?;

@@ -24,16 +24,22 @@ impl UsageError {
 
 /// Tells of an error and gives the exit status. A reader that went away, as `head` does, is not told.
 pub(super) fn complain(error: &anyhow::Error) -> Exit {
-    let io_error = error.downcast_ref::<io::Error>();
-    if io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+    if is_closed_pipe(error) {
         return Exit::Closed;
     }
+    let io_error = error.downcast_ref::<io::Error>();
     // There is nowhere left to report a failure to print.
     let _ = anstream::stderr().write_all(text(error).as_bytes());
     if io_error.is_some() { Exit::Internal } else { Exit::Usage }
 }
 
-/// Tells of what does not end the program.
+/// Whether the reader of a pipe went away.
+pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io_error = error.downcast_ref::<io::Error>();
+    io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Warns of what does not end the program.
 pub(super) fn warn(text: &str) {
     for line in text.lines() {
         // Someone who closed stderr does not want to know.

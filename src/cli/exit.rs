@@ -40,13 +40,14 @@ impl Exit {
         }
     }
 
-    /// A finding counts more than a fault of this program, and that more than what could not be tested. `gate` is false where findings are not to fail it.
+    /// A finding counts more than a fault of this program, and that more than what could not be tested; what the operator allows
+    /// to be untested does not count. `gate` is false where findings do not fail the run.
     pub(super) fn of(summary: &Summary, gate: bool, internal_errors: usize) -> Self {
         if gate && summary.failed > 0 {
             Self::Findings
         } else if internal_errors > 0 {
             Self::Internal
-        } else if summary.untested > 0 {
+        } else if summary.untested > summary.waived {
             Self::Untested
         } else {
             Self::Passed

@@ -105,7 +105,7 @@ impl Checkpoint {
 
     /// Writes the baseline, and tells of allowances that ought to go.
     pub(super) fn finish(self, summary: &Summary, stopped: bool) -> anyhow::Result<()> {
-        let silent = stopped || self.part || (self.quiet && summary.passed == summary.targets);
+        let silent = stopped || self.part || (self.quiet && summary.is_in_order());
         let mut notices = if silent { Vec::new() } else { self.gate.notices() };
         if let Some((baseline, mut output)) = self.collected {
             if stopped {

@@ -5,14 +5,19 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
+use rustix::fs::{FlockOperation, flock};
+use serde::de::IgnoredAny;
 
 use super::errors::UsageError;
 use crate::report::Summary;
 use crate::report::saved::manifest::Manifest;
-use crate::report::saved::merge::Told;
+use crate::report::saved::merge::CountedTarget;
 
-/// Longer lines are no target.
+/// Longer lines are not targets.
 const MAX_LINE: u64 = 64 * 1024 * 1024;
+
+/// How the lines of a journal begin: a target, or the manifest at the end.
+const BEGINNINGS: [&[u8]; 2] = [b"{\"id\":\"", b"{\"schema\":\"shakedown/manifest/"];
 
 /// What a file of an earlier run holds.
 pub(super) struct Journal {
@@ -33,6 +38,13 @@ impl Journal {
         let options =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = options.map_err(|error| anyhow!("{}: {error}", cannot()))?;
+        // Two runs would mix their lines.
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            UsageError::new(
+                format!("another run is writing {}", path.display()),
+                "wait for it to finish, or name another file",
+            )
+        })?;
         let mut journal =
             Reader { ids: Vec::new(), summary: Summary::default(), manifest: None, end: 0 };
         journal.read(BufReader::new(&mut file), path)?;
@@ -41,6 +53,18 @@ impl Journal {
         let Reader { ids, summary, manifest, .. } = journal;
         Ok(Self { file, ids, summary, manifest })
     }
+}
+
+/// Whether a line was being written when the run was killed, or the machine: a file system may then leave NULs at the end of
+/// a file. Only what can be the beginning of a line of a journal is given up.
+fn is_cut(line: &[u8]) -> bool {
+    if line.last() == Some(&b'\n') {
+        return false;
+    }
+    let end = line.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    let text = &line[..end];
+    let begins = |beginning: &&[u8]| text.starts_with(beginning) || beginning.starts_with(text);
+    BEGINNINGS.iter().any(begins) && serde_json::from_slice::<IgnoredAny>(text).is_err()
 }
 
 /// What was read so far.
@@ -58,11 +82,9 @@ impl Reader {
             line.clear();
             let read = reader.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut line)? as u64;
             if read > MAX_LINE {
-                bail!("{}:{number}: no target is as long as this line", path.display());
+                bail!("{}:{number}: this line is too long for a target", path.display());
             }
-            // What has no end was being written when the run was killed.
-            let cut = line.last() != Some(&b'\n');
-            if read == 0 || (cut && line.starts_with(b"{")) {
+            if read == 0 || is_cut(&line) {
                 break;
             }
             self.line(&line, (path, number))?;
@@ -74,20 +96,20 @@ impl Reader {
     fn line(&mut self, line: &[u8], (path, number): (&Path, usize)) -> anyhow::Result<()> {
         let text = String::from_utf8_lossy(line);
         if self.manifest.is_some() {
-            bail!("{}:{number}: there is more behind the manifest", path.display());
+            bail!("{}:{number}: text after the manifest", path.display());
         }
         if let Some(manifest) = Manifest::parse(&text) {
             self.manifest = Some(manifest);
             return Ok(());
         }
-        let told: Told = serde_json::from_str(&text).map_err(|error| {
+        let target: CountedTarget = serde_json::from_str(&text).map_err(|error| {
             UsageError::new(
-                format!("{}:{number} is no target: {error}", path.display()),
-                "name a file that --resume wrote, or one that is not there yet",
+                format!("{}:{number}: not a target of a report: {error}", path.display()),
+                "name a file that --resume wrote, or a new one",
             )
         })?;
-        told.count(&mut self.summary);
-        self.ids.push(told.id);
+        target.count(&mut self.summary);
+        self.ids.push(target.id);
         Ok(())
     }
 }

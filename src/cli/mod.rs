@@ -28,6 +28,7 @@ mod stop;
 mod targets;
 mod whole_file;
 
+use std::ffi::OsString;
 use std::panic::{self, UnwindSafe};
 use std::process::ExitCode;
 
@@ -48,6 +49,7 @@ fn guarded(program: impl FnOnce() -> ExitCode + UnwindSafe) -> ExitCode {
 }
 
 fn dispatch() -> ExitCode {
+    stop::watch();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return usage(&error),
@@ -74,8 +76,22 @@ fn dispatch() -> ExitCode {
     }
 }
 
+/// Whether a plugin was wanted, as far as can be seen where the arguments are wrong.
+fn wants_plugin() -> bool {
+    let words: Vec<_> = std::env::args_os().collect();
+    let is = |word: &OsString, text: &str| word.as_os_str() == text;
+    let pair = |pair: &[OsString]| is(&pair[0], "--format") && is(&pair[1], "nagios");
+    words.windows(2).any(pair) || words.iter().any(|word| is(word, "--format=nagios"))
+}
+
 /// Help and version are asked for; everything else that clap says is a mistake in what was typed.
 fn usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && wants_plugin() {
+        let text = error.to_string();
+        let first =
+            text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        return errors::unknown(&anyhow::anyhow!(first)).into();
+    }
     // There is nowhere left to report a failure to print.
     let _ = error.print();
     match error.kind() {

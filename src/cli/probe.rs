@@ -3,13 +3,14 @@
 use tokio::runtime::Runtime;
 
 use super::args::ProbeArgs;
-use super::engine::{Done, Job, carry_out};
-use super::errors::{UsageError, warn};
+use super::engine::{Done, Job, carry_out_with};
+use super::errors::{UsageError, is_closed_pipe, warn};
 use super::exit::Exit;
-use super::stop::stop;
+use super::stop::signalled;
 use super::targets;
 use crate::audit::policy::Policy;
 use crate::probe::scan::Depth;
+use crate::run::TrustStores;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
@@ -23,9 +24,10 @@ pub(super) fn run_with(
     policy: Option<&Policy>,
 ) -> anyhow::Result<Exit> {
     let read = || targets::read(&args.source, &args.run.limits);
-    let audit = |targets| {
+    let mut stores = TrustStores::default();
+    let mut audit = |targets| {
         let (depth, policy) = (depth.clone(), policy.cloned());
-        carry_out(Job { targets, depth, policy, ..Job::default() }, &args.run)
+        carry_out_with(Job { targets, depth, policy, ..Job::default() }, &args.run, &mut stores)
     };
     let Some(interval) = args.interval else {
         return Ok(audit(read()?)?.exit);
@@ -38,13 +40,29 @@ pub(super) fn run_with(
     }
     let runtime = Runtime::new()?;
     // Once for all audits: what comes between two of them must not be lost.
-    let mut stop = Box::pin(runtime.block_on(async { stop(None, std::future::pending()) })?);
+    let mut stop = Box::pin(signalled());
     let mut targets = read()?;
+    let mut first = true;
+    let mut last;
     loop {
-        let Done { exit, stopped, .. } = audit(targets.clone())?;
+        let stopped = match audit(targets.clone()) {
+            Ok(Done { exit, stopped, .. }) => {
+                last = exit;
+                stopped
+            }
+            // The first audit shows that the options are in order. What comes later may pass: a disk that is full, a file
+            // that is being replaced.
+            Err(error) if !first && !is_closed_pipe(&error) => {
+                warn(&format!("this audit failed: {error:#}"));
+                last = Exit::Internal;
+                false
+            }
+            Err(error) => return Err(error),
+        };
+        first = false;
         let wait = async { tokio::time::timeout(interval, &mut stop).await };
         if stopped || runtime.block_on(wait).is_ok() {
-            return Ok(exit);
+            return Ok(last);
         }
         match read() {
             Ok(anew) => targets = anew,

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::args::RunArgs;
 use crate::report::escape::escape;
+use crate::report::words;
 use crate::run::{Status, TargetReport};
 
 /// A line that counts targets; invisible where stderr is no terminal or there is little to wait for.
@@ -62,11 +63,7 @@ fn streams_to_terminal(args: &RunArgs) -> bool {
 
 /// One target in one line.
 fn told(report: &TargetReport) -> String {
-    let status = match report.status {
-        Status::Pass => "pass",
-        Status::Fail => "FAIL",
-        Status::Untested => "untested",
-    };
+    let status = words::status(report.status);
     let rules: Vec<&str> = report.judgement.findings.iter().map(|finding| finding.rule).collect();
     let rules = if rules.is_empty() { String::new() } else { format!(": {}", rules.join(", ")) };
     format!("shakedown: {status} {}{rules}", escape(&report.target.name))

@@ -1,6 +1,6 @@
 //! Where the reports go: one to stdout or a file, and any number of others to files of their own.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -24,13 +24,28 @@ struct Sink {
     output: Output,
     /// It goes to stdout, where `--quiet` may want nothing.
     quiet: bool,
+    /// Why nothing more is written to it.
+    failure: Option<io::Error>,
+}
+
+impl Sink {
+    fn new(format: Format, look: Look, output: Output, quiet: bool) -> Self {
+        Self { format, look, output, quiet, failure: None }
+    }
+
+    /// Writes something, unless an earlier write failed: one place that takes no more does not spoil the others.
+    fn attempt(&mut self, write: impl FnOnce(&mut Self) -> io::Result<()>) {
+        if self.failure.is_none() {
+            self.failure = write(self).err();
+        }
+    }
 }
 
 /// All forms of the report.
 pub(super) struct ReportWriter {
     sinks: Vec<Sink>,
     /// Where GitHub Actions takes the job's summary.
-    step_summary: Option<PathBuf>,
+    step_summary: Option<(PathBuf, File)>,
 }
 
 impl ReportWriter {
@@ -41,35 +56,28 @@ impl ReportWriter {
         if plain.len() > 1 {
             return Err(UsageError::new(
                 "--output FILE is given twice",
-                "to write several forms, say which goes where: --output json=FILE --output sarif=FILE",
+                "to write several formats, say which goes where: --output json=FILE --output sarif=FILE",
             ));
         }
         twice(&args.output)?;
         let main = plain.first().map(|destination| destination.path.as_path());
         let to_stdout = main.is_none();
-        let mut sinks = vec![Sink {
-            format: args.format,
-            look: settings::look(args, to_stdout),
-            output: Output::open(main)?,
-            quiet: quiet && to_stdout,
-        }];
+        let (look, quiet) = (settings::look(args, to_stdout), quiet && to_stdout);
+        let mut sinks = vec![Sink::new(args.format, look, Output::open(main)?, quiet)];
         for ReportFile { format, path } in named {
-            sinks.push(Sink {
-                format: format.unwrap_or(args.format),
-                look: settings::look(args, false),
-                output: Output::open(Some(path))?,
-                quiet: false,
-            });
+            let (format, look) = (format.unwrap_or(args.format), settings::look(args, false));
+            sinks.push(Sink::new(format, look, Output::open(Some(path))?, false));
         }
         let github = sinks.iter().any(|sink| sink.format == Format::Github);
-        let step_summary = if github { settings::step_summary() } else { None };
+        let step_summary =
+            settings::step_summary().filter(|_| github).map(appendable).transpose()?;
         Ok(Self { sinks, step_summary })
     }
 
     /// One stream, into a file that is written as it stands.
     pub(super) fn journal(args: &ReportArgs, file: File) -> Self {
         let (format, look) = (Format::Ndjson, settings::look(args, false));
-        let sinks = vec![Sink { format, look, output: Output::in_place(file), quiet: false }];
+        let sinks = vec![Sink::new(format, look, Output::in_place(file), false)];
         Self { sinks, step_summary: None }
     }
 
@@ -93,24 +101,30 @@ impl ReportWriter {
         }
     }
 
-    /// Writes a target to the forms that take one at a time.
+    /// Writes a target to the formats that take one at a time. Fails when no place takes anything more.
     pub(super) fn line(&mut self, report: &TargetReport) -> io::Result<()> {
         for sink in self.sinks.iter_mut().filter(|sink| sink.format.streams()) {
-            if !sink.quiet || report.status != Status::Pass {
-                ndjson::line(report, &mut sink.output)?;
-                sink.output.flush()?;
+            if !sink.quiet || !(report.status == Status::Pass || report.is_waived()) {
+                sink.attempt(|sink| {
+                    ndjson::line(report, &mut sink.output)?;
+                    sink.output.flush()
+                });
             }
+        }
+        if self.sinks.iter().all(|sink| sink.failure.is_some()) {
+            return self.sinks.iter_mut().find_map(|sink| sink.failure.take()).map_or(Ok(()), Err);
         }
         Ok(())
     }
 
     /// Says at the end of every stream what it holds.
-    pub(super) fn trailer(&mut self, manifest: &Manifest) -> io::Result<()> {
+    pub(super) fn trailer(&mut self, manifest: &Manifest) {
         for sink in self.sinks.iter_mut().filter(|sink| sink.format.streams()) {
-            serde_json::to_writer(&mut sink.output, manifest)?;
-            writeln!(sink.output)?;
+            sink.attempt(|sink| {
+                serde_json::to_writer(&mut sink.output, manifest)?;
+                writeln!(sink.output)
+            });
         }
-        Ok(())
     }
 
     /// Writes a report that was not streamed in every form.
@@ -122,18 +136,33 @@ impl ReportWriter {
     /// Writes the report in every form that wants it whole, and puts the files in their places.
     pub(super) fn finish(self, report: &Report) -> anyhow::Result<()> {
         let summary = report.summary();
-        let all_pass = summary.passed == summary.targets;
-        for Sink { format, look, mut output, quiet } in self.sinks {
-            if !(format.streams() || quiet && all_pass) {
-                report.render(format, look, &mut output)?;
+        let in_order = summary.is_in_order();
+        let mut failure = None;
+        // Files come first: the reader of stdout may go away.
+        let (stdout, files): (Vec<Sink>, Vec<Sink>) =
+            self.sinks.into_iter().partition(|sink| sink.output.is_stdout());
+        for mut sink in files.into_iter().chain(stdout) {
+            if !(sink.format.streams() || sink.quiet && in_order) {
+                let shown = if sink.quiet && sink.format == Format::Table {
+                    &report.of_what_is_not_in_order()
+                } else {
+                    report
+                };
+                sink.attempt(|sink| shown.render(sink.format, sink.look, &mut sink.output));
             }
-            output.finish()?;
+            let finished = match sink.failure {
+                None => sink.output.finish(),
+                Some(error) => Err(error.into()),
+            };
+            failure = failure.or(finished.err());
         }
-        if let Some(path) = self.step_summary {
-            append(&path, &github::summary(report))
-                .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))?;
+        if let Some((path, mut file)) = self.step_summary {
+            let written = file.write_all(github::summary(report).as_bytes());
+            let written =
+                written.map_err(|error| anyhow!("cannot write {}: {error}", path.display()));
+            failure = failure.or(written.err());
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 }
 
@@ -143,7 +172,7 @@ fn twice(destinations: &[ReportFile]) -> anyhow::Result<()> {
         let same = destinations[..index].iter().any(|other| other.path == one.path);
         if same && !is_device(one) {
             return Err(UsageError::new(
-                format!("two forms of the report go to {}", one.path.display()),
+                format!("two formats of the report go to {}", one.path.display()),
                 "give each a file of its own",
             ));
         }
@@ -155,7 +184,9 @@ fn is_device(destination: &ReportFile) -> bool {
     destination.path.exists() && !destination.path.is_file()
 }
 
-fn append(path: &std::path::Path, text: &str) -> io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
-    file.write_all(text.as_bytes())
+fn appendable(path: PathBuf) -> anyhow::Result<(PathBuf, File)> {
+    match OpenOptions::new().append(true).create(true).open(&path) {
+        Ok(file) => Ok((path, file)),
+        Err(error) => Err(anyhow!("cannot write {}: {error}", path.display())),
+    }
 }

@@ -56,9 +56,9 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
     Limits {
         deadlines: Deadlines {
             dns: args.dns_timeout,
-            connect: args.connect_timeout,
-            starttls: args.starttls_timeout,
-            handshake: args.handshake_timeout,
+            connect: args.timeout.unwrap_or(args.connect_timeout),
+            starttls: args.timeout.unwrap_or(args.starttls_timeout),
+            handshake: args.timeout.unwrap_or(args.handshake_timeout),
             read: args.read_timeout,
         },
         connections: connections.min(descriptors).max(1),
@@ -108,6 +108,7 @@ pub(super) fn report_options(
         root: root.map(|root| root.display().to_string()),
         blackbox: args.metrics_compat == Some(MetricsArg::Blackbox),
         left_out,
+        counts_shown: true,
         omit_times: args.omit_times,
     }
 }

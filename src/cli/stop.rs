@@ -1,31 +1,147 @@
-//! What ends a run early: signals, and the time that it may take.
+//! What ends the program early: signals, and the time that a run may take.
+//!
+//! A subcommand that has something to say when it is stopped listens; every other one ends at once. Either way no unfinished
+//! file is left behind.
 
+use std::fs;
 use std::future::Future;
+use std::process;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use futures::future::select_all;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
-/// Resolves on the first SIGINT or SIGTERM, when the run's time is up, or when the report is no longer wanted.
+use super::whole_file::{remove_unfinished, write_in_progress};
+
+/// How long one write to stdout may block once the program was told to stop: nobody may be reading.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// Whether the program was told to stop.
+static STOPPED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
+
+/// How many parts of the program wait for that.
+static LISTENERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Watches for signals until the program ends. A signal that whoever started the program wants ignored, as `nohup` does, is
+/// left alone.
+pub(super) fn watch() {
+    // Without a thread the system's own behaviour stays.
+    let _ = thread::Builder::new().name("signals".to_owned()).spawn(|| {
+        if let Ok(runtime) = Builder::new_current_thread().enable_all().build() {
+            runtime.block_on(watch_signals());
+        }
+    });
+}
+
+async fn watch_signals() {
+    let ignored = ignored();
+    let kinds = [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()];
+    let wanted = kinds.into_iter().filter(|kind| ignored >> (kind.as_raw_value() - 1) & 1 == 0);
+    let mut signals: Vec<(SignalKind, Signal)> =
+        wanted.filter_map(|kind| Some((kind, signal(kind).ok()?))).collect();
+    if signals.is_empty() {
+        return;
+    }
+    let number = next(&mut signals).await;
+    if LISTENERS.load(Ordering::SeqCst) == 0 {
+        end(number);
+    }
+    STOPPED.send_replace(true);
+    let mut writing = write_in_progress();
+    loop {
+        if let Ok(number) = timeout(PATIENCE, next(&mut signals)).await {
+            end(number);
+        }
+        let now = write_in_progress();
+        if now.is_some() && now == writing {
+            end(number);
+        }
+        writing = now;
+    }
+}
+
+/// The number of the next signal.
+async fn next(signals: &mut [(SignalKind, Signal)]) -> i32 {
+    let all = signals.iter_mut().map(|(kind, signal)| {
+        Box::pin(async move {
+            if signal.recv().await.is_none() {
+                std::future::pending::<()>().await;
+            }
+            kind.as_raw_value()
+        })
+    });
+    select_all(all).await.0
+}
+
+/// Ends the program as a shell expects of one that a signal ended.
+fn end(number: i32) -> ! {
+    remove_unfinished();
+    #[expect(
+        clippy::exit,
+        reason = "the rest of the program may be held up by a pipe that nobody reads"
+    )]
+    process::exit(128 + number)
+}
+
+/// The signals that are ignored, a bit each; none where the system does not say.
+fn ignored() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the system tells of signals in a file")]
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    line.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()).unwrap_or(0)
+}
+
+/// Counts whoever waits to be told to stop.
+struct Listener;
+
+impl Listener {
+    fn new() -> Self {
+        LISTENERS.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        LISTENERS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Resolves when the program is told to stop.
+pub(super) fn signalled() -> impl Future<Output = ()> {
+    let (listener, mut stopped) = (Listener::new(), STOPPED.subscribe());
+    async move {
+        let _listener = listener;
+        // The sender lives as long as the program.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    }
+}
+
+/// Resolves when the program is told to stop, when the run's time is up, or when the report is no longer wanted.
 pub(super) fn stop(
     run_timeout: Option<Duration>,
     unread: impl Future<Output = ()>,
-) -> anyhow::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
+) -> impl Future<Output = ()> {
+    let signalled = signalled();
+    async move {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = signalled => {}
             () = time_is_up(run_timeout) => {}
             () = unread => {}
         }
-    })
+    }
 }
 
 /// Resolves when that much time has passed, or never.
 pub(super) async fn time_is_up(limit: Option<Duration>) {
     match limit {
-        Some(limit) => tokio::time::sleep(limit).await,
+        Some(limit) => sleep(limit).await,
         None => std::future::pending().await,
     }
 }

@@ -2,24 +2,33 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::io;
 
 /// Longest text that is shown whole, in characters.
 const MAX_LENGTH: usize = 2000;
 
 /// Text that is safe to show on one line: control characters, and what reorders or hides text, become escapes.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_LENGTH && !text.chars().any(is_dangerous) {
+    if text.len() <= MAX_LENGTH && !text.contains("##") && !text.chars().any(is_dangerous) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len().min(2 * MAX_LENGTH));
+    let mut last = ' ';
     for (count, c) in text.chars().enumerate() {
         if count == MAX_LENGTH {
             safe.push('…');
             break;
         }
-        if is_dangerous(c) {
+        // CI runners look for commands such as `##[error]` and `##vso[…]` anywhere in a line.
+        let begins_command = (last, c) == ('#', '#');
+        last = c;
+        if is_dangerous(c) || begins_command {
             // Writing to a string cannot fail.
-            let _ = write!(safe, "{}", c.escape_default());
+            let _ = if begins_command {
+                write!(safe, "{}", c.escape_unicode())
+            } else {
+                write!(safe, "{}", c.escape_default())
+            };
         } else {
             safe.push(c);
         }
@@ -27,8 +36,58 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// Passes lines on. GitHub Actions takes a line that begins with `::WORD::` for a command, so that such a beginning is shown
+/// as an escape.
+#[derive(Debug)]
+pub struct WithoutCommands<W> {
+    out: W,
+    line: Vec<u8>,
+}
+
+impl<W: io::Write> WithoutCommands<W> {
+    /// Passes lines on to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, line: Vec::new() }
+    }
+
+    /// Passes on what has no line break behind it.
+    pub fn finish(mut self) -> io::Result<()> {
+        let line = std::mem::take(&mut self.line);
+        self.pass_on(&line)
+    }
+
+    fn pass_on(&mut self, line: &[u8]) -> io::Result<()> {
+        let text = line.trim_ascii_start();
+        match text.strip_prefix(b"::") {
+            Some(rest) if rest.windows(2).any(|pair| pair == b"::") => {
+                self.out.write_all(&line[..line.len() - text.len()])?;
+                self.out.write_all(b"\\u{3a}:")?;
+                self.out.write_all(rest)
+            }
+            _ => self.out.write_all(line),
+        }
+    }
+}
+
+impl<W: io::Write> io::Write for WithoutCommands<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.line);
+                self.pass_on(&line)?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// Control characters, bidirectional controls, line separators, tags, noncharacters, and what has no width or no ink.
-fn is_dangerous(c: char) -> bool {
+pub(super) fn is_dangerous(c: char) -> bool {
     c.is_control()
         || u32::from(c) & 0xfffe == 0xfffe
         || matches!(
@@ -63,6 +122,21 @@ mod tests {
         assert_eq!(escape("a\u{1b}[31mb\u{7}\r\n"), "a\\u{1b}[31mb\\u{7}\\r\\n");
         assert_eq!(escape("user\u{202e}cod.exe"), "user\\u{202e}cod.exe");
         assert_eq!(escape("a\u{200b}b\u{9b}c"), "a\\u{200b}b\\u{9b}c");
+    }
+
+    #[test]
+    fn no_line_is_a_command_of_a_runner() {
+        assert_eq!(escape("a ##[error]b"), "a #\\u{23}[error]b");
+        assert_eq!(escape("##vso[task.setvariable]"), "#\\u{23}vso[task.setvariable]");
+        let mut out = Vec::new();
+        let mut lines = WithoutCommands::new(&mut out);
+        io::Write::write_all(&mut lines, b"::error::a\n  ::set-env name=A::b\n::1\na ::b::\n::x::")
+            .unwrap();
+        lines.finish().unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "\\u{3a}:error::a\n  \\u{3a}:set-env name=A::b\n::1\na ::b::\n\\u{3a}:x::"
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod explanation;
 mod exposition;
 pub mod format;
 pub mod formats;
+pub mod inert_json;
 mod items;
 pub mod log;
 mod matrix;
@@ -19,7 +20,7 @@ pub mod saved;
 mod scan;
 pub mod summary;
 pub mod text;
-mod words;
+pub(crate) mod words;
 
 pub use self::format::Format;
 pub use self::run_report::{Kind, Report, ReportOptions};

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::escape::escape;
 use super::text::status_colour;
-use super::{Look, Report, matrix};
+use super::{Look, Report, matrix, words};
 use crate::observation::Endpoint;
 use crate::run::{Status, TargetReport};
 
@@ -73,7 +73,7 @@ fn layout(rows: &[Row], width: usize) -> (usize, bool) {
     let widest =
         |texts: &mut dyn Iterator<Item = &str>| texts.map(display_width).max().unwrap_or(0);
     let column = |index: usize| {
-        let result = |row: &Row| row.status.map_or(0, |status| word(status).len());
+        let result = |row: &Row| row.status.map_or(0, |status| words::status(status).len());
         let heading = widest(&mut HEADINGS[index].lines());
         let content = match index {
             0 => rows.iter().map(result).max().unwrap_or(0),
@@ -92,9 +92,10 @@ fn layout(rows: &[Row], width: usize) -> (usize, bool) {
 
 fn cells(row: &Row, name_width: usize, with_worst: bool) -> Vec<Cell> {
     let place: Vec<String> = row.place.iter().map(|line| broken(line, name_width)).collect();
-    let result = row
-        .status
-        .map_or_else(|| Cell::new(""), |status| Cell::new(word(status)).fg(status_colour(status)));
+    let result = row.status.map_or_else(
+        || Cell::new(""),
+        |status| Cell::new(words::status(status)).fg(status_colour(status)),
+    );
     let (expiry, words) = row.fate.split_last().expect("a fate ends with the expiry");
     [Cell::new(place.join("\n")), result]
         .into_iter()
@@ -102,14 +103,6 @@ fn cells(row: &Row, name_width: usize, with_worst: bool) -> Vec<Cell> {
         .chain([Cell::new(expiry).set_alignment(CellAlignment::Right)])
         .chain(with_worst.then(|| Cell::new(&row.worst)))
         .collect()
-}
-
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Pass => "pass",
-        Status::Fail => "FAIL",
-        Status::Untested => "untested",
-    }
 }
 
 /// A target's row; addresses of it that fared differently have rows of their own.

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::Summary;
 use super::words::timestamp;
 use crate::audit::finding::Severity;
-use crate::run::TargetReport;
+use crate::run::{Status, TargetReport};
 
 /// A whole run.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct ReportOptions {
     pub blackbox: bool,
     /// Targets that are counted and not shown.
     pub left_out: Summary,
+    /// Whether the targets that are shown come on top of those.
+    pub counts_shown: bool,
     /// Whether moments and durations are left out, so that equal observations give equal bytes.
     pub omit_times: bool,
 }
@@ -49,6 +51,7 @@ impl Default for ReportOptions {
             root: None,
             blackbox: false,
             left_out: Summary::default(),
+            counts_shown: true,
             omit_times: false,
         }
     }
@@ -67,8 +70,24 @@ impl Report {
     /// The run in numbers.
     pub fn summary(&self) -> Summary {
         let mut summary = self.options.left_out;
+        if !self.options.counts_shown {
+            return summary;
+        }
         self.targets.iter().for_each(|target| summary.add(target));
         summary
+    }
+
+    /// The same without the targets that are in order, and without findings that are excused: they are counted all the same.
+    #[must_use]
+    pub fn of_what_is_not_in_order(&self) -> Self {
+        let mut report = self.clone();
+        report.options.left_out = self.summary();
+        report.targets.retain(|target| target.status != Status::Pass && !target.is_waived());
+        report.options.counts_shown = false;
+        for target in &mut report.targets {
+            target.judgement.findings.retain(|finding| finding.excuse.is_none());
+        }
+        report
     }
 
     /// When the run began and ended (RFC 3339), where moments are not left out.

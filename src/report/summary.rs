@@ -21,6 +21,9 @@ pub struct Summary {
     pub findings: Counts,
     /// Those of them that do not fail the run: allowed by the gate file, or known from the baseline.
     pub excused: usize,
+    /// Targets among the untested ones where the operator allows everything that stood in the way.
+    #[serde(skip)]
+    pub waived: usize,
     /// The greatest severity of a finding that is not excused.
     #[serde(skip)]
     pub worst: Option<Severity>,
@@ -42,6 +45,12 @@ impl Summary {
     pub fn add(&mut self, report: &TargetReport) {
         let findings = report.judgement.findings.iter();
         self.count(report.status, findings.map(|one| (one.severity, one.excuse.is_some())));
+        self.waived += usize::from(report.is_waived());
+    }
+
+    /// Whether everything was tested that the operator does not allow to be missing, and nothing reaches the threshold.
+    pub fn is_in_order(&self) -> bool {
+        self.passed + self.waived == self.targets
     }
 
     /// Counts one more target by its status, and its findings by severity and whether they are excused.

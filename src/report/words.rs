@@ -3,8 +3,24 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::run::Status;
+
 /// RFC 3339 in UTC, to the second for certificates and as fine as the clock for the run.
-pub(super) fn timestamp(moment: OffsetDateTime) -> String {
+pub(crate) fn timestamp(moment: OffsetDateTime) -> String {
     let moment = moment.to_offset(time::UtcOffset::UTC);
     moment.format(&Rfc3339).unwrap_or_else(|_| moment.to_string())
+}
+
+/// A number with its noun: "1 target", "2 targets".
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// What became of a target, as people read it: a failure stands out.
+pub(crate) fn status(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Fail => "FAIL",
+        Status::Untested => "untested",
+    }
 }

@@ -15,9 +15,9 @@ use futures::future::{Either, join_all, select};
 use futures::stream::StreamExt;
 
 use self::mend::Mender;
-pub use self::settings::{FetchIssuers, Settings};
+pub use self::settings::{FetchIssuers, Settings, TrustStores};
 
-use crate::audit::finding::Severity;
+use crate::audit::finding::{Excuse, Severity};
 use crate::audit::judge::{Judgement, Standard, judge};
 use crate::observation::{Addresses, Observation, Untried};
 use crate::probe::engine;
@@ -37,6 +37,17 @@ pub enum Status {
     Fail,
     /// Something could not be tested, and nothing found reaches the threshold.
     Untested,
+}
+
+impl Status {
+    /// The word for it in formats that programs read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Untested => "untested",
+        }
+    }
 }
 
 /// One target's whole story.
@@ -68,6 +79,17 @@ impl TargetReport {
     /// Whether the run ended before the target was tested.
     pub fn is_cancelled(&self) -> bool {
         self.observation.addresses == Addresses::NotTried(Untried::Cancelled)
+    }
+
+    /// Whether it could not be tested, and the operator allows everything that stood in the way. It stays untested, but does not
+    /// fail the run.
+    pub fn is_waived(&self) -> bool {
+        let Judgement { findings, untested, .. } = &self.judgement;
+        let allowed = |rule: &str| {
+            let mut causes = findings.iter().filter(|finding| finding.rule == rule);
+            causes.any(|finding| finding.excuse.as_ref().is_some_and(Excuse::is_explicit))
+        };
+        self.status == Status::Untested && untested.iter().all(|(rule, _)| allowed(rule))
     }
 
     /// Says anew what became of the target, after its findings were changed.

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use crate::audit::finding::Severity;
 use crate::audit::policy::Policy;
-use crate::certificate::trust::Assessor;
+use crate::certificate::trust::{Assessor, TrustStore};
 use crate::probe::Prober;
 use crate::probe::scan::Depth;
 use crate::targets::trust::{self, TrustError};
@@ -41,10 +41,20 @@ impl Settings {
         prober: Arc<Prober>,
         now: OffsetDateTime,
     ) -> Result<Self, TrustError> {
+        Self::with_stores(targets, prober, now, &mut TrustStores::default())
+    }
+
+    /// The same where files of roots that cannot be read at the moment are known from an earlier audit.
+    pub fn with_stores(
+        targets: &[Arc<Target>],
+        prober: Arc<Prober>,
+        now: OffsetDateTime,
+        stores: &mut TrustStores,
+    ) -> Result<Self, TrustError> {
         let mut assessors = HashMap::new();
         for target in targets {
             if !assessors.contains_key(&target.trust) {
-                let store = Arc::new(trust::load(&target.trust)?);
+                let store = stores.load(&target.trust)?;
                 assessors.insert(target.trust.clone(), Arc::new(Assessor::new(store, now)));
             }
         }
@@ -71,6 +81,35 @@ impl Settings {
     /// The assessor for this set of roots.
     pub(super) fn assessor(&self, trust: &Trust) -> &Assessor {
         self.assessors.get(trust).expect("the settings hold an assessor for every trust")
+    }
+}
+
+/// Trust stores that outlive an audit: while a file of roots is being replaced, the old one serves.
+#[derive(Debug, Default)]
+pub struct TrustStores {
+    known: HashMap<Trust, Arc<TrustStore>>,
+    problems: Vec<String>,
+}
+
+impl TrustStores {
+    fn load(&mut self, trust: &Trust) -> Result<Arc<TrustStore>, TrustError> {
+        match (trust::load(trust), self.known.get(trust)) {
+            (Ok(store), _) => {
+                let store = Arc::new(store);
+                self.known.insert(trust.clone(), Arc::clone(&store));
+                Ok(store)
+            }
+            (Err(error), Some(store)) => {
+                self.problems.push(format!("using the roots as they were before: {error}"));
+                Ok(Arc::clone(store))
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// What could not be read since this was last asked.
+    pub fn problems(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.problems)
     }
 }
 

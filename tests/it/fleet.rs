@@ -168,7 +168,7 @@ fn a_file_of_another_run_is_not_written_on() {
     fs::write(&path, "no JSON").unwrap();
     let other = resume("127.0.0.2:1", &[]);
     assert!(
-        other.status == 2 && other.stderr.contains("a.ndjson:1 is no target"),
+        other.status == 2 && other.stderr.contains("a.ndjson:1: not a target"),
         "{}",
         other.stderr
     );

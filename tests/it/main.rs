@@ -15,6 +15,7 @@ mod cli;
 mod client_certificate;
 mod contrib;
 mod diff;
+mod ending;
 mod endpoint;
 mod examples;
 mod fetch;

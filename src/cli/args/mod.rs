@@ -122,6 +122,9 @@ pub(in crate::cli) struct ExplainArgs {
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct DemoArgs {
+    /// Keep the servers running after the report, until Ctrl-C, to try its commands on them
+    #[arg(long)]
+    pub(in crate::cli) keep: bool,
     #[command(flatten)]
     pub(in crate::cli) report: ReportArgs,
     #[command(flatten)]

@@ -4,6 +4,7 @@ mod scenarios;
 mod server;
 
 use std::collections::{BTreeSet, HashMap};
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use super::exit::Exit;
 use super::gate::Checkpoint;
 use super::report_writer::ReportWriter;
 use super::settings;
+use super::stop::signalled;
 use crate::certificate::trust::{Assessor, TrustStore};
 use crate::probe::{Deadlines, Family, Limits, Prober};
 use crate::report::{Kind, Report, ReportOptions};
@@ -58,7 +60,23 @@ async fn demonstrate(args: &DemoArgs, mut outputs: ReportWriter) -> anyhow::Resu
     let summary = report.summary();
     outputs.write(&report)?;
     checkpoint.finish(&summary, report.interrupted)?;
+    if args.keep {
+        say("the servers are running; press Ctrl-C to stop them");
+        signalled().await;
+    } else if !args.gate.quiet {
+        say(
+            "the servers have stopped; run \"shakedown demo --keep\" to try the commands above on them",
+        );
+        say(
+            "next, audit your own: shakedown probe HOST, or shakedown nginx on a machine that runs nginx",
+        );
+    }
     Ok(Exit::Passed)
+}
+
+fn say(text: &str) {
+    // Someone who closed stderr does not want to know.
+    let _ = writeln!(anstream::stderr(), "shakedown: {text}");
 }
 
 /// What was started, and what is wrong with each.

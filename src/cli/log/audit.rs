@@ -64,7 +64,7 @@ pub(super) fn audit(
     let prober = Arc::new(Prober::new(settings::limits(&args.limits)));
     let runtime = Runtime::new()?;
     let ending = runtime.block_on(async {
-        let stop = stop::stop(args.limits.run_timeout, std::future::pending())?;
+        let stop = stop::stop(args.limits.run_timeout, std::future::pending());
         let stop = stop.boxed().shared();
         let looked_up = Box::pin(looked_up(&configured, &sockets, &prober));
         let known = match select(looked_up, stop.clone()).await {

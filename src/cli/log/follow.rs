@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::input::{Reading, open_file};
+use crate::cli::stop::signalled;
+use crate::cli::whole_file::Output;
 use crate::log::intake::Intake;
 use crate::report::log::{clock, table};
 
@@ -36,22 +38,21 @@ struct Told {
 pub(super) fn follow(readings: &mut [Reading], intake: &mut Intake) -> anyhow::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+        let mut stopped = pin!(signalled());
         let mut places: Vec<Option<Place>> =
             readings.iter().map(|reading| reading.growing.as_ref().map(Place::of)).collect();
         let mut told = HashMap::new();
+        let mut output = Output::open(None)?;
         loop {
             tokio::select! {
-                _ = interrupt.recv() => return Ok(()),
-                _ = terminate.recv() => return Ok(()),
+                () = &mut stopped => return Ok(()),
                 () = tokio::time::sleep(PAUSE) => {}
             }
             for (reading, place) in readings.iter_mut().zip(&mut places) {
                 let Some(known) = place else { continue };
                 let text = look(reading, known, intake, &mut told);
-                io::stdout().write_all(text.as_bytes())?;
-                io::stdout().flush()?;
+                output.write_all(text.as_bytes())?;
+                output.flush()?;
             }
         }
     })

@@ -1,8 +1,10 @@
 //! What the exporter knows: its targets and the metrics of their last audit.
 
 use std::future::Future;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
 use super::module;
@@ -15,7 +17,7 @@ use crate::probe::Prober;
 use crate::report::escape::escape;
 use crate::report::formats::prometheus;
 use crate::report::{Kind, Report, ReportOptions};
-use crate::run::{self, Settings};
+use crate::run::{self, Settings, TrustStores};
 use crate::targets::Target;
 use crate::targets::options::Options;
 
@@ -30,6 +32,8 @@ pub(super) struct Exporter {
     targets: RwLock<Vec<Arc<Target>>>,
     metrics: RwLock<Option<String>>,
     permits: Semaphore,
+    /// Roots, as they were when they were last read.
+    stores: Mutex<TrustStores>,
     /// One for all audits and probes, so that an address is never met by more connections than the limits say.
     prober: Arc<Prober>,
 }
@@ -73,6 +77,7 @@ impl Exporter {
             targets: RwLock::new(targets),
             metrics: RwLock::new(None),
             permits: Semaphore::new(MAX_PROBES),
+            stores: Mutex::default(),
             prober,
         })
     }
@@ -109,7 +114,11 @@ impl Exporter {
         patience: impl Future<Output = ()>,
     ) -> Result<String, Refused> {
         let target = self.target(name, module)?;
-        let _permit = self.permits.try_acquire().map_err(|_| Refused::Busy)?;
+        let mut patience = pin!(patience);
+        let _permit = tokio::select! {
+            permit = self.permits.acquire() => permit.map_err(|_| Refused::Busy)?,
+            () = &mut patience => return Err(Refused::Busy),
+        };
         let report = self.run(vec![target], patience).await;
         let report = report.map_err(|error| Refused::Mistake(format!("{error:#}")))?;
         Ok(rendered(|out| prometheus::render_probe(&report, out)))
@@ -152,16 +161,21 @@ impl Exporter {
         }
     }
 
+    fn settings(&self, targets: &[Arc<Target>], now: OffsetDateTime) -> anyhow::Result<Settings> {
+        let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = Settings::with_stores(targets, Arc::clone(&self.prober), now, &mut stores)?;
+        stores.problems().iter().for_each(|problem| warn(problem));
+        Ok(settings)
+    }
+
     async fn run(
         &self,
         targets: Vec<Arc<Target>>,
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<Report> {
         let now = settings::now();
-        let settings = Settings {
-            threshold: self.args.fail_on.threshold(),
-            ..Settings::new(&targets, Arc::clone(&self.prober), now)?
-        };
+        let settings =
+            Settings { threshold: self.args.fail_on.threshold(), ..self.settings(&targets, now)? };
         let mut checkpoint = Checkpoint::open(&gate(&self.args), self.args.fail_on, now)?;
         let (mut targets, ending) = run::audit_all(targets, settings, stop).await;
         for report in &mut targets {

@@ -4,11 +4,13 @@
 mod exporter;
 mod module;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -21,14 +23,15 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use self::exporter::{Exporter, Refused};
 use super::args::ServeArgs;
 use super::exit::Exit;
-use super::stop::stop;
+use super::stop::signalled;
 
-/// Connections at once; whoever comes next waits.
+/// Connections at once. Whoever comes next takes the place of the oldest one that has not asked for anything yet.
 const MAX_CONNECTIONS: usize = 64;
 
 /// A request's head is there in this time, or never.
@@ -57,7 +60,7 @@ async fn serve(exporter: &Arc<Exporter>, args: &ServeArgs) -> anyhow::Result<()>
     let listener =
         listener.map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", args.listen))?;
     told(listener.local_addr()?);
-    let stop = stop(None, std::future::pending())?;
+    let stop = signalled();
     tokio::select! {
         () = audits(exporter, args.interval) => {}
         () = connections(exporter, &listener) => {}
@@ -78,23 +81,54 @@ async fn audits(exporter: &Exporter, interval: Duration) {
     }
 }
 
+/// A connection that is being answered.
+struct Open {
+    /// Whether its request has been read.
+    has_asked: Arc<AtomicBool>,
+    /// Dropped to close it.
+    _keep: oneshot::Sender<()>,
+}
+
 async fn connections(exporter: &Arc<Exporter>, listener: &TcpListener) {
-    let mut open = FuturesUnordered::new();
+    let mut answering = FuturesUnordered::new();
+    let mut open: VecDeque<Open> = VecDeque::new();
     loop {
         tokio::select! {
-            accepted = listener.accept(), if open.len() < MAX_CONNECTIONS => match accepted {
-                Ok((stream, _)) => open.push(connection(Arc::clone(exporter), stream)),
+            accepted = listener.accept(), if has_room(&mut open) => match accepted {
+                Ok((stream, _)) => {
+                    let has_asked = Arc::new(AtomicBool::new(false));
+                    let (keep, closed) = oneshot::channel();
+                    open.push_back(Open { has_asked: Arc::clone(&has_asked), _keep: keep });
+                    let answer = connection(Arc::clone(exporter), stream, Arc::clone(&has_asked));
+                    answering.push(async move {
+                        tokio::select! {
+                            () = answer => {}
+                            _ = closed => {}
+                        }
+                        has_asked
+                    });
+                }
                 // No file descriptor is free; one may be soon.
                 Err(_) => sleep(Duration::from_millis(100)).await,
             },
-            Some(()) = open.next() => {}
+            Some(done) = answering.next() => open.retain(|one| !Arc::ptr_eq(&one.has_asked, &done)),
         }
     }
 }
 
+/// Whether one more connection can be taken; an idle one gives way.
+fn has_room(open: &mut VecDeque<Open>) -> bool {
+    if open.len() < MAX_CONNECTIONS {
+        return true;
+    }
+    let idle = open.iter().position(|one| !one.has_asked.load(Ordering::Relaxed));
+    idle.and_then(|at| open.remove(at)).is_some()
+}
+
 /// Answers one request.
-async fn connection(exporter: Arc<Exporter>, stream: TcpStream) {
+async fn connection(exporter: Arc<Exporter>, stream: TcpStream, has_asked: Arc<AtomicBool>) {
     let service = service_fn(move |request| {
+        has_asked.store(true, Ordering::Relaxed);
         let exporter = Arc::clone(&exporter);
         async move { Ok::<_, Infallible>(answer(&exporter, &request).await) }
     });

@@ -8,7 +8,7 @@ use csv::{QuoteStyle, Terminator, WriterBuilder};
 use crate::report::Report;
 use crate::report::escape::escape;
 use crate::report::items::{Item, host_and_port, items};
-use crate::run::{Status, TargetReport};
+use crate::run::TargetReport;
 use crate::targets::Role;
 
 /// The first row.
@@ -64,11 +64,7 @@ fn row(report: &TargetReport, item: Option<Item<'_>>) -> Vec<String> {
             Role::Listener => "listener".to_owned(),
             Role::Upstream => "upstream".to_owned(),
         },
-        match report.status {
-            Status::Pass => "pass".to_owned(),
-            Status::Fail => "fail".to_owned(),
-            Status::Untested => "untested".to_owned(),
-        },
+        report.status.name().to_owned(),
         item.map(Item::level).unwrap_or_default().to_owned(),
         item.map(Item::rule).unwrap_or_default().to_owned(),
         item.map(Item::message).unwrap_or_default(),

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::audit::finding::Severity;
-use crate::report::Report;
 use crate::report::escape::escape;
 use crate::report::items::{Item, items};
 use crate::report::place::place;
+use crate::report::{Report, inert_json};
 use crate::targets::Target;
 
 #[derive(Serialize)]
@@ -40,7 +40,7 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         .filter(|(_, item)| item.finding().is_none_or(|finding| finding.excuse.is_none()))
         .map(|(target, item)| issue(report, target, item))
         .collect();
-    serde_json::to_writer_pretty(&mut *out, &issues)?;
+    inert_json::write_pretty(&issues, out)?;
     writeln!(out)
 }
 

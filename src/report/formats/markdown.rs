@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use crate::audit::finding::{Finding, Fix};
 use crate::report::escape::escape;
 use crate::report::items::{Item, items};
+use crate::report::words::{self, counted};
 use crate::report::{Kind, Report, Summary, matrix};
 use crate::run::{Status, TargetReport};
 
@@ -27,16 +28,14 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 /// The run in one line.
 pub(super) fn in_words(report: &Report) -> String {
     let Summary { targets, passed, failed, untested, findings, excused, .. } = report.summary();
-    let noun = match (report.kind, targets) {
-        (Kind::Files, 1) => "chain",
-        (Kind::Files, _) => "chains",
-        (Kind::Endpoints, 1) => "target",
-        (Kind::Endpoints, _) => "targets",
-    };
+    let noun = if report.kind == Kind::Files { "chain" } else { "target" };
     let mut words = format!(
-        "{targets} {noun}, {passed} passed, {failed} failed, {untested} could not be tested; errors: {}, warnings: {}, \
+        "{}, {passed} passed, {failed} failed, {untested} could not be tested; errors: {}, warnings: {}, \
          notes: {}",
-        findings.error, findings.warning, findings.note
+        counted(targets, noun),
+        findings.error,
+        findings.warning,
+        findings.note
     );
     if excused > 0 {
         // Writing to a string cannot fail.
@@ -81,11 +80,7 @@ fn columns(report: &TargetReport) -> String {
 }
 
 fn word(status: Status) -> &'static str {
-    match status {
-        Status::Pass => "pass",
-        Status::Fail => "**FAIL**",
-        Status::Untested => "untested",
-    }
+    if status == Status::Fail { "**FAIL**" } else { words::status(status) }
 }
 
 fn details(report: &TargetReport, out: &mut dyn Write) -> io::Result<()> {

@@ -7,10 +7,10 @@ use time::OffsetDateTime;
 
 use crate::audit::finding::{Finding, Severity};
 use crate::certificate::Certificate;
-use crate::report::escape::escape;
+use crate::report::escape::{WithoutCommands, escape};
 use crate::report::items::items;
+use crate::report::words::counted;
 use crate::report::{Kind, Report, Summary};
-use crate::run::Status;
 
 /// The status line is cut to this many characters; some user interfaces show no more.
 const MAX_LINE: usize = 200;
@@ -44,6 +44,12 @@ impl State {
 
 /// Writes the whole report.
 pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut lines = WithoutCommands::new(out);
+    write_lines(report, &mut lines)?;
+    lines.finish()
+}
+
+fn write_lines(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let line: String = headline(report).chars().take(MAX_LINE).collect();
     writeln!(out, "SHAKEDOWN {} - {} | {}", state(report).word(), inert(&line), data(report))?;
     let mut lines = Vec::new();
@@ -78,21 +84,34 @@ pub fn state(report: &Report) -> State {
             State::Warning
         }
         _ if summary.failed > 0 => State::Warning,
-        _ if summary.untested > 0 || summary.targets == 0 || report.interrupted => State::Unknown,
+        _ if summary.untested > summary.waived || summary.targets == 0 || report.interrupted => {
+            State::Unknown
+        }
         _ => State::Ok,
     }
 }
 
+/// The worst that was found comes first: where, what, and with a certificate until when.
 fn headline(report: &Report) -> String {
     let Summary { targets, failed, untested, .. } = report.summary();
-    let noun = if report.kind == Kind::Files { "chains" } else { "targets" };
-    let mut parts = vec![format!("{failed} of {targets} {noun} fail")];
+    let noun = if report.kind == Kind::Files { "chain" } else { "target" };
+    let mut parts = Vec::new();
+    let findings = report.targets.iter().flat_map(|target| {
+        let open = target.judgement.findings.iter().filter(|finding| finding.excuse.is_none());
+        open.map(move |finding| (target, finding))
+    });
+    // The first of the worst.
+    let worst = findings.rev().max_by_key(|(_, finding)| finding.severity);
+    if let Some((target, finding)) = worst.filter(|(_, one)| one.severity > Severity::Note) {
+        parts.push(format!("{}: {}: {}", target.target.name, finding.rule, finding.message));
+    }
+    parts.push(format!("{failed} of {} failed", counted(targets, noun)));
     if untested > 0 {
         parts.push(format!("{untested} could not be tested"));
     }
-    let worst = report.targets.iter().find(|target| target.status == Status::Fail);
-    if let Some((target, finding)) = worst.and_then(|t| Some((t, t.judgement.findings.first()?))) {
-        parts.push(format!("{}: {}", target.target.name, finding.rule));
+    if let Some(end) = first_end(report) {
+        let days = (end - report.finished_at).whole_days();
+        parts.push(format!("first certificate to expire: {} ({days} days)", end.date()));
     }
     parts.join(", ")
 }
@@ -105,19 +124,19 @@ fn data(report: &Report) -> String {
          errors={};;;0; warnings={};;;0;",
         findings.error, findings.warning
     );
-    if let Some(days) = days_left(report) {
+    if let Some(end) = first_end(report) {
+        let days = (end - report.finished_at).whole_days();
         data = format!("{data} days_left={days};;;;");
     }
     data
 }
 
-/// Days until the first of the certificates ends that were shown to the targets' own names.
-fn days_left(report: &Report) -> Option<i64> {
+/// When the first of the certificates ends that were shown to the targets' own names.
+fn first_end(report: &Report) -> Option<OffsetDateTime> {
     let chains = report.targets.iter().flat_map(|target| &target.judgement.chains);
     let certificates = chains.flat_map(|assessed| &assessed.chain.certificates);
     let ends = certificates.map(|certificate: &std::sync::Arc<Certificate>| certificate.not_after);
-    let first: OffsetDateTime = ends.min()?;
-    Some((first - report.finished_at).whole_days())
+    ends.min()
 }
 
 /// A bar would begin performance data, a semicolon ends a command's argument where the line is passed on.

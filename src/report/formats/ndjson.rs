@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::json::TargetView;
-use crate::report::Report;
+use crate::report::{Report, inert_json};
 use crate::run::TargetReport;
 
 /// Writes every target of a report that was not streamed.
@@ -13,6 +13,6 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// Writes one target: the same object as in the `targets` of the JSON document.
 pub fn line(report: &TargetReport, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &TargetView::of(report))?;
+    inert_json::write(&TargetView::of(report), out)?;
     writeln!(out)
 }

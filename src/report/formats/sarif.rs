@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use crate::audit::finding::{Excuse, Finding};
 use crate::audit::registry::RULES;
 use crate::audit::rule::Rule;
-use crate::report::Report;
 use crate::report::escape::escape;
 use crate::report::items::{self, Item, items};
 use crate::report::place::{Place, place};
 use crate::report::words::timestamp;
+use crate::report::{Report, inert_json};
 use crate::run::TargetReport;
 use crate::targets::Target;
 
@@ -52,7 +52,7 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             "results": results,
         }],
     });
-    serde_json::to_writer_pretty(&mut *out, &log)?;
+    inert_json::write_pretty(&log, out)?;
     writeln!(out)
 }
 

@@ -1,18 +1,21 @@
 //! The report for people: a row for each target, then each finding with its evidence and fix.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use anstyle::Style;
 use textwrap::core::display_width;
 use time::OffsetDateTime;
 
-use crate::audit::finding::{Directive, Finding};
+use crate::audit::finding::{Directive, Finding, Severity};
 use crate::audit::judge::Assessed;
 use crate::audit::upstream::outcome::NginxOutcome;
 use crate::observation::Endpoint;
-use crate::report::escape::escape;
+use crate::report::escape::{WithoutCommands, escape};
 use crate::report::place::has_place;
 use crate::report::text::{paragraph, severity_style, styled};
+use crate::report::words::counted;
 use crate::report::{Kind, Look, Report, Summary, chain, overview, scan};
 use crate::run::TargetReport;
 use crate::targets::Target;
@@ -20,11 +23,20 @@ use crate::targets::Target;
 /// Narrower terminals get lines that run over.
 const MIN_WIDTH: usize = 60;
 
+/// From this many targets on, the findings are summed up by rule.
+const MANY_TARGETS: usize = 10;
+
 /// The indentation of a directive.
 const DIRECTIVE: &str = "        ";
 
 /// Writes the whole report.
 pub(super) fn render(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let mut lines = WithoutCommands::new(out);
+    write_lines(report, look, &mut lines)?;
+    lines.finish()
+}
+
+fn write_lines(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let look = Look { width: look.width.max(MIN_WIDTH), ..look };
     if report.kind == Kind::Endpoints && !report.targets.is_empty() {
         writeln!(out, "{}\n", overview::table(report, look))?;
@@ -32,7 +44,32 @@ pub(super) fn render(report: &Report, look: Look, out: &mut dyn Write) -> io::Re
     for target in &report.targets {
         details(target, report.finished_at, look, out)?;
     }
+    if report.targets.len() >= MANY_TARGETS {
+        by_rule(report, look, out)?;
+    }
     closing(report, look, out)
+}
+
+/// Each rule with the number of its targets, the worst and most frequent first.
+fn by_rule(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let mut rules: BTreeMap<(Reverse<Severity>, &'static str), BTreeSet<usize>> = BTreeMap::new();
+    for (index, target) in report.targets.iter().enumerate() {
+        for finding in target.judgement.findings.iter().filter(|one| one.excuse.is_none()) {
+            let targets = rules.entry((Reverse(finding.severity), finding.rule)).or_default();
+            targets.insert(index);
+        }
+    }
+    let mut rules: Vec<_> = rules.into_iter().collect();
+    rules.sort_by_key(|((severity, rule), targets)| (*severity, Reverse(targets.len()), *rule));
+    if rules.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", styled("By rule", Style::new().bold().underline(), look))?;
+    for ((Reverse(severity), rule), targets) in rules {
+        let label = styled(&format!("{severity}[{rule}]"), severity_style(severity), look);
+        writeln!(out, "  {label}: {}", counted(targets.len(), "target"))?;
+    }
+    writeln!(out)
 }
 
 /// Whatever is to be said of one target, under its name.
@@ -172,8 +209,4 @@ fn in_words(summary: &Summary, kind: Kind) -> String {
         counted(findings.warning, "warning"),
         counted(findings.note, "note")
     )
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

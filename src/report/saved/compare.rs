@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{SavedCertificate, SavedFinding, SavedTarget};
 use crate::audit::finding::Severity;
+use crate::report::words;
 use crate::run::Status;
 
 /// What changed at one target.
@@ -62,9 +63,11 @@ pub enum What {
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TargetNew { status } => write!(f, "new target: {}", word(*status)),
+            Self::TargetNew { status } => write!(f, "new target: {}", words::status(*status)),
             Self::TargetGone => f.write_str("target is gone"),
-            Self::Status { old, new } => write!(f, "result: {} (was {})", word(*new), word(*old)),
+            Self::Status { old, new } => {
+                write!(f, "result: {} (was {})", words::status(*new), words::status(*old))
+            }
             Self::FindingNew { rule, severity, message } => {
                 write!(f, "new {severity}[{rule}]: {message}")
             }
@@ -81,14 +84,6 @@ impl fmt::Display for What {
                 write!(f, "earlier expiry: {} (was {})", day(new), day(old))
             }
         }
-    }
-}
-
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Pass => "pass",
-        Status::Fail => "FAIL",
-        Status::Untested => "untested",
     }
 }
 
@@ -113,7 +108,8 @@ pub fn compare(
     }
     let gone: BTreeSet<usize> = before.into_values().flatten().collect();
     for index in gone {
-        all.push((&old[index].name, vec![Change { worse: false, what: What::TargetGone }]));
+        // An audit that no longer happens finds nothing.
+        all.push((&old[index].name, vec![Change { worse: true, what: What::TargetGone }]));
     }
     let told = all.into_iter().filter(|(_, changes)| !changes.is_empty());
     told.map(|(name, changes)| TargetChanges { name: name.clone(), changes }).collect()
@@ -332,9 +328,9 @@ mod tests {
         other["port"] = json!(8443);
         assert_eq!(
             compared(&[target()], std::slice::from_ref(&other)),
-            ["new target: pass", "target is gone"]
+            ["new target: pass", "worse: target is gone"]
         );
-        assert_eq!(compared(&[target(), target()], &[target()]), ["target is gone"]);
+        assert_eq!(compared(&[target(), target()], &[target()]), ["worse: target is gone"]);
     }
 
     #[test]

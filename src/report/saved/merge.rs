@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::manifest::Manifest;
 use crate::audit::finding::Severity;
-use crate::report::Summary;
 use crate::report::formats::json;
+use crate::report::{Summary, inert_json};
 use crate::run::Status;
 
 /// Shards of one message.
@@ -28,7 +27,7 @@ pub enum MergeError {
         file: String,
     },
     /// A line is no target.
-    #[error("{file}:{line}: no target: {error}")]
+    #[error("{file}:{line}: not a target of a report: {error}")]
     Line {
         /// The file.
         file: String,
@@ -113,7 +112,10 @@ impl Part {
             return Err(MergeError::Damaged { file: file.to_owned(), told, held });
         }
         let value = |(index, line): (usize, &&str)| {
-            serde_json::from_str(line).map_err(|error| MergeError::Line {
+            let value: Result<Value, _> = serde_json::from_str(line);
+            // What cannot be counted is not a target: dropping it would turn a lost result into a pass.
+            let target = value.and_then(|value| CountedTarget::deserialize(&value).map(|_| value));
+            target.map_err(|error| MergeError::Line {
                 file: file.to_owned(),
                 line: index + 1,
                 error,
@@ -205,7 +207,9 @@ impl Merged {
     /// The run in numbers.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
-        for target in self.targets.iter().filter_map(|target| Told::deserialize(target).ok()) {
+        for target in
+            self.targets.iter().filter_map(|target| CountedTarget::deserialize(target).ok())
+        {
             target.count(&mut summary);
         }
         summary
@@ -220,33 +224,58 @@ impl Merged {
     /// Writes the targets, one a line, in input order.
     pub fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
         for target in &self.targets {
-            serde_json::to_writer(&mut *out, target)?;
+            inert_json::write(target, out)?;
             writeln!(out)?;
         }
         Ok(())
     }
 }
 
-/// What of a target's line is counted.
+/// The part of a target's line that is counted.
 #[derive(Debug, Deserialize)]
-pub struct Told {
+pub struct CountedTarget {
     /// What names it from run to run.
     pub id: String,
     status: Status,
-    findings: Vec<ToldFinding>,
+    findings: Vec<CountedFinding>,
+    #[serde(default)]
+    untested: Vec<UntestedRule>,
 }
 
 #[derive(Debug, Deserialize)]
-struct ToldFinding {
-    severity: Severity,
-    excuse: Option<IgnoredAny>,
+struct UntestedRule {
+    rule: String,
 }
 
-impl Told {
+#[derive(Debug, Deserialize)]
+struct CountedFinding {
+    #[serde(default)]
+    rule: String,
+    severity: Severity,
+    excuse: Option<CountedExcuse>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CountedExcuse {
+    kind: String,
+}
+
+impl CountedTarget {
+    /// Whether the operator allows everything that kept it from being tested.
+    fn is_waived(&self) -> bool {
+        let explicit = |excuse: &CountedExcuse| matches!(&*excuse.kind, "allowed" | "ignored");
+        let allowed = |untested: &UntestedRule| {
+            let mut causes = self.findings.iter().filter(|finding| finding.rule == untested.rule);
+            causes.any(|finding| finding.excuse.as_ref().is_some_and(explicit))
+        };
+        self.status == Status::Untested && self.untested.iter().all(allowed)
+    }
+
     /// Adds the target to the numbers of its run.
     pub fn count(&self, summary: &mut Summary) {
         let findings = self.findings.iter();
         summary.count(self.status, findings.map(|one| (one.severity, one.excuse.is_some())));
+        summary.waived += usize::from(self.is_waived());
     }
 }
 
@@ -321,6 +350,6 @@ mod tests {
         assert!(error("{\"id\":\"a\"}\n").contains("x is not finished"));
         let manifest = serde_json::to_string(&manifest(1, &[0])).unwrap();
         assert!(error(&manifest).contains("its manifest tells of 1 targets, it holds 0"));
-        assert!(error(&format!("{{\n{manifest}")).contains("x:1: no target"));
+        assert!(error(&format!("{{\n{manifest}")).contains("x:1: not a target"));
     }
 }

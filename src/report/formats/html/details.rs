@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::{day, marks, safe, table, word};
+use super::{marks, safe, table};
 use crate::audit::finding::{Directive, Finding, Fix};
+use crate::audit::rule::day;
 use crate::certificate::Certificate;
 use crate::observation::{Endpoint, Handshake, RawHello};
 use crate::report::items::{Item, address, items};
-use crate::report::{Look, scan};
+use crate::report::{Look, scan, words};
 use crate::run::{Status, TargetReport};
 
 /// What a target has to say. Those that pass in silence are folded away.
@@ -19,7 +20,7 @@ pub(super) fn article(report: &TargetReport, index: usize) -> Markup {
     html! {
         details.target #{ "t" (index) } data-index=(index) data-status=(status) data-rules=(rules) open[open] {
             summary {
-                span.badge.(status) { (word(report.status)) } " "
+                span.badge.(status) { (words::status(report.status)) } " "
                 strong { (safe(&report.target.name)) } " "
                 small { (address(&report.target)) }
                 @if let Some(origin) = &report.target.origin {

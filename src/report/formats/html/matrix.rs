@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use maud::{Markup, html};
 
-use super::{marks, safe, word};
+use super::{marks, safe};
 use crate::observation::{ClientAuth, Endpoint};
-use crate::report::{Report, matrix};
-use crate::run::TargetReport;
+use crate::report::{Report, matrix, words};
+use crate::run::{Status, TargetReport};
 use crate::tls::version::ProtocolVersion;
 
 /// Addresses of one group that are named.
@@ -66,7 +66,7 @@ fn rows(report: &TargetReport, index: usize) -> Markup {
         tbody data-index=(index) data-status=(status) data-rules=(rules) {
             tr {
                 th scope="row" { a href={ "#t" (index) } { (safe(&report.target.name)) } }
-                td { span.badge.(status) { (word(report.status)) } }
+                td { span.badge.(status) { (words::status(report.status)) } }
                 (own)
                 td.aside { (worst(report)) }
             }
@@ -132,7 +132,11 @@ fn fate(endpoint: &Endpoint, report: &TargetReport, column: (bool, ProtocolVersi
         }
         Ok(session) => ("good", session.cipher_suite.to_string()),
         Err(_) if word == "untested" => ("none", "not tried".to_owned()),
-        Err(failure) => ("bad", format!("{} ({})", failure.cause, failure.stage)),
+        // What a server refuses on purpose, as TLS 1.2, is nothing to worry about.
+        Err(failure) => {
+            let class = if report.status == Status::Pass { "none" } else { "bad" };
+            (class, format!("{} ({})", failure.cause, failure.stage))
+        }
     };
     Fate { word, class, title }
 }

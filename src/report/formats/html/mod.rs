@@ -16,9 +16,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use crate::audit::rule::day;
 use crate::report::escape::escape;
 use crate::report::items::{Item, items};
-use crate::report::{Kind, Report, Summary};
+use crate::report::{Kind, Report, Summary, words};
 use crate::run::{Status, TargetReport};
 
 const STYLE: &str = include_str!("style.css");
@@ -120,7 +121,7 @@ fn filters(report: &Report) -> Markup {
     rules.dedup();
     let statuses = [Status::Fail, Status::Untested, Status::Pass];
     let boxes = html! { @for status in statuses {
-        label { input type="checkbox" name="status" value=(class(status)) checked; " " (word(status)) }
+        label { input type="checkbox" name="status" value=(status.name()) checked; " " (words::status(status)) }
     } };
     let rules = html! { @for rule in rules { option { (rule) } } };
     html! {
@@ -133,39 +134,16 @@ fn filters(report: &Report) -> Markup {
     }
 }
 
-/// The name of a status in the style sheet and the script.
-fn class(status: Status) -> &'static str {
-    match status {
-        Status::Pass => "pass",
-        Status::Fail => "fail",
-        Status::Untested => "untested",
-    }
-}
-
-/// The name of a status for people.
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Pass => "pass",
-        Status::Fail => "FAIL",
-        Status::Untested => "untested",
-    }
-}
-
 /// What the filters look at, on the row or article of a target.
 fn marks(report: &TargetReport) -> (&'static str, String) {
     let mut rules: Vec<&str> = items(report).map(Item::rule).collect();
     rules.dedup();
-    (class(report.status), rules.join(" "))
+    (report.status.name(), rules.join(" "))
 }
 
 /// Text from elsewhere; the markup's own escaping comes on top.
 fn safe(text: &str) -> Cow<'_, str> {
     escape(text)
-}
-
-fn day(moment: OffsetDateTime) -> String {
-    let form = format_description!("[year]-[month]-[day]");
-    moment.format(&form).unwrap_or_default()
 }
 
 fn moment(moment: OffsetDateTime) -> String {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use maud::{Markup, html};
 use time::{Duration, OffsetDateTime};
 
-use super::{day, safe, table};
+use super::{safe, table};
+use crate::audit::rule::day;
 use crate::certificate::Certificate;
 use crate::report::Report;
 

@@ -12,14 +12,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub(in crate::report) use self::target::TargetView;
-use crate::report::{Report, Summary};
+use crate::report::{Report, Summary, inert_json};
 
 /// What this document calls itself.
 pub const SCHEMA: &str = "shakedown/report/v1";
 
 /// Writes the whole report as one document.
 pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &Document::of(report))?;
+    inert_json::write_pretty(&Document::of(report), out)?;
     writeln!(out)
 }
 
@@ -44,7 +44,7 @@ pub(in crate::report) fn write_document(
     let targets = targets.iter().collect();
     let document: Document<&Value> =
         Document { schema: SCHEMA, tool, started_at, finished_at, interrupted, summary, targets };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
+    inert_json::write_pretty(&document, out)?;
     writeln!(out)
 }
 

@@ -1,0 +1,119 @@
+//! JSON in which no string steers a terminal that shows it: what [`escape`](super::escape) would not let through is
+//! written as `\\uXXXX`, so that the values are the same.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
+
+use super::escape::is_dangerous;
+
+/// Writes a value on one line.
+pub fn write(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    Ok(value.serialize(&mut Serializer::with_formatter(out, Inert(CompactFormatter)))?)
+}
+
+/// Writes a value over several lines.
+pub fn write_pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let formatter = Inert(PrettyFormatter::new());
+    Ok(value.serialize(&mut Serializer::with_formatter(out, formatter))?)
+}
+
+/// Another formatter, with harmless strings.
+struct Inert<F>(F);
+
+impl<F: Formatter> Formatter for Inert<F> {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        text: &str,
+    ) -> io::Result<()> {
+        let mut written = 0;
+        for (at, c) in text.char_indices().filter(|(_, c)| is_dangerous(*c)) {
+            out.write_all(&text.as_bytes()[written..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            written = at + c.len_utf8();
+        }
+        out.write_all(&text.as_bytes()[written..])
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_array(out)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array(out)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(out, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array_value(out)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object(out)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object(out)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(out)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_value(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, proptest};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn written(value: &Value) -> String {
+        let mut out = Vec::new();
+        write(value, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_written_as_an_escape() {
+        assert_eq!(
+            written(&json!("a\u{9b}31m\u{202e}b\u{e0041}")),
+            r#""a\u009b31m\u202eb\udb40\udc41""#
+        );
+        assert_eq!(written(&json!("B\u{fc}cher \"x\" \n")), "\"B\u{fc}cher \\\"x\\\" \\n\"");
+    }
+
+    #[test]
+    fn only_strings_differ_from_ordinary_json() {
+        let value = json!({ "a": [1, 2, { "b": [] }], "c": {}, "d": null });
+        let mut out = Vec::new();
+        write_pretty(&value, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string_pretty(&value).unwrap());
+        assert_eq!(written(&value), value.to_string());
+    }
+
+    proptest! {
+        #[test]
+        fn the_values_are_the_same(text in any::<String>()) {
+            let value = json!({ (text.clone()): text });
+            let shown = written(&value);
+            assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), value);
+            assert!(!shown.chars().any(is_dangerous), "{shown:?}");
+        }
+    }
+}
