@@ -68,6 +68,9 @@ impl ClientVerdict {
             OpensslVerdict::Refused(error) => {
                 Self::Refused { reason: error.to_string(), error: Some(*error) }
             }
+            OpensslVerdict::Unreadable(part) => {
+                refused(&format!("OpenSSL cannot read a certificate: {part}"))
+            }
             OpensslVerdict::CannotCheck(why) => Self::CannotCheck(why.clone()),
         }
     }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use x509_parser::asn1_rs::{Any, Integer, Oid, oid};
+use x509_parser::asn1_rs::{Any, Integer, Oid, Tag, oid};
 use x509_parser::oid_registry as registry;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::RSAPublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
+
+use super::openssl_key::is_well_formed;
 
 /// The kind of a public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +22,8 @@ pub enum KeyType {
     Ed25519,
     /// Ed448 (RFC 8410).
     Ed448,
+    /// ML-DSA (FIPS 204), by its parameter set: 44, 65 or 87.
+    MlDsa(u8),
     /// RSA, whether labelled rsaEncryption or id-RSASSA-PSS.
     Rsa,
     /// A key of an algorithm this tool does not know.
@@ -29,6 +33,9 @@ pub enum KeyType {
 impl fmt::Display for KeyType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::MlDsa(44) => "ML-DSA-44",
+            Self::MlDsa(65) => "ML-DSA-65",
+            Self::MlDsa(_) => "ML-DSA-87",
             Self::Dsa => "DSA",
             Self::Ec(_) => "EC",
             Self::Ed25519 => "Ed25519",
@@ -50,6 +57,12 @@ pub struct PublicKey {
     pub exponent: Option<u64>,
     /// The whole `SubjectPublicKeyInfo`, in DER.
     pub spki: Vec<u8>,
+    /// RSA for RSASSA-PSS alone.
+    pub pss: bool,
+    /// A curve given by its parameters instead of its name.
+    pub explicit_curve: bool,
+    /// The key is what its algorithm demands: a whole number, a point of its curve.
+    pub well_formed: bool,
 }
 
 /// The hash inside a certificate's signature.
@@ -72,6 +85,12 @@ pub struct SignatureAlgorithm {
     pub name: String,
     /// The hash it rests on.
     pub hash: SignatureHash,
+    /// The kind of key that makes it; none where the algorithm is not known.
+    pub key: Option<KeyType>,
+    /// RSASSA-PSS.
+    pub pss: bool,
+    /// Its security bits as OpenSSL counts them; none where they are those of the certificate's own key.
+    pub bits: Option<u32>,
 }
 
 /// Why a key or signature is too weak.
@@ -136,7 +155,19 @@ const ED448: Oid<'static> = oid!(1.3.101.113);
 impl PublicKey {
     pub(super) fn of(spki: &SubjectPublicKeyInfo<'_>) -> Self {
         let (key_type, bits, exponent) = kind(spki);
-        Self { key_type, bits, exponent, spki: spki.raw.to_vec() }
+        let parameters = spki.algorithm.parameters.as_ref();
+        let explicit_curve = matches!(key_type, KeyType::Ec(_))
+            && parameters.is_some_and(|parameters| parameters.tag() == Tag::Sequence);
+        let key = &spki.subject_public_key.data;
+        Self {
+            key_type,
+            bits,
+            exponent,
+            spki: spki.raw.to_vec(),
+            pss: spki.algorithm.algorithm == registry::OID_PKCS1_RSASSAPSS,
+            explicit_curve,
+            well_formed: is_well_formed(key_type, bits, explicit_curve, key),
+        }
     }
 
     /// Whether a current client refuses the key for being too weak.
@@ -149,7 +180,11 @@ impl PublicKey {
                 .map(Weakness::RsaExponent),
             KeyType::Ec(_) if (1..256).contains(&self.bits) => Some(Weakness::Curve(self.bits)),
             KeyType::Dsa => Some(Weakness::Algorithm("DSA")),
-            KeyType::Ec(_) | KeyType::Ed25519 | KeyType::Ed448 | KeyType::Unknown => None,
+            KeyType::Ec(_)
+            | KeyType::Ed25519
+            | KeyType::Ed448
+            | KeyType::MlDsa(_)
+            | KeyType::Unknown => None,
         }
     }
 }
@@ -187,8 +222,16 @@ fn kind(spki: &SubjectPublicKeyInfo<'_>) -> (KeyType, u32, Option<u64>) {
     if *id == registry::OID_KEY_TYPE_DSA {
         return (KeyType::Dsa, prime_bits(spki.algorithm.parameters.as_ref()), None);
     }
-    (KeyType::Unknown, 0, None)
+    let set = ML_DSA.iter().find(|(known, _)| known == id);
+    set.map_or((KeyType::Unknown, 0, None), |(_, set)| (KeyType::MlDsa(*set), 0, None))
 }
+
+/// ML-DSA's parameter sets by OID (RFC 9881).
+const ML_DSA: &[(Oid<'static>, u8)] = &[
+    (oid!(2.16.840.1.101.3.4.3.17), 44),
+    (oid!(2.16.840.1.101.3.4.3.18), 65),
+    (oid!(2.16.840.1.101.3.4.3.19), 87),
+];
 
 fn rsa(key: &[u8]) -> (KeyType, u32, Option<u64>) {
     match RSAPublicKey::from_der(key) {
@@ -219,31 +262,32 @@ fn number_bits(number: &[u8]) -> u32 {
     u32::try_from(significant * 8).unwrap_or(u32::MAX).saturating_sub(first.leading_zeros())
 }
 
-/// Signature algorithms by OID: OpenSSL's name and the hash inside.
-const SIGNATURES: &[(Oid<'static>, &str, SignatureHash)] = &[
-    (oid!(1.2.840.113549.1.1.2), "md2WithRSAEncryption", SignatureHash::Md5),
-    (oid!(1.2.840.113549.1.1.3), "md4WithRSAEncryption", SignatureHash::Md5),
-    (oid!(1.2.840.113549.1.1.4), "md5WithRSAEncryption", SignatureHash::Md5),
-    (oid!(1.2.840.113549.1.1.5), "sha1WithRSAEncryption", SignatureHash::Sha1),
-    (oid!(1.3.14.3.2.29), "sha1WithRSA", SignatureHash::Sha1),
-    (oid!(1.2.840.113549.1.1.14), "sha224WithRSAEncryption", SignatureHash::Strong),
-    (oid!(1.2.840.113549.1.1.11), "sha256WithRSAEncryption", SignatureHash::Strong),
-    (oid!(1.2.840.113549.1.1.12), "sha384WithRSAEncryption", SignatureHash::Strong),
-    (oid!(1.2.840.113549.1.1.13), "sha512WithRSAEncryption", SignatureHash::Strong),
-    (oid!(1.2.840.10045.4.1), "ecdsa-with-SHA1", SignatureHash::Sha1),
-    (oid!(1.2.840.10045.4.3.1), "ecdsa-with-SHA224", SignatureHash::Strong),
-    (oid!(1.2.840.10045.4.3.2), "ecdsa-with-SHA256", SignatureHash::Strong),
-    (oid!(1.2.840.10045.4.3.3), "ecdsa-with-SHA384", SignatureHash::Strong),
-    (oid!(1.2.840.10045.4.3.4), "ecdsa-with-SHA512", SignatureHash::Strong),
-    (oid!(1.2.840.10040.4.3), "dsaWithSHA1", SignatureHash::Sha1),
-    (oid!(2.16.840.1.101.3.4.3.1), "dsa_with_SHA224", SignatureHash::Strong),
-    (oid!(2.16.840.1.101.3.4.3.2), "dsa_with_SHA256", SignatureHash::Strong),
-    (oid!(2.16.840.1.101.3.4.3.17), "ML-DSA-44", SignatureHash::Strong),
-    (oid!(2.16.840.1.101.3.4.3.18), "ML-DSA-65", SignatureHash::Strong),
-    (oid!(2.16.840.1.101.3.4.3.19), "ML-DSA-87", SignatureHash::Strong),
-    (oid!(1.2.156.10197.1.501), "SM2-with-SM3", SignatureHash::Strong),
-    (oid!(1.3.101.112), "ED25519", SignatureHash::Strong),
-    (oid!(1.3.101.113), "ED448", SignatureHash::Strong),
+/// Signature algorithms by OID: OpenSSL's name, the hash inside, the kind of key, and OpenSSL's security bits.
+#[rustfmt::skip]
+const SIGNATURES: &[(Oid<'static>, &str, SignatureHash, KeyType, Option<u32>)] = &[
+    (oid!(1.2.840.113549.1.1.2), "md2WithRSAEncryption", SignatureHash::Md5, KeyType::Rsa, Some(39)),
+    (oid!(1.2.840.113549.1.1.3), "md4WithRSAEncryption", SignatureHash::Md5, KeyType::Rsa, Some(39)),
+    (oid!(1.2.840.113549.1.1.4), "md5WithRSAEncryption", SignatureHash::Md5, KeyType::Rsa, Some(39)),
+    (oid!(1.2.840.113549.1.1.5), "sha1WithRSAEncryption", SignatureHash::Sha1, KeyType::Rsa, Some(63)),
+    (oid!(1.3.14.3.2.29), "sha1WithRSA", SignatureHash::Sha1, KeyType::Rsa, Some(63)),
+    (oid!(1.2.840.113549.1.1.14), "sha224WithRSAEncryption", SignatureHash::Strong, KeyType::Rsa, Some(112)),
+    (oid!(1.2.840.113549.1.1.11), "sha256WithRSAEncryption", SignatureHash::Strong, KeyType::Rsa, Some(128)),
+    (oid!(1.2.840.113549.1.1.12), "sha384WithRSAEncryption", SignatureHash::Strong, KeyType::Rsa, Some(192)),
+    (oid!(1.2.840.113549.1.1.13), "sha512WithRSAEncryption", SignatureHash::Strong, KeyType::Rsa, Some(256)),
+    (oid!(1.2.840.10045.4.1), "ecdsa-with-SHA1", SignatureHash::Sha1, KeyType::Ec(None), Some(63)),
+    (oid!(1.2.840.10045.4.3.1), "ecdsa-with-SHA224", SignatureHash::Strong, KeyType::Ec(None), Some(112)),
+    (oid!(1.2.840.10045.4.3.2), "ecdsa-with-SHA256", SignatureHash::Strong, KeyType::Ec(None), Some(128)),
+    (oid!(1.2.840.10045.4.3.3), "ecdsa-with-SHA384", SignatureHash::Strong, KeyType::Ec(None), Some(192)),
+    (oid!(1.2.840.10045.4.3.4), "ecdsa-with-SHA512", SignatureHash::Strong, KeyType::Ec(None), Some(256)),
+    (oid!(1.2.840.10040.4.3), "dsaWithSHA1", SignatureHash::Sha1, KeyType::Dsa, Some(63)),
+    (oid!(2.16.840.1.101.3.4.3.1), "dsa_with_SHA224", SignatureHash::Strong, KeyType::Dsa, Some(112)),
+    (oid!(2.16.840.1.101.3.4.3.2), "dsa_with_SHA256", SignatureHash::Strong, KeyType::Dsa, Some(128)),
+    (oid!(2.16.840.1.101.3.4.3.17), "ML-DSA-44", SignatureHash::Strong, KeyType::MlDsa(44), None),
+    (oid!(2.16.840.1.101.3.4.3.18), "ML-DSA-65", SignatureHash::Strong, KeyType::MlDsa(65), None),
+    (oid!(2.16.840.1.101.3.4.3.19), "ML-DSA-87", SignatureHash::Strong, KeyType::MlDsa(87), None),
+    (oid!(1.2.156.10197.1.501), "SM2-with-SM3", SignatureHash::Strong, KeyType::Ec(Some("SM2")), Some(128)),
+    (oid!(1.3.101.112), "ED25519", SignatureHash::Strong, KeyType::Ed25519, Some(128)),
+    (oid!(1.3.101.113), "ED448", SignatureHash::Strong, KeyType::Ed448, Some(224)),
 ];
 
 impl SignatureAlgorithm {
@@ -252,8 +296,20 @@ impl SignatureAlgorithm {
             return rsassa_pss(algorithm);
         }
         match SIGNATURES.iter().find(|(id, ..)| *id == algorithm.algorithm) {
-            Some((_, name, hash)) => Self { name: (*name).to_owned(), hash: *hash },
-            None => Self { name: dotted(&algorithm.algorithm), hash: SignatureHash::Unknown },
+            Some((_, name, hash, key, bits)) => Self {
+                name: (*name).to_owned(),
+                hash: *hash,
+                key: Some(*key),
+                pss: false,
+                bits: *bits,
+            },
+            None => Self {
+                name: dotted(&algorithm.algorithm),
+                hash: SignatureHash::Unknown,
+                key: None,
+                pss: false,
+                bits: Some(0),
+            },
         }
     }
 
@@ -276,20 +332,19 @@ fn rsassa_pss(algorithm: &AlgorithmIdentifier<'_>) -> SignatureAlgorithm {
         Some(Err(_)) => None,
     };
     let known = id.and_then(|id| PSS_HASHES.iter().find(|(hash, ..)| *hash == id));
-    match known {
-        Some((_, name, hash)) => {
-            SignatureAlgorithm { name: format!("rsassaPss ({name})"), hash: *hash }
-        }
-        None => SignatureAlgorithm { name: "rsassaPss".to_owned(), hash: SignatureHash::Unknown },
-    }
+    let (name, hash, bits) = match known {
+        Some((_, name, hash, bits)) => (format!("rsassaPss ({name})"), *hash, *bits),
+        None => ("rsassaPss".to_owned(), SignatureHash::Unknown, 0),
+    };
+    SignatureAlgorithm { name, hash, key: Some(KeyType::Rsa), pss: true, bits: Some(bits) }
 }
 
 /// Hashes of RSASSA-PSS by OID.
-const PSS_HASHES: &[(Oid<'static>, &str, SignatureHash)] = &[
-    (registry::OID_HASH_SHA1, "SHA1", SignatureHash::Sha1),
-    (registry::OID_NIST_HASH_SHA256, "SHA256", SignatureHash::Strong),
-    (registry::OID_NIST_HASH_SHA384, "SHA384", SignatureHash::Strong),
-    (registry::OID_NIST_HASH_SHA512, "SHA512", SignatureHash::Strong),
+const PSS_HASHES: &[(Oid<'static>, &str, SignatureHash, u32)] = &[
+    (registry::OID_HASH_SHA1, "SHA1", SignatureHash::Sha1, 63),
+    (registry::OID_NIST_HASH_SHA256, "SHA256", SignatureHash::Strong, 128),
+    (registry::OID_NIST_HASH_SHA384, "SHA384", SignatureHash::Strong, 192),
+    (registry::OID_NIST_HASH_SHA512, "SHA512", SignatureHash::Strong, 256),
 ];
 
 /// The dotted form of an identifier; a hostile one may have thousands of arcs.

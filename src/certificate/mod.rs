@@ -1,14 +1,20 @@
 //! X.509: DER in, facts and verdicts out. The clock and the trust anchors are arguments; no file is read here.
 
+mod arithmetic;
 pub mod cache;
+mod canonical;
 pub mod chain;
+mod der;
 pub mod distinguished_name;
 pub mod file;
 mod hex;
 pub mod issue;
 pub mod key;
 pub mod name;
+pub mod name_constraints;
 pub mod ocsp;
+mod openssl_key;
+pub mod openssl_view;
 pub mod parse;
 pub mod shape;
 pub mod signature;

@@ -8,18 +8,20 @@ use rustls_pki_types::CertificateDer;
 use time::{OffsetDateTime, UtcOffset};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::error::X509Error;
-use x509_parser::extensions::{GeneralName, ParsedExtension, X509Extension};
+use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::nom;
 use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
 use crate::openssl::check_host;
+use crate::openssl::release::Release;
 
 use super::distinguished_name;
 pub use super::distinguished_name::DistinguishedName;
 use super::hex::hex;
 use super::key::{PublicKey, SignatureAlgorithm};
+use super::openssl_view::OpensslView;
 
 /// A SHA-256 fingerprint; prints as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,10 +61,6 @@ pub struct ExtendedKeyUsage {
 
 /// The facts of one certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, and all may hold at once"
-)]
 pub struct Certificate {
     /// The bytes as they were received.
     pub der: CertificateDer<'static>,
@@ -104,12 +102,10 @@ pub struct Certificate {
     pub ocsp_signing: bool,
     /// Signed certificate timestamps embedded in it (RFC 6962).
     pub sct_count: usize,
-    /// Constrains the names of certificates below it.
-    pub name_constraints: bool,
     /// Issued under the policies of the CA/Browser Forum, as certificates of public authorities are.
     pub public_policy: bool,
-    /// Holds a critical extension that clients do not know.
-    pub unhandled_critical: bool,
+    /// The certificate as OpenSSL reads it, or the part of it that OpenSSL cannot read.
+    pub openssl: Result<OpensslView, &'static str>,
     /// Asks clients to refuse it without a stapled OCSP response (RFC 7633).
     pub must_staple: bool,
 }
@@ -206,11 +202,10 @@ impl Certificate {
             authority_key_id: None,
             ca_issuers: Vec::new(),
             must_staple: false,
-            name_constraints: false,
             sct_count: 0,
             ocsp_signing: false,
             public_policy: false,
-            unhandled_critical: parsed.extensions().iter().any(is_unhandled),
+            openssl: OpensslView::of(der),
         })
     }
 
@@ -238,7 +233,6 @@ impl Certificate {
             ParsedExtension::AuthorityKeyIdentifier(authority) => {
                 self.authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
             }
-            ParsedExtension::NameConstraints(_) => self.name_constraints = true,
             ParsedExtension::SCT(timestamps) => self.sct_count = timestamps.len(),
             ParsedExtension::CertificatePolicies(policies) => {
                 self.public_policy =
@@ -274,6 +268,11 @@ impl Certificate {
     /// dNSName entries, none where the extension is absent.
     pub fn dns_names(&self) -> &[String] {
         self.subject_alt_names.as_ref().map_or(&[], |names| &names.dns)
+    }
+
+    /// The security bits of its signature, as a release of OpenSSL counts them.
+    pub fn signature_bits(&self, library: Release) -> u32 {
+        self.signature_algorithm.bits.unwrap_or_else(|| self.public_key.security_bits(library))
     }
 
     /// Whether OpenSSL accepts this certificate for `name`, as nginx asks it to.
@@ -314,26 +313,6 @@ fn uri(name: &GeneralName<'_>) -> Option<String> {
         GeneralName::URI(uri) => Some((*uri).to_owned()),
         _ => None,
     }
-}
-
-/// A critical extension that OpenSSL's `X509_supported_extension` does not list.
-fn is_unhandled(extension: &X509Extension<'_>) -> bool {
-    let handled = matches!(
-        extension.parsed_extension(),
-        ParsedExtension::AuthorityKeyIdentifier(_)
-            | ParsedExtension::BasicConstraints(_)
-            | ParsedExtension::CertificatePolicies(_)
-            | ParsedExtension::CRLDistributionPoints(_)
-            | ParsedExtension::ExtendedKeyUsage(_)
-            | ParsedExtension::InhibitAnyPolicy(_)
-            | ParsedExtension::KeyUsage(_)
-            | ParsedExtension::NSCertType(_)
-            | ParsedExtension::NameConstraints(_)
-            | ParsedExtension::PolicyConstraints(_)
-            | ParsedExtension::PolicyMappings(_)
-            | ParsedExtension::SubjectAlternativeName(_)
-    );
-    extension.critical && !handled
 }
 
 /// RFC 5280 section 4.1.2.5 wants UTC; a `UTCTime` with an offset is found all the same, and read as what it says.

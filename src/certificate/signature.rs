@@ -4,14 +4,15 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use aws_lc_rs::digest;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA1_ASN1, ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1,
     ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA1_ASN1,
-    ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ED25519,
-    RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
-    RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA384,
-    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
-    UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ED25519, ML_DSA_44,
+    ML_DSA_65, ML_DSA_87, RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
+    RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
 };
 use rustls_pki_types::{
     AlgorithmIdentifier as AlgorithmId, InvalidSignature, SignatureVerificationAlgorithm,
@@ -19,9 +20,11 @@ use rustls_pki_types::{
 use x509_parser::asn1_rs::{Oid, oid};
 use x509_parser::oid_registry as registry;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::RSAPublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
+use super::arithmetic::{self, Curve, RsaKey};
 use super::key::{KeyType, PublicKey};
 use super::parse::{Certificate, Fingerprint};
 
@@ -91,20 +94,25 @@ impl Verifier {
         let Ok((_, key)) = SubjectPublicKeyInfo::from_der(spki) else {
             return SignatureCheck::CannotCheck;
         };
-        let Some(algorithm) = algorithm(signed_with, &key) else {
-            return SignatureCheck::CannotCheck;
-        };
-        let (public_key, unusual) = (&*key.subject_public_key.data, is_unusual_rsa(&key));
+        let public_key = &*key.subject_public_key.data;
         if self.is_known(public_key, message, signature) {
             return SignatureCheck::Valid;
         }
-        match UnparsedPublicKey::new(algorithm, public_key).verify(message, signature) {
-            Ok(()) => {
+        // The library refuses RSA keys of some sizes outright, so that its "no" is no verdict there.
+        let by_library = algorithm(signed_with, &key).filter(|_| !is_unusual_rsa(&key));
+        let valid = match by_library {
+            Some(algorithm) => Some(
+                UnparsedPublicKey::new(algorithm, public_key).verify(message, signature).is_ok(),
+            ),
+            None => verified_by_arithmetic(signed_with, &key, message, signature),
+        };
+        match valid {
+            Some(true) => {
                 self.remember(public_key, message, signature);
                 SignatureCheck::Valid
             }
-            Err(_) if unusual => SignatureCheck::CannotCheck,
-            Err(_) => SignatureCheck::Invalid,
+            Some(false) => SignatureCheck::Invalid,
+            None => SignatureCheck::CannotCheck,
         }
     }
 
@@ -171,7 +179,44 @@ impl SignatureVerificationAlgorithm for Remembering<'_> {
     }
 }
 
-/// A size for which the library refuses some algorithms outright, so that its "no" is no verdict.
+/// The outcome for what the library does not check; `None` where it is not known here either.
+fn verified_by_arithmetic(
+    signed_with: &AlgorithmIdentifier<'_>,
+    key: &SubjectPublicKeyInfo<'_>,
+    message: &[u8],
+    signature: &[u8],
+) -> Option<bool> {
+    let id = &signed_with.algorithm;
+    if let Some(hash) = ecdsa_hash(id) {
+        let KeyType::Ec(Some(name)) = PublicKey::of(key).key_type else { return None };
+        let digest = digest::digest(hash.named().algorithm, message);
+        let point = &key.subject_public_key.data;
+        return Some(Curve::by_name(name)?.verifies(point, digest.as_ref(), signature));
+    }
+    let hash = pkcs1_hash(id);
+    if hash.is_none() && *id != registry::OID_PKCS1_RSASSAPSS {
+        return None;
+    }
+    let (_, public) = RSAPublicKey::from_der(&key.subject_public_key.data).ok()?;
+    let rsa = RsaKey { modulus: public.modulus, exponent: public.exponent };
+    match hash {
+        Some(hash) => Some(rsa.verifies_pkcs1(hash.named(), message, signature)),
+        None => Some(rsa.verifies_pss(pss_parameters(signed_with)?, message, signature)),
+    }
+}
+
+/// Hash, hash of the mask, and length of the salt.
+fn pss_parameters(
+    signed_with: &AlgorithmIdentifier<'_>,
+) -> Option<(&'static arithmetic::Hash, &'static arithmetic::Hash, usize)> {
+    let parameters = RsaSsaPssParams::try_from(signed_with.parameters.as_ref()?).ok()?;
+    let hash = arithmetic::Hash::by_oid(parameters.hash_algorithm_oid().as_bytes())?;
+    let mask = parameters.mask_gen_algorithm().ok()?;
+    let mask_hash = arithmetic::Hash::by_oid(mask.hash.as_bytes())?;
+    Some((hash, mask_hash, usize::try_from(parameters.salt_length()).ok()?))
+}
+
+/// A size for which the library refuses some algorithms outright.
 fn is_unusual_rsa(key: &SubjectPublicKeyInfo<'_>) -> bool {
     let key = PublicKey::of(key);
     key.key_type == KeyType::Rsa && !(2048..=8192).contains(&key.bits)
@@ -181,9 +226,22 @@ fn is_unusual_rsa(key: &SubjectPublicKeyInfo<'_>) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hash {
     Sha1,
+    Sha224,
     Sha256,
     Sha384,
     Sha512,
+}
+
+impl Hash {
+    fn named(self) -> &'static arithmetic::Hash {
+        match self {
+            Self::Sha1 => &arithmetic::SHA1,
+            Self::Sha224 => &arithmetic::SHA224,
+            Self::Sha256 => &arithmetic::SHA256,
+            Self::Sha384 => &arithmetic::SHA384,
+            Self::Sha512 => &arithmetic::SHA512,
+        }
+    }
 }
 
 fn algorithm(
@@ -192,7 +250,7 @@ fn algorithm(
 ) -> Option<&'static dyn VerificationAlgorithm> {
     let id = &signature.algorithm;
     if let Some(hash) = pkcs1_hash(id) {
-        return is_rsa(key).then(|| pkcs1(hash));
+        return is_rsa(key).then(|| pkcs1(hash)).flatten();
     }
     if let Some(hash) = ecdsa_hash(id) {
         return ecdsa(hash, key);
@@ -200,8 +258,21 @@ fn algorithm(
     if *id == registry::OID_PKCS1_RSASSAPSS {
         return pss(signature);
     }
+    if *id == key.algorithm.algorithm
+        && let KeyType::MlDsa(set) = PublicKey::of(key).key_type
+    {
+        return Some(ml_dsa(set));
+    }
     (*id == registry::OID_SIG_ED25519 && key.algorithm.algorithm == registry::OID_SIG_ED25519)
         .then_some(&ED25519)
+}
+
+fn ml_dsa(set: u8) -> &'static dyn VerificationAlgorithm {
+    match set {
+        44 => &ML_DSA_44,
+        65 => &ML_DSA_65,
+        _ => &ML_DSA_87,
+    }
 }
 
 fn is_rsa(key: &SubjectPublicKeyInfo<'_>) -> bool {
@@ -212,6 +283,7 @@ fn pkcs1_hash(id: &Oid<'_>) -> Option<Hash> {
     [
         (registry::OID_PKCS1_SHA1WITHRSA, Hash::Sha1),
         (registry::OID_SHA1_WITH_RSA, Hash::Sha1),
+        (registry::OID_PKCS1_SHA224WITHRSA, Hash::Sha224),
         (registry::OID_PKCS1_SHA256WITHRSA, Hash::Sha256),
         (registry::OID_PKCS1_SHA384WITHRSA, Hash::Sha384),
         (registry::OID_PKCS1_SHA512WITHRSA, Hash::Sha512),
@@ -223,6 +295,7 @@ fn pkcs1_hash(id: &Oid<'_>) -> Option<Hash> {
 fn ecdsa_hash(id: &Oid<'_>) -> Option<Hash> {
     [
         (ECDSA_WITH_SHA1, Hash::Sha1),
+        (registry::OID_SIG_ECDSA_WITH_SHA224, Hash::Sha224),
         (registry::OID_SIG_ECDSA_WITH_SHA256, Hash::Sha256),
         (registry::OID_SIG_ECDSA_WITH_SHA384, Hash::Sha384),
         (registry::OID_SIG_ECDSA_WITH_SHA512, Hash::Sha512),
@@ -231,16 +304,21 @@ fn ecdsa_hash(id: &Oid<'_>) -> Option<Hash> {
     .find_map(|(known, hash)| (known == *id).then_some(hash))
 }
 
-fn pkcs1(hash: Hash) -> &'static dyn VerificationAlgorithm {
+fn pkcs1(hash: Hash) -> Option<&'static dyn VerificationAlgorithm> {
     match hash {
-        Hash::Sha1 => &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
-        Hash::Sha256 => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
-        Hash::Sha384 => &RSA_PKCS1_2048_8192_SHA384,
-        Hash::Sha512 => &RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+        Hash::Sha1 => Some(&RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY),
+        Hash::Sha224 => None,
+        Hash::Sha256 => Some(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY),
+        Hash::Sha384 => Some(&RSA_PKCS1_2048_8192_SHA384),
+        Hash::Sha512 => Some(&RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY),
     }
 }
 
 fn pss(signature: &AlgorithmIdentifier<'_>) -> Option<&'static dyn VerificationAlgorithm> {
+    let (own, mask, salt) = pss_parameters(signature)?;
+    if own.oid != mask.oid || salt != own.algorithm.output_len() {
+        return None;
+    }
     let params = RsaSsaPssParams::try_from(signature.parameters.as_ref()?).ok()?;
     let hash = params.hash_algorithm_oid();
     let known: [(_, &'static dyn VerificationAlgorithm); 3] = [
@@ -255,6 +333,7 @@ fn ecdsa(hash: Hash, key: &SubjectPublicKeyInfo<'_>) -> Option<&'static dyn Veri
     let curve = key.algorithm.parameters.as_ref()?.as_oid().ok()?;
     let algorithm: &'static dyn VerificationAlgorithm = if curve == registry::OID_EC_P256 {
         match hash {
+            Hash::Sha224 => return None,
             Hash::Sha1 => &ECDSA_P256_SHA1_ASN1,
             Hash::Sha256 => &ECDSA_P256_SHA256_ASN1,
             Hash::Sha384 => &ECDSA_P256_SHA384_ASN1,
@@ -262,13 +341,14 @@ fn ecdsa(hash: Hash, key: &SubjectPublicKeyInfo<'_>) -> Option<&'static dyn Veri
         }
     } else if curve == registry::OID_NIST_EC_P384 {
         match hash {
-            Hash::Sha1 => return None,
+            Hash::Sha1 | Hash::Sha224 => return None,
             Hash::Sha256 => &ECDSA_P384_SHA256_ASN1,
             Hash::Sha384 => &ECDSA_P384_SHA384_ASN1,
             Hash::Sha512 => &ECDSA_P384_SHA512_ASN1,
         }
     } else if curve == registry::OID_NIST_EC_P521 {
         match hash {
+            Hash::Sha224 => return None,
             Hash::Sha1 => &ECDSA_P521_SHA1_ASN1,
             Hash::Sha256 => &ECDSA_P521_SHA256_ASN1,
             Hash::Sha384 => &ECDSA_P521_SHA384_ASN1,

@@ -39,6 +39,18 @@ pub fn rsa_bits(length: u32, library: Release) -> u32 {
     }
 }
 
+/// Security bits of an elliptic curve whose order has this length.
+pub fn curve_bits(length: u32) -> u32 {
+    match length {
+        512.. => 256,
+        384.. => 192,
+        256.. => 128,
+        224.. => 112,
+        160.. => 80,
+        _ => length / 2,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -66,6 +66,11 @@ impl VerifyError {
 }
 
 impl VerifyError {
+    /// How a release says that an issuer is no authority.
+    pub fn invalid_ca(library: Release) -> Self {
+        if library == Release::V1_1_1 { Self::INVALID_CA_1_1_1 } else { Self::INVALID_CA }
+    }
+
     /// The error of that number, where OpenSSL has one; 0 is none.
     pub fn by_number(number: u32) -> Option<Self> {
         Self(number).row().filter(|row| row.number > 0).map(|row| Self(row.number))

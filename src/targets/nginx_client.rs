@@ -153,7 +153,12 @@ impl NginxClient {
 
     /// How OpenSSL verifies for it, to this depth.
     pub fn verification(&self, depth: usize) -> openssl::Profile {
-        openssl::Profile { depth, security_level: self.security_level(), library: self.library }
+        openssl::Profile {
+            depth,
+            security_level: self.security_level(),
+            library: self.library,
+            ..openssl::Profile::default()
+        }
     }
 
     /// The versions in the hello, oldest first.

@@ -19,6 +19,7 @@ use shakedown::certificate::trust::openssl::{OpensslVerdict, Profile, Question, 
 use shakedown::certificate::{Chain, file};
 use time::{Duration, OffsetDateTime};
 
+use crate::odd_chains;
 use crate::support::dice::Dice;
 use crate::support::pki::{OpenSslAuthority, pem};
 use crate::support::server::Nginx;
@@ -212,6 +213,8 @@ fn weak_cases() -> Vec<Case> {
         ("rsa:2048", "-sha1", Some("DNS:a.test")),
         ("rsa:1024", "-sha1", Some("DNS:a.test")),
         ("rsa:2048", "-sha256", None),
+        ("rsa:2047", "-sha256", Some("DNS:a.test")),
+        ("rsa:2048", "-sha224", Some("DNS:a.test")),
     ] {
         let files = authority.issue(key, digest, names);
         for level in [0, 1, 2] {
@@ -229,6 +232,20 @@ fn weak_cases() -> Vec<Case> {
     cases
 }
 
+/// Chains that rcgen makes and that no usual authority would.
+fn odd_cases(now: OffsetDateTime) -> Vec<Case> {
+    let case = |odd: odd_chains::OddChain| Case {
+        what: odd.what.to_owned(),
+        key: odd.leaf.key.serialize_pem(),
+        sent: odd.leaf.chain(),
+        trusted: odd.trusted,
+        depth: 2,
+        level: 2,
+        name: "a.test",
+    };
+    odd_chains::all(now).into_iter().map(case).collect()
+}
+
 /// What we say: nothing, a number, or that the name does not match.
 fn predict(case: &Case, now: OffsetDateTime) -> String {
     let sent: Vec<&[u8]> = case.sent.iter().map(AsRef::as_ref).collect();
@@ -244,6 +261,7 @@ fn predict(case: &Case, now: OffsetDateTime) -> String {
         }
         OpensslVerdict::Accepted => "does not match".to_owned(),
         OpensslVerdict::Refused(error) => error.to_string(),
+        OpensslVerdict::Unreadable(_) => "unreadable".to_owned(),
         OpensslVerdict::CannotCheck(why) => panic!("{}: {why}", case.what),
     }
 }
@@ -311,6 +329,7 @@ fn nginx_says_of_every_chain_what_is_said_in_its_name() {
     let mut dice = Dice(20_260_615);
     let mut cases: Vec<Case> = (0..CASES).map(|_| case(&mut dice, now)).collect();
     cases.extend(weak_cases());
+    cases.extend(odd_cases(now));
     // The openssl command dates what it makes by its own clock, so the judging starts after it.
     let now = OffsetDateTime::now_utc();
     let folder = tempfile::tempdir().unwrap();

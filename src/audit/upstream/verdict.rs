@@ -219,6 +219,9 @@ fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) ->
     let profile = client.verification(client.verify_depth);
     match openssl::verify(question, profile, &Verifier::default()) {
         OpensslVerdict::Refused(error) => return Verdict::Fails(Breakage::Verify(error)),
+        OpensslVerdict::Unreadable(part) => {
+            return Verdict::CannotTell(format!("OpenSSL cannot read a certificate: {part}"));
+        }
         OpensslVerdict::CannotCheck(why) => return Verdict::CannotTell(why),
         OpensslVerdict::Accepted => {}
     }

@@ -1,6 +1,7 @@
 //! Trust: the anchors, and the verdicts over a chain, each by its name.
 
 pub mod browser;
+mod issuer;
 pub mod openssl;
 pub mod problem;
 pub mod store;

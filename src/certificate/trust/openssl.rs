@@ -1,4 +1,4 @@
-//! The verdict that nginx gives an upstream: OpenSSL's rules as nginx uses them.
+//! The verdict that nginx gives a certificate: OpenSSL's rules as nginx uses them.
 //!
 //! nginx's verify callback always answers "go on", so OpenSSL walks the whole chain and nginx logs the **last** error of
 //! the walk (`ngx_ssl_verify_callback`, `ngx_http_upstream_ssl_handshake`). The steps below stand in the order of
@@ -7,8 +7,9 @@
 use time::OffsetDateTime;
 
 use super::TrustStore;
+use super::issuer::{best_issuer, is_self_signed, likely_issued};
 use crate::certificate::chain::Chain;
-use crate::certificate::key::{KeyType, PublicKey, SignatureHash};
+use crate::certificate::openssl_view::OpensslView;
 use crate::certificate::parse::Certificate;
 use crate::certificate::signature::{SignatureCheck, Verifier};
 use crate::openssl::release::Release;
@@ -24,11 +25,27 @@ pub struct Profile {
     pub security_level: u8,
     /// The library.
     pub library: Release,
+    /// Whose certificate it is.
+    pub purpose: Purpose,
+}
+
+/// Whose certificate is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// A server's, by a client (`proxy_ssl_verify`).
+    Server,
+    /// A client's, by a server (`ssl_verify_client`).
+    Client,
 }
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { depth: 1, security_level: security_level::DEFAULT, library: Release::default() }
+        Self {
+            depth: 1,
+            security_level: security_level::DEFAULT,
+            library: Release::default(),
+            purpose: Purpose::Server,
+        }
     }
 }
 
@@ -39,7 +56,9 @@ pub enum OpensslVerdict {
     Accepted,
     /// nginx logs this, and answers 502.
     Refused(VerifyError),
-    /// The verdict rests on something that cannot be checked here; what it is.
+    /// OpenSSL cannot read a certificate, so the handshake fails, verified or not; what cannot be read.
+    Unreadable(String),
+    /// The verdict depends on something that cannot be checked here; what it is.
     CannotCheck(String),
 }
 
@@ -54,12 +73,21 @@ pub struct Question<'c> {
     pub now: OffsetDateTime,
 }
 
-/// Verifies a chain for a TLS server.
+/// Certificates on one path, beyond which nothing is concluded.
+const MAX_PATH: usize = 100;
+
+/// Verifies a chain.
 pub fn verify(question: Question<'_>, profile: Profile, verifier: &Verifier) -> OpensslVerdict {
     let Question { chain, store, now } = question;
     let cannot = |why: &str| OpensslVerdict::CannotCheck(why.to_owned());
+    if let Some(unreadable) = unreadable(chain) {
+        return OpensslVerdict::Unreadable(unreadable);
+    }
     if chain.unreadable.is_some() {
-        return cannot("the chain holds bytes that are no certificate");
+        return cannot("a certificate of the chain could not be read");
+    }
+    if chain.ignored > 0 {
+        return cannot("the chain is longer than is followed here");
     }
     let Some((leaf, sent)) = chain.certificates.split_first() else {
         return cannot("no certificate was sent");
@@ -80,11 +108,25 @@ pub fn verify(question: Question<'_>, profile: Profile, verifier: &Verifier) -> 
         unknown: None,
     };
     walk.verify(sent.iter().map(AsRef::as_ref).collect(), store);
-    match (walk.unknown, walk.last) {
-        (Some(why), _) => OpensslVerdict::CannotCheck(why),
-        (None, Some(error)) => OpensslVerdict::Refused(error),
+    // What could not be checked can only add a reason to refuse.
+    match (walk.last, walk.unknown) {
+        (Some(error), _) => OpensslVerdict::Refused(error),
+        (None, Some(why)) => OpensslVerdict::CannotCheck(why),
         (None, None) => OpensslVerdict::Accepted,
     }
+}
+
+/// The first certificate that OpenSSL cannot read, whether or not it can be read here.
+fn unreadable(chain: &Chain) -> Option<String> {
+    let says = |index: usize, part: &str| format!("certificate {}: {part}", index + 1);
+    let known = chain.certificates.iter().enumerate().find_map(|(index, certificate)| {
+        certificate.openssl.as_ref().err().map(|part| says(index, part))
+    });
+    known.or_else(|| {
+        let (index, _) = chain.unreadable.as_ref()?;
+        let der = chain.ders().nth(*index)?;
+        OpensslView::of(der).err().map(|part| says(*index, part))
+    })
 }
 
 /// One run of `X509_verify_cert`.
@@ -104,65 +146,83 @@ struct Walk<'c> {
 
 impl<'c> Walk<'c> {
     fn verify(&mut self, sent: Vec<&'c Certificate>, store: &'c TrustStore) {
-        if !self.is_strong_key(&self.path[0].public_key) {
+        if !self.is_strong_key(self.path[0]) {
             self.object(VerifyError::EE_KEY_TOO_SMALL);
         }
-        self.build(sent, store);
+        if self.build(sent, store).is_err() {
+            return self.object(VerifyError::UNSPECIFIED);
+        }
         if self.unbuilt && self.profile.library == Release::V1_1_1 {
             return;
+        }
+        if self.path.len() > MAX_PATH {
+            self.unknown = Some("the path is longer than is followed here".to_owned());
         }
         self.check_extensions();
         self.check_security_level();
         self.check_signatures_and_times();
-        if self.path.iter().any(|certificate| certificate.name_constraints) {
-            self.unknown
-                .get_or_insert("the chain constrains names, which are not checked here".to_owned());
-        }
+        self.check_name_constraints();
     }
 
     fn object(&mut self, error: VerifyError) {
         self.last = Some(error);
     }
 
-    /// `build_chain`: a trusted issuer first, else one that was sent; only a self-signed certificate anchors.
-    fn build(&mut self, mut sent: Vec<&'c Certificate>, store: &'c TrustStore) {
-        let longest = self.profile.depth.saturating_add(1);
-        let mut self_signed = is_self_signed(self.path[0]);
+    /// `build_chain`: a trusted issuer first, else one that was sent; only a self-signed certificate anchors. It gives up
+    /// altogether on a certificate with a trusted issuer and a key that OpenSSL does not know.
+    fn build(
+        &mut self,
+        mut sent: Vec<&'c Certificate>,
+        store: &'c TrustStore,
+    ) -> Result<(), UnknownKey> {
+        let library = self.profile.library;
+        let longest = self.profile.depth.saturating_add(1).min(MAX_PATH);
         loop {
+            let self_signed = is_self_signed(self.top(), library);
+            let trusted = store.certificates.iter().map(AsRef::as_ref);
             if self.path.len() <= longest
-                && let Some(issuer) =
-                    best_issuer(self.top(), store.certificates.iter().map(AsRef::as_ref), self.now)
+                && let Some(issuer) = best_issuer(self.top(), trusted, self.now, library)
             {
+                if library > Release::V1_1_1 && !self.top().public_key.is_known_to(library) {
+                    return Err(UnknownKey);
+                }
                 if self_signed {
                     // What was sent in the name of an anchor counts only where it is that very anchor.
                     if self.path.len() == self.trusted_from && self.top().sha256 == issuer.sha256 {
                         self.trusted_from -= 1;
-                        return;
+                        return Ok(());
                     }
                     break;
                 }
                 self.path.push(issuer);
                 self.extend_trusted(store, longest);
-                return self.conclude(longest);
+                break;
             }
             let issuer = if self_signed || self.path.len() > longest {
                 None
             } else {
-                best_issuer(self.top(), sent.iter().copied(), self.now)
+                let unused = sent.iter().copied().filter(|one| !self.holds(one));
+                best_issuer(self.top(), unused, self.now, library)
             };
             let Some(issuer) = issuer else { break };
             sent.retain(|certificate| !std::ptr::eq(*certificate, issuer));
             self.path.push(issuer);
             self.trusted_from += 1;
-            self_signed = is_self_signed(issuer);
         }
         self.conclude(longest);
+        Ok(())
+    }
+
+    fn holds(&self, certificate: &Certificate) -> bool {
+        self.path.iter().any(|on| on.sha256 == certificate.sha256)
     }
 
     /// Once a certificate of the store was taken, the rest must come from there too.
     fn extend_trusted(&mut self, store: &'c TrustStore, longest: usize) {
-        while !is_self_signed(self.top()) && self.path.len() <= longest {
-            match best_issuer(self.top(), store.certificates.iter().map(AsRef::as_ref), self.now) {
+        let library = self.profile.library;
+        while !is_self_signed(self.top(), library) && self.path.len() <= longest {
+            let trusted = store.certificates.iter().map(AsRef::as_ref);
+            match best_issuer(self.top(), trusted, self.now, library) {
                 Some(issuer) => self.path.push(issuer),
                 None => break,
             }
@@ -171,7 +231,7 @@ impl<'c> Walk<'c> {
 
     fn conclude(&mut self, longest: usize) {
         let anchored = self.trusted_from < self.path.len();
-        let self_signed = is_self_signed(self.top());
+        let self_signed = is_self_signed(self.top(), self.profile.library);
         if anchored && self_signed {
             return;
         }
@@ -200,24 +260,39 @@ impl<'c> Walk<'c> {
 
     /// `check_extensions`: critical ones, authorities that are none, purposes, path lengths.
     fn check_extensions(&mut self) {
-        let mut authorities = 0;
+        let library = self.profile.library;
+        let invalid_ca = VerifyError::invalid_ca(library);
+        let mut authorities: u32 = 0;
         for index in 0..self.path.len() {
             let certificate = self.path[index];
-            if certificate.unhandled_critical {
+            let Ok(view) = &certificate.openssl else { continue };
+            if view.unhandled_critical {
                 self.object(VerifyError::UNHANDLED_CRITICAL_EXTENSION);
             }
-            if index > 0 && !may_issue(certificate, index + 1 < self.path.len()) {
-                self.object(VerifyError::INVALID_CA);
+            if view.proxy {
+                self.object(VerifyError::PROXY_CERTIFICATES_NOT_ALLOWED);
             }
-            if !serves_tls(certificate, index > 0) {
+            let authority = Authority::of(certificate, library);
+            let below_anchor = index + 1 < self.path.len();
+            if index > 0 && !authority.may_issue(below_anchor) {
+                self.object(invalid_ca);
+            }
+            if self.path.len() > 1 && library > Release::V1_1_1 {
+                if !certificate.public_key.is_known_to(library) {
+                    self.object(VerifyError::UNSPECIFIED);
+                } else if certificate.public_key.explicit_curve {
+                    self.object(VerifyError::EC_KEY_EXPLICIT_PARAMS);
+                }
+            }
+            // The purpose of a certificate with malformed extensions is not asked.
+            if !view.invalid && !suits(view, authority, index > 0, self.profile.purpose) {
                 self.object(VerifyError::INVALID_PURPOSE);
             }
-            let path_len =
-                certificate.basic_constraints.and_then(|constraints| constraints.path_len);
-            if index > 1 && path_len.is_some_and(|most| authorities > most) {
+            let most = view.basic_constraints.and_then(|(_, length)| length);
+            if index > 1 && most.is_some_and(|most| authorities > most) {
                 self.object(VerifyError::PATH_LENGTH_EXCEEDED);
             }
-            if index > 0 && !certificate.is_self_issued() {
+            if index > 0 && view.subject != view.issuer {
                 authorities += 1;
             }
         }
@@ -227,12 +302,10 @@ impl<'c> Walk<'c> {
     fn check_security_level(&mut self) {
         for index in 0..self.path.len() {
             let certificate = self.path[index];
-            if index > 0 && !self.is_strong_key(&certificate.public_key) {
+            if index > 0 && !self.is_strong_key(certificate) {
                 self.object(VerifyError::CA_KEY_TOO_SMALL);
             }
-            if index + 1 < self.path.len()
-                && !self.is_strong_hash(certificate.signature_algorithm.hash)
-            {
+            if index + 1 < self.path.len() && !self.is_strong_signature(certificate) {
                 self.object(VerifyError::CA_MD_TOO_WEAK);
             }
         }
@@ -242,7 +315,7 @@ impl<'c> Walk<'c> {
     fn check_signatures_and_times(&mut self) {
         let last = self.path.len() - 1;
         let top = self.path[last];
-        let complete = likely_issued(top, top);
+        let complete = likely_issued(top, top, self.profile.library);
         if !complete && last == 0 {
             self.object(VerifyError::UNABLE_TO_VERIFY_LEAF_SIGNATURE);
         }
@@ -259,8 +332,12 @@ impl<'c> Walk<'c> {
 
     fn check_signature(&mut self, index: usize) {
         let (subject, issuer) = (self.path[index], self.path[index + 1]);
-        if lacks_usage(issuer, KEY_CERT_SIGN) {
+        let usage = issuer.openssl.as_ref().ok().and_then(|view| view.key_usage);
+        if usage.is_some_and(|usage| usage & KEY_CERT_SIGN == 0) {
             self.object(VerifyError::KEYUSAGE_NO_CERTSIGN);
+        }
+        if !subject.openssl.as_ref().is_ok_and(|view| view.algorithms_agree) {
+            return self.object(VerifyError::CERT_SIGNATURE_FAILURE);
         }
         match self.verifier.check(subject, &issuer.public_key.spki) {
             SignatureCheck::Valid => {}
@@ -274,101 +351,131 @@ impl<'c> Walk<'c> {
     }
 
     fn check_time(&mut self, certificate: &Certificate) {
-        if self.now < certificate.not_before {
+        let Ok(view) = &certificate.openssl else { return };
+        let [before, after] = view.well_formed_dates;
+        if !before {
+            self.object(VerifyError::ERROR_IN_CERT_NOT_BEFORE_FIELD);
+        } else if self.now < certificate.not_before {
             self.object(VerifyError::CERT_NOT_YET_VALID);
         }
-        if self.now > certificate.not_after {
+        // The last second of a certificate is already too late for OpenSSL.
+        if !after {
+            self.object(VerifyError::ERROR_IN_CERT_NOT_AFTER_FIELD);
+        } else if self.now >= certificate.not_after {
             self.object(VerifyError::CERT_HAS_EXPIRED);
         }
     }
 
-    /// Security bits as OpenSSL counts them, against what the level wants.
-    fn is_strong_key(&self, key: &PublicKey) -> bool {
-        let bits = match key.key_type {
-            KeyType::Rsa => security_level::rsa_bits(key.bits, self.profile.library),
-            KeyType::Dsa => security_level::finite_field_bits(key.bits),
-            KeyType::Ec(_) => key.bits / 2,
-            KeyType::Ed25519 => 128,
-            KeyType::Ed448 => 224,
-            KeyType::Unknown => 0,
-        };
-        bits >= security_level::least_bits(self.profile.security_level)
-    }
-
-    fn is_strong_hash(&self, hash: SignatureHash) -> bool {
-        match hash {
-            SignatureHash::Md5 | SignatureHash::Sha1 => self.profile.security_level == 0,
-            SignatureHash::Strong | SignatureHash::Unknown => true,
+    /// `check_name_constraints`: every certificate against all above it, the anchor among them. Self-issued ones are passed
+    /// over, but for the leaf.
+    fn check_name_constraints(&mut self) {
+        for index in (0..self.path.len()).rev() {
+            let Ok(view) = &self.path[index].openssl else { continue };
+            if index > 0 && view.subject == view.issuer {
+                continue;
+            }
+            for above in (index + 1..self.path.len()).rev() {
+                let constraints = self.path[above]
+                    .openssl
+                    .as_ref()
+                    .ok()
+                    .and_then(|above| above.name_constraints.as_ref());
+                if let Some(Err(error)) =
+                    constraints.map(|constraints| constraints.check(&view.names, index == 0))
+                {
+                    self.object(error);
+                }
+            }
         }
     }
+
+    fn is_strong_key(&self, certificate: &Certificate) -> bool {
+        let Profile { security_level: level, library, .. } = self.profile;
+        level == 0
+            || certificate.public_key.security_bits(library) >= security_level::least_bits(level)
+    }
+
+    fn is_strong_signature(&self, certificate: &Certificate) -> bool {
+        let Profile { security_level: level, library, .. } = self.profile;
+        level == 0 || certificate.signature_bits(library) >= security_level::least_bits(level)
+    }
 }
+
+/// A key that the release does not know, where OpenSSL stops instead of objecting.
+struct UnknownKey;
 
 /// Key usage bits, as RFC 5280 numbers them.
 const DIGITAL_SIGNATURE: u16 = 1;
 const KEY_ENCIPHERMENT: u16 = 1 << 2;
 const KEY_AGREEMENT: u16 = 1 << 4;
-const KEY_CERT_SIGN: u16 = 1 << 5;
+pub(super) const KEY_CERT_SIGN: u16 = 1 << 5;
 
-/// `ku_reject`: the extension is there and has none of the bits.
-fn lacks_usage(certificate: &Certificate, bits: u16) -> bool {
-    certificate.key_usage.is_some_and(|usage| usage & bits == 0)
+/// Bits of the Netscape certificate type, the first being the highest.
+const NETSCAPE_CLIENT: u8 = 0x80;
+const NETSCAPE_SERVER: u8 = 0x40;
+const NETSCAPE_TLS_CA: u8 = 0x04;
+const NETSCAPE_ANY_CA: u8 = 0x07;
+
+/// Whether a certificate is an authority's (`check_ca`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Authority {
+    No,
+    Yes,
+    /// By signs that OpenSSL accepts of the last certificate alone: version 1, or a key usage without basicConstraints.
+    ByOldSigns,
+    /// By the Netscape certificate type.
+    ByNetscapeType,
 }
 
-/// `EXFLAG_SS`: self-issued, by its own key as far as the identifiers say.
-fn is_self_signed(certificate: &Certificate) -> bool {
-    likely_issued(certificate, certificate)
-}
-
-/// `ossl_x509_likely_issued`: names and key identifiers, not the signature.
-fn likely_issued(issuer: &Certificate, subject: &Certificate) -> bool {
-    let ids = (&subject.authority_key_id, &issuer.subject_key_id);
-    subject.issuer.der == issuer.subject.der
-        && matches!(ids, (Some(wanted), Some(offered)) if wanted == offered)
-            | matches!(ids, (None, _) | (_, None))
-}
-
-/// The issuer that OpenSSL picks: the first one that is valid now, else the one that ends last.
-fn best_issuer<'c>(
-    subject: &Certificate,
-    candidates: impl Iterator<Item = &'c Certificate>,
-    now: OffsetDateTime,
-) -> Option<&'c Certificate> {
-    let mut best: Option<&Certificate> = None;
-    for candidate in candidates.filter(|candidate| likely_issued(candidate, subject)) {
-        if (candidate.not_before..=candidate.not_after).contains(&now) {
-            return Some(candidate);
+impl Authority {
+    fn of(certificate: &Certificate, library: Release) -> Self {
+        let Ok(view) = &certificate.openssl else { return Self::No };
+        if view.invalid || view.key_usage.is_some_and(|usage| usage & KEY_CERT_SIGN == 0) {
+            return Self::No;
         }
-        if best.is_none_or(|best| candidate.not_after > best.not_after) {
-            best = Some(candidate);
-        }
-    }
-    best
-}
-
-/// `X509_check_ca`, as strict as for an intermediate where `below_anchor`.
-fn may_issue(certificate: &Certificate, below_anchor: bool) -> bool {
-    if lacks_usage(certificate, KEY_CERT_SIGN) {
-        return false;
-    }
-    match certificate.basic_constraints {
-        Some(constraints) => constraints.ca,
-        None if below_anchor => false,
-        None => {
-            (certificate.version == 1 && is_self_signed(certificate))
-                || certificate.key_usage.is_some()
+        match view.basic_constraints {
+            Some((true, _)) => Self::Yes,
+            None if certificate.version == 1 && is_self_signed(certificate, library) => {
+                Self::ByOldSigns
+            }
+            None if view.key_usage.is_some() => Self::ByOldSigns,
+            None if view.netscape_type.is_some_and(|bits| bits & NETSCAPE_ANY_CA != 0) => {
+                Self::ByNetscapeType
+            }
+            Some((false, _)) | None => Self::No,
         }
     }
+
+    fn may_issue(self, below_anchor: bool) -> bool {
+        self == Self::Yes || (self != Self::No && !below_anchor)
+    }
 }
 
-/// `check_purpose_ssl_server`.
-fn serves_tls(certificate: &Certificate, authority: bool) -> bool {
-    if certificate.extended_key_usage.is_some_and(|usage| !usage.server_auth) {
-        return false;
-    }
-    if authority {
-        return may_issue(certificate, false);
-    }
-    !lacks_usage(certificate, DIGITAL_SIGNATURE | KEY_ENCIPHERMENT | KEY_AGREEMENT)
+/// `check_purpose_ssl_server` and `check_purpose_ssl_client`. anyExtendedKeyUsage does not count.
+fn suits(view: &OpensslView, authority: Authority, above_leaf: bool, purpose: Purpose) -> bool {
+    let (listed, usages, netscape) = match purpose {
+        Purpose::Server => (
+            view.extended_key_usage.is_none_or(|listed| listed.server),
+            DIGITAL_SIGNATURE | KEY_ENCIPHERMENT | KEY_AGREEMENT,
+            NETSCAPE_SERVER,
+        ),
+        Purpose::Client => (
+            view.extended_key_usage.is_none_or(|listed| listed.client),
+            DIGITAL_SIGNATURE | KEY_AGREEMENT,
+            NETSCAPE_CLIENT,
+        ),
+    };
+    let has_type = |bits: u8| view.netscape_type.is_none_or(|own| own & bits != 0);
+    listed
+        && if above_leaf {
+            match authority {
+                Authority::No => false,
+                Authority::ByNetscapeType => has_type(NETSCAPE_TLS_CA),
+                Authority::Yes | Authority::ByOldSigns => true,
+            }
+        } else {
+            has_type(netscape) && view.key_usage.is_none_or(|own| own & usages != 0)
+        }
 }
 
 #[cfg(test)]

@@ -45,8 +45,15 @@ mod tests {
 
     #[test]
     fn short_rsa_keys_and_old_algorithms_are_weak() {
-        let key =
-            |key_type, bits, exponent| PublicKey { key_type, bits, exponent, spki: Vec::new() };
+        let key = |key_type, bits, exponent| PublicKey {
+            key_type,
+            bits,
+            exponent,
+            spki: Vec::new(),
+            pss: false,
+            explicit_curve: false,
+            well_formed: true,
+        };
         assert_eq!(
             key(KeyType::Rsa, 1024, Some(65537)).weakness(),
             Some(Weakness::RsaModulus(1024))

@@ -47,7 +47,13 @@ mod tests {
 
     #[test]
     fn md5_and_sha1_are_broken() {
-        let signed = |hash| SignatureAlgorithm { name: String::new(), hash };
+        let signed = |hash| SignatureAlgorithm {
+            name: String::new(),
+            hash,
+            key: None,
+            pss: false,
+            bits: None,
+        };
         assert_eq!(signed(SignatureHash::Md5).weakness(), Some(Weakness::Hash("MD5")));
         assert_eq!(signed(SignatureHash::Sha1).weakness(), Some(Weakness::Hash("SHA-1")));
         assert_eq!(signed(SignatureHash::Strong).weakness(), None);

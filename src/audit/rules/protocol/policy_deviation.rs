@@ -169,7 +169,7 @@ fn objections(leaf: &Certificate, policy: &CertificatePolicy) -> Vec<String> {
         KeyType::Ec(curve) => curve.unwrap_or("unknown curve"),
         KeyType::Ed25519 => "ed25519",
         KeyType::Ed448 => "ed448",
-        KeyType::Dsa | KeyType::Unknown => "unknown",
+        KeyType::Dsa | KeyType::MlDsa(_) | KeyType::Unknown => "unknown",
     };
     let mut objections = Vec::new();
     if policy.key_types.as_ref().is_some_and(|kinds| !kinds.iter().any(|known| known == kind)) {

@@ -1,0 +1,66 @@
+//! What OpenSSL makes of a public key: whether it knows it, and how strong it takes it to be.
+
+use super::arithmetic::Curve;
+use super::key::{KeyType, PublicKey, SignatureAlgorithm};
+use crate::openssl::release::Release;
+use crate::openssl::security_level;
+
+impl PublicKey {
+    /// Whether a release can use the key (`X509_get0_pubkey`).
+    pub fn is_known_to(&self, library: Release) -> bool {
+        match self.key_type {
+            KeyType::MlDsa(_) => self.well_formed && library >= Release::V3_5,
+            _ => self.well_formed,
+        }
+    }
+
+    /// Its security bits (`EVP_PKEY_get_security_bits`); 0 where the release does not know it.
+    pub fn security_bits(&self, library: Release) -> u32 {
+        if !self.is_known_to(library) {
+            return 0;
+        }
+        match self.key_type {
+            KeyType::Rsa => security_level::rsa_bits(self.bits, library),
+            KeyType::Dsa => security_level::finite_field_bits(self.bits),
+            KeyType::Ec(_) => security_level::curve_bits(self.bits),
+            KeyType::Ed25519 | KeyType::MlDsa(44) => 128,
+            KeyType::Ed448 => 224,
+            KeyType::MlDsa(65) => 192,
+            KeyType::MlDsa(_) => 256,
+            KeyType::Unknown => 0,
+        }
+    }
+}
+
+impl SignatureAlgorithm {
+    /// Whether keys of this kind make such signatures (`check_sig_alg_match`). A key for RSA-PSS alone makes no others, any
+    /// RSA key makes those.
+    pub fn is_made_by(&self, key: &PublicKey) -> bool {
+        const SM2: Option<&str> = Some("SM2");
+        match (self.key, key.key_type) {
+            (Some(KeyType::Rsa), KeyType::Rsa) => self.pss || !key.pss,
+            (Some(KeyType::Ec(signs)), KeyType::Ec(curve)) => (signs == SM2) == (curve == SM2),
+            (Some(signs), has) => signs == has,
+            (None, _) => false,
+        }
+    }
+}
+
+/// Whether the key itself can be used, by whichever release knows its kind.
+pub(super) fn is_well_formed(
+    key_type: KeyType,
+    bits: u32,
+    explicit_curve: bool,
+    key: &[u8],
+) -> bool {
+    match key_type {
+        KeyType::Rsa | KeyType::Dsa => bits > 0,
+        KeyType::Ec(Some("SM2")) => true,
+        KeyType::Ec(Some(name)) => Curve::by_name(name).is_none_or(|curve| curve.has_point(key)),
+        KeyType::Ec(None) => explicit_curve,
+        KeyType::Ed25519 => key.len() == 32,
+        KeyType::Ed448 => key.len() == 57,
+        KeyType::MlDsa(set) => matches!((set, key.len()), (44, 1312) | (65, 1952) | (87, 2592)),
+        KeyType::Unknown => false,
+    }
+}

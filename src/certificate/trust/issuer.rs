@@ -1,0 +1,54 @@
+//! Which certificate OpenSSL takes for the issuer of another: by names, key identifiers and algorithms, before any signature
+//! is checked.
+
+use time::OffsetDateTime;
+
+use super::openssl::KEY_CERT_SIGN;
+use crate::certificate::parse::Certificate;
+use crate::openssl::release::Release;
+
+/// `ossl_x509_likely_issued`, and `X509_check_issued` in 1.1.1.
+pub(super) fn likely_issued(issuer: &Certificate, subject: &Certificate, library: Release) -> bool {
+    let (Ok(above), Ok(below)) = (&issuer.openssl, &subject.openssl) else { return false };
+    let matches =
+        below.issuer == above.subject && !above.invalid && !below.invalid && below.points_to(above);
+    matches
+        && match library {
+            Release::V1_1_1 => above.key_usage.is_none_or(|usage| usage & KEY_CERT_SIGN != 0),
+            Release::V3_0 | Release::V3_2 | Release::V3_5 => {
+                issuer.public_key.is_known_to(library)
+                    && subject.signature_algorithm.is_made_by(&issuer.public_key)
+            }
+        }
+}
+
+/// `EXFLAG_SS`: self-issued, by its own key as far as the identifiers say.
+pub(super) fn is_self_signed(certificate: &Certificate, library: Release) -> bool {
+    likely_issued(certificate, certificate, library)
+}
+
+/// The issuer that OpenSSL picks: the first one that is valid now, else the one that ends last.
+pub(super) fn best_issuer<'c>(
+    subject: &Certificate,
+    candidates: impl Iterator<Item = &'c Certificate>,
+    now: OffsetDateTime,
+    library: Release,
+) -> Option<&'c Certificate> {
+    let mut best: Option<&Certificate> = None;
+    for candidate in candidates.filter(|candidate| likely_issued(candidate, subject, library)) {
+        if is_within_dates(candidate, now) {
+            return Some(candidate);
+        }
+        if best.is_none_or(|best| candidate.not_after > best.not_after) {
+            best = Some(candidate);
+        }
+    }
+    best
+}
+
+/// Whether a certificate is valid at a time, as OpenSSL sees it: in the second of notAfter no more.
+fn is_within_dates(certificate: &Certificate, now: OffsetDateTime) -> bool {
+    let well_formed =
+        certificate.openssl.as_ref().is_ok_and(|view| view.well_formed_dates == [true; 2]);
+    well_formed && (certificate.not_before..certificate.not_after).contains(&now)
+}
