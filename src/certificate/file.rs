@@ -1,15 +1,16 @@
 //! Certificate files: PEM bundles and DER, as bytes. What is damaged is named with its line; the rest is kept.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 
 use super::chain::Chain;
+use super::der::Elements;
 use super::parse::Certificate;
-
-/// Blocks of one file that are read; the largest root bundles have a few hundred.
-const MAX_BLOCKS: usize = 10_000;
+use super::signature::{SignatureCheck, Verifier};
 
 /// Something that is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,31 +40,25 @@ pub struct FileChain {
 pub struct FileKey {
     /// Its file.
     pub path: String,
-    /// The public key that belongs to it, as `SubjectPublicKeyInfo` in DER.
-    pub spki: Vec<u8>,
+    /// The public key that belongs to it, as `SubjectPublicKeyInfo` in DER, or why the file could not be read.
+    pub spki: Result<Vec<u8>, String>,
 }
 
-/// One chain for each leaf of the file: the leaf, then every authority in the order of the file. A file of authorities
+/// One chain for each leaf of the file: the leaf, then the authorities in the order of the file. A file of authorities
 /// alone is one chain as it stands.
 pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -> Vec<FileChain> {
-    let leaves: Vec<usize> = certificates
-        .iter()
-        .enumerate()
-        .filter(|(_, one)| !one.is_ca())
-        .map(|(index, _)| index)
-        .collect();
+    let leaves = leaves(certificates);
     let starts = if leaves.is_empty() && !certificates.is_empty() { vec![0] } else { leaves };
     let several = starts.len() > 1;
     let chain = |start: &usize| {
-        let others = certificates
-            .iter()
-            .enumerate()
-            .filter(|(index, one)| index != start && (one.is_ca() || !several))
-            .map(|(_, one)| one);
-        let sent: Vec<&[u8]> = std::iter::once(&certificates[*start])
-            .chain(others)
-            .map(|one| one.der.as_ref())
-            .collect();
+        let others: Vec<usize> = if several {
+            let authorities = (0..certificates.len()).filter(|index| !starts.contains(index));
+            above(*start, authorities.collect(), certificates)
+        } else {
+            (0..certificates.len()).filter(|index| index != start).collect()
+        };
+        let sent = std::iter::once(start).chain(&others);
+        let sent: Vec<&[u8]> = sent.map(|index| certificates[*index].der.as_ref()).collect();
         FileChain {
             path: path.to_owned(),
             chain: Arc::new(Chain::from_der(&sent)),
@@ -75,72 +70,158 @@ pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -
     starts.iter().map(chain).collect()
 }
 
+/// The certificates that are neither an authority's nor issued another one of the file. An issuer need not say that it is
+/// one: openssl makes authorities without basicConstraints where nobody asks for them.
+fn leaves(certificates: &[Certificate]) -> Vec<usize> {
+    let mut issued: HashMap<&[u8], Vec<&Certificate>> = HashMap::new();
+    for one in certificates.iter().filter(|one| !one.is_self_issued()) {
+        issued.entry(&one.issuer.der).or_default().push(one);
+    }
+    let verifier = Verifier::default();
+    let issues = |one: &Certificate| {
+        let named = issued.get(one.subject.der.as_slice()).into_iter().flatten();
+        named
+            .take(MAX_CHECKS)
+            .any(|below| verifier.check(below, &one.public_key.spki) != SignatureCheck::Invalid)
+    };
+    let is_leaf = |index: &usize| !certificates[*index].is_ca() && !issues(&certificates[*index]);
+    (0..certificates.len()).filter(is_leaf).collect()
+}
+
+/// Those of the authorities that stand above a certificate by their names, in the order of the file.
+fn above(start: usize, mut authorities: Vec<usize>, certificates: &[Certificate]) -> Vec<usize> {
+    let mut names = vec![&certificates[start].issuer];
+    let mut found = Vec::new();
+    while let Some(name) = names.pop() {
+        let (above, rest): (Vec<usize>, Vec<usize>) =
+            authorities.into_iter().partition(|index| certificates[*index].subject == *name);
+        names.extend(above.iter().map(|index| &certificates[*index].issuer));
+        found.extend(above);
+        authorities = rest;
+    }
+    found.sort_unstable();
+    found
+}
+
+/// Signatures that are checked to tell one issuer from a leaf.
+const MAX_CHECKS: usize = 16;
+
+/// A certificate of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Where it starts, from 1.
+    pub line: usize,
+    /// Its DER.
+    pub der: CertificateDer<'static>,
+}
+
 /// Reads the certificates of a file, in its order, and whatever is wrong with it.
 pub fn read(bytes: &[u8]) -> (Vec<CertificateDer<'static>>, Vec<FileProblem>) {
-    // A DER certificate is a SEQUENCE; no PEM file starts with that byte.
-    if bytes.first() == Some(&0x30) {
-        return match Certificate::parse(bytes) {
-            Ok(certificate) => (vec![certificate.der], Vec::new()),
-            Err(error) => (Vec::new(), vec![FileProblem { line: 1, message: error.to_string() }]),
-        };
-    }
-    let (mut certificates, mut problems) = (Vec::new(), Vec::new());
-    let mut open: Option<(usize, Vec<u8>)> = None;
-    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-        let (number, line) = (index + 1, line.trim_ascii());
-        if is_mark(line, b"-----BEGIN ") {
-            let unfinished = open.replace((number, Vec::new()));
-            problems.extend(unfinished.map(|(start, _)| no_end(start)));
-        }
-        if let Some((start, block)) = &mut open {
-            block.extend_from_slice(line);
-            block.push(b'\n');
-            if is_mark(line, b"-----END ") {
-                match certificate(block) {
-                    None => {}
-                    Some(Ok(der)) => certificates.push(der),
-                    Some(Err(message)) => problems.push(FileProblem { line: *start, message }),
-                }
-                open = None;
+    let (blocks, mut problems) = blocks(bytes);
+    let is_pem = !is_der(bytes);
+    let mut certificates = Vec::new();
+    for block in blocks {
+        match Certificate::parse(&block.der) {
+            Ok(certificate) => certificates.push(certificate.der),
+            Err(error) => {
+                let damaged = if is_pem { "a damaged certificate: " } else { "" };
+                problems
+                    .push(FileProblem { line: block.line, message: format!("{damaged}{error}") });
             }
         }
-        if certificates.len() + problems.len() >= MAX_BLOCKS {
-            break;
-        }
     }
-    problems.extend(open.map(|(start, _)| no_end(start)));
     if certificates.is_empty() && problems.is_empty() {
         let message = "no certificate; expected -----BEGIN CERTIFICATE----- or DER".to_owned();
         problems.push(FileProblem { line: 1, message });
     }
+    problems.sort_by_key(|problem| problem.line);
     (certificates, problems)
 }
 
-fn is_mark(line: &[u8], start: &[u8]) -> bool {
-    line.starts_with(start)
+/// A DER certificate is a SEQUENCE; no PEM file starts with that byte.
+fn is_der(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x30)
 }
+
+/// The certificates of a file as they stand in it, read or not, and the blocks that are damaged.
+pub fn blocks(bytes: &[u8]) -> (Vec<Block>, Vec<FileProblem>) {
+    if is_der(bytes) {
+        return (vec![Block { line: 1, der: CertificateDer::from(bytes.to_vec()) }], Vec::new());
+    }
+    let (mut blocks, mut problems) = (Vec::new(), Vec::new());
+    let mut open: Option<(usize, Kind, Vec<u8>)> = None;
+    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let (number, line) = (index + 1, line.trim_ascii());
+        if let Some(label) = line.strip_prefix(b"-----BEGIN ") {
+            let unfinished = open.replace((number, Kind::of(label), Vec::new()));
+            problems.extend(unfinished.map(|(start, ..)| no_end(start)));
+        } else if line.starts_with(b"-----END ") {
+            let Some((line, kind, text)) = open.take() else { continue };
+            match kind.decode(&text) {
+                None => {}
+                Some(Ok(der)) => blocks.push(Block { line, der: der.into() }),
+                Some(Err(why)) => {
+                    let message = format!("a damaged certificate: {why}");
+                    problems.push(FileProblem { line, message });
+                }
+            }
+        } else if let Some((.., text)) = &mut open {
+            text.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace()));
+        }
+        if problems.len() >= MAX_PROBLEMS {
+            let message = "too many damaged blocks; the rest of the file was not read".to_owned();
+            problems.push(FileProblem { line: number, message });
+            return (blocks, problems);
+        }
+    }
+    problems.extend(open.map(|(start, ..)| no_end(start)));
+    (blocks, problems)
+}
+
+/// Problems of one file that are listed.
+const MAX_PROBLEMS: usize = 100;
 
 fn no_end(line: usize) -> FileProblem {
     FileProblem { line, message: "this block has no -----END line".to_owned() }
 }
 
-/// The certificate of one block; `None` where it is something else, as a key beside the certificates is.
-fn certificate(block: &[u8]) -> Option<Result<CertificateDer<'static>, String>> {
-    let first = block.split(|byte| *byte == b'\n').next()?;
-    let names = [&b"CERTIFICATE-----"[..], b"X509 CERTIFICATE-----", b"TRUSTED CERTIFICATE-----"];
-    if !names.iter().any(|name| first.ends_with(name)) {
-        return None;
+/// What a block holds, by its label.
+#[derive(Clone, Copy)]
+enum Kind {
+    Certificate,
+    /// OpenSSL's own form: the certificate, then what it is trusted for.
+    Trusted,
+    /// Something else, as a key beside the certificates is.
+    Other,
+}
+
+impl Kind {
+    fn of(label: &[u8]) -> Self {
+        match label {
+            b"CERTIFICATE-----" | b"X509 CERTIFICATE-----" => Self::Certificate,
+            b"TRUSTED CERTIFICATE-----" => Self::Trusted,
+            _ => Self::Other,
+        }
     }
-    let damaged = |error: String| format!("a damaged certificate: {error}");
-    let der = match CertificateDer::from_pem_slice(block) {
-        Ok(der) => der,
-        Err(error) => return Some(Err(damaged(error.to_string()))),
-    };
-    Some(
-        Certificate::parse(&der)
-            .map(|certificate| certificate.der)
-            .map_err(|error| damaged(error.to_string())),
-    )
+
+    /// The certificate in a block's text; `None` where it holds none.
+    fn decode(self, text: &[u8]) -> Option<Result<Vec<u8>, base64::DecodeError>> {
+        let decoded = || STANDARD.decode(text);
+        match self {
+            Self::Other => None,
+            Self::Certificate => Some(decoded()),
+            Self::Trusted => Some(decoded().map(|der| {
+                let first = Elements(&der).next().map(|one| one.whole.to_vec());
+                first.unwrap_or(der)
+            })),
+        }
+    }
+}
+
+/// Whether a file says that a certificate is in it, readable or not.
+pub fn mentions_certificate(bytes: &[u8]) -> bool {
+    let marks = [&b"BEGIN CERTIFICATE-----"[..], b"BEGIN X509 CERT", b"BEGIN TRUSTED CERT"];
+    is_der(bytes) || marks.iter().any(|mark| memchr::memmem::find(bytes, mark).is_some())
 }
 
 #[cfg(test)]
@@ -149,6 +230,7 @@ mod tests {
     use proptest::prelude::{any, proptest};
 
     use super::*;
+    use crate::certificate::issue::Authority;
 
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
@@ -171,6 +253,41 @@ mod tests {
             "{}",
             problems[0].message
         );
+    }
+
+    #[test]
+    fn every_label_of_openssl_is_read() {
+        let now = time::macros::datetime!(2026-06-15 12:00 UTC);
+        let root = Authority::root("root", now).unwrap().certificate;
+        let text = |label: &str, der: &[u8]| {
+            let body = STANDARD.encode(der);
+            format!("-----BEGIN {label}-----\r\n{body}\r\n-----END {label}-----\n")
+        };
+        let trusted = [root.as_ref(), &[0x30, 0]].concat();
+        for (label, der) in [
+            ("CERTIFICATE", root.as_ref()),
+            ("X509 CERTIFICATE", root.as_ref()),
+            ("TRUSTED CERTIFICATE", &trusted),
+        ] {
+            assert_eq!(read(text(label, der).as_bytes()), (vec![root.clone()], vec![]), "{label}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_that_is_no_authority_is_no_second_leaf() {
+        let now = time::macros::datetime!(2026-06-15 12:00 UTC);
+        let root = Authority::root_changed("root", now, |params| params.is_ca = rcgen::IsCa::NoCa);
+        let root = root.unwrap();
+        let leaf = root.issue(&["a.test"]).unwrap();
+        let other = root.issue(&["b.test"]).unwrap();
+        let parse = |der| Certificate::parse(der).unwrap();
+        let pair = [parse(&leaf.certificate), parse(&root.certificate)];
+        let found = chains("file", &pair, None);
+        assert_eq!((found.len(), found[0].chain.certificates.len()), (1, 2));
+        let three = [parse(&leaf.certificate), parse(&root.certificate), parse(&other.certificate)];
+        let found = chains("file", &three, None);
+        let lengths: Vec<usize> = found.iter().map(|one| one.chain.certificates.len()).collect();
+        assert_eq!(lengths, [2, 2]);
     }
 
     #[test]

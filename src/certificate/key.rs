@@ -9,7 +9,7 @@ use x509_parser::public_key::RSAPublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
-use super::openssl_key::is_well_formed;
+use super::arithmetic::Curve;
 
 /// The kind of a public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -232,6 +232,20 @@ const ML_DSA: &[(Oid<'static>, u8)] = &[
     (oid!(2.16.840.1.101.3.4.3.18), 65),
     (oid!(2.16.840.1.101.3.4.3.19), 87),
 ];
+
+/// Whether the key is what its algorithm demands.
+fn is_well_formed(key_type: KeyType, bits: u32, explicit_curve: bool, key: &[u8]) -> bool {
+    match key_type {
+        KeyType::Rsa | KeyType::Dsa => bits > 0,
+        KeyType::Ec(Some("SM2")) => true,
+        KeyType::Ec(Some(name)) => Curve::by_name(name).is_none_or(|curve| curve.has_point(key)),
+        KeyType::Ec(None) => explicit_curve,
+        KeyType::Ed25519 => key.len() == 32,
+        KeyType::Ed448 => key.len() == 57,
+        KeyType::MlDsa(set) => matches!((set, key.len()), (44, 1312) | (65, 1952) | (87, 2592)),
+        KeyType::Unknown => false,
+    }
+}
 
 fn rsa(key: &[u8]) -> (KeyType, u32, Option<u64>) {
     match RSAPublicKey::from_der(key) {

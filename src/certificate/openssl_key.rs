@@ -1,6 +1,5 @@
 //! What OpenSSL makes of a public key: whether it knows it, and how strong it takes it to be.
 
-use super::arithmetic::Curve;
 use super::key::{KeyType, PublicKey, SignatureAlgorithm};
 use crate::openssl::release::Release;
 use crate::openssl::security_level;
@@ -43,24 +42,5 @@ impl SignatureAlgorithm {
             (Some(signs), has) => signs == has,
             (None, _) => false,
         }
-    }
-}
-
-/// Whether the key itself can be used, by whichever release knows its kind.
-pub(super) fn is_well_formed(
-    key_type: KeyType,
-    bits: u32,
-    explicit_curve: bool,
-    key: &[u8],
-) -> bool {
-    match key_type {
-        KeyType::Rsa | KeyType::Dsa => bits > 0,
-        KeyType::Ec(Some("SM2")) => true,
-        KeyType::Ec(Some(name)) => Curve::by_name(name).is_none_or(|curve| curve.has_point(key)),
-        KeyType::Ec(None) => explicit_curve,
-        KeyType::Ed25519 => key.len() == 32,
-        KeyType::Ed448 => key.len() == 57,
-        KeyType::MlDsa(set) => matches!((set, key.len()), (44, 1312) | (65, 1952) | (87, 2592)),
-        KeyType::Unknown => false,
     }
 }

@@ -3,7 +3,7 @@
 
 use super::canonical::{self, CanonicalName};
 use super::der::{
-    BIT_STRING, BOOLEAN, Element, Elements, GENERALIZED_TIME, INTEGER, OCTET_STRING, SEQUENCE,
+    BIT_STRING, BOOLEAN, Element, Elements, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, SEQUENCE,
     UTC_TIME, Unreadable, context,
 };
 use super::name_constraints::{GeneralName, NameConstraints, SubjectNames, general_names};
@@ -47,6 +47,9 @@ pub struct OpensslView {
     serial: Vec<u8>,
 }
 
+/// `keyCertSign` among the bits of a key usage, as RFC 5280 numbers them.
+pub const KEY_CERT_SIGN: u16 = 1 << 5;
+
 /// The purposes of TLS in an extendedKeyUsage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purposes {
@@ -80,7 +83,7 @@ impl OpensslView {
 
     fn of_tbs(mut tbs: Elements<'_>, outer: Element<'_>) -> Result<Self, &'static str> {
         let mut view = Self::default();
-        tbs.optional(context(0, true)).map_err(|_| "its version")?;
+        version(&mut tbs).map_err(|_| "its version")?;
         let serial = tbs.expect(INTEGER).and_then(Element::integer);
         view.serial = serial.map_err(|_| "its serial number")?.to_vec();
         let inner = tbs.expect(SEQUENCE).and_then(|inner| check_algorithm(inner).map(|()| inner));
@@ -193,6 +196,13 @@ impl AuthorityKeyId {
     }
 }
 
+fn version(tbs: &mut Elements<'_>) -> Result<(), Unreadable> {
+    let Some(wrapped) = tbs.optional(context(0, true))? else { return Ok(()) };
+    let mut inside = wrapped.inside();
+    inside.expect(INTEGER)?.integer()?;
+    inside.end()
+}
+
 struct Extension<'a> {
     oid: &'a [u8],
     critical: bool,
@@ -268,7 +278,16 @@ fn distribution_points(points: Elements<'_>) -> Result<(), Unreadable> {
 }
 
 fn check_algorithm(algorithm: Element<'_>) -> Result<(), Unreadable> {
-    algorithm.inside().next()?.oid().map(|_| ())
+    let mut parts = algorithm.inside();
+    parts.next()?.oid()?;
+    if let Ok(parameter) = parts.next() {
+        match parameter.tag {
+            OID => parameter.oid().map(|_| ())?,
+            INTEGER => parameter.integer().map(|_| ())?,
+            _ => {}
+        }
+    }
+    parts.end()
 }
 
 /// `X509_cmp_time` accepts one form of each type.

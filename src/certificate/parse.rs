@@ -86,6 +86,8 @@ pub struct Certificate {
     pub public_key: PublicKey,
     /// How it was signed.
     pub signature_algorithm: SignatureAlgorithm,
+    /// The same as the signed part says it, by which OpenSSL looks for the issuer.
+    pub inner_signature_algorithm: SignatureAlgorithm,
     /// Basic constraints, where present.
     pub basic_constraints: Option<BasicConstraints>,
     /// Key usage bits as RFC 5280 numbers them (bit 0 is digitalSignature, bit 5 keyCertSign), where present.
@@ -195,6 +197,7 @@ impl Certificate {
             subject_alt_names: None,
             public_key: PublicKey::of(parsed.public_key()),
             signature_algorithm: SignatureAlgorithm::of(&parsed.signature_algorithm),
+            inner_signature_algorithm: SignatureAlgorithm::of(&parsed.tbs_certificate.signature),
             basic_constraints: None,
             key_usage: None,
             extended_key_usage: None,

@@ -17,6 +17,7 @@ use super::report_writer::ReportWriter;
 use super::settings;
 use crate::audit::judge::{Standard, judge_file};
 use crate::certificate::file::{FileChain, FileKey};
+use crate::certificate::openssl_view::KEY_CERT_SIGN;
 use crate::certificate::trust::Assessor;
 use crate::certificate::{Certificate, file};
 use crate::observation::{Observation, Untried};
@@ -33,9 +34,6 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// Endings by which a folder's certificate files are known.
 const ENDINGS: [&str; 4] = ["pem", "crt", "cer", "der"];
-
-/// `keyCertSign` among the flags of a key usage (RFC 5280 section 4.2.1.3).
-const KEY_CERT_SIGN: u16 = 1 << 5;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
@@ -74,27 +72,62 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
     let mut chains = Vec::new();
     let mut problems = Vec::new();
     for (path, is_named) in files(&args.files)? {
-        let (certificates, wrong) = file::read(&input::bytes(&path, MAX_FILE)?);
+        if !is_named && !path.is_file() {
+            left_out(&path, "is not a regular file");
+            continue;
+        }
+        let bytes = input::bytes(&path, MAX_FILE)?;
+        if !is_named && !file::mentions_certificate(&bytes) {
+            left_out(&path, "holds no certificate");
+            continue;
+        }
+        let (certificates, wrong) = file::read(&bytes);
         problems.extend(wrong.iter().map(|problem| format!("{}: {problem}", path.display())));
         let parsed: Vec<Certificate> =
             certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
         let found = file::chains(&path.display().to_string(), &parsed, key.as_ref());
         if !is_named && !found.is_empty() && found.iter().all(is_authority) {
-            // Someone who closed stderr does not want to know.
-            let _ = writeln!(
-                anstream::stderr(),
-                "shakedown: note: {} holds authorities alone, and is left out; name it to have it audited",
-                escape(&path.display().to_string())
-            );
+            left_out(&path, "holds authorities alone");
             continue;
         }
-        chains.extend(found);
+        chains.extend(found.into_iter().map(|found| (found, is_named)));
     }
     settings::reject(problems)?;
+    let chains = without_parts(chains);
     if chains.is_empty() {
-        bail!("no certificate file was found");
+        bail!("no certificate file found");
     }
     Ok(chains)
+}
+
+/// Leaves out what stands in a folder as a part of something longer beside it, as certbot's cert.pem does of fullchain.pem.
+fn without_parts(chains: Vec<(FileChain, bool)>) -> Vec<FileChain> {
+    let is_part = |(one, is_named): &(FileChain, bool)| {
+        !is_named
+            && chains.iter().any(|(other, _)| {
+                other.chain.certificates.len() > one.chain.certificates.len()
+                    && other.chain.certificates.starts_with(&one.chain.certificates)
+                    && Path::new(&other.path).parent() == Path::new(&one.path).parent()
+            })
+    };
+    let keep: Vec<bool> = chains.iter().map(|chain| !is_part(chain)).collect();
+    let kept = chains.into_iter().zip(keep).filter(|((chain, _), keep)| {
+        if !keep {
+            left_out(Path::new(&chain.path), "is the beginning of a longer chain beside it");
+        }
+        *keep
+    });
+    kept.map(|((chain, _), _)| chain).collect()
+}
+
+/// Says that a file of a folder is not audited.
+fn left_out(path: &Path, why: &str) {
+    // Someone who closed stderr does not want to know.
+    let _ = writeln!(
+        anstream::stderr(),
+        "shakedown: note: {} {why}, and is left out; name it to have it audited",
+        escape(&path.display().to_string())
+    );
 }
 
 /// Whether this is the certificate of an authority, and of no server: it may sign others, and has no name of a host.
@@ -130,7 +163,7 @@ fn files(named: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, bool)>> {
 }
 
 fn key(path: &Path) -> anyhow::Result<FileKey> {
-    Ok(FileKey { path: path.display().to_string(), spki: read_public_key(path)? })
+    Ok(FileKey { path: path.display().to_string(), spki: Ok(read_public_key(path)?) })
 }
 
 fn options(args: &CertArgs) -> anyhow::Result<Options> {
@@ -183,5 +216,5 @@ fn own_name(file: &FileChain) -> Host {
 fn moment(text: &str) -> anyhow::Result<OffsetDateTime> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
     OffsetDateTime::parse(&whole, &Rfc3339)
-        .map_err(|_| anyhow!("--at {text:?} is no time; use 2026-12-31 or 2026-12-31T23:59:59Z"))
+        .map_err(|_| anyhow!("invalid time --at {text:?}: use 2026-12-31 or 2026-12-31T23:59:59Z"))
 }

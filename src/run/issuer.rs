@@ -1,5 +1,5 @@
-//! A fix that can be tried without the server: the intermediate that a chain lacks, fetched from where the certificate says
-//! it lies.
+//! A fix that can be tried without the server: the intermediate that a chain lacks, fetched from the address in the
+//! certificate.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::audit::rules::chain::chain_incomplete;
 use crate::certificate::trust::Assessor;
 use crate::certificate::trust::browser::BrowserVerdict;
 use crate::certificate::trust::problem::PathProblem;
-use crate::certificate::{Chain, file};
+use crate::certificate::{Certificate, Chain, file};
 use crate::probe::Prober;
 
 /// Certificates that are fetched for one chain.
@@ -32,7 +32,7 @@ pub(super) async fn try_fetched(
     match complete(Arc::clone(&lacking.chain), prober, assessor, private).await {
         Err(reason) => finding.evidence.push(reason),
         Ok(url) => {
-            finding.evidence.push(format!("with the certificate of {url} the chain is whole"));
+            finding.evidence.push(format!("the chain is complete with the certificate from {url}"));
             if let Some(fix) = &mut finding.fix {
                 fix.verified = Some(true);
             }
@@ -56,13 +56,16 @@ async fn complete(
             .await
             .map_err(|error| format!("{url} could not be fetched: {error}"))?;
         let (fetched, _) = file::read(&bytes);
-        let issuer = fetched.first().ok_or_else(|| format!("{url} holds no certificate"))?;
+        let issuer = fetched.first().ok_or_else(|| format!("{url} does not hold a certificate"))?;
+        if Certificate::parse(issuer).is_ok_and(|issuer| issuer.is_self_issued()) {
+            return Err(format!("{url} holds a root, and it is not trusted here"));
+        }
         chain = with(&chain, issuer);
         if assessor.assess(&chain).browser == BrowserVerdict::Accepted {
             return Ok(url);
         }
     }
-    Err("with what could be fetched the chain is still not whole".to_owned())
+    Err("the chain is still incomplete with what could be fetched".to_owned())
 }
 
 fn with(chain: &Chain, issuer: &[u8]) -> Arc<Chain> {

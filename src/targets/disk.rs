@@ -1,9 +1,10 @@
 //! The files of an nginx configuration on disk.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::regular_file;
 use crate::nginx::glob;
 use crate::nginx::source::{ReadFailure, Source};
 
@@ -83,18 +84,8 @@ impl Source for Disk {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "files are read by `target`")]
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // A pipe would be waited for, and a device has no end.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
-    }
-    let mut text = Vec::new();
-    fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(text)
+    regular_file::read(path, MAX_FILE)
 }
 
 /// The system's number and words, without what the standard library puts behind them.

@@ -1,13 +1,13 @@
 //! Client certificates and keys, read from PEM or DER files.
 
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::ClientIdentity;
+use super::{ClientIdentity, regular_file};
+use crate::certificate::file;
 
 /// Larger files hold no certificates.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -69,18 +69,14 @@ pub enum FileError {
 
 /// Reads a file of certificates: a PEM bundle, or one certificate in DER.
 pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
-    let bytes = read(path)?;
-    // A DER certificate is a SEQUENCE; no PEM file starts with that byte.
-    if bytes.first() == Some(&0x30) {
-        return Ok(vec![CertificateDer::from(bytes)]);
+    let (blocks, problems) = file::blocks(&read(path)?);
+    if let Some(problem) = problems.first() {
+        return Err(FileError::Pem { path: path.to_owned(), reason: problem.to_string() });
     }
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
-        .collect::<Result<_, _>>()
-        .map_err(|error| FileError::Pem { path: path.to_owned(), reason: error.to_string() })?;
-    if certificates.is_empty() {
+    if blocks.is_empty() {
         return Err(FileError::NoCertificate { path: path.to_owned() });
     }
-    Ok(certificates)
+    Ok(blocks.into_iter().map(|block| block.der).collect())
 }
 
 /// Reads what a client presents: its chain and its private key.
@@ -124,22 +120,19 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    let failed = |error| FileError::Read { path: path.to_owned(), error };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this room reads the files that targets are named in"
-    )]
-    let file = fs::File::open(path).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(FileError::TooLarge { path: path.to_owned() });
-    }
-    Ok(bytes)
+    regular_file::read(path, MAX_FILE).map_err(|error| {
+        let path = path.to_owned();
+        match error.kind() {
+            io::ErrorKind::FileTooLarge => FileError::TooLarge { path },
+            _ => FileError::Read { path, error },
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
     use tempfile::TempDir;
 
@@ -208,8 +201,8 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_file_is_cut_off() {
+    fn an_endless_file_is_not_read() {
         let error = read_certificates(Path::new("/dev/zero")).unwrap_err().to_string();
-        assert_eq!(error, "/dev/zero is larger than 16 MiB");
+        assert_eq!(error, "cannot read /dev/zero: not a regular file");
     }
 }

@@ -10,6 +10,7 @@ pub mod nginx_client;
 pub mod options;
 pub mod places;
 pub mod proxy_ssl;
+pub mod regular_file;
 pub mod shard;
 pub mod toml;
 pub mod trust;

@@ -60,14 +60,14 @@ fn a_fetched_issuer_is_tried() {
     let library = library(pki.intermediate.certificate.to_vec());
     check(&audit(&pki, library, ""), false, "it can be fetched from http://127.0.0.1");
     check(&audit(&pki, library, "--fetch-issuers"), false, "127.0.0.1 is not a public address");
-    check(&audit(&pki, library, "--fetch-issuers=anywhere"), true, "the chain is whole");
+    check(&audit(&pki, library, "--fetch-issuers=anywhere"), true, "the chain is complete");
 }
 
 #[test]
 fn what_does_not_help_is_said() {
     let pki = Pki::new();
     let stranger = library(Pki::new().intermediate.certificate.to_vec());
-    check(&audit(&pki, stranger, "--fetch-issuers=anywhere"), false, "still not whole");
+    check(&audit(&pki, stranger, "--fetch-issuers=anywhere"), false, "still incomplete");
     let junk = library(b"<html>".to_vec());
-    check(&audit(&pki, junk, "--fetch-issuers=anywhere"), false, "holds no certificate");
+    check(&audit(&pki, junk, "--fetch-issuers=anywhere"), false, "does not hold a certificate");
 }

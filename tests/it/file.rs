@@ -100,6 +100,40 @@ fn every_leaf_of_a_folder_is_audited_as_of_any_day() {
 }
 
 #[test]
+fn the_folder_that_certbot_writes_is_one_certificate() {
+    let pki = Pki::new();
+    let folder = pki.path("live");
+    fs::create_dir(&folder).unwrap();
+    let issued = pki.intermediate.issue(&["a.test"]).unwrap();
+    let chain = issued.chain();
+    for (name, text) in [
+        ("cert.pem", pem(&chain[..1])),
+        ("chain.pem", pem(&chain[1..])),
+        ("fullchain.pem", pem(&chain)),
+        ("privkey.pem", issued.key.serialize_pem()),
+    ] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let pipe = folder.join("pipe.pem").display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let run = cert(&pki, &[&folder.display().to_string()]);
+    check(&run, 0, &[]);
+    assert_eq!(run.stdout.matches("\"origin\"").count(), 1, "{}", run.stdout);
+    let run = cert(&pki, &[&pipe]);
+    assert!(run.status == 2 && run.stderr.contains("not a regular file"), "{}", run.stderr);
+}
+
+#[test]
+fn an_issuer_that_is_no_authority_is_no_certificate_of_a_second_server() {
+    let pki = Pki::new();
+    let authority = pki.root.intermediate_with("plain", |params| params.is_ca = rcgen::IsCa::NoCa);
+    let issued = authority.unwrap().issue(&["a.test"]).unwrap();
+    let files = pki.write("a", &issued, &issued.chain());
+    // Browsers refuse it for what it is; nothing is missing.
+    check(&cert(&pki, &[&path(&files)]), 1, &["error certificate-refused"]);
+}
+
+#[test]
 fn damage_is_named_with_file_and_line() {
     let pki = Pki::new();
     let bad = pki.path("bad.pem");

@@ -3,7 +3,7 @@
 
 use time::OffsetDateTime;
 
-use super::openssl::KEY_CERT_SIGN;
+use crate::certificate::openssl_view::KEY_CERT_SIGN;
 use crate::certificate::parse::Certificate;
 use crate::openssl::release::Release;
 
@@ -17,7 +17,7 @@ pub(super) fn likely_issued(issuer: &Certificate, subject: &Certificate, library
             Release::V1_1_1 => above.key_usage.is_none_or(|usage| usage & KEY_CERT_SIGN != 0),
             Release::V3_0 | Release::V3_2 | Release::V3_5 => {
                 issuer.public_key.is_known_to(library)
-                    && subject.signature_algorithm.is_made_by(&issuer.public_key)
+                    && subject.inner_signature_algorithm.is_made_by(&issuer.public_key)
             }
         }
 }

@@ -4,6 +4,7 @@ pub mod browser;
 mod issuer;
 pub mod openssl;
 pub mod problem;
+mod purpose;
 pub mod store;
 
 use std::sync::Arc;

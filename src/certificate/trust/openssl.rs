@@ -8,8 +8,10 @@ use time::OffsetDateTime;
 
 use super::TrustStore;
 use super::issuer::{best_issuer, is_self_signed, likely_issued};
+pub use super::purpose::Purpose;
+use super::purpose::{CaStatus, suits};
 use crate::certificate::chain::Chain;
-use crate::certificate::openssl_view::OpensslView;
+use crate::certificate::openssl_view::{KEY_CERT_SIGN, OpensslView};
 use crate::certificate::parse::Certificate;
 use crate::certificate::signature::{SignatureCheck, Verifier};
 use crate::openssl::release::Release;
@@ -27,15 +29,6 @@ pub struct Profile {
     pub library: Release,
     /// Whose certificate it is.
     pub purpose: Purpose,
-}
-
-/// Whose certificate is verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// A server's, by a client (`proxy_ssl_verify`).
-    Server,
-    /// A client's, by a server (`ssl_verify_client`).
-    Client,
 }
 
 impl Default for Profile {
@@ -160,6 +153,12 @@ impl<'c> Walk<'c> {
         }
         self.check_extensions();
         self.check_security_level();
+        let library = self.profile.library;
+        if library > Release::V1_1_1 && !self.path[0].public_key.is_known_to(library) {
+            // `X509_get_pubkey_parameters` stops here, whatever was found before.
+            self.last.get_or_insert(VerifyError::UNSPECIFIED);
+            return;
+        }
         self.check_signatures_and_times();
         self.check_name_constraints();
     }
@@ -272,7 +271,7 @@ impl<'c> Walk<'c> {
             if view.proxy {
                 self.object(VerifyError::PROXY_CERTIFICATES_NOT_ALLOWED);
             }
-            let authority = Authority::of(certificate, library);
+            let authority = CaStatus::of(certificate, library);
             let below_anchor = index + 1 < self.path.len();
             if index > 0 && !authority.may_issue(below_anchor) {
                 self.object(invalid_ca);
@@ -403,80 +402,6 @@ impl<'c> Walk<'c> {
 
 /// A key that the release does not know, where OpenSSL stops instead of objecting.
 struct UnknownKey;
-
-/// Key usage bits, as RFC 5280 numbers them.
-const DIGITAL_SIGNATURE: u16 = 1;
-const KEY_ENCIPHERMENT: u16 = 1 << 2;
-const KEY_AGREEMENT: u16 = 1 << 4;
-pub(super) const KEY_CERT_SIGN: u16 = 1 << 5;
-
-/// Bits of the Netscape certificate type, the first being the highest.
-const NETSCAPE_CLIENT: u8 = 0x80;
-const NETSCAPE_SERVER: u8 = 0x40;
-const NETSCAPE_TLS_CA: u8 = 0x04;
-const NETSCAPE_ANY_CA: u8 = 0x07;
-
-/// Whether a certificate is an authority's (`check_ca`).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Authority {
-    No,
-    Yes,
-    /// By signs that OpenSSL accepts of the last certificate alone: version 1, or a key usage without basicConstraints.
-    ByOldSigns,
-    /// By the Netscape certificate type.
-    ByNetscapeType,
-}
-
-impl Authority {
-    fn of(certificate: &Certificate, library: Release) -> Self {
-        let Ok(view) = &certificate.openssl else { return Self::No };
-        if view.invalid || view.key_usage.is_some_and(|usage| usage & KEY_CERT_SIGN == 0) {
-            return Self::No;
-        }
-        match view.basic_constraints {
-            Some((true, _)) => Self::Yes,
-            None if certificate.version == 1 && is_self_signed(certificate, library) => {
-                Self::ByOldSigns
-            }
-            None if view.key_usage.is_some() => Self::ByOldSigns,
-            None if view.netscape_type.is_some_and(|bits| bits & NETSCAPE_ANY_CA != 0) => {
-                Self::ByNetscapeType
-            }
-            Some((false, _)) | None => Self::No,
-        }
-    }
-
-    fn may_issue(self, below_anchor: bool) -> bool {
-        self == Self::Yes || (self != Self::No && !below_anchor)
-    }
-}
-
-/// `check_purpose_ssl_server` and `check_purpose_ssl_client`. anyExtendedKeyUsage does not count.
-fn suits(view: &OpensslView, authority: Authority, above_leaf: bool, purpose: Purpose) -> bool {
-    let (listed, usages, netscape) = match purpose {
-        Purpose::Server => (
-            view.extended_key_usage.is_none_or(|listed| listed.server),
-            DIGITAL_SIGNATURE | KEY_ENCIPHERMENT | KEY_AGREEMENT,
-            NETSCAPE_SERVER,
-        ),
-        Purpose::Client => (
-            view.extended_key_usage.is_none_or(|listed| listed.client),
-            DIGITAL_SIGNATURE | KEY_AGREEMENT,
-            NETSCAPE_CLIENT,
-        ),
-    };
-    let has_type = |bits: u8| view.netscape_type.is_none_or(|own| own & bits != 0);
-    listed
-        && if above_leaf {
-            match authority {
-                Authority::No => false,
-                Authority::ByNetscapeType => has_type(NETSCAPE_TLS_CA),
-                Authority::Yes | Authority::ByOldSigns => true,
-            }
-        } else {
-            has_type(netscape) && view.key_usage.is_none_or(|own| own & usages != 0)
-        }
-}
 
 #[cfg(test)]
 mod tests {

@@ -26,7 +26,7 @@ impl PathProblem {
             PathEnd::SelfSignedLeaf => Some(Self::SelfSigned),
             PathEnd::UntrustedRoot => Some(Self::UnknownIssuer),
             PathEnd::MissingIssuer => {
-                shape.top(chain).map(|top| missing_or_unknown(top, shape, store))
+                shape.top(chain).map(|top| missing_or_unknown(top, chain, shape, store))
             }
         }
     }
@@ -39,17 +39,32 @@ impl PathProblem {
 /// may do the second; for it, a chain with an intermediate in it was put together by someone who knew how, and what was
 /// issued by something that is a root by its own name, or that belongs to another organisation than every anchor, comes
 /// from a foreign authority.
-fn missing_or_unknown(top: &Certificate, shape: &Shape, store: &TrustStore) -> PathProblem {
+fn missing_or_unknown(
+    top: &Certificate,
+    chain: &Chain,
+    shape: &Shape,
+    store: &TrustStore,
+) -> PathProblem {
     let alone = shape.path.len() == 1;
-    let missing = if store.has_name(&top.issuer) || names_root(&top.issuer) {
-        // An anchor of that name which did not sign is another authority, or the same one with a new key.
-        false
-    } else if store.public {
-        alone && is_fetchable(top)
-    } else {
-        (alone || names_intermediate(&top.issuer)) && !is_foreign(&top.issuer, store)
+    let private = || {
+        !store.private.is_empty()
+            && (alone || names_intermediate(&top.issuer))
+            && !names_root(&top.issuer)
+            && !is_foreign(&top.issuer, store)
     };
+    // Above a public intermediate even what is called a root can be one: newer roots are sent with a cross-sign.
+    let public = || {
+        let is_root = names_root(&top.issuer) && (alone || !is_public(chain));
+        store.public && is_fetchable(top) && !is_root
+    };
+    // An anchor of that name which did not sign is another authority, or the same one with a new key.
+    let missing = !store.has_name(&top.issuer) && (public() || private());
     if missing { PathProblem::MissingIntermediate } else { PathProblem::UnknownIssuer }
+}
+
+/// Whether the leaf was issued as public authorities do: under their policies, or logged.
+fn is_public(chain: &Chain) -> bool {
+    chain.leaf().is_some_and(|leaf| leaf.public_policy || leaf.sct_count > 0)
 }
 
 /// Over http, as public authorities publish; an ldap URL is a company's own.
@@ -76,7 +91,7 @@ fn has_word(issuer: &DistinguishedName, is_meant: impl Fn(&str) -> bool) -> bool
 fn is_foreign(issuer: &DistinguishedName, store: &TrustStore) -> bool {
     let organisation = issuer.organization();
     let same = |anchor: &Arc<Certificate>| anchor.subject.organization() == organisation;
-    organisation.is_some() && !store.certificates.iter().any(same)
+    organisation.is_some() && !store.private.iter().any(same)
 }
 
 #[cfg(test)]
@@ -181,6 +196,36 @@ mod tests {
         check(&sent, &ours, Some(MissingIntermediate));
         let foreign = root("Foreign").intermediate("Foreign intermediate").unwrap();
         check(&foreign.issue(&["a.test"]).unwrap().chain(), &ours, Some(UnknownIssuer));
+    }
+
+    #[test]
+    fn an_authority_added_to_public_roots_is_missed_like_a_private_one() {
+        let (public, ours) = (root("Public root"), root("Example root"));
+        let given = |authority: &Authority| vec![authority.certificate.clone()];
+        let (store, _) = TrustStore::from_certificates("public".to_owned(), given(&public), true);
+        let (store, _) = store.with("ours".to_owned(), given(&ours));
+        let assessor = Assessor::new(Arc::new(store), NOW);
+        let leaf = ours.intermediate("Example issuing").unwrap().issue(&["a.test"]).unwrap();
+        let assessed = assessor.assess(&Chain::from_der(&[&leaf.certificate]));
+        assert_eq!(assessed.problem, Some(MissingIntermediate));
+    }
+
+    #[test]
+    fn a_root_above_a_public_intermediate_can_be_a_cross_sign() {
+        let url = "http://a.test/root.crt";
+        let public = root("Public root");
+        let check = |is_public: bool, expected| {
+            let upper = root("Root YR");
+            let lower = upper.intermediate_with("YR1", |params| fetchable(params, url)).unwrap();
+            let leaf = lower.issue_with(&["a.test"], |params| {
+                let policy = [0x30, 10, 0x30, 8, 6, 6, 0x67, 0x81, 12, 1, 2, 1].to_vec();
+                let policies = CustomExtension::from_oid_content(&[2, 5, 29, 32], policy);
+                params.custom_extensions.extend(is_public.then_some(policies));
+            });
+            check_store(&leaf.unwrap().chain(), &public, true, Some(expected));
+        };
+        check(true, MissingIntermediate);
+        check(false, UnknownIssuer);
     }
 
     #[test]

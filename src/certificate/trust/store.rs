@@ -18,8 +18,10 @@ pub struct TrustStore {
     pub anchors: Vec<TrustAnchor<'static>>,
     /// The same anchors as certificates, where they were given as such (Mozilla's set holds names and keys only).
     pub certificates: Vec<Arc<Certificate>>,
-    /// Whether these are public roots, whose authorities obey the CA/Browser Forum.
+    /// Whether public roots are among them, whose authorities obey the CA/Browser Forum.
     pub public: bool,
+    /// Those that are an organisation's own.
+    pub private: Vec<Arc<Certificate>>,
     by_subject: HashMap<Vec<u8>, Vec<usize>>,
 }
 
@@ -52,26 +54,22 @@ impl TrustStore {
                 _ => unreadable += 1,
             }
         }
-        (Self::new(label, anchors, certificates, public), unreadable)
+        let private = if public { Vec::new() } else { certificates.clone() };
+        (Self { private, ..Self::new(label, anchors, certificates, public) }, unreadable)
     }
 
     /// This store with further certificates trusted as well.
     #[must_use]
     pub fn with(self, label: String, given: Vec<CertificateDer<'static>>) -> (Self, usize) {
-        let (more, unreadable) = Self::from_certificates(label, given, self.public);
+        let (more, unreadable) = Self::from_certificates(label, given, false);
         let mut anchors = self.anchors;
         anchors.extend(more.anchors);
         let mut certificates = self.certificates;
         certificates.extend(more.certificates);
-        (
-            Self::new(
-                format!("{} and {}", self.label, more.label),
-                anchors,
-                certificates,
-                self.public,
-            ),
-            unreadable,
-        )
+        let mut private = self.private;
+        private.extend(more.private);
+        let label = format!("{} and {}", self.label, more.label);
+        (Self { private, ..Self::new(label, anchors, certificates, self.public) }, unreadable)
     }
 
     fn new(
@@ -84,7 +82,7 @@ impl TrustStore {
         for (index, anchor) in anchors.iter().enumerate() {
             by_subject.entry(anchor.subject.to_vec()).or_default().push(index);
         }
-        Self { label, anchors, certificates, public, by_subject }
+        Self { label, anchors, certificates, public, private: Vec::new(), by_subject }
     }
 
     /// Whether a certificate carries the name and key of an anchor.

@@ -1,6 +1,7 @@
 //! The sockets on which nginx speaks TLS, a target for each name.
 
 use std::collections::HashSet;
+use std::io;
 
 use super::{Premises, Untestable, loopback, origin};
 use crate::certificate::Certificate;
@@ -10,7 +11,7 @@ use crate::nginx::listener::{
 };
 use crate::nginx::problem::Span;
 use crate::targets::address::{Address, parse_host};
-use crate::targets::identity::{read_certificates, read_public_key};
+use crate::targets::identity::{FileError, read_certificates, read_public_key};
 use crate::targets::{ClientCertificatePolicy, Host, Role, StartTls, Target};
 use crate::tls::version::ProtocolVersion;
 
@@ -201,10 +202,19 @@ fn files(ssl: &ServerSsl, premises: &Premises<'_>) -> Vec<FileChain> {
         let parsed: Vec<Certificate> =
             certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
         let key = pair.key.as_ref().and_then(|key| match &key.value {
-            Material::File(name) => Some(FileKey {
-                path: name.clone(),
-                spki: read_public_key(&premises.path(name)).ok()?,
-            }),
+            Material::File(name) => {
+                let spki = match read_public_key(&premises.path(name)) {
+                    Ok(spki) => Ok(spki),
+                    // An ordinary user may not read it; what else is wrong with it is told elsewhere.
+                    Err(FileError::Read { error, .. })
+                        if error.kind() == io::ErrorKind::PermissionDenied =>
+                    {
+                        Err(error.to_string())
+                    }
+                    Err(_) => return None,
+                };
+                Some(FileKey { path: name.clone(), spki })
+            }
             _ => None,
         });
         all.extend(file::chains(name, &parsed, key.as_ref()));

@@ -1,4 +1,4 @@
-//! `certificate-unreadable`: something among the certificates is none.
+//! `certificate-unreadable`: something among the certificates is not one, or OpenSSL cannot read it.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
@@ -8,8 +8,10 @@ pub(crate) const RULE: Rule = Rule {
     id: "certificate-unreadable",
     severity: Severity::Error,
     section: Section::Certificate,
-    summary: "the chain holds bytes that are no certificate",
-    why: "Clients stop at the first certificate that they cannot read, and refuse the connection.",
+    summary: "the chain contains data that is not a certificate",
+    why: "Clients stop at the first certificate that they cannot read, and refuse the connection. OpenSSL, and so \
+          nginx and curl, is stricter than browsers with names that are not valid text and with numbers in a form that \
+          DER forbids.",
     fix: "Make the file again: PEM blocks of whole certificates, leaf first. openssl crl2pkcs7 -nocrl \
           -certfile FILE | openssl pkcs7 -print_certs shows what is in it. Then reload.",
     references: &["RFC 8446 section 4.4.2"],
@@ -18,11 +20,19 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
-    let Some((index, error)) = &view.chain.unreadable else {
-        return Verdict::Pass;
+    let unread = view.chain.unreadable.as_ref();
+    let by_openssl = view.chain.certificates.iter().enumerate().find_map(|(index, certificate)| {
+        certificate.openssl.as_ref().err().map(|part| (index, part))
+    });
+    let (index, by_whom, error) = match (by_openssl, unread) {
+        (Some((index, part)), _) => {
+            (index, " by OpenSSL", format!("OpenSSL does not accept {part}"))
+        }
+        (None, Some((index, error))) => (*index, "", error.to_string()),
+        (None, None) => return Verdict::Pass,
     };
-    RULE.finds(format!("certificate {} of the chain cannot be read", index + 1))
-        .evidence(error.to_string())
+    RULE.finds(format!("certificate {} of the chain cannot be read{by_whom}", index + 1))
+        .evidence(error)
         .evidence_from(view.sightings())
         .reproduce(show_chain(cx.target, view.address()))
         .into()
@@ -30,6 +40,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use super::RULE;
     use crate::audit::fixtures::Scene;
 
     #[test]
@@ -39,6 +50,20 @@ mod tests {
         chain.push(vec![0x30, 1, 2].into());
         scene.present(&chain);
         scene.check(&["error certificate-unreadable"]);
+    }
+
+    #[test]
+    fn a_name_that_openssl_cannot_read_is_reported() {
+        let mut scene = Scene::new();
+        let mut chain = scene.issue(|_| {}).chain();
+        let name = chain[0].windows(6).position(|bytes| bytes == b"a.test").unwrap();
+        let mut der = chain[0].to_vec();
+        der[name] = 0xff;
+        chain[0] = der.into();
+        scene.present(&chain);
+        let found = scene.judge().findings;
+        let unreadable = found.iter().find(|finding| finding.rule == RULE.id).unwrap();
+        assert!(unreadable.message.ends_with("cannot be read by OpenSSL"), "{unreadable:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::audit::rules::certificate;
+use crate::certificate::key::KeyType;
 use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
@@ -25,10 +26,17 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Endpoint(check),
 };
 
+/// Bits of an RSA key beyond which the TLS library checks no signature.
+const MAX_RSA: u32 = 8192;
+
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Some(cell) = endpoint.handshakes.iter().find(|cell| cell.bad_signature) else {
         return Verdict::Pass;
     };
+    let key = cell.chain.as_ref().and_then(|chain| chain.leaf()).map(|leaf| &leaf.public_key);
+    if let Some(key) = key.filter(|key| key.key_type == KeyType::Rsa && key.bits > MAX_RSA) {
+        return Verdict::Untested(format!("signatures of {key} are not checked here"));
+    }
     RULE.finds("the signature in the handshake does not verify with the key on the certificate")
         .evidence(at(endpoint, cell))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))

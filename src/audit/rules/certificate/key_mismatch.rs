@@ -23,8 +23,12 @@ fn check(file: &FileChain, _: &Context<'_>) -> Verdict {
     let (Some(key), Some(leaf)) = (&file.key, file.chain.leaf()) else {
         return Verdict::NotApplicable;
     };
-    if key.spki == leaf.public_key.spki {
-        return Verdict::Pass;
+    match &key.spki {
+        Ok(spki) if *spki == leaf.public_key.spki => return Verdict::Pass,
+        Ok(_) => {}
+        Err(why) => {
+            return Verdict::Untested(format!("the key in {} could not be read: {why}", key.path));
+        }
     }
     RULE.finds(format!("the key in {} does not belong to the certificate", key.path))
         .evidence(format!("{}: {}, {}", file.path, leaf.subject.text, leaf.public_key))
@@ -45,7 +49,7 @@ mod tests {
         );
         let spki = |issued: &crate::certificate::issue::Issued| {
             let parsed = crate::certificate::Certificate::parse(&issued.certificate).unwrap();
-            Some(FileKey { path: "a.key".to_owned(), spki: parsed.public_key.spki })
+            Some(FileKey { path: "a.key".to_owned(), spki: Ok(parsed.public_key.spki) })
         };
         assert_eq!(in_file(&scene, &mine.chain(), 0, spki(&mine)), Vec::<String>::new());
         assert_eq!(in_file(&scene, &mine.chain(), 0, spki(&other)), ["error key-mismatch"]);

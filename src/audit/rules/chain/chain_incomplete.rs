@@ -27,6 +27,12 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    if view.chain.ignored > 0 {
+        let (read, more) = (view.chain.certificates.len(), view.chain.ignored);
+        return Verdict::Untested(format!(
+            "only {read} certificates of the chain were read; {more} more follow"
+        ));
+    }
     if view.assessment.problem != Some(PathProblem::MissingIntermediate) {
         return Verdict::Pass;
     }
@@ -43,7 +49,9 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
                 .at(Position::Unrelated)
                 .map(|index| format!("{}; it belongs to another chain", view.describe(index))),
         )
-        .evidence_from((!urls.is_empty()).then(|| format!("it can be fetched from {urls}")))
+        .evidence_from((!urls.is_empty()).then(|| {
+            format!("it can be fetched from {urls}; if it signed itself, it is a root that is not trusted here")
+        }))
         .evidence_from(view.sightings())
         .reproduce(show_chain(cx.target, view.address()))
         .reproduce_from(curl(cx.target, view.address()));
