@@ -118,6 +118,11 @@ pub const RULES: &[&Rule] = &[
     &reachability::connection_closed::RULE,
     &reachability::not_tls::RULE,
     &reachability::starttls_refused::RULE,
+    &reachability::turned_away::RULE,
+    &reachability::connections_limited::RULE,
+    &reachability::unsteady_answers::RULE,
+    &reachability::addresses_untested::RULE,
+    &reachability::scan_withheld::RULE,
     &reachability::protocol_error::RULE,
 ];
 

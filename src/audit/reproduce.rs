@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use crate::targets::address::host_port;
-use crate::targets::{Roots, Target};
+use crate::targets::{Roots, StartTls, Target};
 use crate::tls::version::ProtocolVersion;
 
 /// An `openssl s_client` call under construction.
@@ -59,6 +59,11 @@ impl<'a> SClient<'a> {
     pub fn command(mut self) -> String {
         if let Some(protocol) = self.target.starttls {
             self = self.option("-starttls", protocol.name());
+            if matches!(protocol, StartTls::Xmpp | StartTls::XmppServer)
+                && let Some(domain) = self.target.known_as()
+            {
+                self = self.option("-xmpphost", domain.to_string());
+            }
         }
         if let Some(identity) = &self.target.client_identity {
             self = self
@@ -213,7 +218,7 @@ mod tests {
             curl(&target, address).unwrap(),
             "curl -sSI --connect-to ::[::1]:8443 https://a.test:8443/"
         );
-        target.starttls = Some(crate::targets::StartTls::Smtp);
+        target.starttls = Some(StartTls::Smtp);
         assert_eq!(curl(&target, address), None);
     }
 

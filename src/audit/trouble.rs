@@ -20,6 +20,8 @@ pub enum Trouble {
     Unreachable,
     /// Connected, and then silence.
     HandshakeTimeout,
+    /// The server does not talk to this client.
+    TurnedAway,
     /// This side could not make the attempt, or had no time for it.
     NotTested,
     /// The answer is plain text.
@@ -205,9 +207,8 @@ pub fn speaks(cell: &Handshake) -> bool {
 /// What ends an attempt before the peer has said anything about TLS.
 fn barrier(failure: &Failure) -> Option<Trouble> {
     match (&failure.cause, failure.stage) {
-        (Cause::ConnectionRefused, _) | (Cause::Reset | Cause::Closed, Stage::Connect) => {
-            Some(Trouble::ConnectionRefused)
-        }
+        (Cause::ConnectionRefused, _) => Some(Trouble::ConnectionRefused),
+        (Cause::TurnedAway(_), _) => Some(Trouble::TurnedAway),
         (Cause::TimedOut, Stage::Dns | Stage::Connect) => Some(Trouble::ConnectTimeout),
         (Cause::Unreachable(_), _) => Some(Trouble::Unreachable),
         (Cause::Local(_) | Cause::Cancelled | Cause::DnsFailure(_), _) => Some(Trouble::NotTested),

@@ -20,7 +20,8 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
             clients.push(profile);
         }
     }
-    probe::run_with(&args.probe, &Depth { scan: true, clients }, policy.as_ref())
+    let depth = Depth { scan: true, clients, risk_lockout: args.risk_lockout };
+    probe::run_with(&args.probe, &depth, policy.as_ref())
 }
 
 /// A policy by its name, or else from a file.

@@ -96,6 +96,9 @@ pub enum Cause {
     /// The plain-text prelude was refused; the server's words.
     #[error("the server refused STARTTLS: {0}")]
     StarttlsRefused(String),
+    /// The server does not talk to this client, for a reason that has nothing to do with TLS; its words.
+    #[error("the server turned the connection away: {0}")]
+    TurnedAway(String),
     /// The peer sent a fatal alert.
     #[error("alert {0}")]
     Alert(AlertDescription),
@@ -244,6 +247,8 @@ pub struct Handshake {
     pub handshake_time: Option<Duration>,
     /// The signature that proves possession of the certificate's key did not verify.
     pub bad_signature: bool,
+    /// That signature could not be checked: the key is larger than any that the library takes.
+    pub unchecked_signature: bool,
     /// Whether the session could be resumed on a second connection.
     pub resumption: Observed<()>,
     /// Whether the server's tickets allow data before the handshake is over (RFC 8446 section 2.3).
@@ -286,6 +291,18 @@ pub struct RawChoice {
     pub group: Option<NamedGroup>,
 }
 
+/// Whether equal connections ended equally, and what was met where they did not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Steadiness {
+    /// As far as was seen.
+    #[default]
+    Steady,
+    /// Some of those made at once failed like this; made one at a time they did not.
+    OneAtATime(Failure),
+    /// Even one at a time, some fail like this and others do not.
+    Unsteady(Failure),
+}
+
 /// All that was seen at one address.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -299,6 +316,12 @@ pub struct Endpoint {
     pub scans: Vec<Scan>,
     /// How the wanted clients fare.
     pub replays: Vec<Replay>,
+    /// Whether equal connections ended equally.
+    pub steadiness: Steadiness,
+    /// A scan was asked for and not made: too many errors would lock this machine out.
+    pub scan_withheld: bool,
+    /// Connections opened to the address, those for nginx left out.
+    pub connections: u32,
     /// Handshakes as nginx makes them: as configured, then with changes. Empty where its settings are not known.
     pub nginx: Vec<NginxAttempt>,
 }
@@ -312,6 +335,9 @@ impl Endpoint {
             raw: Vec::new(),
             scans: Vec::new(),
             replays: Vec::new(),
+            steadiness: Steadiness::Steady,
+            scan_withheld: false,
+            connections: 0,
             nginx: Vec::new(),
         }
     }
@@ -319,6 +345,11 @@ impl Endpoint {
     /// The matrix cell with that version, with or without a name.
     pub fn cell(&self, with_sni: bool, version: ProtocolVersion) -> Option<&Handshake> {
         self.handshakes.iter().find(|h| h.sni.is_some() == with_sni && h.version == version)
+    }
+
+    /// Every connection that was opened to the address.
+    pub fn all_connections(&self) -> u32 {
+        self.connections + self.nginx.iter().map(NginxAttempt::connections).sum::<u32>()
     }
 
     /// Whether more than the matrix was asked for.

@@ -20,6 +20,14 @@ pub struct NginxAttempt {
     pub complete: Option<Handshake>,
 }
 
+impl NginxAttempt {
+    /// Connections that it took.
+    pub fn connections(&self) -> u32 {
+        let hello = !matches!(self.answer, Err(Refusal::NotSent(_)));
+        u32::from(hello) + u32::from(self.complete.is_some())
+    }
+}
+
 /// Why there is no answer to nginx's hello.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {

@@ -1,7 +1,8 @@
 //! The complete engine: whole rustls handshakes that record everything and judge nothing.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustls::client::{Resumption, Tls12Resumption};
@@ -19,9 +20,11 @@ use super::cause::cause;
 use super::connect::{Connection, Connector, Permits};
 use super::follow_up::{self, Aftermath, Waits};
 use super::plan::{Cell, Resume};
+use super::raw;
 use super::recorder::Recorder;
 use super::sessions::Sessions;
-use super::{raw, starttls};
+use super::starttls::goodbye::Goodbye;
+use super::starttls::{self, Introduction};
 use crate::certificate::Chain;
 use crate::certificate::cache::ChainCache;
 use crate::observation::{
@@ -50,6 +53,7 @@ pub(super) struct Caller<'a> {
     target: &'a Target,
     address: SocketAddr,
     identity: Result<Option<Arc<CertifiedKey>>, rustls::Error>,
+    opened: AtomicU32,
     /// Whether a server that asks for a certificate is asked for a page, as nginx answers such a request.
     pub(super) asks_http: bool,
 }
@@ -81,7 +85,8 @@ impl Handshaker {
             })
             .transpose();
         let asks_http = target.starttls.is_none();
-        Caller { handshaker: self, connector, target, address, identity, asks_http }
+        let opened = AtomicU32::new(0);
+        Caller { handshaker: self, connector, target, address, identity, opened, asks_http }
     }
 }
 
@@ -98,6 +103,7 @@ impl Caller<'_> {
             connect_time: None,
             handshake_time: None,
             bad_signature: false,
+            unchecked_signature: false,
             resumption: Observed::NotTried,
             early_data: Observed::NotTried,
         };
@@ -126,6 +132,7 @@ impl Caller<'_> {
         let facts = recorder.take();
         seen.chain = facts.chain;
         seen.bad_signature = facts.bad_signature;
+        seen.unchecked_signature = facts.unchecked_signature;
         let outcome = settle(session, aftermath.failure.clone())
             .map(|session| Session { ocsp_staple: facts.ocsp_staple, ..session });
         seen.client_auth = client_auth(facts.request, &outcome, aftermath);
@@ -185,8 +192,19 @@ impl Caller<'_> {
         Some(self.handshaker.chains.intern(&sent))
     }
 
+    /// Connections opened so far, those that failed among them.
+    pub(super) fn opened(&self) -> u32 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// From now on one connection at a time, with a pause between two.
+    pub(super) fn slow_down(&self) {
+        self.connector.slow_down(self.address);
+    }
+
     /// A TCP connection on which TLS can start.
     async fn open(&self) -> Result<Connection, Failure> {
+        self.opened.fetch_add(1, Ordering::Relaxed);
         let deadlines = self.connector.deadlines();
         let connect = self.target.timeout.unwrap_or(deadlines.connect);
         let mut connection = self.connector.connect(self.address, connect).await?;
@@ -196,7 +214,9 @@ impl Caller<'_> {
         }
         if let Some(protocol) = self.target.starttls {
             let name = self.host_name();
-            let upgrade = starttls::upgrade(&mut connection.stream, protocol, &name);
+            let client = client_name(&connection.stream);
+            let who = Introduction { domain: &name, client: &client };
+            let upgrade = starttls::upgrade(&mut connection.stream, protocol, who);
             timeout(self.target.timeout.unwrap_or(deadlines.starttls), upgrade)
                 .await
                 .map_err(|_| Failure { stage: Stage::Starttls, cause: Cause::TimedOut })??;
@@ -248,6 +268,10 @@ impl Caller<'_> {
         }
     }
 
+    fn goodbye(&self) -> Goodbye {
+        Goodbye::of(self.target.starttls, self.target.port().unwrap_or(0))
+    }
+
     /// Sees what follows the handshake, and says goodbye.
     async fn follow_up(
         &self,
@@ -263,7 +287,7 @@ impl Caller<'_> {
             aftermath = follow_up::after_request(stream, http.as_deref(), waits).await;
         }
         if aftermath.failure.is_none() {
-            let late = follow_up::part(stream, b"", waits.event).await;
+            let late = follow_up::part(stream, self.goodbye(), waits.event).await;
             aftermath.failure = late.filter(|_| !aftermath.served);
         }
         aftermath
@@ -280,7 +304,7 @@ impl Caller<'_> {
             Ok(mut stream) => {
                 let kind = stream.get_ref().1.handshake_kind();
                 // What this connection has to tell is told.
-                let _ = follow_up::part(&mut stream, b"", self.waits(took).event).await;
+                let _ = follow_up::part(&mut stream, self.goodbye(), self.waits(took).event).await;
                 if kind == Some(HandshakeKind::Resumed) {
                     Observed::Seen(())
                 } else {
@@ -329,6 +353,15 @@ fn rustls_version(version: ProtocolVersion) -> &'static SupportedProtocolVersion
         &rustls::version::TLS13
     } else {
         &rustls::version::TLS12
+    }
+}
+
+/// This side as an address literal, which no mail server has to look up (RFC 5321 section 4.1.3).
+fn client_name(stream: &TcpStream) -> String {
+    match stream.local_addr().map(|address| address.ip()) {
+        Ok(IpAddr::V6(ip)) => format!("[IPv6:{ip}]"),
+        Ok(ip) => format!("[{ip}]"),
+        Err(_) => "localhost".to_owned(),
     }
 }
 

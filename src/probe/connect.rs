@@ -1,18 +1,28 @@
 //! Names to addresses, addresses to connections: the only place that opens sockets, within the run's limits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::engine;
 use super::{Deadlines, Family, Limits};
 use crate::observation::{Cause, Failure, Stage};
 use crate::targets::Host;
+
+/// Names that are looked up at once.
+const LOOKUPS: usize = 128;
+
+/// Threads with a lookup: the system may go on with one for half a minute after it was given up.
+const LOOKUP_THREADS: usize = 1024;
+
+/// Time from one connection to the next where they go one at a time: the server must notice that the last one is gone.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A TCP connection and its share of the limits, given back when it is dropped.
 #[derive(Debug)]
@@ -28,6 +38,7 @@ pub struct Connection {
 /// A connection's share of the limits.
 #[derive(Debug)]
 pub struct Permits {
+    _alone: Option<OwnedSemaphorePermit>,
     _address: OwnedSemaphorePermit,
     _overall: OwnedSemaphorePermit,
     _gate: Arc<Gate>,
@@ -37,6 +48,8 @@ pub struct Permits {
 #[derive(Debug)]
 struct Gate {
     at_once: Arc<Semaphore>,
+    /// Taken by each connection to an address that stands one at a time.
+    alone: Arc<Semaphore>,
     /// When the next connection may be opened, where the rate is limited.
     next: Mutex<Instant>,
 }
@@ -57,6 +70,12 @@ pub struct Connector {
     limits: Limits,
     overall: Arc<Semaphore>,
     addresses: Mutex<HashMap<SocketAddr, Weak<Gate>>>,
+    /// Addresses that stand only one connection at a time.
+    slow: Mutex<HashSet<SocketAddr>>,
+    /// Lookups that are waited for.
+    lookups: Arc<Semaphore>,
+    /// Threads with a lookup, those among them that nobody waits for any more.
+    threads: Arc<Semaphore>,
 }
 
 impl Connector {
@@ -66,6 +85,9 @@ impl Connector {
             limits,
             overall: Arc::new(Semaphore::new(limits.connections.max(1))),
             addresses: Mutex::new(HashMap::new()),
+            slow: Mutex::default(),
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            threads: Arc::new(Semaphore::new(LOOKUP_THREADS)),
         }
     }
 
@@ -86,13 +108,9 @@ impl Connector {
             Host::Ip(ip) => return Ok(vec![*ip]),
             Host::Name(name) => name.as_str(),
         };
-        let found = match timeout(self.limits.deadlines.dns, lookup_host((name, port))).await {
-            Err(_) => return Err(dns_failure(Cause::TimedOut)),
-            Ok(Err(error)) => return Err(dns_failure(Cause::DnsFailure(error.to_string()))),
-            Ok(Ok(found)) => found,
-        };
         let mut addresses = Vec::new();
-        for ip in found.map(|address| address.ip()).filter(|ip| self.is_wanted(*ip)) {
+        let found = self.look_up(name, port).await.map_err(dns_failure)?;
+        for ip in found.into_iter().filter(|ip| self.is_wanted(*ip)) {
             if !addresses.contains(&ip) {
                 addresses.push(ip);
             }
@@ -103,6 +121,34 @@ impl Connector {
             )));
         }
         Ok(addresses)
+    }
+
+    /// Asks the system, in a thread of its own: a resolver that does not answer holds it for long after the deadline. The
+    /// deadline starts with the lookup, so names that hang do not take the others' time.
+    async fn look_up(&self, name: &str, port: u16) -> Result<Vec<IpAddr>, Cause> {
+        let _turn = acquire(Arc::clone(&self.lookups)).await;
+        let thread = acquire(Arc::clone(&self.threads)).await;
+        let name = name.to_owned();
+        let answer = engine::in_thread(move || {
+            let found = (name.as_str(), port).to_socket_addrs();
+            drop(thread);
+            found.map(|found| found.map(|address| address.ip()).collect())
+        })
+        .map_err(|error| Cause::Local(error.to_string()))?;
+        match timeout(self.limits.deadlines.dns, answer).await {
+            Err(_) => Err(Cause::TimedOut),
+            Ok(Err(_)) => Err(Cause::Local("the lookup ended without an answer".to_owned())),
+            Ok(Ok(found)) => found.map_err(|error| Cause::DnsFailure(error.to_string())),
+        }
+    }
+
+    /// Lets only one connection at a time through to that address, for the rest of the run.
+    pub fn slow_down(&self, address: SocketAddr) {
+        self.slow.lock().unwrap_or_else(PoisonError::into_inner).insert(address);
+    }
+
+    fn is_slow(&self, address: SocketAddr) -> bool {
+        self.slow.lock().unwrap_or_else(PoisonError::into_inner).contains(&address)
     }
 
     fn is_wanted(&self, ip: IpAddr) -> bool {
@@ -136,12 +182,14 @@ impl Connector {
     async fn permits(&self, address: SocketAddr) -> Permits {
         let gate = self.gate(address);
         let of_address = acquire(Arc::clone(&gate.at_once)).await;
-        if let Some(rate) = self.limits.rate {
-            let interval = Duration::from_secs(1) / rate.get();
+        let slow = self.is_slow(address);
+        let alone = if slow { Some(acquire(Arc::clone(&gate.alone)).await) } else { None };
+        let rated = self.limits.rate.map(|rate| Duration::from_secs(1) / rate.get());
+        if let Some(interval) = rated.max(slow.then_some(PAUSE)) {
             tokio::time::sleep_until(gate.turn(interval).into()).await;
         }
         let overall = acquire(Arc::clone(&self.overall)).await;
-        Permits { _address: of_address, _overall: overall, _gate: gate }
+        Permits { _alone: alone, _address: of_address, _overall: overall, _gate: gate }
     }
 
     /// The gate of an address, kept as long as a connection to it is open or wanted.
@@ -155,6 +203,7 @@ impl Connector {
         }
         let gate = Arc::new(Gate {
             at_once: Arc::new(Semaphore::new(self.limits.per_address.max(1))),
+            alone: Arc::new(Semaphore::new(1)),
             next: Mutex::new(Instant::now()),
         });
         known.insert(address, Arc::downgrade(&gate));

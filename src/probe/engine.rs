@@ -1,10 +1,13 @@
 //! Concurrency: the only place that spawns tasks.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::thread;
 
 use futures::stream::{self, Stream, StreamExt};
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
 /// Runs `work` on each item, at most `at_once` together, spread over the cores; results come as they finish.
@@ -28,6 +31,20 @@ where
 fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)
 }
+
+/// Runs blocking work in a thread of its own, which ends with the work, whether or not anybody still waits for it.
+pub fn in_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<oneshot::Receiver<T>> {
+    let (tell, told) = oneshot::channel();
+    let thread = thread::Builder::new().name("lookup".to_owned()).stack_size(STACK);
+    // Whoever asked may have gone away.
+    thread.spawn(move || drop(tell.send(work())))?;
+    Ok(told)
+}
+
+/// Stack of such a thread; the system's resolver loads libraries of its own.
+const STACK: usize = 1024 * 1024;
 
 /// A task that ends when nobody waits for it any more.
 struct Task<T>(JoinHandle<T>);

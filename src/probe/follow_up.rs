@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::cause::cause;
+use super::starttls::goodbye::Goodbye;
 use crate::observation::{Cause, ClientRefusal};
 
 /// Bytes of an HTTP answer that are looked at; nginx's error page is a tenth of it.
@@ -96,15 +97,16 @@ fn refusal_in_words(words: &[u8]) -> Option<ClientRefusal> {
 /// Without a close_notify OpenSSL forgets the session, and resumption would look unsupported. Tickets arrive while reading.
 pub(super) async fn part(
     stream: &mut TlsStream<TcpStream>,
-    goodbye: &[u8],
+    goodbye: Goodbye,
     wait: Duration,
 ) -> Option<Cause> {
-    let say = async {
-        stream.write_all(goodbye).await?;
-        stream.shutdown().await
-    };
     // A peer that is gone already needs no goodbye, and may have said why.
-    let _ = timeout(GOODBYE, say).await;
+    if let Ok(Err(error)) = timeout(wait, goodbye.say(stream)).await
+        && let alert @ Cause::Alert(_) = cause(&error)
+    {
+        return Some(alert);
+    }
+    let _ = timeout(GOODBYE, stream.shutdown()).await;
     timeout(wait, late_alert(stream)).await.ok().flatten()
 }
 

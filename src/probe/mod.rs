@@ -17,6 +17,7 @@ pub mod recorder;
 pub mod scan;
 mod sessions;
 pub mod starttls;
+mod steady;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
@@ -120,16 +121,15 @@ impl Prober {
         let Some((host, port)) = target.endpoint() else {
             return Observation::not_tried(Untried::TextOnly);
         };
-        let mut addresses = match self.connector.resolve(host, port).await {
+        let addresses = match self.connector.resolve(host, port).await {
             Ok(addresses) => addresses,
             Err(failure) => {
                 let addresses = Addresses::Failed(failure);
                 return Observation { addresses, endpoints: Vec::new() };
             }
         };
-        addresses.truncate(MAX_ADDRESSES);
-        let probes =
-            addresses.iter().map(|ip| self.endpoint(target, SocketAddr::new(*ip, port), depth));
+        let audited = addresses.iter().take(MAX_ADDRESSES);
+        let probes = audited.map(|ip| self.endpoint(target, SocketAddr::new(*ip, port), depth));
         let endpoints = join_all(probes).await;
         Observation { addresses: Addresses::Found(addresses), endpoints }
     }
@@ -137,10 +137,19 @@ impl Prober {
     async fn endpoint(&self, target: &Target, address: SocketAddr, depth: &Depth) -> Endpoint {
         let caller = self.handshaker.caller(&self.connector, target, address);
         let cells = plan::matrix(target);
-        let handshakes = join_all(cells.into_iter().map(|cell| caller.cell(cell))).await;
+        let handshakes = join_all(cells.iter().map(|cell| caller.cell(cell.clone()))).await;
         let mut endpoint = Endpoint::new(address, handshakes);
+        steady::settle(&caller, &cells, &mut endpoint).await;
+        if !plan::counts_errors(target) {
+            steady::recheck(&caller, &cells, &mut endpoint).await;
+        }
         explain_failures(&caller, target, &mut endpoint).await;
-        scan::deepen(&caller, target, depth, &mut endpoint).await;
+        if plan::counts_errors(target) && depth.is_costly(target) {
+            endpoint.scan_withheld = true;
+        } else {
+            scan::deepen(&caller, target, depth, &mut endpoint).await;
+        }
+        endpoint.connections = caller.opened();
         if let Some(client) = &target.nginx {
             let attempt = self.as_nginx(target, address, client, Vec::new()).await;
             endpoint.nginx.push(attempt);
@@ -158,6 +167,10 @@ async fn explain_failures(caller: &Caller<'_>, target: &Target, endpoint: &mut E
     let versions_matter = established && target.expect.protocols.is_some();
     if versions_matter || (!established && !hellos.is_empty()) {
         hellos.extend(plan::legacy(target));
+    }
+    if plan::counts_errors(target) {
+        // One hello tells an old server from a broken one; each counts as an error.
+        hellos.truncate(usize::from(!established));
     }
     let Some((first, others)) = hellos.split_first() else { return };
     let opening = caller.raw_hello(first).await;

@@ -15,13 +15,20 @@ pub fn classify(first_bytes: &[u8]) -> PlainProtocol {
     if let Ok(greeting) = mysql_greeting(first_bytes) {
         return PlainProtocol::Greeting(greeting);
     }
+    let notice = |window: &[u8]| window == NOTICE_OF_DISCONNECTION;
+    if first_bytes.windows(NOTICE_OF_DISCONNECTION.len()).any(notice) {
+        return PlainProtocol::Greeting("LDAP notice of disconnection".to_owned());
+    }
     let line = first_line(first_bytes);
     let lower = line.to_ascii_lowercase();
     if starts_with_any(&lower, &["http/", "<!doctype html", "<html"]) {
         PlainProtocol::Http(line)
     } else if lower.starts_with("ssh-") {
         PlainProtocol::Ssh(line)
-    } else if starts_with_any(&lower, GREETINGS) || is_reply_line(line.as_bytes()) {
+    } else if starts_with_any(&lower, GREETINGS)
+        || is_reply_line(line.as_bytes())
+        || (lower.starts_with(':') && lower.contains(" notice "))
+    {
         PlainProtocol::Greeting(line)
     } else {
         PlainProtocol::Unknown(first_bytes.iter().copied().take(MAX_UNKNOWN).collect())
@@ -33,9 +40,23 @@ fn words(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end().chars().take(MAX_TEXT).collect()
 }
 
-/// How POP3, IMAP and XMPP open.
-const GREETINGS: &[&str] =
-    &["+ok", "-err", "* ok", "* bye", "* preauth", "<?xml", "<stream:", "<stream "];
+/// How POP3, IMAP, XMPP, ManageSieve and IRC open.
+const GREETINGS: &[&str] = &[
+    "+ok",
+    "-err",
+    "* ok",
+    "* bye",
+    "* preauth",
+    "<?xml",
+    "<stream:",
+    "<stream ",
+    "\"implementation\"",
+    "notice ",
+    "error :",
+];
+
+/// What a directory says to bytes that it cannot read (RFC 4511 section 4.4.1): the object identifier of the notice.
+const NOTICE_OF_DISCONNECTION: &[u8] = b"1.3.6.1.4.1.1466.20036";
 
 fn first_line(bytes: &[u8]) -> String {
     words(bytes.split(|byte| *byte == b'\n').next().unwrap_or_default())
@@ -106,6 +127,12 @@ mod tests {
             let bytes = format!("{line}\r\nmore\r\n");
             check(bytes.as_bytes(), &PlainProtocol::Greeting(line.into()));
         }
+        for line in ["\"IMPLEMENTATION\" \"Dovecot Pigeonhole\"", ":irc.a.test NOTICE * :hello"] {
+            check(line.as_bytes(), &PlainProtocol::Greeting(line.into()));
+        }
+        let bye =
+            b"\x30\x2b\x02\x01\0\x78\x26\x0a\x01\x02\x04\0\x04\0\x8a\x161.3.6.1.4.1.1466.20036";
+        check(bye, &PlainProtocol::Greeting("LDAP notice of disconnection".into()));
         let mysql = b"\x4a\0\0\0\x0a8.0.36\0\x08\0\0\0";
         check(mysql, &PlainProtocol::Greeting("MySQL 8.0.36".into()));
         let blocked = b"\x45\0\0\0\xff\x6a\x04Host is not allowed";

@@ -1,7 +1,7 @@
 //! The plan: which handshakes to make for one address. Pure, so it can be tested and printed.
 
 use crate::observation::Handshake;
-use crate::targets::Target;
+use crate::targets::{StartTls, Target};
 use crate::tls::version::ProtocolVersion;
 
 /// One planned connection: a name or none, and one version.
@@ -35,10 +35,12 @@ impl Cell {
 
 /// The matrix {no SNI, SNI} x {TLS 1.2, TLS 1.3}; a target without a name has the first row only.
 ///
-/// Resumption is asked for once per version, with the name where there is one.
+/// Resumption is asked for once per version, with the name where there is one. MySQL and MariaDB count failures against
+/// the client's host, and their clients have but one hello: only the target's own is made.
 pub fn matrix(target: &Target) -> Vec<Cell> {
     let named = target.server_name.is_some();
-    let names = std::iter::once(None).chain(target.server_name.clone().map(Some));
+    let nameless = if named && counts_errors(target) { None } else { Some(None) };
+    let names = nameless.into_iter().chain(target.server_name.clone().map(Some));
     names
         .flat_map(|sni| {
             [ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3].map(|version| Cell {
@@ -48,6 +50,11 @@ pub fn matrix(target: &Target) -> Vec<Cell> {
             })
         })
         .collect()
+}
+
+/// Whether the server locks this machine out after too many connections that break off.
+pub fn counts_errors(target: &Target) -> bool {
+    target.starttls == Some(StartTls::Mysql)
 }
 
 /// Hellos of versions older than those of the matrix.

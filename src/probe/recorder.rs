@@ -14,11 +14,15 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::certificate::Chain;
 use crate::certificate::cache::ChainCache;
+use crate::certificate::key::KeyType;
 use crate::certificate::parse::DistinguishedName;
 use crate::observation::CertificateRequest;
 
 /// Names of authorities kept of one request; a server with more is odd, and no reader gets further.
 const MAX_AUTHORITIES: usize = 256;
+
+/// Larger RSA keys are beyond the library, whatever they signed.
+const MAX_RSA_BITS: u32 = 8192;
 
 /// What one connection's server sent.
 #[derive(Debug, Default)]
@@ -27,6 +31,7 @@ pub(super) struct Seen {
     pub(super) ocsp_staple: Option<Vec<u8>>,
     pub(super) request: Option<CertificateRequest>,
     pub(super) bad_signature: bool,
+    pub(super) unchecked_signature: bool,
 }
 
 /// Records one connection.
@@ -71,7 +76,13 @@ impl Recorder {
                     CertificateError::BadEncoding | CertificateError::Other(_)
                 )
             );
-            self.lock().bad_signature |= !unchecked;
+            let mut seen = self.lock();
+            let leaf = seen.chain.as_ref().and_then(|chain| chain.leaf());
+            let too_large = leaf.is_some_and(|leaf| {
+                leaf.public_key.key_type == KeyType::Rsa && leaf.public_key.bits > MAX_RSA_BITS
+            });
+            seen.unchecked_signature |= too_large;
+            seen.bad_signature |= !unchecked && !too_large;
             HandshakeSignatureValid::assertion()
         })
     }

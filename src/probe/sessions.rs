@@ -43,12 +43,12 @@ impl Sessions {
 }
 
 impl ClientSessionStore for Sessions {
-    fn set_kx_hint(&self, server_name: ServerName<'static>, group: NamedGroup) {
-        self.cache.set_kx_hint(server_name, group);
-    }
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
 
-    fn kx_hint(&self, server_name: &ServerName<'_>) -> Option<NamedGroup> {
-        self.cache.kx_hint(server_name)
+    /// Nothing: with a hint rustls puts the shares in an order that is not that of its groups, which RFC 8446 section
+    /// 4.2.8 forbids and Botan refuses (alert 47).
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        None
     }
 
     fn set_tls12_session(&self, server_name: ServerName<'static>, value: Tls12ClientSessionValue) {

@@ -44,6 +44,7 @@ fn cause_word(cause: &Cause, stage: Stage) -> String {
         Cause::Reset => "reset",
         Cause::Closed => "closed",
         Cause::StarttlsRefused(_) => "no STARTTLS",
+        Cause::TurnedAway(_) => "turned away",
         Cause::NotTls(_) => "not TLS",
         Cause::Incompatible(_) | Cause::ProtocolError(_) => "broken",
         Cause::TooMuchData => "flood",

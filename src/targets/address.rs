@@ -1,4 +1,4 @@
-//! Addresses as people type them: `HOST[:PORT]`, `[V6]:PORT`, `https://…` and curl's four-part form.
+//! Addresses as people type them: `HOST[:PORT]`, `[V6]:PORT`, `https://…`, `smtp://…` and curl's four-part form.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -19,6 +19,8 @@ pub struct Address {
     pub port: Option<u16>,
     /// Where to connect instead, from the four-part form.
     pub connect_to: Option<(Host, u16)>,
+    /// The protocol to upgrade from, as the scheme says or the port suggests. A URL such as `tls://HOST:25` has none.
+    pub starttls: Option<StartTls>,
 }
 
 /// Why a text is no address.
@@ -30,9 +32,9 @@ pub enum AddressError {
     /// More text than an address can have.
     #[error("an address of {0} bytes is too long")]
     TooLong(usize),
-    /// A URL of another scheme, and what to write.
-    #[error("{0:?} is no scheme that starts with TLS; use {1}")]
-    Scheme(String, String),
+    /// A URL of another scheme.
+    #[error("no TLS is known for the scheme {0:?}; use https://HOST or HOST:PORT")]
+    Scheme(String),
     /// A pattern, as certificates hold them.
     #[error("{0:?} is a pattern, not a host; use a name that it covers")]
     Wildcard(String),
@@ -70,7 +72,8 @@ impl FromStr for Address {
             return url(text, scheme, rest);
         }
         if let Ok(ip) = text.parse::<Ipv6Addr>() {
-            return Ok(Self { host: Host::Ip(IpAddr::V6(ip)), port: None, connect_to: None });
+            let host = Host::Ip(IpAddr::V6(ip));
+            return Ok(Self { host, port: None, connect_to: None, starttls: None });
         }
         if text.contains('/') {
             return Err(AddressError::Path(text.to_owned()));
@@ -79,12 +82,14 @@ impl FromStr for Address {
             return Err(AddressError::Zone(text.to_owned()));
         }
         match *split(text)?.as_slice() {
-            [host] => Ok(Self { host: parse_host(host)?, port: None, connect_to: None }),
-            [host, port] => Ok(Self {
-                host: parse_host(host)?,
-                port: Some(parse_port(port)?),
-                connect_to: None,
-            }),
+            [host] => {
+                Ok(Self { host: parse_host(host)?, port: None, connect_to: None, starttls: None })
+            }
+            [host, port] => {
+                let (host, port) = (parse_host(host)?, parse_port(port)?);
+                let starttls = StartTls::of_port(port);
+                Ok(Self { host, port: Some(port), connect_to: None, starttls })
+            }
             [name, port, connect_host, connect_port] => {
                 four_parts(text, [name, port, connect_host, connect_port])
             }
@@ -96,39 +101,35 @@ impl FromStr for Address {
 fn url(text: &str, scheme: &str, rest: &str) -> Result<Address, AddressError> {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    if !["https", "tls", "wss", "grpcs"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
-        return Err(AddressError::Scheme(scheme.to_owned(), instead_of(scheme, authority)));
-    }
-    match *split(authority)?.as_slice() {
-        [host] => Ok(Address { host: parse_host(host)?, port: Some(443), connect_to: None }),
-        [host, port] => {
-            Ok(Address { host: parse_host(host)?, port: Some(parse_port(port)?), connect_to: None })
-        }
-        _ => Err(AddressError::Form(text.to_owned())),
-    }
+    let (starttls, usual_port) = start(&scheme.to_ascii_lowercase())
+        .ok_or_else(|| AddressError::Scheme(scheme.to_owned()))?;
+    let (host, port) = match *split(authority)?.as_slice() {
+        [host] => (parse_host(host)?, usual_port),
+        [host, port] => (parse_host(host)?, parse_port(port)?),
+        _ => return Err(AddressError::Form(text.to_owned())),
+    };
+    Ok(Address { host, port: Some(port), connect_to: None, starttls })
 }
 
-/// What to write for a URL of a scheme that cannot be tested as it is.
-fn instead_of(scheme: &str, authority: &str) -> String {
-    let scheme = scheme.to_ascii_lowercase();
-    let starttls = |protocol: &StartTls| scheme == protocol.name();
-    if let Some(protocol) = StartTls::ALL.iter().find(|protocol| starttls(protocol)) {
-        return format!("{:?} with STARTTLS {}", authority, protocol.name());
-    }
-    let implicit = [
-        ("smtps", 465),
-        ("imaps", 993),
-        ("pop3s", 995),
-        ("ldaps", 636),
-        ("ftps", 990),
-        ("mqtts", 8883),
-        ("amqps", 5671),
-        ("rediss", 6379),
-    ];
-    match implicit.iter().find(|(name, _)| *name == scheme) {
-        Some((_, port)) => format!("HOST:PORT, the usual port is {port}"),
-        None => "https://HOST or HOST:PORT".to_owned(),
-    }
+/// How TLS starts in a URL of that scheme, and on which port.
+fn start(scheme: &str) -> Option<(Option<StartTls>, u16)> {
+    let port = match scheme {
+        "https" | "tls" | "wss" | "grpcs" => 443,
+        "smtps" => 465,
+        "imaps" => 993,
+        "pop3s" => 995,
+        "ldaps" => 636,
+        "ftps" => 990,
+        "nntps" => 563,
+        "mqtts" => 8883,
+        "amqps" => 5671,
+        "rediss" => 6379,
+        scheme => {
+            let protocol = StartTls::of_scheme(scheme)?;
+            return Some((Some(protocol), protocol.default_port()));
+        }
+    };
+    Some((None, port))
 }
 
 /// As curl's `--connect-to`: an empty part means the same as its counterpart.
@@ -145,7 +146,8 @@ fn four_parts(
     let host = parse_host(name)?;
     let port_number = parse_port(&or(port, connect_port))?;
     let connect_to = (parse_host(&or(connect_host, name))?, parse_port(&or(connect_port, port))?);
-    Ok(Address { host, port: Some(port_number), connect_to: Some(connect_to) })
+    let starttls = StartTls::of_port(port_number);
+    Ok(Address { host, port: Some(port_number), connect_to: Some(connect_to), starttls })
 }
 
 /// Splits at colons outside brackets.
@@ -274,6 +276,23 @@ mod tests {
     }
 
     #[test]
+    fn what_starts_in_plain_text_is_known_by_its_scheme_or_port() {
+        let check = |text: &str, port, starttls| {
+            let address: Address = text.parse().unwrap();
+            assert_eq!((address.port, address.starttls), (Some(port), starttls), "{text}");
+        };
+        check("smtp://user:secret@mail.test:2500", 2500, Some(StartTls::Smtp));
+        check("postgresql://db.test/name", 5432, Some(StartTls::Postgres));
+        check("xmpp-server://a.test", 5269, Some(StartTls::XmppServer));
+        check("imaps://mail.test", 993, None);
+        check("mail.test:587", 587, Some(StartTls::Smtp));
+        check("mail.test:4190:127.0.0.1:8190", 4190, Some(StartTls::Sieve));
+        check("mail.test:993", 993, None);
+        check("a.test:443:127.0.0.1:25", 443, None);
+        check("tls://mail.test:25", 25, None);
+    }
+
+    #[test]
     fn the_four_part_form_connects_elsewhere() {
         let check = |text: &str, port, host: &str, connect_port| {
             let address: Address = text.parse().unwrap();
@@ -295,15 +314,7 @@ mod tests {
         check_error("", "an empty address; use HOST[:PORT]");
         check_error(
             "http://a.test",
-            "\"http\" is no scheme that starts with TLS; use https://HOST or HOST:PORT",
-        );
-        check_error(
-            "smtp://user:secret@mail.test:2525",
-            "\"smtp\" is no scheme that starts with TLS; use \"mail.test:2525\" with STARTTLS smtp",
-        );
-        check_error(
-            "imaps://mail.test",
-            "\"imaps\" is no scheme that starts with TLS; use HOST:PORT, the usual port is 993",
+            "no TLS is known for the scheme \"http\"; use https://HOST or HOST:PORT",
         );
         check_error("a.test/b", "\"a.test/b\" has a path; use https://HOST/PATH or HOST:PORT");
         check_error("*.a.test", "\"*.a.test\" is a pattern, not a host; use a name that it covers");

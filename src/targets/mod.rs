@@ -81,37 +81,52 @@ pub enum Roots {
 
 /// A protocol that starts in plain text and is upgraded to TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum StartTls {
     /// AUTH TLS (RFC 4217).
     Ftp,
     /// STARTTLS (RFC 3501).
     Imap,
+    /// STARTTLS before registration.
+    Irc,
     /// The StartTLS extended operation (RFC 4511).
     Ldap,
+    /// STARTTLS after LHLO (RFC 2033).
+    Lmtp,
     /// The SSLRequest capability packet.
     Mysql,
+    /// STARTTLS (RFC 4642).
+    Nntp,
     /// STLS (RFC 2595).
     Pop3,
     /// The SSLRequest message.
     Postgres,
+    /// STARTTLS of ManageSieve (RFC 5804).
+    Sieve,
     /// STARTTLS (RFC 3207).
     Smtp,
     /// The starttls stream feature, client to server (RFC 6120).
     Xmpp,
+    /// The same between servers.
+    XmppServer,
 }
 
 impl StartTls {
     /// Every protocol, by name.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Ftp,
         Self::Imap,
+        Self::Irc,
         Self::Ldap,
+        Self::Lmtp,
         Self::Mysql,
+        Self::Nntp,
         Self::Pop3,
         Self::Postgres,
+        Self::Sieve,
         Self::Smtp,
         Self::Xmpp,
+        Self::XmppServer,
     ];
 
     /// The name that `openssl s_client -starttls` takes.
@@ -119,12 +134,17 @@ impl StartTls {
         match self {
             Self::Ftp => "ftp",
             Self::Imap => "imap",
+            Self::Irc => "irc",
             Self::Ldap => "ldap",
+            Self::Lmtp => "lmtp",
             Self::Mysql => "mysql",
+            Self::Nntp => "nntp",
             Self::Pop3 => "pop3",
             Self::Postgres => "postgres",
+            Self::Sieve => "sieve",
             Self::Smtp => "smtp",
             Self::Xmpp => "xmpp",
+            Self::XmppServer => "xmpp-server",
         }
     }
 
@@ -133,12 +153,34 @@ impl StartTls {
         match self {
             Self::Ftp => 21,
             Self::Imap => 143,
+            Self::Irc => 6667,
             Self::Ldap => 389,
+            Self::Lmtp => 24,
             Self::Mysql => 3306,
+            Self::Nntp => 119,
             Self::Pop3 => 110,
             Self::Postgres => 5432,
+            Self::Sieve => 4190,
             Self::Smtp => 25,
             Self::Xmpp => 5222,
+            Self::XmppServer => 5269,
+        }
+    }
+
+    /// The protocol that is usually spoken on that port, where it starts in plain text.
+    pub fn of_port(port: u16) -> Option<Self> {
+        match port {
+            587 | 2525 => Some(Self::Smtp),
+            port => Self::ALL.into_iter().find(|protocol| protocol.default_port() == port),
+        }
+    }
+
+    /// The protocol that a URL of that scheme names.
+    pub fn of_scheme(scheme: &str) -> Option<Self> {
+        match scheme {
+            "postgresql" => Some(Self::Postgres),
+            "mariadb" => Some(Self::Mysql),
+            scheme => Self::ALL.into_iter().find(|protocol| protocol.name() == scheme),
         }
     }
 }

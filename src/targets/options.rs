@@ -109,9 +109,12 @@ impl Options {
         let port =
             address.port.unwrap_or_else(|| self.starttls.map_or(443, StartTls::default_port));
         let name = host_port(&address.host, port).to_string();
+        // nginx as the client speaks TLS at once, whatever the port.
+        let suggested = address.starttls.filter(|_| self.proxy_ssl.is_none());
         let Address { host, connect_to, .. } = address;
         let kind = TargetKind::Endpoint { host, port, connect_to };
-        Target { client_identity: identity, ..self.target_of(kind, name, origin) }
+        let starttls = self.starttls.or(suggested);
+        Target { client_identity: identity, starttls, ..self.target_of(kind, name, origin) }
     }
 
     /// A target of any kind, with every default resolved; `name` is what reports call it unless these options say otherwise.

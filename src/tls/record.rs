@@ -58,7 +58,9 @@ pub fn split(bytes: &[u8]) -> Result<Option<(Record<'_>, usize)>, RecordError> {
     let Ok(major) = reader.u8() else {
         return Ok(None);
     };
-    if major != 3 {
+    // BearSSL alerts under version 0.0 before a version is chosen.
+    let unversioned_alert = content == ContentType::ALERT.0 && major == 0;
+    if major != 3 && !unversioned_alert {
         return Err(RecordError::MajorVersion(major));
     }
     let (Ok(_minor), Ok(length)) = (reader.u8(), reader.u16()) else {

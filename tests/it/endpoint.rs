@@ -182,6 +182,42 @@ fn ends_without_a_handshake_are_told_apart() {
 }
 
 #[test]
+fn a_limit_on_connections_is_kept_and_told() {
+    let pki = Pki::new();
+    let nginx =
+        Nginx::start(&block(&pki.server("a", &["a.test"]), "ssl_protocols TLSv1.2 TLSv1.3;"));
+    for most in [1, 2] {
+        let limited = script::gate(nginx.port, move |_, open| open < most);
+        let audit = audit(&pki, limited.port(), &[]);
+        audit.check(&["note connections-limited"]).ends(0, "pass");
+    }
+}
+
+#[test]
+fn what_changes_between_equal_connections_is_no_answer() {
+    let pki = Pki::new();
+    let nginx =
+        Nginx::start(&block(&pki.server("a", &["a.test"]), "ssl_protocols TLSv1.2 TLSv1.3;"));
+    let taking_turns = script::gate(nginx.port, |before, _| before % 2 == 0);
+    let audit_of = |port: u16| audit(&pki, port, &[]);
+    let audit = audit_of(taking_turns.port());
+    audit.check(&["warning unsteady-answers"]).ends(3, "untested");
+    // The bans of a firewall, or of fail2ban.
+    let banning = script::gate(nginx.port, |before, _| before < 3);
+    let audit = audit_of(banning.port());
+    audit.check(&["warning turned-away"]).ends(3, "untested");
+}
+
+#[test]
+fn a_ban_on_one_name_is_still_the_servers_answer() {
+    let pki = Pki::new();
+    let both = "ssl_protocols TLSv1.2 TLSv1.3;";
+    let nginx = Nginx::start(&block(&pki.server("b", &["b.test"]), both));
+    let hates_the_name = script::refuses_name(nginx.port, "a.test");
+    audit(&pki, hates_the_name.port(), UPSTREAM).check(&["error sni-name-rejected"]);
+}
+
+#[test]
 fn an_alert_behind_the_handshake_is_a_refusal() {
     let pki = Pki::new();
     let issued = pki.intermediate.issue(&["a.test"]).unwrap();

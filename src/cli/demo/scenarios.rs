@@ -396,7 +396,12 @@ impl Stage<'_> {
     ) {
         let (host, connect_to) =
             (Host::Name(NAME.to_owned()), (Host::Ip(address.ip()), address.port()));
-        let endpoint = Address { host, port: Some(address.port()), connect_to: Some(connect_to) };
+        let endpoint = Address {
+            host,
+            port: Some(address.port()),
+            connect_to: Some(connect_to),
+            starttls: None,
+        };
         let options =
             Options { name: Some(name.to_owned()), role: Some(role), ..Options::default() };
         self.scenarios.push(Scenario {

@@ -39,6 +39,19 @@ pub struct Depth {
     pub scan: bool,
     /// The clients to replay, beside those that the target expects to be served.
     pub clients: Vec<&'static Profile>,
+    /// Whether to scan servers that lock a machine out after too many errors, too.
+    pub risk_lockout: bool,
+}
+
+/// Hellos that a server may count as errors without harm: MySQL and MariaDB allow a host 100 by default.
+const HARMLESS_HELLOS: usize = 10;
+
+impl Depth {
+    /// Whether it takes more hellos than a server that counts errors should get unasked.
+    pub(super) fn is_costly(&self, target: &Target) -> bool {
+        let replays = target.expect.clients.len() + self.clients.len();
+        !self.risk_lockout && (self.scan || replays > HARMLESS_HELLOS)
+    }
 }
 
 /// Scans the address of an endpoint, if anything there speaks TLS, and replays the wanted clients.

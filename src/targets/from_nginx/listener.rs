@@ -135,6 +135,7 @@ fn target(
         host: name.map_or_else(|| host.clone(), |name| Host::Name(name.to_owned())),
         port: Some(*port),
         connect_to: name.is_some().then(|| (host.clone(), *port)),
+        starttls: None,
     };
     let origin = origin(&server.listen);
     let mut target = premises.options.target(address, premises.identity.clone(), Some(origin));

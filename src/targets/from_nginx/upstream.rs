@@ -157,7 +157,8 @@ fn target(
     client: &Arc<NginxClient>,
     premises: &Premises<'_>,
 ) -> Target {
-    let address = Address { host: host.clone(), port: Some(port), connect_to: None };
+    let address =
+        Address { host: host.clone(), port: Some(port), connect_to: None, starttls: None };
     let mut target = premises.options.target(
         address,
         premises.identity.clone().or_else(|| client.identity.clone()),

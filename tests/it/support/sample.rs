@@ -193,6 +193,7 @@ fn endpoint(
         version,
         engine: Engine::Rustls,
         bad_signature: false,
+        unchecked_signature: false,
         chain: Some(Arc::clone(&chain)),
         client_auth: ClientAuth::NotRequested,
         connect_time: Some(Duration::from_micros(1250)),

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -127,6 +128,39 @@ fn relay(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
     let down = one_way(server.try_clone()?, client.try_clone()?);
     let _ = (up.join(), down.join());
     Ok(())
+}
+
+/// Stands in front of the server on that port, and resets the connections whose hello has that name.
+pub(crate) fn refuses_name(port: u16, name: &'static str) -> SocketAddr {
+    scripted(move |client| {
+        let mut hello = vec![0; 4096];
+        let count = client.peek(&mut hello).unwrap_or_default();
+        if hello[..count].windows(name.len()).any(|window| window == name.as_bytes()) {
+            return;
+        }
+        let _ = TcpStream::connect(("127.0.0.1", port)).and_then(|server| relay(&client, &server));
+    })
+}
+
+/// Stands in front of the server on that port, and resets the connections that it does not admit: it is told how many came
+/// before, and how many are open.
+pub(crate) fn gate(
+    port: u16,
+    admits: impl Fn(usize, usize) -> bool + Send + Sync + 'static,
+) -> SocketAddr {
+    let (came, open) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    scripted(move |client| {
+        let (before, others) =
+            (came.fetch_add(1, Ordering::SeqCst), open.fetch_add(1, Ordering::SeqCst));
+        if admits(before, others) {
+            let _ =
+                TcpStream::connect(("127.0.0.1", port)).and_then(|server| relay(&client, &server));
+        } else {
+            let _ = client.peek(&mut [0]);
+        }
+        drop(client);
+        open.fetch_sub(1, Ordering::SeqCst);
+    })
 }
 
 /// Resets every connection after the hello: a socket that is closed with unread bytes is reset.

@@ -30,6 +30,17 @@ pub(crate) const RULE: Rule = Rule {
 const MAX_RSA: u32 = 8192;
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let unchecked = endpoint.handshakes.iter().find(|cell| cell.unchecked_signature);
+    if let Some(cell) = unchecked {
+        return RULE
+            .finds("the signature in the handshake could not be checked: the RSA key has more than 8192 bits")
+            .evidence(at(endpoint, cell))
+            .severity(Severity::Warning)
+            .fix("Use an RSA key of 2048 to 4096 bits, or ECDSA: many clients cannot check larger keys either.")
+            .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+            .could_not_test()
+            .into();
+    }
     let Some(cell) = endpoint.handshakes.iter().find(|cell| cell.bad_signature) else {
         return Verdict::Pass;
     };
@@ -52,6 +63,14 @@ mod tests {
         let mut scene = Scene::new();
         scene.each(|cell| cell.bad_signature = true);
         scene.check(&["error handshake-signature-invalid"]);
+    }
+
+    #[test]
+    fn a_key_that_is_too_large_to_check_is_no_accusation() {
+        let mut scene = Scene::new();
+        scene.each(|cell| cell.unchecked_signature = true);
+        scene.check(&["warning handshake-signature-invalid"]);
+        assert!(!scene.judge().untested.is_empty());
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! Endpoints that could not be reached, or end every connection otherwise than by an alert.
 
+pub mod addresses_untested;
 pub mod connect_timeout;
 pub mod connection_closed;
 pub mod connection_refused;
 pub mod connection_reset;
+pub mod connections_limited;
 pub mod dns_failure;
 pub mod handshake_timeout;
 pub mod network_unreachable;
 pub mod not_tested;
 pub mod not_tls;
 pub mod protocol_error;
+pub mod scan_withheld;
 pub mod starttls_refused;
+pub mod turned_away;
+pub mod unsteady_answers;
 
 use super::at;
 use crate::audit::finding::{Finding, Severity};

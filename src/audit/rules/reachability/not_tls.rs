@@ -5,6 +5,7 @@ use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::reachability::report;
 use crate::audit::trouble::Trouble;
 use crate::observation::{Cause, Endpoint, PlainProtocol};
+use crate::targets::StartTls;
 
 pub(crate) const RULE: Rule = Rule {
     id: "not-tls",
@@ -48,8 +49,9 @@ fn advise(finding: Finding, protocol: &PlainProtocol, cx: &Context<'_>) -> Findi
             None => finding,
         },
         PlainProtocol::Greeting(line) => match upgrade(line) {
-            Some(name) => finding.fix(format!(
-                "The server greets in plain text and may upgrade: audit it with --starttls {name}."
+            Some(protocol) => finding.fix(format!(
+                "The server greets in plain text and may upgrade: audit it with --starttls {}.",
+                protocol.name()
             )),
             None => finding,
         },
@@ -58,14 +60,22 @@ fn advise(finding: Finding, protocol: &PlainProtocol, cx: &Context<'_>) -> Findi
 }
 
 /// The protocol that opens with such a line.
-fn upgrade(greeting: &str) -> Option<&'static str> {
+fn upgrade(greeting: &str) -> Option<StartTls> {
     let line = greeting.to_ascii_lowercase();
-    match line {
-        line if line.starts_with("* ok") => Some("imap"),
-        line if line.starts_with("+ok") => Some("pop3"),
-        line if line.starts_with("220") && line.contains("ftp") => Some("ftp"),
-        line if line.starts_with("220") => Some("smtp"),
-        _ => None,
+    let starts = |start: &str| line.starts_with(start);
+    match () {
+        () if starts("* ok") => Some(StartTls::Imap),
+        () if starts("+ok") => Some(StartTls::Pop3),
+        () if starts("220") && line.contains("ftp") => Some(StartTls::Ftp),
+        () if starts("220") && line.contains("lmtp") => Some(StartTls::Lmtp),
+        () if starts("220") => Some(StartTls::Smtp),
+        () if starts("200") || starts("201") => Some(StartTls::Nntp),
+        () if starts("<") => Some(StartTls::Xmpp),
+        () if starts("mysql") => Some(StartTls::Mysql),
+        () if starts("ldap") => Some(StartTls::Ldap),
+        () if starts("\"implementation\"") => Some(StartTls::Sieve),
+        () if line.contains("notice") => Some(StartTls::Irc),
+        () => None,
     }
 }
 
@@ -74,6 +84,7 @@ mod tests {
     use super::upgrade;
     use crate::audit::fixtures::{Scene, any};
     use crate::observation::{Cause, PlainProtocol, Stage};
+    use crate::targets::StartTls;
 
     #[test]
     fn it_fails_every_client() {
@@ -93,10 +104,21 @@ mod tests {
 
     #[test]
     fn a_greeting_says_what_to_upgrade_from() {
-        assert_eq!(upgrade("220 mx.a.test ESMTP ready"), Some("smtp"));
-        assert_eq!(upgrade("220 ProFTPD"), Some("ftp"));
-        assert_eq!(upgrade("* OK IMAP4rev1"), Some("imap"));
-        assert_eq!(upgrade("+OK POP3"), Some("pop3"));
+        for (greeting, protocol) in [
+            ("220 mx.a.test ESMTP ready", StartTls::Smtp),
+            ("220 a.test LMTP", StartTls::Lmtp),
+            ("220 ProFTPD", StartTls::Ftp),
+            ("* OK IMAP4rev1", StartTls::Imap),
+            ("+OK POP3", StartTls::Pop3),
+            ("200 InterNetNews ready", StartTls::Nntp),
+            ("<?xml version='1.0'?>", StartTls::Xmpp),
+            ("MySQL 8.0.36", StartTls::Mysql),
+            ("LDAP notice of disconnection", StartTls::Ldap),
+            ("\"IMPLEMENTATION\" \"Dovecot Pigeonhole\"", StartTls::Sieve),
+            (":irc.a.test NOTICE * :*** Looking up your hostname", StartTls::Irc),
+        ] {
+            assert_eq!(upgrade(greeting), Some(protocol), "{greeting}");
+        }
         assert_eq!(upgrade("hello"), None);
     }
 }

@@ -149,6 +149,7 @@ fn cause(cause: &Cause) -> &'static str {
         Cause::ProtocolError(_) => "protocol-error",
         Cause::Reset => "connection-reset",
         Cause::StarttlsRefused(_) => "starttls-refused",
+        Cause::TurnedAway(_) => "turned-away",
         Cause::TimedOut => "timeout",
         Cause::TooMuchData => "too-much-data",
         Cause::Unreachable(_) => "unreachable",

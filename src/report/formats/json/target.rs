@@ -35,6 +35,8 @@ pub(in crate::report) struct TargetView<'a> {
     origin: Option<&'a Origin>,
     /// The addresses that were audited.
     addresses: Vec<String>,
+    /// Connections that were opened to them.
+    connections: u32,
     handshakes: Vec<HandshakeView<'a>>,
     /// Every distinct certificate that was presented.
     certificates: Vec<CertificateView<'a>>,
@@ -122,6 +124,7 @@ impl<'a> TargetView<'a> {
             status: report.status,
             origin: target.origin.as_ref(),
             addresses: endpoints.iter().map(|endpoint| endpoint.address.ip().to_string()).collect(),
+            connections: endpoints.iter().map(Endpoint::all_connections).sum(),
             handshakes: endpoints.iter().flat_map(handshakes).collect(),
             certificates: certificate::distinct(report),
             chains: chains(report),

@@ -1,0 +1,52 @@
+//! `connections-limited`: one connection at a time is served, more are not.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::observation::{Endpoint, Steadiness};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "connections-limited",
+    severity: Severity::Note,
+    section: Section::Reachability,
+    summary: "the server takes only few connections at once",
+    why: "Some of the connections that were made at once failed; made one at a time they did not. So the rest of the \
+          audit went on one connection at a time. A browser, or nginx as a proxy, opens several as well.",
+    fix: "Raise the server's limit for one client (limit_conn in nginx, max_per_ip in vsftpd, smtp_accept_max_per_host in \
+          Exim, mail_max_userip_connections in Dovecot), or let it serve more than one connection at a time.",
+    references: &["https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html#limit_conn"],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Steadiness::OneAtATime(failure) = &endpoint.steadiness else { return Verdict::Pass };
+    RULE.finds("the server takes only few connections at once; it was tested with one at a time")
+        .evidence(format!(
+            "{}, of several at once: {} ({})",
+            endpoint.address, failure.cause, failure.stage
+        ))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use crate::observation::{Cause, Failure, Stage, Steadiness};
+
+    #[test]
+    fn a_limit_that_was_kept_is_a_note() {
+        let mut scene = Scene::new();
+        let failure = Failure { stage: Stage::Handshake, cause: Cause::Reset };
+        scene.seen.endpoints[0].steadiness = Steadiness::OneAtATime(failure);
+        let findings = scene.check(&["note connections-limited"]);
+        assert!(findings[0].evidence[0].contains("connection reset by peer"), "{findings:#?}");
+        assert!(scene.judge().untested.is_empty());
+    }
+
+    #[test]
+    fn a_server_without_a_limit_passes() {
+        Scene::new().check(&[]);
+    }
+}

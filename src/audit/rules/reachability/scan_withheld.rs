@@ -1,0 +1,52 @@
+//! `scan-withheld`: a scan would lock this machine out.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "scan-withheld",
+    severity: Severity::Warning,
+    section: Section::Reachability,
+    summary: "a scan was not made, because it could lock this machine out of the server",
+    why: "MySQL and MariaDB count connections that break off before the login, and a scan consists of them: 58 to 76, and \
+          about 100 more with all clients. At max_connect_errors (100 unless set otherwise) they refuse every client of \
+          this machine until FLUSH HOSTS. A probe logs in and fails, which is not counted.",
+    fix: "Scan with --risk-lockout where that does no harm: from a machine without other clients of the server, or with \
+          max_connect_errors raised, and FLUSH HOSTS afterwards.",
+    references: &[
+        "https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_max_connect_errors",
+    ],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    if !endpoint.scan_withheld {
+        return Verdict::Pass;
+    }
+    RULE.finds("the scan was not made: it could lock this machine out of the server")
+        .evidence(format!("{}: each hello counts as a connection error", endpoint.address))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .could_not_test()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+
+    #[test]
+    fn it_is_never_a_pass() {
+        let mut scene = Scene::new();
+        scene.seen.endpoints[0].scan_withheld = true;
+        scene.check(&["warning scan-withheld"]);
+        assert!(!scene.judge().untested.is_empty());
+    }
+
+    #[test]
+    fn where_no_scan_was_wanted_none_is_missed() {
+        Scene::new().check(&[]);
+    }
+}

@@ -1,0 +1,45 @@
+//! `turned-away`: the server talks to others, but not to this client.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::reachability::report;
+use crate::audit::trouble::Trouble;
+use crate::observation::Endpoint;
+
+pub(crate) const RULE: Rule = Rule {
+    id: "turned-away",
+    severity: Severity::Warning,
+    section: Section::Reachability,
+    summary: "the server turns this client away before TLS",
+    why: "The server answers, and ends the connection for a reason that has nothing to do with TLS: too many \
+          connections, a host that is not allowed or is blocked (MySQL, MariaDB), a ban after earlier connections, \
+          a domain that it does not serve (XMPP). So TLS could not be tested.",
+    fix: "Read the server's words in the evidence. Try again later and more slowly (--rate 1), or from a machine that \
+          the server knows; for XMPP give the domain with --server-name. MySQL and MariaDB forget blocked hosts after \
+          FLUSH HOSTS.",
+    references: &["RFC 5321 section 3.8", "RFC 6120 section 4.9.3.6"],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    report(
+        &RULE,
+        (endpoint, cx),
+        Trouble::TurnedAway,
+        ("the server turns this client away before TLS", "connections are turned away before TLS"),
+    )
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::audit::fixtures::check_untested;
+    use crate::observation::{Cause, Stage};
+
+    #[test]
+    fn it_is_never_a_pass() {
+        check_untested(RULE.id, Stage::Starttls, &Cause::TurnedAway("421 busy".to_owned()));
+    }
+}

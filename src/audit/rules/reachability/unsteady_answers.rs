@@ -1,0 +1,54 @@
+//! `unsteady-answers`: equal connections end differently.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::reproduce::with_own_name;
+use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::observation::{Endpoint, Steadiness};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "unsteady-answers",
+    severity: Severity::Warning,
+    section: Section::Reachability,
+    summary: "equal connections end differently",
+    why: "The same hello is served one time and fails the next. Behind one address several servers take turns, and they \
+          are not alike; or a limit on the rate of connections cuts some off. What was found holds for the connections \
+          that were answered, so nothing is certain.",
+    fix: "Probe each server behind the address by itself (NAME:PORT:CONNECT-HOST:CONNECT-PORT), and compare. Against a \
+          limit on the rate, go slower: --rate 1.",
+    references: &["RFC 8446 section 6.2"],
+    consequence_of: &[],
+    check: Check::Endpoint(check),
+};
+
+fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let Steadiness::Unsteady(failure) = &endpoint.steadiness else { return Verdict::Pass };
+    RULE.finds("equal connections end differently: some are served, others fail")
+        .evidence(format!(
+            "{}, now and then: {} ({})",
+            endpoint.address, failure.cause, failure.stage
+        ))
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .could_not_test()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::Scene;
+    use crate::observation::{Cause, Failure, Stage, Steadiness};
+
+    #[test]
+    fn it_is_never_a_pass() {
+        let mut scene = Scene::new();
+        let failure = Failure { stage: Stage::Handshake, cause: Cause::Reset };
+        scene.seen.endpoints[0].steadiness = Steadiness::Unsteady(failure);
+        let findings = scene.check(&["warning unsteady-answers"]);
+        assert!(findings[0].evidence[0].contains("connection reset by peer"), "{findings:#?}");
+        assert!(!scene.judge().untested.is_empty());
+    }
+
+    #[test]
+    fn a_steady_server_passes() {
+        Scene::new().check(&[]);
+    }
+}

@@ -1,0 +1,133 @@
+//! How a connection is ended, in the words of the protocol behind TLS.
+//!
+//! A client that hangs up in the middle is an error to many servers: mail servers log a lost connection, which fail2ban
+//! may count, and MariaDB and MySQL count it against the client's host until they lock it out.
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::binary::mysql_response_header;
+use crate::targets::StartTls;
+
+/// Who tries to log in. No account is called like that, and the password is empty.
+const USER: &str = "shakedown";
+
+/// Rounds of a login; each plugin needs one or two.
+const MAX_ROUNDS: usize = 6;
+
+/// Longest packet of a login.
+const MAX_PACKET: usize = 4096;
+
+/// How to end a connection on which TLS is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::probe) enum Goodbye {
+    /// There is nothing to say.
+    Silent,
+    /// These words.
+    Words(&'static [u8]),
+    /// These words, once the server has greeted: TLS starts at once, and the protocol after it.
+    AfterGreeting(&'static [u8]),
+    /// A login that fails: only what ends before it counts as a broken connection.
+    FailedLogin,
+}
+
+impl Goodbye {
+    /// The goodbye behind an upgrade from this protocol, or behind TLS on this port.
+    pub(in crate::probe) fn of(starttls: Option<StartTls>, port: u16) -> Self {
+        match (starttls, port) {
+            (Some(StartTls::Mysql), _) => Self::FailedLogin,
+            (Some(protocol), _) => match words(protocol) {
+                b"" => Self::Silent,
+                said => Self::Words(said),
+            },
+            (None, 465 | 563 | 990 | 995) => Self::AfterGreeting(b"QUIT\r\n"),
+            (None, 993) => Self::AfterGreeting(b"a LOGOUT\r\n"),
+            (None, 636 | 3269) => Self::Words(words(StartTls::Ldap)),
+            (None, _) => Self::Silent,
+        }
+    }
+
+    /// Says it. Whatever goes wrong, the connection ends anyway.
+    pub(in crate::probe) async fn say<S>(self, stream: &mut S) -> std::io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        match self {
+            Self::Silent => Ok(()),
+            Self::Words(words) => send(stream, words).await,
+            Self::AfterGreeting(words) => {
+                let _ = stream.read(&mut [0; 1024]).await?;
+                send(stream, words).await
+            }
+            Self::FailedLogin => fail_to_log_in(stream).await,
+        }
+    }
+}
+
+/// What a client says that leaves, in plain text or behind TLS.
+pub(super) fn words(protocol: StartTls) -> &'static [u8] {
+    match protocol {
+        StartTls::Ftp
+        | StartTls::Irc
+        | StartTls::Lmtp
+        | StartTls::Nntp
+        | StartTls::Pop3
+        | StartTls::Smtp => b"QUIT\r\n",
+        StartTls::Imap => b"a LOGOUT\r\n",
+        StartTls::Sieve => b"LOGOUT\r\n",
+        // An unbind request (RFC 4511 section 4.3).
+        StartTls::Ldap => &[0x30, 0x05, 0x02, 0x01, 0x02, 0x42, 0x00],
+        StartTls::Xmpp | StartTls::XmppServer => b"</stream:stream>",
+        // PostgreSQL does not mind (it expects clients that dislike its TLS), and MySQL wants more than words.
+        StartTls::Postgres | StartTls::Mysql => b"",
+    }
+}
+
+/// Logs in to MariaDB or MySQL as nobody, and is refused.
+async fn fail_to_log_in<S>(stream: &mut S) -> std::io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    const DENIED: u8 = 0xff;
+    const LOGGED_IN: u8 = 0;
+    const MORE: u8 = 1;
+    const COM_QUIT: &[u8] = &[1];
+    // The greeting was number 0 and the request for TLS 1.
+    send(stream, &packet(2, &login())).await?;
+    for _ in 0..MAX_ROUNDS {
+        let mut header = [0; 4];
+        stream.read_exact(&mut header).await?;
+        let [low, middle, high, sequence] = header;
+        let size = usize::from(low) | usize::from(middle) << 8 | usize::from(high) << 16;
+        if size > MAX_PACKET {
+            return Ok(());
+        }
+        let mut body = vec![0; size];
+        stream.read_exact(&mut body).await?;
+        let next = sequence.wrapping_add(1);
+        match body.first() {
+            None | Some(&DENIED) => return Ok(()),
+            Some(&LOGGED_IN) => return send(stream, &packet(0, COM_QUIT)).await,
+            // caching_sha2_password wants the password itself: an empty one.
+            Some(&MORE) => send(stream, &packet(next, &[0])).await?,
+            // Another plugin is wanted, and gets nothing.
+            Some(_) => send(stream, &packet(next, &[])).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> std::io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
+fn login() -> Vec<u8> {
+    let password = [0];
+    [&mysql_response_header()[..], USER.as_bytes(), &[0], &password, b"mysql_native_password\0"]
+        .concat()
+}
+
+fn packet(sequence: u8, body: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(body.len()).unwrap_or(0).to_le_bytes();
+    [&size[..3], &[sequence], body].concat()
+}

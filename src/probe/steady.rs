@@ -1,0 +1,184 @@
+//! Equal connections that end differently: a limit on connections, a ban, or servers that take turns behind one address.
+//!
+//! The handshakes of the matrix are made at once. Where some of them end without an answer in TLS, or one is refused that
+//! ought not to be, they are made again, one at a time and slowly. Only what fails then as well is the server's answer, and
+//! only as long as a handshake that worked before (the control) still does.
+
+use super::complete::Caller;
+use super::plan::{Cell, Resume};
+use crate::observation::{Cause, Endpoint, Failure, Handshake, Stage, Steadiness};
+use crate::tls::alert::AlertDescription;
+
+/// More tries of a handshake that failed twice while the control worked.
+const MORE_TRIES: usize = 2;
+
+/// Tries of the control after all is well: servers that take turns show in one of them.
+const CONTROLS: usize = 2;
+
+/// Tries again what may have met a limit. `cells` are the plan of the endpoint's handshakes.
+pub(super) async fn settle(caller: &Caller<'_>, cells: &[Cell], endpoint: &mut Endpoint) {
+    let handshakes = &mut endpoint.handshakes;
+    let doubtful: Vec<usize> =
+        (0..handshakes.len()).filter(|index| is_doubtful(&handshakes[*index])).collect();
+    let control = handshakes.iter().position(is_answered).and_then(|index| cells.get(index));
+    let hopeless = control.is_none() && !handshakes.iter().any(may_be_busy);
+    if doubtful.is_empty() || hopeless {
+        return;
+    }
+    caller.slow_down();
+    let mut retrial = Retrial { caller, control: control.map(alone), met: None, unsteady: false };
+    let mut recovered = false;
+    for index in doubtful {
+        let Some(cell) = cells.get(index) else { continue };
+        match retrial.again(cell, &handshakes[index]).await {
+            Again::Answered(answer) => {
+                handshakes[index] = *answer;
+                recovered = true;
+            }
+            Again::Failed => {}
+            Again::Shut(cause) => {
+                let before = "earlier connections were served, and now an equal one fails";
+                let cause = Cause::TurnedAway(format!("{before} ({cause})"));
+                let shut = handshakes.iter_mut().filter(|handshake| is_doubtful(handshake));
+                shut.for_each(|handshake| turn_away(handshake, &cause));
+                return;
+            }
+        }
+        if retrial.control.is_none() {
+            return;
+        }
+    }
+    if recovered {
+        endpoint.steadiness = retrial.verdict().await;
+    }
+}
+
+/// Makes a refused handshake again, where others work: an alert that comes only now and then is no answer.
+pub(super) async fn recheck(caller: &Caller<'_>, cells: &[Cell], endpoint: &mut Endpoint) {
+    if !endpoint.handshakes.iter().any(Handshake::established) {
+        return;
+    }
+    for (handshake, cell) in endpoint.handshakes.iter_mut().zip(cells) {
+        let Some(failure) = handshake.failure().filter(|failure| is_refusal(failure)).cloned()
+        else {
+            continue;
+        };
+        let again = caller.cell(alone(cell)).await;
+        if again.established() {
+            *handshake = again;
+            endpoint.steadiness = Steadiness::Unsteady(failure);
+        }
+    }
+}
+
+/// What became of a handshake that was made again.
+enum Again {
+    /// It was answered.
+    Answered(Box<Handshake>),
+    /// It failed again.
+    Failed,
+    /// So did the control: the server talks to us no more.
+    Shut(Cause),
+}
+
+/// The second hearing.
+struct Retrial<'a> {
+    caller: &'a Caller<'a>,
+    /// A handshake that was answered before.
+    control: Option<Cell>,
+    /// The first failure that did not come again.
+    met: Option<Failure>,
+    /// Equal slow connections ended differently.
+    unsteady: bool,
+}
+
+impl Retrial<'_> {
+    async fn again(&mut self, cell: &Cell, before: &Handshake) -> Again {
+        let slow = self.caller.cell(cell.clone()).await;
+        if is_answered(&slow) {
+            self.control.get_or_insert_with(|| alone(cell));
+            return self.answered(slow, before);
+        }
+        let Some(control) = &self.control else { return Again::Failed };
+        if timed_out(&slow) {
+            return Again::Failed;
+        }
+        let control = self.caller.cell(control.clone()).await;
+        if let Some(failure) = control.failure().filter(|_| is_doubtful(&control)) {
+            return Again::Shut(failure.cause.clone());
+        }
+        for _ in 0..MORE_TRIES {
+            let more = self.caller.cell(cell.clone()).await;
+            if is_answered(&more) {
+                self.unsteady = true;
+                return self.answered(more, before);
+            }
+        }
+        Again::Failed
+    }
+
+    fn answered(&mut self, handshake: Handshake, before: &Handshake) -> Again {
+        if self.met.is_none() {
+            self.met = before.failure().cloned();
+        }
+        Again::Answered(Box::new(handshake))
+    }
+
+    /// A limit on connections at once, unless one at a time fails as well now and then.
+    async fn verdict(mut self) -> Steadiness {
+        let (Some(met), Some(control)) = (self.met.take(), self.control.take()) else {
+            return Steadiness::Steady;
+        };
+        for _ in 0..CONTROLS {
+            self.unsteady |= is_doubtful(&self.caller.cell(control.clone()).await);
+        }
+        if self.unsteady { Steadiness::Unsteady(met) } else { Steadiness::OneAtATime(met) }
+    }
+}
+
+fn alone(cell: &Cell) -> Cell {
+    Cell { resume: Resume::No, ..cell.clone() }
+}
+
+/// Whether it ended without an answer in TLS, as connections beyond a limit do.
+fn is_doubtful(handshake: &Handshake) -> bool {
+    let ended = handshake.failure().is_some_and(|failure| match failure.cause {
+        Cause::Reset | Cause::Closed => failure.stage != Stage::PostHandshake,
+        Cause::ConnectionRefused | Cause::TurnedAway(_) | Cause::TimedOut => true,
+        _ => false,
+    });
+    ended && handshake.chain.is_none() && handshake.client_auth.request().is_none()
+}
+
+/// Whether the server answered in TLS, well or badly.
+fn is_answered(handshake: &Handshake) -> bool {
+    handshake.failure().is_none_or(|failure| {
+        matches!(failure.cause, Cause::Alert(_) | Cause::Incompatible(_))
+            || handshake.chain.is_some()
+    })
+}
+
+/// Whether somebody is there who may have had too much to do.
+fn may_be_busy(handshake: &Handshake) -> bool {
+    is_doubtful(handshake)
+        && handshake.failure().is_some_and(|failure| {
+            matches!(failure.cause, Cause::Reset | Cause::Closed | Cause::TurnedAway(_))
+        })
+}
+
+fn timed_out(handshake: &Handshake) -> bool {
+    handshake.failure().is_some_and(|failure| failure.cause == Cause::TimedOut)
+}
+
+/// An alert that is not about the version, which says all that there is to say.
+fn is_refusal(failure: &Failure) -> bool {
+    let version = AlertDescription::PROTOCOL_VERSION;
+    failure.stage == Stage::Handshake
+        && matches!(failure.cause, Cause::Alert(alert) if alert != version)
+}
+
+fn turn_away(handshake: &mut Handshake, cause: &Cause) {
+    if let Err(failure) = &mut handshake.outcome {
+        failure.cause = cause.clone();
+    }
+}
