@@ -13,6 +13,7 @@ mod explain;
 mod fleet;
 mod gate;
 mod input;
+mod installed;
 mod journal;
 mod log;
 mod man;

@@ -63,6 +63,8 @@ pub enum Reason {
     OneClient(String),
     /// Few lines from each of many addresses, at a steady rate.
     Background,
+    /// Nearly all of it comes from clients that failed in many ways within a minute.
+    Scanner,
     /// Such lines come from scanners and clients that left.
     Noise,
     /// Nothing tells.
@@ -90,6 +92,9 @@ pub fn judge(class: &Class, tally: &Tally) -> Judgement {
 }
 
 fn client(class: &Class, tally: &Tally, weight: Weight) -> (Concern, Reason) {
+    if tally.scanned(class) * 10 >= class.count * 9 {
+        return (Concern::Ignore, Reason::Scanner);
+    }
     if let Some(reason) = change(class, tally) {
         return (Concern::Act, reason);
     }

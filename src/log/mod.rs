@@ -17,6 +17,7 @@ mod prefilter;
 pub mod program;
 mod quick;
 pub mod reader;
+pub mod scanners;
 pub mod series;
 pub mod shape;
 pub mod sketch;

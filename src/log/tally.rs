@@ -6,6 +6,7 @@ use foldhash::fast::FixedState;
 
 use super::direction::Direction;
 use super::json::parse_any;
+use super::scanners::Scanners;
 use super::series::{Grid, Series};
 use super::sketch::{Distinct, Majority, Names, hash};
 use super::table::{self, Mechanism, Weight};
@@ -122,6 +123,8 @@ pub struct Tally {
     last_slot: Option<(i64, usize)>,
     /// For each upstream of each class, the Host of the first request.
     hosts: Vec<(Box<[u8]>, Option<String>)>,
+    /// Clients that fail in many ways at once.
+    pub scanners: Scanners,
     /// When the configuration was reloaded, as the log tells.
     pub reloads: Vec<i64>,
     /// Upstream failures by second and upstream, to be held against answers of 502.
@@ -144,6 +147,7 @@ impl Default for Tally {
             grid: None,
             last_slot: None,
             hosts: Vec::new(),
+            scanners: Scanners::default(),
             reloads: Vec::new(),
             moments: Moments::default(),
         }
@@ -154,6 +158,12 @@ impl Tally {
     /// The classes, in the order in which they were met.
     pub fn classes(&self) -> impl Iterator<Item = &Class> {
         self.classes.iter().filter(|class| class.count > 0)
+    }
+
+    /// Lines of a class that scanners caused.
+    pub fn scanned(&self, class: &Class) -> u64 {
+        let place = self.classes.iter().position(|known| std::ptr::eq(known, class));
+        place.map_or(0, |place| self.scanners.count(place))
     }
 
     /// The class at this place.
@@ -182,6 +192,11 @@ impl Tally {
         if let Some(client) = entry.client {
             class.clients.add(hash(client));
             class.top_client.add(client);
+        }
+        if let (Direction::Client, Some(client), Some(time)) =
+            (entry.verdict.direction, entry.client, entry.time)
+        {
+            self.scanners.failed(client, time, own);
         }
         if let Some(server) = entry.server {
             class.servers.add(server);

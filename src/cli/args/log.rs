@@ -7,6 +7,8 @@ use clap::{Args as ClapArgs, ValueEnum};
 use super::limits::LimitArgs;
 use super::report::ColorArg;
 use super::targets::TrustArgs;
+use crate::nginx::defaults::Version;
+use crate::openssl::release::Release;
 
 const LOG_EXAMPLES: &str = "\
 Examples:
@@ -27,25 +29,34 @@ pub(in crate::cli) struct LogArgs {
     /// Leave out older lines: 2h, 1d, 2026-12-31 or 2026-12-31T23:59, on the host's clock
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) since: Option<String>,
-    /// Go on reading, and tell of failures as they are written; the report comes at the end
+    /// Keep reading and print failures as they are written; the report comes at the end
     #[arg(short, long)]
     pub(in crate::cli) follow: bool,
-    /// The format of access lines, as it stands in log_format [default: guessed]
+    /// The format of access lines, as in log_format [default: guessed]
     #[arg(long, value_name = "FORMAT")]
     pub(in crate::cli) log_format: Option<String>,
-    /// Take log_format, and with --probe the directives of upstreams, from this configuration
+    /// Read log_format and, with --probe, the directives of upstreams from this configuration
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) nginx: Option<PathBuf>,
-    /// Audit the upstreams that failed, as nginx meets them, and try what mends it
+    /// nginx's release, for --probe [default: that of the nginx on this machine]
+    #[arg(long, value_name = "VERSION")]
+    pub(in crate::cli) nginx_version: Option<Version>,
+    /// The OpenSSL that nginx runs with, for --probe
+    #[arg(long, value_name = "VERSION")]
+    pub(in crate::cli) openssl_version: Option<Release>,
+    /// For --probe, ask this nginx (-V) for its release and library
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["nginx_version", "openssl_version"])]
+    pub(in crate::cli) nginx_binary: Option<PathBuf>,
+    /// Audit the upstreams that failed as nginx connects to them, and try fixes
     #[arg(long)]
     pub(in crate::cli) probe: bool,
-    /// Tell how many requests these ssl_protocols would refuse
+    /// Count the requests that these ssl_protocols would refuse
     #[arg(long, value_name = "VERSIONS")]
     pub(in crate::cli) what_if: Option<String>,
-    /// The form of the report
+    /// Format of the report
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: LogFormat,
-    /// Write the report to this file, whole or not at all, instead of stdout
+    /// Write the report to this file instead of stdout, whole or not at all
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
     /// When to use colour

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::{Either, select};
@@ -10,15 +11,17 @@ use futures::{FutureExt, StreamExt, stream};
 use tokio::runtime::Runtime;
 
 use crate::cli::args::LogArgs;
-use crate::cli::{settings, stop, targets as named};
+use crate::cli::{installed, settings, stop, targets as named};
 use crate::log::intake::Intake;
+use crate::nginx::defaults::Version;
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::upstreams;
 use crate::nginx::variable::Variables;
+use crate::openssl;
 use crate::probe::Prober;
 use crate::report::Summary;
 use crate::report::log::document::LogReport;
-use crate::run::{self, Ending, Settings};
+use crate::run::{self, Ending, Settings, Status};
 use crate::targets::from_nginx::{Premises, targets};
 use crate::targets::options::Options;
 use crate::targets::proxy_ssl::ProxySsl;
@@ -47,7 +50,46 @@ struct Wanted {
     /// The upstream, as its lines have it.
     address: String,
     target: Arc<Target>,
+    /// Why a handshake that works here need not work in nginx; `None` where it is made as nginx makes it.
+    unlike: Option<&'static str>,
 }
+
+/// The nginx whose handshakes are repeated.
+#[derive(Clone, Copy, Default)]
+struct Release {
+    version: Option<Version>,
+    library: Option<openssl::release::Release>,
+}
+
+impl Release {
+    /// As it was named, or as the nginx of this machine tells.
+    fn of(args: &LogArgs) -> anyhow::Result<Self> {
+        let asked = |binary: &Path| {
+            let (version, library) = installed::ask(binary)?;
+            Ok(Self { version, library })
+        };
+        match (&args.nginx_binary, args.nginx_version) {
+            (Some(binary), _) => asked(binary),
+            (None, Some(_)) => {
+                Ok(Self { version: args.nginx_version, library: args.openssl_version })
+            }
+            // An nginx that cannot be asked is as good as none.
+            (None, None) => {
+                let found = installed::find().and_then(|binary| asked(&binary).ok());
+                let found = found.unwrap_or_default();
+                Ok(Self { library: args.openssl_version.or(found.library), ..found })
+            }
+        }
+    }
+}
+
+/// The lines do not tell what nginx is configured to do.
+const WITHOUT_CONFIGURATION: &str = "the failure could not be repeated: a handshake with nginx's default settings \
+     works, and the lines do not tell the settings of this upstream; give the configuration with --nginx FILE";
+
+/// Releases differ in what they offer.
+const WITHOUT_RELEASE: &str = "the failure could not be repeated: the handshake works as the newest nginx makes it, and \
+     there is no nginx on this machine to ask; give its release with --nginx-version or --nginx-binary";
 
 /// Audits the upstreams, and joins what was found to their lines.
 pub(super) fn audit(
@@ -56,7 +98,8 @@ pub(super) fn audit(
     tree: Option<&Tree>,
     report: &mut LogReport,
 ) -> anyhow::Result<Audited> {
-    let configured = tree.map(|tree| configured(tree, args)).unwrap_or_default();
+    let release = Release::of(args)?;
+    let configured = tree.map(|tree| configured(tree, args, release)).unwrap_or_default();
     let (sockets, mut audited) = (sockets(report), Audited::default());
     for (address, reason) in sockets.iter().filter_map(|(address, it)| Some((address, it.err()?))) {
         audited.summary.count(report.leave_out(address, reason), std::iter::empty());
@@ -74,17 +117,26 @@ pub(super) fn audit(
         let mut wanted = Vec::new();
         for (address, socket) in &sockets {
             let Ok(socket) = socket else { continue };
-            let mut found: Vec<_> =
+            let found: Vec<_> =
                 configured.iter().filter_map(|it| at(it, *socket, &known)).collect();
             if found.is_empty() {
-                found.push(bare(address, *socket, intake, args)?);
+                let target = bare(address, *socket, intake, args, release)?;
+                let unlike = Some(WITHOUT_CONFIGURATION);
+                wanted.push(Wanted { address: address.clone(), target, unlike });
+                continue;
             }
+            let unlike = release.version.is_none().then_some(WITHOUT_RELEASE);
             let all = found.into_iter();
-            wanted.extend(all.map(|target| Wanted { address: address.clone(), target }));
+            wanted.extend(all.map(|target| Wanted { address: address.clone(), target, unlike }));
         }
         carry_out(&wanted, Arc::clone(&prober), stop, |one, found| {
-            audited.summary.add(found);
-            report.join(&one.address, found);
+            if let Some(reason) = one.unlike.filter(|_| found.status == Status::Pass) {
+                let status = report.leave_out(&one.address, reason);
+                audited.summary.count(status, std::iter::empty());
+            } else {
+                audited.summary.add(found);
+                report.join(&one.address, found);
+            }
         })
         .await
     });
@@ -138,9 +190,11 @@ fn bare(
     socket: SocketAddr,
     intake: &Intake,
     args: &LogArgs,
+    release: Release,
 ) -> anyhow::Result<Arc<Target>> {
     let name = intake.errors.tally.host_of(address.as_bytes());
-    let client = ProxySsl::default();
+    let Release { version, library } = release;
+    let client = ProxySsl { version, library, ..ProxySsl::default() };
     let options = Options {
         server_name: name.and_then(|name| named::server_name(&name).ok()),
         proxy_ssl: Some(client.clone()),
@@ -162,15 +216,15 @@ fn options(args: &LogArgs) -> Options {
 }
 
 /// The upstreams of a configuration.
-fn configured(tree: &Tree, args: &LogArgs) -> Vec<Arc<Target>> {
+fn configured(tree: &Tree, args: &LogArgs, release: Release) -> Vec<Arc<Target>> {
     let options = options(args);
     let premises = Premises {
         options: &options,
         identity: None,
         connect: None,
         root: None,
-        version: None,
-        library: None,
+        version: release.version,
+        library: release.library,
         apart: std::collections::HashSet::new(),
     };
     targets(&[], &upstreams(tree, &Variables::default()), &premises).targets

@@ -17,6 +17,13 @@ const BLOCK: usize = 512 * 1024;
 /// What a gzip file begins with (RFC 1952 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+/// What files begin with that other programs compressed.
+const PACKED: [(&[u8], &str); 3] =
+    [(b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2"), (b"\x28\xb5\x2f\xfd", "zstd")];
+
+/// Bytes that tell how a file is compressed.
+const MAGIC: usize = 6;
+
 /// One file while it is read.
 pub(super) struct Reading {
     /// As it was named.
@@ -36,11 +43,26 @@ pub(super) struct Reading {
 enum Source {
     Plain(Box<dyn Read>),
     Gzip(Box<dyn Read>),
+    /// It is opened when its turn comes.
+    Unopened,
 }
 
 impl Reading {
     /// Opens a file, or standard input for `-`.
-    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+    pub(super) fn open(path: &Path, follow: bool) -> anyhow::Result<Self> {
+        let later = !follow && path.metadata().is_ok_and(|data| data.is_file());
+        if later {
+            // There may be more files than a process may have open.
+            drop(open_file(path)?);
+            return Ok(Self::new(path, Source::Unopened));
+        }
+        let mut reading = Self::new(path, Source::Plain(Box::new(io::empty())));
+        reading.start()?;
+        Ok(reading)
+    }
+
+    fn start(&mut self) -> anyhow::Result<()> {
+        let path = &*self.path;
         let (raw, metadata): (Box<dyn Read>, _) = if path == Path::new("-") {
             (Box::new(io::stdin().lock()), None)
         } else {
@@ -48,15 +70,15 @@ impl Reading {
             let metadata = file.metadata().ok().filter(Metadata::is_file);
             (Box::new(file), metadata)
         };
-        let mut reading = Self::new(path, Source::Plain(Box::new(io::empty())));
+        self.source = Source::Plain(Box::new(io::empty()));
         match with_magic(raw) {
             Ok(source) => {
-                reading.growing = metadata.filter(|_| matches!(source, Source::Plain(_)));
-                reading.source = source;
+                self.growing = metadata.filter(|_| matches!(source, Source::Plain(_)));
+                self.source = source;
             }
-            Err(error) => reading.error = Some(error.to_string()),
+            Err(error) => self.error = Some(error.to_string()),
         }
-        Ok(reading)
+        Ok(())
     }
 
     fn new(path: &Path, source: Source) -> Self {
@@ -83,10 +105,17 @@ impl Reading {
 
     /// Hands on every whole line that there is by now.
     pub(super) fn read_with(&mut self, mut take: impl FnMut(&[u8], &mut u64)) {
+        if matches!(self.source, Source::Unopened)
+            && let Err(error) = self.start()
+        {
+            self.error = Some(error.to_string());
+            return;
+        }
         let mut block = vec![0; BLOCK];
         loop {
             let reader = match &mut self.source {
                 Source::Plain(reader) | Source::Gzip(reader) => reader,
+                Source::Unopened => return,
             };
             match reader.read(&mut block) {
                 Ok(0) => return,
@@ -108,7 +137,7 @@ impl Reading {
                 "the gzip stream is cut short".to_owned()
             }
             Source::Gzip(_) => format!("the gzip stream is damaged: {error}"),
-            Source::Plain(_) => error.to_string(),
+            Source::Plain(_) | Source::Unopened => error.to_string(),
         }
     }
 
@@ -148,6 +177,7 @@ impl Reading {
             self.lines += 1;
         }
         self.unreadable += std::mem::take(&mut intake.unreadable);
+        self.source = Source::Plain(Box::new(io::empty()));
     }
 
     /// Goes on with what is appended, or with the file that took its place.
@@ -190,7 +220,7 @@ pub(super) fn open_file(path: &Path) -> anyhow::Result<File> {
 
 /// Looks at the first bytes, whatever the file's name is.
 fn with_magic(mut raw: Box<dyn Read>) -> io::Result<Source> {
-    let mut magic = [0; GZIP.len()];
+    let mut magic = [0; MAGIC];
     let mut length = 0;
     while length < magic.len() {
         match raw.read(&mut magic[length..])? {
@@ -199,7 +229,14 @@ fn with_magic(mut raw: Box<dyn Read>) -> io::Result<Source> {
         }
     }
     let whole = io::Cursor::new(magic[..length].to_vec()).chain(raw);
-    Ok(if magic[..length] == GZIP {
+    let packed = PACKED.iter().find(|(start, _)| magic[..length].starts_with(start));
+    if let Some((_, program)) = packed {
+        let advice = format!(
+            "compressed with {program}: unpack it, as in {program} -dc FILE | shakedown log -"
+        );
+        return Err(io::Error::new(io::ErrorKind::Unsupported, advice));
+    }
+    Ok(if magic[..length].starts_with(&GZIP) {
         Source::Gzip(Box::new(MultiGzDecoder::new(io::BufReader::new(whole))))
     } else {
         Source::Plain(Box::new(whole))
@@ -222,7 +259,7 @@ mod tests {
         let path = folder.path().join("error.log");
         File::create(&path).unwrap().write_all(bytes).unwrap();
         let mut intake = Intake::default();
-        let mut reading = Reading::open(&path).unwrap();
+        let mut reading = Reading::open(&path, false).unwrap();
         reading.read(&mut intake);
         reading.end(&mut intake);
         let failures = intake.errors.tally.classes().map(|class| class.count).sum();
@@ -259,6 +296,8 @@ mod tests {
         let (file, failures) = read(&whole[..whole.len() / 2]);
         assert_eq!(file.error.as_deref(), Some("the gzip stream is cut short"));
         assert!(failures > 1000 && file.unreadable >= 1, "{failures}");
+        let (file, _) = read(b"\xfd7zXZ\0\0\x04");
+        assert!(file.error.is_some_and(|error| error.contains("xz -dc FILE")));
         let (file, failures) = read(b"");
         assert_eq!((file.lines, file.unreadable, failures), (0, 0, 0));
     }

@@ -6,6 +6,7 @@ mod input;
 
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 
@@ -27,7 +28,10 @@ use crate::report::log::{prometheus, table};
 use crate::targets::disk::Disk;
 use crate::targets::options::parse_duration;
 
-/// Problems of a configuration that are told.
+/// Days that `--since` may go back.
+const MAX_DAYS: u64 = 36_500;
+
+/// Problems of a configuration that are reported.
 const MAX_PROBLEMS: usize = 5;
 
 /// Runs the subcommand.
@@ -43,16 +47,19 @@ pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
     intake.errors.since = args.since.as_deref().map(since).transpose()?;
     let what_if = args.what_if.as_deref().map(versions).transpose()?;
     let mut readings: Vec<Reading> =
-        args.files.iter().map(|path| Reading::open(path)).collect::<Result<_, _>>()?;
+        args.files.iter().map(|path| Reading::open(path, args.follow)).collect::<Result<_, _>>()?;
     let output = Output::open(args.output.as_deref())?;
     for reading in &mut readings {
         reading.read(&mut intake);
+        if !args.follow {
+            reading.end(&mut intake);
+        }
     }
     if args.follow {
         follow::follow(&mut readings, &mut intake)?;
-    }
-    for reading in &mut readings {
-        reading.end(&mut intake);
+        for reading in &mut readings {
+            reading.end(&mut intake);
+        }
     }
     let files = readings.into_iter().map(Reading::finish).collect();
     let mut report = LogReport::new(&intake, files, what_if.as_deref());
@@ -123,7 +130,10 @@ fn since(text: &str) -> anyhow::Result<i64> {
     if let Some(moment) = read_moment(text) {
         return Ok(moment);
     }
-    let ago = parse_duration(text).map_err(|_| {
+    let days = text.trim().strip_suffix('d').and_then(|days| days.parse::<u64>().ok());
+    let days = days.filter(|days| (1..=MAX_DAYS).contains(days));
+    let ago = days.map(|days| Duration::from_secs(days * 86_400));
+    let ago = ago.map_or_else(|| parse_duration(text), Ok).map_err(|_| {
         UsageError::new(
             format!("--since {text:?} is no time"),
             "write 90m, 2h or 1d, or a date such as 2026-01-31 or 2026-01-31T10:00",
@@ -170,6 +180,8 @@ mod tests {
     fn a_time_is_a_date_or_a_duration() {
         assert_eq!(since("1970-01-02").unwrap(), 86_400);
         assert!(since("2h").unwrap() > 1_700_000_000);
+        assert!(since("2h").unwrap() - since("1d").unwrap() >= 22 * 3600 - 1);
+        assert!(since("0d").is_err() && since("99999999999999999999d").is_err());
         assert!(since("yesterday").is_err());
     }
 }

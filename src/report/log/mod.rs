@@ -199,6 +199,9 @@ fn sentence(reason: &Reason) -> String {
         Reason::Background => {
             "a low steady rate from many addresses: scanners and old bots".to_owned()
         }
+        Reason::Scanner => "nearly all of it comes from clients that failed in many ways within a minute: a scanner, or a scan \
+             of your own"
+            .to_owned(),
         Reason::Noise => "such lines come from scanners and clients that left".to_owned(),
         Reason::Open => {
             "nothing in the log tells scanners from users here: see whether the clients are yours"

@@ -258,17 +258,13 @@ fn audited(upstream: &Upstream, look: Look) -> String {
         }
         if serious.count() == 0 {
             let untested = match &audit.reason {
-                Some(reason) => format!("It could not be tested: {reason}."),
-                None => "It could not be tested.".to_owned(),
+                Some(reason) => format!("Could not test: {reason}."),
+                None => "Could not test.".to_owned(),
             };
-            let text = match (audit.status, &audit.place) {
-                (Status::Untested, _) => &*untested,
-                (_, Some(_)) => {
+            let text = match audit.status {
+                Status::Untested => &*untested,
+                _ => {
                     "The handshake works now, as nginx makes it there: the failures came and went."
-                }
-                (_, None) => {
-                    "The handshake works now, as nginx makes it by default: the failures came and went, or the \
-                      configuration differs (--nginx FILE)."
                 }
             };
             out += &paragraph(text, "   ", "     ", look);

@@ -171,8 +171,71 @@ fn a_configuration_that_is_not_whole_is_told_and_its_names_are_looked_up() {
     let run = shakedown_with(&usual, &log);
     assert!(run.stderr.contains("/no/such/file.conf"), "{}", run.stderr);
     assert!(run.stdout.contains("as nginx makes it there"), "{}", run.stdout);
+    assert_eq!(run.status, 0, "{}", run.stdout);
     let run = shakedown_with(&["log", "--probe", "--ca-file", &ca, "-"], &log);
-    assert!(run.stdout.contains("as nginx makes it by"), "{}", run.stdout);
+    assert!(run.stdout.contains("the failure could not be repeated"), "{}", run.stdout);
+    assert!(!run.stdout.contains("works now"), "{}", run.stdout);
+    assert_eq!(run.status, 3, "{}", run.stdout);
+}
+
+#[test]
+fn the_release_of_nginx_decides_what_a_repetition_shows() {
+    let pki = Pki::new();
+    let upstream = listener(&pki.server("a", &["localhost"]), "ssl_protocols TLSv1.3;");
+    let configuration = pki.path("nginx.conf");
+    let written = format!(
+        "events {{}} http {{ server {{ listen 127.0.0.1:1; location / {{ proxy_pass https://127.0.0.1:{}; }} }} }}",
+        upstream.port
+    );
+    std::fs::write(&configuration, written).unwrap();
+    let log = failed_at(&format!("127.0.0.1:{}", upstream.port));
+    let configuration = file(&configuration);
+    let probed = |options: &[&str]| {
+        let usual = ["log", "--format", "json", "--probe", "--nginx", &configuration, "-"];
+        shakedown_with(&[&usual[..], options].concat(), &log).status
+    };
+    assert_eq!(probed(&["--nginx-version", "1.22.1"]), 1, "1.22 offers no TLS 1.3 to upstreams");
+    assert_eq!(probed(&["--nginx-version", "1.28.0"]), 0);
+}
+
+#[test]
+fn a_scan_is_set_aside_by_what_it_does() {
+    let lines = [
+        "SSL_do_handshake() failed (SSL: error:0A000102:SSL routines::unsupported protocol)",
+        "SSL_do_handshake() failed (SSL: error:0A0000C1:SSL routines::no shared cipher)",
+        "SSL_do_handshake() failed (SSL: error:0A000065:SSL routines::no suitable key share)",
+        "SSL_do_handshake() failed (SSL: error:0A000076:SSL routines::no suitable signature algorithm)",
+        "peer closed connection in SSL handshake",
+    ];
+    let written = |client: &dyn Fn(usize) -> String| -> String {
+        let line = |at: usize| {
+            let text = lines[at % lines.len()];
+            format!(
+                "2026/01/31 10:00:{:02} [info] 7#7: *{at} {text} while SSL handshaking, client: {}, server: 0.0.0.0:443\n",
+                at / 10,
+                client(at)
+            )
+        };
+        (0..100).map(line).collect()
+    };
+    let concerns = |log: &str| -> Vec<String> {
+        let report = log_json(log, &[]);
+        let failures = report["failures"].as_array().unwrap();
+        failures.iter().map(|failure| text(&failure["concern"]).to_owned()).collect()
+    };
+    let scan = concerns(&written(&|_| "192.0.2.9".to_owned()));
+    assert_eq!(scan, ["ignore"; 5]);
+    let users = concerns(&written(&|at| format!("192.0.2.{}", at % lines.len())));
+    assert!(users.contains(&"act".to_owned()), "{users:?}");
+}
+
+#[test]
+fn what_is_mostly_no_log_is_not_tested() {
+    let junk = "{\"a\":1}\n".repeat(9);
+    let run = shakedown_with(&["log", "--since", "1d", "-"], &junk);
+    assert_eq!(run.status, 3, "{}", run.stdout);
+    assert!(run.stdout.contains("could not be understood"), "{}", run.stdout);
+    assert_eq!(shakedown_with(&["log", "--since", "1d", "-"], "").status, 0);
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! Clients that fail in many ways within a minute: scanners, this program's own scans among them.
+
+use super::sketch::hash;
+
+/// Clients that are watched at once, in places that their hashes choose.
+const WATCHED: usize = 4096;
+
+/// Seconds within which a scanner shows itself.
+const WINDOW: i64 = 60;
+
+/// A user's program fails in one or two ways; who fails in so many tries things out.
+const MANY_WAYS: usize = 4;
+
+/// Classes that are counted for one client.
+const MAX_CLASSES: usize = 12;
+
+/// What single clients did.
+#[derive(Clone, Debug, Default)]
+pub struct Scanners {
+    watched: Vec<Watched>,
+}
+
+/// One client.
+#[derive(Clone, Copy, Debug, Default)]
+struct Watched {
+    client: u64,
+    last: i64,
+    /// Classes by their place in the tally, with their lines.
+    classes: [(usize, u64); MAX_CLASSES],
+    used: usize,
+}
+
+impl Watched {
+    fn is_scanner(&self) -> bool {
+        self.used >= MANY_WAYS
+    }
+}
+
+impl Scanners {
+    /// A client failed with the class at this place.
+    pub(super) fn failed(&mut self, client: &[u8], time: i64, class: usize) {
+        if self.watched.is_empty() {
+            self.watched = vec![Watched::default(); WATCHED];
+        }
+        let client = hash(client);
+        let place = usize::try_from(client % WATCHED as u64).unwrap_or(0);
+        let watched = &mut self.watched[place];
+        let stale = time - watched.last > WINDOW && !watched.is_scanner();
+        if watched.client != client && watched.is_scanner() {
+            return;
+        }
+        if watched.client != client || stale {
+            *watched = Watched { client, ..Watched::default() };
+        }
+        watched.last = time;
+        let used = watched.used;
+        match watched.classes[..used].iter_mut().find(|(known, _)| *known == class) {
+            Some((_, count)) => *count += 1,
+            None if used < MAX_CLASSES => {
+                watched.classes[used] = (class, 1);
+                watched.used += 1;
+            }
+            None => {}
+        }
+    }
+
+    /// Lines of scanners in the class at this place.
+    pub fn count(&self, class: usize) -> u64 {
+        let scanners = self.watched.iter().filter(|watched| watched.is_scanner());
+        let classes = scanners.flat_map(|watched| &watched.classes[..watched.used]);
+        classes.filter(|(known, _)| *known == class).map(|(_, count)| count).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_fails_in_many_ways_within_a_minute_is_a_scanner() {
+        let mut scanners = Scanners::default();
+        for round in 0..10 {
+            for class in 0..5 {
+                scanners.failed(b"192.0.2.9", 1000 + round, class);
+            }
+            scanners.failed(b"192.0.2.1", 1000 + round, 0);
+        }
+        for class in 0..5 {
+            scanners.failed(b"192.0.2.2", 1000 + 100 * i64::try_from(class).unwrap(), class);
+        }
+        assert_eq!((scanners.count(0), scanners.count(4), scanners.count(7)), (10, 10, 0));
+    }
+}
