@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use crate::targets::address::host_port;
-use crate::targets::{Roots, StartTls, Target};
+use crate::targets::nginx_client::NginxClient;
+use crate::targets::{ClientIdentity, Roots, StartTls, Target};
 use crate::tls::version::ProtocolVersion;
 
 /// An `openssl s_client` call under construction.
@@ -56,7 +57,13 @@ impl<'a> SClient<'a> {
     }
 
     /// The command line.
-    pub fn command(mut self) -> String {
+    pub fn command(self) -> String {
+        let identity = self.target.client_identity.as_deref();
+        self.command_as(identity)
+    }
+
+    /// The command line of a client that presents this certificate, or none.
+    fn command_as(mut self, identity: Option<&'a ClientIdentity>) -> String {
         if let Some(protocol) = self.target.starttls {
             self = self.option("-starttls", protocol.name());
             if matches!(protocol, StartTls::Xmpp | StartTls::XmppServer)
@@ -65,7 +72,7 @@ impl<'a> SClient<'a> {
                 self = self.option("-xmpphost", domain.to_string());
             }
         }
-        if let Some(identity) = &self.target.client_identity {
+        if let Some(identity) = identity {
             self = self
                 .option("-cert", identity.certificate_file.to_string_lossy())
                 .option("-key", identity.key_file.to_string_lossy());
@@ -87,6 +94,41 @@ pub fn s_client(
         Some(version) => call.version(version).command(),
         None => call.command(),
     }
+}
+
+/// The handshake as nginx makes it: its versions, its ciphers, its certificate, and what it verifies. It fails where nginx's
+/// fails.
+pub fn as_nginx<'a>(
+    target: &'a Target,
+    address: Option<SocketAddr>,
+    client: &'a NginxClient,
+) -> String {
+    const OPTIONS: [(ProtocolVersion, &str); 4] = [
+        (ProtocolVersion::TLS1, "-no_tls1"),
+        (ProtocolVersion::TLS1_1, "-no_tls1_1"),
+        (ProtocolVersion::TLS1_2, "-no_tls1_2"),
+        (ProtocolVersion::TLS1_3, "-no_tls1_3"),
+    ];
+    let mut call = SClient::new(target, address, client.sni());
+    let offered = client.versions();
+    for (version, option) in OPTIONS {
+        if !offered.contains(&version) {
+            call = call.flag(option);
+        }
+    }
+    if client.ciphers != "DEFAULT" {
+        call = call.option("-cipher", client.ciphers.as_str());
+    }
+    if client.verify {
+        if let Some(trusted) = &client.trusted {
+            call = call.option("-CAfile", trusted.path.to_string_lossy());
+        }
+        call = call
+            .option("-verify_depth", client.verify_depth.to_string())
+            .option("-verify_hostname", client.name.as_str())
+            .flag("-verify_return_error");
+    }
+    call.command_as(client.identity.as_deref())
 }
 
 /// The same with the target's own name and any version.
@@ -161,13 +203,11 @@ fn version_option(version: ProtocolVersion) -> Option<&'static str> {
     }
 }
 
-/// A word for a POSIX shell. What needs no quotes gets none, so that common commands stay readable.
+/// A word for a POSIX shell, and for zsh, which takes `[::1]` for a pattern. What needs no quotes gets none, so that common
+/// commands stay readable.
 fn quote(word: &str) -> Cow<'_, str> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:[]@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return Cow::Borrowed(word);
-    }
-    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+    // No command line can hold a NUL.
+    shlex::try_quote(word).unwrap_or(Cow::Borrowed("''"))
 }
 
 /// The host that is looked up for the target; its name where nothing connects to it.
@@ -216,7 +256,7 @@ mod tests {
         let address = "[::1]:8443".parse().ok();
         assert_eq!(
             curl(&target, address).unwrap(),
-            "curl -sSI --connect-to ::[::1]:8443 https://a.test:8443/"
+            "curl -sSI --connect-to '::[::1]:8443' https://a.test:8443/"
         );
         target.starttls = Some(StartTls::Smtp);
         assert_eq!(curl(&target, address), None);
@@ -225,8 +265,8 @@ mod tests {
     #[test]
     fn whatever_a_shell_would_read_is_quoted() {
         assert_eq!(quote("a b"), "'a b'");
-        assert_eq!(quote("it's;rm"), r"'it'\''s;rm'");
-        assert_eq!(quote("[::1]:443"), "[::1]:443");
+        assert_eq!(shlex::split(&quote("it's;rm")).unwrap(), ["it's;rm"]);
+        assert_eq!(quote("[::1]:443"), "'[::1]:443'");
         assert_eq!(quote(""), "''");
     }
 }

@@ -1,5 +1,7 @@
 //! Takes the reports of targets as they come, applies the gate and hands them to the formats.
 
+use std::path::PathBuf;
+
 use super::fleet::Draft;
 use super::gate::Checkpoint;
 use super::report_writer::ReportWriter;
@@ -20,6 +22,8 @@ pub(super) struct Collector {
     /// Reports of what was known before.
     pub(super) known: Vec<TargetReport>,
     pub(super) keep_fixes: bool,
+    /// The folder below which the configuration lies that names the targets.
+    pub(super) root: Option<PathBuf>,
     pub(super) fixes: Vec<(usize, Fix)>,
 }
 
@@ -37,6 +41,7 @@ impl Collector {
             error: None,
             known: Vec::new(),
             keep_fixes: false,
+            root: None,
             fixes: Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! The engine behind `probe`, `scan` and `nginx`: audits what a job names, and writes the report.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
@@ -21,7 +22,7 @@ use crate::audit::ignore::Ignored;
 use crate::audit::policy::Policy;
 use crate::probe::Prober;
 use crate::probe::scan::Depth;
-use crate::report::{Kind, Report, Summary};
+use crate::report::{Kind, Report, ReportOptions, Summary};
 use crate::run::{self, FetchIssuers, Settings, TargetReport, TrustStores};
 use crate::targets::Target;
 
@@ -38,6 +39,8 @@ pub(super) struct Job {
     pub(super) known: Vec<TargetReport>,
     /// Comments of a configuration that allow findings beside them.
     pub(super) ignored: Vec<Ignored>,
+    /// The folder below which the configuration lies that names the targets.
+    pub(super) root: Option<PathBuf>,
     /// Whether the fixes that were tried are wanted back.
     pub(super) keep_fixes: bool,
 }
@@ -63,7 +66,7 @@ pub(super) fn carry_out_with(
     args: &RunArgs,
     stores: &mut TrustStores,
 ) -> anyhow::Result<Done> {
-    let Job { targets, depth, policy, known, ignored, keep_fixes } = job;
+    let Job { targets, depth, policy, known, ignored, root, keep_fixes } = job;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
     let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
@@ -87,6 +90,7 @@ pub(super) fn carry_out_with(
         }
     };
     collector.keep_fixes = keep_fixes;
+    collector.root = root;
     for report in known {
         collector.take_known(report);
     }
@@ -180,7 +184,10 @@ async fn audit(
         targets: Vec::new(),
         interrupted: ending.stopped,
         kind: Kind::Endpoints,
-        options: settings::report_options(&args.report, args.fail_on, collector.left_out()),
+        options: ReportOptions {
+            configuration_root: collector.root.as_ref().map(|root| root.display().to_string()),
+            ..settings::report_options(&args.report, args.fail_on, collector.left_out())
+        },
     };
     let summary = collector.summary;
     let probed = collector.reports.into_iter().flatten();

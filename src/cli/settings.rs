@@ -106,6 +106,7 @@ pub(super) fn report_options(
         threshold: fail_on.threshold(),
         anchor: args.sarif_anchor.clone(),
         root: root.map(|root| root.display().to_string()),
+        configuration_root: None,
         blackbox: args.metrics_compat == Some(MetricsArg::Blackbox),
         left_out,
         counts_shown: true,

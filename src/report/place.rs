@@ -27,7 +27,7 @@ pub fn has_place(target: &Target) -> bool {
 pub(super) fn place(report: &Report, target: &Target, finding: Option<&Finding>) -> Option<Place> {
     let root = report.options.root.as_deref();
     let at = |file: &str, line: u32, column: u32| Place {
-        path: below(root, file),
+        path: below(root, &on_this_machine(report.options.configuration_root.as_deref(), file)),
         line: line.max(1),
         column: column.max(1),
     };
@@ -42,6 +42,14 @@ pub(super) fn place(report: &Report, target: &Target, finding: Option<&Finding>)
         .or_else(|| origin.map(|origin| at(&origin.file, origin.line, origin.column)))
         .or_else(|| (report.kind == Kind::Files).then(|| at(&target.name, 1, 1)))
         .or_else(|| report.options.anchor.as_deref().map(|file| at(file, 1, 1)))
+}
+
+/// The name that this machine has for a file of a configuration.
+fn on_this_machine(root: Option<&str>, file: &str) -> String {
+    match root {
+        Some(root) if file.starts_with('/') => format!("{}{file}", root.trim_end_matches('/')),
+        _ => file.to_owned(),
+    }
 }
 
 /// A path below a folder, without that folder; any other as it is.

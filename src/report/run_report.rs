@@ -33,6 +33,8 @@ pub struct ReportOptions {
     pub anchor: Option<String>,
     /// The folder that paths are relative to, where a form wants them so.
     pub root: Option<String>,
+    /// The folder in which a configuration lies that is written for `/`: its files are named as this machine has them.
+    pub configuration_root: Option<String>,
     /// Whether metrics carry blackbox_exporter's names as well.
     pub blackbox: bool,
     /// Targets that are counted and not shown.
@@ -49,6 +51,7 @@ impl Default for ReportOptions {
             threshold: Severity::Error,
             anchor: None,
             root: None,
+            configuration_root: None,
             blackbox: false,
             left_out: Summary::default(),
             counts_shown: true,

@@ -3,7 +3,7 @@
 use super::story::{FaultKind, Story, directives};
 use super::verdict::{Breakage, Verdict};
 use crate::audit::finding::{Finding, Fix};
-use crate::audit::reproduce::s_client;
+use crate::audit::reproduce::as_nginx;
 use crate::audit::rule::{self, Context, Rule};
 use crate::audit::rules::names_of;
 use crate::targets::nginx_client::{Change, NginxClient};
@@ -15,7 +15,7 @@ pub fn check(rule: &Rule, kind: FaultKind, story: &Story<'_>, cx: &Context<'_>) 
         Verdict::Fails(Breakage::Network(_)) => rule::Verdict::NotApplicable,
         Verdict::Fails(breakage) if story.kind(breakage) == kind => {
             let client = &story.configured.client;
-            let command = s_client(cx.target, Some(story.endpoint.address), client.sni(), None);
+            let command = as_nginx(cx.target, Some(story.endpoint.address), client);
             finding(rule, kind, story, breakage).reproduce(command).into()
         }
         Verdict::Works if story.configured.client.verify || !kind.needs_verification() => {

@@ -39,6 +39,9 @@ pub(in crate::cli) struct NginxArgs {
     /// List what every endpoint takes as well, as `scan` does: old versions and weak suites are found then
     #[arg(long, help_heading = "Targets")]
     pub(in crate::cli) scan: bool,
+    /// Judge the configuration without making a connection; what would have to be probed is not counted
+    #[arg(long = "static", conflicts_with_all = ["scan", "diff", "write", "connect"], help_heading = "Targets")]
+    pub(in crate::cli) is_static: bool,
     /// Show the fixes that were tried and work as a unified diff, behind the report
     #[arg(long, help_heading = "Fixes")]
     pub(in crate::cli) diff: bool,

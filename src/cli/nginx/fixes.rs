@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{self, Path};
 
 use anyhow::{anyhow, bail};
 
 use crate::audit::finding::Fix;
 use crate::cli::errors::{UsageError, warn};
+use crate::cli::whole_file::Output;
 use crate::nginx::edit::{self, Edit, Patch};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
@@ -39,16 +40,16 @@ pub(super) fn patch(
             if taken || edit::patch(tree, &edits).is_err() {
                 edits.pop();
                 warn(&format!(
-                    "at {place} something else is wanted of {}; {} is left out",
+                    "at {place}: two fixes want different values of {}; leaving out {}",
                     directive.name, directive.value
                 ));
             }
         }
     }
     let patch = edit::patch(tree, &edits)
-        .map_err(|error| anyhow!("the fixes cannot be written down: {error}"))?;
+        .map_err(|error| anyhow!("cannot write the fixes as a patch: {error}"))?;
     match patch.fault(tree) {
-        Some(problem) => bail!("with the fixes nginx would say: {problem}"),
+        Some(problem) => bail!("with these fixes nginx would refuse the configuration: {problem}"),
         None => Ok(patch),
     }
 }
@@ -62,12 +63,16 @@ fn arguments(name: &str, value: &str) -> Vec<String> {
     }
 }
 
-/// Writes the unified diff to stdout: as it is where a program reads it, without what could steer a terminal on one.
-pub(super) fn show(patch: &Patch) -> anyhow::Result<()> {
-    let mut stdout = io::stdout();
+/// Writes the unified diff to stdout: as it is where a program reads it, without what could steer a terminal on one. How to
+/// apply it is said on stderr.
+pub(super) fn show(patch: &Patch, root: Option<&Path>) -> anyhow::Result<()> {
+    let mut stdout = Output::open(None)?;
     if patch.files.is_empty() {
-        stdout.write_all(b"No directive was found that mends anything.\n")?;
-    } else if stdout.is_terminal() {
+        stdout.write_all(b"No change of directives was found that fixes anything.\n")?;
+        return stdout.finish();
+    }
+    let patch = patch.renamed(|path| behind_links(path, root));
+    if io::stdout().is_terminal() {
         for line in patch.diff().lines() {
             let parts: Vec<_> = line.split('\t').map(escape).collect();
             writeln!(stdout, "{}", parts.join("\t"))?;
@@ -75,7 +80,26 @@ pub(super) fn show(patch: &Patch) -> anyhow::Result<()> {
     } else {
         stdout.write_all(&patch.diff_bytes())?;
     }
+    stdout.finish()?;
+    let folder = root.map_or_else(|| "/".to_owned(), |root| root.display().to_string());
+    let folder = shlex::try_quote(&folder).unwrap_or_default();
+    // Someone who closed stderr does not want to know.
+    let _ = writeln!(
+        anstream::stderr(),
+        "shakedown: to apply these changes, save this output as FILE, then: patch -p1 -d {} < FILE && nginx -t && nginx -s \
+         reload",
+        escape(&folder)
+    );
     Ok(())
+}
+
+/// The file behind a link, as those in Debian's `sites-enabled`: `patch` and `git apply` change no links.
+fn behind_links(path: &str, root: Option<&Path>) -> String {
+    let real = root.map_or_else(|| path.into(), |root| root.join(path.trim_start_matches('/')));
+    let folder = root.map_or_else(|| Ok("/".into()), Path::canonicalize);
+    let (Ok(real), Ok(folder)) = (real.canonicalize(), folder) else { return path.to_owned() };
+    let inside = real.strip_prefix(&folder).ok().and_then(Path::to_str);
+    inside.map_or_else(|| path.to_owned(), |inside| format!("/{inside}"))
 }
 
 /// Refuses a folder that holds something, and what is no folder.
@@ -93,9 +117,9 @@ pub(super) fn check_empty(folder: &Path) -> anyhow::Result<()> {
 /// Writes every file of the configuration, patched, into a folder of its own.
 pub(super) fn write(patch: &Patch, tree: &Tree, folder: &Path) -> anyhow::Result<()> {
     check_empty(folder)?;
-    for (path, before) in &tree.files {
-        let after = patch.files.iter().find(|file| file.path == *path);
-        let after = after.map_or(&before[..], |file| &file.after);
+    let folder = &path::absolute(folder)?;
+    let copy = edit::relocated(&patch.apply(tree), &folder.display().to_string());
+    for (path, after) in &copy {
         let to = folder.join(relative(path)?);
         let write = || {
             if let Some(parent) = to.parent() {
@@ -110,9 +134,10 @@ pub(super) fn write(patch: &Patch, tree: &Tree, folder: &Path) -> anyhow::Result
     // Someone who closed stderr does not want to know.
     let _ = writeln!(
         anstream::stderr(),
-        "shakedown: {all} files were written below {}, {changed} of them changed; absolute includes still lead to the \
-         originals",
-        escape(&folder)
+        "shakedown: wrote {} below {} ({changed} with fixes); to test the copy: nginx -t -c {}",
+        if all == 1 { "1 file".to_owned() } else { format!("{all} files") },
+        escape(&folder),
+        escape(&format!("{folder}/{}", tree.main.trim_start_matches('/')))
     );
     Ok(())
 }
@@ -120,10 +145,10 @@ pub(super) fn write(patch: &Patch, tree: &Tree, folder: &Path) -> anyhow::Result
 /// The path below the folder; a dump is written by someone else, and must not lead out of it.
 fn relative(path: &str) -> anyhow::Result<&Path> {
     let path = Path::new(path.trim_start_matches('/'));
-    let plain = |part| matches!(part, std::path::Component::Normal(_));
+    let plain = |part| matches!(part, path::Component::Normal(_));
     if path.components().all(plain) && path.components().next().is_some() {
         Ok(path)
     } else {
-        bail!("the configuration has a file called {}, which is not written", path.display())
+        bail!("cannot write a copy of {}: its name leads out of the folder", path.display())
     }
 }

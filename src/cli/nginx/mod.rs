@@ -65,7 +65,8 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         apart: ignored.iter().map(|one| (one.origin.file.clone(), one.origin.line)).collect(),
     };
     let found = from_nginx::targets(&configuration.listeners, &configuration.upstreams, &premises);
-    let known = known(args, &configuration, &options, &found.untestable);
+    let untestable = if args.is_static { &[][..] } else { &found.untestable };
+    let known = known(args, &configuration, &options, untestable);
     if found.targets.is_empty() && known.is_empty() {
         return Err(UsageError::new(
             format!("{} has no listener and no upstream with TLS", configuration.name),
@@ -73,11 +74,12 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         ));
     }
     let job = Job {
-        targets: found.targets,
+        targets: if args.is_static { Vec::new() } else { found.targets },
         depth: Depth { scan: args.scan, ..Depth::default() },
         known,
         ignored,
         keep_fixes: wants_fixes,
+        root: args.source.root.clone(),
         ..Job::default()
     };
     let Done { exit, fixes, .. } = carry_out(job, &args.run)?;
@@ -98,7 +100,7 @@ fn hand_over(
 ) -> anyhow::Result<()> {
     let patch = fixes::patch(tree, places, fixes)?;
     if args.diff {
-        fixes::show(&patch)?;
+        fixes::show(&patch, args.source.root.as_deref())?;
     }
     match &args.write {
         Some(folder) => fixes::write(&patch, tree, folder),
@@ -163,7 +165,7 @@ fn known(
     };
     let mut reports = Vec::new();
     let judgement = judge_settings(&configuration.facts);
-    if !judgement.findings.is_empty() {
+    if !judgement.findings.is_empty() || args.is_static {
         let origin = Origin { file: configuration.name.clone(), line: 1, column: 1 };
         let nothing = Observation::not_tried(Untried::TextOnly);
         reports.push(report(&configuration.name, origin, judgement, nothing));

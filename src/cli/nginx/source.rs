@@ -47,9 +47,13 @@ impl Configuration {
             return Self::of_text("<stdin>", &text, variables, version);
         }
         let disk = Disk { root: root.map(Path::to_owned) };
+        // Below the root, or as this machine has it: `--root rootfs rootfs/etc/nginx/nginx.conf` means the same.
+        let path = root.and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path);
         // A folder that is written for / has absolute names already.
-        let path = if root.is_none() { path::absolute(path)? } else { path.to_owned() };
-        let named = path.to_str().ok_or_else(|| anyhow!("{} is no text", path.display()))?;
+        let path = if root.is_none() { path::absolute(path)? } else { Path::new("/").join(path) };
+        let named = path
+            .to_str()
+            .ok_or_else(|| anyhow!("the name {} is not valid UTF-8", path.display()))?;
         let is_folder = root.map_or_else(
             || path.is_dir(),
             |root| root.join(named.trim_start_matches('/')).is_dir(),

@@ -106,6 +106,14 @@ impl Patch {
         String::from_utf8_lossy(&self.diff_bytes()).into_owned()
     }
 
+    /// The same under other names of the files.
+    #[must_use]
+    pub fn renamed(&self, name: impl Fn(&str) -> String) -> Self {
+        let renamed =
+            |file: &PatchedFile| PatchedFile { path: name(&file.path).into(), ..file.clone() };
+        Self { files: self.files.iter().map(renamed).collect() }
+    }
+
     /// What nginx would say of the configuration with the patch and does not say without it: a file that is included in
     /// several blocks may hold a directive where one of them has it already.
     pub fn fault(&self, tree: &Tree) -> Option<Problem> {
@@ -143,6 +151,23 @@ impl PatchedFile {
             .to_writer(&mut text);
         text
     }
+}
+
+/// The files of a configuration for a copy below this folder: includes with a full name lead
+/// to the copy.
+pub fn relocated(tree: &Tree, folder: &str) -> BTreeMap<Arc<str>, Vec<u8>> {
+    let mut splices: BTreeMap<Arc<str>, BTreeSet<Splice>> = BTreeMap::new();
+    for include in tree.includes.iter().filter(|include| include.first().starts_with('/')) {
+        let there = format!("{}{}", folder.trim_end_matches('/'), include.first());
+        if let Some((file, splice)) = replace(tree, include, &[there]) {
+            splices.entry(file).or_default().insert(splice);
+        }
+    }
+    let files = tree.files.iter().map(|(path, text)| {
+        let changed = splices.get(path).and_then(|splices| text::apply(text, splices));
+        (Arc::clone(path), changed.unwrap_or_else(|| text.to_vec()))
+    });
+    files.collect()
 }
 
 /// What one place's edits of one name do to the text, each with its file.

@@ -75,6 +75,8 @@ pub struct Tree {
     pub directives: Vec<Directive>,
     /// Every file that was read, by its name.
     pub files: BTreeMap<Arc<str>, Arc<[u8]>>,
+    /// Every `include`, as often as it was read; what it includes stands in its place in the tree.
+    pub includes: Vec<Directive>,
     /// What is wrong, in the order of reading; nginx stops at the first.
     pub problems: Vec<Problem>,
 }
@@ -260,6 +262,9 @@ impl Reader<'_> {
         } else if !opens && is_include(into.context, &statement.words) {
             let from = file.here();
             self.include(&statement.words[1], &from, into);
+            let mut directive = file.directive(statement);
+            directive.extent.end = file.lexer.offset();
+            self.tree.includes.push(directive);
             return Ending::File;
         }
         let mut directive = file.directive(statement);
