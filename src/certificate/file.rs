@@ -22,14 +22,14 @@ pub struct FileProblem {
     pub message: String,
 }
 
-/// A chain as it stands in a file, before anyone serves it.
+/// A chain in a file, before a server uses it.
 #[derive(Clone, Debug)]
 pub struct FileChain {
     /// The file, as the user named it.
     pub path: String,
     /// The leaf, then the other certificates in the order of the file.
     pub chain: Arc<Chain>,
-    /// Where in the file the leaf stands, from 0.
+    /// The position of the leaf in the file, from 0.
     pub leaf_at: usize,
     /// The private key that is to go with it.
     pub key: Option<FileKey>,
@@ -44,8 +44,8 @@ pub struct FileKey {
     pub spki: Result<Vec<u8>, String>,
 }
 
-/// One chain for each leaf of the file: the leaf, then the authorities in the order of the file. A file of authorities
-/// alone is one chain as it stands.
+/// One chain for each leaf of the file: the leaf, then the authorities in the order of the file. A file of only authorities
+/// is one chain in the order of the file.
 pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -> Vec<FileChain> {
     let leaves = leaves(certificates);
     let starts = if leaves.is_empty() && !certificates.is_empty() { vec![0] } else { leaves };
@@ -71,7 +71,7 @@ pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -
 }
 
 /// The certificates that are neither an authority's nor issued another one of the file. An issuer need not say that it is
-/// one: openssl makes authorities without basicConstraints where nobody asks for them.
+/// one: openssl makes authorities without basicConstraints unless it is asked for them.
 fn leaves(certificates: &[Certificate]) -> Vec<usize> {
     let mut issued: HashMap<&[u8], Vec<&Certificate>> = HashMap::new();
     for one in certificates.iter().filter(|one| !one.is_self_issued()) {

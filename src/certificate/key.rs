@@ -57,11 +57,11 @@ pub struct PublicKey {
     pub exponent: Option<u64>,
     /// The whole `SubjectPublicKeyInfo`, in DER.
     pub spki: Vec<u8>,
-    /// RSA for RSASSA-PSS alone.
+    /// An RSA key for RSASSA-PSS only.
     pub pss: bool,
     /// A curve given by its parameters instead of its name.
     pub explicit_curve: bool,
-    /// The key is what its algorithm demands: a whole number, a point of its curve.
+    /// The key has the form that its algorithm demands, such as a point of its curve.
     pub well_formed: bool,
 }
 

@@ -227,7 +227,11 @@ fn extension(one: Element<'_>) -> Result<Extension<'_>, Unreadable> {
     let mut parts = one.inside();
     let oid = parts.next()?.oid()?;
     let critical = parts.optional(BOOLEAN)?.map(boolean).transpose()?.unwrap_or(false);
-    let value = parts.expect(OCTET_STRING)?.body;
+    // In pieces, as BER allows, it is accepted but not understood here: no value then.
+    let value = match parts.optional(OCTET_STRING | 0x20)? {
+        Some(_) => &[][..],
+        None => parts.expect(OCTET_STRING)?.body,
+    };
     parts.end().map(|()| Extension { oid, critical, value })
 }
 

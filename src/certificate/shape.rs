@@ -36,9 +36,9 @@ pub enum Position {
 pub enum PathEnd {
     /// The last certificate, or its issuer, is a trust anchor.
     Anchored,
-    /// The leaf itself is self-signed, and is no trust anchor.
+    /// The leaf itself is self-signed, and is not a trust anchor.
     SelfSignedLeaf,
-    /// The path ends in a self-signed certificate that is no trust anchor.
+    /// The path ends in a self-signed certificate that is not a trust anchor.
     UntrustedRoot,
     /// The issuer of the last certificate was neither sent nor is a trust anchor.
     MissingIssuer,

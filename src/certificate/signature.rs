@@ -98,7 +98,7 @@ impl Verifier {
         if self.is_known(public_key, message, signature) {
             return SignatureCheck::Valid;
         }
-        // The library refuses RSA keys of some sizes outright, so that its "no" is no verdict there.
+        // The library refuses RSA keys of some sizes outright, so its "no" proves nothing there.
         let by_library = algorithm(signed_with, &key).filter(|_| !is_unusual_rsa(&key));
         let valid = match by_library {
             Some(algorithm) => Some(
@@ -218,8 +218,9 @@ fn pss_parameters(
 
 /// A size for which the library refuses some algorithms outright.
 fn is_unusual_rsa(key: &SubjectPublicKeyInfo<'_>) -> bool {
-    let key = PublicKey::of(key);
-    key.key_type == KeyType::Rsa && !(2048..=8192).contains(&key.bits)
+    let id = &key.algorithm.algorithm;
+    let is_rsa = *id == registry::OID_PKCS1_RSAENCRYPTION || *id == registry::OID_PKCS1_RSASSAPSS;
+    is_rsa && !(2048..=8192).contains(&PublicKey::of(key).bits)
 }
 
 /// A hash, by its size in bits.

@@ -66,7 +66,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     Ok(Exit::of_report(&report, args.report.format, args.fail_on, 0))
 }
 
-/// Every chain in every file that was named; a file that cannot be read whole is a mistake, named with its line.
+/// Every chain in every file that was named; what is wrong with a file is a problem, named with its line.
 fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
     let key = args.key.as_deref().map(key).transpose()?;
     let mut chains = Vec::new();
@@ -100,7 +100,7 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
     Ok(chains)
 }
 
-/// Leaves out what stands in a folder as a part of something longer beside it, as certbot's cert.pem does of fullchain.pem.
+/// Leaves out a chain of a folder that is the beginning of a longer one beside it: certbot's cert.pem and fullchain.pem.
 fn without_parts(chains: Vec<(FileChain, bool)>) -> Vec<FileChain> {
     let is_part = |(one, is_named): &(FileChain, bool)| {
         !is_named
@@ -184,7 +184,7 @@ fn host_name(text: &str) -> anyhow::Result<String> {
     Ok(parse_host(text)?.to_string())
 }
 
-/// The target that stands for a chain in a file. Where no host name is asked for, the certificate's own first name is.
+/// The target for a chain in a file. Without --hostname, the certificate's own first name is checked.
 fn target(file: &FileChain, options: &Options, asked: &[String]) -> anyhow::Result<Target> {
     let name = match asked.first() {
         Some(name) => parse_host(name)?,

@@ -13,7 +13,7 @@ use crate::tls::version::ProtocolVersion;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CipherList {
     /// The suites, preferred first; none where the security level forbids all that the string selects, which OpenSSL
-    /// takes and then cannot make a hello with.
+    /// accepts and then cannot make a hello with.
     pub suites: Vec<CipherSuite>,
     /// The security level that the string sets, where it sets one.
     pub security_level: Option<u8>,

@@ -31,7 +31,7 @@ fn parse(row: &'static str) -> Option<Row> {
 /// Shorter words stand in too many messages.
 const SPOKEN: usize = 15;
 
-/// The results that are decided or told apart here.
+/// The results that are decided here.
 #[expect(missing_docs, reason = "the names are OpenSSL's own, and the table has their words")]
 impl VerifyError {
     pub const UNSPECIFIED: Self = Self(1);
@@ -66,7 +66,7 @@ impl VerifyError {
 }
 
 impl VerifyError {
-    /// How a release says that an issuer is no authority.
+    /// The result for an issuer that is not an authority.
     pub fn invalid_ca(library: Release) -> Self {
         if library == Release::V1_1_1 { Self::INVALID_CA_1_1_1 } else { Self::INVALID_CA }
     }

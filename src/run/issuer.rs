@@ -14,7 +14,7 @@ use crate::probe::Prober;
 /// Certificates that are fetched for one chain.
 const MAX_FETCHED: usize = 3;
 
-/// Fetches what an incomplete chain lacks, and says at the finding whether the chain is whole with it.
+/// Fetches what an incomplete chain lacks, and adds to the finding whether it completes the chain.
 pub(super) async fn try_fetched(
     report: &mut TargetReport,
     prober: &Prober,

@@ -78,7 +78,7 @@ fn words(error: &Error) -> String {
         | Error::ExtensionValueInvalid
         | Error::MalformedExtensions
         | Error::TrailingData(_) => "a certificate is malformed",
-        Error::CaUsedAsEndEntity => "an authority's certificate stands for a server's",
+        Error::CaUsedAsEndEntity => "an authority's certificate is used as a server's",
         Error::CertDistrusted => "an authority on the path is distrusted by name",
         Error::EmptyEkuExtension | Error::RequiredEkuNotFoundContext(_) => {
             "a certificate on the path is not meant for servers"
@@ -172,7 +172,7 @@ mod tests {
     fn other_refusals_say_why() {
         check_leaf(
             |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
-            &refused("an authority's certificate stands for a server's"),
+            &refused("an authority's certificate is used as a server's"),
         );
         check_leaf(
             |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],

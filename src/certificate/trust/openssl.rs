@@ -86,9 +86,7 @@ pub fn verify(question: Question<'_>, profile: Profile, verifier: &Verifier) -> 
         return cannot("no certificate was sent");
     };
     if store.certificates.len() < store.anchors.len() {
-        return cannot(
-            "these roots are names and keys only, and OpenSSL judges whole certificates",
-        );
+        return cannot("these roots are only names and keys, and OpenSSL needs the certificates");
     }
     let mut walk = Walk {
         path: vec![leaf],

@@ -14,7 +14,7 @@ pub enum PathProblem {
     MissingIntermediate,
     /// The leaf signed itself.
     SelfSigned,
-    /// The path ends below or in an authority that is no anchor.
+    /// The path ends below or in an authority that is not an anchor.
     UnknownIssuer,
 }
 

@@ -12,8 +12,8 @@ pub(crate) const RULE: Rule = Rule {
     section: Section::Certificate,
     summary: "clients refuse the chain for another reason",
     why: "A path to a trust anchor exists, and clients that check like browsers still refuse it: an authority \
-          used as a server certificate (OpenSSL, and so nginx as a client, takes that), a name outside an \
-          authority's constraints, an intermediate that is not valid yet, a critical extension nobody knows.",
+          used as a server certificate (OpenSSL, and so nginx as a client, accepts that), a name outside an \
+          authority's constraints, an intermediate that is not valid yet, a critical extension that clients do not know.",
     fix: "Have the certificate issued again without the fault that the evidence names, and reload.",
     references: &["RFC 5280 section 6"],
     consequence_of: &[
@@ -42,7 +42,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         return Verdict::NotApplicable;
     }
     let authority = view.chain.leaf().is_some_and(|leaf| leaf.is_ca());
-    // OpenSSL, and so nginx as a client, takes an authority's certificate for a server's.
+    // OpenSSL, and so nginx as a client, accepts an authority's certificate as a server's.
     let severity = if authority && cx.is_upstream() { Severity::Warning } else { Severity::Error };
     RULE.finds("clients that check like browsers refuse the chain")
         .severity(severity)

@@ -12,7 +12,7 @@ pub(crate) const RULE: Rule = Rule {
     why: "Clients stop at the first certificate that they cannot read, and refuse the connection. OpenSSL, and so \
           nginx and curl, is stricter than browsers with names that are not valid text and with numbers in a form that \
           DER forbids.",
-    fix: "Make the file again: PEM blocks of whole certificates, leaf first. openssl crl2pkcs7 -nocrl \
+    fix: "Build the file again: complete PEM certificates, leaf first. openssl crl2pkcs7 -nocrl \
           -certfile FILE | openssl pkcs7 -print_certs shows what is in it. Then reload.",
     references: &["RFC 8446 section 4.4.2"],
     consequence_of: &[],

@@ -10,9 +10,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Certificate,
     summary: "the serial number is zero, negative or too long",
-    why: "Serial numbers are positive and have at most 20 octets. Clients mostly pass over it, some libraries refuse, \
-          and such a certificate can hardly be revoked.",
-    fix: "Mend the authority that issued it, and have the certificate issued again.",
+    why: "Serial numbers are positive and have at most 20 octets. Most clients ignore it, some libraries refuse it, \
+          and such a certificate is difficult to revoke.",
+    fix: "Correct the authority that issued it, and have the certificate issued again.",
     references: &["RFC 5280 section 4.1.2.2"],
     consequence_of: &[],
     check: Check::Leaf(check),

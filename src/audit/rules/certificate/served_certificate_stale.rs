@@ -40,12 +40,12 @@ fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
     };
     let paths: Vec<&str> = filed.iter().map(|(path, _)| *path).collect();
     RULE.finds(format!("what is served is not the certificate in {}", paths.join(", ")))
-        .evidence(format!("served: {}", told(stale)))
-        .evidence_from(filed.iter().map(|(path, leaf)| format!("{path}: {}", told(leaf))))
+        .evidence(format!("served: {}", described(stale)))
+        .evidence_from(filed.iter().map(|(path, leaf)| format!("{path}: {}", described(leaf))))
         .into()
 }
 
-fn told(leaf: &Certificate) -> String {
+fn described(leaf: &Certificate) -> String {
     let (from, to) = (day(leaf.not_before), day(leaf.not_after));
     format!("{}, valid from {from} to {to}, SHA-256 {}", leaf.subject.text, leaf.sha256)
 }

@@ -10,8 +10,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Certificate,
     summary: "a name on the certificate has its wildcard where clients ignore it",
-    why: "Browsers take a star only as the whole leftmost label, with at least two labels behind it. A name like \
-          www*.example.com, a.*.example.com or *.com covers nothing for them (OpenSSL, and so nginx, still takes \
+    why: "Browsers accept a star only as the whole leftmost label, with at least two labels behind it. A name like \
+          www*.example.com, a.*.example.com or *.com covers nothing for them (OpenSSL, and so nginx, still accepts \
           the first form).",
     fix: "Have the certificate issued with the names spelt out, or with *. in front of the whole domain.",
     references: &["RFC 9525 section 6.3"],

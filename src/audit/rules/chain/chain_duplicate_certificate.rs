@@ -10,8 +10,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Certificate,
     summary: "a certificate is sent twice",
-    why: "The second copy makes each handshake larger. Mostly the leaf stands in the file of intermediates \
-          too.",
+    why: "The second copy makes each handshake larger. Usually the file of intermediates contains the \
+          leaf as well.",
     fix: "Take the second copy out of the file of ssl_certificate, and reload.",
     references: &["RFC 8446 section 4.4.2"],
     consequence_of: &[],

@@ -8,8 +8,8 @@ pub(crate) const RULE: Rule = Rule {
     id: "leaf-not-first",
     severity: Severity::Error,
     section: Section::Certificate,
-    summary: "in the file another certificate stands before the server's own",
-    why: "nginx takes the first certificate of the file for its own and does not start with it: \
+    summary: "another certificate comes before the server's own in the file",
+    why: "nginx uses the first certificate of the file as its own and does not start with it: \
           SSL_CTX_use_PrivateKey failed, key values mismatch. At a reload it keeps its old configuration.",
     fix: "Put the server's certificate first in the file of ssl_certificate, then its issuer, then that one's \
           issuer; leave the root out. Then run nginx -t and reload.",
@@ -24,7 +24,7 @@ fn check(file: &FileChain, _: &Context<'_>) -> Verdict {
         return Verdict::Pass;
     }
     RULE.finds(format!(
-        "the certificate stands at place {} of the file, and must be first",
+        "the server's certificate is number {} in the file, and must be first",
         file.leaf_at + 1
     ))
     .evidence(format!("{}: {}", file.path, leaf.subject.text))
