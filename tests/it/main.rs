@@ -43,4 +43,5 @@ mod scan;
 mod serve;
 mod staple;
 mod support;
+mod traffic;
 mod verdict;

@@ -104,6 +104,19 @@ fn talk_smtp(mut client: &TcpStream, port: u16) -> io::Result<()> {
     relay(client, &TcpStream::connect(("127.0.0.1", port))?)
 }
 
+/// A database of MySQL's protocol that offers TLS, and from then on is the TLS server on that port.
+pub(crate) fn mysql(port: u16) -> SocketAddr {
+    scripted(move |mut client| {
+        let body = [b"\x0a8.0.0\0\x01\0\0\0challeng\0\x00\x8a".as_slice(), &[0; 20]].concat();
+        let header = [u8::try_from(body.len()).unwrap(), 0, 0, 0];
+        let greeted = client.write_all(&[&header, &body[..]].concat());
+        if greeted.and_then(|()| client.read_exact(&mut [0; 36])).is_ok() {
+            let _ =
+                TcpStream::connect(("127.0.0.1", port)).and_then(|server| relay(&client, &server));
+        }
+    })
+}
+
 /// Reads one line, byte by byte: what follows it is for someone else.
 fn hear(mut client: &TcpStream, start: &str) -> io::Result<()> {
     let mut line = Vec::new();
