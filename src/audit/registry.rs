@@ -19,6 +19,7 @@ pub const RULES: &[&Rule] = &[
     &protocol::legacy_cipher_only::RULE,
     &protocol::cipher_mismatch::RULE,
     &protocol::handshake_refused::RULE,
+    &protocol::large_hello_fails::RULE,
     &protocol::alpn_mismatch::RULE,
     &protocol::weak_cipher_accepted::RULE,
     &protocol::no_forward_secrecy::RULE,

@@ -1,10 +1,9 @@
-//! The smallest change that lets a client in, from its profile and what the server takes.
+//! The smallest change that lets a client in, from its profile and what the server accepts.
 
 use super::finding::Directive;
-use super::rule::Context;
-use crate::certificate::key::KeyType;
+use super::missing::{Missing, certificate_kinds};
 use crate::observation::Endpoint;
-use crate::observation::scan::{ReplayFailure, Scan, VersionScan};
+use crate::observation::scan::{Replay, Scan, VersionScan};
 use crate::tls::profile::{Objection, Profile};
 use crate::tls::suite::{Authentication, CipherSuite};
 use crate::tls::version::ProtocolVersion;
@@ -17,7 +16,7 @@ pub struct Remedy {
     /// The directive that does it, where one does.
     pub directive: Option<Directive>,
     /// What it was concluded from.
-    pub because: Option<String>,
+    pub because: String,
 }
 
 impl Remedy {
@@ -29,30 +28,46 @@ impl Remedy {
             file: None,
             line: None,
         };
-        Self { text: text.into(), directive: Some(directive), because: None }
+        Self { text: text.into(), directive: Some(directive), because: String::new() }
     }
 
     fn advice(text: impl Into<String>) -> Self {
-        Self { text: text.into(), directive: None, because: None }
+        Self { text: text.into(), directive: None, because: String::new() }
     }
 
     fn because(self, fact: String) -> Self {
-        Self { because: Some(fact), ..self }
+        Self { because: fact, ..self }
     }
 }
 
 /// The smallest change that lets this client in.
-pub fn remedy(
-    profile: &Profile,
-    failure: &ReplayFailure,
-    endpoint: &Endpoint,
-    cx: &Context<'_>,
-) -> Remedy {
-    match (failure, endpoint.scans.first()) {
-        (ReplayFailure::Client(objection), _) => against(objection),
-        (ReplayFailure::Server(_), Some(scan)) => of_scan(profile, scan, cx),
-        (ReplayFailure::Server(_), None) => unknown(profile),
-    }
+pub fn remedy(replay: &Replay, endpoint: &Endpoint) -> Option<Remedy> {
+    let profile = replay.profile;
+    let missing = Missing::of(replay, endpoint)?;
+    let scan = endpoint.scans.first();
+    let fix = match (&missing, scan) {
+        (Missing::Client(objection), _) => against(objection),
+        (Missing::Version { .. }, Some(scan)) => another_version(profile, scan),
+        (Missing::Suite(version), Some(scan)) => another_suite(profile, scan.version(*version)),
+        (Missing::CertificateType(_, kind), _) => another_certificate(*kind),
+        (Missing::Group(version), Some(scan)) => another_group(profile, scan.version(*version)),
+        (Missing::Scheme(_), _) => Remedy::advice(
+            "Add a certificate with a key that the client can verify beside the one that is there: ECDSA with P-256, \
+             or RSA with 2048 bits or more (a second pair of ssl_certificate and ssl_certificate_key), and reload.",
+        ),
+        (Missing::HelloSize { .. }, _) => Remedy::advice(
+            "Update or replace what stands in front of the server (a load balancer, a firewall, a relay) and reads \
+             the hello as if it always came in one small piece.",
+        ),
+        (Missing::Name, _) => Remedy::new(
+            "The client sends no SNI. Give the default server of the socket a certificate, and take out \
+             ssl_reject_handshake, and reload.",
+            "ssl_reject_handshake",
+            "off",
+        ),
+        _ => unknown(profile),
+    };
+    Some(fix.because(missing.to_string()))
 }
 
 fn against(objection: &Objection) -> Remedy {
@@ -76,7 +91,7 @@ fn against(objection: &Objection) -> Remedy {
             "/etc/nginx/new.pem",
         ),
         Objection::LegacySignature(_) => Remedy::new(
-            "Speak TLS 1.2 or newer; the client takes older versions only without a signed key exchange.",
+            "Accept TLS 1.2 or newer; the client accepts older versions only without a signed key exchange.",
             "ssl_protocols",
             "TLSv1.2 TLSv1.3",
         ),
@@ -90,33 +105,8 @@ fn against(objection: &Objection) -> Remedy {
     }
 }
 
-/// Version first, then suite, then group: in that order a server decides.
-fn of_scan(profile: &Profile, scan: &Scan, cx: &Context<'_>) -> Remedy {
-    let common = scan.accepted().rev().find(|known| profile.versions.contains(&known.version));
-    let Some(common) = common else { return another_version(profile, scan) };
-    let suites: Vec<CipherSuite> =
-        common.suites.accepted.iter().map(|choice| choice.cipher_suite).collect();
-    if !profile.cipher_suites.iter().any(|suite| suites.contains(suite)) {
-        return another_suite(profile, scan, common);
-    }
-    let groups = &common.groups.accepted;
-    if !groups.is_empty() && !profile.groups.iter().any(|group| groups.contains(group)) {
-        return another_group(profile, common);
-    }
-    if !profile.server_name && cx.target.server_name.is_some() {
-        return Remedy::new(
-            "The client sends no SNI. Give the default server of the socket a certificate, and take out \
-             ssl_reject_handshake, and reload.",
-            "ssl_reject_handshake",
-            "off",
-        );
-    }
-    unknown(profile)
-}
-
 fn another_version(profile: &Profile, scan: &Scan) -> Remedy {
     let mut versions: Vec<ProtocolVersion> = scan.accepted().map(|scan| scan.version).collect();
-    let spoken = listed(&versions);
     versions.push(profile.newest());
     versions.sort();
     let names: Vec<String> = versions.iter().map(ToString::to_string).collect();
@@ -128,72 +118,64 @@ fn another_version(profile: &Profile, scan: &Scan) -> Remedy {
         ""
     };
     Remedy::new(
-        format!("Speak {} as well, and reload.{caution}", profile.newest()),
+        format!("Accept {} as well, and reload.{caution}", profile.newest()),
         "ssl_protocols",
         names.join(" "),
     )
-    .because(format!("the server speaks {spoken}, the client {}", listed(&profile.versions)))
 }
 
-fn another_suite(profile: &Profile, scan: &Scan, common: &VersionScan) -> Remedy {
-    let leaf = scan.chains.first().and_then(|chain| chain.leaf());
-    let authentication = leaf.and_then(|leaf| match leaf.public_key.key_type {
-        KeyType::Rsa => Some(Authentication::Rsa),
-        KeyType::Ec(_) | KeyType::Ed25519 | KeyType::Ed448 => Some(Authentication::Ecdsa),
-        _ => None,
-    });
-    let version = common.version;
-    let best = |kind| {
-        let suites = profile.suites_for(version, kind).filter(|suite| suite.weakness().is_none());
-        suites.max_by_key(|suite| (suite.forward_secret(), suite.is_aead()))
-    };
-    let because =
-        format!("in {version} the client offers none of the suites that the server takes");
-    match (best(authentication), authentication, best(None)) {
-        (Some(suite), ..) => {
-            let name = suite.openssl_name().map_or_else(|| suite.to_string(), ToOwned::to_owned);
-            let kept = common.suites.accepted.iter().map(|choice| choice.cipher_suite);
-            let kept = kept.filter(|suite| !suite.is_tls13()).filter_map(CipherSuite::openssl_name);
-            let mut names: Vec<&str> = kept.collect();
-            names.push(&name);
-            let value = names.join(":");
-            Remedy::new(format!("Add {name} to ssl_ciphers, and reload."), "ssl_ciphers", value)
-        }
-        (None, Some(Authentication::Ecdsa), Some(_)) => Remedy::new(
+fn another_suite(profile: &Profile, common: Option<&VersionScan>) -> Remedy {
+    let Some(common) = common else { return unknown(profile) };
+    let accepted = || common.suites.accepted.iter().map(|choice| choice.cipher_suite);
+    let kind = certificate_kinds(common);
+    let best = profile
+        .suites_for(common.version, kind.first().copied())
+        .filter(|suite| suite.weakness().is_none())
+        .max_by_key(|suite| (suite.forward_secret(), suite.is_aead()));
+    let Some(suite) = best else { return unknown(profile) };
+    let name = suite.openssl_name().map_or_else(|| suite.to_string(), ToOwned::to_owned);
+    if suite.is_tls13() {
+        let names = accepted().chain([suite]).map(|suite| suite.to_string());
+        let value = format!("Ciphersuites {}", names.collect::<Vec<_>>().join(":"));
+        let text = format!("Add {name} to the suites of TLS 1.3, and reload.");
+        return Remedy::new(text, "ssl_conf_command", value);
+    }
+    let kept = accepted().filter(|suite| !suite.is_tls13()).filter_map(CipherSuite::openssl_name);
+    let mut names: Vec<&str> = kept.collect();
+    names.push(&name);
+    let value = names.join(":");
+    Remedy::new(format!("Add {name} to ssl_ciphers, and reload."), "ssl_ciphers", value)
+}
+
+fn another_certificate(kind: Authentication) -> Remedy {
+    if kind == Authentication::Ecdsa {
+        return Remedy::new(
             "The client has suites for RSA certificates only. Add an RSA certificate beside the ECDSA one (a second \
              pair of ssl_certificate and ssl_certificate_key in the same server), and reload.",
             "ssl_certificate",
             "/etc/nginx/rsa.pem",
-        ),
-        (None, Some(_), Some(_)) => Remedy::new(
-            "The client has suites for ECDSA certificates only. Add an ECDSA certificate beside the RSA one, and \
-             reload.",
-            "ssl_certificate",
-            "/etc/nginx/ecdsa.pem",
-        ),
-        _ => unknown(profile),
+        );
     }
-    .because(because)
+    Remedy::new(
+        "The client has suites for ECDSA certificates only. Add an ECDSA certificate beside the RSA one, and reload.",
+        "ssl_certificate",
+        "/etc/nginx/ecdsa.pem",
+    )
 }
 
-fn another_group(profile: &Profile, common: &VersionScan) -> Remedy {
+fn another_group(profile: &Profile, common: Option<&VersionScan>) -> Remedy {
+    let Some(common) = common else { return unknown(profile) };
     let own = profile.groups.iter().filter(|group| !group.is_finite_field());
     let wanted = own.filter(|group| !group.is_post_quantum()).take(1);
     let names: Vec<String> =
         common.groups.accepted.iter().chain(wanted).map(ToString::to_string).collect();
     Remedy::new("Add the group to ssl_ecdh_curve, and reload.", "ssl_ecdh_curve", names.join(":"))
-        .because("the client offers none of the groups that the server takes".to_owned())
 }
 
 fn unknown(profile: &Profile) -> Remedy {
     Remedy::advice(format!(
         "Compare what {} offers with ssl_protocols, ssl_ciphers and ssl_ecdh_curve; shakedown scan lists what the \
-         server takes.",
+         server accepts.",
         profile.title
     ))
-}
-
-fn listed(versions: &[ProtocolVersion]) -> String {
-    let names: Vec<String> = versions.iter().map(ToString::to_string).collect();
-    names.join(", ")
 }

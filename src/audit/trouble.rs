@@ -1,12 +1,15 @@
 //! Why a handshake of the matrix failed: each failed one has one trouble, and each trouble belongs to one rule. That
 //! keeps one cause from being reported twice, and any failure from being passed over.
 
+use crate::certificate::key::KeyType;
 use crate::observation::{
     Cause, ClientAuth, Endpoint, Failure, Handshake, RawChoice, RawHello, Stage,
 };
 use crate::targets::Target;
 use crate::tls::alert::AlertDescription;
-use crate::tls::suite::CipherSuite;
+use crate::tls::group::NamedGroup;
+use crate::tls::scheme::SignatureScheme;
+use crate::tls::suite::{Authentication, CipherSuite};
 use crate::tls::version::ProtocolVersion;
 
 /// What kept one handshake from completing.
@@ -144,11 +147,15 @@ impl<'a> Matrix<'a> {
         let broken = matches!(cause, Cause::ProtocolError(_) | Cause::TooMuchData);
         let answer = if speaks { self.answer_in(cell.version) } else { self.best_answer() };
         match answer.and_then(|raw| raw.outcome.as_ref().ok()) {
+            Some(_) if !broken && answer.and_then(unusual).is_some_and(|it| it.is_decisive()) => {
+                Trouble::Mismatch
+            }
             Some(choice) if choice.version < ProtocolVersion::TLS1_2 => Trouble::LegacyProtocol,
             Some(choice) if !broken && !is_modern(choice.cipher_suite) => Trouble::LegacyCipher,
-            Some(_) => match by_cause(cause) {
-                Trouble::Alert => Trouble::Mismatch,
-                other => other,
+            // An answered hello is no handshake: where nothing in the answer is unusual, it was refused after that.
+            Some(_) => match (by_cause(cause), answer.and_then(unusual)) {
+                (Trouble::Alert, Some(_)) => Trouble::Mismatch,
+                (other, _) => other,
             },
             None if speaks && !broken => Trouble::VersionUnsupported,
             None if speaks => Trouble::ProtocolError,
@@ -228,6 +235,57 @@ fn by_cause(cause: &Cause) -> Trouble {
 
 fn timed_out(cell: &Handshake) -> bool {
     cell.failure().is_some_and(|failure| failure.cause == Cause::TimedOut)
+}
+
+/// What keeps current clients away from a server that answers a hello with everything in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unusual {
+    /// It has no certificate, only keys shared beforehand.
+    SharedKey(CipherSuite),
+    /// It agrees on a group that few clients offer.
+    Group(NamedGroup),
+    /// It signs in a scheme that few clients offer.
+    Scheme(SignatureScheme),
+    /// Its certificate has a key on a curve that few clients verify.
+    Curve(&'static str),
+}
+
+impl Unusual {
+    /// Whether it explains a refusal whatever the version and the suites are.
+    fn is_decisive(&self) -> bool {
+        matches!(self, Self::SharedKey(_) | Self::Scheme(_))
+    }
+}
+
+/// What is unusual in an answer, if anything is.
+pub fn unusual(raw: &RawHello) -> Option<Unusual> {
+    let choice = raw.outcome.as_ref().ok()?;
+    if has_shared_key(choice.cipher_suite) {
+        return Some(Unusual::SharedKey(choice.cipher_suite));
+    }
+    if let Some(group) = choice.group.filter(|group| !COMMON_GROUPS.contains(&group.0)) {
+        return Some(Unusual::Group(group));
+    }
+    if let Some(scheme) = choice.scheme.filter(|scheme| !COMMON_SCHEMES.contains(&scheme.0)) {
+        return Some(Unusual::Scheme(scheme));
+    }
+    match raw.chain.as_ref()?.leaf()?.public_key.key_type {
+        KeyType::Ec(Some(curve)) if !COMMON_CURVES.contains(&curve) => Some(Unusual::Curve(curve)),
+        _ => None,
+    }
+}
+
+/// X25519, P-256, P-384, and these with ML-KEM.
+const COMMON_GROUPS: [u16; 5] = [0x001d, 0x0017, 0x0018, 0x11ec, 0x11eb];
+
+/// ECDSA on the NIST curves, Ed25519, and RSA with SHA-2 in both paddings.
+const COMMON_SCHEMES: [u16; 10] =
+    [0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601];
+
+const COMMON_CURVES: [&str; 3] = ["prime256v1", "secp384r1", "secp521r1"];
+
+fn has_shared_key(suite: CipherSuite) -> bool {
+    suite.authentication() == Some(Authentication::SharedSecret)
 }
 
 /// Whether every current client offers the suite: TLS 1.3's AES-GCM and ChaCha20, and the same with ECDHE in TLS 1.2.

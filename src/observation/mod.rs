@@ -13,10 +13,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::nginx::NginxAttempt;
-use self::scan::{Replay, Scan};
+use self::scan::{BrowserHello, Replay, Scan};
 use crate::certificate::Chain;
 use crate::tls::alert::AlertDescription;
 use crate::tls::group::NamedGroup;
+use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
@@ -155,6 +156,19 @@ pub struct Failure {
     pub cause: Cause,
 }
 
+impl Failure {
+    /// Whether the peer refused the handshake, by an alert or by ending the connection.
+    pub fn is_refusal(&self) -> bool {
+        self.stage >= Stage::Handshake
+            && matches!(self.cause, Cause::Alert(_) | Cause::Closed | Cause::Reset)
+    }
+
+    /// Whether the peer refused the handshake or did not answer its hello at all.
+    pub fn is_silence_or_refusal(&self) -> bool {
+        self.is_refusal() || (self.stage == Stage::Handshake && self.cause == Cause::TimedOut)
+    }
+}
+
 /// Which engine made a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -249,6 +263,8 @@ pub struct Handshake {
     pub bad_signature: bool,
     /// That signature could not be checked: the key is larger than any that the library takes.
     pub unchecked_signature: bool,
+    /// The scheme in which the server signed, where the handshake got that far.
+    pub signature_scheme: Option<SignatureScheme>,
     /// Whether the session could be resumed on a second connection.
     pub resumption: Observed<()>,
     /// Whether the server's tickets allow data before the handshake is over (RFC 8446 section 2.3).
@@ -259,6 +275,11 @@ impl Handshake {
     /// Whether the handshake completed and the server kept the connection.
     pub fn established(&self) -> bool {
         self.outcome.is_ok()
+    }
+
+    /// What was negotiated, where it was.
+    pub fn session(&self) -> Option<&Session> {
+        self.outcome.as_ref().ok()
     }
 
     /// Why it failed, if it did.
@@ -289,6 +310,8 @@ pub struct RawChoice {
     pub cipher_suite: CipherSuite,
     /// The key-exchange group, where the answer names one.
     pub group: Option<NamedGroup>,
+    /// The scheme in which its key exchange is signed; only in TLS 1.2, where it travels in the clear.
+    pub scheme: Option<SignatureScheme>,
 }
 
 /// Whether equal connections ended equally, and what was met where they did not.
@@ -312,6 +335,11 @@ pub struct Endpoint {
     pub handshakes: Vec<Handshake>,
     /// Raw hellos, made where a handshake of the matrix failed.
     pub raw: Vec<RawHello>,
+    /// How the hello of a current browser is answered; `None` where nobody sent it.
+    pub browser: Option<BrowserHello>,
+    /// The answer of TLS 1.3 to a hello without post-quantum groups; asked where ECDHE is refused in TLS 1.2 although
+    /// TLS 1.3 agreed on a post-quantum group.
+    pub classic_groups: Option<Result<RawChoice, Failure>>,
     /// What a scan listed: with the target's name, and without it where that differs. Empty where nobody scanned.
     pub scans: Vec<Scan>,
     /// How the wanted clients fare.
@@ -333,6 +361,8 @@ impl Endpoint {
             address,
             handshakes,
             raw: Vec::new(),
+            browser: None,
+            classic_groups: None,
             scans: Vec::new(),
             replays: Vec::new(),
             steadiness: Steadiness::Steady,

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Cause, Failure, Observed, RawChoice, Stage};
+use super::{Cause, Failure, Observed, RawChoice};
 use crate::certificate::Chain;
 use crate::tls::group::NamedGroup;
 use crate::tls::profile::{Objection, Profile};
 use crate::tls::scheme::SignatureScheme;
-use crate::tls::suite::CipherSuite;
+use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
 use crate::tls::version::ProtocolVersion;
 
 /// Everything that one address takes.
@@ -28,7 +28,7 @@ pub struct Scan {
 impl Scan {
     /// The versions that are spoken, oldest first.
     pub fn accepted(&self) -> impl DoubleEndedIterator<Item = &VersionScan> {
-        self.versions.iter().filter(|scan| !scan.suites.accepted.is_empty())
+        self.versions.iter().filter(|scan| scan.is_spoken())
     }
 
     /// The newest spoken version that shows its certificates in the clear.
@@ -82,6 +82,35 @@ pub struct VersionScan {
     pub groups: Listing<NamedGroup>,
     /// The schemes in which it signs.
     pub schemes: Listing<SignatureScheme>,
+    /// Whether a complete handshake ended in this version; a hello that is answered is not one yet.
+    pub complete: Observed<()>,
+}
+
+impl VersionScan {
+    /// Whether it is spoken: hellos are answered, and no complete handshake was refused after that.
+    pub fn is_spoken(&self) -> bool {
+        !self.suites.accepted.is_empty() && self.refused_late().is_none()
+    }
+
+    /// Whether a complete handshake can end with that suite, as far as was seen: those that the TLS library does not speak
+    /// were only answered.
+    pub fn is_confirmed(&self, choice: &SuiteChoice) -> bool {
+        let ephemeral = choice.cipher_suite.key_exchange() == Some(KeyExchange::Ecdhe)
+            && matches!(
+                choice.cipher_suite.authentication(),
+                Some(Authentication::Rsa | Authentication::Ecdsa)
+            )
+            && choice.cipher_suite.is_aead();
+        self.complete == Observed::Seen(()) && (ephemeral || choice.cipher_suite.is_tls13())
+    }
+
+    /// How a complete handshake was refused although hellos are answered.
+    pub fn refused_late(&self) -> Option<&Failure> {
+        match &self.complete {
+            Observed::Failed(failure) if failure.is_refusal() => Some(failure),
+            _ => None,
+        }
+    }
 }
 
 /// An accepted suite, and what came with it.
@@ -156,6 +185,48 @@ pub struct Replay {
     pub profile: &'static Profile,
     /// What was negotiated, or why nothing can be.
     pub outcome: Result<RawChoice, ReplayFailure>,
+    /// The size of its hello, in bytes.
+    pub size: usize,
+    /// Whether a complete handshake with the same offers ended.
+    pub confirmed: bool,
+}
+
+/// How an address answers the hello of a current browser, and smaller ones where it breaks on that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrowserHello {
+    /// The hello as the browser sends it, with a post-quantum key.
+    pub whole: SizedHello,
+    /// The same without the post-quantum group and its key. Sent, like the next, where the whole one fails.
+    pub classic: Option<SizedHello>,
+    /// That hello, filled up with padding to the size of the whole one.
+    pub padded: Option<SizedHello>,
+}
+
+/// One hello, how large it was, and how it was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SizedHello {
+    /// Bytes on the wire.
+    pub size: usize,
+    /// What the server chose, or why it did not.
+    pub outcome: Result<RawChoice, Failure>,
+}
+
+impl BrowserHello {
+    /// The smaller hello that is answered where the whole one, sent twice, is not.
+    pub fn breaks(&self) -> Option<(&Failure, &SizedHello)> {
+        let failure = self.whole.outcome.as_ref().err()?;
+        let classic = self.classic.as_ref().filter(|hello| hello.outcome.is_ok())?;
+        Some((failure, classic))
+    }
+
+    /// Whether it is the size that breaks it, and not what is in the hello; `None` where that was not seen.
+    pub fn breaks_on_size(&self) -> Option<bool> {
+        let padded = self.padded.as_ref()?;
+        match &padded.outcome {
+            Ok(_) => Some(false),
+            Err(failure) => failure.is_silence_or_refusal().then_some(true),
+        }
+    }
 }
 
 /// Why a client does not connect.
@@ -164,7 +235,10 @@ pub enum ReplayFailure {
     /// The server refused its hello, or could not be asked.
     #[error("{}", .0.cause)]
     Server(Failure),
-    /// The client would not take the server's answer.
+    /// The server answered its hello, and refused the complete handshake.
+    #[error("{}, after the server had answered its hello", .0.cause)]
+    Late(Failure),
+    /// The client would not accept the server's answer.
     #[error(transparent)]
     Client(#[from] Objection),
 }
@@ -173,11 +247,8 @@ impl ReplayFailure {
     /// Whether the server, or the client, said no: anything else says nothing about the client.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Client(_) => true,
-            Self::Server(failure) => {
-                failure.stage == Stage::Handshake
-                    && matches!(failure.cause, Cause::Alert(_) | Cause::Closed | Cause::Reset)
-            }
+            Self::Client(_) | Self::Late(_) => true,
+            Self::Server(failure) => failure.is_refusal(),
         }
     }
 }

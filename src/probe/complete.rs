@@ -19,6 +19,7 @@ use tokio_rustls::client::TlsStream;
 use super::cause::cause;
 use super::connect::{Connection, Connector, Permits};
 use super::follow_up::{self, Aftermath, Waits};
+use super::offer::Offer;
 use super::plan::{Cell, Resume};
 use super::raw;
 use super::recorder::Recorder;
@@ -29,7 +30,7 @@ use crate::certificate::Chain;
 use crate::certificate::cache::ChainCache;
 use crate::observation::{
     Cause, CertificateRequest, ClientAuth, ClientRefusal, Engine, Failure, Handshake, Observed,
-    RawHello, Session, Stage,
+    RawChoice, RawHello, Session, Stage,
 };
 use crate::targets::Target;
 use crate::tls::extension::Extension;
@@ -59,9 +60,9 @@ pub(super) struct Caller<'a> {
 }
 
 /// What one cell's handshakes are made with.
-struct Kit {
-    config: Arc<ClientConfig>,
-    recorder: Arc<Recorder>,
+pub(super) struct Kit {
+    pub(super) config: Arc<ClientConfig>,
+    pub(super) recorder: Arc<Recorder>,
     sessions: Arc<Sessions>,
 }
 
@@ -104,6 +105,7 @@ impl Caller<'_> {
             handshake_time: None,
             bad_signature: false,
             unchecked_signature: false,
+            signature_scheme: None,
             resumption: Observed::NotTried,
             early_data: Observed::NotTried,
         };
@@ -112,7 +114,7 @@ impl Caller<'_> {
     }
 
     async fn attempt(&self, cell: &Cell, seen: &mut Handshake) -> Result<Session, Failure> {
-        let Kit { config, recorder, sessions } = self.kit(cell)?;
+        let Kit { config, recorder, sessions } = self.kit(cell, &Offer::default())?;
         let connection = self.open().await?;
         seen.connect_time = Some(connection.took);
         let started = Instant::now();
@@ -133,6 +135,7 @@ impl Caller<'_> {
         seen.chain = facts.chain;
         seen.bad_signature = facts.bad_signature;
         seen.unchecked_signature = facts.unchecked_signature;
+        seen.signature_scheme = facts.scheme;
         let outcome = settle(session, aftermath.failure.clone())
             .map(|session| Session { ocsp_staple: facts.ocsp_staple, ..session });
         seen.client_auth = client_auth(facts.request, &outcome, aftermath);
@@ -166,16 +169,44 @@ impl Caller<'_> {
         if !self.target.expect.alpn.is_empty() {
             hello = hello.with(Extension::Alpn(self.target.expect.alpn.clone()));
         }
-        let (outcome, flight) = match self.exchange(&hello).await {
-            Ok(answer) => (answer.outcome, answer.flight),
-            Err(failure) => (Err(failure), Flight::default()),
-        };
+        let (mut outcome, mut flight) = self.answer(&hello).await;
+        let others: Vec<CipherSuite> =
+            CipherSuite::all(cell.version).skip(hello.cipher_suites.len()).collect();
+        if matches!(&outcome, Err(Failure { cause: Cause::Alert(_), .. })) && !others.is_empty() {
+            let rest = self.answer(&ClientHello { cipher_suites: others, ..hello }).await;
+            if rest.0.is_ok() {
+                (outcome, flight) = rest;
+            }
+        }
         RawHello {
             sni: cell.sni.clone(),
             version: cell.version,
             outcome,
             chain: self.chain_of(&flight),
         }
+    }
+
+    /// The answer to a hello, with whatever was read.
+    async fn answer(&self, hello: &ClientHello) -> (Result<RawChoice, Failure>, Flight) {
+        match self.exchange(hello).await {
+            Ok(answer) => (answer.outcome, answer.flight),
+            Err(failure) => (Err(failure), Flight::default()),
+        }
+    }
+
+    /// How TLS 1.3 answers a hello with the groups that TLS 1.2 can use, and no other.
+    pub(super) async fn with_classic_groups(
+        &self,
+        sni: Option<&str>,
+    ) -> Result<RawChoice, Failure> {
+        let hello = ClientHello::probe(ProtocolVersion::TLS1_3);
+        let groups = hello.groups().iter().copied().filter(|group| !group.is_post_quantum());
+        let groups = Extension::SupportedGroups(groups.collect());
+        let mut hello = hello.with(groups);
+        if let Some(name) = sni {
+            hello = hello.with(Extension::ServerName(name.to_owned()));
+        }
+        self.answer(&hello).await.0
     }
 
     /// Sends a hello of our own over a connection of its own.
@@ -203,7 +234,7 @@ impl Caller<'_> {
     }
 
     /// A TCP connection on which TLS can start.
-    async fn open(&self) -> Result<Connection, Failure> {
+    pub(super) async fn open(&self) -> Result<Connection, Failure> {
         self.opened.fetch_add(1, Ordering::Relaxed);
         let deadlines = self.connector.deadlines();
         let connect = self.target.timeout.unwrap_or(deadlines.connect);
@@ -240,13 +271,13 @@ impl Caller<'_> {
 
     /// How long to wait for what follows a handshake. The TCP connection shows the round trip; the handshake's own time
     /// may hold a wait for the server's other clients.
-    fn waits(&self, connecting: Duration) -> Waits {
+    pub(super) fn waits(&self, connecting: Duration) -> Waits {
         let answer = self.handshake_deadline();
         let read = self.connector.deadlines().read;
         Waits { event: read.max(connecting.saturating_mul(4)).min(answer), answer }
     }
 
-    async fn shake_hands(
+    pub(super) async fn shake_hands(
         &self,
         stream: TcpStream,
         cell: &Cell,
@@ -268,7 +299,7 @@ impl Caller<'_> {
         }
     }
 
-    fn goodbye(&self) -> Goodbye {
+    pub(super) fn goodbye(&self) -> Goodbye {
         Goodbye::of(self.target.starttls, self.target.port().unwrap_or(0))
     }
 
@@ -317,19 +348,24 @@ impl Caller<'_> {
     }
 
     /// A fresh configuration, recorder and session store, so that no connection learns from another.
-    fn kit(&self, cell: &Cell) -> Result<Kit, Failure> {
+    pub(super) fn kit(&self, cell: &Cell, offer: &Offer) -> Result<Kit, Failure> {
         let local = |error: rustls::Error| Failure {
             stage: Stage::Connect,
             cause: Cause::Local(error.to_string()),
         };
         let identity = self.identity.clone().map_err(local)?;
-        let provider = &self.handshaker.provider;
-        let recorder = Arc::new(Recorder::new(
+        let provider = offer.provider(&self.handshaker.provider);
+        let recorder = Recorder::new(
             Arc::clone(&self.handshaker.chains),
             provider.signature_verification_algorithms,
             identity,
-        ));
-        let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
+        );
+        let recorder = Arc::new(match &offer.schemes {
+            Some(schemes) => recorder.with_schemes(schemes),
+            None if cell.version == ProtocolVersion::TLS1_3 => recorder.with_unverified(),
+            None => recorder,
+        });
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[rustls_version(cell.version)])
             .map_err(local)?
             .dangerous()

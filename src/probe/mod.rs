@@ -4,12 +4,15 @@
 //! [`raw`] single hellos where a whole one failed; [`scan`] makes many of those. Nothing here judges.
 
 pub mod as_nginx;
+mod browser;
 mod cause;
 pub mod complete;
+mod confirm;
 pub mod connect;
 pub mod engine;
 pub mod fetch;
 pub mod follow_up;
+mod offer;
 pub mod plain;
 pub mod plan;
 pub mod raw;
@@ -35,6 +38,8 @@ use crate::observation::{
     RawHello, Untried,
 };
 use crate::targets::{Host, Target};
+use crate::tls::group::NamedGroup;
+use crate::tls::version::ProtocolVersion;
 
 /// How long each stage may take.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +149,9 @@ impl Prober {
             steady::recheck(&caller, &cells, &mut endpoint).await;
         }
         explain_failures(&caller, target, &mut endpoint).await;
+        if !plan::counts_errors(target) {
+            endpoint.browser = browser::ask(&caller, target, &endpoint).await;
+        }
         if plan::counts_errors(target) && depth.is_costly(target) {
             endpoint.scan_withheld = true;
         } else {
@@ -179,6 +187,19 @@ async fn explain_failures(caller: &Caller<'_>, target: &Target, endpoint: &mut E
     }
     endpoint.raw = vec![opening];
     endpoint.raw.extend(join_all(others.iter().map(|cell| caller.raw_hello(cell))).await);
+    if groups_in_doubt(target, endpoint) {
+        let name = target.server_name.as_deref();
+        endpoint.classic_groups = Some(caller.with_classic_groups(name).await);
+    }
+}
+
+/// Whether TLS 1.2 refuses ECDHE perhaps only because the one list of groups holds none that it can use.
+fn groups_in_doubt(target: &Target, endpoint: &Endpoint) -> bool {
+    let named = target.server_name.is_some();
+    let newest = endpoint.cell(named, ProtocolVersion::TLS1_3).and_then(Handshake::session);
+    let post_quantum =
+        newest.and_then(|session| session.group).is_some_and(NamedGroup::is_post_quantum);
+    post_quantum && endpoint.cell(named, ProtocolVersion::TLS1_2).is_some_and(is_unexplained)
 }
 
 /// Whether the peer answered, in a way that the complete engine cannot account for.

@@ -112,6 +112,7 @@ fn choice(flight: &Flight, stopped: Option<Cause>) -> Result<RawChoice, Cause> {
             version: hello.version,
             cipher_suite: hello.cipher_suite,
             group: flight.group(),
+            scheme: flight.key_exchange.as_ref().and_then(|key| key.scheme),
         }),
         (Some(End::Alert(alert)), _) => Err(Cause::Alert(*alert)),
         (Some(End::NotTls), _) => Err(Cause::NotTls(classify(&flight.first_bytes))),
@@ -210,6 +211,7 @@ mod tests {
                 version: ProtocolVersion::TLS1,
                 cipher_suite: CipherSuite(0x002f),
                 group: None,
+                scheme: None,
             };
             assert_eq!(answer.outcome, Ok(expected));
             assert_eq!(answer.flight.certificates, Some(Vec::new()));

@@ -17,6 +17,7 @@ use crate::certificate::cache::ChainCache;
 use crate::certificate::key::KeyType;
 use crate::certificate::parse::DistinguishedName;
 use crate::observation::CertificateRequest;
+use crate::tls::scheme;
 
 /// Names of authorities kept of one request; a server with more is odd, and no reader gets further.
 const MAX_AUTHORITIES: usize = 256;
@@ -32,7 +33,13 @@ pub(super) struct Seen {
     pub(super) request: Option<CertificateRequest>,
     pub(super) bad_signature: bool,
     pub(super) unchecked_signature: bool,
+    pub(super) scheme: Option<scheme::SignatureScheme>,
 }
+
+/// Signature schemes that TLS 1.3 is offered although they cannot be verified here: Ed448, RSA-PSS keys, brainpool
+/// curves and ML-DSA. A server whose certificate needs one of them is a whole server all the same.
+const UNVERIFIED: [u16; 10] =
+    [0x0808, 0x0809, 0x080a, 0x080b, 0x081a, 0x081b, 0x081c, 0x0904, 0x0905, 0x0906];
 
 /// Records one connection.
 #[derive(Debug)]
@@ -40,6 +47,7 @@ pub(super) struct Recorder {
     chains: Arc<ChainCache>,
     algorithms: WebPkiSupportedAlgorithms,
     identity: Option<Arc<CertifiedKey>>,
+    schemes: Vec<SignatureScheme>,
     seen: Mutex<Seen>,
 }
 
@@ -49,7 +57,21 @@ impl Recorder {
         algorithms: WebPkiSupportedAlgorithms,
         identity: Option<Arc<CertifiedKey>>,
     ) -> Self {
-        Self { chains, algorithms, identity, seen: Mutex::default() }
+        let schemes = algorithms.supported_schemes();
+        Self { chains, algorithms, identity, schemes, seen: Mutex::default() }
+    }
+
+    /// The same, offering those that cannot be verified here as well. In TLS 1.2 rustls would refuse what a server signs in
+    /// them.
+    pub(super) fn with_unverified(mut self) -> Self {
+        self.schemes.extend(UNVERIFIED.map(SignatureScheme::from));
+        self
+    }
+
+    /// The same, offering the server these schemes.
+    pub(super) fn with_schemes(self, schemes: &[scheme::SignatureScheme]) -> Self {
+        let schemes = schemes.iter().map(|scheme| SignatureScheme::from(scheme.0)).collect();
+        Self { schemes, ..self }
     }
 
     /// Takes what was recorded so far.
@@ -64,6 +86,12 @@ impl Recorder {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the scheme down. Whether it can be verified here.
+    fn sign(&self, signature: &DigitallySignedStruct) -> bool {
+        self.lock().scheme = Some(scheme::SignatureScheme(signature.scheme.into()));
+        self.algorithms.supported_schemes().contains(&signature.scheme)
     }
 
     /// A bad signature is a fact to report, and no reason to stop before the rest was seen. A certificate that the
@@ -112,6 +140,9 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if !self.sign(signature) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         Ok(self.note(verify_tls12_signature(message, cert, signature, &self.algorithms)))
     }
 
@@ -121,11 +152,14 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if !self.sign(signature) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         Ok(self.note(verify_tls13_signature(message, cert, signature, &self.algorithms)))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        self.schemes.clone()
     }
 }
 

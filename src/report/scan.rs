@@ -1,7 +1,6 @@
 //! What a scan listed, and how known clients fare: for people and as JSON.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 
 use anstyle::Style;
 use schemars::JsonSchema;
@@ -11,6 +10,7 @@ use textwrap::core::display_width;
 use super::Look;
 use super::escape::escape;
 use super::text::{paragraph, styled};
+use crate::audit::missing::Missing;
 use crate::observation::scan::{Listing, Order, Replay, Scan, SuiteChoice, VersionScan};
 use crate::observation::{Endpoint, Observed};
 use crate::tls::group::NamedGroup;
@@ -27,7 +27,7 @@ pub(super) fn write(endpoint: &Endpoint, look: Look, out: &mut dyn Write) -> io:
             .sni
             .as_ref()
             .map_or_else(|| "without a name".to_owned(), |name| format!("with the name {name}"));
-        let head = format!("{} {name} takes", endpoint.address);
+        let head = format!("{} {name} accepts", endpoint.address);
         out.write_all(paragraph(&head, "  ", "    ", look).as_bytes())?;
         for version in scan.versions.iter().rev() {
             write_version(version, look, out)?;
@@ -67,6 +67,17 @@ fn write_version(scan: &VersionScan, look: Look, out: &mut dyn Write) -> io::Res
     }
     if !scan.schemes.accepted.is_empty() {
         lines.push(("signs", listed(&scan.schemes)));
+    }
+    if let Some(failure) = scan.refused_late() {
+        let text = format!("hellos are answered, complete handshakes refused: {}", failure.cause);
+        lines.push(("refused", text));
+    }
+    let answered = scan.suites.accepted.iter().filter(|choice| !scan.is_confirmed(choice)).count();
+    if answered > 0 {
+        let text = format!(
+            "{answered} of {count}: hellos with them are answered; no complete handshake was made"
+        );
+        lines.push(("untested", text));
     }
     if let Some(failure) = [&scan.suites.cut_short, &scan.groups.cut_short, &scan.schemes.cut_short]
         .into_iter()
@@ -193,7 +204,10 @@ fn write_replays(endpoint: &Endpoint, look: Look, out: &mut dyn Write) -> io::Re
                 let group = choice.group.map_or_else(String::new, |group| format!(" {group}"));
                 format!("{} {name}{group}", choice.version)
             }
-            Err(failure) => format!("FAILS: {failure}"),
+            Err(failure) => match Missing::of(replay, endpoint) {
+                Some(missing) => format!("FAILS: {missing} ({failure})"),
+                None => format!("untested: {failure}"),
+            },
         };
         let first = format!("    {}{}  ", escape(title), " ".repeat(width - display_width(title)));
         out.write_all(paragraph(&text, &first, &indent, look).as_bytes())?;
@@ -225,6 +239,9 @@ struct VersionView {
     version: String,
     /// `accepted`, `refused` or `untested`.
     outcome: &'static str,
+    /// Whether a complete handshake ended in this version: false where hellos were answered, and every complete handshake
+    /// was refused after that; null where none could be made.
+    complete: Option<bool>,
     /// In the order of `preference`.
     cipher_suites: Vec<SuiteView>,
     /// Whose order of suites counts: `server`, `client` or `mixed`; null where there is no choice.
@@ -271,8 +288,14 @@ pub(super) struct ClientView<'a> {
     version: Option<String>,
     cipher_suite: Option<String>,
     group: Option<String>,
-    /// Why it fails; null where it does not.
+    /// How it fails; null where it does not.
     reason: Option<String>,
+    /// What is missing between it and the server: why it fails, from what both offer. Null where it does not fail.
+    missing: Option<String>,
+    /// Whether a complete handshake of the same shape was made; false where only its hello was answered.
+    confirmed: bool,
+    /// Bytes of its hello.
+    hello_bytes: usize,
 }
 
 pub(super) fn scans(endpoint: &Endpoint) -> impl Iterator<Item = ScanView<'_>> {
@@ -280,7 +303,7 @@ pub(super) fn scans(endpoint: &Endpoint) -> impl Iterator<Item = ScanView<'_>> {
 }
 
 pub(super) fn clients(endpoint: &Endpoint) -> impl Iterator<Item = ClientView<'_>> {
-    endpoint.replays.iter().map(|replay| ClientView::of(replay, endpoint.address))
+    endpoint.replays.iter().map(|replay| ClientView::of(replay, endpoint))
 }
 
 impl<'a> ScanView<'a> {
@@ -317,10 +340,12 @@ impl VersionView {
         Self {
             version: scan.version.to_string(),
             outcome: match () {
-                () if !suites.accepted.is_empty() => "accepted",
+                () if scan.is_spoken() => "accepted",
+                () if scan.refused_late().is_some() => "refused",
                 () if suites.is_refused() => "refused",
                 () => "untested",
             },
+            complete: flag(&scan.complete).or(scan.refused_late().map(|_| false)),
             cipher_suites: suites.accepted.iter().map(SuiteView::of).collect(),
             preference: suites.order.map(|order| match order {
                 Order::Server => "server",
@@ -356,11 +381,11 @@ impl SuiteView {
 }
 
 impl<'a> ClientView<'a> {
-    fn of(replay: &'a Replay, address: SocketAddr) -> Self {
+    fn of(replay: &'a Replay, endpoint: &Endpoint) -> Self {
         let choice = replay.outcome.as_ref().ok();
         let failure = replay.outcome.as_ref().err();
         Self {
-            address: address.to_string(),
+            address: endpoint.address.to_string(),
             name: &replay.profile.name,
             title: &replay.profile.title,
             outcome: match failure {
@@ -372,6 +397,9 @@ impl<'a> ClientView<'a> {
             cipher_suite: choice.map(|choice| choice.cipher_suite.to_string()),
             group: choice.and_then(|choice| choice.group).map(|group| group.to_string()),
             reason: failure.map(ToString::to_string),
+            missing: Missing::of(replay, endpoint).map(|missing| missing.to_string()),
+            confirmed: replay.confirmed,
+            hello_bytes: replay.size,
         }
     }
 }

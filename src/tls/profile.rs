@@ -47,9 +47,15 @@ pub struct Profile {
     pub alpn: Vec<String>,
     /// Whether it sends the server's name.
     pub server_name: bool,
-    /// Whether it strews values that a server must ignore (RFC 8701).
+    /// Whether it adds values that a server must ignore (RFC 8701).
     #[serde(default)]
     pub grease: bool,
+    /// Its extensions in the order sent, GREASE aside; none where only their contents are known.
+    #[serde(default)]
+    pub extensions: Vec<LaidOut>,
+    /// The version in the header of its first record, where that is not TLS 1.0.
+    #[serde(default)]
+    pub record: Option<ProtocolVersion>,
     /// The smallest finite-field key that it takes, in bits.
     pub min_dh_bits: Option<usize>,
     /// The largest finite-field key that it takes, in bits.
@@ -94,6 +100,58 @@ pub enum Objection {
     NoSecureRenegotiation,
 }
 
+/// A place for an extension in a hello, with its contents where the other fields of the profile do not tell them.
+///
+/// The table writes it as `0x000a`, or `0x000b=0100`; `00*32` in it are 32 zero bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaidOut {
+    /// Its number.
+    pub kind: ExtensionType,
+    /// Its contents.
+    pub body: Vec<u8>,
+}
+
+impl<'de> Deserialize<'de> for LaidOut {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        laid_out(&text).ok_or_else(|| serde::de::Error::custom(format!("no extension: {text}")))
+    }
+}
+
+fn laid_out(text: &str) -> Option<LaidOut> {
+    let (number, contents) = text.split_once('=').unwrap_or((text, ""));
+    let number = u16::from_str_radix(number.strip_prefix("0x")?, 16).ok()?;
+    let mut body = Vec::new();
+    for part in contents.split_ascii_whitespace() {
+        let (digits, times) = part.split_once('*').unwrap_or((part, "1"));
+        let bytes = (0..digits.len()).step_by(2);
+        let bytes = bytes.map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok());
+        body.extend(bytes.collect::<Option<Vec<u8>>>()?.repeat(times.parse().ok()?));
+    }
+    Some(LaidOut { kind: ExtensionType(number), body })
+}
+
+/// The extensions of a client of which only the contents are known.
+fn usual() -> Vec<LaidOut> {
+    let place = |(kind, body): (ExtensionType, &[u8])| LaidOut { kind, body: body.to_vec() };
+    let places: [(ExtensionType, &[u8]); 9] = [
+        (ExtensionType::SERVER_NAME, &[]),
+        (ExtensionType::RENEGOTIATION_INFO, &[0]),
+        (ExtensionType::SUPPORTED_GROUPS, &[]),
+        (ExtensionType::EC_POINT_FORMATS, &[1, 0]),
+        (ExtensionType::SIGNATURE_ALGORITHMS, &[]),
+        (ExtensionType::ALPN, &[]),
+        (ExtensionType::SUPPORTED_VERSIONS, &[]),
+        (ExtensionType::PSK_KEY_EXCHANGE_MODES, &[1, 1]),
+        (ExtensionType::KEY_SHARE, &[]),
+    ];
+    places.map(place).to_vec()
+}
+
+fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}
+
 /// Every profile, in the order of the table.
 pub fn all() -> &'static [Profile] {
     static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
@@ -109,14 +167,27 @@ pub fn all() -> &'static [Profile] {
 }
 
 /// The profiles that a selection names: `all`, `modern`, a family (`java`), or a profile.
+///
+/// A family means its members that speak TLS 1.2: a server that is to serve "java" need not weaken itself for one of 2013.
 pub fn select(name: &str) -> Result<Vec<&'static Profile>, UnknownProfile> {
     let named = |profile: &&Profile| match name {
         "all" => true,
         "modern" => profile.modern,
-        _ => profile.name == name || profile.family == name,
+        _ => {
+            profile.name == name
+                || profile.family == name && profile.newest() >= ProtocolVersion::TLS1_2
+        }
     };
     let found: Vec<_> = all().iter().filter(named).collect();
     if found.is_empty() { Err(UnknownProfile(name.to_owned())) } else { Ok(found) }
+}
+
+/// The families that are web browsers.
+const BROWSERS: [&str; 4] = ["chrome", "edge", "firefox", "safari"];
+
+/// The browsers that are in support today.
+pub fn browsers() -> impl Iterator<Item = &'static Profile> {
+    all().iter().filter(|profile| profile.is_current_browser())
 }
 
 /// No client has this name.
@@ -128,45 +199,88 @@ pub fn select(name: &str) -> Result<Vec<&'static Profile>, UnknownProfile> {
 pub struct UnknownProfile(pub String);
 
 impl Profile {
+    /// Whether it is a web browser that is in support today.
+    pub fn is_current_browser(&self) -> bool {
+        self.modern && BROWSERS.contains(&self.family.as_str())
+    }
+
     /// The newest version that it speaks.
     pub fn newest(&self) -> ProtocolVersion {
         self.versions.iter().copied().max().unwrap_or(ProtocolVersion::TLS1_2)
     }
 
     /// Its hello to a server of that name.
+    ///
+    /// Where its extensions were recorded it is that of the client byte for byte, but for the random, the session id, the
+    /// keys and the name.
     pub fn hello(&self, server_name: Option<&str>) -> ClientHello {
         let newest = self.newest();
-        let tls13 = newest >= ProtocolVersion::TLS1_3;
         let hello = ClientHello::probe(newest);
-        let session_id = hello.session_id.clone();
-        let mut extensions = Vec::new();
-        if let Some(name) = server_name.filter(|_| self.server_name) {
-            extensions.push(Extension::ServerName(name.to_owned()));
+        let (session_id, random) = (hello.session_id.clone(), hello.random);
+        let layout = if self.extensions.is_empty() { usual() } else { self.extensions.clone() };
+        let extensions = layout.iter().filter_map(|place| self.extension(place, server_name));
+        let extensions: Vec<Extension> = extensions.collect();
+        let mut cipher_suites = self.cipher_suites.clone();
+        let renegotiates = |it: &Extension| it.kind() == ExtensionType::RENEGOTIATION_INFO;
+        if !extensions.iter().any(renegotiates)
+            && !cipher_suites.contains(&CipherSuite::RENEGOTIATION_SCSV)
+        {
+            cipher_suites.push(CipherSuite::RENEGOTIATION_SCSV);
         }
-        extensions.push(Extension::RenegotiationInfo);
-        if !self.groups.is_empty() {
-            extensions.push(Extension::SupportedGroups(self.groups.clone()));
-            extensions.push(Extension::EcPointFormats);
-        }
-        if !self.signature_schemes.is_empty() {
-            extensions.push(Extension::SignatureAlgorithms(self.signature_schemes.clone()));
-        }
-        if !self.alpn.is_empty() {
-            extensions.push(Extension::Alpn(self.alpn.clone()));
-        }
-        if tls13 {
-            extensions.push(Extension::SupportedVersions(self.versions.clone()));
-            extensions.push(Extension::PskKeyExchangeModes(vec![1]));
-            extensions.push(Extension::KeyShare(self.shares()));
-        }
-        let cipher_suites = self.cipher_suites.clone();
-        let hello = ClientHello { session_id, cipher_suites, extensions, ..hello };
+        let padding = |place: &LaidOut| place.kind == ExtensionType::PADDING;
+        let padded = self.extensions.is_empty() || layout.iter().any(padding);
+        let record_version = self.record.unwrap_or(hello.record_version);
+        let hello = ClientHello {
+            random,
+            session_id,
+            cipher_suites,
+            extensions,
+            padded,
+            record_version,
+            ..hello
+        };
         if self.grease { hello.with_grease() } else { hello }
     }
 
+    /// One extension of its hello; `None` for one that this client, or this hello, goes without.
+    fn extension(&self, place: &LaidOut, server_name: Option<&str>) -> Option<Extension> {
+        let tls13 = self.newest() >= ProtocolVersion::TLS1_3;
+        Some(match place.kind {
+            ExtensionType::SERVER_NAME => {
+                Extension::ServerName(server_name.filter(|_| self.server_name)?.to_owned())
+            }
+            ExtensionType::SUPPORTED_GROUPS => Extension::SupportedGroups(some(&self.groups)?),
+            ExtensionType::SIGNATURE_ALGORITHMS => {
+                Extension::SignatureAlgorithms(some(&self.signature_schemes)?)
+            }
+            ExtensionType::ALPN => Extension::Alpn(some(&self.alpn)?),
+            ExtensionType::SUPPORTED_VERSIONS if tls13 => {
+                // Every known client prefers its newest version, and says so by its order (RFC 8446 section 4.2.1).
+                let mut versions = self.versions.clone();
+                versions.sort_by(|one, other| other.cmp(one));
+                Extension::SupportedVersions(versions)
+            }
+            ExtensionType::KEY_SHARE if tls13 => Extension::KeyShare(self.shares()),
+            ExtensionType::PSK_KEY_EXCHANGE_MODES | ExtensionType::SIGNATURE_ALGORITHMS_CERT
+                if !tls13 =>
+            {
+                return None;
+            }
+            ExtensionType::EC_POINT_FORMATS if self.groups.is_empty() => return None,
+            ExtensionType::SUPPORTED_VERSIONS
+            | ExtensionType::KEY_SHARE
+            | ExtensionType::PADDING => return None,
+            kind => Extension::Other(kind, place.body.clone()),
+        })
+    }
+
+    /// Its keys in the order of its groups, as RFC 8446 section 4.2.8 demands.
     fn shares(&self) -> Vec<KeyShare> {
         let share = |group: &NamedGroup| Some(KeyShare { group: *group, key: sample_key(*group)? });
-        self.key_shares.iter().filter_map(share).collect()
+        let place = |share: &KeyShare| self.groups.iter().position(|group| *group == share.group);
+        let mut shares: Vec<KeyShare> = self.key_shares.iter().filter_map(share).collect();
+        shares.sort_by_key(place);
+        shares
     }
 
     /// What it has against a server's answer; `rsa_bits` is the size of the leaf's key where that is an RSA key.

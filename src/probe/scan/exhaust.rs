@@ -1,5 +1,6 @@
-//! Listing what a server takes: offer everything, strike what it chose, and offer the rest until it refuses.
+//! Listing what a server accepts: offer everything, strike what it chose, and offer the rest until it refuses.
 
+use std::collections::VecDeque;
 use std::future::Future;
 
 use crate::observation::scan::{Listing, Order};
@@ -11,11 +12,11 @@ use crate::tls::alert::AlertDescription;
 pub(super) enum Reply<T> {
     /// It chose this.
     Chose(T),
-    /// It would have none of it.
+    /// It refused all of it.
     Refused(Cause),
-    /// It answered, and took none of it.
+    /// It answered, and used none of it.
     Passed,
-    /// It could not be told.
+    /// The question could not be put.
     Unclear(Failure),
 }
 
@@ -50,7 +51,8 @@ where
     F: Future<Output = Reply<A>>,
 {
     let ordered = manner.ordered;
-    let mut search = Search { manner, key, ask, listing: Listing::default(), batches: 0 };
+    let listing = Listing::default();
+    let mut search = Search { manner, key, ask, listing, batches: 0, splits: 0 };
     let mut left = offers;
     while !left.is_empty() && search.listing.cut_short.is_none() {
         let batch: Vec<T> = left.drain(..left.len().min(search.manner.batch)).collect();
@@ -77,6 +79,17 @@ struct Search<T, A, K, Q> {
     listing: Listing<A>,
     /// Batches of which something was taken: the order between them was not seen.
     batches: usize,
+    /// Hellos spent on parts of what the server hangs up on.
+    splits: usize,
+}
+
+/// Hellos for the parts of what a server hangs up on, at the most.
+const MAX_SPLITS: usize = 24;
+
+/// Both halves of a list.
+fn halves<T: Clone>(list: &[T]) -> Vec<Vec<T>> {
+    let (first, second) = list.split_at(list.len().div_ceil(2));
+    [first, second].into_iter().filter(|half| !half.is_empty()).map(<[T]>::to_vec).collect()
 }
 
 impl<T, A, K, Q, F> Search<T, A, K, Q>
@@ -105,7 +118,7 @@ where
                     self.listing.accepted.push(answer);
                 }
                 Reply::Refused(cause) => {
-                    self.refused(cause).await;
+                    self.refused(cause, left).await;
                     break;
                 }
                 Reply::Passed => {
@@ -132,10 +145,14 @@ where
     }
 
     /// An alert is an answer. A connection that just ends may also mean that the server has had enough of us, which a
-    /// hello that it took before tells apart.
-    async fn refused(&mut self, cause: Cause) {
-        if matches!(cause, Cause::Closed | Cause::Reset)
-            && let Some(control) = self.listing.accepted.first().map(&self.key)
+    /// hello that it accepted before tells apart, or that it hangs up on one of the offers: then the others are asked about
+    /// in ever smaller parts.
+    async fn refused(&mut self, cause: Cause, left: Vec<T>) {
+        if !matches!(cause, Cause::Closed | Cause::Reset) {
+            self.listing.refusal = Some(cause);
+            return;
+        }
+        if let Some(control) = self.listing.accepted.first().map(&self.key)
             && let Reply::Refused(cause) | Reply::Unclear(Failure { cause, .. }) =
                 (self.ask)(self.with_companion(&[control])).await
         {
@@ -143,6 +160,59 @@ where
             return;
         }
         self.listing.refusal = Some(cause);
+        self.by_halves(&left).await;
+    }
+
+    /// Looks for what is accepted among offers on which, together, the server hangs up.
+    async fn by_halves(&mut self, left: &[T]) {
+        let before = self.listing.accepted.len();
+        let mut parts = VecDeque::from(halves(left));
+        while let Some(mut part) = parts.pop_front() {
+            let refused = loop {
+                if part.is_empty() {
+                    break None;
+                }
+                if self.splits >= self.most_splits() {
+                    break Some(part);
+                }
+                self.splits += 1;
+                match (self.ask)(self.with_companion(&part)).await {
+                    Reply::Chose(answer) => {
+                        let chosen = (self.key)(&answer);
+                        if self.is_accepted(&chosen) || !part.contains(&chosen) {
+                            break None;
+                        }
+                        part.retain(|offer| *offer != chosen);
+                        self.listing.accepted.push(answer);
+                        // What is found is worth a search of its own.
+                        self.splits = self.splits.saturating_sub(1);
+                    }
+                    Reply::Refused(Cause::Closed | Cause::Reset) => break Some(part),
+                    Reply::Refused(_) | Reply::Passed => break None,
+                    Reply::Unclear(failure) => {
+                        self.listing.cut_short = Some(failure);
+                        return;
+                    }
+                }
+            };
+            let spent = self.splits >= self.most_splits();
+            // A server that hung up on every part refuses in this manner; one that did not hides something here.
+            let found = self.listing.accepted.len() > before;
+            match refused {
+                Some(part) if spent && found && part.len() > 1 => {
+                    self.cut_short("the server hangs up on some of what is offered");
+                    return;
+                }
+                Some(_) if spent => {}
+                Some(part) if part.len() > 1 => parts.extend(halves(&part)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Where nothing at all is accepted, the version is most likely refused as such, and few more hellos are spent on it.
+    fn most_splits(&self) -> usize {
+        if self.listing.accepted.is_empty() { MAX_SPLITS / 4 } else { MAX_SPLITS }
     }
 
     fn cut_short(&mut self, why: &str) {
@@ -279,6 +349,54 @@ mod tests {
         .await;
         assert_eq!(found.accepted, [1]);
         assert_eq!(found.cut_short.map(|failure| failure.cause), Some(Cause::Reset));
+    }
+
+    /// A server that accepts some offers, and hangs up as soon as it would choose one that it cannot use.
+    fn broken_at(
+        order: &'static [u8],
+        broken: &'static [u8],
+    ) -> impl Fn(Vec<u8>) -> std::future::Ready<Reply<u8>> {
+        move |offers| {
+            let chosen = order.iter().find(|item| offers.contains(item));
+            std::future::ready(match chosen {
+                Some(item) if broken.contains(item) => Reply::Refused(Cause::Closed),
+                Some(item) => Reply::Chose(*item),
+                None => refused(),
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn an_offer_on_which_the_server_hangs_up_hides_no_other() {
+        let manner = Manner { ordered: false, ..Manner::at_once() };
+        let server = broken_at(&[3, 9, 1, 40], &[3]);
+        let found = exhaust((1..=40).collect(), manner, |item| *item, server).await;
+        let mut accepted = found.accepted;
+        accepted.sort_unstable();
+        assert_eq!(accepted, [1, 9, 40]);
+        assert_eq!(found.cut_short, None);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_refuses_by_hanging_up_is_not_asked_for_ever() {
+        let asked = RefCell::new(0);
+        let found = exhaust(
+            (1..=100).collect(),
+            Manner::at_once(),
+            |item| *item,
+            |offers| {
+                *asked.borrow_mut() += 1;
+                let reply = if offers.contains(&7) {
+                    Reply::Chose(7)
+                } else {
+                    Reply::Refused(Cause::Closed)
+                };
+                std::future::ready(reply)
+            },
+        )
+        .await;
+        assert_eq!((found.accepted, found.cut_short), (vec![7], None));
+        assert!(*asked.borrow() < 40, "{asked:?}");
     }
 
     #[tokio::test]

@@ -1,10 +1,11 @@
-//! The scan of one address: every version, suite, group and scheme that it takes, and how known clients fare.
+//! The scan of one address: every version, suite, group and scheme that it accepts, and how known clients fare.
 //!
-//! It is all raw hellos, so that nothing is limited to what a TLS library speaks. `exhaust` has the search; here stands
-//! what is asked for.
+//! Raw hellos find what a server says it would use, so that nothing is limited to what a TLS library speaks; complete
+//! handshakes confirm it where the library can make them. `exhaust` has the search; here stands what is asked for.
 
 mod exhaust;
 mod features;
+mod replay;
 mod schemes;
 
 use std::sync::Arc;
@@ -13,14 +14,14 @@ use futures::future::{join, join_all};
 
 use self::exhaust::{Manner, Reply, exhaust};
 use self::features::Marks;
+use super::browser::speaks_http;
 use super::complete::Caller;
+use super::offer::Offer;
 use super::raw::Answer;
 use crate::certificate::Chain;
 use crate::certificate::key::KeyType;
-use crate::observation::scan::{
-    Features, Listing, Replay, ReplayFailure, Scan, SuiteChoice, VersionScan,
-};
-use crate::observation::{Cause, Endpoint, Failure, Stage};
+use crate::observation::scan::{Features, Listing, Scan, SuiteChoice, VersionScan};
+use crate::observation::{Cause, Endpoint, Failure, Observed, Stage};
 use crate::targets::Target;
 use crate::tls::extension::{Extension, ExtensionType};
 use crate::tls::group::NamedGroup;
@@ -73,7 +74,8 @@ pub(super) async fn deepen(
         return;
     }
     let own = Scanner::new(caller, target.server_name.as_deref());
-    let replays = clients.into_iter().map(|profile| own.replay(profile));
+    let http = speaks_http(target);
+    let replays = clients.into_iter().map(|profile| own.replay(profile, http));
     endpoint.replays = join_all(replays).await;
     if !depth.scan && endpoint.replays.iter().all(|replay| replay.outcome.is_ok()) {
         return;
@@ -208,6 +210,7 @@ impl<'a> Scanner<'a> {
                 suites,
                 groups: Listing::default(),
                 schemes: Listing::default(),
+                complete: Observed::NotTried,
             };
             return (scan, openings);
         }
@@ -217,7 +220,27 @@ impl<'a> Scanner<'a> {
             ProtocolVersion::TLS1_2 => self.schemes_tls12(&openings).await,
             _ => Listing::default(),
         };
-        (VersionScan { version, suites, groups, schemes }, openings)
+        let complete = self.completes(version, &openings, &groups).await;
+        (VersionScan { version, suites, groups, schemes, complete }, openings)
+    }
+
+    /// Whether a complete handshake ends in a version in which hellos are answered, where the library can make one.
+    async fn completes(
+        &self,
+        version: ProtocolVersion,
+        openings: &[Opening],
+        groups: &Listing<NamedGroup>,
+    ) -> Observed<()> {
+        let suites = openings.iter().map(|opening| opening.choice.cipher_suite).collect();
+        let groups = (!groups.accepted.is_empty()).then(|| groups.accepted.clone());
+        let offer = Offer { cipher_suites: Some(suites), groups, schemes: None };
+        if version < ProtocolVersion::TLS1_2 || !offer.is_possible() {
+            return Observed::NotTried;
+        }
+        match self.caller.confirm(self.sni, version, &offer).await {
+            Ok(_) => Observed::Seen(()),
+            Err(failure) => Observed::Failed(failure),
+        }
     }
 
     async fn suites(&self, version: ProtocolVersion) -> Listing<Opening> {
@@ -306,28 +329,6 @@ impl<'a> Scanner<'a> {
         });
         found.await
     }
-
-    /// Sends what a known client sends.
-    async fn replay(&self, profile: &'static Profile) -> Replay {
-        let hello = profile.hello(self.sni);
-        let mut answer = self.caller.exchange(&hello).await;
-        if is_worth_another_try(&answer) {
-            answer = self.caller.exchange(&hello).await;
-        }
-        let outcome = match answer {
-            Err(failure) | Ok(Answer { outcome: Err(failure), .. }) => {
-                Err(ReplayFailure::Server(failure))
-            }
-            Ok(Answer { outcome: Ok(choice), flight }) => {
-                let rsa_bits = self.caller.chain_of(&flight).as_deref().and_then(rsa_bits);
-                match profile.objection(&flight, rsa_bits) {
-                    Some(objection) => Err(objection.into()),
-                    None => Ok(choice),
-                }
-            }
-        };
-        Replay { profile, outcome }
-    }
 }
 
 /// An accepted suite with all that its answer told.
@@ -356,9 +357,4 @@ fn is_worth_another_try(answer: &Result<Answer, Failure>) -> bool {
         Err(failure) => Some(failure),
     };
     failure.is_some_and(|failure| matches!(failure.cause, Cause::TimedOut))
-}
-
-fn rsa_bits(chain: &Chain) -> Option<u32> {
-    let key = &chain.leaf()?.public_key;
-    (key.key_type == KeyType::Rsa).then_some(key.bits)
 }

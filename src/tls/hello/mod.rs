@@ -29,7 +29,7 @@ const CURVES: &[u16] = &[
 /// Groups of TLS 1.3, common ones first.
 const GROUPS_TLS13: &[u16] = &[
     0x001d, 0x0017, 0x0018, 0x0019, 0x001e, 0x11ec, 0x11eb, 0x11ed, 0x0100, 0x0101, 0x0102, 0x0103,
-    0x0104, 0x0200, 0x0201, 0x0202,
+    0x0104, 0x0200, 0x0201, 0x0202, 0x001f, 0x0020, 0x0021,
 ];
 
 /// The random of our hellos; [`ClientHello::with_grease`] takes its values from it.
@@ -52,6 +52,8 @@ pub struct ClientHello {
     pub extensions: Vec<Extension>,
     /// Whether to fill up a message whose length hangs some old servers.
     pub padded: bool,
+    /// The version in the header of its records.
+    pub record_version: ProtocolVersion,
 }
 
 impl ClientHello {
@@ -70,6 +72,7 @@ impl ClientHello {
             compression: vec![0],
             extensions: if tls13 { extensions_tls13() } else { extensions_legacy(version) },
             padded: true,
+            record_version: version.min(ProtocolVersion::TLS1),
         }
     }
 
@@ -134,7 +137,7 @@ impl ClientHello {
         let mut records = Writer::new();
         for fragment in message.chunks(MAX_PLAINTEXT) {
             records.u8(ContentType::HANDSHAKE.0);
-            records.u16(self.version.0.min(ProtocolVersion::TLS1.0));
+            records.u16(self.record_version.0);
             records.vec16(|w| w.bytes(fragment));
         }
         records.finish()

@@ -83,6 +83,7 @@ fn raw_hellos() -> Vec<RawHello> {
         version: ProtocolVersion::TLS1,
         cipher_suite: CipherSuite(0x002f),
         group: None,
+        scheme: None,
     };
     let garbled =
         Failure { stage: Stage::Handshake, cause: Cause::ProtocolError(HOSTILE.to_owned()) };
@@ -194,6 +195,7 @@ fn endpoint(
         engine: Engine::Rustls,
         bad_signature: false,
         unchecked_signature: false,
+        signature_scheme: None,
         chain: Some(Arc::clone(&chain)),
         client_auth: ClientAuth::NotRequested,
         connect_time: Some(Duration::from_micros(1250)),

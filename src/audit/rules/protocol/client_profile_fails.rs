@@ -1,20 +1,21 @@
 //! `client-profile-fails`: a client that must be able to connect cannot.
 
-use crate::audit::finding::{Section, Severity};
+use crate::audit::finding::{Finding, Section, Severity};
+use crate::audit::missing::Missing;
 use crate::audit::remedy::remedy;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::observation::Endpoint;
 use crate::observation::scan::Replay;
+use crate::observation::{Endpoint, Handshake};
 
 pub(crate) const RULE: Rule = Rule {
     id: "client-profile-fails",
     severity: Severity::Error,
     section: Section::ProtocolCipher,
-    summary: "a client that the target is to serve cannot connect",
+    summary: "a client that the target is to serve, or a current browser, cannot connect",
     why: "The hello that this client sends was replayed, and the server refused it, or answered with what the \
-          client does not take. nginx logs such a client as no shared cipher, unsupported protocol or version \
+          client does not accept. nginx logs such a client as no shared cipher, unsupported protocol or version \
           too low, at level info or crit, so that the default error_log may show nothing.",
-    fix: "Let the server take what the client offers: the message names the smallest change. Or take the client \
+    fix: "Let the server accept what the client offers: the message names the smallest change. Or take the client \
           out of the list of those that are to be served.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols",
@@ -25,45 +26,61 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let wanted = &cx.target.expect.clients;
-    if wanted.is_empty() {
-        return Verdict::NotApplicable;
-    }
-    let replays: Vec<&Replay> = wanted
+    let wanted: Vec<&Replay> =
+        endpoint.replays.iter().filter(|replay| is_expected(replay, cx)).collect();
+    let others = endpoint.replays.iter().filter(|replay| !is_expected(replay, cx));
+    let findings: Vec<Finding> = wanted
         .iter()
-        .filter_map(|profile| {
-            endpoint.replays.iter().find(|replay| replay.profile.name == profile.name)
-        })
+        .filter_map(|replay| finding(replay, endpoint))
+        .chain(others.filter_map(|replay| unexpected(replay, endpoint, cx)))
         .collect();
-    let findings: Vec<_> = replays
-        .iter()
-        .filter_map(|replay| Some((replay, replay.outcome.as_ref().err()?)))
-        .filter(|(_, failure)| failure.is_refusal())
-        .map(|(replay, failure)| {
-            let remedy = remedy(replay.profile, failure, endpoint, cx);
-            let finding = RULE
-                .finds(format!("{} cannot connect: {failure}", replay.profile.title))
-                .evidence(format!("{}: its hello fails with {failure}", endpoint.address))
-                .evidence_from(remedy.because)
-                .fix(remedy.text)
-                .subject(replay.profile.name.clone());
-            match remedy.directive {
-                Some(to) => finding.directive(&to.context, &to.name, to.value),
-                None => finding,
-            }
-        })
-        .collect();
-    let untold = replays.len() < wanted.len()
-        || replays
+    let untested = wanted.len() < cx.target.expect.clients.len()
+        || wanted
             .iter()
             .any(|replay| replay.outcome.as_ref().is_err_and(|failure| !failure.is_refusal()));
-    match untold {
+    match untested {
         _ if !findings.is_empty() => Verdict::Fail(findings),
         true => {
             Verdict::Untested(format!("not every client could be tried at {}", endpoint.address))
         }
+        false if endpoint.replays.is_empty() => Verdict::NotApplicable,
         false => Verdict::Pass,
     }
+}
+
+fn is_expected(replay: &Replay, cx: &Context<'_>) -> bool {
+    cx.target.expect.clients.iter().any(|profile| profile.name == replay.profile.name)
+}
+
+/// A client that nobody expects, but that was tried: a current browser is expected by everyone's users, unless a proxy
+/// stands between. What another rule says of the size of its hello is not said again.
+fn unexpected(replay: &Replay, endpoint: &Endpoint, cx: &Context<'_>) -> Option<Finding> {
+    let missing = Missing::of(replay, endpoint)?;
+    if !replay.profile.modern || matches!(missing, Missing::HelloSize { .. }) {
+        return None;
+    }
+    // Where nobody connects, other rules say why.
+    if !cx.own_cells(endpoint).any(Handshake::established) {
+        return None;
+    }
+    let browses = !cx.is_upstream() && cx.target.starttls.is_none();
+    let wanted = replay.profile.is_current_browser() && browses;
+    let severity = if wanted { Severity::Error } else { Severity::Note };
+    Some(finding(replay, endpoint)?.severity(severity))
+}
+
+fn finding(replay: &Replay, endpoint: &Endpoint) -> Option<Finding> {
+    let failure = replay.outcome.as_ref().err()?;
+    let remedy = remedy(replay, endpoint)?;
+    let finding = RULE
+        .finds(format!("{} cannot connect: {}", replay.profile.title, remedy.because))
+        .evidence(format!("{}: its hello fails with {failure}", endpoint.address))
+        .fix(remedy.text)
+        .subject(replay.profile.name.clone());
+    Some(match remedy.directive {
+        Some(to) => finding.directive(&to.context, &to.name, to.value),
+        None => finding,
+    })
 }
 
 #[cfg(test)]
@@ -84,6 +101,20 @@ mod tests {
         let fix = findings[0].fix.as_ref().unwrap();
         assert_eq!(fix.directives[0].name, "ssl_protocols");
         assert!(fix.directives[0].value.starts_with("TLSv1 "), "{fix:?}");
+    }
+
+    #[test]
+    fn a_current_browser_that_cannot_connect_is_an_error_whoever_expects_it() {
+        let mut scene = Scene::new();
+        scene.scan(ProtocolVersion::TLS1_1, &[0xc013]);
+        scene.replay("firefox", Err(Cause::Alert(AlertDescription::PROTOCOL_VERSION)));
+        scene.target.expect.clients.clear();
+        let findings = scene.judge().findings;
+        let found = findings.iter().find(|finding| finding.rule == "client-profile-fails").unwrap();
+        assert!(found.message.contains("no common version"), "{}", found.message);
+        scene.replay("java-7", Err(Cause::Alert(AlertDescription::PROTOCOL_VERSION)));
+        scene.target.expect.clients.clear();
+        assert!(!scene.judge().findings.iter().any(|it| it.rule == "client-profile-fails"));
     }
 
     #[test]

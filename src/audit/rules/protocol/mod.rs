@@ -5,6 +5,7 @@ pub mod cipher_mismatch;
 pub mod client_profile_fails;
 pub mod compression_accepted;
 pub mod handshake_refused;
+pub mod large_hello_fails;
 pub mod legacy_cipher_only;
 pub mod legacy_protocol_accepted;
 pub mod legacy_protocol_only;

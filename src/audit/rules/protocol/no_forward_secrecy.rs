@@ -1,20 +1,22 @@
 //! `no-forward-secrecy`: no suite keeps recorded traffic secret.
 
-use crate::audit::finding::{Section, Severity};
+use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::protocol::{over_scans, place};
 use crate::observation::Endpoint;
+use crate::observation::scan::{Scan, VersionScan};
+use crate::tls::version::ProtocolVersion;
 
 pub(crate) const RULE: Rule = Rule {
     id: "no-forward-secrecy",
     severity: Severity::Warning,
     section: Section::ProtocolCipher,
-    summary: "a version is spoken without any forward-secret suite",
+    summary: "a version is accepted without any forward-secret cipher suite",
     why: "Whoever gets the server's key, now or in ten years, can read all that was recorded in this version. \
           Clients that insist on ECDHE (browsers with an option set, hardened clients) are refused with alert \
           40.",
     fix: "Add ECDHE suites to ssl_ciphers of the server of that name (the default server of the socket where no \
-          name is sent), or take the directive out, and reload.",
+          name is sent), and reload. Where ssl_ecdh_curve is set, it must hold a group for TLS 1.2.",
     references: &[
         "RFC 9325 section 4.1",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ciphers",
@@ -38,12 +40,39 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
             let suites = scan.suites.accepted.iter().map(|choice| choice.cipher_suite.to_string());
             format!("{place}: {} with {}", scan.version, suites.collect::<Vec<_>>().join(", "))
         });
-        vec![
-            RULE.finds(format!("no suite of {} has forward secrecy", names.join(", ")))
-                .evidence_from(evidence)
-                .directive("server", "ssl_ciphers", "HIGH:!aNULL:!MD5"),
-        ]
+        let finding = RULE
+            .finds(format!("no cipher suite of {} has forward secrecy", names.join(", ")))
+            .evidence_from(evidence);
+        vec![with_fix(finding, scan, &versions)]
     })
+}
+
+/// What is added comes beside what is accepted now, so that nobody is cut off.
+fn with_fix(finding: Finding, scan: &Scan, without: &[&VersionScan]) -> Finding {
+    let tls13 = scan.version(ProtocolVersion::TLS1_3).map(|scan| &scan.groups.accepted);
+    if let Some(groups) = tls13.filter(|groups| !groups.is_empty())
+        && groups.iter().all(|group| group.is_post_quantum())
+    {
+        let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
+        return finding
+            .evidence(format!(
+                "TLS 1.3 accepts no group but {}: none is left for ECDHE in older versions",
+                names.join(", ")
+            ))
+            .fix("Add X25519 and prime256v1 to ssl_ecdh_curve of the default server of the socket, and reload.")
+            .directive("server", "ssl_ecdh_curve", format!("{}:X25519:prime256v1", names.join(":")));
+    }
+    let mut kept: Vec<&str> = Vec::new();
+    for choice in without.iter().flat_map(|scan| &scan.suites.accepted) {
+        if let Some(name) = choice.cipher_suite.openssl_name()
+            && !kept.contains(&name)
+        {
+            kept.push(name);
+        }
+    }
+    let added = ["ECDHE+AESGCM", "ECDHE+CHACHA20"];
+    let value: Vec<&str> = added.into_iter().chain(kept).collect();
+    finding.directive("server", "ssl_ciphers", value.join(":"))
 }
 
 #[cfg(test)]

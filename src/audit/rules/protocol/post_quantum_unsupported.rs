@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::protocol::{over_scans, place};
+use crate::audit::rules::protocol::{large_hello_fails, over_scans, place};
 use crate::observation::Endpoint;
 use crate::tls::version::ProtocolVersion;
 
@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
         "https://datatracker.ietf.org/doc/draft-ietf-tls-ecdhe-mlkem/",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ecdh_curve",
     ],
-    consequence_of: &[],
+    consequence_of: &[&large_hello_fails::RULE],
     check: Check::Endpoint(check),
 };
 

@@ -1,0 +1,200 @@
+//! Why a known client cannot connect: what it offers held against what the server was seen to accept. An alert's number is
+//! no reason; servers send 40 for nearly all of these.
+
+use std::fmt;
+
+use crate::observation::Endpoint;
+use crate::observation::scan::{Replay, ReplayFailure, Scan, VersionScan};
+use crate::tls::profile::{Objection, Profile};
+use crate::tls::suite::{Authentication, KeyExchange};
+use crate::tls::version::ProtocolVersion;
+
+/// What is missing between a client and a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The client refuses the server's answer.
+    Client(Objection),
+    /// They have no version in common.
+    Version {
+        /// What the server accepts, oldest first.
+        server: Vec<ProtocolVersion>,
+        /// What the client offers.
+        client: Vec<ProtocolVersion>,
+    },
+    /// No cipher suite in the version that they would use.
+    Suite(ProtocolVersion),
+    /// The client has suites of that version, but none for the server's kind of certificate.
+    CertificateType(ProtocolVersion, Authentication),
+    /// No group.
+    Group(ProtocolVersion),
+    /// No signature scheme.
+    Scheme(ProtocolVersion),
+    /// The hello is larger than the server, or a box before it, can read.
+    HelloSize {
+        /// The size of the client's hello, in bytes.
+        sent: usize,
+        /// The size of a hello that is answered.
+        answered: usize,
+    },
+    /// The client sends no server name.
+    Name,
+    /// Everything that was looked at fits: something that nobody tried.
+    Untried,
+    /// Nobody listed what the server accepts.
+    NotListed,
+}
+
+impl Missing {
+    /// What this client lacks at this address; `None` where it connects, or could not be tried.
+    pub fn of(replay: &Replay, endpoint: &Endpoint) -> Option<Self> {
+        let failure = replay.outcome.as_ref().err().filter(|failure| failure.is_refusal())?;
+        if let ReplayFailure::Client(objection) = failure {
+            return Some(Self::Client(objection.clone()));
+        }
+        if let Some(size) = too_large(replay, endpoint) {
+            return Some(size);
+        }
+        let Some(scan) = endpoint.scans.first() else { return Some(Self::NotListed) };
+        let unnamed = scan.sni.is_some() && !replay.profile.server_name;
+        let rest = if unnamed { Self::Name } else { Self::Untried };
+        Some(between(replay.profile, scan).unwrap_or(rest))
+    }
+}
+
+fn too_large(replay: &Replay, endpoint: &Endpoint) -> Option<Missing> {
+    let browser = endpoint.browser.as_ref()?;
+    let (_, classic) = browser.breaks()?;
+    let size = browser.breaks_on_size() == Some(true) && replay.size > classic.size;
+    let key = browser.breaks_on_size() == Some(false)
+        && replay.profile.key_shares.iter().any(|group| group.is_post_quantum());
+    (size || key).then_some(Missing::HelloSize { sent: replay.size, answered: classic.size })
+}
+
+/// Version first, then suite, group and scheme: in that order a server decides.
+fn between(profile: &Profile, scan: &Scan) -> Option<Missing> {
+    let spoken: Vec<ProtocolVersion> = scan.accepted().map(|scan| scan.version).collect();
+    let common = scan.accepted().rev().find(|known| profile.versions.contains(&known.version));
+    let Some(common) = common else {
+        let client = profile.versions.clone();
+        return (!spoken.is_empty()).then_some(Missing::Version { server: spoken, client });
+    };
+    let version = common.version;
+    let accepted = || common.suites.accepted.iter().map(|choice| choice.cipher_suite);
+    let shared: Vec<_> = accepted().filter(|suite| profile.cipher_suites.contains(suite)).collect();
+    if shared.is_empty() {
+        let kinds = certificate_kinds(common);
+        let fits = |kind: &Authentication| {
+            profile.suites_for(version, Some(*kind)).any(|suite| suite.weakness().is_none())
+        };
+        return Some(match kinds.first() {
+            Some(kind) if !kinds.iter().any(fits) => Missing::CertificateType(version, *kind),
+            _ => Missing::Suite(version),
+        });
+    }
+    let tls13 = version == ProtocolVersion::TLS1_3;
+    let groups = &common.groups.accepted;
+    let curve = shared.iter().all(|suite| suite.key_exchange() == Some(KeyExchange::Ecdhe));
+    if (tls13 || curve)
+        && !groups.is_empty()
+        && !profile.groups.is_empty()
+        && !profile.groups.iter().any(|group| groups.contains(group))
+    {
+        return Some(Missing::Group(version));
+    }
+    let schemes = &common.schemes.accepted;
+    let signed = |suite: &crate::tls::suite::CipherSuite| {
+        matches!(suite.key_exchange(), Some(KeyExchange::Ecdhe | KeyExchange::Dhe))
+    };
+    let unsigned = !tls13 && !shared.iter().all(signed);
+    let told = !schemes.is_empty() && !profile.signature_schemes.is_empty() && !unsigned;
+    let verifies = profile.signature_schemes.iter().any(|scheme| schemes.contains(scheme));
+    (told && !verifies).then_some(Missing::Scheme(version))
+}
+
+/// The kinds of certificate that the accepted suites of a version show.
+pub(super) fn certificate_kinds(scan: &VersionScan) -> Vec<Authentication> {
+    let mut kinds = Vec::new();
+    for choice in &scan.suites.accepted {
+        if let Some(kind @ (Authentication::Rsa | Authentication::Ecdsa)) =
+            choice.cipher_suite.authentication()
+            && !kinds.contains(&kind)
+        {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(objection) => objection.fmt(f),
+            Self::Version { server, client } => {
+                write!(f, "no common version: the server accepts {}, ", listed(server))?;
+                write!(f, "the client offers {}", listed(client))
+            }
+            Self::Suite(version) => {
+                write!(f, "in {version} the client offers no cipher suite that the server accepts")
+            }
+            Self::CertificateType(version, kind) => {
+                let name = if *kind == Authentication::Ecdsa { "ECDSA" } else { "RSA" };
+                write!(f, "in {version} the client offers no cipher suite for the server's {name} certificate")
+            }
+            Self::Group(version) => {
+                write!(f, "in {version} the client offers no group that the server accepts")
+            }
+            Self::Scheme(version) => {
+                write!(f, "in {version} the server signs in no scheme that the client offers")
+            }
+            Self::HelloSize { sent, answered } => {
+                write!(f, "its hello has {sent} bytes; one of {answered} bytes is answered")
+            }
+            Self::Name => f.write_str("the client sends no server name (SNI)"),
+            Self::Untried => f.write_str(
+                "version, cipher suite, group and signature scheme fit; what else the server wants was not tried",
+            ),
+            Self::NotListed => f.write_str("what the server accepts was not listed"),
+        }
+    }
+}
+
+fn listed(versions: &[ProtocolVersion]) -> String {
+    let mut versions = versions.to_vec();
+    versions.sort();
+    versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::fixtures::Scene;
+    use crate::observation::Cause;
+    use crate::tls::alert::AlertDescription;
+    use crate::tls::group::NamedGroup;
+    use crate::tls::scheme::SignatureScheme;
+
+    fn missing(scene: &Scene) -> Missing {
+        let endpoint = &scene.seen.endpoints[0];
+        Missing::of(&endpoint.replays[0], endpoint).unwrap()
+    }
+
+    #[test]
+    fn what_is_missing_is_named_whatever_the_alert() {
+        let refused = Err(Cause::Alert(AlertDescription::HANDSHAKE_FAILURE));
+        let mut scene = Scene::new();
+        scene.replay("java-8", refused);
+        assert_eq!(missing(&scene), Missing::NotListed);
+        scene.scan(ProtocolVersion::TLS1_3, &[0x1301]);
+        assert!(matches!(missing(&scene), Missing::Version { .. }));
+        scene.scan(ProtocolVersion::TLS1_2, &[0xcca8]);
+        assert_eq!(missing(&scene), Missing::Suite(ProtocolVersion::TLS1_2));
+        scene.scan(ProtocolVersion::TLS1_2, &[0xc02f]);
+        let version = &mut scene.seen.endpoints[0].scans[0].versions[3];
+        version.groups.accepted = vec![NamedGroup(0x001d)];
+        assert_eq!(missing(&scene), Missing::Group(ProtocolVersion::TLS1_2));
+        let version = &mut scene.seen.endpoints[0].scans[0].versions[3];
+        version.groups.accepted = vec![NamedGroup(0x0017)];
+        version.schemes.accepted = vec![SignatureScheme(0x0809)];
+        assert_eq!(missing(&scene), Missing::Scheme(ProtocolVersion::TLS1_2));
+    }
+}

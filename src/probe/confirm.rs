@@ -1,0 +1,51 @@
+//! Complete handshakes that offer no more than is asked about: they confirm what a raw hello was answered.
+//!
+//! A `ServerHello` says what a server would use. Only the end of the handshake, and no alert behind it, shows that it can.
+
+use std::sync::Arc;
+
+use super::complete::Caller;
+use super::follow_up;
+use super::offer::Offer;
+use super::plan::{Cell, Resume};
+use crate::observation::{Failure, Stage};
+use crate::tls::scheme::SignatureScheme;
+use crate::tls::version::ProtocolVersion;
+
+/// What a complete handshake showed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Confirmed {
+    /// The scheme in which the server signed.
+    pub(super) scheme: Option<SignatureScheme>,
+}
+
+impl Caller<'_> {
+    /// Makes one complete handshake of that shape, and reads what the server sends behind it.
+    ///
+    /// A server that asks for a client certificate has shown all that is asked here, whether it then insists or not.
+    pub(super) async fn confirm(
+        &self,
+        sni: Option<&str>,
+        version: ProtocolVersion,
+        offer: &Offer,
+    ) -> Result<Confirmed, Failure> {
+        let cell = Cell { sni: sni.map(ToOwned::to_owned), version, resume: Resume::No };
+        let kit = self.kit(&cell, offer)?;
+        let connection = self.open().await?;
+        let waits = self.waits(connection.took);
+        let shaken = self.shake_hands(connection.stream, &cell, Arc::clone(&kit.config)).await;
+        let ended = match shaken {
+            Err(failure) => Err(failure),
+            Ok(mut stream) => {
+                let late = follow_up::part(&mut stream, self.goodbye(), waits.event).await;
+                late.map_or(Ok(()), |cause| Err(Failure { stage: Stage::PostHandshake, cause }))
+            }
+        };
+        let asked = kit.recorder.saw_request();
+        let confirmed = Confirmed { scheme: kit.recorder.take().scheme };
+        match ended {
+            Err(failure) if !asked => Err(failure),
+            _ => Ok(confirmed),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Replays: what a known client sends, how it is answered, and whether a complete handshake of that shape ends.
+
+use super::{Scanner, is_worth_another_try};
+use crate::certificate::Chain;
+use crate::certificate::key::KeyType;
+use crate::observation::scan::{Replay, ReplayFailure};
+use crate::observation::{Failure, RawChoice};
+use crate::probe::browser::without_http;
+use crate::probe::offer::Offer;
+use crate::probe::raw::Answer;
+use crate::tls::hello::ClientHello;
+use crate::tls::profile::Profile;
+use crate::tls::version::ProtocolVersion;
+
+impl Scanner<'_> {
+    /// Sends what a known client sends; its application protocols only where they are those behind TLS.
+    pub(super) async fn replay(&self, profile: &'static Profile, http: bool) -> Replay {
+        let hello = profile.hello(self.sni);
+        let hello = if http { hello } else { without_http(hello) };
+        let size = hello.encode().map_or(0, |bytes| bytes.len());
+        let outcome = self.answered(profile, &hello).await;
+        let (outcome, confirmed) = match outcome {
+            Err(failure) => (Err(failure), false),
+            Ok(choice) => match self.completed(profile, choice).await {
+                None => (Ok(choice), false),
+                Some(Ok(())) => (Ok(choice), true),
+                Some(Err(failure)) => (Err(ReplayFailure::Late(failure)), true),
+            },
+        };
+        Replay { profile, outcome, size, confirmed }
+    }
+
+    async fn answered(
+        &self,
+        profile: &Profile,
+        hello: &ClientHello,
+    ) -> Result<RawChoice, ReplayFailure> {
+        let mut answer = self.caller.exchange(hello).await;
+        if is_worth_another_try(&answer) {
+            answer = self.caller.exchange(hello).await;
+        }
+        let Answer { outcome, flight } = answer.map_err(ReplayFailure::Server)?;
+        let choice = outcome.map_err(ReplayFailure::Server)?;
+        let rsa_bits = self.caller.chain_of(&flight).as_deref().and_then(rsa_bits);
+        match profile.objection(&flight, rsa_bits) {
+            Some(objection) => Err(objection.into()),
+            None => Ok(choice),
+        }
+    }
+
+    /// Whether a complete handshake ends with what the server chose, and the schemes that the client offers; `None` where
+    /// that could not be tried.
+    async fn completed(&self, profile: &Profile, choice: RawChoice) -> Option<Result<(), Failure>> {
+        let offer = Offer {
+            cipher_suites: Some(vec![choice.cipher_suite]),
+            groups: choice.group.map(|group| vec![group]),
+            schemes: Some(profile.signature_schemes.clone()),
+        };
+        if choice.version < ProtocolVersion::TLS1_2 || !offer.is_possible() {
+            return None;
+        }
+        let sni = self.sni.filter(|_| profile.server_name);
+        match self.caller.confirm(sni, choice.version, &offer).await {
+            Ok(_) => Some(Ok(())),
+            Err(failure) if failure.is_refusal() => Some(Err(failure)),
+            Err(_) => None,
+        }
+    }
+}
+
+fn rsa_bits(chain: &Chain) -> Option<u32> {
+    let key = &chain.leaf()?.public_key;
+    (key.key_type == KeyType::Rsa).then_some(key.bits)
+}
