@@ -7,7 +7,6 @@ use super::direction::Direction;
 use super::intake::Intake;
 use super::line;
 use super::program::Role;
-use super::table;
 
 #[derive(Debug, Deserialize)]
 struct Case {
@@ -56,7 +55,7 @@ fn the_cause_is_among_the_first_three_and_mostly_the_first() {
 #[test]
 fn what_programs_print_is_about_their_own_connections() {
     let mut wrong = Vec::new();
-    for row in table::rows(include_str!("../../testdata/logs/programs.tsv")) {
+    for row in crate::openssl::rows(include_str!("../../testdata/logs/programs.tsv")) {
         let cells: Vec<&str> = row.split('\t').collect();
         let [text, role, side, class, cause] = cells[..] else { panic!("{row}") };
         let line = line::parse(text.as_bytes());

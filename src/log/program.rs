@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, MatchKind};
 use serde::Serialize;
 
-use super::table::rows;
+use crate::openssl::rows;
 
 /// Which end of the connection a program is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

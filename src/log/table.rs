@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::direction::Direction;
+use crate::openssl::rows;
 
 /// What a line can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,11 +194,6 @@ pub fn notes(class: &str, side: Direction) -> impl Iterator<Item = &'static str>
         })
     };
     of(class.to_owned()).chain(of("*".to_owned()))
-}
-
-/// The rows of a table: lines that are neither empty nor a comment.
-pub(super) fn rows(text: &'static str) -> impl Iterator<Item = &'static str> {
-    text.lines().filter(|row| !row.starts_with('#') && !row.is_empty())
 }
 
 fn read_cause(row: &'static str) -> Option<Cause> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::directives;
+use super::directives::value;
 use crate::tls::version::ProtocolVersion;
 
 /// A release of nginx.
@@ -123,7 +123,7 @@ pub fn protocols(version: Version) -> &'static [ProtocolVersion] {
 /// The protocols that the arguments of `ssl_protocols` name, oldest first; nginx adds them up.
 pub fn protocols_of(arguments: &[String]) -> Vec<ProtocolVersion> {
     let mut named: Vec<ProtocolVersion> =
-        arguments.iter().filter_map(|text| directives::protocol(text)).collect();
+        arguments.iter().filter_map(|text| value::protocol(text)).collect();
     named.retain(|version| *version >= ProtocolVersion::SSL3);
     named.sort_unstable();
     named.dedup();

@@ -9,6 +9,6 @@ pub mod security_level;
 pub mod verify_error;
 
 /// The rows of a table: lines that are neither empty nor a comment.
-fn rows(text: &'static str) -> impl Iterator<Item = &'static str> {
+pub(crate) fn rows(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter(|row| !row.starts_with('#') && !row.is_empty())
 }

@@ -2,14 +2,14 @@
 //! directive that is not listed passes, because a module that is not part of nginx may know it, unless it is misspelt.
 
 mod misspelt;
-mod value;
+pub(super) mod value;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use self::value::Value;
+pub use self::value::number;
 pub(in crate::nginx) use self::value::{is_size, is_time};
-pub use self::value::{number, protocol};
 use super::defaults::Version;
 use super::problem::Fault;
 

@@ -137,7 +137,7 @@ pub(in crate::nginx) fn is_time(text: &str, whole_seconds: bool) -> bool {
 }
 
 /// A protocol as `ssl_protocols` takes it; `SSLv2` is known and never offered.
-pub fn protocol(text: &str) -> Option<ProtocolVersion> {
+pub(crate) fn protocol(text: &str) -> Option<ProtocolVersion> {
     let known = ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
     let name = known.into_iter().find(|name| name.eq_ignore_ascii_case(text))?;
     Some(ProtocolVersion::from_str(name).unwrap_or(ProtocolVersion(0x0002)))
