@@ -213,14 +213,17 @@ pub enum Fault {
     /// The configuration is larger than is read.
     #[error("could not test: the configuration is too large to be read completely")]
     TooLarge,
+    /// A folder whose files are included may not be listed.
+    #[error("could not test: the folder {0} cannot be listed (Permission denied)")]
+    Unlisted(String),
     /// A Lua block does not end.
     #[error("the Lua code of \"{0}\" does not end")]
     UnclosedLua(String),
 }
 
 impl Fault {
-    /// Whether it is a limit of this program, about which nginx says nothing.
+    /// Whether it is about this program and not about nginx: a limit, or something that may not be read.
     pub fn is_limit(&self) -> bool {
-        matches!(self, Self::NoDump | Self::TooDeep(_) | Self::TooLarge)
+        matches!(self, Self::NoDump | Self::TooDeep(_) | Self::TooLarge | Self::Unlisted(_))
     }
 }

@@ -26,8 +26,13 @@ pub trait Source {
     /// A file's content.
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadFailure>;
 
-    /// The files that match a pattern of `glob(3)`, sorted; none is no fault.
+    /// The files that match a pattern of `glob(3)`, sorted; none is not a fault.
     fn glob(&self, pattern: &str) -> Vec<String>;
+
+    /// The folder of a pattern, where it may not be listed, so that nobody knows what matches.
+    fn unlisted(&self, _pattern: &str) -> Option<String> {
+        None
+    }
 }
 
 /// One file that stands for itself: its includes are missing.

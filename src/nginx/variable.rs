@@ -370,7 +370,7 @@ enum Part<'a> {
 }
 
 /// Whether a text holds a variable.
-pub(super) fn has_variables(text: &str) -> bool {
+pub fn has_variables(text: &str) -> bool {
     parts(text).any(|part| matches!(part, Part::Variable(_)))
 }
 

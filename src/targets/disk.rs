@@ -1,8 +1,9 @@
 //! The files of an nginx configuration on disk.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::regular_file;
 use crate::nginx::glob;
@@ -21,11 +22,70 @@ pub struct Disk {
     pub root: Option<PathBuf>,
 }
 
-/// Where a file lies whose full name is this for nginx.
+/// Links that are followed on the way to one file.
+const MAX_LINKS: usize = 40;
+
+/// Where a file lies whose full name is this for nginx. Below a root, links and `..` lead where they would after `chroot`.
 pub(super) fn below(root: Option<&Path>, name: &str) -> PathBuf {
-    match root {
-        Some(root) => root.join(name.trim_start_matches('/')),
-        None => PathBuf::from(name),
+    let Some(root) = root else { return PathBuf::from(name) };
+    let mut todo: Vec<OsString> = parts(Path::new(name));
+    let (mut path, mut links) = (Vec::<OsString>::new(), 0);
+    let on_disk =
+        |path: &[OsString]| path.iter().fold(root.to_owned(), |path, part| path.join(part));
+    while let Some(part) = todo.pop() {
+        if part == ".." {
+            path.pop();
+            continue;
+        }
+        path.push(part);
+        let Ok(link) = fs::read_link(on_disk(&path)) else { continue };
+        links += 1;
+        if links > MAX_LINKS {
+            break;
+        }
+        path.pop();
+        if link.is_absolute() {
+            path.clear();
+        }
+        todo.extend(parts(&link));
+    }
+    todo.reverse();
+    path.extend(todo);
+    on_disk(&path)
+}
+
+/// The parts of a path, last first.
+fn parts(path: &Path) -> Vec<OsString> {
+    let part = |part: Component<'_>| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    };
+    path.components().rev().filter_map(part).collect()
+}
+
+/// What stands where a file is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// A file, with the beginning of its text.
+    File(Vec<u8>),
+    /// Nothing.
+    Missing {
+        /// Whether its folder is there.
+        folder: bool,
+    },
+    /// Something that cannot be read, and why.
+    Unreadable(String),
+}
+
+/// Looks for a file.
+pub(super) fn entry(path: &Path) -> Entry {
+    match read(path) {
+        Ok(text) => Entry::File(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Entry::Missing { folder: path.parent().is_some_and(Path::is_dir) }
+        }
+        Err(error) => Entry::Unreadable(failure(&error).text),
     }
 }
 
@@ -34,7 +94,15 @@ impl Disk {
         below(self.root.as_deref(), path)
     }
 
-    /// The names in a folder; what is no text cannot be included.
+    fn is_there(&self, path: &str, real: &Path) -> bool {
+        let Some((folder, name)) = path.rsplit_once('/') else {
+            return real.symlink_metadata().is_ok();
+        };
+        let folder = if folder.is_empty() { "/" } else { folder };
+        self.real(folder).join(name).symlink_metadata().is_ok()
+    }
+
+    /// The names in a folder; what is not valid UTF-8 cannot be included.
     fn names(&self, folder: &str) -> Vec<String> {
         let folder = if folder.is_empty() { "." } else { folder };
         let Ok(entries) = fs::read_dir(self.real(folder)) else { return Vec::new() };
@@ -54,9 +122,10 @@ impl Disk {
                 vec![part.to_owned()]
             };
             let paths = names.into_iter().map(|name| format!("{folder}{name}"));
+            // A link that leads nowhere is found all the same, and cannot be opened then.
             let paths = paths.filter(|path| {
                 let real = self.real(path);
-                if is_last { real.exists() } else { real.is_dir() }
+                if is_last { self.is_there(path, &real) } else { real.is_dir() }
             });
             found.extend(paths.map(|path| if is_last { path } else { format!("{path}/") }));
             found.truncate(MAX_MATCHES);
@@ -68,6 +137,13 @@ impl Disk {
 impl Source for Disk {
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadFailure> {
         read(&self.real(path)).map_err(|error| failure(&error))
+    }
+
+    fn unlisted(&self, pattern: &str) -> Option<String> {
+        let fixed = &pattern[..pattern.find(['*', '?', '[']).unwrap_or(pattern.len())];
+        let folder = &fixed[..=fixed.rfind('/')?];
+        let error = fs::read_dir(self.real(folder)).err()?;
+        (error.kind() == io::ErrorKind::PermissionDenied).then(|| folder.to_owned())
     }
 
     fn glob(&self, pattern: &str) -> Vec<String> {
@@ -119,5 +195,35 @@ mod tests {
         assert_eq!(disk.read("/etc/a/y.conf").unwrap(), b"a;");
         assert_eq!(disk.read("/etc/a/n.conf").unwrap_err(), ReadFailure::missing());
         assert!(disk.read("/etc/a").is_err());
+    }
+
+    #[test]
+    fn links_below_a_root_lead_where_they_would_after_chroot() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        fs::create_dir_all(root.join("etc/sites")).unwrap();
+        fs::write(root.join("etc/a.conf"), "inside").unwrap();
+        fs::write(folder.path().join("secret"), "outside").unwrap();
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, root.join(name)).unwrap();
+        link("/etc/a.conf", "etc/sites/absolute.conf");
+        link("../a.conf", "etc/sites/relative.conf");
+        link("../../../../secret", "etc/sites/outside.conf");
+        link("/etc/sites", "sites");
+        link("loop.conf", "etc/loop.conf");
+        link("/nowhere", "etc/sites/dangling.conf");
+        let disk = Disk { root: Some(root.clone()) };
+        for inside in [
+            "/etc/sites/absolute.conf",
+            "/sites/relative.conf",
+            "/sites/../a.conf",
+            "/../etc/a.conf",
+        ] {
+            assert_eq!(disk.read(inside).unwrap(), b"inside", "{inside}");
+        }
+        for lost in ["/etc/sites/outside.conf", "/etc/loop.conf", "/etc/sites/dangling.conf"] {
+            assert!(disk.read(lost).is_err(), "{lost}");
+        }
+        assert_eq!(disk.glob("/sites/d*"), ["/sites/dangling.conf"]);
+        assert_eq!(disk.glob("/sites/*").len(), 4);
     }
 }

@@ -30,6 +30,7 @@ mod nginx_command;
 mod nginx_meaning;
 mod nginx_mutants;
 mod nginx_reader;
+mod nginx_startup;
 mod odd_chains;
 mod openssl;
 mod patch;

@@ -2,6 +2,7 @@
 
 mod fixes;
 mod source;
+mod trial;
 
 use std::path;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::probe::scan::Depth;
 use crate::report::Format;
 use crate::run::TargetReport;
 use crate::targets::address::parse_host;
-use crate::targets::from_nginx::{self, Premises, Untestable};
+use crate::targets::from_nginx::{self, Premises, Untestable, startup};
 use crate::targets::identity::read_identity;
 use crate::targets::options::Options;
 use crate::targets::{Origin, TargetKind};
@@ -35,7 +36,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     check_output(args)?;
     let (version, library) = args.source.release()?;
     let variables: Variables = args.source.var.iter().cloned().collect();
-    let configuration =
+    let mut configuration =
         Configuration::read(&args.config, args.source.root.as_deref(), &variables, version)?;
     let wants_fixes = args.diff || args.write.is_some();
     if wants_fixes && configuration.tree.is_none() {
@@ -64,6 +65,18 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         library,
         apart: ignored.iter().map(|one| (one.origin.file.clone(), one.origin.line)).collect(),
     };
+    if let Some(tree) = &configuration.tree {
+        let upstreams = &configuration.upstreams;
+        configuration.facts.extend(startup::facts(
+            tree,
+            upstreams,
+            &premises,
+            configuration.on_disk,
+        ));
+    }
+    if let (Some(binary), Some(version)) = (&args.source.nginx_binary, version) {
+        configuration.ask(binary, version, args.source.root.is_some());
+    }
     let found = from_nginx::targets(&configuration.listeners, &configuration.upstreams, &premises);
     let untestable = if args.is_static { &[][..] } else { &found.untestable };
     let known = known(args, &configuration, &options, untestable);

@@ -32,6 +32,8 @@ pub(super) struct Configuration {
     pub(super) listeners: Vec<Listener>,
     pub(super) upstreams: Vec<Upstream>,
     pub(super) facts: Vec<Fact>,
+    /// Whether it was read from the files of this machine.
+    pub(super) on_disk: bool,
 }
 
 impl Configuration {
@@ -68,7 +70,8 @@ impl Configuration {
         if Dump::read(&text).is_some() || text.trim_ascii_start().starts_with(b"{") {
             return Self::of_text(&main, &text, variables, version);
         }
-        Self::of_tree(Tree::read(&disk, &main), variables, version)
+        let read = Self::of_tree(Tree::read(&disk, &main), variables, version)?;
+        Ok(Self { on_disk: true, ..read })
     }
 
     /// The comments that allow findings beside them; of those that are wrong, stderr tells.
@@ -95,7 +98,14 @@ impl Configuration {
         if text.trim_ascii_start().starts_with(b"{") {
             let found = ingress::read(text).map_err(|error| anyhow!("{name}: {error}"))?;
             let (listeners, upstreams, facts) = (found.listeners, found.upstreams, found.facts);
-            return Ok(Self { name: name.to_owned(), tree: None, listeners, upstreams, facts });
+            return Ok(Self {
+                name: name.to_owned(),
+                tree: None,
+                listeners,
+                upstreams,
+                facts,
+                on_disk: false,
+            });
         }
         if let Some(dump) = Dump::read(text) {
             let main = dump.main.clone();
@@ -123,6 +133,13 @@ impl Configuration {
             }),
             kind: FactKind::Refused(problem.fault.clone()),
         }));
-        Ok(Self { name: tree.main.clone(), tree: Some(tree), listeners, upstreams, facts })
+        Ok(Self {
+            name: tree.main.clone(),
+            tree: Some(tree),
+            listeners,
+            upstreams,
+            facts,
+            on_disk: false,
+        })
     }
 }

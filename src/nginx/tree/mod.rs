@@ -313,6 +313,9 @@ impl Reader<'_> {
         if self.includes > MAX_INCLUDES {
             return self.report(Fault::TooLarge, Some(from.clone()));
         }
+        if let Some(folder) = self.source.unlisted(&path) {
+            return self.report(Fault::Unlisted(folder), Some(from.clone()));
+        }
         for path in self.source.glob(&path) {
             if self.includes > MAX_INCLUDES {
                 break;

@@ -3,6 +3,7 @@
 //! What cannot be probed is kept with its reason, so that nothing is passed over in silence.
 
 mod listener;
+pub mod startup;
 mod upstream;
 
 use std::collections::{HashMap, HashSet};

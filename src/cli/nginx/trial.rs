@@ -1,0 +1,160 @@
+//! nginx itself is asked (`nginx -t`) what it makes of a configuration, on a copy in a folder of its own.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::source::Configuration;
+use crate::audit::rule::Group;
+use crate::audit::rules::configuration::rule;
+use crate::cli::errors::warn;
+use crate::nginx::defaults::Version;
+use crate::nginx::facts::{Fact, FactKind};
+use crate::nginx::problem::Span;
+use crate::nginx::relocate;
+use crate::nginx::tree::Tree;
+
+/// How long nginx may take; it looks up the hosts that the configuration names.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Bytes of its messages that are read.
+const MAX_SAID: usize = 1024 * 1024;
+
+/// From this release on, nginx has `-e`.
+const ERROR_LOG_OPTION: Version = Version::new(1, 19, 5);
+
+impl Configuration {
+    /// Asks nginx itself: where it accepts the configuration nothing is refused or open, and what it refuses is said in its
+    /// words. A tree that is written for another root cannot be asked about.
+    pub(super) fn ask(&mut self, binary: &Path, version: Version, has_root: bool) {
+        let Some(tree) = self.tree.as_ref().filter(|tree| tree.main.starts_with('/')) else {
+            return;
+        };
+        if has_root {
+            return;
+        }
+        let is_refusal = |fact: &Fact| rule(&fact.kind).group() == Some(Group::Refused);
+        match ask(binary, version, tree) {
+            Ok(None) => self.facts.retain(|fact| !is_refusal(fact)),
+            Ok(Some(theirs)) => {
+                let is_same = |own: &Fact| is_refusal(own) && says_the_same(own, &theirs);
+                if !self.facts.iter().any(is_same) {
+                    let at = (&theirs.span.file, theirs.span.line);
+                    self.facts
+                        .retain(|own| !is_refusal(own) || (&own.span.file, own.span.line) != at);
+                    self.facts.push(theirs);
+                }
+            }
+            Err(error) => warn(&format!("nginx was not asked about the configuration: {error:#}")),
+        }
+    }
+}
+
+/// Whether a fact has nginx's words, apart from what OpenSSL adds in parentheses.
+fn says_the_same(own: &Fact, theirs: &Fact) -> bool {
+    let head = |fact: &Fact| {
+        let words = fact.kind.to_string();
+        words.split(" (").next().unwrap_or_default().to_owned()
+    };
+    head(own) == head(theirs)
+}
+
+/// Asks nginx; what it refuses, `None` where it accepts the configuration.
+fn ask(binary: &Path, version: Version, tree: &Tree) -> anyhow::Result<Option<Fact>> {
+    let folder = tempfile::tempdir()?;
+    let root = folder.path().canonicalize()?;
+    let root = root.to_str().context("the temporary folder is not valid UTF-8")?;
+    copy(tree, root).context("cannot copy the configuration")?;
+    let said = run(binary, version, tree, root)?;
+    // What follows is about this machine, not about the configuration: sockets, logs, the pid.
+    if said.contains("syntax is ok") {
+        return Ok(None);
+    }
+    let error = said.lines().find_map(|line| line.split_once("[emerg] ")).map(|(_, error)| error);
+    let Some(error) = error else { bail!("{} -t: {}", binary.display(), said.trim()) };
+    let error = relocate::original(root, error);
+    let has_number = error.starts_with(|c: char| c.is_ascii_digit());
+    let words = error.split_once(": ").filter(|_| has_number).map_or(&*error, |(_, words)| words);
+    let (words, span) = place(words, tree);
+    Ok(Some(Fact { span, kind: FactKind::TestFailed { words } }))
+}
+
+/// Splits `words in FILE:LINE`; without a place the main file as a whole is meant.
+fn place(words: &str, tree: &Tree) -> (String, Span) {
+    let whole = Span { file: tree.main.as_str().into(), line: 1, column: 1 };
+    let split = words.rsplit_once(" in ").and_then(|(words, place)| {
+        let (file, line) = place.rsplit_once(':')?;
+        let (file, _) = tree.files.get_key_value(file)?;
+        Some((words, Span { file: file.clone(), line: line.parse().ok()?, column: 1 }))
+    });
+    match split {
+        Some((words, span)) => (words.to_owned(), span),
+        None => (words.to_owned(), whole),
+    }
+}
+
+fn copy(tree: &Tree, root: &str) -> io::Result<()> {
+    fs::create_dir(format!("{root}/run"))?;
+    for (name, text) in relocate::copy(tree, root) {
+        let path = relocate::place(root, name);
+        if let Some(folder) = Path::new(&path).parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, text)?;
+    }
+    // Relative names are looked up beside the main file.
+    let main = Path::new(&tree.main);
+    let copied = relocate::place(root, &tree.main);
+    match (main.parent(), Path::new(&copied).parent()) {
+        (Some(original), Some(copied)) => neighbours(original, copied),
+        _ => Ok(()),
+    }
+}
+
+/// Links what lies beside the copied files.
+fn neighbours(original: &Path, copied: &Path) -> io::Result<()> {
+    // A dump may come from another machine.
+    let Ok(entries) = fs::read_dir(original) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        let target = copied.join(entry.file_name());
+        if target.is_dir() {
+            neighbours(&entry.path(), &target)?;
+        } else if target.symlink_metadata().is_err() {
+            symlink(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+fn run(binary: &Path, version: Version, tree: &Tree, root: &str) -> anyhow::Result<String> {
+    let said = format!("{root}/run/said");
+    let mut command = Command::new(binary);
+    command.arg("-t").arg("-c").arg(relocate::place(root, &tree.main));
+    if version >= ERROR_LOG_OPTION {
+        command.args(["-e", "stderr"]);
+    }
+    if !tree.directives.iter().any(|one| one.name == "pid") {
+        command.arg("-g").arg(format!("pid {root}/run/nginx.pid;"));
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&said)?);
+    let mut nginx = command.spawn().with_context(|| format!("cannot run {}", binary.display()))?;
+    let begun = Instant::now();
+    while nginx.try_wait()?.is_none() {
+        if begun.elapsed() > PATIENCE {
+            nginx.kill()?;
+            nginx.wait()?;
+            bail!("{} -t took more than {} seconds", binary.display(), PATIENCE.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    #[expect(clippy::disallowed_methods, reason = "the messages were just written")]
+    let mut bytes = fs::read(said)?;
+    bytes.truncate(MAX_SAID);
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,360 @@
+//! What nginx and its OpenSSL judge when they start: the files that the configuration names, and values that only the
+//! library knows.
+
+use std::collections::HashSet;
+
+use super::Premises;
+use crate::nginx::facts::{Fact, FactKind};
+use crate::nginx::inherit::Scope;
+use crate::nginx::problem::Span;
+use crate::nginx::tree::{Directive, Tree};
+use crate::nginx::upstream::Upstream;
+use crate::nginx::variable::has_variables;
+use crate::openssl::cipher_string::{CipherStringError, evaluate};
+use crate::openssl::release::Release;
+use crate::targets::disk::{Entry, entry};
+
+/// How nginx opens a file, and what it must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Use {
+    Certificate,
+    Key,
+    /// Certificates or revocation lists to verify with.
+    Trusted,
+    Parameters,
+    Password,
+    TicketKey,
+    Staple,
+}
+
+/// What is wrong with the files and the values, as far as this machine and the release tell.
+///
+/// `on_disk`: the configuration was read from this machine, so that a file that is missing is missing for nginx as well.
+pub fn facts(
+    tree: &Tree,
+    upstreams: &[Upstream],
+    premises: &Premises<'_>,
+    on_disk: bool,
+) -> Vec<Fact> {
+    let mut checks = Checks { tree, premises, on_disk, facts: Vec::new(), met: HashSet::new() };
+    let root = Scope::root(tree);
+    for module in ["http", "stream", "mail"] {
+        for block in tree.blocks(module) {
+            let scope = root.enter(block);
+            for server in block.children().iter().filter(|one| one.name == "server") {
+                checks.server(&scope.enter(server), module == "http");
+            }
+        }
+    }
+    for upstream in upstreams {
+        checks.upstream(upstream);
+    }
+    checks.facts.sort();
+    checks.facts.dedup();
+    checks.facts
+}
+
+struct Checks<'a> {
+    tree: &'a Tree,
+    premises: &'a Premises<'a>,
+    on_disk: bool,
+    facts: Vec<Fact>,
+    met: HashSet<(Use, String)>,
+}
+
+impl Checks<'_> {
+    fn server(&mut self, scope: &Scope<'_>, is_web: bool) {
+        let asks =
+            |one: &&Directive| one.arguments.iter().any(|word| word == "ssl" || word == "quic");
+        let speaks_tls = scope.own("listen").iter().any(asks)
+            || scope.effective("starttls").iter().any(|one| one.first() != "off");
+        let has_certificate = !scope.effective("ssl_certificate").is_empty();
+        // `http` sets TLS up wherever there is a certificate, the others where they speak it.
+        if !(has_certificate && (is_web || speaks_tls)) {
+            return;
+        }
+        let verifies = scope.scalar("ssl_verify_client").is_some_and(|mode| mode.value != "off");
+        let staples = scope.flag("ssl_stapling").is_some_and(|set| set.value);
+        for (name, kind, counts) in [
+            ("ssl_certificate", Use::Certificate, true),
+            ("ssl_certificate_key", Use::Key, true),
+            ("ssl_client_certificate", Use::Trusted, verifies),
+            ("ssl_trusted_certificate", Use::Trusted, true),
+            ("ssl_crl", Use::Trusted, true),
+            ("ssl_dhparam", Use::Parameters, true),
+            ("ssl_password_file", Use::Password, true),
+            ("ssl_session_ticket_key", Use::TicketKey, true),
+            ("ssl_stapling_file", Use::Staple, staples),
+        ] {
+            for one in scope.effective(name).iter().filter(|_| counts) {
+                self.file(one.first(), kind, &one.judged_at());
+            }
+        }
+        for one in scope.effective("ssl_ciphers") {
+            self.ciphers(one.first(), &one.span);
+        }
+        for one in scope.effective("ssl_ecdh_curve") {
+            self.curves(one.first(), &one.span);
+        }
+        for command in scope.pairs("ssl_conf_command") {
+            self.command(&command.value, &command.span);
+        }
+    }
+
+    fn upstream(&mut self, upstream: &Upstream) {
+        let ssl = &upstream.ssl;
+        for (file, kind) in [(&ssl.certificate, Use::Certificate), (&ssl.certificate_key, Use::Key)]
+        {
+            // A key without a certificate is not opened.
+            if let Some(file) = file.as_ref().filter(|_| ssl.certificate.is_some()) {
+                self.file(&file.value.written, kind, &file.span);
+            }
+        }
+        for file in [&ssl.trusted_certificate, &ssl.crl].into_iter().flatten() {
+            if ssl.verifies() {
+                self.file(&file.value, Use::Trusted, &file.span);
+            }
+        }
+        if let Some(ciphers) = &ssl.ciphers {
+            self.ciphers(&ciphers.value, &ciphers.span);
+        }
+        for command in &ssl.conf_command {
+            self.command(&command.value, &command.span);
+        }
+    }
+
+    fn say(&mut self, span: &Span, kind: FactKind) {
+        self.facts.push(Fact { span: span.clone(), kind });
+    }
+
+    fn file(&mut self, written: &str, kind: Use, span: &Span) {
+        let inline = ["data:", "engine:", "store:"].iter().any(|start| written.starts_with(start));
+        if written.is_empty() || inline || has_variables(written) {
+            return;
+        }
+        let name = self.tree.full_name(written);
+        if !self.met.insert((kind, name.clone())) {
+            return;
+        }
+        let known = entry(&self.premises.path(&name));
+        let kind = match known {
+            Entry::File(text) => match fault(kind, &name, &text) {
+                Some(words) => FactKind::FileRefused { words },
+                None => return,
+            },
+            // A folder that is here and lacks the file is probably nginx's own; one that is not here is another machine's.
+            Entry::Missing { folder: true } if self.on_disk => {
+                FactKind::FileRefused { words: missing(kind, &name, self.premises.library) }
+            }
+            Entry::Missing { .. } => FactKind::Untested {
+                reason: format!("could not test: {name} is not on this machine"),
+            },
+            Entry::Unreadable(reason) => FactKind::Untested {
+                reason: format!("could not test: cannot read {name}: {reason}"),
+            },
+        };
+        self.say(span, kind);
+    }
+
+    fn ciphers(&mut self, list: &str, span: &Span) {
+        if matches!(evaluate(list, 0), Err(CipherStringError::NoMatch(_))) {
+            let error = "error:0A0000B9:SSL routines::no cipher match";
+            let words = format!("SSL_CTX_set_cipher_list(\"{list}\") failed (SSL: {error})");
+            self.say(span, FactKind::LibraryRefuses { words });
+        }
+    }
+
+    fn curves(&mut self, list: &str, span: &Span) {
+        if list == "auto" {
+            return;
+        }
+        for name in list.split(':') {
+            let kind = match (curve(name), self.premises.library) {
+                (Curve::Known, _) | (Curve::Since3_5, Some(Release::V3_5)) => continue,
+                (Curve::Since3_5, None) => FactKind::Untested {
+                    reason: format!(
+                        "could not test: whether this OpenSSL has the group {name} (3.5 does)"
+                    ),
+                },
+                // Since 3.5 names that are unknown may be marked as such.
+                (Curve::Unknown, Some(Release::V3_5) | None)
+                    if name.contains(['?', '*', '/', '-']) =>
+                {
+                    continue;
+                }
+                _ => FactKind::LibraryRefuses {
+                    words: format!(
+                        "SSL_CTX_set1_curves_list(\"{list}\") failed (SSL: error:0A080106:SSL routines::passed invalid argument:group '{name}' cannot be set)"
+                    ),
+                },
+            };
+            return self.say(span, kind);
+        }
+    }
+
+    fn command(&mut self, (name, value): &(String, String), span: &Span) {
+        let known = COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if !known {
+            let error = format!("error:0A000182:SSL routines::unknown cmd name:cmd={name}");
+            let words = format!("SSL_CONF_cmd(\"{name}\", \"{value}\") failed (SSL: {error})");
+            return self.say(span, FactKind::LibraryRefuses { words });
+        }
+        let is_groups = ["Groups", "Curves"].iter().any(|one| one.eq_ignore_ascii_case(name));
+        let lacks =
+            matches!(self.premises.library, Some(Release::V1_1_1 | Release::V3_0 | Release::V3_2));
+        let newer = |group: &str| matches!(curve(group), Curve::Since3_5);
+        if is_groups && lacks && value.split(':').any(newer) {
+            let words = format!(
+                "SSL_CONF_cmd(\"{name}\", \"{value}\") failed (SSL: error:0A080106:SSL routines::passed invalid argument:group cannot be set)"
+            );
+            self.say(span, FactKind::LibraryRefuses { words });
+        }
+    }
+}
+
+/// The commands of `SSL_CONF_cmd`(3).
+const COMMANDS: [&str; 30] = [
+    "SignatureAlgorithms",
+    "ClientSignatureAlgorithms",
+    "Groups",
+    "Curves",
+    "ECDHParameters",
+    "CipherString",
+    "Ciphersuites",
+    "Protocol",
+    "MinProtocol",
+    "MaxProtocol",
+    "Options",
+    "VerifyMode",
+    "Certificate",
+    "PrivateKey",
+    "ServerInfoFile",
+    "ChainCAPath",
+    "ChainCAFile",
+    "ChainCAStore",
+    "VerifyCAPath",
+    "VerifyCAFile",
+    "VerifyCAStore",
+    "RequestCAPath",
+    "ClientCAPath",
+    "RequestCAFile",
+    "ClientCAFile",
+    "RequestCAStore",
+    "ClientCAStore",
+    "DHParameters",
+    "RecordPadding",
+    "NumTickets",
+];
+
+enum Curve {
+    Known,
+    /// ML-KEM.
+    Since3_5,
+    Unknown,
+}
+
+/// A group by one of the names that OpenSSL has for it.
+fn curve(name: &str) -> Curve {
+    const NAMES: [&str; 34] = [
+        "X25519",
+        "X448",
+        "prime256v1",
+        "secp256r1",
+        "P-256",
+        "secp384r1",
+        "P-384",
+        "secp521r1",
+        "P-521",
+        "secp256k1",
+        "secp224r1",
+        "P-224",
+        "secp192r1",
+        "prime192v1",
+        "P-192",
+        "secp224k1",
+        "secp192k1",
+        "secp160k1",
+        "secp160r1",
+        "secp160r2",
+        "brainpoolP256r1",
+        "brainpoolP384r1",
+        "brainpoolP512r1",
+        "brainpoolP256r1tls13",
+        "brainpoolP384r1tls13",
+        "brainpoolP512r1tls13",
+        "ffdhe2048",
+        "ffdhe3072",
+        "ffdhe4096",
+        "ffdhe6144",
+        "ffdhe8192",
+        "sect283k1",
+        "sect571r1",
+        "sect409r1",
+    ];
+    let is = |known: &&str| known.eq_ignore_ascii_case(name);
+    if NAMES.iter().any(|known| is(known)) || name.to_ascii_lowercase().starts_with("sect") {
+        Curve::Known
+    } else if name.to_ascii_uppercase().contains("MLKEM") {
+        Curve::Since3_5
+    } else {
+        Curve::Unknown
+    }
+}
+
+/// nginx's words about a file that is not there.
+fn missing(kind: Use, name: &str, library: Option<Release>) -> String {
+    let cause = match library {
+        Some(Release::V1_1_1) => format!(
+            "SSL: error:02001002:system library:fopen:No such file or directory:fopen('{name}','r') error:2006D080:BIO routines:BIO_new_file:no such file"
+        ),
+        _ => format!(
+            "SSL: error:80000002:system library::No such file or directory:calling fopen({name}, r) error:10000080:BIO routines::no such file"
+        ),
+    };
+    match kind {
+        Use::Certificate => {
+            format!("cannot load certificate {name:?}: BIO_new_file() failed ({cause})")
+        }
+        Use::Key => {
+            format!("cannot load certificate key {name:?}: BIO_new_file() failed ({cause})")
+        }
+        Use::Trusted => format!("SSL_CTX_load_verify_locations({name:?}) failed ({cause})"),
+        Use::Parameters | Use::Staple => format!("BIO_new_file({name:?}) failed ({cause})"),
+        Use::Password | Use::TicketKey => {
+            format!("open() {name:?} failed (2: No such file or directory)")
+        }
+    }
+}
+
+/// nginx's words about what a file holds.
+fn fault(kind: Use, name: &str, text: &[u8]) -> Option<String> {
+    let has = |label: &str| {
+        let begin = format!("-----BEGIN {label}");
+        text.windows(begin.len()).any(|window| window == begin.as_bytes())
+    };
+    let pem = "SSL: error:0480006C:PEM routines::no start line:Expecting: ";
+    match kind {
+        Use::Certificate
+            if !["CERTIFICATE-", "TRUSTED CERTIFICATE", "X509 CERTIFICATE"]
+                .iter()
+                .any(|label| has(label)) =>
+        {
+            Some(format!(
+                "cannot load certificate {name:?}: PEM_read_bio_X509_AUX() failed ({pem}TRUSTED CERTIFICATE)"
+            ))
+        }
+        Use::Key if !text.windows(11).any(|window| window == b"PRIVATE KEY") => Some(format!(
+            "cannot load certificate key {name:?}: PEM_read_bio_PrivateKey() failed (SSL: error:1E08010C:DECODER routines::unsupported)"
+        )),
+        Use::Trusted if !has("") => Some(format!(
+            "SSL_CTX_load_verify_locations({name:?}) failed (SSL: error:05800088:x509 certificate routines::no certificate or crl found)"
+        )),
+        Use::Parameters if !has("DH PARAMETERS") && !has("X9.42 DH PARAMETERS") => {
+            Some(format!("PEM_read_bio_DHparams({name:?}) failed ({pem}DH PARAMETERS)"))
+        }
+        Use::TicketKey if ![48, 80].contains(&text.len()) => {
+            Some(format!("{name:?} must be 48 or 80 bytes"))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,220 @@
+//! What only the file system, OpenSSL or nginx itself can say of a configuration: files, values, `nginx -t` on a copy.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::pki::Pki;
+use crate::support::program::{Run, shakedown, shakedown_with, text};
+use crate::support::server::nginx_binary;
+
+/// A server with a sound certificate and one more line, in a folder of its own.
+struct Scene {
+    folder: TempDir,
+    pki: Pki,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), pki: Pki::new() }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Writes the configuration; the line in question is the ninth.
+    fn write(&self, line: &str) -> String {
+        let files = self.pki.server("a", &["a.test"]);
+        let configured = format!(
+            "error_log stderr;\npid nginx.pid;\nevents {{}}\nhttp {{\nserver {{\nlisten 127.0.0.1:1 ssl;\n\
+             ssl_certificate {};\nssl_certificate_key {};\n{}\n}}\n}}\n",
+            files.certificate.display(),
+            files.key.display(),
+            line.replace("DIR", &self.folder.path().display().to_string())
+                .replace("CA", &self.pki.ca_file()),
+        );
+        let main = self.path("nginx.conf");
+        fs::write(&main, configured).unwrap();
+        main
+    }
+
+    /// nginx's own first message; `None` where it accepts the configuration.
+    fn theirs(&self) -> Option<String> {
+        let mut nginx = Command::new(nginx_binary());
+        nginx.arg("-p").arg(self.folder.path()).args(["-e", "stderr", "-t", "-c"]);
+        let output = nginx.arg(self.path("nginx.conf")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let error = said.lines().find_map(|line| line.split_once("[emerg] "))?.1;
+        Some(error.split_once(": ").map_or(error, |(_, words)| words).to_owned())
+    }
+}
+
+/// What is found in the configuration itself: rule, message and line.
+fn found(run: &Run) -> Vec<(String, String, u64)> {
+    let report: Value = serde_json::from_str(&run.stdout)
+        .unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr));
+    let targets = report["targets"].as_array().unwrap().iter();
+    let findings = targets.flat_map(|one| one["findings"].as_array().unwrap());
+    let own = findings.filter(|one| one["group"] == "configuration-refused");
+    own.map(|one| {
+        let place = text(&one["evidence"][0]);
+        let line = place.rsplit(':').next().unwrap().parse().unwrap_or(0);
+        (text(&one["rule"]).to_owned(), text(&one["message"]).to_owned(), line)
+    })
+    .collect()
+}
+
+fn audit(main: &str, more: &[&str]) -> Run {
+    let fixed = ["nginx", main, "--nginx-version", "1.22.1", "--openssl-version", "3.0"];
+    shakedown(&[&fixed[..], &["--format", "json"], more].concat())
+}
+
+/// The words up to what OpenSSL adds.
+fn head(words: &str) -> String {
+    let words = words.split(" (").next().unwrap_or_default();
+    words.split(" in /").next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn files_and_values_are_refused_in_nginxs_words_at_their_line() {
+    let scene = Scene::new();
+    fs::write(scene.path("short.key"), [7; 47]).unwrap();
+    fs::write(scene.path("good.key"), [7; 48]).unwrap();
+    fs::write(scene.path("empty"), "").unwrap();
+    for (line, rule) in [
+        ("ssl_trusted_certificate DIR/none.pem;", "file-refused"),
+        ("ssl_trusted_certificate DIR/empty;", "file-refused"),
+        ("ssl_dhparam DIR/none.pem;", "file-refused"),
+        ("ssl_dhparam none.pem;", "file-refused"),
+        ("ssl_password_file DIR/none;", "file-refused"),
+        ("ssl_session_ticket_key DIR/short.key;", "file-refused"),
+        ("ssl_session_ticket_key DIR/good.key;", ""),
+        ("ssl_stapling on; ssl_stapling_file DIR/none.der;", "file-refused"),
+        ("ssl_stapling_file DIR/none.der;", ""),
+        ("ssl_client_certificate DIR/none.pem;", ""),
+        ("ssl_verify_client on; ssl_client_certificate DIR/none.pem;", "file-refused"),
+        ("ssl_verify_client on; ssl_client_certificate CA;", ""),
+        ("ssl_ciphers FOO;", "value-refused-by-openssl"),
+        ("ssl_ciphers TLS_AES_128_GCM_SHA256;", "value-refused-by-openssl"),
+        ("ssl_ciphers HIGH:!aNULL;", ""),
+        ("ssl_ecdh_curve X25519MLKEM768:X25519;", "value-refused-by-openssl"),
+        ("ssl_ecdh_curve nonsense;", "value-refused-by-openssl"),
+        ("ssl_ecdh_curve X25519:secp384r1;", ""),
+        ("ssl_conf_command Foo bar;", "value-refused-by-openssl"),
+        ("ssl_conf_command MinProtocol TLSv1.2;", ""),
+        (
+            "location / { proxy_pass https://127.0.0.1:1; proxy_ssl_verify on; proxy_ssl_trusted_certificate DIR/none; }",
+            "file-refused",
+        ),
+        (
+            "location / { proxy_pass https://127.0.0.1:1; proxy_ssl_trusted_certificate DIR/none; }",
+            "",
+        ),
+        (
+            "location / { proxy_pass https://127.0.0.1:1; proxy_ssl_certificate DIR/n.pem; proxy_ssl_certificate_key DIR/n.key; }",
+            "file-refused",
+        ),
+    ] {
+        let main = scene.write(line);
+        let (theirs, run) = (scene.theirs(), audit(&main, &[]));
+        let found = found(&run);
+        assert_eq!(theirs.is_none(), rule.is_empty(), "nginx: {line}: {theirs:?}");
+        if let Some(theirs) = theirs {
+            assert_eq!(run.status, 1, "{line}: {}", run.stdout);
+            let own = found.iter().find(|(own, _, at)| own == rule && *at == 9);
+            let own = own.unwrap_or_else(|| panic!("{line}: {found:?}"));
+            assert_eq!(head(&own.1), head(&theirs), "{line}");
+        } else {
+            assert_eq!(found, [], "{line}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_here_or_may_not_be_read_could_not_be_tested() {
+    let scene = Scene::new();
+    let check = |run: &Run, words: &str| {
+        let found = found(run);
+        assert!(
+            found.iter().any(|one| one.0 == "configuration-untested" && one.1.contains(words)),
+            "{found:?}"
+        );
+        assert!(run.status == 3 || run.status == 1, "{}", run.status);
+        assert!(found.iter().all(|one| one.0 == "configuration-untested"), "{found:?}");
+    };
+    let main = scene.write("ssl_dhparam /nowhere/at/all/dh.pem;");
+    check(&audit(&main, &[]), "/nowhere/at/all/dh.pem is not on this machine");
+    let main = scene.write("ssl_trusted_certificate DIR/pipe;");
+    let made = Command::new("mkfifo").arg(scene.path("pipe")).status().unwrap();
+    assert!(made.success());
+    check(&audit(&main, &[]), "not a regular file");
+    let dump = format!(
+        "# configuration file {main}:\n{}",
+        fs::read_to_string(&main).unwrap().replace("pipe", "gone")
+    );
+    let run = shakedown_with(&["nginx", "-", "--format", "json"], &dump);
+    check(&run, "gone is not on this machine");
+}
+
+#[test]
+fn nginx_itself_is_asked_on_a_copy() {
+    let scene = Scene::new();
+    let binary = nginx_binary().display().to_string();
+    let ask = |line: &str| {
+        let main = scene.write(line);
+        let run = shakedown(&["nginx", &main, "--nginx-binary", &binary, "--format", "json"]);
+        (found(&run), run)
+    };
+    // A directive that a module might know, so that only nginx can refuse it.
+    fs::create_dir(scene.path("parts")).unwrap();
+    fs::write(scene.path("parts/a.conf"), "gzip on;\nno_such_module_here\n  on;\n").unwrap();
+    for line in ["include DIR/parts/*.conf;", "include parts/a.conf;"] {
+        let (found, run) = ask(line);
+        let [(rule, words, at)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((rule.as_str(), *at), ("nginx-test-failed", 3), "{line}");
+        assert_eq!(words, "unknown directive \"no_such_module_here\"");
+        assert!(run.stdout.contains(&scene.path("parts/a.conf")), "{}", run.stdout);
+        assert_eq!(run.status, 1);
+    }
+    // nginx's words and those that were found without it are one finding.
+    let (found, _) = ask("ssl_protocols TLSv1.9;");
+    assert_eq!(found.len(), 1, "{found:?}");
+    // What it would write lies in the copy, and what it accepts is not held against it.
+    let (found, _) = ask("access_log DIR/logs/none/a.log; client_body_temp_path DIR/temp/none;");
+    assert_eq!(found, []);
+    assert!(
+        !Path::new(&scene.path("temp")).exists() && !Path::new(&scene.path("nginx.pid")).exists()
+    );
+    let (found, _) = ask("add_header X \"$no_such_variable\";");
+    assert_eq!(found.len(), 1, "{found:?}");
+}
+
+#[test]
+fn a_tree_below_a_root_is_read_as_after_chroot() {
+    let scene = Scene::new();
+    let root = scene.path("root");
+    let sites = Path::new(&root).join("etc/nginx/sites");
+    fs::create_dir_all(&sites).unwrap();
+    let main = Path::new(&root).join("etc/nginx/nginx.conf");
+    fs::write(&main, "events {}\nhttp { include sites/*; }\n").unwrap();
+    let site =
+        "server { listen 127.0.0.1:1 ssl; ssl_reject_handshake on; ssl_protocls TLSv1.2; }\n";
+    fs::write(Path::new(&root).join("etc/nginx/site"), site).unwrap();
+    symlink("/etc/nginx/site", sites.join("a")).unwrap();
+    for named in ["/etc/nginx/nginx.conf", main.to_str().unwrap()] {
+        let run = shakedown(&["nginx", "--root", &root, named, "--format", "json"]);
+        let found = found(&run);
+        assert_eq!(found.len(), 1, "{found:?}{}", run.stderr);
+        assert_eq!(found[0].1, "unknown directive \"ssl_protocls\"");
+        assert!(run.stdout.contains("/etc/nginx/sites/a"), "{}", run.stdout);
+    }
+    symlink("/nowhere", sites.join("b")).unwrap();
+    let run = shakedown(&["nginx", "--root", &root, "/etc/nginx/nginx.conf", "--format", "json"]);
+    let words = "open() \"/etc/nginx/sites/b\" failed (2: No such file or directory)";
+    assert!(found(&run).iter().any(|one| one.1 == words), "{}", run.stdout);
+}
