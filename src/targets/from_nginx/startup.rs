@@ -292,7 +292,7 @@ fn curve(name: &str) -> Curve {
         "sect409r1",
     ];
     let is = |known: &&str| known.eq_ignore_ascii_case(name);
-    if NAMES.iter().any(|known| is(known)) || name.to_ascii_lowercase().starts_with("sect") {
+    if NAMES.iter().any(is) || name.to_ascii_lowercase().starts_with("sect") {
         Curve::Known
     } else if name.to_ascii_uppercase().contains("MLKEM") {
         Curve::Since3_5
