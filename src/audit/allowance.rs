@@ -130,7 +130,7 @@ impl Reader<'_> {
         if named.is_none() {
             let advice = closest(name.get_ref()).map(|id| format!("; did you mean {id}?"));
             let advice = advice.unwrap_or_else(|| "; `shakedown explain` lists them".to_owned());
-            self.problem(&name.span(), format!("no rule is called {:?}{advice}", name.get_ref()));
+            self.problem(&name.span(), format!("unknown rule {:?}{advice}", name.get_ref()));
         }
         named
     }
@@ -203,8 +203,8 @@ mod tests {
         check_problems(
             "[severity]\nweak-kee = \"note\"\n[[allow]]\nrule = \"nothing\"\ntarget = ''\nreason = ' '\nuntil = 2027-01-01",
             &[
-                "p.toml:2: no rule is called \"weak-kee\"; did you mean weak-key?",
-                "p.toml:4: no rule is called \"nothing\"",
+                "p.toml:2: unknown rule \"weak-kee\"; did you mean weak-key?",
+                "p.toml:4: unknown rule \"nothing\"",
                 "p.toml:5: the target pattern is empty",
                 "p.toml:6: the reason is empty",
             ],

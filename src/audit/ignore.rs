@@ -21,7 +21,7 @@ pub enum IgnoreError {
     #[error("expected `shakedown: ignore[rule] reason`")]
     Form,
     /// There is no such rule.
-    #[error("no rule is called \"{}\"{}", name.escape_debug(), meant(*suggestion))]
+    #[error("unknown rule \"{}\"{}", name.escape_debug(), meant(*suggestion))]
     UnknownRule {
         /// The word.
         name: String,
@@ -179,12 +179,12 @@ mod tests {
         check("# shakedown: ignore[self-signed]", Some(Err("a reason is to follow the bracket")));
         check(
             "# shakedown: ignore[self-signd] x",
-            Some(Err("no rule is called \"self-signd\"; did you mean self-signed?")),
+            Some(Err("unknown rule \"self-signd\"; did you mean self-signed?")),
         );
         check(
             "# shakedown: ignore all of it",
             Some(Err("expected `shakedown: ignore[rule] reason`")),
         );
-        check("# shakedown: ignore[] x", Some(Err("no rule is called \"\"")));
+        check("# shakedown: ignore[] x", Some(Err("unknown rule \"\"")));
     }
 }

@@ -37,5 +37,5 @@ fn policy(named: &str) -> anyhow::Result<Policy> {
             format!("name a file, or one of {}", names.join(", ")),
         )
     })?;
-    Policy::parse(&text).map_err(|error| anyhow!("{named} is no policy: {error}"))
+    Policy::parse(&text).map_err(|error| anyhow!("{named} is not a policy: {error}"))
 }

@@ -40,7 +40,7 @@ pub(super) fn reject(problems: Vec<String>) -> anyhow::Result<()> {
             if count > MAX_PROBLEMS {
                 shown.push(format!("and {} more", count - MAX_PROBLEMS));
             }
-            bail!("{count} problems with the targets:\n  {}", shown.join("\n  "))
+            bail!("{count} problems:\n  {}", shown.join("\n  "))
         }
     }
 }
@@ -122,11 +122,11 @@ pub(super) fn check_places(args: &ReportArgs, targets: &[Arc<Target>]) -> anyhow
     match (form, homeless) {
         (Some(form), Some(target)) if args.sarif_anchor.is_none() => Err(UsageError::new(
             format!(
-                "{} has no place in a file, and --format {} needs one",
+                "{} does not come from a file, and --format {} needs a file to attach findings to",
                 target.name,
                 form.name()
             ),
-            "name the targets in a file (--config FILE), or give a file to point at (--sarif-anchor FILE)",
+            "list the targets in a file (--config FILE), or name one to attach findings to (--sarif-anchor FILE)",
         )),
         _ => Ok(()),
     }

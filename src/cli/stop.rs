@@ -6,8 +6,8 @@
 use std::fs;
 use std::future::Future;
 use std::process;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -31,20 +31,25 @@ static LISTENERS: AtomicUsize = AtomicUsize::new(0);
 /// Watches for signals until the program ends. A signal that whoever started the program wants ignored, as `nohup` does, is
 /// left alone.
 pub(super) fn watch() {
+    let (ready, is_ready) = mpsc::channel();
     // Without a thread the system's own behaviour stays.
-    let _ = thread::Builder::new().name("signals".to_owned()).spawn(|| {
+    let _ = thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Ok(runtime) = Builder::new_current_thread().enable_all().build() {
-            runtime.block_on(watch_signals());
+            runtime.block_on(watch_signals(ready));
         }
     });
+    // A file that is opened before a signal is caught would be left behind. An error means that nothing is caught.
+    let _ = is_ready.recv();
 }
 
-async fn watch_signals() {
+async fn watch_signals(ready: mpsc::Sender<()>) {
     let ignored = ignored();
     let kinds = [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()];
     let wanted = kinds.into_iter().filter(|kind| ignored >> (kind.as_raw_value() - 1) & 1 == 0);
     let mut signals: Vec<(SignalKind, Signal)> =
         wanted.filter_map(|kind| Some((kind, signal(kind).ok()?))).collect();
+    // Whoever waits has gone only if the program has ended.
+    let _ = ready.send(());
     if signals.is_empty() {
         return;
     }

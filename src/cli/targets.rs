@@ -61,7 +61,7 @@ pub(super) fn read(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<
     reject(problems)?;
     if named.is_empty() {
         return Err(UsageError::new(
-            "no target is given",
+            "no target given",
             "name one (HOST:PORT), give - to read a list from stdin, or use --config FILE",
         ));
     }
@@ -122,8 +122,8 @@ pub(super) fn server_name(text: &str) -> anyhow::Result<String> {
     match parse_host(text) {
         Ok(Host::Name(name)) => Ok(name),
         _ => Err(UsageError::new(
-            format!("--server-name {text:?} is no DNS name"),
-            "an address is never sent as SNI; leave the option out, or give a name",
+            format!("--server-name {text:?} is not a DNS name"),
+            "an address is never sent as SNI; give a name, or leave the option out",
         )),
     }
 }

@@ -1,6 +1,6 @@
 //! Prometheus' text format 0.0.4: families in the order in which they were first named, each series once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use crate::report::escape::escape;
@@ -100,18 +100,6 @@ fn label(text: &str) -> String {
     escape(text).replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-/// Names that differ from each other: where one is there already, it gets a number.
-pub(super) fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    names
-        .map(|name| {
-            let count = counts.entry(name).or_default();
-            *count += 1;
-            if *count == 1 { name.to_owned() } else { format!("{name} #{count}") }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,10 +116,5 @@ mod tests {
             String::from_utf8(out).unwrap(),
             "# HELP m What it is.\n# TYPE m gauge\nm{a=\"x\\\"} 1\\\\nm{a=\\\"y\\\\\"} 1.5\n"
         );
-    }
-
-    #[test]
-    fn names_are_told_apart() {
-        assert_eq!(distinct(["a", "b", "a", "a"].into_iter()), ["a", "b", "a #2", "a #3"]);
     }
 }

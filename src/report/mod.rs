@@ -13,6 +13,7 @@ pub mod inert_json;
 mod items;
 pub mod log;
 mod matrix;
+mod names;
 mod overview;
 pub mod place;
 pub mod run_report;

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::escape::escape;
 use super::text::status_colour;
-use super::{Look, Report, matrix, words};
+use super::{Look, Report, matrix, names, words};
 use crate::observation::Endpoint;
 use crate::run::{Status, TargetReport};
 
@@ -44,7 +44,10 @@ struct Row {
 /// The table, without a line break at its end.
 pub(super) fn table(report: &Report, look: Look) -> String {
     let now = report.finished_at;
-    let rows: Vec<Row> = report.targets.iter().flat_map(|target| rows(target, now)).collect();
+    let rows: Vec<Row> = {
+        let named = names::distinct(report).into_iter().zip(&report.targets);
+        named.flat_map(|(name, target)| rows(&name, target, now)).collect()
+    };
     let (name_width, with_worst) = layout(&rows, look.width);
     let mut table = Table::new();
     table
@@ -106,7 +109,7 @@ fn cells(row: &Row, name_width: usize, with_worst: bool) -> Vec<Cell> {
 }
 
 /// A target's row; addresses of it that fared differently have rows of their own.
-fn rows(report: &TargetReport, now: OffsetDateTime) -> Vec<Row> {
+fn rows(name: &str, report: &TargetReport, now: OffsetDateTime) -> Vec<Row> {
     let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
     for endpoint in &report.observation.endpoints {
         let (fate, address) = (fate(report, endpoint, now), endpoint.address.ip().to_string());
@@ -119,7 +122,7 @@ fn rows(report: &TargetReport, now: OffsetDateTime) -> Vec<Row> {
         groups.push((vec!["-".to_owned(); matrix::COLUMNS.len() + 1], Vec::new()));
     }
     let head = |fate| Row {
-        place: vec![escape(&report.target.name).into_owned()],
+        place: vec![escape(name).into_owned()],
         status: Some(report.status),
         fate,
         worst: worst(report),
@@ -160,12 +163,12 @@ fn worst(report: &TargetReport) -> String {
     }
 }
 
-/// Breaks a name behind its dots, colons, hyphens and blanks, so that its parts stay whole; longer parts break anywhere.
+/// Breaks a name after its dots, colons, hyphens, slashes and spaces, so that its parts stay whole; longer parts break anywhere.
 fn broken(name: &str, width: usize) -> String {
     let indent = name.len() - name.trim_start().len();
     let room = width.saturating_sub(indent).max(1);
     let (mut lines, mut line) = (Vec::new(), String::new());
-    for part in name.trim_start().split_inclusive(['.', ':', '-', ' ']) {
+    for part in name.trim_start().split_inclusive(['.', ':', '-', '/', ' ']) {
         if display_width(&line) + display_width(part) > room {
             lines.push(std::mem::take(&mut line));
         }

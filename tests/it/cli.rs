@@ -20,7 +20,7 @@ fn check_error(args: &[&str], status: i32, words: &str) {
 fn help_has_examples_and_explains_the_exit_status() {
     let run = shakedown(&["--help"]);
     assert_eq!(run.status, 0);
-    for words in ["Examples:", "Exit status:", "  0  all was tested"] {
+    for words in ["Examples:", "Exit status:", "  0  everything was tested"] {
         assert!(run.stdout.contains(words), "{}", run.stdout);
     }
     for command in ["probe", "explain", "completions", "man"] {
@@ -45,13 +45,13 @@ fn examples_fit_a_terminal_and_every_option_is_described() {
 
 #[test]
 fn what_is_typed_wrong_ends_with_2_before_anything_is_probed() {
-    check_error(&["probe"], 2, "no target is given");
+    check_error(&["probe"], 2, "no target given");
     check_error(&["probe", "http://a.test"], 2, "use https://HOST or HOST:PORT");
     check_error(&["probe", "a.test", "--fail-on", "everything"], 2, "invalid value");
     check_error(&["probe", "a.test", "--timeout", "soon"], 2, "is no duration");
     check_error(&["probe", "a.test", "--ca-file", "/nonexistent.pem"], 2, "/nonexistent.pem");
     check_error(&["probe", "a.test", "--client-cert", "/nonexistent.pem"], 2, "/nonexistent.pem");
-    check_error(&["probe", "a.test", "--server-name", "1.2.3.4"], 2, "is no DNS name");
+    check_error(&["probe", "a.test", "--server-name", "1.2.3.4"], 2, "is not a DNS name");
     check_error(&["probe", "--config", "/nonexistent.toml"], 2, "/nonexistent.toml");
     check_error(&["probe", "a.test", "--output", "/nonexistent/report"], 2, "/nonexistent/report");
     check_error(&["explain", "sni-requird"], 2, "did you mean sni-required?");
@@ -189,7 +189,7 @@ fn each_target_is_told_on_stderr_when_asked_to() {
 
 #[test]
 fn a_mistake_comes_with_the_next_step() {
-    check_error(&["probe"], 2, "shakedown: error: no target is given\nhelp: name one");
+    check_error(&["probe"], 2, "shakedown: error: no target given\nhelp: name one");
     check_error(
         &["explain", "no-such-thing-at-all"],
         2,
@@ -270,4 +270,25 @@ fn the_demo_finds_what_was_put_there() {
     assert_eq!(run.status, 0, "{}{}", run.stdout, run.stderr);
     assert!(!run.stdout.contains('\u{1b}'), "colour in a pipe");
     assert!(shakedown(&["demo", "--color", "always"]).stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn backends_of_one_name_are_told_apart() {
+    let backends = ["a.test:443:127.0.0.1:1", "a.test:443:127.0.0.1:2"];
+    for format in ["table", "prometheus"] {
+        let args = ["probe", "--trust", "mozilla", "--format", format];
+        let run = shakedown(&[&args[..], &backends].concat());
+        for place in ["a.test:443 at 127.0.0.1:1", "a.test:443 at 127.0.0.1:2"] {
+            assert!(run.stdout.contains(place), "{}", run.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_plugin_says_unknown_of_what_is_typed_wrong() {
+    for args in [&["probe", "--format", "nagios", "--no-such"][..], &["probe", "--format=nagios"]] {
+        let run = shakedown(args);
+        assert_eq!(run.status, 3);
+        assert!(run.stdout.starts_with("SHAKEDOWN UNKNOWN - "), "{}", run.stdout);
+    }
 }

@@ -331,7 +331,7 @@ fn a_form_that_needs_a_place_says_so_before_anything_is_probed() {
     assert_eq!(run.status, 2);
     assert!(run.stderr.contains("--sarif-anchor"), "{}", run.stderr);
     let run = shakedown(&["probe", "a.test", "--output", "xml=report"]);
-    assert!(run.status == 2 && run.stderr.contains("no form is called \"xml\""), "{}", run.stderr);
+    assert!(run.status == 2 && run.stderr.contains("unknown format \"xml\""), "{}", run.stderr);
 }
 
 #[test]

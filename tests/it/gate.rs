@@ -81,9 +81,7 @@ fn a_mistake_in_the_gate_file_is_found_before_anything_is_probed() {
     let file = gate(folder.path(), "*", "not-tsl", "9999-12-31");
     let run = probed("127.0.0.1:1", &["--gate", &file]);
     assert_eq!((run.status, run.stdout.as_str()), (2, ""));
-    assert!(
-        run.stderr.contains("gate.toml:2: no rule is called \"not-tsl\"; did you mean not-tls?")
-    );
+    assert!(run.stderr.contains("gate.toml:2: unknown rule \"not-tsl\"; did you mean not-tls?"));
 }
 
 #[test]
@@ -184,4 +182,15 @@ fn every_audit_takes_the_gate() {
     let cert =
         shakedown(&["cert", &pem.display().to_string(), "--trust", "mozilla", "--gate", &file]);
     assert!(cert.stdout.contains("it is replaced in spring"), "{}{}", cert.stdout, cert.stderr);
+}
+
+#[test]
+fn a_dead_host_that_is_allowed_fails_no_run_and_is_still_untested() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = gate(folder.path(), "127.0.0.1:1", "connection-refused", "2999-01-01");
+    let run = probed("127.0.0.1:1", &["--gate", &path]);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((run.status, &report["targets"][0]["status"]), (0, &Value::from("untested")));
+    let run = probed("127.0.0.1:1", &["--gate", &path, "--quiet"]);
+    assert_eq!((run.status, &*run.stdout), (0, ""));
 }

@@ -128,7 +128,7 @@ fn it_ends_when_it_is_told_to() {
 #[test]
 fn what_is_typed_wrong_ends_it_before_it_serves() {
     for (args, words) in [
-        (&["serve"][..], "no target is given"),
+        (&["serve"][..], "no target given"),
         (&["serve", "-"], "no targets from stdin"),
         (&["serve", "a.test", "--gate", "/nonexistent"], "cannot read /nonexistent"),
         (&["serve", "a.test", "--listen", "192.0.2.1:1", "--trust", "mozilla"], "cannot listen on"),

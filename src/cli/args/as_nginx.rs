@@ -13,52 +13,52 @@ use crate::tls::version::ProtocolVersion;
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "As nginx")]
 pub(in crate::cli) struct AsNginxArgs {
-    /// Make the handshake as nginx would, with the directives below, say what it would log, and try what mends it
+    /// Connect as nginx would with the directives below, say what it would log, and try fixes
     #[arg(long)]
     pub(in crate::cli) as_nginx: bool,
-    /// The host in proxy_pass, where it is not the target's: the name of an upstream block
+    /// Host in proxy_pass, such as the name of an upstream block [default: the target's host]
     #[arg(long, value_name = "HOST", requires = "as_nginx")]
     pub(in crate::cli) proxy_pass: Option<String>,
-    /// Whether nginx sends a server name (SNI) [default: off]
+    /// Send a server name (SNI) [default: off]
     #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
     pub(in crate::cli) proxy_ssl_server_name: Option<bool>,
-    /// The name that nginx sends and verifies [default: the host in proxy_pass]
+    /// Name to send and to verify [default: the host in proxy_pass]
     #[arg(long, value_name = "NAME", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_name: Option<String>,
-    /// The versions that nginx offers, such as "TLSv1.2 TLSv1.3" [default: those of its release]
+    /// TLS versions to offer, such as "TLSv1.2 TLSv1.3" [default: those of the nginx release]
     #[arg(long, value_name = "VERSIONS", requires = "as_nginx", value_delimiter = ' ')]
     pub(in crate::cli) proxy_ssl_protocols: Vec<ProtocolVersion>,
-    /// What nginx offers, as OpenSSL writes such lists [default: DEFAULT]
+    /// Cipher suites to offer, as an OpenSSL cipher list [default: DEFAULT]
     #[arg(long, value_name = "LIST", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_ciphers: Option<String>,
-    /// Whether nginx verifies the upstream's certificate [default: off]
+    /// Verify the upstream's certificate [default: off]
     #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
     pub(in crate::cli) proxy_ssl_verify: Option<bool>,
-    /// How many certificates may stand between the root and the leaf [default: 1]
+    /// Maximum number of certificates between the root and the server's certificate [default: 1]
     #[arg(long, value_name = "NUMBER", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_verify_depth: Option<usize>,
-    /// The roots that nginx verifies against
+    /// Root certificates to verify against
     #[arg(long, value_name = "FILE", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_trusted_certificate: Option<PathBuf>,
-    /// The revocation lists that nginx verifies with
+    /// Certificate revocation lists to check
     #[arg(long, value_name = "FILE", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_crl: Option<PathBuf>,
-    /// The certificate that nginx presents when it is asked for one
+    /// Client certificate to present if the upstream asks for one
     #[arg(long, value_name = "FILE", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_certificate: Option<PathBuf>,
     /// The key of --proxy-ssl-certificate
     #[arg(long, value_name = "FILE", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_certificate_key: Option<PathBuf>,
-    /// An OpenSSL command, such as "Options -SessionTicket" (repeatable); it can change anything, so nothing is told then
+    /// An OpenSSL command, such as "Options -SessionTicket" (repeatable); as it can change anything, no verdict is given then
     #[arg(long, value_name = "COMMAND", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_conf_command: Vec<String>,
-    /// Taken for completeness: every handshake here is a fresh one, which hides nothing
+    /// Accepted for completeness and ignored: every handshake here starts a new session
     #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
     pub(in crate::cli) proxy_ssl_session_reuse: Option<bool>,
-    /// nginx's release, which decides about defaults [default: a current one]
+    /// nginx release, which determines the defaults [default: a current one]
     #[arg(long, value_name = "VERSION", requires = "as_nginx")]
     pub(in crate::cli) nginx_version: Option<Version>,
-    /// The OpenSSL that nginx runs with [default: what is usual for its release]
+    /// OpenSSL release that nginx uses [default: the usual one for the nginx release]
     #[arg(long, value_name = "VERSION", requires = "as_nginx")]
     pub(in crate::cli) openssl_version: Option<Release>,
 }
@@ -90,6 +90,6 @@ fn switch(text: &str) -> Result<bool, &'static str> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),
-        _ => Err("it must be \"on\" or \"off\""),
+        _ => Err("expected on or off"),
     }
 }

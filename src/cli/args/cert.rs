@@ -12,21 +12,21 @@ const CERT_EXAMPLES: &str = "\
 Examples:
   shakedown cert fullchain.pem --key privkey.pem --hostname www.example.com
   shakedown cert /etc/nginx/certs --ca-file internal-ca.pem
-  shakedown cert fullchain.pem --at 2027-01-01  # as it will be on that day";
+  shakedown cert fullchain.pem --at 2027-01-01  # as of that day";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = CERT_EXAMPLES)]
 pub(in crate::cli) struct CertArgs {
-    /// PEM bundles, DER files, or folders of such
+    /// PEM bundles, DER files, or folders that contain them
     #[arg(value_name = "FILE", required = true)]
     pub(in crate::cli) files: Vec<PathBuf>,
-    /// The private key that is to go with the certificate
+    /// Private key that must match the certificate
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) key: Option<PathBuf>,
-    /// A name that the certificate must cover (repeatable)
+    /// Name that the certificate must cover (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) hostname: Vec<String>,
-    /// Judge as of this time: 2026-12-31 or 2026-12-31T23:59:59Z [default: now]
+    /// Check as of this time: 2026-12-31 or 2026-12-31T23:59:59Z [default: now]
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) at: Option<String>,
     /// Report certificates this many days before they expire [default: 30, or a third of their lifetime]
@@ -36,7 +36,7 @@ pub(in crate::cli) struct CertArgs {
     pub(in crate::cli) trust: TrustArgs,
     #[command(flatten)]
     pub(in crate::cli) report: ReportArgs,
-    /// The severity from which a finding makes the exit status 1
+    /// Exit with status 1 on findings of this severity or above
     #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
     pub(in crate::cli) fail_on: FailOn,
     #[command(flatten)]

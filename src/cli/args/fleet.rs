@@ -9,11 +9,11 @@ use crate::targets::shard::Shard;
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Fleet")]
 pub(in crate::cli) struct FleetArgs {
-    /// Test only this part of the targets: the first of eight is 1/8, or 0:8. A host's targets are all in one part. NDJSON then ends
-    /// with a manifest, for merge
+    /// Test only this share of the targets: 1/8 or 0:8 is the first of eight. A host's targets are all in one share. NDJSON
+    /// then ends with a manifest, for merge
     #[arg(long, value_name = "I/N", conflicts_with_all = ["only_failing", "quiet", "write_baseline"])]
     pub(in crate::cli) shard: Option<Shard>,
-    /// Write NDJSON with a manifest to this file as each target is done; where it is there already, go on from what it holds
+    /// Write NDJSON with a manifest to this file as targets are done; if it exists, continue after what it holds
     #[arg(
         long,
         value_name = "FILE",

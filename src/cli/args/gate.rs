@@ -36,22 +36,22 @@ impl FailOn {
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Gate")]
 pub(in crate::cli) struct GateArgs {
-    /// Severities by rule, and findings allowed until a day (see gate.example.toml)
+    /// File with severities by rule and findings that are allowed until a date (see gate.example.toml)
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) gate: Option<PathBuf>,
-    /// Give every finding of a rule this severity (error, warning or note; repeatable; wins over --gate)
+    /// Set the severity of a rule: error, warning or note (repeatable; overrides --gate)
     #[arg(long, value_name = "RULE=SEVERITY", value_parser = severity)]
     pub(in crate::cli) severity: Vec<(Named, Severity)>,
-    /// Let only findings fail the run that this file does not hold
+    /// Fail only on findings that are not in this baseline
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) baseline: Option<PathBuf>,
-    /// Write what is found to this file, for --baseline; the exit status is as without it
+    /// Write the findings to this file, for use with --baseline; the exit status does not change
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) write_baseline: Option<PathBuf>,
-    /// Leave targets that passed out of the report (they are counted all the same)
+    /// Omit targets that passed from the report (they are still counted)
     #[arg(long)]
     pub(in crate::cli) only_failing: bool,
-    /// Print nothing where every target passed
+    /// Print nothing if every target passed, and otherwise only what did not
     #[arg(short, long)]
     pub(in crate::cli) quiet: bool,
 }
@@ -60,12 +60,12 @@ fn severity(text: &str) -> Result<(Named, Severity), String> {
     let (name, level) = text.split_once('=').ok_or("expected RULE=SEVERITY")?;
     let Some(rule) = Named::find(name) else {
         let advice = closest(name).map(|id| format!("; did you mean {id}?")).unwrap_or_default();
-        return Err(format!("no rule is called {name:?}{advice}"));
+        return Err(format!("unknown rule {name:?}{advice}"));
     };
     match level {
         "error" => Ok((rule, Severity::Error)),
         "warning" => Ok((rule, Severity::Warning)),
         "note" => Ok((rule, Severity::Note)),
-        _ => Err("a severity is error, warning or note".to_owned()),
+        _ => Err("expected error, warning or note".to_owned()),
     }
 }

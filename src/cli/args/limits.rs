@@ -10,31 +10,31 @@ use crate::targets::options::{DurationError, parse_duration};
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Limits")]
 pub(in crate::cli) struct LimitArgs {
-    /// One deadline for connection, STARTTLS and handshake each; replaces the finer ones
+    /// Timeout of each connection, STARTTLS dialogue and handshake; replaces the three below
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(in crate::cli) timeout: Option<Duration>,
-    /// Deadline for looking up a name
+    /// Timeout of a DNS lookup
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5s")]
     pub(in crate::cli) dns_timeout: Duration,
-    /// Deadline for a TCP connection
+    /// Timeout of a TCP connection
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5s")]
     pub(in crate::cli) connect_timeout: Duration,
-    /// Deadline for the dialogue before TLS
+    /// Timeout of the STARTTLS dialogue
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     pub(in crate::cli) starttls_timeout: Duration,
-    /// Deadline for a TLS handshake
+    /// Timeout of a TLS handshake
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     pub(in crate::cli) handshake_timeout: Duration,
-    /// How long to wait for what a server sends after a handshake: tickets, late alerts, an HTTP answer
+    /// How long to wait for what a server sends after a handshake: session tickets, alerts, an HTTP response
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "500ms")]
     pub(in crate::cli) read_timeout: Duration,
-    /// Stop the whole run after this long; what was not tested by then is reported as such
+    /// Stop the run after this long; targets not tested by then are reported as untested
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(in crate::cli) run_timeout: Option<Duration>,
-    /// Connections at once, overall (never more than four to one address)
+    /// Concurrent connections overall (never more than four to one address)
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) concurrency: u32,
-    /// New connections a second to one address, at the most [default: no limit]
+    /// New connections per second to one address [default: no limit]
     #[arg(long, value_name = "N", value_parser = rate)]
     pub(in crate::cli) rate: Option<NonZeroU32>,
     /// Audit IPv4 addresses only
@@ -46,7 +46,7 @@ pub(in crate::cli) struct LimitArgs {
 }
 
 fn rate(text: &str) -> Result<NonZeroU32, &'static str> {
-    text.parse().map_err(|_| "it must be a whole number from 1")
+    text.parse().map_err(|_| "expected a whole number of at least 1")
 }
 
 /// A duration as clap wants it read.

@@ -43,21 +43,21 @@ const EXAMPLES: &str = "\
 Examples:
   shakedown probe www.example.com                       # a listener
   shakedown probe --role upstream api.example.com:8443  # an upstream of nginx
-  shakedown probe --config targets.toml --format json   # what a file lists
+  shakedown probe --config targets.toml --format json   # the targets in a file
   shakedown scan --clients all www.example.com          # who can connect
   shakedown nginx                                       # a whole configuration
-  nginx -T | shakedown nginx - --diff                   # and what mends it
+  nginx -T | shakedown nginx - --diff                   # and fixes as a patch
   shakedown log /var/log/nginx/error.log                # what to do first
   shakedown explain sni-required                        # what a finding means
-  shakedown demo                                        # see it at work
+  shakedown demo                                        # try it out
 
 Exit status:
-  0  all was tested, and nothing reaches --fail-on
-  1  a finding reaches it
+  0  everything was tested, and no finding reaches --fail-on
+  1  a finding reaches --fail-on
   2  usage or configuration error; nothing was probed
-  3  something could not be tested, and nothing found reaches --fail-on
+  3  something could not be tested, and no finding reaches --fail-on
   4  internal error
-With --format nagios those of a plugin: 0 ok, 1 warning, 2 critical, 3 unknown.";
+With --format nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
 
 impl Args {
     /// Whether a monitoring system reads stdout and the exit status as those of a plugin.
@@ -77,23 +77,23 @@ impl Args {
 pub(in crate::cli) enum Command {
     /// Probe endpoints with and without SNI over TLS 1.2 and 1.3, and audit their certificates
     Probe(Box<ProbeArgs>),
-    /// List what endpoints take: versions, suites, groups, schemes, known clients
+    /// List what endpoints accept: versions, cipher suites, groups, signature schemes, client compatibility
     Scan(Box<ScanArgs>),
-    /// Audit every listener and upstream of an nginx configuration, and try what mends them
+    /// Audit every listener and upstream of an nginx configuration, and try fixes
     Nginx(Box<NginxArgs>),
-    /// Audit certificate files before they are deployed
+    /// Audit certificate files before deploying them
     Cert(CertArgs),
     /// Compare two reports: what is new, what is gone, what changed, and whether it got worse
     Diff(DiffArgs),
-    /// Audit again and again, and serve what is found to Prometheus
+    /// Audit targets at an interval, and serve the results to Prometheus
     Serve(Box<ServeArgs>),
-    /// Put the shards of one run together
+    /// Merge the shards of one run
     Merge(MergeArgs),
     /// Read error and access logs: which failures matter, and what to do first
     Log(Box<LogArgs>),
     /// Explain a rule, an alert, an error code or a log line
     Explain(ExplainArgs),
-    /// Audit misconfigured servers that are started for it on loopback
+    /// Start misconfigured servers on loopback and audit them
     Demo(DemoArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
@@ -105,8 +105,8 @@ const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   shakedown explain certificate-expired
   shakedown explain 112                          # an alert, or its name
-  shakedown explain 0A000410                     # a code of OpenSSL
-  shakedown explain X509_V_ERR_CERT_HAS_EXPIRED  # of verification; or 10
+  shakedown explain 0A000410                     # an OpenSSL error code
+  shakedown explain X509_V_ERR_CERT_HAS_EXPIRED  # a verification error
   tail -n1 /var/log/nginx/error.log | shakedown explain -";
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -115,14 +115,14 @@ pub(in crate::cli) struct ExplainArgs {
     /// A rule's id, an alert, an error code, a verification error, or a whole log line; `-` reads lines from stdin
     #[arg(value_name = "RULE|ALERT|CODE|LINE")]
     pub(in crate::cli) subject: Option<OsString>,
-    /// The form of the answer
+    /// Format of the output
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: PlainFormat,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct DemoArgs {
-    /// Keep the servers running after the report, until Ctrl-C, to try its commands on them
+    /// Keep the servers running after the report, so that its commands can be tried (stop with Ctrl-C)
     #[arg(long)]
     pub(in crate::cli) keep: bool,
     #[command(flatten)]

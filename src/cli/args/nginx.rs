@@ -13,11 +13,11 @@ const NGINX_EXAMPLES: &str = "\
 Examples:
   # /etc/nginx/nginx.conf and what it leads to
   shakedown nginx
-  # a dump, and what mends it as a patch
+  # a dump, with fixes as a patch
   nginx -T | shakedown nginx - --diff
-  # the sockets are on another machine
+  # the servers run on another machine
   shakedown nginx site/nginx.conf --connect 192.0.2.10
-  # what ingress-nginx makes of annotations
+  # annotations of ingress-nginx
   kubectl get ingress -A -o json | shakedown nginx -";
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -30,22 +30,22 @@ pub(in crate::cli) struct NginxArgs {
     pub(in crate::cli) source: ConfigurationArgs,
     #[command(flatten)]
     pub(in crate::cli) trust: TrustArgs,
-    /// The certificate that the audit presents, and that is tried where an upstream wants one
+    /// Client certificate to present, and to try as a fix where an upstream requires one
     #[arg(long, value_name = "FILE", help_heading = "Targets")]
     pub(in crate::cli) client_cert: Option<PathBuf>,
     /// The key of --client-cert [default: in the same file]
     #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = "Targets")]
     pub(in crate::cli) client_key: Option<PathBuf>,
-    /// List what every endpoint takes as well, as `scan` does: old versions and weak suites are found then
+    /// Also list what every endpoint accepts, as scan does; this finds old versions and weak cipher suites
     #[arg(long, help_heading = "Targets")]
     pub(in crate::cli) scan: bool,
-    /// Judge the configuration without making a connection; what would have to be probed is not counted
+    /// Check the configuration without connecting anywhere; endpoints are not counted
     #[arg(long = "static", conflicts_with_all = ["scan", "diff", "write", "connect"], help_heading = "Targets")]
     pub(in crate::cli) is_static: bool,
-    /// Show the fixes that were tried and work as a unified diff, behind the report
+    /// Print the fixes that were tried and work as a unified diff after the report
     #[arg(long, help_heading = "Fixes")]
     pub(in crate::cli) diff: bool,
-    /// Write a copy of the configuration with these fixes into this folder, which must be empty or new
+    /// Write a copy of the configuration with these fixes to this empty or new folder
     #[arg(long, value_name = "DIR", help_heading = "Fixes")]
     pub(in crate::cli) write: Option<PathBuf>,
     #[command(flatten)]
@@ -56,22 +56,22 @@ pub(in crate::cli) struct NginxArgs {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Configuration")]
 pub(in crate::cli) struct ConfigurationArgs {
-    /// The folder in which a tree lies that is written for /, as that of a container
+    /// Folder that the configuration sees as /, such as a container's root file system
     #[arg(long, value_name = "DIR", visible_alias = "prefix")]
     pub(in crate::cli) root: Option<PathBuf>,
-    /// The value of a variable that each request decides (repeatable)
+    /// Value of a variable that depends on the request (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub(in crate::cli) var: Vec<(String, String)>,
-    /// Where the sockets are, if not on this machine
+    /// Host on which the servers listen, if not this machine
     #[arg(long, value_name = "HOST")]
     pub(in crate::cli) connect: Option<String>,
-    /// nginx's release, which decides about defaults
+    /// nginx release, which determines the defaults
     #[arg(long, value_name = "VERSION")]
     pub(in crate::cli) nginx_version: Option<Version>,
-    /// The OpenSSL that nginx runs with
+    /// OpenSSL release that nginx uses
     #[arg(long, value_name = "VERSION")]
     pub(in crate::cli) openssl_version: Option<Release>,
-    /// Ask this nginx (-V) for its release and library
+    /// Run this nginx with -V to find out its release and OpenSSL
     #[arg(long, value_name = "FILE", conflicts_with_all = ["nginx_version", "openssl_version"])]
     pub(in crate::cli) nginx_binary: Option<PathBuf>,
 }

@@ -34,7 +34,7 @@ pub(in crate::cli) struct ProbeArgs {
     pub(in crate::cli) source: SourceArgs,
     #[command(flatten)]
     pub(in crate::cli) run: RunArgs,
-    /// Audit again each time that this long has passed, until the program is told to stop
+    /// Repeat the audit at this interval until the program is stopped
     #[arg(
         long,
         value_name = "DURATION",
@@ -48,7 +48,7 @@ pub(in crate::cli) struct ProbeArgs {
 /// How an audit runs, whatever its targets come from.
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct RunArgs {
-    /// Fetch the certificates of missing issuers from where certificates say they lie, and try the chain with them
+    /// Fetch missing issuer certificates from the URLs that certificates name, and try the chain with them
     #[arg(
         long,
         value_enum,
@@ -63,14 +63,14 @@ pub(in crate::cli) struct RunArgs {
     pub(in crate::cli) limits: LimitArgs,
     #[command(flatten)]
     pub(in crate::cli) report: ReportArgs,
-    /// The severity from which a finding makes the exit status 1
+    /// Exit with status 1 on findings of this severity or above
     #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
     pub(in crate::cli) fail_on: FailOn,
     #[command(flatten)]
     pub(in crate::cli) gate: GateArgs,
     #[command(flatten)]
     pub(in crate::cli) fleet: FleetArgs,
-    /// Tell of each target on stderr as soon as it is done
+    /// Report each target on stderr as soon as it is done
     #[arg(short, long, help_heading = "Report")]
     pub(in crate::cli) verbose: bool,
 }
@@ -89,13 +89,13 @@ Examples:
 pub(in crate::cli) struct ScanArgs {
     #[command(flatten)]
     pub(in crate::cli) probe: ProbeArgs,
-    /// Replay known clients: all, modern, a family such as java, or names such as openssl-1.0.2 (comma-separated)
+    /// Test known clients: all, modern, a family such as java, or names such as openssl-1.0.2 (comma-separated)
     #[arg(long, value_name = "CLIENTS", value_delimiter = ',', value_parser = select, help_heading = "Targets")]
     pub(in crate::cli) clients: Vec<Vec<&'static Profile>>,
     /// Scan MySQL and MariaDB servers too, although each hello counts as an error there and too many lock this machine out
     #[arg(long, help_heading = "Limits")]
     pub(in crate::cli) risk_lockout: bool,
-    /// Hold the scan against a policy: mozilla-modern, mozilla-intermediate, or a file
+    /// Check the scan against a policy: mozilla-modern, mozilla-intermediate, or a file
     #[arg(long, value_name = "POLICY", help_heading = "Targets")]
     pub(in crate::cli) policy: Option<String>,
 }

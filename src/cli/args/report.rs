@@ -11,27 +11,27 @@ use crate::report::Format;
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Report")]
 pub(in crate::cli) struct ReportArgs {
-    /// The form of the report
+    /// Format of the report
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: Format,
-    /// Write the report to this file, whole or not at all, instead of stdout; FORMAT=FILE writes another form beside it
-    /// (repeatable)
+    /// Write the report to this file instead of stdout, whole or not at all; FORMAT=FILE writes it in another format as
+    /// well (repeatable)
     #[arg(
         long,
         value_name = "[FORMAT=]FILE",
         value_parser = clap::builder::OsStringValueParser::new().try_map(report_file)
     )]
     pub(in crate::cli) output: Vec<ReportFile>,
-    /// The file that findings point at whose target stands in no file (SARIF, GitLab)
+    /// File to attach findings to when the target does not come from a file (SARIF, GitLab)
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) sarif_anchor: Option<String>,
-    /// Give metrics these names as well
+    /// Add metrics under these names
     #[arg(long, value_enum, value_name = "NAMES")]
     pub(in crate::cli) metrics_compat: Option<MetricsArg>,
-    /// List every certificate that was sent, and both verdicts over the chain
+    /// List every certificate that was sent, with the verdicts of browsers and of OpenSSL
     #[arg(long)]
     pub(in crate::cli) show_chain: bool,
-    /// Leave out of JSON and NDJSON when and how long: equal observations then give equal bytes
+    /// Omit timestamps and durations from JSON and NDJSON, so identical results give identical output
     #[arg(long)]
     pub(in crate::cli) omit_times: bool,
     /// When to use colour
@@ -80,13 +80,13 @@ pub(in crate::cli) fn report_file(text: OsString) -> Result<ReportFile, String> 
         return Ok(ReportFile { format: None, path: text.into() });
     }
     match Format::from_str(word, false) {
-        Ok(_) if path.is_empty() => Err(format!("{word}= names no file")),
+        Ok(_) if path.is_empty() => Err(format!("{word}= is not followed by a file name")),
         Ok(format) => Ok(ReportFile { format: Some(format), path: path.into() }),
         Err(_) => {
             let known: Vec<_> =
                 Format::value_variants().iter().map(|format| format.name()).collect();
             Err(format!(
-                "no form is called {word:?}; known are {} (a file of such a name is written ./{})",
+                "unknown format {word:?}; expected one of {} (for a file of that name write ./{})",
                 known.join(", "),
                 text.to_string_lossy()
             ))
@@ -116,7 +116,7 @@ mod tests {
         check("sarif=a=b.sarif", Ok((Some(Format::Sarif), "a=b.sarif")));
         check("./sarif=x", Ok((None, "./sarif=x")));
         check("/tmp/a=b", Ok((None, "/tmp/a=b")));
-        check("sarfi=x", Err("no form is called \"sarfi\""));
-        check("json=", Err("names no file"));
+        check("sarfi=x", Err("unknown format \"sarfi\""));
+        check("json=", Err("is not followed by a file name"));
     }
 }

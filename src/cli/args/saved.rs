@@ -9,12 +9,13 @@ use super::report::PlainFormat;
 
 const DIFF_EXAMPLES: &str = "\
 Examples:
-  # before a deployment; exit status 1 where something got worse
+  # before a deployment; exit status 1 if something got worse
   shakedown diff known-good.json now.json
-  # from cron, which sends no mail where nothing changed
+  # from cron; prints nothing if nothing changed
   shakedown diff yesterday.ndjson today.ndjson
 
-Worse is a result, a new finding of --fail-on or above, a version that is no longer spoken, an earlier expiry.";
+Worse means: a worse result, a new finding of --fail-on or above, a TLS version that is no longer accepted, an earlier
+expiry, or a target that is missing from the later report.";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = DIFF_EXAMPLES)]
@@ -23,10 +24,10 @@ pub(in crate::cli) struct DiffArgs {
     pub(in crate::cli) old: PathBuf,
     /// The report of the later run
     pub(in crate::cli) new: PathBuf,
-    /// The form of the answer
+    /// Format of the output
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: PlainFormat,
-    /// The severity from which a new finding is for the worse
+    /// Count new findings of this severity or above as worse
     #[arg(long, value_name = "SEVERITY", default_value = "warning")]
     pub(in crate::cli) fail_on: FailOn,
 }
@@ -39,7 +40,7 @@ Examples:
   shakedown probe --config targets.toml --shard 2/2 --resume 2.ndjson
   shakedown merge 1.ndjson 2.ndjson > report.json
 
-The exit status is that of one run over all targets; a shard that is missing or unfinished is named, with status 2.";
+The exit status is that of a single run over all targets. A missing or unfinished shard is named, with status 2.";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = MERGE_EXAMPLES)]
@@ -47,10 +48,10 @@ pub(in crate::cli) struct MergeArgs {
     /// The NDJSON files that the shards wrote, in any order
     #[arg(required = true)]
     pub(in crate::cli) files: Vec<PathBuf>,
-    /// The form of the report
+    /// Format of the report
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: MergeFormat,
-    /// Write the report to this file, whole or not at all, instead of stdout
+    /// Write the report to this file instead of stdout, whole or not at all
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
 }

@@ -12,7 +12,7 @@ use super::targets::SourceArgs;
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
-  # http://127.0.0.1:9219/metrics, anew every ten minutes
+  # http://127.0.0.1:9219/metrics, updated every ten minutes
   shakedown serve --config targets.toml
   curl 'http://127.0.0.1:9219/probe?target=www.example.com'
   curl 'http://127.0.0.1:9219/probe?target=mail.example.com&module=smtp'
@@ -26,7 +26,7 @@ pub(in crate::cli) struct ServeArgs {
     pub(in crate::cli) source: SourceArgs,
     #[command(flatten)]
     pub(in crate::cli) limits: LimitArgs,
-    /// Where to listen; whoever can connect there can have targets probed
+    /// Address to listen on; anyone who can connect to it can have targets probed
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
@@ -34,16 +34,16 @@ pub(in crate::cli) struct ServeArgs {
         help_heading = "Server"
     )]
     pub(in crate::cli) listen: SocketAddr,
-    /// How long from one audit of the targets to the next
+    /// Pause between two audits of the targets
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m", help_heading = "Server")]
     pub(in crate::cli) interval: Duration,
-    /// Let /probe look at targets that are not among the configured ones
+    /// Let /probe test targets that are not configured
     #[arg(long, help_heading = "Server")]
     pub(in crate::cli) any_target: bool,
-    /// The severity from which a finding fails its target
+    /// Fail a target on findings of this severity or above
     #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
     pub(in crate::cli) fail_on: FailOn,
-    /// Severities by rule, and findings allowed until a day (see gate.example.toml)
+    /// File with severities by rule and findings that are allowed until a date (see gate.example.toml)
     #[arg(long, value_name = "FILE", help_heading = "Gate")]
     pub(in crate::cli) gate: Option<PathBuf>,
 }

@@ -10,10 +10,10 @@ use crate::targets::{Role, Roots, StartTls};
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct SourceArgs {
-    /// HOST[:PORT], [IPV6]:PORT, https://HOST, NAME:PORT:CONNECT-HOST:CONNECT-PORT; `-` reads such lines from stdin
+    /// HOST[:PORT], [IPV6]:PORT, https://HOST, NAME:PORT:CONNECT-HOST:CONNECT-PORT; `-` reads a list from stdin
     #[arg(value_name = "TARGET")]
     pub(in crate::cli) targets: Vec<String>,
-    /// Read targets from this file (see targets.example.toml); options typed here win over what it says
+    /// Read targets from this file (see targets.example.toml); options on the command line override it
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) config: Option<PathBuf>,
     #[command(flatten)]
@@ -23,7 +23,7 @@ pub(in crate::cli) struct SourceArgs {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Targets")]
 pub(in crate::cli) struct TargetArgs {
-    /// The name to send as SNI and to verify, where it is not the target's host
+    /// Name to send as SNI and to verify [default: the target's host]
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) server_name: Option<String>,
     /// Which side of nginx the targets are on
@@ -33,19 +33,19 @@ pub(in crate::cli) struct TargetArgs {
     pub(in crate::cli) trust: TrustArgs,
     #[command(flatten)]
     pub(in crate::cli) nginx: AsNginxArgs,
-    /// Upgrade from this plain-text protocol first; it also sets the default port
+    /// Start in this plain-text protocol and upgrade to TLS; also sets the default port
     #[arg(long, value_enum, value_name = "PROTOCOL")]
     pub(in crate::cli) starttls: Option<StartTls>,
-    /// Send a line of the PROXY protocol first, as a load balancer does
+    /// Send a PROXY protocol header first, as a load balancer does
     #[arg(long)]
     pub(in crate::cli) proxy_protocol: bool,
-    /// The certificate chain to present when the server asks for one, in PEM
+    /// Client certificate chain to present if the server asks for one, in PEM
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) client_cert: Option<PathBuf>,
     /// The key of --client-cert [default: in the same file]
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     pub(in crate::cli) client_key: Option<PathBuf>,
-    /// ALPN protocols to offer, one of which must be chosen (comma-separated)
+    /// ALPN protocols to offer; the server must select one (comma-separated)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_alpn)]
     pub(in crate::cli) alpn: Vec<String>,
     /// Report certificates this many days before they expire [default: 30, or a third of their lifetime]
@@ -55,10 +55,10 @@ pub(in crate::cli) struct TargetArgs {
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct TrustArgs {
-    /// Trust only the certificates of this file, instead of public roots
+    /// Trust only the certificates in this file instead of the public roots
     #[arg(long, value_name = "FILE", conflicts_with = "trust")]
     pub(in crate::cli) ca_file: Option<PathBuf>,
-    /// Trust the certificates of this file as well (repeatable)
+    /// Also trust the certificates in this file (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) add_ca_file: Vec<PathBuf>,
     /// Which public roots to trust [default: native]
@@ -99,6 +99,6 @@ impl From<RoleArg> for Role {
 pub(in crate::cli) enum RootsArg {
     /// The operating system's roots
     Native,
-    /// Mozilla's roots, as compiled in
+    /// Mozilla's roots, which are built in
     Mozilla,
 }

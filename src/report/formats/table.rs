@@ -16,7 +16,7 @@ use crate::report::escape::{WithoutCommands, escape};
 use crate::report::place::has_place;
 use crate::report::text::{paragraph, severity_style, styled};
 use crate::report::words::counted;
-use crate::report::{Kind, Look, Report, Summary, chain, overview, scan};
+use crate::report::{Kind, Look, Report, Summary, chain, names, overview, scan};
 use crate::run::TargetReport;
 use crate::targets::Target;
 
@@ -41,8 +41,8 @@ fn write_lines(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<(
     if report.kind == Kind::Endpoints && !report.targets.is_empty() {
         writeln!(out, "{}\n", overview::table(report, look))?;
     }
-    for target in &report.targets {
-        details(target, report.finished_at, look, out)?;
+    for (name, target) in names::distinct(report).iter().zip(&report.targets) {
+        details((name, target), report.finished_at, look, out)?;
     }
     if report.targets.len() >= MANY_TARGETS {
         by_rule(report, look, out)?;
@@ -74,7 +74,7 @@ fn by_rule(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
 
 /// Whatever is to be said of one target, under its name.
 fn details(
-    report: &TargetReport,
+    (name, report): (&str, &TargetReport),
     now: OffsetDateTime,
     look: Look,
     out: &mut dyn Write,
@@ -94,7 +94,7 @@ fn details(
     {
         return Ok(());
     }
-    let heading = paragraph(&report.target.name, "", "  ", look);
+    let heading = paragraph(name, "", "  ", look);
     writeln!(out, "{}", styled(heading.trim_end(), Style::new().bold().underline(), look))?;
     if let Some(place) = origin(&report.target) {
         out.write_all(paragraph(&place, "  ", "    ", look).as_bytes())?;

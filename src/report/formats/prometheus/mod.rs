@@ -10,16 +10,16 @@ use std::sync::Arc;
 use crate::audit::finding::Severity;
 use crate::certificate::{Certificate, Chain};
 use crate::observation::{Cause, Endpoint, Handshake};
-use crate::report::Report;
-use crate::report::exposition::{self, Exposition};
+use crate::report::exposition::Exposition;
 use crate::report::items::host_and_port;
+use crate::report::{Report, names};
 use crate::run::{Status, TargetReport};
 
 /// Writes the whole report.
 pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut exposition = Exposition::default();
     run(report, &mut exposition);
-    let names = exposition::distinct(report.targets.iter().map(|target| &*target.target.name));
+    let names = names::distinct(report);
     let targets: Vec<(&str, &TargetReport)> =
         names.iter().map(String::as_str).zip(&report.targets).collect();
     for (name, target) in &targets {
