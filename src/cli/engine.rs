@@ -16,7 +16,7 @@ use super::gate::Checkpoint;
 use super::progress::Progress;
 use super::report_writer::ReportWriter;
 use super::settings;
-use super::stop::stop;
+use super::stop::{Listener, stop};
 use crate::audit::finding::Fix;
 use crate::audit::ignore::Ignored;
 use crate::audit::policy::Policy;
@@ -66,6 +66,8 @@ pub(super) fn carry_out_with(
     args: &RunArgs,
     stores: &mut TrustStores,
 ) -> anyhow::Result<Done> {
+    // From here on a signal ends the run with a report.
+    let _listener = Listener::new();
     let Job { targets, depth, policy, known, ignored, root, keep_fixes } = job;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();

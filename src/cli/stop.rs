@@ -102,11 +102,11 @@ fn ignored() -> u64 {
     line.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()).unwrap_or(0)
 }
 
-/// Counts whoever waits to be told to stop.
-struct Listener;
+/// Counts whoever waits to be told to stop, or is about to.
+pub(super) struct Listener;
 
 impl Listener {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         LISTENERS.fetch_add(1, Ordering::SeqCst);
         Self
     }
