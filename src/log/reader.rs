@@ -311,6 +311,21 @@ mod tests {
     }
 
     #[test]
+    fn late_lines_of_one_fault_are_joined_unless_another_peer_was_tried() {
+        let line = |text: &str, peer: u8| {
+            format!(
+                "2026/01/31 10:00:00 [error] 7#7: *1 {text}, client: 192.0.2.1, server: a.test, request: \"POST / HTTP/1.1\", upstream: \"https://192.0.2.{peer}:443/\", host: \"a.test\""
+            )
+        };
+        let refused = "SSL_read() failed (SSL: error:0A00045C:SSL routines::tlsv13 alert certificate required:SSL alert number 116) while reading response header from upstream";
+        let late = "SSL_write() failed (32: Broken pipe) while sending request to upstream";
+        let reader = read(&[line(refused, 2), line(late, 2)]);
+        assert_eq!((only(&reader).count, only(&reader).joined), (1, 1));
+        let reader = read(&[line(refused, 2), line(late, 3)]);
+        assert_eq!(reader.tally.classes().count(), 2);
+    }
+
+    #[test]
     fn what_is_not_about_tls_is_not_counted() {
         let head = "2026/01/31 10:00:00 [error] 7#7: *1";
         let reader = read(&[

@@ -17,6 +17,9 @@ const CONNECTIONS: usize = 8192;
 /// A symptom within so many seconds of its cause belongs to it.
 const JOIN_WINDOW: i64 = 120;
 
+/// What an upstream that refused nginx causes when nginx goes on: further lines of the same fault.
+const LATE: [&str; 2] = ["late-refusal", "closed-after-handshake"];
+
 /// Reloads that are remembered.
 const RELOADS: usize = 64;
 
@@ -136,6 +139,7 @@ struct Recent {
     connection: (u64, u64),
     time: Option<i64>,
     class: usize,
+    upstream: Option<u64>,
 }
 
 impl Default for Tally {
@@ -284,13 +288,16 @@ impl Tally {
     /// The class of an earlier line of the same connection, where this one only says what followed from it, or says the
     /// same again.
     fn cause(&self, entry: &Entry<'_>, own: usize) -> Option<usize> {
-        let follows = entry.verdict.mechanism().is_some_and(|row| {
-            row.weight == Weight::Symptom || row.class == "certificate-callback"
-        });
-        if !follows {
+        let row = entry.verdict.mechanism()?;
+        let late = LATE.contains(&row.class);
+        if !(row.weight == Weight::Symptom || row.class == "certificate-callback" || late) {
             return None;
         }
         let recent = self.recent[place(entry.connection?)]?;
+        // Another peer that is tried on the same connection fails for reasons of its own.
+        if late && (recent.class == own || recent.upstream != entry.upstream.map(hash)) {
+            return None;
+        }
         let near = match (entry.time, recent.time) {
             (Some(now), Some(then)) => (now - then).abs() <= JOIN_WINDOW,
             _ => true,
@@ -302,7 +309,12 @@ impl Tally {
 
     fn remember(&mut self, entry: &Entry<'_>, class: usize) {
         if let Some(connection) = entry.connection {
-            self.recent[place(connection)] = Some(Recent { connection, time: entry.time, class });
+            self.recent[place(connection)] = Some(Recent {
+                connection,
+                time: entry.time,
+                class,
+                upstream: entry.upstream.map(hash),
+            });
         }
     }
 }
