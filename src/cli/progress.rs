@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::args::RunArgs;
+use crate::audit::judge::Judgement;
 use crate::report::escape::escape;
 use crate::report::words;
 use crate::run::{Status, TargetReport};
@@ -14,6 +15,7 @@ use crate::run::{Status, TargetReport};
 pub(super) struct Progress {
     bar: ProgressBar,
     failed: usize,
+    connections: u64,
     verbose: bool,
 }
 
@@ -32,7 +34,7 @@ impl Progress {
             let _ = write!(out, "{:.0}/s", state.per_sec());
         }));
         bar.set_message("0 failed");
-        Self { bar, failed: 0, verbose: args.verbose }
+        Self { bar, failed: 0, connections: 0, verbose: args.verbose }
     }
 
     pub(super) fn count(&mut self, report: &TargetReport) {
@@ -40,17 +42,22 @@ impl Progress {
             self.failed += 1;
             self.bar.set_message(format!("{} failed", self.failed));
         }
+        self.connections += u64::from(report.observation.connections());
         if self.verbose {
-            let line = told(report);
+            let line = summed_up(report);
             // Someone who closed stderr does not want to know.
             self.bar.suspend(|| drop(writeln!(anstream::stderr(), "{line}")));
         }
         self.bar.inc(1);
     }
 
-    /// Takes the line away before the report is written.
+    /// Takes the line away before the report is written, and says how many connections the run has opened.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+        if self.verbose {
+            let line = format!("shakedown: connections opened: {}", self.connections);
+            let _ = writeln!(anstream::stderr(), "{line}");
+        }
     }
 }
 
@@ -61,10 +68,17 @@ fn streams_to_terminal(args: &RunArgs) -> bool {
     report.format.streams() && to_stdout && io::stdout().is_terminal()
 }
 
-/// One target in one line.
-fn told(report: &TargetReport) -> String {
-    let status = words::status(report.status);
-    let rules: Vec<&str> = report.judgement.findings.iter().map(|finding| finding.rule).collect();
+/// One target in one line: what became of it, the connections that were opened, and the rules with something to say.
+fn summed_up(report: &TargetReport) -> String {
+    let (status, name) = (words::status(report.status), escape(&report.target.name));
+    let Judgement { findings, untested, .. } = &report.judgement;
+    let mut rules: Vec<&str> = findings.iter().map(|finding| finding.rule).collect();
+    for (rule, _) in untested {
+        if !rules.contains(rule) {
+            rules.push(rule);
+        }
+    }
     let rules = if rules.is_empty() { String::new() } else { format!(": {}", rules.join(", ")) };
-    format!("shakedown: {status} {}{rules}", escape(&report.target.name))
+    let connections = words::counted(report.observation.connections() as usize, "connection");
+    format!("shakedown: {status} {name} ({connections}){rules}")
 }

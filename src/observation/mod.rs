@@ -436,6 +436,11 @@ impl Observation {
         Self { addresses: Addresses::NotTried(reason), endpoints: Vec::new() }
     }
 
+    /// Every connection that was opened for the target.
+    pub fn connections(&self) -> u32 {
+        self.endpoints.iter().map(Endpoint::all_connections).sum()
+    }
+
     /// Forgets how long everything took.
     pub fn forget_times(&mut self) {
         for cell in self.endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.handshakes) {

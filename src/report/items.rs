@@ -2,6 +2,7 @@
 
 use super::escape::escape;
 use crate::audit::finding::{Finding, Severity};
+use crate::audit::judge::Judgement;
 use crate::audit::registry::find;
 use crate::audit::rule::Rule;
 use crate::run::TargetReport;
@@ -18,13 +19,17 @@ pub(super) enum Item<'a> {
 
 /// Everything there is to say of a target: findings, worst first, then what could not be tested.
 pub(super) fn items(report: &TargetReport) -> impl Iterator<Item = Item<'_>> {
-    let judgement = &report.judgement;
-    let findings = judgement.findings.iter();
-    let unexplained = judgement
-        .untested
-        .iter()
-        .filter(|(rule, _)| !judgement.findings.iter().any(|finding| finding.rule == *rule));
-    findings.map(Item::Finding).chain(unexplained.map(|(rule, why)| Item::Untested(rule, why)))
+    let findings = report.judgement.findings.iter().map(Item::Finding);
+    findings.chain(unexplained(report).map(|(rule, why)| Item::Untested(rule, why)))
+}
+
+/// What could not be tested and has no finding that says so: the rule's id and the reason.
+pub(super) fn unexplained(report: &TargetReport) -> impl Iterator<Item = (&'static str, &str)> {
+    let Judgement { findings, untested, .. } = &report.judgement;
+    // A defect at one address does not say that another address could not be tested.
+    let says_so = |rule| findings.iter().any(|one| one.rule == rule && one.could_not_test);
+    let left = untested.iter().filter(move |(rule, _)| !says_so(*rule));
+    left.map(|(rule, why)| (*rule, why.as_str()))
 }
 
 impl<'a> Item<'a> {
@@ -104,4 +109,34 @@ pub(super) fn address(target: &Target) -> String {
 /// A rule's summary; its id where the registry does not know it.
 pub(super) fn summary(id: &'static str) -> &'static str {
     find(id).map_or(id, |rule: &Rule| rule.summary)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Item, items};
+    use crate::audit::finding::Severity;
+    use crate::audit::fixtures::Scene;
+    use crate::observation::{Cause, Failure, Observed, Stage};
+    use crate::run::{Status, TargetReport};
+
+    #[test]
+    fn a_finding_at_one_address_does_not_hide_that_another_could_not_be_tested() {
+        let mut scene = Scene::new();
+        scene.second_address();
+        let failure = Failure { stage: Stage::Connect, cause: Cause::ConnectionRefused };
+        for (endpoint, seen) in
+            scene.seen.endpoints.iter_mut().zip([Observed::Absent, Observed::Failed(failure)])
+        {
+            endpoint.handshakes.iter_mut().for_each(|cell| cell.resumption = seen.clone());
+        }
+        let judgement = scene.judge();
+        let Scene { target, seen, .. } = scene;
+        let report = TargetReport::new(Arc::new(target), seen, judgement, Severity::Error);
+        assert_eq!(report.status, Status::Untested);
+        let reasons = items(&report).filter(|item| matches!(item, Item::Untested(..)));
+        let reasons: Vec<String> = reasons.map(Item::message).collect();
+        assert!(reasons.len() == 1 && reasons[0].contains("connection refused"), "{reasons:?}");
+    }
 }

@@ -177,6 +177,7 @@ fn ends_without_a_handshake_are_told_apart() {
             .ends(1, "fail");
     };
     check(script::resets(), "error connection-reset");
+    check(script::resets_at_once(), "error connection-reset");
     check(says(&[21, 3, 3, 0, 2, 2, 40]), "error handshake-refused");
     check(says(&[21, 3, 3, 0, 2, 2, 80]), "error handshake-refused");
 }
@@ -206,6 +207,36 @@ fn what_changes_between_equal_connections_is_no_answer() {
     let banning = script::gate(nginx.port, |before, _| before < 3);
     let audit = audit_of(banning.port());
     audit.check(&["warning turned-away"]).ends(3, "untested");
+}
+
+/// A healthy probe makes six connections; the server is gone after each number of them.
+#[test]
+fn a_server_that_dies_amid_the_run_is_never_untested_without_a_reason() {
+    let pki = Pki::new();
+    let nginx =
+        Nginx::start(&block(&pki.server("a", &["a.test"]), "ssl_protocols TLSv1.2 TLSv1.3;"));
+    let (ca_file, json) = (pki.ca_file(), pki.path("report.json"));
+    let also_json = format!("json={}", json.display());
+    let mut ends = Vec::new();
+    for connections in 0..=8 {
+        let address = script::gone_after(nginx.port, connections);
+        let target = format!("a.test:443:{address}");
+        let run = shakedown(&["probe", &target, "--ca-file", &ca_file, "--output", &also_json]);
+        let report: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+        let target = &report["targets"][0];
+        let shown = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        let untested = target["untested"].as_array().unwrap();
+        assert_eq!(untested.is_empty(), text(&target["status"]) == "pass", "{target:#}");
+        for one in untested {
+            let reason = text(&one["reason"]);
+            assert!(!reason.is_empty() && shown.contains(reason), "{one} is not in {shown}");
+        }
+        ends.push((run.status, text(&target["status"]).to_owned()));
+    }
+    let untested = (3, "untested".to_owned());
+    assert_eq!(ends[0], untested);
+    assert!(ends[1..6].contains(&untested), "{ends:?}");
+    assert_eq!(ends[8], (0, "pass".to_owned()));
 }
 
 #[test]

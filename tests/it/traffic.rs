@@ -1,7 +1,7 @@
 //! How many connections a run opens, held against the page that says so.
 
 use crate::support::pki::Pki;
-use crate::support::program::{Audit, audit};
+use crate::support::program::{Audit, audit, shakedown};
 use crate::support::script;
 use crate::support::server::Nginx;
 
@@ -37,6 +37,15 @@ fn a_run_opens_the_connections_that_the_page_promises() {
     };
     assert_eq!(run("probe", &[&named]), promised("probe NAME"));
     assert_eq!(run("probe", &[&address]), promised("probe ADDRESS"));
+    let args = ["probe", "--verbose", &named, "--ca-file", &ca_file];
+    let verbose = shakedown(&args).stderr;
+    let opened = promised("probe NAME");
+    assert_eq!(
+        verbose,
+        format!(
+            "shakedown: pass a.test:443 ({opened} connections)\nshakedown: connections opened: {opened}\n"
+        )
+    );
     assert!(run("scan", &[&named]) <= promised("scan NAME"));
     assert!(run("scan", &["--clients", "all", &named]) <= promised("scan --clients all NAME"));
 }

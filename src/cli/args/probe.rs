@@ -70,7 +70,7 @@ pub(in crate::cli) struct RunArgs {
     pub(in crate::cli) gate: GateArgs,
     #[command(flatten)]
     pub(in crate::cli) fleet: FleetArgs,
-    /// Report each target on stderr as soon as it is done
+    /// Report each target on stderr as soon as it is done, and how many connections were opened
     #[arg(short, long, help_heading = "Report")]
     pub(in crate::cli) verbose: bool,
 }

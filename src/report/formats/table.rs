@@ -16,7 +16,7 @@ use crate::report::escape::{WithoutCommands, escape};
 use crate::report::place::has_place;
 use crate::report::text::{paragraph, severity_style, styled};
 use crate::report::words::counted;
-use crate::report::{Kind, Look, Report, Summary, chain, names, overview, scan};
+use crate::report::{Kind, Look, Report, Summary, chain, items, names, overview, scan};
 use crate::run::TargetReport;
 use crate::targets::Target;
 
@@ -79,11 +79,7 @@ fn details(
     look: Look,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let unexplained =
-        report.judgement.untested.iter().filter(|(rule, _)| {
-            !report.judgement.findings.iter().any(|finding| finding.rule == *rule)
-        });
-    let unexplained: Vec<_> = unexplained.collect();
+    let unexplained: Vec<_> = items::unexplained(report).collect();
     let chains: &[Assessed] = if look.show_chain { &report.judgement.chains } else { &[] };
     let scanned = report.observation.endpoints.iter().filter(|it| it.is_scanned());
     let scanned: Vec<&Endpoint> = scanned.collect();

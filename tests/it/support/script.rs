@@ -1,7 +1,7 @@
 //! Servers that no real one can be made to be: TLS with any bytes for a chain, SMTP in front of TLS, a reset.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -174,6 +174,39 @@ pub(crate) fn gate(
         drop(client);
         open.fetch_sub(1, Ordering::SeqCst);
     })
+}
+
+/// Stands in front of the server on that port for so many connections, and then is gone: nothing listens any more.
+pub(crate) fn gone_after(port: u16, connections: usize) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming().take(connections).flatten() {
+            thread::spawn(move || {
+                let server = TcpStream::connect(("127.0.0.1", port));
+                server.and_then(|server| relay(&client, &server))
+            });
+        }
+    });
+    address
+}
+
+/// Resets every connection as soon as it is accepted, before the client has sent anything.
+pub(crate) fn resets_at_once() -> SocketAddr {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let _entered = runtime.enter();
+        for stream in listener.incoming().flatten() {
+            let _ = stream.set_nonblocking(true);
+            if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
+                // Closing with a linger time of zero sends a reset.
+                let _ = stream.set_zero_linger();
+            }
+        }
+    });
+    address
 }
 
 /// Resets every connection after the hello: a socket that is closed with unread bytes is reset.

@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::SClient;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::observation::{Endpoint, Observed};
+use crate::observation::{Endpoint, Failure, Observed};
 
 pub(crate) const RULE: Rule = Rule {
     id: "session-resumption-unsupported",
@@ -31,12 +31,15 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     if asked().any(|cell| cell.resumption.seen().is_some()) {
         return Verdict::Pass;
     }
-    let failures = asked().find_map(|cell| match &cell.resumption {
-        Observed::Failed(failure) => Some(failure),
+    let failed = asked().find_map(|cell| match &cell.resumption {
+        Observed::Failed(failure) => Some((cell.version, failure)),
         _ => None,
     });
-    if let Some(failure) = failures {
-        return Verdict::Untested(format!("the second connection failed: {}", failure.cause));
+    if let Some((version, Failure { stage, cause })) = failed {
+        return Verdict::Untested(format!(
+            "whether {} resumes sessions: the second connection over {version} failed: {cause} ({stage})",
+            endpoint.address
+        ));
     }
     let versions: Vec<String> = asked().map(|cell| cell.version.to_string()).collect();
     RULE.finds("the server does not resume sessions")
@@ -92,6 +95,8 @@ mod tests {
             }
         });
         scene.check(&[]);
-        assert_eq!(scene.judge().untested.len(), 1);
+        let untested = scene.judge().untested;
+        assert_eq!(untested.len(), 1);
+        assert!(untested[0].1.ends_with("failed: connection refused (connect)"), "{untested:?}");
     }
 }

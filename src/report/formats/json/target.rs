@@ -124,7 +124,7 @@ impl<'a> TargetView<'a> {
             status: report.status,
             origin: target.origin.as_ref(),
             addresses: endpoints.iter().map(|endpoint| endpoint.address.ip().to_string()).collect(),
-            connections: endpoints.iter().map(Endpoint::all_connections).sum(),
+            connections: report.observation.connections(),
             handshakes: endpoints.iter().flat_map(handshakes).collect(),
             certificates: certificate::distinct(report),
             chains: chains(report),
