@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::hex::hex;
 use super::parse::{Certificate, Fingerprint, ParseError};
+use super::stored::StoredBytes;
 
 /// Certificates that are looked at; no honest chain comes near it.
 const MAX_CERTIFICATES: usize = 32;
@@ -72,29 +71,18 @@ pub(super) fn digest(sent: &[&[u8]]) -> Fingerprint {
     Fingerprint::of(&bytes)
 }
 
-/// Each certificate as sent, in hexadecimal digits.
+/// Each certificate as sent.
 impl Serialize for Chain {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.ders().map(hex))
+        serializer.collect_seq(self.ders().map(|der| StoredBytes(der.to_vec())))
     }
 }
 
 impl<'de> Deserialize<'de> for Chain {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let digits = Vec::<String>::deserialize(deserializer)?;
-        let sent: Option<Vec<Vec<u8>>> = digits.iter().map(|digits| octets(digits)).collect();
-        let sent = sent.ok_or_else(|| D::Error::custom("expected hexadecimal digits"))?;
-        Ok(Self::from_der(&sent.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+        let sent = Vec::<StoredBytes>::deserialize(deserializer)?;
+        Ok(Self::from_der(&sent.iter().map(|StoredBytes(der)| der.as_slice()).collect::<Vec<_>>()))
     }
-}
-
-fn octets(digits: &str) -> Option<Vec<u8>> {
-    let half = |digit: u8| char::from(digit).to_digit(16);
-    let octet = |pair: &[u8]| match pair {
-        [high, low] => u8::try_from(half(*high)? << 4 | half(*low)?).ok(),
-        _ => None,
-    };
-    digits.as_bytes().chunks(2).map(octet).collect()
 }
 
 #[cfg(test)]
@@ -146,8 +134,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_hexadecimal_is_no_stored_chain() {
+    fn what_is_not_base64_is_no_stored_chain() {
         assert!(serde_json::from_str::<Chain>(r#"["3"]"#).is_err());
-        assert!(serde_json::from_str::<Chain>(r#"["zz"]"#).is_err());
+        assert!(serde_json::from_str::<Chain>(r#"["zz!"]"#).is_err());
     }
 }

@@ -7,6 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::CertificateDer;
 
+use serde::{Deserialize, Serialize};
+
 use super::chain::Chain;
 use super::der::Elements;
 use super::parse::Certificate;
@@ -23,7 +25,7 @@ pub struct FileProblem {
 }
 
 /// A chain in a file, before a server uses it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FileChain {
     /// The file, as the user named it.
     pub path: String,
@@ -36,7 +38,7 @@ pub struct FileChain {
 }
 
 /// A private key, as far as a certificate is concerned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileKey {
     /// Its file.
     pub path: String,

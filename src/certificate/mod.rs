@@ -18,6 +18,7 @@ pub mod openssl_view;
 pub mod parse;
 pub mod shape;
 pub mod signature;
+pub mod stored;
 #[cfg(test)]
 mod testing;
 pub mod trust;

@@ -22,7 +22,7 @@ use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
 /// A question put to the network, and its answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Observed<T> {
     /// It was there.
     Seen(T),
@@ -74,7 +74,7 @@ impl fmt::Display for Stage {
 }
 
 /// Why an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Cause {
     /// The name has no address, or the resolver failed; its own words.
     #[error("the name could not be resolved: {0}")]
@@ -124,7 +124,7 @@ pub enum Cause {
 }
 
 /// What a peer that speaks no TLS seems to speak.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PlainProtocol {
     /// An HTTP response; its status line.
     Http(String),
@@ -148,7 +148,7 @@ impl fmt::Display for PlainProtocol {
 }
 
 /// An attempt that ended early.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// How far it got.
     pub stage: Stage,
@@ -180,7 +180,7 @@ pub enum Engine {
 }
 
 /// What the server did about client certificates in one handshake.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ClientAuth {
     /// It did not ask.
     #[default]
@@ -206,7 +206,7 @@ impl ClientAuth {
 }
 
 /// A CertificateRequest message.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CertificateRequest {
     /// Subjects of the authorities that the server accepts, in the form of RFC 4514; empty means any.
     pub authorities: Vec<String>,
@@ -215,7 +215,7 @@ pub struct CertificateRequest {
 }
 
 /// The shape in which a server refuses a client for its certificate, or for want of one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientRefusal {
     /// An alert during the handshake (TLS 1.2) or on the first read after it (TLS 1.3).
     Alert(AlertDescription),
@@ -228,7 +228,7 @@ pub enum ClientRefusal {
 }
 
 /// What a completed handshake negotiated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// The cipher suite.
     pub cipher_suite: CipherSuite,
@@ -241,7 +241,7 @@ pub struct Session {
 }
 
 /// One cell of the matrix: one connection with one hello.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Handshake {
     /// The name sent, `None` where none was.
     pub sni: Option<String>,
@@ -289,7 +289,7 @@ impl Handshake {
 }
 
 /// The server's answer to a raw hello.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RawHello {
     /// The name sent, `None` where none was.
     pub sni: Option<String>,
@@ -302,7 +302,7 @@ pub struct RawHello {
 }
 
 /// What a server chose in answer to a raw hello.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RawChoice {
     /// The version that it speaks.
     pub version: ProtocolVersion,
@@ -327,7 +327,7 @@ pub enum Steadiness {
 }
 
 /// All that was seen at one address.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Where the connections went.
     pub address: SocketAddr,
@@ -394,7 +394,7 @@ impl Endpoint {
 }
 
 /// The addresses of a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Addresses {
     /// Those that were found, in the order of the resolver.
     Found(Vec<IpAddr>),
@@ -405,7 +405,7 @@ pub enum Addresses {
 }
 
 /// Why nothing was connected to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Untried {
     /// The run was stopped, or its time was up, before it came to the target.
     #[error("the run ended first")]
@@ -422,7 +422,7 @@ pub enum Untried {
 }
 
 /// All that was seen of one target.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Observation {
     /// The addresses found, or why there are none.
     pub addresses: Addresses,

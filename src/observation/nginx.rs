@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Failure, Handshake, RawChoice};
 use crate::certificate::Chain;
 use crate::targets::nginx_client::{Change, HelloError, NginxClient};
 
 /// One handshake of nginx with one set of settings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NginxAttempt {
     /// nginx, with the changes made.
     pub client: Arc<NginxClient>,
@@ -29,7 +31,7 @@ impl NginxAttempt {
 }
 
 /// Why there is no answer to nginx's hello.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
     /// No hello could be made.
     NotSent(HelloError),
@@ -38,7 +40,7 @@ pub enum Refusal {
 }
 
 /// The server's flight in answer to nginx's hello.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NginxAnswer {
     /// What it chose.
     pub choice: RawChoice,

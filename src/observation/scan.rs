@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Cause, Failure, Observed, RawChoice};
 use crate::certificate::Chain;
 use crate::tls::group::NamedGroup;
@@ -11,7 +13,7 @@ use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
 use crate::tls::version::ProtocolVersion;
 
 /// Everything that one address takes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Scan {
     /// The name sent, `None` where none was.
     pub sni: Option<String>,
@@ -72,7 +74,7 @@ impl Scan {
 }
 
 /// What is taken in one version.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VersionScan {
     /// The version.
     pub version: ProtocolVersion,
@@ -114,7 +116,7 @@ impl VersionScan {
 }
 
 /// An accepted suite, and what came with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuiteChoice {
     /// The suite.
     pub cipher_suite: CipherSuite,
@@ -125,7 +127,7 @@ pub struct SuiteChoice {
 }
 
 /// Everything of one kind that a server takes, found by offering ever less until it refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing<T> {
     /// What it takes: in its own order where it has one, else in the order offered.
     pub accepted: Vec<T>,
@@ -151,7 +153,7 @@ impl<T> Listing<T> {
 }
 
 /// Whose order decides what is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     /// The server's.
     Server,
@@ -162,7 +164,7 @@ pub enum Order {
 }
 
 /// Properties that a server's hellos tell. Those of versions that it does not speak were not tried.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features {
     /// Secure renegotiation (RFC 5746).
     pub secure_renegotiation: Observed<()>,
@@ -179,7 +181,7 @@ pub struct Features {
 }
 
 /// How a known client fares, told from its own hello and the server's answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Replay {
     /// The client.
     pub profile: &'static Profile,
@@ -230,7 +232,7 @@ impl BrowserHello {
 }
 
 /// Why a client does not connect.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ReplayFailure {
     /// The server refused its hello, or could not be asked.
     #[error("{}", .0.cause)]

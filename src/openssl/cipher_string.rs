@@ -5,6 +5,8 @@
 
 use std::sync::LazyLock;
 
+use serde::{Deserialize, Serialize};
+
 use super::security_level;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
@@ -20,7 +22,7 @@ pub struct CipherList {
 }
 
 /// Why a cipher string could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum CipherStringError {
     /// It selects nothing; nginx refuses to start with it.
     #[error("the cipher string {0:?} matches no cipher suite")]

@@ -80,9 +80,10 @@ impl Handshaker {
         let identity = target
             .client_identity
             .as_ref()
-            .map(|identity| {
-                let key = identity.key.clone_key();
-                CertifiedKey::from_der(identity.chain.clone(), key, &self.provider).map(Arc::new)
+            .and_then(|identity| Some((&identity.chain, identity.key.as_ref()?)))
+            .map(|(chain, key)| {
+                let key = key.clone_key();
+                CertifiedKey::from_der(chain.clone(), key, &self.provider).map(Arc::new)
             })
             .transpose();
         let asks_http = target.starttls.is_none();

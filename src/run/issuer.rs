@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use super::TargetReport;
+use super::network::Network;
 use crate::audit::rules::chain::chain_incomplete;
 use crate::certificate::trust::Assessor;
 use crate::certificate::trust::browser::BrowserVerdict;
 use crate::certificate::trust::problem::PathProblem;
 use crate::certificate::{Certificate, Chain, file};
-use crate::probe::Prober;
 
 /// Certificates that are fetched for one chain.
 const MAX_FETCHED: usize = 3;
@@ -17,7 +17,7 @@ const MAX_FETCHED: usize = 3;
 /// Fetches what an incomplete chain lacks, and adds to the finding whether it completes the chain.
 pub(super) async fn try_fetched(
     report: &mut TargetReport,
-    prober: &Prober,
+    network: &dyn Network,
     assessor: &Assessor,
     private: bool,
 ) {
@@ -29,7 +29,7 @@ pub(super) async fn try_fetched(
     let finding =
         judgement.findings.iter_mut().find(|finding| finding.rule == chain_incomplete::RULE.id);
     let (Some(lacking), Some(finding)) = (lacking, finding) else { return };
-    match complete(Arc::clone(&lacking.chain), prober, assessor, private).await {
+    match complete(Arc::clone(&lacking.chain), network, assessor, private).await {
         Err(reason) => finding.evidence.push(reason),
         Ok(url) => {
             finding.evidence.push(format!("the chain is complete with the certificate from {url}"));
@@ -43,7 +43,7 @@ pub(super) async fn try_fetched(
 /// Adds issuers until the chain is accepted; the last address that was needed, or what stood in the way.
 async fn complete(
     mut chain: Arc<Chain>,
-    prober: &Prober,
+    network: &dyn Network,
     assessor: &Assessor,
     private: bool,
 ) -> Result<String, String> {
@@ -51,7 +51,7 @@ async fn complete(
         let assessment = assessor.assess(&chain);
         let next = assessment.shape.top(&chain).and_then(|top| top.ca_issuers.first()).cloned();
         let Some(url) = next else { break };
-        let bytes = prober
+        let bytes = network
             .fetch(&url, private)
             .await
             .map_err(|error| format!("{url} could not be fetched: {error}"))?;

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
+use super::network::Network;
 use crate::audit::upstream::mend::{Hints, candidates};
 use crate::audit::upstream::verdict::{Breakage, Verdict, verdict};
 use crate::observation::Endpoint;
 use crate::observation::nginx::NginxAttempt;
-use crate::probe::Prober;
 use crate::targets::Target;
 use crate::targets::nginx_client::{Change, NginxClient, Trusted};
 use time::OffsetDateTime;
@@ -16,7 +16,7 @@ const MAX_ATTEMPTS: usize = 16;
 
 /// Makes the attempts of one address.
 pub(super) struct Mender<'a> {
-    pub(super) prober: &'a Prober,
+    pub(super) network: &'a dyn Network,
     pub(super) target: &'a Target,
     pub(super) trusted: &'a [Trusted],
     pub(super) now: OffsetDateTime,
@@ -119,8 +119,8 @@ impl Search<'_> {
 
     async fn attempt(&mut self, changes: Vec<Change>) -> Option<NginxAttempt> {
         self.left = self.left.checked_sub(1)?;
-        let Mender { prober, target, .. } = *self.mender;
-        Some(prober.as_nginx(target, self.address, self.client, changes).await)
+        let Mender { network, target, .. } = *self.mender;
+        Some(network.as_nginx(target, self.address, self.client, changes).await)
     }
 }
 

@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod gate;
 mod issuer;
 mod mend;
+pub mod network;
 pub mod settings;
 
 use std::future::Future;
@@ -126,7 +127,7 @@ pub async fn audit(
     let mut ending = Ending::default();
     let mut finished = pin!(engine::each(
         targets.into_iter().enumerate(),
-        settings.prober.limits().targets_at_once(),
+        settings.network.targets_at_once(),
         |(index, target)| {
             let settings = Arc::clone(&settings);
             async move { (index, audit_target(target, &settings).await) }
@@ -173,18 +174,18 @@ pub async fn audit_all(
 }
 
 async fn audit_target(target: Arc<Target>, settings: &Settings) -> TargetReport {
-    let prober = &*settings.prober;
-    let mut observation = prober.observe(&target, &settings.depth).await;
+    let network = &*settings.network;
+    let mut observation = network.observe(&target, &settings.depth).await;
     if target.nginx.is_some() {
         let trusted = trusted_files(settings, &target.trust);
-        let mender = Mender { prober, target: &target, trusted: &trusted, now: settings.now };
+        let mender = Mender { network, target: &target, trusted: &trusted, now: settings.now };
         join_all(observation.endpoints.iter_mut().map(|endpoint| mender.mend(endpoint))).await;
     }
     let target_trust = target.trust.clone();
     let mut report = report(target, observation, settings);
     if settings.fetch_issuers != FetchIssuers::Never {
         let private = settings.fetch_issuers == FetchIssuers::Anywhere;
-        issuer::try_fetched(&mut report, prober, settings.assessor(&target_trust), private).await;
+        issuer::try_fetched(&mut report, network, settings.assessor(&target_trust), private).await;
     }
     report
 }

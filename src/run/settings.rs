@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::network::Network;
 use crate::audit::finding::Severity;
 use crate::audit::policy::Policy;
 use crate::certificate::trust::{Assessor, TrustStore};
-use crate::probe::Prober;
 use crate::probe::scan::Depth;
 use crate::targets::trust::{self, TrustError};
 use crate::targets::{Target, Trust};
@@ -18,7 +18,7 @@ use crate::targets::{Target, Trust};
 #[derive(Debug)]
 pub struct Settings {
     /// What makes the connections; runs that share it share its limits.
-    pub prober: Arc<Prober>,
+    pub network: Arc<dyn Network>,
     /// What is asked for beside the four handshakes.
     pub depth: Depth,
     /// The severity from which a finding fails its target.
@@ -38,16 +38,16 @@ impl Settings {
     /// else is as it is where nothing is asked for.
     pub fn new(
         targets: &[Arc<Target>],
-        prober: Arc<Prober>,
+        network: Arc<dyn Network>,
         now: OffsetDateTime,
     ) -> Result<Self, TrustError> {
-        Self::with_stores(targets, prober, now, &mut TrustStores::default())
+        Self::with_stores(targets, network, now, &mut TrustStores::default())
     }
 
     /// The same where files of roots that cannot be read at the moment are known from an earlier audit.
     pub fn with_stores(
         targets: &[Arc<Target>],
-        prober: Arc<Prober>,
+        network: Arc<dyn Network>,
         now: OffsetDateTime,
         stores: &mut TrustStores,
     ) -> Result<Self, TrustError> {
@@ -58,17 +58,17 @@ impl Settings {
                 assessors.insert(target.trust.clone(), Arc::new(Assessor::new(store, now)));
             }
         }
-        Ok(Self::with_assessors(assessors, prober, now))
+        Ok(Self::with_assessors(assessors, network, now))
     }
 
     /// The same with assessors that are there already.
     pub fn with_assessors(
         assessors: HashMap<Trust, Arc<Assessor>>,
-        prober: Arc<Prober>,
+        network: Arc<dyn Network>,
         now: OffsetDateTime,
     ) -> Self {
         Self {
-            prober,
+            network,
             depth: Depth::default(),
             threshold: Severity::Error,
             policy: None,

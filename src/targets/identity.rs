@@ -93,7 +93,7 @@ pub fn read_identity(certificate: &Path, key: &Path) -> Result<ClientIdentity, F
     )?;
     Ok(ClientIdentity {
         chain,
-        key: key_der,
+        key: Some(key_der),
         certificate_file: certificate.to_owned(),
         key_file: key.to_owned(),
     })

@@ -22,10 +22,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::nginx_client::NginxClient;
 use crate::certificate::file::FileChain;
+use crate::certificate::stored::StoredBytes;
 use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
 
@@ -59,7 +60,7 @@ pub enum Role {
 }
 
 /// Which roots end a certificate path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Trust {
     /// The base set.
     pub roots: Roots,
@@ -68,7 +69,7 @@ pub struct Trust {
 }
 
 /// A base set of roots.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Roots {
     /// Only the certificates of this PEM or DER file.
     File(PathBuf),
@@ -189,8 +190,8 @@ impl StartTls {
 pub struct ClientIdentity {
     /// The client's chain, leaf first.
     pub chain: Vec<CertificateDer<'static>>,
-    /// Its private key.
-    pub key: PrivateKeyDer<'static>,
+    /// Its private key; `None` in saved observations, which never hold one.
+    pub key: Option<PrivateKeyDer<'static>>,
     /// The file that the certificate came from, for commands that reproduce a finding.
     pub certificate_file: PathBuf,
     /// The file that the key came from.
@@ -206,8 +207,39 @@ impl fmt::Debug for ClientIdentity {
     }
 }
 
+/// An identity as it is saved: without its key.
+#[derive(Serialize, Deserialize)]
+struct SavedIdentity {
+    chain: Vec<StoredBytes>,
+    certificate_file: PathBuf,
+    key_file: PathBuf,
+}
+
+impl Serialize for ClientIdentity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        SavedIdentity {
+            chain: self.chain.iter().map(|der| StoredBytes(der.to_vec())).collect(),
+            certificate_file: self.certificate_file.clone(),
+            key_file: self.key_file.clone(),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClientIdentity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let saved = SavedIdentity::deserialize(deserializer)?;
+        Ok(Self {
+            chain: saved.chain.into_iter().map(|StoredBytes(der)| der.into()).collect(),
+            key: None,
+            certificate_file: saved.certificate_file,
+            key_file: saved.key_file,
+        })
+    }
+}
+
 /// Whether a client certificate is expected to be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientCertificatePolicy {
     /// The server must not ask for one.
@@ -219,7 +251,7 @@ pub enum ClientCertificatePolicy {
 }
 
 /// What the operator says the endpoint should be like; `None` or empty is no opinion.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expectations {
     /// Exactly these versions are spoken.
     pub protocols: Option<Vec<ProtocolVersion>>,
@@ -245,7 +277,7 @@ pub struct Origin {
 }
 
 /// What a target is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TargetKind {
     /// A server to connect to.
     Endpoint {
@@ -266,7 +298,7 @@ pub enum TargetKind {
 }
 
 /// One thing to audit, with every default resolved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Target {
     /// What reports call it: the user's own name for it, or `host:port`.
     pub name: String,

@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{ClientIdentity, Origin};
 use crate::certificate::trust::{TrustStore, openssl};
 use crate::nginx::defaults::Version;
@@ -25,7 +27,7 @@ pub const ASSUMED: Version = Version::new(1, 28, 0);
 pub const NEWEST: Version = Version::new(1, 31, 0);
 
 /// nginx as a client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NginxClient {
     /// The module that connects; it decides how its directives are called.
     pub module: Module,
@@ -64,7 +66,7 @@ pub struct NginxClient {
 }
 
 /// A file of trusted certificates, and its contents.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trusted {
     /// The file.
     pub path: PathBuf,
@@ -85,7 +87,7 @@ pub fn usual_library(version: Option<Version>) -> Release {
 }
 
 /// Why no hello can be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum HelloError {
     /// The cipher list.
     #[error(transparent)]
@@ -258,7 +260,7 @@ impl NginxClient {
 const SUITES_TLS13: [u16; 3] = [0x1302, 0x1303, 0x1301];
 
 /// One setting to change, and so one or two directives to write.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Change {
     /// `_server_name on`.
     ServerName,

@@ -4,7 +4,8 @@
 
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::extension::{Extension, ExtensionType, KeyShare};
 use super::flight::Flight;
@@ -67,6 +68,21 @@ pub struct Profile {
     pub refuses: Vec<Refusal>,
 }
 
+/// A profile is stored by its name alone: everyone has the table.
+impl Serialize for Profile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name)
+    }
+}
+
+impl<'de> Deserialize<'de> for &'static Profile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let known = all().iter().find(|profile| profile.name == name);
+        known.ok_or_else(|| D::Error::custom(format!("no client is called {name:?}")))
+    }
+}
+
 /// What newer libraries refuse whatever the server chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -78,7 +94,7 @@ pub enum Refusal {
 }
 
 /// Why a client would not take a server's answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Objection {
     /// The server chose a version that was not offered.
     #[error("the server insists on {0}, which the client does not speak")]

@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use webpki::anchor_from_trusted_cert;
 
 use crate::certificate::parse::{Certificate, DistinguishedName};
 use crate::certificate::signature::{SignatureCheck, Verifier};
+use crate::certificate::stored::StoredBytes;
 
 /// The roots that end a path, and what people call this set.
 #[derive(Debug)]
@@ -111,6 +114,42 @@ impl TrustStore {
     fn named(&self, subject: &[u8]) -> impl Iterator<Item = &TrustAnchor<'static>> {
         let known = sequence_body(subject).and_then(|body| self.by_subject.get(body));
         known.into_iter().flatten().map(|index| &self.anchors[*index])
+    }
+}
+
+/// A store as it is saved. Mozilla's roots are not written out, because they are compiled in.
+#[derive(Serialize, Deserialize)]
+struct SavedStore {
+    label: String,
+    public: bool,
+    mozilla: bool,
+    certificates: Vec<StoredBytes>,
+}
+
+impl Serialize for TrustStore {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let certificates = self.certificates.iter().map(|one| StoredBytes(one.der.to_vec()));
+        SavedStore {
+            label: self.label.clone(),
+            public: self.public,
+            mozilla: self.anchors.len() > self.certificates.len(),
+            certificates: certificates.collect(),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TrustStore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let saved = SavedStore::deserialize(deserializer)?;
+        let given = saved.certificates.into_iter().map(|StoredBytes(der)| der.into()).collect();
+        let (more, unreadable) = Self::from_certificates(String::new(), given, saved.public);
+        if unreadable > 0 {
+            return Err(D::Error::custom("a root certificate cannot be read"));
+        }
+        let mut anchors = if saved.mozilla { Self::mozilla().anchors } else { Vec::new() };
+        anchors.extend(more.anchors);
+        Ok(Self::new(saved.label, anchors, more.certificates, saved.public))
     }
 }
 

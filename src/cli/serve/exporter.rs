@@ -17,6 +17,7 @@ use crate::probe::Prober;
 use crate::report::escape::escape;
 use crate::report::formats::prometheus;
 use crate::report::{Kind, Report, ReportOptions};
+use crate::run::network::Network;
 use crate::run::{self, Settings, TrustStores};
 use crate::targets::Target;
 use crate::targets::options::Options;
@@ -35,7 +36,7 @@ pub(super) struct Exporter {
     /// Roots, as they were when they were last read.
     stores: Mutex<TrustStores>,
     /// One for all audits and probes, so that an address is never met by more connections than the limits say.
-    prober: Arc<Prober>,
+    network: Arc<dyn Network>,
 }
 
 /// Why a target is not probed.
@@ -69,8 +70,8 @@ impl Exporter {
         let now = settings::now();
         Checkpoint::open(&gate(&args), args.fail_on, now)?;
         let typed = targets::options(&args.source.target, &args.limits)?;
-        let prober = Arc::new(Prober::new(settings::limits(&args.limits)));
-        Settings::new(&targets, Arc::clone(&prober), now)?;
+        let network: Arc<dyn Network> = Arc::new(Prober::new(settings::limits(&args.limits)));
+        Settings::new(&targets, Arc::clone(&network), now)?;
         Ok(Self {
             args,
             typed,
@@ -78,7 +79,7 @@ impl Exporter {
             metrics: RwLock::new(None),
             permits: Semaphore::new(MAX_PROBES),
             stores: Mutex::default(),
-            prober,
+            network,
         })
     }
 
@@ -163,7 +164,7 @@ impl Exporter {
 
     fn settings(&self, targets: &[Arc<Target>], now: OffsetDateTime) -> anyhow::Result<Settings> {
         let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
-        let settings = Settings::with_stores(targets, Arc::clone(&self.prober), now, &mut stores)?;
+        let settings = Settings::with_stores(targets, Arc::clone(&self.network), now, &mut stores)?;
         stores.problems().iter().for_each(|problem| warn(problem));
         Ok(settings)
     }

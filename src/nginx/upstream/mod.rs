@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 pub use collect::{upstreams, without_port};
 
+use serde::{Deserialize, Serialize};
+
 use super::inherit::Set;
 use super::problem::Span;
 use super::variable::{Unresolved, Variables};
 
 /// The nginx module that makes the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Module {
     /// `proxy_pass` in `http`.
     Proxy,

@@ -61,7 +61,7 @@ mod tests {
         let issued = scene.intermediate.issue(&["client"]).unwrap();
         scene.target.client_identity = Some(Arc::new(ClientIdentity {
             chain: vec![issued.certificate.clone()],
-            key: issued.private_key(),
+            key: Some(issued.private_key()),
             certificate_file: "client.pem".into(),
             key_file: "client.key".into(),
         }));
