@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::args::CertArgs;
 use super::exit::Exit;
@@ -38,7 +36,7 @@ const ENDINGS: [&str; 4] = ["pem", "crt", "cer", "der"];
 /// Runs the subcommand.
 pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     let now = match &args.at {
-        Some(text) => moment(text)?,
+        Some(text) => settings::moment(text)?,
         None => settings::now(),
     };
     let mut checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
@@ -210,11 +208,4 @@ fn own_name(file: &FileChain) -> Host {
             Host::Name(leaf.and_then(|leaf| leaf.common_name()).unwrap_or("unnamed").to_owned())
         }
     }
-}
-
-/// A moment as people write it: a day, or a time in RFC 3339.
-fn moment(text: &str) -> anyhow::Result<OffsetDateTime> {
-    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    OffsetDateTime::parse(&whole, &Rfc3339)
-        .map_err(|_| anyhow!("invalid time --at {text:?}: use 2026-12-31 or 2026-12-31T23:59:59Z"))
 }

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
@@ -15,6 +16,7 @@ use super::fleet::{Resumed, Share};
 use super::gate::Checkpoint;
 use super::progress::Progress;
 use super::report_writer::ReportWriter;
+use super::saver::Saver;
 use super::settings;
 use super::stop::{Listener, stop};
 use crate::audit::finding::Fix;
@@ -23,6 +25,7 @@ use crate::audit::policy::Policy;
 use crate::probe::Prober;
 use crate::probe::scan::Depth;
 use crate::report::{Kind, Report, ReportOptions, Summary};
+use crate::run::network::Network;
 use crate::run::{self, FetchIssuers, Settings, TargetReport, TrustStores};
 use crate::targets::Target;
 
@@ -55,6 +58,17 @@ pub(super) struct Done {
     pub(super) fixes: Vec<(usize, Fix)>,
 }
 
+/// A run that is ready to begin.
+pub(super) struct Audit {
+    pub(super) targets: Vec<Arc<Target>>,
+    pub(super) settings: Settings,
+    pub(super) collector: Collector,
+    /// Where what is seen is saved.
+    pub(super) saver: Option<Saver>,
+    /// When a recorded run ended, and whether it was stopped early.
+    pub(super) recorded: Option<(OffsetDateTime, bool)>,
+}
+
 /// Audits what a job names, and writes the report.
 pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
     carry_out_with(job, args, &mut TrustStores::default())
@@ -74,15 +88,18 @@ pub(super) fn carry_out_with(
     let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
     let agreed = agreed(&depth, policy.as_ref(), args, &checkpoint);
     let mut share = Share::of(targets, args.fleet.shard, &agreed);
-    let prober = Arc::new(Prober::new(settings::limits(&args.limits)));
+    let (network, mut saver) = network(args)?;
     let settings = Settings {
         depth,
         policy,
         threshold: args.fail_on.threshold(),
         fetch_issuers: fetch_issuers(args),
-        ..Settings::with_stores(&share.targets, prober, now, stores)?
+        ..Settings::with_stores(&share.targets, network, now, stores)?
     };
     stores.problems().iter().for_each(|problem| warn(problem));
+    if let Some(saver) = &mut saver {
+        saver.start(&settings, &ignored, &known);
+    }
     let checkpoint = checkpoint.of_part(args.fleet.is_part()).with_ignored(ignored);
     let mut collector = match collector(args, &mut share, checkpoint)? {
         ControlFlow::Continue(collector) => collector,
@@ -96,8 +113,21 @@ pub(super) fn carry_out_with(
     for report in known {
         collector.take_known(report);
     }
+    perform(Audit { targets: share.targets, settings, collector, saver, recorded: None }, args)
+}
+
+/// The network, and what saves its answers where that is wanted.
+fn network(args: &RunArgs) -> anyhow::Result<(Arc<dyn Network>, Option<Saver>)> {
+    let prober = Arc::new(Prober::new(settings::limits(&args.limits)));
+    let Some(path) = &args.save_observations else { return Ok((prober, None)) };
+    let saver = Saver::open(path, prober)?;
+    Ok((saver.network(), Some(saver)))
+}
+
+/// Audits the targets, and writes the report.
+pub(super) fn perform(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
     let runtime = Runtime::new()?;
-    let done = runtime.block_on(audit(share.targets, settings, args, collector))?;
+    let done = runtime.block_on(audit(run, args))?;
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();
     Ok(done)
@@ -152,19 +182,17 @@ fn collector(
     })
 }
 
-/// Audits the targets and writes the report.
-async fn audit(
-    targets: Vec<Arc<Target>>,
-    settings: Settings,
-    args: &RunArgs,
-    mut collector: Collector,
-) -> anyhow::Result<Done> {
+async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
+    let Audit { targets, settings, mut collector, mut saver, recorded } = run;
     let started_at = settings.now;
     let mut progress = Progress::new(args, targets.len());
     // Nobody reads on: what is still to be probed would be probed for nothing.
     let unread = Notify::new();
     let stop = stop(args.limits.run_timeout, unread.notified());
     let ending = run::audit(targets, Arc::new(settings), stop, |index, mut report| {
+        if let Some(saver) = &mut saver {
+            saver.target(index, &report);
+        }
         if args.report.omit_times {
             report.observation.forget_times();
         }
@@ -180,11 +208,16 @@ async fn audit(
     if let Some(error) = collector.error {
         return Err(error.into());
     }
+    let (finished_at, stopped_before) = recorded.unwrap_or_else(|| (settings::now(), false));
+    let stopped = ending.stopped || stopped_before;
+    if let Some(saver) = saver {
+        saver.finish(stopped, finished_at)?;
+    }
     let mut report = Report {
         started_at,
-        finished_at: settings::now(),
+        finished_at,
         targets: Vec::new(),
-        interrupted: ending.stopped,
+        interrupted: stopped,
         kind: Kind::Endpoints,
         options: ReportOptions {
             configuration_root: collector.root.as_ref().map(|root| root.display().to_string()),
@@ -194,11 +227,11 @@ async fn audit(
     let summary = collector.summary;
     let probed = collector.reports.into_iter().flatten();
     report.targets = collector.known.into_iter().chain(probed).collect();
-    if let Some(draft) = collector.draft.filter(|_| !ending.stopped) {
+    if let Some(draft) = collector.draft.filter(|_| !stopped) {
         collector.outputs.trailer(&draft.finished(&report));
     }
     collector.outputs.finish(&report)?;
-    collector.checkpoint.finish(&summary, ending.stopped)?;
+    collector.checkpoint.finish(&summary, stopped)?;
     let exit = Exit::of_report(&report, args.report.format, args.fail_on, ending.internal_errors);
-    Ok(Done { exit, stopped: ending.stopped, fixes: collector.fixes })
+    Ok(Done { exit, stopped, fixes: collector.fixes })
 }

@@ -21,7 +21,9 @@ mod merge;
 mod nginx;
 mod probe;
 mod progress;
+mod replay;
 mod report_writer;
+mod saver;
 mod scan;
 mod serve;
 mod settings;
@@ -62,6 +64,7 @@ fn dispatch() -> ExitCode {
         Command::Nginx(args) => nginx::run(&args),
         Command::Cert(args) => cert::run(&args),
         Command::Log(args) => log::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Merge(args) => merge::run(&args),

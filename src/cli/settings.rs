@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
+use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::args::{ColorArg, FailOn, LimitArgs, MetricsArg, ReportArgs};
@@ -142,4 +143,11 @@ pub(super) fn step_summary() -> Option<PathBuf> {
 /// Columns of what is written to stdout.
 pub(super) fn width() -> usize {
     terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(width, _)| usize::from(width.0))
+}
+
+/// A moment as people write it: a day, or a time in RFC 3339.
+pub(super) fn moment(text: &str) -> anyhow::Result<OffsetDateTime> {
+    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    OffsetDateTime::parse(&whole, &Rfc3339)
+        .map_err(|_| anyhow!("invalid time --at {text:?}: use 2026-12-31 or 2026-12-31T23:59:59Z"))
 }

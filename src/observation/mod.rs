@@ -315,7 +315,7 @@ pub struct RawChoice {
 }
 
 /// Whether equal connections ended equally, and what was met where they did not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Steadiness {
     /// As far as was seen.
     #[default]

@@ -194,7 +194,7 @@ pub struct Replay {
 }
 
 /// How an address answers the hello of a current browser, and smaller ones where it breaks on that.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrowserHello {
     /// The hello as the browser sends it, with a post-quantum key.
     pub whole: SizedHello,
@@ -205,7 +205,7 @@ pub struct BrowserHello {
 }
 
 /// One hello, how large it was, and how it was answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SizedHello {
     /// Bytes on the wire.
     pub size: usize,

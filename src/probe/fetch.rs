@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -17,7 +18,7 @@ use crate::targets::address::parse_host;
 const MAX_ANSWER: u64 = 128 * 1024;
 
 /// Why a certificate could not be fetched.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum FetchError {
     /// Not a plain `http://` address, as RFC 5280 wants it.
     #[error("only http:// addresses are fetched")]

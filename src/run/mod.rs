@@ -5,12 +5,14 @@ pub mod gate;
 mod issuer;
 mod mend;
 pub mod network;
+pub mod playback;
+pub mod recorder;
+pub mod recording;
 pub mod settings;
 
 use std::future::Future;
-use std::path;
 use std::pin::pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use futures::future::{Either, join_all, select};
 use futures::stream::StreamExt;
@@ -23,10 +25,7 @@ use crate::audit::judge::{Judgement, Standard, judge};
 use crate::observation::{Addresses, Observation, Untried};
 use crate::probe::engine;
 use crate::targets::nginx_client::Trusted;
-use crate::targets::{Roots, Target, Trust, trust};
-
-/// Where distributions keep their roots in one file (Debian and its kin; others differ).
-const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+use crate::targets::{Roots, Target, Trust};
 
 /// What became of one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -192,22 +191,16 @@ async fn audit_target(target: Arc<Target>, settings: &Settings) -> TargetReport 
 
 /// The audit's own roots, as a file that nginx could be given: it reads names that are relative from its own folder.
 fn trusted_files(settings: &Settings, trust: &Trust) -> Vec<Trusted> {
-    /// Only where the distribution has the file, and as it is there.
-    static SYSTEM: LazyLock<Option<Trusted>> = LazyLock::new(|| {
-        let roots = Roots::File(SYSTEM_BUNDLE.into());
-        let store = trust::load(&Trust { roots, additional: Vec::new() }).ok()?;
-        Some(Trusted { path: SYSTEM_BUNDLE.into(), store: Arc::new(store) })
-    });
     if !trust.additional.is_empty() {
         return Vec::new();
     }
     let store = settings.assessor(trust).shared_store();
     match &trust.roots {
         Roots::File(path) => {
-            let path = path::absolute(path).unwrap_or_else(|_| path.clone());
+            let path = settings.surroundings.folder.join(path);
             vec![Trusted { path, store }]
         }
-        Roots::Native if store.public => SYSTEM.iter().cloned().collect(),
+        Roots::Native if store.public => settings.surroundings.bundle.iter().cloned().collect(),
         Roots::Native | Roots::Mozilla => Vec::new(),
     }
 }

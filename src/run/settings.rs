@@ -1,7 +1,8 @@
 //! What a run needs beside its targets.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -11,8 +12,12 @@ use crate::audit::finding::Severity;
 use crate::audit::policy::Policy;
 use crate::certificate::trust::{Assessor, TrustStore};
 use crate::probe::scan::Depth;
+use crate::targets::nginx_client::Trusted;
 use crate::targets::trust::{self, TrustError};
-use crate::targets::{Target, Trust};
+use crate::targets::{Roots, Target, Trust};
+
+/// Where distributions keep their roots in one file (Debian and its kin; others differ).
+const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Everything a run needs beside its targets.
 #[derive(Debug)]
@@ -31,6 +36,31 @@ pub struct Settings {
     pub fetch_issuers: FetchIssuers,
     /// An assessor for every trust that a target names.
     pub assessors: HashMap<Trust, Arc<Assessor>>,
+    /// What the machine has that bears on fixes.
+    pub surroundings: Surroundings,
+}
+
+/// What the machine has that bears on fixes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Surroundings {
+    /// The folder that relative file names start from.
+    pub folder: PathBuf,
+    /// The system's roots as a file that nginx could be given, where the distribution has one and a target may need it.
+    pub bundle: Option<Trusted>,
+}
+
+impl Surroundings {
+    fn of(targets: &[Arc<Target>]) -> Self {
+        static BUNDLE: LazyLock<Option<Trusted>> = LazyLock::new(|| {
+            let roots = Roots::File(SYSTEM_BUNDLE.into());
+            let store = trust::load(&Trust { roots, additional: Vec::new() }).ok()?;
+            Some(Trusted { path: SYSTEM_BUNDLE.into(), store: Arc::new(store) })
+        });
+        let needs =
+            |target: &Arc<Target>| target.nginx.is_some() && target.trust.roots == Roots::Native;
+        let bundle = targets.iter().any(needs).then(|| BUNDLE.clone()).flatten();
+        Self { folder: std::env::current_dir().unwrap_or_default(), bundle }
+    }
 }
 
 impl Settings {
@@ -58,7 +88,8 @@ impl Settings {
                 assessors.insert(target.trust.clone(), Arc::new(Assessor::new(store, now)));
             }
         }
-        Ok(Self::with_assessors(assessors, network, now))
+        let surroundings = Surroundings::of(targets);
+        Ok(Self { surroundings, ..Self::with_assessors(assessors, network, now) })
     }
 
     /// The same with assessors that are there already.
@@ -75,6 +106,7 @@ impl Settings {
             now,
             fetch_issuers: FetchIssuers::Never,
             assessors,
+            surroundings: Surroundings::default(),
         }
     }
 

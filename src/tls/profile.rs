@@ -128,9 +128,9 @@ pub struct LaidOut {
 }
 
 impl<'de> Deserialize<'de> for LaidOut {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        laid_out(&text).ok_or_else(|| serde::de::Error::custom(format!("no extension: {text}")))
+        laid_out(&text).ok_or_else(|| D::Error::custom(format!("no extension: {text}")))
     }
 }
 

@@ -37,6 +37,7 @@ mod patch;
 mod peers;
 mod proxy;
 mod registry;
+mod replay;
 mod reports;
 mod repository;
 mod reproduce;

@@ -124,16 +124,20 @@ struct SavedStore {
     public: bool,
     mozilla: bool,
     certificates: Vec<StoredBytes>,
+    /// How many of the certificates, from the end, are an organisation's own.
+    private: usize,
 }
 
 impl Serialize for TrustStore {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let certificates = self.certificates.iter().map(|one| StoredBytes(one.der.to_vec()));
+        // Every field by name, so that none is forgotten here.
+        let Self { label, anchors, certificates, public, private, by_subject: _ } = self;
         SavedStore {
-            label: self.label.clone(),
-            public: self.public,
-            mozilla: self.anchors.len() > self.certificates.len(),
-            certificates: certificates.collect(),
+            label: label.clone(),
+            public: *public,
+            mozilla: anchors.len() > certificates.len(),
+            certificates: certificates.iter().map(|one| StoredBytes(one.der.to_vec())).collect(),
+            private: private.len(),
         }
         .serialize(serializer)
     }
@@ -149,7 +153,11 @@ impl<'de> Deserialize<'de> for TrustStore {
         }
         let mut anchors = if saved.mozilla { Self::mozilla().anchors } else { Vec::new() };
         anchors.extend(more.anchors);
-        Ok(Self::new(saved.label, anchors, more.certificates, saved.public))
+        let start = more.certificates.len().checked_sub(saved.private);
+        let start = start.ok_or_else(|| D::Error::custom("more private roots than roots"))?;
+        let private = more.certificates[start..].to_vec();
+        let store = Self::new(saved.label, anchors, more.certificates, saved.public);
+        Ok(Self { private, ..store })
     }
 }
 

@@ -9,6 +9,7 @@ mod limits;
 mod log;
 mod nginx;
 mod probe;
+mod replay;
 mod report;
 mod saved;
 mod serve;
@@ -26,6 +27,7 @@ pub(in crate::cli) use self::limits::LimitArgs;
 pub(in crate::cli) use self::log::{LogArgs, LogFormat};
 pub(in crate::cli) use self::nginx::{ConfigurationArgs, NginxArgs};
 pub(in crate::cli) use self::probe::{ProbeArgs, RunArgs, ScanArgs};
+pub(in crate::cli) use self::replay::ReplayArgs;
 pub(in crate::cli) use self::report::{ColorArg, MetricsArg, PlainFormat, ReportArgs, ReportFile};
 pub(in crate::cli) use self::saved::{DiffArgs, MergeArgs, MergeFormat};
 pub(in crate::cli) use self::serve::ServeArgs;
@@ -67,6 +69,7 @@ impl Args {
             Command::Scan(args) => &args.probe.run.report,
             Command::Nginx(args) => &args.run.report,
             Command::Cert(args) => &args.report,
+            Command::Replay(args) => &args.report,
             _ => return false,
         };
         report.format.is_plugin()
@@ -83,6 +86,8 @@ pub(in crate::cli) enum Command {
     Nginx(Box<NginxArgs>),
     /// Audit certificate files before deploying them
     Cert(CertArgs),
+    /// Judge saved observations again, without the network
+    Replay(Box<ReplayArgs>),
     /// Compare two reports: what is new, what is gone, what changed, and whether it got worse
     Diff(DiffArgs),
     /// Audit targets at an interval, and serve the results to Prometheus

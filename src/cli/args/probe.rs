@@ -1,5 +1,6 @@
 //! Options of `probe` and `scan`, and those of every audit.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
@@ -70,6 +71,9 @@ pub(in crate::cli) struct RunArgs {
     pub(in crate::cli) gate: GateArgs,
     #[command(flatten)]
     pub(in crate::cli) fleet: FleetArgs,
+    /// Save what servers answered to this file, for `shakedown replay`
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(in crate::cli) save_observations: Option<PathBuf>,
     /// Report each target on stderr as soon as it is done, and how many connections were opened
     #[arg(short, long, help_heading = "Report")]
     pub(in crate::cli) verbose: bool,

@@ -1,0 +1,109 @@
+//! A network that answers from recorded observations and never connects.
+
+use std::collections::HashMap;
+use std::future::ready;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use super::network::Network;
+use super::recorder::place;
+use super::recording::RecordedTarget;
+use crate::certificate::stored::StoredBytes;
+use crate::observation::nginx::{NginxAttempt, Refusal};
+use crate::observation::{Cause, Failure, Observation, Stage, Untried};
+use crate::probe::fetch::FetchError;
+use crate::probe::scan::Depth;
+use crate::targets::Target;
+use crate::targets::nginx_client::{Change, NginxClient};
+
+/// Targets that are judged at once.
+const AT_ONCE: usize = 8;
+
+/// What was recorded, ready to be asked for.
+#[derive(Debug)]
+pub struct Playback {
+    answers: HashMap<usize, Answers>,
+    fetched: HashMap<String, Result<StoredBytes, FetchError>>,
+}
+
+#[derive(Debug)]
+struct Answers {
+    /// Keeps the target where it is for as long as it is known by its place.
+    _target: Arc<Target>,
+    observation: Observation,
+    attempts: Vec<(SocketAddr, NginxAttempt)>,
+}
+
+impl Playback {
+    /// The recorded targets in their order, and what answers for them.
+    pub fn new(
+        recorded: Vec<RecordedTarget>,
+        fetched: HashMap<String, Result<StoredBytes, FetchError>>,
+    ) -> (Vec<Arc<Target>>, Self) {
+        let (mut targets, mut answers) = (Vec::new(), HashMap::new());
+        for RecordedTarget { target, observation, attempts, .. } in recorded {
+            let target = Arc::new(target);
+            let answer = Answers { _target: Arc::clone(&target), observation, attempts };
+            answers.insert(place(&target), answer);
+            targets.push(target);
+        }
+        (targets, Self { answers, fetched })
+    }
+
+    /// The attempt that was made at this address with these changes.
+    fn attempt(
+        &self,
+        target: &Target,
+        address: SocketAddr,
+        changes: &[Change],
+    ) -> Option<&NginxAttempt> {
+        let wanted: Vec<_> = changes.iter().flat_map(Change::directives).collect();
+        let made = |(at, attempt): &&(SocketAddr, NginxAttempt)| {
+            *at == address
+                && attempt.changes.iter().flat_map(Change::directives).eq(wanted.iter().cloned())
+        };
+        let answers = self.answers.get(&place(target))?;
+        answers.attempts.iter().find(made).map(|(_, attempt)| attempt)
+    }
+}
+
+impl Network for Playback {
+    fn targets_at_once(&self) -> usize {
+        AT_ONCE
+    }
+
+    fn observe<'a>(&'a self, target: &'a Target, _: &'a Depth) -> BoxFuture<'a, Observation> {
+        let seen = self.answers.get(&place(target)).map(|answers| answers.observation.clone());
+        let nothing = || Observation::not_tried(Untried::Impossible(NOT_RECORDED.to_owned()));
+        Box::pin(ready(seen.unwrap_or_else(nothing)))
+    }
+
+    fn as_nginx<'a>(
+        &'a self,
+        target: &'a Target,
+        address: SocketAddr,
+        configured: &'a NginxClient,
+        changes: Vec<Change>,
+    ) -> BoxFuture<'a, NginxAttempt> {
+        let attempt = self.attempt(target, address, &changes).cloned().unwrap_or_else(|| {
+            let client =
+                changes.iter().fold(configured.clone(), |client, change| client.with(change));
+            let cause = Cause::Local(NOT_RECORDED.to_owned());
+            let failure = Failure { stage: Stage::Connect, cause };
+            let answer = Err(Refusal::Failed(failure));
+            NginxAttempt { client: Arc::new(client), changes, answer, complete: None }
+        });
+        Box::pin(ready(attempt))
+    }
+
+    fn fetch<'a>(&'a self, url: &'a str, _: bool) -> BoxFuture<'a, Result<Vec<u8>, FetchError>> {
+        let answer = self.fetched.get(url).cloned();
+        let answer = answer.map(|answer| answer.map(|StoredBytes(bytes)| bytes));
+        Box::pin(ready(answer.unwrap_or_else(|| Err(FetchError::Status(NOT_RECORDED.to_owned())))))
+    }
+}
+
+/// What stands for an answer that nobody recorded.
+const NOT_RECORDED: &str = "not recorded";

@@ -1,0 +1,119 @@
+//! A network that remembers what it was asked and what it answered.
+
+use std::collections::{BTreeMap, HashMap};
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::BoxFuture;
+
+use super::TargetReport;
+use super::network::Network;
+use super::recording::{RecordedFetch, RecordedTarget};
+use crate::certificate::stored::StoredBytes;
+use crate::observation::Observation;
+use crate::observation::nginx::NginxAttempt;
+use crate::probe::fetch::FetchError;
+use crate::probe::scan::Depth;
+use crate::targets::Target;
+use crate::targets::nginx_client::{Change, NginxClient};
+
+/// Records what another network answers.
+#[derive(Debug)]
+pub struct Recorder {
+    network: Arc<dyn Network>,
+    tape: Mutex<Tape>,
+}
+
+/// What was answered, and is not yet written.
+#[derive(Debug, Default)]
+struct Tape {
+    /// By the target's address in memory: equal targets of one run are told apart.
+    targets: HashMap<usize, Answers>,
+    fetched: BTreeMap<String, Result<Vec<u8>, FetchError>>,
+}
+
+#[derive(Debug, Default)]
+struct Answers {
+    observation: Option<Observation>,
+    attempts: Vec<(SocketAddr, NginxAttempt)>,
+}
+
+impl Recorder {
+    /// Records what this network answers.
+    pub fn new(network: Arc<dyn Network>) -> Self {
+        Self { network, tape: Mutex::default() }
+    }
+
+    /// Everything that was answered about a target, which is then forgotten.
+    pub fn take(&self, index: usize, report: &TargetReport) -> RecordedTarget {
+        let answers = self.tape().targets.remove(&place(&report.target)).unwrap_or_default();
+        RecordedTarget {
+            index,
+            target: Target::clone(&report.target),
+            // A target that the run did not finish is saved as that, whatever was seen of it by then.
+            observation: answers.observation.unwrap_or_else(|| report.observation.clone()),
+            attempts: answers.attempts,
+        }
+    }
+
+    /// Everything that was fetched, which is then forgotten.
+    pub fn take_fetched(&self) -> Vec<RecordedFetch> {
+        let fetched = mem::take(&mut self.tape().fetched).into_iter();
+        fetched
+            .map(|(url, answer)| RecordedFetch { url, answer: answer.map(StoredBytes) })
+            .collect()
+    }
+
+    fn tape(&self) -> MutexGuard<'_, Tape> {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What tells targets of one run apart.
+pub(super) fn place(target: &Target) -> usize {
+    std::ptr::from_ref(target).addr()
+}
+
+impl Network for Recorder {
+    fn targets_at_once(&self) -> usize {
+        self.network.targets_at_once()
+    }
+
+    fn observe<'a>(&'a self, target: &'a Target, depth: &'a Depth) -> BoxFuture<'a, Observation> {
+        Box::pin(async move {
+            let observation = self.network.observe(target, depth).await;
+            let answers = Answers { observation: Some(observation.clone()), ..Answers::default() };
+            self.tape().targets.insert(place(target), answers);
+            observation
+        })
+    }
+
+    fn as_nginx<'a>(
+        &'a self,
+        target: &'a Target,
+        address: SocketAddr,
+        configured: &'a NginxClient,
+        changes: Vec<Change>,
+    ) -> BoxFuture<'a, NginxAttempt> {
+        Box::pin(async move {
+            let attempt = self.network.as_nginx(target, address, configured, changes).await;
+            let mut tape = self.tape();
+            let answers = tape.targets.entry(place(target)).or_default();
+            answers.attempts.push((address, attempt.clone()));
+            attempt
+        })
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        url: &'a str,
+        private: bool,
+    ) -> BoxFuture<'a, Result<Vec<u8>, FetchError>> {
+        Box::pin(async move {
+            let answer = self.network.fetch(url, private).await;
+            self.tape().fetched.insert(url.to_owned(), answer.clone());
+            answer
+        })
+    }
+}

@@ -1,0 +1,236 @@
+//! Observations in a file: JSON lines of schema `shakedown/observations/v1`, so that a run can be judged again without the
+//! network. The first line says how the run was made, the last that the file is whole; between them stands one line for
+//! each target. Private keys are never written.
+
+mod finding;
+mod packing;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::finding::RecordedFinding;
+pub use self::packing::PackingError;
+use super::FetchIssuers;
+use super::settings::Surroundings;
+use crate::audit::policy::Policy;
+use crate::certificate::stored::StoredBytes;
+use crate::certificate::trust::TrustStore;
+use crate::observation::Observation;
+use crate::observation::nginx::NginxAttempt;
+use crate::probe::fetch::FetchError;
+use crate::targets::{Origin, Target, Trust};
+
+/// What the file calls itself.
+pub const SCHEMA: &str = "shakedown/observations/v1";
+
+/// More lines than any file has.
+const MAX_LINES: usize = 4_000_000;
+
+/// How the run was made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Start {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// The version of the program that wrote the file.
+    pub version: String,
+    /// The time at which certificates were judged (RFC 3339).
+    pub judged_at: String,
+    /// What the run was held against.
+    pub policy: Option<Policy>,
+    /// Whether missing issuers were fetched.
+    pub fetch_issuers: FetchIssuers,
+    /// What the machine had that bears on fixes.
+    pub surroundings: Surroundings,
+    /// The roots that targets name.
+    pub roots: Vec<(Trust, Arc<TrustStore>)>,
+    /// Comments of a configuration that allow findings beside them.
+    pub ignored: Vec<RecordedIgnore>,
+}
+
+/// A comment of a configuration that allows findings beside it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecordedIgnore {
+    /// The line that it speaks of.
+    pub origin: Origin,
+    /// The rules or groups of rules.
+    pub rules: Vec<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What was known without a connection, and what was found in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecordedText {
+    /// The configuration, or the place in one.
+    pub target: Target,
+    /// Why nothing was connected to.
+    pub observation: Observation,
+    /// What was found in the text.
+    pub findings: Vec<RecordedFinding>,
+    /// What could not be tested: the rule's id and the reason.
+    pub untested: Vec<(String, String)>,
+}
+
+/// A target, and everything that the network answered about it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecordedTarget {
+    /// Where it stands among all targets, from 0.
+    pub index: usize,
+    /// What was to be tested.
+    pub target: Target,
+    /// What was seen.
+    pub observation: Observation,
+    /// nginx's handshakes with changes to its settings, in the order in which they were made.
+    pub attempts: Vec<(SocketAddr, NginxAttempt)>,
+}
+
+/// What was fetched from an address that a certificate names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecordedFetch {
+    /// The address.
+    pub url: String,
+    /// What lay there.
+    pub answer: Result<StoredBytes, FetchError>,
+}
+
+/// The end of the file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct End {
+    /// How many targets the file holds.
+    pub targets: usize,
+    /// Whether the run was stopped before every target was tested.
+    pub interrupted: bool,
+    /// When the last target was judged (RFC 3339).
+    pub finished_at: String,
+}
+
+/// One line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Line {
+    /// The first.
+    Start(Box<Start>),
+    /// Something known without a connection.
+    Text(Box<RecordedText>),
+    /// A target.
+    Target(Box<RecordedTarget>),
+    /// Something fetched.
+    Fetch(RecordedFetch),
+    /// The last.
+    End(End),
+}
+
+impl Line {
+    /// The line as it is written, with its line feed.
+    pub fn text(&self) -> Result<String, serde_json::Error> {
+        packing::pack(self)
+    }
+}
+
+/// Why a file is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// It does not begin as such a file does.
+    #[error("not a file of saved observations: the first line must have the schema {SCHEMA:?}")]
+    NotObservations,
+    /// It is of another version.
+    #[error("unknown schema {0:?}: expected {SCHEMA:?}")]
+    Schema(String),
+    /// A line cannot be read.
+    #[error("line {line}: {error}")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        error: PackingError,
+    },
+    /// A line has no place where it stands.
+    #[error("line {line}: {reason}")]
+    Place {
+        /// The line, from 1.
+        line: usize,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The end is missing.
+    #[error("the file ends too early: its last line is missing")]
+    CutShort,
+    /// Targets are missing.
+    #[error("{found} targets in the file: expected {expected}")]
+    Targets {
+        /// Those that are there.
+        found: usize,
+        /// Those that the last line counts.
+        expected: usize,
+    },
+    /// There are too many lines.
+    #[error("more than {MAX_LINES} lines")]
+    TooLong,
+}
+
+/// A whole file.
+#[derive(Debug)]
+pub struct Recording {
+    /// How the run was made.
+    pub start: Start,
+    /// What was known without a connection.
+    pub texts: Vec<RecordedText>,
+    /// The targets, in the order of the run.
+    pub targets: Vec<RecordedTarget>,
+    /// What was fetched, by address.
+    pub fetched: HashMap<String, Result<StoredBytes, FetchError>>,
+    /// How the run ended.
+    pub end: End,
+}
+
+/// Reads a whole file.
+pub fn read(text: &str) -> Result<Recording, RecordingError> {
+    let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
+    let start = start(lines.next().map_or("", |(_, line)| line))?;
+    let roots: Vec<&Trust> = start.roots.iter().map(|(trust, _)| trust).collect();
+    let (mut texts, mut targets, mut fetched) = (Vec::new(), BTreeMap::new(), HashMap::new());
+    let mut end = None;
+    for (number, line) in lines {
+        let misplaced = |reason| RecordingError::Place { line: number, reason };
+        if number > MAX_LINES {
+            return Err(RecordingError::TooLong);
+        }
+        if end.is_some() {
+            return Err(misplaced("nothing may follow the end"));
+        }
+        match packing::unpack(line).map_err(|error| RecordingError::Line { line: number, error })? {
+            Line::Start(_) => return Err(misplaced("only the first line may be the start")),
+            Line::Text(text) => texts.push(*text),
+            Line::Target(target) if !roots.contains(&&target.target.trust) => {
+                return Err(misplaced("the roots of this target are missing"));
+            }
+            Line::Target(target) => {
+                if targets.insert(target.index, *target).is_some() {
+                    return Err(misplaced("another target has this index"));
+                }
+            }
+            Line::Fetch(RecordedFetch { url, answer }) => drop(fetched.insert(url, answer)),
+            Line::End(line) => end = Some(line),
+        }
+    }
+    let end = end.ok_or(RecordingError::CutShort)?;
+    if targets.len() != end.targets {
+        return Err(RecordingError::Targets { found: targets.len(), expected: end.targets });
+    }
+    let targets = targets.into_values().collect();
+    Ok(Recording { start, texts, targets, fetched, end })
+}
+
+fn start(line: &str) -> Result<Start, RecordingError> {
+    let schema = packing::schema(line).ok_or(RecordingError::NotObservations)?;
+    if schema != SCHEMA {
+        return Err(RecordingError::Schema(schema.chars().take(64).collect()));
+    }
+    match packing::unpack(line).map_err(|error| RecordingError::Line { line: 1, error })? {
+        Line::Start(start) => Ok(*start),
+        _ => Err(RecordingError::NotObservations),
+    }
+}
