@@ -95,24 +95,31 @@ async fn connections(exporter: &Arc<Exporter>, listener: &TcpListener) {
     loop {
         tokio::select! {
             accepted = listener.accept(), if has_room(&mut open) => match accepted {
-                Ok((stream, _)) => {
-                    let has_asked = Arc::new(AtomicBool::new(false));
-                    let (keep, closed) = oneshot::channel();
-                    open.push_back(Open { has_asked: Arc::clone(&has_asked), _keep: keep });
-                    let answer = connection(Arc::clone(exporter), stream, Arc::clone(&has_asked));
-                    answering.push(async move {
-                        tokio::select! {
-                            () = answer => {}
-                            _ = closed => {}
-                        }
-                        has_asked
-                    });
-                }
+                Ok((stream, _)) => answering.push(opened(exporter, stream, &mut open)),
                 // No file descriptor is free; one may be soon.
                 Err(_) => sleep(Duration::from_millis(100)).await,
             },
             Some(done) = answering.next() => open.retain(|one| !Arc::ptr_eq(&one.has_asked, &done)),
         }
+    }
+}
+
+/// Registers a connection among the open ones; the future answers it, and says at its end which one it was.
+fn opened(
+    exporter: &Arc<Exporter>,
+    stream: TcpStream,
+    open: &mut VecDeque<Open>,
+) -> impl Future<Output = Arc<AtomicBool>> + use<> {
+    let has_asked = Arc::new(AtomicBool::new(false));
+    let (keep, closed) = oneshot::channel();
+    open.push_back(Open { has_asked: Arc::clone(&has_asked), _keep: keep });
+    let answer = connection(Arc::clone(exporter), stream, Arc::clone(&has_asked));
+    async move {
+        tokio::select! {
+            () = answer => {}
+            _ = closed => {}
+        }
+        has_asked
     }
 }
 
