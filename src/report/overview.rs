@@ -23,11 +23,25 @@ const HEADINGS: [&str; 6] =
 /// Blank behind a column; the table's own separator is one more.
 const PADDING: u16 = 1;
 
-/// A name is broken to this width before the worst findings are left out.
+/// A longer name is broken to this width before the worst findings move to lines of their own.
 const NAME_WIDTH: usize = 24;
 
-/// A name is broken no narrower than this.
-const MIN_NAME_WIDTH: usize = 8;
+/// Blank before what stands below its row.
+const INDENT: &str = "  ";
+
+/// Lines above the rows: two of headings and the rule.
+const HEAD: usize = 3;
+
+/// Where names and worst findings stand. The narrower the terminal, the fewer are columns; none is ever left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// Everything in one row, with names of this width.
+    Beside(usize),
+    /// The worst finding below its row, with names of this width.
+    Below(usize),
+    /// The name above its row and the worst finding below it.
+    Stacked,
+}
 
 /// One row: a target, or a group of its addresses that fared alike.
 struct Row {
@@ -48,30 +62,55 @@ pub(super) fn table(report: &Report, look: Look) -> String {
         let named = names::distinct(report).into_iter().zip(&report.targets);
         named.flat_map(|(name, target)| rows(&name, target, now)).collect()
     };
-    let (name_width, with_worst) = layout(&rows, look.width);
+    let layout = layout(&rows, look.width);
     let mut table = Table::new();
-    table
-        .load_style(RULED)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(look.width).unwrap_or(u16::MAX));
+    table.load_style(RULED).set_content_arrangement(ContentArrangement::Disabled);
     if look.colour {
         table.enforce_styling();
     } else {
         table.force_no_tty();
     }
-    let worst = with_worst.then_some("worst finding");
-    let headings = std::iter::once("target").chain(HEADINGS).chain(worst);
+    let name = (layout != Layout::Stacked).then_some("target");
+    let worst = matches!(layout, Layout::Beside(_)).then_some("worst finding");
+    let headings = name.into_iter().chain(HEADINGS).chain(worst);
     table.set_header(headings.map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
-    table.add_rows(rows.iter().map(|row| cells(row, name_width, with_worst)));
-    let last = HEADINGS.len() + usize::from(with_worst);
+    table.add_rows(rows.iter().map(|row| cells(row, layout)));
+    let last = table.column_count().saturating_sub(1);
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, if index == last { 0 } else { PADDING }));
+        let padding = if index == last || layout == Layout::Stacked { 0 } else { PADDING };
+        column.set_padding((0, padding));
     }
-    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    let indent = if layout == Layout::Stacked { INDENT } else { "" };
+    let lines = table.lines().map(|line| format!("{indent}{}", line.trim_end())).collect();
+    interleaved(&rows, layout, look.width, lines).join("\n")
 }
 
-/// How wide the names may be, and whether there is room for the worst findings beside them.
-fn layout(rows: &[Row], width: usize) -> (usize, bool) {
+/// The lines of the table, with what is no column above and below the rows.
+fn interleaved(rows: &[Row], layout: Layout, width: usize, lines: Vec<String>) -> Vec<String> {
+    let mut lines = lines.into_iter();
+    let mut all: Vec<String> = lines.by_ref().take(HEAD).collect();
+    for row in rows {
+        let height = match layout {
+            Layout::Stacked => {
+                all.extend(row.place.iter().flat_map(|line| broken(line, width)));
+                1
+            }
+            Layout::Beside(name_width) | Layout::Below(name_width) => {
+                row.place.iter().map(|line| broken(line, name_width).len()).sum()
+            }
+        };
+        all.extend(lines.by_ref().take(height));
+        if !matches!(layout, Layout::Beside(_)) && !row.worst.is_empty() {
+            let indent = if layout == Layout::Stacked { INDENT } else { "" };
+            all.push(format!("{indent}{INDENT}{}", row.worst));
+        }
+    }
+    all.extend(lines);
+    all
+}
+
+/// Names break between their parts only; where the longest part has no room beside the cells, names stand above them.
+fn layout(rows: &[Row], width: usize) -> Layout {
     let gap = usize::from(PADDING) + 1;
     let widest =
         |texts: &mut dyn Iterator<Item = &str>| texts.map(display_width).max().unwrap_or(0);
@@ -85,26 +124,40 @@ fn layout(rows: &[Row], width: usize) -> (usize, bool) {
         gap + heading.max(content)
     };
     let room = width.saturating_sub((0..HEADINGS.len()).map(column).sum());
-    let names = widest(&mut rows.iter().flat_map(|row| &row.place).map(String::as_str));
+    let places = || rows.iter().flat_map(|row| &row.place).map(String::as_str);
+    let part = widest(&mut places().flat_map(parts)) + INDENT.len();
+    let part = part.min(widest(&mut places()));
     let worst = widest(&mut rows.iter().map(|row| row.worst.as_str()));
     let worst = gap + worst.max(display_width("worst finding"));
-    let with_worst = room >= worst + names.min(NAME_WIDTH);
-    let room = if with_worst { room - worst } else { room };
-    (room.max(MIN_NAME_WIDTH), with_worst)
+    let beside = room.saturating_sub(worst);
+    if beside >= part.max(widest(&mut places()).min(NAME_WIDTH)) {
+        Layout::Beside(beside)
+    } else if room >= part.max(display_width("target")) {
+        Layout::Below(room)
+    } else {
+        Layout::Stacked
+    }
 }
 
-fn cells(row: &Row, name_width: usize, with_worst: bool) -> Vec<Cell> {
-    let place: Vec<String> = row.place.iter().map(|line| broken(line, name_width)).collect();
+fn cells(row: &Row, layout: Layout) -> Vec<Cell> {
+    let name = match layout {
+        Layout::Stacked => None,
+        Layout::Beside(width) | Layout::Below(width) => {
+            let lines = row.place.iter().flat_map(|line| broken(line, width));
+            Some(Cell::new(lines.collect::<Vec<_>>().join("\n")))
+        }
+    };
     let result = row.status.map_or_else(
         || Cell::new(""),
         |status| Cell::new(words::status(status)).fg(status_colour(status)),
     );
     let (expiry, words) = row.fate.split_last().expect("a fate ends with the expiry");
-    [Cell::new(place.join("\n")), result]
-        .into_iter()
+    let worst = matches!(layout, Layout::Beside(_)).then(|| Cell::new(&row.worst));
+    name.into_iter()
+        .chain([result])
         .chain(words.iter().map(Cell::new))
         .chain([Cell::new(expiry).set_alignment(CellAlignment::Right)])
-        .chain(with_worst.then(|| Cell::new(&row.worst)))
+        .chain(worst)
         .collect()
 }
 
@@ -164,11 +217,11 @@ fn worst(report: &TargetReport) -> String {
 }
 
 /// Breaks a name after its dots, colons, hyphens, slashes and spaces, so that its parts stay whole; longer parts break anywhere.
-fn broken(name: &str, width: usize) -> String {
+fn broken(name: &str, width: usize) -> Vec<String> {
     let indent = name.len() - name.trim_start().len();
     let room = width.saturating_sub(indent).max(1);
     let (mut lines, mut line) = (Vec::new(), String::new());
-    for part in name.trim_start().split_inclusive(['.', ':', '-', '/', ' ']) {
+    for part in parts(name.trim_start()) {
         if display_width(&line) + display_width(part) > room {
             lines.push(std::mem::take(&mut line));
         }
@@ -181,7 +234,12 @@ fn broken(name: &str, width: usize) -> String {
     }
     lines.push(line);
     lines.retain(|line| !line.is_empty());
-    lines.iter().map(|line| " ".repeat(indent) + line).collect::<Vec<_>>().join("\n")
+    lines.iter().map(|line| " ".repeat(indent) + line).collect()
+}
+
+/// The parts of a name between which it may break.
+fn parts(name: &str) -> impl Iterator<Item = &str> {
+    name.split_inclusive(['.', ':', '-', '/', ' '])
 }
 
 #[cfg(test)]
@@ -190,7 +248,7 @@ mod tests {
 
     #[track_caller]
     fn check(name: &str, width: usize, expected: &[&str]) {
-        assert_eq!(broken(name, width).lines().collect::<Vec<_>>(), expected);
+        assert_eq!(broken(name, width), expected);
     }
 
     #[test]

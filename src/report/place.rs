@@ -25,12 +25,7 @@ pub fn has_place(target: &Target) -> bool {
 
 /// Where a finding stands: at the directive to change, else where its target was named, else at the report's anchor.
 pub(super) fn place(report: &Report, target: &Target, finding: Option<&Finding>) -> Option<Place> {
-    let root = report.options.root.as_deref();
-    let at = |file: &str, line: u32, column: u32| Place {
-        path: below(root, &on_this_machine(report.options.configuration_root.as_deref(), file)),
-        line: line.max(1),
-        column: column.max(1),
-    };
+    let at = |file: &str, line, column| at(report, file, line, column);
     let directives = finding.and_then(|finding| finding.fix.as_ref()).map(|fix| &fix.directives);
     let directive = directives
         .into_iter()
@@ -42,6 +37,21 @@ pub(super) fn place(report: &Report, target: &Target, finding: Option<&Finding>)
         .or_else(|| origin.map(|origin| at(&origin.file, origin.line, origin.column)))
         .or_else(|| (report.kind == Kind::Files).then(|| at(&target.name, 1, 1)))
         .or_else(|| report.options.anchor.as_deref().map(|file| at(file, 1, 1)))
+}
+
+/// The other places that name the target with the same settings.
+pub(super) fn more_places(report: &Report, target: &Target) -> Vec<Place> {
+    let more = target.more_origins.iter();
+    more.map(|origin| at(report, &origin.file, origin.line, origin.column)).collect()
+}
+
+fn at(report: &Report, file: &str, line: u32, column: u32) -> Place {
+    let root = report.options.root.as_deref();
+    Place {
+        path: below(root, &on_this_machine(report.options.configuration_root.as_deref(), file)),
+        line: line.max(1),
+        column: column.max(1),
+    }
 }
 
 /// The name that this machine has for a file of a configuration.

@@ -332,6 +332,8 @@ pub struct Target {
     pub files: Vec<FileChain>,
     /// Where it was named; `None` for the command line.
     pub origin: Option<Origin>,
+    /// Every other place that leads to it with the same settings.
+    pub more_origins: Vec<Origin>,
 }
 
 impl Target {

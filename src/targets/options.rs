@@ -154,6 +154,7 @@ impl Options {
             any_name: false,
             files: Vec::new(),
             origin,
+            more_origins: Vec::new(),
         }
     }
 }

@@ -54,6 +54,47 @@ fn no_form_for_people_or_machines_passes_hostile_text_on() {
     }
 }
 
+/// The table for people that a terminal of this width shows above the details.
+fn overview(report: &Report, width: usize) -> String {
+    let mut out = Vec::new();
+    let look = Look { width, colour: false, show_chain: false };
+    report.render(Format::Table, look, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    text.split("\n\n").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_worst_finding_is_shown_at_every_width() {
+    let report = sampled();
+    let worst: Vec<&str> = report
+        .targets
+        .iter()
+        .filter_map(|target| Some(target.judgement.findings.first()?.rule))
+        .collect();
+    assert!(!worst.is_empty());
+    for width in [60, 80, 120, 160] {
+        let table = overview(&report, width);
+        for rule in &worst {
+            assert!(table.lines().any(|line| line.contains(rule)), "{width}:\n{table}");
+        }
+        assert!(table.lines().all(|line| line.chars().count() <= width), "{width}:\n{table}");
+    }
+}
+
+#[test]
+fn a_narrow_terminal_breaks_no_name_within_a_word() {
+    let mut report = sampled();
+    report.targets.truncate(1);
+    let target = std::sync::Arc::make_mut(&mut report.targets[0].target);
+    target.name = "/etc/nginx/conf.d/customers-of-the-north.conf:12 https://backend".to_owned();
+    for width in [60, 80, 120, 160] {
+        let table = overview(&report, width);
+        for word in ["nginx/", "customers-", "north.", "https:", "backend"] {
+            assert!(table.contains(word), "{width} breaks {word}:\n{table}");
+        }
+    }
+}
+
 #[track_caller]
 fn check_sarif(log: &Value) {
     let mut schema: Value = serde_json::from_str(SARIF_SCHEMA).unwrap();

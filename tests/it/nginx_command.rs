@@ -95,6 +95,33 @@ fn status(port: u16, path: &str) -> String {
 }
 
 #[test]
+fn every_place_with_the_same_settings_is_listed() {
+    let pki = Pki::new();
+    let main = pki.path("same.conf");
+    let conf = "events {}\nhttp { server {\n    listen 127.0.0.1:1;\n    location /a { proxy_pass https://127.0.0.1:9; }\n    \
+                location /b { proxy_pass https://127.0.0.1:9; }\n    location /c { proxy_pass https://127.0.0.1:9; }\n} }\n";
+    fs::write(&main, conf).unwrap();
+    let main = main.display().to_string();
+    let audit = |format: &str| -> Value {
+        let run = shakedown(&["nginx", &main, "--nginx-version", "1.28.0", "--format", format]);
+        serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr))
+    };
+    let lines = |places: &Value, at: &dyn Fn(&Value) -> Value| -> Vec<Value> {
+        places.as_array().unwrap().iter().map(at).collect()
+    };
+    let report = audit("json");
+    let target = target(&report, "https://127.0.0.1:9");
+    assert_eq!(target["origin"]["line"], 4);
+    assert_eq!(lines(&target["origins"], &|place| place["line"].clone()), [4, 5, 6]);
+
+    let report = audit("sarif");
+    let result = &report["runs"][0]["results"][0];
+    let line = |place: &Value| place["physicalLocation"]["region"]["startLine"].clone();
+    assert_eq!(lines(&result["locations"], &line), [4], "{result:#}");
+    assert_eq!(lines(&result["relatedLocations"], &line), [5, 6], "{result:#}");
+}
+
+#[test]
 fn every_listener_and_upstream_is_audited_where_it_stands() {
     let scene = Scene::new();
     let report = scene.report(&[]);

@@ -63,7 +63,7 @@ fn every_field_of_the_contract_is_there() {
     check(&document["summary"]["findings"], "error warning note");
     check(
         target,
-        "name host port server_name role status origin handshakes certificates nginx findings",
+        "name host port server_name role status origin origins handshakes certificates nginx findings",
     );
     check(&target["origin"], "file line column");
     check(

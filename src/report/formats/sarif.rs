@@ -10,7 +10,7 @@ use crate::audit::registry::RULES;
 use crate::audit::rule::Rule;
 use crate::report::escape::escape;
 use crate::report::items::{self, Item, items};
-use crate::report::place::{Place, place};
+use crate::report::place::{Place, more_places, place};
 use crate::report::words::timestamp;
 use crate::report::{Report, inert_json};
 use crate::run::TargetReport;
@@ -115,6 +115,12 @@ fn result(report: &Report, target: &Target, item: Item<'_>) -> Value {
         },
         "properties": { "target": escape(&target.name), "fix": item.fix() },
     });
+    let more = more_places(report, target);
+    if !more.is_empty() {
+        let related = more.iter().enumerate();
+        result["relatedLocations"] =
+            related.map(|(id, place)| related_location(id, place)).collect();
+    }
     if let Some(index) = RULES.iter().position(|rule| rule.id == item.rule()) {
         result["ruleIndex"] = json!(index);
     }
@@ -166,18 +172,31 @@ fn location(place: Option<&Place>, target: &Target) -> Value {
     let mut location = json!({
         "logicalLocations": [{ "fullyQualifiedName": items::address(target), "kind": "resource" }],
     });
-    if let Some(Place { path, line, column }) = place {
-        location["physicalLocation"] = json!({
-            "artifactLocation": { "uri": uri(path) },
-            "region": {
-                "startLine": line,
-                "startColumn": column,
-                "endLine": line,
-                "endColumn": column.saturating_add(1),
-            },
-        });
+    if let Some(place) = place {
+        location["physicalLocation"] = physical(place);
     }
     location
+}
+
+/// Another place with the same settings.
+fn related_location(id: usize, place: &Place) -> Value {
+    json!({
+        "id": id,
+        "message": { "text": "The same settings lead to the same server here." },
+        "physicalLocation": physical(place),
+    })
+}
+
+fn physical(Place { path, line, column }: &Place) -> Value {
+    json!({
+        "artifactLocation": { "uri": uri(path) },
+        "region": {
+            "startLine": line,
+            "startColumn": column,
+            "endLine": line,
+            "endColumn": column.saturating_add(1),
+        },
+    })
 }
 
 /// A path as a URI reference (RFC 3986): what a path segment cannot hold is percent-encoded.

@@ -87,6 +87,7 @@ pub fn targets(listeners: &[Listener], upstreams: &[Upstream], premises: &Premis
         if places.len() > 1 {
             let target = Arc::make_mut(target);
             target.name = format!("{} and {} more", target.name, places.len() - 1);
+            target.more_origins = places[1..].iter().map(origin).collect();
         }
     }
     found

@@ -33,6 +33,9 @@ pub(in crate::report) struct TargetView<'a> {
     /// Where the target was named; null for the command line.
     #[schemars(with = "Option<OriginView>")]
     origin: Option<&'a Origin>,
+    /// Every place that names the target with the same settings, `origin` first; empty for the command line.
+    #[schemars(with = "Vec<OriginView>")]
+    origins: Vec<&'a Origin>,
     /// The addresses that were audited.
     addresses: Vec<String>,
     /// Connections that were opened to them.
@@ -123,6 +126,7 @@ impl<'a> TargetView<'a> {
             role: target.role,
             status: report.status,
             origin: target.origin.as_ref(),
+            origins: target.origin.iter().chain(&target.more_origins).collect(),
             addresses: endpoints.iter().map(|endpoint| endpoint.address.ip().to_string()).collect(),
             connections: report.observation.connections(),
             handshakes: endpoints.iter().flat_map(handshakes).collect(),
