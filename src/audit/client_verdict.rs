@@ -53,12 +53,13 @@ impl ClientVerdict {
     }
 
     /// The verdict of nginx with `proxy_ssl_verify on` and its other defaults. It checks the name after the chain, and only
-    /// the one that it was told (`proxy_ssl_name`).
+    /// the one that it was told (`proxy_ssl_name`). Of a client's certificate: with `ssl_verify_client on`, and no name.
     pub fn of_nginx(assessed: &Assessed, target: &Target) -> Self {
         let name = target.known_as().map(|name| name.to_string()).unwrap_or_default();
         match &assessed.assessment.nginx {
             OpensslVerdict::Accepted
-                if assessed.chain.leaf().is_some_and(|leaf| leaf.check_host(&name)) =>
+                if target.is_client_file()
+                    || assessed.chain.leaf().is_some_and(|leaf| leaf.check_host(&name)) =>
             {
                 Self::Accepted
             }

@@ -255,6 +255,10 @@ impl Finding {
             TargetKind::File { host } => {
                 [self.rule, "file", &target.name, &host.to_string(), &self.subject].join("\0")
             }
+            TargetKind::ClientFile { host, .. } => {
+                let holder = host.to_string();
+                [self.rule, "client-file", &target.name, &holder, &self.subject].join("\0")
+            }
         };
         let mut digits = Fingerprint::of(identity.as_bytes()).to_string();
         digits.truncate(32);

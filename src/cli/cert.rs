@@ -5,9 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context as _, anyhow, bail};
+use rustls_pki_types::CertificateDer;
 
-use super::args::CertArgs;
+use super::args::{CertArgs, Holder};
 use super::exit::Exit;
 use super::gate::Checkpoint;
 use super::input;
@@ -16,16 +17,16 @@ use super::settings;
 use crate::audit::judge::{Standard, judge_file};
 use crate::certificate::file::{FileChain, FileKey};
 use crate::certificate::openssl_view::KEY_CERT_SIGN;
-use crate::certificate::trust::Assessor;
+use crate::certificate::trust::{Assessor, Purpose};
 use crate::certificate::{Certificate, file};
 use crate::observation::{Observation, Untried};
 use crate::report::escape::escape;
 use crate::report::{Kind, Report};
 use crate::run::TargetReport;
 use crate::targets::address::parse_host;
-use crate::targets::identity::read_public_key;
+use crate::targets::identity::{read_certificates, read_public_key};
 use crate::targets::options::Options;
-use crate::targets::{Host, Target, TargetKind, trust};
+use crate::targets::{Host, Roots, Target, TargetKind, trust};
 
 /// Larger files hold no certificates.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -43,9 +44,18 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     let chains = chains(args)?;
     let options = options(args)?;
     let outputs = ReportWriter::open(&args.report, args.gate.quiet)?.showing_chains();
-    let assessor = Assessor::new(Arc::new(trust::load(&options.trust())?), now);
+    let purpose = match args.holder {
+        Holder::Server => Purpose::Server,
+        Holder::Client => Purpose::Client,
+    };
+    let authorities = authorities(args)?;
+    let assessor = Assessor::of(purpose, Arc::new(trust::load(&options.trust())?), now);
     let audit = |file: FileChain| {
-        let target = Arc::new(target(&file, &options, &args.hostname)?);
+        let target = match args.holder {
+            Holder::Server => target(&file, &options, &args.hostname)?,
+            Holder::Client => client(&file, &options, authorities.clone()),
+        };
+        let target = Arc::new(target);
         let judgement =
             judge_file(&target, &file, Standard { assessor: &assessor, policy: None, now });
         let observation = Observation::not_tried(Untried::TextOnly);
@@ -171,7 +181,7 @@ fn options(args: &CertArgs) -> anyhow::Result<Options> {
     Ok(Options {
         server_name: names.next(),
         extra_names: Some(names.collect()),
-        roots: args.trust.roots(),
+        roots: args.trust.roots().or_else(|| args.ca_names.clone().map(Roots::File)),
         add_ca_files: (!args.trust.add_ca_file.is_empty()).then(|| args.trust.add_ca_file.clone()),
         warning_days: args.warning_days,
         ..Options::default()
@@ -180,6 +190,28 @@ fn options(args: &CertArgs) -> anyhow::Result<Options> {
 
 fn host_name(text: &str) -> anyhow::Result<String> {
     Ok(parse_host(text)?.to_string())
+}
+
+/// The subjects of the CA certificates that the server asks for, where a file of them was named.
+fn authorities(args: &CertArgs) -> anyhow::Result<Option<Vec<String>>> {
+    match (args.holder, &args.ca_names) {
+        (Holder::Server, Some(_)) => bail!("--ca-names needs --as client"),
+        (Holder::Client, _) if !args.hostname.is_empty() => {
+            bail!("--hostname is for servers: nobody verifies the name of a client")
+        }
+        (_, None) => Ok(None),
+        (Holder::Client, Some(path)) => {
+            let subject = |der: &CertificateDer<'static>| Ok(Certificate::parse(der)?.subject.text);
+            let named: anyhow::Result<_> = read_certificates(path)?.iter().map(subject).collect();
+            named.with_context(|| format!("cannot read {}", path.display())).map(Some)
+        }
+    }
+}
+
+/// The target for a client's chain in a file.
+fn client(file: &FileChain, options: &Options, authorities: Option<Vec<String>>) -> Target {
+    let kind = TargetKind::ClientFile { host: own_name(file), authorities };
+    options.target_of(kind, file.path.clone(), None)
 }
 
 /// The target for a chain in a file. Without --hostname, the certificate's own first name is checked.

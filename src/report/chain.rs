@@ -50,12 +50,14 @@ pub(super) fn write(
             out.write_all(paragraph(&line, "      ", "        ", look).as_bytes())?;
         }
     }
+    let (browser, nginx) = if target.is_client_file() {
+        ("servers that check like browsers", "nginx, ssl_verify_client on and depth 1")
+    } else {
+        ("browser-like clients", "nginx, proxy_ssl_verify on and depth 1")
+    };
     for (client, verdict) in [
-        ("browser-like clients", VerdictView::of(ClientVerdict::of_browser(assessed, target))),
-        (
-            "nginx, proxy_ssl_verify on and depth 1",
-            VerdictView::of(ClientVerdict::of_nginx(assessed, target)),
-        ),
+        (browser, VerdictView::of(ClientVerdict::of_browser(assessed, target))),
+        (nginx, VerdictView::of(ClientVerdict::of_nginx(assessed, target))),
     ] {
         out.write_all(
             paragraph(&format!("{client}: {verdict}"), "    ", "      ", look).as_bytes(),

@@ -295,6 +295,13 @@ pub enum TargetKind {
         /// The name that the certificate must cover.
         host: Host,
     },
+    /// The file of a client's certificate.
+    ClientFile {
+        /// What the certificate calls its holder.
+        host: Host,
+        /// The CA certificates that the server asks for, by their subjects; `None` where nobody said.
+        authorities: Option<Vec<String>>,
+    },
 }
 
 /// One thing to audit, with every default resolved.
@@ -340,7 +347,9 @@ impl Target {
     /// The host that the user named; a configuration has none.
     pub fn host(&self) -> Option<&Host> {
         match &self.kind {
-            TargetKind::Endpoint { host, .. } | TargetKind::File { host } => Some(host),
+            TargetKind::Endpoint { host, .. }
+            | TargetKind::File { host }
+            | TargetKind::ClientFile { host, .. } => Some(host),
             TargetKind::Configuration => None,
         }
     }
@@ -349,7 +358,9 @@ impl Target {
     pub fn port(&self) -> Option<u16> {
         match self.kind {
             TargetKind::Endpoint { port, .. } => Some(port),
-            TargetKind::Configuration | TargetKind::File { .. } => None,
+            TargetKind::Configuration | TargetKind::File { .. } | TargetKind::ClientFile { .. } => {
+                None
+            }
         }
     }
 
@@ -358,7 +369,9 @@ impl Target {
         match &self.kind {
             TargetKind::Endpoint { connect_to: Some((host, port)), .. }
             | TargetKind::Endpoint { host, port, .. } => Some((host, *port)),
-            TargetKind::Configuration | TargetKind::File { .. } => None,
+            TargetKind::Configuration | TargetKind::File { .. } | TargetKind::ClientFile { .. } => {
+                None
+            }
         }
     }
 
@@ -367,12 +380,20 @@ impl Target {
         self.server_name.clone().map(Host::Name).or_else(|| self.host().cloned())
     }
 
+    /// Whether it is the file of a client's certificate.
+    pub fn is_client_file(&self) -> bool {
+        matches!(self.kind, TargetKind::ClientFile { .. })
+    }
+
     /// The names that the certificate must cover: the server name (or the host), then the extra ones. nginx verifies the
-    /// name of its directives, never the address that it connects to.
+    /// name of its directives, never the address that it connects to; nobody verifies a client's name.
     pub fn required_names(&self) -> impl Iterator<Item = Host> + '_ {
         let host = |name: &String| name.parse().map_or_else(|_| Host::Name(name.clone()), Host::Ip);
-        let counts =
-            |host: &Host| !(self.any_name || self.nginx.is_some() && matches!(host, Host::Ip(_)));
+        let counts = |host: &Host| {
+            !(self.any_name
+                || self.is_client_file()
+                || self.nginx.is_some() && matches!(host, Host::Ip(_)))
+        };
         self.known_as().into_iter().filter(counts).chain(self.extra_names.iter().map(host))
     }
 }

@@ -120,7 +120,9 @@ impl Options {
     /// A target of any kind, with every default resolved; `name` is what reports call it unless these options say otherwise.
     pub fn target_of(&self, kind: TargetKind, name: String, origin: Option<Origin>) -> Target {
         let host = match &kind {
-            TargetKind::Endpoint { host, .. } | TargetKind::File { host } => Some(host),
+            TargetKind::Endpoint { host, .. }
+            | TargetKind::File { host }
+            | TargetKind::ClientFile { host, .. } => Some(host),
             TargetKind::Configuration => None,
         };
         let server_name = self.server_name.clone().or_else(|| match host {

@@ -62,6 +62,7 @@ impl Target {
         let (host, port) = match &self.kind {
             TargetKind::Endpoint { host, port, .. } => (host.to_string(), port.to_string()),
             TargetKind::File { host } => ("file".to_owned(), host.to_string()),
+            TargetKind::ClientFile { host, .. } => ("client-file".to_owned(), host.to_string()),
             TargetKind::Configuration => ("configuration".to_owned(), String::new()),
         };
         let connect_to = match &self.kind {

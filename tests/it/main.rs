@@ -13,6 +13,7 @@ mod certificate;
 mod cipher_string;
 mod cli;
 mod client_certificate;
+mod client_file;
 mod contrib;
 mod diff;
 mod ending;

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
-use time::OffsetDateTime;
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, Error, KeyUsage};
 
-use super::TrustStore;
-use crate::certificate::chain::Chain;
+use super::openssl::Question;
+use super::purpose::Purpose;
 use crate::certificate::signature::{Remembering, Verifier};
 
 /// What a browser-like client says of a chain, names left aside.
@@ -25,13 +24,9 @@ pub enum BrowserVerdict {
     NoLeaf,
 }
 
-/// Verifies the chain for server authentication at `now`.
-pub fn verify(
-    chain: &Chain,
-    store: &TrustStore,
-    now: OffsetDateTime,
-    verifier: &Verifier,
-) -> BrowserVerdict {
+/// Verifies the chain for this purpose.
+pub fn verify(question: Question<'_>, purpose: Purpose, verifier: &Verifier) -> BrowserVerdict {
+    let Question { chain, store, now } = question;
     let Some((leaf, others)) = chain.certificates.split_first() else {
         return BrowserVerdict::NoLeaf;
     };
@@ -45,17 +40,13 @@ pub fn verify(
         .collect();
     let algorithms: Vec<&dyn SignatureVerificationAlgorithm> =
         remembering.iter().map(|algorithm| algorithm as _).collect();
+    let usage = match purpose {
+        Purpose::Server => KeyUsage::server_auth(),
+        Purpose::Client => KeyUsage::client_auth(),
+    };
     let verdict = EndEntityCert::try_from(&leaf.der).and_then(|leaf| {
-        leaf.verify_for_usage(
-            &algorithms,
-            &store.anchors,
-            &intermediates,
-            time,
-            KeyUsage::server_auth(),
-            None,
-            None,
-        )
-        .map(|_| ())
+        leaf.verify_for_usage(&algorithms, &store.anchors, &intermediates, time, usage, None, None)
+            .map(|_| ())
     });
     match verdict {
         Ok(()) => BrowserVerdict::Accepted,
@@ -66,23 +57,27 @@ pub fn verify(
         Err(Error::CertExpired { .. } | Error::CertNotValidYet { .. }) => {
             BrowserVerdict::OutsideValidity
         }
-        Err(error) => BrowserVerdict::Refused(words(&error)),
+        Err(error) => BrowserVerdict::Refused(words(&error, purpose)),
     }
 }
 
 /// What an error says to someone who has not read webpki; rare ones keep its name for them.
-fn words(error: &Error) -> String {
+fn words(error: &Error, purpose: Purpose) -> String {
     let known = match error {
         Error::BadDer
         | Error::BadDerTime
         | Error::ExtensionValueInvalid
         | Error::MalformedExtensions
         | Error::TrailingData(_) => "a certificate is malformed",
-        Error::CaUsedAsEndEntity => "an authority's certificate is used as a server's",
+        Error::CaUsedAsEndEntity => match purpose {
+            Purpose::Server => "an authority's certificate is used as a server's",
+            Purpose::Client => "an authority's certificate is used as a client's",
+        },
         Error::CertDistrusted => "an authority on the path is distrusted by name",
-        Error::EmptyEkuExtension | Error::RequiredEkuNotFoundContext(_) => {
-            "a certificate on the path is not meant for servers"
-        }
+        Error::EmptyEkuExtension | Error::RequiredEkuNotFoundContext(_) => match purpose {
+            Purpose::Server => "a certificate on the path is not meant for servers",
+            Purpose::Client => "a certificate on the path is not meant for clients",
+        },
         Error::EndEntityUsedAsCa => "a certificate on the path belongs to no authority",
         Error::InvalidCertValidity => "a certificate ends before it begins",
         Error::InvalidSerialNumber => "a serial number is malformed",
@@ -107,10 +102,13 @@ fn words(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa};
+    use time::OffsetDateTime;
     use time::macros::datetime;
 
     use super::*;
+    use crate::certificate::chain::Chain;
     use crate::certificate::issue::{Authority, self_signed};
+    use crate::certificate::trust::TrustStore;
 
     const NOW: OffsetDateTime = datetime!(2026-06-15 12:00 UTC);
 
@@ -119,7 +117,11 @@ mod tests {
         let given = vec![anchor.certificate.clone()];
         let (store, _) = TrustStore::from_certificates("test".to_owned(), given, false);
         let sent: Vec<&[u8]> = sent.iter().map(AsRef::as_ref).collect();
-        let verdict = verify(&Chain::from_der(&sent), &store, NOW, &Verifier::default());
+        let verdict = verify(
+            Question { chain: &Chain::from_der(&sent), store: &store, now: NOW },
+            Purpose::Server,
+            &Verifier::default(),
+        );
         assert_eq!(verdict, *expected);
     }
 

@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use self::browser::BrowserVerdict;
 use self::openssl::OpensslVerdict;
 use self::problem::PathProblem;
+pub use self::purpose::Purpose;
 pub use self::store::TrustStore;
 use super::cache::Memory;
 use super::chain::Chain;
@@ -25,9 +26,9 @@ use super::signature::Verifier;
 pub struct Assessment {
     /// How the certificates hang together.
     pub shape: Shape,
-    /// Whether a browser-like client accepts the chain, names left aside.
+    /// Whether a browser-like client accepts the chain (a server like it, where the certificate is a client's), names left aside.
     pub browser: BrowserVerdict,
-    /// What nginx would say of it as a client, with its defaults and these roots as its trusted file.
+    /// What nginx would say of it as the peer, with its defaults and these roots as its trusted file.
     pub nginx: OpensslVerdict,
     /// Why there is no path to an anchor, where there is none, dates left aside.
     pub problem: Option<PathProblem>,
@@ -38,13 +39,19 @@ pub struct Assessment {
 pub struct Assessor {
     store: Arc<TrustStore>,
     now: OffsetDateTime,
+    purpose: Purpose,
     known: Memory<Assessment>,
 }
 
 impl Assessor {
-    /// An assessor with an empty memory.
+    /// An assessor of servers' certificates, with an empty memory.
     pub fn new(store: Arc<TrustStore>, now: OffsetDateTime) -> Self {
-        Self { store, now, known: Memory::default() }
+        Self::of(Purpose::Server, store, now)
+    }
+
+    /// An assessor of certificates that are used for this purpose.
+    pub fn of(purpose: Purpose, store: Arc<TrustStore>, now: OffsetDateTime) -> Self {
+        Self { store, now, purpose, known: Memory::default() }
     }
 
     /// The anchors that chains are held against.
@@ -62,9 +69,10 @@ impl Assessor {
         self.known.get_or_insert(chain.digest, || {
             let verifier = Verifier::default();
             let shape = Shape::of(chain, &self.store, &verifier);
-            let browser = browser::verify(chain, &self.store, self.now, &verifier);
             let judged = openssl::Question { chain, store: &self.store, now: self.now };
-            let nginx = openssl::verify(judged, openssl::Profile::default(), &verifier);
+            let browser = browser::verify(judged, self.purpose, &verifier);
+            let profile = openssl::Profile { purpose: self.purpose, ..openssl::Profile::default() };
+            let nginx = openssl::verify(judged, profile, &verifier);
             let problem = PathProblem::of(chain, &shape, &self.store);
             Assessment { shape, browser, nginx, problem }
         })

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 
 use super::gate::{FailOn, GateArgs};
 use super::report::ReportArgs;
@@ -12,7 +12,15 @@ const CERT_EXAMPLES: &str = "\
 Examples:
   shakedown cert fullchain.pem --key privkey.pem --hostname www.example.com
   shakedown cert /etc/nginx/certs --ca-file internal-ca.pem
+  shakedown cert client.pem --as client --ca-names clients-ca.pem
   shakedown cert fullchain.pem --at 2027-01-01  # as of that day";
+
+/// Whose certificate a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Holder {
+    Server,
+    Client,
+}
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = CERT_EXAMPLES)]
@@ -23,6 +31,13 @@ pub(in crate::cli) struct CertArgs {
     /// Private key that must match the certificate
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) key: Option<PathBuf>,
+    /// Whose certificate it is: a server's, or a client's (mutual TLS, proxy_ssl_certificate)
+    #[arg(long = "as", value_name = "ROLE", default_value = "server")]
+    pub(in crate::cli) holder: Holder,
+    /// CA certificates that the server asks clients for (ssl_client_certificate in nginx); without
+    /// --ca-file, the client's certificate is also verified against them
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) ca_names: Option<PathBuf>,
     /// Name that the certificate must cover (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) hostname: Vec<String>,

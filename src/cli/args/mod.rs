@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(in crate::cli) use self::cert::CertArgs;
+pub(in crate::cli) use self::cert::{CertArgs, Holder};
 pub(in crate::cli) use self::gate::{FailOn, GateArgs};
 pub(in crate::cli) use self::limits::LimitArgs;
 pub(in crate::cli) use self::log::{LogArgs, LogFormat};

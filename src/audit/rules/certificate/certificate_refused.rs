@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
-use crate::audit::rules::{certificate, chain};
+use crate::audit::rules::{certificate, chain, client_certificate};
 use crate::certificate::trust::browser::BrowserVerdict;
 
 pub(crate) const RULE: Rule = Rule {
@@ -23,6 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         &certificate::handshake_signature_invalid::RULE,
         &chain::intermediate_expired::RULE,
         &certificate::server_auth_missing::RULE,
+        &client_certificate::client_auth_missing::RULE,
         &certificate::weak_key::RULE,
         &certificate::weak_signature::RULE,
     ],
@@ -44,7 +45,8 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     let authority = view.chain.leaf().is_some_and(|leaf| leaf.is_ca());
     // OpenSSL, and so nginx as a client, accepts an authority's certificate as a server's.
     let severity = if authority && cx.is_upstream() { Severity::Warning } else { Severity::Error };
-    RULE.finds("clients that check like browsers refuse the chain")
+    let checked_by = if cx.target.is_client_file() { "servers" } else { "clients" };
+    RULE.finds(format!("{checked_by} that check like browsers refuse the chain"))
         .severity(severity)
         .subject(reason)
         .evidence(reason)

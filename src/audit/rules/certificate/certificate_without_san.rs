@@ -22,6 +22,9 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    if cx.target.is_client_file() {
+        return Verdict::NotApplicable;
+    }
     let first = cx.target.required_names().next();
     let Some(Coverage::NoSubjectAltName { by_common_name }) =
         first.map(|host| coverage(leaf, name_of(&host)))

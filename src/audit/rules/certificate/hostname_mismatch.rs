@@ -19,8 +19,8 @@ pub(crate) const RULE: Rule = Rule {
           proxy_ssl_name (by default the host of proxy_pass), and logs upstream SSL certificate does not \
           match.",
     fix: "Have a certificate issued that lists the name (a wildcard covers exactly one label), and serve it \
-          for that name: ssl_certificate in the server block with that server_name, then reload. If the \
-          endpoint is known by another name, give that one: --server-name.",
+          for that name: ssl_certificate in the server block with that server_name, then reload. If \
+          clients use another name, check that one: probe --server-name, cert --hostname.",
     references: &[
         "RFC 9525 section 6",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
@@ -34,7 +34,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
-    if leaf.subject_alt_names.is_none() {
+    if leaf.subject_alt_names.is_none() || cx.target.is_client_file() {
         return Verdict::NotApplicable;
     }
     let missing: Vec<String> = cx

@@ -32,7 +32,7 @@ const LIMITS: &[(OffsetDateTime, i64)] = &[
 ];
 
 fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
-    if !cx.store.public || !leaf.public_policy {
+    if !cx.store.public || !leaf.public_policy || cx.target.is_client_file() {
         return Verdict::NotApplicable;
     }
     let Some(limit) = limit(leaf.not_before) else { return Verdict::NotApplicable };

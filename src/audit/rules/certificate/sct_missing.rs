@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     let public = cx.store.public && leaf.public_policy && view.assessment.problem.is_none();
-    if !public {
+    if !public || cx.target.is_client_file() {
         return Verdict::NotApplicable;
     }
     if leaf.sct_count > 0 {

@@ -19,6 +19,9 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    if cx.target.is_client_file() {
+        return Verdict::NotApplicable;
+    }
     let Some(usage) = leaf.extended_key_usage else {
         return Verdict::Pass;
     };

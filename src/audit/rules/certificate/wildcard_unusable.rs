@@ -20,6 +20,9 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    if cx.target.is_client_file() {
+        return Verdict::NotApplicable;
+    }
     let unusable: Vec<&str> =
         leaf.dns_names().iter().map(String::as_str).filter(|name| is_unusable(name)).collect();
     if unusable.is_empty() {

@@ -26,6 +26,10 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
+/// The fix where the certificate is a client's.
+const OF_CLIENT: &str = "Put the missing certificate behind the leaf in the file that the client presents \
+                         (`proxy_ssl_certificate` in nginx), and reload the client.";
+
 fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     if view.chain.ignored > 0 {
         let (read, more) = (view.chain.certificates.len(), view.chain.ignored);
@@ -55,7 +59,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         .evidence_from(view.sightings())
         .reproduce(show_chain(cx.target, view.address()))
         .reproduce_from(curl(cx.target, view.address()));
-    finding.into()
+    if cx.target.is_client_file() { finding.fix(OF_CLIENT).into() } else { finding.into() }
 }
 
 #[cfg(test)]

@@ -18,13 +18,14 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::File(check),
 };
 
-fn check(file: &FileChain, _: &Context<'_>) -> Verdict {
+fn check(file: &FileChain, cx: &Context<'_>) -> Verdict {
     let Some(leaf) = file.chain.leaf() else { return Verdict::NotApplicable };
     if file.leaf_at == 0 {
         return Verdict::Pass;
     }
+    let holder = if cx.target.is_client_file() { "client" } else { "server" };
     RULE.finds(format!(
-        "the server's certificate is number {} in the file, and must be first",
+        "the {holder}'s certificate is number {} in the file, and must be first",
         file.leaf_at + 1
     ))
     .evidence(format!("{}: {}", file.path, leaf.subject.text))

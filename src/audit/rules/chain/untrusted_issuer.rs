@@ -30,6 +30,10 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
+/// The fix where the certificate is a client's.
+const OF_CLIENT: &str = "Have the server trust the authority: its root in the file of `ssl_client_certificate` (here \
+                         --ca-names or --ca-file). Else present a certificate of an authority that the server trusts.";
+
 fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     if view.assessment.problem != Some(PathProblem::UnknownIssuer) {
         return Verdict::Pass;
@@ -49,6 +53,9 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         .evidence_from(view.sightings())
         .reproduce(show_chain(cx.target, view.address()))
         .reproduce_from(curl(cx.target, view.address()));
+    if cx.target.is_client_file() {
+        return finding.fix(OF_CLIENT).into();
+    }
     if !cx.is_upstream() {
         return finding.into();
     }

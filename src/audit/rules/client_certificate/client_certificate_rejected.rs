@@ -34,7 +34,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     };
     RULE.finds("the server refuses the client certificate that was presented")
         .evidence_from(refusals.iter().map(|(cell, _, refusal)| describe(endpoint, cell, refusal)))
-        .evidence(accepted_authorities(request))
+        .evidence(accepted_authorities(&request.authorities))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .into()
 }

@@ -47,7 +47,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let finding = RULE
         .finds(message)
         .evidence(at(endpoint, cell))
-        .evidence(accepted_authorities(request))
+        .evidence(accepted_authorities(&request.authorities))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)));
     match policy {
         Some(ClientCertificatePolicy::Optional) => Verdict::Pass,

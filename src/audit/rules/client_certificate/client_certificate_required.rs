@@ -40,7 +40,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let finding = RULE
         .finds("the server requires a client certificate, and none was presented")
         .evidence_from(refusals.iter().map(|(cell, _, refusal)| describe(endpoint, cell, refusal)))
-        .evidence(accepted_authorities(request))
+        .evidence(accepted_authorities(&request.authorities))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)));
     if !cx.is_upstream() {
         return finding.into();

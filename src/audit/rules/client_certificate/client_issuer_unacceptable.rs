@@ -44,7 +44,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     }
     RULE.finds("the server does not name the issuer of the client certificate among the authorities it accepts")
         .evidence(format!("the client certificate was issued by {}", issuers.join("; ")))
-        .evidence(accepted_authorities(request))
+        .evidence(accepted_authorities(&request.authorities))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .into()
 }

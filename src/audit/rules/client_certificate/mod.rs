@@ -1,9 +1,12 @@
 //! Certificates that clients present: asked for, required, refused.
 
+pub mod client_auth_missing;
+pub mod client_ca_unnamed;
 pub mod client_certificate_not_requested;
 pub mod client_certificate_rejected;
 pub mod client_certificate_requested;
 pub mod client_certificate_required;
+pub mod client_certificate_unverifiable;
 pub mod client_issuer_unacceptable;
 
 use crate::observation::{CertificateRequest, ClientAuth, ClientRefusal, Endpoint, Handshake};
@@ -45,8 +48,8 @@ fn describe(endpoint: &Endpoint, cell: &Handshake, refusal: &ClientRefusal) -> S
     }
 }
 
-fn accepted_authorities(request: &CertificateRequest) -> String {
-    match request.authorities.as_slice() {
+fn accepted_authorities(authorities: &[String]) -> String {
+    match authorities {
         [] => "the server names no authorities that it accepts".to_owned(),
         named if named.len() > MAX_NAMED => {
             format!(

@@ -118,7 +118,7 @@ impl<'a> TargetView<'a> {
             kind: match target.kind {
                 TargetKind::Endpoint { .. } => "endpoint",
                 TargetKind::Configuration => "configuration",
-                TargetKind::File { .. } => "file",
+                TargetKind::File { .. } | TargetKind::ClientFile { .. } => "file",
             },
             host,
             port,

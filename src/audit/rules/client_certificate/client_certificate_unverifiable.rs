@@ -1,0 +1,88 @@
+//! `client-certificate-unverifiable`: nginx as the server refuses the client's chain for what no other rule explains.
+
+use crate::audit::finding::{Section, Severity};
+use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rules::{certificate, chain, client_certificate};
+use crate::certificate::signature::Verifier;
+use crate::certificate::trust::openssl::{self, OpensslVerdict, Profile, Purpose, Question};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "client-certificate-unverifiable",
+    severity: Severity::Error,
+    section: Section::ClientCertificate,
+    summary: "nginx as the server refuses the client certificate for another reason",
+    why: "nginx with ssl_verify_client on answers 400 to every request of this client, and logs client SSL \
+          certificate verify error with this number. Errors 20 and 22 can mean more \
+          intermediates than ssl_verify_depth (1 by default) allows.",
+    fix: "Correct what the verify error names: the server's ssl_verify_depth or ssl_client_certificate (nginx needs \
+          the root), or the certificate.",
+    references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_depth"],
+    consequence_of: &[
+        &certificate::certificate_expired::RULE,
+        &certificate::certificate_not_yet_valid::RULE,
+        &certificate::certificate_unreadable::RULE,
+        &certificate::certificate_refused::RULE,
+        &certificate::weak_key::RULE,
+        &certificate::weak_signature::RULE,
+        &chain::chain_incomplete::RULE,
+        &chain::intermediate_expired::RULE,
+        &chain::self_signed::RULE,
+        &chain::untrusted_issuer::RULE,
+        &client_certificate::client_auth_missing::RULE,
+    ],
+    check: Check::Chain(check),
+};
+
+fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+    if !cx.target.is_client_file() {
+        return Verdict::NotApplicable;
+    }
+    let reason = match &view.assessment.nginx {
+        OpensslVerdict::Accepted => return Verdict::Pass,
+        OpensslVerdict::CannotCheck(why) => {
+            return Verdict::Untested(format!("whether nginx accepts the certificate: {why}"));
+        }
+        OpensslVerdict::Refused(error) => error.to_string(),
+        OpensslVerdict::Unreadable(part) => format!("OpenSSL cannot read a certificate: {part}"),
+    };
+    let finding = RULE
+        .finds(format!("nginx with ssl_verify_client on refuses the certificate: {reason}"))
+        .evidence(view.describe(0))
+        .evidence(format!("verified against {}, with ssl_verify_depth 1", cx.store.label));
+    let depth = view.assessment.shape.path.len().saturating_sub(1);
+    if !is_accepted_at(depth, view, cx) {
+        return finding.into();
+    }
+    finding
+        .fix(format!("Set `ssl_verify_depth` to {depth} on the server, then reload."))
+        .directive("server", "ssl_verify_depth", depth.to_string())
+        .into()
+}
+
+fn is_accepted_at(depth: usize, view: &ChainView<'_>, cx: &Context<'_>) -> bool {
+    let question = Question { chain: view.chain, store: cx.store, now: cx.now };
+    let profile = Profile { depth, purpose: Purpose::Client, ..Profile::default() };
+    openssl::verify(question, profile, &Verifier::default()) == OpensslVerdict::Accepted
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::fixtures::{Scene, as_client};
+
+    #[test]
+    fn a_second_intermediate_is_too_deep_for_nginx() {
+        let scene = Scene::new();
+        let lower = scene.intermediate.intermediate("lower intermediate").unwrap();
+        let chain = lower.issue_with(&["client"], |params| params.extended_key_usages.clear());
+        let found = as_client(&scene, &chain.unwrap().chain(), None);
+        assert_eq!(found, ["error client-certificate-unverifiable"]);
+    }
+
+    #[test]
+    fn what_nginx_accepts_passes() {
+        let scene = Scene::new();
+        let issued =
+            scene.intermediate.issue_with(&["client"], |params| params.extended_key_usages.clear());
+        assert_eq!(as_client(&scene, &issued.unwrap().chain(), None), Vec::<String>::new());
+    }
+}
