@@ -213,6 +213,9 @@ pub enum Fault {
     /// The configuration is larger than is read.
     #[error("could not test: the configuration is too large to be read completely")]
     TooLarge,
+    /// More files match a pattern of `include` than are read.
+    #[error("could not test: too many files match {0}")]
+    TooManyMatches(String),
     /// A folder whose files are included may not be listed.
     #[error("could not test: the folder {0} cannot be listed (Permission denied)")]
     Unlisted(String),
@@ -224,6 +227,13 @@ pub enum Fault {
 impl Fault {
     /// Whether it is about this program and not about nginx: a limit, or something that may not be read.
     pub fn is_limit(&self) -> bool {
-        matches!(self, Self::NoDump | Self::TooDeep(_) | Self::TooLarge | Self::Unlisted(_))
+        matches!(
+            self,
+            Self::NoDump
+                | Self::TooDeep(_)
+                | Self::TooLarge
+                | Self::TooManyMatches(_)
+                | Self::Unlisted(_)
+        )
     }
 }

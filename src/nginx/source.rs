@@ -29,6 +29,11 @@ pub trait Source {
     /// The files that match a pattern of `glob(3)`, sorted; none is not a fault.
     fn glob(&self, pattern: &str) -> Vec<String>;
 
+    /// Whether more files match a pattern than are read.
+    fn too_many(&self, _pattern: &str) -> bool {
+        false
+    }
+
     /// The folder of a pattern, where it may not be listed, so that nobody knows what matches.
     fn unlisted(&self, _pattern: &str) -> Option<String> {
         None

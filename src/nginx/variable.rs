@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ptr;
 
+use super::address;
 use super::inherit::Scope;
 use super::server_name::{ServerName, server_names};
 use super::table::{Row, Table};
@@ -79,6 +80,8 @@ pub(super) struct Lookup<'a, 't> {
     scope: &'a Scope<'t>,
     given: &'a Variables,
     chosen: Vec<(String, String)>,
+    /// Whether a URL is being expanded, of which only scheme, host and port matter.
+    is_url: bool,
     /// Values that only hold at this place, as `$proxy_host`.
     pub(super) local: Variables,
     /// The variables whose values were given or chosen.
@@ -119,6 +122,7 @@ impl<'t> Definitions<'t> {
                 scope,
                 given,
                 chosen,
+                is_url: false,
                 local: Variables::new(),
                 assumed: Variables::new(),
             };
@@ -159,9 +163,23 @@ impl<'t> Lookup<'_, 't> {
         self.expand(written, 0)
     }
 
+    /// The value of a URL; variables behind its host and port stay as written.
+    pub(super) fn url(&mut self, written: &str) -> Value<String> {
+        self.is_url = true;
+        let value = self.expand(written, 0);
+        self.is_url = false;
+        value
+    }
+
     fn expand(&mut self, written: &str, depth: usize) -> Value<String> {
         let mut value = String::with_capacity(written.len());
+        let mut rest = written;
         for part in parts(written) {
+            if self.is_url && has_whole_authority(&value) {
+                value.push_str(rest);
+                break;
+            }
+            rest = behind(rest, part);
             match part {
                 Part::Literal(text) => value.push_str(text),
                 Part::Variable(name) => match self.variable(name, depth)? {
@@ -221,7 +239,11 @@ impl<'t> Lookup<'_, 't> {
         if !self.definitions.spend(table.steps()) {
             return Ok(Err(Unresolved::TooMany));
         }
-        let row = match self.expand(table.source, depth + 1)? {
+        // The key is no URL, whatever its value is.
+        let is_url = std::mem::replace(&mut self.is_url, false);
+        let key = self.expand(table.source, depth + 1);
+        self.is_url = is_url;
+        let row = match key? {
             Ok(key) => table.row(&key),
             Err(_) => Row::Unknown,
         };
@@ -360,6 +382,25 @@ fn runs<'s, 't>(scope: &'s Scope<'t>) -> impl Iterator<Item = &'s Scope<'t>> {
         Some("http" | "stream") | None => false,
         _ => true,
     })
+}
+
+/// Whether a URL names its host and port in full, so that only its path follows.
+fn has_whole_authority(url: &str) -> bool {
+    let Some((_, authority)) = url.split_once("://") else { return false };
+    match address::strip_scheme(authority, "unix:") {
+        Some(path) => path.contains(':'),
+        None => authority.contains(['/', '?']),
+    }
+}
+
+/// A text without the part that it begins with.
+fn behind<'t>(text: &'t str, part: Part<'_>) -> &'t str {
+    let length = match part {
+        Part::Literal(literal) => literal.len(),
+        Part::Variable(name) if text.starts_with("${") => name.len() + "${}".len(),
+        Part::Variable(name) => name.len() + "$".len(),
+    };
+    text.get(length..).unwrap_or_default()
 }
 
 /// A piece of a text with variables.

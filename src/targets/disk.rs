@@ -12,7 +12,7 @@ use crate::nginx::source::{ReadFailure, Source};
 /// Longest file that is read, in bytes.
 const MAX_FILE: u64 = 32 * 1024 * 1024;
 
-/// Names that a pattern may match.
+/// Files or folders that one part of a pattern may match.
 const MAX_MATCHES: usize = 20_000;
 
 /// The files of this machine.
@@ -102,12 +102,14 @@ impl Disk {
         self.real(folder).join(name).symlink_metadata().is_ok()
     }
 
-    /// The names in a folder; what is not valid UTF-8 cannot be included.
-    fn names(&self, folder: &str) -> Vec<String> {
+    /// The names in a folder that one part of a pattern matches, one more than the limit at most; what is not valid UTF-8
+    /// cannot be included.
+    fn names(&self, folder: &str, part: &str) -> Vec<String> {
         let folder = if folder.is_empty() { "." } else { folder };
         let Ok(entries) = fs::read_dir(self.real(folder)) else { return Vec::new() };
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        names.take(MAX_MATCHES).collect()
+        let matching = names.filter(|name| glob::part_matches(part, name));
+        matching.take(MAX_MATCHES + 1).collect()
     }
 
     /// The paths in these folders that one part of a pattern matches.
@@ -115,9 +117,7 @@ impl Disk {
         let mut found = Vec::new();
         for folder in folders {
             let names = if glob::is_pattern(part) {
-                let mut names = self.names(folder);
-                names.retain(|name| glob::part_matches(part, name));
-                names
+                self.names(folder, part)
             } else {
                 vec![part.to_owned()]
             };
@@ -128,7 +128,7 @@ impl Disk {
                 if is_last { self.is_there(path, &real) } else { real.is_dir() }
             });
             found.extend(paths.map(|path| if is_last { path } else { format!("{path}/") }));
-            found.truncate(MAX_MATCHES);
+            found.truncate(MAX_MATCHES + 1);
         }
         found
     }
@@ -146,7 +146,18 @@ impl Source for Disk {
         (error.kind() == io::ErrorKind::PermissionDenied).then(|| folder.to_owned())
     }
 
+    fn too_many(&self, pattern: &str) -> bool {
+        self.found(pattern).is_none()
+    }
+
     fn glob(&self, pattern: &str) -> Vec<String> {
+        self.found(pattern).unwrap_or_default()
+    }
+}
+
+impl Disk {
+    /// The files that match a pattern, sorted; `None` where there are too many.
+    fn found(&self, pattern: &str) -> Option<Vec<String>> {
         let (mut found, rest) = match pattern.strip_prefix('/') {
             Some(rest) => (vec!["/".to_owned()], rest),
             None => (vec![String::new()], pattern),
@@ -154,9 +165,12 @@ impl Source for Disk {
         let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
         for (at, part) in parts.iter().enumerate() {
             found = self.step(&found, part, at + 1 == parts.len());
+            if found.len() > MAX_MATCHES {
+                return None;
+            }
         }
         found.sort_unstable();
-        found
+        Some(found)
     }
 }
 
@@ -195,6 +209,21 @@ mod tests {
         assert_eq!(disk.read("/etc/a/y.conf").unwrap(), b"a;");
         assert_eq!(disk.read("/etc/a/n.conf").unwrap_err(), ReadFailure::missing());
         assert!(disk.read("/etc/a").is_err());
+    }
+
+    #[test]
+    fn more_matches_than_are_read_are_too_many() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..=MAX_MATCHES {
+            fs::write(folder.path().join(format!("{number}.conf")), "").unwrap();
+        }
+        let disk = Disk { root: Some(folder.path().to_owned()) };
+        assert!(disk.too_many("/*.conf"));
+        assert!(!disk.too_many("/1*.conf"));
+        fs::remove_file(folder.path().join("0.conf")).unwrap();
+        fs::write(folder.path().join("other"), "").unwrap();
+        assert!(!disk.too_many("/*.conf"));
+        assert_eq!(disk.glob("/*.conf").len(), MAX_MATCHES);
     }
 
     #[test]

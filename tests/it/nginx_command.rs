@@ -334,3 +334,101 @@ fn the_name_of_a_group_lists_its_rules() {
     assert!(run.stdout.contains("  directive-removed "), "{}", run.stdout);
     assert!(!run.stdout.contains("server-name-conflict"), "{}", run.stdout);
 }
+
+/// A configuration that a real nginx runs, and what the audit says of it.
+struct Site {
+    pki: Pki,
+    nginx: Nginx,
+    report: Value,
+    status: i32,
+}
+
+impl Site {
+    /// `PAIR` stands for a certificate of a.test with its key, `PORT` for the port and `TLS` for a second one.
+    fn audit(text: &str) -> Self {
+        let pki = Pki::new();
+        let files = pki.server("a", &["a.test"]);
+        let pair = format!(
+            "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {}; ssl_certificate_key {};",
+            files.certificate.display(),
+            files.key.display()
+        );
+        let (main, tls) = (pki.path("nginx.conf"), free_port().to_string());
+        let nginx = Nginx::start_with(|port| {
+            let text = text.replace("PAIR", &pair).replace("PORT", &port.to_string());
+            let text = text.replace("TLS:", &tls);
+            fs::write(&main, format!("events {{}}\n{text}")).unwrap();
+            text
+        });
+        let ca_file = pki.ca_file();
+        let args = ["nginx", main.to_str().unwrap(), "--ca-file", &ca_file, "--format", "json"];
+        let run = shakedown(&args);
+        let report = serde_json::from_str(&run.stdout)
+            .unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr));
+        Self { pki, nginx, report, status: run.status }
+    }
+
+    fn rules(&self) -> Vec<String> {
+        let targets = self.report["targets"].as_array().unwrap();
+        let findings = targets.iter().flat_map(|one| one["findings"].as_array().unwrap());
+        findings.map(|one| text(&one["rule"]).to_owned()).collect()
+    }
+}
+
+#[test]
+fn a_plain_server_on_a_tls_socket_is_a_collision_and_no_wrong_name() {
+    let site = Site::audit(
+        "http { server { listen 127.0.0.1:PORT ssl; server_name a.test; PAIR return 204; }
+         server { listen 127.0.0.1:PORT; server_name www.test; return 204; } }",
+    );
+    let rules = site.rules();
+    assert!(rules.iter().any(|rule| rule == "listen-ssl-conflict"), "{:#}", site.report);
+    assert!(!rules.iter().any(|rule| rule == "hostname-mismatch"), "{:#}", site.report);
+    assert_eq!(status(site.nginx.port, "/"), "400");
+    drop(site.pki);
+}
+
+#[test]
+fn variables_in_the_path_of_an_upstream_do_not_stop_the_audit() {
+    let site = Site::audit(
+        "http { server { listen 127.0.0.1:TLS: ssl; server_name a.test; PAIR return 204; }
+         server { listen 127.0.0.1:PORT;
+           location ~ ^/api/(.*)$ { proxy_pass https://127.0.0.1:TLS:/$1$is_args$args; }
+           location ~ ^/x/(?<rest>.*)$ { proxy_pass https://127.0.0.1:TLS:/$rest/$arg_x?c=$cookie_c; } } }",
+    );
+    for path in ["/api/y?a=1", "/x/y?x=1"] {
+        assert_eq!(status(site.nginx.port, path), "204", "{path}");
+    }
+    let upstream = target(&site.report, "https://127.0.0.1");
+    assert_eq!(upstream["nginx"]["as_configured"], "pass", "{upstream:#}");
+    assert_ne!(site.status, 3, "{:#}", site.report);
+}
+
+#[test]
+fn a_name_with_a_star_behind_is_asked_for_by_one_that_leads_there() {
+    let site = Site::audit(
+        "http { server { listen 127.0.0.1:PORT ssl default_server; server_name a.test; PAIR return 204; }
+         server { listen 127.0.0.1:PORT ssl; server_name app.*; PAIR return 204; } }",
+    );
+    let app = target(&site.report, "app.test:");
+    let name = text(&app["name"]);
+    assert!(name.contains("stands for app.*") && name.contains("probe NAME:"), "{name}");
+    assert_eq!(app["status"], "pass", "{app:#}");
+    assert_ne!(site.status, 3, "{:#}", site.report);
+}
+
+#[test]
+fn sockets_that_pass_tls_on_could_not_be_tested_and_plain_ones_do_not_matter() {
+    let site = |preread: &str| {
+        Site::audit(&format!(
+            "http {{ server {{ listen 127.0.0.1:TLS: ssl; server_name a.test; PAIR return 204; }} }}
+             stream {{ server {{ listen 127.0.0.1:PORT; {preread} proxy_pass 127.0.0.1:TLS:; }} }}"
+        ))
+    };
+    let passed = site("ssl_preread on;");
+    assert_eq!(passed.status, 3, "{:#}", passed.report);
+    let socket = target(&passed.report, &format!("127.0.0.1:{}", passed.nginx.port));
+    assert!(text(&socket["untested"][0]["reason"]).contains("ssl_preread"), "{socket:#}");
+    let plain = site("");
+    assert_eq!(plain.status, 0, "{:#}", plain.report);
+}

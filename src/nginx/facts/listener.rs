@@ -17,7 +17,12 @@ pub(super) fn facts(listener: &Listener, version: Option<Version>) -> Vec<Fact> 
         let is_default = at == listener.default;
         let is_bare = !server.has_certificate() && !server.ssl.rejects();
         let is_refused = is_default || default.ssl.rejects();
-        if is_bare && (is_refused || differs(&server.ssl, &default.ssl)) {
+        if let Some(other) = plain_beside(server, is_default) {
+            facts.push(other);
+        }
+        if is_bare
+            && (is_refused || server.plain_beside.is_none() && differs(&server.ssl, &default.ssl))
+        {
             let kind = if is_refused {
                 FactKind::CertificateMissing
             } else {
@@ -42,6 +47,16 @@ fn differs(own: &ServerSsl, default: &ServerSsl) -> bool {
     own.protocols.is_some() && own.protocols != default.protocols
         || own.ciphers.is_some() && own.ciphers != default.ciphers
         || own.verify_client.is_some() && own.verify_client != default.verify_client
+}
+
+/// A server that was meant to be plain. Nobody means to reach one that is only named `_` and is not the default.
+fn plain_beside(server: &Server, is_default: bool) -> Option<Fact> {
+    let other = server.plain_beside.clone()?;
+    let is_void =
+        |name: &Set<ServerName>| matches!(&name.value, ServerName::Exact(name) if name == "_");
+    let is_reached = is_default || server.names.is_empty() || !server.names.iter().all(is_void);
+    let kind = FactKind::PlainBesideTls { other };
+    is_reached.then(|| Fact { span: server.listen.clone(), kind })
 }
 
 /// What can be said of a server alone.

@@ -5,6 +5,7 @@ mod listener;
 mod refusal;
 mod text;
 mod tree;
+mod unused;
 mod upstream;
 
 use super::defaults::Version;
@@ -202,6 +203,8 @@ pub fn facts(
     facts.extend(refusal::facts(tree, version));
     facts.extend(tree::plain_sockets(tree, listeners));
     facts.extend(listeners.iter().flat_map(|one| listener::facts(one, version)));
+    facts.extend(unused::proxy_ssl(tree));
+    facts.extend(unused::client_ca(listeners));
     facts.extend(upstream::facts(upstreams));
     facts.extend(upstream::shared_sessions(upstreams));
     facts.sort();

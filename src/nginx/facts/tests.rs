@@ -194,3 +194,108 @@ fn names_that_only_a_request_brings_need_a_resolver() {
         ["n:2: cannot load certificate \"$host\": variables are supported from nginx 1.15.9 on"]
     );
 }
+
+#[test]
+fn upstream_settings_without_tls_are_reported_where_they_stand() {
+    let unused = |line: u32, directive: &str, why: &str| {
+        format!("n:{line}: {directive} has no effect: {why}")
+    };
+    let off = "proxy_ssl is off, so nginx does not start TLS here";
+    let http = "proxy_pass uses http://, without TLS";
+    let stream = |inside: &str| read(&format!("stream {{\n{inside} }}"), None);
+    let pass = "ssl_preread on; proxy_pass 127.0.0.1:1;";
+    assert_eq!(
+        stream(&format!("server {{ listen 1; {pass}\nproxy_ssl_verify on;\nproxy_ssl_name a; }}")),
+        [unused(4, "proxy_ssl_verify", off), unused(5, "proxy_ssl_name", off)]
+    );
+    assert_eq!(
+        stream(&format!(
+            "proxy_ssl on; server {{ listen 1; {pass} proxy_ssl_protocols TLSv1.2; }}"
+        )),
+        [""; 0]
+    );
+    assert_eq!(
+        stream(&format!(
+            "proxy_ssl_verify_depth 2; server {{ listen 1; {pass} }} server {{ listen 2; {pass} proxy_ssl_verify off; }}"
+        )),
+        [""; 0]
+    );
+    let server = |inside: &str| read(&format!("http {{ server {{ listen 80; {inside} }} }}"), None);
+    assert_eq!(
+        server("location / { proxy_pass HTTP://a;\nproxy_ssl_server_name on; }"),
+        [unused(3, "proxy_ssl_server_name", http)]
+    );
+    check(
+        "http { server { listen 80; location / {\nproxy_ssl_protocols TLSv1.2; if ($arg_x) { proxy_pass http://a; } } } }",
+        &[],
+    );
+}
+
+#[test]
+fn upstream_settings_that_another_place_may_use_are_not_reported() {
+    let quiet = |inside: &str| check(&format!("http {{ server {{ listen 80; {inside} }} }}"), &[]);
+    quiet("proxy_ssl_server_name on; location / { proxy_pass http://a; }");
+    quiet("location / { proxy_pass http://a; proxy_ssl_server_name off; }");
+    quiet("location / { proxy_ssl_server_name on; proxy_pass $scheme://127.0.0.1; }");
+    quiet(
+        "location / { proxy_ssl_server_name on; proxy_pass http://a; location /b { proxy_pass https://b; } }",
+    );
+    quiet(
+        "location / { proxy_ssl_server_name on; proxy_pass http://a; if ($arg_x) { proxy_pass $arg_b; } }",
+    );
+}
+
+#[test]
+fn a_client_ca_needs_verification_somewhere() {
+    let server = |port: u8, more: &str| {
+        format!("server {{ listen {port} ssl; ssl_certificate a; ssl_certificate_key a; {more} }}")
+    };
+    let unused = "ssl_client_certificate has no effect: ssl_verify_client is off";
+    let ca = "\nssl_client_certificate ca;";
+    check(&format!("http {{ {} }}", server(1, ca)), &[&format!("n:3: {unused}")]);
+    check(
+        &format!("mail {{ {} }}", server(1, &format!("{ca} ssl_verify_client off;"))),
+        &[&format!("n:3: {unused}")],
+    );
+    check(
+        &format!("http {{ {ca} {} {} }}", server(1, ""), server(2, "")),
+        &[&format!("n:3: {unused}")],
+    );
+    check(
+        &format!(
+            "http {{ {ca} {} {} }}",
+            server(1, ""),
+            server(2, "ssl_verify_client optional_no_ca;")
+        ),
+        &[],
+    );
+    check(&format!("http {{ ssl_verify_client on; {} }}", server(1, ca)), &[]);
+    check(
+        &format!("http {{ {} }}", server(1, "ssl_trusted_certificate ca; ssl_stapling on;")),
+        &[],
+    );
+}
+
+#[test]
+fn a_plain_server_on_a_tls_socket_collides() {
+    let tls = "server {\nlisten 1 ssl; ssl_certificate a; ssl_certificate_key a; server_name a; }";
+    let beside = |line: u32, other: u32| {
+        format!(
+            "n:{line}: listen has no ssl, but n:{other} makes this socket a TLS socket: plain requests get 400"
+        )
+    };
+    check(&format!("http {{ {tls}\nserver {{ listen 1; server_name b; }} }}"), &[&beside(4, 3)]);
+    check(&format!("http {{ {tls}\nserver {{ listen 1; }} }}"), &[&beside(4, 3)]);
+    // nginx refuses a default server without a certificate.
+    check(
+        &format!("http {{ server {{ listen *:1; server_name b; }}\n{tls} }}"),
+        &["n:2: no \"ssl_certificate\" is defined for a server with TLS", &beside(2, 4)],
+    );
+    // Meant for TLS, or reached by nobody.
+    let quiet = |other: &str| check(&format!("http {{ {tls} server {{ {other} }} }}"), &[]);
+    quiet("listen 1; server_name b; ssl_certificate b; ssl_certificate_key b;");
+    quiet("listen 1; server_name _;");
+    quiet("listen 2; server_name b;");
+    quiet("listen 1; ssl_reject_handshake on; server_name b;");
+    quiet("listen 1 ssl; server_name b;");
+}

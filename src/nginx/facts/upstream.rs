@@ -7,6 +7,7 @@ use super::listener::{commands, suites};
 use super::{Fact, FactKind};
 use crate::nginx::problem::Span;
 use crate::nginx::upstream::{Module, PeerAddress, ProxySsl, Upstream};
+use crate::nginx::variable;
 
 pub(super) fn facts(upstreams: &[Upstream]) -> Vec<Fact> {
     // A setting that counts for one upstream is no mistake where it does not for another.
@@ -157,7 +158,7 @@ fn session_key(upstream: &Upstream) -> Option<SessionKey<'_>> {
         Some(PeerAddress::Host { port, .. }) if destination.group.is_none() => Some(*port),
         _ => None,
     };
-    let is_dynamic = destination.url != upstream.url;
+    let is_dynamic = variable::has_variables(&upstream.url);
     let kept = destination.group.is_some() || !is_dynamic;
     kept.then_some((upstream.module == Module::Stream, destination.host.as_str(), port))
 }

@@ -105,6 +105,7 @@ impl Reading {
                 listen: object.span(),
                 names,
                 taken: BTreeMap::new(),
+                plain_beside: None,
                 ssl: Arc::new(ssl(tls.secret.as_deref())),
             };
             let addresses = addresses(object, tls.hosts.first());
@@ -162,6 +163,7 @@ fn fallback() -> Server {
         listen: span,
         names: Arc::new([]),
         taken: BTreeMap::new(),
+        plain_beside: None,
         ssl: Arc::new(ServerSsl::default()),
     }
 }

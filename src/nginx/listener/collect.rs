@@ -47,8 +47,22 @@ struct Socket {
     listener: Listener,
     ssl: bool,
     has_default: bool,
-    /// Whether a server of the socket turns TLS or HTTP/2 on by a directive of its own.
-    by_server: Vec<(bool, bool)>,
+    /// What each server says of TLS and HTTP/2.
+    said: Vec<Said>,
+}
+
+/// What a server says of TLS and HTTP/2 on a socket.
+#[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are flags of the configuration")]
+struct Said {
+    /// `ssl` in its `listen`.
+    listen_ssl: bool,
+    /// `ssl on`.
+    ssl: bool,
+    /// `http2 on`.
+    http2: bool,
+    /// Whether its block holds `ssl_*` settings.
+    has_settings: bool,
 }
 
 impl Sockets {
@@ -60,7 +74,8 @@ impl Sockets {
             listens.filter_map(|one| Listen::read(one, protocol)).collect();
         let starttls = starttls(scope);
         let on = |name: &str| scope.flag(name).is_some_and(|set| set.value);
-        let by_server = (on("ssl"), on("http2"));
+        let has_settings = block.children().iter().any(|one| one.name.starts_with("ssl_"));
+        let said = Said { listen_ssl: false, ssl: on("ssl"), http2: on("http2"), has_settings };
         let (names, ssl): (Arc<[_]>, _) =
             (server_names(scope).into(), Arc::new(settings(tree, scope)));
         let server = |listen: &Listen<'_>| Server {
@@ -68,6 +83,7 @@ impl Sockets {
             listen: listen.directive.span.clone(),
             names: Arc::clone(&names),
             taken: BTreeMap::new(),
+            plain_beside: None,
             ssl: Arc::clone(&ssl),
         };
         for listen in &listens {
@@ -77,7 +93,7 @@ impl Sockets {
                 }
                 self.members += 1;
                 let socket = self.socket(address, listen, (protocol, starttls));
-                socket.add(listen, server(listen), by_server);
+                socket.add(listen, server(listen), said);
             }
         }
     }
@@ -109,10 +125,10 @@ impl Sockets {
 
 impl Socket {
     fn new(listener: Listener) -> Self {
-        Self { ssl: listener.quic, listener, has_default: false, by_server: Vec::new() }
+        Self { ssl: listener.quic, listener, has_default: false, said: Vec::new() }
     }
 
-    fn add(&mut self, listen: &Listen<'_>, server: Server, by_server: (bool, bool)) {
+    fn add(&mut self, listen: &Listen<'_>, server: Server, said: Said) {
         let listener = &mut self.listener;
         self.ssl |= listen.has("ssl");
         listener.proxy_protocol |= listen.has("proxy_protocol");
@@ -122,16 +138,31 @@ impl Socket {
             self.has_default = true;
         }
         listener.servers.push(server);
-        self.by_server.push(by_server);
+        self.said.push(Said { listen_ssl: listen.has("ssl"), ..said });
+    }
+
+    /// Marks the servers that were meant to be plain.
+    fn mark_plain(&mut self) {
+        let listener = &mut self.listener;
+        let first = self.said.iter().position(|said| said.listen_ssl);
+        let Some(first) = first.filter(|_| listener.protocol == Protocol::Http) else { return };
+        let tls = listener.servers[first].listen.clone();
+        for (server, said) in listener.servers.iter_mut().zip(&self.said) {
+            let means_tls = said.listen_ssl || said.ssl || said.has_settings;
+            if !means_tls && !server.has_certificate() && !server.ssl.rejects() {
+                server.plain_beside = Some(tls.clone());
+            }
+        }
     }
 
     /// The listener, if TLS is spoken there.
-    fn finish(self) -> Option<Listener> {
+    fn finish(mut self) -> Option<Listener> {
+        self.mark_plain();
         let mut listener = self.listener;
         claim(&mut listener.servers);
-        let (ssl, http2) = self.by_server.get(listener.default).copied().unwrap_or_default();
-        listener.http2 |= http2;
-        let tls = self.ssl || ssl;
+        let default = self.said.get(listener.default).copied().unwrap_or_default();
+        listener.http2 |= default.http2;
+        let tls = self.ssl || default.ssl;
         if tls {
             // A socket that starts with TLS has no use for a command that starts it.
             listener.starttls = StartTls::Off;

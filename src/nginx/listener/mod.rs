@@ -3,6 +3,7 @@
 mod collect;
 mod listen;
 mod names;
+mod pass_through;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 pub use collect::listeners;
 pub(super) use listen::{AddressError, addresses, http_addresses};
 pub(super) use names::claim;
+pub use pass_through::{PassThrough, pass_through};
 
 use super::defaults::{self, PROTOCOLS_BY_NAME, Version};
 use super::inherit::Set;
@@ -174,6 +176,9 @@ pub struct Server {
     /// Names that nginx drops, as a server of the socket has them already (be it this one): by their number, with the
     /// place of the name that comes first.
     pub taken: BTreeMap<usize, Span>,
+    /// The `listen` of another server that makes the socket a TLS socket, where this server was meant to be plain: it has
+    /// no `ssl`, no certificate and no TLS settings of its own.
+    pub plain_beside: Option<Span>,
     /// Its TLS settings.
     pub ssl: Arc<ServerSsl>,
 }

@@ -316,6 +316,9 @@ impl Reader<'_> {
         if let Some(folder) = self.source.unlisted(&path) {
             return self.report(Fault::Unlisted(folder), Some(from.clone()));
         }
+        if self.source.too_many(&path) {
+            return self.report(Fault::TooManyMatches(path), Some(from.clone()));
+        }
         for path in self.source.glob(&path) {
             if self.includes > MAX_INCLUDES {
                 break;

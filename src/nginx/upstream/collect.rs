@@ -115,7 +115,10 @@ impl<'t> Context<'_, 't> {
         lookup: &mut Lookup<'_, 't>,
     ) -> Result<Option<Upstream>, Fork> {
         let is_dynamic = variable::has_variables(pass.first());
-        let url = lookup.text(pass.first())?;
+        let url = match module {
+            Module::Stream => lookup.text(pass.first())?,
+            Module::Proxy | Module::Grpc | Module::Uwsgi => lookup.url(pass.first())?,
+        };
         let destination = match &url {
             Ok(url) => match destination(module, url, &self.groups, (pass, is_dynamic)) {
                 Some(destination) => destination,

@@ -145,6 +145,42 @@ fn constants_are_followed_and_the_rest_is_asked_for() {
 }
 
 #[test]
+fn only_scheme_host_and_port_of_a_url_need_a_value() {
+    for path in [
+        "/$1$is_args$args",
+        "/x/${rest}",
+        "/?a=$arg_a",
+        "/$cookie_c/$http_x",
+        "/$host",
+        "?$arg_a",
+        "$request_uri",
+    ] {
+        check(
+            "",
+            &format!("location ~ ^/api/(?<rest>.*)$ {{ proxy_pass https://a.test:8443{path}; }}"),
+            &["a.test - a.test:8443"],
+        );
+    }
+    check(
+        "map $http_x $to { default https://a.test/$arg_x; ~^(?<p>.*)$ https://b.test/$p; }",
+        "location / { set $u $to$2; proxy_pass $u; }",
+        &["a.test - a.test:443", "b.test - b.test:443"],
+    );
+    let unix = "location / { proxy_pass https://unix:/run/s:/$1; }";
+    check("", unix, &["/run/s - unix:/run/s"]);
+    let host = "$arg_h has its value from each request; give one with --var arg_h=VALUE";
+    check("", "location / { proxy_pass https://a.$arg_h/x; }", &[host]);
+    let port = "$1 is captured by a regular expression; give a value with --var 1=VALUE";
+    check("", "location ~ (.) { proxy_pass https://a:4$1/x; }", &[port]);
+    // A key that looks like a URL is looked up as a whole.
+    check(
+        "map https://a/$arg_k $to { default a; https://a/b b; }",
+        "location / { proxy_pass https://$to/$1; }",
+        &["a - a:443", "b - b:443"],
+    );
+}
+
+#[test]
 fn tables_give_every_value_and_what_depends_on_the_same_key_stays_together() {
     let maps = "map $http_x $to { default a.test; one b.test; \"two\" http://plain; }
                 map $http_x $as { default a.sni; one b.sni; }";

@@ -10,7 +10,7 @@ use crate::nginx::listener::{
     ListenAddress, Listener, Material, Protocol, Server, ServerName, ServerSsl, StartTls as Begin,
 };
 use crate::nginx::problem::Span;
-use crate::targets::address::{Address, parse_host};
+use crate::targets::address::{Address, host_port, parse_host};
 use crate::targets::identity::{FileError, read_certificates, read_public_key};
 use crate::targets::{ClientCertificatePolicy, Host, Role, StartTls, Target};
 use crate::tls::version::ProtocolVersion;
@@ -25,12 +25,11 @@ pub(super) fn targets(
 ) -> Vec<(String, Target, Span)> {
     let mut all = Vec::new();
     for listener in listeners {
-        match endpoint(listener, listeners, premises) {
-            Ok(Some((host, port))) => {
+        match endpoint(listener, premises) {
+            Ok((host, port)) => {
                 of_socket(listener, &(host, port), premises, &mut all);
                 untestable.extend(unnameable(listener));
             }
-            Ok(None) => {}
             Err(reason) => untestable.push(Untestable {
                 name: listener.address.to_string(),
                 span: listener.default_server().listen.clone(),
@@ -41,24 +40,19 @@ pub(super) fn targets(
     all
 }
 
-/// Where to connect; nothing where a twin of the socket is probed.
-fn endpoint(
-    listener: &Listener,
-    all: &[Listener],
-    premises: &Premises<'_>,
-) -> Result<Option<(Host, u16)>, &'static str> {
+/// Where to connect.
+fn endpoint(listener: &Listener, premises: &Premises<'_>) -> Result<(Host, u16), &'static str> {
     let (host, port) = match &listener.address {
         ListenAddress::Ip(address) => (Host::Ip(loopback(address.ip())), address.port()),
         ListenAddress::Name { host, port } => {
-            (parse_host(host).map_err(|_| "its host is no name")?, *port)
+            (parse_host(host).map_err(|_| "its host is not a valid name")?, *port)
         }
-        ListenAddress::Unix(_) => return Err("sockets of the file system are not probed"),
+        ListenAddress::Unix(_) => return Err("unix sockets cannot be tested"),
     };
     if listener.quic {
-        let twin = all.iter().any(|other| !other.quic && other.address.port() == Some(port));
-        return if twin { Ok(None) } else { Err("QUIC is not probed") };
+        return Err("QUIC sockets (UDP) cannot be tested; TCP sockets of the same port are");
     }
-    Ok(Some((premises.connect.clone().unwrap_or(host), port)))
+    Ok((premises.connect.clone().unwrap_or(host), port))
 }
 
 fn of_socket(
@@ -70,12 +64,26 @@ fn of_socket(
     let before = all.len();
     let mut met = HashSet::new();
     for server in &listener.servers {
-        if server.ssl.rejects() {
+        // A server that was meant to be plain promises no TLS: the collision is a finding of its own.
+        if server.ssl.rejects() || server.plain_beside.is_some() {
             continue;
         }
         for name in sample_names(server) {
             if met.insert(name.clone()) {
                 let target = target(listener, server, Some(&name), endpoint, premises);
+                all.push((key(endpoint, &name), target, server.listen.clone()));
+            }
+        }
+        for (pattern, name) in stand_ins(listener, server) {
+            if met.insert(name.clone()) {
+                let mut target = target(listener, server, Some(&name), endpoint, premises);
+                let (host, port) = endpoint;
+                // Which name the certificate should cover is unknown.
+                target.any_name = true;
+                target.name = format!(
+                    "{name}:{port} (stands for {pattern}; to test another name: probe NAME:{port}:{})",
+                    host_port(host, *port)
+                );
                 all.push((key(endpoint, &name), target, server.listen.clone()));
             }
         }
@@ -89,11 +97,12 @@ fn of_socket(
 
 /// Servers that no name is known for: what they serve is not seen.
 fn unnameable(listener: &Listener) -> impl Iterator<Item = Untestable> {
-    let by_pattern = |server: &&Server| {
+    let by_pattern = move |server: &&Server| {
         !server.names.is_empty()
             && !std::ptr::eq(*server, listener.default_server())
             && !server.ssl.rejects()
             && sample_names(server).is_empty()
+            && stand_ins(listener, server).is_empty()
             && server.names.iter().any(|name| !matches!(name.value, ServerName::Exact(_)))
     };
     listener.servers.iter().filter(by_pattern).map(|server| {
@@ -101,7 +110,9 @@ fn unnameable(listener: &Listener) -> impl Iterator<Item = Untestable> {
         Untestable {
             name: format!("{} ({})", names.join(" "), listener.address),
             span: server.listen.clone(),
-            reason: "its names are patterns, so none is known that could be asked for".to_owned(),
+            reason:
+                "its names are regular expressions or variables, so no name to ask for is known"
+                    .to_owned(),
         }
     })
 }
@@ -122,6 +133,22 @@ fn sample_names(server: &Server) -> Vec<String> {
     };
     let names = server.names.iter().flat_map(|set| of(&set.value));
     names.filter(|name| name != "_" && matches!(parse_host(name), Ok(Host::Name(_)))).collect()
+}
+
+/// Top-level domains that nobody owns (RFC 2606), for a name with a star behind.
+const UNOWNED: [&str; 3] = ["test", "example", "invalid"];
+
+/// For each name with a star behind, one that leads to the server.
+fn stand_ins(listener: &Listener, server: &Server) -> Vec<(String, String)> {
+    let leads_here =
+        |name: &String| listener.server_for(name).is_some_and(|one| std::ptr::eq(one, server));
+    let stand_in = |name: &ServerName| {
+        let ServerName::Trailing(prefix) = name else { return None };
+        let names = UNOWNED.iter().map(|domain| format!("{prefix}{domain}"));
+        let mut names = names.filter(|name| matches!(parse_host(name), Ok(Host::Name(_))));
+        Some((name.to_string(), names.find(leads_here)?))
+    };
+    server.names.iter().filter_map(|set| stand_in(&set.value)).collect()
 }
 
 fn target(

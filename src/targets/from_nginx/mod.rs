@@ -15,8 +15,9 @@ use super::disk::below;
 use super::options::Options;
 use super::{ClientIdentity, Host, Origin, Target};
 use crate::nginx::defaults::Version;
-use crate::nginx::listener::Listener;
+use crate::nginx::listener::{self as sockets, Listener};
 use crate::nginx::problem::Span;
+use crate::nginx::tree::Tree;
 use crate::nginx::upstream::Upstream;
 use crate::openssl::release::Release;
 
@@ -71,6 +72,19 @@ pub struct Untestable {
     pub span: Span,
     /// Why not.
     pub reason: String,
+}
+
+/// The sockets that pass TLS on to a backend as it is.
+pub fn pass_through(tree: &Tree) -> Vec<Untestable> {
+    let sockets = sockets::pass_through(tree).into_iter();
+    let reason = "TLS passes through this socket to the backends (ssl_preread), which are not audited; probe them directly";
+    sockets
+        .map(|one| Untestable {
+            name: one.address.to_string(),
+            span: one.listen,
+            reason: reason.to_owned(),
+        })
+        .collect()
 }
 
 /// Every socket's names and every upstream's servers.

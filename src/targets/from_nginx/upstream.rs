@@ -63,10 +63,10 @@ pub(super) fn targets(
 fn endpoint(peer: &Peer) -> Result<(Host, u16), &'static str> {
     match &peer.address {
         PeerAddress::Host { host, port } => {
-            Ok((parse_host(host).map_err(|_| "its host is no name")?, *port))
+            Ok((parse_host(host).map_err(|_| "its host is not a valid name")?, *port))
         }
         PeerAddress::Service { .. } => Err("services (SRV records) are not looked up"),
-        PeerAddress::Unix(_) => Err("sockets of the file system are not probed"),
+        PeerAddress::Unix(_) => Err("unix sockets cannot be tested"),
     }
 }
 

@@ -122,9 +122,11 @@ fn rule_of_fault(fault: &Fault) -> &'static Rule {
         | Fault::UrlPrefix
         | Fault::NoPort(_) => &directive_value_invalid::RULE,
         Fault::Unreadable { .. } => &file_refused::RULE,
-        Fault::NoDump | Fault::TooDeep(_) | Fault::TooLarge | Fault::Unlisted(_) => {
-            &configuration_untested::RULE
-        }
+        Fault::NoDump
+        | Fault::TooDeep(_)
+        | Fault::TooLarge
+        | Fault::TooManyMatches(_)
+        | Fault::Unlisted(_) => &configuration_untested::RULE,
     }
 }
 
