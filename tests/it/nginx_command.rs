@@ -421,8 +421,8 @@ fn a_name_with_a_star_behind_is_asked_for_by_one_that_leads_there() {
 fn sockets_that_pass_tls_on_could_not_be_tested_and_plain_ones_do_not_matter() {
     let site = |preread: &str| {
         Site::audit(&format!(
-            "http {{ server {{ listen 127.0.0.1:TLS: ssl; server_name a.test; PAIR return 204; }} }}
-             stream {{ server {{ listen 127.0.0.1:PORT; {preread} proxy_pass 127.0.0.1:TLS:; }} }}"
+            "stream {{ server {{ listen 127.0.0.1:PORT; {preread} proxy_pass 127.0.0.1:TLS:; }} }}
+             http {{ server {{ listen 127.0.0.1:TLS: ssl; server_name a.test; PAIR return 204; }} }}"
         ))
     };
     let passed = site("ssl_preread on;");
