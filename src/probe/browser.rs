@@ -18,7 +18,7 @@ const NOT_HTTP: [u16; 22] = [
     5671, 6379, 6697, 8883, 27017,
 ];
 
-/// Whether the protocol behind TLS is taken for HTTP, so that a client would offer h2 and http/1.1.
+/// Whether the protocol inside TLS is assumed to be HTTP, so that a client would offer h2 and http/1.1.
 pub(super) fn speaks_http(target: &Target) -> bool {
     target.starttls.is_none() && target.endpoint().is_none_or(|(_, port)| !NOT_HTTP.contains(&port))
 }

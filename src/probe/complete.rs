@@ -150,7 +150,7 @@ impl Caller<'_> {
         outcome
     }
 
-    /// Whether a TLS 1.2 session can be taken up again by its id alone.
+    /// Whether a TLS 1.2 session can be resumed by its id alone.
     pub(super) async fn resumes_by_id(&self, sni: Option<&str>) -> Observed<()> {
         let sni = sni.map(ToOwned::to_owned);
         let cell = Cell { sni, version: ProtocolVersion::TLS1_2, resume: Resume::ById };
@@ -187,7 +187,7 @@ impl Caller<'_> {
         }
     }
 
-    /// The answer to a hello, with whatever was read.
+    /// The answer to a hello, with everything that was read.
     async fn answer(&self, hello: &ClientHello) -> (Result<RawChoice, Failure>, Flight) {
         match self.exchange(hello).await {
             Ok(answer) => (answer.outcome, answer.flight),
@@ -241,7 +241,7 @@ impl Caller<'_> {
         let connect = self.target.timeout.unwrap_or(deadlines.connect);
         let mut connection = self.connector.connect(self.address, connect).await?;
         if self.target.proxy_protocol {
-            // A line of version 1 that names nobody; what cannot be written shows in the handshake.
+            // A version 1 line without addresses. If it cannot be written, the handshake fails too.
             let _ = connection.stream.write_all(b"PROXY UNKNOWN\r\n").await;
         }
         if let Some(protocol) = self.target.starttls {
@@ -325,7 +325,7 @@ impl Caller<'_> {
         aftermath
     }
 
-    /// A second connection with the same configuration: is the first one's session taken up again?
+    /// A second connection with the same configuration: is the first one's session resumed?
     async fn resumption(&self, cell: &Cell, config: Arc<ClientConfig>) -> Observed<()> {
         let Connection { stream, permits, took } = match self.open().await {
             Ok(connection) => connection,
@@ -335,7 +335,7 @@ impl Caller<'_> {
             Err(failure) => Observed::Failed(failure),
             Ok(mut stream) => {
                 let kind = stream.get_ref().1.handshake_kind();
-                // What this connection has to tell is told.
+                // This connection has shown what it was made for.
                 let _ = follow_up::part(&mut stream, self.goodbye(), self.waits(took).event).await;
                 if kind == Some(HandshakeKind::Resumed) {
                     Observed::Seen(())

@@ -1,6 +1,6 @@
 //! Complete handshakes that offer no more than is asked about: they confirm what a raw hello was answered.
 //!
-//! A `ServerHello` says what a server would use. Only the end of the handshake, and no alert behind it, shows that it can.
+//! A `ServerHello` says what a server would use. Only a completed handshake without an alert after it shows that it can.
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ pub(super) struct Confirmed {
 }
 
 impl Caller<'_> {
-    /// Makes one complete handshake of that shape, and reads what the server sends behind it.
+    /// Makes one complete handshake of that shape, and reads what the server sends after it.
     ///
-    /// A server that asks for a client certificate has shown all that is asked here, whether it then insists or not.
+    /// A server that asks for a client certificate has shown all that matters here, whether it requires one or not.
     pub(super) async fn confirm(
         &self,
         sni: Option<&str>,

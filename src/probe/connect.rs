@@ -18,7 +18,7 @@ use crate::targets::Host;
 /// Names that are looked up at once.
 const LOOKUPS: usize = 128;
 
-/// Threads with a lookup: the system may go on with one for half a minute after it was given up.
+/// Threads with a lookup: the system may continue one for half a minute after we stopped waiting for it.
 const LOOKUP_THREADS: usize = 1024;
 
 /// Time from one connection to the next where they go one at a time: the server must notice that the last one is gone.
@@ -48,7 +48,7 @@ pub struct Permits {
 #[derive(Debug)]
 struct Gate {
     at_once: Arc<Semaphore>,
-    /// Taken by each connection to an address that stands one at a time.
+    /// Held by each connection to an address that accepts only one at a time.
     alone: Arc<Semaphore>,
     /// When the next connection may be opened, where the rate is limited.
     next: Mutex<Instant>,
@@ -70,11 +70,11 @@ pub struct Connector {
     limits: Limits,
     overall: Arc<Semaphore>,
     addresses: Mutex<HashMap<SocketAddr, Weak<Gate>>>,
-    /// Addresses that stand only one connection at a time.
+    /// Addresses that accept only one connection at a time.
     slow: Mutex<HashSet<SocketAddr>>,
     /// Lookups that are waited for.
     lookups: Arc<Semaphore>,
-    /// Threads with a lookup, those among them that nobody waits for any more.
+    /// Threads with a lookup, including those that nothing waits for any more.
     threads: Arc<Semaphore>,
 }
 
@@ -124,7 +124,7 @@ impl Connector {
     }
 
     /// Asks the system, in a thread of its own: a resolver that does not answer holds it for long after the deadline. The
-    /// deadline starts with the lookup, so names that hang do not take the others' time.
+    /// deadline starts with the lookup, so names that hang do not use up the time of others.
     async fn look_up(&self, name: &str, port: u16) -> Result<Vec<IpAddr>, Cause> {
         let _turn = acquire(Arc::clone(&self.lookups)).await;
         let thread = acquire(Arc::clone(&self.threads)).await;

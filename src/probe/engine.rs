@@ -36,17 +36,17 @@ fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> J
 pub fn in_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<oneshot::Receiver<T>> {
-    let (tell, told) = oneshot::channel();
+    let (sender, answer) = oneshot::channel();
     let thread = thread::Builder::new().name("lookup".to_owned()).stack_size(STACK);
     // Whoever asked may have gone away.
-    thread.spawn(move || drop(tell.send(work())))?;
-    Ok(told)
+    thread.spawn(move || drop(sender.send(work())))?;
+    Ok(answer)
 }
 
 /// Stack of such a thread; the system's resolver loads libraries of its own.
 const STACK: usize = 1024 * 1024;
 
-/// A task that ends when nobody waits for it any more.
+/// A task that ends when nothing waits for it any more.
 struct Task<T>(JoinHandle<T>);
 
 impl<T> Future for Task<T> {

@@ -14,7 +14,7 @@ use crate::observation::Cause;
 use crate::targets::Host;
 use crate::targets::address::parse_host;
 
-/// Larger answers are no certificates.
+/// A larger answer is not a certificate.
 const MAX_ANSWER: u64 = 128 * 1024;
 
 /// Why a certificate could not be fetched.

@@ -20,10 +20,10 @@ const MAX_REST: usize = 64 * 1024;
 /// Longest line of a refusal that is kept.
 const MAX_WORDS: usize = 200;
 
-/// How long sending the goodbye may take.
+/// Time limit for sending the goodbye.
 const GOODBYE: Duration = Duration::from_millis(200);
 
-/// What was learnt after a handshake in which the server asked for a certificate.
+/// What was seen after a handshake in which the server asked for a certificate.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Aftermath {
     /// The server ended the connection, and how.
@@ -43,12 +43,12 @@ pub(super) struct Waits {
     pub(super) answer: Duration,
 }
 
-/// Finds out whether a server that asked for a certificate insists on one.
+/// Finds out whether a server that asked for a certificate requires one.
 ///
 /// A TLS 1.3 server refuses after its peer's handshake is over, so the read comes before any write: a write could turn
 /// the alert into a bare reset. Session tickets decide nothing: OpenSSL sends them, and then nginx's stream module closes
 /// the connection. Its mail module says in its protocol that it refuses, and its http module answers the first request
-/// with 400. `http` is the Host to ask for; `None` where the protocol behind TLS is not HTTP.
+/// with 400. `http` is the Host to ask for; `None` where the protocol inside TLS is not HTTP.
 pub(super) async fn after_request(
     stream: &mut TlsStream<TcpStream>,
     http: Option<&str>,
@@ -90,7 +90,7 @@ fn refusal_in_words(words: &[u8]) -> Option<ClientRefusal> {
         .then(|| ClientRefusal::Words(line.chars().take(MAX_WORDS).collect()))
 }
 
-/// Says goodbye in the words of the protocol behind TLS, ends TLS, and reads until the server has closed the connection or
+/// Says goodbye in the protocol inside TLS, ends TLS, and reads until the server has closed the connection or
 /// the wait is over. What comes back is an alert that arrived only now: a server may refuse its client after a TLS 1.3
 /// handshake that looked complete.
 ///
@@ -110,7 +110,7 @@ pub(super) async fn part(
     timeout(wait, late_alert(stream)).await.ok().flatten()
 }
 
-/// Reads to the end. Only an alert tells something: a connection that we are closing may end in any other way.
+/// Reads to the end. Only an alert means something: a connection that we are closing may end in any other way.
 async fn late_alert(stream: &mut TlsStream<TcpStream>) -> Option<Cause> {
     let mut rest = vec![0; 4096];
     let mut read = 0;

@@ -1,4 +1,4 @@
-//! Probing: the only room with sockets and tasks. What it brings home is an [`Observation`].
+//! Probing: the only room with sockets and tasks. Its result is an [`Observation`].
 //!
 //! [`plan`] says which handshakes to make, [`connect`] opens the sockets, [`complete`] makes whole handshakes and
 //! [`raw`] single hellos where a whole one failed; [`scan`] makes many of those. Nothing here judges.
@@ -121,7 +121,7 @@ impl Prober {
         self.connector.resolve(host, 0).await
     }
 
-    /// Probes every address of one target, as deep as is wanted.
+    /// Probes every address of one target, to the given depth.
     pub async fn observe(&self, target: &Target, depth: &Depth) -> Observation {
         let Some((host, port)) = target.endpoint() else {
             return Observation::not_tried(Untried::TextOnly);
@@ -166,8 +166,8 @@ impl Prober {
     }
 }
 
-/// A failure of the complete engine may be rustls' own limit: a raw hello of the same shape tells. Older versions are
-/// asked for where no cell succeeded, and where the operator said which versions may be spoken.
+/// A failure of the complete engine may be rustls' own limit; a raw hello of the same shape shows it. Older versions are
+/// offered where no cell succeeded, and where the operator said which versions are allowed.
 async fn explain_failures(caller: &Caller<'_>, target: &Target, endpoint: &mut Endpoint) {
     let mut hellos: Vec<Cell> =
         endpoint.handshakes.iter().filter(|cell| is_unexplained(cell)).map(Cell::of).collect();
@@ -177,7 +177,7 @@ async fn explain_failures(caller: &Caller<'_>, target: &Target, endpoint: &mut E
         hellos.extend(plan::legacy(target));
     }
     if plan::counts_errors(target) {
-        // One hello tells an old server from a broken one; each counts as an error.
+        // One hello is enough to tell an old server from a broken one; each counts as an error.
         hellos.truncate(usize::from(!established));
     }
     let Some((first, others)) = hellos.split_first() else { return };
@@ -193,7 +193,7 @@ async fn explain_failures(caller: &Caller<'_>, target: &Target, endpoint: &mut E
     }
 }
 
-/// Whether TLS 1.2 refuses ECDHE perhaps only because the one list of groups holds none that it can use.
+/// Whether TLS 1.2 may refuse ECDHE only because the server's list of groups has none that TLS 1.2 can use.
 fn groups_in_doubt(target: &Target, endpoint: &Endpoint) -> bool {
     let named = target.server_name.is_some();
     let newest = endpoint.cell(named, ProtocolVersion::TLS1_3).and_then(Handshake::session);
@@ -202,7 +202,7 @@ fn groups_in_doubt(target: &Target, endpoint: &Endpoint) -> bool {
     post_quantum && endpoint.cell(named, ProtocolVersion::TLS1_2).is_some_and(is_unexplained)
 }
 
-/// Whether the peer answered, in a way that the complete engine cannot account for.
+/// Whether the peer answered in a way that the complete engine cannot explain.
 fn is_unexplained(cell: &Handshake) -> bool {
     let answered = matches!(
         cell.failure().map(|failure| &failure.cause),

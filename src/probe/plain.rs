@@ -1,4 +1,4 @@
-//! What a peer that answers a `ClientHello` with something else seems to speak, told from its first bytes.
+//! What a peer that does not answer a `ClientHello` in TLS seems to speak, by its first bytes.
 //!
 //! The peer's text is kept as it came, but for length and broken UTF-8; making it safe to show is the reports' business.
 

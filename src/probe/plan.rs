@@ -15,7 +15,7 @@ pub struct Cell {
     pub resume: Resume,
 }
 
-/// How a session is to be taken up again.
+/// How a session is to be resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resume {
     /// Not at all.

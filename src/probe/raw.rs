@@ -124,7 +124,7 @@ fn choice(flight: &Flight, stopped: Option<Cause>) -> Result<RawChoice, Cause> {
     }
 }
 
-/// A server that warns and hangs up meant the warning, whatever level it gave it.
+/// A server that warns and then hangs up meant the warning as fatal, at any level.
 fn interrupted(flight: &Flight, stopped: Cause) -> Cause {
     match (&stopped, flight.warnings.last()) {
         (Cause::Closed | Cause::Reset, Some(alert)) if flight.server_hello.is_none() => {

@@ -22,7 +22,7 @@ use crate::tls::scheme;
 /// Names of authorities kept of one request; a server with more is odd, and no reader gets further.
 const MAX_AUTHORITIES: usize = 256;
 
-/// Larger RSA keys are beyond the library, whatever they signed.
+/// The library cannot check signatures of larger RSA keys.
 const MAX_RSA_BITS: u32 = 8192;
 
 /// What one connection's server sent.

@@ -1,4 +1,4 @@
-//! The session store of one cell: rustls' own, which also tells what the server's tickets allow.
+//! The session store of one cell: rustls' own store, which also records what the server's tickets allow.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,8 +1,8 @@
-//! Equal connections that end differently: a limit on connections, a ban, or servers that take turns behind one address.
+//! Identical connections that end differently: a limit on connections, a ban, or several servers that share one address.
 //!
-//! The handshakes of the matrix are made at once. Where some of them end without an answer in TLS, or one is refused that
-//! ought not to be, they are made again, one at a time and slowly. Only what fails then as well is the server's answer, and
-//! only as long as a handshake that worked before (the control) still does.
+//! The handshakes of the matrix are made at once. If some of them end without an answer in TLS, or an unexpected one is
+//! refused, they are made again, slowly and one at a time. Only a failure that then repeats is the server's answer, and
+//! only as long as a handshake that worked before (the control) still works.
 
 use super::complete::Caller;
 use super::plan::{Cell, Resume};
@@ -12,10 +12,10 @@ use crate::tls::alert::AlertDescription;
 /// More tries of a handshake that failed twice while the control worked.
 const MORE_TRIES: usize = 2;
 
-/// Tries of the control after all is well: servers that take turns show in one of them.
+/// Tries of the control once everything works: several servers that share an address show in one of them.
 const CONTROLS: usize = 2;
 
-/// Tries again what may have met a limit. `cells` are the plan of the endpoint's handshakes.
+/// Tries again what a limit may have cut off. `cells` are the plan of the endpoint's handshakes.
 pub(super) async fn settle(caller: &Caller<'_>, cells: &[Cell], endpoint: &mut Endpoint) {
     let handshakes = &mut endpoint.handshakes;
     let doubtful: Vec<usize> =
@@ -37,7 +37,7 @@ pub(super) async fn settle(caller: &Caller<'_>, cells: &[Cell], endpoint: &mut E
             }
             Again::Failed => {}
             Again::Shut(cause) => {
-                let before = "earlier connections were served, and now an equal one fails";
+                let before = "earlier connections succeeded, and now an identical one fails";
                 let cause = Cause::TurnedAway(format!("{before} ({cause})"));
                 let shut = handshakes.iter_mut().filter(|handshake| is_doubtful(handshake));
                 shut.for_each(|handshake| turn_away(handshake, &cause));
@@ -53,7 +53,7 @@ pub(super) async fn settle(caller: &Caller<'_>, cells: &[Cell], endpoint: &mut E
     }
 }
 
-/// Makes a refused handshake again, where others work: an alert that comes only now and then is no answer.
+/// Makes a refused handshake again, where others work: an alert that comes only sometimes is not the server's answer.
 pub(super) async fn recheck(caller: &Caller<'_>, cells: &[Cell], endpoint: &mut Endpoint) {
     if !endpoint.handshakes.iter().any(Handshake::established) {
         return;
@@ -77,7 +77,7 @@ enum Again {
     Answered(Box<Handshake>),
     /// It failed again.
     Failed,
-    /// So did the control: the server talks to us no more.
+    /// So did the control: the server no longer talks to us.
     Shut(Cause),
 }
 
@@ -86,9 +86,9 @@ struct Retrial<'a> {
     caller: &'a Caller<'a>,
     /// A handshake that was answered before.
     control: Option<Cell>,
-    /// The first failure that did not come again.
+    /// The first failure that did not repeat.
     met: Option<Failure>,
-    /// Equal slow connections ended differently.
+    /// Identical connections ended differently, one at a time.
     unsteady: bool,
 }
 
@@ -124,7 +124,7 @@ impl Retrial<'_> {
         Again::Answered(Box::new(handshake))
     }
 
-    /// A limit on connections at once, unless one at a time fails as well now and then.
+    /// A limit on connections at once, unless one at a time sometimes fails as well.
     async fn verdict(mut self) -> Steadiness {
         let (Some(met), Some(control)) = (self.met.take(), self.control.take()) else {
             return Steadiness::Steady;
@@ -158,7 +158,7 @@ fn is_answered(handshake: &Handshake) -> bool {
     })
 }
 
-/// Whether somebody is there who may have had too much to do.
+/// Whether a server is there that may have been too busy.
 fn may_be_busy(handshake: &Handshake) -> bool {
     is_doubtful(handshake)
         && handshake.failure().is_some_and(|failure| {
@@ -170,7 +170,7 @@ fn timed_out(handshake: &Handshake) -> bool {
     handshake.failure().is_some_and(|failure| failure.cause == Cause::TimedOut)
 }
 
-/// An alert that is not about the version, which says all that there is to say.
+/// An alert that is not about the version; an alert about the version needs no second try.
 fn is_refusal(failure: &Failure) -> bool {
     let version = AlertDescription::PROTOCOL_VERSION;
     failure.stage == Stage::Handshake

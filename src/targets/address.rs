@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::{Host, StartTls};
 use crate::certificate::name;
 
-/// Longest address text that is looked at, in bytes; a DNS name has at most 253.
+/// Longest address text that is read, in bytes; a DNS name has at most 253.
 const MAX_LENGTH: usize = 1024;
 
 /// A parsed address; the port is `None` where the text names none.
@@ -23,36 +23,38 @@ pub struct Address {
     pub starttls: Option<StartTls>,
 }
 
-/// Why a text is no address.
+/// Why a text is not a valid address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Nothing was given.
-    #[error("an empty address; use HOST[:PORT]")]
+    #[error("empty address: expected HOST[:PORT]")]
     Empty,
     /// More text than an address can have.
-    #[error("an address of {0} bytes is too long")]
+    #[error("address too long: {0} bytes, expected at most {MAX_LENGTH}")]
     TooLong(usize),
     /// A URL of another scheme.
-    #[error("no TLS is known for the scheme {0:?}; use https://HOST or HOST:PORT")]
+    #[error("unknown scheme {0:?}: expected https://HOST or HOST:PORT")]
     Scheme(String),
-    /// A pattern, as certificates hold them.
-    #[error("{0:?} is a pattern, not a host; use a name that it covers")]
+    /// A wildcard, as in certificates.
+    #[error("invalid host {0:?}: expected a name, not a wildcard")]
     Wildcard(String),
     /// An IPv6 address with a zone identifier.
-    #[error("{0:?} has a zone identifier, which cannot be used; leave out what stands from the %")]
+    #[error(
+        "invalid address {0:?}: expected no zone identifier (remove the % and what follows it)"
+    )]
     Zone(String),
     /// A path without a scheme.
-    #[error("{0:?} has a path; use https://HOST/PATH or HOST:PORT")]
+    #[error("invalid address {0:?}: expected https://HOST/PATH or HOST:PORT")]
     Path(String),
-    /// A host that can be no DNS name and no address.
-    #[error("{0:?} is no host name and no IP address")]
+    /// A host that is neither a DNS name nor an IP address.
+    #[error("invalid host {0:?}: expected a host name or an IP address")]
     Host(String),
-    /// Port 0, or more than 65535, or no number.
-    #[error("{0:?} is no port; use a number from 1 to 65535")]
+    /// Port 0, a port above 65535, or something that is not a number.
+    #[error("invalid port {0:?}: expected 1 to 65535")]
     Port(String),
     /// More or fewer colons than any form has.
     #[error(
-        "{0:?} is no address; use HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT"
+        "invalid address {0:?}: expected HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT"
     )]
     Form(String),
 }
@@ -132,7 +134,7 @@ fn start(scheme: &str) -> Option<(Option<StartTls>, u16)> {
     Some((None, port))
 }
 
-/// As curl's `--connect-to`: an empty part means the same as its counterpart.
+/// As in curl's `--connect-to`: an empty part means the same as the other part of its kind.
 fn four_parts(
     text: &str,
     [name, port, connect_host, connect_port]: [&str; 4],
@@ -207,8 +209,8 @@ fn has_zone(text: &str) -> bool {
     text.split_once('%').is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok())
 }
 
-/// What rustls can send as SNI: letters, digits, hyphens inside labels, and underscores, which are met in the wild. A
-/// last label of digits only would be a mistyped IPv4 address.
+/// What rustls can send as SNI: letters, digits, hyphens inside labels, and underscores, which real names contain. A last
+/// label of digits alone would be a mistyped IPv4 address.
 fn is_dns_name(name: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -311,25 +313,28 @@ mod tests {
 
     #[test]
     fn errors_say_what_to_write() {
-        check_error("", "an empty address; use HOST[:PORT]");
+        check_error("", "empty address: expected HOST[:PORT]");
+        check_error("http://a.test", "unknown scheme \"http\": expected https://HOST or HOST:PORT");
         check_error(
-            "http://a.test",
-            "no TLS is known for the scheme \"http\"; use https://HOST or HOST:PORT",
+            "a.test/b",
+            "invalid address \"a.test/b\": expected https://HOST/PATH or HOST:PORT",
         );
-        check_error("a.test/b", "\"a.test/b\" has a path; use https://HOST/PATH or HOST:PORT");
-        check_error("*.a.test", "\"*.a.test\" is a pattern, not a host; use a name that it covers");
+        check_error("*.a.test", "invalid host \"*.a.test\": expected a name, not a wildcard");
         check_error(
             "[fe80::1%eth0]:443",
-            "\"[fe80::1%eth0]\" has a zone identifier, which cannot be used; leave out what stands from the %",
+            "invalid address \"[fe80::1%eth0]\": expected no zone identifier (remove the % and what follows it)",
         );
-        check_error("a.test:0", "\"0\" is no port; use a number from 1 to 65535");
-        check_error("a.test:+1", "\"+1\" is no port; use a number from 1 to 65535");
-        check_error("a b.test", "\"a b.test\" is no host name and no IP address");
-        check_error("1.2.3", "\"1.2.3\" is no host name and no IP address");
-        check_error("[a.test]:1", "\"[a.test]\" is no host name and no IP address");
+        check_error("a.test:0", "invalid port \"0\": expected 1 to 65535");
+        check_error("a.test:+1", "invalid port \"+1\": expected 1 to 65535");
+        check_error("a b.test", "invalid host \"a b.test\": expected a host name or an IP address");
+        check_error("1.2.3", "invalid host \"1.2.3\": expected a host name or an IP address");
+        check_error(
+            "[a.test]:1",
+            "invalid host \"[a.test]\": expected a host name or an IP address",
+        );
         check_error(
             "a.test:1:b.test",
-            "\"a.test:1:b.test\" is no address; use HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT",
+            "invalid address \"a.test:1:b.test\": expected HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT",
         );
     }
 

@@ -1,23 +1,23 @@
-//! A list of addresses: one a line, `#` starts a comment. Every bad line is reported, not only the first.
+//! A list of addresses, one per line; `#` starts a comment. Every bad line is reported, not only the first.
 
 use std::io::{self, BufRead, Read};
 
 use super::Origin;
 use super::address::{Address, AddressError};
 
-/// Longest line that is looked at, in bytes.
+/// Longest line that is read, in bytes.
 const MAX_LINE: u64 = 4096;
 
-/// Lines that are read at the most.
+/// Most lines that are read.
 const MAX_LINES: u32 = 10_000_000;
 
-/// Bytes of an overlong line that are passed over.
+/// Bytes of an overlong line that are skipped.
 const MAX_SKIPPED: u64 = 64 * 1024 * 1024;
 
-/// Bad lines that are reported; a list with more is something else.
+/// Bad lines that are reported; a file with more is not a list of addresses.
 const MAX_ERRORS: usize = 1000;
 
-/// A line that is no address.
+/// A line that is not a valid address.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}:{line}: {problem}")]
 pub struct ListError {
@@ -32,24 +32,24 @@ pub struct ListError {
 /// What is wrong with a line.
 #[derive(Debug, thiserror::Error)]
 pub enum LineProblem {
-    /// It is no address.
+    /// It is not a valid address.
     #[error(transparent)]
     Address(#[from] AddressError),
     /// It is not UTF-8.
-    #[error("the line is not UTF-8 text")]
+    #[error("invalid line: expected UTF-8 text")]
     NotText,
     /// It is longer than any address.
-    #[error("the line is longer than {MAX_LINE} bytes")]
+    #[error("line too long: expected at most {MAX_LINE} bytes")]
     TooLong,
     /// There are more lines than a list may have.
-    #[error("the list has more than {MAX_LINES} lines")]
+    #[error("list too long: expected at most {MAX_LINES} lines")]
     TooMany,
     /// Reading failed.
-    #[error("reading failed: {0}")]
+    #[error("cannot read the list: {0}")]
     Read(#[from] io::Error),
 }
 
-/// Reads a list; the good lines with their places, and the bad ones.
+/// Reads a list: returns the addresses with their places, and the bad lines.
 pub fn read(file: &str, mut input: impl BufRead) -> (Vec<(Address, Origin)>, Vec<ListError>) {
     let (mut addresses, mut errors) = (Vec::new(), Vec::new());
     for line in 1.. {
@@ -70,13 +70,13 @@ pub fn read(file: &str, mut input: impl BufRead) -> (Vec<(Address, Origin)>, Vec
     (addresses, errors)
 }
 
-/// Reads to the line feed, of an overlong line only enough to tell, and passes over the rest of it.
+/// Reads up to the line feed. Of an overlong line it reads just enough to notice, and skips the rest.
 fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
     let read = input.by_ref().take(MAX_LINE + 1).read_until(b'\n', line)?;
     if read as u64 > MAX_LINE && !line.ends_with(b"\n") {
         let mut skipped = input.by_ref().take(MAX_SKIPPED);
         if skipped.skip_until(b'\n')? as u64 == MAX_SKIPPED {
-            return Err(io::Error::other("a line has no end"));
+            return Err(io::Error::other("a line does not end"));
         }
     }
     Ok(read)
@@ -94,7 +94,7 @@ fn parse(bytes: &[u8], file: &str, line: u32) -> Result<Option<(Address, Origin)
     Ok(Some((said.parse()?, Origin { file: file.to_owned(), line, column })))
 }
 
-/// A `#` starts a comment where it begins the line or follows a blank, so that a URL keeps its fragment.
+/// A `#` starts a comment at the start of a line or after a space, so that a URL keeps its fragment.
 fn without_comment(text: &str) -> &str {
     let starts = |at: &usize| text[..*at].chars().next_back().is_none_or(char::is_whitespace);
     let comment = text.match_indices('#').map(|(at, _)| at).find(starts);
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_and_blank_lines_are_passed_over() {
+    fn comments_and_blank_lines_are_skipped() {
         let (addresses, errors) = read("list", &b"# all\n\n  a.test:1 # first\r\nb.test"[..]);
         assert!(errors.is_empty());
         let places: Vec<_> =
@@ -128,8 +128,8 @@ mod tests {
         assert_eq!(
             texts,
             [
-                "list:1: \"0\" is no port; use a number from 1 to 65535",
-                "list:3: the line is not UTF-8 text"
+                "list:1: invalid port \"0\": expected 1 to 65535",
+                "list:3: invalid line: expected UTF-8 text"
             ]
         );
     }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overlong_line_hides_none_after_it() {
+    fn an_overlong_line_hides_no_line_after_it() {
         let list = format!("{}\nb.test:0\nc.test\n", "a".repeat(100_000));
         let (addresses, errors) = read("list", list.as_bytes());
         let lines: Vec<u32> = errors.iter().map(|error| error.line).collect();

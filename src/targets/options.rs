@@ -1,5 +1,5 @@
-//! What may be said about a target beside its address, and how a [`Target`] comes of the two. The command line and
-//! `targets.toml` both end here, so that their defaults cannot drift apart.
+//! What can be set for a target besides its address, and how both make a [`Target`]. The command line and `targets.toml`
+//! both use this, so that they share their defaults.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,47 +14,47 @@ use super::{
 use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
 
-/// What was said about a target; `None` and empty mean that nothing was.
+/// What was set for a target; `None` and empty mean that nothing was.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// What reports call it.
     pub name: Option<String>,
     /// The name to send as SNI and to verify.
     pub server_name: Option<String>,
-    /// Further names that the certificate must cover.
+    /// More names that the certificate must cover.
     pub extra_names: Option<Vec<String>>,
     /// Which side of nginx it is on.
     pub role: Option<Role>,
     /// The base set of roots.
     pub roots: Option<Roots>,
-    /// Certificate files that are trusted as well.
+    /// Files of additional trusted certificates.
     pub add_ca_files: Option<Vec<PathBuf>>,
-    /// Files of the certificate and key to present.
+    /// The file of the client certificate to present.
     pub client_certificate: Option<PathBuf>,
-    /// The key's file; `None` means the certificate's.
+    /// The file of its key; `None` means the certificate's file.
     pub client_key: Option<PathBuf>,
     /// The plain-text protocol to upgrade from.
     pub starttls: Option<StartTls>,
-    /// Whether a PROXY line goes before everything else.
+    /// Whether to send a PROXY protocol line first.
     pub proxy_protocol: Option<bool>,
-    /// Replaces the deadlines of connection, STARTTLS and handshake.
+    /// Replaces the timeouts of connection, STARTTLS and handshake.
     pub timeout: Option<Duration>,
-    /// The versions that are expected, no others.
+    /// The versions that the server should accept; it should accept no others.
     pub protocols: Option<Vec<ProtocolVersion>>,
-    /// How client certificates are expected to be handled.
+    /// How the server should handle client certificates.
     pub client_certificate_policy: Option<ClientCertificatePolicy>,
-    /// Days before expiry from which a certificate is reported.
+    /// Report a certificate from this many days before it expires.
     pub warning_days: Option<u32>,
     /// ALPN protocols to offer.
     pub alpn: Option<Vec<String>>,
     /// Clients that must be able to connect.
     pub clients: Option<Vec<&'static Profile>>,
-    /// nginx as its client.
+    /// How nginx connects to it, where nginx is its client.
     pub proxy_ssl: Option<ProxySsl>,
 }
 
 impl Options {
-    /// These options, with `base` for whatever they leave open.
+    /// These options, with those of `base` where these are not set.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl Options {
         }
     }
 
-    /// The files of the client's certificate and key, where one was named.
+    /// The files of the client's certificate and key, if a certificate was named.
     pub fn identity_files(&self) -> Option<(PathBuf, PathBuf)> {
         let certificate = self.client_certificate.clone()?;
         let key = self.client_key.clone().unwrap_or_else(|| certificate.clone());
@@ -99,7 +99,7 @@ impl Options {
         }
     }
 
-    /// The target at `address`, with every default resolved. Reading the client's files is the caller's part.
+    /// The target at `address`, with every default filled in. The caller reads the client's files.
     pub fn target(
         &self,
         address: Address,
@@ -109,7 +109,7 @@ impl Options {
         let port =
             address.port.unwrap_or_else(|| self.starttls.map_or(443, StartTls::default_port));
         let name = host_port(&address.host, port).to_string();
-        // nginx as the client speaks TLS at once, whatever the port.
+        // nginx as the client starts TLS at once on every port.
         let suggested = address.starttls.filter(|_| self.proxy_ssl.is_none());
         let Address { host, connect_to, .. } = address;
         let kind = TargetKind::Endpoint { host, port, connect_to };
@@ -117,7 +117,7 @@ impl Options {
         Target { client_identity: identity, starttls, ..self.target_of(kind, name, origin) }
     }
 
-    /// A target of any kind, with every default resolved; `name` is what reports call it unless these options say otherwise.
+    /// A target of any kind, with every default filled in. Reports call it `name` unless these options set another name.
     pub fn target_of(&self, kind: TargetKind, name: String, origin: Option<Origin>) -> Target {
         let host = match &kind {
             TargetKind::Endpoint { host, .. }
@@ -181,22 +181,22 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     }
 }
 
-/// Reads an ALPN protocol, whose length a hello holds in one byte (RFC 7301 section 3.1).
+/// Reads an ALPN protocol. A hello stores its length in one byte (RFC 7301 section 3.1).
 pub fn parse_alpn(text: &str) -> Result<String, AlpnError> {
     if (1..=255).contains(&text.len()) { Ok(text.to_owned()) } else { Err(AlpnError(text.len())) }
 }
 
-/// The text is no ALPN protocol.
+/// The text is not an ALPN protocol.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an ALPN protocol has 1 to 255 bytes, not {0}; use one such as h2 or http/1.1")]
+#[error("invalid ALPN protocol of {0} bytes: expected 1 to 255 bytes, for example h2 or http/1.1")]
 pub struct AlpnError(pub usize);
 
-/// A day: longer waits are mistakes.
+/// One day; a longer duration is a mistake.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
 
-/// The text is no duration.
+/// The text is not a valid duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no duration; use 5s, 500ms or 2m (up to 24h)")]
+#[error("invalid duration {0:?}: expected 5s, 500ms or 2m (at most 24h)")]
 pub struct DurationError(pub String);
 
 #[cfg(test)]
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn options_of_a_target_win_over_the_defaults() {
+    fn options_of_a_target_override_the_defaults() {
         let base =
             Options { role: Some(Role::Upstream), warning_days: Some(7), ..Options::default() };
         let over = Options { warning_days: Some(14), ..Options::default() }.over(&base);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn further_names_may_be_addresses() {
+    fn extra_names_may_be_addresses() {
         let extra_names = Some(vec!["b.test".to_owned(), "::1".to_owned()]);
         let options = Options { extra_names, ..Options::default() };
         let target = options.target("a.test".parse().unwrap(), None, None);

@@ -46,9 +46,9 @@ fn examples_fit_a_terminal_and_every_option_is_described() {
 #[test]
 fn what_is_typed_wrong_ends_with_2_before_anything_is_probed() {
     check_error(&["probe"], 2, "no target given");
-    check_error(&["probe", "http://a.test"], 2, "use https://HOST or HOST:PORT");
+    check_error(&["probe", "http://a.test"], 2, "expected https://HOST or HOST:PORT");
     check_error(&["probe", "a.test", "--fail-on", "everything"], 2, "invalid value");
-    check_error(&["probe", "a.test", "--timeout", "soon"], 2, "is no duration");
+    check_error(&["probe", "a.test", "--timeout", "soon"], 2, "invalid duration");
     check_error(&["probe", "a.test", "--ca-file", "/nonexistent.pem"], 2, "/nonexistent.pem");
     check_error(&["probe", "a.test", "--client-cert", "/nonexistent.pem"], 2, "/nonexistent.pem");
     check_error(&["probe", "a.test", "--server-name", "1.2.3.4"], 2, "is not a DNS name");
@@ -65,8 +65,8 @@ fn every_mistake_of_a_file_is_named_with_its_place() {
         "mistakes.toml:2:1: the target has no `address`",
         "mistakes.toml:3:1: unknown key `addres`; did you mean `address`?",
         "mistakes.toml:7:8: unknown value \"up\"",
-        "mistakes.toml:8:11: \"soon\" is no duration",
-        "mistakes.toml:11:11: \"0\" is no port",
+        "mistakes.toml:8:11: invalid duration \"soon\"",
+        "mistakes.toml:11:11: invalid port \"0\"",
         "mistakes.toml:12:27: expected a number of days",
     ] {
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
@@ -78,7 +78,7 @@ fn a_list_on_stdin_is_read_whole_before_anything_is_probed() {
     let list = fs::read_to_string("testdata/targets/mistakes.txt").unwrap();
     let run = shakedown_with(&["probe", "-"], &list);
     assert_eq!(run.status, 2);
-    for words in ["<stdin>:3: \"a b\" is no host name", "<stdin>:4: \"99999\" is no port"] {
+    for words in ["<stdin>:3: invalid host \"a b\"", "<stdin>:4: invalid port \"99999\""] {
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
     }
     let args = ["probe", "-", "--trust", "mozilla", "--format", "ndjson"];
@@ -119,7 +119,7 @@ fn a_run_that_fails_leaves_the_old_report() {
     let path = folder.path().join("report.json");
     fs::write(&path, "old").unwrap();
     let output = path.display().to_string();
-    check_error(&["probe", "a b", "--output", &output], 2, "no host name");
+    check_error(&["probe", "a b", "--output", &output], 2, "invalid host");
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -179,11 +179,14 @@ fn colour_is_a_matter_of_the_environment_unless_it_is_typed() {
 }
 
 #[test]
-fn each_target_is_told_on_stderr_when_asked_to() {
+fn each_target_and_its_connections_are_shown_on_stderr_when_asked_for() {
     let args = ["probe", "127.0.0.1:1", "--trust", "mozilla", "--format", "ndjson"];
     assert_eq!(shakedown(&args).stderr, "");
     let run = shakedown(&[&args[..], &["-v"]].concat());
-    assert_eq!(run.stderr, "shakedown: untested 127.0.0.1:1: connection-refused\n");
+    assert_eq!(
+        run.stderr,
+        "shakedown: untested 127.0.0.1:1 (2 connections): connection-refused\nshakedown: connections opened: 2\n"
+    );
     assert_eq!(run.stdout.lines().count(), 1);
 }
 

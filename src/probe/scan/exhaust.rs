@@ -25,20 +25,20 @@ pub(super) enum Reply<T> {
 pub(super) struct Manner<T> {
     /// Offers in one hello, at the most.
     pub(super) batch: usize,
-    /// What every hello must offer, whatever else it asks about; it is offered last once it was chosen.
+    /// What every hello must offer besides what it asks about; once chosen, it is offered last.
     pub(super) companion: Option<T>,
     /// Whether it matters whose order counts.
     pub(super) ordered: bool,
 }
 
 impl<T> Manner<T> {
-    /// Everything in one hello, in whatever order.
+    /// Everything in one hello, in any order.
     pub(super) fn at_once() -> Self {
         Self { batch: usize::MAX, companion: None, ordered: false }
     }
 }
 
-/// Lists what is taken of `offers`. `ask` sends one hello; `key` tells which of the offers an answer chose.
+/// Lists which of `offers` the server accepts. `ask` sends one hello; `key` says which of the offers an answer chose.
 pub(super) async fn exhaust<T, A, F>(
     offers: Vec<T>,
     manner: Manner<T>,
@@ -67,7 +67,7 @@ where
     search.listing
 }
 
-/// Whether a refusal holds for whatever else is offered in this version.
+/// Whether a refusal holds for every other offer in this version.
 fn is_about_version(refusal: Option<&Cause>) -> bool {
     refusal == Some(&Cause::Alert(AlertDescription::PROTOCOL_VERSION))
 }
@@ -77,7 +77,7 @@ struct Search<T, A, K, Q> {
     key: K,
     ask: Q,
     listing: Listing<A>,
-    /// Batches of which something was taken: the order between them was not seen.
+    /// Batches with an accepted offer: the order between them was not seen.
     batches: usize,
     /// Hellos spent on parts of what the server hangs up on.
     splits: usize,
@@ -107,7 +107,7 @@ where
                 Reply::Chose(answer) => {
                     let chosen = (self.key)(&answer);
                     if self.is_accepted(&chosen) {
-                        // It was offered for company, and taken rather than any of the others.
+                        // It was only added to the offers, and the server chose it rather than any of the others.
                         break;
                     }
                     if !left.contains(&chosen) {
@@ -220,7 +220,7 @@ where
         self.listing.cut_short = Some(Failure { stage: Stage::Handshake, cause });
     }
 
-    /// Whose order it is, seen by offering what is taken the other way round.
+    /// Whose order decides, seen by offering the accepted ones in reverse.
     async fn settle_order(&mut self) {
         if !(2..=self.manner.batch).contains(&self.listing.accepted.len()) {
             return;
@@ -279,7 +279,7 @@ mod tests {
         }
     }
 
-    /// A server that takes the client's first.
+    /// A server that accepts the client's first.
     fn follower(takes: &'static [u8]) -> impl Fn(Vec<u8>) -> std::future::Ready<Reply<u8>> {
         move |offers| {
             let chosen = offers.iter().find(|item| takes.contains(item));

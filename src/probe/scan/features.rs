@@ -1,4 +1,4 @@
-//! What hellos tell beside the choice: renegotiation, extended master secret, tickets, ids, compression, fallback.
+//! What the answers to hellos show besides the choice: renegotiation, extended master secret, tickets, ids, compression, fallback.
 
 use super::exhaust::Reply;
 use super::{Opening, Scanner};
@@ -50,7 +50,7 @@ impl Scanner<'_> {
     }
 
     /// One hello asks for both: it offers compression, and no ticket, so that a server with a cache gives an id. Whether
-    /// the server keeps what it gave an id to, only a second connection tells.
+    /// the server keeps a session that it gave an id to, only a second connection shows.
     async fn compression_and_id(&self, scan: &VersionScan) -> (Observed<()>, Observed<()>) {
         let hello = ClientHello { compression: vec![1, 0], ..self.cheap_hello(scan) };
         let read = |answer: &Answer| {

@@ -1,7 +1,7 @@
 //! The scan of one address: every version, suite, group and scheme that it accepts, and how known clients fare.
 //!
 //! Raw hellos find what a server says it would use, so that nothing is limited to what a TLS library speaks; complete
-//! handshakes confirm it where the library can make them. `exhaust` has the search; here stands what is asked for.
+//! handshakes confirm it where the library can make them. `exhaust` has the search; this file says what is asked.
 
 mod exhaust;
 mod features;
@@ -33,12 +33,12 @@ use crate::tls::version::ProtocolVersion;
 /// Application protocols that are asked for.
 const ALPN: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
 
-/// What is asked for beside the matrix.
+/// What is asked for besides the matrix.
 #[derive(Clone, Debug, Default)]
 pub struct Depth {
-    /// Whether to list everything that each address takes.
+    /// Whether to list everything that each address accepts.
     pub scan: bool,
-    /// The clients to replay, beside those that the target expects to be served.
+    /// The clients to replay, besides those that the target must serve.
     pub clients: Vec<&'static Profile>,
     /// Whether to scan servers that lock a machine out after too many errors, too.
     pub risk_lockout: bool,
@@ -48,7 +48,7 @@ pub struct Depth {
 const HARMLESS_HELLOS: usize = 10;
 
 impl Depth {
-    /// Whether it takes more hellos than a server that counts errors should get unasked.
+    /// Whether it needs more hellos than a server that counts errors should get without consent.
     pub(super) fn is_costly(&self, target: &Target) -> bool {
         let replays = target.expect.clients.len() + self.clients.len();
         !self.risk_lockout && (self.scan || replays > HARMLESS_HELLOS)
@@ -163,7 +163,7 @@ impl<'a> Scanner<'a> {
         join_all(answers).await
     }
 
-    /// A hello for one version that accepts whatever comes.
+    /// A hello for one version that accepts every answer.
     fn hello(&self, version: ProtocolVersion) -> ClientHello {
         let hello = ClientHello::probe(version).without(ExtensionType::STATUS_REQUEST);
         match self.sni {
@@ -246,7 +246,7 @@ impl<'a> Scanner<'a> {
     async fn suites(&self, version: ProtocolVersion) -> Listing<Opening> {
         let manner =
             Manner { batch: ClientHello::suites_at_once(version), companion: None, ordered: true };
-        // What SSLv3 servers speak stands in the first batch: pre-shared keys and the like came later.
+        // What SSLv3 servers speak is in the first batch: pre-shared keys and the like came later.
         let limit = if version == ProtocolVersion::SSL3 { manner.batch } else { usize::MAX };
         let offers = CipherSuite::all(version).take(limit).collect();
         let found = exhaust(
@@ -310,7 +310,7 @@ impl<'a> Scanner<'a> {
         found.await
     }
 
-    /// A hello that is taken, with a suite that costs the server no signature where it has one.
+    /// A hello that the server accepts, with a suite that needs no signature if there is one.
     fn cheap_hello(&self, scan: &VersionScan) -> ClientHello {
         let taken = || scan.suites.accepted.iter().map(|choice| choice.cipher_suite);
         let unsigned = taken().find(|suite| suite.key_exchange() == Some(KeyExchange::Rsa));
@@ -331,7 +331,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// An accepted suite with all that its answer told.
+/// An accepted suite with everything that its answer showed.
 #[derive(Clone, Debug)]
 struct Opening {
     version: ProtocolVersion,
@@ -350,7 +350,7 @@ impl Opening {
     }
 }
 
-/// A lost packet or a busy moment must not decide what a server is said to take.
+/// A lost packet or a busy moment must not decide what a server is said to accept.
 fn is_worth_another_try(answer: &Result<Answer, Failure>) -> bool {
     let failure = match answer {
         Ok(answer) => answer.outcome.as_ref().err(),

@@ -13,7 +13,7 @@ use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
 
 impl Scanner<'_> {
-    /// Sends what a known client sends; its application protocols only where they are those behind TLS.
+    /// Sends what a known client sends; its application protocols only where the server speaks them inside TLS.
     pub(super) async fn replay(&self, profile: &'static Profile, http: bool) -> Replay {
         let hello = profile.hello(self.sni);
         let hello = if http { hello } else { without_http(hello) };

@@ -53,7 +53,7 @@ impl Scanner<'_> {
         found.await
     }
 
-    /// TLS 1.3 encrypts its signature, and many servers choose it after their `ServerHello`: only complete handshakes tell.
+    /// TLS 1.3 encrypts its signature, and many servers choose it after their `ServerHello`: only complete handshakes show it.
     /// Where the server accepts no group that they can use, nothing is listed.
     pub(super) async fn schemes_tls13(
         &self,

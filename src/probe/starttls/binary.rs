@@ -112,7 +112,7 @@ fn ldap_meaning(code: u8) -> &'static str {
     }
 }
 
-/// Capability bit 11 stands in the two bytes behind version text, thread id, eight bytes of challenge and a zero.
+/// Capability bit 11 is in the two bytes after version text, thread id, eight bytes of challenge and a zero.
 fn mysql_has_tls(greeting: &[u8]) -> bool {
     let version_end = greeting.iter().skip(1).position(|byte| *byte == 0).map(|at| at + 2);
     version_end.and_then(|at| greeting.get(at + 4 + 8 + 1..at + 4 + 8 + 3)).is_some_and(

@@ -1,4 +1,4 @@
-//! How a connection is ended, in the words of the protocol behind TLS.
+//! How a connection is ended in the protocol inside TLS.
 //!
 //! A client that hangs up in the middle is an error to many servers: mail servers log a lost connection, which fail2ban
 //! may count, and MariaDB and MySQL count it against the client's host until they lock it out.
@@ -31,7 +31,7 @@ pub(in crate::probe) enum Goodbye {
 }
 
 impl Goodbye {
-    /// The goodbye behind an upgrade from this protocol, or behind TLS on this port.
+    /// The goodbye after an upgrade from this protocol, or inside TLS on this port.
     pub(in crate::probe) fn of(starttls: Option<StartTls>, port: u16) -> Self {
         match (starttls, port) {
             (Some(StartTls::Mysql), _) => Self::FailedLogin,
@@ -63,7 +63,7 @@ impl Goodbye {
     }
 }
 
-/// What a client says that leaves, in plain text or behind TLS.
+/// What a client says when it leaves, in plain text or inside TLS.
 pub(super) fn words(protocol: StartTls) -> &'static [u8] {
     match protocol {
         StartTls::Ftp
@@ -82,7 +82,7 @@ pub(super) fn words(protocol: StartTls) -> &'static [u8] {
     }
 }
 
-/// Logs in to MariaDB or MySQL as nobody, and is refused.
+/// Tries a login to MariaDB or MySQL that the server refuses.
 async fn fail_to_log_in<S>(stream: &mut S) -> std::io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,

@@ -28,7 +28,7 @@ const MAX_REPLY: usize = 64 * 1024;
 /// A server's words that are kept when it refuses.
 const MAX_WORDS: usize = 200;
 
-/// How long a goodbye to a server that refuses TLS may take.
+/// Time limit for a goodbye to a server that refuses TLS.
 const GOODBYE: Duration = Duration::from_millis(200);
 
 /// Who talks to whom.
@@ -66,7 +66,7 @@ where
         StartTls::XmppServer => dialogue.xmpp("jabber:server", who.domain).await,
     };
     if let Err(Cause::StarttlsRefused(_) | Cause::TurnedAway(_)) = &talked {
-        // Whoever hangs up without a word is logged, and may be banned for it. The server may be gone already.
+        // A client that hangs up without a goodbye is logged, and may be banned. The server may already be gone.
         let _ = timeout(GOODBYE, dialogue.say(goodbye::words(protocol))).await;
     }
     talked.map_err(|cause| Failure { stage: Stage::Starttls, cause })
@@ -132,7 +132,7 @@ fn refused(words: &str) -> Cause {
     Cause::StarttlsRefused(words.chars().take(MAX_WORDS).collect())
 }
 
-/// The server does not talk to this client, whatever it would ask for.
+/// The server does not talk to this client at all.
 fn turned_away(words: &str) -> Cause {
     Cause::TurnedAway(words.chars().take(MAX_WORDS).collect())
 }

@@ -5,7 +5,7 @@ use super::*;
 
 const WHO: Introduction<'_> = Introduction { domain: "a.test", client: "[192.0.2.1]" };
 
-/// Plays a server's part, one byte at a time, and tells what the client said.
+/// Acts as a server, one byte at a time, and returns what the client said.
 async fn play(protocol: StartTls, server: &[u8]) -> (Result<(), Cause>, Vec<u8>) {
     let (mut ours, theirs) = tokio::io::duplex(1);
     let (mut reads, mut writes) = tokio::io::split(theirs);

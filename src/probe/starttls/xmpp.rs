@@ -44,7 +44,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
     }
 }
 
-/// The condition of a stream error, and the server's words beside it: `host-unknown (This server does not serve a.test)`.
+/// The condition of a stream error, and the server's own words: `host-unknown (This server does not serve a.test)`.
 fn stream_error(text: &str) -> Option<String> {
     let (_, error) = text.split_once("<stream:error")?;
     let (_, inside) = error.split_once('>')?;

@@ -400,8 +400,8 @@ mod tests {
         check_problems(
             "[[target]]\naddress = 'a.test:0'\ntimeout = '5 parsecs'\n",
             &[
-                "t.toml:2:11: \"0\" is no port; use a number from 1 to 65535",
-                "t.toml:3:11: \"5 parsecs\" is no duration; use 5s, 500ms or 2m (up to 24h)",
+                "t.toml:2:11: invalid port \"0\": expected 1 to 65535",
+                "t.toml:3:11: invalid duration \"5 parsecs\": expected 5s, 500ms or 2m (at most 24h)",
             ],
         );
         check_problems(

@@ -1,4 +1,4 @@
-//! `client-certificate-not-requested`: the door that should be locked stands open.
+//! `client-certificate-not-requested`: the server does not ask for the certificate that it should ask for.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
@@ -11,11 +11,11 @@ pub(crate) const RULE: Rule = Rule {
     id: "client-certificate-not-requested",
     severity: Severity::Error,
     section: Section::ClientCertificate,
-    summary: "no client certificate is asked for although the operator expects it",
-    why: "The expectation in the targets file says that clients must, or may, present a certificate; the \
-          server does not ask for one, so every client is let in without.",
-    fix: "Set ssl_verify_client on (or optional) and ssl_client_certificate in the server block, and reload; \
-          or correct expect.client_certificate.",
+    summary: "the server does not ask for a client certificate, but the targets file expects it",
+    why: "The targets file says that clients must, or may, present a certificate. The server does not ask for one, so it \
+          accepts every client without a certificate.",
+    fix: "Set ssl_verify_client on (or optional) and ssl_client_certificate in the server block, and reload. Or correct \
+          expect.client_certificate.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_client"],
     consequence_of: &[],
     check: Check::Endpoint(check),

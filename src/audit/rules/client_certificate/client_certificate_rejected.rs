@@ -1,4 +1,4 @@
-//! `client-certificate-rejected`: something was presented, and it is not good enough.
+//! `client-certificate-rejected`: a certificate was presented, and the server refuses it.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
@@ -11,13 +11,14 @@ pub(crate) const RULE: Rule = Rule {
     id: "client-certificate-rejected",
     severity: Severity::Error,
     section: Section::ClientCertificate,
-    summary: "the client certificate that was presented is refused",
-    why: "The server does not accept the certificate: its issuer is unknown there (alert 48), it has expired \
-          (45) or was revoked (44), it is of the wrong kind (43), or the server just says no (40, 42, 46). \
-          nginx says so with HTTP 400 and logs client SSL certificate verify error at info.",
-    fix: "Have the server trust the issuer (ssl_client_certificate with the whole chain above the client's \
-          certificate, ssl_verify_depth for more than one intermediate), or present a certificate of an \
-          authority that it asks for, intermediates included.",
+    summary: "the server refuses the client certificate",
+    why: "The server does not accept the certificate: it does not know the issuer (alert 48), or the certificate has \
+          expired (45), was revoked (44) or is of the wrong type (43). Alerts 40, 42 and 46 give no reason: which one is \
+          sent depends on the server's TLS stack, and the server's own log says more. nginx answers HTTP 400 and logs \
+          client SSL certificate verify error at level info.",
+    fix: "Make the server trust the issuer (ssl_client_certificate with every certificate above the client's own, \
+          ssl_verify_depth if there is more than one intermediate), or present a certificate from an authority that the \
+          server names, with its intermediates.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_client_certificate",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_depth",

@@ -1,4 +1,4 @@
-//! `client-certificate-requested`: asked, but not insisted on.
+//! `client-certificate-requested`: the server asks for a certificate, but does not require it.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
@@ -12,10 +12,10 @@ pub(crate) const RULE: Rule = Rule {
     id: "client-certificate-requested",
     severity: Severity::Note,
     section: Section::ClientCertificate,
-    summary: "a client certificate is asked for, but not required",
-    why: "Clients get through the handshake without one (ssl_verify_client optional). Browsers that hold certificates may ask \
-          their user to choose one.",
-    fix: "If nobody uses them, set ssl_verify_client off and reload; if it is meant so, say it: \
+    summary: "the server asks for a client certificate, but does not require one",
+    why: "Clients without a certificate complete the handshake (ssl_verify_client optional). Browsers that have certificates \
+          may ask the user to choose one.",
+    fix: "If no client uses a certificate, set ssl_verify_client off and reload. If this is intended, set \
           expect.client_certificate = \"optional\".",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_client"],
     consequence_of: &[],
@@ -58,7 +58,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
             finding.severity(Severity::Error).directive("server", "ssl_verify_client", "on").into()
         }
         Some(ClientCertificatePolicy::Required) => Verdict::Untested(
-            "whether the server insists on a client certificate shows only in the protocol behind TLS"
+            "whether the server requires a client certificate: only the protocol inside TLS would show it"
                 .to_owned(),
         ),
         None => finding.into(),
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_takes_ours_is_still_not_to_ask() {
+    fn a_server_that_accepts_ours_still_must_not_ask() {
         let mut scene = Scene::new();
         let answered = CertificateRequest { answered: true, ..CertificateRequest::default() };
         scene.each(|cell| cell.client_auth = ClientAuth::Requested(answered.clone()));

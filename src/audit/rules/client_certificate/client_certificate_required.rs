@@ -1,4 +1,4 @@
-//! `client-certificate-required`: the server insists, and nothing was presented.
+//! `client-certificate-required`: the server requires a certificate, and none was presented.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
@@ -13,12 +13,13 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::ClientCertificate,
     summary: "a client certificate is required and none was presented",
-    why: "Clients without a certificate are refused. Most servers do so in the handshake: with TLS 1.2 by \
-          alert 40, with TLS 1.3 by alert 116, which arrives only after the client's own handshake is done. \
-          nginx completes the handshake and answers HTTP 400 (its stream module closes).",
-    fix: "Present a certificate that the server accepts: --client-cert and --client-key here, \
-          proxy_ssl_certificate and proxy_ssl_certificate_key in nginx as its client. If the endpoint is meant \
-          to insist, say so: expect.client_certificate = \"required\".",
+    why: "The server refuses clients without a certificate. How it refuses them depends on its TLS stack. Over TLS 1.2, \
+          OpenSSL, BoringSSL and Go 1.20 and later send alert 40, NSS, Java and older Go alert 42, GnuTLS alert 50; mbedTLS \
+          and Node.js close the connection. Over TLS 1.3 most send alert 116, and it arrives only after the client has \
+          finished its handshake. nginx completes the handshake and answers HTTP 400 (its stream module closes the connection).",
+    fix: "Present a certificate that the server accepts: with --client-cert and --client-key here, with \
+          proxy_ssl_certificate and proxy_ssl_certificate_key where nginx is the client. If the endpoint should require \
+          one, set expect.client_certificate = \"required\".",
     references: &[
         "RFC 8446 section 4.4.2.4",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_client",

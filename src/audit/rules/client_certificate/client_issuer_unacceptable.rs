@@ -1,4 +1,4 @@
-//! `client-issuer-unacceptable`: other clients would not even offer this certificate.
+//! `client-issuer-unacceptable`: most clients would not send this certificate to the server.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
@@ -13,10 +13,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::ClientCertificate,
     summary: "the issuer of the client certificate is not among the authorities that the server names",
-    why: "A server that asks for a certificate may name the authorities it accepts. Clients choose by those \
-          names, so most would send nothing at all; nginx as a client sends its certificate regardless.",
-    fix: "Present a certificate of one of the named authorities, or have the server name this one: \
-          ssl_client_certificate is the file whose subjects are sent.",
+    why: "A server that asks for a certificate may name the authorities that it accepts. Clients choose a certificate by \
+          those names, so most would send none. nginx as a client sends its certificate in any case.",
+    fix: "Present a certificate from one of the named authorities, or add this issuer to the file in ssl_client_certificate: \
+          nginx sends the subjects of that file.",
     references: &[
         "RFC 8446 section 4.2.4",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_client_certificate",

@@ -1,4 +1,4 @@
-//! Certificates that clients present: asked for, required, refused.
+//! Client certificates: whether the server asks for them, requires them, refuses them.
 
 pub mod client_auth_missing;
 pub mod client_ca_unnamed;
@@ -32,17 +32,17 @@ fn describe(endpoint: &Endpoint, cell: &Handshake, refusal: &ClientRefusal) -> S
         ClientRefusal::Alert(alert) => format!("{address} over {version}: alert {alert}"),
         ClientRefusal::Closed => {
             format!(
-                "{address} over {version}: the server asks for a certificate, and then closes the connection"
+                "{address} over {version}: the server asks for a certificate and then closes the connection"
             )
         }
         ClientRefusal::Words(words) => {
             format!(
-                "{address} over {version}: the handshake completes, and the server says {words:?}"
+                "{address} over {version}: the handshake completes, then the server says {words:?}"
             )
         }
         ClientRefusal::Http(status) => {
             format!(
-                "{address} over {version}: the handshake completes, and the answer is HTTP {status}, as nginx gives it"
+                "{address} over {version}: the handshake completes, then the server answers HTTP {status}, as nginx does"
             )
         }
     }
@@ -50,14 +50,14 @@ fn describe(endpoint: &Endpoint, cell: &Handshake, refusal: &ClientRefusal) -> S
 
 fn accepted_authorities(authorities: &[String]) -> String {
     match authorities {
-        [] => "the server names no authorities that it accepts".to_owned(),
+        [] => "the server does not name the authorities that it accepts".to_owned(),
         named if named.len() > MAX_NAMED => {
             format!(
-                "the server accepts {} authorities, among them {}",
+                "the server accepts {} authorities, including {}",
                 named.len(),
                 named[..MAX_NAMED].join("; ")
             )
         }
-        named => format!("the server accepts certificates of {}", named.join("; ")),
+        named => format!("the server accepts certificates from {}", named.join("; ")),
     }
 }

@@ -1,11 +1,11 @@
-//! `addresses-untested`: a name has more addresses than are tested.
+//! `addresses-untested`: the name has more addresses than one target tests.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::resolve;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::observation::{Addresses, Observation};
 
-/// Addresses that the evidence names.
+/// Addresses that the evidence lists.
 const MAX_NAMED: usize = 8;
 
 pub(crate) const RULE: Rule = Rule {
@@ -13,8 +13,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Reachability,
     summary: "some addresses of the name were not tested",
-    why: "The name has more addresses than one target is tested at (32). A fault at one of the others would not be seen.",
-    fix: "Name the other addresses as targets of their own: NAME:PORT:ADDRESS:PORT.",
+    why: "One target tests at most 32 addresses, and the name has more. A fault at one of the others would go unnoticed.",
+    fix: "Add the other addresses as separate targets: NAME:PORT:ADDRESS:PORT.",
     references: &["RFC 1035 section 3.4.1"],
     consequence_of: &[],
     check: Check::Target(check),
@@ -47,11 +47,12 @@ mod tests {
     #[test]
     fn what_was_left_out_is_said() {
         let mut scene = Scene::new();
-        let more = (10..18).map(|last| IpAddr::from([192, 0, 2, last]));
+        let more = (10..49).map(|last| IpAddr::from([192, 0, 2, last]));
         let Addresses::Found(addresses) = &mut scene.seen.addresses else { panic!("found") };
         addresses.extend(more);
         let findings = scene.check(&["warning addresses-untested"]);
-        assert_eq!(findings[0].message, "8 of 9 addresses were not tested");
+        assert_eq!(findings[0].message, "39 of 40 addresses were not tested");
+        assert!(findings[0].evidence[0].ends_with("192.0.2.17, and others"), "{findings:#?}");
         assert!(!scene.judge().untested.is_empty());
     }
 

@@ -1,4 +1,4 @@
-//! `connect-timeout`: the address does not answer at all.
+//! `connect-timeout`: nothing answers at the address.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -12,8 +12,8 @@ pub(crate) const RULE: Rule = Rule {
     section: Section::Reachability,
     summary: "the TCP connection times out",
     why: "Nothing answers: the host is down, or a firewall drops the packets. As an upstream, nginx waits for \
-          proxy_connect_timeout (60 s unless told otherwise) and answers 504.",
-    fix: "Check routes and firewalls between here and there, or raise --connect-timeout.",
+          proxy_connect_timeout (60 s by default) and answers 504.",
+    fix: "Check the routes and firewalls between this machine and the server, or raise --connect-timeout.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_connect_timeout",
     ],

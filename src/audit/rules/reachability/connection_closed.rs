@@ -1,4 +1,4 @@
-//! `connection-closed`: closed without a word.
+//! `connection-closed`: the server closes the connection without an alert.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -10,12 +10,11 @@ pub(crate) const RULE: Rule = Rule {
     id: "connection-closed",
     severity: Severity::Error,
     section: Section::Reachability,
-    summary: "the server closes every connection in the handshake",
-    why: "The connection is closed without an alert before the handshake is over: a server without a \
-          certificate, a balancer without a backend, a listener that expects the PROXY protocol. As an \
+    summary: "the server closes every connection during the handshake",
+    why: "The server closes the connection without an alert before the handshake is complete. Typical reasons: a server \
+          without a certificate, a load balancer without a backend, a listener that expects the PROXY protocol. If it is an \
           upstream, nginx logs peer closed connection in SSL handshake and answers 502.",
-    fix: "Read the server's own log, and check that the name is right (--server-name) and that the port speaks \
-          TLS from the first byte.",
+    fix: "Read the server's log. Check that the name is right (--server-name) and that the port speaks TLS from the first byte.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_server_name",
     ],

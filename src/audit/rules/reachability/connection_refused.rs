@@ -1,4 +1,4 @@
-//! `connection-refused`: the address answers, and says no.
+//! `connection-refused`: nothing listens on the port.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -11,10 +11,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Reachability,
     summary: "nothing listens at the address",
-    why: "The TCP connection is refused: the server is down, listens on another port, or a firewall answers \
-          for it. As an upstream, nginx logs connect() failed (111: Connection refused) and answers 502.",
-    fix: "Start the server, correct the port (a server line in an upstream block defaults to port 80, even \
-          under https), or take the address out of the name's DNS records.",
+    why: "The TCP connection is refused: the server is down, it listens on another port, or a firewall refuses the \
+          connection. If it is an upstream, nginx logs connect() failed (111: Connection refused) and answers 502.",
+    fix: "Start the server, correct the port (a server line in an upstream block means port 80 by default, even with \
+          https), or remove the address from DNS.",
     references: &["https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server"],
     consequence_of: &[],
     check: Check::Endpoint(check),

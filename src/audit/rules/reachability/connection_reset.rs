@@ -1,4 +1,4 @@
-//! `connection-reset`: torn down before an answer.
+//! `connection-reset`: the server resets the connection before it answers.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -10,12 +10,12 @@ pub(crate) const RULE: Rule = Rule {
     id: "connection-reset",
     severity: Severity::Error,
     section: Section::Reachability,
-    summary: "the server resets every connection in the handshake",
-    why: "The connection is torn down before the server answers the hello. Firewalls, load balancers that \
-          route by name, and rate limits do this; so do gateways that expect a name they know. As an upstream, \
-          nginx logs peer closed connection in SSL handshake (104: Connection reset by peer) and answers 502.",
-    fix: "Check that the name is right (--server-name), and what stands in front of the server: a firewall, a \
-          balancer, a listener that expects the PROXY protocol.",
+    summary: "the server resets every connection during the handshake",
+    why: "The connection is reset before the server answers the hello. Firewalls, rate limits, load balancers that route \
+          by name and gateways that do not know the name do this. If it is an upstream, nginx logs peer closed connection \
+          in SSL handshake (104: Connection reset by peer) and answers 502.",
+    fix: "Check that the name is right (--server-name). Check what is in front of the server: a firewall, a load balancer, \
+          a listener that expects the PROXY protocol.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_server_name",
     ],

@@ -1,4 +1,4 @@
-//! `connections-limited`: one connection at a time is served, more are not.
+//! `connections-limited`: the server accepts one connection at a time, but not several.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
@@ -9,9 +9,9 @@ pub(crate) const RULE: Rule = Rule {
     id: "connections-limited",
     severity: Severity::Note,
     section: Section::Reachability,
-    summary: "the server takes only few connections at once",
-    why: "Some of the connections that were made at once failed; made one at a time they did not. So the rest of the \
-          audit went on one connection at a time. A browser, or nginx as a proxy, opens several as well.",
+    summary: "the server accepts only a few connections at once",
+    why: "Several connections at once: some of them failed. One at a time: none failed. So the rest of the audit used one \
+          connection at a time. Browsers, and nginx as a proxy, open several at once.",
     fix: "Raise the server's limit for one client (limit_conn in nginx, max_per_ip in vsftpd, smtp_accept_max_per_host in \
           Exim, mail_max_userip_connections in Dovecot), or let it serve more than one connection at a time.",
     references: &["https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html#limit_conn"],
@@ -21,13 +21,15 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Steadiness::OneAtATime(failure) = &endpoint.steadiness else { return Verdict::Pass };
-    RULE.finds("the server takes only few connections at once; it was tested with one at a time")
-        .evidence(format!(
-            "{}, of several at once: {} ({})",
-            endpoint.address, failure.cause, failure.stage
-        ))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-        .into()
+    RULE.finds(
+        "the server accepts only a few connections at once; it was tested with one at a time",
+    )
+    .evidence(format!(
+        "{}, one of several at once: {} ({})",
+        endpoint.address, failure.cause, failure.stage
+    ))
+    .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+    .into()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `dns-failure`: no address, no connection.
+//! `dns-failure`: the name has no address.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{looked_up, resolve};
@@ -10,11 +10,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Reachability,
     summary: "the name cannot be resolved",
-    why: "There is no address to connect to. nginx resolves the names of its upstreams when it starts: with \
-          the name gone it does not start again (host not found in upstream), while a running one goes on with \
-          the old addresses.",
-    fix: "Correct the name or its DNS records. For an upstream whose addresses change, name it in a variable \
-          and set resolver, so that nginx looks it up again.",
+    why: "There is no address to connect to. nginx resolves the names of its upstreams when it starts. If the name does \
+          not resolve, nginx does not start (host not found in upstream); a running nginx keeps using the old addresses.",
+    fix: "Correct the name or its DNS records. If the addresses of an upstream change, put its name in a variable and set \
+          resolver: then nginx resolves it again.",
     references: &["https://nginx.org/en/docs/http/ngx_http_core_module.html#resolver"],
     consequence_of: &[],
     check: Check::Target(check),

@@ -1,4 +1,4 @@
-//! `handshake-timeout`: connected, and then silence.
+//! `handshake-timeout`: the server accepts the connection and then does not answer.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -11,11 +11,11 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Reachability,
     summary: "the TLS handshake times out",
-    why: "The TCP connection is made, and then nothing more comes. A server that waits for something else \
-          first does this (a PROXY protocol header, plain text), and so does one that is overloaded or a \
-          device that drops what it does not like. As an upstream, nginx answers 504.",
-    fix: "Check what listens on the port; raise --handshake-timeout for a slow one. For a plain-text protocol \
-          that upgrades to TLS, use --starttls.",
+    why: "The TCP connection succeeds, but the server does not answer the hello. It may wait for something else first (a \
+          PROXY protocol header, plain text) or be overloaded, or a device on the way may drop the hello. If it is an \
+          upstream, nginx answers 504.",
+    fix: "Check what listens on the port. Raise --handshake-timeout if the server is slow. Use --starttls if the protocol \
+          starts in plain text.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_connect_timeout",
     ],

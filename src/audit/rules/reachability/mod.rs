@@ -1,4 +1,4 @@
-//! Endpoints that could not be reached, or end every connection otherwise than by an alert.
+//! Endpoints that cannot be reached, or that end connections without a TLS alert.
 
 pub mod addresses_untested;
 pub mod connect_timeout;
@@ -24,8 +24,8 @@ use crate::audit::rule::{Context, Rule};
 use crate::audit::trouble::{Matrix, Trouble};
 use crate::observation::{Endpoint, Failure, Handshake};
 
-/// The finding for the connections of one address that ended like this: all of them, or some (`said` has a phrase for
-/// each). What the peer did not answer, or answered on other connections, could not be tested.
+/// The finding for the connections to one address that ended like this: all of them, or some (`said` has a phrase for
+/// each). It says "could not test" where the server did not answer, or answered other connections.
 fn report(
     rule: &Rule,
     (endpoint, cx): (&Endpoint, &Context<'_>),
@@ -52,7 +52,7 @@ fn report(
     Some(finding)
 }
 
-/// What the connections answered: one line where every one of them ended in the same way.
+/// How the connections ended: one line if all of them ended in the same way.
 fn evidence(endpoint: &Endpoint, cells: &[&Handshake], whole: bool) -> Vec<String> {
     let failures: Vec<&Failure> = cells.iter().filter_map(|cell| cell.failure()).collect();
     match failures.split_first() {

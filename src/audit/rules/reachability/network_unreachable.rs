@@ -1,4 +1,4 @@
-//! `network-unreachable`: from here the address cannot be reached.
+//! `network-unreachable`: this machine has no route to the address.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -10,11 +10,11 @@ pub(crate) const RULE: Rule = Rule {
     id: "network-unreachable",
     severity: Severity::Warning,
     section: Section::Reachability,
-    summary: "no route leads to the address",
-    why: "This machine has no route to the address. For an IPv6 address that usually means that this machine \
-          has no IPv6, which says nothing about the server.",
-    fix: "Audit from a machine that can reach it, or leave the family out on purpose: -4 for IPv4 only, -6 for \
-          IPv6 only.",
+    summary: "there is no route to the address",
+    why: "This machine has no route to the address. For an IPv6 address this usually means that the machine has no IPv6; \
+          it says nothing about the server.",
+    fix: "Run the audit on a machine that can reach the address, or exclude the address family: -4 tests only IPv4, -6 \
+          only IPv6.",
     references: &["RFC 4291"],
     consequence_of: &[],
     check: Check::Endpoint(check),
@@ -25,7 +25,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         &RULE,
         (endpoint, cx),
         Trouble::Unreachable,
-        ("no route leads to the server", "connections find no route"),
+        ("there is no route to the server", "connections failed: no route"),
     )
     .into()
 }

@@ -1,4 +1,4 @@
-//! `not-tested`: the fault is on this side.
+//! `not-tested`: this machine could not make the connections.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -11,9 +11,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Reachability,
     summary: "the endpoint was not tested",
-    why: "The run ended, or this machine had no means left (file descriptors, ports), before the endpoint was \
-          tested. It says nothing about the endpoint.",
-    fix: "Run again, with fewer targets at once (--concurrency) or more time (--run-timeout).",
+    why: "The run ended before the endpoint was tested, or this machine ran out of file descriptors or ports. This says \
+          nothing about the endpoint.",
+    fix: "Run again with fewer targets at once (--concurrency) or more time (--run-timeout).",
     references: &["getrlimit(2)"],
     consequence_of: &[],
     check: Check::Endpoint(check),
@@ -24,7 +24,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         &RULE,
         (endpoint, cx),
         Trouble::NotTested,
-        ("the endpoint was not tested", "connections could not be made by this machine"),
+        ("the endpoint was not tested", "connections could not be opened by this machine"),
     )
     .into()
 }

@@ -1,4 +1,4 @@
-//! `not-tls`: an honest plain-text answer.
+//! `not-tls`: the port answers in plain text.
 
 use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -12,11 +12,11 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Reachability,
     summary: "the port does not speak TLS",
-    why: "The answer to a hello is plain text. As an upstream, nginx logs wrong version number (OpenSSL 1.1.1 \
+    why: "The answer to a hello is plain text. If it is an upstream, nginx logs wrong version number (OpenSSL 1.1.1 \
           and 3.0) or packet length too long with record layer failure (3.2 and later), and answers 502.",
     fix: "Use the TLS port of the server, or plain http:// in proxy_pass. In nginx, a listen directive without \
           ssl speaks plain HTTP; a server line in an upstream block without a port means port 80. For a mail, \
-          database or directory server that upgrades, use --starttls.",
+          database or directory server that starts in plain text, use --starttls.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass",
         "https://nginx.org/en/docs/http/ngx_http_core_module.html#listen",
@@ -50,7 +50,7 @@ fn advise(finding: Finding, protocol: &PlainProtocol, cx: &Context<'_>) -> Findi
         },
         PlainProtocol::Greeting(line) => match upgrade(line) {
             Some(protocol) => finding.fix(format!(
-                "The server greets in plain text and may upgrade: audit it with --starttls {}.",
+                "The server starts in plain text and may upgrade to TLS: test it with --starttls {}.",
                 protocol.name()
             )),
             None => finding,

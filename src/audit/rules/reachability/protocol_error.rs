@@ -1,4 +1,4 @@
-//! `protocol-error`: TLS at first sight only.
+//! `protocol-error`: the answer starts like TLS and then breaks the protocol.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -11,10 +11,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Reachability,
     summary: "the server breaks the TLS protocol",
-    why: "What the server sends is TLS by its first bytes and nonsense after them, or more than any honest \
-          server sends. No client can talk to it.",
-    fix: "Check what stands between here and the server (a proxy that rewrites, a device that inspects), and \
-          the server's TLS library.",
+    why: "The server's answer starts like TLS and then breaks the protocol, or is longer than any real server's answer. No \
+          client can connect.",
+    fix: "Check what is between this machine and the server (a proxy or an inspecting device), and the server's TLS library.",
     references: &["RFC 8446 section 6.2"],
     consequence_of: &[],
     check: Check::Endpoint(check),

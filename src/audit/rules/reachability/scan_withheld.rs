@@ -1,4 +1,4 @@
-//! `scan-withheld`: a scan would lock this machine out.
+//! `scan-withheld`: a scan could lock this machine out.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
@@ -10,11 +10,11 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Reachability,
     summary: "a scan was not made, because it could lock this machine out of the server",
-    why: "MySQL and MariaDB count connections that break off before the login, and a scan consists of them: 58 to 76, and \
-          about 100 more with all clients. At max_connect_errors (100 unless set otherwise) they refuse every client of \
-          this machine until FLUSH HOSTS. A probe logs in and fails, which is not counted.",
-    fix: "Scan with --risk-lockout where that does no harm: from a machine without other clients of the server, or with \
-          max_connect_errors raised, and FLUSH HOSTS afterwards.",
+    why: "MySQL and MariaDB count connections that end before the login. A scan makes 58 to 76 of them, and about 100 more \
+          with all clients. At max_connect_errors (100 by default) the server refuses every client on this machine until \
+          FLUSH HOSTS. A probe ends with a failed login, which is not counted.",
+    fix: "Scan with --risk-lockout where a lockout does no harm: from a machine with no other clients of the server, or with \
+          max_connect_errors raised. Run FLUSH HOSTS afterwards.",
     references: &[
         "https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_max_connect_errors",
     ],
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_scan_was_wanted_none_is_missed() {
+    fn without_a_scan_there_is_nothing_to_withhold() {
         Scene::new().check(&[]);
     }
 }

@@ -1,4 +1,4 @@
-//! `starttls-refused`: plain text, and no way to TLS.
+//! `starttls-refused`: the server stays in plain text.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -11,9 +11,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Reachability,
     summary: "the server refuses STARTTLS",
-    why: "The plain-text protocol is spoken, but the server will not upgrade to TLS, so clients that insist on \
-          it are turned away.",
-    fix: "Switch TLS on in the server, or probe the port on which TLS starts at once, without --starttls.",
+    why: "The server speaks the plain-text protocol, but does not upgrade to TLS. Clients that require TLS cannot use it.",
+    fix: "Enable TLS in the server, or probe the port where TLS starts at once, without --starttls.",
     references: &["RFC 3207"],
     consequence_of: &[],
     check: Check::Endpoint(check),

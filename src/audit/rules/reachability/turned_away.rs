@@ -1,4 +1,4 @@
-//! `turned-away`: the server talks to others, but not to this client.
+//! `turned-away`: the server ends the connection before TLS, for a reason of its own.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -11,12 +11,11 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Reachability,
     summary: "the server turns this client away before TLS",
-    why: "The server answers, and ends the connection for a reason that has nothing to do with TLS: too many \
-          connections, a host that is not allowed or is blocked (MySQL, MariaDB), a ban after earlier connections, \
-          a domain that it does not serve (XMPP). So TLS could not be tested.",
-    fix: "Read the server's words in the evidence. Try again later and more slowly (--rate 1), or from a machine that \
-          the server knows; for XMPP give the domain with --server-name. MySQL and MariaDB forget blocked hosts after \
-          FLUSH HOSTS.",
+    why: "The server ends the connection for a reason that has nothing to do with TLS: too many connections, a host that is \
+          not allowed or is blocked (MySQL, MariaDB), a ban after earlier connections, a domain that it does not serve \
+          (XMPP). So TLS could not be tested.",
+    fix: "Read the server's message in the evidence. Try again later and more slowly (--rate 1), or from a machine that the \
+          server allows. For XMPP, give the domain with --server-name. MySQL and MariaDB unblock hosts after FLUSH HOSTS.",
     references: &["RFC 5321 section 3.8", "RFC 6120 section 4.9.3.6"],
     consequence_of: &[],
     check: Check::Endpoint(check),

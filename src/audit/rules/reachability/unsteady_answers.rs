@@ -1,4 +1,4 @@
-//! `unsteady-answers`: equal connections end differently.
+//! `unsteady-answers`: identical connections end differently.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
@@ -9,12 +9,12 @@ pub(crate) const RULE: Rule = Rule {
     id: "unsteady-answers",
     severity: Severity::Warning,
     section: Section::Reachability,
-    summary: "equal connections end differently",
-    why: "The same hello is served one time and fails the next. Behind one address several servers take turns, and they \
-          are not alike; or a limit on the rate of connections cuts some off. What was found holds for the connections \
-          that were answered, so nothing is certain.",
-    fix: "Probe each server behind the address by itself (NAME:PORT:CONNECT-HOST:CONNECT-PORT), and compare. Against a \
-          limit on the rate, go slower: --rate 1.",
+    summary: "identical connections end differently",
+    why: "The same hello succeeds once and fails the next time. Either several servers share the address and are configured \
+          differently, or a rate limit cuts off some connections. The other findings hold only for the connections that \
+          were answered.",
+    fix: "Probe each server separately (NAME:PORT:CONNECT-HOST:CONNECT-PORT) and compare the reports. If there is a rate \
+          limit, go slower: --rate 1.",
     references: &["RFC 8446 section 6.2"],
     consequence_of: &[],
     check: Check::Endpoint(check),
@@ -22,11 +22,8 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Steadiness::Unsteady(failure) = &endpoint.steadiness else { return Verdict::Pass };
-    RULE.finds("equal connections end differently: some are served, others fail")
-        .evidence(format!(
-            "{}, now and then: {} ({})",
-            endpoint.address, failure.cause, failure.stage
-        ))
+    RULE.finds("identical connections end differently: some succeed, others fail")
+        .evidence(format!("{}, sometimes: {} ({})", endpoint.address, failure.cause, failure.stage))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .could_not_test()
         .into()
