@@ -88,6 +88,9 @@ pub struct Fix {
     pub directives: Vec<Directive>,
     /// Whether a probe with the fix applied succeeded; `None` where none was made.
     pub verified: Option<bool>,
+    /// What must hold for it to be the right fix, where only the peer itself says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumes: Option<String>,
 }
 
 /// One cause, found once.
@@ -184,7 +187,7 @@ impl Finding {
     #[must_use]
     pub fn fix(mut self, text: impl Into<String>) -> Self {
         let directives = self.fix.take().map(|fix| fix.directives).unwrap_or_default();
-        self.fix = Some(Fix { text: text.into(), directives, verified: None });
+        self.fix = Some(Fix { text: text.into(), directives, verified: None, assumes: None });
         self
     }
 
@@ -203,6 +206,7 @@ impl Finding {
                 text: String::new(),
                 directives: Vec::new(),
                 verified: None,
+                assumes: None,
             })
             .directives
             .push(directive);

@@ -75,6 +75,7 @@ pub const RULES: &[&Rule] = &[
     &upstream::upstream_protocol_default::RULE,
     &upstream::upstream_cipher_mismatch::RULE,
     &upstream::upstream_client_certificate::RULE,
+    &upstream::upstream_client_certificate_unfit::RULE,
     &upstream::upstream_handshake_failed::RULE,
     &upstream::upstream_verify_off::RULE,
     &configuration::configuration_syntax::RULE,

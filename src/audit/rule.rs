@@ -49,7 +49,12 @@ impl Rule {
 
     /// A finding of this rule with its severity and general fix.
     pub fn finds(&self, message: impl Into<String>) -> Finding {
-        let fix = Fix { text: self.fix.to_owned(), directives: Vec::new(), verified: None };
+        let fix = Fix {
+            text: self.fix.to_owned(),
+            directives: Vec::new(),
+            verified: None,
+            assumes: None,
+        };
         Finding {
             rule: self.id,
             severity: self.severity,

@@ -71,7 +71,8 @@ impl Collector {
                     && finding.severity > Severity::Note
             });
             let fixes = wanted.filter_map(|finding| finding.fix.clone());
-            let works = fixes.filter(|fix| fix.verified == Some(true));
+            // What holds only under a condition is the operator's to judge.
+            let works = fixes.filter(|fix| fix.verified == Some(true) && fix.assumes.is_none());
             self.fixes.extend(works.map(|fix| (index, fix)));
         }
         if !self.checkpoint.shows(&report) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, Handshake, RawChoice};
+use super::{Cause, Failure, Handshake, RawChoice};
 use crate::certificate::Chain;
 use crate::targets::nginx_client::{Change, HelloError, NginxClient};
 
@@ -17,9 +17,46 @@ pub struct NginxAttempt {
     pub changes: Vec<Change>,
     /// What the server answered to nginx's own hello.
     pub answer: Result<NginxAnswer, Refusal>,
-    /// A complete handshake with the same name and certificate, where the answer alone leaves questions: in TLS 1.3,
-    /// and where the server asks for a certificate.
+    /// A complete handshake of the same shape: the hello's answer alone does not show that it ends well. `None` where
+    /// the complete engine does not speak what the server chose.
     pub complete: Option<Handshake>,
+    /// What came of nginx's request behind it.
+    pub served: Served,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Served {
+    /// None was made.
+    #[default]
+    NotAsked,
+    /// An HTTP answer.
+    Answer {
+        /// Its status.
+        status: u16,
+        /// What it says that the refusal is about.
+        complaint: Complaint,
+    },
+    /// The connection ended instead.
+    Ended(Cause),
+    /// The server asks for another handshake (TLS 1.2 and older).
+    Renegotiates,
+    /// Nothing that decides came in time.
+    Silent,
+}
+
+/// What a refusal in HTTP says that it is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Complaint {
+    /// Nothing that concerns TLS.
+    #[default]
+    None,
+    /// The client certificate, or the lack of one.
+    Certificate,
+    /// A client certificate would be asked for only now, for which TLS 1.3 needs what nginx does not offer.
+    PostHandshakeAuthentication,
+    /// The name in the hello against the name in the request.
+    Name,
 }
 
 impl NginxAttempt {
@@ -59,5 +96,32 @@ impl NginxAttempt {
     pub fn chain(&self) -> Option<&Arc<Chain>> {
         let clear = self.answer.as_ref().ok().and_then(|answer| answer.chain.as_ref());
         clear.or_else(|| self.complete.as_ref()?.chain.as_ref())
+    }
+
+    /// Whether nothing but names was changed, in the hello alone.
+    pub fn changes_names_only(&self) -> bool {
+        let is_name = |change: &Change| matches!(change, Change::ServerName | Change::Name(_));
+        !self.changes.is_empty() && self.changes.iter().all(is_name)
+    }
+
+    /// How well the request was answered, higher is better; the verdict over the handshake stands above it.
+    pub fn answer_rank(&self) -> u8 {
+        match &self.served {
+            Served::NotAsked | Served::Silent => 3,
+            Served::Answer { status, .. } => match status {
+                0..=399 | 401 | 405 | 407 => 3,
+                404 | 426 | 429 => 2,
+                _ => 1,
+            },
+            Served::Ended(_) | Served::Renegotiates => 1,
+        }
+    }
+
+    /// The status that the request was answered with.
+    pub fn status(&self) -> Option<u16> {
+        match self.served {
+            Served::Answer { status, .. } => Some(status),
+            _ => None,
+        }
     }
 }

@@ -4,6 +4,7 @@
 pub mod check_host;
 pub mod cipher_string;
 pub mod code;
+pub mod conf_command;
 pub mod release;
 pub mod security_level;
 pub mod verify_error;

@@ -1,18 +1,20 @@
-//! The handshake as nginx makes it: its own hello first, then a complete one where the answer hides what matters.
+//! The handshake as nginx makes it: its own hello first, then a complete one of the same shape with nginx's request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Prober;
+use super::offer::Offer;
 use super::plan::{Cell, Resume};
 use super::raw::Answer;
 use crate::nginx::upstream::Module;
 use crate::observation::Failure;
-use crate::observation::nginx::{NginxAnswer, NginxAttempt, Refusal};
+use crate::observation::nginx::{NginxAnswer, NginxAttempt, Refusal, Served};
 use crate::targets::Target;
 use crate::targets::nginx_client::{Change, NginxClient};
 use crate::tls::extension::ExtensionType;
 use crate::tls::group::NamedGroup;
+use crate::tls::hello::ClientHello;
 use crate::tls::version::ProtocolVersion;
 
 impl Prober {
@@ -29,26 +31,29 @@ impl Prober {
         let target = in_place_of_nginx(target, &client);
         let mut caller = self.handshaker.caller(&self.connector, &target, address);
         caller.asks_http &= client.module == Module::Proxy;
-        let (answer, request) = match client.hello() {
+        let (answer, shape) = match client.hello() {
             Err(error) => (Err(Refusal::NotSent(error)), None),
             Ok(hello) => match caller.exchange(&hello).await {
                 Err(failure) => (Err(Refusal::Failed(failure)), None),
                 Ok(answer) => {
                     let chain = caller.chain_of(&answer.flight);
                     let answer = read(answer, chain).map_err(Refusal::Failed);
-                    let request = answer.as_ref().ok().and_then(follow_up);
-                    (answer, request)
+                    let shape = answer.as_ref().ok().and_then(|answer| shape(answer, &hello));
+                    (answer, shape)
                 }
             },
         };
-        let complete = match request {
-            None => None,
-            Some(version) => {
+        let (complete, served) = match shape {
+            None => (None, Served::NotAsked),
+            Some((version, offer)) => {
                 let sni = client.sni().map(ToOwned::to_owned);
-                Some(caller.cell(Cell { sni, version, resume: Resume::No }).await)
+                let cell = Cell { sni, version, resume: Resume::No };
+                let request = client.request.as_ref().filter(|_| asks(&client));
+                let (handshake, served) = caller.act(&cell, &offer, request).await;
+                (Some(handshake), served)
             }
         };
-        NginxAttempt { client, changes, answer, complete }
+        NginxAttempt { client, changes, answer, complete, served }
     }
 }
 
@@ -79,10 +84,28 @@ fn read(
     })
 }
 
-/// The version of the complete handshake that shows the rest, where there is a rest and the complete engine speaks it.
-fn follow_up(answer: &NginxAnswer) -> Option<ProtocolVersion> {
-    let version = answer.choice.version;
-    let hidden = version == ProtocolVersion::TLS1_3;
-    let asks = version == ProtocolVersion::TLS1_2 && answer.certificate_requested;
-    (hidden || asks).then_some(version)
+/// Whether nginx speaks HTTP/1 with this upstream.
+fn asks(client: &NginxClient) -> bool {
+    client.module == Module::Proxy && client.alpn.is_empty()
+}
+
+/// The complete handshake that confirms an answer: its version, and an offer like nginx's own. `None` where the complete
+/// engine does not speak what the server chose.
+fn shape(answer: &NginxAnswer, hello: &ClientHello) -> Option<(ProtocolVersion, Offer)> {
+    let choice = answer.choice;
+    let version = choice.version;
+    if version < ProtocolVersion::TLS1_2 {
+        return None;
+    }
+    let chosen = Offer {
+        cipher_suites: Some(vec![choice.cipher_suite]),
+        groups: choice.group.map(|group| vec![group]),
+        ..Offer::default()
+    };
+    let offer = Offer {
+        cipher_suites: Some(hello.cipher_suites.clone()),
+        groups: Some(hello.groups().to_vec()),
+        schemes: Some(hello.signature_schemes().to_vec()),
+    };
+    chosen.is_possible().then_some((version, offer))
 }

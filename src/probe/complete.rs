@@ -95,21 +95,7 @@ impl Handshaker {
 impl Caller<'_> {
     /// One cell of the matrix: connect, shake hands, see what follows, ask for resumption, say goodbye.
     pub(super) async fn cell(&self, cell: Cell) -> Handshake {
-        let mut handshake = Handshake {
-            sni: cell.sni.clone(),
-            version: cell.version,
-            engine: Engine::Rustls,
-            outcome: Err(Failure { stage: Stage::Connect, cause: Cause::Cancelled }),
-            chain: None,
-            client_auth: ClientAuth::NotRequested,
-            connect_time: None,
-            handshake_time: None,
-            bad_signature: false,
-            unchecked_signature: false,
-            signature_scheme: None,
-            resumption: Observed::NotTried,
-            early_data: Observed::NotTried,
-        };
+        let mut handshake = untried(&cell);
         handshake.outcome = self.attempt(&cell, &mut handshake).await;
         handshake
     }
@@ -266,7 +252,7 @@ impl Caller<'_> {
         self.target.expect.alpn.iter().map(|name| name.clone().into_bytes()).collect()
     }
 
-    fn handshake_deadline(&self) -> Duration {
+    pub(super) fn handshake_deadline(&self) -> Duration {
         self.target.timeout.unwrap_or(self.connector.deadlines().handshake)
     }
 
@@ -305,7 +291,7 @@ impl Caller<'_> {
     }
 
     /// Sees what follows the handshake, and says goodbye.
-    async fn follow_up(
+    pub(super) async fn follow_up(
         &self,
         stream: &mut TlsStream<TcpStream>,
         cell: &Cell,
@@ -385,6 +371,25 @@ impl Caller<'_> {
     }
 }
 
+/// A handshake that is yet to be made.
+pub(super) fn untried(cell: &Cell) -> Handshake {
+    Handshake {
+        sni: cell.sni.clone(),
+        version: cell.version,
+        engine: Engine::Rustls,
+        outcome: Err(Failure { stage: Stage::Connect, cause: Cause::Cancelled }),
+        chain: None,
+        client_auth: ClientAuth::NotRequested,
+        connect_time: None,
+        handshake_time: None,
+        bad_signature: false,
+        unchecked_signature: false,
+        signature_scheme: None,
+        resumption: Observed::NotTried,
+        early_data: Observed::NotTried,
+    }
+}
+
 fn rustls_version(version: ProtocolVersion) -> &'static SupportedProtocolVersion {
     if version == ProtocolVersion::TLS1_3 {
         &rustls::version::TLS13
@@ -402,7 +407,7 @@ fn client_name(stream: &TcpStream) -> String {
     }
 }
 
-fn session(stream: &TlsStream<TcpStream>) -> Session {
+pub(super) fn session(stream: &TlsStream<TcpStream>) -> Session {
     let connection = stream.get_ref().1;
     Session {
         cipher_suite: CipherSuite(
@@ -417,7 +422,10 @@ fn session(stream: &TlsStream<TcpStream>) -> Session {
 }
 
 /// A refusal that follows the handshake makes it a failed one.
-fn settle(session: Result<Session, Failure>, late: Option<Cause>) -> Result<Session, Failure> {
+pub(super) fn settle(
+    session: Result<Session, Failure>,
+    late: Option<Cause>,
+) -> Result<Session, Failure> {
     match late {
         Some(cause) if session.is_ok() => Err(Failure { stage: Stage::PostHandshake, cause }),
         _ => session,
@@ -425,7 +433,7 @@ fn settle(session: Result<Session, Failure>, late: Option<Cause>) -> Result<Sess
 }
 
 /// A server that asked for a certificate and then ended the connection did so because of the answer.
-fn client_auth(
+pub(super) fn client_auth(
     request: Option<CertificateRequest>,
     outcome: &Result<Session, Failure>,
     aftermath: Aftermath,

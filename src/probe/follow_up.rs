@@ -126,7 +126,7 @@ async fn late_alert(stream: &mut TlsStream<TcpStream>) -> Option<Cause> {
     None
 }
 
-fn speaks_http1(stream: &TlsStream<TcpStream>) -> bool {
+pub(super) fn speaks_http1(stream: &TlsStream<TcpStream>) -> bool {
     stream.get_ref().1.alpn_protocol().is_none_or(|name| name == b"http/1.1")
 }
 

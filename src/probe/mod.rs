@@ -18,6 +18,7 @@ pub mod plan;
 pub mod raw;
 pub mod recorder;
 pub mod scan;
+mod served;
 mod sessions;
 pub mod starttls;
 mod steady;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::network::Network;
-use crate::audit::upstream::mend::{Hints, candidates};
+use crate::audit::upstream::mend::{Hints, candidates, names_to_send};
 use crate::audit::upstream::verdict::{Breakage, Verdict, verdict};
 use crate::observation::Endpoint;
 use crate::observation::nginx::NginxAttempt;
@@ -12,7 +12,7 @@ use crate::targets::nginx_client::{Change, NginxClient, Trusted};
 use time::OffsetDateTime;
 
 /// Handshakes that are made for one address at the most.
-const MAX_ATTEMPTS: usize = 16;
+const MAX_ATTEMPTS: usize = 24;
 
 /// Makes the attempts of one address.
 pub(super) struct Mender<'a> {
@@ -23,28 +23,24 @@ pub(super) struct Mender<'a> {
 }
 
 impl Mender<'_> {
-    /// Tries to mend what fails as configured; what works without verification is tried with it. The attempts are added
-    /// to the endpoint, one that works last.
+    /// Looks for what fixes what fails as configured. What works without verification is tried with it; what is refused in
+    /// HTTP, with another name. The attempts are added to the endpoint, one that works last.
     pub(super) async fn mend(&self, endpoint: &mut Endpoint) {
         let Some(client) = &self.target.nginx else { return };
         let Some(configured) = endpoint.nginx.first().cloned() else { return };
-        let start = match verdict(&configured, self.now) {
-            Verdict::CannotTell(_) => return,
-            Verdict::Fails(_) => Vec::new(),
-            Verdict::Works if client.verify => return,
-            Verdict::Works => match self.trusted.first() {
-                None => return,
-                Some(trusted) => vec![Change::Verify, Change::Trusted(trusted.clone())],
-            },
-        };
         let mut search = Search {
             mender: self,
             client,
             address: endpoint.address,
             seen: endpoint,
+            floor: 0,
             left: MAX_ATTEMPTS,
         };
-        let attempts = search.run(configured, start).await;
+        let attempts = match verdict(&configured, self.now) {
+            Verdict::CannotTell(_) => Vec::new(),
+            Verdict::Fails(_) => search.run(configured, Vec::new()).await,
+            Verdict::Works => search.better(configured).await,
+        };
         endpoint.nginx.extend(attempts);
     }
 }
@@ -54,10 +50,32 @@ struct Search<'a> {
     client: &'a NginxClient,
     address: SocketAddr,
     seen: &'a Endpoint,
+    /// How well the request was answered before: what is answered worse is no fix.
+    floor: u8,
     left: usize,
 }
 
 impl Search<'_> {
+    /// From an attempt that works: to an answer that is no refusal, or to one that is verified.
+    async fn better(&mut self, configured: NginxAttempt) -> Vec<NginxAttempt> {
+        self.floor = configured.answer_rank();
+        if matches!(configured.status(), Some(400 | 403 | 404 | 421)) {
+            for more in names_to_send(&configured, self.hints()) {
+                let Some(attempt) = self.attempt(more).await else { break };
+                if self.works(&attempt) && attempt.answer_rank() > self.floor {
+                    return vec![self.least(attempt).await];
+                }
+            }
+        }
+        match self.mender.trusted.first() {
+            Some(trusted) if !self.client.verify => {
+                let start = vec![Change::Verify, Change::Trusted(trusted.clone())];
+                self.run(configured, start).await
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// From the attempt as configured, or with changes to start from, to one that works.
     async fn run(&mut self, configured: NginxAttempt, start: Vec<Change>) -> Vec<NginxAttempt> {
         let mut attempts = Vec::new();
@@ -72,7 +90,8 @@ impl Search<'_> {
             attempts.push(better.clone());
             present = better;
         }
-        if verdict(&present, self.mender.now) == Verdict::Works && !present.changes.is_empty() {
+        if self.works(&present) && !present.changes.is_empty() {
+            let present = self.with_fitting_host(present).await;
             attempts.push(self.least(present).await);
         }
         attempts
@@ -80,11 +99,9 @@ impl Search<'_> {
 
     /// The first candidate that gets further.
     async fn step(&mut self, present: &NginxAttempt, breakage: &Breakage) -> Option<NginxAttempt> {
-        let Mender { target, trusted, now, .. } = *self.mender;
-        let hints = Hints { target, endpoint: self.seen, trusted, now };
-        for more in candidates(present, breakage, hints) {
+        for more in candidates(present, breakage, self.hints()) {
             let attempt = self.attempt(merged(&present.changes, more)).await?;
-            let further = match verdict(&attempt, now) {
+            let further = match verdict(&attempt, self.mender.now) {
                 Verdict::Works => true,
                 Verdict::Fails(next) => next.stage() > breakage.stage(),
                 Verdict::CannotTell(_) => false,
@@ -94,6 +111,25 @@ impl Search<'_> {
             }
         }
         None
+    }
+
+    /// The attempt with the name of the hello in its request, where the request is answered better for it.
+    async fn with_fitting_host(&mut self, works: NginxAttempt) -> NginxAttempt {
+        let Some(name) = works.client.sni().filter(|_| works.answer_rank() < 3) else {
+            return works;
+        };
+        let host = Change::Host(name.to_owned());
+        if !works.client.differs_with(&host) {
+            return works;
+        }
+        match self.attempt(merged(&works.changes, vec![host])).await {
+            Some(attempt)
+                if self.works(&attempt) && attempt.answer_rank() > works.answer_rank() =>
+            {
+                attempt
+            }
+            _ => works,
+        }
     }
 
     /// The attempt without the changes that it does not need.
@@ -108,13 +144,24 @@ impl Search<'_> {
                 continue;
             }
             match self.attempt(fewer).await {
-                Some(attempt) if verdict(&attempt, self.mender.now) == Verdict::Works => {
+                Some(attempt)
+                    if self.works(&attempt) && attempt.answer_rank() >= least.answer_rank() =>
+                {
                     least = attempt;
                 }
                 _ => index += 1,
             }
         }
         least
+    }
+
+    fn hints(&self) -> Hints<'_> {
+        let Mender { target, trusted, now, .. } = *self.mender;
+        Hints { target, endpoint: self.seen, trusted, now }
+    }
+
+    fn works(&self, attempt: &NginxAttempt) -> bool {
+        verdict(attempt, self.mender.now) == Verdict::Works
     }
 
     async fn attempt(&mut self, changes: Vec<Change>) -> Option<NginxAttempt> {

@@ -1,4 +1,4 @@
-//! The one loop: probe a target, judge what was seen, try what would mend it.
+//! The one loop: probe a target, judge what was seen, try what would fix it.
 
 pub mod baseline;
 pub mod gate;

@@ -12,6 +12,7 @@ use crate::certificate::trust::{TrustStore, openssl};
 use crate::nginx::defaults::Version;
 use crate::nginx::upstream::Module;
 use crate::openssl::cipher_string::{self, CipherStringError};
+use crate::openssl::conf_command::{Commands, LeftOut};
 use crate::openssl::release::Release;
 use crate::openssl::security_level;
 use crate::tls::extension::Extension;
@@ -61,8 +62,33 @@ pub struct NginxClient {
     pub identity_unread: Option<String>,
     /// The `*_pass` directive in whose block the settings belong, where a configuration was read.
     pub place: Option<Origin>,
-    /// `_conf_command`s, which can undo any of the above and are not followed here.
+    /// `_conf_command`s, each `NAME VALUE`; they are applied last and can undo any of the above.
     pub conf_commands: Vec<String>,
+    /// The request that nginx makes there, where the location is known.
+    pub request: Option<NginxRequest>,
+}
+
+/// A request as nginx makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NginxRequest {
+    /// The `Host` header.
+    pub host: String,
+    /// The path.
+    pub path: String,
+    /// Whether it is made in HTTP/1.1, and not in 1.0.
+    pub http11: bool,
+}
+
+impl NginxRequest {
+    /// The request as it is sent.
+    pub fn bytes(&self) -> Vec<u8> {
+        let Self { host, path, http11 } = self;
+        let minor = u8::from(*http11);
+        format!(
+            "GET {path} HTTP/1.{minor}\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: shakedown\r\nAccept: */*\r\n\r\n"
+        )
+        .into_bytes()
+    }
 }
 
 /// A file of trusted certificates, and its contents.
@@ -121,6 +147,7 @@ impl NginxClient {
             identity_unread: None,
             place: None,
             conf_commands: Vec::new(),
+            request: None,
         }
     }
 
@@ -131,6 +158,9 @@ impl NginxClient {
 
     /// A directive's full name: `proxy_ssl_verify`.
     pub fn directive(&self, suffix: &str) -> String {
+        if suffix == HOST {
+            return self.module.prefix().replace("ssl_", HOST);
+        }
         format!("{}{suffix}", self.module.prefix())
     }
 
@@ -147,10 +177,25 @@ impl NginxClient {
 
     /// OpenSSL's security level.
     pub fn security_level(&self) -> u8 {
-        cipher_string::evaluate(&self.ciphers, security_level::DEFAULT)
+        cipher_string::evaluate(&self.cipher_list(), security_level::DEFAULT)
             .ok()
             .and_then(|list| list.security_level)
             .unwrap_or(security_level::DEFAULT)
+    }
+
+    /// The cipher list in force.
+    fn cipher_list(&self) -> String {
+        self.commands().cipher_string.unwrap_or_else(|| self.ciphers.clone())
+    }
+
+    /// What the `_conf_command`s change.
+    pub fn commands(&self) -> Commands {
+        Commands::read(&self.conf_commands, self.library)
+    }
+
+    /// Whether it accepts servers without secure renegotiation (RFC 5746).
+    pub fn accepts_legacy_servers(&self) -> bool {
+        self.library < Release::V3_0 || self.commands().legacy_servers
     }
 
     /// How OpenSSL verifies for it, to this depth.
@@ -166,7 +211,13 @@ impl NginxClient {
     /// The versions in the hello, oldest first.
     pub fn versions(&self) -> Vec<ProtocolVersion> {
         let default = || crate::nginx::defaults::protocols(self.release()).to_vec();
-        let mut versions = self.protocols.clone().unwrap_or_else(default);
+        let configured = self.protocols.clone().unwrap_or_else(default);
+        let commands = self.commands();
+        let mut versions: Vec<ProtocolVersion> = ProtocolVersion::ALL.to_vec();
+        versions.retain(|version| commands.allows(*version, configured.contains(version)));
+        if !configured.contains(&ProtocolVersion::SSL3) {
+            versions.retain(|version| *version > ProtocolVersion::SSL3);
+        }
         if self.library >= Release::V3_2 && self.security_level() > 0 {
             versions.retain(|version| *version >= ProtocolVersion::TLS1_2);
         }
@@ -177,10 +228,12 @@ impl NginxClient {
     pub fn hello(&self) -> Result<ClientHello, HelloError> {
         let versions = self.versions();
         let newest = *versions.last().ok_or(HelloError::NoVersion)?;
-        let list = cipher_string::evaluate(&self.ciphers, security_level::DEFAULT)?;
+        let list = cipher_string::evaluate(&self.cipher_list(), security_level::DEFAULT)?;
+        let commands = self.commands();
         let mut cipher_suites = Vec::new();
         if newest == ProtocolVersion::TLS1_3 {
-            cipher_suites.extend(SUITES_TLS13.map(CipherSuite));
+            let default = || SUITES_TLS13.map(CipherSuite).to_vec();
+            cipher_suites.extend(commands.cipher_suites.clone().unwrap_or_else(default));
         }
         let offered = |suite: &CipherSuite| cipher_string::offered_with(*suite, newest);
         if versions[0] < ProtocolVersion::TLS1_3 {
@@ -189,7 +242,14 @@ impl NginxClient {
         if cipher_suites.is_empty() {
             return Err(HelloError::NoSuite);
         }
-        let base = self.library.profile();
+        let mut base = self.library.profile().clone();
+        if let Some(groups) = &commands.groups {
+            base.groups.clone_from(&groups.offered);
+            base.key_shares.clone_from(&groups.shares);
+        }
+        if let Some(schemes) = &commands.schemes {
+            base.signature_schemes.clone_from(schemes);
+        }
         let key_shares = match base.key_shares.as_slice() {
             [] => base.groups.iter().take(1).copied().collect(),
             shares => shares.to_vec(),
@@ -200,10 +260,19 @@ impl NginxClient {
             key_shares,
             alpn: self.alpn.clone(),
             server_name: true,
-            ..base.clone()
+            ..base
         };
-        let hello = profile.hello(self.sni());
-        Ok(hello.with(Extension::SessionTicket(Vec::new())).with(Extension::ExtendedMasterSecret))
+        let mut hello = profile.hello(self.sni());
+        if !commands.left_out.contains(&LeftOut::Ticket) {
+            hello = hello.with(Extension::SessionTicket(Vec::new()));
+        }
+        if !commands.left_out.contains(&LeftOut::ExtendedMasterSecret) {
+            hello = hello.with(Extension::ExtendedMasterSecret);
+        }
+        if commands.left_out.contains(&LeftOut::SessionId) {
+            hello.session_id.clear();
+        }
+        Ok(hello)
     }
 
     /// The settings as `name=value`, one a line, without the release and library: the same where nginx is configured alike.
@@ -251,8 +320,42 @@ impl NginxClient {
                 changed.identity = Some(Arc::clone(identity));
                 changed.identity_unread = None;
             }
+            Change::ConfCommand(name, value) => {
+                let other = |command: &String| command.split(' ').next() != Some(name);
+                changed.conf_commands.retain(other);
+                changed.conf_commands.push(format!("{name} {value}"));
+            }
+            Change::Host(host) => {
+                if let Some(request) = &mut changed.request {
+                    request.host.clone_from(host);
+                }
+            }
         }
         changed
+    }
+
+    /// Whether a change changes anything.
+    pub fn differs_with(&self, change: &Change) -> bool {
+        match change {
+            Change::ServerName => !self.server_name,
+            Change::Name(name) => self.name != *name,
+            Change::Protocols(versions) => self.versions() != *versions,
+            Change::Ciphers(list) => self.ciphers != *list,
+            Change::Verify => !self.verify,
+            Change::VerifyDepth(depth) => self.verify_depth != *depth,
+            Change::Trusted(trusted) => {
+                self.trusted.as_ref().is_none_or(|present| present.path != trusted.path)
+            }
+            Change::Identity(identity) => {
+                self.identity.as_ref().is_none_or(|present| present.chain != identity.chain)
+            }
+            Change::ConfCommand(name, value) => {
+                !self.conf_commands.contains(&format!("{name} {value}"))
+            }
+            Change::Host(host) => {
+                self.request.as_ref().is_some_and(|request| request.host != *host)
+            }
+        }
     }
 }
 
@@ -278,6 +381,10 @@ pub enum Change {
     Trusted(Trusted),
     /// `_certificate` and `_certificate_key`.
     Identity(Arc<ClientIdentity>),
+    /// `_conf_command`: OpenSSL's name of the setting, and its value.
+    ConfCommand(&'static str, String),
+    /// `proxy_set_header Host`.
+    Host(String),
 }
 
 impl Change {
@@ -300,9 +407,14 @@ impl Change {
                 ("certificate", identity.certificate_file.display().to_string()),
                 ("certificate_key", identity.key_file.display().to_string()),
             ],
+            Self::ConfCommand(name, value) => vec![("conf_command", format!("{name} {value}"))],
+            Self::Host(host) => vec![(HOST, format!("Host {host}"))],
         }
     }
 }
+
+/// Stands for the directive that sets headers, which is none about TLS.
+pub const HOST: &str = "set_header";
 
 /// Whether nginx sends this name at all: it is not empty and no IP address.
 fn is_sendable(name: &str) -> bool {

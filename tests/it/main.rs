@@ -44,6 +44,7 @@ mod repository;
 mod reproduce;
 mod scan;
 mod serve;
+mod stacks;
 mod staple;
 mod support;
 mod traffic;

@@ -30,7 +30,10 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
         }
         Breakage::Network(failure) => return network(failure),
         Breakage::Configuration(error) => handshake(unmade(client, error)?),
-        Breakage::HttpRefusal(_) => return None,
+        Breakage::HttpRefusal(_)
+        | Breakage::PostHandshakeAuthentication(_)
+        | Breakage::Misdirected(_) => return None,
+        Breakage::BadSignature => handshake(own(client, 123, (367, "tls_process_cert_verify"))),
         Breakage::Peer(cause) | Breakage::ClientCertificate(cause) => {
             handshake(ended(client, cause)?)
         }
@@ -57,15 +60,16 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
         Breakage::Name(name) => {
             handshake(format!("upstream SSL certificate does not match \"{name}\""))
         }
-        Breakage::LateClientCertificate(Cause::Alert(alert)) => {
+        Breakage::LateClientCertificate(Cause::Alert(alert))
+        | Breakage::Late(Cause::Alert(alert)) => {
             let reading = match client.module {
                 Module::Stream => "while proxying connection",
                 _ => "while reading response header from upstream",
             };
             format!("SSL_read() failed (SSL: {}) {reading}", of_alert(client, *alert))
         }
-        Breakage::LateClientCertificate(_) if stream => return None,
-        Breakage::LateClientCertificate(_) => {
+        Breakage::LateClientCertificate(_) | Breakage::Late(_) if stream => return None,
+        Breakage::LateClientCertificate(_) | Breakage::Late(_) => {
             "upstream prematurely closed connection while reading response header from upstream"
                 .to_owned()
         }
@@ -117,10 +121,13 @@ fn network(failure: &Failure) -> Option<String> {
 
 fn ended(client: &NginxClient, cause: &Cause) -> Option<String> {
     Some(match cause {
+        // To OpenSSL, a close_notify is the end of the connection and no error.
+        Cause::Closed | Cause::Alert(AlertDescription(0)) => {
+            "peer closed connection in SSL handshake".to_owned()
+        }
         Cause::Alert(alert) => {
             format!("SSL_do_handshake() failed (SSL: {})", of_alert(client, *alert))
         }
-        Cause::Closed => "peer closed connection in SSL handshake".to_owned(),
         Cause::Reset => {
             "peer closed connection in SSL handshake (104: Connection reset by peer)".to_owned()
         }

@@ -1,12 +1,15 @@
 //! The findings of the rules about a failing handshake of nginx: one fault, told by the rule that it belongs to.
 
+use super::identity::doubts;
 use super::story::{FaultKind, Story, directives};
 use super::verdict::{Breakage, Verdict};
 use crate::audit::finding::{Finding, Fix};
 use crate::audit::reproduce::as_nginx;
 use crate::audit::rule::{self, Context, Rule};
 use crate::audit::rules::names_of;
+use crate::observation::nginx::NginxAttempt;
 use crate::targets::nginx_client::{Change, NginxClient};
+use crate::tls::version::ProtocolVersion;
 
 /// The check of every rule about a failing handshake of nginx: is the fault of the rule's kind?
 pub fn check(rule: &Rule, kind: FaultKind, story: &Story<'_>, cx: &Context<'_>) -> rule::Verdict {
@@ -16,7 +19,7 @@ pub fn check(rule: &Rule, kind: FaultKind, story: &Story<'_>, cx: &Context<'_>) 
         Verdict::Fails(breakage) if story.kind(breakage) == kind => {
             let client = &story.configured.client;
             let command = as_nginx(cx.target, Some(story.endpoint.address), client);
-            finding(rule, kind, story, breakage).reproduce(command).into()
+            finding(rule, (kind, breakage), story, cx).reproduce(command).into()
         }
         Verdict::Works if story.configured.client.verify || !kind.needs_verification() => {
             rule::Verdict::Pass
@@ -25,7 +28,12 @@ pub fn check(rule: &Rule, kind: FaultKind, story: &Story<'_>, cx: &Context<'_>) 
     }
 }
 
-fn finding(rule: &Rule, kind: FaultKind, story: &Story<'_>, breakage: &Breakage) -> Finding {
+fn finding(
+    rule: &Rule,
+    (kind, breakage): (FaultKind, &Breakage),
+    story: &Story<'_>,
+    cx: &Context<'_>,
+) -> Finding {
     let mut finding = rule.finds(format!("{}: {}", rule.summary, describe(breakage)));
     finding.evidence.push(story.settings());
     if let Some(line) = story.error_log_line() {
@@ -36,33 +44,75 @@ fn finding(rule: &Rule, kind: FaultKind, story: &Story<'_>, breakage: &Breakage)
     {
         finding.evidence.push(format!("the certificate is for {}", names_of(leaf)));
     }
+    if let (FaultKind::ClientCertificate, Some(identity)) =
+        (kind, &story.configured.client.identity)
+    {
+        finding.evidence.extend(doubts(identity, story.certificate_request(), cx.now));
+    }
     let tries = story.endpoint.nginx.len() - 1;
-    if story.cure.is_none() && tries > 0 {
+    if story.fixed.is_none() && tries > 0 {
         finding
             .evidence
-            .push(format!("{tries} changes of nginx's directives were tried; none mends it"));
+            .push(format!("{tries} changes to nginx's directives were tried; none fixes it"));
     }
-    if story.cure.is_none() && kind == FaultKind::SniMissing {
-        let client = &story.configured.client;
-        let fix = finding.fix.get_or_insert_with(|| Fix {
-            text: rule.fix.to_owned(),
-            directives: Vec::new(),
-            verified: None,
-        });
-        fix.directives = directives(client, &[Change::ServerName]);
-    }
-    if let Some(cure) = story.cure {
-        finding.evidence.push(format!(
-            "tried with {}: the handshake as nginx makes it completes",
-            in_words(&cure.client, &cure.changes)
-        ));
-        finding.fix = Some(Fix {
-            text: rule.fix.to_owned(),
-            directives: directives(&cure.client, &cure.changes),
-            verified: Some(true),
-        });
+    let client = &story.configured.client;
+    match (story.fixed, untried(kind, breakage)) {
+        (Some(fixed), _) => {
+            finding.evidence.push(format!(
+                "tried with {}: {}",
+                in_words(&fixed.client, &fixed.changes),
+                outcome(fixed)
+            ));
+            finding.fix = Some(story.fix(text(rule, fixed), fixed, cx.target));
+        }
+        (None, Some(change)) => {
+            let fix = finding.fix.get_or_insert_with(|| Fix {
+                text: rule.fix.to_owned(),
+                directives: Vec::new(),
+                verified: None,
+                assumes: None,
+            });
+            fix.directives = directives(client, &[change]);
+        }
+        (None, None) => {}
     }
     finding
+}
+
+/// What to change where it could not be tried.
+fn untried(kind: FaultKind, breakage: &Breakage) -> Option<Change> {
+    match breakage {
+        Breakage::PostHandshakeAuthentication(_) => {
+            Some(Change::Protocols(vec![ProtocolVersion::TLS1_2]))
+        }
+        _ if kind == FaultKind::SniMissing => Some(Change::ServerName),
+        _ => None,
+    }
+}
+
+/// What to do, where the rule's own words do not say it.
+fn text<'r>(rule: &'r Rule, fixed: &NginxAttempt) -> &'r str {
+    match fixed.changes.first() {
+        Some(Change::ConfCommand("Groups", _)) => {
+            "The upstream, or a device before it, breaks on a hello as large as nginx's. Offer smaller key shares, and \
+             reload; better, have the upstream accept larger hellos."
+        }
+        Some(Change::ConfCommand("Options", _)) => {
+            "Update the upstream: it lacks a protection of 2010. Until then let nginx connect to it, and reload."
+        }
+        _ => rule.fix,
+    }
+}
+
+fn outcome(fixed: &NginxAttempt) -> String {
+    match fixed.status() {
+        Some(status) => {
+            format!(
+                "the handshake as nginx makes it completes, and its request is answered with {status}"
+            )
+        }
+        None => "the handshake as nginx makes it completes".to_owned(),
+    }
 }
 
 fn in_words(client: &NginxClient, changes: &[Change]) -> String {
@@ -78,7 +128,7 @@ fn describe(breakage: &Breakage) -> String {
         Breakage::Configuration(error) => error.to_string(),
         Breakage::Peer(cause) => cause.to_string(),
         Breakage::Version(version) => {
-            format!("it answers with {version}, which nginx does not take")
+            format!("it answers with {version}, which nginx does not accept")
         }
         Breakage::DhKeyTooSmall(bits) => format!("its Diffie-Hellman key has only {bits} bits"),
         Breakage::LegacySignature => "it signs its key exchange with SHA-1".to_owned(),
@@ -94,7 +144,20 @@ fn describe(breakage: &Breakage) -> String {
             )
         }
         Breakage::HttpRefusal(status) => {
-            format!("it answers HTTP {status} for want of a client certificate that it takes")
+            format!(
+                "it answers HTTP {status} because it wants a client certificate that it accepts"
+            )
         }
+        Breakage::PostHandshakeAuthentication(status) => format!(
+            "it answers HTTP {status}: it asks for a client certificate only behind the request, which TLS 1.3 does not \
+             allow with nginx"
+        ),
+        Breakage::BadSignature => {
+            "its signature does not prove that it holds the certificate's key".to_owned()
+        }
+        Breakage::Late(cause) => format!("it refuses nginx after the handshake: {cause}"),
+        Breakage::Misdirected(status) => format!(
+            "it answers HTTP {status}: the name in the hello, or its lack, does not go with the request"
+        ),
     }
 }

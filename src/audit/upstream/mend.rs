@@ -1,4 +1,4 @@
-//! What might mend a failing handshake of nginx, most likely first. Every candidate is tried before it is proposed.
+//! What might fix a failing handshake of nginx, most likely first. Every candidate is tried before it is proposed.
 
 use time::OffsetDateTime;
 
@@ -13,8 +13,17 @@ use crate::targets::Target;
 use crate::targets::nginx_client::{Change, NginxClient, Trusted};
 use crate::tls::version::ProtocolVersion;
 
-/// Names that are tried at the most.
-const MAX_NAMES: usize = 4;
+/// Names of the configuration that are tried.
+const MAX_NAMES: usize = 5;
+
+/// Names of the peer's certificate that are tried.
+const MAX_SHOWN: usize = 3;
+
+/// Names that are tried together with something else.
+const MAX_PAIRED: usize = 2;
+
+/// What is tried where each try ends in silence.
+const MAX_SLOW: usize = 4;
 
 /// The deepest chain that `_verify_depth` is raised to.
 const MAX_DEPTH: usize = 9;
@@ -32,33 +41,70 @@ pub struct Hints<'a> {
     pub now: OffsetDateTime,
 }
 
-/// Sets of changes that might get the handshake further than `breakage`, most likely first.
+impl Hints<'_> {
+    /// The names that the configuration or the user gave, likeliest first.
+    fn own_names(&self) -> impl Iterator<Item = &str> {
+        let names = self.target.server_name.iter().chain(&self.target.likely_names);
+        names.map(String::as_str)
+    }
+
+    /// The names that only the peer's certificate tells. They prove nothing by themselves.
+    fn shown_names(&self, attempt: &NginxAttempt) -> Vec<String> {
+        let shown = self.endpoint.handshakes.iter().filter_map(|cell| cell.chain.as_ref());
+        let leaves = attempt.chain().into_iter().chain(shown).filter_map(|chain| chain.leaf());
+        let mut names: Vec<String> = Vec::new();
+        for leaf in leaves {
+            names.extend(leaf.dns_names().iter().cloned());
+            if leaf.dns_names().is_empty() {
+                names.extend(leaf.subject.common_name());
+            }
+        }
+        names
+    }
+}
+
+/// Sets of changes that might get the handshake further than `breakage`, most likely first. None of them says what holds
+/// already.
 pub fn candidates(
     attempt: &NginxAttempt,
     breakage: &Breakage,
     hints: Hints<'_>,
 ) -> Vec<Vec<Change>> {
     let client = &attempt.client;
+    let mut all: Vec<Vec<Change>> = Vec::new();
+    for mut changes in proposals(attempt, breakage, hints) {
+        changes.retain(|change| client.differs_with(change));
+        let known = |other: &Vec<Change>| directives_of(other) == directives_of(&changes);
+        if !changes.is_empty() && !all.iter().any(known) {
+            all.push(changes);
+        }
+    }
+    if matches!(breakage, Breakage::Peer(Cause::TimedOut)) {
+        // Each try costs the whole deadline.
+        all.truncate(MAX_SLOW);
+    }
+    all
+}
+
+fn directives_of(changes: &[Change]) -> Vec<(&'static str, String)> {
+    changes.iter().flat_map(Change::directives).collect()
+}
+
+fn proposals(attempt: &NginxAttempt, breakage: &Breakage, hints: Hints<'_>) -> Vec<Vec<Change>> {
+    let client = &attempt.client;
     match breakage {
-        Breakage::Network(_) | Breakage::UnsafeRenegotiation => Vec::new(),
+        Breakage::Network(_) => Vec::new(),
+        Breakage::UnsafeRenegotiation => {
+            vec![vec![Change::ConfCommand("Options", "UnsafeLegacyServerConnect".to_owned())]]
+        }
         Breakage::Configuration(_) => {
             let mut all = vec![vec![Change::Ciphers("DEFAULT".to_owned())]];
             all.extend(versions(client, hints));
             all
         }
-        Breakage::Peer(cause) => {
-            let mut all = Vec::new();
-            if may_concern_name(cause) {
-                all.extend(names_to_send(client, hints));
-            }
-            if matches!(cause, Cause::Alert(_) | Cause::Closed | Cause::Reset) {
-                all.extend(versions(client, hints));
-                all.extend(ciphers(client, hints));
-            }
-            all.extend(identity(client, hints));
-            all
-        }
+        Breakage::Peer(cause) | Breakage::Late(cause) => refused(attempt, cause, hints),
         Breakage::Version(_) => versions(client, hints),
+        Breakage::BadSignature => less(client),
         Breakage::DhKeyTooSmall(_) => vec![
             vec![Change::Ciphers("DEFAULT:!kDHE".to_owned())],
             vec![Change::Ciphers("DEFAULT:@SECLEVEL=1".to_owned())],
@@ -67,6 +113,14 @@ pub fn candidates(
         Breakage::ClientCertificate(_)
         | Breakage::LateClientCertificate(_)
         | Breakage::HttpRefusal(_) => identity(client, hints),
+        Breakage::PostHandshakeAuthentication(_) => {
+            let older = Change::Protocols(vec![ProtocolVersion::TLS1_2]);
+            let with = identity(client, hints)
+                .into_iter()
+                .map(|identity| identity.into_iter().chain([older.clone()]).collect());
+            with.chain([vec![older.clone()]]).collect()
+        }
+        Breakage::Misdirected(_) => names_of_request(attempt, hints),
         Breakage::Verify(_) => {
             let mut all = another_certificate(attempt, hints);
             all.extend(
@@ -77,27 +131,92 @@ pub fn candidates(
         Breakage::Name(_) => {
             let mut all = another_certificate(attempt, hints);
             all.extend(
-                attempt.chain().map(|chain| covered_names(chain, hints)).unwrap_or_default(),
+                attempt
+                    .chain()
+                    .map(|chain| covered_names(attempt, chain, hints))
+                    .unwrap_or_default(),
             );
             all
         }
     }
 }
 
+/// What may help where the server ends the handshake: a name, other versions and suites, a certificate, less of
+/// everything, and at last two of these at once.
+fn refused(attempt: &NginxAttempt, cause: &Cause, hints: Hints<'_>) -> Vec<Vec<Change>> {
+    let client = &attempt.client;
+    let names = if may_concern_name(cause) { names_to_send(attempt, hints) } else { Vec::new() };
+    let mut others = Vec::new();
+    // A server that does not even answer may be one that larger hellos break.
+    let breaks = match cause {
+        Cause::Alert(alert) => [47, 50].contains(&alert.0),
+        _ => true,
+    };
+    if breaks {
+        others.extend(less(client));
+    }
+    if matches!(cause, Cause::Alert(_) | Cause::Closed | Cause::Reset) {
+        others.extend(versions(client, hints));
+        others.extend(ciphers(client, hints));
+    }
+    others.extend(identity(client, hints));
+    if !breaks {
+        others.extend(less(client));
+    }
+    let pairs = names.iter().take(MAX_PAIRED).flat_map(|name| {
+        others.iter().map(|other| name.iter().chain(other).cloned().collect::<Vec<_>>())
+    });
+    let pairs: Vec<_> = pairs.collect();
+    names.into_iter().chain(others).chain(pairs).collect()
+}
+
+/// A smaller hello: without the large key shares of ML-KEM, or without TLS 1.3.
+fn less(client: &NginxClient) -> Vec<Vec<Change>> {
+    use ProtocolVersion as P;
+    let mut all = Vec::new();
+    let hello = client.hello();
+    let large = hello.is_ok_and(|hello| hello.groups().iter().any(|one| one.is_post_quantum()));
+    if large && client.place.as_ref().is_none_or(|place| place.line > 0) {
+        all.push(vec![Change::ConfCommand("Groups", "X25519:prime256v1".to_owned())]);
+    }
+    let versions = client.versions();
+    if versions.contains(&P::TLS1_3) && versions.contains(&P::TLS1_2) {
+        all.push(vec![Change::Protocols(vec![P::TLS1_2])]);
+    }
+    all
+}
+
+/// Names for the hello and for the request that go together.
+fn names_of_request(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<Change>> {
+    let client = &attempt.client;
+    let names = names_to_send(attempt, hints);
+    let alike = client.sni().map(|name| vec![Change::Host(name.to_owned())]);
+    let both = names.iter().map(|changes| {
+        let name = changes.iter().find_map(|change| match change {
+            Change::Name(name) => Some(name.clone()),
+            _ => None,
+        });
+        let host = Change::Host(name.unwrap_or_else(|| client.name.clone()));
+        changes.iter().cloned().chain([host]).collect()
+    });
+    let both: Vec<Vec<Change>> = both.collect();
+    // The name that the request has already costs no change of it.
+    alike.into_iter().chain(names).chain(both).collect()
+}
+
 /// SNI, with the name as it is or another.
-fn names_to_send(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<Change>> {
-    let own = hints.target.server_name.iter().chain(&hints.target.likely_names).map(String::as_str);
-    // A name that only the peer itself tells proves nothing, so it is no cure where nginx verifies.
-    let chains = hints.endpoint.handshakes.iter().filter_map(|cell| cell.chain.as_ref());
-    let covered = chains.filter_map(|chain| chain.leaf()).flat_map(|leaf| leaf.dns_names());
-    let covered = covered.filter(|_| !client.verify);
-    let names = distinct(own.chain(covered.map(String::as_str)), &client.name);
+pub fn names_to_send(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<Change>> {
+    let client = &attempt.client;
+    let shown = hints.shown_names(attempt);
+    let own = distinct(hints.own_names(), &client.name, MAX_NAMES);
+    let shown = distinct(shown.iter().map(String::as_str), &client.name, MAX_SHOWN);
+    let names = own.into_iter().chain(shown);
     if client.sni().is_some() {
-        return names.into_iter().map(|name| vec![Change::Name(name)]).collect();
+        return names.map(|name| vec![Change::Name(name)]).collect();
     }
     let as_it_is = is_plain_name(&client.name) && client.with(&Change::ServerName).sni().is_some();
     let as_it_is = as_it_is.then(|| vec![Change::ServerName]);
-    let others = names.into_iter().map(|name| vec![Change::ServerName, Change::Name(name)]);
+    let others = names.map(|name| vec![Change::ServerName, Change::Name(name)]);
     as_it_is.into_iter().chain(others).collect()
 }
 
@@ -109,23 +228,25 @@ fn another_certificate(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<Chan
         .cells(true)
         .any(|cell| cell.chain.as_ref().is_some_and(|chain| Some(chain.digest) != shown));
     let unknown = !hints.endpoint.cells(true).any(|cell| cell.chain.is_some());
-    if differs || unknown { names_to_send(&attempt.client, hints) } else { Vec::new() }
+    if differs || unknown { names_to_send(attempt, hints) } else { Vec::new() }
 }
 
-/// The operator's own names for which the certificate that was shown is good. What only the certificate says is no reason
-/// to believe it.
-fn covered_names(chain: &Chain, hints: Hints<'_>) -> Vec<Vec<Change>> {
+/// The names for which the certificate that was shown is good: the configuration's first, then the certificate's own.
+fn covered_names(attempt: &NginxAttempt, chain: &Chain, hints: Hints<'_>) -> Vec<Vec<Change>> {
     let Some(leaf) = chain.leaf() else { return Vec::new() };
-    let own = hints.target.server_name.iter().chain(&hints.target.likely_names);
-    let names = distinct(own.map(String::as_str), "").into_iter();
+    let shown = hints.shown_names(attempt);
+    let own = distinct(hints.own_names(), "", MAX_NAMES);
+    let shown = distinct(shown.iter().map(String::as_str), "", MAX_SHOWN);
+    let names = own.into_iter().chain(shown);
     names.filter(|name| leaf.check_host(name)).map(|name| vec![Change::Name(name)]).collect()
 }
 
-/// The names that can stand in a directive as they are, each once, apart from one that is there already.
-fn distinct<'n>(names: impl Iterator<Item = &'n str>, present: &str) -> Vec<String> {
+/// The names that can stand in a directive and be sent, each once, apart from one that is there already.
+fn distinct<'n>(names: impl Iterator<Item = &'n str>, present: &str, most: usize) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
-    for name in names.filter(|name| is_plain_name(name) && *name != present) {
-        if !kept.iter().any(|known| known == name) && kept.len() < MAX_NAMES {
+    let is_name = |name: &str| is_plain_name(name) && name.parse::<std::net::IpAddr>().is_err();
+    for name in names.filter(|name| is_name(name) && *name != present) {
+        if !kept.iter().any(|known| known == name) && kept.len() < most {
             kept.push(name.to_owned());
         }
     }
@@ -149,12 +270,15 @@ fn versions(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<Change>> {
 }
 
 fn ciphers(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<Change>> {
-    let mut lists = vec!["DEFAULT".to_owned(), "DEFAULT:@SECLEVEL=1".to_owned()];
+    let mut lists: Vec<String> =
+        ["DEFAULT", "DEFAULT:@SECLEVEL=1", "DEFAULT:@SECLEVEL=0"].map(ToOwned::to_owned).to_vec();
     let offered = client.hello().map(|hello| hello.cipher_suites).unwrap_or_default();
     let chosen =
         hints.endpoint.raw.iter().filter_map(|raw| Some(raw.outcome.as_ref().ok()?.cipher_suite));
     for suite in chosen.filter(|suite| !suite.is_tls13() && !offered.contains(suite)) {
-        lists.extend(suite.openssl_name().map(|name| format!("DEFAULT:{name}:@SECLEVEL=0")));
+        // What DEFAULT leaves out cannot be added behind it.
+        let name = suite.openssl_name();
+        lists.extend(name.map(|name| format!("HIGH:!aNULL:{name}:@SECLEVEL=0")));
     }
     lists.dedup();
     let others = lists.into_iter().filter(|list| *list != client.ciphers);

@@ -1,14 +1,15 @@
-//! One address's story with nginx: the attempt as configured, what came of it, what mended it, and the rule it belongs to.
+//! One address's story with nginx: the attempt as configured, what came of it, what fixed it, and the kind of fault.
 
 use time::OffsetDateTime;
 
 use super::error_log;
 use super::verdict::{Breakage, Verdict, may_concern_name, verdict};
-use crate::audit::finding::Directive;
+use crate::audit::finding::{Directive, Fix};
 use crate::nginx::upstream::Module;
 use crate::observation::nginx::NginxAttempt;
-use crate::observation::{Cause, Endpoint};
-use crate::targets::nginx_client::{Change, HelloError, NginxClient};
+use crate::observation::{Cause, CertificateRequest, Endpoint};
+use crate::targets::Target;
+use crate::targets::nginx_client::{Change, HOST, HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
 
 /// The kinds of faults between nginx and an upstream. Each belongs to one rule, which names its kind.
@@ -49,7 +50,7 @@ pub struct Story<'a> {
     /// What comes of it.
     pub verdict: Verdict,
     /// The attempt with changes that works.
-    pub cure: Option<&'a NginxAttempt>,
+    pub fixed: Option<&'a NginxAttempt>,
 }
 
 impl<'a> Story<'a> {
@@ -57,12 +58,39 @@ impl<'a> Story<'a> {
     pub fn of(endpoint: &'a Endpoint, now: OffsetDateTime) -> Option<Self> {
         let (configured, tries) = endpoint.nginx.split_first()?;
         let works = |attempt: &&NginxAttempt| verdict(attempt, now) == Verdict::Works;
-        Some(Self {
-            endpoint,
-            configured,
-            verdict: verdict(configured, now),
-            cure: tries.iter().rev().find(works),
-        })
+        let as_configured = verdict(configured, now);
+        if as_configured == Verdict::Works {
+            // A refusal in HTTP that the name alone takes back was about the name.
+            let better = |attempt: &&NginxAttempt| {
+                attempt.answer_rank() > configured.answer_rank() && attempt.changes_names_only()
+            };
+            let fixed = tries.iter().rev().filter(works).find(better);
+            let refused = fixed.and_then(|_| configured.status()).map(Breakage::Misdirected);
+            let verdict = refused.map_or(Verdict::Works, Verdict::Fails);
+            return Some(Self { endpoint, configured, verdict, fixed });
+        }
+        let fixed = tries.iter().rev().find(works);
+        Some(Self { endpoint, configured, verdict: as_configured, fixed })
+    }
+
+    /// The fix that an attempt stands for: it was tried, whole.
+    pub fn fix(&self, text: &str, attempt: &NginxAttempt, target: &Target) -> Fix {
+        Fix {
+            text: text.to_owned(),
+            directives: directives(&attempt.client, &attempt.changes),
+            verified: Some(true),
+            assumes: assumption(attempt, self.configured, target),
+        }
+    }
+
+    /// What the upstream says of the client certificates that it accepts, where it asked for one.
+    pub fn certificate_request(&self) -> Option<&CertificateRequest> {
+        self.configured.complete.as_ref()?.client_auth.request()
+    }
+
+    /// Whether the upstream asked for a client certificate in the clear.
+    pub fn asks_in_the_clear(&self) -> bool {
+        self.configured.answer.as_ref().is_ok_and(|answer| answer.certificate_requested)
     }
 
     /// The line in nginx's error log, where the handshake fails and nginx writes one.
@@ -77,11 +105,14 @@ impl<'a> Story<'a> {
 
     /// What kind of fault it is: what fixes it says best what it was.
     pub fn kind(&self, breakage: &Breakage) -> FaultKind {
-        match self.cure.and_then(|cure| cure.changes.first()) {
+        match self.fixed.and_then(|fixed| fixed.changes.first()) {
             Some(Change::ServerName) => FaultKind::SniMissing,
-            Some(Change::Name(_)) => FaultKind::NameMismatch,
+            Some(Change::Name(_) | Change::Host(_)) => FaultKind::NameMismatch,
             Some(Change::Protocols(_)) => FaultKind::ProtocolMismatch,
-            Some(Change::Ciphers(_)) => FaultKind::CipherMismatch,
+            Some(Change::Ciphers(_) | Change::ConfCommand("Options", _)) => {
+                FaultKind::CipherMismatch
+            }
+            Some(Change::ConfCommand(..)) => FaultKind::Other,
             Some(Change::Identity(_)) => FaultKind::ClientCertificate,
             Some(Change::VerifyDepth(_)) => FaultKind::VerifyDepth,
             Some(Change::Trusted(_) | Change::Verify) => FaultKind::Untrusted,
@@ -104,14 +135,21 @@ impl<'a> Story<'a> {
             Breakage::Peer(Cause::Alert(AlertDescription(116)))
             | Breakage::ClientCertificate(_)
             | Breakage::LateClientCertificate(_)
-            | Breakage::HttpRefusal(_) => FaultKind::ClientCertificate,
+            | Breakage::HttpRefusal(_)
+            | Breakage::PostHandshakeAuthentication(_) => FaultKind::ClientCertificate,
             Breakage::DhKeyTooSmall(_)
             | Breakage::LegacySignature
             | Breakage::UnsafeRenegotiation
             | Breakage::Configuration(_) => FaultKind::CipherMismatch,
             Breakage::Verify(_) => FaultKind::Untrusted,
-            Breakage::Name(_) => FaultKind::NameMismatch,
-            Breakage::Network(_) | Breakage::Peer(_) => FaultKind::Other,
+            Breakage::Misdirected(_) if self.configured.client.sni().is_none() => {
+                FaultKind::SniMissing
+            }
+            Breakage::Name(_) | Breakage::Misdirected(_) => FaultKind::NameMismatch,
+            Breakage::Network(_)
+            | Breakage::Peer(_)
+            | Breakage::Late(_)
+            | Breakage::BadSignature => FaultKind::Other,
         }
     }
 
@@ -150,6 +188,25 @@ impl<'a> Story<'a> {
     }
 }
 
+/// What a fix takes for granted: that a name which only the peer's certificate tells is the right one.
+fn assumption(
+    attempt: &NginxAttempt,
+    configured: &NginxAttempt,
+    target: &Target,
+) -> Option<String> {
+    let own = |name: &str| {
+        let mut known = target.server_name.iter().chain(&target.likely_names);
+        configured.client.name == name || known.any(|known| known == name)
+    };
+    let foreign = attempt.changes.iter().find_map(|change| match change {
+        Change::Name(name) | Change::Host(name) if !own(name) => Some(name),
+        _ => None,
+    })?;
+    Some(format!(
+        "{foreign} is the upstream that you mean: only the certificate that it shows tells this name"
+    ))
+}
+
 /// The directives of some changes.
 pub fn directives(client: &NginxClient, changes: &[Change]) -> Vec<Directive> {
     let all = changes.iter().flat_map(Change::directives);
@@ -163,7 +220,7 @@ pub fn directive(client: &NginxClient, suffix: &str, value: String) -> Directive
         return Directive {
             context: "annotation".to_owned(),
             name: annotation(suffix),
-            value,
+            value: value.strip_prefix("Host ").map_or(value.clone(), ToOwned::to_owned),
             file: place.map(|place| place.file.clone()),
             line: None,
         };
@@ -179,6 +236,9 @@ pub fn directive(client: &NginxClient, suffix: &str, value: String) -> Directive
 
 /// What ingress-nginx calls a directive; certificates come from a secret.
 fn annotation(suffix: &str) -> String {
+    if suffix == HOST {
+        return "nginx.ingress.kubernetes.io/upstream-vhost".to_owned();
+    }
     let name = match suffix {
         "trusted_certificate" | "certificate" | "certificate_key" => "secret".to_owned(),
         suffix => suffix.replace('_', "-"),

@@ -3,9 +3,10 @@
 use time::OffsetDateTime;
 
 use crate::certificate::Chain;
+use crate::certificate::key::KeyType;
 use crate::certificate::signature::Verifier;
 use crate::certificate::trust::openssl::{self, OpensslVerdict};
-use crate::observation::nginx::{NginxAnswer, NginxAttempt, Refusal};
+use crate::observation::nginx::{Complaint, NginxAnswer, NginxAttempt, Refusal, Served};
 use crate::observation::{Cause, ClientAuth, ClientRefusal, Failure, Handshake, Stage};
 use crate::openssl::release::Release;
 use crate::openssl::security_level;
@@ -35,7 +36,7 @@ pub enum Breakage {
     Configuration(HelloError),
     /// The server ends the handshake: an alert, a closed connection, plain text.
     Peer(Cause),
-    /// The server chose a version that nginx does not take.
+    /// The server chose a version that nginx does not accept.
     Version(ProtocolVersion),
     /// The server's finite-field key is too small for the security level; its size in bits.
     DhKeyTooSmall(usize),
@@ -53,6 +54,15 @@ pub enum Breakage {
     LateClientCertificate(Cause),
     /// The server answers the request with this HTTP status because of the client certificate.
     HttpRefusal(u16),
+    /// It would ask for a client certificate only behind the request, which TLS 1.3 does not allow with nginx; the HTTP
+    /// status of its answer.
+    PostHandshakeAuthentication(u16),
+    /// The signature that proves possession of the certificate's key is wrong.
+    BadSignature,
+    /// The server refuses after the handshake, and has not asked for a client certificate.
+    Late(Cause),
+    /// The server answers with this HTTP status because the name in the hello does not go with the request.
+    Misdirected(u16),
 }
 
 impl Breakage {
@@ -60,12 +70,19 @@ impl Breakage {
     pub fn stage(&self) -> u8 {
         match self {
             Self::Network(_) | Self::Configuration(_) => 0,
-            Self::Peer(_) | Self::Version(_) => 1,
-            Self::DhKeyTooSmall(_) | Self::LegacySignature | Self::UnsafeRenegotiation => 2,
-            Self::ClientCertificate(_) => 3,
-            Self::Verify(_) => 4,
-            Self::Name(_) => 5,
-            Self::LateClientCertificate(_) | Self::HttpRefusal(_) => 6,
+            // OpenSSL's order: the version, the name, then cipher suite and certificate.
+            Self::Version(_) | Self::Peer(Cause::Alert(AlertDescription::PROTOCOL_VERSION)) => 1,
+            Self::Peer(Cause::Alert(AlertDescription::UNRECOGNIZED_NAME)) => 2,
+            Self::Peer(_) => 3,
+            Self::DhKeyTooSmall(_)
+            | Self::LegacySignature
+            | Self::UnsafeRenegotiation
+            | Self::BadSignature => 4,
+            Self::ClientCertificate(_) => 5,
+            Self::Verify(_) => 6,
+            Self::Name(_) => 7,
+            Self::LateClientCertificate(_) | Self::Late(_) => 8,
+            Self::HttpRefusal(_) | Self::PostHandshakeAuthentication(_) | Self::Misdirected(_) => 9,
         }
     }
 }
@@ -74,12 +91,13 @@ impl Breakage {
 pub fn verdict(attempt: &NginxAttempt, now: OffsetDateTime) -> Verdict {
     let verdict = told(attempt, now);
     let client = &attempt.client;
-    // It is applied last and can undo any other setting; only the way to the upstream does not depend on it.
-    if client.conf_commands.is_empty() || matches!(verdict, Verdict::Fails(Breakage::Network(_))) {
+    let unknown = client.commands().not_followed;
+    // A command is applied last and can undo any other setting; only the way to the upstream does not depend on it.
+    if unknown.is_empty() || matches!(verdict, Verdict::Fails(Breakage::Network(_))) {
         return verdict;
     }
     let command = client.directive("conf_command");
-    Verdict::CannotTell(format!("{command} can change anything, and is not followed here"))
+    Verdict::CannotTell(format!("what {command} {} does is not known here", unknown.join(", ")))
 }
 
 fn told(attempt: &NginxAttempt, now: OffsetDateTime) -> Verdict {
@@ -114,7 +132,12 @@ fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -
     if let Some(breakage) = unacceptable(client, answer) {
         return Verdict::Fails(breakage);
     }
-    let early = attempt.complete.as_ref().and_then(refused_in_handshake);
+    let complete = attempt.complete.as_ref();
+    let wrong = |complete: &Handshake| complete.bad_signature && signature_is_checked(complete);
+    if complete.is_some_and(wrong) {
+        return Verdict::Fails(Breakage::BadSignature);
+    }
+    let early = complete.and_then(refused_in_handshake);
     match (early, unseen(attempt, answer)) {
         (Some(breakage), _) if client.identity_unread.is_none() => {
             return Verdict::Fails(breakage);
@@ -130,11 +153,44 @@ fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -
     }
     match attempt.complete.as_ref().and_then(refused_later) {
         Some(breakage) => Verdict::Fails(breakage),
-        None => Verdict::Works,
+        None => request_refused(attempt),
     }
 }
 
-/// What OpenSSL as a client does not take from a server.
+/// Whether the complete engine can check a signature of the certificate's key: other sizes it takes for wrong.
+fn signature_is_checked(complete: &Handshake) -> bool {
+    let leaf = complete.chain.as_ref().and_then(|chain| chain.leaf());
+    leaf.is_some_and(|leaf| match leaf.public_key.key_type {
+        KeyType::Rsa => (2048..=8192).contains(&leaf.public_key.bits),
+        KeyType::Ec(_) => (256..=521).contains(&leaf.public_key.bits),
+        KeyType::Ed25519 => true,
+        _ => false,
+    })
+}
+
+/// What becomes of nginx's request.
+fn request_refused(attempt: &NginxAttempt) -> Verdict {
+    match &attempt.served {
+        Served::Renegotiates if attempt.client.identity.is_none() => {
+            // OpenSSL follows and has nothing to show.
+            let refused = Cause::Alert(AlertDescription::HANDSHAKE_FAILURE);
+            Verdict::Fails(Breakage::LateClientCertificate(refused))
+        }
+        Served::Renegotiates => Verdict::CannotTell(
+            "the server asks for another handshake behind the request, which is not made here"
+                .to_owned(),
+        ),
+        Served::Answer { status, complaint: Complaint::PostHandshakeAuthentication } => {
+            Verdict::Fails(Breakage::PostHandshakeAuthentication(*status))
+        }
+        Served::Answer { status, complaint: Complaint::Name } => {
+            Verdict::Fails(Breakage::Misdirected(*status))
+        }
+        _ => Verdict::Works,
+    }
+}
+
+/// What OpenSSL as a client does not accept from a server.
 fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> {
     let version = answer.choice.version;
     if !client.versions().contains(&version) {
@@ -142,7 +198,10 @@ fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> 
     }
     let level = client.security_level();
     let modern = client.library >= Release::V3_0;
-    if modern && !answer.secure_renegotiation && version < ProtocolVersion::TLS1_3 {
+    if !client.accepts_legacy_servers()
+        && !answer.secure_renegotiation
+        && version < ProtocolVersion::TLS1_3
+    {
         return Some(Breakage::UnsafeRenegotiation);
     }
     if let Some(bits) = answer.dh_bits
@@ -167,9 +226,13 @@ fn finite_field_bits(length: usize) -> u32 {
 
 fn refused_in_handshake(complete: &Handshake) -> Option<Breakage> {
     let failure = complete.failure().filter(|failure| failure.stage == Stage::Handshake)?;
-    complete.client_auth.request()?;
-    matches!(failure.cause, Cause::Alert(_) | Cause::Closed | Cause::Reset)
-        .then(|| Breakage::ClientCertificate(failure.cause.clone()))
+    let refuses =
+        matches!(failure.cause, Cause::Alert(_) | Cause::Closed | Cause::Reset | Cause::TimedOut);
+    refuses.then(|| match complete.client_auth.request() {
+        Some(_) => Breakage::ClientCertificate(failure.cause.clone()),
+        // The server answered the hello of this very shape, and then thought better of it.
+        None => Breakage::Peer(failure.cause.clone()),
+    })
 }
 
 fn refused_later(complete: &Handshake) -> Option<Breakage> {
@@ -177,8 +240,10 @@ fn refused_later(complete: &Handshake) -> Option<Breakage> {
         return Some(Breakage::HttpRefusal(status));
     }
     let failure = complete.failure().filter(|failure| failure.stage == Stage::PostHandshake)?;
-    complete.client_auth.request()?;
-    Some(Breakage::LateClientCertificate(failure.cause.clone()))
+    Some(match complete.client_auth.request() {
+        Some(_) => Breakage::LateClientCertificate(failure.cause.clone()),
+        None => Breakage::Late(failure.cause.clone()),
+    })
 }
 
 /// What a verdict would rest on and nobody saw.

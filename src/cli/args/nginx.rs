@@ -22,6 +22,7 @@ Examples:
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = NGINX_EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "they are switches of the command line")]
 pub(in crate::cli) struct NginxArgs {
     /// nginx.conf, the folder that it is in, or `-` for the output of nginx -T or kubectl get ingress -o json
     #[arg(value_name = "CONFIG", default_value = "/etc/nginx/nginx.conf")]
@@ -42,6 +43,9 @@ pub(in crate::cli) struct NginxArgs {
     /// Check the configuration without connecting anywhere; endpoints are not counted
     #[arg(long = "static", conflicts_with_all = ["scan", "diff", "write", "connect"], help_heading = "Targets")]
     pub(in crate::cli) is_static: bool,
+    /// Send upstreams no HTTP requests, only handshakes
+    #[arg(long, help_heading = "Targets")]
+    pub(in crate::cli) no_request: bool,
     /// Print the fixes that were tried and work as a unified diff after the report
     #[arg(long, help_heading = "Fixes")]
     pub(in crate::cli) diff: bool,

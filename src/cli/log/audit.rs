@@ -223,6 +223,7 @@ fn configured(tree: &Tree, args: &LogArgs, release: Release) -> Vec<Arc<Target>>
         identity: None,
         connect: None,
         root: None,
+        request: false,
         version: release.version,
         library: release.library,
         apart: std::collections::HashSet::new(),

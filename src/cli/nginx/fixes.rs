@@ -35,7 +35,13 @@ pub(super) fn patch(
             if edits.contains(&edit) {
                 continue;
             }
-            let taken = edits.iter().any(|known| known.at == edit.at && known.name == edit.name);
+            // Headers and commands are told apart by their first word.
+            let pair = directive.name.ends_with("_conf_command")
+                || directive.name.ends_with("_set_header");
+            let taken = edits.iter().any(|known| {
+                let same = known.at == edit.at && known.name == edit.name;
+                same && (!pair || known.arguments.first() == edit.arguments.first())
+            });
             edits.push(edit);
             if taken || edit::patch(tree, &edits).is_err() {
                 edits.pop();
@@ -56,7 +62,9 @@ pub(super) fn patch(
 
 /// A list of words where the directive takes one, and one word elsewhere.
 fn arguments(name: &str, value: &str) -> Vec<String> {
-    if name.ends_with("_protocols") {
+    if name.ends_with("_conf_command") || name.ends_with("_set_header") {
+        value.splitn(2, ' ').map(ToOwned::to_owned).collect()
+    } else if name.ends_with("_protocols") {
         value.split(' ').map(ToOwned::to_owned).collect()
     } else {
         vec![value.to_owned()]

@@ -61,6 +61,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         identity: identity.transpose()?.map(Arc::new),
         connect: args.source.connect.as_deref().map(parse_host).transpose()?,
         root: args.source.root.clone(),
+        request: !args.no_request,
         version,
         library,
         apart: ignored.iter().map(|one| (one.origin.file.clone(), one.origin.line)).collect(),

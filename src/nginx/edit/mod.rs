@@ -218,7 +218,7 @@ fn with_text(
 
 /// Whether directives of this name are told apart by their first argument.
 fn is_pair(name: &str) -> bool {
-    name.ends_with("_conf_command")
+    name.ends_with("_conf_command") || name.ends_with("_set_header")
 }
 
 fn key(edit: &Edit) -> Option<&str> {

@@ -19,7 +19,7 @@ impl<'t> Home<'t> {
         let mut blocks = if is_block { &path[..] } else { around };
         let mut anchor = found;
         while let Some((&last, outer)) = blocks.split_last()
-            && name.contains("ssl_")
+            && (name.contains("ssl_") || name.ends_with("_set_header"))
             && ["if", "limit_except"].contains(&&*last.name)
             && let Some(around) = outer.last()
         {

@@ -168,7 +168,7 @@ fn frame(scope: &Scope<'_>, module: Module, pass: &Directive) -> Upstream {
     }
 }
 
-/// `proxy_set_header Host`, without variables.
+/// `proxy_set_header Host`, as it is written.
 fn host_header(scope: &Scope<'_>, module: Module) -> Option<String> {
     let directive = match module {
         Module::Proxy => "proxy_set_header",
@@ -177,8 +177,7 @@ fn host_header(scope: &Scope<'_>, module: Module) -> Option<String> {
     };
     let headers = scope.effective(directive).iter();
     let mut hosts = headers.filter(|one| one.first().eq_ignore_ascii_case("host"));
-    let value = hosts.next()?.arguments.get(1)?;
-    (!variable::has_variables(value)).then(|| value.clone())
+    hosts.next()?.arguments.get(1).cloned()
 }
 
 impl Enclosing {

@@ -69,7 +69,7 @@ pub struct Upstream {
     pub blocks: Vec<Enclosing>,
     /// The names of the server that it stands in, as written.
     pub server_names: Arc<[String]>,
-    /// The Host that is sent there, where that is written out: the name that the upstream is likely to know.
+    /// The Host that is sent there, as it is written: the name that the upstream is likely to know.
     pub host_header: Option<String>,
     /// What variables were taken to be, by name without `$`, where that was a choice or given from outside.
     pub assumed: Variables,

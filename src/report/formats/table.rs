@@ -159,6 +159,10 @@ fn write_finding(finding: &Finding, look: Look, out: &mut dyn Write) -> io::Resu
         for directive in &fix.directives {
             out.write_all(line(directive, look).as_bytes())?;
         }
+        if let Some(condition) = &fix.assumes {
+            let text = format!("if {condition}");
+            out.write_all(paragraph(&text, "    ", "      ", look).as_bytes())?;
+        }
     }
     for command in &finding.reproduce {
         // A command is pasted, so it is never broken, however narrow the terminal.

@@ -32,6 +32,8 @@ pub struct Premises<'a> {
     pub connect: Option<Host>,
     /// Stands before every file name, where the files lie elsewhere than nginx would look for them.
     pub root: Option<PathBuf>,
+    /// Whether upstreams are asked for what nginx asks for.
+    pub request: bool,
     /// nginx's release, where it is known.
     pub version: Option<Version>,
     /// The library that nginx runs with, where it is known.

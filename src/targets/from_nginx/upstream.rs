@@ -6,10 +6,12 @@ use std::sync::Arc;
 use super::{Premises, Untestable, origin};
 use crate::nginx::inherit::Set;
 use crate::nginx::problem::Span;
-use crate::nginx::upstream::{Module, Peer, PeerAddress, ProxySsl, Text, Upstream, without_port};
+use crate::nginx::upstream::{
+    Destination, Module, Peer, PeerAddress, ProxySsl, Text, Upstream, without_port,
+};
 use crate::targets::address::{Address, parse_host};
 use crate::targets::identity::read_identity;
-use crate::targets::nginx_client::{NginxClient, Trusted, usual_library};
+use crate::targets::nginx_client::{NginxClient, NginxRequest, Trusted, usual_library};
 use crate::targets::{Host, Role, Roots, Target, Trust, trust};
 
 pub(super) fn targets(
@@ -37,7 +39,10 @@ pub(super) fn targets(
             }
         };
         let client = match client(upstream, premises, &mut files) {
-            Ok(client) => Arc::new(client),
+            Ok(client) => Arc::new(NginxClient {
+                request: premises.request.then(|| request(upstream, destination)).flatten(),
+                ..client
+            }),
             Err(reason) => {
                 untestable.push(cannot(reason));
                 continue;
@@ -131,6 +136,40 @@ fn client(
     Ok(client)
 }
 
+/// The request that nginx makes there, where its header can be told.
+fn request(upstream: &Upstream, destination: &Destination) -> Option<NginxRequest> {
+    if upstream.module != Module::Proxy {
+        return None;
+    }
+    let served = || plain_names(upstream).next().cloned();
+    let host = match upstream.host_header.as_deref() {
+        None | Some("$proxy_host" | "$proxy_host:$proxy_port") => destination.proxy_host.clone(),
+        Some("$host" | "$http_host" | "$server_name") => served()?,
+        Some(written) if written.contains('$') => return None,
+        Some(written) => written.to_owned(),
+    };
+    let plain =
+        |text: &&str| text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let uri =
+        destination.url.split_once("://").and_then(|(_, rest)| Some(&rest[rest.find('/')?..]));
+    let location = upstream.blocks.iter().rfind(|block| block.name == "location");
+    let location = location.and_then(|block| match &block.arguments[..] {
+        [path] => Some(path.as_str()),
+        [kind, path] if matches!(&**kind, "=" | "^~") => Some(path.as_str()),
+        _ => None,
+    });
+    let path = uri.or(location).filter(plain).filter(|path| !path.contains('$')).unwrap_or("/");
+    let http11 = upstream.ssl.http_version.as_ref().is_some_and(|set| set.value == "1.1");
+    let plain_host = host.bytes().all(|byte| byte.is_ascii_graphic());
+    plain_host.then(|| NginxRequest { host, path: path.to_owned(), http11 })
+}
+
+/// The names of the server around it that are no patterns.
+fn plain_names(upstream: &Upstream) -> impl Iterator<Item = &String> {
+    let names = upstream.server_names.iter();
+    names.filter(|name| !name.starts_with(['~', '*', '$', '.', '_']) && *name != "localhost")
+}
+
 /// A file's name, where one is set; an empty one is none.
 fn path(set: Option<&Set<Text>>) -> Result<Option<String>, String> {
     match set.map(|set| &set.value.value) {
@@ -145,7 +184,11 @@ fn alpn(module: Module, ssl: &ProxySsl) -> Vec<String> {
     match module {
         Module::Grpc => h2(),
         Module::Proxy if ssl.http_version.as_ref().is_some_and(|set| set.value == "2") => h2(),
-        Module::Stream => ssl.alpn.as_ref().map(|set| set.value.clone()).unwrap_or_default(),
+        Module::Stream => {
+            // A variable holds what each client asked for, which may be nothing.
+            let words = ssl.alpn.iter().flat_map(|set| &set.value);
+            words.filter(|word| !word.contains('$')).cloned().collect()
+        }
         Module::Proxy | Module::Uwsgi => Vec::new(),
     }
 }
@@ -182,19 +225,18 @@ fn target(
         Host::Name(name) => Some(name.clone()),
         Host::Ip(_) => None,
     };
-    let likely = upstream.host_header.iter().map(|host| without_port(host).to_owned());
-    let served = upstream
-        .server_names
-        .iter()
-        .filter(|name| !name.starts_with(['~', '*', '$', '.']))
-        .cloned();
-    target.likely_names =
-        likely.chain(peer_name).chain(served).filter(|name| name.contains('.')).collect();
+    let header = upstream.host_header.iter().filter(|host| !host.contains('$'));
+    let header = header.map(|host| without_port(host).to_owned());
+    let passed = upstream.destination.iter().map(|destination| destination.host.clone());
+    let served = plain_names(upstream).cloned();
+    target.likely_names = header.chain(peer_name).chain(passed).chain(served).collect();
     target.nginx = Some(Arc::clone(client));
     target
 }
 
 /// Settings and server, as far as they decide what happens.
 fn key(client: &NginxClient, upstream: &Upstream, host: &Host, port: u16) -> String {
-    format!("upstream {host} {port} {} {}", upstream.ssl.proxy_protocol, client.settings())
+    let header = client.request.as_ref().map(|request| &request.host);
+    let settings = client.settings();
+    format!("upstream {host} {port} {} {settings} {header:?}", upstream.ssl.proxy_protocol)
 }

@@ -90,6 +90,15 @@ impl ClientHello {
         groups.unwrap_or_default()
     }
 
+    /// The signature schemes that it offers.
+    pub fn signature_schemes(&self) -> &[SignatureScheme] {
+        let schemes = self.extensions.iter().find_map(|extension| match extension {
+            Extension::SignatureAlgorithms(schemes) => Some(schemes.as_slice()),
+            _ => None,
+        });
+        schemes.unwrap_or_default()
+    }
+
     /// Puts the extension in the place of the one with the same number, or behind all others.
     #[must_use]
     pub fn with(mut self, extension: Extension) -> Self {

@@ -130,6 +130,50 @@ impl OpenSsl {
     }
 }
 
+/// A running Apache httpd with a folder of its own, in one process.
+pub(crate) struct Apache {
+    _process: Process,
+    _folder: TempDir,
+    pub(crate) port: u16,
+}
+
+impl Apache {
+    /// Starts it with these virtual hosts, in which `ADDRESS` stands for the address to listen on.
+    pub(crate) fn start(hosts: &str) -> Self {
+        for _ in 0..TRIES {
+            let port = free_port();
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().display();
+            let address = format!("127.0.0.1:{port}");
+            let modules: String = ["mpm_event", "ssl", "authz_core"]
+                .map(|name| {
+                    format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n")
+                })
+                .concat();
+            let hosts = hosts.replace("ADDRESS", &address).replace("FOLDER", &path.to_string());
+            let text = format!(
+                "ServerRoot {path}\nPidFile {path}/pid\nListen {address}\nServerName a.test\n{modules}\
+                 ErrorLog /dev/stderr\nLogLevel info\nSSLSessionCache none\nDocumentRoot {path}\n{hosts}\n"
+            );
+            for page in ["index", "private/index"] {
+                let file = folder.path().join(page);
+                fs::create_dir_all(file.parent().unwrap()).unwrap();
+                fs::write(file, "page\n").unwrap();
+            }
+            fs::write(folder.path().join("apache.conf"), text).unwrap();
+            let mut command = Command::new("/usr/sbin/apache2");
+            command.arg("-X").arg("-f").arg(folder.path().join("apache.conf"));
+            let needed = "apache2 is needed: install the package apache2-bin";
+            let process = Process::spawn(command.stderr(Stdio::piped()), needed);
+            if process.log.comes("AH01873") {
+                return Self { _process: process, _folder: folder, port };
+            }
+            eprintln!("apache2 did not start:\n{}", process.log.text());
+        }
+        panic!("apache2 did not start");
+    }
+}
+
 /// A child that is ended, by its own id, when the test lets go of it.
 struct Process {
     child: Child,

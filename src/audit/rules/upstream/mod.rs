@@ -1,7 +1,8 @@
-//! nginx as the client of an upstream: whether its handshake works as configured, and which directive mends it.
+//! nginx as the client of an upstream: whether its handshake works as configured, and which directive fixes it.
 
 pub(crate) mod upstream_cipher_mismatch;
 pub(crate) mod upstream_client_certificate;
+pub(crate) mod upstream_client_certificate_unfit;
 pub(crate) mod upstream_handshake_failed;
 pub(crate) mod upstream_name_mismatch;
 pub(crate) mod upstream_protocol_default;

@@ -10,10 +10,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::ProtocolCipher,
     summary: "nginx and the upstream cannot agree on how to encrypt",
-    why: "The upstream takes none of the suites of proxy_ssl_ciphers, or answers with a key or \
-          signature that OpenSSL's security level forbids. nginx answers 502.",
-    fix: "Better than the directive is an upstream that speaks what is current. Until then: widen \
-          the list, and reload.",
+    why: "The upstream accepts none of the cipher suites in proxy_ssl_ciphers, or answers with a key or signature that OpenSSL's security level forbids. nginx answers 502.",
+    fix: "Best update the upstream. Until then, widen the list and reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_ciphers",
         "https://docs.openssl.org/3.0/man3/SSL_CTX_set_security_level/",

@@ -1,4 +1,4 @@
-//! `upstream-client-certificate`: the upstream does not take nginx without a client certificate that it accepts.
+//! `upstream-client-certificate`: the upstream refuses nginx without a client certificate that it accepts.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -9,7 +9,7 @@ pub(crate) const RULE: Rule = Rule {
     id: "upstream-client-certificate",
     severity: Severity::Error,
     section: Section::ClientCertificate,
-    summary: "the upstream does not take nginx without a client certificate that it accepts",
+    summary: "the upstream refuses nginx without a client certificate that it accepts",
     why: "The upstream asks for a certificate. In TLS 1.2 it ends the handshake; in TLS 1.3 its \
           alert comes with the first answer, and nginx logs SSL_read() failed; an nginx as \
           upstream answers HTTP 400, and the proxy logs nothing.",

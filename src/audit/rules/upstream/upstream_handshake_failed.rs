@@ -14,7 +14,7 @@ pub(crate) const RULE: Rule = Rule {
     summary: "the handshake as nginx makes it fails",
     why: "nginx's own hello gets no usable answer, so every request to this upstream ends in 502 \
           (or 504 where it times out).",
-    fix: "Look at the upstream: nginx's own directives hardly have a part in it.",
+    fix: "Look at the upstream: nginx's configuration is probably not the cause.",
     references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html"],
     consequence_of: &[
         &reachability::connection_refused::RULE,
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_told_is_no_pass() {
-        let conf_commands = vec!["Protocol ALL".to_owned()];
+        let conf_commands = vec!["VerifyMode Peer".to_owned()];
         let client = NginxClient { conf_commands, ..NginxClient::new("a.test") };
         let judgement = Scene::behind(client, taken()).judge();
         assert_eq!(judgement.untested[0].0, super::RULE.id);

@@ -39,6 +39,7 @@ fn check(story: &Story<'_>, _: &Context<'_>) -> Verdict {
         text: RULE.fix.to_owned(),
         directives: directives(client, &[versions]),
         verified: None,
+        assumes: None,
     });
     finding.into()
 }

@@ -41,6 +41,6 @@ mod tests {
         Scene::behind(NginxClient::new("a.test"), refused).check(&expected);
         let old = Ok(answer(ProtocolVersion::TLS1, 0x002f));
         let found = Scene::behind(NginxClient::new("a.test"), old).check(&expected);
-        assert!(found[0].message.contains("TLSv1, which nginx does not take"));
+        assert!(found[0].message.contains("TLSv1, which nginx does not accept"));
     }
 }

@@ -10,8 +10,7 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Upstream,
     summary: "nginx sends the upstream no server name, and cannot connect without it",
-    why: "The upstream serves several names and wants to know which one is meant. nginx sends none \
-          unless it is told to, and answers every request with 502.",
+    why: "The upstream serves several names and needs to know which one is meant. nginx sends no name unless told to, and answers every request with 502.",
     fix: "Switch SNI on in the location that proxies there, with the name that the upstream knows, \
           and reload.",
     references: &[

@@ -15,8 +15,7 @@ pub(crate) const RULE: Rule = Rule {
           file, which replaces the system's roots; it logs the last error that OpenSSL met, and \
           answers 502.",
     fix: "Name a file with the root that issued the upstream's certificate, and reload. A \
-          certificate that is expired or sent without its intermediates has to be mended on the \
-          upstream.",
+          certificate that is expired or sent without its intermediates has to be fixed on the upstream.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_trusted_certificate",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_verify",

@@ -1,8 +1,8 @@
-//! `upstream-verify-off`: nginx takes whoever answers for the upstream.
+//! `upstream-verify-off`: nginx accepts whoever answers for the upstream.
 
-use crate::audit::finding::{Fix, Section, Severity};
+use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::upstream::story::{Story, directives};
+use crate::audit::upstream::story::Story;
 use crate::audit::upstream::verdict;
 
 pub(crate) const RULE: Rule = Rule {
@@ -10,8 +10,7 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Upstream,
     summary: "nginx does not verify the upstream's certificate",
-    why: "proxy_ssl_verify is off by default: nginx takes any certificate, expired, for another name or made by whoever \
-          stands in between. On a network that is not trusted this is encryption without authentication.",
+    why: "proxy_ssl_verify is off by default: nginx accepts any certificate: an expired one, one for another name, or one made by whoever sits in between. On a network that is not trusted this is encryption without authentication.",
     fix: "Verify the upstream: name the file with its root, the name that its certificate covers, and reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_verify",
@@ -27,15 +26,14 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     }
     let tries = &story.endpoint.nginx;
     let mut finding = RULE.finds(RULE.summary);
-    let verified = tries.iter().find(|attempt| {
-        attempt.client.verify && verdict::verdict(attempt, cx.now) == verdict::Verdict::Works
+    // What is answered worse than before is no fix.
+    let verified = tries.iter().rev().find(|attempt| {
+        attempt.client.verify
+            && verdict::verdict(attempt, cx.now) == verdict::Verdict::Works
+            && attempt.answer_rank() >= story.configured.answer_rank()
     });
     if let Some(attempt) = verified {
-        finding.fix = Some(Fix {
-            text: RULE.fix.to_owned(),
-            directives: directives(&attempt.client, &attempt.changes),
-            verified: Some(true),
-        });
+        finding.fix = Some(story.fix(RULE.fix, attempt, cx.target));
     }
     finding.into()
 }

@@ -71,6 +71,9 @@ struct FixView {
     directives: Vec<DirectiveView>,
     /// Whether a probe with the fix applied succeeded; null where none was made.
     verified: Option<bool>,
+    /// What must hold for it to be the right fix; absent where nothing must.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assumes: Option<String>,
 }
 
 #[derive(JsonSchema)]

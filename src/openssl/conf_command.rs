@@ -1,0 +1,285 @@
+//! OpenSSL's configuration commands (SSL_CONF_cmd(3)), as `*_ssl_conf_command` applies them to a client.
+
+use crate::tls::group::NamedGroup;
+use crate::tls::scheme::SignatureScheme;
+use crate::tls::suite::CipherSuite;
+use crate::tls::version::{ProtocolVersion, UnknownVersion};
+
+use super::release::Release;
+
+/// What a list of commands changes. `None` and empty leave what the other directives say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commands {
+    /// `MinProtocol`.
+    pub oldest: Option<ProtocolVersion>,
+    /// `MaxProtocol`.
+    pub newest: Option<ProtocolVersion>,
+    /// `Protocol`: versions to switch on or off, in order; `None` is every version.
+    pub switches: Vec<(Option<ProtocolVersion>, bool)>,
+    /// `CipherString`, which replaces `*_ssl_ciphers`.
+    pub cipher_string: Option<String>,
+    /// `Ciphersuites`: those of TLS 1.3.
+    pub cipher_suites: Option<Vec<CipherSuite>>,
+    /// `Groups` or `Curves`.
+    pub groups: Option<Groups>,
+    /// `SignatureAlgorithms`.
+    pub schemes: Option<Vec<SignatureScheme>>,
+    /// `Options UnsafeLegacyServerConnect`: servers without secure renegotiation are accepted.
+    pub legacy_servers: bool,
+    /// What the hello leaves out.
+    pub left_out: Vec<LeftOut>,
+    /// Commands whose effect is not known here, as they are written.
+    pub not_followed: Vec<String>,
+}
+
+/// What `Options -NAME` takes out of a hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftOut {
+    /// The ticket extension (`SessionTicket`).
+    Ticket,
+    /// `ExtendedMasterSecret`.
+    ExtendedMasterSecret,
+    /// The session id of TLS 1.3 (`MiddleboxCompat`).
+    SessionId,
+}
+
+/// The groups of a hello, and those it brings keys for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Groups {
+    /// In the order of the hello.
+    pub offered: Vec<NamedGroup>,
+    /// The groups with a key share.
+    pub shares: Vec<NamedGroup>,
+}
+
+impl Commands {
+    /// Reads commands, each `NAME VALUE`, in the order in which they stand.
+    pub fn read(commands: &[String], library: Release) -> Self {
+        let mut all = Self::default();
+        for command in commands {
+            let (name, value) = command.split_once(' ').unwrap_or((command, ""));
+            if all.apply(&name.to_ascii_lowercase(), value.trim(), library).is_none() {
+                all.not_followed.push(command.clone());
+            }
+        }
+        all
+    }
+
+    /// Whether a version may be offered that the other directives `allow` or not.
+    pub fn allows(&self, version: ProtocolVersion, allowed: bool) -> bool {
+        let meant = |named: &Option<ProtocolVersion>| named.is_none_or(|named| named == version);
+        let switched = self.switches.iter().rfind(|(named, _)| meant(named));
+        switched.map_or(allowed, |(_, on)| *on)
+            && self.oldest.is_none_or(|oldest| version >= oldest)
+            && self.newest.is_none_or(|newest| version <= newest)
+    }
+
+    /// `None` where the command is not followed.
+    fn apply(&mut self, name: &str, value: &str, library: Release) -> Option<()> {
+        match name {
+            "minprotocol" => self.oldest = limit(value).ok()?,
+            "maxprotocol" => self.newest = limit(value).ok()?,
+            "protocol" => {
+                for word in value.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+                    let (on, word) = signed(word);
+                    let version = if word.eq_ignore_ascii_case("all") {
+                        None
+                    } else {
+                        Some(word.parse().ok()?)
+                    };
+                    self.switches.push((version, on));
+                }
+            }
+            "cipherstring" => self.cipher_string = Some(value.to_owned()),
+            "ciphersuites" => {
+                let named = value.split(':').filter(|word| !word.is_empty());
+                let suites: Option<Vec<_>> = named.map(tls13_suite).collect();
+                self.cipher_suites = Some(suites?);
+            }
+            "groups" | "curves" => self.groups = Some(groups(value, library)?),
+            "signaturealgorithms" => self.schemes = Some(schemes(value)?),
+            "options" => {
+                for word in value.split(',').map(str::trim) {
+                    let (on, word) = signed(word);
+                    self.option(&word.to_ascii_lowercase(), on)?;
+                }
+            }
+            // What a client signs with, and what only servers do.
+            "clientsignaturealgorithms"
+            | "recordpadding"
+            | "numtickets"
+            | "dhparameters"
+            | "ecdhparameters" => {}
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn leave_out(&mut self, what: LeftOut, out: bool) {
+        self.left_out.retain(|one| *one != what);
+        if out {
+            self.left_out.push(what);
+        }
+    }
+
+    fn option(&mut self, name: &str, on: bool) -> Option<()> {
+        match name {
+            "unsafelegacyserverconnect" | "unsafelegacyrenegotiation" => self.legacy_servers = on,
+            "sessionticket" => self.leave_out(LeftOut::Ticket, !on),
+            "extendedmastersecret" => self.leave_out(LeftOut::ExtendedMasterSecret, !on),
+            "middleboxcompat" => self.leave_out(LeftOut::SessionId, !on),
+            "emptyfragments"
+            | "bugs"
+            | "serverpreference"
+            | "prioritizechacha"
+            | "noresumptiononrenegotiation"
+            | "norenegotiation"
+            | "allownodhekex"
+            | "antireplay"
+            | "ktls"
+            | "ecdhsingle"
+            | "dhsingle"
+            | "txcertificatecompression"
+            | "rxcertificatecompression"
+            | "ignoreunexpectedeof" => {}
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+/// `-NAME`, `+NAME` or `NAME`: whether it is switched on, and the name.
+fn signed(word: &str) -> (bool, &str) {
+    match word.strip_prefix('-') {
+        Some(word) => (false, word),
+        None => (true, word.strip_prefix('+').unwrap_or(word)),
+    }
+}
+
+/// A version, or `None` for no limit.
+fn limit(value: &str) -> Result<Option<ProtocolVersion>, UnknownVersion> {
+    if value.eq_ignore_ascii_case("none") { Ok(None) } else { value.parse().map(Some) }
+}
+
+fn tls13_suite(name: &str) -> Option<CipherSuite> {
+    CipherSuite::from_name(name).filter(|suite| suite.is_tls13())
+}
+
+/// A list of groups. OpenSSL 3.5 marks groups with a key share by `*`, separates ranks by `/` and skips unknown names
+/// behind `?`; in all releases the first group has a key share unless others are marked.
+fn groups(value: &str, library: Release) -> Option<Groups> {
+    let (mut offered, mut shares) = (Vec::new(), Vec::new());
+    for word in value.split([':', '/']).map(str::trim).filter(|word| !word.is_empty()) {
+        let marks = |c: char| matches!(c, '*' | '?');
+        let name = word.trim_start_matches(marks);
+        let marked = &word[..word.len() - name.len()];
+        let Some(group) = group(name).filter(|group| is_known(*group, library)) else {
+            if marked.contains('?') {
+                continue;
+            }
+            return None;
+        };
+        if marked.contains('*') {
+            shares.push(group);
+        }
+        if !offered.contains(&group) {
+            offered.push(group);
+        }
+    }
+    if shares.is_empty() {
+        shares.extend(offered.first());
+    }
+    (!offered.is_empty()).then_some(Groups { offered, shares })
+}
+
+/// A group by any of the names that OpenSSL knows it by.
+fn group(name: &str) -> Option<NamedGroup> {
+    let same = |known: &NamedGroup| known.name().is_some_and(|one| one.eq_ignore_ascii_case(name));
+    match name.to_ascii_lowercase().as_str() {
+        "p-256" | "secp256r1" => Some(NamedGroup(0x0017)),
+        "p-384" => Some(NamedGroup(0x0018)),
+        "p-521" => Some(NamedGroup(0x0019)),
+        _ => NamedGroup::all().find(same),
+    }
+}
+
+/// ML-KEM came with OpenSSL 3.5, groups of finite fields with 3.0.
+fn is_known(group: NamedGroup, library: Release) -> bool {
+    !(group.is_post_quantum() && library < Release::V3_5
+        || group.is_finite_field() && library < Release::V3_0)
+}
+
+fn schemes(value: &str) -> Option<Vec<SignatureScheme>> {
+    let words = value.split(':').filter(|word| !word.is_empty());
+    let all: Option<Vec<_>> = words.map(|word| scheme(word.trim_start_matches('?'))).collect();
+    all.filter(|all| !all.is_empty())
+}
+
+/// A scheme by its registered name, or as `RSA+SHA256`.
+fn scheme(word: &str) -> Option<SignatureScheme> {
+    if let Some((key, hash)) = word.split_once('+') {
+        let hash = match hash.to_ascii_uppercase().as_str() {
+            "SHA1" => 2,
+            "SHA224" => 3,
+            "SHA256" => 4,
+            "SHA384" => 5,
+            "SHA512" => 6,
+            _ => return None,
+        };
+        let number = match key.to_ascii_uppercase().as_str() {
+            "RSA" => hash << 8 | 1,
+            "DSA" => hash << 8 | 2,
+            "ECDSA" => hash << 8 | 3,
+            "RSA-PSS" | "PSS" => 0x0800 | hash,
+            _ => return None,
+        };
+        return Some(SignatureScheme(number));
+    }
+    SignatureScheme::all()
+        .find(|one| one.name().is_some_and(|name| name.eq_ignore_ascii_case(word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(commands: &[&str]) -> Commands {
+        let commands: Vec<String> = commands.iter().map(|one| (*one).to_owned()).collect();
+        Commands::read(&commands, Release::V3_5)
+    }
+
+    #[test]
+    fn versions_are_limited_and_switched() {
+        let all = read(&["MinProtocol TLSv1.2", "maxprotocol TLSv1.3"]);
+        assert!(all.allows(ProtocolVersion::TLS1_2, true));
+        assert!(!all.allows(ProtocolVersion::TLS1, true));
+        let all = read(&["Protocol -ALL,TLSv1.2"]);
+        assert!(all.allows(ProtocolVersion::TLS1_2, false));
+        assert!(!all.allows(ProtocolVersion::TLS1_3, true));
+    }
+
+    #[test]
+    fn groups_have_other_names_and_marks() {
+        let groups = read(&["Groups P-256:x25519"]).groups.unwrap();
+        assert_eq!(groups.offered, [NamedGroup(0x0017), NamedGroup(0x001d)]);
+        assert_eq!(groups.shares, [NamedGroup(0x0017)]);
+        let groups = read(&["Curves ?nosuch:X25519MLKEM768/*X25519"]).groups.unwrap();
+        assert_eq!(groups.shares, [NamedGroup(0x001d)]);
+    }
+
+    #[test]
+    fn schemes_are_pairs_or_names() {
+        let schemes = read(&["SignatureAlgorithms RSA+SHA256:rsa_pss_rsae_sha256:ed25519"]).schemes;
+        let expected = [0x0401, 0x0804, 0x0807].map(SignatureScheme);
+        assert_eq!(schemes.unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_followed() {
+        assert_eq!(read(&["VerifyMode Peer"]).not_followed, ["VerifyMode Peer"]);
+        assert!(read(&["Options UnsafeLegacyServerConnect,-SessionTicket"]).legacy_servers);
+        assert_eq!(read(&["Groups nosuch"]).not_followed.len(), 1);
+        let old = Commands::read(&["Groups X25519MLKEM768".to_owned()], Release::V3_0);
+        assert_eq!(old.not_followed.len(), 1);
+    }
+}

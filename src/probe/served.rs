@@ -1,0 +1,229 @@
+//! A client's whole act: the handshake, its request, and what decides: an answer, an alert, or the end of the connection.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+
+use super::cause::cause;
+use super::complete::{Caller, client_auth, session, settle};
+use super::follow_up::{self, Aftermath};
+use super::offer::Offer;
+use super::plan::Cell;
+use super::starttls::goodbye::Goodbye;
+use crate::observation::nginx::{Complaint, Served};
+use crate::observation::{Cause, ClientRefusal, Failure, Handshake, Session};
+use crate::targets::nginx_client::NginxRequest;
+use crate::tls::version::ProtocolVersion;
+
+/// Bytes of an answer that are looked at; an error page is a tenth of it.
+const MAX_ANSWER: usize = 8 * 1024;
+
+/// How long an answer is waited for.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// How long the rest of an error page is waited for.
+const REST: Duration = Duration::from_millis(300);
+
+impl Caller<'_> {
+    /// One complete handshake of that shape, and the request behind it.
+    pub(super) async fn act(
+        &self,
+        cell: &Cell,
+        offer: &Offer,
+        request: Option<&NginxRequest>,
+    ) -> (Handshake, Served) {
+        let mut seen = super::complete::untried(cell);
+        let (outcome, served) = self.handshake_and_request(cell, offer, request, &mut seen).await;
+        seen.outcome = outcome;
+        (seen, served)
+    }
+
+    async fn handshake_and_request(
+        &self,
+        cell: &Cell,
+        offer: &Offer,
+        request: Option<&NginxRequest>,
+        seen: &mut Handshake,
+    ) -> (Result<Session, Failure>, Served) {
+        let nothing = |failure| (Err(failure), Served::NotAsked);
+        let kit = match self.kit(cell, offer) {
+            Ok(kit) => kit,
+            Err(failure) => return nothing(failure),
+        };
+        let connection = match self.open().await {
+            Ok(connection) => connection,
+            Err(failure) => return nothing(failure),
+        };
+        seen.connect_time = Some(connection.took);
+        let started = Instant::now();
+        let result = self.shake_hands(connection.stream, cell, Arc::clone(&kit.config)).await;
+        let took = started.elapsed();
+        seen.handshake_time = Some(took);
+        let (outcome, aftermath, served) = match result {
+            Err(failure) => (Err(failure), Aftermath::default(), Served::NotAsked),
+            Ok(mut stream) => {
+                let session = session(&stream);
+                let waits = self.waits(connection.took);
+                let (aftermath, served) = match request {
+                    Some(request) if follow_up::speaks_http1(&stream) => {
+                        let wait = waits.answer.min(ANSWER);
+                        let served = ask(&mut stream, request, cell.version, wait).await;
+                        let aftermath = aftermath(&served, kit.recorder.saw_request());
+                        let _ = follow_up::part(&mut stream, Goodbye::Silent, waits.event).await;
+                        (aftermath, served)
+                    }
+                    _ => {
+                        let aftermath =
+                            self.follow_up(&mut stream, cell, &kit.recorder, waits).await;
+                        (aftermath, Served::NotAsked)
+                    }
+                };
+                (Ok(session), aftermath, served)
+            }
+        };
+        drop(connection.permits);
+        let facts = kit.recorder.take();
+        seen.chain = facts.chain;
+        seen.bad_signature = facts.bad_signature;
+        seen.unchecked_signature = facts.unchecked_signature;
+        seen.signature_scheme = facts.scheme;
+        let outcome = settle(outcome, aftermath.failure.clone());
+        seen.client_auth = client_auth(facts.request, &outcome, aftermath);
+        (outcome, served)
+    }
+}
+
+/// What an answer means for the handshake before it: an alert takes it back; so does an end without an answer where the
+/// server asked for a certificate.
+fn aftermath(served: &Served, asked: bool) -> Aftermath {
+    let mut aftermath = Aftermath::default();
+    match served {
+        Served::Ended(cause @ Cause::Alert(_)) => aftermath.failure = Some(cause.clone()),
+        Served::Ended(cause @ (Cause::Closed | Cause::Reset)) if asked => {
+            aftermath.failure = Some(cause.clone());
+        }
+        Served::Answer { status, complaint: Complaint::Certificate } if asked => {
+            aftermath.refusal = Some(ClientRefusal::Http(*status));
+        }
+        Served::Answer { .. } => aftermath.served = true,
+        _ => {}
+    }
+    aftermath
+}
+
+async fn ask(
+    stream: &mut TlsStream<TcpStream>,
+    request: &NginxRequest,
+    version: ProtocolVersion,
+    wait: Duration,
+) -> Served {
+    let exchange = async {
+        // Whether all of it could be sent or not, what was received tells.
+        let _ = stream.write_all(&request.bytes()).await;
+        let _ = stream.flush().await;
+        if version < ProtocolVersion::TLS1_3 && renegotiates(stream).await {
+            return Served::Renegotiates;
+        }
+        answer(stream).await
+    };
+    timeout(wait, exchange).await.unwrap_or(Served::Silent)
+}
+
+/// Whether the server answers a request by asking for another handshake: after the first, a record of TLS 1.2 that
+/// holds a handshake message is a HelloRequest.
+async fn renegotiates(stream: &TlsStream<TcpStream>) -> bool {
+    const HANDSHAKE: u8 = 22;
+    let mut first = [0];
+    matches!(stream.get_ref().0.peek(&mut first).await, Ok(1)) && first == [HANDSHAKE]
+}
+
+/// Reads an answer as far as it decides.
+async fn answer(stream: &mut TlsStream<TcpStream>) -> Served {
+    let mut answer = Vec::new();
+    let ended = loop {
+        let mut buffer = vec![0; 2048];
+        let read = stream.read(&mut buffer);
+        let read = match status(&answer) {
+            Some(status) if !(400..500).contains(&status) => break None,
+            // Why a client is refused stands in the page.
+            Some(_) => match timeout(REST, read).await {
+                Ok(read) => read,
+                Err(_) => break None,
+            },
+            None => read.await,
+        };
+        match read {
+            Ok(0) => break Some(Cause::Closed),
+            Ok(count) => answer.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+            Err(error) => break Some(cause(&error)),
+        }
+        if answer.len() > MAX_ANSWER {
+            break None;
+        }
+    };
+    match (status(&answer), ended) {
+        (Some(status), _) => Served::Answer { status, complaint: complaint(status, &answer) },
+        (None, Some(ended)) if answer.is_empty() => Served::Ended(ended),
+        (None, _) => Served::Silent,
+    }
+}
+
+/// The status of an HTTP answer, once its status line is whole.
+fn status(answer: &[u8]) -> Option<u16> {
+    let end = answer.iter().position(|byte| *byte == b'\n')?;
+    let line = std::str::from_utf8(answer.get(..end)?).ok()?;
+    line.strip_prefix("HTTP/")?.split(' ').nth(1)?.trim().parse().ok()
+}
+
+/// What a refusal says that it is about.
+fn complaint(status: u16, answer: &[u8]) -> Complaint {
+    let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    match status {
+        421 => Complaint::Name,
+        400 | 401 | 403 | 495 | 496 if says(&["post-handshake authentication"]) => {
+            Complaint::PostHandshakeAuthentication
+        }
+        400 | 403
+            if says(&[
+                "server name indication",
+                "(sni)",
+                "invalid sni",
+                "host does not match sni",
+            ]) =>
+        {
+            Complaint::Name
+        }
+        400 | 401 | 403 | 495 | 496 if says(&["certificate"]) => Complaint::Certificate,
+        _ => Complaint::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_once_its_line_is_whole() {
+        assert_eq!(status(b"HTTP/1.1 421 Misdirected Request\r\n"), Some(421));
+        assert_eq!(status(b"HTTP/1.0 200\n"), Some(200));
+        assert_eq!(status(b"HTTP/1.1 421 Misdir"), None);
+        assert_eq!(status(b"* OK IMAP4 ready\r\n"), None);
+    }
+
+    #[test]
+    fn a_refusal_says_what_it_is_about() {
+        let of = |status, text: &str| complaint(status, text.as_bytes());
+        assert_eq!(of(421, ""), Complaint::Name);
+        assert_eq!(of(400, "<h2>Invalid SNI</h2>"), Complaint::Name);
+        assert_eq!(of(400, "No required SSL certificate was sent"), Complaint::Certificate);
+        let apache = "Reason: Cannot perform Post-Handshake Authentication.<br />";
+        assert_eq!(of(403, apache), Complaint::PostHandshakeAuthentication);
+        assert_eq!(of(403, "forbidden"), Complaint::None);
+        assert_eq!(of(200, "buy a certificate"), Complaint::None);
+    }
+}
