@@ -25,7 +25,7 @@ pub struct NginxAttempt {
 }
 
 /// What came of a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Served {
     /// None was made.
     #[default]

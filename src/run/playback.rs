@@ -11,7 +11,7 @@ use super::network::Network;
 use super::recorder::place;
 use super::recording::RecordedTarget;
 use crate::certificate::stored::StoredBytes;
-use crate::observation::nginx::{NginxAttempt, Refusal};
+use crate::observation::nginx::{NginxAttempt, Refusal, Served};
 use crate::observation::{Cause, Failure, Observation, Stage, Untried};
 use crate::probe::fetch::FetchError;
 use crate::probe::scan::Depth;
@@ -93,7 +93,13 @@ impl Network for Playback {
             let cause = Cause::Local(NOT_RECORDED.to_owned());
             let failure = Failure { stage: Stage::Connect, cause };
             let answer = Err(Refusal::Failed(failure));
-            NginxAttempt { client: Arc::new(client), changes, answer, complete: None }
+            NginxAttempt {
+                client: Arc::new(client),
+                changes,
+                answer,
+                complete: None,
+                served: Served::NotAsked,
+            }
         });
         Box::pin(ready(attempt))
     }

@@ -69,7 +69,7 @@ pub struct NginxClient {
 }
 
 /// A request as nginx makes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NginxRequest {
     /// The `Host` header.
     pub host: String,
@@ -321,9 +321,9 @@ impl NginxClient {
                 changed.identity_unread = None;
             }
             Change::ConfCommand(name, value) => {
-                let other = |command: &String| command.split(' ').next() != Some(name);
+                let other = |command: &String| command.split(' ').next() != Some(name.text());
                 changed.conf_commands.retain(other);
-                changed.conf_commands.push(format!("{name} {value}"));
+                changed.conf_commands.push(format!("{} {value}", name.text()));
             }
             Change::Host(host) => {
                 if let Some(request) = &mut changed.request {
@@ -350,7 +350,7 @@ impl NginxClient {
                 self.identity.as_ref().is_none_or(|present| present.chain != identity.chain)
             }
             Change::ConfCommand(name, value) => {
-                !self.conf_commands.contains(&format!("{name} {value}"))
+                !self.conf_commands.contains(&format!("{} {value}", name.text()))
             }
             Change::Host(host) => {
                 self.request.as_ref().is_some_and(|request| request.host != *host)
@@ -382,9 +382,28 @@ pub enum Change {
     /// `_certificate` and `_certificate_key`.
     Identity(Arc<ClientIdentity>),
     /// `_conf_command`: OpenSSL's name of the setting, and its value.
-    ConfCommand(&'static str, String),
+    ConfCommand(OpenSslSetting, String),
     /// `proxy_set_header Host`.
     Host(String),
+}
+
+/// A setting of OpenSSL that a fix may make through `_conf_command`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OpenSslSetting {
+    /// The key exchange groups that are offered.
+    Groups,
+    /// Options of the protocol.
+    Options,
+}
+
+impl OpenSslSetting {
+    /// OpenSSL's name of it.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Groups => "Groups",
+            Self::Options => "Options",
+        }
+    }
 }
 
 impl Change {
@@ -407,7 +426,9 @@ impl Change {
                 ("certificate", identity.certificate_file.display().to_string()),
                 ("certificate_key", identity.key_file.display().to_string()),
             ],
-            Self::ConfCommand(name, value) => vec![("conf_command", format!("{name} {value}"))],
+            Self::ConfCommand(name, value) => {
+                vec![("conf_command", format!("{} {value}", name.text()))]
+            }
             Self::Host(host) => vec![(HOST, format!("Host {host}"))],
         }
     }

@@ -8,7 +8,7 @@ use crate::audit::reproduce::as_nginx;
 use crate::audit::rule::{self, Context, Rule};
 use crate::audit::rules::names_of;
 use crate::observation::nginx::NginxAttempt;
-use crate::targets::nginx_client::{Change, NginxClient};
+use crate::targets::nginx_client::{Change, NginxClient, OpenSslSetting};
 use crate::tls::version::ProtocolVersion;
 
 /// The check of every rule about a failing handshake of nginx: is the fault of the rule's kind?
@@ -93,11 +93,11 @@ fn untried(kind: FaultKind, breakage: &Breakage) -> Option<Change> {
 /// What to do, where the rule's own words do not say it.
 fn text<'r>(rule: &'r Rule, fixed: &NginxAttempt) -> &'r str {
     match fixed.changes.first() {
-        Some(Change::ConfCommand("Groups", _)) => {
+        Some(Change::ConfCommand(OpenSslSetting::Groups, _)) => {
             "The upstream, or a device before it, breaks on a hello as large as nginx's. Offer smaller key shares, and \
              reload; better, have the upstream accept larger hellos."
         }
-        Some(Change::ConfCommand("Options", _)) => {
+        Some(Change::ConfCommand(OpenSslSetting::Options, _)) => {
             "Update the upstream: it lacks a protection of 2010. Until then let nginx connect to it, and reload."
         }
         _ => rule.fix,

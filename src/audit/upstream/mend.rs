@@ -10,7 +10,7 @@ use crate::certificate::trust::openssl::{self, OpensslVerdict};
 use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, Endpoint};
 use crate::targets::Target;
-use crate::targets::nginx_client::{Change, NginxClient, Trusted};
+use crate::targets::nginx_client::{Change, NginxClient, OpenSslSetting, Trusted};
 use crate::tls::version::ProtocolVersion;
 
 /// Names of the configuration that are tried.
@@ -95,7 +95,10 @@ fn proposals(attempt: &NginxAttempt, breakage: &Breakage, hints: Hints<'_>) -> V
     match breakage {
         Breakage::Network(_) => Vec::new(),
         Breakage::UnsafeRenegotiation => {
-            vec![vec![Change::ConfCommand("Options", "UnsafeLegacyServerConnect".to_owned())]]
+            vec![vec![Change::ConfCommand(
+                OpenSslSetting::Options,
+                "UnsafeLegacyServerConnect".to_owned(),
+            )]]
         }
         Breakage::Configuration(_) => {
             let mut all = vec![vec![Change::Ciphers("DEFAULT".to_owned())]];
@@ -177,7 +180,7 @@ fn less(client: &NginxClient) -> Vec<Vec<Change>> {
     let hello = client.hello();
     let large = hello.is_ok_and(|hello| hello.groups().iter().any(|one| one.is_post_quantum()));
     if large && client.place.as_ref().is_none_or(|place| place.line > 0) {
-        all.push(vec![Change::ConfCommand("Groups", "X25519:prime256v1".to_owned())]);
+        all.push(vec![Change::ConfCommand(OpenSslSetting::Groups, "X25519:prime256v1".to_owned())]);
     }
     let versions = client.versions();
     if versions.contains(&P::TLS1_3) && versions.contains(&P::TLS1_2) {

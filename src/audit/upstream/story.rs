@@ -9,7 +9,7 @@ use crate::nginx::upstream::Module;
 use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, CertificateRequest, Endpoint};
 use crate::targets::Target;
-use crate::targets::nginx_client::{Change, HOST, HelloError, NginxClient};
+use crate::targets::nginx_client::{Change, HOST, HelloError, NginxClient, OpenSslSetting};
 use crate::tls::alert::AlertDescription;
 
 /// The kinds of faults between nginx and an upstream. Each belongs to one rule, which names its kind.
@@ -109,7 +109,7 @@ impl<'a> Story<'a> {
             Some(Change::ServerName) => FaultKind::SniMissing,
             Some(Change::Name(_) | Change::Host(_)) => FaultKind::NameMismatch,
             Some(Change::Protocols(_)) => FaultKind::ProtocolMismatch,
-            Some(Change::Ciphers(_) | Change::ConfCommand("Options", _)) => {
+            Some(Change::Ciphers(_) | Change::ConfCommand(OpenSslSetting::Options, _)) => {
                 FaultKind::CipherMismatch
             }
             Some(Change::ConfCommand(..)) => FaultKind::Other,

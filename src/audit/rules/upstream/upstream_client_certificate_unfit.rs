@@ -54,7 +54,7 @@ mod tests {
             .unwrap();
         let identity = ClientIdentity {
             chain: vec![issued.certificate.clone()],
-            key: rustls_pki_types::PrivateKeyDer::Pkcs8(issued.key.serialize_der().into()),
+            key: Some(rustls_pki_types::PrivateKeyDer::Pkcs8(issued.key.serialize_der().into())),
             certificate_file: "client.pem".into(),
             key_file: "client.key".into(),
         };
