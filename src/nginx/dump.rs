@@ -7,7 +7,7 @@ use super::source::{ReadFailure, Source};
 use super::token::{Lexer, Token};
 use super::tree::{folder, full_name};
 
-/// What begins the line before a file.
+/// The beginning of the line before a file.
 const MARKER: &[u8] = b"# configuration file ";
 
 /// The files of a dump.
@@ -19,7 +19,7 @@ pub struct Dump {
 }
 
 impl Dump {
-    /// Takes a dump apart; `None` where no line names a file. What stands before the first such line is left out.
+    /// Splits a dump into files; `None` where no line names a file. Text before the first such line is dropped.
     pub fn read(text: &[u8]) -> Option<Self> {
         let mut marks = marks(text).into_iter();
         let first = marks.next()?;
@@ -55,7 +55,7 @@ impl Source for Dump {
     }
 }
 
-/// Patterns that are looked at in all; a real dump has a few for each of its files.
+/// How many patterns are tried; a real dump has a few per file.
 const MAX_TRIES: usize = 10_000_000;
 
 /// What the files so far include.

@@ -1,5 +1,5 @@
-//! Changes to directives, made in the text of the files and shown as a unified diff. No byte is touched but those of the
-//! directives that change.
+//! Changes to directives, made in the text of the files and shown as a unified diff. Only the bytes of the
+//! directives that change are touched.
 
 mod place;
 mod text;
@@ -16,12 +16,12 @@ use super::problem::{Fault, Problem, Span};
 use super::source::Files;
 use super::tree::{Directive, Tree};
 
-/// One directive that is to say something else.
+/// One directive to change, add or remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
     /// Its name.
     pub name: String,
-    /// Its arguments; none take the directive away.
+    /// Its arguments; without any, the directive is removed.
     pub arguments: Vec<String>,
     /// Where: a block, or a directive beside which it is to stand, as `proxy_pass` or `listen`. Out of `if` and
     /// `limit_except` a TLS directive moves to the block around them, where alone nginx takes it.
@@ -34,7 +34,7 @@ pub enum EditError {
     /// No directive begins there.
     #[error("no directive begins at {0}:{column}", column = .0.column)]
     NoPlace(Span),
-    /// Two edits want a directive that stands once to say different things.
+    /// Two edits set a directive that may appear only once to different values.
     #[error("two changes for {0} contradict each other")]
     Conflict(Span),
 }
@@ -51,9 +51,9 @@ pub struct Patch {
 pub struct PatchedFile {
     /// Its name, as nginx knows it.
     pub path: Arc<str>,
-    /// What it says.
+    /// Its present text.
     pub before: Arc<[u8]>,
-    /// What it is to say.
+    /// Its new text.
     pub after: Vec<u8>,
 }
 

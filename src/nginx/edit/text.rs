@@ -6,10 +6,10 @@ use std::ops::Range;
 use crate::nginx::token::quoted;
 use crate::nginx::tree::Directive;
 
-/// Spaces that a block's content is indented by where nothing shows what its writer likes.
+/// Spaces to indent a block's content by, where the file shows no other habit.
 const INDENT: &str = "    ";
 
-/// Bytes that give way to others; those that begin at the same place keep their order.
+/// Bytes to replace; splices that begin at the same place keep their order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Splice {
     start: usize,

@@ -25,13 +25,13 @@ use super::upstream::{
 };
 use super::variable::{Unresolved, Variables};
 
-/// The name under which the controller connects to every backend, unless an annotation says another.
+/// The name with which the controller connects to every backend, unless an annotation sets another.
 const BALANCER: &str = "upstream_balancer";
 
 /// What the file names of secrets begin with.
 pub const SECRET: &str = "secret:";
 
-/// Ingress objects, Servers and backends of them, that are read at most.
+/// How many Ingress objects, Services and backends are read.
 const MAX_ITEMS: usize = 50_000;
 
 /// What the controller makes of the objects.
@@ -40,7 +40,7 @@ pub struct Ingresses {
     /// A socket for each address that the controller gave the objects; its default server is the controller's own, with a
     /// certificate that no name fits.
     pub listeners: Vec<Listener>,
-    /// The backends that are met over TLS.
+    /// The backends that nginx connects to over TLS.
     pub upstreams: Vec<Upstream>,
     /// Annotations without effect.
     pub facts: Vec<Fact>,
@@ -49,18 +49,18 @@ pub struct Ingresses {
 /// Why the text holds no Ingress objects.
 #[derive(Debug, thiserror::Error)]
 pub enum IngressError {
-    /// It is no JSON, or of another shape.
-    #[error("this is no output of kubectl get ingress -o json: {0}")]
+    /// It is not JSON, or JSON of another shape.
+    #[error("this is not the output of kubectl get ingress -o json: {0}")]
     Json(#[from] serde_json::Error),
     /// It is JSON of something else.
     #[error("this is JSON of kind {0:?}, not of Ingress objects")]
     Kind(String),
-    /// There is more of it than is read.
+    /// There are more objects than are read.
     #[error("there are more than {MAX_ITEMS} Ingress objects")]
     TooMany,
 }
 
-/// Reads a list of objects, or a single one; objects of another kind in a list are passed over.
+/// Reads a list of objects, or a single one; objects of another kind in a list are skipped.
 pub fn read(json: &[u8]) -> Result<Ingresses, IngressError> {
     let objects = object::read(json)?;
     if objects.len() > MAX_ITEMS {

@@ -15,7 +15,7 @@ use crate::targets::identity::{FileError, read_certificates, read_public_key};
 use crate::targets::{ClientCertificatePolicy, Host, Role, StartTls, Target};
 use crate::tls::version::ProtocolVersion;
 
-/// The label that stands for any in a name with a star in front.
+/// The label used for the star in front of a name.
 const ANY_LABEL: &str = "shakedown-check";
 
 pub(super) fn targets(
@@ -95,7 +95,7 @@ fn of_socket(
     }
 }
 
-/// Servers that no name is known for: what they serve is not seen.
+/// Servers without a known name to ask for: what they serve is not seen.
 fn unnameable(listener: &Listener) -> impl Iterator<Item = Untestable> {
     let by_pattern = move |server: &&Server| {
         !server.names.is_empty()
@@ -233,7 +233,7 @@ fn files(ssl: &ServerSsl, premises: &Premises<'_>) -> Vec<FileChain> {
             Material::File(name) => {
                 let spki = match read_public_key(&premises.path(name)) {
                     Ok(spki) => Ok(spki),
-                    // An ordinary user may not read it; what else is wrong with it is told elsewhere.
+                    // An ordinary user may not read it; any other fault is reported elsewhere.
                     Err(FileError::Read { error, .. })
                         if error.kind() == io::ErrorKind::PermissionDenied =>
                     {

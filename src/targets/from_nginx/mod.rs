@@ -1,6 +1,6 @@
 //! Targets out of an nginx configuration: every name of every socket, and every server behind every upstream.
 //!
-//! What cannot be probed is kept with its reason, so that nothing is passed over in silence.
+//! What cannot be probed is kept with the reason, so that nothing is skipped silently.
 
 mod listener;
 pub mod startup;
@@ -21,10 +21,10 @@ use crate::nginx::tree::Tree;
 use crate::nginx::upstream::Upstream;
 use crate::openssl::release::Release;
 
-/// What is taken for granted beside the configuration.
+/// What is assumed beside the configuration.
 #[derive(Debug)]
 pub struct Premises<'a> {
-    /// What was typed, for every target.
+    /// The options given, for every target.
     pub options: &'a Options,
     /// The certificate that the audit was given.
     pub identity: Option<Arc<ClientIdentity>>,

@@ -1,4 +1,4 @@
-//! The upstreams that nginx meets over TLS, a target for each server behind them.
+//! The upstreams that nginx connects to over TLS, a target for each server behind them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -211,7 +211,7 @@ fn target(
     target.name = format!("{url} ({}{backup})", crate::targets::address::host_port(host, port));
     target.role = Role::Upstream;
     target.proxy_protocol = upstream.ssl.proxy_protocol;
-    // A name with a dot is one that an upstream may know; that of an `upstream` block hardly is.
+    // A name with a dot is one that an upstream may know; that of an `upstream` block is probably not.
     let known = client.name.contains('.') && client.with_name_sent().sni().is_some();
     if known && let Ok(Host::Name(name)) = parse_host(&client.name) {
         target.server_name = Some(name);
