@@ -165,7 +165,17 @@ impl Context<'_> {
             Some(days) => Duration::days(i64::from(days)),
             None => Duration::days(30).min(lifetime / 3),
         };
-        certificate.not_after.saturating_sub(period)
+        certificate.not_after.saturating_sub(period.max(self.critical_period()))
+    }
+
+    /// From when on an expiring certificate is an error, where the operator said so.
+    pub fn is_critical(&self, certificate: &Certificate) -> bool {
+        self.target.expect.critical_days.is_some()
+            && self.now >= certificate.not_after.saturating_sub(self.critical_period())
+    }
+
+    fn critical_period(&self) -> Duration {
+        Duration::days(i64::from(self.target.expect.critical_days.unwrap_or(0)))
     }
 }
 

@@ -184,6 +184,7 @@ fn options(args: &CertArgs) -> anyhow::Result<Options> {
         roots: args.trust.roots().or_else(|| args.ca_names.clone().map(Roots::File)),
         add_ca_files: (!args.trust.add_ca_file.is_empty()).then(|| args.trust.add_ca_file.clone()),
         warning_days: args.warning_days,
+        critical_days: args.critical_days,
         ..Options::default()
     })
 }

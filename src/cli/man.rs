@@ -1,6 +1,7 @@
 //! `man`: the manual page, or one for each subcommand, made from the arguments themselves.
 
-use std::io;
+use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Context;
 use clap::CommandFactory;
@@ -10,11 +11,48 @@ use super::exit::Exit;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &ManArgs) -> anyhow::Result<Exit> {
+    let mut command = Args::command().disable_help_subcommand(true);
+    command.build();
     match &args.dir {
-        Some(folder) => clap_mangen::generate_to(Args::command(), folder)
-            .map_err(|error| anyhow::anyhow!("{error}"))
+        Some(folder) => write_all(&command, folder)
             .with_context(|| format!("cannot write manual pages to {}", folder.display()))?,
-        None => clap_mangen::Man::new(Args::command()).render(&mut io::stdout())?,
+        None => io::stdout().write_all(page(&command)?.1.as_bytes())?,
     }
     Ok(Exit::Passed)
+}
+
+fn write_all(command: &clap::Command, folder: &Path) -> anyhow::Result<()> {
+    for command in std::iter::once(command).chain(command.get_subcommands()) {
+        let (name, text) = page(command)?;
+        // What fails here is a usage error, as the folder was typed.
+        std::fs::write(folder.join(name), text).map_err(|error| anyhow::anyhow!("{error}"))?;
+    }
+    Ok(())
+}
+
+/// A page's file name and its text.
+fn page(command: &clap::Command) -> anyhow::Result<(String, String)> {
+    let man = clap_mangen::Man::new(command.clone());
+    let mut text = Vec::new();
+    man.render(&mut text)?;
+    Ok((man.get_filename(), with_sections(&String::from_utf8(text)?)))
+}
+
+/// The lines under "Examples:" and the like stay as they are, under a heading of their own.
+fn with_sections(text: &str) -> String {
+    let mut page = String::new();
+    let mut is_extra = false;
+    for line in text.lines() {
+        if line == ".SH EXTRA" {
+            is_extra = true;
+        } else if is_extra && line.starts_with(".SH") {
+            page += &format!(".fi\n{line}\n");
+            is_extra = false;
+        } else if let Some(heading) = line.strip_suffix(':').filter(|_| is_extra) {
+            page += &format!(".fi\n.SH {}\n.nf\n", heading.to_uppercase());
+        } else {
+            page += &format!("{line}\n");
+        }
+    }
+    page + if is_extra { ".fi\n" } else { "" }
 }

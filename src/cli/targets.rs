@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use super::args::{LimitArgs, SourceArgs, TargetArgs};
-use super::errors::UsageError;
+use super::errors::{UsageError, warn};
 use super::input;
 use super::settings::reject;
 use crate::targets::address::{Address, parse_host};
@@ -38,8 +38,16 @@ pub(super) fn read(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<
             problems.extend(errors.iter().map(ToString::to_string));
         } else {
             match text.parse() {
-                Ok(address) => named.push((address, typed.clone(), None)),
-                Err(error) => problems.push(format!("{error}")),
+                Ok(address) => {
+                    if let Some(hint) = file_hint(text) {
+                        warn(&hint);
+                    }
+                    named.push((address, typed.clone(), None));
+                }
+                Err(error) => {
+                    let hint = file_hint(text).map(|hint| format!(" ({hint})"));
+                    problems.push(format!("{error}{}", hint.unwrap_or_default()));
+                }
             }
         }
     }
@@ -78,6 +86,14 @@ pub(super) fn read(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<
         .collect()
 }
 
+/// What to type where a target is the name of a file.
+fn file_hint(text: &str) -> Option<String> {
+    let is_file = Path::new(text).is_file();
+    is_file.then(|| {
+        format!("{text} is a file; to read targets from it: --config {text} (TOML) or - < {text} (a list)")
+    })
+}
+
 fn read_config(path: &Path) -> anyhow::Result<(Vec<toml::Entry>, Vec<toml::Problem>)> {
     let text = input::text(path, MAX_CONFIG)?;
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -98,6 +114,7 @@ pub(super) fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result
         proxy_protocol: target.proxy_protocol.then_some(true),
         timeout: limits.timeout,
         warning_days: target.warning_days,
+        critical_days: target.critical_days,
         alpn: (!target.alpn.is_empty()).then(|| target.alpn.clone()),
         proxy_ssl: target.nginx.proxy_ssl(),
         ..Options::default()

@@ -259,6 +259,9 @@ pub struct Expectations {
     pub client_certificate: Option<ClientCertificatePolicy>,
     /// Days before expiry from which a certificate is reported; `None` means 30, or a third of its lifetime if less.
     pub warning_days: Option<u32>,
+    /// Days before expiry from which a certificate is an error.
+    #[serde(default)]
+    pub critical_days: Option<u32>,
     /// ALPN protocols to offer; one of them must be chosen.
     pub alpn: Vec<String>,
     /// Clients that must be able to connect.

@@ -45,6 +45,8 @@ pub struct Options {
     pub client_certificate_policy: Option<ClientCertificatePolicy>,
     /// Report a certificate from this many days before it expires.
     pub warning_days: Option<u32>,
+    /// Days before expiry from which a certificate is an error.
+    pub critical_days: Option<u32>,
     /// ALPN protocols to offer.
     pub alpn: Option<Vec<String>>,
     /// Clients that must be able to connect.
@@ -78,6 +80,7 @@ impl Options {
                 .client_certificate_policy
                 .or(base.client_certificate_policy),
             warning_days: self.warning_days.or(base.warning_days),
+            critical_days: self.critical_days.or(base.critical_days),
             alpn: self.alpn.or_else(|| base.alpn.clone()),
             clients: self.clients.or_else(|| base.clients.clone()),
             proxy_ssl: self.proxy_ssl.or_else(|| base.proxy_ssl.clone()),
@@ -147,6 +150,7 @@ impl Options {
                 protocols: self.protocols.clone(),
                 client_certificate: self.client_certificate_policy,
                 warning_days: self.warning_days,
+                critical_days: self.critical_days,
                 alpn: self.alpn.clone().unwrap_or_default(),
                 clients: self.clients.clone().unwrap_or_default(),
             },

@@ -223,6 +223,26 @@ fn each_subcommand_has_a_manual_page() {
     for page in ["shakedown.1", "shakedown-probe.1", "shakedown-explain.1"] {
         assert!(folder.path().join(page).is_file(), "{page}");
     }
+    let page = fs::read_to_string(folder.path().join("shakedown.1")).unwrap();
+    let examples = page.split(".SH EXAMPLES\n.nf\n").nth(1).unwrap();
+    let lines = examples.lines().take_while(|line| !line.starts_with('.'));
+    assert!(lines.filter(|line| line.contains("shakedown ")).count() > 5, "{page}");
+    for line in
+        page.lines().filter(|line| line.starts_with("shakedown\\-") && line.ends_with("(1)"))
+    {
+        let name = line.trim_end_matches("(1)").replace('\\', "");
+        assert!(folder.path().join(format!("{name}.1")).is_file(), "{line}");
+    }
+}
+
+#[test]
+fn a_target_that_is_a_file_is_told_how_to_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("hosts.txt");
+    fs::write(&list, "127.0.0.1:1\n").unwrap();
+    let run = shakedown(&["probe", &list.display().to_string()]);
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("--config ") && run.stderr.contains("- < "), "{}", run.stderr);
 }
 
 #[test]

@@ -280,6 +280,7 @@ fn a_plugin_ends_with_the_state_that_it_tells() {
         "UNKNOWN",
     );
     check_plugin(&["probe", "a b"], 3, "UNKNOWN");
+    check_plugin(&["probe", "127.0.0.1:1", "--trust", "mozilla"], 2, "CRITICAL");
 }
 
 #[test]

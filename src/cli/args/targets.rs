@@ -51,6 +51,9 @@ pub(in crate::cli) struct TargetArgs {
     /// Report certificates this many days before they expire [default: 30, or a third of their lifetime]
     #[arg(long, value_name = "DAYS")]
     pub(in crate::cli) warning_days: Option<u32>,
+    /// Report certificates as an error, not a warning, this many days before they expire [default: never]
+    #[arg(long, value_name = "DAYS")]
+    pub(in crate::cli) critical_days: Option<u32>,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -1,5 +1,6 @@
 //! The output of a Nagios plugin: a status line with performance data, then a line for each finding. Severities are the
-//! states: an error is critical, a warning a warning, and what could not be tested is unknown.
+//! states: an error is critical, a warning a warning, and what could not be tested is unknown. A target that refuses every
+//! connection is critical, as with check_http.
 
 use std::io::{self, Write};
 
@@ -7,10 +8,12 @@ use time::OffsetDateTime;
 
 use crate::audit::finding::{Finding, Severity};
 use crate::certificate::Certificate;
+use crate::observation::Cause;
 use crate::report::escape::{WithoutCommands, escape};
 use crate::report::items::items;
 use crate::report::words::counted;
 use crate::report::{Kind, Report, Summary};
+use crate::run::TargetReport;
 
 /// The status line is cut to this many characters; some user interfaces show no more.
 const MAX_LINE: usize = 200;
@@ -79,6 +82,7 @@ pub fn state(report: &Report) -> State {
     let warned = findings.filter(|one| seen(one)).any(|one| one.severity == Severity::Warning);
     match summary.worst {
         Some(Severity::Error) => State::Critical,
+        _ if report.targets.iter().any(is_down) => State::Critical,
         // What a report leaves out was tested.
         Some(Severity::Warning) if warned || report.targets.len() < summary.targets => {
             State::Warning
@@ -89,6 +93,16 @@ pub fn state(report: &Report) -> State {
         }
         _ => State::Ok,
     }
+}
+
+/// Whether every connection was refused, and the operator did not make less of it.
+fn is_down(target: &TargetReport) -> bool {
+    let mut handshakes = target.observation.endpoints.iter().flat_map(|one| &one.handshakes);
+    let refused = |cause: &Cause| *cause == Cause::ConnectionRefused;
+    let mut findings = target.judgement.findings.iter();
+    findings.any(|one| one.excuse.is_none() && one.severity >= Severity::Warning)
+        && handshakes.clone().next().is_some()
+        && handshakes.all(|one| one.failure().is_some_and(|failure| refused(&failure.cause)))
 }
 
 /// The worst that was found comes first: where, what, and with a certificate until when.

@@ -44,7 +44,7 @@ const DEFAULT_KEYS: &[&str] = TARGET_KEYS.split_at(3).1;
 
 /// Keys of an `expect` table.
 const EXPECT_KEYS: &[&str] =
-    &["protocols", "client_certificate", "warning_days", "alpn", "clients"];
+    &["protocols", "client_certificate", "warning_days", "critical_days", "alpn", "clients"];
 
 /// One thing that is wrong with a targets file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -184,6 +184,7 @@ impl Reader<'_> {
                 )
             });
         options.warning_days = self.at(table, "warning_days", Self::days);
+        options.critical_days = self.at(table, "critical_days", Self::days);
         options.alpn =
             self.at(table, "alpn", |reader, value| reader.list(value, Self::parsed_alpn));
         options.clients = self

@@ -31,7 +31,9 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
         return Verdict::Pass;
     }
     let days = (leaf.not_after - cx.now).whole_days();
+    let severity = if cx.is_critical(leaf) { Severity::Error } else { RULE.severity };
     RULE.finds(format!("the certificate expires on {}, in {days} days", day(leaf.not_after)))
+        .severity(severity)
         .evidence(view.describe(0))
         .evidence_from(view.sightings())
         .reproduce(show_leaf(cx.target, view.address()))
@@ -60,6 +62,21 @@ mod tests {
         check(365, 29, None, &["warning certificate-expiring"]);
         check(6, 3, None, &[]);
         check(6, 1, None, &["warning certificate-expiring"]);
+    }
+
+    #[test]
+    fn from_the_critical_days_on_it_is_an_error() {
+        for (left, expected) in
+            [(11, "warning certificate-expiring"), (9, "error certificate-expiring")]
+        {
+            let mut scene = Scene::new();
+            scene.target.expect.critical_days = Some(10);
+            scene.issue(|params| {
+                params.not_before = NOW - Duration::days(300);
+                params.not_after = NOW + Duration::days(left);
+            });
+            scene.check(&[expected]);
+        }
     }
 
     #[test]
