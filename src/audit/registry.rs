@@ -98,6 +98,7 @@ pub const RULES: &[&Rule] = &[
     &configuration::verify_setting_unused::RULE,
     &configuration::proxy_ssl_setting_unused::RULE,
     &configuration::ssl_client_certificate_unused::RULE,
+    &configuration::ssl_stapling_ignored::RULE,
     &configuration::tls13_suites_in_ciphers::RULE,
     &configuration::conf_command_overrides::RULE,
     &configuration::directive_of_other_module::RULE,

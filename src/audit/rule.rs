@@ -251,6 +251,12 @@ pub enum Verdict {
     Untested(String),
 }
 
+impl From<Vec<Finding>> for Verdict {
+    fn from(findings: Vec<Finding>) -> Self {
+        if findings.is_empty() { Self::Pass } else { Self::Fail(findings) }
+    }
+}
+
 impl From<Finding> for Verdict {
     fn from(finding: Finding) -> Self {
         Self::Fail(vec![finding])

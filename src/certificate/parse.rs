@@ -10,7 +10,9 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::error::X509Error;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::nom;
-use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
+use x509_parser::oid_registry::{
+    OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, OID_PKIX_ACCESS_DESCRIPTOR_OCSP,
+};
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
@@ -100,6 +102,8 @@ pub struct Certificate {
     pub authority_key_id: Option<Vec<u8>>,
     /// Where the issuer's certificate can be fetched (AIA caIssuers URLs).
     pub ca_issuers: Vec<String>,
+    /// Where its status can be asked for (OCSP).
+    pub ocsp_responders: Vec<String>,
     /// Signs OCSP responses for its issuer (id-kp-OCSPSigning).
     pub ocsp_signing: bool,
     /// Signed certificate timestamps embedded in it (RFC 6962).
@@ -204,6 +208,7 @@ impl Certificate {
             subject_key_id: None,
             authority_key_id: None,
             ca_issuers: Vec::new(),
+            ocsp_responders: Vec::new(),
             must_staple: false,
             sct_count: 0,
             ocsp_signing: false,
@@ -242,12 +247,13 @@ impl Certificate {
                     policies.iter().any(|policy| policy.policy_id.starts_with(&CABF_POLICIES));
             }
             ParsedExtension::AuthorityInfoAccess(access) => {
-                let issuers = access
-                    .accessdescs
-                    .iter()
-                    .filter(|entry| entry.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS);
-                self.ca_issuers =
-                    issuers.filter_map(|entry| uri(&entry.access_location)).take(8).collect();
+                let urls = |method| {
+                    let entries = access.accessdescs.iter();
+                    let entries = entries.filter(|entry| entry.access_method == method);
+                    entries.filter_map(|entry| uri(&entry.access_location)).take(8).collect()
+                };
+                self.ca_issuers = urls(OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS);
+                self.ocsp_responders = urls(OID_PKIX_ACCESS_DESCRIPTOR_OCSP);
             }
             _ => {}
         }

@@ -338,6 +338,9 @@ pub struct Target {
     pub likely_names: Vec<String>,
     /// No name is wanted on the certificate: none is known.
     pub any_name: bool,
+    /// Whether its configuration has `ssl_stapling on`.
+    #[serde(default)]
+    pub staples: bool,
     /// The files from which the certificate is served.
     pub files: Vec<FileChain>,
     /// Where it was named; `None` for the command line.

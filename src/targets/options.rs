@@ -158,6 +158,7 @@ impl Options {
             proxy_protocol: self.proxy_protocol.unwrap_or(false),
             likely_names: Vec::new(),
             any_name: false,
+            staples: false,
             files: Vec::new(),
             origin,
             more_origins: Vec::new(),

@@ -218,3 +218,21 @@ fn a_tree_below_a_root_is_read_as_after_chroot() {
     let words = "open() \"/etc/nginx/sites/b\" failed (2: No such file or directory)";
     assert!(found(&run).iter().any(|one| one.1 == words), "{}", run.stdout);
 }
+
+#[test]
+fn stapling_without_a_responder_is_found_where_nginx_warns_of_it() {
+    let scene = Scene::new();
+    for (line, ignored) in [
+        ("ssl_stapling on;", true),
+        ("ssl_stapling on; ssl_stapling_responder http://127.0.0.1:1/;", false),
+        ("ssl_stapling off;", false),
+    ] {
+        let main = scene.write(line);
+        let mut nginx = Command::new(nginx_binary());
+        nginx.arg("-p").arg(scene.folder.path()).args(["-e", "stderr", "-t", "-c", &main]);
+        let said = String::from_utf8_lossy(&nginx.output().unwrap().stderr).into_owned();
+        assert_eq!(said.contains("no OCSP responder URL"), ignored, "{line}: {said}");
+        let run = audit(&main, &[]);
+        assert_eq!(run.stdout.contains("ssl-stapling-ignored"), ignored, "{line}: {}", run.stdout);
+    }
+}

@@ -10,7 +10,9 @@ pub mod session;
 pub mod sni;
 pub mod upstream;
 
-use super::rule::ChainView;
+use super::finding::Finding;
+use super::reproduce::show_chain;
+use super::rule::{ChainView, Context, Rule};
 use crate::certificate::Certificate;
 use crate::certificate::name::Name;
 use crate::observation::{Endpoint, Handshake};
@@ -68,6 +70,21 @@ fn name_of(host: &Host) -> Name<'_> {
         Host::Ip(ip) => Name::Ip(*ip),
         Host::Name(name) => Name::Dns(name),
     }
+}
+
+/// A finding about one certificate of a chain, with where it was seen and how to see it.
+fn of_certificate(
+    rule: &Rule,
+    message: String,
+    (index, view): (usize, &ChainView<'_>),
+    cx: &Context<'_>,
+) -> Finding {
+    let certificate = view.chain.certificates.get(index);
+    rule.finds(message)
+        .subject(certificate.map_or("", |certificate| certificate.subject.text.as_str()))
+        .evidence(view.describe(index))
+        .evidence_from(view.sightings())
+        .reproduce(show_chain(cx.target, view.address()))
 }
 
 /// The certificates on the path from the leaf, by their index in the chain.

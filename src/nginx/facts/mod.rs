@@ -101,6 +101,11 @@ pub enum FactKind {
     },
     /// CA certificates for clients that are never asked for a certificate.
     ClientCaUnused,
+    /// `ssl_stapling` with a certificate that names no OCSP responder.
+    StaplingIgnored {
+        /// The certificate's file.
+        certificate: String,
+    },
     /// TLS 1.3 cipher suites in a list for TLS 1.2 and older.
     SuitesIgnored {
         /// The suites.

@@ -75,6 +75,11 @@ fn effect(kind: &FactKind) -> Option<String> {
         FactKind::ClientCaUnused => {
             "ssl_client_certificate has no effect: ssl_verify_client is off".to_owned()
         }
+        FactKind::StaplingIgnored { certificate } => {
+            format!(
+                "ssl_stapling is ignored: no OCSP responder URL in the certificate {certificate:?}"
+            )
+        }
         FactKind::SuitesIgnored { suites } => {
             format!("{} of TLS 1.3 cannot be set in this list", suites.join(", "))
         }

@@ -230,6 +230,8 @@ pub struct ServerSsl {
     pub trusted_certificate: Option<Set<String>>,
     /// `ssl_crl`, the file's full name.
     pub crl: Option<Set<String>>,
+    /// `ssl_stapling`.
+    pub stapling: Option<Set<bool>>,
     /// `ssl_session_cache`, its arguments.
     pub session_cache: Option<Set<Vec<String>>>,
     /// `ssl_session_timeout`.

@@ -21,6 +21,7 @@ pub(super) fn settings(tree: &Tree, scope: &Scope<'_>) -> ServerSsl {
         client_certificate: file("ssl_client_certificate"),
         trusted_certificate: file("ssl_trusted_certificate"),
         crl: file("ssl_crl"),
+        stapling: scope.flag("ssl_stapling"),
         session_cache: scope.words("ssl_session_cache"),
         session_timeout: scope.scalar("ssl_session_timeout"),
         alpn: scope.words("ssl_alpn"),

@@ -177,6 +177,7 @@ fn target(
     target.expect.protocols = expected_versions(listener, server, premises);
     target.expect.client_certificate = expected_policy(&server.ssl);
     let holder = if server.has_certificate() { server } else { listener.default_server() };
+    target.staples = holder.ssl.stapling.as_ref().is_some_and(|set| set.value);
     target.files = files(&holder.ssl, premises);
     target
 }

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::Premises;
+use crate::certificate::Certificate;
 use crate::nginx::facts::{Fact, FactKind};
 use crate::nginx::inherit::Scope;
 use crate::nginx::problem::Span;
@@ -13,6 +14,7 @@ use crate::nginx::variable::has_variables;
 use crate::openssl::cipher_string::{CipherStringError, evaluate};
 use crate::openssl::release::Release;
 use crate::targets::disk::{Entry, entry};
+use crate::targets::identity::read_certificates;
 
 /// How nginx opens a file, and what it must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +92,7 @@ impl Checks<'_> {
                 self.file(one.first(), kind, &one.judged_at());
             }
         }
+        self.stapling(scope);
         for one in scope.effective("ssl_ciphers") {
             self.ciphers(one.first(), &one.span);
         }
@@ -98,6 +101,27 @@ impl Checks<'_> {
         }
         for command in scope.pairs("ssl_conf_command") {
             self.command(&command.value, &command.span);
+        }
+    }
+
+    /// `ngx_ssl_stapling`: a file of one's own or a responder of one's own does without a URL in the certificate.
+    fn stapling(&mut self, scope: &Scope<'_>) {
+        let Some(staples) = scope.flag("ssl_stapling").filter(|set| set.value) else { return };
+        let has_own = ["ssl_stapling_file", "ssl_stapling_responder"]
+            .iter()
+            .any(|name| !scope.effective(name).is_empty());
+        for one in scope.effective("ssl_certificate").iter().filter(|_| !has_own) {
+            let written = one.first();
+            if has_variables(written) {
+                continue;
+            }
+            let name = self.tree.full_name(written);
+            let Ok(certificates) = read_certificates(&self.premises.path(&name)) else { continue };
+            let first = certificates.first().and_then(|der| Certificate::parse(der).ok());
+            if first.is_some_and(|leaf| leaf.ocsp_responders.is_empty()) {
+                let kind = FactKind::StaplingIgnored { certificate: written.to_owned() };
+                self.say(&staples.span, kind);
+            }
         }
     }
 

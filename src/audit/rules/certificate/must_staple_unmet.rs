@@ -23,6 +23,16 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Endpoint(check),
 };
 
+/// The fix where nginx would have nobody to ask.
+const NO_RESPONDER: &str = "Have the certificate issued without the extension: it names no OCSP responder, so \
+                            `ssl_stapling` has nobody to ask (a response of your own can be given with \
+                            `ssl_stapling_file`). Then reload.";
+
+/// The fix where stapling is on.
+const STAPLES: &str = "Read nginx's error log for what keeps it from stapling: a `resolver` that is missing or does not \
+                       answer, a responder that cannot be reached, an issuer that is missing from the chain and from \
+                       `ssl_trusted_certificate`. The first handshakes after a start go without: probe twice.";
+
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let mut demanding = cx.own_cells(endpoint).filter(|cell| {
         cell.established()
@@ -39,11 +49,18 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     if stapled(first) || demanding.any(stapled) {
         return Verdict::Pass;
     }
-    RULE.finds("the certificate demands a stapled OCSP response, and none is sent")
+    let finding = RULE
+        .finds("the certificate demands a stapled OCSP response, and none is sent")
         .evidence(at(endpoint, first))
-        .directive("server", "ssl_stapling", "on")
-        .reproduce(show_staple(cx.target, Some(endpoint.address)))
-        .into()
+        .reproduce(show_staple(cx.target, Some(endpoint.address)));
+    let leaf = first.chain.as_ref().and_then(|chain| chain.leaf());
+    if leaf.is_some_and(|leaf| leaf.ocsp_responders.is_empty()) {
+        return finding.evidence("it names no OCSP responder").fix(NO_RESPONDER).into();
+    }
+    if cx.target.staples {
+        return finding.evidence("ssl_stapling is on already").fix(STAPLES).into();
+    }
+    finding.directive("server", "ssl_stapling", "on").into()
 }
 
 #[cfg(test)]
@@ -65,7 +82,10 @@ mod tests {
     #[test]
     fn a_demand_must_be_met() {
         let mut scene = demanding();
-        scene.check(&["warning must-staple-unmet"]);
+        let findings = scene.check(&["warning must-staple-unmet"]);
+        // The certificate names no responder, so that nginx would have nobody to ask.
+        let fix = findings[0].fix.as_ref().unwrap();
+        assert!(fix.directives.is_empty() && fix.text.contains("without the extension"), "{fix:?}");
         scene.each(|cell| {
             if let Ok(session) = &mut cell.outcome {
                 session.ocsp_staple = Some(vec![0x30]);

@@ -1,9 +1,8 @@
 //! `weak-key`: too short, or of an algorithm that nobody takes.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_chain;
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
-use crate::audit::rules::path;
+use crate::audit::rules::{of_certificate, path};
 
 pub(crate) const RULE: Rule = Rule {
     id: "weak-key",
@@ -28,14 +27,11 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         .filter_map(|(index, certificate)| Some((index, certificate.public_key.weakness()?)));
     let findings: Vec<_> = weak
         .map(|(index, weakness)| {
-            RULE.finds(format!("certificate {} of the chain has {weakness}", index + 1))
-                .subject(view.chain.certificates[index].subject.text.clone())
-                .evidence(view.describe(index))
-                .evidence_from(view.sightings())
-                .reproduce(show_chain(cx.target, view.address()))
+            let message = format!("certificate {} of the chain has {weakness}", index + 1);
+            of_certificate(&RULE, message, (index, view), cx)
         })
         .collect();
-    if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
+    findings.into()
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! `intermediate-expired`: the leaf is in order, the path is not.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_chain;
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
-use crate::audit::rules::path;
+use crate::audit::rules::{of_certificate, path};
 use crate::certificate::shape::Position;
 use crate::certificate::trust::browser::BrowserVerdict;
 
@@ -27,24 +26,16 @@ pub(crate) const RULE: Rule = Rule {
 fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     let crossed = view.assessment.shape.at(Position::Alternative);
     let beside = crossed.filter_map(|at| Some((at, view.chain.certificates.get(at)?.as_ref())));
-    let findings: Vec<_> = path(view)
-        .skip(1)
-        .chain(beside)
-        .filter(|(_, certificate)| cx.now > certificate.not_after)
+    let expired =
+        path(view).skip(1).chain(beside).filter(|(_, certificate)| cx.now > certificate.not_after);
+    let findings: Vec<_> = expired
         .map(|(index, certificate)| {
-            RULE.finds(format!(
-                "the intermediate {} expired on {}",
-                certificate.subject.text,
-                day(certificate.not_after)
-            ))
-            .subject(certificate.subject.text.clone())
-            .severity(severity(view))
-            .evidence(view.describe(index))
-            .evidence_from(view.sightings())
-            .reproduce(show_chain(cx.target, view.address()))
+            let (name, end) = (&certificate.subject.text, day(certificate.not_after));
+            let message = format!("the intermediate {name} expired on {end}");
+            of_certificate(&RULE, message, (index, view), cx).severity(severity(view))
         })
         .collect();
-    if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
+    findings.into()
 }
 
 /// A client that finds another path does not mind.

@@ -1,9 +1,8 @@
 //! `intermediate-expiring`: the path will break before the leaf does.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_chain;
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
-use crate::audit::rules::path;
+use crate::audit::rules::{of_certificate, path};
 
 pub(crate) const RULE: Rule = Rule {
     id: "intermediate-expiring",
@@ -28,18 +27,12 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
             cx.now <= certificate.not_after && cx.now >= cx.warns_from(certificate)
         })
         .map(|(index, certificate)| {
-            RULE.finds(format!(
-                "the intermediate {} expires on {}",
-                certificate.subject.text,
-                day(certificate.not_after)
-            ))
-            .subject(certificate.subject.text.clone())
-            .evidence(view.describe(index))
-            .evidence_from(view.sightings())
-            .reproduce(show_chain(cx.target, view.address()))
+            let (name, end) = (&certificate.subject.text, day(certificate.not_after));
+            let message = format!("the intermediate {name} expires on {end}");
+            of_certificate(&RULE, message, (index, view), cx)
         })
         .collect();
-    if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
+    findings.into()
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ pub mod ssl_client_certificate_missing;
 pub mod ssl_client_certificate_unused;
 pub mod ssl_name_not_sent;
 pub mod ssl_name_of_upstream_block;
+pub mod ssl_stapling_ignored;
 pub mod tls13_suites_in_ciphers;
 pub mod trusted_certificate_missing;
 pub mod upstream_server_port_80;
@@ -60,6 +61,7 @@ pub fn rule(kind: &FactKind) -> &'static Rule {
         FactKind::VerifySettingUnused { .. } => &verify_setting_unused::RULE,
         FactKind::ProxySslUnused { .. } => &proxy_ssl_setting_unused::RULE,
         FactKind::ClientCaUnused => &ssl_client_certificate_unused::RULE,
+        FactKind::StaplingIgnored { .. } => &ssl_stapling_ignored::RULE,
         FactKind::SuitesIgnored { .. } => &tls13_suites_in_ciphers::RULE,
         FactKind::CommandWins { .. } => &conf_command_overrides::RULE,
         FactKind::OtherModule { .. } => &directive_of_other_module::RULE,

@@ -46,6 +46,7 @@ fn samples() -> Vec<FactKind> {
         FactKind::VerifySettingUnused { directive: text() },
         FactKind::ProxySslUnused { directive: text(), reason: Plain::Http },
         FactKind::ClientCaUnused,
+        FactKind::StaplingIgnored { certificate: text() },
         FactKind::SuitesIgnored { suites: vec![text()] },
         FactKind::CommandWins { directive: text(), command: text() },
         FactKind::OtherModule { directive: text(), meant: "grpc_ssl_" },
