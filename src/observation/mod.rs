@@ -261,7 +261,7 @@ pub struct Handshake {
     pub handshake_time: Option<Duration>,
     /// The signature that proves possession of the certificate's key did not verify.
     pub bad_signature: bool,
-    /// That signature could not be checked: the key is larger than any that the library takes.
+    /// That signature could not be checked: the library does not support the scheme, the certificate or the key's size.
     pub unchecked_signature: bool,
     /// The scheme in which the server signed, where the handshake got that far.
     pub signature_scheme: Option<SignatureScheme>,

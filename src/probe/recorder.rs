@@ -36,8 +36,8 @@ pub(super) struct Seen {
     pub(super) scheme: Option<scheme::SignatureScheme>,
 }
 
-/// Signature schemes that TLS 1.3 is offered although they cannot be verified here: Ed448, RSA-PSS keys, brainpool
-/// curves and ML-DSA. A server whose certificate needs one of them is a whole server all the same.
+/// Signature schemes that are offered in TLS 1.3 although the library cannot verify them: Ed448, RSA-PSS keys, brainpool
+/// curves and ML-DSA. A server whose certificate needs one of them may still be healthy.
 const UNVERIFIED: [u16; 10] =
     [0x0808, 0x0809, 0x080a, 0x080b, 0x081a, 0x081b, 0x081c, 0x0904, 0x0905, 0x0906];
 
@@ -88,13 +88,16 @@ impl Recorder {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes the scheme down. Whether it can be verified here.
+    /// Records the scheme, and says whether the library can verify it.
     fn sign(&self, signature: &DigitallySignedStruct) -> bool {
-        self.lock().scheme = Some(scheme::SignatureScheme(signature.scheme.into()));
-        self.algorithms.supported_schemes().contains(&signature.scheme)
+        let verifiable = self.algorithms.supported_schemes().contains(&signature.scheme);
+        let mut seen = self.lock();
+        seen.scheme = Some(scheme::SignatureScheme(signature.scheme.into()));
+        seen.unchecked_signature |= !verifiable;
+        verifiable
     }
 
-    /// A bad signature is a fact to report, and no reason to stop before the rest was seen. A certificate that the
+    /// Records a bad signature and lets the handshake go on, so that the rest is seen as well. A certificate that the
     /// library cannot use (of version 1, say) leaves the signature unchecked, which is not the same.
     fn note(&self, verified: Result<HandshakeSignatureValid, Error>) -> HandshakeSignatureValid {
         verified.unwrap_or_else(|error| {
@@ -109,7 +112,7 @@ impl Recorder {
             let too_large = leaf.is_some_and(|leaf| {
                 leaf.public_key.key_type == KeyType::Rsa && leaf.public_key.bits > MAX_RSA_BITS
             });
-            seen.unchecked_signature |= too_large;
+            seen.unchecked_signature |= unchecked || too_large;
             seen.bad_signature |= !unchecked && !too_large;
             HandshakeSignatureValid::assertion()
         })

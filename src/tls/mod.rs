@@ -11,6 +11,7 @@ pub mod flight;
 pub mod group;
 pub mod hello;
 pub mod key_share;
+pub mod layout;
 pub mod message;
 mod openssl_names;
 pub mod profile;

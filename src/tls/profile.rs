@@ -1,6 +1,6 @@
-//! Client profiles: what known clients send, as data, and what they would not take.
+//! Client profiles: what known clients send, as data, and what they would refuse.
 //!
-//! The data stands in `profiles.toml` beside this file, each row with its source.
+//! The data is in `profiles.toml` beside this file, each row with its source.
 
 use std::sync::LazyLock;
 
@@ -12,11 +12,12 @@ use super::flight::Flight;
 use super::group::NamedGroup;
 use super::hello::ClientHello;
 use super::key_share::sample_key;
+use super::layout::{LaidOut, usual};
 use super::scheme::SignatureScheme;
 use super::suite::{Authentication, CipherSuite, KeyExchange};
 use super::version::ProtocolVersion;
 
-/// A client and what it sends. Lists stand in the order of the wire.
+/// A client and what it sends. Lists are in the order of the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -26,11 +27,11 @@ pub struct Profile {
     pub title: String,
     /// The product line.
     pub family: String,
-    /// Whether it is in support today.
+    /// Whether it is supported today.
     pub modern: bool,
     /// Where the values come from.
     pub source: String,
-    /// The versions that it speaks.
+    /// The versions that it supports.
     pub versions: Vec<ProtocolVersion>,
     /// Its suites.
     #[serde(deserialize_with = "names::suites")]
@@ -41,7 +42,7 @@ pub struct Profile {
     /// Its signature schemes; none where it sends no such extension.
     #[serde(deserialize_with = "names::schemes")]
     pub signature_schemes: Vec<SignatureScheme>,
-    /// The groups for which it brings a key in its first hello.
+    /// The groups for which it sends a key in its first hello.
     #[serde(default, deserialize_with = "names::groups")]
     pub key_shares: Vec<NamedGroup>,
     /// Its application protocols.
@@ -51,19 +52,19 @@ pub struct Profile {
     /// Whether it adds values that a server must ignore (RFC 8701).
     #[serde(default)]
     pub grease: bool,
-    /// Its extensions in the order sent, GREASE aside; none where only their contents are known.
+    /// Its extensions in the order sent, without GREASE; empty where only their contents are known.
     #[serde(default)]
     pub extensions: Vec<LaidOut>,
     /// The version in the header of its first record, where that is not TLS 1.0.
     #[serde(default)]
     pub record: Option<ProtocolVersion>,
-    /// The smallest finite-field key that it takes, in bits.
+    /// The smallest finite-field key that it accepts, in bits.
     pub min_dh_bits: Option<usize>,
-    /// The largest finite-field key that it takes, in bits.
+    /// The largest finite-field key that it accepts, in bits.
     pub max_dh_bits: Option<usize>,
-    /// The smallest RSA key in a certificate that it takes, in bits.
+    /// The smallest RSA key in a certificate that it accepts, in bits.
     pub min_rsa_bits: Option<u32>,
-    /// What it refuses beside.
+    /// What else it refuses.
     #[serde(default)]
     pub refuses: Vec<Refusal>,
 }
@@ -93,19 +94,19 @@ pub enum Refusal {
     InsecureRenegotiation,
 }
 
-/// Why a client would not take a server's answer.
+/// Why a client would refuse a server's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Objection {
     /// The server chose a version that was not offered.
-    #[error("the server insists on {0}, which the client does not speak")]
+    #[error("the server chooses {0}, which the client does not support")]
     Version(ProtocolVersion),
-    /// The finite-field key is smaller than the client takes.
+    /// The finite-field key is smaller than the client accepts.
     #[error("the client refuses a Diffie-Hellman key of {0} bits as too small")]
     DhTooSmall(usize),
     /// The finite-field key is larger than the client can compute with.
     #[error("the client cannot use a Diffie-Hellman key of {0} bits")]
     DhTooLarge(usize),
-    /// The RSA key of the certificate is smaller than the client takes.
+    /// The RSA key of the certificate is smaller than the client accepts.
     #[error("the client refuses a certificate with an RSA key of {0} bits as too small")]
     RsaTooSmall(u32),
     /// The key exchange is signed as versions below TLS 1.2 sign it.
@@ -114,54 +115,6 @@ pub enum Objection {
     /// The server lacks secure renegotiation.
     #[error("the client refuses servers without secure renegotiation (RFC 5746)")]
     NoSecureRenegotiation,
-}
-
-/// A place for an extension in a hello, with its contents where the other fields of the profile do not tell them.
-///
-/// The table writes it as `0x000a`, or `0x000b=0100`; `00*32` in it are 32 zero bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaidOut {
-    /// Its number.
-    pub kind: ExtensionType,
-    /// Its contents.
-    pub body: Vec<u8>,
-}
-
-impl<'de> Deserialize<'de> for LaidOut {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        laid_out(&text).ok_or_else(|| D::Error::custom(format!("no extension: {text}")))
-    }
-}
-
-fn laid_out(text: &str) -> Option<LaidOut> {
-    let (number, contents) = text.split_once('=').unwrap_or((text, ""));
-    let number = u16::from_str_radix(number.strip_prefix("0x")?, 16).ok()?;
-    let mut body = Vec::new();
-    for part in contents.split_ascii_whitespace() {
-        let (digits, times) = part.split_once('*').unwrap_or((part, "1"));
-        let bytes = (0..digits.len()).step_by(2);
-        let bytes = bytes.map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok());
-        body.extend(bytes.collect::<Option<Vec<u8>>>()?.repeat(times.parse().ok()?));
-    }
-    Some(LaidOut { kind: ExtensionType(number), body })
-}
-
-/// The extensions of a client of which only the contents are known.
-fn usual() -> Vec<LaidOut> {
-    let place = |(kind, body): (ExtensionType, &[u8])| LaidOut { kind, body: body.to_vec() };
-    let places: [(ExtensionType, &[u8]); 9] = [
-        (ExtensionType::SERVER_NAME, &[]),
-        (ExtensionType::RENEGOTIATION_INFO, &[0]),
-        (ExtensionType::SUPPORTED_GROUPS, &[]),
-        (ExtensionType::EC_POINT_FORMATS, &[1, 0]),
-        (ExtensionType::SIGNATURE_ALGORITHMS, &[]),
-        (ExtensionType::ALPN, &[]),
-        (ExtensionType::SUPPORTED_VERSIONS, &[]),
-        (ExtensionType::PSK_KEY_EXCHANGE_MODES, &[1, 1]),
-        (ExtensionType::KEY_SHARE, &[]),
-    ];
-    places.map(place).to_vec()
 }
 
 fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
@@ -184,7 +137,7 @@ pub fn all() -> &'static [Profile] {
 
 /// The profiles that a selection names: `all`, `modern`, a family (`java`), or a profile.
 ///
-/// A family means its members that speak TLS 1.2: a server that is to serve "java" need not weaken itself for one of 2013.
+/// A family means its members that support TLS 1.2: a server for "java" need not be weakened for a client of 2013.
 pub fn select(name: &str) -> Result<Vec<&'static Profile>, UnknownProfile> {
     let named = |profile: &&Profile| match name {
         "all" => true,
@@ -201,7 +154,7 @@ pub fn select(name: &str) -> Result<Vec<&'static Profile>, UnknownProfile> {
 /// The families that are web browsers.
 const BROWSERS: [&str; 4] = ["chrome", "edge", "firefox", "safari"];
 
-/// The browsers that are in support today.
+/// The browsers that are supported today.
 pub fn browsers() -> impl Iterator<Item = &'static Profile> {
     all().iter().filter(|profile| profile.is_current_browser())
 }
@@ -215,19 +168,19 @@ pub fn browsers() -> impl Iterator<Item = &'static Profile> {
 pub struct UnknownProfile(pub String);
 
 impl Profile {
-    /// Whether it is a web browser that is in support today.
+    /// Whether it is a web browser that is supported today.
     pub fn is_current_browser(&self) -> bool {
         self.modern && BROWSERS.contains(&self.family.as_str())
     }
 
-    /// The newest version that it speaks.
+    /// The newest version that it supports.
     pub fn newest(&self) -> ProtocolVersion {
         self.versions.iter().copied().max().unwrap_or(ProtocolVersion::TLS1_2)
     }
 
     /// Its hello to a server of that name.
     ///
-    /// Where its extensions were recorded it is that of the client byte for byte, but for the random, the session id, the
+    /// Where its extensions were recorded, it equals the client's byte for byte except for the random, the session id, the
     /// keys and the name.
     pub fn hello(&self, server_name: Option<&str>) -> ClientHello {
         let newest = self.newest();
@@ -258,7 +211,7 @@ impl Profile {
         if self.grease { hello.with_grease() } else { hello }
     }
 
-    /// One extension of its hello; `None` for one that this client, or this hello, goes without.
+    /// One extension of its hello; `None` for one that this client or this hello does not send.
     fn extension(&self, place: &LaidOut, server_name: Option<&str>) -> Option<Extension> {
         let tls13 = self.newest() >= ProtocolVersion::TLS1_3;
         Some(match place.kind {
@@ -271,7 +224,7 @@ impl Profile {
             }
             ExtensionType::ALPN => Extension::Alpn(some(&self.alpn)?),
             ExtensionType::SUPPORTED_VERSIONS if tls13 => {
-                // Every known client prefers its newest version, and says so by its order (RFC 8446 section 4.2.1).
+                // Every known client prefers its newest version and lists it first (RFC 8446 section 4.2.1).
                 let mut versions = self.versions.clone();
                 versions.sort_by(|one, other| other.cmp(one));
                 Extension::SupportedVersions(versions)
@@ -290,7 +243,7 @@ impl Profile {
         })
     }
 
-    /// Its keys in the order of its groups, as RFC 8446 section 4.2.8 demands.
+    /// Its keys in the order of its groups, as RFC 8446 section 4.2.8 requires.
     fn shares(&self) -> Vec<KeyShare> {
         let share = |group: &NamedGroup| Some(KeyShare { group: *group, key: sample_key(*group)? });
         let place = |share: &KeyShare| self.groups.iter().position(|group| *group == share.group);
@@ -299,7 +252,7 @@ impl Profile {
         shares
     }
 
-    /// What it has against a server's answer; `rsa_bits` is the size of the leaf's key where that is an RSA key.
+    /// Why it refuses a server's answer, if it does; `rsa_bits` is the size of the leaf's key where that is an RSA key.
     pub fn objection(&self, flight: &Flight, rsa_bits: Option<u32>) -> Option<Objection> {
         let hello = flight.server_hello.as_ref()?;
         if !self.versions.contains(&hello.version) {
@@ -332,7 +285,7 @@ impl Profile {
         refused.then_some(Objection::NoSecureRenegotiation)
     }
 
-    /// Its suites of one version that a certificate of this kind can be used with, signalling values left out.
+    /// Its suites of one version that a certificate of this kind can be used with, without signalling values.
     pub fn suites_for(
         &self,
         version: ProtocolVersion,
@@ -346,7 +299,7 @@ impl Profile {
     }
 }
 
-/// Names and numbers of the table to values.
+/// Reads the table's names and numbers.
 mod names {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer};

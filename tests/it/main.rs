@@ -24,6 +24,7 @@ mod file;
 mod fleet;
 mod formats;
 mod gate;
+mod hello;
 mod log;
 mod mutation;
 mod nginx;

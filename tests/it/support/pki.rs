@@ -32,15 +32,16 @@ pub(crate) struct Files {
 impl Pki {
     /// With ECDSA keys.
     pub(crate) fn new() -> Self {
-        Self::of(&PKCS_ECDSA_P256_SHA256)
+        Self::with(&PKCS_ECDSA_P256_SHA256)
     }
 
     /// With RSA keys.
     pub(crate) fn rsa() -> Self {
-        Self::of(&PKCS_RSA_SHA256)
+        Self::with(&PKCS_RSA_SHA256)
     }
 
-    fn of(algorithm: &'static SignatureAlgorithm) -> Self {
+    /// With keys of this kind.
+    pub(crate) fn with(algorithm: &'static SignatureAlgorithm) -> Self {
         let now = OffsetDateTime::now_utc();
         let root = Authority::root_with("it root", now, algorithm).unwrap();
         let intermediate = root.intermediate("it intermediate").unwrap();

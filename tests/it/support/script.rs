@@ -155,6 +155,29 @@ pub(crate) fn refuses_name(port: u16, name: &'static str) -> SocketAddr {
     })
 }
 
+/// Stands in front of the server on that port, and closes the connections whose first record is larger than that.
+pub(crate) fn refuses_size(port: u16, most: usize) -> SocketAddr {
+    scripted(move |mut client| {
+        let Ok(hello) = first_record(&mut client) else { return };
+        if hello.len() <= most {
+            let _ = TcpStream::connect(("127.0.0.1", port)).and_then(|mut server| {
+                server.write_all(&hello)?;
+                relay(&client, &server)
+            });
+        }
+    })
+}
+
+/// Reads one record with its header.
+pub(crate) fn first_record(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut record = vec![0; 5];
+    stream.read_exact(&mut record)?;
+    let size = usize::from(u16::from_be_bytes([record[3], record[4]]));
+    record.resize(5 + size, 0);
+    stream.read_exact(&mut record[5..])?;
+    Ok(record)
+}
+
 /// Stands in front of the server on that port, and resets the connections that it does not admit: it is told how many came
 /// before, and how many are open.
 pub(crate) fn gate(

@@ -6,7 +6,7 @@ use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::audit::rules::certificate;
 use crate::certificate::key::KeyType;
-use crate::observation::Endpoint;
+use crate::observation::{Endpoint, Handshake};
 
 pub(crate) const RULE: Rule = Rule {
     id: "handshake-signature-invalid",
@@ -26,37 +26,44 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Endpoint(check),
 };
 
-/// Bits of an RSA key beyond which the TLS library checks no signature.
+/// The TLS library checks no signatures of larger RSA keys, in bits.
 const MAX_RSA: u32 = 8192;
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let unchecked = endpoint.handshakes.iter().find(|cell| cell.unchecked_signature);
-    if let Some(cell) = unchecked {
-        return RULE
-            .finds("the signature in the handshake could not be checked: the RSA key has more than 8192 bits")
-            .evidence(at(endpoint, cell))
-            .severity(Severity::Warning)
-            .fix("Use an RSA key of 2048 to 4096 bits, or ECDSA: many clients cannot check larger keys either.")
-            .reproduce(with_own_name(cx.target, Some(endpoint.address)))
-            .could_not_test()
-            .into();
-    }
     let Some(cell) = endpoint.handshakes.iter().find(|cell| cell.bad_signature) else {
-        return Verdict::Pass;
+        let unchecked = endpoint.handshakes.iter().find(|cell| cell.unchecked_signature);
+        return unchecked.map_or(Verdict::Pass, |cell| could_not_check(endpoint, cell, cx));
     };
-    let key = cell.chain.as_ref().and_then(|chain| chain.leaf()).map(|leaf| &leaf.public_key);
-    if let Some(key) = key.filter(|key| key.key_type == KeyType::Rsa && key.bits > MAX_RSA) {
-        return Verdict::Untested(format!("signatures of {key} are not checked here"));
-    }
     RULE.finds("the signature in the handshake does not verify with the key on the certificate")
         .evidence(at(endpoint, cell))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .into()
 }
 
+fn could_not_check(endpoint: &Endpoint, cell: &Handshake, cx: &Context<'_>) -> Verdict {
+    let key = cell.chain.as_ref().and_then(|chain| chain.leaf()).map(|leaf| &leaf.public_key);
+    let too_large = key.is_some_and(|key| key.key_type == KeyType::Rsa && key.bits > MAX_RSA);
+    if !too_large {
+        let scheme = cell.signature_scheme.map(|scheme| format!(" in {scheme}"));
+        return Verdict::Untested(format!(
+            "could not check the server's handshake signature{} with the key on its certificate: the TLS library does \
+             not support it",
+            scheme.unwrap_or_default()
+        ));
+    }
+    RULE.finds("could not check the signature in the handshake: the RSA key has more than 8192 bits")
+        .evidence(at(endpoint, cell))
+        .severity(Severity::Warning)
+        .fix("Use an RSA key of 2048 to 4096 bits, or ECDSA: many clients cannot check larger keys either.")
+        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .could_not_test()
+        .into()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::Scene;
+    use crate::tls::scheme::SignatureScheme;
 
     #[test]
     fn a_signature_that_does_not_verify_is_an_error() {
@@ -66,11 +73,23 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_too_large_to_check_is_no_accusation() {
+    fn a_scheme_that_the_library_cannot_verify_is_untested() {
+        let mut scene = Scene::upstream();
+        scene.each(|cell| {
+            cell.unchecked_signature = true;
+            cell.signature_scheme = Some(SignatureScheme(0x0808));
+        });
+        scene.check(&[]);
+        let untested = scene.judge().untested;
+        assert!(untested.iter().any(|(_, why)| why.contains("ed448")), "{untested:?}");
+    }
+
+    #[test]
+    fn a_bad_signature_is_an_error_beside_one_that_could_not_be_checked() {
         let mut scene = Scene::new();
         scene.each(|cell| cell.unchecked_signature = true);
-        scene.check(&["warning handshake-signature-invalid"]);
-        assert!(!scene.judge().untested.is_empty());
+        scene.seen.endpoints[0].handshakes[0].bad_signature = true;
+        scene.check(&["error handshake-signature-invalid"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `tls12-unsupported`: the other version works, and TLS 1.2 does not.
+//! `tls12-unsupported`: TLS 1.3 works, and TLS 1.2 does not.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
@@ -13,12 +13,14 @@ pub(crate) const RULE: Rule = Rule {
     id: "tls12-unsupported",
     severity: Severity::Note,
     section: Section::ProtocolCipher,
-    summary: "TLS 1.2 is not spoken",
-    why: "Clients that speak nothing newer are refused: older devices and libraries, and nginx before 1.23.4 \
-          as a proxy, whose default for proxy_ssl_protocols ends at TLS 1.2. A server for modern clients only \
-          may well want that.",
+    summary: "the server does not accept TLS 1.2",
+    why: "Clients that support nothing newer cannot connect: Java 8 before 8u261, Android before 10, Schannel in \
+          Windows 10 and Windows Server 2019 (PowerShell, .NET Framework), Internet Explorer, Safari before macOS \
+          10.14.4 and iOS 12.2, OpenSSL before 1.1.1, Go before 1.13, curl and Python built with these, and nginx \
+          before 1.23.4 as a proxy, whose default for proxy_ssl_protocols ends at TLS 1.2. A server for current clients \
+          only may intend that.",
     fix: "Add TLSv1.2 to ssl_protocols of the default server of the socket (before nginx 1.29.2 its value \
-          counts for all servers of the socket) and reload. A proxy that must reach this endpoint needs \
+          applies to all servers of the socket) and reload. A proxy that must reach this endpoint needs \
           TLSv1.3 in proxy_ssl_protocols.",
     references: &[
         "RFC 5246",
@@ -33,20 +35,28 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Some(missing) = missing(endpoint, cx, ProtocolVersion::TLS1_2) else {
         return Verdict::Pass;
     };
-    let finding = RULE
-        .finds("the server does not speak TLS 1.2")
-        .severity(severity(cx))
-        .evidence(at(endpoint, missing))
-        .reproduce(s_client(
-            cx.target,
-            Some(endpoint.address),
-            missing.sni.as_deref(),
-            Some(missing.version),
-        ));
+    let finding =
+        RULE.finds(message(cx)).severity(severity(cx)).evidence(at(endpoint, missing)).reproduce(
+            s_client(
+                cx.target,
+                Some(endpoint.address),
+                missing.sni.as_deref(),
+                Some(missing.version),
+            ),
+        );
     if cx.is_upstream() {
         return finding.directive("location", "proxy_ssl_protocols", "TLSv1.2 TLSv1.3").into();
     }
     finding.directive("server", "ssl_protocols", "TLSv1.2 TLSv1.3").into()
+}
+
+fn message(cx: &Context<'_>) -> &'static str {
+    if cx.is_upstream() {
+        "the server does not accept TLS 1.2; nginx before 1.23.4 cannot connect with its default proxy_ssl_protocols"
+    } else {
+        "the server does not accept TLS 1.2; Java 8 before 8u261, Android before 10, Windows 10 (Schannel) and OpenSSL \
+         before 1.1.1 cannot connect"
+    }
 }
 
 fn severity(cx: &Context<'_>) -> Severity {
