@@ -46,12 +46,12 @@ fn with_sections(text: &str) -> String {
         if line == ".SH EXTRA" {
             is_extra = true;
         } else if is_extra && line.starts_with(".SH") {
-            page += &format!(".fi\n{line}\n");
+            page.extend([".fi\n", line, "\n"]);
             is_extra = false;
         } else if let Some(heading) = line.strip_suffix(':').filter(|_| is_extra) {
-            page += &format!(".fi\n.SH {}\n.nf\n", heading.to_uppercase());
+            page.extend([".fi\n.SH ", &heading.to_uppercase(), "\n.nf\n"]);
         } else {
-            page += &format!("{line}\n");
+            page.extend([line, "\n"]);
         }
     }
     page + if is_extra { ".fi\n" } else { "" }

@@ -21,6 +21,7 @@ pub struct NginxAttempt {
     /// the complete engine does not speak what the server chose.
     pub complete: Option<Handshake>,
     /// What came of nginx's request behind it.
+    #[serde(default)]
     pub served: Served,
 }
 

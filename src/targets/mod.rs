@@ -346,6 +346,7 @@ pub struct Target {
     /// Where it was named; `None` for the command line.
     pub origin: Option<Origin>,
     /// Every other place that leads to it with the same settings.
+    #[serde(default)]
     pub more_origins: Vec<Origin>,
 }
 
