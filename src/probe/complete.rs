@@ -108,7 +108,7 @@ impl Caller<'_> {
         let result = self.shake_hands(connection.stream, cell, Arc::clone(&config)).await;
         let took = started.elapsed();
         seen.handshake_time = Some(took);
-        let (session, aftermath) = match result {
+        let (session, mut aftermath) = match result {
             Ok(mut stream) => {
                 let session = session(&stream);
                 let waits = self.waits(connection.took);
@@ -119,6 +119,9 @@ impl Caller<'_> {
         };
         drop(connection.permits);
         let facts = recorder.take();
+        if aftermath.cut_short {
+            aftermath.failure = self.look_again(cell, &Offer::default()).await;
+        }
         seen.chain = facts.chain;
         seen.bad_signature = facts.bad_signature;
         seen.unchecked_signature = facts.unchecked_signature;
@@ -306,9 +309,26 @@ impl Caller<'_> {
         }
         if aftermath.failure.is_none() {
             let late = follow_up::part(stream, self.goodbye(), waits.event).await;
-            aftermath.failure = late.filter(|_| !aftermath.served);
+            aftermath.cut_short = late == Some(Cause::Reset) && !aftermath.served;
+            aftermath.failure = late.filter(|late| *late != Cause::Reset && !aftermath.served);
         }
         aftermath
+    }
+
+    /// The same handshake once more after one that ended in a reset: an alert behind it is read before anything is sent,
+    /// since data that the server has not read would turn its alert into a reset.
+    pub(super) async fn look_again(&self, cell: &Cell, offer: &Offer) -> Option<Cause> {
+        let kit = self.kit(cell, offer).ok()?;
+        let connection = self.open().await.ok()?;
+        let waits = self.waits(connection.took);
+        let shaken = self.shake_hands(connection.stream, cell, kit.config).await;
+        let mut stream = shaken.ok()?;
+        let alert = follow_up::alert_unasked(&mut stream, waits.event).await;
+        if alert.is_none() {
+            let _ = follow_up::part(&mut stream, self.goodbye(), waits.event).await;
+        }
+        drop::<Permits>(connection.permits);
+        alert
     }
 
     /// A second connection with the same configuration: is the first one's session resumed?

@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use super::complete::Caller;
+use super::connect::Permits;
 use super::follow_up;
 use super::offer::Offer;
 use super::plan::{Cell, Resume};
-use crate::observation::{Failure, Stage};
+use crate::observation::{Cause, Failure, Stage};
 use crate::tls::scheme::SignatureScheme;
 use crate::tls::version::ProtocolVersion;
 
@@ -40,6 +41,14 @@ impl Caller<'_> {
                 let late = follow_up::part(&mut stream, self.goodbye(), waits.event).await;
                 late.map_or(Ok(()), |cause| Err(Failure { stage: Stage::PostHandshake, cause }))
             }
+        };
+        drop::<Permits>(connection.permits);
+        let ended = match ended {
+            Err(Failure { stage: Stage::PostHandshake, cause: Cause::Reset }) => {
+                let alert = self.look_again(&cell, offer).await;
+                alert.map_or(Ok(()), |cause| Err(Failure { stage: Stage::PostHandshake, cause }))
+            }
+            ended => ended,
         };
         let asked = kit.recorder.saw_request();
         let confirmed = Confirmed { scheme: kit.recorder.take().scheme };

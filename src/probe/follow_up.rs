@@ -32,6 +32,8 @@ pub(super) struct Aftermath {
     pub(super) refusal: Option<ClientRefusal>,
     /// The server answered a request.
     pub(super) served: bool,
+    /// The connection was reset while it was closed, which may have swallowed an alert.
+    pub(super) cut_short: bool,
 }
 
 /// How long to wait for what a server does by itself, and for its answer to a request.
@@ -92,7 +94,7 @@ fn refusal_in_words(words: &[u8]) -> Option<ClientRefusal> {
 
 /// Says goodbye in the protocol inside TLS, ends TLS, and reads until the server has closed the connection or
 /// the wait is over. What comes back is an alert that arrived only now: a server may refuse its client after a TLS 1.3
-/// handshake that looked complete.
+/// handshake that looked complete. A reset comes back as well, since our goodbye can turn an alert into one.
 ///
 /// Without a close_notify OpenSSL forgets the session, and resumption would look unsupported. Tickets arrive while reading.
 pub(super) async fn part(
@@ -110,7 +112,17 @@ pub(super) async fn part(
     timeout(wait, late_alert(stream)).await.ok().flatten()
 }
 
-/// Reads to the end. Only an alert means something: a connection that we are closing may end in any other way.
+/// The alert that a server sends by itself after a handshake, before it has heard anything more from us.
+pub(super) async fn alert_unasked(
+    stream: &mut TlsStream<TcpStream>,
+    wait: Duration,
+) -> Option<Cause> {
+    let ended = timeout(wait, first_words(stream)).await.ok()?.err()?;
+    Some(ended).filter(|cause| matches!(cause, Cause::Alert(_)))
+}
+
+/// Reads to the end. Only an alert means something, or a reset that may have swallowed one: a connection that we are
+/// closing may end in any other way.
 async fn late_alert(stream: &mut TlsStream<TcpStream>) -> Option<Cause> {
     let mut rest = vec![0; 4096];
     let mut read = 0;
@@ -119,7 +131,8 @@ async fn late_alert(stream: &mut TlsStream<TcpStream>) -> Option<Cause> {
             Ok(0) => return None,
             Ok(count) => read += count,
             Err(error) => {
-                return Some(cause(&error)).filter(|cause| matches!(cause, Cause::Alert(_)));
+                return Some(cause(&error))
+                    .filter(|cause| matches!(cause, Cause::Alert(_) | Cause::Reset));
             }
         }
     }

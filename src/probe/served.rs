@@ -63,7 +63,7 @@ impl Caller<'_> {
         let result = self.shake_hands(connection.stream, cell, Arc::clone(&kit.config)).await;
         let took = started.elapsed();
         seen.handshake_time = Some(took);
-        let (outcome, aftermath, served) = match result {
+        let (outcome, mut aftermath, served) = match result {
             Err(failure) => (Err(failure), Aftermath::default(), Served::NotAsked),
             Ok(mut stream) => {
                 let session = session(&stream);
@@ -87,6 +87,9 @@ impl Caller<'_> {
         };
         drop(connection.permits);
         let facts = kit.recorder.take();
+        if aftermath.cut_short {
+            aftermath.failure = self.look_again(cell, offer).await;
+        }
         seen.chain = facts.chain;
         seen.bad_signature = facts.bad_signature;
         seen.unchecked_signature = facts.unchecked_signature;
