@@ -26,23 +26,34 @@ pub fn pass_through(tree: &Tree) -> Vec<PassThrough> {
         let stream = root.enter(block);
         for server in block.children().iter().filter(|one| one.name == "server") {
             let server = stream.enter(server);
-            let on = |name: &str| server.flag(name).is_some_and(|set| set.value);
-            if !on("ssl_preread") || on("proxy_ssl") {
-                continue;
-            }
-            let listens = server.own("listen").iter();
-            let listens = listens.filter_map(|one| Listen::read(one, Protocol::Stream));
-            for listen in listens.filter(|one| !one.has("ssl") && !one.has("udp")) {
-                for address in listen.addresses {
-                    let is_known = found.iter().any(|one| one.address == address);
-                    if !is_known && found.len() < MAX_SOCKETS {
-                        found.push(PassThrough { address, listen: listen.directive.span.clone() });
-                    }
+            for socket in sockets(&server) {
+                let is_known = found.iter().any(|one| one.address == socket.address);
+                if !is_known && found.len() < MAX_SOCKETS {
+                    found.push(socket);
                 }
             }
         }
     }
     found
+}
+
+/// The sockets of one server, where it passes TLS on.
+fn sockets(server: &Scope<'_>) -> Vec<PassThrough> {
+    let on = |name: &str| server.flag(name).is_some_and(|set| set.value);
+    if !on("ssl_preread") || on("proxy_ssl") {
+        return Vec::new();
+    }
+    let listens = server.own("listen").iter();
+    listens
+        .filter_map(|one| Listen::read(one, Protocol::Stream))
+        .filter(|one| !one.has("ssl") && !one.has("udp"))
+        .flat_map(|one| {
+            let span = one.directive.span.clone();
+            one.addresses
+                .into_iter()
+                .map(move |address| PassThrough { address, listen: span.clone() })
+        })
+        .collect()
 }
 
 #[cfg(test)]

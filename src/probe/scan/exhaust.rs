@@ -163,36 +163,42 @@ where
         self.by_halves(&left).await;
     }
 
+    /// Asks about a part until nothing more of it is accepted; what the server hung up on comes back.
+    async fn until_refused(&mut self, mut part: Vec<T>) -> Result<Option<Vec<T>>, Failure> {
+        while !part.is_empty() {
+            if self.splits >= self.most_splits() {
+                return Ok(Some(part));
+            }
+            self.splits += 1;
+            match (self.ask)(self.with_companion(&part)).await {
+                Reply::Chose(answer) => {
+                    let chosen = (self.key)(&answer);
+                    if self.is_accepted(&chosen) || !part.contains(&chosen) {
+                        return Ok(None);
+                    }
+                    part.retain(|offer| *offer != chosen);
+                    self.listing.accepted.push(answer);
+                    // What is found is worth a search of its own.
+                    self.splits = self.splits.saturating_sub(1);
+                }
+                Reply::Refused(Cause::Closed | Cause::Reset) => return Ok(Some(part)),
+                Reply::Refused(_) | Reply::Passed => return Ok(None),
+                Reply::Unclear(failure) => return Err(failure),
+            }
+        }
+        Ok(None)
+    }
+
     /// Looks for what is accepted among offers on which, together, the server hangs up.
     async fn by_halves(&mut self, left: &[T]) {
         let before = self.listing.accepted.len();
         let mut parts = VecDeque::from(halves(left));
-        while let Some(mut part) = parts.pop_front() {
-            let refused = loop {
-                if part.is_empty() {
-                    break None;
-                }
-                if self.splits >= self.most_splits() {
-                    break Some(part);
-                }
-                self.splits += 1;
-                match (self.ask)(self.with_companion(&part)).await {
-                    Reply::Chose(answer) => {
-                        let chosen = (self.key)(&answer);
-                        if self.is_accepted(&chosen) || !part.contains(&chosen) {
-                            break None;
-                        }
-                        part.retain(|offer| *offer != chosen);
-                        self.listing.accepted.push(answer);
-                        // What is found is worth a search of its own.
-                        self.splits = self.splits.saturating_sub(1);
-                    }
-                    Reply::Refused(Cause::Closed | Cause::Reset) => break Some(part),
-                    Reply::Refused(_) | Reply::Passed => break None,
-                    Reply::Unclear(failure) => {
-                        self.listing.cut_short = Some(failure);
-                        return;
-                    }
+        while let Some(part) = parts.pop_front() {
+            let refused = match self.until_refused(part).await {
+                Ok(refused) => refused,
+                Err(failure) => {
+                    self.listing.cut_short = Some(failure);
+                    return;
                 }
             };
             let spent = self.splits >= self.most_splits();
