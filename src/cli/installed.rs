@@ -33,3 +33,32 @@ const USUAL: [&str; 3] =
 pub(super) fn find() -> Option<PathBuf> {
     USUAL.iter().map(PathBuf::from).find(|path| path.is_file())
 }
+
+/// The nginx of this machine, where this configuration lies in the folder that it was built to read. One that lies
+/// elsewhere may be meant for another nginx.
+pub(super) fn owner_of(config: &Path) -> Option<PathBuf> {
+    let config = config.canonicalize().ok()?;
+    let binary = find()?;
+    let output = Command::new(&binary).arg("-V").output().ok()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let folder = built_to_read(&said)?.canonicalize().ok()?;
+    config.starts_with(folder).then_some(binary)
+}
+
+/// The folder of `--conf-path`, as `nginx -V` prints it.
+fn built_to_read(said: &str) -> Option<PathBuf> {
+    let path = said.split_whitespace().find_map(|word| word.strip_prefix("--conf-path="))?;
+    Path::new(path).parent().map(Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_the_configuration_is_told_by_the_build() {
+        let said = "configure arguments: --prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf --with-debug";
+        assert_eq!(built_to_read(said), Some(PathBuf::from("/etc/nginx")));
+        assert_eq!(built_to_read("configure arguments: --with-debug"), None);
+    }
+}

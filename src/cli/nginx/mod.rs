@@ -4,19 +4,18 @@ mod fixes;
 mod source;
 mod trial;
 
-use std::path;
+use std::path::{self, Path};
 use std::sync::Arc;
-
-use anyhow::anyhow;
 
 use self::source::Configuration;
 use super::args::{ConfigurationArgs, NginxArgs};
 use super::engine::{Done, Job, carry_out};
 use super::errors::{UsageError, warn};
 use super::exit::Exit;
+use super::installed;
 use crate::audit::finding::Fix;
 use crate::audit::judge::{Judgement, judge_settings};
-use crate::nginx::defaults::{Build, Version};
+use crate::nginx::defaults::Version;
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
 use crate::nginx::variable::Variables;
@@ -34,7 +33,7 @@ use crate::targets::{Origin, TargetKind};
 /// Runs the subcommand.
 pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     check_output(args)?;
-    let (version, library) = args.source.release()?;
+    let (version, library) = args.source.release(&args.config)?;
     let variables: Variables = args.source.var.iter().cloned().collect();
     let mut configuration =
         Configuration::read(&args.config, args.source.root.as_deref(), &variables, version)?;
@@ -148,22 +147,24 @@ fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
 }
 
 impl ConfigurationArgs {
-    fn release(&self) -> anyhow::Result<(Option<Version>, Option<Release>)> {
-        let Some(binary) = &self.nginx_binary else {
-            return Ok((self.nginx_version, self.openssl_version));
-        };
-        let output = std::process::Command::new(binary)
-            .arg("-V")
-            .output()
-            .map_err(|error| anyhow!("cannot run {}: {error}", binary.display()))?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        let build = Build::read(&said)
-            .ok_or_else(|| anyhow!("{} -V names no release of nginx", binary.display()))?;
-        let library = build.library.as_deref().and_then(Release::of);
-        if let (Some(named), None) = (&build.library, library) {
-            warn(&format!("{named} is not known here; it is taken for an OpenSSL"));
+    /// The release and the library by which this configuration is judged: what was given, else what the nginx says that
+    /// was named or that this configuration belongs to.
+    fn release(&self, config: &Path) -> anyhow::Result<(Option<Version>, Option<Release>)> {
+        let given = (self.nginx_version, self.openssl_version);
+        if let Some(binary) = &self.nginx_binary {
+            return installed::ask(binary);
         }
-        Ok((Some(build.version), library))
+        let elsewhere = self.root.is_some() || self.connect.is_some() || config == Path::new("-");
+        if elsewhere || given != (None, None) {
+            return Ok(given);
+        }
+        let Some(binary) = installed::owner_of(config) else { return Ok(given) };
+        let (version, library) = installed::ask(&binary)?;
+        if let Some(version) = version {
+            let binary = binary.display();
+            warn(&format!("judged as nginx {version} ({binary}); --nginx-version names another"));
+        }
+        Ok((version, library))
     }
 }
 
