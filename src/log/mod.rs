@@ -1,6 +1,6 @@
 //! What nginx logs about TLS: bytes in, facts out. Pure.
 //!
-//! A line is taken apart by [`mod@line`], its error codes by [`code`]; [`classify`] holds what was found against the [`table`] of mechanisms, one row a line. Whole logs go through [`intake`]: failures are
+//! A line is taken apart by [`mod@line`], its error codes by [`crate::openssl::code`]; [`classify`] holds what was found against the [`table`] of mechanisms, one row a line. Whole logs go through [`intake`]: failures are
 //! counted by [`tally`] and weighed by [`importance`], requests by [`traffic`].
 
 pub mod access;
