@@ -16,7 +16,7 @@ use crate::targets::address::{Address, parse_host};
 use crate::targets::identity::read_identity;
 use crate::targets::nginx_client::NginxClient;
 use crate::targets::options::Options;
-use crate::targets::proxy_ssl::ProxySsl;
+use crate::targets::proxy_ssl::AsNginx;
 use crate::targets::{ClientIdentity, Host, Origin, Target, list, toml};
 
 /// Larger files are no target files.
@@ -80,7 +80,7 @@ pub(super) fn read(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<
             let identity = identities.load(&options)?;
             let mut target = options.target(address, identity, origin);
             target.nginx =
-                options.proxy_ssl.as_ref().map(|ssl| nginx_client(ssl, &target)).transpose()?;
+                options.as_nginx.as_ref().map(|nginx| nginx_client(nginx, &target)).transpose()?;
             Ok(Arc::new(target))
         })
         .collect()
@@ -116,19 +116,19 @@ pub(super) fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result
         warning_days: target.warning_days,
         critical_days: target.critical_days,
         alpn: (!target.alpn.is_empty()).then(|| target.alpn.clone()),
-        proxy_ssl: target.nginx.proxy_ssl(),
+        as_nginx: target.nginx.described(),
         ..Options::default()
     })
 }
 
 /// nginx as the client, with its files read.
-pub(super) fn nginx_client(ssl: &ProxySsl, target: &Target) -> anyhow::Result<Arc<NginxClient>> {
+pub(super) fn nginx_client(nginx: &AsNginx, target: &Target) -> anyhow::Result<Arc<NginxClient>> {
     let host = match target.host() {
         Some(Host::Ip(IpAddr::V6(ip))) => format!("[{ip}]"),
         Some(host) => host.to_string(),
         None => String::new(),
     };
-    let client = ssl.client(&host).map_err(|error| match &target.origin {
+    let client = nginx.client(&host).map_err(|error| match &target.origin {
         Some(origin) => anyhow!("{}:{}: {error}", origin.file, origin.line),
         None => anyhow!("{error}"),
     })?;

@@ -22,6 +22,11 @@ pub struct Set<T> {
 }
 
 impl<T> Set<T> {
+    /// A value that was given without a configuration.
+    pub fn given(value: T) -> Self {
+        Self { value, span: Span { file: "".into(), line: 0, column: 0 } }
+    }
+
     /// The same place with what is made of its value.
     pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Set<U> {
         Set { value: make(self.value), span: self.span }

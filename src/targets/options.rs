@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::{Address, host_port};
-use super::proxy_ssl::ProxySsl;
+use super::proxy_ssl::AsNginx;
 use super::{
     ClientCertificatePolicy, ClientIdentity, Expectations, Host, Origin, Role, Roots, StartTls,
     Target, TargetKind, Trust,
@@ -52,7 +52,7 @@ pub struct Options {
     /// Clients that must be able to connect.
     pub clients: Option<Vec<&'static Profile>>,
     /// How nginx connects to it, where nginx is its client.
-    pub proxy_ssl: Option<ProxySsl>,
+    pub as_nginx: Option<AsNginx>,
 }
 
 impl Options {
@@ -83,7 +83,7 @@ impl Options {
             critical_days: self.critical_days.or(base.critical_days),
             alpn: self.alpn.or_else(|| base.alpn.clone()),
             clients: self.clients.or_else(|| base.clients.clone()),
-            proxy_ssl: self.proxy_ssl.or_else(|| base.proxy_ssl.clone()),
+            as_nginx: self.as_nginx.or_else(|| base.as_nginx.clone()),
         }
     }
 
@@ -113,7 +113,7 @@ impl Options {
             address.port.unwrap_or_else(|| self.starttls.map_or(443, StartTls::default_port));
         let name = host_port(&address.host, port).to_string();
         // nginx as the client starts TLS at once on every port.
-        let suggested = address.starttls.filter(|_| self.proxy_ssl.is_none());
+        let suggested = address.starttls.filter(|_| self.as_nginx.is_none());
         let Address { host, connect_to, .. } = address;
         let kind = TargetKind::Endpoint { host, port, connect_to };
         let starttls = self.starttls.or(suggested);
@@ -137,7 +137,7 @@ impl Options {
             kind,
             server_name,
             extra_names: self.extra_names.clone().unwrap_or_default(),
-            role: self.role.unwrap_or(if self.proxy_ssl.is_some() {
+            role: self.role.unwrap_or(if self.as_nginx.is_some() {
                 Role::Upstream
             } else {
                 Role::default()

@@ -1,43 +1,24 @@
-//! nginx's `proxy_ssl_*` directives as they are given without a configuration, and how an [`NginxClient`] comes of them.
+//! How an [`NginxClient`] comes of nginx's `*_ssl_*` directives: every default resolved, every file read.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::identity::{FileError, read_identity};
+use super::identity::read_identity;
 use super::nginx_client::{NginxClient, Trusted, usual_library};
-use super::trust::{self, TrustError};
-use super::{Roots, Trust};
-use crate::nginx::defaults::Version;
+use super::{Roots, Trust, trust};
+use crate::nginx::defaults::{Version, protocols_of};
+use crate::nginx::inherit::Set;
+use crate::nginx::upstream::{Module, ProxySsl, Text, without_port};
 use crate::openssl::release::Release;
-use crate::tls::version::ProtocolVersion;
 
-/// What was said about nginx as the client; `None` means nginx's own default.
+/// nginx as the client, described without a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProxySsl {
+pub struct AsNginx {
     /// The host part of `proxy_pass`, where it is not the target's host: the name of an `upstream` block.
     pub pass: Option<String>,
-    /// `proxy_ssl_server_name`.
-    pub server_name: Option<bool>,
-    /// `proxy_ssl_name`.
-    pub name: Option<String>,
-    /// `proxy_ssl_protocols`.
-    pub protocols: Option<Vec<ProtocolVersion>>,
-    /// `proxy_ssl_ciphers`.
-    pub ciphers: Option<String>,
-    /// `proxy_ssl_verify`.
-    pub verify: Option<bool>,
-    /// `proxy_ssl_verify_depth`.
-    pub verify_depth: Option<usize>,
-    /// `proxy_ssl_trusted_certificate`.
-    pub trusted_certificate: Option<PathBuf>,
-    /// `proxy_ssl_crl`.
-    pub crl: Option<PathBuf>,
-    /// `proxy_ssl_certificate`.
-    pub certificate: Option<PathBuf>,
-    /// `proxy_ssl_certificate_key`.
-    pub certificate_key: Option<PathBuf>,
-    /// `proxy_ssl_conf_command`, each with its value.
-    pub conf_commands: Vec<String>,
+    /// The directives.
+    pub ssl: ProxySsl,
     /// nginx's release.
     pub version: Option<Version>,
     /// The TLS library that nginx runs with.
@@ -46,7 +27,7 @@ pub struct ProxySsl {
 
 /// Why nginx would not start with these directives, or why they could not be followed.
 #[derive(Debug, thiserror::Error)]
-pub enum ProxySslError {
+pub enum AsNginxError {
     /// Verification without anything to verify against.
     #[error(
         "no proxy_ssl_trusted_certificate for proxy_ssl_verify: nginx does not start with that"
@@ -57,44 +38,125 @@ pub enum ProxySslError {
         "no proxy_ssl_certificate_key for the proxy_ssl_certificate: nginx does not start with that"
     )]
     NoKey,
-    /// A file of trusted certificates is of no use.
-    #[error(transparent)]
-    Trusted(#[from] TrustError),
-    /// The client certificate is of no use.
-    #[error(transparent)]
-    Identity(#[from] FileError),
+    /// A file is of no use.
+    #[error("{0}")]
+    Unread(String),
 }
 
-impl ProxySsl {
+impl AsNginx {
     /// nginx with these directives, connecting to `host`; the files are read.
-    pub fn client(&self, host: &str) -> Result<NginxClient, ProxySslError> {
+    pub fn client(&self, host: &str) -> Result<NginxClient, AsNginxError> {
+        let ssl = &self.ssl;
+        if ssl.verifies() && ssl.trusted_certificate.is_none() {
+            return Err(AsNginxError::NothingTrusted);
+        }
+        if ssl.certificate.is_some() && ssl.certificate_key.is_none() {
+            return Err(AsNginxError::NoKey);
+        }
         let pass = self.pass.as_deref().unwrap_or(host);
-        let mut client = NginxClient::new(self.name.as_deref().unwrap_or(pass));
-        client.version = self.version;
-        client.library = self.library.unwrap_or_else(|| usual_library(self.version));
-        client.server_name = self.server_name.unwrap_or(false);
-        client.protocols.clone_from(&self.protocols);
-        client.verify = self.verify.unwrap_or(false);
-        client.verify_depth = self.verify_depth.unwrap_or(1);
-        client.crl.clone_from(&self.crl);
-        client.conf_commands.clone_from(&self.conf_commands);
-        if let Some(ciphers) = &self.ciphers {
-            client.ciphers.clone_from(ciphers);
+        let name = ssl.name.as_ref().map_or(pass, |name| &name.written);
+        let mut files = Files::default();
+        let release = (self.version, self.library);
+        let mut client = client(ssl, Module::Proxy, without_port(name), release, &mut files)
+            .map_err(AsNginxError::Unread)?;
+        if let Some(set) = ssl.trusted_certificate.as_ref().filter(|_| !client.verify) {
+            client.trusted = Some(files.trusted(set).map_err(AsNginxError::Unread)?);
         }
-        if let Some(path) = &self.trusted_certificate {
-            let trust = Trust { roots: Roots::File(path.clone()), additional: Vec::new() };
-            let store = Arc::new(trust::load(&trust)?);
-            client.trusted = Some(Trusted { path: path.clone(), store });
-        }
-        if client.verify && client.trusted.is_none() {
-            return Err(ProxySslError::NothingTrusted);
-        }
-        client.identity = match (&self.certificate, &self.certificate_key) {
-            (None, _) => None,
-            (Some(_), None) => return Err(ProxySslError::NoKey),
-            (Some(certificate), Some(key)) => Some(Arc::new(read_identity(certificate, key)?)),
+        let unread = client.trusted_unread.take().or_else(|| client.identity_unread.take());
+        unread.map_or(Ok(client), |reason| Err(AsNginxError::Unread(reason)))
+    }
+}
+
+/// The files that directives name; one that several name is read once.
+#[derive(Default)]
+pub(super) struct Files<'a> {
+    /// Stands before every name, where the files lie elsewhere than nginx would look for them.
+    pub(super) root: Option<&'a Path>,
+    trusted: HashMap<String, Result<Trusted, String>>,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn below(root: Option<&'a Path>) -> Self {
+        Self { root, ..Self::default() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        super::disk::below(self.root, name)
+    }
+
+    fn trusted(&mut self, name: &str) -> Result<Trusted, String> {
+        let path = self.path(name);
+        let read = || {
+            let wanted = Trust { roots: Roots::File(path), additional: Vec::new() };
+            let store = trust::load(&wanted).map_err(|error| error.to_string())?;
+            Ok(Trusted { path: PathBuf::from(name), store: Arc::new(store) })
         };
-        Ok(client)
+        self.trusted.entry(name.to_owned()).or_insert_with(read).clone()
+    }
+}
+
+/// nginx with these settings, as the client of a host that it knows by this name.
+pub(super) fn client(
+    ssl: &ProxySsl,
+    module: Module,
+    name: &str,
+    (version, library): (Option<Version>, Option<Release>),
+    files: &mut Files<'_>,
+) -> Result<NginxClient, String> {
+    let command =
+        |(name, value): &(String, String)| format!("{name} {value}").trim_end().to_owned();
+    let mut client = NginxClient {
+        module,
+        version,
+        library: library.unwrap_or_else(|| usual_library(version)),
+        server_name: ssl.sends_name(),
+        protocols: ssl.protocols.as_ref().map(|set| protocols_of(set)),
+        ciphers: ssl.cipher_list().to_owned(),
+        verify: ssl.verifies(),
+        verify_depth: usize::try_from(ssl.depth()).unwrap_or(usize::MAX),
+        crl: ssl.crl.as_ref().map(|set| files.path(set)),
+        alpn: alpn(module, ssl),
+        conf_commands: ssl.conf_command.iter().map(|set| command(&set.value)).collect(),
+        ..NginxClient::new(name)
+    };
+    // nginx reads the file only where it verifies.
+    if let Some(set) = ssl.trusted_certificate.as_ref().filter(|_| client.verify) {
+        match files.trusted(set) {
+            Ok(trusted) => client.trusted = Some(trusted),
+            Err(reason) => client.trusted_unread = Some(reason),
+        }
+    }
+    let certificate = material(ssl.certificate.as_ref())?;
+    let key = material(ssl.certificate_key.as_ref())?;
+    if let (Some(certificate), Some(key)) = (certificate, key) {
+        match read_identity(&files.path(certificate), &files.path(key)) {
+            Ok(identity) => client.identity = Some(Arc::new(identity)),
+            Err(error) => client.identity_unread = Some(error.to_string()),
+        }
+    }
+    Ok(client)
+}
+
+/// A file's name, where one is set; an empty one is none.
+fn material(set: Option<&Set<Text>>) -> Result<Option<&str>, String> {
+    match set.map(|set| &set.value.value) {
+        None => Ok(None),
+        Some(Ok(path)) => Ok(Some(&**path).filter(|path| !path.is_empty())),
+        Some(Err(reason)) => Err(reason.to_string()),
+    }
+}
+
+fn alpn(module: Module, ssl: &ProxySsl) -> Vec<String> {
+    let h2 = || vec!["h2".to_owned()];
+    match module {
+        Module::Grpc => h2(),
+        Module::Proxy if ssl.http_version.as_ref().is_some_and(|set| set.value == "2") => h2(),
+        Module::Stream => {
+            // A variable holds what each client asked for, which may be nothing.
+            let words = ssl.alpn.iter().flat_map(|set| &set.value);
+            words.filter(|word| !word.contains('$')).cloned().collect()
+        }
+        Module::Proxy | Module::Uwsgi => Vec::new(),
     }
 }
 
@@ -102,20 +164,33 @@ impl ProxySsl {
 mod tests {
     use super::*;
 
+    fn with(ssl: ProxySsl) -> AsNginx {
+        AsNginx { ssl, ..AsNginx::default() }
+    }
+
     #[test]
     fn what_nginx_would_not_start_with_is_refused() {
-        let verify = ProxySsl { verify: Some(true), ..ProxySsl::default() };
-        assert!(matches!(verify.client("a.test"), Err(ProxySslError::NothingTrusted)));
-        let keyless = ProxySsl { certificate: Some("a.pem".into()), ..ProxySsl::default() };
-        assert!(matches!(keyless.client("a.test"), Err(ProxySslError::NoKey)));
+        let verify = ProxySsl { verify: Some(Set::given(true)), ..ProxySsl::default() };
+        assert!(matches!(with(verify).client("a.test"), Err(AsNginxError::NothingTrusted)));
+        let certificate = Some(Set::given(Text::plain("a.pem".to_owned())));
+        let keyless = ProxySsl { certificate, ..ProxySsl::default() };
+        assert!(matches!(with(keyless).client("a.test"), Err(AsNginxError::NoKey)));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_error_even_where_nginx_would_not_read_it() {
+        let trusted_certificate = Some(Set::given("/nonexistent/ca.pem".to_owned()));
+        let unverified = ProxySsl { trusted_certificate, ..ProxySsl::default() };
+        assert!(matches!(with(unverified).client("a.test"), Err(AsNginxError::Unread(_))));
     }
 
     #[test]
     fn the_name_is_that_of_the_pass_unless_one_is_set() {
-        let named = |options: ProxySsl| options.client("10.0.0.1").unwrap().name;
-        assert_eq!(named(ProxySsl::default()), "10.0.0.1");
-        let pass = ProxySsl { pass: Some("backend".into()), ..ProxySsl::default() };
+        let named = |options: AsNginx| options.client("10.0.0.1").unwrap().name;
+        assert_eq!(named(AsNginx::default()), "10.0.0.1");
+        let pass = AsNginx { pass: Some("backend:8443".into()), ..AsNginx::default() };
         assert_eq!(named(pass.clone()), "backend");
-        assert_eq!(named(ProxySsl { name: Some("a.test".into()), ..pass }), "a.test");
+        let name = Some(Set::given(Text::plain("a.test".to_owned())));
+        assert_eq!(named(AsNginx { ssl: ProxySsl { name, ..pass.ssl }, ..pass }), "a.test");
     }
 }

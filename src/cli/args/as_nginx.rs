@@ -1,12 +1,12 @@
 //! The `proxy_ssl_*` directives as options.
 
-use std::path::PathBuf;
-
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 
 use crate::nginx::defaults::Version;
+use crate::nginx::inherit::Set;
+use crate::nginx::upstream::{ProxySsl, Text, conf_command};
 use crate::openssl::release::Release;
-use crate::targets::proxy_ssl::ProxySsl;
+use crate::targets::proxy_ssl::AsNginx;
 use crate::tls::version::ProtocolVersion;
 
 /// nginx as the client of the targets.
@@ -36,19 +36,19 @@ pub(in crate::cli) struct AsNginxArgs {
     pub(in crate::cli) proxy_ssl_verify: Option<bool>,
     /// Maximum number of certificates between the root and the server's certificate [default: 1]
     #[arg(long, value_name = "NUMBER", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_verify_depth: Option<usize>,
+    pub(in crate::cli) proxy_ssl_verify_depth: Option<u32>,
     /// Root certificates to verify against
-    #[arg(long, value_name = "FILE", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_trusted_certificate: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "as_nginx", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) proxy_ssl_trusted_certificate: Option<String>,
     /// Certificate revocation lists to check
-    #[arg(long, value_name = "FILE", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_crl: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "as_nginx", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) proxy_ssl_crl: Option<String>,
     /// Client certificate to present if the upstream asks for one
-    #[arg(long, value_name = "FILE", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_certificate: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "as_nginx", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) proxy_ssl_certificate: Option<String>,
     /// The key of --proxy-ssl-certificate
-    #[arg(long, value_name = "FILE", requires = "as_nginx")]
-    pub(in crate::cli) proxy_ssl_certificate_key: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "as_nginx", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) proxy_ssl_certificate_key: Option<String>,
     /// An OpenSSL command, such as "Options -SessionTicket" (repeatable); as it can change anything, no verdict is given then
     #[arg(long, value_name = "COMMAND", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_conf_command: Vec<String>,
@@ -64,22 +64,30 @@ pub(in crate::cli) struct AsNginxArgs {
 }
 
 impl AsNginxArgs {
-    /// The directives, where nginx's handshake is wanted.
-    pub(in crate::cli) fn proxy_ssl(&self) -> Option<ProxySsl> {
-        let protocols = &self.proxy_ssl_protocols;
-        self.as_nginx.then(|| ProxySsl {
+    /// nginx as it is described, where its handshake is wanted.
+    pub(in crate::cli) fn described(&self) -> Option<AsNginx> {
+        let text = |text: &Option<String>| text.clone().map(Text::plain).map(Set::given);
+        let word = |text: &Option<String>| text.clone().map(Set::given);
+        let protocols: Vec<_> = self.proxy_ssl_protocols.iter().map(ToString::to_string).collect();
+        let commands = self.proxy_ssl_conf_command.iter();
+        let ssl = ProxySsl {
+            server_name: self.proxy_ssl_server_name.map(Set::given),
+            name: text(&self.proxy_ssl_name),
+            protocols: (!protocols.is_empty()).then(|| Set::given(protocols)),
+            ciphers: word(&self.proxy_ssl_ciphers),
+            verify: self.proxy_ssl_verify.map(Set::given),
+            verify_depth: self.proxy_ssl_verify_depth.map(Set::given),
+            trusted_certificate: word(&self.proxy_ssl_trusted_certificate),
+            crl: word(&self.proxy_ssl_crl),
+            certificate: text(&self.proxy_ssl_certificate),
+            certificate_key: text(&self.proxy_ssl_certificate_key),
+            session_reuse: self.proxy_ssl_session_reuse.map(Set::given),
+            conf_command: commands.map(|text| Set::given(conf_command(text))).collect(),
+            ..ProxySsl::default()
+        };
+        self.as_nginx.then(|| AsNginx {
             pass: self.proxy_pass.clone(),
-            server_name: self.proxy_ssl_server_name,
-            name: self.proxy_ssl_name.clone(),
-            protocols: (!protocols.is_empty()).then(|| protocols.clone()),
-            ciphers: self.proxy_ssl_ciphers.clone(),
-            verify: self.proxy_ssl_verify,
-            verify_depth: self.proxy_ssl_verify_depth,
-            trusted_certificate: self.proxy_ssl_trusted_certificate.clone(),
-            crl: self.proxy_ssl_crl.clone(),
-            certificate: self.proxy_ssl_certificate.clone(),
-            certificate_key: self.proxy_ssl_certificate_key.clone(),
-            conf_commands: self.proxy_ssl_conf_command.clone(),
+            ssl,
             version: self.nginx_version,
             library: self.openssl_version,
         })

@@ -24,7 +24,7 @@ use crate::report::log::document::LogReport;
 use crate::run::{self, Ending, Settings, Status};
 use crate::targets::from_nginx::{Premises, targets};
 use crate::targets::options::Options;
-use crate::targets::proxy_ssl::ProxySsl;
+use crate::targets::proxy_ssl::AsNginx;
 use crate::targets::{Host, Role, Target, TargetKind};
 
 /// Upstreams that are audited, the most frequent first.
@@ -194,10 +194,10 @@ fn bare(
 ) -> anyhow::Result<Arc<Target>> {
     let name = intake.errors.tally.host_of(address.as_bytes());
     let Release { version, library } = release;
-    let client = ProxySsl { version, library, ..ProxySsl::default() };
+    let client = AsNginx { version, library, ..AsNginx::default() };
     let options = Options {
         server_name: name.and_then(|name| named::server_name(&name).ok()),
-        proxy_ssl: Some(client.clone()),
+        as_nginx: Some(client.clone()),
         ..options(args)
     };
     let mut target = options.target(socket.to_string().parse()?, None, None);

@@ -79,7 +79,7 @@ fn with_secret(annotations: &Annotations<'_>, secret: &str) -> ProxySsl {
     let protocols = if protocols.is_empty() { default() } else { protocols };
     let ciphers = annotations.get("proxy-ssl-ciphers").unwrap_or("DEFAULT");
     let file = format!("{SECRET}{secret}");
-    let material = Text { written: file.clone(), value: Ok(file.clone()) };
+    let material = Text::plain(file.clone());
     ProxySsl {
         server_name: Some(annotations.set(annotations.is_on("proxy-ssl-server-name"))),
         name: annotations.get("proxy-ssl-name").map(|name| annotations.set(name_text(name))),

@@ -169,6 +169,13 @@ pub struct Text {
     pub value: Result<String, Unresolved>,
 }
 
+impl Text {
+    /// A text without variables.
+    pub fn plain(value: String) -> Self {
+        Self { written: value.clone(), value: Ok(value) }
+    }
+}
+
 /// The `*_ssl_*` settings in force, as written; `None` where nginx's default holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxySsl {
@@ -202,6 +209,12 @@ pub struct ProxySsl {
     pub http_version: Option<Set<String>>,
     /// `proxy_protocol` of `stream`: whether a PROXY line goes before the handshake.
     pub proxy_protocol: bool,
+}
+
+/// The two parts of a `_conf_command`: `Options`, `-SessionTicket`.
+pub fn conf_command(text: &str) -> (String, String) {
+    let (name, value) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+    (name.to_owned(), value.trim_start().to_owned())
 }
 
 impl ProxySsl {

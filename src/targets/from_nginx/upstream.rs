@@ -1,18 +1,14 @@
 //! The upstreams that nginx connects to over TLS, a target for each server behind them.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Premises, Untestable, origin};
-use crate::nginx::inherit::Set;
 use crate::nginx::problem::Span;
-use crate::nginx::upstream::{
-    Destination, Module, Peer, PeerAddress, ProxySsl, Text, Upstream, without_port,
-};
+use crate::nginx::upstream::{Destination, Module, Peer, PeerAddress, Upstream, without_port};
 use crate::targets::address::{Address, parse_host};
-use crate::targets::identity::read_identity;
-use crate::targets::nginx_client::{NginxClient, NginxRequest, Trusted, usual_library};
-use crate::targets::{Host, Role, Roots, Target, Trust, trust};
+use crate::targets::nginx_client::{NginxClient, NginxRequest};
+use crate::targets::proxy_ssl::{self, Files};
+use crate::targets::{Host, Role, Roots, Target, Trust};
 
 pub(super) fn targets(
     upstreams: &[Upstream],
@@ -20,7 +16,7 @@ pub(super) fn targets(
     untestable: &mut Vec<Untestable>,
 ) -> Vec<(String, Target, Span)> {
     let mut all = Vec::new();
-    let mut files = Files::default();
+    let mut files = Files::below(premises.root.as_deref());
     for upstream in upstreams {
         let cannot = |reason: String| Untestable {
             name: format!("{} {}", upstream.module.pass(), upstream.url),
@@ -75,65 +71,22 @@ fn endpoint(peer: &Peer) -> Result<(Host, u16), &'static str> {
     }
 }
 
-/// Files that several upstreams name are read once.
-#[derive(Default)]
-struct Files {
-    trusted: std::collections::HashMap<String, Result<Trusted, String>>,
-}
-
-impl Files {
-    fn trusted(&mut self, name: &str, path: &Path) -> Result<Trusted, String> {
-        let read = || {
-            let wanted = Trust { roots: Roots::File(path.to_owned()), additional: Vec::new() };
-            let store = trust::load(&wanted).map_err(|error| error.to_string())?;
-            Ok(Trusted { path: PathBuf::from(name), store: Arc::new(store) })
-        };
-        self.trusted.entry(name.to_owned()).or_insert_with(read).clone()
-    }
-}
-
 /// nginx with the settings that are in force for an upstream.
 fn client(
     upstream: &Upstream,
     premises: &Premises<'_>,
-    files: &mut Files,
+    files: &mut Files<'_>,
 ) -> Result<NginxClient, String> {
     let ssl = &upstream.ssl;
     let named = ssl.sends_name() || ssl.verifies();
     let name = match &upstream.name {
-        Ok(name) => name.clone(),
+        Ok(name) => name,
         Err(reason) if named => return Err(reason.to_string()),
-        Err(_) => String::new(),
+        Err(_) => "",
     };
-    let mut client = NginxClient::new(name);
-    client.module = upstream.module;
-    client.place = Some(origin(&upstream.span));
-    client.version = premises.version;
-    client.library = premises.library.unwrap_or_else(|| usual_library(premises.version));
-    client.server_name = ssl.sends_name();
-    client.protocols = ssl.protocols.as_ref().map(|set| crate::nginx::defaults::protocols_of(set));
-    ssl.cipher_list().clone_into(&mut client.ciphers);
-    client.verify = ssl.verifies();
-    client.verify_depth = usize::try_from(ssl.depth()).unwrap_or(usize::MAX);
-    client.crl = ssl.crl.as_ref().map(|set| premises.path(set));
-    client.alpn = alpn(upstream.module, ssl);
-    client.conf_commands =
-        ssl.conf_command.iter().map(|set| format!("{} {}", set.value.0, set.value.1)).collect();
-    if let Some(set) = ssl.trusted_certificate.as_ref().filter(|_| client.verify) {
-        match files.trusted(set, &premises.path(set)) {
-            Ok(trusted) => client.trusted = Some(trusted),
-            Err(reason) => client.trusted_unread = Some(reason),
-        }
-    }
-    let certificate = path(ssl.certificate.as_ref())?;
-    let key = path(ssl.certificate_key.as_ref())?;
-    if let (Some(certificate), Some(key)) = (certificate, key) {
-        match read_identity(&premises.path(&certificate), &premises.path(&key)) {
-            Ok(identity) => client.identity = Some(Arc::new(identity)),
-            Err(error) => client.identity_unread = Some(error.to_string()),
-        }
-    }
-    Ok(client)
+    let release = (premises.version, premises.library);
+    let client = proxy_ssl::client(ssl, upstream.module, name, release, files)?;
+    Ok(NginxClient { place: Some(origin(&upstream.span)), ..client })
 }
 
 /// The request that nginx makes there, where its header can be told.
@@ -168,29 +121,6 @@ fn request(upstream: &Upstream, destination: &Destination) -> Option<NginxReques
 fn plain_names(upstream: &Upstream) -> impl Iterator<Item = &String> {
     let names = upstream.server_names.iter();
     names.filter(|name| !name.starts_with(['~', '*', '$', '.', '_']) && *name != "localhost")
-}
-
-/// A file's name, where one is set; an empty one is none.
-fn path(set: Option<&Set<Text>>) -> Result<Option<String>, String> {
-    match set.map(|set| &set.value.value) {
-        None => Ok(None),
-        Some(Ok(path)) => Ok(Some(path.clone()).filter(|path| !path.is_empty())),
-        Some(Err(reason)) => Err(reason.to_string()),
-    }
-}
-
-fn alpn(module: Module, ssl: &ProxySsl) -> Vec<String> {
-    let h2 = || vec!["h2".to_owned()];
-    match module {
-        Module::Grpc => h2(),
-        Module::Proxy if ssl.http_version.as_ref().is_some_and(|set| set.value == "2") => h2(),
-        Module::Stream => {
-            // A variable holds what each client asked for, which may be nothing.
-            let words = ssl.alpn.iter().flat_map(|set| &set.value);
-            words.filter(|word| !word.contains('$')).cloned().collect()
-        }
-        Module::Proxy | Module::Uwsgi => Vec::new(),
-    }
 }
 
 fn target(

@@ -154,7 +154,7 @@ impl Reader<'_> {
             }),
             proxy_protocol: self.at(table, "proxy_protocol", Self::switch),
             timeout: self.at(table, "timeout", Self::duration),
-            proxy_ssl: self.at(table, "proxy_ssl", Self::proxy_ssl),
+            as_nginx: self.at(table, "proxy_ssl", Self::proxy_ssl),
             ..Options::default()
         };
         if let (Some(key), None) = (table.get("client_key"), table.get("client_cert")) {
