@@ -1,4 +1,4 @@
-//! The rules: one folder a family, one file a rule. Here is what several families say alike.
+//! The rules: a folder for each family, a file for each rule. This file has the phrases that several families share.
 
 pub mod certificate;
 pub mod chain;
@@ -18,7 +18,7 @@ use crate::certificate::name::Name;
 use crate::observation::{Endpoint, Handshake};
 use crate::targets::Host;
 
-/// Names of a certificate that one line of evidence lists.
+/// The most names of a certificate that one line of evidence lists.
 const MAX_NAMES: usize = 8;
 
 /// How a handshake ended, in a phrase.
@@ -53,13 +53,13 @@ pub(crate) fn names_of(certificate: &Certificate) -> String {
     }
 }
 
-/// The first name of a certificate that can stand in a directive as it is.
+/// The first name of a certificate that is safe in a directive without quoting.
 fn plain_name(certificate: &Certificate) -> Option<&str> {
     certificate.dns_names().iter().map(String::as_str).find(|name| is_plain_name(name))
 }
 
-/// Whether a name can stand in a directive as it is. The certificate's author wrote it, so nothing but the characters of
-/// a host name may pass.
+/// Whether a name is safe in a directive without quoting. The certificate's author chose it, so only the characters of
+/// host names are allowed.
 pub(crate) fn is_plain_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     !name.is_empty() && name.len() < 254 && name.chars().all(plain)

@@ -1,4 +1,4 @@
-//! `certificate-differs-by-address`: a backend behind the name was left behind.
+//! `certificate-differs-by-address`: a backend still serves another certificate.
 
 use std::net::SocketAddr;
 
@@ -14,8 +14,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Prevention,
     summary: "the addresses of the name present different certificates",
-    why: "Behind one name, some addresses present one certificate and some another. During a renewal that is \
-          normal; left like that, a backend was forgotten, and clients see whatever address they happen to \
+    why: "Some addresses of the name present one certificate and some another. During a renewal that is normal. If \
+          it stays, a backend was forgotten, and clients get the certificate of the address that they happen to \
           reach.",
     fix: "Deploy the same certificate everywhere, and reload each nginx.",
     references: &["RFC 5280 section 4.1.2.2"],
@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
-    // A server may hold an RSA and an ECDSA certificate, so only answers to the same hello are compared.
+    // A server may have an RSA and an ECDSA certificate, so only answers to the same hello are compared.
     let by_version: Vec<Vec<(SocketAddr, &Certificate)>> =
         [ProtocolVersion::TLS1_3, ProtocolVersion::TLS1_2]
             .into_iter()

@@ -10,12 +10,11 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Certificate,
     summary: "the certificate has expired",
-    why: "Every client that verifies refuses the connection. nginx itself never looks at the dates of its own \
-          certificate and goes on serving the one that it loaded at its last reload; as a client it looks only \
-          with proxy_ssl_verify on, and then logs upstream SSL certificate verify error: (10:certificate has \
-          expired).",
-    fix: "Renew the certificate, check that ssl_certificate names the new file with the leaf first and its \
-          intermediates behind it, run nginx -t, and reload: nginx reads certificates only then.",
+    why: "Every client that verifies refuses the connection. nginx never checks the dates of its own certificate and \
+          keeps serving the one that it loaded at its last reload. As a client it checks only with proxy_ssl_verify \
+          on, and then logs upstream SSL certificate verify error: (10:certificate has expired).",
+    fix: "Renew the certificate, check that ssl_certificate names the new file (leaf first, then its intermediates), \
+          run nginx -t, and reload: nginx reads certificates only then.",
     references: &[
         "RFC 5280 section 4.1.2.5",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",

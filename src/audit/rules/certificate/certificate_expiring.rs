@@ -1,4 +1,4 @@
-//! `certificate-expiring`: the end is near, and renewal has not happened.
+//! `certificate-expiring`: it expires soon, and was not renewed in time.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_leaf;
@@ -10,11 +10,11 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Prevention,
     summary: "the certificate expires soon",
-    why: "On that day every client that verifies refuses the connection, at once. Renewal should have happened \
-          by now: two thirds of a certificate's life are the usual moment.",
-    fix: "Renew the certificate, check that ssl_certificate names the new file with the leaf first and its \
-          intermediates behind it, run nginx -t, and reload: nginx reads certificates only then. Find out why \
-          renewal did not happen by itself.",
+    why: "From that day on, every client that verifies refuses the connection. The certificate should have been \
+          renewed by now, usually after two thirds of its lifetime.",
+    fix: "Renew the certificate, check that ssl_certificate names the new file (leaf first, then its intermediates), \
+          run nginx -t, and reload: nginx reads certificates only then. Find out why it was not renewed \
+          automatically.",
     references: &[
         "RFC 5280 section 4.1.2.5",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",

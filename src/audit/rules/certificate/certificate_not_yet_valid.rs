@@ -1,4 +1,4 @@
-//! `certificate-not-yet-valid`: notBefore lies ahead.
+//! `certificate-not-yet-valid`: notBefore is in the future.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_leaf;
@@ -10,7 +10,7 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Certificate,
     summary: "the certificate is not valid yet",
-    why: "Every client that verifies refuses the connection until the certificate's first day. A wrong clock \
+    why: "Every client that verifies refuses the connection until the certificate becomes valid. A wrong clock \
           on the machine that issued it, or on this one, looks the same.",
     fix: "Serve the previous certificate until then, or have a new one issued; check the clocks.",
     references: &["RFC 5280 section 4.1.2.5"],

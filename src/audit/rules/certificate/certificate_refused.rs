@@ -1,4 +1,4 @@
-//! `certificate-refused`: webpki refuses what no other rule explains.
+//! `certificate-refused`: webpki refuses the chain, and no other rule explains why.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
@@ -11,9 +11,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Certificate,
     summary: "clients refuse the chain for another reason",
-    why: "A path to a trust anchor exists, and clients that check like browsers still refuse it: an authority \
-          used as a server certificate (OpenSSL, and so nginx as a client, accepts that), a name outside an \
-          authority's constraints, an intermediate that is not valid yet, a critical extension that clients do not know.",
+    why: "A path to a trust anchor exists, and clients that check like browsers still refuse it: an authority's \
+          certificate used for a server (OpenSSL, and so nginx as a client, accepts that), a name outside an \
+          authority's constraints, an intermediate that is not valid yet, or a critical extension that clients do \
+          not know.",
     fix: "Have the certificate issued again without the fault that the evidence names, and reload.",
     references: &["RFC 5280 section 6"],
     consequence_of: &[

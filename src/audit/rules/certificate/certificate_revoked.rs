@@ -1,4 +1,4 @@
-//! `certificate-revoked`: the stapled OCSP response says so itself.
+//! `certificate-revoked`: the stapled OCSP response says so.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_staple;
@@ -12,8 +12,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Certificate,
     summary: "the certificate was revoked",
-    why: "The server itself hands out the authority's word that its certificate is revoked. Clients that look at \
-          stapled responses refuse the connection; nginx as a client does so only with proxy_ssl_crl.",
+    why: "The server staples an OCSP response that says that its certificate is revoked. Clients that check stapled \
+          responses refuse the connection; nginx as a client does so only with proxy_ssl_crl.",
     fix: "Find out why it was revoked, have a certificate issued for a new key, and reload.",
     references: &["RFC 6960 section 4.2.1", "RFC 5280 section 5.3.1"],
     consequence_of: &[],

@@ -1,4 +1,4 @@
-//! `certificate-unreadable`: something among the certificates is not one, or OpenSSL cannot read it.
+//! `certificate-unreadable`: an item of the chain is not a certificate, or OpenSSL cannot read it.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
@@ -10,10 +10,10 @@ pub(crate) const RULE: Rule = Rule {
     section: Section::Certificate,
     summary: "the chain contains data that is not a certificate",
     why: "Clients stop at the first certificate that they cannot read, and refuse the connection. OpenSSL, and so \
-          nginx and curl, is stricter than browsers with names that are not valid text and with numbers in a form that \
-          DER forbids.",
-    fix: "Build the file again: complete PEM certificates, leaf first. openssl crl2pkcs7 -nocrl \
-          -certfile FILE | openssl pkcs7 -print_certs shows what is in it. Then reload.",
+          nginx and curl, is stricter than browsers: it refuses names that are not valid text, and numbers that are \
+          not valid DER.",
+    fix: "Rebuild the file from complete PEM certificates, leaf first (openssl crl2pkcs7 -nocrl -certfile FILE | \
+          openssl pkcs7 -print_certs lists them), and reload.",
     references: &["RFC 8446 section 4.4.2"],
     consequence_of: &[],
     check: Check::Chain(check),

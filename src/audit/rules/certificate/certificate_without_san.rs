@@ -1,4 +1,4 @@
-//! `certificate-without-san`: a common name alone is no name any more.
+//! `certificate-without-san`: clients no longer accept a common name alone.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_leaf;
@@ -33,7 +33,7 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
     };
     let common_name = leaf.common_name().unwrap_or("(none)");
     let relation =
-        if by_common_name { "is the wanted name" } else { "is not the wanted name either" };
+        if by_common_name { "is the expected name" } else { "is not the expected name either" };
     let finding = RULE
         .finds("the certificate has no subject alternative name, so it covers no name")
         .evidence(format!("its common name, {common_name}, {relation}"))

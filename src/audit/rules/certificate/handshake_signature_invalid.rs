@@ -12,12 +12,12 @@ pub(crate) const RULE: Rule = Rule {
     id: "handshake-signature-invalid",
     severity: Severity::Error,
     section: Section::Certificate,
-    summary: "the server cannot prove that it holds the key of its certificate",
-    why: "The signature in the handshake does not verify with the key on the certificate: certificate and key \
-          do not belong together, or someone in between answers with a certificate that is not theirs. Every \
-          client refuses the connection.",
-    fix: "Check that ssl_certificate_key belongs to ssl_certificate (openssl x509 -pubkey and openssl pkey \
-          -pubout print the same), and who terminates TLS in front of the server.",
+    summary: "the server cannot prove that it has the key of its certificate",
+    why: "The signature in the handshake does not match the key in the certificate: certificate and key do not \
+          belong together, or someone in between answers with a certificate that is not theirs. Every client refuses \
+          the connection.",
+    fix: "Check that ssl_certificate_key belongs to ssl_certificate (openssl x509 -pubkey and openssl pkey -pubout \
+          must print the same), and find out what terminates TLS in front of the server.",
     references: &[
         "RFC 8446 section 4.4.3",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate_key",
@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Endpoint(check),
 };
 
-/// The TLS library checks no signatures of larger RSA keys, in bits.
+/// The largest RSA key, in bits, whose signatures the TLS library can check.
 const MAX_RSA: u32 = 8192;
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -34,7 +34,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         let unchecked = endpoint.handshakes.iter().find(|cell| cell.unchecked_signature);
         return unchecked.map_or(Verdict::Pass, |cell| could_not_check(endpoint, cell, cx));
     };
-    RULE.finds("the signature in the handshake does not verify with the key on the certificate")
+    RULE.finds("the signature in the handshake does not match the key in the certificate")
         .evidence(at(endpoint, cell))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)))
         .into()
@@ -46,8 +46,8 @@ fn could_not_check(endpoint: &Endpoint, cell: &Handshake, cx: &Context<'_>) -> V
     if !too_large {
         let scheme = cell.signature_scheme.map(|scheme| format!(" in {scheme}"));
         return Verdict::Untested(format!(
-            "could not check the server's handshake signature{} with the key on its certificate: the TLS library does \
-             not support it",
+            "could not check the server's handshake signature{} against the key in its certificate: the TLS library \
+             does not support it",
             scheme.unwrap_or_default()
         ));
     }

@@ -1,4 +1,4 @@
-//! `hostname-mismatch`: none of its names is the one that clients ask for.
+//! `hostname-mismatch`: the certificate does not cover the name that clients ask for.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{curl, show_leaf};
@@ -14,13 +14,12 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Certificate,
     summary: "the certificate does not cover the name",
-    why: "Clients compare the name they asked for with the subject alternative names of the certificate, and \
-          refuse when none matches. nginx as a client does so with proxy_ssl_verify on, with the name of \
-          proxy_ssl_name (by default the host of proxy_pass), and logs upstream SSL certificate does not \
-          match.",
-    fix: "Have a certificate issued that lists the name (a wildcard covers exactly one label), and serve it \
-          for that name: ssl_certificate in the server block with that server_name, then reload. If \
-          clients use another name, check that one: probe --server-name, cert --hostname.",
+    why: "Clients compare the name they asked for with the subject alternative names of the certificate, and refuse \
+          the connection if none matches. nginx as a client does so with proxy_ssl_verify on. It compares \
+          proxy_ssl_name (by default the host in proxy_pass), and logs upstream SSL certificate does not match.",
+    fix: "Have a certificate issued that lists the name (a wildcard covers exactly one label), set ssl_certificate \
+          in the server block with that server_name, and reload. If clients use another name, test with that name: \
+          probe --server-name, cert --hostname.",
     references: &[
         "RFC 9525 section 6",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",

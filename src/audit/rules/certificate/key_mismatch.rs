@@ -10,10 +10,10 @@ pub(crate) const RULE: Rule = Rule {
     section: Section::Certificate,
     summary: "the private key does not belong to the certificate",
     why: "nginx does not start, or keeps its old configuration at a reload: SSL_CTX_use_PrivateKey failed, key \
-          values mismatch. A key of another kind (RSA beside an EC certificate) even passes nginx -t, and then \
-          every handshake fails.",
-    fix: "Name the key that the certificate was issued for in ssl_certificate_key; after a renewal both files \
-          change together.",
+          values mismatch. A key of another type (an RSA key with an EC certificate) passes nginx -t, and then every \
+          handshake fails.",
+    fix: "Set ssl_certificate_key to the key that the certificate was issued for. If a renewal makes a new key, \
+          replace both files.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate_key"],
     consequence_of: &[],
     check: Check::File(check),

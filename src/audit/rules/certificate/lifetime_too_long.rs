@@ -1,4 +1,5 @@
-//! `lifetime-too-long`: a public certificate lives longer than the CA/Browser Forum allowed when it was issued.
+//! `lifetime-too-long`: a public certificate has a longer lifetime than the CA/Browser Forum allowed when it was
+//! issued.
 
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -12,17 +13,17 @@ pub(crate) const RULE: Rule = Rule {
     id: "lifetime-too-long",
     severity: Severity::Warning,
     section: Section::Certificate,
-    summary: "the certificate lives longer than public certificates may",
-    why: "Browsers refuse certificates of public authorities that live longer than the CA/Browser Forum allowed on \
-          the day they were issued: 398 days, 200 from 2026-03-15, 100 from 2027-03-15, 47 from 2029-03-15. \
-          Certificates of private authorities are exempt.",
-    fix: "Have the certificate issued again with a shorter life, and automate its renewal.",
+    summary: "the certificate's lifetime is longer than allowed for public certificates",
+    why: "Browsers refuse certificates of public authorities whose lifetime is longer than the CA/Browser Forum \
+          allowed on the day they were issued: 398 days, 200 from 2026-03-15, 100 from 2027-03-15, 47 from \
+          2029-03-15. Certificates of private authorities are exempt.",
+    fix: "Have the certificate issued again with a shorter lifetime, and automate its renewal.",
     references: &["CA/Browser Forum Baseline Requirements section 6.3.2"],
     consequence_of: &[],
     check: Check::Leaf(check),
 };
 
-/// From which day on how many days are allowed, latest first.
+/// The longest lifetime in days, and the day from which on it applies, latest first.
 const LIMITS: &[(OffsetDateTime, i64)] = &[
     (datetime!(2029-03-15 00:00 UTC), 47),
     (datetime!(2027-03-15 00:00 UTC), 100),
@@ -37,12 +38,12 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
     }
     let Some(limit) = limit(leaf.not_before) else { return Verdict::NotApplicable };
     let lifetime = leaf.not_after - leaf.not_before;
-    // The last second belongs to the certificate's life, so a day's worth of seconds is one short of a day.
+    // notAfter is inclusive (RFC 5280), so the last second counts.
     if lifetime <= Duration::days(limit) {
         return Verdict::Pass;
     }
     let days = lifetime.whole_days();
-    RULE.finds(format!("the certificate lives {days} days, and {limit} are allowed"))
+    RULE.finds(format!("the certificate is valid for {days} days, and {limit} are allowed"))
         .evidence(format!("it was issued on {}", day(leaf.not_before)))
         .evidence(view.describe(0))
         .evidence_from(view.sightings())

@@ -1,4 +1,4 @@
-//! The leaf itself, and the keys and signatures of its path.
+//! Rules about the leaf, and about the keys and signatures on its path.
 
 pub mod certificate_differs_by_address;
 pub mod certificate_expired;

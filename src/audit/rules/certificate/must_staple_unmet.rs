@@ -1,4 +1,4 @@
-//! `must-staple-unmet`: the certificate demands a stapled OCSP response, and none comes.
+//! `must-staple-unmet`: the certificate requires a stapled OCSP response, and none is sent.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_staple;
@@ -10,10 +10,10 @@ pub(crate) const RULE: Rule = Rule {
     id: "must-staple-unmet",
     severity: Severity::Warning,
     section: Section::Certificate,
-    summary: "the certificate demands a stapled OCSP response, and none is sent",
+    summary: "the certificate requires a stapled OCSP response, and none is sent",
     why: "Firefox and other clients that honour the TLS feature extension refuse the connection. nginx fetches the \
-          response only after the first handshake that wants it, so the first ones after a start go without.",
-    fix: "Set ssl_stapling on with a resolver, and ssl_trusted_certificate where the chain lacks the issuer; or have \
+          response only after the first handshake that asks for it, so the first handshakes after a start get none.",
+    fix: "Set ssl_stapling on with a resolver, and ssl_trusted_certificate if the chain lacks the issuer. Or have \
           the certificate issued without the extension. Then reload, and probe twice.",
     references: &[
         "RFC 7633",
@@ -23,12 +23,12 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Endpoint(check),
 };
 
-/// The fix where nginx would have nobody to ask.
+/// The fix if nginx has no responder to ask.
 const NO_RESPONDER: &str = "Have the certificate issued without the extension: it names no OCSP responder, so \
                             `ssl_stapling` has nobody to ask (a response of your own can be given with \
                             `ssl_stapling_file`). Then reload.";
 
-/// The fix where stapling is on.
+/// The fix if stapling is on.
 const STAPLES: &str = "Read nginx's error log for what keeps it from stapling: a `resolver` that is missing or does not \
                        answer, a responder that cannot be reached, an issuer that is missing from the chain and from \
                        `ssl_trusted_certificate`. The first handshakes after a start go without: probe twice.";
@@ -50,7 +50,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::Pass;
     }
     let finding = RULE
-        .finds("the certificate demands a stapled OCSP response, and none is sent")
+        .finds("the certificate requires a stapled OCSP response, and none is sent")
         .evidence(at(endpoint, first))
         .reproduce(show_staple(cx.target, Some(endpoint.address)));
     let leaf = first.chain.as_ref().and_then(|chain| chain.leaf());

@@ -1,4 +1,4 @@
-//! `ocsp-staple-invalid`: a stapled OCSP response that is of no use, or worse than none.
+//! `ocsp-staple-invalid`: a stapled OCSP response that clients do not accept.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_staple;
@@ -13,10 +13,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Certificate,
     summary: "the stapled OCSP response is not valid",
-    why: "Clients that look at it (Firefox, and whoever honours must-staple) refuse the connection over a response \
-          that has ended, is about another certificate, or is not signed by the authority. nginx staples what is in \
-          ssl_stapling_file without looking at it.",
-    fix: "Take ssl_stapling_file out and let nginx fetch responses itself (ssl_stapling on with a resolver and \
+    why: "Clients that check it (Firefox, and all that honour must-staple) refuse the connection if the response has \
+          expired, is about another certificate, or is not signed by the authority. nginx staples the contents of \
+          ssl_stapling_file without checking them.",
+    fix: "Remove ssl_stapling_file and let nginx fetch responses itself (ssl_stapling on with a resolver and \
           ssl_stapling_verify on), or renew the file before nextUpdate; then reload.",
     references: &[
         "RFC 6960 section 3.2",

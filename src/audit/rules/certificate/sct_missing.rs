@@ -1,4 +1,4 @@
-//! `sct-missing`: a public certificate without proof that it was logged.
+//! `sct-missing`: a public certificate without proof that it is in a Certificate Transparency log.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_leaf;
@@ -9,11 +9,11 @@ pub(crate) const RULE: Rule = Rule {
     id: "sct-missing",
     severity: Severity::Warning,
     section: Section::Certificate,
-    summary: "the public certificate carries no certificate transparency timestamps",
-    why: "Chrome and Safari refuse certificates of public authorities that were not logged. Every public authority \
-          embeds the timestamps by default; only a server with a module of its own can send them otherwise, which \
-          this probe does not see.",
-    fix: "Have the certificate issued again without opting out of certificate transparency, and reload.",
+    summary: "the public certificate contains no Certificate Transparency timestamps",
+    why: "Chrome and Safari refuse certificates of public authorities without these timestamps (SCTs). Every public \
+          authority embeds them by default. A server can also send them in the handshake, with a special module; \
+          this probe does not see those.",
+    fix: "Have the certificate issued again without opting out of Certificate Transparency, and reload.",
     references: &["RFC 6962 section 3.3"],
     consequence_of: &[],
     check: Check::Leaf(check),
@@ -27,7 +27,7 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
     if leaf.sct_count > 0 {
         return Verdict::Pass;
     }
-    RULE.finds("the public certificate carries no certificate transparency timestamps")
+    RULE.finds("the public certificate contains no Certificate Transparency timestamps")
         .evidence(view.describe(0))
         .evidence_from(view.sightings())
         .reproduce(show_leaf(cx.target, view.address()))

@@ -1,4 +1,4 @@
-//! `serial-malformed`: a serial number that standards rule out.
+//! `serial-malformed`: a serial number that RFC 5280 does not allow.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_leaf;
@@ -10,9 +10,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Certificate,
     summary: "the serial number is zero, negative or too long",
-    why: "Serial numbers are positive and have at most 20 octets. Most clients ignore it, some libraries refuse it, \
-          and such a certificate is difficult to revoke.",
-    fix: "Correct the authority that issued it, and have the certificate issued again.",
+    why: "Serial numbers must be positive and have at most 20 octets. Most clients ignore this, some libraries \
+          refuse the certificate, and it is difficult to revoke.",
+    fix: "Correct the settings of the authority, and have the certificate issued again.",
     references: &["RFC 5280 section 4.1.2.2"],
     consequence_of: &[],
     check: Check::Leaf(check),

@@ -10,9 +10,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Certificate,
     summary: "the certificate in the file is not the one that is served",
-    why: "The file was renewed and nginx was not reloaded, or something else answers at the address. Clients see the old \
-          certificate until it expires, whatever the file says.",
-    fix: "Check the new file (nginx -t) and reload nginx; let the renewal do so in future (certbot --deploy-hook).",
+    why: "The file was renewed and nginx was not reloaded, or something else answers at the address. Clients keep \
+          getting the old certificate, even after it expires.",
+    fix: "Check the new file (nginx -t) and reload nginx. Have the renewal reload it in future (certbot --deploy-hook).",
     references: &["https://nginx.org/en/docs/control.html"],
     consequence_of: &[],
     check: Check::Target(check),

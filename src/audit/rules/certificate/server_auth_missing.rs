@@ -10,8 +10,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Certificate,
     summary: "the certificate is not meant for servers",
-    why: "Its extended key usage lists purposes, and server authentication is not among them, so clients \
-          refuse it. nginx as a client logs verify error 26 (unsuitable certificate purpose).",
+    why: "Its extended key usage does not include server authentication, so clients refuse it. nginx as a client \
+          logs verify error 26 (unsuitable certificate purpose).",
     fix: "Have a certificate issued with the serverAuth purpose, and reload.",
     references: &["RFC 5280 section 4.2.1.12"],
     consequence_of: &[],

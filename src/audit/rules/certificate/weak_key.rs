@@ -1,4 +1,4 @@
-//! `weak-key`: too short, or of an algorithm that nobody takes.
+//! `weak-key`: too short, or of an algorithm that clients do not accept.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
@@ -9,10 +9,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Certificate,
     summary: "a key is too weak",
-    why: "Clients refuse RSA keys below 2048 bits and curves below 256. OpenSSL does so from security level 2 \
-          on, which is Debian's default: nginx as a client logs verify error 66 (the leaf) or 67 (an \
-          authority), and does not start with such a key of its own (ee key too small).",
-    fix: "Make a new key (RSA of 2048 bits or more, or ECDSA P-256), have a certificate issued for it, and \
+    why: "Clients refuse RSA keys below 2048 bits and curves below 256 bits. OpenSSL does so from security level 2 \
+          on, which is Debian's default: nginx as a client logs verify error 66 (the leaf) or 67 (an authority), and \
+          does not start if its own key is too small (ee key too small).",
+    fix: "Generate a new key (RSA of 2048 bits or more, or ECDSA P-256), have a certificate issued for it, and \
           reload.",
     references: &[
         "RFC 9325 section 4.5",

@@ -9,7 +9,7 @@ pub(crate) const RULE: Rule = Rule {
     id: "weak-signature",
     severity: Severity::Error,
     section: Section::Certificate,
-    summary: "a certificate is signed over a broken hash",
+    summary: "a certificate is signed with a broken hash",
     why: "Clients refuse MD5 and SHA-1 signatures on every certificate but the root. OpenSSL does so from \
           security level 1 on; nginx as a client logs verify error 68 (CA signature digest algorithm too \
           weak).",

@@ -1,4 +1,4 @@
-//! `wildcard-unusable`: a wildcard in a place where clients do not take it for one.
+//! `wildcard-unusable`: a wildcard in a place where clients ignore it.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_leaf;
@@ -9,11 +9,11 @@ pub(crate) const RULE: Rule = Rule {
     id: "wildcard-unusable",
     severity: Severity::Note,
     section: Section::Certificate,
-    summary: "a name on the certificate has its wildcard where clients ignore it",
-    why: "Browsers accept a star only as the whole leftmost label, with at least two labels behind it. A name like \
-          www*.example.com, a.*.example.com or *.com covers nothing for them (OpenSSL, and so nginx, still accepts \
+    summary: "a name in the certificate has a wildcard in a place where clients ignore it",
+    why: "Browsers accept a wildcard only as the whole leftmost label, followed by at least two labels. To them, \
+          names like www*.example.com, a.*.example.com or *.com cover nothing (OpenSSL, and so nginx, still accepts \
           the first form).",
-    fix: "Have the certificate issued with the names spelt out, or with *. in front of the whole domain.",
+    fix: "Have the certificate issued with the full names, or with *. in front of the whole domain.",
     references: &["RFC 9525 section 6.3"],
     consequence_of: &[],
     check: Check::Leaf(check),
@@ -28,7 +28,7 @@ fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict 
     if unusable.is_empty() {
         return Verdict::Pass;
     }
-    RULE.finds("names on the certificate have their wildcard where clients ignore it")
+    RULE.finds("names in the certificate have a wildcard in a place where clients ignore it")
         .evidence(unusable.join(", "))
         .evidence_from(view.sightings())
         .reproduce(show_leaf(cx.target, view.address()))

@@ -1,4 +1,4 @@
-//! `chain-contains-root`: needless bytes in every handshake.
+//! `chain-contains-root`: unneeded bytes in every handshake.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
@@ -10,9 +10,9 @@ pub(crate) const RULE: Rule = Rule {
     id: "chain-contains-root",
     severity: Severity::Note,
     section: Section::Certificate,
-    summary: "the root certificate is sent along",
+    summary: "the server sends the root certificate too",
     why: "Clients have their own copy or do not trust it at all, so it only makes each handshake larger.",
-    fix: "Take the last certificate out of the file of ssl_certificate, and reload.",
+    fix: "Remove the last certificate from the file in ssl_certificate, and reload.",
     references: &["RFC 8446 section 4.4.2"],
     consequence_of: &[&chain::untrusted_issuer::RULE],
     check: Check::Chain(check),
@@ -22,7 +22,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     let Some(index) = view.assessment.shape.at(Position::Root).next() else {
         return Verdict::Pass;
     };
-    RULE.finds("the server sends the root certificate along")
+    RULE.finds("the server sends the root certificate too")
         .evidence(view.describe(index))
         .evidence_from(view.sightings())
         .reproduce(show_chain(cx.target, view.address()))

@@ -1,4 +1,4 @@
-//! `chain-duplicate-certificate`: the same bytes again.
+//! `chain-duplicate-certificate`: a certificate is in the chain twice.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
@@ -9,10 +9,10 @@ pub(crate) const RULE: Rule = Rule {
     id: "chain-duplicate-certificate",
     severity: Severity::Note,
     section: Section::Certificate,
-    summary: "a certificate is sent twice",
+    summary: "the server sends a certificate twice",
     why: "The second copy makes each handshake larger. Usually the file of intermediates contains the \
           leaf as well.",
-    fix: "Take the second copy out of the file of ssl_certificate, and reload.",
+    fix: "Remove the second copy from the file in ssl_certificate, and reload.",
     references: &["RFC 8446 section 4.4.2"],
     consequence_of: &[],
     check: Check::Chain(check),

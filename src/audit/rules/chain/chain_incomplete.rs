@@ -1,4 +1,4 @@
-//! `chain-incomplete`: the server left out what stands between its certificate and the root.
+//! `chain-incomplete`: a certificate between the server's and the root is missing.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{curl, show_chain};
@@ -12,12 +12,12 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Certificate,
     summary: "an intermediate certificate is missing",
-    why: "Clients that hold no copy of the missing certificate cannot build the path and refuse with alert 48 \
-          (unknown_ca): curl, most libraries, mobile apps. Desktop browsers often repair it from memory or by \
-          download, which hides the fault. nginx as a client with proxy_ssl_verify on logs verify error 21 (20 \
+    why: "Clients without a copy of the missing certificate cannot build the path and refuse with alert 48 \
+          (unknown_ca): curl, most libraries, mobile apps. Desktop browsers often find the certificate in a cache or \
+          download it, which hides the fault. nginx as a client with proxy_ssl_verify on logs verify error 21 (20 \
           with OpenSSL 1.1.1).",
-    fix: "Put the missing certificate behind the leaf in the file of ssl_certificate (authorities call it the \
-          full chain), run nginx -t, and reload.",
+    fix: "Add the missing certificate after the leaf in the file in ssl_certificate (authorities call this the full \
+          chain), run nginx -t, and reload.",
     references: &[
         "RFC 8446 section 4.4.2",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
@@ -26,8 +26,8 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-/// The fix where the certificate is a client's.
-const OF_CLIENT: &str = "Put the missing certificate behind the leaf in the file that the client presents \
+/// The fix for a client's certificate.
+const OF_CLIENT: &str = "Add the missing certificate after the leaf in the file that the client presents \
                          (`proxy_ssl_certificate` in nginx), and reload the client.";
 
 fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
@@ -54,7 +54,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
                 .map(|index| format!("{}; it belongs to another chain", view.describe(index))),
         )
         .evidence_from((!urls.is_empty()).then(|| {
-            format!("it can be fetched from {urls}; if it signed itself, it is a root that is not trusted here")
+            format!("it can be fetched from {urls}; if it is self-signed, it is a root that is not trusted here")
         }))
         .evidence_from(view.sightings())
         .reproduce(show_chain(cx.target, view.address()))

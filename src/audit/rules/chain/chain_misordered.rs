@@ -1,4 +1,4 @@
-//! `chain-misordered`: in place of the issuer stands another certificate.
+//! `chain-misordered`: a certificate is not followed by its issuer.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
@@ -10,10 +10,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Certificate,
     summary: "the certificates are sent in the wrong order",
-    why: "TLS 1.2 wants each certificate to sign the one before it. OpenSSL, nginx and browsers sort them out; \
+    why: "In TLS 1.2 each certificate must certify the one before it. OpenSSL, nginx and browsers accept any order; \
           strict clients (older Java, GnuTLS and embedded stacks) refuse with a certificate alert.",
-    fix: "Put the file of ssl_certificate into the order that the evidence gives, run nginx -t, and reload. \
-          nginx does not even start when the leaf is not first.",
+    fix: "Sort the file in ssl_certificate into the order that the evidence gives, run nginx -t, and reload. nginx \
+          does not start if the leaf is not first.",
     references: &[
         "RFC 5246 section 7.4.2",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",

@@ -1,4 +1,4 @@
-//! `chain-unrelated-certificate`: it signs nothing that was sent.
+//! `chain-unrelated-certificate`: a certificate that did not sign any other in the chain.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
@@ -11,10 +11,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Certificate,
     summary: "a certificate in the chain belongs to another chain",
-    why: "It signs nothing that was sent. Most clients pass over it, a few strict ones refuse; often it is \
-          what is left of the previous authority after a change, with the right intermediate missing beside \
-          it.",
-    fix: "Take it out of the file of ssl_certificate, and reload.",
+    why: "It signed no other certificate in the chain. Most clients ignore it, a few strict ones refuse the chain. \
+          Often it is left over from a previous authority, and the right intermediate is missing.",
+    fix: "Remove it from the file in ssl_certificate, and reload.",
     references: &["RFC 8446 section 4.4.2"],
     consequence_of: &[&chain::chain_incomplete::RULE],
     check: Check::Chain(check),
@@ -25,7 +24,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     if unrelated.is_empty() {
         return Verdict::Pass;
     }
-    RULE.finds("the chain holds certificates that belong to another chain")
+    RULE.finds("the chain contains certificates that belong to another chain")
         .evidence_from(unrelated.iter().map(|index| view.describe(*index)))
         .evidence_from(view.sightings())
         .reproduce(show_chain(cx.target, view.address()))

@@ -1,4 +1,4 @@
-//! `intermediate-expired`: the leaf is in order, the path is not.
+//! `intermediate-expired`: the leaf is valid, an intermediate is not.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
@@ -11,9 +11,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Certificate,
     summary: "an intermediate certificate has expired",
-    why: "Clients cannot build a valid path and refuse the connection, although the leaf is in order. A \
-          renewal that kept the old chain file does this.",
-    fix: "Put the authority's current intermediate into the file of ssl_certificate instead (fetch the full \
+    why: "Clients cannot build a valid path and refuse the connection, although the leaf is valid. This happens if a \
+          renewal keeps the old chain file.",
+    fix: "Replace it with the authority's current intermediate in the file in ssl_certificate (download the full \
           chain again), run nginx -t, and reload.",
     references: &[
         "RFC 5280 section 4.1.2.5",
@@ -38,7 +38,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     findings.into()
 }
 
-/// A client that finds another path does not mind.
+/// Not a finding if clients have another path.
 fn severity(view: &ChainView<'_>) -> Severity {
     if view.assessment.browser == BrowserVerdict::Accepted {
         Severity::Note

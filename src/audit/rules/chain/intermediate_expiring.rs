@@ -1,4 +1,4 @@
-//! `intermediate-expiring`: the path will break before the leaf does.
+//! `intermediate-expiring`: an intermediate expires before the leaf does.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
@@ -9,8 +9,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Prevention,
     summary: "an intermediate certificate expires soon",
-    why: "On that day clients can no longer build a valid path, although the leaf is in order.",
-    fix: "Put the authority's current intermediate into the file of ssl_certificate instead (fetch the full \
+    why: "From that day on clients cannot build a valid path, although the leaf is valid.",
+    fix: "Replace it with the authority's current intermediate in the file in ssl_certificate (download the full \
           chain again), run nginx -t, and reload.",
     references: &[
         "RFC 5280 section 4.1.2.5",

@@ -1,4 +1,4 @@
-//! `leaf-not-first`: in the file another certificate stands before the leaf, so nginx does not start.
+//! `leaf-not-first`: another certificate comes before the leaf in the file, so nginx does not start.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -11,8 +11,8 @@ pub(crate) const RULE: Rule = Rule {
     summary: "another certificate comes before the server's own in the file",
     why: "nginx uses the first certificate of the file as its own and does not start with it: \
           SSL_CTX_use_PrivateKey failed, key values mismatch. At a reload it keeps its old configuration.",
-    fix: "Put the server's certificate first in the file of ssl_certificate, then its issuer, then that one's \
-          issuer; leave the root out. Then run nginx -t and reload.",
+    fix: "Put the server's certificate first in the file in ssl_certificate, then its issuer, then the issuer's \
+          issuer, without the root. Then run nginx -t and reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate"],
     consequence_of: &[],
     check: Check::File(check),

@@ -1,4 +1,4 @@
-//! What is sent with the leaf: whether it leads to a trust anchor, and what it does not need.
+//! Rules about the certificates sent with the leaf: whether they lead to a trust anchor, and which are not needed.
 
 pub mod chain_contains_root;
 pub mod chain_duplicate_certificate;

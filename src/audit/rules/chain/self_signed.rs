@@ -1,4 +1,4 @@
-//! `self-signed`: nobody else vouches for it.
+//! `self-signed`: no authority has signed it.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{curl, show_leaf};
@@ -10,10 +10,10 @@ pub(crate) const RULE: Rule = Rule {
     id: "self-signed",
     severity: Severity::Error,
     section: Section::Certificate,
-    summary: "the certificate signed itself",
-    why: "Nobody but its own key vouches for it, so clients refuse it unless they were given this very \
-          certificate as trusted. nginx as a client accepts it as long as proxy_ssl_verify is off (the \
-          default), and logs verify error 18 when it is on.",
+    summary: "the certificate is self-signed",
+    why: "No authority has signed it, so clients refuse it unless they trust this very certificate. nginx as a \
+          client accepts it as long as proxy_ssl_verify is off (the default), and logs verify error 18 when it is \
+          on.",
     fix: "Have a certificate issued by an authority that the clients trust. For an internal upstream: name \
           this certificate in proxy_ssl_trusted_certificate, with proxy_ssl_verify on; here, --ca-file or \
           --add-ca-file.",

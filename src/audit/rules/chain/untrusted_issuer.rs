@@ -1,4 +1,4 @@
-//! `untrusted-issuer`: the path ends with an authority that nobody here knows.
+//! `untrusted-issuer`: the path ends with an authority that is not trusted here.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{curl, show_chain};
@@ -16,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
           it as long as proxy_ssl_verify is off (the default), and logs verify error 19, 20 or 21 when it is \
           on.",
     fix: "If the authority is your own, give it to the clients: proxy_ssl_trusted_certificate with \
-          proxy_ssl_verify on in nginx, --ca-file or --add-ca-file here. Else have the certificate issued by \
+          proxy_ssl_verify on in nginx, --ca-file or --add-ca-file here. Otherwise have the certificate issued by \
           an authority that the clients trust.",
     references: &[
         "RFC 5280 section 6.1",
@@ -30,9 +30,10 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-/// The fix where the certificate is a client's.
-const OF_CLIENT: &str = "Have the server trust the authority: its root in the file of `ssl_client_certificate` (here \
-                         --ca-names or --ca-file). Else present a certificate of an authority that the server trusts.";
+/// The fix for a client's certificate.
+const OF_CLIENT: &str = "Add the authority's root to the file in `ssl_client_certificate` on the server (here: \
+                         --ca-names or --ca-file). Otherwise present a certificate from an authority that the server \
+                         trusts.";
 
 fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
     if view.assessment.problem != Some(PathProblem::UnknownIssuer) {

@@ -8,10 +8,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Prevention,
     summary: "the Ingress controller does not apply an annotation",
-    why: "Whoever wrote it relies on something that does not happen: the controller drops the \
-          value, or needs another annotation beside it.",
-    fix: "Correct the value, or add the annotation that it needs, and look into the \
-          controller's log.",
+    why: "The annotation has no effect: the controller ignores its value, or needs another annotation with it.",
+    fix: "Correct the value, or add the annotation that it needs, and check the controller's log.",
     references: &[
         "https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/",
     ],

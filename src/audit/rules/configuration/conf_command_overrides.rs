@@ -8,8 +8,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Prevention,
     summary: "an OpenSSL command overrides the protocols directive",
-    why: "Commands of ssl_conf_command are applied last, so the protocol versions are those of \
-          the command, not of the directive.",
+    why: "nginx applies ssl_conf_command last, so the protocol versions are those of the command, not of the \
+          directive.",
     fix: "Set the versions in one place: ssl_protocols (or proxy_ssl_protocols). Check with \
           nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_conf_command"],

@@ -8,8 +8,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Prevention,
     summary: "a part of the configuration could not be tested",
-    why: "What nginx makes of it depends on a file, a library or a release that is not known \
-          here, so it neither passed nor failed.",
+    why: "Whether nginx accepts it depends on a file, a library or a release that is not known here, so it neither \
+          passed nor failed.",
     fix: "Run shakedown on the machine where nginx runs, as a user who may read the files, \
           with --nginx-binary; or run nginx -t there.",
     references: &["https://nginx.org/en/docs/switches.html"],

@@ -8,10 +8,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Prevention,
     summary: "the default server's TLS setting applies instead of this one",
-    why: "nginx negotiates before it knows the server name, so the settings of the socket's \
-          default server apply; clients get those, not the ones written here.",
-    fix: "Move the setting to the default server of the socket, or give the server a listen \
-          address of its own. Check with nginx -t, then reload.",
+    why: "OpenSSL uses these settings before nginx knows the server name, so those of the socket's default server \
+          apply, not the ones written here.",
+    fix: "Move the setting to the default server of the socket, or give the server its own listen address. Check \
+          with nginx -t, then reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols",
         "https://nginx.org/en/docs/http/configuring_https_servers.html#name_based_https_servers",

@@ -10,7 +10,7 @@ pub(crate) const RULE: Rule = Rule {
     summary: "something that nginx allows once is configured twice",
     why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
           running with the old one. Often the second one comes from an included file.",
-    fix: "Remove one of the two, and look into the included files as well. Check with nginx \
+    fix: "Remove one of the two; check the included files as well. Check with nginx \
           -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_core_module.html"],
     consequence_of: &[],

@@ -8,8 +8,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Prevention,
     summary: "a setting belongs to a module that does not make this connection",
-    why: "Each module reads its own directives only: proxy_ssl_* does nothing for grpc_pass, \
-          and grpc_ssl_* nothing for proxy_pass.",
+    why: "Each module uses only its own directives: proxy_ssl_* has no effect on grpc_pass, and grpc_ssl_* none on \
+          proxy_pass.",
     fix: "Use the directive with the prefix of the module that makes the connection. Check \
           with nginx -t, then reload.",
     references: &[

@@ -8,10 +8,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Prevention,
     summary: "a directive no longer exists in the installed nginx",
-    why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
-          running with the old one. ssl on was removed in nginx 1.25.1, where nginx -t says \
-          unknown directive.",
-    fix: "Remove the directive; instead of ssl on, add the ssl parameter to listen. Check with \
+    why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps running with the old \
+          one. nginx 1.25.1 removed the directive ssl: since then nginx -t reports an unknown directive.",
+    fix: "Remove the directive. Replace ssl on with the ssl parameter of listen. Check with \
           nginx -t, then reload.",
     references: &[
         "https://nginx.org/en/CHANGES",

@@ -8,8 +8,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Prevention,
     summary: "port 443 is served without TLS",
-    why: "Clients expect TLS on port 443; their handshakes fail, and nginx logs 400 for what \
-          it takes to be a broken request.",
+    why: "Clients expect TLS on port 443; their handshakes fail, and nginx logs status 400 because it reads the \
+          hello as an invalid request.",
     fix: "Add the ssl parameter to listen, and a certificate to the server. Check with nginx \
           -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#example"],

@@ -1,4 +1,4 @@
-//! `listen-ssl-conflict`: a server meant to be plain shares its socket with a TLS server.
+//! `listen-ssl-conflict`: a server without TLS shares its socket with a TLS server.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Group, Rule};
@@ -7,9 +7,9 @@ pub(crate) const RULE: Rule = Rule {
     id: "listen-ssl-conflict",
     severity: Severity::Warning,
     section: Section::Prevention,
-    summary: "a server meant to be plain shares its socket with a TLS server",
-    why: "The ssl parameter holds for the socket, not for the server: every server on that \
-          address and port speaks TLS, and plain requests get 400.",
+    summary: "a server without TLS shares its socket with a TLS server",
+    why: "The ssl parameter applies to the socket, not to the server: every server on that address and port uses \
+          TLS, and plain requests get 400.",
     fix: "Give the plain server another port, or add ssl to its listen as well and a \
           certificate to the server. Check with nginx -t, then reload.",
     references: &[

@@ -1,4 +1,4 @@
-//! What a configuration says, judged from the text alone: one rule for each kind of fact.
+//! Rules about the text of an nginx configuration: one for each kind of fact.
 
 pub mod annotation_ignored;
 pub mod conf_command_overrides;
@@ -42,7 +42,7 @@ use crate::nginx::facts::{Fact, FactKind};
 use crate::nginx::problem::Fault;
 use crate::targets::Origin;
 
-/// The rule that a fact belongs to. A new kind of fact does not compile before it has one.
+/// The rule that a fact belongs to. The match is exhaustive, so a new kind of fact needs a rule to compile.
 pub fn rule(kind: &FactKind) -> &'static Rule {
     match kind {
         FactKind::Refused(fault) => rule_of_fault(fault),

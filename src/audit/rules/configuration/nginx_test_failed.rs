@@ -9,7 +9,7 @@ pub(crate) const RULE: Rule = Rule {
     section: Section::Prevention,
     summary: "nginx -t refuses the configuration",
     why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
-          running with the old one. The message is that of the nginx binary that was asked.",
+          running with the old one. The message comes from the nginx binary.",
     fix: "Correct what the message names. Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/switches.html"],
     consequence_of: &[],

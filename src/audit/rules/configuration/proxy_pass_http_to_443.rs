@@ -1,4 +1,4 @@
-//! `proxy-pass-http-to-443`: proxy_pass speaks plain HTTP to port 443.
+//! `proxy-pass-http-to-443`: proxy_pass uses plain HTTP on port 443.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Group, Rule};
@@ -7,7 +7,7 @@ pub(crate) const RULE: Rule = Rule {
     id: "proxy-pass-http-to-443",
     severity: Severity::Note,
     section: Section::Prevention,
-    summary: "proxy_pass speaks plain HTTP to port 443",
+    summary: "proxy_pass uses plain HTTP on port 443",
     why: "A TLS server answers plain HTTP with 400 (The plain HTTP request was sent to HTTPS \
           port), or closes the connection.",
     fix: "Use https:// in proxy_pass. Check with nginx -t, then reload.",

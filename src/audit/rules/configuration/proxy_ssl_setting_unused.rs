@@ -1,4 +1,5 @@
-//! `proxy-ssl-setting-unused`: an upstream TLS setting has no effect because the connection does not use TLS from here.
+//! `proxy-ssl-setting-unused`: an upstream TLS setting has no effect because nginx connects to the upstream without
+//! TLS.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Group, Rule};
@@ -7,11 +8,10 @@ pub(crate) const RULE: Rule = Rule {
     id: "proxy-ssl-setting-unused",
     severity: Severity::Warning,
     section: Section::Prevention,
-    summary: "an upstream TLS setting has no effect because the connection does not use TLS from \
-          here",
-    why: "Whoever wrote it expects nginx to speak TLS to the upstream. It does not: proxy_pass \
-          uses http://, or proxy_ssl is off in stream, so data travels as it is.",
-    fix: "Use https:// in proxy_pass, or proxy_ssl on; in stream; or remove the setting. Check \
+    summary: "an upstream TLS setting has no effect because nginx connects to the upstream without TLS",
+    why: "The setting suggests that nginx uses TLS to the upstream. It does not: proxy_pass uses http://, or \
+          proxy_ssl is off in stream, so the data is not encrypted.",
+    fix: "Use https:// in proxy_pass (in stream: set proxy_ssl on), or remove the setting. Check \
           with nginx -t, then reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass",

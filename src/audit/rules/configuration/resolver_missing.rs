@@ -10,7 +10,7 @@ pub(crate) const RULE: Rule = Rule {
     summary: "a host name is resolved at run time, and no resolver is configured",
     why: "A proxy_pass with variables looks up its host while nginx runs. Without resolver \
           every request fails with 502 (no resolver defined to resolve).",
-    fix: "Add resolver with the address of a DNS server, or an upstream block with that name. \
+    fix: "Set resolver to the address of a DNS server, or add an upstream block with that name. \
           Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_core_module.html#resolver"],
     consequence_of: &[],

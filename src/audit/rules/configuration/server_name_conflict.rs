@@ -8,8 +8,7 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Prevention,
     summary: "nginx drops a server name because another server has it",
-    why: "The first server with a name gets all requests for it; nginx only warns, with \
-          conflicting server name.",
+    why: "The first server with a name gets all requests for it; nginx only warns (conflicting server name).",
     fix: "Remove the name from one of the two servers, or give them different listen \
           addresses. Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/server_names.html"],

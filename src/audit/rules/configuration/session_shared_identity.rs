@@ -8,10 +8,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Prevention,
     summary: "TLS sessions are shared with a place that uses another client certificate",
-    why: "nginx keeps sessions by upstream, not by location. A resumed session carries the \
-          client certificate that it was made with.",
-    fix: "Use the same client certificate in all places that use this upstream, or set \
-          proxy_ssl_session_reuse off;. Check with nginx -t, then reload.",
+    why: "nginx caches sessions by upstream, not by location. A resumed session keeps the client certificate of the \
+          connection that created it.",
+    fix: "Use the same client certificate in all places that use this upstream, or set proxy_ssl_session_reuse off. \
+          Check with nginx -t, then reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_session_reuse",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_certificate",

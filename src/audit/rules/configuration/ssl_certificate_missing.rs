@@ -10,8 +10,8 @@ pub(crate) const RULE: Rule = Rule {
     summary: "a TLS server has no certificate",
     why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
           running with the old one.",
-    fix: "Add ssl_certificate and ssl_certificate_key to the server, or ssl_reject_handshake \
-          on; where no handshake should succeed. Check with nginx -t, then reload.",
+    fix: "Add ssl_certificate and ssl_certificate_key to the server, or set ssl_reject_handshake on if no handshake \
+          should succeed. Check with nginx -t, then reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_reject_handshake",

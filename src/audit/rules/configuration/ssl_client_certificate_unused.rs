@@ -8,9 +8,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Prevention,
     summary: "CA certificates for clients have no effect because clients are not verified",
-    why: "Whoever wrote ssl_client_certificate expects clients to show a certificate. Without \
-          ssl_verify_client nginx never asks for one, and lets every client in.",
-    fix: "Set ssl_verify_client on; (or optional), or remove ssl_client_certificate. Check \
+    why: "ssl_client_certificate suggests that clients must present a certificate. Without ssl_verify_client nginx \
+          never asks for one, and accepts every client.",
+    fix: "Set ssl_verify_client on (or optional), or remove ssl_client_certificate. Check \
           with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_client"],
     consequence_of: &[],

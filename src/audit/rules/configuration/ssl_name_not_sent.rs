@@ -8,9 +8,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Prevention,
     summary: "a name is set for the upstream but not sent",
-    why: "proxy_ssl_name is sent only with proxy_ssl_server_name on; without it an upstream \
-          that serves several names picks its default certificate, or refuses.",
-    fix: "Set proxy_ssl_server_name on; beside proxy_ssl_name. Check with nginx -t, then \
+    why: "nginx sends proxy_ssl_name only with proxy_ssl_server_name on. Without it, an upstream that serves several \
+          names presents its default certificate or refuses the connection.",
+    fix: "Set proxy_ssl_server_name on next to proxy_ssl_name. Check with nginx -t, then \
           reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_server_name",

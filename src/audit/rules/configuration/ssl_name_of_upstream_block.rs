@@ -8,8 +8,8 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Prevention,
     summary: "the name of an upstream block is sent or verified as the host name",
-    why: "Without proxy_ssl_name nginx uses the host of proxy_pass, here the name of an \
-          upstream block, which no certificate covers.",
+    why: "Without proxy_ssl_name nginx uses the host in proxy_pass, here the name of an upstream block. Certificates \
+          do not cover such names.",
     fix: "Set proxy_ssl_name to a name that the upstream's certificate covers. Check with \
           nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name"],

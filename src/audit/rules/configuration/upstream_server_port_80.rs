@@ -8,9 +8,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Prevention,
     summary: "a server of a TLS upstream has no port, so nginx uses port 80",
-    why: "The default port of a server in an upstream block is 80, whatever the scheme of \
-          proxy_pass, and port 80 rarely speaks TLS.",
-    fix: "Add the port: server HOST:443;. Check with nginx -t, then reload.",
+    why: "The default port of a server in an upstream block is 80, whatever the scheme in proxy_pass, and there is \
+          rarely TLS on port 80.",
+    fix: "Add the port (server HOST:443). Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server"],
     consequence_of: &[],
     check: Check::Setting(Group::Doubtful),

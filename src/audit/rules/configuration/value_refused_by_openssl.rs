@@ -1,4 +1,4 @@
-//! `value-refused-by-openssl`: a value is not accepted by the OpenSSL library that nginx runs with.
+//! `value-refused-by-openssl`: nginx's OpenSSL does not accept a value.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Group, Rule};
@@ -7,12 +7,12 @@ pub(crate) const RULE: Rule = Rule {
     id: "value-refused-by-openssl",
     severity: Severity::Error,
     section: Section::Prevention,
-    summary: "a value is not accepted by the OpenSSL library that nginx runs with",
+    summary: "nginx's OpenSSL does not accept a value",
     why: "nginx refuses the whole configuration: it does not start, and at a reload it keeps \
           running with the old one. OpenSSL decides which cipher suites, groups and commands \
-          exist; they differ by release.",
-    fix: "Use a value that this OpenSSL knows (openssl ciphers -v LIST, openssl list -tls- \
-          groups), or upgrade OpenSSL. Check with nginx -t, then reload.",
+          exist, and this differs by release.",
+    fix: "Use a value that this OpenSSL knows (openssl ciphers -v LIST, openssl list -tls-groups), or upgrade \
+          OpenSSL. Check with nginx -t, then reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ecdh_curve",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_conf_command",

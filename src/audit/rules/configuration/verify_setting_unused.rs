@@ -8,9 +8,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::Prevention,
     summary: "a verification setting has no effect because verification is off",
-    why: "Whoever wrote it expects the upstream's certificate to be verified. It is not: any \
-          certificate is accepted, and the file is not even opened.",
-    fix: "Set proxy_ssl_verify on; (or that of the module in use), or remove the setting. \
+    why: "The setting suggests that nginx verifies the upstream's certificate. It does not: nginx accepts any \
+          certificate, and does not even open the file.",
+    fix: "Set proxy_ssl_verify on (or that of the module in use), or remove the setting. \
           Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_verify"],
     consequence_of: &[],

@@ -1,4 +1,4 @@
-//! `alpn-mismatch`: the operator expects h2, say, and the server does not speak it.
+//! `alpn-mismatch`: the operator expects a protocol, such as h2, and the server does not choose it.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::SClient;
@@ -11,10 +11,10 @@ pub(crate) const RULE: Rule = Rule {
     id: "alpn-mismatch",
     severity: Severity::Error,
     section: Section::ProtocolCipher,
-    summary: "none of the expected ALPN protocols is chosen",
+    summary: "the server chooses none of the expected ALPN protocols",
     why: "Clients that need one of these protocols (gRPC needs h2) cannot talk to the server, although the \
           handshake may complete.",
-    fix: "For h2, switch http2 on in the server block (listen … http2 before nginx 1.25.1) and reload; else \
+    fix: "For h2, set http2 on in the server block (before nginx 1.25.1: listen … http2) and reload. Otherwise \
           correct expect.alpn.",
     references: &["RFC 7301", "https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2"],
     consequence_of: &[],

@@ -18,11 +18,11 @@ pub(crate) const RULE: Rule = Rule {
     summary: "TLS works, but only with a group, signature scheme or key that current clients do not offer",
     why: "Clients offer the groups X25519, P-256 and P-384, and verify signatures of RSA keys and of ECDSA keys on \
           these curves. A server that accepts only other groups (P-521, X448, finite fields), signs only in other \
-          schemes (SHA-1, RSA-PSS keys, Ed25519, Ed448, brainpool curves), or has no certificate but a key shared \
-          beforehand (PSK), refuses them with alert 40; nginx as a client logs alert handshake failure.",
-    fix: "The message names what is missing. A group: put X25519 and prime256v1 into ssl_ecdh_curve of the default \
-          server of the socket, or take the directive out. A signature scheme or key: add a certificate with an \
-          ECDSA key on P-256, or with an RSA key, beside the one that is there. Then reload.",
+          schemes (SHA-1, RSA-PSS keys, Ed25519, Ed448, brainpool curves), or has no certificate but only pre-shared \
+          keys (PSK), refuses them with alert 40; nginx as a client logs alert handshake failure.",
+    fix: "The message names what is missing. If it is a group, add X25519 and prime256v1 to ssl_ecdh_curve in the \
+          default server of the socket, or remove the directive. If it is a signature scheme or key, add a second \
+          certificate with an ECDSA P-256 or RSA key. Then reload.",
     references: &[
         "RFC 8446 section 9.1",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ecdh_curve",
@@ -56,13 +56,13 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let finding = match unusual {
         Unusual::Group(group) => {
             let value = format!("X25519:prime256v1:secp384r1:{group}");
-            let fix = "Add X25519 and prime256v1 to ssl_ecdh_curve of the default server of the socket, or take \
-                       the directive out, and reload.";
+            let fix = "Add X25519 and prime256v1 to ssl_ecdh_curve in the default server of the socket, or remove \
+                       the directive, and reload.";
             finding.fix(fix).directive("server", "ssl_ecdh_curve", value)
         }
         Unusual::SharedKey(_) => finding.fix(
-            "Give the server a certificate if clients without the shared key are to reach it. nginx and browsers \
-             cannot use one.",
+            "Give the server a certificate if clients without the pre-shared key should reach it. nginx and browsers \
+             cannot use pre-shared keys.",
         ),
         Unusual::Scheme(_) | Unusual::Curve(_) => finding.fix(OTHER_CERTIFICATE),
     };
@@ -73,9 +73,9 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     }
 }
 
-const OTHER_CERTIFICATE: &str = "Let the server sign in a scheme that clients verify: with an RSA key allow SHA-256 \
-    (ssl_conf_command SignatureAlgorithms, and the security policy of the system), else add a certificate with an \
-    ECDSA key on P-256, or an RSA key, beside the one that is there; then reload.";
+const OTHER_CERTIFICATE: &str = "Let the server sign with a scheme that clients accept. With an RSA key, allow \
+    SHA-256 (ssl_conf_command SignatureAlgorithms, and the security policy of the system). Otherwise add a second \
+    certificate with an ECDSA P-256 or RSA key. Then reload.";
 
 fn message(unusual: &Unusual, version: ProtocolVersion) -> String {
     match unusual {
@@ -88,7 +88,7 @@ fn message(unusual: &Unusual, version: ProtocolVersion) -> String {
             "the server accepts none of the groups X25519, P-256 and P-384 in {version}; it chooses {group}"
         ),
         Unusual::Scheme(scheme) => {
-            format!("the server signs in {scheme}, a scheme that current clients do not offer")
+            format!("the server signs with {scheme}, which current clients do not offer")
         }
         Unusual::Curve(curve) => {
             format!(
@@ -113,9 +113,9 @@ fn unverified(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     else {
         return Verdict::Pass;
     };
-    RULE.finds(format!("the server signs in {scheme}, a scheme that no current browser offers"))
+    RULE.finds(format!("the server signs with {scheme}, which no current browser offers"))
         .evidence_from(signed.iter().map(|(cell, scheme)| {
-            format!("{}: {} is signed in {scheme}", endpoint.address, cell.version)
+            format!("{}: {} is signed with {scheme}", endpoint.address, cell.version)
         }))
         .fix(OTHER_CERTIFICATE)
         .into()

@@ -11,12 +11,12 @@ pub(crate) const RULE: Rule = Rule {
     id: "client-profile-fails",
     severity: Severity::Error,
     section: Section::ProtocolCipher,
-    summary: "a client that the target is to serve, or a current browser, cannot connect",
-    why: "The hello that this client sends was replayed, and the server refused it, or answered with what the \
-          client does not accept. nginx logs such a client as no shared cipher, unsupported protocol or version \
-          too low, at level info or crit, so that the default error_log may show nothing.",
-    fix: "Let the server accept what the client offers: the message names the smallest change. Or take the client \
-          out of the list of those that are to be served.",
+    summary: "a current browser, or a client that the target must serve, cannot connect",
+    why: "This client's hello was replayed, and the server refused it or answered with something that the client \
+          does not accept. nginx logs no shared cipher, unsupported protocol or version too low for such a client, \
+          at level info or crit, so the default error_log may show nothing.",
+    fix: "Let the server accept what the client offers: the message names the smallest change. Or remove the client \
+          from the list of clients to serve.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ciphers",
@@ -52,14 +52,14 @@ fn is_expected(replay: &Replay, cx: &Context<'_>) -> bool {
     cx.target.expect.clients.iter().any(|profile| profile.name == replay.profile.name)
 }
 
-/// A client that nobody expects, but that was tried: a current browser is expected by everyone's users, unless a proxy
-/// stands between. What another rule says of the size of its hello is not said again.
+/// A client that was tried although the target does not list it. For a listener, current browsers count as expected.
+/// Hello sizes have a rule of their own and are left out here.
 fn unexpected(replay: &Replay, endpoint: &Endpoint, cx: &Context<'_>) -> Option<Finding> {
     let missing = Missing::of(replay, endpoint)?;
     if !replay.profile.modern || matches!(missing, Missing::HelloSize { .. }) {
         return None;
     }
-    // Where nobody connects, other rules say why.
+    // Where no client connects, other rules say why.
     if !cx.own_cells(endpoint).any(Handshake::established) {
         return None;
     }

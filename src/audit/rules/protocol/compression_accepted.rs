@@ -1,4 +1,4 @@
-//! `compression-accepted`: TLS compression, which tells secrets by their length.
+//! `compression-accepted`: TLS compression, which reveals secrets through their length.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -10,10 +10,10 @@ pub(crate) const RULE: Rule = Rule {
     id: "compression-accepted",
     severity: Severity::Warning,
     section: Section::ProtocolCipher,
-    summary: "TLS compression is accepted",
-    why: "With compression on, whoever can add to a request and see its length reads cookies byte by byte \
-          (CRIME, CVE-2012-4929). Current clients and nginx never offer it; a server that does is an old one.",
-    fix: "nginx built with OpenSSL 1.0.0 or later turns compression off by itself; update the server.",
+    summary: "the server accepts TLS compression",
+    why: "With compression, an attacker who can add to a request and see its length can read cookies byte by byte \
+          (CRIME, CVE-2012-4929). Current clients and nginx never offer it; only old servers accept it.",
+    fix: "Update the server. nginx built with OpenSSL 1.0.0 or later disables compression by itself.",
     references: &["RFC 9325 section 3.3", "CVE-2012-4929"],
     consequence_of: &[],
     check: Check::Endpoint(check),
@@ -32,7 +32,7 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
     if verdict == Verdict::Pass { unless_untried(endpoint) } else { verdict }
 }
 
-/// A pass, where every hello that offered it was answered; what speaks TLS 1.3 alone is not asked.
+/// A pass if every hello that offered it was answered. A server that accepts only TLS 1.3 is not asked.
 fn unless_untried(endpoint: &Endpoint) -> Verdict {
     let answers = || endpoint.scans.iter().map(|scan| &scan.features.compression);
     let failed = answers().find_map(|answer| match answer {
@@ -42,7 +42,9 @@ fn unless_untried(endpoint: &Endpoint) -> Verdict {
     match failed {
         Some(cause) => {
             let address = endpoint.address;
-            Verdict::Untested(format!("{address} took no hello that offers it: {cause}"))
+            Verdict::Untested(format!(
+                "{address} did not answer a hello that offers compression: {cause}"
+            ))
         }
         None if answers().all(|answer| *answer == Observed::NotTried) => Verdict::NotApplicable,
         None => Verdict::Pass,

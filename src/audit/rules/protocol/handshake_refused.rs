@@ -1,4 +1,4 @@
-//! `handshake-refused`: nothing that is offered is accepted.
+//! `handshake-refused`: the server accepts nothing that is offered.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::with_own_name;
@@ -12,13 +12,12 @@ pub(crate) const RULE: Rule = Rule {
     id: "handshake-refused",
     severity: Severity::Error,
     section: Section::ProtocolCipher,
-    summary: "every hello is answered by an alert",
-    why: "Whatever is offered, the server ends the handshake: with and without a name, over every version, \
-          with every suite. Often it has no certificate for the name, no certificate at all, or expects \
-          something else first (a PROXY protocol header, STARTTLS).",
-    fix: "Read the server's own log: nginx writes the reason there at level info, which error_log hides by \
-          default. Check that the server block has ssl_certificate, and that the name is right \
-          (--server-name).",
+    summary: "the server answers every hello with an alert",
+    why: "The server ends every handshake: with and without a name, in every version, with every suite. Often it has \
+          no certificate for the name, no certificate at all, or expects something else first (a PROXY protocol \
+          header, STARTTLS).",
+    fix: "Read the server's log: nginx logs the reason at level info, which error_log hides by default. Check that \
+          the server block has ssl_certificate and that the name is right (--server-name).",
     references: &["RFC 8446 section 6", "https://nginx.org/en/docs/ngx_core_module.html#error_log"],
     consequence_of: &[
         &protocol::alpn_mismatch::RULE,
@@ -36,7 +35,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     };
     let partial = matrix.speaks();
     let message = if partial {
-        "the server breaks handshakes off that it first went along with"
+        "the server ends handshakes that it first answered"
     } else {
         "the server refuses every handshake"
     };

@@ -1,4 +1,4 @@
-//! `large-hello-fails`: a hello of the size that current browsers send is not answered, and a smaller one is.
+//! `large-hello-fails`: the server answers a small hello, but not one as large as current browsers send.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -9,15 +9,15 @@ pub(crate) const RULE: Rule = Rule {
     id: "large-hello-fails",
     severity: Severity::Error,
     section: Section::ProtocolCipher,
-    summary: "a ClientHello of the size that current browsers send fails, a smaller one works",
+    summary: "a ClientHello as large as current browsers send fails, and a smaller one works",
     why: "Since 2024 browsers send a post-quantum key (X25519MLKEM768) in their first message, which makes it 1.5 to \
           2 kB long: more than one TCP segment. Load balancers, firewalls, relays and old servers that expect the \
-          whole message in one small read close the connection, reset it or stay silent. Chrome, Edge, Firefox, Go, \
-          and whatever is built with OpenSSL 3.5 or newer, nginx as a proxy included, cannot connect; older clients \
-          can.",
-    fix: "Update or replace the box or server that breaks on the hello; a healthy server may stand behind it. Until \
-          then a client can leave the post-quantum group out: proxy_ssl_conf_command Groups X25519:prime256v1 in \
-          nginx as a proxy.",
+          whole message in one small read close the connection, reset it or do not answer. Chrome, Edge, Firefox, \
+          Go, and everything built with OpenSSL 3.5 or newer, including nginx as a proxy, cannot connect; older \
+          clients can.",
+    fix: "Update or replace the device or server that fails on the hello; the server behind it may be fine. Until \
+          then a client can omit the post-quantum group: in nginx as a proxy, proxy_ssl_conf_command Groups \
+          X25519:prime256v1.",
     references: &[
         "RFC 8446 section 4.1.2",
         "https://tldr.fail/",
@@ -35,11 +35,11 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let address = endpoint.address;
     let whole = browser.whole.size;
     let message = if browser.breaks_on_size() == Some(false) {
-        "the server breaks on a ClientHello with a post-quantum key, and accepts one without it"
+        "the server fails on a ClientHello with a post-quantum key, and accepts one without it"
             .to_owned()
     } else {
         format!(
-            "the server breaks on a ClientHello of {whole} bytes, as current browsers send it, and accepts one of {} \
+            "the server fails on a ClientHello of {whole} bytes, as current browsers send it, and accepts one of {} \
              bytes",
             classic.size
         )
@@ -51,24 +51,23 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
             failure.cause
         ))
         .evidence(format!(
-            "{address}: the same without post-quantum key, {} bytes: answered",
+            "{address}: the same without the post-quantum key, {} bytes: answered",
             classic.size
         ))
         .evidence_from(browser.padded.as_ref().map(|padded| match &padded.outcome {
             Ok(_) => {
-                format!("{address}: that filled up with padding to {} bytes: answered", padded.size)
+                format!("{address}: the latter padded to {} bytes: answered", padded.size)
             }
-            Err(failure) => format!(
-                "{address}: that filled up with padding to {} bytes: {}",
-                padded.size, failure.cause
-            ),
+            Err(failure) => {
+                format!("{address}: the latter padded to {} bytes: {}", padded.size, failure.cause)
+            }
         }));
-    // What nginx as configured meets, its own verdict says.
+    // The verdict on nginx as configured covers nginx's own hello.
     let severity = if cx.target.nginx.is_some() { Severity::Warning } else { Severity::Error };
     finding.severity(severity).into()
 }
 
-/// A server that refuses both hellos refuses something else in them; one that could not be asked tells nothing.
+/// A pass if the server refuses both hellos (the size is not the cause), untested if it could not be asked.
 fn unless_untested(endpoint: &Endpoint, browser: &BrowserHello) -> Verdict {
     let unanswered = |failure: &Failure| !failure.is_silence_or_refusal();
     match &browser.whole.outcome {

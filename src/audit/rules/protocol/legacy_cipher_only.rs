@@ -18,9 +18,9 @@ pub(crate) const RULE: Rule = Rule {
     why: "Clients that insist on authenticated encryption with forward secrecy (rustls, Go from 1.22 on in \
           part, strict policies) find no shared suite and are refused with alert 40. Browsers and OpenSSL with \
           its default list still connect.",
-    fix: "Add ECDHE suites with AES-GCM or ChaCha20 to ssl_ciphers and reload. ssl_ciphers does not touch TLS \
-          1.3. An ECDSA certificate needs ECDHE-ECDSA suites, an RSA certificate ECDHE-RSA ones. Where ssl_ecdh_curve \
-          is set, it must hold a group for TLS 1.2, such as X25519 or prime256v1.",
+    fix: "Add ECDHE suites with AES-GCM or ChaCha20 to ssl_ciphers and reload. ssl_ciphers does not affect TLS 1.3. \
+          An ECDSA certificate needs ECDHE-ECDSA suites, an RSA certificate ECDHE-RSA ones. If ssl_ecdh_curve is \
+          set, it must contain a group for TLS 1.2, such as X25519 or prime256v1.",
     references: &[
         "RFC 9325 section 4.2",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ciphers",
@@ -60,16 +60,17 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     if matrix.speaks() { finding.into() } else { finding.could_not_test().into() }
 }
 
-/// The suites are there and the one list of groups holds none that TLS 1.2 can use, or the suites are missing. What is added
-/// comes beside what is accepted now: nobody is cut off.
+/// Either the list of groups contains none that TLS 1.2 can use, or the suites are missing. The fix keeps what is
+/// accepted now, so no client is cut off.
 fn with_fix(finding: Finding, endpoint: &Endpoint, seen: CipherSuite) -> Finding {
     let refused = |answer: &Result<RawChoice, Failure>| {
         answer.as_ref().is_err_and(|failure| matches!(failure.cause, Cause::Alert(_)))
     };
     if endpoint.classic_groups.as_ref().is_some_and(refused) {
         return finding
-            .evidence("TLS 1.3 accepts a post-quantum group and refuses a hello without one: no group is left for ECDHE in TLS 1.2")
-            .fix("Add X25519 and prime256v1 to ssl_ecdh_curve of the default server of the socket, and reload.")
+            .evidence("TLS 1.3 accepts a post-quantum group and refuses a hello without one, so no group is left for \
+                       ECDHE in TLS 1.2")
+            .fix("Add X25519 and prime256v1 to ssl_ecdh_curve in the default server of the socket, and reload.")
             .directive("server", "ssl_ecdh_curve", "X25519MLKEM768:X25519:prime256v1");
     }
     let kept = seen.openssl_name().filter(|_| seen.weakness().is_some());
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_hello_shows_what_rustls_cannot_speak() {
+    fn a_raw_hello_shows_what_rustls_does_not_support() {
         let findings = scene(any).check(&["warning legacy-cipher-only"]);
         assert!(findings[0].could_not_test);
         assert!(findings[0].message.contains("TLS_RSA_WITH_AES_128_CBC_SHA"));
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_that_tls12_cannot_use_are_told_from_missing_suites() {
+    fn groups_that_tls12_cannot_use_are_distinguished_from_missing_suites() {
         let fix = |scene: &mut Scene| {
             let findings = scene.check(&["warning legacy-cipher-only"]);
             findings[0].fix.as_ref().unwrap().directives[0].name.clone()

@@ -1,4 +1,4 @@
-//! `legacy-protocol-accepted`: beside a current version, one that every current client refuses.
+//! `legacy-protocol-accepted`: the server accepts a version that every current client refuses, besides a current one.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,11 @@ pub(crate) const RULE: Rule = Rule {
     id: "legacy-protocol-accepted",
     severity: Severity::Warning,
     section: Section::ProtocolCipher,
-    summary: "a version older than TLS 1.2 is still accepted",
+    summary: "the server still accepts a version older than TLS 1.2",
     why: "SSLv3, TLS 1.0 and TLS 1.1 are deprecated (RFC 8996): audits such as PCI DSS fail them, and current \
-          clients never use them. nginx before 1.27.3 accepts TLS 1.0 and 1.1 unless told otherwise, as far as \
-          its OpenSSL goes along.",
+          clients never use them. nginx before 1.27.3 accepts TLS 1.0 and 1.1 by default, if its OpenSSL allows it.",
     fix: "Set ssl_protocols TLSv1.2 TLSv1.3 in the default server of the socket (before nginx 1.29.2 its value \
-          counts for all servers of the socket) and reload.",
+          applies to all servers of the socket) and reload.",
     references: &[
         "RFC 8996",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols",

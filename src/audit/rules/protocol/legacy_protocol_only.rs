@@ -1,4 +1,4 @@
-//! `legacy-protocol-only`: rustls cannot speak to it, and a raw hello shows that it is merely old.
+//! `legacy-protocol-only`: rustls cannot connect, and a raw hello shows that the server is merely old.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
@@ -12,13 +12,11 @@ pub(crate) const RULE: Rule = Rule {
     id: "legacy-protocol-only",
     severity: Severity::Error,
     section: Section::ProtocolCipher,
-    summary: "only versions older than TLS 1.2 are spoken",
-    why: "Browsers and current libraries refuse SSLv3, TLS 1.0 and TLS 1.1 (RFC 8996), and OpenSSL 3 needs its \
-          security level lowered to 0 to speak them. nginx from 1.27.3 on no longer offers them to upstreams \
-          by default.",
-    fix: "Upgrade the server, and have it speak TLS 1.2 and 1.3: in nginx ssl_protocols TLSv1.2 TLSv1.3, then \
-          reload. A proxy that must reach it meanwhile needs the version in proxy_ssl_protocols and \
-          @SECLEVEL=0 in proxy_ssl_ciphers.",
+    summary: "the server accepts only versions older than TLS 1.2",
+    why: "Browsers and current libraries refuse SSLv3, TLS 1.0 and TLS 1.1 (RFC 8996), and OpenSSL 3 supports them \
+          only at security level 0. nginx from 1.27.3 on no longer offers them to upstreams by default.",
+    fix: "Upgrade the server and enable TLS 1.2 and 1.3 (in nginx: ssl_protocols TLSv1.2 TLSv1.3), then reload. \
+          Until then, a proxy needs the old version in proxy_ssl_protocols and @SECLEVEL=0 in proxy_ssl_ciphers.",
     references: &[
         "RFC 8996",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols",
@@ -39,7 +37,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::Pass;
     };
     let finding = RULE
-        .finds(format!("the server speaks {} and nothing newer", choice.version))
+        .finds(format!("the server accepts {} and nothing newer", choice.version))
         .evidence(format!(
             "{}: a {} hello is answered with {}",
             endpoint.address, choice.version, choice.cipher_suite
@@ -69,7 +67,7 @@ mod tests {
     use crate::tls::version::ProtocolVersion;
 
     #[test]
-    fn an_answer_to_an_old_hello_tells_it_from_a_broken_server() {
+    fn an_answer_to_an_old_hello_distinguishes_it_from_a_broken_server() {
         let refused = Cause::Alert(AlertDescription::PROTOCOL_VERSION);
         let mut scene = Scene::new();
         scene.fail(any, Stage::Handshake, &refused);

@@ -1,4 +1,4 @@
-//! Versions, suites, groups and application protocols that do not meet.
+//! Rules about versions, suites, groups and application protocols that client and server do not share.
 
 pub mod alpn_mismatch;
 pub mod cipher_mismatch;
@@ -25,8 +25,8 @@ use crate::observation::scan::Scan;
 use crate::observation::{Endpoint, Handshake};
 use crate::tls::version::ProtocolVersion;
 
-/// The failed handshake of a version that the server does not speak although it speaks the other, where the operator
-/// does not want it so.
+/// The failed handshake of a version that the server does not accept although it accepts the other one, unless the
+/// operator expects exactly that.
 fn missing<'a>(
     endpoint: &'a Endpoint,
     cx: &Context<'_>,
@@ -46,7 +46,7 @@ fn troubled<'a>(endpoint: &'a Endpoint, cx: &Context<'_>, trouble: Trouble) -> V
     cx.own_cells(endpoint).filter(|cell| matrix.trouble(cell) == Some(trouble)).collect()
 }
 
-/// What a check says of every scan of an endpoint. A scan with gaps passes nothing.
+/// Runs a check over every scan of an endpoint. A scan with gaps never passes.
 fn over_scans(endpoint: &Endpoint, check: impl Fn(&Scan) -> Vec<Finding>) -> Verdict {
     if endpoint.scans.is_empty() {
         return Verdict::NotApplicable;

@@ -1,4 +1,4 @@
-//! `no-forward-secrecy`: no suite keeps recorded traffic secret.
+//! `no-forward-secrecy`: no suite of a version protects recorded traffic.
 
 use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -11,12 +11,11 @@ pub(crate) const RULE: Rule = Rule {
     id: "no-forward-secrecy",
     severity: Severity::Warning,
     section: Section::ProtocolCipher,
-    summary: "a version is accepted without any forward-secret cipher suite",
-    why: "Whoever gets the server's key, now or in ten years, can read all that was recorded in this version. \
-          Clients that insist on ECDHE (browsers with an option set, hardened clients) are refused with alert \
-          40.",
-    fix: "Add ECDHE suites to ssl_ciphers of the server of that name (the default server of the socket where no \
-          name is sent), and reload. Where ssl_ecdh_curve is set, it must hold a group for TLS 1.2.",
+    summary: "a version has no cipher suite with forward secrecy",
+    why: "Anyone who gets the server's key, now or in ten years, can decrypt recorded traffic of this version. \
+          Clients that insist on ECDHE (browsers with an option set, hardened clients) are refused with alert 40.",
+    fix: "Add ECDHE suites to ssl_ciphers in the server with that name (without a name: the default server of the \
+          socket), and reload. If ssl_ecdh_curve is set, it must contain a group for TLS 1.2.",
     references: &[
         "RFC 9325 section 4.1",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ciphers",
@@ -47,7 +46,7 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
     })
 }
 
-/// What is added comes beside what is accepted now, so that nobody is cut off.
+/// The fix keeps what is accepted now, so no client is cut off.
 fn with_fix(finding: Finding, scan: &Scan, without: &[&VersionScan]) -> Finding {
     let tls13 = scan.version(ProtocolVersion::TLS1_3).map(|scan| &scan.groups.accepted);
     if let Some(groups) = tls13.filter(|groups| !groups.is_empty())
@@ -56,10 +55,10 @@ fn with_fix(finding: Finding, scan: &Scan, without: &[&VersionScan]) -> Finding 
         let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
         return finding
             .evidence(format!(
-                "TLS 1.3 accepts no group but {}: none is left for ECDHE in older versions",
+                "TLS 1.3 accepts only the groups {}, so none is left for ECDHE in older versions",
                 names.join(", ")
             ))
-            .fix("Add X25519 and prime256v1 to ssl_ecdh_curve of the default server of the socket, and reload.")
+            .fix("Add X25519 and prime256v1 to ssl_ecdh_curve in the default server of the socket, and reload.")
             .directive("server", "ssl_ecdh_curve", format!("{}:X25519:prime256v1", names.join(":")));
     }
     let mut kept: Vec<&str> = Vec::new();

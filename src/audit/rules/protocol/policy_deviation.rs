@@ -1,4 +1,4 @@
-//! `policy-deviation`: the server speaks what the policy does not allow.
+//! `policy-deviation`: the server accepts something that the policy does not allow.
 
 use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::policy::{CertificatePolicy, Policy};
@@ -16,13 +16,13 @@ pub(crate) const RULE: Rule = Rule {
     id: "policy-deviation",
     severity: Severity::Error,
     section: Section::ProtocolCipher,
-    summary: "the server deviates from the policy that it was held against",
-    why: "The policy was named on purpose (--policy), so whatever it does not allow fails the run. Nothing need \
-          be broken for any client.",
-    fix: "Set the directive to what the policy allows, as shown, and reload: ssl_ciphers, \
-          ssl_prefer_server_ciphers, ssl_dhparam and the certificate in the server of that name, ssl_ecdh_curve in \
-          the default server of the socket; ssl_protocols and the suites of TLS 1.3 (ssl_conf_command) in the server \
-          of that name too, but before nginx 1.29.2 in the default server.",
+    summary: "the server deviates from the policy",
+    why: "You chose the policy (--policy), so everything that it does not allow fails the run. Clients may still \
+          connect without problems.",
+    fix: "Set the directive as shown, and reload. ssl_ciphers, ssl_prefer_server_ciphers, ssl_dhparam and the \
+          certificate belong in the server with that name, ssl_ecdh_curve in the default server of the socket. \
+          ssl_protocols and the TLS 1.3 suites (ssl_conf_command) belong in the server with that name too, but \
+          before nginx 1.29.2 in the default server.",
     references: &[
         "https://wiki.mozilla.org/Security/Server_Side_TLS",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html",
@@ -61,8 +61,8 @@ fn protocols(scan: &Scan, policy: &Policy) -> Option<Finding> {
     let newest = allowed.iter().max().filter(|newest| !spoken.contains(newest));
     let message = match (surplus.is_empty(), newest) {
         (true, None) => return None,
-        (true, Some(newest)) => format!("{newest} is not spoken"),
-        (false, _) => format!("{} is spoken", listed(surplus)),
+        (true, Some(newest)) => format!("{newest} is not accepted"),
+        (false, _) => format!("{} is accepted", listed(surplus)),
     };
     let finding = RULE.finds(message).subject("protocols");
     Some(finding.directive("server", "ssl_protocols", joined(allowed, " ")))
@@ -71,7 +71,7 @@ fn protocols(scan: &Scan, policy: &Policy) -> Option<Finding> {
 fn suites(scan: &Scan, policy: &Policy) -> Option<Finding> {
     let allowed = policy.cipher_suites.as_ref()?;
     let versions = policy.protocols.as_deref();
-    // A version that must go takes its suites with it.
+    // The suites of a version that must go need no finding of their own.
     let stays = |version: &ProtocolVersion| versions.is_none_or(|kept| kept.contains(version));
     let surplus: Vec<_> = scan
         .suites()
@@ -81,7 +81,7 @@ fn suites(scan: &Scan, policy: &Policy) -> Option<Finding> {
         return None;
     }
     let mut finding = RULE
-        .finds(format!("{} accepted that the policy does not list", counted(surplus.len())))
+        .finds(format!("{} accepted but not in the policy", counted(surplus.len())))
         .evidence_from(
             surplus.iter().map(|(version, choice)| format!("{version}: {}", choice.cipher_suite)),
         )
@@ -112,7 +112,9 @@ fn groups(scan: &Scan, policy: &Policy) -> Option<Finding> {
     // OpenSSL before 3.5 refuses a list that names a hybrid group.
     let portable: Vec<&NamedGroup> =
         allowed.iter().filter(|group| !group.is_post_quantum()).collect();
-    let finding = RULE.finds(format!("the groups {} are taken", listed(surplus))).subject("groups");
+    let finding = RULE
+        .finds(format!("the groups {} are accepted but not in the policy", listed(surplus)))
+        .subject("groups");
     Some(finding.directive("server", "ssl_ecdh_curve", joined(portable, ":")))
 }
 
@@ -137,17 +139,18 @@ fn preference(scan: &Scan, policy: &Policy) -> Option<Finding> {
         return None;
     }
     let who = if by_server { "the client's" } else { "the server's" };
-    let finding = RULE.finds(format!("{who} order of suites counts in {}", listed(versions)));
+    let finding = RULE.finds(format!("{who} order of suites applies in {}", listed(versions)));
     let value = if by_server { "on" } else { "off" };
     Some(finding.subject("preference").directive("server", "ssl_prefer_server_ciphers", value))
 }
 
-/// Whether a scan asked as the target's own clients do: what others are shown is the business of the default server.
+/// Whether the scan sent SNI as the target's clients do. The certificate for other clients depends on the default
+/// server.
 fn is_own(scan: &Scan, cx: &Context<'_>) -> bool {
     scan.sni.is_some() == cx.target.server_name.is_some()
 }
 
-/// What the policy says of the certificates that were shown to hellos with the name of the scan.
+/// Compares the certificates that were presented to hellos with the scan's name with the policy.
 fn certificate(endpoint: &Endpoint, scan: &Scan, policy: &CertificatePolicy) -> Option<Finding> {
     let cells = endpoint.cells(scan.sni.is_some()).filter_map(|cell| cell.chain.as_ref());
     let leaf = cells.chain(&scan.chains).filter_map(|chain| chain.leaf());
@@ -180,7 +183,7 @@ fn objections(leaf: &Certificate, policy: &CertificatePolicy) -> Vec<String> {
     }
     let days = (leaf.not_after - leaf.not_before).whole_days();
     if let Some(most) = policy.max_lifetime_days.filter(|most| days > i64::from(*most)) {
-        objections.push(format!("it lives {days} days, more than {most}"));
+        objections.push(format!("it is valid for {days} days, more than {most}"));
     }
     objections
 }
@@ -233,14 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn the_certificate_is_held_against_the_policy() {
+    fn the_certificate_is_compared_with_the_policy() {
         let scene = scene("[certificate]\nkey_types = ['rsa']\nmax_lifetime_days = 5");
         let findings = scene.check(&["error policy-deviation", "note weak-cipher-accepted"]);
         assert_eq!(findings[0].evidence.len(), 3, "{findings:#?}");
     }
 
     #[test]
-    fn the_certificate_of_the_default_server_is_not_held_against_a_named_one() {
+    fn the_certificate_of_the_default_server_is_not_counted_against_a_named_one() {
         let mut scene = scene("[certificate]\nmax_lifetime_days = 400");
         let long_lived = |params: &mut CertificateParams| {
             params.not_after = NOW + Duration::days(3650);

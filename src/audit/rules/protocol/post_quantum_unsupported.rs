@@ -10,9 +10,9 @@ pub(crate) const RULE: Rule = Rule {
     id: "post-quantum-unsupported",
     severity: Severity::Note,
     section: Section::Prevention,
-    summary: "no post-quantum key exchange is offered",
-    why: "Traffic that is recorded today can be read once quantum computers exist. Current browsers, Go and \
-          OpenSSL 3.5 offer X25519MLKEM768, and nginx takes it as soon as its OpenSSL is 3.5 or newer.",
+    summary: "the server accepts no post-quantum key exchange",
+    why: "Traffic that is recorded today can be decrypted once quantum computers exist. Current browsers, Go and \
+          OpenSSL 3.5 offer X25519MLKEM768, and nginx accepts it if its OpenSSL is 3.5 or newer.",
     fix: "Run nginx with OpenSSL 3.5 or newer and leave ssl_ecdh_curve at its default (auto), or add \
           X25519MLKEM768 to its list, and reload.",
     references: &[
@@ -31,7 +31,7 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
         let without = told && !groups.accepted.iter().any(|group| group.is_post_quantum());
         let finding = without.then(|| {
             let names: Vec<String> = groups.accepted.iter().map(ToString::to_string).collect();
-            RULE.finds("the server takes no post-quantum key exchange").evidence(format!(
+            RULE.finds("the server accepts no post-quantum key exchange").evidence(format!(
                 "{}: its groups are {}",
                 place(endpoint, scan),
                 names.join(", ")

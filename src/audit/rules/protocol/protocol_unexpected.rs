@@ -1,4 +1,4 @@
-//! `protocol-unexpected`: the endpoint speaks more than the operator allows.
+//! `protocol-unexpected`: the endpoint accepts a version that the operator does not expect.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
@@ -11,10 +11,10 @@ pub(crate) const RULE: Rule = Rule {
     id: "protocol-unexpected",
     severity: Severity::Error,
     section: Section::ProtocolCipher,
-    summary: "a version is spoken that the operator did not expect",
-    why: "The expectation in the targets file names every version that the endpoint may speak, and it speaks \
+    summary: "the server accepts a version that the targets file does not expect",
+    why: "expect.protocols in the targets file lists every version that the endpoint may accept, and it accepts \
           another.",
-    fix: "Take the version out of ssl_protocols of the default server of the socket and reload, or add it to \
+    fix: "Remove the version from ssl_protocols in the default server of the socket and reload, or add it to \
           expect.protocols.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols"],
     consequence_of: &[],
@@ -33,7 +33,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     }
     let value: Vec<String> = expected.iter().map(ToString::to_string).collect();
     let findings = unexpected.into_iter().map(|cell| {
-        RULE.finds(format!("the server speaks {}, which is not expected", cell.version))
+        RULE.finds(format!("the server accepts {}, which is not expected", cell.version))
             .subject(cell.version.to_string())
             .evidence(at(endpoint, cell))
             .directive("server", "ssl_protocols", value.join(" "))
@@ -53,7 +53,7 @@ mod tests {
     use crate::tls::version::ProtocolVersion;
 
     #[test]
-    fn only_the_expected_versions_may_be_spoken() {
+    fn only_the_expected_versions_may_be_accepted() {
         let mut scene = Scene::new();
         scene.target.expect.protocols = Some(vec![ProtocolVersion::TLS1_3]);
         scene.check(&["error protocol-unexpected"]);

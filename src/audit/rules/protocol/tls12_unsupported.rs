@@ -17,9 +17,9 @@ pub(crate) const RULE: Rule = Rule {
     why: "Clients that support nothing newer cannot connect: Java 8 before 8u261, Android before 10, Schannel in \
           Windows 10 and Windows Server 2019 (PowerShell, .NET Framework), Internet Explorer, Safari before macOS \
           10.14.4 and iOS 12.2, OpenSSL before 1.1.1, Go before 1.13, curl and Python built with these, and nginx \
-          before 1.23.4 as a proxy, whose default for proxy_ssl_protocols ends at TLS 1.2. A server for current clients \
-          only may intend that.",
-    fix: "Add TLSv1.2 to ssl_protocols of the default server of the socket (before nginx 1.29.2 its value \
+          before 1.23.4 as a proxy, whose default for proxy_ssl_protocols ends at TLS 1.2. For a server that serves \
+          only current clients this may be intended.",
+    fix: "Add TLSv1.2 to ssl_protocols in the default server of the socket (before nginx 1.29.2 its value \
           applies to all servers of the socket) and reload. A proxy that must reach this endpoint needs \
           TLSv1.3 in proxy_ssl_protocols.",
     references: &[
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_misses_it_where_it_is_not_expected() {
+    fn a_version_that_is_not_expected_is_not_missed() {
         let mut scene = without(Scene::new());
         scene.target.expect.protocols = Some(vec![ProtocolVersion::TLS1_3]);
         scene.check(&[]);

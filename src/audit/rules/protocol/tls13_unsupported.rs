@@ -13,11 +13,11 @@ pub(crate) const RULE: Rule = Rule {
     id: "tls13-unsupported",
     severity: Severity::Note,
     section: Section::ProtocolCipher,
-    summary: "TLS 1.3 is not spoken",
-    why: "Clients fall back to TLS 1.2, which is still sound; TLS 1.3 saves a round trip and leaves less to \
-          configure. nginx speaks it by default from 1.23.4 on.",
-    fix: "Add TLSv1.3 to ssl_protocols of the default server of the socket (before nginx 1.29.2 its value \
-          counts for all servers of the socket) and reload.",
+    summary: "the server does not accept TLS 1.3",
+    why: "Clients fall back to TLS 1.2, which is still secure. TLS 1.3 saves a round trip and needs less \
+          configuration. nginx accepts it by default from 1.23.4 on.",
+    fix: "Add TLSv1.3 to ssl_protocols in the default server of the socket (before nginx 1.29.2 its value applies to \
+          all servers of the socket) and reload.",
     references: &[
         "RFC 8446",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols",
@@ -32,7 +32,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::Pass;
     };
     let finding = RULE
-        .finds("the server does not speak TLS 1.3")
+        .finds("the server does not accept TLS 1.3")
         .severity(severity(cx))
         .evidence(at(endpoint, missing))
         .reproduce(s_client(
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_misses_it_where_it_is_not_expected() {
+    fn a_version_that_is_not_expected_is_not_missed() {
         let mut scene = without(Scene::new());
         scene.target.expect.protocols = Some(vec![ProtocolVersion::TLS1_2]);
         scene.check(&[]);

@@ -13,13 +13,12 @@ pub(crate) const RULE: Rule = Rule {
     id: "weak-cipher-accepted",
     severity: Severity::Warning,
     section: Section::ProtocolCipher,
-    summary: "weak cipher suites are accepted",
-    why: "Suites without encryption or authentication, with export keys, DES, RC4 or 64-bit blocks (3DES) can \
-          be broken, some of them by anyone on the path. A client that offers one beside better ones may be \
-          steered to it. Static RSA is a note: it works, but whoever gets the key later can read what was \
-          recorded.",
-    fix: "Take the suites named here out of ssl_ciphers (HIGH:!aNULL:!MD5 is nginx's default and leaves most \
-          of them out), and reload. Static RSA goes with !kRSA.",
+    summary: "the server accepts weak cipher suites",
+    why: "Suites without encryption or authentication, with export keys, DES, RC4 or 64-bit blocks (3DES) can be \
+          broken, some of them by anyone on the path. An attacker may force a client that offers one to use it. \
+          Static RSA is only a note: it works, but anyone who gets the key later can decrypt recorded traffic.",
+    fix: "Remove the suites named here from ssl_ciphers (nginx's default, HIGH:!aNULL:!MD5, excludes most of them), \
+          and reload. !kRSA removes static RSA.",
     references: &[
         "RFC 9325 section 4.2",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_ciphers",
@@ -34,7 +33,7 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
         let (mut weak, mut recorded) = (Vec::new(), Vec::new());
         for version in scan.accepted() {
             let suites = || version.suites.accepted.iter().map(|choice| choice.cipher_suite);
-            // Where no suite is any better, that is the finding.
+            // If no suite is better, `no-forward-secrecy` reports it.
             let better = suites().any(CipherSuite::forward_secret);
             kinds.extend(suites().filter_map(CipherSuite::weakness));
             weak.extend(evidence(version.version, suites().filter(|it| it.weakness().is_some())));
@@ -53,7 +52,7 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
         let recorded = (!recorded.is_empty()).then(|| {
             RULE.finds("the server accepts suites with static RSA, which lack forward secrecy")
                 .severity(Severity::Note)
-                .fix("Nothing breaks while old clients need them; else add !kRSA to ssl_ciphers and reload.")
+                .fix("Keep them while old clients need them. Otherwise add !kRSA to ssl_ciphers and reload.")
                 .evidence_from(at(recorded))
                 .subject("static-rsa")
         });

@@ -11,11 +11,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     section: Section::ProtocolCipher,
     summary: "the Diffie-Hellman key is too small",
-    why: "OpenSSL 3 at Debian's security level refuses finite-field keys below 2048 bits (nginx as a client \
-          logs: dh key too small), browsers refuse below 1024, and 1024 bits are within reach of states \
-          (Logjam).",
-    fix: "Give ssl_dhparam a file with 2048 bits or more (openssl dhparam -out dhparam.pem 2048), or take the \
-          directive and with it all DHE suites out, and reload.",
+    why: "OpenSSL 3 at Debian's security level refuses finite-field keys below 2048 bits (nginx as a client logs: dh \
+          key too small), browsers refuse keys below 1024, and states can probably break 1024 bits (Logjam).",
+    fix: "Set ssl_dhparam to a file with 2048 bits or more (openssl dhparam -out dhparam.pem 2048), or remove the \
+          directive and with it all DHE suites, and reload.",
     references: &[
         "RFC 9325 section 4.4",
         "https://weakdh.org/",
@@ -25,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Endpoint(check),
 };
 
-/// The least size that OpenSSL's security level 2 takes, in bits.
+/// The smallest key that OpenSSL's security level 2 accepts, in bits.
 const LEAST: usize = 2048;
 
 fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {

@@ -9,11 +9,11 @@ pub(crate) const RULE: Rule = Rule {
     id: "session-resumption-unsupported",
     severity: Severity::Note,
     section: Section::Prevention,
-    summary: "sessions are not resumed",
-    why: "Every connection pays for a full handshake: a signature on the server and, with TLS 1.2, a round \
-          trip more for the client. Busy servers feel it in CPU.",
+    summary: "the server does not resume sessions",
+    why: "Every connection needs a full handshake: a signature on the server and, with TLS 1.2, an extra round trip \
+          for the client. On busy servers this costs CPU time.",
     fix: "Keep ssl_session_tickets on (the default), or set ssl_session_cache shared:SSL:10m in the http \
-          block: the default, none, stores nothing. Then reload.",
+          block: the default (none) stores nothing. Then reload.",
     references: &[
         "RFC 8446 section 2.2",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_session_cache",

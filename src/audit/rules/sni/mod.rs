@@ -1,4 +1,4 @@
-//! The name in the hello: who needs it, who refuses it, and what is presented without it.
+//! Rules about the server name in the hello (SNI): required, refused, or decisive for which certificate is presented.
 
 pub mod sni_different_certificate;
 pub mod sni_name_rejected;

@@ -1,4 +1,4 @@
-//! `sni-different-certificate`: a client without SNI is shown the default certificate.
+//! `sni-different-certificate`: a client without SNI gets the default certificate.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
@@ -13,12 +13,12 @@ pub(crate) const RULE: Rule = Rule {
     id: "sni-different-certificate",
     severity: Severity::Note,
     section: Section::Sni,
-    summary: "without a server name another certificate is presented",
-    why: "Virtual hosts work like this, and browsers always send the name. A client without SNI, as nginx is \
-          to an upstream by default, is shown the default certificate, and a verification against the wanted \
-          name may fail.",
-    fix: "Nothing to do for browsers. As a proxy, send the name: proxy_ssl_server_name on, with proxy_ssl_name \
-          where the host of proxy_pass is another.",
+    summary: "without a server name, the server presents another certificate",
+    why: "This is normal with virtual hosts, and browsers always send the name. A client without SNI gets the \
+          default certificate, and verification against the expected name may fail. nginx sends upstreams no SNI by \
+          default.",
+    fix: "Nothing to do for browsers. In nginx as a proxy, set proxy_ssl_server_name on, and proxy_ssl_name if the \
+          host in proxy_pass is a different name.",
     references: &[
         "RFC 6066 section 3",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_server_name",
@@ -51,7 +51,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     }
     finding
         .severity(Severity::Warning)
-        .fix("Send the name, then reload; without it a verification of this upstream would fail.")
+        .fix("Send the name, then reload. Without it, verification of this upstream would fail.")
         .directive("location", "proxy_ssl_server_name", "on")
         .directive("location", "proxy_ssl_name", name)
         .into()

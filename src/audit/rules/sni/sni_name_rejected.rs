@@ -14,8 +14,8 @@ pub(crate) const RULE: Rule = Rule {
     summary: "the handshake fails with the server name and works without it",
     why: "The server does not know the name that clients send, and refuses the connection instead of falling \
           back to its default certificate.",
-    fix: "On the server, add the name to server_name of the server block that holds its certificate, and \
-          reload. As its client, send the name that it knows: proxy_ssl_name.",
+    fix: "On the server, add the name to server_name in the server block with its certificate, and reload. In nginx \
+          as the client, set proxy_ssl_name to a name that the server knows.",
     references: &[
         "RFC 6066 section 3",
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_reject_handshake",

@@ -1,4 +1,4 @@
-//! `sni-required`: a hello without a name is turned away, as nginx sends it to an upstream by default.
+//! `sni-required`: the server refuses a hello without a name, which is what nginx sends to upstreams by default.
 
 use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::reproduce::{s_client, with_own_name};
@@ -15,12 +15,12 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Sni,
     summary: "the handshake fails without a server name and works with it",
-    why: "A client that sends no server name (SNI) is turned away. Browsers send one. nginx as a proxy sends \
-          none unless proxy_ssl_server_name is on, and then answers 502; with a session cached by another \
-          location the fault comes and goes.",
-    fix: "In the location that proxies to this upstream, switch proxy_ssl_server_name on and give \
-          proxy_ssl_name the name that the certificate covers, then reload. Without proxy_ssl_name nginx sends \
-          the host of proxy_pass, which is the name of the upstream block where one is used.",
+    why: "The server refuses clients that send no server name (SNI). Browsers send one. nginx as a proxy sends none \
+          unless proxy_ssl_server_name is on, and answers 502. If another location has cached a session with the \
+          same upstream, the fault comes and goes.",
+    fix: "In the location that proxies to this upstream, set proxy_ssl_server_name on and proxy_ssl_name to the name \
+          that the certificate covers, then reload. Without proxy_ssl_name, nginx sends the host in proxy_pass. With \
+          an upstream block, that is the name of the block.",
     references: &[
         "RFC 6066 section 3",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_server_name",
@@ -58,21 +58,22 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         .severity(Severity::Error)
         .directive("location", "proxy_ssl_server_name", "on")
         .directive("location", "proxy_ssl_name", name);
-    // The handshake with the name is the fix, tried.
+    // The handshake with the name has tried the fix.
     if tried { finding.verified().into() } else { finding.into() }
 }
 
-/// Without the name the other version works, so nobody is turned away who speaks both.
+/// Without the name the other version works, so no client that supports both is refused.
 fn in_one_version(finding: Finding, version: ProtocolVersion) -> Verdict {
     let mut finding = finding.fix(
         "Give the default server of the socket the same ssl_protocols as the server of that name, and reload; \
-         from nginx 1.29.2 on each server's own value counts.",
+         from nginx 1.29.2 on, each server's own value applies.",
     );
     finding.message = format!("{version} works only with a server name (SNI)");
     finding.into()
 }
 
-/// An address has no name to try, but a server that answers "unrecognized name" to a hello without one says it all.
+/// The target is an address, so there is no name to try. But alert 112 in answer to a hello without a name is clear
+/// enough.
 fn nameless(endpoint: &Endpoint, refused: &Handshake, cx: &Context<'_>) -> Verdict {
     RULE.finds("the server answers a hello without a server name (SNI) with alert 112 (unrecognized_name)")
         .severity(Severity::Error)

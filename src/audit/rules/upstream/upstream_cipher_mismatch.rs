@@ -1,4 +1,4 @@
-//! `upstream-cipher-mismatch`: nginx and the upstream cannot agree on how to encrypt.
+//! `upstream-cipher-mismatch`: nginx and the upstream have no cipher suite, key or signature in common.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -9,9 +9,9 @@ pub(crate) const RULE: Rule = Rule {
     id: "upstream-cipher-mismatch",
     severity: Severity::Error,
     section: Section::ProtocolCipher,
-    summary: "nginx and the upstream cannot agree on how to encrypt",
+    summary: "nginx and the upstream have no cipher suite, key or signature in common",
     why: "The upstream accepts none of the cipher suites in proxy_ssl_ciphers, or answers with a key or signature that OpenSSL's security level forbids. nginx answers 502.",
-    fix: "Best update the upstream. Until then, widen the list and reload.",
+    fix: "If possible, update the upstream. Until then, extend proxy_ssl_ciphers as shown, and reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_ciphers",
         "https://docs.openssl.org/3.0/man3/SSL_CTX_set_security_level/",

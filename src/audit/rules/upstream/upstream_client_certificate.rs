@@ -10,9 +10,9 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::ClientCertificate,
     summary: "the upstream refuses nginx without a client certificate that it accepts",
-    why: "The upstream asks for a certificate. In TLS 1.2 it ends the handshake; in TLS 1.3 its \
-          alert comes with the first answer, and nginx logs SSL_read() failed; an nginx as \
-          upstream answers HTTP 400, and the proxy logs nothing.",
+    why: "The upstream asks for a certificate. In TLS 1.2 it ends the handshake. In TLS 1.3 its alert arrives after \
+          the handshake, and nginx logs SSL_read() failed. If the upstream is nginx, it answers HTTP 400, and the \
+          proxy logs nothing.",
     fix: "Give nginx a certificate that the upstream's authority issued, and reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_certificate",

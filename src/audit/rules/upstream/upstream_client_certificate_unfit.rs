@@ -1,4 +1,4 @@
-//! `upstream-client-certificate-unfit`: nginx's client certificate is not one that servers accept.
+//! `upstream-client-certificate-unfit`: servers would not accept nginx's client certificate.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -10,9 +10,9 @@ pub(crate) const RULE: Rule = Rule {
     id: "upstream-client-certificate-unfit",
     severity: Severity::Warning,
     section: Section::ClientCertificate,
-    summary: "nginx's client certificate is not one that servers accept",
-    why: "An upstream that checks client certificates refuses one that has expired, that is not meant for clients, or \
-          that another authority issued. Public authorities no longer issue certificates for clients.",
+    summary: "servers would not accept nginx's client certificate",
+    why: "An upstream that checks client certificates refuses those that have expired, that are not meant for \
+          clients, or that another authority issued. Public authorities no longer issue certificates for clients.",
     fix: "Give nginx a certificate with clientAuth that the upstream's authority issued, with its intermediates in the \
           same file, and reload.",
     references: &[
@@ -30,7 +30,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     if doubts.is_empty() {
         return Verdict::Pass;
     }
-    // Who does not ask has nothing against it today.
+    // An upstream that does not ask for a certificate does not refuse it today.
     let asked = request.is_some() || story.asks_in_the_clear();
     let severity = if asked { RULE.severity } else { Severity::Note };
     RULE.finds(RULE.summary).severity(severity).evidence_from(doubts).into()

@@ -1,4 +1,4 @@
-//! `upstream-name-mismatch`: nginx asks the upstream for a name that it does not answer to.
+//! `upstream-name-mismatch`: nginx sends or verifies a name that the upstream does not have.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -10,11 +10,11 @@ pub(crate) const RULE: Rule = Rule {
     id: "upstream-name-mismatch",
     severity: Severity::Error,
     section: Section::Upstream,
-    summary: "nginx asks the upstream for a name that it does not answer to",
-    why: "nginx takes the name from proxy_pass, which is the name of the upstream block where one \
-          is used; the port is dropped, and addresses on the certificate do not count. It verifies \
-          that name and, with SNI on, sends it.",
-    fix: "Give the name that the certificate covers, and reload.",
+    summary: "nginx sends or verifies a name that the upstream does not have",
+    why: "By default nginx uses the host in proxy_pass, without the port. With an upstream block, that is the name \
+          of the block. nginx verifies this name and, with SNI on, sends it. IP addresses in the certificate do not \
+          count.",
+    fix: "Set proxy_ssl_name to a name that the certificate covers, and reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name",
         "RFC 9525 section 6",

@@ -11,10 +11,11 @@ pub(crate) const RULE: Rule = Rule {
     id: "upstream-protocol-default",
     severity: Severity::Note,
     section: Section::ProtocolCipher,
-    summary: "an nginx before 1.23.4 does not reach the upstream with its default protocols",
-    why: "The upstream speaks TLS 1.3 alone, and TLSv1.3 is in the default of proxy_ssl_protocols only from nginx \
-          1.23.4 on. Which release connects is not known here.",
-    fix: "List the versions, and it works with every release; or say which nginx it is (--nginx-version).",
+    summary: "nginx before 1.23.4 cannot connect to the upstream with its default protocols",
+    why: "The upstream accepts only TLS 1.3, and the default of proxy_ssl_protocols includes TLSv1.3 only from nginx \
+          1.23.4 on. The nginx release is not known here.",
+    fix: "Set proxy_ssl_protocols as shown, which works with every release. Or give the release of nginx \
+          (--nginx-version).",
     references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_protocols"],
     consequence_of: &[],
     check: Check::Upstream(check),

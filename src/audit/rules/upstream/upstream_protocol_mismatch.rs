@@ -10,10 +10,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::ProtocolCipher,
     summary: "nginx and the upstream share no protocol version",
-    why: "proxy_ssl_protocols left TLS 1.3 out before nginx 1.23.4, and TLS 1.0 and 1.1 since \
-          1.27.3. An upstream that speaks only what is missing ends the handshake, and nginx \
-          answers 502.",
-    fix: "List the versions that the upstream speaks, and reload.",
+    why: "By default, proxy_ssl_protocols does not include TLS 1.3 before nginx 1.23.4, and TLS 1.0 and 1.1 since \
+          1.27.3. An upstream that accepts only a version that is not listed ends the handshake, and nginx answers \
+          502.",
+    fix: "Set proxy_ssl_protocols to versions that the upstream accepts, and reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_protocols",
         "RFC 8446 section 4.2.1",

@@ -10,9 +10,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Upstream,
     summary: "nginx sends the upstream no server name, and cannot connect without it",
-    why: "The upstream serves several names and needs to know which one is meant. nginx sends no name unless told to, and answers every request with 502.",
-    fix: "Switch SNI on in the location that proxies there, with the name that the upstream knows, \
-          and reload.",
+    why: "The upstream serves several names and refuses connections without one. By default nginx sends no name, so \
+          it answers every request with 502.",
+    fix: "In the location that proxies to this upstream, set proxy_ssl_server_name on, and proxy_ssl_name to a name \
+          that the upstream knows, then reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_server_name",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name",

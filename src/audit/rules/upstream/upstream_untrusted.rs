@@ -11,11 +11,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     section: Section::Upstream,
     summary: "nginx does not trust the upstream's certificate",
-    why: "With proxy_ssl_verify on, nginx accepts only chains that end in a root of its trusted \
-          file, which replaces the system's roots; it logs the last error that OpenSSL met, and \
-          answers 502.",
-    fix: "Name a file with the root that issued the upstream's certificate, and reload. A \
-          certificate that is expired or sent without its intermediates has to be fixed on the upstream.",
+    why: "With proxy_ssl_verify on, nginx accepts only chains that end in a root from proxy_ssl_trusted_certificate; \
+          the system's roots do not count. It logs the last error from OpenSSL, and answers 502.",
+    fix: "Set proxy_ssl_trusted_certificate to a file with the root above the upstream's certificate, and reload. \
+          Expired certificates and missing intermediates must be fixed on the upstream.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_trusted_certificate",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_verify",

@@ -1,4 +1,4 @@
-//! `upstream-verify-depth`: the upstream's chain is longer than nginx follows.
+//! `upstream-verify-depth`: the upstream's chain is longer than proxy_ssl_verify_depth allows.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -9,10 +9,10 @@ pub(crate) const RULE: Rule = Rule {
     id: "upstream-verify-depth",
     severity: Severity::Error,
     section: Section::Upstream,
-    summary: "the upstream's chain is longer than nginx follows",
+    summary: "the upstream's chain is longer than proxy_ssl_verify_depth allows",
     why: "proxy_ssl_verify_depth is 1 by default: one intermediate between the certificate and the \
-          root. With more, OpenSSL 3 reports error 20, which reads as if the issuer were unknown.",
-    fix: "Raise the depth to the number of intermediates, and reload.",
+          root. With more, OpenSSL 3 reports error 20, as for an unknown issuer.",
+    fix: "Set proxy_ssl_verify_depth to the number of intermediates, and reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_verify_depth",
     ],

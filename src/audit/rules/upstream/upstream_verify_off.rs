@@ -1,4 +1,4 @@
-//! `upstream-verify-off`: nginx accepts whoever answers for the upstream.
+//! `upstream-verify-off`: nginx accepts any server as the upstream.
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -10,8 +10,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     section: Section::Upstream,
     summary: "nginx does not verify the upstream's certificate",
-    why: "proxy_ssl_verify is off by default: nginx accepts any certificate: an expired one, one for another name, or one made by whoever sits in between. On a network that is not trusted this is encryption without authentication.",
-    fix: "Verify the upstream: name the file with its root, the name that its certificate covers, and reload.",
+    why: "By default (proxy_ssl_verify off) nginx accepts any certificate: expired, for another name, or made by an \
+          attacker in between. On an untrusted network this is encryption without authentication.",
+    fix: "Set proxy_ssl_verify on, proxy_ssl_trusted_certificate to a file with the root, and proxy_ssl_name to a \
+          name that the certificate covers. Then reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_verify",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_trusted_certificate",
@@ -26,7 +28,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     }
     let tries = &story.endpoint.nginx;
     let mut finding = RULE.finds(RULE.summary);
-    // What is answered worse than before is no fix.
+    // A change that makes answers worse is not a fix.
     let verified = tries.iter().rev().find(|attempt| {
         attempt.client.verify
             && verdict::verdict(attempt, cx.now) == verdict::Verdict::Works
