@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use shakedown::nginx::listener::listeners;
-use shakedown::nginx::source::Files;
+use shakedown::nginx::source::MemoryFiles;
 use shakedown::nginx::tree::Tree;
 use shakedown::nginx::upstream::upstreams;
 use shakedown::nginx::variable::Variables;
@@ -30,7 +30,7 @@ fn main() {
     );
 }
 
-fn round(files: &Files) -> [f64; 3] {
+fn round(files: &MemoryFiles) -> [f64; 3] {
     let mut started = Instant::now();
     let tree = Tree::read(files, MAIN);
     let read = lap(&mut started);
@@ -52,9 +52,9 @@ fn lap(started: &mut Instant) -> f64 {
     elapsed.as_secs_f64() * 1000.0
 }
 
-fn files() -> Files {
+fn files() -> MemoryFiles {
     let main = "events {}\nhttp {\n  ssl_protocols TLSv1.2 TLSv1.3;\n  proxy_ssl_server_name on;\n  include sites/*.conf;\n}\n";
-    let mut files = Files::of([(MAIN, main.as_bytes())]);
+    let mut files = MemoryFiles::of([(MAIN, main.as_bytes())]);
     for number in 0..SERVERS {
         files.put(&format!("/etc/nginx/sites/{number:04}.conf"), site(number).as_bytes());
     }

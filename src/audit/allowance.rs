@@ -10,7 +10,7 @@ use toml::Spanned;
 use wildmatch::WildMatch;
 
 use super::finding::Severity;
-use super::registry::{Named, closest};
+use super::registry::{RuleOrGroup, closest};
 use crate::targets::places::Places;
 use crate::targets::{Origin, Target};
 
@@ -18,7 +18,7 @@ use crate::targets::{Origin, Target};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowances {
     /// Severities by rule or group, each in place of whatever the rule says; of two for one rule the last counts.
-    pub severities: Vec<(Named, Severity)>,
+    pub severities: Vec<(RuleOrGroup, Severity)>,
     /// Findings that do not fail the run for a while.
     pub entries: Vec<Allowance>,
 }
@@ -27,7 +27,7 @@ pub struct Allowances {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// The rule, or a group of them.
-    pub rule: Named,
+    pub rule: RuleOrGroup,
     /// The targets: their name, host or `host:port`, with `*` for any text and `?` for any character.
     pub target: String,
     /// Why.
@@ -53,7 +53,7 @@ impl Allowance {
 /// One thing that is wrong with a gate file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}:{}: {message}", origin.file, origin.line)]
-pub struct Problem {
+pub struct GateProblem {
     /// Where it stands.
     pub origin: Origin,
     /// What is wrong.
@@ -62,16 +62,16 @@ pub struct Problem {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct GateDocument {
     #[serde(default)]
     severity: BTreeMap<Spanned<String>, Severity>,
     #[serde(default)]
-    allow: Vec<Spanned<Entry>>,
+    allow: Vec<Spanned<AllowanceEntry>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct AllowanceEntry {
     rule: Spanned<String>,
     target: Spanned<String>,
     reason: Spanned<String>,
@@ -83,9 +83,9 @@ struct Entry {
 /// # Errors
 ///
 /// Everything that is wrong with it, with its place.
-pub fn read(file: &str, text: &str) -> Result<Allowances, Vec<Problem>> {
-    let mut reader = Reader { places: Places::new(file, text), problems: Vec::new() };
-    let document: Document = match toml::from_str(text) {
+pub fn read(file: &str, text: &str) -> Result<Allowances, Vec<GateProblem>> {
+    let mut reader = GateReader { places: Places::new(file, text), problems: Vec::new() };
+    let document: GateDocument = match toml::from_str(text) {
         Ok(document) => document,
         Err(error) => {
             let message = error.message().trim_end().replace('\n', "; ");
@@ -94,10 +94,10 @@ pub fn read(file: &str, text: &str) -> Result<Allowances, Vec<Problem>> {
         }
     };
     let severities = document.severity.iter();
-    let mut severities: Vec<(Named, Severity)> =
+    let mut severities: Vec<(RuleOrGroup, Severity)> =
         severities.filter_map(|(rule, severity)| Some((reader.rule(rule)?, *severity))).collect();
     // A rule's own entry counts more than that of its group.
-    severities.sort_by_key(|(named, _)| matches!(named, Named::Rule(_)));
+    severities.sort_by_key(|(named, _)| matches!(named, RuleOrGroup::Rule(_)));
     let entries = document.allow.iter().filter_map(|entry| reader.allowance(entry)).collect();
     if reader.problems.is_empty() {
         Ok(Allowances { severities, entries })
@@ -106,14 +106,14 @@ pub fn read(file: &str, text: &str) -> Result<Allowances, Vec<Problem>> {
     }
 }
 
-struct Reader<'a> {
+struct GateReader<'a> {
     places: Places<'a>,
-    problems: Vec<Problem>,
+    problems: Vec<GateProblem>,
 }
 
-impl Reader<'_> {
-    fn allowance(&mut self, entry: &Spanned<Entry>) -> Option<Allowance> {
-        let Entry { rule, target, reason, until } = entry.get_ref();
+impl GateReader<'_> {
+    fn allowance(&mut self, entry: &Spanned<AllowanceEntry>) -> Option<Allowance> {
+        let AllowanceEntry { rule, target, reason, until } = entry.get_ref();
         let (rule, target) = (self.rule(rule), self.filled(target, "the target pattern"));
         let (reason, until) = (self.filled(reason, "the reason"), self.day(until));
         Some(Allowance {
@@ -125,8 +125,8 @@ impl Reader<'_> {
         })
     }
 
-    fn rule(&mut self, name: &Spanned<String>) -> Option<Named> {
-        let named = Named::find(name.get_ref());
+    fn rule(&mut self, name: &Spanned<String>) -> Option<RuleOrGroup> {
+        let named = RuleOrGroup::find(name.get_ref());
         if named.is_none() {
             let advice = closest(name.get_ref()).map(|id| format!("; did you mean {id}?"));
             let advice = advice.unwrap_or_else(|| "; `shakedown explain` lists them".to_owned());
@@ -157,7 +157,7 @@ impl Reader<'_> {
 
     fn problem(&mut self, span: &Range<usize>, message: String) {
         let origin = self.places.origin(span.start);
-        self.problems.push(Problem { origin, message });
+        self.problems.push(GateProblem { origin, message });
     }
 }
 

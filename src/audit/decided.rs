@@ -8,7 +8,7 @@ use crate::targets::Target;
 
 /// What became of one rule; the greater wins where it was asked more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
+enum RuleOutcome {
     Passed,
     Undecided,
     /// It fails or could not be tested, and says so itself.
@@ -17,15 +17,15 @@ enum Outcome {
 
 /// The rules' outcomes, as they are reached.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct RuleOutcomes {
     /// At an address, not every hello was answered in TLS.
     silence: bool,
     /// An address showed no certificate to the target's own name.
     chain_missing: bool,
-    outcomes: Vec<(&'static str, Outcome)>,
+    outcomes: Vec<(&'static str, RuleOutcome)>,
 }
 
-impl Tally {
+impl RuleOutcomes {
     /// A tally over what was seen of a target.
     pub(super) fn new(target: &Target, seen: &Observation) -> Self {
         let named = target.server_name.is_some();
@@ -41,9 +41,9 @@ impl Tally {
     pub(super) fn add(&mut self, rule: &Rule, verdict: &Verdict) {
         let outcome = match verdict {
             Verdict::NotApplicable => return,
-            Verdict::Pass if self.whole(rule) => Outcome::Passed,
-            Verdict::Pass => Outcome::Undecided,
-            Verdict::Fail(_) | Verdict::Untested(_) => Outcome::Spoken,
+            Verdict::Pass if self.whole(rule) => RuleOutcome::Passed,
+            Verdict::Pass => RuleOutcome::Undecided,
+            Verdict::Fail(_) | Verdict::Untested(_) => RuleOutcome::Spoken,
         };
         match self.outcomes.iter_mut().find(|(id, _)| *id == rule.id) {
             Some((_, known)) => *known = outcome.max(*known),
@@ -57,7 +57,7 @@ impl Tally {
             let ids = self.outcomes.iter().filter(move |(_, outcome)| *outcome == wanted);
             ids.map(|(id, _)| *id).collect()
         };
-        (with(Outcome::Passed), with(Outcome::Undecided))
+        (with(RuleOutcome::Passed), with(RuleOutcome::Undecided))
     }
 
     /// Whether all that the rule looks at was there to see.

@@ -66,7 +66,7 @@ impl fmt::Display for Section {
 
 /// One nginx directive that mends something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Directive {
+pub struct ProposedDirective {
     /// The block it belongs in: `server`, `location` …
     pub context: String,
     /// Its name.
@@ -85,7 +85,7 @@ pub struct Fix {
     /// In a sentence or two, "reload" included where one is needed.
     pub text: String,
     /// The directives that mend it.
-    pub directives: Vec<Directive>,
+    pub directives: Vec<ProposedDirective>,
     /// Whether a probe with the fix applied succeeded; `None` where none was made.
     pub verified: Option<bool>,
     /// What must hold for it to be the right fix, where only the peer itself says so.
@@ -194,7 +194,7 @@ impl Finding {
     /// Adds a directive to the fix.
     #[must_use]
     pub fn directive(mut self, context: &str, name: &str, value: impl Into<String>) -> Self {
-        let directive = Directive {
+        let directive = ProposedDirective {
             context: context.to_owned(),
             name: name.to_owned(),
             value: value.into(),
@@ -291,8 +291,8 @@ mod tests {
     use std::sync::Arc;
 
     use crate::audit::registry::find;
-    use crate::nginx::defaults::Version;
-    use crate::openssl::release::Release;
+    use crate::nginx::defaults::NginxRelease;
+    use crate::openssl::release::OpensslRelease;
     use crate::targets::nginx_client::NginxClient;
     use crate::targets::options::Options;
     use crate::targets::{Origin, Target, TargetKind};
@@ -338,8 +338,8 @@ mod tests {
         let client = NginxClient::new("a.test");
         let known = fingerprint(&behind(client.clone()));
         let upgraded = NginxClient {
-            version: Some(Version::new(1, 31, 0)),
-            library: Release::V1_1_1,
+            version: Some(NginxRelease::new(1, 31, 0)),
+            library: OpensslRelease::V1_1_1,
             ..client.clone()
         };
         assert_eq!(fingerprint(&behind(upgraded)), known);

@@ -2,14 +2,14 @@
 //! directive on its own line, or, where it stands alone, of the next line that is no comment.
 
 use super::finding::Finding;
-use super::registry::{Named, closest};
+use super::registry::{RuleOrGroup, closest};
 use crate::targets::{Origin, Target};
 
 /// What such a comment says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignore {
     /// The rules whose findings are allowed.
-    pub rules: Vec<Named>,
+    pub rules: Vec<RuleOrGroup>,
     /// Why.
     pub reason: String,
 }
@@ -35,14 +35,14 @@ pub enum IgnoreError {
 
 /// Such a comment, and the line that it speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ignored {
+pub struct IgnoreComment {
     /// What it says.
     pub ignore: Ignore,
     /// The line of the directive.
     pub origin: Origin,
 }
 
-impl Ignored {
+impl IgnoreComment {
     /// Whether it allows this finding: the directive to change, or the one that named the target, stands on its line.
     pub fn covers(&self, finding: &Finding, target: &Target) -> bool {
         let here = |file: &str, line: u32| file == self.origin.file && line == self.origin.line;
@@ -56,7 +56,7 @@ impl Ignored {
 }
 
 /// The comments of a configuration file that speak to this program, and those of them that are wrong.
-pub fn in_text(file: &str, text: &str) -> (Vec<Ignored>, Vec<(Origin, IgnoreError)>) {
+pub fn in_text(file: &str, text: &str) -> (Vec<IgnoreComment>, Vec<(Origin, IgnoreError)>) {
     let (mut ignored, mut wrong) = (Vec::new(), Vec::new());
     let lines: Vec<&str> = text.lines().collect();
     for (index, line) in lines.iter().enumerate() {
@@ -73,7 +73,7 @@ pub fn in_text(file: &str, text: &str) -> (Vec<Ignored>, Vec<(Origin, IgnoreErro
             Origin { file: file.to_owned(), line: narrow(line), column: narrow(column) }
         };
         match parsed {
-            Ok(ignore) => ignored.push(Ignored { ignore, origin: origin(spoken, 0) }),
+            Ok(ignore) => ignored.push(IgnoreComment { ignore, origin: origin(spoken, 0) }),
             Err(error) => wrong.push((origin(index, at), error)),
         }
     }
@@ -116,8 +116,8 @@ fn ignore(words: &str) -> Result<Ignore, IgnoreError> {
     }
 }
 
-fn rule(name: &str) -> Result<Named, IgnoreError> {
-    Named::find(name).ok_or_else(|| IgnoreError::UnknownRule {
+fn rule(name: &str) -> Result<RuleOrGroup, IgnoreError> {
+    RuleOrGroup::find(name).ok_or_else(|| IgnoreError::UnknownRule {
         name: name.chars().take(64).collect(),
         suggestion: closest(name),
     })
@@ -135,7 +135,8 @@ mod tests {
         let expected = expected.map(|parsed| {
             parsed.map(|(rules, reason)| (rules.to_vec(), reason.to_owned())).map_err(str::to_owned)
         });
-        let ids = |rules: Vec<Named>| rules.into_iter().map(Named::id).collect::<Vec<_>>();
+        let ids =
+            |rules: Vec<RuleOrGroup>| rules.into_iter().map(RuleOrGroup::id).collect::<Vec<_>>();
         let found = found.map(|p| p.map(|i| (ids(i.rules), i.reason)));
         assert_eq!(found, expected, "{comment}");
     }

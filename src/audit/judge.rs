@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::decided::Tally;
+use super::decided::RuleOutcomes;
 use super::finding::Finding;
 use super::policy::Policy;
 use super::registry::{RULES, find};
 use super::reproduce;
-use super::rule::{ChainView, Check, Context, Rule, Verdict};
+use super::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use super::rules::configuration;
 use super::upstream::outcome::{NginxOutcome, adapt, outcome, soften};
 use super::upstream::story::Story;
@@ -79,7 +79,7 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
     let stories: Vec<Story<'_>> =
         seen.endpoints.iter().filter_map(|endpoint| Story::of(endpoint, standard.now)).collect();
     let mut docket = Docket::default();
-    let mut tally = Tally::new(target, seen);
+    let mut tally = RuleOutcomes::new(target, seen);
     for rule in RULES {
         let told = told(rule, &stories, &cx);
         for (places, verdict) in verdicts(rule, seen, &chains, &cx).into_iter().chain(told) {
@@ -87,7 +87,7 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
             docket.add(rule, &places, verdict);
         }
     }
-    let assessed = |view: ChainView<'_>| Assessed {
+    let assessed = |view: ObservedChain<'_>| Assessed {
         chain: Arc::clone(view.chain),
         assessment: view.assessment,
     };
@@ -110,9 +110,9 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
     let cx = standard.context(target);
     let assessment = standard.assessor.assess(&file.chain);
     let view =
-        ChainView { chain: &file.chain, assessment: Arc::clone(&assessment), seen: Vec::new() };
+        ObservedChain { chain: &file.chain, assessment: Arc::clone(&assessment), seen: Vec::new() };
     let mut docket = Docket::default();
-    let mut tally = Tally::default();
+    let mut tally = RuleOutcomes::default();
     for rule in RULES {
         let verdict = match (rule.check, file.chain.leaf()) {
             (Check::File(check), _) => check(file, &cx),
@@ -146,7 +146,7 @@ type Placed = (BTreeSet<SocketAddr>, Verdict);
 fn verdicts(
     rule: &Rule,
     seen: &Observation,
-    chains: &[ChainView<'_>],
+    chains: &[ObservedChain<'_>],
     cx: &Context<'_>,
 ) -> Vec<Placed> {
     let endpoints = || seen.endpoints.iter();
@@ -177,7 +177,7 @@ fn told(rule: &Rule, stories: &[Story<'_>], cx: &Context<'_>) -> Vec<Placed> {
     told.map(|story| (BTreeSet::from([story.endpoint.address]), check(story, cx))).collect()
 }
 
-fn places(view: &ChainView<'_>) -> BTreeSet<SocketAddr> {
+fn places(view: &ObservedChain<'_>) -> BTreeSet<SocketAddr> {
     view.seen.iter().map(|(address, _)| *address).collect()
 }
 
@@ -186,12 +186,12 @@ fn presented_chains<'a>(
     target: &Target,
     seen: &'a Observation,
     assessor: &Assessor,
-) -> Vec<ChainView<'a>> {
-    let mut views: Vec<ChainView<'a>> = Vec::new();
+) -> Vec<ObservedChain<'a>> {
+    let mut views: Vec<ObservedChain<'a>> = Vec::new();
     for (endpoint, chain, version) in presentations(target, &seen.endpoints) {
         match views.iter_mut().find(|view| view.chain.digest == chain.digest) {
             Some(view) => view.seen.push((endpoint.address, version)),
-            None => views.push(ChainView {
+            None => views.push(ObservedChain {
                 chain,
                 assessment: assessor.assess(chain),
                 seen: vec![(endpoint.address, version)],
@@ -222,11 +222,11 @@ fn presentations<'a>(
 }
 
 /// One view for each distinct leaf, so that two chains around one leaf do not double its findings.
-fn distinct_leaves<'a>(chains: &[ChainView<'a>]) -> Vec<ChainView<'a>> {
-    let mut views: Vec<ChainView<'a>> = Vec::new();
+fn distinct_leaves<'a>(chains: &[ObservedChain<'a>]) -> Vec<ObservedChain<'a>> {
+    let mut views: Vec<ObservedChain<'a>> = Vec::new();
     for view in chains {
         let Some(leaf) = view.chain.leaf() else { continue };
-        let known = |met: &&mut ChainView<'a>| {
+        let known = |met: &&mut ObservedChain<'a>| {
             met.chain.leaf().is_some_and(|known| known.sha256 == leaf.sha256)
         };
         match views.iter_mut().find(known) {
@@ -240,12 +240,12 @@ fn distinct_leaves<'a>(chains: &[ChainView<'a>]) -> Vec<ChainView<'a>> {
 /// The findings under way, each with the addresses it was made at.
 #[derive(Debug, Default)]
 struct Docket {
-    entries: Vec<Entry>,
+    entries: Vec<DocketEntry>,
     untested: Vec<(&'static str, String)>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct DocketEntry {
     finding: Finding,
     places: BTreeSet<SocketAddr>,
 }
@@ -270,11 +270,11 @@ impl Docket {
 
     /// The same defect at another address is more evidence, not another finding; the worst sighting words it.
     fn merge(&mut self, mut finding: Finding, places: &BTreeSet<SocketAddr>) {
-        let same = |known: &&mut Entry| {
+        let same = |known: &&mut DocketEntry| {
             (known.finding.rule, &known.finding.subject) == (finding.rule, &finding.subject)
         };
         let Some(known) = self.entries.iter_mut().find(same) else {
-            return self.entries.push(Entry { finding, places: places.clone() });
+            return self.entries.push(DocketEntry { finding, places: places.clone() });
         };
         known.places.extend(places);
         let could_not_test = known.finding.could_not_test || finding.could_not_test;
@@ -302,10 +302,10 @@ impl Docket {
     }
 
     /// Whether causes of this finding were met wherever it was.
-    fn is_explained(&self, entry: &Entry) -> bool {
+    fn is_explained(&self, entry: &DocketEntry) -> bool {
         let causes = find(entry.finding.rule).map_or(&[][..], |rule| rule.consequence_of);
         // A lesser finding does not explain a graver one away.
-        let explains = |known: &&Entry| {
+        let explains = |known: &&DocketEntry| {
             causes.iter().any(|cause| cause.id == known.finding.rule)
                 && known.finding.severity >= entry.finding.severity
         };
@@ -318,7 +318,7 @@ impl Docket {
     }
 }
 
-impl Entry {
+impl DocketEntry {
     /// The finding, saying at which addresses where it was not met at all of them.
     fn report(&self, addresses: usize) -> Finding {
         let mut finding = self.finding.clone();

@@ -1,6 +1,6 @@
 //! Every rule, one line each, by family. A test holds this list against the files in `rules/`.
 
-use super::rule::{Group, Rule};
+use super::rule::{Rule, RuleGroup};
 use super::rules::{
     certificate, chain, client_certificate, configuration, protocol, reachability, session, sni,
     upstream,
@@ -139,17 +139,17 @@ pub fn find(id: &str) -> Option<&'static Rule> {
 
 /// What a name of the user's stands for: one rule, or a group of rules.
 #[derive(Clone, Copy, Debug)]
-pub enum Named {
+pub enum RuleOrGroup {
     /// One rule.
     Rule(&'static Rule),
     /// A group.
-    Group(Group),
+    Group(RuleGroup),
 }
 
-impl Named {
+impl RuleOrGroup {
     /// What that name stands for.
     pub fn find(name: &str) -> Option<Self> {
-        let group = Group::ALL.into_iter().find(|group| group.id() == name);
+        let group = RuleGroup::ALL.into_iter().find(|group| group.id() == name);
         find(name).map(Self::Rule).or(group.map(Self::Group))
     }
 
@@ -170,22 +170,22 @@ impl Named {
     }
 }
 
-impl PartialEq for Named {
+impl PartialEq for RuleOrGroup {
     fn eq(&self, other: &Self) -> bool {
         self.id() == other.id()
     }
 }
 
-impl Eq for Named {}
+impl Eq for RuleOrGroup {}
 
 /// The rules of a group.
-pub fn members(group: Group) -> impl Iterator<Item = &'static Rule> {
+pub fn members(group: RuleGroup) -> impl Iterator<Item = &'static Rule> {
     RULES.iter().copied().filter(move |rule| rule.group() == Some(group))
 }
 
 /// The known rule or group whose name is nearest to `id`, where one is near enough to be meant.
 pub fn closest(id: &str) -> Option<&'static str> {
-    let groups = Group::ALL.into_iter().map(Group::id);
+    let groups = RuleGroup::ALL.into_iter().map(RuleGroup::id);
     RULES
         .iter()
         .map(|rule| rule.id)

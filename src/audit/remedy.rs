@@ -1,6 +1,6 @@
 //! The smallest change that lets a client in, from its profile and what the server accepts.
 
-use super::finding::Directive;
+use super::finding::ProposedDirective;
 use super::missing::{Missing, certificate_kinds};
 use crate::observation::Endpoint;
 use crate::observation::scan::{Replay, Scan, VersionScan};
@@ -14,14 +14,14 @@ pub struct Remedy {
     /// In a sentence or two.
     pub text: String,
     /// The directive that does it, where one does.
-    pub directive: Option<Directive>,
+    pub directive: Option<ProposedDirective>,
     /// What it was concluded from.
     pub because: String,
 }
 
 impl Remedy {
     fn new(text: impl Into<String>, name: &str, value: impl Into<String>) -> Self {
-        let directive = Directive {
+        let directive = ProposedDirective {
             context: "server".to_owned(),
             name: name.to_owned(),
             value: value.into(),

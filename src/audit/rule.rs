@@ -40,7 +40,7 @@ pub struct Rule {
 
 impl Rule {
     /// The group that it belongs to.
-    pub fn group(&self) -> Option<Group> {
+    pub fn group(&self) -> Option<RuleGroup> {
         match self.check {
             Check::Setting(group) => Some(group),
             _ => None,
@@ -74,7 +74,7 @@ impl Rule {
 /// A group of rules about a configuration, by what becomes of the setting. Its name stands for all its rules in a gate file,
 /// an `ignore` comment and `explain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Group {
+pub enum RuleGroup {
     /// nginx does not start with it.
     Refused,
     /// It has no effect where it stands.
@@ -83,7 +83,7 @@ pub enum Group {
     Doubtful,
 }
 
-impl Group {
+impl RuleGroup {
     /// Every group.
     pub const ALL: [Self; 3] = [Self::Refused, Self::Ineffective, Self::Doubtful];
 
@@ -110,15 +110,15 @@ impl Group {
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
     /// Each distinct chain presented to a hello with the target's own name.
-    Chain(fn(&ChainView<'_>, &Context<'_>) -> Verdict),
+    Chain(fn(&ObservedChain<'_>, &Context<'_>) -> Verdict),
     /// A chain that stands in a file.
     File(fn(&FileChain, &Context<'_>) -> Verdict),
     /// Each address.
     Endpoint(fn(&Endpoint, &Context<'_>) -> Verdict),
     /// Each distinct leaf certificate presented to a hello with the target's own name.
-    Leaf(fn(&Certificate, &ChainView<'_>, &Context<'_>) -> Verdict),
+    Leaf(fn(&Certificate, &ObservedChain<'_>, &Context<'_>) -> Verdict),
     /// A fact of a configuration; which rule it belongs to is decided in one place (`rules::configuration`).
-    Setting(Group),
+    Setting(RuleGroup),
     /// nginx's handshake with each address, where its settings are known.
     Upstream(fn(&Story<'_>, &Context<'_>) -> Verdict),
     /// The target as a whole.
@@ -181,7 +181,7 @@ impl Context<'_> {
 
 /// A chain, what was made of it, and where it was seen.
 #[derive(Clone, Debug)]
-pub struct ChainView<'a> {
+pub struct ObservedChain<'a> {
     /// The chain as sent.
     pub chain: &'a Arc<Chain>,
     /// The verdicts over it.
@@ -190,7 +190,7 @@ pub struct ChainView<'a> {
     pub seen: Vec<(SocketAddr, ProtocolVersion)>,
 }
 
-impl ChainView<'_> {
+impl ObservedChain<'_> {
     /// A certificate of the chain by its place, subject and dates.
     pub fn describe(&self, index: usize) -> String {
         let count = self.chain.certificates.len();

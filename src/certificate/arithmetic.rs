@@ -39,7 +39,12 @@ impl RsaKey<'_> {
     }
 
     /// RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.2).
-    pub(super) fn verifies_pkcs1(&self, hash: &Hash, message: &[u8], signature: &[u8]) -> bool {
+    pub(super) fn verifies_pkcs1(
+        &self,
+        hash: &HashFunction,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
         let Some((padded, _)) = self.open(signature) else { return false };
         let digest = digest::digest(hash.algorithm, message);
         let algorithm = encode(SEQUENCE, &[&encode(6, hash.oid)[..], &[5, 0]].concat());
@@ -54,7 +59,7 @@ impl RsaKey<'_> {
     /// RSASSA-PSS (RFC 8017 section 9.1.2), with a salt of exactly this length.
     pub(super) fn verifies_pss(
         &self,
-        (hash, mask_hash, salt): (&Hash, &Hash, usize),
+        (hash, mask_hash, salt): (&HashFunction, &HashFunction, usize),
         message: &[u8],
         signature: &[u8],
     ) -> bool {
@@ -83,12 +88,12 @@ impl RsaKey<'_> {
 }
 
 /// A hash, as signatures name it.
-pub(super) struct Hash {
+pub(super) struct HashFunction {
     pub(super) algorithm: &'static Algorithm,
     pub(super) oid: &'static [u8],
 }
 
-impl Hash {
+impl HashFunction {
     /// The hash of an identifier.
     pub(super) fn by_oid(oid: &[u8]) -> Option<&'static Self> {
         [&SHA1, &SHA224, &SHA256, &SHA384, &SHA512].into_iter().find(|hash| hash.oid == oid)
@@ -106,16 +111,16 @@ impl Hash {
     }
 }
 
-pub(super) static SHA1: Hash =
-    Hash { algorithm: &digest::SHA1_FOR_LEGACY_USE_ONLY, oid: &[0x2b, 0x0e, 3, 2, 0x1a] };
-pub(super) static SHA224: Hash =
-    Hash { algorithm: &digest::SHA224, oid: &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 4] };
-pub(super) static SHA256: Hash =
-    Hash { algorithm: &digest::SHA256, oid: &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1] };
-pub(super) static SHA384: Hash =
-    Hash { algorithm: &digest::SHA384, oid: &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2] };
-pub(super) static SHA512: Hash =
-    Hash { algorithm: &digest::SHA512, oid: &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3] };
+pub(super) static SHA1: HashFunction =
+    HashFunction { algorithm: &digest::SHA1_FOR_LEGACY_USE_ONLY, oid: &[0x2b, 0x0e, 3, 2, 0x1a] };
+pub(super) static SHA224: HashFunction =
+    HashFunction { algorithm: &digest::SHA224, oid: &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 4] };
+pub(super) static SHA256: HashFunction =
+    HashFunction { algorithm: &digest::SHA256, oid: &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1] };
+pub(super) static SHA384: HashFunction =
+    HashFunction { algorithm: &digest::SHA384, oid: &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2] };
+pub(super) static SHA512: HashFunction =
+    HashFunction { algorithm: &digest::SHA512, oid: &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3] };
 
 /// A curve y² = x³ + ax + b over a prime field.
 pub(super) struct Curve {

@@ -151,11 +151,11 @@ pub fn blocks(bytes: &[u8]) -> (Vec<Block>, Vec<FileProblem>) {
         return (vec![Block { line: 1, der: CertificateDer::from(bytes.to_vec()) }], Vec::new());
     }
     let (mut blocks, mut problems) = (Vec::new(), Vec::new());
-    let mut open: Option<(usize, Kind, Vec<u8>)> = None;
+    let mut open: Option<(usize, PemContent, Vec<u8>)> = None;
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let (number, line) = (index + 1, line.trim_ascii());
         if let Some(label) = line.strip_prefix(b"-----BEGIN ") {
-            let unfinished = open.replace((number, Kind::of(label), Vec::new()));
+            let unfinished = open.replace((number, PemContent::of(label), Vec::new()));
             problems.extend(unfinished.map(|(start, ..)| no_end(start)));
         } else if line.starts_with(b"-----END ") {
             let Some((line, kind, text)) = open.take() else { continue };
@@ -189,7 +189,7 @@ fn no_end(line: usize) -> FileProblem {
 
 /// What a block holds, by its label.
 #[derive(Clone, Copy)]
-enum Kind {
+enum PemContent {
     Certificate,
     /// OpenSSL's own form: the certificate, then what it is trusted for.
     Trusted,
@@ -197,7 +197,7 @@ enum Kind {
     Other,
 }
 
-impl Kind {
+impl PemContent {
     fn of(label: &[u8]) -> Self {
         match label {
             b"CERTIFICATE-----" | b"X509 CERTIFICATE-----" => Self::Certificate,

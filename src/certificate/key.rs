@@ -95,7 +95,7 @@ pub struct SignatureAlgorithm {
 
 /// Why a key or signature is too weak.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Weakness {
+pub enum KeyWeakness {
     /// An RSA modulus of this many bits; 2048 is the least that clients take.
     RsaModulus(u32),
     /// An RSA exponent below 3 or even.
@@ -108,7 +108,7 @@ pub enum Weakness {
     Hash(&'static str),
 }
 
-impl fmt::Display for Weakness {
+impl fmt::Display for KeyWeakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RsaModulus(bits) => {
@@ -171,15 +171,15 @@ impl PublicKey {
     }
 
     /// Whether a current client refuses the key for being too weak.
-    pub fn weakness(&self) -> Option<Weakness> {
+    pub fn weakness(&self) -> Option<KeyWeakness> {
         match self.key_type {
-            KeyType::Rsa if self.bits < 2048 => Some(Weakness::RsaModulus(self.bits)),
+            KeyType::Rsa if self.bits < 2048 => Some(KeyWeakness::RsaModulus(self.bits)),
             KeyType::Rsa => self
                 .exponent
                 .filter(|exponent| *exponent < 3 || exponent % 2 == 0)
-                .map(Weakness::RsaExponent),
-            KeyType::Ec(_) if (1..256).contains(&self.bits) => Some(Weakness::Curve(self.bits)),
-            KeyType::Dsa => Some(Weakness::Algorithm("DSA")),
+                .map(KeyWeakness::RsaExponent),
+            KeyType::Ec(_) if (1..256).contains(&self.bits) => Some(KeyWeakness::Curve(self.bits)),
+            KeyType::Dsa => Some(KeyWeakness::Algorithm("DSA")),
             KeyType::Ec(_)
             | KeyType::Ed25519
             | KeyType::Ed448
@@ -328,10 +328,10 @@ impl SignatureAlgorithm {
     }
 
     /// Whether a current client refuses the signature for its hash.
-    pub fn weakness(&self) -> Option<Weakness> {
+    pub fn weakness(&self) -> Option<KeyWeakness> {
         match self.hash {
-            SignatureHash::Md5 => Some(Weakness::Hash("MD5")),
-            SignatureHash::Sha1 => Some(Weakness::Hash("SHA-1")),
+            SignatureHash::Md5 => Some(KeyWeakness::Hash("MD5")),
+            SignatureHash::Sha1 => Some(KeyWeakness::Hash("SHA-1")),
             SignatureHash::Strong | SignatureHash::Unknown => None,
         }
     }
@@ -402,8 +402,8 @@ mod tests {
             assert_eq!((sound.key_type, sound.bits), (KeyType::Rsa, 2048));
             assert_eq!((sound.exponent, sound.weakness()), (Some(65537), None));
             let short = rsa_key(&id, 2047, &[1, 0, 1]);
-            assert_eq!(short.weakness(), Some(Weakness::RsaModulus(2047)));
-            assert_eq!(rsa_key(&id, 2048, &[4]).weakness(), Some(Weakness::RsaExponent(4)));
+            assert_eq!(short.weakness(), Some(KeyWeakness::RsaModulus(2047)));
+            assert_eq!(rsa_key(&id, 2048, &[4]).weakness(), Some(KeyWeakness::RsaExponent(4)));
             assert_eq!(rsa_key(&id, 2048, &[3]).weakness(), None);
         }
     }
@@ -414,14 +414,14 @@ mod tests {
         let p521 = ec_key(&registry::OID_NIST_EC_P521, 66);
         assert_eq!(named(p521), (KeyType::Ec(Some("secp521r1")), 521));
         let brainpool = ec_key(&oid!(1.3.36.3.3.2.8.1.1.1), 20);
-        assert_eq!(brainpool.weakness(), Some(Weakness::Curve(160)));
+        assert_eq!(brainpool.weakness(), Some(KeyWeakness::Curve(160)));
     }
 
     #[test]
     fn an_unknown_curve_is_measured_by_its_point() {
         let unknown = ec_key(&oid!(1.2.3), 14);
         assert_eq!((unknown.key_type, unknown.bits), (KeyType::Ec(None), 112));
-        assert_eq!(unknown.weakness(), Some(Weakness::Curve(112)));
+        assert_eq!(unknown.weakness(), Some(KeyWeakness::Curve(112)));
         let pointless = key(&registry::OID_KEY_TYPE_EC_PUBLIC_KEY, &[5, 0], &[]);
         assert_eq!((pointless.bits, pointless.weakness()), (0, None));
     }
@@ -431,7 +431,7 @@ mod tests {
         let numbers = [tlv(2, &[0x7f; 128]), tlv(2, &[1]), tlv(2, &[2])].concat();
         let dsa = key(&registry::OID_KEY_TYPE_DSA, &tlv(0x30, &numbers), &tlv(2, &[9]));
         assert_eq!((dsa.key_type, dsa.bits), (KeyType::Dsa, 1023));
-        assert_eq!(dsa.weakness(), Some(Weakness::Algorithm("DSA")));
+        assert_eq!(dsa.weakness(), Some(KeyWeakness::Algorithm("DSA")));
     }
 
     #[track_caller]

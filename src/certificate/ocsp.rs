@@ -16,7 +16,7 @@ const MAX_SIZE: usize = 64 * 1024;
 
 /// What a staple says of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum StapleStatus {
     /// It is not revoked.
     Good,
     /// It was revoked at that time.
@@ -55,7 +55,7 @@ pub fn check(
     leaf: &Certificate,
     issuer: Option<&Certificate>,
     now: OffsetDateTime,
-) -> Result<Status, StapleError> {
+) -> Result<StapleStatus, StapleError> {
     let response = basic(staple)?;
     let about = response.tbs_response_data.responses.iter();
     let single = about
@@ -67,9 +67,9 @@ pub fn check(
     }
     is_current(single, now)?;
     Ok(match &single.cert_status {
-        CertStatus::Good(_) => Status::Good,
-        CertStatus::Revoked(info) => Status::Revoked(moment(info.revocation_time.0)),
-        CertStatus::Unknown(_) => Status::Unknown,
+        CertStatus::Good(_) => StapleStatus::Good,
+        CertStatus::Revoked(info) => StapleStatus::Revoked(moment(info.revocation_time.0)),
+        CertStatus::Unknown(_) => StapleStatus::Unknown,
     })
 }
 

@@ -1,20 +1,20 @@
 //! What OpenSSL makes of a public key: whether it knows it, and how strong it takes it to be.
 
 use super::key::{KeyType, PublicKey, SignatureAlgorithm};
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 use crate::openssl::security_level;
 
 impl PublicKey {
     /// Whether a release can use the key (`X509_get0_pubkey`).
-    pub fn is_known_to(&self, library: Release) -> bool {
+    pub fn is_known_to(&self, library: OpensslRelease) -> bool {
         match self.key_type {
-            KeyType::MlDsa(_) => self.well_formed && library >= Release::V3_5,
+            KeyType::MlDsa(_) => self.well_formed && library >= OpensslRelease::V3_5,
             _ => self.well_formed,
         }
     }
 
     /// Its security bits (`EVP_PKEY_get_security_bits`); 0 where the release does not know it.
-    pub fn security_bits(&self, library: Release) -> u32 {
+    pub fn security_bits(&self, library: OpensslRelease) -> u32 {
         if !self.is_known_to(library) {
             return 0;
         }

@@ -120,7 +120,7 @@ impl OpensslView {
     }
 
     /// Takes one extension in; an error where it makes the certificate invalid. What follows a value is not looked at.
-    fn add(&mut self, extension: &Extension<'_>) -> Result<(), Unreadable> {
+    fn add(&mut self, extension: &CertificateExtension<'_>) -> Result<(), Unreadable> {
         let mut value = Elements(extension.value);
         match extension.oid {
             BASIC_CONSTRAINTS => self.basic_constraints = Some(basic_constraints(&mut value)?),
@@ -203,13 +203,13 @@ fn version(tbs: &mut Elements<'_>) -> Result<(), Unreadable> {
     inside.end()
 }
 
-struct Extension<'a> {
+struct CertificateExtension<'a> {
     oid: &'a [u8],
     critical: bool,
     value: &'a [u8],
 }
 
-fn extensions(mut tbs: Elements<'_>) -> Result<Vec<Extension<'_>>, Unreadable> {
+fn extensions(mut tbs: Elements<'_>) -> Result<Vec<CertificateExtension<'_>>, Unreadable> {
     tbs.optional(context(1, false))?;
     tbs.optional(context(2, false))?;
     let Some(wrapped) = tbs.optional(context(3, true))? else {
@@ -220,7 +220,7 @@ fn extensions(mut tbs: Elements<'_>) -> Result<Vec<Extension<'_>>, Unreadable> {
     list.inside().all()?.into_iter().map(extension).collect()
 }
 
-fn extension(one: Element<'_>) -> Result<Extension<'_>, Unreadable> {
+fn extension(one: Element<'_>) -> Result<CertificateExtension<'_>, Unreadable> {
     if one.tag != SEQUENCE {
         return Err(Unreadable);
     }
@@ -232,7 +232,7 @@ fn extension(one: Element<'_>) -> Result<Extension<'_>, Unreadable> {
         Some(_) => &[][..],
         None => parts.expect(OCTET_STRING)?.body,
     };
-    parts.end().map(|()| Extension { oid, critical, value })
+    parts.end().map(|()| CertificateExtension { oid, critical, value })
 }
 
 fn boolean(element: Element<'_>) -> Result<bool, Unreadable> {

@@ -17,7 +17,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
 use crate::openssl::check_host;
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 
 use super::distinguished_name;
 pub use super::distinguished_name::DistinguishedName;
@@ -280,7 +280,7 @@ impl Certificate {
     }
 
     /// The security bits of its signature, as a release of OpenSSL counts them.
-    pub fn signature_bits(&self, library: Release) -> u32 {
+    pub fn signature_bits(&self, library: OpensslRelease) -> u32 {
         self.signature_algorithm.bits.unwrap_or_else(|| self.public_key.security_bits(library))
     }
 

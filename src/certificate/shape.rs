@@ -46,7 +46,7 @@ pub enum PathEnd {
 
 /// How a chain hangs together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct ChainShape {
     /// One entry for each certificate, as sent.
     pub positions: Vec<Position>,
     /// Indices from the leaf to the last issuer found in what was sent: the right order of the file, without a root.
@@ -55,10 +55,10 @@ pub struct Shape {
     pub end: PathEnd,
 }
 
-impl Shape {
+impl ChainShape {
     /// The shape of `chain`, with the anchors of `store` as its possible ends.
     pub fn of(chain: &Chain, store: &TrustStore, verifier: &Verifier) -> Self {
-        Walk { certificates: &chain.certificates, verifier, checks: 0 }.shape(store)
+        ShapeWalk { certificates: &chain.certificates, verifier, checks: 0 }.shape(store)
     }
 
     /// Whether every certificate on the path stands where it belongs.
@@ -88,17 +88,21 @@ impl Shape {
     }
 }
 
-struct Walk<'c> {
+struct ShapeWalk<'c> {
     certificates: &'c [Arc<Certificate>],
     verifier: &'c Verifier,
     checks: usize,
 }
 
-impl Walk<'_> {
-    fn shape(&mut self, store: &TrustStore) -> Shape {
+impl ShapeWalk<'_> {
+    fn shape(&mut self, store: &TrustStore) -> ChainShape {
         let count = self.certificates.len();
         if count == 0 {
-            return Shape { positions: Vec::new(), path: Vec::new(), end: PathEnd::MissingIssuer };
+            return ChainShape {
+                positions: Vec::new(),
+                path: Vec::new(),
+                end: PathEnd::MissingIssuer,
+            };
         }
         let mut path = vec![0];
         let mut root = None;
@@ -113,7 +117,7 @@ impl Walk<'_> {
         }
         let end = self.end(&path, root, store);
         let positions = (0..count).map(|index| self.position(index, &path, root)).collect();
-        Shape { positions, path, end }
+        ChainShape { positions, path, end }
     }
 
     /// The certificate sent that signed the last one of the path. Where a cross-sign offers a choice, one directly below an
@@ -246,7 +250,7 @@ mod tests {
     const NOW: OffsetDateTime = datetime!(2026-06-15 12:00 UTC);
 
     /// root -> upper -> lower -> leaf.
-    struct Pki {
+    struct TestPki {
         root: CertificateDer<'static>,
         upper: CertificateDer<'static>,
         lower: CertificateDer<'static>,
@@ -254,7 +258,7 @@ mod tests {
         store: TrustStore,
     }
 
-    impl Pki {
+    impl TestPki {
         fn new() -> Self {
             let root = Authority::root("root", NOW).unwrap();
             let upper = root.intermediate("upper").unwrap();
@@ -265,7 +269,7 @@ mod tests {
             Self { root, upper, lower, leaf, store }
         }
 
-        fn shape(&self, sent: &[&CertificateDer<'static>]) -> Shape {
+        fn shape(&self, sent: &[&CertificateDer<'static>]) -> ChainShape {
             shape(sent, &self.store)
         }
 
@@ -281,9 +285,9 @@ mod tests {
         TrustStore::from_certificates("test".to_owned(), given, false).0
     }
 
-    fn shape(sent: &[&CertificateDer<'static>], store: &TrustStore) -> Shape {
+    fn shape(sent: &[&CertificateDer<'static>], store: &TrustStore) -> ChainShape {
         let sent: Vec<&[u8]> = sent.iter().map(AsRef::as_ref).collect();
-        Shape::of(&Chain::from_der(&sent), store, &Verifier::default())
+        ChainShape::of(&Chain::from_der(&sent), store, &Verifier::default())
     }
 
     /// An authority's certificate for a given key: another one for the same key is a cross-sign.
@@ -316,8 +320,8 @@ mod tests {
 
     #[test]
     fn a_whole_chain_is_in_order_with_and_without_its_root() {
-        let pki = Pki::new();
-        let Pki { root, upper, lower, leaf, .. } = &pki;
+        let pki = TestPki::new();
+        let TestPki { root, upper, lower, leaf, .. } = &pki;
         pki.check(&[leaf, lower, upper], &[Leaf, InOrder, InOrder], Anchored);
         pki.check(&[leaf, lower, upper, root], &[Leaf, InOrder, InOrder, Root], Anchored);
         assert_eq!(pki.shape(&[leaf, lower, upper, root]).path, [0, 1, 2]);
@@ -325,7 +329,7 @@ mod tests {
 
     #[test]
     fn swapped_intermediates_are_out_of_order_and_the_right_order_is_known() {
-        let pki = Pki::new();
+        let pki = TestPki::new();
         let shape = pki.shape(&[&pki.leaf, &pki.upper, &pki.lower]);
         assert_eq!((shape.path.as_slice(), shape.end), ([0, 2, 1].as_slice(), Anchored));
         assert!(!shape.is_in_order());
@@ -333,20 +337,20 @@ mod tests {
 
     #[test]
     fn the_issuer_of_the_last_certificate_is_what_is_missing() {
-        let pki = Pki::new();
+        let pki = TestPki::new();
         pki.check(&[&pki.leaf], &[Leaf], MissingIssuer);
         pki.check(&[&pki.leaf, &pki.upper], &[Leaf, Unrelated], MissingIssuer);
         let sent = [pki.leaf.as_ref(), pki.lower.as_ref()];
         let chain = Chain::from_der(&sent);
-        let shape = Shape::of(&chain, &pki.store, &Verifier::default());
+        let shape = ChainShape::of(&chain, &pki.store, &Verifier::default());
         assert_eq!(shape.missing_issuer(&chain).unwrap().text, "CN=upper");
     }
 
     #[test]
     fn strangers_and_duplicates_do_not_put_others_out_of_order() {
-        let pki = Pki::new();
+        let pki = TestPki::new();
         let other = Authority::root("other", NOW).unwrap().certificate;
-        let Pki { upper, lower, leaf, .. } = &pki;
+        let TestPki { upper, lower, leaf, .. } = &pki;
         pki.check(
             &[leaf, &other, lower, leaf, lower, upper],
             &[Leaf, Unrelated, InOrder, Duplicate, Duplicate, InOrder],
@@ -363,14 +367,14 @@ mod tests {
 
     #[test]
     fn a_root_that_is_sent_is_not_trusted_for_that() {
-        let pki = Pki::new();
+        let pki = TestPki::new();
         let sent = [&pki.leaf, &pki.lower, &pki.upper, &pki.root];
         assert_eq!(shape(&sent, &trusting(&[])).end, UntrustedRoot);
     }
 
     #[test]
     fn a_namesake_signs_nothing() {
-        let pki = Pki::new();
+        let pki = TestPki::new();
         let namesake = Authority::root("root", NOW).unwrap().certificate;
         let sent = [&pki.leaf, &pki.lower, &pki.upper, &namesake];
         let shape = shape(&sent, &trusting(&[&namesake]));
@@ -405,12 +409,12 @@ mod tests {
     fn mozillas_anchors_serve_without_being_certificates() {
         let store = TrustStore::mozilla();
         assert!(store.certificates.is_empty() && store.anchors.len() > 50);
-        assert_eq!(shape(&[&Pki::new().leaf], &store).end, MissingIssuer);
+        assert_eq!(shape(&[&TestPki::new().leaf], &store).end, MissingIssuer);
     }
 
     #[test]
     fn an_anchor_of_name_and_key_alone_anchors() {
-        let pki = Pki::new();
+        let pki = TestPki::new();
         let mut store = trusting(&[&pki.root]);
         store.certificates.clear();
         assert_eq!(shape(&[&pki.leaf, &pki.lower, &pki.upper], &store).end, Anchored);
@@ -418,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_misplaced_root_is_out_of_order() {
-        let pki = Pki::new();
+        let pki = TestPki::new();
         let shape = pki.shape(&[&pki.leaf, &pki.root, &pki.lower, &pki.upper]);
         assert_eq!(shape.positions, [Leaf, OutOfOrder, InOrder, InOrder]);
     }

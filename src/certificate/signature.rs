@@ -208,11 +208,11 @@ fn verified_by_arithmetic(
 /// Hash, hash of the mask, and length of the salt.
 fn pss_parameters(
     signed_with: &AlgorithmIdentifier<'_>,
-) -> Option<(&'static arithmetic::Hash, &'static arithmetic::Hash, usize)> {
+) -> Option<(&'static arithmetic::HashFunction, &'static arithmetic::HashFunction, usize)> {
     let parameters = RsaSsaPssParams::try_from(signed_with.parameters.as_ref()?).ok()?;
-    let hash = arithmetic::Hash::by_oid(parameters.hash_algorithm_oid().as_bytes())?;
+    let hash = arithmetic::HashFunction::by_oid(parameters.hash_algorithm_oid().as_bytes())?;
     let mask = parameters.mask_gen_algorithm().ok()?;
-    let mask_hash = arithmetic::Hash::by_oid(mask.hash.as_bytes())?;
+    let mask_hash = arithmetic::HashFunction::by_oid(mask.hash.as_bytes())?;
     Some((hash, mask_hash, usize::try_from(parameters.salt_length()).ok()?))
 }
 
@@ -225,7 +225,7 @@ fn is_unusual_rsa(key: &SubjectPublicKeyInfo<'_>) -> bool {
 
 /// A hash, by its size in bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Hash {
+enum HashName {
     Sha1,
     Sha224,
     Sha256,
@@ -233,8 +233,8 @@ enum Hash {
     Sha512,
 }
 
-impl Hash {
-    fn named(self) -> &'static arithmetic::Hash {
+impl HashName {
+    fn named(self) -> &'static arithmetic::HashFunction {
         match self {
             Self::Sha1 => &arithmetic::SHA1,
             Self::Sha224 => &arithmetic::SHA224,
@@ -280,38 +280,38 @@ fn is_rsa(key: &SubjectPublicKeyInfo<'_>) -> bool {
     key.algorithm.algorithm == registry::OID_PKCS1_RSAENCRYPTION
 }
 
-fn pkcs1_hash(id: &Oid<'_>) -> Option<Hash> {
+fn pkcs1_hash(id: &Oid<'_>) -> Option<HashName> {
     [
-        (registry::OID_PKCS1_SHA1WITHRSA, Hash::Sha1),
-        (registry::OID_SHA1_WITH_RSA, Hash::Sha1),
-        (registry::OID_PKCS1_SHA224WITHRSA, Hash::Sha224),
-        (registry::OID_PKCS1_SHA256WITHRSA, Hash::Sha256),
-        (registry::OID_PKCS1_SHA384WITHRSA, Hash::Sha384),
-        (registry::OID_PKCS1_SHA512WITHRSA, Hash::Sha512),
+        (registry::OID_PKCS1_SHA1WITHRSA, HashName::Sha1),
+        (registry::OID_SHA1_WITH_RSA, HashName::Sha1),
+        (registry::OID_PKCS1_SHA224WITHRSA, HashName::Sha224),
+        (registry::OID_PKCS1_SHA256WITHRSA, HashName::Sha256),
+        (registry::OID_PKCS1_SHA384WITHRSA, HashName::Sha384),
+        (registry::OID_PKCS1_SHA512WITHRSA, HashName::Sha512),
     ]
     .into_iter()
     .find_map(|(known, hash)| (known == *id).then_some(hash))
 }
 
-fn ecdsa_hash(id: &Oid<'_>) -> Option<Hash> {
+fn ecdsa_hash(id: &Oid<'_>) -> Option<HashName> {
     [
-        (ECDSA_WITH_SHA1, Hash::Sha1),
-        (registry::OID_SIG_ECDSA_WITH_SHA224, Hash::Sha224),
-        (registry::OID_SIG_ECDSA_WITH_SHA256, Hash::Sha256),
-        (registry::OID_SIG_ECDSA_WITH_SHA384, Hash::Sha384),
-        (registry::OID_SIG_ECDSA_WITH_SHA512, Hash::Sha512),
+        (ECDSA_WITH_SHA1, HashName::Sha1),
+        (registry::OID_SIG_ECDSA_WITH_SHA224, HashName::Sha224),
+        (registry::OID_SIG_ECDSA_WITH_SHA256, HashName::Sha256),
+        (registry::OID_SIG_ECDSA_WITH_SHA384, HashName::Sha384),
+        (registry::OID_SIG_ECDSA_WITH_SHA512, HashName::Sha512),
     ]
     .into_iter()
     .find_map(|(known, hash)| (known == *id).then_some(hash))
 }
 
-fn pkcs1(hash: Hash) -> Option<&'static dyn VerificationAlgorithm> {
+fn pkcs1(hash: HashName) -> Option<&'static dyn VerificationAlgorithm> {
     match hash {
-        Hash::Sha1 => Some(&RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY),
-        Hash::Sha224 => None,
-        Hash::Sha256 => Some(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY),
-        Hash::Sha384 => Some(&RSA_PKCS1_2048_8192_SHA384),
-        Hash::Sha512 => Some(&RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY),
+        HashName::Sha1 => Some(&RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY),
+        HashName::Sha224 => None,
+        HashName::Sha256 => Some(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY),
+        HashName::Sha384 => Some(&RSA_PKCS1_2048_8192_SHA384),
+        HashName::Sha512 => Some(&RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY),
     }
 }
 
@@ -330,30 +330,33 @@ fn pss(signature: &AlgorithmIdentifier<'_>) -> Option<&'static dyn VerificationA
     known.into_iter().find_map(|(id, algorithm)| (id == *hash).then_some(algorithm))
 }
 
-fn ecdsa(hash: Hash, key: &SubjectPublicKeyInfo<'_>) -> Option<&'static dyn VerificationAlgorithm> {
+fn ecdsa(
+    hash: HashName,
+    key: &SubjectPublicKeyInfo<'_>,
+) -> Option<&'static dyn VerificationAlgorithm> {
     let curve = key.algorithm.parameters.as_ref()?.as_oid().ok()?;
     let algorithm: &'static dyn VerificationAlgorithm = if curve == registry::OID_EC_P256 {
         match hash {
-            Hash::Sha224 => return None,
-            Hash::Sha1 => &ECDSA_P256_SHA1_ASN1,
-            Hash::Sha256 => &ECDSA_P256_SHA256_ASN1,
-            Hash::Sha384 => &ECDSA_P256_SHA384_ASN1,
-            Hash::Sha512 => &ECDSA_P256_SHA512_ASN1,
+            HashName::Sha224 => return None,
+            HashName::Sha1 => &ECDSA_P256_SHA1_ASN1,
+            HashName::Sha256 => &ECDSA_P256_SHA256_ASN1,
+            HashName::Sha384 => &ECDSA_P256_SHA384_ASN1,
+            HashName::Sha512 => &ECDSA_P256_SHA512_ASN1,
         }
     } else if curve == registry::OID_NIST_EC_P384 {
         match hash {
-            Hash::Sha1 | Hash::Sha224 => return None,
-            Hash::Sha256 => &ECDSA_P384_SHA256_ASN1,
-            Hash::Sha384 => &ECDSA_P384_SHA384_ASN1,
-            Hash::Sha512 => &ECDSA_P384_SHA512_ASN1,
+            HashName::Sha1 | HashName::Sha224 => return None,
+            HashName::Sha256 => &ECDSA_P384_SHA256_ASN1,
+            HashName::Sha384 => &ECDSA_P384_SHA384_ASN1,
+            HashName::Sha512 => &ECDSA_P384_SHA512_ASN1,
         }
     } else if curve == registry::OID_NIST_EC_P521 {
         match hash {
-            Hash::Sha224 => return None,
-            Hash::Sha1 => &ECDSA_P521_SHA1_ASN1,
-            Hash::Sha256 => &ECDSA_P521_SHA256_ASN1,
-            Hash::Sha384 => &ECDSA_P521_SHA384_ASN1,
-            Hash::Sha512 => &ECDSA_P521_SHA512_ASN1,
+            HashName::Sha224 => return None,
+            HashName::Sha1 => &ECDSA_P521_SHA1_ASN1,
+            HashName::Sha256 => &ECDSA_P521_SHA256_ASN1,
+            HashName::Sha384 => &ECDSA_P521_SHA384_ASN1,
+            HashName::Sha512 => &ECDSA_P521_SHA512_ASN1,
         }
     } else {
         return None;

@@ -21,7 +21,7 @@ use crate::certificate::trust::{Assessor, Purpose};
 use crate::certificate::{Certificate, file};
 use crate::observation::{Observation, Untried};
 use crate::report::escape::escape;
-use crate::report::{Kind, Report};
+use crate::report::{Report, ReportKind};
 use crate::run::TargetReport;
 use crate::targets::address::parse_host;
 use crate::targets::identity::{read_certificates, read_public_key};
@@ -67,7 +67,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     }
     targets.retain(|report| checkpoint.shows(report));
     let options = settings::report_options(&args.report, args.fail_on, checkpoint.left_out());
-    let (started_at, finished_at, kind) = (now, now, Kind::Files);
+    let (started_at, finished_at, kind) = (now, now, ReportKind::Files);
     let report = Report { started_at, finished_at, targets, interrupted: false, kind, options };
     outputs.write(&report)?;
     checkpoint.finish(&report.summary(), false)?;

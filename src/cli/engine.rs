@@ -18,13 +18,13 @@ use super::progress::Progress;
 use super::report_writer::ReportWriter;
 use super::saver::Saver;
 use super::settings;
-use super::stop::{Listener, stop};
+use super::stop::{StopListener, stop};
 use crate::audit::finding::Fix;
-use crate::audit::ignore::Ignored;
+use crate::audit::ignore::IgnoreComment;
 use crate::audit::policy::Policy;
 use crate::probe::Prober;
 use crate::probe::scan::Depth;
-use crate::report::{Kind, Report, ReportOptions, Summary};
+use crate::report::{Report, ReportKind, ReportOptions, Summary};
 use crate::run::network::Network;
 use crate::run::{self, FetchIssuers, Settings, TargetReport, TrustStores};
 use crate::targets::Target;
@@ -41,7 +41,7 @@ pub(super) struct Job {
     /// What is known without a probe; it stands before the targets.
     pub(super) known: Vec<TargetReport>,
     /// Comments of a configuration that allow findings beside them.
-    pub(super) ignored: Vec<Ignored>,
+    pub(super) ignored: Vec<IgnoreComment>,
     /// The folder below which the configuration lies that names the targets.
     pub(super) root: Option<PathBuf>,
     /// Whether the fixes that were tried are wanted back.
@@ -81,7 +81,7 @@ pub(super) fn carry_out_with(
     stores: &mut TrustStores,
 ) -> anyhow::Result<Done> {
     // From here on a signal ends the run with a report.
-    let _listener = Listener::new();
+    let _listener = StopListener::new();
     let Job { targets, depth, policy, known, ignored, root, keep_fixes } = job;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
@@ -218,7 +218,7 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
         finished_at,
         targets: Vec::new(),
         interrupted: stopped,
-        kind: Kind::Endpoints,
+        kind: ReportKind::Endpoints,
         options: ReportOptions {
             configuration_root: collector.root.as_ref().map(|root| root.display().to_string()),
             ..settings::report_options(&args.report, args.fail_on, collector.left_out())

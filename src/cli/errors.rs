@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::exit::Exit;
 use crate::report::escape::escape;
-use crate::report::formats::nagios::State;
+use crate::report::formats::nagios::ServiceState;
 
 /// A mistake in what was typed, with what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +52,7 @@ pub(super) fn unknown(error: &anyhow::Error) -> Exit {
     let text = format!("{error:#}").replace('\n', " ").replace('|', "/");
     // There is nowhere left to report a failure to print.
     let _ = writeln!(anstream::stdout(), "SHAKEDOWN UNKNOWN - {}", escape(&text));
-    Exit::Plugin(State::Unknown)
+    Exit::Plugin(ServiceState::Unknown)
 }
 
 /// Several problems stand one a line; file names and what files hold may not steer the terminal.

@@ -23,7 +23,7 @@ pub(super) enum Exit {
     /// The reader of stdout went away before the end, as `head` does; nothing is said of the targets.
     Closed,
     /// The state of a service, as a Nagios plugin tells it.
-    Plugin(nagios::State),
+    Plugin(nagios::ServiceState),
 }
 
 impl Exit {

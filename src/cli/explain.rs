@@ -11,12 +11,12 @@ use super::exit::Exit;
 use super::settings;
 use crate::audit::example::{self, Example};
 use crate::audit::finding::Section;
-use crate::audit::registry::{self, Named};
-use crate::audit::rule::{Group, Rule};
+use crate::audit::registry::{self, RuleOrGroup};
+use crate::audit::rule::{Rule, RuleGroup};
 use crate::log::direction::{self, Direction};
 use crate::log::explanation::{self, Explanation};
 use crate::log::program;
-use crate::openssl::code::{self, Part, reason};
+use crate::openssl::code::{self, ErrorLibrary, reason};
 use crate::openssl::verify_error::VerifyError;
 use crate::report::Look;
 use crate::report::explanation::text;
@@ -83,12 +83,12 @@ fn answer(explanation: &Explanation, format: PlainFormat) -> String {
 fn explain(subject: &[u8], format: PlainFormat) -> anyhow::Result<String> {
     let word = String::from_utf8_lossy(subject);
     let word = word.trim();
-    if let Some(named) = Named::find(word) {
+    if let Some(named) = RuleOrGroup::find(word) {
         return Ok(match (named, format) {
-            (Named::Rule(rule), PlainFormat::Text) => rule_text(rule),
-            (Named::Rule(rule), PlainFormat::Json) => pretty(&rule_json(rule)),
-            (Named::Group(group), PlainFormat::Text) => group_text(group),
-            (Named::Group(group), PlainFormat::Json) => pretty(&group_json(group)),
+            (RuleOrGroup::Rule(rule), PlainFormat::Text) => rule_text(rule),
+            (RuleOrGroup::Rule(rule), PlainFormat::Json) => pretty(&rule_json(rule)),
+            (RuleOrGroup::Group(group), PlainFormat::Text) => group_text(group),
+            (RuleOrGroup::Group(group), PlainFormat::Json) => pretty(&group_json(group)),
         });
     }
     if let Some(explanation) = of_word(word) {
@@ -140,7 +140,7 @@ fn of_word(word: &str) -> Option<Explanation> {
         return None;
     }
     let side = direction::of_function(std::slice::from_ref(&code));
-    if side != Direction::Unknown || code.part != Part::Ssl {
+    if side != Direction::Unknown || code.part != ErrorLibrary::Ssl {
         return Some(explanation::of_line(word.as_bytes()));
     }
     Some(explanation::of_code(&code))
@@ -218,7 +218,7 @@ fn example_text(example: &Example) -> String {
 }
 
 /// A group with its rules, a line each.
-fn group_text(group: Group) -> String {
+fn group_text(group: RuleGroup) -> String {
     let members: Vec<&Rule> = registry::members(group).collect();
     let width = members.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
     let row =
@@ -227,7 +227,7 @@ fn group_text(group: Group) -> String {
     format!("{} (group of rules)\n{}\n\nRules:\n{rows}", group.id(), group.summary())
 }
 
-fn group_json(group: Group) -> serde_json::Value {
+fn group_json(group: RuleGroup) -> serde_json::Value {
     json!({
         "group": group.id(),
         "summary": group.summary(),
@@ -243,7 +243,7 @@ fn wrapped(title: &str, text: &str) -> String {
 fn rule_json(rule: &Rule) -> serde_json::Value {
     json!({
         "rule": rule.id,
-        "group": rule.group().map(Group::id),
+        "group": rule.group().map(RuleGroup::id),
         "severity": rule.severity,
         "section": rule.section,
         "summary": rule.summary,

@@ -11,7 +11,7 @@ use super::errors::warn;
 use super::input;
 use super::whole_file::Output;
 use crate::audit::allowance::{self, Allowances};
-use crate::audit::ignore::Ignored;
+use crate::audit::ignore::IgnoreComment;
 use crate::report::Summary;
 use crate::run::baseline::{self, Baseline};
 use crate::run::gate::Gate;
@@ -77,7 +77,7 @@ impl Checkpoint {
 
     /// The same with comments beside directives.
     #[must_use]
-    pub(super) fn with_ignored(self, ignored: Vec<Ignored>) -> Self {
+    pub(super) fn with_ignored(self, ignored: Vec<IgnoreComment>) -> Self {
         Self { gate: self.gate.with_ignored(ignored), ..self }
     }
 

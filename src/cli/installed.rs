@@ -6,11 +6,11 @@ use std::process::Command;
 use anyhow::anyhow;
 
 use super::errors::warn;
-use crate::nginx::defaults::{Build, Version};
-use crate::openssl::release::Release;
+use crate::nginx::defaults::{Build, NginxRelease};
+use crate::openssl::release::OpensslRelease;
 
 /// The release and the library of this nginx, as `-V` tells them.
-pub(super) fn ask(binary: &Path) -> anyhow::Result<(Option<Version>, Option<Release>)> {
+pub(super) fn ask(binary: &Path) -> anyhow::Result<(Option<NginxRelease>, Option<OpensslRelease>)> {
     let output = Command::new(binary)
         .arg("-V")
         .output()
@@ -18,7 +18,7 @@ pub(super) fn ask(binary: &Path) -> anyhow::Result<(Option<Version>, Option<Rele
     let said = String::from_utf8_lossy(&output.stderr);
     let build = Build::read(&said)
         .ok_or_else(|| anyhow!("{} -V names no release of nginx", binary.display()))?;
-    let library = build.library.as_deref().and_then(Release::of);
+    let library = build.library.as_deref().and_then(OpensslRelease::of);
     if let (Some(named), None) = (&build.library, library) {
         warn(&format!("{named} is not known here; it is read as an OpenSSL"));
     }

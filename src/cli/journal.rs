@@ -46,11 +46,11 @@ impl Journal {
             )
         })?;
         let mut journal =
-            Reader { ids: Vec::new(), summary: Summary::default(), manifest: None, end: 0 };
+            JournalReader { ids: Vec::new(), summary: Summary::default(), manifest: None, end: 0 };
         journal.read(BufReader::new(&mut file), path)?;
         file.set_len(journal.end).with_context(cannot)?;
         file.seek(SeekFrom::End(0)).with_context(cannot)?;
-        let Reader { ids, summary, manifest, .. } = journal;
+        let JournalReader { ids, summary, manifest, .. } = journal;
         Ok(Self { file, ids, summary, manifest })
     }
 }
@@ -68,14 +68,14 @@ fn is_cut(line: &[u8]) -> bool {
 }
 
 /// What was read so far.
-struct Reader {
+struct JournalReader {
     ids: Vec<String>,
     summary: Summary,
     manifest: Option<Manifest>,
     end: u64,
 }
 
-impl Reader {
+impl JournalReader {
     fn read(&mut self, mut reader: impl BufRead, path: &Path) -> anyhow::Result<()> {
         let mut line = Vec::new();
         for number in 1.. {

@@ -4,7 +4,7 @@ use super::args::{MergeArgs, MergeFormat};
 use super::exit::Exit;
 use super::input;
 use super::whole_file::Output;
-use crate::report::saved::merge::{Part, merge};
+use crate::report::saved::merge::{RunPart, merge};
 
 /// Larger files are no reports that fit into memory.
 const MAX_FILE: u64 = 4 * 1024 * 1024 * 1024;
@@ -14,7 +14,7 @@ pub(super) fn run(args: &MergeArgs) -> anyhow::Result<Exit> {
     let mut parts = Vec::new();
     for path in &args.files {
         let text = input::text(path, MAX_FILE)?;
-        parts.push(Part::read(&path.display().to_string(), &text)?);
+        parts.push(RunPart::read(&path.display().to_string(), &text)?);
     }
     let merged = merge(parts)?;
     let mut output = Output::open(args.output.as_deref())?;

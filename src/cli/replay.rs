@@ -14,9 +14,9 @@ use super::exit::Exit;
 use super::gate::Checkpoint;
 use super::report_writer::ReportWriter;
 use super::{input, settings};
-use crate::audit::ignore::{Ignore, Ignored};
+use crate::audit::ignore::{Ignore, IgnoreComment};
 use crate::audit::judge::Judgement;
-use crate::audit::registry::{Named, find};
+use crate::audit::registry::{RuleOrGroup, find};
 use crate::certificate::trust::Assessor;
 use crate::run::playback::Playback;
 use crate::run::recording::{self, RecordedIgnore, RecordedText, Recording};
@@ -84,13 +84,13 @@ fn report(text: RecordedText, args: &RunArgs) -> anyhow::Result<TargetReport> {
     Ok(TargetReport::new(target, text.observation, judgement, threshold))
 }
 
-fn ignored(recorded: RecordedIgnore) -> anyhow::Result<Ignored> {
+fn ignored(recorded: RecordedIgnore) -> anyhow::Result<IgnoreComment> {
     let RecordedIgnore { origin, rules, reason } = recorded;
     let named = |name: &String| {
-        Named::find(name).ok_or_else(|| anyhow!("the file names the unknown rule {name:?}"))
+        RuleOrGroup::find(name).ok_or_else(|| anyhow!("the file names the unknown rule {name:?}"))
     };
     let rules = rules.iter().map(named).collect::<anyhow::Result<_>>()?;
-    Ok(Ignored { ignore: Ignore { rules, reason }, origin })
+    Ok(IgnoreComment { ignore: Ignore { rules, reason }, origin })
 }
 
 fn recorded_time(text: &str) -> anyhow::Result<OffsetDateTime> {

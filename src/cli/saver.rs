@@ -8,16 +8,18 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::whole_file::Output;
-use crate::audit::ignore::Ignored;
+use crate::audit::ignore::IgnoreComment;
 use crate::run::network::Network;
-use crate::run::recorder::Recorder;
-use crate::run::recording::{End, Line, RecordedIgnore, RecordedText, SCHEMA, Start};
+use crate::run::recorder::RunRecorder;
+use crate::run::recording::{
+    RecordedEnd, RecordedIgnore, RecordedText, RecordingLine, SCHEMA, Start,
+};
 use crate::run::{Settings, TargetReport};
 use crate::targets::Target;
 
 /// Writes what a run saw.
 pub(super) struct Saver {
-    recorder: Arc<Recorder>,
+    recorder: Arc<RunRecorder>,
     output: Output,
     targets: usize,
     error: Option<io::Error>,
@@ -26,20 +28,20 @@ pub(super) struct Saver {
 impl Saver {
     /// Opens the file, and records what this network answers.
     pub(super) fn open(path: &Path, network: Arc<dyn Network>) -> anyhow::Result<Self> {
-        let (recorder, output) = (Arc::new(Recorder::new(network)), Output::open(Some(path))?);
+        let (recorder, output) = (Arc::new(RunRecorder::new(network)), Output::open(Some(path))?);
         Ok(Self { recorder, output, targets: 0, error: None })
     }
 
     /// The network to ask.
     pub(super) fn network(&self) -> Arc<dyn Network> {
-        Arc::<Recorder>::clone(&self.recorder)
+        Arc::<RunRecorder>::clone(&self.recorder)
     }
 
     /// Writes how the run is made, and what is known before it.
     pub(super) fn start(
         &mut self,
         settings: &Settings,
-        ignored: &[Ignored],
+        ignored: &[IgnoreComment],
         known: &[TargetReport],
     ) {
         let mut roots: Vec<_> = settings.assessors.iter().collect();
@@ -57,9 +59,9 @@ impl Saver {
                 .collect(),
             ignored: ignored.iter().map(recorded_ignore).collect(),
         };
-        self.write(&Line::Start(Box::new(start)));
+        self.write(&RecordingLine::Start(Box::new(start)));
         for report in known {
-            self.write(&Line::Text(Box::new(recorded_text(report))));
+            self.write(&RecordingLine::Text(Box::new(recorded_text(report))));
         }
     }
 
@@ -67,7 +69,7 @@ impl Saver {
     pub(super) fn target(&mut self, index: usize, report: &TargetReport) {
         self.targets += 1;
         let recorded = self.recorder.take(index, report);
-        self.write(&Line::Target(Box::new(recorded)));
+        self.write(&RecordingLine::Target(Box::new(recorded)));
     }
 
     /// Ends the file and puts it in its place.
@@ -77,17 +79,21 @@ impl Saver {
         finished_at: OffsetDateTime,
     ) -> anyhow::Result<()> {
         for fetch in self.recorder.take_fetched() {
-            self.write(&Line::Fetch(fetch));
+            self.write(&RecordingLine::Fetch(fetch));
         }
         let finished_at = moment(finished_at);
-        self.write(&Line::End(End { targets: self.targets, interrupted, finished_at }));
+        self.write(&RecordingLine::End(RecordedEnd {
+            targets: self.targets,
+            interrupted,
+            finished_at,
+        }));
         match self.error {
             Some(error) => Err(error.into()),
             None => self.output.finish(),
         }
     }
 
-    fn write(&mut self, line: &Line) {
+    fn write(&mut self, line: &RecordingLine) {
         if self.error.is_none() {
             let text = line.text().map_err(io::Error::from);
             let written = text.and_then(|text| self.output.write_all(text.as_bytes()));
@@ -96,7 +102,7 @@ impl Saver {
     }
 }
 
-fn recorded_ignore(Ignored { ignore, origin }: &Ignored) -> RecordedIgnore {
+fn recorded_ignore(IgnoreComment { ignore, origin }: &IgnoreComment) -> RecordedIgnore {
     let rules = ignore.rules.iter().map(|named| named.id().to_owned()).collect();
     RecordedIgnore { origin: origin.clone(), rules, reason: ignore.reason.clone() }
 }

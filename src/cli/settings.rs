@@ -10,7 +10,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::args::{ColorArg, FailOn, LimitArgs, MetricsArg, ReportArgs};
 use super::errors::UsageError;
-use crate::probe::{Deadlines, Family, Limits};
+use crate::probe::{AddressFamily, Deadlines, Limits};
 use crate::report::place::has_place;
 use crate::report::{Look, ReportOptions, Summary};
 use crate::targets::Target;
@@ -66,9 +66,9 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
         per_address: 4,
         rate: args.rate,
         family: match (args.ipv4, args.ipv6) {
-            (true, _) => Family::V4,
-            (_, true) => Family::V6,
-            _ => Family::Any,
+            (true, _) => AddressFamily::V4,
+            (_, true) => AddressFamily::V6,
+            _ => AddressFamily::Any,
         },
     }
 }

@@ -103,16 +103,16 @@ fn ignored() -> u64 {
 }
 
 /// Counts whoever waits to be told to stop, or is about to.
-pub(super) struct Listener;
+pub(super) struct StopListener;
 
-impl Listener {
+impl StopListener {
     pub(super) fn new() -> Self {
         LISTENERS.fetch_add(1, Ordering::SeqCst);
         Self
     }
 }
 
-impl Drop for Listener {
+impl Drop for StopListener {
     fn drop(&mut self) {
         LISTENERS.fetch_sub(1, Ordering::SeqCst);
     }
@@ -120,7 +120,7 @@ impl Drop for Listener {
 
 /// Resolves when the program is told to stop.
 pub(super) fn signalled() -> impl Future<Output = ()> {
-    let (listener, mut stopped) = (Listener::new(), STOPPED.subscribe());
+    let (listener, mut stopped) = (StopListener::new(), STOPPED.subscribe());
     async move {
         let _listener = listener;
         // The sender lives as long as the program.

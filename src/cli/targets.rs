@@ -94,7 +94,7 @@ fn file_hint(text: &str) -> Option<String> {
     })
 }
 
-fn read_config(path: &Path) -> anyhow::Result<(Vec<toml::Entry>, Vec<toml::Problem>)> {
+fn read_config(path: &Path) -> anyhow::Result<(Vec<toml::TargetEntry>, Vec<toml::TargetsProblem>)> {
     let text = input::text(path, MAX_CONFIG)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     Ok(toml::read(&path.display().to_string(), folder, &text))

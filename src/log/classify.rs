@@ -3,12 +3,12 @@
 use memchr::memmem;
 
 use super::direction::{self, Direction};
-use super::line::Line;
-use super::program::{self, Program, Role};
+use super::line::LogLine;
+use super::program::{self, Program, ProgramRole};
 use super::quick::has_tls_scheme;
-use super::table::{self, Cause, Likelihood, Mechanism, Sign, When};
+use super::table::{self, Likelihood, LogCause, Mechanism, Sign, When};
 use crate::openssl::code::reason::RECORD_LAYER_FAILURE;
-use crate::openssl::code::{self, Code, Part, reason};
+use crate::openssl::code::{self, Code, ErrorLibrary, reason};
 use crate::openssl::verify_error::VerifyError;
 
 /// What a line means.
@@ -45,7 +45,7 @@ pub enum Evidence {
 
 impl Diagnosis<'_> {
     /// The causes, likeliest first.
-    pub fn causes(&self) -> &'static [(&'static Cause, Likelihood)] {
+    pub fn causes(&self) -> &'static [(&'static LogCause, Likelihood)] {
         self.mechanism.map_or(&[], |mechanism| &mechanism.causes)
     }
 
@@ -56,7 +56,7 @@ impl Diagnosis<'_> {
 }
 
 /// What a line means.
-pub fn classify<'a>(line: &'a Line<'_>) -> Diagnosis<'a> {
+pub fn classify<'a>(line: &'a LogLine<'_>) -> Diagnosis<'a> {
     let mut codes = code::find(&line.message);
     let mut verify = verify_result(&line.message);
     let text = String::from_utf8_lossy(&line.message);
@@ -69,7 +69,8 @@ pub fn classify<'a>(line: &'a Line<'_>) -> Diagnosis<'a> {
         }
     }
     let foreign = foreign && (program.is_some() || is_of_library(&text));
-    let said = Said { line, codes: &codes, verify, foreign, role: program.map(|it| it.role) };
+    let said =
+        DissectedLine { line, codes: &codes, verify, foreign, role: program.map(|it| it.role) };
     let (known, evidence) = known_direction(&said);
     let found = find(&said, known);
     if let Some((_, Some(at))) = found {
@@ -105,18 +106,20 @@ pub fn meanings(sign: Sign) -> Vec<&'static Mechanism> {
 }
 
 /// A line with what was found in it.
-struct Said<'a> {
-    line: &'a Line<'a>,
+struct DissectedLine<'a> {
+    line: &'a LogLine<'a>,
     codes: &'a [Code<'a>],
     verify: Option<VerifyError>,
     foreign: bool,
-    role: Option<Role>,
+    role: Option<ProgramRole>,
 }
 
-fn known_direction(said: &Said<'_>) -> (Direction, Evidence) {
+fn known_direction(said: &DissectedLine<'_>) -> (Direction, Evidence) {
     match said.role {
-        Some(Role::Client | Role::Server) => return (Direction::Client, Evidence::Program),
-        Some(Role::Proxy) => return (Direction::Upstream, Evidence::Program),
+        Some(ProgramRole::Client | ProgramRole::Server) => {
+            return (Direction::Client, Evidence::Program);
+        }
+        Some(ProgramRole::Proxy) => return (Direction::Upstream, Evidence::Program),
         None => {}
     }
     let direction = direction::of_line(said.line);
@@ -131,7 +134,10 @@ fn known_direction(said: &Said<'_>) -> (Direction, Evidence) {
 
 /// The best row, and the place of the code that it speaks of. What is exact counts more than what is said, and that more
 /// than a row for all the rest.
-fn find(said: &Said<'_>, direction: Direction) -> Option<(&'static Mechanism, Option<usize>)> {
+fn find(
+    said: &DissectedLine<'_>,
+    direction: Direction,
+) -> Option<(&'static Mechanism, Option<usize>)> {
     let order = telling_order(said.codes);
     let rows = || table::mechanisms().iter().filter(|row| said.allows(row, direction));
     let exact = rows().find(|row| said.verify.is_some_and(|v| row.sign == Sign::Verify(Some(v.0))));
@@ -168,13 +174,17 @@ fn is_general(row: &Mechanism) -> bool {
 fn telling_order(codes: &[Code<'_>]) -> Vec<usize> {
     let rank = |code: &Code<'_>| match code {
         code if code.alert().is_some() => 0,
-        Code { part: Part::Ssl, common: false, reason: Some(reason), .. }
+        Code { part: ErrorLibrary::Ssl, common: false, reason: Some(reason), .. }
             if *reason != RECORD_LAYER_FAILURE =>
         {
             1
         }
-        Code { part: Part::X509 | Part::Pem | Part::System, common: false, .. } => 2,
-        Code { common: false, part: Part::Ssl, .. } => 3,
+        Code {
+            part: ErrorLibrary::X509 | ErrorLibrary::Pem | ErrorLibrary::System,
+            common: false,
+            ..
+        } => 2,
+        Code { common: false, part: ErrorLibrary::Ssl, .. } => 3,
         Code { common: false, .. } => 4,
         _ => 5,
     };
@@ -193,20 +203,21 @@ fn sign_of(code: &Code<'_>, any: bool) -> Option<Sign> {
     }
     Some(match code.part {
         _ if code.common => Sign::Release("common", number),
-        Part::Ssl => Sign::Reason(number),
-        Part::X509 => Sign::Release("x509", number),
-        Part::Pem => Sign::Release("pem", number),
-        Part::Asn1 => Sign::Release("asn1", number),
-        Part::System => Sign::Release("system", number),
-        Part::Crypto => Sign::Release("crypto", number),
+        ErrorLibrary::Ssl => Sign::Reason(number),
+        ErrorLibrary::X509 => Sign::Release("x509", number),
+        ErrorLibrary::Pem => Sign::Release("pem", number),
+        ErrorLibrary::Asn1 => Sign::Release("asn1", number),
+        ErrorLibrary::System => Sign::Release("system", number),
+        ErrorLibrary::Crypto => Sign::Release("crypto", number),
     })
 }
 
-impl Said<'_> {
+impl DissectedLine<'_> {
     fn allows(&self, row: &Mechanism, direction: Direction) -> bool {
         let side = row.side == direction || direction == Direction::Unknown && row.default;
         // What a program says of its server has rows of its own: those of nginx speak of its clients.
-        let kind = self.role != Some(Role::Client) || row.when.contains(&When::ClientProgram);
+        let kind =
+            self.role != Some(ProgramRole::Client) || row.when.contains(&When::ClientProgram);
         side && kind && row.when.iter().all(|when| self.holds(*when))
     }
 
@@ -255,7 +266,7 @@ impl Said<'_> {
             When::TlsUpstream => has_tls_scheme(upstream),
             When::PlainUpstream => upstream.starts_with(b"http:"),
             When::BrokenPipe => memmem::find(message, b"(32:").is_some(),
-            When::ClientProgram => self.role == Some(Role::Client),
+            When::ClientProgram => self.role == Some(ProgramRole::Client),
         }
     }
 }

@@ -6,22 +6,22 @@ use super::classify::classify;
 use super::direction::Direction;
 use super::intake::Intake;
 use super::line;
-use super::program::Role;
+use super::program::ProgramRole;
 
 #[derive(Debug, Deserialize)]
-struct Case {
+struct CorpusLine {
     line: String,
     direction: String,
     label: String,
     software: String,
 }
 
-fn cases() -> Vec<Case> {
+fn cases() -> Vec<CorpusLine> {
     let text = include_str!("../../testdata/logs/error-lines.jsonl");
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn causes(case: &Case) -> (Direction, Vec<&'static str>) {
+fn causes(case: &CorpusLine) -> (Direction, Vec<&'static str>) {
     let line = line::parse(case.line.as_bytes());
     let diagnosis = classify(&line);
     (diagnosis.direction, diagnosis.causes().iter().map(|(cause, _)| cause.id).collect())
@@ -62,9 +62,9 @@ fn what_programs_print_is_about_their_own_connections() {
         let diagnosis = classify(&line);
         let found_role = match diagnosis.program.map(|program| program.role) {
             None => "nginx",
-            Some(Role::Client) => "client",
-            Some(Role::Server) => "server",
-            Some(Role::Proxy) => "proxy",
+            Some(ProgramRole::Client) => "client",
+            Some(ProgramRole::Server) => "server",
+            Some(ProgramRole::Proxy) => "proxy",
         };
         let first = diagnosis.causes().first().map(|(cause, _)| cause.id);
         let found = (found_role, diagnosis.direction.name(), diagnosis.class(), first);

@@ -5,7 +5,7 @@ use std::fmt;
 use memchr::memmem;
 use serde::Serialize;
 
-use super::line::Line;
+use super::line::LogLine;
 use crate::openssl::code::Code;
 
 /// Whose connection a line is about.
@@ -52,7 +52,7 @@ impl fmt::Display for Direction {
 }
 
 /// What the line itself says; its level is no evidence.
-pub fn of_line(line: &Line<'_>) -> Direction {
+pub fn of_line(line: &LogLine<'_>) -> Direction {
     let has = |text: &[u8], words: &str| memmem::find(text, words.as_bytes()).is_some();
     let action = line.action.unwrap_or_default();
     if has(action, "to client") {

@@ -5,10 +5,10 @@ use serde::Serialize;
 use super::classify::{Diagnosis, Evidence, classify, meanings};
 use super::direction::Direction;
 use super::json::parse_any;
-use super::line::Line;
+use super::line::LogLine;
 use super::next;
 use super::program::Program;
-use super::table::{self, Cause, Likelihood, Mechanism, Sign};
+use super::table::{self, Likelihood, LogCause, Mechanism, Sign};
 use crate::openssl::code::{Code, SentBy, reason};
 use crate::openssl::verify_error::VerifyError;
 use crate::tls::alert::AlertDescription;
@@ -84,7 +84,7 @@ pub struct CodeOut {
 pub struct CauseOut {
     /// What it is called in every output, how it shows and what mends it.
     #[serde(flatten)]
-    pub cause: &'static Cause,
+    pub cause: &'static LogCause,
     /// How likely it is.
     pub likelihood: Likelihood,
     /// The side on which it is one.
@@ -162,7 +162,7 @@ pub fn of_verification(error: VerifyError) -> Explanation {
 
 fn of_signs(signs: &[Sign]) -> Explanation {
     let rows: Vec<&'static Mechanism> = signs.iter().flat_map(|sign| meanings(*sign)).collect();
-    let line = Line::default();
+    let line = LogLine::default();
     let mut explanation = Explanation {
         direction: Direction::Unknown,
         direction_from: None,
@@ -215,7 +215,7 @@ impl Explanation {
 
 /// The causes of a row, likeliest first.
 pub fn causes(row: &'static Mechanism) -> Vec<CauseOut> {
-    let cause = |(cause, likelihood): &(&'static Cause, Likelihood)| CauseOut {
+    let cause = |(cause, likelihood): &(&'static LogCause, Likelihood)| CauseOut {
         cause,
         likelihood: *likelihood,
         direction: row.side,
@@ -260,7 +260,7 @@ fn verify_out(error: VerifyError) -> CodeOut {
     }
 }
 
-fn named(line: &Line<'_>) -> LineOut {
+fn named(line: &LogLine<'_>) -> LineOut {
     let text =
         |field: Option<&[u8]>| field.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     LineOut {

@@ -7,7 +7,7 @@ use super::access::{Access, Variable};
 
 /// A compiled format.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Format {
+pub struct AccessLogFormat {
     pieces: Vec<Piece>,
 }
 
@@ -32,7 +32,7 @@ pub enum FormatError {
 /// nginx's own format, where none is named.
 const COMBINED: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
 
-impl Format {
+impl AccessLogFormat {
     /// Compiles the text of a format, or the whole directive `log_format NAME '…' '…';`.
     pub fn compile(text: &str) -> Result<Self, FormatError> {
         let text = match text.trim() {
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_directive_is_compiled_as_nginx_joins_it() {
         let directive = "log_format tls escape=default '$remote_addr [$time_local] '\n  '\"$request\" $status ' \"${ssl_protocol} $ssl_cipher\";";
-        let format = Format::compile(directive).unwrap();
+        let format = AccessLogFormat::compile(directive).unwrap();
         let line = b"192.0.2.1 [31/Jan/2026:10:00:00 +0000] \"GET / HTTP/2.0\" 200 TLSv1.3 TLS_AES_256_GCM_SHA384";
         let access = format.read(line).unwrap();
         assert_eq!(access.get(Variable::SslProtocol), Some(b"TLSv1.3".as_slice()));
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_json_format_is_read_by_its_literals() {
-        let format = Format::compile(
+        let format = AccessLogFormat::compile(
             r#"{"a":"$remote_addr","p":"$ssl_protocol","r":"$ssl_session_reused"}"#,
         )
         .unwrap();
@@ -184,9 +184,10 @@ mod tests {
 
     #[test]
     fn several_tries_are_one_value() {
-        let format =
-            Format::compile("$upstream_addr $upstream_status $upstream_connect_time $status")
-                .unwrap();
+        let format = AccessLogFormat::compile(
+            "$upstream_addr $upstream_status $upstream_connect_time $status",
+        )
+        .unwrap();
         let access = format
             .read(
                 b"192.0.2.1:443, 192.0.2.2:443 : 192.0.2.3:443 502, 200 : 200 -, 0.001 : 0.002 200",
@@ -200,17 +201,17 @@ mod tests {
     #[test]
     fn a_format_that_cannot_be_read_back_is_refused() {
         let adjacent = FormatError::Adjacent("status".to_owned(), "ssl_protocol".to_owned());
-        assert_eq!(Format::compile("$status$ssl_protocol"), Err(adjacent));
-        assert_eq!(Format::compile("no variable"), Err(FormatError::Empty));
+        assert_eq!(AccessLogFormat::compile("$status$ssl_protocol"), Err(adjacent));
+        assert_eq!(AccessLogFormat::compile("no variable"), Err(FormatError::Empty));
     }
 
     proptest! {
         #[test]
         fn no_format_and_no_line_make_it_fail(format in ".{0,60}", line in any::<Vec<u8>>()) {
-            if let Ok(format) = Format::compile(&format) {
+            if let Ok(format) = AccessLogFormat::compile(&format) {
                 format.read(&line);
             }
-            Format::combined().read_start(&line);
+            AccessLogFormat::combined().read_start(&line);
         }
     }
 }

@@ -35,7 +35,7 @@ impl Concern {
 
 /// A judgement, with what it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
+pub struct Importance {
     /// Whose business it is.
     pub concern: Concern,
     /// Why.
@@ -80,7 +80,7 @@ const ENOUGH: u64 = 20;
 const MANY: u64 = 20;
 
 /// Judges a class.
-pub fn judge(class: &Class, tally: &Tally) -> Judgement {
+pub fn judge(class: &Class, tally: &Tally) -> Importance {
     let (concern, reason) = match (class.direction, class.weight()) {
         (_, Weight::Symptom) => (Concern::Follows, Reason::Symptom),
         (Direction::Upstream, Weight::Fault | Weight::Mixed) => (Concern::Act, Reason::Upstream),
@@ -88,7 +88,7 @@ pub fn judge(class: &Class, tally: &Tally) -> Judgement {
         (Direction::Config, _) => (Concern::Look, Reason::Ignored),
         (_, weight) => client(class, tally, weight),
     };
-    Judgement { concern, reason }
+    Importance { concern, reason }
 }
 
 fn client(class: &Class, tally: &Tally, weight: Weight) -> (Concern, Reason) {
@@ -156,12 +156,12 @@ fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::reader::Reader;
+    use crate::log::reader::LogReader;
 
     const CLIENT: &str = "while SSL handshaking, client: CLIENT, server: SERVER";
 
-    fn read(lines: impl Iterator<Item = (i64, String)>) -> Reader {
-        let mut reader = Reader::default();
+    fn read(lines: impl Iterator<Item = (i64, String)>) -> LogReader {
+        let mut reader = LogReader::default();
         for (at, line) in lines {
             let (hour, minute, second) = (at / 3600, at / 60 % 60, at % 60);
             let head = format!("2026/01/31 {hour:02}:{minute:02}:{second:02}");
@@ -180,9 +180,9 @@ mod tests {
     const NO_CIPHER: &str = "0A0000C1:SSL routines::no shared cipher";
 
     #[track_caller]
-    fn check(reader: &Reader, concern: Concern, reason: &Reason) {
+    fn check(reader: &LogReader, concern: Concern, reason: &Reason) {
         let class = reader.tally.classes().next().unwrap();
-        assert_eq!(judge(class, &reader.tally), Judgement { concern, reason: reason.clone() });
+        assert_eq!(judge(class, &reader.tally), Importance { concern, reason: reason.clone() });
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Lines of whatever logs were named, error and access, in any order.
 
-use super::reader::{Kind, Reader};
-use super::shape::Shape;
+use super::reader::{LineKind, LogReader};
+use super::shape::AccessLineShape;
 use super::traffic::Traffic;
 
 /// Longer lines are no log lines.
@@ -11,11 +11,11 @@ pub const MAX_LINE: usize = 64 * 1024;
 #[derive(Debug, Default)]
 pub struct Intake {
     /// Failures of error logs.
-    pub errors: Reader,
+    pub errors: LogReader,
     /// Requests of access logs.
     pub traffic: Traffic,
     /// How access lines are read.
-    pub shape: Shape,
+    pub shape: AccessLineShape,
     /// Lines that could not be understood.
     pub unreadable: u64,
 }
@@ -31,16 +31,17 @@ impl Intake {
             return None;
         }
         // A format in JSON was asked for: such a line is not a line of an error log in JSON.
-        if bytes[0] == b'{' && matches!(self.shape, Shape::Given(_)) && self.access(bytes) {
+        if bytes[0] == b'{' && matches!(self.shape, AccessLineShape::Given(_)) && self.access(bytes)
+        {
             return None;
         }
         match self.errors.line(bytes) {
-            Kind::Failure(place) => return Some(place),
-            Kind::Other => {}
-            Kind::Unknown if self.access(bytes) => {}
-            Kind::Unknown => match self.errors.foreign(bytes) {
-                Kind::Failure(place) => return Some(place),
-                Kind::Other | Kind::Unknown => self.unreadable += 1,
+            LineKind::Failure(place) => return Some(place),
+            LineKind::Other => {}
+            LineKind::Unknown if self.access(bytes) => {}
+            LineKind::Unknown => match self.errors.foreign(bytes) {
+                LineKind::Failure(place) => return Some(place),
+                LineKind::Other | LineKind::Unknown => self.unreadable += 1,
             },
         }
         None

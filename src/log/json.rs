@@ -5,10 +5,10 @@
 use memchr::memmem;
 use serde_json::{Map, Value};
 
-use super::line::{Line, parse};
+use super::line::{LogLine, parse};
 
 /// As [`parse`], for a line that may be a JSON object or be cut out of one, whose text `buffer` then holds.
-pub fn parse_any<'a>(bytes: &'a [u8], buffer: &'a mut Vec<u8>) -> Line<'a> {
+pub fn parse_any<'a>(bytes: &'a [u8], buffer: &'a mut Vec<u8>) -> LogLine<'a> {
     parse(plain(bytes, buffer).unwrap_or(bytes))
 }
 
@@ -239,9 +239,9 @@ mod tests {
             assert_eq!((parsed.level, parsed.connection), (Some("error"), Some(42)), "{wrapped}");
             assert_eq!(parsed.host, Some(b"a.test".as_slice()), "{wrapped}");
             assert_eq!(parsed.upstream, Some(b"https://192.0.2.2:443/".as_slice()), "{wrapped}");
-            let mut reader = crate::log::reader::Reader::default();
+            let mut reader = crate::log::reader::LogReader::default();
             let kind = reader.line(wrapped.as_bytes());
-            assert!(matches!(kind, crate::log::reader::Kind::Failure(_)), "{wrapped}");
+            assert!(matches!(kind, crate::log::reader::LineKind::Failure(_)), "{wrapped}");
             let class = reader.tally.classes().next().unwrap();
             assert_eq!(class.upstreams.count(b"192.0.2.2:443"), 1, "{wrapped}");
         }

@@ -12,7 +12,7 @@ pub use super::time::{days, read_time};
 
 /// One line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Line<'a> {
+pub struct LogLine<'a> {
     /// Seconds since 1970 on the clock of the host: nginx writes local time without a zone.
     pub time: Option<i64>,
     /// One of nginx's eight levels.
@@ -55,15 +55,15 @@ const SENTENCES: &[&str] = &[
 ];
 
 /// Takes a line apart. Whatever it is, all of it that is no known field is the message.
-pub fn parse(bytes: &[u8]) -> Line<'_> {
+pub fn parse(bytes: &[u8]) -> LogLine<'_> {
     let bytes = bytes.trim_ascii_end();
     let head = read_head(bytes);
-    let mut line = Line {
+    let mut line = LogLine {
         time: head.time,
         level: head.level,
         pid: head.pid,
         connection: head.connection,
-        ..Line::default()
+        ..LogLine::default()
     };
     let rest = &bytes[head.length..];
     let sentence = SENTENCES.iter().any(|words| memmem::find(rest, words.as_bytes()).is_some());
@@ -170,7 +170,7 @@ fn find_level(bytes: &[u8]) -> Option<(usize, &'static str)> {
 }
 
 /// The message ends at the action, and the action at the first field.
-fn read_fields<'a>(rest: &'a [u8], line: &mut Line<'a>) {
+fn read_fields<'a>(rest: &'a [u8], line: &mut LogLine<'a>) {
     let client = find_client(rest);
     let (before, fields) = rest.split_at(client.unwrap_or_else(|| first_field(rest)));
     let (message, action) = match memmem::rfind(before, b" while ") {
@@ -182,7 +182,7 @@ fn read_fields<'a>(rest: &'a [u8], line: &mut Line<'a>) {
     };
     line.message = Cow::Borrowed(message);
     line.action = action.map(|action| action.trim_ascii_end().strip_suffix(b",").unwrap_or(action));
-    let mut fields = Fields { rest: fields };
+    let mut fields = LineFields { rest: fields };
     line.client = fields.bare(b"client: ");
     line.server = fields.bare(b"server: ");
     line.request = fields.quoted(b"request: ");
@@ -208,11 +208,11 @@ fn first_field(rest: &[u8]) -> usize {
 }
 
 /// `, name: value` after one another, in nginx's order.
-struct Fields<'a> {
+struct LineFields<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Fields<'a> {
+impl<'a> LineFields<'a> {
     /// A value up to the next comma.
     fn bare(&mut self, name: &[u8]) -> Option<&'a [u8]> {
         let start = self.start(name)?;

@@ -3,11 +3,11 @@
 use memchr::memmem;
 
 use super::classify::{Diagnosis, upstream_port};
-use super::line::Line;
-use super::table::Step;
+use super::line::LogLine;
+use super::table::NextStep;
 
 /// Commands for the causes of a line, the likeliest cause's first, quoted for a shell. Each is one that can be typed.
-pub fn commands(line: &Line<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
+pub fn commands(line: &LogLine<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
     let mut commands = Vec::new();
     for (cause, _) in diagnosis.causes() {
         let words = command(line, diagnosis, cause.next);
@@ -22,34 +22,34 @@ pub fn commands(line: &Line<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
 /// Where distributions keep nginx's configuration.
 const CONFIGURATION: &str = "/etc/nginx/nginx.conf";
 
-fn command(line: &Line<'_>, diagnosis: &Diagnosis<'_>, step: Step) -> Vec<String> {
+fn command(line: &LogLine<'_>, diagnosis: &Diagnosis<'_>, step: NextStep) -> Vec<String> {
     let words: &[&str] = match step {
-        Step::AsNginx if diagnosis.program.is_none() => &["probe", "--as-nginx"],
-        Step::AsNginx | Step::ProbeUpstream => &["probe", "--role", "upstream"],
-        Step::ProbeListener => &["probe"],
-        Step::ScanUpstream => &["scan", "--role", "upstream"],
-        Step::ScanListener => &["scan"],
-        Step::Configuration => &["nginx"],
-        Step::Certificate => &["cert"],
+        NextStep::AsNginx if diagnosis.program.is_none() => &["probe", "--as-nginx"],
+        NextStep::AsNginx | NextStep::ProbeUpstream => &["probe", "--role", "upstream"],
+        NextStep::ProbeListener => &["probe"],
+        NextStep::ScanUpstream => &["scan", "--role", "upstream"],
+        NextStep::ScanListener => &["scan"],
+        NextStep::Configuration => &["nginx"],
+        NextStep::Certificate => &["cert"],
     };
     let mut command: Vec<String> =
         ["shakedown"].iter().chain(words).map(ToString::to_string).collect();
     match step {
-        Step::Configuration => command.push(CONFIGURATION.to_owned()),
-        Step::Certificate => command.push(file(line)),
+        NextStep::Configuration => command.push(CONFIGURATION.to_owned()),
+        NextStep::Certificate => command.push(file(line)),
         _ if diagnosis.program.is_some() => command.push(server(&line.message)),
-        Step::AsNginx => {
+        NextStep::AsNginx => {
             command.extend(proven(line, diagnosis));
             command.push(upstream(line));
         }
-        Step::ProbeUpstream | Step::ScanUpstream => command.push(upstream(line)),
-        Step::ProbeListener | Step::ScanListener => command.extend(listener(line)),
+        NextStep::ProbeUpstream | NextStep::ScanUpstream => command.push(upstream(line)),
+        NextStep::ProbeListener | NextStep::ScanListener => command.extend(listener(line)),
     }
     command
 }
 
 /// Directives that must be on for nginx to write such a line. Which file it trusts, no line tells.
-fn proven(line: &Line<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
+fn proven(line: &LogLine<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
     let mismatch = memmem::find(&line.message, b"SSL certificate does not match \"");
     if mismatch.is_none() && diagnosis.verify.is_none() {
         return Vec::new();
@@ -68,7 +68,7 @@ fn proven(line: &Line<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
 const TRUSTED: &str = "TRUSTED.pem";
 
 /// The upstream's address as the line has it. The name that the client asked nginx for is not the upstream's.
-fn upstream(line: &Line<'_>) -> String {
+fn upstream(line: &LogLine<'_>) -> String {
     let Some(authority) = line.upstream.and_then(authority) else {
         return "UPSTREAM:443".to_owned();
     };
@@ -98,7 +98,7 @@ fn server(message: &[u8]) -> String {
 }
 
 /// The listener's address as the line has it.
-fn listener(line: &Line<'_>) -> Vec<String> {
+fn listener(line: &LogLine<'_>) -> Vec<String> {
     let server =
         line.server.and_then(|server| std::str::from_utf8(server).ok()).unwrap_or_default();
     // A server that is a name has no port; the host that the client asked for has one where it is not the scheme's.
@@ -124,7 +124,7 @@ fn listener(line: &Line<'_>) -> Vec<String> {
 }
 
 /// The file that the message quotes.
-fn file(line: &Line<'_>) -> String {
+fn file(line: &LogLine<'_>) -> String {
     let quoted = line.message.split(|byte| *byte == b'"').nth(1);
     let path = quoted.and_then(|path| std::str::from_utf8(path).ok());
     path.filter(|path| path.starts_with('/') && !path.chars().any(char::is_control))

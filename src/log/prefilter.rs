@@ -68,7 +68,7 @@ mod tests {
     use super::*;
     use crate::log::direction::Direction;
     use crate::log::line;
-    use crate::log::reader::{Kind, Reader, verdict};
+    use crate::log::reader::{LineKind, LogReader, verdict};
     use crate::log::table::{Mechanism, Weight, When};
     use crate::openssl::code::reason;
 
@@ -145,9 +145,9 @@ mod tests {
             let Some(text) = example(row) else { continue };
             let parsed = line::parse(text.as_bytes());
             let slow = verdict(&parsed);
-            let mut reader = Reader::default();
+            let mut reader = LogReader::default();
             let counted = match reader.line(text.as_bytes()) {
-                Kind::Failure(place) => reader.tally.class_at(place).map(|class| class.name),
+                LineKind::Failure(place) => reader.tally.class_at(place).map(|class| class.name),
                 _ => None,
             };
             assert_eq!(counted, slow.map(|verdict| verdict.class()), "{row:?}\n{text}");

@@ -10,7 +10,7 @@ use crate::openssl::rows;
 /// Which end of the connection a program is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
+pub enum ProgramRole {
     /// It connects to a server.
     Client,
     /// Clients connect to it.
@@ -25,7 +25,7 @@ pub struct Program {
     /// What it is called.
     pub name: &'static str,
     /// Which end it is.
-    pub role: Role,
+    pub role: ProgramRole,
 }
 
 /// Programs with the words that only they write.
@@ -48,9 +48,9 @@ fn read(row: &'static str) -> Option<(&'static str, Program)> {
     let words = cells.next()?;
     let name = cells.next()?;
     let role = match cells.next()? {
-        "client" => Role::Client,
-        "server" => Role::Server,
-        "proxy" => Role::Proxy,
+        "client" => ProgramRole::Client,
+        "server" => ProgramRole::Server,
+        "proxy" => ProgramRole::Proxy,
         _ => return None,
     };
     Some((words, Program { name, role }))
@@ -83,8 +83,11 @@ mod tests {
         let server = of_text(
             b"http: TLS handshake error from 192.0.2.1:9: remote error: tls: bad certificate",
         );
-        assert_eq!(server.map(|program| (program.name, program.role)), Some(("Go", Role::Server)));
+        assert_eq!(
+            server.map(|program| (program.name, program.role)),
+            Some(("Go", ProgramRole::Server))
+        );
         let client = of_text(b"Get \"https://a.test\": remote error: tls: handshake failure");
-        assert_eq!(client.map(|program| program.role), Some(Role::Client));
+        assert_eq!(client.map(|program| program.role), Some(ProgramRole::Client));
     }
 }

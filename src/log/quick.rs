@@ -47,7 +47,7 @@ fn number(bytes: &[u8]) -> (u64, usize) {
 
 /// The fields that lines are counted by.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Fields<'a> {
+pub(super) struct QuickFields<'a> {
     pub(super) client: Option<&'a [u8]>,
     pub(super) server: Option<&'a [u8]>,
     pub(super) upstream: Option<&'a [u8]>,
@@ -56,10 +56,10 @@ pub(super) struct Fields<'a> {
     pub(super) escaped: bool,
 }
 
-/// Bits of [`Fields::flags`].
+/// Bits of [`QuickFields::flags`].
 pub(super) const FLAGS: u32 = 8;
 
-impl<'a> Fields<'a> {
+impl<'a> QuickFields<'a> {
     pub(super) fn of(fields: &'a [u8]) -> Self {
         let Some(rest) = fields.strip_prefix(b", client: ") else { return Self::default() };
         let (client, rest) = rest.split_at(memchr(b',', rest).unwrap_or(rest.len()));

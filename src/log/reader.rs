@@ -9,17 +9,17 @@ use memchr::memmem;
 
 use super::classify::classify;
 use super::json;
-use super::line::{self, Line};
+use super::line::{self, LogLine};
 use super::prefilter::may_be_about_tls;
 use super::program;
-use super::quick::{FLAGS, Fields, authority, connection, is_verbose, level, plain_head};
+use super::quick::{FLAGS, QuickFields, authority, connection, is_verbose, level, plain_head};
 use super::table::{self, Weight};
-use super::tally::{Entry, Tally, Verdict};
+use super::tally::{LineVerdict, LoggedFailure, Tally};
 use crate::openssl::code::Code;
 
 /// What a line was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum LineKind {
     /// A line of an error log that is not about TLS.
     Other,
     /// A failure, put down under the class at this place of the tally.
@@ -30,7 +30,7 @@ pub enum Kind {
 
 /// Reads an error log, line by line.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub struct LogReader {
     /// What was counted.
     pub tally: Tally,
     /// Lines of an error log.
@@ -40,7 +40,7 @@ pub struct Reader {
     /// Lines before this time are left out, in seconds since 1970 on the host's clock.
     pub since: Option<i64>,
     /// Verdicts by the flags of a line, then by its message and action.
-    known: Vec<HashMap<Box<[u8]>, Option<Known>, FixedState>>,
+    known: Vec<HashMap<Box<[u8]>, Option<KnownVerdict>, FixedState>>,
     last_minute: ([u8; MINUTE], Option<i64>),
     buffer: Vec<u8>,
 }
@@ -49,10 +49,10 @@ pub struct Reader {
 const MINUTE: usize = 17;
 
 /// A verdict, with the place of its class.
-type Known = (Verdict, usize);
+type KnownVerdict = (LineVerdict, usize);
 
 /// When, and on which connection of which worker.
-type Origin = (Option<i64>, Option<(u64, u64)>);
+type LineOrigin = (Option<i64>, Option<(u64, u64)>);
 
 /// Messages that are remembered for each set of flags.
 const KNOWN: usize = 4096;
@@ -63,9 +63,9 @@ const LONG: usize = 1024;
 static CLIENT: LazyLock<memmem::Finder<'static>> =
     LazyLock::new(|| memmem::Finder::new(b", client: "));
 
-impl Reader {
+impl LogReader {
     /// Reads one line, without its line break.
-    pub fn line(&mut self, bytes: &[u8]) -> Kind {
+    pub fn line(&mut self, bytes: &[u8]) -> LineKind {
         let Some((time, rest)) = plain_head(bytes) else {
             return self.unusual(bytes);
         };
@@ -75,11 +75,11 @@ impl Reader {
         let (connection, message) = connection(rest);
         let (message, fields) = message.split_at(CLIENT.find(message).unwrap_or(message.len()));
         if !message.starts_with(b"SSL") && !may_be_about_tls(message, connection.is_some()) {
-            return Kind::Other;
+            return LineKind::Other;
         }
         let time = self.time(time);
         if time.is_some_and(|time| self.since.is_some_and(|since| time < since)) {
-            return Kind::Other;
+            return LineKind::Other;
         }
         self.candidate(bytes, (message, fields), (time, connection))
     }
@@ -101,9 +101,9 @@ impl Reader {
         &mut self,
         bytes: &[u8],
         (message, fields): (&[u8], &[u8]),
-        (time, connection): Origin,
-    ) -> Kind {
-        let fields = Fields::of(fields);
+        (time, connection): LineOrigin,
+    ) -> LineKind {
+        let fields = QuickFields::of(fields);
         if fields.escaped {
             self.lines -= 1;
             return self.unusual(bytes);
@@ -116,8 +116,8 @@ impl Reader {
             Some(known) => *known,
             None => self.judge(bytes, message, flags, time),
         };
-        let Some((verdict, class)) = known else { return Kind::Other };
-        let entry = Entry {
+        let Some((verdict, class)) = known else { return LineKind::Other };
+        let entry = LoggedFailure {
             verdict,
             time,
             connection,
@@ -126,7 +126,7 @@ impl Reader {
             upstream: fields.upstream.map(authority).filter(|authority| !authority.is_empty()),
             line: bytes,
         };
-        Kind::Failure(self.tally.add(class, &entry))
+        LineKind::Failure(self.tally.add(class, &entry))
     }
 
     fn judge(
@@ -135,7 +135,7 @@ impl Reader {
         message: &[u8],
         flags: usize,
         time: Option<i64>,
-    ) -> Option<Known> {
+    ) -> Option<KnownVerdict> {
         let parsed = line::parse(bytes);
         self.note_reload(&parsed, time);
         let verdict = verdict(&parsed).map(|verdict| (verdict, self.tally.place(verdict)));
@@ -150,7 +150,7 @@ impl Reader {
         verdict
     }
 
-    fn note_reload(&mut self, line: &Line<'_>, time: Option<i64>) {
+    fn note_reload(&mut self, line: &LogLine<'_>, time: Option<i64>) {
         if let Some(time) = time
             && memmem::find(&line.message, b"SIGHUP").is_some()
             && line.message.ends_with(b"reconfiguring")
@@ -160,11 +160,11 @@ impl Reader {
     }
 
     /// A line in JSON or cut out of it, or behind what a shipper put before it.
-    fn unusual(&mut self, bytes: &[u8]) -> Kind {
+    fn unusual(&mut self, bytes: &[u8]) -> LineKind {
         let mut buffer = std::mem::take(&mut self.buffer);
         let kind = match json::plain(bytes, &mut buffer) {
             Some(text) => self.parsed(&line::parse(text), bytes),
-            None if bytes.trim_ascii_start().starts_with(b"{") => Kind::Unknown,
+            None if bytes.trim_ascii_start().starts_with(b"{") => LineKind::Unknown,
             None => self.parsed(&line::parse(bytes), bytes),
         };
         self.buffer = buffer;
@@ -172,44 +172,44 @@ impl Reader {
     }
 
     /// A line of another program than nginx, which explains itself.
-    pub fn foreign(&mut self, bytes: &[u8]) -> Kind {
+    pub fn foreign(&mut self, bytes: &[u8]) -> LineKind {
         if program::of_text(bytes).is_none() {
-            return Kind::Unknown;
+            return LineKind::Unknown;
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         let kind = {
             let line = line::parse(json::plain(bytes, &mut buffer).unwrap_or(bytes));
             match verdict(&line) {
                 Some(verdict) if verdict.row.is_some() => self.counted(verdict, &line, bytes),
-                _ => Kind::Unknown,
+                _ => LineKind::Unknown,
             }
         };
         self.buffer = buffer;
         kind
     }
 
-    fn parsed(&mut self, line: &Line<'_>, bytes: &[u8]) -> Kind {
+    fn parsed(&mut self, line: &LogLine<'_>, bytes: &[u8]) -> LineKind {
         if !line.by_nginx && line.level.is_none() {
-            return Kind::Unknown;
+            return LineKind::Unknown;
         }
         self.lines += 1;
         self.verbose_lines += u64::from(line.level.is_some_and(is_verbose));
         self.note_reload(line, line.time);
         if line.time.is_some_and(|time| self.since.is_some_and(|since| time < since)) {
-            return Kind::Other;
+            return LineKind::Other;
         }
         let handshaking = line.action.is_some_and(|action| memmem::find(action, b"SSL").is_some());
         if !handshaking && !may_be_about_tls(&line.message, line.connection.is_some()) {
-            return Kind::Other;
+            return LineKind::Other;
         }
         match verdict(line) {
             Some(verdict) => self.counted(verdict, line, bytes),
-            None => Kind::Other,
+            None => LineKind::Other,
         }
     }
 
-    fn counted(&mut self, verdict: Verdict, line: &Line<'_>, bytes: &[u8]) -> Kind {
-        let entry = Entry {
+    fn counted(&mut self, verdict: LineVerdict, line: &LogLine<'_>, bytes: &[u8]) -> LineKind {
+        let entry = LoggedFailure {
             verdict,
             time: line.time,
             connection: line.connection.map(|number| (line.pid.unwrap_or(0), number)),
@@ -219,12 +219,12 @@ impl Reader {
             line: bytes,
         };
         let class = self.tally.place(verdict);
-        Kind::Failure(self.tally.add(class, &entry))
+        LineKind::Failure(self.tally.add(class, &entry))
     }
 }
 
 /// What a line is put down as; `None` where it is not about TLS.
-pub fn verdict(line: &Line<'_>) -> Option<Verdict> {
+pub fn verdict(line: &LogLine<'_>) -> Option<LineVerdict> {
     let diagnosis = classify(line);
     let row = diagnosis
         .mechanism
@@ -235,10 +235,10 @@ pub fn verdict(line: &Line<'_>) -> Option<Verdict> {
         _ => {}
     }
     let alert = diagnosis.codes.first().and_then(Code::alert).map(|alert| alert.0);
-    Some(Verdict { row, direction: diagnosis.direction, alert })
+    Some(LineVerdict { row, direction: diagnosis.direction, alert })
 }
 
-fn is_about_tls(line: &Line<'_>) -> bool {
+fn is_about_tls(line: &LogLine<'_>) -> bool {
     let has = |words: &[u8]| memmem::find(&line.message, words).is_some();
     let action = line.action.unwrap_or_default();
     has(b"(SSL:") || has(b"SSL_") || memmem::find(action, b"SSL handshaking").is_some()
@@ -252,8 +252,8 @@ mod tests {
 
     const SNI: &str = "SSL_do_handshake() failed (SSL: error:0A000458:SSL routines::tlsv1 unrecognized name:SSL alert number 112) while SSL handshaking to upstream, client: 192.0.2.CLIENT, server: a.test, request: \"GET / HTTP/1.1\", upstream: \"https://192.0.2.2:443/\", host: \"a.test\"";
 
-    fn read(lines: &[String]) -> Reader {
-        let mut reader = Reader::default();
+    fn read(lines: &[String]) -> LogReader {
+        let mut reader = LogReader::default();
         for line in lines {
             reader.line(line.as_bytes());
         }
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn only(reader: &Reader) -> &Class {
+    fn only(reader: &LogReader) -> &Class {
         let classes: Vec<&Class> = reader.tally.classes().collect();
         assert_eq!(classes.len(), 1, "{classes:?}");
         classes[0]
@@ -346,8 +346,8 @@ mod tests {
             let case: serde_json::Value = serde_json::from_str(case).unwrap();
             let text = case["line"].as_str().unwrap();
             let whole = line::parse(text.as_bytes());
-            let mut reader = Reader::default();
-            let Kind::Failure(place) = reader.line(text.as_bytes()) else { continue };
+            let mut reader = LogReader::default();
+            let LineKind::Failure(place) = reader.line(text.as_bytes()) else { continue };
             let class = reader.tally.class_at(place).unwrap();
             assert_eq!(Some(class.name), classify(&whole).class(), "{text}");
             assert_eq!(class.servers.total() > 0, whole.server.is_some(), "{text}");
@@ -365,7 +365,7 @@ mod tests {
         ] {
             let text = format!("{failed}{fields}");
             assert_eq!(
-                Fields::of(&fields_of(&text)).upstream,
+                QuickFields::of(&fields_of(&text)).upstream,
                 Some(b"https://192.0.2.2:443/".as_slice())
             );
             let whole = line::parse(text.as_bytes());
@@ -374,7 +374,7 @@ mod tests {
         let late = format!(
             ", client: 192.0.2.9, server: a.test, request: \"GET / HTTP/1.1\", host: \"a.test\", referrer: \"x{forged}\""
         );
-        assert_eq!(Fields::of(late.as_bytes()).upstream, None);
+        assert_eq!(QuickFields::of(late.as_bytes()).upstream, None);
     }
 
     fn fields_of(line: &str) -> Vec<u8> {
@@ -383,9 +383,9 @@ mod tests {
 
     #[test]
     fn junk_is_no_line() {
-        let mut reader = Reader::default();
+        let mut reader = LogReader::default();
         for junk in [b"\xff\xfe\x00".as_slice(), b"hello", b"{", b"2026/01/31"] {
-            assert_eq!(reader.line(junk), Kind::Unknown);
+            assert_eq!(reader.line(junk), LineKind::Unknown);
         }
         assert_eq!(reader.lines, 0);
     }

@@ -19,7 +19,7 @@ pub struct Grid {
 
 /// How the buckets change so that a time fits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct GridChange {
     /// Buckets that become one.
     pub merge: usize,
     /// Where the first old bucket lies in the first new one.
@@ -41,7 +41,7 @@ impl Grid {
     }
 
     /// Makes room for this time; what series have to do to follow.
-    pub fn extend(&mut self, time: i64) -> Change {
+    pub fn extend(&mut self, time: i64) -> GridChange {
         let old = *self;
         let end = old.start + old.width * count(old.length);
         let (first, last) = (old.start.min(time), (end - 1).max(time));
@@ -54,7 +54,7 @@ impl Grid {
         self.start = first.div_euclid(width) * width;
         self.length = usize::try_from(spans(width)).unwrap_or(BUCKETS);
         let before = old.start.div_euclid(width) - first.div_euclid(width);
-        Change {
+        GridChange {
             merge: usize::try_from(width / old.width).unwrap_or(1),
             offset: usize::try_from(old.start.rem_euclid(width) / old.width).unwrap_or(0),
             before: usize::try_from(before).unwrap_or(0),
@@ -82,8 +82,8 @@ impl Series {
     }
 
     /// Follows the grid.
-    pub fn follow(&mut self, change: Change) {
-        if self.counts.is_empty() || change == (Change { merge: 1, offset: 0, before: 0 }) {
+    pub fn follow(&mut self, change: GridChange) {
+        if self.counts.is_empty() || change == (GridChange { merge: 1, offset: 0, before: 0 }) {
             return;
         }
         let place = |old: usize| change.before + (old + change.offset) / change.merge;

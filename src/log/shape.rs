@@ -3,24 +3,24 @@
 use serde_json::Value;
 
 use super::access::{Access, NAMES, Variable, is_version};
-use super::format::Format;
+use super::format::AccessLogFormat;
 
 /// How access lines are read.
 #[derive(Clone, Debug)]
-pub enum Shape {
+pub enum AccessLineShape {
     /// By the first of these formats that fits.
-    Given(Vec<Format>),
+    Given(Vec<AccessLogFormat>),
     /// As what most formats begin with, or as JSON by the names of its keys.
-    Guess(Format),
+    Guess(AccessLogFormat),
 }
 
-impl Default for Shape {
+impl Default for AccessLineShape {
     fn default() -> Self {
-        Self::Guess(Format::combined())
+        Self::Guess(AccessLogFormat::combined())
     }
 }
 
-impl Shape {
+impl AccessLineShape {
     /// Reads a line; `None` where it is none of an access log.
     pub fn read<'a>(&self, line: &'a [u8]) -> Option<Access<'a>> {
         match self {
@@ -32,7 +32,7 @@ impl Shape {
 }
 
 /// The start is nginx's own format; of what follows, the words that can only be a version, a cipher or reuse are taken.
-fn guess<'a>(combined: &Format, line: &'a [u8]) -> Option<Access<'a>> {
+fn guess<'a>(combined: &AccessLogFormat, line: &'a [u8]) -> Option<Access<'a>> {
     let (mut access, rest) = combined.read_start(line)?;
     access.time()?;
     for word in rest.split(|byte| matches!(byte, b' ' | b'"' | b'=' | b',' | b'|' | b'\t')) {
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_format_that_is_not_told_is_guessed() {
-        let shape = Shape::default();
+        let shape = AccessLineShape::default();
         let line = br#"192.0.2.1 - - [31/Jan/2026:23:59:59 +0000] "GET /TLSv1 HTTP/1.1" 200 5 "-" "curl TLSv1.1" TLSv1.2/ECDHE TLSv1.3 TLS_AES_128_GCM_SHA256"#;
         let access = shape.read(line).unwrap();
         assert_eq!(access.get(Variable::SslProtocol), Some(b"TLSv1.3".as_slice()));

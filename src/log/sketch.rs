@@ -88,13 +88,13 @@ const FEW: usize = 16;
 
 /// Counts by name, for names that the configuration gives: servers, upstreams, versions.
 #[derive(Clone, Debug, Default)]
-pub struct Names {
+pub struct NameCounts {
     counts: Vec<(Box<[u8]>, u64)>,
     places: HashMap<Box<[u8]>, usize, FixedState>,
     others: u64,
 }
 
-impl Names {
+impl NameCounts {
     /// Counts one more of this name; whether it is the first.
     pub fn add(&mut self, name: &[u8]) -> bool {
         let name = &name[..name.len().min(NAME)];
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn endless_names_take_no_endless_memory() {
-        let mut names = Names::default();
+        let mut names = NameCounts::default();
         (0..10_000_u32).for_each(|name| {
             names.add(format!("{name}").as_bytes());
         });

@@ -2,10 +2,10 @@
 
 use super::direction::Direction;
 use super::explanation::{self, Explanation};
-use super::importance::{Judgement, judge};
+use super::importance::{Importance, judge};
 use super::intake::Intake;
 use super::series::{Grid, Trend};
-use super::table::Cause;
+use super::table::LogCause;
 use super::tally::{Class, Tally};
 
 /// Upstreams that are kept, the most frequent first.
@@ -13,11 +13,11 @@ const MAX_UPSTREAMS: usize = 200;
 
 /// What was read, judged.
 #[derive(Debug)]
-pub struct Summary<'a> {
+pub struct LogSummary<'a> {
     /// What matters most first.
     pub classes: Vec<Judged<'a>>,
     /// Failures by upstream, the most frequent first.
-    pub upstreams: Vec<Upstream>,
+    pub upstreams: Vec<UpstreamCounts>,
     /// When the first failure was logged, in seconds since 1970 on the host's clock.
     pub first: Option<i64>,
     /// When the last one was.
@@ -34,7 +34,7 @@ pub struct Judged<'a> {
     /// What was counted.
     pub class: &'a Class,
     /// Whose business it is, and why.
-    pub judgement: Judgement,
+    pub judgement: Importance,
     /// How it changed over time.
     pub trend: Trend,
     /// Lines over time, where lines have one.
@@ -45,17 +45,17 @@ pub struct Judged<'a> {
 
 /// What was counted for one upstream.
 #[derive(Clone, Debug)]
-pub struct Upstream {
+pub struct UpstreamCounts {
     /// Its address, as the lines have it.
     pub address: String,
     /// All its lines.
     pub count: u64,
     /// Lines by class, with the likeliest cause; the most frequent first.
-    pub classes: Vec<(&'static str, u64, Option<&'static Cause>)>,
+    pub classes: Vec<(&'static str, u64, Option<&'static LogCause>)>,
 }
 
 /// Judges what was read.
-pub fn summarize(intake: &Intake) -> Summary<'_> {
+pub fn summarize(intake: &Intake) -> LogSummary<'_> {
     let tally = &intake.errors.tally;
     let mut classes: Vec<Judged<'_>> = tally.classes().map(|class| judged(class, tally)).collect();
     classes.sort_by(|a, b| {
@@ -63,7 +63,7 @@ pub fn summarize(intake: &Intake) -> Summary<'_> {
         let (concern, other) = (a.judgement.concern, b.judgement.concern);
         concern.cmp(&other).then(b.class.count.cmp(&a.class.count)).then(order(a).cmp(&order(b)))
     });
-    Summary {
+    LogSummary {
         classes,
         upstreams: upstreams(tally),
         first: tally.classes().filter_map(|class| class.first).min(),
@@ -84,15 +84,15 @@ fn judged<'a>(class: &'a Class, tally: &Tally) -> Judged<'a> {
     }
 }
 
-fn upstreams(tally: &Tally) -> Vec<Upstream> {
-    let mut upstreams: Vec<Upstream> = Vec::new();
+fn upstreams(tally: &Tally) -> Vec<UpstreamCounts> {
+    let mut upstreams: Vec<UpstreamCounts> = Vec::new();
     for class in tally.classes().filter(|class| class.direction == Direction::Upstream) {
         let cause = class.mechanism().and_then(|row| row.causes.first()).map(|(cause, _)| *cause);
         for (address, count) in class.upstreams.ranked() {
             let address = String::from_utf8_lossy(address).into_owned();
             let place = upstreams.iter().position(|known| known.address == address);
             let place = place.unwrap_or_else(|| {
-                upstreams.push(Upstream { address, count: 0, classes: Vec::new() });
+                upstreams.push(UpstreamCounts { address, count: 0, classes: Vec::new() });
                 upstreams.len() - 1
             });
             upstreams[place].count += count;

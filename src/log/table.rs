@@ -97,7 +97,7 @@ pub struct Mechanism {
     /// How much the class matters by itself.
     pub weight: Weight,
     /// Likeliest first.
-    pub causes: Vec<(&'static Cause, Likelihood)>,
+    pub causes: Vec<(&'static LogCause, Likelihood)>,
     /// Who failed, and how.
     pub meaning: &'static str,
     /// Where that is known from: a standard's section, a function, a measurement.
@@ -118,7 +118,7 @@ impl Mechanism {
 
 /// A cause, with all that there is to say about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Cause {
+pub struct LogCause {
     /// Its name in every output.
     pub id: &'static str,
     /// What is wrong.
@@ -129,12 +129,12 @@ pub struct Cause {
     pub fix: &'static str,
     /// Which command shows it.
     #[serde(skip)]
-    pub next: Step,
+    pub next: NextStep,
 }
 
 /// The kind of command that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum NextStep {
     /// Audit the upstream as nginx meets it, and try what mends it.
     AsNginx,
     /// Audit the upstream, with and without SNI.
@@ -151,7 +151,7 @@ pub enum Step {
     Certificate,
 }
 
-static CAUSES: LazyLock<Vec<Cause>> =
+static CAUSES: LazyLock<Vec<LogCause>> =
     LazyLock::new(|| rows(include_str!("tables/causes.tsv")).filter_map(read_cause).collect());
 
 static MECHANISMS: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
@@ -175,12 +175,12 @@ pub fn mechanisms() -> &'static [Mechanism] {
 }
 
 /// Every cause.
-pub fn causes() -> &'static [Cause] {
+pub fn causes() -> &'static [LogCause] {
     &CAUSES
 }
 
 /// The cause of that name.
-pub fn cause(id: &str) -> Option<&'static Cause> {
+pub fn cause(id: &str) -> Option<&'static LogCause> {
     CAUSES.iter().find(|cause| cause.id == id)
 }
 
@@ -196,21 +196,21 @@ pub fn notes(class: &str, side: Direction) -> impl Iterator<Item = &'static str>
     of(class.to_owned()).chain(of("*".to_owned()))
 }
 
-fn read_cause(row: &'static str) -> Option<Cause> {
+fn read_cause(row: &'static str) -> Option<LogCause> {
     let mut cells = row.split('\t');
-    Some(Cause {
+    Some(LogCause {
         id: cells.next()?,
         why: cells.next()?,
         how_to_tell: cells.next()?,
         fix: cells.next()?,
         next: match cells.next()? {
-            "as-nginx" => Step::AsNginx,
-            "probe-upstream" => Step::ProbeUpstream,
-            "probe-listener" => Step::ProbeListener,
-            "scan-upstream" => Step::ScanUpstream,
-            "scan-listener" => Step::ScanListener,
-            "nginx" => Step::Configuration,
-            "cert" => Step::Certificate,
+            "as-nginx" => NextStep::AsNginx,
+            "probe-upstream" => NextStep::ProbeUpstream,
+            "probe-listener" => NextStep::ProbeListener,
+            "scan-upstream" => NextStep::ScanUpstream,
+            "scan-listener" => NextStep::ScanListener,
+            "nginx" => NextStep::Configuration,
+            "cert" => NextStep::Certificate,
             _ => return None,
         },
     })
@@ -218,7 +218,7 @@ fn read_cause(row: &'static str) -> Option<Cause> {
 
 fn read_mechanism(
     row: &'static str,
-    causes: &HashMap<&'static str, &'static Cause>,
+    causes: &HashMap<&'static str, &'static LogCause>,
 ) -> Option<Mechanism> {
     let mut cells = row.split('\t');
     let sign = read_sign(cells.next()?)?;
@@ -288,8 +288,8 @@ fn read_weight(word: &str) -> Option<Weight> {
 
 fn read_rank(
     word: &'static str,
-    causes: &HashMap<&'static str, &'static Cause>,
-) -> Option<(&'static Cause, Likelihood)> {
+    causes: &HashMap<&'static str, &'static LogCause>,
+) -> Option<(&'static LogCause, Likelihood)> {
     let likelihood = match word.chars().last()? {
         '+' => Likelihood::Likely,
         '?' => Likelihood::Rare,

@@ -8,7 +8,7 @@ use super::direction::Direction;
 use super::json::parse_any;
 use super::scanners::Scanners;
 use super::series::{Grid, Series};
-use super::sketch::{Distinct, Majority, Names, hash};
+use super::sketch::{Distinct, Majority, NameCounts, hash};
 use super::table::{self, Mechanism, Weight};
 
 /// Recent connections that are remembered, so that a symptom finds its cause.
@@ -28,7 +28,7 @@ const EXAMPLE: usize = 2048;
 
 /// What one line was put down as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Verdict {
+pub struct LineVerdict {
     /// The place of its row in the table, `None` for a line about TLS that no row fits.
     pub row: Option<usize>,
     /// Whose connection it is about.
@@ -37,7 +37,7 @@ pub struct Verdict {
     pub alert: Option<u8>,
 }
 
-impl Verdict {
+impl LineVerdict {
     /// The row.
     pub fn mechanism(&self) -> Option<&'static Mechanism> {
         self.row.map(|row| &table::mechanisms()[row])
@@ -51,9 +51,9 @@ impl Verdict {
 
 /// One failure.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub struct LoggedFailure<'a> {
     /// What it was put down as.
-    pub verdict: Verdict,
+    pub verdict: LineVerdict,
     /// Seconds since 1970 on the host's clock.
     pub time: Option<i64>,
     /// Worker and connection.
@@ -94,9 +94,9 @@ pub struct Class {
     /// The client with the most lines.
     pub top_client: Majority,
     /// Lines by server.
-    pub servers: Names,
+    pub servers: NameCounts,
     /// Lines by upstream.
-    pub upstreams: Names,
+    pub upstreams: NameCounts,
     /// The first line.
     pub example: Vec<u8>,
 }
@@ -118,7 +118,7 @@ impl Class {
 #[derive(Clone, Debug)]
 pub struct Tally {
     classes: Vec<Class>,
-    by_verdict: HashMap<Verdict, usize, FixedState>,
+    by_verdict: HashMap<LineVerdict, usize, FixedState>,
     recent: Vec<Option<Recent>>,
     /// The buckets of every series, once a line had a time.
     pub grid: Option<Grid>,
@@ -176,7 +176,7 @@ impl Tally {
     }
 
     /// Counts a failure of the class at this place; that place, or that of the class of its cause.
-    pub fn add(&mut self, own: usize, entry: &Entry<'_>) -> usize {
+    pub fn add(&mut self, own: usize, entry: &LoggedFailure<'_>) -> usize {
         if let Some(cause) = self.cause(entry, own) {
             self.classes[cause].joined += 1;
             return cause;
@@ -237,7 +237,7 @@ impl Tally {
     }
 
     /// The place of the class that a verdict belongs to.
-    pub fn place(&mut self, verdict: Verdict) -> usize {
+    pub fn place(&mut self, verdict: LineVerdict) -> usize {
         if let Some(place) = self.by_verdict.get(&verdict) {
             return *place;
         }
@@ -258,8 +258,8 @@ impl Tally {
                 series: Series::default(),
                 clients: Distinct::default(),
                 top_client: Majority::default(),
-                servers: Names::default(),
-                upstreams: Names::default(),
+                servers: NameCounts::default(),
+                upstreams: NameCounts::default(),
                 example: Vec::new(),
             });
             self.classes.len() - 1
@@ -287,7 +287,7 @@ impl Tally {
 
     /// The class of an earlier line of the same connection, where this one only says what followed from it, or says the
     /// same again.
-    fn cause(&self, entry: &Entry<'_>, own: usize) -> Option<usize> {
+    fn cause(&self, entry: &LoggedFailure<'_>, own: usize) -> Option<usize> {
         let row = entry.verdict.mechanism()?;
         let late = LATE.contains(&row.class);
         if !(row.weight == Weight::Symptom || row.class == "certificate-callback" || late) {
@@ -307,7 +307,7 @@ impl Tally {
         (same && near && Some(recent.connection) == entry.connection).then_some(recent.class)
     }
 
-    fn remember(&mut self, entry: &Entry<'_>, class: usize) {
+    fn remember(&mut self, entry: &LoggedFailure<'_>, class: usize) {
         if let Some(connection) = entry.connection {
             self.recent[place(connection)] = Some(Recent {
                 connection,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::access::{Access, Variable};
 use super::series::{Grid, Series};
-use super::sketch::{Distinct, Names, hash};
+use super::sketch::{Distinct, NameCounts, hash};
 use super::tally::Moments;
 
 /// Versions that are counted apart; OpenSSL knows seven.
@@ -12,15 +12,15 @@ const VERSIONS: usize = 16;
 
 /// Requests by version.
 #[derive(Clone, Debug, Default)]
-pub struct Version {
+pub struct VersionTraffic {
     /// All of them.
     pub requests: u64,
     /// Different clients.
     pub clients: Distinct,
     /// Requests by the name that clients sent.
-    pub names: Names,
+    pub names: NameCounts,
     /// Requests by what clients say they are.
-    pub agents: Names,
+    pub agents: NameCounts,
     /// Requests over time.
     pub series: Series,
 }
@@ -33,11 +33,11 @@ pub struct Traffic {
     /// Whether lines say which version of TLS was used.
     pub tells_version: bool,
     /// By version, over TLS alone.
-    pub versions: BTreeMap<Vec<u8>, Version>,
+    pub versions: BTreeMap<Vec<u8>, VersionTraffic>,
     /// By cipher.
-    pub ciphers: Names,
+    pub ciphers: NameCounts,
     /// By curve.
-    pub curves: Names,
+    pub curves: NameCounts,
     /// Connections, or requests, that resumed a session.
     pub reused: u64,
     /// Those that did not.
@@ -51,7 +51,7 @@ pub struct Traffic {
     /// Whether lines tell how each try at an upstream went.
     pub tells_tries: bool,
     /// Tries at upstreams that never connected.
-    pub failed_tries: Names,
+    pub failed_tries: NameCounts,
     /// Connection and handshake to upstreams.
     pub connect_time: Histogram,
     /// The buckets of every series.
@@ -83,7 +83,7 @@ impl Traffic {
             if self.versions.len() >= VERSIONS || version.len() > 16 {
                 return;
             }
-            self.versions.insert(version.to_vec(), Version::default());
+            self.versions.insert(version.to_vec(), VersionTraffic::default());
         }
         let Some(counted) = self.versions.get_mut(version) else { return };
         counted.requests += 1;
@@ -241,10 +241,10 @@ fn edge(bucket: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::format::Format;
+    use crate::log::format::AccessLogFormat;
 
     fn read(format: &str, lines: &[&str]) -> (Traffic, Moments) {
-        let format = Format::compile(format).unwrap();
+        let format = AccessLogFormat::compile(format).unwrap();
         let (mut traffic, mut moments) = (Traffic::default(), Moments::default());
         for line in lines {
             traffic.add(&format.read(line.as_bytes()).unwrap(), &mut moments);

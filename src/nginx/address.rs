@@ -2,7 +2,7 @@
 
 /// An address in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Address {
+pub(super) enum NginxAddress {
     /// A host, IPv6 in brackets, with the port where it names one.
     Host { host: String, port: Option<u16> },
     /// The path of a unix socket.
@@ -10,13 +10,13 @@ pub(super) enum Address {
 }
 
 /// Takes an address apart that a URI may follow; in nginx's words what is wrong with it.
-pub(super) fn parse(text: &str) -> Result<Address, &'static str> {
+pub(super) fn parse(text: &str) -> Result<NginxAddress, &'static str> {
     if let Some(path) = strip_scheme(text, "unix:") {
         let path = path.split(':').next().unwrap_or_default();
         return if path.is_empty() {
             Err("no path in the unix domain socket")
         } else {
-            Ok(Address::Unix(path.to_owned()))
+            Ok(NginxAddress::Unix(path.to_owned()))
         };
     }
     let text = text.split(['/', '?']).next().unwrap_or_default();
@@ -33,7 +33,7 @@ pub(super) fn parse(text: &str) -> Result<Address, &'static str> {
     if host.is_empty() || host == "[]" {
         return Err("no host");
     }
-    Ok(Address::Host { host: host.to_owned(), port })
+    Ok(NginxAddress::Host { host: host.to_owned(), port })
 }
 
 /// A port as nginx reads it.
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_apart() {
-        let host = |host: &str, port| Ok(Address::Host { host: host.to_owned(), port });
+        let host = |host: &str, port| Ok(NginxAddress::Host { host: host.to_owned(), port });
         for (text, expected) in [
             ("a.test", host("a.test", None)),
             ("a.test:8443/x:y", host("a.test", Some(8443))),
@@ -67,8 +67,8 @@ mod tests {
             ("a.test?x:1", host("a.test", None)),
             ("[::1]:443/", host("[::1]", Some(443))),
             ("[::1]", host("[::1]", None)),
-            ("unix:/run/a.sock:/uri", Ok(Address::Unix("/run/a.sock".to_owned()))),
-            ("UNIX:/run/a.sock", Ok(Address::Unix("/run/a.sock".to_owned()))),
+            ("unix:/run/a.sock:/uri", Ok(NginxAddress::Unix("/run/a.sock".to_owned()))),
+            ("UNIX:/run/a.sock", Ok(NginxAddress::Unix("/run/a.sock".to_owned()))),
             ("unix:", Err("no path in the unix domain socket")),
             ("a:0", Err("invalid port")),
             ("a:+1", Err("invalid port")),

@@ -10,7 +10,7 @@ use crate::tls::version::ProtocolVersion;
 
 /// A release of nginx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Version {
+pub struct NginxRelease {
     /// The first number.
     pub major: u16,
     /// The second; even for a stable branch.
@@ -19,14 +19,14 @@ pub struct Version {
     pub patch: u16,
 }
 
-impl Version {
+impl NginxRelease {
     /// `major.minor.patch`.
     pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
         Self { major, minor, patch }
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for NginxRelease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
     }
@@ -35,14 +35,14 @@ impl fmt::Display for Version {
 /// The text names no release of nginx.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no nginx version; use one like 1.26.3")]
-pub struct UnknownVersion(pub String);
+pub struct UnknownNginxRelease(pub String);
 
-impl FromStr for Version {
-    type Err = UnknownVersion;
+impl FromStr for NginxRelease {
+    type Err = UnknownNginxRelease;
 
     /// Reads `1.26.3`, `1.26`, `nginx/1.26.3` or `openresty/1.25.3.1`; a missing third number is 0.
-    fn from_str(text: &str) -> Result<Self, UnknownVersion> {
-        let unknown = || UnknownVersion(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, UnknownNginxRelease> {
+        let unknown = || UnknownNginxRelease(text.to_owned());
         let numbers = text.rsplit_once('/').map_or(text, |(_, numbers)| numbers);
         let mut parts = Vec::new();
         for part in numbers.split('.') {
@@ -61,7 +61,7 @@ impl FromStr for Version {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Build {
     /// Its release; of OpenResty and Tengine that of the nginx in it.
-    pub version: Version,
+    pub version: NginxRelease,
     /// The TLS library it runs with, as it names it: `OpenSSL 3.0.17 1 Jul 2025`.
     pub library: Option<String>,
     /// What it was configured with.
@@ -95,29 +95,29 @@ fn library(output: &str) -> Option<String> {
 }
 
 /// The protocols that are on by default, each from a release on; `ssl_protocols` and `*_ssl_protocols` alike.
-pub const PROTOCOLS: [(Version, &[ProtocolVersion]); 5] = {
+pub const PROTOCOLS: [(NginxRelease, &[ProtocolVersion]); 5] = {
     use ProtocolVersion as P;
     [
-        (Version::new(0, 8, 19), &[P::SSL3, P::TLS1]),
-        (Version::new(1, 1, 13), &[P::SSL3, P::TLS1, P::TLS1_1, P::TLS1_2]),
-        (Version::new(1, 9, 1), &[P::TLS1, P::TLS1_1, P::TLS1_2]),
-        (Version::new(1, 23, 4), &[P::TLS1, P::TLS1_1, P::TLS1_2, P::TLS1_3]),
-        (Version::new(1, 27, 3), &[P::TLS1_2, P::TLS1_3]),
+        (NginxRelease::new(0, 8, 19), &[P::SSL3, P::TLS1]),
+        (NginxRelease::new(1, 1, 13), &[P::SSL3, P::TLS1, P::TLS1_1, P::TLS1_2]),
+        (NginxRelease::new(1, 9, 1), &[P::TLS1, P::TLS1_1, P::TLS1_2]),
+        (NginxRelease::new(1, 23, 4), &[P::TLS1, P::TLS1_1, P::TLS1_2, P::TLS1_3]),
+        (NginxRelease::new(1, 27, 3), &[P::TLS1_2, P::TLS1_3]),
     ]
 };
 
 /// From this release on, `ssl_protocols` and the TLS 1.3 suites of the server that the name selects apply; before, those
 /// of the default server of the socket. Needs OpenSSL 1.1.1.
-pub const PROTOCOLS_BY_NAME: Version = Version::new(1, 29, 2);
+pub const PROTOCOLS_BY_NAME: NginxRelease = NginxRelease::new(1, 29, 2);
 
 /// From this release on, `ssl_trusted_certificate` is enough for `ssl_verify_client`.
-pub const VERIFY_WITHOUT_CLIENT_CERTIFICATE: Version = Version::new(1, 27, 2);
+pub const VERIFY_WITHOUT_CLIENT_CERTIFICATE: NginxRelease = NginxRelease::new(1, 27, 2);
 
 /// From this release on, `ssl_certificate` takes variables.
-pub const CERTIFICATE_VARIABLES: Version = Version::new(1, 15, 9);
+pub const CERTIFICATE_VARIABLES: NginxRelease = NginxRelease::new(1, 15, 9);
 
 /// The protocols that a release has on by default.
-pub fn protocols(version: Version) -> &'static [ProtocolVersion] {
+pub fn protocols(version: NginxRelease) -> &'static [ProtocolVersion] {
     let known = PROTOCOLS.iter().rev().find(|(since, _)| *since <= version);
     known.map_or(PROTOCOLS[0].1, |(_, protocols)| protocols)
 }
@@ -164,10 +164,10 @@ mod tests {
     #[test]
     fn a_version_is_read_as_people_write_it() {
         for (text, read) in [("1.26.3", "1.26.3"), ("1.26", "1.26.0"), ("nginx/1.9.1", "1.9.1")] {
-            assert_eq!(text.parse::<Version>().unwrap().to_string(), read);
+            assert_eq!(text.parse::<NginxRelease>().unwrap().to_string(), read);
         }
         for text in ["", "1", "1.", "+1.2", "1.2.3.4.5", "latest", "1.70000.1"] {
-            assert!(text.parse::<Version>().is_err(), "{text}");
+            assert!(text.parse::<NginxRelease>().is_err(), "{text}");
         }
     }
 

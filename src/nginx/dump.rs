@@ -25,7 +25,7 @@ impl Dump {
         let first = marks.next()?;
         let mut dump = Self { main: first.path.clone(), files: BTreeMap::new() };
         let prefix = folder(&dump.main);
-        let mut current = Part::new(first, text);
+        let mut current = DumpedFile::new(first, text);
         let mut includes = Includes::default();
         for mark in marks {
             if !current.ends_at(mark.start) {
@@ -37,7 +37,7 @@ impl Dump {
             // A comment of the user's may look like such a line, but names no file that is included.
             if includes.covers(&mark.path) {
                 current.finish(mark.start, &mut dump.files);
-                current = Part::new(mark, text);
+                current = DumpedFile::new(mark, text);
             }
         }
         current.finish(text.len(), &mut dump.files);
@@ -109,7 +109,7 @@ fn marks(text: &[u8]) -> Vec<Mark> {
 }
 
 /// One file of the dump, read as far as is needed to know where it may end.
-struct Part<'a> {
+struct DumpedFile<'a> {
     path: String,
     text: &'a [u8],
     start: usize,
@@ -121,7 +121,7 @@ struct Part<'a> {
     broken: bool,
 }
 
-impl<'a> Part<'a> {
+impl<'a> DumpedFile<'a> {
     fn new(mark: Mark, text: &'a [u8]) -> Self {
         Self {
             path: mark.path,

@@ -25,14 +25,14 @@ impl fmt::Display for Span {
 
 /// A fault of a configuration and its place; it prints as nginx's `[emerg]` line does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigurationProblem {
     /// What is wrong.
     pub fault: Fault,
     /// Where nginx stood when it saw that; `None` where no file could be opened, or for the configuration as a whole.
     pub span: Option<Span>,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigurationProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.span {
             Some(span) => write!(f, "{} in {span}", self.fault),

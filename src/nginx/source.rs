@@ -61,9 +61,9 @@ impl Source for Single<'_> {
 
 /// Files in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Files(BTreeMap<String, Vec<u8>>);
+pub struct MemoryFiles(BTreeMap<String, Vec<u8>>);
 
-impl Files {
+impl MemoryFiles {
     /// Files by their names.
     pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
         Self(files.into_iter().map(|(path, text)| (path.to_owned(), text.to_vec())).collect())
@@ -75,7 +75,7 @@ impl Files {
     }
 }
 
-impl Source for Files {
+impl Source for MemoryFiles {
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadFailure> {
         self.0.get(path).cloned().ok_or_else(ReadFailure::missing)
     }

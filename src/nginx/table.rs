@@ -7,7 +7,7 @@ use super::tree::Directive;
 
 /// One such block.
 #[derive(Debug)]
-pub(super) struct Table<'t> {
+pub(super) struct MapTable<'t> {
     /// The text that the key is made from.
     pub source: &'t str,
     /// The values by their keys as written; of two with the same key the first.
@@ -18,11 +18,11 @@ pub(super) struct Table<'t> {
     patterns: Vec<(ServerName, &'t str)>,
     has_regex: bool,
     default: &'t str,
-    kind: Kind,
+    kind: TableKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum TableKind {
     Map,
     /// `geo` and `split_clients`, whose keys are not compared as text.
     Other,
@@ -30,7 +30,7 @@ enum Kind {
 
 /// What a known key leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Row<'t> {
+pub(super) enum MappedValue<'t> {
     /// This value, which may hold variables.
     Value(&'t str),
     /// One of several.
@@ -40,7 +40,7 @@ pub(super) enum Row<'t> {
 /// Stands among the keys for whatever no key matches.
 const NO_KEY: &str = "";
 
-impl<'t> Table<'t> {
+impl<'t> MapTable<'t> {
     /// The variable's name and its table; `None` for any other directive.
     pub(super) fn read(block: &'t Directive) -> Option<(&'t str, Self)> {
         let (source, variable) = match (&*block.name, block.arguments.as_slice()) {
@@ -55,7 +55,7 @@ impl<'t> Table<'t> {
             patterns: Vec::new(),
             has_regex: false,
             default: "",
-            kind: if block.name == "map" { Kind::Map } else { Kind::Other },
+            kind: if block.name == "map" { TableKind::Map } else { TableKind::Other },
         };
         let hostnames = block.children().iter().any(|row| row.name == "hostnames");
         for row in block.children() {
@@ -67,8 +67,8 @@ impl<'t> Table<'t> {
     fn add(&mut self, row: &'t Directive, hostnames: bool) {
         let [value] = row.arguments.as_slice() else { return };
         match (row.name.as_str(), self.kind) {
-            ("default", _) | ("*", Kind::Other) => self.default = value,
-            ("proxy" | "delete", Kind::Other) => {}
+            ("default", _) | ("*", TableKind::Other) => self.default = value,
+            ("proxy" | "delete", TableKind::Other) => {}
             (key, _) => {
                 self.rows.entry(key).or_insert(value);
                 match ServerName::read(key) {
@@ -102,15 +102,19 @@ impl<'t> Table<'t> {
 
     /// The value for a text: exact keys first, then patterns of host names, then regular expressions
     /// (`ngx_http_map_find`).
-    pub(super) fn row(&self, text: &str) -> Row<'t> {
-        if self.kind == Kind::Other {
-            return if self.rows.is_empty() { Row::Value(self.default) } else { Row::Unknown };
+    pub(super) fn row(&self, text: &str) -> MappedValue<'t> {
+        if self.kind == TableKind::Other {
+            return if self.rows.is_empty() {
+                MappedValue::Value(self.default)
+            } else {
+                MappedValue::Unknown
+            };
         }
         let text = text.to_ascii_lowercase();
         match self.exact.get(&text).copied().or_else(|| self.by_pattern(&text)) {
-            Some(value) => Row::Value(value),
-            None if self.has_regex => Row::Unknown,
-            None => Row::Value(self.default),
+            Some(value) => MappedValue::Value(value),
+            None if self.has_regex => MappedValue::Unknown,
+            None => MappedValue::Value(self.default),
         }
     }
 

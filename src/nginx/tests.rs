@@ -2,14 +2,14 @@
 
 use proptest::prelude::*;
 
-use super::defaults::{Build, Version};
+use super::defaults::{Build, NginxRelease};
 use super::dump::Dump;
 use super::edit::{Edit, patch};
 use super::facts::facts;
 use super::listener::listeners;
 use super::problem::Fault;
 use super::server_name::ServerName;
-use super::source::Files;
+use super::source::MemoryFiles;
 use super::tree::{Directive, Tree};
 use super::upstream::upstreams;
 use super::variable::Variables;
@@ -86,16 +86,16 @@ proptest! {
     #[test]
     fn nothing_panics(pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..60)) {
         let text = pieces.join(" ");
-        let tree = Tree::read(&Files::of([("n", text.as_bytes())]), "n");
+        let tree = Tree::read(&MemoryFiles::of([("n", text.as_bytes())]), "n");
         let sockets = listeners(&tree);
         let passes = upstreams(&tree, &Variables::new());
         for listener in &sockets {
             for server in &listener.servers {
-                let _ = listener.protocols(server, Version::new(1, 22, 1));
+                let _ = listener.protocols(server, NginxRelease::new(1, 22, 1));
             }
             let _ = listener.server_for("a.b");
         }
-        for fact in facts(&tree, &sockets, &passes, Some(Version::new(1, 18, 0))) {
+        for fact in facts(&tree, &sockets, &passes, Some(NginxRelease::new(1, 18, 0))) {
             prop_assert!(!fact.to_string().is_empty());
         }
         let mut edits = Vec::new();
@@ -111,7 +111,7 @@ proptest! {
         if let Some(dump) = Dump::read(text.as_bytes()) {
             let _ = Tree::read(&dump, &dump.main);
         }
-        let _ = (Build::read(&text), text.parse::<Version>(), ServerName::read(&text));
+        let _ = (Build::read(&text), text.parse::<NginxRelease>(), ServerName::read(&text));
         let _ = ingress::read(text.as_bytes());
         prop_assert!(glob::matches(&text, &text) || text.contains(['[', '\\', '*', '?', '.']));
     }

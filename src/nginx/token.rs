@@ -37,7 +37,7 @@ pub enum Token {
 
 /// Where the reader stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum LexerState {
     /// Between words.
     Gap,
     /// In a comment.
@@ -51,7 +51,7 @@ enum State {
 }
 
 /// What one byte led to.
-enum Step {
+enum LexerStep {
     Continue,
     End(u8),
 }
@@ -66,9 +66,9 @@ pub struct Lexer<'a> {
 }
 
 /// The statement that is being read.
-struct Reading {
+struct PartialStatement {
     words: Vec<String>,
-    state: State,
+    state: LexerState,
     /// nginx's `quoted`: the next byte is taken as it is.
     escaped: bool,
     /// nginx's `variable`: a `{` that follows belongs to the word.
@@ -102,9 +102,9 @@ impl<'a> Lexer<'a> {
 
     /// Reads up to the next `;`, `{` or `}`. After an error the file cannot be read on.
     pub fn token(&mut self) -> Result<Token, Fault> {
-        let mut reading = Reading {
+        let mut reading = PartialStatement {
             words: Vec::new(),
-            state: State::Gap,
+            state: LexerState::Gap,
             escaped: false,
             variable: false,
             start: (self.at, self.line),
@@ -112,7 +112,7 @@ impl<'a> Lexer<'a> {
         };
         loop {
             let Some(&byte) = self.text.get(self.at) else {
-                let complete = matches!(reading.state, State::Gap | State::Comment);
+                let complete = matches!(reading.state, LexerState::Gap | LexerState::Comment);
                 let done = complete && reading.words.is_empty();
                 return if done { Ok(Token::End) } else { Err(Fault::UnexpectedEnd) };
             };
@@ -122,10 +122,10 @@ impl<'a> Lexer<'a> {
             }
             self.advance(byte);
             match self.step(&mut reading, byte)? {
-                Step::Continue => {}
-                Step::End(b';') => return Ok(Token::Simple(reading.statement())),
-                Step::End(b'{') => return Ok(Token::Open(reading.statement())),
-                Step::End(_) => return Ok(Token::Close),
+                LexerStep::Continue => {}
+                LexerStep::End(b';') => return Ok(Token::Simple(reading.statement())),
+                LexerStep::End(b'{') => return Ok(Token::Open(reading.statement())),
+                LexerStep::End(_) => return Ok(Token::Close),
             }
         }
     }
@@ -148,56 +148,56 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn overlong(&self, reading: &Reading) -> Fault {
-        if let State::Quoted(quote) = reading.state {
+    fn overlong(&self, reading: &PartialStatement) -> Fault {
+        if let LexerState::Quoted(quote) = reading.state {
             return Fault::Unterminated(char::from(quote));
         }
         let from = reading.start.0;
         Fault::TooLong(String::from_utf8_lossy(&self.text[from..from + QUOTED]).into_owned())
     }
 
-    fn step(&self, reading: &mut Reading, byte: u8) -> Result<Step, Fault> {
-        if reading.state == State::Comment {
+    fn step(&self, reading: &mut PartialStatement, byte: u8) -> Result<LexerStep, Fault> {
+        if reading.state == LexerState::Comment {
             if byte == b'\n' {
-                reading.state = State::Gap;
+                reading.state = LexerState::Gap;
             }
-            return Ok(Step::Continue);
+            return Ok(LexerStep::Continue);
         }
         if reading.escaped {
             reading.escaped = false;
-            return Ok(Step::Continue);
+            return Ok(LexerStep::Continue);
         }
         match reading.state {
-            State::Closed => self.closed(reading, byte),
-            State::Gap => self.gap(reading, byte),
+            LexerState::Closed => self.closed(reading, byte),
+            LexerState::Gap => self.gap(reading, byte),
             _ => Ok(self.word(reading, byte)),
         }
     }
 
     /// Behind a closing quote.
-    fn closed(&self, reading: &mut Reading, byte: u8) -> Result<Step, Fault> {
+    fn closed(&self, reading: &mut PartialStatement, byte: u8) -> Result<LexerStep, Fault> {
         match byte {
-            b' ' | b'\t' | b'\r' | b'\n' => reading.state = State::Gap,
-            b';' | b'{' => return Ok(Step::End(byte)),
+            b' ' | b'\t' | b'\r' | b'\n' => reading.state = LexerState::Gap,
+            b';' | b'{' => return Ok(LexerStep::End(byte)),
             b')' => return self.gap(reading, byte),
             _ => return Err(Fault::Unexpected(byte)),
         }
-        Ok(Step::Continue)
+        Ok(LexerStep::Continue)
     }
 
     /// Between words; whatever is no space begins something.
-    fn gap(&self, reading: &mut Reading, byte: u8) -> Result<Step, Fault> {
+    fn gap(&self, reading: &mut PartialStatement, byte: u8) -> Result<LexerStep, Fault> {
         if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
-            return Ok(Step::Continue);
+            return Ok(LexerStep::Continue);
         }
         reading.start = (self.at - 1, self.line);
         match byte {
             b';' | b'{' if reading.words.is_empty() => return Err(Fault::Unexpected(byte)),
             b'}' if !reading.words.is_empty() => return Err(Fault::Unexpected(byte)),
-            b';' | b'{' | b'}' => return Ok(Step::End(byte)),
+            b';' | b'{' | b'}' => return Ok(LexerStep::End(byte)),
             b'#' => {
-                reading.state = State::Comment;
-                return Ok(Step::Continue);
+                reading.state = LexerState::Comment;
+                return Ok(LexerStep::Continue);
             }
             _ => {}
         }
@@ -206,39 +206,39 @@ impl<'a> Lexer<'a> {
         }
         reading.escaped = byte == b'\\';
         reading.variable = byte == b'$';
-        reading.state = State::Bare;
+        reading.state = LexerState::Bare;
         if matches!(byte, b'"' | b'\'') {
             reading.start.0 += 1;
-            reading.state = State::Quoted(byte);
+            reading.state = LexerState::Quoted(byte);
         }
-        Ok(Step::Continue)
+        Ok(LexerStep::Continue)
     }
 
     /// Within a word.
-    fn word(&self, reading: &mut Reading, byte: u8) -> Step {
+    fn word(&self, reading: &mut PartialStatement, byte: u8) -> LexerStep {
         if byte == b'{' && reading.variable {
-            return Step::Continue;
+            return LexerStep::Continue;
         }
         reading.variable = byte == b'$';
         reading.escaped = byte == b'\\';
         let ends = match reading.state {
-            State::Quoted(quote) => byte == quote,
+            LexerState::Quoted(quote) => byte == quote,
             _ => matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{'),
         };
         if !ends {
-            return Step::Continue;
+            return LexerStep::Continue;
         }
         reading.words.push(unescape(&self.text[reading.start.0..self.at - 1]));
-        if matches!(reading.state, State::Quoted(_)) {
-            reading.state = State::Closed;
-            return Step::Continue;
+        if matches!(reading.state, LexerState::Quoted(_)) {
+            reading.state = LexerState::Closed;
+            return LexerStep::Continue;
         }
-        reading.state = State::Gap;
-        if matches!(byte, b';' | b'{') { Step::End(byte) } else { Step::Continue }
+        reading.state = LexerState::Gap;
+        if matches!(byte, b';' | b'{') { LexerStep::End(byte) } else { LexerStep::Continue }
     }
 }
 
-impl Reading {
+impl PartialStatement {
     fn statement(self) -> Statement {
         let (start, line, column) = self.first;
         Statement { words: self.words, start, line, column }

@@ -8,7 +8,7 @@ use std::ptr;
 use super::address;
 use super::inherit::Scope;
 use super::server_name::{ServerName, server_names};
-use super::table::{Row, Table};
+use super::table::{MapTable, MappedValue};
 use super::tree::Directive;
 
 /// Values that are given from outside, by the variable's name without `$`.
@@ -57,7 +57,7 @@ const MAX_LENGTH: usize = 64 * 1024;
 /// The variables that `map`, `geo` and `split_clients` define, for the whole of `http` or `stream`.
 #[derive(Debug)]
 pub(super) struct Definitions<'t> {
-    tables: BTreeMap<&'t str, Table<'t>>,
+    tables: BTreeMap<&'t str, MapTable<'t>>,
     /// The keys of all tables with the same source.
     keys: BTreeMap<&'t str, Vec<&'t str>>,
     /// Steps that may still be made.
@@ -89,13 +89,14 @@ pub(super) struct Lookup<'a, 't> {
 }
 
 /// A text's value, unless a fork must be taken first.
-type Value<T> = Result<Result<T, Unresolved>, Fork>;
+type Evaluated<T> = Result<Result<T, Unresolved>, Fork>;
 
 impl<'t> Definitions<'t> {
     /// Reads the blocks of `http` or `stream`.
     pub(super) fn read(scope: &Scope<'t>) -> Self {
         let blocks = scope.block().map(Directive::children).unwrap_or_default();
-        let tables: BTreeMap<&str, Table<'_>> = blocks.iter().filter_map(Table::read).collect();
+        let tables: BTreeMap<&str, MapTable<'_>> =
+            blocks.iter().filter_map(MapTable::read).collect();
         let mut keys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for table in tables.values() {
             keys.entry(table.source).or_default().extend(table.keys());
@@ -159,19 +160,19 @@ impl<'t> Definitions<'t> {
 
 impl<'t> Lookup<'_, 't> {
     /// The value of a text with `$name` and `${name}` in it.
-    pub(super) fn text(&mut self, written: &str) -> Value<String> {
+    pub(super) fn text(&mut self, written: &str) -> Evaluated<String> {
         self.expand(written, 0)
     }
 
     /// The value of a URL; variables behind its host and port stay as written.
-    pub(super) fn url(&mut self, written: &str) -> Value<String> {
+    pub(super) fn url(&mut self, written: &str) -> Evaluated<String> {
         self.is_url = true;
         let value = self.expand(written, 0);
         self.is_url = false;
         value
     }
 
-    fn expand(&mut self, written: &str, depth: usize) -> Value<String> {
+    fn expand(&mut self, written: &str, depth: usize) -> Evaluated<String> {
         let mut value = String::with_capacity(written.len());
         let mut rest = written;
         for part in parts(written) {
@@ -181,8 +182,8 @@ impl<'t> Lookup<'_, 't> {
             }
             rest = behind(rest, part);
             match part {
-                Part::Literal(text) => value.push_str(text),
-                Part::Variable(name) => match self.variable(name, depth)? {
+                TextPart::Literal(text) => value.push_str(text),
+                TextPart::Variable(name) => match self.variable(name, depth)? {
                     Ok(text) => value.push_str(&text),
                     Err(reason) => return Ok(Err(reason)),
                 },
@@ -194,7 +195,7 @@ impl<'t> Lookup<'_, 't> {
         Ok(Ok(value))
     }
 
-    fn variable(&mut self, name: &str, depth: usize) -> Value<String> {
+    fn variable(&mut self, name: &str, depth: usize) -> Evaluated<String> {
         if depth >= MAX_DEPTH {
             return Ok(Err(Unresolved::TooDeep(name.to_owned())));
         }
@@ -223,7 +224,12 @@ impl<'t> Lookup<'_, 't> {
     }
 
     /// A variable of `set`.
-    fn assigned(&mut self, name: &str, mut values: Vec<&'t str>, depth: usize) -> Value<String> {
+    fn assigned(
+        &mut self,
+        name: &str,
+        mut values: Vec<&'t str>,
+        depth: usize,
+    ) -> Evaluated<String> {
         values.dedup();
         if let [only] = values.as_slice() {
             return self.expand(only, depth + 1);
@@ -235,7 +241,7 @@ impl<'t> Lookup<'_, 't> {
     }
 
     /// A variable of `map`, `geo` or `split_clients`.
-    fn looked_up(&mut self, name: &str, table: &Table<'t>, depth: usize) -> Value<String> {
+    fn looked_up(&mut self, name: &str, table: &MapTable<'t>, depth: usize) -> Evaluated<String> {
         if !self.definitions.spend(table.steps()) {
             return Ok(Err(Unresolved::TooMany));
         }
@@ -245,11 +251,11 @@ impl<'t> Lookup<'_, 't> {
         self.is_url = is_url;
         let row = match key? {
             Ok(key) => table.row(&key),
-            Err(_) => Row::Unknown,
+            Err(_) => MappedValue::Unknown,
         };
         let written = match row {
-            Row::Value(value) => value.to_owned(),
-            Row::Unknown => {
+            MappedValue::Value(value) => value.to_owned(),
+            MappedValue::Unknown => {
                 let keys = self.definitions.keys.get(table.source).map(Vec::as_slice);
                 let keys = keys.unwrap_or_default();
                 let key = self.choose(&format!("table {}", table.source), || few(keys))?;
@@ -257,13 +263,13 @@ impl<'t> Lookup<'_, 't> {
             }
         };
         let value = self.expand(&written, depth + 1)?;
-        if row == Row::Unknown {
+        if row == MappedValue::Unknown {
             self.note(name, &value);
         }
         Ok(value)
     }
 
-    fn built_in(&mut self, name: &str) -> Value<String> {
+    fn built_in(&mut self, name: &str) -> Evaluated<String> {
         let server = self.scope.nearest("server");
         match name {
             "scheme" => {
@@ -306,7 +312,7 @@ impl<'t> Lookup<'_, 't> {
         name: &str,
         key: &str,
         options: impl FnOnce() -> Vec<String>,
-    ) -> Value<String> {
+    ) -> Evaluated<String> {
         let value = self.choose(key, options)?;
         self.assumed.insert(name.to_owned(), value.clone());
         Ok(Ok(value))
@@ -394,38 +400,38 @@ fn has_whole_authority(url: &str) -> bool {
 }
 
 /// A text without the part that it begins with.
-fn behind<'t>(text: &'t str, part: Part<'_>) -> &'t str {
+fn behind<'t>(text: &'t str, part: TextPart<'_>) -> &'t str {
     let length = match part {
-        Part::Literal(literal) => literal.len(),
-        Part::Variable(name) if text.starts_with("${") => name.len() + "${}".len(),
-        Part::Variable(name) => name.len() + "$".len(),
+        TextPart::Literal(literal) => literal.len(),
+        TextPart::Variable(name) if text.starts_with("${") => name.len() + "${}".len(),
+        TextPart::Variable(name) => name.len() + "$".len(),
     };
     text.get(length..).unwrap_or_default()
 }
 
 /// A piece of a text with variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part<'a> {
+enum TextPart<'a> {
     Literal(&'a str),
     Variable(&'a str),
 }
 
 /// Whether a text holds a variable.
 pub fn has_variables(text: &str) -> bool {
-    parts(text).any(|part| matches!(part, Part::Variable(_)))
+    parts(text).any(|part| matches!(part, TextPart::Variable(_)))
 }
 
 /// The names of the variables in a text; captures by number are none.
 pub(super) fn names(text: &str) -> Vec<String> {
-    let name = |part: Part<'_>| match part {
-        Part::Variable(name) => Some(name.to_owned()),
-        Part::Literal(_) => None,
+    let name = |part: TextPart<'_>| match part {
+        TextPart::Variable(name) => Some(name.to_owned()),
+        TextPart::Literal(_) => None,
     };
     let names = parts(text).filter_map(name);
     names.filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit())).collect()
 }
 
-fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
+fn parts(text: &str) -> impl Iterator<Item = TextPart<'_>> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -433,12 +439,12 @@ fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
         }
         if let Some((name, length)) = rest.strip_prefix('$').and_then(variable_name) {
             rest = &rest[1 + length..];
-            return Some(Part::Variable(name));
+            return Some(TextPart::Variable(name));
         }
         let next = rest.char_indices().skip(1).find(|&(_, c)| c == '$');
         let (literal, behind) = rest.split_at(next.map_or(rest.len(), |(at, _)| at));
         rest = behind;
-        Some(Part::Literal(literal))
+        Some(TextPart::Literal(literal))
     })
 }
 

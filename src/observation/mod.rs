@@ -186,16 +186,16 @@ pub enum ClientAuth {
     #[default]
     NotRequested,
     /// It asked. Whether it insists was not seen.
-    Requested(CertificateRequest),
+    Requested(ClientCertificateRequest),
     /// It asked, and answered a request whatever the client sent.
-    Served(CertificateRequest),
+    Served(ClientCertificateRequest),
     /// It asked, and refused the connection because of the answer.
-    Required(CertificateRequest, ClientRefusal),
+    Required(ClientCertificateRequest, ClientRefusal),
 }
 
 impl ClientAuth {
     /// The request, if the server made one.
-    pub fn request(&self) -> Option<&CertificateRequest> {
+    pub fn request(&self) -> Option<&ClientCertificateRequest> {
         match self {
             Self::NotRequested => None,
             Self::Requested(request) | Self::Served(request) | Self::Required(request, _) => {
@@ -207,7 +207,7 @@ impl ClientAuth {
 
 /// A CertificateRequest message.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct CertificateRequest {
+pub struct ClientCertificateRequest {
     /// Subjects of the authorities that the server accepts, in the form of RFC 4514; empty means any.
     pub authorities: Vec<String>,
     /// Whether a certificate of ours was sent in answer.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cause, Failure, Handshake, RawChoice};
 use crate::certificate::Chain;
-use crate::targets::nginx_client::{Change, HelloError, NginxClient};
+use crate::targets::nginx_client::{HelloError, NginxClient, SettingChange};
 
 /// One handshake of nginx with one set of settings.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -14,9 +14,9 @@ pub struct NginxAttempt {
     /// nginx, with the changes made.
     pub client: Arc<NginxClient>,
     /// What was changed in its configuration; empty for nginx as it is.
-    pub changes: Vec<Change>,
+    pub changes: Vec<SettingChange>,
     /// What the server answered to nginx's own hello.
-    pub answer: Result<NginxAnswer, Refusal>,
+    pub answer: Result<NginxAnswer, NoAnswer>,
     /// A complete handshake of the same shape: the hello's answer alone does not show that it ends well. `None` where
     /// the complete engine does not speak what the server chose.
     pub complete: Option<Handshake>,
@@ -63,14 +63,14 @@ pub enum Complaint {
 impl NginxAttempt {
     /// Connections that it took.
     pub fn connections(&self) -> u32 {
-        let hello = !matches!(self.answer, Err(Refusal::NotSent(_)));
+        let hello = !matches!(self.answer, Err(NoAnswer::NotSent(_)));
         u32::from(hello) + u32::from(self.complete.is_some())
     }
 }
 
 /// Why there is no answer to nginx's hello.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Refusal {
+pub enum NoAnswer {
     /// No hello could be made.
     NotSent(HelloError),
     /// It failed.
@@ -101,7 +101,9 @@ impl NginxAttempt {
 
     /// Whether nothing but names was changed, in the hello alone.
     pub fn changes_names_only(&self) -> bool {
-        let is_name = |change: &Change| matches!(change, Change::ServerName | Change::Name(_));
+        let is_name = |change: &SettingChange| {
+            matches!(change, SettingChange::ServerName | SettingChange::Name(_))
+        };
         !self.changes.is_empty() && self.changes.iter().all(is_name)
     }
 

@@ -56,7 +56,7 @@ pub fn evaluate(text: &str, security_level: u8) -> Result<CipherList, CipherStri
         }
     }
     let active = list.entries.iter().filter(|(_, active)| *active).map(|(known, _)| *known);
-    let selected: Vec<&Known> = active.collect();
+    let selected: Vec<&OpensslSuite> = active.collect();
     if selected.is_empty() {
         return Err(CipherStringError::NoMatch(text.chars().take(200).collect()));
     }
@@ -72,7 +72,7 @@ pub fn offered_with(suite: CipherSuite, newest: ProtocolVersion) -> bool {
 
 /// One line of OpenSSL's list.
 #[derive(Debug)]
-struct Known {
+struct OpensslSuite {
     suite: CipherSuite,
     oldest: ProtocolVersion,
     key_exchange: &'static str,
@@ -84,7 +84,7 @@ struct Known {
     default: bool,
 }
 
-impl Known {
+impl OpensslSuite {
     fn parse(line: &'static str) -> Option<Self> {
         let mut words = line.split(' ');
         let number = u16::from_str_radix(words.next()?, 16).ok()?;
@@ -114,9 +114,9 @@ impl Known {
     }
 }
 
-fn known() -> &'static [Known] {
-    static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
-        include_str!("cipher_list.txt").lines().filter_map(Known::parse).collect()
+fn known() -> &'static [OpensslSuite] {
+    static KNOWN: LazyLock<Vec<OpensslSuite>> = LazyLock::new(|| {
+        include_str!("cipher_list.txt").lines().filter_map(OpensslSuite::parse).collect()
     });
     &KNOWN
 }
@@ -146,14 +146,14 @@ impl Operation {
 
 /// The suites in their present order, each active or not (`CIPHER_ORDER`).
 struct List {
-    entries: Vec<(&'static Known, bool)>,
+    entries: Vec<(&'static OpensslSuite, bool)>,
 }
 
 impl List {
     /// `ssl_cipher_apply_rule`.
     fn apply(&mut self, operation: Operation, keywords: &[Keyword]) {
-        let hit = |known: &Known| keywords.iter().all(|keyword| keyword.matches(known));
-        let takes = |(known, active): &(&'static Known, bool)| {
+        let hit = |known: &OpensslSuite| keywords.iter().all(|keyword| keyword.matches(known));
+        let takes = |(known, active): &(&'static OpensslSuite, bool)| {
             hit(known)
                 && match operation {
                     Operation::Add => !active,
@@ -207,7 +207,7 @@ enum Keyword {
 }
 
 impl Keyword {
-    fn matches(self, known: &Known) -> bool {
+    fn matches(self, known: &OpensslSuite) -> bool {
         match self {
             Self::All => known.encryption != "None",
             Self::NotDefault => !known.default,

@@ -5,7 +5,7 @@ use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::{ProtocolVersion, UnknownVersion};
 
-use super::release::Release;
+use super::release::OpensslRelease;
 
 /// What a list of commands changes. `None` and empty leave what the other directives say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Commands {
     /// `Ciphersuites`: those of TLS 1.3.
     pub cipher_suites: Option<Vec<CipherSuite>>,
     /// `Groups` or `Curves`.
-    pub groups: Option<Groups>,
+    pub groups: Option<HelloGroups>,
     /// `SignatureAlgorithms`.
     pub schemes: Option<Vec<SignatureScheme>>,
     /// `Options UnsafeLegacyServerConnect`: servers without secure renegotiation are accepted.
@@ -45,7 +45,7 @@ pub enum LeftOut {
 
 /// The groups of a hello, and those it brings keys for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Groups {
+pub struct HelloGroups {
     /// In the order of the hello.
     pub offered: Vec<NamedGroup>,
     /// The groups with a key share.
@@ -54,7 +54,7 @@ pub struct Groups {
 
 impl Commands {
     /// Reads commands, each `NAME VALUE`, in the order in which they stand.
-    pub fn read(commands: &[String], library: Release) -> Self {
+    pub fn read(commands: &[String], library: OpensslRelease) -> Self {
         let mut all = Self::default();
         for command in commands {
             let (name, value) = command.split_once(' ').unwrap_or((command, ""));
@@ -75,7 +75,7 @@ impl Commands {
     }
 
     /// `None` where the command is not followed.
-    fn apply(&mut self, name: &str, value: &str, library: Release) -> Option<()> {
+    fn apply(&mut self, name: &str, value: &str, library: OpensslRelease) -> Option<()> {
         match name {
             "minprotocol" => self.oldest = limit(value).ok()?,
             "maxprotocol" => self.newest = limit(value).ok()?,
@@ -167,7 +167,7 @@ fn tls13_suite(name: &str) -> Option<CipherSuite> {
 
 /// A list of groups. OpenSSL 3.5 marks groups with a key share by `*`, separates ranks by `/` and skips unknown names
 /// behind `?`; in all releases the first group has a key share unless others are marked.
-fn groups(value: &str, library: Release) -> Option<Groups> {
+fn groups(value: &str, library: OpensslRelease) -> Option<HelloGroups> {
     let (mut offered, mut shares) = (Vec::new(), Vec::new());
     for word in value.split([':', '/']).map(str::trim).filter(|word| !word.is_empty()) {
         let marks = |c: char| matches!(c, '*' | '?');
@@ -189,7 +189,7 @@ fn groups(value: &str, library: Release) -> Option<Groups> {
     if shares.is_empty() {
         shares.extend(offered.first());
     }
-    (!offered.is_empty()).then_some(Groups { offered, shares })
+    (!offered.is_empty()).then_some(HelloGroups { offered, shares })
 }
 
 /// A group by any of the names that OpenSSL knows it by.
@@ -204,9 +204,9 @@ fn group(name: &str) -> Option<NamedGroup> {
 }
 
 /// ML-KEM came with OpenSSL 3.5, groups of finite fields with 3.0.
-fn is_known(group: NamedGroup, library: Release) -> bool {
-    !(group.is_post_quantum() && library < Release::V3_5
-        || group.is_finite_field() && library < Release::V3_0)
+fn is_known(group: NamedGroup, library: OpensslRelease) -> bool {
+    !(group.is_post_quantum() && library < OpensslRelease::V3_5
+        || group.is_finite_field() && library < OpensslRelease::V3_0)
 }
 
 fn schemes(value: &str) -> Option<Vec<SignatureScheme>> {
@@ -245,7 +245,7 @@ mod tests {
 
     fn read(commands: &[&str]) -> Commands {
         let commands: Vec<String> = commands.iter().map(|one| (*one).to_owned()).collect();
-        Commands::read(&commands, Release::V3_5)
+        Commands::read(&commands, OpensslRelease::V3_5)
     }
 
     #[test]
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(read(&["VerifyMode Peer"]).not_followed, ["VerifyMode Peer"]);
         assert!(read(&["Options UnsafeLegacyServerConnect,-SessionTicket"]).legacy_servers);
         assert_eq!(read(&["Groups nosuch"]).not_followed.len(), 1);
-        let old = Commands::read(&["Groups X25519MLKEM768".to_owned()], Release::V3_0);
+        let old = Commands::read(&["Groups X25519MLKEM768".to_owned()], OpensslRelease::V3_0);
         assert_eq!(old.not_followed.len(), 1);
     }
 }

@@ -10,7 +10,7 @@ use crate::tls::profile::{Profile, select};
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-pub enum Release {
+pub enum OpensslRelease {
     /// 1.1.1.
     V1_1_1,
     /// 3.0 and 3.1.
@@ -22,7 +22,7 @@ pub enum Release {
     V3_5,
 }
 
-impl Release {
+impl OpensslRelease {
     /// The library that `nginx -V` names: `OpenSSL 3.0.17 1 Jul 2025`.
     pub fn of(text: &str) -> Option<Self> {
         let number = text.strip_prefix("OpenSSL ")?.split(' ').next()?;
@@ -54,13 +54,13 @@ impl Release {
 /// A text that does not name a release of OpenSSL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown OpenSSL version {0:?}: expected one like 3.0 or 1.1.1")]
-pub struct UnknownRelease(pub String);
+pub struct UnknownOpensslRelease(pub String);
 
-impl FromStr for Release {
-    type Err = UnknownRelease;
+impl FromStr for OpensslRelease {
+    type Err = UnknownOpensslRelease;
 
-    fn from_str(text: &str) -> Result<Self, UnknownRelease> {
-        Self::of(&format!("OpenSSL {text}")).ok_or_else(|| UnknownRelease(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, UnknownOpensslRelease> {
+        Self::of(&format!("OpenSSL {text}")).ok_or_else(|| UnknownOpensslRelease(text.to_owned()))
     }
 }
 
@@ -70,11 +70,11 @@ mod tests {
 
     #[test]
     fn libraries_are_told_by_their_names() {
-        assert_eq!(Release::of("OpenSSL 3.0.17 1 Jul 2025"), Some(Release::V3_0));
-        assert_eq!(Release::of("OpenSSL 3.5.4 30 Sep 2025"), Some(Release::V3_5));
-        assert_eq!(Release::of("OpenSSL 1.1.1w  11 Sep 2023"), Some(Release::V1_1_1));
-        assert_eq!(Release::of("OpenSSL 3.2.0 23 Nov 2023"), Some(Release::V3_2));
-        assert_eq!(Release::of("OpenSSL 4.0.0 1 Apr 2026"), Some(Release::V3_5));
-        assert_eq!(Release::of("BoringSSL"), None);
+        assert_eq!(OpensslRelease::of("OpenSSL 3.0.17 1 Jul 2025"), Some(OpensslRelease::V3_0));
+        assert_eq!(OpensslRelease::of("OpenSSL 3.5.4 30 Sep 2025"), Some(OpensslRelease::V3_5));
+        assert_eq!(OpensslRelease::of("OpenSSL 1.1.1w  11 Sep 2023"), Some(OpensslRelease::V1_1_1));
+        assert_eq!(OpensslRelease::of("OpenSSL 3.2.0 23 Nov 2023"), Some(OpensslRelease::V3_2));
+        assert_eq!(OpensslRelease::of("OpenSSL 4.0.0 1 Apr 2026"), Some(OpensslRelease::V3_5));
+        assert_eq!(OpensslRelease::of("BoringSSL"), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Security levels: the strength that each demands, and the strength that OpenSSL credits a key with
 //! (`SSL_CTX_set_security_level`).
 
-use super::release::Release;
+use super::release::OpensslRelease;
 
 /// The level of Debian's builds, and of every build from OpenSSL 3.2 on.
 pub const DEFAULT: u8 = 2;
@@ -25,8 +25,8 @@ pub fn finite_field_bits(length: u32) -> u32 {
 
 /// Security bits of an RSA modulus, in the steps that matter to a level. OpenSSL 3 computes them (NIST SP 800-56B,
 /// appendix D), so that a key slightly short of a usual length still counts as one.
-pub fn rsa_bits(length: u32, library: Release) -> u32 {
-    if library == Release::V1_1_1 {
+pub fn rsa_bits(length: u32, library: OpensslRelease) -> u32 {
+    if library == OpensslRelease::V1_1_1 {
         return finite_field_bits(length);
     }
     match length {
@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn an_rsa_key_of_2047_bits_is_enough_for_openssl_3_alone() {
-        assert_eq!(rsa_bits(2047, Release::V3_0), 112);
-        assert_eq!(rsa_bits(2047, Release::V1_1_1), 80);
-        assert_eq!(rsa_bits(1024, Release::V3_5), 80);
+        assert_eq!(rsa_bits(2047, OpensslRelease::V3_0), 112);
+        assert_eq!(rsa_bits(2047, OpensslRelease::V1_1_1), 80);
+        assert_eq!(rsa_bits(1024, OpensslRelease::V3_5), 80);
     }
 }

@@ -3,29 +3,29 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 
 /// A result of `X509_verify_cert`, by its number (`X509_V_ERR_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct VerifyError(pub u32);
 
 /// One row of `verify_errors.tsv`.
-struct Row {
+struct VerifyErrorRow {
     number: u32,
     name: &'static str,
     /// The words of 1.0.2, 1.1.1, and 3.0 and later; `-` for none.
     texts: [&'static str; 3],
 }
 
-static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+static ROWS: LazyLock<Vec<VerifyErrorRow>> = LazyLock::new(|| {
     let rows = include_str!("verify_errors.tsv").lines();
     rows.filter(|row| !row.starts_with('#')).filter_map(parse).collect()
 });
 
-fn parse(row: &'static str) -> Option<Row> {
+fn parse(row: &'static str) -> Option<VerifyErrorRow> {
     let mut cells = row.split('\t');
     let (number, name) = (cells.next()?.parse().ok()?, cells.next()?);
-    Some(Row { number, name, texts: [cells.next()?, cells.next()?, cells.next()?] })
+    Some(VerifyErrorRow { number, name, texts: [cells.next()?, cells.next()?, cells.next()?] })
 }
 
 /// Shorter words stand in too many messages.
@@ -67,8 +67,8 @@ impl VerifyError {
 
 impl VerifyError {
     /// The result for an issuer that is not an authority.
-    pub fn invalid_ca(library: Release) -> Self {
-        if library == Release::V1_1_1 { Self::INVALID_CA_1_1_1 } else { Self::INVALID_CA }
+    pub fn invalid_ca(library: OpensslRelease) -> Self {
+        if library == OpensslRelease::V1_1_1 { Self::INVALID_CA_1_1_1 } else { Self::INVALID_CA }
     }
 
     /// The error of that number, where OpenSSL has one; 0 is none.
@@ -106,22 +106,24 @@ impl VerifyError {
 
     /// The words of the newest release that has any.
     pub fn text(self) -> &'static str {
-        self.text_in(Release::V3_0)
+        self.text_in(OpensslRelease::V3_0)
     }
 
     /// The words of that release, or another's where it has none.
-    pub fn text_in(self, library: Release) -> &'static str {
-        let Some(Row { texts: [oldest, middle, newest], .. }) = self.row() else {
+    pub fn text_in(self, library: OpensslRelease) -> &'static str {
+        let Some(VerifyErrorRow { texts: [oldest, middle, newest], .. }) = self.row() else {
             return "unknown";
         };
         let preferred = match library {
-            Release::V1_1_1 => [middle, newest, oldest],
-            Release::V3_0 | Release::V3_2 | Release::V3_5 => [newest, middle, oldest],
+            OpensslRelease::V1_1_1 => [middle, newest, oldest],
+            OpensslRelease::V3_0 | OpensslRelease::V3_2 | OpensslRelease::V3_5 => {
+                [newest, middle, oldest]
+            }
         };
         preferred.into_iter().find(|text| **text != "-").unwrap_or(&"unknown")
     }
 
-    fn row(self) -> Option<&'static Row> {
+    fn row(self) -> Option<&'static VerifyErrorRow> {
         ROWS.iter().find(|row| row.number == self.0)
     }
 }
@@ -159,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_release_has_its_own_words() {
-        assert_eq!(VerifyError(18).text_in(Release::V1_1_1), "self signed certificate");
-        assert_eq!(VerifyError(18).text_in(Release::V3_2), "self-signed certificate");
+        assert_eq!(VerifyError(18).text_in(OpensslRelease::V1_1_1), "self signed certificate");
+        assert_eq!(VerifyError(18).text_in(OpensslRelease::V3_2), "self-signed certificate");
     }
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::Prober;
 use super::offer::Offer;
 use super::plan::{Cell, Resume};
-use super::raw::Answer;
-use crate::nginx::upstream::Module;
+use super::raw::RawAnswer;
+use crate::nginx::upstream::ProxyModule;
 use crate::observation::Failure;
-use crate::observation::nginx::{NginxAnswer, NginxAttempt, Refusal, Served};
+use crate::observation::nginx::{NginxAnswer, NginxAttempt, NoAnswer, Served};
 use crate::targets::Target;
-use crate::targets::nginx_client::{Change, NginxClient};
+use crate::targets::nginx_client::{NginxClient, SettingChange};
 use crate::tls::extension::ExtensionType;
 use crate::tls::group::NamedGroup;
 use crate::tls::hello::ClientHello;
@@ -24,20 +24,20 @@ impl Prober {
         target: &Target,
         address: SocketAddr,
         configured: &NginxClient,
-        changes: Vec<Change>,
+        changes: Vec<SettingChange>,
     ) -> NginxAttempt {
         let client = changes.iter().fold(configured.clone(), |client, change| client.with(change));
         let client = Arc::new(client);
         let target = in_place_of_nginx(target, &client);
         let mut caller = self.handshaker.caller(&self.connector, &target, address);
-        caller.asks_http &= client.module == Module::Proxy;
+        caller.asks_http &= client.module == ProxyModule::Proxy;
         let (answer, shape) = match client.hello() {
-            Err(error) => (Err(Refusal::NotSent(error)), None),
+            Err(error) => (Err(NoAnswer::NotSent(error)), None),
             Ok(hello) => match caller.exchange(&hello).await {
-                Err(failure) => (Err(Refusal::Failed(failure)), None),
+                Err(failure) => (Err(NoAnswer::Failed(failure)), None),
                 Ok(answer) => {
                     let chain = caller.chain_of(&answer.flight);
-                    let answer = read(answer, chain).map_err(Refusal::Failed);
+                    let answer = read(answer, chain).map_err(NoAnswer::Failed);
                     let shape = answer.as_ref().ok().and_then(|answer| shape(answer, &hello));
                     (answer, shape)
                 }
@@ -67,7 +67,7 @@ fn in_place_of_nginx(target: &Target, client: &NginxClient) -> Target {
 }
 
 fn read(
-    answer: Answer,
+    answer: RawAnswer,
     chain: Option<Arc<crate::certificate::Chain>>,
 ) -> Result<NginxAnswer, Failure> {
     let choice = answer.outcome?;
@@ -86,7 +86,7 @@ fn read(
 
 /// Whether nginx speaks HTTP/1 with this upstream.
 fn asks(client: &NginxClient) -> bool {
-    client.module == Module::Proxy && client.alpn.is_empty()
+    client.module == ProxyModule::Proxy && client.alpn.is_empty()
 }
 
 /// The complete handshake that confirms an answer: its version, and an offer like nginx's own. `None` where the complete

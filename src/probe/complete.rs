@@ -22,15 +22,15 @@ use super::follow_up::{self, Aftermath, Waits};
 use super::offer::Offer;
 use super::plan::{Cell, Resume};
 use super::raw;
-use super::recorder::Recorder;
+use super::recorder::HandshakeRecorder;
 use super::sessions::Sessions;
 use super::starttls::goodbye::Goodbye;
 use super::starttls::{self, Introduction};
 use crate::certificate::Chain;
 use crate::certificate::cache::ChainCache;
 use crate::observation::{
-    Cause, CertificateRequest, ClientAuth, ClientRefusal, Engine, Failure, Handshake, Observed,
-    RawChoice, RawHello, Session, Stage,
+    Cause, ClientAuth, ClientCertificateRequest, ClientRefusal, Engine, Failure, Handshake,
+    Observed, RawChoice, RawHello, Session, Stage,
 };
 use crate::targets::Target;
 use crate::tls::extension::Extension;
@@ -62,7 +62,7 @@ pub(super) struct Caller<'a> {
 /// What one cell's handshakes are made with.
 pub(super) struct Kit {
     pub(super) config: Arc<ClientConfig>,
-    pub(super) recorder: Arc<Recorder>,
+    pub(super) recorder: Arc<HandshakeRecorder>,
     sessions: Arc<Sessions>,
 }
 
@@ -200,7 +200,7 @@ impl Caller<'_> {
     }
 
     /// Sends a hello of our own over a connection of its own.
-    pub(super) async fn exchange(&self, hello: &ClientHello) -> Result<raw::Answer, Failure> {
+    pub(super) async fn exchange(&self, hello: &ClientHello) -> Result<raw::RawAnswer, Failure> {
         let mut connection = self.open().await?;
         let deadline = tokio::time::Instant::now() + self.handshake_deadline();
         Ok(raw::exchange(&mut connection.stream, hello, deadline).await)
@@ -298,7 +298,7 @@ impl Caller<'_> {
         &self,
         stream: &mut TlsStream<TcpStream>,
         cell: &Cell,
-        recorder: &Recorder,
+        recorder: &HandshakeRecorder,
         waits: Waits,
     ) -> Aftermath {
         let mut aftermath = Aftermath::default();
@@ -362,7 +362,7 @@ impl Caller<'_> {
         };
         let identity = self.identity.clone().map_err(local)?;
         let provider = offer.provider(&self.handshaker.provider);
-        let recorder = Recorder::new(
+        let recorder = HandshakeRecorder::new(
             Arc::clone(&self.handshaker.chains),
             provider.signature_verification_algorithms,
             identity,
@@ -454,7 +454,7 @@ pub(super) fn settle(
 
 /// A server that asked for a certificate and then ended the connection did so because of the answer.
 pub(super) fn client_auth(
-    request: Option<CertificateRequest>,
+    request: Option<ClientCertificateRequest>,
     outcome: &Result<Session, Failure>,
     aftermath: Aftermath,
 ) -> ClientAuth {

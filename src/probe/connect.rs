@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::engine;
-use super::{Deadlines, Family, Limits};
+use super::{AddressFamily, Deadlines, Limits};
 use crate::observation::{Cause, Failure, Stage};
 use crate::targets::Host;
 
@@ -41,12 +41,12 @@ pub struct Permits {
     _alone: Option<OwnedSemaphorePermit>,
     _address: OwnedSemaphorePermit,
     _overall: OwnedSemaphorePermit,
-    _gate: Arc<Gate>,
+    _gate: Arc<ConnectionLimits>,
 }
 
 /// What every connection to one address passes.
 #[derive(Debug)]
-struct Gate {
+struct ConnectionLimits {
     at_once: Arc<Semaphore>,
     /// Held by each connection to an address that accepts only one at a time.
     alone: Arc<Semaphore>,
@@ -54,7 +54,7 @@ struct Gate {
     next: Mutex<Instant>,
 }
 
-impl Gate {
+impl ConnectionLimits {
     /// Takes the next turn, `interval` behind the one before it.
     fn turn(&self, interval: Duration) -> Instant {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +69,7 @@ impl Gate {
 pub struct Connector {
     limits: Limits,
     overall: Arc<Semaphore>,
-    addresses: Mutex<HashMap<SocketAddr, Weak<Gate>>>,
+    addresses: Mutex<HashMap<SocketAddr, Weak<ConnectionLimits>>>,
     /// Addresses that accept only one connection at a time.
     slow: Mutex<HashSet<SocketAddr>>,
     /// Lookups that are waited for.
@@ -153,9 +153,9 @@ impl Connector {
 
     fn is_wanted(&self, ip: IpAddr) -> bool {
         match self.limits.family {
-            Family::Any => true,
-            Family::V4 => ip.is_ipv4(),
-            Family::V6 => ip.is_ipv6(),
+            AddressFamily::Any => true,
+            AddressFamily::V4 => ip.is_ipv4(),
+            AddressFamily::V6 => ip.is_ipv6(),
         }
     }
 
@@ -193,7 +193,7 @@ impl Connector {
     }
 
     /// The gate of an address, kept as long as a connection to it is open or wanted.
-    fn gate(&self, address: SocketAddr) -> Arc<Gate> {
+    fn gate(&self, address: SocketAddr) -> Arc<ConnectionLimits> {
         let mut known = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(gate) = known.get(&address).and_then(Weak::upgrade) {
             return gate;
@@ -201,7 +201,7 @@ impl Connector {
         if known.len() >= 2 * self.limits.connections {
             known.retain(|_, gate| gate.strong_count() > 0);
         }
-        let gate = Arc::new(Gate {
+        let gate = Arc::new(ConnectionLimits {
             at_once: Arc::new(Semaphore::new(self.limits.per_address.max(1))),
             alone: Arc::new(Semaphore::new(1)),
             next: Mutex::new(Instant::now()),

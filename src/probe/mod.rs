@@ -59,7 +59,7 @@ pub struct Deadlines {
 
 /// Which address families are audited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Family {
+pub enum AddressFamily {
     /// Both.
     #[default]
     Any,
@@ -81,7 +81,7 @@ pub struct Limits {
     /// New connections a second to one address and port, at the most.
     pub rate: Option<NonZeroU32>,
     /// Which addresses of a name are audited.
-    pub family: Family,
+    pub family: AddressFamily,
 }
 
 impl Limits {

@@ -3,7 +3,7 @@
 //! The peer's text is kept as it came, but for length and broken UTF-8; making it safe to show is the reports' business.
 
 use crate::observation::PlainProtocol;
-use crate::tls::codec::{DecodeError, Reader};
+use crate::tls::codec::{ByteReader, DecodeError};
 
 /// How much of the peer's text is kept, in characters.
 const MAX_TEXT: usize = 200;
@@ -79,7 +79,7 @@ pub(super) fn is_reply_line(line: &[u8]) -> bool {
 fn mysql_greeting(bytes: &[u8]) -> Result<String, DecodeError> {
     const HANDSHAKE_V10: u8 = 10;
     const ERROR: u8 = 255;
-    let mut reader = Reader::new(bytes);
+    let mut reader = ByteReader::new(bytes);
     let [length, _, high, sequence, kind] = reader.array()?;
     if high != 0 || sequence != 0 || length == 0 {
         return Err(DecodeError::TrailingBytes);

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::plain::classify;
 use crate::observation::{Cause, Failure, RawChoice, Stage};
-use crate::tls::flight::{End, Flight, FlightReader, Step};
+use crate::tls::flight::{Flight, FlightEnd, FlightReader, FlightStep};
 use crate::tls::hello::ClientHello;
 
 /// How long to wait for the rest of a plain-text greeting once it is known to be one.
@@ -18,7 +18,7 @@ const GREETING_REST: Duration = Duration::from_millis(200);
 
 /// The server's answer to one hello.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct RawAnswer {
     /// What it chose, or why it did not.
     pub outcome: Result<RawChoice, Failure>,
     /// All that was read, even where the outcome is a failure.
@@ -26,7 +26,7 @@ pub struct Answer {
 }
 
 /// Sends the hello over a fresh connection and reads the server's flight until it ends or the deadline passes.
-pub async fn exchange<S>(stream: &mut S, hello: &ClientHello, deadline: Instant) -> Answer
+pub async fn exchange<S>(stream: &mut S, hello: &ClientHello, deadline: Instant) -> RawAnswer
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -38,7 +38,10 @@ where
     };
     let flight = reader.finish();
     let outcome = choice(&flight, stopped);
-    Answer { outcome: outcome.map_err(|cause| Failure { stage: Stage::Handshake, cause }), flight }
+    RawAnswer {
+        outcome: outcome.map_err(|cause| Failure { stage: Stage::Handshake, cause }),
+        flight,
+    }
 }
 
 /// Sends and reads; an error says why reading stopped before the flight ended.
@@ -54,7 +57,7 @@ where
     let sent = send(stream, &bytes).await;
     // A server may have said why it hung up before our hello reached it, so read even where sending failed.
     let read = read_flight(stream, reader).await;
-    if reader.flight().end == Some(End::NotTls) {
+    if reader.flight().end == Some(FlightEnd::NotTls) {
         // Whatever stops this, the greeting is only cut shorter.
         let _ = timeout(GREETING_REST, read_first_line(stream, reader)).await;
     }
@@ -73,7 +76,7 @@ async fn read_flight<S>(stream: &mut S, reader: &mut FlightReader) -> Result<(),
 where
     S: AsyncRead + Unpin,
 {
-    while read_some(stream, reader).await? == Step::NeedMore {}
+    while read_some(stream, reader).await? == FlightStep::NeedMore {}
     Ok(())
 }
 
@@ -92,7 +95,7 @@ where
     }
 }
 
-async fn read_some<S>(stream: &mut S, reader: &mut FlightReader) -> Result<Step, Cause>
+async fn read_some<S>(stream: &mut S, reader: &mut FlightReader) -> Result<FlightStep, Cause>
 where
     S: AsyncRead + Unpin,
 {
@@ -108,17 +111,19 @@ where
 /// What the flight says, or, where it has no end, what stopped it.
 fn choice(flight: &Flight, stopped: Option<Cause>) -> Result<RawChoice, Cause> {
     match (&flight.end, &flight.server_hello) {
-        (Some(End::Complete), Some(hello)) => Ok(RawChoice {
+        (Some(FlightEnd::Complete), Some(hello)) => Ok(RawChoice {
             version: hello.version,
             cipher_suite: hello.cipher_suite,
             group: flight.group(),
             scheme: flight.key_exchange.as_ref().and_then(|key| key.scheme),
         }),
-        (Some(End::Alert(alert)), _) => Err(Cause::Alert(*alert)),
-        (Some(End::NotTls), _) => Err(Cause::NotTls(classify(&flight.first_bytes))),
-        (Some(End::TooMuch), _) => Err(Cause::TooMuchData),
-        (Some(End::Malformed(malformed)), _) => Err(Cause::ProtocolError(malformed.to_string())),
-        (Some(End::Complete) | None, _) => {
+        (Some(FlightEnd::Alert(alert)), _) => Err(Cause::Alert(*alert)),
+        (Some(FlightEnd::NotTls), _) => Err(Cause::NotTls(classify(&flight.first_bytes))),
+        (Some(FlightEnd::TooMuch), _) => Err(Cause::TooMuchData),
+        (Some(FlightEnd::Malformed(malformed)), _) => {
+            Err(Cause::ProtocolError(malformed.to_string()))
+        }
+        (Some(FlightEnd::Complete) | None, _) => {
             Err(interrupted(flight, stopped.unwrap_or(Cause::Closed)))
         }
     }
@@ -177,7 +182,7 @@ mod tests {
     }
 
     /// Lets a server read the hello, say `reply` in pieces of `size` bytes, and hang up.
-    async fn ask(reply: &[u8], size: usize) -> Answer {
+    async fn ask(reply: &[u8], size: usize) -> RawAnswer {
         let (mut client, mut server) = duplex(size);
         let serve = async move {
             read_hello(&mut server).await;
@@ -199,7 +204,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_fails(answer: &Answer, cause: Cause) {
+    fn assert_fails(answer: &RawAnswer, cause: Cause) {
         assert_eq!(answer.outcome, Err(Failure { stage: Stage::Handshake, cause }));
     }
 

@@ -16,7 +16,7 @@ use crate::certificate::Chain;
 use crate::certificate::cache::ChainCache;
 use crate::certificate::key::KeyType;
 use crate::certificate::parse::DistinguishedName;
-use crate::observation::CertificateRequest;
+use crate::observation::ClientCertificateRequest;
 use crate::tls::scheme;
 
 /// Names of authorities kept of one request; a server with more is odd, and no reader gets further.
@@ -30,7 +30,7 @@ const MAX_RSA_BITS: u32 = 8192;
 pub(super) struct Seen {
     pub(super) chain: Option<Arc<Chain>>,
     pub(super) ocsp_staple: Option<Vec<u8>>,
-    pub(super) request: Option<CertificateRequest>,
+    pub(super) request: Option<ClientCertificateRequest>,
     pub(super) bad_signature: bool,
     pub(super) unchecked_signature: bool,
     pub(super) scheme: Option<scheme::SignatureScheme>,
@@ -43,7 +43,7 @@ const UNVERIFIED: [u16; 10] =
 
 /// Records one connection.
 #[derive(Debug)]
-pub(super) struct Recorder {
+pub(super) struct HandshakeRecorder {
     chains: Arc<ChainCache>,
     algorithms: WebPkiSupportedAlgorithms,
     identity: Option<Arc<CertifiedKey>>,
@@ -51,7 +51,7 @@ pub(super) struct Recorder {
     seen: Mutex<Seen>,
 }
 
-impl Recorder {
+impl HandshakeRecorder {
     pub(super) fn new(
         chains: Arc<ChainCache>,
         algorithms: WebPkiSupportedAlgorithms,
@@ -119,7 +119,7 @@ impl Recorder {
     }
 }
 
-impl ServerCertVerifier for Recorder {
+impl ServerCertVerifier for HandshakeRecorder {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -166,7 +166,7 @@ impl ServerCertVerifier for Recorder {
     }
 }
 
-impl ResolvesClientCert for Recorder {
+impl ResolvesClientCert for HandshakeRecorder {
     /// rustls asks exactly when a CertificateRequest has arrived.
     fn resolve(
         &self,
@@ -179,7 +179,7 @@ impl ResolvesClientCert for Recorder {
             .map(|der| DistinguishedName::from_der(der).text)
             .collect();
         self.lock().request =
-            Some(CertificateRequest { authorities, answered: self.identity.is_some() });
+            Some(ClientCertificateRequest { authorities, answered: self.identity.is_some() });
         self.identity.clone()
     }
 

@@ -5,7 +5,7 @@ use super::escape::escape;
 use super::text::paragraph;
 use crate::log::direction::Direction;
 use crate::log::explanation::{CauseOut, CodeOut, Explanation};
-use crate::log::program::{Program, Role};
+use crate::log::program::{Program, ProgramRole};
 use crate::log::table::Likelihood;
 use crate::tls::alert::AlertDescription;
 
@@ -89,7 +89,7 @@ impl std::fmt::Display for AlertLine {
 
 fn side(direction: Direction, program: Option<Program>) -> String {
     match (direction, program) {
-        (_, Some(Program { name, role: Role::Client })) => {
+        (_, Some(Program { name, role: ProgramRole::Client })) => {
             format!("Between this client ({name}) and its server")
         }
         (Direction::Client, Some(Program { name, .. })) => {

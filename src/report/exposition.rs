@@ -8,7 +8,7 @@ use crate::report::escape::escape;
 /// The families of one document.
 #[derive(Debug, Default)]
 pub(in crate::report) struct Exposition {
-    families: Vec<Family>,
+    families: Vec<MetricFamily>,
 }
 
 /// What the numbers of a metric are.
@@ -24,7 +24,7 @@ pub(in crate::report) enum MetricType {
 
 /// One metric's series.
 #[derive(Debug)]
-pub(in crate::report) struct Family {
+pub(in crate::report) struct MetricFamily {
     name: &'static str,
     help: &'static str,
     kind: MetricType,
@@ -35,7 +35,7 @@ pub(in crate::report) struct Family {
 
 impl Exposition {
     /// The family of gauges of that name.
-    pub(super) fn family(&mut self, name: &'static str, help: &'static str) -> &mut Family {
+    pub(super) fn family(&mut self, name: &'static str, help: &'static str) -> &mut MetricFamily {
         self.family_of(MetricType::Gauge, name, help)
     }
 
@@ -45,11 +45,11 @@ impl Exposition {
         kind: MetricType,
         name: &'static str,
         help: &'static str,
-    ) -> &mut Family {
+    ) -> &mut MetricFamily {
         let at = self.families.iter().position(|family| family.name == name);
         let at = at.unwrap_or_else(|| {
             let (series, known) = (Vec::new(), BTreeSet::new());
-            self.families.push(Family { name, help, kind, series, known });
+            self.families.push(MetricFamily { name, help, kind, series, known });
             self.families.len() - 1
         });
         &mut self.families[at]
@@ -57,7 +57,7 @@ impl Exposition {
 
     /// Writes the document.
     pub(in crate::report) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        for Family { name, help, kind, series, .. } in &self.families {
+        for MetricFamily { name, help, kind, series, .. } in &self.families {
             if series.is_empty() {
                 continue;
             }
@@ -80,7 +80,7 @@ impl MetricType {
     }
 }
 
-impl Family {
+impl MetricFamily {
     /// Adds a series; one with the same labels as another would spoil the whole document, so the first stands.
     pub(in crate::report) fn add(&mut self, labels: &[(&str, &str)], value: f64) {
         // A label without a value is no label.

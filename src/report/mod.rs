@@ -21,9 +21,10 @@ pub mod saved;
 mod scan;
 pub mod summary;
 pub mod text;
+pub mod tool;
 pub(crate) mod words;
 
 pub use self::format::Format;
-pub use self::run_report::{Kind, Report, ReportOptions};
+pub use self::run_report::{Report, ReportKind, ReportOptions};
 pub use self::summary::{Counts, Summary};
 pub use self::text::Look;

@@ -44,7 +44,7 @@ enum Layout {
 }
 
 /// One row: a target, or a group of its addresses that fared alike.
-struct Row {
+struct OverviewRow {
     /// The target's name, or the addresses.
     place: Vec<String>,
     /// `None` for a row of addresses.
@@ -58,7 +58,7 @@ struct Row {
 /// The table, without a line break at its end.
 pub(super) fn table(report: &Report, look: Look) -> String {
     let now = report.finished_at;
-    let rows: Vec<Row> = {
+    let rows: Vec<OverviewRow> = {
         let named = names::distinct(report).into_iter().zip(&report.targets);
         named.flat_map(|(name, target)| rows(&name, target, now)).collect()
     };
@@ -86,7 +86,12 @@ pub(super) fn table(report: &Report, look: Look) -> String {
 }
 
 /// The lines of the table, with what is no column above and below the rows.
-fn interleaved(rows: &[Row], layout: Layout, width: usize, lines: Vec<String>) -> Vec<String> {
+fn interleaved(
+    rows: &[OverviewRow],
+    layout: Layout,
+    width: usize,
+    lines: Vec<String>,
+) -> Vec<String> {
     let mut lines = lines.into_iter();
     let mut all: Vec<String> = lines.by_ref().take(HEAD).collect();
     for row in rows {
@@ -110,12 +115,12 @@ fn interleaved(rows: &[Row], layout: Layout, width: usize, lines: Vec<String>) -
 }
 
 /// Names break between their parts only; where the longest part has no room beside the cells, names stand above them.
-fn layout(rows: &[Row], width: usize) -> Layout {
+fn layout(rows: &[OverviewRow], width: usize) -> Layout {
     let gap = usize::from(PADDING) + 1;
     let widest =
         |texts: &mut dyn Iterator<Item = &str>| texts.map(display_width).max().unwrap_or(0);
     let column = |index: usize| {
-        let result = |row: &Row| row.status.map_or(0, |status| words::status(status).len());
+        let result = |row: &OverviewRow| row.status.map_or(0, |status| words::status(status).len());
         let heading = widest(&mut HEADINGS[index].lines());
         let content = match index {
             0 => rows.iter().map(result).max().unwrap_or(0),
@@ -139,7 +144,7 @@ fn layout(rows: &[Row], width: usize) -> Layout {
     }
 }
 
-fn cells(row: &Row, layout: Layout) -> Vec<Cell> {
+fn cells(row: &OverviewRow, layout: Layout) -> Vec<Cell> {
     let name = match layout {
         Layout::Stacked => None,
         Layout::Beside(width) | Layout::Below(width) => {
@@ -162,7 +167,7 @@ fn cells(row: &Row, layout: Layout) -> Vec<Cell> {
 }
 
 /// A target's row; addresses of it that fared differently have rows of their own.
-fn rows(name: &str, report: &TargetReport, now: OffsetDateTime) -> Vec<Row> {
+fn rows(name: &str, report: &TargetReport, now: OffsetDateTime) -> Vec<OverviewRow> {
     let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
     for endpoint in &report.observation.endpoints {
         let (fate, address) = (fate(report, endpoint, now), endpoint.address.ip().to_string());
@@ -174,7 +179,7 @@ fn rows(name: &str, report: &TargetReport, now: OffsetDateTime) -> Vec<Row> {
     if groups.is_empty() {
         groups.push((vec!["-".to_owned(); matrix::COLUMNS.len() + 1], Vec::new()));
     }
-    let head = |fate| Row {
+    let head = |fate| OverviewRow {
         place: vec![escape(name).into_owned()],
         status: Some(report.status),
         fate,
@@ -183,7 +188,7 @@ fn rows(name: &str, report: &TargetReport, now: OffsetDateTime) -> Vec<Row> {
     if groups.len() == 1 {
         return groups.into_iter().map(|(fate, _)| head(fate)).collect();
     }
-    let several = groups.into_iter().map(|(fate, addresses)| Row {
+    let several = groups.into_iter().map(|(fate, addresses)| OverviewRow {
         place: addresses.iter().map(|ip| format!("  {ip}")).collect(),
         status: None,
         fate,

@@ -1,6 +1,6 @@
 //! Where a finding stands in files: forms made for source code want a place, and an endpoint has none of its own.
 
-use super::{Kind, Report};
+use super::{Report, ReportKind};
 use crate::audit::finding::Finding;
 use crate::targets::Target;
 
@@ -35,7 +35,7 @@ pub(super) fn place(report: &Report, target: &Target, finding: Option<&Finding>)
     let origin = own.or_else(|| target.origin.as_ref().filter(|_| has_place(target)));
     directive
         .or_else(|| origin.map(|origin| at(&origin.file, origin.line, origin.column)))
-        .or_else(|| (report.kind == Kind::Files).then(|| at(&target.name, 1, 1)))
+        .or_else(|| (report.kind == ReportKind::Files).then(|| at(&target.name, 1, 1)))
         .or_else(|| report.options.anchor.as_deref().map(|file| at(file, 1, 1)))
 }
 

@@ -19,7 +19,7 @@ pub struct Report {
     /// Whether the run was stopped before every target was tested.
     pub interrupted: bool,
     /// What the targets are.
-    pub kind: Kind,
+    pub kind: ReportKind,
     /// What else the forms need to be told.
     pub options: ReportOptions,
 }
@@ -62,7 +62,7 @@ impl Default for ReportOptions {
 
 /// What the targets of a report are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ReportKind {
     /// Endpoints that were probed.
     Endpoints,
     /// Chains that stand in files.

@@ -14,7 +14,7 @@ use crate::audit::missing::Missing;
 use crate::observation::scan::{Listing, Order, Replay, Scan, SuiteChoice, VersionScan};
 use crate::observation::{Endpoint, Observed};
 use crate::tls::group::NamedGroup;
-use crate::tls::suite::{KeyExchange, Weakness};
+use crate::tls::suite::{KeyExchange, SuiteWeakness};
 use crate::tls::version::ProtocolVersion;
 
 /// Columns of a heading within a scan.
@@ -107,12 +107,12 @@ fn suite_line(choice: &SuiteChoice) -> String {
         (None, None) => String::new(),
     };
     let remark = match suite.weakness() {
-        Some(Weakness::NoEncryption) => "weak: no encryption",
-        Some(Weakness::Anonymous) => "weak: no authentication",
-        Some(Weakness::Export) => "weak: export keys",
-        Some(Weakness::Des) => "weak: DES",
-        Some(Weakness::Rc4) => "weak: RC4",
-        Some(Weakness::SmallBlock) => "weak: 64-bit blocks",
+        Some(SuiteWeakness::NoEncryption) => "weak: no encryption",
+        Some(SuiteWeakness::Anonymous) => "weak: no authentication",
+        Some(SuiteWeakness::Export) => "weak: export keys",
+        Some(SuiteWeakness::Des) => "weak: DES",
+        Some(SuiteWeakness::Rc4) => "weak: RC4",
+        Some(SuiteWeakness::SmallBlock) => "weak: 64-bit blocks",
         None if suite.key_exchange() == Some(KeyExchange::Rsa) => "no forward secrecy",
         None => "",
     };
@@ -369,12 +369,12 @@ impl SuiteView {
             key_bits: choice.key_bits,
             forward_secrecy: suite.forward_secret(),
             weakness: suite.weakness().map(|weakness| match weakness {
-                Weakness::NoEncryption => "no-encryption",
-                Weakness::Anonymous => "anonymous",
-                Weakness::Export => "export",
-                Weakness::Des => "des",
-                Weakness::Rc4 => "rc4",
-                Weakness::SmallBlock => "small-block",
+                SuiteWeakness::NoEncryption => "no-encryption",
+                SuiteWeakness::Anonymous => "anonymous",
+                SuiteWeakness::Export => "export",
+                SuiteWeakness::Des => "des",
+                SuiteWeakness::Rc4 => "rc4",
+                SuiteWeakness::SmallBlock => "small-block",
             }),
         }
     }

@@ -22,14 +22,14 @@ pub enum BaselineError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Document {
+struct BaselineDocument {
     schema: String,
-    findings: BTreeSet<Known>,
+    findings: BTreeSet<AcceptedFinding>,
 }
 
 /// One accepted finding.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Known {
+struct AcceptedFinding {
     target: String,
     rule: String,
     fingerprint: String,
@@ -38,14 +38,14 @@ struct Known {
 /// Findings on their way into a baseline.
 #[derive(Clone, Debug, Default)]
 pub struct Baseline {
-    findings: BTreeSet<Known>,
+    findings: BTreeSet<AcceptedFinding>,
 }
 
 impl Baseline {
     /// Takes the findings of a target. That something could not be tested is no finding to accept.
     pub fn add(&mut self, report: &TargetReport) {
         let findings = report.judgement.findings.iter().filter(|finding| !finding.could_not_test);
-        self.findings.extend(findings.map(|finding| Known {
+        self.findings.extend(findings.map(|finding| AcceptedFinding {
             target: report.target.name.clone(),
             rule: finding.rule.to_owned(),
             fingerprint: finding.fingerprint(&report.target),
@@ -58,14 +58,14 @@ impl Baseline {
     ///
     /// Never: a baseline is plain data.
     pub fn text(self) -> String {
-        let document = Document { schema: SCHEMA.to_owned(), findings: self.findings };
+        let document = BaselineDocument { schema: SCHEMA.to_owned(), findings: self.findings };
         serde_json::to_string_pretty(&document).expect("a baseline is plain data") + "\n"
     }
 }
 
 /// The fingerprints that a baseline holds.
 pub fn read(text: &str) -> Result<BTreeSet<String>, BaselineError> {
-    let Document { schema, findings } = serde_json::from_str(text)?;
+    let BaselineDocument { schema, findings } = serde_json::from_str(text)?;
     if schema != SCHEMA {
         return Err(BaselineError::Schema(schema.chars().take(64).collect()));
     }

@@ -8,7 +8,7 @@ use time::Date;
 use super::TargetReport;
 use crate::audit::allowance::{Allowance, Allowances};
 use crate::audit::finding::{Excuse, Finding, Severity};
-use crate::audit::ignore::Ignored;
+use crate::audit::ignore::IgnoreComment;
 use crate::targets::Target;
 
 /// The gate of one run.
@@ -19,7 +19,7 @@ pub struct Gate {
     /// What each allowance met, in the order of the file.
     met: Vec<Met>,
     /// Comments beside directives, and whether each met a finding.
-    ignored: Vec<(Ignored, bool)>,
+    ignored: Vec<(IgnoreComment, bool)>,
     /// Something could not be tested, so that a missing finding says nothing.
     untested: bool,
     baseline: Option<BTreeSet<String>>,
@@ -53,7 +53,7 @@ impl Gate {
 
     /// The same gate, at which comments beside directives allow findings.
     #[must_use]
-    pub fn with_ignored(self, ignored: Vec<Ignored>) -> Self {
+    pub fn with_ignored(self, ignored: Vec<IgnoreComment>) -> Self {
         Self { ignored: ignored.into_iter().map(|one| (one, false)).collect(), ..self }
     }
 
@@ -114,7 +114,7 @@ impl Gate {
     pub fn notices(&self) -> Vec<String> {
         let entries = self.allowances.entries.iter().zip(&self.met);
         let spare = self.ignored.iter().filter(|(_, met)| !met && !self.untested);
-        let spare = spare.map(|(Ignored { ignore, origin }, _)| {
+        let spare = spare.map(|(IgnoreComment { ignore, origin }, _)| {
             let rules: Vec<&str> = ignore.rules.iter().map(|named| named.id()).collect();
             let rules = rules.join(", ");
             format!(

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 use super::network::Network;
 use crate::audit::upstream::mend::{Hints, candidates, names_to_send};
-use crate::audit::upstream::verdict::{Breakage, Verdict, verdict};
+use crate::audit::upstream::verdict::{Breakage, HandshakeVerdict, verdict};
 use crate::observation::Endpoint;
 use crate::observation::nginx::NginxAttempt;
 use crate::targets::Target;
-use crate::targets::nginx_client::{Change, NginxClient, Trusted};
+use crate::targets::nginx_client::{NginxClient, SettingChange, Trusted};
 use time::OffsetDateTime;
 
 /// Handshakes that are made for one address at the most.
@@ -28,7 +28,7 @@ impl Mender<'_> {
     pub(super) async fn mend(&self, endpoint: &mut Endpoint) {
         let Some(client) = &self.target.nginx else { return };
         let Some(configured) = endpoint.nginx.first().cloned() else { return };
-        let mut search = Search {
+        let mut search = FixSearch {
             mender: self,
             client,
             address: endpoint.address,
@@ -37,15 +37,15 @@ impl Mender<'_> {
             left: MAX_ATTEMPTS,
         };
         let attempts = match verdict(&configured, self.now) {
-            Verdict::CannotTell(_) => Vec::new(),
-            Verdict::Fails(_) => search.run(configured, Vec::new()).await,
-            Verdict::Works => search.better(configured).await,
+            HandshakeVerdict::CannotTell(_) => Vec::new(),
+            HandshakeVerdict::Fails(_) => search.run(configured, Vec::new()).await,
+            HandshakeVerdict::Works => search.better(configured).await,
         };
         endpoint.nginx.extend(attempts);
     }
 }
 
-struct Search<'a> {
+struct FixSearch<'a> {
     mender: &'a Mender<'a>,
     client: &'a NginxClient,
     address: SocketAddr,
@@ -55,7 +55,7 @@ struct Search<'a> {
     left: usize,
 }
 
-impl Search<'_> {
+impl FixSearch<'_> {
     /// From an attempt that works: to an answer that is no refusal, or to one that is verified.
     async fn better(&mut self, configured: NginxAttempt) -> Vec<NginxAttempt> {
         self.floor = configured.answer_rank();
@@ -69,7 +69,7 @@ impl Search<'_> {
         }
         match self.mender.trusted.first() {
             Some(trusted) if !self.client.verify => {
-                let start = vec![Change::Verify, Change::Trusted(trusted.clone())];
+                let start = vec![SettingChange::Verify, SettingChange::Trusted(trusted.clone())];
                 self.run(configured, start).await
             }
             _ => Vec::new(),
@@ -77,7 +77,11 @@ impl Search<'_> {
     }
 
     /// From the attempt as configured, or with changes to start from, to one that works.
-    async fn run(&mut self, configured: NginxAttempt, start: Vec<Change>) -> Vec<NginxAttempt> {
+    async fn run(
+        &mut self,
+        configured: NginxAttempt,
+        start: Vec<SettingChange>,
+    ) -> Vec<NginxAttempt> {
         let mut attempts = Vec::new();
         let mut present = configured;
         if !start.is_empty() {
@@ -85,7 +89,7 @@ impl Search<'_> {
             attempts.push(attempt.clone());
             present = attempt;
         }
-        while let Verdict::Fails(breakage) = verdict(&present, self.mender.now) {
+        while let HandshakeVerdict::Fails(breakage) = verdict(&present, self.mender.now) {
             let Some(better) = self.step(&present, &breakage).await else { return attempts };
             attempts.push(better.clone());
             present = better;
@@ -102,9 +106,9 @@ impl Search<'_> {
         for more in candidates(present, breakage, self.hints()) {
             let attempt = self.attempt(merged(&present.changes, more)).await?;
             let further = match verdict(&attempt, self.mender.now) {
-                Verdict::Works => true,
-                Verdict::Fails(next) => next.stage() > breakage.stage(),
-                Verdict::CannotTell(_) => false,
+                HandshakeVerdict::Works => true,
+                HandshakeVerdict::Fails(next) => next.stage() > breakage.stage(),
+                HandshakeVerdict::CannotTell(_) => false,
             };
             if further {
                 return Some(attempt);
@@ -118,7 +122,7 @@ impl Search<'_> {
         let Some(name) = works.client.sni().filter(|_| works.answer_rank() < 3) else {
             return works;
         };
-        let host = Change::Host(name.to_owned());
+        let host = SettingChange::Host(name.to_owned());
         if !works.client.differs_with(&host) {
             return works;
         }
@@ -139,7 +143,7 @@ impl Search<'_> {
         while least.changes.len() > 1 && index < least.changes.len() {
             let mut fewer = least.changes.clone();
             let dropped = fewer.remove(index);
-            if matches!(dropped, Change::Verify) {
+            if matches!(dropped, SettingChange::Verify) {
                 index += 1;
                 continue;
             }
@@ -161,10 +165,10 @@ impl Search<'_> {
     }
 
     fn works(&self, attempt: &NginxAttempt) -> bool {
-        verdict(attempt, self.mender.now) == Verdict::Works
+        verdict(attempt, self.mender.now) == HandshakeVerdict::Works
     }
 
-    async fn attempt(&mut self, changes: Vec<Change>) -> Option<NginxAttempt> {
+    async fn attempt(&mut self, changes: Vec<SettingChange>) -> Option<NginxAttempt> {
         self.left = self.left.checked_sub(1)?;
         let Mender { network, target, .. } = *self.mender;
         Some(network.as_nginx(target, self.address, self.client, changes).await)
@@ -172,10 +176,10 @@ impl Search<'_> {
 }
 
 /// The changes with more of them, the later of two of one kind in the place of the earlier.
-fn merged(present: &[Change], more: Vec<Change>) -> Vec<Change> {
-    let replaced = |old: &&Change| {
+fn merged(present: &[SettingChange], more: Vec<SettingChange>) -> Vec<SettingChange> {
+    let replaced = |old: &&SettingChange| {
         more.iter().any(|new| std::mem::discriminant(*old) == std::mem::discriminant(new))
     };
-    let kept: Vec<Change> = present.iter().filter(|old| !replaced(old)).cloned().collect();
+    let kept: Vec<SettingChange> = present.iter().filter(|old| !replaced(old)).cloned().collect();
     kept.into_iter().chain(more).collect()
 }

@@ -11,7 +11,7 @@ use crate::probe::Prober;
 use crate::probe::fetch::FetchError;
 use crate::probe::scan::Depth;
 use crate::targets::Target;
-use crate::targets::nginx_client::{Change, NginxClient};
+use crate::targets::nginx_client::{NginxClient, SettingChange};
 
 /// Answers what a run asks of the network.
 pub trait Network: Debug + Send + Sync {
@@ -27,7 +27,7 @@ pub trait Network: Debug + Send + Sync {
         target: &'a Target,
         address: SocketAddr,
         configured: &'a NginxClient,
-        changes: Vec<Change>,
+        changes: Vec<SettingChange>,
     ) -> BoxFuture<'a, NginxAttempt>;
 
     /// What lies at an `http://` address; private networks only where `private` allows them.
@@ -52,7 +52,7 @@ impl Network for Prober {
         target: &'a Target,
         address: SocketAddr,
         configured: &'a NginxClient,
-        changes: Vec<Change>,
+        changes: Vec<SettingChange>,
     ) -> BoxFuture<'a, NginxAttempt> {
         Box::pin(Self::as_nginx(self, target, address, configured, changes))
     }

@@ -11,12 +11,12 @@ use super::network::Network;
 use super::recorder::place;
 use super::recording::RecordedTarget;
 use crate::certificate::stored::StoredBytes;
-use crate::observation::nginx::{NginxAttempt, Refusal, Served};
+use crate::observation::nginx::{NginxAttempt, NoAnswer, Served};
 use crate::observation::{Cause, Failure, Observation, Stage, Untried};
 use crate::probe::fetch::FetchError;
 use crate::probe::scan::Depth;
 use crate::targets::Target;
-use crate::targets::nginx_client::{Change, NginxClient};
+use crate::targets::nginx_client::{NginxClient, SettingChange};
 
 /// Targets that are judged at once.
 const AT_ONCE: usize = 8;
@@ -24,12 +24,12 @@ const AT_ONCE: usize = 8;
 /// What was recorded, ready to be asked for.
 #[derive(Debug)]
 pub struct Playback {
-    answers: HashMap<usize, Answers>,
+    answers: HashMap<usize, RecordedAnswers>,
     fetched: HashMap<String, Result<StoredBytes, FetchError>>,
 }
 
 #[derive(Debug)]
-struct Answers {
+struct RecordedAnswers {
     /// Keeps the target where it is for as long as it is known by its place.
     _target: Arc<Target>,
     observation: Observation,
@@ -45,7 +45,7 @@ impl Playback {
         let (mut targets, mut answers) = (Vec::new(), HashMap::new());
         for RecordedTarget { target, observation, attempts, .. } in recorded {
             let target = Arc::new(target);
-            let answer = Answers { _target: Arc::clone(&target), observation, attempts };
+            let answer = RecordedAnswers { _target: Arc::clone(&target), observation, attempts };
             answers.insert(place(&target), answer);
             targets.push(target);
         }
@@ -57,12 +57,16 @@ impl Playback {
         &self,
         target: &Target,
         address: SocketAddr,
-        changes: &[Change],
+        changes: &[SettingChange],
     ) -> Option<&NginxAttempt> {
-        let wanted: Vec<_> = changes.iter().flat_map(Change::directives).collect();
+        let wanted: Vec<_> = changes.iter().flat_map(SettingChange::directives).collect();
         let made = |(at, attempt): &&(SocketAddr, NginxAttempt)| {
             *at == address
-                && attempt.changes.iter().flat_map(Change::directives).eq(wanted.iter().cloned())
+                && attempt
+                    .changes
+                    .iter()
+                    .flat_map(SettingChange::directives)
+                    .eq(wanted.iter().cloned())
         };
         let answers = self.answers.get(&place(target))?;
         answers.attempts.iter().find(made).map(|(_, attempt)| attempt)
@@ -85,14 +89,14 @@ impl Network for Playback {
         target: &'a Target,
         address: SocketAddr,
         configured: &'a NginxClient,
-        changes: Vec<Change>,
+        changes: Vec<SettingChange>,
     ) -> BoxFuture<'a, NginxAttempt> {
         let attempt = self.attempt(target, address, &changes).cloned().unwrap_or_else(|| {
             let client =
                 changes.iter().fold(configured.clone(), |client, change| client.with(change));
             let cause = Cause::Local(NOT_RECORDED.to_owned());
             let failure = Failure { stage: Stage::Connect, cause };
-            let answer = Err(Refusal::Failed(failure));
+            let answer = Err(NoAnswer::Failed(failure));
             NginxAttempt {
                 client: Arc::new(client),
                 changes,

@@ -16,11 +16,11 @@ use crate::observation::nginx::NginxAttempt;
 use crate::probe::fetch::FetchError;
 use crate::probe::scan::Depth;
 use crate::targets::Target;
-use crate::targets::nginx_client::{Change, NginxClient};
+use crate::targets::nginx_client::{NginxClient, SettingChange};
 
 /// Records what another network answers.
 #[derive(Debug)]
-pub struct Recorder {
+pub struct RunRecorder {
     network: Arc<dyn Network>,
     tape: Mutex<Tape>,
 }
@@ -29,17 +29,17 @@ pub struct Recorder {
 #[derive(Debug, Default)]
 struct Tape {
     /// By the target's address in memory: equal targets of one run are told apart.
-    targets: HashMap<usize, Answers>,
+    targets: HashMap<usize, CollectedAnswers>,
     fetched: BTreeMap<String, Result<Vec<u8>, FetchError>>,
 }
 
 #[derive(Debug, Default)]
-struct Answers {
+struct CollectedAnswers {
     observation: Option<Observation>,
     attempts: Vec<(SocketAddr, NginxAttempt)>,
 }
 
-impl Recorder {
+impl RunRecorder {
     /// Records what this network answers.
     pub fn new(network: Arc<dyn Network>) -> Self {
         Self { network, tape: Mutex::default() }
@@ -75,7 +75,7 @@ pub(super) fn place(target: &Target) -> usize {
     std::ptr::from_ref(target).addr()
 }
 
-impl Network for Recorder {
+impl Network for RunRecorder {
     fn targets_at_once(&self) -> usize {
         self.network.targets_at_once()
     }
@@ -83,7 +83,10 @@ impl Network for Recorder {
     fn observe<'a>(&'a self, target: &'a Target, depth: &'a Depth) -> BoxFuture<'a, Observation> {
         Box::pin(async move {
             let observation = self.network.observe(target, depth).await;
-            let answers = Answers { observation: Some(observation.clone()), ..Answers::default() };
+            let answers = CollectedAnswers {
+                observation: Some(observation.clone()),
+                ..CollectedAnswers::default()
+            };
             self.tape().targets.insert(place(target), answers);
             observation
         })
@@ -94,7 +97,7 @@ impl Network for Recorder {
         target: &'a Target,
         address: SocketAddr,
         configured: &'a NginxClient,
-        changes: Vec<Change>,
+        changes: Vec<SettingChange>,
     ) -> BoxFuture<'a, NginxAttempt> {
         Box::pin(async move {
             let attempt = self.network.as_nginx(target, address, configured, changes).await;

@@ -66,7 +66,7 @@ fn parts(path: &Path) -> Vec<OsString> {
 
 /// What stands where a file is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(super) enum DiskEntry {
     /// A file, with the beginning of its text.
     File(Vec<u8>),
     /// Nothing.
@@ -79,13 +79,13 @@ pub(super) enum Entry {
 }
 
 /// Looks for a file.
-pub(super) fn entry(path: &Path) -> Entry {
+pub(super) fn entry(path: &Path) -> DiskEntry {
     match read(path) {
-        Ok(text) => Entry::File(text),
+        Ok(text) => DiskEntry::File(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Entry::Missing { folder: path.parent().is_some_and(Path::is_dir) }
+            DiskEntry::Missing { folder: path.parent().is_some_and(Path::is_dir) }
         }
-        Err(error) => Entry::Unreadable(failure(&error).text),
+        Err(error) => DiskEntry::Unreadable(failure(&error).text),
     }
 }
 

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{ClientIdentity, Origin};
 use crate::certificate::trust::{TrustStore, openssl};
-use crate::nginx::defaults::Version;
-use crate::nginx::upstream::Module;
+use crate::nginx::defaults::NginxRelease;
+use crate::nginx::upstream::ProxyModule;
 use crate::openssl::cipher_string::{self, CipherStringError};
 use crate::openssl::conf_command::{Commands, LeftOut};
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 use crate::openssl::security_level;
 use crate::tls::extension::Extension;
 use crate::tls::hello::ClientHello;
@@ -22,20 +22,20 @@ use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
 /// The release that is taken for nginx's where none is known.
-pub const ASSUMED: Version = Version::new(1, 28, 0);
+pub const ASSUMED: NginxRelease = NginxRelease::new(1, 28, 0);
 
 /// The newest release whose defaults are known.
-pub const NEWEST: Version = Version::new(1, 31, 0);
+pub const NEWEST: NginxRelease = NginxRelease::new(1, 31, 0);
 
 /// nginx as a client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NginxClient {
     /// The module that connects; it decides how its directives are called.
-    pub module: Module,
+    pub module: ProxyModule,
     /// nginx's release, where it is known.
-    pub version: Option<Version>,
+    pub version: Option<NginxRelease>,
     /// The TLS library.
-    pub library: Release,
+    pub library: OpensslRelease,
     /// `_server_name`: whether the name is sent.
     pub server_name: bool,
     /// `_name`, or the host part of the pass URL: what is sent and verified.
@@ -101,14 +101,14 @@ pub struct Trusted {
 }
 
 /// The library with which distributions ship a release; that of the assumed release where none is known.
-pub fn usual_library(version: Option<Version>) -> Release {
+pub fn usual_library(version: Option<NginxRelease>) -> OpensslRelease {
     let version = version.unwrap_or(ASSUMED);
-    if version < Version::new(1, 20, 0) {
-        Release::V1_1_1
-    } else if version < Version::new(1, 26, 0) {
-        Release::V3_0
+    if version < NginxRelease::new(1, 20, 0) {
+        OpensslRelease::V1_1_1
+    } else if version < NginxRelease::new(1, 26, 0) {
+        OpensslRelease::V3_0
     } else {
-        Release::V3_5
+        OpensslRelease::V3_5
     }
 }
 
@@ -130,7 +130,7 @@ impl NginxClient {
     /// nginx with every default, connecting to a host of that name.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
-            module: Module::Proxy,
+            module: ProxyModule::Proxy,
             version: None,
             library: usual_library(None),
             server_name: false,
@@ -152,7 +152,7 @@ impl NginxClient {
     }
 
     /// The release, or the one that is assumed.
-    pub fn release(&self) -> Version {
+    pub fn release(&self) -> NginxRelease {
         self.version.unwrap_or(ASSUMED)
     }
 
@@ -172,7 +172,7 @@ impl NginxClient {
     /// The same with SNI on.
     #[must_use]
     pub fn with_name_sent(&self) -> Self {
-        self.with(&Change::ServerName)
+        self.with(&SettingChange::ServerName)
     }
 
     /// OpenSSL's security level.
@@ -195,16 +195,16 @@ impl NginxClient {
 
     /// Whether it accepts servers without secure renegotiation (RFC 5746).
     pub fn accepts_legacy_servers(&self) -> bool {
-        self.library < Release::V3_0 || self.commands().legacy_servers
+        self.library < OpensslRelease::V3_0 || self.commands().legacy_servers
     }
 
     /// How OpenSSL verifies for it, to this depth.
-    pub fn verification(&self, depth: usize) -> openssl::Profile {
-        openssl::Profile {
+    pub fn verification(&self, depth: usize) -> openssl::VerifyProfile {
+        openssl::VerifyProfile {
             depth,
             security_level: self.security_level(),
             library: self.library,
-            ..openssl::Profile::default()
+            ..openssl::VerifyProfile::default()
         }
     }
 
@@ -218,7 +218,7 @@ impl NginxClient {
         if !configured.contains(&ProtocolVersion::SSL3) {
             versions.retain(|version| *version > ProtocolVersion::SSL3);
         }
-        if self.library >= Release::V3_2 && self.security_level() > 0 {
+        if self.library >= OpensslRelease::V3_2 && self.security_level() > 0 {
             versions.retain(|version| *version >= ProtocolVersion::TLS1_2);
         }
         lowest_run(&versions)
@@ -303,29 +303,29 @@ impl NginxClient {
 
     /// These settings with one of them changed.
     #[must_use]
-    pub fn with(&self, change: &Change) -> Self {
+    pub fn with(&self, change: &SettingChange) -> Self {
         let mut changed = self.clone();
         match change {
-            Change::ServerName => changed.server_name = true,
-            Change::Name(name) => changed.name.clone_from(name),
-            Change::Protocols(versions) => changed.protocols = Some(versions.clone()),
-            Change::Ciphers(list) => changed.ciphers.clone_from(list),
-            Change::Verify => changed.verify = true,
-            Change::VerifyDepth(depth) => changed.verify_depth = *depth,
-            Change::Trusted(trusted) => {
+            SettingChange::ServerName => changed.server_name = true,
+            SettingChange::Name(name) => changed.name.clone_from(name),
+            SettingChange::Protocols(versions) => changed.protocols = Some(versions.clone()),
+            SettingChange::Ciphers(list) => changed.ciphers.clone_from(list),
+            SettingChange::Verify => changed.verify = true,
+            SettingChange::VerifyDepth(depth) => changed.verify_depth = *depth,
+            SettingChange::Trusted(trusted) => {
                 changed.trusted = Some(trusted.clone());
                 changed.trusted_unread = None;
             }
-            Change::Identity(identity) => {
+            SettingChange::Identity(identity) => {
                 changed.identity = Some(Arc::clone(identity));
                 changed.identity_unread = None;
             }
-            Change::ConfCommand(name, value) => {
+            SettingChange::ConfCommand(name, value) => {
                 let other = |command: &String| command.split(' ').next() != Some(name.text());
                 changed.conf_commands.retain(other);
                 changed.conf_commands.push(format!("{} {value}", name.text()));
             }
-            Change::Host(host) => {
+            SettingChange::Host(host) => {
                 if let Some(request) = &mut changed.request {
                     request.host.clone_from(host);
                 }
@@ -335,24 +335,24 @@ impl NginxClient {
     }
 
     /// Whether a change changes anything.
-    pub fn differs_with(&self, change: &Change) -> bool {
+    pub fn differs_with(&self, change: &SettingChange) -> bool {
         match change {
-            Change::ServerName => !self.server_name,
-            Change::Name(name) => self.name != *name,
-            Change::Protocols(versions) => self.versions() != *versions,
-            Change::Ciphers(list) => self.ciphers != *list,
-            Change::Verify => !self.verify,
-            Change::VerifyDepth(depth) => self.verify_depth != *depth,
-            Change::Trusted(trusted) => {
+            SettingChange::ServerName => !self.server_name,
+            SettingChange::Name(name) => self.name != *name,
+            SettingChange::Protocols(versions) => self.versions() != *versions,
+            SettingChange::Ciphers(list) => self.ciphers != *list,
+            SettingChange::Verify => !self.verify,
+            SettingChange::VerifyDepth(depth) => self.verify_depth != *depth,
+            SettingChange::Trusted(trusted) => {
                 self.trusted.as_ref().is_none_or(|present| present.path != trusted.path)
             }
-            Change::Identity(identity) => {
+            SettingChange::Identity(identity) => {
                 self.identity.as_ref().is_none_or(|present| present.chain != identity.chain)
             }
-            Change::ConfCommand(name, value) => {
+            SettingChange::ConfCommand(name, value) => {
                 !self.conf_commands.contains(&format!("{} {value}", name.text()))
             }
-            Change::Host(host) => {
+            SettingChange::Host(host) => {
                 self.request.as_ref().is_some_and(|request| request.host != *host)
             }
         }
@@ -364,7 +364,7 @@ const SUITES_TLS13: [u16; 3] = [0x1302, 0x1303, 0x1301];
 
 /// One setting to change, and so one or two directives to write.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Change {
+pub enum SettingChange {
     /// `_server_name on`.
     ServerName,
     /// `_name`.
@@ -406,7 +406,7 @@ impl OpenSslSetting {
     }
 }
 
-impl Change {
+impl SettingChange {
     /// The directives, by the end of their names and their values.
     pub fn directives(&self) -> Vec<(&'static str, String)> {
         match self {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::identity::read_identity;
 use super::nginx_client::{NginxClient, Trusted, usual_library};
 use super::{Roots, Trust, trust};
-use crate::nginx::defaults::{Version, protocols_of};
+use crate::nginx::defaults::{NginxRelease, protocols_of};
 use crate::nginx::inherit::Set;
-use crate::nginx::upstream::{Module, ProxySsl, Text, without_port};
-use crate::openssl::release::Release;
+use crate::nginx::upstream::{ProxyModule, ProxySsl, Text, without_port};
+use crate::openssl::release::OpensslRelease;
 
 /// nginx as the client, described without a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub struct AsNginx {
     /// The directives.
     pub ssl: ProxySsl,
     /// nginx's release.
-    pub version: Option<Version>,
+    pub version: Option<NginxRelease>,
     /// The TLS library that nginx runs with.
-    pub library: Option<Release>,
+    pub library: Option<OpensslRelease>,
 }
 
 /// Why nginx would not start with these directives, or why they could not be followed.
@@ -55,9 +55,9 @@ impl AsNginx {
         }
         let pass = self.pass.as_deref().unwrap_or(host);
         let name = ssl.name.as_ref().map_or(pass, |name| &name.written);
-        let mut files = Files::default();
+        let mut files = DirectiveFiles::default();
         let release = (self.version, self.library);
-        let mut client = client(ssl, Module::Proxy, without_port(name), release, &mut files)
+        let mut client = client(ssl, ProxyModule::Proxy, without_port(name), release, &mut files)
             .map_err(AsNginxError::Unread)?;
         if let Some(set) = ssl.trusted_certificate.as_ref().filter(|_| !client.verify) {
             client.trusted = Some(files.trusted(set).map_err(AsNginxError::Unread)?);
@@ -69,13 +69,13 @@ impl AsNginx {
 
 /// The files that directives name; one that several name is read once.
 #[derive(Default)]
-pub(super) struct Files<'a> {
+pub(super) struct DirectiveFiles<'a> {
     /// Stands before every name, where the files lie elsewhere than nginx would look for them.
     pub(super) root: Option<&'a Path>,
     trusted: HashMap<String, Result<Trusted, String>>,
 }
 
-impl<'a> Files<'a> {
+impl<'a> DirectiveFiles<'a> {
     pub(super) fn below(root: Option<&'a Path>) -> Self {
         Self { root, ..Self::default() }
     }
@@ -98,10 +98,10 @@ impl<'a> Files<'a> {
 /// nginx with these settings, as the client of a host that it knows by this name.
 pub(super) fn client(
     ssl: &ProxySsl,
-    module: Module,
+    module: ProxyModule,
     name: &str,
-    (version, library): (Option<Version>, Option<Release>),
-    files: &mut Files<'_>,
+    (version, library): (Option<NginxRelease>, Option<OpensslRelease>),
+    files: &mut DirectiveFiles<'_>,
 ) -> Result<NginxClient, String> {
     let command =
         |(name, value): &(String, String)| format!("{name} {value}").trim_end().to_owned();
@@ -146,17 +146,17 @@ fn material(set: Option<&Set<Text>>) -> Result<Option<&str>, String> {
     }
 }
 
-fn alpn(module: Module, ssl: &ProxySsl) -> Vec<String> {
+fn alpn(module: ProxyModule, ssl: &ProxySsl) -> Vec<String> {
     let h2 = || vec!["h2".to_owned()];
     match module {
-        Module::Grpc => h2(),
-        Module::Proxy if ssl.http_version.as_ref().is_some_and(|set| set.value == "2") => h2(),
-        Module::Stream => {
+        ProxyModule::Grpc => h2(),
+        ProxyModule::Proxy if ssl.http_version.as_ref().is_some_and(|set| set.value == "2") => h2(),
+        ProxyModule::Stream => {
             // A variable holds what each client asked for, which may be nothing.
             let words = ssl.alpn.iter().flat_map(|set| &set.value);
             words.filter(|word| !word.contains('$')).cloned().collect()
         }
-        Module::Proxy | Module::Uwsgi => Vec::new(),
+        ProxyModule::Proxy | ProxyModule::Uwsgi => Vec::new(),
     }
 }
 

@@ -15,11 +15,11 @@ pub enum DecodeError {
 
 /// A position in bytes from outside.
 #[derive(Clone, Debug)]
-pub struct Reader<'a> {
+pub struct ByteReader<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ByteReader<'a> {
     /// Reads from the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
@@ -189,14 +189,14 @@ mod tests {
 
     #[test]
     fn a_vector_longer_than_the_bytes_is_truncated() {
-        assert_eq!(Reader::new(&[0, 3, 1, 2]).vec16(), Err(DecodeError::Truncated));
-        assert_eq!(Reader::new(&[0xff, 0xff, 0xff]).vec24(), Err(DecodeError::Truncated));
-        assert_eq!(Reader::new(&[]).u8(), Err(DecodeError::Truncated));
+        assert_eq!(ByteReader::new(&[0, 3, 1, 2]).vec16(), Err(DecodeError::Truncated));
+        assert_eq!(ByteReader::new(&[0xff, 0xff, 0xff]).vec24(), Err(DecodeError::Truncated));
+        assert_eq!(ByteReader::new(&[]).u8(), Err(DecodeError::Truncated));
     }
 
     #[test]
     fn a_failed_read_consumes_nothing() {
-        let mut reader = Reader::new(&[1]);
+        let mut reader = ByteReader::new(&[1]);
         assert_eq!(reader.u16(), Err(DecodeError::Truncated));
         assert_eq!(reader.u8(), Ok(1));
         assert_eq!(reader.finish(), Ok(()));
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn trailing_bytes_are_an_error_at_the_end() {
-        assert_eq!(Reader::new(&[1]).finish(), Err(DecodeError::TrailingBytes));
+        assert_eq!(ByteReader::new(&[1]).finish(), Err(DecodeError::TrailingBytes));
     }
 
     #[test]
@@ -222,8 +222,8 @@ mod tests {
                 list.vec8(|w| w.bytes(item));
             });
             let bytes = writer.finish().unwrap();
-            let mut reader = Reader::new(&bytes);
-            let read = Reader::new(reader.vec24().unwrap()).list(Reader::vec8).unwrap();
+            let mut reader = ByteReader::new(&bytes);
+            let read = ByteReader::new(reader.vec24().unwrap()).list(ByteReader::vec8).unwrap();
             prop_assert_eq!(read, items);
             prop_assert!(reader.is_empty());
         }

@@ -1,7 +1,7 @@
 //! Bodies of the handshake messages in which a server answers, as far as they travel in the clear.
 
 use super::alert::AlertDescription;
-use super::codec::{DecodeError, Reader};
+use super::codec::{ByteReader, DecodeError};
 use super::extension::ExtensionType;
 use super::group::NamedGroup;
 use super::scheme::SignatureScheme;
@@ -67,7 +67,7 @@ pub struct ServerHello {
 impl ServerHello {
     /// Reads a body.
     pub fn parse(body: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(body);
+        let mut reader = ByteReader::new(body);
         let legacy_version = ProtocolVersion(reader.u16()?);
         let random = reader.array()?;
         let mut hello = Self {
@@ -102,41 +102,41 @@ impl ServerHello {
 
     fn read_extensions(&mut self) -> Result<(), DecodeError> {
         if let Some(body) = self.extension(ExtensionType::SUPPORTED_VERSIONS) {
-            self.version = ProtocolVersion(Reader::new(body).u16()?);
+            self.version = ProtocolVersion(ByteReader::new(body).u16()?);
         }
         if let Some(body) = self.extension(ExtensionType::KEY_SHARE) {
-            self.group = Some(NamedGroup(Reader::new(body).u16()?));
+            self.group = Some(NamedGroup(ByteReader::new(body).u16()?));
         }
         if let Some(body) = self.extension(ExtensionType::ALPN) {
-            let list = Reader::new(body).vec16()?;
-            self.alpn = Some(Reader::new(list).vec8()?.to_vec());
+            let list = ByteReader::new(body).vec16()?;
+            self.alpn = Some(ByteReader::new(list).vec8()?.to_vec());
         }
         Ok(())
     }
 }
 
 /// The block of extensions, which a server may leave out whole.
-fn extensions(mut reader: Reader<'_>) -> Result<Vec<(ExtensionType, Vec<u8>)>, DecodeError> {
+fn extensions(mut reader: ByteReader<'_>) -> Result<Vec<(ExtensionType, Vec<u8>)>, DecodeError> {
     if reader.is_empty() {
         return Ok(Vec::new());
     }
     let block = reader.vec16()?;
     reader.finish()?;
-    Reader::new(block).list(|item| Ok((ExtensionType(item.u16()?), item.vec16()?.to_vec())))
+    ByteReader::new(block).list(|item| Ok((ExtensionType(item.u16()?), item.vec16()?.to_vec())))
 }
 
 /// The certificates of a Certificate message up to TLS 1.2, each in DER, in the order sent.
 pub fn certificates(body: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
-    let mut reader = Reader::new(body);
+    let mut reader = ByteReader::new(body);
     let list = reader.vec24()?;
     reader.finish()?;
-    Reader::new(list).list(|item| item.vec24().map(<[u8]>::to_vec))
+    ByteReader::new(list).list(|item| item.vec24().map(<[u8]>::to_vec))
 }
 
 /// The OCSP response of a `CertificateStatus` message, in DER; `None` for another kind of status.
 pub fn ocsp_response(body: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
     const OCSP: u8 = 1;
-    let mut reader = Reader::new(body);
+    let mut reader = ByteReader::new(body);
     match reader.u8()? {
         OCSP => reader.vec24().map(|response| Some(response.to_vec())),
         _ => Ok(None),
@@ -157,13 +157,13 @@ pub struct CertificateRequest {
 impl CertificateRequest {
     /// Reads a body of that version, up to TLS 1.2.
     pub fn parse(body: &[u8], version: ProtocolVersion) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(body);
+        let mut reader = ByteReader::new(body);
         let certificate_types = reader.vec8()?.to_vec();
         let schemes = match version {
-            ProtocolVersion::TLS1_2 => Reader::new(reader.vec16()?).list(Reader::u16)?,
+            ProtocolVersion::TLS1_2 => ByteReader::new(reader.vec16()?).list(ByteReader::u16)?,
             _ => Vec::new(),
         };
-        let authorities = Reader::new(reader.vec16()?);
+        let authorities = ByteReader::new(reader.vec16()?);
         reader.finish()?;
         Ok(Self {
             certificate_types,
@@ -215,7 +215,7 @@ impl ServerKeyExchange {
     pub fn parse(body: &[u8], hello: &ServerHello) -> Result<Self, DecodeError> {
         let suite = hello.cipher_suite;
         let authentication = suite.authentication();
-        let mut reader = Reader::new(body);
+        let mut reader = ByteReader::new(body);
         if authentication == Some(Authentication::SharedSecret) {
             let _identity_hint = reader.vec16()?;
         }
@@ -242,7 +242,7 @@ impl ServerKeyExchange {
 }
 
 /// `ServerECDHParams` (RFC 8422 section 5.4).
-fn curve(reader: &mut Reader<'_>) -> Result<KeyParameters, DecodeError> {
+fn curve(reader: &mut ByteReader<'_>) -> Result<KeyParameters, DecodeError> {
     const NAMED_CURVE: u8 = 3;
     if reader.u8()? != NAMED_CURVE {
         return Ok(KeyParameters::ExplicitCurve);
@@ -253,7 +253,7 @@ fn curve(reader: &mut Reader<'_>) -> Result<KeyParameters, DecodeError> {
 }
 
 /// `ServerDHParams` (RFC 5246 section 7.4.3).
-fn finite_field(reader: &mut Reader<'_>) -> Result<KeyParameters, DecodeError> {
+fn finite_field(reader: &mut ByteReader<'_>) -> Result<KeyParameters, DecodeError> {
     let prime = integer(reader)?;
     let _generator = reader.vec16()?;
     let _public = reader.vec16()?;
@@ -261,13 +261,13 @@ fn finite_field(reader: &mut Reader<'_>) -> Result<KeyParameters, DecodeError> {
 }
 
 /// `ServerRSAParams` (RFC 2246 section 7.4.3).
-fn export_rsa(reader: &mut Reader<'_>) -> Result<KeyParameters, DecodeError> {
+fn export_rsa(reader: &mut ByteReader<'_>) -> Result<KeyParameters, DecodeError> {
     let modulus = integer(reader)?;
     let _exponent = reader.vec16()?;
     Ok(KeyParameters::Rsa(modulus))
 }
 
-fn integer(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
+fn integer(reader: &mut ByteReader<'_>) -> Result<Vec<u8>, DecodeError> {
     let bytes = reader.vec16()?;
     Ok(bytes.iter().copied().skip_while(|byte| *byte == 0).collect())
 }
@@ -283,7 +283,7 @@ pub struct Alert {
 
 impl Alert {
     /// Reads one alert, two bytes.
-    pub fn parse(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub fn parse(reader: &mut ByteReader<'_>) -> Result<Self, DecodeError> {
         let [level, description] = reader.array()?;
         Ok(Self { level, description: AlertDescription(description) })
     }

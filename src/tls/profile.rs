@@ -66,7 +66,7 @@ pub struct Profile {
     pub min_rsa_bits: Option<u32>,
     /// What else it refuses.
     #[serde(default)]
-    pub refuses: Vec<Refusal>,
+    pub refuses: Vec<LibraryRefusal>,
 }
 
 /// A profile is stored by its name alone: everyone has the table.
@@ -87,7 +87,7 @@ impl<'de> Deserialize<'de> for &'static Profile {
 /// What newer libraries refuse whatever the server chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Refusal {
+pub enum LibraryRefusal {
     /// A key exchange signed with MD5 and SHA-1 together, as TLS 1.1 and older sign it.
     LegacySignature,
     /// A server without secure renegotiation (RFC 5746).
@@ -125,10 +125,10 @@ fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
 pub fn all() -> &'static [Profile] {
     static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
         #[derive(Deserialize)]
-        struct Table {
+        struct ProfileTable {
             client: Vec<Profile>,
         }
-        let table: Table =
+        let table: ProfileTable =
             toml::from_str(include_str!("profiles.toml")).expect("the tests read the table");
         table.client
     });
@@ -273,7 +273,7 @@ impl Profile {
         {
             return Some(Objection::RsaTooSmall(bits));
         }
-        if self.refuses.contains(&Refusal::LegacySignature)
+        if self.refuses.contains(&LibraryRefusal::LegacySignature)
             && hello.version < ProtocolVersion::TLS1_2
             && hello.cipher_suite.forward_secret()
         {
@@ -281,7 +281,7 @@ impl Profile {
         }
         let insecure = hello.version < ProtocolVersion::TLS1_3
             && !hello.has(ExtensionType::RENEGOTIATION_INFO);
-        let refused = insecure && self.refuses.contains(&Refusal::InsecureRenegotiation);
+        let refused = insecure && self.refuses.contains(&LibraryRefusal::InsecureRenegotiation);
         refused.then_some(Objection::NoSecureRenegotiation)
     }
 

@@ -1,6 +1,6 @@
 //! Records (RFC 8446 section 5.1): the frames in which everything travels.
 
-use super::codec::Reader;
+use super::codec::ByteReader;
 
 /// The most that a record may carry in the clear, in bytes.
 pub const MAX_PLAINTEXT: usize = 1 << 14;
@@ -48,7 +48,7 @@ pub enum RecordError {
 ///
 /// A wrong first byte is told without waiting for the second.
 pub fn split(bytes: &[u8]) -> Result<Option<(Record<'_>, usize)>, RecordError> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = ByteReader::new(bytes);
     let Ok(content) = reader.u8() else {
         return Ok(None);
     };

@@ -59,7 +59,7 @@ pub enum Authentication {
 
 /// Why a suite should not be accepted, gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Weakness {
+pub enum SuiteWeakness {
     /// Nothing is encrypted.
     NoEncryption,
     /// Nobody is authenticated.
@@ -176,16 +176,16 @@ impl CipherSuite {
     }
 
     /// Its gravest weakness; the want of forward secrecy is not counted here.
-    pub fn weakness(self) -> Option<Weakness> {
+    pub fn weakness(self) -> Option<SuiteWeakness> {
         let suite = self.parts()?;
         match (suite.enc, suite.enc_size) {
-            (TlsCipherEnc::Null, _) => Some(Weakness::NoEncryption),
-            _ if suite.au == TlsCipherAu::Null => Some(Weakness::Anonymous),
-            (_, 40) => Some(Weakness::Export),
-            (TlsCipherEnc::Des, _) => Some(Weakness::Des),
-            (TlsCipherEnc::Rc4, _) => Some(Weakness::Rc4),
+            (TlsCipherEnc::Null, _) => Some(SuiteWeakness::NoEncryption),
+            _ if suite.au == TlsCipherAu::Null => Some(SuiteWeakness::Anonymous),
+            (_, 40) => Some(SuiteWeakness::Export),
+            (TlsCipherEnc::Des, _) => Some(SuiteWeakness::Des),
+            (TlsCipherEnc::Rc4, _) => Some(SuiteWeakness::Rc4),
             (TlsCipherEnc::TripleDes | TlsCipherEnc::Idea | TlsCipherEnc::Rc2, _) => {
-                Some(Weakness::SmallBlock)
+                Some(SuiteWeakness::SmallBlock)
             }
             _ => None,
         }
@@ -302,14 +302,14 @@ mod tests {
         let weakness = |number: u16| CipherSuite(number).weakness();
         assert_eq!(weakness(0x1301), None);
         assert_eq!(weakness(0x002f), None);
-        assert_eq!(weakness(0x0001), Some(Weakness::NoEncryption));
-        assert_eq!(weakness(0xc0b4), Some(Weakness::NoEncryption));
-        assert_eq!(weakness(0xc015), Some(Weakness::NoEncryption));
-        assert_eq!(weakness(0x0017), Some(Weakness::Anonymous));
-        assert_eq!(weakness(0x0003), Some(Weakness::Export));
-        assert_eq!(weakness(0x0009), Some(Weakness::Des));
-        assert_eq!(weakness(0xc011), Some(Weakness::Rc4));
-        assert_eq!(weakness(0x000a), Some(Weakness::SmallBlock));
+        assert_eq!(weakness(0x0001), Some(SuiteWeakness::NoEncryption));
+        assert_eq!(weakness(0xc0b4), Some(SuiteWeakness::NoEncryption));
+        assert_eq!(weakness(0xc015), Some(SuiteWeakness::NoEncryption));
+        assert_eq!(weakness(0x0017), Some(SuiteWeakness::Anonymous));
+        assert_eq!(weakness(0x0003), Some(SuiteWeakness::Export));
+        assert_eq!(weakness(0x0009), Some(SuiteWeakness::Des));
+        assert_eq!(weakness(0xc011), Some(SuiteWeakness::Rc4));
+        assert_eq!(weakness(0x000a), Some(SuiteWeakness::SmallBlock));
         assert_eq!(weakness(0xfefe), None);
     }
 

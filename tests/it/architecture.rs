@@ -85,6 +85,38 @@ fn only_one_file_opens_sockets_and_one_spawns() {
     }
 }
 
+/// The type that a line defines. An indented `type` belongs to a trait or its implementation.
+fn defined_type(line: &str) -> Option<&str> {
+    let mut words = line.split_whitespace();
+    // `pub(in crate::report)` is two words.
+    let keyword = words.find(|word| !word.starts_with("pub") && !word.ends_with(')'))?;
+    let is_definition = match keyword {
+        "struct" | "enum" | "trait" | "union" => true,
+        "type" => !line.starts_with(' '),
+        _ => false,
+    };
+    let name = words.next().filter(|_| is_definition)?;
+    name.split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|name| !name.is_empty())
+}
+
+#[test]
+fn a_type_name_stands_once() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, _) in
+        sources().iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "rs"))
+    {
+        for (at, line) in fs::read_to_string(path).unwrap().lines().enumerate() {
+            if let Some(name) = defined_type(line) {
+                let place = format!("{}:{}", path.display(), at + 1);
+                places.entry(name.to_owned()).or_default().push(place);
+            }
+        }
+    }
+    assert!(places.len() > 500, "only {} types were found", places.len());
+    places.retain(|_, places| places.len() > 1);
+    assert!(places.is_empty(), "one name for several types: {places:#?}");
+}
+
 /// Where a module stands: `report::formats` is `["report", "formats"]`.
 type Module = Vec<String>;
 

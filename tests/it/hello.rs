@@ -7,7 +7,7 @@ use std::thread;
 
 use rcgen::PKCS_ED25519;
 use serde_json::Value;
-use shakedown::tls::codec::Reader;
+use shakedown::tls::codec::ByteReader;
 use shakedown::tls::profile::select;
 use shakedown::tls::record::split;
 use shakedown::tls::scheme::SignatureScheme;
@@ -158,15 +158,15 @@ struct Fixed {
 /// Reads one record with a whole hello.
 fn fixed(bytes: &[u8]) -> Fixed {
     let (record, _) = split(bytes).unwrap().unwrap();
-    let mut reader = Reader::new(record.payload);
+    let mut reader = ByteReader::new(record.payload);
     assert_eq!(reader.u8().unwrap(), 1, "not a ClientHello");
-    let mut hello = Reader::new(reader.vec24().unwrap());
+    let mut hello = ByteReader::new(reader.vec24().unwrap());
     let version = hello.u16().unwrap();
     hello.take(32).unwrap();
     let session_id_len = hello.vec8().unwrap().len();
     let cipher_suites = hello.vec16().unwrap().to_vec();
     let compression = hello.vec8().unwrap().to_vec();
-    let mut list = Reader::new(hello.vec16().unwrap());
+    let mut list = ByteReader::new(hello.vec16().unwrap());
     let mut extensions = Vec::new();
     while !list.is_empty() {
         let kind = list.u16().unwrap();
@@ -187,7 +187,7 @@ const KEY_SHARE: u16 = 51;
 
 /// The groups of a key share and the sizes of their keys.
 fn without_keys(body: &[u8]) -> Vec<u8> {
-    let mut shares = Reader::new(Reader::new(body).vec16().unwrap());
+    let mut shares = ByteReader::new(ByteReader::new(body).vec16().unwrap());
     let mut kept = Vec::new();
     while !shares.is_empty() {
         kept.extend(shares.u16().unwrap().to_be_bytes());

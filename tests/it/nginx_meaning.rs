@@ -7,9 +7,9 @@ use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 
-use shakedown::audit::rule::Group;
+use shakedown::audit::rule::RuleGroup;
 use shakedown::audit::rules::configuration::rule;
-use shakedown::nginx::defaults::{Build, Version};
+use shakedown::nginx::defaults::{Build, NginxRelease};
 use shakedown::nginx::edit::{Edit, patch};
 use shakedown::nginx::facts::{Fact, FactKind, facts};
 use shakedown::nginx::listener::{Listener, listeners};
@@ -319,11 +319,11 @@ fn what_is_said_to_be_refused_is_refused() {
     }
 }
 
-fn nginx_version() -> Version {
+fn nginx_version() -> NginxRelease {
     let output = Command::new(nginx_binary()).arg("-V").output().unwrap();
     Build::read(&String::from_utf8_lossy(&output.stderr)).unwrap().version
 }
 
 fn is_refusal(kind: &FactKind) -> bool {
-    rule(kind).group() == Some(Group::Refused)
+    rule(kind).group() == Some(RuleGroup::Refused)
 }

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use shakedown::audit::rule::Group;
+use shakedown::audit::rule::RuleGroup;
 use shakedown::audit::rules::configuration::rule;
-use shakedown::nginx::defaults::{Build, Version};
+use shakedown::nginx::defaults::{Build, NginxRelease};
 use shakedown::nginx::facts::{Fact, FactKind, facts};
 use shakedown::nginx::listener::listeners;
 use shakedown::nginx::tree::Tree;
@@ -277,12 +277,13 @@ fn theirs(folder: &Path, main: &Path) -> Option<Refusal> {
 }
 
 /// Everything that nginx refuses as it is read here.
-fn ours(main: &Path, version: Version) -> Vec<Refusal> {
+fn ours(main: &Path, version: NginxRelease) -> Vec<Refusal> {
     let tree = Tree::read(&Disk::default(), main.to_str().unwrap());
     let (sockets, passes) = (listeners(&tree), upstreams(&tree, &Variables::new()));
     let known = facts(&tree, &sockets, &passes, Some(version));
-    let is_refusal =
-        |fact: &&Fact| rule(&fact.kind).group() == Some(Group::Refused) && !fact.kind.is_untested();
+    let is_refusal = |fact: &&Fact| {
+        rule(&fact.kind).group() == Some(RuleGroup::Refused) && !fact.kind.is_untested()
+    };
     let known = known.iter().filter(is_refusal).map(|fact| {
         let words = match &fact.kind {
             FactKind::Refused(fault) => fault.to_string(),
@@ -307,7 +308,7 @@ const OUTSIDE: [&str; 6] = [
     "unknown directive \"nonsense\"",
 ];
 
-fn disagreements(mutants: &[Mutant], version: Version) -> (Vec<String>, usize) {
+fn disagreements(mutants: &[Mutant], version: NginxRelease) -> (Vec<String>, usize) {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("logs")).unwrap();
     let main = folder.path().join("nginx.conf");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use shakedown::nginx::dump::Dump;
-use shakedown::nginx::problem::Problem;
+use shakedown::nginx::problem::ConfigurationProblem;
 use shakedown::nginx::tree::{Directive, Tree};
 use shakedown::targets::disk::Disk;
 use tempfile::TempDir;
@@ -34,7 +34,7 @@ impl Case {
     }
 
     /// What the reader says first, in the form that nginx gives it.
-    fn ours(&self) -> Option<Problem> {
+    fn ours(&self) -> Option<ConfigurationProblem> {
         Tree::read(&Disk::default(), &self.main()).problems.into_iter().next()
     }
 
@@ -247,7 +247,7 @@ fn mutated_configurations_are_read_as_nginx_reads_them() {
 }
 
 #[track_caller]
-fn compare(text: &str, ours: Option<Problem>, theirs: Option<String>) {
+fn compare(text: &str, ours: Option<ConfigurationProblem>, theirs: Option<String>) {
     let said = ours.as_ref().map(ToString::to_string);
     let known = |message: &String| SYNTAX.iter().any(|words| message.contains(words));
     match theirs {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use shakedown::certificate::Certificate;
 use shakedown::certificate::issue::Issued;
-use shakedown::certificate::ocsp::{StapleError, Status, check};
+use shakedown::certificate::ocsp::{StapleError, StapleStatus, check};
 use time::Duration;
 
 use crate::support::pki::{Files, Pki, pem};
@@ -99,7 +99,7 @@ fn an_answer_counts_only_while_it_lasts_and_from_who_may_give_it() {
     let (leaf, issuer) =
         (parse(&responder.leaf.certificate), parse(&responder.pki.intermediate.certificate));
     let now = responder.pki.now + Duration::minutes(1);
-    assert_eq!(check(&answer, &leaf, Some(&issuer), now), Ok(Status::Good));
+    assert_eq!(check(&answer, &leaf, Some(&issuer), now), Ok(StapleStatus::Good));
     let later = check(&answer, &leaf, Some(&issuer), now + Duration::days(8));
     assert!(matches!(later, Err(StapleError::Expired(_))), "{later:?}");
     let earlier = check(&answer, &leaf, Some(&issuer), now - Duration::days(1));

@@ -15,7 +15,7 @@ use rustls_pki_types::CertificateDer;
 use shakedown::certificate::issue::{Authority, self_signed};
 use shakedown::certificate::signature::Verifier;
 use shakedown::certificate::trust::TrustStore;
-use shakedown::certificate::trust::openssl::{OpensslVerdict, Profile, Question, verify};
+use shakedown::certificate::trust::openssl::{OpensslVerdict, Question, VerifyProfile, verify};
 use shakedown::certificate::{Chain, file};
 use time::{Duration, OffsetDateTime};
 
@@ -253,7 +253,8 @@ fn predict(case: &Case, now: OffsetDateTime) -> String {
     let (store, unreadable) =
         TrustStore::from_certificates("file".to_owned(), case.trusted.clone(), false);
     assert_eq!(unreadable, 0);
-    let profile = Profile { depth: case.depth, security_level: case.level, ..Profile::default() };
+    let profile =
+        VerifyProfile { depth: case.depth, security_level: case.level, ..VerifyProfile::default() };
     let question = Question { chain: &chain, store: &store, now };
     match verify(question, profile, &Verifier::default()) {
         OpensslVerdict::Accepted if chain.leaf().unwrap().check_host(case.name) => {

@@ -12,7 +12,7 @@ pub mod upstream;
 
 use super::finding::Finding;
 use super::reproduce::show_chain;
-use super::rule::{ChainView, Context, Rule};
+use super::rule::{Context, ObservedChain, Rule};
 use crate::certificate::Certificate;
 use crate::certificate::name::Name;
 use crate::observation::{Endpoint, Handshake};
@@ -76,7 +76,7 @@ fn name_of(host: &Host) -> Name<'_> {
 fn of_certificate(
     rule: &Rule,
     message: String,
-    (index, view): (usize, &ChainView<'_>),
+    (index, view): (usize, &ObservedChain<'_>),
     cx: &Context<'_>,
 ) -> Finding {
     let certificate = view.chain.certificates.get(index);
@@ -88,7 +88,7 @@ fn of_certificate(
 }
 
 /// The certificates on the path from the leaf, by their index in the chain.
-fn path<'a>(view: &'a ChainView<'_>) -> impl Iterator<Item = (usize, &'a Certificate)> {
+fn path<'a>(view: &'a ObservedChain<'_>) -> impl Iterator<Item = (usize, &'a Certificate)> {
     let at = |index: &usize| Some((*index, view.chain.certificates.get(*index)?.as_ref()));
     view.assessment.shape.path.iter().filter_map(at)
 }

@@ -5,20 +5,20 @@
 use std::net::SocketAddr;
 
 use super::verdict::Breakage;
-use crate::nginx::upstream::Module;
+use crate::nginx::upstream::ProxyModule;
 use crate::observation::{Cause, Failure, Stage};
 use crate::openssl::code::reason::{
     DH_KEY_TOO_SMALL, INTERNAL_ERROR, LEGACY_SIGNATURE, NO_CIPHERS_AVAILABLE,
     NO_PROTOCOLS_AVAILABLE, UNSAFE_LEGACY_RENEGOTIATION, UNSUPPORTED_PROTOCOL,
     WRONG_VERSION_NUMBER, of_alert as alert_reason, words_in,
 };
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 use crate::targets::nginx_client::{HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
 
 /// The message of the line, `None` where nginx writes none, or where its words are not known here.
 pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
-    let stream = client.module == Module::Stream;
+    let stream = client.module == ProxyModule::Stream;
     let handshake = |text: String| format!("{text} while SSL handshaking to upstream");
     Some(match breakage {
         // stream says nothing of a timeout.
@@ -45,7 +45,7 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
         }
         Breakage::LegacySignature => {
             let reason = match client.library {
-                Release::V1_1_1 => INTERNAL_ERROR,
+                OpensslRelease::V1_1_1 => INTERNAL_ERROR,
                 _ => LEGACY_SIGNATURE,
             };
             handshake(own(client, reason, (365, "tls_process_key_exchange")))
@@ -63,7 +63,7 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
         Breakage::LateClientCertificate(Cause::Alert(alert))
         | Breakage::Late(Cause::Alert(alert)) => {
             let reading = match client.module {
-                Module::Stream => "while proxying connection",
+                ProxyModule::Stream => "while proxying connection",
                 _ => "while reading response header from upstream",
             };
             format!("SSL_read() failed (SSL: {}) {reading}", of_alert(client, *alert))
@@ -79,10 +79,10 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
 /// The whole line from the message on, with the fields that are known.
 pub fn line(client: &NginxClient, breakage: &Breakage, address: SocketAddr) -> Option<String> {
     let upstream = match client.module {
-        Module::Stream => address.to_string(),
-        Module::Grpc => format!("grpcs://{address}"),
-        Module::Uwsgi => format!("suwsgi://{address}"),
-        Module::Proxy => format!("https://{address}/"),
+        ProxyModule::Stream => address.to_string(),
+        ProxyModule::Grpc => format!("grpcs://{address}"),
+        ProxyModule::Uwsgi => format!("suwsgi://{address}"),
+        ProxyModule::Proxy => format!("https://{address}/"),
     };
     Some(format!("{}, upstream: \"{upstream}\"", message(client, breakage)?))
 }
@@ -133,7 +133,7 @@ fn ended(client: &NginxClient, cause: &Cause) -> Option<String> {
         }
         Cause::TimedOut => "upstream timed out (110: Connection timed out)".to_owned(),
         // OpenSSL 3.2 on reads the text as a record first: two errors, whose data depend on the bytes.
-        Cause::NotTls(_) if client.library < Release::V3_2 => {
+        Cause::NotTls(_) if client.library < OpensslRelease::V3_2 => {
             own(client, WRONG_VERSION_NUMBER, (143, "ssl3_get_record"))
         }
         _ => return None,
@@ -164,7 +164,7 @@ fn of_alert(client: &NginxClient, alert: AlertDescription) -> String {
 
 /// `error:0A000410:SSL routines::text`, or `error:14094410:SSL routines:ssl3_read_bytes:text` before OpenSSL 3.
 fn error(client: &NginxClient, reason: u32, (number, name): (u32, &str), text: &str) -> String {
-    if client.library == Release::V1_1_1 {
+    if client.library == OpensslRelease::V1_1_1 {
         return format!(
             "error:{:08X}:SSL routines:{name}:{text}",
             0x1400_0000 | number << 12 | reason
@@ -179,7 +179,8 @@ mod tests {
 
     #[test]
     fn lines_read_as_nginx_writes_them() {
-        let mut client = NginxClient { library: Release::V3_0, ..NginxClient::new("a.test") };
+        let mut client =
+            NginxClient { library: OpensslRelease::V3_0, ..NginxClient::new("a.test") };
         let refused = Breakage::Peer(Cause::Alert(AlertDescription::HANDSHAKE_FAILURE));
         let address = "192.0.2.1:8443".parse().unwrap();
         assert_eq!(
@@ -187,12 +188,12 @@ mod tests {
             "SSL_do_handshake() failed (SSL: error:0A000410:SSL routines::sslv3 alert handshake failure:SSL alert \
              number 40) while SSL handshaking to upstream, upstream: \"https://192.0.2.1:8443/\""
         );
-        client.library = Release::V1_1_1;
+        client.library = OpensslRelease::V1_1_1;
         assert!(message(&client, &refused).unwrap().contains(
             "error:14094410:SSL routines:ssl3_read_bytes:sslv3 alert handshake failure:SSL alert number 40"
         ));
         let late = Breakage::LateClientCertificate(Cause::Alert(AlertDescription(116)));
-        client.library = Release::V3_0;
+        client.library = OpensslRelease::V3_0;
         assert_eq!(
             message(&client, &late).unwrap(),
             "SSL_read() failed (SSL: error:0A00045C:SSL routines::tlsv13 alert certificate required:SSL alert number \

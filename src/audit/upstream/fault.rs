@@ -2,26 +2,26 @@
 
 use super::identity::doubts;
 use super::story::{FaultKind, Story, directives};
-use super::verdict::{Breakage, Verdict};
+use super::verdict::{Breakage, HandshakeVerdict};
 use crate::audit::finding::{Finding, Fix};
 use crate::audit::reproduce::as_nginx;
 use crate::audit::rule::{self, Context, Rule};
 use crate::audit::rules::names_of;
 use crate::observation::nginx::NginxAttempt;
-use crate::targets::nginx_client::{Change, NginxClient, OpenSslSetting};
+use crate::targets::nginx_client::{NginxClient, OpenSslSetting, SettingChange};
 use crate::tls::version::ProtocolVersion;
 
 /// The check of every rule about a failing handshake of nginx: is the fault of the rule's kind?
 pub fn check(rule: &Rule, kind: FaultKind, story: &Story<'_>, cx: &Context<'_>) -> rule::Verdict {
     match &story.verdict {
         // Whether nginx gets a connection is not seen from elsewhere, and what is seen from here has its own rules.
-        Verdict::Fails(Breakage::Network(_)) => rule::Verdict::NotApplicable,
-        Verdict::Fails(breakage) if story.kind(breakage) == kind => {
+        HandshakeVerdict::Fails(Breakage::Network(_)) => rule::Verdict::NotApplicable,
+        HandshakeVerdict::Fails(breakage) if story.kind(breakage) == kind => {
             let client = &story.configured.client;
             let command = as_nginx(cx.target, Some(story.endpoint.address), client);
             finding(rule, (kind, breakage), story, cx).reproduce(command).into()
         }
-        Verdict::Works if story.configured.client.verify || !kind.needs_verification() => {
+        HandshakeVerdict::Works if story.configured.client.verify || !kind.needs_verification() => {
             rule::Verdict::Pass
         }
         _ => rule::Verdict::NotApplicable,
@@ -80,12 +80,12 @@ fn finding(
 }
 
 /// What to change where it could not be tried.
-fn untried(kind: FaultKind, breakage: &Breakage) -> Option<Change> {
+fn untried(kind: FaultKind, breakage: &Breakage) -> Option<SettingChange> {
     match breakage {
         Breakage::PostHandshakeAuthentication(_) => {
-            Some(Change::Protocols(vec![ProtocolVersion::TLS1_2]))
+            Some(SettingChange::Protocols(vec![ProtocolVersion::TLS1_2]))
         }
-        _ if kind == FaultKind::SniMissing => Some(Change::ServerName),
+        _ if kind == FaultKind::SniMissing => Some(SettingChange::ServerName),
         _ => None,
     }
 }
@@ -93,11 +93,11 @@ fn untried(kind: FaultKind, breakage: &Breakage) -> Option<Change> {
 /// What to do, where the rule's own words do not say it.
 fn text<'r>(rule: &'r Rule, fixed: &NginxAttempt) -> &'r str {
     match fixed.changes.first() {
-        Some(Change::ConfCommand(OpenSslSetting::Groups, _)) => {
+        Some(SettingChange::ConfCommand(OpenSslSetting::Groups, _)) => {
             "The upstream, or a device before it, breaks on a hello as large as nginx's. Offer smaller key shares, and \
              reload; better, have the upstream accept larger hellos."
         }
-        Some(Change::ConfCommand(OpenSslSetting::Options, _)) => {
+        Some(SettingChange::ConfCommand(OpenSslSetting::Options, _)) => {
             "Update the upstream: it lacks a protection of 2010. Until then let nginx connect to it, and reload."
         }
         _ => rule.fix,
@@ -115,7 +115,7 @@ fn outcome(fixed: &NginxAttempt) -> String {
     }
 }
 
-fn in_words(client: &NginxClient, changes: &[Change]) -> String {
+fn in_words(client: &NginxClient, changes: &[SettingChange]) -> String {
     let lines = directives(client, changes).into_iter();
     let lines: Vec<String> = lines.map(|line| format!("{} {};", line.name, line.value)).collect();
     lines.join(" ")

@@ -4,13 +4,13 @@ use time::OffsetDateTime;
 
 use crate::audit::rule::day;
 use crate::certificate::parse::Certificate;
-use crate::observation::CertificateRequest;
+use crate::observation::ClientCertificateRequest;
 use crate::targets::ClientIdentity;
 
 /// What speaks against a client certificate, a sentence each. `request` is the upstream's, where it asked.
 pub fn doubts(
     identity: &ClientIdentity,
-    request: Option<&CertificateRequest>,
+    request: Option<&ClientCertificateRequest>,
     now: OffsetDateTime,
 ) -> Vec<String> {
     let parsed: Vec<Certificate> =
@@ -41,7 +41,11 @@ pub fn doubts(
 }
 
 /// Whether the chain that is sent leads to none of the authorities that the server names.
-fn foreign(chain: &[Certificate], request: &CertificateRequest, file: &str) -> Option<String> {
+fn foreign(
+    chain: &[Certificate],
+    request: &ClientCertificateRequest,
+    file: &str,
+) -> Option<String> {
     let named = |certificate: &Certificate| request.authorities.contains(&certificate.issuer.text);
     if request.authorities.is_empty() || chain.iter().any(named) {
         return None;

@@ -10,7 +10,7 @@ use crate::certificate::trust::openssl::{self, OpensslVerdict};
 use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, Endpoint};
 use crate::targets::Target;
-use crate::targets::nginx_client::{Change, NginxClient, OpenSslSetting, Trusted};
+use crate::targets::nginx_client::{NginxClient, OpenSslSetting, SettingChange, Trusted};
 use crate::tls::version::ProtocolVersion;
 
 /// Names of the configuration that are tried.
@@ -69,12 +69,12 @@ pub fn candidates(
     attempt: &NginxAttempt,
     breakage: &Breakage,
     hints: Hints<'_>,
-) -> Vec<Vec<Change>> {
+) -> Vec<Vec<SettingChange>> {
     let client = &attempt.client;
-    let mut all: Vec<Vec<Change>> = Vec::new();
+    let mut all: Vec<Vec<SettingChange>> = Vec::new();
     for mut changes in proposals(attempt, breakage, hints) {
         changes.retain(|change| client.differs_with(change));
-        let known = |other: &Vec<Change>| directives_of(other) == directives_of(&changes);
+        let known = |other: &Vec<SettingChange>| directives_of(other) == directives_of(&changes);
         if !changes.is_empty() && !all.iter().any(known) {
             all.push(changes);
         }
@@ -86,22 +86,26 @@ pub fn candidates(
     all
 }
 
-fn directives_of(changes: &[Change]) -> Vec<(&'static str, String)> {
-    changes.iter().flat_map(Change::directives).collect()
+fn directives_of(changes: &[SettingChange]) -> Vec<(&'static str, String)> {
+    changes.iter().flat_map(SettingChange::directives).collect()
 }
 
-fn proposals(attempt: &NginxAttempt, breakage: &Breakage, hints: Hints<'_>) -> Vec<Vec<Change>> {
+fn proposals(
+    attempt: &NginxAttempt,
+    breakage: &Breakage,
+    hints: Hints<'_>,
+) -> Vec<Vec<SettingChange>> {
     let client = &attempt.client;
     match breakage {
         Breakage::Network(_) => Vec::new(),
         Breakage::UnsafeRenegotiation => {
-            vec![vec![Change::ConfCommand(
+            vec![vec![SettingChange::ConfCommand(
                 OpenSslSetting::Options,
                 "UnsafeLegacyServerConnect".to_owned(),
             )]]
         }
         Breakage::Configuration(_) => {
-            let mut all = vec![vec![Change::Ciphers("DEFAULT".to_owned())]];
+            let mut all = vec![vec![SettingChange::Ciphers("DEFAULT".to_owned())]];
             all.extend(versions(client, hints));
             all
         }
@@ -109,15 +113,17 @@ fn proposals(attempt: &NginxAttempt, breakage: &Breakage, hints: Hints<'_>) -> V
         Breakage::Version(_) => versions(client, hints),
         Breakage::BadSignature => less(client),
         Breakage::DhKeyTooSmall(_) => vec![
-            vec![Change::Ciphers("DEFAULT:!kDHE".to_owned())],
-            vec![Change::Ciphers("DEFAULT:@SECLEVEL=1".to_owned())],
+            vec![SettingChange::Ciphers("DEFAULT:!kDHE".to_owned())],
+            vec![SettingChange::Ciphers("DEFAULT:@SECLEVEL=1".to_owned())],
         ],
-        Breakage::LegacySignature => vec![vec![Change::Ciphers("DEFAULT:@SECLEVEL=0".to_owned())]],
+        Breakage::LegacySignature => {
+            vec![vec![SettingChange::Ciphers("DEFAULT:@SECLEVEL=0".to_owned())]]
+        }
         Breakage::ClientCertificate(_)
         | Breakage::LateClientCertificate(_)
         | Breakage::HttpRefusal(_) => identity(client, hints),
         Breakage::PostHandshakeAuthentication(_) => {
-            let older = Change::Protocols(vec![ProtocolVersion::TLS1_2]);
+            let older = SettingChange::Protocols(vec![ProtocolVersion::TLS1_2]);
             let with = identity(client, hints)
                 .into_iter()
                 .map(|identity| identity.into_iter().chain([older.clone()]).collect());
@@ -146,7 +152,7 @@ fn proposals(attempt: &NginxAttempt, breakage: &Breakage, hints: Hints<'_>) -> V
 
 /// What may help where the server ends the handshake: a name, other versions and suites, a certificate, less of
 /// everything, and at last two of these at once.
-fn refused(attempt: &NginxAttempt, cause: &Cause, hints: Hints<'_>) -> Vec<Vec<Change>> {
+fn refused(attempt: &NginxAttempt, cause: &Cause, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let client = &attempt.client;
     let names = if may_concern_name(cause) { names_to_send(attempt, hints) } else { Vec::new() };
     let mut others = Vec::new();
@@ -174,57 +180,61 @@ fn refused(attempt: &NginxAttempt, cause: &Cause, hints: Hints<'_>) -> Vec<Vec<C
 }
 
 /// A smaller hello: without the large key shares of ML-KEM, or without TLS 1.3.
-fn less(client: &NginxClient) -> Vec<Vec<Change>> {
+fn less(client: &NginxClient) -> Vec<Vec<SettingChange>> {
     use ProtocolVersion as P;
     let mut all = Vec::new();
     let hello = client.hello();
     let large = hello.is_ok_and(|hello| hello.groups().iter().any(|one| one.is_post_quantum()));
     if large && client.place.as_ref().is_none_or(|place| place.line > 0) {
-        all.push(vec![Change::ConfCommand(OpenSslSetting::Groups, "X25519:prime256v1".to_owned())]);
+        all.push(vec![SettingChange::ConfCommand(
+            OpenSslSetting::Groups,
+            "X25519:prime256v1".to_owned(),
+        )]);
     }
     let versions = client.versions();
     if versions.contains(&P::TLS1_3) && versions.contains(&P::TLS1_2) {
-        all.push(vec![Change::Protocols(vec![P::TLS1_2])]);
+        all.push(vec![SettingChange::Protocols(vec![P::TLS1_2])]);
     }
     all
 }
 
 /// Names for the hello and for the request that go together.
-fn names_of_request(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<Change>> {
+fn names_of_request(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let client = &attempt.client;
     let names = names_to_send(attempt, hints);
-    let alike = client.sni().map(|name| vec![Change::Host(name.to_owned())]);
+    let alike = client.sni().map(|name| vec![SettingChange::Host(name.to_owned())]);
     let both = names.iter().map(|changes| {
         let name = changes.iter().find_map(|change| match change {
-            Change::Name(name) => Some(name.clone()),
+            SettingChange::Name(name) => Some(name.clone()),
             _ => None,
         });
-        let host = Change::Host(name.unwrap_or_else(|| client.name.clone()));
+        let host = SettingChange::Host(name.unwrap_or_else(|| client.name.clone()));
         changes.iter().cloned().chain([host]).collect()
     });
-    let both: Vec<Vec<Change>> = both.collect();
+    let both: Vec<Vec<SettingChange>> = both.collect();
     // The name that the request has already costs no change of it.
     alike.into_iter().chain(names).chain(both).collect()
 }
 
 /// SNI, with the name as it is or another.
-pub fn names_to_send(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<Change>> {
+pub fn names_to_send(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let client = &attempt.client;
     let shown = hints.shown_names(attempt);
     let own = distinct(hints.own_names(), &client.name, MAX_NAMES);
     let shown = distinct(shown.iter().map(String::as_str), &client.name, MAX_SHOWN);
     let names = own.into_iter().chain(shown);
     if client.sni().is_some() {
-        return names.map(|name| vec![Change::Name(name)]).collect();
+        return names.map(|name| vec![SettingChange::Name(name)]).collect();
     }
-    let as_it_is = is_plain_name(&client.name) && client.with(&Change::ServerName).sni().is_some();
-    let as_it_is = as_it_is.then(|| vec![Change::ServerName]);
-    let others = names.map(|name| vec![Change::ServerName, Change::Name(name)]);
+    let as_it_is =
+        is_plain_name(&client.name) && client.with(&SettingChange::ServerName).sni().is_some();
+    let as_it_is = as_it_is.then(|| vec![SettingChange::ServerName]);
+    let others = names.map(|name| vec![SettingChange::ServerName, SettingChange::Name(name)]);
     as_it_is.into_iter().chain(others).collect()
 }
 
 /// Without SNI a server shows its default certificate, which the name may change.
-fn another_certificate(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<Change>> {
+fn another_certificate(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let shown = attempt.chain().map(|chain| chain.digest);
     let differs = hints
         .endpoint
@@ -235,13 +245,17 @@ fn another_certificate(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<Chan
 }
 
 /// The names for which the certificate that was shown is good: the configuration's first, then the certificate's own.
-fn covered_names(attempt: &NginxAttempt, chain: &Chain, hints: Hints<'_>) -> Vec<Vec<Change>> {
+fn covered_names(
+    attempt: &NginxAttempt,
+    chain: &Chain,
+    hints: Hints<'_>,
+) -> Vec<Vec<SettingChange>> {
     let Some(leaf) = chain.leaf() else { return Vec::new() };
     let shown = hints.shown_names(attempt);
     let own = distinct(hints.own_names(), "", MAX_NAMES);
     let shown = distinct(shown.iter().map(String::as_str), "", MAX_SHOWN);
     let names = own.into_iter().chain(shown);
-    names.filter(|name| leaf.check_host(name)).map(|name| vec![Change::Name(name)]).collect()
+    names.filter(|name| leaf.check_host(name)).map(|name| vec![SettingChange::Name(name)]).collect()
 }
 
 /// The names that can stand in a directive and be sent, each once, apart from one that is there already.
@@ -256,23 +270,23 @@ fn distinct<'n>(names: impl Iterator<Item = &'n str>, present: &str, most: usize
     kept
 }
 
-fn versions(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<Change>> {
+fn versions(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     use ProtocolVersion as P;
     let offered = client.versions();
     let mut all = Vec::new();
     if offered != [P::TLS1_2, P::TLS1_3] {
-        all.push(vec![Change::Protocols(vec![P::TLS1_2, P::TLS1_3])]);
+        all.push(vec![SettingChange::Protocols(vec![P::TLS1_2, P::TLS1_3])]);
     }
     let legacy = |choice: &crate::observation::RawChoice| choice.version < P::TLS1_2;
     if hints.endpoint.raw.iter().filter_map(|raw| raw.outcome.as_ref().ok()).any(legacy) {
         let every = vec![P::TLS1, P::TLS1_1, P::TLS1_2, P::TLS1_3];
-        let level = Change::Ciphers("DEFAULT:@SECLEVEL=0".to_owned());
-        all.push(vec![Change::Protocols(every), level]);
+        let level = SettingChange::Ciphers("DEFAULT:@SECLEVEL=0".to_owned());
+        all.push(vec![SettingChange::Protocols(every), level]);
     }
     all
 }
 
-fn ciphers(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<Change>> {
+fn ciphers(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let mut lists: Vec<String> =
         ["DEFAULT", "DEFAULT:@SECLEVEL=1", "DEFAULT:@SECLEVEL=0"].map(ToOwned::to_owned).to_vec();
     let offered = client.hello().map(|hello| hello.cipher_suites).unwrap_or_default();
@@ -285,20 +299,20 @@ fn ciphers(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<Change>> {
     }
     lists.dedup();
     let others = lists.into_iter().filter(|list| *list != client.ciphers);
-    others.map(|list| vec![Change::Ciphers(list)]).collect()
+    others.map(|list| vec![SettingChange::Ciphers(list)]).collect()
 }
 
 /// The certificate that the audit itself was given.
-fn identity(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<Change>> {
+fn identity(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let given = hints.target.client_identity.as_ref();
     let other = given.filter(|given| {
         client.identity.as_ref().is_none_or(|present| present.chain != given.chain)
     });
-    other.map(|identity| vec![Change::Identity(identity.clone())]).into_iter().collect()
+    other.map(|identity| vec![SettingChange::Identity(identity.clone())]).into_iter().collect()
 }
 
 /// A greater depth, another trusted file, or both: whichever makes OpenSSL accept the chain.
-fn trust(client: &NginxClient, chain: &Chain, hints: Hints<'_>) -> Vec<Vec<Change>> {
+fn trust(client: &NginxClient, chain: &Chain, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let accepts = |trusted: &Trusted, depth: usize| {
         let question = openssl::Question { chain, store: &trusted.store, now: hints.now };
         let profile = client.verification(depth);
@@ -307,11 +321,12 @@ fn trust(client: &NginxClient, chain: &Chain, hints: Hints<'_>) -> Vec<Vec<Chang
     let depth_with = |trusted: &Trusted| {
         (client.verify_depth..=MAX_DEPTH).find(|depth| accepts(trusted, *depth))
     };
-    let deeper = |depth: usize| (depth > client.verify_depth).then_some(Change::VerifyDepth(depth));
+    let deeper =
+        |depth: usize| (depth > client.verify_depth).then_some(SettingChange::VerifyDepth(depth));
     let present = client.trusted.as_ref().and_then(depth_with).and_then(deeper);
     let present = present.map(|change| vec![change]).into_iter();
     let others = hints.trusted.iter().filter_map(|trusted| {
-        let mut changes = vec![Change::Trusted(trusted.clone())];
+        let mut changes = vec![SettingChange::Trusted(trusted.clone())];
         changes.extend(deeper(depth_with(trusted)?));
         Some(changes)
     });

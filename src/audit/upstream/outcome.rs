@@ -1,7 +1,7 @@
 //! What nginx makes of a target as a whole, and how much the other findings matter beside that.
 
 use super::story::{self, Story};
-use super::verdict::{Breakage, Verdict};
+use super::verdict::{Breakage, HandshakeVerdict};
 use crate::audit::finding::{Finding, Severity};
 use crate::audit::registry;
 use crate::audit::rule::{Check, Rule};
@@ -32,13 +32,14 @@ const UNVERIFIED: [&Rule; 6] = [
 /// What nginx makes of the target; `None` where its settings are not known.
 pub fn outcome(target: &Target, stories: &[Story<'_>]) -> Option<NginxOutcome> {
     target.nginx.as_ref()?;
-    let fails = |story: &&Story<'_>| matches!(story.verdict, Verdict::Fails(_));
+    let fails = |story: &&Story<'_>| matches!(story.verdict, HandshakeVerdict::Fails(_));
     let unreached =
-        |story: &&Story<'_>| matches!(story.verdict, Verdict::Fails(Breakage::Network(_)));
+        |story: &&Story<'_>| matches!(story.verdict, HandshakeVerdict::Fails(Breakage::Network(_)));
     if let Some(story) = stories.iter().find(|story| fails(story) && !unreached(story)) {
         return Some(NginxOutcome::Fail(story.error_log_line()));
     }
-    let works = !stories.is_empty() && stories.iter().all(|story| story.verdict == Verdict::Works);
+    let works =
+        !stories.is_empty() && stories.iter().all(|story| story.verdict == HandshakeVerdict::Works);
     let unreached = stories.iter().find(unreached);
     Some(if works {
         NginxOutcome::Pass

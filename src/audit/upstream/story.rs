@@ -3,13 +3,13 @@
 use time::OffsetDateTime;
 
 use super::error_log;
-use super::verdict::{Breakage, Verdict, may_concern_name, verdict};
-use crate::audit::finding::{Directive, Fix};
-use crate::nginx::upstream::Module;
+use super::verdict::{Breakage, HandshakeVerdict, may_concern_name, verdict};
+use crate::audit::finding::{Fix, ProposedDirective};
+use crate::nginx::upstream::ProxyModule;
 use crate::observation::nginx::NginxAttempt;
-use crate::observation::{Cause, CertificateRequest, Endpoint};
+use crate::observation::{Cause, ClientCertificateRequest, Endpoint};
 use crate::targets::Target;
-use crate::targets::nginx_client::{Change, HOST, HelloError, NginxClient, OpenSslSetting};
+use crate::targets::nginx_client::{HOST, HelloError, NginxClient, OpenSslSetting, SettingChange};
 use crate::tls::alert::AlertDescription;
 
 /// The kinds of faults between nginx and an upstream. Each belongs to one rule, which names its kind.
@@ -48,7 +48,7 @@ pub struct Story<'a> {
     /// The attempt as configured.
     pub configured: &'a NginxAttempt,
     /// What comes of it.
-    pub verdict: Verdict,
+    pub verdict: HandshakeVerdict,
     /// The attempt with changes that works.
     pub fixed: Option<&'a NginxAttempt>,
 }
@@ -57,16 +57,16 @@ impl<'a> Story<'a> {
     /// The story of an address; `None` where nginx's settings are not known.
     pub fn of(endpoint: &'a Endpoint, now: OffsetDateTime) -> Option<Self> {
         let (configured, tries) = endpoint.nginx.split_first()?;
-        let works = |attempt: &&NginxAttempt| verdict(attempt, now) == Verdict::Works;
+        let works = |attempt: &&NginxAttempt| verdict(attempt, now) == HandshakeVerdict::Works;
         let as_configured = verdict(configured, now);
-        if as_configured == Verdict::Works {
+        if as_configured == HandshakeVerdict::Works {
             // A refusal in HTTP that the name alone takes back was about the name.
             let better = |attempt: &&NginxAttempt| {
                 attempt.answer_rank() > configured.answer_rank() && attempt.changes_names_only()
             };
             let fixed = tries.iter().rev().filter(works).find(better);
             let refused = fixed.and_then(|_| configured.status()).map(Breakage::Misdirected);
-            let verdict = refused.map_or(Verdict::Works, Verdict::Fails);
+            let verdict = refused.map_or(HandshakeVerdict::Works, HandshakeVerdict::Fails);
             return Some(Self { endpoint, configured, verdict, fixed });
         }
         let fixed = tries.iter().rev().find(works);
@@ -84,7 +84,7 @@ impl<'a> Story<'a> {
     }
 
     /// What the upstream says of the client certificates that it accepts, where it asked for one.
-    pub fn certificate_request(&self) -> Option<&CertificateRequest> {
+    pub fn certificate_request(&self) -> Option<&ClientCertificateRequest> {
         self.configured.complete.as_ref()?.client_auth.request()
     }
 
@@ -96,7 +96,7 @@ impl<'a> Story<'a> {
     /// The line in nginx's error log, where the handshake fails and nginx writes one.
     pub fn error_log_line(&self) -> Option<String> {
         match &self.verdict {
-            Verdict::Fails(breakage) => {
+            HandshakeVerdict::Fails(breakage) => {
                 error_log::line(&self.configured.client, breakage, self.endpoint.address)
             }
             _ => None,
@@ -106,16 +106,16 @@ impl<'a> Story<'a> {
     /// What kind of fault it is: what fixes it says best what it was.
     pub fn kind(&self, breakage: &Breakage) -> FaultKind {
         match self.fixed.and_then(|fixed| fixed.changes.first()) {
-            Some(Change::ServerName) => FaultKind::SniMissing,
-            Some(Change::Name(_) | Change::Host(_)) => FaultKind::NameMismatch,
-            Some(Change::Protocols(_)) => FaultKind::ProtocolMismatch,
-            Some(Change::Ciphers(_) | Change::ConfCommand(OpenSslSetting::Options, _)) => {
-                FaultKind::CipherMismatch
-            }
-            Some(Change::ConfCommand(..)) => FaultKind::Other,
-            Some(Change::Identity(_)) => FaultKind::ClientCertificate,
-            Some(Change::VerifyDepth(_)) => FaultKind::VerifyDepth,
-            Some(Change::Trusted(_) | Change::Verify) => FaultKind::Untrusted,
+            Some(SettingChange::ServerName) => FaultKind::SniMissing,
+            Some(SettingChange::Name(_) | SettingChange::Host(_)) => FaultKind::NameMismatch,
+            Some(SettingChange::Protocols(_)) => FaultKind::ProtocolMismatch,
+            Some(
+                SettingChange::Ciphers(_) | SettingChange::ConfCommand(OpenSslSetting::Options, _),
+            ) => FaultKind::CipherMismatch,
+            Some(SettingChange::ConfCommand(..)) => FaultKind::Other,
+            Some(SettingChange::Identity(_)) => FaultKind::ClientCertificate,
+            Some(SettingChange::VerifyDepth(_)) => FaultKind::VerifyDepth,
+            Some(SettingChange::Trusted(_) | SettingChange::Verify) => FaultKind::Untrusted,
             None => self.unfixed(breakage),
         }
     }
@@ -199,7 +199,7 @@ fn assumption(
         configured.client.name == name || known.any(|known| known == name)
     };
     let foreign = attempt.changes.iter().find_map(|change| match change {
-        Change::Name(name) | Change::Host(name) if !own(name) => Some(name),
+        SettingChange::Name(name) | SettingChange::Host(name) if !own(name) => Some(name),
         _ => None,
     })?;
     Some(format!(
@@ -208,16 +208,16 @@ fn assumption(
 }
 
 /// The directives of some changes.
-pub fn directives(client: &NginxClient, changes: &[Change]) -> Vec<Directive> {
-    let all = changes.iter().flat_map(Change::directives);
+pub fn directives(client: &NginxClient, changes: &[SettingChange]) -> Vec<ProposedDirective> {
+    let all = changes.iter().flat_map(SettingChange::directives);
     all.map(|(suffix, value)| directive(client, suffix, value)).collect()
 }
 
 /// One directive where its client is configured: in a file, in an annotation, or in a block that nobody has named.
-pub fn directive(client: &NginxClient, suffix: &str, value: String) -> Directive {
+pub fn directive(client: &NginxClient, suffix: &str, value: String) -> ProposedDirective {
     let place = client.place.as_ref();
     if place.is_some_and(|place| place.line == 0) {
-        return Directive {
+        return ProposedDirective {
             context: "annotation".to_owned(),
             name: annotation(suffix),
             value: value.strip_prefix("Host ").map_or(value.clone(), ToOwned::to_owned),
@@ -225,8 +225,9 @@ pub fn directive(client: &NginxClient, suffix: &str, value: String) -> Directive
             line: None,
         };
     }
-    Directive {
-        context: if client.module == Module::Stream { "server" } else { "location" }.to_owned(),
+    ProposedDirective {
+        context: if client.module == ProxyModule::Stream { "server" } else { "location" }
+            .to_owned(),
         name: client.directive(suffix),
         value,
         file: place.map(|place| place.file.clone()),

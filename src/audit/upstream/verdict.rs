@@ -6,9 +6,9 @@ use crate::certificate::Chain;
 use crate::certificate::key::KeyType;
 use crate::certificate::signature::Verifier;
 use crate::certificate::trust::openssl::{self, OpensslVerdict};
-use crate::observation::nginx::{Complaint, NginxAnswer, NginxAttempt, Refusal, Served};
+use crate::observation::nginx::{Complaint, NginxAnswer, NginxAttempt, NoAnswer, Served};
 use crate::observation::{Cause, ClientAuth, ClientRefusal, Failure, Handshake, Stage};
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 use crate::openssl::security_level;
 use crate::openssl::verify_error::VerifyError;
 use crate::targets::nginx_client::{HelloError, NginxClient};
@@ -18,7 +18,7 @@ use crate::tls::version::ProtocolVersion;
 
 /// What becomes of a handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum HandshakeVerdict {
     /// nginx gets an answer.
     Works,
     /// nginx gives up, or the upstream does.
@@ -88,71 +88,74 @@ impl Breakage {
 }
 
 /// The verdict over one attempt, with certificates judged at `now`.
-pub fn verdict(attempt: &NginxAttempt, now: OffsetDateTime) -> Verdict {
+pub fn verdict(attempt: &NginxAttempt, now: OffsetDateTime) -> HandshakeVerdict {
     let verdict = told(attempt, now);
     let client = &attempt.client;
     let unknown = client.commands().not_followed;
     // A command is applied last and can undo any other setting; only the way to the upstream does not depend on it.
-    if unknown.is_empty() || matches!(verdict, Verdict::Fails(Breakage::Network(_))) {
+    if unknown.is_empty() || matches!(verdict, HandshakeVerdict::Fails(Breakage::Network(_))) {
         return verdict;
     }
     let command = client.directive("conf_command");
-    Verdict::CannotTell(format!("what {command} {} does is not known here", unknown.join(", ")))
+    HandshakeVerdict::CannotTell(format!(
+        "what {command} {} does is not known here",
+        unknown.join(", ")
+    ))
 }
 
-fn told(attempt: &NginxAttempt, now: OffsetDateTime) -> Verdict {
+fn told(attempt: &NginxAttempt, now: OffsetDateTime) -> HandshakeVerdict {
     match &attempt.answer {
-        Err(Refusal::NotSent(error)) => not_sent(error),
-        Err(Refusal::Failed(failure)) => failed(failure),
+        Err(NoAnswer::NotSent(error)) => not_sent(error),
+        Err(NoAnswer::Failed(failure)) => failed(failure),
         Ok(answer) => answered(attempt, answer, now),
     }
 }
 
-fn not_sent(error: &HelloError) -> Verdict {
+fn not_sent(error: &HelloError) -> HandshakeVerdict {
     match error {
         HelloError::Ciphers(crate::openssl::cipher_string::CipherStringError::Unsupported(_)) => {
-            Verdict::CannotTell(error.to_string())
+            HandshakeVerdict::CannotTell(error.to_string())
         }
-        _ => Verdict::Fails(Breakage::Configuration(error.clone())),
+        _ => HandshakeVerdict::Fails(Breakage::Configuration(error.clone())),
     }
 }
 
-fn failed(failure: &Failure) -> Verdict {
+fn failed(failure: &Failure) -> HandshakeVerdict {
     match (failure.stage, &failure.cause) {
         (_, Cause::Local(_) | Cause::Cancelled) | (Stage::Handshake, Cause::TooMuchData) => {
-            Verdict::CannotTell(failure.cause.to_string())
+            HandshakeVerdict::CannotTell(failure.cause.to_string())
         }
-        (Stage::Handshake, cause) => Verdict::Fails(Breakage::Peer(cause.clone())),
-        _ => Verdict::Fails(Breakage::Network(failure.clone())),
+        (Stage::Handshake, cause) => HandshakeVerdict::Fails(Breakage::Peer(cause.clone())),
+        _ => HandshakeVerdict::Fails(Breakage::Network(failure.clone())),
     }
 }
 
-fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -> Verdict {
+fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -> HandshakeVerdict {
     let client = &attempt.client;
     if let Some(breakage) = unacceptable(client, answer) {
-        return Verdict::Fails(breakage);
+        return HandshakeVerdict::Fails(breakage);
     }
     let complete = attempt.complete.as_ref();
     let wrong = |complete: &Handshake| complete.bad_signature && signature_is_checked(complete);
     if complete.is_some_and(wrong) {
-        return Verdict::Fails(Breakage::BadSignature);
+        return HandshakeVerdict::Fails(Breakage::BadSignature);
     }
     let early = complete.and_then(refused_in_handshake);
     match (early, unseen(attempt, answer)) {
         (Some(breakage), _) if client.identity_unread.is_none() => {
-            return Verdict::Fails(breakage);
+            return HandshakeVerdict::Fails(breakage);
         }
-        (_, Some(doubt)) => return Verdict::CannotTell(doubt),
+        (_, Some(doubt)) => return HandshakeVerdict::CannotTell(doubt),
         _ => {}
     }
     if client.verify {
         match verified(client, attempt.chain().map(AsRef::as_ref), now) {
-            Verdict::Works => {}
+            HandshakeVerdict::Works => {}
             verdict => return verdict,
         }
     }
     match attempt.complete.as_ref().and_then(refused_later) {
-        Some(breakage) => Verdict::Fails(breakage),
+        Some(breakage) => HandshakeVerdict::Fails(breakage),
         None => request_refused(attempt),
     }
 }
@@ -169,24 +172,24 @@ fn signature_is_checked(complete: &Handshake) -> bool {
 }
 
 /// What becomes of nginx's request.
-fn request_refused(attempt: &NginxAttempt) -> Verdict {
+fn request_refused(attempt: &NginxAttempt) -> HandshakeVerdict {
     match &attempt.served {
         Served::Renegotiates if attempt.client.identity.is_none() => {
             // OpenSSL follows and has nothing to show.
             let refused = Cause::Alert(AlertDescription::HANDSHAKE_FAILURE);
-            Verdict::Fails(Breakage::LateClientCertificate(refused))
+            HandshakeVerdict::Fails(Breakage::LateClientCertificate(refused))
         }
-        Served::Renegotiates => Verdict::CannotTell(
+        Served::Renegotiates => HandshakeVerdict::CannotTell(
             "the server asks for another handshake behind the request, which is not made here"
                 .to_owned(),
         ),
         Served::Answer { status, complaint: Complaint::PostHandshakeAuthentication } => {
-            Verdict::Fails(Breakage::PostHandshakeAuthentication(*status))
+            HandshakeVerdict::Fails(Breakage::PostHandshakeAuthentication(*status))
         }
         Served::Answer { status, complaint: Complaint::Name } => {
-            Verdict::Fails(Breakage::Misdirected(*status))
+            HandshakeVerdict::Fails(Breakage::Misdirected(*status))
         }
-        _ => Verdict::Works,
+        _ => HandshakeVerdict::Works,
     }
 }
 
@@ -197,7 +200,7 @@ fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> 
         return Some(Breakage::Version(version));
     }
     let level = client.security_level();
-    let modern = client.library >= Release::V3_0;
+    let modern = client.library >= OpensslRelease::V3_0;
     if !client.accepts_legacy_servers()
         && !answer.secure_renegotiation
         && version < ProtocolVersion::TLS1_3
@@ -271,31 +274,37 @@ fn unseen(attempt: &NginxAttempt, answer: &NginxAnswer) -> Option<String> {
 }
 
 /// `SSL_get_verify_result`, then `ngx_ssl_check_host`.
-fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) -> Verdict {
+fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) -> HandshakeVerdict {
     let Some(trusted) = &client.trusted else {
         let missing =
             || format!("nginx does not start without {}", client.directive("trusted_certificate"));
-        return Verdict::CannotTell(client.trusted_unread.clone().unwrap_or_else(missing));
+        return HandshakeVerdict::CannotTell(client.trusted_unread.clone().unwrap_or_else(missing));
     };
     let Some(chain) = chain else {
-        return Verdict::CannotTell("the server's certificates were not seen".to_owned());
+        return HandshakeVerdict::CannotTell("the server's certificates were not seen".to_owned());
     };
     let question = openssl::Question { chain, store: &trusted.store, now };
     let profile = client.verification(client.verify_depth);
     match openssl::verify(question, profile, &Verifier::default()) {
-        OpensslVerdict::Refused(error) => return Verdict::Fails(Breakage::Verify(error)),
+        OpensslVerdict::Refused(error) => return HandshakeVerdict::Fails(Breakage::Verify(error)),
         OpensslVerdict::Unreadable(part) => {
-            return Verdict::CannotTell(format!("OpenSSL cannot read a certificate: {part}"));
+            return HandshakeVerdict::CannotTell(format!(
+                "OpenSSL cannot read a certificate: {part}"
+            ));
         }
-        OpensslVerdict::CannotCheck(why) => return Verdict::CannotTell(why),
+        OpensslVerdict::CannotCheck(why) => return HandshakeVerdict::CannotTell(why),
         OpensslVerdict::Accepted => {}
     }
     if client.crl.is_some() {
         let crl = client.directive("crl");
-        return Verdict::CannotTell(format!("revocation lists ({crl}) are not read here"));
+        return HandshakeVerdict::CannotTell(format!("revocation lists ({crl}) are not read here"));
     }
     let covered = chain.leaf().is_some_and(|leaf| leaf.check_host(&client.name));
-    if covered { Verdict::Works } else { Verdict::Fails(Breakage::Name(client.name.clone())) }
+    if covered {
+        HandshakeVerdict::Works
+    } else {
+        HandshakeVerdict::Fails(Breakage::Name(client.name.clone()))
+    }
 }
 
 /// Whether this alert can be an answer to a wrong or missing name.

@@ -5,17 +5,23 @@ use time::OffsetDateTime;
 
 use crate::certificate::openssl_view::KEY_CERT_SIGN;
 use crate::certificate::parse::Certificate;
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 
 /// `ossl_x509_likely_issued`, and `X509_check_issued` in 1.1.1.
-pub(super) fn likely_issued(issuer: &Certificate, subject: &Certificate, library: Release) -> bool {
+pub(super) fn likely_issued(
+    issuer: &Certificate,
+    subject: &Certificate,
+    library: OpensslRelease,
+) -> bool {
     let (Ok(above), Ok(below)) = (&issuer.openssl, &subject.openssl) else { return false };
     let matches =
         below.issuer == above.subject && !above.invalid && !below.invalid && below.points_to(above);
     matches
         && match library {
-            Release::V1_1_1 => above.key_usage.is_none_or(|usage| usage & KEY_CERT_SIGN != 0),
-            Release::V3_0 | Release::V3_2 | Release::V3_5 => {
+            OpensslRelease::V1_1_1 => {
+                above.key_usage.is_none_or(|usage| usage & KEY_CERT_SIGN != 0)
+            }
+            OpensslRelease::V3_0 | OpensslRelease::V3_2 | OpensslRelease::V3_5 => {
                 issuer.public_key.is_known_to(library)
                     && subject.inner_signature_algorithm.is_made_by(&issuer.public_key)
             }
@@ -23,7 +29,7 @@ pub(super) fn likely_issued(issuer: &Certificate, subject: &Certificate, library
 }
 
 /// `EXFLAG_SS`: self-issued, by its own key as far as the identifiers say.
-pub(super) fn is_self_signed(certificate: &Certificate, library: Release) -> bool {
+pub(super) fn is_self_signed(certificate: &Certificate, library: OpensslRelease) -> bool {
     likely_issued(certificate, certificate, library)
 }
 
@@ -32,7 +38,7 @@ pub(super) fn best_issuer<'c>(
     subject: &Certificate,
     candidates: impl Iterator<Item = &'c Certificate>,
     now: OffsetDateTime,
-    library: Release,
+    library: OpensslRelease,
 ) -> Option<&'c Certificate> {
     let mut best: Option<&Certificate> = None;
     for candidate in candidates.filter(|candidate| likely_issued(candidate, subject, library)) {

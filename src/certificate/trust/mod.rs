@@ -18,14 +18,14 @@ pub use self::purpose::Purpose;
 pub use self::store::TrustStore;
 use super::cache::Memory;
 use super::chain::Chain;
-use super::shape::Shape;
+use super::shape::ChainShape;
 use super::signature::Verifier;
 
 /// All that the certificates themselves say about a chain, at one time and against one store.
 #[derive(Clone, Debug)]
 pub struct Assessment {
     /// How the certificates hang together.
-    pub shape: Shape,
+    pub shape: ChainShape,
     /// Whether a browser-like client accepts the chain (a server like it, where the certificate is a client's), names left aside.
     pub browser: BrowserVerdict,
     /// What nginx would say of it as the peer, with its defaults and these roots as its trusted file.
@@ -68,10 +68,13 @@ impl Assessor {
     pub fn assess(&self, chain: &Chain) -> Arc<Assessment> {
         self.known.get_or_insert(chain.digest, || {
             let verifier = Verifier::default();
-            let shape = Shape::of(chain, &self.store, &verifier);
+            let shape = ChainShape::of(chain, &self.store, &verifier);
             let judged = openssl::Question { chain, store: &self.store, now: self.now };
             let browser = browser::verify(judged, self.purpose, &verifier);
-            let profile = openssl::Profile { purpose: self.purpose, ..openssl::Profile::default() };
+            let profile = openssl::VerifyProfile {
+                purpose: self.purpose,
+                ..openssl::VerifyProfile::default()
+            };
             let nginx = openssl::verify(judged, profile, &verifier);
             let problem = PathProblem::of(chain, &shape, &self.store);
             Assessment { shape, browser, nginx, problem }

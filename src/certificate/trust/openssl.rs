@@ -14,29 +14,29 @@ use crate::certificate::chain::Chain;
 use crate::certificate::openssl_view::{KEY_CERT_SIGN, OpensslView};
 use crate::certificate::parse::Certificate;
 use crate::certificate::signature::{SignatureCheck, Verifier};
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 use crate::openssl::security_level;
 use crate::openssl::verify_error::VerifyError;
 
 /// How nginx was told to verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Profile {
+pub struct VerifyProfile {
     /// `proxy_ssl_verify_depth`: how many intermediates may stand between leaf and anchor.
     pub depth: usize,
     /// OpenSSL's security level: 2 on Debian and from OpenSSL 3.2 on, else 1.
     pub security_level: u8,
     /// The library.
-    pub library: Release,
+    pub library: OpensslRelease,
     /// Whose certificate it is.
     pub purpose: Purpose,
 }
 
-impl Default for Profile {
+impl Default for VerifyProfile {
     fn default() -> Self {
         Self {
             depth: 1,
             security_level: security_level::DEFAULT,
-            library: Release::default(),
+            library: OpensslRelease::default(),
             purpose: Purpose::Server,
         }
     }
@@ -70,7 +70,11 @@ pub struct Question<'c> {
 const MAX_PATH: usize = 100;
 
 /// Verifies a chain.
-pub fn verify(question: Question<'_>, profile: Profile, verifier: &Verifier) -> OpensslVerdict {
+pub fn verify(
+    question: Question<'_>,
+    profile: VerifyProfile,
+    verifier: &Verifier,
+) -> OpensslVerdict {
     let Question { chain, store, now } = question;
     let cannot = |why: &str| OpensslVerdict::CannotCheck(why.to_owned());
     if let Some(unreadable) = unreadable(chain) {
@@ -88,7 +92,7 @@ pub fn verify(question: Question<'_>, profile: Profile, verifier: &Verifier) -> 
     if store.certificates.len() < store.anchors.len() {
         return cannot("these roots are only names and keys, and OpenSSL needs the certificates");
     }
-    let mut walk = Walk {
+    let mut walk = VerifyRun {
         path: vec![leaf],
         trusted_from: 1,
         profile,
@@ -121,12 +125,12 @@ fn unreadable(chain: &Chain) -> Option<String> {
 }
 
 /// One run of `X509_verify_cert`.
-struct Walk<'c> {
+struct VerifyRun<'c> {
     /// The chain that is built, leaf first.
     path: Vec<&'c Certificate>,
     /// Index of the first certificate of `path` that came from the store (`num_untrusted`).
     trusted_from: usize,
-    profile: Profile,
+    profile: VerifyProfile,
     now: OffsetDateTime,
     verifier: &'c Verifier,
     last: Option<VerifyError>,
@@ -135,7 +139,7 @@ struct Walk<'c> {
     unknown: Option<String>,
 }
 
-impl<'c> Walk<'c> {
+impl<'c> VerifyRun<'c> {
     fn verify(&mut self, sent: Vec<&'c Certificate>, store: &'c TrustStore) {
         if !self.is_strong_key(self.path[0]) {
             self.object(VerifyError::EE_KEY_TOO_SMALL);
@@ -143,7 +147,7 @@ impl<'c> Walk<'c> {
         if self.build(sent, store).is_err() {
             return self.object(VerifyError::UNSPECIFIED);
         }
-        if self.unbuilt && self.profile.library == Release::V1_1_1 {
+        if self.unbuilt && self.profile.library == OpensslRelease::V1_1_1 {
             return;
         }
         if self.path.len() > MAX_PATH {
@@ -152,7 +156,7 @@ impl<'c> Walk<'c> {
         self.check_extensions();
         self.check_security_level();
         let library = self.profile.library;
-        if library > Release::V1_1_1 && !self.path[0].public_key.is_known_to(library) {
+        if library > OpensslRelease::V1_1_1 && !self.path[0].public_key.is_known_to(library) {
             // `X509_get_pubkey_parameters` stops here, whatever was found before.
             self.last.get_or_insert(VerifyError::UNSPECIFIED);
             return;
@@ -180,7 +184,7 @@ impl<'c> Walk<'c> {
             if self.path.len() <= longest
                 && let Some(issuer) = best_issuer(self.top(), trusted, self.now, library)
             {
-                if library > Release::V1_1_1 && !self.top().public_key.is_known_to(library) {
+                if library > OpensslRelease::V1_1_1 && !self.top().public_key.is_known_to(library) {
                     return Err(UnknownKey);
                 }
                 if self_signed {
@@ -239,7 +243,7 @@ impl<'c> Walk<'c> {
         }
         if self.path.len() > longest {
             self.object(VerifyError::CERT_CHAIN_TOO_LONG);
-            if self.profile.library == Release::V1_1_1 {
+            if self.profile.library == OpensslRelease::V1_1_1 {
                 return;
             }
         }
@@ -274,7 +278,7 @@ impl<'c> Walk<'c> {
             if index > 0 && !authority.may_issue(below_anchor) {
                 self.object(invalid_ca);
             }
-            if self.path.len() > 1 && library > Release::V1_1_1 {
+            if self.path.len() > 1 && library > OpensslRelease::V1_1_1 {
                 if !certificate.public_key.is_known_to(library) {
                     self.object(VerifyError::UNSPECIFIED);
                 } else if certificate.public_key.explicit_curve {
@@ -387,13 +391,13 @@ impl<'c> Walk<'c> {
     }
 
     fn is_strong_key(&self, certificate: &Certificate) -> bool {
-        let Profile { security_level: level, library, .. } = self.profile;
+        let VerifyProfile { security_level: level, library, .. } = self.profile;
         level == 0
             || certificate.public_key.security_bits(library) >= security_level::least_bits(level)
     }
 
     fn is_strong_signature(&self, certificate: &Certificate) -> bool {
-        let Profile { security_level: level, library, .. } = self.profile;
+        let VerifyProfile { security_level: level, library, .. } = self.profile;
         level == 0 || certificate.signature_bits(library) >= security_level::least_bits(level)
     }
 }
@@ -415,7 +419,7 @@ mod tests {
         let anchors = vec![root.certificate.clone()];
         let (store, _) = TrustStore::from_certificates("test".to_owned(), anchors, false);
         let question = Question { chain: &Chain::from_der(&sent), store: &store, now };
-        let profile = Profile { depth: usize::MAX, ..Profile::default() };
+        let profile = VerifyProfile { depth: usize::MAX, ..VerifyProfile::default() };
         assert_eq!(verify(question, profile, &Verifier::default()), OpensslVerdict::Accepted);
     }
 

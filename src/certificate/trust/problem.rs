@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::TrustStore;
 use crate::certificate::chain::Chain;
 use crate::certificate::parse::{Certificate, DistinguishedName};
-use crate::certificate::shape::{PathEnd, Shape};
+use crate::certificate::shape::{ChainShape, PathEnd};
 
 /// Why there is no path from the leaf to an anchor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum PathProblem {
 
 impl PathProblem {
     /// The problem with a chain of this shape; `None` where it reaches an anchor.
-    pub(super) fn of(chain: &Chain, shape: &Shape, store: &TrustStore) -> Option<Self> {
+    pub(super) fn of(chain: &Chain, shape: &ChainShape, store: &TrustStore) -> Option<Self> {
         match shape.end {
             PathEnd::Anchored => None,
             PathEnd::SelfSignedLeaf => Some(Self::SelfSigned),
@@ -42,7 +42,7 @@ impl PathProblem {
 fn missing_or_unknown(
     top: &Certificate,
     chain: &Chain,
-    shape: &Shape,
+    shape: &ChainShape,
     store: &TrustStore,
 ) -> PathProblem {
     let alone = shape.path.len() == 1;

@@ -3,7 +3,7 @@
 use super::issuer::is_self_signed;
 use crate::certificate::openssl_view::{KEY_CERT_SIGN, OpensslView};
 use crate::certificate::parse::Certificate;
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 
 /// Whose certificate is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ pub(super) enum CaStatus {
 }
 
 impl CaStatus {
-    pub(super) fn of(certificate: &Certificate, library: Release) -> Self {
+    pub(super) fn of(certificate: &Certificate, library: OpensslRelease) -> Self {
         let Ok(view) = &certificate.openssl else { return Self::No };
         if view.invalid || view.key_usage.is_some_and(|usage| usage & KEY_CERT_SIGN == 0) {
             return Self::No;

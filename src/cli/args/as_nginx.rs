@@ -2,10 +2,10 @@
 
 use clap::{Args as ClapArgs, ValueHint};
 
-use crate::nginx::defaults::Version;
+use crate::nginx::defaults::NginxRelease;
 use crate::nginx::inherit::Set;
 use crate::nginx::upstream::{ProxySsl, Text, conf_command};
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 use crate::targets::proxy_ssl::AsNginx;
 use crate::tls::version::ProtocolVersion;
 
@@ -57,10 +57,10 @@ pub(in crate::cli) struct AsNginxArgs {
     pub(in crate::cli) proxy_ssl_session_reuse: Option<bool>,
     /// nginx release, which determines the defaults [default: a current one]
     #[arg(long, value_name = "VERSION", requires = "as_nginx")]
-    pub(in crate::cli) nginx_version: Option<Version>,
+    pub(in crate::cli) nginx_version: Option<NginxRelease>,
     /// OpenSSL release that nginx uses [default: the usual one for the nginx release]
     #[arg(long, value_name = "VERSION", requires = "as_nginx")]
-    pub(in crate::cli) openssl_version: Option<Release>,
+    pub(in crate::cli) openssl_version: Option<OpensslRelease>,
 }
 
 impl AsNginxArgs {

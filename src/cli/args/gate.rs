@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::audit::finding::Severity;
-use crate::audit::registry::{Named, closest};
+use crate::audit::registry::{RuleOrGroup, closest};
 
 /// The severity from which findings fail the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -41,7 +41,7 @@ pub(in crate::cli) struct GateArgs {
     pub(in crate::cli) gate: Option<PathBuf>,
     /// Set the severity of a rule: error, warning or note (repeatable; overrides --gate)
     #[arg(long, value_name = "RULE=SEVERITY", value_parser = severity)]
-    pub(in crate::cli) severity: Vec<(Named, Severity)>,
+    pub(in crate::cli) severity: Vec<(RuleOrGroup, Severity)>,
     /// Fail only on findings that are not in this baseline
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) baseline: Option<PathBuf>,
@@ -56,9 +56,9 @@ pub(in crate::cli) struct GateArgs {
     pub(in crate::cli) quiet: bool,
 }
 
-fn severity(text: &str) -> Result<(Named, Severity), String> {
+fn severity(text: &str) -> Result<(RuleOrGroup, Severity), String> {
     let (name, level) = text.split_once('=').ok_or("expected RULE=SEVERITY")?;
-    let Some(rule) = Named::find(name) else {
+    let Some(rule) = RuleOrGroup::find(name) else {
         let advice = closest(name).map(|id| format!("; did you mean {id}?")).unwrap_or_default();
         return Err(format!("unknown rule {name:?}{advice}"));
     };

@@ -7,8 +7,8 @@ use clap::{Args as ClapArgs, ValueEnum};
 use super::limits::LimitArgs;
 use super::report::ColorArg;
 use super::targets::TrustArgs;
-use crate::nginx::defaults::Version;
-use crate::openssl::release::Release;
+use crate::nginx::defaults::NginxRelease;
+use crate::openssl::release::OpensslRelease;
 
 const LOG_EXAMPLES: &str = "\
 Examples:
@@ -40,10 +40,10 @@ pub(in crate::cli) struct LogArgs {
     pub(in crate::cli) nginx: Option<PathBuf>,
     /// nginx's release, for --probe [default: that of the nginx on this machine]
     #[arg(long, value_name = "VERSION")]
-    pub(in crate::cli) nginx_version: Option<Version>,
+    pub(in crate::cli) nginx_version: Option<NginxRelease>,
     /// The OpenSSL that nginx runs with, for --probe
     #[arg(long, value_name = "VERSION")]
-    pub(in crate::cli) openssl_version: Option<Release>,
+    pub(in crate::cli) openssl_version: Option<OpensslRelease>,
     /// For --probe, ask this nginx (-V) for its release and library
     #[arg(long, value_name = "FILE", conflicts_with_all = ["nginx_version", "openssl_version"])]
     pub(in crate::cli) nginx_binary: Option<PathBuf>,

@@ -6,8 +6,8 @@ use clap::Args as ClapArgs;
 
 use super::probe::RunArgs;
 use super::targets::TrustArgs;
-use crate::nginx::defaults::Version;
-use crate::openssl::release::Release;
+use crate::nginx::defaults::NginxRelease;
+use crate::openssl::release::OpensslRelease;
 
 const NGINX_EXAMPLES: &str = "\
 Examples:
@@ -71,10 +71,10 @@ pub(in crate::cli) struct ConfigurationArgs {
     pub(in crate::cli) connect: Option<String>,
     /// nginx release, which determines the defaults
     #[arg(long, value_name = "VERSION")]
-    pub(in crate::cli) nginx_version: Option<Version>,
+    pub(in crate::cli) nginx_version: Option<NginxRelease>,
     /// OpenSSL release that nginx uses
     #[arg(long, value_name = "VERSION")]
-    pub(in crate::cli) openssl_version: Option<Release>,
+    pub(in crate::cli) openssl_version: Option<OpensslRelease>,
     /// Run this nginx with -V to find out its release and OpenSSL
     #[arg(long, value_name = "FILE", conflicts_with_all = ["nginx_version", "openssl_version"])]
     pub(in crate::cli) nginx_binary: Option<PathBuf>,

@@ -20,8 +20,8 @@ use super::report_writer::ReportWriter;
 use super::settings;
 use super::stop::signalled;
 use crate::certificate::trust::{Assessor, TrustStore};
-use crate::probe::{Deadlines, Family, Limits, Prober};
-use crate::report::{Kind, Report, ReportOptions};
+use crate::probe::{AddressFamily, Deadlines, Limits, Prober};
+use crate::report::{Report, ReportKind, ReportOptions};
 use crate::run::{self, Settings};
 use crate::targets::Target;
 
@@ -106,7 +106,7 @@ async fn audit(
         connections: 64,
         per_address: 4,
         rate: None,
-        family: Family::Any,
+        family: AddressFamily::Any,
     }));
     let assessor = Arc::new(Assessor::new(Arc::new(store), now));
     let settings = Settings::with_assessors(HashMap::from([(trust, assessor)]), prober, now);
@@ -116,7 +116,7 @@ async fn audit(
         finished_at: settings::now(),
         targets,
         interrupted: ending.stopped,
-        kind: Kind::Endpoints,
+        kind: ReportKind::Endpoints,
         options: ReportOptions::default(),
     })
 }

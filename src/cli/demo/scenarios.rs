@@ -8,10 +8,10 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
 
-use super::server::{self, BOTH, Behaviour, Served};
+use super::server::{self, BOTH, Behaviour, ServedCertificate};
 use crate::certificate::issue::{Authority, Issued, self_signed};
 use crate::certificate::trust::TrustStore;
-use crate::nginx::defaults::Version;
+use crate::nginx::defaults::NginxRelease;
 use crate::targets::address::Address;
 use crate::targets::nginx_client::{NginxClient, Trusted};
 use crate::targets::options::Options;
@@ -37,8 +37,8 @@ const NAME: &str = "app.demo.test";
 
 /// Starts every server; the roots are what the audit has to trust.
 pub(super) async fn start(now: OffsetDateTime) -> anyhow::Result<(Vec<Scenario>, TrustStore)> {
-    let pki = Pki::new(now)?;
-    let mut stage = Stage { pki: &pki, scenarios: Vec::new() };
+    let pki = DemoPki::new(now)?;
+    let mut stage = ScenarioBuilder { pki: &pki, scenarios: Vec::new() };
     stage.names().await?;
     stage.proxies().await?;
     stage.certificates().await?;
@@ -56,14 +56,14 @@ pub(super) async fn start(now: OffsetDateTime) -> anyhow::Result<(Vec<Scenario>,
 }
 
 /// The demo's authorities.
-struct Pki {
+struct DemoPki {
     now: OffsetDateTime,
     root: Authority,
     lower: Authority,
     foreign: Authority,
 }
 
-impl Pki {
+impl DemoPki {
     fn new(now: OffsetDateTime) -> anyhow::Result<Self> {
         let root = Authority::root("Demo Root", now)?;
         let upper = root.intermediate("Demo Intermediate 1")?;
@@ -87,7 +87,10 @@ impl Pki {
 }
 
 /// A certificate with its own chain, or another one, as a server sends it.
-fn served(issued: &Issued, chain: Vec<CertificateDer<'static>>) -> anyhow::Result<Served> {
+fn served(
+    issued: &Issued,
+    chain: Vec<CertificateDer<'static>>,
+) -> anyhow::Result<ServedCertificate> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let key = provider.key_provider.load_private_key(issued.private_key())?;
     Ok(Arc::new(CertifiedKey::new(chain, key)))
@@ -109,12 +112,12 @@ fn sending(issued: &Issued, chain: Vec<CertificateDer<'static>>) -> anyhow::Resu
     })
 }
 
-struct Stage<'p> {
-    pki: &'p Pki,
+struct ScenarioBuilder<'p> {
+    pki: &'p DemoPki,
     scenarios: Vec<Scenario>,
 }
 
-impl Stage<'_> {
+impl ScenarioBuilder<'_> {
     async fn names(&mut self) -> anyhow::Result<()> {
         let issued = self.pki.healthy()?;
         self.tls("healthy", "nothing: it must stay without a finding", &[], serving(&issued)?)
@@ -176,7 +179,7 @@ impl Stage<'_> {
         let new = Behaviour { versions: TLS13_ONLY, ..serving(&issued)? };
         let old = NginxClient {
             server_name: true,
-            version: Some(Version::new(1, 22, 1)),
+            version: Some(NginxRelease::new(1, 22, 1)),
             ..NginxClient::new(NAME)
         };
         self.behind_nginx(

@@ -29,15 +29,15 @@ pub(super) const BOTH: &[&SupportedProtocolVersion] =
     &[&rustls::version::TLS12, &rustls::version::TLS13];
 
 /// A certificate chain and its key, ready to be served.
-pub(super) type Served = Arc<CertifiedKey>;
+pub(super) type ServedCertificate = Arc<CertifiedKey>;
 
 /// What a TLS server does.
 #[derive(Clone)]
 pub(super) struct Behaviour {
     /// Presented to a hello with the wanted name.
-    pub(super) named: Served,
+    pub(super) named: ServedCertificate,
     /// Presented to any other hello; with `None` such a hello is refused.
-    pub(super) default: Option<Served>,
+    pub(super) default: Option<ServedCertificate>,
     /// The name that `named` is for.
     pub(super) name: &'static str,
     /// The versions spoken.
@@ -103,7 +103,7 @@ fn config(behaviour: &Behaviour) -> anyhow::Result<ServerConfig> {
             builder.with_client_cert_verifier(verifier.build()?)
         }
     };
-    let names = Names {
+    let names = CertificateByName {
         name: behaviour.name,
         named: Arc::clone(&behaviour.named),
         default: behaviour.default.clone().unwrap_or_else(|| Arc::clone(&behaviour.named)),
@@ -113,14 +113,14 @@ fn config(behaviour: &Behaviour) -> anyhow::Result<ServerConfig> {
 
 /// Chooses the certificate by name, as virtual hosts do.
 #[derive(Debug)]
-struct Names {
+struct CertificateByName {
     name: &'static str,
-    named: Served,
-    default: Served,
+    named: ServedCertificate,
+    default: ServedCertificate,
 }
 
-impl ResolvesServerCert for Names {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Served> {
+impl ResolvesServerCert for CertificateByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<ServedCertificate> {
         let wanted = hello.server_name() == Some(self.name);
         Some(Arc::clone(if wanted { &self.named } else { &self.default }))
     }

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use crate::cli::args::LogArgs;
 use crate::cli::{installed, settings, stop, targets as named};
 use crate::log::intake::Intake;
-use crate::nginx::defaults::Version;
+use crate::nginx::defaults::NginxRelease;
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::upstreams;
 use crate::nginx::variable::Variables;
@@ -56,12 +56,12 @@ struct Wanted {
 
 /// The nginx whose handshakes are repeated.
 #[derive(Clone, Copy, Default)]
-struct Release {
-    version: Option<Version>,
-    library: Option<openssl::release::Release>,
+struct InstalledNginx {
+    version: Option<NginxRelease>,
+    library: Option<openssl::release::OpensslRelease>,
 }
 
-impl Release {
+impl InstalledNginx {
     /// As it was named, or as the nginx of this machine tells.
     fn of(args: &LogArgs) -> anyhow::Result<Self> {
         let asked = |binary: &Path| {
@@ -98,7 +98,7 @@ pub(super) fn audit(
     tree: Option<&Tree>,
     report: &mut LogReport,
 ) -> anyhow::Result<Audited> {
-    let release = Release::of(args)?;
+    let release = InstalledNginx::of(args)?;
     let configured = tree.map(|tree| configured(tree, args, release)).unwrap_or_default();
     let (sockets, mut audited) = (sockets(report), Audited::default());
     for (address, reason) in sockets.iter().filter_map(|(address, it)| Some((address, it.err()?))) {
@@ -190,10 +190,10 @@ fn bare(
     socket: SocketAddr,
     intake: &Intake,
     args: &LogArgs,
-    release: Release,
+    release: InstalledNginx,
 ) -> anyhow::Result<Arc<Target>> {
     let name = intake.errors.tally.host_of(address.as_bytes());
-    let Release { version, library } = release;
+    let InstalledNginx { version, library } = release;
     let client = AsNginx { version, library, ..AsNginx::default() };
     let options = Options {
         server_name: name.and_then(|name| named::server_name(&name).ok()),
@@ -216,7 +216,7 @@ fn options(args: &LogArgs) -> Options {
 }
 
 /// The upstreams of a configuration.
-fn configured(tree: &Tree, args: &LogArgs, release: Release) -> Vec<Arc<Target>> {
+fn configured(tree: &Tree, args: &LogArgs, release: InstalledNginx) -> Vec<Arc<Target>> {
     let options = options(args);
     let premises = Premises {
         options: &options,
@@ -232,14 +232,14 @@ fn configured(tree: &Tree, args: &LogArgs, release: Release) -> Vec<Arc<Target>>
 }
 
 /// The addresses of the configuration's names.
-type Addresses = HashMap<Host, Vec<IpAddr>>;
+type ResolvedNames = HashMap<Host, Vec<IpAddr>>;
 
 /// Looks up every name that a configured upstream has at a port of the log, each once.
 async fn looked_up(
     configured: &[Arc<Target>],
     sockets: &[(String, Result<SocketAddr, &'static str>)],
     prober: &Prober,
-) -> Addresses {
+) -> ResolvedNames {
     let ports: BTreeSet<u16> =
         sockets.iter().filter_map(|(_, socket)| Some(socket.ok()?.port())).collect();
     let names: BTreeSet<&String> = configured
@@ -264,7 +264,7 @@ async fn looked_up(
 }
 
 /// The target, where it leads to this address.
-fn at(target: &Arc<Target>, socket: SocketAddr, known: &Addresses) -> Option<Arc<Target>> {
+fn at(target: &Arc<Target>, socket: SocketAddr, known: &ResolvedNames) -> Option<Arc<Target>> {
     let (host, port) = target.endpoint().filter(|(_, port)| *port == socket.port())?;
     match host {
         Host::Ip(ip) => (*ip == socket.ip()).then(|| Arc::clone(target)),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
 
-use super::input::{Reading, open_file};
+use super::input::{LogInput, open_file};
 use crate::cli::stop::signalled;
 use crate::cli::whole_file::Output;
 use crate::log::intake::Intake;
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const QUIET: Duration = Duration::from_secs(5);
 
 /// Where a file that is followed was left.
-struct Place {
+struct FilePosition {
     inode: u64,
     length: u64,
 }
@@ -35,12 +35,12 @@ struct Told {
 }
 
 /// Tells of failures until SIGINT or SIGTERM, or until nobody reads on.
-pub(super) fn follow(readings: &mut [Reading], intake: &mut Intake) -> anyhow::Result<()> {
+pub(super) fn follow(readings: &mut [LogInput], intake: &mut Intake) -> anyhow::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut stopped = pin!(signalled());
-        let mut places: Vec<Option<Place>> =
-            readings.iter().map(|reading| reading.growing.as_ref().map(Place::of)).collect();
+        let mut places: Vec<Option<FilePosition>> =
+            readings.iter().map(|reading| reading.growing.as_ref().map(FilePosition::of)).collect();
         let mut told = HashMap::new();
         let mut output = Output::open(None)?;
         loop {
@@ -60,8 +60,8 @@ pub(super) fn follow(readings: &mut [Reading], intake: &mut Intake) -> anyhow::R
 
 /// Reads what was appended, or the new file that took the place of a rotated one.
 fn look(
-    reading: &mut Reading,
-    place: &mut Place,
+    reading: &mut LogInput,
+    place: &mut FilePosition,
     intake: &mut Intake,
     told: &mut HashMap<usize, Told>,
 ) -> String {
@@ -77,7 +77,7 @@ fn look(
     text
 }
 
-impl Place {
+impl FilePosition {
     fn of(data: &Metadata) -> Self {
         Self { inode: data.ino(), length: data.len() }
     }
@@ -103,7 +103,7 @@ fn reopened(path: &Path) -> Option<File> {
     Some(file)
 }
 
-fn lines(reading: &mut Reading, intake: &mut Intake, told: &mut HashMap<usize, Told>) -> String {
+fn lines(reading: &mut LogInput, intake: &mut Intake, told: &mut HashMap<usize, Told>) -> String {
     let mut text = String::new();
     reading.read_with(|line, count| {
         *count += 1;
@@ -147,7 +147,7 @@ mod tests {
     fn a_new_file_that_cannot_be_opened_yet_is_tried_again() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         let data = file.as_file().metadata().unwrap();
-        let mut place = Place { inode: data.ino() + 1, length: 7 };
+        let mut place = FilePosition { inode: data.ino() + 1, length: 7 };
         assert_eq!(place.moves_on(&data, || Some(0)), None, "nginx has not reopened it yet");
         file.write_all(b"x").unwrap();
         let data = file.as_file().metadata().unwrap();

@@ -25,12 +25,12 @@ const PACKED: [(&[u8], &str); 3] =
 const MAGIC: usize = 6;
 
 /// One file while it is read.
-pub(super) struct Reading {
+pub(super) struct LogInput {
     /// As it was named.
     pub(super) path: PathBuf,
     /// The file as it was opened, where it can grow: neither standard input nor gzip.
     pub(super) growing: Option<Metadata>,
-    source: Source,
+    source: LogSource,
     /// What stands after the last line break.
     pending: Vec<u8>,
     /// Whether the line that is being read is too long.
@@ -40,23 +40,23 @@ pub(super) struct Reading {
     error: Option<String>,
 }
 
-enum Source {
+enum LogSource {
     Plain(Box<dyn Read>),
     Gzip(Box<dyn Read>),
     /// It is opened when its turn comes.
     Unopened,
 }
 
-impl Reading {
+impl LogInput {
     /// Opens a file, or standard input for `-`.
     pub(super) fn open(path: &Path, follow: bool) -> anyhow::Result<Self> {
         let later = !follow && path.metadata().is_ok_and(|data| data.is_file());
         if later {
             // There may be more files than a process may have open.
             drop(open_file(path)?);
-            return Ok(Self::new(path, Source::Unopened));
+            return Ok(Self::new(path, LogSource::Unopened));
         }
-        let mut reading = Self::new(path, Source::Plain(Box::new(io::empty())));
+        let mut reading = Self::new(path, LogSource::Plain(Box::new(io::empty())));
         reading.start()?;
         Ok(reading)
     }
@@ -70,10 +70,10 @@ impl Reading {
             let metadata = file.metadata().ok().filter(Metadata::is_file);
             (Box::new(file), metadata)
         };
-        self.source = Source::Plain(Box::new(io::empty()));
+        self.source = LogSource::Plain(Box::new(io::empty()));
         match with_magic(raw) {
             Ok(source) => {
-                self.growing = metadata.filter(|_| matches!(source, Source::Plain(_)));
+                self.growing = metadata.filter(|_| matches!(source, LogSource::Plain(_)));
                 self.source = source;
             }
             Err(error) => self.error = Some(error.to_string()),
@@ -81,7 +81,7 @@ impl Reading {
         Ok(())
     }
 
-    fn new(path: &Path, source: Source) -> Self {
+    fn new(path: &Path, source: LogSource) -> Self {
         Self {
             path: path.to_owned(),
             growing: None,
@@ -105,7 +105,7 @@ impl Reading {
 
     /// Hands on every whole line that there is by now.
     pub(super) fn read_with(&mut self, mut take: impl FnMut(&[u8], &mut u64)) {
-        if matches!(self.source, Source::Unopened)
+        if matches!(self.source, LogSource::Unopened)
             && let Err(error) = self.start()
         {
             self.error = Some(error.to_string());
@@ -114,8 +114,8 @@ impl Reading {
         let mut block = vec![0; BLOCK];
         loop {
             let reader = match &mut self.source {
-                Source::Plain(reader) | Source::Gzip(reader) => reader,
-                Source::Unopened => return,
+                LogSource::Plain(reader) | LogSource::Gzip(reader) => reader,
+                LogSource::Unopened => return,
             };
             match reader.read(&mut block) {
                 Ok(0) => return,
@@ -133,11 +133,11 @@ impl Reading {
 
     fn complaint(&self, error: &io::Error) -> String {
         match self.source {
-            Source::Gzip(_) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            LogSource::Gzip(_) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 "the gzip stream is cut short".to_owned()
             }
-            Source::Gzip(_) => format!("the gzip stream is damaged: {error}"),
-            Source::Plain(_) | Source::Unopened => error.to_string(),
+            LogSource::Gzip(_) => format!("the gzip stream is damaged: {error}"),
+            LogSource::Plain(_) | LogSource::Unopened => error.to_string(),
         }
     }
 
@@ -177,12 +177,12 @@ impl Reading {
             self.lines += 1;
         }
         self.unreadable += std::mem::take(&mut intake.unreadable);
-        self.source = Source::Plain(Box::new(io::empty()));
+        self.source = LogSource::Plain(Box::new(io::empty()));
     }
 
     /// Goes on with what is appended, or with the file that took its place.
     pub(super) fn go_on(&mut self, file: File) {
-        self.source = Source::Plain(Box::new(file));
+        self.source = LogSource::Plain(Box::new(file));
         self.pending.clear();
         self.skipping = false;
     }
@@ -219,7 +219,7 @@ pub(super) fn open_file(path: &Path) -> anyhow::Result<File> {
 }
 
 /// Looks at the first bytes, whatever the file's name is.
-fn with_magic(mut raw: Box<dyn Read>) -> io::Result<Source> {
+fn with_magic(mut raw: Box<dyn Read>) -> io::Result<LogSource> {
     let mut magic = [0; MAGIC];
     let mut length = 0;
     while length < magic.len() {
@@ -237,9 +237,9 @@ fn with_magic(mut raw: Box<dyn Read>) -> io::Result<Source> {
         return Err(io::Error::new(io::ErrorKind::Unsupported, advice));
     }
     Ok(if magic[..length].starts_with(&GZIP) {
-        Source::Gzip(Box::new(MultiGzDecoder::new(io::BufReader::new(whole))))
+        LogSource::Gzip(Box::new(MultiGzDecoder::new(io::BufReader::new(whole))))
     } else {
-        Source::Plain(Box::new(whole))
+        LogSource::Plain(Box::new(whole))
     })
 }
 
@@ -259,7 +259,7 @@ mod tests {
         let path = folder.path().join("error.log");
         File::create(&path).unwrap().write_all(bytes).unwrap();
         let mut intake = Intake::default();
-        let mut reading = Reading::open(&path, false).unwrap();
+        let mut reading = LogInput::open(&path, false).unwrap();
         reading.read(&mut intake);
         reading.end(&mut intake);
         let failures = intake.errors.tally.classes().map(|class| class.count).sum();

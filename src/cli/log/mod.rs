@@ -11,16 +11,16 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use self::audit::Audited;
-use self::input::Reading;
+use self::input::LogInput;
 use super::args::{LogArgs, LogFormat};
 use super::errors::{UsageError, warn};
 use super::exit::Exit;
 use super::settings;
 use super::whole_file::Output;
 use crate::log::access::{is_version, read_moment};
-use crate::log::format::Format;
+use crate::log::format::AccessLogFormat;
 use crate::log::intake::Intake;
-use crate::log::shape::Shape;
+use crate::log::shape::AccessLineShape;
 use crate::nginx::tree::{Directive, Tree};
 use crate::report::Look;
 use crate::report::log::document::LogReport;
@@ -46,8 +46,11 @@ pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
     let mut intake = Intake { shape: shape(args, tree.as_ref())?, ..Intake::default() };
     intake.errors.since = args.since.as_deref().map(since).transpose()?;
     let what_if = args.what_if.as_deref().map(versions).transpose()?;
-    let mut readings: Vec<Reading> =
-        args.files.iter().map(|path| Reading::open(path, args.follow)).collect::<Result<_, _>>()?;
+    let mut readings: Vec<LogInput> = args
+        .files
+        .iter()
+        .map(|path| LogInput::open(path, args.follow))
+        .collect::<Result<_, _>>()?;
     let output = Output::open(args.output.as_deref())?;
     for reading in &mut readings {
         reading.read(&mut intake);
@@ -61,7 +64,7 @@ pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
             reading.end(&mut intake);
         }
     }
-    let files = readings.into_iter().map(Reading::finish).collect();
+    let files = readings.into_iter().map(LogInput::finish).collect();
     let mut report = LogReport::new(&intake, files, what_if.as_deref());
     let mut audited = Audited::default();
     if args.probe {
@@ -90,23 +93,24 @@ fn tree(path: &Path) -> anyhow::Result<Tree> {
 }
 
 /// How access lines are read: as was typed, as the configuration says, or by guessing.
-fn shape(args: &LogArgs, tree: Option<&Tree>) -> anyhow::Result<Shape> {
+fn shape(args: &LogArgs, tree: Option<&Tree>) -> anyhow::Result<AccessLineShape> {
     if let Some(format) = &args.log_format {
-        let format = Format::compile(format).map_err(|error| {
+        let format = AccessLogFormat::compile(format).map_err(|error| {
             UsageError::new(format!("--log-format: {error}"), "give it as it stands in log_format")
         })?;
-        return Ok(Shape::Given(vec![format]));
+        return Ok(AccessLineShape::Given(vec![format]));
     }
-    let Some(tree) = tree else { return Ok(Shape::default()) };
+    let Some(tree) = tree else { return Ok(AccessLineShape::default()) };
     let named = tree.blocks("http").chain(tree.blocks("stream")).flat_map(Directive::children);
     let formats = named.filter(|one| one.name == "log_format");
     let texts = formats.map(|one| {
         let words = one.arguments.iter().skip(1).filter(|word| !word.starts_with("escape="));
         words.map(|word| &**word).collect::<String>()
     });
-    let mut formats: Vec<Format> = texts.filter_map(|text| Format::compile(&text).ok()).collect();
-    formats.push(Format::combined());
-    Ok(Shape::Given(formats))
+    let mut formats: Vec<AccessLogFormat> =
+        texts.filter_map(|text| AccessLogFormat::compile(&text).ok()).collect();
+    formats.push(AccessLogFormat::combined());
+    Ok(AccessLineShape::Given(formats))
 }
 
 fn write(report: &LogReport, args: &LogArgs, mut output: Output) -> anyhow::Result<()> {

@@ -15,12 +15,12 @@ use super::exit::Exit;
 use super::installed;
 use crate::audit::finding::Fix;
 use crate::audit::judge::{Judgement, judge_settings};
-use crate::nginx::defaults::Version;
+use crate::nginx::defaults::NginxRelease;
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
 use crate::nginx::variable::Variables;
 use crate::observation::{Observation, Untried};
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 use crate::probe::scan::Depth;
 use crate::report::Format;
 use crate::run::TargetReport;
@@ -149,7 +149,10 @@ fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
 impl ConfigurationArgs {
     /// The release and the library by which this configuration is judged: what was given, else what the nginx says that
     /// was named or that this configuration belongs to.
-    fn release(&self, config: &Path) -> anyhow::Result<(Option<Version>, Option<Release>)> {
+    fn release(
+        &self,
+        config: &Path,
+    ) -> anyhow::Result<(Option<NginxRelease>, Option<OpensslRelease>)> {
         let given = (self.nginx_version, self.openssl_version);
         if let Some(binary) = &self.nginx_binary {
             return installed::ask(binary);

@@ -4,10 +4,10 @@ use std::path::{self, Path};
 
 use anyhow::{anyhow, bail};
 
-use crate::audit::ignore::{self, Ignored};
+use crate::audit::ignore::{self, IgnoreComment};
 use crate::cli::errors::warn;
 use crate::cli::input;
-use crate::nginx::defaults::Version;
+use crate::nginx::defaults::NginxRelease;
 use crate::nginx::dump::Dump;
 use crate::nginx::facts::{Fact, FactKind, facts};
 use crate::nginx::ingress;
@@ -42,7 +42,7 @@ impl Configuration {
         path: &Path,
         root: Option<&Path>,
         variables: &Variables,
-        version: Option<Version>,
+        version: Option<NginxRelease>,
     ) -> anyhow::Result<Self> {
         if path == Path::new("-") {
             let text = input::stdin(MAX_DUMP)?;
@@ -75,7 +75,7 @@ impl Configuration {
     }
 
     /// The comments that allow findings beside them; of those that are wrong, stderr tells.
-    pub(super) fn ignored(&self) -> Vec<Ignored> {
+    pub(super) fn ignored(&self) -> Vec<IgnoreComment> {
         let files = self.tree.iter().flat_map(|tree| &tree.files);
         let mut all = Vec::new();
         for (name, bytes) in files {
@@ -93,7 +93,7 @@ impl Configuration {
         name: &str,
         text: &[u8],
         variables: &Variables,
-        version: Option<Version>,
+        version: Option<NginxRelease>,
     ) -> anyhow::Result<Self> {
         if text.trim_ascii_start().starts_with(b"{") {
             let found = ingress::read(text).map_err(|error| anyhow!("{name}: {error}"))?;
@@ -117,7 +117,7 @@ impl Configuration {
     fn of_tree(
         tree: Tree,
         variables: &Variables,
-        version: Option<Version>,
+        version: Option<NginxRelease>,
     ) -> anyhow::Result<Self> {
         let problems: Vec<String> = tree.problems.iter().map(ToString::to_string).collect();
         let (listeners, upstreams) = (listeners(&tree), upstreams(&tree, variables));

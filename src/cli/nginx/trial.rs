@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::source::Configuration;
-use crate::audit::rule::Group;
+use crate::audit::rule::RuleGroup;
 use crate::audit::rules::configuration::rule;
 use crate::cli::errors::warn;
-use crate::nginx::defaults::Version;
+use crate::nginx::defaults::NginxRelease;
 use crate::nginx::facts::{Fact, FactKind};
 use crate::nginx::problem::Span;
 use crate::nginx::relocate;
@@ -26,19 +26,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MAX_SAID: usize = 1024 * 1024;
 
 /// From this release on, nginx has `-e`.
-const ERROR_LOG_OPTION: Version = Version::new(1, 19, 5);
+const ERROR_LOG_OPTION: NginxRelease = NginxRelease::new(1, 19, 5);
 
 impl Configuration {
     /// Asks nginx itself: where it accepts the configuration nothing is refused or open, and what it refuses is said in its
     /// words. A tree that is written for another root cannot be asked about.
-    pub(super) fn ask(&mut self, binary: &Path, version: Version, has_root: bool) {
+    pub(super) fn ask(&mut self, binary: &Path, version: NginxRelease, has_root: bool) {
         let Some(tree) = self.tree.as_ref().filter(|tree| tree.main.starts_with('/')) else {
             return;
         };
         if has_root {
             return;
         }
-        let is_refusal = |fact: &Fact| rule(&fact.kind).group() == Some(Group::Refused);
+        let is_refusal = |fact: &Fact| rule(&fact.kind).group() == Some(RuleGroup::Refused);
         match ask(binary, version, tree) {
             Ok(None) => self.facts.retain(|fact| !is_refusal(fact)),
             Ok(Some(theirs)) => {
@@ -65,7 +65,7 @@ fn says_the_same(own: &Fact, theirs: &Fact) -> bool {
 }
 
 /// Asks nginx; what it refuses, `None` where it accepts the configuration.
-fn ask(binary: &Path, version: Version, tree: &Tree) -> anyhow::Result<Option<Fact>> {
+fn ask(binary: &Path, version: NginxRelease, tree: &Tree) -> anyhow::Result<Option<Fact>> {
     let folder = tempfile::tempdir()?;
     let root = folder.path().canonicalize()?;
     let root = root.to_str().context("the temporary folder is not valid UTF-8")?;
@@ -132,7 +132,7 @@ fn neighbours(original: &Path, copied: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn run(binary: &Path, version: Version, tree: &Tree, root: &str) -> anyhow::Result<String> {
+fn run(binary: &Path, version: NginxRelease, tree: &Tree, root: &str) -> anyhow::Result<String> {
     let said = format!("{root}/run/said");
     let mut command = Command::new(binary);
     command.arg("-t").arg("-c").arg(relocate::place(root, &tree.main));

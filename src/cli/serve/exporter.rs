@@ -16,7 +16,7 @@ use crate::cli::{settings, targets};
 use crate::probe::Prober;
 use crate::report::escape::escape;
 use crate::report::formats::prometheus;
-use crate::report::{Kind, Report, ReportOptions};
+use crate::report::{Report, ReportKind, ReportOptions};
 use crate::run::network::Network;
 use crate::run::{self, Settings, TrustStores};
 use crate::targets::Target;
@@ -188,7 +188,7 @@ impl Exporter {
             finished_at: settings::now(),
             targets,
             interrupted: ending.stopped,
-            kind: Kind::Endpoints,
+            kind: ReportKind::Endpoints,
             options: ReportOptions { threshold, ..ReportOptions::default() },
         })
     }

@@ -82,7 +82,7 @@ async fn audits(exporter: &Exporter, interval: Duration) {
 }
 
 /// A connection that is being answered.
-struct Open {
+struct OpenConnection {
     /// Whether its request has been read.
     has_asked: Arc<AtomicBool>,
     /// Dropped to close it.
@@ -91,7 +91,7 @@ struct Open {
 
 async fn connections(exporter: &Arc<Exporter>, listener: &TcpListener) {
     let mut answering = FuturesUnordered::new();
-    let mut open: VecDeque<Open> = VecDeque::new();
+    let mut open: VecDeque<OpenConnection> = VecDeque::new();
     loop {
         tokio::select! {
             accepted = listener.accept(), if has_room(&mut open) => match accepted {
@@ -108,11 +108,11 @@ async fn connections(exporter: &Arc<Exporter>, listener: &TcpListener) {
 fn opened(
     exporter: &Arc<Exporter>,
     stream: TcpStream,
-    open: &mut VecDeque<Open>,
+    open: &mut VecDeque<OpenConnection>,
 ) -> impl Future<Output = Arc<AtomicBool>> + use<> {
     let has_asked = Arc::new(AtomicBool::new(false));
     let (keep, closed) = oneshot::channel();
-    open.push_back(Open { has_asked: Arc::clone(&has_asked), _keep: keep });
+    open.push_back(OpenConnection { has_asked: Arc::clone(&has_asked), _keep: keep });
     let answer = connection(Arc::clone(exporter), stream, Arc::clone(&has_asked));
     async move {
         tokio::select! {
@@ -124,7 +124,7 @@ fn opened(
 }
 
 /// Whether one more connection can be taken; an idle one gives way.
-fn has_room(open: &mut VecDeque<Open>) -> bool {
+fn has_room(open: &mut VecDeque<OpenConnection>) -> bool {
     if open.len() < MAX_CONNECTIONS {
         return true;
     }
@@ -148,9 +148,9 @@ async fn connection(exporter: Arc<Exporter>, stream: TcpStream, has_asked: Arc<A
     let _ = timeout(CONNECTION_TIMEOUT, connection).await;
 }
 
-type Answer = Response<Full<Bytes>>;
+type HttpResponse = Response<Full<Bytes>>;
 
-async fn answer(exporter: &Exporter, request: &Request<Incoming>) -> Answer {
+async fn answer(exporter: &Exporter, request: &Request<Incoming>) -> HttpResponse {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n".to_owned());
     }
@@ -163,7 +163,7 @@ async fn answer(exporter: &Exporter, request: &Request<Incoming>) -> Answer {
     }
 }
 
-async fn probe(exporter: &Exporter, request: &Request<Incoming>) -> Answer {
+async fn probe(exporter: &Exporter, request: &Request<Incoming>) -> HttpResponse {
     let query = request.uri().query().unwrap_or_default().as_bytes();
     let (mut target, mut module) = (None, None);
     for (key, value) in form_urlencoded::parse(query) {
@@ -198,17 +198,17 @@ fn patience(request: &Request<Incoming>) -> impl Future<Output = ()> + use<> {
     sleep(wait.min(CONNECTION_TIMEOUT))
 }
 
-fn unready() -> Answer {
+fn unready() -> HttpResponse {
     text(StatusCode::SERVICE_UNAVAILABLE, "the first audit is not done yet\n".to_owned())
 }
 
-fn metrics_answer(metrics: String) -> Answer {
+fn metrics_answer(metrics: String) -> HttpResponse {
     let mut answer = text(StatusCode::OK, metrics);
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(METRICS));
     answer
 }
 
-fn text(status: StatusCode, text: String) -> Answer {
+fn text(status: StatusCode, text: String) -> HttpResponse {
     let mut answer = Response::new(Full::new(Bytes::from(text)));
     *answer.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");

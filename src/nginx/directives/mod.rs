@@ -7,21 +7,21 @@ pub(super) mod value;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use self::value::Value;
+use self::value::ValueKind;
 pub use self::value::number;
 pub(in crate::nginx) use self::value::{is_size, is_time};
-use super::defaults::Version;
+use super::defaults::NginxRelease;
 use super::problem::Fault;
 
 /// Every directive of nginx, a line for each kind of use, as `scripts/nginx-directives` reads them out of nginx's source:
-/// name, contexts, arguments, values, first release, first release without it. Contexts are letters, see [`Context`];
+/// name, contexts, arguments, values, first release, first release without it. Contexts are letters, see [`BlockContext`];
 /// arguments are the counts that are accepted, or `+` and `++` for at least one or two and `*` for any, after `{` for a
 /// block.
 const TABLE: &str = include_str!("directives.txt");
 
 /// What kind of block a directive stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Context {
+pub enum BlockContext {
     /// The file itself.
     Main,
     /// `events`.
@@ -56,7 +56,7 @@ pub enum Context {
     Unknown,
 }
 
-impl Context {
+impl BlockContext {
     /// The letter in the table; none where no table applies.
     pub(super) fn letter(self) -> Option<char> {
         Some(match self {
@@ -135,28 +135,28 @@ pub enum Module {
 }
 
 /// One kind of use of a directive.
-struct Row {
+struct DirectiveRow {
     contexts: &'static str,
     block: bool,
     counts: &'static str,
-    value: Value,
+    value: ValueKind,
     /// The first release that has it; `None` for what is older than every release in use.
-    since: Option<Version>,
+    since: Option<NginxRelease>,
     /// The first release without it.
-    until: Option<Version>,
+    until: Option<NginxRelease>,
 }
 
-static ROWS: LazyLock<HashMap<&'static str, Vec<Row>>> = LazyLock::new(|| {
-    let mut rows: HashMap<&str, Vec<Row>> = HashMap::new();
+static ROWS: LazyLock<HashMap<&'static str, Vec<DirectiveRow>>> = LazyLock::new(|| {
+    let mut rows: HashMap<&str, Vec<DirectiveRow>> = HashMap::new();
     for line in TABLE.lines() {
         let mut columns = line.split(' ');
         let mut column = || columns.next().unwrap_or_default();
         let (name, contexts, arguments, value) = (column(), column(), column(), column());
-        let row = Row {
+        let row = DirectiveRow {
             contexts,
             block: arguments.starts_with('{'),
             counts: arguments.trim_start_matches('{'),
-            value: Value::read(value),
+            value: ValueKind::read(value),
             since: column().parse().ok(),
             until: column().parse().ok(),
         };
@@ -168,7 +168,7 @@ static ROWS: LazyLock<HashMap<&'static str, Vec<Row>>> = LazyLock::new(|| {
 /// Holds a directive against the table, in the order of `ngx_conf_handler`; `block` is whether `{` follows it. Its name
 /// is put into `seen` where it may stand only once in a block.
 pub fn check(
-    context: Context,
+    context: BlockContext,
     words: &[String],
     block: bool,
     seen: &mut Vec<&'static str>,
@@ -218,21 +218,22 @@ pub enum Availability {
     /// It comes with a later release.
     Later {
         /// The first release that has it.
-        since: Version,
+        since: NginxRelease,
         /// Whether the release knows its name from other blocks.
         elsewhere: bool,
     },
     /// It is gone.
     Gone {
         /// The first release without it.
-        until: Version,
+        until: NginxRelease,
     },
 }
 
 /// Whether a directive exists in a block at a release.
-pub fn availability(context: Context, name: &str, version: Version) -> Availability {
+pub fn availability(context: BlockContext, name: &str, version: NginxRelease) -> Availability {
     let rows = ROWS.get(name).map(Vec::as_slice).unwrap_or_default();
-    let fits = |row: &&Row| context.letter().is_some_and(|letter| row.contexts.contains(letter));
+    let fits =
+        |row: &&DirectiveRow| context.letter().is_some_and(|letter| row.contexts.contains(letter));
     let Some(row) = rows.iter().find(fits) else { return Availability::Here };
     match (row.since, row.until) {
         (Some(since), _) if since > version => {
@@ -244,7 +245,7 @@ pub fn availability(context: Context, name: &str, version: Version) -> Availabil
     }
 }
 
-impl Row {
+impl DirectiveRow {
     fn takes(&self, count: usize) -> bool {
         match self.counts {
             "*" => true,
@@ -260,7 +261,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn checked(context: Context, text: &str, expected: &str) {
+    fn checked(context: BlockContext, text: &str, expected: &str) {
         let block = text.ends_with('{');
         let words: Vec<String> =
             text.trim_end_matches(['{', ';']).split_whitespace().map(str::to_owned).collect();
@@ -277,17 +278,17 @@ mod tests {
             let counts = columns[2].trim_start_matches('{');
             let digits = counts.bytes().all(|byte| byte.is_ascii_digit());
             assert!(["+", "++", "*"].contains(&counts) || digits, "{line}");
-            let known = columns[3] == "-" || Value::read(columns[3]) != Value::Any;
+            let known = columns[3] == "-" || ValueKind::read(columns[3]) != ValueKind::Any;
             assert!(known, "{line}");
             for release in &columns[4..] {
-                assert!(*release == "-" || release.parse::<Version>().is_ok(), "{line}");
+                assert!(*release == "-" || release.parse::<NginxRelease>().is_ok(), "{line}");
             }
         }
     }
 
     #[test]
     fn faults_read_as_those_of_nginx() {
-        use Context::{Http, Location, LocationIf, Main, Unknown, Upstream};
+        use BlockContext::{Http, Location, LocationIf, Main, Unknown, Upstream};
         checked(
             LocationIf,
             "proxy_ssl_verify on",
@@ -310,7 +311,7 @@ mod tests {
 
     #[test]
     fn directives_know_the_releases_that_have_them() {
-        use Context::{Http, Server, StreamServer};
+        use BlockContext::{Http, Server, StreamServer};
         let since =
             |context, name, version: &str| availability(context, name, version.parse().unwrap());
         let later = |version: &str, elsewhere| Availability::Later {
@@ -321,7 +322,7 @@ mod tests {
         assert_eq!(since(Http, "grpc_ssl_conf_command", "1.19.4"), Availability::Here);
         assert_eq!(since(StreamServer, "server_name", "1.24.0"), later("1.25.5", true));
         assert_eq!(since(Server, "server_name", "1.24.0"), Availability::Here);
-        let until = Version::new(1, 25, 1);
+        let until = NginxRelease::new(1, 25, 1);
         assert_eq!(since(Server, "ssl", "1.26.0"), Availability::Gone { until });
         for name in [
             "http3",
@@ -338,8 +339,8 @@ mod tests {
     fn a_scalar_may_stand_once() {
         let mut seen = Vec::new();
         let words = ["ssl_verify_depth".to_owned(), "1".to_owned()];
-        assert_eq!(check(Context::Http, &words, false, &mut seen), Ok(()));
-        let again = check(Context::Http, &words, false, &mut seen);
+        assert_eq!(check(BlockContext::Http, &words, false, &mut seen), Ok(()));
+        let again = check(BlockContext::Http, &words, false, &mut seen);
         assert_eq!(again, Err(Fault::Duplicate("ssl_verify_depth".to_owned())));
     }
 }

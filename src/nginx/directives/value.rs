@@ -7,7 +7,7 @@ use crate::tls::version::ProtocolVersion;
 
 /// What a directive's value must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value {
+pub(super) enum ValueKind {
     /// Anything, any number of times.
     Any,
     /// Anything, but once in a block.
@@ -31,7 +31,7 @@ pub(super) enum Value {
     Protocols,
 }
 
-impl Value {
+impl ValueKind {
     /// Reads the table's word for it.
     pub(super) fn read(text: &'static str) -> Self {
         match text.split_once(':') {

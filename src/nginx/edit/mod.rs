@@ -12,8 +12,8 @@ use similar::TextDiff;
 use self::place::Home;
 use self::text::{Splice, insertion, removal, replacement};
 use super::directives;
-use super::problem::{Fault, Problem, Span};
-use super::source::Files;
+use super::problem::{ConfigurationProblem, Fault, Span};
+use super::source::MemoryFiles;
 use super::tree::{Directive, Tree};
 
 /// One directive to change, add or remove.
@@ -116,7 +116,7 @@ impl Patch {
 
     /// What nginx would say of the configuration with the patch and does not say without it: a file that is included in
     /// several blocks may hold a directive where one of them has it already.
-    pub fn fault(&self, tree: &Tree) -> Option<Problem> {
+    pub fn fault(&self, tree: &Tree) -> Option<ConfigurationProblem> {
         let mut known: Vec<&Fault> = tree.problems.iter().map(|problem| &problem.fault).collect();
         self.apply(tree).problems.into_iter().find(|problem| {
             match known.iter().position(|fault| **fault == problem.fault) {
@@ -131,7 +131,7 @@ impl Patch {
 
     /// The configuration as it is with the patch.
     pub fn apply(&self, tree: &Tree) -> Tree {
-        let mut files = Files::of(tree.files.iter().map(|(path, text)| (&**path, &**text)));
+        let mut files = MemoryFiles::of(tree.files.iter().map(|(path, text)| (&**path, &**text)));
         for file in &self.files {
             files.put(&file.path, &file.after);
         }

@@ -5,7 +5,7 @@ use super::*;
 const MAIN: &str = "/etc/nginx/nginx.conf";
 
 fn tree(files: &[(&str, &str)]) -> Tree {
-    Tree::read(&Files::of(files.iter().map(|(path, text)| (*path, text.as_bytes()))), MAIN)
+    Tree::read(&MemoryFiles::of(files.iter().map(|(path, text)| (*path, text.as_bytes()))), MAIN)
 }
 
 /// The place of the first directive of this name.

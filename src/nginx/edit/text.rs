@@ -63,8 +63,8 @@ pub(super) fn replacement(text: &[u8], one: &Directive, arguments: &[String]) ->
 /// Nothing, with the whole line where nothing else stands on it.
 pub(super) fn removal(text: &[u8], one: &Directive) -> Splice {
     let Range { start, end } = one.extent.clone();
-    let line = Line::around(text, start);
-    let behind = Line::around(text, end.saturating_sub(1));
+    let line = TextLine::around(text, start);
+    let behind = TextLine::around(text, end.saturating_sub(1));
     let is_alone = is_blank(&text[line.start..start]) && is_blank(&text[end..behind.end]);
     if is_alone {
         return Splice::new(line.start..behind.next, "");
@@ -75,9 +75,9 @@ pub(super) fn removal(text: &[u8], one: &Directive) -> Splice {
 /// A new directive behind the anchor: on a line of its own where the anchor ends its line, else beside it.
 pub(super) fn insertion(text: &[u8], anchor: &Directive, words: &str) -> Splice {
     let end = anchor.opens_at.unwrap_or(anchor.extent.end);
-    let line = Line::around(text, end.saturating_sub(1));
+    let line = TextLine::around(text, end.saturating_sub(1));
     let rest = text[end..line.end].trim_ascii_start();
-    let first = Line::around(text, anchor.extent.start);
+    let first = TextLine::around(text, anchor.extent.start);
     let before = &text[first.start..anchor.extent.start];
     if !(rest.is_empty() || rest.starts_with(b"#")) || !is_blank(before) {
         return Splice::new(end..end, format!(" {words}"));
@@ -95,7 +95,7 @@ pub(super) fn insertion(text: &[u8], anchor: &Directive, words: &str) -> Splice 
 /// How far a directive is indented, where it begins its line in the same file as the block.
 fn indent_of(text: &[u8], block: &Directive, child: &Directive) -> Option<String> {
     let start = child.extent.start;
-    let line = Line::around(text, start);
+    let line = TextLine::around(text, start);
     let before = text.get(line.start..start).filter(|before| is_blank(before))?;
     let is_inside = child.span.file == block.span.file && block.extent.contains(&start);
     is_inside.then(|| String::from_utf8_lossy(before).into_owned())
@@ -106,7 +106,7 @@ fn is_blank(text: &[u8]) -> bool {
 }
 
 /// A line of a file.
-struct Line {
+struct TextLine {
     start: usize,
     /// Behind its last character, before what ends it.
     end: usize,
@@ -114,7 +114,7 @@ struct Line {
     next: usize,
 }
 
-impl Line {
+impl TextLine {
     /// The line that holds this offset.
     fn around(text: &[u8], offset: usize) -> Self {
         let offset = offset.min(text.len());

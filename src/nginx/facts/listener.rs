@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use super::{Fact, FactKind};
 use crate::nginx::defaults::{
-    CERTIFICATE_VARIABLES, PROTOCOLS_BY_NAME, VERIFY_WITHOUT_CLIENT_CERTIFICATE, Version,
+    CERTIFICATE_VARIABLES, NginxRelease, PROTOCOLS_BY_NAME, VERIFY_WITHOUT_CLIENT_CERTIFICATE,
 };
 use crate::nginx::inherit::Set;
 use crate::nginx::listener::{Listener, Material, Protocol, Server, ServerName, ServerSsl};
 use crate::nginx::problem::Span;
 
-pub(super) fn facts(listener: &Listener, version: Option<Version>) -> Vec<Fact> {
+pub(super) fn facts(listener: &Listener, version: Option<NginxRelease>) -> Vec<Fact> {
     let mut facts = Vec::new();
     let default = listener.default_server();
     for (at, server) in listener.servers.iter().enumerate() {
@@ -60,7 +60,12 @@ fn plain_beside(server: &Server, is_default: bool) -> Option<Fact> {
 }
 
 /// What can be said of a server alone.
-fn single(server: &Server, protocol: Protocol, version: Option<Version>, facts: &mut Vec<Fact>) {
+fn single(
+    server: &Server,
+    protocol: Protocol,
+    version: Option<NginxRelease>,
+    facts: &mut Vec<Fact>,
+) {
     let ssl = &server.ssl;
     let mut say = |span: &Span, kind| facts.push(Fact { span: span.clone(), kind });
     for pair in ssl.certificates.iter().filter(|pair| pair.key.is_none()) {
@@ -127,18 +132,25 @@ fn is_tls13(name: &str) -> bool {
 }
 
 /// Settings in whose place the default server's apply.
-fn overruled(server: &Server, default: &Server, version: Option<Version>, facts: &mut Vec<Fact>) {
-    let mut check = |directive, until: Option<Version>, own: Value, decides: Value| {
-        let applies = until.is_some_and(|until| version.is_some_and(|version| version >= until));
-        if let Some((span, value)) = own
-            && !applies
-            && decides.as_ref().map(|(_, value)| value) != Some(&value)
-        {
-            let default = decides.map_or_else(|| default.span.clone(), |(span, _)| span);
-            let kind = FactKind::DefaultServerDecides { directive, default, until };
-            facts.push(Fact { span, kind });
-        }
-    };
+fn overruled(
+    server: &Server,
+    default: &Server,
+    version: Option<NginxRelease>,
+    facts: &mut Vec<Fact>,
+) {
+    let mut check =
+        |directive, until: Option<NginxRelease>, own: PlacedValue, decides: PlacedValue| {
+            let applies =
+                until.is_some_and(|until| version.is_some_and(|version| version >= until));
+            if let Some((span, value)) = own
+                && !applies
+                && decides.as_ref().map(|(_, value)| value) != Some(&value)
+            {
+                let default = decides.map_or_else(|| default.span.clone(), |(span, _)| span);
+                let kind = FactKind::DefaultServerDecides { directive, default, until };
+                facts.push(Fact { span, kind });
+            }
+        };
     let by_name = Some(PROTOCOLS_BY_NAME);
     let (own, decides) = (&server.ssl, &default.ssl);
     check("ssl_protocols", by_name, set(protocols(own)), set(protocols(decides)));
@@ -151,9 +163,9 @@ fn overruled(server: &Server, default: &Server, version: Option<Version>, facts:
 }
 
 /// A setting's place and its value in a form that compares.
-type Value = Option<(Span, String)>;
+type PlacedValue = Option<(Span, String)>;
 
-fn set<T: std::fmt::Debug>(set: Option<Set<T>>) -> Value {
+fn set<T: std::fmt::Debug>(set: Option<Set<T>>) -> PlacedValue {
     set.map(|set| (set.span, format!("{:?}", set.value)))
 }
 
@@ -168,7 +180,7 @@ fn protocols(ssl: &ServerSsl) -> Option<Set<Vec<String>>> {
     }))
 }
 
-fn suites_command(ssl: &ServerSsl) -> Value {
+fn suites_command(ssl: &ServerSsl) -> PlacedValue {
     let found = ssl.conf_command.iter().rev();
     let found = found.filter(|one| one.value.0.eq_ignore_ascii_case("ciphersuites"));
     found.map(|one| (one.span.clone(), one.value.1.clone())).next()

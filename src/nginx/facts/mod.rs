@@ -8,7 +8,7 @@ mod tree;
 mod unused;
 mod upstream;
 
-use super::defaults::Version;
+use super::defaults::NginxRelease;
 use super::listener::Listener;
 use super::problem::{Fault, Span};
 use super::tree::Tree;
@@ -34,7 +34,7 @@ pub enum FactKind {
         /// The directive.
         directive: String,
         /// The first release that has it there.
-        since: Version,
+        since: NginxRelease,
         /// Whether this release knows it from other blocks.
         elsewhere: bool,
     },
@@ -43,7 +43,7 @@ pub enum FactKind {
         /// The directive.
         directive: String,
         /// The first release without it.
-        since: Version,
+        since: NginxRelease,
     },
     /// A file is missing, or is not what the directive needs: nginx's words.
     FileRefused {
@@ -62,7 +62,7 @@ pub enum FactKind {
     /// Clients are verified, and no CA certificates say by whom.
     ClientCaMissing {
         /// The release from which `ssl_trusted_certificate` is enough, where there is one.
-        trusted_since: Option<Version>,
+        trusted_since: Option<NginxRelease>,
     },
     /// Upstreams are verified without CA certificates.
     TrustMissing,
@@ -83,7 +83,7 @@ pub enum FactKind {
         /// The default server's directive, or its block where it has none.
         default: Span,
         /// From this release on it does apply; `None` where it never does.
-        until: Option<Version>,
+        until: Option<NginxRelease>,
     },
     /// TLS settings of a server without a certificate: the default server's apply in their place.
     DefaultCertificate,
@@ -202,7 +202,7 @@ pub fn facts(
     tree: &Tree,
     listeners: &[Listener],
     upstreams: &[Upstream],
-    version: Option<Version>,
+    version: Option<NginxRelease>,
 ) -> Vec<Fact> {
     let mut facts = tree::facts(tree);
     facts.extend(refusal::facts(tree, version));

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use super::{Fact, FactKind};
-use crate::nginx::address::{self, Address};
+use crate::nginx::address::{self, NginxAddress};
 use crate::nginx::inherit::Scope;
 use crate::nginx::listener::{ListenAddress, Listener, http_addresses};
 use crate::nginx::tree::{Directive, Tree};
-use crate::nginx::upstream::Module;
+use crate::nginx::upstream::ProxyModule;
 
 pub(super) fn facts(tree: &Tree) -> Vec<Fact> {
     let mut facts = Vec::new();
@@ -28,14 +28,14 @@ fn is_plain_to_443(directive: &Directive) -> bool {
     let rest = address::strip_scheme(directive.first(), "http://");
     let rest = rest.filter(|_| directive.name == "proxy_pass");
     rest.is_some_and(|rest| {
-        matches!(address::parse(rest), Ok(Address::Host { port: Some(443), .. }))
+        matches!(address::parse(rest), Ok(NginxAddress::Host { port: Some(443), .. }))
     })
 }
 
 /// Settings of one module in a block whose upstream another one connects to.
 fn other_module(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
-    let families =
-        [Module::Proxy, Module::Grpc, Module::Uwsgi].map(|module| (module.pass(), module.prefix()));
+    let families = [ProxyModule::Proxy, ProxyModule::Grpc, ProxyModule::Uwsgi]
+        .map(|module| (module.pass(), module.prefix()));
     let passes: Vec<&str> = families
         .iter()
         .filter(|(pass, _)| !scope.own(pass).is_empty())

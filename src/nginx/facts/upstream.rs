@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::listener::{commands, suites};
 use super::{Fact, FactKind};
 use crate::nginx::problem::Span;
-use crate::nginx::upstream::{Module, PeerAddress, ProxySsl, Upstream};
+use crate::nginx::upstream::{PeerAddress, ProxyModule, ProxySsl, Upstream};
 use crate::nginx::variable;
 
 pub(super) fn facts(upstreams: &[Upstream]) -> Vec<Fact> {
@@ -160,5 +160,5 @@ fn session_key(upstream: &Upstream) -> Option<SessionKey<'_>> {
     };
     let is_dynamic = variable::has_variables(&upstream.url);
     let kept = destination.group.is_some() || !is_dynamic;
-    kept.then_some((upstream.module == Module::Stream, destination.host.as_str(), port))
+    kept.then_some((upstream.module == ProxyModule::Stream, destination.host.as_str(), port))
 }

@@ -6,7 +6,7 @@ use super::object::Object;
 use crate::nginx::directives;
 use crate::nginx::inherit::Set;
 use crate::nginx::problem::Span;
-use crate::nginx::upstream::{Module, ProxySsl, Text};
+use crate::nginx::upstream::{ProxyModule, ProxySsl, Text};
 use crate::nginx::variable::{self, Unresolved};
 
 /// What the names of the controller's annotations begin with.
@@ -53,16 +53,19 @@ impl<'a> Annotations<'a> {
 }
 
 /// An annotation without effect, and why.
-pub(super) type Ignored = (String, &'static str);
+pub(super) type IgnoredAnnotation = (String, &'static str);
 
 /// The settings that follow, and the annotations that have no effect.
-pub(super) fn proxy_ssl(module: Module, annotations: &Annotations<'_>) -> (ProxySsl, Vec<Ignored>) {
+pub(super) fn proxy_ssl(
+    module: ProxyModule,
+    annotations: &Annotations<'_>,
+) -> (ProxySsl, Vec<IgnoredAnnotation>) {
     let ignored = |reason: &'static str| {
         let names = annotations.all.iter().map(|(name, _)| *name);
         let names = names.filter(|name| name.starts_with("proxy-ssl-"));
         names.map(|name| (name.to_owned(), reason)).collect()
     };
-    if module == Module::Grpc {
+    if module == ProxyModule::Grpc {
         let reason = "the controller sets proxy_ssl_*, and GRPCS needs grpc_ssl_*";
         return (ProxySsl::default(), ignored(reason));
     }

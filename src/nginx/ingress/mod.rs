@@ -16,12 +16,12 @@ use self::object::{Backend, Object};
 use super::facts::{Fact, FactKind};
 use super::inherit::Set;
 use super::listener::{
-    CertificatePair, ListenAddress, Listener, Material, Protocol, Server, ServerName, ServerSsl,
-    StartTls, claim,
+    CertificatePair, ListenAddress, Listener, MailStartTls, Material, Protocol, Server, ServerName,
+    ServerSsl, claim,
 };
 use super::problem::Span;
 use super::upstream::{
-    Destination, Enclosing, Group, Module, Peer, PeerAddress, ProxySsl, Upstream,
+    Destination, Enclosing, Peer, PeerAddress, ProxyModule, ProxySsl, Upstream, UpstreamBlock,
 };
 use super::variable::{Unresolved, Variables};
 
@@ -66,7 +66,7 @@ pub fn read(json: &[u8]) -> Result<Ingresses, IngressError> {
     if objects.len() > MAX_ITEMS {
         return Err(IngressError::TooMany);
     }
-    let mut reading = Reading::default();
+    let mut reading = IngressReader::default();
     for object in &objects {
         let annotations = Annotations::of(object);
         reading.listen(object, &annotations);
@@ -87,12 +87,12 @@ impl Object {
 
 /// What was read so far.
 #[derive(Default)]
-struct Reading {
+struct IngressReader {
     found: Ingresses,
     sockets: HashMap<ListenAddress, usize>,
 }
 
-impl Reading {
+impl IngressReader {
     /// Puts an object's hosts on the sockets of its addresses.
     fn listen(&mut self, object: &Object, annotations: &Annotations<'_>) {
         let aliases = annotations.list("server-alias");
@@ -121,7 +121,7 @@ impl Reading {
             listeners.push(Listener {
                 protocol: Protocol::Http,
                 address,
-                starttls: StartTls::Off,
+                starttls: MailStartTls::Off,
                 proxy_protocol: false,
                 http2: true,
                 quic: false,
@@ -136,8 +136,8 @@ impl Reading {
     /// Adds the backends of an object whose annotations ask for TLS.
     fn pass(&mut self, object: &Object, annotations: &Annotations<'_>) {
         let module = match annotations.get("backend-protocol").map(str::to_ascii_uppercase) {
-            Some(protocol) if protocol == "HTTPS" => Module::Proxy,
-            Some(protocol) if protocol == "GRPCS" => Module::Grpc,
+            Some(protocol) if protocol == "HTTPS" => ProxyModule::Proxy,
+            Some(protocol) if protocol == "GRPCS" => ProxyModule::Grpc,
             _ => return,
         };
         let (ssl, ignored) = proxy_ssl(module, annotations);
@@ -223,18 +223,18 @@ fn block(name: &str, argument: Option<&str>, object: &Object) -> Enclosing {
 }
 
 fn upstream(
-    module: Module,
+    module: ProxyModule,
     object: &Object,
     (backend, blocks): (&Backend, Vec<Enclosing>),
     ssl: ProxySsl,
 ) -> Upstream {
-    let scheme = if module == Module::Grpc { "grpcs" } else { "https" };
+    let scheme = if module == ProxyModule::Grpc { "grpcs" } else { "https" };
     let url = format!("{scheme}://{BALANCER}");
     let destination = peer(object, backend).map(|peer| Destination {
         url: url.clone(),
         host: BALANCER.to_owned(),
         proxy_host: BALANCER.to_owned(),
-        group: Some(Group { name: BALANCER.to_owned(), span: object.span() }),
+        group: Some(UpstreamBlock { name: BALANCER.to_owned(), span: object.span() }),
         peers: [peer].into(),
     });
     let name = ssl.name.as_ref().map_or(Ok(BALANCER.to_owned()), |name| name.value.value.clone());

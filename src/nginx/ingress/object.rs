@@ -13,7 +13,7 @@ use super::IngressError;
 pub(super) struct Object {
     metadata: Metadata,
     spec: Spec,
-    status: Status,
+    status: IngressStatus,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -29,13 +29,13 @@ struct Metadata {
 struct Spec {
     #[serde(alias = "backend")]
     default_backend: Option<Backend>,
-    rules: Option<Vec<Rule>>,
+    rules: Option<Vec<IngressRule>>,
     tls: Option<Vec<Tls>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Rule {
+struct IngressRule {
     host: Option<String>,
     http: Option<Http>,
 }
@@ -86,19 +86,19 @@ struct Port {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Status {
+struct IngressStatus {
     load_balancer: LoadBalancer,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct LoadBalancer {
-    ingress: Option<Vec<Address>>,
+    ingress: Option<Vec<LoadBalancerIngress>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Address {
+struct LoadBalancerIngress {
     ip: Option<String>,
     hostname: Option<String>,
 }

@@ -91,7 +91,7 @@ fn settings_count_only_beside_a_secret_and_never_for_grpc() {
         ]
     );
     let found = with(&[("backend-protocol", "GRPCS"), ("proxy-ssl-secret", "shop/ca")]);
-    assert_eq!(found.upstreams[0].module, Module::Grpc);
+    assert_eq!(found.upstreams[0].module, ProxyModule::Grpc);
     assert_eq!(found.facts.len(), 3);
 }
 

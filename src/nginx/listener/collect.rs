@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::listen::Listen;
 use super::names::claim;
 use super::settings::settings;
-use super::{ListenAddress, Listener, Protocol, Server, StartTls};
+use super::{ListenAddress, Listener, MailStartTls, Protocol, Server};
 use crate::nginx::inherit::Scope;
 use crate::nginx::server_name::server_names;
 use crate::nginx::tree::Tree;
@@ -18,14 +18,14 @@ pub fn listeners(tree: &Tree) -> Vec<Listener> {
     let root = Scope::root(tree);
     let mut found = Vec::new();
     for module in ["http", "stream", "mail"] {
-        let mut sockets = Sockets::default();
+        let mut sockets = ModuleSockets::default();
         for block in tree.blocks(module) {
             let scope = root.enter(block);
             for block in block.children().iter().filter(|one| one.name == "server") {
                 sockets.server(tree, &scope.enter(block));
             }
         }
-        found.extend(sockets.all.into_iter().filter_map(Socket::finish));
+        found.extend(sockets.all.into_iter().filter_map(CollectedSocket::finish));
     }
     found
 }
@@ -35,26 +35,26 @@ const MAX_MEMBERS: usize = 200_000;
 
 /// The sockets of one module, by address and by whether they are for QUIC.
 #[derive(Default)]
-struct Sockets {
-    all: Vec<Socket>,
+struct ModuleSockets {
+    all: Vec<CollectedSocket>,
     known: HashMap<(ListenAddress, bool), usize>,
     /// Servers on all sockets together.
     members: usize,
 }
 
 /// A socket whose servers are being collected.
-struct Socket {
+struct CollectedSocket {
     listener: Listener,
     ssl: bool,
     has_default: bool,
     /// What each server says of TLS and HTTP/2.
-    said: Vec<Said>,
+    said: Vec<ServerFlags>,
 }
 
 /// What a server says of TLS and HTTP/2 on a socket.
 #[derive(Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of the configuration")]
-struct Said {
+struct ServerFlags {
     /// `ssl` in its `listen`.
     listen_ssl: bool,
     /// `ssl on`.
@@ -65,7 +65,7 @@ struct Said {
     has_settings: bool,
 }
 
-impl Sockets {
+impl ModuleSockets {
     fn server(&mut self, tree: &Tree, scope: &Scope<'_>) {
         let Some(block) = scope.block() else { return };
         let protocol = protocol(scope);
@@ -75,7 +75,8 @@ impl Sockets {
         let starttls = starttls(scope);
         let on = |name: &str| scope.flag(name).is_some_and(|set| set.value);
         let has_settings = block.children().iter().any(|one| one.name.starts_with("ssl_"));
-        let said = Said { listen_ssl: false, ssl: on("ssl"), http2: on("http2"), has_settings };
+        let said =
+            ServerFlags { listen_ssl: false, ssl: on("ssl"), http2: on("http2"), has_settings };
         let (names, ssl): (Arc<[_]>, _) =
             (server_names(scope).into(), Arc::new(settings(tree, scope)));
         let server = |listen: &Listen<'_>| Server {
@@ -102,12 +103,12 @@ impl Sockets {
         &mut self,
         address: &ListenAddress,
         listen: &Listen<'_>,
-        (protocol, starttls): (Protocol, StartTls),
-    ) -> &mut Socket {
+        (protocol, starttls): (Protocol, MailStartTls),
+    ) -> &mut CollectedSocket {
         let quic = listen.has("quic");
         let sockets = &mut self.all;
         let at = *self.known.entry((address.clone(), quic)).or_insert_with(|| {
-            sockets.push(Socket::new(Listener {
+            sockets.push(CollectedSocket::new(Listener {
                 protocol,
                 address: address.clone(),
                 starttls,
@@ -123,12 +124,12 @@ impl Sockets {
     }
 }
 
-impl Socket {
+impl CollectedSocket {
     fn new(listener: Listener) -> Self {
         Self { ssl: listener.quic, listener, has_default: false, said: Vec::new() }
     }
 
-    fn add(&mut self, listen: &Listen<'_>, server: Server, said: Said) {
+    fn add(&mut self, listen: &Listen<'_>, server: Server, said: ServerFlags) {
         let listener = &mut self.listener;
         self.ssl |= listen.has("ssl");
         listener.proxy_protocol |= listen.has("proxy_protocol");
@@ -138,7 +139,7 @@ impl Socket {
             self.has_default = true;
         }
         listener.servers.push(server);
-        self.said.push(Said { listen_ssl: listen.has("ssl"), ..said });
+        self.said.push(ServerFlags { listen_ssl: listen.has("ssl"), ..said });
     }
 
     /// Marks the servers that were meant to be plain.
@@ -165,9 +166,9 @@ impl Socket {
         let tls = self.ssl || default.ssl;
         if tls {
             // A socket that starts with TLS has no use for a command that starts it.
-            listener.starttls = StartTls::Off;
+            listener.starttls = MailStartTls::Off;
         }
-        (tls || listener.starttls != StartTls::Off).then_some(listener)
+        (tls || listener.starttls != MailStartTls::Off).then_some(listener)
     }
 }
 
@@ -195,10 +196,10 @@ fn protocol(server: &Scope<'_>) -> Protocol {
     }
 }
 
-fn starttls(server: &Scope<'_>) -> StartTls {
+fn starttls(server: &Scope<'_>) -> MailStartTls {
     match server.scalar("starttls").as_ref().map(|set| set.value.as_str()) {
-        Some("on") => StartTls::On,
-        Some("only") => StartTls::Only,
-        _ => StartTls::Off,
+        Some("on") => MailStartTls::On,
+        Some("only") => MailStartTls::Only,
+        _ => MailStartTls::Off,
     }
 }

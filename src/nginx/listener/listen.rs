@@ -20,7 +20,7 @@ pub(super) struct Listen<'t> {
 
 /// Why the addresses of a `listen` directive are not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::nginx) enum AddressError {
+pub(in crate::nginx) enum ListenError {
     /// nginx refuses it, in these words.
     Refused(&'static str),
     /// More ports than are followed here.
@@ -55,21 +55,21 @@ pub(in crate::nginx) fn http_addresses(directive: &Directive) -> Vec<ListenAddre
 pub(in crate::nginx) fn addresses(
     text: &str,
     default_port: Option<u16>,
-) -> Result<Vec<ListenAddress>, AddressError> {
+) -> Result<Vec<ListenAddress>, ListenError> {
     if let Some(path) = address::strip_scheme(text, "unix:") {
-        let missing = AddressError::Refused("no path in the unix domain socket");
+        let missing = ListenError::Refused("no path in the unix domain socket");
         return if path.is_empty() {
             Err(missing)
         } else {
             Ok(vec![ListenAddress::Unix(path.to_owned())])
         };
     }
-    let (host, first, last) = ports(text, default_port).map_err(AddressError::Refused)?;
+    let (host, first, last) = ports(text, default_port).map_err(ListenError::Refused)?;
     if last < first {
-        return Err(AddressError::Refused("invalid port range"));
+        return Err(ListenError::Refused("invalid port range"));
     }
     if last - first >= MAX_PORTS {
-        return Err(AddressError::TooManyPorts);
+        return Err(ListenError::TooManyPorts);
     }
     let ip: Result<IpAddr, _> = address::bare(host).parse();
     Ok((first..=last)
@@ -151,9 +151,9 @@ mod tests {
         for refused in ["", "unix:", "a:0", "a:x", "[::", "2-1", "1-60000", "[::1]x"] {
             check(refused, &[]);
         }
-        assert_eq!(addresses("127.0.0.1", None), Err(AddressError::Refused("no port")));
+        assert_eq!(addresses("127.0.0.1", None), Err(ListenError::Refused("no port")));
         assert_eq!(addresses("1-1000", None).map(|all| all.len()), Ok(1000));
-        assert_eq!(addresses("1-1001", None), Err(AddressError::TooManyPorts));
+        assert_eq!(addresses("1-1001", None), Err(ListenError::TooManyPorts));
         for (text, words) in [
             ("127.0.0.1:70000", "invalid port"),
             ("70000", "invalid port"),
@@ -165,7 +165,7 @@ mod tests {
             ("[1]:1", "invalid IPv6 address"),
             ("unix:", "no path in the unix domain socket"),
         ] {
-            assert_eq!(addresses(text, Some(80)), Err(AddressError::Refused(words)), "{text}");
+            assert_eq!(addresses(text, Some(80)), Err(ListenError::Refused(words)), "{text}");
         }
     }
 }

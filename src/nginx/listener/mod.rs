@@ -12,11 +12,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use collect::listeners;
-pub(super) use listen::{AddressError, addresses, http_addresses};
+pub(super) use listen::{ListenError, addresses, http_addresses};
 pub(super) use names::claim;
 pub use pass_through::{PassThrough, pass_through};
 
-use super::defaults::{self, PROTOCOLS_BY_NAME, Version};
+use super::defaults::{self, NginxRelease, PROTOCOLS_BY_NAME};
 use super::inherit::Set;
 use super::problem::Span;
 pub use super::server_name::ServerName;
@@ -39,7 +39,7 @@ pub enum Protocol {
 
 /// How TLS begins on a socket of a mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum StartTls {
+pub enum MailStartTls {
     /// It is there from the first byte.
     Off,
     /// The client may ask for it.
@@ -92,8 +92,8 @@ pub struct Listener {
     pub protocol: Protocol,
     /// The address.
     pub address: ListenAddress,
-    /// Whether TLS begins by a command; [`StartTls::Off`] for anything but mail.
-    pub starttls: StartTls,
+    /// Whether TLS begins by a command; [`MailStartTls::Off`] for anything but mail.
+    pub starttls: MailStartTls,
     /// Whether a PROXY line is expected first.
     pub proxy_protocol: bool,
     /// Whether HTTP/2 is offered, by the socket or by its default server.
@@ -135,7 +135,7 @@ impl Listener {
 
     /// The protocols that a client meets who asks for one of the servers by name: before 1.29.2 those of the default
     /// server, whatever the server says itself.
-    pub fn protocols(&self, server: &Server, version: Version) -> Vec<ProtocolVersion> {
+    pub fn protocols(&self, server: &Server, version: NginxRelease) -> Vec<ProtocolVersion> {
         let by_name = version >= PROTOCOLS_BY_NAME && server.has_certificate();
         let source = if by_name { server } else { self.default_server() };
         source.ssl.versions(version)
@@ -151,7 +151,7 @@ impl Server {
 
 impl ServerSsl {
     /// The protocols that are taken, without regard to the commands; those of this release where none are set.
-    pub fn versions(&self, version: Version) -> Vec<ProtocolVersion> {
+    pub fn versions(&self, version: NginxRelease) -> Vec<ProtocolVersion> {
         match &self.protocols {
             Some(set) => defaults::protocols_of(set),
             None => defaults::protocols(version).to_vec(),

@@ -7,7 +7,7 @@ use crate::nginx::problem::Span;
 
 /// What nginx keeps names by.
 #[derive(PartialEq, Eq, Hash)]
-enum Key {
+enum NameKey {
     Exact(String),
     Leading(String),
     Trailing(String),
@@ -16,7 +16,7 @@ enum Key {
 /// Gives each name to the first server that claims it, as nginx does with a warning (`ngx_hash_add_key`): a name with a
 /// dot in front stands for both its forms, and is dropped as a whole where either is taken, be it by the same server.
 pub(in crate::nginx) fn claim(servers: &mut [Server]) {
-    let mut claims: HashMap<Key, Span> = HashMap::new();
+    let mut claims: HashMap<NameKey, Span> = HashMap::new();
     for server in servers {
         for (number, name) in server.names.iter().enumerate() {
             for key in keys(&name.value) {
@@ -30,14 +30,14 @@ pub(in crate::nginx) fn claim(servers: &mut [Server]) {
     }
 }
 
-fn keys(name: &ServerName) -> Vec<Key> {
+fn keys(name: &ServerName) -> Vec<NameKey> {
     match name {
-        ServerName::Exact(name) => vec![Key::Exact(name.clone())],
+        ServerName::Exact(name) => vec![NameKey::Exact(name.clone())],
         ServerName::Domain(name) => {
-            vec![Key::Exact(name[1..].to_owned()), Key::Leading(name.clone())]
+            vec![NameKey::Exact(name[1..].to_owned()), NameKey::Leading(name.clone())]
         }
-        ServerName::Leading(suffix) => vec![Key::Leading(suffix.clone())],
-        ServerName::Trailing(prefix) => vec![Key::Trailing(prefix.clone())],
+        ServerName::Leading(suffix) => vec![NameKey::Leading(suffix.clone())],
+        ServerName::Trailing(prefix) => vec![NameKey::Trailing(prefix.clone())],
         ServerName::Regex(_) | ServerName::Variable(_) => Vec::new(),
     }
 }

@@ -24,8 +24,8 @@ fn line(listener: &Listener) -> String {
         (listener.proxy_protocol, "proxy_protocol"),
         (listener.http2, "http2"),
         (listener.quic, "quic"),
-        (listener.starttls == StartTls::On, "starttls"),
-        (listener.starttls == StartTls::Only, "starttls-only"),
+        (listener.starttls == MailStartTls::On, "starttls"),
+        (listener.starttls == MailStartTls::Only, "starttls-only"),
     ];
     let flags = flags.iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned());
     let words: Vec<String> =

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::directives::{self, Context};
+use super::directives::{self, BlockContext};
 use super::glob;
-use super::problem::{Fault, Problem, Span};
+use super::problem::{ConfigurationProblem, Fault, Span};
 use super::source::Source;
 use super::token::{Lexer, Statement, Token};
 
@@ -78,13 +78,13 @@ pub struct Tree {
     /// Every `include`, as often as it was read; what it includes stands in its place in the tree.
     pub includes: Vec<Directive>,
     /// What is wrong, in the order of reading; nginx stops at the first.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigurationProblem>,
 }
 
 impl Tree {
     /// Reads a configuration from its main file on.
     pub fn read(source: &dyn Source, main: &str) -> Self {
-        let mut reader = Reader {
+        let mut reader = TreeReader {
             source,
             prefix: folder(main),
             tree: Self { main: main.to_owned(), ..Self::default() },
@@ -93,13 +93,13 @@ impl Tree {
             directives: 0,
             depth: 0,
         };
-        let mut block = Open::new(Context::Main);
+        let mut block = OpenBlock::new(BlockContext::Main);
         reader.file(main, None, &mut block);
         let mut tree = reader.tree;
         tree.directives = block.directives;
         let has_events = tree.blocks("events").next().is_some();
         if tree.problems.is_empty() && !has_events {
-            tree.problems.push(Problem { fault: Fault::NoEvents, span: None });
+            tree.problems.push(ConfigurationProblem { fault: Fault::NoEvents, span: None });
         }
         tree
     }
@@ -148,29 +148,29 @@ pub(super) fn full_name(prefix: &str, path: &str) -> String {
 }
 
 /// A block that is being read.
-struct Open {
-    context: Context,
+struct OpenBlock {
+    context: BlockContext,
     directives: Vec<Directive>,
     /// The directives that may stand once and were seen.
     seen: Vec<&'static str>,
 }
 
-impl Open {
-    fn new(context: Context) -> Self {
+impl OpenBlock {
+    fn new(context: BlockContext) -> Self {
         Self { context, directives: Vec::new(), seen: Vec::new() }
     }
 }
 
 /// How a block or a file ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum BlockEnd {
     Brace,
     File,
     /// It cannot be read on.
     Broken,
 }
 
-struct Reader<'s> {
+struct TreeReader<'s> {
     source: &'s dyn Source,
     prefix: String,
     tree: Tree,
@@ -181,9 +181,9 @@ struct Reader<'s> {
     depth: usize,
 }
 
-impl Reader<'_> {
+impl TreeReader<'_> {
     /// Reads a file into the block that it is included in; `from` is where it is included.
-    fn file(&mut self, path: &str, from: Option<&Span>, into: &mut Open) {
+    fn file(&mut self, path: &str, from: Option<&Span>, into: &mut OpenBlock) {
         self.includes += 1;
         if self.depth > MAX_DEPTH {
             return self.report(Fault::TooDeep(MAX_DEPTH), from.cloned());
@@ -200,7 +200,7 @@ impl Reader<'_> {
         self.depth += 1;
         let ending = self.block(&mut file, into);
         self.depth -= 1;
-        if ending == Ending::Brace {
+        if ending == BlockEnd::Brace {
             self.report(Fault::Unexpected(b'}'), Some(file.here()));
         }
     }
@@ -219,28 +219,28 @@ impl Reader<'_> {
     }
 
     /// Reads directives up to the end of the block or the file.
-    fn block(&mut self, file: &mut File<'_>, into: &mut Open) -> Ending {
+    fn block(&mut self, file: &mut File<'_>, into: &mut OpenBlock) -> BlockEnd {
         loop {
             let (statement, opens) = match file.lexer.token() {
                 Ok(Token::Simple(statement)) => (statement, false),
                 Ok(Token::Open(statement)) => (statement, true),
-                Ok(Token::Close) => return Ending::Brace,
-                Ok(Token::End) => return Ending::File,
+                Ok(Token::Close) => return BlockEnd::Brace,
+                Ok(Token::End) => return BlockEnd::File,
                 Err(fault) => {
                     self.report(fault, Some(file.here()));
-                    return Ending::Broken;
+                    return BlockEnd::Broken;
                 }
             };
             if self.tree.problems.len() >= MAX_PROBLEMS {
-                return Ending::Broken;
+                return BlockEnd::Broken;
             }
             self.directives += 1;
             if self.directives > MAX_DIRECTIVES {
                 self.report(Fault::TooLarge, Some(file.here()));
-                return Ending::Broken;
+                return BlockEnd::Broken;
             }
-            if self.directive(file, statement, opens, into) == Ending::Broken {
-                return Ending::Broken;
+            if self.directive(file, statement, opens, into) == BlockEnd::Broken {
+                return BlockEnd::Broken;
             }
         }
     }
@@ -251,9 +251,9 @@ impl Reader<'_> {
         file: &mut File<'_>,
         statement: Statement,
         opens: bool,
-        into: &mut Open,
-    ) -> Ending {
-        if opens && matches!(into.context, Context::Data(_)) {
+        into: &mut OpenBlock,
+    ) -> BlockEnd {
+        if opens && matches!(into.context, BlockContext::Data(_)) {
             self.report(Fault::Unexpected(b'{'), Some(file.here()));
         }
         let checked = check(into, &statement.words, opens);
@@ -265,10 +265,10 @@ impl Reader<'_> {
             let mut directive = file.directive(statement);
             directive.extent.end = file.lexer.offset();
             self.tree.includes.push(directive);
-            return Ending::File;
+            return BlockEnd::File;
         }
         let mut directive = file.directive(statement);
-        let mut ending = Ending::File;
+        let mut ending = BlockEnd::File;
         if opens {
             ending = self.body(file, &mut directive, into.context);
         }
@@ -278,33 +278,38 @@ impl Reader<'_> {
     }
 
     /// Reads the block of a directive whose `{` was read last.
-    fn body(&mut self, file: &mut File<'_>, directive: &mut Directive, context: Context) -> Ending {
+    fn body(
+        &mut self,
+        file: &mut File<'_>,
+        directive: &mut Directive,
+        context: BlockContext,
+    ) -> BlockEnd {
         directive.opens_at = Some(file.lexer.offset());
         directive.block = Some(Vec::new());
         if directive.name.ends_with("_by_lua_block") {
             if file.lexer.skip_lua() {
-                return Ending::Brace;
+                return BlockEnd::Brace;
             }
             self.report(Fault::UnclosedLua(directive.name.clone()), Some(file.here()));
-            return Ending::Broken;
+            return BlockEnd::Broken;
         }
         if self.depth > MAX_DEPTH {
             self.report(Fault::TooDeep(MAX_DEPTH), Some(file.here()));
-            return Ending::Broken;
+            return BlockEnd::Broken;
         }
-        let mut inner = Open::new(context.inside(&directive.name));
+        let mut inner = OpenBlock::new(context.inside(&directive.name));
         self.depth += 1;
         let mut ending = self.block(file, &mut inner);
         self.depth -= 1;
-        if ending == Ending::File {
+        if ending == BlockEnd::File {
             self.report(Fault::UnclosedBlock, Some(file.here()));
-            ending = Ending::Broken;
+            ending = BlockEnd::Broken;
         }
         directive.block = Some(inner.directives);
         ending
     }
 
-    fn include(&mut self, path: &str, from: &Span, into: &mut Open) {
+    fn include(&mut self, path: &str, from: &Span, into: &mut OpenBlock) {
         let path = full_name(&self.prefix, path);
         if !glob::is_pattern(&path) {
             return self.file(&path, Some(from), into);
@@ -329,7 +334,7 @@ impl Reader<'_> {
 
     fn report(&mut self, fault: Fault, span: Option<Span>) {
         if self.tree.problems.len() < MAX_PROBLEMS {
-            self.tree.problems.push(Problem { fault, span });
+            self.tree.problems.push(ConfigurationProblem { fault, span });
         }
     }
 }
@@ -363,13 +368,13 @@ impl File<'_> {
 }
 
 /// Whether these words include a file; in a `map` they may be data.
-fn is_include(context: Context, words: &[String]) -> bool {
-    context != Context::Data(false) && words.len() == 2 && words[0] == "include"
+fn is_include(context: BlockContext, words: &[String]) -> bool {
+    context != BlockContext::Data(false) && words.len() == 2 && words[0] == "include"
 }
 
 /// What nginx would say of a statement before it looks at its meaning.
-fn check(into: &mut Open, words: &[String], opens: bool) -> Result<(), Fault> {
-    let is_include = words[0] == "include" && !matches!(into.context, Context::Data(_));
+fn check(into: &mut OpenBlock, words: &[String], opens: bool) -> Result<(), Fault> {
+    let is_include = words[0] == "include" && !matches!(into.context, BlockContext::Data(_));
     if is_include && opens {
         return Err(Fault::NotTerminated(words[0].clone()));
     }

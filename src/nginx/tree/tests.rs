@@ -1,11 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::nginx::source::Files;
+use crate::nginx::source::MemoryFiles;
 
 fn read(files: &[(&str, &str)]) -> Tree {
     let files = files.iter().map(|(path, text)| (*path, text.as_bytes()));
-    Tree::read(&Files::of(files), "/etc/nginx/nginx.conf")
+    Tree::read(&MemoryFiles::of(files), "/etc/nginx/nginx.conf")
 }
 
 /// The first problem, as nginx prints it.
@@ -87,7 +87,7 @@ fn deep_nesting_is_a_problem_and_no_crash() {
 proptest! {
     #[test]
     fn any_bytes_are_read(text in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let files = Files::of([("n", &*text)]);
+        let files = MemoryFiles::of([("n", &*text)]);
         let tree = Tree::read(&files, "n");
         prop_assert!(count(&tree.directives) <= text.len());
     }
@@ -103,7 +103,7 @@ proptest! {
         )
     ) {
         let text = parts.concat();
-        let tree = Tree::read(&Files::of([("n", text.as_bytes())]), "n");
+        let tree = Tree::read(&MemoryFiles::of([("n", text.as_bytes())]), "n");
         for problem in &tree.problems {
             let line = problem.span.as_ref().map_or(1, |span| span.line);
             prop_assert!(line as usize <= text.lines().count() + 1);

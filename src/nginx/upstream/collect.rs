@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::group::{Groups, destination, tls_scheme};
-use super::{Enclosing, Module, ProxySsl, Text, Upstream};
+use super::group::{UpstreamBlocks, destination, tls_scheme};
+use super::{Enclosing, ProxyModule, ProxySsl, Text, Upstream};
 use crate::nginx::inherit::{Scope, Set};
 use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::variable::{self, Definitions, Fork, Lookup, Unresolved, Variables};
@@ -17,11 +17,11 @@ pub fn upstreams(tree: &Tree, given: &Variables) -> Vec<Upstream> {
     for (name, is_stream) in [("http", false), ("stream", true)] {
         for block in tree.blocks(name) {
             let scope = root.enter(block);
-            let cx = Context {
+            let cx = ModuleContext {
                 tree,
                 given,
                 definitions: Definitions::read(&scope),
-                groups: Groups::read(&scope),
+                groups: UpstreamBlocks::read(&scope),
                 is_stream,
             };
             for server in block.children().iter().filter(|one| one.name == "server") {
@@ -35,11 +35,11 @@ pub fn upstreams(tree: &Tree, given: &Variables) -> Vec<Upstream> {
 }
 
 /// What holds for the whole of `http` or `stream`.
-struct Context<'a, 't> {
+struct ModuleContext<'a, 't> {
     tree: &'t Tree,
     given: &'a Variables,
     definitions: Definitions<'t>,
-    groups: Groups,
+    groups: UpstreamBlocks,
     is_stream: bool,
 }
 
@@ -49,7 +49,7 @@ const MAX_ARGUMENTS: usize = 8;
 /// The blocks that can hold a `*_pass`.
 const INSIDE: [&str; 3] = ["location", "if", "limit_except"];
 
-impl<'t> Context<'_, 't> {
+impl<'t> ModuleContext<'_, 't> {
     /// The upstreams of a block in the server of these names.
     fn block(&self, scope: &Scope<'t>, names: &Arc<[String]>, found: &mut Vec<Upstream>) {
         let first = found.len();
@@ -67,11 +67,11 @@ impl<'t> Context<'_, 't> {
         }
     }
 
-    fn modules(&self) -> &'static [Module] {
+    fn modules(&self) -> &'static [ProxyModule] {
         if self.is_stream {
-            &[Module::Stream]
+            &[ProxyModule::Stream]
         } else {
-            &[Module::Proxy, Module::Grpc, Module::Uwsgi]
+            &[ProxyModule::Proxy, ProxyModule::Grpc, ProxyModule::Uwsgi]
         }
     }
 
@@ -79,7 +79,7 @@ impl<'t> Context<'_, 't> {
     fn pass(
         &self,
         scope: &Scope<'t>,
-        module: Module,
+        module: ProxyModule,
         pass: &'t Directive,
         found: &mut Vec<Upstream>,
     ) {
@@ -110,14 +110,16 @@ impl<'t> Context<'_, 't> {
     fn build(
         &self,
         scope: &Scope<'t>,
-        module: Module,
+        module: ProxyModule,
         pass: &'t Directive,
         lookup: &mut Lookup<'_, 't>,
     ) -> Result<Option<Upstream>, Fork> {
         let is_dynamic = variable::has_variables(pass.first());
         let url = match module {
-            Module::Stream => lookup.text(pass.first())?,
-            Module::Proxy | Module::Grpc | Module::Uwsgi => lookup.url(pass.first())?,
+            ProxyModule::Stream => lookup.text(pass.first())?,
+            ProxyModule::Proxy | ProxyModule::Grpc | ProxyModule::Uwsgi => {
+                lookup.url(pass.first())?
+            }
         };
         let destination = match &url {
             Ok(url) => match destination(module, url, &self.groups, (pass, is_dynamic)) {
@@ -141,15 +143,15 @@ impl<'t> Context<'_, 't> {
 }
 
 /// Whether a `*_pass` can lead to TLS, by what is written.
-fn may_be_tls(scope: &Scope<'_>, module: Module, url: &str) -> bool {
+fn may_be_tls(scope: &Scope<'_>, module: ProxyModule, url: &str) -> bool {
     match module {
-        Module::Stream => scope.flag("proxy_ssl").is_some_and(|set| set.value),
+        ProxyModule::Stream => scope.flag("proxy_ssl").is_some_and(|set| set.value),
         _ => tls_scheme(module, url).is_some() || url.starts_with('$'),
     }
 }
 
 /// What can be said of an upstream without its variables.
-fn frame(scope: &Scope<'_>, module: Module, pass: &Directive) -> Upstream {
+fn frame(scope: &Scope<'_>, module: ProxyModule, pass: &Directive) -> Upstream {
     let mut blocks: Vec<Enclosing> =
         scope.chain().filter_map(|scope| scope.block().map(Enclosing::new)).collect();
     blocks.reverse();
@@ -169,11 +171,11 @@ fn frame(scope: &Scope<'_>, module: Module, pass: &Directive) -> Upstream {
 }
 
 /// `proxy_set_header Host`, as it is written.
-fn host_header(scope: &Scope<'_>, module: Module) -> Option<String> {
+fn host_header(scope: &Scope<'_>, module: ProxyModule) -> Option<String> {
     let directive = match module {
-        Module::Proxy => "proxy_set_header",
-        Module::Grpc => "grpc_set_header",
-        Module::Uwsgi | Module::Stream => return None,
+        ProxyModule::Proxy => "proxy_set_header",
+        ProxyModule::Grpc => "grpc_set_header",
+        ProxyModule::Uwsgi | ProxyModule::Stream => return None,
     };
     let headers = scope.effective(directive).iter();
     let mut hosts = headers.filter(|one| one.first().eq_ignore_ascii_case("host"));
@@ -193,7 +195,7 @@ impl Enclosing {
 /// Reads the settings in force; `text` gives the value of a text with variables.
 fn settings(
     scope: &Scope<'_>,
-    module: Module,
+    module: ProxyModule,
     tree: &Tree,
     mut text: impl FnMut(&str) -> Result<Result<String, Unresolved>, Fork>,
 ) -> Result<ProxySsl, Fork> {
@@ -223,9 +225,9 @@ fn settings(
         certificate_key: material(value("certificate_key")?),
         session_reuse: scope.flag(&name("session_reuse")),
         conf_command: scope.pairs(&name("conf_command")),
-        alpn: scope.words(&name("alpn")).filter(|_| module == Module::Stream),
-        http_version: scope.scalar("proxy_http_version").filter(|_| module == Module::Proxy),
-        proxy_protocol: module == Module::Stream
+        alpn: scope.words(&name("alpn")).filter(|_| module == ProxyModule::Stream),
+        http_version: scope.scalar("proxy_http_version").filter(|_| module == ProxyModule::Proxy),
+        proxy_protocol: module == ProxyModule::Stream
             && scope.flag("proxy_protocol").is_some_and(|set| set.value),
     })
 }

@@ -3,24 +3,24 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Destination, Group, Module, Peer, PeerAddress};
-use crate::nginx::address::{self, Address};
+use super::{Destination, Peer, PeerAddress, ProxyModule, UpstreamBlock};
+use crate::nginx::address::{self, NginxAddress};
 use crate::nginx::inherit::Scope;
 use crate::nginx::tree::Directive;
 use crate::nginx::variable::Unresolved;
 
 /// The `upstream` blocks of `http` or `stream`, by their names in lower case.
 #[derive(Debug)]
-pub(super) struct Groups(HashMap<String, Known>);
+pub(super) struct UpstreamBlocks(HashMap<String, BlockWithPeers>);
 
 /// A block and its servers.
 #[derive(Debug)]
-struct Known {
-    group: Group,
+struct BlockWithPeers {
+    group: UpstreamBlock,
     peers: Arc<[Peer]>,
 }
 
-impl Groups {
+impl UpstreamBlocks {
     pub(super) fn read(scope: &Scope<'_>) -> Self {
         let block = scope.block();
         // A `server` in `stream` has to name its port.
@@ -31,15 +31,21 @@ impl Groups {
         for block in blocks {
             let servers = block.children().iter().filter(|one| one.name == "server");
             let peers = servers.filter_map(|server| peer(server, default_port)).collect();
-            let group = Group { name: block.first().to_owned(), span: block.span.clone() };
-            groups.entry(block.first().to_ascii_lowercase()).or_insert(Known { group, peers });
+            let group = UpstreamBlock { name: block.first().to_owned(), span: block.span.clone() };
+            groups
+                .entry(block.first().to_ascii_lowercase())
+                .or_insert(BlockWithPeers { group, peers });
         }
         Self(groups)
     }
 
     /// The block that an address names; one that is written out may not have a port then.
-    fn find(&self, address: &Address, is_dynamic: bool) -> Result<Option<&Known>, &'static str> {
-        let Address::Host { host, port } = address else { return Ok(None) };
+    fn find(
+        &self,
+        address: &NginxAddress,
+        is_dynamic: bool,
+    ) -> Result<Option<&BlockWithPeers>, &'static str> {
+        let NginxAddress::Host { host, port } = address else { return Ok(None) };
         match self.0.get(&host.to_ascii_lowercase()) {
             Some(_) if port.is_some() && is_dynamic => Ok(None),
             Some(_) if port.is_some() => Err("a port that it may not have"),
@@ -54,8 +60,8 @@ fn peer(server: &Directive, default_port: Option<u16>) -> Option<Peer> {
     let value = |name: &str| parameters.iter().find_map(|word| word.strip_prefix(name));
     let has = |name: &str| parameters.iter().any(|word| word == name);
     let (address, assumed_port_80) = match address::parse(server.first()).ok()? {
-        Address::Unix(path) => (PeerAddress::Unix(path), false),
-        Address::Host { host, port } => {
+        NginxAddress::Unix(path) => (PeerAddress::Unix(path), false),
+        NginxAddress::Host { host, port } => {
             let host = address::bare(&host).to_owned();
             let address = match (value("service="), port.or(default_port)) {
                 (Some(service), _) => PeerAddress::Service { host, service: service.to_owned() },
@@ -79,9 +85,9 @@ fn peer(server: &Directive, default_port: Option<u16>) -> Option<Peer> {
 /// Where a URL without variables leads; `None` where that is not TLS. `pass` is the directive, and whether it was
 /// written with variables.
 pub(super) fn destination(
-    module: Module,
+    module: ProxyModule,
     url: &str,
-    groups: &Groups,
+    groups: &UpstreamBlocks,
     (pass, is_dynamic): (&Directive, bool),
 ) -> Option<Result<Destination, Unresolved>> {
     let rest = tls_scheme(module, url)?;
@@ -106,23 +112,23 @@ pub(super) fn destination(
 }
 
 /// The host part as nginx takes it by default, and `$proxy_host`.
-fn names(address: &Address) -> (String, String) {
+fn names(address: &NginxAddress) -> (String, String) {
     match address {
-        Address::Unix(path) => (path.clone(), "localhost".to_owned()),
-        Address::Host { host, port: None | Some(443) } => (host.clone(), host.clone()),
-        Address::Host { host, port: Some(port) } => (host.clone(), format!("{host}:{port}")),
+        NginxAddress::Unix(path) => (path.clone(), "localhost".to_owned()),
+        NginxAddress::Host { host, port: None | Some(443) } => (host.clone(), host.clone()),
+        NginxAddress::Host { host, port: Some(port) } => (host.clone(), format!("{host}:{port}")),
     }
 }
 
 fn single(
-    module: Module,
-    address: Address,
+    module: ProxyModule,
+    address: NginxAddress,
     (pass, is_dynamic): (&Directive, bool),
 ) -> Result<Peer, &'static str> {
     let address = match address {
-        Address::Unix(path) => PeerAddress::Unix(path),
-        Address::Host { host, port } => {
-            let default = (module == Module::Proxy).then_some(443);
+        NginxAddress::Unix(path) => PeerAddress::Unix(path),
+        NginxAddress::Host { host, port } => {
+            let default = (module == ProxyModule::Proxy).then_some(443);
             let port = port.or(default).ok_or("no port")?;
             PeerAddress::Host { host: address::bare(&host).to_owned(), port }
         }
@@ -139,11 +145,11 @@ fn single(
 }
 
 /// What stands behind the scheme that means TLS.
-pub(super) fn tls_scheme(module: Module, url: &str) -> Option<&str> {
+pub(super) fn tls_scheme(module: ProxyModule, url: &str) -> Option<&str> {
     match module {
-        Module::Stream => Some(url),
-        Module::Proxy => address::strip_scheme(url, "https://"),
-        Module::Grpc => address::strip_scheme(url, "grpcs://"),
-        Module::Uwsgi => address::strip_scheme(url, "suwsgi://"),
+        ProxyModule::Stream => Some(url),
+        ProxyModule::Proxy => address::strip_scheme(url, "https://"),
+        ProxyModule::Grpc => address::strip_scheme(url, "grpcs://"),
+        ProxyModule::Uwsgi => address::strip_scheme(url, "suwsgi://"),
     }
 }

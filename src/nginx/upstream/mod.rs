@@ -15,7 +15,7 @@ use super::variable::{Unresolved, Variables};
 
 /// The nginx module that makes the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Module {
+pub enum ProxyModule {
     /// `proxy_pass` in `http`.
     Proxy,
     /// `grpc_pass`.
@@ -26,7 +26,7 @@ pub enum Module {
     Stream,
 }
 
-impl Module {
+impl ProxyModule {
     /// A word for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl Module {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
     /// The module that connects.
-    pub module: Module,
+    pub module: ProxyModule,
     /// The `*_pass` directive.
     pub span: Span,
     /// Its argument as it is written.
@@ -105,14 +105,14 @@ pub struct Destination {
     /// `$proxy_host`: the host, with the port where that is not the scheme's own.
     pub proxy_host: String,
     /// The `upstream` block, where the host is the name of one.
-    pub group: Option<Group>,
+    pub group: Option<UpstreamBlock>,
     /// The servers; empty where nginx would refuse the address.
     pub peers: Arc<[Peer]>,
 }
 
 /// An `upstream` block.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub struct UpstreamBlock {
     /// Its name.
     pub name: String,
     /// Where it stands.

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 use serde::Serialize;
 
-use self::packing::Shape;
+use self::packing::CodePacking;
 use self::reason::ALERTS;
 use crate::tls::alert::AlertDescription;
 
@@ -33,7 +33,7 @@ pub enum SentBy {
 
 /// The part of the library that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Part {
+pub enum ErrorLibrary {
     /// The TLS protocol.
     Ssl,
     /// Certificates.
@@ -52,12 +52,12 @@ pub enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code<'a> {
     /// The part that failed.
-    pub part: Part,
+    pub part: ErrorLibrary,
     /// The part's name in the line, or the name that belongs to the number.
     pub library: Cow<'a, str>,
     /// The function, empty since OpenSSL 3.
     pub function: Cow<'a, str>,
-    /// The reason: for [`Part::Ssl`] in OpenSSL 1.1's numbering, `None` where that has none.
+    /// The reason: for [`ErrorLibrary::Ssl`] in OpenSSL 1.1's numbering, `None` where that has none.
     pub reason: Option<u32>,
     /// The reason's words, or those that belong to the number.
     pub text: Cow<'a, str>,
@@ -68,7 +68,7 @@ pub struct Code<'a> {
 impl Code<'_> {
     /// The alert that the peer sent.
     pub fn alert(&self) -> Option<AlertDescription> {
-        let number = self.reason.filter(|_| self.part == Part::Ssl && !self.common)?;
+        let number = self.reason.filter(|_| self.part == ErrorLibrary::Ssl && !self.common)?;
         number.checked_sub(ALERTS).and_then(|alert| u8::try_from(alert).ok()).map(AlertDescription)
     }
 
@@ -154,10 +154,10 @@ fn end_of_item(reason: &[u8]) -> &[u8] {
 }
 
 fn read(number: u32, [library, function, text]: [Cow<'_, str>; 3]) -> Code<'_> {
-    let shape = Shape::of(number, &library, &function);
+    let shape = CodePacking::of(number, &library, &function);
     let ((part, name), raw, common) = shape.split(number, &library);
     let text = if text.starts_with("reason(") { Cow::Borrowed("") } else { text };
-    let own = part == Part::Ssl && !common;
+    let own = part == ErrorLibrary::Ssl && !common;
     let reason = if own { reason::number(shape, raw, &text) } else { Some(raw) };
     let text =
         if text.is_empty() { Cow::Borrowed(reason::words(reason.filter(|_| own))) } else { text };
@@ -181,7 +181,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, reason: u32, alert: Option<u8>) {
         let code = parse(text).unwrap();
-        assert_eq!(code.part, Part::Ssl, "{code:?}");
+        assert_eq!(code.part, ErrorLibrary::Ssl, "{code:?}");
         assert_eq!(code.reason, Some(reason), "{code:?}");
         assert_eq!(code.alert().map(|alert| alert.0), alert);
     }
@@ -236,36 +236,36 @@ mod tests {
         };
         assert_eq!(
             part("error:0A0C0103:SSL routines::internal error"),
-            (Part::Ssl, Some(68), true)
+            (ErrorLibrary::Ssl, Some(68), true)
         );
         assert_eq!(
             part("error:14094044:SSL routines:ssl3_read_bytes:internal error"),
-            (Part::Ssl, Some(68), true)
+            (ErrorLibrary::Ssl, Some(68), true)
         );
         assert_eq!(
             part("error:05800074:x509 certificate routines::key values mismatch"),
-            (Part::X509, Some(116), false)
+            (ErrorLibrary::X509, Some(116), false)
         );
         assert_eq!(
             part(
                 "error:0B080074:x509 certificate routines:X509_check_private_key:key values mismatch"
             ),
-            (Part::X509, Some(116), false)
+            (ErrorLibrary::X509, Some(116), false)
         );
         assert_eq!(
             part("error:80000002:system library::No such file or directory:calling fopen(/x, r)"),
-            (Part::System, Some(2), false)
+            (ErrorLibrary::System, Some(2), false)
         );
         assert_eq!(
             part("error:02001002:system library:fopen:No such file or directory"),
-            (Part::System, Some(2), false)
+            (ErrorLibrary::System, Some(2), false)
         );
-        assert_eq!(part("error:05800074"), (Part::X509, Some(116), false));
+        assert_eq!(part("error:05800074"), (ErrorLibrary::X509, Some(116), false));
         assert_eq!(parse("error:05800074").unwrap().library, "x509 certificate routines");
         assert_eq!(parse("error:0909006C").unwrap().library, "PEM routines");
         assert_eq!(
             part("error:10000080:BIO routines::no such file"),
-            (Part::Crypto, Some(128), false)
+            (ErrorLibrary::Crypto, Some(128), false)
         );
     }
 

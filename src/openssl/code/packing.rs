@@ -1,10 +1,10 @@
 //! Where a library keeps part and reason in the 32 bits of a code.
 
-use super::Part;
+use super::ErrorLibrary;
 
 /// How a library packs its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum CodePacking {
     /// OpenSSL 3: library in bits 23 to 30, flags in 18 to 22, reason below; or an errno.
     Three,
     /// OpenSSL 1 and LibreSSL: library, function and reason in 8, 12 and 12 bits.
@@ -22,7 +22,7 @@ const COMMON_FLAG: u32 = 2 << 18;
 /// Bits of an OpenSSL 3 reason, below its flags.
 const REASON_BITS: u32 = 0x3_ffff;
 
-impl Shape {
+impl CodePacking {
     /// The number fits the library's name in one shape; without a name, the libraries that speak of TLS are looked for.
     pub(super) fn of(number: u32, library: &str, function: &str) -> Self {
         if function == "OPENSSL_internal" {
@@ -45,11 +45,15 @@ impl Shape {
     }
 
     /// The part with its name, the raw reason, and whether all parts share it.
-    pub(super) fn split(self, number: u32, library: &str) -> ((Part, &'static str), u32, bool) {
+    pub(super) fn split(
+        self,
+        number: u32,
+        library: &str,
+    ) -> ((ErrorLibrary, &'static str), u32, bool) {
         let raw = number & 0xfff;
         match self {
             Self::Three if number & SYSTEM_FLAG != 0 => {
-                (named(Part::System), number & !SYSTEM_FLAG, false)
+                (named(ErrorLibrary::System), number & !SYSTEM_FLAG, false)
             }
             Self::Three => {
                 let common = number & COMMON_FLAG != 0;
@@ -60,11 +64,11 @@ impl Shape {
             }
             Self::One => {
                 let part = part(number >> 24, library);
-                (part, raw, part.0 != Part::System && raw < SHARED_END)
+                (part, raw, part.0 != ErrorLibrary::System && raw < SHARED_END)
             }
             Self::Boring => {
                 let ssl = number >> 24 == BORING_SSL;
-                let part = if ssl { named(Part::Ssl) } else { part(0, library) };
+                let part = if ssl { named(ErrorLibrary::Ssl) } else { part(0, library) };
                 (part, raw, raw < SHARED_END)
             }
         }
@@ -81,25 +85,25 @@ const BORING_SSL: u32 = 16;
 const SHARED_END: u32 = 100;
 
 /// `ERR_LIB_*` of OpenSSL with the names that lines hold.
-const LIBRARIES: &[(u32, &str, Part)] = &[
-    (SSL, "SSL routines", Part::Ssl),
-    (11, "x509 certificate routines", Part::X509),
-    (9, "PEM routines", Part::Pem),
-    (13, "asn1 encoding routines", Part::Asn1),
-    (2, "system library", Part::System),
-    (32, "BIO routines", Part::Crypto),
-    (3, "bignum routines", Part::Crypto),
-    (4, "rsa routines", Part::Crypto),
-    (5, "Diffie-Hellman routines", Part::Crypto),
-    (6, "digital envelope routines", Part::Crypto),
-    (16, "elliptic curve routines", Part::Crypto),
-    (34, "X509 V3 routines", Part::X509),
-    (35, "PKCS12 routines", Part::Pem),
-    (36, "random number generator", Part::Crypto),
-    (37, "DSO support routines", Part::Crypto),
-    (38, "engine routines", Part::Crypto),
-    (57, "Provider routines", Part::Crypto),
-    (60, "DECODER routines", Part::Pem),
+const LIBRARIES: &[(u32, &str, ErrorLibrary)] = &[
+    (SSL, "SSL routines", ErrorLibrary::Ssl),
+    (11, "x509 certificate routines", ErrorLibrary::X509),
+    (9, "PEM routines", ErrorLibrary::Pem),
+    (13, "asn1 encoding routines", ErrorLibrary::Asn1),
+    (2, "system library", ErrorLibrary::System),
+    (32, "BIO routines", ErrorLibrary::Crypto),
+    (3, "bignum routines", ErrorLibrary::Crypto),
+    (4, "rsa routines", ErrorLibrary::Crypto),
+    (5, "Diffie-Hellman routines", ErrorLibrary::Crypto),
+    (6, "digital envelope routines", ErrorLibrary::Crypto),
+    (16, "elliptic curve routines", ErrorLibrary::Crypto),
+    (34, "X509 V3 routines", ErrorLibrary::X509),
+    (35, "PKCS12 routines", ErrorLibrary::Pem),
+    (36, "random number generator", ErrorLibrary::Crypto),
+    (37, "DSO support routines", ErrorLibrary::Crypto),
+    (38, "engine routines", ErrorLibrary::Crypto),
+    (57, "Provider routines", ErrorLibrary::Crypto),
+    (60, "DECODER routines", ErrorLibrary::Pem),
 ];
 
 fn is_library(number: u32) -> bool {
@@ -107,14 +111,14 @@ fn is_library(number: u32) -> bool {
 }
 
 /// The part of that name, or else of that number, with OpenSSL's name for it.
-fn part(number: u32, library: &str) -> (Part, &'static str) {
+fn part(number: u32, library: &str) -> (ErrorLibrary, &'static str) {
     let named = LIBRARIES.iter().find(|(_, name, _)| name.eq_ignore_ascii_case(library));
     let numbered = || LIBRARIES.iter().find(|(known, ..)| library.is_empty() && *known == number);
-    named.or_else(numbered).map_or((Part::Crypto, ""), |(_, name, part)| (*part, name))
+    named.or_else(numbered).map_or((ErrorLibrary::Crypto, ""), |(_, name, part)| (*part, name))
 }
 
 /// A part with OpenSSL's name for it.
-pub(super) fn named(part: Part) -> (Part, &'static str) {
+pub(super) fn named(part: ErrorLibrary) -> (ErrorLibrary, &'static str) {
     let name = LIBRARIES.iter().find(|(.., known)| *known == part).map_or("", |(_, name, _)| name);
     (part, name)
 }

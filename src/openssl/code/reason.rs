@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::packing::{Shape, named};
-use super::{Code, Part};
-use crate::openssl::release::Release;
+use super::packing::{CodePacking, named};
+use super::{Code, ErrorLibrary};
+use crate::openssl::release::OpensslRelease;
 use crate::openssl::rows;
 use crate::tls::alert::AlertDescription;
 
@@ -82,12 +82,12 @@ fn current<'a>(words: &'a [&'static str; 4]) -> impl DoubleEndedIterator<Item = 
 }
 
 /// The reason in OpenSSL 1.1's numbering.
-pub(super) fn number(shape: Shape, raw: u32, text: &str) -> Option<u32> {
+pub(super) fn number(shape: CodePacking, raw: u32, text: &str) -> Option<u32> {
     let reasons = &*REASONS;
     if raw >= ALERTS {
         return Some(raw);
     }
-    if shape == Shape::Boring {
+    if shape == CodePacking::Boring {
         return match reasons.boring_by_name.get(text) {
             Some(number) => *number,
             None => reasons.boring.get(&raw).copied().flatten(),
@@ -113,12 +113,12 @@ pub(super) fn words(reason: Option<u32>) -> &'static str {
 }
 
 /// The words of a release for a TLS reason; `None` where it has none.
-pub fn words_in(reason: u32, library: Release) -> Option<&'static str> {
+pub fn words_in(reason: u32, library: OpensslRelease) -> Option<&'static str> {
     let [_, text_1_1_1, text_3_0, text_3_5] = REASONS.words.get(&reason)?;
     let text = match library {
-        Release::V1_1_1 => text_1_1_1,
-        Release::V3_0 => text_3_0,
-        Release::V3_2 | Release::V3_5 => text_3_5,
+        OpensslRelease::V1_1_1 => text_1_1_1,
+        OpensslRelease::V3_0 => text_3_0,
+        OpensslRelease::V3_2 | OpensslRelease::V3_5 => text_3_5,
     };
     (*text != "-").then_some(*text)
 }
@@ -139,7 +139,7 @@ pub fn by_number(number: u32) -> Option<Code<'static>> {
 
 /// The TLS reason of that number, in OpenSSL 1.1's numbering.
 pub fn ssl(reason: u32) -> Code<'static> {
-    let (part, library) = named(Part::Ssl);
+    let (part, library) = named(ErrorLibrary::Ssl);
     Code {
         part,
         library: Cow::Borrowed(library),

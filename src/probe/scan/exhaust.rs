@@ -52,7 +52,7 @@ where
 {
     let ordered = manner.ordered;
     let listing = Listing::default();
-    let mut search = Search { manner, key, ask, listing, batches: 0, splits: 0 };
+    let mut search = ListingSearch { manner, key, ask, listing, batches: 0, splits: 0 };
     let mut left = offers;
     while !left.is_empty() && search.listing.cut_short.is_none() {
         let batch: Vec<T> = left.drain(..left.len().min(search.manner.batch)).collect();
@@ -72,7 +72,7 @@ fn is_about_version(refusal: Option<&Cause>) -> bool {
     refusal == Some(&Cause::Alert(AlertDescription::PROTOCOL_VERSION))
 }
 
-struct Search<T, A, K, Q> {
+struct ListingSearch<T, A, K, Q> {
     manner: Manner<T>,
     key: K,
     ask: Q,
@@ -92,7 +92,7 @@ fn halves<T: Clone>(list: &[T]) -> Vec<Vec<T>> {
     [first, second].into_iter().filter(|half| !half.is_empty()).map(<[T]>::to_vec).collect()
 }
 
-impl<T, A, K, Q, F> Search<T, A, K, Q>
+impl<T, A, K, Q, F> ListingSearch<T, A, K, Q>
 where
     T: Clone + PartialEq,
     A: Clone,

@@ -4,7 +4,7 @@ use super::exhaust::Reply;
 use super::{Opening, Scanner};
 use crate::observation::scan::{Features, VersionScan};
 use crate::observation::{Cause, Failure, Observed, Stage};
-use crate::probe::raw::Answer;
+use crate::probe::raw::RawAnswer;
 use crate::tls::alert::AlertDescription;
 use crate::tls::extension::ExtensionType;
 use crate::tls::flight::Flight;
@@ -53,7 +53,7 @@ impl Scanner<'_> {
     /// the server keeps a session that it gave an id to, only a second connection shows.
     async fn compression_and_id(&self, scan: &VersionScan) -> (Observed<()>, Observed<()>) {
         let hello = ClientHello { compression: vec![1, 0], ..self.cheap_hello(scan) };
-        let read = |answer: &Answer| {
+        let read = |answer: &RawAnswer| {
             let hello = answer.flight.server_hello.as_ref()?;
             Some((hello.compression != 0, !hello.session_id.is_empty()))
         };

@@ -17,7 +17,7 @@ use self::features::Marks;
 use super::browser::speaks_http;
 use super::complete::Caller;
 use super::offer::Offer;
-use super::raw::Answer;
+use super::raw::RawAnswer;
 use crate::certificate::Chain;
 use crate::certificate::key::KeyType;
 use crate::observation::scan::{Features, Listing, Scan, SuiteChoice, VersionScan};
@@ -175,7 +175,7 @@ impl<'a> Scanner<'a> {
     async fn ask<T>(
         &self,
         hello: ClientHello,
-        read: impl FnOnce(&Answer) -> Option<T>,
+        read: impl FnOnce(&RawAnswer) -> Option<T>,
     ) -> Reply<T> {
         let mut answer = self.caller.exchange(&hello).await;
         if is_worth_another_try(&answer) {
@@ -262,7 +262,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// What an answer in that version says; `None` for one in another version, which refuses this one.
-    fn opening(&self, version: ProtocolVersion, answer: &Answer) -> Option<Opening> {
+    fn opening(&self, version: ProtocolVersion, answer: &RawAnswer) -> Option<Opening> {
         let choice = answer.outcome.as_ref().ok().filter(|choice| choice.version == version)?;
         let choice = SuiteChoice {
             cipher_suite: choice.cipher_suite,
@@ -351,7 +351,7 @@ impl Opening {
 }
 
 /// A lost packet or a busy moment must not decide what a server is said to accept.
-fn is_worth_another_try(answer: &Result<Answer, Failure>) -> bool {
+fn is_worth_another_try(answer: &Result<RawAnswer, Failure>) -> bool {
     let failure = match answer {
         Ok(answer) => answer.outcome.as_ref().err(),
         Err(failure) => Some(failure),

@@ -7,7 +7,7 @@ use crate::observation::scan::{Replay, ReplayFailure};
 use crate::observation::{Failure, RawChoice};
 use crate::probe::browser::without_http;
 use crate::probe::offer::Offer;
-use crate::probe::raw::Answer;
+use crate::probe::raw::RawAnswer;
 use crate::tls::hello::ClientHello;
 use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
@@ -39,7 +39,7 @@ impl Scanner<'_> {
         if is_worth_another_try(&answer) {
             answer = self.caller.exchange(hello).await;
         }
-        let Answer { outcome, flight } = answer.map_err(ReplayFailure::Server)?;
+        let RawAnswer { outcome, flight } = answer.map_err(ReplayFailure::Server)?;
         let choice = outcome.map_err(ReplayFailure::Server)?;
         let rsa_bits = self.caller.chain_of(&flight).as_deref().and_then(rsa_bits);
         match profile.objection(&flight, rsa_bits) {

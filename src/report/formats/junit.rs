@@ -19,7 +19,7 @@ use crate::run::TargetReport;
 const UNDECIDED: &str = "not every connection was answered, so this could not be decided";
 
 /// How a case ends.
-enum Outcome {
+enum CaseOutcome {
     Passed,
     /// Told, and not failed.
     Told(String),
@@ -50,17 +50,17 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-type Case = (&'static str, Outcome);
+type TestCase = (&'static str, CaseOutcome);
 
 /// The rules that applied, in the order of the registry.
-fn cases(report: &Report, target: &TargetReport) -> Vec<Case> {
+fn cases(report: &Report, target: &TargetReport) -> Vec<TestCase> {
     let outcome = |id| outcome(report, target, id);
     let known = RULES.iter().filter_map(|rule| Some((rule.id, outcome(rule.id)?)));
     known.collect()
 }
 
 /// What became of one rule, the worst first: failed, skipped, told, passed.
-fn outcome(report: &Report, target: &TargetReport, id: &str) -> Option<Outcome> {
+fn outcome(report: &Report, target: &TargetReport, id: &str) -> Option<CaseOutcome> {
     let judgement = &target.judgement;
     let findings: Vec<&Finding> =
         judgement.findings.iter().filter(|finding| finding.rule == id).collect();
@@ -70,25 +70,25 @@ fn outcome(report: &Report, target: &TargetReport, id: &str) -> Option<Outcome> 
         .filter(|finding| finding.fails_at(report.options.threshold))
         .collect();
     if let Some(worst) = failing.first() {
-        return Some(Outcome::Failed {
+        return Some(CaseOutcome::Failed {
             message: escape(&worst.message).into_owned(),
             severity: worst.severity.to_string(),
             details: details(&failing),
         });
     }
     if let Some((_, reason)) = judgement.untested.iter().find(|(rule, _)| *rule == id) {
-        return Some(Outcome::Skipped(format!("could not test: {}", escape(reason))));
+        return Some(CaseOutcome::Skipped(format!("could not test: {}", escape(reason))));
     }
     if let Some(excuse) = findings.iter().find_map(|finding| finding.excuse.as_ref()) {
-        return Some(Outcome::Skipped(escape(&excuse.to_string()).into_owned()));
+        return Some(CaseOutcome::Skipped(escape(&excuse.to_string()).into_owned()));
     }
     if !findings.is_empty() {
-        return Some(Outcome::Told(details(&findings)));
+        return Some(CaseOutcome::Told(details(&findings)));
     }
     if judgement.undecided.contains(&id) {
-        return Some(Outcome::Skipped(UNDECIDED.to_owned()));
+        return Some(CaseOutcome::Skipped(UNDECIDED.to_owned()));
     }
-    judgement.passed.contains(&id).then_some(Outcome::Passed)
+    judgement.passed.contains(&id).then_some(CaseOutcome::Passed)
 }
 
 fn details(findings: &[&Finding]) -> String {
@@ -113,7 +113,7 @@ fn suite<W: Write>(
     writer: &mut Writer<W>,
     started_at: OffsetDateTime,
     report: &TargetReport,
-    cases: &[Case],
+    cases: &[TestCase],
 ) -> io::Result<()> {
     let name = escape(&report.target.name);
     let head = counted(BytesStart::new("testsuite"), &name, cases).with_attributes([
@@ -131,7 +131,7 @@ fn suite<W: Write>(
 fn case<W: Write>(
     writer: &mut Writer<W>,
     (suite, rule): (&str, &str),
-    outcome: &Outcome,
+    outcome: &CaseOutcome,
 ) -> io::Result<()> {
     let case = writer.create_element("testcase").with_attributes([
         ("name", rule),
@@ -139,23 +139,23 @@ fn case<W: Write>(
         ("time", "0"),
     ]);
     let write = |inside: &mut Writer<W>| match outcome {
-        Outcome::Passed => Ok(()),
-        Outcome::Told(text) => {
+        CaseOutcome::Passed => Ok(()),
+        CaseOutcome::Told(text) => {
             inside.create_element("system-out").write_text_content(BytesText::new(text)).map(drop)
         }
-        Outcome::Skipped(why) => inside
+        CaseOutcome::Skipped(why) => inside
             .create_element("skipped")
             .with_attribute(("message", why.as_str()))
             .write_empty()
             .map(drop),
-        Outcome::Failed { message, severity, details } => inside
+        CaseOutcome::Failed { message, severity, details } => inside
             .create_element("failure")
             .with_attributes([("message", message.as_str()), ("type", severity.as_str())])
             .write_text_content(BytesText::new(details))
             .map(drop),
     };
     match outcome {
-        Outcome::Passed => case.write_empty().map(drop),
+        CaseOutcome::Passed => case.write_empty().map(drop),
         _ => case.write_inner_content(write).map(drop),
     }
 }
@@ -163,13 +163,13 @@ fn case<W: Write>(
 fn counted<'a>(
     element: BytesStart<'a>,
     name: &str,
-    cases: impl IntoIterator<Item = &'a Case>,
+    cases: impl IntoIterator<Item = &'a TestCase>,
 ) -> BytesStart<'a> {
     let (mut tests, mut failures, mut skipped) = (0, 0, 0);
     for (_, outcome) in cases {
         tests += 1;
-        failures += usize::from(matches!(outcome, Outcome::Failed { .. }));
-        skipped += usize::from(matches!(outcome, Outcome::Skipped(_)));
+        failures += usize::from(matches!(outcome, CaseOutcome::Failed { .. }));
+        skipped += usize::from(matches!(outcome, CaseOutcome::Skipped(_)));
     }
     element.with_attributes([
         ("name", name),

@@ -7,7 +7,7 @@ use crate::audit::finding::{Finding, Fix};
 use crate::report::escape::escape;
 use crate::report::items::{Item, items};
 use crate::report::words::{self, counted};
-use crate::report::{Kind, Report, Summary, matrix};
+use crate::report::{Report, ReportKind, Summary, matrix};
 use crate::run::{Status, TargetReport};
 
 /// Writes the whole report.
@@ -28,7 +28,7 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 /// The run in one line.
 pub(super) fn in_words(report: &Report) -> String {
     let Summary { targets, passed, failed, untested, findings, excused, .. } = report.summary();
-    let noun = if report.kind == Kind::Files { "chain" } else { "target" };
+    let noun = if report.kind == ReportKind::Files { "chain" } else { "target" };
     let mut words = format!(
         "{}, {passed} passed, {failed} failed, {untested} could not be tested; errors: {}, warnings: {}, \
          notes: {}",
@@ -45,7 +45,7 @@ pub(super) fn in_words(report: &Report) -> String {
 }
 
 fn overview(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let endpoints = report.kind == Kind::Endpoints;
+    let endpoints = report.kind == ReportKind::Endpoints;
     let cells = "| no SNI, TLS 1.2 | no SNI, TLS 1.3 | SNI, TLS 1.2 | SNI, TLS 1.3 ";
     let (cells, rules) = if endpoints { (cells, "|---|---|---|---") } else { ("", "") };
     writeln!(out, "| target | result {cells}| worst finding |\n|---|---{rules}|---|")?;

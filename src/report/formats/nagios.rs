@@ -12,7 +12,7 @@ use crate::observation::Cause;
 use crate::report::escape::{WithoutCommands, escape};
 use crate::report::items::items;
 use crate::report::words::counted;
-use crate::report::{Kind, Report, Summary};
+use crate::report::{Report, ReportKind, Summary};
 use crate::run::TargetReport;
 
 /// The status line is cut to this many characters; some user interfaces show no more.
@@ -23,7 +23,7 @@ const MAX_DETAILS: usize = 100;
 
 /// The state of a service; its number is the exit status of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ServiceState {
     /// Nothing of note was found.
     Ok = 0,
     /// The worst finding is a warning.
@@ -34,7 +34,7 @@ pub enum State {
     Unknown = 3,
 }
 
-impl State {
+impl ServiceState {
     fn word(self) -> &'static str {
         match self {
             Self::Ok => "OK",
@@ -74,24 +74,24 @@ fn write_lines(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A finding counts more than what could not be tested, as with the program's own exit status.
-pub fn state(report: &Report) -> State {
+pub fn state(report: &Report) -> ServiceState {
     let summary = report.summary();
     // That something could not be tested is told as a warning; as a state it is unknown.
     let seen = |finding: &Finding| !finding.could_not_test && finding.excuse.is_none();
     let findings = report.targets.iter().flat_map(|target| &target.judgement.findings);
     let warned = findings.filter(|one| seen(one)).any(|one| one.severity == Severity::Warning);
     match summary.worst {
-        Some(Severity::Error) => State::Critical,
-        _ if report.targets.iter().any(is_down) => State::Critical,
+        Some(Severity::Error) => ServiceState::Critical,
+        _ if report.targets.iter().any(is_down) => ServiceState::Critical,
         // What a report leaves out was tested.
         Some(Severity::Warning) if warned || report.targets.len() < summary.targets => {
-            State::Warning
+            ServiceState::Warning
         }
-        _ if summary.failed > 0 => State::Warning,
+        _ if summary.failed > 0 => ServiceState::Warning,
         _ if summary.untested > summary.waived || summary.targets == 0 || report.interrupted => {
-            State::Unknown
+            ServiceState::Unknown
         }
-        _ => State::Ok,
+        _ => ServiceState::Ok,
     }
 }
 
@@ -108,7 +108,7 @@ fn is_down(target: &TargetReport) -> bool {
 /// The worst that was found comes first: where, what, and with a certificate until when.
 fn headline(report: &Report) -> String {
     let Summary { targets, failed, untested, .. } = report.summary();
-    let noun = if report.kind == Kind::Files { "chain" } else { "target" };
+    let noun = if report.kind == ReportKind::Files { "chain" } else { "target" };
     let mut parts = Vec::new();
     let findings = report.targets.iter().flat_map(|target| {
         let open = target.judgement.findings.iter().filter(|finding| finding.excuse.is_none());

@@ -8,7 +8,7 @@ use anstyle::Style;
 use textwrap::core::display_width;
 use time::OffsetDateTime;
 
-use crate::audit::finding::{Directive, Finding, Severity};
+use crate::audit::finding::{Finding, ProposedDirective, Severity};
 use crate::audit::judge::Assessed;
 use crate::audit::upstream::outcome::NginxOutcome;
 use crate::observation::Endpoint;
@@ -16,7 +16,7 @@ use crate::report::escape::{WithoutCommands, escape};
 use crate::report::place::has_place;
 use crate::report::text::{paragraph, severity_style, styled};
 use crate::report::words::counted;
-use crate::report::{Kind, Look, Report, Summary, chain, items, names, overview, scan};
+use crate::report::{Look, Report, ReportKind, Summary, chain, items, names, overview, scan};
 use crate::run::TargetReport;
 use crate::targets::Target;
 
@@ -38,7 +38,7 @@ pub(super) fn render(report: &Report, look: Look, out: &mut dyn Write) -> io::Re
 
 fn write_lines(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let look = Look { width: look.width.max(MIN_WIDTH), ..look };
-    if report.kind == Kind::Endpoints && !report.targets.is_empty() {
+    if report.kind == ReportKind::Endpoints && !report.targets.is_empty() {
         writeln!(out, "{}\n", overview::table(report, look))?;
     }
     for (name, target) in names::distinct(report).iter().zip(&report.targets) {
@@ -173,7 +173,7 @@ fn write_finding(finding: &Finding, look: Look, out: &mut dyn Write) -> io::Resu
 
 /// A directive as it stands in a configuration, with the place where it belongs beside it, or above it where there is no
 /// room. It is pasted, so it is never broken.
-fn line(directive: &Directive, look: Look) -> String {
+fn line(directive: &ProposedDirective, look: Look) -> String {
     let text = format!("{} {};", directive.name, directive.value);
     let text = escape(&text);
     let place = match (&directive.file, directive.line) {
@@ -199,12 +199,12 @@ fn closing(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(paragraph(&in_words(&report.summary(), report.kind), "", "", look).as_bytes())
 }
 
-fn in_words(summary: &Summary, kind: Kind) -> String {
+fn in_words(summary: &Summary, kind: ReportKind) -> String {
     let Summary { targets, passed, failed, untested, findings, excused, .. } = summary;
     let excused = if *excused == 0 { String::new() } else { format!(" ({excused} excused)") };
     format!(
         "{}: {passed} passed, {failed} failed, {untested} could not be tested; {}, {}, {}{excused}.",
-        counted(*targets, if kind == Kind::Files { "chain" } else { "target" }),
+        counted(*targets, if kind == ReportKind::Files { "chain" } else { "target" }),
         counted(findings.error, "error"),
         counted(findings.warning, "warning"),
         counted(findings.note, "note")

@@ -1,8 +1,8 @@
 //! What access logs say, and what a planned change would refuse.
 
-use super::document::{AccessOut, Named, Percentiles, Reuse, VersionOut, WhatIf};
+use super::document::{AccessOut, NamedCount, Percentiles, Reuse, VersionOut, WhatIf};
 use super::{MAX_NAMES, named, rounded, share};
-use crate::log::sketch::Names;
+use crate::log::sketch::NameCounts;
 use crate::log::tally::Tally;
 use crate::log::traffic::Traffic;
 
@@ -91,7 +91,7 @@ pub(super) fn refused(traffic: &Traffic, versions: &[String]) -> WhatIf {
 }
 
 /// Adds the counts of one version to those of others.
-fn add(sum: &mut Vec<Named>, names: &Names) {
+fn add(sum: &mut Vec<NamedCount>, names: &NameCounts) {
     for named in named(names) {
         match sum.iter_mut().find(|known| known.name == named.name) {
             Some(known) => known.count += named.count,

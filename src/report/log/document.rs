@@ -7,6 +7,7 @@ use crate::log::direction::Direction;
 use crate::log::explanation;
 use crate::log::importance::Concern;
 use crate::log::table::Weight;
+use crate::report::tool::Tool;
 use crate::run::Status;
 
 /// A whole run.
@@ -31,24 +32,15 @@ pub struct LogReport {
     /// Whether error logs hold no line below warn: then most failures of clients are not in them.
     pub client_failures_hidden: bool,
     /// What matters most first.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FailureClass>,
     /// Upstream failures by address, the most frequent first.
-    pub upstreams: Vec<Upstream>,
+    pub upstreams: Vec<UpstreamFailures>,
     /// What access logs say.
     pub access: Option<AccessOut>,
     /// What a change of `ssl_protocols` would refuse.
     pub what_if: Option<WhatIf>,
     /// What to know about these figures.
     pub notes: Vec<String>,
-}
-
-/// Who made a document.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Tool {
-    /// The program.
-    pub name: &'static str,
-    /// Its version.
-    pub version: &'static str,
 }
 
 /// One file.
@@ -66,7 +58,7 @@ pub struct FileOut {
 
 /// One class of failures.
 #[derive(Clone, Debug, Serialize)]
-pub struct Failure {
+pub struct FailureClass {
     /// Whose connections.
     pub direction: Direction,
     /// The class's name.
@@ -98,9 +90,9 @@ pub struct Failure {
     /// Whether that number is exact; else it is within a few in a hundred.
     pub clients_exact: bool,
     /// Lines by server.
-    pub servers: Vec<Named>,
+    pub servers: Vec<NamedCount>,
     /// Lines by upstream.
-    pub upstreams: Vec<Named>,
+    pub upstreams: Vec<NamedCount>,
     /// Who failed, and how.
     pub meaning: Option<&'static str>,
     /// Likeliest first.
@@ -124,7 +116,7 @@ pub struct SeriesOut {
 
 /// A name with its count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Named {
+pub struct NamedCount {
     /// The name.
     pub name: String,
     /// Its count.
@@ -133,7 +125,7 @@ pub struct Named {
 
 /// One upstream.
 #[derive(Clone, Debug, Serialize)]
-pub struct Upstream {
+pub struct UpstreamFailures {
     /// Its address, as the lines have it.
     pub address: String,
     /// All its lines.
@@ -141,12 +133,12 @@ pub struct Upstream {
     /// Its classes, the most frequent first.
     pub classes: Vec<UpstreamClass>,
     /// What audits of it found, as nginx meets it; one for each way in which the configuration leads there.
-    pub audits: Vec<Audit>,
+    pub audits: Vec<UpstreamAudit>,
 }
 
 /// What an audit of an upstream found.
 #[derive(Clone, Debug, Serialize)]
-pub struct Audit {
+pub struct UpstreamAudit {
     /// What was audited.
     pub target: String,
     /// Where the configuration leads there, as file and line; `null` without one.
@@ -193,9 +185,9 @@ pub struct AccessOut {
     /// By version.
     pub versions: Vec<VersionOut>,
     /// By cipher.
-    pub ciphers: Vec<Named>,
+    pub ciphers: Vec<NamedCount>,
     /// By curve.
-    pub curves: Vec<Named>,
+    pub curves: Vec<NamedCount>,
     /// How many resumed a session.
     pub session_reuse: Option<Reuse>,
     /// Connection and handshake to upstreams, in milliseconds.
@@ -207,7 +199,7 @@ pub struct AccessOut {
     /// Those in the very second of a failed handshake with the same upstream; `null` where not both logs were read.
     pub bad_gateway_with_handshake_failure: Option<u64>,
     /// Tries that never connected, by upstream.
-    pub failed_tries: Vec<Named>,
+    pub failed_tries: Vec<NamedCount>,
 }
 
 /// Requests of one version.
@@ -263,7 +255,7 @@ pub struct WhatIf {
     /// Whether it is known that these clients can do no better: requests came by a version that stays on.
     pub exact: bool,
     /// The names that they asked for.
-    pub server_names: Vec<Named>,
+    pub server_names: Vec<NamedCount>,
     /// What they say they are.
-    pub user_agents: Vec<Named>,
+    pub user_agents: Vec<NamedCount>,
 }

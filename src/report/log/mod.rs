@@ -10,16 +10,17 @@ use time::macros::format_description;
 
 use self::access::{access, refused};
 use self::document::{
-    Audit, AuditFinding, Failure, FileOut, LogReport, Named, SeriesOut, Tool, Upstream,
-    UpstreamClass,
+    AuditFinding, FailureClass, FileOut, LogReport, NamedCount, SeriesOut, UpstreamAudit,
+    UpstreamClass, UpstreamFailures,
 };
 use crate::log::explanation;
 use crate::log::importance::Reason;
 use crate::log::intake::Intake;
 use crate::log::series::Trend;
-use crate::log::sketch::Names;
-use crate::log::summary::{self, Judged, Summary, summarize};
-use crate::log::table::{Cause, Likelihood};
+use crate::log::sketch::NameCounts;
+use crate::log::summary::{self, Judged, LogSummary, summarize};
+use crate::log::table::{Likelihood, LogCause};
+use crate::report::tool::Tool;
 use crate::run::{Status, TargetReport};
 
 /// Names of one kind that are listed.
@@ -35,7 +36,7 @@ impl LogReport {
         let unreadable = files.iter().map(|file| file.unreadable).sum();
         Self {
             schema: "shakedown/log/v1",
-            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            tool: Tool::default(),
             lines,
             unreadable,
             error_lines: intake.errors.lines,
@@ -67,7 +68,7 @@ impl LogReport {
         });
         let untested = judgement.untested.iter().filter(|_| report.status == Status::Untested);
         let origin = report.target.origin.as_ref();
-        let audit = Audit {
+        let audit = UpstreamAudit {
             target: report.target.name.clone(),
             place: origin.map(|origin| format!("{}:{}", origin.file, origin.line)),
             status: report.status,
@@ -80,7 +81,7 @@ impl LogReport {
     /// Says why an upstream was not audited; its status.
     pub fn leave_out(&mut self, address: &str, reason: &str) -> Status {
         let status = Status::Untested;
-        let audit = Audit {
+        let audit = UpstreamAudit {
             target: address.to_owned(),
             place: None,
             status,
@@ -91,7 +92,7 @@ impl LogReport {
         status
     }
 
-    fn add(&mut self, address: &str, audit: Audit) {
+    fn add(&mut self, address: &str, audit: UpstreamAudit) {
         if let Some(known) = self.upstreams.iter_mut().find(|known| known.address == address) {
             known.audits.push(audit);
         }
@@ -130,11 +131,11 @@ fn mostly_unreadable(lines: u64, unreadable: u64) -> bool {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no more")]
-fn failure(judged: &Judged<'_>, minutes: f64) -> Failure {
+fn failure(judged: &Judged<'_>, minutes: f64) -> FailureClass {
     let class = judged.class;
     let mechanism = class.mechanism();
     let (clients, clients_exact) = class.clients.count();
-    Failure {
+    FailureClass {
         direction: class.direction,
         class: class.name,
         alert: class.alert,
@@ -211,18 +212,18 @@ fn sentence(reason: &Reason) -> String {
     }
 }
 
-fn named(names: &Names) -> Vec<Named> {
+fn named(names: &NameCounts) -> Vec<NamedCount> {
     let ranked = names.ranked().into_iter().take(MAX_NAMES);
     ranked
-        .map(|(name, count)| Named { name: String::from_utf8_lossy(name).into_owned(), count })
+        .map(|(name, count)| NamedCount { name: String::from_utf8_lossy(name).into_owned(), count })
         .collect()
 }
 
-fn upstream(counted: &summary::Upstream) -> Upstream {
-    let class = |(class, count, cause): &(&'static str, u64, Option<&'static Cause>)| {
+fn upstream(counted: &summary::UpstreamCounts) -> UpstreamFailures {
+    let class = |(class, count, cause): &(&'static str, u64, Option<&'static LogCause>)| {
         UpstreamClass { class, count: *count, cause: cause.map(|cause| cause.id) }
     };
-    Upstream {
+    UpstreamFailures {
         address: counted.address.clone(),
         count: counted.count,
         classes: counted.classes.iter().map(class).collect(),
@@ -230,7 +231,7 @@ fn upstream(counted: &summary::Upstream) -> Upstream {
     }
 }
 
-fn notes(intake: &Intake, summary: &Summary<'_>, mostly_unreadable: bool) -> Vec<String> {
+fn notes(intake: &Intake, summary: &LogSummary<'_>, mostly_unreadable: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if summary.client_failures_hidden {
         notes.push(
@@ -267,6 +268,6 @@ fn notes(intake: &Intake, summary: &Summary<'_>, mostly_unreadable: bool) -> Vec
 }
 
 /// The cause that stands for a class.
-pub(super) fn first_cause(failure: &Failure) -> Option<&explanation::CauseOut> {
+pub(super) fn first_cause(failure: &FailureClass) -> Option<&explanation::CauseOut> {
     failure.causes.first().filter(|cause| cause.likelihood != Likelihood::Rare)
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use super::document::{AccessOut, Failure, LogReport, Named, Upstream, WhatIf};
+use super::document::{AccessOut, FailureClass, LogReport, NamedCount, UpstreamFailures, WhatIf};
 use super::first_cause;
 use crate::audit::finding::Severity;
 use crate::log::direction::Direction;
@@ -30,8 +30,9 @@ pub fn render(report: &LogReport, look: Look) -> String {
     let mut out = head(report, look);
     if !report.failures.is_empty() {
         out += &overview(report, look);
-        let telling = |failure: &&Failure| matches!(failure.concern, Concern::Act | Concern::Look);
-        let told: Vec<&Failure> =
+        let telling =
+            |failure: &&FailureClass| matches!(failure.concern, Concern::Act | Concern::Look);
+        let told: Vec<&FailureClass> =
             report.failures.iter().filter(telling).take(MAX_DETAILS).collect();
         for (place, failure) in told.into_iter().enumerate() {
             out += &details(place, failure, look);
@@ -123,7 +124,7 @@ fn overview(report: &LogReport, look: Look) -> String {
     out
 }
 
-fn title(failure: &Failure) -> String {
+fn title(failure: &FailureClass) -> String {
     match failure.alert {
         Some(alert) => format!("{} ({alert})", failure.class),
         None => failure.class.to_owned(),
@@ -162,7 +163,7 @@ fn chart(counts: &[u64]) -> String {
     sums.iter().map(bar).collect::<String>().trim_end().to_owned()
 }
 
-fn details(place: usize, failure: &Failure, look: Look) -> String {
+fn details(place: usize, failure: &FailureClass, look: Look) -> String {
     let head = format!("{}. {}, {}", place + 1, failure.direction, title(failure));
     let mut out = format!("\n{}\n", styled(&head, Style::new().bold().underline(), look));
     let mut say = |title: &str, text: &str| {
@@ -207,7 +208,7 @@ fn details(place: usize, failure: &Failure, look: Look) -> String {
 }
 
 /// A row for each upstream, where there are several.
-fn upstreams(upstreams: &[Upstream], look: Look) -> String {
+fn upstreams(upstreams: &[UpstreamFailures], look: Look) -> String {
     if upstreams.len() < 2 {
         return String::new();
     }
@@ -229,7 +230,7 @@ fn upstreams(upstreams: &[Upstream], look: Look) -> String {
 }
 
 /// The lines of an upstream, and what its audits found.
-fn audited(upstream: &Upstream, look: Look) -> String {
+fn audited(upstream: &UpstreamFailures, look: Look) -> String {
     let probed = upstream.audits.iter().any(|audit| audit.status != Status::Untested);
     let probed = if probed { "probed" } else { "not tested" };
     let lines = counted(upstream.count, "line");
@@ -273,7 +274,7 @@ fn audited(upstream: &Upstream, look: Look) -> String {
     out
 }
 
-fn row(names: &[Named]) -> String {
+fn row(names: &[NamedCount]) -> String {
     let shown = names.iter().take(MAX_NAMES).map(|named| {
         let name = if named.name.is_empty() { "(no name)".into() } else { escape(&named.name) };
         format!("{name} ({})", named.count)

@@ -16,12 +16,12 @@ pub struct TargetChanges {
     /// What the target is called.
     pub name: String,
     /// The changes, at least one.
-    pub changes: Vec<Change>,
+    pub changes: Vec<TargetChange>,
 }
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct TargetChange {
     /// Whether it is for the worse.
     pub worse: bool,
     /// What changed.
@@ -97,7 +97,7 @@ pub fn compare(
     new: &[SavedTarget],
     threshold: Severity,
 ) -> Vec<TargetChanges> {
-    let mut before: BTreeMap<Key<'_>, Vec<usize>> = BTreeMap::new();
+    let mut before: BTreeMap<TargetKey<'_>, Vec<usize>> = BTreeMap::new();
     for (index, target) in old.iter().enumerate().rev() {
         before.entry(key(target)).or_default().push(index);
     }
@@ -109,22 +109,22 @@ pub fn compare(
     let gone: BTreeSet<usize> = before.into_values().flatten().collect();
     for index in gone {
         // An audit that no longer happens finds nothing.
-        all.push((&old[index].name, vec![Change { worse: true, what: What::TargetGone }]));
+        all.push((&old[index].name, vec![TargetChange { worse: true, what: What::TargetGone }]));
     }
     let told = all.into_iter().filter(|(_, changes)| !changes.is_empty());
     told.map(|(name, changes)| TargetChanges { name: name.clone(), changes }).collect()
 }
 
 /// What two runs know a target by.
-type Key<'a> = (&'a str, u16, Option<&'a str>, &'a str);
+type TargetKey<'a> = (&'a str, u16, Option<&'a str>, &'a str);
 
-fn key(target: &SavedTarget) -> Key<'_> {
+fn key(target: &SavedTarget) -> TargetKey<'_> {
     (&target.host, target.port, target.server_name.as_deref(), &target.name)
 }
 
-fn changes(old: Option<&SavedTarget>, new: &SavedTarget, threshold: Severity) -> Vec<Change> {
+fn changes(old: Option<&SavedTarget>, new: &SavedTarget, threshold: Severity) -> Vec<TargetChange> {
     let mut changes = Vec::new();
-    let mut add = |worse, what| changes.push(Change { worse, what });
+    let mut add = |worse, what| changes.push(TargetChange { worse, what });
     match old {
         None => add(false, What::TargetNew { status: new.status }),
         Some(old) if old.status != new.status => {

@@ -93,13 +93,13 @@ fn named(missing: &[u32], absent: u32, count: u32) -> String {
 
 /// A finished part of a run.
 #[derive(Debug)]
-pub struct Part {
+pub struct RunPart {
     file: String,
     manifest: Manifest,
     lines: Vec<Value>,
 }
 
-impl Part {
+impl RunPart {
     /// Reads the text of a file.
     pub fn read(file: &str, text: &str) -> Result<Self, MergeError> {
         let lines: Vec<&str> = text.lines().collect();
@@ -140,7 +140,7 @@ pub struct Merged {
 }
 
 /// Puts the parts together.
-pub fn merge(mut parts: Vec<Part>) -> Result<Merged, MergeError> {
+pub fn merge(mut parts: Vec<RunPart>) -> Result<Merged, MergeError> {
     parts.sort_by_key(|part| part.manifest.shard);
     let Some(first) = parts.first().map(|part| part.manifest.clone()) else {
         return Err(MergeError::Nothing);
@@ -169,7 +169,7 @@ pub fn merge(mut parts: Vec<Part>) -> Result<Merged, MergeError> {
 }
 
 /// Whether every shard is there; a manifest may tell of any number of them.
-fn all_present(parts: &[Part], count: u32) -> Result<(), MergeError> {
+fn all_present(parts: &[RunPart], count: u32) -> Result<(), MergeError> {
     let present: BTreeSet<u32> = parts.iter().map(|part| part.manifest.shard).collect();
     let wanted = 1..=count;
     let known = present.iter().filter(|shard| wanted.contains(shard)).count();
@@ -182,7 +182,7 @@ fn all_present(parts: &[Part], count: u32) -> Result<(), MergeError> {
 }
 
 /// Whether all parts, which stand in the order of their shards, are parts of one run, and none is there twice.
-fn agree(parts: &[Part]) -> Result<(), MergeError> {
+fn agree(parts: &[RunPart]) -> Result<(), MergeError> {
     for pair in parts.windows(2) {
         let [one, other] = pair else { continue };
         let (first, second) = (one.file.clone(), other.file.clone());
@@ -299,18 +299,18 @@ mod tests {
         }
     }
 
-    fn part(shard: u32, positions: &[usize], change: impl Fn(&mut Manifest)) -> Part {
+    fn part(shard: u32, positions: &[usize], change: impl Fn(&mut Manifest)) -> RunPart {
         let mut manifest = manifest(shard, positions);
         change(&mut manifest);
         let lines = positions.iter().map(|position| {
             format!("{{\"id\":\"{position}\",\"status\":\"pass\",\"findings\":[]}}\n")
         });
         let text = lines.collect::<String>() + &serde_json::to_string(&manifest).unwrap() + "\n";
-        Part::read(&format!("{shard}.ndjson"), &text).unwrap()
+        RunPart::read(&format!("{shard}.ndjson"), &text).unwrap()
     }
 
     #[track_caller]
-    fn check_error(parts: Vec<Part>, words: &str) {
+    fn check_error(parts: Vec<RunPart>, words: &str) {
         let error = merge(parts).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_cut_off_is_told() {
-        let error = |text: &str| Part::read("x", text).unwrap_err().to_string();
+        let error = |text: &str| RunPart::read("x", text).unwrap_err().to_string();
         assert!(error("").contains("--resume x"));
         assert!(error("{\"id\":\"a\"}\n").contains("x is not finished"));
         let manifest = serde_json::to_string(&manifest(1, &[0])).unwrap();

@@ -101,7 +101,7 @@ pub struct SavedFinding {
 /// The targets of a report; `text` is a JSON document, or NDJSON with or without a manifest.
 pub fn read(text: &str) -> Result<Vec<SavedTarget>, SavedError> {
     #[derive(Deserialize)]
-    struct Document {
+    struct SavedDocument {
         targets: Vec<SavedTarget>,
     }
     if text.trim().is_empty() || is_stream(text) {
@@ -112,7 +112,7 @@ pub fn read(text: &str) -> Result<Vec<SavedTarget>, SavedError> {
     if schema != SCHEMA {
         return Err(SavedError::Schema(schema.chars().take(64).collect()));
     }
-    let Document { targets } = serde_json::from_str(text).map_err(SavedError::Document)?;
+    let SavedDocument { targets } = serde_json::from_str(text).map_err(SavedError::Document)?;
     Ok(targets)
 }
 
@@ -124,11 +124,11 @@ struct Schema {
 /// Whether the first line is an object by itself, and no document in one line.
 fn is_stream(text: &str) -> bool {
     #[derive(Deserialize)]
-    struct Line {
+    struct FirstLine {
         targets: Option<IgnoredAny>,
     }
     let first = text.lines().next().unwrap_or_default();
-    serde_json::from_str::<Line>(first).is_ok_and(|line| line.targets.is_none())
+    serde_json::from_str::<FirstLine>(first).is_ok_and(|line| line.targets.is_none())
 }
 
 fn lines(text: &str) -> Result<Vec<SavedTarget>, SavedError> {

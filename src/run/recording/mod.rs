@@ -98,7 +98,7 @@ pub struct RecordedFetch {
 
 /// The end of the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct End {
+pub struct RecordedEnd {
     /// How many targets the file holds.
     pub targets: usize,
     /// Whether the run was stopped before every target was tested.
@@ -110,7 +110,7 @@ pub struct End {
 /// One line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Line {
+pub enum RecordingLine {
     /// The first.
     Start(Box<Start>),
     /// Something known without a connection.
@@ -120,10 +120,10 @@ pub enum Line {
     /// Something fetched.
     Fetch(RecordedFetch),
     /// The last.
-    End(End),
+    End(RecordedEnd),
 }
 
-impl Line {
+impl RecordingLine {
     /// The line as it is written, with its line feed.
     pub fn text(&self) -> Result<String, serde_json::Error> {
         packing::pack(self)
@@ -183,7 +183,7 @@ pub struct Recording {
     /// What was fetched, by address.
     pub fetched: HashMap<String, Result<StoredBytes, FetchError>>,
     /// How the run ended.
-    pub end: End,
+    pub end: RecordedEnd,
 }
 
 /// Reads a whole file.
@@ -202,18 +202,22 @@ pub fn read(text: &str) -> Result<Recording, RecordingError> {
             return Err(misplaced("nothing may follow the end"));
         }
         match packing::unpack(line).map_err(|error| RecordingError::Line { line: number, error })? {
-            Line::Start(_) => return Err(misplaced("only the first line may be the start")),
-            Line::Text(text) => texts.push(*text),
-            Line::Target(target) if !roots.contains(&&target.target.trust) => {
+            RecordingLine::Start(_) => {
+                return Err(misplaced("only the first line may be the start"));
+            }
+            RecordingLine::Text(text) => texts.push(*text),
+            RecordingLine::Target(target) if !roots.contains(&&target.target.trust) => {
                 return Err(misplaced("the roots of this target are missing"));
             }
-            Line::Target(target) => {
+            RecordingLine::Target(target) => {
                 if targets.insert(target.index, *target).is_some() {
                     return Err(misplaced("another target has this index"));
                 }
             }
-            Line::Fetch(RecordedFetch { url, answer }) => drop(fetched.insert(url, answer)),
-            Line::End(line) => end = Some(line),
+            RecordingLine::Fetch(RecordedFetch { url, answer }) => {
+                drop(fetched.insert(url, answer));
+            }
+            RecordingLine::End(line) => end = Some(line),
         }
     }
     let end = end.ok_or(RecordingError::CutShort)?;
@@ -230,7 +234,7 @@ fn start(line: &str) -> Result<Start, RecordingError> {
         return Err(RecordingError::Schema(schema.chars().take(64).collect()));
     }
     match packing::unpack(line).map_err(|error| RecordingError::Line { line: 1, error })? {
-        Line::Start(start) => Ok(*start),
+        RecordingLine::Start(start) => Ok(*start),
         _ => Err(RecordingError::NotObservations),
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Line;
+use super::RecordingLine;
 
 /// Texts of this many bytes or more are written once.
 const LONG: usize = 64;
@@ -39,14 +39,14 @@ struct Packed {
 }
 
 /// The line as it is written, with its line feed.
-pub(super) fn pack(line: &Line) -> Result<String, serde_json::Error> {
+pub(super) fn pack(line: &RecordingLine) -> Result<String, serde_json::Error> {
     let mut packed = Packed { line: serde_json::to_value(line)?, texts: Vec::new() };
     take_out(&mut packed.line, &mut packed.texts, &mut HashMap::new());
     Ok(serde_json::to_string(&packed)? + "\n")
 }
 
 /// Reads a line back.
-pub(super) fn unpack(text: &str) -> Result<Line, PackingError> {
+pub(super) fn unpack(text: &str) -> Result<RecordingLine, PackingError> {
     let Packed { mut line, texts } = serde_json::from_str(text)?;
     put_back(&mut line, &texts, &mut { MAX_LINE })?;
     Ok(serde_json::from_value(line)?)

@@ -7,7 +7,8 @@ use super::{Premises, Untestable, loopback, origin};
 use crate::certificate::Certificate;
 use crate::certificate::file::{self, FileChain, FileKey};
 use crate::nginx::listener::{
-    ListenAddress, Listener, Material, Protocol, Server, ServerName, ServerSsl, StartTls as Begin,
+    ListenAddress, Listener, MailStartTls as Begin, Material, Protocol, Server, ServerName,
+    ServerSsl,
 };
 use crate::nginx::problem::Span;
 use crate::targets::address::{Address, host_port, parse_host};
@@ -203,7 +204,7 @@ fn expected_versions(
     let default = listener.default_server();
     let written = server.ssl.protocols.is_some() && default.ssl.protocols.is_some();
     let of = |version| listener.protocols(server, version);
-    let oldest = crate::nginx::defaults::Version::new(1, 18, 0);
+    let oldest = crate::nginx::defaults::NginxRelease::new(1, 18, 0);
     let versions = match premises.version {
         Some(version) if written => of(version),
         None if written && of(oldest) == of(crate::targets::nginx_client::NEWEST) => of(oldest),

@@ -14,12 +14,12 @@ use std::sync::Arc;
 use super::disk::below;
 use super::options::Options;
 use super::{ClientIdentity, Host, Origin, Target};
-use crate::nginx::defaults::Version;
+use crate::nginx::defaults::NginxRelease;
 use crate::nginx::listener::{self as sockets, Listener};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::Upstream;
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 
 /// What is assumed beside the configuration.
 #[derive(Debug)]
@@ -35,9 +35,9 @@ pub struct Premises<'a> {
     /// Whether upstreams are asked for what nginx asks for.
     pub request: bool,
     /// nginx's release, where it is known.
-    pub version: Option<Version>,
+    pub version: Option<NginxRelease>,
     /// The library that nginx runs with, where it is known.
-    pub library: Option<Release>,
+    pub library: Option<OpensslRelease>,
     /// Lines whose findings are allowed by a comment: what stands there is probed apart from its like.
     pub apart: HashSet<(String, u32)>,
 }

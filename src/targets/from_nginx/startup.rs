@@ -12,8 +12,8 @@ use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::upstream::Upstream;
 use crate::nginx::variable::has_variables;
 use crate::openssl::cipher_string::{CipherStringError, evaluate};
-use crate::openssl::release::Release;
-use crate::targets::disk::{Entry, entry};
+use crate::openssl::release::OpensslRelease;
+use crate::targets::disk::{DiskEntry, entry};
 use crate::targets::identity::read_certificates;
 
 /// How nginx opens a file, and what it must hold.
@@ -162,18 +162,18 @@ impl Checks<'_> {
         }
         let known = entry(&self.premises.path(&name));
         let kind = match known {
-            Entry::File(text) => match fault(kind, &name, &text) {
+            DiskEntry::File(text) => match fault(kind, &name, &text) {
                 Some(words) => FactKind::FileRefused { words },
                 None => return,
             },
             // A folder that is here and lacks the file is probably nginx's own; one that is not here is another machine's.
-            Entry::Missing { folder: true } if self.on_disk => {
+            DiskEntry::Missing { folder: true } if self.on_disk => {
                 FactKind::FileRefused { words: missing(kind, &name, self.premises.library) }
             }
-            Entry::Missing { .. } => FactKind::Untested {
+            DiskEntry::Missing { .. } => FactKind::Untested {
                 reason: format!("could not test: {name} is not on this machine"),
             },
-            Entry::Unreadable(reason) => FactKind::Untested {
+            DiskEntry::Unreadable(reason) => FactKind::Untested {
                 reason: format!("could not test: cannot read {name}: {reason}"),
             },
         };
@@ -194,14 +194,16 @@ impl Checks<'_> {
         }
         for name in list.split(':') {
             let kind = match (curve(name), self.premises.library) {
-                (Curve::Known, _) | (Curve::Since3_5, Some(Release::V3_5)) => continue,
-                (Curve::Since3_5, None) => FactKind::Untested {
+                (CurveSupport::Known, _) | (CurveSupport::Since3_5, Some(OpensslRelease::V3_5)) => {
+                    continue;
+                }
+                (CurveSupport::Since3_5, None) => FactKind::Untested {
                     reason: format!(
                         "could not test: whether this OpenSSL has the group {name} (3.5 does)"
                     ),
                 },
                 // Since 3.5 names that are unknown may be marked as such.
-                (Curve::Unknown, Some(Release::V3_5) | None)
+                (CurveSupport::Unknown, Some(OpensslRelease::V3_5) | None)
                     if name.contains(['?', '*', '/', '-']) =>
                 {
                     continue;
@@ -224,9 +226,11 @@ impl Checks<'_> {
             return self.say(span, FactKind::LibraryRefuses { words });
         }
         let is_groups = ["Groups", "Curves"].iter().any(|one| one.eq_ignore_ascii_case(name));
-        let lacks =
-            matches!(self.premises.library, Some(Release::V1_1_1 | Release::V3_0 | Release::V3_2));
-        let newer = |group: &str| matches!(curve(group), Curve::Since3_5);
+        let lacks = matches!(
+            self.premises.library,
+            Some(OpensslRelease::V1_1_1 | OpensslRelease::V3_0 | OpensslRelease::V3_2)
+        );
+        let newer = |group: &str| matches!(curve(group), CurveSupport::Since3_5);
         if is_groups && lacks && value.split(':').any(newer) {
             let words = format!(
                 "SSL_CONF_cmd(\"{name}\", \"{value}\") failed (SSL: error:0A080106:SSL routines::passed invalid argument:group cannot be set)"
@@ -270,7 +274,7 @@ const COMMANDS: [&str; 30] = [
     "NumTickets",
 ];
 
-enum Curve {
+enum CurveSupport {
     Known,
     /// ML-KEM.
     Since3_5,
@@ -278,7 +282,7 @@ enum Curve {
 }
 
 /// A group by one of the names that OpenSSL has for it.
-fn curve(name: &str) -> Curve {
+fn curve(name: &str) -> CurveSupport {
     const NAMES: [&str; 34] = [
         "X25519",
         "X448",
@@ -317,18 +321,18 @@ fn curve(name: &str) -> Curve {
     ];
     let is = |known: &&str| known.eq_ignore_ascii_case(name);
     if NAMES.iter().any(is) || name.to_ascii_lowercase().starts_with("sect") {
-        Curve::Known
+        CurveSupport::Known
     } else if name.to_ascii_uppercase().contains("MLKEM") {
-        Curve::Since3_5
+        CurveSupport::Since3_5
     } else {
-        Curve::Unknown
+        CurveSupport::Unknown
     }
 }
 
 /// nginx's words about a file that is not there.
-fn missing(kind: Use, name: &str, library: Option<Release>) -> String {
+fn missing(kind: Use, name: &str, library: Option<OpensslRelease>) -> String {
     let cause = match library {
-        Some(Release::V1_1_1) => format!(
+        Some(OpensslRelease::V1_1_1) => format!(
             "SSL: error:02001002:system library:fopen:No such file or directory:fopen('{name}','r') error:2006D080:BIO routines:BIO_new_file:no such file"
         ),
         _ => format!(

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{Premises, Untestable, origin};
 use crate::nginx::problem::Span;
-use crate::nginx::upstream::{Destination, Module, Peer, PeerAddress, Upstream, without_port};
+use crate::nginx::upstream::{Destination, Peer, PeerAddress, ProxyModule, Upstream, without_port};
 use crate::targets::address::{Address, parse_host};
 use crate::targets::nginx_client::{NginxClient, NginxRequest};
-use crate::targets::proxy_ssl::{self, Files};
+use crate::targets::proxy_ssl::{self, DirectiveFiles};
 use crate::targets::{Host, Role, Roots, Target, Trust};
 
 pub(super) fn targets(
@@ -16,7 +16,7 @@ pub(super) fn targets(
     untestable: &mut Vec<Untestable>,
 ) -> Vec<(String, Target, Span)> {
     let mut all = Vec::new();
-    let mut files = Files::below(premises.root.as_deref());
+    let mut files = DirectiveFiles::below(premises.root.as_deref());
     for upstream in upstreams {
         let cannot = |reason: String| Untestable {
             name: format!("{} {}", upstream.module.pass(), upstream.url),
@@ -75,7 +75,7 @@ fn endpoint(peer: &Peer) -> Result<(Host, u16), &'static str> {
 fn client(
     upstream: &Upstream,
     premises: &Premises<'_>,
-    files: &mut Files<'_>,
+    files: &mut DirectiveFiles<'_>,
 ) -> Result<NginxClient, String> {
     let ssl = &upstream.ssl;
     let named = ssl.sends_name() || ssl.verifies();
@@ -91,7 +91,7 @@ fn client(
 
 /// The request that nginx makes there, where its header can be told.
 fn request(upstream: &Upstream, destination: &Destination) -> Option<NginxRequest> {
-    if upstream.module != Module::Proxy {
+    if upstream.module != ProxyModule::Proxy {
         return None;
     }
     let served = || plain_names(upstream).next().cloned();

@@ -49,7 +49,7 @@ const EXPECT_KEYS: &[&str] =
 /// One thing that is wrong with a targets file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}:{}:{}: {message}", origin.file, origin.line, origin.column)]
-pub struct Problem {
+pub struct TargetsProblem {
     /// Where it stands.
     pub origin: Origin,
     /// What is wrong and what to write instead.
@@ -58,7 +58,7 @@ pub struct Problem {
 
 /// A target as the file describes it, defaults applied.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct TargetEntry {
     /// Its address.
     pub address: Address,
     /// What is said about it.
@@ -68,9 +68,10 @@ pub struct Entry {
 }
 
 /// Reads the text of a targets file. File names in it are relative to `folder`.
-pub fn read(file: &str, folder: &Path, text: &str) -> (Vec<Entry>, Vec<Problem>) {
+pub fn read(file: &str, folder: &Path, text: &str) -> (Vec<TargetEntry>, Vec<TargetsProblem>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { folder, places: Places::new(file, text), problems: Vec::new() };
+    let mut reader =
+        TargetsReader { folder, places: Places::new(file, text), problems: Vec::new() };
     let (document, errors) = DeTable::parse_recoverable(text);
     // What stands beside a syntax error is a guess, so nothing else is said about such a file.
     let entries = if errors.is_empty() { reader.document(document.get_ref()) } else { Vec::new() };
@@ -81,22 +82,22 @@ pub fn read(file: &str, folder: &Path, text: &str) -> (Vec<Entry>, Vec<Problem>)
     (entries, reader.finish())
 }
 
-type Value<'i> = Spanned<DeValue<'i>>;
+type TomlValue<'i> = Spanned<DeValue<'i>>;
 
-struct Reader<'a> {
+struct TargetsReader<'a> {
     folder: &'a Path,
     places: Places<'a>,
-    problems: Vec<Problem>,
+    problems: Vec<TargetsProblem>,
 }
 
-impl Reader<'_> {
+impl TargetsReader<'_> {
     /// What is wrong, in the order of the file.
-    fn finish(mut self) -> Vec<Problem> {
+    fn finish(mut self) -> Vec<TargetsProblem> {
         self.problems.sort_by_key(|problem| (problem.origin.line, problem.origin.column));
         self.problems
     }
 
-    fn document(&mut self, document: &DeTable<'_>) -> Vec<Entry> {
+    fn document(&mut self, document: &DeTable<'_>) -> Vec<TargetEntry> {
         self.check_keys(document, &["defaults", "target"]);
         let defaults = match document.get("defaults") {
             Some(value) => {
@@ -122,7 +123,7 @@ impl Reader<'_> {
         }
     }
 
-    fn entry(&mut self, target: &Value<'_>, defaults: &Options) -> Option<Entry> {
+    fn entry(&mut self, target: &TomlValue<'_>, defaults: &Options) -> Option<TargetEntry> {
         let table = self.table(target)?;
         let options = self.options(table, TARGET_KEYS);
         let Some(address) = table.get("address") else {
@@ -131,7 +132,7 @@ impl Reader<'_> {
         };
         let address = self.parsed(address)?;
         let origin = self.places.origin(target.span().start);
-        Some(Entry { address, options: options.over(defaults), origin })
+        Some(TargetEntry { address, options: options.over(defaults), origin })
     }
 
     fn options(&mut self, table: &DeTable<'_>, known: &[&str]) -> Options {
@@ -209,16 +210,16 @@ impl Reader<'_> {
         &mut self,
         table: &DeTable<'_>,
         key: &str,
-        read: impl FnOnce(&mut Self, &Value<'_>) -> Option<T>,
+        read: impl FnOnce(&mut Self, &TomlValue<'_>) -> Option<T>,
     ) -> Option<T> {
         read(self, table.get(key)?)
     }
 
-    fn table<'v, 'i>(&mut self, value: &'v Value<'i>) -> Option<&'v DeTable<'i>> {
+    fn table<'v, 'i>(&mut self, value: &'v TomlValue<'i>) -> Option<&'v DeTable<'i>> {
         value.get_ref().as_table().or_else(|| self.expected("a table", value))
     }
 
-    fn string(&mut self, value: &Value<'_>) -> Option<String> {
+    fn string(&mut self, value: &TomlValue<'_>) -> Option<String> {
         match value.get_ref().as_str() {
             Some("") => {
                 self.problem(value.span(), "the text is empty".to_owned());
@@ -229,12 +230,12 @@ impl Reader<'_> {
         }
     }
 
-    fn parsed<T: FromStr<Err: Display>>(&mut self, value: &Value<'_>) -> Option<T> {
+    fn parsed<T: FromStr<Err: Display>>(&mut self, value: &TomlValue<'_>) -> Option<T> {
         let text = self.string(value)?;
         text.parse().map_err(|error: T::Err| self.problem(value.span(), error.to_string())).ok()
     }
 
-    fn dns_name(&mut self, value: &Value<'_>) -> Option<String> {
+    fn dns_name(&mut self, value: &TomlValue<'_>) -> Option<String> {
         let text = self.string(value)?;
         if let Ok(Host::Name(name)) = parse_host(&text) {
             return Some(name);
@@ -244,17 +245,17 @@ impl Reader<'_> {
         None
     }
 
-    fn covered_name(&mut self, value: &Value<'_>) -> Option<String> {
+    fn covered_name(&mut self, value: &TomlValue<'_>) -> Option<String> {
         let text = self.string(value)?;
         let host = parse_host(&text).map_err(|error| self.problem(value.span(), error.to_string()));
         host.ok().map(|host| host.to_string())
     }
 
-    fn path(&mut self, value: &Value<'_>) -> Option<PathBuf> {
+    fn path(&mut self, value: &TomlValue<'_>) -> Option<PathBuf> {
         self.string(value).map(|text| self.folder.join(text))
     }
 
-    fn duration(&mut self, value: &Value<'_>) -> Option<Duration> {
+    fn duration(&mut self, value: &TomlValue<'_>) -> Option<Duration> {
         let text = match value.get_ref() {
             DeValue::Integer(number) => number.as_str().to_owned(),
             DeValue::Float(number) => number.as_str().to_owned(),
@@ -263,7 +264,7 @@ impl Reader<'_> {
         parse_duration(&text).map_err(|error| self.problem(value.span(), error.to_string())).ok()
     }
 
-    fn protocols(&mut self, value: &Value<'_>) -> Option<Vec<ProtocolVersion>> {
+    fn protocols(&mut self, value: &TomlValue<'_>) -> Option<Vec<ProtocolVersion>> {
         let named = |version: ProtocolVersion| Some((version.name()?, version));
         let known: Vec<_> = ProtocolVersion::ALL.into_iter().filter_map(named).collect();
         match self.list(value, |reader, item| reader.word(item, &known))? {
@@ -274,25 +275,25 @@ impl Reader<'_> {
         }
     }
 
-    fn parsed_alpn(&mut self, value: &Value<'_>) -> Option<String> {
+    fn parsed_alpn(&mut self, value: &TomlValue<'_>) -> Option<String> {
         let text = self.string(value)?;
         parse_alpn(&text).map_err(|error| self.problem(value.span(), error.to_string())).ok()
     }
 
-    fn selected_clients(&mut self, value: &Value<'_>) -> Option<Vec<&'static Profile>> {
+    fn selected_clients(&mut self, value: &TomlValue<'_>) -> Option<Vec<&'static Profile>> {
         let text = self.string(value)?;
         select(&text).map_err(|error| self.problem(value.span(), error.to_string())).ok()
     }
 
-    fn days(&mut self, value: &Value<'_>) -> Option<u32> {
+    fn days(&mut self, value: &TomlValue<'_>) -> Option<u32> {
         let number = value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok());
         number.or_else(|| self.expected("a number of days, from 0", value))
     }
 
     fn list<T>(
         &mut self,
-        value: &Value<'_>,
-        read: impl Fn(&mut Self, &Value<'_>) -> Option<T>,
+        value: &TomlValue<'_>,
+        read: impl Fn(&mut Self, &TomlValue<'_>) -> Option<T>,
     ) -> Option<Vec<T>> {
         let Some(items) = value.get_ref().as_array() else {
             return self.expected("a list: [\"…\"]", value);
@@ -301,7 +302,7 @@ impl Reader<'_> {
         read_all.into_iter().collect()
     }
 
-    fn word<T: Clone>(&mut self, value: &Value<'_>, known: &[(&str, T)]) -> Option<T> {
+    fn word<T: Clone>(&mut self, value: &TomlValue<'_>, known: &[(&str, T)]) -> Option<T> {
         let text = self.string(value)?;
         if let Some((_, meaning)) = known.iter().find(|(word, _)| *word == text) {
             return Some(meaning.clone());
@@ -324,7 +325,7 @@ impl Reader<'_> {
         }
     }
 
-    fn expected<T>(&mut self, what: &str, value: &Value<'_>) -> Option<T> {
+    fn expected<T>(&mut self, what: &str, value: &TomlValue<'_>) -> Option<T> {
         self.problem(
             value.span(),
             format!("expected {what}, found {}", value.get_ref().type_str()),
@@ -334,7 +335,7 @@ impl Reader<'_> {
 
     fn problem(&mut self, span: Range<usize>, message: String) {
         let origin = self.places.origin(span.start);
-        self.problems.push(Problem { origin, message });
+        self.problems.push(TargetsProblem { origin, message });
     }
 }
 
@@ -371,7 +372,9 @@ mod tests {
                     timeout = 3\nexpect = { protocols = ['TLSv1.3'], warning_days = 9 }\n";
         let (entries, problems) = read("t.toml", Path::new("/etc"), text);
         assert_eq!(problems, []);
-        let [Entry { options, origin, .. }] = entries.as_slice() else { panic!("one target") };
+        let [TargetEntry { options, origin, .. }] = entries.as_slice() else {
+            panic!("one target")
+        };
         assert_eq!(options.role, Some(Role::Upstream));
         assert_eq!(options.timeout, Some(Duration::from_secs(3)));
         assert_eq!(options.roots, Some(Roots::File("/etc/ca.pem".into())));

@@ -2,11 +2,11 @@
 
 use toml::de::DeTable;
 
-use super::{Reader, Value};
-use crate::nginx::defaults::Version;
+use super::{TargetsReader, TomlValue};
+use crate::nginx::defaults::NginxRelease;
 use crate::nginx::inherit::Set;
 use crate::nginx::upstream::{ProxySsl, Text, conf_command};
-use crate::openssl::release::Release;
+use crate::openssl::release::OpensslRelease;
 use crate::targets::proxy_ssl::AsNginx;
 
 /// Keys of a `proxy_ssl` table.
@@ -27,8 +27,8 @@ pub(super) const KEYS: &[&str] = &[
     "openssl_version",
 ];
 
-impl Reader<'_> {
-    pub(super) fn proxy_ssl(&mut self, value: &Value<'_>) -> Option<AsNginx> {
+impl TargetsReader<'_> {
+    pub(super) fn proxy_ssl(&mut self, value: &TomlValue<'_>) -> Option<AsNginx> {
         let table = self.table(value)?;
         self.check_keys(table, KEYS);
         let ssl = ProxySsl {
@@ -53,8 +53,8 @@ impl Reader<'_> {
         Some(AsNginx {
             pass: self.at(table, "pass", Self::string),
             ssl,
-            version: self.at(table, "nginx_version", Self::parsed::<Version>),
-            library: self.at(table, "openssl_version", Self::parsed::<Release>),
+            version: self.at(table, "nginx_version", Self::parsed::<NginxRelease>),
+            library: self.at(table, "openssl_version", Self::parsed::<OpensslRelease>),
         })
     }
 
@@ -62,32 +62,32 @@ impl Reader<'_> {
         &mut self,
         table: &DeTable<'_>,
         key: &str,
-        read: impl FnOnce(&mut Self, &Value<'_>) -> Option<T>,
+        read: impl FnOnce(&mut Self, &TomlValue<'_>) -> Option<T>,
     ) -> Option<Set<T>> {
         self.at(table, key, read).map(Set::given)
     }
 
-    fn plain_text(&mut self, value: &Value<'_>) -> Option<Text> {
+    fn plain_text(&mut self, value: &TomlValue<'_>) -> Option<Text> {
         self.string(value).map(Text::plain)
     }
 
-    fn file(&mut self, value: &Value<'_>) -> Option<String> {
+    fn file(&mut self, value: &TomlValue<'_>) -> Option<String> {
         self.path(value).map(|path| path.display().to_string())
     }
 
-    fn file_text(&mut self, value: &Value<'_>) -> Option<Text> {
+    fn file_text(&mut self, value: &TomlValue<'_>) -> Option<Text> {
         self.file(value).map(Text::plain)
     }
 
-    fn command(&mut self, value: &Value<'_>) -> Option<Set<(String, String)>> {
+    fn command(&mut self, value: &TomlValue<'_>) -> Option<Set<(String, String)>> {
         self.string(value).map(|text| Set::given(conf_command(&text)))
     }
 
-    pub(super) fn switch(&mut self, value: &Value<'_>) -> Option<bool> {
+    pub(super) fn switch(&mut self, value: &TomlValue<'_>) -> Option<bool> {
         value.get_ref().as_bool().or_else(|| self.expected("true or false", value))
     }
 
-    fn depth(&mut self, value: &Value<'_>) -> Option<u32> {
+    fn depth(&mut self, value: &TomlValue<'_>) -> Option<u32> {
         let number = value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok());
         number.or_else(|| self.expected("a number of intermediates, from 0", value))
     }

@@ -3,7 +3,7 @@
 //! Feed bytes in pieces of any size; the result depends on the bytes alone. What is kept is bounded, whatever is sent.
 
 use super::alert::AlertDescription;
-use super::codec::{DecodeError, Reader};
+use super::codec::{ByteReader, DecodeError};
 use super::group::NamedGroup;
 use super::message::{
     self, Alert, CertificateRequest, KeyParameters, MessageType, ServerHello, ServerKeyExchange,
@@ -37,7 +37,7 @@ pub struct Flight {
     /// The first 512 bytes at most, as they came.
     pub first_bytes: Vec<u8>,
     /// How it ended; `None` while more is awaited.
-    pub end: Option<End>,
+    pub end: Option<FlightEnd>,
 }
 
 impl Flight {
@@ -58,7 +58,7 @@ impl Flight {
 
 /// How a flight ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum FlightEnd {
     /// All that travels in the clear was read.
     Complete,
     /// The server ended the connection with that alert.
@@ -94,7 +94,7 @@ pub enum Malformed {
 /// Whether to go on reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Step {
+pub enum FlightStep {
     /// More is awaited.
     NeedMore,
     /// The flight has ended.
@@ -119,7 +119,7 @@ impl FlightReader {
     }
 
     /// Takes bytes as they arrive; after the end they only fill up [`Flight::first_bytes`].
-    pub fn feed(&mut self, bytes: &[u8]) -> Step {
+    pub fn feed(&mut self, bytes: &[u8]) -> FlightStep {
         let first_bytes = &mut self.flight.first_bytes;
         let missing = MAX_FIRST_BYTES - first_bytes.len();
         first_bytes.extend(bytes.iter().take(missing));
@@ -129,11 +129,11 @@ impl FlightReader {
             self.unsplit.extend(bytes.iter().take(allowed));
             let mut end = self.records();
             if allowed < bytes.len() {
-                end = end.or(Some(End::TooMuch));
+                end = end.or(Some(FlightEnd::TooMuch));
             }
             self.flight.end = end;
         }
-        if self.flight.end.is_some() { Step::Done } else { Step::NeedMore }
+        if self.flight.end.is_some() { FlightStep::Done } else { FlightStep::NeedMore }
     }
 
     /// What was read so far.
@@ -147,7 +147,7 @@ impl FlightReader {
     }
 
     /// Takes whole records off what has arrived.
-    fn records(&mut self) -> Option<End> {
+    fn records(&mut self) -> Option<FlightEnd> {
         let mut bytes = std::mem::take(&mut self.unsplit);
         let mut consumed = 0;
         let end = loop {
@@ -161,9 +161,9 @@ impl FlightReader {
                 }
                 Ok(None) => break None,
                 Err(RecordError::ContentType(_) | RecordError::MajorVersion(_)) if !self.in_tls => {
-                    break Some(End::NotTls);
+                    break Some(FlightEnd::NotTls);
                 }
-                Err(error) => break Some(End::Malformed(error.into())),
+                Err(error) => break Some(FlightEnd::Malformed(error.into())),
             }
         };
         bytes.drain(..consumed);
@@ -171,7 +171,7 @@ impl FlightReader {
         end
     }
 
-    fn record(&mut self, record: Record<'_>) -> Result<(), End> {
+    fn record(&mut self, record: Record<'_>) -> Result<(), FlightEnd> {
         match record.content {
             ContentType::ALERT => {
                 self.alerts.extend_from_slice(record.payload);
@@ -183,23 +183,23 @@ impl FlightReader {
             }
             // A resumed session of TLS 1.2 and older goes on encrypted.
             ContentType::CHANGE_CIPHER_SPEC if self.flight.server_hello.is_some() => {
-                Err(End::Complete)
+                Err(FlightEnd::Complete)
             }
-            ContentType(other) => Err(End::Malformed(Malformed::Content(other))),
+            ContentType(other) => Err(FlightEnd::Malformed(Malformed::Content(other))),
         }
     }
 
-    fn alerts(&mut self) -> Result<(), End> {
-        let mut reader = Reader::new(&self.alerts);
+    fn alerts(&mut self) -> Result<(), FlightEnd> {
+        let mut reader = ByteReader::new(&self.alerts);
         while let Ok(Alert { level, description }) = Alert::parse(&mut reader) {
             match level {
-                2 => return Err(End::Alert(description)),
+                2 => return Err(FlightEnd::Alert(description)),
                 1 if description == AlertDescription::CLOSE_NOTIFY => {
-                    return Err(End::Alert(description));
+                    return Err(FlightEnd::Alert(description));
                 }
-                1 if self.flight.warnings.len() == MAX_WARNINGS => return Err(End::TooMuch),
+                1 if self.flight.warnings.len() == MAX_WARNINGS => return Err(FlightEnd::TooMuch),
                 1 => self.flight.warnings.push(description),
-                _ => return Err(End::Malformed(Malformed::AlertLevel(level))),
+                _ => return Err(FlightEnd::Malformed(Malformed::AlertLevel(level))),
             }
         }
         self.alerts = reader.rest().to_vec();
@@ -207,7 +207,7 @@ impl FlightReader {
     }
 
     /// Takes whole messages off the handshake stream, which record borders do not divide.
-    fn messages(&mut self) -> Result<(), End> {
+    fn messages(&mut self) -> Result<(), FlightEnd> {
         let mut bytes = std::mem::take(&mut self.handshake);
         let mut consumed = 0;
         while let Some((kind, body)) = split_message(bytes.get(consumed..).unwrap_or_default())? {
@@ -219,9 +219,9 @@ impl FlightReader {
         Ok(())
     }
 
-    fn message(&mut self, kind: MessageType, body: &[u8]) -> Result<(), End> {
-        let broken = |error| End::Malformed(Malformed::Body(kind.0, error));
-        let misplaced = Err(End::Malformed(Malformed::Message(kind.0)));
+    fn message(&mut self, kind: MessageType, body: &[u8]) -> Result<(), FlightEnd> {
+        let broken = |error| FlightEnd::Malformed(Malformed::Body(kind.0, error));
+        let misplaced = Err(FlightEnd::Malformed(Malformed::Message(kind.0)));
         let flight = &mut self.flight;
         let Some(hello) = &flight.server_hello else {
             return match kind {
@@ -229,7 +229,7 @@ impl FlightReader {
                 MessageType::SERVER_HELLO => {
                     let hello =
                         flight.server_hello.insert(ServerHello::parse(body).map_err(broken)?);
-                    if hello.hides_the_rest() { Err(End::Complete) } else { Ok(()) }
+                    if hello.hides_the_rest() { Err(FlightEnd::Complete) } else { Ok(()) }
                 }
                 _ => misplaced,
             };
@@ -248,7 +248,7 @@ impl FlightReader {
                 let request = CertificateRequest::parse(body, hello.version).map_err(broken)?;
                 flight.certificate_request = Some(request);
             }
-            MessageType::SERVER_HELLO_DONE => return Err(End::Complete),
+            MessageType::SERVER_HELLO_DONE => return Err(FlightEnd::Complete),
             MessageType::HELLO_REQUEST
             | MessageType::NEW_SESSION_TICKET
             | MessageType::SUPPLEMENTAL_DATA => {}
@@ -262,14 +262,14 @@ impl FlightReader {
 const MESSAGE_HEADER: usize = 4;
 
 /// The first whole message; a length beyond all reason is told from the header.
-fn split_message(bytes: &[u8]) -> Result<Option<(MessageType, &[u8])>, End> {
-    let mut reader = Reader::new(bytes);
+fn split_message(bytes: &[u8]) -> Result<Option<(MessageType, &[u8])>, FlightEnd> {
+    let mut reader = ByteReader::new(bytes);
     let (Ok(kind), Ok(length)) = (reader.u8(), reader.u24()) else {
         return Ok(None);
     };
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > MAX_MESSAGE {
-        return Err(End::TooMuch);
+        return Err(FlightEnd::TooMuch);
     }
     Ok(reader.take(length).ok().map(|body| (MessageType(kind), body)))
 }

@@ -118,7 +118,7 @@ fn read_every_way(bytes: &[u8]) -> Flight {
 
 #[track_caller]
 fn assert_is_full_flight(flight: &Flight) {
-    assert_eq!(flight.end, Some(End::Complete));
+    assert_eq!(flight.end, Some(FlightEnd::Complete));
     let hello = flight.server_hello.as_ref().unwrap();
     assert_eq!(hello.version, ProtocolVersion::TLS1_2);
     assert_eq!(hello.cipher_suite, CipherSuite(ECDHE_RSA));
@@ -162,14 +162,14 @@ fn a_warning_before_the_flight_is_noted_and_passed_over() {
 #[test]
 fn a_fatal_alert_ends_the_flight() {
     let flight = read_every_way(FATAL_HANDSHAKE_FAILURE);
-    assert_eq!(flight.end, Some(End::Alert(AlertDescription::HANDSHAKE_FAILURE)));
+    assert_eq!(flight.end, Some(FlightEnd::Alert(AlertDescription::HANDSHAKE_FAILURE)));
 }
 
 #[test]
 fn an_alert_may_be_cut_into_records() {
     let bytes = [record(21, &[2]), record(21, &[40])].concat();
     let flight = read_every_way(&bytes);
-    assert_eq!(flight.end, Some(End::Alert(AlertDescription::HANDSHAKE_FAILURE)));
+    assert_eq!(flight.end, Some(FlightEnd::Alert(AlertDescription::HANDSHAKE_FAILURE)));
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn what_came_before_a_fatal_alert_is_kept() {
     let hello = record(22, &server_hello(0x0301, 0x002f, &[]));
     let flight = read_every_way(&[&hello, FATAL_HANDSHAKE_FAILURE].concat());
     assert_eq!(flight.server_hello.unwrap().version, ProtocolVersion::TLS1);
-    assert_eq!(flight.end, Some(End::Alert(AlertDescription::HANDSHAKE_FAILURE)));
+    assert_eq!(flight.end, Some(FlightEnd::Alert(AlertDescription::HANDSHAKE_FAILURE)));
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn tls13_ends_at_its_server_hello() {
     let hello = server_hello(0x0303, 0x1301, &[(43, &[3, 4]), (51, &[0, 0x1d, 0, 1, 9])]);
     let bytes = [record(22, &hello), record(20, &[1]), record(23, &[0; 40])].concat();
     let flight = read_every_way(&bytes);
-    assert_eq!(flight.end, Some(End::Complete));
+    assert_eq!(flight.end, Some(FlightEnd::Complete));
     let hello = flight.server_hello.unwrap();
     assert_eq!(hello.version, ProtocolVersion::TLS1_3);
     assert_eq!(hello.group, Some(NamedGroup(0x001d)));
@@ -202,7 +202,7 @@ fn a_hello_retry_request_is_told_by_its_random_and_names_the_group() {
     assert!(hello.hello_retry);
     assert_eq!(hello.version, ProtocolVersion::TLS1_3);
     assert_eq!(hello.group, Some(NamedGroup(0x11ec)));
-    assert_eq!(flight.end, Some(End::Complete));
+    assert_eq!(flight.end, Some(FlightEnd::Complete));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn tls10_names_neither_schemes_nor_the_signature() {
     });
     let hello = server_hello(0x0301, 0xc013, &[]);
     let flight = read_every_way(&record(22, &[hello, key, request, done()].concat()));
-    assert_eq!(flight.end, Some(End::Complete));
+    assert_eq!(flight.end, Some(FlightEnd::Complete));
     assert_eq!(flight.key_exchange.unwrap().scheme, None);
     assert_eq!(flight.certificate_request.unwrap().authorities, [b"CA".to_vec()]);
 }
@@ -241,14 +241,14 @@ fn tls10_names_neither_schemes_nor_the_signature() {
 fn a_resumed_session_ends_where_encryption_begins() {
     let hello = record(22, &server_hello(0x0303, ECDHE_RSA, &[]));
     let flight = read_every_way(&[hello, record(20, &[1]), record(22, &[0; 40])].concat());
-    assert_eq!(flight.end, Some(End::Complete));
+    assert_eq!(flight.end, Some(FlightEnd::Complete));
 }
 
 #[test]
 fn other_protocols_are_not_tls() {
     for bytes in [&b"HTTP/1.1 400 Bad Request\r\n"[..], b"SSH-2.0-x", b"220 mail", &[22, 9, 9]] {
         let flight = read_every_way(bytes);
-        assert_eq!(flight.end, Some(End::NotTls));
+        assert_eq!(flight.end, Some(FlightEnd::NotTls));
         assert_eq!(flight.first_bytes, bytes);
     }
 }
@@ -257,7 +257,7 @@ fn other_protocols_are_not_tls() {
 fn plain_text_after_a_record_is_a_broken_protocol() {
     let flight = read_every_way(&[WARNING_UNRECOGNIZED_NAME, b"HTTP/1.1"].concat());
     let broken = Malformed::Record(RecordError::ContentType(b'H'));
-    assert_eq!(flight.end, Some(End::Malformed(broken)));
+    assert_eq!(flight.end, Some(FlightEnd::Malformed(broken)));
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn messages_out_of_place_are_refused() {
         ([hello, certificate(&[b"a"]), certificate(&[b"b"])].concat(), MessageType::CERTIFICATE),
     ] {
         let flight = read_every_way(&record(22, &messages));
-        assert_eq!(flight.end, Some(End::Malformed(Malformed::Message(kind.0))));
+        assert_eq!(flight.end, Some(FlightEnd::Malformed(Malformed::Message(kind.0))));
     }
 }
 
@@ -278,7 +278,7 @@ fn a_message_cut_short_within_is_refused() {
     let broken = message(MessageType::SERVER_HELLO, |w| w.bytes(&[3, 3, 0, 0]));
     let flight = read_every_way(&record(22, &broken));
     let error = Malformed::Body(MessageType::SERVER_HELLO.0, DecodeError::Truncated);
-    assert_eq!(flight.end, Some(End::Malformed(error)));
+    assert_eq!(flight.end, Some(FlightEnd::Malformed(error)));
 }
 
 #[test]
@@ -292,17 +292,17 @@ fn an_unfinished_flight_has_no_end() {
 #[test]
 fn a_message_beyond_reason_is_refused_by_its_header() {
     let flight = read_every_way(&record(22, &[11, 0x7f, 0xff, 0xff]));
-    assert_eq!(flight.end, Some(End::TooMuch));
+    assert_eq!(flight.end, Some(FlightEnd::TooMuch));
 }
 
 #[test]
 fn floods_are_cut_off() {
     let warnings = WARNING_UNRECOGNIZED_NAME.repeat(MAX_WARNINGS + 1);
-    assert_eq!(read(&warnings).end, Some(End::TooMuch));
+    assert_eq!(read(&warnings).end, Some(FlightEnd::TooMuch));
     let empty_records = record(22, &[]).repeat(MAX_FLIGHT / 5 + 1);
-    assert_eq!(read(&empty_records).end, Some(End::TooMuch));
+    assert_eq!(read(&empty_records).end, Some(FlightEnd::TooMuch));
     let hello_requests = record(22, &[0; 4]).repeat(MAX_FLIGHT / 9 + 1);
-    assert_eq!(read(&hello_requests).end, Some(End::TooMuch));
+    assert_eq!(read(&hello_requests).end, Some(FlightEnd::TooMuch));
 }
 
 /// Bytes that look enough like TLS to get past the first checks.

@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 
 use shakedown::log::json::parse_any;
-use shakedown::log::program::Role;
+use shakedown::log::program::ProgramRole;
 
 use super::*;
 use crate::support::pki::Pki;
@@ -60,7 +60,8 @@ fn all_say(port: u16, ca: &str, expected: &[&str]) {
             let mut buffer = Vec::new();
             let parsed = parse_any(line.as_bytes(), &mut buffer);
             let diagnosis = classify(&parsed);
-            let client = diagnosis.program.is_none_or(|program| program.role == Role::Client);
+            let client =
+                diagnosis.program.is_none_or(|program| program.role == ProgramRole::Client);
             diagnosis.mechanism.map(|_| {
                 assert!(client, "{line}");
                 diagnosis.causes().iter().take(3).map(|(cause, _)| cause.id).collect::<Vec<_>>()

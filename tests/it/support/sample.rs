@@ -9,10 +9,10 @@ use shakedown::audit::judge::Judgement;
 use shakedown::certificate::parse::Fingerprint;
 use shakedown::certificate::{Certificate, Chain};
 use shakedown::observation::{
-    Addresses, Cause, CertificateRequest, ClientAuth, ClientRefusal, Endpoint, Engine, Failure,
-    Handshake, Observation, Observed, RawChoice, RawHello, Session, Stage,
+    Addresses, Cause, ClientAuth, ClientCertificateRequest, ClientRefusal, Endpoint, Engine,
+    Failure, Handshake, Observation, Observed, RawChoice, RawHello, Session, Stage,
 };
-use shakedown::report::{Kind, Report, ReportOptions};
+use shakedown::report::{Report, ReportKind, ReportOptions};
 use shakedown::run::TargetReport;
 use shakedown::targets::options::Options;
 use shakedown::targets::{Origin, Role, Target};
@@ -34,7 +34,7 @@ pub(crate) fn report() -> Report {
         finished_at: datetime!(2026-06-15 12:00:01.5 UTC),
         targets: vec![healthy(), spoilt(), unresolved(), unreached()],
         interrupted: true,
-        kind: Kind::Endpoints,
+        kind: ReportKind::Endpoints,
         options: ReportOptions::default(),
     }
 }
@@ -58,7 +58,7 @@ fn spoilt() -> TargetReport {
         Some(_) => Ok(session()),
         None => Err(Failure { stage: Stage::Handshake, cause: UNRECOGNIZED }),
     });
-    first.handshakes[2].client_auth = ClientAuth::Requested(CertificateRequest::default());
+    first.handshakes[2].client_auth = ClientAuth::Requested(ClientCertificateRequest::default());
     let mut second = endpoint("[2001:db8::2]:8443", names, |_, version| {
         let stage = match version {
             ProtocolVersion::TLS1_3 => Stage::PostHandshake,
@@ -68,8 +68,10 @@ fn spoilt() -> TargetReport {
     });
     for cell in &mut second.handshakes {
         let refusal = ClientRefusal::Alert(AlertDescription::CERTIFICATE_REQUIRED);
-        let request =
-            CertificateRequest { authorities: vec![HOSTILE.to_owned()], ..Default::default() };
+        let request = ClientCertificateRequest {
+            authorities: vec![HOSTILE.to_owned()],
+            ..Default::default()
+        };
         cell.client_auth = ClientAuth::Required(request, refusal);
     }
     second.raw = raw_hellos();

@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_leaf;
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict, day};
 use crate::certificate::Certificate;
 
 pub(crate) const RULE: Rule = Rule {
@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Leaf(check),
 };
 
-fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     if cx.now <= leaf.not_after {
         return Verdict::Pass;
     }

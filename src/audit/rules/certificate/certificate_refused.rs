@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::audit::rules::{certificate, chain, client_certificate};
 use crate::certificate::trust::browser::BrowserVerdict;
 
@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     let reason = match &view.assessment.browser {
         BrowserVerdict::Refused(reason) => reason.as_str(),
         BrowserVerdict::UnknownIssuer if view.assessment.problem.is_none() => {

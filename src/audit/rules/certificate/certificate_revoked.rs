@@ -4,7 +4,7 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_staple;
 use crate::audit::rule::{Check, Context, Rule, Verdict, day};
 use crate::audit::rules::{at, certificate::staples};
-use crate::certificate::ocsp::Status;
+use crate::certificate::ocsp::StapleStatus;
 use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     for (cell, outcome) in staples(endpoint, cx) {
-        if let Ok(Status::Revoked(when)) = outcome {
+        if let Ok(StapleStatus::Revoked(when)) = outcome {
             return RULE
                 .finds(format!("the certificate was revoked on {}", day(when)))
                 .evidence(at(endpoint, cell))

@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 
 pub(crate) const RULE: Rule = Rule {
     id: "certificate-unreadable",
@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     let unread = view.chain.unreadable.as_ref();
     let by_openssl = view.chain.certificates.iter().enumerate().find_map(|(index, certificate)| {
         certificate.openssl.as_ref().err().map(|part| (index, part))

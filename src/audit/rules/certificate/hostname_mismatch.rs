@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{curl, show_leaf};
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::audit::rules::upstream;
 use crate::audit::rules::{name_of, names_of, plain_name};
 use crate::certificate::Certificate;
@@ -32,7 +32,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Leaf(check),
 };
 
-fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     if leaf.subject_alt_names.is_none() || cx.target.is_client_file() {
         return Verdict::NotApplicable;
     }

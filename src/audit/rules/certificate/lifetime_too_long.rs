@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_leaf;
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict, day};
 use crate::certificate::Certificate;
 
 pub(crate) const RULE: Rule = Rule {
@@ -32,7 +32,7 @@ const LIMITS: &[(OffsetDateTime, i64)] = &[
     (datetime!(2018-03-01 00:00 UTC), 825),
 ];
 
-fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     if !cx.store.public || !leaf.public_policy || cx.target.is_client_file() {
         return Verdict::NotApplicable;
     }

@@ -23,14 +23,14 @@ pub mod weak_signature;
 pub mod wildcard_unusable;
 
 use super::super::rule::Context;
-use crate::certificate::ocsp::{self, StapleError, Status};
+use crate::certificate::ocsp::{self, StapleError, StapleStatus};
 use crate::observation::{Endpoint, Handshake};
 
 /// What the staples of one address say of its certificates.
 fn staples<'e>(
     endpoint: &'e Endpoint,
     cx: &Context<'e>,
-) -> impl Iterator<Item = (&'e Handshake, Result<Status, StapleError>)> {
+) -> impl Iterator<Item = (&'e Handshake, Result<StapleStatus, StapleError>)> {
     let (now, store) = (cx.now, cx.store);
     cx.own_cells(endpoint).filter_map(move |cell| {
         let staple = cell.outcome.as_ref().ok()?.ocsp_staple.as_ref()?;

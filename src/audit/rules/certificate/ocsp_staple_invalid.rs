@@ -5,7 +5,7 @@ use crate::audit::reproduce::show_staple;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::certificate;
 use crate::audit::rules::{at, certificate::staples};
-use crate::certificate::ocsp::Status;
+use crate::certificate::ocsp::StapleStatus;
 use crate::observation::Endpoint;
 
 pub(crate) const RULE: Rule = Rule {
@@ -29,8 +29,8 @@ pub(crate) const RULE: Rule = Rule {
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     for (cell, outcome) in staples(endpoint, cx) {
         let reason = match outcome {
-            Ok(Status::Good | Status::Revoked(_)) => continue,
-            Ok(Status::Unknown) => "the responder does not know the certificate".to_owned(),
+            Ok(StapleStatus::Good | StapleStatus::Revoked(_)) => continue,
+            Ok(StapleStatus::Unknown) => "the responder does not know the certificate".to_owned(),
             Err(error) => error.to_string(),
         };
         return RULE

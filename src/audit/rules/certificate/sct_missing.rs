@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_leaf;
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::certificate::Certificate;
 
 pub(crate) const RULE: Rule = Rule {
@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Leaf(check),
 };
 
-fn check(leaf: &Certificate, view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     let public = cx.store.public && leaf.public_policy && view.assessment.problem.is_none();
     if !public || cx.target.is_client_file() {
         return Verdict::NotApplicable;

@@ -1,7 +1,7 @@
 //! `weak-key`: too short, or of an algorithm that clients do not accept.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::audit::rules::{of_certificate, path};
 
 pub(crate) const RULE: Rule = Rule {
@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     let weak = path(view)
         .filter_map(|(index, certificate)| Some((index, certificate.public_key.weakness()?)));
     let findings: Vec<_> = weak
@@ -37,7 +37,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::Scene;
-    use crate::certificate::key::{KeyType, PublicKey, Weakness};
+    use crate::certificate::key::{KeyType, KeyWeakness, PublicKey};
 
     #[test]
     fn short_rsa_keys_and_old_algorithms_are_weak() {
@@ -52,14 +52,14 @@ mod tests {
         };
         assert_eq!(
             key(KeyType::Rsa, 1024, Some(65537)).weakness(),
-            Some(Weakness::RsaModulus(1024))
+            Some(KeyWeakness::RsaModulus(1024))
         );
-        assert_eq!(key(KeyType::Rsa, 2048, Some(1)).weakness(), Some(Weakness::RsaExponent(1)));
+        assert_eq!(key(KeyType::Rsa, 2048, Some(1)).weakness(), Some(KeyWeakness::RsaExponent(1)));
         assert_eq!(
             key(KeyType::Ec(Some("secp224r1")), 224, None).weakness(),
-            Some(Weakness::Curve(224))
+            Some(KeyWeakness::Curve(224))
         );
-        assert_eq!(key(KeyType::Dsa, 0, None).weakness(), Some(Weakness::Algorithm("DSA")));
+        assert_eq!(key(KeyType::Dsa, 0, None).weakness(), Some(KeyWeakness::Algorithm("DSA")));
         assert_eq!(key(KeyType::Rsa, 2048, Some(3)).weakness(), None);
         assert_eq!(key(KeyType::Ec(Some("prime256v1")), 256, None).weakness(), None);
     }

@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::audit::rules::path;
 
 pub(crate) const RULE: Rule = Rule {
@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     let signed = path(view).filter(|(_, certificate)| !certificate.is_self_issued());
     let weak = signed.filter_map(|(index, certificate)| {
         Some((index, certificate.signature_algorithm.weakness()?))
@@ -43,7 +43,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::Scene;
-    use crate::certificate::key::{SignatureAlgorithm, SignatureHash, Weakness};
+    use crate::certificate::key::{KeyWeakness, SignatureAlgorithm, SignatureHash};
 
     #[test]
     fn md5_and_sha1_are_broken() {
@@ -54,8 +54,8 @@ mod tests {
             pss: false,
             bits: None,
         };
-        assert_eq!(signed(SignatureHash::Md5).weakness(), Some(Weakness::Hash("MD5")));
-        assert_eq!(signed(SignatureHash::Sha1).weakness(), Some(Weakness::Hash("SHA-1")));
+        assert_eq!(signed(SignatureHash::Md5).weakness(), Some(KeyWeakness::Hash("MD5")));
+        assert_eq!(signed(SignatureHash::Sha1).weakness(), Some(KeyWeakness::Hash("SHA-1")));
         assert_eq!(signed(SignatureHash::Strong).weakness(), None);
         assert_eq!(signed(SignatureHash::Unknown).weakness(), None);
     }

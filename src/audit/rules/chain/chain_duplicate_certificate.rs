@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::certificate::shape::Position;
 
 pub(crate) const RULE: Rule = Rule {
@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     let copies: Vec<usize> = view.assessment.shape.at(Position::Duplicate).collect();
     if copies.is_empty() {
         return Verdict::Pass;

@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{curl, show_chain};
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::audit::rules::certificate;
 use crate::certificate::shape::Position;
 use crate::certificate::trust::problem::PathProblem;
@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
 const OF_CLIENT: &str = "Add the missing certificate after the leaf in the file that the client presents \
                          (`proxy_ssl_certificate` in nginx), and reload the client.";
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     if view.chain.ignored > 0 {
         let (read, more) = (view.chain.certificates.len(), view.chain.ignored);
         return Verdict::Untested(format!(

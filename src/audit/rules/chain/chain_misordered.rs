@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::certificate::shape::Position;
 
 pub(crate) const RULE: Rule = Rule {
@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     let shape = &view.assessment.shape;
     if shape.is_in_order() {
         return Verdict::Pass;
@@ -35,7 +35,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         .into()
 }
 
-fn right_order(view: &ChainView<'_>) -> String {
+fn right_order(view: &ObservedChain<'_>) -> String {
     let subject = |index: &usize| {
         view.chain.certificates.get(*index).map(|certificate| certificate.subject.text.as_str())
     };

@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::show_chain;
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::audit::rules::chain;
 use crate::certificate::shape::Position;
 
@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     let unrelated: Vec<usize> = view.assessment.shape.at(Position::Unrelated).collect();
     if unrelated.is_empty() {
         return Verdict::Pass;

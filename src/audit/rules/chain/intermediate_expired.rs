@@ -1,7 +1,7 @@
 //! `intermediate-expired`: the leaf is valid, an intermediate is not.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict, day};
 use crate::audit::rules::{of_certificate, path};
 use crate::certificate::shape::Position;
 use crate::certificate::trust::browser::BrowserVerdict;
@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     let crossed = view.assessment.shape.at(Position::Alternative);
     let beside = crossed.filter_map(|at| Some((at, view.chain.certificates.get(at)?.as_ref())));
     let expired =
@@ -39,7 +39,7 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
 }
 
 /// Not a finding if clients have another path.
-fn severity(view: &ChainView<'_>) -> Severity {
+fn severity(view: &ObservedChain<'_>) -> Severity {
     if view.assessment.browser == BrowserVerdict::Accepted {
         Severity::Note
     } else {

@@ -1,7 +1,7 @@
 //! `intermediate-expiring`: an intermediate expires before the leaf does.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict, day};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict, day};
 use crate::audit::rules::{of_certificate, path};
 
 pub(crate) const RULE: Rule = Rule {
@@ -20,7 +20,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     let intermediates = path(view).skip(1);
     let findings: Vec<_> = intermediates
         .filter(|(_, certificate)| {

@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::{curl, show_chain};
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::audit::rules::{certificate, upstream};
 use crate::certificate::shape::Position;
 use crate::certificate::trust::problem::PathProblem;
@@ -35,7 +35,7 @@ const OF_CLIENT: &str = "Add the authority's root to the file in `ssl_client_cer
                          --ca-names or --ca-file). Otherwise present a certificate from an authority that the server \
                          trusts.";
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     if view.assessment.problem != Some(PathProblem::UnknownIssuer) {
         return Verdict::Pass;
     }

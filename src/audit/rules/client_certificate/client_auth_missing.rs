@@ -1,7 +1,7 @@
 //! `client-auth-missing`: an extended key usage without clientAuth, on a certificate that a client presents.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::audit::rules::path;
 
 pub(crate) const RULE: Rule = Rule {
@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     if !cx.target.is_client_file() {
         return Verdict::NotApplicable;
     }

@@ -43,13 +43,14 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::Scene;
-    use crate::observation::{CertificateRequest, ClientAuth, ClientRefusal};
+    use crate::observation::{ClientAuth, ClientCertificateRequest, ClientRefusal};
     use crate::tls::alert::AlertDescription;
 
     #[test]
     fn a_refusal_after_an_answer_is_a_rejection() {
         let mut scene = Scene::new();
-        let request = CertificateRequest { answered: true, ..CertificateRequest::default() };
+        let request =
+            ClientCertificateRequest { answered: true, ..ClientCertificateRequest::default() };
         let refusal = ClientRefusal::Alert(AlertDescription(48));
         scene
             .each(|cell| cell.client_auth = ClientAuth::Required(request.clone(), refusal.clone()));
@@ -59,7 +60,8 @@ mod tests {
     #[test]
     fn an_accepted_certificate_passes() {
         let mut scene = Scene::new();
-        let request = CertificateRequest { answered: true, ..CertificateRequest::default() };
+        let request =
+            ClientCertificateRequest { answered: true, ..ClientCertificateRequest::default() };
         scene.each(|cell| cell.client_auth = ClientAuth::Requested(request.clone()));
         scene.check(&[]);
     }

@@ -68,13 +68,15 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::Scene;
-    use crate::observation::{CertificateRequest, ClientAuth, ClientRefusal};
+    use crate::observation::{ClientAuth, ClientCertificateRequest, ClientRefusal};
     use crate::targets::ClientCertificatePolicy;
 
     #[test]
     fn severity_goes_by_expectation() {
         let mut scene = Scene::new();
-        scene.each(|cell| cell.client_auth = ClientAuth::Served(CertificateRequest::default()));
+        scene.each(|cell| {
+            cell.client_auth = ClientAuth::Served(ClientCertificateRequest::default());
+        });
         scene.check(&["note client-certificate-requested"]);
         for (policy, expected) in [
             (ClientCertificatePolicy::Optional, &[][..]),
@@ -90,7 +92,9 @@ mod tests {
     fn what_does_not_show_was_not_tested() {
         let mut scene = Scene::new();
         scene.target.expect.client_certificate = Some(ClientCertificatePolicy::Required);
-        scene.each(|cell| cell.client_auth = ClientAuth::Requested(CertificateRequest::default()));
+        scene.each(|cell| {
+            cell.client_auth = ClientAuth::Requested(ClientCertificateRequest::default());
+        });
         scene.check(&[]);
         assert!(!scene.judge().untested.is_empty());
     }
@@ -98,7 +102,8 @@ mod tests {
     #[test]
     fn a_server_that_accepts_ours_still_must_not_ask() {
         let mut scene = Scene::new();
-        let answered = CertificateRequest { answered: true, ..CertificateRequest::default() };
+        let answered =
+            ClientCertificateRequest { answered: true, ..ClientCertificateRequest::default() };
         scene.each(|cell| cell.client_auth = ClientAuth::Requested(answered.clone()));
         scene.check(&[]);
         scene.target.expect.client_certificate = Some(ClientCertificatePolicy::None);
@@ -108,9 +113,11 @@ mod tests {
     #[test]
     fn a_server_that_refuses_one_client_is_not_said_to_serve_another() {
         let mut scene = Scene::new();
-        scene.each(|cell| cell.client_auth = ClientAuth::Requested(CertificateRequest::default()));
+        scene.each(|cell| {
+            cell.client_auth = ClientAuth::Requested(ClientCertificateRequest::default());
+        });
         scene.seen.endpoints[0].handshakes[2].client_auth =
-            ClientAuth::Required(CertificateRequest::default(), ClientRefusal::Closed);
+            ClientAuth::Required(ClientCertificateRequest::default(), ClientRefusal::Closed);
         scene.check(&["error client-certificate-required"]);
     }
 

@@ -56,7 +56,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 mod tests {
     use crate::audit::fixtures::Scene;
     use crate::observation::{
-        Cause, CertificateRequest, ClientAuth, ClientRefusal, Failure, Stage,
+        Cause, ClientAuth, ClientCertificateRequest, ClientRefusal, Failure, Stage,
     };
     use crate::targets::ClientCertificatePolicy;
     use crate::tls::alert::AlertDescription;
@@ -64,7 +64,8 @@ mod tests {
     fn refused(refusal: &ClientRefusal) -> Scene {
         let mut scene = Scene::new();
         scene.each(|cell| {
-            cell.client_auth = ClientAuth::Required(CertificateRequest::default(), refusal.clone());
+            cell.client_auth =
+                ClientAuth::Required(ClientCertificateRequest::default(), refusal.clone());
             if let ClientRefusal::Alert(alert) = refusal {
                 cell.outcome =
                     Err(Failure { stage: Stage::PostHandshake, cause: Cause::Alert(*alert) });

@@ -1,10 +1,10 @@
 //! `client-certificate-unverifiable`: nginx as the server refuses the client's chain for what no other rule explains.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{ChainView, Check, Context, Rule, Verdict};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::audit::rules::{certificate, chain, client_certificate};
 use crate::certificate::signature::Verifier;
-use crate::certificate::trust::openssl::{self, OpensslVerdict, Profile, Purpose, Question};
+use crate::certificate::trust::openssl::{self, OpensslVerdict, Purpose, Question, VerifyProfile};
 
 pub(crate) const RULE: Rule = Rule {
     id: "client-certificate-unverifiable",
@@ -33,7 +33,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Chain(check),
 };
 
-fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
+fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     if !cx.target.is_client_file() {
         return Verdict::NotApplicable;
     }
@@ -59,9 +59,9 @@ fn check(view: &ChainView<'_>, cx: &Context<'_>) -> Verdict {
         .into()
 }
 
-fn is_accepted_at(depth: usize, view: &ChainView<'_>, cx: &Context<'_>) -> bool {
+fn is_accepted_at(depth: usize, view: &ObservedChain<'_>, cx: &Context<'_>) -> bool {
     let question = Question { chain: view.chain, store: cx.store, now: cx.now };
-    let profile = Profile { depth, purpose: Purpose::Client, ..Profile::default() };
+    let profile = VerifyProfile { depth, purpose: Purpose::Client, ..VerifyProfile::default() };
     openssl::verify(question, profile, &Verifier::default()) == OpensslVerdict::Accepted
 }
 

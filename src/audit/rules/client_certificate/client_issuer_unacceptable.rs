@@ -52,7 +52,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::Scene;
-    use crate::observation::{CertificateRequest, ClientAuth};
+    use crate::observation::{ClientAuth, ClientCertificateRequest};
     use crate::targets::ClientIdentity;
     use std::sync::Arc;
 
@@ -66,7 +66,7 @@ mod tests {
             key_file: "client.key".into(),
         }));
         let request =
-            CertificateRequest { authorities: vec![authority.to_owned()], answered: true };
+            ClientCertificateRequest { authorities: vec![authority.to_owned()], answered: true };
         scene.each(|cell| cell.client_auth = ClientAuth::Requested(request.clone()));
         scene
     }

@@ -9,7 +9,9 @@ pub mod client_certificate_required;
 pub mod client_certificate_unverifiable;
 pub mod client_issuer_unacceptable;
 
-use crate::observation::{CertificateRequest, ClientAuth, ClientRefusal, Endpoint, Handshake};
+use crate::observation::{
+    ClientAuth, ClientCertificateRequest, ClientRefusal, Endpoint, Handshake,
+};
 use crate::targets::Target;
 
 /// Authorities named in one line of evidence.
@@ -19,7 +21,8 @@ const MAX_NAMED: usize = 8;
 fn refusals<'a>(
     endpoint: &'a Endpoint,
     target: &Target,
-) -> impl Iterator<Item = (&'a Handshake, &'a CertificateRequest, &'a ClientRefusal)> + use<'a> {
+) -> impl Iterator<Item = (&'a Handshake, &'a ClientCertificateRequest, &'a ClientRefusal)> + use<'a>
+{
     endpoint.cells(target.server_name.is_some()).filter_map(|cell| match &cell.client_auth {
         ClientAuth::Required(request, refusal) => Some((cell, request, refusal)),
         _ => None,

@@ -1,7 +1,7 @@
 //! `annotation-ignored`: the Ingress controller does not apply an annotation.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "annotation-ignored",
@@ -14,5 +14,5 @@ pub(crate) const RULE: Rule = Rule {
         "https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/",
     ],
     consequence_of: &[],
-    check: Check::Setting(Group::Ineffective),
+    check: Check::Setting(RuleGroup::Ineffective),
 };

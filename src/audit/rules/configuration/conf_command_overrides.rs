@@ -1,7 +1,7 @@
 //! `conf-command-overrides`: an OpenSSL command overrides the protocols directive.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "conf-command-overrides",
@@ -14,5 +14,5 @@ pub(crate) const RULE: Rule = Rule {
           nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_conf_command"],
     consequence_of: &[],
-    check: Check::Setting(Group::Ineffective),
+    check: Check::Setting(RuleGroup::Ineffective),
 };

@@ -1,7 +1,7 @@
 //! `configuration-syntax`: nginx cannot parse the configuration.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "configuration-syntax",
@@ -15,5 +15,5 @@ pub(crate) const RULE: Rule = Rule {
           Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/beginners_guide.html#conf_structure"],
     consequence_of: &[],
-    check: Check::Setting(Group::Refused),
+    check: Check::Setting(RuleGroup::Refused),
 };

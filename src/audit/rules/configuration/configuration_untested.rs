@@ -1,7 +1,7 @@
 //! `configuration-untested`: a part of the configuration could not be tested.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "configuration-untested",
@@ -14,5 +14,5 @@ pub(crate) const RULE: Rule = Rule {
           with --nginx-binary; or run nginx -t there.",
     references: &["https://nginx.org/en/docs/switches.html"],
     consequence_of: &[],
-    check: Check::Setting(Group::Refused),
+    check: Check::Setting(RuleGroup::Refused),
 };

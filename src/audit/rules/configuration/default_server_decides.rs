@@ -1,7 +1,7 @@
 //! `default-server-decides`: the default server's TLS setting applies instead of this one.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "default-server-decides",
@@ -17,5 +17,5 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/configuring_https_servers.html#name_based_https_servers",
     ],
     consequence_of: &[],
-    check: Check::Setting(Group::Ineffective),
+    check: Check::Setting(RuleGroup::Ineffective),
 };

@@ -1,7 +1,7 @@
 //! `directive-duplicate`: something that nginx allows once is configured twice.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "directive-duplicate",
@@ -14,5 +14,5 @@ pub(crate) const RULE: Rule = Rule {
           -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_core_module.html"],
     consequence_of: &[],
-    check: Check::Setting(Group::Refused),
+    check: Check::Setting(RuleGroup::Refused),
 };

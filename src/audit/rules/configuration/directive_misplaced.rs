@@ -1,7 +1,7 @@
 //! `directive-misplaced`: a directive is in a block where nginx does not allow it.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "directive-misplaced",
@@ -14,5 +14,5 @@ pub(crate) const RULE: Rule = Rule {
           with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/dirindex.html"],
     consequence_of: &[],
-    check: Check::Setting(Group::Refused),
+    check: Check::Setting(RuleGroup::Refused),
 };

@@ -1,7 +1,7 @@
 //! `directive-too-new`: a directive is newer than the installed nginx.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "directive-too-new",
@@ -17,5 +17,5 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html",
     ],
     consequence_of: &[],
-    check: Check::Setting(Group::Refused),
+    check: Check::Setting(RuleGroup::Refused),
 };

@@ -1,7 +1,7 @@
 //! `file-refused`: nginx cannot read or use a file that the configuration names.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "file-refused",
@@ -17,5 +17,5 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html",
     ],
     consequence_of: &[],
-    check: Check::Setting(Group::Refused),
+    check: Check::Setting(RuleGroup::Refused),
 };

@@ -1,7 +1,7 @@
 //! `listen-443-without-ssl`: port 443 is served without TLS.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "listen-443-without-ssl",
@@ -14,5 +14,5 @@ pub(crate) const RULE: Rule = Rule {
           -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#example"],
     consequence_of: &[],
-    check: Check::Setting(Group::Doubtful),
+    check: Check::Setting(RuleGroup::Doubtful),
 };

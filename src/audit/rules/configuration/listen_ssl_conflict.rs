@@ -1,7 +1,7 @@
 //! `listen-ssl-conflict`: a server without TLS shares its socket with a TLS server.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "listen-ssl-conflict",
@@ -17,5 +17,5 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#example",
     ],
     consequence_of: &[],
-    check: Check::Setting(Group::Doubtful),
+    check: Check::Setting(RuleGroup::Doubtful),
 };

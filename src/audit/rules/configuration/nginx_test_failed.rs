@@ -1,7 +1,7 @@
 //! `nginx-test-failed`: nginx -t refuses the configuration.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "nginx-test-failed",
@@ -13,5 +13,5 @@ pub(crate) const RULE: Rule = Rule {
     fix: "Correct what the message names. Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/switches.html"],
     consequence_of: &[],
-    check: Check::Setting(Group::Refused),
+    check: Check::Setting(RuleGroup::Refused),
 };

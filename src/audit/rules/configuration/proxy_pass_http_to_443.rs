@@ -1,7 +1,7 @@
 //! `proxy-pass-http-to-443`: proxy_pass uses plain HTTP on port 443.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "proxy-pass-http-to-443",
@@ -13,5 +13,5 @@ pub(crate) const RULE: Rule = Rule {
     fix: "Use https:// in proxy_pass. Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass"],
     consequence_of: &[],
-    check: Check::Setting(Group::Doubtful),
+    check: Check::Setting(RuleGroup::Doubtful),
 };

@@ -2,7 +2,7 @@
 //! TLS.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "proxy-ssl-setting-unused",
@@ -18,5 +18,5 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/stream/ngx_stream_proxy_module.html#proxy_ssl",
     ],
     consequence_of: &[],
-    check: Check::Setting(Group::Ineffective),
+    check: Check::Setting(RuleGroup::Ineffective),
 };

@@ -1,7 +1,7 @@
 //! `resolver-missing`: a host name is resolved at run time, and no resolver is configured.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "resolver-missing",
@@ -14,5 +14,5 @@ pub(crate) const RULE: Rule = Rule {
           Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_core_module.html#resolver"],
     consequence_of: &[],
-    check: Check::Setting(Group::Doubtful),
+    check: Check::Setting(RuleGroup::Doubtful),
 };

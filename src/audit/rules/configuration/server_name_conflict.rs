@@ -1,7 +1,7 @@
 //! `server-name-conflict`: nginx drops a server name because another server has it.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "server-name-conflict",
@@ -13,5 +13,5 @@ pub(crate) const RULE: Rule = Rule {
           addresses. Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/server_names.html"],
     consequence_of: &[],
-    check: Check::Setting(Group::Doubtful),
+    check: Check::Setting(RuleGroup::Doubtful),
 };

@@ -1,7 +1,7 @@
 //! `server-without-certificate`: TLS settings belong to a server that has no certificate.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "server-without-certificate",
@@ -14,5 +14,5 @@ pub(crate) const RULE: Rule = Rule {
           settings. Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate"],
     consequence_of: &[],
-    check: Check::Setting(Group::Ineffective),
+    check: Check::Setting(RuleGroup::Ineffective),
 };

@@ -1,7 +1,7 @@
 //! `session-shared-identity`: TLS sessions are shared with a place that uses another client certificate.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "session-shared-identity",
@@ -17,5 +17,5 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_certificate",
     ],
     consequence_of: &[],
-    check: Check::Setting(Group::Doubtful),
+    check: Check::Setting(RuleGroup::Doubtful),
 };

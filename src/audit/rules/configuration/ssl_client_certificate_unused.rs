@@ -1,7 +1,7 @@
 //! `ssl-client-certificate-unused`: CA certificates for clients have no effect because clients are not verified.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "ssl-client-certificate-unused",
@@ -14,5 +14,5 @@ pub(crate) const RULE: Rule = Rule {
           with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_client"],
     consequence_of: &[],
-    check: Check::Setting(Group::Ineffective),
+    check: Check::Setting(RuleGroup::Ineffective),
 };

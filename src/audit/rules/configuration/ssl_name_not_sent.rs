@@ -1,7 +1,7 @@
 //! `ssl-name-not-sent`: a name is set for the upstream but not sent.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "ssl-name-not-sent",
@@ -17,5 +17,5 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name",
     ],
     consequence_of: &[],
-    check: Check::Setting(Group::Doubtful),
+    check: Check::Setting(RuleGroup::Doubtful),
 };

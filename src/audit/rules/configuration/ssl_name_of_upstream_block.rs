@@ -1,7 +1,7 @@
 //! `ssl-name-of-upstream-block`: the name of an upstream block is sent or verified as the host name.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "ssl-name-of-upstream-block",
@@ -14,5 +14,5 @@ pub(crate) const RULE: Rule = Rule {
           nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name"],
     consequence_of: &[],
-    check: Check::Setting(Group::Doubtful),
+    check: Check::Setting(RuleGroup::Doubtful),
 };

@@ -1,7 +1,7 @@
 //! `ssl-stapling-ignored`: stapling is on, and the certificate names no OCSP responder.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "ssl-stapling-ignored",
@@ -15,5 +15,5 @@ pub(crate) const RULE: Rule = Rule {
           Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_stapling"],
     consequence_of: &[],
-    check: Check::Setting(Group::Ineffective),
+    check: Check::Setting(RuleGroup::Ineffective),
 };

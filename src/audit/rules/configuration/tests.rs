@@ -4,8 +4,8 @@ use super::*;
 use crate::audit::finding::Severity;
 use crate::audit::judge::judge_settings;
 use crate::audit::registry::{RULES, members};
-use crate::audit::rule::Group;
-use crate::nginx::defaults::Version;
+use crate::audit::rule::RuleGroup;
+use crate::nginx::defaults::NginxRelease;
 use crate::nginx::facts::Plain;
 use crate::nginx::problem::Span;
 
@@ -16,7 +16,7 @@ fn span(line: u32) -> Span {
 /// One fact of each kind, and one fault for each rule about faults.
 fn samples() -> Vec<FactKind> {
     let text = || "proxy_ssl_crl".to_owned();
-    let since = Version::new(1, 25, 1);
+    let since = NginxRelease::new(1, 25, 1);
     let faults = [
         Fault::UnexpectedEnd,
         Fault::UnknownDirective(text()),
@@ -88,7 +88,7 @@ fn every_rule_reports_its_fact_with_its_place_words_and_fix() {
 
 #[test]
 fn what_nginx_refuses_is_an_error_unless_it_could_not_be_tested() {
-    for rule in members(Group::Refused) {
+    for rule in members(RuleGroup::Refused) {
         let untested = rule.id == configuration_untested::RULE.id;
         let expected = if untested { Severity::Note } else { Severity::Error };
         assert_eq!(rule.severity, expected, "{}", rule.id);

@@ -1,7 +1,7 @@
 //! `tls13-suites-in-ciphers`: TLS 1.3 cipher suites are listed where only TLS 1.2 and older are configured.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "tls13-suites-in-ciphers",
@@ -18,5 +18,5 @@ pub(crate) const RULE: Rule = Rule {
         "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_conf_command",
     ],
     consequence_of: &[],
-    check: Check::Setting(Group::Ineffective),
+    check: Check::Setting(RuleGroup::Ineffective),
 };

@@ -1,7 +1,7 @@
 //! `upstream-server-port-80`: a server of a TLS upstream has no port, so nginx uses port 80.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-server-port-80",
@@ -13,5 +13,5 @@ pub(crate) const RULE: Rule = Rule {
     fix: "Add the port (server HOST:443). Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server"],
     consequence_of: &[],
-    check: Check::Setting(Group::Doubtful),
+    check: Check::Setting(RuleGroup::Doubtful),
 };

@@ -1,7 +1,7 @@
 //! `value-refused-by-openssl`: nginx's OpenSSL does not accept a value.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "value-refused-by-openssl",
@@ -19,5 +19,5 @@ pub(crate) const RULE: Rule = Rule {
         "https://docs.openssl.org/3.0/man1/openssl-ciphers/",
     ],
     consequence_of: &[],
-    check: Check::Setting(Group::Refused),
+    check: Check::Setting(RuleGroup::Refused),
 };

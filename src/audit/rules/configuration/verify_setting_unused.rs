@@ -1,7 +1,7 @@
 //! `verify-setting-unused`: a verification setting has no effect because verification is off.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Group, Rule};
+use crate::audit::rule::{Check, Rule, RuleGroup};
 
 pub(crate) const RULE: Rule = Rule {
     id: "verify-setting-unused",
@@ -14,5 +14,5 @@ pub(crate) const RULE: Rule = Rule {
           Check with nginx -t, then reload.",
     references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_verify"],
     consequence_of: &[],
-    check: Check::Setting(Group::Ineffective),
+    check: Check::Setting(RuleGroup::Ineffective),
 };

@@ -6,7 +6,7 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::protocol::{over_scans, place};
 use crate::observation::Endpoint;
-use crate::tls::suite::{CipherSuite, KeyExchange, Weakness};
+use crate::tls::suite::{CipherSuite, KeyExchange, SuiteWeakness};
 use crate::tls::version::ProtocolVersion;
 
 pub(crate) const RULE: Rule = Rule {
@@ -73,14 +73,14 @@ fn is_static_rsa(suite: CipherSuite) -> bool {
     suite.weakness().is_none() && suite.key_exchange() == Some(KeyExchange::Rsa)
 }
 
-fn kind(weakness: Weakness) -> &'static str {
+fn kind(weakness: SuiteWeakness) -> &'static str {
     match weakness {
-        Weakness::NoEncryption => "no encryption",
-        Weakness::Anonymous => "no authentication",
-        Weakness::Export => "export keys",
-        Weakness::Des => "DES",
-        Weakness::Rc4 => "RC4",
-        Weakness::SmallBlock => "64-bit blocks (3DES)",
+        SuiteWeakness::NoEncryption => "no encryption",
+        SuiteWeakness::Anonymous => "no authentication",
+        SuiteWeakness::Export => "export keys",
+        SuiteWeakness::Des => "DES",
+        SuiteWeakness::Rc4 => "RC4",
+        SuiteWeakness::SmallBlock => "64-bit blocks (3DES)",
     }
 }
 

@@ -55,7 +55,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, any, named};
-    use crate::observation::{Cause, CertificateRequest, ClientAuth, ClientRefusal, Stage};
+    use crate::observation::{Cause, ClientAuth, ClientCertificateRequest, ClientRefusal, Stage};
     use crate::tls::alert::AlertDescription;
 
     #[test]
@@ -84,7 +84,8 @@ mod tests {
         scene.each(|cell| {
             if named(cell) {
                 let refusal = ClientRefusal::Alert(alert);
-                cell.client_auth = ClientAuth::Required(CertificateRequest::default(), refusal);
+                cell.client_auth =
+                    ClientAuth::Required(ClientCertificateRequest::default(), refusal);
             }
         });
         scene.check(&["error client-certificate-required"]);

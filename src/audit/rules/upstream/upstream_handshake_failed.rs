@@ -38,7 +38,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     match &story.verdict {
-        upstream::verdict::Verdict::CannotTell(why) => {
+        upstream::verdict::HandshakeVerdict::CannotTell(why) => {
             Verdict::Untested(format!("as nginx: {why}"))
         }
         _ => fault::check(&RULE, FaultKind::Other, story, cx),

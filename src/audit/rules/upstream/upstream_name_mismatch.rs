@@ -30,7 +30,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, taken};
-    use crate::targets::nginx_client::Change;
+    use crate::targets::nginx_client::SettingChange;
 
     #[test]
     fn a_name_that_the_certificate_lacks_is_found_where_nginx_verifies() {
@@ -41,7 +41,7 @@ mod tests {
         assert!(
             found[0].evidence.iter().any(|fact| fact.contains("the certificate is for a.test"))
         );
-        scene.tried(vec![Change::Name("a.test".to_owned())], taken());
+        scene.tried(vec![SettingChange::Name("a.test".to_owned())], taken());
         let found = scene.check(&["error upstream-name-mismatch"]);
         assert_eq!(found[0].fix.as_ref().unwrap().verified, Some(true));
     }

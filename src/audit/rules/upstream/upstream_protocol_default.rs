@@ -4,7 +4,7 @@ use crate::audit::finding::{Fix, Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::trouble::speaks;
 use crate::audit::upstream::story::{Story, directives};
-use crate::targets::nginx_client::Change;
+use crate::targets::nginx_client::SettingChange;
 use crate::tls::version::ProtocolVersion;
 
 pub(crate) const RULE: Rule = Rule {
@@ -34,7 +34,7 @@ fn check(story: &Story<'_>, _: &Context<'_>) -> Verdict {
     if !only_new {
         return Verdict::Pass;
     }
-    let versions = Change::Protocols(vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]);
+    let versions = SettingChange::Protocols(vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]);
     let mut finding = RULE.finds(RULE.summary);
     finding.fix = Some(Fix {
         text: RULE.fix.to_owned(),
@@ -48,8 +48,8 @@ fn check(story: &Story<'_>, _: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, answer, any};
-    use crate::nginx::defaults::Version;
-    use crate::observation::nginx::Refusal;
+    use crate::nginx::defaults::NginxRelease;
+    use crate::observation::nginx::NoAnswer;
     use crate::observation::{Cause, Stage};
     use crate::targets::nginx_client::NginxClient;
     use crate::tls::alert::AlertDescription;
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn an_upstream_of_tls13_alone_is_found_where_the_release_is_not_known() {
-        let answer = || Ok::<_, Refusal>(answer(ProtocolVersion::TLS1_3, 0x1301));
+        let answer = || Ok::<_, NoAnswer>(answer(ProtocolVersion::TLS1_3, 0x1301));
         let rules = |client: NginxClient| -> Vec<&str> {
             let mut scene = Scene::behind(client, answer());
             let refused = Cause::Alert(AlertDescription::PROTOCOL_VERSION);
@@ -68,7 +68,7 @@ mod tests {
             scene.judge().findings.iter().map(|finding| finding.rule).collect()
         };
         assert!(rules(NginxClient::new("a.test")).contains(&super::RULE.id));
-        let version = Some(Version::new(1, 28, 0));
+        let version = Some(NginxRelease::new(1, 28, 0));
         let known = NginxClient { version, ..NginxClient::new("a.test") };
         assert!(!rules(known).contains(&super::RULE.id));
     }

@@ -31,15 +31,15 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 mod tests {
     use crate::audit::fixtures::{Scene, ended, taken};
     use crate::observation::Cause;
-    use crate::targets::nginx_client::{Change, NginxClient};
+    use crate::targets::nginx_client::{NginxClient, SettingChange};
     use crate::tls::alert::AlertDescription;
 
     #[test]
     fn what_the_name_mends_is_its_lack() {
         let refused = || ended(Cause::Alert(AlertDescription(40)));
         let mut scene = Scene::behind(NginxClient::new("backend"), refused());
-        let name = Change::Name("a.test".to_owned());
-        scene.tried(vec![Change::ServerName, name], taken());
+        let name = SettingChange::Name("a.test".to_owned());
+        scene.tried(vec![SettingChange::ServerName, name], taken());
         let found = scene.check(&["error upstream-sni-missing", "note upstream-verify-off"]);
         let fix = found[0].fix.as_ref().unwrap();
         assert_eq!(fix.verified, Some(true));

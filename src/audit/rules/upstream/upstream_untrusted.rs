@@ -38,7 +38,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, taken};
-    use crate::targets::nginx_client::Change;
+    use crate::targets::nginx_client::SettingChange;
 
     #[test]
     fn another_root_than_the_issuer_s_is_found() {
@@ -48,7 +48,7 @@ mod tests {
         scene.behind_with(client, taken());
         scene.check(&["error upstream-untrusted"]);
         let own = scene.trusting();
-        scene.tried(vec![Change::Trusted(own)], taken());
+        scene.tried(vec![SettingChange::Trusted(own)], taken());
         let found = scene.check(&["error upstream-untrusted"]);
         let fix = found[0].fix.as_ref().unwrap();
         assert_eq!(fix.directives[0].name, "proxy_ssl_trusted_certificate");

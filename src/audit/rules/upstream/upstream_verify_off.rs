@@ -31,7 +31,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     // A change that makes answers worse is not a fix.
     let verified = tries.iter().rev().find(|attempt| {
         attempt.client.verify
-            && verdict::verdict(attempt, cx.now) == verdict::Verdict::Works
+            && verdict::verdict(attempt, cx.now) == verdict::HandshakeVerdict::Works
             && attempt.answer_rank() >= story.configured.answer_rank()
     });
     if let Some(attempt) = verified {
@@ -43,13 +43,13 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::fixtures::{Scene, taken};
-    use crate::targets::nginx_client::{Change, NginxClient};
+    use crate::targets::nginx_client::{NginxClient, SettingChange};
 
     #[test]
     fn verification_that_was_tried_is_proposed() {
         let mut scene = Scene::behind(NginxClient::new("a.test"), taken());
-        let trusted = Change::Trusted(scene.trusting());
-        scene.tried(vec![Change::Verify, trusted], taken());
+        let trusted = SettingChange::Trusted(scene.trusting());
+        scene.tried(vec![SettingChange::Verify, trusted], taken());
         let found = scene.check(&["note upstream-verify-off"]);
         assert_eq!(found[0].fix.as_ref().unwrap().verified, Some(true));
         let mut scene = Scene::upstream();

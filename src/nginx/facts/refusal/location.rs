@@ -17,14 +17,14 @@ pub(super) fn duplicates(inside: &[Directive]) -> Vec<(&Directive, String)> {
 /// Whether it is an exact one, and its name; `None` for regular expressions and names of their own.
 fn name(location: &Directive) -> Option<(bool, String)> {
     match kind(location) {
-        (Kind::Exact, name) => Some((true, name)),
-        (Kind::Prefix, name) => Some((false, name)),
+        (LocationKind::Exact, name) => Some((true, name)),
+        (LocationKind::Prefix, name) => Some((false, name)),
         _ => None,
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum LocationKind {
     Exact,
     Prefix,
     Regex,
@@ -32,7 +32,7 @@ enum Kind {
     Named,
 }
 
-fn kind(location: &Directive) -> (Kind, String) {
+fn kind(location: &Directive) -> (LocationKind, String) {
     let (modifier, name) = match location.arguments.as_slice() {
         [modifier, name] => (modifier.as_str(), name.as_str()),
         [glued] => ["~*", "^~", "=", "~"]
@@ -42,10 +42,10 @@ fn kind(location: &Directive) -> (Kind, String) {
         _ => ("", ""),
     };
     let kind = match modifier {
-        "=" => Kind::Exact,
-        "~" | "~*" => Kind::Regex,
-        _ if name.starts_with('@') => Kind::Named,
-        _ => Kind::Prefix,
+        "=" => LocationKind::Exact,
+        "~" | "~*" => LocationKind::Regex,
+        _ if name.starts_with('@') => LocationKind::Named,
+        _ => LocationKind::Prefix,
     };
     (kind, name.to_owned())
 }
@@ -55,9 +55,11 @@ pub(super) fn nested(outer: &Directive, location: &Directive) -> Result<(), Faul
     let ((around, outer), (own, inner)) = (kind(outer), kind(location));
     let inside = |kind| Fault::LocationInside { inner: inner.clone(), kind, outer: outer.clone() };
     match (around, own) {
-        (Kind::Exact, _) => Err(inside("exact")),
-        (Kind::Named, _) => Err(inside("named")),
-        (Kind::Prefix, Kind::Exact | Kind::Prefix) if !inner.starts_with(outer.as_str()) => {
+        (LocationKind::Exact, _) => Err(inside("exact")),
+        (LocationKind::Named, _) => Err(inside("named")),
+        (LocationKind::Prefix, LocationKind::Exact | LocationKind::Prefix)
+            if !inner.starts_with(outer.as_str()) =>
+        {
             Err(Fault::LocationOutside { inner, outer })
         }
         _ => Ok(()),

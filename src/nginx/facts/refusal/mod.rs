@@ -9,25 +9,25 @@ mod variables;
 
 use std::collections::HashSet;
 
-use self::sockets::Sockets;
+use self::sockets::ListenedSockets;
 use super::{Fact, FactKind};
-use crate::nginx::defaults::Version;
-use crate::nginx::directives::{Availability, Context, Module, availability, is_known};
+use crate::nginx::defaults::NginxRelease;
+use crate::nginx::directives::{Availability, BlockContext, Module, availability, is_known};
 use crate::nginx::problem::Fault;
 use crate::nginx::tree::{Directive, Tree};
 
 /// Everything of this kind, in the order of reading.
-pub(super) fn facts(tree: &Tree, version: Option<Version>) -> Vec<Fact> {
-    let mut walk = Walk {
+pub(super) fn facts(tree: &Tree, version: Option<NginxRelease>) -> Vec<Fact> {
+    let mut walk = RefusalWalk {
         tree,
         version,
         facts: Vec::new(),
-        sockets: Sockets::default(),
+        sockets: ListenedSockets::default(),
         formats: HashSet::new(),
         groups: HashSet::new(),
         passes: Vec::new(),
     };
-    walk.block(Context::Main, None, &tree.directives);
+    walk.block(BlockContext::Main, None, &tree.directives);
     walk.addresses();
     walk.facts.extend(variables::unknown(tree));
     walk.facts
@@ -38,11 +38,11 @@ fn refused(directive: &Directive, fault: Fault) -> Fact {
     Fact { span: directive.judged_at(), kind: FactKind::Refused(fault) }
 }
 
-struct Walk<'t> {
+struct RefusalWalk<'t> {
     tree: &'t Tree,
-    version: Option<Version>,
+    version: Option<NginxRelease>,
     facts: Vec<Fact>,
-    sockets: Sockets,
+    sockets: ListenedSockets,
     formats: HashSet<(Module, &'t str)>,
     /// The `upstream` blocks.
     groups: HashSet<(Module, &'t str)>,
@@ -50,8 +50,13 @@ struct Walk<'t> {
     passes: Vec<(Module, &'t Directive)>,
 }
 
-impl<'t> Walk<'t> {
-    fn block(&mut self, context: Context, around: Option<&'t Directive>, inside: &'t [Directive]) {
+impl<'t> RefusalWalk<'t> {
+    fn block(
+        &mut self,
+        context: BlockContext,
+        around: Option<&'t Directive>,
+        inside: &'t [Directive],
+    ) {
         if context.is_server() {
             self.sockets.begin_server();
         }
@@ -64,13 +69,14 @@ impl<'t> Walk<'t> {
                 self.block(context.inside(&directive.name), Some(directive), directive.children());
             }
         }
-        if matches!(context, Context::Server | Context::Location) {
+        if matches!(context, BlockContext::Server | BlockContext::Location) {
             let twice = location::duplicates(inside).into_iter();
             self.facts
                 .extend(twice.map(|(one, name)| refused(one, Fault::DuplicateLocation(name))));
         }
         let listens = || inside.iter().any(|one| one.name == "listen");
-        if let (Context::StreamServer | Context::MailServer, Some(around)) = (context, around)
+        if let (BlockContext::StreamServer | BlockContext::MailServer, Some(around)) =
+            (context, around)
             && !listens()
         {
             self.facts.push(refused(around, Fault::NoListen));
@@ -89,7 +95,7 @@ impl<'t> Walk<'t> {
     }
 
     /// Directives that the release does not have yet, or no longer.
-    fn release(&mut self, context: Context, directive: &Directive) {
+    fn release(&mut self, context: BlockContext, directive: &Directive) {
         let Some(version) = self.version else { return };
         let name = directive.name.clone();
         let kind = match availability(context, &name, version) {
@@ -104,7 +110,7 @@ impl<'t> Walk<'t> {
 
     fn meaning(
         &mut self,
-        context: Context,
+        context: BlockContext,
         around: Option<&'t Directive>,
         directive: &'t Directive,
     ) -> Result<(), Fault> {
@@ -116,7 +122,9 @@ impl<'t> Walk<'t> {
         let is_web = module == Module::Http;
         match name {
             "listen" if context.is_server() => self.listen(module, directive),
-            "server" if matches!(context, Context::Upstream | Context::StreamUpstream) => {
+            "server"
+                if matches!(context, BlockContext::Upstream | BlockContext::StreamUpstream) =>
+            {
                 parameters::peer(directive)
             }
             "upstream" => self.upstream(module, directive),

@@ -1,22 +1,22 @@
 //! The parameters of `listen`, and of `server` in an `upstream` block.
 
-use crate::nginx::defaults::Version;
+use crate::nginx::defaults::NginxRelease;
 use crate::nginx::directives::{Module, is_size, is_time, number};
 use crate::nginx::problem::Fault;
 use crate::nginx::tree::Directive;
 
 /// From this release on, `stream` reads `listen` as `http` does.
-pub(super) const STREAM_NAMES: Version = Version::new(1, 25, 5);
+pub(super) const STREAM_NAMES: NginxRelease = NginxRelease::new(1, 25, 5);
 
 /// The release with QUIC.
-const QUIC: Version = Version::new(1, 25, 0);
+const QUIC: NginxRelease = NginxRelease::new(1, 25, 0);
 
 /// The release with Multipath TCP.
-const MULTIPATH: Version = Version::new(1, 29, 7);
+const MULTIPATH: NginxRelease = NginxRelease::new(1, 29, 7);
 
 /// What `listen` says beside the address.
 #[derive(Debug)]
-pub(super) struct Socket<'t> {
+pub(super) struct ListenParameters<'t> {
     /// The address as written.
     pub text: &'t str,
     /// Whether it sets options of the socket, which is allowed once.
@@ -58,8 +58,8 @@ const STREAMS_ONLY: [(&str, &str); 8] = [
 pub(super) fn listen(
     directive: &Directive,
     module: Module,
-    version: Option<Version>,
-) -> Result<Socket<'_>, Fault> {
+    version: Option<NginxRelease>,
+) -> Result<ListenParameters<'_>, Fault> {
     let words = directive.arguments.get(1..).unwrap_or_default();
     let mut has_options = false;
     for word in words {
@@ -86,25 +86,25 @@ pub(super) fn listen(
     }
     let text = directive.first();
     let is_default = has("default_server") || module == Module::Http && has("default");
-    Ok(Socket { text, has_options, is_default, is_datagram: datagram.is_some() })
+    Ok(ListenParameters { text, has_options, is_default, is_datagram: datagram.is_some() })
 }
 
-fn is_available(name: &str, module: Module, version: Option<Version>) -> bool {
-    let from = |since: Version| version.is_none_or(|version| version >= since);
+fn is_available(name: &str, module: Module, version: Option<NginxRelease>) -> bool {
+    let from = |since: NginxRelease| version.is_none_or(|version| version >= since);
     match (name, module) {
         ("udp", module) => module == Module::Stream,
         ("default_server" | "deferred", Module::Stream) => from(STREAM_NAMES),
         ("multipath", Module::Http | Module::Stream) => from(MULTIPATH),
         ("quic", Module::Http) => from(QUIC),
         ("http2" | "default" | "quic", Module::Stream) => false,
-        ("proxy_protocol", Module::Mail) => from(Version::new(1, 19, 8)),
+        ("proxy_protocol", Module::Mail) => from(NginxRelease::new(1, 19, 8)),
         (name, Module::Mail) => ["bind", "ssl", "ipv6only=on", "ipv6only=off"].contains(&name),
         _ => true,
     }
 }
 
 /// A parameter with a value; whether it sets an option of the socket.
-fn option(word: &str, module: Module, version: Option<Version>) -> Result<bool, Fault> {
+fn option(word: &str, module: Module, version: Option<NginxRelease>) -> Result<bool, Fault> {
     let Some((name, value)) = word.split_once('=') else {
         return Err(unknown(word, module, version));
     };
@@ -146,7 +146,7 @@ fn is_keepalive(value: &str) -> bool {
         && ![idle, interval, count].iter().all(|text| is_zero(text))
 }
 
-fn unknown(word: &str, module: Module, version: Option<Version>) -> Fault {
+fn unknown(word: &str, module: Module, version: Option<NginxRelease>) -> Fault {
     let is_old = version.is_some_and(|version| version < STREAM_NAMES);
     match module {
         Module::Stream if is_old => Fault::TheInvalidParameter(word.to_owned()),

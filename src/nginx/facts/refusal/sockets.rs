@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::parameters::{STREAM_NAMES, Socket};
-use crate::nginx::defaults::Version;
+use super::parameters::{ListenParameters, STREAM_NAMES};
+use crate::nginx::defaults::NginxRelease;
 use crate::nginx::directives::Module;
-use crate::nginx::listener::{AddressError, ListenAddress, addresses};
+use crate::nginx::listener::{ListenAddress, ListenError, addresses};
 use crate::nginx::problem::Fault;
 
 /// What is known of an address.
 #[derive(Debug, Default)]
-struct Known {
+struct SocketUse {
     has_options: bool,
     has_default: bool,
     /// The server that listened on it last.
@@ -19,12 +19,12 @@ struct Known {
 
 /// Every address that was listened on.
 #[derive(Debug, Default)]
-pub(super) struct Sockets {
-    known: HashMap<(Module, ListenAddress, bool), Known>,
+pub(super) struct ListenedSockets {
+    known: HashMap<(Module, ListenAddress, bool), SocketUse>,
     server: usize,
 }
 
-impl Sockets {
+impl ListenedSockets {
     pub(super) fn begin_server(&mut self) {
         self.server += 1;
     }
@@ -32,19 +32,19 @@ impl Sockets {
     /// Adds the addresses of a directive; why they are not known, where they are not.
     pub(super) fn add(
         &mut self,
-        socket: &Socket<'_>,
+        socket: &ListenParameters<'_>,
         module: Module,
-        version: Option<Version>,
+        version: Option<NginxRelease>,
     ) -> Result<Option<String>, Fault> {
         let default_port = (module == Module::Http).then_some(80);
         let all = match addresses(socket.text, default_port) {
             Ok(all) => all,
             // Without a port `stream` listens on one that the system chooses.
-            Err(AddressError::Refused("no port")) => return Ok(None),
-            Err(AddressError::Refused(reason)) => {
+            Err(ListenError::Refused("no port")) => return Ok(None),
+            Err(ListenError::Refused(reason)) => {
                 return Err(Fault::ListenAddress { reason, text: socket.text.to_owned() });
             }
-            Err(AddressError::TooManyPorts) => {
+            Err(ListenError::TooManyPorts) => {
                 let reason =
                     format!("listen {} names more ports than are tested here", socket.text);
                 return Ok(Some(reason));

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use super::refused;
-use crate::nginx::directives::{Context, Module, is_known};
+use crate::nginx::directives::{BlockContext, Module, is_known};
 use crate::nginx::facts::Fact;
 use crate::nginx::problem::Fault;
 use crate::nginx::tree::{Directive, Tree};
@@ -77,14 +77,14 @@ const DEFINING: [&str; 12] = [
 
 /// Unknown names; nothing where a module that is not part of nginx may define them.
 pub(super) fn unknown(tree: &Tree) -> Vec<Fact> {
-    let mut names = Names::default();
+    let mut names = DefinedVariables::default();
     names.collect(&tree.directives);
     if names.has_strangers {
         return Vec::new();
     }
     let mut facts = Vec::new();
     let (mut formats, mut met) = (HashSet::new(), HashSet::new());
-    walk(Context::Main, &tree.directives, &mut |context, one| {
+    walk(BlockContext::Main, &tree.directives, &mut |context, one| {
         let Some(module) = context.module() else { return };
         if one.name == "log_format" {
             formats.insert((module, one.first()));
@@ -106,9 +106,9 @@ pub(super) fn unknown(tree: &Tree) -> Vec<Fact> {
 }
 
 fn walk<'t>(
-    context: Context,
+    context: BlockContext,
     inside: &'t [Directive],
-    visit: &mut impl FnMut(Context, &'t Directive),
+    visit: &mut impl FnMut(BlockContext, &'t Directive),
 ) {
     for one in inside {
         visit(context, one);
@@ -141,13 +141,13 @@ fn exists(name: &str, module: Module) -> bool {
 
 /// The variables that a configuration defines.
 #[derive(Default)]
-struct Names {
+struct DefinedVariables {
     defined: HashSet<String>,
     /// Whether there are directives or modules that are not part of nginx.
     has_strangers: bool,
 }
 
-impl Names {
+impl DefinedVariables {
     fn collect(&mut self, inside: &[Directive]) {
         for one in inside {
             self.has_strangers |= one.name == "load_module" && !is_own_module(one.first());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::{marks, safe, table};
-use crate::audit::finding::{Directive, Finding, Fix};
+use crate::audit::finding::{Finding, Fix, ProposedDirective};
 use crate::audit::rule::day;
 use crate::certificate::Certificate;
 use crate::observation::{Endpoint, Handshake, RawHello};
@@ -84,7 +84,7 @@ fn mended(fix: &Fix) -> Markup {
     }
 }
 
-fn line(directive: &Directive) -> Markup {
+fn line(directive: &ProposedDirective) -> Markup {
     let place = match (&directive.file, directive.line) {
         (Some(file), Some(line)) => format!("{file}:{line}"),
         _ => directive.context.clone(),

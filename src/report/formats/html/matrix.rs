@@ -14,7 +14,7 @@ use crate::tls::version::ProtocolVersion;
 const MAX_ADDRESSES: usize = 8;
 
 /// Addresses that fared alike, and how: a word, and whether it is well.
-struct Group {
+struct AddressGroup {
     addresses: Vec<SocketAddr>,
     cells: [Fate; 4],
 }
@@ -57,7 +57,7 @@ fn short(version: ProtocolVersion) -> &'static str {
 fn rows(report: &TargetReport, index: usize) -> Markup {
     let (status, rules) = marks(report);
     let groups = groups(report);
-    let (own, below): (Markup, &[Group]) = match groups.as_slice() {
+    let (own, below): (Markup, &[AddressGroup]) = match groups.as_slice() {
         [group] => (cells(group), &[]),
         groups => (html! { td colspan="4" {} }, groups),
     };
@@ -75,7 +75,7 @@ fn rows(report: &TargetReport, index: usize) -> Markup {
     }
 }
 
-fn address_row(group: &Group) -> Markup {
+fn address_row(group: &AddressGroup) -> Markup {
     html! {
         tr.address {
             th scope="row" { (addresses(&group.addresses)) } td {} (cells(group)) td.aside {}
@@ -83,7 +83,7 @@ fn address_row(group: &Group) -> Markup {
     }
 }
 
-fn cells(group: &Group) -> Markup {
+fn cells(group: &AddressGroup) -> Markup {
     html! { @for fate in &group.cells {
         td.cell.(fate.class) title=(safe(&fate.title)) { (safe(&fate.word)) }
     } }
@@ -105,17 +105,17 @@ fn worst(report: &TargetReport) -> Markup {
     } }
 }
 
-fn groups(report: &TargetReport) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+fn groups(report: &TargetReport) -> Vec<AddressGroup> {
+    let mut groups: Vec<AddressGroup> = Vec::new();
     for endpoint in &report.observation.endpoints {
         let cells = matrix::COLUMNS.map(|column| fate(endpoint, report, column));
-        let alike = |known: &&mut Group| {
+        let alike = |known: &&mut AddressGroup| {
             let pairs = known.cells.iter().zip(&cells);
             pairs.into_iter().all(|(a, b)| (&a.word, a.class) == (&b.word, b.class))
         };
         match groups.iter_mut().find(alike) {
             Some(known) => known.addresses.push(endpoint.address),
-            None => groups.push(Group { addresses: vec![endpoint.address], cells }),
+            None => groups.push(AddressGroup { addresses: vec![endpoint.address], cells }),
         }
     }
     groups

@@ -19,7 +19,7 @@ use time::macros::format_description;
 use crate::audit::rule::day;
 use crate::report::escape::escape;
 use crate::report::items::{Item, items};
-use crate::report::{Kind, Report, Summary, words};
+use crate::report::{Report, ReportKind, Summary, words};
 use crate::run::{Status, TargetReport};
 
 const STYLE: &str = include_str!("style.css");
@@ -35,7 +35,7 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         (heading(report))
         (PreEscaped("<main>"))
         (filters(report))
-        @if report.kind == Kind::Endpoints { (matrix::section(report)) }
+        @if report.kind == ReportKind::Endpoints { (matrix::section(report)) }
         (timeline::section(report))
         (PreEscaped("<section id=\"details\"><h2>Findings</h2>"))
     };
@@ -79,7 +79,7 @@ fn source(text: &str) -> String {
 
 fn heading(report: &Report) -> Markup {
     let Summary { targets, passed, failed, untested, findings, excused, .. } = report.summary();
-    let noun = if report.kind == Kind::Files { "chains" } else { "targets" };
+    let noun = if report.kind == ReportKind::Files { "chains" } else { "targets" };
     let tiles = [
         (noun, targets, ""),
         ("passed", passed, "pass"),

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::audit::finding::{Excuse, Finding, Fix, Severity};
 use crate::audit::registry::find;
-use crate::audit::rule::{Group, Rule};
+use crate::audit::rule::{Rule, RuleGroup};
 use crate::targets::Target;
 
 /// One cause, found once.
@@ -90,7 +90,7 @@ impl<'a> FindingView<'a> {
     pub(super) fn of(finding: &'a Finding, target: &Target) -> Self {
         Self {
             rule: finding.rule,
-            group: find(finding.rule).and_then(Rule::group).map(Group::id),
+            group: find(finding.rule).and_then(Rule::group).map(RuleGroup::id),
             severity: finding.severity,
             message: &finding.message,
             evidence: &finding.evidence,

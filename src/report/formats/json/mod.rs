@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub(in crate::report) use self::target::TargetView;
+use crate::report::tool::Tool;
 use crate::report::{Report, Summary, inert_json};
 
 /// What this document calls itself.
@@ -64,18 +65,6 @@ struct Document<T> {
     summary: Summary,
     /// The targets, in input order.
     targets: Vec<T>,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct Tool {
-    name: &'static str,
-    version: &'static str,
-}
-
-impl Default for Tool {
-    fn default() -> Self {
-        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") }
-    }
 }
 
 impl<'a> Document<TargetView<'a>> {

@@ -1,7 +1,7 @@
 //! The same under the names of blackbox_exporter, so that alerts and dashboards that are there already go on working. Each
 //! means what it means there (`prober/tcp.go`, `prober/tls.go`), for the handshake with the target's own name.
 
-use super::{Named, distinct_chains, first_end, flag, moment, tried};
+use super::{NamedTarget, distinct_chains, first_end, flag, moment, tried};
 use crate::audit::client_verdict::ClientVerdict;
 use crate::certificate::Certificate;
 use crate::observation::{Addresses, Endpoint, Handshake};
@@ -13,7 +13,7 @@ use crate::tls::version::ProtocolVersion;
 const SUCCESS: &str = "Whether the handshake completed and the chain is trusted.";
 
 /// Adds the series of one target.
-pub(super) fn add((name, report): Named<'_>, exposition: &mut Exposition) {
+pub(super) fn add((name, report): NamedTarget<'_>, exposition: &mut Exposition) {
     let labels = [("target", name)];
     if let Some(success) = success(report) {
         exposition.family("probe_success", SUCCESS).add(&labels, flag(success));
@@ -76,7 +76,7 @@ fn success(report: &TargetReport) -> Option<bool> {
 }
 
 /// The chain that is verified, without its root: a root is seldom sent, and ends later than what it signed.
-fn chain((name, report): Named<'_>, exposition: &mut Exposition) {
+fn chain((name, report): NamedTarget<'_>, exposition: &mut Exposition) {
     let verified = report
         .judgement
         .chains

@@ -75,9 +75,9 @@ fn run(report: &Report, exposition: &mut Exposition) {
     }
 }
 
-type Named<'a> = (&'a str, &'a TargetReport);
+type NamedTarget<'a> = (&'a str, &'a TargetReport);
 
-fn judged((name, report): Named<'_>, exposition: &mut Exposition) {
+fn judged((name, report): NamedTarget<'_>, exposition: &mut Exposition) {
     let family = exposition.family(
         "shakedown_target_status",
         "What became of the target: 1 for the status that it has, 0 for the others.",
@@ -113,7 +113,7 @@ fn judged((name, report): Named<'_>, exposition: &mut Exposition) {
     }
 }
 
-fn handshakes((name, _): Named<'_>, endpoint: &Endpoint, exposition: &mut Exposition) {
+fn handshakes((name, _): NamedTarget<'_>, endpoint: &Endpoint, exposition: &mut Exposition) {
     let address = endpoint.address.to_string();
     for cell in endpoint.handshakes.iter().filter(|cell| tried(cell)) {
         let sni = if cell.sni.is_some() { "sent" } else { "none" };
@@ -137,7 +137,7 @@ fn tried(cell: &Handshake) -> bool {
     failure.is_none_or(|failure| !matches!(failure.cause, Cause::Local(_) | Cause::Cancelled))
 }
 
-fn certificates((name, report): Named<'_>, exposition: &mut Exposition) {
+fn certificates((name, report): NamedTarget<'_>, exposition: &mut Exposition) {
     for (address, chains) in presented(report) {
         let address = address.map(|address| address.to_string()).unwrap_or_default();
         let leaves = chains.iter().filter_map(|chain| chain.leaf());
