@@ -129,7 +129,7 @@ impl GateReader<'_> {
         let named = RuleOrGroup::find(name.get_ref());
         if named.is_none() {
             let advice = closest(name.get_ref()).map(|id| format!("; did you mean {id}?"));
-            let advice = advice.unwrap_or_else(|| "; `shakedown explain` lists them".to_owned());
+            let advice = advice.unwrap_or_else(|| "; for a list: shakedown explain".to_owned());
             self.problem(&name.span(), format!("unknown rule {:?}{advice}", name.get_ref()));
         }
         named

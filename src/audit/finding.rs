@@ -150,8 +150,10 @@ impl fmt::Display for Excuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Allowed { reason, until } => write!(f, "allowed until {until}: {reason}"),
-            Self::Ignored { reason } => write!(f, "ignored beside the directive: {reason}"),
-            Self::Known => f.write_str("known: it stands in the baseline"),
+            Self::Ignored { reason } => {
+                write!(f, "ignored by a comment in the configuration: {reason}")
+            }
+            Self::Known => f.write_str("known: it is in the baseline"),
         }
     }
 }

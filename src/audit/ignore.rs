@@ -29,7 +29,7 @@ pub enum IgnoreError {
         suggestion: Option<&'static str>,
     },
     /// It does not say why.
-    #[error("a reason is to follow the bracket")]
+    #[error("missing reason after the bracket")]
     NoReason,
 }
 
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_meant_for_this_program_and_is_wrong_is_not_passed_over() {
-        check("# shakedown: ignore[self-signed]", Some(Err("a reason is to follow the bracket")));
+        check("# shakedown: ignore[self-signed]", Some(Err("missing reason after the bracket")));
         check(
             "# shakedown: ignore[self-signd] x",
             Some(Err("unknown rule \"self-signd\"; did you mean self-signed?")),

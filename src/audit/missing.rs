@@ -144,16 +144,16 @@ impl fmt::Display for Missing {
                 write!(f, "in {version} the client offers no group that the server accepts")
             }
             Self::Scheme(version) => {
-                write!(f, "in {version} the server signs in no scheme that the client offers")
+                write!(f, "in {version} the server signs with no scheme that the client offers")
             }
             Self::HelloSize { sent, answered } => {
                 write!(f, "its hello has {sent} bytes; one of {answered} bytes is answered")
             }
             Self::Name => f.write_str("the client sends no server name (SNI)"),
             Self::Untried => f.write_str(
-                "version, cipher suite, group and signature scheme fit; what else the server wants was not tried",
+                "version, cipher suite, group and signature scheme match; other causes were not tried",
             ),
-            Self::NotListed => f.write_str("what the server accepts was not listed"),
+            Self::NotListed => f.write_str("it is not known what the server accepts"),
         }
     }
 }

@@ -98,7 +98,7 @@ fn named<'de, D: Deserializer<'de>, T>(
     use serde::de::Error;
     let Some(names) = Option::<Vec<String>>::deserialize(from)? else { return Ok(None) };
     let value = |name: &String| {
-        read(name).ok_or_else(|| D::Error::custom(format!("no {kind} is called {name:?}")))
+        read(name).ok_or_else(|| D::Error::custom(format!("unknown {kind} {name:?}")))
     };
     names.iter().map(value).collect::<Result<Vec<T>, D::Error>>().map(Some)
 }

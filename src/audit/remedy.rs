@@ -52,15 +52,15 @@ pub fn remedy(replay: &Replay, endpoint: &Endpoint) -> Option<Remedy> {
         (Missing::CertificateType(_, kind), _) => another_certificate(*kind),
         (Missing::Group(version), Some(scan)) => another_group(profile, scan.version(*version)),
         (Missing::Scheme(_), _) => Remedy::advice(
-            "Add a certificate with a key that the client can verify beside the one that is there: ECDSA with P-256, \
-             or RSA with 2048 bits or more (a second pair of ssl_certificate and ssl_certificate_key), and reload.",
+            "Add a second certificate with a key that the client can verify: ECDSA with P-256, or RSA with 2048 bits \
+             or more (a second pair of ssl_certificate and ssl_certificate_key), and reload.",
         ),
         (Missing::HelloSize { .. }, _) => Remedy::advice(
-            "Update or replace what stands in front of the server (a load balancer, a firewall, a relay) and reads \
-             the hello as if it always came in one small piece.",
+            "Update or replace the device in front of the server (a load balancer, a firewall, a relay) that expects \
+             the hello in one small piece.",
         ),
         (Missing::Name, _) => Remedy::new(
-            "The client sends no SNI. Give the default server of the socket a certificate, and take out \
+            "The client sends no SNI. Give the default server of the socket a certificate, remove \
              ssl_reject_handshake, and reload.",
             "ssl_reject_handshake",
             "off",
@@ -79,8 +79,8 @@ fn against(objection: &Objection) -> Remedy {
         ),
         Objection::DhTooLarge(bits) => Remedy::new(
             format!(
-                "The client prefers DHE and cannot compute with {bits} bits. Have the server prefer ECDHE or \
-                 static RSA for it, and reload; small parameters would endanger everyone else."
+                "The client prefers DHE and does not support {bits} bits. Let the server prefer ECDHE or static RSA, \
+                 and reload; small parameters would be unsafe for all other clients."
             ),
             "ssl_prefer_server_ciphers",
             "on",
@@ -96,11 +96,11 @@ fn against(objection: &Objection) -> Remedy {
             "TLSv1.2 TLSv1.3",
         ),
         Objection::NoSecureRenegotiation => Remedy::advice(
-            "Update the server: every OpenSSL since 0.9.8m has RFC 5746. (An nginx as its client gets by with \
+            "Update the server: every OpenSSL since 0.9.8m has RFC 5746. (nginx as its client can use \
              proxy_ssl_conf_command Options UnsafeLegacyServerConnect.)",
         ),
         Objection::Version(version) => Remedy::advice(format!(
-            "The server answered with {version}, which the client did not offer; speak a version that it does."
+            "The server answered with {version}, which the client did not offer. Enable a version that the client offers."
         )),
     }
 }
@@ -112,8 +112,8 @@ fn another_version(profile: &Profile, scan: &Scan) -> Remedy {
     let names: Vec<String> = versions.iter().map(ToString::to_string).collect();
     let old = profile.newest() < ProtocolVersion::TLS1_2;
     let caution = if old {
-        " Versions older than TLS 1.2 need @SECLEVEL=0 in ssl_ciphers with OpenSSL 3, and weaken the server for \
-         everyone who can be made to fall back."
+        "  Versions older than TLS 1.2 need @SECLEVEL=0 in ssl_ciphers with OpenSSL 3, and weaken the server for \
+         every client that an attacker can force to fall back."
     } else {
         ""
     };
@@ -150,14 +150,14 @@ fn another_suite(profile: &Profile, common: Option<&VersionScan>) -> Remedy {
 fn another_certificate(kind: Authentication) -> Remedy {
     if kind == Authentication::Ecdsa {
         return Remedy::new(
-            "The client has suites for RSA certificates only. Add an RSA certificate beside the ECDSA one (a second \
-             pair of ssl_certificate and ssl_certificate_key in the same server), and reload.",
+            "The client has suites for RSA certificates only. Add an RSA certificate to the ECDSA one (a second pair \
+             of ssl_certificate and ssl_certificate_key in the same server), and reload.",
             "ssl_certificate",
             "/etc/nginx/rsa.pem",
         );
     }
     Remedy::new(
-        "The client has suites for ECDSA certificates only. Add an ECDSA certificate beside the RSA one, and reload.",
+        "The client has suites for ECDSA certificates only. Add an ECDSA certificate to the RSA one, and reload.",
         "ssl_certificate",
         "/etc/nginx/ecdsa.pem",
     )

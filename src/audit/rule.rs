@@ -100,7 +100,7 @@ impl RuleGroup {
     pub const fn summary(self) -> &'static str {
         match self {
             Self::Refused => "nginx does not start with this configuration",
-            Self::Ineffective => "a setting has no effect where it stands",
+            Self::Ineffective => "a setting has no effect in its place",
             Self::Doubtful => "a setting probably does not do what was intended",
         }
     }

@@ -126,7 +126,7 @@ pub fn read(bytes: &[u8]) -> (Vec<CertificateDer<'static>>, Vec<FileProblem>) {
         match Certificate::parse(&block.der) {
             Ok(certificate) => certificates.push(certificate.der),
             Err(error) => {
-                let damaged = if is_pem { "a damaged certificate: " } else { "" };
+                let damaged = if is_pem { "damaged certificate: " } else { "" };
                 problems
                     .push(FileProblem { line: block.line, message: format!("{damaged}{error}") });
             }
@@ -163,7 +163,7 @@ pub fn blocks(bytes: &[u8]) -> (Vec<Block>, Vec<FileProblem>) {
                 None => {}
                 Some(Ok(der)) => blocks.push(Block { line, der: der.into() }),
                 Some(Err(why)) => {
-                    let message = format!("a damaged certificate: {why}");
+                    let message = format!("damaged certificate: {why}");
                     problems.push(FileProblem { line, message });
                 }
             }
@@ -251,7 +251,7 @@ mod tests {
             read(b"x\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
         assert_eq!(problems[0].line, 2);
         assert!(
-            problems[0].message.starts_with("a damaged certificate: not a DER"),
+            problems[0].message.starts_with("damaged certificate: not a DER"),
             "{}",
             problems[0].message
         );

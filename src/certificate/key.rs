@@ -112,16 +112,16 @@ impl fmt::Display for KeyWeakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RsaModulus(bits) => {
-                write!(f, "an RSA key of {bits} bits (2048 is the least that clients accept)")
+                write!(f, "an RSA key of {bits} bits (clients accept 2048 or more)")
             }
             Self::RsaExponent(exponent) => {
                 write!(f, "an RSA key with the public exponent {exponent}")
             }
             Self::Curve(bits) => {
-                write!(f, "a curve of {bits} bits (256 is the least that clients accept)")
+                write!(f, "a curve of {bits} bits (clients accept 256 or more)")
             }
             Self::Algorithm(name) => write!(f, "a {name} key, which no current client accepts"),
-            Self::Hash(name) => write!(f, "a signature over {name}, which current clients refuse"),
+            Self::Hash(name) => write!(f, "a {name} signature, which current clients refuse"),
         }
     }
 }

@@ -32,19 +32,19 @@ pub enum StapleError {
     #[error("it cannot be read: {0}")]
     Malformed(String),
     /// The responder had no answer.
-    #[error("the responder had no answer ({0})")]
+    #[error("the responder gave no answer ({0})")]
     NotSuccessful(String),
     /// It is about other certificates.
     #[error("it is about another certificate")]
     OtherCertificate,
     /// It is not signed by the issuer, nor by a responder of the issuer.
-    #[error("its signature is not that of the issuer or its responder")]
+    #[error("its signature is not from the issuer or its responder")]
     BadSignature,
     /// It ended then.
-    #[error("it ended on {0}")]
+    #[error("it expired on {0}")]
     Expired(OffsetDateTime),
     /// It starts then.
-    #[error("it starts on {0}")]
+    #[error("it is not valid before {0}")]
     NotYetValid(OffsetDateTime),
 }
 

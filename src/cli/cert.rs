@@ -86,7 +86,7 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
         }
         let bytes = input::bytes(&path, MAX_FILE)?;
         if !is_named && !file::mentions_certificate(&bytes) {
-            left_out(&path, "holds no certificate");
+            left_out(&path, "contains no certificate");
             continue;
         }
         let (certificates, wrong) = file::read(&bytes);
@@ -95,7 +95,7 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
             certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
         let found = file::chains(&path.display().to_string(), &parsed, key.as_ref());
         if !is_named && !found.is_empty() && found.iter().all(is_authority) {
-            left_out(&path, "holds authorities alone");
+            left_out(&path, "contains only CA certificates");
             continue;
         }
         chains.extend(found.into_iter().map(|found| (found, is_named)));
@@ -121,7 +121,7 @@ fn without_parts(chains: Vec<(FileChain, bool)>) -> Vec<FileChain> {
     let keep: Vec<bool> = chains.iter().map(|chain| !is_part(chain)).collect();
     let kept = chains.into_iter().zip(keep).filter(|((chain, _), keep)| {
         if !keep {
-            left_out(Path::new(&chain.path), "is the beginning of a longer chain beside it");
+            left_out(Path::new(&chain.path), "is the start of a longer chain in the same folder");
         }
         *keep
     });
@@ -133,7 +133,7 @@ fn left_out(path: &Path, why: &str) {
     // Someone who closed stderr does not want to know.
     let _ = writeln!(
         anstream::stderr(),
-        "shakedown: note: {} {why}, and is left out; name it to have it audited",
+        "shakedown: note: skipping {}, which {why}; to audit it, give its path",
         escape(&path.display().to_string())
     );
 }
@@ -198,7 +198,7 @@ fn authorities(args: &CertArgs) -> anyhow::Result<Option<Vec<String>>> {
     match (args.holder, &args.ca_names) {
         (Holder::Server, Some(_)) => bail!("--ca-names needs --as client"),
         (Holder::Client, _) if !args.hostname.is_empty() => {
-            bail!("--hostname is for servers: nobody verifies the name of a client")
+            bail!("--hostname is for servers: the name of a client is not verified")
         }
         (_, None) => Ok(None),
         (Holder::Client, Some(path)) => {

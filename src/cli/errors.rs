@@ -71,8 +71,8 @@ mod tests {
 
     #[test]
     fn the_next_step_stands_below_the_error() {
-        let error = UsageError::new("no target is given", "name one");
-        assert_eq!(text(&error), "shakedown: error: no target is given\nhelp: name one\n");
+        let error = UsageError::new("no target is given", "give HOST:PORT");
+        assert_eq!(text(&error), "shakedown: error: no target is given\nhelp: give HOST:PORT\n");
         assert_eq!(
             text(&anyhow!("2 problems:\n  a\u{1b}[31m\n  b")),
             "shakedown: error: 2 problems:\n  a\\u{1b}[31m\n  b\n"

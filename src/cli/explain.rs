@@ -108,13 +108,13 @@ fn explain(subject: &[u8], format: PlainFormat) -> anyhow::Result<String> {
     }
     let help = match registry::closest(word) {
         _ if looks_like_a_code(word) => {
-            "a code of OpenSSL has eight hexadecimal digits, such as 0A000458; copy all of them, or the whole line"
+            "an OpenSSL error code has eight hexadecimal digits, such as 0A000458; copy all of them, or the whole line"
                 .to_owned()
         }
         Some(id) => format!("did you mean {id}?"),
         None => "shakedown explain lists the rules".to_owned(),
     };
-    Err(UsageError::new(format!("no rule, alert or error is called {word:?}"), help))
+    Err(UsageError::new(format!("unknown rule, alert or error {word:?}"), help))
 }
 
 /// An alert, a result of verification, or a code of a library.
@@ -260,11 +260,7 @@ fn rules_about(alert: AlertDescription) -> String {
     let about = registry::RULES.iter().filter(|rule| rule.why.contains(&mentions));
     let rules: Vec<String> =
         about.map(|rule| format!("  {}: {}\n", rule.id, rule.summary)).collect();
-    if rules.is_empty() {
-        String::new()
-    } else {
-        format!("\nRules that speak of it:\n{}", rules.concat())
-    }
+    if rules.is_empty() { String::new() } else { format!("\nRelated rules:\n{}", rules.concat()) }
 }
 
 fn look() -> Look {

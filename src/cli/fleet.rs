@@ -45,7 +45,7 @@ impl Share {
         let mixed = |what: &str| {
             UsageError::new(
                 format!("{} holds {what}", path.display()),
-                "resume with the targets and options that it was begun with, or name another file",
+                "resume with the same targets and options, or give another file",
             )
         };
         if let Some(manifest) = manifest {
@@ -54,7 +54,7 @@ impl Share {
             return if same { Ok(Resumed::Finished(summary)) } else { Err(mixed("another run")) };
         }
         let Some(places) = self.without(&ids) else {
-            return Err(mixed("a target that is not in this run"));
+            return Err(mixed("it contains a target that is not in this run"));
         };
         let mut draft = self.manifest(fail_on);
         draft.manifest.positions = places;

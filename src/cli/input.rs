@@ -13,7 +13,7 @@ pub(super) fn stdin(most: u64) -> anyhow::Result<Vec<u8>> {
     let read = io::stdin().lock().take(most + 1).read_to_end(&mut text);
     read.map_err(|error| anyhow!("cannot read stdin: {error}"))?;
     if text.len() as u64 > most {
-        bail!("stdin holds more than {} MiB", most / 1024 / 1024);
+        bail!("stdin is larger than {} MiB", most / 1024 / 1024);
     }
     Ok(text)
 }

@@ -17,10 +17,10 @@ pub(super) fn ask(binary: &Path) -> anyhow::Result<(Option<NginxRelease>, Option
         .map_err(|error| anyhow!("cannot run {}: {error}", binary.display()))?;
     let said = String::from_utf8_lossy(&output.stderr);
     let build = Build::read(&said)
-        .ok_or_else(|| anyhow!("{} -V names no release of nginx", binary.display()))?;
+        .ok_or_else(|| anyhow!("{} -V does not print a release of nginx", binary.display()))?;
     let library = build.library.as_deref().and_then(OpensslRelease::of);
     if let (Some(named), None) = (&build.library, library) {
-        warn(&format!("{named} is not known here; it is read as an OpenSSL"));
+        warn(&format!("unknown TLS library {named}; treating it as OpenSSL"));
     }
     Ok((Some(build.version), library))
 }

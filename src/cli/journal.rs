@@ -104,7 +104,7 @@ impl JournalReader {
         }
         let target: CountedTarget = serde_json::from_str(&text).map_err(|error| {
             UsageError::new(
-                format!("{}:{number}: not a target of a report: {error}", path.display()),
+                format!("{}:{number}: not a target object: {error}", path.display()),
                 "name a file that --resume wrote, or a new one",
             )
         })?;

@@ -34,8 +34,8 @@ pub(super) fn run_with(
     };
     if args.source.targets.iter().any(|target| target == "-") {
         return Err(UsageError::new(
-            "--interval reads no targets from stdin",
-            "they are read anew before each audit; name a file (--config FILE)",
+            "--interval cannot read targets from stdin",
+            "the targets are read again before each audit; use a file (--config FILE)",
         ));
     }
     let runtime = Runtime::new()?;
@@ -67,7 +67,7 @@ pub(super) fn run_with(
         match read() {
             Ok(anew) => targets = anew,
             // Whoever writes the file may not be done with it.
-            Err(error) => warn(&format!("the targets stay as they were: {error:#}")),
+            Err(error) => warn(&format!("keeping the previous targets: {error:#}")),
         }
     }
 }

@@ -69,7 +69,7 @@ fn prepare(recording: Recording, now: OffsetDateTime, args: &RunArgs) -> anyhow:
 }
 
 fn report(text: RecordedText, args: &RunArgs) -> anyhow::Result<TargetReport> {
-    let unknown = || anyhow!("the file names a rule that this release does not have");
+    let unknown = || anyhow!("the file contains a rule that this release does not have");
     let findings = text.findings.into_iter().map(|finding| finding.finding().ok_or_else(unknown));
     let untested = text
         .untested
@@ -87,7 +87,8 @@ fn report(text: RecordedText, args: &RunArgs) -> anyhow::Result<TargetReport> {
 fn ignored(recorded: RecordedIgnore) -> anyhow::Result<IgnoreComment> {
     let RecordedIgnore { origin, rules, reason } = recorded;
     let named = |name: &String| {
-        RuleOrGroup::find(name).ok_or_else(|| anyhow!("the file names the unknown rule {name:?}"))
+        RuleOrGroup::find(name)
+            .ok_or_else(|| anyhow!("the file contains the unknown rule {name:?}"))
     };
     let rules = rules.iter().map(named).collect::<anyhow::Result<_>>()?;
     Ok(IgnoreComment { ignore: Ignore { rules, reason }, origin })

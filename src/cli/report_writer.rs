@@ -56,7 +56,7 @@ impl ReportWriter {
         if plain.len() > 1 {
             return Err(UsageError::new(
                 "--output FILE is given twice",
-                "to write several formats, say which goes where: --output json=FILE --output sarif=FILE",
+                "to write several formats, give each a file: --output json=FILE --output sarif=FILE",
             ));
         }
         twice(&args.output)?;

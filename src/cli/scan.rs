@@ -29,13 +29,13 @@ fn policy(named: &str) -> anyhow::Result<Policy> {
     if let Some(policy) = Policy::built_in(named) {
         return Ok(policy);
     }
-    #[expect(clippy::disallowed_methods, reason = "the policy is named on the command line")]
+    #[expect(clippy::disallowed_methods, reason = "policy files come from the command line")]
     let text = fs::read_to_string(named).map_err(|error| {
         let names: Vec<&str> = Policy::names().collect();
         UsageError::new(
             format!("cannot read the policy {named}: {error}"),
-            format!("name a file, or one of {}", names.join(", ")),
+            format!("give a file, or one of {}", names.join(", ")),
         )
     })?;
-    Policy::parse(&text).map_err(|error| anyhow!("{named} is not a policy: {error}"))
+    Policy::parse(&text).map_err(|error| anyhow!("invalid policy {named}: {error}"))
 }

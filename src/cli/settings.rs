@@ -127,7 +127,7 @@ pub(super) fn check_places(args: &ReportArgs, targets: &[Arc<Target>]) -> anyhow
                 target.name,
                 form.name()
             ),
-            "list the targets in a file (--config FILE), or name one to attach findings to (--sarif-anchor FILE)",
+            "list the targets in a file (--config FILE), or give a file to attach findings to (--sarif-anchor FILE)",
         )),
         _ => Ok(()),
     }

@@ -89,7 +89,7 @@ fn end(number: i32) -> ! {
     remove_unfinished();
     #[expect(
         clippy::exit,
-        reason = "the rest of the program may be held up by a pipe that nobody reads"
+        reason = "the rest of the program may be blocked on a pipe that no process reads"
     )]
     process::exit(128 + number)
 }

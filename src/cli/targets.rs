@@ -70,7 +70,7 @@ pub(super) fn read(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<
     if named.is_empty() {
         return Err(UsageError::new(
             "no target given",
-            "name one (HOST:PORT), give - to read a list from stdin, or use --config FILE",
+            "give HOST:PORT, - to read a list from stdin, or --config FILE",
         ));
     }
     let mut identities = Identities::default();

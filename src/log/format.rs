@@ -22,10 +22,10 @@ enum Piece {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
     /// Nothing tells where one ends and the other begins.
-    #[error("nothing stands between ${0} and ${1}, so that a line cannot be taken apart")]
+    #[error("there is nothing between ${0} and ${1}, so lines cannot be parsed")]
     Adjacent(String, String),
     /// A format without variables says nothing.
-    #[error("the format has no variable, as $ssl_protocol")]
+    #[error("the format has no variables, such as $ssl_protocol")]
     Empty,
 }
 
@@ -202,7 +202,7 @@ mod tests {
     fn a_format_that_cannot_be_read_back_is_refused() {
         let adjacent = FormatError::Adjacent("status".to_owned(), "ssl_protocol".to_owned());
         assert_eq!(AccessLogFormat::compile("$status$ssl_protocol"), Err(adjacent));
-        assert_eq!(AccessLogFormat::compile("no variable"), Err(FormatError::Empty));
+        assert_eq!(AccessLogFormat::compile("no variables"), Err(FormatError::Empty));
     }
 
     proptest! {

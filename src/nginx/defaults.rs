@@ -34,7 +34,7 @@ impl fmt::Display for NginxRelease {
 
 /// The text names no release of nginx.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no nginx version; use one like 1.26.3")]
+#[error("invalid nginx version {0:?}: expected one like 1.26.3")]
 pub struct UnknownNginxRelease(pub String);
 
 impl FromStr for NginxRelease {

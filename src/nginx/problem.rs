@@ -205,7 +205,7 @@ pub enum Fault {
     #[error("no \"events\" section in configuration")]
     NoEvents,
     /// The dump holds no file, or not the one that is asked for.
-    #[error("no \"# configuration file\" line: this is no output of nginx -T")]
+    #[error("no \"# configuration file\" line: this is not the output of nginx -T")]
     NoDump,
     /// Blocks and included files are nested deeper than is read.
     #[error("could not test: blocks and included files are nested more than {0} deep")]

@@ -18,16 +18,16 @@ pub type Variables = BTreeMap<String, String>;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unresolved {
     /// Each request decides, or code that is not read.
-    #[error("${0} has its value from each request; give one with --var {0}=VALUE")]
+    #[error("${0} depends on the request; give a value with --var {0}=VALUE")]
     PerRequest(String),
     /// A regular expression captures it.
     #[error("${0} is captured by a regular expression; give a value with --var {0}=VALUE")]
     Captured(String),
     /// A variable that is defined by way of itself, or too deep.
-    #[error("${0} is defined by way of too many other variables")]
+    #[error("${0} is defined through too many other variables")]
     TooDeep(String),
     /// A port that a Service of Kubernetes names.
-    #[error("the port of the Service {0:?} is known by its name only")]
+    #[error("only the name of the port of the Service {0:?} is known")]
     ServicePort(String),
     /// More combinations of values than are followed.
     #[error("its variables have too many possible values; give them with --var NAME=VALUE")]

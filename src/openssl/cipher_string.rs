@@ -28,7 +28,7 @@ pub enum CipherStringError {
     #[error("the cipher string {0:?} matches no cipher suite")]
     NoMatch(String),
     /// A keyword that is not modelled here.
-    #[error("the keyword {0} in a cipher string is not understood here")]
+    #[error("unsupported keyword {0} in a cipher string")]
     Unsupported(String),
 }
 

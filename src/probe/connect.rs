@@ -117,7 +117,7 @@ impl Connector {
         }
         if addresses.is_empty() {
             return Err(dns_failure(Cause::DnsFailure(
-                "no address of the wanted family".to_owned(),
+                "no address of the requested family".to_owned(),
             )));
         }
         Ok(addresses)
@@ -137,7 +137,7 @@ impl Connector {
         .map_err(|error| Cause::Local(error.to_string()))?;
         match timeout(self.limits.deadlines.dns, answer).await {
             Err(_) => Err(Cause::TimedOut),
-            Ok(Err(_)) => Err(Cause::Local("the lookup ended without an answer".to_owned())),
+            Ok(Err(_)) => Err(Cause::Local("the lookup returned no answer".to_owned())),
             Ok(Ok(found)) => found.map_err(|error| Cause::DnsFailure(error.to_string())),
         }
     }

@@ -81,7 +81,7 @@ fn details(certificate: &Certificate, now: OffsetDateTime) -> Vec<String> {
         day(certificate.not_before),
         day(certificate.not_after),
         if certificate.not_after < now {
-            format!("ended {} days ago", -days)
+            format!("expired {} days ago", -days)
         } else {
             format!("{days} days left")
         },

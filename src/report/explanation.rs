@@ -21,14 +21,14 @@ pub fn text(explanation: &Explanation, look: Look) -> String {
     }
     if explanation.meanings.is_empty() {
         out += if explanation.codes.is_empty() {
-            "Nothing here is known to be about TLS.\n"
+            "This is not known to be about TLS.\n"
         } else {
             "Nothing more is known about it.\n"
         };
     }
     if explanation.direction_from == Some("mechanism") {
         out += &paragraph(
-            "The line does not say whose connection it is; such lines come from this side.",
+            "The line does not say which side the connection is on; such lines come from this side.",
             "",
             "",
             look,
@@ -68,13 +68,12 @@ fn code_line(code: &CodeOut) -> String {
         }
         (None, _) => match code.reason {
             Some(reason) => format!(
-                "The TLS library reported an error of its own: {words} ({}, reason {reason}).",
+                "The TLS library reported an error: {words} ({}, reason {reason}).",
                 escape(&code.library)
             ),
-            None => format!(
-                "The TLS library reported an error of its own: {words} ({}).",
-                escape(&code.library)
-            ),
+            None => {
+                format!("The TLS library reported an error: {words} ({}).", escape(&code.library))
+            }
         },
     }
 }

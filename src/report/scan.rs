@@ -50,7 +50,7 @@ fn write_version(scan: &VersionScan, look: Look, out: &mut dyn Write) -> io::Res
     let order = scan.suites.order.map_or("", |order| match order {
         Order::Server => ", in the server's order",
         Order::Client => ", the client decides",
-        Order::Mixed => ", in nobody's plain order",
+        Order::Mixed => ", in no clear order",
     });
     let noun = if count == 1 { "suite" } else { "suites" };
     writeln!(
@@ -75,7 +75,7 @@ fn write_version(scan: &VersionScan, look: Look, out: &mut dyn Write) -> io::Res
     let answered = scan.suites.accepted.iter().filter(|choice| !scan.is_confirmed(choice)).count();
     if answered > 0 {
         let text = format!(
-            "{answered} of {count}: hellos with them are answered; no complete handshake was made"
+            "{answered} of {count}: the server answers hellos with them; complete handshakes were not tried"
         );
         lines.push(("untested", text));
     }
@@ -84,7 +84,7 @@ fn write_version(scan: &VersionScan, look: Look, out: &mut dyn Write) -> io::Res
         .flatten()
         .next()
     {
-        lines.push(("gap", format!("the list may lack something: {}", failure.cause)));
+        lines.push(("gap", format!("the list may be incomplete: {}", failure.cause)));
     }
     lines.into_iter().try_for_each(|(label, text)| write_labelled(label, &text, look, out))
 }

@@ -14,10 +14,10 @@ const SCHEMA: &str = "shakedown/baseline/v1";
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
     /// It is not of the form.
-    #[error("it is no baseline: {0}")]
+    #[error("not a baseline: {0}")]
     Form(#[from] serde_json::Error),
     /// It is of another kind or a later version.
-    #[error("its schema is {0:?}, expected {SCHEMA:?}")]
+    #[error("unknown schema {0:?}: expected {SCHEMA:?}")]
     Schema(String),
 }
 
@@ -79,11 +79,11 @@ mod tests {
     #[test]
     fn what_is_no_baseline_is_refused() {
         let error = |text| read(text).unwrap_err().to_string();
-        assert!(error("[]").starts_with("it is no baseline"));
+        assert!(error("[]").starts_with("not a baseline"));
         assert!(error("{}").contains("missing field"));
         assert_eq!(
             error("{\"schema\":\"shakedown/report/v1\",\"findings\":[]}"),
-            "its schema is \"shakedown/report/v1\", expected \"shakedown/baseline/v1\""
+            "unknown schema \"shakedown/report/v1\": expected \"shakedown/baseline/v1\""
         );
     }
 

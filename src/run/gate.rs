@@ -87,7 +87,7 @@ impl Gate {
             met.finding = true;
             if allowance.until < self.today {
                 finding.evidence.push(format!(
-                    "it was allowed until {} ({}): {}",
+                    "allowed until {} ({}): {}",
                     allowance.until,
                     place(allowance),
                     allowance.reason
@@ -118,7 +118,7 @@ impl Gate {
             let rules: Vec<&str> = ignore.rules.iter().map(|named| named.id()).collect();
             let rules = rules.join(", ");
             format!(
-                "{}:{}: {rules}: not found here any more; remove the comment",
+                "{}:{}: {rules}: no longer found here; remove the comment",
                 origin.file, origin.line
             )
         });
@@ -132,7 +132,7 @@ impl Gate {
         let said = match met {
             Met { target: false, .. } => format!("no target matches {target:?}"),
             Met { finding: false, untested: false, .. } => {
-                format!("{rule} is not found at {target:?} any more; remove the entry")
+                format!("{rule} is no longer found at {target:?}; remove the entry")
             }
             _ if *until < self.today => {
                 format!("the allowance of {rule} at {target:?} expired after {until}")
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(
             gate.notices(),
             [
-                "p.toml:1: self-signed is not found at \"*.test\" any more; remove the entry",
+                "p.toml:1: self-signed is no longer found at \"*.test\"; remove the entry",
                 "p.toml:6: no target matches \"b.example\"",
             ]
         );
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(excused, [true, false]);
         assert_eq!(
             gate.notices(),
-            ["nginx.conf:2: weak-key: not found here any more; remove the comment"]
+            ["nginx.conf:2: weak-key: no longer found here; remove the comment"]
         );
     }
 

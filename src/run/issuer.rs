@@ -54,18 +54,18 @@ async fn complete(
         let bytes = network
             .fetch(&url, private)
             .await
-            .map_err(|error| format!("{url} could not be fetched: {error}"))?;
+            .map_err(|error| format!("could not fetch {url}: {error}"))?;
         let (fetched, _) = file::read(&bytes);
-        let issuer = fetched.first().ok_or_else(|| format!("{url} does not hold a certificate"))?;
+        let issuer = fetched.first().ok_or_else(|| format!("{url} is not a certificate"))?;
         if Certificate::parse(issuer).is_ok_and(|issuer| issuer.is_self_issued()) {
-            return Err(format!("{url} holds a root, and it is not trusted here"));
+            return Err(format!("{url} is a root that is not trusted here"));
         }
         chain = with(&chain, issuer);
         if assessor.assess(&chain).browser == BrowserVerdict::Accepted {
             return Ok(url);
         }
     }
-    Err("the chain is still incomplete with what could be fetched".to_owned())
+    Err("the chain is still incomplete with the certificates that could be fetched".to_owned())
 }
 
 fn with(chain: &Chain, issuer: &[u8]) -> Arc<Chain> {

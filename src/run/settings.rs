@@ -132,7 +132,7 @@ impl TrustStores {
                 Ok(store)
             }
             (Err(error), Some(store)) => {
-                self.problems.push(format!("using the roots as they were before: {error}"));
+                self.problems.push(format!("using the previous roots: {error}"));
                 Ok(Arc::clone(store))
             }
             (Err(error), None) => Err(error),

@@ -13,7 +13,7 @@ pub(super) fn suggestion(word: &str, known: &[&str]) -> String {
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match closest {
         Some((_, candidate)) => format!("; did you mean `{candidate}`?"),
-        None => format!("; known are {}", known.join(", ")),
+        None => format!("; known values: {}", known.join(", ")),
     }
 }
 

@@ -30,13 +30,13 @@ pub enum FileError {
         path: PathBuf,
     },
     /// There is no certificate in it.
-    #[error("{} holds no certificate; expected -----BEGIN CERTIFICATE----- or DER", path.display())]
+    #[error("no certificate in {}: expected -----BEGIN CERTIFICATE----- or DER", path.display())]
     NoCertificate {
         /// The file.
         path: PathBuf,
     },
     /// A PEM block in it is damaged.
-    #[error("{} holds a damaged PEM block: {reason}", path.display())]
+    #[error("damaged PEM block in {}: {reason}", path.display())]
     Pem {
         /// The file.
         path: PathBuf,
@@ -44,13 +44,13 @@ pub enum FileError {
         reason: String,
     },
     /// There is no private key in it.
-    #[error("{} holds no private key; expected PKCS#8, PKCS#1 or SEC1 in PEM", path.display())]
+    #[error("no private key in {}: expected PKCS#8, PKCS#1 or SEC1 in PEM", path.display())]
     NoKey {
         /// The file.
         path: PathBuf,
     },
     /// The key is encrypted, and this tool asks for no passwords.
-    #[error("the key in {} is encrypted, and no password is asked for; decrypt it with openssl pkey first", path.display())]
+    #[error("the key in {} is encrypted; decrypt it with openssl pkey first", path.display())]
     EncryptedKey {
         /// The file.
         path: PathBuf,
@@ -170,8 +170,8 @@ mod tests {
     fn what_cannot_be_used_says_why() {
         let pair = generated();
         let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
-        check_error("", &key, "client.pem holds no certificate");
-        check_error(&certificate, "", "client.key holds no private key");
+        check_error("", &key, "no certificate in ");
+        check_error(&certificate, "", "no private key in");
         check_error(&certificate, &generated().signing_key.serialize_pem(), "cannot be used");
         check_error(&certificate[..certificate.len() / 2], &key, "damaged PEM block");
         let missing = read_identity(Path::new("/nonexistent"), Path::new("/nonexistent"));

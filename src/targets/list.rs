@@ -76,7 +76,7 @@ fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> 
     if read as u64 > MAX_LINE && !line.ends_with(b"\n") {
         let mut skipped = input.by_ref().take(MAX_SKIPPED);
         if skipped.skip_until(b'\n')? as u64 == MAX_SKIPPED {
-            return Err(io::Error::other("a line does not end"));
+            return Err(io::Error::other("endless line"));
         }
     }
     Ok(read)

@@ -119,7 +119,7 @@ pub enum HelloError {
     #[error(transparent)]
     Ciphers(#[from] CipherStringError),
     /// No version is left.
-    #[error("the protocols leave no version that this OpenSSL speaks")]
+    #[error("the protocols include no version that this OpenSSL supports")]
     NoVersion,
     /// No cipher suite is left for the versions.
     #[error("none of the cipher suites can be used with the protocols")]

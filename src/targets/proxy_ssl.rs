@@ -29,14 +29,10 @@ pub struct AsNginx {
 #[derive(Debug, thiserror::Error)]
 pub enum AsNginxError {
     /// Verification without anything to verify against.
-    #[error(
-        "no proxy_ssl_trusted_certificate for proxy_ssl_verify: nginx does not start with that"
-    )]
+    #[error("proxy_ssl_verify without proxy_ssl_trusted_certificate: nginx does not start")]
     NothingTrusted,
     /// A certificate without a key, which nginx wants as well.
-    #[error(
-        "no proxy_ssl_certificate_key for the proxy_ssl_certificate: nginx does not start with that"
-    )]
+    #[error("proxy_ssl_certificate without proxy_ssl_certificate_key: nginx does not start")]
     NoKey,
     /// A file is of no use.
     #[error("{0}")]

@@ -18,7 +18,7 @@ pub struct Shard {
 
 /// Why a text names no shard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no shard: expected I/N with I from 1 to N, such as 3/8, or I:N with I from 0")]
+#[error("invalid shard {0:?}: expected I/N with I from 1 to N, such as 3/8, or I:N with I from 0")]
 pub struct ShardError(String);
 
 impl FromStr for Shard {

@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for &'static Profile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
         let known = all().iter().find(|profile| profile.name == name);
-        known.ok_or_else(|| D::Error::custom(format!("no client is called {name:?}")))
+        known.ok_or_else(|| D::Error::custom(format!("unknown client {name:?}")))
     }
 }
 
@@ -162,7 +162,7 @@ pub fn browsers() -> impl Iterator<Item = &'static Profile> {
 /// No client has this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no client is called {0:?}; use all, modern, a family such as java, or one of: {names}",
+    "unknown client {0:?}; use all, modern, a family such as java, or one of: {names}",
     names = all().iter().map(|profile| profile.name.as_str()).collect::<Vec<_>>().join(", ")
 )]
 pub struct UnknownProfile(pub String);

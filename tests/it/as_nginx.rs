@@ -57,7 +57,7 @@ fn the_directives_are_options() {
 fn what_nginx_would_not_start_with_is_a_mistake() {
     let run = shakedown(&["probe", "--as-nginx", "--proxy-ssl-verify", "on", "127.0.0.1:1"]);
     assert_eq!(run.status, 2);
-    assert!(run.stderr.contains("no proxy_ssl_trusted_certificate"), "{}", run.stderr);
+    assert!(run.stderr.contains("without proxy_ssl_trusted_certificate"), "{}", run.stderr);
     let run = shakedown(&["probe", "--proxy-ssl-verify", "on", "127.0.0.1:1"]);
     assert_eq!(run.status, 2, "an option of nginx's without --as-nginx");
 }

@@ -192,7 +192,7 @@ fn each_target_and_its_connections_are_shown_on_stderr_when_asked_for() {
 
 #[test]
 fn a_mistake_comes_with_the_next_step() {
-    check_error(&["probe"], 2, "shakedown: error: no target given\nhelp: name one");
+    check_error(&["probe"], 2, "shakedown: error: no target given\nhelp: give HOST:PORT");
     check_error(
         &["explain", "no-such-thing-at-all"],
         2,

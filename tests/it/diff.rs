@@ -84,5 +84,5 @@ fn what_is_no_report_is_a_mistake() {
     assert!(run.status == 2 && run.stderr.contains("cannot read"), "{}", run.stderr);
     fs::write(&bad, "[1,\n2]").unwrap();
     let run = diff(&good, &bad, &[]);
-    assert!(run.status == 2 && run.stderr.contains("bad: it is no report"), "{}", run.stderr);
+    assert!(run.status == 2 && run.stderr.contains("bad: not a report"), "{}", run.stderr);
 }

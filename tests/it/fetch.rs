@@ -69,5 +69,5 @@ fn what_does_not_help_is_said() {
     let stranger = library(Pki::new().intermediate.certificate.to_vec());
     check(&audit(&pki, stranger, "--fetch-issuers=anywhere"), false, "still incomplete");
     let junk = library(b"<html>".to_vec());
-    check(&audit(&pki, junk, "--fetch-issuers=anywhere"), false, "does not hold a certificate");
+    check(&audit(&pki, junk, "--fetch-issuers=anywhere"), false, "is not a certificate");
 }

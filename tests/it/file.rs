@@ -90,7 +90,11 @@ fn every_leaf_of_a_folder_is_audited_as_of_any_day() {
     let folder = folder.display().to_string();
     let run = cert(&pki, &[&folder]);
     check(&run, 0, &[]);
-    assert!(run.stderr.contains("authority.pem holds authorities alone"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("authority.pem, which contains only CA certificates"),
+        "{}",
+        run.stderr
+    );
     let later = (pki.now + time::Duration::days(100)).date().to_string();
     check(
         &cert(&pki, &[&folder, "--at", &later]),

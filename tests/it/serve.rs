@@ -129,10 +129,10 @@ fn it_ends_when_it_is_told_to() {
 fn what_is_typed_wrong_ends_it_before_it_serves() {
     for (args, words) in [
         (&["serve"][..], "no target given"),
-        (&["serve", "-"], "no targets from stdin"),
+        (&["serve", "-"], "targets from stdin"),
         (&["serve", "a.test", "--gate", "/nonexistent"], "cannot read /nonexistent"),
         (&["serve", "a.test", "--listen", "192.0.2.1:1", "--trust", "mozilla"], "cannot listen on"),
-        (&["probe", "-", "--interval", "1s"], "no targets from stdin"),
+        (&["probe", "-", "--interval", "1s"], "targets from stdin"),
     ] {
         let run = shakedown(args);
         assert!(run.status == 2 && run.stderr.contains(words), "{words}: {}", run.stderr);
@@ -188,7 +188,7 @@ fn an_interval_outlives_a_targets_file_that_is_half_written() {
     fs::write(&config, "[[target").unwrap();
     let mut warning = String::new();
     warnings.read_line(&mut warning).unwrap();
-    assert!(warning.contains("the targets stay as they were"), "{warning}");
+    assert!(warning.contains("keeping the previous targets"), "{warning}");
     fs::remove_file(&path).unwrap();
     while !path.exists() {
         thread::sleep(Duration::from_millis(20));

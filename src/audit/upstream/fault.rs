@@ -1,4 +1,4 @@
-//! The findings of the rules about a failing handshake of nginx: one fault, told by the rule that it belongs to.
+//! The findings of the rules about a failing handshake of nginx. Each fault is reported by exactly one rule.
 
 use super::identity::doubts;
 use super::story::{FaultKind, Story, directives};
@@ -14,7 +14,8 @@ use crate::tls::version::ProtocolVersion;
 /// The check of every rule about a failing handshake of nginx: is the fault of the rule's kind?
 pub fn check(rule: &Rule, kind: FaultKind, story: &Story<'_>, cx: &Context<'_>) -> rule::Verdict {
     match &story.verdict {
-        // Whether nginx gets a connection is not seen from elsewhere, and what is seen from here has its own rules.
+        // Whether nginx can connect at all is not visible from here; failed connections from here have rules of their
+        // own.
         HandshakeVerdict::Fails(Breakage::Network(_)) => rule::Verdict::NotApplicable,
         HandshakeVerdict::Fails(breakage) if story.kind(breakage) == kind => {
             let client = &story.configured.client;
@@ -59,7 +60,7 @@ fn finding(
     match (story.fixed, untried(kind, breakage)) {
         (Some(fixed), _) => {
             finding.evidence.push(format!(
-                "tried with {}: {}",
+                "tried: {} {}",
                 in_words(&fixed.client, &fixed.changes),
                 outcome(fixed)
             ));
@@ -79,7 +80,7 @@ fn finding(
     finding
 }
 
-/// What to change where it could not be tried.
+/// The change to propose if it could not be tried.
 fn untried(kind: FaultKind, breakage: &Breakage) -> Option<SettingChange> {
     match breakage {
         Breakage::PostHandshakeAuthentication(_) => {
@@ -90,15 +91,16 @@ fn untried(kind: FaultKind, breakage: &Breakage) -> Option<SettingChange> {
     }
 }
 
-/// What to do, where the rule's own words do not say it.
+/// The text of the fix, if it differs from the rule's.
 fn text<'r>(rule: &'r Rule, fixed: &NginxAttempt) -> &'r str {
     match fixed.changes.first() {
         Some(SettingChange::ConfCommand(OpenSslSetting::Groups, _)) => {
-            "The upstream, or a device before it, breaks on a hello as large as nginx's. Offer smaller key shares, and \
-             reload; better, have the upstream accept larger hellos."
+            "The upstream, or a device in front of it, fails on a hello as large as nginx's. Offer smaller key \
+             shares, and reload. It is better to make the upstream accept larger hellos."
         }
         Some(SettingChange::ConfCommand(OpenSslSetting::Options, _)) => {
-            "Update the upstream: it lacks a protection of 2010. Until then let nginx connect to it, and reload."
+            "Update the upstream: it lacks secure renegotiation (RFC 5746, from 2010). Until then, let nginx connect \
+             to it as shown, and reload."
         }
         _ => rule.fix,
     }
@@ -134,30 +136,30 @@ fn describe(breakage: &Breakage) -> String {
         Breakage::LegacySignature => "it signs its key exchange with SHA-1".to_owned(),
         Breakage::UnsafeRenegotiation => "it lacks secure renegotiation (RFC 5746)".to_owned(),
         Breakage::ClientCertificate(cause) => {
-            format!("it refuses nginx's client certificate, or its lack: {cause}")
+            format!("it refuses nginx's client certificate, or that there is none: {cause}")
         }
         Breakage::Verify(error) => format!("verify error {}, {}", error.0, error.text()),
         Breakage::Name(name) => format!("its certificate is not for {name:?}"),
         Breakage::LateClientCertificate(cause) => {
             format!(
-                "it refuses nginx's client certificate, or its lack, after the handshake: {cause}"
+                "it refuses nginx's client certificate, or that there is none, after the handshake: {cause}"
             )
         }
         Breakage::HttpRefusal(status) => {
             format!(
-                "it answers HTTP {status} because it wants a client certificate that it accepts"
+                "it answers HTTP {status} because it requires a client certificate that it accepts"
             )
         }
         Breakage::PostHandshakeAuthentication(status) => format!(
-            "it answers HTTP {status}: it asks for a client certificate only behind the request, which TLS 1.3 does not \
-             allow with nginx"
+            "it answers HTTP {status}: it asks for a client certificate only after the request, which nginx does not \
+             support in TLS 1.3"
         ),
         Breakage::BadSignature => {
-            "its signature does not prove that it holds the certificate's key".to_owned()
+            "its signature does not prove that it has the certificate's key".to_owned()
         }
         Breakage::Late(cause) => format!("it refuses nginx after the handshake: {cause}"),
         Breakage::Misdirected(status) => format!(
-            "it answers HTTP {status}: the name in the hello, or its lack, does not go with the request"
+            "it answers HTTP {status}: the name in the hello (or no name) does not match the request"
         ),
     }
 }

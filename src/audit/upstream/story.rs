@@ -167,7 +167,7 @@ impl<'a> Story<'a> {
         };
         let versions: Vec<String> = client.versions().iter().map(ToString::to_string).collect();
         let verifies = match &client.trusted {
-            _ if !client.verify => "verifies nothing".to_owned(),
+            _ if !client.verify => "does not verify".to_owned(),
             Some(trusted) => format!(
                 "verifies {:?} with {} to depth {}",
                 client.name,
@@ -181,7 +181,7 @@ impl<'a> Story<'a> {
         };
         let taken = match client.version {
             Some(_) => String::new(),
-            None => format!(" (it is taken for nginx {})", client.release()),
+            None => format!(" (assumed release: nginx {})", client.release()),
         };
         let versions = versions.join(" ");
         format!("as configured, nginx {name}, offers {versions} and {verifies}{taken}")
@@ -203,7 +203,7 @@ fn assumption(
         _ => None,
     })?;
     Some(format!(
-        "{foreign} is the upstream that you mean: only the certificate that it shows tells this name"
+        "{foreign} is the right upstream: this name comes only from the certificate that it presented"
     ))
 }
 

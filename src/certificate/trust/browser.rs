@@ -79,14 +79,16 @@ fn words(error: &Error, purpose: Purpose) -> String {
             Purpose::Client => "a certificate on the path is not meant for clients",
         },
         Error::EndEntityUsedAsCa => "a certificate on the path belongs to no authority",
-        Error::InvalidCertValidity => "a certificate ends before it begins",
+        Error::InvalidCertValidity => "a certificate expires before it becomes valid",
         Error::InvalidSerialNumber => "a serial number is malformed",
         Error::MaximumNameConstraintComparisonsExceeded
         | Error::MaximumPathBuildCallsExceeded
         | Error::MaximumPathDepthExceeded
-        | Error::MaximumSignatureChecksExceeded => "the chain is too long or too tangled",
-        Error::NameConstraintViolation => "a name lies outside an authority's constraints",
-        Error::PathLenConstraintViolated => "more authorities stand below one than it allows",
+        | Error::MaximumSignatureChecksExceeded => "the chain is too long or too complex",
+        Error::NameConstraintViolation => "a name is outside an authority's constraints",
+        Error::PathLenConstraintViolated => {
+            "more authorities are below an authority than it allows"
+        }
         Error::SignatureAlgorithmMismatch => "a certificate names two signature algorithms",
         Error::UnsupportedCertVersion => "a certificate is not of version 3",
         Error::UnsupportedCriticalExtension => "a critical extension is unknown",

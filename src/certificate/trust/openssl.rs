@@ -84,13 +84,15 @@ pub fn verify(
         return cannot("a certificate of the chain could not be read");
     }
     if chain.ignored > 0 {
-        return cannot("the chain is longer than is followed here");
+        return cannot("the chain is longer than shakedown follows");
     }
     let Some((leaf, sent)) = chain.certificates.split_first() else {
         return cannot("no certificate was sent");
     };
     if store.certificates.len() < store.anchors.len() {
-        return cannot("these roots are only names and keys, and OpenSSL needs the certificates");
+        return cannot(
+            "only names and keys of these roots are known, and OpenSSL needs the certificates",
+        );
     }
     let mut walk = VerifyRun {
         path: vec![leaf],
@@ -151,7 +153,7 @@ impl<'c> VerifyRun<'c> {
             return;
         }
         if self.path.len() > MAX_PATH {
-            self.unknown = Some("the path is longer than is followed here".to_owned());
+            self.unknown = Some("the path is longer than shakedown follows".to_owned());
         }
         self.check_extensions();
         self.check_security_level();
@@ -345,8 +347,7 @@ impl<'c> VerifyRun<'c> {
             SignatureCheck::Invalid => self.object(VerifyError::CERT_SIGNATURE_FAILURE),
             SignatureCheck::CannotCheck => {
                 let name = &subject.signature_algorithm.name;
-                self.unknown =
-                    Some(format!("a signature of the kind {name} cannot be checked here"));
+                self.unknown = Some(format!("a {name} signature cannot be checked here"));
             }
         }
     }

@@ -80,7 +80,7 @@ pub(in crate::cli) fn report_file(text: OsString) -> Result<ReportFile, String> 
         return Ok(ReportFile { format: None, path: text.into() });
     }
     match Format::from_str(word, false) {
-        Ok(_) if path.is_empty() => Err(format!("{word}= is not followed by a file name")),
+        Ok(_) if path.is_empty() => Err(format!("missing file name after {word}=")),
         Ok(format) => Ok(ReportFile { format: Some(format), path: path.into() }),
         Err(_) => {
             let known: Vec<_> =
@@ -117,6 +117,6 @@ mod tests {
         check("./sarif=x", Ok((None, "./sarif=x")));
         check("/tmp/a=b", Ok((None, "/tmp/a=b")));
         check("sarfi=x", Err("unknown format \"sarfi\""));
-        check("json=", Err("is not followed by a file name"));
+        check("json=", Err("missing file name"));
     }
 }

@@ -68,7 +68,7 @@ async fn demonstrate(args: &DemoArgs, mut outputs: ReportWriter) -> anyhow::Resu
             "the servers have stopped; run \"shakedown demo --keep\" to try the commands above on them",
         );
         say(
-            "next, audit your own: shakedown probe HOST, or shakedown nginx on a machine that runs nginx",
+            "next, audit your own servers: shakedown probe HOST, or shakedown nginx on a machine that runs nginx",
         );
     }
     Ok(Exit::Passed)
@@ -82,10 +82,8 @@ fn say(text: &str) {
 /// What was started, and what is wrong with each.
 fn preface(scenarios: &[Scenario]) -> String {
     let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
-    let head = format!(
-        "{} servers were started on 127.0.0.1. What is wrong with each:\n",
-        scenarios.len()
-    );
+    let head =
+        format!("Started {} servers on 127.0.0.1. What is wrong with each:\n", scenarios.len());
     let told = |one: &Scenario| format!("  {:width$}  {}", one.name, one.fault);
     let lines: Vec<String> = std::iter::once(head).chain(scenarios.iter().map(told)).collect();
     lines.join("\n") + "\n\n"
@@ -128,7 +126,7 @@ fn check(scenarios: &[Scenario], report: &Report) -> anyhow::Result<()> {
         let found: BTreeSet<&str> =
             target.judgement.findings.iter().map(|finding| finding.rule).collect();
         if expected != found {
-            bail!("the demo found {found:?} where {expected:?} was put ({})", scenario.name);
+            bail!("the demo found {found:?} instead of {expected:?} ({})", scenario.name);
         }
     }
     Ok(())

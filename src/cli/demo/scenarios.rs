@@ -48,7 +48,7 @@ pub(super) async fn start(now: OffsetDateTime) -> anyhow::Result<(Vec<Scenario>,
     stage.connections().await?;
     let scenarios = stage.scenarios;
     let (store, _) = TrustStore::from_certificates(
-        "the demo's own root".to_owned(),
+        "the demo's trusted roots".to_owned(),
         vec![pki.root.certificate.clone()],
         false,
     );
@@ -120,10 +120,9 @@ struct ScenarioBuilder<'p> {
 impl ScenarioBuilder<'_> {
     async fn names(&mut self) -> anyhow::Result<()> {
         let issued = self.pki.healthy()?;
-        self.tls("healthy", "nothing: it must stay without a finding", &[], serving(&issued)?)
-            .await?;
+        self.tls("healthy", "nothing: there must be no finding", &[], serving(&issued)?).await?;
         let strict = Behaviour { default: None, ..serving(&issued)? };
-        self.tls("name-wanted", "turns away hellos without SNI", &["sni-required"], strict.clone())
+        self.tls("name-wanted", "refuses hellos without SNI", &["sni-required"], strict.clone())
             .await?;
         let other = self.pki.lower.issue(&["default.demo.test"])?;
         let virtual_hosts =
@@ -131,7 +130,7 @@ impl ScenarioBuilder<'_> {
         let address = server::tls(virtual_hosts).await?;
         self.add(
             "virtual-hosts",
-            "another certificate without SNI",
+            "presents another certificate without SNI",
             &["sni-different-certificate"],
             address,
             Role::Upstream,
@@ -152,13 +151,13 @@ impl ScenarioBuilder<'_> {
         let strict = Behaviour { default: None, ..serving(&issued)? };
         self.behind_nginx(
             "upstream-sni",
-            "nginx proxies to it as to `backend`, and sends no name that it knows",
+            "nginx connects to it as `backend`, and sends no name",
             &["upstream-sni-missing", "upstream-verify-off"],
             server::tls(strict).await?,
             NginxClient::new("backend"),
         );
         let (store, _) = TrustStore::from_certificates(
-            "the demo's own root".to_owned(),
+            "the demo's trusted roots".to_owned(),
             vec![self.pki.root.certificate.clone()],
             false,
         );
@@ -171,7 +170,7 @@ impl ScenarioBuilder<'_> {
         };
         self.behind_nginx(
             "upstream-depth",
-            "nginx verifies it to a depth of 1, and it sends two intermediates",
+            "sends two intermediates, and nginx verifies to a depth of 1",
             &["upstream-verify-depth"],
             server::tls(serving(&issued)?).await?,
             verifying,
@@ -184,7 +183,7 @@ impl ScenarioBuilder<'_> {
         };
         self.behind_nginx(
             "upstream-version",
-            "it speaks TLS 1.3 alone, and nginx 1.22 does not by default",
+            "accepts only TLS 1.3, which nginx 1.22 does not offer by default",
             &["upstream-protocol-mismatch", "upstream-verify-off"],
             server::tls(new).await?,
             old,
@@ -211,7 +210,7 @@ impl ScenarioBuilder<'_> {
         let expired = serving(&pki.ending(-3)?)?;
         self.tls(
             "expired",
-            "the certificate ended three days ago",
+            "the certificate expired three days ago",
             &["certificate-expired"],
             expired,
         )
@@ -219,7 +218,7 @@ impl ScenarioBuilder<'_> {
         let expiring = serving(&pki.ending(9)?)?;
         self.tls(
             "expiring",
-            "the certificate ends in nine days",
+            "the certificate expires in nine days",
             &["certificate-expiring"],
             expiring,
         )
@@ -228,7 +227,7 @@ impl ScenarioBuilder<'_> {
         let early = pki.lower.issue_with(&[NAME], |params| params.not_before = start)?;
         self.tls(
             "not-yet-valid",
-            "the certificate starts in two days",
+            "the certificate is valid in two days",
             &["certificate-not-yet-valid"],
             serving(&early)?,
         )
@@ -250,7 +249,7 @@ impl ScenarioBuilder<'_> {
         )
         .await?;
         let own = self_signed(&[NAME], pki.now)?;
-        self.tls("self-signed", "the certificate signed itself", &["self-signed"], serving(&own)?)
+        self.tls("self-signed", "the certificate is self-signed", &["self-signed"], serving(&own)?)
             .await
     }
 
@@ -259,7 +258,8 @@ impl ScenarioBuilder<'_> {
         let issued = pki.healthy()?;
         let chain = issued.chain();
         let alone = sending(&issued, vec![issued.certificate.clone()])?;
-        self.tls("leaf-alone", "no intermediate is sent", &["chain-incomplete"], alone).await?;
+        self.tls("leaf-alone", "the intermediates are missing", &["chain-incomplete"], alone)
+            .await?;
         let mut swapped = chain.clone();
         swapped.swap(1, 2);
         self.tls(
@@ -274,7 +274,7 @@ impl ScenarioBuilder<'_> {
         let expected = &["chain-contains-root", "chain-unrelated-certificate"];
         self.tls(
             "extra-certificates",
-            "a stranger and the root are sent along",
+            "sends the root and an unrelated certificate too",
             expected,
             sending(&issued, longer)?,
         )
@@ -282,7 +282,7 @@ impl ScenarioBuilder<'_> {
         let foreign = pki.foreign.issue(&[NAME])?;
         self.tls(
             "unknown-authority",
-            "nobody here trusts the issuer",
+            "the issuer is not trusted",
             &["untrusted-issuer"],
             serving(&foreign)?,
         )
@@ -294,7 +294,7 @@ impl ScenarioBuilder<'_> {
         let stale = serving(&old.issue(&[NAME])?)?;
         self.tls(
             "stale-intermediate",
-            "the intermediate ended yesterday",
+            "the intermediate expired yesterday",
             &["intermediate-expired"],
             stale,
         )
@@ -315,13 +315,7 @@ impl ScenarioBuilder<'_> {
             Role::Upstream,
         );
         let ancient = server::tls10(&issued.chain()).await?;
-        self.add(
-            "tls10-only",
-            "nothing newer than TLS 1.0",
-            &["legacy-protocol-only"],
-            ancient,
-            Role::Listener,
-        );
+        self.add("tls10-only", "only TLS 1.0", &["legacy-protocol-only"], ancient, Role::Listener);
         Ok(())
     }
 
@@ -331,25 +325,24 @@ impl ScenarioBuilder<'_> {
         let expected = &["client-certificate-required"];
         self.tls(
             "mutual-tls",
-            "refuses clients without a certificate, in the handshake",
+            "refuses clients without a certificate during the handshake",
             expected,
             required.clone(),
         )
         .await?;
         let as_nginx = Behaviour { answers_400: true, ..required };
-        self.tls("mutual-tls-nginx", "refuses them as nginx does, by HTTP 400", expected, as_nginx)
-            .await
+        self.tls(
+            "mutual-tls-nginx",
+            "refuses clients without a certificate with HTTP 400, as nginx does",
+            expected,
+            as_nginx,
+        )
+        .await
     }
 
     async fn connections(&mut self) -> anyhow::Result<()> {
         let plain = server::plain_http().await?;
-        self.add(
-            "plain-http",
-            "speaks HTTP where TLS is expected",
-            &["not-tls"],
-            plain,
-            Role::Listener,
-        );
+        self.add("plain-http", "plain HTTP on a TLS port", &["not-tls"], plain, Role::Listener);
         let hangs_up = server::hangs_up().await?;
         self.add(
             "hangs-up",

@@ -85,11 +85,11 @@ impl InstalledNginx {
 
 /// The lines do not tell what nginx is configured to do.
 const WITHOUT_CONFIGURATION: &str = "the failure could not be repeated: a handshake with nginx's default settings \
-     works, and the lines do not tell the settings of this upstream; give the configuration with --nginx FILE";
+     works, and the log does not contain this upstream's settings; give the configuration with --nginx FILE";
 
 /// Releases differ in what they offer.
-const WITHOUT_RELEASE: &str = "the failure could not be repeated: the handshake works as the newest nginx makes it, and \
-     there is no nginx on this machine to ask; give its release with --nginx-version or --nginx-binary";
+const WITHOUT_RELEASE: &str = "the failure could not be repeated: the handshake works with the newest nginx, and \
+     there is no nginx on this machine; give its release with --nginx-version or --nginx-binary";
 
 /// Audits the upstreams, and joins what was found to their lines.
 pub(super) fn audit(
@@ -169,10 +169,10 @@ fn sockets(report: &LogReport) -> Vec<(String, Result<SocketAddr, &'static str>)
             return Err("only the 32 upstreams with the most lines are audited");
         }
         if address.starts_with("unix:") {
-            return Err("it is a socket of the file system, which is not probed");
+            return Err("it is a unix socket, which is not probed");
         }
         let socket = address.parse().or_else(|_| with_port(address));
-        socket.map_err(|_| "the log names no address for it")
+        socket.map_err(|_| "the log contains no address for it")
     };
     let addresses = report.upstreams.iter().map(|upstream| &upstream.address);
     addresses.enumerate().map(|(place, it)| (it.clone(), socket((place, it)))).collect()

@@ -134,7 +134,7 @@ impl LogInput {
     fn complaint(&self, error: &io::Error) -> String {
         match self.source {
             LogSource::Gzip(_) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                "the gzip stream is cut short".to_owned()
+                "the gzip stream is truncated".to_owned()
             }
             LogSource::Gzip(_) => format!("the gzip stream is damaged: {error}"),
             LogSource::Plain(_) | LogSource::Unopened => error.to_string(),
@@ -205,7 +205,7 @@ impl LogInput {
 
 /// Opens a file that was named on the command line.
 pub(super) fn open_file(path: &Path) -> anyhow::Result<File> {
-    #[expect(clippy::disallowed_methods, reason = "the log is named on the command line")]
+    #[expect(clippy::disallowed_methods, reason = "log paths come from the command line")]
     let file = File::open(path);
     let problem = match file {
         Ok(file) if file.metadata().is_ok_and(|data| data.is_dir()) => "it is a folder".to_owned(),
@@ -294,7 +294,7 @@ mod tests {
             (0..20_000).map(|at| LINE.replace("*1", &format!("*{}", at * 7919))).collect();
         let whole = gzip(&varied);
         let (file, failures) = read(&whole[..whole.len() / 2]);
-        assert_eq!(file.error.as_deref(), Some("the gzip stream is cut short"));
+        assert_eq!(file.error.as_deref(), Some("the gzip stream is truncated"));
         assert!(failures > 1000 && file.unreadable >= 1, "{failures}");
         let (file, _) = read(b"\xfd7zXZ\0\0\x04");
         assert!(file.error.is_some_and(|error| error.contains("xz -dc FILE")));

@@ -38,7 +38,7 @@ const MAX_PROBLEMS: usize = 5;
 pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
     if args.follow && args.format != LogFormat::Table && args.output.is_none() {
         return Err(UsageError::new(
-            "--follow tells of failures on stdout, where --format would put a document behind them",
+            "--follow and --format both write to stdout",
             "give a file for the document (--output FILE)",
         ));
     }
@@ -96,7 +96,7 @@ fn tree(path: &Path) -> anyhow::Result<Tree> {
 fn shape(args: &LogArgs, tree: Option<&Tree>) -> anyhow::Result<AccessLineShape> {
     if let Some(format) = &args.log_format {
         let format = AccessLogFormat::compile(format).map_err(|error| {
-            UsageError::new(format!("--log-format: {error}"), "give it as it stands in log_format")
+            UsageError::new(format!("--log-format: {error}"), "copy it from log_format")
         })?;
         return Ok(AccessLineShape::Given(vec![format]));
     }
@@ -139,8 +139,8 @@ fn since(text: &str) -> anyhow::Result<i64> {
     let ago = days.map(|days| Duration::from_secs(days * 86_400));
     let ago = ago.map_or_else(|| parse_duration(text), Ok).map_err(|_| {
         UsageError::new(
-            format!("--since {text:?} is no time"),
-            "write 90m, 2h or 1d, or a date such as 2026-01-31 or 2026-01-31T10:00",
+            format!("invalid time --since {text:?}"),
+            "use 90m, 2h or 1d, or a date such as 2026-01-31 or 2026-01-31T10:00",
         )
     })?;
     let now = settings::now();
@@ -157,8 +157,8 @@ fn versions(text: &str) -> anyhow::Result<Vec<String>> {
     if versions.is_empty() || wrong.is_some() {
         let named = wrong.map_or(text, String::as_str);
         return Err(UsageError::new(
-            format!("--what-if: {named:?} is no version of TLS"),
-            "write them as for ssl_protocols: TLSv1.2 TLSv1.3",
+            format!("unknown TLS version --what-if {named:?}"),
+            "use the values of ssl_protocols, such as TLSv1.2 TLSv1.3",
         ));
     }
     Ok(versions)

@@ -46,7 +46,7 @@ pub(super) fn patch(
             if taken || edit::patch(tree, &edits).is_err() {
                 edits.pop();
                 warn(&format!(
-                    "at {place}: two fixes want different values of {}; leaving out {}",
+                    "at {place}: two fixes set different values of {}; leaving out {}",
                     directive.name, directive.value
                 ));
             }
@@ -76,7 +76,7 @@ fn arguments(name: &str, value: &str) -> Vec<String> {
 pub(super) fn show(patch: &Patch, root: Option<&Path>) -> anyhow::Result<()> {
     let mut stdout = Output::open(None)?;
     if patch.files.is_empty() {
-        stdout.write_all(b"No change of directives was found that fixes anything.\n")?;
+        stdout.write_all(b"No fix that changes directives was found.\n")?;
         return stdout.finish();
     }
     let patch = patch.renamed(|path| behind_links(path, root));
@@ -115,7 +115,7 @@ pub(super) fn check_empty(folder: &Path) -> anyhow::Result<()> {
     match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),
         Ok(false) => {
-            Err(UsageError::new(format!("{} is not empty", folder.display()), "name a new folder"))
+            Err(UsageError::new(format!("{} is not empty", folder.display()), "give a new folder"))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(anyhow!("cannot write to {}: {error}", folder.display())),
@@ -157,6 +157,6 @@ fn relative(path: &str) -> anyhow::Result<&Path> {
     if path.components().all(plain) && path.components().next().is_some() {
         Ok(path)
     } else {
-        bail!("cannot write a copy of {}: its name leads out of the folder", path.display())
+        bail!("cannot write a copy of {}: its path leads out of the folder", path.display())
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     if wants_fixes && configuration.tree.is_none() {
         return Err(UsageError::new(
             "Ingress objects are not patched",
-            "leave --diff and --write out, and put the annotations that the report names into their manifests",
+            "remove --diff and --write, and add the annotations in the report to the manifests",
         ));
     }
     let ignored = configuration.ignored();
@@ -84,8 +84,8 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     let known = known(args, &configuration, &options, untestable);
     if found.targets.is_empty() && known.is_empty() {
         return Err(UsageError::new(
-            format!("{} has no listener and no upstream with TLS", configuration.name),
-            "name the main file; files that it includes are read from there",
+            format!("no listener or upstream with TLS in {}", configuration.name),
+            "give the main file; shakedown reads the files that it includes",
         ));
     }
     let job = Job {
@@ -129,7 +129,7 @@ fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
     if args.run.fleet.is_part() {
         return Err(UsageError::new(
             "--shard and --resume are for probe and scan",
-            "a configuration is audited as a whole; leave them out",
+            "a configuration is always audited as a whole; remove them",
         ));
     }
     if let Some(folder) = &args.write {
@@ -139,7 +139,7 @@ fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
     let to_stdout = report.output.iter().all(|one| one.format.is_some());
     if args.diff && to_stdout && report.format != Format::Table {
         return Err(UsageError::new(
-            format!("--diff and --format {} both want stdout", report.format.name()),
+            format!("--diff and --format {} both write to stdout", report.format.name()),
             "write the report to a file: --output FILE",
         ));
     }
@@ -165,7 +165,9 @@ impl ConfigurationArgs {
         let (version, library) = installed::ask(&binary)?;
         if let Some(version) = version {
             let binary = binary.display();
-            warn(&format!("judged as nginx {version} ({binary}); --nginx-version names another"));
+            warn(&format!(
+                "using nginx {version} ({binary}); to use another release, set --nginx-version"
+            ));
         }
         Ok((version, library))
     }

@@ -50,7 +50,7 @@ impl Configuration {
                     self.facts.push(theirs);
                 }
             }
-            Err(error) => warn(&format!("nginx was not asked about the configuration: {error:#}")),
+            Err(error) => warn(&format!("could not run nginx -t on the configuration: {error:#}")),
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct Exporter {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
     /// It is none of the configured ones.
-    #[error("this target is not configured here; --any-target would allow it")]
+    #[error("this target is not configured; --any-target allows any target")]
     NotConfigured,
     /// Too much is under way.
     #[error("too many targets are being probed")]
@@ -58,8 +58,8 @@ impl Exporter {
     pub(super) fn new(args: ServeArgs) -> anyhow::Result<Self> {
         if args.source.targets.iter().any(|target| target == "-") {
             return Err(UsageError::new(
-                "serve reads no targets from stdin",
-                "it reads them anew before each audit; name a file (--config FILE)",
+                "serve cannot read targets from stdin",
+                "it reads the targets again before each audit; use a file (--config FILE)",
             ));
         }
         let targets = match targets(&args) {
@@ -95,7 +95,7 @@ impl Exporter {
                 *self.targets.write().unwrap_or_else(PoisonError::into_inner) = targets;
             }
             Err(_) if is_bare(&self.args) => {}
-            Err(error) => warn(&format!("the targets stay as they were: {error:#}")),
+            Err(error) => warn(&format!("keeping the previous targets: {error:#}")),
         }
         let limit = self.args.limits.run_timeout;
         match self.run(self.configured(), time_is_up(limit)).await {
@@ -103,7 +103,7 @@ impl Exporter {
                 let metrics = rendered(|out| prometheus::render(&report, out));
                 *self.metrics.write().unwrap_or_else(PoisonError::into_inner) = Some(metrics);
             }
-            Err(error) => warn(&format!("the targets are not audited: {error:#}")),
+            Err(error) => warn(&format!("cannot audit the targets: {error:#}")),
         }
     }
 
@@ -134,7 +134,7 @@ impl Exporter {
         let options = module.map(|name| {
             module::options(name).ok_or_else(|| {
                 Refused::Mistake(format!(
-                    "no module is called {:?}; known are {}",
+                    "unknown module {:?}; known modules: {}",
                     escape(name),
                     module::names()
                 ))

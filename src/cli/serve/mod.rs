@@ -152,7 +152,7 @@ type HttpResponse = Response<Full<Bytes>>;
 
 async fn answer(exporter: &Exporter, request: &Request<Incoming>) -> HttpResponse {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n".to_owned());
+        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is supported\n".to_owned());
     }
     match request.uri().path() {
         "/" => text(StatusCode::OK, "shakedown\n\n/metrics\n/probe?target=TARGET\n".to_owned()),
@@ -174,7 +174,7 @@ async fn probe(exporter: &Exporter, request: &Request<Incoming>) -> HttpResponse
         }
     }
     let Some(target) = target else {
-        return text(StatusCode::BAD_REQUEST, "the parameter target is missing\n".to_owned());
+        return text(StatusCode::BAD_REQUEST, "missing parameter: target\n".to_owned());
     };
     match exporter.probe(&target, module.as_deref(), patience(request)).await {
         Ok(metrics) => metrics_answer(metrics),
@@ -199,7 +199,7 @@ fn patience(request: &Request<Incoming>) -> impl Future<Output = ()> + use<> {
 }
 
 fn unready() -> HttpResponse {
-    text(StatusCode::SERVICE_UNAVAILABLE, "the first audit is not done yet\n".to_owned())
+    text(StatusCode::SERVICE_UNAVAILABLE, "the first audit has not finished yet\n".to_owned())
 }
 
 fn metrics_answer(metrics: String) -> HttpResponse {

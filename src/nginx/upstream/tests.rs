@@ -123,7 +123,7 @@ fn constants_are_followed_and_the_rest_is_asked_for() {
     check(
         "",
         "location / { proxy_pass $b; }",
-        &["$b has its value from each request; give one with --var b=VALUE"],
+        &["$b depends on the request; give a value with --var b=VALUE"],
     );
     check(
         "",
@@ -133,7 +133,7 @@ fn constants_are_followed_and_the_rest_is_asked_for() {
     check(
         "",
         "location / { set $a $b; set $b $a; proxy_pass https://$a; }",
-        &["$a is defined by way of too many other variables"],
+        &["$a is defined through too many other variables"],
     );
     let outer = "location /a { set $b outer; location /a/b { proxy_pass https://$b; } }";
     check("", &format!("set $b server; {outer}"), &["server - server:443"]);
@@ -168,7 +168,7 @@ fn only_scheme_host_and_port_of_a_url_need_a_value() {
     );
     let unix = "location / { proxy_pass https://unix:/run/s:/$1; }";
     check("", unix, &["/run/s - unix:/run/s"]);
-    let host = "$arg_h has its value from each request; give one with --var arg_h=VALUE";
+    let host = "$arg_h depends on the request; give a value with --var arg_h=VALUE";
     check("", "location / { proxy_pass https://a.$arg_h/x; }", &[host]);
     let port = "$1 is captured by a regular expression; give a value with --var 1=VALUE";
     check("", "location ~ (.) { proxy_pass https://a:4$1/x; }", &[port]);

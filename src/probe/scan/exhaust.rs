@@ -111,7 +111,7 @@ where
                         break;
                     }
                     if !left.contains(&chosen) {
-                        self.cut_short("the server chose what was not offered");
+                        self.cut_short("the server chose something that was not offered");
                         break;
                     }
                     left.retain(|offer| *offer != chosen);
@@ -122,7 +122,7 @@ where
                     break;
                 }
                 Reply::Passed => {
-                    let why = "the server went on without any of what was offered";
+                    let why = "the server continued with none of what was offered";
                     self.listing.refusal = Some(Cause::Incompatible(why.to_owned()));
                     break;
                 }
@@ -206,7 +206,7 @@ where
             let found = self.listing.accepted.len() > before;
             match refused {
                 Some(part) if spent && found && part.len() > 1 => {
-                    self.cut_short("the server hangs up on some of what is offered");
+                    self.cut_short("the server closes the connection on some of what is offered");
                     return;
                 }
                 Some(_) if spent => {}

@@ -17,7 +17,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
         self.say(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]).await?;
         match self.exactly::<1>().await? {
             [b'S'] => Ok(()),
-            [b'N'] => Err(refused("N: TLS is switched off in the server")),
+            [b'N'] => Err(refused("N: TLS is disabled in the server")),
             [b'E'] => Err(refused("E: the server answers SSLRequest with an error")),
             [other] => Err(refused(&format!("unexpected byte {other:#04x}"))),
         }
@@ -65,10 +65,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
                 let words = String::from_utf8_lossy(words);
                 return Err(turned_away(&format!("MySQL error {code}: {words}")));
             }
-            _ => return Err(refused("the greeting is not one of MySQL")),
+            _ => return Err(refused("the greeting is not from MySQL")),
         }
         if !mysql_has_tls(&greeting) {
-            return Err(refused("TLS is switched off in the server"));
+            return Err(refused("TLS is disabled in the server"));
         }
         let mut request = vec![32, 0, 0, sequence.wrapping_add(1)];
         request.extend(mysql_response_header());
@@ -104,9 +104,9 @@ fn ldap_result(body: &[u8]) -> Option<u8> {
 fn ldap_meaning(code: u8) -> &'static str {
     match code {
         1 => " (operationsError)",
-        2 => " (protocolError: the server does not know StartTLS, or TLS is not set up)",
+        2 => " (protocolError: the server does not support StartTLS, or TLS is not configured)",
         8 => " (strongerAuthRequired)",
-        52 => " (unavailable: TLS is not set up)",
+        52 => " (unavailable: TLS is not configured)",
         53 => " (unwillingToPerform)",
         _ => "",
     }

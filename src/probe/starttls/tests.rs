@@ -118,11 +118,11 @@ async fn a_reply_of_ftp_holds_any_text_between_its_first_and_last_line() {
 #[tokio::test]
 async fn postgres_and_mysql() {
     assert_eq!(play(StartTls::Postgres, b"S").await.0, Ok(()));
-    assert_eq!(refuses(StartTls::Postgres, b"N").await, "N: TLS is switched off in the server");
+    assert_eq!(refuses(StartTls::Postgres, b"N").await, "N: TLS is disabled in the server");
     let (result, said) = play(StartTls::Mysql, &mysql_greeting(0x0800)).await;
     assert_eq!((result, said.len(), said[3]), (Ok(()), 36, 1));
     let off = refuses(StartTls::Mysql, &mysql_greeting(0)).await;
-    assert_eq!(off, "TLS is switched off in the server");
+    assert_eq!(off, "TLS is disabled in the server");
 }
 
 #[tokio::test]

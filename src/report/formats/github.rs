@@ -71,7 +71,7 @@ pub fn summary(report: &Report) -> String {
     if text.len() > MAX_SUMMARY {
         let end = text.as_bytes()[..MAX_SUMMARY].windows(2).rposition(|pair| pair == b"\n\n");
         text.truncate(end.unwrap_or(0));
-        text.push_str("\n\nThe rest does not fit into a summary.\n");
+        text.push_str("\n\nThe rest does not fit into the summary.\n");
     }
     text
 }

@@ -30,7 +30,8 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let (results, left_out) = results(report);
     let mut notifications = Vec::new();
     if left_out > 0 {
-        let text = format!("{left_out} results are left out: a run may hold {MAX_RESULTS}.");
+        let text =
+            format!("{left_out} results are left out: a run may contain at most {MAX_RESULTS}.");
         notifications.push(json!({ "level": "warning", "message": { "text": text } }));
     }
     if report.interrupted {

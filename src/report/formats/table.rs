@@ -128,7 +128,7 @@ fn as_nginx(outcome: &NginxOutcome) -> Option<&'static str> {
     match outcome {
         NginxOutcome::Pass => Some("as nginx: the handshake works as configured"),
         NginxOutcome::Fail(_) => None,
-        NginxOutcome::Untested(_) => Some("as nginx: could not be told"),
+        NginxOutcome::Untested(_) => Some("as nginx: could not test"),
     }
 }
 

@@ -179,36 +179,36 @@ fn sentence(reason: &Reason) -> String {
     let at = |time: i64| clock(time).unwrap_or_default().replace('T', " ");
     match reason {
         Reason::Upstream => {
-            "each line is a try at an upstream that failed: a 502, or a second try".to_owned()
+            "each line is a failed attempt to reach an upstream: a 502, or a retry".to_owned()
         }
         Reason::Configuration => {
             "nginx could not use the configuration: it does not start, or keeps the old one"
                 .to_owned()
         }
         Reason::Ignored => {
-            "nginx runs, but does not do everything that the configuration says".to_owned()
+            "nginx runs, but part of the configuration has no effect".to_owned()
         }
-        Reason::Class => "such failures come from our own settings or certificate".to_owned(),
+        Reason::Class => "such failures come from this server's settings or certificate".to_owned(),
         Reason::Reload(time) => {
-            format!("it set in with the reload at {}: look at what that changed", at(*time))
+            format!("it started with the reload at {}: check what that changed", at(*time))
         }
-        Reason::Jump(time) => format!("it set in about {}: look at what changed then", at(*time)),
+        Reason::Jump(time) => format!("it started about {}: check what changed then", at(*time)),
         Reason::OneServer(server) => {
-            format!("nearly all of it is on {server}, and clients of other servers do not have it")
+            format!("nearly all lines are from {server}; clients of other servers are not affected")
         }
-        Reason::OneClient(client) => format!("most of it comes from {client}"),
+        Reason::OneClient(client) => format!("most lines come from {client}"),
         Reason::Background => {
             "a low steady rate from many addresses: scanners and old bots".to_owned()
         }
-        Reason::Scanner => "nearly all of it comes from clients that failed in many ways within a minute: a scanner, or a scan \
-             of your own"
+        Reason::Scanner => "nearly all lines come from clients that failed in many ways within a minute: a scanner, \
+             or your own scan"
             .to_owned(),
-        Reason::Noise => "such lines come from scanners and clients that left".to_owned(),
+        Reason::Noise => "such lines come from scanners and clients that disconnected".to_owned(),
         Reason::Open => {
-            "nothing in the log tells scanners from users here: see whether the clients are yours"
+            "the log does not show whether these are scanners or users: check whether the clients are yours"
                 .to_owned()
         }
-        Reason::Symptom => "it only says what follows from other failures".to_owned(),
+        Reason::Symptom => "it only follows from other failures".to_owned(),
     }
 }
 
@@ -235,20 +235,20 @@ fn notes(intake: &Intake, summary: &LogSummary<'_>, mostly_unreadable: bool) -> 
     let mut notes = Vec::new();
     if summary.client_failures_hidden {
         notes.push(
-            "No line is below warn: nginx writes most failures of clients at info, so they are not in this log. \
+            "The log has no lines below warn. nginx logs most client failures at info, so they are not in this log; \
              error_log FILE info; shows them."
                 .to_owned(),
         );
     } else if summary.has_client_failures {
         notes.push(
-            "SNI is never logged: \"server\" is the address that was listened on.".to_owned(),
+            "nginx never logs SNI: \"server\" is the address of the listening socket.".to_owned(),
         );
     }
     let traffic = &intake.traffic;
     if traffic.requests > 0 && !traffic.tells_version {
         notes.push(
-            "Access lines do not tell the version of TLS: add $ssl_protocol, $ssl_cipher and $ssl_session_reused to log_format, \
-             or say what it is with --log-format."
+            "The access lines do not contain the TLS version: add $ssl_protocol, $ssl_cipher and $ssl_session_reused \
+             to log_format, or describe your format with --log-format."
                 .to_owned(),
         );
     }
@@ -259,8 +259,8 @@ fn notes(intake: &Intake, summary: &LogSummary<'_>, mostly_unreadable: bool) -> 
     }
     if mostly_unreadable {
         notes.push(
-            "Most lines could not be understood: name error logs and access logs of nginx, and give log_format \
-             with --log-format where it is your own."
+            "Most lines could not be read: use error logs and access logs of nginx, and give your log_format with \
+             --log-format."
                 .to_owned(),
         );
     }

@@ -7,8 +7,8 @@ use crate::report::exposition::MetricType::{Counter, Gauge, Summary};
 /// The whole report.
 pub fn render(report: &LogReport) -> String {
     let mut page = Exposition::default();
-    one(&mut page, "shakedown_log_lines_total", "Lines that were read.", report.lines);
-    let help = "Lines that could not be understood.";
+    one(&mut page, "shakedown_log_lines_total", "Lines read.", report.lines);
+    let help = "Lines that could not be parsed.";
     one(&mut page, "shakedown_log_unreadable_lines_total", help, report.unreadable);
     failures(report, &mut page);
     if let Some(access) = &report.access {
@@ -21,7 +21,7 @@ pub fn render(report: &LogReport) -> String {
 }
 
 fn failures(report: &LogReport, page: &mut Exposition) {
-    let help = "Failures of TLS by class, side and the alert that the peer sent.";
+    let help = "TLS failures by class, side and the alert that the peer sent.";
     let family = page.family_of(Counter, "shakedown_log_failures_total", help);
     for failure in &report.failures {
         let alert = failure.alert.map(|alert| alert.to_string()).unwrap_or_default();
@@ -33,7 +33,7 @@ fn failures(report: &LogReport, page: &mut Exposition) {
         ];
         family.add(&labels, count(failure.count));
     }
-    let help = "Different clients by class and side.";
+    let help = "Distinct clients by class and side.";
     let family = page.family_of(Gauge, "shakedown_log_failure_clients", help);
     for failure in &report.failures {
         let alert = failure.alert.map(|alert| alert.to_string()).unwrap_or_default();
@@ -41,7 +41,7 @@ fn failures(report: &LogReport, page: &mut Exposition) {
             [("class", failure.class), ("direction", failure.direction.name()), ("alert", &alert)];
         family.add(&labels, count(failure.clients));
     }
-    let help = "Failures of TLS by upstream and class.";
+    let help = "TLS failures by upstream and class.";
     let family = page.family_of(Counter, "shakedown_log_upstream_failures_total", help);
     for upstream in &report.upstreams {
         for class in &upstream.classes {
@@ -52,21 +52,21 @@ fn failures(report: &LogReport, page: &mut Exposition) {
 }
 
 fn requests(access: &AccessOut, page: &mut Exposition) {
-    one(page, "shakedown_log_requests_total", "Requests of access logs.", access.requests);
-    let help = "Requests by version of TLS.";
+    one(page, "shakedown_log_requests_total", "Requests in access logs.", access.requests);
+    let help = "Requests by TLS version.";
     let family = page.family_of(Counter, "shakedown_log_tls_requests_total", help);
     for version in &access.versions {
         family.add(&[("version", &version.version)], count(version.requests));
     }
     if let Some(reuse) = access.session_reuse {
-        let help = "The share of resumed sessions.";
+        let help = "Share of resumed sessions.";
         let family = page.family_of(Gauge, "shakedown_log_session_reuse_ratio", help);
         family.add(&[("per", reuse.per)], reuse.ratio);
     }
-    let help = "Answers of 502 and 504.";
+    let help = "Responses with status 502 or 504.";
     one(page, "shakedown_log_bad_gateway_total", help, access.bad_gateway);
     if let Some(times) = access.upstream_connect_ms {
-        let help = "Connection and handshake to upstreams.";
+        let help = "Time for connection and handshake to upstreams.";
         let family = page.family_of(Summary, "shakedown_log_upstream_connect_seconds", help);
         for (quantile, value) in [("0.5", times.p50), ("0.9", times.p90), ("0.99", times.p99)] {
             family.add(&[("quantile", quantile)], count(value) / 1000.0);

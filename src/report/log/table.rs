@@ -64,9 +64,9 @@ fn head(report: &LogReport, look: Look) -> String {
     let kinds = report.failures.len() as u64;
     let mut out = paragraph(
         &format!(
-            "{}, {} of TLS in {}{span}",
+            "{}, {} in {}{span}",
             counted(report.lines, "line"),
-            counted(failures, "failure"),
+            counted(failures, "TLS failure"),
             counted(kinds, "class")
         ),
         "",
@@ -75,7 +75,7 @@ fn head(report: &LogReport, look: Look) -> String {
     );
     if report.unreadable > 0 {
         out += &paragraph(
-            &format!("{} could not be understood", counted(report.unreadable, "line")),
+            &format!("{} could not be read", counted(report.unreadable, "line")),
             "",
             "  ",
             look,
@@ -172,7 +172,7 @@ fn details(place: usize, failure: &FailureClass, look: Look) -> String {
     let rate = format!("{}, {:.2} a minute", counted(failure.count, "line"), failure.per_minute);
     let followed = match failure.joined {
         0 => String::new(),
-        joined => format!(", and {joined} more that only say what followed"),
+        joined => format!(", and {joined} more that only followed"),
     };
     let seen = match (&failure.first_seen, &failure.last_seen) {
         (Some(first), Some(last)) => format!("; {first} to {last}").replace('T', " "),
@@ -182,7 +182,7 @@ fn details(place: usize, failure: &FailureClass, look: Look) -> String {
     if let Some(meaning) = failure.meaning {
         say("Meaning: ", meaning);
     }
-    say("Why it stands here: ", &failure.reason);
+    say("Why it is listed here: ", &failure.reason);
     for (title, names) in [("Upstreams: ", &failure.upstreams), ("Servers: ", &failure.servers)] {
         let unnamed = names.iter().all(|named| named.name.is_empty());
         if !names.is_empty() && !unnamed {
@@ -251,8 +251,8 @@ fn audited(upstream: &UpstreamFailures, look: Look) -> String {
                     paragraph(&format!("{} {};", one.name, one.value), "       ", "         ", look)
                 }));
                 out += match fix.verified {
-                    Some(true) => "   Tried: with this the handshake works.\n",
-                    Some(false) => "   Tried: with this alone it still fails.\n",
+                    Some(true) => "   Tried: the handshake works with this.\n",
+                    Some(false) => "   Tried: this alone does not fix it.\n",
                     None => "   Not tried.\n",
                 };
             }
@@ -264,9 +264,7 @@ fn audited(upstream: &UpstreamFailures, look: Look) -> String {
             };
             let text = match audit.status {
                 Status::Untested => &*untested,
-                _ => {
-                    "The handshake works now, as nginx makes it there: the failures came and went."
-                }
+                _ => "The handshake as nginx makes it works now: the failures were temporary.",
             };
             out += &paragraph(text, "   ", "     ", look);
         }
@@ -321,7 +319,7 @@ fn access_text(access: &AccessOut, look: Look) -> String {
     }
     if let Some(times) = access.upstream_connect_ms {
         say(&format!(
-            "Connection and handshake to upstreams: {} ms in the middle, {} ms at 90 %, {} ms at 99 %, {} ms at most",
+            "Connection and handshake to upstreams: {} ms median, {} ms at 90 %, {} ms at 99 %, {} ms at most",
             times.p50, times.p90, times.p99, times.max
         ));
     }
@@ -340,7 +338,7 @@ fn access_text(access: &AccessOut, look: Look) -> String {
         ));
     }
     if !access.failed_tries.is_empty() {
-        say(&format!("Tries that never connected: {}", row(&access.failed_tries)));
+        say(&format!("Attempts that never connected: {}", row(&access.failed_tries)));
     }
     out
 }
@@ -369,11 +367,11 @@ fn what_if_text(what_if: &WhatIf, look: Look) -> String {
     ));
     if what_if.refused_requests > 0 && !what_if.exact {
         say(
-            "No request came by a version that would stay on: these clients may well speak it, where the listener does.",
+            "No request used a version that would remain: these clients may support it if the listener accepts it.",
         );
     }
     if !what_if.server_names.is_empty() {
-        say(&format!("Names asked for: {}", row(&what_if.server_names)));
+        say(&format!("Requested names: {}", row(&what_if.server_names)));
     }
     if !what_if.user_agents.is_empty() {
         say(&format!("Clients: {}", row(&what_if.user_agents)));

@@ -20,14 +20,14 @@ const MAX_NAMED: usize = 20;
 pub enum MergeError {
     /// A file has no manifest at its end.
     #[error(
-        "{file} is not finished: it has no manifest at its end. Finish it with --resume {file}, or run the shard anew"
+        "{file} is not finished: it has no manifest at its end. Finish it with --resume {file}, or run the shard again"
     )]
     Unfinished {
         /// The file.
         file: String,
     },
     /// A line is no target.
-    #[error("{file}:{line}: not a target of a report: {error}")]
+    #[error("{file}:{line}: not a target object: {error}")]
     Line {
         /// The file.
         file: String,
@@ -37,7 +37,7 @@ pub enum MergeError {
         error: serde_json::Error,
     },
     /// Manifest and lines contradict each other.
-    #[error("{file} is damaged: its manifest tells of {told} targets, it holds {held}")]
+    #[error("{file} is damaged: its manifest counts {told} targets, it contains {held}")]
     Damaged {
         /// The file.
         file: String,
@@ -77,10 +77,10 @@ pub enum MergeError {
         count: u32,
     },
     /// The parts do not hold each target once.
-    #[error("the parts do not hold each of the {0} targets once")]
+    #[error("the parts do not contain each of the {0} targets exactly once")]
     Uncovered(usize),
     /// Nothing was given.
-    #[error("no part is given")]
+    #[error("no files given")]
     Nothing,
 }
 
@@ -328,15 +328,15 @@ mod tests {
     #[test]
     fn parts_that_do_not_make_a_run_are_refused() {
         let good = || part(1, &[2, 0], |_| {});
-        check_error(vec![], "no part is given");
+        check_error(vec![], "no files given");
         check_error(vec![good()], "missing: shard 2/2");
         let endless = |shard| part(shard, &[0], |it| it.shards = u32::MAX);
         check_error(vec![endless(2)], "missing: shard 1/4294967295, 3/4294967295, ");
         check_error(vec![endless(2)], " 21/4294967295 and 4294967274 more");
         check_error(vec![good(), good()], "are both shard 1");
-        check_error(vec![good(), part(2, &[0], |_| {})], "each of the 3 targets once");
-        check_error(vec![good(), part(2, &[9], |_| {})], "each of the 3 targets once");
-        check_error(vec![good(), part(2, &[], |_| {})], "each of the 3 targets once");
+        check_error(vec![good(), part(2, &[0], |_| {})], "each of the 3 targets exactly once");
+        check_error(vec![good(), part(2, &[9], |_| {})], "each of the 3 targets exactly once");
+        check_error(vec![good(), part(2, &[], |_| {})], "each of the 3 targets exactly once");
         let other = |change: fn(&mut Manifest)| vec![good(), part(2, &[1], change)];
         check_error(other(|it| it.run = "s".to_owned()), "their targets or options differ");
         check_error(other(|it| it.version = "2".to_owned()), "versions of this program differ");
@@ -349,7 +349,7 @@ mod tests {
         assert!(error("").contains("--resume x"));
         assert!(error("{\"id\":\"a\"}\n").contains("x is not finished"));
         let manifest = serde_json::to_string(&manifest(1, &[0])).unwrap();
-        assert!(error(&manifest).contains("its manifest tells of 1 targets, it holds 0"));
+        assert!(error(&manifest).contains("its manifest counts 1 targets, it contains 0"));
         assert!(error(&format!("{{\n{manifest}")).contains("x:1: not a target"));
     }
 }

@@ -18,13 +18,13 @@ pub const MANIFEST: &str = "shakedown/manifest/v1";
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
     /// It is no JSON document of the form.
-    #[error("it is no report: {0}")]
+    #[error("not a report: {0}")]
     Document(serde_json::Error),
     /// It is of another kind or a later version.
-    #[error("its schema is {0:?}, expected {SCHEMA:?}")]
+    #[error("unknown schema {0:?}: expected {SCHEMA:?}")]
     Schema(String),
     /// A line is no target.
-    #[error("line {line} is no target: {error}")]
+    #[error("line {line} is not a target: {error}")]
     Line {
         /// From 1.
         line: usize,
@@ -163,14 +163,14 @@ mod tests {
 
     #[test]
     fn what_is_no_report_is_refused() {
-        check_error("[]", "it is no report");
+        check_error("[]", "not a report");
         check_error("{\n}", "missing field `schema`");
         check_error(
             "{\"schema\": \"shakedown/report/v9\", \"targets\": []}",
             "\"shakedown/report/v9\"",
         );
-        check_error("{\"schema\": \"another\"}\n", "its schema is \"another\"");
-        check_error("{\"name\": \"x\"}\n", "line 1 is no target: missing field");
+        check_error("{\"schema\": \"another\"}\n", "unknown schema \"another\"");
+        check_error("{\"name\": \"x\"}\n", "line 1 is not a target: missing field");
         check_error("{\"schema\": \"shakedown/report/v1\",\n \"targets\": [{}]}", "missing field");
     }
 

@@ -82,7 +82,7 @@ fn of_socket(
                 // Which name the certificate should cover is unknown.
                 target.any_name = true;
                 target.name = format!(
-                    "{name}:{port} (stands for {pattern}; to test another name: probe NAME:{port}:{})",
+                    "{name}:{port} (an example of {pattern}; to test another name: probe NAME:{port}:{})",
                     host_port(host, *port)
                 );
                 all.push((key(endpoint, &name), target, server.listen.clone()));
@@ -111,9 +111,8 @@ fn unnameable(listener: &Listener) -> impl Iterator<Item = Untestable> {
         Untestable {
             name: format!("{} ({})", names.join(" "), listener.address),
             span: server.listen.clone(),
-            reason:
-                "its names are regular expressions or variables, so no name to ask for is known"
-                    .to_owned(),
+            reason: "its names are regular expressions or variables, so there is no name to send"
+                .to_owned(),
         }
     })
 }

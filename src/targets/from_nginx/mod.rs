@@ -79,7 +79,7 @@ pub struct Untestable {
 /// The sockets that pass TLS on to a backend as it is.
 pub fn pass_through(tree: &Tree) -> Vec<Untestable> {
     let sockets = sockets::pass_through(tree).into_iter();
-    let reason = "TLS passes through this socket to the backends (ssl_preread), which are not audited; probe them directly";
+    let reason = "this socket passes TLS on to the backends (ssl_preread), which are not audited; probe them directly";
     sockets
         .map(|one| Untestable {
             name: one.address.to_string(),

@@ -199,7 +199,7 @@ impl Checks<'_> {
                 }
                 (CurveSupport::Since3_5, None) => FactKind::Untested {
                     reason: format!(
-                        "could not test: whether this OpenSSL has the group {name} (3.5 does)"
+                        "could not test: whether this OpenSSL supports the group {name} (3.5 does)"
                     ),
                 },
                 // Since 3.5 names that are unknown may be marked as such.

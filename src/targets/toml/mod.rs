@@ -117,7 +117,7 @@ impl TargetsReader<'_> {
                 Vec::new()
             }
             None => {
-                self.problem(0..0, "no [[target]] is given".to_owned());
+                self.problem(0..0, "no [[target]] table".to_owned());
                 Vec::new()
             }
         }
@@ -197,7 +197,7 @@ impl TargetsReader<'_> {
         if let (Some(_), Some(file)) = (table.get("trust"), table.get("ca_file")) {
             self.problem(
                 file.span(),
-                "`trust` and `ca_file` exclude each other; keep one".to_owned(),
+                "`trust` and `ca_file` exclude each other; remove one".to_owned(),
             );
         }
         let named = self.at(table, "trust", |reader, value| {
@@ -240,7 +240,7 @@ impl TargetsReader<'_> {
         if let Ok(Host::Name(name)) = parse_host(&text) {
             return Some(name);
         }
-        let message = format!("{text:?} is no DNS name; an address is never sent as SNI");
+        let message = format!("{text:?} is not a DNS name; an address is never sent as SNI");
         self.problem(value.span(), message);
         None
     }
@@ -317,7 +317,7 @@ impl TargetsReader<'_> {
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
             let name = key.get_ref();
             let advice = if EXPECT_KEYS.contains(&name.as_ref()) {
-                "; it belongs in the table `expect`".to_owned()
+                "; it belongs in the `expect` table".to_owned()
             } else {
                 suggestion(name, known)
             };
@@ -400,7 +400,7 @@ mod tests {
     #[test]
     fn bad_values_name_their_place_and_what_is_expected() {
         check_problems("[[target]]\nname = 'x'\n", &["t.toml:1:1: the target has no `address`"]);
-        check_problems("", &["t.toml:1:1: no [[target]] is given"]);
+        check_problems("", &["t.toml:1:1: no [[target]] table"]);
         check_problems(
             "[[target]]\naddress = 'a.test:0'\ntimeout = '5 parsecs'\n",
             &[
@@ -423,7 +423,7 @@ mod tests {
             "[[target]]\naddress = 'a.test'\nprotocols = []\nclient_key = 'k'\n[target.expect]\n\
              protocols = ['TLS1.3']\nalpn = ['']\n",
             &[
-                "t.toml:3:1: unknown key `protocols`; it belongs in the table `expect`",
+                "t.toml:3:1: unknown key `protocols`; it belongs in the `expect` table",
                 "t.toml:4:14: `client_key` needs the `client_cert` that it belongs to",
                 "t.toml:6:14: unknown value \"TLS1.3\"; did you mean `TLSv1.3`?",
                 "t.toml:7:9: the text is empty",

@@ -43,11 +43,11 @@ pub(super) fn section(report: &Report) -> Markup {
     let rows = html! { @for bar in shown { (row(bar, report.finished_at)) } };
     html! {
         section #certificates {
-            h2 { "Certificates, by the day on which they end" }
+            h2 { "Certificates by expiry date" }
             p.legend { "The line is the day of the report; " (PAST) " days before it and "
                 (FUTURE) " after it are drawn." }
             (table(&HEADINGS, &rows))
-            @if surplus > 0 { p { "and " (surplus) " more, which end later" } }
+            @if surplus > 0 { p { "and " (surplus) " more, which expire later" } }
         }
     }
 }

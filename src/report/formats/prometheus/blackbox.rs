@@ -23,10 +23,7 @@ pub(super) fn add((name, report): NamedTarget<'_>, exposition: &mut Exposition) 
     let certificates: Vec<_> = sent.flat_map(|chain| &chain.certificates).collect();
     if let Some(end) = first_end(certificates.into_iter()) {
         exposition
-            .family(
-                "probe_ssl_earliest_cert_expiry",
-                "When the first of the certificates sent ends.",
-            )
+            .family("probe_ssl_earliest_cert_expiry", "Earliest expiry of the certificates sent.")
             .add(&labels, moment(end));
     }
     chain((name, report), exposition);
@@ -89,7 +86,7 @@ fn chain((name, report): NamedTarget<'_>, exposition: &mut Exposition) {
     exposition
         .family(
             "probe_ssl_last_chain_expiry_timestamp_seconds",
-            "When the first of the certificates on the verified path ends.",
+            "Earliest expiry of the certificates on the verified path.",
         )
         .add(&[("target", name)], moment(end));
     let (sha256, serial) = (leaf.sha256.to_string(), leaf.serial.replace(':', ""));
@@ -118,7 +115,7 @@ fn best(report: &TargetReport) -> Option<&Handshake> {
 fn session(name: &str, cell: &Handshake, exposition: &mut Exposition) {
     let spent = cell.connect_time.unwrap_or_default() + cell.handshake_time.unwrap_or_default();
     exposition
-        .family("probe_duration_seconds", "How long connection and handshake took.")
+        .family("probe_duration_seconds", "Duration of connection and handshake.")
         .add(&[("target", name)], spent.as_secs_f64());
     let version = match cell.version {
         ProtocolVersion::TLS1_3 => "TLS 1.3",
@@ -126,11 +123,11 @@ fn session(name: &str, cell: &Handshake, exposition: &mut Exposition) {
         _ => "unknown",
     };
     exposition
-        .family("probe_tls_version_info", "The version of TLS that is spoken.")
+        .family("probe_tls_version_info", "The negotiated TLS version.")
         .add(&[("target", name), ("version", version)], 1.0);
     if let Ok(session) = &cell.outcome {
         exposition
-            .family("probe_tls_cipher_info", "The cipher suite that is chosen.")
+            .family("probe_tls_cipher_info", "The negotiated cipher suite.")
             .add(&[("target", name), ("cipher", &session.cipher_suite.to_string())], 1.0);
     }
 }

@@ -56,18 +56,18 @@ pub fn render_probe(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 fn run(report: &Report, exposition: &mut Exposition) {
     let summary = report.summary();
     exposition
-        .family("shakedown_build_info", "The program's version.")
+        .family("shakedown_build_info", "Version of shakedown.")
         .add(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     exposition
-        .family("shakedown_last_run_timestamp_seconds", "When the last run ended.")
+        .family("shakedown_last_run_timestamp_seconds", "Time at which the last run ended.")
         .add(&[], moment(report.finished_at));
     exposition
-        .family("shakedown_last_run_duration_seconds", "How long the last run took.")
+        .family("shakedown_last_run_duration_seconds", "Duration of the last run.")
         .add(&[], (report.finished_at - report.started_at).as_seconds_f64());
     exposition
-        .family("shakedown_last_run_complete", "Whether the last run was not stopped early.")
+        .family("shakedown_last_run_complete", "Whether the last run completed.")
         .add(&[], flag(!report.interrupted));
-    let targets = exposition.family("shakedown_targets", "Targets by what became of them.");
+    let targets = exposition.family("shakedown_targets", "Targets by status.");
     for (status, count) in
         [("pass", summary.passed), ("fail", summary.failed), ("untested", summary.untested)]
     {
@@ -80,7 +80,7 @@ type NamedTarget<'a> = (&'a str, &'a TargetReport);
 fn judged((name, report): NamedTarget<'_>, exposition: &mut Exposition) {
     let family = exposition.family(
         "shakedown_target_status",
-        "What became of the target: 1 for the status that it has, 0 for the others.",
+        "Status of the target: 1 for the status that it has, 0 for the others.",
     );
     for (word, status) in
         [("pass", Status::Pass), ("fail", Status::Fail), ("untested", Status::Untested)]
@@ -92,7 +92,7 @@ fn judged((name, report): NamedTarget<'_>, exposition: &mut Exposition) {
     let port = port.to_string();
     let sni = target.server_name.as_deref().unwrap_or_default();
     exposition
-        .family("shakedown_target_info", "Where the target is.")
+        .family("shakedown_target_info", "Host, port and origin of the target.")
         .add(&[("target", name), ("host", &host), ("port", &port), ("server_name", sni)], 1.0);
     let findings = &report.judgement.findings;
     let family = exposition
@@ -125,7 +125,7 @@ fn handshakes((name, _): NamedTarget<'_>, endpoint: &Endpoint, exposition: &mut 
             .add(&labels, flag(cell.established()));
         if let (true, Some(time)) = (cell.established(), cell.handshake_time) {
             exposition
-                .family("shakedown_handshake_duration_seconds", "How long the TLS handshake took.")
+                .family("shakedown_handshake_duration_seconds", "Duration of the TLS handshake.")
                 .add(&labels, time.as_secs_f64());
         }
     }
@@ -147,7 +147,7 @@ fn certificates((name, report): NamedTarget<'_>, exposition: &mut Exposition) {
             exposition
                 .family(
                     "shakedown_certificate_not_after_timestamp_seconds",
-                    "When the leaf certificate ends, and when the first of the certificates sent does.",
+                    "Expiry of the leaf certificate, and earliest expiry of the certificates sent.",
                 )
                 .add(
                     &[("target", name), ("address", &address), ("certificate", which)],
