@@ -63,7 +63,7 @@ impl RuleOutcomes {
     /// Whether all that the rule looks at was there to see.
     fn whole(&self, rule: &Rule) -> bool {
         match rule.check {
-            Check::File(_) | Check::Setting(_) | Check::Upstream(_) => true,
+            Check::File(_) | Check::Setting(_) | Check::Upstream(_) | Check::Plain(_) => true,
             Check::Endpoint(_) => !self.silence,
             Check::Target(_) if rule.section == Section::Reachability => true,
             Check::Chain(_) | Check::Leaf(_) | Check::Target(_) => !self.chain_missing,

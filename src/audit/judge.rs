@@ -80,9 +80,11 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
         seen.endpoints.iter().filter_map(|endpoint| Story::of(endpoint, standard.now)).collect();
     let mut docket = Docket::default();
     let mut tally = RuleOutcomes::new(target, seen);
+    // Where nginx speaks plain text, whether that is right is all that is asked.
+    let in_plain = target.nginx.as_ref().is_some_and(|client| client.plain.is_some());
     for rule in RULES {
-        let told = told(rule, &stories, &cx);
-        for (places, verdict) in verdicts(rule, seen, &chains, &cx).into_iter().chain(told) {
+        let seen = if in_plain { Vec::new() } else { verdicts(rule, seen, &chains, &cx) };
+        for (places, verdict) in seen.into_iter().chain(told(rule, &stories, &cx)) {
             tally.add(rule, &verdict);
             docket.add(rule, &places, verdict);
         }
@@ -91,8 +93,12 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
         chain: Arc::clone(view.chain),
         assessment: view.assessment,
     };
-    if let Addresses::NotTried(reason) = &seen.addresses {
-        docket.untested.push(("not-tested", reason.to_string()));
+    match &seen.addresses {
+        Addresses::NotTried(reason) => docket.untested.push(("not-tested", reason.to_string())),
+        Addresses::Failed(failure) if in_plain => {
+            docket.untested.push(("not-tested", failure.cause.to_string()));
+        }
+        _ => {}
     }
     let (passed, undecided) = tally.finish();
     let mut judgement = docket.settle(seen.endpoints.len());
@@ -157,7 +163,7 @@ fn verdicts(
         Check::Endpoint(check) => endpoints()
             .map(|endpoint| (BTreeSet::from([endpoint.address]), check(endpoint, cx)))
             .collect(),
-        Check::Setting(_) | Check::Upstream(_) => Vec::new(),
+        Check::Setting(_) | Check::Upstream(_) | Check::Plain(_) => Vec::new(),
         Check::File(check) => {
             let files = cx.target.files.iter();
             files.map(|file| (BTreeSet::new(), check(file, cx))).collect()
@@ -172,8 +178,12 @@ fn verdicts(
 
 /// What a rule says of nginx's handshakes.
 fn told(rule: &Rule, stories: &[Story<'_>], cx: &Context<'_>) -> Vec<Placed> {
-    let Check::Upstream(check) = rule.check else { return Vec::new() };
-    let told = stories.iter();
+    let (check, in_plain) = match rule.check {
+        Check::Upstream(check) => (check, false),
+        Check::Plain(check) => (check, true),
+        _ => return Vec::new(),
+    };
+    let told = stories.iter().filter(|story| story.configured.client.plain.is_some() == in_plain);
     told.map(|story| (BTreeSet::from([story.endpoint.address]), check(story, cx))).collect()
 }
 

@@ -67,6 +67,7 @@ pub const RULES: &[&Rule] = &[
     &client_certificate::client_auth_missing::RULE,
     &client_certificate::client_certificate_unverifiable::RULE,
     &client_certificate::client_ca_unnamed::RULE,
+    &upstream::upstream_scheme_mismatch::RULE,
     &upstream::upstream_sni_missing::RULE,
     &upstream::upstream_name_mismatch::RULE,
     &upstream::upstream_untrusted::RULE,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use crate::nginx::upstream::ProxyModule;
 use crate::targets::address::host_port;
 use crate::targets::nginx_client::NginxClient;
 use crate::targets::{ClientIdentity, Roots, StartTls, Target};
@@ -129,6 +130,14 @@ pub fn as_nginx<'a>(
             .flag("-verify_return_error");
     }
     call.command_as(client.identity.as_deref())
+}
+
+/// nginx's request in plain text; `None` where that is no HTTP.
+pub fn in_plain_text(client: &NginxClient, address: SocketAddr) -> Option<String> {
+    let request = client.request.as_ref().filter(|_| client.module == ProxyModule::Proxy)?;
+    let (host, path) = (format!("Host: {}", request.host), &request.path);
+    let url = format!("http://{address}{path}");
+    Some(format!("curl -sSi -H {} {}", quote(&host), quote(&url)))
 }
 
 /// The same with the target's own name and any version.

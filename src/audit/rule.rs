@@ -121,6 +121,8 @@ pub enum Check {
     Setting(RuleGroup),
     /// nginx's handshake with each address, where its settings are known.
     Upstream(fn(&Story<'_>, &Context<'_>) -> Verdict),
+    /// nginx's connection with each address that it meets in plain text.
+    Plain(fn(&Story<'_>, &Context<'_>) -> Verdict),
     /// The target as a whole.
     Target(fn(&Observation, &Context<'_>) -> Verdict),
 }

@@ -44,6 +44,8 @@ pub enum Served {
     Renegotiates,
     /// Nothing that decides came in time.
     Silent,
+    /// An answer in the upstream's own protocol, which has no status here.
+    Spoken,
 }
 
 /// What a refusal in HTTP says that it is about.
@@ -58,13 +60,20 @@ pub enum Complaint {
     PostHandshakeAuthentication,
     /// The name in the hello against the name in the request.
     Name,
+    /// TLS is expected, and this was plain text.
+    PlainText,
 }
 
 impl NginxAttempt {
     /// Connections that it took.
     pub fn connections(&self) -> u32 {
-        let hello = !matches!(self.answer, Err(NoAnswer::NotSent(_)));
-        u32::from(hello) + u32::from(self.complete.is_some())
+        let hello = match &self.answer {
+            Err(NoAnswer::NotSent(_) | NoAnswer::Plain(None)) => 0,
+            _ => 1,
+        };
+        let plain =
+            matches!(&self.answer, Err(NoAnswer::Plain(_))) && self.served != Served::NotAsked;
+        hello + u32::from(plain) + u32::from(self.complete.is_some())
     }
 }
 
@@ -75,6 +84,8 @@ pub enum NoAnswer {
     NotSent(HelloError),
     /// It failed.
     Failed(Failure),
+    /// nginx sends none, as it speaks plain text. How the port answers one is asked where what nginx sends is not served.
+    Plain(Option<Result<RawChoice, Failure>>),
 }
 
 /// The server's flight in answer to nginx's hello.
@@ -110,7 +121,7 @@ impl NginxAttempt {
     /// How well the request was answered, higher is better; the verdict over the handshake stands above it.
     pub fn answer_rank(&self) -> u8 {
         match &self.served {
-            Served::NotAsked | Served::Silent => 3,
+            Served::NotAsked | Served::Silent | Served::Spoken => 3,
             Served::Answer { status, .. } => match status {
                 0..=399 | 401 | 405 | 407 => 3,
                 404 | 426 | 429 => 2,

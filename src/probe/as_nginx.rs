@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Prober;
+use super::in_plain;
 use super::offer::Offer;
 use super::plan::{Cell, Resume};
 use super::raw::RawAnswer;
@@ -31,6 +32,10 @@ impl Prober {
         let target = in_place_of_nginx(target, &client);
         let mut caller = self.handshaker.caller(&self.connector, &target, address);
         caller.asks_http &= client.module == ProxyModule::Proxy;
+        if client.plain.is_some() {
+            let (refusal, served) = in_plain::attempt(&caller, &client).await;
+            return NginxAttempt { client, changes, answer: Err(refusal), complete: None, served };
+        }
         let (answer, shape) = match client.hello() {
             Err(error) => (Err(NoAnswer::NotSent(error)), None),
             Ok(hello) => match caller.exchange(&hello).await {

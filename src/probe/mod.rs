@@ -12,6 +12,7 @@ pub mod connect;
 pub mod engine;
 pub mod fetch;
 pub mod follow_up;
+mod in_plain;
 mod offer;
 pub mod plain;
 pub mod plan;
@@ -141,6 +142,11 @@ impl Prober {
     }
 
     async fn endpoint(&self, target: &Target, address: SocketAddr, depth: &Depth) -> Endpoint {
+        if let Some(client) = target.nginx.as_ref().filter(|client| client.plain.is_some()) {
+            let mut endpoint = Endpoint::new(address, Vec::new());
+            endpoint.nginx.push(self.as_nginx(target, address, client, Vec::new()).await);
+            return endpoint;
+        }
         let caller = self.handshaker.caller(&self.connector, target, address);
         let cells = plan::matrix(target);
         let handshakes = join_all(cells.iter().map(|cell| caller.cell(cell.clone()))).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
@@ -23,7 +23,7 @@ use crate::tls::version::ProtocolVersion;
 const MAX_ANSWER: usize = 8 * 1024;
 
 /// How long an answer is waited for.
-const ANSWER: Duration = Duration::from_secs(5);
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
 /// How long the rest of an error page is waited for.
 const REST: Duration = Duration::from_millis(300);
@@ -146,6 +146,20 @@ async fn renegotiates(stream: &TlsStream<TcpStream>) -> bool {
 
 /// Reads an answer as far as it decides.
 async fn answer(stream: &mut TlsStream<TcpStream>) -> Served {
+    let (answer, ended) = read(stream, |_| false).await;
+    match (status(&answer), ended) {
+        (Some(status), _) => Served::Answer { status, complaint: complaint(status, &answer) },
+        (None, Some(ended)) if answer.is_empty() => Served::Ended(ended),
+        (None, _) => Served::Silent,
+    }
+}
+
+/// What is read up to what decides, and the end of the connection where that comes first. `enough` knows what decides
+/// beside a status.
+pub(super) async fn read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    enough: impl Fn(&[u8]) -> bool,
+) -> (Vec<u8>, Option<Cause>) {
     let mut answer = Vec::new();
     let ended = loop {
         let mut buffer = vec![0; 2048];
@@ -164,30 +178,35 @@ async fn answer(stream: &mut TlsStream<TcpStream>) -> Served {
             Ok(count) => answer.extend_from_slice(buffer.get(..count).unwrap_or_default()),
             Err(error) => break Some(cause(&error)),
         }
-        if answer.len() > MAX_ANSWER {
+        if answer.len() > MAX_ANSWER || enough(&answer) {
             break None;
         }
     };
-    match (status(&answer), ended) {
-        (Some(status), _) => Served::Answer { status, complaint: complaint(status, &answer) },
-        (None, Some(ended)) if answer.is_empty() => Served::Ended(ended),
-        (None, _) => Served::Silent,
-    }
+    (answer, ended)
 }
 
 /// The status of an HTTP answer, once its status line is whole.
-fn status(answer: &[u8]) -> Option<u16> {
+pub(super) fn status(answer: &[u8]) -> Option<u16> {
     let end = answer.iter().position(|byte| *byte == b'\n')?;
     let line = std::str::from_utf8(answer.get(..end)?).ok()?;
     line.strip_prefix("HTTP/")?.split(' ').nth(1)?.trim().parse().ok()
 }
 
+/// How servers say that they expect TLS: nginx, Go, Apache, Tomcat.
+const PLAIN_TEXT: [&str; 4] = [
+    "plain http request was sent to https port",
+    "http request to an https server",
+    "speaking plain http to an ssl",
+    "host and port requires tls",
+];
+
 /// What a refusal says that it is about.
-fn complaint(status: u16, answer: &[u8]) -> Complaint {
+pub(super) fn complaint(status: u16, answer: &[u8]) -> Complaint {
     let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match status {
         421 => Complaint::Name,
+        400..=499 if says(&PLAIN_TEXT) => Complaint::PlainText,
         400 | 401 | 403 | 495 | 496 if says(&["post-handshake authentication"]) => {
             Complaint::PostHandshakeAuthentication
         }
@@ -228,5 +247,7 @@ mod tests {
         assert_eq!(of(403, apache), Complaint::PostHandshakeAuthentication);
         assert_eq!(of(403, "forbidden"), Complaint::None);
         assert_eq!(of(200, "buy a certificate"), Complaint::None);
+        let go = "Client sent an HTTP request to an HTTPS server.";
+        assert_eq!(of(400, go), Complaint::PlainText);
     }
 }

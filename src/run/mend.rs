@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::network::Network;
-use crate::audit::upstream::mend::{Hints, candidates, names_to_send};
+use crate::audit::upstream::mend::{Hints, candidates, names_to_send, over_tls};
 use crate::audit::upstream::verdict::{Breakage, HandshakeVerdict, verdict};
 use crate::observation::Endpoint;
 use crate::observation::nginx::NginxAttempt;
@@ -60,7 +60,11 @@ impl FixSearch<'_> {
     async fn better(&mut self, configured: NginxAttempt) -> Vec<NginxAttempt> {
         self.floor = configured.answer_rank();
         if matches!(configured.status(), Some(400 | 403 | 404 | 421)) {
-            for more in names_to_send(&configured, self.hints()) {
+            let candidates = match &configured.client.plain {
+                Some(_) => over_tls(&configured.client),
+                None => names_to_send(&configured, self.hints()),
+            };
+            for more in candidates {
                 let Some(attempt) = self.attempt(more).await else { break };
                 if self.works(&attempt) && attempt.answer_rank() > self.floor {
                     return vec![self.least(attempt).await];
@@ -68,7 +72,7 @@ impl FixSearch<'_> {
             }
         }
         match self.mender.trusted.first() {
-            Some(trusted) if !self.client.verify => {
+            Some(trusted) if !self.client.verify && self.client.plain.is_none() => {
                 let start = vec![SettingChange::Verify, SettingChange::Trusted(trusted.clone())];
                 self.run(configured, start).await
             }

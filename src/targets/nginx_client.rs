@@ -66,6 +66,18 @@ pub struct NginxClient {
     pub conf_commands: Vec<String>,
     /// The request that nginx makes there, where the location is known.
     pub request: Option<NginxRequest>,
+    /// Where nginx speaks plain text instead of TLS.
+    #[serde(default)]
+    pub plain: Option<PlainPass>,
+}
+
+/// A `*_pass` directive that leads to plain text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlainPass {
+    /// Its URL, as written.
+    pub url: String,
+    /// The same with the scheme that means TLS, where that leads to the same port.
+    pub over_tls: Option<String>,
 }
 
 /// A request as nginx makes it.
@@ -148,6 +160,7 @@ impl NginxClient {
             place: None,
             conf_commands: Vec::new(),
             request: None,
+            plain: None,
         }
     }
 
@@ -158,10 +171,11 @@ impl NginxClient {
 
     /// A directive's full name: `proxy_ssl_verify`.
     pub fn directive(&self, suffix: &str) -> String {
-        if suffix == HOST {
-            return self.module.prefix().replace("ssl_", HOST);
+        match suffix {
+            HOST => self.module.prefix().replace("ssl_", HOST),
+            PASS => self.module.pass().to_owned(),
+            suffix => format!("{}{suffix}", self.module.prefix()),
         }
-        format!("{}{suffix}", self.module.prefix())
     }
 
     /// The name in the hello (`ngx_http_upstream_ssl_name`).
@@ -298,7 +312,9 @@ impl NginxClient {
             ("alpn", self.alpn.join(" ")),
             ("conf_command", self.conf_commands.join("; ")),
         ];
+        let plain = self.plain.as_ref().map(|plain| format!("plain={}\n", plain.url));
         settings.map(|(name, value)| format!("{name}={value}\n")).concat()
+            + &plain.unwrap_or_default()
     }
 
     /// These settings with one of them changed.
@@ -306,6 +322,7 @@ impl NginxClient {
     pub fn with(&self, change: &SettingChange) -> Self {
         let mut changed = self.clone();
         match change {
+            SettingChange::Tls(_) => changed.plain = None,
             SettingChange::ServerName => changed.server_name = true,
             SettingChange::Name(name) => changed.name.clone_from(name),
             SettingChange::Protocols(versions) => changed.protocols = Some(versions.clone()),
@@ -337,6 +354,7 @@ impl NginxClient {
     /// Whether a change changes anything.
     pub fn differs_with(&self, change: &SettingChange) -> bool {
         match change {
+            SettingChange::Tls(_) => self.plain.is_some(),
             SettingChange::ServerName => !self.server_name,
             SettingChange::Name(name) => self.name != *name,
             SettingChange::Protocols(versions) => self.versions() != *versions,
@@ -365,6 +383,8 @@ const SUITES_TLS13: [u16; 3] = [0x1302, 0x1303, 0x1301];
 /// One setting to change, and so one or two directives to write.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum SettingChange {
+    /// TLS instead of plain text: the URL of `*_pass` with the other scheme.
+    Tls(String),
     /// `_server_name on`.
     ServerName,
     /// `_name`.
@@ -410,6 +430,7 @@ impl SettingChange {
     /// The directives, by the end of their names and their values.
     pub fn directives(&self) -> Vec<(&'static str, String)> {
         match self {
+            Self::Tls(url) => vec![(PASS, url.clone())],
             Self::ServerName => vec![("server_name", "on".to_owned())],
             Self::Name(name) => vec![("name", name.clone())],
             Self::Protocols(versions) => {
@@ -436,6 +457,9 @@ impl SettingChange {
 
 /// Stands for the directive that sets headers, which is none about TLS.
 pub const HOST: &str = "set_header";
+
+/// Stands for the directive that names the upstream.
+pub const PASS: &str = "pass";
 
 /// Whether nginx sends this name at all: it is not empty and no IP address.
 fn is_sendable(name: &str) -> bool {

@@ -37,6 +37,7 @@ mod odd_chains;
 mod openssl;
 mod patch;
 mod peers;
+mod plain_text;
 mod proxy;
 mod registry;
 mod replay;

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 
 use super::verdict::Breakage;
 use crate::nginx::upstream::ProxyModule;
-use crate::observation::{Cause, Failure, Stage};
+use crate::observation::nginx::Served;
+use crate::observation::{Cause, Failure, PlainProtocol, Stage};
 use crate::openssl::code::reason::{
     DH_KEY_TOO_SMALL, INTERNAL_ERROR, LEGACY_SIGNATURE, NO_CIPHERS_AVAILABLE,
     NO_PROTOCOLS_AVAILABLE, UNSAFE_LEGACY_RENEGOTIATION, UNSUPPORTED_PROTOCOL,
@@ -33,6 +34,7 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
         Breakage::HttpRefusal(_)
         | Breakage::PostHandshakeAuthentication(_)
         | Breakage::Misdirected(_) => return None,
+        Breakage::PlainText(served) => return in_plain_text(client.module, served),
         Breakage::BadSignature => handshake(own(client, 123, (367, "tls_process_cert_verify"))),
         Breakage::Peer(cause) | Breakage::ClientCertificate(cause) => {
             handshake(ended(client, cause)?)
@@ -78,13 +80,36 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
 
 /// The whole line from the message on, with the fields that are known.
 pub fn line(client: &NginxClient, breakage: &Breakage, address: SocketAddr) -> Option<String> {
-    let upstream = match client.module {
-        ProxyModule::Stream => address.to_string(),
-        ProxyModule::Grpc => format!("grpcs://{address}"),
-        ProxyModule::Uwsgi => format!("suwsgi://{address}"),
-        ProxyModule::Proxy => format!("https://{address}/"),
+    let upstream = match (client.module, client.plain.is_some()) {
+        (ProxyModule::Stream, _) => address.to_string(),
+        (ProxyModule::Grpc, false) => format!("grpcs://{address}"),
+        (ProxyModule::Grpc, true) => format!("grpc://{address}"),
+        (ProxyModule::Uwsgi, false) => format!("suwsgi://{address}"),
+        (ProxyModule::Uwsgi, true) => format!("uwsgi://{address}"),
+        (ProxyModule::Proxy, false) => format!("https://{address}/"),
+        (ProxyModule::Proxy, true) => format!("http://{address}/"),
     };
     Some(format!("{}, upstream: \"{upstream}\"", message(client, breakage)?))
+}
+
+/// What nginx, that speaks plain text, says of a server that expects TLS.
+fn in_plain_text(module: ProxyModule, served: &Served) -> Option<String> {
+    let said = match (served, module) {
+        (Served::Ended(Cause::Closed), _) | (Served::Ended(Cause::Alert(_)), ProxyModule::Grpc) => {
+            "upstream prematurely closed connection"
+        }
+        (Served::Ended(Cause::Reset), _) => "recv() failed (104: Connection reset by peer)",
+        (Served::Ended(Cause::Alert(_)), ProxyModule::Proxy) => {
+            "upstream sent no valid HTTP/1.0 header"
+        }
+        // The size of a frame that begins with "HTT".
+        (Served::Ended(Cause::NotTls(PlainProtocol::Http(_))), ProxyModule::Grpc) => {
+            "upstream sent too large http2 frame: 4740180"
+        }
+        (Served::Silent, _) => "upstream timed out (110: Connection timed out)",
+        _ => return None,
+    };
+    Some(format!("{said} while reading response header from upstream"))
 }
 
 /// Without a cipher list that matches, nginx does not even start.

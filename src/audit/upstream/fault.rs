@@ -1,13 +1,15 @@
 //! The findings of the rules about a failing handshake of nginx. Each fault is reported by exactly one rule.
 
 use super::identity::doubts;
+use super::mend::over_tls;
 use super::story::{FaultKind, Story, directives};
 use super::verdict::{Breakage, HandshakeVerdict};
 use crate::audit::finding::{Finding, Fix};
-use crate::audit::reproduce::as_nginx;
+use crate::audit::reproduce::{as_nginx, in_plain_text};
 use crate::audit::rule::{self, Context, Rule};
 use crate::audit::rules::names_of;
-use crate::observation::nginx::NginxAttempt;
+use crate::observation::Cause;
+use crate::observation::nginx::{Complaint, NginxAttempt, Served};
 use crate::targets::nginx_client::{NginxClient, OpenSslSetting, SettingChange};
 use crate::tls::version::ProtocolVersion;
 
@@ -19,7 +21,9 @@ pub fn check(rule: &Rule, kind: FaultKind, story: &Story<'_>, cx: &Context<'_>) 
         HandshakeVerdict::Fails(Breakage::Network(_)) => rule::Verdict::NotApplicable,
         HandshakeVerdict::Fails(breakage) if story.kind(breakage) == kind => {
             let client = &story.configured.client;
-            let command = as_nginx(cx.target, Some(story.endpoint.address), client);
+            let address = story.endpoint.address;
+            let plain = client.plain.as_ref().and_then(|_| in_plain_text(client, address));
+            let command = plain.unwrap_or_else(|| as_nginx(cx.target, Some(address), client));
             finding(rule, (kind, breakage), story, cx).reproduce(command).into()
         }
         HandshakeVerdict::Works if story.configured.client.verify || !kind.needs_verification() => {
@@ -57,7 +61,7 @@ fn finding(
             .push(format!("{tries} changes to nginx's directives were tried; none fixes it"));
     }
     let client = &story.configured.client;
-    match (story.fixed, untried(kind, breakage)) {
+    match (story.fixed, untried(client, kind, breakage)) {
         (Some(fixed), _) => {
             finding.evidence.push(format!(
                 "tried: {} {}",
@@ -81,13 +85,33 @@ fn finding(
 }
 
 /// The change to propose if it could not be tried.
-fn untried(kind: FaultKind, breakage: &Breakage) -> Option<SettingChange> {
+fn untried(client: &NginxClient, kind: FaultKind, breakage: &Breakage) -> Option<SettingChange> {
     match breakage {
         Breakage::PostHandshakeAuthentication(_) => {
             Some(SettingChange::Protocols(vec![ProtocolVersion::TLS1_2]))
         }
+        Breakage::PlainText(_) => over_tls(client).into_iter().flatten().next(),
         _ if kind == FaultKind::SniMissing => Some(SettingChange::ServerName),
         _ => None,
+    }
+}
+
+/// What a server that expects TLS makes of plain text.
+fn plain_text(served: &Served) -> String {
+    match served {
+        Served::Answer { status, complaint: Complaint::PlainText } => {
+            format!("it answers HTTP {status} and says that it expects TLS")
+        }
+        Served::Answer { status, .. } => {
+            format!("it answers HTTP {status}, and over TLS it serves the request")
+        }
+        Served::Ended(Cause::Alert(alert)) => {
+            format!("it answers in TLS, with the alert {alert}")
+        }
+        Served::Ended(cause @ (Cause::Closed | Cause::Reset)) => {
+            format!("{cause}; a hello is answered in TLS")
+        }
+        _ => "it does not answer; a hello is answered in TLS".to_owned(),
     }
 }
 
@@ -157,6 +181,7 @@ fn describe(breakage: &Breakage) -> String {
         Breakage::BadSignature => {
             "its signature does not prove that it has the certificate's key".to_owned()
         }
+        Breakage::PlainText(served) => plain_text(served),
         Breakage::Late(cause) => format!("it refuses nginx after the handshake: {cause}"),
         Breakage::Misdirected(status) => format!(
             "it answers HTTP {status}: the name in the hello (or no name) does not match the request"

@@ -98,6 +98,7 @@ fn proposals(
     let client = &attempt.client;
     match breakage {
         Breakage::Network(_) => Vec::new(),
+        Breakage::PlainText(_) => over_tls(client),
         Breakage::UnsafeRenegotiation => {
             vec![vec![SettingChange::ConfCommand(
                 OpenSslSetting::Options,
@@ -196,6 +197,12 @@ fn less(client: &NginxClient) -> Vec<Vec<SettingChange>> {
         all.push(vec![SettingChange::Protocols(vec![P::TLS1_2])]);
     }
     all
+}
+
+/// TLS instead of plain text; whatever else it takes is found from there.
+pub fn over_tls(client: &NginxClient) -> Vec<Vec<SettingChange>> {
+    let url = client.plain.as_ref().and_then(|plain| plain.over_tls.clone());
+    url.map(|url| vec![SettingChange::Tls(url)]).into_iter().collect()
 }
 
 /// Names for the hello and for the request that go together.

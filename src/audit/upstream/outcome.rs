@@ -85,5 +85,6 @@ pub fn soften(findings: &mut [Finding], target: &Target, outcome: Option<&NginxO
 
 /// Whether the rule that found this judges nginx's own handshake.
 pub fn is_about_nginx(finding: &Finding) -> bool {
-    registry::find(finding.rule).is_some_and(|rule| matches!(rule.check, Check::Upstream(_)))
+    registry::find(finding.rule)
+        .is_some_and(|rule| matches!(rule.check, Check::Upstream(_) | Check::Plain(_)))
 }

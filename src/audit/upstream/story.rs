@@ -29,6 +29,8 @@ pub enum FaultKind {
     CipherMismatch,
     /// The upstream refuses nginx's client certificate, or the lack of one.
     ClientCertificate,
+    /// nginx speaks plain text to a port that expects TLS.
+    Scheme,
     /// None of these.
     Other,
 }
@@ -61,11 +63,19 @@ impl<'a> Story<'a> {
         let as_configured = verdict(configured, now);
         if as_configured == HandshakeVerdict::Works {
             // A refusal in HTTP that the name alone takes back was about the name.
+            let in_plain = configured.client.plain.is_some();
             let better = |attempt: &&NginxAttempt| {
-                attempt.answer_rank() > configured.answer_rank() && attempt.changes_names_only()
+                attempt.answer_rank() > configured.answer_rank()
+                    && (in_plain || attempt.changes_names_only())
             };
             let fixed = tries.iter().rev().filter(works).find(better);
-            let refused = fixed.and_then(|_| configured.status()).map(Breakage::Misdirected);
+            let refused = fixed.and_then(|_| configured.status()).map(|status| {
+                if in_plain {
+                    Breakage::PlainText(configured.served.clone())
+                } else {
+                    Breakage::Misdirected(status)
+                }
+            });
             let verdict = refused.map_or(HandshakeVerdict::Works, HandshakeVerdict::Fails);
             return Some(Self { endpoint, configured, verdict, fixed });
         }
@@ -106,6 +116,7 @@ impl<'a> Story<'a> {
     /// What kind of fault it is: what fixes it says best what it was.
     pub fn kind(&self, breakage: &Breakage) -> FaultKind {
         match self.fixed.and_then(|fixed| fixed.changes.first()) {
+            Some(SettingChange::Tls(_)) => FaultKind::Scheme,
             Some(SettingChange::ServerName) => FaultKind::SniMissing,
             Some(SettingChange::Name(_) | SettingChange::Host(_)) => FaultKind::NameMismatch,
             Some(SettingChange::Protocols(_)) => FaultKind::ProtocolMismatch,
@@ -141,6 +152,7 @@ impl<'a> Story<'a> {
             | Breakage::LegacySignature
             | Breakage::UnsafeRenegotiation
             | Breakage::Configuration(_) => FaultKind::CipherMismatch,
+            Breakage::PlainText(_) => FaultKind::Scheme,
             Breakage::Verify(_) => FaultKind::Untrusted,
             Breakage::Misdirected(_) if self.configured.client.sni().is_none() => {
                 FaultKind::SniMissing
@@ -161,6 +173,9 @@ impl<'a> Story<'a> {
     /// What nginx is set to, in a line.
     pub fn settings(&self) -> String {
         let client = &self.configured.client;
+        if let Some(plain) = &client.plain {
+            return format!("as configured, nginx speaks plain text to {}", plain.url);
+        }
         let name = match client.sni() {
             Some(name) => format!("sends the name {name}"),
             None => "sends no name".to_owned(),

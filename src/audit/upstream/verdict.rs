@@ -6,8 +6,11 @@ use crate::certificate::Chain;
 use crate::certificate::key::KeyType;
 use crate::certificate::signature::Verifier;
 use crate::certificate::trust::openssl::{self, OpensslVerdict};
+use crate::nginx::upstream::ProxyModule;
 use crate::observation::nginx::{Complaint, NginxAnswer, NginxAttempt, NoAnswer, Served};
-use crate::observation::{Cause, ClientAuth, ClientRefusal, Failure, Handshake, Stage};
+use crate::observation::{
+    Cause, ClientAuth, ClientRefusal, Failure, Handshake, PlainProtocol, RawChoice, Stage,
+};
 use crate::openssl::release::OpensslRelease;
 use crate::openssl::security_level;
 use crate::openssl::verify_error::VerifyError;
@@ -63,13 +66,15 @@ pub enum Breakage {
     Late(Cause),
     /// The server answers with this HTTP status because the name in the hello does not go with the request.
     Misdirected(u16),
+    /// nginx speaks plain text to a server that expects TLS; what came of it.
+    PlainText(Served),
 }
 
 impl Breakage {
     /// How far the handshake got: a change that gets further is on the right way.
     pub fn stage(&self) -> u8 {
         match self {
-            Self::Network(_) | Self::Configuration(_) => 0,
+            Self::Network(_) | Self::Configuration(_) | Self::PlainText(_) => 0,
             // OpenSSL's order: the version, the name, then cipher suite and certificate.
             Self::Version(_) | Self::Peer(Cause::Alert(AlertDescription::PROTOCOL_VERSION)) => 1,
             Self::Peer(Cause::Alert(AlertDescription::UNRECOGNIZED_NAME)) => 2,
@@ -91,6 +96,9 @@ impl Breakage {
 pub fn verdict(attempt: &NginxAttempt, now: OffsetDateTime) -> HandshakeVerdict {
     let verdict = told(attempt, now);
     let client = &attempt.client;
+    if client.plain.is_some() {
+        return verdict;
+    }
     let unknown = client.commands().not_followed;
     // A command is applied last and can undo any other setting; only the way to the upstream does not depend on it.
     if unknown.is_empty() || matches!(verdict, HandshakeVerdict::Fails(Breakage::Network(_))) {
@@ -107,7 +115,47 @@ fn told(attempt: &NginxAttempt, now: OffsetDateTime) -> HandshakeVerdict {
     match &attempt.answer {
         Err(NoAnswer::NotSent(error)) => not_sent(error),
         Err(NoAnswer::Failed(failure)) => failed(failure),
+        Err(NoAnswer::Plain(hello)) => {
+            let hello = hello.as_ref().map(Result::as_ref);
+            in_plain_text(attempt.client.module, &attempt.served, hello)
+        }
         Ok(answer) => answered(attempt, answer, now),
+    }
+}
+
+/// What becomes of a connection without TLS. A port that answers a hello in TLS and does not serve plain text expects TLS.
+fn in_plain_text(
+    module: ProxyModule,
+    served: &Served,
+    hello: Option<Result<&RawChoice, &Failure>>,
+) -> HandshakeVerdict {
+    let speaks_tls = match hello {
+        Some(Ok(_)) => true,
+        Some(Err(failure)) => matches!(failure.cause, Cause::Alert(_)),
+        None => false,
+    };
+    let greets = |failure: &Failure| {
+        module == ProxyModule::Proxy
+            && matches!(failure.cause, Cause::NotTls(PlainProtocol::Http(_)))
+    };
+    match served {
+        Served::Answer { complaint: Complaint::PlainText, .. } => {
+            HandshakeVerdict::Fails(Breakage::PlainText(served.clone()))
+        }
+        Served::Answer { .. } | Served::Spoken => HandshakeVerdict::Works,
+        Served::NotAsked if speaks_tls => HandshakeVerdict::CannotTell(
+            "the port speaks TLS; whether it takes plain text as well is not tried without a request"
+                .to_owned(),
+        ),
+        _ if speaks_tls => HandshakeVerdict::Fails(Breakage::PlainText(served.clone())),
+        _ => match hello {
+            Some(Err(failure)) if greets(failure) => HandshakeVerdict::Works,
+            Some(Err(failure)) if failure.stage != Stage::Handshake => failed(failure),
+            _ => HandshakeVerdict::CannotTell(
+                "the port answers neither what nginx sends in plain text nor a hello of TLS"
+                    .to_owned(),
+            ),
+        },
     }
 }
 

@@ -228,7 +228,7 @@ fn configured(tree: &Tree, args: &LogArgs, release: InstalledNginx) -> Vec<Arc<T
         library: release.library,
         apart: std::collections::HashSet::new(),
     };
-    targets(&[], &upstreams(tree, &Variables::default()), &premises).targets
+    targets(&[], &upstreams(tree, &Variables::default()), &[], &premises).targets
 }
 
 /// The addresses of the configuration's names.

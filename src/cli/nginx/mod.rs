@@ -77,8 +77,12 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     if let (Some(binary), Some(version)) = (&args.source.nginx_binary, version) {
         configuration.ask(binary, version, args.source.root.is_some());
     }
-    let mut found =
-        from_nginx::targets(&configuration.listeners, &configuration.upstreams, &premises);
+    let mut found = from_nginx::targets(
+        &configuration.listeners,
+        &configuration.upstreams,
+        &configuration.plain_upstreams,
+        &premises,
+    );
     found.untestable.extend(configuration.tree.iter().flat_map(from_nginx::pass_through));
     let untestable = if args.is_static { &[][..] } else { &found.untestable };
     let known = known(args, &configuration, &options, untestable);

@@ -15,7 +15,7 @@ use crate::nginx::listener::{Listener, listeners};
 use crate::nginx::problem::Span;
 use crate::nginx::source::{Single, Source};
 use crate::nginx::tree::Tree;
-use crate::nginx::upstream::{Upstream, upstreams};
+use crate::nginx::upstream::{Upstream, plain_upstreams, upstreams};
 use crate::nginx::variable::Variables;
 use crate::targets::disk::Disk;
 
@@ -31,6 +31,8 @@ pub(super) struct Configuration {
     pub(super) tree: Option<Tree>,
     pub(super) listeners: Vec<Listener>,
     pub(super) upstreams: Vec<Upstream>,
+    /// Those that nginx meets in plain text.
+    pub(super) plain_upstreams: Vec<Upstream>,
     pub(super) facts: Vec<Fact>,
     /// Whether it was read from the files of this machine.
     pub(super) on_disk: bool,
@@ -103,6 +105,7 @@ impl Configuration {
                 tree: None,
                 listeners,
                 upstreams,
+                plain_upstreams: Vec::new(),
                 facts,
                 on_disk: false,
             });
@@ -124,6 +127,7 @@ impl Configuration {
         if listeners.is_empty() && upstreams.is_empty() && !problems.is_empty() {
             bail!("nginx would refuse {}:\n  {}", tree.main, problems.join("\n  "));
         }
+        let plain_upstreams = plain_upstreams(&tree, variables);
         let mut facts = facts(&tree, &listeners, &upstreams, version);
         facts.extend(tree.problems.iter().map(|problem| Fact {
             span: problem.span.clone().unwrap_or_else(|| Span {
@@ -138,6 +142,7 @@ impl Configuration {
             tree: Some(tree),
             listeners,
             upstreams,
+            plain_upstreams,
             facts,
             on_disk: false,
         })

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::group::{UpstreamBlocks, destination, tls_scheme};
-use super::{Enclosing, ProxyModule, ProxySsl, Text, Upstream};
+use super::group::{UpstreamBlocks, destination, strip_scheme};
+use super::{Enclosing, ProxyModule, ProxySsl, Text, Upstream, Wire};
 use crate::nginx::inherit::{Scope, Set};
 use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::variable::{self, Definitions, Fork, Lookup, Unresolved, Variables};
@@ -12,6 +12,17 @@ use crate::nginx::variable::{self, Definitions, Fork, Lookup, Unresolved, Variab
 ///
 /// A `*_pass` whose scheme cannot be known is among them, as nginx prepares TLS for it.
 pub fn upstreams(tree: &Tree, given: &Variables) -> Vec<Upstream> {
+    collect(tree, given, Wire::Tls)
+}
+
+/// Every upstream that nginx meets in plain text and could meet over TLS, as far as it is known where it leads.
+pub fn plain_upstreams(tree: &Tree, given: &Variables) -> Vec<Upstream> {
+    let mut all = collect(tree, given, Wire::Plain);
+    all.retain(|upstream| upstream.destination.is_ok());
+    all
+}
+
+fn collect(tree: &Tree, given: &Variables, wire: Wire) -> Vec<Upstream> {
     let root = Scope::root(tree);
     let mut found = Vec::new();
     for (name, is_stream) in [("http", false), ("stream", true)] {
@@ -23,6 +34,7 @@ pub fn upstreams(tree: &Tree, given: &Variables) -> Vec<Upstream> {
                 definitions: Definitions::read(&scope),
                 groups: UpstreamBlocks::read(&scope),
                 is_stream,
+                wire,
             };
             for server in block.children().iter().filter(|one| one.name == "server") {
                 let server = scope.enter(server);
@@ -41,6 +53,7 @@ struct ModuleContext<'a, 't> {
     definitions: Definitions<'t>,
     groups: UpstreamBlocks,
     is_stream: bool,
+    wire: Wire,
 }
 
 /// Arguments that nginx takes for a directive (`NGX_CONF_MAX_ARGS`).
@@ -83,7 +96,7 @@ impl<'t> ModuleContext<'_, 't> {
         pass: &'t Directive,
         found: &mut Vec<Upstream>,
     ) {
-        if !may_be_tls(scope, module, pass.first()) {
+        if !self.may_lead_there(scope, module, pass.first()) {
             return;
         }
         let built = self
@@ -106,7 +119,22 @@ impl<'t> ModuleContext<'_, 't> {
         );
     }
 
-    /// The upstream that follows from the choices made so far; `None` where that is not TLS.
+    /// Whether a `*_pass` can lead to what is looked for, by what is written.
+    fn may_lead_there(&self, scope: &Scope<'_>, module: ProxyModule, url: &str) -> bool {
+        match (self.wire, module) {
+            (Wire::Tls, ProxyModule::Stream) => {
+                scope.flag("proxy_ssl").is_some_and(|set| set.value)
+            }
+            // What clients send passes through as it is.
+            (Wire::Plain, ProxyModule::Stream) => false,
+            (Wire::Tls, _) => {
+                strip_scheme(module, Wire::Tls, url).is_some() || url.starts_with('$')
+            }
+            (Wire::Plain, _) => strip_scheme(module, Wire::Plain, url).is_some(),
+        }
+    }
+
+    /// The upstream that follows from the choices made so far; `None` where that is not what is looked for.
     fn build(
         &self,
         scope: &Scope<'t>,
@@ -122,10 +150,12 @@ impl<'t> ModuleContext<'_, 't> {
             }
         };
         let destination = match &url {
-            Ok(url) => match destination(module, url, &self.groups, (pass, is_dynamic)) {
-                Some(destination) => destination,
-                None => return Ok(None),
-            },
+            Ok(url) => {
+                match destination((module, self.wire), url, &self.groups, (pass, is_dynamic)) {
+                    Some(destination) => destination,
+                    None => return Ok(None),
+                }
+            }
             Err(reason) => Err(reason.clone()),
         };
         if let Ok(destination) = &destination {
@@ -139,14 +169,6 @@ impl<'t> ModuleContext<'_, 't> {
         };
         let name = name.map(|name| without_port(&name).to_owned());
         Ok(Some(Upstream { destination, name, ssl, ..frame(scope, module, pass) }))
-    }
-}
-
-/// Whether a `*_pass` can lead to TLS, by what is written.
-fn may_be_tls(scope: &Scope<'_>, module: ProxyModule, url: &str) -> bool {
-    match module {
-        ProxyModule::Stream => scope.flag("proxy_ssl").is_some_and(|set| set.value),
-        _ => tls_scheme(module, url).is_some() || url.starts_with('$'),
     }
 }
 

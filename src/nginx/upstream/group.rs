@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Destination, Peer, PeerAddress, ProxyModule, UpstreamBlock};
+use super::{Destination, Peer, PeerAddress, ProxyModule, UpstreamBlock, Wire};
 use crate::nginx::address::{self, NginxAddress};
 use crate::nginx::inherit::Scope;
 use crate::nginx::tree::Directive;
@@ -82,23 +82,24 @@ fn peer(server: &Directive, default_port: Option<u16>) -> Option<Peer> {
     })
 }
 
-/// Where a URL without variables leads; `None` where that is not TLS. `pass` is the directive, and whether it was
+/// Where a URL without variables leads; `None` where its scheme says something else. `pass` is the directive, and whether it was
 /// written with variables.
 pub(super) fn destination(
-    module: ProxyModule,
+    (module, wire): (ProxyModule, Wire),
     url: &str,
     groups: &UpstreamBlocks,
     (pass, is_dynamic): (&Directive, bool),
 ) -> Option<Result<Destination, Unresolved>> {
-    let rest = tls_scheme(module, url)?;
+    let rest = strip_scheme(module, wire, url)?;
+    let port = default_port(module, wire);
     let invalid = |what| Unresolved::Invalid { what, url: rest.to_owned() };
     let make = || {
         let address = address::parse(rest).map_err(invalid)?;
         let known = groups.find(&address, is_dynamic).map_err(invalid)?;
-        let (host, proxy_host) = names(&address);
+        let (host, proxy_host) = names(&address, wire);
         let peers = match known {
             Some(known) => Arc::clone(&known.peers),
-            None => [single(module, address, (pass, is_dynamic)).map_err(invalid)?].into(),
+            None => [single(port, address, (pass, is_dynamic)).map_err(invalid)?].into(),
         };
         Ok(Destination {
             url: url.to_owned(),
@@ -112,24 +113,29 @@ pub(super) fn destination(
 }
 
 /// The host part as nginx takes it by default, and `$proxy_host`.
-fn names(address: &NginxAddress) -> (String, String) {
+fn names(address: &NginxAddress, wire: Wire) -> (String, String) {
+    let usual = match wire {
+        Wire::Tls => 443,
+        Wire::Plain => 80,
+    };
     match address {
         NginxAddress::Unix(path) => (path.clone(), "localhost".to_owned()),
-        NginxAddress::Host { host, port: None | Some(443) } => (host.clone(), host.clone()),
-        NginxAddress::Host { host, port: Some(port) } => (host.clone(), format!("{host}:{port}")),
+        NginxAddress::Host { host, port: Some(port) } if *port != usual => {
+            (host.clone(), format!("{host}:{port}"))
+        }
+        NginxAddress::Host { host, .. } => (host.clone(), host.clone()),
     }
 }
 
 fn single(
-    module: ProxyModule,
+    default_port: Option<u16>,
     address: NginxAddress,
     (pass, is_dynamic): (&Directive, bool),
 ) -> Result<Peer, &'static str> {
     let address = match address {
         NginxAddress::Unix(path) => PeerAddress::Unix(path),
         NginxAddress::Host { host, port } => {
-            let default = (module == ProxyModule::Proxy).then_some(443);
-            let port = port.or(default).ok_or("no port")?;
+            let port = port.or(default_port).ok_or("no port")?;
             PeerAddress::Host { host: address::bare(&host).to_owned(), port }
         }
     };
@@ -144,12 +150,29 @@ fn single(
     })
 }
 
-/// What stands behind the scheme that means TLS.
-pub(super) fn tls_scheme(module: ProxyModule, url: &str) -> Option<&str> {
-    match module {
-        ProxyModule::Stream => Some(url),
-        ProxyModule::Proxy => address::strip_scheme(url, "https://"),
-        ProxyModule::Grpc => address::strip_scheme(url, "grpcs://"),
-        ProxyModule::Uwsgi => address::strip_scheme(url, "suwsgi://"),
+/// The port of a URL that names none.
+fn default_port(module: ProxyModule, wire: Wire) -> Option<u16> {
+    match (module, wire) {
+        (ProxyModule::Proxy, Wire::Tls) => Some(443),
+        (ProxyModule::Proxy, Wire::Plain) => Some(80),
+        (ProxyModule::Grpc | ProxyModule::Uwsgi | ProxyModule::Stream, _) => None,
     }
+}
+
+/// What stands behind the scheme, where that is the one that means this.
+pub(super) fn strip_scheme(module: ProxyModule, wire: Wire, url: &str) -> Option<&str> {
+    let scheme = match (module, wire) {
+        (ProxyModule::Stream, Wire::Tls) => return Some(url),
+        (ProxyModule::Stream, Wire::Plain) => return None,
+        (ProxyModule::Proxy, Wire::Tls) => "https://",
+        (ProxyModule::Proxy, Wire::Plain) => "http://",
+        (ProxyModule::Grpc, Wire::Tls) => "grpcs://",
+        (ProxyModule::Grpc, Wire::Plain) => "grpc://",
+        (ProxyModule::Uwsgi, Wire::Tls) => "suwsgi://",
+        (ProxyModule::Uwsgi, Wire::Plain) => "uwsgi://",
+    };
+    let found = address::strip_scheme(url, scheme);
+    // gRPC and uwsgi are what is meant where no scheme is written.
+    let bare = module != ProxyModule::Proxy && wire == Wire::Plain;
+    found.or((bare && !url.contains("://") && !url.starts_with('$')).then_some(url))
 }

@@ -5,7 +5,7 @@ mod group;
 
 use std::sync::Arc;
 
-pub use collect::{upstreams, without_port};
+pub use collect::{plain_upstreams, upstreams, without_port};
 
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,15 @@ impl ProxyModule {
             Self::Uwsgi => "uwsgi_pass",
         }
     }
+}
+
+/// What is spoken to an upstream from the first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// TLS.
+    Tls,
+    /// The module's own protocol, in plain text.
+    Plain,
 }
 
 /// A `*_pass` directive that leads to TLS. One whose variables can take several values gives several of these.

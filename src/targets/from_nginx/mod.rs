@@ -89,14 +89,22 @@ pub fn pass_through(tree: &Tree) -> Vec<Untestable> {
         .collect()
 }
 
-/// Every socket's names and every upstream's servers.
-pub fn targets(listeners: &[Listener], upstreams: &[Upstream], premises: &Premises<'_>) -> Found {
+/// Every socket's names and every upstream's servers; `plain` are the upstreams that nginx meets in plain text.
+pub fn targets(
+    listeners: &[Listener],
+    upstreams: &[Upstream],
+    plain: &[Upstream],
+    premises: &Premises<'_>,
+) -> Found {
     let mut found = Found::default();
     let mut known = HashMap::new();
     for (key, target, span) in listener::targets(listeners, premises, &mut found.untestable) {
         found.add(&mut known, premises.told_apart(key, &span), target, span);
     }
     for (key, target, span) in upstream::targets(upstreams, premises, &mut found.untestable) {
+        found.add(&mut known, premises.told_apart(key, &span), target, span);
+    }
+    for (key, target, span) in upstream::plain_targets(plain, premises) {
         found.add(&mut known, premises.told_apart(key, &span), target, span);
     }
     for (target, places) in found.targets.iter_mut().zip(&found.places) {

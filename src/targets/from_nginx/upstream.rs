@@ -6,7 +6,7 @@ use super::{Premises, Untestable, origin};
 use crate::nginx::problem::Span;
 use crate::nginx::upstream::{Destination, Peer, PeerAddress, ProxyModule, Upstream, without_port};
 use crate::targets::address::{Address, parse_host};
-use crate::targets::nginx_client::{NginxClient, NginxRequest};
+use crate::targets::nginx_client::{NginxClient, NginxRequest, PlainPass, usual_library};
 use crate::targets::proxy_ssl::{self, DirectiveFiles};
 use crate::targets::{Host, Role, Roots, Target, Trust};
 
@@ -87,6 +87,62 @@ fn client(
     let release = (premises.version, premises.library);
     let client = proxy_ssl::client(ssl, upstream.module, name, release, files)?;
     Ok(NginxClient { place: Some(origin(&upstream.span)), ..client })
+}
+
+/// The servers that nginx meets in plain text, each asked whether it expects TLS. Those that cannot be connected to from here
+/// are left out.
+pub(super) fn plain_targets(
+    upstreams: &[Upstream],
+    premises: &Premises<'_>,
+) -> Vec<(String, Target, Span)> {
+    let mut all = Vec::new();
+    for upstream in upstreams {
+        let Ok(destination) = &upstream.destination else { continue };
+        let mut client = NginxClient::new(destination.host.clone());
+        client.module = upstream.module;
+        client.place = Some(origin(&upstream.span));
+        client.version = premises.version;
+        client.library = premises.library.unwrap_or_else(|| usual_library(premises.version));
+        client.request = premises.request.then(|| plain_request(upstream, destination));
+        let over_tls = over_tls(upstream, destination);
+        client.plain = Some(PlainPass { url: upstream.url.clone(), over_tls });
+        let client = Arc::new(client);
+        for peer in destination.peers.iter().filter(|peer| !peer.down) {
+            let Ok((host, port)) = endpoint(peer) else { continue };
+            let target = target(upstream, &destination.url, (peer, &host, port), &client, premises);
+            all.push((key(&client, upstream, &host, port), target, upstream.span.clone()));
+        }
+    }
+    all
+}
+
+/// The request that is made in plain text: who refuses it for its scheme does so whatever its header is.
+fn plain_request(upstream: &Upstream, destination: &Destination) -> NginxRequest {
+    let assumed = || NginxRequest {
+        host: destination.proxy_host.clone(),
+        path: "/".to_owned(),
+        http11: false,
+    };
+    request(upstream, destination).unwrap_or_else(assumed)
+}
+
+/// The URL with the scheme that means TLS. A port that it leaves out would become another, so it is written out; `None` where
+/// that cannot be done.
+fn over_tls(upstream: &Upstream, destination: &Destination) -> Option<String> {
+    let url = &upstream.url;
+    let rest = url.split_once("://").map_or(&**url, |(_, rest)| rest);
+    let scheme = match upstream.module {
+        ProxyModule::Proxy => "https",
+        ProxyModule::Grpc => "grpcs",
+        ProxyModule::Uwsgi => "suwsgi",
+        ProxyModule::Stream => return None,
+    };
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let has_port = host.rsplit(']').next().is_some_and(|end| end.contains(':'));
+    if upstream.module != ProxyModule::Proxy || destination.group.is_some() || has_port {
+        return Some(format!("{scheme}://{rest}"));
+    }
+    (!host.contains('$')).then(|| format!("{scheme}://{host}:80{path}"))
 }
 
 /// The request that nginx makes there, where its header can be told.

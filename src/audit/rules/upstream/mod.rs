@@ -7,6 +7,7 @@ pub(crate) mod upstream_handshake_failed;
 pub(crate) mod upstream_name_mismatch;
 pub(crate) mod upstream_protocol_default;
 pub(crate) mod upstream_protocol_mismatch;
+pub(crate) mod upstream_scheme_mismatch;
 pub(crate) mod upstream_sni_missing;
 pub(crate) mod upstream_untrusted;
 pub(crate) mod upstream_verify_depth;
