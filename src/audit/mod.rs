@@ -12,6 +12,7 @@ pub mod finding;
 pub(crate) mod fixtures;
 pub mod ignore;
 pub mod judge;
+pub mod listener;
 pub mod missing;
 pub mod policy;
 pub mod registry;

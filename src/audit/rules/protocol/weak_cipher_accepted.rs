@@ -9,6 +9,9 @@ use crate::observation::Endpoint;
 use crate::tls::suite::{CipherSuite, KeyExchange, SuiteWeakness};
 use crate::tls::version::ProtocolVersion;
 
+/// The subject of the note about suites with static RSA.
+pub(crate) const STATIC_RSA: &str = "static-rsa";
+
 pub(crate) const RULE: Rule = Rule {
     id: "weak-cipher-accepted",
     severity: Severity::Warning,
@@ -54,7 +57,7 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
                 .severity(Severity::Note)
                 .fix("Keep them while old clients need them. Otherwise add !kRSA to ssl_ciphers and reload.")
                 .evidence_from(at(recorded))
-                .subject("static-rsa")
+                .subject(STATIC_RSA)
         });
         weak.into_iter().chain(recorded).collect()
     })

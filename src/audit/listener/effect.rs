@@ -1,0 +1,153 @@
+//! What a change did: a fix mends its finding, and nobody who got in before is turned away by it.
+
+use super::goal::Goal;
+use crate::audit::finding::{Finding, Severity};
+use crate::audit::judge::Judgement;
+use crate::observation::scan::Replay;
+use crate::observation::{Endpoint, Handshake, Observation};
+use crate::targets::Target;
+use crate::tls::profile::Profile;
+use crate::tls::version::ProtocolVersion;
+
+/// One target, what was seen of it, and what that means.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    /// The target.
+    pub target: &'a Target,
+    /// What was seen.
+    pub seen: &'a Observation,
+    /// What it means.
+    pub judgement: &'a Judgement,
+}
+
+/// What became of a listener by a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// What was to be reached is reached, and nothing is lost.
+    Improved,
+    /// Nothing is lost, and what was to be reached is not.
+    Same,
+    /// Something that worked does no longer, whatever was reached.
+    Worse(Vec<Loss>),
+}
+
+/// What worked before a change and does not after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// A client connected.
+    Client {
+        /// The target's name.
+        target: String,
+        /// The client.
+        client: &'static Profile,
+    },
+    /// A complete handshake ended.
+    Handshake {
+        /// The target's name.
+        target: String,
+        /// Its version.
+        version: ProtocolVersion,
+        /// Whether it carried a name.
+        named: bool,
+    },
+    /// There was no such error.
+    Finding {
+        /// The target's name.
+        target: String,
+        /// The rule's id.
+        rule: &'static str,
+    },
+    /// It was tested.
+    Untested {
+        /// The target's name.
+        target: String,
+    },
+}
+
+/// Holds what is seen after a change against what was seen before. Both lists hold every target that the change may reach, in the same
+/// order; `at` is that of the finding.
+pub fn judge(finding: &Finding, at: usize, before: &[Sight<'_>], after: &[Sight<'_>]) -> Effect {
+    let goal = Goal::of(finding);
+    let mut losses = Vec::new();
+    for (index, old) in before.iter().enumerate() {
+        match after.get(index) {
+            Some(new) => losses.extend(lost(goal, old, new)),
+            None => losses.push(Loss::Untested { target: old.target.name.clone() }),
+        }
+    }
+    if !losses.is_empty() {
+        return Effect::Worse(losses);
+    }
+    match after.get(at) {
+        Some(sight) if is_reached(finding, goal, sight) => Effect::Improved,
+        _ => Effect::Same,
+    }
+}
+
+/// Whether the finding is gone, because what it is about was looked at again and is in order.
+fn is_reached(finding: &Finding, goal: Option<Goal>, after: &Sight<'_>) -> bool {
+    let judgement = after.judgement;
+    let same = |other: &Finding| (other.rule, &other.subject) == (finding.rule, &finding.subject);
+    let gone = !judgement.findings.iter().any(same)
+        && !judgement.untested.iter().any(|(rule, _)| *rule == finding.rule);
+    let tried =
+        match goal {
+            Some(Goal::Client(client)) => after.seen.endpoints.iter().all(|endpoint| {
+                replay(endpoint, client).is_some_and(|replay| replay.outcome.is_ok())
+            }),
+            _ => true,
+        };
+    gone && tried && !after.seen.endpoints.is_empty()
+}
+
+fn replay<'e>(endpoint: &'e Endpoint, client: &Profile) -> Option<&'e Replay> {
+    endpoint.replays.iter().find(|replay| replay.profile.name == client.name)
+}
+
+fn lost(goal: Option<Goal>, old: &Sight<'_>, new: &Sight<'_>) -> Vec<Loss> {
+    let target = || old.target.name.clone();
+    let mut losses = Vec::new();
+    if new.seen.endpoints.len() < old.seen.endpoints.len() {
+        losses.push(Loss::Untested { target: target() });
+    }
+    for (before, after) in old.seen.endpoints.iter().zip(&new.seen.endpoints) {
+        let clients = before.replays.iter().filter(|replay| {
+            let given_up = replay.outcome.as_ref().is_ok_and(|choice| {
+                goal.is_some_and(|goal| goal.gives_up(choice)) && !is_wanted(replay.profile, old)
+            });
+            let works = |replay: &Replay| replay.outcome.is_ok();
+            works(replay) && !given_up && !self::replay(after, replay.profile).is_some_and(works)
+        });
+        losses.extend(
+            clients.map(|replay| Loss::Client { target: target(), client: replay.profile }),
+        );
+        let cells = before.handshakes.iter().filter(|cell| cell.established());
+        let cells = cells.filter(|cell| {
+            let again = after.cell(cell.sni.is_some(), cell.version);
+            !again.is_some_and(Handshake::established)
+        });
+        losses.extend(cells.map(|cell| Loss::Handshake {
+            target: target(),
+            version: cell.version,
+            named: cell.sni.is_some(),
+        }));
+    }
+    let errors = new.judgement.findings.iter().filter(|finding| {
+        finding.severity == Severity::Error && !had_error(old.judgement, finding)
+    });
+    losses.extend(errors.map(|finding| Loss::Finding { target: target(), rule: finding.rule }));
+    losses
+}
+
+/// Whether a client may not be given up: the operator expects it, or it is supported today.
+fn is_wanted(client: &Profile, sight: &Sight<'_>) -> bool {
+    let expected = &sight.target.expect.clients;
+    client.modern || expected.iter().any(|known| known.name == client.name)
+}
+
+fn had_error(judgement: &Judgement, finding: &Finding) -> bool {
+    judgement.findings.iter().any(|known| {
+        known.severity == Severity::Error
+            && (known.rule, &known.subject) == (finding.rule, &finding.subject)
+    })
+}

@@ -1,0 +1,104 @@
+//! What a fix of a listener is to reach, from the finding that asks for it.
+
+use crate::audit::finding::Finding;
+use crate::audit::rule::Rule;
+use crate::audit::rules::{chain, client_certificate, protocol, session, sni};
+use crate::observation::RawChoice;
+use crate::tls::profile::{self, Profile};
+use crate::tls::suite::KeyExchange;
+use crate::tls::version::ProtocolVersion;
+
+/// What is to hold that does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// This client connects.
+    Client(&'static Profile),
+    /// This version is spoken.
+    Version(ProtocolVersion),
+    /// Nothing older than TLS 1.2 is spoken.
+    NoLegacyVersion,
+    /// No suite that can be broken is accepted.
+    NoWeakSuite,
+    /// No suite with static RSA is accepted.
+    NoStaticRsa,
+    /// No finite-field key is exchanged: the present one is too small.
+    NoFiniteField,
+    /// Every version has a suite with forward secrecy.
+    ForwardSecrecy,
+    /// Current clients find a suite.
+    CurrentSuite,
+    /// Current clients find a group.
+    CurrentGroup,
+    /// A post-quantum group is accepted.
+    PostQuantum,
+    /// The chain is sent in order.
+    ChainOrder,
+    /// The chain goes up to a root.
+    WholeChain,
+    /// The chain holds no certificate that does not belong there.
+    PlainChain,
+    /// Sessions are resumed.
+    Resumption,
+    /// HTTP/2 is chosen.
+    Http2,
+    /// The name is answered.
+    Name,
+    /// Without a name, what works with it works too.
+    NoName,
+    /// The certificate that clients present is accepted.
+    ClientCertificate,
+    /// Clients need no certificate.
+    NoClientCertificate,
+}
+
+/// The rules whose findings directives mend. Those of a client's profile name it, see [`Goal::of`].
+const GOALS: [(&Rule, Goal); 20] = [
+    (&protocol::tls12_unsupported::RULE, Goal::Version(ProtocolVersion::TLS1_2)),
+    (&protocol::tls13_unsupported::RULE, Goal::Version(ProtocolVersion::TLS1_3)),
+    (&protocol::legacy_protocol_only::RULE, Goal::Version(ProtocolVersion::TLS1_2)),
+    (&protocol::legacy_protocol_accepted::RULE, Goal::NoLegacyVersion),
+    (&protocol::weak_cipher_accepted::RULE, Goal::NoWeakSuite),
+    (&protocol::weak_dh::RULE, Goal::NoFiniteField),
+    (&protocol::no_forward_secrecy::RULE, Goal::ForwardSecrecy),
+    (&protocol::legacy_cipher_only::RULE, Goal::CurrentSuite),
+    (&protocol::cipher_mismatch::RULE, Goal::CurrentGroup),
+    (&protocol::post_quantum_unsupported::RULE, Goal::PostQuantum),
+    (&protocol::alpn_mismatch::RULE, Goal::Http2),
+    (&chain::chain_misordered::RULE, Goal::ChainOrder),
+    (&chain::chain_incomplete::RULE, Goal::WholeChain),
+    (&chain::chain_contains_root::RULE, Goal::PlainChain),
+    (&chain::chain_duplicate_certificate::RULE, Goal::PlainChain),
+    (&chain::chain_unrelated_certificate::RULE, Goal::PlainChain),
+    (&session::session_resumption_unsupported::RULE, Goal::Resumption),
+    (&sni::sni_name_rejected::RULE, Goal::Name),
+    (&sni::sni_required::RULE, Goal::NoName),
+    (&client_certificate::client_certificate_rejected::RULE, Goal::ClientCertificate),
+];
+
+impl Goal {
+    /// What mending this finding of a listener means; `None` where no directive mends it.
+    pub fn of(finding: &Finding) -> Option<Self> {
+        if finding.rule == protocol::client_profile_fails::RULE.id {
+            let mut known = profile::all().iter();
+            return known.find(|profile| profile.name == finding.subject).map(Self::Client);
+        }
+        if finding.rule == client_certificate::client_certificate_required::RULE.id {
+            return Some(Self::NoClientCertificate);
+        }
+        let (_, goal) = GOALS.iter().find(|(rule, _)| rule.id == finding.rule)?;
+        let recorded = finding.subject == protocol::weak_cipher_accepted::STATIC_RSA;
+        Some(if *goal == Self::NoWeakSuite && recorded { Self::NoStaticRsa } else { *goal })
+    }
+
+    /// Whether a client that connected like this is meant to be turned away.
+    pub(super) fn gives_up(self, choice: &RawChoice) -> bool {
+        let suite = choice.cipher_suite;
+        match self {
+            Self::NoLegacyVersion => choice.version < ProtocolVersion::TLS1_2,
+            Self::NoWeakSuite => suite.weakness().is_some(),
+            Self::NoStaticRsa => suite.key_exchange() == Some(KeyExchange::Rsa),
+            Self::NoFiniteField => suite.key_exchange() == Some(KeyExchange::Dhe),
+            _ => false,
+        }
+    }
+}

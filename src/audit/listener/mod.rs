@@ -1,0 +1,19 @@
+//! What might mend a listener of nginx: candidates, the smallest change first, and whether one that was tried is a fix.
+//!
+//! Pure, like everything that judges: whoever has an nginx at hand tries the candidates, one after the other, and holds what is seen
+//! then against what was seen before.
+
+pub mod candidate;
+pub mod chain_file;
+pub mod effect;
+pub mod goal;
+mod propose;
+mod settings;
+pub mod site;
+
+pub use self::candidate::{Admits, Candidate};
+pub use self::chain_file::ChainFile;
+pub use self::effect::{Effect, Loss, Sight};
+pub use self::goal::Goal;
+pub use self::propose::candidates;
+pub use self::site::Site;

@@ -1,0 +1,208 @@
+//! What lets one client in: for each version that it speaks, what of the configuration stands in its way.
+
+use super::{certificates, suites};
+use crate::audit::listener::candidate::{Admits, Candidate};
+use crate::audit::listener::settings::{at_level, cipher_string, with_cipher_string, with_suite};
+use crate::audit::listener::site::Site;
+use crate::audit::missing::certificate_kinds;
+use crate::certificate::key::KeyType;
+use crate::nginx::defaults::NginxRelease;
+use crate::nginx::edit::Edit;
+use crate::observation::Endpoint;
+use crate::observation::scan::{ReplayFailure, Scan};
+use crate::openssl::release::OpensslRelease;
+use crate::tls::group::NamedGroup;
+use crate::tls::profile::{Objection, Profile};
+use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
+use crate::tls::version::ProtocolVersion;
+
+/// The release that knows `TLSv1.3`.
+const TLS13_SINCE: NginxRelease = NginxRelease::new(1, 13, 0);
+
+/// Candidates for one client.
+pub(super) fn candidates(client: &Profile, site: Site<'_>, seen: &Endpoint) -> Vec<Candidate> {
+    let site = if client.server_name { site } else { site.without_name() };
+    let mut versions = client.versions.clone();
+    versions.retain(|version| *version > ProtocolVersion::SSL3);
+    versions.sort_unstable();
+    let kinds = kinds(site, seen);
+    let mut all = Vec::new();
+    for version in versions.into_iter().rev() {
+        let way = Way { client, site, version, kinds: &kinds };
+        all.extend(if version == ProtocolVersion::TLS1_3 { way.newest() } else { way.older() });
+    }
+    all.extend(schemes(client, site));
+    if dislikes_finite_field(client, seen) {
+        all.extend(suites::no_finite_field(site));
+    }
+    all.extend(certificates::of_another_kind(site, &kinds));
+    all
+}
+
+/// The kinds of certificate that clients are shown.
+fn kinds(site: Site<'_>, seen: &Endpoint) -> Vec<Authentication> {
+    let leaves = certificates::served(site).filter_map(|file| file.chain.leaf());
+    let mut kinds: Vec<Authentication> = leaves
+        .filter_map(|leaf| match leaf.public_key.key_type {
+            KeyType::Rsa => Some(Authentication::Rsa),
+            KeyType::Ec(_) | KeyType::Ed25519 | KeyType::Ed448 => Some(Authentication::Ecdsa),
+            _ => None,
+        })
+        .collect();
+    if kinds.is_empty() {
+        let scans = seen.scans.iter().flat_map(Scan::accepted);
+        kinds.extend(scans.flat_map(certificate_kinds));
+    }
+    if kinds.is_empty() {
+        kinds.extend([Authentication::Rsa, Authentication::Ecdsa]);
+    }
+    kinds
+}
+
+/// One way for a client to get in: by one version.
+struct Way<'a> {
+    client: &'a Profile,
+    site: Site<'a>,
+    version: ProtocolVersion,
+    kinds: &'a [Authentication],
+}
+
+impl Way<'_> {
+    /// By TLS 1.3.
+    fn newest(&self) -> Option<Candidate> {
+        let Site { release, library, .. } = self.site;
+        if release < TLS13_SINCE || library < OpensslRelease::V1_1_1 {
+            return None;
+        }
+        let mut edits = self.version_edits();
+        let accepted = self.site.tls13_suites();
+        let own = || self.client.cipher_suites.iter().copied().filter(|suite| suite.is_tls13());
+        if !own().any(|suite| accepted.contains(&suite)) {
+            let suites: Vec<CipherSuite> = accepted.into_iter().chain(own().take(1)).collect();
+            edits.push(self.site.with_tls13_suites(&suites));
+        }
+        if !self.shares_group() {
+            edits.push(self.site.with_groups(&self.more_groups()?));
+        }
+        (!edits.is_empty()).then(|| Candidate::of(edits))
+    }
+
+    /// By TLS 1.2 or older: with the suites as they are, or the best that it has of each kind of change.
+    fn older(&self) -> Option<Candidate> {
+        let listed = self.site.suites()?;
+        let grouped = self.client.groups.is_empty() || self.shares_group();
+        let works = |suite: &CipherSuite| {
+            let curve = suite.key_exchange() == Some(KeyExchange::Ecdhe);
+            listed.contains(suite) && (!curve || grouped)
+        };
+        let usable = self.usable();
+        if usable.iter().any(works) {
+            return self.with(None, false);
+        }
+        // A group that is missing is less than a suite, and a suite with forward secrecy better than one without.
+        let present = usable.iter().find(|suite| listed.contains(suite));
+        if present.is_some() {
+            return self.with(None, true);
+        }
+        let best = usable.first().copied()?;
+        let needs_group = best.key_exchange() == Some(KeyExchange::Ecdhe) && !grouped;
+        self.with(Some(best), needs_group)
+    }
+
+    /// The client's suites for the certificates that are there, best first, without those that can be broken or that OpenSSL lacks.
+    fn usable(&self) -> Vec<CipherSuite> {
+        let mut all: Vec<CipherSuite> = self
+            .kinds
+            .iter()
+            .flat_map(|kind| self.client.suites_for(self.version, Some(*kind)))
+            .filter(|suite| {
+                let exchange = suite.key_exchange();
+                matches!(exchange, Some(KeyExchange::Ecdhe | KeyExchange::Rsa))
+                    && suite.weakness().is_none()
+                    && with_suite("HIGH", *suite, Some(0)).is_some()
+            })
+            .collect();
+        all.sort_by_key(|suite| std::cmp::Reverse((suite.forward_secret(), suite.is_aead())));
+        all
+    }
+
+    fn with(&self, suite: Option<CipherSuite>, needs_group: bool) -> Option<Candidate> {
+        let site = self.site;
+        let legacy = self.version < ProtocolVersion::TLS1_2;
+        let (holder, chooser) = (site.holder(), site.chooser());
+        let level = |server| (legacy && site.level_forbids_legacy(server)).then_some(0);
+        let mut edits = self.version_edits();
+        let text = cipher_string(holder);
+        let lower = level(holder);
+        match (suite, lower) {
+            (Some(suite), _) => {
+                edits.push(with_cipher_string(holder, &with_suite(text, suite, lower)?));
+            }
+            (None, Some(level)) => {
+                edits.push(with_cipher_string(holder, &at_level(text, level)));
+            }
+            (None, None) => {}
+        }
+        if let Some(level) = level(chooser).filter(|_| holder.span != chooser.span) {
+            let text = at_level(cipher_string(chooser), level);
+            edits.push(with_cipher_string(chooser, &text));
+        }
+        if needs_group {
+            edits.push(site.with_groups(&self.more_groups()?));
+        }
+        if edits.is_empty() {
+            return None;
+        }
+        let admits = legacy.then_some(Admits::Version(self.version));
+        let recorded = suite.filter(|suite| suite.key_exchange() == Some(KeyExchange::Rsa));
+        let admits = admits.into_iter().chain(recorded.map(|_| Admits::StaticRsa));
+        let level = level(holder).or(level(chooser));
+        Some(Candidate::of(edits).admitting(admits.chain(level.map(Admits::SecurityLevel))))
+    }
+
+    /// What switches the version on, where it is off.
+    fn version_edits(&self) -> Vec<Edit> {
+        let mut versions = self.site.versions();
+        if versions.contains(&self.version) {
+            return Vec::new();
+        }
+        versions.push(self.version);
+        versions.sort_unstable();
+        self.site.with_versions(&versions)
+    }
+
+    fn shares_group(&self) -> bool {
+        let groups = self.site.groups();
+        self.client.groups.iter().any(|group| groups.contains(group))
+    }
+
+    /// The groups with one more, for this client.
+    fn more_groups(&self) -> Option<Vec<NamedGroup>> {
+        let wanted = self.client.groups.iter().copied().find(|group| {
+            group.name().is_some() && !group.is_post_quantum() && !group.is_finite_field()
+        })?;
+        Some(self.site.groups().into_iter().chain([wanted]).collect())
+    }
+}
+
+/// The client's own schemes, where the configuration names those that may be used.
+fn schemes(client: &Profile, site: Site<'_>) -> Option<Candidate> {
+    let named = site.schemes_named()?;
+    let more = client.signature_schemes.iter().filter(|scheme| scheme.0 >= 0x0400);
+    let more = more.filter_map(|scheme| scheme.name()).filter(|name| !name.starts_with("mldsa"));
+    let known: Vec<&str> = named.split(':').collect();
+    let more = more.filter(|name| !known.contains(name));
+    let names: Vec<&str> = known.iter().copied().chain(more).collect();
+    (names.len() > known.len()).then(|| Candidate::of(vec![site.with_schemes(&names.join(":"))]))
+}
+
+/// Whether the client was seen to refuse the server's finite-field key.
+fn dislikes_finite_field(client: &Profile, seen: &Endpoint) -> bool {
+    let mut own = seen.replays.iter().filter(|replay| replay.profile.name == client.name);
+    own.any(|replay| {
+        matches!(
+            &replay.outcome,
+            Err(ReplayFailure::Client(Objection::DhTooSmall(_) | Objection::DhTooLarge(_)))
+        )
+    })
+}

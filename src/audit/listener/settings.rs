@@ -1,0 +1,237 @@
+//! What the configuration lets clients do at a site, and the edits that say otherwise. Commands of OpenSSL (`ssl_conf_command`) have
+//! the last word, so they are changed where they are what speaks.
+
+use super::site::Site;
+use crate::nginx::edit::Edit;
+use crate::nginx::listener::Server;
+use crate::openssl::cipher_string::evaluate;
+use crate::openssl::conf_command::Commands;
+use crate::openssl::release::OpensslRelease;
+use crate::openssl::security_level;
+use crate::tls::group::NamedGroup;
+use crate::tls::suite::CipherSuite;
+use crate::tls::version::ProtocolVersion;
+
+/// nginx's own value of `ssl_ciphers`.
+const DEFAULT_CIPHERS: &str = "HIGH:!aNULL:!MD5";
+
+/// The suites of TLS 1.3 that OpenSSL has on by default.
+const TLS13_SUITES: [CipherSuite; 3] =
+    [CipherSuite(0x1302), CipherSuite(0x1303), CipherSuite(0x1301)];
+
+/// Sets a directive in the block of a server.
+pub(super) fn set(server: &Server, name: &str, arguments: &[&str]) -> Edit {
+    let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
+    Edit { name: name.to_owned(), arguments, at: server.span.clone() }
+}
+
+/// Sets a command of OpenSSL in the block of a server, in the spelling that it has there.
+fn command(server: &Server, name: &str, value: &str) -> Edit {
+    let known = server.ssl.conf_command.iter().rev().map(|set| set.value.0.as_str());
+    let spelt = known.clone().find(|known| known.eq_ignore_ascii_case(name)).unwrap_or(name);
+    set(server, "ssl_conf_command", &[spelt, value])
+}
+
+fn says<'s>(server: &'s Server, name: &str) -> Option<&'s str> {
+    let mut all = server.ssl.conf_command.iter().rev();
+    let found = all.find(|set| set.value.0.eq_ignore_ascii_case(name))?;
+    Some(&found.value.1)
+}
+
+impl Site<'_> {
+    fn commands(&self, server: &Server) -> Commands {
+        let all = server.ssl.conf_command.iter();
+        let lines: Vec<String> =
+            all.map(|set| format!("{} {}", set.value.0, set.value.1)).collect();
+        Commands::read(&lines, self.library)
+    }
+
+    /// The versions that are switched on, oldest first. The security level may forbid some of them.
+    pub(super) fn versions(&self) -> Vec<ProtocolVersion> {
+        let server = self.chooser();
+        let listed = server.ssl.versions(self.release);
+        let commands = self.commands(server);
+        let allowed =
+            |version: &ProtocolVersion| commands.allows(*version, listed.contains(version));
+        ProtocolVersion::ALL.into_iter().filter(allowed).collect()
+    }
+
+    /// Switches on exactly these versions.
+    pub(super) fn with_versions(&self, versions: &[ProtocolVersion]) -> Vec<Edit> {
+        let server = self.chooser();
+        let names: Vec<&str> = versions.iter().filter_map(|version| version.name()).collect();
+        let mut edits = Vec::new();
+        if server.ssl.versions(self.release) != versions {
+            edits.push(set(server, "ssl_protocols", &names));
+        }
+        if says(server, "Protocol").is_some() {
+            edits.push(command(server, "Protocol", &format!("-ALL,{}", names.join(","))));
+        }
+        let ends = [("MinProtocol", names.first()), ("MaxProtocol", names.last())];
+        for (name, end) in ends {
+            if let (Some(_), Some(end)) = (says(server, name), end) {
+                edits.push(command(server, name, end));
+            }
+        }
+        edits
+    }
+
+    /// The suites up to TLS 1.2; `None` where the string cannot be read here.
+    pub(super) fn suites(&self) -> Option<Vec<CipherSuite>> {
+        let text = cipher_string(self.holder());
+        evaluate(text, security_level::DEFAULT).ok().map(|list| list.suites)
+    }
+
+    /// Whether the security level keeps versions older than TLS 1.2 out (`ssl_security_default_callback`).
+    pub(super) fn level_forbids_legacy(&self, server: &Server) -> bool {
+        self.library > OpensslRelease::V1_1_1 && security_level_of(server) > 0
+    }
+
+    /// The suites of TLS 1.3.
+    pub(super) fn tls13_suites(&self) -> Vec<CipherSuite> {
+        self.commands(self.chooser()).cipher_suites.unwrap_or_else(|| TLS13_SUITES.to_vec())
+    }
+
+    /// Other suites of TLS 1.3.
+    pub(super) fn with_tls13_suites(&self, suites: &[CipherSuite]) -> Edit {
+        let names: Vec<String> = suites.iter().map(ToString::to_string).collect();
+        command(self.chooser(), "Ciphersuites", &names.join(":"))
+    }
+
+    /// The groups, in the server's order. Those of the default server count, whatever the name.
+    pub(super) fn groups(&self) -> Vec<NamedGroup> {
+        let server = self.listener.default_server();
+        let written = server.ssl.ecdh_curve.as_ref().filter(|set| set.value != "auto");
+        let read = |text: &str| Commands::read(&[format!("Groups {text}")], self.library).groups;
+        let groups = self.commands(server).groups;
+        let groups = groups.or_else(|| read(&written?.value));
+        groups.map_or_else(|| default_groups(self.library), |groups| groups.offered)
+    }
+
+    /// Whether the configuration names the groups.
+    pub(super) fn names_groups(&self) -> bool {
+        let server = self.listener.default_server();
+        let written = server.ssl.ecdh_curve.as_ref().is_some_and(|set| set.value != "auto");
+        written || self.commands(server).groups.is_some()
+    }
+
+    /// Exactly these groups.
+    pub(super) fn with_groups(&self, groups: &[NamedGroup]) -> Edit {
+        let server = self.listener.default_server();
+        let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
+        let value = names.join(":");
+        let spoken = ["Groups", "Curves"].into_iter().find(|name| says(server, name).is_some());
+        match spoken {
+            Some(name) => command(server, name, &value),
+            None => set(server, "ssl_ecdh_curve", &[&value]),
+        }
+    }
+
+    /// The signature schemes that the configuration allows, where it names them.
+    pub(super) fn schemes_named(&self) -> Option<&str> {
+        says(self.holder(), "SignatureAlgorithms")
+    }
+
+    /// Other signature schemes.
+    pub(super) fn with_schemes(&self, names: &str) -> Edit {
+        command(self.holder(), "SignatureAlgorithms", names)
+    }
+}
+
+/// The cipher string of a server.
+pub(super) fn cipher_string(server: &Server) -> &str {
+    let set = server.ssl.ciphers.as_ref().map(|set| set.value.as_str());
+    says(server, "CipherString").or(set).unwrap_or(DEFAULT_CIPHERS)
+}
+
+/// Another cipher string for a server.
+pub(super) fn with_cipher_string(server: &Server, text: &str) -> Edit {
+    match says(server, "CipherString") {
+        Some(_) => command(server, "CipherString", text),
+        None => set(server, "ssl_ciphers", &[text]),
+    }
+}
+
+/// A switch of OpenSSL that is off; the list with it on.
+pub(super) fn with_option(server: &Server, name: &str) -> Option<Edit> {
+    let value = says(server, "Options")?;
+    let is_it = |word: &str| {
+        word.trim().strip_prefix('-').is_some_and(|word| word.eq_ignore_ascii_case(name))
+    };
+    if !value.split(',').any(is_it) {
+        return None;
+    }
+    let words = value.split(',').map(|word| if is_it(word) { name } else { word.trim() });
+    let words: Vec<&str> = words.collect();
+    Some(command(server, "Options", &words.join(",")))
+}
+
+/// The security level of a server. Where nothing sets it, the higher one of those that builds have.
+fn security_level_of(server: &Server) -> u8 {
+    let list = evaluate(cipher_string(server), security_level::DEFAULT);
+    list.ok().and_then(|list| list.security_level).unwrap_or(security_level::DEFAULT)
+}
+
+/// What a library accepts where nothing is said.
+fn default_groups(library: OpensslRelease) -> Vec<NamedGroup> {
+    let known = library.profile().groups.iter().copied();
+    known.filter(|group| library >= OpensslRelease::V3_5 || !group.is_post_quantum()).collect()
+}
+
+/// The string with a suite or keyword more, where that has the effect; else a list of suites.
+pub(super) fn with_suite(text: &str, suite: CipherSuite, level: Option<u8>) -> Option<String> {
+    let name = suite.openssl_name()?;
+    let holds = |text: &str| {
+        evaluate(text, security_level::DEFAULT).is_ok_and(|list| list.suites.contains(&suite))
+    };
+    let plain = with_level(&format!("{}:{name}", without_level(text)), level_of(text, level));
+    if holds(&plain) {
+        return Some(plain);
+    }
+    let listed = evaluate(text, 0).ok()?.suites;
+    let names: Vec<&str> =
+        listed.iter().chain([&suite]).filter_map(|suite| suite.openssl_name()).collect();
+    let listed = with_level(&names.join(":"), level_of(text, level));
+    holds(&listed).then_some(listed)
+}
+
+/// The string at another security level.
+pub(super) fn at_level(text: &str, level: u8) -> String {
+    with_level(&without_level(text), Some(level))
+}
+
+/// The string without some suites: by keywords, or where these do not have the effect, as a list.
+pub(super) fn without_suites(
+    text: &str,
+    keywords: &[&str],
+    unwanted: impl Fn(CipherSuite) -> bool,
+) -> Vec<String> {
+    let kills: Vec<String> = keywords.iter().map(|word| format!("!{word}")).collect();
+    let level = level_of(text, None);
+    let killed = with_level(&format!("{}:{}", without_level(text), kills.join(":")), level);
+    let mut all = Vec::new();
+    if !kills.is_empty() {
+        all.push(killed);
+    }
+    if let Ok(list) = evaluate(text, 0) {
+        let kept = list.suites.into_iter().filter(|suite| !unwanted(*suite));
+        let names: Vec<&str> = kept.filter_map(CipherSuite::openssl_name).collect();
+        if !names.is_empty() {
+            all.push(with_level(&names.join(":"), level));
+        }
+    }
+    all
+}
+
+fn level_of(text: &str, level: Option<u8>) -> Option<u8> {
+    level.or_else(|| evaluate(text, security_level::DEFAULT).ok()?.security_level)
+}
+
+fn with_level(text: &str, level: Option<u8>) -> String {
+    level.map_or_else(|| text.to_owned(), |level| format!("{text}:@SECLEVEL={level}"))
+}
+
+fn without_level(text: &str) -> String {
+    let kept = text.split(':').filter(|word| !word.starts_with("@SECLEVEL="));
+    kept.collect::<Vec<_>>().join(":")
+}
