@@ -1,6 +1,6 @@
-//! Policies: what an organisation allows its servers to speak, read from TOML.
+//! Policies: the versions, suites, groups and certificates that an organisation allows, read from TOML.
 //!
-//! What a policy does not mention, it allows.
+//! A policy allows everything that it does not mention.
 
 use std::fmt;
 
@@ -16,36 +16,36 @@ const BUILT_IN: [(&str, &str); 2] = [
     ("mozilla-intermediate", include_str!("policies/mozilla-intermediate.toml")),
 ];
 
-/// What may be spoken.
+/// A policy. A field that is `None` allows everything.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// What findings call it.
+    /// Its name in findings.
     pub name: String,
-    /// These versions and no others; the newest of them must be spoken.
+    /// The allowed versions; the server must accept the newest of them.
     pub protocols: Option<Vec<ProtocolVersion>>,
-    /// These suites and no others, in IANA's or OpenSSL's spelling.
+    /// The allowed suites, in IANA's or OpenSSL's spelling.
     #[serde(default, deserialize_with = "suites", serialize_with = "names")]
     pub cipher_suites: Option<Vec<CipherSuite>>,
-    /// These groups and no others.
+    /// The allowed groups.
     #[serde(default, deserialize_with = "groups", serialize_with = "names")]
     pub groups: Option<Vec<NamedGroup>>,
-    /// Whose order of suites counts: the server's (`true`) or the client's.
+    /// Whose order of suites must apply: the server's (`true`) or the client's.
     pub server_preference: Option<bool>,
-    /// The least size of a finite-field key, in bits.
+    /// The smallest allowed finite-field key, in bits.
     pub min_dh_bits: Option<usize>,
-    /// What the leaf certificate must be like.
+    /// Requirements for the leaf certificate.
     #[serde(default)]
     pub certificate: CertificatePolicy,
 }
 
-/// What a leaf certificate must be like.
+/// Requirements for a leaf certificate.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct CertificatePolicy {
-    /// Keys: `rsa`, `ed25519`, `ed448`, or a curve's name such as `prime256v1`.
+    /// Allowed key types: `rsa`, `ed25519`, `ed448`, or a curve's name such as `prime256v1`.
     pub key_types: Option<Vec<String>>,
-    /// The least size of an RSA key, in bits.
+    /// The smallest allowed RSA key, in bits.
     pub min_rsa_bits: Option<u32>,
     /// The longest lifetime, in days.
     pub max_lifetime_days: Option<u32>,

@@ -1,4 +1,4 @@
-//! Bounded memory: what was computed for a chain is kept, so that a chain met again costs one hash.
+//! A bounded cache of results for chains: a known chain costs only one hash.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::chain::{self, Chain};
 use super::parse::Fingerprint;
 
-/// Values kept in each generation.
+/// The most values in each generation.
 const GENERATION: usize = 512;
 
 /// Bytes of DER beyond which a chain is not kept; real chains have two to eight thousand.
 const MAX_CHAIN: usize = 32 * 1024;
 
-/// A map in two generations: when the young one is full it becomes the old one, and what nobody asked for since is
-/// forgotten. It never holds more than two generations, whatever servers send.
+/// A map with two generations: when the young one is full it becomes the old one, and values that were not used since
+/// are dropped. It never has more than two generations, whatever servers send.
 #[derive(Debug)]
 pub(super) struct Memory<T> {
     generations: Mutex<[HashMap<Fingerprint, Arc<T>>; 2]>,
@@ -26,7 +26,7 @@ impl<T> Default for Memory<T> {
 }
 
 impl<T> Memory<T> {
-    /// The value for `key`, made by `make` where it is not known. `make` runs without the lock.
+    /// The value for `key`, computed by `make` if it is not known. `make` runs without the lock.
     pub(super) fn get_or_insert(&self, key: Fingerprint, make: impl FnOnce() -> T) -> Arc<T> {
         if let Some(known) = self.recall(key) {
             return known;
@@ -67,7 +67,7 @@ pub struct ChainCache {
 }
 
 impl ChainCache {
-    /// The chain of these certificates in DER, parsed only where it was not met before.
+    /// The chain of these certificates in DER, parsed only if it is not in the cache.
     pub fn intern(&self, certificates: &[&[u8]]) -> Arc<Chain> {
         let size: usize = certificates.iter().map(|der| der.len()).sum();
         if size > MAX_CHAIN {

@@ -7,21 +7,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::parse::{Certificate, Fingerprint, ParseError};
 use super::stored::StoredBytes;
 
-/// Certificates that are looked at; no honest chain comes near it.
+/// The most certificates that are read; real chains are much shorter.
 const MAX_CERTIFICATES: usize = 32;
 
 /// The certificates of one Certificate message, in the order sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// SHA-256 over the certificates' lengths and bytes, which names this very chain.
+    /// SHA-256 of the certificates' lengths and bytes, which identifies the chain.
     pub digest: Fingerprint,
     /// The certificates, leaf first, up to the first that could not be read.
     pub certificates: Vec<Arc<Certificate>>,
-    /// Position (from 0) and reason of the first certificate that could not be read; none after it was tried.
+    /// Position (from 0) and reason of the first certificate that could not be read; later ones are not read.
     pub unreadable: Option<(usize, ParseError)>,
-    /// Certificates sent beyond those that are looked at.
+    /// The number of further certificates that were not read.
     pub ignored: usize,
-    /// The bytes of what was not read, so that a stored chain is the chain that was sent.
+    /// The bytes that were not parsed, so that a stored chain is complete.
     unread: Vec<Vec<u8>>,
 }
 
@@ -61,7 +61,7 @@ impl Chain {
     }
 }
 
-/// Names a chain: equal digests mean equal certificates in equal order.
+/// Identifies a chain: equal digests mean the same certificates in the same order.
 pub(super) fn digest(sent: &[&[u8]]) -> Fingerprint {
     let mut bytes = Vec::with_capacity(sent.iter().map(|der| der.len() + 8).sum());
     for der in sent {

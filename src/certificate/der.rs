@@ -1,4 +1,4 @@
-//! The elements of DER, one after the other, as far as OpenSSL insists on them. It accepts a little of BER too (lengths in
+//! Reads DER elements in sequence, as strictly as OpenSSL. OpenSSL accepts some BER too (lengths in
 //! more bytes than they need, any value for `TRUE`), and so does this.
 
 /// An element: its tag, its contents, and both with the length between them.
@@ -9,7 +9,7 @@ pub(super) struct Element<'a> {
     pub(super) whole: &'a [u8],
 }
 
-/// What cannot be read; the caller says what it was.
+/// An unreadable element; the caller knows which.
 pub(super) struct Unreadable;
 
 /// Elements that are still to be read.
@@ -34,7 +34,7 @@ pub(super) const fn context(number: u8, constructed: bool) -> u8 {
 }
 
 impl<'a> Elements<'a> {
-    /// The next element of whatever tag.
+    /// The next element, with any tag.
     pub(super) fn next(&mut self) -> Result<Element<'a>, Unreadable> {
         let (&tag, rest) = self.0.split_first().ok_or(Unreadable)?;
         let (&first, mut rest) = rest.split_first().ok_or(Unreadable)?;
@@ -61,12 +61,12 @@ impl<'a> Elements<'a> {
             .and_then(|element| if element.tag == tag { Ok(element) } else { Err(Unreadable) })
     }
 
-    /// The next element where it has this tag.
+    /// The next element, if it has this tag.
     pub(super) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Unreadable> {
         if self.0.first() == Some(&tag) { self.expect(tag).map(Some) } else { Ok(None) }
     }
 
-    /// All that are left.
+    /// All remaining elements.
     pub(super) fn all(mut self) -> Result<Vec<Element<'a>>, Unreadable> {
         let mut elements = Vec::new();
         while !self.0.is_empty() {
@@ -75,7 +75,7 @@ impl<'a> Elements<'a> {
         Ok(elements)
     }
 
-    /// Nothing may be left.
+    /// An error unless all elements were read.
     pub(super) fn end(self) -> Result<(), Unreadable> {
         if self.0.is_empty() { Ok(()) } else { Err(Unreadable) }
     }

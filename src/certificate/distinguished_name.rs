@@ -1,4 +1,4 @@
-//! Distinguished names: the DER for comparisons, a text in the manner of RFC 4514 for people.
+//! Distinguished names: the DER for comparisons, and a text similar to RFC 4514 for people.
 
 use x509_parser::asn1_rs::{Any, Oid, Tag, oid};
 use x509_parser::oid_registry::{OID_X509_COMMON_NAME, OID_X509_ORGANIZATION_NAME};
@@ -18,7 +18,7 @@ pub struct DistinguishedName {
 }
 
 impl DistinguishedName {
-    /// Reads a `Name` in DER; what cannot be read keeps its bytes and says so in its text.
+    /// Reads a `Name` in DER; if it cannot be read, it keeps its bytes, and the text says so.
     pub fn from_der(der: &[u8]) -> Self {
         match X509Name::from_der(der) {
             Ok((_, name)) => Self::of(&name),
@@ -89,7 +89,7 @@ fn push_attribute(text: &mut String, attribute: &AttributeTypeAndValue<'_>) {
     }
 }
 
-/// The value as text; one that is no string is shown as the hexadecimal digits of its contents.
+/// The value as text; a value that is not a string is shown in hexadecimal.
 fn value(any: &Any<'_>) -> String {
     let bytes = &any.data[..any.data.len().min(MAX_VALUE)];
     let mut text = match any.tag() {
@@ -121,13 +121,13 @@ fn utf32(bytes: &[u8]) -> String {
     bytes.chunks_exact(4).map(|four| scalar(four).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
-/// Bytes of one value that are shown; X.520 allows 64 characters for most.
+/// The most bytes of a value that are shown; X.520 allows 64 characters for most.
 const MAX_VALUE: usize = 256;
 
 /// Length of a text after which no further part is added.
 const MAX_TEXT: usize = 2048;
 
-/// Common names kept of one certificate, far above what any authority issues.
+/// The most common names of one certificate; real certificates have far fewer.
 const MAX_COMMON_NAMES: usize = 64;
 
 /// Attribute types with OpenSSL's short names.

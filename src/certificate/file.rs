@@ -1,4 +1,4 @@
-//! Certificate files: PEM bundles and DER, as bytes. What is damaged is named with its line; the rest is kept.
+//! Certificate files: PEM bundles and DER, as bytes. Damaged parts are reported with their line; the rest is kept.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::der::Elements;
 use super::parse::Certificate;
 use super::signature::{SignatureCheck, Verifier};
 
-/// Something that is wrong with a file.
+/// A problem of a file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {message}")]
 pub struct FileProblem {
@@ -33,7 +33,7 @@ pub struct FileChain {
     pub chain: Arc<Chain>,
     /// The position of the leaf in the file, from 0.
     pub leaf_at: usize,
-    /// The private key that is to go with it.
+    /// The private key to use with it.
     pub key: Option<FileKey>,
 }
 
@@ -46,8 +46,8 @@ pub struct FileKey {
     pub spki: Result<Vec<u8>, String>,
 }
 
-/// One chain for each leaf of the file: the leaf, then the authorities in the order of the file. A file of only authorities
-/// is one chain in the order of the file.
+/// One chain for each leaf of the file: the leaf, then the authorities, in the order of the file. A file with only
+/// authorities is one chain.
 pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -> Vec<FileChain> {
     let leaves = leaves(certificates);
     let starts = if leaves.is_empty() && !certificates.is_empty() { vec![0] } else { leaves };
@@ -64,7 +64,7 @@ pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -
         FileChain {
             path: path.to_owned(),
             chain: Arc::new(Chain::from_der(&sent)),
-            // Among several leaves each has a place of its own; only a lone one must be first.
+            // The position matters only if there is one leaf: it must be first.
             leaf_at: if several { 0 } else { *start },
             key: key.cloned(),
         }
@@ -72,8 +72,8 @@ pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -
     starts.iter().map(chain).collect()
 }
 
-/// The certificates that are neither an authority's nor issued another one of the file. An issuer need not say that it is
-/// one: openssl makes authorities without basicConstraints unless it is asked for them.
+/// The certificates that are neither an authority's nor issued another one of the file. An issuer need not be marked as
+/// an authority: by default openssl creates authorities without basicConstraints.
 fn leaves(certificates: &[Certificate]) -> Vec<usize> {
     let mut issued: HashMap<&[u8], Vec<&Certificate>> = HashMap::new();
     for one in certificates.iter().filter(|one| !one.is_self_issued()) {
@@ -90,7 +90,7 @@ fn leaves(certificates: &[Certificate]) -> Vec<usize> {
     (0..certificates.len()).filter(is_leaf).collect()
 }
 
-/// Those of the authorities that stand above a certificate by their names, in the order of the file.
+/// The authorities above a certificate, by their names, in the order of the file.
 fn above(start: usize, mut authorities: Vec<usize>, certificates: &[Certificate]) -> Vec<usize> {
     let mut names = vec![&certificates[start].issuer];
     let mut found = Vec::new();
@@ -105,7 +105,7 @@ fn above(start: usize, mut authorities: Vec<usize>, certificates: &[Certificate]
     found
 }
 
-/// Signatures that are checked to tell one issuer from a leaf.
+/// The most signatures that are checked to distinguish issuers from leaves.
 const MAX_CHECKS: usize = 16;
 
 /// A certificate of a file.
@@ -117,7 +117,7 @@ pub struct Block {
     pub der: CertificateDer<'static>,
 }
 
-/// Reads the certificates of a file, in its order, and whatever is wrong with it.
+/// Reads the certificates of a file, in order, and its problems.
 pub fn read(bytes: &[u8]) -> (Vec<CertificateDer<'static>>, Vec<FileProblem>) {
     let (blocks, mut problems) = blocks(bytes);
     let is_pem = !is_der(bytes);
@@ -145,7 +145,7 @@ fn is_der(bytes: &[u8]) -> bool {
     bytes.first() == Some(&0x30)
 }
 
-/// The certificates of a file as they stand in it, read or not, and the blocks that are damaged.
+/// The certificate blocks of a file, undecoded, and the damaged blocks.
 pub fn blocks(bytes: &[u8]) -> (Vec<Block>, Vec<FileProblem>) {
     if is_der(bytes) {
         return (vec![Block { line: 1, der: CertificateDer::from(bytes.to_vec()) }], Vec::new());
@@ -180,20 +180,20 @@ pub fn blocks(bytes: &[u8]) -> (Vec<Block>, Vec<FileProblem>) {
     (blocks, problems)
 }
 
-/// Problems of one file that are listed.
+/// The most problems of one file that are listed.
 const MAX_PROBLEMS: usize = 100;
 
 fn no_end(line: usize) -> FileProblem {
     FileProblem { line, message: "this block has no -----END line".to_owned() }
 }
 
-/// What a block holds, by its label.
+/// The content of a block, by its label.
 #[derive(Clone, Copy)]
 enum PemContent {
     Certificate,
-    /// OpenSSL's own form: the certificate, then what it is trusted for.
+    /// OpenSSL's own format: the certificate, then its trusted purposes.
     Trusted,
-    /// Something else, as a key beside the certificates is.
+    /// Something else, such as a key.
     Other,
 }
 
@@ -206,7 +206,7 @@ impl PemContent {
         }
     }
 
-    /// The certificate in a block's text; `None` where it holds none.
+    /// The certificate in a block's text; `None` if there is none.
     fn decode(self, text: &[u8]) -> Option<Result<Vec<u8>, base64::DecodeError>> {
         let decoded = || STANDARD.decode(text);
         match self {
@@ -220,7 +220,7 @@ impl PemContent {
     }
 }
 
-/// Whether a file says that a certificate is in it, readable or not.
+/// Whether a file has a certificate block, readable or not.
 pub fn mentions_certificate(bytes: &[u8]) -> bool {
     let marks = [&b"BEGIN CERTIFICATE-----"[..], b"BEGIN X509 CERT", b"BEGIN TRUSTED CERT"];
     is_der(bytes) || marks.iter().any(|mark| memchr::memmem::find(bytes, mark).is_some())

@@ -1,4 +1,4 @@
-//! Making certificates, for the demo and the tests: authorities, leaves, and the faults that either can have.
+//! Issues certificates for the demo and the tests: authorities and leaves, valid or with faults.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -7,7 +7,7 @@ use rcgen::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use time::{Duration, OffsetDateTime};
 
-/// A certificate with its key, and the certificates that belong behind it.
+/// A certificate with its key and its issuers.
 #[derive(Debug)]
 pub struct Issued {
     /// The certificate.
@@ -43,7 +43,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// A root, valid for ten years around `now`, that makes ECDSA keys.
+    /// A root, valid for ten years around `now`, with ECDSA keys.
     pub fn root(name: &str, now: OffsetDateTime) -> Result<Self, rcgen::Error> {
         Self::root_with(name, now, &PKCS_ECDSA_P256_SHA256)
     }
@@ -57,7 +57,7 @@ impl Authority {
         Self::make(authority(name, now), now, algorithm)
     }
 
-    /// A root with something about it changed.
+    /// A root with changed parameters.
     pub fn root_changed(
         name: &str,
         now: OffsetDateTime,
@@ -89,7 +89,7 @@ impl Authority {
         self.intermediate_with(name, |_| {})
     }
 
-    /// An authority below this one, with something about it changed.
+    /// An authority below this one, with changed parameters.
     pub fn intermediate_with(
         &self,
         name: &str,
@@ -104,7 +104,7 @@ impl Authority {
         Ok(Self { certificate, params, issuer, above, now: self.now, algorithm: self.algorithm })
     }
 
-    /// Another certificate for the name and key of `other`, signed by this authority, with something about it changed.
+    /// Another certificate for the name and key of `other`, signed by this authority, with changed parameters.
     pub fn cross_sign(
         &self,
         other: &Self,
@@ -120,7 +120,7 @@ impl Authority {
         self.issue_with(names, |_| {})
     }
 
-    /// A server certificate with something about it changed.
+    /// A server certificate with changed parameters.
     pub fn issue_with(
         &self,
         names: &[&str],
@@ -134,7 +134,7 @@ impl Authority {
     }
 }
 
-/// A server certificate that signed itself.
+/// A self-signed server certificate.
 pub fn self_signed(names: &[&str], now: OffsetDateTime) -> Result<Issued, rcgen::Error> {
     let key = KeyPair::generate()?;
     let certificate = leaf(names, now)?.self_signed(&key)?.der().clone();

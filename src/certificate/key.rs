@@ -1,4 +1,4 @@
-//! Public keys and signature algorithms: what they are and whether they are strong enough for a TLS server.
+//! Public keys and signature algorithms: their types, and whether they are strong enough for a TLS server.
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
 use super::arithmetic::Curve;
 
-/// The kind of a public key.
+/// The type of a public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyType {
-    /// DSA, which no TLS client accepts any more.
+    /// DSA, which TLS clients no longer accept.
     Dsa,
-    /// An elliptic curve key, with the curve's common name where it is known.
+    /// An elliptic curve key, with the curve's usual name if it is known.
     Ec(Option<&'static str>),
     /// Ed25519 (RFC 8410).
     Ed25519,
@@ -26,7 +26,7 @@ pub enum KeyType {
     MlDsa(u8),
     /// RSA, whether labelled rsaEncryption or id-RSASSA-PSS.
     Rsa,
-    /// A key of an algorithm this tool does not know.
+    /// A key of an unknown algorithm.
     Unknown,
 }
 
@@ -53,7 +53,7 @@ pub struct PublicKey {
     pub key_type: KeyType,
     /// Size in bits: the modulus for RSA, the field for a curve; 0 where unknown.
     pub bits: u32,
-    /// The RSA public exponent, where it fits.
+    /// The RSA public exponent, if it fits.
     pub exponent: Option<u64>,
     /// The whole `SubjectPublicKeyInfo`, in DER.
     pub spki: Vec<u8>,
@@ -61,20 +61,20 @@ pub struct PublicKey {
     pub pss: bool,
     /// A curve given by its parameters instead of its name.
     pub explicit_curve: bool,
-    /// The key has the form that its algorithm demands, such as a point of its curve.
+    /// The key is valid for its algorithm, such as a point on its curve.
     pub well_formed: bool,
 }
 
 /// The hash inside a certificate's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignatureHash {
-    /// MD5, broken since 2004, or its elders.
+    /// MD5, broken since 2004, or an older hash.
     Md5,
     /// Broken since 2017; refused by every current client.
     Sha1,
-    /// SHA-2 and later, or a scheme that brings its own hash (Ed25519, ML-DSA).
+    /// SHA-2 and later, or a scheme with its own hash (Ed25519, ML-DSA).
     Strong,
-    /// Not known to this tool.
+    /// Unknown.
     Unknown,
 }
 
@@ -83,28 +83,28 @@ pub enum SignatureHash {
 pub struct SignatureAlgorithm {
     /// Its usual name, such as `ecdsa-with-SHA256`, or the dotted OID.
     pub name: String,
-    /// The hash it rests on.
+    /// Its hash.
     pub hash: SignatureHash,
-    /// The kind of key that makes it; none where the algorithm is not known.
+    /// The type of key that makes it; `None` if the algorithm is not known.
     pub key: Option<KeyType>,
     /// RSASSA-PSS.
     pub pss: bool,
-    /// Its security bits as OpenSSL counts them; none where they are those of the certificate's own key.
+    /// Its security bits as OpenSSL counts them; `None` if they are those of the certificate's own key.
     pub bits: Option<u32>,
 }
 
 /// Why a key or signature is too weak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyWeakness {
-    /// An RSA modulus of this many bits; 2048 is the least that clients take.
+    /// An RSA modulus of this many bits; clients accept 2048 or more.
     RsaModulus(u32),
     /// An RSA exponent below 3 or even.
     RsaExponent(u64),
-    /// A curve of this many bits; 256 is the least that clients take.
+    /// A curve of this many bits; clients accept 256 or more.
     Curve(u32),
-    /// An algorithm that TLS clients no longer take, by its name.
+    /// An algorithm that TLS clients no longer accept, by its name.
     Algorithm(&'static str),
-    /// A signature over a broken hash, by its name.
+    /// A signature with a broken hash, by its name.
     Hash(&'static str),
 }
 
@@ -233,7 +233,7 @@ const ML_DSA: &[(Oid<'static>, u8)] = &[
     (oid!(2.16.840.1.101.3.4.3.19), 87),
 ];
 
-/// Whether the key is what its algorithm demands.
+/// Whether the key is valid for its algorithm.
 fn is_well_formed(key_type: KeyType, bits: u32, explicit_curve: bool, key: &[u8]) -> bool {
     match key_type {
         KeyType::Rsa | KeyType::Dsa => bits > 0,

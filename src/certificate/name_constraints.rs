@@ -33,7 +33,7 @@ pub struct SubjectNames {
     pub(super) alternative: Vec<GeneralName>,
 }
 
-/// What a certificate allows and forbids below it.
+/// The names that a certificate permits and excludes below it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameConstraints {
     permitted: Vec<Subtree>,
@@ -43,11 +43,11 @@ pub struct NameConstraints {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Subtree {
     base: GeneralName,
-    /// Neither minimum nor maximum, as RFC 5280 demands.
+    /// Without minimum and maximum, as RFC 5280 requires.
     plain: bool,
 }
 
-/// Comparisons that one check may cost.
+/// The most comparisons of one check.
 const MAX_COMPARISONS: usize = 1 << 20;
 
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
@@ -116,7 +116,7 @@ impl NameConstraints {
         parts.end().map(|()| Self { permitted, excluded })
     }
 
-    /// Checks the names of a certificate below; `leaf` where it is the server's own.
+    /// Checks the names of a certificate below; `leaf` if it is the server's own.
     pub fn check(&self, names: &SubjectNames, leaf: bool) -> Result<(), VerifyError> {
         let count = names.attributes + names.alternative.len();
         if count.saturating_mul(self.permitted.len() + self.excluded.len()) > MAX_COMPARISONS {
@@ -141,7 +141,7 @@ impl NameConstraints {
         Ok(())
     }
 
-    /// `nc_match`: where constraints of its kind permit anything, one must permit the name; none may exclude it.
+    /// `nc_match`: if there are permitted constraints of its type, one must permit the name; none may exclude it.
     fn check_one(&self, name: &GeneralName) -> Result<(), VerifyError> {
         let mut permitted = None;
         for subtree in self.permitted.iter().filter(|subtree| same_kind(&subtree.base, name)) {

@@ -1,5 +1,5 @@
-//! Stapled OCSP responses (RFC 6960): is it about this certificate, is it signed by someone who may, is it current, and
-//! what does it say?
+//! Stapled OCSP responses (RFC 6960): whether a response is about this certificate, signed by the right party and
+//! current, and its status.
 
 use aws_lc_rs::digest;
 use der::{Decode, Encode};
@@ -11,10 +11,10 @@ use x509_ocsp::{
 use super::parse::Certificate;
 use super::signature::{SignatureCheck, Verifier};
 
-/// Larger responses are no staples.
+/// The largest response, in bytes.
 const MAX_SIZE: usize = 64 * 1024;
 
-/// What a staple says of a certificate.
+/// The status of a certificate in a staple.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StapleStatus {
     /// It is not revoked.
@@ -25,13 +25,13 @@ pub enum StapleStatus {
     Unknown,
 }
 
-/// Why a staple says nothing.
+/// Why a staple is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StapleError {
     /// It cannot be read.
     #[error("it cannot be read: {0}")]
     Malformed(String),
-    /// The responder had no answer.
+    /// The responder gave no answer; its status.
     #[error("the responder gave no answer ({0})")]
     NotSuccessful(String),
     /// It is about other certificates.
@@ -40,16 +40,16 @@ pub enum StapleError {
     /// It is not signed by the issuer, nor by a responder of the issuer.
     #[error("its signature is not from the issuer or its responder")]
     BadSignature,
-    /// It ended then.
+    /// It expired at this time.
     #[error("it expired on {0}")]
     Expired(OffsetDateTime),
-    /// It starts then.
+    /// It is not valid before this time.
     #[error("it is not valid before {0}")]
     NotYetValid(OffsetDateTime),
 }
 
-/// Reads and verifies the staple for `leaf`. Where the issuer is not at hand, or its signature is of a kind that cannot be
-/// checked here, the signature is left out of the verdict.
+/// Reads and verifies the staple for `leaf`. If the issuer is not known, or its type of signature cannot be checked
+/// here, the signature is not checked.
 pub fn check(
     staple: &[u8],
     leaf: &Certificate,
@@ -86,7 +86,8 @@ fn basic(staple: &[u8]) -> Result<BasicOcspResponse, StapleError> {
     BasicOcspResponse::from_der(bytes.response.as_bytes()).map_err(malformed)
 }
 
-/// Whether an answer names this certificate: by serial, and by the issuer's name where its hash is SHA-1, as everywhere.
+/// Whether an answer is about this certificate: by serial number, and by the issuer's name if its hash is SHA-1, as
+/// usual.
 fn names(id: &CertId, leaf: &Certificate) -> bool {
     let serial = super::hex::hex(id.serial_number.as_bytes());
     let trim = |serial: &str| serial.trim_start_matches('0').to_owned();

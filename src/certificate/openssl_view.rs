@@ -1,5 +1,5 @@
-//! A certificate as OpenSSL reads it (`d2i_X509`, `ossl_x509v3_cache_extensions`): what its verification goes by, where that
-//! is not what RFC 5280 says.
+//! A certificate as OpenSSL reads it (`d2i_X509`, `ossl_x509v3_cache_extensions`): the data that its verification uses,
+//! where it differs from RFC 5280.
 
 use super::canonical::{self, CanonicalName};
 use super::der::{
@@ -8,7 +8,7 @@ use super::der::{
 };
 use super::name_constraints::{GeneralName, NameConstraints, SubjectNames, general_names};
 
-/// What OpenSSL keeps of a certificate.
+/// A certificate's data in OpenSSL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -19,14 +19,14 @@ pub struct OpensslView {
     pub subject: CanonicalName,
     /// Who signed it.
     pub issuer: CanonicalName,
-    /// An extension that verification reads is malformed or appears twice (`EXFLAG_INVALID`): OpenSSL then finds no issuer
-    /// for it, and does not take it as one.
+    /// An extension that verification reads is malformed or appears twice (`EXFLAG_INVALID`): OpenSSL then finds no
+    /// issuer for it, and does not accept it as one.
     pub invalid: bool,
     /// A critical extension that verification does not know.
     pub unhandled_critical: bool,
     /// A proxy certificate (RFC 3820).
     pub proxy: bool,
-    /// basicConstraints: whether it is an authority, and how many may stand below.
+    /// basicConstraints: whether it is an authority, and how many authorities may be below it.
     pub basic_constraints: Option<(bool, Option<u32>)>,
     /// keyUsage, bit 0 being digitalSignature.
     pub key_usage: Option<u16>,
@@ -119,7 +119,7 @@ impl OpensslView {
         Ok(view)
     }
 
-    /// Takes one extension in; an error where it makes the certificate invalid. What follows a value is not looked at.
+    /// Reads one extension; an error if it makes the certificate invalid. Bytes after a value are ignored.
     fn add(&mut self, extension: &CertificateExtension<'_>) -> Result<(), Unreadable> {
         let mut value = Elements(extension.value);
         match extension.oid {

@@ -1,6 +1,6 @@
-//! The shape of a chain: which certificate stands where, in which order they belong, and what is missing.
+//! The shape of a chain: the position of each certificate, the right order, and missing certificates.
 //!
-//! Edges are proved by signature. A name alone misleads where a CA was cross-signed or its name taken.
+//! Signatures prove who issued what. Names alone mislead if a CA was cross-signed or its name is used by another.
 
 use std::sync::Arc;
 
@@ -9,21 +9,21 @@ use super::parse::{Certificate, DistinguishedName};
 use super::signature::{SignatureCheck, Verifier};
 use super::trust::store::TrustStore;
 
-/// Signature checks that one chain may cost; equal names must not buy a server thousands of them.
+/// The most signature checks for one chain: a hostile chain with equal names must not cause thousands.
 const MAX_CHECKS: usize = 64;
 
-/// What one certificate is within the chain that was sent.
+/// The role of one certificate in the chain that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Position {
     /// The first certificate.
     Leaf,
-    /// On the path from the leaf, in the place where it belongs.
+    /// On the path from the leaf, in the right place.
     InOrder,
-    /// On the path from the leaf, but not in the place where it belongs.
+    /// On the path from the leaf, but in the wrong place.
     OutOfOrder,
-    /// A self-signed certificate that ends a path: needless, clients have their own copy.
+    /// A self-signed certificate at the end of a path: not needed, clients have their own copy.
     Root,
-    /// The same bytes stood earlier.
+    /// A copy of an earlier certificate.
     Duplicate,
     /// Another certificate for a subject and key on the path, or the issuer of one: a cross-sign.
     Alternative,
@@ -31,7 +31,7 @@ pub enum Position {
     Unrelated,
 }
 
-/// Where the path that starts at the leaf stops.
+/// Where the path from the leaf ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PathEnd {
     /// The last certificate, or its issuer, is a trust anchor.
@@ -44,7 +44,7 @@ pub enum PathEnd {
     MissingIssuer,
 }
 
-/// How a chain hangs together.
+/// The structure of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainShape {
     /// One entry for each certificate, as sent.
@@ -61,7 +61,7 @@ impl ChainShape {
         ShapeWalk { certificates: &chain.certificates, verifier, checks: 0 }.shape(store)
     }
 
-    /// Whether every certificate on the path stands where it belongs.
+    /// Whether every certificate on the path is in the right place.
     pub fn is_in_order(&self) -> bool {
         !self.positions.contains(&Position::OutOfOrder)
     }
@@ -80,7 +80,7 @@ impl ChainShape {
         self.path.last().and_then(|index| chain.certificates.get(*index)).map(AsRef::as_ref)
     }
 
-    /// The issuer that is missing, where one is.
+    /// The missing issuer, if one is missing.
     pub fn missing_issuer<'c>(&self, chain: &'c Chain) -> Option<&'c DistinguishedName> {
         (self.end == PathEnd::MissingIssuer)
             .then(|| self.top(chain).map(|top| &top.issuer))
@@ -147,8 +147,8 @@ impl ShapeWalk<'_> {
         path.iter().any(|on| self.certificates[*on].sha256 == self.certificates[index].sha256)
     }
 
-    /// Whether `issuer` signed `subject`. Where the algorithm cannot be checked, matching names and key identifiers
-    /// stand in for the signature.
+    /// Whether `issuer` signed `subject`. If the algorithm cannot be checked, matching names and key identifiers are
+    /// enough.
     fn signed(&mut self, subject: usize, issuer: usize) -> bool {
         let (subject, issuer) = (&self.certificates[subject], &self.certificates[issuer]);
         if subject.issuer.der != issuer.subject.der || self.checks >= MAX_CHECKS {

@@ -1,10 +1,10 @@
-//! One line of an access log: the variables that say something about TLS and upstreams, whatever the format is.
+//! One line of an access log: its variables about TLS and upstreams, independent of the format.
 
 use std::borrow::Cow;
 
 use super::time::days;
 
-/// Variables that are looked at.
+/// The variables that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is nginx's variable of the same name")]
 pub enum Variable {
@@ -25,7 +25,7 @@ pub enum Variable {
     UpstreamConnectTime,
 }
 
-/// Names, nginx's own first, then what people call it in JSON.
+/// Names of each variable: nginx's own first, then usual JSON keys.
 pub(super) const NAMES: &[(Variable, &[&str])] = &[
     (Variable::RemoteAddr, &["remote_addr", "client_ip", "client", "remote_ip", "ip", "remote"]),
     (Variable::TimeLocal, &["time_local"]),
@@ -60,7 +60,7 @@ pub struct Access<'a> {
 }
 
 impl<'a> Access<'a> {
-    /// A value; what is empty or `-` was not there.
+    /// A value; `None` if it is empty or `-`.
     pub fn get(&self, variable: Variable) -> Option<&[u8]> {
         self.values[variable as usize]
             .as_deref()
@@ -72,19 +72,19 @@ impl<'a> Access<'a> {
         self.values[variable as usize] = Some(value.into());
     }
 
-    /// Whether the line has the variable at all.
+    /// Whether the line has the variable, even if it is empty.
     pub fn has(&self, variable: Variable) -> bool {
         self.values[variable as usize].is_some()
     }
 
-    /// Seconds since 1970 on the clock of the host, as error logs have it: the zone is left out.
+    /// Seconds since 1970 on the host's clock, without time zone, as in error logs.
     pub fn time(&self) -> Option<i64> {
         let local = self.get(Variable::TimeLocal).and_then(read_local);
         local.or_else(|| self.get(Variable::TimeIso8601).and_then(read_iso))
     }
 }
 
-/// `TLSv1.3` and its kin, as OpenSSL writes them.
+/// Whether this is a TLS version as OpenSSL writes it, such as `TLSv1.3`.
 pub fn is_version(word: &[u8]) -> bool {
     matches!(word, b"SSLv2" | b"SSLv3" | b"TLSv1" | b"TLSv1.1" | b"TLSv1.2" | b"TLSv1.3")
 }

@@ -11,25 +11,25 @@ use super::series::{Grid, Series};
 use super::sketch::{Distinct, Majority, NameCounts, hash};
 use super::table::{self, Mechanism, Weight};
 
-/// Recent connections that are remembered, so that a symptom finds its cause.
+/// The number of recent connections that are remembered, to match a symptom with its cause.
 const CONNECTIONS: usize = 8192;
 
-/// A symptom within so many seconds of its cause belongs to it.
+/// A symptom belongs to a cause that is at most this many seconds older.
 const JOIN_WINDOW: i64 = 120;
 
-/// What an upstream that refused nginx causes when nginx goes on: further lines of the same fault.
+/// Classes of lines that follow when nginx continues after an upstream's refusal: they belong to the same fault.
 const LATE: [&str; 2] = ["late-refusal", "closed-after-handshake"];
 
-/// Reloads that are remembered.
+/// The number of reloads that are remembered.
 const RELOADS: usize = 64;
 
-/// Bytes of a line that are kept as an example.
+/// The most bytes of an example line.
 const EXAMPLE: usize = 2048;
 
 /// What one line was put down as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LineVerdict {
-    /// The place of its row in the table, `None` for a line about TLS that no row fits.
+    /// The index of its row in the table; `None` for a line about TLS without a matching row.
     pub row: Option<usize>,
     /// Whose connection it is about.
     pub direction: Direction,
@@ -77,11 +77,11 @@ pub struct Class {
     pub name: &'static str,
     /// The alert that the peer sent.
     pub alert: Option<u8>,
-    /// Lines, by the row of the table that fits.
+    /// Lines by their row of the table.
     rows: Vec<(Option<usize>, u64)>,
-    /// All of them.
+    /// The number of failures.
     pub count: u64,
-    /// Lines of the same connections that only say what followed.
+    /// Lines of the same connections that only follow from these failures.
     pub joined: u64,
     /// Seconds since 1970 on the host's clock.
     pub first: Option<i64>,
@@ -89,7 +89,7 @@ pub struct Class {
     pub last: Option<i64>,
     /// Lines over time.
     pub series: Series,
-    /// Different clients.
+    /// Distinct clients.
     pub clients: Distinct,
     /// The client with the most lines.
     pub top_client: Majority,
@@ -102,7 +102,7 @@ pub struct Class {
 }
 
 impl Class {
-    /// The row that fits most lines.
+    /// The row of most lines.
     pub fn mechanism(&self) -> Option<&'static Mechanism> {
         let most = self.rows.iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))?;
         most.0.map(|row| &table::mechanisms()[row])
@@ -122,15 +122,15 @@ pub struct Tally {
     recent: Vec<Option<Recent>>,
     /// The buckets of every series, once a line had a time.
     pub grid: Option<Grid>,
-    /// The last time that was met and its bucket: most lines share it with the one before.
+    /// The last time and its bucket: most lines have the same time as the line before.
     last_slot: Option<(i64, usize)>,
     /// For each upstream of each class, the Host of the first request.
     hosts: Vec<(Box<[u8]>, Option<String>)>,
     /// Clients that fail in many ways at once.
     pub scanners: Scanners,
-    /// When the configuration was reloaded, as the log tells.
+    /// Times of reloads in the log.
     pub reloads: Vec<i64>,
-    /// Upstream failures by second and upstream, to be held against answers of 502.
+    /// Upstream failures by second and upstream, for comparison with answers of 502.
     pub moments: Moments,
 }
 
@@ -159,7 +159,7 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// The classes, in the order in which they were met.
+    /// The classes, in order of appearance.
     pub fn classes(&self) -> impl Iterator<Item = &Class> {
         self.classes.iter().filter(|class| class.count > 0)
     }
@@ -175,7 +175,7 @@ impl Tally {
         self.classes.get(place)
     }
 
-    /// Counts a failure of the class at this place; that place, or that of the class of its cause.
+    /// Counts a failure of the class with this index. Returns that index, or the index of the class that caused it.
     pub fn add(&mut self, own: usize, entry: &LoggedFailure<'_>) -> usize {
         if let Some(cause) = self.cause(entry, own) {
             self.classes[cause].joined += 1;
@@ -222,14 +222,14 @@ impl Tally {
         own
     }
 
-    /// The name, without port, that a request was for when this upstream failed.
+    /// The Host, without port, of a request for which this upstream failed.
     pub fn host_of(&self, upstream: &[u8]) -> Option<String> {
         let (_, host) =
             self.hosts.iter().find(|(known, host)| **known == *upstream && host.is_some())?;
         host.clone()
     }
 
-    /// The configuration was reloaded.
+    /// Notes a reload of the configuration.
     pub fn reload(&mut self, time: i64) {
         if self.reloads.len() < RELOADS {
             self.reloads.push(time);
@@ -285,8 +285,7 @@ impl Tally {
         slot
     }
 
-    /// The class of an earlier line of the same connection, where this one only says what followed from it, or says the
-    /// same again.
+    /// The class of an earlier line of the same connection, if this line only follows from it or repeats it.
     fn cause(&self, entry: &LoggedFailure<'_>, own: usize) -> Option<usize> {
         let row = entry.verdict.mechanism()?;
         let late = LATE.contains(&row.class);
@@ -294,7 +293,7 @@ impl Tally {
             return None;
         }
         let recent = self.recent[place(entry.connection?)]?;
-        // Another peer that is tried on the same connection fails for reasons of its own.
+        // If nginx tries another peer for the same connection, that one fails for its own reasons.
         if late && (recent.class == own || recent.upstream != entry.upstream.map(hash)) {
             return None;
         }
@@ -319,7 +318,7 @@ impl Tally {
     }
 }
 
-/// The request's Host, without its port, where it is text.
+/// The request's Host, without its port, if it is text.
 fn host(line: &[u8]) -> Option<String> {
     let mut buffer = Vec::new();
     let line = parse_any(line, &mut buffer);
@@ -332,7 +331,7 @@ fn place((worker, connection): (u64, u64)) -> usize {
     usize::try_from(mixed % CONNECTIONS as u64).unwrap_or(0)
 }
 
-/// Seconds at which an upstream failed, and at which a client was told 502. The last ones are remembered.
+/// Seconds at which an upstream failed, and at which a client received a 502. Only the last ones are remembered.
 #[derive(Clone, Debug, Default)]
 pub struct Moments {
     failures: Vec<Moment>,
@@ -342,7 +341,7 @@ pub struct Moments {
 /// The hash of an upstream, and a second.
 type Moment = (u64, i64);
 
-/// Moments that are remembered, of each kind, in places that their hashes choose.
+/// The number of moments of each kind that are remembered, in slots by their hashes.
 const MOMENTS: usize = 1 << 16;
 
 impl Moments {
@@ -354,7 +353,7 @@ impl Moments {
         self.failures[spot(moment)] = moment;
     }
 
-    /// A client was told 502 or 504 because of this upstream.
+    /// Notes that a client received a 502 or 504 because of this upstream.
     pub fn answered(&mut self, time: i64, upstream: &[u8]) {
         if self.answers.is_empty() {
             self.answers = vec![((0, i64::MIN), 0); MOMENTS];
@@ -365,8 +364,8 @@ impl Moments {
         *known = (moment, before + 1);
     }
 
-    /// Answers in the second in which the same upstream failed a handshake, or the one after; `None` where not both logs
-    /// were read. There are at least so many: of very long logs, only the end is remembered.
+    /// Answers in the same second as a failed handshake with the same upstream, or the one after; `None` unless both
+    /// logs were read. This is a lower bound: only the end of very long logs is remembered.
     pub fn coincidences(&self) -> Option<u64> {
         if self.failures.is_empty() || self.answers.is_empty() {
             return None;

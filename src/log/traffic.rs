@@ -1,4 +1,4 @@
-//! What an access log says about TLS: versions, ciphers, reuse of sessions, and how upstreams answer.
+//! Statistics of access logs about TLS: versions, ciphers, session reuse, and the answers of upstreams.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::series::{Grid, Series};
 use super::sketch::{Distinct, NameCounts, hash};
 use super::tally::Moments;
 
-/// Versions that are counted apart; OpenSSL knows seven.
+/// The most versions that are counted; OpenSSL has seven.
 const VERSIONS: usize = 16;
 
 /// Requests by version.
@@ -15,11 +15,11 @@ const VERSIONS: usize = 16;
 pub struct VersionTraffic {
     /// All of them.
     pub requests: u64,
-    /// Different clients.
+    /// Distinct clients.
     pub clients: Distinct,
     /// Requests by the name that clients sent.
     pub names: NameCounts,
-    /// Requests by what clients say they are.
+    /// Requests by user agent.
     pub agents: NameCounts,
     /// Requests over time.
     pub series: Series,
@@ -30,9 +30,9 @@ pub struct VersionTraffic {
 pub struct Traffic {
     /// All requests.
     pub requests: u64,
-    /// Whether lines say which version of TLS was used.
+    /// Whether the lines contain the TLS version.
     pub tells_version: bool,
-    /// By version, over TLS alone.
+    /// Requests over TLS by version.
     pub versions: BTreeMap<Vec<u8>, VersionTraffic>,
     /// By cipher.
     pub ciphers: NameCounts,
@@ -46,11 +46,11 @@ pub struct Traffic {
     pub by_connection: bool,
     /// Answers of 502 and 504.
     pub bad_gateway: u64,
-    /// Those whose connection or handshake to the upstream never came about.
+    /// Those without a completed connection or handshake to the upstream.
     pub not_connected: u64,
-    /// Whether lines tell how each try at an upstream went.
+    /// Whether the lines show the result of each attempt to reach an upstream.
     pub tells_tries: bool,
-    /// Tries at upstreams that never connected.
+    /// Attempts to reach an upstream that never connected.
     pub failed_tries: NameCounts,
     /// Connection and handshake to upstreams.
     pub connect_time: Histogram,
@@ -108,7 +108,7 @@ impl Traffic {
         grid.slot(time).unwrap_or(0)
     }
 
-    /// The first request of a connection stands for it, where lines number them.
+    /// If lines number the requests of a connection, only the first one counts.
     fn reuse(&mut self, access: &Access<'_>) {
         let first = access.get(Variable::ConnectionRequests).map(|number| number == b"1");
         self.by_connection |= first.is_some();
@@ -129,7 +129,7 @@ impl Traffic {
         let times = tries(access.get(Variable::UpstreamConnectTime));
         self.tells_tries |=
             access.has(Variable::UpstreamAddr) && access.has(Variable::UpstreamConnectTime);
-        // A list that is only `-` counts as absent, and yet says that the one try failed.
+        // A list that is only `-` counts as absent, but shows that the only attempt failed.
         let alone = access.has(Variable::UpstreamConnectTime) && times.is_empty();
         let times = if alone { vec![b"-".as_slice()] } else { times };
         for time in &times {
@@ -150,7 +150,7 @@ impl Traffic {
         self.not_connected += u64::from(bad && never && !addresses.is_empty());
     }
 
-    /// The share of connections that resumed a session; `None` where lines do not tell.
+    /// The share of connections that resumed a session, from 0 to 1; `None` if the lines do not show it.
     pub fn reuse_ratio(&self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
         let share = |part: u64, whole: u64| part as f64 / whole as f64;
@@ -163,7 +163,7 @@ impl Traffic {
     }
 }
 
-/// The tries of a list, which stand between `, ` and ` : `.
+/// The attempts in a list, separated by `, ` and ` : `.
 fn tries(list: Option<&[u8]>) -> Vec<&[u8]> {
     let Some(list) = list else { return Vec::new() };
     let words =
@@ -179,10 +179,10 @@ fn milliseconds(text: &[u8]) -> Option<u64> {
     seconds.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(thousandths)
 }
 
-/// Buckets of [`Histogram`]: each is a twentieth wider than the one before.
+/// The number of buckets of [`Histogram`]: each starts 5 % above the one before.
 const BUCKETS: usize = 400;
 
-/// Durations, kept to within five in a hundred.
+/// A histogram of durations, with an error of at most 5 %.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
     counts: Vec<u64>,
@@ -202,12 +202,12 @@ impl Histogram {
         self.longest = self.longest.max(milliseconds);
     }
 
-    /// Durations that were counted.
+    /// The number of durations.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// The duration below which this share of them lies, in milliseconds.
+    /// The percentile, in milliseconds.
     pub fn percentile(&self, percent: u64) -> Option<u64> {
         let wanted = (self.total * percent).div_ceil(100).max(1);
         let mut seen = 0;
@@ -221,7 +221,7 @@ impl Histogram {
     }
 }
 
-/// Where a bucket begins: one millisecond each at first, then a twentieth more each time.
+/// The lower edge of a bucket: steps of one millisecond at first, then of 5 %.
 fn edge(bucket: usize) -> u64 {
     const FINE: usize = 20;
     if bucket <= FINE {

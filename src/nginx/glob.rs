@@ -1,4 +1,4 @@
-//! Patterns of `include`, by the rules of `glob(3)`: `*` and `?` pass over neither a `/` nor a leading dot.
+//! Patterns of `include`, by the rules of `glob(3)`: `*` and `?` match neither a `/` nor a leading dot.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub fn matches(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// Whether this text is a pattern at all, as nginx decides it.
+/// Whether nginx treats this text as a pattern.
 pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
@@ -35,7 +35,7 @@ pub fn part_matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     let (mut at, mut seen) = (0, 0);
-    // Where the last `*` stands and up to where it has eaten.
+    // The position of the last `*`, and how far it has matched.
     let mut star: Option<(usize, usize)> = None;
     while seen < name.len() {
         if pattern.get(at) == Some(&'*') {
@@ -54,7 +54,7 @@ pub fn part_matches(pattern: &str, name: &str) -> bool {
     pattern[at..].iter().all(|&c| c == '*')
 }
 
-/// The length of the pattern's first item where it matches this character.
+/// The length of the pattern's first item, if it matches this character.
 fn one(pattern: &[char], c: char) -> Option<usize> {
     match pattern {
         ['?', ..] => Some(1),
@@ -71,10 +71,10 @@ fn one(pattern: &[char], c: char) -> Option<usize> {
     }
 }
 
-/// The characters from one to another.
+/// Ranges of characters, inclusive.
 type Ranges = Vec<(char, char)>;
 
-/// A bracket expression: its ranges, whether it is negated, and its length; `None` where it is not closed.
+/// A bracket expression: its ranges, whether it is negated, and its length; `None` if it is not closed.
 fn set(pattern: &[char]) -> Option<(Ranges, bool, usize)> {
     let negated = matches!(pattern.get(1), Some('!' | '^'));
     let start = if negated { 2 } else { 1 };

@@ -1,5 +1,5 @@
-//! Which directives are in force at a place: the innermost block that has any of a name replaces all outer ones
-//! (`ngx_conf_merge_value` and its kin); nothing is ever added to what an outer block says.
+//! Which directives apply at a place: those of the innermost block that has any of that name. They replace the
+//! directives of outer blocks (`ngx_conf_merge_value`) and never add to them.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -9,25 +9,25 @@ use super::directives;
 use super::problem::Span;
 use super::tree::{Directive, Tree};
 
-/// Values of one setting that are kept; they are copied to every place where it is in force.
+/// The most values of one setting that are kept: they are copied to every place where the setting applies.
 pub(super) const MAX_VALUES: usize = 100;
 
-/// A value that the configuration gives, and the directive that gives it. Where nginx has a default, `None` stands for it.
+/// A value from the configuration, and the directive that sets it. `None` means nginx's default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set<T> {
     /// The value.
     pub value: T,
-    /// The directive; of several in one block the first.
+    /// The directive; if there are several in one block, the first.
     pub span: Span,
 }
 
 impl<T> Set<T> {
-    /// A value that was given without a configuration.
+    /// A value that does not come from a configuration.
     pub fn given(value: T) -> Self {
         Self { value, span: Span { file: "".into(), line: 0, column: 0 } }
     }
 
-    /// The same place with what is made of its value.
+    /// The same place with a converted value.
     pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Set<U> {
         Set { value: make(self.value), span: self.span }
     }
@@ -99,30 +99,29 @@ impl<'t> Scope<'t> {
         self.0.simple.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The directives of this name that are in force, in their order: those of the innermost block that has any.
+    /// The directives of this name that apply, in order: those of the innermost block that has any.
     pub fn effective(&self, name: &str) -> &[&'t Directive] {
         self.chain().map(|scope| scope.own(name)).find(|own| !own.is_empty()).unwrap_or_default()
     }
 
-    /// What a directive that stands once says; nginx refuses a second one in a block.
+    /// The argument of a directive that nginx allows once in a block.
     pub fn scalar(&self, name: &str) -> Option<Set<String>> {
         let first = self.effective(name).first()?;
         Some(Set { value: first.first().to_owned(), span: first.span.clone() })
     }
 
-    /// What a directive says that takes `on` or `off`.
+    /// The value of a directive with `on` or `off`.
     pub fn flag(&self, name: &str) -> Option<Set<bool>> {
         let first = self.effective(name).first()?;
         Some(Set { value: first.is_on(), span: first.span.clone() })
     }
 
-    /// What a directive says that takes a number; 0 for what is none.
+    /// The value of a directive with a number; 0 if it is not a number.
     pub fn number(&self, name: &str) -> Option<Set<u32>> {
         Some(self.scalar(name)?.map(|text| directives::number(&text).unwrap_or(0)))
     }
 
-    /// All arguments of a directive that adds up when it is repeated in a block, as `ssl_protocols` does; the first of
-    /// very many.
+    /// All arguments of a directive that may be repeated in a block, such as `ssl_protocols`; at most `MAX_VALUES`.
     pub fn words(&self, name: &str) -> Option<Set<Vec<String>>> {
         let all = self.effective(name);
         let words = all.iter().flat_map(|one| one.arguments.iter().cloned());
@@ -130,8 +129,8 @@ impl<'t> Scope<'t> {
         Some(Set { value, span: all.first()?.span.clone() })
     }
 
-    /// Pairs of name and value, as `ssl_conf_command` takes them; the set of an inner block replaces the outer one. The
-    /// first of very many.
+    /// Pairs of name and value, as in `ssl_conf_command`; those of an inner block replace the outer ones. At most
+    /// `MAX_VALUES`.
     pub fn pairs(&self, name: &str) -> Vec<Set<(String, String)>> {
         let pair = |one: &&Directive| {
             let second = one.arguments.get(1).cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, in nginx's own words where nginx has words for it, and where it stands.
+//! Faults of a configuration and their places, in nginx's words if nginx has a message for them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub struct Span {
     /// The file, as nginx names it.
     pub file: Arc<str>,
-    /// Line, from 1; 0 where the file as a whole is meant.
+    /// Line, from 1; 0 for the file as a whole.
     pub line: u32,
     /// Column, from 1, in bytes.
     pub column: u32,
@@ -28,7 +28,7 @@ impl fmt::Display for Span {
 pub struct ConfigurationProblem {
     /// What is wrong.
     pub fault: Fault,
-    /// Where nginx stood when it saw that; `None` where no file could be opened, or for the configuration as a whole.
+    /// Where nginx was reading; `None` if no file could be opened, or for the configuration as a whole.
     pub span: Option<Span>,
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for ConfigurationProblem {
 /// What can be wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Fault {
-    /// A character where none of its kind may stand.
+    /// A character that is not allowed here.
     #[error("unexpected \"{}\"", char::from(*.0))]
     Unexpected(u8),
     /// The file ends within a directive.
@@ -74,16 +74,16 @@ pub enum Fault {
     /// A log format that nothing defines.
     #[error("unknown log format \"{0}\"")]
     UnknownLogFormat(String),
-    /// A directive stands in a block that does not take it.
+    /// A directive in a block where nginx does not allow it.
     #[error("\"{0}\" directive is not allowed here")]
     NotAllowed(String),
     /// A directive has too few arguments or too many.
     #[error("invalid number of arguments in \"{0}\" directive")]
     ArgumentCount(String),
-    /// A directive that may stand once in a block stands there again.
+    /// A directive that is allowed once in a block, repeated.
     #[error("\"{0}\" directive is duplicate")]
     Duplicate(String),
-    /// A number is none.
+    /// An invalid number.
     #[error("\"{0}\" directive invalid number")]
     InvalidNumber(String),
     /// A flag is neither on nor off.
@@ -97,16 +97,16 @@ pub enum Fault {
     /// A value is not one of those that the directive accepts.
     #[error("invalid value \"{0}\"")]
     InvalidValue(String),
-    /// A size or a time is none; the directive.
+    /// An invalid size or time; the directive.
     #[error("\"{0}\" directive invalid value")]
     InvalidValueOf(String),
     /// A parameter that the directive does not have.
     #[error("invalid parameter \"{0}\"")]
     InvalidParameter(String),
-    /// The same, as `stream` said it before 1.25.5 and `mail` says it.
+    /// The same, in the words of `mail`, and of `stream` before 1.25.5.
     #[error("the invalid \"{0}\" parameter")]
     TheInvalidParameter(String),
-    /// A parameter whose value is none; its name, and the whole as written.
+    /// A parameter with an invalid value.
     #[error("invalid {name} \"{text}\"")]
     InvalidOption {
         /// The name of the parameter.
@@ -114,7 +114,7 @@ pub enum Fault {
         /// What nginx quotes.
         text: String,
     },
-    /// A parameter of `listen` that does not go with another one.
+    /// A parameter of `listen` that cannot be combined with another one.
     #[error("\"listen\" directive \"{parameter}\" parameter is incompatible with \"{other}\"")]
     Incompatible {
         /// The parameter.
@@ -133,7 +133,7 @@ pub enum Fault {
     /// A server listens on an address twice.
     #[error("a duplicate listen {0}")]
     DuplicateListen(String),
-    /// An address is listened on twice where nginx allows it once.
+    /// Two `listen` directives with an address that nginx allows once.
     #[error("duplicate \"{0}\" address and port pair")]
     DuplicatePair(String),
     /// Options of a socket are set by two `listen` directives.
@@ -157,31 +157,31 @@ pub enum Fault {
     /// A second default in a `map`.
     #[error("duplicate default map parameter")]
     DuplicateMapDefault,
-    /// A status that is none.
+    /// An invalid status code.
     #[error("invalid return code \"{0}\"")]
     ReturnCode(String),
-    /// A level that logs do not have.
+    /// An invalid log level.
     #[error("invalid log level \"{0}\"")]
     LogLevel(String),
-    /// A location within one that cannot hold it.
+    /// A location within one that cannot contain it.
     #[error("location \"{inner}\" cannot be inside the {kind} location \"{outer}\"")]
     LocationInside {
         /// The location.
         inner: String,
-        /// What the one around it is.
+        /// The kind of the outer location.
         kind: &'static str,
-        /// The one around it.
+        /// The outer location.
         outer: String,
     },
-    /// A location whose name does not begin as that of the one around it.
+    /// A location whose path does not start with that of the outer location.
     #[error("location \"{inner}\" is outside location \"{outer}\"")]
     LocationOutside {
         /// The location.
         inner: String,
-        /// The one around it.
+        /// The outer location.
         outer: String,
     },
-    /// A server of `stream` or `mail` that listens nowhere.
+    /// A server of `stream` or `mail` without `listen`.
     #[error("no \"listen\" is defined for server")]
     NoListen,
     /// A URL without the scheme that the directive needs.
@@ -198,22 +198,22 @@ pub enum Fault {
     Unreadable {
         /// The file, as nginx names it.
         path: String,
-        /// The system's number and words.
+        /// The system's error number and message.
         reason: String,
     },
-    /// The file that is read first has no `events` block.
+    /// The main file has no `events` block.
     #[error("no \"events\" section in configuration")]
     NoEvents,
-    /// The dump holds no file, or not the one that is asked for.
+    /// The dump contains no file, or not the requested one.
     #[error("no \"# configuration file\" line: this is not the output of nginx -T")]
     NoDump,
-    /// Blocks and included files are nested deeper than is read.
+    /// Blocks and included files are nested deeper than the limit.
     #[error("could not test: blocks and included files are nested more than {0} deep")]
     TooDeep(usize),
-    /// The configuration is larger than is read.
+    /// The configuration is larger than the limit.
     #[error("could not test: the configuration is too large to be read completely")]
     TooLarge,
-    /// More files match a pattern of `include` than are read.
+    /// More files match a pattern of `include` than the limit.
     #[error("could not test: too many files match {0}")]
     TooManyMatches(String),
     /// A folder whose files are included may not be listed.
@@ -225,7 +225,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether it is about this program and not about nginx: a limit, or something that may not be read.
+    /// Whether it is a limit of this program, or a file that it may not read, and not a fault for nginx.
     pub fn is_limit(&self) -> bool {
         matches!(
             self,

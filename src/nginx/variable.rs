@@ -1,5 +1,5 @@
-//! Variables of a configuration: what `set`, `map` and their kin make of them, as far as that can be known without a
-//! request. A variable with several possible values forks what is built from it.
+//! Variables of a configuration: the values from `set`, `map` and similar directives, as far as they are known without
+//! a request. A variable with several possible values leads to several results.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -11,28 +11,28 @@ use super::server_name::{ServerName, server_names};
 use super::table::{MapTable, MappedValue};
 use super::tree::Directive;
 
-/// Values that are given from outside, by the variable's name without `$`.
+/// Values from the command line, by the variable's name without `$`.
 pub type Variables = BTreeMap<String, String>;
 
 /// Why a text with variables has no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unresolved {
-    /// Each request decides, or code that is not read.
+    /// It depends on the request, or on code that is not interpreted.
     #[error("${0} depends on the request; give a value with --var {0}=VALUE")]
     PerRequest(String),
     /// A regular expression captures it.
     #[error("${0} is captured by a regular expression; give a value with --var {0}=VALUE")]
     Captured(String),
-    /// A variable that is defined by way of itself, or too deep.
+    /// A variable that is defined through itself, or through too many others.
     #[error("${0} is defined through too many other variables")]
     TooDeep(String),
-    /// A port that a Service of Kubernetes names.
+    /// A port of a Kubernetes Service that is known only by name.
     #[error("only the name of the port of the Service {0:?} is known")]
     ServicePort(String),
-    /// More combinations of values than are followed.
+    /// More combinations of values than the limit.
     #[error("its variables have too many possible values; give them with --var NAME=VALUE")]
     TooMany,
-    /// What comes out is no address that nginx takes.
+    /// The result is not an address that nginx accepts.
     #[error("nginx refuses it: {what} in upstream \"{url}\"")]
     Invalid {
         /// nginx's words.
@@ -42,16 +42,16 @@ pub enum Unresolved {
     },
 }
 
-/// Variables may be defined by way of others this often.
+/// How deep variables may be defined through others.
 const MAX_DEPTH: usize = 20;
 
-/// Combinations of values that are followed for one directive.
+/// The most combinations of values for one directive.
 const MAX_CHOICES: usize = 1000;
 
-/// Steps that are made in all: values, names and rows that are looked at.
+/// The most steps in total: values, names and rows that are examined.
 const MAX_STEPS: usize = 2_000_000;
 
-/// Longest value that is made, in bytes.
+/// The longest value, in bytes.
 const MAX_LENGTH: usize = 64 * 1024;
 
 /// The variables that `map`, `geo` and `split_clients` define, for the whole of `http` or `stream`.
@@ -67,13 +67,13 @@ pub(super) struct Definitions<'t> {
 /// A point where several values are possible.
 #[derive(Debug)]
 pub(super) struct Fork {
-    /// What is chosen: equal for everything that depends on the same choice.
+    /// Identifies the choice: equal for everything that depends on the same choice.
     key: String,
-    /// The values; none where there are too many.
+    /// The values; empty if there are too many.
     options: Vec<String>,
 }
 
-/// What is known at one place, with one choice made at each fork so far.
+/// Values known at one place, with one choice for each fork so far.
 #[derive(Debug)]
 pub(super) struct Lookup<'a, 't> {
     definitions: &'a Definitions<'t>,
@@ -82,13 +82,13 @@ pub(super) struct Lookup<'a, 't> {
     chosen: Vec<(String, String)>,
     /// Whether a URL is being expanded, of which only scheme, host and port matter.
     is_url: bool,
-    /// Values that only hold at this place, as `$proxy_host`.
+    /// Values that apply only at this place, such as `$proxy_host`.
     pub(super) local: Variables,
-    /// The variables whose values were given or chosen.
+    /// The variables with given or chosen values.
     pub(super) assumed: Variables,
 }
 
-/// A text's value, unless a fork must be taken first.
+/// A text's value, or the fork that must be decided first.
 type Evaluated<T> = Result<Result<T, Unresolved>, Fork>;
 
 impl<'t> Definitions<'t> {
@@ -150,7 +150,7 @@ impl<'t> Definitions<'t> {
         Ok(built)
     }
 
-    /// Counts steps; false where there were too many.
+    /// Counts steps; false if there were too many.
     fn spend(&self, steps: usize) -> bool {
         let left = self.budget.get().checked_sub(steps);
         self.budget.set(left.unwrap_or(0));
@@ -164,7 +164,7 @@ impl<'t> Lookup<'_, 't> {
         self.expand(written, 0)
     }
 
-    /// The value of a URL; variables behind its host and port stay as written.
+    /// The value of a URL; variables after its host and port stay as written.
     pub(super) fn url(&mut self, written: &str) -> Evaluated<String> {
         self.is_url = true;
         let value = self.expand(written, 0);
@@ -245,7 +245,7 @@ impl<'t> Lookup<'_, 't> {
         if !self.definitions.spend(table.steps()) {
             return Ok(Err(Unresolved::TooMany));
         }
-        // The key is no URL, whatever its value is.
+        // The key is not a URL, even if the value is.
         let is_url = std::mem::replace(&mut self.is_url, false);
         let key = self.expand(table.source, depth + 1);
         self.is_url = is_url;
@@ -285,7 +285,7 @@ impl<'t> Lookup<'_, 't> {
                 None => Ok(Err(Unresolved::PerRequest(name.to_owned()))),
             },
             _ if is_captured(self.scope, name) => Ok(Err(Unresolved::Captured(name.to_owned()))),
-            // They stand behind the host, and where they lead is the upstream's affair.
+            // They come after the host, so they do not affect the connection.
             "request_uri" | "uri" | "document_uri" => Ok(Ok("/".to_owned())),
             "args" | "query_string" | "is_args" => Ok(Ok(String::new())),
             _ => Ok(Err(Unresolved::PerRequest(name.to_owned()))),
@@ -306,7 +306,7 @@ impl<'t> Lookup<'_, 't> {
         }
     }
 
-    /// A value that stands for what a request decides, noted as such.
+    /// An example of a value that depends on the request, recorded as an assumption.
     fn assume(
         &mut self,
         name: &str,
@@ -325,7 +325,7 @@ fn few(values: &[&str]) -> Vec<String> {
     values.iter().filter(|_| is_few).map(|&value| value.to_owned()).collect()
 }
 
-/// The names of a server that knows no other ones, and not too many.
+/// The names of a server, if all are exact names and there are not too many.
 fn exact_names(server: &Scope<'_>) -> Option<Vec<String>> {
     let words = server.own("server_name").iter().map(|one| one.arguments.len());
     if words.sum::<usize>() > MAX_CHOICES {
@@ -349,8 +349,8 @@ fn is_captured(scope: &Scope<'_>, name: &str) -> bool {
         })
 }
 
-/// What `set` can give a variable at a place: the last that is run in any case, and those of conditions behind it; and
-/// how many directives were looked at.
+/// The values that `set` can assign at a place: the last unconditional one, and the conditional ones after it; and the
+/// number of directives examined.
 fn assignments<'t>(scope: &Scope<'t>, name: &str) -> (Vec<&'t str>, usize) {
     let (mut values, mut steps) = (Vec::new(), 0);
     for level in runs(scope) {
@@ -379,8 +379,8 @@ fn sets<'t>(directive: &'t Directive, name: &str) -> Option<&'t str> {
     is_meant.then_some(value)
 }
 
-/// The blocks whose `set` directives are run, the last first: nginx runs those of the server and of the location that it
-/// ends in, not those of the locations around it.
+/// The blocks whose `set` directives nginx runs, the last first: the server and the final location, but not the
+/// locations around it.
 fn runs<'s, 't>(scope: &'s Scope<'t>) -> impl Iterator<Item = &'s Scope<'t>> {
     let mut in_location = false;
     scope.chain().filter(move |scope| match scope.block().map(|block| &*block.name) {
@@ -399,7 +399,7 @@ fn has_whole_authority(url: &str) -> bool {
     }
 }
 
-/// A text without the part that it begins with.
+/// A text without its first part.
 fn behind<'t>(text: &'t str, part: TextPart<'_>) -> &'t str {
     let length = match part {
         TextPart::Literal(literal) => literal.len(),
@@ -416,12 +416,12 @@ enum TextPart<'a> {
     Variable(&'a str),
 }
 
-/// Whether a text holds a variable.
+/// Whether a text contains a variable.
 pub fn has_variables(text: &str) -> bool {
     parts(text).any(|part| matches!(part, TextPart::Variable(_)))
 }
 
-/// The names of the variables in a text; captures by number are none.
+/// The names of the variables in a text, without numbered captures.
 pub(super) fn names(text: &str) -> Vec<String> {
     let name = |part: TextPart<'_>| match part {
         TextPart::Variable(name) => Some(name.to_owned()),
@@ -448,7 +448,7 @@ fn parts(text: &str) -> impl Iterator<Item = TextPart<'_>> {
     })
 }
 
-/// The name behind a `$` and the length of what names it; a digit is a name of its own.
+/// The name after a `$`, and its length as written; a digit is a whole name.
 fn variable_name(text: &str) -> Option<(&str, usize)> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if let Some(braced) = text.strip_prefix('{') {

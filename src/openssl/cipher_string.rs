@@ -1,4 +1,4 @@
-//! OpenSSL's cipher strings (openssl-ciphers(1)): which suites, in which order, `proxy_ssl_ciphers` stands for.
+//! OpenSSL's cipher strings (openssl-ciphers(1)): the suites in `proxy_ssl_ciphers`, in order.
 //!
 //! The order of the whole list and the properties of each suite are OpenSSL 3.0's own, kept in `cipher_list.txt` as
 //! `openssl ciphers -s -tls1_2 -V` lists them; a `-` marks what `DEFAULT` leaves out.
@@ -11,7 +11,7 @@ use super::security_level;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
-/// What a cipher string stands for, suites of TLS 1.3 apart.
+/// The result of a cipher string, without suites of TLS 1.3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CipherList {
     /// The suites, preferred first; none where the security level forbids all that the string selects, which OpenSSL
@@ -24,15 +24,15 @@ pub struct CipherList {
 /// Why a cipher string could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum CipherStringError {
-    /// It selects nothing; nginx refuses to start with it.
+    /// It selects nothing; nginx does not start with it.
     #[error("the cipher string {0:?} matches no cipher suite")]
     NoMatch(String),
-    /// A keyword that is not modelled here.
+    /// A keyword that is not supported here.
     #[error("unsupported keyword {0} in a cipher string")]
     Unsupported(String),
 }
 
-/// Reads a cipher string as OpenSSL does at a security level that holds unless the string sets another.
+/// Reads a cipher string as OpenSSL does at this security level, unless the string sets another.
 pub fn evaluate(text: &str, security_level: u8) -> Result<CipherList, CipherStringError> {
     let mut list = List { entries: known().iter().map(|known| (known, false)).collect() };
     let mut level = None;
@@ -65,7 +65,7 @@ pub fn evaluate(text: &str, security_level: u8) -> Result<CipherList, CipherStri
     Ok(CipherList { suites: allowed.map(|known| known.suite).collect(), security_level: level })
 }
 
-/// Whether a client that speaks nothing newer than `newest` offers the suite (`ssl_cipher_disabled`).
+/// Whether a client with `newest` as its newest version offers the suite (`ssl_cipher_disabled`).
 pub fn offered_with(suite: CipherSuite, newest: ProtocolVersion) -> bool {
     known().iter().find(|known| known.suite == suite).is_none_or(|known| known.oldest <= newest)
 }
@@ -121,15 +121,15 @@ fn known() -> &'static [OpensslSuite] {
     &KNOWN
 }
 
-/// What a rule does with what it matches (`CIPHER_ADD` and its like).
+/// The effect of a rule on the suites that it matches (`CIPHER_ADD` and its like).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
     Add,
-    /// `-`: take away; a later rule may bring it back.
+    /// `-`: remove; a later rule may add it again.
     Delete,
-    /// `!`: take away for good.
+    /// `!`: remove permanently.
     Kill,
-    /// `+`: move what is there to the end.
+    /// `+`: move matching suites to the end.
     Order,
 }
 
@@ -170,7 +170,7 @@ impl List {
         };
     }
 
-    /// `@STRENGTH` and `@SECLEVEL=n`; the level, where one is set.
+    /// `@STRENGTH` and `@SECLEVEL=n`; returns the level, if it is set.
     fn command(&mut self, command: &str) -> Result<Option<u8>, CipherStringError> {
         let unsupported = || CipherStringError::Unsupported(format!("@{command}"));
         match command.split_once('=') {
@@ -188,7 +188,7 @@ impl List {
     }
 }
 
-/// What one word of a rule demands.
+/// The condition of one word of a rule.
 #[derive(Clone, Copy, Debug)]
 enum Keyword {
     All,
@@ -196,13 +196,13 @@ enum Keyword {
     Suite(CipherSuite),
     KeyExchange(&'static str),
     Authentication(&'static str),
-    /// Any but anonymous.
+    /// Any authentication.
     Signed,
     Encryption(&'static [&'static str]),
     Bits(&'static [&'static str], u16),
     Mac(&'static str),
     Oldest(ProtocolVersion),
-    /// Nothing of today's libraries: RC4, export, PSK without a key.
+    /// Suites that current libraries do not have: RC4, export, PSK without a key.
     Nothing,
 }
 
@@ -226,7 +226,7 @@ impl Keyword {
 
 const AES: &[&str] = &["AES", "AESGCM", "AESCCM", "AESCCM8"];
 
-/// The words of one rule, all of which must match; `None` where OpenSSL passes over a word it does not know.
+/// The words of one rule, all of which must match; `None` if OpenSSL ignores the rule because of an unknown word.
 fn keywords(words: &str) -> Result<Option<Vec<Keyword>>, CipherStringError> {
     let mut all = Vec::new();
     for word in words.split('+') {
@@ -289,8 +289,7 @@ fn keyword(word: &str) -> Result<Option<Vec<Keyword>>, CipherStringError> {
         "FIPS" | "SUITEB128" | "SUITEB128ONLY" | "SUITEB128C2" | "SUITEB192" => {
             return Err(CipherStringError::Unsupported(word.to_owned()));
         }
-        // A suite of TLS 1.3 is none that this list could hold.
-        // Nor does OpenSSL 3.0 read IANA's names.
+        // This list has no suites of TLS 1.3, and OpenSSL 3.0 does not accept IANA's names.
         _ => {
             match CipherSuite::from_name(word).filter(|suite| suite.openssl_name() == Some(word)) {
                 Some(suite) if !suite.is_tls13() => vec![Keyword::Suite(suite)],

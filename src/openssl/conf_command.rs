@@ -7,14 +7,14 @@ use crate::tls::version::{ProtocolVersion, UnknownVersion};
 
 use super::release::OpensslRelease;
 
-/// What a list of commands changes. `None` and empty leave what the other directives say.
+/// The changes of a list of commands. `None` and empty keep the values of the other directives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commands {
     /// `MinProtocol`.
     pub oldest: Option<ProtocolVersion>,
     /// `MaxProtocol`.
     pub newest: Option<ProtocolVersion>,
-    /// `Protocol`: versions to switch on or off, in order; `None` is every version.
+    /// `Protocol`: versions to enable or disable, in order; `None` is every version.
     pub switches: Vec<(Option<ProtocolVersion>, bool)>,
     /// `CipherString`, which replaces `*_ssl_ciphers`.
     pub cipher_string: Option<String>,
@@ -26,13 +26,13 @@ pub struct Commands {
     pub schemes: Option<Vec<SignatureScheme>>,
     /// `Options UnsafeLegacyServerConnect`: servers without secure renegotiation are accepted.
     pub legacy_servers: bool,
-    /// What the hello leaves out.
+    /// Parts that the hello omits.
     pub left_out: Vec<LeftOut>,
-    /// Commands whose effect is not known here, as they are written.
+    /// Commands whose effect is not known here, as written.
     pub not_followed: Vec<String>,
 }
 
-/// What `Options -NAME` takes out of a hello.
+/// A part that `Options -NAME` removes from a hello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftOut {
     /// The ticket extension (`SessionTicket`).
@@ -43,7 +43,7 @@ pub enum LeftOut {
     SessionId,
 }
 
-/// The groups of a hello, and those it brings keys for.
+/// The groups of a hello, and those with a key share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HelloGroups {
     /// In the order of the hello.
@@ -53,7 +53,7 @@ pub struct HelloGroups {
 }
 
 impl Commands {
-    /// Reads commands, each `NAME VALUE`, in the order in which they stand.
+    /// Reads commands, each `NAME VALUE`, in order.
     pub fn read(commands: &[String], library: OpensslRelease) -> Self {
         let mut all = Self::default();
         for command in commands {
@@ -65,7 +65,7 @@ impl Commands {
         all
     }
 
-    /// Whether a version may be offered that the other directives `allow` or not.
+    /// Whether a version may be offered; `allowed` is the result of the other directives.
     pub fn allows(&self, version: ProtocolVersion, allowed: bool) -> bool {
         let meant = |named: &Option<ProtocolVersion>| named.is_none_or(|named| named == version);
         let switched = self.switches.iter().rfind(|(named, _)| meant(named));

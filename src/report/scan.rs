@@ -1,4 +1,4 @@
-//! What a scan listed, and how known clients fare: for people and as JSON.
+//! The results of a scan and of replayed clients: as text and as JSON.
 
 use std::io::{self, Write};
 
@@ -17,10 +17,10 @@ use crate::tls::group::NamedGroup;
 use crate::tls::suite::{KeyExchange, SuiteWeakness};
 use crate::tls::version::ProtocolVersion;
 
-/// Columns of a heading within a scan.
+/// The width of the labels in a scan, in columns.
 const LABEL: usize = 9;
 
-/// Writes what was scanned at one address.
+/// Writes the scans of one address.
 pub(super) fn write(endpoint: &Endpoint, look: Look, out: &mut dyn Write) -> io::Result<()> {
     for scan in &endpoint.scans {
         let name = scan
@@ -128,7 +128,7 @@ fn listed<T: ToString>(listing: &Listing<T>) -> String {
     names.join(", ") + order
 }
 
-/// What holds for all versions, as lines with a label.
+/// Results that apply to all versions, as lines with a label.
 fn summary(scan: &Scan, endpoint: &Endpoint) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     if scan.accepted().next().is_none() {
@@ -164,7 +164,7 @@ fn summary(scan: &Scan, endpoint: &Endpoint) -> Vec<(&'static str, String)> {
     lines
 }
 
-/// Whether TLS 1.3 sessions are taken up again, and take early data, as the complete handshakes saw it.
+/// Whether TLS 1.3 sessions are resumed, and allow early data, according to the complete handshakes.
 fn tls13_session(endpoint: &Endpoint, scan: &Scan) -> (Observed<()>, Observed<()>) {
     endpoint
         .cell(scan.sni.is_some(), ProtocolVersion::TLS1_3)
@@ -215,22 +215,22 @@ fn write_replays(endpoint: &Endpoint, look: Look, out: &mut dyn Write) -> io::Re
     writeln!(out)
 }
 
-/// Everything that one address takes with one name or none.
+/// Everything that one address accepts, with one name or none.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ScanView<'a> {
     /// Address and port.
     address: String,
     /// The name sent; null for none.
     sni: Option<&'a str>,
-    /// Every version that was asked for, oldest first.
+    /// Every version that was tested, oldest first.
     versions: Vec<VersionView>,
-    /// The application protocols that were chosen, of those that were offered.
+    /// The application protocols that the server chose from those offered.
     alpn: Vec<&'a str>,
-    /// Each property: true, false, or null where it was not or could not be tested.
+    /// Features: true, false, or null if not tested.
     features: FeaturesView,
-    /// Whether a post-quantum key exchange is taken; null where TLS 1.3 is not spoken.
+    /// Whether the server accepts a post-quantum key exchange; null if it does not accept TLS 1.3.
     post_quantum: Option<bool>,
-    /// Why something may be missing; empty where nothing is.
+    /// Why the lists may be incomplete; empty if they are complete.
     gaps: Vec<String>,
 }
 
@@ -239,12 +239,12 @@ struct VersionView {
     version: String,
     /// `accepted`, `refused` or `untested`.
     outcome: &'static str,
-    /// Whether a complete handshake ended in this version: false where hellos were answered, and every complete handshake
-    /// was refused after that; null where none could be made.
+    /// Whether a complete handshake succeeded in this version: false if hellos were answered, but every complete
+    /// handshake was refused; null if none could be made.
     complete: Option<bool>,
     /// In the order of `preference`.
     cipher_suites: Vec<SuiteView>,
-    /// Whose order of suites counts: `server`, `client` or `mixed`; null where there is no choice.
+    /// Whose order of suites applies: `server`, `client` or `mixed`; null if there is no choice.
     preference: Option<&'static str>,
     groups: Vec<String>,
     signature_schemes: Vec<String>,
@@ -257,7 +257,7 @@ struct SuiteView {
     name: String,
     openssl_name: Option<&'static str>,
     group: Option<String>,
-    /// Size of the server's finite-field or export RSA key.
+    /// Size of the server's finite-field or export RSA key, in bits.
     key_bits: Option<usize>,
     forward_secrecy: bool,
     /// `no-encryption`, `anonymous`, `export`, `des`, `rc4`, `small-block`; null for none.
@@ -276,25 +276,25 @@ struct FeaturesView {
     fallback_scsv: Option<bool>,
 }
 
-/// How one known client fares at one address.
+/// The result of one known client at one address.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ClientView<'a> {
     /// Address and port.
     address: String,
     name: &'a str,
     title: &'a str,
-    /// `established`, `failed`, or `untested` where the address could not be asked.
+    /// `established`, `failed`, or `untested` if there was no answer.
     outcome: &'static str,
     version: Option<String>,
     cipher_suite: Option<String>,
     group: Option<String>,
-    /// How it fails; null where it does not.
+    /// How it fails; null if it does not fail.
     reason: Option<String>,
-    /// What is missing between it and the server: why it fails, from what both offer. Null where it does not fail.
+    /// Why it fails: what client and server do not have in common. Null if it does not fail.
     missing: Option<String>,
-    /// Whether a complete handshake of the same shape was made; false where only its hello was answered.
+    /// Whether a complete handshake of the same shape succeeded; false if only its hello was answered.
     confirmed: bool,
-    /// Bytes of its hello.
+    /// Size of its hello, in bytes.
     hello_bytes: usize,
 }
 

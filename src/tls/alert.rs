@@ -50,17 +50,17 @@ const NAMES: &[(u8, &str)] = &[
 ];
 
 impl AlertDescription {
-    /// 0: the peer has nothing more to say.
+    /// 0: the peer sends no more data.
     pub const CLOSE_NOTIFY: Self = Self(0);
-    /// 40: the peer could not agree on parameters, or would not say more.
+    /// 40: no parameters in common, or a reason that the peer does not give.
     pub const HANDSHAKE_FAILURE: Self = Self(40);
-    /// 70: the peer does not speak the offered versions.
+    /// 70: the peer does not accept the offered versions.
     pub const PROTOCOL_VERSION: Self = Self(70);
     /// 86: the client fell back to an older version for no reason (RFC 7507).
     pub const INAPPROPRIATE_FALLBACK: Self = Self(86);
     /// 112: the server has no host of that name (RFC 6066 section 3).
     pub const UNRECOGNIZED_NAME: Self = Self(112);
-    /// 116: the server wants a client certificate (RFC 8446 section 4.4.2.4).
+    /// 116: the server requires a client certificate (RFC 8446 section 4.4.2.4).
     pub const CERTIFICATE_REQUIRED: Self = Self(116);
 
     /// IANA's name, `None` for an unassigned number.

@@ -1,11 +1,12 @@
 //! Reading and writing the presentation language of TLS (RFC 8446 section 3).
 //!
-//! This is the one place that slices bytes from outside: a read returns what it asked for or [`DecodeError`], never panics.
+//! Only this file slices bytes from the network: a read returns the requested bytes or [`DecodeError`], and never
+//! panics.
 
-/// Why bytes could not be read as what they should be.
+/// Why bytes could not be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// A field or vector ends after the bytes do.
+    /// A field or vector is longer than the bytes that are left.
     #[error("it is cut short")]
     Truncated,
     /// Bytes are left over after the last field.
@@ -30,7 +31,7 @@ impl<'a> ByteReader<'a> {
         self.rest.is_empty()
     }
 
-    /// What is not read yet.
+    /// The bytes that are not read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -94,13 +95,13 @@ impl<'a> ByteReader<'a> {
         Ok(items)
     }
 
-    /// Ends the reading; bytes that are left are an error.
+    /// Checks that all bytes were read.
     pub fn finish(self) -> Result<(), DecodeError> {
         if self.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes) }
     }
 }
 
-/// A vector holds more than its length field can say.
+/// A vector is longer than its length field allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a field is longer than its length prefix can say")]
 pub struct TooLong;
@@ -118,7 +119,7 @@ impl Writer {
         Self::default()
     }
 
-    /// How much was written so far, in bytes.
+    /// The number of bytes written so far.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -165,7 +166,7 @@ impl Writer {
         self.vector::<3>(content);
     }
 
-    /// What was written, unless a vector outgrew its length field.
+    /// The bytes written; an error if a vector is too long for its length field.
     pub fn finish(self) -> Result<Vec<u8>, TooLong> {
         if self.too_long { Err(TooLong) } else { Ok(self.bytes) }
     }

@@ -22,7 +22,7 @@ impl ExtensionType {
     pub const SIGNATURE_ALGORITHMS: Self = Self(13);
     /// Application protocols (RFC 7301).
     pub const ALPN: Self = Self(16);
-    /// Filler for servers that choke on certain lengths (RFC 7685).
+    /// Padding for servers that fail on certain lengths (RFC 7685).
     pub const PADDING: Self = Self(21);
     /// RFC 7627.
     pub const EXTENDED_MASTER_SECRET: Self = Self(23);
@@ -52,9 +52,9 @@ pub struct KeyShare {
 /// One extension of a `ClientHello`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extension {
-    /// The name that the client wants to talk to.
+    /// The name of the server (SNI).
     ServerName(String),
-    /// A stapled OCSP response is welcome.
+    /// Asks for a stapled OCSP response.
     StatusRequest,
     /// Groups, preferred first.
     SupportedGroups(Vec<NamedGroup>),
@@ -62,11 +62,11 @@ pub enum Extension {
     EcPointFormats,
     /// Signature schemes, preferred first.
     SignatureAlgorithms(Vec<SignatureScheme>),
-    /// Signature schemes of certificates, where they are not those of the handshake.
+    /// Signature schemes of certificates, if they differ from those of the handshake.
     SignatureAlgorithmsCert(Vec<SignatureScheme>),
     /// Application protocols, preferred first.
     Alpn(Vec<String>),
-    /// That many zero bytes.
+    /// This many zero bytes.
     Padding(u16),
     /// The master secret is bound to the handshake.
     ExtendedMasterSecret,
@@ -76,11 +76,11 @@ pub enum Extension {
     SupportedVersions(Vec<ProtocolVersion>),
     /// How a pre-shared key may be used, by number.
     PskKeyExchangeModes(Vec<u8>),
-    /// Keys; none asks for a `HelloRetryRequest`, which names the server's group and costs no key.
+    /// Keys. An empty list asks for a `HelloRetryRequest`, which names the server's group.
     KeyShare(Vec<KeyShare>),
-    /// This is a first handshake, and renegotiation would be secure.
+    /// An initial handshake, with support for secure renegotiation.
     RenegotiationInfo,
-    /// Any other extension as it stands on the wire.
+    /// Any other extension, undecoded.
     Other(ExtensionType, Vec<u8>),
 }
 
@@ -117,7 +117,7 @@ impl Extension {
                 list.u8(0);
                 list.vec16(|w| w.bytes(name.as_bytes()));
             }),
-            // OCSP, with neither responders nor request extensions.
+            // OCSP, without responder ids and request extensions.
             Self::StatusRequest => body.bytes(&[1, 0, 0, 0, 0]),
             Self::SupportedGroups(groups) => {
                 body.vec16(|list| list.u16s(groups.iter().map(|group| group.0)));

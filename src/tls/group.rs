@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NamedGroup(pub u16);
 
-/// Number and name of the groups that servers of today and yesterday offer.
+/// Number and name of the groups that current and old servers use.
 const NAMES: &[(u16, &str)] = &[
     (0x0001, "sect163k1"),
     (0x0002, "sect163r1"),
@@ -59,7 +59,7 @@ const NAMES: &[(u16, &str)] = &[
 ];
 
 impl NamedGroup {
-    /// The group's name, `None` for one this tool does not know.
+    /// The group's name, `None` for an unknown one.
     pub fn name(self) -> Option<&'static str> {
         NAMES.iter().find(|(number, _)| *number == self.0).map(|(_, name)| *name)
     }
@@ -74,7 +74,7 @@ impl NamedGroup {
         (0x0100..0x0200).contains(&self.0)
     }
 
-    /// Whether it withstands a quantum computer (ML-KEM, alone or beside a curve).
+    /// Whether it resists quantum computers (ML-KEM, alone or combined with a curve).
     pub fn is_post_quantum(self) -> bool {
         matches!(self.0, 0x0200..=0x0202 | 0x11eb..=0x11ed)
     }

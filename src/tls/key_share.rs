@@ -1,5 +1,5 @@
-//! Public keys to offer where a server is to go past its `ServerHello` in TLS 1.3. Nobody knows, or needs, their secrets:
-//! they are the groups' generators, and ML-KEM's zero polynomials.
+//! Public keys for hellos that need a full `ServerHello` of TLS 1.3. Their private keys are not needed: they are the
+//! groups' generators, and ML-KEM's zero polynomials.
 
 use super::group::NamedGroup;
 
@@ -51,7 +51,7 @@ fn montgomery(length: usize, base: u8) -> Vec<u8> {
     key
 }
 
-/// Four, which generates the same subgroup as the groups' generator 2 (RFC 7919) and is refused by no range check.
+/// Four, which generates the same subgroup as the groups' generator 2 (RFC 7919) and passes range checks.
 fn generator(length: usize) -> Vec<u8> {
     let mut key = vec![0; length];
     key[length - 1] = 4;

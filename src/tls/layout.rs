@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::extension::ExtensionType;
 
-/// One extension in a hello's layout, with its contents where they do not follow from the profile's other fields.
+/// One extension in a hello's layout, with its contents if they do not follow from the profile's other fields.
 ///
 /// The table writes it as `0x000a`, or `0x000b=0100`; `00*32` stands for 32 zero bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Bodies of the handshake messages in which a server answers, as far as they travel in the clear.
+//! Bodies of the handshake messages in a server's answer, as far as they are not encrypted.
 
 use super::alert::AlertDescription;
 use super::codec::{ByteReader, DecodeError};
@@ -8,7 +8,7 @@ use super::scheme::SignatureScheme;
 use super::suite::{Authentication, CipherSuite, KeyExchange};
 use super::version::ProtocolVersion;
 
-/// The random by which a `ServerHello` is a `HelloRetryRequest` (RFC 8446 section 4.1.3).
+/// The random that marks a `ServerHello` as a `HelloRetryRequest` (RFC 8446 section 4.1.3).
 pub(super) const HELLO_RETRY_RANDOM: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
@@ -37,18 +37,18 @@ impl MessageType {
     pub const SERVER_HELLO_DONE: Self = Self(14);
     /// The stapled OCSP response.
     pub const CERTIFICATE_STATUS: Self = Self(22);
-    /// What nobody uses (RFC 4680).
+    /// Supplemental data, which is not used in practice (RFC 4680).
     pub const SUPPLEMENTAL_DATA: Self = Self(23);
 }
 
 /// What the server chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerHello {
-    /// The version spoken, from `supported_versions` where that is present.
+    /// The negotiated version, from `supported_versions` if that is present.
     pub version: ProtocolVersion,
-    /// The server's random; its tail tells of a downgrade (RFC 8446 section 4.1.3).
+    /// The server's random; its last bytes signal a downgrade (RFC 8446 section 4.1.3).
     pub random: [u8; 32],
-    /// The session's id; empty where it cannot be resumed by id.
+    /// The session's id; empty if the session cannot be resumed by id.
     pub session_id: Vec<u8>,
     /// The suite.
     pub cipher_suite: CipherSuite,
@@ -58,9 +58,9 @@ pub struct ServerHello {
     pub hello_retry: bool,
     /// The group of TLS 1.3, from `key_share`.
     pub group: Option<NamedGroup>,
-    /// The application protocol; TLS 1.3 tells it elsewhere, encrypted.
+    /// The application protocol up to TLS 1.2; TLS 1.3 encrypts it in another message.
     pub alpn: Option<Vec<u8>>,
-    /// Every extension as it stands on the wire.
+    /// Every extension, undecoded.
     pub extensions: Vec<(ExtensionType, Vec<u8>)>,
 }
 
@@ -115,7 +115,7 @@ impl ServerHello {
     }
 }
 
-/// The block of extensions, which a server may leave out whole.
+/// The block of extensions, which a server may omit.
 fn extensions(mut reader: ByteReader<'_>) -> Result<Vec<(ExtensionType, Vec<u8>)>, DecodeError> {
     if reader.is_empty() {
         return Ok(Vec::new());
@@ -146,9 +146,9 @@ pub fn ocsp_response(body: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
 /// What a server that asks for a client certificate accepts (RFC 5246 section 7.4.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateRequest {
-    /// Kinds of certificate by number.
+    /// Types of certificate by number.
     pub certificate_types: Vec<u8>,
-    /// Signature schemes; only TLS 1.2 says.
+    /// Signature schemes; only in TLS 1.2.
     pub schemes: Vec<SignatureScheme>,
     /// Names of authorities, each in DER; none means any.
     pub authorities: Vec<Vec<u8>>,
@@ -173,27 +173,27 @@ impl CertificateRequest {
     }
 }
 
-/// The server's ephemeral key and what it signed it with.
+/// The server's ephemeral key and the scheme of its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerKeyExchange {
-    /// Where the key lives.
+    /// The group or size of the key.
     pub parameters: KeyParameters,
-    /// How it is signed; only TLS 1.2 says.
+    /// How it is signed; only in TLS 1.2.
     pub scheme: Option<SignatureScheme>,
 }
 
-/// Where an ephemeral key lives.
+/// The group or size of an ephemeral key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyParameters {
     /// A group by its number.
     Group(NamedGroup),
-    /// A curve spelled out, as no client of today accepts.
+    /// A curve with explicit parameters, which current clients do not accept.
     ExplicitCurve,
     /// A finite field; its prime, big-endian, without leading zeros.
     FiniteField(Vec<u8>),
     /// A short-lived RSA key (export suites); its modulus, big-endian, without leading zeros.
     Rsa(Vec<u8>),
-    /// A suite whose key exchange is not read here, or that is unknown.
+    /// An unknown suite, or one whose key exchange is not parsed here.
     Unread,
 }
 
@@ -272,12 +272,12 @@ fn integer(reader: &mut ByteReader<'_>) -> Result<Vec<u8>, DecodeError> {
     Ok(bytes.iter().copied().skip_while(|byte| *byte == 0).collect())
 }
 
-/// One alert: whether it is fatal, and what it says.
+/// One alert: its level and description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// The level by number: 1 warns, 2 ends the connection.
+    /// The level: 1 is a warning, 2 ends the connection.
     pub level: u8,
-    /// What it says.
+    /// The description.
     pub description: AlertDescription,
 }
 

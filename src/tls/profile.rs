@@ -1,6 +1,6 @@
-//! Client profiles: what known clients send, as data, and what they would refuse.
+//! Client profiles: the hellos of known clients as data, and what these clients refuse.
 //!
-//! The data is in `profiles.toml` beside this file, each row with its source.
+//! The data is in `profiles.toml` in the same folder, each entry with its source.
 
 use std::sync::LazyLock;
 
@@ -21,9 +21,9 @@ use super::version::ProtocolVersion;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// What users type: `openssl-1.0.2`.
+    /// Its name on the command line: `openssl-1.0.2`.
     pub name: String,
-    /// What reports call it: `OpenSSL 1.0.2`.
+    /// Its name in reports: `OpenSSL 1.0.2`.
     pub title: String,
     /// The product line.
     pub family: String,
@@ -36,10 +36,10 @@ pub struct Profile {
     /// Its suites.
     #[serde(deserialize_with = "names::suites")]
     pub cipher_suites: Vec<CipherSuite>,
-    /// Its groups; none where it sends no such extension.
+    /// Its groups; empty if it sends no such extension.
     #[serde(deserialize_with = "names::groups")]
     pub groups: Vec<NamedGroup>,
-    /// Its signature schemes; none where it sends no such extension.
+    /// Its signature schemes; empty if it sends no such extension.
     #[serde(deserialize_with = "names::schemes")]
     pub signature_schemes: Vec<SignatureScheme>,
     /// The groups for which it sends a key in its first hello.
@@ -52,10 +52,10 @@ pub struct Profile {
     /// Whether it adds values that a server must ignore (RFC 8701).
     #[serde(default)]
     pub grease: bool,
-    /// Its extensions in the order sent, without GREASE; empty where only their contents are known.
+    /// Its extensions in the order sent, without GREASE; empty if only their contents are known.
     #[serde(default)]
     pub extensions: Vec<LaidOut>,
-    /// The version in the header of its first record, where that is not TLS 1.0.
+    /// The version in the header of its first record, if that is not TLS 1.0.
     #[serde(default)]
     pub record: Option<ProtocolVersion>,
     /// The smallest finite-field key that it accepts, in bits.
@@ -69,7 +69,7 @@ pub struct Profile {
     pub refuses: Vec<LibraryRefusal>,
 }
 
-/// A profile is stored by its name alone: everyone has the table.
+/// A profile is serialized as its name.
 impl Serialize for Profile {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.name)
@@ -84,7 +84,7 @@ impl<'de> Deserialize<'de> for &'static Profile {
     }
 }
 
-/// What newer libraries refuse whatever the server chose.
+/// What newer libraries refuse, independent of the server's choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LibraryRefusal {
@@ -103,13 +103,13 @@ pub enum Objection {
     /// The finite-field key is smaller than the client accepts.
     #[error("the client refuses a Diffie-Hellman key of {0} bits as too small")]
     DhTooSmall(usize),
-    /// The finite-field key is larger than the client can compute with.
+    /// The finite-field key is larger than the client supports.
     #[error("the client cannot use a Diffie-Hellman key of {0} bits")]
     DhTooLarge(usize),
     /// The RSA key of the certificate is smaller than the client accepts.
     #[error("the client refuses a certificate with an RSA key of {0} bits as too small")]
     RsaTooSmall(u32),
-    /// The key exchange is signed as versions below TLS 1.2 sign it.
+    /// The key exchange is signed as in versions before TLS 1.2.
     #[error("the client refuses the MD5 and SHA-1 signature of a key exchange in {0}")]
     LegacySignature(ProtocolVersion),
     /// The server lacks secure renegotiation.
@@ -137,7 +137,8 @@ pub fn all() -> &'static [Profile] {
 
 /// The profiles that a selection names: `all`, `modern`, a family (`java`), or a profile.
 ///
-/// A family means its members that support TLS 1.2: a server for "java" need not be weakened for a client of 2013.
+/// A family includes only members that support TLS 1.2: serving "java" should not require a weaker server for a client
+/// of 2013.
 pub fn select(name: &str) -> Result<Vec<&'static Profile>, UnknownProfile> {
     let named = |profile: &&Profile| match name {
         "all" => true,
@@ -285,7 +286,7 @@ impl Profile {
         refused.then_some(Objection::NoSecureRenegotiation)
     }
 
-    /// Its suites of one version that a certificate of this kind can be used with, without signalling values.
+    /// Its suites of one version for certificates of this type, without signalling values.
     pub fn suites_for(
         &self,
         version: ProtocolVersion,

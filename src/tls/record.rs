@@ -1,8 +1,8 @@
-//! Records (RFC 8446 section 5.1): the frames in which everything travels.
+//! Records (RFC 8446 section 5.1): the frames of all TLS data.
 
 use super::codec::ByteReader;
 
-/// The most that a record may carry in the clear, in bytes.
+/// The largest unencrypted payload of a record, in bytes.
 pub const MAX_PLAINTEXT: usize = 1 << 14;
 
 /// Old versions allow this much more for compression and encryption (RFC 5246 section 6.2.3).
@@ -13,7 +13,7 @@ const MAX_EXPANSION: usize = 2048;
 pub struct ContentType(pub u8);
 
 impl ContentType {
-    /// Keys change after it.
+    /// Announces new keys.
     pub const CHANGE_CIPHER_SPEC: Self = Self(20);
     /// Alerts.
     pub const ALERT: Self = Self(21);
@@ -39,14 +39,14 @@ pub enum RecordError {
     /// No SSL or TLS has that major version.
     #[error("there is no record version {0}.x")]
     MajorVersion(u8),
-    /// More than a record may hold, in bytes.
+    /// The length, in bytes, is over the limit.
     #[error("a record of {0} bytes")]
     TooLong(u16),
 }
 
-/// Takes the first record off `bytes`: the record and how many bytes it takes; `None` while some are missing.
+/// Splits the first record off `bytes`: the record and its length in bytes; `None` if it is not complete.
 ///
-/// A wrong first byte is told without waiting for the second.
+/// An invalid first byte is an error even without the second.
 pub fn split(bytes: &[u8]) -> Result<Option<(Record<'_>, usize)>, RecordError> {
     let mut reader = ByteReader::new(bytes);
     let Ok(content) = reader.u8() else {

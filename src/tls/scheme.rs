@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SignatureScheme(pub u16);
 
-/// Number and name, the stronger first; those of TLS 1.2 alone are named in the same manner.
+/// Number and name, the stronger first. Those that exist only in TLS 1.2 are named in the same style.
 const NAMES: &[(u16, &str)] = &[
     (0x0403, "ecdsa_secp256r1_sha256"),
     (0x0503, "ecdsa_secp384r1_sha384"),

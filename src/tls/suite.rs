@@ -1,4 +1,4 @@
-//! Cipher suites by number: names, what they are made of, and which versions speak them.
+//! Cipher suites by number: names, components, and the versions that support them.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -28,7 +28,7 @@ pub enum KeyExchange {
     Ecdh,
     /// Ephemeral elliptic-curve Diffie-Hellman, signed or anonymous.
     Ecdhe,
-    /// A key shared beforehand, with nothing ephemeral beside it.
+    /// A pre-shared key, without ephemeral key exchange.
     Psk,
     /// A password (RFC 5054).
     Srp,
@@ -36,11 +36,11 @@ pub enum KeyExchange {
     Krb5,
     /// A password (RFC 8492).
     EccPwd,
-    /// Chosen apart from the suite (TLS 1.3).
+    /// Negotiated separately from the suite (TLS 1.3).
     Tls13,
 }
 
-/// What proves who the server is.
+/// How the server is authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Authentication {
     /// Nothing.
@@ -53,18 +53,18 @@ pub enum Authentication {
     Ecdsa,
     /// A secret known to both, with or without a certificate (pre-shared key, password, Kerberos).
     SharedSecret,
-    /// Chosen apart from the suite (TLS 1.3).
+    /// Negotiated separately from the suite (TLS 1.3).
     Tls13,
 }
 
-/// Why a suite should not be accepted, gravest first.
+/// Why a suite should not be accepted, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SuiteWeakness {
     /// Nothing is encrypted.
     NoEncryption,
-    /// Nobody is authenticated.
+    /// The server is not authenticated.
     Anonymous,
-    /// 40-bit keys, made breakable by law.
+    /// Keys of 40 bits, from former export laws.
     Export,
     /// Single DES, 56 bits.
     Des,
@@ -75,9 +75,9 @@ pub enum SuiteWeakness {
 }
 
 impl CipherSuite {
-    /// Asks for secure renegotiation where there are no extensions; not a suite (RFC 5746 section 3.3).
+    /// Signals secure renegotiation without an extension; not a suite (RFC 5746 section 3.3).
     pub const RENEGOTIATION_SCSV: Self = Self(0x00ff);
-    /// Says that the client fell back to an older version; not a suite (RFC 7507).
+    /// Signals that the client fell back to an older version; not a suite (RFC 7507).
     pub const FALLBACK_SCSV: Self = Self(0x5600);
 
     /// IANA's name, `None` for an unassigned number.
@@ -93,20 +93,20 @@ impl CipherSuite {
         OPENSSL_NAMES.iter().find(|(_, known)| *known == name).map(|(number, _)| Self(*number))
     }
 
-    /// The name that `ssl_ciphers` takes, `None` for a suite that no OpenSSL has known.
+    /// The name for `ssl_ciphers`, `None` for a suite that no OpenSSL has supported.
     pub fn openssl_name(self) -> Option<&'static str> {
         let index = OPENSSL_NAMES.binary_search_by_key(&self.0, |(number, _)| *number).ok()?;
         OPENSSL_NAMES.get(index).map(|(_, name)| *name)
     }
 
-    /// Whether TLS 1.3, and nothing older, speaks it.
+    /// Whether it is a suite of TLS 1.3 and not of older versions.
     pub fn is_tls13(self) -> bool {
         self.key_exchange() == Some(KeyExchange::Tls13)
     }
 
     /// Whether that version can negotiate it.
     ///
-    /// Suites that later versions forbid (export, DES) count, since servers that accept them exist.
+    /// Suites that later versions forbid (export, DES) count, because some servers accept them.
     pub fn usable_with(self, version: ProtocolVersion) -> bool {
         self.parts().is_some_and(|suite| {
             is_negotiable(suite)
@@ -118,13 +118,13 @@ impl CipherSuite {
         })
     }
 
-    /// Every registered suite of that version, those that servers choose most likely first.
+    /// Every registered suite of that version, the likeliest choices of servers first.
     pub fn all(version: ProtocolVersion) -> impl Iterator<Item = Self> {
         let known = BY_LIKELIHOOD.iter().find(|(known, _)| *known == version);
         known.into_iter().flat_map(|(_, suites)| suites).copied()
     }
 
-    /// How it agrees on a key; `None` for an unassigned number and for a signal.
+    /// Its key exchange; `None` for an unassigned number and for a signal.
     pub fn key_exchange(self) -> Option<KeyExchange> {
         let suite = self.parts()?;
         Some(match suite.kx {
@@ -145,7 +145,7 @@ impl CipherSuite {
         })
     }
 
-    /// What proves who the server is; `None` for an unassigned number.
+    /// How it authenticates the server; `None` for an unassigned number.
     pub fn authentication(self) -> Option<Authentication> {
         Some(match self.parts()?.au {
             TlsCipherAu::Null => Authentication::Anonymous,
@@ -162,7 +162,7 @@ impl CipherSuite {
         })
     }
 
-    /// Whether recorded traffic stays secret when the server's key is stolen later.
+    /// Whether recorded traffic stays secret if the server's key is stolen later.
     pub fn forward_secret(self) -> bool {
         matches!(
             self.key_exchange(),
@@ -170,12 +170,12 @@ impl CipherSuite {
         )
     }
 
-    /// Whether it encrypts and authenticates in one.
+    /// Whether it is authenticated encryption (AEAD).
     pub fn is_aead(self) -> bool {
         self.parts().is_some_and(|suite| suite.mac == TlsCipherMac::Aead)
     }
 
-    /// Its gravest weakness; the want of forward secrecy is not counted here.
+    /// Its worst weakness; a lack of forward secrecy does not count.
     pub fn weakness(self) -> Option<SuiteWeakness> {
         let suite = self.parts()?;
         match (suite.enc, suite.enc_size) {
@@ -205,7 +205,7 @@ impl fmt::Display for CipherSuite {
     }
 }
 
-/// The suites of each version, those that servers choose most likely first.
+/// The suites of each version, the likeliest choices of servers first.
 static BY_LIKELIHOOD: LazyLock<Vec<(ProtocolVersion, Vec<CipherSuite>)>> = LazyLock::new(|| {
     let mut suites: Vec<_> = CIPHERS.keys().copied().map(CipherSuite).collect();
     suites.sort_by_cached_key(|suite| {
@@ -224,7 +224,7 @@ static BY_LIKELIHOOD: LazyLock<Vec<(ProtocolVersion, Vec<CipherSuite>)>> = LazyL
     ProtocolVersion::ALL.map(usable).to_vec()
 });
 
-/// Rises from suites with an ordinary certificate that OpenSSL knows to those that need a shared secret.
+/// Sort key: from suites for ordinary certificates that OpenSSL supports to those that need a shared secret.
 fn unlikelihood(suite: CipherSuite) -> u8 {
     let shared_secret = suite.authentication() == Some(Authentication::SharedSecret);
     match suite.key_exchange() {
@@ -241,7 +241,7 @@ fn is_negotiable(suite: &TlsCipherSuite) -> bool {
     !(suite.kx == TlsCipherKx::Null && suite.enc == TlsCipherEnc::Null)
 }
 
-/// Authenticated encryption (RFC 5246 section 6.2.3.3), and MACs of SHA-2 but for those with a pre-shared key (RFC 5487).
+/// Authenticated encryption (RFC 5246 section 6.2.3.3), and SHA-2 MACs, except with a pre-shared key (RFC 5487).
 fn needs_tls12(suite: &TlsCipherSuite) -> bool {
     match suite.mac {
         TlsCipherMac::Aead => true,

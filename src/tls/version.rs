@@ -1,4 +1,4 @@
-//! Protocol versions as they stand on the wire (RFC 8446 section 4.2.1).
+//! Protocol versions by their numbers (RFC 8446 section 4.2.1).
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,7 +24,7 @@ impl ProtocolVersion {
     /// TLS 1.3 (RFC 8446).
     pub const TLS1_3: Self = Self(0x0304);
 
-    /// Every version that a server may still speak, oldest first.
+    /// Every version that a server may still accept, oldest first.
     pub const ALL: [Self; 5] = [Self::SSL3, Self::TLS1, Self::TLS1_1, Self::TLS1_2, Self::TLS1_3];
 
     /// nginx's spelling, as in `ssl_protocols`; `None` for a value nginx has no name for.
@@ -49,7 +49,7 @@ impl fmt::Display for ProtocolVersion {
     }
 }
 
-/// The text named no protocol version.
+/// The text is not the name of a protocol version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown protocol version {0:?}; use TLSv1.2 or TLSv1.3 (or TLSv1.1, TLSv1, SSLv3)")]
 pub struct UnknownVersion(pub String);

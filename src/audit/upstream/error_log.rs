@@ -17,12 +17,12 @@ use crate::openssl::release::OpensslRelease;
 use crate::targets::nginx_client::{HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
 
-/// The message of the line, `None` where nginx writes none, or where its words are not known here.
+/// The message of the line; `None` if nginx writes none, or if its text is not known here.
 pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
     let stream = client.module == ProxyModule::Stream;
     let handshake = |text: String| format!("{text} while SSL handshaking to upstream");
     Some(match breakage {
-        // stream says nothing of a timeout.
+        // The stream module does not log timeouts.
         Breakage::Network(Failure { cause: Cause::TimedOut, .. })
         | Breakage::Peer(Cause::TimedOut)
             if stream =>
@@ -146,7 +146,7 @@ fn network(failure: &Failure) -> Option<String> {
 
 fn ended(client: &NginxClient, cause: &Cause) -> Option<String> {
     Some(match cause {
-        // To OpenSSL, a close_notify is the end of the connection and no error.
+        // OpenSSL treats close_notify as the end of the connection, not as an error.
         Cause::Closed | Cause::Alert(AlertDescription(0)) => {
             "peer closed connection in SSL handshake".to_owned()
         }
@@ -165,7 +165,7 @@ fn ended(client: &NginxClient, cause: &Cause) -> Option<String> {
     })
 }
 
-/// An error of our own library.
+/// An error of nginx's own library.
 fn own(client: &NginxClient, reason: u32, function: (u32, &str)) -> String {
     let text = match words_in(reason, client.library) {
         Some(text) => text,
@@ -177,7 +177,7 @@ fn own(client: &NginxClient, reason: u32, function: (u32, &str)) -> String {
 
 fn of_alert(client: &NginxClient, alert: AlertDescription) -> String {
     let reason = alert_reason(alert);
-    // OpenSSL has no words for every alert.
+    // OpenSSL does not have a text for every alert.
     let text =
         words_in(reason, client.library).map_or_else(|| format!("reason({reason})"), str::to_owned);
     format!(

@@ -1,4 +1,4 @@
-//! nginx's client certificate, looked into: what an upstream that asks for one would have against it.
+//! nginx's client certificate: the reasons for which an upstream would refuse it.
 
 use time::OffsetDateTime;
 
@@ -7,7 +7,7 @@ use crate::certificate::parse::Certificate;
 use crate::observation::ClientCertificateRequest;
 use crate::targets::ClientIdentity;
 
-/// What speaks against a client certificate, a sentence each. `request` is the upstream's, where it asked.
+/// Reasons to refuse a client certificate, one sentence each. `request` is the upstream's request for one, if it asked.
 pub fn doubts(
     identity: &ClientIdentity,
     request: Option<&ClientCertificateRequest>,
@@ -40,7 +40,7 @@ pub fn doubts(
     doubts
 }
 
-/// Whether the chain that is sent leads to none of the authorities that the server names.
+/// Whether the chain leads to none of the authorities that the server names.
 fn foreign(
     chain: &[Certificate],
     request: &ClientCertificateRequest,

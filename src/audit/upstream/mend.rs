@@ -1,4 +1,5 @@
-//! What might fix a failing handshake of nginx, most likely first. Every candidate is tried before it is proposed.
+//! Candidates for a fix of a failing handshake of nginx, likeliest first. Every candidate is tried before it is
+//! proposed.
 
 use time::OffsetDateTime;
 
@@ -13,22 +14,22 @@ use crate::targets::Target;
 use crate::targets::nginx_client::{NginxClient, OpenSslSetting, SettingChange, Trusted};
 use crate::tls::version::ProtocolVersion;
 
-/// Names of the configuration that are tried.
+/// The most names from the configuration that are tried.
 const MAX_NAMES: usize = 5;
 
-/// Names of the peer's certificate that are tried.
+/// The most names from the peer's certificate that are tried.
 const MAX_SHOWN: usize = 3;
 
-/// Names that are tried together with something else.
+/// The most names that are tried together with another change.
 const MAX_PAIRED: usize = 2;
 
-/// What is tried where each try ends in silence.
+/// The most attempts if each ends in a timeout.
 const MAX_SLOW: usize = 4;
 
-/// The deepest chain that `_verify_depth` is raised to.
+/// The highest `_verify_depth` that is proposed.
 const MAX_DEPTH: usize = 9;
 
-/// What is known beside the attempt that failed.
+/// Further facts besides the failed attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Hints<'a> {
     /// The target.
@@ -48,7 +49,7 @@ impl Hints<'_> {
         names.map(String::as_str)
     }
 
-    /// The names that only the peer's certificate tells. They prove nothing by themselves.
+    /// Names that come only from the peer's certificate. They prove nothing by themselves.
     fn shown_names(&self, attempt: &NginxAttempt) -> Vec<String> {
         let shown = self.endpoint.handshakes.iter().filter_map(|cell| cell.chain.as_ref());
         let leaves = attempt.chain().into_iter().chain(shown).filter_map(|chain| chain.leaf());
@@ -63,8 +64,8 @@ impl Hints<'_> {
     }
 }
 
-/// Sets of changes that might get the handshake further than `breakage`, most likely first. None of them says what holds
-/// already.
+/// Sets of changes that might get the handshake further than `breakage`, likeliest first. None of them repeats a
+/// current setting.
 pub fn candidates(
     attempt: &NginxAttempt,
     breakage: &Breakage,
@@ -80,7 +81,7 @@ pub fn candidates(
         }
     }
     if matches!(breakage, Breakage::Peer(Cause::TimedOut)) {
-        // Each try costs the whole deadline.
+        // Each attempt takes the whole timeout.
         all.truncate(MAX_SLOW);
     }
     all
@@ -151,13 +152,13 @@ fn proposals(
     }
 }
 
-/// What may help where the server ends the handshake: a name, other versions and suites, a certificate, less of
-/// everything, and at last two of these at once.
+/// Candidates if the server ends the handshake: a name, other versions and suites, a certificate, a smaller hello, and
+/// finally two of these at once.
 fn refused(attempt: &NginxAttempt, cause: &Cause, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let client = &attempt.client;
     let names = if may_concern_name(cause) { names_to_send(attempt, hints) } else { Vec::new() };
     let mut others = Vec::new();
-    // A server that does not even answer may be one that larger hellos break.
+    // A server that does not answer may fail on larger hellos.
     let breaks = match cause {
         Cause::Alert(alert) => [47, 50].contains(&alert.0),
         _ => true,
@@ -205,7 +206,7 @@ pub fn over_tls(client: &NginxClient) -> Vec<Vec<SettingChange>> {
     url.map(|url| vec![SettingChange::Tls(url)]).into_iter().collect()
 }
 
-/// Names for the hello and for the request that go together.
+/// Names for the hello and the request that match.
 fn names_of_request(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let client = &attempt.client;
     let names = names_to_send(attempt, hints);
@@ -219,11 +220,11 @@ fn names_of_request(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<Setting
         changes.iter().cloned().chain([host]).collect()
     });
     let both: Vec<Vec<SettingChange>> = both.collect();
-    // The name that the request has already costs no change of it.
+    // With the name that is already in the request, the request need not change.
     alike.into_iter().chain(names).chain(both).collect()
 }
 
-/// SNI, with the name as it is or another.
+/// SNI, with the current name or another.
 pub fn names_to_send(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let client = &attempt.client;
     let shown = hints.shown_names(attempt);
@@ -240,7 +241,7 @@ pub fn names_to_send(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<Settin
     as_it_is.into_iter().chain(others).collect()
 }
 
-/// Without SNI a server shows its default certificate, which the name may change.
+/// Without SNI a server presents its default certificate; a name may lead to another.
 fn another_certificate(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let shown = attempt.chain().map(|chain| chain.digest);
     let differs = hints
@@ -251,7 +252,7 @@ fn another_certificate(attempt: &NginxAttempt, hints: Hints<'_>) -> Vec<Vec<Sett
     if differs || unknown { names_to_send(attempt, hints) } else { Vec::new() }
 }
 
-/// The names for which the certificate that was shown is good: the configuration's first, then the certificate's own.
+/// The names that the presented certificate covers: those of the configuration first, then the certificate's own.
 fn covered_names(
     attempt: &NginxAttempt,
     chain: &Chain,
@@ -265,7 +266,7 @@ fn covered_names(
     names.filter(|name| leaf.check_host(name)).map(|name| vec![SettingChange::Name(name)]).collect()
 }
 
-/// The names that can stand in a directive and be sent, each once, apart from one that is there already.
+/// The names that are safe in a directive and can be sent, each once, without the current one.
 fn distinct<'n>(names: impl Iterator<Item = &'n str>, present: &str, most: usize) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     let is_name = |name: &str| is_plain_name(name) && name.parse::<std::net::IpAddr>().is_err();
@@ -300,7 +301,7 @@ fn ciphers(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let chosen =
         hints.endpoint.raw.iter().filter_map(|raw| Some(raw.outcome.as_ref().ok()?.cipher_suite));
     for suite in chosen.filter(|suite| !suite.is_tls13() && !offered.contains(suite)) {
-        // What DEFAULT leaves out cannot be added behind it.
+        // Suites that DEFAULT excludes cannot be added after it.
         let name = suite.openssl_name();
         lists.extend(name.map(|name| format!("HIGH:!aNULL:{name}:@SECLEVEL=0")));
     }
@@ -309,7 +310,7 @@ fn ciphers(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     others.map(|list| vec![SettingChange::Ciphers(list)]).collect()
 }
 
-/// The certificate that the audit itself was given.
+/// The client certificate of the audit.
 fn identity(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let given = hints.target.client_identity.as_ref();
     let other = given.filter(|given| {

@@ -1,4 +1,4 @@
-//! What nginx makes of a target as a whole, and how much the other findings matter beside that.
+//! nginx's verdict on a target as a whole, and the severity of the other findings in its light.
 
 use super::story::{self, Story};
 use super::verdict::{Breakage, HandshakeVerdict};
@@ -8,18 +8,18 @@ use crate::audit::rule::{Check, Rule};
 use crate::audit::rules::{certificate, chain, sni};
 use crate::targets::Target;
 
-/// What nginx makes of a target.
+/// nginx's verdict on a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NginxOutcome {
     /// The handshake works at every address.
     Pass,
-    /// It fails somewhere; the line in the error log, where nginx writes one.
+    /// It fails at some address; the line in the error log, if nginx writes one.
     Fail(Option<String>),
-    /// It could not be told: the connection is not even made, from here; the line in the error log, were it nginx.
+    /// Not tested: no connection from here; the line that nginx would log in this case.
     Untested(Option<String>),
 }
 
-/// Rules about what nginx does not look at while it does not verify.
+/// Rules about faults that nginx ignores while it does not verify.
 const UNVERIFIED: [&Rule; 6] = [
     &certificate::certificate_without_san::RULE,
     &certificate::hostname_mismatch::RULE,
@@ -29,7 +29,7 @@ const UNVERIFIED: [&Rule; 6] = [
     &sni::sni_different_certificate::RULE,
 ];
 
-/// What nginx makes of the target; `None` where its settings are not known.
+/// nginx's verdict on the target; `None` if its settings are not known.
 pub fn outcome(target: &Target, stories: &[Story<'_>]) -> Option<NginxOutcome> {
     target.nginx.as_ref()?;
     let fails = |story: &&Story<'_>| matches!(story.verdict, HandshakeVerdict::Fails(_));
@@ -48,7 +48,7 @@ pub fn outcome(target: &Target, stories: &[Story<'_>]) -> Option<NginxOutcome> {
     })
 }
 
-/// Directives that a rule names for any proxy, as this one calls them, and where it has them.
+/// Replaces directives that rules name for any proxy by those of this client, with their places.
 pub fn adapt(findings: &mut [Finding], target: &Target) {
     let Some(client) = &target.nginx else { return };
     let fixes = findings.iter_mut().filter_map(|finding| finding.fix.as_mut());
@@ -61,15 +61,15 @@ pub fn adapt(findings: &mut [Finding], target: &Target) {
     }
 }
 
-/// Where nginx's own handshake tells, nothing else that was found decides: an error is a warning then, and what only
-/// verification would mind is a note while there is none.
+/// If the result of nginx's own handshake is known, it decides: other errors become warnings, and faults that only
+/// verification finds become notes while verification is off.
 pub fn soften(findings: &mut [Finding], target: &Target, outcome: Option<&NginxOutcome>) {
     let Some(client) = &target.nginx else { return };
     let of_nginx =
         |finding: &Finding| is_about_nginx(finding) && finding.severity == Severity::Error;
     let decides = match outcome {
         Some(NginxOutcome::Pass) => true,
-        // Without a finding of its own, nginx's failure is told by its cause.
+        // If nginx's failure has no finding of its own, its cause remains an error.
         Some(NginxOutcome::Fail(_)) => findings.iter().any(of_nginx),
         Some(NginxOutcome::Untested(_)) | None => false,
     };
@@ -83,7 +83,7 @@ pub fn soften(findings: &mut [Finding], target: &Target, outcome: Option<&NginxO
     }
 }
 
-/// Whether the rule that found this judges nginx's own handshake.
+/// Whether the finding comes from a rule about nginx's own handshake.
 pub fn is_about_nginx(finding: &Finding) -> bool {
     registry::find(finding.rule)
         .is_some_and(|rule| matches!(rule.check, Check::Upstream(_) | Check::Plain(_)))

@@ -1,4 +1,4 @@
-//! One address's story with nginx: the attempt as configured, what came of it, what fixed it, and the kind of fault.
+//! One address and nginx: the attempt as configured, its result, the fix that works, and the kind of fault.
 
 use time::OffsetDateTime;
 
@@ -15,28 +15,28 @@ use crate::tls::alert::AlertDescription;
 /// The kinds of faults between nginx and an upstream. Each belongs to one rule, which names its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// nginx sends no server name, and the upstream wants one.
+    /// nginx sends no server name, and the upstream requires one.
     SniMissing,
-    /// nginx asks for a name, or verifies one, that is not the upstream's.
+    /// nginx sends or verifies a name that is not the upstream's.
     NameMismatch,
-    /// The chain does not lead to what nginx trusts.
+    /// The chain does not lead to a certificate that nginx trusts.
     Untrusted,
-    /// The chain is longer than nginx follows.
+    /// The chain is longer than `proxy_ssl_verify_depth` allows.
     VerifyDepth,
     /// No version in common.
     ProtocolMismatch,
     /// No cipher suite in common, or a key that the security level forbids.
     CipherMismatch,
-    /// The upstream refuses nginx's client certificate, or the lack of one.
+    /// The upstream refuses nginx's client certificate, or requires one.
     ClientCertificate,
     /// nginx speaks plain text to a port that expects TLS.
     Scheme,
-    /// None of these.
+    /// Any other fault.
     Other,
 }
 
 impl FaultKind {
-    /// Whether it can only show where nginx verifies the certificate.
+    /// Whether it can occur only if nginx verifies the certificate.
     pub fn needs_verification(self) -> bool {
         matches!(self, Self::Untrusted | Self::VerifyDepth | Self::NameMismatch)
     }
@@ -45,24 +45,24 @@ impl FaultKind {
 /// The story of one address.
 #[derive(Debug)]
 pub struct Story<'a> {
-    /// The address and all that was seen there.
+    /// The address and its observations.
     pub endpoint: &'a Endpoint,
     /// The attempt as configured.
     pub configured: &'a NginxAttempt,
-    /// What comes of it.
+    /// Its result.
     pub verdict: HandshakeVerdict,
     /// The attempt with changes that works.
     pub fixed: Option<&'a NginxAttempt>,
 }
 
 impl<'a> Story<'a> {
-    /// The story of an address; `None` where nginx's settings are not known.
+    /// The story of an address; `None` if nginx's settings are not known.
     pub fn of(endpoint: &'a Endpoint, now: OffsetDateTime) -> Option<Self> {
         let (configured, tries) = endpoint.nginx.split_first()?;
         let works = |attempt: &&NginxAttempt| verdict(attempt, now) == HandshakeVerdict::Works;
         let as_configured = verdict(configured, now);
         if as_configured == HandshakeVerdict::Works {
-            // A refusal in HTTP that the name alone takes back was about the name.
+            // If a name alone removes an HTTP refusal, the refusal was about the name.
             let in_plain = configured.client.plain.is_some();
             let better = |attempt: &&NginxAttempt| {
                 attempt.answer_rank() > configured.answer_rank()
@@ -83,7 +83,7 @@ impl<'a> Story<'a> {
         Some(Self { endpoint, configured, verdict: as_configured, fixed })
     }
 
-    /// The fix that an attempt stands for: it was tried, whole.
+    /// The fix of an attempt, which was tried as a whole.
     pub fn fix(&self, text: &str, attempt: &NginxAttempt, target: &Target) -> Fix {
         Fix {
             text: text.to_owned(),
@@ -93,17 +93,17 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// What the upstream says of the client certificates that it accepts, where it asked for one.
+    /// The upstream's request for a client certificate, if it sent one.
     pub fn certificate_request(&self) -> Option<&ClientCertificateRequest> {
         self.configured.complete.as_ref()?.client_auth.request()
     }
 
-    /// Whether the upstream asked for a client certificate in the clear.
+    /// Whether the upstream asked for a client certificate without encryption (up to TLS 1.2).
     pub fn asks_in_the_clear(&self) -> bool {
         self.configured.answer.as_ref().is_ok_and(|answer| answer.certificate_requested)
     }
 
-    /// The line in nginx's error log, where the handshake fails and nginx writes one.
+    /// The line in nginx's error log, if the handshake fails and nginx writes one.
     pub fn error_log_line(&self) -> Option<String> {
         match &self.verdict {
             HandshakeVerdict::Fails(breakage) => {
@@ -113,7 +113,7 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// What kind of fault it is: what fixes it says best what it was.
+    /// The kind of fault. The change that fixes it is the best evidence.
     pub fn kind(&self, breakage: &Breakage) -> FaultKind {
         match self.fixed.and_then(|fixed| fixed.changes.first()) {
             Some(SettingChange::Tls(_)) => FaultKind::Scheme,
@@ -170,7 +170,7 @@ impl<'a> Story<'a> {
             && self.endpoint.cells(true).any(crate::observation::Handshake::established)
     }
 
-    /// What nginx is set to, in a line.
+    /// nginx's settings, in one line.
     pub fn settings(&self) -> String {
         let client = &self.configured.client;
         if let Some(plain) = &client.plain {
@@ -203,7 +203,7 @@ impl<'a> Story<'a> {
     }
 }
 
-/// What a fix takes for granted: that a name which only the peer's certificate tells is the right one.
+/// The condition of a fix: that a name which comes only from the peer's certificate is the right one.
 fn assumption(
     attempt: &NginxAttempt,
     configured: &NginxAttempt,
@@ -228,7 +228,7 @@ pub fn directives(client: &NginxClient, changes: &[SettingChange]) -> Vec<Propos
     all.map(|(suffix, value)| directive(client, suffix, value)).collect()
 }
 
-/// One directive where its client is configured: in a file, in an annotation, or in a block that nobody has named.
+/// One directive at the place where the client is configured: in a file, in an annotation, or in an unnamed block.
 pub fn directive(client: &NginxClient, suffix: &str, value: String) -> ProposedDirective {
     let place = client.place.as_ref();
     if place.is_some_and(|place| place.line == 0) {
@@ -250,7 +250,7 @@ pub fn directive(client: &NginxClient, suffix: &str, value: String) -> ProposedD
     }
 }
 
-/// What ingress-nginx calls a directive; certificates come from a secret.
+/// The annotation of ingress-nginx for a directive; certificates come from a secret.
 fn annotation(suffix: &str) -> String {
     if suffix == HOST {
         return "nginx.ingress.kubernetes.io/upstream-vhost".to_owned();

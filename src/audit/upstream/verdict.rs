@@ -1,4 +1,4 @@
-//! What becomes of one handshake of nginx (`ngx_http_upstream_ssl_init_connection` and what follows it).
+//! The result of one handshake of nginx (`ngx_http_upstream_ssl_init_connection` and the functions that it calls).
 
 use time::OffsetDateTime;
 
@@ -19,23 +19,23 @@ use crate::tls::alert::AlertDescription;
 use crate::tls::suite::Authentication;
 use crate::tls::version::ProtocolVersion;
 
-/// What becomes of a handshake.
+/// The result of a handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HandshakeVerdict {
     /// nginx gets an answer.
     Works,
     /// nginx gives up, or the upstream does.
     Fails(Breakage),
-    /// It cannot be told from here, and why.
+    /// The result cannot be predicted from here; the reason.
     CannotTell(String),
 }
 
 /// What ends a handshake, in the order in which it can happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Breakage {
-    /// It never got as far as TLS.
+    /// It failed before TLS.
     Network(Failure),
-    /// The configuration itself keeps nginx from making a hello.
+    /// The configuration allows no hello.
     Configuration(HelloError),
     /// The server ends the handshake: an alert, a closed connection, plain text.
     Peer(Cause),
@@ -47,31 +47,31 @@ pub enum Breakage {
     LegacySignature,
     /// The server lacks secure renegotiation.
     UnsafeRenegotiation,
-    /// The server refuses nginx's client certificate, or the lack of one, during the handshake.
+    /// The server refuses nginx's client certificate, or requires one, during the handshake.
     ClientCertificate(Cause),
     /// The chain does not verify.
     Verify(VerifyError),
     /// The certificate is for another name.
     Name(String),
-    /// The server refuses the client certificate, or the lack of one, after the handshake (TLS 1.3).
+    /// The server refuses the client certificate, or requires one, after the handshake (TLS 1.3).
     LateClientCertificate(Cause),
     /// The server answers the request with this HTTP status because of the client certificate.
     HttpRefusal(u16),
-    /// It would ask for a client certificate only behind the request, which TLS 1.3 does not allow with nginx; the HTTP
-    /// status of its answer.
+    /// The server asks for a client certificate only after the request, which nginx does not support in TLS 1.3; the
+    /// HTTP status of its answer.
     PostHandshakeAuthentication(u16),
     /// The signature that proves possession of the certificate's key is wrong.
     BadSignature,
     /// The server refuses after the handshake, and has not asked for a client certificate.
     Late(Cause),
-    /// The server answers with this HTTP status because the name in the hello does not go with the request.
+    /// The server answers with this HTTP status because the name in the hello does not match the request.
     Misdirected(u16),
     /// nginx speaks plain text to a server that expects TLS; what came of it.
     PlainText(Served),
 }
 
 impl Breakage {
-    /// How far the handshake got: a change that gets further is on the right way.
+    /// How far the handshake got: a change that gets further is an improvement.
     pub fn stage(&self) -> u8 {
         match self {
             Self::Network(_) | Self::Configuration(_) | Self::PlainText(_) => 0,
@@ -92,7 +92,7 @@ impl Breakage {
     }
 }
 
-/// The verdict over one attempt, with certificates judged at `now`.
+/// The verdict on one attempt, with certificates judged at `now`.
 pub fn verdict(attempt: &NginxAttempt, now: OffsetDateTime) -> HandshakeVerdict {
     let verdict = told(attempt, now);
     let client = &attempt.client;
@@ -100,7 +100,7 @@ pub fn verdict(attempt: &NginxAttempt, now: OffsetDateTime) -> HandshakeVerdict 
         return verdict;
     }
     let unknown = client.commands().not_followed;
-    // A command is applied last and can undo any other setting; only the way to the upstream does not depend on it.
+    // A command is applied last and can override any other setting; only the TCP connection does not depend on it.
     if unknown.is_empty() || matches!(verdict, HandshakeVerdict::Fails(Breakage::Network(_))) {
         return verdict;
     }
@@ -208,7 +208,8 @@ fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -
     }
 }
 
-/// Whether the complete engine can check a signature of the certificate's key: other sizes it takes for wrong.
+/// Whether the complete engine can check signatures of the certificate's key: it reports other key sizes as wrong
+/// signatures.
 fn signature_is_checked(complete: &Handshake) -> bool {
     let leaf = complete.chain.as_ref().and_then(|chain| chain.leaf());
     leaf.is_some_and(|leaf| match leaf.public_key.key_type {
@@ -219,11 +220,11 @@ fn signature_is_checked(complete: &Handshake) -> bool {
     })
 }
 
-/// What becomes of nginx's request.
+/// The result of nginx's request.
 fn request_refused(attempt: &NginxAttempt) -> HandshakeVerdict {
     match &attempt.served {
         Served::Renegotiates if attempt.client.identity.is_none() => {
-            // OpenSSL follows and has nothing to show.
+            // OpenSSL renegotiates and has no certificate to present.
             let refused = Cause::Alert(AlertDescription::HANDSHAKE_FAILURE);
             HandshakeVerdict::Fails(Breakage::LateClientCertificate(refused))
         }
@@ -241,7 +242,7 @@ fn request_refused(attempt: &NginxAttempt) -> HandshakeVerdict {
     }
 }
 
-/// What OpenSSL as a client does not accept from a server.
+/// Server answers that OpenSSL as a client does not accept.
 fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> {
     let version = answer.choice.version;
     if !client.versions().contains(&version) {
@@ -261,7 +262,7 @@ fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> 
         return Some(Breakage::DhKeyTooSmall(bits));
     }
     let suite = answer.choice.cipher_suite;
-    // Before OpenSSL 3 only SHA-1 by itself was too weak, which is what an EC key signs with.
+    // Before OpenSSL 3 only SHA-1 alone was too weak; EC keys sign with that.
     let weak = if modern {
         level > 0
     } else {
@@ -281,7 +282,7 @@ fn refused_in_handshake(complete: &Handshake) -> Option<Breakage> {
         matches!(failure.cause, Cause::Alert(_) | Cause::Closed | Cause::Reset | Cause::TimedOut);
     refuses.then(|| match complete.client_auth.request() {
         Some(_) => Breakage::ClientCertificate(failure.cause.clone()),
-        // The server answered the hello of this very shape, and then thought better of it.
+        // The server answered a hello of the same shape, and refused after that.
         None => Breakage::Peer(failure.cause.clone()),
     })
 }
@@ -297,7 +298,7 @@ fn refused_later(complete: &Handshake) -> Option<Breakage> {
     })
 }
 
-/// What a verdict would rest on and nobody saw.
+/// Facts that the verdict needs and that were not observed.
 fn unseen(attempt: &NginxAttempt, answer: &NginxAnswer) -> Option<String> {
     let complete = attempt.complete.as_ref();
     let failure = complete.and_then(Handshake::failure);

@@ -9,7 +9,7 @@ use super::openssl::Question;
 use super::purpose::Purpose;
 use crate::certificate::signature::{Remembering, Verifier};
 
-/// What a browser-like client says of a chain, names left aside.
+/// The verdict of a client like a browser on a chain, without the name check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BrowserVerdict {
     /// A valid path to an anchor exists.
@@ -18,7 +18,7 @@ pub enum BrowserVerdict {
     UnknownIssuer,
     /// A certificate is outside its validity.
     OutsideValidity,
-    /// Refused for another reason; the words are ours.
+    /// Refused for another reason, in words of this program.
     Refused(String),
     /// There is no leaf that could be read.
     NoLeaf,
@@ -50,7 +50,8 @@ pub fn verify(question: Question<'_>, purpose: Purpose, verifier: &Verifier) -> 
     });
     match verdict {
         Ok(()) => BrowserVerdict::Accepted,
-        // Where a namesake of the issuer did not sign, webpki names the signature; what is missing is the issuer.
+        // If a certificate with the issuer's name did not sign, webpki reports the signature; in fact the issuer is
+        // missing.
         Err(Error::UnknownIssuer | Error::InvalidSignatureForPublicKey) => {
             BrowserVerdict::UnknownIssuer
         }
@@ -61,7 +62,7 @@ pub fn verify(question: Question<'_>, purpose: Purpose, verifier: &Verifier) -> 
     }
 }
 
-/// What an error says to someone who has not read webpki; rare ones keep its name for them.
+/// The text of an error; rare errors keep webpki's name.
 fn words(error: &Error, purpose: Purpose) -> String {
     let known = match error {
         Error::BadDer

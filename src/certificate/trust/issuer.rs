@@ -1,5 +1,5 @@
-//! Which certificate OpenSSL takes for the issuer of another: by names, key identifiers and algorithms, before any signature
-//! is checked.
+//! Which certificate OpenSSL accepts as the issuer of another: by names, key identifiers and algorithms, before any
+//! signature is checked.
 
 use time::OffsetDateTime;
 
@@ -33,7 +33,7 @@ pub(super) fn is_self_signed(certificate: &Certificate, library: OpensslRelease)
     likely_issued(certificate, certificate, library)
 }
 
-/// The issuer that OpenSSL picks: the first one that is valid now, else the one that ends last.
+/// The issuer that OpenSSL picks: the first one that is valid now, else the one that expires last.
 pub(super) fn best_issuer<'c>(
     subject: &Certificate,
     candidates: impl Iterator<Item = &'c Certificate>,
@@ -52,7 +52,7 @@ pub(super) fn best_issuer<'c>(
     best
 }
 
-/// Whether a certificate is valid at a time, as OpenSSL sees it: in the second of notAfter no more.
+/// Whether a certificate is valid at a time, by OpenSSL's rules: no longer in the second of notAfter.
 fn is_within_dates(certificate: &Certificate, now: OffsetDateTime) -> bool {
     let well_formed =
         certificate.openssl.as_ref().is_ok_and(|view| view.well_formed_dates == [true; 2]);

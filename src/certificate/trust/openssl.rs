@@ -18,10 +18,10 @@ use crate::openssl::release::OpensslRelease;
 use crate::openssl::security_level;
 use crate::openssl::verify_error::VerifyError;
 
-/// How nginx was told to verify.
+/// nginx's settings for verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct VerifyProfile {
-    /// `proxy_ssl_verify_depth`: how many intermediates may stand between leaf and anchor.
+    /// `proxy_ssl_verify_depth`: how many intermediates are allowed between leaf and anchor.
     pub depth: usize,
     /// OpenSSL's security level: 2 on Debian and from OpenSSL 3.2 on, else 1.
     pub security_level: u8,
@@ -42,16 +42,17 @@ impl Default for VerifyProfile {
     }
 }
 
-/// What nginx would say of a chain with `proxy_ssl_verify on`, names left aside.
+/// nginx's verdict on a chain with `proxy_ssl_verify on`, without the name check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpensslVerdict {
     /// The chain verifies.
     Accepted,
     /// nginx logs this, and answers 502.
     Refused(VerifyError),
-    /// OpenSSL cannot read a certificate, so the handshake fails, verified or not; what cannot be read.
+    /// OpenSSL cannot read a certificate, so the handshake fails even without verification; the part that cannot be
+    /// read.
     Unreadable(String),
-    /// The verdict depends on something that cannot be checked here; what it is.
+    /// The verdict depends on something that cannot be checked here; its description.
     CannotCheck(String),
 }
 
@@ -66,7 +67,7 @@ pub struct Question<'c> {
     pub now: OffsetDateTime,
 }
 
-/// Certificates on one path, beyond which nothing is concluded.
+/// The longest path that is followed, in certificates.
 const MAX_PATH: usize = 100;
 
 /// Verifies a chain.
@@ -190,7 +191,7 @@ impl<'c> VerifyRun<'c> {
                     return Err(UnknownKey);
                 }
                 if self_signed {
-                    // What was sent in the name of an anchor counts only where it is that very anchor.
+                    // A sent certificate with an anchor's name counts only if it is the anchor itself.
                     if self.path.len() == self.trusted_from && self.top().sha256 == issuer.sha256 {
                         self.trusted_from -= 1;
                         return Ok(());

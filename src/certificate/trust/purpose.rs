@@ -1,4 +1,4 @@
-//! Whether a certificate may do what it does in a chain: issue others, and serve as a server's or a client's.
+//! Whether a certificate is allowed its role in a chain: as an authority, a server or a client.
 
 use super::issuer::is_self_signed;
 use crate::certificate::openssl_view::{KEY_CERT_SIGN, OpensslView};

@@ -1,4 +1,4 @@
-//! Listing what a server accepts: offer everything, strike what it chose, and offer the rest until it refuses.
+//! Lists what a server accepts: offer everything, remove what it chose, and offer the rest until it refuses.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -7,27 +7,27 @@ use crate::observation::scan::{Listing, Order};
 use crate::observation::{Cause, Failure, Stage};
 use crate::tls::alert::AlertDescription;
 
-/// What a server made of an offer.
+/// A server's answer to an offer.
 #[derive(Clone, Debug)]
 pub(super) enum Reply<T> {
-    /// It chose this.
+    /// It chose this one.
     Chose(T),
-    /// It refused all of it.
+    /// It refused all offers.
     Refused(Cause),
-    /// It answered, and used none of it.
+    /// It answered, and used none of the offers.
     Passed,
-    /// The question could not be put.
+    /// There was no usable answer, so nothing is known.
     Unclear(Failure),
 }
 
 /// How to offer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Manner<T> {
-    /// Offers in one hello, at the most.
+    /// The most offers in one hello.
     pub(super) batch: usize,
-    /// What every hello must offer besides what it asks about; once chosen, it is offered last.
+    /// An offer that every hello must contain besides those that it asks about; once chosen, it is offered last.
     pub(super) companion: Option<T>,
-    /// Whether it matters whose order counts.
+    /// Whether to find out whose order of preference applies.
     pub(super) ordered: bool,
 }
 
@@ -67,7 +67,7 @@ where
     search.listing
 }
 
-/// Whether a refusal holds for every other offer in this version.
+/// Whether a refusal applies to the version as a whole.
 fn is_about_version(refusal: Option<&Cause>) -> bool {
     refusal == Some(&Cause::Alert(AlertDescription::PROTOCOL_VERSION))
 }
@@ -77,13 +77,13 @@ struct ListingSearch<T, A, K, Q> {
     key: K,
     ask: Q,
     listing: Listing<A>,
-    /// Batches with an accepted offer: the order between them was not seen.
+    /// Batches with an accepted offer. The order across batches is not known.
     batches: usize,
-    /// Hellos spent on parts of what the server hangs up on.
+    /// Hellos sent so far for parts of lists on which the server closes the connection.
     splits: usize,
 }
 
-/// Hellos for the parts of what a server hangs up on, at the most.
+/// The most hellos for parts of lists on which a server closes the connection.
 const MAX_SPLITS: usize = 24;
 
 /// Both halves of a list.
@@ -144,9 +144,9 @@ where
         self.listing.accepted.iter().any(|answer| (self.key)(answer) == *item)
     }
 
-    /// An alert is an answer. A connection that just ends may also mean that the server has had enough of us, which a
-    /// hello that it accepted before tells apart, or that it hangs up on one of the offers: then the others are asked about
-    /// in ever smaller parts.
+    /// An alert is an answer. If the connection just ends, the server may have reached a limit, which repeating an
+    /// accepted hello shows. Or it closes the connection on one of the offers: then the list is split into ever smaller
+    /// parts.
     async fn refused(&mut self, cause: Cause, left: Vec<T>) {
         if !matches!(cause, Cause::Closed | Cause::Reset) {
             self.listing.refusal = Some(cause);
@@ -163,7 +163,8 @@ where
         self.by_halves(&left).await;
     }
 
-    /// Asks about a part until nothing more of it is accepted; what the server hung up on comes back.
+    /// Asks about a part until nothing more of it is accepted; returns the offers on which the server closed the
+    /// connection.
     async fn until_refused(&mut self, mut part: Vec<T>) -> Result<Option<Vec<T>>, Failure> {
         while !part.is_empty() {
             if self.splits >= self.most_splits() {
@@ -178,7 +179,7 @@ where
                     }
                     part.retain(|offer| *offer != chosen);
                     self.listing.accepted.push(answer);
-                    // What is found is worth a search of its own.
+                    // A hello that finds something does not count against the limit.
                     self.splits = self.splits.saturating_sub(1);
                 }
                 Reply::Refused(Cause::Closed | Cause::Reset) => return Ok(Some(part)),
@@ -189,7 +190,7 @@ where
         Ok(None)
     }
 
-    /// Looks for what is accepted among offers on which, together, the server hangs up.
+    /// Searches, by halving, offers on which together the server closes the connection.
     async fn by_halves(&mut self, left: &[T]) {
         let before = self.listing.accepted.len();
         let mut parts = VecDeque::from(halves(left));
@@ -202,7 +203,8 @@ where
                 }
             };
             let spent = self.splits >= self.most_splits();
-            // A server that hung up on every part refuses in this manner; one that did not hides something here.
+            // If the server closed the connection on every part, that is how it refuses; if not, the list may be
+            // incomplete.
             let found = self.listing.accepted.len() > before;
             match refused {
                 Some(part) if spent && found && part.len() > 1 => {
@@ -216,7 +218,7 @@ where
         }
     }
 
-    /// Where nothing at all is accepted, the version is most likely refused as such, and few more hellos are spent on it.
+    /// If nothing is accepted at all, the server most likely refuses the version, so few more hellos are sent.
     fn most_splits(&self) -> usize {
         if self.listing.accepted.is_empty() { MAX_SPLITS / 4 } else { MAX_SPLITS }
     }
@@ -226,7 +228,7 @@ where
         self.listing.cut_short = Some(Failure { stage: Stage::Handshake, cause });
     }
 
-    /// Whose order decides, seen by offering the accepted ones in reverse.
+    /// Finds out whose order applies, by offering the accepted ones in reverse.
     async fn settle_order(&mut self) {
         if !(2..=self.manner.batch).contains(&self.listing.accepted.len()) {
             return;
@@ -245,7 +247,7 @@ where
         });
     }
 
-    /// Asks for the whole order where the offers came in several batches.
+    /// Finds the whole order if there were several batches.
     async fn sort_again(&mut self) {
         let mut left: Vec<T> = self.listing.accepted.iter().map(&self.key).collect();
         let mut sorted = Vec::new();
@@ -277,7 +279,7 @@ mod tests {
         Reply::Refused(Cause::Alert(AlertDescription::HANDSHAKE_FAILURE))
     }
 
-    /// A server with an order of its own.
+    /// A server with its own order of preference.
     fn server(order: &'static [u8]) -> impl Fn(Vec<u8>) -> std::future::Ready<Reply<u8>> {
         move |offers| {
             let chosen = order.iter().find(|item| offers.contains(item));
@@ -357,7 +359,7 @@ mod tests {
         assert_eq!(found.cut_short.map(|failure| failure.cause), Some(Cause::Reset));
     }
 
-    /// A server that accepts some offers, and hangs up as soon as it would choose one that it cannot use.
+    /// A server that accepts some offers, and closes the connection if it would choose one that it cannot use.
     fn broken_at(
         order: &'static [u8],
         broken: &'static [u8],

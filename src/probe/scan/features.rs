@@ -1,4 +1,5 @@
-//! What the answers to hellos show besides the choice: renegotiation, extended master secret, tickets, ids, compression, fallback.
+//! Features that the answers to hellos show: renegotiation, extended master secret, tickets, session ids, compression,
+//! fallback.
 
 use super::exhaust::Reply;
 use super::{Opening, Scanner};
@@ -12,7 +13,7 @@ use crate::tls::hello::ClientHello;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
-/// Extensions that a `ServerHello` answered with.
+/// The extensions in a `ServerHello`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Marks {
     secure_renegotiation: bool,
@@ -49,8 +50,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// One hello asks for both: it offers compression, and no ticket, so that a server with a cache gives an id. Whether
-    /// the server keeps a session that it gave an id to, only a second connection shows.
+    /// One hello tests both: it offers compression, and no ticket, so that a server with a cache sends a session id.
+    /// Only a second connection shows whether the server keeps the session.
     async fn compression_and_id(&self, scan: &VersionScan) -> (Observed<()>, Observed<()>) {
         let hello = ClientHello { compression: vec![1, 0], ..self.cheap_hello(scan) };
         let read = |answer: &RawAnswer| {

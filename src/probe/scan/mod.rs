@@ -1,7 +1,8 @@
-//! The scan of one address: every version, suite, group and scheme that it accepts, and how known clients fare.
+//! The scan of one address: every version, suite, group and scheme that it accepts, and which known clients can
+//! connect.
 //!
-//! Raw hellos find what a server says it would use, so that nothing is limited to what a TLS library speaks; complete
-//! handshakes confirm it where the library can make them. `exhaust` has the search; this file says what is asked.
+//! Raw hellos find what a server chooses, without the limits of a TLS library; complete handshakes confirm it where the
+//! library supports it. `exhaust` does the search; this file defines the hellos.
 
 mod exhaust;
 mod features;
@@ -30,34 +31,35 @@ use crate::tls::profile::Profile;
 use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
 use crate::tls::version::ProtocolVersion;
 
-/// Application protocols that are asked for.
+/// The application protocols to offer.
 const ALPN: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
 
-/// What is asked for besides the matrix.
+/// What to test besides the matrix.
 #[derive(Clone, Debug, Default)]
 pub struct Depth {
     /// Whether to list everything that each address accepts.
     pub scan: bool,
     /// The clients to replay, besides those that the target must serve.
     pub clients: Vec<&'static Profile>,
-    /// Whether to scan servers that lock a machine out after too many errors, too.
+    /// Whether to scan even servers that lock a machine out after too many errors.
     pub risk_lockout: bool,
 }
 
-/// Hellos that a server may count as errors without harm: MySQL and MariaDB allow a host 100 by default.
+/// The number of hellos that a server may count as errors without harm: MySQL and MariaDB allow 100 per host by
+/// default.
 const HARMLESS_HELLOS: usize = 10;
 
 impl Depth {
-    /// Whether it needs more hellos than a server that counts errors should get without consent.
+    /// Whether it needs more hellos than a server that counts errors should get without the user's consent.
     pub(super) fn is_costly(&self, target: &Target) -> bool {
         let replays = target.expect.clients.len() + self.clients.len();
         !self.risk_lockout && (self.scan || replays > HARMLESS_HELLOS)
     }
 }
 
-/// Scans the address of an endpoint, if anything there speaks TLS, and replays the wanted clients.
+/// Scans the address of an endpoint, if it supports TLS, and replays the requested clients.
 ///
-/// A client that fails is explained by a scan, wanted or not.
+/// If a client fails, a scan is made to explain why, even if none was requested.
 pub(super) async fn deepen(
     caller: &Caller<'_>,
     target: &Target,
@@ -98,7 +100,7 @@ fn speaks_tls(endpoint: &Endpoint) -> bool {
         || endpoint.raw.iter().any(|raw| raw.outcome.as_ref().err().is_none_or(answered))
 }
 
-/// Whether hellos without a name are answered unlike those with the target's own.
+/// Whether hellos without a name get other answers than hellos with the target's name.
 fn differs(endpoint: &Endpoint, nameless: &[FirstAnswer]) -> bool {
     let Some(scan) = endpoint.scans.first() else { return false };
     let cells = |named| endpoint.cells(named).filter_map(|cell| Some(cell.chain.as_ref()?.digest));
@@ -114,10 +116,10 @@ fn differs(endpoint: &Endpoint, nameless: &[FirstAnswer]) -> bool {
         })
 }
 
-/// The suite and, up to TLS 1.2, the chain with which a hello was answered.
+/// The suite and, up to TLS 1.2, the chain in the answer to a hello.
 type FirstAnswer = Option<(CipherSuite, Option<Arc<Chain>>)>;
 
-/// Asks one address with one name or none.
+/// Sends hellos to one address, with one name or none.
 struct Scanner<'a> {
     caller: &'a Caller<'a>,
     sni: Option<&'a str>,
@@ -153,7 +155,7 @@ impl<'a> Scanner<'a> {
         Scan { sni: self.sni.map(ToOwned::to_owned), versions, alpn, features, chains }
     }
 
-    /// How the first hello of each version is answered, to be held against the same without a name.
+    /// The answer to the first hello of each version, for comparison with the same hellos without a name.
     async fn first_answers(&self) -> Vec<FirstAnswer> {
         let answers = ProtocolVersion::ALL.map(|version| async move {
             let answer = self.caller.exchange(&self.hello(version)).await.ok()?;
@@ -224,7 +226,7 @@ impl<'a> Scanner<'a> {
         (VersionScan { version, suites, groups, schemes, complete }, openings)
     }
 
-    /// Whether a complete handshake ends in a version in which hellos are answered, where the library can make one.
+    /// Whether a complete handshake succeeds in a version in which hellos are answered, if the library can make one.
     async fn completes(
         &self,
         version: ProtocolVersion,
@@ -246,7 +248,7 @@ impl<'a> Scanner<'a> {
     async fn suites(&self, version: ProtocolVersion) -> Listing<Opening> {
         let manner =
             Manner { batch: ClientHello::suites_at_once(version), companion: None, ordered: true };
-        // What SSLv3 servers speak is in the first batch: pre-shared keys and the like came later.
+        // The first batch contains all suites of SSLv3 servers: pre-shared keys and the like came later.
         let limit = if version == ProtocolVersion::SSL3 { manner.batch } else { usize::MAX };
         let offers = CipherSuite::all(version).take(limit).collect();
         let found = exhaust(
@@ -261,7 +263,7 @@ impl<'a> Scanner<'a> {
         found.await
     }
 
-    /// What an answer in that version says; `None` for one in another version, which refuses this one.
+    /// Reads an answer in that version; `None` for an answer in another version, which refuses this one.
     fn opening(&self, version: ProtocolVersion, answer: &RawAnswer) -> Option<Opening> {
         let choice = answer.outcome.as_ref().ok().filter(|choice| choice.version == version)?;
         let choice = SuiteChoice {
@@ -281,8 +283,8 @@ impl<'a> Scanner<'a> {
         let taken = || openings.iter().map(|opening| opening.choice.cipher_suite);
         let tls13 = version == ProtocolVersion::TLS1_3;
         let ecdhe = || taken().filter(|suite| suite.key_exchange() == Some(KeyExchange::Ecdhe));
-        // Up to TLS 1.2 an ECDSA certificate is only shown to clients that list its curve (RFC 8422 section 5.1), so the
-        // curve goes along in every hello, unless other certificates do.
+        // Up to TLS 1.2 an ECDSA certificate is only shown to clients that list its curve (RFC 8422 section 5.1), so
+        // every hello must contain the curve, unless it also allows other certificates.
         let by_ecdsa = |suite: &CipherSuite| suite.authentication() == Some(Authentication::Ecdsa);
         let free: Vec<CipherSuite> = ecdhe().filter(|suite| !by_ecdsa(suite)).collect();
         let (suites, companion) = match () {
@@ -350,7 +352,7 @@ impl Opening {
     }
 }
 
-/// A lost packet or a busy moment must not decide what a server is said to accept.
+/// Whether to retry: a lost packet or a busy moment must not decide what a server accepts.
 fn is_worth_another_try(answer: &Result<RawAnswer, Failure>) -> bool {
     let failure = match answer {
         Ok(answer) => answer.outcome.as_ref().err(),

@@ -1,4 +1,4 @@
-//! Replays: what a known client sends, how it is answered, and whether a complete handshake of that shape ends.
+//! Replays the hellos of known clients: the answer, and whether a complete handshake of that shape succeeds.
 
 use super::{Scanner, is_worth_another_try};
 use crate::certificate::Chain;
@@ -13,7 +13,7 @@ use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
 
 impl Scanner<'_> {
-    /// Sends what a known client sends; its application protocols only where the server speaks them inside TLS.
+    /// Sends a known client's hello; with `http`, HTTP in ALPN as the client sends it, otherwise without.
     pub(super) async fn replay(&self, profile: &'static Profile, http: bool) -> Replay {
         let hello = profile.hello(self.sni);
         let hello = if http { hello } else { without_http(hello) };
@@ -48,8 +48,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// Whether a complete handshake ends with what the server chose, and the schemes that the client offers; `None` where
-    /// that could not be tried.
+    /// Whether a complete handshake succeeds with the server's choice and the client's schemes; `None` if that could
+    /// not be tried.
     async fn completed(&self, profile: &Profile, choice: RawChoice) -> Option<Result<(), Failure>> {
         let offer = Offer {
             cipher_suites: Some(vec![choice.cipher_suite]),

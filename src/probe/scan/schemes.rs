@@ -1,4 +1,5 @@
-//! The signature schemes that a server signs in: named in the clear up to TLS 1.2, seen in complete handshakes of TLS 1.3.
+//! The signature schemes that a server signs with: visible in the clear up to TLS 1.2, and in complete handshakes of
+//! TLS 1.3.
 
 use super::exhaust::{Manner, Reply, exhaust};
 use super::{Opening, Scanner};
@@ -12,7 +13,8 @@ use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
 use crate::tls::version::ProtocolVersion;
 
 impl Scanner<'_> {
-    /// TLS 1.2 names the scheme in the server's key exchange. Each kind of certificate is asked for by its own suites.
+    /// TLS 1.2 names the scheme in the server's key exchange. Each type of certificate needs a hello with its own
+    /// suites.
     pub(super) async fn schemes_tls12(&self, openings: &[Opening]) -> Listing<SignatureScheme> {
         let signed = || {
             openings.iter().map(|opening| opening.choice.cipher_suite).filter(|suite| {
@@ -53,8 +55,8 @@ impl Scanner<'_> {
         found.await
     }
 
-    /// TLS 1.3 encrypts its signature, and many servers choose it after their `ServerHello`: only complete handshakes show it.
-    /// Where the server accepts no group that they can use, nothing is listed.
+    /// TLS 1.3 encrypts the signature, so only complete handshakes show the scheme. If the server accepts no group that
+    /// the library supports, nothing is listed.
     pub(super) async fn schemes_tls13(
         &self,
         groups: &Listing<NamedGroup>,
@@ -77,7 +79,7 @@ impl Scanner<'_> {
         found.await
     }
 
-    /// The scheme that the server signs in, in a complete handshake of that shape.
+    /// The scheme that the server signs with in a complete handshake of that shape.
     async fn complete(&self, version: ProtocolVersion, offer: &Offer) -> Reply<SignatureScheme> {
         match self.caller.confirm(self.sni, version, offer).await {
             Ok(confirmed) => confirmed.scheme.map_or(Reply::Passed, Reply::Chose),
@@ -87,7 +89,7 @@ impl Scanner<'_> {
     }
 }
 
-/// The hello with these schemes for the handshake, and any for the certificates (RFC 8446 section 4.2.3).
+/// The hello with these schemes for the handshake, and all schemes for the certificates (RFC 8446 section 4.2.3).
 fn offering(hello: &ClientHello, schemes: Vec<SignatureScheme>) -> ClientHello {
     hello
         .clone()

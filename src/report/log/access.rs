@@ -1,4 +1,4 @@
-//! What access logs say, and what a planned change would refuse.
+//! The results of access logs, and the clients that a planned change would refuse.
 
 use super::document::{AccessOut, NamedCount, Percentiles, Reuse, VersionOut, WhatIf};
 use super::{MAX_NAMES, named, rounded, share};
@@ -6,7 +6,7 @@ use crate::log::sketch::NameCounts;
 use crate::log::tally::Tally;
 use crate::log::traffic::Traffic;
 
-/// Below this share of resumed sessions something is wrong with the cache or the tickets.
+/// A lower share of resumed sessions means a problem with the cache or the tickets.
 const GOOD_REUSE: f64 = 0.7;
 
 pub(super) fn access(traffic: &Traffic, tally: &Tally) -> AccessOut {

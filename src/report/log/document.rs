@@ -1,4 +1,4 @@
-//! The document over whole logs: plain data, which every form shows.
+//! The report on whole logs: plain data for every format.
 
 use serde::Serialize;
 
@@ -13,15 +13,15 @@ use crate::run::Status;
 /// A whole run.
 #[derive(Clone, Debug, Serialize)]
 pub struct LogReport {
-    /// The form of this document.
+    /// The schema of this document.
     pub schema: &'static str,
-    /// Who made it.
+    /// The program that wrote it.
     pub tool: Tool,
-    /// What was read.
+    /// The files that were read.
     pub files: Vec<FileOut>,
     /// All lines.
     pub lines: u64,
-    /// Lines that could not be understood, too long ones among them.
+    /// Lines that could not be read, too long ones among them.
     pub unreadable: u64,
     /// Lines of error logs.
     pub error_lines: u64,
@@ -29,30 +29,30 @@ pub struct LogReport {
     pub first_seen: Option<String>,
     /// The last one.
     pub last_seen: Option<String>,
-    /// Whether error logs hold no line below warn: then most failures of clients are not in them.
+    /// Whether error logs contain no lines below warn: then most client failures are not in them.
     pub client_failures_hidden: bool,
-    /// What matters most first.
+    /// Classes of failures, most important first.
     pub failures: Vec<FailureClass>,
     /// Upstream failures by address, the most frequent first.
     pub upstreams: Vec<UpstreamFailures>,
-    /// What access logs say.
+    /// The results of access logs.
     pub access: Option<AccessOut>,
-    /// What a change of `ssl_protocols` would refuse.
+    /// The requests and clients that other `ssl_protocols` would refuse.
     pub what_if: Option<WhatIf>,
-    /// What to know about these figures.
+    /// Notes about these figures.
     pub notes: Vec<String>,
 }
 
 /// One file.
 #[derive(Clone, Debug, Serialize)]
 pub struct FileOut {
-    /// As it was named.
+    /// Its path, as given.
     pub path: String,
     /// Lines in it.
     pub lines: u64,
-    /// Lines that could not be understood.
+    /// Lines that could not be read.
     pub unreadable: u64,
-    /// What kept it from being read to its end.
+    /// Why it could not be read to its end.
     pub error: Option<String>,
 }
 
@@ -65,17 +65,17 @@ pub struct FailureClass {
     pub class: &'static str,
     /// The alert that the peer sent.
     pub alert: Option<u8>,
-    /// Whose business it is.
+    /// How urgent it is, and for whom.
     pub concern: Concern,
     /// Why.
     pub reason: String,
-    /// How much such lines matter by themselves.
+    /// How much such lines matter in general.
     pub weight: Weight,
     /// All of them.
     pub count: u64,
-    /// Lines of the same connections that only say what followed.
+    /// Lines of the same connections that only follow from these failures.
     pub joined: u64,
-    /// Lines a minute between the first and the last failure of the logs.
+    /// Lines per minute between the first and the last failure of the logs.
     pub per_minute: f64,
     /// On the host's clock.
     pub first_seen: Option<String>,
@@ -85,9 +85,9 @@ pub struct FailureClass {
     pub trend: &'static str,
     /// Lines over time.
     pub series: Option<SeriesOut>,
-    /// Different clients.
+    /// Distinct clients.
     pub clients: u64,
-    /// Whether that number is exact; else it is within a few in a hundred.
+    /// Whether that number is exact; otherwise it is an estimate with an error of a few per cent.
     pub clients_exact: bool,
     /// Lines by server.
     pub servers: Vec<NamedCount>,
@@ -108,7 +108,7 @@ pub struct FailureClass {
 pub struct SeriesOut {
     /// When the first bucket begins, on the host's clock.
     pub start: String,
-    /// Seconds of each bucket.
+    /// The length of a bucket, in seconds.
     pub width: i64,
     /// Lines by bucket.
     pub counts: Vec<u64>,
@@ -126,13 +126,13 @@ pub struct NamedCount {
 /// One upstream.
 #[derive(Clone, Debug, Serialize)]
 pub struct UpstreamFailures {
-    /// Its address, as the lines have it.
+    /// Its address, as in the log.
     pub address: String,
     /// All its lines.
     pub count: u64,
     /// Its classes, the most frequent first.
     pub classes: Vec<UpstreamClass>,
-    /// What audits of it found, as nginx meets it; one for each way in which the configuration leads there.
+    /// Audits of it with nginx's handshake; one for each place in the configuration that uses it.
     pub audits: Vec<UpstreamAudit>,
 }
 
@@ -141,13 +141,13 @@ pub struct UpstreamFailures {
 pub struct UpstreamAudit {
     /// What was audited.
     pub target: String,
-    /// Where the configuration leads there, as file and line; `null` without one.
+    /// The place in the configuration, as file and line; `null` without one.
     pub place: Option<String>,
-    /// What became of it.
+    /// The result.
     pub status: Status,
-    /// Why it was not tested, where it was not.
+    /// Why it was not tested; `null` if it was.
     pub reason: Option<String>,
-    /// What was found, with the fix and whether it was tried.
+    /// The findings, with their fixes.
     pub findings: Vec<AuditFinding>,
 }
 
@@ -156,11 +156,11 @@ pub struct UpstreamAudit {
 pub struct AuditFinding {
     /// The rule's id.
     pub rule: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// What is wrong.
     pub message: String,
-    /// What to do; `verified` where a probe with it succeeded.
+    /// The fix; `verified` if a probe with it succeeded.
     pub fix: Option<Fix>,
 }
 
@@ -175,12 +175,12 @@ pub struct UpstreamClass {
     pub cause: Option<&'static str>,
 }
 
-/// What access logs say.
+/// The results of access logs.
 #[derive(Clone, Debug, Serialize)]
 pub struct AccessOut {
     /// All requests.
     pub requests: u64,
-    /// Requests over TLS, `null` where lines do not tell.
+    /// Requests over TLS; `null` if the lines do not show it.
     pub tls_requests: Option<u64>,
     /// By version.
     pub versions: Vec<VersionOut>,
@@ -188,30 +188,31 @@ pub struct AccessOut {
     pub ciphers: Vec<NamedCount>,
     /// By curve.
     pub curves: Vec<NamedCount>,
-    /// How many resumed a session.
+    /// Session reuse.
     pub session_reuse: Option<Reuse>,
     /// Connection and handshake to upstreams, in milliseconds.
     pub upstream_connect_ms: Option<Percentiles>,
     /// Answers of 502 and 504.
     pub bad_gateway: u64,
-    /// Those that no upstream took a connection for, or finished a handshake; `null` where lines do not tell.
+    /// Those without a completed connection or handshake to an upstream; `null` if the lines do not show it.
     pub bad_gateway_not_connected: Option<u64>,
-    /// Those in the very second of a failed handshake with the same upstream; `null` where not both logs were read.
+    /// Those in the same second as a failed handshake with the same upstream, or the one after; `null` unless both logs
+    /// were read.
     pub bad_gateway_with_handshake_failure: Option<u64>,
-    /// Tries that never connected, by upstream.
+    /// Attempts that never connected, by upstream.
     pub failed_tries: Vec<NamedCount>,
 }
 
 /// Requests of one version.
 #[derive(Clone, Debug, Serialize)]
 pub struct VersionOut {
-    /// As OpenSSL names it.
+    /// Its name, as OpenSSL writes it.
     pub version: String,
     /// All of them.
     pub requests: u64,
-    /// Of those over TLS.
+    /// Share of the requests over TLS, from 0 to 1.
     pub share: f64,
-    /// Different clients.
+    /// Distinct clients.
     pub clients: u64,
     /// Its share in the earlier half of the log.
     pub share_before: Option<f64>,
@@ -219,14 +220,14 @@ pub struct VersionOut {
     pub share_after: Option<f64>,
 }
 
-/// How many resumed a session.
+/// Session reuse.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Reuse {
-    /// The share.
+    /// The share of resumed sessions, from 0 to 1.
     pub ratio: f64,
-    /// Whether it is lower than a working cache gives.
+    /// Whether it is lower than with a working cache.
     pub low: bool,
-    /// `connection`, or `request` where lines do not number the requests of a connection.
+    /// `connection`, or `request` if the lines do not number the requests of a connection.
     pub per: &'static str,
 }
 
@@ -241,21 +242,21 @@ pub struct Percentiles {
     pub max: u64,
 }
 
-/// What a change of `ssl_protocols` would refuse.
+/// The requests and clients that other `ssl_protocols` would refuse.
 #[derive(Clone, Debug, Serialize)]
 pub struct WhatIf {
-    /// The versions that would stay on.
+    /// The versions that would remain.
     pub ssl_protocols: Vec<String>,
-    /// Requests that came by another version.
+    /// Requests that used another version.
     pub refused_requests: u64,
-    /// Of those over TLS.
+    /// Share of the requests over TLS, from 0 to 1.
     pub refused_share: f64,
-    /// Different clients, counted by version.
+    /// Distinct clients, counted by version.
     pub refused_clients: u64,
-    /// Whether it is known that these clients can do no better: requests came by a version that stays on.
+    /// Whether these clients are known to support no other version: other requests used a version that remains.
     pub exact: bool,
-    /// The names that they asked for.
+    /// The server names that they requested.
     pub server_names: Vec<NamedCount>,
-    /// What they say they are.
+    /// Their user agents.
     pub user_agents: Vec<NamedCount>,
 }

@@ -1,4 +1,4 @@
-//! What `log` says of whole logs: one document, which every form shows.
+//! The report of `log` on whole logs: one document for all formats.
 
 mod access;
 pub mod document;
@@ -23,11 +23,11 @@ use crate::log::table::{Likelihood, LogCause};
 use crate::report::tool::Tool;
 use crate::run::{Status, TargetReport};
 
-/// Names of one kind that are listed.
+/// The most names of one kind in a list.
 const MAX_NAMES: usize = 20;
 
 impl LogReport {
-    /// The document over what was read.
+    /// The report on everything that was read.
     pub fn new(intake: &Intake, files: Vec<FileOut>, what_if: Option<&[String]>) -> Self {
         let summary = summarize(intake);
         let minutes = minutes(summary.first, summary.last);
@@ -52,12 +52,12 @@ impl LogReport {
         }
     }
 
-    /// Whether most of what was read could not be understood, so that nothing can be concluded from it.
+    /// Whether most lines could not be read, so that no conclusion is possible.
     pub fn mostly_unreadable(&self) -> bool {
         mostly_unreadable(self.lines, self.unreadable)
     }
 
-    /// Puts what an audit found beside the lines of an upstream.
+    /// Adds an audit's findings to an upstream.
     pub fn join(&mut self, address: &str, report: &TargetReport) {
         let judgement = &report.judgement;
         let findings = judgement.findings.iter().map(|finding| AuditFinding {
@@ -78,7 +78,7 @@ impl LogReport {
         self.add(address, audit);
     }
 
-    /// Says why an upstream was not audited; its status.
+    /// Notes why an upstream was not audited; returns its status.
     pub fn leave_out(&mut self, address: &str, reason: &str) -> Status {
         let status = Status::Untested;
         let audit = UpstreamAudit {
@@ -104,7 +104,7 @@ impl LogReport {
     }
 }
 
-/// Minutes between two times, one at the least.
+/// Minutes between two times, at least one.
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no more")]
 fn minutes(first: Option<i64>, last: Option<i64>) -> f64 {
     let seconds = last.zip(first).map_or(0, |(last, first)| last.saturating_sub(first));
@@ -152,7 +152,7 @@ fn failure(judged: &Judged<'_>, minutes: f64) -> FailureClass {
             let start = clock(grid.start)?;
             Some(SeriesOut { start, width: grid.width, counts: counts.clone() })
         }),
-        // An estimate may be a little high.
+        // The estimate may be too high.
         clients: clients.min(class.count),
         clients_exact,
         servers: named(&class.servers),
@@ -174,7 +174,7 @@ fn trend(trend: Trend) -> &'static str {
     }
 }
 
-/// What a judgement rests on, for people.
+/// The reason of a judgement, as a sentence.
 fn sentence(reason: &Reason) -> String {
     let at = |time: i64| clock(time).unwrap_or_default().replace('T', " ");
     match reason {
@@ -267,7 +267,7 @@ fn notes(intake: &Intake, summary: &LogSummary<'_>, mostly_unreadable: bool) -> 
     notes
 }
 
-/// The cause that stands for a class.
+/// The likeliest cause of a class.
 pub(super) fn first_cause(failure: &FailureClass) -> Option<&explanation::CauseOut> {
     failure.causes.first().filter(|cause| cause.likelihood != Likelihood::Rare)
 }

@@ -1,4 +1,4 @@
-//! The report over logs as Prometheus reads it, for the textfile collector.
+//! The report on logs as Prometheus metrics, for the textfile collector.
 
 use super::document::{AccessOut, LogReport};
 use crate::report::exposition::Exposition;

@@ -1,4 +1,4 @@
-//! The report over logs for people: what to do first, then each class, then what access logs say.
+//! The report on logs as text: what to do first, then each class, then the results of access logs.
 
 use std::fmt::Write;
 
@@ -17,10 +17,10 @@ use crate::run::Status;
 /// Columns of the chart.
 const CHART: usize = 24;
 
-/// Classes that are told of at length.
+/// The most classes with a description.
 const MAX_DETAILS: usize = 12;
 
-/// Names in a row of them.
+/// The most names in a row.
 const MAX_NAMES: usize = 5;
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -140,7 +140,7 @@ fn style(concern: Concern) -> Style {
     Style::new().fg_color(Some(colour.into())).bold()
 }
 
-/// Counts as bars, drawn together where there are more than columns.
+/// Counts as bars; several counts share a column if there are more counts than columns.
 fn chart(counts: &[u64]) -> String {
     let columns = counts.len().min(CHART);
     let sums: Vec<u64> = (0..columns)
@@ -207,7 +207,7 @@ fn details(place: usize, failure: &FailureClass, look: Look) -> String {
     out
 }
 
-/// A row for each upstream, where there are several.
+/// A row for each upstream, if there are several.
 fn upstreams(upstreams: &[UpstreamFailures], look: Look) -> String {
     if upstreams.len() < 2 {
         return String::new();
@@ -229,7 +229,7 @@ fn upstreams(upstreams: &[UpstreamFailures], look: Look) -> String {
     out
 }
 
-/// The lines of an upstream, and what its audits found.
+/// The lines of an upstream, and the findings of its audits.
 fn audited(upstream: &UpstreamFailures, look: Look) -> String {
     let probed = upstream.audits.iter().any(|audit| audit.status != Status::Untested);
     let probed = if probed { "probed" } else { "not tested" };
@@ -379,7 +379,7 @@ fn what_if_text(what_if: &WhatIf, look: Look) -> String {
     out
 }
 
-/// One failure on one line, as it is met.
+/// One failure on one line, for `--follow`.
 pub fn follow_line(
     time: Option<&str>,
     direction: Direction,

@@ -1,6 +1,6 @@
-//! The server's flight: its answer to a `ClientHello`, read as it arrives, up to the point where it ends or is encrypted.
+//! The server's flight: its answer to a `ClientHello`, parsed as it arrives, until it ends or is encrypted.
 //!
-//! Feed bytes in pieces of any size; the result depends on the bytes alone. What is kept is bounded, whatever is sent.
+//! Feed bytes in pieces of any size; the result depends only on the bytes. Memory is bounded, whatever is sent.
 
 use super::alert::AlertDescription;
 use super::codec::{ByteReader, DecodeError};
@@ -10,13 +10,13 @@ use super::message::{
 };
 use super::record::{self, ContentType, Record, RecordError};
 
-/// No honest flight is longer, in bytes.
+/// The longest flight, in bytes; real ones are shorter.
 pub const MAX_FLIGHT: usize = 256 * 1024;
-/// No honest handshake message is longer, in bytes.
+/// The longest handshake message, in bytes; real ones are shorter.
 pub const MAX_MESSAGE: usize = 128 * 1024;
-/// No honest server warns more often.
+/// The most warning alerts; real servers send fewer.
 const MAX_WARNINGS: usize = 16;
-/// How much of the beginning is kept, in bytes.
+/// How many of the first bytes are kept.
 const MAX_FIRST_BYTES: usize = 512;
 
 /// What a server answered.
@@ -24,7 +24,7 @@ const MAX_FIRST_BYTES: usize = 512;
 pub struct Flight {
     /// What it chose.
     pub server_hello: Option<ServerHello>,
-    /// Its certificates in DER, in the order sent; only up to TLS 1.2, as is all that follows.
+    /// Its certificates in DER, in the order sent; only up to TLS 1.2, like the fields below.
     pub certificates: Option<Vec<Vec<u8>>>,
     /// Its ephemeral key.
     pub key_exchange: Option<ServerKeyExchange>,
@@ -34,14 +34,14 @@ pub struct Flight {
     pub ocsp_staple: Option<Vec<u8>>,
     /// Alerts that did not end the connection, in the order sent.
     pub warnings: Vec<AlertDescription>,
-    /// The first 512 bytes at most, as they came.
+    /// The first bytes, at most 512.
     pub first_bytes: Vec<u8>,
-    /// How it ended; `None` while more is awaited.
+    /// How it ended; `None` while it is not complete.
     pub end: Option<FlightEnd>,
 }
 
 impl Flight {
-    /// The group of the key exchange, where it has one.
+    /// The group of the key exchange, if it has one.
     pub fn group(&self) -> Option<NamedGroup> {
         let hello = self.server_hello.as_ref()?;
         hello.group.or_else(|| match self.key_exchange.as_ref()?.parameters {
@@ -50,7 +50,7 @@ impl Flight {
         })
     }
 
-    /// Size of the server's finite-field or export RSA key in bits, where it has one.
+    /// Size of the server's finite-field or export RSA key in bits, if it has one.
     pub fn key_bits(&self) -> Option<usize> {
         self.key_exchange.as_ref()?.parameters.bits()
     }
@@ -59,13 +59,13 @@ impl Flight {
 /// How a flight ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FlightEnd {
-    /// All that travels in the clear was read.
+    /// Everything that is not encrypted was read.
     Complete,
     /// The server ended the connection with that alert.
     Alert(AlertDescription),
-    /// The first bytes are no TLS record.
+    /// The first bytes are not a TLS record.
     NotTls,
-    /// The server sent more than any honest one.
+    /// The server sent more than the limit.
     TooMuch,
     /// The server broke the protocol.
     Malformed(Malformed),
@@ -74,16 +74,16 @@ pub enum FlightEnd {
 /// How a server broke the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// A later record is none.
+    /// A later record is invalid.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// A record of a type that has no place here.
+    /// A record of an unexpected type.
     #[error("a record of type {0} amid the handshake")]
     Content(u8),
-    /// A handshake message that has no place here.
+    /// An unexpected handshake message.
     #[error("handshake message {0} out of place")]
     Message(u8),
-    /// An alert of no known level.
+    /// An alert with an unknown level.
     #[error("an alert of level {0}")]
     AlertLevel(u8),
     /// A message that cannot be read.
@@ -95,7 +95,7 @@ pub enum Malformed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum FlightStep {
-    /// More is awaited.
+    /// The flight is not complete.
     NeedMore,
     /// The flight has ended.
     Done,
@@ -118,7 +118,7 @@ impl FlightReader {
         Self::default()
     }
 
-    /// Takes bytes as they arrive; after the end they only fill up [`Flight::first_bytes`].
+    /// Takes bytes as they arrive; after the end they are only added to [`Flight::first_bytes`].
     pub fn feed(&mut self, bytes: &[u8]) -> FlightStep {
         let first_bytes = &mut self.flight.first_bytes;
         let missing = MAX_FIRST_BYTES - first_bytes.len();
@@ -146,7 +146,7 @@ impl FlightReader {
         self.flight
     }
 
-    /// Takes whole records off what has arrived.
+    /// Processes the complete records that have arrived.
     fn records(&mut self) -> Option<FlightEnd> {
         let mut bytes = std::mem::take(&mut self.unsplit);
         let mut consumed = 0;
@@ -181,7 +181,7 @@ impl FlightReader {
                 self.handshake.extend_from_slice(record.payload);
                 self.messages()
             }
-            // A resumed session of TLS 1.2 and older goes on encrypted.
+            // A resumed session of TLS 1.2 and older continues encrypted.
             ContentType::CHANGE_CIPHER_SPEC if self.flight.server_hello.is_some() => {
                 Err(FlightEnd::Complete)
             }
@@ -206,7 +206,7 @@ impl FlightReader {
         Ok(())
     }
 
-    /// Takes whole messages off the handshake stream, which record borders do not divide.
+    /// Processes the complete messages of the handshake stream; they may span records.
     fn messages(&mut self) -> Result<(), FlightEnd> {
         let mut bytes = std::mem::take(&mut self.handshake);
         let mut consumed = 0;
@@ -261,7 +261,7 @@ impl FlightReader {
 /// Length of a handshake message's own header, in bytes.
 const MESSAGE_HEADER: usize = 4;
 
-/// The first whole message; a length beyond all reason is told from the header.
+/// The first whole message; an impossible length is detected from the header.
 fn split_message(bytes: &[u8]) -> Result<Option<(MessageType, &[u8])>, FlightEnd> {
     let mut reader = ByteReader::new(bytes);
     let (Ok(kind), Ok(length)) = (reader.u8(), reader.u24()) else {

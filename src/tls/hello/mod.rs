@@ -1,6 +1,7 @@
-//! The `ClientHello` (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2, RFC 6101 section 5.6.1.2): what to offer, and its bytes.
+//! The `ClientHello` (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2, RFC 6101 section 5.6.1.2): its contents and its
+//! encoding.
 //!
-//! A hello is plain data to be changed before it is sent; no key is made here.
+//! A hello is plain data that can be changed before it is sent; no keys are generated here.
 
 use super::codec::{TooLong, Writer};
 use super::extension::{Extension, ExtensionType, KeyShare};
@@ -11,13 +12,13 @@ use super::scheme::SignatureScheme;
 use super::suite::CipherSuite;
 use super::version::ProtocolVersion;
 
-/// More suites in one hello than this overwhelm some old servers.
+/// The most suites in one hello: some old servers fail on more.
 const MAX_SUITES: usize = 128;
 
 /// `SSLv3` has no extension to pad with, so its hello stays below the fragile lengths.
 const MAX_SUITES_SSL3: usize = 104;
 
-/// Handshake messages of these lengths hang some old load balancers (RFC 7685 section 4).
+/// Some old load balancers hang on handshake messages of these lengths, in bytes (RFC 7685 section 4).
 const FRAGILE_LENGTHS: std::ops::Range<usize> = 256..512;
 
 /// Curves of TLS 1.2 and older, common ones first; the tail is what OpenSSL 1.0 offered.
@@ -38,11 +39,11 @@ const RANDOM: [u8; 32] = *b"shakedown asks and says goodbye.";
 /// What a client offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientHello {
-    /// The newest version offered; older ones stand in [`Extension::SupportedVersions`] or are implied.
+    /// The newest version offered; older ones are in [`Extension::SupportedVersions`] or implied.
     pub version: ProtocolVersion,
-    /// The client's random. Nothing secret ever follows a hello of ours, so it need not be random.
+    /// The client's random. Nothing secret depends on these hellos, so it need not be random.
     pub random: [u8; 32],
-    /// A session to resume, or any bytes; at most 32 in the protocol.
+    /// The id of a session to resume, or any bytes; at most 32.
     pub session_id: Vec<u8>,
     /// Suites, preferred first.
     pub cipher_suites: Vec<CipherSuite>,
@@ -50,17 +51,17 @@ pub struct ClientHello {
     pub compression: Vec<u8>,
     /// Extensions in the order sent; `SSLv3` sends none of them.
     pub extensions: Vec<Extension>,
-    /// Whether to fill up a message whose length hangs some old servers.
+    /// Whether to pad messages whose length makes some old servers hang.
     pub padded: bool,
     /// The version in the header of its records.
     pub record_version: ProtocolVersion,
 }
 
 impl ClientHello {
-    /// What a client that refuses nothing would offer for exactly this version, without SNI and ALPN.
+    /// A hello for exactly this version that offers everything, without SNI and ALPN.
     ///
-    /// It lists the likeliest suites, as many as one hello may hold. For TLS 1.3 it brings no key, so that a server answers
-    /// with a `HelloRetryRequest`.
+    /// It contains the likeliest suites, as many as fit into one hello. For TLS 1.3 it contains no key share, so a
+    /// server answers with a `HelloRetryRequest`.
     pub fn probe(version: ProtocolVersion) -> Self {
         let tls13 = version == ProtocolVersion::TLS1_3;
         Self {
@@ -76,7 +77,7 @@ impl ClientHello {
         }
     }
 
-    /// Suites that one hello of that version may offer without overwhelming old servers.
+    /// The most suites that a hello of that version may offer to old servers.
     pub fn suites_at_once(version: ProtocolVersion) -> usize {
         if version == ProtocolVersion::SSL3 { MAX_SUITES_SSL3 } else { MAX_SUITES }
     }
@@ -99,7 +100,7 @@ impl ClientHello {
         schemes.unwrap_or_default()
     }
 
-    /// Puts the extension in the place of the one with the same number, or behind all others.
+    /// Replaces the extension with the same number, or adds one at the end.
     #[must_use]
     pub fn with(mut self, extension: Extension) -> Self {
         match self.extensions.iter_mut().find(|known| known.kind() == extension.kind()) {
@@ -109,7 +110,7 @@ impl ClientHello {
         self
     }
 
-    /// Leaves an extension out.
+    /// Removes an extension.
     #[must_use]
     pub fn without(mut self, kind: ExtensionType) -> Self {
         self.extensions.retain(|extension| extension.kind() != kind);
@@ -160,7 +161,7 @@ impl ClientHello {
         {
             return Ok(bare);
         }
-        // The extension's own header takes four bytes; an empty body troubles other servers.
+        // The extension's own header takes four bytes; some other servers fail on an empty body.
         let missing = FRAGILE_LENGTHS.end.saturating_sub(bare.len() + 4).max(1);
         self.message_padded(u16::try_from(missing).ok())
     }
@@ -209,7 +210,8 @@ fn extensions_tls13() -> Vec<Extension> {
 fn extensions_legacy(version: ProtocolVersion) -> Vec<Extension> {
     let mut extensions = vec![
         Extension::RenegotiationInfo,
-        // No finite-field groups: a server that knows them would not use DHE parameters of its own (RFC 7919 section 4).
+        // No finite-field groups: a server that supports them would not use its own DHE parameters (RFC 7919 section
+        // 4).
         Extension::SupportedGroups(CURVES.iter().copied().map(NamedGroup).collect()),
         Extension::EcPointFormats,
         Extension::SessionTicket(Vec::new()),
