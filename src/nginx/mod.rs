@@ -13,6 +13,7 @@ pub mod inherit;
 pub mod listener;
 mod lua;
 pub mod problem;
+pub mod rehearsal;
 pub mod relocate;
 pub mod server_name;
 pub mod source;

@@ -65,6 +65,11 @@ pub enum ListenAddress {
 }
 
 impl ListenAddress {
+    /// The one of a server in `http` that names none.
+    pub(in crate::nginx) fn unnamed() -> Self {
+        Self::Ip(SocketAddr::from(([0, 0, 0, 0], 80)))
+    }
+
     /// Its port; a unix socket has none.
     pub fn port(&self) -> Option<u16> {
         match self {

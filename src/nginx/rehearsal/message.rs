@@ -1,0 +1,56 @@
+//! What nginx says of the copy, said of the original.
+
+use std::sync::Arc;
+
+use super::{Stage, place};
+use crate::nginx::problem::Span;
+use crate::nginx::tree::Tree;
+
+/// Why nginx refuses a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its words.
+    pub words: String,
+    /// Where; line 1 of the main file where it names no place.
+    pub span: Span,
+}
+
+/// nginx's words about the copy in terms of the original: files and sockets have their own names again.
+pub fn original(tree: &Tree, stage: &Stage, said: &str) -> Message {
+    let mut said = said.to_owned();
+    let mut names: Vec<(String, &str)> =
+        tree.files.keys().map(|name| (place(&stage.folder, name), &**name)).collect();
+    // The longest first: one name may begin as another.
+    names.sort_by_key(|(place, _)| std::cmp::Reverse(place.len()));
+    for (place, name) in names {
+        if said.contains(&place) {
+            said = said.replace(&place, name);
+        }
+    }
+    said = said.replace(&format!("{}/files/", stage.folder), "/");
+    for (address, stand_in) in &stage.stand_ins {
+        let stand_in = stand_in.to_string();
+        if said.contains(&stand_in) {
+            said = said.replace(&stand_in, &address.to_string());
+        }
+    }
+    split(tree, &said)
+}
+
+/// Splits `1234#0: words in FILE:LINE`.
+fn split(tree: &Tree, said: &str) -> Message {
+    let numbered = said.starts_with(|c: char| c.is_ascii_digit());
+    let words = said.split_once(": ").filter(|_| numbered).map_or(said, |(_, words)| words).trim();
+    let place = words.rsplit_once(" in ").and_then(|(words, place)| {
+        let (file, line) = place.rsplit_once(':')?;
+        let (file, _) = tree.files.get_key_value(file)?;
+        Some((words, Span { file: Arc::clone(file), line: line.parse().ok()?, column: 1 }))
+    });
+    match place {
+        Some((words, span)) => Message { words: words.to_owned(), span },
+        None => Message {
+            words: words.to_owned(),
+            span: Span { file: tree.main.as_str().into(), line: 1, column: 1 },
+        },
+    }
+}

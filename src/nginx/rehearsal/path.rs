@@ -1,0 +1,56 @@
+//! Where the copy of a file lies.
+
+/// Stands for `..`, which must not lead out of the folder.
+const UP: &str = "_up_";
+
+/// The place of a file, or of a pattern of files, by its full name.
+pub fn place(folder: &str, name: &str) -> String {
+    let mut place = format!("{folder}/files");
+    for part in name.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        place.push('/');
+        place.push_str(if part == ".." { UP } else { part });
+    }
+    place
+}
+
+/// Directives whose file's name is relative to the folder of the main file, as `include` is; those for upstreams have a
+/// prefix before them.
+const FILES: [&str; 13] = [
+    "ssl_certificate",
+    "ssl_certificate_key",
+    "ssl_client_certificate",
+    "ssl_trusted_certificate",
+    "ssl_crl",
+    "ssl_dhparam",
+    "ssl_password_file",
+    "ssl_session_ticket_key",
+    "ssl_stapling_file",
+    "ssl_ech_file",
+    "auth_basic_user_file",
+    "quic_host_key",
+    "xslt_stylesheet",
+];
+
+/// Whether a directive names a file that nginx looks for beside the main file.
+pub(super) fn names_file(directive: &str) -> bool {
+    let bare = ["proxy_", "grpc_", "uwsgi_"].iter().find_map(|one| directive.strip_prefix(one));
+    FILES.contains(&bare.unwrap_or(directive))
+}
+
+/// Whether a value is a relative file name, as far as the text tells.
+pub(super) fn is_relative(value: &str) -> bool {
+    let other = ["/", "$", "data:", "engine:", "store:"];
+    !value.is_empty() && value != "off" && !other.iter().any(|start| value.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        assert_eq!(place("/t", "/etc//nginx/./a.conf"), "/t/files/etc/nginx/a.conf");
+        assert_eq!(place("/t", "/etc/../../x"), "/t/files/etc/_up_/_up_/x");
+        assert_eq!(place("/t", "/etc/nginx/*.conf"), "/t/files/etc/nginx/*.conf");
+    }
+}

@@ -1,0 +1,273 @@
+//! The copy's text: what moves is changed where it stands, and no line moves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::statement::{self, Fate, line, quiet};
+use super::{Copy, CopyError, LeftOut, Stage, place, sockets};
+use crate::nginx::directives::Context;
+use crate::nginx::inherit::Scope;
+use crate::nginx::listener::ListenAddress;
+use crate::nginx::problem::Span;
+use crate::nginx::tree::{Directive, Tree};
+
+/// Directives that make traffic as soon as nginx runs.
+const TRAFFIC: [&str; 2] = ["acme_issuer", "acme_client"];
+
+/// Directives of health checks, of whatever nginx has them.
+const HEALTH: [&str; 6] = [
+    "health_check",
+    "health_check_timeout",
+    "check",
+    "check_http_send",
+    "check_http_expect_alive",
+    "upstream_probe",
+];
+
+/// The copy of a configuration.
+pub fn copy(tree: &Tree, stage: &Stage) -> Result<Copy, CopyError> {
+    if !tree.main.starts_with('/') {
+        return Err(CopyError::NoName);
+    }
+    let mut writer = Writer {
+        tree,
+        stage,
+        changes: BTreeMap::new(),
+        left_out: BTreeSet::new(),
+        stapling: from_files(tree),
+    };
+    for include in &tree.includes {
+        let there = place(&stage.folder, &tree.full_name(include.first()));
+        writer.change(include, &line(["include", there.as_str()]));
+    }
+    writer.block(Context::Main, &tree.directives)?;
+    let mut copy = Copy {
+        main: place(&stage.folder, &tree.main),
+        globals: globals(tree, stage),
+        left_out: writer.left_out.iter().copied().collect(),
+        ..Copy::default()
+    };
+    let lacks_quiet = tree.blocks("http").next().is_none();
+    for (name, text) in &tree.files {
+        let mut text = writer.applied(name, text);
+        if lacks_quiet && **name == *tree.main {
+            text.extend(format!("\nhttp {{{}}}\n", at_http(tree, stage)).bytes());
+        }
+        copy.files.push((place(&stage.folder, name), text));
+    }
+    Ok(copy)
+}
+
+/// What the configuration does not say itself.
+fn globals(tree: &Tree, stage: &Stage) -> String {
+    let all = [
+        ("daemon", "off".to_owned()),
+        ("master_process", "on".to_owned()),
+        ("worker_processes", "1".to_owned()),
+        ("error_log", "stderr error".to_owned()),
+        ("pid", format!("{}/run/pid", stage.folder)),
+    ];
+    let absent = |name: &str| tree.directives.iter().all(|one| one.name != name);
+    let absent = all.iter().filter(|(name, _)| absent(name));
+    absent.map(|(name, value)| format!("{name} {value};")).collect()
+}
+
+/// What stands first in `http`: what is a folder of the system by default, and the server that stands for whatever nginx
+/// connects to.
+fn at_http(tree: &Tree, stage: &Stage) -> String {
+    let folder = &stage.folder;
+    let absent = |name: &str| {
+        let mut said = tree.blocks("http").flat_map(Directive::children);
+        said.all(|one| one.name != name)
+    };
+    let mut text = String::new();
+    if absent("access_log") {
+        text.push_str(" access_log off;");
+    }
+    for (name, module) in [
+        ("client_body_temp_path", "http"),
+        ("proxy_temp_path", "http_proxy_module"),
+        ("fastcgi_temp_path", "http_fastcgi_module"),
+        ("uwsgi_temp_path", "http_uwsgi_module"),
+        ("scgi_temp_path", "http_scgi_module"),
+    ] {
+        let without = format!("--without-{module}");
+        if absent(name) && !stage.arguments.contains(&without) {
+            text.push_str(&format!(" {name} {folder}/run/{name};"));
+        }
+    }
+    let quiet = quiet(stage);
+    text + &format!(" server {{ listen {quiet}; client_header_timeout 60s; return 204; }}")
+}
+
+/// The `ssl_stapling` that only sends what lies in files.
+fn from_files(tree: &Tree) -> BTreeSet<Span> {
+    let (mut keeps, mut loses) = (BTreeSet::new(), BTreeSet::new());
+    let root = Scope::root(tree);
+    for module in ["http", "stream"] {
+        for block in tree.blocks(module) {
+            let outer = root.enter(block);
+            for server in block.children().iter().filter(|one| one.name == "server") {
+                let scope = outer.enter(server);
+                let Some(set) = scope.flag("ssl_stapling") else { continue };
+                let has_file = !scope.effective("ssl_stapling_file").is_empty();
+                if has_file {
+                    keeps.insert(set.span)
+                } else {
+                    loses.insert(set.span)
+                };
+            }
+        }
+    }
+    keeps.difference(&loses).cloned().collect()
+}
+
+/// What is changed of each file: bytes, by where they begin and end.
+type Changes = BTreeMap<Arc<str>, BTreeMap<(usize, usize), Vec<u8>>>;
+
+struct Writer<'a> {
+    tree: &'a Tree,
+    stage: &'a Stage,
+    changes: Changes,
+    left_out: BTreeSet<LeftOut>,
+    stapling: BTreeSet<Span>,
+}
+
+impl Writer<'_> {
+    fn block(&mut self, context: Context, inside: &[Directive]) -> Result<(), CopyError> {
+        for directive in inside {
+            match self.fate(context, directive)? {
+                Fate::Goes => self.change(directive, ""),
+                Fate::Becomes(text) => self.change(directive, &text),
+                Fate::Stays => {
+                    self.begin(context, directive);
+                    self.block(context.inside(&directive.name), directive.children())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn fate(&mut self, context: Context, directive: &Directive) -> Result<Fate, CopyError> {
+        let name = directive.name.as_str();
+        if matches!(context, Context::Data(_)) {
+            return Ok(Fate::Stays);
+        }
+        if TRAFFIC.contains(&name) {
+            return Err(CopyError::Traffic(directive.span.clone(), name.to_owned()));
+        }
+        if !self.stage.scripts
+            && let Some(fate) = statement::silenced(context, directive)
+        {
+            return Ok(self.without(LeftOut::Scripts, fate));
+        }
+        if context == Context::Main {
+            let is_known = ["events", "http", "stream", "mail"].contains(&name);
+            if directive.block.is_some() && !is_known {
+                return Ok(self.without(LeftOut::ForeignBlocks, Fate::Goes));
+            }
+            if let fate @ (Fate::Goes | Fate::Becomes(_)) = statement::of_main(directive) {
+                return Ok(fate);
+            }
+        }
+        if context.is_server() && name == "listen" {
+            return self.listen(context, directive);
+        }
+        if context.module().is_some() && HEALTH.contains(&name) {
+            return Ok(self.without(LeftOut::HealthChecks, Fate::Goes));
+        }
+        if name == "ssl_stapling" && directive.is_on() && !self.stapling.contains(&directive.span) {
+            return Ok(self.without(LeftOut::Stapling, Fate::Becomes(line([name, "off"]))));
+        }
+        if name == "ssl_ocsp" && directive.first() != "off" {
+            return Ok(self.without(LeftOut::ClientOcsp, Fate::Becomes(line([name, "off"]))));
+        }
+        if let Some((fate, left_out)) =
+            statement::cut_off(self.tree, context, directive, self.stage)
+        {
+            return Ok(self.without(left_out, fate));
+        }
+        Ok(statement::moved(self.tree, directive, self.stage))
+    }
+
+    fn without(&mut self, left_out: LeftOut, fate: Fate) -> Fate {
+        self.left_out.insert(left_out);
+        fate
+    }
+
+    /// Its sockets where they are moved to, each with the same parameters.
+    fn listen(&self, context: Context, directive: &Directive) -> Result<Fate, CopyError> {
+        let moved = sockets::of(directive, context)?;
+        let moved = moved.iter().filter_map(|address| self.stage.stand_ins.get(address));
+        let lines = moved.map(|address| {
+            let is_v6 = matches!(address, ListenAddress::Ip(ip) if ip.is_ipv6());
+            let rest = directive.arguments.iter().skip(1).map(String::as_str);
+            let rest = rest.filter(|one| is_v6 || !one.starts_with("ipv6only="));
+            let address = address.to_string();
+            line(["listen", address.as_str()].into_iter().chain(rest))
+        });
+        let lines: Vec<String> = lines.collect();
+        Ok(if lines.is_empty() { Fate::Stays } else { Fate::Becomes(lines.join("; ")) })
+    }
+
+    /// Puts what a block needs behind its `{`.
+    fn begin(&mut self, context: Context, block: &Directive) {
+        let Some(at) = block.opens_at else { return };
+        let text = match (context, block.name.as_str()) {
+            (Context::Main, "http") => at_http(self.tree, self.stage),
+            (Context::Http, "server")
+                if !block.children().iter().any(|one| one.name == "listen") =>
+            {
+                let stand_in = self.stage.stand_ins.get(&ListenAddress::unnamed());
+                stand_in.map(|address| format!(" listen {address};")).unwrap_or_default()
+            }
+            (Context::Mail, "server") => protocol(block),
+            _ => return,
+        };
+        let file = self.changes.entry(Arc::clone(&block.span.file)).or_default();
+        file.insert((at, at), text.into_bytes());
+    }
+
+    /// Puts this text in the place of a directive; whatever line it ends on, it still does.
+    fn change(&mut self, directive: &Directive, text: &str) {
+        let file = &directive.span.file;
+        let whole = self.tree.files.get(file).and_then(|text| text.get(directive.extent.clone()));
+        let lines = whole.unwrap_or_default().iter().filter(|byte| **byte == b'\n');
+        let mut new = text.as_bytes().to_vec();
+        new.extend(lines);
+        if !text.is_empty() && !text.ends_with('}') {
+            new.push(b';');
+        }
+        let range = (directive.extent.start, directive.extent.end);
+        self.changes.entry(Arc::clone(file)).or_default().insert(range, new);
+    }
+
+    fn applied(&self, name: &Arc<str>, text: &[u8]) -> Vec<u8> {
+        let mut after = Vec::with_capacity(text.len());
+        let mut at = 0;
+        for (&(start, end), new) in self.changes.get(name).into_iter().flatten() {
+            // What lies in a block that goes, goes with it.
+            let Some(between) = text.get(at..start) else { continue };
+            after.extend_from_slice(between);
+            after.extend_from_slice(new);
+            at = end;
+        }
+        after.extend_from_slice(text.get(at..).unwrap_or_default());
+        after
+    }
+}
+
+/// What a mail server speaks whose port says so, which it will not any more.
+fn protocol(server: &Directive) -> String {
+    if server.children().iter().any(|one| one.name == "protocol") {
+        return String::new();
+    }
+    let listens = server.children().iter().filter(|one| one.name == "listen");
+    let known = listens.filter_map(|one| match one.first().rsplit(':').next()? {
+        "143" | "993" => Some("imap"),
+        "110" | "995" => Some("pop3"),
+        "25" | "465" | "587" => Some("smtp"),
+        _ => None,
+    });
+    known.into_iter().next().map(|name| format!(" protocol {name};")).unwrap_or_default()
+}

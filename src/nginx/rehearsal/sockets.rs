@@ -1,0 +1,60 @@
+//! The sockets of a configuration, all of them, with TLS or without.
+
+use std::collections::BTreeMap;
+
+use super::CopyError;
+use crate::nginx::directives::Context;
+use crate::nginx::listener::{AddressError, ListenAddress, addresses};
+use crate::nginx::tree::{Directive, Tree};
+
+/// A socket that nginx opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// Its address as the configuration names it.
+    pub address: ListenAddress,
+    /// Whether it is opened for TCP.
+    pub tcp: bool,
+    /// Whether it is opened for UDP.
+    pub udp: bool,
+}
+
+/// Every socket, each address once.
+pub fn sockets(tree: &Tree) -> Result<Vec<Socket>, CopyError> {
+    let mut found: BTreeMap<ListenAddress, (bool, bool)> = BTreeMap::new();
+    for (context, server) in servers(tree) {
+        let mut listens = false;
+        for listen in server.children().iter().filter(|one| one.name == "listen") {
+            listens = true;
+            let is_udp = listen.arguments.iter().any(|word| word == "udp" || word == "quic");
+            for address in of(listen, context)? {
+                let kinds = found.entry(address).or_default();
+                *kinds = (kinds.0 || !is_udp, kinds.1 || is_udp);
+            }
+        }
+        if !listens && context == Context::Server {
+            found.entry(ListenAddress::unnamed()).or_default().0 = true;
+        }
+    }
+    let sockets = found.into_iter();
+    Ok(sockets.map(|(address, (tcp, udp))| Socket { address, tcp, udp }).collect())
+}
+
+/// The addresses of a `listen`; none where nginx refuses it.
+pub(super) fn of(listen: &Directive, context: Context) -> Result<Vec<ListenAddress>, CopyError> {
+    let default = (context == Context::Server).then_some(80);
+    match addresses(listen.first(), default) {
+        Ok(all) => Ok(all),
+        Err(AddressError::Refused(_)) => Ok(Vec::new()),
+        Err(AddressError::TooManyPorts) => Err(CopyError::TooManyPorts(listen.span.clone())),
+    }
+}
+
+/// Every server block with the kind of block it is.
+fn servers(tree: &Tree) -> impl Iterator<Item = (Context, &Directive)> {
+    [("http", Context::Server), ("stream", Context::StreamServer), ("mail", Context::MailServer)]
+        .into_iter()
+        .flat_map(|(module, context)| {
+            let servers = tree.blocks(module).flat_map(Directive::children);
+            servers.filter(|one| one.name == "server").map(move |one| (context, one))
+        })
+}

@@ -1,0 +1,199 @@
+//! What becomes of one statement in the copy.
+
+use super::path::{is_relative, names_file};
+use super::{LeftOut, Stage};
+use crate::nginx::directives::{Context, Module};
+use crate::nginx::token::quoted;
+use crate::nginx::tree::{Directive, Tree};
+
+/// What becomes of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It stays as it is.
+    Stays,
+    /// It goes.
+    Goes,
+    /// This text stands in its place, without the `;` or `}` that ends it.
+    Becomes(String),
+}
+
+/// Where everything is that nginx would otherwise connect to: a server of its own.
+pub(super) fn quiet(stage: &Stage) -> String {
+    format!("unix:{}/run/quiet.sock", stage.folder)
+}
+
+/// A place in the folder for a file or folder of this name.
+fn inside(stage: &Stage, name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { '_' };
+    let name: String = name.chars().map(plain).collect();
+    format!("{}/run/{name}", stage.folder)
+}
+
+/// A statement of these words.
+fn one<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> Fate {
+    Fate::Becomes(line(words))
+}
+
+/// Words as they are written in a file.
+pub(super) fn line<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
+    let words: Vec<String> = words.into_iter().map(|word| quoted(word.as_ref())).collect();
+    words.join(" ")
+}
+
+/// The directive with another first argument.
+fn with_first(directive: &Directive, first: String) -> Fate {
+    let rest = directive.arguments.iter().skip(1).map(String::as_str);
+    one([directive.name.as_str(), &first].into_iter().chain(rest))
+}
+
+/// What becomes of a directive, wherever it stands, as far as files and state are concerned.
+pub(super) fn moved(tree: &Tree, directive: &Directive, stage: &Stage) -> Fate {
+    let (name, first) = (directive.name.as_str(), directive.first());
+    if directive.block.is_some() || first.is_empty() {
+        return Fate::Stays;
+    }
+    match name {
+        "pid" | "lock_file" => with_first(directive, inside(stage, name)),
+        "error_log" => {
+            let is_level = directive.arguments.iter().skip(1).all(|one| LEVELS.contains(&&**one));
+            if is_level {
+                one(["error_log", "stderr", "error"])
+            } else {
+                with_first(directive, "stderr".to_owned())
+            }
+        }
+        "access_log" if first != "off" => with_first(directive, "/dev/null".to_owned()),
+        name if name.ends_with("_temp_path") || name.ends_with("_cache_path") => {
+            with_first(directive, inside(stage, first))
+        }
+        name if names_file(name) && is_relative(first) => {
+            with_first(directive, tree.full_name(first))
+        }
+        _ => Fate::Stays,
+    }
+}
+
+/// Levels of `error_log`; what a rehearsal logs is of no use below `error`.
+const LEVELS: [&str; 9] =
+    ["debug", "info", "notice", "warn", "error", "crit", "alert", "emerg", "debug_http"];
+
+/// What becomes of a directive outside all blocks.
+pub(super) fn of_main(directive: &Directive) -> Fate {
+    match directive.name.as_str() {
+        "daemon" => one(["daemon", "off"]),
+        "master_process" => one(["master_process", "on"]),
+        "worker_processes" => one(["worker_processes", "1"]),
+        "working_directory" | "worker_cpu_affinity" | "worker_priority" | "user_core" => Fate::Goes,
+        _ => Fate::Stays,
+    }
+}
+
+/// What becomes of a directive that would connect to something.
+pub(super) fn cut_off(
+    tree: &Tree,
+    context: Context,
+    directive: &Directive,
+    stage: &Stage,
+) -> Option<(Fate, LeftOut)> {
+    let first = directive.first();
+    let module = context.module()?;
+    let quiet = quiet(stage);
+    let fate = match (module, directive.name.as_str()) {
+        (Module::Mail, "resolver") => one(["resolver", "off"]),
+        (_, "resolver") => with_first_and_parameters(directive, "127.0.0.1:1"),
+        (Module::Mail, "auth_http") => {
+            let bare = first.strip_prefix("http://").unwrap_or(first);
+            let uri = bare.find('/').map_or("/", |at| &bare[at..]);
+            with_first(directive, format!("{quiet}:{uri}"))
+        }
+        (Module::Stream, "proxy_ssl" | "proxy_protocol") if directive.is_on() => {
+            one([directive.name.as_str(), "off"])
+        }
+        (_, "proxy_bind" | "grpc_bind" | "fastcgi_bind" | "uwsgi_bind" | "scgi_bind") => Fate::Goes,
+        (Module::Stream, "proxy_pass") if is_group(tree, "stream", first) => return None,
+        (Module::Stream, "proxy_pass") => one(["proxy_pass", quiet.as_str()]),
+        (_, "server") if matches!(context, Context::Upstream | Context::StreamUpstream) => {
+            let kept = directive.arguments.iter().skip(1);
+            let kept = kept.filter(|one| *one != "resolve" && !one.starts_with("service="));
+            one(["server", quiet.as_str()].into_iter().chain(kept.map(String::as_str)))
+        }
+        (Module::Http, name) if PASSES.contains(&name) => {
+            with_first(directive, passed(tree, name, first, &quiet)?)
+        }
+        _ => return None,
+    };
+    Some((fate, LeftOut::Upstreams))
+}
+
+/// Directives that hand a request on.
+const PASSES: [&str; 6] =
+    ["proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"];
+
+/// The first words are addresses, the others parameters.
+fn with_first_and_parameters(directive: &Directive, address: &str) -> Fate {
+    let parameters = directive.arguments.iter().filter(|one| one.contains('='));
+    one([directive.name.as_str(), address].into_iter().chain(parameters.map(String::as_str)))
+}
+
+/// Whether a host is the name of an `upstream` block, whose servers are moved themselves.
+fn is_group(tree: &Tree, module: &str, host: &str) -> bool {
+    let blocks = tree.blocks(module).flat_map(Directive::children);
+    blocks.filter(|one| one.name == "upstream").any(|one| one.first().eq_ignore_ascii_case(host))
+}
+
+/// Where a request goes instead; `None` where it goes to an `upstream` block, or where nginx refuses it.
+fn passed(tree: &Tree, name: &str, written: &str, quiet: &str) -> Option<String> {
+    let (scheme, rest) = match written.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), written),
+    };
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    if host.contains('$') || scheme.contains('$') {
+        // The variables stay, so that nginx checks them.
+        let scheme = if name == "proxy_pass" { "http://" } else { "" };
+        return Some(format!("{scheme}{quiet}:/{written}"));
+    }
+    let lacks_scheme = name == "proxy_pass" && scheme.is_empty();
+    if is_group(tree, "http", host) || rest.is_empty() || lacks_scheme {
+        return None;
+    }
+    let uri = match rest.strip_prefix("unix:") {
+        Some(path) => path.split_once(':').map_or("", |(_, uri)| uri),
+        None => rest.get(host.len()..).unwrap_or_default(),
+    };
+    let colon = if uri.is_empty() { "" } else { ":" };
+    Some(format!("{scheme}{quiet}{colon}{uri}"))
+}
+
+/// What becomes of a directive of a script.
+pub(super) fn silenced(context: Context, directive: &Directive) -> Option<Fate> {
+    let name = directive.name.as_str();
+    let is_module = name == "load_module"
+        && ["_js_module", "_lua_module", "_perl_module"]
+            .iter()
+            .any(|one| directive.first().contains(one));
+    let is_script = is_module
+        || name.starts_with("js_")
+        || name.starts_with("lua_")
+        || name.starts_with("perl_")
+        || name == "perl"
+        || name.ends_with("_by_lua")
+        || name.ends_with("_by_lua_file")
+        || name.ends_with("_by_lua_block");
+    if !is_script {
+        return None;
+    }
+    let defines =
+        ["js_set", "js_var", "perl_set"].contains(&name) || name.starts_with("set_by_lua");
+    let variable = directive.first();
+    if !(defines && variable.starts_with('$')) {
+        return Some(Fate::Goes);
+    }
+    // What the script would define is still known, and empty.
+    Some(match context {
+        Context::Http | Context::Stream => {
+            Fate::Becomes(format!("map \"\" {} {{ default \"\"; }}", quoted(variable)))
+        }
+        _ => one(["set", variable, ""]),
+    })
+}

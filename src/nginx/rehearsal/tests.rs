@@ -1,0 +1,152 @@
+use std::net::SocketAddr;
+
+use super::*;
+use crate::nginx::source::Files;
+use crate::nginx::tree::Tree;
+
+/// A configuration whose sockets go to 127.0.0.9 with their own ports, or to 9000 and more.
+fn staged(files: &[(&str, &str)]) -> (Tree, Stage) {
+    let all = files.iter().map(|(name, text)| (*name, text.as_bytes()));
+    let tree = Tree::read(&Files::of(all), files[0].0);
+    assert_eq!(tree.problems, []);
+    let stand_ins = sockets(&tree).unwrap().into_iter().enumerate().map(|(at, socket)| {
+        let number = u16::try_from(at).unwrap();
+        let there = SocketAddr::from(([127, 0, 0, 9], 9000 + number));
+        (socket.address, ListenAddress::Ip(there))
+    });
+    let stage = Stage {
+        folder: "/t".to_owned(),
+        stand_ins: stand_ins.collect(),
+        arguments: Vec::new(),
+        scripts: false,
+    };
+    (tree, stage)
+}
+
+/// The copy's file of this name.
+fn file(copy: &Copy, name: &str) -> String {
+    let there = place("/t", name);
+    let (_, text) = copy.files.iter().find(|(place, _)| *place == there).unwrap();
+    String::from_utf8(text.clone()).unwrap()
+}
+
+/// What one directive of a server becomes.
+#[track_caller]
+fn check(block: &str, expected: &str) {
+    let main = format!(
+        "events {{}}\nhttp {{ access_log off; client_body_temp_path a; proxy_temp_path b; fastcgi_temp_path c; uwsgi_temp_path d; scgi_temp_path e;\nserver {{ listen 1; {block}\n}}\n}}\n"
+    );
+    let (tree, stage) = staged(&[("/e/n.conf", &main)]);
+    let copied = file(&copy(&tree, &stage).unwrap(), "/e/n.conf");
+    let line = copied.split('\n').nth(2).unwrap();
+    let behind = line.split_once("listen 127.0.0.9:9000; ").unwrap().1;
+    assert_eq!(behind, expected.replace("QUIET", "unix:/t/run/quiet.sock"), "{block}");
+}
+
+#[test]
+fn every_line_keeps_its_number_and_its_file() {
+    let site = "server {\n    listen\n      443 ssl # why\n ;\n  ssl_certificate\n a.pem;\n error_log /x\n   debug;\n}\n";
+    let main = "user x;\nevents {\n}\nhttp\n{\n include sites/*.conf;\n include\n  /e/o.conf;\n}\nrtmp {\n a {\n include /e/o.conf; }\n}\n# end";
+    let (tree, stage) =
+        staged(&[("/e/n.conf", main), ("/e/o.conf", "\n\n"), ("/e/sites/a.conf", site)]);
+    let copy = copy(&tree, &stage).unwrap();
+    for (name, text) in [("/e/n.conf", main), ("/e/sites/a.conf", site)] {
+        let copied = file(&copy, name);
+        assert_eq!(copied.matches('\n').count(), text.matches('\n').count(), "{copied}");
+    }
+    let copied = file(&copy, "/e/sites/a.conf");
+    assert!(copied.contains("listen 127.0.0.9:9000 ssl\n\n;\n"), "{copied}");
+    assert!(copied.contains("ssl_certificate /e/a.pem\n;"), "{copied}");
+    assert!(copied.contains("error_log stderr error\n;"), "{copied}");
+    let copied = file(&copy, "/e/n.conf");
+    assert!(copied.contains("include /t/files/e/sites/*.conf;"), "{copied}");
+    assert!(!copied.contains("rtmp"), "{copied}");
+    assert_eq!(copy.left_out, [LeftOut::ForeignBlocks]);
+}
+
+#[test]
+fn sockets_move_together() {
+    let main = "events {}\nhttp { server { } server { listen 80 default_server; listen 127.0.0.1:1-2 ssl; }\n server { listen *:80; listen [::]:80 ipv6only=on; listen unix:/a; } }\nmail { auth_http h/; server { listen 993 ssl; } }";
+    let (tree, stage) = staged(&[("/e/n.conf", main)]);
+    let copied = file(&copy(&tree, &stage).unwrap(), "/e/n.conf");
+    let at = |text: &str| {
+        let address = sockets(&tree).unwrap().into_iter().map(|one| one.address);
+        let address = address.into_iter().find(|one| one.to_string() == text).unwrap();
+        stage.stand_ins[&address].to_string()
+    };
+    let any = at("0.0.0.0:80");
+    assert!(copied.contains(&format!("server {{ listen {any}; }}")), "{copied}");
+    assert!(
+        copied.contains(&format!(
+            "server {{ listen {any} default_server; listen {} ssl; listen {} ssl; }}",
+            at("127.0.0.1:1"),
+            at("127.0.0.1:2")
+        )),
+        "{copied}"
+    );
+    assert!(
+        copied.contains(&format!(
+            "listen {any}; listen {}; listen {};",
+            at("[::]:80"),
+            at("unix:/a")
+        )),
+        "{copied}"
+    );
+    assert!(
+        copied.contains(&format!("server {{ protocol imap; listen {} ssl;", at("0.0.0.0:993"))),
+        "{copied}"
+    );
+    assert!(copied.contains("auth_http unix:/t/run/quiet.sock:/;"), "{copied}");
+}
+
+#[test]
+fn nothing_is_connected_to() {
+    check(
+        "location / { proxy_pass https://up.test/a; }",
+        "location / { proxy_pass https://QUIET:/a; }",
+    );
+    check("location / { proxy_pass http://up.test:1; }", "location / { proxy_pass http://QUIET; }");
+    check(
+        "location / { proxy_pass http://$host; }",
+        "location / { proxy_pass http://QUIET:/http://$host; }",
+    );
+    check("location / { fastcgi_pass unix:/run/php; }", "location / { fastcgi_pass QUIET; }");
+    check("ssl_stapling on;", "ssl_stapling off;");
+    check("ssl_stapling on; ssl_stapling_file /a;", "ssl_stapling on; ssl_stapling_file /a;");
+    check("resolver dns.test 10.0.0.1 valid=1s;", "resolver 127.0.0.1:1 valid=1s;");
+}
+
+#[test]
+fn scripts_do_not_run_unless_they_are_wanted() {
+    check("content_by_lua_block { if a then\n'}' end }", "");
+    check("js_set $x f;", "set $x \"\";");
+    let main = "load_module modules/ngx_http_js_module.so;\nevents {}\nhttp { js_set $y f; }\n";
+    let (tree, stage) = staged(&[("/e/n.conf", main)]);
+    let silent = copy(&tree, &stage).unwrap();
+    let text = file(&silent, "/e/n.conf");
+    assert!(
+        text.starts_with("\nevents {}") && text.contains("map \"\" $y { default \"\"; }"),
+        "{text}"
+    );
+    assert_eq!(silent.left_out, [LeftOut::Scripts]);
+    let loud = copy(&tree, &Stage { scripts: true, ..stage }).unwrap();
+    assert!(file(&loud, "/e/n.conf").starts_with("load_module modules/ngx_http_js_module.so;\n"));
+}
+
+#[test]
+fn messages_name_the_original() {
+    let (tree, stage) = staged(&[
+        ("/e/n.conf", "events {}\nhttp { include a/*; }"),
+        ("/e/a/b.conf", "server { listen 443; }"),
+    ]);
+    let said = "12#12: a duplicate listen 127.0.0.9:9000 in /t/files/e/a/b.conf:7";
+    let message = original(&tree, &stage, said);
+    assert_eq!(message.words, "a duplicate listen 0.0.0.0:443");
+    assert_eq!(message.span.to_string(), "/e/a/b.conf:7");
+    let message = original(
+        &tree,
+        &stage,
+        "open() \"/t/files/e/x\" failed (2: No such file) in /t/files/e/n.conf:2",
+    );
+    assert_eq!(message.words, "open() \"/e/x\" failed (2: No such file)");
+}
