@@ -7,7 +7,7 @@ use super::gate::Checkpoint;
 use super::report_writer::ReportWriter;
 use crate::audit::finding::{Fix, Severity};
 use crate::audit::upstream::outcome::is_about_nginx;
-use crate::report::Summary;
+use crate::report::{Rehearsed, Summary};
 use crate::run::TargetReport;
 
 /// Takes the reports as they come: a stream writes each at once and keeps none, every other form wants them in order.
@@ -24,6 +24,8 @@ pub(super) struct Collector {
     pub(super) keep_fixes: bool,
     /// The folder below which the configuration lies that names the targets.
     pub(super) root: Option<PathBuf>,
+    /// The rehearsal in which everything is probed.
+    pub(super) rehearsal: Option<Rehearsed>,
     pub(super) fixes: Vec<(usize, Fix)>,
 }
 
@@ -42,6 +44,7 @@ impl Collector {
             known: Vec::new(),
             keep_fixes: false,
             root: None,
+            rehearsal: None,
             fixes: Vec::new(),
         }
     }

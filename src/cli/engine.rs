@@ -24,10 +24,14 @@ use crate::audit::ignore::IgnoreComment;
 use crate::audit::policy::Policy;
 use crate::probe::Prober;
 use crate::probe::scan::Depth;
-use crate::report::{Report, ReportKind, ReportOptions, Summary};
+use crate::probe::stand_ins::StandIns;
+use crate::report::{Rehearsed, Report, ReportKind, ReportOptions, Summary};
 use crate::run::network::Network;
 use crate::run::{self, FetchIssuers, Settings, TargetReport, TrustStores};
 use crate::targets::Target;
+
+/// Connections at once to one address of a rehearsal.
+const AT_REHEARSAL: usize = 16;
 
 /// What is to be done.
 #[derive(Debug, Default)]
@@ -46,6 +50,10 @@ pub(super) struct Job {
     pub(super) root: Option<PathBuf>,
     /// Whether the fixes that were tried are wanted back.
     pub(super) keep_fixes: bool,
+    /// The rehearsal in which everything is probed, where there is one.
+    pub(super) rehearsal: Option<Rehearsed>,
+    /// Where connections go in it.
+    pub(super) stand_ins: StandIns,
 }
 
 /// What came of it.
@@ -82,13 +90,14 @@ pub(super) fn carry_out_with(
 ) -> anyhow::Result<Done> {
     // From here on a signal ends the run with a report.
     let _listener = StopListener::new();
-    let Job { targets, depth, policy, known, ignored, root, keep_fixes } = job;
+    let Job { targets, depth, policy, known, ignored, root, keep_fixes, rehearsal, stand_ins } =
+        job;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
     let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
     let agreed = agreed(&depth, policy.as_ref(), args, &checkpoint);
     let mut share = Share::of(targets, args.fleet.shard, &agreed);
-    let (network, mut saver) = network(args)?;
+    let (network, mut saver) = network(args, stand_ins)?;
     let settings = Settings {
         depth,
         policy,
@@ -110,6 +119,7 @@ pub(super) fn carry_out_with(
     };
     collector.keep_fixes = keep_fixes;
     collector.root = root;
+    collector.rehearsal = rehearsal;
     for report in known {
         collector.take_known(report);
     }
@@ -117,8 +127,16 @@ pub(super) fn carry_out_with(
 }
 
 /// The network, and what saves its answers where that is wanted.
-fn network(args: &RunArgs) -> anyhow::Result<(Arc<dyn Network>, Option<Saver>)> {
-    let prober = Arc::new(Prober::new(settings::limits(&args.limits)));
+fn network(
+    args: &RunArgs,
+    stand_ins: StandIns,
+) -> anyhow::Result<(Arc<dyn Network>, Option<Saver>)> {
+    let mut limits = settings::limits(&args.limits);
+    if !stand_ins.is_empty() {
+        // Nobody else uses a private nginx.
+        limits.per_address = AT_REHEARSAL;
+    }
+    let prober = Arc::new(Prober::with_stand_ins(limits, stand_ins));
     let Some(path) = &args.save_observations else { return Ok((prober, None)) };
     let saver = Saver::open(path, prober)?;
     Ok((saver.network(), Some(saver)))
@@ -221,6 +239,7 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
         kind: ReportKind::Endpoints,
         options: ReportOptions {
             configuration_root: collector.root.as_ref().map(|root| root.display().to_string()),
+            rehearsal: collector.rehearsal.take(),
             ..settings::report_options(&args.report, args.fail_on, collector.left_out())
         },
     };

@@ -11,18 +11,23 @@ use crate::openssl::release::OpensslRelease;
 
 /// The release and the library of this nginx, as `-V` tells them.
 pub(super) fn ask(binary: &Path) -> anyhow::Result<(Option<NginxRelease>, Option<OpensslRelease>)> {
-    let output = Command::new(binary)
-        .arg("-V")
-        .output()
-        .map_err(|error| anyhow!("cannot run {}: {error}", binary.display()))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let build = Build::read(&said)
-        .ok_or_else(|| anyhow!("{} -V does not print a release of nginx", binary.display()))?;
+    let build = build(binary)?;
     let library = build.library.as_deref().and_then(OpensslRelease::of);
     if let (Some(named), None) = (&build.library, library) {
         warn(&format!("unknown TLS library {named}; treating it as OpenSSL"));
     }
     Ok((Some(build.version), library))
+}
+
+/// What this nginx says of itself (`-V`).
+pub(super) fn build(binary: &Path) -> anyhow::Result<Build> {
+    let output = Command::new(binary)
+        .arg("-V")
+        .output()
+        .map_err(|error| anyhow!("cannot run {}: {error}", binary.display()))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    Build::read(&said)
+        .ok_or_else(|| anyhow!("{} -V does not print a release of nginx", binary.display()))
 }
 
 /// Where packages put nginx, which need not be on the path of an ordinary user.

@@ -4,24 +4,38 @@ use std::fs;
 
 use anyhow::anyhow;
 
-use super::args::ScanArgs;
+use super::args::{ScanArgs, StandardArgs};
 use super::errors::UsageError;
 use super::exit::Exit;
 use super::probe;
 use crate::audit::policy::Policy;
 use crate::probe::scan::Depth;
+use crate::tls::profile::Profile;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
-    let policy = args.policy.as_deref().map(policy).transpose()?;
-    let mut clients: Vec<_> = Vec::new();
-    for profile in args.clients.iter().flatten() {
-        if !clients.contains(profile) {
-            clients.push(profile);
-        }
-    }
-    let depth = Depth { scan: true, clients, risk_lockout: args.risk_lockout };
+    let policy = args.standard.policy()?;
+    let depth =
+        Depth { scan: true, clients: args.standard.clients(), risk_lockout: args.risk_lockout };
     probe::run_with(&args.probe, &depth, policy.as_ref())
+}
+
+impl StandardArgs {
+    /// The clients that were named, each once.
+    pub(super) fn clients(&self) -> Vec<&'static Profile> {
+        let mut clients: Vec<&Profile> = Vec::new();
+        for profile in self.clients.iter().flatten() {
+            if !clients.contains(profile) {
+                clients.push(profile);
+            }
+        }
+        clients
+    }
+
+    /// The policy that was named.
+    pub(super) fn policy(&self) -> anyhow::Result<Option<Policy>> {
+        self.policy.as_deref().map(policy).transpose()
+    }
 }
 
 /// A policy by its name, or else from a file.

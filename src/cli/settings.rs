@@ -108,6 +108,7 @@ pub(super) fn report_options(
         anchor: args.sarif_anchor.clone(),
         root: root.map(|root| root.display().to_string()),
         configuration_root: None,
+        rehearsal: None,
         blackbox: args.metrics_compat == Some(MetricsArg::Blackbox),
         left_out,
         counts_shown: true,

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::engine;
+use super::stand_ins::StandIns;
 use super::{AddressFamily, Deadlines, Limits};
 use crate::observation::{Cause, Failure, Stage};
 use crate::targets::Host;
@@ -68,6 +69,7 @@ impl ConnectionLimits {
 #[derive(Debug)]
 pub struct Connector {
     limits: Limits,
+    stand_ins: StandIns,
     overall: Arc<Semaphore>,
     addresses: Mutex<HashMap<SocketAddr, Weak<ConnectionLimits>>>,
     /// Addresses that accept only one connection at a time.
@@ -80,9 +82,10 @@ pub struct Connector {
 
 impl Connector {
     /// A connector within these limits.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, stand_ins: StandIns) -> Self {
         Self {
             limits,
+            stand_ins,
             overall: Arc::new(Semaphore::new(limits.connections.max(1))),
             addresses: Mutex::new(HashMap::new()),
             slow: Mutex::default(),
@@ -108,6 +111,9 @@ impl Connector {
             Host::Ip(ip) => return Ok(vec![*ip]),
             Host::Name(name) => name.as_str(),
         };
+        if let Some(address) = self.stand_ins.address(name, port) {
+            return Ok(vec![address]);
+        }
         let mut addresses = Vec::new();
         let found = self.look_up(name, port).await.map_err(dns_failure)?;
         for ip in found.into_iter().filter(|ip| self.is_wanted(*ip)) {
@@ -168,7 +174,7 @@ impl Connector {
         let permits = self.permits(address).await;
         let started = Instant::now();
         #[expect(clippy::disallowed_methods, reason = "this is the one place that opens sockets")]
-        let attempt = TcpStream::connect(address);
+        let attempt = TcpStream::connect(self.stand_ins.of(address));
         let stream = match timeout(deadline, attempt).await {
             Err(_) => return Err(connect_failure(Cause::TimedOut)),
             Ok(Err(error)) => return Err(connect_failure(connect_cause(&error))),

@@ -21,6 +21,7 @@ pub mod recorder;
 pub mod scan;
 mod served;
 mod sessions;
+pub mod stand_ins;
 pub mod starttls;
 mod steady;
 
@@ -35,6 +36,7 @@ use self::connect::Connector;
 use self::fetch::FetchError;
 use self::plan::Cell;
 use self::scan::Depth;
+use self::stand_ins::StandIns;
 use crate::observation::{
     Addresses, Cause, ClientAuth, Endpoint, Failure, Handshake, Observation, PlainProtocol,
     RawHello, Untried,
@@ -105,7 +107,12 @@ pub struct Prober {
 impl Prober {
     /// A prober within these limits.
     pub fn new(limits: Limits) -> Self {
-        Self { connector: Connector::new(limits), handshaker: Handshaker::new() }
+        Self::with_stand_ins(limits, StandIns::default())
+    }
+
+    /// A prober that connects to other sockets than it is told to.
+    pub fn with_stand_ins(limits: Limits, stand_ins: StandIns) -> Self {
+        Self { connector: Connector::new(limits, stand_ins), handshaker: Handshaker::new() }
     }
 
     /// Fetches what lies at an `http://` address; private networks only where `private` allows them.

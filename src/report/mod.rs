@@ -25,6 +25,6 @@ pub mod tool;
 pub(crate) mod words;
 
 pub use self::format::Format;
-pub use self::run_report::{Report, ReportKind, ReportOptions};
+pub use self::run_report::{Rehearsed, Report, ReportKind, ReportOptions};
 pub use self::summary::{Counts, Summary};
 pub use self::text::Look;

@@ -1,5 +1,9 @@
 //! A whole run: its targets, and what the formats are told beside them.
 
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::Summary;
@@ -35,6 +39,8 @@ pub struct ReportOptions {
     pub root: Option<String>,
     /// The folder in which a configuration lies that is written for `/`: its files are named as this machine has them.
     pub configuration_root: Option<String>,
+    /// The rehearsal in which everything was probed, where it was one.
+    pub rehearsal: Option<Rehearsed>,
     /// Whether metrics carry blackbox_exporter's names as well.
     pub blackbox: bool,
     /// Targets that are counted and not shown.
@@ -52,11 +58,37 @@ impl Default for ReportOptions {
             anchor: None,
             root: None,
             configuration_root: None,
+            rehearsal: None,
             blackbox: false,
             left_out: Summary::default(),
             counts_shown: true,
             omit_times: false,
         }
+    }
+}
+
+/// A run in which a private nginx took the place of the live sockets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Rehearsed {
+    /// The release of nginx.
+    pub nginx: String,
+    /// Its TLS library, as nginx names it.
+    pub library: Option<String>,
+    /// What of the configuration was left out, and so was not tested.
+    pub left_out: Vec<String>,
+}
+
+impl fmt::Display for Rehearsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rehearsed in a private nginx {}", self.nginx)?;
+        if let Some(library) = &self.library {
+            write!(f, " with {library}")?;
+        }
+        f.write_str("; nothing live was touched.")?;
+        if !self.left_out.is_empty() {
+            write!(f, " Not tested: {}.", self.left_out.join("; "))?;
+        }
+        Ok(())
     }
 }
 

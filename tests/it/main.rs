@@ -40,6 +40,7 @@ mod peers;
 mod plain_text;
 mod proxy;
 mod registry;
+mod rehearse;
 mod replay;
 mod reports;
 mod repository;

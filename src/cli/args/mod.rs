@@ -26,7 +26,7 @@ pub(in crate::cli) use self::gate::{FailOn, GateArgs};
 pub(in crate::cli) use self::limits::LimitArgs;
 pub(in crate::cli) use self::log::{LogArgs, LogFormat};
 pub(in crate::cli) use self::nginx::{ConfigurationArgs, NginxArgs};
-pub(in crate::cli) use self::probe::{ProbeArgs, RunArgs, ScanArgs};
+pub(in crate::cli) use self::probe::{ProbeArgs, RunArgs, ScanArgs, StandardArgs};
 pub(in crate::cli) use self::replay::ReplayArgs;
 pub(in crate::cli) use self::report::{ColorArg, MetricsArg, PlainFormat, ReportArgs, ReportFile};
 pub(in crate::cli) use self::saved::{DiffArgs, MergeArgs, MergeFormat};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use super::probe::RunArgs;
+use super::probe::{RunArgs, StandardArgs};
 use super::targets::TrustArgs;
 use crate::nginx::defaults::NginxRelease;
 use crate::openssl::release::OpensslRelease;
@@ -15,6 +15,8 @@ Examples:
   shakedown nginx
   # a dump, with fixes as a patch
   nginx -T | shakedown nginx - --diff
+  # what would change: a private nginx runs it, nothing live is touched
+  shakedown nginx site/nginx.conf --rehearse --clients all
   # the servers run on another machine
   shakedown nginx site/nginx.conf --connect 192.0.2.10
   # annotations of ingress-nginx
@@ -40,9 +42,19 @@ pub(in crate::cli) struct NginxArgs {
     /// Also list what every endpoint accepts, as scan does; this finds old versions and weak cipher suites
     #[arg(long, help_heading = "Targets")]
     pub(in crate::cli) scan: bool,
+    #[command(flatten)]
+    pub(in crate::cli) standard: StandardArgs,
     /// Check the configuration without connecting anywhere; endpoints are not counted
-    #[arg(long = "static", conflicts_with_all = ["scan", "diff", "write", "connect"], help_heading = "Targets")]
+    #[arg(long = "static", conflicts_with_all = ["scan", "clients", "policy", "diff", "write", "connect"], help_heading = "Targets")]
     pub(in crate::cli) is_static: bool,
+    /// Start the configuration in a private nginx and audit that, not the live sockets: --nginx-binary, else the nginx of
+    /// this machine, with its own folder and ports. The text of the configuration then runs with your rights, as with
+    /// nginx -t; upstreams are not tested
+    #[arg(long, conflicts_with_all = ["is_static", "connect", "root", "nginx_version", "openssl_version"], help_heading = "Rehearsal")]
+    pub(in crate::cli) rehearse: bool,
+    /// Also run the configuration's scripts (Lua, njs, Perl) in the rehearsal
+    #[arg(long, requires = "rehearse", help_heading = "Rehearsal")]
+    pub(in crate::cli) rehearse_scripts: bool,
     /// Send upstreams no HTTP requests, only handshakes
     #[arg(long, help_heading = "Targets")]
     pub(in crate::cli) no_request: bool,

@@ -93,13 +93,20 @@ Examples:
 pub(in crate::cli) struct ScanArgs {
     #[command(flatten)]
     pub(in crate::cli) probe: ProbeArgs,
-    /// Test known clients: all, modern, a family such as java, or names such as openssl-1.0.2 (comma-separated)
-    #[arg(long, value_name = "CLIENTS", value_delimiter = ',', value_parser = select, help_heading = "Targets")]
-    pub(in crate::cli) clients: Vec<Vec<&'static Profile>>,
+    #[command(flatten)]
+    pub(in crate::cli) standard: StandardArgs,
     /// Scan MySQL and MariaDB servers too, although each hello counts as an error there and too many lock this machine out
     #[arg(long, help_heading = "Limits")]
     pub(in crate::cli) risk_lockout: bool,
-    /// Check the scan against a policy: mozilla-modern, mozilla-intermediate, or a file
+}
+
+/// What servers are held against.
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct StandardArgs {
+    /// Test known clients: all, modern, a family such as java, or names such as openssl-1.0.2 (comma-separated)
+    #[arg(long, value_name = "CLIENTS", value_delimiter = ',', value_parser = select, help_heading = "Targets")]
+    pub(in crate::cli) clients: Vec<Vec<&'static Profile>>,
+    /// Check what a scan finds against a policy: mozilla-modern, mozilla-intermediate, or a file
     #[arg(long, value_name = "POLICY", help_heading = "Targets")]
     pub(in crate::cli) policy: Option<String>,
 }

@@ -1,13 +1,16 @@
 //! `nginx`: a configuration in, every listener and upstream audited, and the fixes that work as a patch.
 
 mod fixes;
+mod rehearsal;
 mod source;
+mod staged;
 mod trial;
 
 use std::path::{self, Path};
 use std::sync::Arc;
 
 use self::source::Configuration;
+use self::staged::{Staged, rehearse, targets};
 use super::args::{ConfigurationArgs, NginxArgs};
 use super::engine::{Done, Job, carry_out};
 use super::errors::{UsageError, warn};
@@ -25,7 +28,7 @@ use crate::probe::scan::Depth;
 use crate::report::Format;
 use crate::run::TargetReport;
 use crate::targets::address::parse_host;
-use crate::targets::from_nginx::{self, Premises, Untestable, startup};
+use crate::targets::from_nginx::{Premises, Untestable, startup};
 use crate::targets::identity::read_identity;
 use crate::targets::options::Options;
 use crate::targets::{Origin, TargetKind};
@@ -74,16 +77,11 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
             configuration.on_disk,
         ));
     }
-    if let (Some(binary), Some(version)) = (&args.source.nginx_binary, version) {
+    let rehearsal = if args.rehearse { Some(rehearse(args, &mut configuration)?) } else { None };
+    if let (None, Some(binary), Some(version)) = (&rehearsal, &args.source.nginx_binary, version) {
         configuration.ask(binary, version, args.source.root.is_some());
     }
-    let mut found = from_nginx::targets(
-        &configuration.listeners,
-        &configuration.upstreams,
-        &configuration.plain_upstreams,
-        &premises,
-    );
-    found.untestable.extend(configuration.tree.iter().flat_map(from_nginx::pass_through));
+    let found = targets(&configuration, &premises, rehearsal.as_ref());
     let untestable = if args.is_static { &[][..] } else { &found.untestable };
     let known = known(args, &configuration, &options, untestable);
     if found.targets.is_empty() && known.is_empty() {
@@ -94,14 +92,21 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     }
     let job = Job {
         targets: if args.is_static { Vec::new() } else { found.targets },
-        depth: Depth { scan: args.scan, ..Depth::default() },
+        depth: Depth {
+            scan: args.scan || args.standard.policy.is_some(),
+            clients: args.standard.clients(),
+            ..Depth::default()
+        },
+        policy: args.standard.policy()?,
+        rehearsal: rehearsal.as_ref().map(|stage| stage.told.clone()),
+        stand_ins: rehearsal.as_ref().map(Staged::stand_ins).unwrap_or_default(),
         known,
         ignored,
         keep_fixes: wants_fixes,
         root: args.source.root.clone(),
-        ..Job::default()
     };
     let Done { exit, fixes, .. } = carry_out(job, &args.run)?;
+    drop(rehearsal);
     if let Some(tree) = configuration.tree.filter(|_| wants_fixes) {
         // The audit is done and told; its exit status stands whatever becomes of the patch.
         if let Err(error) = hand_over(args, &tree, &found.places, &fixes) {

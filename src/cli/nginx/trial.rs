@@ -16,6 +16,7 @@ use crate::cli::errors::warn;
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::facts::{Fact, FactKind};
 use crate::nginx::problem::Span;
+use crate::nginx::rehearsal::Message;
 use crate::nginx::relocate;
 use crate::nginx::tree::Tree;
 
@@ -38,10 +39,23 @@ impl Configuration {
         if has_root {
             return;
         }
-        let is_refusal = |fact: &Fact| rule(&fact.kind).group() == Some(RuleGroup::Refused);
         match ask(binary, version, tree) {
-            Ok(None) => self.facts.retain(|fact| !is_refusal(fact)),
-            Ok(Some(theirs)) => {
+            Ok(None) => self.hear(Heard::Accepted),
+            Ok(Some(message)) => self.hear(Heard::Refused(message)),
+            Err(error) => warn(&format!("could not run nginx -t on the configuration: {error:#}")),
+        }
+    }
+
+    /// Takes over what nginx says: where it accepts the configuration nothing is refused or open.
+    pub(super) fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::Accepted => self.facts.retain(|fact| !is_refusal(fact)),
+            Heard::Untested(Message { words, span }) => {
+                let reason = format!("could not test: {words}");
+                self.facts.push(Fact { span, kind: FactKind::Untested { reason } });
+            }
+            Heard::Refused(Message { words, span }) => {
+                let theirs = Fact { span, kind: FactKind::TestFailed { words } };
                 let is_same = |own: &Fact| is_refusal(own) && says_the_same(own, &theirs);
                 if !self.facts.iter().any(is_same) {
                     let at = (&theirs.span.file, theirs.span.line);
@@ -50,9 +64,23 @@ impl Configuration {
                     self.facts.push(theirs);
                 }
             }
-            Err(error) => warn(&format!("could not run nginx -t on the configuration: {error:#}")),
         }
     }
+}
+
+/// What nginx says of a configuration.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// It accepts it.
+    Accepted,
+    /// It refuses it, in these words.
+    Refused(Message),
+    /// It cannot say, for a reason that is not the configuration's.
+    Untested(Message),
+}
+
+fn is_refusal(fact: &Fact) -> bool {
+    rule(&fact.kind).group() == Some(RuleGroup::Refused)
 }
 
 /// Whether a fact has nginx's words, apart from what OpenSSL adds in parentheses.
@@ -65,7 +93,7 @@ fn says_the_same(own: &Fact, theirs: &Fact) -> bool {
 }
 
 /// Asks nginx; what it refuses, `None` where it accepts the configuration.
-fn ask(binary: &Path, version: NginxRelease, tree: &Tree) -> anyhow::Result<Option<Fact>> {
+fn ask(binary: &Path, version: NginxRelease, tree: &Tree) -> anyhow::Result<Option<Message>> {
     let folder = tempfile::tempdir()?;
     let root = folder.path().canonicalize()?;
     let root = root.to_str().context("the temporary folder is not valid UTF-8")?;
@@ -81,7 +109,7 @@ fn ask(binary: &Path, version: NginxRelease, tree: &Tree) -> anyhow::Result<Opti
     let has_number = error.starts_with(|c: char| c.is_ascii_digit());
     let words = error.split_once(": ").filter(|_| has_number).map_or(&*error, |(_, words)| words);
     let (words, span) = place(words, tree);
-    Ok(Some(Fact { span, kind: FactKind::TestFailed { words } }))
+    Ok(Some(Message { words, span }))
 }
 
 /// Splits `words in FILE:LINE`; without a place the main file as a whole is meant.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Stage, place};
+use super::{Relocation, place};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
 
@@ -15,8 +15,15 @@ pub struct Message {
     pub span: Span,
 }
 
+impl Message {
+    /// Words about a configuration as a whole, by its main file.
+    pub fn whole(main: &str, words: impl Into<String>) -> Self {
+        Self { words: words.into(), span: Span { file: main.into(), line: 1, column: 1 } }
+    }
+}
+
 /// nginx's words about the copy in terms of the original: files and sockets have their own names again.
-pub fn original(tree: &Tree, stage: &Stage, said: &str) -> Message {
+pub fn original(tree: &Tree, stage: &Relocation, said: &str) -> Message {
     let mut said = said.to_owned();
     let mut names: Vec<(String, &str)> =
         tree.files.keys().map(|name| (place(&stage.folder, name), &**name)).collect();
@@ -48,9 +55,6 @@ fn split(tree: &Tree, said: &str) -> Message {
     });
     match place {
         Some((words, span)) => Message { words: words.to_owned(), span },
-        None => Message {
-            words: words.to_owned(),
-            span: Span { file: tree.main.as_str().into(), line: 1, column: 1 },
-        },
+        None => Message::whole(&tree.main, words),
     }
 }

@@ -13,14 +13,14 @@ use std::fmt;
 pub use message::{Message, original};
 pub use path::place;
 pub use rewrite::copy;
-pub use sockets::{Socket, sockets};
+pub use sockets::{OpenedSocket, sockets};
 
 use super::listener::ListenAddress;
 use super::problem::Span;
 
 /// Where the copy is to lie, and what the nginx is like that runs it.
 #[derive(Clone, Debug)]
-pub struct Stage {
+pub struct Relocation {
     /// The folder of the copy; without characters that a pattern of `include` would take for more than themselves.
     pub folder: String,
     /// Where each socket is moved to.
@@ -33,7 +33,7 @@ pub struct Stage {
 
 /// A copy that nginx can run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Copy {
+pub struct Relocated {
     /// Each file by its place and with its text.
     pub files: Vec<(String, Vec<u8>)>,
     /// The place of the main file.
@@ -41,12 +41,12 @@ pub struct Copy {
     /// Directives for `-g`, which the configuration does not have itself.
     pub globals: String,
     /// What is not rehearsed, each kind once.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<Omission>,
 }
 
 /// What a rehearsal leaves out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LeftOut {
+pub enum Omission {
     /// OCSP responses are not fetched for stapling.
     Stapling,
     /// Client certificates are not checked by OCSP.
@@ -61,7 +61,7 @@ pub enum LeftOut {
     ForeignBlocks,
 }
 
-impl fmt::Display for LeftOut {
+impl fmt::Display for Omission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stapling => "OCSP stapling",

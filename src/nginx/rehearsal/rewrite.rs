@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::statement::{self, Fate, line, quiet};
-use super::{Copy, CopyError, LeftOut, Stage, place, sockets};
-use crate::nginx::directives::Context;
+use super::statement::{self, Rewriting, line, quiet};
+use super::{CopyError, Omission, Relocated, Relocation, place, sockets};
+use crate::nginx::directives::BlockContext;
 use crate::nginx::inherit::Scope;
 use crate::nginx::listener::ListenAddress;
 use crate::nginx::problem::Span;
@@ -25,11 +25,11 @@ const HEALTH: [&str; 6] = [
 ];
 
 /// The copy of a configuration.
-pub fn copy(tree: &Tree, stage: &Stage) -> Result<Copy, CopyError> {
+pub fn copy(tree: &Tree, stage: &Relocation) -> Result<Relocated, CopyError> {
     if !tree.main.starts_with('/') {
         return Err(CopyError::NoName);
     }
-    let mut writer = Writer {
+    let mut writer = CopyWriter {
         tree,
         stage,
         changes: BTreeMap::new(),
@@ -40,12 +40,12 @@ pub fn copy(tree: &Tree, stage: &Stage) -> Result<Copy, CopyError> {
         let there = place(&stage.folder, &tree.full_name(include.first()));
         writer.change(include, &line(["include", there.as_str()]));
     }
-    writer.block(Context::Main, &tree.directives)?;
-    let mut copy = Copy {
+    writer.block(BlockContext::Main, &tree.directives)?;
+    let mut copy = Relocated {
         main: place(&stage.folder, &tree.main),
         globals: globals(tree, stage),
         left_out: writer.left_out.iter().copied().collect(),
-        ..Copy::default()
+        ..Relocated::default()
     };
     let lacks_quiet = tree.blocks("http").next().is_none();
     for (name, text) in &tree.files {
@@ -59,7 +59,7 @@ pub fn copy(tree: &Tree, stage: &Stage) -> Result<Copy, CopyError> {
 }
 
 /// What the configuration does not say itself.
-fn globals(tree: &Tree, stage: &Stage) -> String {
+fn globals(tree: &Tree, stage: &Relocation) -> String {
     let all = [
         ("daemon", "off".to_owned()),
         ("master_process", "on".to_owned()),
@@ -69,20 +69,21 @@ fn globals(tree: &Tree, stage: &Stage) -> String {
     ];
     let absent = |name: &str| tree.directives.iter().all(|one| one.name != name);
     let absent = all.iter().filter(|(name, _)| absent(name));
-    absent.map(|(name, value)| format!("{name} {value};")).collect()
+    let absent: Vec<String> = absent.map(|(name, value)| format!("{name} {value};")).collect();
+    absent.concat()
 }
 
 /// What stands first in `http`: what is a folder of the system by default, and the server that stands for whatever nginx
 /// connects to.
-fn at_http(tree: &Tree, stage: &Stage) -> String {
+fn at_http(tree: &Tree, stage: &Relocation) -> String {
     let folder = &stage.folder;
     let absent = |name: &str| {
         let mut said = tree.blocks("http").flat_map(Directive::children);
         said.all(|one| one.name != name)
     };
-    let mut text = String::new();
+    let mut lines = Vec::new();
     if absent("access_log") {
-        text.push_str(" access_log off;");
+        lines.push("access_log off;".to_owned());
     }
     for (name, module) in [
         ("client_body_temp_path", "http"),
@@ -93,11 +94,12 @@ fn at_http(tree: &Tree, stage: &Stage) -> String {
     ] {
         let without = format!("--without-{module}");
         if absent(name) && !stage.arguments.contains(&without) {
-            text.push_str(&format!(" {name} {folder}/run/{name};"));
+            lines.push(format!("{name} {folder}/run/{name};"));
         }
     }
     let quiet = quiet(stage);
-    text + &format!(" server {{ listen {quiet}; client_header_timeout 60s; return 204; }}")
+    lines.push(format!("server {{ listen {quiet}; client_header_timeout 60s; return 204; }}"));
+    format!(" {}", lines.join(" "))
 }
 
 /// The `ssl_stapling` that only sends what lies in files.
@@ -125,21 +127,21 @@ fn from_files(tree: &Tree) -> BTreeSet<Span> {
 /// What is changed of each file: bytes, by where they begin and end.
 type Changes = BTreeMap<Arc<str>, BTreeMap<(usize, usize), Vec<u8>>>;
 
-struct Writer<'a> {
+struct CopyWriter<'a> {
     tree: &'a Tree,
-    stage: &'a Stage,
+    stage: &'a Relocation,
     changes: Changes,
-    left_out: BTreeSet<LeftOut>,
+    left_out: BTreeSet<Omission>,
     stapling: BTreeSet<Span>,
 }
 
-impl Writer<'_> {
-    fn block(&mut self, context: Context, inside: &[Directive]) -> Result<(), CopyError> {
+impl CopyWriter<'_> {
+    fn block(&mut self, context: BlockContext, inside: &[Directive]) -> Result<(), CopyError> {
         for directive in inside {
             match self.fate(context, directive)? {
-                Fate::Goes => self.change(directive, ""),
-                Fate::Becomes(text) => self.change(directive, &text),
-                Fate::Stays => {
+                Rewriting::Goes => self.change(directive, ""),
+                Rewriting::Becomes(text) => self.change(directive, &text),
+                Rewriting::Stays => {
                     self.begin(context, directive);
                     self.block(context.inside(&directive.name), directive.children())?;
                 }
@@ -148,10 +150,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn fate(&mut self, context: Context, directive: &Directive) -> Result<Fate, CopyError> {
+    fn fate(
+        &mut self,
+        context: BlockContext,
+        directive: &Directive,
+    ) -> Result<Rewriting, CopyError> {
         let name = directive.name.as_str();
-        if matches!(context, Context::Data(_)) {
-            return Ok(Fate::Stays);
+        if matches!(context, BlockContext::Data(_)) {
+            return Ok(Rewriting::Stays);
         }
         if TRAFFIC.contains(&name) {
             return Err(CopyError::Traffic(directive.span.clone(), name.to_owned()));
@@ -159,14 +165,15 @@ impl Writer<'_> {
         if !self.stage.scripts
             && let Some(fate) = statement::silenced(context, directive)
         {
-            return Ok(self.without(LeftOut::Scripts, fate));
+            return Ok(self.without(Omission::Scripts, fate));
         }
-        if context == Context::Main {
+        if context == BlockContext::Main {
             let is_known = ["events", "http", "stream", "mail"].contains(&name);
             if directive.block.is_some() && !is_known {
-                return Ok(self.without(LeftOut::ForeignBlocks, Fate::Goes));
+                return Ok(self.without(Omission::ForeignBlocks, Rewriting::Goes));
             }
-            if let fate @ (Fate::Goes | Fate::Becomes(_)) = statement::of_main(directive) {
+            if let fate @ (Rewriting::Goes | Rewriting::Becomes(_)) = statement::of_main(directive)
+            {
                 return Ok(fate);
             }
         }
@@ -174,13 +181,13 @@ impl Writer<'_> {
             return self.listen(context, directive);
         }
         if context.module().is_some() && HEALTH.contains(&name) {
-            return Ok(self.without(LeftOut::HealthChecks, Fate::Goes));
+            return Ok(self.without(Omission::HealthChecks, Rewriting::Goes));
         }
         if name == "ssl_stapling" && directive.is_on() && !self.stapling.contains(&directive.span) {
-            return Ok(self.without(LeftOut::Stapling, Fate::Becomes(line([name, "off"]))));
+            return Ok(self.without(Omission::Stapling, Rewriting::Becomes(line([name, "off"]))));
         }
         if name == "ssl_ocsp" && directive.first() != "off" {
-            return Ok(self.without(LeftOut::ClientOcsp, Fate::Becomes(line([name, "off"]))));
+            return Ok(self.without(Omission::ClientOcsp, Rewriting::Becomes(line([name, "off"]))));
         }
         if let Some((fate, left_out)) =
             statement::cut_off(self.tree, context, directive, self.stage)
@@ -190,13 +197,13 @@ impl Writer<'_> {
         Ok(statement::moved(self.tree, directive, self.stage))
     }
 
-    fn without(&mut self, left_out: LeftOut, fate: Fate) -> Fate {
+    fn without(&mut self, left_out: Omission, fate: Rewriting) -> Rewriting {
         self.left_out.insert(left_out);
         fate
     }
 
     /// Its sockets where they are moved to, each with the same parameters.
-    fn listen(&self, context: Context, directive: &Directive) -> Result<Fate, CopyError> {
+    fn listen(&self, context: BlockContext, directive: &Directive) -> Result<Rewriting, CopyError> {
         let moved = sockets::of(directive, context)?;
         let moved = moved.iter().filter_map(|address| self.stage.stand_ins.get(address));
         let lines = moved.map(|address| {
@@ -207,21 +214,21 @@ impl Writer<'_> {
             line(["listen", address.as_str()].into_iter().chain(rest))
         });
         let lines: Vec<String> = lines.collect();
-        Ok(if lines.is_empty() { Fate::Stays } else { Fate::Becomes(lines.join("; ")) })
+        Ok(if lines.is_empty() { Rewriting::Stays } else { Rewriting::Becomes(lines.join("; ")) })
     }
 
     /// Puts what a block needs behind its `{`.
-    fn begin(&mut self, context: Context, block: &Directive) {
+    fn begin(&mut self, context: BlockContext, block: &Directive) {
         let Some(at) = block.opens_at else { return };
         let text = match (context, block.name.as_str()) {
-            (Context::Main, "http") => at_http(self.tree, self.stage),
-            (Context::Http, "server")
+            (BlockContext::Main, "http") => at_http(self.tree, self.stage),
+            (BlockContext::Http, "server")
                 if !block.children().iter().any(|one| one.name == "listen") =>
             {
                 let stand_in = self.stage.stand_ins.get(&ListenAddress::unnamed());
                 stand_in.map(|address| format!(" listen {address};")).unwrap_or_default()
             }
-            (Context::Mail, "server") => protocol(block),
+            (BlockContext::Mail, "server") => protocol(block),
             _ => return,
         };
         let file = self.changes.entry(Arc::clone(&block.span.file)).or_default();

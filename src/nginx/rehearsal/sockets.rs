@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::CopyError;
-use crate::nginx::directives::Context;
-use crate::nginx::listener::{AddressError, ListenAddress, addresses};
+use crate::nginx::directives::BlockContext;
+use crate::nginx::listener::{ListenAddress, ListenError, addresses};
 use crate::nginx::tree::{Directive, Tree};
 
 /// A socket that nginx opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Socket {
+pub struct OpenedSocket {
     /// Its address as the configuration names it.
     pub address: ListenAddress,
     /// Whether it is opened for TCP.
@@ -19,7 +19,7 @@ pub struct Socket {
 }
 
 /// Every socket, each address once.
-pub fn sockets(tree: &Tree) -> Result<Vec<Socket>, CopyError> {
+pub fn sockets(tree: &Tree) -> Result<Vec<OpenedSocket>, CopyError> {
     let mut found: BTreeMap<ListenAddress, (bool, bool)> = BTreeMap::new();
     for (context, server) in servers(tree) {
         let mut listens = false;
@@ -31,30 +31,37 @@ pub fn sockets(tree: &Tree) -> Result<Vec<Socket>, CopyError> {
                 *kinds = (kinds.0 || !is_udp, kinds.1 || is_udp);
             }
         }
-        if !listens && context == Context::Server {
+        if !listens && context == BlockContext::Server {
             found.entry(ListenAddress::unnamed()).or_default().0 = true;
         }
     }
     let sockets = found.into_iter();
-    Ok(sockets.map(|(address, (tcp, udp))| Socket { address, tcp, udp }).collect())
+    Ok(sockets.map(|(address, (tcp, udp))| OpenedSocket { address, tcp, udp }).collect())
 }
 
 /// The addresses of a `listen`; none where nginx refuses it.
-pub(super) fn of(listen: &Directive, context: Context) -> Result<Vec<ListenAddress>, CopyError> {
-    let default = (context == Context::Server).then_some(80);
+pub(super) fn of(
+    listen: &Directive,
+    context: BlockContext,
+) -> Result<Vec<ListenAddress>, CopyError> {
+    let default = (context == BlockContext::Server).then_some(80);
     match addresses(listen.first(), default) {
         Ok(all) => Ok(all),
-        Err(AddressError::Refused(_)) => Ok(Vec::new()),
-        Err(AddressError::TooManyPorts) => Err(CopyError::TooManyPorts(listen.span.clone())),
+        Err(ListenError::Refused(_)) => Ok(Vec::new()),
+        Err(ListenError::TooManyPorts) => Err(CopyError::TooManyPorts(listen.span.clone())),
     }
 }
 
 /// Every server block with the kind of block it is.
-fn servers(tree: &Tree) -> impl Iterator<Item = (Context, &Directive)> {
-    [("http", Context::Server), ("stream", Context::StreamServer), ("mail", Context::MailServer)]
-        .into_iter()
-        .flat_map(|(module, context)| {
-            let servers = tree.blocks(module).flat_map(Directive::children);
-            servers.filter(|one| one.name == "server").map(move |one| (context, one))
-        })
+fn servers(tree: &Tree) -> impl Iterator<Item = (BlockContext, &Directive)> {
+    [
+        ("http", BlockContext::Server),
+        ("stream", BlockContext::StreamServer),
+        ("mail", BlockContext::MailServer),
+    ]
+    .into_iter()
+    .flat_map(|(module, context)| {
+        let servers = tree.blocks(module).flat_map(Directive::children);
+        servers.filter(|one| one.name == "server").map(move |one| (context, one))
+    })
 }

@@ -1,14 +1,14 @@
 //! What becomes of one statement in the copy.
 
 use super::path::{is_relative, names_file};
-use super::{LeftOut, Stage};
-use crate::nginx::directives::{Context, Module};
+use super::{Omission, Relocation};
+use crate::nginx::directives::{BlockContext, Module};
 use crate::nginx::token::quoted;
 use crate::nginx::tree::{Directive, Tree};
 
 /// What becomes of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum Rewriting {
     /// It stays as it is.
     Stays,
     /// It goes.
@@ -18,20 +18,20 @@ pub(super) enum Fate {
 }
 
 /// Where everything is that nginx would otherwise connect to: a server of its own.
-pub(super) fn quiet(stage: &Stage) -> String {
+pub(super) fn quiet(stage: &Relocation) -> String {
     format!("unix:{}/run/quiet.sock", stage.folder)
 }
 
 /// A place in the folder for a file or folder of this name.
-fn inside(stage: &Stage, name: &str) -> String {
+fn inside(stage: &Relocation, name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { '_' };
     let name: String = name.chars().map(plain).collect();
     format!("{}/run/{name}", stage.folder)
 }
 
 /// A statement of these words.
-fn one<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> Fate {
-    Fate::Becomes(line(words))
+fn one<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> Rewriting {
+    Rewriting::Becomes(line(words))
 }
 
 /// Words as they are written in a file.
@@ -41,35 +41,35 @@ pub(super) fn line<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String 
 }
 
 /// The directive with another first argument.
-fn with_first(directive: &Directive, first: String) -> Fate {
+fn with_first(directive: &Directive, first: &str) -> Rewriting {
     let rest = directive.arguments.iter().skip(1).map(String::as_str);
-    one([directive.name.as_str(), &first].into_iter().chain(rest))
+    one([directive.name.as_str(), first].into_iter().chain(rest))
 }
 
 /// What becomes of a directive, wherever it stands, as far as files and state are concerned.
-pub(super) fn moved(tree: &Tree, directive: &Directive, stage: &Stage) -> Fate {
+pub(super) fn moved(tree: &Tree, directive: &Directive, stage: &Relocation) -> Rewriting {
     let (name, first) = (directive.name.as_str(), directive.first());
     if directive.block.is_some() || first.is_empty() {
-        return Fate::Stays;
+        return Rewriting::Stays;
     }
     match name {
-        "pid" | "lock_file" => with_first(directive, inside(stage, name)),
+        "pid" | "lock_file" => with_first(directive, &inside(stage, name)),
         "error_log" => {
             let is_level = directive.arguments.iter().skip(1).all(|one| LEVELS.contains(&&**one));
             if is_level {
                 one(["error_log", "stderr", "error"])
             } else {
-                with_first(directive, "stderr".to_owned())
+                with_first(directive, "stderr")
             }
         }
-        "access_log" if first != "off" => with_first(directive, "/dev/null".to_owned()),
+        "access_log" if first != "off" => with_first(directive, "/dev/null"),
         name if name.ends_with("_temp_path") || name.ends_with("_cache_path") => {
-            with_first(directive, inside(stage, first))
+            with_first(directive, &inside(stage, first))
         }
         name if names_file(name) && is_relative(first) => {
-            with_first(directive, tree.full_name(first))
+            with_first(directive, &tree.full_name(first))
         }
-        _ => Fate::Stays,
+        _ => Rewriting::Stays,
     }
 }
 
@@ -78,23 +78,25 @@ const LEVELS: [&str; 9] =
     ["debug", "info", "notice", "warn", "error", "crit", "alert", "emerg", "debug_http"];
 
 /// What becomes of a directive outside all blocks.
-pub(super) fn of_main(directive: &Directive) -> Fate {
+pub(super) fn of_main(directive: &Directive) -> Rewriting {
     match directive.name.as_str() {
         "daemon" => one(["daemon", "off"]),
         "master_process" => one(["master_process", "on"]),
         "worker_processes" => one(["worker_processes", "1"]),
-        "working_directory" | "worker_cpu_affinity" | "worker_priority" | "user_core" => Fate::Goes,
-        _ => Fate::Stays,
+        "working_directory" | "worker_cpu_affinity" | "worker_priority" | "user_core" => {
+            Rewriting::Goes
+        }
+        _ => Rewriting::Stays,
     }
 }
 
 /// What becomes of a directive that would connect to something.
 pub(super) fn cut_off(
     tree: &Tree,
-    context: Context,
+    context: BlockContext,
     directive: &Directive,
-    stage: &Stage,
-) -> Option<(Fate, LeftOut)> {
+    stage: &Relocation,
+) -> Option<(Rewriting, Omission)> {
     let first = directive.first();
     let module = context.module()?;
     let quiet = quiet(stage);
@@ -104,25 +106,29 @@ pub(super) fn cut_off(
         (Module::Mail, "auth_http") => {
             let bare = first.strip_prefix("http://").unwrap_or(first);
             let uri = bare.find('/').map_or("/", |at| &bare[at..]);
-            with_first(directive, format!("{quiet}:{uri}"))
+            with_first(directive, &format!("{quiet}:{uri}"))
         }
         (Module::Stream, "proxy_ssl" | "proxy_protocol") if directive.is_on() => {
             one([directive.name.as_str(), "off"])
         }
-        (_, "proxy_bind" | "grpc_bind" | "fastcgi_bind" | "uwsgi_bind" | "scgi_bind") => Fate::Goes,
+        (_, "proxy_bind" | "grpc_bind" | "fastcgi_bind" | "uwsgi_bind" | "scgi_bind") => {
+            Rewriting::Goes
+        }
         (Module::Stream, "proxy_pass") if is_group(tree, "stream", first) => return None,
         (Module::Stream, "proxy_pass") => one(["proxy_pass", quiet.as_str()]),
-        (_, "server") if matches!(context, Context::Upstream | Context::StreamUpstream) => {
+        (_, "server")
+            if matches!(context, BlockContext::Upstream | BlockContext::StreamUpstream) =>
+        {
             let kept = directive.arguments.iter().skip(1);
             let kept = kept.filter(|one| *one != "resolve" && !one.starts_with("service="));
             one(["server", quiet.as_str()].into_iter().chain(kept.map(String::as_str)))
         }
         (Module::Http, name) if PASSES.contains(&name) => {
-            with_first(directive, passed(tree, name, first, &quiet)?)
+            with_first(directive, &passed(tree, name, first, &quiet)?)
         }
         _ => return None,
     };
-    Some((fate, LeftOut::Upstreams))
+    Some((fate, Omission::Upstreams))
 }
 
 /// Directives that hand a request on.
@@ -130,7 +136,7 @@ const PASSES: [&str; 6] =
     ["proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"];
 
 /// The first words are addresses, the others parameters.
-fn with_first_and_parameters(directive: &Directive, address: &str) -> Fate {
+fn with_first_and_parameters(directive: &Directive, address: &str) -> Rewriting {
     let parameters = directive.arguments.iter().filter(|one| one.contains('='));
     one([directive.name.as_str(), address].into_iter().chain(parameters.map(String::as_str)))
 }
@@ -166,7 +172,7 @@ fn passed(tree: &Tree, name: &str, written: &str, quiet: &str) -> Option<String>
 }
 
 /// What becomes of a directive of a script.
-pub(super) fn silenced(context: Context, directive: &Directive) -> Option<Fate> {
+pub(super) fn silenced(context: BlockContext, directive: &Directive) -> Option<Rewriting> {
     let name = directive.name.as_str();
     let is_module = name == "load_module"
         && ["_js_module", "_lua_module", "_perl_module"]
@@ -187,12 +193,12 @@ pub(super) fn silenced(context: Context, directive: &Directive) -> Option<Fate> 
         ["js_set", "js_var", "perl_set"].contains(&name) || name.starts_with("set_by_lua");
     let variable = directive.first();
     if !(defines && variable.starts_with('$')) {
-        return Some(Fate::Goes);
+        return Some(Rewriting::Goes);
     }
     // What the script would define is still known, and empty.
     Some(match context {
-        Context::Http | Context::Stream => {
-            Fate::Becomes(format!("map \"\" {} {{ default \"\"; }}", quoted(variable)))
+        BlockContext::Http | BlockContext::Stream => {
+            Rewriting::Becomes(format!("map \"\" {} {{ default \"\"; }}", quoted(variable)))
         }
         _ => one(["set", variable, ""]),
     })

@@ -1,20 +1,20 @@
 use std::net::SocketAddr;
 
 use super::*;
-use crate::nginx::source::Files;
+use crate::nginx::source::MemoryFiles;
 use crate::nginx::tree::Tree;
 
 /// A configuration whose sockets go to 127.0.0.9 with their own ports, or to 9000 and more.
-fn staged(files: &[(&str, &str)]) -> (Tree, Stage) {
+fn staged(files: &[(&str, &str)]) -> (Tree, Relocation) {
     let all = files.iter().map(|(name, text)| (*name, text.as_bytes()));
-    let tree = Tree::read(&Files::of(all), files[0].0);
+    let tree = Tree::read(&MemoryFiles::of(all), files[0].0);
     assert_eq!(tree.problems, []);
     let stand_ins = sockets(&tree).unwrap().into_iter().enumerate().map(|(at, socket)| {
         let number = u16::try_from(at).unwrap();
         let there = SocketAddr::from(([127, 0, 0, 9], 9000 + number));
         (socket.address, ListenAddress::Ip(there))
     });
-    let stage = Stage {
+    let stage = Relocation {
         folder: "/t".to_owned(),
         stand_ins: stand_ins.collect(),
         arguments: Vec::new(),
@@ -24,7 +24,7 @@ fn staged(files: &[(&str, &str)]) -> (Tree, Stage) {
 }
 
 /// The copy's file of this name.
-fn file(copy: &Copy, name: &str) -> String {
+fn file(copy: &Relocated, name: &str) -> String {
     let there = place("/t", name);
     let (_, text) = copy.files.iter().find(|(place, _)| *place == there).unwrap();
     String::from_utf8(text.clone()).unwrap()
@@ -61,7 +61,7 @@ fn every_line_keeps_its_number_and_its_file() {
     let copied = file(&copy, "/e/n.conf");
     assert!(copied.contains("include /t/files/e/sites/*.conf;"), "{copied}");
     assert!(!copied.contains("rtmp"), "{copied}");
-    assert_eq!(copy.left_out, [LeftOut::ForeignBlocks]);
+    assert_eq!(copy.left_out, [Omission::ForeignBlocks]);
 }
 
 #[test]
@@ -128,8 +128,8 @@ fn scripts_do_not_run_unless_they_are_wanted() {
         text.starts_with("\nevents {}") && text.contains("map \"\" $y { default \"\"; }"),
         "{text}"
     );
-    assert_eq!(silent.left_out, [LeftOut::Scripts]);
-    let loud = copy(&tree, &Stage { scripts: true, ..stage }).unwrap();
+    assert_eq!(silent.left_out, [Omission::Scripts]);
+    let loud = copy(&tree, &Relocation { scripts: true, ..stage }).unwrap();
     assert!(file(&loud, "/e/n.conf").starts_with("load_module modules/ngx_http_js_module.so;\n"));
 }
 

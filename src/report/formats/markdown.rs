@@ -16,6 +16,9 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if report.interrupted {
         writeln!(out, "**The run was stopped before every target was tested.**\n")?;
     }
+    if let Some(rehearsal) = &report.options.rehearsal {
+        writeln!(out, "{}\n", text(&rehearsal.to_string()))?;
+    }
     if !report.targets.is_empty() {
         overview(report, out)?;
     }

@@ -34,6 +34,10 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             format!("{left_out} results are left out: a run may contain at most {MAX_RESULTS}.");
         notifications.push(json!({ "level": "warning", "message": { "text": text } }));
     }
+    if let Some(rehearsal) = &report.options.rehearsal {
+        let text = rehearsal.to_string();
+        notifications.push(json!({ "level": "note", "message": { "text": text } }));
+    }
     if report.interrupted {
         let text = "The run was stopped before every target was tested.";
         notifications.push(json!({ "level": "error", "message": { "text": text } }));

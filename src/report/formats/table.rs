@@ -190,6 +190,10 @@ fn line(directive: &ProposedDirective, look: Look) -> String {
 }
 
 fn closing(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(rehearsal) = &report.options.rehearsal {
+        let words = escape(&rehearsal.to_string()).to_string();
+        out.write_all(paragraph(&words, "", "", look).as_bytes())?;
+    }
     if report.interrupted {
         out.write_all(
             paragraph("The run was stopped before every target was tested.", "", "", look)

@@ -41,15 +41,21 @@ pub(super) fn targets(
     all
 }
 
+/// Where the sockets of an address are reached from this machine; a unix socket is not.
+pub fn endpoint_of(address: &ListenAddress) -> Option<(Host, u16)> {
+    match address {
+        ListenAddress::Ip(address) => Some((Host::Ip(loopback(address.ip())), address.port())),
+        ListenAddress::Name { host, port } => Some((parse_host(host).ok()?, *port)),
+        ListenAddress::Unix(_) => None,
+    }
+}
+
 /// Where to connect.
 fn endpoint(listener: &Listener, premises: &Premises<'_>) -> Result<(Host, u16), &'static str> {
-    let (host, port) = match &listener.address {
-        ListenAddress::Ip(address) => (Host::Ip(loopback(address.ip())), address.port()),
-        ListenAddress::Name { host, port } => {
-            (parse_host(host).map_err(|_| "its host is not a valid name")?, *port)
-        }
-        ListenAddress::Unix(_) => return Err("unix sockets cannot be tested"),
-    };
+    let (host, port) = endpoint_of(&listener.address).ok_or(match &listener.address {
+        ListenAddress::Unix(_) => "unix sockets cannot be tested",
+        _ => "its host is not a valid name",
+    })?;
     if listener.quic {
         return Err("QUIC sockets (UDP) cannot be tested; TCP sockets of the same port are");
     }

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use self::listener::endpoint_of;
 use super::disk::below;
 use super::options::Options;
 use super::{ClientIdentity, Host, Origin, Target};

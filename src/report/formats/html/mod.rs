@@ -97,6 +97,9 @@ fn heading(report: &Report) -> Markup {
         header {
             h1 { "TLS audit" }
             p { "shakedown " (env!("CARGO_PKG_VERSION")) ", " (moment(report.finished_at)) }
+            @if let Some(rehearsal) = &report.options.rehearsal {
+                p { (rehearsal) }
+            }
             @if report.interrupted {
                 p.stopped { "The run was stopped before every target was tested." }
             }

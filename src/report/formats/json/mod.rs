@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub(in crate::report) use self::target::TargetView;
 use crate::report::tool::Tool;
-use crate::report::{Report, Summary, inert_json};
+use crate::report::{Rehearsed, Report, Summary, inert_json};
 
 /// What this document calls itself.
 pub const SCHEMA: &str = "shakedown/report/v1";
@@ -43,8 +43,16 @@ pub(in crate::report) fn write_document(
 ) -> io::Result<()> {
     let (tool, interrupted) = (Tool::default(), false);
     let targets = targets.iter().collect();
-    let document: Document<&Value> =
-        Document { schema: SCHEMA, tool, started_at, finished_at, interrupted, summary, targets };
+    let document: Document<&Value> = Document {
+        schema: SCHEMA,
+        tool,
+        started_at,
+        finished_at,
+        interrupted,
+        rehearsal: None,
+        summary,
+        targets,
+    };
     inert_json::write_pretty(&document, out)?;
     writeln!(out)
 }
@@ -62,6 +70,9 @@ struct Document<T> {
     finished_at: Option<String>,
     /// Whether the run was stopped before every target was tested.
     interrupted: bool,
+    /// The rehearsal in which everything was probed; absent where the live sockets were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rehearsal: Option<Rehearsed>,
     summary: Summary,
     /// The targets, in input order.
     targets: Vec<T>,
@@ -76,6 +87,7 @@ impl<'a> Document<TargetView<'a>> {
             started_at,
             finished_at,
             interrupted: report.interrupted,
+            rehearsal: report.options.rehearsal.clone(),
             summary: report.summary(),
             targets: report.targets.iter().map(TargetView::of).collect(),
         }

@@ -1,0 +1,196 @@
+//! A private nginx that runs a copy of the configuration, in a folder and on sockets of its own.
+
+mod links;
+mod ports;
+mod process;
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use tempfile::TempDir;
+
+use self::process::Process;
+use crate::nginx::defaults::{Build, NginxRelease};
+use crate::nginx::listener::ListenAddress;
+use crate::nginx::problem::Span;
+use crate::nginx::rehearsal::{
+    CopyError, Message, Omission, Relocated, Relocation, copy, original, sockets,
+};
+use crate::nginx::tree::Tree;
+use crate::probe::stand_ins::StandIns;
+use crate::targets::from_nginx::endpoint_of;
+
+/// Starts that are tried: someone else may take a socket first.
+const TRIES: usize = 3;
+
+/// From this release on, nginx has `-e`.
+const ERROR_LOG_OPTION: NginxRelease = NginxRelease::new(1, 19, 5);
+
+/// The nginx that rehearses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Player<'a> {
+    pub(super) binary: &'a Path,
+    pub(super) build: &'a Build,
+    /// Whether it runs the configuration's scripts.
+    pub(super) scripts: bool,
+}
+
+/// What became of a rehearsal's start.
+#[derive(Debug)]
+pub(super) enum StartOutcome {
+    /// nginx serves.
+    Serves(Rehearsal),
+    /// nginx accepts what this program cannot read, so that nothing was started.
+    Accepted,
+    /// nginx refuses the configuration.
+    Refused(Message),
+    /// Something that says nothing about the configuration kept nginx from starting.
+    Untested(Message),
+}
+
+/// A private nginx that serves; it ends with this.
+#[derive(Debug)]
+pub(super) struct Rehearsal {
+    // Ends before its folder goes.
+    _process: Process,
+    stage: Relocation,
+    left_out: Vec<Omission>,
+    _folder: TempDir,
+}
+
+impl Rehearsal {
+    /// Where connections go.
+    pub(super) fn stand_ins(&self) -> StandIns {
+        let mut all = StandIns::default();
+        // A socket with an address of its own takes what comes to that, as beside one for every address.
+        let is_any = |address: &ListenAddress| matches!(address, ListenAddress::Ip(ip) if ip.ip().is_unspecified());
+        let (any, own): (Vec<_>, Vec<_>) =
+            self.stage.stand_ins.iter().partition(|(address, _)| is_any(address));
+        for (address, stand_in) in own.into_iter().chain(any) {
+            let ListenAddress::Ip(stand_in) = stand_in else { continue };
+            if let Some((host, port)) = endpoint_of(address) {
+                all.put(&host, port, SocketAddr::new(stand_in.ip(), stand_in.port()));
+            }
+        }
+        all
+    }
+
+    /// What the copy leaves out of the configuration.
+    pub(super) fn left_out(&self) -> &[Omission] {
+        &self.left_out
+    }
+}
+
+/// Starts a configuration. One that this program cannot read is only tested: what it would listen on is not known.
+pub(super) fn start(tree: &Tree, player: Player<'_>) -> anyhow::Result<StartOutcome> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match start_once(tree, player)? {
+            StartOutcome::Untested(message) if tries < TRIES && message.words.contains(IN_USE) => {}
+            outcome => return Ok(outcome),
+        }
+    }
+}
+
+const IN_USE: &str = "Address already in use";
+
+fn start_once(tree: &Tree, player: Player<'_>) -> anyhow::Result<StartOutcome> {
+    let folder = tempfile::Builder::new().prefix("shakedown-").tempdir()?;
+    let path = folder.path().canonicalize()?;
+    let path = path.to_str().context("the temporary folder is not valid UTF-8")?.to_owned();
+    if path.contains(['*', '?', '[', '\\']) {
+        bail!("the temporary folder {path} has a name that nginx would read as a pattern");
+    }
+    // Workers have fewer rights than a master that runs as root, and must get to what lies in there.
+    let is_root = fs::metadata(&path)?.uid() == 0;
+    fs::set_permissions(&path, fs::Permissions::from_mode(if is_root { 0o711 } else { 0o700 }))?;
+    let sockets = match sockets(tree) {
+        Ok(sockets) => sockets,
+        Err(error) => return Ok(StartOutcome::Untested(untested(tree, &error))),
+    };
+    let stage = Relocation {
+        stand_ins: ports::stand_ins(&sockets, &path).context("no socket is free on loopback")?,
+        arguments: player.build.arguments.clone(),
+        scripts: player.scripts,
+        folder: path,
+    };
+    let copy = match copy(tree, &stage) {
+        Ok(copy) => copy,
+        Err(error) => return Ok(StartOutcome::Untested(untested(tree, &error))),
+    };
+    write(&copy, tree, &stage).context("cannot copy the configuration")?;
+    let only_test = !tree.problems.is_empty();
+    let mut arguments = vec!["-c", copy.main.as_str(), "-g", copy.globals.as_str()];
+    if player.build.version >= ERROR_LOG_OPTION {
+        arguments.extend(["-e", "stderr"]);
+    }
+    if only_test {
+        arguments.push("-t");
+    }
+    let mut process = Process::start(player.binary, &stage.folder, &arguments)
+        .context("cannot run /bin/sh, which starts nginx")?;
+    if only_test {
+        process.ends()?;
+    } else if process.serves()? {
+        let left_out = copy.left_out;
+        return Ok(StartOutcome::Serves(Rehearsal {
+            _process: process,
+            stage,
+            left_out,
+            _folder: folder,
+        }));
+    }
+    outcome(tree, &stage, player, &process.said())
+}
+
+/// What nginx's words mean once it has ended.
+fn outcome(
+    tree: &Tree,
+    stage: &Relocation,
+    player: Player<'_>,
+    said: &str,
+) -> anyhow::Result<StartOutcome> {
+    let emergency = said.lines().find_map(|line| line.split_once("[emerg] "));
+    let Some((_, emergency)) = emergency else {
+        if said.contains("syntax is ok") {
+            return Ok(StartOutcome::Accepted);
+        }
+        bail!("{} did not start: {}", player.binary.display(), said.trim());
+    };
+    let message = original(tree, stage, emergency);
+    // These are about this machine and who asks.
+    let is_local =
+        ["bind() to ", "Permission denied", "Too many open files", "still could not bind"]
+            .iter()
+            .any(|words| message.words.contains(words));
+    Ok(if is_local { StartOutcome::Untested(message) } else { StartOutcome::Refused(message) })
+}
+
+fn untested(tree: &Tree, error: &CopyError) -> Message {
+    let whole = Span { file: tree.main.as_str().into(), line: 1, column: 1 };
+    let span = match error {
+        CopyError::NoName => whole,
+        CopyError::TooManyPorts(span) | CopyError::Traffic(span, _) => span.clone(),
+    };
+    Message { words: error.to_string(), span }
+}
+
+/// Writes the copy, which nobody else may read.
+fn write(copy: &Relocated, tree: &Tree, stage: &Relocation) -> io::Result<()> {
+    let mut folders = fs::DirBuilder::new();
+    folders.recursive(true).mode(0o711);
+    folders.create(format!("{}/run", stage.folder))?;
+    for (path, text) in &copy.files {
+        if let Some(folder) = Path::new(path).parent() {
+            folders.create(folder)?;
+        }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(text)?;
+    }
+    links::beside(tree, stage, &copy.main)
+}

@@ -1,0 +1,81 @@
+//! A rehearsal in place of the live sockets.
+
+use super::rehearsal::{self, Player, Rehearsal, StartOutcome};
+use super::source::Configuration;
+use super::trial::Heard;
+use crate::cli::args::NginxArgs;
+use crate::cli::errors::UsageError;
+use crate::cli::installed;
+use crate::nginx::rehearsal::Message;
+use crate::probe::stand_ins::StandIns;
+use crate::report::Rehearsed;
+use crate::targets::from_nginx::{self, Found, Premises};
+
+/// What is to be probed: everything, or what the rehearsal serves.
+pub(super) fn targets(
+    configuration: &Configuration,
+    premises: &Premises<'_>,
+    rehearsal: Option<&Staged>,
+) -> Found {
+    let Configuration { listeners, upstreams, plain_upstreams, .. } = configuration;
+    let mut found = match rehearsal {
+        None => from_nginx::targets(listeners, upstreams, plain_upstreams, premises),
+        Some(Staged { running: Some(_), .. }) => from_nginx::targets(listeners, &[], &[], premises),
+        Some(Staged { running: None, .. }) => return Found::default(),
+    };
+    found.untestable.extend(configuration.tree.iter().flat_map(from_nginx::pass_through));
+    found
+}
+
+/// The rehearsal as the audit sees it.
+pub(super) struct Staged {
+    /// Ends when the audit does; `None` where nginx does not serve.
+    running: Option<Rehearsal>,
+    pub(super) told: Rehearsed,
+}
+
+impl Staged {
+    /// Where connections go.
+    pub(super) fn stand_ins(&self) -> StandIns {
+        self.running.as_ref().map(Rehearsal::stand_ins).unwrap_or_default()
+    }
+}
+
+/// Starts the private nginx; what it refuses becomes a fact of the configuration.
+pub(super) fn rehearse(
+    args: &NginxArgs,
+    configuration: &mut Configuration,
+) -> anyhow::Result<Staged> {
+    let binary = args.source.nginx_binary.clone().or_else(installed::find).ok_or_else(|| {
+        UsageError::new("no nginx was found to rehearse with", "name one: --nginx-binary FILE")
+    })?;
+    let build = installed::build(&binary)?;
+    let Some(tree) = &configuration.tree else {
+        return Err(UsageError::new(
+            "Ingress objects cannot be rehearsed",
+            "rehearse what the controller makes of them: the output of nginx -T in its pod",
+        ));
+    };
+    let player = Player { binary: &binary, build: &build, scripts: args.rehearse_scripts };
+    let start = rehearsal::start(tree, player)?;
+    let mut told = Rehearsed {
+        nginx: build.version.to_string(),
+        library: build.library.clone(),
+        left_out: Vec::new(),
+    };
+    let mut running = None;
+    match start {
+        StartOutcome::Serves(rehearsal) => {
+            configuration.hear(Heard::Accepted);
+            told.left_out = rehearsal.left_out().iter().map(ToString::to_string).collect();
+            running = Some(rehearsal);
+        }
+        StartOutcome::Accepted => configuration.hear(Heard::Untested(Message::whole(
+            &tree.main.clone(),
+            "nginx accepts a configuration that could not be read here, so it was not started",
+        ))),
+        StartOutcome::Refused(message) => configuration.hear(Heard::Refused(message)),
+        StartOutcome::Untested(message) => configuration.hear(Heard::Untested(message)),
+    }
+    Ok(Staged { running, told })
+}

@@ -1,0 +1,65 @@
+//! Sockets that stand in for others: a rehearsal's nginx listens elsewhere than the configuration says.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::targets::Host;
+
+/// Where connections go in place of the addresses that they are made to.
+#[derive(Clone, Debug, Default)]
+pub struct StandIns {
+    sockets: HashMap<SocketAddr, SocketAddr>,
+    names: HashMap<(String, u16), IpAddr>,
+}
+
+impl StandIns {
+    /// Puts a socket in the place of another; of two for one place the first counts.
+    pub fn put(&mut self, host: &Host, port: u16, stand_in: SocketAddr) {
+        let ip = match host {
+            Host::Ip(ip) => *ip,
+            Host::Name(name) => {
+                // Nobody is asked where it is.
+                let name = (name.clone(), port);
+                *self.names.entry(name).or_insert(stand_in.ip())
+            }
+        };
+        self.sockets.entry(SocketAddr::new(ip, port)).or_insert(stand_in);
+    }
+
+    /// Whether every connection goes where it is made to.
+    pub fn is_empty(&self) -> bool {
+        self.sockets.is_empty()
+    }
+
+    /// The address that stands for a name.
+    pub(super) fn address(&self, name: &str, port: u16) -> Option<IpAddr> {
+        // Without a rehearsal nothing is put together.
+        (!self.names.is_empty())
+            .then(|| self.names.get(&(name.to_owned(), port)).copied())
+            .flatten()
+    }
+
+    /// Where a connection to this address goes.
+    pub(super) fn of(&self, address: SocketAddr) -> SocketAddr {
+        self.sockets.get(&address).copied().unwrap_or(address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_stand_in_is_itself() {
+        let (named, there): (SocketAddr, SocketAddr) =
+            ("127.0.0.1:443".parse().unwrap(), "127.9.9.9:5".parse().unwrap());
+        let mut all = StandIns::default();
+        assert_eq!(all.of(named), named);
+        all.put(&Host::Ip(named.ip()), 443, there);
+        all.put(&Host::Name("a.test".to_owned()), 443, there);
+        assert_eq!(all.of(named), there);
+        assert_eq!(all.address("a.test", 443), Some(there.ip()));
+        assert_eq!(all.of(SocketAddr::new(there.ip(), 443)), there);
+        assert_eq!(all.address("a.test", 444), None);
+    }
+}

@@ -1,0 +1,333 @@
+//! `shakedown nginx --rehearse`: what a private nginx shows is what the configuration shows live, and nothing else is
+//! touched.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::pki::{Files, Pki};
+use crate::support::program::{Run, shakedown, text};
+use crate::support::server::{Nginx, free_port, nginx_binary};
+
+/// The directives for a certificate.
+fn pair(files: &Files) -> String {
+    let (certificate, key) = (files.certificate.display(), files.key.display());
+    format!("ssl_certificate {certificate}; ssl_certificate_key {key};")
+}
+
+/// Audits a configuration; the report.
+fn audit(main: &Path, ca_file: &str, more: &[&str]) -> Value {
+    let (main, binary) = (main.display().to_string(), nginx_binary().display().to_string());
+    let fixed = ["nginx", &main, "--ca-file", ca_file, "--nginx-binary", &binary];
+    let form = ["--format", "json", "--omit-times"];
+    let run = shakedown(&[&fixed[..], &form, more].concat());
+    serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr))
+}
+
+/// Holds that a rehearsal finds what an audit of the same configuration finds that runs as it is.
+#[track_caller]
+fn check_same(pki: &Pki, blocks: &str, targets: usize) {
+    let main = pki.path("whole.conf");
+    let _live = Nginx::start_with(|port| {
+        let mut blocks = blocks.replace("PORT", &port.to_string());
+        for name in ["SECOND", "THIRD"] {
+            blocks = blocks.replace(name, &free_port().to_string());
+        }
+        let modules = ["mail", "stream"].map(|name| {
+            let file = format!("/usr/lib/nginx/modules/ngx_{name}_module.so");
+            let needed = blocks.starts_with(&format!("{name} {{")) && Path::new(&file).exists();
+            if needed { format!("load_module {file};\n") } else { String::new() }
+        });
+        fs::write(&main, format!("{}events {{}}\n{blocks}\n", modules.concat())).unwrap();
+        blocks
+    });
+    let more = ["--scan", "--clients", "all"];
+    let live = audit(&main, &pki.ca_file(), &more);
+    let rehearsed = audit(&main, &pki.ca_file(), &[&more[..], &["--rehearse"]].concat());
+    let endpoints = live["targets"].as_array().unwrap().iter();
+    let endpoints = endpoints.filter(|one| one["kind"] == "endpoint").count();
+    assert_eq!(endpoints, targets, "{live:#}");
+    assert_eq!(rehearsed["targets"], live["targets"]);
+    assert!(text(&rehearsed["rehearsal"]["nginx"]).starts_with("1."), "{rehearsed:#}");
+    assert_eq!(live["rehearsal"], Value::Null);
+}
+
+#[test]
+fn servers_of_http_show_what_they_show_live() {
+    let pki = Pki::new();
+    let (a, b) = (pair(&pki.server("a", &["a.test"])), pair(&pki.server("b", &["b.test"])));
+    let ca_file = pki.ca_file();
+    check_same(
+        &pki,
+        &format!(
+            "http {{ access_log off;
+             server {{ listen 127.0.0.1:PORT ssl; server_name a.test; {a} ssl_protocols TLSv1.2; location / {{ return 200 ok; }} }}
+             server {{ listen 127.0.0.1:PORT ssl default_server; ssl_reject_handshake on; }}
+             server {{ listen SECOND ssl http2; server_name b.test; {b} ssl_ciphers ECDHE-ECDSA-AES256-GCM-SHA384; }}
+             server {{ listen 127.0.0.1:THIRD ssl; server_name b.test; {b} ssl_client_certificate {ca_file}; ssl_verify_client on; }} }}"
+        ),
+        3,
+    );
+}
+
+#[test]
+fn servers_of_stream_and_mail_show_what_they_show_live() {
+    let pki = Pki::new();
+    let a = pair(&pki.server("a", &["a.test"]));
+    let ca_file = pki.ca_file();
+    check_same(
+        &pki,
+        &format!(
+            "stream {{ {a}
+             server {{ listen 127.0.0.1:PORT ssl; return ok; }}
+             server {{ listen 127.0.0.1:SECOND ssl; ssl_client_certificate {ca_file}; ssl_verify_client on; return ok; }} }}"
+        ),
+        2,
+    );
+    check_same(
+        &pki,
+        &format!(
+            "mail {{ server_name a.test; auth_http 127.0.0.1:1/; {a}
+             server {{ listen 127.0.0.1:PORT; protocol smtp; starttls on; smtp_auth none; }}
+             server {{ listen 127.0.0.1:SECOND ssl; protocol imap; }} }}"
+        ),
+        2,
+    );
+}
+
+#[test]
+fn a_refusal_is_a_finding_at_its_own_line_of_its_own_file() {
+    let pki = Pki::new();
+    let a = pair(&pki.server("a", &["a.test"]));
+    let (main, site) = (pki.path("nginx.conf"), pki.path("sites/a.conf"));
+    fs::create_dir(pki.path("sites")).unwrap();
+    fs::write(&main, "events {}\nhttp {\n    include sites/*.conf;\n}\n").unwrap();
+    let check = |line: u32, words: &str, server: &str| {
+        fs::write(&site, server).unwrap();
+        let run = rehearse(&main, &pki, &["--format", "json"]);
+        assert_eq!(run.status, 1, "{server}\n{}{}", run.stdout, run.stderr);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let findings = report["targets"][0]["findings"].as_array().unwrap();
+        let place = format!("at {}:{line}", site.display());
+        let says =
+            |one: &Value| text(&one["message"]).contains(words) && one["evidence"][0] == *place;
+        assert!(findings.iter().any(says), "{words} {place}\n{report:#}");
+    };
+    check(
+        5,
+        "a duplicate default server for 0.0.0.0:443",
+        &format!(
+            "server {{ listen 443 ssl default_server; {a} }}\nserver {{\n\n listen\n 443 ssl default_server; {a} }}"
+        ),
+    );
+    check(
+        3,
+        "\"ssl_ciphers\" directive is duplicate",
+        &format!("server {{ listen 443 ssl; {a} ssl_ciphers\nALL\n; ssl_ciphers ALL; }}"),
+    );
+    check(
+        2,
+        "SSL_CTX_set_cipher_list(\"NONE\") failed",
+        &format!("server {{ listen 443 ssl; {a}\n ssl_ciphers NONE; }}"),
+    );
+    check(
+        2,
+        "unknown directive \"who_knows_this\"",
+        &format!("server {{ listen 443 ssl; {a}\n who_knows_this off; }}"),
+    );
+    check(3, "unexpected \"}\"", &format!("server {{ listen 443 ssl; {a}\n return 204\n }}"));
+    check(
+        2,
+        "cannot load certificate",
+        "server { listen 443 ssl;\n ssl_certificate none.pem; ssl_certificate_key none.key; }",
+    );
+}
+
+/// Rehearses a configuration.
+fn rehearse(main: &Path, pki: &Pki, more: &[&str]) -> Run {
+    let (main, ca_file) = (main.display().to_string(), pki.ca_file());
+    let binary = nginx_binary().display().to_string();
+    let fixed = ["nginx", &main, "--rehearse", "--ca-file", &ca_file, "--nginx-binary", &binary];
+    shakedown(&[&fixed, more].concat())
+}
+
+/// Processes whose command line names this folder.
+fn processes(folder: &Path) -> Vec<String> {
+    let folder = folder.display().to_string();
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines.filter(|line| line.contains(&folder)).collect()
+}
+
+/// The program with a folder of its own for what is temporary.
+fn command(main: &Path, pki: &Pki, temporary: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
+    command.arg("nginx").arg(main).arg("--rehearse").arg("--nginx-binary").arg(nginx_binary());
+    command.args(["--ca-file", &pki.ca_file(), "--format", "json"]);
+    command.env_clear().env("TMPDIR", temporary.path());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Holds that nothing of a rehearsal is there any more, at the latest after a moment.
+#[track_caller]
+fn nothing_is_left(temporary: &TempDir) {
+    let begun = Instant::now();
+    let left = || {
+        let files = fs::read_dir(temporary.path()).unwrap().count();
+        (files, processes(temporary.path()))
+    };
+    while left() != (0, Vec::new()) && begun.elapsed() < Duration::from_secs(20) {
+        sleep(Duration::from_millis(20));
+    }
+    assert_eq!(left(), (0, Vec::new()));
+}
+
+#[test]
+fn nothing_is_left_behind_however_it_ends() {
+    let pki = Pki::new();
+    let a = pair(&pki.server("a", &["a.test"]));
+    let main = pki.path("nginx.conf");
+    let text = format!(
+        "events {{}}\nhttp {{ server {{ listen 443 ssl; server_name a.test; {a} }}\n server {{ listen 444 ssl proxy_protocol; {a} }} }}\n"
+    );
+    fs::write(&main, text).unwrap();
+    for end in [None, Some(Signal::SIGINT), Some(Signal::SIGTERM), Some(Signal::SIGKILL)] {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut program = command(&main, &pki, &temporary);
+        if end.is_some() {
+            // One connection a second keeps it busy.
+            program.args(["--scan", "--rate", "1"]);
+        }
+        let mut child = program.spawn().unwrap();
+        if let Some(signal) = end {
+            let begun = Instant::now();
+            let nginx = || processes(temporary.path()).iter().any(|line| line.contains("nginx -c"));
+            while !nginx() && begun.elapsed() < Duration::from_secs(20) {
+                sleep(Duration::from_millis(5));
+            }
+            assert!(nginx(), "nginx runs");
+            sleep(Duration::from_millis(200));
+            kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+        }
+        child.wait().unwrap();
+        nothing_is_left(&temporary);
+    }
+}
+
+/// Runs a command as someone without rights, where the test has more.
+fn unprivileged(command: &mut Command) -> Output {
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        command.uid(65534).gid(65534);
+    }
+    command.output().unwrap()
+}
+
+/// Makes a folder and all in it readable for everyone.
+fn open(folder: &Path) {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+}
+
+#[test]
+fn whoever_may_read_the_keys_can_rehearse_and_nobody_else() {
+    let pki = Pki::new();
+    let files = pki.server("a", &["a.test"]);
+    let a = pair(&files);
+    let main = pki.path("nginx.conf");
+    let text = format!(
+        "user nobody;\nevents {{}}\nhttp {{ server {{ listen 443 ssl; server_name a.test; {a} }} }}\n"
+    );
+    fs::write(&main, text).unwrap();
+    open(pki.folder.path());
+    let temporary = tempfile::tempdir().unwrap();
+    fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let run = unprivileged(&mut command(&main, &pki, &temporary));
+    let report: Value = serde_json::from_slice(&run.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&run.stderr)));
+    assert_eq!((run.status.code(), &report["targets"][0]["status"]), (Some(0), &"pass".into()));
+
+    fs::set_permissions(&files.key, fs::Permissions::from_mode(0o000)).unwrap();
+    let run = unprivileged(&mut command(&main, &pki, &temporary));
+    let report: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let target = &report["targets"][0];
+    assert_eq!(target["status"], "untested", "{target:#}");
+    let key = files.key.display().to_string();
+    let said = target["findings"].to_string();
+    assert!(said.contains(&key) && said.contains("Permission denied"), "{target:#}");
+    assert_ne!(run.status.code(), Some(0));
+    nothing_is_left(&temporary);
+}
+
+#[test]
+fn nothing_is_written_outside_and_nothing_is_run() {
+    let pki = Pki::new();
+    let a = pair(&pki.server("a", &["a.test"]));
+    let outside = tempfile::tempdir().unwrap();
+    let there = outside.path().display();
+    let main = pki.path("nginx.conf");
+    let configuration = format!(
+        "pid {there}/pid; lock_file {there}/lock; error_log {there}/error.log debug; working_directory {there};
+events {{}}
+rtmp {{ server {{ listen 1935; exec_static touch {there}/ran; }} }}
+http {{
+    access_log {there}/access.log; log_format x $host; client_body_temp_path {there}/body;
+    proxy_cache_path {there}/cache keys_zone=c:1m; proxy_temp_path {there}/temp;
+    init_worker_by_lua_block {{ os.execute('touch {there}/lua') }}
+    perl_set $p 'sub {{ `touch {there}/perl` }}';
+    js_set $j main.run;
+    server {{ listen 443 ssl; server_name a.test; {a} access_log {there}/$host.log x; error_log {there}/e.log;
+        ssl_stapling on; resolver dns.invalid;
+        location / {{ content_by_lua 'x'; proxy_pass http://nowhere.invalid:1/; }}
+        location /p {{ add_header X \"$p$j\"; perl main::run; }} }}
+}}
+"
+    );
+    fs::write(&main, configuration).unwrap();
+    let run = rehearse(&main, &pki, &["--format", "json"]);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let target = report["targets"].as_array().unwrap().last().unwrap();
+    assert_eq!(target["name"], "a.test:443", "{report:#}");
+    assert_eq!(target["status"], "pass", "{report:#}");
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+    let left_out: Vec<&str> =
+        report["rehearsal"]["left_out"].as_array().unwrap().iter().map(text).collect();
+    assert_eq!(
+        left_out,
+        [
+            "OCSP stapling",
+            "upstreams and other servers that nginx connects to",
+            "scripts (Lua, njs, Perl)",
+            "blocks of modules that are not part of nginx"
+        ]
+    );
+}
+
+#[test]
+fn many_servers_are_rehearsed_at_once() {
+    let pki = Pki::new();
+    let a = pair(&pki.server("a", &["*.a.test"]));
+    let servers = (0..60).map(|number| {
+        format!("server {{ listen {} ssl; server_name n{number}.a.test; }}\n", 8000 + number % 20)
+    });
+    let main = pki.path("nginx.conf");
+    let text = format!("events {{}}\nhttp {{ {a}\n{} }}\n", servers.collect::<String>());
+    fs::write(&main, text).unwrap();
+    let run = rehearse(&main, &pki, &["--format", "json"]);
+    let report: Value =
+        serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
+    let summary = &report["summary"];
+    assert_eq!((&summary["targets"], &summary["passed"]), (&60.into(), &60.into()), "{summary:#}");
+}
