@@ -20,5 +20,7 @@ pub mod remedy;
 pub mod reproduce;
 pub mod rule;
 pub mod rules;
+#[cfg(test)]
+mod specimens;
 pub mod trouble;
 pub mod upstream;

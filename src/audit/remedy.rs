@@ -112,7 +112,7 @@ fn another_version(profile: &Profile, scan: &Scan) -> Remedy {
     let names: Vec<String> = versions.iter().map(ToString::to_string).collect();
     let old = profile.newest() < ProtocolVersion::TLS1_2;
     let caution = if old {
-        "  Versions older than TLS 1.2 need @SECLEVEL=0 in ssl_ciphers with OpenSSL 3, and weaken the server for \
+        " Versions older than TLS 1.2 need @SECLEVEL=0 in ssl_ciphers with OpenSSL 3, and weaken the server for \
          every client that an attacker can force to fall back."
     } else {
         ""

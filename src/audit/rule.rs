@@ -36,6 +36,9 @@ pub struct Rule {
     pub consequence_of: &'static [&'static Self],
     /// The check.
     pub check: Check,
+    /// What is found in something that has the defect, and no other where that is possible; `audit::specimens` keeps it.
+    #[cfg(test)]
+    pub(crate) specimen: fn() -> Vec<Finding>,
 }
 
 impl Rule {

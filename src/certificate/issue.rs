@@ -79,6 +79,12 @@ impl Authority {
         Ok(Self { certificate, params, issuer, above: Vec::new(), now, algorithm })
     }
 
+    /// Its key, which signs.
+    #[cfg(test)]
+    pub(super) fn key(&self) -> &KeyPair {
+        self.issuer.key()
+    }
+
     /// Its private key in PEM, for another program to sign with.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()

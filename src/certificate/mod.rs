@@ -20,7 +20,7 @@ pub mod shape;
 pub mod signature;
 pub mod stored;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod trust;
 
 pub use chain::Chain;

@@ -108,11 +108,11 @@ fn settings_without_effect_are_told() {
     check(&pass("proxy_ssl_verify on;"), &["n:4: no *_ssl_trusted_certificate for *_ssl_verify"]);
     check(
         &pass("grpc_ssl_verify on;"),
-        &["n:4: grpc_ssl_verify has no effect here; directives with proxy_ssl_ do"],
+        &["n:4: grpc_ssl_verify has no effect here: the proxy_ssl_* directives apply"],
     );
     check(
         &pass("proxy_ssl_ciphers HIGH:TLS_AES_128_GCM_SHA256;"),
-        &["n:4: TLS_AES_128_GCM_SHA256 of TLS 1.3 cannot be set in this list"],
+        &["n:4: TLS 1.3 suites cannot be set in this list: TLS_AES_128_GCM_SHA256"],
     );
     check(&pass("proxy_ssl_ciphers HIGH:TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;"), &[]);
     check(
@@ -122,7 +122,7 @@ fn settings_without_effect_are_told() {
     check(&pass("proxy_ssl_certificate a;"), &["n:4: the certificate has no key"]);
     check(
         "http { server { location / { proxy_pass http://a.test:443; } } }",
-        &["n:2: http:// to port 443, which speaks TLS"],
+        &["n:2: http:// to port 443, which is the port for TLS"],
     );
 }
 

@@ -81,13 +81,13 @@ fn effect(kind: &FactKind) -> Option<String> {
             )
         }
         FactKind::SuitesIgnored { suites } => {
-            format!("{} of TLS 1.3 cannot be set in this list", suites.join(", "))
+            format!("TLS 1.3 suites cannot be set in this list: {}", suites.join(", "))
         }
         FactKind::CommandWins { directive, command } => {
             format!("the OpenSSL command {command} overrides {directive}")
         }
         FactKind::OtherModule { directive, meant } => {
-            format!("{directive} has no effect here; directives with {meant} do")
+            format!("{directive} has no effect here: the {meant}* directives apply")
         }
         FactKind::AnnotationIgnored { annotation, reason } => {
             format!("{annotation} is ignored: {reason}")
@@ -106,7 +106,7 @@ fn doubt(kind: &FactKind) -> String {
         FactKind::PlainBesideTls { other } => format!(
             "listen has no ssl, but {other} makes this socket a TLS socket: plain requests get 400"
         ),
-        FactKind::PlainTo443 => "http:// to port 443, which speaks TLS".to_owned(),
+        FactKind::PlainTo443 => "http:// to port 443, which is the port for TLS".to_owned(),
         FactKind::NameNotSent { is_verified: true } => {
             "the name is verified but not sent: server_name is off".to_owned()
         }

@@ -21,6 +21,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["RFC 5280 section 4.1.2.2"],
     consequence_of: &[],
     check: Check::Target(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
@@ -69,16 +71,16 @@ fn short(leaf: &Certificate) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::{Scene, chain_of};
     use std::sync::Arc;
 
-    #[test]
-    fn a_stale_backend_shows_by_its_certificate() {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{Scene, chain_of};
+
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         scene.second_address();
-        scene.check(&[]);
         let other = chain_of(&scene.intermediate.issue(&["a.test"]).unwrap().chain());
         scene.each(|cell| cell.chain = Some(Arc::clone(&other)));
-        scene.check(&["note certificate-differs-by-address"]);
+        scene.judge().findings
     }
 }

@@ -21,6 +21,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Leaf(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
@@ -37,15 +39,15 @@ fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verd
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::{NOW, Scene};
     use time::Duration;
 
-    #[test]
-    fn a_certificate_past_its_end_has_expired() {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{NOW, Scene};
+
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         scene.issue(|params| params.not_after = NOW - Duration::days(3));
-        let findings = scene.check(&["error certificate-expired"]);
-        assert_eq!(findings[0].message, "the certificate expired on 2026-06-12, 3 days ago");
+        scene.judge().findings
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Leaf(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
@@ -42,8 +44,19 @@ fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verd
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::{NOW, Scene};
     use time::Duration;
+
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{NOW, Scene};
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::new();
+        scene.issue(|params| {
+            params.not_before = NOW - Duration::days(81);
+            params.not_after = NOW + Duration::days(9);
+        });
+        scene.judge().findings
+    }
 
     #[track_caller]
     fn check(lifetime: i64, left: i64, warning_days: Option<u32>, expected: &[&str]) {

@@ -16,6 +16,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["RFC 5280 section 4.1.2.5"],
     consequence_of: &[],
     check: Check::Leaf(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
@@ -31,14 +33,15 @@ fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verd
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::{NOW, Scene};
     use time::Duration;
 
-    #[test]
-    fn a_certificate_from_the_future_is_refused() {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{NOW, Scene};
+
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         scene.issue(|params| params.not_before = NOW + Duration::days(1));
-        scene.check(&["error certificate-not-yet-valid"]);
+        scene.judge().findings
     }
 
     #[test]

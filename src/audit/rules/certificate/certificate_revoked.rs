@@ -18,6 +18,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["RFC 6960 section 4.2.1", "RFC 5280 section 5.3.1"],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -35,10 +37,15 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
+    use crate::certificate::testing::staple;
 
-    #[test]
-    fn without_a_staple_nothing_is_known() {
-        Scene::new().check(&[]);
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::new();
+        let chain = scene.seen.endpoints[0].handshakes[0].chain.clone().unwrap();
+        let leaf = &chain.certificates[0];
+        scene.staple(&staple(&scene.intermediate, leaf, b"20260601000000Z", true));
+        scene.judge().findings
     }
 }

@@ -17,6 +17,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate_key"],
     consequence_of: &[],
     check: Check::File(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(file: &FileChain, _: &Context<'_>) -> Verdict {
@@ -37,21 +39,17 @@ fn check(file: &FileChain, _: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::{Scene, in_file};
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{Scene, server_file};
+    use crate::certificate::Certificate;
     use crate::certificate::file::FileKey;
 
-    #[test]
-    fn a_key_must_be_that_of_the_certificate() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let scene = Scene::new();
-        let (mine, other) = (
-            scene.intermediate.issue(&["a.test"]).unwrap(),
-            scene.intermediate.issue(&["a.test"]).unwrap(),
-        );
-        let spki = |issued: &crate::certificate::issue::Issued| {
-            let parsed = crate::certificate::Certificate::parse(&issued.certificate).unwrap();
-            Some(FileKey { path: "a.key".to_owned(), spki: Ok(parsed.public_key.spki) })
-        };
-        assert_eq!(in_file(&scene, &mine.chain(), 0, spki(&mine)), Vec::<String>::new());
-        assert_eq!(in_file(&scene, &mine.chain(), 0, spki(&other)), ["error key-mismatch"]);
+        let other = scene.intermediate.issue(&["a.test"]).unwrap();
+        let spki = Certificate::parse(&other.certificate).unwrap().public_key.spki;
+        let key = FileKey { path: "a.key".to_owned(), spki: Ok(spki) };
+        let mine = scene.intermediate.issue(&["a.test"]).unwrap();
+        server_file(&scene, &mine.chain(), 0, Some(key)).findings
     }
 }

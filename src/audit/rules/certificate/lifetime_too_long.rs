@@ -21,6 +21,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["CA/Browser Forum Baseline Requirements section 6.3.2"],
     consequence_of: &[],
     check: Check::Leaf(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 /// The longest lifetime in days, and the day from which on it applies, latest first.
@@ -60,7 +62,17 @@ mod tests {
     use time::macros::datetime;
 
     use super::limit;
-    use crate::audit::fixtures::Scene;
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{Scene, public_policy};
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::new().public();
+        scene.issue(|params| {
+            params.not_after = datetime!(2028-01-01 00:00 UTC);
+            params.custom_extensions = vec![public_policy()];
+        });
+        scene.judge().findings
+    }
 
     #[test]
     fn the_limit_is_that_of_the_day_of_issue() {

@@ -21,17 +21,19 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 /// The fix if nginx has no responder to ask.
 const NO_RESPONDER: &str = "Have the certificate issued without the extension: it names no OCSP responder, so \
-                            `ssl_stapling` has nobody to ask (a response of your own can be given with \
-                            `ssl_stapling_file`). Then reload.";
+                            ssl_stapling has nobody to ask (a response of your own can be given with \
+                            ssl_stapling_file). Then reload.";
 
 /// The fix if stapling is on.
-const STAPLES: &str = "Read nginx's error log for what keeps it from stapling: a `resolver` that is missing or does not \
+const STAPLES: &str = "Read nginx's error log for what keeps it from stapling: a resolver that is missing or does not \
                        answer, a responder that cannot be reached, an issuer that is missing from the chain and from \
-                       `ssl_trusted_certificate`. The first handshakes after a start go without: probe twice.";
+                       ssl_trusted_certificate. The first handshakes after a start go without: probe twice.";
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let mut demanding = cx.own_cells(endpoint).filter(|cell| {
@@ -67,7 +69,12 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 mod tests {
     use rcgen::CustomExtension;
 
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        demanding().judge().findings
+    }
 
     fn demanding() -> Scene {
         let mut scene = Scene::new();
@@ -86,16 +93,7 @@ mod tests {
         // The certificate names no responder, so that nginx would have nobody to ask.
         let fix = findings[0].fix.as_ref().unwrap();
         assert!(fix.directives.is_empty() && fix.text.contains("without the extension"), "{fix:?}");
-        scene.each(|cell| {
-            if let Ok(session) = &mut cell.outcome {
-                session.ocsp_staple = Some(vec![0x30]);
-            }
-        });
+        scene.staple(&[0x30]);
         scene.check(&["warning ocsp-staple-invalid"]);
-    }
-
-    #[test]
-    fn without_a_demand_nothing_is_missing() {
-        Scene::new().check(&[]);
     }
 }

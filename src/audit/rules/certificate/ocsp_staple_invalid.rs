@@ -24,6 +24,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[&certificate::certificate_revoked::RULE],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -45,21 +47,12 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
 
-    #[test]
-    fn junk_for_a_staple_is_reported() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
-        scene.each(|cell| {
-            if let Ok(session) = &mut cell.outcome {
-                session.ocsp_staple = Some(vec![0x30, 3, 10, 1, 0]);
-            }
-        });
-        scene.check(&["warning ocsp-staple-invalid"]);
-    }
-
-    #[test]
-    fn no_staple_is_none_to_judge() {
-        Scene::new().check(&[]);
+        scene.staple(&[0x30, 3, 10, 1, 0]);
+        scene.judge().findings
     }
 }

@@ -16,6 +16,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["https://nginx.org/en/docs/control.html"],
     consequence_of: &[],
     check: Check::Target(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
@@ -52,28 +54,19 @@ fn described(leaf: &Certificate) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use crate::audit::fixtures::Scene;
-    use crate::certificate::Chain;
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{Scene, chain_of};
     use crate::certificate::file::FileChain;
 
-    #[test]
-    fn a_file_that_is_not_served_is_found_and_one_that_is_passes() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
-        let served = scene.seen.endpoints[0].handshakes[0].chain.clone().unwrap();
-        let file = |chain: Arc<Chain>| FileChain {
+        let renewed = scene.intermediate.issue(&["a.test"]).unwrap().chain();
+        scene.target.files = vec![FileChain {
             path: "/etc/nginx/a.pem".to_owned(),
-            chain,
+            chain: chain_of(&renewed),
             leaf_at: 0,
             key: None,
-        };
-        scene.target.files = vec![file(served)];
-        scene.check(&[]);
-        let renewed = scene.intermediate.issue(&["a.test"]).unwrap().chain();
-        let renewed: Vec<&[u8]> = renewed.iter().map(AsRef::as_ref).collect();
-        scene.target.files = vec![file(Arc::new(Chain::from_der(&renewed)))];
-        let found = scene.check(&["warning served-certificate-stale"]);
-        assert!(found[0].message.ends_with("/etc/nginx/a.pem"));
+        }];
+        scene.judge().findings
     }
 }

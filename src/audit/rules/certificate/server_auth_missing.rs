@@ -16,6 +16,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["RFC 5280 section 4.2.1.12"],
     consequence_of: &[],
     check: Check::Leaf(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
@@ -40,15 +42,16 @@ fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verd
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::Scene;
     use rcgen::ExtendedKeyUsagePurpose;
 
-    #[test]
-    fn a_client_certificate_on_a_server_is_refused() {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::Scene;
+
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         scene
             .issue(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]);
-        scene.check(&["error server-auth-missing"]);
+        scene.judge().findings
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["RFC 8446 section 4.4.2"],
     consequence_of: &[],
     check: Check::Chain(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
@@ -32,19 +34,14 @@ fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
 
-    #[test]
-    fn the_leaf_among_the_intermediates_is_a_copy() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         let mut chain = scene.issue(|_| {}).chain();
         chain.insert(1, chain[0].clone());
         scene.present(&chain);
-        scene.check(&["note chain-duplicate-certificate"]);
-    }
-
-    #[test]
-    fn distinct_certificates_pass() {
-        Scene::new().check(&[]);
+        scene.judge().findings
     }
 }

@@ -18,6 +18,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Chain(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
@@ -37,22 +39,16 @@ fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::{NOW, Scene};
     use time::Duration;
 
-    #[test]
-    fn an_intermediate_near_its_end_is_reported() {
-        let mut scene = Scene::new();
-        let old = scene
-            .root
-            .intermediate_with("old", |params| params.not_after = NOW + Duration::days(9))
-            .unwrap();
-        scene.present(&old.issue(&["a.test"]).unwrap().chain());
-        scene.check(&["warning intermediate-expiring"]);
-    }
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{NOW, Scene};
 
-    #[test]
-    fn one_with_years_left_passes() {
-        Scene::new().check(&[]);
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::new();
+        let end = NOW + Duration::days(9);
+        let old = scene.root.intermediate_with("old", |params| params.not_after = end).unwrap();
+        scene.present(&old.issue(&["a.test"]).unwrap().chain());
+        scene.judge().findings
     }
 }

@@ -16,6 +16,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate"],
     consequence_of: &[],
     check: Check::File(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(file: &FileChain, cx: &Context<'_>) -> Verdict {
@@ -34,13 +36,12 @@ fn check(file: &FileChain, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::{Scene, in_file};
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{Scene, server_file};
 
-    #[test]
-    fn the_leaf_must_be_first() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let scene = Scene::new();
         let issued = scene.intermediate.issue(&["a.test"]).unwrap();
-        assert_eq!(in_file(&scene, &issued.chain(), 0, None), Vec::<String>::new());
-        assert_eq!(in_file(&scene, &issued.chain(), 1, None), ["error leaf-not-first"]);
+        server_file(&scene, &issued.chain(), 1, None).findings
     }
 }

@@ -23,6 +23,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[&upstream::upstream_untrusted::RULE],
     check: Check::Chain(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
@@ -47,18 +49,13 @@ fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{NOW, Scene};
     use crate::certificate::issue::self_signed;
 
-    #[test]
-    fn a_certificate_that_signed_itself_convinces_nobody() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         scene.present(&self_signed(&["a.test"], NOW).unwrap().chain());
-        scene.check(&["error self-signed"]);
-    }
-
-    #[test]
-    fn one_that_an_authority_signed_passes() {
-        Scene::new().check(&[]);
+        scene.judge().findings
     }
 }

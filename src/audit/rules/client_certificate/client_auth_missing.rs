@@ -21,6 +21,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Chain(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
@@ -52,7 +54,17 @@ fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
 mod tests {
     use rcgen::ExtendedKeyUsagePurpose::{Any, ClientAuth, ServerAuth};
 
-    use crate::audit::fixtures::{Scene, as_client};
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{Scene, client_file, named_findings};
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let scene = Scene::new();
+        let set = |params: &mut rcgen::CertificateParams| {
+            params.extended_key_usages = vec![ServerAuth];
+        };
+        let issued = scene.intermediate.issue_with(&["client"], set).unwrap();
+        client_file(&scene, &issued.chain(), None).findings
+    }
 
     #[test]
     fn a_client_needs_the_purpose_of_clients_where_purposes_are_listed() {
@@ -66,7 +78,7 @@ mod tests {
         ] {
             let set = |params: &mut rcgen::CertificateParams| params.extended_key_usages = purposes;
             let issued = scene.intermediate.issue_with(&["client"], set).unwrap();
-            assert_eq!(as_client(&scene, &issued.chain(), None), expected);
+            assert_eq!(named_findings(&client_file(&scene, &issued.chain(), None)), expected);
         }
     }
 }

@@ -23,6 +23,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[&chain::chain_incomplete::RULE, &chain::untrusted_issuer::RULE],
     check: Check::File(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(file: &FileChain, cx: &Context<'_>) -> Verdict {
@@ -46,7 +48,15 @@ fn check(file: &FileChain, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::{Scene, as_client};
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{Scene, client_file, named_findings};
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let scene = Scene::new();
+        let issued =
+            scene.intermediate.issue_with(&["client"], |params| params.extended_key_usages.clear());
+        client_file(&scene, &issued.unwrap().chain(), Some("CN=someone else")).findings
+    }
 
     #[test]
     fn one_issuer_of_the_chain_must_be_asked_for() {
@@ -59,7 +69,11 @@ mod tests {
             ("CN=test intermediate", &[]),
             ("CN=test root", &[]),
         ] {
-            assert_eq!(as_client(&scene, &chain, Some(named)), expected, "{named}");
+            assert_eq!(
+                named_findings(&client_file(&scene, &chain, Some(named))),
+                expected,
+                "{named}"
+            );
         }
     }
 }

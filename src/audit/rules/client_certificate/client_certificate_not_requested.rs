@@ -19,6 +19,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_client"],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -40,15 +42,13 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::targets::ClientCertificatePolicy;
 
-    #[test]
-    fn an_expected_request_must_be_made() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         scene.target.expect.client_certificate = Some(ClientCertificatePolicy::Required);
-        scene.check(&["error client-certificate-not-requested"]);
-        scene.target.expect.client_certificate = Some(ClientCertificatePolicy::None);
-        scene.check(&[]);
+        scene.judge().findings
     }
 }

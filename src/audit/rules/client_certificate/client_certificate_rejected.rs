@@ -25,6 +25,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[&upstream::upstream_client_certificate::RULE],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -42,19 +44,19 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::observation::{ClientAuth, ClientCertificateRequest, ClientRefusal};
     use crate::tls::alert::AlertDescription;
 
-    #[test]
-    fn a_refusal_after_an_answer_is_a_rejection() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         let request =
             ClientCertificateRequest { answered: true, ..ClientCertificateRequest::default() };
         let refusal = ClientRefusal::Alert(AlertDescription(48));
         scene
             .each(|cell| cell.client_auth = ClientAuth::Required(request.clone(), refusal.clone()));
-        scene.check(&["error client-certificate-rejected"]);
+        scene.judge().findings
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_client"],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -67,9 +69,18 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::observation::{ClientAuth, ClientCertificateRequest, ClientRefusal};
     use crate::targets::ClientCertificatePolicy;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::new();
+        scene.each(|cell| {
+            cell.client_auth = ClientAuth::Served(ClientCertificateRequest::default());
+        });
+        scene.judge().findings
+    }
 
     #[test]
     fn severity_goes_by_expectation() {
@@ -119,10 +130,5 @@ mod tests {
         scene.seen.endpoints[0].handshakes[2].client_auth =
             ClientAuth::Required(ClientCertificateRequest::default(), ClientRefusal::Closed);
         scene.check(&["error client-certificate-required"]);
-    }
-
-    #[test]
-    fn a_server_that_does_not_ask_passes() {
-        Scene::new().check(&[]);
     }
 }

@@ -27,6 +27,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[&upstream::upstream_client_certificate::RULE],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -54,12 +56,17 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::observation::{
         Cause, ClientAuth, ClientCertificateRequest, ClientRefusal, Failure, Stage,
     };
     use crate::targets::ClientCertificatePolicy;
     use crate::tls::alert::AlertDescription;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        refused(&ClientRefusal::Alert(AlertDescription(116))).judge().findings
+    }
 
     fn refused(refusal: &ClientRefusal) -> Scene {
         let mut scene = Scene::new();

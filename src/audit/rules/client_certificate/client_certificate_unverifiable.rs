@@ -31,6 +31,8 @@ pub(crate) const RULE: Rule = Rule {
         &client_certificate::client_auth_missing::RULE,
     ],
     check: Check::Chain(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
@@ -42,7 +44,9 @@ fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
         OpensslVerdict::CannotCheck(why) => {
             return Verdict::Untested(format!("whether nginx accepts the certificate: {why}"));
         }
-        OpensslVerdict::Refused(error) => error.to_string(),
+        OpensslVerdict::Refused(error) => {
+            format!("client SSL certificate verify error: ({}:{})", error.0, error.text())
+        }
         OpensslVerdict::Unreadable(part) => format!("OpenSSL cannot read a certificate: {part}"),
     };
     let finding = RULE
@@ -54,7 +58,7 @@ fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
         return finding.into();
     }
     finding
-        .fix(format!("Set `ssl_verify_depth` to {depth} on the server, then reload."))
+        .fix(format!("Set ssl_verify_depth to {depth} on the server, then reload."))
         .directive("server", "ssl_verify_depth", depth.to_string())
         .into()
 }
@@ -67,22 +71,13 @@ fn is_accepted_at(depth: usize, view: &ObservedChain<'_>, cx: &Context<'_>) -> b
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::{Scene, as_client};
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{Scene, client_file};
 
-    #[test]
-    fn a_second_intermediate_is_too_deep_for_nginx() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let scene = Scene::new();
         let lower = scene.intermediate.intermediate("lower intermediate").unwrap();
         let chain = lower.issue_with(&["client"], |params| params.extended_key_usages.clear());
-        let found = as_client(&scene, &chain.unwrap().chain(), None);
-        assert_eq!(found, ["error client-certificate-unverifiable"]);
-    }
-
-    #[test]
-    fn what_nginx_accepts_passes() {
-        let scene = Scene::new();
-        let issued =
-            scene.intermediate.issue_with(&["client"], |params| params.extended_key_usages.clear());
-        assert_eq!(as_client(&scene, &issued.unwrap().chain(), None), Vec::<String>::new());
+        client_file(&scene, &chain.unwrap().chain(), None).findings
     }
 }

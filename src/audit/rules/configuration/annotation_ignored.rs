@@ -15,4 +15,20 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Setting(RuleGroup::Ineffective),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::setting;
+    use crate::nginx::facts::FactKind;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        setting(FactKind::AnnotationIgnored {
+            annotation: "proxy-ssl-verify".to_owned(),
+            reason: "the controller reads it only beside proxy-ssl-secret",
+        })
+    }
+}

@@ -15,4 +15,20 @@ pub(crate) const RULE: Rule = Rule {
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_conf_command"],
     consequence_of: &[],
     check: Check::Setting(RuleGroup::Ineffective),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::setting;
+    use crate::nginx::facts::FactKind;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        setting(FactKind::CommandWins {
+            directive: "ssl_protocols".to_owned(),
+            command: "MinProtocol TLSv1.2".to_owned(),
+        })
+    }
+}

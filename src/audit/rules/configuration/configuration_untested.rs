@@ -15,4 +15,17 @@ pub(crate) const RULE: Rule = Rule {
     references: &["https://nginx.org/en/docs/switches.html"],
     consequence_of: &[],
     check: Check::Setting(RuleGroup::Refused),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::setting;
+    use crate::nginx::facts::FactKind;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        setting(FactKind::Untested { reason: "the file is not in the dump".to_owned() })
+    }
+}

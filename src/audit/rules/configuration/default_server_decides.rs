@@ -18,4 +18,22 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Setting(RuleGroup::Ineffective),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{place, setting};
+    use crate::nginx::defaults::NginxRelease;
+    use crate::nginx::facts::FactKind;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        setting(FactKind::DefaultServerDecides {
+            directive: "ssl_protocols",
+            default: place(1),
+            until: Some(NginxRelease::new(1, 29, 2)),
+        })
+    }
+}

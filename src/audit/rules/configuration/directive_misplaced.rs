@@ -15,4 +15,18 @@ pub(crate) const RULE: Rule = Rule {
     references: &["https://nginx.org/en/docs/dirindex.html"],
     consequence_of: &[],
     check: Check::Setting(RuleGroup::Refused),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::setting;
+    use crate::nginx::facts::FactKind;
+    use crate::nginx::problem::Fault;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        setting(FactKind::Refused(Fault::NotAllowed("proxy_pass".to_owned())))
+    }
+}

@@ -18,4 +18,21 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Setting(RuleGroup::Refused),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::setting;
+    use crate::nginx::defaults::NginxRelease;
+    use crate::nginx::facts::FactKind;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        setting(FactKind::Removed {
+            directive: "ssl".to_owned(),
+            since: NginxRelease::new(1, 25, 1),
+        })
+    }
+}

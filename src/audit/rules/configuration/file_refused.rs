@@ -18,4 +18,21 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Setting(RuleGroup::Refused),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::setting;
+    use crate::nginx::facts::FactKind;
+    use crate::nginx::problem::Fault;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        setting(FactKind::Refused(Fault::Unreadable {
+            path: "/etc/nginx/tls/a.pem".to_owned(),
+            reason: "2: No such file or directory".to_owned(),
+        }))
+    }
+}

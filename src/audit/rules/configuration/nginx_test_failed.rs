@@ -14,4 +14,19 @@ pub(crate) const RULE: Rule = Rule {
     references: &["https://nginx.org/en/docs/switches.html"],
     consequence_of: &[],
     check: Check::Setting(RuleGroup::Refused),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::setting;
+    use crate::nginx::facts::FactKind;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        setting(FactKind::TestFailed {
+            words: "host not found in upstream \"backend.test\"".to_owned(),
+        })
+    }
+}

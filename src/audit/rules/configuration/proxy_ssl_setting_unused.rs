@@ -19,4 +19,20 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Setting(RuleGroup::Ineffective),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::setting;
+    use crate::nginx::facts::{FactKind, Plain};
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        setting(FactKind::ProxySslUnused {
+            directive: "proxy_ssl_verify".to_owned(),
+            reason: Plain::Http,
+        })
+    }
+}

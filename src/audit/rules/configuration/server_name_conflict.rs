@@ -14,4 +14,17 @@ pub(crate) const RULE: Rule = Rule {
     references: &["https://nginx.org/en/docs/http/server_names.html"],
     consequence_of: &[],
     check: Check::Setting(RuleGroup::Doubtful),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{place, setting};
+    use crate::nginx::facts::FactKind;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        setting(FactKind::NameTaken { name: "a.test".to_owned(), first: place(1) })
+    }
+}

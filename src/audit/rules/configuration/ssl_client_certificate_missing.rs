@@ -18,4 +18,18 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Setting(RuleGroup::Refused),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::setting;
+    use crate::nginx::defaults::NginxRelease;
+    use crate::nginx::facts::FactKind;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        setting(FactKind::ClientCaMissing { trusted_since: Some(NginxRelease::new(1, 29, 4)) })
+    }
+}

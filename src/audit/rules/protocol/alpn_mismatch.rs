@@ -19,6 +19,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["RFC 7301", "https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2"],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -50,7 +52,14 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::new();
+        scene.target.expect.alpn = vec!["h2".to_owned()];
+        scene.judge().findings
+    }
 
     #[test]
     fn an_expected_protocol_must_be_chosen() {

@@ -23,6 +23,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -85,10 +87,18 @@ fn finding(replay: &Replay, endpoint: &Endpoint) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::observation::{Cause, Failure, Stage};
     use crate::tls::alert::AlertDescription;
     use crate::tls::version::ProtocolVersion;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::new();
+        scene.scan(ProtocolVersion::TLS1_3, &[0x1301]);
+        scene.replay("java-7", Err(Cause::Alert(AlertDescription::PROTOCOL_VERSION)));
+        scene.judge().findings
+    }
 
     #[test]
     fn a_wanted_client_that_is_refused_is_an_error_that_names_the_change() {

@@ -17,6 +17,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["RFC 9325 section 3.3", "CVE-2012-4929"],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
@@ -53,17 +55,16 @@ fn unless_untried(endpoint: &Endpoint) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::observation::{Cause, Failure, Observed, Stage};
     use crate::tls::version::ProtocolVersion;
 
-    #[test]
-    fn compression_is_a_warning() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         scene.scan(ProtocolVersion::TLS1_2, &[0xc02f]);
-        scene.check(&[]);
         scene.seen.endpoints[0].scans[0].features.compression = Observed::Seen(());
-        scene.check(&["warning compression-accepted"]);
+        scene.judge().findings
     }
 
     #[test]

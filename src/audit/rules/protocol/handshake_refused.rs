@@ -25,6 +25,8 @@ pub(crate) const RULE: Rule = Rule {
         &sni::sni_required::RULE,
     ],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -59,19 +61,12 @@ fn failure_of_raw(endpoint: &Endpoint) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::{Scene, any};
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::failing;
     use crate::observation::{Cause, Stage};
     use crate::tls::alert::AlertDescription;
 
-    #[test]
-    fn alerts_to_everything_are_a_refusal() {
-        let mut scene = Scene::new();
-        scene.fail(any, Stage::Handshake, &Cause::Alert(AlertDescription(80)));
-        scene.check(&["error handshake-refused"]);
-    }
-
-    #[test]
-    fn a_completed_handshake_is_none() {
-        Scene::new().check(&[]);
+    pub(super) fn specimen() -> Vec<Finding> {
+        failing(Stage::Handshake, &Cause::Alert(AlertDescription(80)))
     }
 }

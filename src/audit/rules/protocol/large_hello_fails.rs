@@ -25,6 +25,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -81,11 +83,16 @@ fn unless_untested(endpoint: &Endpoint, browser: &BrowserHello) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::observation::scan::{BrowserHello, SizedHello};
     use crate::observation::{Cause, Failure, RawChoice, Stage};
     use crate::tls::suite::CipherSuite;
     use crate::tls::version::ProtocolVersion;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        scene(Some(Cause::Closed), None, Some(Cause::Closed)).judge().findings
+    }
 
     fn hello(size: usize, failure: Option<Cause>) -> SizedHello {
         let choice = RawChoice {

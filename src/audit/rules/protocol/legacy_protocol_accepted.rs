@@ -28,6 +28,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[&protocol::legacy_protocol_only::RULE],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -67,10 +69,17 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::observation::Cause;
     use crate::tls::alert::AlertDescription;
     use crate::tls::version::ProtocolVersion;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::new();
+        scene.raw(ProtocolVersion::TLS1, Ok(0x002f));
+        scene.judge().findings
+    }
 
     #[test]
     fn an_old_hello_that_is_answered_beside_new_ones_is_a_warning() {

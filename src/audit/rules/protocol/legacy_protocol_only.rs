@@ -27,6 +27,8 @@ pub(crate) const RULE: Rule = Rule {
         &upstream::upstream_cipher_mismatch::RULE,
     ],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -61,24 +63,18 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, any};
     use crate::observation::{Cause, Stage};
     use crate::tls::alert::AlertDescription;
     use crate::tls::version::ProtocolVersion;
 
-    #[test]
-    fn an_answer_to_an_old_hello_distinguishes_it_from_a_broken_server() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let refused = Cause::Alert(AlertDescription::PROTOCOL_VERSION);
         let mut scene = Scene::new();
         scene.fail(any, Stage::Handshake, &refused);
         scene.raw(ProtocolVersion::TLS1_2, Err(refused));
         scene.raw(ProtocolVersion::TLS1, Ok(0x002f));
-        let findings = scene.check(&["error legacy-protocol-only"]);
-        assert!(findings[0].message.contains("TLSv1 "));
-    }
-
-    #[test]
-    fn a_modern_server_passes() {
-        Scene::new().check(&[]);
+        scene.judge().findings
     }
 }

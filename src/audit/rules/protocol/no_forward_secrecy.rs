@@ -22,6 +22,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
@@ -76,15 +78,13 @@ fn with_fix(finding: Finding, scan: &Scan, without: &[&VersionScan]) -> Finding 
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::tls::version::ProtocolVersion;
 
-    #[test]
-    fn a_version_with_static_suites_alone_is_a_warning() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         scene.scan(ProtocolVersion::TLS1_2, &[0x009c]);
-        scene.check(&["warning no-forward-secrecy"]);
-        scene.scan(ProtocolVersion::TLS1_2, &[0xc02f]);
-        scene.check(&[]);
+        scene.judge().findings
     }
 }

@@ -29,6 +29,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -205,10 +207,15 @@ mod tests {
     use rcgen::CertificateParams;
     use time::Duration;
 
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{NOW, Scene, bare, chain_of, named};
     use crate::audit::policy::Policy;
     use crate::observation::Handshake;
     use crate::tls::version::ProtocolVersion;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        scene("protocols = ['TLSv1.3']").judge().findings
+    }
 
     fn scene(policy: &str) -> Scene {
         let mut scene = Scene::new();

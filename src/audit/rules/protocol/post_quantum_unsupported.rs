@@ -21,6 +21,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[&large_hello_fails::RULE],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
@@ -43,9 +45,18 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::tls::group::NamedGroup;
     use crate::tls::version::ProtocolVersion;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::new();
+        scene.scan(ProtocolVersion::TLS1_3, &[0x1301]);
+        let scan = &mut scene.seen.endpoints[0].scans[0];
+        scan.versions.last_mut().unwrap().groups.accepted = vec![NamedGroup(0x001d)];
+        scene.judge().findings
+    }
 
     #[test]
     fn classical_groups_alone_are_a_note() {

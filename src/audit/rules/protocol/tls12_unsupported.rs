@@ -29,6 +29,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[&upstream::upstream_protocol_mismatch::RULE],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -69,10 +71,15 @@ fn severity(cx: &Context<'_>) -> Severity {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::observation::{Cause, Stage};
     use crate::tls::alert::AlertDescription;
     use crate::tls::version::ProtocolVersion;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        without(Scene::new()).judge().findings
+    }
 
     fn without(mut scene: Scene) -> Scene {
         let refused = Cause::Alert(AlertDescription::PROTOCOL_VERSION);

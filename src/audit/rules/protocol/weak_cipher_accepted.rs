@@ -28,6 +28,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
@@ -89,18 +91,14 @@ fn kind(weakness: SuiteWeakness) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::tls::version::ProtocolVersion;
 
-    #[test]
-    fn weak_suites_are_one_warning_and_static_rsa_a_note() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
-        scene.scan(ProtocolVersion::TLS1_2, &[0xc02f]);
-        scene.check(&[]);
         scene.scan(ProtocolVersion::TLS1_2, &[0xc02f, 0x000a, 0x0005, 0x0018, 0x002f]);
-        let findings = scene.check(&["warning weak-cipher-accepted", "note weak-cipher-accepted"]);
-        assert!(findings[0].message.contains("no authentication, RC4, 64-bit blocks"));
-        assert_eq!(findings[0].evidence.len(), 1);
+        scene.judge().findings
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 /// The smallest key that OpenSSL's security level 2 accepts, in bits.
@@ -54,8 +56,18 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::tls::version::ProtocolVersion;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::new();
+        scene.scan(ProtocolVersion::TLS1_2, &[0x009e]);
+        let versions = &mut scene.seen.endpoints[0].scans[0].versions;
+        let version = versions.iter_mut().find(|version| !version.suites.accepted.is_empty());
+        version.unwrap().suites.accepted[0].key_bits = Some(1024);
+        scene.judge().findings
+    }
 
     #[test]
     fn a_key_below_2048_bits_is_a_warning() {

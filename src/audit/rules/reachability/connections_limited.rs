@@ -17,6 +17,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html#limit_conn"],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -34,21 +36,14 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
     use crate::observation::{Cause, Failure, Stage, Steadiness};
 
-    #[test]
-    fn a_limit_that_was_kept_is_a_note() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         let failure = Failure { stage: Stage::Handshake, cause: Cause::Reset };
         scene.seen.endpoints[0].steadiness = Steadiness::OneAtATime(failure);
-        let findings = scene.check(&["note connections-limited"]);
-        assert!(findings[0].evidence[0].contains("connection reset by peer"), "{findings:#?}");
-        assert!(scene.judge().untested.is_empty());
-    }
-
-    #[test]
-    fn a_server_without_a_limit_passes() {
-        Scene::new().check(&[]);
+        scene.judge().findings
     }
 }

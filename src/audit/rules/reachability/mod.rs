@@ -63,3 +63,59 @@ fn evidence(endpoint: &Endpoint, cells: &[&Handshake], whole: bool) -> Vec<Strin
         _ => cells.iter().map(|cell| at(endpoint, cell)).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::fixtures::{Scene, any, named};
+    use crate::observation::{Cause, Stage};
+    use crate::tls::version::ProtocolVersion;
+
+    fn text() -> String {
+        "x".to_owned()
+    }
+
+    #[test]
+    fn where_nobody_answers_nothing_passes() {
+        for (rule, stage, cause) in [
+            (&connect_timeout::RULE, Stage::Connect, Cause::TimedOut),
+            (&connection_refused::RULE, Stage::Connect, Cause::ConnectionRefused),
+            (&handshake_timeout::RULE, Stage::Handshake, Cause::TimedOut),
+            (&network_unreachable::RULE, Stage::Connect, Cause::Unreachable(text())),
+            (&not_tested::RULE, Stage::Connect, Cause::Local(text())),
+            (&turned_away::RULE, Stage::Starttls, Cause::TurnedAway(text())),
+        ] {
+            let expected = format!("warning {}", rule.id);
+            let mut scene = Scene::new();
+            scene.second_address();
+            scene.fail(any, stage, &cause);
+            scene.check(&[&expected]);
+            assert!(!scene.judge().untested.is_empty(), "{}", rule.id);
+            let mut scene = Scene::new();
+            let one = |cell: &Handshake| named(cell) && cell.version == ProtocolVersion::TLS1_2;
+            scene.fail(one, stage, &cause);
+            scene.check(&[&expected]);
+        }
+    }
+
+    #[test]
+    fn where_every_connection_is_ended_every_client_fails() {
+        for (rule, stage, cause) in [
+            (&connection_closed::RULE, Stage::Handshake, Cause::Closed),
+            (&connection_reset::RULE, Stage::Handshake, Cause::Reset),
+            (&protocol_error::RULE, Stage::Handshake, Cause::ProtocolError(text())),
+            (&starttls_refused::RULE, Stage::Starttls, Cause::StarttlsRefused(text())),
+        ] {
+            let mut scene = Scene::new();
+            scene.fail(any, stage, &cause);
+            scene.check(&[&format!("error {}", rule.id)]);
+        }
+    }
+
+    #[test]
+    fn what_says_that_something_could_not_be_tested_is_no_pass() {
+        for rule in [&scan_withheld::RULE, &unsteady_answers::RULE, &dns_failure::RULE] {
+            assert!((rule.specimen)().iter().all(|finding| finding.could_not_test), "{}", rule.id);
+        }
+    }
+}

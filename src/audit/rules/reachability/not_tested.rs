@@ -17,6 +17,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["getrlimit(2)"],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -31,12 +33,11 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::RULE;
-    use crate::audit::fixtures::check_untested;
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::failing;
     use crate::observation::{Cause, Stage};
 
-    #[test]
-    fn it_is_never_a_pass() {
-        check_untested(RULE.id, Stage::Connect, &Cause::Local("too many open files".to_owned()));
+    pub(super) fn specimen() -> Vec<Finding> {
+        failing(Stage::Connect, &Cause::Local("too many open files".to_owned()))
     }
 }

@@ -23,6 +23,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -82,24 +84,14 @@ fn upgrade(greeting: &str) -> Option<StartTls> {
 #[cfg(test)]
 mod tests {
     use super::upgrade;
-    use crate::audit::fixtures::{Scene, any};
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::failing;
     use crate::observation::{Cause, PlainProtocol, Stage};
     use crate::targets::StartTls;
 
-    #[test]
-    fn it_fails_every_client() {
-        let mut scene = Scene::new();
-        scene.fail(
-            any,
-            Stage::Handshake,
-            &Cause::NotTls(PlainProtocol::Http("HTTP/1.1 400".to_owned())),
-        );
-        scene.check(&["error not-tls"]);
-    }
-
-    #[test]
-    fn a_completed_handshake_passes() {
-        Scene::new().check(&[]);
+    pub(super) fn specimen() -> Vec<Finding> {
+        let http = PlainProtocol::Http("HTTP/1.1 400".to_owned());
+        failing(Stage::Handshake, &Cause::NotTls(http))
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["RFC 8446 section 6.2"],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -31,12 +33,11 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::RULE;
-    use crate::audit::fixtures::check_error;
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::failing;
     use crate::observation::{Cause, Stage};
 
-    #[test]
-    fn it_fails_every_client() {
-        check_error(RULE.id, Stage::Handshake, &Cause::ProtocolError("x".to_owned()));
+    pub(super) fn specimen() -> Vec<Finding> {
+        failing(Stage::Handshake, &Cause::ProtocolError("a record of type 99".to_owned()))
     }
 }

@@ -20,6 +20,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -35,18 +37,12 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
 
-    #[test]
-    fn it_is_never_a_pass() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         scene.seen.endpoints[0].scan_withheld = true;
-        scene.check(&["warning scan-withheld"]);
-        assert!(!scene.judge().untested.is_empty());
-    }
-
-    #[test]
-    fn without_a_scan_there_is_nothing_to_withhold() {
-        Scene::new().check(&[]);
+        scene.judge().findings
     }
 }

@@ -16,6 +16,8 @@ pub(crate) const RULE: Rule = Rule {
     references: &["RFC 3207"],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -30,12 +32,11 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::RULE;
-    use crate::audit::fixtures::check_error;
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::failing;
     use crate::observation::{Cause, Stage};
 
-    #[test]
-    fn it_fails_every_client() {
-        check_error(RULE.id, Stage::Starttls, &Cause::StarttlsRefused("454 no".to_owned()));
+    pub(super) fn specimen() -> Vec<Finding> {
+        failing(Stage::Starttls, &Cause::StarttlsRefused("454 TLS not available".to_owned()))
     }
 }

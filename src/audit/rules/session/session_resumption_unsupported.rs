@@ -21,6 +21,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -59,19 +61,19 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, named};
     use crate::observation::{Cause, Failure, Observed, Stage};
     use crate::tls::version::ProtocolVersion;
 
-    #[test]
-    fn full_handshakes_only_are_worth_a_note() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         scene.each(|cell| {
             if named(cell) {
                 cell.resumption = Observed::Absent;
             }
         });
-        scene.check(&["note session-resumption-unsupported"]);
+        scene.judge().findings
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -63,8 +65,14 @@ fn leaf(endpoint: &Endpoint, with_sni: bool) -> Option<&Arc<Certificate>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::fixtures::{Scene, bare, chain_of};
     use std::sync::Arc;
+
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{Scene, bare, chain_of};
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        with_default(Scene::new()).judge().findings
+    }
 
     fn with_default(mut scene: Scene) -> Scene {
         let default = chain_of(&scene.intermediate.issue(&["default.test"]).unwrap().chain());

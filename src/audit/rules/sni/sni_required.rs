@@ -28,6 +28,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[&upstream::upstream_sni_missing::RULE],
     check: Check::Endpoint(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
@@ -99,10 +101,17 @@ fn name_to_send(endpoint: &Endpoint, cx: &Context<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, any, bare};
     use crate::observation::{Cause, Handshake, Stage};
     use crate::tls::alert::AlertDescription;
     use crate::tls::version::ProtocolVersion;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::upstream();
+        scene.fail(bare, Stage::Handshake, &Cause::Alert(AlertDescription(112)));
+        scene.judge().findings
+    }
 
     #[test]
     fn an_upstream_that_wants_a_name_is_an_error_with_the_directives() {
@@ -159,10 +168,5 @@ mod tests {
                 assert!(!directive.value.contains(';'), "{directive:?}");
             }
         }
-    }
-
-    #[test]
-    fn an_endpoint_that_takes_both_passes() {
-        Scene::upstream().check(&[]);
     }
 }

@@ -11,13 +11,16 @@ pub(crate) const RULE: Rule = Rule {
     section: Section::ProtocolCipher,
     summary: "nginx and the upstream have no cipher suite, key or signature in common",
     why: "The upstream accepts none of the cipher suites in proxy_ssl_ciphers, or answers with a key or signature that OpenSSL's security level forbids. nginx answers 502.",
-    fix: "If possible, update the upstream. Until then, extend proxy_ssl_ciphers as shown, and reload.",
+    fix: "If possible, update the upstream. Until then, extend proxy_ssl_ciphers \
+          (@SECLEVEL=0 also accepts weak keys and signatures), and reload.",
     references: &[
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_ciphers",
         "https://docs.openssl.org/3.0/man3/SSL_CTX_set_security_level/",
     ],
     consequence_of: &[],
     check: Check::Upstream(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
@@ -26,10 +29,16 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, answer};
     use crate::observation::nginx::NginxAnswer;
     use crate::targets::nginx_client::NginxClient;
     use crate::tls::version::ProtocolVersion;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let small = NginxAnswer { dh_bits: Some(1024), ..answer(ProtocolVersion::TLS1_2, 0x009e) };
+        Scene::behind(NginxClient::new("a.test"), Ok(small)).judge().findings
+    }
 
     #[test]
     fn a_key_too_small_for_the_security_level_is_found() {

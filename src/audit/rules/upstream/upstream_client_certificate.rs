@@ -20,6 +20,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Upstream(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
@@ -28,15 +30,14 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, ended};
     use crate::observation::Cause;
     use crate::targets::nginx_client::NginxClient;
     use crate::tls::alert::AlertDescription;
 
-    #[test]
-    fn an_alert_that_wants_a_certificate_is_found() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let refused = ended(Cause::Alert(AlertDescription::CERTIFICATE_REQUIRED));
-        let scene = Scene::behind(NginxClient::new("a.test"), refused);
-        scene.check(&["error upstream-client-certificate", "note upstream-verify-off"]);
+        Scene::behind(NginxClient::new("a.test"), refused).judge().findings
     }
 }

@@ -21,6 +21,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[&upstream::upstream_client_certificate::RULE],
     check: Check::Upstream(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
@@ -38,28 +40,21 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rcgen::ExtendedKeyUsagePurpose;
 
-    use crate::audit::fixtures::{NOW, Scene, taken};
-    use crate::certificate::issue::Authority;
-    use crate::targets::ClientIdentity;
+    use crate::audit::finding::Finding;
+    use crate::audit::fixtures::{Scene, taken};
     use crate::targets::nginx_client::NginxClient;
 
-    fn with(usage: ExtendedKeyUsagePurpose) -> Scene {
-        let authority = Authority::root("clients", NOW).unwrap();
-        let issued = authority
-            .issue_with(&["client"], |params| params.extended_key_usages = vec![usage])
-            .unwrap();
-        let identity = ClientIdentity {
-            chain: vec![issued.certificate.clone()],
-            key: Some(rustls_pki_types::PrivateKeyDer::Pkcs8(issued.key.serialize_der().into())),
-            certificate_file: "client.pem".into(),
-            key_file: "client.key".into(),
-        };
-        let client = NginxClient::new("a.test");
-        Scene::behind(NginxClient { identity: Some(Arc::new(identity)), ..client }, taken())
+    pub(super) fn specimen() -> Vec<Finding> {
+        with(ExtendedKeyUsagePurpose::ServerAuth).judge().findings
+    }
+
+    fn with(purpose: ExtendedKeyUsagePurpose) -> Scene {
+        let mut scene = Scene::upstream();
+        let identity = Some(scene.identity(purpose));
+        scene.behind_with(NginxClient { identity, ..NginxClient::new("a.test") }, taken());
+        scene
     }
 
     #[test]

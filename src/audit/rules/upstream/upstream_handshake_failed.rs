@@ -34,6 +34,8 @@ pub(crate) const RULE: Rule = Rule {
         &reachability::not_tested::RULE,
     ],
     check: Check::Upstream(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
@@ -47,17 +49,16 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, ended, taken};
     use crate::observation::Cause;
     use crate::targets::nginx_client::NginxClient;
     use crate::tls::alert::AlertDescription;
 
-    #[test]
-    fn a_failure_that_no_other_rule_accounts_for_is_found() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let refused = ended(Cause::Alert(AlertDescription(80)));
         let client = NginxClient { server_name: true, ..NginxClient::new("a.test") };
-        let scene = Scene::behind(client, refused);
-        scene.check(&["error upstream-handshake-failed", "note upstream-verify-off"]);
+        Scene::behind(client, refused).judge().findings
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[&certificate::certificate_unreadable::RULE],
     check: Check::Upstream(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
@@ -29,8 +31,17 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, taken};
     use crate::targets::nginx_client::SettingChange;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::upstream();
+        let client = scene.verifying("b.test");
+        scene.behind_with(client, taken());
+        scene.tried(vec![SettingChange::Name("a.test".to_owned())], taken());
+        scene.judge().findings
+    }
 
     #[test]
     fn a_name_that_the_certificate_lacks_is_found_where_nginx_verifies() {

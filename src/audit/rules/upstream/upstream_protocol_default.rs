@@ -1,7 +1,9 @@
 //! `upstream-protocol-default`: whether nginx reaches the upstream depends on its release.
 
 use crate::audit::finding::{Fix, Section, Severity};
+use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::at;
 use crate::audit::trouble::speaks;
 use crate::audit::upstream::story::{Story, directives};
 use crate::targets::nginx_client::SettingChange;
@@ -19,23 +21,37 @@ pub(crate) const RULE: Rule = Rule {
     references: &["https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_protocols"],
     consequence_of: &[],
     check: Check::Upstream(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
-fn check(story: &Story<'_>, _: &Context<'_>) -> Verdict {
+fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
     let configured = story.configured;
     let client = &configured.client;
     let Ok(answer) = &configured.answer else { return Verdict::NotApplicable };
     if client.version.is_some() || client.protocols.is_some() {
         return Verdict::NotApplicable;
     }
-    let old = |cell: &&crate::observation::Handshake| cell.version < ProtocolVersion::TLS1_3;
-    let only_new = answer.choice.version == ProtocolVersion::TLS1_3
-        && !story.endpoint.handshakes.iter().filter(old).any(speaks);
+    let handshakes = story.endpoint.handshakes.iter();
+    let mut old = handshakes.filter(|cell| cell.version < ProtocolVersion::TLS1_3);
+    let only_new = answer.choice.version == ProtocolVersion::TLS1_3 && !old.clone().any(speaks);
     if !only_new {
         return Verdict::Pass;
     }
     let versions = SettingChange::Protocols(vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]);
-    let mut finding = RULE.finds(RULE.summary);
+    let mut finding = RULE.finds(RULE.summary).evidence(format!(
+        "{}: nginx's hello was answered in {}",
+        story.endpoint.address, answer.choice.version
+    ));
+    if let Some(cell) = old.next() {
+        let address = Some(story.endpoint.address);
+        finding = finding.evidence(at(story.endpoint, cell)).reproduce(s_client(
+            cx.target,
+            address,
+            cell.sni.as_deref(),
+            Some(cell.version),
+        ));
+    }
     finding.fix = Some(Fix {
         text: RULE.fix.to_owned(),
         directives: directives(client, &[versions]),
@@ -47,6 +63,7 @@ fn check(story: &Story<'_>, _: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, answer, any};
     use crate::nginx::defaults::NginxRelease;
     use crate::observation::nginx::NoAnswer;
@@ -54,6 +71,14 @@ mod tests {
     use crate::targets::nginx_client::NginxClient;
     use crate::tls::alert::AlertDescription;
     use crate::tls::version::ProtocolVersion;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let answer = Ok(answer(ProtocolVersion::TLS1_3, 0x1301));
+        let mut scene = Scene::behind(NginxClient::new("a.test"), answer);
+        let refused = Cause::Alert(AlertDescription::PROTOCOL_VERSION);
+        scene.fail(|cell| cell.version == ProtocolVersion::TLS1_2, Stage::Handshake, &refused);
+        scene.judge().findings
+    }
 
     #[test]
     fn an_upstream_of_tls13_alone_is_found_where_the_release_is_not_known() {

@@ -20,6 +20,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Upstream(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
@@ -28,11 +30,17 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, answer, ended};
     use crate::observation::Cause;
     use crate::targets::nginx_client::NginxClient;
     use crate::tls::alert::AlertDescription;
     use crate::tls::version::ProtocolVersion;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let old = Ok(answer(ProtocolVersion::TLS1, 0x002f));
+        Scene::behind(NginxClient::new("a.test"), old).judge().findings
+    }
 
     #[test]
     fn an_alert_or_an_answer_in_another_version_is_found() {

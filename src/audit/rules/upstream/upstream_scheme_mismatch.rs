@@ -22,6 +22,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Plain(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
@@ -39,10 +41,18 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, taken};
     use crate::observation::nginx::{Complaint, NoAnswer, Served};
     use crate::observation::{Cause, Failure, Stage};
     use crate::targets::nginx_client::{NginxClient, PlainPass, SettingChange};
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let refused = Served::Answer { status: 400, complaint: Complaint::PlainText };
+        let mut scene = plainly(refused);
+        scene.tried(vec![SettingChange::Tls("https://a.test:8443".to_owned())], taken());
+        scene.judge().findings
+    }
 
     fn plainly(served: Served) -> Scene {
         let [url, over_tls] = ["http", "https"].map(|scheme| format!("{scheme}://a.test:8443"));
@@ -52,18 +62,6 @@ mod tests {
         let endpoint = &mut scene.seen.endpoints[0];
         endpoint.nginx[0].served = served;
         scene
-    }
-
-    #[test]
-    fn plain_text_to_a_port_that_expects_tls_is_found_and_tls_is_the_fix() {
-        let refused = Served::Answer { status: 400, complaint: Complaint::PlainText };
-        let mut scene = plainly(refused);
-        scene.tried(vec![SettingChange::Tls("https://a.test:8443".to_owned())], taken());
-        let found = scene.check(&["error upstream-scheme-mismatch"]);
-        let fix = found[0].fix.as_ref().unwrap();
-        assert_eq!(fix.verified, Some(true));
-        let directive = (&*fix.directives[0].name, &*fix.directives[0].value);
-        assert_eq!(directive, ("proxy_pass", "https://a.test:8443"));
     }
 
     #[test]

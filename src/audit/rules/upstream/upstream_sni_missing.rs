@@ -21,6 +21,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Upstream(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
@@ -29,10 +31,19 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, ended, taken};
     use crate::observation::Cause;
     use crate::targets::nginx_client::{NginxClient, SettingChange};
     use crate::tls::alert::AlertDescription;
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let refused = ended(Cause::Alert(AlertDescription(40)));
+        let mut scene = Scene::behind(NginxClient::new("backend"), refused);
+        let name = SettingChange::Name("a.test".to_owned());
+        scene.tried(vec![SettingChange::ServerName, name], taken());
+        scene.judge().findings
+    }
 
     #[test]
     fn what_the_name_mends_is_its_lack() {

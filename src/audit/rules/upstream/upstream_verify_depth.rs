@@ -18,6 +18,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Upstream(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
@@ -26,16 +28,15 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, taken};
     use crate::targets::nginx_client::{NginxClient, SettingChange};
 
-    #[test]
-    fn a_chain_beyond_the_depth_is_found_with_the_depth_that_reaches() {
+    pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::upstream();
         let client = NginxClient { verify_depth: 0, ..scene.verifying("a.test") };
         scene.behind_with(client, taken());
         scene.tried(vec![SettingChange::VerifyDepth(1)], taken());
-        let found = scene.check(&["error upstream-verify-depth"]);
-        assert_eq!(found[0].fix.as_ref().unwrap().directives[0].value, "1");
+        scene.judge().findings
     }
 }

@@ -20,6 +20,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
     consequence_of: &[],
     check: Check::Upstream(check),
+    #[cfg(test)]
+    specimen: tests::specimen,
 };
 
 fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
@@ -27,7 +29,7 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
         return Verdict::Pass;
     }
     let tries = &story.endpoint.nginx;
-    let mut finding = RULE.finds(RULE.summary);
+    let mut finding = RULE.finds(RULE.summary).evidence(story.settings());
     // A change that makes answers worse is not a fix.
     let verified = tries.iter().rev().find(|attempt| {
         attempt.client.verify
@@ -42,8 +44,16 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, taken};
     use crate::targets::nginx_client::{NginxClient, SettingChange};
+
+    pub(super) fn specimen() -> Vec<Finding> {
+        let mut scene = Scene::behind(NginxClient::new("a.test"), taken());
+        let trusted = SettingChange::Trusted(scene.trusting());
+        scene.tried(vec![SettingChange::Verify, trusted], taken());
+        scene.judge().findings
+    }
 
     #[test]
     fn verification_that_was_tried_is_proposed() {
