@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_speaks_of_its_own_line_or_of_the_next_directive() {
+    fn a_comment_applies_to_its_own_line_or_the_next_directive() {
         let text = "server {\n    listen 443 ssl; # shakedown: ignore[self-signed] lab\n\n    \
             # shakedown: ignore[weak-key] until the move\n    # more\n\n    \
             ssl_certificate a#b;\n    # shakedown: ignore[nothing] x\n}\n";

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_unreadable() {
+    fn a_value_that_is_not_text_is_unreadable() {
         for (tag, value) in [
             (UTF8_STRING, b"\xff".as_slice()),
             (30, b"\xd8\0"),

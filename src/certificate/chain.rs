@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_tells_where_a_certificate_ends() {
+    fn the_digest_depends_on_where_a_certificate_ends() {
         assert_ne!(digest(&[b"ab", b"c"]), digest(&[b"a", b"bc"]));
         assert_ne!(digest(&[]), digest(&[b""]));
     }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_base64_is_no_stored_chain() {
+    fn a_stored_chain_must_be_base64() {
         assert!(serde_json::from_str::<Chain>(r#"["3"]"#).is_err());
         assert!(serde_json::from_str::<Chain>(r#"["zz!"]"#).is_err());
     }

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_no_name() {
+    fn garbage_is_not_a_name() {
         assert_eq!(DistinguishedName::from_der(b"garbage").text, "(unreadable name)");
     }
 }

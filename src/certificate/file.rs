@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_that_is_no_authority_is_no_second_leaf() {
+    fn an_issuer_that_is_not_marked_as_an_authority_is_not_a_second_leaf() {
         let now = time::macros::datetime!(2026-06-15 12:00 UTC);
         let root = Authority::root_changed("root", now, |params| params.is_ca = rcgen::IsCa::NoCa);
         let root = root.unwrap();

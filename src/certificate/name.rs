@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_stands_for_exactly_one_leftmost_label() {
+    fn a_wildcard_matches_exactly_one_leftmost_label() {
         check("*.a.test", "b.a.test", true);
         check("*.a.test", "a.test", false);
         check("*.a.test", "c.b.a.test", false);

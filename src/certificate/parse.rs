@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_certificate_tells_its_facts() {
+    fn the_fields_of_a_server_certificate_are_read() {
         let issued = root().issue(&["a.test", "*.b.test", "127.0.0.1", "::1"]).unwrap();
         let leaf = parse(&issued);
         assert_eq!((leaf.version, leaf.subject.text.as_str()), (3, "CN=a.test"));
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_says_what_is_wrong() {
+    fn a_parse_error_says_what_is_wrong() {
         let der = root().certificate.to_vec();
         let longer = [der.as_slice(), b"xyz"].concat();
         assert_eq!(Certificate::parse(&longer), Err(ParseError::TrailingData(3)));

@@ -1,4 +1,4 @@
-//! `cert`: certificate files, audited before anyone serves them.
+//! `cert`: audits certificate files before they are deployed.
 
 use std::fs;
 use std::io::Write;
@@ -28,10 +28,10 @@ use crate::targets::identity::{read_certificates, read_public_key};
 use crate::targets::options::Options;
 use crate::targets::{Host, Roots, Target, TargetKind, trust};
 
-/// Larger files hold no certificates.
+/// The largest file, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
-/// Endings by which a folder's certificate files are known.
+/// Extensions of certificate files in a folder.
 const ENDINGS: [&str; 4] = ["pem", "crt", "cer", "der"];
 
 /// Runs the subcommand.
@@ -74,7 +74,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     Ok(Exit::of_report(&report, args.report.format, args.fail_on, 0))
 }
 
-/// Every chain in every file that was named; what is wrong with a file is a problem, named with its line.
+/// Every chain in the given files; problems of a file are reported with their line.
 fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
     let key = args.key.as_deref().map(key).transpose()?;
     let mut chains = Vec::new();
@@ -108,7 +108,8 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
     Ok(chains)
 }
 
-/// Leaves out a chain of a folder that is the beginning of a longer one beside it: certbot's cert.pem and fullchain.pem.
+/// Removes a chain of a folder that is the start of a longer one in the same folder: certbot's cert.pem and
+/// fullchain.pem.
 fn without_parts(chains: Vec<(FileChain, bool)>) -> Vec<FileChain> {
     let is_part = |(one, is_named): &(FileChain, bool)| {
         !is_named
@@ -128,9 +129,9 @@ fn without_parts(chains: Vec<(FileChain, bool)>) -> Vec<FileChain> {
     kept.map(|((chain, _), _)| chain).collect()
 }
 
-/// Says that a file of a folder is not audited.
+/// Reports that a file of a folder is not audited.
 fn left_out(path: &Path, why: &str) {
-    // Someone who closed stderr does not want to know.
+    // If stderr is closed, the message is lost.
     let _ = writeln!(
         anstream::stderr(),
         "shakedown: note: skipping {}, which {why}; to audit it, give its path",
@@ -138,7 +139,7 @@ fn left_out(path: &Path, why: &str) {
     );
 }
 
-/// Whether this is the certificate of an authority, and of no server: it may sign others, and has no name of a host.
+/// Whether this is the certificate of an authority, and of no server: it may sign others, and has no host name.
 fn is_authority(file: &FileChain) -> bool {
     file.chain.leaf().is_some_and(|leaf| {
         leaf.is_ca()
@@ -148,7 +149,7 @@ fn is_authority(file: &FileChain) -> bool {
     })
 }
 
-/// The files, those of a folder in the order of their names, and whether each was named itself.
+/// The files, those of a folder sorted by name, and whether each was given explicitly.
 fn files(named: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, bool)>> {
     let mut files = Vec::new();
     for path in named {
@@ -193,7 +194,7 @@ fn host_name(text: &str) -> anyhow::Result<String> {
     Ok(parse_host(text)?.to_string())
 }
 
-/// The subjects of the CA certificates that the server asks for, where a file of them was named.
+/// The subjects of the CA certificates in `--ca-names`, if it was given.
 fn authorities(args: &CertArgs) -> anyhow::Result<Option<Vec<String>>> {
     match (args.holder, &args.ca_names) {
         (Holder::Server, Some(_)) => bail!("--ca-names needs --as client"),

@@ -1,4 +1,4 @@
-//! Takes the reports of targets as they come, applies the gate and hands them to the formats.
+//! Collects the reports of targets, applies the gate and passes them to the formats.
 
 use std::path::PathBuf;
 
@@ -10,19 +10,19 @@ use crate::audit::upstream::outcome::is_about_nginx;
 use crate::report::{Rehearsed, Summary};
 use crate::run::TargetReport;
 
-/// Takes the reports as they come: a stream writes each at once and keeps none, every other form wants them in order.
+/// Collects reports: streams write each at once and keep none, other formats need them in order.
 pub(super) struct Collector {
     pub(super) summary: Summary,
     pub(super) reports: Vec<Option<TargetReport>>,
     pub(super) checkpoint: Checkpoint,
     pub(super) outputs: ReportWriter,
-    /// What the streams say at their end.
+    /// The manifest at the end of streams.
     pub(super) draft: Option<Draft>,
     pub(super) error: Option<std::io::Error>,
-    /// Reports of what was known before.
+    /// Reports that needed no probe.
     pub(super) known: Vec<TargetReport>,
     pub(super) keep_fixes: bool,
-    /// The folder below which the configuration lies that names the targets.
+    /// The root folder of the configuration that contains the targets.
     pub(super) root: Option<PathBuf>,
     /// The rehearsal in which everything is probed.
     pub(super) rehearsal: Option<Rehearsed>,
@@ -49,7 +49,7 @@ impl Collector {
         }
     }
 
-    /// A report of what was known before anything was probed.
+    /// Adds a report that needed no probe.
     pub(super) fn take_known(&mut self, mut report: TargetReport) {
         self.checkpoint.apply(&mut report);
         self.summary.add(&report);
@@ -67,21 +67,21 @@ impl Collector {
     pub(super) fn take(&mut self, index: usize, report: TargetReport) {
         self.summary.add(&report);
         if self.keep_fixes {
-            // What the operator allows is to stay as it is.
+            // Findings that the operator allows are not fixed.
             let wanted = report.judgement.findings.iter().filter(|finding| {
                 is_about_nginx(finding)
                     && finding.excuse.is_none()
                     && finding.severity > Severity::Note
             });
             let fixes = wanted.filter_map(|finding| finding.fix.clone());
-            // What holds only under a condition is the operator's to judge.
+            // Fixes under a condition are for the operator to judge.
             let works = fixes.filter(|fix| fix.verified == Some(true) && fix.assumes.is_none());
             self.fixes.extend(works.map(|fix| (index, fix)));
         }
         if !self.checkpoint.shows(&report) {
             return;
         }
-        // What was not tested is tested by whoever goes on with the file.
+        // Targets that were not tested remain for `--resume`.
         let left = self.draft.is_some() && report.is_cancelled();
         if self.error.is_none() && !left {
             self.error = self.outputs.line(&report).err();
@@ -94,7 +94,7 @@ impl Collector {
         }
     }
 
-    /// Targets that the report counts and does not hold; a stream holds none of them.
+    /// Targets that are counted but not in the report; streams contain none of them.
     pub(super) fn left_out(&self) -> Summary {
         if self.outputs.all_stream() { self.summary } else { self.checkpoint.left_out() }
     }

@@ -1,4 +1,4 @@
-//! The engine behind `probe`, `scan` and `nginx`: audits what a job names, and writes the report.
+//! The engine behind `probe`, `scan` and `nginx`: runs a job and writes the report.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -33,22 +33,22 @@ use crate::targets::Target;
 /// Connections at once to one address of a rehearsal.
 const AT_REHEARSAL: usize = 16;
 
-/// What is to be done.
+/// The job.
 #[derive(Debug, Default)]
 pub(super) struct Job {
-    /// What to probe.
+    /// The targets to probe.
     pub(super) targets: Vec<Arc<Target>>,
     /// How deep.
     pub(super) depth: Depth,
-    /// What to hold it against.
+    /// The policy to compare with.
     pub(super) policy: Option<Policy>,
-    /// What is known without a probe; it stands before the targets.
+    /// Results that need no probe; they come before the targets.
     pub(super) known: Vec<TargetReport>,
-    /// Comments of a configuration that allow findings beside them.
+    /// Comments of a configuration that allow findings in their place.
     pub(super) ignored: Vec<IgnoreComment>,
-    /// The folder below which the configuration lies that names the targets.
+    /// The root folder of the configuration that contains the targets.
     pub(super) root: Option<PathBuf>,
-    /// Whether the fixes that were tried are wanted back.
+    /// Whether to return the fixes that work.
     pub(super) keep_fixes: bool,
     /// The rehearsal in which everything is probed, where there is one.
     pub(super) rehearsal: Option<Rehearsed>,
@@ -56,28 +56,28 @@ pub(super) struct Job {
     pub(super) stand_ins: StandIns,
 }
 
-/// What came of it.
+/// The result of a job.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) exit: Exit,
-    /// It was told to stop before every target was tested.
+    /// Whether it was stopped before every target was tested.
     pub(super) stopped: bool,
     /// The fixes that work, each with the target's place in the job.
     pub(super) fixes: Vec<(usize, Fix)>,
 }
 
-/// A run that is ready to begin.
+/// A run that is ready to start.
 pub(super) struct Audit {
     pub(super) targets: Vec<Arc<Target>>,
     pub(super) settings: Settings,
     pub(super) collector: Collector,
-    /// Where what is seen is saved.
+    /// Where observations are saved.
     pub(super) saver: Option<Saver>,
     /// When a recorded run ended, and whether it was stopped early.
     pub(super) recorded: Option<(OffsetDateTime, bool)>,
 }
 
-/// Audits what a job names, and writes the report.
+/// Runs a job and writes the report.
 pub(super) fn carry_out(job: Job, args: &RunArgs) -> anyhow::Result<Done> {
     carry_out_with(job, args, &mut TrustStores::default())
 }
@@ -88,7 +88,7 @@ pub(super) fn carry_out_with(
     args: &RunArgs,
     stores: &mut TrustStores,
 ) -> anyhow::Result<Done> {
-    // From here on a signal ends the run with a report.
+    // From here on, a signal ends the run with a report.
     let _listener = StopListener::new();
     let Job { targets, depth, policy, known, ignored, root, keep_fixes, rehearsal, stand_ins } =
         job;
@@ -146,7 +146,7 @@ fn network(
 pub(super) fn perform(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
     let runtime = Runtime::new()?;
     let done = runtime.block_on(audit(run, args))?;
-    // A name that is still being looked up must not hold the program back.
+    // Do not wait for unfinished DNS lookups.
     runtime.shutdown_background();
     Ok(done)
 }
@@ -155,7 +155,7 @@ fn fetch_issuers(args: &RunArgs) -> FetchIssuers {
     args.fetch_issuers.map_or(FetchIssuers::Never, Into::into)
 }
 
-/// What all parts of one run must agree on, beside the targets.
+/// Options that all parts of one run must share, besides the targets.
 fn agreed(
     depth: &Depth,
     policy: Option<&Policy>,

@@ -1,4 +1,4 @@
-//! What went wrong before or after the probing, for people: the error, then the next step.
+//! Errors before or after the probing: the error, then the next step.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use super::exit::Exit;
 use crate::report::escape::escape;
 use crate::report::formats::nagios::ServiceState;
 
-/// A mistake in what was typed, with what to do about it.
+/// A usage error, with advice.
 #[derive(Debug, thiserror::Error)]
 #[error("{problem}")]
 pub(super) struct UsageError {
@@ -22,27 +22,27 @@ impl UsageError {
     }
 }
 
-/// Tells of an error and gives the exit status. A reader that went away, as `head` does, is not told.
+/// Prints an error and returns the exit status. A closed stdout, as with `head`, is not reported.
 pub(super) fn complain(error: &anyhow::Error) -> Exit {
     if is_closed_pipe(error) {
         return Exit::Closed;
     }
     let io_error = error.downcast_ref::<io::Error>();
-    // There is nowhere left to report a failure to print.
+    // A failure to print cannot be reported.
     let _ = anstream::stderr().write_all(text(error).as_bytes());
     if io_error.is_some() { Exit::Internal } else { Exit::Usage }
 }
 
-/// Whether the reader of a pipe went away.
+/// Whether the reader of a pipe has closed it.
 pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let io_error = error.downcast_ref::<io::Error>();
     io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Warns of what does not end the program.
+/// Prints a warning.
 pub(super) fn warn(text: &str) {
     for line in text.lines() {
-        // Someone who closed stderr does not want to know.
+        // If stderr is closed, the message is lost.
         let _ = writeln!(anstream::stderr(), "shakedown: warning: {}", escape(line));
     }
 }
@@ -50,12 +50,12 @@ pub(super) fn warn(text: &str) {
 /// The same for a monitoring system, which reads the first line of stdout.
 pub(super) fn unknown(error: &anyhow::Error) -> Exit {
     let text = format!("{error:#}").replace('\n', " ").replace('|', "/");
-    // There is nowhere left to report a failure to print.
+    // A failure to print cannot be reported.
     let _ = writeln!(anstream::stdout(), "SHAKEDOWN UNKNOWN - {}", escape(&text));
     Exit::Plugin(ServiceState::Unknown)
 }
 
-/// Several problems stand one a line; file names and what files hold may not steer the terminal.
+/// One problem per line; file names and contents are escaped for the terminal.
 fn text(error: &anyhow::Error) -> String {
     let problem = format!("shakedown: error: {error:#}");
     let help = error.downcast_ref::<UsageError>().map(|error| format!("help: {}", error.help));
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_step_stands_below_the_error() {
+    fn the_next_step_is_below_the_error() {
         let error = UsageError::new("no target is given", "give HOST:PORT");
         assert_eq!(text(&error), "shakedown: error: no target is given\nhelp: give HOST:PORT\n");
         assert_eq!(

@@ -10,24 +10,24 @@ use crate::report::{Format, Report, Summary};
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// Every target was tested, and nothing reaches the threshold.
+    /// Every target was tested, and no finding reaches the threshold.
     Passed,
     /// A finding reaches the threshold.
     Findings,
-    /// What was typed or configured is wrong; nothing was probed.
+    /// Usage or configuration error; nothing was probed.
     Usage,
     /// Something could not be tested, and no finding reaches the threshold.
     Untested,
-    /// This program failed.
+    /// Internal error.
     Internal,
-    /// The reader of stdout went away before the end, as `head` does; nothing is said of the targets.
+    /// stdout was closed before the end, as with `head`; this says nothing about the targets.
     Closed,
-    /// The state of a service, as a Nagios plugin tells it.
+    /// The state of a Nagios plugin.
     Plugin(nagios::ServiceState),
 }
 
 impl Exit {
-    /// The status of a run that printed this report in this form.
+    /// The status of a run with this report in this format.
     pub(super) fn of_report(
         report: &Report,
         format: Format,
@@ -63,7 +63,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::Untested => 3,
             Exit::Internal => 4,
-            // What a shell calls a program that SIGPIPE ended.
+            // The status that shells give a program ended by SIGPIPE.
             Exit::Closed => 141,
             Exit::Plugin(state) => state as u8,
         })

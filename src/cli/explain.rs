@@ -1,4 +1,4 @@
-//! `explain`: what a rule, an alert, an error code or a whole log line means.
+//! `explain`: explains rules, alerts, error codes and whole log lines.
 
 use std::collections::HashSet;
 use std::io::{self, IsTerminal, Read, Write};
@@ -22,7 +22,7 @@ use crate::report::Look;
 use crate::report::explanation::text;
 use crate::tls::alert::AlertDescription;
 
-/// Lines of prose get no longer than this, however wide the terminal.
+/// The longest line of text, in columns, even on wider terminals.
 const MAX_WIDTH: usize = 100;
 
 /// Bytes of standard input that are read; whole logs are for `log`.
@@ -39,7 +39,7 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Passed)
 }
 
-/// Lines that are piped in, else the list of rules.
+/// Explains lines from a pipe; without one, lists the rules.
 fn piped(format: PlainFormat) -> anyhow::Result<String> {
     let input = if io::stdin().is_terminal() { Vec::new() } else { read_stdin()? };
     if !input.trim_ascii().is_empty() {
@@ -59,7 +59,7 @@ fn read_stdin() -> anyhow::Result<Vec<u8>> {
     Ok(input)
 }
 
-/// Every line for itself; as JSON one object, or one a line where there are several.
+/// Explains each line by itself; as JSON, one object per line.
 fn lines(input: &[u8], format: PlainFormat) -> String {
     let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     let explanations: Vec<Explanation> = lines.map(explanation::of_line).collect();
@@ -146,10 +146,10 @@ fn of_word(word: &str) -> Option<Explanation> {
     Some(explanation::of_code(&code))
 }
 
-/// Below 40, people who ask for a number mean a result of verification; from there on, an alert.
+/// Numbers below this are read as verification errors, others as alerts.
 const FIRST_COMMON_ALERT: u32 = AlertDescription::HANDSHAKE_FAILURE.0 as u32;
 
-/// The other thing that a bare number can be.
+/// A note on the other meaning of a bare number.
 fn other_meaning(word: &str) -> Option<String> {
     let number: u32 = word.parse().ok()?;
     let (alert, error) = (alert(word)?, VerifyError::by_number(number)?);
@@ -166,7 +166,7 @@ fn other_meaning(word: &str) -> Option<String> {
     })
 }
 
-/// Eight digits, or nearly: what somebody copied of an error code.
+/// Whether this looks like an error code, complete or truncated.
 fn looks_like_a_code(word: &str) -> bool {
     let bare = word.strip_prefix("error:").or_else(|| word.strip_prefix("0x")).unwrap_or(word);
     (5..=10).contains(&bare.len()) && bare.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -254,7 +254,7 @@ fn rule_json(rule: &Rule) -> serde_json::Value {
     })
 }
 
-/// Rules that tell what an alert means at each end.
+/// Rules about an alert, for each side.
 fn rules_about(alert: AlertDescription) -> String {
     let mentions = format!("alert {}", alert.0);
     let about = registry::RULES.iter().filter(|rule| rule.why.contains(&mentions));

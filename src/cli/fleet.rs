@@ -1,4 +1,4 @@
-//! Which part of the targets this run tests, and what it says of itself when it is done.
+//! The share of the targets that this run tests, and its manifest.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -16,11 +16,11 @@ use crate::report::{Report, Summary};
 use crate::targets::Target;
 use crate::targets::shard::Shard;
 
-/// A part of the targets, and where each stands among all.
+/// A share of the targets, and the position of each among all.
 pub(super) struct Share {
     /// Those to test, in input order.
     pub(super) targets: Vec<Arc<Target>>,
-    /// The place of each among all targets.
+    /// The position of each among all targets.
     positions: Vec<usize>,
     all: usize,
     run: String,
@@ -28,7 +28,7 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// The part that was asked for; `options` are what all parts of the run must agree on beside the targets.
+    /// The requested share; `options` are the options that all shares must have in common, besides the targets.
     pub(super) fn of(all: Vec<Arc<Target>>, shard: Option<Shard>, options: &str) -> Self {
         let ids: Vec<String> = all.iter().map(|target| target.id()).collect();
         let agreed = [env!("CARGO_PKG_VERSION"), options];
@@ -39,7 +39,7 @@ impl Share {
         Self { targets, positions, all: count, run, shard }
     }
 
-    /// Goes on with a file: what it holds is taken out of what is to be tested.
+    /// Continues a file: the targets in it are not tested again.
     pub(super) fn resume(&mut self, path: &Path, fail_on: FailOn) -> anyhow::Result<Resumed> {
         let Journal { file, ids, summary, manifest } = Journal::open(path)?;
         let mixed = |what: &str| {
@@ -61,8 +61,8 @@ impl Share {
         Ok(Resumed::Open { file, draft: Box::new(draft), summary })
     }
 
-    /// Takes out the targets with these ids, each as often as it is named; the places that they had. `None` where one of them
-    /// is not there.
+    /// Removes the targets with these ids, each as often as it occurs, and returns their positions. `None` if one of
+    /// them is missing.
     fn without(&mut self, ids: &[String]) -> Option<Vec<usize>> {
         let mut left: Vec<(usize, Arc<Target>)> =
             self.positions.drain(..).zip(self.targets.drain(..)).collect();
@@ -78,7 +78,7 @@ impl Share {
         Some(places)
     }
 
-    /// What is said at the end of the lines.
+    /// The manifest for the end of the lines.
     pub(super) fn manifest(&self, fail_on: FailOn) -> Draft {
         let fail_on = fail_on.to_possible_value();
         let manifest = Manifest {
@@ -99,13 +99,13 @@ impl Share {
 
 /// A file of an earlier run.
 pub(super) enum Resumed {
-    /// It holds the whole part; nothing is to be done.
+    /// It is complete; there is nothing to do.
     Finished(Summary),
-    /// It is to be written on.
+    /// It is incomplete.
     Open {
         file: File,
         draft: Box<Draft>,
-        /// What it holds, in numbers.
+        /// The counts of its targets.
         summary: Summary,
     },
 }
@@ -113,12 +113,12 @@ pub(super) enum Resumed {
 /// A manifest that is filled as lines are written.
 pub(super) struct Draft {
     manifest: Manifest,
-    /// The place of each target of this run among all.
+    /// The position of each target of this run among all.
     places: Vec<usize>,
 }
 
 impl Draft {
-    /// A line was written for the target with this number in the run.
+    /// Notes that the target with this number in the run was written.
     pub(super) fn add(&mut self, index: usize) {
         self.manifest.positions.extend(self.places.get(index));
     }

@@ -1,4 +1,4 @@
-//! The gate as it was typed: allowances, severities, baseline, and what is shown of a run that is in order.
+//! The gate from the command line: allowances, severities, baseline, `--only-failing` and `--quiet`.
 
 use std::io::Write;
 use std::path::Path;
@@ -17,25 +17,25 @@ use crate::run::baseline::{self, Baseline};
 use crate::run::gate::Gate;
 use crate::run::{Status, TargetReport};
 
-/// Larger files are neither gate files nor baselines.
+/// The largest gate file or baseline, in bytes.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 
-/// The gate of one run, and what it collects.
+/// The gate of one run, and its results.
 pub(super) struct Checkpoint {
     gate: Gate,
     collected: Option<(Baseline, Output)>,
     only_failing: bool,
     quiet: bool,
-    /// Other runs test other targets, so that an allowance may be needed there.
+    /// Whether other runs test other targets, so that an allowance may be needed there.
     part: bool,
-    /// What is counted and not shown.
+    /// Targets that are counted but not shown.
     left_out: Summary,
-    /// The texts that say which findings count, which the parts of one run have in common.
+    /// The texts of gate and baseline, which all parts of one run have in common.
     pub(super) texts: Vec<String>,
 }
 
 impl Checkpoint {
-    /// Reads what the options name, so that a mistake is known before anything is probed.
+    /// Reads the files in the options, so that errors show before anything is probed.
     pub(super) fn open(
         args: &GateArgs,
         fail_on: FailOn,
@@ -69,13 +69,13 @@ impl Checkpoint {
         })
     }
 
-    /// The same for a part of the targets.
+    /// The same for a share of the targets.
     #[must_use]
     pub(super) fn of_part(self, part: bool) -> Self {
         Self { part, ..self }
     }
 
-    /// The same with comments beside directives.
+    /// The same with the comments of a configuration.
     #[must_use]
     pub(super) fn with_ignored(self, ignored: Vec<IgnoreComment>) -> Self {
         Self { gate: self.gate.with_ignored(ignored), ..self }

@@ -1,4 +1,4 @@
-//! Files that are named on the command line.
+//! Reads files that are given on the command line.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail};
 
 use crate::targets::regular_file;
 
-/// All of standard input, which holds no more than `most` bytes.
+/// All of standard input, at most `most` bytes.
 pub(super) fn stdin(most: u64) -> anyhow::Result<Vec<u8>> {
     let mut text = Vec::new();
     let read = io::stdin().lock().take(most + 1).read_to_end(&mut text);
@@ -18,7 +18,7 @@ pub(super) fn stdin(most: u64) -> anyhow::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The whole of a file that holds no more than `most` bytes.
+/// The whole of a file, at most `most` bytes.
 pub(super) fn bytes(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
     regular_file::read(path, most).map_err(|error| match error.kind() {
         io::ErrorKind::FileTooLarge => {

@@ -1,4 +1,4 @@
-//! What nginx says of itself: its release and its TLS library.
+//! The installed nginx: its release and its TLS library.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use super::errors::warn;
 use crate::nginx::defaults::{Build, NginxRelease};
 use crate::openssl::release::OpensslRelease;
 
-/// The release and the library of this nginx, as `-V` tells them.
+/// The release and the library of this nginx, from `-V`.
 pub(super) fn ask(binary: &Path) -> anyhow::Result<(Option<NginxRelease>, Option<OpensslRelease>)> {
     let build = build(binary)?;
     let library = build.library.as_deref().and_then(OpensslRelease::of);
@@ -30,7 +30,7 @@ pub(super) fn build(binary: &Path) -> anyhow::Result<Build> {
         .ok_or_else(|| anyhow!("{} -V does not print a release of nginx", binary.display()))
 }
 
-/// Where packages put nginx, which need not be on the path of an ordinary user.
+/// Where packages install nginx, which may not be on an ordinary user's path.
 const USUAL: [&str; 3] =
     ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/nginx/sbin/nginx"];
 
@@ -39,8 +39,8 @@ pub(super) fn find() -> Option<PathBuf> {
     USUAL.iter().map(PathBuf::from).find(|path| path.is_file())
 }
 
-/// The nginx of this machine, where this configuration lies in the folder that it was built to read. One that lies
-/// elsewhere may be meant for another nginx.
+/// The nginx of this machine, if this configuration is in the folder that it was built to read. Others may belong to
+/// another nginx.
 pub(super) fn owner_of(config: &Path) -> Option<PathBuf> {
     let config = config.canonicalize().ok()?;
     let binary = find()?;
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_folder_of_the_configuration_is_told_by_the_build() {
+    fn the_folder_of_the_configuration_comes_from_the_build() {
         let said = "configure arguments: --prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf --with-debug";
         assert_eq!(built_to_read(said), Some(PathBuf::from("/etc/nginx")));
         assert_eq!(built_to_read("configure arguments: --with-debug"), None);

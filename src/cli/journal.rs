@@ -1,4 +1,4 @@
-//! `--resume FILE`: lines that are written in place as targets are done, so that a run that was killed goes on from them.
+//! `--resume FILE`: lines are written as targets are done, so that a stopped run can continue.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -13,26 +13,26 @@ use crate::report::Summary;
 use crate::report::saved::manifest::Manifest;
 use crate::report::saved::merge::CountedTarget;
 
-/// Longer lines are not targets.
+/// The longest line, in bytes.
 const MAX_LINE: u64 = 64 * 1024 * 1024;
 
-/// How the lines of a journal begin: a target, or the manifest at the end.
+/// The start of the lines of a journal: a target, or the manifest at the end.
 const BEGINNINGS: [&[u8]; 2] = [b"{\"id\":\"", b"{\"schema\":\"shakedown/manifest/"];
 
-/// What a file of an earlier run holds.
+/// The contents of a file of an earlier run.
 pub(super) struct Journal {
-    /// Open behind its last whole line.
+    /// Positioned after its last complete line.
     pub(super) file: File,
     /// The targets that are done, in the order of their lines.
     pub(super) ids: Vec<String>,
-    /// Those targets in numbers.
+    /// The counts of those targets.
     pub(super) summary: Summary,
-    /// Where the file is finished, what it says of itself.
+    /// The manifest, if the file is finished.
     pub(super) manifest: Option<Manifest>,
 }
 
 impl Journal {
-    /// Opens a file, or makes it; a line that was being written when the run was killed is cut off.
+    /// Opens or creates a file, and removes an incomplete last line.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let cannot = || format!("cannot write {}", path.display());
         let options =

@@ -1,4 +1,4 @@
-//! `merge`: the shards of one run in, the report of the run out.
+//! `merge`: merges the shards of one run into its report.
 
 use super::args::{MergeArgs, MergeFormat};
 use super::exit::Exit;
@@ -6,7 +6,7 @@ use super::input;
 use super::whole_file::Output;
 use crate::report::saved::merge::{RunPart, merge};
 
-/// Larger files are no reports that fit into memory.
+/// The largest file, in bytes: it must fit into memory.
 const MAX_FILE: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Runs the subcommand.

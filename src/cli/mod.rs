@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_of_this_program_is_no_finding() {
+    fn a_fault_of_this_program_is_not_a_finding() {
         assert_eq!(guarded(|| panic!("on purpose")), ExitCode::from(4));
         assert_eq!(guarded(|| ExitCode::from(1)), ExitCode::from(1));
     }

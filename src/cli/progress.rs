@@ -1,4 +1,4 @@
-//! Progress on stderr, for someone who watches.
+//! Progress on stderr.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -11,7 +11,7 @@ use crate::report::escape::escape;
 use crate::report::words;
 use crate::run::{Status, TargetReport};
 
-/// A line that counts targets; invisible where stderr is no terminal or there is little to wait for.
+/// A line that counts targets; hidden if stderr is not a terminal or the run is short.
 pub(super) struct Progress {
     bar: ProgressBar,
     failed: usize,
@@ -45,13 +45,13 @@ impl Progress {
         self.connections += u64::from(report.observation.connections());
         if self.verbose {
             let line = summed_up(report);
-            // Someone who closed stderr does not want to know.
+            // If stderr is closed, the message is lost.
             self.bar.suspend(|| drop(writeln!(anstream::stderr(), "{line}")));
         }
         self.bar.inc(1);
     }
 
-    /// Takes the line away before the report is written, and says how many connections the run has opened.
+    /// Removes the line before the report is written, and prints the number of connections.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
         if self.verbose {
@@ -61,14 +61,14 @@ impl Progress {
     }
 }
 
-/// Whether lines of the report come out where the progress would be drawn.
+/// Whether the report is written to the terminal during the run.
 fn streams_to_terminal(args: &RunArgs) -> bool {
     let report = &args.report;
     let to_stdout = report.output.iter().all(|one| one.format.is_some());
     report.format.streams() && to_stdout && io::stdout().is_terminal()
 }
 
-/// One target in one line: what became of it, the connections that were opened, and the rules with something to say.
+/// One target in one line: its status, the number of connections, and the rules with findings.
 fn summed_up(report: &TargetReport) -> String {
     let (status, name) = (words::status(report.status), escape(&report.target.name));
     let Judgement { findings, untested, .. } = &report.judgement;

@@ -1,4 +1,4 @@
-//! Where the reports go: one to stdout or a file, and any number of others to files of their own.
+//! Writes the reports: one to stdout or a file, and any number of others to further files.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -17,14 +17,14 @@ use crate::report::{
 };
 use crate::run::{Status, TargetReport};
 
-/// One form of the report on its way to its place.
+/// One format of the report and its destination.
 struct Sink {
     format: Format,
     look: Look,
     output: Output,
-    /// It goes to stdout, where `--quiet` may want nothing.
+    /// Whether `--quiet` applies to it (stdout only).
     quiet: bool,
-    /// Why nothing more is written to it.
+    /// The error after which nothing more is written to it.
     failure: Option<io::Error>,
 }
 
@@ -33,7 +33,7 @@ impl Sink {
         Self { format, look, output, quiet, failure: None }
     }
 
-    /// Writes something, unless an earlier write failed: one place that takes no more does not spoil the others.
+    /// Writes something, unless an earlier write failed: an error in one destination does not affect the others.
     fn attempt(&mut self, write: impl FnOnce(&mut Self) -> io::Result<()>) {
         if self.failure.is_none() {
             self.failure = write(self).err();
@@ -41,15 +41,15 @@ impl Sink {
     }
 }
 
-/// All forms of the report.
+/// All formats of the report.
 pub(super) struct ReportWriter {
     sinks: Vec<Sink>,
-    /// Where GitHub Actions takes the job's summary.
+    /// The file for the job summary of GitHub Actions.
     step_summary: Option<(PathBuf, File)>,
 }
 
 impl ReportWriter {
-    /// Opens every destination, so that a bad one is known before anything is probed.
+    /// Opens every destination, so that errors show before anything is probed.
     pub(super) fn open(args: &ReportArgs, quiet: bool) -> anyhow::Result<Self> {
         let (plain, named): (Vec<&ReportFile>, Vec<_>) =
             args.output.iter().partition(|destination| destination.format.is_none());
@@ -74,26 +74,26 @@ impl ReportWriter {
         Ok(Self { sinks, step_summary })
     }
 
-    /// One stream, into a file that is written as it stands.
+    /// One stream, written directly to a file.
     pub(super) fn journal(args: &ReportArgs, file: File) -> Self {
         let (format, look) = (Format::Ndjson, settings::look(args, false));
         let sinks = vec![Sink::new(format, look, Output::in_place(file), false)];
         Self { sinks, step_summary: None }
     }
 
-    /// Shows every certificate that was sent, whatever was typed.
+    /// Lists every certificate that was sent, even without `--show-chain`.
     #[must_use]
     pub(super) fn showing_chains(mut self) -> Self {
         self.sinks.iter_mut().for_each(|sink| sink.look.show_chain = true);
         self
     }
 
-    /// Whether no form needs more than one target at a time.
+    /// Whether all formats can be written one target at a time.
     pub(super) fn all_stream(&self) -> bool {
         self.sinks.iter().all(|sink| sink.format.streams())
     }
 
-    /// What comes before the report where that is for people.
+    /// Writes text before the report, if the format is for people.
     pub(super) fn preface(&mut self, text: &str) -> io::Result<()> {
         match self.sinks.first_mut() {
             Some(sink) if sink.format == Format::Table => sink.output.write_all(text.as_bytes()),
@@ -101,7 +101,8 @@ impl ReportWriter {
         }
     }
 
-    /// Writes a target to the formats that take one at a time. Fails when no place takes anything more.
+    /// Writes a target to the formats that are written one target at a time. Fails if no destination can be written any
+    /// more.
     pub(super) fn line(&mut self, report: &TargetReport) -> io::Result<()> {
         for sink in self.sinks.iter_mut().filter(|sink| sink.format.streams()) {
             if !sink.quiet || !(report.status == Status::Pass || report.is_waived()) {
@@ -117,7 +118,7 @@ impl ReportWriter {
         Ok(())
     }
 
-    /// Says at the end of every stream what it holds.
+    /// Writes the manifest at the end of every stream.
     pub(super) fn trailer(&mut self, manifest: &Manifest) {
         for sink in self.sinks.iter_mut().filter(|sink| sink.format.streams()) {
             sink.attempt(|sink| {
@@ -127,18 +128,18 @@ impl ReportWriter {
         }
     }
 
-    /// Writes a report that was not streamed in every form.
+    /// Writes a complete report in every format.
     pub(super) fn write(mut self, report: &Report) -> anyhow::Result<()> {
         report.targets.iter().try_for_each(|target| self.line(target))?;
         self.finish(report)
     }
 
-    /// Writes the report in every form that wants it whole, and puts the files in their places.
+    /// Writes the report in the other formats, and moves the files to their places.
     pub(super) fn finish(self, report: &Report) -> anyhow::Result<()> {
         let summary = report.summary();
         let in_order = summary.is_in_order();
         let mut failure = None;
-        // Files come first: the reader of stdout may go away.
+        // Files come first: stdout may be closed.
         let (stdout, files): (Vec<Sink>, Vec<Sink>) =
             self.sinks.into_iter().partition(|sink| sink.output.is_stdout());
         for mut sink in files.into_iter().chain(stdout) {
@@ -166,7 +167,7 @@ impl ReportWriter {
     }
 }
 
-/// Two forms in one file would leave one of them.
+/// Refuses two formats in one file, as one would overwrite the other.
 fn twice(destinations: &[ReportFile]) -> anyhow::Result<()> {
     for (index, one) in destinations.iter().enumerate() {
         let same = destinations[..index].iter().any(|other| other.path == one.path);

@@ -1,7 +1,7 @@
-//! What ends the program early: signals, and the time that a run may take.
+//! Stopping early: signals, and the time limit of a run.
 //!
-//! A subcommand that has something to say when it is stopped listens; every other one ends at once. Either way no unfinished
-//! file is left behind.
+//! Subcommands that write a report when stopped listen for the signal; all others end at once. No unfinished files
+//! remain.
 
 use std::fs;
 use std::future::Future;
@@ -19,26 +19,26 @@ use tokio::time::{sleep, timeout};
 
 use super::whole_file::{remove_unfinished, write_in_progress};
 
-/// How long one write to stdout may block once the program was told to stop: nobody may be reading.
+/// How long one write to stdout may block after a signal: there may be no reader.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// Whether the program was told to stop.
+/// Whether a signal was received.
 static STOPPED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
 
-/// How many parts of the program wait for that.
+/// How many parts of the program listen for it.
 static LISTENERS: AtomicUsize = AtomicUsize::new(0);
 
-/// Watches for signals until the program ends. A signal that whoever started the program wants ignored, as `nohup` does, is
-/// left alone.
+/// Watches for signals until the program ends. Signals that were ignored when the program started, as with `nohup`,
+/// stay ignored.
 pub(super) fn watch() {
     let (ready, is_ready) = mpsc::channel();
-    // Without a thread the system's own behaviour stays.
+    // Without a thread, signals have their default effect.
     let _ = thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Ok(runtime) = Builder::new_current_thread().enable_all().build() {
             runtime.block_on(watch_signals(ready));
         }
     });
-    // A file that is opened before a signal is caught would be left behind. An error means that nothing is caught.
+    // Wait for the handler, so that no file is opened before. An error means that no signals are caught.
     let _ = is_ready.recv();
 }
 
@@ -84,7 +84,7 @@ async fn next(signals: &mut [(SignalKind, Signal)]) -> i32 {
     select_all(all).await.0
 }
 
-/// Ends the program as a shell expects of one that a signal ended.
+/// Ends the program as shells expect after a signal.
 fn end(number: i32) -> ! {
     remove_unfinished();
     #[expect(
@@ -94,7 +94,7 @@ fn end(number: i32) -> ! {
     process::exit(128 + number)
 }
 
-/// The signals that are ignored, a bit each; none where the system does not say.
+/// The ignored signals, one bit each; 0 if unknown.
 fn ignored() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the system tells of signals in a file")]
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -102,7 +102,7 @@ fn ignored() -> u64 {
     line.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()).unwrap_or(0)
 }
 
-/// Counts whoever waits to be told to stop, or is about to.
+/// Counts the parts of the program that listen for a signal.
 pub(super) struct StopListener;
 
 impl StopListener {
@@ -118,7 +118,7 @@ impl Drop for StopListener {
     }
 }
 
-/// Resolves when the program is told to stop.
+/// Resolves on a signal.
 pub(super) fn signalled() -> impl Future<Output = ()> {
     let (listener, mut stopped) = (StopListener::new(), STOPPED.subscribe());
     async move {
@@ -128,7 +128,7 @@ pub(super) fn signalled() -> impl Future<Output = ()> {
     }
 }
 
-/// Resolves when the program is told to stop, when the run's time is up, or when the report is no longer wanted.
+/// Resolves on a signal, when the run's time is up, or when the report is no longer wanted.
 pub(super) fn stop(
     run_timeout: Option<Duration>,
     unread: impl Future<Output = ()>,
@@ -143,7 +143,7 @@ pub(super) fn stop(
     }
 }
 
-/// Resolves when that much time has passed, or never.
+/// Resolves after this time, or never.
 pub(super) async fn time_is_up(limit: Option<Duration>) {
     match limit {
         Some(limit) => sleep(limit).await,

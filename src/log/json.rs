@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_is_the_line_that_it_stands_for() {
+    fn an_object_is_read_as_the_line_that_it_contains() {
         let mut buffer = Vec::new();
         let object = br#"{"time":"2026-05-20T10:11:12+02:00","level":"error","pid":7,"tid":7,"connection":42,
             "message":"SSL_do_handshake() failed (SSL: error:0A000458:SSL routines::tlsv1 unrecognized name:SSL alert number 112)",
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_read_as_text() {
+    fn anything_but_an_object_is_read_as_text() {
         let mut buffer = Vec::new();
         assert!(!to_text(b"{not json", &mut buffer));
         assert!(!to_text(b"{\"a\":1}", &mut buffer));

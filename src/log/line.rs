@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_sent_is_no_field() {
+    fn what_a_client_sent_is_not_read_as_a_field() {
         let line = parse(
             b"2024/10/21 08:41:45 [error] 1#1: *2 upstream timed out (110: Connection timed out) while SSL handshaking to upstream, client: 192.0.2.1, server: , request: \"GET /\xff\\\"x HTTP/1.1\", upstream: \"https://192.0.2.2/\", host: \"a.test\", referrer: \"x\", upstream: \"https://evil.test/\"",
         );

@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn junk_is_no_line() {
+    fn junk_is_not_a_line() {
         let mut reader = LogReader::default();
         for junk in [b"\xff\xfe\x00".as_slice(), b"hello", b"{", b"2026/01/31"] {
             assert_eq!(reader.line(junk), LineKind::Unknown);

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn trends_are_told_apart() {
+    fn trends_are_distinguished() {
         assert_eq!(Trend::of(&[1, 0, 2]), Trend::Unclear);
         assert_eq!(Trend::of(&[5; 20]), Trend::Steady);
         let rising: Vec<u64> = (0..20).map(|at| 10 + at).collect();

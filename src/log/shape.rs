@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_format_that_is_not_told_is_guessed() {
+    fn a_format_that_is_not_given_is_guessed() {
         let shape = AccessLineShape::default();
         let line = br#"192.0.2.1 - - [31/Jan/2026:23:59:59 +0000] "GET /TLSv1 HTTP/1.1" 200 5 "-" "curl TLSv1.1" TLSv1.2/ECDHE TLSv1.3 TLS_AES_128_GCM_SHA256"#;
         let access = shape.read(line).unwrap();

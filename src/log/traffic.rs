@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_that_never_connected_are_told_from_slow_ones() {
+    fn attempts_that_never_connected_are_distinguished_from_slow_ones() {
         let (traffic, _) = read(
             "$status|$upstream_addr|$upstream_connect_time",
             &["502|a:443|-", "200|a:443, b:443|-, 0.012", "200|b:443|0.002", "502|b:443|0.002"],

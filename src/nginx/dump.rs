@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_told_apart() {
+    fn files_are_distinguished() {
         check(
             "nginx: syntax is ok\n# configuration file /e/n.conf:\na { include c/*.conf; }\n\n\
              # configuration file /e/c/b.conf:\nb;\n",
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_file_is_no_dump() {
+    fn text_without_file_names_is_not_a_dump() {
         assert_eq!(Dump::read(b"http { }\n"), None);
         assert_eq!(Dump::read(b""), None);
     }

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn code_that_does_not_end_is_told() {
+    fn code_that_does_not_end_is_reported() {
         check(" [[ ", false);
         check(" --[==[ ]] ", false);
         assert_eq!(block_length(b"{ }"), None);

@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_takes_away_and_is_told() {
+    fn a_level_removes_suites_and_is_returned() {
         assert!(names("DEFAULT:@SECLEVEL=0").len() >= names("DEFAULT").len());
         assert_eq!(evaluate("DEFAULT:@SECLEVEL=1", 2).unwrap().security_level, Some(1));
         assert_eq!(evaluate("AES128-SHA", 3).unwrap().suites, []);

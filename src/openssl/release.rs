@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_told_by_their_names() {
+    fn libraries_are_recognised_by_their_names() {
         assert_eq!(OpensslRelease::of("OpenSSL 3.0.17 1 Jul 2025"), Some(OpensslRelease::V3_0));
         assert_eq!(OpensslRelease::of("OpenSSL 3.5.4 30 Sep 2025"), Some(OpensslRelease::V3_5));
         assert_eq!(OpensslRelease::of("OpenSSL 1.1.1w  11 Sep 2023"), Some(OpensslRelease::V1_1_1));

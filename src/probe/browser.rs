@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn http_is_only_offered_where_it_is_spoken() {
+    fn http_is_offered_only_to_web_servers() {
         let offers = |address: &str| {
             let target = Options::default().target(address.parse().unwrap(), None, None);
             let hello = whole(&target).unwrap();

@@ -110,19 +110,19 @@ mod tests {
     }
 
     #[test]
-    fn web_servers_are_told_by_their_status_line_or_page() {
+    fn web_servers_are_recognised_by_their_status_line_or_page() {
         let status = "HTTP/1.1 400 Bad Request".to_owned();
         check(b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n", &PlainProtocol::Http(status));
         check(b"<html>\n<head>", &PlainProtocol::Http("<html>".into()));
     }
 
     #[test]
-    fn ssh_servers_are_told_by_their_banner() {
+    fn ssh_servers_are_recognised_by_their_banner() {
         check(b"SSH-2.0-OpenSSH_9.2\r\n", &PlainProtocol::Ssh("SSH-2.0-OpenSSH_9.2".into()));
     }
 
     #[test]
-    fn servers_that_greet_are_told_by_their_first_line() {
+    fn servers_that_greet_are_recognised_by_their_first_line() {
         for line in ["220 mx.test ESMTP", "220-first of many", "+OK ready", "* OK IMAP4", "554"] {
             let bytes = format!("{line}\r\nmore\r\n");
             check(bytes.as_bytes(), &PlainProtocol::Greeting(line.into()));

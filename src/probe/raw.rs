@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_takes_no_hello_is_reset() {
+    async fn a_connection_that_accepts_no_hello_is_reset() {
         let (mut client, server) = duplex(64);
         drop(server);
         assert_fails(&exchange(&mut client, &hello(), soon()).await, Cause::Reset);

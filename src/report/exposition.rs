@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_label_ends_before_its_time_and_no_series_stands_twice() {
+    fn labels_are_escaped_and_no_series_is_written_twice() {
         let mut exposition = Exposition::default();
         let family = exposition.family("m", "What it is.");
         family.add(&[("a", "x\"} 1\nm{a=\"y\\")], 1.5);

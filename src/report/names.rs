@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_apart() {
+    fn equal_names_are_made_distinct() {
         let names = ["a", "b", "a", "a"].into_iter().map(str::to_owned);
         assert_eq!(numbered(names), ["a", "b", "a #2", "a #3"]);
     }

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_baseline_is_refused() {
+    fn files_that_are_not_baselines_are_refused() {
         let error = |text| read(text).unwrap_err().to_string();
         assert!(error("[]").starts_with("not a baseline"));
         assert!(error("{}").contains("missing field"));

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allowance_that_matches_nothing_is_told() {
+    fn an_allowance_that_matches_nothing_is_reported() {
         let both = allowance("self-signed", "*.test", "2027-01-01")
             + &allowance("self-signed", "b.example", "2027-01-01");
         let mut gate = gate(&both);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_group_stands_for_its_rules_and_a_rules_own_entry_counts_more() {
+    fn the_name_of_a_group_applies_to_its_rules_and_a_rules_own_entry_takes_precedence() {
         let mut gate = gate(
             "[severity]\nannotation-ignored = 'error'\nconfiguration-ineffective = 'note'\n\
              [[allow]]\nrule='configuration-refused'\ntarget='*'\nreason='why'\nuntil=2027-01-01",

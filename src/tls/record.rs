@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_told_from_the_first_bytes() {
+    fn invalid_records_are_recognised_by_their_first_bytes() {
         assert_eq!(split(b"H"), Err(RecordError::ContentType(b'H')));
         assert_eq!(split(&[22, 2]), Err(RecordError::MajorVersion(2)));
         assert_eq!(split(&[22, 3, 1, 0xff, 0xff]), Err(RecordError::TooLong(0xffff)));

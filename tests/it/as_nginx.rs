@@ -86,7 +86,7 @@ fn an_upstream_of_tls13_alone_depends_on_the_release() {
 }
 
 #[test]
-fn a_missing_client_certificate_is_told_in_each_version_and_mended_with_the_one_at_hand() {
+fn a_missing_client_certificate_is_reported_in_each_version_and_fixed_with_the_given_one() {
     let pki = Pki::rsa();
     let (server, client) = (pki.server("a", &["a.test"]), pki.client("c"));
     let path = |path: &std::path::Path| path.display().to_string();
@@ -133,7 +133,7 @@ fn a_missing_client_certificate_is_told_in_each_version_and_mended_with_the_one_
 }
 
 #[test]
-fn a_listener_behind_a_proxy_protocol_is_spoken_to_in_it() {
+fn a_listener_with_the_proxy_protocol_receives_its_header() {
     let pki = Pki::new();
     let files = pair(&pki.server("a", &["a.test"]));
     let block = format!(

@@ -27,7 +27,7 @@ fn audit(pki: &Pki, files: &Files, name: &str, more: &[&str]) -> Audit {
 }
 
 #[test]
-fn a_common_name_is_no_name() {
+fn a_common_name_does_not_count() {
     let pki = Pki::new();
     let files = pki.changed("cn", &["a.test"], |params| params.subject_alt_names.clear());
     audit(&pki, &files, "a.test", &[]).check(&["error certificate-without-san"]).ends(1, "fail");

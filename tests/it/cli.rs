@@ -236,7 +236,7 @@ fn each_subcommand_has_a_manual_page() {
 }
 
 #[test]
-fn a_target_that_is_a_file_is_told_how_to_be_read() {
+fn a_target_that_is_a_file_gives_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("hosts.txt");
     fs::write(&list, "127.0.0.1:1\n").unwrap();
@@ -296,7 +296,7 @@ fn the_demo_finds_what_was_put_there() {
 }
 
 #[test]
-fn backends_of_one_name_are_told_apart() {
+fn backends_with_one_name_are_distinguished() {
     let backends = ["a.test:443:127.0.0.1:1", "a.test:443:127.0.0.1:2"];
     for format in ["table", "prometheus"] {
         let args = ["probe", "--trust", "mozilla", "--format", format];

@@ -40,7 +40,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_jobs_of_kubernetes_call_the_program_as_it_wants_to_be_called() {
+fn the_kubernetes_jobs_use_valid_options() {
     let mut called = 0;
     for file in ["cronjob", "indexed-job"] {
         for document in documents(&format!("contrib/kubernetes/{file}.yaml")) {
@@ -74,7 +74,7 @@ fn the_targets_of_the_config_map_are_targets() {
 }
 
 #[test]
-fn the_units_of_systemd_call_the_program_as_it_wants_to_be_called() {
+fn the_systemd_units_use_valid_options() {
     let folder = Path::new(ROOT).join("contrib/systemd");
     let mut called = 0;
     for unit in fs::read_dir(folder).unwrap() {
@@ -90,7 +90,7 @@ fn the_units_of_systemd_call_the_program_as_it_wants_to_be_called() {
 }
 
 #[test]
-fn the_hook_calls_the_program_as_it_wants_to_be_called() {
+fn the_hook_uses_valid_options() {
     for hook in documents(".pre-commit-hooks.yaml").remove(0).as_sequence().unwrap() {
         for key in ["id", "name", "entry", "language", "files"] {
             assert!(hook[key].is_string(), "{key}");
@@ -102,7 +102,7 @@ fn the_hook_calls_the_program_as_it_wants_to_be_called() {
 }
 
 #[test]
-fn the_image_holds_the_program_and_runs_without_rights() {
+fn the_image_contains_the_program_and_runs_without_privileges() {
     let text = read("Dockerfile");
     let (_, last) = text.rsplit_once("\nFROM ").unwrap();
     assert!(last.starts_with("scratch\n"), "{last}");
@@ -188,7 +188,7 @@ fn every_input_of_the_action_is_used_and_none_is_a_command() {
 }
 
 #[test]
-fn the_action_annotates_and_tells_the_status() {
+fn the_action_annotates_and_outputs_the_status() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let peer = says(b"SSH-2.0-x\r\n").to_string();

@@ -53,7 +53,7 @@ fn nothing_is_printed_where_nothing_changed() {
 }
 
 #[test]
-fn what_got_worse_is_told_and_fails() {
+fn what_got_worse_is_reported_and_fails() {
     let pki = Pki::new();
     let files = pki.server("a", &["a.test"]);
     let old = report(&pki, &files, BOTH, "json");
@@ -75,7 +75,7 @@ fn what_got_worse_is_told_and_fails() {
 }
 
 #[test]
-fn what_is_no_report_is_a_mistake() {
+fn a_file_that_is_not_a_report_is_a_usage_error() {
     let folder = tempfile::tempdir().unwrap();
     let (good, bad) = (folder.path().join("good"), folder.path().join("bad"));
     fs::write(&good, "").unwrap();

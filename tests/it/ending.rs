@@ -98,7 +98,7 @@ fn a_signal_that_is_ignored_stays_so() {
 }
 
 #[test]
-fn a_full_pipe_holds_nobody_back_from_stopping() {
+fn a_full_pipe_does_not_prevent_stopping() {
     // More targets than a pipe holds lines of.
     let targets = ["127.0.0.1:1"; 100];
     let args = ["probe", "--trust", "mozilla", "--format", "ndjson"];
@@ -155,7 +155,7 @@ fn files_are_written_although_nobody_reads_stdout() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_is_told_before_anything_is_probed() {
+fn an_unwritable_file_is_reported_before_anything_is_probed() {
     let long = "n".repeat(300);
     for output in ["", "json=", &long, "/proc/none/report"] {
         let started = Instant::now();
@@ -168,7 +168,7 @@ fn a_place_that_cannot_be_written_is_told_before_anything_is_probed() {
 }
 
 #[test]
-fn a_summary_that_cannot_be_written_is_told_before_anything_is_probed() {
+fn an_unwritable_summary_is_reported_before_anything_is_probed() {
     let output = Command::new(env!("CARGO_BIN_EXE_shakedown"))
         .args(["probe", "--trust", "mozilla", "--format", "github", "127.0.0.1:1"])
         .env_clear()

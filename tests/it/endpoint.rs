@@ -98,7 +98,7 @@ fn a_server_can_refuse_one_name_and_serve_the_rest() {
 }
 
 #[test]
-fn a_default_certificate_that_covers_the_name_is_no_fault() {
+fn a_default_certificate_that_covers_the_name_is_not_a_fault() {
     let pki = Pki::new();
     let both = "ssl_protocols TLSv1.2 TLSv1.3;";
     let default = block(&pki.server("default", &["default.test", "a.test"]), "");
@@ -170,7 +170,7 @@ fn smtp_is_upgraded_and_audited() {
 }
 
 #[test]
-fn ends_without_a_handshake_are_told_apart() {
+fn ends_without_a_handshake_are_distinguished() {
     let check = |address: SocketAddr, expected: &str| {
         probe(&[&format!("a.test:443:{address}"), "--trust", "mozilla"])
             .check(&[expected])
@@ -183,7 +183,7 @@ fn ends_without_a_handshake_are_told_apart() {
 }
 
 #[test]
-fn a_limit_on_connections_is_kept_and_told() {
+fn a_limit_on_connections_is_respected_and_reported() {
     let pki = Pki::new();
     let nginx =
         Nginx::start(&block(&pki.server("a", &["a.test"]), "ssl_protocols TLSv1.2 TLSv1.3;"));
@@ -195,7 +195,7 @@ fn a_limit_on_connections_is_kept_and_told() {
 }
 
 #[test]
-fn what_changes_between_equal_connections_is_no_answer() {
+fn answers_that_differ_between_equal_connections_are_unsteady() {
     let pki = Pki::new();
     let nginx =
         Nginx::start(&block(&pki.server("a", &["a.test"]), "ssl_protocols TLSv1.2 TLSv1.3;"));

@@ -128,7 +128,7 @@ fn the_folder_that_certbot_writes_is_one_certificate() {
 }
 
 #[test]
-fn an_issuer_that_is_no_authority_is_no_certificate_of_a_second_server() {
+fn an_issuer_that_is_not_marked_as_an_authority_is_not_a_second_server() {
     let pki = Pki::new();
     let authority = pki.root.intermediate_with("plain", |params| params.is_ca = rcgen::IsCa::NoCa);
     let issued = authority.unwrap().issue(&["a.test"]).unwrap();

@@ -166,7 +166,7 @@ fn junit_is_well_formed_and_counts_what_it_holds() {
 }
 
 #[test]
-fn a_workflow_command_stands_on_one_line_and_the_worst_come_first() {
+fn a_workflow_command_is_on_one_line_and_the_worst_come_first() {
     let shown = rendered(&sampled(), Format::Github);
     let lines: Vec<&str> = shown.lines().collect();
     let (last, commands) = lines.split_last().unwrap();
@@ -227,7 +227,7 @@ fn csv_has_as_many_cells_in_every_row() {
 }
 
 #[test]
-fn promtool_takes_the_metrics() {
+fn promtool_accepts_the_metrics() {
     let mut report = sampled();
     for blackbox in [false, true] {
         report.options.blackbox = blackbox;
@@ -268,7 +268,7 @@ fn check_plugin(args: &[&str], status: i32, word: &str) {
 }
 
 #[test]
-fn a_plugin_ends_with_the_state_that_it_tells() {
+fn a_plugin_exits_with_the_state_that_it_prints() {
     let peer = says(b"SSH-2.0-x\r\n").to_string();
     let probe = ["probe", &peer, "--trust", "mozilla"];
     check_plugin(&probe, 2, "CRITICAL");

@@ -40,7 +40,7 @@ fn a_severity_that_is_typed_decides_what_fails() {
 }
 
 #[test]
-fn what_is_allowed_is_told_and_does_not_fail() {
+fn allowed_findings_are_reported_and_do_not_fail() {
     let (folder, peer) = (tempfile::tempdir().unwrap(), peer());
     let file = gate(folder.path(), "127.0.0.1:*", "not-tls", "9999-12-31");
     let run = probed(&peer, &["--gate", &file]);
@@ -52,7 +52,7 @@ fn what_is_allowed_is_told_and_does_not_fail() {
 }
 
 #[test]
-fn an_allowance_that_has_expired_fails_and_is_told() {
+fn an_allowance_that_has_expired_fails_and_is_reported() {
     let (folder, peer) = (tempfile::tempdir().unwrap(), peer());
     let file = gate(folder.path(), "*", "not-tls", "2020-01-01");
     let run = probed(&peer, &["--gate", &file]);
@@ -62,7 +62,7 @@ fn an_allowance_that_has_expired_fails_and_is_told() {
 }
 
 #[test]
-fn an_allowance_that_nothing_needs_is_told() {
+fn an_unused_allowance_is_reported() {
     let (folder, peer) = (tempfile::tempdir().unwrap(), peer());
     for (target, rule, words) in [
         ("*", "weak-key", "is no longer found at \"*\"; remove the entry"),
@@ -165,7 +165,7 @@ fn a_comment_beside_a_directive_allows_what_is_found_there() {
 }
 
 #[test]
-fn every_audit_takes_the_gate() {
+fn every_audit_applies_the_gate() {
     let (folder, peer) = (tempfile::tempdir().unwrap(), peer());
     let file = gate(folder.path(), "*", "not-tls", "9999-12-31");
     let scan = shakedown(&["scan", &peer, "--trust", "mozilla", "--gate", &file]);

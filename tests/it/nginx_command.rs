@@ -122,7 +122,7 @@ fn every_place_with_the_same_settings_is_listed() {
 }
 
 #[test]
-fn every_listener_and_upstream_is_audited_where_it_stands() {
+fn every_listener_and_upstream_is_audited_with_its_place() {
     let scene = Scene::new();
     let report = scene.report(&[]);
     let listener = target(&report, "www.test:");
@@ -210,7 +210,7 @@ fn a_certificate_that_was_renewed_and_not_loaded_is_found() {
 }
 
 #[test]
-fn what_cannot_be_probed_is_told_and_nothing_passes_for_it() {
+fn what_cannot_be_probed_is_reported_and_does_not_pass() {
     let folder = tempfile::tempdir().unwrap();
     let main = folder.path().join("nginx.conf");
     let check = |http: &str| {
@@ -279,7 +279,7 @@ fn annotations_of_an_ingress_are_read() {
 }
 
 #[test]
-fn what_a_directive_says_is_pointed_at_where_it_stands() {
+fn findings_about_directives_have_their_place() {
     let scene = Scene::new();
     let site = Path::new(&scene.main).parent().unwrap().join("sites/site.conf");
     let site_text = fs::read_to_string(&site).unwrap();

@@ -82,7 +82,7 @@ const HOSTS: [&str; 12] = [
 const SOCKETS: usize = 40;
 
 #[test]
-fn a_name_leads_to_the_server_that_nginx_takes() {
+fn a_name_leads_to_the_same_server_as_in_nginx() {
     let mut dice = Dice(7);
     let mut text = String::from("server_names_hash_bucket_size 128; ");
     for socket in 0..SOCKETS {
@@ -134,7 +134,7 @@ const VALUES: [&str; 12] =
 const LOCATIONS: usize = 300;
 
 #[test]
-fn a_variable_holds_a_value_that_was_foreseen() {
+fn a_variable_has_a_predicted_value() {
     let mut dice = Dice(11);
     let mut text =
         format!("{TABLES} server {{ LISTEN server_name a.test x.b.test; set $v0 s; set $v1 t; ");
@@ -208,7 +208,7 @@ const LAYOUTS: [&str; 8] = [
 const PATCHED: usize = 60;
 
 #[test]
-fn nginx_takes_what_was_patched() {
+fn nginx_accepts_patched_files() {
     let mut dice = Dice(5);
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);

@@ -132,7 +132,7 @@ fn broken_syntax_is_named_as_nginx_names_it() {
 }
 
 #[test]
-fn words_that_look_broken_are_taken_as_nginx_takes_them() {
+fn words_that_look_broken_are_read_as_in_nginx() {
     check("http { root a}b; }", "");
     check("http { root a#b; index \"x;{}#\" 'y\\'z' ${uri}a; }", "");
     check("http { server { location ~ \"^/a{2}$\" { return 204; } } }", "");

@@ -22,7 +22,7 @@ fn audit(address: SocketAddr, more: &[&str]) -> Audit {
 }
 
 #[test]
-fn plain_protocols_are_told_by_their_greeting() {
+fn plain_protocols_are_recognised_by_their_greeting() {
     for (words, evidence) in [
         (&b"SSH-2.0-OpenSSH_9.2\r\n"[..], "SSH"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP"),

@@ -106,7 +106,7 @@ fn outcomes(target: &Value) -> String {
 }
 
 #[test]
-fn each_set_of_versions_is_listed_as_it_was_told() {
+fn each_set_of_versions_is_listed_as_configured() {
     let told = [
         "TLSv1",
         "TLSv1.1",
@@ -144,7 +144,7 @@ fn each_suite_alone_is_listed_alone() {
 }
 
 #[test]
-fn suites_of_tls13_are_listed_as_they_were_told() {
+fn suites_of_tls13_are_listed_as_configured() {
     let told = [
         "TLS_AES_128_GCM_SHA256",
         "TLS_AES_256_GCM_SHA384",
@@ -166,7 +166,7 @@ fn suites_of_tls13_are_listed_as_they_were_told() {
 }
 
 #[test]
-fn the_whole_list_stands_in_the_servers_order_or_the_client_decides() {
+fn the_whole_list_is_in_the_servers_order_or_the_client_decides() {
     let material = Material::new();
     let list = "ALL:COMPLEMENTOFALL:@SECLEVEL=0";
     let common = format!("ssl_protocols TLSv1.2; ssl_ciphers {list};");
@@ -243,7 +243,7 @@ fn scan(pki: &Pki, port: u16, more: &[&str]) -> Audit {
 }
 
 #[test]
-fn openssls_own_server_is_listed_as_it_was_told() {
+fn openssls_server_is_listed_as_configured() {
     let pki = Pki::rsa();
     let files = pki.server("a", &["a.test"]);
     for (flag, version_name) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
@@ -327,7 +327,7 @@ fn a_small_finite_field_is_found() {
 }
 
 #[test]
-fn sessions_and_extensions_are_told_as_they_are() {
+fn sessions_and_extensions_are_reported() {
     let pki = Pki::new();
     let files = pki.server("a", &["a.test"]);
     let with = |more: &str| {

@@ -79,7 +79,7 @@ fn get(address: SocketAddr, path: &str, header: &str) -> (u16, String) {
 }
 
 #[test]
-fn only_configured_targets_are_probed_unless_it_is_told_otherwise() {
+fn only_configured_targets_are_probed_by_default() {
     let (peer, other) = (says(b"SSH-2.0-x\r\n").to_string(), says(b"SSH-2.0-x\r\n").to_string());
     let exporter = Exporter::start(&[&peer, "--trust", "mozilla"]);
     let (status, body) = exporter.get(&format!("/probe?target={peer}"));
@@ -117,7 +117,7 @@ fn an_answer_is_there_before_prometheus_stops_waiting() {
 }
 
 #[test]
-fn it_ends_when_it_is_told_to() {
+fn it_ends_on_a_signal() {
     let mut exporter = Exporter::start(&["127.0.0.1:1", "--trust", "mozilla"]);
     exporter.metrics();
     let id = Pid::from_raw(i32::try_from(exporter.process.0.id()).unwrap());
@@ -140,7 +140,7 @@ fn what_is_typed_wrong_ends_it_before_it_serves() {
 }
 
 #[test]
-fn an_interval_writes_the_report_anew_until_it_is_told_to_stop() {
+fn an_interval_writes_the_report_again_until_a_signal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.json");
     let child = Command::new(env!("CARGO_BIN_EXE_shakedown"))

@@ -105,7 +105,7 @@ fn hosts(pki: &Pki, more: &str) -> Apache {
 }
 
 #[test]
-fn a_refusal_in_http_for_want_of_a_name_is_no_pass_and_the_name_is_the_fix() {
+fn an_http_refusal_because_of_a_missing_name_is_not_a_pass_and_the_name_is_the_fix() {
     let pki = Pki::rsa();
     let apache = hosts(&pki, "");
     let met = meet(&pki, apache.port, "/", "proxy_set_header Host b.test;", &[]);

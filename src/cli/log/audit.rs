@@ -1,4 +1,4 @@
-//! `--probe`: the upstreams that the log names, audited as nginx meets them, so that a diagnosis stands beside its lines.
+//! `--probe`: audits the upstreams in the log with nginx's handshake, and adds the results to their lines.
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
@@ -27,30 +27,30 @@ use crate::targets::options::Options;
 use crate::targets::proxy_ssl::AsNginx;
 use crate::targets::{Host, Role, Target, TargetKind};
 
-/// Upstreams that are audited, the most frequent first.
+/// The most upstreams that are audited, the most frequent first.
 const MAX_UPSTREAMS: usize = 32;
 
-/// Names of the configuration that are looked up.
+/// The most names of the configuration that are looked up.
 const MAX_NAMES: usize = 1024;
 
-/// Those that are looked up at once.
+/// The most lookups at once.
 const NAMES_AT_ONCE: usize = 16;
 
-/// What became of the upstreams.
+/// The results of the audits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Audited {
-    /// In numbers.
+    /// The counts.
     pub(super) summary: Summary,
     /// Upstreams on which this program itself failed.
     pub(super) internal_errors: usize,
 }
 
-/// What is audited for an upstream of the log.
+/// The audit of an upstream in the log.
 struct Wanted {
-    /// The upstream, as its lines have it.
+    /// The upstream, as in the log.
     address: String,
     target: Arc<Target>,
-    /// Why a handshake that works here need not work in nginx; `None` where it is made as nginx makes it.
+    /// Why a handshake that works here may fail in nginx; `None` if it is exactly nginx's.
     unlike: Option<&'static str>,
 }
 
@@ -62,7 +62,7 @@ struct InstalledNginx {
 }
 
 impl InstalledNginx {
-    /// As it was named, or as the nginx of this machine tells.
+    /// The release from the options, or that of the nginx on this machine.
     fn of(args: &LogArgs) -> anyhow::Result<Self> {
         let asked = |binary: &Path| {
             let (version, library) = installed::ask(binary)?;
@@ -73,7 +73,7 @@ impl InstalledNginx {
             (None, Some(_)) => {
                 Ok(Self { version: args.nginx_version, library: args.openssl_version })
             }
-            // An nginx that cannot be asked is as good as none.
+            // If that nginx cannot be run, the release is unknown.
             (None, None) => {
                 let found = installed::find().and_then(|binary| asked(&binary).ok());
                 let found = found.unwrap_or_default();
@@ -83,7 +83,7 @@ impl InstalledNginx {
     }
 }
 
-/// The lines do not tell what nginx is configured to do.
+/// The log does not contain nginx's settings.
 const WITHOUT_CONFIGURATION: &str = "the failure could not be repeated: a handshake with nginx's default settings \
      works, and the log does not contain this upstream's settings; give the configuration with --nginx FILE";
 
@@ -91,7 +91,7 @@ const WITHOUT_CONFIGURATION: &str = "the failure could not be repeated: a handsh
 const WITHOUT_RELEASE: &str = "the failure could not be repeated: the handshake works with the newest nginx, and \
      there is no nginx on this machine; give its release with --nginx-version or --nginx-binary";
 
-/// Audits the upstreams, and joins what was found to their lines.
+/// Audits the upstreams, and adds the findings to their lines.
 pub(super) fn audit(
     intake: &Intake,
     args: &LogArgs,
@@ -140,7 +140,7 @@ pub(super) fn audit(
         })
         .await
     });
-    // A name that is still being looked up must not hold the program back.
+    // Do not wait for unfinished DNS lookups.
     runtime.shutdown_background();
     audited.internal_errors = ending?.internal_errors;
     Ok(audited)
@@ -162,7 +162,7 @@ async fn carry_out(
     Ok(ending)
 }
 
-/// The upstreams of the log, each with what to connect to, or why it is not audited.
+/// The upstreams of the log, each with its address, or the reason why it is not audited.
 fn sockets(report: &LogReport) -> Vec<(String, Result<SocketAddr, &'static str>)> {
     let socket = |(place, address): (usize, &str)| {
         if place >= MAX_UPSTREAMS {
@@ -178,13 +178,13 @@ fn sockets(report: &LogReport) -> Vec<(String, Result<SocketAddr, &'static str>)
     addresses.enumerate().map(|(place, it)| (it.clone(), socket((place, it)))).collect()
 }
 
-/// nginx leaves the port out where it is the scheme's own.
+/// nginx omits the default port of the scheme.
 fn with_port(address: &str) -> Result<SocketAddr, std::net::AddrParseError> {
     let ip: IpAddr = address.trim_matches(['[', ']']).parse()?;
     Ok(SocketAddr::new(ip, 443))
 }
 
-/// nginx as it is without directives, as the client of this address.
+/// nginx with its defaults, as the client of this address.
 fn bare(
     address: &str,
     socket: SocketAddr,
@@ -263,7 +263,7 @@ async fn looked_up(
         .await
 }
 
-/// The target, where it leads to this address.
+/// The target, if it leads to this address.
 fn at(target: &Arc<Target>, socket: SocketAddr, known: &ResolvedNames) -> Option<Arc<Target>> {
     let (host, port) = target.endpoint().filter(|(_, port)| *port == socket.port())?;
     match host {

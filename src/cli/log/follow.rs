@@ -1,4 +1,4 @@
-//! `--follow`: failures as they are written, through rotation, until the program is told to stop.
+//! `--follow`: prints failures as they are written, across rotation, until a signal.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -16,25 +16,25 @@ use crate::cli::whole_file::Output;
 use crate::log::intake::Intake;
 use crate::report::log::{clock, table};
 
-/// How often files are looked at.
+/// The interval at which files are checked.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// One class is told of this often at most; what comes between is counted.
+/// Each class is printed at most this often; lines in between are counted.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// Where a file that is followed was left.
+/// The position in a followed file.
 struct FilePosition {
     inode: u64,
     length: u64,
 }
 
-/// What was told of a class, and when.
+/// When a class was last printed, and the lines since.
 struct Told {
     at: Instant,
     held_back: u64,
 }
 
-/// Tells of failures until SIGINT or SIGTERM, or until nobody reads on.
+/// Prints failures until SIGINT or SIGTERM, or until stdout is closed.
 pub(super) fn follow(readings: &mut [LogInput], intake: &mut Intake) -> anyhow::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -58,7 +58,7 @@ pub(super) fn follow(readings: &mut [LogInput], intake: &mut Intake) -> anyhow::
     })
 }
 
-/// Reads what was appended, or the new file that took the place of a rotated one.
+/// Reads appended lines, or the new file after a rotation.
 fn look(
     reading: &mut LogInput,
     place: &mut FilePosition,
@@ -69,7 +69,7 @@ fn look(
     text += &lines(reading, intake, told);
     let Ok(data) = reading.path.metadata() else { return text };
     if let Some(file) = place.moves_on(&data, || reopened(&reading.path)) {
-        // What came into the old file since it was looked at.
+        // Lines in the old file since the last check.
         text += &lines(reading, intake, told);
         reading.go_on(file);
         text += &lines(reading, intake, told);
@@ -82,8 +82,8 @@ impl FilePosition {
         Self { inode: data.ino(), length: data.len() }
     }
 
-    /// Notes where the file is now; a new one where it was rotated. nginx writes to the old one until it is told to reopen
-    /// its logs, so a new file that is still empty is not yet its. Where that cannot be opened yet, nothing is noted, so
+    /// Notes where the file is now; a new one where it was rotated. nginx writes to the old file until it reopens its
+    /// logs, so a new file that is still empty is not in use yet. If it cannot be opened yet, the position stays, so
     /// that it is tried again.
     fn moves_on<T>(&mut self, data: &Metadata, open: impl FnOnce() -> Option<T>) -> Option<T> {
         let now = Self::of(data);
@@ -115,7 +115,7 @@ fn lines(reading: &mut LogInput, intake: &mut Intake, told: &mut HashMap<usize, 
     text
 }
 
-/// One line for a failure, unless its class was told of just now.
+/// One line for a failure, unless its class was just printed.
 fn tell(place: usize, line: &[u8], intake: &Intake, told: &mut HashMap<usize, Told>) -> String {
     let Some(class) = intake.errors.tally.class_at(place) else { return String::new() };
     let now = Instant::now();

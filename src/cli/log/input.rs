@@ -1,4 +1,4 @@
-//! Bytes of log files: plain or gzipped, in blocks, so that no log is too large and no line too long.
+//! Reads log files, plain or gzipped, in blocks, so that neither long logs nor long lines are a problem.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -14,24 +14,24 @@ use crate::report::log::document::FileOut;
 /// Bytes that are read at once; a line longer than [`MAX_LINE`] is dropped before it fills them.
 const BLOCK: usize = 512 * 1024;
 
-/// What a gzip file begins with (RFC 1952 2.3.1).
+/// The first bytes of a gzip file (RFC 1952 section 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What files begin with that other programs compressed.
+/// The first bytes of files compressed by other programs.
 const PACKED: [(&[u8], &str); 3] =
     [(b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2"), (b"\x28\xb5\x2f\xfd", "zstd")];
 
-/// Bytes that tell how a file is compressed.
+/// The number of bytes that show how a file is compressed.
 const MAGIC: usize = 6;
 
 /// One file while it is read.
 pub(super) struct LogInput {
-    /// As it was named.
+    /// Its path, as given.
     pub(super) path: PathBuf,
     /// The file as it was opened, where it can grow: neither standard input nor gzip.
     pub(super) growing: Option<Metadata>,
     source: LogSource,
-    /// What stands after the last line break.
+    /// The bytes after the last line break.
     pending: Vec<u8>,
     /// Whether the line that is being read is too long.
     skipping: bool,
@@ -43,7 +43,7 @@ pub(super) struct LogInput {
 enum LogSource {
     Plain(Box<dyn Read>),
     Gzip(Box<dyn Read>),
-    /// It is opened when its turn comes.
+    /// Not opened yet.
     Unopened,
 }
 
@@ -122,7 +122,7 @@ impl LogInput {
                 Ok(count) => self.block(&block[..count], &mut take),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    // A damaged end costs what stands there, and is told of.
+                    // A damaged end loses the lines there, and is reported.
                     self.unreadable += 1;
                     self.error = Some(self.complaint(&error));
                     return;
@@ -167,7 +167,7 @@ impl LogInput {
         }
     }
 
-    /// There is no more to come: a last line may lack its line break.
+    /// Ends the file: the last line may lack its line break.
     pub(super) fn end(&mut self, intake: &mut Intake) {
         if self.skipping {
             self.lines += 1;
@@ -180,19 +180,19 @@ impl LogInput {
         self.source = LogSource::Plain(Box::new(io::empty()));
     }
 
-    /// Goes on with what is appended, or with the file that took its place.
+    /// Continues with appended bytes, or with the file that replaced it.
     pub(super) fn go_on(&mut self, file: File) {
         self.source = LogSource::Plain(Box::new(file));
         self.pending.clear();
         self.skipping = false;
     }
 
-    /// Lines that could not be understood, beyond those that were known already.
+    /// Adds lines that could not be read.
     pub(super) fn add_unreadable(&mut self, count: u64) {
         self.unreadable += count;
     }
 
-    /// What was read of it.
+    /// The statistics of the file.
     pub(super) fn finish(self) -> FileOut {
         FileOut {
             path: super::name(&self.path),
@@ -218,7 +218,7 @@ pub(super) fn open_file(path: &Path) -> anyhow::Result<File> {
     ))
 }
 
-/// Looks at the first bytes, whatever the file's name is.
+/// Decides by the first bytes, not by the file's name.
 fn with_magic(mut raw: Box<dyn Read>) -> io::Result<LogSource> {
     let mut magic = [0; MAGIC];
     let mut length = 0;

@@ -1,4 +1,4 @@
-//! `log`: what error logs and access logs say about TLS, and what to do first.
+//! `log`: TLS in error logs and access logs, and what to do first.
 
 mod audit;
 mod follow;
@@ -28,10 +28,10 @@ use crate::report::log::{prometheus, table};
 use crate::targets::disk::Disk;
 use crate::targets::options::parse_duration;
 
-/// Days that `--since` may go back.
+/// The most days for `--since`.
 const MAX_DAYS: u64 = 36_500;
 
-/// Problems of a configuration that are reported.
+/// The most problems of a configuration that are reported.
 const MAX_PROBLEMS: usize = 5;
 
 /// Runs the subcommand.
@@ -70,7 +70,7 @@ pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
     if args.probe {
         audited = audit::audit(&intake, args, tree.as_ref(), &mut report)?;
     }
-    // What is in a file that cannot be read to its end, nobody knows.
+    // The rest of a file that cannot be read to its end is untested.
     audited.summary.untested += report.files.iter().filter(|file| file.error.is_some()).count();
     // Nothing can be concluded from a file that is mostly something else.
     audited.summary.untested += usize::from(report.mostly_unreadable());
@@ -78,7 +78,7 @@ pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
     Ok(Exit::of(&audited.summary, true, audited.internal_errors))
 }
 
-/// The configuration that was named; what nginx would refuse in it is told, since the rest may then mislead.
+/// The configuration from the command line. Faults in it are reported, because they can make the results wrong.
 fn tree(path: &Path) -> anyhow::Result<Tree> {
     // Its errors are better than those of a tree without directives.
     drop(input::open_file(path)?);
@@ -92,7 +92,7 @@ fn tree(path: &Path) -> anyhow::Result<Tree> {
     Ok(tree)
 }
 
-/// How access lines are read: as was typed, as the configuration says, or by guessing.
+/// The format of access lines: from the command line, from the configuration, or guessed.
 fn shape(args: &LogArgs, tree: Option<&Tree>) -> anyhow::Result<AccessLineShape> {
     if let Some(format) = &args.log_format {
         let format = AccessLogFormat::compile(format).map_err(|error| {
@@ -164,7 +164,7 @@ fn versions(text: &str) -> anyhow::Result<Vec<String>> {
     Ok(versions)
 }
 
-/// How a file is named in the report.
+/// A file's name in the report.
 fn name(path: &Path) -> String {
     if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() }
 }

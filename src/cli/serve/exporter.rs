@@ -1,4 +1,4 @@
-//! What the exporter knows: its targets and the metrics of their last audit.
+//! The exporter: its targets and the metrics of their last audit.
 
 use std::future::Future;
 use std::pin::pin;
@@ -22,39 +22,39 @@ use crate::run::{self, Settings, TrustStores};
 use crate::targets::Target;
 use crate::targets::options::Options;
 
-/// Targets that are probed at once because somebody asked.
+/// The most probes at once.
 const MAX_PROBES: usize = 32;
 
 /// The exporter.
 pub(super) struct Exporter {
     args: ServeArgs,
-    /// What was typed about every target.
+    /// The options for every target.
     typed: Options,
     targets: RwLock<Vec<Arc<Target>>>,
     metrics: RwLock<Option<String>>,
     permits: Semaphore,
-    /// Roots, as they were when they were last read.
+    /// The roots, as last read.
     stores: Mutex<TrustStores>,
-    /// One for all audits and probes, so that an address is never met by more connections than the limits say.
+    /// Shared by all audits and probes, so that the limits per address apply to all of them.
     network: Arc<dyn Network>,
 }
 
-/// Why a target is not probed.
+/// Why a probe was refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
-    /// It is none of the configured ones.
+    /// The target is not configured.
     #[error("this target is not configured; --any-target allows any target")]
     NotConfigured,
-    /// Too much is under way.
+    /// There are too many probes.
     #[error("too many targets are being probed")]
     Busy,
-    /// What was asked for cannot be.
+    /// The request is invalid.
     #[error("{0}")]
     Mistake(String),
 }
 
 impl Exporter {
-    /// Reads what the options name, so that a mistake is known before anything is served.
+    /// Reads the files in the options, so that errors show before anything is served.
     pub(super) fn new(args: ServeArgs) -> anyhow::Result<Self> {
         if args.source.targets.iter().any(|target| target == "-") {
             return Err(UsageError::new(
@@ -88,7 +88,7 @@ impl Exporter {
         self.metrics.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Audits the configured targets; what cannot be read anew stays as it was.
+    /// Audits the configured targets; if they cannot be read again, the previous ones are kept.
     pub(super) async fn audit(&self) {
         match targets(&self.args) {
             Ok(targets) => {
@@ -107,7 +107,7 @@ impl Exporter {
         }
     }
 
-    /// Probes one target, as a module says, and stops where nobody waits any more.
+    /// Probes one target with the options of a module, until the request's timeout.
     pub(super) async fn probe(
         &self,
         name: &str,
@@ -198,7 +198,7 @@ fn targets(args: &ServeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
     targets::read(&args.source, &args.limits)
 }
 
-/// Whether no target is named at all.
+/// Whether there is no target at all.
 fn is_bare(args: &ServeArgs) -> bool {
     args.source.targets.is_empty() && args.source.config.is_none()
 }

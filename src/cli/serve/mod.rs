@@ -31,22 +31,22 @@ use super::args::ServeArgs;
 use super::exit::Exit;
 use super::stop::signalled;
 
-/// Connections at once. Whoever comes next takes the place of the oldest one that has not asked for anything yet.
+/// The most connections at once. A further one replaces the oldest one without a request.
 const MAX_CONNECTIONS: usize = 64;
 
-/// A request's head is there in this time, or never.
+/// The timeout of a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Nothing takes longer, from the first byte of the request to the last of the answer.
+/// The timeout of a connection, from the first byte of the request to the last of the answer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// How much sooner than Prometheus stops waiting an answer is given.
+/// How long before Prometheus's timeout the answer is sent.
 const MARGIN: Duration = Duration::from_millis(500);
 
 /// The form of the metrics.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Runs the subcommand, until it is told to stop.
+/// Runs the subcommand until a signal.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     let exporter = Arc::new(Exporter::new(args.clone())?);
     let runtime = Runtime::new()?;
@@ -70,7 +70,7 @@ async fn serve(exporter: &Arc<Exporter>, args: &ServeArgs) -> anyhow::Result<()>
 }
 
 fn told(address: SocketAddr) {
-    // Someone who closed stderr does not want to know.
+    // If stderr is closed, the message is lost.
     let _ = writeln!(anstream::stderr(), "shakedown: listening on http://{address}/");
 }
 
@@ -104,7 +104,7 @@ async fn connections(exporter: &Arc<Exporter>, listener: &TcpListener) {
     }
 }
 
-/// Registers a connection among the open ones; the future answers it, and says at its end which one it was.
+/// Registers an open connection; the future serves it and returns its number.
 fn opened(
     exporter: &Arc<Exporter>,
     stream: TcpStream,
@@ -123,7 +123,7 @@ fn opened(
     }
 }
 
-/// Whether one more connection can be taken; an idle one gives way.
+/// Whether one more connection can be accepted; an idle one is closed for it.
 fn has_room(open: &mut VecDeque<OpenConnection>) -> bool {
     if open.len() < MAX_CONNECTIONS {
         return true;
@@ -144,7 +144,7 @@ async fn connection(exporter: Arc<Exporter>, stream: TcpStream, has_asked: Arc<A
         .header_read_timeout(HEAD_TIMEOUT)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    // A client that goes away, or that speaks no HTTP, is its own business.
+    // Clients that disconnect or do not send HTTP are ignored.
     let _ = timeout(CONNECTION_TIMEOUT, connection).await;
 }
 

@@ -1,11 +1,11 @@
-//! Modules: what `/probe?module=…` says of how a target is to be probed.
+//! Modules: the options of a probe with `/probe?module=…`.
 
 use clap::ValueEnum;
 
 use crate::targets::options::Options;
 use crate::targets::{Role, StartTls};
 
-/// The options of a module; `None` where there is none of that name.
+/// The options of a module; `None` if there is none of that name.
 pub(super) fn options(name: &str) -> Option<Options> {
     let role = |role| Options { role: Some(role), ..Options::default() };
     match name {

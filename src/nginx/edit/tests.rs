@@ -59,7 +59,7 @@ fn a_new_directive_follows_its_anchor_with_the_same_indentation() {
 }
 
 #[test]
-fn a_block_takes_a_new_directive_at_its_beginning() {
+fn a_new_directive_goes_to_the_start_of_the_block() {
     let edit: &[(&str, &str, &[&str])] = &[("ssl_protocols", "server", &["TLSv1.2", "TLSv1.3"])];
     check("  server {\n  }\n", edit, "  server {\n      ssl_protocols TLSv1.2 TLSv1.3;\n  }\n");
     check("server {\n\tx;\n}\n", edit, "server {\n\tssl_protocols TLSv1.2 TLSv1.3;\n\tx;\n}\n");
@@ -67,7 +67,7 @@ fn a_block_takes_a_new_directive_at_its_beginning() {
 }
 
 #[test]
-fn what_stands_in_the_very_block_is_replaced_in_place() {
+fn a_directive_in_the_same_block_is_replaced_in_place() {
     check(
         "proxy_ssl_server_name  on ; proxy_pass x;",
         &[NAME],
@@ -95,7 +95,7 @@ fn what_stands_in_the_very_block_is_replaced_in_place() {
 }
 
 #[test]
-fn commands_are_told_apart_and_the_outer_ones_are_repeated() {
+fn commands_are_distinguished_and_the_outer_ones_are_repeated() {
     let edits: &[(&str, &str, &[&str])] =
         &[("proxy_ssl_conf_command", "proxy_pass", &["Options", "X"])];
     check(
@@ -111,7 +111,7 @@ fn commands_are_told_apart_and_the_outer_ones_are_repeated() {
 }
 
 #[test]
-fn a_condition_takes_no_tls_directive() {
+fn a_condition_may_not_contain_a_tls_directive() {
     check(
         "location / {\n  if ($x) {\n    proxy_pass x;\n  }\n}\n",
         &[NAME],
@@ -120,7 +120,7 @@ fn a_condition_takes_no_tls_directive() {
 }
 
 #[test]
-fn included_files_are_patched_where_the_directive_stands() {
+fn included_files_are_patched_at_the_place_of_the_directive() {
     let files = [
         (
             MAIN,
@@ -141,7 +141,7 @@ fn included_files_are_patched_where_the_directive_stands() {
 }
 
 #[test]
-fn equal_edits_count_once_and_contradictions_are_told() {
+fn equal_edits_count_once_and_contradictions_are_reported() {
     let text = "location / {\n  if ($a) {\n    proxy_pass x;\n  }\n  y;\n}\n";
     let twice = [NAME, NAME, ("proxy_ssl_server_name", "y", &["on"] as &[&str])];
     check(
@@ -155,7 +155,7 @@ fn equal_edits_count_once_and_contradictions_are_told() {
 }
 
 #[test]
-fn a_patch_that_breaks_another_block_is_told() {
+fn a_patch_that_breaks_another_block_is_reported() {
     let tree = tree(&[
         (
             MAIN,
@@ -174,7 +174,7 @@ fn a_patch_that_breaks_another_block_is_told() {
 }
 
 #[test]
-fn a_place_that_is_none_is_told() {
+fn an_invalid_place_is_reported() {
     let tree = tree(&[(MAIN, "a;\n")]);
     let mut at = place(&tree, "a");
     at.line = 9;

@@ -50,7 +50,7 @@ fn the_default_server_decides_for_its_socket() {
 }
 
 #[test]
-fn servers_that_lack_something_are_told() {
+fn servers_that_lack_something_are_reported() {
     check(
         "http {\nserver { listen 1 ssl; } }",
         &["n:3: no \"ssl_certificate\" is defined for a server with TLS"],
@@ -79,7 +79,7 @@ fn servers_that_lack_something_are_told() {
 }
 
 #[test]
-fn names_that_are_taken_are_told() {
+fn names_that_are_taken_are_reported() {
     let server = "listen 1 ssl; ssl_certificate a; ssl_certificate_key a;";
     check(
         &format!(
@@ -93,7 +93,7 @@ fn names_that_are_taken_are_told() {
 }
 
 #[test]
-fn settings_without_effect_are_told() {
+fn settings_without_effect_are_reported() {
     let pass = |more: &str| {
         format!("http {{ server {{ location / {{\nproxy_pass https://a.test;\n{more}\n}} }} }}")
     };
@@ -138,7 +138,7 @@ fn upstream_blocks_give_their_name_and_port_80() {
 }
 
 #[test]
-fn sessions_that_others_made_are_told() {
+fn shared_sessions_are_reported() {
     let location = |path: &str, more: &str| {
         format!("\nlocation {path} {{ proxy_pass https://a.test; proxy_ssl_verify {more}; }}")
     };

@@ -96,7 +96,7 @@ fn settings_count_only_beside_a_secret_and_never_for_grpc() {
 }
 
 #[test]
-fn named_ports_and_other_objects_are_told() {
+fn named_ports_and_other_objects_are_reported() {
     let annotations = json!({ "nginx.ingress.kubernetes.io/backend-protocol": "HTTPS" });
     let found =
         parse(&[ingress(&annotations, &json!({ "name": "tls" })), json!({ "kind": "Service" })]);

@@ -53,7 +53,7 @@ fn servers_meet_on_their_sockets() {
 }
 
 #[test]
-fn what_one_server_says_of_a_socket_holds_for_all() {
+fn options_of_a_socket_apply_to_all_its_servers() {
     check(
         "http { server { listen 443; server_name a; } server { listen 443 ssl http2 proxy_protocol; server_name b; } }",
         &["0.0.0.0:443 [a] b proxy_protocol http2"],

@@ -85,7 +85,7 @@ fn other_modules_need_a_port() {
 }
 
 #[test]
-fn stream_speaks_tls_where_it_is_told_to() {
+fn stream_uses_tls_only_with_proxy_ssl() {
     let stream = |inside: &str| {
         let text = format!("events {{}} stream {{ upstream g {{ server a:1; }} {inside} }}");
         read(&text, &[]).iter().map(line).collect::<Vec<_>>()

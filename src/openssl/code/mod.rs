@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn other_parts_and_shared_reasons_are_told_apart() {
+    fn other_libraries_and_shared_reasons_are_distinguished() {
         let part = |text: &str| {
             let code = parse(text).unwrap();
             (code.part, code.reason, code.common)
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_code_is_none() {
+    fn text_that_is_not_a_code_gives_none() {
         for text in [
             "",
             "error:",

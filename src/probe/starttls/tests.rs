@@ -108,7 +108,7 @@ async fn imap_pop3_nntp_sieve_and_irc() {
 }
 
 #[tokio::test]
-async fn a_reply_of_ftp_holds_any_text_between_its_first_and_last_line() {
+async fn an_ftp_reply_may_contain_any_text_between_its_first_and_last_line() {
     let welcome = "220-Welcome\r\n  to us\r\n2 rules:\r\n230 is not the end\r\n220 ready\r\n";
     starts(StartTls::Ftp, &format!("{welcome}234 go\r\n")).await;
     starts(StartTls::Ftp, "120 in a minute\r\n220 hi\r\n234 go\r\n").await;
@@ -183,7 +183,7 @@ async fn log_in(answers: &[&[u8]]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_login_fails_by_whatever_plugin_the_server_wants() {
+async fn a_login_fails_with_any_plugin_of_the_server() {
     let denied = b"\x05\0\0\x03\xff\x15\x04no";
     let said = log_in(&[denied]).await;
     assert_eq!((usize::from(said[0]) + 4, said[3]), (said.len(), 2));

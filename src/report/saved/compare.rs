@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_changed_nothing_is_told() {
+    fn nothing_is_reported_if_nothing_changed() {
         check(|_| {}, &[]);
         assert_eq!(compared(&[target(), target()], &[target(), target()]), [""; 0]);
     }
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_target_that_is_down_only_the_result_is_told() {
+    fn only_the_result_is_reported_for_a_target_that_is_down() {
         let down = |new: &mut Value| {
             new["status"] = json!("untested");
             new["handshakes"][0]["outcome"] = json!("failed");

@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_cut_off_is_told() {
+    fn a_truncated_file_is_reported() {
         let error = |text: &str| RunPart::read("x", text).unwrap_err().to_string();
         assert!(error("").contains("--resume x"));
         assert!(error("{\"id\":\"a\"}\n").contains("x is not finished"));

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_report_is_refused() {
+    fn files_that_are_not_reports_are_refused() {
         check_error("[]", "not a report");
         check_error("{\n}", "missing field `schema`");
         check_error(

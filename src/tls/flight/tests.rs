@@ -193,7 +193,7 @@ fn tls13_ends_at_its_server_hello() {
 }
 
 #[test]
-fn a_hello_retry_request_is_told_by_its_random_and_names_the_group() {
+fn a_hello_retry_request_is_recognised_by_its_random_and_names_the_group() {
     let random = message::HELLO_RETRY_RANDOM;
     let mut hello = server_hello(0x0303, 0x1302, &[(43, &[3, 4]), (51, &[0x11, 0xec])]);
     hello[6..38].copy_from_slice(&random);
@@ -206,7 +206,7 @@ fn a_hello_retry_request_is_told_by_its_random_and_names_the_group() {
 }
 
 #[test]
-fn finite_field_parameters_tell_their_size() {
+fn the_size_of_finite_field_parameters_is_known() {
     let key = message(MessageType::SERVER_KEY_EXCHANGE, |w| {
         w.vec16(|prime| prime.bytes(&[&[0, 0x7f][..], &[1; 127]].concat()));
         w.vec16(|generator| generator.u8(2));

@@ -107,7 +107,7 @@ fn a_tls13_probe_brings_no_key() {
 }
 
 #[test]
-fn grease_stands_wherever_a_server_must_ignore_it() {
+fn grease_is_wherever_a_server_must_ignore_it() {
     let hello = ClientHello::probe(ProtocolVersion::TLS1_3).with_grease();
     let bytes = hello.encode().unwrap();
     let record = one_record(&bytes);

@@ -38,7 +38,7 @@ fn clients_that_share_no_parameters() {
 }
 
 #[test]
-fn clients_that_send_what_is_no_hello() {
+fn clients_that_send_no_valid_hello() {
     let pki = Pki::new();
     let nginx = listener(
         &pki.server("a", &["a.test"]),

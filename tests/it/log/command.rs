@@ -129,7 +129,7 @@ fn failed_at(upstream: &str) -> String {
 }
 
 #[test]
-fn upstreams_that_cannot_be_probed_are_told_and_count_as_untested() {
+fn upstreams_that_cannot_be_probed_are_reported_and_count_as_untested() {
     let log = failed_at("unix:/run/x.sock:") + &failed_at("backend");
     let run = shakedown_with(&["log", "--format", "json", "--probe", "-"], &log);
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -154,7 +154,7 @@ fn upstreams_that_cannot_be_probed_are_told_and_count_as_untested() {
 }
 
 #[test]
-fn a_configuration_that_is_not_whole_is_told_and_its_names_are_looked_up() {
+fn an_incomplete_configuration_is_reported_and_its_names_are_looked_up() {
     let pki = Pki::new();
     let files = pki.server("a", &["localhost"]);
     let upstream = listener(&files, "");
@@ -324,7 +324,7 @@ fn whatever_a_file_holds_the_rest_is_read() {
 }
 
 #[test]
-fn mistakes_in_what_is_typed_are_told() {
+fn usage_errors_are_reported() {
     for (arguments, words) in [
         (vec!["log", "/no/such/file"], "cannot read /no/such/file"),
         (vec!["log", "-", "--since", "soon"], "--since"),

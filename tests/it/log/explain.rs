@@ -26,7 +26,7 @@ fn a_line_is_explained_from_an_argument_and_from_stdin() {
 }
 
 #[test]
-fn the_port_that_a_client_asked_for_stands_in_the_next_command() {
+fn the_requested_port_is_in_the_next_command() {
     let line = "2026/01/31 10:00:00 [info] 7#7: *1 client sent no required SSL certificate while reading client request \
                 headers, client: 192.0.2.1, server: a.test, request: \"GET / HTTP/1.1\", host: \"a.test:8443\"";
     let run = shakedown(&["explain", "--format", "json", line]);
@@ -91,7 +91,7 @@ fn a_number_means_one_thing_and_the_other_is_named() {
 }
 
 #[test]
-fn a_code_that_was_cut_or_that_nobody_knows_is_an_error() {
+fn a_truncated_or_unknown_code_is_an_error() {
     for word in ["0A00045", "error:0A00045", "0AFFFFFF", "0a0004580"] {
         let run = shakedown(&["explain", word]);
         assert_eq!(run.status, 2, "{word}: {}", run.stdout);

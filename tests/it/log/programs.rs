@@ -102,7 +102,7 @@ fn a_server_whose_certificate_has_expired() {
 }
 
 #[test]
-fn a_server_that_speaks_no_tls() {
+fn a_server_without_tls() {
     let plain = says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
     let pki = Pki::new();
     all_say(plain.port(), &pki.ca_file(), &["client-tls-to-plain-port", "upstream-plain-http"]);

@@ -30,7 +30,7 @@ fn an_upstream_that_rejects_by_name() {
 }
 
 #[test]
-fn an_upstream_that_wants_a_client_certificate() {
+fn an_upstream_that_requires_a_client_certificate() {
     let pki = Pki::new();
     let files = pki.server("a", &["a.test"]);
     let ca = pki.ca_file();

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn nginx_takes_an_authority_for_a_server() {
+    fn nginx_accepts_an_authority_as_a_server() {
         let mut scene = Scene::upstream();
         scene.issue(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
         scene.check(&["warning certificate-refused"]);

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_could_not_be_tried_is_no_pass() {
+    fn a_client_that_could_not_be_tried_is_not_a_pass() {
         let mut scene = Scene::new();
         scene.replay("java-7", Err(Cause::TimedOut));
         scene.check(&[]);

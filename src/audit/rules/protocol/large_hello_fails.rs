@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_breaks_on_the_key_is_told_from_one_that_breaks_on_the_size() {
+    fn a_server_that_fails_on_the_key_is_distinguished_from_one_that_fails_on_the_size() {
         let findings = scene(Some(Cause::Closed), None, None).check(&["error large-hello-fails"]);
         assert!(findings[0].message.contains("post-quantum key"), "{}", findings[0].message);
     }

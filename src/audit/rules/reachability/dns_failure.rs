@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_addresses_is_no_pass() {
+    fn a_name_without_addresses_is_not_a_pass() {
         let mut scene = Scene::new();
         scene.seen.addresses = Addresses::Found(Vec::new());
         scene.seen.endpoints.clear();

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upstream_that_wants_a_name_is_an_error_with_the_directives() {
+    fn an_upstream_that_requires_a_name_is_an_error_with_the_directives() {
         for cause in
             [Cause::Alert(AlertDescription(112)), Cause::Alert(AlertDescription(40)), Cause::Reset]
         {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_wants_a_name_is_worth_a_note() {
+    fn a_listener_that_requires_a_name_is_a_note() {
         let mut scene = Scene::new();
         scene.fail(bare, Stage::Handshake, &Cause::Closed);
         scene.check(&["note sni-required"]);

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_no_pass() {
+    fn an_unknown_result_is_not_a_pass() {
         let conf_commands = vec!["VerifyMode Peer".to_owned()];
         let client = NginxClient { conf_commands, ..NginxClient::new("a.test") };
         let judgement = Scene::behind(client, taken()).judge();

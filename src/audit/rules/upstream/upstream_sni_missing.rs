@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_name_mends_is_its_lack() {
+    fn a_failure_that_a_name_fixes_is_a_missing_name() {
         let refused = || ended(Cause::Alert(AlertDescription(40)));
         let mut scene = Scene::behind(NginxClient::new("backend"), refused());
         let name = SettingChange::Name("a.test".to_owned());
