@@ -17,13 +17,26 @@ use crate::tls::version::ProtocolVersion;
 pub struct SClient<'a> {
     target: &'a Target,
     words: Vec<Cow<'a, str>>,
+    input: Input,
+}
+
+/// What a command is given to send, and so how long it stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    /// Nothing: it leaves when the handshake is done.
+    Nothing,
+    /// Nothing, but it stays long enough to see what comes behind the handshake.
+    Silence,
+    /// A request for `/`, and it stays for the answer.
+    Request,
 }
 
 impl<'a> SClient<'a> {
     /// A connection to that address of the target, or to wherever its host name leads, with that name or none.
     pub fn new(target: &'a Target, address: Option<SocketAddr>, sni: Option<&'a str>) -> Self {
         let connect = address.map_or_else(|| place(target), |address| address.to_string());
-        let call = Self { target, words: vec!["-connect".into(), connect.into()] };
+        let words = vec!["-connect".into(), connect.into()];
+        let call = Self { target, words, input: Input::Nothing };
         match sni {
             Some(name) => call.option("-servername", name),
             None => call.flag("-noservername"),
@@ -57,6 +70,20 @@ impl<'a> SClient<'a> {
         call
     }
 
+    /// The same with an HTTP request behind the handshake.
+    #[must_use]
+    pub fn request(mut self) -> Self {
+        self.input = Input::Request;
+        self.flag("-quiet")
+    }
+
+    /// The same, waiting for what the server does behind the handshake.
+    #[must_use]
+    pub fn wait(mut self) -> Self {
+        self.input = Input::Silence;
+        self
+    }
+
     /// The command line.
     pub fn command(self) -> String {
         let identity = self.target.client_identity.as_deref();
@@ -74,12 +101,29 @@ impl<'a> SClient<'a> {
             }
         }
         if let Some(identity) = identity {
+            let file = identity.certificate_file.to_string_lossy();
             self = self
-                .option("-cert", identity.certificate_file.to_string_lossy())
+                .option("-cert", file.clone())
                 .option("-key", identity.key_file.to_string_lossy());
+            // `-cert` alone reads the first certificate of the file.
+            if identity.chain.len() > 1 {
+                self = self.option("-cert_chain", file);
+            }
         }
         let words: Vec<Cow<'_, str>> = self.words.iter().map(|word| quote(word)).collect();
-        format!("openssl s_client {} </dev/null", words.join(" "))
+        let call = format!("openssl s_client {}", words.join(" "));
+        match self.input {
+            Input::Nothing => format!("{call} </dev/null"),
+            Input::Silence => format!("sleep 2 | {call}"),
+            Input::Request => {
+                let host = self
+                    .target
+                    .known_as()
+                    .map_or_else(|| "localhost".to_owned(), |host| host.to_string());
+                let host = quote(&host);
+                format!(r"printf 'GET / HTTP/1.0\r\nHost: %s\r\n\r\n' {host} | {call}")
+            }
+        }
     }
 }
 
@@ -98,11 +142,12 @@ pub fn s_client(
 }
 
 /// The handshake as nginx makes it: its versions, its ciphers, its certificate, and what it verifies. It fails where nginx's
-/// fails.
+/// fails. What shows only behind the handshake takes a request.
 pub fn as_nginx<'a>(
     target: &'a Target,
     address: Option<SocketAddr>,
     client: &'a NginxClient,
+    requests: bool,
 ) -> String {
     const OPTIONS: [(ProtocolVersion, &str); 4] = [
         (ProtocolVersion::TLS1, "-no_tls1"),
@@ -129,6 +174,9 @@ pub fn as_nginx<'a>(
             .option("-verify_hostname", client.name.as_str())
             .flag("-verify_return_error");
     }
+    if requests {
+        call = call.request();
+    }
     call.command_as(client.identity.as_deref())
 }
 
@@ -143,6 +191,34 @@ pub fn in_plain_text(client: &NginxClient, address: SocketAddr) -> Option<String
 /// The same with the target's own name and any version.
 pub fn with_own_name(target: &Target, address: Option<SocketAddr>) -> String {
     own(target, address).command()
+}
+
+/// The same with a request, or with patience where the protocol is not HTTP from the first byte: what the server does behind
+/// the handshake.
+pub fn with_what_follows(target: &Target, address: Option<SocketAddr>, http: bool) -> String {
+    let call = own(target, address);
+    if http { call.request().command() } else { call.wait().command() }
+}
+
+/// A second connection with the session of the first. `-reconnect` leaves before a server of TLS 1.3 sends its tickets.
+pub fn resume(target: &Target, address: Option<SocketAddr>, version: ProtocolVersion) -> String {
+    let call = || own(target, address).version(version);
+    if version != ProtocolVersion::TLS1_3 {
+        return call().flag("-reconnect").command();
+    }
+    let [first, second] =
+        ["-sess_out", "-sess_in"].map(|option| call().option(option, "session.pem"));
+    format!("{}; {}", first.wait().command(), second.command())
+}
+
+/// Several connections, one after another: what changes from one to the next.
+pub fn one_after_another(target: &Target, address: Option<SocketAddr>) -> String {
+    format!("for n in 1 2 3 4 5 6; do {}; done", with_own_name(target, address))
+}
+
+/// Several connections at once.
+pub fn at_once(target: &Target, address: Option<SocketAddr>) -> String {
+    format!("for n in 1 2 3 4; do {} & done; wait", own(target, address).wait().command())
 }
 
 /// The certificates that a server sends, and OpenSSL's verdict over them.
@@ -179,8 +255,12 @@ fn own(target: &Target, address: Option<SocketAddr>) -> SClient<'_> {
 
 /// The dates and names of the certificate that a server sends.
 pub fn show_leaf(target: &Target, address: Option<SocketAddr>) -> String {
-    with_own_name(target, address)
-        + " 2>/dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName"
+    leaf_of(&with_own_name(target, address), "-ext subjectAltName")
+}
+
+/// The dates of the certificate that a connection shows, and whatever these options of `openssl x509` add.
+pub fn leaf_of(connection: &str, options: &str) -> String {
+    format!("{connection} 2>/dev/null | openssl x509 -noout -subject -issuer -dates {options}")
 }
 
 /// The OCSP response that a server staples, as text.

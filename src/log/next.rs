@@ -58,14 +58,17 @@ fn proven(line: &LogLine<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
         .map(str::to_owned)
         .to_vec();
     let quoted = mismatch.and_then(|at| line.message[at..].split(|byte| *byte == b'"').nth(1));
-    if let Some(name) = quoted.and_then(plain_name) {
-        options.extend(["--proxy-ssl-name".to_owned(), name]);
-    }
+    // nginx verifies before it looks at the name, so a line about the chain does not tell it.
+    let name = quoted.and_then(plain_name).unwrap_or_else(|| NAME.to_owned());
+    options.extend(["--proxy-ssl-name".to_owned(), name]);
     options
 }
 
 /// Stands for the file of `proxy_ssl_trusted_certificate`.
 const TRUSTED: &str = "TRUSTED.pem";
+
+/// Stands for the value of `proxy_ssl_name`.
+const NAME: &str = "NAME";
 
 /// The upstream's address as the line has it. The name that the client asked nginx for is not the upstream's.
 fn upstream(line: &LogLine<'_>) -> String {

@@ -14,14 +14,14 @@ use crate::support::program::probe;
 use crate::support::server::Nginx;
 
 /// A leaf directly below the root, which answers for it.
-struct Responder {
-    pki: Pki,
+pub(crate) struct Responder {
+    pub(crate) pki: Pki,
     leaf: Issued,
-    files: Files,
+    pub(crate) files: Files,
 }
 
 impl Responder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pki = Pki::new();
         let leaf = pki.intermediate.issue(&["a.test"]).unwrap();
         let files = pki.write("a", &leaf, &leaf.chain());
@@ -35,7 +35,7 @@ impl Responder {
     }
 
     /// The authority's answer about the leaf, as its register has it.
-    fn answer(&self, register: &str) -> PathBuf {
+    pub(crate) fn answer(&self, register: &str) -> PathBuf {
         let leaf = Certificate::parse(&self.leaf.certificate).unwrap();
         let serial = leaf.serial.to_uppercase();
         let line = match register {

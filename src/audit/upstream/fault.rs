@@ -23,7 +23,9 @@ pub fn check(rule: &Rule, kind: FaultKind, story: &Story<'_>, cx: &Context<'_>) 
             let client = &story.configured.client;
             let address = story.endpoint.address;
             let plain = client.plain.as_ref().and_then(|_| in_plain_text(client, address));
-            let command = plain.unwrap_or_else(|| as_nginx(cx.target, Some(address), client));
+            let requests = breakage.is_behind_the_handshake();
+            let command =
+                plain.unwrap_or_else(|| as_nginx(cx.target, Some(address), client, requests));
             finding(rule, (kind, breakage), story, cx).reproduce(command).into()
         }
         HandshakeVerdict::Works if story.configured.client.verify || !kind.needs_verification() => {

@@ -71,6 +71,18 @@ pub enum Breakage {
 }
 
 impl Breakage {
+    /// Whether it shows only after a handshake that completes.
+    pub fn is_behind_the_handshake(&self) -> bool {
+        matches!(
+            self,
+            Self::LateClientCertificate(_)
+                | Self::Late(_)
+                | Self::HttpRefusal(_)
+                | Self::PostHandshakeAuthentication(_)
+                | Self::Misdirected(_)
+        )
+    }
+
     /// How far the handshake got: a change that gets further is an improvement.
     pub fn stage(&self) -> u8 {
         match self {

@@ -119,6 +119,6 @@ fn the_next_command_carries_what_the_line_proves() {
     assert_eq!(
         answer["next"][0],
         "shakedown probe --as-nginx --proxy-ssl-verify on --proxy-ssl-trusted-certificate TRUSTED.pem \
-         '[2001:db8::2]:8443'"
+         --proxy-ssl-name NAME '[2001:db8::2]:8443'"
     );
 }

@@ -7,6 +7,7 @@ mod command;
 mod configuration;
 mod coverage;
 mod explain;
+mod next;
 mod programs;
 mod upstream;
 mod wire;

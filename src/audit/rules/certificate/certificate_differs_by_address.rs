@@ -45,8 +45,20 @@ fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
                 short(leaf)
             )
         }))
-        .reproduce(show_leaf(cx.target, leaves.first().map(|(address, _)| *address)))
+        .reproduce_from(differing(leaves).map(|address| show_leaf(cx.target, Some(address))))
         .into()
+}
+
+/// The first address, and the first that presents another certificate.
+fn differing(leaves: &[(SocketAddr, &Certificate)]) -> impl Iterator<Item = SocketAddr> {
+    let (first, other) = match leaves {
+        [] => (None, None),
+        [(address, leaf), rest @ ..] => {
+            let other = rest.iter().find(|(_, other)| other.sha256 != leaf.sha256);
+            (Some(*address), other.map(|(address, _)| *address))
+        }
+    };
+    first.into_iter().chain(other)
 }
 
 fn differ(leaves: &[(SocketAddr, &Certificate)]) -> bool {

@@ -1,7 +1,7 @@
 //! `certificate-expired`: notAfter has passed.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_leaf;
+use crate::audit::reproduce::{leaf_of, with_own_name};
 use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict, day};
 use crate::certificate::Certificate;
 
@@ -33,7 +33,7 @@ fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verd
     RULE.finds(format!("the certificate expired on {}, {days} days ago", day(leaf.not_after)))
         .evidence(view.describe(0))
         .evidence_from(view.sightings())
-        .reproduce(show_leaf(cx.target, view.address()))
+        .reproduce(leaf_of(&with_own_name(cx.target, view.address()), "-checkend 0"))
         .into()
 }
 

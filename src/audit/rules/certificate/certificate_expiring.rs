@@ -1,7 +1,7 @@
 //! `certificate-expiring`: it expires soon, and was not renewed in time.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_leaf;
+use crate::audit::reproduce::{leaf_of, with_own_name};
 use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict, day};
 use crate::certificate::Certificate;
 
@@ -38,7 +38,10 @@ fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verd
         .severity(severity)
         .evidence(view.describe(0))
         .evidence_from(view.sightings())
-        .reproduce(show_leaf(cx.target, view.address()))
+        .reproduce(leaf_of(
+            &with_own_name(cx.target, view.address()),
+            &format!("-checkend {}", (days + 1) * 86_400),
+        ))
         .into()
 }
 

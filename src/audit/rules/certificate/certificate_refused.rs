@@ -1,7 +1,7 @@
 //! `certificate-refused`: webpki refuses the chain, and no other rule explains why.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_chain;
+use crate::audit::reproduce::{leaf_of, with_own_name};
 use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::audit::rules::{certificate, chain, client_certificate};
 use crate::certificate::trust::browser::BrowserVerdict;
@@ -55,7 +55,7 @@ fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
         .evidence(reason)
         .evidence(view.describe(0))
         .evidence_from(view.sightings())
-        .reproduce(show_chain(cx.target, view.address()))
+        .reproduce(leaf_of(&with_own_name(cx.target, view.address()), "-text"))
         .into()
 }
 

@@ -1,7 +1,7 @@
 //! `sct-missing`: a public certificate without proof that it is in a Certificate Transparency log.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_leaf;
+use crate::audit::reproduce::{leaf_of, with_own_name};
 use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::certificate::Certificate;
 
@@ -32,7 +32,7 @@ fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verd
     RULE.finds("the public certificate contains no Certificate Transparency timestamps")
         .evidence(view.describe(0))
         .evidence_from(view.sightings())
-        .reproduce(show_leaf(cx.target, view.address()))
+        .reproduce(leaf_of(&with_own_name(cx.target, view.address()), "-ext ct_precert_scts"))
         .into()
 }
 

@@ -1,7 +1,7 @@
 //! `serial-malformed`: a serial number that RFC 5280 does not allow.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_leaf;
+use crate::audit::reproduce::{leaf_of, with_own_name};
 use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::certificate::Certificate;
 
@@ -27,7 +27,7 @@ fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verd
     RULE.finds("the serial number is zero, negative or too long")
         .evidence(format!("serial number {}", leaf.serial))
         .evidence(view.describe(0))
-        .reproduce(show_leaf(cx.target, view.address()))
+        .reproduce(leaf_of(&with_own_name(cx.target, view.address()), "-serial"))
         .into()
 }
 

@@ -1,7 +1,7 @@
 //! `server-auth-missing`: an extended key usage without serverAuth.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::show_leaf;
+use crate::audit::reproduce::{leaf_of, with_own_name};
 use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::certificate::Certificate;
 
@@ -33,10 +33,7 @@ fn check(leaf: &Certificate, view: &ObservedChain<'_>, cx: &Context<'_>) -> Verd
     RULE.finds("the certificate is not meant for servers: its extended key usage lacks serverAuth")
         .evidence(view.describe(0))
         .evidence_from(view.sightings())
-        .reproduce(
-            show_leaf(cx.target, view.address())
-                .replace("subjectAltName", "subjectAltName,extendedKeyUsage"),
-        )
+        .reproduce(leaf_of(&with_own_name(cx.target, view.address()), "-ext extendedKeyUsage"))
         .into()
 }
 

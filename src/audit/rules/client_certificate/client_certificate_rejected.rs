@@ -1,9 +1,8 @@
 //! `client-certificate-rejected`: a certificate was presented, and the server refuses it.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::client_certificate::{accepted_authorities, describe, refusals};
+use crate::audit::rules::client_certificate::{accepted_authorities, describe, refusals, shows};
 use crate::audit::rules::upstream;
 use crate::observation::Endpoint;
 
@@ -38,7 +37,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     RULE.finds("the server refuses the client certificate that was presented")
         .evidence_from(refusals.iter().map(|(cell, _, refusal)| describe(endpoint, cell, refusal)))
         .evidence(accepted_authorities(&request.authorities))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .reproduce(shows(endpoint, cx.target, &refusals))
         .into()
 }
 

@@ -1,9 +1,8 @@
 //! `client-certificate-required`: the server requires a certificate, and none was presented.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::client_certificate::{accepted_authorities, describe, refusals};
+use crate::audit::rules::client_certificate::{accepted_authorities, describe, refusals, shows};
 use crate::audit::rules::upstream;
 use crate::observation::Endpoint;
 use crate::targets::ClientCertificatePolicy;
@@ -44,7 +43,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         .finds("the server requires a client certificate, and none was presented")
         .evidence_from(refusals.iter().map(|(cell, _, refusal)| describe(endpoint, cell, refusal)))
         .evidence(accepted_authorities(&request.authorities))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)));
+        .reproduce(shows(endpoint, cx.target, &refusals));
     if !cx.is_upstream() {
         return finding.into();
     }

@@ -9,6 +9,7 @@ pub mod client_certificate_required;
 pub mod client_certificate_unverifiable;
 pub mod client_issuer_unacceptable;
 
+use crate::audit::reproduce::with_what_follows;
 use crate::observation::{
     ClientAuth, ClientCertificateRequest, ClientRefusal, Endpoint, Handshake,
 };
@@ -27,6 +28,16 @@ fn refusals<'a>(
         ClientAuth::Required(request, refusal) => Some((cell, request, refusal)),
         _ => None,
     })
+}
+
+/// The command that shows these refusals: an HTTP status comes behind a request only.
+fn shows(
+    endpoint: &Endpoint,
+    target: &Target,
+    refusals: &[(&Handshake, &ClientCertificateRequest, &ClientRefusal)],
+) -> String {
+    let http = refusals.iter().any(|(_, _, refusal)| matches!(refusal, ClientRefusal::Http(_)));
+    with_what_follows(target, Some(endpoint.address), http)
 }
 
 fn describe(endpoint: &Endpoint, cell: &Handshake, refusal: &ClientRefusal) -> String {

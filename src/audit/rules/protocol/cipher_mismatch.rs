@@ -1,7 +1,7 @@
 //! `cipher-mismatch`: rare groups, signature schemes or keys, and no others.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::s_client;
+use crate::audit::reproduce::SClient;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::audit::rules::protocol::troubled;
@@ -49,12 +49,13 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
             endpoint.address, choice.cipher_suite
         ))
         .evidence_from(refused.iter().map(|cell| at(endpoint, cell)))
-        .reproduce(s_client(
-            cx.target,
-            Some(endpoint.address),
-            raw.sni.as_deref(),
-            Some(choice.version),
-        ));
+        .reproduce(
+            SClient::new(cx.target, Some(endpoint.address), raw.sni.as_deref())
+                .version(choice.version)
+                .option("-groups", "X25519:P-256:P-384")
+                .option("-sigalgs", COMMON_SCHEMES)
+                .command(),
+        );
     let finding = match unusual {
         Unusual::Group(group) => {
             let value = format!("X25519:prime256v1:secp384r1:{group}");
@@ -74,6 +75,10 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         (false, None) => finding.evidence("the certificate was not seen").could_not_test().into(),
     }
 }
+
+/// What current clients verify, in OpenSSL's words.
+const COMMON_SCHEMES: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:\
+    RSA+SHA256:RSA+SHA384:RSA+SHA512";
 
 const OTHER_CERTIFICATE: &str = "Let the server sign with a scheme that clients accept. With an RSA key, allow \
     SHA-256 (ssl_conf_command SignatureAlgorithms, and the security policy of the system). Otherwise add a second \

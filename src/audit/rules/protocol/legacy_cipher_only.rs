@@ -1,7 +1,7 @@
 //! `legacy-cipher-only`: CBC, static RSA or DHE suites and no others.
 
 use crate::audit::finding::{Finding, Section, Severity};
-use crate::audit::reproduce::s_client;
+use crate::audit::reproduce::SClient;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::audit::rules::protocol::troubled;
@@ -52,12 +52,12 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         ))
         .evidence("a hello with ECDHE and AES-GCM or ChaCha20 is refused")
         .evidence_from(refused.iter().map(|cell| at(endpoint, cell)))
-        .reproduce(s_client(
-            cx.target,
-            Some(endpoint.address),
-            raw.sni.as_deref(),
-            Some(choice.version),
-        ));
+        .reproduce(
+            SClient::new(cx.target, Some(endpoint.address), raw.sni.as_deref())
+                .version(choice.version)
+                .option("-cipher", "ECDHE+AESGCM:ECDHE+CHACHA20")
+                .command(),
+        );
     let finding = with_fix(finding, endpoint, choice.cipher_suite);
     if matrix.speaks() { finding.into() } else { finding.could_not_test().into() }
 }

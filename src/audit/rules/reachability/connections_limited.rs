@@ -1,7 +1,7 @@
 //! `connections-limited`: the server accepts one connection at a time, but not several.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
+use crate::audit::reproduce::at_once;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::observation::{Endpoint, Steadiness};
 
@@ -30,7 +30,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         "{}, one of several at once: {} ({})",
         endpoint.address, failure.cause, failure.stage
     ))
-    .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+    .reproduce(at_once(cx.target, Some(endpoint.address)))
     .into()
 }
 

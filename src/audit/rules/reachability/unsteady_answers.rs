@@ -1,7 +1,7 @@
 //! `unsteady-answers`: identical connections end differently.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::with_own_name;
+use crate::audit::reproduce::one_after_another;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::observation::{Endpoint, Steadiness};
 
@@ -26,7 +26,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Steadiness::Unsteady(failure) = &endpoint.steadiness else { return Verdict::Pass };
     RULE.finds("identical connections end differently: some succeed, others fail")
         .evidence(format!("{}, sometimes: {} ({})", endpoint.address, failure.cause, failure.stage))
-        .reproduce(with_own_name(cx.target, Some(endpoint.address)))
+        .reproduce(one_after_another(cx.target, Some(endpoint.address)))
         .could_not_test()
         .into()
 }

@@ -1,7 +1,7 @@
 //! `session-resumption-unsupported`: no tickets, no cache.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::SClient;
+use crate::audit::reproduce::resume;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::observation::{Endpoint, Failure, Observed};
 
@@ -51,10 +51,11 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
             versions.join(", ")
         ))
         .directive("http", "ssl_session_cache", "shared:SSL:10m")
-        .reproduce(
-            SClient::new(cx.target, Some(endpoint.address), cx.target.server_name.as_deref())
-                .flag("-reconnect")
-                .command(),
+        .reproduce_from(
+            asked()
+                .map(|cell| cell.version)
+                .min()
+                .map(|version| resume(cx.target, Some(endpoint.address), version)),
         )
         .into()
 }

@@ -1,7 +1,7 @@
 //! `sni-different-certificate`: a client without SNI gets the default certificate.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::s_client;
+use crate::audit::reproduce::{leaf_of, s_client};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::names_of;
 use crate::certificate::Certificate;
@@ -47,7 +47,10 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         .finds(format!("without a server name the server presents another certificate, which does not cover {name}"))
         .evidence(format!("{} with the name {name}: {}", endpoint.address, names_of(named)))
         .evidence(format!("{} without a name: {}", endpoint.address, names_of(default)))
-        .reproduce(s_client(cx.target, Some(endpoint.address), None, None));
+        .reproduce(leaf_of(
+            &s_client(cx.target, Some(endpoint.address), None, None),
+            "-ext subjectAltName",
+        ));
     if !cx.is_upstream() {
         return finding.into();
     }

@@ -1,0 +1,147 @@
+//! The commands that are printed show the fault at the faulty server, and none at a healthy one, in each shell.
+
+mod certificate;
+mod chain;
+mod client;
+mod protocol;
+mod quoting;
+mod reachability;
+mod scene;
+mod session;
+mod upstream;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::program::text;
+use scene::{Scene, Shown, shells};
+
+/// A rule whose findings print commands, and two servers: one with its fault, one without.
+type Row = (&'static str, fn() -> Scene);
+
+/// Rules whose fault cannot be had on loopback, and what it would take.
+const OUT_OF_REACH: [(&str, &str); 5] = [
+    ("addresses-untested", "a name with more addresses than are tested"),
+    ("certificate-differs-by-address", "a name with two addresses"),
+    ("connect-timeout", "a network that drops what is sent"),
+    ("network-unreachable", "a network without a route"),
+    ("not-tested", "a machine without a free socket"),
+];
+
+/// Holds for each rule that its fault is found at one server and not at the other, and that what is printed shows it there
+/// and not here.
+#[track_caller]
+fn check(rows: &[Row]) {
+    let wrong =
+        rows.iter().filter_map(|(rule, scene)| Some(format!("{rule}: {}", wrong(rule, &scene())?)));
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// What does not hold of one rule.
+fn wrong(rule: &str, scene: &Scene) -> Option<String> {
+    let printed = scene.printed(rule);
+    if printed.is_empty() || !printed.iter().all(|command| scene.at_fault(command)) {
+        return Some(format!("no command for it: {printed:?}"));
+    }
+    let harmless: Vec<String> = printed.iter().map(|command| scene.at_health(command)).collect();
+    for shell in shells() {
+        let shown = |command: &String| Shown::by(shell, command, scene.sign.patience());
+        let faulty: Vec<Shown> = printed.iter().map(shown).collect();
+        if !scene.sign.shows(&faulty) {
+            return Some(format!("{shell} does not show it: {faulty:#?}"));
+        }
+        let healthy: Vec<Shown> = harmless.iter().map(shown).collect();
+        if scene.sign.shows(&healthy) {
+            return Some(format!("{shell} shows it at a healthy server: {healthy:#?}"));
+        }
+    }
+    let healthy = scene.audit(&scene.healthy, &scene.healthy_args);
+    let mut findings = healthy["findings"].as_array().unwrap().iter();
+    let found = findings.any(|finding| text(&finding["rule"]) == rule);
+    found.then(|| format!("found at a healthy server: {healthy:#}"))
+}
+
+#[test]
+fn what_is_printed_of_a_certificate_shows_its_fault_and_no_other() {
+    check(certificate::ROWS);
+}
+
+#[test]
+fn what_is_printed_of_a_chain_shows_its_fault_and_no_other() {
+    check(chain::ROWS);
+}
+
+#[test]
+fn what_is_printed_of_client_certificates_shows_the_fault_and_no_other() {
+    check(client::ROWS);
+}
+
+#[test]
+fn what_is_printed_of_versions_suites_and_names_shows_the_fault_and_no_other() {
+    check(protocol::ROWS);
+}
+
+#[test]
+fn what_is_printed_of_an_end_shows_it_and_no_other() {
+    check(reachability::ROWS);
+}
+
+#[test]
+fn what_is_printed_of_sessions_shows_the_fault_and_no_other() {
+    check(session::ROWS);
+}
+
+#[test]
+fn what_is_printed_of_an_upstream_shows_its_fault_and_no_other() {
+    check(upstream::ROWS);
+}
+
+/// The ids of the rules whose files make commands, themselves or by a function of their family.
+fn rules_with_commands() -> BTreeSet<String> {
+    const MAKERS: [&str; 4] = [".reproduce", "of_certificate(", "report(", "fault::check("];
+    let families = fs::read_dir(Path::new("src/audit/rules")).unwrap().flatten();
+    let folders = families.map(|entry| entry.path()).filter(|path| path.is_dir());
+    let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().flatten());
+    let mut rules = BTreeSet::new();
+    for path in files.map(|entry| entry.path()) {
+        let name = path.file_stem().unwrap().to_str().unwrap().replace('_', "-");
+        let code = fs::read_to_string(&path).unwrap();
+        let code = code.split("#[cfg(test)]").next().unwrap();
+        if name != "mod" && MAKERS.iter().any(|maker| code.contains(maker)) {
+            rules.insert(name);
+        }
+    }
+    rules
+}
+
+#[test]
+fn every_rule_that_prints_a_command_is_tried() {
+    let tables = [
+        certificate::ROWS,
+        chain::ROWS,
+        client::ROWS,
+        protocol::ROWS,
+        reachability::ROWS,
+        session::ROWS,
+        upstream::ROWS,
+    ];
+    let tried = tables.concat().into_iter().map(|(rule, _)| rule.to_owned());
+    let excused = OUT_OF_REACH.iter().map(|(rule, _)| (*rule).to_owned());
+    let tried: BTreeSet<String> = tried.chain(excused).collect();
+    let with = rules_with_commands();
+    let (more, less): (Vec<_>, Vec<_>) =
+        (tried.difference(&with).collect(), with.difference(&tried).collect());
+    assert!(
+        more.is_empty() && less.is_empty(),
+        "without a command: {more:?}, without a row: {less:?}"
+    );
+}
+
+/// The commands of a finding.
+fn commands(finding: &Value) -> Vec<String> {
+    finding["reproduce"].as_array().unwrap().iter().map(|it| text(it).to_owned()).collect()
+}
