@@ -49,6 +49,7 @@ mod scan;
 mod serve;
 mod stacks;
 mod staple;
+mod steady;
 mod support;
 mod traffic;
 mod verdict;

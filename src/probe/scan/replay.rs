@@ -59,6 +59,12 @@ impl Scanner<'_> {
         if choice.version < ProtocolVersion::TLS1_2 || !offer.is_possible() {
             return None;
         }
+        // The client's other groups stay: up to TLS 1.2 a server shows an ECDSA certificate only to clients that list its
+        // curve (RFC 8422 section 5.1).
+        let others = profile.groups.iter().filter(|group| choice.group != Some(**group));
+        let groups =
+            choice.group.map(|group| std::iter::once(group).chain(others.copied()).collect());
+        let offer = Offer { groups, ..offer };
         let sni = self.sni.filter(|_| profile.server_name);
         match self.caller.confirm(sni, choice.version, &offer).await {
             Ok(_) => Some(Ok(())),
