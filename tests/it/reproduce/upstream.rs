@@ -50,6 +50,24 @@ pub(super) const ROWS: &[Row] = &[
         let healthy = format!("server {{ listen 127.0.0.1:PORT ssl; {pair} }}");
         as_nginx(&strict, &healthy, Sign::Fails, &["--proxy-pass", "api.test"]).keep(pki)
     }),
+    ("upstream-scheme-mismatch", || {
+        let pki = Pki::new();
+        let encrypted = serve(&pair(&pki.server("api", &["api.test"])), "");
+        let plain = "server { listen 127.0.0.1:PORT; location / { return 204; } }";
+        let scene = Scene::served(&encrypted, plain, Sign::says("400 Bad Request"));
+        let [args, healthy_args] = [&scene.faulty, &scene.healthy].map(|address| {
+            let path = pki.path(&format!("{}.conf", address.replace(':', "-")));
+            let location = format!("location / {{ proxy_pass http://{address}; }}");
+            let text =
+                format!("events {{}} http {{ server {{ listen 127.0.0.1:1; {location} }} }}");
+            std::fs::write(&path, text).unwrap();
+            let path = path.display().to_string();
+            ["nginx", "--nginx-version", "1.22.1", "--openssl-version", "3.0", &path]
+                .map(str::to_owned)
+                .to_vec()
+        });
+        Scene { args, healthy_args, ..scene }.keep(pki)
+    }),
     ("upstream-client-certificate", || {
         let pki = Pki::new();
         let pair = pair(&pki.server("api", &["api.test"]));
