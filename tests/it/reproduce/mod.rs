@@ -110,7 +110,7 @@ fn rules_with_commands() -> BTreeSet<String> {
     for path in files.map(|entry| entry.path()) {
         let name = path.file_stem().unwrap().to_str().unwrap().replace('_', "-");
         let code = fs::read_to_string(&path).unwrap();
-        let code = code.split("#[cfg(test)]").next().unwrap();
+        let code = code.split("#[cfg(test)]\nmod tests").next().unwrap();
         if name != "mod" && MAKERS.iter().any(|maker| code.contains(maker)) {
             rules.insert(name);
         }

@@ -7,6 +7,12 @@ use crate::support::script;
 
 pub(super) const ROWS: &[Row] = &[
     ("upstream-protocol-mismatch", || plain("ssl_protocols TLSv1.3;", &[])),
+    ("upstream-protocol-default", || {
+        let scene = plain("ssl_protocols TLSv1.3;", &[]);
+        // Without the release.
+        let args = [&scene.args[..3], &scene.args[5..]].concat();
+        Scene { healthy_args: args.clone(), args, ..scene }
+    }),
     ("upstream-cipher-mismatch", || {
         let settings = "ssl_protocols TLSv1.2; ssl_ciphers ECDHE+CHACHA20;";
         plain(settings, &["--proxy-ssl-ciphers", "ECDHE+AES128"])
