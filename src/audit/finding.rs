@@ -64,7 +64,7 @@ impl fmt::Display for Section {
     }
 }
 
-/// One nginx directive that mends something.
+/// One nginx directive that fixes something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProposedDirective {
     /// The block it belongs in: `server`, `location` …
@@ -84,7 +84,7 @@ pub struct ProposedDirective {
 pub struct Fix {
     /// In a sentence or two, "reload" included where one is needed.
     pub text: String,
-    /// The directives that mend it.
+    /// The directives that fix it.
     pub directives: Vec<ProposedDirective>,
     /// Whether a probe with the fix applied succeeded; `None` where none was made.
     pub verified: Option<bool>,

@@ -67,13 +67,13 @@ pub fn in_text(file: &str, text: &str) -> (Vec<IgnoreComment>, Vec<(Origin, Igno
         };
         let alone = !is_directive(line);
         let below = lines.iter().skip(index).position(is_directive).filter(|_| alone);
-        let spoken = index + below.unwrap_or(0);
+        let target = index + below.unwrap_or(0);
         let origin = |line: usize, column: usize| {
             let narrow = |number: usize| u32::try_from(number + 1).unwrap_or(u32::MAX);
             Origin { file: file.to_owned(), line: narrow(line), column: narrow(column) }
         };
         match parsed {
-            Ok(ignore) => ignored.push(IgnoreComment { ignore, origin: origin(spoken, 0) }),
+            Ok(ignore) => ignored.push(IgnoreComment { ignore, origin: origin(target, 0) }),
             Err(error) => wrong.push((origin(index, at), error)),
         }
     }

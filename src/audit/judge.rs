@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::decided::RuleOutcomes;
 use super::finding::Finding;
 use super::policy::Policy;
 use super::registry::{RULES, find};
 use super::reproduce;
 use super::rule::{Check, Context, ObservedChain, Rule, Verdict};
+use super::rule_outcomes::RuleOutcomes;
 use super::rules::configuration;
+use super::upstream::case::NginxCase;
 use super::upstream::outcome::{NginxOutcome, adapt, outcome, soften};
-use super::upstream::story::Story;
 use crate::certificate::Chain;
 use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, Assessor};
@@ -76,17 +76,20 @@ impl Standard<'_> {
 pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Judgement {
     let cx = standard.context(target);
     let chains = presented_chains(target, seen, standard.assessor);
-    let stories: Vec<Story<'_>> =
-        seen.endpoints.iter().filter_map(|endpoint| Story::of(endpoint, standard.now)).collect();
-    let mut docket = Docket::default();
+    let cases: Vec<NginxCase<'_>> = seen
+        .endpoints
+        .iter()
+        .filter_map(|endpoint| NginxCase::of(endpoint, standard.now))
+        .collect();
+    let mut findings = FindingsByPlace::default();
     let mut tally = RuleOutcomes::new(target, seen);
     // Where nginx speaks plain text, whether that is right is all that is asked.
     let in_plain = target.nginx.as_ref().is_some_and(|client| client.plain.is_some());
     for rule in RULES {
         let seen = if in_plain { Vec::new() } else { verdicts(rule, seen, &chains, &cx) };
-        for (places, verdict) in seen.into_iter().chain(told(rule, &stories, &cx)) {
+        for (places, verdict) in seen.into_iter().chain(nginx_verdicts(rule, &cases, &cx)) {
             tally.add(rule, &verdict);
-            docket.add(rule, &places, verdict);
+            findings.add(rule, &places, verdict);
         }
     }
     let assessed = |view: ObservedChain<'_>| Assessed {
@@ -94,17 +97,17 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
         assessment: view.assessment,
     };
     match &seen.addresses {
-        Addresses::NotTried(reason) => docket.untested.push(("not-tested", reason.to_string())),
+        Addresses::NotTried(reason) => findings.untested.push(("not-tested", reason.to_string())),
         Addresses::Failed(failure) if in_plain => {
-            docket.untested.push(("not-tested", failure.cause.to_string()));
+            findings.untested.push(("not-tested", failure.cause.to_string()));
         }
         _ => {}
     }
     let (passed, undecided) = tally.finish();
-    let mut judgement = docket.settle(seen.endpoints.len());
+    let mut judgement = findings.settle(seen.endpoints.len());
     judgement.chains = chains.into_iter().map(assessed).collect();
     (judgement.passed, judgement.undecided) = (passed, undecided);
-    judgement.nginx = outcome(target, &stories);
+    judgement.nginx = outcome(target, &cases);
     adapt(&mut judgement.findings, target);
     soften(&mut judgement.findings, target, judgement.nginx.as_ref());
     judgement.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -117,7 +120,7 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
     let assessment = standard.assessor.assess(&file.chain);
     let view =
         ObservedChain { chain: &file.chain, assessment: Arc::clone(&assessment), seen: Vec::new() };
-    let mut docket = Docket::default();
+    let mut findings = FindingsByPlace::default();
     let mut tally = RuleOutcomes::default();
     for rule in RULES {
         let verdict = match (rule.check, file.chain.leaf()) {
@@ -127,10 +130,10 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
             _ => Verdict::NotApplicable,
         };
         tally.add(rule, &verdict);
-        docket.add(rule, &BTreeSet::new(), verdict);
+        findings.add(rule, &BTreeSet::new(), verdict);
     }
     let (passed, undecided) = tally.finish();
-    let mut judgement = Judgement { passed, undecided, ..docket.settle(0) };
+    let mut judgement = Judgement { passed, undecided, ..findings.settle(0) };
     for finding in &mut judgement.findings {
         finding.reproduce = vec![reproduce::show_file(&file.path)];
     }
@@ -139,22 +142,22 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
 
 /// Judges what a configuration says, from its text alone.
 pub fn judge_settings(facts: &[Fact]) -> Judgement {
-    let mut docket = Docket::default();
+    let mut findings = FindingsByPlace::default();
     for fact in facts {
-        docket.merge(configuration::finding(fact), &BTreeSet::new());
+        findings.merge(configuration::finding(fact), &BTreeSet::new());
     }
-    docket.settle(0)
+    findings.settle(0)
 }
 
 /// Where a verdict was reached, and the verdict.
-type Placed = (BTreeSet<SocketAddr>, Verdict);
+type PlacedVerdict = (BTreeSet<SocketAddr>, Verdict);
 
 fn verdicts(
     rule: &Rule,
     seen: &Observation,
     chains: &[ObservedChain<'_>],
     cx: &Context<'_>,
-) -> Vec<Placed> {
+) -> Vec<PlacedVerdict> {
     let endpoints = || seen.endpoints.iter();
     match rule.check {
         Check::Target(check) => {
@@ -177,14 +180,14 @@ fn verdicts(
 }
 
 /// What a rule says of nginx's handshakes.
-fn told(rule: &Rule, stories: &[Story<'_>], cx: &Context<'_>) -> Vec<Placed> {
+fn nginx_verdicts(rule: &Rule, cases: &[NginxCase<'_>], cx: &Context<'_>) -> Vec<PlacedVerdict> {
     let (check, in_plain) = match rule.check {
         Check::Upstream(check) => (check, false),
         Check::Plain(check) => (check, true),
         _ => return Vec::new(),
     };
-    let told = stories.iter().filter(|story| story.configured.client.plain.is_some() == in_plain);
-    told.map(|story| (BTreeSet::from([story.endpoint.address]), check(story, cx))).collect()
+    let cases = cases.iter().filter(|case| case.configured.client.plain.is_some() == in_plain);
+    cases.map(|case| (BTreeSet::from([case.endpoint.address]), check(case, cx))).collect()
 }
 
 fn places(view: &ObservedChain<'_>) -> BTreeSet<SocketAddr> {
@@ -249,18 +252,18 @@ fn distinct_leaves<'a>(chains: &[ObservedChain<'a>]) -> Vec<ObservedChain<'a>> {
 
 /// The findings under way, each with the addresses it was made at.
 #[derive(Debug, Default)]
-struct Docket {
-    entries: Vec<DocketEntry>,
+struct FindingsByPlace {
+    entries: Vec<PlacedFinding>,
     untested: Vec<(&'static str, String)>,
 }
 
 #[derive(Debug)]
-struct DocketEntry {
+struct PlacedFinding {
     finding: Finding,
     places: BTreeSet<SocketAddr>,
 }
 
-impl Docket {
+impl FindingsByPlace {
     fn add(&mut self, rule: &Rule, places: &BTreeSet<SocketAddr>, verdict: Verdict) {
         match verdict {
             Verdict::Pass | Verdict::NotApplicable => {}
@@ -280,11 +283,11 @@ impl Docket {
 
     /// The same defect at another address is more evidence, not another finding; the worst sighting words it.
     fn merge(&mut self, mut finding: Finding, places: &BTreeSet<SocketAddr>) {
-        let same = |known: &&mut DocketEntry| {
+        let same = |known: &&mut PlacedFinding| {
             (known.finding.rule, &known.finding.subject) == (finding.rule, &finding.subject)
         };
         let Some(known) = self.entries.iter_mut().find(same) else {
-            return self.entries.push(DocketEntry { finding, places: places.clone() });
+            return self.entries.push(PlacedFinding { finding, places: places.clone() });
         };
         known.places.extend(places);
         let could_not_test = known.finding.could_not_test || finding.could_not_test;
@@ -312,10 +315,10 @@ impl Docket {
     }
 
     /// Whether causes of this finding were met wherever it was.
-    fn is_explained(&self, entry: &DocketEntry) -> bool {
+    fn is_explained(&self, entry: &PlacedFinding) -> bool {
         let causes = find(entry.finding.rule).map_or(&[][..], |rule| rule.consequence_of);
         // A lesser finding does not explain a graver one away.
-        let explains = |known: &&DocketEntry| {
+        let explains = |known: &&PlacedFinding| {
             causes.iter().any(|cause| cause.id == known.finding.rule)
                 && known.finding.severity >= entry.finding.severity
         };
@@ -328,7 +331,7 @@ impl Docket {
     }
 }
 
-impl DocketEntry {
+impl PlacedFinding {
     /// The finding, saying at which addresses where it was not met at all of them.
     fn report(&self, addresses: usize) -> Finding {
         let mut finding = self.finding.clone();

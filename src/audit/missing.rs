@@ -72,11 +72,11 @@ fn too_large(replay: &Replay, endpoint: &Endpoint) -> Option<Missing> {
 
 /// Version first, then suite, group and scheme: in that order a server decides.
 fn between(profile: &Profile, scan: &Scan) -> Option<Missing> {
-    let spoken: Vec<ProtocolVersion> = scan.accepted().map(|scan| scan.version).collect();
+    let accepted: Vec<ProtocolVersion> = scan.accepted().map(|scan| scan.version).collect();
     let common = scan.accepted().rev().find(|known| profile.versions.contains(&known.version));
     let Some(common) = common else {
         let client = profile.versions.clone();
-        return (!spoken.is_empty()).then_some(Missing::Version { server: spoken, client });
+        return (!accepted.is_empty()).then_some(Missing::Version { server: accepted, client });
     };
     let version = common.version;
     let accepted = || common.suites.accepted.iter().map(|choice| choice.cipher_suite);
@@ -106,9 +106,9 @@ fn between(profile: &Profile, scan: &Scan) -> Option<Missing> {
         matches!(suite.key_exchange(), Some(KeyExchange::Ecdhe | KeyExchange::Dhe))
     };
     let unsigned = !tls13 && !shared.iter().all(signed);
-    let told = !schemes.is_empty() && !profile.signature_schemes.is_empty() && !unsigned;
+    let known = !schemes.is_empty() && !profile.signature_schemes.is_empty() && !unsigned;
     let verifies = profile.signature_schemes.iter().any(|scheme| schemes.contains(scheme));
-    (told && !verifies).then_some(Missing::Scheme(version))
+    (known && !verifies).then_some(Missing::Scheme(version))
 }
 
 /// The kinds of certificate that the accepted suites of a version show.

@@ -3,8 +3,8 @@
 //! A rule is one file under `rules/<family>/` and one line in [`registry`]; the [`judge`] owns every loop.
 
 pub mod allowance;
+pub mod client_fix;
 pub mod client_verdict;
-mod decided;
 pub mod document;
 pub mod example;
 pub mod finding;
@@ -16,9 +16,9 @@ pub mod listener;
 pub mod missing;
 pub mod policy;
 pub mod registry;
-pub mod remedy;
 pub mod reproduce;
 pub mod rule;
+mod rule_outcomes;
 pub mod rules;
 #[cfg(test)]
 mod specimens;

@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::finding::{Finding, Fix, Section, Severity};
 use super::policy::Policy;
-use super::upstream::story::Story;
+use super::upstream::case::NginxCase;
 use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, TrustStore};
 use crate::certificate::{Certificate, Chain};
@@ -123,9 +123,9 @@ pub enum Check {
     /// A fact of a configuration; which rule it belongs to is decided in one place (`rules::configuration`).
     Setting(RuleGroup),
     /// nginx's handshake with each address, where its settings are known.
-    Upstream(fn(&Story<'_>, &Context<'_>) -> Verdict),
+    Upstream(fn(&NginxCase<'_>, &Context<'_>) -> Verdict),
     /// nginx's connection with each address that it meets in plain text.
-    Plain(fn(&Story<'_>, &Context<'_>) -> Verdict),
+    Plain(fn(&NginxCase<'_>, &Context<'_>) -> Verdict),
     /// The target as a whole.
     Target(fn(&Observation, &Context<'_>) -> Verdict),
 }

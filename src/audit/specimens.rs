@@ -18,7 +18,7 @@ use super::rules::reachability::addresses_untested;
 use crate::certificate::Certificate;
 use crate::certificate::file::{FileChain, FileKey};
 use crate::certificate::testing::staple;
-use crate::observation::nginx::{Complaint, NoAnswer, Served};
+use crate::observation::nginx::{NoAnswer, RefusalSubject, Served};
 use crate::observation::scan::{BrowserHello, Features, SizedHello};
 use crate::observation::{ClientAuth, ClientCertificateRequest, Observed, RawChoice};
 use crate::targets::ClientCertificatePolicy;
@@ -208,7 +208,7 @@ fn plain() -> Scene {
     let client = NginxClient { plain, ..NginxClient::new("a.test") };
     let mut scene = Scene::behind(client, Err(NoAnswer::Plain(None)));
     scene.seen.endpoints[0].nginx[0].served =
-        Served::Answer { status: 200, complaint: Complaint::None };
+        Served::Answer { status: 200, complaint: RefusalSubject::None };
     scene
 }
 

@@ -76,8 +76,8 @@ impl<'a> Matrix<'a> {
     }
 
     /// Whether TLS is spoken with the target's own clients, be it only as far as the certificate.
-    pub fn speaks(&self) -> bool {
-        self.own().any(speaks)
+    pub fn answers_in_tls(&self) -> bool {
+        self.own().any(answers_in_tls)
     }
 
     /// The handshakes that failed for this reason.
@@ -97,18 +97,18 @@ impl<'a> Matrix<'a> {
             return Some(self.own_trouble(cell, failure));
         }
         match self.endpoint.cell(self.named(), cell.version) {
-            Some(twin) if !speaks(cell) => self.beside(cell, twin),
+            Some(twin) if !answers_in_tls(cell) => self.beside(cell, twin),
             _ => Some(self.own_trouble(cell, failure)),
         }
     }
 
     /// A handshake without the name, held against the one with it.
     fn beside(&self, cell: &Handshake, twin: &Handshake) -> Option<Trouble> {
-        let flaky = timed_out(cell) && self.endpoint.cells(false).any(speaks);
-        if flaky || (timed_out(cell) && !speaks(twin)) {
+        let flaky = timed_out(cell) && self.endpoint.cells(false).any(answers_in_tls);
+        if flaky || (timed_out(cell) && !answers_in_tls(twin)) {
             return Some(Trouble::HandshakeTimeout);
         }
-        if speaks(twin) {
+        if answers_in_tls(twin) {
             return Some(Trouble::NameRequired);
         }
         let same = self.trouble(twin);
@@ -124,14 +124,14 @@ impl<'a> Matrix<'a> {
             Cause::Alert(AlertDescription(120)) if !self.target.expect.alpn.is_empty() => {
                 Trouble::Alpn
             }
-            cause if speaks(cell) || failure.stage != Stage::Handshake => by_cause(cause),
+            cause if answers_in_tls(cell) || failure.stage != Stage::Handshake => by_cause(cause),
             cause => self.about_name(cause).unwrap_or_else(|| self.about_hello(cell, cause)),
         }
     }
 
     fn about_name(&self, cause: &Cause) -> Option<Trouble> {
         let unknown = *cause == Cause::Alert(AlertDescription::UNRECOGNIZED_NAME);
-        if self.speaks() {
+        if self.answers_in_tls() {
             return None;
         }
         if self.named() {
@@ -143,9 +143,9 @@ impl<'a> Matrix<'a> {
 
     /// A raw hello that the server answers tells what the complete engine lacks.
     fn about_hello(&self, cell: &Handshake, cause: &Cause) -> Trouble {
-        let speaks = self.speaks();
+        let in_tls = self.answers_in_tls();
         let broken = matches!(cause, Cause::ProtocolError(_) | Cause::TooMuchData);
-        let answer = if speaks { self.answer_in(cell.version) } else { self.best_answer() };
+        let answer = if in_tls { self.answer_in(cell.version) } else { self.best_answer() };
         match answer.and_then(|raw| raw.outcome.as_ref().ok()) {
             Some(_) if !broken && answer.and_then(unusual).is_some_and(|it| it.is_decisive()) => {
                 Trouble::Mismatch
@@ -157,8 +157,8 @@ impl<'a> Matrix<'a> {
                 (Trouble::Alert, Some(_)) => Trouble::Mismatch,
                 (other, _) => other,
             },
-            None if speaks && !broken => Trouble::VersionUnsupported,
-            None if speaks => Trouble::ProtocolError,
+            None if in_tls && !broken => Trouble::VersionUnsupported,
+            None if in_tls => Trouble::ProtocolError,
             None => self.common_cause(),
         }
     }
@@ -195,7 +195,9 @@ impl<'a> Matrix<'a> {
     }
 
     fn works_only_without_name(&self) -> bool {
-        self.named() && !self.speaks() && self.endpoint.cells(false).any(Handshake::established)
+        self.named()
+            && !self.answers_in_tls()
+            && self.endpoint.cells(false).any(Handshake::established)
     }
 
     fn named(&self) -> bool {
@@ -204,7 +206,7 @@ impl<'a> Matrix<'a> {
 }
 
 /// Whether the server went as far as its certificate, which it sends only in a version that it speaks.
-pub fn speaks(cell: &Handshake) -> bool {
+pub fn answers_in_tls(cell: &Handshake) -> bool {
     cell.established()
         || cell.chain.is_some()
         || cell.client_auth.request().is_some()

@@ -24,7 +24,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
             inert_json::write_pretty(&changed, &mut output)?;
             writeln!(output)?;
         }
-        PlainFormat::Text => output.write_all(told(&changed).as_bytes())?,
+        PlainFormat::Text => output.write_all(as_text(&changed).as_bytes())?,
     }
     output.finish()?;
     let worse = changed.iter().flat_map(|target| &target.changes).any(|change| change.worse);
@@ -37,7 +37,7 @@ fn report(path: &std::path::Path) -> anyhow::Result<Vec<SavedTarget>> {
         .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
 }
 
-fn told(changed: &[TargetChanges]) -> String {
+fn as_text(changed: &[TargetChanges]) -> String {
     let mut text = String::new();
     for target in changed {
         text.push_str(&escape(&target.name));

@@ -46,7 +46,7 @@ pub fn main() -> ExitCode {
     guarded(dispatch)
 }
 
-/// A panic has told its story on stderr; its own exit status, 101, is none of the contract's.
+/// A panic has reported itself on stderr; its own exit status, 101, is none of the contract's.
 fn guarded(program: impl FnOnce() -> ExitCode + UnwindSafe) -> ExitCode {
     panic::catch_unwind(program).unwrap_or_else(|_| Exit::Internal.into())
 }

@@ -30,7 +30,7 @@ pub(super) fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
-/// Every problem of the input at once, so that one look mends all.
+/// Every problem of the input at once, so that one look fixes all.
 pub(super) fn reject(problems: Vec<String>) -> anyhow::Result<()> {
     let count = problems.len();
     match problems.as_slice() {

@@ -63,16 +63,16 @@ pub fn classify<'a>(line: &'a LogLine<'_>) -> Diagnosis<'a> {
     let foreign = !line.by_nginx && line.action.is_none();
     let program = foreign.then(|| program::of_text(&line.message)).flatten();
     if !line.by_nginx {
-        verify = verify.or_else(|| VerifyError::spoken(&text));
+        verify = verify.or_else(|| VerifyError::find_text(&text));
         if codes.is_empty() && verify.is_none() {
-            codes.extend(reason::spoken(&text));
+            codes.extend(reason::find_text(&text));
         }
     }
     let foreign = foreign && (program.is_some() || is_of_library(&text));
-    let said =
+    let dissected =
         DissectedLine { line, codes: &codes, verify, foreign, role: program.map(|it| it.role) };
-    let (known, evidence) = known_direction(&said);
-    let found = find(&said, known);
+    let (known, evidence) = known_direction(&dissected);
+    let found = find(&dissected, known);
     if let Some((_, Some(at))) = found {
         codes[..=at].rotate_right(1);
     }
@@ -114,48 +114,50 @@ struct DissectedLine<'a> {
     role: Option<ProgramRole>,
 }
 
-fn known_direction(said: &DissectedLine<'_>) -> (Direction, Evidence) {
-    match said.role {
+fn known_direction(dissected: &DissectedLine<'_>) -> (Direction, Evidence) {
+    match dissected.role {
         Some(ProgramRole::Client | ProgramRole::Server) => {
             return (Direction::Client, Evidence::Program);
         }
         Some(ProgramRole::Proxy) => return (Direction::Upstream, Evidence::Program),
         None => {}
     }
-    let direction = direction::of_line(said.line);
+    let direction = direction::of_line(dissected.line);
     if direction != Direction::Unknown {
         return (direction, Evidence::Line);
     }
-    match direction::of_function(said.codes) {
+    match direction::of_function(dissected.codes) {
         Direction::Unknown => (Direction::Unknown, Evidence::None),
         direction => (direction, Evidence::Function),
     }
 }
 
-/// The best row, and the place of the code that it speaks of. What is exact counts more than what is said, and that more
+/// The best row, and the place of the code that it speaks of. What is exact counts more than what is dissected, and that more
 /// than a row for all the rest.
 fn find(
-    said: &DissectedLine<'_>,
+    dissected: &DissectedLine<'_>,
     direction: Direction,
 ) -> Option<(&'static Mechanism, Option<usize>)> {
-    let order = telling_order(said.codes);
-    let rows = || table::mechanisms().iter().filter(|row| said.allows(row, direction));
-    let exact = rows().find(|row| said.verify.is_some_and(|v| row.sign == Sign::Verify(Some(v.0))));
+    let order = by_significance(dissected.codes);
+    let rows = || table::mechanisms().iter().filter(|row| dissected.allows(row, direction));
+    let exact =
+        rows().find(|row| dissected.verify.is_some_and(|v| row.sign == Sign::Verify(Some(v.0))));
     let coded = |any: bool| {
         order.iter().find_map(|at| {
-            let sign = sign_of(&said.codes[*at], any)?;
+            let sign = sign_of(&dissected.codes[*at], any)?;
             rows().find(|row| row.sign == sign).map(|row| (row, Some(*at)))
         })
     };
     let says = |general: bool| {
         let fits = |row: &&Mechanism| match row.sign {
-            Sign::Says(words) => is_general(row) == general && said.has(words),
-            Sign::Begins(words) => is_general(row) == general && said.begins(words),
+            Sign::Says(words) => is_general(row) == general && dissected.has(words),
+            Sign::Begins(words) => is_general(row) == general && dissected.begins(words),
             _ => false,
         };
         rows().find(fits).map(|row| (row, None))
     };
-    let any_verify = || rows().find(|row| said.verify.is_some() && row.sign == Sign::Verify(None));
+    let any_verify =
+        || rows().find(|row| dissected.verify.is_some() && row.sign == Sign::Verify(None));
     exact
         .map(|row| (row, None))
         .or_else(|| any_verify().map(|row| (row, None)))
@@ -171,7 +173,7 @@ fn is_general(row: &Mechanism) -> bool {
 }
 
 /// Alerts tell most; `record layer failure` and shared reasons least; of the rest, the newest.
-fn telling_order(codes: &[Code<'_>]) -> Vec<usize> {
+fn by_significance(codes: &[Code<'_>]) -> Vec<usize> {
     let rank = |code: &Code<'_>| match code {
         code if code.alert().is_some() => 0,
         Code { part: ErrorLibrary::Ssl, common: false, reason: Some(reason), .. }

@@ -82,7 +82,7 @@ pub struct CodeOut {
 /// One cause.
 #[derive(Clone, Debug, Serialize)]
 pub struct CauseOut {
-    /// What it is called in every output, how it shows and what mends it.
+    /// What it is called in every output, how it shows and what fixes it.
     #[serde(flatten)]
     pub cause: &'static LogCause,
     /// How likely it is.

@@ -11,7 +11,7 @@ use super::tally::{Class, Tally};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Concern {
-    /// Ours: requests or users are lost, and we can mend it.
+    /// Ours: requests or users are lost, and we can fix it.
     Act,
     /// It may be ours.
     Look,

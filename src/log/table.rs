@@ -30,7 +30,7 @@ pub enum Sign {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weight {
-    /// Something is wrong that somebody can mend.
+    /// Something is wrong that somebody can fix.
     Fault,
     /// Ours or theirs: rate and spread tell.
     Mixed,
@@ -135,7 +135,7 @@ pub struct LogCause {
 /// The kind of command that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NextStep {
-    /// Audit the upstream as nginx meets it, and try what mends it.
+    /// Audit the upstream as nginx meets it, and try what fixes it.
     AsNginx,
     /// Audit the upstream, with and without SNI.
     ProbeUpstream,

@@ -36,7 +36,7 @@ pub enum Served {
         /// Its status.
         status: u16,
         /// What it says that the refusal is about.
-        complaint: Complaint,
+        complaint: RefusalSubject,
     },
     /// The connection ended instead.
     Ended(Cause),
@@ -50,7 +50,7 @@ pub enum Served {
 
 /// What a refusal in HTTP says that it is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Complaint {
+pub enum RefusalSubject {
     /// Nothing that concerns TLS.
     #[default]
     None,

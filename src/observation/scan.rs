@@ -30,7 +30,7 @@ pub struct Scan {
 impl Scan {
     /// The versions that are spoken, oldest first.
     pub fn accepted(&self) -> impl DoubleEndedIterator<Item = &VersionScan> {
-        self.versions.iter().filter(|scan| scan.is_spoken())
+        self.versions.iter().filter(|scan| scan.is_supported())
     }
 
     /// The newest spoken version that shows its certificates in the clear.
@@ -90,7 +90,7 @@ pub struct VersionScan {
 
 impl VersionScan {
     /// Whether it is spoken: hellos are answered, and no complete handshake was refused after that.
-    pub fn is_spoken(&self) -> bool {
+    pub fn is_supported(&self) -> bool {
         !self.suites.accepted.is_empty() && self.refused_late().is_none()
     }
 

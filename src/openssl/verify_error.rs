@@ -29,7 +29,7 @@ fn parse(row: &'static str) -> Option<VerifyErrorRow> {
 }
 
 /// Shorter words stand in too many messages.
-const SPOKEN: usize = 15;
+const MIN_TEXT: usize = 15;
 
 /// The results that are decided here.
 #[expect(missing_docs, reason = "the names are OpenSSL's own, and the table has their words")]
@@ -82,12 +82,12 @@ impl VerifyError {
     }
 
     /// The result whose words, the longest that fit, a message of another program holds.
-    pub fn spoken(message: &str) -> Option<Self> {
+    pub fn find_text(message: &str) -> Option<Self> {
         let message = message.to_ascii_lowercase();
-        let said =
-            |text: &&str| text.len() >= SPOKEN && message.contains(&text.to_ascii_lowercase());
+        let held =
+            |text: &&str| text.len() >= MIN_TEXT && message.contains(&text.to_ascii_lowercase());
         let rows = ROWS.iter().filter_map(|row| {
-            let longest = row.texts.iter().copied().filter(said).map(str::len).max()?;
+            let longest = row.texts.iter().copied().filter(held).map(str::len).max()?;
             Some((longest, Self(row.number)))
         });
         rows.max_by_key(|(length, error)| (*length, std::cmp::Reverse(error.0)))

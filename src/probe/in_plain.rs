@@ -111,7 +111,7 @@ fn uwsgi(request: &NginxRequest) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::observation::PlainProtocol;
-    use crate::observation::nginx::Complaint;
+    use crate::observation::nginx::RefusalSubject;
 
     #[test]
     fn what_comes_back_tells_what_is_spoken() {
@@ -120,8 +120,11 @@ mod tests {
         assert_eq!(http(b"\x15\x03\x03\0\x02\x02\x50"), ended);
         let text =
             b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-        assert_eq!(http(text), Served::Answer { status: 400, complaint: Complaint::PlainText });
-        let page = Served::Answer { status: 200, complaint: Complaint::None };
+        assert_eq!(
+            http(text),
+            Served::Answer { status: 400, complaint: RefusalSubject::PlainText }
+        );
+        let page = Served::Answer { status: 200, complaint: RefusalSubject::None };
         assert_eq!(http(b"HTTP/1.1 200 OK\r\n\r\n"), page);
         assert_eq!(
             meaning(ProxyModule::Proxy, b"", Some(Cause::Reset)),

@@ -14,7 +14,7 @@ use super::follow_up::{self, Aftermath};
 use super::offer::Offer;
 use super::plan::Cell;
 use super::starttls::goodbye::Goodbye;
-use crate::observation::nginx::{Complaint, Served};
+use crate::observation::nginx::{RefusalSubject, Served};
 use crate::observation::{Cause, ClientRefusal, Failure, Handshake, Session};
 use crate::targets::nginx_client::NginxRequest;
 use crate::tls::version::ProtocolVersion;
@@ -109,7 +109,7 @@ fn aftermath(served: &Served, asked: bool) -> Aftermath {
         Served::Ended(cause @ (Cause::Closed | Cause::Reset)) if asked => {
             aftermath.failure = Some(cause.clone());
         }
-        Served::Answer { status, complaint: Complaint::Certificate } if asked => {
+        Served::Answer { status, complaint: RefusalSubject::Certificate } if asked => {
             aftermath.refusal = Some(ClientRefusal::Http(*status));
         }
         Served::Answer { .. } => aftermath.served = true,
@@ -201,14 +201,14 @@ const PLAIN_TEXT: [&str; 4] = [
 ];
 
 /// What a refusal says that it is about.
-pub(super) fn complaint(status: u16, answer: &[u8]) -> Complaint {
+pub(super) fn complaint(status: u16, answer: &[u8]) -> RefusalSubject {
     let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match status {
-        421 => Complaint::Name,
-        400..=499 if says(&PLAIN_TEXT) => Complaint::PlainText,
+        421 => RefusalSubject::Name,
+        400..=499 if says(&PLAIN_TEXT) => RefusalSubject::PlainText,
         400 | 401 | 403 | 495 | 496 if says(&["post-handshake authentication"]) => {
-            Complaint::PostHandshakeAuthentication
+            RefusalSubject::PostHandshakeAuthentication
         }
         400 | 403
             if says(&[
@@ -218,10 +218,10 @@ pub(super) fn complaint(status: u16, answer: &[u8]) -> Complaint {
                 "host does not match sni",
             ]) =>
         {
-            Complaint::Name
+            RefusalSubject::Name
         }
-        400 | 401 | 403 | 495 | 496 if says(&["certificate"]) => Complaint::Certificate,
-        _ => Complaint::None,
+        400 | 401 | 403 | 495 | 496 if says(&["certificate"]) => RefusalSubject::Certificate,
+        _ => RefusalSubject::None,
     }
 }
 
@@ -240,14 +240,14 @@ mod tests {
     #[test]
     fn a_refusal_says_what_it_is_about() {
         let of = |status, text: &str| complaint(status, text.as_bytes());
-        assert_eq!(of(421, ""), Complaint::Name);
-        assert_eq!(of(400, "<h2>Invalid SNI</h2>"), Complaint::Name);
-        assert_eq!(of(400, "No required SSL certificate was sent"), Complaint::Certificate);
+        assert_eq!(of(421, ""), RefusalSubject::Name);
+        assert_eq!(of(400, "<h2>Invalid SNI</h2>"), RefusalSubject::Name);
+        assert_eq!(of(400, "No required SSL certificate was sent"), RefusalSubject::Certificate);
         let apache = "Reason: Cannot perform Post-Handshake Authentication.<br />";
-        assert_eq!(of(403, apache), Complaint::PostHandshakeAuthentication);
-        assert_eq!(of(403, "forbidden"), Complaint::None);
-        assert_eq!(of(200, "buy a certificate"), Complaint::None);
+        assert_eq!(of(403, apache), RefusalSubject::PostHandshakeAuthentication);
+        assert_eq!(of(403, "forbidden"), RefusalSubject::None);
+        assert_eq!(of(200, "buy a certificate"), RefusalSubject::None);
         let go = "Client sent an HTTP request to an HTTPS server.";
-        assert_eq!(of(400, go), Complaint::PlainText);
+        assert_eq!(of(400, go), RefusalSubject::PlainText);
     }
 }

@@ -340,7 +340,7 @@ impl VersionView {
         Self {
             version: scan.version.to_string(),
             outcome: match () {
-                () if scan.is_spoken() => "accepted",
+                () if scan.is_supported() => "accepted",
                 () if scan.refused_late().is_some() => "refused",
                 () if suites.is_refused() => "refused",
                 () => "untested",

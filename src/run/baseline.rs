@@ -1,5 +1,5 @@
 //! The baseline: what was found and accepted once, as fingerprints. Rule and target stand beside each for whoever reviews
-//! the file; dates, serials and messages do not, so that it changes only when something was found or mended.
+//! the file; dates, serials and messages do not, so that it changes only when something was found or fixed.
 
 use std::collections::BTreeSet;
 

@@ -1,9 +1,9 @@
 //! The one loop: probe a target, judge what was seen, try what would fix it.
 
 pub mod baseline;
+mod fix_loop;
 pub mod gate;
 mod issuer;
-mod mend;
 pub mod network;
 pub mod playback;
 pub mod recorder;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use futures::future::{Either, join_all, select};
 use futures::stream::StreamExt;
 
-use self::mend::Mender;
+use self::fix_loop::FixLoop;
 pub use self::settings::{FetchIssuers, Settings, TrustStores};
 
 use crate::audit::finding::{Excuse, Severity};
@@ -50,7 +50,7 @@ impl Status {
     }
 }
 
-/// One target's whole story.
+/// Everything about one target.
 #[derive(Clone, Debug)]
 pub struct TargetReport {
     /// What was to be tested.
@@ -64,7 +64,7 @@ pub struct TargetReport {
 }
 
 impl TargetReport {
-    /// Puts the story together; `threshold` is the severity from which a finding fails the target.
+    /// Puts it together; `threshold` is the severity from which a finding fails the target.
     pub fn new(
         target: Arc<Target>,
         observation: Observation,
@@ -177,8 +177,8 @@ async fn audit_target(target: Arc<Target>, settings: &Settings) -> TargetReport 
     let mut observation = network.observe(&target, &settings.depth).await;
     if target.nginx.is_some() {
         let trusted = trusted_files(settings, &target.trust);
-        let mender = Mender { network, target: &target, trusted: &trusted, now: settings.now };
-        join_all(observation.endpoints.iter_mut().map(|endpoint| mender.mend(endpoint))).await;
+        let fix_loop = FixLoop { network, target: &target, trusted: &trusted, now: settings.now };
+        join_all(observation.endpoints.iter_mut().map(|endpoint| fix_loop.run(endpoint))).await;
     }
     let target_trust = target.trust.clone();
     let mut report = report(target, observation, settings);

@@ -85,13 +85,13 @@ fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> 
 fn parse(bytes: &[u8], file: &str, line: u32) -> Result<Option<(Address, Origin)>, LineProblem> {
     let text = std::str::from_utf8(bytes).map_err(|_| LineProblem::NotText)?;
     let text = text.trim_start_matches('\u{feff}');
-    let said = without_comment(text);
-    if said.trim().is_empty() {
+    let entry = without_comment(text);
+    if entry.trim().is_empty() {
         return Ok(None);
     }
-    let indent = said.chars().take_while(|c| c.is_whitespace()).count();
+    let indent = entry.chars().take_while(|c| c.is_whitespace()).count();
     let column = u32::try_from(indent).unwrap_or(0).saturating_add(1);
-    Ok(Some((said.parse()?, Origin { file: file.to_owned(), line, column })))
+    Ok(Some((entry.parse()?, Origin { file: file.to_owned(), line, column })))
 }
 
 /// A `#` starts a comment at the start of a line or after a space, so that a URL keeps its fragment.

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use super::verdict::Breakage;
+use super::verdict::NginxFailure;
 use crate::nginx::upstream::ProxyModule;
 use crate::observation::nginx::Served;
 use crate::observation::{Cause, Failure, PlainProtocol, Stage};
@@ -18,60 +18,60 @@ use crate::targets::nginx_client::{HelloError, NginxClient};
 use crate::tls::alert::AlertDescription;
 
 /// The message of the line; `None` if nginx writes none, or if its text is not known here.
-pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
+pub fn message(client: &NginxClient, failure: &NginxFailure) -> Option<String> {
     let stream = client.module == ProxyModule::Stream;
     let handshake = |text: String| format!("{text} while SSL handshaking to upstream");
-    Some(match breakage {
+    Some(match failure {
         // The stream module does not log timeouts.
-        Breakage::Network(Failure { cause: Cause::TimedOut, .. })
-        | Breakage::Peer(Cause::TimedOut)
+        NginxFailure::Network(Failure { cause: Cause::TimedOut, .. })
+        | NginxFailure::Peer(Cause::TimedOut)
             if stream =>
         {
             return None;
         }
-        Breakage::Network(failure) => return network(failure),
-        Breakage::Configuration(error) => handshake(unmade(client, error)?),
-        Breakage::HttpRefusal(_)
-        | Breakage::PostHandshakeAuthentication(_)
-        | Breakage::Misdirected(_) => return None,
-        Breakage::PlainText(served) => return in_plain_text(client.module, served),
-        Breakage::BadSignature => handshake(own(client, 123, (367, "tls_process_cert_verify"))),
-        Breakage::Peer(cause) | Breakage::ClientCertificate(cause) => {
+        NginxFailure::Network(failure) => return network(failure),
+        NginxFailure::Configuration(error) => handshake(unmade(client, error)?),
+        NginxFailure::HttpRefusal(_)
+        | NginxFailure::PostHandshakeAuthentication(_)
+        | NginxFailure::Misdirected(_) => return None,
+        NginxFailure::PlainText(served) => return in_plain_text(client.module, served),
+        NginxFailure::BadSignature => handshake(own(client, 123, (367, "tls_process_cert_verify"))),
+        NginxFailure::Peer(cause) | NginxFailure::ClientCertificate(cause) => {
             handshake(ended(client, cause)?)
         }
-        Breakage::Version(_) => {
+        NginxFailure::Version(_) => {
             handshake(own(client, UNSUPPORTED_PROTOCOL, (607, "ssl_choose_client_version")))
         }
-        Breakage::DhKeyTooSmall(_) => {
+        NginxFailure::DhKeyTooSmall(_) => {
             handshake(own(client, DH_KEY_TOO_SMALL, (419, "tls_process_ske_dhe")))
         }
-        Breakage::LegacySignature => {
+        NginxFailure::LegacySignature => {
             let reason = match client.library {
                 OpensslRelease::V1_1_1 => INTERNAL_ERROR,
                 _ => LEGACY_SIGNATURE,
             };
             handshake(own(client, reason, (365, "tls_process_key_exchange")))
         }
-        Breakage::UnsafeRenegotiation => {
+        NginxFailure::UnsafeRenegotiation => {
             handshake(own(client, UNSAFE_LEGACY_RENEGOTIATION, (444, "final_renegotiate")))
         }
-        Breakage::Verify(error) => {
+        NginxFailure::Verify(error) => {
             let text = error.text_in(client.library);
             handshake(format!("upstream SSL certificate verify error: ({}:{text})", error.0))
         }
-        Breakage::Name(name) => {
+        NginxFailure::Name(name) => {
             handshake(format!("upstream SSL certificate does not match \"{name}\""))
         }
-        Breakage::LateClientCertificate(Cause::Alert(alert))
-        | Breakage::Late(Cause::Alert(alert)) => {
+        NginxFailure::LateClientCertificate(Cause::Alert(alert))
+        | NginxFailure::Late(Cause::Alert(alert)) => {
             let reading = match client.module {
                 ProxyModule::Stream => "while proxying connection",
                 _ => "while reading response header from upstream",
             };
             format!("SSL_read() failed (SSL: {}) {reading}", of_alert(client, *alert))
         }
-        Breakage::LateClientCertificate(_) | Breakage::Late(_) if stream => return None,
-        Breakage::LateClientCertificate(_) | Breakage::Late(_) => {
+        NginxFailure::LateClientCertificate(_) | NginxFailure::Late(_) if stream => return None,
+        NginxFailure::LateClientCertificate(_) | NginxFailure::Late(_) => {
             "upstream prematurely closed connection while reading response header from upstream"
                 .to_owned()
         }
@@ -79,7 +79,7 @@ pub fn message(client: &NginxClient, breakage: &Breakage) -> Option<String> {
 }
 
 /// The whole line from the message on, with the fields that are known.
-pub fn line(client: &NginxClient, breakage: &Breakage, address: SocketAddr) -> Option<String> {
+pub fn line(client: &NginxClient, failure: &NginxFailure, address: SocketAddr) -> Option<String> {
     let upstream = match (client.module, client.plain.is_some()) {
         (ProxyModule::Stream, _) => address.to_string(),
         (ProxyModule::Grpc, false) => format!("grpcs://{address}"),
@@ -89,7 +89,7 @@ pub fn line(client: &NginxClient, breakage: &Breakage, address: SocketAddr) -> O
         (ProxyModule::Proxy, false) => format!("https://{address}/"),
         (ProxyModule::Proxy, true) => format!("http://{address}/"),
     };
-    Some(format!("{}, upstream: \"{upstream}\"", message(client, breakage)?))
+    Some(format!("{}, upstream: \"{upstream}\"", message(client, failure)?))
 }
 
 /// What nginx, that speaks plain text, says of a server that expects TLS.
@@ -206,7 +206,7 @@ mod tests {
     fn lines_read_as_nginx_writes_them() {
         let mut client =
             NginxClient { library: OpensslRelease::V3_0, ..NginxClient::new("a.test") };
-        let refused = Breakage::Peer(Cause::Alert(AlertDescription::HANDSHAKE_FAILURE));
+        let refused = NginxFailure::Peer(Cause::Alert(AlertDescription::HANDSHAKE_FAILURE));
         let address = "192.0.2.1:8443".parse().unwrap();
         assert_eq!(
             line(&client, &refused, address).unwrap(),
@@ -217,7 +217,7 @@ mod tests {
         assert!(message(&client, &refused).unwrap().contains(
             "error:14094410:SSL routines:ssl3_read_bytes:sslv3 alert handshake failure:SSL alert number 40"
         ));
-        let late = Breakage::LateClientCertificate(Cause::Alert(AlertDescription(116)));
+        let late = NginxFailure::LateClientCertificate(Cause::Alert(AlertDescription(116)));
         client.library = OpensslRelease::V3_0;
         assert_eq!(
             message(&client, &late).unwrap(),

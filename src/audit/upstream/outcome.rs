@@ -1,7 +1,7 @@
 //! nginx's verdict on a target as a whole, and the severity of the other findings in its light.
 
-use super::story::{self, Story};
-use super::verdict::{Breakage, HandshakeVerdict};
+use super::case::{self, NginxCase};
+use super::verdict::{HandshakeVerdict, NginxFailure};
 use crate::audit::finding::{Finding, Severity};
 use crate::audit::registry;
 use crate::audit::rule::{Check, Rule};
@@ -30,21 +30,22 @@ const UNVERIFIED: [&Rule; 6] = [
 ];
 
 /// nginx's verdict on the target; `None` if its settings are not known.
-pub fn outcome(target: &Target, stories: &[Story<'_>]) -> Option<NginxOutcome> {
+pub fn outcome(target: &Target, cases: &[NginxCase<'_>]) -> Option<NginxOutcome> {
     target.nginx.as_ref()?;
-    let fails = |story: &&Story<'_>| matches!(story.verdict, HandshakeVerdict::Fails(_));
-    let unreached =
-        |story: &&Story<'_>| matches!(story.verdict, HandshakeVerdict::Fails(Breakage::Network(_)));
-    if let Some(story) = stories.iter().find(|story| fails(story) && !unreached(story)) {
-        return Some(NginxOutcome::Fail(story.error_log_line()));
+    let fails = |case: &&NginxCase<'_>| matches!(case.verdict, HandshakeVerdict::Fails(_));
+    let unreached = |case: &&NginxCase<'_>| {
+        matches!(case.verdict, HandshakeVerdict::Fails(NginxFailure::Network(_)))
+    };
+    if let Some(case) = cases.iter().find(|case| fails(case) && !unreached(case)) {
+        return Some(NginxOutcome::Fail(case.error_log_line()));
     }
     let works =
-        !stories.is_empty() && stories.iter().all(|story| story.verdict == HandshakeVerdict::Works);
-    let unreached = stories.iter().find(unreached);
+        !cases.is_empty() && cases.iter().all(|case| case.verdict == HandshakeVerdict::Works);
+    let unreached = cases.iter().find(unreached);
     Some(if works {
         NginxOutcome::Pass
     } else {
-        NginxOutcome::Untested(unreached.and_then(Story::error_log_line))
+        NginxOutcome::Untested(unreached.and_then(NginxCase::error_log_line))
     })
 }
 
@@ -56,7 +57,7 @@ pub fn adapt(findings: &mut [Finding], target: &Target) {
         if let Some(suffix) = directive.name.strip_prefix("proxy_ssl_")
             && directive.file.is_none()
         {
-            *directive = story::directive(client, suffix, directive.value.clone());
+            *directive = case::directive(client, suffix, directive.value.clone());
         }
     }
 }

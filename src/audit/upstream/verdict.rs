@@ -7,7 +7,7 @@ use crate::certificate::key::KeyType;
 use crate::certificate::signature::Verifier;
 use crate::certificate::trust::openssl::{self, OpensslVerdict};
 use crate::nginx::upstream::ProxyModule;
-use crate::observation::nginx::{Complaint, NginxAnswer, NginxAttempt, NoAnswer, Served};
+use crate::observation::nginx::{NginxAnswer, NginxAttempt, NoAnswer, RefusalSubject, Served};
 use crate::observation::{
     Cause, ClientAuth, ClientRefusal, Failure, Handshake, PlainProtocol, RawChoice, Stage,
 };
@@ -25,14 +25,14 @@ pub enum HandshakeVerdict {
     /// nginx gets an answer.
     Works,
     /// nginx gives up, or the upstream does.
-    Fails(Breakage),
+    Fails(NginxFailure),
     /// The result cannot be predicted from here; the reason.
     CannotTell(String),
 }
 
 /// What ends a handshake, in the order in which it can happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Breakage {
+pub enum NginxFailure {
     /// It failed before TLS.
     Network(Failure),
     /// The configuration allows no hello.
@@ -70,7 +70,7 @@ pub enum Breakage {
     PlainText(Served),
 }
 
-impl Breakage {
+impl NginxFailure {
     /// Whether it shows only after a handshake that completes.
     pub fn is_behind_the_handshake(&self) -> bool {
         matches!(
@@ -106,14 +106,14 @@ impl Breakage {
 
 /// The verdict on one attempt, with certificates judged at `now`.
 pub fn verdict(attempt: &NginxAttempt, now: OffsetDateTime) -> HandshakeVerdict {
-    let verdict = told(attempt, now);
+    let verdict = of_answer(attempt, now);
     let client = &attempt.client;
     if client.plain.is_some() {
         return verdict;
     }
     let unknown = client.commands().not_followed;
     // A command is applied last and can override any other setting; only the TCP connection does not depend on it.
-    if unknown.is_empty() || matches!(verdict, HandshakeVerdict::Fails(Breakage::Network(_))) {
+    if unknown.is_empty() || matches!(verdict, HandshakeVerdict::Fails(NginxFailure::Network(_))) {
         return verdict;
     }
     let command = client.directive("conf_command");
@@ -123,7 +123,7 @@ pub fn verdict(attempt: &NginxAttempt, now: OffsetDateTime) -> HandshakeVerdict 
     ))
 }
 
-fn told(attempt: &NginxAttempt, now: OffsetDateTime) -> HandshakeVerdict {
+fn of_answer(attempt: &NginxAttempt, now: OffsetDateTime) -> HandshakeVerdict {
     match &attempt.answer {
         Err(NoAnswer::NotSent(error)) => not_sent(error),
         Err(NoAnswer::Failed(failure)) => failed(failure),
@@ -151,15 +151,15 @@ fn in_plain_text(
             && matches!(failure.cause, Cause::NotTls(PlainProtocol::Http(_)))
     };
     match served {
-        Served::Answer { complaint: Complaint::PlainText, .. } => {
-            HandshakeVerdict::Fails(Breakage::PlainText(served.clone()))
+        Served::Answer { complaint: RefusalSubject::PlainText, .. } => {
+            HandshakeVerdict::Fails(NginxFailure::PlainText(served.clone()))
         }
         Served::Answer { .. } | Served::Spoken => HandshakeVerdict::Works,
         Served::NotAsked if speaks_tls => HandshakeVerdict::CannotTell(
             "the port speaks TLS; whether it takes plain text as well is not tried without a request"
                 .to_owned(),
         ),
-        _ if speaks_tls => HandshakeVerdict::Fails(Breakage::PlainText(served.clone())),
+        _ if speaks_tls => HandshakeVerdict::Fails(NginxFailure::PlainText(served.clone())),
         _ => match hello {
             Some(Err(failure)) if greets(failure) => HandshakeVerdict::Works,
             Some(Err(failure)) if failure.stage != Stage::Handshake => failed(failure),
@@ -176,7 +176,7 @@ fn not_sent(error: &HelloError) -> HandshakeVerdict {
         HelloError::Ciphers(crate::openssl::cipher_string::CipherStringError::Unsupported(_)) => {
             HandshakeVerdict::CannotTell(error.to_string())
         }
-        _ => HandshakeVerdict::Fails(Breakage::Configuration(error.clone())),
+        _ => HandshakeVerdict::Fails(NginxFailure::Configuration(error.clone())),
     }
 }
 
@@ -185,25 +185,25 @@ fn failed(failure: &Failure) -> HandshakeVerdict {
         (_, Cause::Local(_) | Cause::Cancelled) | (Stage::Handshake, Cause::TooMuchData) => {
             HandshakeVerdict::CannotTell(failure.cause.to_string())
         }
-        (Stage::Handshake, cause) => HandshakeVerdict::Fails(Breakage::Peer(cause.clone())),
-        _ => HandshakeVerdict::Fails(Breakage::Network(failure.clone())),
+        (Stage::Handshake, cause) => HandshakeVerdict::Fails(NginxFailure::Peer(cause.clone())),
+        _ => HandshakeVerdict::Fails(NginxFailure::Network(failure.clone())),
     }
 }
 
 fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -> HandshakeVerdict {
     let client = &attempt.client;
-    if let Some(breakage) = unacceptable(client, answer) {
-        return HandshakeVerdict::Fails(breakage);
+    if let Some(failure) = unacceptable(client, answer) {
+        return HandshakeVerdict::Fails(failure);
     }
     let complete = attempt.complete.as_ref();
     let wrong = |complete: &Handshake| complete.bad_signature && signature_is_checked(complete);
     if complete.is_some_and(wrong) {
-        return HandshakeVerdict::Fails(Breakage::BadSignature);
+        return HandshakeVerdict::Fails(NginxFailure::BadSignature);
     }
     let early = complete.and_then(refused_in_handshake);
     match (early, unseen(attempt, answer)) {
-        (Some(breakage), _) if client.identity_unread.is_none() => {
-            return HandshakeVerdict::Fails(breakage);
+        (Some(failure), _) if client.identity_unread.is_none() => {
+            return HandshakeVerdict::Fails(failure);
         }
         (_, Some(doubt)) => return HandshakeVerdict::CannotTell(doubt),
         _ => {}
@@ -215,7 +215,7 @@ fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -
         }
     }
     match attempt.complete.as_ref().and_then(refused_later) {
-        Some(breakage) => HandshakeVerdict::Fails(breakage),
+        Some(failure) => HandshakeVerdict::Fails(failure),
         None => request_refused(attempt),
     }
 }
@@ -238,27 +238,27 @@ fn request_refused(attempt: &NginxAttempt) -> HandshakeVerdict {
         Served::Renegotiates if attempt.client.identity.is_none() => {
             // OpenSSL renegotiates and has no certificate to present.
             let refused = Cause::Alert(AlertDescription::HANDSHAKE_FAILURE);
-            HandshakeVerdict::Fails(Breakage::LateClientCertificate(refused))
+            HandshakeVerdict::Fails(NginxFailure::LateClientCertificate(refused))
         }
         Served::Renegotiates => HandshakeVerdict::CannotTell(
             "the server asks for another handshake behind the request, which is not made here"
                 .to_owned(),
         ),
-        Served::Answer { status, complaint: Complaint::PostHandshakeAuthentication } => {
-            HandshakeVerdict::Fails(Breakage::PostHandshakeAuthentication(*status))
+        Served::Answer { status, complaint: RefusalSubject::PostHandshakeAuthentication } => {
+            HandshakeVerdict::Fails(NginxFailure::PostHandshakeAuthentication(*status))
         }
-        Served::Answer { status, complaint: Complaint::Name } => {
-            HandshakeVerdict::Fails(Breakage::Misdirected(*status))
+        Served::Answer { status, complaint: RefusalSubject::Name } => {
+            HandshakeVerdict::Fails(NginxFailure::Misdirected(*status))
         }
         _ => HandshakeVerdict::Works,
     }
 }
 
 /// Server answers that OpenSSL as a client does not accept.
-fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> {
+fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<NginxFailure> {
     let version = answer.choice.version;
     if !client.versions().contains(&version) {
-        return Some(Breakage::Version(version));
+        return Some(NginxFailure::Version(version));
     }
     let level = client.security_level();
     let modern = client.library >= OpensslRelease::V3_0;
@@ -266,12 +266,12 @@ fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> 
         && !answer.secure_renegotiation
         && version < ProtocolVersion::TLS1_3
     {
-        return Some(Breakage::UnsafeRenegotiation);
+        return Some(NginxFailure::UnsafeRenegotiation);
     }
     if let Some(bits) = answer.dh_bits
         && finite_field_bits(bits) < security_level::least_bits(level)
     {
-        return Some(Breakage::DhKeyTooSmall(bits));
+        return Some(NginxFailure::DhKeyTooSmall(bits));
     }
     let suite = answer.choice.cipher_suite;
     // Before OpenSSL 3 only SHA-1 alone was too weak; EC keys sign with that.
@@ -281,32 +281,32 @@ fn unacceptable(client: &NginxClient, answer: &NginxAnswer) -> Option<Breakage> 
         level > 1 && suite.authentication() == Some(Authentication::Ecdsa)
     };
     (weak && suite.forward_secret() && version < ProtocolVersion::TLS1_2)
-        .then_some(Breakage::LegacySignature)
+        .then_some(NginxFailure::LegacySignature)
 }
 
 fn finite_field_bits(length: usize) -> u32 {
     security_level::finite_field_bits(u32::try_from(length).unwrap_or(u32::MAX))
 }
 
-fn refused_in_handshake(complete: &Handshake) -> Option<Breakage> {
+fn refused_in_handshake(complete: &Handshake) -> Option<NginxFailure> {
     let failure = complete.failure().filter(|failure| failure.stage == Stage::Handshake)?;
     let refuses =
         matches!(failure.cause, Cause::Alert(_) | Cause::Closed | Cause::Reset | Cause::TimedOut);
     refuses.then(|| match complete.client_auth.request() {
-        Some(_) => Breakage::ClientCertificate(failure.cause.clone()),
+        Some(_) => NginxFailure::ClientCertificate(failure.cause.clone()),
         // The server answered a hello of the same shape, and refused after that.
-        None => Breakage::Peer(failure.cause.clone()),
+        None => NginxFailure::Peer(failure.cause.clone()),
     })
 }
 
-fn refused_later(complete: &Handshake) -> Option<Breakage> {
+fn refused_later(complete: &Handshake) -> Option<NginxFailure> {
     if let ClientAuth::Required(_, ClientRefusal::Http(status)) = complete.client_auth {
-        return Some(Breakage::HttpRefusal(status));
+        return Some(NginxFailure::HttpRefusal(status));
     }
     let failure = complete.failure().filter(|failure| failure.stage == Stage::PostHandshake)?;
     Some(match complete.client_auth.request() {
-        Some(_) => Breakage::LateClientCertificate(failure.cause.clone()),
-        None => Breakage::Late(failure.cause.clone()),
+        Some(_) => NginxFailure::LateClientCertificate(failure.cause.clone()),
+        None => NginxFailure::Late(failure.cause.clone()),
     })
 }
 
@@ -347,7 +347,9 @@ fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) ->
     let question = openssl::Question { chain, store: &trusted.store, now };
     let profile = client.verification(client.verify_depth);
     match openssl::verify(question, profile, &Verifier::default()) {
-        OpensslVerdict::Refused(error) => return HandshakeVerdict::Fails(Breakage::Verify(error)),
+        OpensslVerdict::Refused(error) => {
+            return HandshakeVerdict::Fails(NginxFailure::Verify(error));
+        }
         OpensslVerdict::Unreadable(part) => {
             return HandshakeVerdict::CannotTell(format!(
                 "OpenSSL cannot read a certificate: {part}"
@@ -364,7 +366,7 @@ fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) ->
     if covered {
         HandshakeVerdict::Works
     } else {
-        HandshakeVerdict::Fails(Breakage::Name(client.name.clone()))
+        HandshakeVerdict::Fails(NginxFailure::Name(client.name.clone()))
     }
 }
 

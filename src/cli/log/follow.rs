@@ -29,7 +29,7 @@ struct FilePosition {
 }
 
 /// When a class was last printed, and the lines since.
-struct Told {
+struct LastShown {
     at: Instant,
     held_back: u64,
 }
@@ -41,7 +41,7 @@ pub(super) fn follow(readings: &mut [LogInput], intake: &mut Intake) -> anyhow::
         let mut stopped = pin!(signalled());
         let mut places: Vec<Option<FilePosition>> =
             readings.iter().map(|reading| reading.growing.as_ref().map(FilePosition::of)).collect();
-        let mut told = HashMap::new();
+        let mut shown = HashMap::new();
         let mut output = Output::open(None)?;
         loop {
             tokio::select! {
@@ -50,7 +50,7 @@ pub(super) fn follow(readings: &mut [LogInput], intake: &mut Intake) -> anyhow::
             }
             for (reading, place) in readings.iter_mut().zip(&mut places) {
                 let Some(known) = place else { continue };
-                let text = look(reading, known, intake, &mut told);
+                let text = look(reading, known, intake, &mut shown);
                 output.write_all(text.as_bytes())?;
                 output.flush()?;
             }
@@ -63,16 +63,16 @@ fn look(
     reading: &mut LogInput,
     place: &mut FilePosition,
     intake: &mut Intake,
-    told: &mut HashMap<usize, Told>,
+    shown: &mut HashMap<usize, LastShown>,
 ) -> String {
     let mut text = String::new();
-    text += &lines(reading, intake, told);
+    text += &lines(reading, intake, shown);
     let Ok(data) = reading.path.metadata() else { return text };
     if let Some(file) = place.moves_on(&data, || reopened(&reading.path)) {
         // Lines in the old file since the last check.
-        text += &lines(reading, intake, told);
+        text += &lines(reading, intake, shown);
         reading.go_on(file);
-        text += &lines(reading, intake, told);
+        text += &lines(reading, intake, shown);
     }
     text
 }
@@ -103,12 +103,16 @@ fn reopened(path: &Path) -> Option<File> {
     Some(file)
 }
 
-fn lines(reading: &mut LogInput, intake: &mut Intake, told: &mut HashMap<usize, Told>) -> String {
+fn lines(
+    reading: &mut LogInput,
+    intake: &mut Intake,
+    shown: &mut HashMap<usize, LastShown>,
+) -> String {
     let mut text = String::new();
     reading.read_with(|line, count| {
         *count += 1;
         if let Some(place) = intake.line(line) {
-            text += &tell(place, line, intake, told);
+            text += &failure_line(place, line, intake, shown);
         }
     });
     reading.add_unreadable(std::mem::take(&mut intake.unreadable));
@@ -116,10 +120,15 @@ fn lines(reading: &mut LogInput, intake: &mut Intake, told: &mut HashMap<usize, 
 }
 
 /// One line for a failure, unless its class was just printed.
-fn tell(place: usize, line: &[u8], intake: &Intake, told: &mut HashMap<usize, Told>) -> String {
+fn failure_line(
+    place: usize,
+    line: &[u8],
+    intake: &Intake,
+    shown: &mut HashMap<usize, LastShown>,
+) -> String {
     let Some(class) = intake.errors.tally.class_at(place) else { return String::new() };
     let now = Instant::now();
-    let known = told.entry(place).or_insert(Told { at: now, held_back: 0 });
+    let known = shown.entry(place).or_insert(LastShown { at: now, held_back: 0 });
     if known.at != now && now.duration_since(known.at) < QUIET {
         known.held_back += 1;
         return String::new();
@@ -132,7 +141,7 @@ fn tell(place: usize, line: &[u8], intake: &Intake, told: &mut HashMap<usize, To
         count => format!(" (and {count} more)"),
     };
     let about = String::from_utf8_lossy(about).into_owned() + &more;
-    *known = Told { at: now, held_back: 0 };
+    *known = LastShown { at: now, held_back: 0 };
     let cause =
         class.mechanism().and_then(|row| row.causes.first()).map_or("", |(cause, _)| cause.id);
     let time = parsed.time.and_then(clock);

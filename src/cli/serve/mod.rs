@@ -59,7 +59,7 @@ async fn serve(exporter: &Arc<Exporter>, args: &ServeArgs) -> anyhow::Result<()>
     let listener = TcpListener::bind(args.listen).await;
     let listener =
         listener.map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", args.listen))?;
-    told(listener.local_addr()?);
+    announce(listener.local_addr()?);
     let stop = signalled();
     tokio::select! {
         () = audits(exporter, args.interval) => {}
@@ -69,7 +69,7 @@ async fn serve(exporter: &Arc<Exporter>, args: &ServeArgs) -> anyhow::Result<()>
     Ok(())
 }
 
-fn told(address: SocketAddr) {
+fn announce(address: SocketAddr) {
     // If stderr is closed, the message is lost.
     let _ = writeln!(anstream::stderr(), "shakedown: listening on http://{address}/");
 }

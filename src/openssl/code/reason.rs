@@ -151,12 +151,12 @@ pub fn ssl(reason: u32) -> Code<'static> {
 }
 
 /// The longest words of a TLS reason that a message without codes holds.
-pub fn spoken(message: &str) -> Option<Code<'static>> {
+pub fn find_text(message: &str) -> Option<Code<'static>> {
     let message = message.to_ascii_lowercase();
-    let said = REASONS.by_text.iter().filter(|(text, _)| {
-        text.len() >= SPOKEN && *text != SAYS_NOTHING && message.contains(*text)
+    let held = REASONS.by_text.iter().filter(|(text, _)| {
+        text.len() >= MIN_TEXT && *text != SAYS_NOTHING && message.contains(*text)
     });
-    let (_, reason) = said.max_by_key(|(text, reason)| (text.len(), **reason))?;
+    let (_, reason) = held.max_by_key(|(text, reason)| (text.len(), **reason))?;
     Some(ssl(*reason))
 }
 
@@ -164,4 +164,4 @@ pub fn spoken(message: &str) -> Option<Code<'static>> {
 const SAYS_NOTHING: &str = "ssl handshake failure";
 
 /// Shorter words stand in too many messages.
-const SPOKEN: usize = 12;
+const MIN_TEXT: usize = 12;

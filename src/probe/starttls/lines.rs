@@ -42,9 +42,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
     pub(super) async fn imap(&mut self) -> Result<(), Cause> {
         greets(&self.line().await?, &["* OK"])?;
         self.say(b"a STARTTLS\r\n").await?;
-        let said =
+        let reply =
             self.line_that(|line| !line.starts_with('*') || line.starts_with("* BYE")).await?;
-        if said.starts_with("* BYE") { Err(turned_away(&said)) } else { accepts(&said, "a OK") }
+        if reply.starts_with("* BYE") { Err(turned_away(&reply)) } else { accepts(&reply, "a OK") }
     }
 
     /// ManageSieve (RFC 5804): capabilities up to a line that starts with OK, NO or BYE.
@@ -56,8 +56,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
         let greeting = self.line_that(decides).await?;
         greets(&greeting.to_ascii_uppercase(), &["OK"]).map_err(|_| turned_away(&greeting))?;
         self.say(b"STARTTLS\r\n").await?;
-        let said = self.line_that(decides).await?;
-        if said.to_ascii_uppercase().starts_with("OK") { Ok(()) } else { Err(refused(&said)) }
+        let reply = self.line_that(decides).await?;
+        if reply.to_ascii_uppercase().starts_with("OK") { Ok(()) } else { Err(refused(&reply)) }
     }
 
     /// STARTTLS before registration, as UnrealIRCd and InspIRCd have it: 670 begins, 691 refuses.
@@ -68,13 +68,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
             let line = self.line().await?;
             size += line.len() + 1;
             let unnamed = line.split_once(' ').filter(|(name, _)| name.starts_with(':'));
-            let said = unnamed.map_or(line.as_str(), |(_, said)| said);
-            let mut words = said.split(' ');
+            let reply = unnamed.map_or(line.as_str(), |(_, reply)| reply);
+            let mut words = reply.split(' ');
             match words.next() {
                 Some("670") => return Ok(()),
                 // An unknown command (421), and one that comes too early (451), are as good as a refusal.
-                Some("691" | "421" | "451") => return Err(refused(said)),
-                Some("ERROR") => return Err(turned_away(said)),
+                Some("691" | "421" | "451") => return Err(refused(reply)),
+                Some("ERROR") => return Err(turned_away(reply)),
                 Some("PING") => {
                     let token: Vec<&str> = words.collect();
                     self.say(format!("PONG {}\r\n", token.join(" ")).as_bytes()).await?;

@@ -94,7 +94,7 @@ fn details(report: &TargetReport, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "### {}\n", text(&report.target.name))?;
     for item in items {
         match item {
-            Item::Finding(finding) => told(finding, out)?,
+            Item::Finding(finding) => write_finding(finding, out)?,
             Item::Untested(rule, reason) => {
                 writeln!(out, "- **could not test** `{rule}`: {}", text(reason))?;
             }
@@ -103,7 +103,7 @@ fn details(report: &TargetReport, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn told(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+fn write_finding(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "- **{}** `{}`: {}", finding.severity, finding.rule, text(&finding.message))?;
     if let Some(excuse) = &finding.excuse {
         writeln!(out, "  - *{}*", text(&excuse.to_string()))?;
@@ -112,7 +112,7 @@ fn told(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  - {}", text(fact))?;
     }
     if let Some(fix) = &finding.fix {
-        told_fix(fix, out)?;
+        write_fix(fix, out)?;
     }
     for command in &finding.reproduce {
         writeln!(out, "\n{}", code(&escape(command)))?;
@@ -120,7 +120,7 @@ fn told(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn told_fix(fix: &Fix, out: &mut dyn Write) -> io::Result<()> {
+fn write_fix(fix: &Fix, out: &mut dyn Write) -> io::Result<()> {
     let mark = if fix.verified == Some(true) { "fix (tried, it works)" } else { "fix" };
     writeln!(out, "  - {mark}: {}", text(&fix.text))?;
     let mut block = String::new();

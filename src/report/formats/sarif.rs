@@ -130,7 +130,7 @@ fn result(report: &Report, target: &Target, item: Item<'_>) -> Value {
         result["ruleIndex"] = json!(index);
     }
     if let Some(finding) = item.finding() {
-        told(&mut result, finding);
+        add_finding(&mut result, finding);
     } else {
         // Section 3.27.9: the rule was asked, and there was too little to decide.
         (result["kind"], result["level"]) = (json!("open"), json!("none"));
@@ -138,7 +138,7 @@ fn result(report: &Report, target: &Target, item: Item<'_>) -> Value {
     result
 }
 
-fn told(result: &mut Value, finding: &Finding) {
+fn add_finding(result: &mut Value, finding: &Finding) {
     result["level"] = json!(finding.severity.to_string());
     let evidence: Vec<_> = finding.evidence.iter().map(|fact| escape(fact)).collect();
     let commands: Vec<_> = finding.reproduce.iter().map(|command| escape(command)).collect();

@@ -32,9 +32,9 @@ pub fn render(report: &LogReport, look: Look) -> String {
         out += &overview(report, look);
         let telling =
             |failure: &&FailureClass| matches!(failure.concern, Concern::Act | Concern::Look);
-        let told: Vec<&FailureClass> =
+        let shown: Vec<&FailureClass> =
             report.failures.iter().filter(telling).take(MAX_DETAILS).collect();
-        for (place, failure) in told.into_iter().enumerate() {
+        for (place, failure) in shown.into_iter().enumerate() {
             out += &details(place, failure, look);
         }
     }

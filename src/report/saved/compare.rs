@@ -111,8 +111,8 @@ pub fn compare(
         // An audit that no longer happens finds nothing.
         all.push((&old[index].name, vec![TargetChange { worse: true, what: What::TargetGone }]));
     }
-    let told = all.into_iter().filter(|(_, changes)| !changes.is_empty());
-    told.map(|(name, changes)| TargetChanges { name: name.clone(), changes }).collect()
+    let changed = all.into_iter().filter(|(_, changes)| !changes.is_empty());
+    changed.map(|(name, changes)| TargetChanges { name: name.clone(), changes }).collect()
 }
 
 /// What two runs know a target by.

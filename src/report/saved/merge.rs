@@ -37,12 +37,12 @@ pub enum MergeError {
         error: serde_json::Error,
     },
     /// Manifest and lines contradict each other.
-    #[error("{file} is damaged: its manifest counts {told} targets, it contains {held}")]
+    #[error("{file} is damaged: its manifest counts {announced} targets, it contains {held}")]
     Damaged {
         /// The file.
         file: String,
         /// By the manifest.
-        told: usize,
+        announced: usize,
         /// Lines.
         held: usize,
     },
@@ -107,9 +107,9 @@ impl RunPart {
         let Some((manifest, lines)) = last else {
             return Err(MergeError::Unfinished { file: file.to_owned() });
         };
-        let (told, held) = (manifest.positions.len(), lines.len());
-        if told != held {
-            return Err(MergeError::Damaged { file: file.to_owned(), told, held });
+        let (announced, held) = (manifest.positions.len(), lines.len());
+        if announced != held {
+            return Err(MergeError::Damaged { file: file.to_owned(), announced, held });
         }
         let value = |(index, line): (usize, &&str)| {
             let value: Result<Value, _> = serde_json::from_str(line);

@@ -44,7 +44,7 @@ pub struct Premises<'a> {
 }
 
 impl Premises<'_> {
-    fn told_apart(&self, key: String, span: &Span) -> String {
+    fn key_at(&self, key: String, span: &Span) -> String {
         let allowed = self.apart.contains(&(span.file.to_string(), span.line));
         if allowed { format!("{key} {span}") } else { key }
     }
@@ -100,13 +100,13 @@ pub fn targets(
     let mut found = Found::default();
     let mut known = HashMap::new();
     for (key, target, span) in listener::targets(listeners, premises, &mut found.untestable) {
-        found.add(&mut known, premises.told_apart(key, &span), target, span);
+        found.add(&mut known, premises.key_at(key, &span), target, span);
     }
     for (key, target, span) in upstream::targets(upstreams, premises, &mut found.untestable) {
-        found.add(&mut known, premises.told_apart(key, &span), target, span);
+        found.add(&mut known, premises.key_at(key, &span), target, span);
     }
     for (key, target, span) in upstream::plain_targets(plain, premises) {
-        found.add(&mut known, premises.told_apart(key, &span), target, span);
+        found.add(&mut known, premises.key_at(key, &span), target, span);
     }
     for (target, places) in found.targets.iter_mut().zip(&found.places) {
         if places.len() > 1 {

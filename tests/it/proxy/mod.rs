@@ -205,7 +205,7 @@ fn nginx_does_what_was_predicted_and_the_proposed_directives_mend_it() {
     let unknown =
         targets.iter().filter(|target| target["nginx"]["as_configured"] == "untested").count();
     println!(
-        "agreement {}/{} ({failing} fail, {unknown} could not be told); mended {}/{} proposed",
+        "agreement {}/{} ({failing} fail, {unknown} could not be told); fixed {}/{} proposed",
         cases.len() - disagreements.len() - unknown,
         cases.len() - unknown,
         tried.len() - unmended.len(),
@@ -217,7 +217,7 @@ fn nginx_does_what_was_predicted_and_the_proposed_directives_mend_it() {
     assert!(fixed * 20 >= fixable.len() * 19, "no fix for {}", missed.join("\n"));
     assert!(
         failing > CASES / 4 && tried.len() > failing / 3,
-        "{failing} fail, {} mended",
+        "{failing} fail, {} fixed",
         tried.len()
     );
 }

@@ -102,7 +102,7 @@ fn what_is_printed_of_an_upstream_shows_its_fault_and_no_other() {
 
 /// The ids of the rules whose files make commands, themselves or by a function of their family.
 fn rules_with_commands() -> BTreeSet<String> {
-    const MAKERS: [&str; 4] = [".reproduce", "of_certificate(", "report(", "fault::check("];
+    const MAKERS: [&str; 4] = [".reproduce", "of_certificate(", "report(", "findings::check("];
     let families = fs::read_dir(Path::new("src/audit/rules")).unwrap().flatten();
     let folders = families.map(|entry| entry.path()).filter(|path| path.is_dir());
     let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().flatten());

@@ -69,7 +69,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         ),
         Unusual::Scheme(_) | Unusual::Curve(_) => finding.fix(OTHER_CERTIFICATE),
     };
-    match (matrix.speaks(), &raw.chain) {
+    match (matrix.answers_in_tls(), &raw.chain) {
         (true, _) => finding.into(),
         (false, Some(_)) => finding.could_not_test().into(),
         (false, None) => finding.evidence("the certificate was not seen").could_not_test().into(),

@@ -1,8 +1,8 @@
 //! `client-profile-fails`: a client that must be able to connect cannot.
 
+use crate::audit::client_fix::client_fix;
 use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::missing::Missing;
-use crate::audit::remedy::remedy;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::observation::scan::Replay;
 use crate::observation::{Endpoint, Handshake};
@@ -73,13 +73,13 @@ fn unexpected(replay: &Replay, endpoint: &Endpoint, cx: &Context<'_>) -> Option<
 
 fn finding(replay: &Replay, endpoint: &Endpoint) -> Option<Finding> {
     let failure = replay.outcome.as_ref().err()?;
-    let remedy = remedy(replay, endpoint)?;
+    let fix = client_fix(replay, endpoint)?;
     let finding = RULE
-        .finds(format!("{} cannot connect: {}", replay.profile.title, remedy.because))
+        .finds(format!("{} cannot connect: {}", replay.profile.title, fix.because))
         .evidence(format!("{}: its hello fails with {failure}", endpoint.address))
-        .fix(remedy.text)
+        .fix(fix.text)
         .subject(replay.profile.name.clone());
-    Some(match remedy.directive {
+    Some(match fix.directive {
         Some(to) => finding.directive(&to.context, &to.name, to.value),
         None => finding,
     })

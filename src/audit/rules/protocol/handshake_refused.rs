@@ -35,7 +35,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Some(failure) = refused.first().and_then(|cell| cell.failure()) else {
         return Verdict::Pass;
     };
-    let partial = matrix.speaks();
+    let partial = matrix.answers_in_tls();
     let message = if partial {
         "the server ends handshakes that it first answered"
     } else {

@@ -59,7 +59,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
                 .command(),
         );
     let finding = with_fix(finding, endpoint, choice.cipher_suite);
-    if matrix.speaks() { finding.into() } else { finding.could_not_test().into() }
+    if matrix.answers_in_tls() { finding.into() } else { finding.could_not_test().into() }
 }
 
 /// Either the list of groups contains none that TLS 1.2 can use, or the suites are missing. The fix keeps what is

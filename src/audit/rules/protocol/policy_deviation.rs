@@ -58,9 +58,9 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 fn protocols(scan: &Scan, policy: &Policy) -> Option<Finding> {
     let allowed = policy.protocols.as_ref()?;
-    let spoken: Vec<ProtocolVersion> = scan.accepted().map(|scan| scan.version).collect();
-    let surplus: Vec<_> = spoken.iter().filter(|version| !allowed.contains(version)).collect();
-    let newest = allowed.iter().max().filter(|newest| !spoken.contains(newest));
+    let accepted: Vec<ProtocolVersion> = scan.accepted().map(|scan| scan.version).collect();
+    let surplus: Vec<_> = accepted.iter().filter(|version| !allowed.contains(version)).collect();
+    let newest = allowed.iter().max().filter(|newest| !accepted.contains(newest));
     let message = match (surplus.is_empty(), newest) {
         (true, None) => return None,
         (true, Some(newest)) => format!("{newest} is not accepted"),

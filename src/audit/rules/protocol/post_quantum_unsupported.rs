@@ -29,8 +29,8 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
     over_scans(endpoint, |scan| {
         let Some(version) = scan.version(ProtocolVersion::TLS1_3) else { return Vec::new() };
         let groups = &version.groups;
-        let told = !groups.accepted.is_empty() && groups.cut_short.is_none();
-        let without = told && !groups.accepted.iter().any(|group| group.is_post_quantum());
+        let listed = !groups.accepted.is_empty() && groups.cut_short.is_none();
+        let without = listed && !groups.accepted.iter().any(|group| group.is_post_quantum());
         let finding = without.then(|| {
             let names: Vec<String> = groups.accepted.iter().map(ToString::to_string).collect();
             RULE.finds("the server accepts no post-quantum key exchange").evidence(format!(

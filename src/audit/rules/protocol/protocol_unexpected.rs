@@ -4,7 +4,7 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
-use crate::audit::trouble::speaks;
+use crate::audit::trouble::answers_in_tls;
 use crate::observation::{Endpoint, Handshake};
 
 pub(crate) const RULE: Rule = Rule {
@@ -27,9 +27,9 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Some(expected) = &cx.target.expect.protocols else {
         return Verdict::NotApplicable;
     };
-    let spoken = cx.own_cells(endpoint).filter(|cell| speaks(cell));
+    let answered = cx.own_cells(endpoint).filter(|cell| answers_in_tls(cell));
     let unexpected: Vec<&Handshake> =
-        spoken.filter(|cell| !expected.contains(&cell.version)).collect();
+        answered.filter(|cell| !expected.contains(&cell.version)).collect();
     if unexpected.is_empty() {
         return Verdict::Pass;
     }

@@ -30,7 +30,7 @@ fn report(
     rule: &Rule,
     (endpoint, cx): (&Endpoint, &Context<'_>),
     trouble: Trouble,
-    said: (&str, &str),
+    phrases: (&str, &str),
 ) -> Option<Finding> {
     let matrix = Matrix::new(endpoint, cx.target);
     let cells = matrix.with(trouble);
@@ -38,7 +38,8 @@ fn report(
     if met == 0 {
         return None;
     }
-    let message = if met == all { said.0.to_owned() } else { format!("{met} of {all} {}", said.1) };
+    let message =
+        if met == all { phrases.0.to_owned() } else { format!("{met} of {all} {}", phrases.1) };
     let finding = rule
         .finds(message)
         .evidence_from(evidence(endpoint, &cells, met == all))
@@ -46,7 +47,7 @@ fn report(
     if rule.severity < Severity::Error {
         return Some(finding.could_not_test());
     }
-    if matrix.speaks() {
+    if matrix.answers_in_tls() {
         return Some(finding.severity(Severity::Warning).could_not_test());
     }
     Some(finding)

@@ -28,16 +28,16 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let said = ("the port does not speak TLS", "connections are answered in plain text");
-    report(&RULE, (endpoint, cx), Trouble::NotTls, said)
-        .map(|finding| match spoken(endpoint) {
+    let phrases = ("the port does not speak TLS", "connections are answered in plain text");
+    report(&RULE, (endpoint, cx), Trouble::NotTls, phrases)
+        .map(|finding| match plain_protocol(endpoint) {
             Some(protocol) => advise(finding, protocol, cx),
             None => finding,
         })
         .into()
 }
 
-fn spoken(endpoint: &Endpoint) -> Option<&PlainProtocol> {
+fn plain_protocol(endpoint: &Endpoint) -> Option<&PlainProtocol> {
     endpoint.handshakes.iter().find_map(|cell| match &cell.failure()?.cause {
         Cause::NotTls(protocol) => Some(protocol),
         _ => None,

@@ -5,7 +5,7 @@ use crate::audit::reproduce::{s_client, with_own_name};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::upstream;
 use crate::audit::rules::{at, plain_name};
-use crate::audit::trouble::{Matrix, Trouble, speaks};
+use crate::audit::trouble::{Matrix, Trouble, answers_in_tls};
 use crate::certificate::name::{Coverage, Name, coverage};
 use crate::observation::{Endpoint, Handshake};
 use crate::tls::version::ProtocolVersion;
@@ -48,7 +48,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         .evidence(format!("{} with the name {name}: the handshake completes", endpoint.address))
         .reproduce(s_client(cx.target, Some(endpoint.address), None, Some(first.version)))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)));
-    if endpoint.cells(false).any(speaks) {
+    if endpoint.cells(false).any(answers_in_tls) {
         return in_one_version(finding, first.version);
     }
     if !cx.is_upstream() || cx.target.nginx.is_some() {

@@ -3,8 +3,8 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::upstream;
+use crate::audit::upstream::case::NginxCase;
 use crate::audit::upstream::identity::doubts;
-use crate::audit::upstream::story::Story;
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-client-certificate-unfit",
@@ -25,15 +25,15 @@ pub(crate) const RULE: Rule = Rule {
     specimen: tests::specimen,
 };
 
-fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
-    let Some(identity) = &story.configured.client.identity else { return Verdict::NotApplicable };
-    let request = story.certificate_request();
+fn check(case: &NginxCase<'_>, cx: &Context<'_>) -> Verdict {
+    let Some(identity) = &case.configured.client.identity else { return Verdict::NotApplicable };
+    let request = case.certificate_request();
     let doubts = doubts(identity, request, cx.now);
     if doubts.is_empty() {
         return Verdict::Pass;
     }
     // An upstream that does not ask for a certificate does not refuse it today.
-    let asked = request.is_some() || story.asks_in_the_clear();
+    let asked = request.is_some() || case.asks_in_the_clear();
     let severity = if asked { RULE.severity } else { Severity::Note };
     RULE.finds(RULE.summary).severity(severity).evidence_from(doubts).into()
 }

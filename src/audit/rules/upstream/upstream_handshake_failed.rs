@@ -4,8 +4,8 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::{protocol, reachability, sni};
 use crate::audit::upstream;
-use crate::audit::upstream::fault;
-use crate::audit::upstream::story::{FaultKind, Story};
+use crate::audit::upstream::case::{FaultKind, NginxCase};
+use crate::audit::upstream::findings;
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-handshake-failed",
@@ -38,12 +38,12 @@ pub(crate) const RULE: Rule = Rule {
     specimen: tests::specimen,
 };
 
-fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
-    match &story.verdict {
+fn check(case: &NginxCase<'_>, cx: &Context<'_>) -> Verdict {
+    match &case.verdict {
         upstream::verdict::HandshakeVerdict::CannotTell(why) => {
             Verdict::Untested(format!("as nginx: {why}"))
         }
-        _ => fault::check(&RULE, FaultKind::Other, story, cx),
+        _ => findings::check(&RULE, FaultKind::Other, case, cx),
     }
 }
 

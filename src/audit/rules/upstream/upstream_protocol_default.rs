@@ -4,8 +4,8 @@ use crate::audit::finding::{Fix, Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
-use crate::audit::trouble::speaks;
-use crate::audit::upstream::story::{Story, directives};
+use crate::audit::trouble::answers_in_tls;
+use crate::audit::upstream::case::{NginxCase, directives};
 use crate::targets::nginx_client::SettingChange;
 use crate::tls::version::ProtocolVersion;
 
@@ -25,27 +25,28 @@ pub(crate) const RULE: Rule = Rule {
     specimen: tests::specimen,
 };
 
-fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
-    let configured = story.configured;
+fn check(case: &NginxCase<'_>, cx: &Context<'_>) -> Verdict {
+    let configured = case.configured;
     let client = &configured.client;
     let Ok(answer) = &configured.answer else { return Verdict::NotApplicable };
     if client.version.is_some() || client.protocols.is_some() {
         return Verdict::NotApplicable;
     }
-    let handshakes = story.endpoint.handshakes.iter();
+    let handshakes = case.endpoint.handshakes.iter();
     let mut old = handshakes.filter(|cell| cell.version < ProtocolVersion::TLS1_3);
-    let only_new = answer.choice.version == ProtocolVersion::TLS1_3 && !old.clone().any(speaks);
+    let only_new =
+        answer.choice.version == ProtocolVersion::TLS1_3 && !old.clone().any(answers_in_tls);
     if !only_new {
         return Verdict::Pass;
     }
     let versions = SettingChange::Protocols(vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]);
     let mut finding = RULE.finds(RULE.summary).evidence(format!(
         "{}: nginx's hello was answered in {}",
-        story.endpoint.address, answer.choice.version
+        case.endpoint.address, answer.choice.version
     ));
     if let Some(cell) = old.next() {
-        let address = Some(story.endpoint.address);
-        finding = finding.evidence(at(story.endpoint, cell)).reproduce(s_client(
+        let address = Some(case.endpoint.address);
+        finding = finding.evidence(at(case.endpoint, cell)).reproduce(s_client(
             cx.target,
             address,
             cell.sni.as_deref(),

@@ -3,9 +3,9 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::upstream;
-use crate::audit::upstream::fault;
-use crate::audit::upstream::story::{FaultKind, Story};
-use crate::audit::upstream::verdict::Breakage;
+use crate::audit::upstream::case::{FaultKind, NginxCase};
+use crate::audit::upstream::findings;
+use crate::audit::upstream::verdict::NginxFailure;
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-scheme-mismatch",
@@ -26,16 +26,16 @@ pub(crate) const RULE: Rule = Rule {
     specimen: tests::specimen,
 };
 
-fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
+fn check(case: &NginxCase<'_>, cx: &Context<'_>) -> Verdict {
     use upstream::verdict::HandshakeVerdict as Outcome;
-    match &story.verdict {
+    match &case.verdict {
         Outcome::CannotTell(why) => {
             Verdict::Untested(format!("whether it expects TLS is not known: {why}"))
         }
-        Outcome::Fails(Breakage::Network(failure)) => {
+        Outcome::Fails(NginxFailure::Network(failure)) => {
             Verdict::Untested(format!("whether it expects TLS is not known: {}", failure.cause))
         }
-        _ => fault::check(&RULE, FaultKind::Scheme, story, cx),
+        _ => findings::check(&RULE, FaultKind::Scheme, case, cx),
     }
 }
 
@@ -43,12 +43,12 @@ fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
 mod tests {
     use crate::audit::finding::Finding;
     use crate::audit::fixtures::{Scene, taken};
-    use crate::observation::nginx::{Complaint, NoAnswer, Served};
+    use crate::observation::nginx::{NoAnswer, RefusalSubject, Served};
     use crate::observation::{Cause, Failure, Stage};
     use crate::targets::nginx_client::{NginxClient, PlainPass, SettingChange};
 
     pub(super) fn specimen() -> Vec<Finding> {
-        let refused = Served::Answer { status: 400, complaint: Complaint::PlainText };
+        let refused = Served::Answer { status: 400, complaint: RefusalSubject::PlainText };
         let mut scene = plainly(refused);
         scene.tried(vec![SettingChange::Tls("https://a.test:8443".to_owned())], taken());
         scene.judge().findings
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_is_served_in_plain_text_passes() {
-        let scene = plainly(Served::Answer { status: 200, complaint: Complaint::None });
+        let scene = plainly(Served::Answer { status: 200, complaint: RefusalSubject::None });
         scene.check(&[]);
         assert_eq!(scene.judge().passed, [super::RULE.id]);
     }

@@ -3,8 +3,8 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::{certificate, chain};
-use crate::audit::upstream::fault;
-use crate::audit::upstream::story::{FaultKind, Story};
+use crate::audit::upstream::case::{FaultKind, NginxCase};
+use crate::audit::upstream::findings;
 
 pub(crate) const RULE: Rule = Rule {
     id: "upstream-untrusted",
@@ -33,8 +33,8 @@ pub(crate) const RULE: Rule = Rule {
     specimen: tests::specimen,
 };
 
-fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
-    fault::check(&RULE, FaultKind::Untrusted, story, cx)
+fn check(case: &NginxCase<'_>, cx: &Context<'_>) -> Verdict {
+    findings::check(&RULE, FaultKind::Untrusted, case, cx)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::upstream::story::Story;
+use crate::audit::upstream::case::NginxCase;
 use crate::audit::upstream::verdict;
 
 pub(crate) const RULE: Rule = Rule {
@@ -24,20 +24,20 @@ pub(crate) const RULE: Rule = Rule {
     specimen: tests::specimen,
 };
 
-fn check(story: &Story<'_>, cx: &Context<'_>) -> Verdict {
-    if story.configured.client.verify {
+fn check(case: &NginxCase<'_>, cx: &Context<'_>) -> Verdict {
+    if case.configured.client.verify {
         return Verdict::Pass;
     }
-    let tries = &story.endpoint.nginx;
-    let mut finding = RULE.finds(RULE.summary).evidence(story.settings());
+    let tries = &case.endpoint.nginx;
+    let mut finding = RULE.finds(RULE.summary).evidence(case.settings());
     // A change that makes answers worse is not a fix.
     let verified = tries.iter().rev().find(|attempt| {
         attempt.client.verify
             && verdict::verdict(attempt, cx.now) == verdict::HandshakeVerdict::Works
-            && attempt.answer_rank() >= story.configured.answer_rank()
+            && attempt.answer_rank() >= case.configured.answer_rank()
     });
     if let Some(attempt) = verified {
-        finding.fix = Some(story.fix(RULE.fix, attempt, cx.target));
+        finding.fix = Some(case.fix(RULE.fix, attempt, cx.target));
     }
     finding.into()
 }

@@ -27,7 +27,7 @@ pub(super) fn article(report: &TargetReport, index: usize) -> Markup {
                     " " small { (safe(&origin.file)) ":" (origin.line) }
                 }
             }
-            @for item in items(report) { (told(item)) }
+            @for item in items(report) { (item_section(item)) }
             @if !report.observation.endpoints.is_empty() { (connections(report)) }
             @for endpoint in report.observation.endpoints.iter().filter(|it| it.is_scanned()) {
                 (scanned(endpoint))
@@ -51,29 +51,29 @@ fn scanned(endpoint: &Endpoint) -> Markup {
     }
 }
 
-fn told(item: Item<'_>) -> Markup {
+fn item_section(item: Item<'_>) -> Markup {
     html! {
         section.finding.(item.level()) {
             h3 { span.badge.(item.level()) { (item.level()) } " " code { (item.rule()) } }
             p { (item.message()) }
-            @if let Some(finding) = item.finding() { (explained(finding)) }
+            @if let Some(finding) = item.finding() { (finding_details(finding)) }
         }
     }
 }
 
-fn explained(finding: &Finding) -> Markup {
+fn finding_details(finding: &Finding) -> Markup {
     let facts = html! { @for fact in &finding.evidence { li { (safe(fact)) } } };
     let commands =
         html! { @for command in &finding.reproduce { pre { code { "$ " (safe(command)) } } } };
     html! {
         @if let Some(excuse) = &finding.excuse { p.excuse { (safe(&excuse.to_string())) } }
         @if !finding.evidence.is_empty() { ul { (facts) } }
-        @if let Some(fix) = &finding.fix { (mended(fix)) }
+        @if let Some(fix) = &finding.fix { (fix_block(fix)) }
         @if !finding.reproduce.is_empty() { details { summary { "Reproduce" } (commands) } }
     }
 }
 
-fn mended(fix: &Fix) -> Markup {
+fn fix_block(fix: &Fix) -> Markup {
     let tried = if fix.verified == Some(true) { "Fix (tried, it works): " } else { "Fix: " };
     let lines = html! { @for directive in &fix.directives { (line(directive)) "\n" } };
     html! {

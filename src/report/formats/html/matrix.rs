@@ -16,12 +16,12 @@ const MAX_ADDRESSES: usize = 8;
 /// Addresses that fared alike, and how: a word, and whether it is well.
 struct AddressGroup {
     addresses: Vec<SocketAddr>,
-    cells: [Fate; 4],
+    cells: [CellOutcome; 4],
 }
 
 /// What became of one cell.
 #[derive(Clone, PartialEq, Eq)]
-struct Fate {
+struct CellOutcome {
     word: String,
     class: &'static str,
     /// More words, for whoever points at it.
@@ -121,10 +121,14 @@ fn groups(report: &TargetReport) -> Vec<AddressGroup> {
     groups
 }
 
-fn fate(endpoint: &Endpoint, report: &TargetReport, column: (bool, ProtocolVersion)) -> Fate {
+fn fate(
+    endpoint: &Endpoint,
+    report: &TargetReport,
+    column: (bool, ProtocolVersion),
+) -> CellOutcome {
     let word = matrix::word(endpoint, &report.target, column);
     let Some(cell) = endpoint.cell(column.0, column.1) else {
-        return Fate { word, class: "none", title: "not tried".to_owned() };
+        return CellOutcome { word, class: "none", title: "not tried".to_owned() };
     };
     let (class, title) = match &cell.outcome {
         Ok(_) if matches!(cell.client_auth, ClientAuth::Required(..)) => {
@@ -138,5 +142,5 @@ fn fate(endpoint: &Endpoint, report: &TargetReport, column: (bool, ProtocolVersi
             (class, format!("{} ({})", failure.cause, failure.stage))
         }
     };
-    Fate { word, class, title }
+    CellOutcome { word, class, title }
 }

@@ -12,7 +12,7 @@ use crate::report::{chain, items, scan};
 use crate::run::{Status, TargetReport};
 use crate::targets::{Origin, Role, Target, TargetKind};
 
-/// One target's whole story.
+/// Everything about one target.
 #[derive(Serialize, JsonSchema)]
 pub(in crate::report) struct TargetView<'a> {
     /// What names the target from run to run: the same where address, names, role and prelude are.

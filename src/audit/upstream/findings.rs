@@ -1,34 +1,39 @@
 //! The findings of the rules about a failing handshake of nginx. Each fault is reported by exactly one rule.
 
+use super::candidates::over_tls;
+use super::case::{FaultKind, NginxCase, directives};
 use super::identity::doubts;
-use super::mend::over_tls;
-use super::story::{FaultKind, Story, directives};
-use super::verdict::{Breakage, HandshakeVerdict};
+use super::verdict::{HandshakeVerdict, NginxFailure};
 use crate::audit::finding::{Finding, Fix};
 use crate::audit::reproduce::{as_nginx, in_plain_text};
 use crate::audit::rule::{self, Context, Rule};
 use crate::audit::rules::names_of;
 use crate::observation::Cause;
-use crate::observation::nginx::{Complaint, NginxAttempt, Served};
+use crate::observation::nginx::{NginxAttempt, RefusalSubject, Served};
 use crate::targets::nginx_client::{NginxClient, OpenSslSetting, SettingChange};
 use crate::tls::version::ProtocolVersion;
 
 /// The check of every rule about a failing handshake of nginx: is the fault of the rule's kind?
-pub fn check(rule: &Rule, kind: FaultKind, story: &Story<'_>, cx: &Context<'_>) -> rule::Verdict {
-    match &story.verdict {
+pub fn check(
+    rule: &Rule,
+    kind: FaultKind,
+    case: &NginxCase<'_>,
+    cx: &Context<'_>,
+) -> rule::Verdict {
+    match &case.verdict {
         // Whether nginx can connect at all is not visible from here; failed connections from here have rules of their
         // own.
-        HandshakeVerdict::Fails(Breakage::Network(_)) => rule::Verdict::NotApplicable,
-        HandshakeVerdict::Fails(breakage) if story.kind(breakage) == kind => {
-            let client = &story.configured.client;
-            let address = story.endpoint.address;
+        HandshakeVerdict::Fails(NginxFailure::Network(_)) => rule::Verdict::NotApplicable,
+        HandshakeVerdict::Fails(failure) if case.kind(failure) == kind => {
+            let client = &case.configured.client;
+            let address = case.endpoint.address;
             let plain = client.plain.as_ref().and_then(|_| in_plain_text(client, address));
-            let requests = breakage.is_behind_the_handshake();
+            let requests = failure.is_behind_the_handshake();
             let command =
                 plain.unwrap_or_else(|| as_nginx(cx.target, Some(address), client, requests));
-            finding(rule, (kind, breakage), story, cx).reproduce(command).into()
+            finding(rule, (kind, failure), case, cx).reproduce(command).into()
         }
-        HandshakeVerdict::Works if story.configured.client.verify || !kind.needs_verification() => {
+        HandshakeVerdict::Works if case.configured.client.verify || !kind.needs_verification() => {
             rule::Verdict::Pass
         }
         _ => rule::Verdict::NotApplicable,
@@ -37,40 +42,39 @@ pub fn check(rule: &Rule, kind: FaultKind, story: &Story<'_>, cx: &Context<'_>) 
 
 fn finding(
     rule: &Rule,
-    (kind, breakage): (FaultKind, &Breakage),
-    story: &Story<'_>,
+    (kind, failure): (FaultKind, &NginxFailure),
+    case: &NginxCase<'_>,
     cx: &Context<'_>,
 ) -> Finding {
-    let mut finding = rule.finds(format!("{}: {}", rule.summary, describe(breakage)));
-    finding.evidence.push(story.settings());
-    if let Some(line) = story.error_log_line() {
+    let mut finding = rule.finds(format!("{}: {}", rule.summary, describe(failure)));
+    finding.evidence.push(case.settings());
+    if let Some(line) = case.error_log_line() {
         finding.evidence.push(format!("nginx would log: {line}"));
     }
-    if let (Breakage::Name(_), Some(leaf)) =
-        (breakage, story.configured.chain().and_then(|chain| chain.leaf()))
+    if let (NginxFailure::Name(_), Some(leaf)) =
+        (failure, case.configured.chain().and_then(|chain| chain.leaf()))
     {
         finding.evidence.push(format!("the certificate is for {}", names_of(leaf)));
     }
-    if let (FaultKind::ClientCertificate, Some(identity)) =
-        (kind, &story.configured.client.identity)
+    if let (FaultKind::ClientCertificate, Some(identity)) = (kind, &case.configured.client.identity)
     {
-        finding.evidence.extend(doubts(identity, story.certificate_request(), cx.now));
+        finding.evidence.extend(doubts(identity, case.certificate_request(), cx.now));
     }
-    let tries = story.endpoint.nginx.len() - 1;
-    if story.fixed.is_none() && tries > 0 {
+    let tries = case.endpoint.nginx.len() - 1;
+    if case.fixed.is_none() && tries > 0 {
         finding
             .evidence
             .push(format!("{tries} changes to nginx's directives were tried; none fixes it"));
     }
-    let client = &story.configured.client;
-    match (story.fixed, untried(client, kind, breakage)) {
+    let client = &case.configured.client;
+    match (case.fixed, untried(client, kind, failure)) {
         (Some(fixed), _) => {
             finding.evidence.push(format!(
                 "tried: {} {}",
                 in_words(&fixed.client, &fixed.changes),
                 outcome(fixed)
             ));
-            finding.fix = Some(story.fix(text(rule, fixed), fixed, cx.target));
+            finding.fix = Some(case.fix(text(rule, fixed), fixed, cx.target));
         }
         (None, Some(change)) => {
             let fix = finding.fix.get_or_insert_with(|| Fix {
@@ -87,12 +91,12 @@ fn finding(
 }
 
 /// The change to propose if it could not be tried.
-fn untried(client: &NginxClient, kind: FaultKind, breakage: &Breakage) -> Option<SettingChange> {
-    match breakage {
-        Breakage::PostHandshakeAuthentication(_) => {
+fn untried(client: &NginxClient, kind: FaultKind, failure: &NginxFailure) -> Option<SettingChange> {
+    match failure {
+        NginxFailure::PostHandshakeAuthentication(_) => {
             Some(SettingChange::Protocols(vec![ProtocolVersion::TLS1_2]))
         }
-        Breakage::PlainText(_) => over_tls(client).into_iter().flatten().next(),
+        NginxFailure::PlainText(_) => over_tls(client).into_iter().flatten().next(),
         _ if kind == FaultKind::SniMissing => Some(SettingChange::ServerName),
         _ => None,
     }
@@ -101,7 +105,7 @@ fn untried(client: &NginxClient, kind: FaultKind, breakage: &Breakage) -> Option
 /// What a server that expects TLS makes of plain text.
 fn plain_text(served: &Served) -> String {
     match served {
-        Served::Answer { status, complaint: Complaint::PlainText } => {
+        Served::Answer { status, complaint: RefusalSubject::PlainText } => {
             format!("it answers HTTP {status} and says that it expects TLS")
         }
         Served::Answer { status, .. } => {
@@ -150,42 +154,42 @@ fn in_words(client: &NginxClient, changes: &[SettingChange]) -> String {
 }
 
 /// What ended the handshake, in a phrase.
-fn describe(breakage: &Breakage) -> String {
-    match breakage {
-        Breakage::Network(failure) => failure.cause.to_string(),
-        Breakage::Configuration(error) => error.to_string(),
-        Breakage::Peer(cause) => cause.to_string(),
-        Breakage::Version(version) => {
+fn describe(failure: &NginxFailure) -> String {
+    match failure {
+        NginxFailure::Network(failure) => failure.cause.to_string(),
+        NginxFailure::Configuration(error) => error.to_string(),
+        NginxFailure::Peer(cause) => cause.to_string(),
+        NginxFailure::Version(version) => {
             format!("it answers with {version}, which nginx does not accept")
         }
-        Breakage::DhKeyTooSmall(bits) => format!("its Diffie-Hellman key has only {bits} bits"),
-        Breakage::LegacySignature => "it signs its key exchange with SHA-1".to_owned(),
-        Breakage::UnsafeRenegotiation => "it lacks secure renegotiation (RFC 5746)".to_owned(),
-        Breakage::ClientCertificate(cause) => {
+        NginxFailure::DhKeyTooSmall(bits) => format!("its Diffie-Hellman key has only {bits} bits"),
+        NginxFailure::LegacySignature => "it signs its key exchange with SHA-1".to_owned(),
+        NginxFailure::UnsafeRenegotiation => "it lacks secure renegotiation (RFC 5746)".to_owned(),
+        NginxFailure::ClientCertificate(cause) => {
             format!("it refuses nginx's client certificate, or that there is none: {cause}")
         }
-        Breakage::Verify(error) => format!("verify error {}, {}", error.0, error.text()),
-        Breakage::Name(name) => format!("its certificate is not for {name:?}"),
-        Breakage::LateClientCertificate(cause) => {
+        NginxFailure::Verify(error) => format!("verify error {}, {}", error.0, error.text()),
+        NginxFailure::Name(name) => format!("its certificate is not for {name:?}"),
+        NginxFailure::LateClientCertificate(cause) => {
             format!(
                 "it refuses nginx's client certificate, or that there is none, after the handshake: {cause}"
             )
         }
-        Breakage::HttpRefusal(status) => {
+        NginxFailure::HttpRefusal(status) => {
             format!(
                 "it answers HTTP {status} because it requires a client certificate that it accepts"
             )
         }
-        Breakage::PostHandshakeAuthentication(status) => format!(
+        NginxFailure::PostHandshakeAuthentication(status) => format!(
             "it answers HTTP {status}: it asks for a client certificate only after the request, which nginx does not \
              support in TLS 1.3"
         ),
-        Breakage::BadSignature => {
+        NginxFailure::BadSignature => {
             "its signature does not prove that it has the certificate's key".to_owned()
         }
-        Breakage::PlainText(served) => plain_text(served),
-        Breakage::Late(cause) => format!("it refuses nginx after the handshake: {cause}"),
-        Breakage::Misdirected(status) => format!(
+        NginxFailure::PlainText(served) => plain_text(served),
+        NginxFailure::Late(cause) => format!("it refuses nginx after the handshake: {cause}"),
+        NginxFailure::Misdirected(status) => format!(
             "it answers HTTP {status}: the name in the hello (or no name) does not match the request"
         ),
     }

@@ -10,7 +10,7 @@ use crate::tls::version::ProtocolVersion;
 
 /// What lets a client in.
 #[derive(Clone, Debug)]
-pub struct Remedy {
+pub struct ClientFix {
     /// In a sentence or two.
     pub text: String,
     /// The directive that does it, where one does.
@@ -19,7 +19,7 @@ pub struct Remedy {
     pub because: String,
 }
 
-impl Remedy {
+impl ClientFix {
     fn new(text: impl Into<String>, name: &str, value: impl Into<String>) -> Self {
         let directive = ProposedDirective {
             context: "server".to_owned(),
@@ -41,7 +41,7 @@ impl Remedy {
 }
 
 /// The smallest change that lets this client in.
-pub fn remedy(replay: &Replay, endpoint: &Endpoint) -> Option<Remedy> {
+pub fn client_fix(replay: &Replay, endpoint: &Endpoint) -> Option<ClientFix> {
     let profile = replay.profile;
     let missing = Missing::of(replay, endpoint)?;
     let scan = endpoint.scans.first();
@@ -51,15 +51,15 @@ pub fn remedy(replay: &Replay, endpoint: &Endpoint) -> Option<Remedy> {
         (Missing::Suite(version), Some(scan)) => another_suite(profile, scan.version(*version)),
         (Missing::CertificateType(_, kind), _) => another_certificate(*kind),
         (Missing::Group(version), Some(scan)) => another_group(profile, scan.version(*version)),
-        (Missing::Scheme(_), _) => Remedy::advice(
+        (Missing::Scheme(_), _) => ClientFix::advice(
             "Add a second certificate with a key that the client can verify: ECDSA with P-256, or RSA with 2048 bits \
              or more (a second pair of ssl_certificate and ssl_certificate_key), and reload.",
         ),
-        (Missing::HelloSize { .. }, _) => Remedy::advice(
+        (Missing::HelloSize { .. }, _) => ClientFix::advice(
             "Update or replace the device in front of the server (a load balancer, a firewall, a relay) that expects \
              the hello in one small piece.",
         ),
-        (Missing::Name, _) => Remedy::new(
+        (Missing::Name, _) => ClientFix::new(
             "The client sends no SNI. Give the default server of the socket a certificate, remove \
              ssl_reject_handshake, and reload.",
             "ssl_reject_handshake",
@@ -70,14 +70,14 @@ pub fn remedy(replay: &Replay, endpoint: &Endpoint) -> Option<Remedy> {
     Some(fix.because(missing.to_string()))
 }
 
-fn against(objection: &Objection) -> Remedy {
+fn against(objection: &Objection) -> ClientFix {
     match objection {
-        Objection::DhTooSmall(_) => Remedy::new(
+        Objection::DhTooSmall(_) => ClientFix::new(
             "Use finite-field parameters of 2048 bits or more, or none (then ECDHE is used), and reload.",
             "ssl_dhparam",
             "/etc/nginx/dhparam.pem",
         ),
-        Objection::DhTooLarge(bits) => Remedy::new(
+        Objection::DhTooLarge(bits) => ClientFix::new(
             format!(
                 "The client prefers DHE and does not support {bits} bits. Let the server prefer ECDHE or static RSA, \
                  and reload; small parameters would be unsafe for all other clients."
@@ -85,27 +85,27 @@ fn against(objection: &Objection) -> Remedy {
             "ssl_prefer_server_ciphers",
             "on",
         ),
-        Objection::RsaTooSmall(_) => Remedy::new(
+        Objection::RsaTooSmall(_) => ClientFix::new(
             "Have a certificate issued with an RSA key of 2048 bits or an ECDSA key, and reload.",
             "ssl_certificate",
             "/etc/nginx/new.pem",
         ),
-        Objection::LegacySignature(_) => Remedy::new(
+        Objection::LegacySignature(_) => ClientFix::new(
             "Accept TLS 1.2 or newer; the client accepts older versions only without a signed key exchange.",
             "ssl_protocols",
             "TLSv1.2 TLSv1.3",
         ),
-        Objection::NoSecureRenegotiation => Remedy::advice(
+        Objection::NoSecureRenegotiation => ClientFix::advice(
             "Update the server: every OpenSSL since 0.9.8m has RFC 5746. (nginx as its client can use \
              proxy_ssl_conf_command Options UnsafeLegacyServerConnect.)",
         ),
-        Objection::Version(version) => Remedy::advice(format!(
+        Objection::Version(version) => ClientFix::advice(format!(
             "The server answered with {version}, which the client did not offer. Enable a version that the client offers."
         )),
     }
 }
 
-fn another_version(profile: &Profile, scan: &Scan) -> Remedy {
+fn another_version(profile: &Profile, scan: &Scan) -> ClientFix {
     let mut versions: Vec<ProtocolVersion> = scan.accepted().map(|scan| scan.version).collect();
     versions.push(profile.newest());
     versions.sort();
@@ -117,14 +117,14 @@ fn another_version(profile: &Profile, scan: &Scan) -> Remedy {
     } else {
         ""
     };
-    Remedy::new(
+    ClientFix::new(
         format!("Accept {} as well, and reload.{caution}", profile.newest()),
         "ssl_protocols",
         names.join(" "),
     )
 }
 
-fn another_suite(profile: &Profile, common: Option<&VersionScan>) -> Remedy {
+fn another_suite(profile: &Profile, common: Option<&VersionScan>) -> ClientFix {
     let Some(common) = common else { return unknown(profile) };
     let accepted = || common.suites.accepted.iter().map(|choice| choice.cipher_suite);
     let kind = certificate_kinds(common);
@@ -138,42 +138,46 @@ fn another_suite(profile: &Profile, common: Option<&VersionScan>) -> Remedy {
         let names = accepted().chain([suite]).map(|suite| suite.to_string());
         let value = format!("Ciphersuites {}", names.collect::<Vec<_>>().join(":"));
         let text = format!("Add {name} to the suites of TLS 1.3, and reload.");
-        return Remedy::new(text, "ssl_conf_command", value);
+        return ClientFix::new(text, "ssl_conf_command", value);
     }
     let kept = accepted().filter(|suite| !suite.is_tls13()).filter_map(CipherSuite::openssl_name);
     let mut names: Vec<&str> = kept.collect();
     names.push(&name);
     let value = names.join(":");
-    Remedy::new(format!("Add {name} to ssl_ciphers, and reload."), "ssl_ciphers", value)
+    ClientFix::new(format!("Add {name} to ssl_ciphers, and reload."), "ssl_ciphers", value)
 }
 
-fn another_certificate(kind: Authentication) -> Remedy {
+fn another_certificate(kind: Authentication) -> ClientFix {
     if kind == Authentication::Ecdsa {
-        return Remedy::new(
+        return ClientFix::new(
             "The client has suites for RSA certificates only. Add an RSA certificate to the ECDSA one (a second pair \
              of ssl_certificate and ssl_certificate_key in the same server), and reload.",
             "ssl_certificate",
             "/etc/nginx/rsa.pem",
         );
     }
-    Remedy::new(
+    ClientFix::new(
         "The client has suites for ECDSA certificates only. Add an ECDSA certificate to the RSA one, and reload.",
         "ssl_certificate",
         "/etc/nginx/ecdsa.pem",
     )
 }
 
-fn another_group(profile: &Profile, common: Option<&VersionScan>) -> Remedy {
+fn another_group(profile: &Profile, common: Option<&VersionScan>) -> ClientFix {
     let Some(common) = common else { return unknown(profile) };
     let own = profile.groups.iter().filter(|group| !group.is_finite_field());
     let wanted = own.filter(|group| !group.is_post_quantum()).take(1);
     let names: Vec<String> =
         common.groups.accepted.iter().chain(wanted).map(ToString::to_string).collect();
-    Remedy::new("Add the group to ssl_ecdh_curve, and reload.", "ssl_ecdh_curve", names.join(":"))
+    ClientFix::new(
+        "Add the group to ssl_ecdh_curve, and reload.",
+        "ssl_ecdh_curve",
+        names.join(":"),
+    )
 }
 
-fn unknown(profile: &Profile) -> Remedy {
-    Remedy::advice(format!(
+fn unknown(profile: &Profile) -> ClientFix {
+    ClientFix::advice(format!(
         "Compare what {} offers with ssl_protocols, ssl_ciphers and ssl_ecdh_curve; shakedown scan lists what the \
          server accepts.",
         profile.title

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::error_log;
-use super::verdict::{Breakage, HandshakeVerdict, may_concern_name, verdict};
+use super::verdict::{HandshakeVerdict, NginxFailure, may_concern_name, verdict};
 use crate::audit::finding::{Fix, ProposedDirective};
 use crate::nginx::upstream::ProxyModule;
 use crate::observation::nginx::NginxAttempt;
@@ -42,9 +42,9 @@ impl FaultKind {
     }
 }
 
-/// The story of one address.
+/// The case of one address.
 #[derive(Debug)]
-pub struct Story<'a> {
+pub struct NginxCase<'a> {
     /// The address and its observations.
     pub endpoint: &'a Endpoint,
     /// The attempt as configured.
@@ -55,8 +55,8 @@ pub struct Story<'a> {
     pub fixed: Option<&'a NginxAttempt>,
 }
 
-impl<'a> Story<'a> {
-    /// The story of an address; `None` if nginx's settings are not known.
+impl<'a> NginxCase<'a> {
+    /// The case of an address; `None` if nginx's settings are not known.
     pub fn of(endpoint: &'a Endpoint, now: OffsetDateTime) -> Option<Self> {
         let (configured, tries) = endpoint.nginx.split_first()?;
         let works = |attempt: &&NginxAttempt| verdict(attempt, now) == HandshakeVerdict::Works;
@@ -71,9 +71,9 @@ impl<'a> Story<'a> {
             let fixed = tries.iter().rev().filter(works).find(better);
             let refused = fixed.and_then(|_| configured.status()).map(|status| {
                 if in_plain {
-                    Breakage::PlainText(configured.served.clone())
+                    NginxFailure::PlainText(configured.served.clone())
                 } else {
-                    Breakage::Misdirected(status)
+                    NginxFailure::Misdirected(status)
                 }
             });
             let verdict = refused.map_or(HandshakeVerdict::Works, HandshakeVerdict::Fails);
@@ -106,15 +106,15 @@ impl<'a> Story<'a> {
     /// The line in nginx's error log, if the handshake fails and nginx writes one.
     pub fn error_log_line(&self) -> Option<String> {
         match &self.verdict {
-            HandshakeVerdict::Fails(breakage) => {
-                error_log::line(&self.configured.client, breakage, self.endpoint.address)
+            HandshakeVerdict::Fails(failure) => {
+                error_log::line(&self.configured.client, failure, self.endpoint.address)
             }
             _ => None,
         }
     }
 
     /// The kind of fault. The change that fixes it is the best evidence.
-    pub fn kind(&self, breakage: &Breakage) -> FaultKind {
+    pub fn kind(&self, failure: &NginxFailure) -> FaultKind {
         match self.fixed.and_then(|fixed| fixed.changes.first()) {
             Some(SettingChange::Tls(_)) => FaultKind::Scheme,
             Some(SettingChange::ServerName) => FaultKind::SniMissing,
@@ -127,41 +127,41 @@ impl<'a> Story<'a> {
             Some(SettingChange::Identity(_)) => FaultKind::ClientCertificate,
             Some(SettingChange::VerifyDepth(_)) => FaultKind::VerifyDepth,
             Some(SettingChange::Trusted(_) | SettingChange::Verify) => FaultKind::Untrusted,
-            None => self.unfixed(breakage),
+            None => self.unfixed(failure),
         }
     }
 
-    fn unfixed(&self, breakage: &Breakage) -> FaultKind {
-        match breakage {
-            Breakage::Peer(Cause::Alert(AlertDescription::UNRECOGNIZED_NAME)) => {
+    fn unfixed(&self, failure: &NginxFailure) -> FaultKind {
+        match failure {
+            NginxFailure::Peer(Cause::Alert(AlertDescription::UNRECOGNIZED_NAME)) => {
                 let named = self.configured.client.sni().is_some();
                 if named { FaultKind::NameMismatch } else { FaultKind::SniMissing }
             }
-            Breakage::Peer(cause) if may_concern_name(cause) && self.works_with_name() => {
+            NginxFailure::Peer(cause) if may_concern_name(cause) && self.works_with_name() => {
                 FaultKind::SniMissing
             }
-            Breakage::Peer(Cause::Alert(AlertDescription::PROTOCOL_VERSION))
-            | Breakage::Version(_)
-            | Breakage::Configuration(HelloError::NoVersion) => FaultKind::ProtocolMismatch,
-            Breakage::Peer(Cause::Alert(AlertDescription(116)))
-            | Breakage::ClientCertificate(_)
-            | Breakage::LateClientCertificate(_)
-            | Breakage::HttpRefusal(_)
-            | Breakage::PostHandshakeAuthentication(_) => FaultKind::ClientCertificate,
-            Breakage::DhKeyTooSmall(_)
-            | Breakage::LegacySignature
-            | Breakage::UnsafeRenegotiation
-            | Breakage::Configuration(_) => FaultKind::CipherMismatch,
-            Breakage::PlainText(_) => FaultKind::Scheme,
-            Breakage::Verify(_) => FaultKind::Untrusted,
-            Breakage::Misdirected(_) if self.configured.client.sni().is_none() => {
+            NginxFailure::Peer(Cause::Alert(AlertDescription::PROTOCOL_VERSION))
+            | NginxFailure::Version(_)
+            | NginxFailure::Configuration(HelloError::NoVersion) => FaultKind::ProtocolMismatch,
+            NginxFailure::Peer(Cause::Alert(AlertDescription(116)))
+            | NginxFailure::ClientCertificate(_)
+            | NginxFailure::LateClientCertificate(_)
+            | NginxFailure::HttpRefusal(_)
+            | NginxFailure::PostHandshakeAuthentication(_) => FaultKind::ClientCertificate,
+            NginxFailure::DhKeyTooSmall(_)
+            | NginxFailure::LegacySignature
+            | NginxFailure::UnsafeRenegotiation
+            | NginxFailure::Configuration(_) => FaultKind::CipherMismatch,
+            NginxFailure::PlainText(_) => FaultKind::Scheme,
+            NginxFailure::Verify(_) => FaultKind::Untrusted,
+            NginxFailure::Misdirected(_) if self.configured.client.sni().is_none() => {
                 FaultKind::SniMissing
             }
-            Breakage::Name(_) | Breakage::Misdirected(_) => FaultKind::NameMismatch,
-            Breakage::Network(_)
-            | Breakage::Peer(_)
-            | Breakage::Late(_)
-            | Breakage::BadSignature => FaultKind::Other,
+            NginxFailure::Name(_) | NginxFailure::Misdirected(_) => FaultKind::NameMismatch,
+            NginxFailure::Network(_)
+            | NginxFailure::Peer(_)
+            | NginxFailure::Late(_)
+            | NginxFailure::BadSignature => FaultKind::Other,
         }
     }
 

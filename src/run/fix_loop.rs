@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::network::Network;
-use crate::audit::upstream::mend::{Hints, candidates, names_to_send, over_tls};
-use crate::audit::upstream::verdict::{Breakage, HandshakeVerdict, verdict};
+use crate::audit::upstream::candidates::{Hints, candidates, names_to_send, over_tls};
+use crate::audit::upstream::verdict::{HandshakeVerdict, NginxFailure, verdict};
 use crate::observation::Endpoint;
 use crate::observation::nginx::NginxAttempt;
 use crate::targets::Target;
@@ -15,21 +15,21 @@ use time::OffsetDateTime;
 const MAX_ATTEMPTS: usize = 24;
 
 /// Makes the attempts of one address.
-pub(super) struct Mender<'a> {
+pub(super) struct FixLoop<'a> {
     pub(super) network: &'a dyn Network,
     pub(super) target: &'a Target,
     pub(super) trusted: &'a [Trusted],
     pub(super) now: OffsetDateTime,
 }
 
-impl Mender<'_> {
+impl FixLoop<'_> {
     /// Looks for what fixes what fails as configured. What works without verification is tried with it; what is refused in
     /// HTTP, with another name. The attempts are added to the endpoint, one that works last.
-    pub(super) async fn mend(&self, endpoint: &mut Endpoint) {
+    pub(super) async fn run(&self, endpoint: &mut Endpoint) {
         let Some(client) = &self.target.nginx else { return };
         let Some(configured) = endpoint.nginx.first().cloned() else { return };
         let mut search = FixSearch {
-            mender: self,
+            fix_loop: self,
             client,
             address: endpoint.address,
             seen: endpoint,
@@ -46,7 +46,7 @@ impl Mender<'_> {
 }
 
 struct FixSearch<'a> {
-    mender: &'a Mender<'a>,
+    fix_loop: &'a FixLoop<'a>,
     client: &'a NginxClient,
     address: SocketAddr,
     seen: &'a Endpoint,
@@ -71,7 +71,7 @@ impl FixSearch<'_> {
                 }
             }
         }
-        match self.mender.trusted.first() {
+        match self.fix_loop.trusted.first() {
             Some(trusted) if !self.client.verify && self.client.plain.is_none() => {
                 let start = vec![SettingChange::Verify, SettingChange::Trusted(trusted.clone())];
                 self.run(configured, start).await
@@ -93,8 +93,8 @@ impl FixSearch<'_> {
             attempts.push(attempt.clone());
             present = attempt;
         }
-        while let HandshakeVerdict::Fails(breakage) = verdict(&present, self.mender.now) {
-            let Some(better) = self.step(&present, &breakage).await else { return attempts };
+        while let HandshakeVerdict::Fails(failure) = verdict(&present, self.fix_loop.now) {
+            let Some(better) = self.step(&present, &failure).await else { return attempts };
             attempts.push(better.clone());
             present = better;
         }
@@ -106,12 +106,16 @@ impl FixSearch<'_> {
     }
 
     /// The first candidate that gets further.
-    async fn step(&mut self, present: &NginxAttempt, breakage: &Breakage) -> Option<NginxAttempt> {
-        for more in candidates(present, breakage, self.hints()) {
+    async fn step(
+        &mut self,
+        present: &NginxAttempt,
+        failure: &NginxFailure,
+    ) -> Option<NginxAttempt> {
+        for more in candidates(present, failure, self.hints()) {
             let attempt = self.attempt(merged(&present.changes, more)).await?;
-            let further = match verdict(&attempt, self.mender.now) {
+            let further = match verdict(&attempt, self.fix_loop.now) {
                 HandshakeVerdict::Works => true,
-                HandshakeVerdict::Fails(next) => next.stage() > breakage.stage(),
+                HandshakeVerdict::Fails(next) => next.stage() > failure.stage(),
                 HandshakeVerdict::CannotTell(_) => false,
             };
             if further {
@@ -164,17 +168,17 @@ impl FixSearch<'_> {
     }
 
     fn hints(&self) -> Hints<'_> {
-        let Mender { target, trusted, now, .. } = *self.mender;
+        let FixLoop { target, trusted, now, .. } = *self.fix_loop;
         Hints { target, endpoint: self.seen, trusted, now }
     }
 
     fn works(&self, attempt: &NginxAttempt) -> bool {
-        verdict(attempt, self.mender.now) == HandshakeVerdict::Works
+        verdict(attempt, self.fix_loop.now) == HandshakeVerdict::Works
     }
 
     async fn attempt(&mut self, changes: Vec<SettingChange>) -> Option<NginxAttempt> {
         self.left = self.left.checked_sub(1)?;
-        let Mender { network, target, .. } = *self.mender;
+        let FixLoop { network, target, .. } = *self.fix_loop;
         Some(network.as_nginx(target, self.address, self.client, changes).await)
     }
 }

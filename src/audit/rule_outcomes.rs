@@ -12,7 +12,7 @@ enum RuleOutcome {
     Passed,
     Undecided,
     /// It fails or could not be tested, and says so itself.
-    Spoken,
+    Reported,
 }
 
 /// The rules' outcomes, as they are reached.
@@ -43,7 +43,7 @@ impl RuleOutcomes {
             Verdict::NotApplicable => return,
             Verdict::Pass if self.whole(rule) => RuleOutcome::Passed,
             Verdict::Pass => RuleOutcome::Undecided,
-            Verdict::Fail(_) | Verdict::Untested(_) => RuleOutcome::Spoken,
+            Verdict::Fail(_) | Verdict::Untested(_) => RuleOutcome::Reported,
         };
         match self.outcomes.iter_mut().find(|(id, _)| *id == rule.id) {
             Some((_, known)) => *known = outcome.max(*known),

@@ -3,7 +3,7 @@
 
 use time::OffsetDateTime;
 
-use super::verdict::{Breakage, may_concern_name};
+use super::verdict::{NginxFailure, may_concern_name};
 use crate::audit::rules::is_plain_name;
 use crate::certificate::Chain;
 use crate::certificate::signature::Verifier;
@@ -64,23 +64,23 @@ impl Hints<'_> {
     }
 }
 
-/// Sets of changes that might get the handshake further than `breakage`, likeliest first. None of them repeats a
+/// Sets of changes that might get the handshake further than `failure`, likeliest first. None of them repeats a
 /// current setting.
 pub fn candidates(
     attempt: &NginxAttempt,
-    breakage: &Breakage,
+    failure: &NginxFailure,
     hints: Hints<'_>,
 ) -> Vec<Vec<SettingChange>> {
     let client = &attempt.client;
     let mut all: Vec<Vec<SettingChange>> = Vec::new();
-    for mut changes in proposals(attempt, breakage, hints) {
+    for mut changes in proposals(attempt, failure, hints) {
         changes.retain(|change| client.differs_with(change));
         let known = |other: &Vec<SettingChange>| directives_of(other) == directives_of(&changes);
         if !changes.is_empty() && !all.iter().any(known) {
             all.push(changes);
         }
     }
-    if matches!(breakage, Breakage::Peer(Cause::TimedOut)) {
+    if matches!(failure, NginxFailure::Peer(Cause::TimedOut)) {
         // Each attempt takes the whole timeout.
         all.truncate(MAX_SLOW);
     }
@@ -93,53 +93,53 @@ fn directives_of(changes: &[SettingChange]) -> Vec<(&'static str, String)> {
 
 fn proposals(
     attempt: &NginxAttempt,
-    breakage: &Breakage,
+    failure: &NginxFailure,
     hints: Hints<'_>,
 ) -> Vec<Vec<SettingChange>> {
     let client = &attempt.client;
-    match breakage {
-        Breakage::Network(_) => Vec::new(),
-        Breakage::PlainText(_) => over_tls(client),
-        Breakage::UnsafeRenegotiation => {
+    match failure {
+        NginxFailure::Network(_) => Vec::new(),
+        NginxFailure::PlainText(_) => over_tls(client),
+        NginxFailure::UnsafeRenegotiation => {
             vec![vec![SettingChange::ConfCommand(
                 OpenSslSetting::Options,
                 "UnsafeLegacyServerConnect".to_owned(),
             )]]
         }
-        Breakage::Configuration(_) => {
+        NginxFailure::Configuration(_) => {
             let mut all = vec![vec![SettingChange::Ciphers("DEFAULT".to_owned())]];
             all.extend(versions(client, hints));
             all
         }
-        Breakage::Peer(cause) | Breakage::Late(cause) => refused(attempt, cause, hints),
-        Breakage::Version(_) => versions(client, hints),
-        Breakage::BadSignature => less(client),
-        Breakage::DhKeyTooSmall(_) => vec![
+        NginxFailure::Peer(cause) | NginxFailure::Late(cause) => refused(attempt, cause, hints),
+        NginxFailure::Version(_) => versions(client, hints),
+        NginxFailure::BadSignature => less(client),
+        NginxFailure::DhKeyTooSmall(_) => vec![
             vec![SettingChange::Ciphers("DEFAULT:!kDHE".to_owned())],
             vec![SettingChange::Ciphers("DEFAULT:@SECLEVEL=1".to_owned())],
         ],
-        Breakage::LegacySignature => {
+        NginxFailure::LegacySignature => {
             vec![vec![SettingChange::Ciphers("DEFAULT:@SECLEVEL=0".to_owned())]]
         }
-        Breakage::ClientCertificate(_)
-        | Breakage::LateClientCertificate(_)
-        | Breakage::HttpRefusal(_) => identity(client, hints),
-        Breakage::PostHandshakeAuthentication(_) => {
+        NginxFailure::ClientCertificate(_)
+        | NginxFailure::LateClientCertificate(_)
+        | NginxFailure::HttpRefusal(_) => identity(client, hints),
+        NginxFailure::PostHandshakeAuthentication(_) => {
             let older = SettingChange::Protocols(vec![ProtocolVersion::TLS1_2]);
             let with = identity(client, hints)
                 .into_iter()
                 .map(|identity| identity.into_iter().chain([older.clone()]).collect());
             with.chain([vec![older.clone()]]).collect()
         }
-        Breakage::Misdirected(_) => names_of_request(attempt, hints),
-        Breakage::Verify(_) => {
+        NginxFailure::Misdirected(_) => names_of_request(attempt, hints),
+        NginxFailure::Verify(_) => {
             let mut all = another_certificate(attempt, hints);
             all.extend(
                 attempt.chain().map(|chain| trust(client, chain, hints)).unwrap_or_default(),
             );
             all
         }
-        Breakage::Name(_) => {
+        NginxFailure::Name(_) => {
             let mut all = another_certificate(attempt, hints);
             all.extend(
                 attempt
