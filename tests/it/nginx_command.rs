@@ -412,7 +412,7 @@ fn a_name_with_a_star_behind_is_asked_for_by_one_that_leads_there() {
     );
     let app = target(&site.report, "app.test:");
     let name = text(&app["name"]);
-    assert!(name.contains("stands for app.*") && name.contains("probe NAME:"), "{name}");
+    assert!(name.contains("an example of app.*") && name.contains("probe NAME:"), "{name}");
     assert_eq!(app["status"], "pass", "{app:#}");
     assert_ne!(site.status, 3, "{:#}", site.report);
 }
