@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use crate::observation::Endpoint;
 use crate::observation::scan::{Replay, ReplayFailure, Scan, VersionScan};
+use crate::observation::{Cause, Endpoint, Failure};
+use crate::tls::alert::AlertDescription;
 use crate::tls::profile::{Objection, Profile};
 use crate::tls::suite::{Authentication, KeyExchange};
 use crate::tls::version::ProtocolVersion;
@@ -29,6 +30,13 @@ pub enum Missing {
     Group(ProtocolVersion),
     /// No signature scheme.
     Scheme(ProtocolVersion),
+    /// No application protocol.
+    Alpn {
+        /// What the server accepts, as far as it was asked.
+        server: Vec<String>,
+        /// What the client offers.
+        client: Vec<String>,
+    },
     /// The hello is larger than the server, or a box before it, can read.
     HelloSize {
         /// The size of the client's hello, in bytes.
@@ -54,12 +62,23 @@ impl Missing {
         if let Some(size) = too_large(replay, endpoint) {
             return Some(size);
         }
-        let Some(scan) = endpoint.scans.first() else { return Some(Self::NotListed) };
+        let scan = endpoint.scans.first();
+        if let ReplayFailure::Server(Failure {
+            cause: Cause::Alert(NO_APPLICATION_PROTOCOL), ..
+        }) = failure
+        {
+            let server = scan.map(|scan| scan.alpn.accepted.clone()).unwrap_or_default();
+            return Some(Self::Alpn { server, client: replay.profile.alpn.clone() });
+        }
+        let Some(scan) = scan else { return Some(Self::NotListed) };
         let unnamed = scan.sni.is_some() && !replay.profile.server_name;
         let rest = if unnamed { Self::Name } else { Self::Untried };
         Some(between(replay.profile, scan).unwrap_or(rest))
     }
 }
+
+/// The one alert that servers send for this and nothing else (RFC 7301 section 3.2).
+const NO_APPLICATION_PROTOCOL: AlertDescription = AlertDescription(120);
 
 fn too_large(replay: &Replay, endpoint: &Endpoint) -> Option<Missing> {
     let browser = endpoint.browser.as_ref()?;
@@ -146,6 +165,10 @@ impl fmt::Display for Missing {
             Self::Scheme(version) => {
                 write!(f, "in {version} the server signs with no scheme that the client offers")
             }
+            Self::Alpn { server, client } => {
+                write!(f, "no common application protocol (ALPN): the client offers {}", client.join(", "))?;
+                if server.is_empty() { Ok(()) } else { write!(f, ", the server accepts {}", server.join(", ")) }
+            }
             Self::HelloSize { sent, answered } => {
                 write!(f, "its hello has {sent} bytes; one of {answered} bytes is answered")
             }
@@ -168,14 +191,19 @@ fn listed(versions: &[ProtocolVersion]) -> String {
 mod tests {
     use super::*;
     use crate::audit::fixtures::Scene;
-    use crate::observation::Cause;
-    use crate::tls::alert::AlertDescription;
     use crate::tls::group::NamedGroup;
     use crate::tls::scheme::SignatureScheme;
 
     fn missing(scene: &Scene) -> Missing {
         let endpoint = &scene.seen.endpoints[0];
         Missing::of(&endpoint.replays[0], endpoint).unwrap()
+    }
+
+    #[test]
+    fn an_application_protocol_that_is_not_accepted_is_named() {
+        let mut scene = Scene::new();
+        scene.replay("chrome", Err(Cause::Alert(AlertDescription(120))));
+        assert!(missing(&scene).to_string().contains("(ALPN): the client offers h2, http/1.1"));
     }
 
     #[test]

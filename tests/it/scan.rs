@@ -522,3 +522,40 @@ fn the_list_is_the_same_as_another_scanners() {
 fn attribute<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     line.split_once(&format!(" {name}=\""))?.1.split('"').next()
 }
+
+#[test]
+fn a_client_without_a_common_application_protocol_is_told_so() {
+    let pki = Pki::new();
+    let files = pki.server("a", &["a.test"]);
+    let nginx = Nginx::start_with(|port| {
+        format!(
+            "stream {{ server {{ listen 127.0.0.1:{port} ssl; ssl_alpn h2c; return x; ssl_protocols TLSv1.2 TLSv1.3;
+             ssl_certificate {}; ssl_certificate_key {}; }} }}",
+            files.certificate.display(),
+            files.key.display()
+        )
+    });
+    let audit = scan(&pki, nginx.port, &["--clients", "chrome"]);
+    let client = &audit.target["clients"][0];
+    assert_eq!(client["outcome"], "failed", "{client:#}");
+    let missing = text(&client["missing"]);
+    assert!(missing.contains("no common application protocol (ALPN)"), "{missing}");
+}
+
+#[test]
+fn a_hello_that_is_answered_in_an_older_version_is_listed_under_that() {
+    let pki = Pki::rsa();
+    let old = serve(
+        &pki.server("a", &["a.test"]),
+        "ssl_protocols TLSv1; ssl_ciphers DEFAULT:@SECLEVEL=0;",
+    );
+    let target = format!("a.test:443:127.0.0.1:{}", old.port);
+    let audit = audit("probe", &[&target, "--ca-file", &pki.ca_file()]);
+    let raw = audit.handshakes().iter().filter(|row| row["engine"] == "raw");
+    let answered: Vec<_> = raw
+        .filter(|row| row["outcome"] == "established")
+        .map(|row| (text(&row["version"]), text(&row["offered_version"])))
+        .collect();
+    assert!(answered.contains(&("TLSv1", "TLSv1.2")), "{:#}", audit.target);
+    assert!(answered.iter().all(|(version, _)| *version == "TLSv1"), "{answered:?}");
+}

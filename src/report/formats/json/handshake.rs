@@ -18,8 +18,10 @@ pub(super) struct HandshakeView<'a> {
     address: String,
     /// The name sent; null for none.
     sni: Option<&'a str>,
-    /// The one version offered.
+    /// The version that the server chose; the one offered where it chose none.
     version: String,
+    /// The newest version offered.
+    offered_version: String,
     /// `rustls` for a complete handshake, `raw` for a hello of our own that is never completed.
     engine: &'static str,
     /// `established` or `failed`; for a raw hello, whether the server answered with a hello of its own.
@@ -61,6 +63,7 @@ impl<'a> HandshakeView<'a> {
             address: address.to_string(),
             sni: cell.sni.as_deref(),
             version: cell.version.to_string(),
+            offered_version: cell.version.to_string(),
             engine: engine(cell.engine),
             outcome: outcome(failure),
             stage: failure.map_or(Stage::Handshake, |failure| failure.stage).to_string(),
@@ -93,7 +96,8 @@ impl<'a> HandshakeView<'a> {
         Self {
             address: address.to_string(),
             sni: raw.sni.as_deref(),
-            version: raw.version.to_string(),
+            version: choice.map_or(raw.version, |choice| choice.version).to_string(),
+            offered_version: raw.version.to_string(),
             engine: engine(Engine::Raw),
             outcome: outcome(failure),
             stage: failure.map_or(Stage::Handshake, |failure| failure.stage).to_string(),
