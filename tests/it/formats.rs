@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use clap::ValueEnum;
 use serde_json::Value;
 use shakedown::report::{Format, Look, Report};
 
@@ -37,16 +38,11 @@ fn check_harmless(text: &str) {
 #[test]
 fn no_form_for_people_or_machines_passes_hostile_text_on() {
     let report = sampled();
-    for format in [
-        Format::Sarif,
-        Format::Junit,
-        Format::Github,
-        Format::Gitlab,
-        Format::Markdown,
-        Format::Csv,
-        Format::Nagios,
-        Format::Html,
-    ] {
+    for &format in Format::value_variants() {
+        // These have tests of their own; JSON gives a text back as it was.
+        if matches!(format, Format::Table | Format::Json | Format::Ndjson | Format::Prometheus) {
+            continue;
+        }
         let text = rendered(&report, format);
         check_harmless(&text);
         let lines = text.lines().filter(|line| line.starts_with("::error::"));

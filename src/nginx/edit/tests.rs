@@ -182,6 +182,15 @@ fn an_invalid_place_is_reported() {
     assert_eq!(patch(&tree, &[edit]), Err(EditError::NoPlace(at)));
 }
 
+#[test]
+fn an_empty_argument_is_written_into_the_block_of_its_anchor() {
+    check(
+        " events {}\thttp {\tx y;\tserver { x \"z\" ;\tz 1; }}",
+        &[("a_name", "http", &[""])],
+        " events {}\thttp { a_name \"\";\tx y;\tserver { x \"z\" ;\tz 1; }}",
+    );
+}
+
 proptest! {
     /// Whatever the layout, the directive then says what it should, and no other one changes.
     #[test]

@@ -34,8 +34,7 @@ fn is_plain_to_443(directive: &Directive) -> bool {
 
 /// Settings of one module in a block whose upstream another one connects to.
 fn other_module(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
-    let families = [ProxyModule::Proxy, ProxyModule::Grpc, ProxyModule::Uwsgi]
-        .map(|module| (module.pass(), module.prefix()));
+    let families = ProxyModule::HTTP.map(|module| (module.pass(), module.prefix()));
     let passes: Vec<&str> = families
         .iter()
         .filter(|(pass, _)| !scope.own(pass).is_empty())

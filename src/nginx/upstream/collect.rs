@@ -81,11 +81,7 @@ impl<'t> ModuleContext<'_, 't> {
     }
 
     fn modules(&self) -> &'static [ProxyModule] {
-        if self.is_stream {
-            &[ProxyModule::Stream]
-        } else {
-            &[ProxyModule::Proxy, ProxyModule::Grpc, ProxyModule::Uwsgi]
-        }
+        if self.is_stream { &[ProxyModule::Stream] } else { &ProxyModule::HTTP }
     }
 
     /// The upstreams of one directive.

@@ -27,6 +27,9 @@ pub enum ProxyModule {
 }
 
 impl ProxyModule {
+    /// Those of `http`.
+    pub const HTTP: [Self; 3] = [Self::Proxy, Self::Grpc, Self::Uwsgi];
+
     /// A word for it.
     pub fn name(self) -> &'static str {
         match self {

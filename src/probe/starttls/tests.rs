@@ -1,3 +1,4 @@
+use clap::ValueEnum;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::goodbye::Goodbye;
@@ -152,6 +153,16 @@ async fn xmpp_for_clients_and_servers() {
                    xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><text xml:lang='en'>No a.test here</text></stream:error>";
     let words = turns_away(StartTls::Xmpp, unknown.as_bytes()).await;
     assert_eq!(words, "host-unknown (No a.test here), asked for the domain a.test");
+}
+
+#[test]
+fn every_protocol_is_in_the_list_under_its_own_name() {
+    let protocols = StartTls::value_variants();
+    assert_eq!(StartTls::ALL, protocols);
+    for protocol in protocols {
+        let word = protocol.to_possible_value().unwrap();
+        assert_eq!(word.get_name(), protocol.name());
+    }
 }
 
 #[tokio::test]
