@@ -4,7 +4,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::tls::extension::ExtensionType;
+use crate::tls::layout::LaidOut;
 use crate::tls::profile::{Profile, select};
+use crate::tls::scheme::SignatureScheme;
 
 /// A release of OpenSSL, as far as its hello, its verification and its words differ.
 #[derive(
@@ -16,8 +19,10 @@ pub enum OpensslRelease {
     /// 3.0 and 3.1.
     #[default]
     V3_0,
-    /// 3.2 to 3.4, which leave out versions of TLS that the security level forbids.
+    /// 3.2 and 3.3, which leave out versions of TLS that the security level forbids.
     V3_2,
+    /// 3.4, which announces secure renegotiation by an extension.
+    V3_4,
     /// 3.5 and later, which know ML-KEM and ML-DSA.
     V3_5,
 }
@@ -30,26 +35,44 @@ impl OpensslRelease {
         match (parts.next()??, parts.next()??) {
             (1, 1) => Some(Self::V1_1_1),
             (3, 0 | 1) => Some(Self::V3_0),
-            (3, 2..=4) => Some(Self::V3_2),
+            (3, 2 | 3) => Some(Self::V3_2),
+            (3, 4) => Some(Self::V3_4),
             (3.., _) => Some(Self::V3_5),
             _ => None,
         }
     }
 
-    /// The profile of nginx with this library, as it was recorded.
+    /// The profile of a client with this library that offers every version, as it was recorded. That of 3.2 to 3.4 is that of
+    /// 3.0 with what was seen to differ in the hellos of 3.2.2, 3.3.2 and 3.4.1.
     ///
     /// # Panics
     ///
     /// Never: the table of profiles, which is part of the program, has a row for each.
-    pub fn profile(self) -> &'static Profile {
+    pub fn profile(self) -> Profile {
         let name = match self {
             Self::V1_1_1 => "nginx-1.18",
-            Self::V3_0 => "nginx-1.22",
-            Self::V3_2 | Self::V3_5 => "nginx-1.26",
+            Self::V3_0 | Self::V3_2 | Self::V3_4 => "openssl-3.0",
+            Self::V3_5 => "nginx-1.26",
         };
-        select(name).expect("the table has a row for each library")[0]
+        let mut profile = select(name).expect("the table has a row for each library")[0].clone();
+        if matches!(self, Self::V3_2 | Self::V3_4) {
+            let ed448 = profile.signature_schemes.iter().position(|scheme| *scheme == ED448);
+            let behind = ed448.map_or(0, |at| at + 1);
+            profile.signature_schemes.splice(behind..behind, BRAINPOOL_TLS13);
+        }
+        if self == Self::V3_4 {
+            let body = vec![0];
+            profile.extensions.insert(0, LaidOut { kind: ExtensionType::RENEGOTIATION_INFO, body });
+        }
+        profile
     }
 }
+
+const ED448: SignatureScheme = SignatureScheme(0x0808);
+
+/// ECDSA with the Brainpool curves in TLS 1.3 (RFC 8734).
+const BRAINPOOL_TLS13: [SignatureScheme; 3] =
+    [SignatureScheme(0x081a), SignatureScheme(0x081b), SignatureScheme(0x081c)];
 
 /// A text that does not name a release of OpenSSL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +97,7 @@ mod tests {
         assert_eq!(OpensslRelease::of("OpenSSL 3.5.4 30 Sep 2025"), Some(OpensslRelease::V3_5));
         assert_eq!(OpensslRelease::of("OpenSSL 1.1.1w  11 Sep 2023"), Some(OpensslRelease::V1_1_1));
         assert_eq!(OpensslRelease::of("OpenSSL 3.2.0 23 Nov 2023"), Some(OpensslRelease::V3_2));
+        assert_eq!(OpensslRelease::of("OpenSSL 3.4.1 11 Feb 2025"), Some(OpensslRelease::V3_4));
         assert_eq!(OpensslRelease::of("OpenSSL 4.0.0 1 Apr 2026"), Some(OpensslRelease::V3_5));
         assert_eq!(OpensslRelease::of("BoringSSL"), None);
     }

@@ -116,9 +116,10 @@ impl VerifyError {
         };
         let preferred = match library {
             OpensslRelease::V1_1_1 => [middle, newest, oldest],
-            OpensslRelease::V3_0 | OpensslRelease::V3_2 | OpensslRelease::V3_5 => {
-                [newest, middle, oldest]
-            }
+            OpensslRelease::V3_0
+            | OpensslRelease::V3_2
+            | OpensslRelease::V3_4
+            | OpensslRelease::V3_5 => [newest, middle, oldest],
         };
         preferred.into_iter().find(|text| **text != "-").unwrap_or(&"unknown")
     }

@@ -256,13 +256,22 @@ impl NginxClient {
         if cipher_suites.is_empty() {
             return Err(HelloError::NoSuite);
         }
-        let mut base = self.library.profile().clone();
+        let mut base = self.library.profile();
         if let Some(groups) = &commands.groups {
             base.groups.clone_from(&groups.offered);
             base.key_shares.clone_from(&groups.shares);
         }
         if let Some(schemes) = &commands.schemes {
             base.signature_schemes.clone_from(schemes);
+        }
+        if newest < ProtocolVersion::TLS1_3 {
+            base.groups.retain(|group| !group.is_finite_field() && !group.is_post_quantum());
+            base.key_shares.clear();
+            if newest < ProtocolVersion::TLS1_2 {
+                base.signature_schemes.clear();
+            }
+        } else if versions[0] == ProtocolVersion::TLS1_3 {
+            base.signature_schemes.retain(|scheme| !OLDER_SCHEMES.contains(&scheme.0));
         }
         let key_shares = match base.key_shares.as_slice() {
             [] => base.groups.iter().take(1).copied().collect(),
@@ -376,6 +385,10 @@ impl NginxClient {
         }
     }
 }
+
+/// The schemes that TLS 1.3 alone cannot use (`tls12_sigalg_allowed`): with SHA-1, SHA-224 and DSA.
+const OLDER_SCHEMES: [u16; 9] =
+    [0x0201, 0x0202, 0x0203, 0x0301, 0x0302, 0x0303, 0x0402, 0x0502, 0x0602];
 
 /// The suites of TLS 1.3 in OpenSSL's order.
 const SUITES_TLS13: [u16; 3] = [0x1302, 0x1303, 0x1301];

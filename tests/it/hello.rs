@@ -7,10 +7,14 @@ use std::thread;
 
 use rcgen::PKCS_ED25519;
 use serde_json::Value;
+use shakedown::openssl::release::OpensslRelease;
+use shakedown::targets::nginx_client::NginxClient;
 use shakedown::tls::codec::ByteReader;
 use shakedown::tls::profile::select;
 use shakedown::tls::record::split;
 use shakedown::tls::scheme::SignatureScheme;
+use shakedown::tls::suite::CipherSuite;
+use shakedown::tls::version::ProtocolVersion;
 
 use crate::support::pki::{Files, OpenSslAuthority, Pki};
 use crate::support::program::{Audit, audit, text};
@@ -276,5 +280,60 @@ fn the_profile_of_nginx_is_what_nginx_sends() {
             });
             same(profile, &real);
         }
+    }
+}
+
+/// What nginx of this machine sends with these directives.
+fn sent_by_nginx(directives: &str) -> Vec<u8> {
+    recorded(|port| {
+        let proxy = Nginx::start(&format!(
+            "server {{ listen 127.0.0.1:PORT; location / {{ proxy_pass https://127.0.0.1:{port}; {directives} }} }}"
+        ));
+        let mut stream = TcpStream::connect(("127.0.0.1", proxy.port)).unwrap();
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    })
+}
+
+#[test]
+fn the_hello_of_nginx_follows_its_protocols() {
+    let nginx = crate::support::server::nginx_binary();
+    if !is_release(nginx.to_str().unwrap(), "-V", &["nginx/1.22.", "OpenSSL 3.0."]) {
+        return;
+    }
+    for protocols in ["TLSv1.2", "TLSv1.2 TLSv1.3", "TLSv1.3", "TLSv1 TLSv1.1"] {
+        let real = sent_by_nginx(&format!("proxy_ssl_protocols {protocols};"));
+        let versions = protocols.split(' ').map(|word| word.parse().unwrap()).collect();
+        let client = NginxClient {
+            library: OpensslRelease::V3_0,
+            protocols: Some(versions),
+            ..NginxClient::new("127.0.0.1")
+        };
+        let ours = client.hello().unwrap().encode().unwrap();
+        assert_eq!(fixed(&ours), fixed(&real), "{protocols}");
+    }
+}
+
+#[test]
+fn the_libraries_between_3_0_and_3_5_send_no_ml_kem() {
+    // As recorded from 3.2.2, 3.3.2 and 3.4.1 (memory BIOs, pyOpenSSL).
+    let groups = [0x1d, 0x17, 0x1e, 0x19, 0x18, 0x100, 0x101, 0x102, 0x103, 0x104];
+    let schemes = [
+        0x403, 0x503, 0x603, 0x807, 0x808, 0x81a, 0x81b, 0x81c, 0x809, 0x80a, 0x80b, 0x804, 0x805,
+        0x806, 0x401, 0x501, 0x601, 0x303, 0x301, 0x302, 0x402, 0x502, 0x602,
+    ];
+    let kinds = [0, 11, 10, 35, 22, 23, 13, 43, 45, 51];
+    for (library, announces) in [(OpensslRelease::V3_2, false), (OpensslRelease::V3_4, true)] {
+        let protocols = Some(vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]);
+        let client =
+            NginxClient { library, protocols, server_name: true, ..NginxClient::new("a.test") };
+        let hello = client.hello().unwrap();
+        assert_eq!(hello.cipher_suites.contains(&CipherSuite::RENEGOTIATION_SCSV), !announces);
+        let sent: Vec<u16> = hello.extensions.iter().map(|one| one.kind().0).collect();
+        let first = announces.then_some(0xff01);
+        assert_eq!(sent, first.into_iter().chain(kinds).collect::<Vec<u16>>(), "{library:?}");
+        assert_eq!(hello.groups().iter().map(|group| group.0).collect::<Vec<_>>(), groups);
+        let offered = hello.signature_schemes().iter().map(|scheme| scheme.0);
+        assert_eq!(offered.collect::<Vec<_>>(), schemes);
     }
 }

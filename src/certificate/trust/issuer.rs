@@ -21,7 +21,10 @@ pub(super) fn likely_issued(
             OpensslRelease::V1_1_1 => {
                 above.key_usage.is_none_or(|usage| usage & KEY_CERT_SIGN != 0)
             }
-            OpensslRelease::V3_0 | OpensslRelease::V3_2 | OpensslRelease::V3_5 => {
+            OpensslRelease::V3_0
+            | OpensslRelease::V3_2
+            | OpensslRelease::V3_4
+            | OpensslRelease::V3_5 => {
                 issuer.public_key.is_known_to(library)
                     && subject.inner_signature_algorithm.is_made_by(&issuer.public_key)
             }

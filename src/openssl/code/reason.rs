@@ -118,7 +118,7 @@ pub fn words_in(reason: u32, library: OpensslRelease) -> Option<&'static str> {
     let text = match library {
         OpensslRelease::V1_1_1 => text_1_1_1,
         OpensslRelease::V3_0 => text_3_0,
-        OpensslRelease::V3_2 | OpensslRelease::V3_5 => text_3_5,
+        OpensslRelease::V3_2 | OpensslRelease::V3_4 | OpensslRelease::V3_5 => text_3_5,
     };
     (*text != "-").then_some(*text)
 }

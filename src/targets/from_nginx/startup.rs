@@ -226,10 +226,7 @@ impl Checks<'_> {
             return self.say(span, FactKind::LibraryRefuses { words });
         }
         let is_groups = ["Groups", "Curves"].iter().any(|one| one.eq_ignore_ascii_case(name));
-        let lacks = matches!(
-            self.premises.library,
-            Some(OpensslRelease::V1_1_1 | OpensslRelease::V3_0 | OpensslRelease::V3_2)
-        );
+        let lacks = self.premises.library.is_some_and(|library| library < OpensslRelease::V3_5);
         let newer = |group: &str| matches!(curve(group), CurveSupport::Since3_5);
         if is_groups && lacks && value.split(':').any(newer) {
             let words = format!(
