@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::support::pki::{Files, Pki};
 use crate::support::program::{audit, text};
+use crate::support::script;
 use crate::support::server::{Apache, Nginx, scripted};
 
 /// What the real nginx did, and what was said of it.
@@ -277,4 +278,17 @@ fn a_refusal_behind_the_client_s_last_flight_is_seen() {
     met.is(502, "fail").logged_as_predicted();
     let newer = format!("{NAMED} proxy_ssl_protocols TLSv1.3;");
     meet(&pki, upstream.port(), "/", &newer, &[]).is(502, "fail");
+}
+
+#[test]
+fn a_certificate_that_openssl_cannot_read_ends_the_handshake_without_verification_too() {
+    let pki = Pki::rsa();
+    let issued = pki.intermediate.issue(&["a.test"]).unwrap();
+    let mut chain = issued.chain();
+    chain.push(CertificateDer::from(vec![0x30, 3, 1, 2, 3]));
+    let server = script::tls(chain, issued.private_key());
+    let met = meet(&pki, server.port(), "/", "", &[]);
+    met.is(502, "fail").finding("certificate-unreadable");
+    assert!(met.target["nginx"]["error_log_line"].is_null(), "{:#}", met.target);
+    assert!(met.log.contains("SSL_do_handshake() failed (SSL: error:"), "{}", met.log);
 }

@@ -99,6 +99,7 @@ fn proposals(
     let client = &attempt.client;
     match failure {
         NginxFailure::Network(_) => Vec::new(),
+        NginxFailure::UnreadableCertificate(_) => another_certificate(attempt, hints),
         NginxFailure::PlainText(_) => over_tls(client),
         NginxFailure::UnsafeRenegotiation => {
             vec![vec![SettingChange::ConfCommand(

@@ -161,7 +161,8 @@ impl<'a> NginxCase<'a> {
             NginxFailure::Network(_)
             | NginxFailure::Peer(_)
             | NginxFailure::Late(_)
-            | NginxFailure::BadSignature => FaultKind::Other,
+            | NginxFailure::BadSignature
+            | NginxFailure::UnreadableCertificate(_) => FaultKind::Other,
         }
     }
 

@@ -33,7 +33,9 @@ pub fn message(client: &NginxClient, failure: &NginxFailure) -> Option<String> {
         NginxFailure::Configuration(error) => handshake(unmade(client, error)?),
         NginxFailure::HttpRefusal(_)
         | NginxFailure::PostHandshakeAuthentication(_)
-        | NginxFailure::Misdirected(_) => return None,
+        | NginxFailure::Misdirected(_)
+        // What OpenSSL complains about first depends on the very bytes.
+        | NginxFailure::UnreadableCertificate(_) => return None,
         NginxFailure::PlainText(served) => return in_plain_text(client.module, served),
         NginxFailure::BadSignature => handshake(own(client, 123, (367, "tls_process_cert_verify"))),
         NginxFailure::Peer(cause) | NginxFailure::ClientCertificate(cause) => {

@@ -187,6 +187,7 @@ fn describe(failure: &NginxFailure) -> String {
         NginxFailure::BadSignature => {
             "its signature does not prove that it has the certificate's key".to_owned()
         }
+        NginxFailure::UnreadableCertificate(part) => format!("OpenSSL cannot read {part}"),
         NginxFailure::PlainText(served) => plain_text(served),
         NginxFailure::Late(cause) => format!("it refuses nginx after the handshake: {cause}"),
         NginxFailure::Misdirected(status) => format!(

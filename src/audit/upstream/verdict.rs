@@ -49,6 +49,8 @@ pub enum NginxFailure {
     UnsafeRenegotiation,
     /// The server refuses nginx's client certificate, or requires one, during the handshake.
     ClientCertificate(Cause),
+    /// OpenSSL cannot read a certificate that the server sends; what it cannot read.
+    UnreadableCertificate(String),
     /// The chain does not verify.
     Verify(VerifyError),
     /// The certificate is for another name.
@@ -95,7 +97,7 @@ impl NginxFailure {
             | Self::LegacySignature
             | Self::UnsafeRenegotiation
             | Self::BadSignature => 4,
-            Self::ClientCertificate(_) => 5,
+            Self::UnreadableCertificate(_) | Self::ClientCertificate(_) => 5,
             Self::Verify(_) => 6,
             Self::Name(_) => 7,
             Self::LateClientCertificate(_) | Self::Late(_) => 8,
@@ -194,6 +196,10 @@ fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -
     let client = &attempt.client;
     if let Some(failure) = unacceptable(client, answer) {
         return HandshakeVerdict::Fails(failure);
+    }
+    // OpenSSL reads them as soon as they come, whether they are verified or not.
+    if let Some(part) = attempt.chain().and_then(|chain| openssl::unreadable(chain)) {
+        return HandshakeVerdict::Fails(NginxFailure::UnreadableCertificate(part));
     }
     let complete = attempt.complete.as_ref();
     let wrong = |complete: &Handshake| complete.bad_signature && signature_is_checked(complete);
@@ -351,9 +357,7 @@ fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) ->
             return HandshakeVerdict::Fails(NginxFailure::Verify(error));
         }
         OpensslVerdict::Unreadable(part) => {
-            return HandshakeVerdict::CannotTell(format!(
-                "OpenSSL cannot read a certificate: {part}"
-            ));
+            return HandshakeVerdict::Fails(NginxFailure::UnreadableCertificate(part));
         }
         OpensslVerdict::CannotCheck(why) => return HandshakeVerdict::CannotTell(why),
         OpensslVerdict::Accepted => {}

@@ -114,8 +114,8 @@ pub fn verify(
     }
 }
 
-/// The first certificate that OpenSSL cannot read, whether or not it can be read here.
-fn unreadable(chain: &Chain) -> Option<String> {
+/// The first certificate that OpenSSL cannot read, whether or not it can be read here, and what it cannot read of it.
+pub fn unreadable(chain: &Chain) -> Option<String> {
     let says = |index: usize, part: &str| format!("certificate {}: {part}", index + 1);
     let known = chain.certificates.iter().enumerate().find_map(|(index, certificate)| {
         certificate.openssl.as_ref().err().map(|part| says(index, part))

@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::{protocol, reachability, sni};
+use crate::audit::rules::{certificate, protocol, reachability, sni};
 use crate::audit::upstream;
 use crate::audit::upstream::case::{FaultKind, NginxCase};
 use crate::audit::upstream::findings;
@@ -32,6 +32,7 @@ pub(crate) const RULE: Rule = Rule {
         &reachability::starttls_refused::RULE,
         &sni::sni_name_rejected::RULE,
         &reachability::not_tested::RULE,
+        &certificate::certificate_unreadable::RULE,
     ],
     check: Check::Upstream(check),
     #[cfg(test)]
