@@ -174,8 +174,7 @@ fn security_level_of(server: &Server) -> u8 {
 
 /// What a library accepts where nothing is said.
 fn default_groups(library: OpensslRelease) -> Vec<NamedGroup> {
-    let known = library.profile().groups.iter().copied();
-    known.filter(|group| library >= OpensslRelease::V3_5 || !group.is_post_quantum()).collect()
+    library.profile().groups
 }
 
 /// The string with a suite or keyword more, where that has the effect; else a list of suites.
