@@ -20,9 +20,13 @@ pub struct NginxAttempt {
     /// A complete handshake of the same shape: the hello's answer alone does not show that it ends well. `None` where
     /// the complete engine does not speak what the server chose.
     pub complete: Option<Handshake>,
-    /// What came of nginx's request behind it.
+    /// What came of nginx's request behind it. Of several paths, that of the first that was refused for TLS, which the
+    /// client then holds first.
     #[serde(default)]
     pub served: Served,
+    /// Handshakes for further paths.
+    #[serde(default)]
+    pub more_handshakes: u32,
 }
 
 /// What came of a request.
@@ -46,6 +50,17 @@ pub enum Served {
     Silent,
     /// An answer in the upstream's own protocol, which has no status here.
     Spoken,
+}
+
+impl Served {
+    /// Whether this is about TLS.
+    pub fn concerns_tls(&self) -> bool {
+        match self {
+            Self::Answer { complaint, .. } => *complaint != RefusalSubject::None,
+            Self::Ended(Cause::Alert(_)) | Self::Renegotiates => true,
+            Self::Ended(_) | Self::NotAsked | Self::Silent | Self::Spoken => false,
+        }
+    }
 }
 
 /// What a refusal in HTTP says that it is about.
@@ -73,7 +88,7 @@ impl NginxAttempt {
         };
         let plain =
             matches!(&self.answer, Err(NoAnswer::Plain(_))) && self.served != Served::NotAsked;
-        hello + u32::from(plain) + u32::from(self.complete.is_some())
+        hello + u32::from(plain) + u32::from(self.complete.is_some()) + self.more_handshakes
     }
 }
 

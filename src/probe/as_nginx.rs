@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Prober;
+use super::complete::Caller;
 use super::in_plain;
 use super::offer::Offer;
 use super::plan::{Cell, Resume};
 use super::raw::RawAnswer;
 use crate::nginx::upstream::ProxyModule;
-use crate::observation::Failure;
 use crate::observation::nginx::{NginxAnswer, NginxAttempt, NoAnswer, Served};
+use crate::observation::{Failure, Handshake};
 use crate::targets::Target;
 use crate::targets::nginx_client::{NginxClient, SettingChange};
 use crate::tls::extension::ExtensionType;
@@ -28,13 +29,23 @@ impl Prober {
         changes: Vec<SettingChange>,
     ) -> NginxAttempt {
         let client = changes.iter().fold(configured.clone(), |client, change| client.with(change));
-        let client = Arc::new(client);
+        let mut client = client;
         let target = in_place_of_nginx(target, &client);
         let mut caller = self.handshaker.caller(&self.connector, &target, address);
         caller.asks_http &= client.module == ProxyModule::Proxy;
         if client.plain.is_some() {
             let (refusal, served) = in_plain::attempt(&caller, &client).await;
-            return NginxAttempt { client, changes, answer: Err(refusal), complete: None, served };
+            let client = Arc::new(client);
+            let answer = Err(refusal);
+            let more_handshakes = 0;
+            return NginxAttempt {
+                client,
+                changes,
+                answer,
+                complete: None,
+                served,
+                more_handshakes,
+            };
         }
         let (answer, shape) = match client.hello() {
             Err(error) => (Err(NoAnswer::NotSent(error)), None),
@@ -48,18 +59,52 @@ impl Prober {
                 }
             },
         };
+        let mut more_handshakes = 0;
         let (complete, served) = match shape {
             None => (None, Served::NotAsked),
             Some((version, offer)) => {
                 let sni = client.sni().map(ToOwned::to_owned);
                 let cell = Cell { sni, version, resume: Resume::No };
-                let request = client.request.as_ref().filter(|_| asks(&client));
-                let (handshake, served) = caller.act(&cell, &offer, request).await;
+                let (handshake, served) =
+                    act(&caller, &cell, &offer, &mut client, &mut more_handshakes).await;
                 (Some(handshake), served)
             }
         };
-        NginxAttempt { client, changes, answer, complete, served }
+        NginxAttempt {
+            client: Arc::new(client),
+            changes,
+            answer,
+            complete,
+            served,
+            more_handshakes,
+        }
     }
+}
+
+/// The complete handshake with nginx's request, for each path until one is refused for TLS; the client then holds that one
+/// first. The first path's is told where none is.
+async fn act(
+    caller: &Caller<'_>,
+    cell: &Cell,
+    offer: &Offer,
+    client: &mut NginxClient,
+    more_handshakes: &mut u32,
+) -> (Handshake, Served) {
+    let request = client.request.clone().filter(|_| asks(client));
+    let first = caller.act(cell, offer, request.as_ref()).await;
+    let ends = |(handshake, served): &(Handshake, Served)| {
+        !handshake.established() || served.concerns_tls()
+    };
+    let Some(request) = request.filter(|_| !ends(&first)) else { return first };
+    for other in request.each().skip(1) {
+        *more_handshakes += 1;
+        let next = caller.act(cell, offer, Some(&other)).await;
+        if ends(&next) {
+            client.request = Some(other);
+            return next;
+        }
+    }
+    first
 }
 
 /// The target with nginx's name, certificate and application protocols in the place of its own.

@@ -103,6 +103,7 @@ impl Network for Playback {
                 answer,
                 complete: None,
                 served: Served::NotAsked,
+                more_handshakes: 0,
             }
         });
         Box::pin(ready(attempt))

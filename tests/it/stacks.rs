@@ -292,3 +292,29 @@ fn a_certificate_that_openssl_cannot_read_ends_the_handshake_without_verificatio
     assert!(met.target["nginx"]["error_log_line"].is_null(), "{:#}", met.target);
     assert!(met.log.contains("SSL_do_handshake() failed (SSL: error:"), "{}", met.log);
 }
+
+#[test]
+fn each_path_of_an_upstream_is_requested() {
+    let pki = Pki::rsa();
+    let apache =
+        hosts(&pki, "<Location /private>\nSSLVerifyClient require\nSSLVerifyDepth 5\n</Location>");
+    let pass = format!(
+        "proxy_pass https://127.0.0.1:{}; proxy_ssl_server_name on; proxy_ssl_name b.test;
+         proxy_set_header Host b.test; proxy_ssl_protocols TLSv1.2;",
+        apache.port
+    );
+    let main = pki.path("nginx.conf");
+    let judged = |locations: &[&str]| {
+        let blocks = locations.iter().map(|path| format!("location {path} {{ {pass} }}\n"));
+        let locations = blocks.collect::<Vec<_>>().concat();
+        let http = format!("server {{ listen 127.0.0.1:81; {locations} }}");
+        std::fs::write(&main, format!("events {{}}\nhttp {{ {http} }}\n")).unwrap();
+        let main = main.to_str().unwrap();
+        audit("nginx", &["--ca-file", &pki.ca_file(), "--openssl-version", "3.0", main]).target
+    };
+    let open = judged(&["/", "/index/"]);
+    assert_eq!(open["nginx"]["as_configured"], "pass", "{open:#}");
+    let private = judged(&["/", "/private/"]);
+    assert_eq!(private["nginx"]["as_configured"], "fail", "{private:#}");
+    assert!(private["findings"].to_string().contains("a request for /private/"), "{private:#}");
+}

@@ -48,6 +48,9 @@ fn finding(
 ) -> Finding {
     let mut finding = rule.finds(format!("{}: {}", rule.summary, describe(failure)));
     finding.evidence.push(case.settings());
+    if failure.is_behind_the_handshake() {
+        finding.evidence.extend(requested(&case.configured.client));
+    }
     if let Some(line) = case.error_log_line() {
         finding.evidence.push(format!("nginx would log: {line}"));
     }
@@ -151,6 +154,16 @@ fn in_words(client: &NginxClient, changes: &[SettingChange]) -> String {
     let lines = directives(client, changes).into_iter();
     let lines: Vec<String> = lines.map(|line| format!("{} {};", line.name, line.value)).collect();
     lines.join(" ")
+}
+
+/// Which of several paths was requested.
+fn requested(client: &NginxClient) -> Option<String> {
+    let request = client.request.as_ref().filter(|request| !request.more_paths.is_empty())?;
+    let left_out = match request.paths_left_out {
+        0 => String::new(),
+        count => format!("; {count} more paths were not requested"),
+    };
+    Some(format!("seen with a request for {}{left_out}", request.path))
 }
 
 /// What ended the handshake, in a phrase.

@@ -119,17 +119,29 @@ pub fn targets(
 }
 
 impl Found {
-    /// What is set alike and leads to the same server is probed once, for all its places.
+    /// What is set alike and leads to the same server is probed once, for all its places; each place's path is requested.
     fn add(&mut self, known: &mut HashMap<String, usize>, key: String, target: Target, span: Span) {
         if let Some(index) = known.get(&key) {
             if !self.places[*index].contains(&span) {
                 self.places[*index].push(span);
+                join_requests(&mut self.targets[*index], &target);
             }
             return;
         }
         known.insert(key, self.targets.len());
         self.targets.push(Arc::new(target));
         self.places.push(vec![span]);
+    }
+}
+
+/// Adds the path of another place to what is requested.
+fn join_requests(target: &mut Arc<Target>, other: &Target) {
+    let Some(more) = other.nginx.as_ref().and_then(|client| client.request.as_ref()) else {
+        return;
+    };
+    let Some(client) = &mut Arc::make_mut(target).nginx else { return };
+    if let Some(request) = &mut Arc::make_mut(client).request {
+        request.join(more);
     }
 }
 

@@ -122,6 +122,8 @@ fn plain_request(upstream: &Upstream, destination: &Destination) -> NginxRequest
         host: destination.proxy_host.clone(),
         path: "/".to_owned(),
         http11: false,
+        more_paths: Vec::new(),
+        paths_left_out: 0,
     };
     request(upstream, destination).unwrap_or_else(assumed)
 }
@@ -170,7 +172,13 @@ fn request(upstream: &Upstream, destination: &Destination) -> Option<NginxReques
     let path = uri.or(location).filter(plain).filter(|path| !path.contains('$')).unwrap_or("/");
     let http11 = upstream.ssl.http_version.as_ref().is_some_and(|set| set.value == "1.1");
     let plain_host = host.bytes().all(|byte| byte.is_ascii_graphic());
-    plain_host.then(|| NginxRequest { host, path: path.to_owned(), http11 })
+    plain_host.then(|| NginxRequest {
+        host,
+        path: path.to_owned(),
+        http11,
+        more_paths: Vec::new(),
+        paths_left_out: 0,
+    })
 }
 
 /// The names of the server around it that are no patterns.
