@@ -15,8 +15,12 @@ use crate::tls::profile::Profile;
 /// Runs the subcommand.
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
     let policy = args.standard.policy()?;
-    let depth =
-        Depth { scan: true, clients: args.standard.clients(), risk_lockout: args.risk_lockout };
+    let depth = Depth {
+        scan: true,
+        clients: args.standard.clients(),
+        risk_lockout: args.risk_lockout,
+        ..Depth::default()
+    };
     probe::run_with(&args.probe, &depth, policy.as_ref())
 }
 

@@ -25,6 +25,7 @@ mod fleet;
 mod formats;
 mod gate;
 mod hello;
+mod listeners;
 mod log;
 mod mutation;
 mod nginx;

@@ -3,11 +3,17 @@
 use super::goal::Goal;
 use crate::audit::finding::{Finding, Severity};
 use crate::audit::judge::Judgement;
+use crate::audit::rule::Rule;
+use crate::audit::rules::protocol;
 use crate::observation::scan::Replay;
 use crate::observation::{Endpoint, Handshake, Observation};
 use crate::targets::Target;
 use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
+
+/// Rules that hold what is seen against what the configuration said before the change.
+const OF_OLD_SETTINGS: [&Rule; 2] =
+    [&protocol::protocol_unexpected::RULE, &protocol::legacy_protocol_accepted::RULE];
 
 /// One target, what was seen of it, and what that means.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +56,7 @@ pub enum Loss {
         /// Whether it carried a name.
         named: bool,
     },
-    /// There was no such error.
+    /// What is an error now was looked at and in order.
     Finding {
         /// The target's name.
         target: String,
@@ -133,7 +139,9 @@ fn lost(goal: Option<Goal>, old: &Sight<'_>, new: &Sight<'_>) -> Vec<Loss> {
         }));
     }
     let errors = new.judgement.findings.iter().filter(|finding| {
-        finding.severity == Severity::Error && !had_error(old.judgement, finding)
+        finding.severity == Severity::Error
+            && old.judgement.passed.contains(&finding.rule)
+            && !OF_OLD_SETTINGS.iter().any(|rule| rule.id == finding.rule)
     });
     losses.extend(errors.map(|finding| Loss::Finding { target: target(), rule: finding.rule }));
     losses
@@ -143,11 +151,4 @@ fn lost(goal: Option<Goal>, old: &Sight<'_>, new: &Sight<'_>) -> Vec<Loss> {
 fn is_wanted(client: &Profile, sight: &Sight<'_>) -> bool {
     let expected = &sight.target.expect.clients;
     client.modern || expected.iter().any(|known| known.name == client.name)
-}
-
-fn had_error(judgement: &Judgement, finding: &Finding) -> bool {
-    judgement.findings.iter().any(|known| {
-        known.severity == Severity::Error
-            && (known.rule, &known.subject) == (finding.rule, &finding.subject)
-    })
 }

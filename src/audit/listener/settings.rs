@@ -56,6 +56,16 @@ impl Site<'_> {
         ProtocolVersion::ALL.into_iter().filter(allowed).collect()
     }
 
+    /// The versions with one more, and what lies between them. OpenSSL looks for suites of the versions below a gap, and refuses every
+    /// client where it finds none (`ssl_get_min_max_version`).
+    pub(super) fn versions_and(&self, version: ProtocolVersion) -> Vec<ProtocolVersion> {
+        let present = self.versions();
+        let oldest = present.iter().copied().fold(version, Ord::min);
+        let newest = present.iter().copied().fold(version, Ord::max);
+        let between = |known: &ProtocolVersion| (oldest..=newest).contains(known);
+        ProtocolVersion::ALL.into_iter().filter(between).collect()
+    }
+
     /// Switches on exactly these versions.
     pub(super) fn with_versions(&self, versions: &[ProtocolVersion]) -> Vec<Edit> {
         let server = self.chooser();
@@ -67,11 +77,14 @@ impl Site<'_> {
         if says(server, "Protocol").is_some() {
             edits.push(command(server, "Protocol", &format!("-ALL,{}", names.join(","))));
         }
-        let ends = [("MinProtocol", names.first()), ("MaxProtocol", names.last())];
-        for (name, end) in ends {
-            if let (Some(_), Some(end)) = (says(server, name), end) {
-                edits.push(command(server, name, end));
-            }
+        let commands = self.commands(server);
+        let too_new = commands.oldest.is_some_and(|end| versions.iter().any(|it| *it < end));
+        let too_old = commands.newest.is_some_and(|end| versions.iter().any(|it| *it > end));
+        if let Some(oldest) = names.first().filter(|_| too_new) {
+            edits.push(command(server, "MinProtocol", oldest));
+        }
+        if let Some(newest) = names.last().filter(|_| too_old) {
+            edits.push(command(server, "MaxProtocol", newest));
         }
         edits
     }

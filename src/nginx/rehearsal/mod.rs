@@ -27,8 +27,6 @@ pub struct Relocation {
     pub stand_ins: BTreeMap<ListenAddress, ListenAddress>,
     /// What `nginx -V` says that nginx was configured with.
     pub arguments: Vec<String>,
-    /// Files in whose place others are read.
-    pub replaced: BTreeMap<String, String>,
     /// Whether scripts (Lua, njs, Perl) are run.
     pub scripts: bool,
 }

@@ -18,7 +18,6 @@ fn staged(files: &[(&str, &str)]) -> (Tree, Relocation) {
         folder: "/t".to_owned(),
         stand_ins: stand_ins.collect(),
         arguments: Vec::new(),
-        replaced: BTreeMap::new(),
         scripts: false,
     };
     (tree, stage)

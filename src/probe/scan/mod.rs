@@ -43,6 +43,8 @@ pub struct Depth {
     pub clients: Vec<&'static Profile>,
     /// Whether to scan even servers that lock a machine out after too many errors.
     pub risk_lockout: bool,
+    /// Whether to leave out the scan that tells why a client fails: in a trial only counts whether it does.
+    pub unexplained: bool,
 }
 
 /// The number of hellos that a server may count as errors without harm: MySQL and MariaDB allow 100 per host by
@@ -79,7 +81,8 @@ pub(super) async fn deepen(
     let http = speaks_http(target);
     let replays = clients.into_iter().map(|profile| own.replay(profile, http));
     endpoint.replays = join_all(replays).await;
-    if !depth.scan && endpoint.replays.iter().all(|replay| replay.outcome.is_ok()) {
+    let explained = depth.unexplained || endpoint.replays.iter().all(|it| it.outcome.is_ok());
+    if !depth.scan && explained {
         return;
     }
     endpoint.scans.push(own.scan().await);

@@ -51,7 +51,7 @@ impl Nginx {
             let blocks = configuration(port);
             let text = format!(
                 "daemon off; master_process off; pid nginx.pid; error_log stderr info;\n\
-                 {}events {{ worker_connections 512; }}\n{blocks}\n",
+                 {}events {{ worker_connections 2048; }}\n{blocks}\n",
                 modules_for(&blocks)
             );
             fs::write(prefix.path().join("nginx.conf"), text).unwrap();
@@ -81,8 +81,10 @@ impl Nginx {
 
 /// Lines that load the modules that these blocks need, where the distribution has them as files.
 fn modules_for(blocks: &str) -> String {
-    let needed =
-        ["stream", "mail"].into_iter().filter(|name| blocks.starts_with(&format!("{name} {{")));
+    let needed = ["stream", "mail"].into_iter().filter(|name| {
+        let block = format!("{name} {{");
+        blocks.lines().any(|line| line.starts_with(&block))
+    });
     let files = needed.map(|name| format!("/usr/lib/nginx/modules/ngx_{name}_module.so"));
     let found: Vec<String> = files.filter(|file| Path::new(file).exists()).collect();
     found.iter().fold(String::new(), |lines, file| lines + "load_module " + file + ";\n")

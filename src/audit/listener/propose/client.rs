@@ -29,7 +29,11 @@ pub(super) fn candidates(client: &Profile, site: Site<'_>, seen: &Endpoint) -> V
     let mut all = Vec::new();
     for version in versions.into_iter().rev() {
         let way = Way { client, site, version, kinds: &kinds };
-        all.extend(if version == ProtocolVersion::TLS1_3 { way.newest() } else { way.older() });
+        if version == ProtocolVersion::TLS1_3 {
+            all.extend(way.newest());
+        } else {
+            all.extend(way.older());
+        }
     }
     all.extend(schemes(client, site));
     if dislikes_finite_field(client, seen) {
@@ -68,23 +72,34 @@ struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// By TLS 1.3.
-    fn newest(&self) -> Option<Candidate> {
+    /// By TLS 1.3. Where it is switched on, everyone who knows it chooses it, and must find a group.
+    fn newest(&self) -> Vec<Candidate> {
         let Site { release, library, .. } = self.site;
         if release < TLS13_SINCE || library < OpensslRelease::V1_1_1 {
-            return None;
+            return Vec::new();
         }
         let mut edits = self.version_edits();
+        let is_new = !edits.is_empty();
         let accepted = self.site.tls13_suites();
         let own = || self.client.cipher_suites.iter().copied().filter(|suite| suite.is_tls13());
         if !own().any(|suite| accepted.contains(&suite)) {
             let suites: Vec<CipherSuite> = accepted.into_iter().chain(own().take(1)).collect();
             edits.push(self.site.with_tls13_suites(&suites));
         }
-        if !self.shares_group() {
-            edits.push(self.site.with_groups(&self.more_groups()?));
+        let mut all = Vec::new();
+        match self.more_groups().filter(|_| !self.shares_group()) {
+            Some(groups) => {
+                let groups = self.site.with_groups(&groups);
+                all.push(Candidate::of(edits.iter().cloned().chain([groups]).collect()));
+            }
+            None => all.push(Candidate::of(edits.clone())),
         }
-        (!edits.is_empty()).then(|| Candidate::of(edits))
+        for one in &mut all {
+            one.admits.extend(self.new_versions());
+        }
+        let groups = suites::current_group(self.site).into_iter().filter(|_| is_new);
+        all.extend(groups.map(|groups| suites::joined(&edits, groups)));
+        all
     }
 
     /// By TLS 1.2 or older: with the suites as they are, or the best that it has of each kind of change.
@@ -144,7 +159,13 @@ impl Way<'_> {
             (None, None) => {}
         }
         if let Some(level) = level(chooser).filter(|_| holder.span != chooser.span) {
-            let text = at_level(cipher_string(chooser), level);
+            let text = cipher_string(chooser);
+            // OpenSSL wants a suite for the newest version before it knows the name (`tls_setup_handshake`).
+            let only_legacy =
+                site.versions_and(self.version).last() < Some(&ProtocolVersion::TLS1_2);
+            let some = self.usable().first().copied().filter(|_| only_legacy);
+            let more = some.and_then(|suite| with_suite(text, suite, Some(level)));
+            let text = more.unwrap_or_else(|| at_level(text, level));
             edits.push(with_cipher_string(chooser, &text));
         }
         if needs_group {
@@ -153,22 +174,26 @@ impl Way<'_> {
         if edits.is_empty() {
             return None;
         }
-        let admits = legacy.then_some(Admits::Version(self.version));
+        let low = level(holder).or(level(chooser));
+        let admits = low.map(|_| Admits::Version(self.version)).into_iter();
+        let admits = admits.chain(self.new_versions());
         let recorded = suite.filter(|suite| suite.key_exchange() == Some(KeyExchange::Rsa));
-        let admits = admits.into_iter().chain(recorded.map(|_| Admits::StaticRsa));
-        let level = level(holder).or(level(chooser));
-        Some(Candidate::of(edits).admitting(admits.chain(level.map(Admits::SecurityLevel))))
+        let admits = admits.chain(recorded.map(|_| Admits::StaticRsa));
+        Some(Candidate::of(edits).admitting(admits.chain(low.map(Admits::SecurityLevel))))
     }
 
     /// What switches the version on, where it is off.
     fn version_edits(&self) -> Vec<Edit> {
-        let mut versions = self.site.versions();
-        if versions.contains(&self.version) {
-            return Vec::new();
-        }
-        versions.push(self.version);
-        versions.sort_unstable();
-        self.site.with_versions(&versions)
+        self.site.with_versions(&self.site.versions_and(self.version))
+    }
+
+    /// The forbidden versions that are switched on by that.
+    fn new_versions(&self) -> impl Iterator<Item = Admits> {
+        let present = self.site.versions();
+        let added = self.site.versions_and(self.version).into_iter();
+        added
+            .filter(move |it| *it < ProtocolVersion::TLS1_2 && !present.contains(it))
+            .map(Admits::Version)
     }
 
     fn shares_group(&self) -> bool {

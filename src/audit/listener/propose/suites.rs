@@ -5,6 +5,7 @@ use crate::audit::listener::settings::{
     cipher_string, with_cipher_string, with_suite, without_suites,
 };
 use crate::audit::listener::site::Site;
+use crate::nginx::edit::Edit;
 use crate::observation::Endpoint;
 use crate::observation::scan::Scan;
 use crate::openssl::release::OpensslRelease;
@@ -23,13 +24,7 @@ const CURRENT_SUITES: [CipherSuite; 2] = [CipherSuite(0xc02f), CipherSuite(0xc02
 
 /// That version as well, with suites and groups for it.
 pub(super) fn version(site: Site<'_>, version: ProtocolVersion) -> Vec<Candidate> {
-    let mut versions = site.versions();
-    let mut edits = Vec::new();
-    if !versions.contains(&version) {
-        versions.push(version);
-        versions.sort_unstable();
-        edits = site.with_versions(&versions);
-    }
+    let edits = site.with_versions(&site.versions_and(version));
     let mut all = vec![Candidate::of(edits.clone())];
     if version == ProtocolVersion::TLS1_2 {
         all.extend(current(site).into_iter().map(|suites| joined(&edits, suites)));
@@ -38,7 +33,8 @@ pub(super) fn version(site: Site<'_>, version: ProtocolVersion) -> Vec<Candidate
     all
 }
 
-fn joined(edits: &[crate::nginx::edit::Edit], more: Candidate) -> Candidate {
+/// Edits, and more of them.
+pub(super) fn joined(edits: &[Edit], more: Candidate) -> Candidate {
     Candidate { edits: edits.iter().cloned().chain(more.edits.clone()).collect(), ..more }
 }
 

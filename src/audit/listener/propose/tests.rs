@@ -110,7 +110,7 @@ fn commands_of_openssl_are_changed_where_they_decide() {
 
 #[test]
 fn what_is_too_much_is_taken_out() {
-    let http = two("ssl_protocols TLSv1 TLSv1.2;", "");
+    let http = two("ssl_protocols TLSv1 TLSv1.1 TLSv1.2;", "");
     let found = proposed(Goal::NoLegacyVersion, OLD, &http, "a.test");
     assert_eq!(found, ["ssl_protocols TLSv1.2;"]);
     let found = proposed(Goal::NoStaticRsa, OLD, &two("", "ssl_ciphers HIGH;"), "a.test");

@@ -4,13 +4,11 @@ mod links;
 mod ports;
 mod process;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use tempfile::TempDir;
@@ -24,7 +22,6 @@ use crate::nginx::rehearsal::{
 };
 use crate::nginx::tree::Tree;
 use crate::probe::stand_ins::StandIns;
-use crate::targets::Target;
 use crate::targets::from_nginx::endpoint_of;
 
 /// Starts that are tried: someone else may take a socket first.
@@ -82,14 +79,6 @@ impl Rehearsal {
         all
     }
 
-    /// Says of the targets what cannot be seen of them here.
-    pub(super) fn mark(&self, targets: &mut [Arc<Target>]) {
-        let unstapled = self.left_out.contains(&Omission::Stapling);
-        for target in targets.iter_mut().filter(|target| unstapled && target.staples) {
-            Arc::make_mut(target).unstapled = true;
-        }
-    }
-
     /// What the copy leaves out of the configuration.
     pub(super) fn left_out(&self) -> &[Omission] {
         &self.left_out
@@ -97,16 +86,11 @@ impl Rehearsal {
 }
 
 /// Starts a configuration. One that this program cannot read is only tested: what it would listen on is not known.
-/// Files that are named with a text are read with it.
-pub(super) fn start(
-    tree: &Tree,
-    player: Player<'_>,
-    changed: &[(String, Vec<u8>)],
-) -> anyhow::Result<StartOutcome> {
+pub(super) fn start(tree: &Tree, player: Player<'_>) -> anyhow::Result<StartOutcome> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match start_once(tree, player, changed)? {
+        match start_once(tree, player)? {
             StartOutcome::Untested(message) if tries < TRIES && message.words.contains(IN_USE) => {}
             outcome => return Ok(outcome),
         }
@@ -115,11 +99,7 @@ pub(super) fn start(
 
 const IN_USE: &str = "Address already in use";
 
-fn start_once(
-    tree: &Tree,
-    player: Player<'_>,
-    changed: &[(String, Vec<u8>)],
-) -> anyhow::Result<StartOutcome> {
+fn start_once(tree: &Tree, player: Player<'_>) -> anyhow::Result<StartOutcome> {
     let folder = tempfile::Builder::new().prefix("shakedown-").tempdir()?;
     let path = folder.path().canonicalize()?;
     let path = path.to_str().context("the temporary folder is not valid UTF-8")?.to_owned();
@@ -137,7 +117,6 @@ fn start_once(
         stand_ins: ports::stand_ins(&sockets, &path).context("no socket is free on loopback")?,
         arguments: player.build.arguments.clone(),
         scripts: player.scripts,
-        replaced: replaced(changed, &path),
         folder: path,
     };
     let copy = match copy(tree, &stage) {
@@ -145,9 +124,6 @@ fn start_once(
         Err(error) => return Ok(StartOutcome::Untested(untested(tree, &error))),
     };
     write(&copy, tree, &stage).context("cannot copy the configuration")?;
-    for (name, text) in changed {
-        fs::write(&stage.replaced[name], text)?;
-    }
     let only_test = !tree.problems.is_empty();
     let mut arguments = vec!["-c", copy.main.as_str(), "-g", copy.globals.as_str()];
     if player.build.version >= ERROR_LOG_OPTION {
@@ -170,12 +146,6 @@ fn start_once(
         }));
     }
     outcome(tree, &stage, player, &process.said())
-}
-
-/// Where each changed file lies.
-fn replaced(changed: &[(String, Vec<u8>)], folder: &str) -> BTreeMap<String, String> {
-    let names = changed.iter().enumerate();
-    names.map(|(at, (name, _))| (name.clone(), format!("{folder}/run/changed-{at}"))).collect()
 }
 
 /// What nginx's words mean once it has ended.

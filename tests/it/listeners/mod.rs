@@ -1,0 +1,330 @@
+//! What is proposed for listeners, held against nginx: generated sockets, the clients that fail there, and each proposal run by nginx
+//! itself until one lets the client in and turns nobody away.
+
+mod case;
+mod material;
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shakedown::audit::listener::{Candidate, Effect, Goal, Sight, Site, candidates, effect, site};
+use shakedown::certificate::file::FileChain;
+use shakedown::nginx::defaults::{Build, NginxRelease};
+use shakedown::nginx::edit;
+use shakedown::nginx::listener::{Listener, listeners};
+use shakedown::nginx::source::MemoryFiles;
+use shakedown::nginx::tree::Tree;
+use shakedown::openssl::release::OpensslRelease;
+use shakedown::probe::scan::Depth;
+use shakedown::probe::{AddressFamily, Deadlines, Limits, Prober};
+use shakedown::run::{Settings, TargetReport, audit_all};
+use shakedown::targets::from_nginx::{self, Premises};
+use shakedown::targets::options::Options;
+use shakedown::targets::{Roots, Target};
+use shakedown::tls::profile::{Profile, select};
+use time::OffsetDateTime;
+
+use self::case::{Case, Module};
+use self::material::Material;
+use crate::support::dice::Dice;
+use crate::support::server::{Nginx, proxy_command};
+
+/// Sockets that are generated, unless the environment asks for another number.
+const CASES: usize = 40;
+
+/// Sockets of one nginx: each costs it a connection.
+const BATCH: usize = 350;
+
+/// Clients of many times, each unlike the others in what it offers.
+const CLIENTS: [&str; 8] = [
+    "chrome",
+    "java-7",
+    "java-8",
+    "ie-11-win7",
+    "openssl-3.0",
+    "android-4.4",
+    "gnutls",
+    "safari-9",
+];
+
+const MAIN: &str = "/etc/nginx/nginx.conf";
+
+fn clients() -> Vec<&'static Profile> {
+    CLIENTS.iter().map(|name| select(name).unwrap()[0]).collect()
+}
+
+fn nginx_release() -> (NginxRelease, OpensslRelease) {
+    let output = proxy_command().arg("-V").output().unwrap();
+    let build = Build::read(&String::from_utf8_lossy(&output.stderr)).unwrap();
+    (build.version, OpensslRelease::of(&build.library.unwrap()).unwrap())
+}
+
+/// A configuration of one socket, as it is read.
+struct Read {
+    tree: Tree,
+    sockets: Vec<Listener>,
+    targets: Vec<Arc<Target>>,
+}
+
+impl Read {
+    fn of(text: &str, material: &Material) -> Self {
+        let (version, library) = nginx_release();
+        let tree = Tree::read(&MemoryFiles::of([(MAIN, text.as_bytes())]), MAIN);
+        assert_eq!(tree.problems, [], "{text}");
+        let sockets = listeners(&tree);
+        let options = Options {
+            roots: Some(Roots::File(material.pki.ca_file().into())),
+            timeout: Some(Duration::from_secs(5)),
+            ..Options::default()
+        };
+        let premises = Premises {
+            options: &options,
+            identity: None,
+            connect: None,
+            root: None,
+            request: true,
+            version: Some(version),
+            library: Some(library),
+            apart: HashSet::new(),
+        };
+        let mut targets = from_nginx::targets(&sockets, &[], &[], &premises).targets;
+        for target in &mut targets {
+            Arc::make_mut(target).expect.clients = clients();
+        }
+        Self { tree, sockets, targets }
+    }
+
+    fn files(&self) -> Vec<FileChain> {
+        self.targets.iter().flat_map(|target| target.files.iter().cloned()).collect()
+    }
+}
+
+/// A socket to start and to audit.
+struct Job {
+    module: Module,
+    /// The text of its module's block.
+    block: String,
+    targets: Vec<Arc<Target>>,
+}
+
+/// The configuration's block with the address in place of its own.
+fn job(case: &Case, text: &str, old: &str, new: &str, material: &Material) -> Job {
+    let text = text.replace(old, new);
+    let (_, block) = text.split_once("{\n").unwrap();
+    let block = block.trim_end().strip_suffix('}').unwrap().to_owned();
+    let targets = Read::of(&case.configuration(new), material).targets;
+    Job { module: case.module, block, targets }
+}
+
+/// Runs all of them and audits what is there; the reports of each.
+fn run(jobs: &[Job], depth: &Depth) -> Vec<Vec<TargetReport>> {
+    let mut all = Vec::new();
+    for batch in jobs.chunks(BATCH) {
+        let mut blocks = String::new();
+        for module in Module::ALL {
+            let inside = batch.iter().filter(|job| job.module == module);
+            let inside: String = inside.map(|job| job.block.as_str()).collect();
+            let quiet = if module == Module::Http { "access_log off;\n" } else { "" };
+            write!(blocks, "{} {{\n{quiet}{inside}}}\n", module.name()).unwrap();
+        }
+        let _nginx = Nginx::start_with(|_| format!("worker_rlimit_nofile 4096;\n{blocks}"));
+        let targets: Vec<Arc<Target>> =
+            batch.iter().flat_map(|job| job.targets.iter().cloned()).collect();
+        let network = Arc::new(Prober::new(limits()));
+        let settings = Settings {
+            depth: depth.clone(),
+            ..Settings::new(&targets, network, OffsetDateTime::now_utc()).unwrap()
+        };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (reports, _) = runtime.block_on(audit_all(targets, settings, std::future::pending()));
+        let mut reports = reports.into_iter();
+        all.extend(
+            batch.iter().map(|job| reports.by_ref().take(job.targets.len()).collect::<Vec<_>>()),
+        );
+    }
+    all
+}
+
+fn limits() -> Limits {
+    let patience = Duration::from_secs(5);
+    Limits {
+        deadlines: Deadlines {
+            dns: patience,
+            connect: patience,
+            starttls: patience,
+            handshake: patience,
+            read: Duration::from_secs(1),
+        },
+        connections: 64,
+        per_address: 4,
+        rate: None,
+        family: AddressFamily::Any,
+    }
+}
+
+/// One client that fails at one target of a case, and what is proposed for it.
+struct Patient {
+    case: usize,
+    target: usize,
+    client: &'static Profile,
+    proposals: Vec<(Candidate, String)>,
+    fixed: Option<String>,
+}
+
+fn address(row: usize, index: usize, module: Module) -> String {
+    // Clients offer HTTP behind TLS unless the port speaks against it.
+    let port = if module == Module::Mail { 8883 } else { 8443 };
+    format!("127.{}.{}.{}:{port}", 40 + row, index / 250, 1 + index % 250)
+}
+
+fn sight(report: &TargetReport) -> Sight<'_> {
+    Sight { target: &report.target, seen: &report.observation, judgement: &report.judgement }
+}
+
+fn sights(reports: &[TargetReport]) -> Vec<Sight<'_>> {
+    reports.iter().map(sight).collect()
+}
+
+fn patients(index: usize, read: &Read, reports: &[TargetReport]) -> Vec<Patient> {
+    let (release, library) = nginx_release();
+    let files = read.files();
+    let mut all = Vec::new();
+    for (target, report) in reports.iter().enumerate() {
+        let (listener, server) = site::place(&read.sockets, &report.target).unwrap();
+        let place = Site {
+            tree: &read.tree,
+            listener,
+            server,
+            release,
+            library,
+            files: &files,
+            issuers: &[],
+        };
+        let Some(seen) = report.observation.endpoints.first() else { continue };
+        for finding in &report.judgement.findings {
+            let Some(goal @ Goal::Client(client)) = Goal::of(finding) else { continue };
+            let proposals = candidates(goal, place, seen).into_iter().filter_map(|candidate| {
+                let patch = edit::patch(&read.tree, &candidate.edits).unwrap();
+                assert_eq!(patch.fault(&read.tree), None, "{candidate}");
+                let file = patch.files.first()?;
+                Some((candidate, String::from_utf8(file.after.clone()).unwrap()))
+            });
+            let proposals = proposals.collect();
+            all.push(Patient { case: index, target, client, proposals, fixed: None });
+        }
+    }
+    all
+}
+
+/// The configuration with everything open that a directive can open.
+fn open(text: &str) -> String {
+    let closed = ["ssl_protocols", "ssl_ciphers", "ssl_ecdh_curve", "ssl_conf_command"];
+    let kept = text.lines().filter(|line| !closed.iter().any(|name| line.starts_with(name)));
+    let opened = kept.map(|line| {
+        let more = "ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;\nssl_ciphers ALL:@SECLEVEL=0;";
+        if line.starts_with("listen") { format!("{line}\n{more}") } else { line.to_owned() }
+    });
+    opened.collect::<Vec<_>>().join("\n")
+}
+
+fn connects(reports: &[TargetReport], target: usize, client: &Profile) -> bool {
+    let seen = reports[target].observation.endpoints.first();
+    let replay = seen.and_then(|seen| seen.replays.iter().find(|it| it.profile == client));
+    replay.is_some_and(|replay| replay.outcome.is_ok())
+}
+
+#[test]
+fn what_is_proposed_lets_the_client_in_and_turns_nobody_away() {
+    let material = Material::new();
+    let mut dice = Dice(20_261_128);
+    let asked = std::env::var("SHAKEDOWN_CASES").ok().and_then(|text| text.parse().ok());
+    let count = asked.unwrap_or(CASES);
+    let cases: Vec<Case> = (0..count).map(|_| Case::roll(&mut dice, &material)).collect();
+    let own = |index: usize| address(0, index, cases[index].module);
+    let texts: Vec<String> =
+        cases.iter().enumerate().map(|(at, case)| case.configuration(&own(at))).collect();
+    let here = |at: usize, text: &str, new: &str| job(&cases[at], text, &own(at), new, &material);
+    let depth = Depth { unexplained: true, ..Depth::default() };
+    let jobs: Vec<Job> = (0..count).map(|at| here(at, &texts[at], &own(at))).collect();
+    let before = run(&jobs, &depth);
+    let mut patients: Vec<Patient> = (0..count)
+        .flat_map(|at| patients(at, &Read::of(&texts[at], &material), &before[at]))
+        .collect();
+    let failing: BTreeSet<usize> = patients.iter().map(|patient| patient.case).collect();
+    let failing: Vec<usize> = failing.into_iter().collect();
+    let jobs: Vec<Job> = failing
+        .iter()
+        .map(|at| here(*at, &open(&texts[*at]), &address(1, *at, cases[*at].module)))
+        .collect();
+    let opened = run(&jobs, &depth);
+    let tries = patients.iter().map(|patient| patient.proposals.len()).max().unwrap_or(0);
+    for round in 0..tries {
+        let due: Vec<usize> = (0..patients.len())
+            .filter(|at| patients[*at].fixed.is_none() && patients[*at].proposals.len() > round)
+            .collect();
+        // What several clients need is tried once.
+        let mut texts: Vec<(usize, &str)> = Vec::new();
+        for patient in due.iter().map(|at| &patients[*at]) {
+            let trial = (patient.case, patient.proposals[round].1.as_str());
+            if !texts.contains(&trial) {
+                texts.push(trial);
+            }
+        }
+        let job = |(row, (case, text)): (usize, &(usize, &str))| {
+            here(*case, text, &address(2, row, cases[*case].module))
+        };
+        let jobs: Vec<Job> = texts.iter().enumerate().map(job).collect();
+        let tried = run(&jobs, &depth);
+        let rows: Vec<usize> = due
+            .iter()
+            .map(|at| {
+                let patient = &patients[*at];
+                let own = (patient.case, patient.proposals[round].1.as_str());
+                texts.iter().position(|trial| *trial == own).unwrap()
+            })
+            .collect();
+        for (at, row) in due.iter().zip(rows) {
+            let patient = &mut patients[*at];
+            let after = &tried[row];
+            let old = &before[patient.case];
+            let finding = old[patient.target]
+                .judgement
+                .findings
+                .iter()
+                .find(|finding| Goal::of(finding) == Some(Goal::Client(patient.client)));
+            let effect =
+                effect::judge(finding.unwrap(), patient.target, &sights(old), &sights(after));
+            if effect == Effect::Improved {
+                patient.fixed = Some(patient.proposals[round].0.to_string());
+            }
+        }
+    }
+    let mendable = |patient: &&Patient| {
+        let at = failing.iter().position(|case| *case == patient.case).unwrap();
+        connects(&opened[at], patient.target, patient.client)
+    };
+    let mendable: Vec<&Patient> = patients.iter().filter(mendable).collect();
+    let missed: Vec<String> = mendable
+        .iter()
+        .filter(|patient| patient.fixed.is_none())
+        .map(|patient| {
+            let Patient { case, client, proposals, target, .. } = patient;
+            let tried: Vec<String> =
+                proposals.iter().map(|(candidate, _)| candidate.to_string()).collect();
+            let name = &before[*case][*target].target.name;
+            format!("{} at {name}:\n{}tried {tried:#?}", client.name, cases[*case].servers)
+        })
+        .collect();
+    let fixed = patients.iter().filter(|patient| patient.fixed.is_some()).count();
+    println!(
+        "{} of {} clients that a directive can let in are let in ({} fail, {fixed} mended)",
+        mendable.len() - missed.len(),
+        mendable.len(),
+        patients.len(),
+    );
+    println!("{}", missed.join("\n"));
+    assert!(patients.len() > count / 2, "{} fail", patients.len());
+    assert!(missed.len() * 20 <= mendable.len(), "{} missed", missed.len());
+}
