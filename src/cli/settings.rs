@@ -10,7 +10,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::args::{ColorArg, FailOn, LimitArgs, MetricsArg, ReportArgs};
 use super::errors::UsageError;
-use crate::probe::{AddressFamily, Deadlines, Limits};
+use crate::probe::{AddressFamily, CONNECTIONS_PER_ADDRESS, Deadlines, Limits};
 use crate::report::place::has_place;
 use crate::report::{Look, ReportOptions, Summary};
 use crate::targets::Target;
@@ -63,7 +63,7 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
             read: args.read_timeout,
         },
         connections: connections.min(descriptors).max(1),
-        per_address: 4,
+        per_address: CONNECTIONS_PER_ADDRESS,
         rate: args.rate,
         family: match (args.ipv4, args.ipv6) {
             (true, _) => AddressFamily::V4,

@@ -72,7 +72,10 @@ pub enum AddressFamily {
     V6,
 }
 
-/// How hard the network is leant on.
+/// Connections at once to one address and port, unless a run asks for another number (stated in `docs/traffic.md`).
+pub const CONNECTIONS_PER_ADDRESS: usize = 4;
+
+/// How much load a run may put on the network.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// How long each stage may take.

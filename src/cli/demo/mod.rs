@@ -20,7 +20,7 @@ use super::report_writer::ReportWriter;
 use super::settings;
 use super::stop::signalled;
 use crate::certificate::trust::{Assessor, TrustStore};
-use crate::probe::{AddressFamily, Deadlines, Limits, Prober};
+use crate::probe::{AddressFamily, CONNECTIONS_PER_ADDRESS, Deadlines, Limits, Prober};
 use crate::report::{Report, ReportKind, ReportOptions};
 use crate::run::{self, Settings};
 use crate::targets::Target;
@@ -102,7 +102,7 @@ async fn audit(
     let prober = Arc::new(Prober::new(Limits {
         deadlines: DEADLINES,
         connections: 64,
-        per_address: 4,
+        per_address: CONNECTIONS_PER_ADDRESS,
         rate: None,
         family: AddressFamily::Any,
     }));
