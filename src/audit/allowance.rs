@@ -1,5 +1,5 @@
-//! What the operator allows at the gate, in TOML: severities that replace a rule's own, and findings that are allowed until
-//! a day.
+//! What the operator allows at the gate, in TOML: severities that replace those of rules, and findings that are allowed
+//! until a date.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,32 +14,32 @@ use super::registry::{RuleOrGroup, closest};
 use crate::targets::places::Places;
 use crate::targets::{Origin, Target};
 
-/// What the operator decided beforehand.
+/// The contents of a gate file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowances {
-    /// Severities by rule or group, each in place of whatever the rule says; of two for one rule the last counts.
+    /// Severities by rule or group, which replace those of the rules; of two for one rule the last applies.
     pub severities: Vec<(RuleOrGroup, Severity)>,
-    /// Findings that do not fail the run for a while.
+    /// Findings that do not fail the run until a date.
     pub entries: Vec<Allowance>,
 }
 
-/// One finding, or several of a rule, that do not fail the run until a day.
+/// A finding, or several of a rule, that do not fail the run until a date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// The rule, or a group of them.
     pub rule: RuleOrGroup,
     /// The targets: their name, host or `host:port`, with `*` for any text and `?` for any character.
     pub target: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// The last day on which it holds, in UTC.
+    /// The last day on which it applies, in UTC.
     pub until: Date,
-    /// Where it stands.
+    /// Its place in the file.
     pub origin: Origin,
 }
 
 impl Allowance {
-    /// Whether it speaks of this target.
+    /// Whether it applies to this target.
     pub fn covers(&self, target: &Target) -> bool {
         let pattern = WildMatch::new_case_insensitive(&self.target);
         let host = target.host().map(ToString::to_string);
@@ -50,11 +50,11 @@ impl Allowance {
     }
 }
 
-/// One thing that is wrong with a gate file.
+/// One error in a gate file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}:{}: {message}", origin.file, origin.line)]
 pub struct GateProblem {
-    /// Where it stands.
+    /// Its place.
     pub origin: Origin,
     /// What is wrong.
     pub message: String,
@@ -82,7 +82,7 @@ struct AllowanceEntry {
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it, with its place.
+/// Everything that is wrong with it, with its place in the file.
 pub fn read(file: &str, text: &str) -> Result<Allowances, Vec<GateProblem>> {
     let mut reader = GateReader { places: Places::new(file, text), problems: Vec::new() };
     let document: GateDocument = match toml::from_str(text) {
@@ -96,7 +96,7 @@ pub fn read(file: &str, text: &str) -> Result<Allowances, Vec<GateProblem>> {
     let severities = document.severity.iter();
     let mut severities: Vec<(RuleOrGroup, Severity)> =
         severities.filter_map(|(rule, severity)| Some((reader.rule(rule)?, *severity))).collect();
-    // A rule's own entry counts more than that of its group.
+    // An entry for a rule takes precedence over one for its group.
     severities.sort_by_key(|(named, _)| matches!(named, RuleOrGroup::Rule(_)));
     let entries = document.allow.iter().filter_map(|entry| reader.allowance(entry)).collect();
     if reader.problems.is_empty() {

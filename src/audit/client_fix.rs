@@ -8,14 +8,14 @@ use crate::tls::profile::{Objection, Profile};
 use crate::tls::suite::{Authentication, CipherSuite};
 use crate::tls::version::ProtocolVersion;
 
-/// What lets a client in.
+/// A fix for a client.
 #[derive(Clone, Debug)]
 pub struct ClientFix {
-    /// In a sentence or two.
+    /// The text of the fix, in a sentence or two.
     pub text: String,
-    /// The directive that does it, where one does.
+    /// The directive, if there is one.
     pub directive: Option<ProposedDirective>,
-    /// What it was concluded from.
+    /// The evidence that it was derived from.
     pub because: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a kind of client says of a chain: the chain itself, then the names that the target asks for.
+//! Whether a kind of client accepts a chain: first the chain itself, then the target's names.
 
 use super::judge::Assessed;
 use crate::certificate::name::{Coverage, Name, coverage};
@@ -8,19 +8,19 @@ use crate::certificate::trust::problem::PathProblem;
 use crate::openssl::verify_error::VerifyError;
 use crate::targets::{Host, Target};
 
-/// One client's verdict over a chain and its names.
+/// One client's verdict on a chain and its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientVerdict {
     /// The client accepts it.
     Accepted,
     /// The client refuses it.
     Refused {
-        /// Why; for nginx in the words of its error log.
+        /// The reason; for nginx as in its error log.
         reason: String,
-        /// OpenSSL's result, where the client is nginx and the chain is at fault.
+        /// OpenSSL's error, if the client is nginx and the chain is the reason.
         error: Option<VerifyError>,
     },
-    /// The verdict depends on something that cannot be checked; what it is.
+    /// The verdict depends on something that cannot be checked: this.
     CannotCheck(String),
 }
 
@@ -52,8 +52,9 @@ impl ClientVerdict {
         }
     }
 
-    /// The verdict of nginx with `proxy_ssl_verify on` and its other defaults. It checks the name after the chain, and only
-    /// the one that it was told (`proxy_ssl_name`). Of a client's certificate: with `ssl_verify_client on`, and no name.
+    /// The verdict of nginx with `proxy_ssl_verify on` and its other defaults. It checks the chain, then only the
+    /// configured name (`proxy_ssl_name`). For a client's certificate: nginx with `ssl_verify_client on`, which checks
+    /// no name.
     pub fn of_nginx(assessed: &Assessed, target: &Target) -> Self {
         let name = target.known_as().map(|name| name.to_string()).unwrap_or_default();
         match &assessed.assessment.nginx {

@@ -1,4 +1,4 @@
-//! `docs/rules.md`: the registry as a page, so that the texts have one home.
+//! `docs/rules.md`: generated from the registry, so that the texts exist only once.
 
 use std::fmt::Write;
 
@@ -55,7 +55,7 @@ fn chapter(page: &mut String, rule: &Rule) {
     );
 }
 
-/// The text with names of directives, options and settings in code font. What marks them is an underscore or two leading
+/// The text with directives, options and settings in code font. They are recognized by an underscore or two leading
 /// dashes, which no English word has.
 fn code_font(text: &str) -> String {
     let words = text.split(' ').map(|word| {

@@ -1,8 +1,8 @@
-//! What a rule is about, as nginx's configuration shows it: the lines with the fault, and the same with the fix.
+//! Examples of rules in nginx's configuration: the lines with the fault, and the same with the fix.
 
 use std::sync::LazyLock;
 
-/// A rule's example; each side is whole blocks of nginx's configuration.
+/// A rule's example; each side consists of whole blocks of nginx's configuration.
 #[derive(Debug)]
 pub struct Example {
     /// The id of the rule.

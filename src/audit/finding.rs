@@ -1,4 +1,4 @@
-//! A finding: one cause, its evidence, the fix and the commands that show it.
+//! A finding: one defect, its evidence, the fix, and commands that reproduce it.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use time::Date;
 use crate::certificate::parse::Fingerprint;
 use crate::targets::{Origin, Target, TargetKind};
 
-/// How bad it is, by what breaks.
+/// The severity, by what fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
     Note,
-    /// It will fail, or fails for some clients.
+    /// It will fail, or it fails for some clients.
     Warning,
-    /// A handshake or a verification fails for the role at hand.
+    /// A handshake or a verification fails for this role.
     Error,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// The family of fixes that a finding belongs to.
+/// The kind of fix that a finding needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Section {
@@ -38,9 +38,9 @@ pub enum Section {
     Certificate,
     /// Certificates that clients present.
     ClientCertificate,
-    /// Versions and suites that do not meet.
+    /// Versions and suites that client and server do not share.
     ProtocolCipher,
-    /// What keeps the next outage away.
+    /// Problems that may cause a later outage.
     Prevention,
     /// The endpoint could not be reached.
     Reachability,
@@ -71,52 +71,53 @@ pub struct ProposedDirective {
     pub context: String,
     /// Its name.
     pub name: String,
-    /// Its parameters, as they stand between name and semicolon.
+    /// Its parameters, as written between the name and the semicolon.
     pub value: String,
-    /// The file to change, where the configuration was read.
+    /// The file to change, if a configuration was read.
     pub file: Option<String>,
     /// The line to change, from 1.
     pub line: Option<u32>,
 }
 
-/// What to do about a finding.
+/// How to fix a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fix {
-    /// In a sentence or two, "reload" included where one is needed.
+    /// The text, in a sentence or two, including "reload" if one is needed.
     pub text: String,
     /// The directives that fix it.
     pub directives: Vec<ProposedDirective>,
-    /// Whether a probe with the fix applied succeeded; `None` where none was made.
+    /// Whether a probe with the fix succeeded; `None` if it was not tried.
     pub verified: Option<bool>,
-    /// What must hold for it to be the right fix, where only the peer itself says so.
+    /// What must be true for the fix to be right, if only the peer itself claims it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumes: Option<String>,
 }
 
-/// One cause, found once.
+/// One defect, reported once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The rule's id.
     pub rule: &'static str,
-    /// How bad it is here.
+    /// Its severity here.
     pub severity: Severity,
-    /// What is wrong, in one sentence; it may hold remote text, so escape it before display.
+    /// What is wrong, in one sentence; it may contain remote text, so escape it before display.
     pub message: String,
-    /// The facts it rests on, one a line; may hold remote text.
+    /// The evidence, one fact per line; it may contain remote text.
     pub evidence: Vec<String>,
-    /// The family of fixes.
+    /// The kind of fix.
     pub section: Section,
-    /// What to do, where there is something to do.
+    /// The fix, if there is one.
     pub fix: Option<Fix>,
-    /// Commands that show the fault without this tool.
+    /// Commands that show the fault without this program.
     pub reproduce: Vec<String>,
-    /// Where it stands, if not where its target does.
+    /// Its place in a file, if it is not the target's.
     pub place: Option<Origin>,
-    /// What tells this finding from another of the same rule and target, free of dates and serials; often empty.
+    /// Distinguishes this finding from others of the same rule and target; contains no dates or serial numbers, and is
+    /// often empty.
     pub subject: String,
     /// The finding says that something could not be tested.
     pub could_not_test: bool,
-    /// Why it does not fail the run, where it is excused.
+    /// Why it does not fail the run, if it is excused.
     pub excuse: Option<Excuse>,
 }
 
@@ -125,22 +126,22 @@ pub struct Finding {
 pub enum Excuse {
     /// The gate file allows it.
     Allowed {
-        /// Why, in the words of the gate file.
+        /// The reason in the gate file.
         reason: String,
-        /// The last day on which it does.
+        /// The last day of the allowance.
         until: Date,
     },
     /// A comment beside the directive allows it.
     Ignored {
-        /// Why, in the words of the comment.
+        /// The reason in the comment.
         reason: String,
     },
-    /// The baseline holds it.
+    /// The baseline contains it.
     Known,
 }
 
 impl Excuse {
-    /// Whether the operator named this very finding: what a baseline holds was only there before.
+    /// Whether the operator named this finding. A finding in a baseline only existed before.
     pub fn is_explicit(&self) -> bool {
         matches!(self, Self::Allowed { .. } | Self::Ignored { .. })
     }
@@ -159,7 +160,7 @@ impl fmt::Display for Excuse {
 }
 
 impl Finding {
-    /// Whether it fails its target at a gate of this severity.
+    /// Whether it fails its target at a gate with this severity.
     pub fn fails_at(&self, threshold: Severity) -> bool {
         self.excuse.is_none() && self.severity >= threshold
     }
@@ -178,14 +179,14 @@ impl Finding {
         self
     }
 
-    /// Replaces the rule's severity, where the role or an expectation changes what breaks.
+    /// Replaces the rule's severity, if the role or an expectation changes what fails.
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = severity;
         self
     }
 
-    /// Replaces the rule's fix text by one that names names.
+    /// Replaces the rule's general fix by a specific text.
     #[must_use]
     pub fn fix(mut self, text: impl Into<String>) -> Self {
         let directives = self.fix.take().map(|fix| fix.directives).unwrap_or_default();
@@ -229,26 +230,26 @@ impl Finding {
         self
     }
 
-    /// Names what tells this finding from another of the same rule and target.
+    /// Sets what distinguishes this finding from others of the same rule and target.
     #[must_use]
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = subject.into();
         self
     }
 
-    /// Identifies this finding from run to run by rule, target and subject, and by nothing that a renewal, a new line
-    /// number, another day or an upgrade of nginx would change. 32 hexadecimal digits.
+    /// Identifies this finding across runs by rule, target and subject, which do not change with a renewal, a line
+    /// number, the date or an nginx upgrade. 32 hexadecimal digits.
     pub fn fingerprint(&self, target: &Target) -> String {
         let identity = match &target.kind {
             TargetKind::Endpoint { host, port, connect_to } => {
                 let sni = target.server_name.as_deref().unwrap_or("-");
                 let (host, port) = (host.to_string(), port.to_string());
-                // These five were all there was at first; with nothing more to say, old baselines still match.
+                // The first releases used only these five; if nothing else is set, old baselines still match.
                 let mut identity = [self.rule, &host, &port, sni, &self.subject].join("\0");
                 if let Some((host, port)) = connect_to {
                     identity = format!("{identity}\0connect_to={host}:{port}");
                 }
-                // In one configuration several places can lead to one endpoint, each with its own settings.
+                // Several places of a configuration can lead to one endpoint, each with its own settings.
                 let configured = target.nginx.as_ref().filter(|client| client.place.is_some());
                 if let Some(client) = configured {
                     identity = format!("{identity}\0{}", client.settings());
@@ -271,7 +272,7 @@ impl Finding {
         digits
     }
 
-    /// Says that a handshake with the fix applied was made and completed.
+    /// Marks the fix as verified: a handshake with it succeeded.
     #[must_use]
     pub fn verified(mut self) -> Self {
         if let Some(fix) = &mut self.fix {
@@ -313,7 +314,7 @@ mod tests {
         Target { nginx, ..target("a.test") }
     }
 
-    /// Baselines hold these values: they may never change.
+    /// Baselines contain these values, so they must never change.
     #[test]
     fn fingerprints_stay_as_they_are() {
         assert_eq!(fingerprint(&target("a.test")), "5693c375ad08add64188fb67aaf37f49");

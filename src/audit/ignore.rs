@@ -1,23 +1,23 @@
-//! The comment beside an nginx directive that allows a finding there: `# shakedown: ignore[rule] reason`. It speaks of the
-//! directive on its own line, or, where it stands alone, of the next line that is no comment.
+//! The comment next to an nginx directive that allows a finding there: `# shakedown: ignore[rule] reason`. It applies
+//! to the directive on its line, or, on a line of its own, to the next line that is not a comment.
 
 use super::finding::Finding;
 use super::registry::{RuleOrGroup, closest};
 use crate::targets::{Origin, Target};
 
-/// What such a comment says.
+/// The contents of such a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignore {
     /// The rules whose findings are allowed.
     pub rules: Vec<RuleOrGroup>,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// What is wrong with such a comment.
+/// An error in such a comment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IgnoreError {
-    /// It means this program, and is not of the form.
+    /// It is addressed to this program, but has the wrong form.
     #[error("expected `shakedown: ignore[rule] reason`")]
     Form,
     /// There is no such rule.
@@ -28,22 +28,22 @@ pub enum IgnoreError {
         /// The closest rule.
         suggestion: Option<&'static str>,
     },
-    /// It does not say why.
+    /// It gives no reason.
     #[error("missing reason after the bracket")]
     NoReason,
 }
 
-/// Such a comment, and the line that it speaks of.
+/// Such a comment, and the line that it applies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoreComment {
-    /// What it says.
+    /// Its contents.
     pub ignore: Ignore,
     /// The line of the directive.
     pub origin: Origin,
 }
 
 impl IgnoreComment {
-    /// Whether it allows this finding: the directive to change, or the one that named the target, stands on its line.
+    /// Whether it allows this finding: the directive to change, or the one that named the target, is on its line.
     pub fn covers(&self, finding: &Finding, target: &Target) -> bool {
         let here = |file: &str, line: u32| file == self.origin.file && line == self.origin.line;
         let is_here = |origin: &Origin| here(&origin.file, origin.line);
@@ -55,7 +55,7 @@ impl IgnoreComment {
     }
 }
 
-/// The comments of a configuration file that speak to this program, and those of them that are wrong.
+/// The comments of a configuration file for this program, and the errors in them.
 pub fn in_text(file: &str, text: &str) -> (Vec<IgnoreComment>, Vec<(Origin, IgnoreError)>) {
     let (mut ignored, mut wrong) = (Vec::new(), Vec::new());
     let lines: Vec<&str> = text.lines().collect();
@@ -80,9 +80,9 @@ pub fn in_text(file: &str, text: &str) -> (Vec<IgnoreComment>, Vec<(Origin, Igno
     (ignored, wrong)
 }
 
-/// The comment of a line that speaks to this program, and where it begins.
+/// The comment for this program on a line, and its position.
 fn comment(line: &str) -> Option<(usize, Result<Ignore, IgnoreError>)> {
-    // nginx begins a comment only where a word could begin.
+    // In nginx, a comment starts only where a word can start.
     let begins = |at: &usize| {
         let before = line[..*at].chars().next_back();
         before.is_none_or(|c| c.is_whitespace() || ";{}".contains(c))
@@ -91,12 +91,12 @@ fn comment(line: &str) -> Option<(usize, Result<Ignore, IgnoreError>)> {
     starts.into_iter().find_map(|at| Some((at, parse(&line[at..])?)))
 }
 
-/// The advice that goes with an unknown rule.
+/// The suggestion for an unknown rule.
 fn meant(suggestion: Option<&str>) -> String {
     suggestion.map(|id| format!("; did you mean {id}?")).unwrap_or_default()
 }
 
-/// Reads the text of a comment, with or without its `#`; `None` where it does not speak to this program.
+/// Parses a comment, with or without its `#`; `None` if it is not for this program.
 pub fn parse(comment: &str) -> Option<Result<Ignore, IgnoreError>> {
     let text = comment.trim_start_matches('#').trim();
     let words = text.strip_prefix("shakedown:")?.trim_start();

@@ -1,4 +1,4 @@
-//! The judge: every rule over everything it applies to; one cause, one finding.
+//! The judge: applies every rule, and makes one finding of each defect.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -23,44 +23,44 @@ use crate::observation::{Addresses, Endpoint, Observation};
 use crate::targets::Target;
 use crate::tls::version::ProtocolVersion;
 
-/// Addresses that one message names.
+/// The most addresses in one message.
 const MAX_PLACES: usize = 4;
 
-/// Facts that one finding lists.
+/// The most facts in one finding.
 const MAX_EVIDENCE: usize = 24;
 
-/// All that the rules say of one target.
+/// The results of all rules for one target.
 #[derive(Clone, Debug, Default)]
 pub struct Judgement {
-    /// The distinct chains that were shown to hellos with the target's own name, and the verdicts over them.
+    /// The distinct chains that were sent to hellos with the target's own name, and the verdicts on them.
     pub chains: Vec<Assessed>,
     /// Worst first, then in the order of the registry.
     pub findings: Vec<Finding>,
     /// What could not be tested: the rule's id and the reason.
     pub untested: Vec<(&'static str, String)>,
-    /// What nginx as the client makes of it, where its settings are known.
+    /// The result for nginx as the client, if its settings are known.
     pub nginx: Option<NginxOutcome>,
-    /// Rules that looked at all there is to see and found it in order, in the order of the registry.
+    /// Rules that found nothing wrong, and saw everything that they check, in the order of the registry.
     pub passed: Vec<&'static str>,
-    /// Rules that found nothing wrong where not everything could be seen.
+    /// Rules that found nothing wrong, but did not see everything.
     pub undecided: Vec<&'static str>,
 }
 
-/// A chain and the verdicts over it.
+/// A chain and the verdicts on it.
 #[derive(Clone, Debug)]
 pub struct Assessed {
     /// The chain as sent.
     pub chain: Arc<Chain>,
-    /// What was made of it.
+    /// The verdicts.
     pub assessment: Arc<Assessment>,
 }
 
-/// What things are held against.
+/// What observations are compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Standard<'a> {
-    /// Trust, and the verdicts over chains.
+    /// Trust, and the verdicts on chains.
     pub assessor: &'a Assessor,
-    /// What the operator allows.
+    /// The operator's policy, if given.
     pub policy: Option<&'a Policy>,
     /// The time at which certificates are judged.
     pub now: OffsetDateTime,
@@ -72,7 +72,7 @@ impl Standard<'_> {
     }
 }
 
-/// Judges what was seen of one target.
+/// Judges the observation of one target.
 pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Judgement {
     let cx = standard.context(target);
     let chains = presented_chains(target, seen, standard.assessor);
@@ -83,7 +83,7 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
         .collect();
     let mut findings = FindingsByPlace::default();
     let mut tally = RuleOutcomes::new(target, seen);
-    // Where nginx speaks plain text, whether that is right is all that is asked.
+    // For plain-text connections, the only question is whether plain text is right.
     let in_plain = target.nginx.as_ref().is_some_and(|client| client.plain.is_some());
     for rule in RULES {
         let seen = if in_plain { Vec::new() } else { verdicts(rule, seen, &chains, &cx) };
@@ -114,7 +114,7 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
     judgement
 }
 
-/// Judges a chain that stands in a file: the rules that look at certificates, and those that look at files.
+/// Judges a chain in a file, with the rules about certificates and those about files.
 pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> Judgement {
     let cx = standard.context(target);
     let assessment = standard.assessor.assess(&file.chain);
@@ -140,7 +140,7 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
     Judgement { chains: vec![Assessed { chain: Arc::clone(&file.chain), assessment }], ..judgement }
 }
 
-/// Judges what a configuration says, from its text alone.
+/// Judges the text of a configuration.
 pub fn judge_settings(facts: &[Fact]) -> Judgement {
     let mut findings = FindingsByPlace::default();
     for fact in facts {
@@ -149,7 +149,7 @@ pub fn judge_settings(facts: &[Fact]) -> Judgement {
     findings.settle(0)
 }
 
-/// Where a verdict was reached, and the verdict.
+/// A verdict and the addresses that it applies to.
 type PlacedVerdict = (BTreeSet<SocketAddr>, Verdict);
 
 fn verdicts(
@@ -179,7 +179,7 @@ fn verdicts(
     }
 }
 
-/// What a rule says of nginx's handshakes.
+/// The verdicts of a rule on nginx's handshakes.
 fn nginx_verdicts(rule: &Rule, cases: &[NginxCase<'_>], cx: &Context<'_>) -> Vec<PlacedVerdict> {
     let (check, in_plain) = match rule.check {
         Check::Upstream(check) => (check, false),
@@ -194,7 +194,7 @@ fn places(view: &ObservedChain<'_>) -> BTreeSet<SocketAddr> {
     view.seen.iter().map(|(address, _)| *address).collect()
 }
 
-/// The chains shown to hellos that carried the target's own name (or none, where it has none), each once.
+/// The chains that were sent to hellos with the target's own name (or with none, if it has none), without duplicates.
 fn presented_chains<'a>(
     target: &Target,
     seen: &'a Observation,
@@ -234,7 +234,7 @@ fn presentations<'a>(
     })
 }
 
-/// One view for each distinct leaf, so that two chains around one leaf do not double its findings.
+/// One view for each distinct leaf, so that two chains with one leaf do not give duplicate findings.
 fn distinct_leaves<'a>(chains: &[ObservedChain<'a>]) -> Vec<ObservedChain<'a>> {
     let mut views: Vec<ObservedChain<'a>> = Vec::new();
     for view in chains {
@@ -250,7 +250,7 @@ fn distinct_leaves<'a>(chains: &[ObservedChain<'a>]) -> Vec<ObservedChain<'a>> {
     views
 }
 
-/// The findings under way, each with the addresses it was made at.
+/// The findings so far, each with the addresses where it was made.
 #[derive(Debug, Default)]
 struct FindingsByPlace {
     entries: Vec<PlacedFinding>,
@@ -281,7 +281,7 @@ impl FindingsByPlace {
         }
     }
 
-    /// The same defect at another address is more evidence, not another finding; the worst sighting words it.
+    /// The same defect at another address adds evidence to the finding; the most severe one provides the text.
     fn merge(&mut self, mut finding: Finding, places: &BTreeSet<SocketAddr>) {
         let same = |known: &&mut PlacedFinding| {
             (known.finding.rule, &known.finding.subject) == (finding.rule, &finding.subject)
@@ -302,7 +302,7 @@ impl FindingsByPlace {
         }
     }
 
-    /// Drops consequences of other findings, says where the rest was met, and puts the worst first.
+    /// Removes consequences of other findings, adds the addresses to the rest, and sorts the worst first.
     fn settle(self, addresses: usize) -> Judgement {
         let kept = self.entries.iter().filter(|entry| !self.is_explained(entry));
         let mut findings: Vec<Finding> = kept.map(|entry| entry.report(addresses)).collect();
@@ -314,10 +314,10 @@ impl FindingsByPlace {
         Judgement { findings, untested, ..Judgement::default() }
     }
 
-    /// Whether causes of this finding were met wherever it was.
+    /// Whether causes of this finding exist at every address where it was made.
     fn is_explained(&self, entry: &PlacedFinding) -> bool {
         let causes = find(entry.finding.rule).map_or(&[][..], |rule| rule.consequence_of);
-        // A lesser finding does not explain a graver one away.
+        // A less severe finding does not explain a more severe one.
         let explains = |known: &&PlacedFinding| {
             causes.iter().any(|cause| cause.id == known.finding.rule)
                 && known.finding.severity >= entry.finding.severity
@@ -332,7 +332,7 @@ impl FindingsByPlace {
 }
 
 impl PlacedFinding {
-    /// The finding, saying at which addresses where it was not met at all of them.
+    /// The finding, with the addresses if it was not made at all of them.
     fn report(&self, addresses: usize) -> Finding {
         let mut finding = self.finding.clone();
         let met = self.places.len();
@@ -364,7 +364,7 @@ mod tests {
     use crate::tls::alert::AlertDescription;
     use crate::tls::version::ProtocolVersion;
 
-    /// How a handshake may end; `None` is well.
+    /// The possible results of a handshake; `None` is success.
     fn endings() -> Vec<Option<Failure>> {
         let failures = [
             (Stage::Connect, Cause::ConnectionRefused),

@@ -1,5 +1,5 @@
-//! Why a known client cannot connect: what it offers held against what the server was seen to accept. An alert's number is
-//! no reason; servers send 40 for nearly all of these.
+//! Why a known client cannot connect: compares its offers with what the server accepts. The alert does not show the
+//! reason, because servers send 40 for nearly all of these.
 
 use std::fmt;
 
@@ -22,22 +22,22 @@ pub enum Missing {
         /// What the client offers.
         client: Vec<ProtocolVersion>,
     },
-    /// No cipher suite in the version that they would use.
+    /// They share no cipher suite in the version that they would use.
     Suite(ProtocolVersion),
     /// The client has suites of that version, but none for the server's kind of certificate.
     CertificateType(ProtocolVersion, Authentication),
-    /// No group.
+    /// They share no group.
     Group(ProtocolVersion),
-    /// No signature scheme.
+    /// They share no signature scheme.
     Scheme(ProtocolVersion),
-    /// No application protocol.
+    /// They share no application protocol.
     Alpn {
-        /// What the server accepts, as far as it was asked.
+        /// What the server accepts, as far as it was tested.
         server: Vec<String>,
         /// What the client offers.
         client: Vec<String>,
     },
-    /// The hello is larger than the server, or a box before it, can read.
+    /// The hello is too large for the server, or for a middlebox in front of it.
     HelloSize {
         /// The size of the client's hello, in bytes.
         sent: usize,
@@ -46,14 +46,14 @@ pub enum Missing {
     },
     /// The client sends no server name.
     Name,
-    /// Everything that was looked at fits: something that nobody tried.
+    /// Everything that was compared matches; the reason is something that was not tested.
     Untried,
-    /// Nobody listed what the server accepts.
+    /// It was not listed what the server accepts.
     NotListed,
 }
 
 impl Missing {
-    /// What this client lacks at this address; `None` where it connects, or could not be tried.
+    /// What this client lacks at this address; `None` if it connects, or could not be tried.
     pub fn of(replay: &Replay, endpoint: &Endpoint) -> Option<Self> {
         let failure = replay.outcome.as_ref().err().filter(|failure| failure.is_refusal())?;
         if let ReplayFailure::Client(objection) = failure {
@@ -77,7 +77,7 @@ impl Missing {
     }
 }
 
-/// The one alert that servers send for this and nothing else (RFC 7301 section 3.2).
+/// The only alert that has a single meaning (RFC 7301 section 3.2).
 const NO_APPLICATION_PROTOCOL: AlertDescription = AlertDescription(120);
 
 fn too_large(replay: &Replay, endpoint: &Endpoint) -> Option<Missing> {
@@ -89,7 +89,7 @@ fn too_large(replay: &Replay, endpoint: &Endpoint) -> Option<Missing> {
     (size || key).then_some(Missing::HelloSize { sent: replay.size, answered: classic.size })
 }
 
-/// Version first, then suite, group and scheme: in that order a server decides.
+/// Version first, then suite, group and scheme: servers decide in this order.
 fn between(profile: &Profile, scan: &Scan) -> Option<Missing> {
     let accepted: Vec<ProtocolVersion> = scan.accepted().map(|scan| scan.version).collect();
     let common = scan.accepted().rev().find(|known| profile.versions.contains(&known.version));
@@ -130,7 +130,7 @@ fn between(profile: &Profile, scan: &Scan) -> Option<Missing> {
     (known && !verifies).then_some(Missing::Scheme(version))
 }
 
-/// The kinds of certificate that the accepted suites of a version show.
+/// The types of certificate that the accepted suites of a version use.
 pub(super) fn certificate_kinds(scan: &VersionScan) -> Vec<Authentication> {
     let mut kinds = Vec::new();
     for choice in &scan.suites.accepted {

@@ -1,6 +1,6 @@
-//! Judgement: observations in, findings out. Pure: no clock, no file, no socket.
+//! Judgement: turns observations into findings. Pure: no clock, no file, no socket.
 //!
-//! A rule is one file under `rules/<family>/` and one line in [`registry`]; the [`judge`] owns every loop.
+//! A rule is one file under `rules/<family>/` and one line in [`registry`]; the [`judge`] contains every loop.
 
 pub mod allowance;
 pub mod client_fix;

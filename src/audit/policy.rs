@@ -10,7 +10,7 @@ use crate::tls::group::NamedGroup;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
-/// The policies that come with the program: name and text.
+/// The built-in policies: name and text.
 const BUILT_IN: [(&str, &str); 2] = [
     ("mozilla-modern", include_str!("policies/mozilla-modern.toml")),
     ("mozilla-intermediate", include_str!("policies/mozilla-intermediate.toml")),
@@ -52,17 +52,17 @@ pub struct CertificatePolicy {
 }
 
 impl Policy {
-    /// The policy of that name that comes with the program.
+    /// The built-in policy with this name.
     ///
     /// # Panics
     ///
-    /// Never: the tests read every policy that comes with the program.
+    /// Never: the tests read every built-in policy.
     pub fn built_in(name: &str) -> Option<Self> {
         let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
         Some(Self::parse(text).expect("the tests read the policies"))
     }
 
-    /// The names of the policies that come with the program.
+    /// The names of the built-in policies.
     pub fn names() -> impl Iterator<Item = &'static str> {
         BUILT_IN.iter().map(|(name, _)| *name)
     }

@@ -1,4 +1,4 @@
-//! Every rule, one line each, by family. A test holds this list against the files in `rules/`.
+//! Every rule, one per line, by family. A test compares this list with the files in `rules/`.
 
 use super::rule::{Rule, RuleGroup};
 use super::rules::{
@@ -133,12 +133,12 @@ pub const RULES: &[&Rule] = &[
     &reachability::protocol_error::RULE,
 ];
 
-/// The rule of that id.
+/// The rule with that id.
 pub fn find(id: &str) -> Option<&'static Rule> {
     RULES.iter().copied().find(|rule| rule.id == id)
 }
 
-/// What a name of the user's stands for: one rule, or a group of rules.
+/// A rule or a group of rules that the user named.
 #[derive(Clone, Copy, Debug)]
 pub enum RuleOrGroup {
     /// One rule.
@@ -148,7 +148,7 @@ pub enum RuleOrGroup {
 }
 
 impl RuleOrGroup {
-    /// What that name stands for.
+    /// The rule or group with that name.
     pub fn find(name: &str) -> Option<Self> {
         let group = RuleGroup::ALL.into_iter().find(|group| group.id() == name);
         find(name).map(Self::Rule).or(group.map(Self::Group))
@@ -162,7 +162,7 @@ impl RuleOrGroup {
         }
     }
 
-    /// Whether it stands for this rule.
+    /// Whether it includes this rule.
     pub fn covers(self, id: &str) -> bool {
         match self {
             Self::Rule(rule) => rule.id == id,
@@ -184,7 +184,7 @@ pub fn members(group: RuleGroup) -> impl Iterator<Item = &'static Rule> {
     RULES.iter().copied().filter(move |rule| rule.group() == Some(group))
 }
 
-/// The known rule or group whose name is nearest to `id`, where one is near enough to be meant.
+/// The rule or group whose name is closest to `id`, if one is close enough.
 pub fn closest(id: &str) -> Option<&'static str> {
     let groups = RuleGroup::ALL.into_iter().map(RuleGroup::id);
     RULES

@@ -1,4 +1,4 @@
-//! Commands that show a fault without this tool: `openssl s_client`, `curl` and `getent`.
+//! Commands that show a fault without this program: `openssl s_client`, `curl` and `getent`.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -9,10 +9,9 @@ use crate::targets::nginx_client::NginxClient;
 use crate::targets::{ClientIdentity, Roots, StartTls, Target};
 use crate::tls::version::ProtocolVersion;
 
-/// An `openssl s_client` call under construction.
+/// An `openssl s_client` command that is being built.
 ///
-/// Since OpenSSL 1.1.1 `s_client` sends the connection's host name by itself, so a hello without a name needs
-/// `-noservername`.
+/// Since OpenSSL 1.1.1, `s_client` sends the host name by default, so a hello without a name needs `-noservername`.
 #[derive(Debug)]
 pub struct SClient<'a> {
     target: &'a Target,
@@ -20,19 +19,19 @@ pub struct SClient<'a> {
     input: Input,
 }
 
-/// What a command is given to send, and so how long it stays.
+/// The input of a command, which determines how long it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {
-    /// Nothing: it leaves when the handshake is done.
+    /// None: it exits after the handshake.
     Nothing,
-    /// Nothing, but it stays long enough to see what comes behind the handshake.
+    /// None, but it runs long enough to show what follows the handshake.
     Silence,
-    /// A request for `/`, and it stays for the answer.
+    /// A request for `/`; it waits for the answer.
     Request,
 }
 
 impl<'a> SClient<'a> {
-    /// A connection to that address of the target, or to wherever its host name leads, with that name or none.
+    /// A connection to that address of the target, or to its host name, with this SNI or none.
     pub fn new(target: &'a Target, address: Option<SocketAddr>, sni: Option<&'a str>) -> Self {
         let connect = address.map_or_else(|| place(target), |address| address.to_string());
         let words = vec!["-connect".into(), connect.into()];
@@ -43,7 +42,7 @@ impl<'a> SClient<'a> {
         }
     }
 
-    /// The same with this version alone. OpenSSL 3 speaks what is older than TLS 1.2 at security level 0 only.
+    /// The same with only this version. OpenSSL 3 supports versions before TLS 1.2 only at security level 0.
     #[must_use]
     pub fn version(self, version: ProtocolVersion) -> Self {
         match version_option(version) {
@@ -55,7 +54,7 @@ impl<'a> SClient<'a> {
         }
     }
 
-    /// The same with an option that takes no value.
+    /// The same with an option without a value.
     #[must_use]
     pub fn flag(mut self, name: &'static str) -> Self {
         self.words.push(name.into());
@@ -70,14 +69,14 @@ impl<'a> SClient<'a> {
         call
     }
 
-    /// The same with an HTTP request behind the handshake.
+    /// The same with an HTTP request after the handshake.
     #[must_use]
     pub fn request(mut self) -> Self {
         self.input = Input::Request;
         self.flag("-quiet")
     }
 
-    /// The same, waiting for what the server does behind the handshake.
+    /// The same, waiting for what the server does after the handshake.
     #[must_use]
     pub fn wait(mut self) -> Self {
         self.input = Input::Silence;
@@ -105,7 +104,7 @@ impl<'a> SClient<'a> {
             self = self
                 .option("-cert", file.clone())
                 .option("-key", identity.key_file.to_string_lossy());
-            // `-cert` alone reads the first certificate of the file.
+            // `-cert` alone reads only the first certificate of the file.
             if identity.chain.len() > 1 {
                 self = self.option("-cert_chain", file);
             }
@@ -141,8 +140,8 @@ pub fn s_client(
     }
 }
 
-/// The handshake as nginx makes it: its versions, its ciphers, its certificate, and what it verifies. It fails where nginx's
-/// fails. What shows only behind the handshake takes a request.
+/// The handshake as nginx makes it: its versions, ciphers, certificate and verification. It fails if nginx's fails.
+/// Failures after the handshake only show with a request.
 pub fn as_nginx<'a>(
     target: &'a Target,
     address: Option<SocketAddr>,
@@ -180,7 +179,7 @@ pub fn as_nginx<'a>(
     call.command_as(client.identity.as_deref())
 }
 
-/// nginx's request in plain text; `None` where that is no HTTP.
+/// nginx's request in plain text; `None` if it is not HTTP.
 pub fn in_plain_text(client: &NginxClient, address: SocketAddr) -> Option<String> {
     let request = client.request.as_ref().filter(|_| client.module == ProxyModule::Proxy)?;
     let (host, path) = (format!("Host: {}", request.host), &request.path);
@@ -193,14 +192,15 @@ pub fn with_own_name(target: &Target, address: Option<SocketAddr>) -> String {
     own(target, address).command()
 }
 
-/// The same with a request, or with patience where the protocol is not HTTP from the first byte: what the server does behind
-/// the handshake.
+/// The same with a request, or with a wait if the protocol is not HTTP from the first byte, to show what the server
+/// does after the handshake.
 pub fn with_what_follows(target: &Target, address: Option<SocketAddr>, http: bool) -> String {
     let call = own(target, address);
     if http { call.request().command() } else { call.wait().command() }
 }
 
-/// A second connection with the session of the first. `-reconnect` leaves before a server of TLS 1.3 sends its tickets.
+/// A second connection that resumes the session of the first. `-reconnect` exits before a TLS 1.3 server sends its
+/// tickets.
 pub fn resume(target: &Target, address: Option<SocketAddr>, version: ProtocolVersion) -> String {
     let call = || own(target, address).version(version);
     if version != ProtocolVersion::TLS1_3 {
@@ -211,17 +211,17 @@ pub fn resume(target: &Target, address: Option<SocketAddr>, version: ProtocolVer
     format!("{}; {}", first.wait().command(), second.command())
 }
 
-/// Several connections, one after another: what changes from one to the next.
+/// Several connections, one after another, to show changes between them.
 pub fn one_after_another(target: &Target, address: Option<SocketAddr>) -> String {
     format!("for n in 1 2 3 4 5 6; do {}; done", with_own_name(target, address))
 }
 
-/// Several connections at once.
+/// Several concurrent connections.
 pub fn at_once(target: &Target, address: Option<SocketAddr>) -> String {
     format!("for n in 1 2 3 4; do {} & done; wait", own(target, address).wait().command())
 }
 
-/// The certificates that a server sends, and OpenSSL's verdict over them.
+/// The certificates that a server sends, and OpenSSL's verdict on them.
 pub fn show_chain(target: &Target, address: Option<SocketAddr>) -> String {
     let call = own(target, address).flag("-showcerts");
     match &target.trust.roots {
@@ -230,7 +230,7 @@ pub fn show_chain(target: &Target, address: Option<SocketAddr>) -> String {
     }
 }
 
-/// A request as a verifying client makes it; `None` where the protocol is not HTTP from the first byte.
+/// A request of a verifying client; `None` if the protocol is not HTTP from the first byte.
 pub fn curl(target: &Target, address: Option<SocketAddr>) -> Option<String> {
     if target.starttls.is_some() {
         return None;
@@ -258,7 +258,7 @@ pub fn show_leaf(target: &Target, address: Option<SocketAddr>) -> String {
     leaf_of(&with_own_name(target, address), "-ext subjectAltName")
 }
 
-/// The dates of the certificate that a connection shows, and whatever these options of `openssl x509` add.
+/// The dates of the certificate that a connection shows, and the output of these options of `openssl x509`.
 pub fn leaf_of(connection: &str, options: &str) -> String {
     format!("{connection} 2>/dev/null | openssl x509 -noout -subject -issuer -dates {options}")
 }
@@ -276,7 +276,7 @@ pub fn show_file(path: &str) -> String {
     )
 }
 
-/// A look-up as nginx makes it when it starts.
+/// A lookup as nginx makes it when it starts.
 pub fn resolve(target: &Target) -> String {
     format!("getent ahosts {}", quote(&looked_up(target)))
 }
@@ -292,19 +292,19 @@ fn version_option(version: ProtocolVersion) -> Option<&'static str> {
     }
 }
 
-/// A word for a POSIX shell, and for zsh, which takes `[::1]` for a pattern. What needs no quotes gets none, so that common
-/// commands stay readable.
+/// A word quoted for a POSIX shell, and for zsh, which reads `[::1]` as a pattern. Words that need no quotes get none,
+/// to keep commands readable.
 fn quote(word: &str) -> Cow<'_, str> {
-    // No command line can hold a NUL.
+    // A command line cannot contain a NUL.
     shlex::try_quote(word).unwrap_or(Cow::Borrowed("''"))
 }
 
-/// The host that is looked up for the target; its name where nothing connects to it.
+/// The host to look up for the target; its name if no connection is made.
 pub fn looked_up(target: &Target) -> String {
     target.endpoint().map_or_else(|| target.name.clone(), |(host, _)| host.to_string())
 }
 
-/// Where a connection to the target goes.
+/// The address that a connection to the target is made to.
 fn place(target: &Target) -> String {
     let place = target.endpoint().map(|(host, port)| host_port(host, port).to_string());
     place.unwrap_or_else(|| target.name.clone())

@@ -1,4 +1,4 @@
-//! What a rule is: plain data and one function that sees one thing.
+//! The definition of a rule: plain data and one function that sees one thing.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,25 +18,25 @@ use crate::tls::version::ProtocolVersion;
 /// A rule: its texts, its severity and its check.
 #[derive(Debug)]
 pub struct Rule {
-    /// Kebab-case; names the defect and is the file's name.
+    /// Kebab-case; names the defect, and is the name of the file.
     pub id: &'static str,
-    /// How bad it is unless the check says otherwise.
+    /// The severity unless the check sets another.
     pub severity: Severity,
-    /// The family of fixes.
+    /// The kind of fix.
     pub section: Section,
     /// What is wrong, as a phrase without a capital or full stop.
     pub summary: &'static str,
-    /// What breaks and for whom.
+    /// What fails, and for which clients.
     pub why: &'static str,
-    /// What to do, with the directive's name.
+    /// How to fix it, with the directive's name.
     pub fix: &'static str,
     /// RFC sections, nginx documentation.
     pub references: &'static [&'static str],
-    /// Rules whose finding explains this one's: with one of them present, this one is not reported.
+    /// Rules that explain this one: if one of them has a finding, this one is not reported.
     pub consequence_of: &'static [&'static Self],
     /// The check.
     pub check: Check,
-    /// What is found in something that has the defect, and no other where that is possible; `audit::specimens` keeps it.
+    /// Findings from a target that has this defect and, if possible, no other; recorded by `audit::specimens`.
     #[cfg(test)]
     pub(crate) specimen: fn() -> Vec<Finding>,
 }
@@ -74,15 +74,15 @@ impl Rule {
     }
 }
 
-/// A group of rules about a configuration, by what becomes of the setting. Its name stands for all its rules in a gate file,
-/// an `ignore` comment and `explain`.
+/// A group of rules about a configuration, by the effect of the fault. Its name means all its rules in a gate file, an
+/// `ignore` comment and `explain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RuleGroup {
-    /// nginx does not start with it.
+    /// nginx does not start.
     Refused,
-    /// It has no effect where it stands.
+    /// The setting has no effect in its place.
     Ineffective,
-    /// It probably does not do what was intended.
+    /// The setting probably does not do what was intended.
     Doubtful,
 }
 
@@ -109,37 +109,37 @@ impl RuleGroup {
     }
 }
 
-/// What a rule looks at; the judge does the looping.
+/// What a rule checks; the judge loops over the items.
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
-    /// Each distinct chain presented to a hello with the target's own name.
+    /// Each distinct chain that was sent to a hello with the target's own name.
     Chain(fn(&ObservedChain<'_>, &Context<'_>) -> Verdict),
-    /// A chain that stands in a file.
+    /// A chain in a file.
     File(fn(&FileChain, &Context<'_>) -> Verdict),
     /// Each address.
     Endpoint(fn(&Endpoint, &Context<'_>) -> Verdict),
-    /// Each distinct leaf certificate presented to a hello with the target's own name.
+    /// Each distinct leaf certificate that was sent to a hello with the target's own name.
     Leaf(fn(&Certificate, &ObservedChain<'_>, &Context<'_>) -> Verdict),
-    /// A fact of a configuration; which rule it belongs to is decided in one place (`rules::configuration`).
+    /// A fact of a configuration; `rules::configuration` decides which rule it belongs to.
     Setting(RuleGroup),
-    /// nginx's handshake with each address, where its settings are known.
+    /// nginx's handshake with each address, if its settings are known.
     Upstream(fn(&NginxCase<'_>, &Context<'_>) -> Verdict),
-    /// nginx's connection with each address that it meets in plain text.
+    /// nginx's plain-text connection with each address.
     Plain(fn(&NginxCase<'_>, &Context<'_>) -> Verdict),
     /// The target as a whole.
     Target(fn(&Observation, &Context<'_>) -> Verdict),
 }
 
-/// What a rule may know beside the thing it looks at.
+/// What a rule knows besides the item that it checks.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// The time at which certificates are judged.
     pub now: OffsetDateTime,
-    /// The target and what is expected of it.
+    /// The target and its expectations.
     pub target: &'a Target,
-    /// The anchors that chains are held against.
+    /// The trust anchors.
     pub store: &'a TrustStore,
-    /// What the operator allows, where a policy was named.
+    /// The operator's policy, if given.
     pub policy: Option<&'a Policy>,
 }
 
@@ -149,7 +149,7 @@ impl Context<'_> {
         self.target.role == Role::Upstream
     }
 
-    /// The handshakes that carried the target's own name, or no name where it has none.
+    /// The handshakes with the target's own name, or without a name if it has none.
     pub fn own_cells<'e>(
         &self,
         endpoint: &'e Endpoint,
@@ -157,13 +157,13 @@ impl Context<'_> {
         endpoint.cells(self.target.server_name.is_some())
     }
 
-    /// Whether the operator expects this version, where the operator said anything.
+    /// Whether the operator expects this version; `None` without expectations.
     pub fn expects(&self, version: ProtocolVersion) -> Option<bool> {
         self.target.expect.protocols.as_ref().map(|versions| versions.contains(&version))
     }
 
-    /// From when on a certificate is reported as expiring: 30 days before its end or the last third of its life,
-    /// whichever is less, or what the operator said.
+    /// When a certificate is first reported as expiring: 30 days before its end or in the last third of its lifetime,
+    /// whichever is later, or as the operator set.
     pub fn warns_from(&self, certificate: &Certificate) -> OffsetDateTime {
         let lifetime = certificate.not_after - certificate.not_before;
         let period = match self.target.expect.warning_days {
@@ -173,7 +173,7 @@ impl Context<'_> {
         certificate.not_after.saturating_sub(period.max(self.critical_period()))
     }
 
-    /// From when on an expiring certificate is an error, where the operator said so.
+    /// Whether an expiring certificate is an error already; never, unless the operator set a number of days.
     pub fn is_critical(&self, certificate: &Certificate) -> bool {
         self.target.expect.critical_days.is_some()
             && self.now >= certificate.not_after.saturating_sub(self.critical_period())
@@ -184,19 +184,19 @@ impl Context<'_> {
     }
 }
 
-/// A chain, what was made of it, and where it was seen.
+/// A chain, its assessment, and where it was seen.
 #[derive(Clone, Debug)]
 pub struct ObservedChain<'a> {
     /// The chain as sent.
     pub chain: &'a Arc<Chain>,
-    /// The verdicts over it.
+    /// The verdicts on it.
     pub assessment: Arc<Assessment>,
-    /// The connections that were shown it.
+    /// The connections on which it was sent.
     pub seen: Vec<(SocketAddr, ProtocolVersion)>,
 }
 
 impl ObservedChain<'_> {
-    /// A certificate of the chain by its place, subject and dates.
+    /// Describes a certificate of the chain by its position, subject and dates.
     pub fn describe(&self, index: usize) -> String {
         let count = self.chain.certificates.len();
         match self.chain.certificates.get(index) {
@@ -212,7 +212,7 @@ impl ObservedChain<'_> {
         }
     }
 
-    /// Where the chain was seen, an address a line.
+    /// Where the chain was seen, one address per line.
     pub fn sightings(&self) -> Vec<String> {
         let mut lines: Vec<(SocketAddr, Vec<ProtocolVersion>)> = Vec::new();
         for (address, version) in &self.seen {
@@ -231,28 +231,28 @@ impl ObservedChain<'_> {
             .collect()
     }
 
-    /// The first address that presented it.
+    /// The first address that sent it.
     pub fn address(&self) -> Option<SocketAddr> {
         self.seen.first().map(|(address, _)| *address)
     }
 }
 
-/// A date as people write it in tickets.
+/// A date as year, month and day.
 pub fn day(moment: OffsetDateTime) -> String {
     let date = moment.to_offset(time::UtcOffset::UTC).date();
     format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }
 
-/// What a rule says of one thing.
+/// The verdict of a rule on one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Looked at and found in order.
+    /// It was checked, and is in order.
     Pass,
     /// The defect is there.
     Fail(Vec<Finding>),
-    /// The rule has nothing to say about this thing.
+    /// The rule does not apply to this item.
     NotApplicable,
-    /// It could not be found out, and this is why.
+    /// It could not be tested, for this reason.
     Untested(String),
 }
 

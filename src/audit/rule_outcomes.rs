@@ -1,21 +1,21 @@
-//! Which rules were decided. A rule that found nothing wrong has passed only where all that it looks at was there to see:
-//! at an address that was silent, or that speaks no TLS, there is nothing to find, and that is no pass.
+//! Which rules were decided. A rule that found nothing wrong has passed only if it saw everything that it checks. An
+//! address that did not answer, or not in TLS, is not a pass.
 
 use super::finding::Section;
 use super::rule::{Check, Rule, Verdict};
 use crate::observation::{Cause, Endpoint, Handshake, Observation, Stage};
 use crate::targets::Target;
 
-/// What became of one rule; the greater wins where it was asked more than once.
+/// The outcome of one rule; of several, the greater is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum RuleOutcome {
     Passed,
     Undecided,
-    /// It fails or could not be tested, and says so itself.
+    /// It has findings or reasons of its own.
     Reported,
 }
 
-/// The rules' outcomes, as they are reached.
+/// The outcomes of rules so far.
 #[derive(Debug, Default)]
 pub(super) struct RuleOutcomes {
     /// At an address, not every hello was answered in TLS.
@@ -26,7 +26,7 @@ pub(super) struct RuleOutcomes {
 }
 
 impl RuleOutcomes {
-    /// A tally over what was seen of a target.
+    /// Starts the outcomes for the observation of a target.
     pub(super) fn new(target: &Target, seen: &Observation) -> Self {
         let named = target.server_name.is_some();
         let shows = |endpoint: &Endpoint| endpoint.cells(named).any(|cell| cell.chain.is_some());
@@ -37,7 +37,7 @@ impl RuleOutcomes {
         }
     }
 
-    /// Takes what a rule says of one thing.
+    /// Adds a verdict of a rule.
     pub(super) fn add(&mut self, rule: &Rule, verdict: &Verdict) {
         let outcome = match verdict {
             Verdict::NotApplicable => return,
@@ -60,7 +60,7 @@ impl RuleOutcomes {
         (with(RuleOutcome::Passed), with(RuleOutcome::Undecided))
     }
 
-    /// Whether all that the rule looks at was there to see.
+    /// Whether everything that the rule checks was seen.
     fn whole(&self, rule: &Rule) -> bool {
         match rule.check {
             Check::File(_) | Check::Setting(_) | Check::Upstream(_) | Check::Plain(_) => true,
@@ -71,7 +71,7 @@ impl RuleOutcomes {
     }
 }
 
-/// Whether every hello was answered, and the target's own clients get through.
+/// Whether every hello was answered, and the target's own clients can connect.
 fn answers(endpoint: &Endpoint, named: bool) -> bool {
     endpoint.handshakes.iter().all(answered) && endpoint.cells(named).any(Handshake::established)
 }

@@ -1,5 +1,5 @@
-//! What each rule says of something that has its defect, kept in `testdata/findings.txt` to be read; and that no rule says
-//! anything of what is healthy.
+//! The findings of each rule for a target with its defect, recorded in `testdata/findings.txt`; and a check that no
+//! rule reports anything for a healthy target.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -55,7 +55,7 @@ fn what_every_rule_says_was_read() {
     assert_eq!(kept.len(), fresh.len());
 }
 
-/// A finding, with nothing left out that a user may read.
+/// A finding with every text that a user may read.
 fn show(rule: &Rule, finding: &Finding, out: &mut String) {
     let fix = finding.fix.as_ref().unwrap();
     assert!(!finding.message.is_empty() && !finding.evidence.is_empty(), "{finding:#?}");
@@ -80,7 +80,7 @@ fn show(rule: &Rule, finding: &Finding, out: &mut String) {
     }
 }
 
-/// Certificates are new in each run, and so are their hashes.
+/// Certificates and their hashes are new in each run.
 fn without_hashes(text: &str) -> String {
     let is_hash =
         |word: &str| word.len() >= 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -115,7 +115,7 @@ fn a_healthy_endpoint_of_every_kind_raises_no_rule() {
     let silent: Vec<&str> = RULES
         .iter()
         .filter(|rule| !matches!(rule.check, Check::Setting(_)) && !passed.contains(rule.id))
-        // It only ever says what was left out.
+        // It only ever reports what was left out.
         .filter(|rule| rule.id != addresses_untested::RULE.id)
         .map(|rule| rule.id)
         .collect();
@@ -129,7 +129,7 @@ fn two() -> Scene {
     scene
 }
 
-/// A listener that was scanned and met as a browser meets it.
+/// A listener that was scanned, also with a browser's hello.
 fn scanned() -> Scene {
     let mut scene = Scene::new();
     scene.scan(ProtocolVersion::TLS1_3, &[0x1301]);
@@ -153,7 +153,7 @@ fn scanned() -> Scene {
     scene
 }
 
-/// A listener that does what is expected of it.
+/// A listener that meets its expectations.
 fn as_expected() -> Scene {
     let mut scene = Scene::new();
     scene.target.expect.protocols = Some(vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]);
@@ -167,7 +167,7 @@ fn as_expected() -> Scene {
     scene
 }
 
-/// A listener with a certificate of a public authority that demands a staple and is the one in its file.
+/// A listener with a certificate of a public CA that requires a staple and is the one in its file.
 fn public() -> Scene {
     let mut scene = Scene::new().public();
     scene.issue(|params| params.custom_extensions = vec![public_policy()]);
@@ -182,7 +182,7 @@ fn public() -> Scene {
     scene
 }
 
-/// A listener that must have a client certificate, and is given one.
+/// A listener that requires a client certificate, and gets one.
 fn mutual() -> Scene {
     let mut scene = Scene::new();
     scene.target.expect.client_certificate = Some(ClientCertificatePolicy::Required);
@@ -193,7 +193,7 @@ fn mutual() -> Scene {
     scene
 }
 
-/// An upstream that nginx verifies and shows a certificate.
+/// An upstream that nginx verifies, and sends a certificate to.
 fn proxied() -> Scene {
     let mut scene = Scene::upstream();
     let identity = Some(scene.identity(ExtendedKeyUsagePurpose::ClientAuth));
@@ -202,7 +202,7 @@ fn proxied() -> Scene {
     scene
 }
 
-/// An upstream that nginx meets in plain text, as it wants.
+/// An upstream that expects plain text, and gets it.
 fn plain() -> Scene {
     let plain = Some(PlainPass { url: "http://a.test".to_owned(), over_tls: None });
     let client = NginxClient { plain, ..NginxClient::new("a.test") };

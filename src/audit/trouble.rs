@@ -1,5 +1,5 @@
-//! Why a handshake of the matrix failed: each failed one has one trouble, and each trouble belongs to one rule. That
-//! keeps one cause from being reported twice, and any failure from being passed over.
+//! Why a handshake of the matrix failed. Each failed handshake has one trouble, and each trouble belongs to one rule,
+//! so no cause is reported twice and no failure is missed.
 
 use crate::certificate::key::KeyType;
 use crate::observation::{
@@ -12,34 +12,34 @@ use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::{Authentication, CipherSuite};
 use crate::tls::version::ProtocolVersion;
 
-/// What kept one handshake from completing.
+/// The reason that one handshake did not complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Nothing takes the TCP connection.
+    /// Nothing accepts the TCP connection.
     ConnectionRefused,
     /// The TCP connection timed out.
     ConnectTimeout,
-    /// No route leads there.
+    /// There is no route to the address.
     Unreachable,
-    /// Connected, and then silence.
+    /// The TCP connection was made, but nothing was received.
     HandshakeTimeout,
-    /// The server does not talk to this client.
+    /// The server refuses this client.
     TurnedAway,
-    /// This side could not make the attempt, or had no time for it.
+    /// This program could not make the attempt, or had no time for it.
     NotTested,
     /// The answer is plain text.
     NotTls,
-    /// The plain-text prelude is refused.
+    /// The server refused STARTTLS.
     StarttlsRefused,
-    /// The client's certificate, or the lack of one.
+    /// The client's certificate is refused or missing.
     ClientCertificate,
-    /// It works with the name.
+    /// It only works with the name.
     NameRequired,
-    /// It works without the name, or the server says that it does not know the name.
+    /// It only works without the name, or the server does not know the name.
     NameRejected,
-    /// None of the application protocols that the operator expects.
+    /// The server supports none of the application protocols that the operator expects.
     Alpn,
-    /// The other version works, and this one is refused.
+    /// The other version works, but not this one.
     VersionUnsupported,
     /// No TLS 1.2 or 1.3, but an older version.
     LegacyProtocol,
@@ -51,13 +51,13 @@ pub enum Trouble {
     Alert,
     /// The connection is reset.
     Reset,
-    /// The connection is closed without a word.
+    /// The connection is closed without an alert.
     Closed,
-    /// The peer breaks the protocol.
+    /// The peer violates the protocol.
     ProtocolError,
 }
 
-/// The matrix of one address, and what became of it.
+/// The matrix of one address, with the reasons for its failures.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
     endpoint: &'a Endpoint,
@@ -70,12 +70,12 @@ impl<'a> Matrix<'a> {
         Self { endpoint, target }
     }
 
-    /// The handshakes as the target's clients make them: with its name, where it has one.
+    /// The handshakes of the target's clients: with its name, if it has one.
     pub fn own(&self) -> impl Iterator<Item = &'a Handshake> + use<'a> {
         self.endpoint.cells(self.named())
     }
 
-    /// Whether TLS is spoken with the target's own clients, be it only as far as the certificate.
+    /// Whether the target's own clients get an answer in TLS, even if only up to the certificate.
     pub fn answers_in_tls(&self) -> bool {
         self.own().any(answers_in_tls)
     }
@@ -86,8 +86,7 @@ impl<'a> Matrix<'a> {
         cells.filter(|cell| self.trouble(cell) == Some(trouble)).collect()
     }
 
-    /// Why this handshake failed; `None` where it did not, and where nothing is to be said beside the same version's
-    /// other handshake.
+    /// Why this handshake failed; `None` if it did not, or if the other handshake of the same version says enough.
     pub fn trouble(&self, cell: &Handshake) -> Option<Trouble> {
         let failure = cell.failure()?;
         if let Some(barrier) = barrier(failure) {
@@ -102,7 +101,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// A handshake without the name, held against the one with it.
+    /// A handshake without the name, compared with the one with it.
     fn beside(&self, cell: &Handshake, twin: &Handshake) -> Option<Trouble> {
         let flaky = timed_out(cell) && self.endpoint.cells(false).any(answers_in_tls);
         if flaky || (timed_out(cell) && !answers_in_tls(twin)) {
@@ -141,7 +140,7 @@ impl<'a> Matrix<'a> {
         unknown.then_some(Trouble::NameRequired)
     }
 
-    /// A raw hello that the server answers tells what the complete engine lacks.
+    /// An answered raw hello shows what the complete engine lacks.
     fn about_hello(&self, cell: &Handshake, cause: &Cause) -> Trouble {
         let in_tls = self.answers_in_tls();
         let broken = matches!(cause, Cause::ProtocolError(_) | Cause::TooMuchData);
@@ -152,7 +151,7 @@ impl<'a> Matrix<'a> {
             }
             Some(choice) if choice.version < ProtocolVersion::TLS1_2 => Trouble::LegacyProtocol,
             Some(choice) if !broken && !is_modern(choice.cipher_suite) => Trouble::LegacyCipher,
-            // An answered hello is no handshake: where nothing in the answer is unusual, it was refused after that.
+            // An answered hello is not a handshake: if nothing in the answer is unusual, the server refused it later.
             Some(_) => match (by_cause(cause), answer.and_then(unusual)) {
                 (Trouble::Alert, Some(_)) => Trouble::Mismatch,
                 (other, _) => other,
@@ -180,7 +179,7 @@ impl<'a> Matrix<'a> {
         own.filter_map(|raw| Some((raw, raw.outcome.as_ref().ok()?)))
     }
 
-    /// What to call it where every handshake failed, each perhaps in its own way.
+    /// The overall reason if every handshake failed, perhaps in different ways.
     fn common_cause(&self) -> Trouble {
         let met: Vec<Trouble> = self
             .own()
@@ -205,7 +204,7 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// Whether the server went as far as its certificate, which it sends only in a version that it speaks.
+/// Whether the server sent its certificate, which it does only in a version that it accepts.
 pub fn answers_in_tls(cell: &Handshake) -> bool {
     cell.established()
         || cell.chain.is_some()
@@ -213,7 +212,7 @@ pub fn answers_in_tls(cell: &Handshake) -> bool {
         || cell.failure().is_some_and(|failure| failure.stage == Stage::PostHandshake)
 }
 
-/// What ends an attempt before the peer has said anything about TLS.
+/// What ends an attempt before the peer has answered in TLS.
 fn barrier(failure: &Failure) -> Option<Trouble> {
     match (&failure.cause, failure.stage) {
         (Cause::ConnectionRefused, _) => Some(Trouble::ConnectionRefused),
@@ -239,27 +238,27 @@ fn timed_out(cell: &Handshake) -> bool {
     cell.failure().is_some_and(|failure| failure.cause == Cause::TimedOut)
 }
 
-/// What keeps current clients away from a server that answers a hello with everything in it.
+/// What keeps current clients from a server that answers a hello with everything in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unusual {
-    /// It has no certificate, only keys shared beforehand.
+    /// It uses pre-shared keys instead of a certificate.
     SharedKey(CipherSuite),
-    /// It agrees on a group that few clients offer.
+    /// It selects a group that few clients offer.
     Group(NamedGroup),
-    /// It signs in a scheme that few clients offer.
+    /// It uses a signature scheme that few clients offer.
     Scheme(SignatureScheme),
     /// Its certificate has a key on a curve that few clients verify.
     Curve(&'static str),
 }
 
 impl Unusual {
-    /// Whether it explains a refusal whatever the version and the suites are.
+    /// Whether it explains a refusal regardless of versions and suites.
     fn is_decisive(&self) -> bool {
         matches!(self, Self::SharedKey(_) | Self::Scheme(_))
     }
 }
 
-/// What is unusual in an answer, if anything is.
+/// What is unusual in an answer.
 pub fn unusual(raw: &RawHello) -> Option<Unusual> {
     let choice = raw.outcome.as_ref().ok()?;
     if has_shared_key(choice.cipher_suite) {

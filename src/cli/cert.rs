@@ -139,7 +139,7 @@ fn left_out(path: &Path, why: &str) {
     );
 }
 
-/// Whether this is the certificate of an authority, and of no server: it may sign others, and has no host name.
+/// Whether this is a CA certificate and not a server's: it may sign others, and has no host name.
 fn is_authority(file: &FileChain) -> bool {
     file.chain.leaf().is_some_and(|leaf| {
         leaf.is_ca()

@@ -1,4 +1,4 @@
-//! `completions`: a script for a shell, made from the arguments themselves.
+//! `completions`: completion scripts for shells, generated from the arguments.
 
 use std::io::{self, Write};
 

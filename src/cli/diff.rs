@@ -1,4 +1,4 @@
-//! `diff`: two reports in, what changed out; nothing where nothing did.
+//! `diff`: compares two reports and prints the changes; prints nothing if there are none.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use crate::report::inert_json;
 use crate::report::saved::compare::{TargetChanges, compare};
 use crate::report::saved::{self, SavedTarget};
 
-/// Larger files are no reports that fit into memory.
+/// The largest file, in bytes: reports must fit into memory.
 const MAX_FILE: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Runs the subcommand.

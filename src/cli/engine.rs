@@ -38,11 +38,11 @@ const AT_REHEARSAL: usize = 16;
 pub(super) struct Job {
     /// The targets to probe.
     pub(super) targets: Vec<Arc<Target>>,
-    /// How deep.
+    /// Whether to scan as well as probe.
     pub(super) depth: Depth,
     /// The policy to compare with.
     pub(super) policy: Option<Policy>,
-    /// Results that need no probe; they come before the targets.
+    /// Results that need no probe; they are reported before the targets.
     pub(super) known: Vec<TargetReport>,
     /// Comments of a configuration that allow findings in their place.
     pub(super) ignored: Vec<IgnoreComment>,
@@ -50,7 +50,7 @@ pub(super) struct Job {
     pub(super) root: Option<PathBuf>,
     /// Whether to return the fixes that work.
     pub(super) keep_fixes: bool,
-    /// The rehearsal in which everything is probed, where there is one.
+    /// The rehearsal that is probed, if any.
     pub(super) rehearsal: Option<Rehearsed>,
     /// Where connections go in it.
     pub(super) stand_ins: StandIns,
@@ -126,7 +126,7 @@ pub(super) fn carry_out_with(
     perform(Audit { targets: share.targets, settings, collector, saver, recorded: None }, args)
 }
 
-/// The network, and what saves its answers where that is wanted.
+/// The network, wrapped in a recorder if answers are saved.
 fn network(
     args: &RunArgs,
     stand_ins: StandIns,
@@ -178,7 +178,7 @@ fn agreed(
     agreed.to_string()
 }
 
-/// Opens what the reports are written to; breaks with the numbers of a run that is finished already.
+/// Opens the destinations of the reports; breaks with the counts if the run is already finished.
 fn collector(
     args: &RunArgs,
     share: &mut Share,
@@ -204,7 +204,7 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
     let Audit { targets, settings, mut collector, mut saver, recorded } = run;
     let started_at = settings.now;
     let mut progress = Progress::new(args, targets.len());
-    // Nobody reads on: what is still to be probed would be probed for nothing.
+    // If nobody reads the output any more, the rest is not probed.
     let unread = Notify::new();
     let stop = stop(args.limits.run_timeout, unread.notified());
     let ending = run::audit(targets, Arc::new(settings), stop, |index, mut report| {

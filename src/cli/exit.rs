@@ -1,4 +1,4 @@
-//! The exit status: a contract with CI jobs and cron, the same in every format but one: a Nagios plugin has statuses of its
+//! The exit status: a contract with CI jobs and cron. It is the same in every format except Nagios, which defines its
 //! own.
 
 use std::process::ExitCode;
@@ -40,8 +40,8 @@ impl Exit {
         }
     }
 
-    /// A finding counts more than a fault of this program, and that more than what could not be tested; what the operator allows
-    /// to be untested does not count. `gate` is false where findings do not fail the run.
+    /// Findings take precedence over errors of this program, and those over targets that could not be tested. What the
+    /// operator allows to be untested does not count. `gate` is false if findings do not fail the run.
     pub(super) fn of(summary: &Summary, gate: bool, internal_errors: usize) -> Self {
         if gate && summary.failed > 0 {
             Self::Findings

@@ -59,7 +59,7 @@ fn read_stdin() -> anyhow::Result<Vec<u8>> {
     Ok(input)
 }
 
-/// Explains each line by itself; as JSON, one object per line.
+/// Explains each line separately; as JSON, one object per line.
 fn lines(input: &[u8], format: PlainFormat) -> String {
     let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     let explanations: Vec<Explanation> = lines.map(explanation::of_line).collect();
@@ -117,7 +117,7 @@ fn explain(subject: &[u8], format: PlainFormat) -> anyhow::Result<String> {
     Err(UsageError::new(format!("unknown rule, alert or error {word:?}"), help))
 }
 
-/// An alert, a result of verification, or a code of a library.
+/// An alert, a verification error, or an error code of a library.
 fn of_word(word: &str) -> Option<Explanation> {
     let number = word.parse().ok();
     let verify = match number {
@@ -180,7 +180,7 @@ fn alert(subject: &str) -> Option<AlertDescription> {
     by_number.or_else(|| AlertDescription::from_name(subject))
 }
 
-/// Every rule under the heading of its section.
+/// All rules, by section.
 fn list() -> String {
     let id_width = registry::RULES.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
     let indent = " ".repeat(id_width + 13);
@@ -211,13 +211,13 @@ fn rule_text(rule: &Rule) -> String {
     format!("{head}\n{why}\n{fix}\n{example}See:\n  {}\n", rule.references.join("\n  "))
 }
 
-/// The lines with the fault, and the same with the fix.
+/// The lines with the fault, then those with the fix.
 fn example_text(example: &Example) -> String {
     let (fault, fix) = (textwrap::indent(example.fault, "  "), textwrap::indent(example.fix, "  "));
     format!("With the fault:\n{fault}\n\nWith the fix:\n{fix}\n\n")
 }
 
-/// A group with its rules, a line each.
+/// A group and its rules, one per line.
 fn group_text(group: RuleGroup) -> String {
     let members: Vec<&Rule> = registry::members(group).collect();
     let width = members.iter().map(|rule| rule.id.len()).max().unwrap_or(0);

@@ -103,7 +103,7 @@ impl Checkpoint {
         self.left_out
     }
 
-    /// Writes the baseline, and tells of allowances that ought to go.
+    /// Writes the baseline, and reports allowances that should be removed.
     pub(super) fn finish(self, summary: &Summary, stopped: bool) -> anyhow::Result<()> {
         let silent = stopped || self.part || (self.quiet && summary.is_in_order());
         let mut notices = if silent { Vec::new() } else { self.gate.notices() };

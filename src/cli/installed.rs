@@ -19,7 +19,7 @@ pub(super) fn ask(binary: &Path) -> anyhow::Result<(Option<NginxRelease>, Option
     Ok((Some(build.version), library))
 }
 
-/// What this nginx says of itself (`-V`).
+/// The build of this nginx, from `-V`.
 pub(super) fn build(binary: &Path) -> anyhow::Result<Build> {
     let output = Command::new(binary)
         .arg("-V")
@@ -30,17 +30,17 @@ pub(super) fn build(binary: &Path) -> anyhow::Result<Build> {
         .ok_or_else(|| anyhow!("{} -V does not print a release of nginx", binary.display()))
 }
 
-/// Where packages install nginx, which may not be on an ordinary user's path.
+/// Where packages install nginx, as it may not be in an ordinary user's PATH.
 const USUAL: [&str; 3] =
     ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/nginx/sbin/nginx"];
 
-/// The nginx of this machine.
+/// The nginx on this machine.
 pub(super) fn find() -> Option<PathBuf> {
     USUAL.iter().map(PathBuf::from).find(|path| path.is_file())
 }
 
-/// The nginx of this machine, if this configuration is in the folder that it was built to read. Others may belong to
-/// another nginx.
+/// The nginx on this machine, if this configuration is in the folder that it reads by default. Other configurations may
+/// belong to another nginx.
 pub(super) fn owner_of(config: &Path) -> Option<PathBuf> {
     let config = config.canonicalize().ok()?;
     let binary = find()?;

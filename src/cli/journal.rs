@@ -55,8 +55,8 @@ impl Journal {
     }
 }
 
-/// Whether a line was being written when the run was killed, or the machine: a file system may then leave NULs at the end of
-/// a file. Only what can be the beginning of a line of a journal is given up.
+/// Whether a line was cut because the run was killed or the machine crashed: a file system may then leave NULs at the
+/// end of a file. Only text that can be the start of a line of a journal is discarded.
 fn is_cut(line: &[u8]) -> bool {
     if line.last() == Some(&b'\n') {
         return false;

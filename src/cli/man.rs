@@ -1,4 +1,4 @@
-//! `man`: the manual page, or one for each subcommand, made from the arguments themselves.
+//! `man`: the manual page, or one for each subcommand, generated from the arguments.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(super) fn run(args: &ManArgs) -> anyhow::Result<Exit> {
 fn write_all(command: &clap::Command, folder: &Path) -> anyhow::Result<()> {
     for command in std::iter::once(command).chain(command.get_subcommands()) {
         let (name, text) = page(command)?;
-        // What fails here is a usage error, as the folder was typed.
+        // A failure here is a usage error, because the folder is an argument.
         std::fs::write(folder.join(name), text).map_err(|error| anyhow::anyhow!("{error}"))?;
     }
     Ok(())
@@ -38,7 +38,7 @@ fn page(command: &clap::Command) -> anyhow::Result<(String, String)> {
     Ok((man.get_filename(), with_sections(&String::from_utf8(text)?)))
 }
 
-/// The lines under "Examples:" and the like stay as they are, under a heading of their own.
+/// Lines under "Examples:" and similar are kept as they are, each group with its own heading.
 fn with_sections(text: &str) -> String {
     let mut page = String::new();
     let mut is_extra = false;

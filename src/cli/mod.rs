@@ -1,4 +1,4 @@
-//! The command line: what was typed, then what it means, then the run, the report and the exit status.
+//! The command line: arguments, settings, run, report, exit status.
 
 pub mod args;
 mod cert;
@@ -46,7 +46,7 @@ pub fn main() -> ExitCode {
     guarded(dispatch)
 }
 
-/// A panic has reported itself on stderr; its own exit status, 101, is none of the contract's.
+/// A panic prints its own message; its exit status, 101, is replaced by one of the contract.
 fn guarded(program: impl FnOnce() -> ExitCode + UnwindSafe) -> ExitCode {
     panic::catch_unwind(program).unwrap_or_else(|_| Exit::Internal.into())
 }
@@ -80,7 +80,7 @@ fn dispatch() -> ExitCode {
     }
 }
 
-/// Whether a plugin was wanted, as far as can be seen where the arguments are wrong.
+/// Whether the arguments ask for a plugin, as far as invalid arguments show.
 fn wants_plugin() -> bool {
     let words: Vec<_> = std::env::args_os().collect();
     let is = |word: &OsString, text: &str| word.as_os_str() == text;
@@ -88,7 +88,7 @@ fn wants_plugin() -> bool {
     words.windows(2).any(pair) || words.iter().any(|word| is(word, "--format=nagios"))
 }
 
-/// Help and version are asked for; everything else that clap says is a mistake in what was typed.
+/// clap reports help and version as errors too; everything else is a usage error.
 fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && wants_plugin() {
         let text = error.to_string();
@@ -96,7 +96,7 @@ fn usage(error: &clap::Error) -> ExitCode {
             text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         return errors::unknown(&anyhow::anyhow!(first)).into();
     }
-    // There is nowhere left to report a failure to print.
+    // A failure to print cannot be reported.
     let _ = error.print();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Passed.into(),

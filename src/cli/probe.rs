@@ -1,4 +1,4 @@
-//! `probe`: targets in, report out.
+//! `probe`: reads targets, audits them and writes a report.
 
 use tokio::runtime::Runtime;
 
@@ -17,7 +17,7 @@ pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
     run_with(args, &Depth::default(), None)
 }
 
-/// Audits the targets as deep as is wanted, and holds them against a policy; again and again where an interval is given.
+/// Audits the targets, compares them with a policy, and repeats this if an interval is given.
 pub(super) fn run_with(
     args: &ProbeArgs,
     depth: &Depth,
@@ -39,7 +39,7 @@ pub(super) fn run_with(
         ));
     }
     let runtime = Runtime::new()?;
-    // Once for all audits: what comes between two of them must not be lost.
+    // Created once for all audits, so that a signal between two of them is not lost.
     let mut stop = Box::pin(signalled());
     let mut targets = read()?;
     let mut first = true;
@@ -50,7 +50,7 @@ pub(super) fn run_with(
                 last = exit;
                 stopped
             }
-            // The first audit shows that the options are in order. What comes later may pass: a disk that is full, a file
+            // The first audit shows that the options are valid. Later errors may be temporary: a full disk, or a file
             // that is being replaced.
             Err(error) if !first && !is_closed_pipe(&error) => {
                 warn(&format!("this audit failed: {error:#}"));
@@ -66,7 +66,7 @@ pub(super) fn run_with(
         }
         match read() {
             Ok(anew) => targets = anew,
-            // Whoever writes the file may not be done with it.
+            // The file may still be incomplete.
             Err(error) => warn(&format!("keeping the previous targets: {error:#}")),
         }
     }

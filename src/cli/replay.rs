@@ -1,4 +1,4 @@
-//! `replay`: saved observations in, report out, without the network.
+//! `replay`: judges saved observations and writes a report, without the network.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::run::playback::Playback;
 use crate::run::recording::{self, RecordedIgnore, RecordedText, Recording};
 use crate::run::{Settings, TargetReport};
 
-/// Larger files are not read.
+/// The largest file, in bytes.
 const MAX_FILE: u64 = 1024 * 1024 * 1024;
 
 /// Runs the subcommand.

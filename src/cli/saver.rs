@@ -1,4 +1,4 @@
-//! `--save-observations`: what the network answered, on its way into a file.
+//! `--save-observations`: writes the network's answers to a file.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::run::recording::{
 use crate::run::{Settings, TargetReport};
 use crate::targets::Target;
 
-/// Writes what a run saw.
+/// Writes the observations of a run.
 pub(super) struct Saver {
     recorder: Arc<RunRecorder>,
     output: Output,
@@ -32,12 +32,12 @@ impl Saver {
         Ok(Self { recorder, output, targets: 0, error: None })
     }
 
-    /// The network to ask.
+    /// The network to use.
     pub(super) fn network(&self) -> Arc<dyn Network> {
         Arc::<RunRecorder>::clone(&self.recorder)
     }
 
-    /// Writes how the run is made, and what is known before it.
+    /// Writes the options of the run, and results known before it.
     pub(super) fn start(
         &mut self,
         settings: &Settings,
@@ -65,14 +65,14 @@ impl Saver {
         }
     }
 
-    /// Writes a target that was tested, or that the run did not come to.
+    /// Writes a target that was tested, or that the run did not reach.
     pub(super) fn target(&mut self, index: usize, report: &TargetReport) {
         self.targets += 1;
         let recorded = self.recorder.take(index, report);
         self.write(&RecordingLine::Target(Box::new(recorded)));
     }
 
-    /// Ends the file and puts it in its place.
+    /// Ends the file and moves it into place.
     pub(super) fn finish(
         mut self,
         interrupted: bool,
@@ -117,7 +117,7 @@ fn recorded_text(report: &TargetReport) -> RecordedText {
     }
 }
 
-/// A time of this age can always be written.
+/// Formats a time; the times used here always have a valid format.
 fn moment(time: OffsetDateTime) -> String {
     time.format(&Rfc3339).unwrap_or_default()
 }

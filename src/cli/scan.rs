@@ -1,4 +1,4 @@
-//! `scan`: everything that targets take, beside the audit of `probe`.
+//! `scan`: everything that targets accept, besides the audit of `probe`.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
 }
 
 impl StandardArgs {
-    /// The clients that were named, each once.
+    /// The named clients, without duplicates.
     pub(super) fn clients(&self) -> Vec<&'static Profile> {
         let mut clients: Vec<&Profile> = Vec::new();
         for profile in self.clients.iter().flatten() {
@@ -36,13 +36,13 @@ impl StandardArgs {
         clients
     }
 
-    /// The policy that was named.
+    /// The named policy.
     pub(super) fn policy(&self) -> anyhow::Result<Option<Policy>> {
         self.policy.as_deref().map(policy).transpose()
     }
 }
 
-/// A policy by its name, or else from a file.
+/// A built-in policy with this name, or else a file.
 fn policy(named: &str) -> anyhow::Result<Policy> {
     if let Some(policy) = Policy::built_in(named) {
         return Ok(policy);

@@ -1,4 +1,4 @@
-//! What was typed, resolved: targets, limits and look, without a default left open.
+//! The settings: targets, limits and appearance, with every default resolved.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,13 +15,13 @@ use crate::report::place::has_place;
 use crate::report::{Look, ReportOptions, Summary};
 use crate::targets::Target;
 
-/// Columns of a report that goes to no terminal.
+/// Columns of a report that does not go to a terminal.
 pub(super) const WIDTH: usize = 100;
 
-/// File descriptors that are not for connections.
+/// File descriptors reserved for other uses than connections.
 const RESERVED_DESCRIPTORS: u64 = 64;
 
-/// Problems of one input that are shown; the rest is counted.
+/// The most problems of one input that are shown; the rest are counted.
 const MAX_PROBLEMS: usize = 20;
 
 /// The wall clock.
@@ -30,7 +30,7 @@ pub(super) fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
-/// Every problem of the input at once, so that one look fixes all.
+/// Reports every problem of the input at once.
 pub(super) fn reject(problems: Vec<String>) -> anyhow::Result<()> {
     let count = problems.len();
     match problems.as_slice() {
@@ -46,7 +46,7 @@ pub(super) fn reject(problems: Vec<String>) -> anyhow::Result<()> {
     }
 }
 
-/// The run's limits, kept below what this process may open.
+/// The run's limits, kept below the limit on open files.
 pub(super) fn limits(args: &LimitArgs) -> Limits {
     let connections = usize::try_from(args.concurrency).unwrap_or(usize::MAX);
     let descriptors =
@@ -73,7 +73,7 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
     }
 }
 
-/// How the report for people looks: as wide as the terminal, in colour only on one.
+/// The appearance of the text report: as wide as the terminal, and in colour only on one.
 pub(super) fn look(args: &ReportArgs, to_stdout: bool) -> Look {
     let colour = colour(args.color, to_stdout);
     Look { width: if to_stdout { width() } else { WIDTH }, colour, show_chain: args.show_chain }
@@ -84,7 +84,7 @@ pub(super) fn colour(wanted: ColorArg, to_stdout: bool) -> bool {
     match wanted {
         ColorArg::Always => true,
         ColorArg::Never => false,
-        // This knows NO_COLOR, CLICOLOR, CLICOLOR_FORCE and terminals that cannot.
+        // This checks NO_COLOR, CLICOLOR, CLICOLOR_FORCE and what the terminal can show.
         ColorArg::Auto => {
             to_stdout && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
         }
@@ -96,7 +96,7 @@ pub(super) fn local_offset(now: OffsetDateTime) -> i64 {
     UtcOffset::local_offset_at(now).map_or(0, |offset| offset.whole_seconds().into())
 }
 
-/// What the report is told beside what was found.
+/// The options of the report.
 pub(super) fn report_options(
     args: &ReportArgs,
     fail_on: FailOn,
@@ -116,7 +116,7 @@ pub(super) fn report_options(
     }
 }
 
-/// Some forms put every finding at a place in a file; where there is none, they must be told one.
+/// Some formats attach every finding to a place in a file; without one, a place must be given.
 pub(super) fn check_places(args: &ReportArgs, targets: &[Arc<Target>]) -> anyhow::Result<()> {
     let forms = args.output.iter().map(|one| one.format.unwrap_or(args.format));
     let form = forms.chain([args.format]).find(|form| form.needs_place());
@@ -134,19 +134,19 @@ pub(super) fn check_places(args: &ReportArgs, targets: &[Arc<Target>]) -> anyhow
     }
 }
 
-/// Where GitHub Actions takes the summary of a job.
+/// The file of the job summary in GitHub Actions.
 pub(super) fn step_summary() -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
     let path = std::env::var_os("GITHUB_STEP_SUMMARY")?;
     (!path.is_empty()).then(|| path.into())
 }
 
-/// Columns of what is written to stdout.
+/// The width of text on stdout, in columns.
 pub(super) fn width() -> usize {
     terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(width, _)| usize::from(width.0))
 }
 
-/// A moment as people write it: a day, or a time in RFC 3339.
+/// A time as a date or in RFC 3339.
 pub(super) fn moment(text: &str) -> anyhow::Result<OffsetDateTime> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
     OffsetDateTime::parse(&whole, &Rfc3339)

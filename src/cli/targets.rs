@@ -1,4 +1,4 @@
-//! The targets that were named: on the command line, on stdin and in a file.
+//! The targets from the command line, stdin and a file.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,10 +19,10 @@ use crate::targets::options::Options;
 use crate::targets::proxy_ssl::AsNginx;
 use crate::targets::{ClientIdentity, Host, Origin, Target, list, toml};
 
-/// Larger files are no target files.
+/// The largest target file, in bytes.
 const MAX_CONFIG: u64 = 64 * 1024 * 1024;
 
-/// Every target that was named, in the order of the command line, then of the file.
+/// Every target: those of the command line first, then those of the file.
 pub(super) fn read(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<Arc<Target>>> {
     let typed = options(&args.target, limits)?;
     let mut named: Vec<(Address, Options, Option<Origin>)> = Vec::new();
@@ -86,7 +86,7 @@ pub(super) fn read(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<
         .collect()
 }
 
-/// What to type where a target is the name of a file.
+/// The right option for a target that is the name of a file.
 fn file_hint(text: &str) -> Option<String> {
     let is_file = Path::new(text).is_file();
     is_file.then(|| {
@@ -145,7 +145,7 @@ pub(super) fn server_name(text: &str) -> anyhow::Result<String> {
     }
 }
 
-/// Client certificates by their files, each read once.
+/// Client certificates by file, each read once.
 #[derive(Default)]
 struct Identities {
     known: HashMap<(PathBuf, PathBuf), Arc<ClientIdentity>>,

@@ -1,4 +1,4 @@
-//! Where the report goes: stdout, or a file that is written whole or not at all.
+//! The destination of a report: stdout, or a file that is written completely or not at all.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,27 +10,27 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, bail};
 use tempfile::NamedTempFile;
 
-/// Files that are being written under names of their own, and have not yet taken their place.
+/// Temporary files that are still being written.
 static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// Counts when a write to stdout begins and when it ends, so that it is odd while one is under way.
+/// Incremented when a write to stdout begins and when it ends, so it is odd during a write.
 static STDOUT_WRITES: AtomicU64 = AtomicU64::new(0);
 
-/// Removes files that have not taken their place, before the program ends without running to its end.
+/// Removes unfinished files before the program is ended by a signal.
 pub(super) fn remove_unfinished() {
     for path in &*UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner) {
-        // One that has just taken its place is no longer there under this name.
+        // A file that was just moved into place no longer has this name.
         let _ = fs::remove_file(path);
     }
 }
 
-/// The write to stdout that is under way, if any.
+/// The number of the current write to stdout, if any.
 pub(super) fn write_in_progress() -> Option<u64> {
     let count = STDOUT_WRITES.load(Ordering::SeqCst);
     (count % 2 == 1).then_some(count)
 }
 
-/// Stdout, watched: nobody may be reading from it.
+/// Stdout with its writes counted, as there may be no reader.
 #[derive(Debug)]
 pub(super) struct WatchedStdout;
 
@@ -38,7 +38,7 @@ impl Write for WatchedStdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         STDOUT_WRITES.fetch_add(1, Ordering::SeqCst);
         let written = io::stdout().write(bytes).and_then(|count| {
-            // What stands in the buffer of the standard library would be written, and block, later.
+            // Text left in the standard library's buffer would be written, and block, later.
             io::stdout().flush().map(|()| count)
         });
         STDOUT_WRITES.fetch_add(1, Ordering::SeqCst);
@@ -50,7 +50,7 @@ impl Write for WatchedStdout {
     }
 }
 
-/// A temporary file, known to be unfinished for as long as it lives.
+/// A temporary file, registered as unfinished while this exists.
 pub(super) struct Unfinished(NamedTempFile);
 
 impl Unfinished {
@@ -75,19 +75,19 @@ impl Write for Unfinished {
     }
 }
 
-/// A report's destination.
+/// The destination of a report.
 pub(super) enum Output {
     Stdout(BufWriter<WatchedStdout>),
     File {
         temporary: BufWriter<Unfinished>,
         path: PathBuf,
     },
-    /// A device, a pipe or a journal, which is written in place.
+    /// A device, a pipe or a journal, which is written directly.
     InPlace(BufWriter<fs::File>),
 }
 
 impl Output {
-    /// Opens the destination, so that a bad one is known before anything is probed.
+    /// Opens the destination, so that errors show before anything is probed.
     pub(super) fn open(path: Option<&Path>) -> anyhow::Result<Self> {
         let Some(path) = path else {
             return Ok(Self::Stdout(BufWriter::with_capacity(64 * 1024, WatchedStdout)));
@@ -96,7 +96,7 @@ impl Output {
         if path.file_name().is_none() {
             bail!("{}: expected the name of a file", cannot());
         }
-        // A name that is too long, or a folder that may not be entered, would come to light only after the probing.
+        // Otherwise a name that is too long, or a folder without permission, would only be noticed after the probing.
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 bail!("{}: {error}", cannot());
@@ -109,7 +109,7 @@ impl Output {
                 device.map_err(|error| anyhow::anyhow!("{}: {error}", cannot()))?,
             )));
         }
-        // A link is written through, not replaced: /dev/stdout is one.
+        // A link is followed, not replaced: /dev/stdout is one.
         let path = if path.is_symlink() { path.canonicalize() } else { Ok(path.to_owned()) }
             .map_err(|error| anyhow::anyhow!("{}: {error}", cannot()))?;
         let folder =
@@ -122,7 +122,7 @@ impl Output {
         Ok(Self::File { temporary: BufWriter::new(Unfinished::new(temporary)), path })
     }
 
-    /// A file that is written as it stands, so that what is written survives whatever ends the run.
+    /// A file that is written directly, so that its contents survive however the run ends.
     pub(super) fn in_place(file: fs::File) -> Self {
         Self::InPlace(BufWriter::new(file))
     }
@@ -132,7 +132,7 @@ impl Output {
         matches!(self, Self::Stdout(_))
     }
 
-    /// Puts a file in its place; until then the old one stands.
+    /// Moves the file into place; until then the old one is kept.
     pub(super) fn finish(self) -> anyhow::Result<()> {
         match self {
             Self::Stdout(mut stdout) => Ok(stdout.flush()?),
@@ -169,7 +169,7 @@ impl Write for Output {
     }
 }
 
-/// A report is for others: monitoring, the web server, the next job.
+/// Reports are read by others: monitoring, a web server, the next job.
 fn readable_by_all() -> fs::Permissions {
     use std::os::unix::fs::PermissionsExt;
     fs::Permissions::from_mode(0o644)

@@ -1,6 +1,7 @@
-//! What was seen: the facts that a probe brings home and that rules judge.
+//! The observations: what a probe saw, for rules to judge.
 //!
-//! Plain data without judgement. A failed connection is an observation, never an `Err`, and what was not tried says so.
+//! Plain data without judgement. A failed connection is an observation, never an `Err`, and what was not tried is
+//! recorded as such.
 
 pub mod nginx;
 pub mod scan;
@@ -21,7 +22,7 @@ use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
-/// A question put to the network, and its answer.
+/// Something that a probe may look for, and what it saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Observed<T> {
     /// It was there.
@@ -30,7 +31,7 @@ pub enum Observed<T> {
     Absent,
     /// Looking for it failed.
     Failed(Failure),
-    /// Nobody looked.
+    /// It was not looked for.
     #[default]
     NotTried,
 }
@@ -53,7 +54,7 @@ pub enum Stage {
     Dns,
     /// The TCP connection.
     Connect,
-    /// The plain-text prelude.
+    /// The plain-text dialogue before TLS.
     Starttls,
     /// The TLS handshake.
     Handshake,
@@ -76,16 +77,16 @@ impl fmt::Display for Stage {
 /// Why an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Cause {
-    /// The name has no address, or the resolver failed; its own words.
+    /// The name has no address, or the resolver failed; the resolver's message.
     #[error("the name could not be resolved: {0}")]
     DnsFailure(String),
-    /// Nothing listens there.
+    /// Nothing listens on the port.
     #[error("connection refused")]
     ConnectionRefused,
     /// The network or host cannot be reached from here.
     #[error("no route: {0}")]
     Unreachable(String),
-    /// A deadline passed at the stage named beside it.
+    /// The deadline of the stage passed.
     #[error("timed out")]
     TimedOut,
     /// The peer reset the connection.
@@ -94,10 +95,10 @@ pub enum Cause {
     /// The peer closed the connection without an alert.
     #[error("connection closed by peer")]
     Closed,
-    /// The plain-text prelude was refused; the server's words.
+    /// The server refused STARTTLS; its reply.
     #[error("the server refused STARTTLS: {0}")]
     StarttlsRefused(String),
-    /// The server does not talk to this client, for a reason that has nothing to do with TLS; its words.
+    /// The server refuses this client for a reason that has nothing to do with TLS; its reply.
     #[error("the server turned the connection away: {0}")]
     TurnedAway(String),
     /// The peer sent a fatal alert.
@@ -106,16 +107,17 @@ pub enum Cause {
     /// The peer's first bytes are not TLS.
     #[error("the peer does not speak TLS: {0}")]
     NotTls(PlainProtocol),
-    /// The peer chose what was not offered, or offers nothing that the complete engine speaks; the TLS library's words.
+    /// The server selected what was not offered, or supports nothing that the complete engine does; the TLS library's
+    /// message.
     #[error("the peer is incompatible: {0}")]
     Incompatible(String),
-    /// The peer broke the protocol; the TLS library's words.
+    /// The peer violated the protocol; the TLS library's message.
     #[error("protocol error: {0}")]
     ProtocolError(String),
-    /// The peer sent more than any honest server would.
+    /// The peer sent more than the limit.
     #[error("the peer sent too much")]
     TooMuchData,
-    /// This machine could not make the attempt (no file descriptor, no port); the system's words.
+    /// This machine could not make the attempt (no file descriptor, no port); the system's message.
     #[error("this machine could not make the attempt: {0}")]
     Local(String),
     /// The run was stopped, or its time was up, before the attempt.
@@ -123,16 +125,16 @@ pub enum Cause {
     Cancelled,
 }
 
-/// What a peer that speaks no TLS seems to speak.
+/// The protocol that a peer without TLS seems to speak.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PlainProtocol {
     /// An HTTP response; its status line.
     Http(String),
     /// An SSH banner.
     Ssh(String),
-    /// A greeting of a protocol that knows STARTTLS; its first line.
+    /// A greeting of a protocol with STARTTLS; its first line.
     Greeting(String),
-    /// Bytes of no known protocol, the first few of them.
+    /// An unknown protocol; its first bytes.
     Unknown(Vec<u8>),
 }
 
@@ -147,7 +149,7 @@ impl fmt::Display for PlainProtocol {
     }
 }
 
-/// An attempt that ended early.
+/// A failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// How far it got.
@@ -169,7 +171,7 @@ impl Failure {
     }
 }
 
-/// Which engine made a handshake.
+/// The engine that made a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
@@ -185,9 +187,9 @@ pub enum ClientAuth {
     /// It did not ask.
     #[default]
     NotRequested,
-    /// It asked. Whether it insists was not seen.
+    /// It asked. Whether it requires one was not seen.
     Requested(ClientCertificateRequest),
-    /// It asked, and answered a request whatever the client sent.
+    /// It asked, and answered a request with or without a certificate.
     Served(ClientCertificateRequest),
     /// It asked, and refused the connection because of the answer.
     Required(ClientCertificateRequest, ClientRefusal),
@@ -208,22 +210,22 @@ impl ClientAuth {
 /// A CertificateRequest message.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ClientCertificateRequest {
-    /// Subjects of the authorities that the server accepts, in the form of RFC 4514; empty means any.
+    /// Subjects of the CAs that the server accepts, as in RFC 4514; empty means any.
     pub authorities: Vec<String>,
-    /// Whether a certificate of ours was sent in answer.
+    /// Whether a certificate of ours was sent.
     pub answered: bool,
 }
 
-/// The shape in which a server refuses a client for its certificate, or for want of one.
+/// How a server refuses a client with a wrong certificate, or without one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientRefusal {
     /// An alert during the handshake (TLS 1.2) or on the first read after it (TLS 1.3).
     Alert(AlertDescription),
     /// The connection was closed without an alert, as nginx's stream module does.
     Closed,
-    /// An HTTP answer, as nginx gives it: the status line's number.
+    /// An HTTP response, as nginx sends it; its status.
     Http(u16),
-    /// A line of the protocol behind TLS, as nginx's mail module gives it.
+    /// A line of the protocol inside TLS, as nginx's mail module sends it.
     Words(String),
 }
 
@@ -232,9 +234,9 @@ pub enum ClientRefusal {
 pub struct Session {
     /// The cipher suite.
     pub cipher_suite: CipherSuite,
-    /// The key-exchange group, where the handshake had one.
+    /// The key exchange group, if there was one.
     pub group: Option<NamedGroup>,
-    /// The ALPN protocol chosen, as text.
+    /// The selected ALPN protocol, as text.
     pub alpn: Option<String>,
     /// The stapled OCSP response, in DER.
     pub ocsp_staple: Option<Vec<u8>>,
@@ -243,31 +245,32 @@ pub struct Session {
 /// One cell of the matrix: one connection with one hello.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Handshake {
-    /// The name sent, `None` where none was.
+    /// The name that was sent; `None` without SNI.
     pub sni: Option<String>,
-    /// The one version offered.
+    /// The only version that was offered.
     pub version: ProtocolVersion,
     /// Who made it.
     pub engine: Engine,
     /// What was negotiated, or why it was not.
     pub outcome: Result<Session, Failure>,
-    /// The certificates presented, even where the handshake failed later.
+    /// The server's certificates, even if the handshake failed later.
     pub chain: Option<Arc<Chain>>,
     /// What was seen of client certificates.
     pub client_auth: ClientAuth,
-    /// How long the TCP connection took, where it was made.
+    /// How long the TCP connection took.
     pub connect_time: Option<Duration>,
-    /// From the first byte of the hello to the end of the handshake, good or bad.
+    /// The time from the first byte of the hello to the end of the handshake, successful or not.
     pub handshake_time: Option<Duration>,
     /// The signature that proves possession of the certificate's key did not verify.
     pub bad_signature: bool,
-    /// That signature could not be checked: the library does not support the scheme, the certificate or the key's size.
+    /// That signature could not be checked: the library does not support the scheme, the certificate or the size of the
+    /// key.
     pub unchecked_signature: bool,
-    /// The scheme in which the server signed, where the handshake got that far.
+    /// The scheme of the server's signature, if the handshake got that far.
     pub signature_scheme: Option<SignatureScheme>,
     /// Whether the session could be resumed on a second connection.
     pub resumption: Observed<()>,
-    /// Whether the server's tickets allow data before the handshake is over (RFC 8446 section 2.3).
+    /// Whether the server's tickets allow early data (RFC 8446 section 2.3).
     pub early_data: Observed<()>,
 }
 
@@ -277,7 +280,7 @@ impl Handshake {
         self.outcome.is_ok()
     }
 
-    /// What was negotiated, where it was.
+    /// What was negotiated, if the handshake completed.
     pub fn session(&self) -> Option<&Session> {
         self.outcome.as_ref().ok()
     }
@@ -291,71 +294,71 @@ impl Handshake {
 /// The server's answer to a raw hello.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RawHello {
-    /// The name sent, `None` where none was.
+    /// The name that was sent; `None` without SNI.
     pub sni: Option<String>,
     /// The version offered.
     pub version: ProtocolVersion,
     /// What the server chose, or why it did not.
     pub outcome: Result<RawChoice, Failure>,
-    /// The certificates it presented; only up to TLS 1.2, which shows them in the clear.
+    /// The server's certificates; only up to TLS 1.2, which does not encrypt them.
     pub chain: Option<Arc<Chain>>,
 }
 
-/// What a server chose in answer to a raw hello.
+/// What a server selected in answer to a raw hello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RawChoice {
     /// The version that it speaks.
     pub version: ProtocolVersion,
     /// The cipher suite.
     pub cipher_suite: CipherSuite,
-    /// The key-exchange group, where the answer names one.
+    /// The key exchange group, if the answer contains one.
     pub group: Option<NamedGroup>,
-    /// The scheme in which its key exchange is signed; only in TLS 1.2, where it travels in the clear.
+    /// The signature scheme of its key exchange; only in TLS 1.2, where it is not encrypted.
     pub scheme: Option<SignatureScheme>,
 }
 
-/// Whether equal connections ended equally, and what was met where they did not.
+/// Whether equal connections had equal results, and the failure if not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Steadiness {
-    /// As far as was seen.
+    /// Always, as far as seen.
     #[default]
     Steady,
-    /// Some of those made at once failed like this; made one at a time they did not.
+    /// Some concurrent connections failed like this; connections made one at a time did not.
     OneAtATime(Failure),
-    /// Even one at a time, some fail like this and others do not.
+    /// Even of connections made one at a time, some fail like this.
     Unsteady(Failure),
 }
 
-/// All that was seen at one address.
+/// Everything that was seen at one address.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Where the connections went.
     pub address: SocketAddr,
     /// The matrix, in the order of the plan.
     pub handshakes: Vec<Handshake>,
-    /// Raw hellos, made where a handshake of the matrix failed.
+    /// Raw hellos, sent after a handshake of the matrix failed.
     pub raw: Vec<RawHello>,
-    /// How the hello of a current browser is answered; `None` where nobody sent it.
+    /// The answers to the hello of a current browser; `None` if it was not sent.
     pub browser: Option<BrowserHello>,
-    /// The answer of TLS 1.3 to a hello without post-quantum groups; asked where ECDHE is refused in TLS 1.2 although
-    /// TLS 1.3 agreed on a post-quantum group.
+    /// The answer of TLS 1.3 to a hello without post-quantum groups; tested if TLS 1.2 refuses ECDHE although TLS 1.3
+    /// selected a post-quantum group.
     pub classic_groups: Option<Result<RawChoice, Failure>>,
-    /// What a scan listed: with the target's name, and without it where that differs. Empty where nobody scanned.
+    /// The results of scans: with the target's name, and without it if the results differ. Empty without a scan.
     pub scans: Vec<Scan>,
-    /// How the wanted clients fare.
+    /// The results of the clients that were replayed.
     pub replays: Vec<Replay>,
-    /// Whether equal connections ended equally.
+    /// Whether equal connections had equal results.
     pub steadiness: Steadiness,
-    /// A scan was asked for and not made: too many errors would lock this machine out.
+    /// A requested scan was not made, because too many errors would lock this machine out.
     pub scan_withheld: bool,
-    /// Connections opened to the address, those for nginx left out.
+    /// Connections opened to the address, except those that test nginx as the client.
     pub connections: u32,
-    /// Handshakes as nginx makes them: as configured, then with changes. Empty where its settings are not known.
+    /// Handshakes as nginx makes them: as configured, then with changes. Empty if its settings are unknown.
     pub nginx: Vec<NginxAttempt>,
 }
 
 impl Endpoint {
-    /// An address with its matrix, and nothing beside it.
+    /// An address with only its matrix.
     pub fn new(address: SocketAddr, handshakes: Vec<Handshake>) -> Self {
         Self {
             address,
@@ -372,7 +375,7 @@ impl Endpoint {
         }
     }
 
-    /// The matrix cell with that version, with or without a name.
+    /// The matrix cell with that version, with or without SNI.
     pub fn cell(&self, with_sni: bool, version: ProtocolVersion) -> Option<&Handshake> {
         self.handshakes.iter().find(|h| h.sni.is_some() == with_sni && h.version == version)
     }
@@ -382,12 +385,12 @@ impl Endpoint {
         self.connections + self.nginx.iter().map(NginxAttempt::connections).sum::<u32>()
     }
 
-    /// Whether more than the matrix was asked for.
+    /// Whether more than the matrix was requested.
     pub fn is_scanned(&self) -> bool {
         !self.scans.is_empty() || !self.replays.is_empty()
     }
 
-    /// The matrix cells with (or without) a name.
+    /// The matrix cells with or without SNI.
     pub fn cells(&self, with_sni: bool) -> impl Iterator<Item = &Handshake> {
         self.handshakes.iter().filter(move |h| h.sni.is_some() == with_sni)
     }
@@ -396,18 +399,18 @@ impl Endpoint {
 /// The addresses of a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Addresses {
-    /// Those that were found, in the order of the resolver.
+    /// The addresses, in the resolver's order.
     Found(Vec<IpAddr>),
-    /// They were looked for, without success.
+    /// The lookup failed.
     Failed(Failure),
-    /// Nobody looked for them, for this reason.
+    /// They were not looked up, for this reason.
     NotTried(Untried),
 }
 
-/// Why nothing was connected to.
+/// Why no connection was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Untried {
-    /// The run was stopped, or its time was up, before it came to the target.
+    /// The run was stopped, or its time was up, before this target.
     #[error("the run ended first")]
     Cancelled,
     /// This program failed while it tested the target.
@@ -421,7 +424,7 @@ pub enum Untried {
     TextOnly,
 }
 
-/// All that was seen of one target.
+/// Everything that was seen of one target.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Observation {
     /// The addresses found, or why there are none.
@@ -431,7 +434,7 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// Nothing was seen, because nothing was tried.
+    /// The observation of a target that was not tried.
     pub fn not_tried(reason: Untried) -> Self {
         Self { addresses: Addresses::NotTried(reason), endpoints: Vec::new() }
     }
@@ -441,7 +444,7 @@ impl Observation {
         self.endpoints.iter().map(Endpoint::all_connections).sum()
     }
 
-    /// Forgets how long everything took.
+    /// Removes all durations.
     pub fn forget_times(&mut self) {
         for cell in self.endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.handshakes) {
             (cell.connect_time, cell.handshake_time) = (None, None);

@@ -1,4 +1,4 @@
-//! A handshake as nginx makes it, and what the server did.
+//! A handshake of nginx as a client, and the server's answer.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::targets::nginx_client::{HelloError, NginxClient, SettingChange};
 /// One handshake of nginx with one set of settings.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NginxAttempt {
-    /// nginx, with the changes made.
+    /// nginx, with the changes.
     pub client: Arc<NginxClient>,
-    /// What was changed in its configuration; empty for nginx as it is.
+    /// The changes to its configuration; empty for nginx as configured.
     pub changes: Vec<SettingChange>,
     /// What the server answered to nginx's own hello.
     pub answer: Result<NginxAnswer, NoAnswer>,
-    /// A complete handshake of the same shape: the hello's answer alone does not show that it ends well. `None` where
-    /// the complete engine does not speak what the server chose.
+    /// A complete handshake of the same shape, because an answer alone does not show that the handshake succeeds.
+    /// `None` if the complete engine does not support the server's selection.
     pub complete: Option<Handshake>,
     /// What came of nginx's request behind it. Of several paths, that of the first that was refused for TLS, which the
     /// client then holds first.
@@ -29,26 +29,26 @@ pub struct NginxAttempt {
     pub more_handshakes: u32,
 }
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Served {
-    /// None was made.
+    /// It was not sent.
     #[default]
     NotAsked,
     /// An HTTP answer.
     Answer {
         /// Its status.
         status: u16,
-        /// What it says that the refusal is about.
+        /// The reason that it gives for a refusal.
         complaint: RefusalSubject,
     },
     /// The connection ended instead.
     Ended(Cause),
     /// The server asks for another handshake (TLS 1.2 and older).
     Renegotiates,
-    /// Nothing that decides came in time.
+    /// Nothing conclusive arrived in time.
     Silent,
-    /// An answer in the upstream's own protocol, which has no status here.
+    /// A reply in the upstream's own protocol, without a status.
     Spoken,
 }
 
@@ -66,21 +66,22 @@ impl Served {
 /// What a refusal in HTTP says that it is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefusalSubject {
-    /// Nothing that concerns TLS.
+    /// Nothing about TLS.
     #[default]
     None,
-    /// The client certificate, or the lack of one.
+    /// A wrong or missing client certificate.
     Certificate,
-    /// A client certificate would be asked for only now, for which TLS 1.3 needs what nginx does not offer.
+    /// The server would only now ask for a client certificate, which TLS 1.3 allows only after an extension that nginx
+    /// does not send.
     PostHandshakeAuthentication,
-    /// The name in the hello against the name in the request.
+    /// The name in the hello differs from the name in the request.
     Name,
-    /// TLS is expected, and this was plain text.
+    /// The server expects TLS.
     PlainText,
 }
 
 impl NginxAttempt {
-    /// Connections that it took.
+    /// The number of connections used.
     pub fn connections(&self) -> u32 {
         let hello = match &self.answer {
             Err(NoAnswer::NotSent(_) | NoAnswer::Plain(None)) => 0,
@@ -99,33 +100,33 @@ pub enum NoAnswer {
     NotSent(HelloError),
     /// It failed.
     Failed(Failure),
-    /// nginx sends none, as it speaks plain text. How the port answers one is asked where what nginx sends is not served.
+    /// nginx sends none, because it does not use TLS. A hello is tried if the port does not serve nginx's request.
     Plain(Option<Result<RawChoice, Failure>>),
 }
 
 /// The server's flight in answer to nginx's hello.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NginxAnswer {
-    /// What it chose.
+    /// The server's selection.
     pub choice: RawChoice,
-    /// The size of a finite-field key, in bits.
+    /// The size of a finite-field Diffie-Hellman key, in bits.
     pub dh_bits: Option<usize>,
-    /// Whether it knows secure renegotiation (RFC 5746), which a server of TLS 1.3 need not say.
+    /// Whether it supports secure renegotiation (RFC 5746), which TLS 1.3 servers need not say.
     pub secure_renegotiation: bool,
-    /// Whether it asks for a client certificate; up to TLS 1.2, later it is encrypted.
+    /// Whether it asks for a client certificate; only up to TLS 1.2, as it is encrypted later.
     pub certificate_requested: bool,
-    /// Its certificates, likewise.
+    /// Its certificates; only up to TLS 1.2.
     pub chain: Option<Arc<Chain>>,
 }
 
 impl NginxAttempt {
-    /// The certificates that were presented, as far as they were seen.
+    /// The server's certificates, as far as they were seen.
     pub fn chain(&self) -> Option<&Arc<Chain>> {
         let clear = self.answer.as_ref().ok().and_then(|answer| answer.chain.as_ref());
         clear.or_else(|| self.complete.as_ref()?.chain.as_ref())
     }
 
-    /// Whether nothing but names was changed, in the hello alone.
+    /// Whether only names in the hello were changed.
     pub fn changes_names_only(&self) -> bool {
         let is_name = |change: &SettingChange| {
             matches!(change, SettingChange::ServerName | SettingChange::Name(_))
@@ -133,7 +134,7 @@ impl NginxAttempt {
         !self.changes.is_empty() && self.changes.iter().all(is_name)
     }
 
-    /// How well the request was answered, higher is better; the verdict over the handshake stands above it.
+    /// How well the request was answered; higher is better. The result of the handshake takes precedence.
     pub fn answer_rank(&self) -> u8 {
         match &self.served {
             Served::NotAsked | Served::Silent | Served::Spoken => 3,
@@ -146,7 +147,7 @@ impl NginxAttempt {
         }
     }
 
-    /// The status that the request was answered with.
+    /// The status of the answer.
     pub fn status(&self) -> Option<u16> {
         match self.served {
             Served::Answer { status, .. } => Some(status),

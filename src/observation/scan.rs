@@ -1,4 +1,4 @@
-//! What a scan saw: everything that one address takes when it is asked with one name or none.
+//! The result of a scan: everything that one address accepts with one name or none.
 
 use std::sync::Arc;
 
@@ -12,28 +12,28 @@ use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
 use crate::tls::version::ProtocolVersion;
 
-/// Everything that one address takes.
+/// Everything that one address accepts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Scan {
-    /// The name sent, `None` where none was.
+    /// The name that was sent; `None` without SNI.
     pub sni: Option<String>,
-    /// Every version that was asked for, oldest first.
+    /// Every version that was tested, oldest first.
     pub versions: Vec<VersionScan>,
     /// Application protocols.
     pub alpn: Listing<String>,
-    /// What else its hellos tell.
+    /// Features that its answers show.
     pub features: Features,
-    /// The distinct chains that were shown in the clear, in the order met.
+    /// The distinct chains that were sent unencrypted, in order.
     pub chains: Vec<Arc<Chain>>,
 }
 
 impl Scan {
-    /// The versions that are spoken, oldest first.
+    /// The accepted versions, oldest first.
     pub fn accepted(&self) -> impl DoubleEndedIterator<Item = &VersionScan> {
         self.versions.iter().filter(|scan| scan.is_supported())
     }
 
-    /// The newest spoken version that shows its certificates in the clear.
+    /// The newest accepted version that sends certificates unencrypted.
     pub fn legacy_version(&self) -> Option<ProtocolVersion> {
         let mut versions = self.accepted().map(|scan| scan.version);
         versions.rfind(|version| *version < ProtocolVersion::TLS1_3)
@@ -44,21 +44,21 @@ impl Scan {
         self.versions.iter().find(|scan| scan.version == version)
     }
 
-    /// Each spoken version, oldest first, with what was chosen of everything.
+    /// Each accepted version, oldest first, with the first choice of each kind.
     pub fn first_choices(&self) -> impl Iterator<Item = (ProtocolVersion, CipherSuite)> {
         let first =
             |scan: &VersionScan| Some((scan.version, scan.suites.accepted.first()?.cipher_suite));
         self.versions.iter().filter_map(first)
     }
 
-    /// Every accepted suite with the version it was accepted in, oldest version first.
+    /// Every accepted suite with its version, oldest version first.
     pub fn suites(&self) -> impl Iterator<Item = (ProtocolVersion, &SuiteChoice)> {
         self.versions
             .iter()
             .flat_map(|scan| scan.suites.accepted.iter().map(|choice| (scan.version, choice)))
     }
 
-    /// Why parts of it could not be told, each reason once.
+    /// Why parts of it are unknown, without duplicates.
     pub fn gaps(&self) -> Vec<&Failure> {
         let listings = self.versions.iter().flat_map(|scan| {
             [&scan.suites.cut_short, &scan.groups.cut_short, &scan.schemes.cut_short]
@@ -73,29 +73,29 @@ impl Scan {
     }
 }
 
-/// What is taken in one version.
+/// What is accepted in one version.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VersionScan {
     /// The version.
     pub version: ProtocolVersion,
-    /// The suites; none means that the version is not spoken.
+    /// The suites; none means that the version is not accepted.
     pub suites: Listing<SuiteChoice>,
-    /// The groups of its key exchange.
+    /// The key exchange groups.
     pub groups: Listing<NamedGroup>,
-    /// The schemes in which it signs.
+    /// The schemes of the server's signatures.
     pub schemes: Listing<SignatureScheme>,
-    /// Whether a complete handshake ended in this version; a hello that is answered is not one yet.
+    /// Whether a complete handshake succeeded in this version.
     pub complete: Observed<()>,
 }
 
 impl VersionScan {
-    /// Whether it is spoken: hellos are answered, and no complete handshake was refused after that.
+    /// Whether it is accepted: hellos are answered, and no complete handshake was then refused.
     pub fn is_supported(&self) -> bool {
         !self.suites.accepted.is_empty() && self.refused_late().is_none()
     }
 
-    /// Whether a complete handshake can end with that suite, as far as was seen: those that the TLS library does not speak
-    /// were only answered.
+    /// Whether a complete handshake succeeds with that suite, as far as tested: suites that the TLS library does not
+    /// support were only answered.
     pub fn is_confirmed(&self, choice: &SuiteChoice) -> bool {
         let ephemeral = choice.cipher_suite.key_exchange() == Some(KeyExchange::Ecdhe)
             && matches!(
@@ -115,27 +115,27 @@ impl VersionScan {
     }
 }
 
-/// An accepted suite, and what came with it.
+/// An accepted suite, and its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuiteChoice {
     /// The suite.
     pub cipher_suite: CipherSuite,
-    /// The group that the server took for it.
+    /// The group that the server used with it.
     pub group: Option<NamedGroup>,
     /// Size of the server's finite-field (or export RSA) key, in bits.
     pub key_bits: Option<usize>,
 }
 
-/// Everything of one kind that a server takes, found by offering ever less until it refused.
+/// Everything of one kind that a server accepts, found by offering less and less until it refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing<T> {
-    /// What it takes: in its own order where it has one, else in the order offered.
+    /// What it accepts: in its own order if it has one, otherwise in the order offered.
     pub accepted: Vec<T>,
-    /// Whose order counts, where there is more than one to choose from.
+    /// Whose order applies, if more than one is accepted.
     pub order: Option<Order>,
-    /// How the server refused the rest; `None` where nothing was left to offer, or nobody asked.
+    /// How the server refused the rest; `None` if nothing was left to offer, or it was not asked.
     pub refusal: Option<Cause>,
-    /// Why the listing may lack something.
+    /// Why the list may be incomplete.
     pub cut_short: Option<Failure>,
 }
 
@@ -146,13 +146,13 @@ impl<T> Default for Listing<T> {
 }
 
 impl<T> Listing<T> {
-    /// Whether the server was asked, refused everything, and the answer is certain.
+    /// Whether the server was asked and certainly refused everything.
     pub fn is_refused(&self) -> bool {
         self.accepted.is_empty() && self.cut_short.is_none() && self.refusal.is_some()
     }
 }
 
-/// Whose order decides what is chosen.
+/// Whose order of preference applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     /// The server's.
@@ -163,7 +163,7 @@ pub enum Order {
     Mixed,
 }
 
-/// Properties that a server's hellos tell. Those of versions that it does not speak were not tried.
+/// Features that a server's answers show. Those of versions that it does not accept were not tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features {
     /// Secure renegotiation (RFC 5746).
@@ -172,39 +172,39 @@ pub struct Features {
     pub extended_master_secret: Observed<()>,
     /// Session tickets up to TLS 1.2 (RFC 5077).
     pub session_ticket: Observed<()>,
-    /// Session ids with which a session could be taken up again.
+    /// Session ids that can resume a session.
     pub session_id: Observed<()>,
     /// TLS compression (CVE-2012-4929).
     pub compression: Observed<()>,
-    /// Whether a fallback to an older version is noticed (RFC 7507).
+    /// Whether a fallback to an older version is detected (RFC 7507).
     pub fallback_scsv: Observed<()>,
 }
 
-/// How a known client fares, told from its own hello and the server's answer.
+/// Whether a known client can connect, from its own hello and the server's answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Replay {
     /// The client.
     pub profile: &'static Profile,
-    /// What was negotiated, or why nothing can be.
+    /// What was negotiated, or why the client cannot connect.
     pub outcome: Result<RawChoice, ReplayFailure>,
     /// The size of its hello, in bytes.
     pub size: usize,
-    /// Whether a complete handshake with the same offers ended.
+    /// Whether a complete handshake with the same offers succeeded.
     pub confirmed: bool,
 }
 
-/// How an address answers the hello of a current browser, and smaller ones where it breaks on that.
+/// How an address answers the hello of a current browser, and smaller hellos if that fails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrowserHello {
     /// The hello as the browser sends it, with a post-quantum key.
     pub whole: SizedHello,
-    /// The same without the post-quantum group and its key. Sent, like the next, where the whole one fails.
+    /// The same without the post-quantum group and its key. Sent, like the next, if the whole one fails.
     pub classic: Option<SizedHello>,
-    /// That hello, filled up with padding to the size of the whole one.
+    /// The classic hello, padded to the size of the whole one.
     pub padded: Option<SizedHello>,
 }
 
-/// One hello, how large it was, and how it was answered.
+/// A hello, its size, and the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SizedHello {
     /// Bytes on the wire.
@@ -214,14 +214,14 @@ pub struct SizedHello {
 }
 
 impl BrowserHello {
-    /// The smaller hello that is answered where the whole one, sent twice, is not.
+    /// The failure of the whole hello, sent twice, and the smaller hello that is answered.
     pub fn breaks(&self) -> Option<(&Failure, &SizedHello)> {
         let failure = self.whole.outcome.as_ref().err()?;
         let classic = self.classic.as_ref().filter(|hello| hello.outcome.is_ok())?;
         Some((failure, classic))
     }
 
-    /// Whether it is the size that breaks it, and not what is in the hello; `None` where that was not seen.
+    /// Whether its size is the reason, and not its contents; `None` if that was not seen.
     pub fn breaks_on_size(&self) -> Option<bool> {
         let padded = self.padded.as_ref()?;
         match &padded.outcome {
@@ -240,13 +240,13 @@ pub enum ReplayFailure {
     /// The server answered its hello, and refused the complete handshake.
     #[error("{}, after the server had answered its hello", .0.cause)]
     Late(Failure),
-    /// The client would not accept the server's answer.
+    /// The client would refuse the server's answer.
     #[error(transparent)]
     Client(#[from] Objection),
 }
 
 impl ReplayFailure {
-    /// Whether the server, or the client, said no: anything else says nothing about the client.
+    /// Whether the server or the client refused. Other failures prove nothing about the client.
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Client(_) | Self::Late(_) => true,

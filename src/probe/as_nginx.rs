@@ -1,4 +1,5 @@
-//! The handshake as nginx makes it: its own hello first, then a complete one of the same shape with nginx's request.
+//! A handshake as nginx makes it: nginx's hello first, then a complete handshake of the same shape with nginx's
+//! request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -134,13 +135,13 @@ fn read(
     })
 }
 
-/// Whether nginx speaks HTTP/1 with this upstream.
+/// Whether nginx uses HTTP/1 with this upstream.
 fn asks(client: &NginxClient) -> bool {
     client.module == ProxyModule::Proxy && client.alpn.is_empty()
 }
 
-/// The complete handshake that confirms an answer: its version, and an offer like nginx's own. `None` where the complete
-/// engine does not speak what the server chose.
+/// The complete handshake that confirms an answer: its version, and an offer like nginx's. `None` if the complete
+/// engine does not support the server's selection.
 fn shape(answer: &NginxAnswer, hello: &ClientHello) -> Option<(ProtocolVersion, Offer)> {
     let choice = answer.choice;
     let version = choice.version;

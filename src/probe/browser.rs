@@ -1,4 +1,4 @@
-//! The hello of a current browser: larger than any other of ours, and some boxes break on that.
+//! The hello of a current browser. It is larger than our other hellos, and some servers and middleboxes fail on it.
 
 use super::complete::Caller;
 use crate::observation::scan::{BrowserHello, SizedHello};
@@ -9,10 +9,10 @@ use crate::tls::group::NamedGroup;
 use crate::tls::hello::ClientHello;
 use crate::tls::profile::select;
 
-/// The bytes of an extension's own number and length.
+/// The bytes of an extension's type and length.
 const EXTENSION_HEADER: usize = 4;
 
-/// Ports on which TLS begins at once and HTTP does not follow.
+/// Ports on which TLS starts at once and the protocol inside is not HTTP.
 const NOT_HTTP: [u16; 22] = [
     465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 1433, 3269, 3306, 5061, 5223, 5270, 5432,
     5671, 6379, 6697, 8883, 27017,
@@ -23,7 +23,7 @@ pub(super) fn speaks_http(target: &Target) -> bool {
     target.starttls.is_none() && target.endpoint().is_none_or(|(_, port)| !NOT_HTTP.contains(&port))
 }
 
-/// Sends the hello of a current browser to an address that speaks TLS, and smaller ones where it breaks on it.
+/// Sends the hello of a current browser to an address that supports TLS, and smaller ones if it fails.
 pub(super) async fn ask(
     caller: &Caller<'_>,
     target: &Target,
@@ -48,7 +48,7 @@ pub(super) async fn ask(
     if seen.breaks().is_none() {
         return Some(seen);
     }
-    // What fails once may be chance or a limit; the smaller hello between the two shows that it is neither.
+    // A single failure may be chance or a limit; the smaller hello in between shows that it is neither.
     seen.whole = sized(hello).await?;
     seen.padded = sized(ClientHello { padded: false, ..classic }.with(padding)).await;
     Some(seen)
@@ -64,9 +64,9 @@ fn whole(target: &Target) -> Option<ClientHello> {
     Some(if speaks_http(target) { hello } else { without_http(hello) })
 }
 
-/// A browser's hello without its application protocols, which servers of other protocols refuse.
+/// A browser's hello without its application protocols, which other servers refuse.
 pub(super) fn without_http(hello: ClientHello) -> ClientHello {
-    // ALPS speaks of the same protocols.
+    // ALPS contains the same protocols.
     hello.without(ExtensionType::ALPN).without(ExtensionType(0x44cd))
 }
 

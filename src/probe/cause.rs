@@ -1,11 +1,11 @@
-//! What an error of a connection says about the peer.
+//! Translates errors of a connection into causes.
 
 use std::io;
 
 use crate::observation::Cause;
 use crate::tls::alert::AlertDescription;
 
-/// What an error of the handshake, or of a read after it, says about the peer.
+/// The cause of an error in a handshake, or in a read after it.
 pub(super) fn cause(error: &io::Error) -> Cause {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return match tls {

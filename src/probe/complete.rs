@@ -1,4 +1,4 @@
-//! The complete engine: whole rustls handshakes that record everything and judge nothing.
+//! The complete engine: full rustls handshakes that record everything and judge nothing.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ use crate::tls::hello::ClientHello;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
-/// What every complete handshake of a run shares.
+/// The state that all complete handshakes of a run share.
 #[derive(Debug)]
 pub(super) struct Handshaker {
     provider: Arc<CryptoProvider>,
@@ -55,11 +55,11 @@ pub(super) struct Caller<'a> {
     address: SocketAddr,
     identity: Result<Option<Arc<CertifiedKey>>, rustls::Error>,
     opened: AtomicU32,
-    /// Whether a server that asks for a certificate is asked for a page, as nginx answers such a request.
+    /// Whether to send an HTTP request after a certificate request, because nginx refuses clients in its response.
     pub(super) asks_http: bool,
 }
 
-/// What one cell's handshakes are made with.
+/// The parts that the handshakes of one cell are made with.
 pub(super) struct Kit {
     pub(super) config: Arc<ClientConfig>,
     pub(super) recorder: Arc<HandshakeRecorder>,
@@ -93,7 +93,7 @@ impl Handshaker {
 }
 
 impl Caller<'_> {
-    /// One cell of the matrix: connect, shake hands, see what follows, ask for resumption, say goodbye.
+    /// One cell of the matrix: connects, completes the handshake, observes what follows, tests resumption and closes.
     pub(super) async fn cell(&self, cell: Cell) -> Handshake {
         let mut handshake = untried(&cell);
         handshake.outcome = self.attempt(&cell, &mut handshake).await;
@@ -176,7 +176,7 @@ impl Caller<'_> {
         }
     }
 
-    /// The answer to a hello, with everything that was read.
+    /// The answer to a hello, with all bytes that were read.
     async fn answer(&self, hello: &ClientHello) -> (Result<RawChoice, Failure>, Flight) {
         match self.exchange(hello).await {
             Ok(answer) => (answer.outcome, answer.flight),
@@ -184,7 +184,7 @@ impl Caller<'_> {
         }
     }
 
-    /// How TLS 1.3 answers a hello with the groups that TLS 1.2 can use, and no other.
+    /// The answer of TLS 1.3 to a hello with only the groups that TLS 1.2 can use.
     pub(super) async fn with_classic_groups(
         &self,
         sni: Option<&str>,
@@ -199,31 +199,31 @@ impl Caller<'_> {
         self.answer(&hello).await.0
     }
 
-    /// Sends a hello of our own over a connection of its own.
+    /// Sends a hello of our own over a new connection.
     pub(super) async fn exchange(&self, hello: &ClientHello) -> Result<raw::RawAnswer, Failure> {
         let mut connection = self.open().await?;
         let deadline = tokio::time::Instant::now() + self.handshake_deadline();
         Ok(raw::exchange(&mut connection.stream, hello, deadline).await)
     }
 
-    /// The certificates that a flight showed in the clear.
+    /// The certificates in a flight, if they were not encrypted.
     pub(super) fn chain_of(&self, flight: &Flight) -> Option<Arc<Chain>> {
         let sent = flight.certificates.as_ref().filter(|sent| !sent.is_empty())?;
         let sent: Vec<&[u8]> = sent.iter().map(Vec::as_slice).collect();
         Some(self.handshaker.chains.intern(&sent))
     }
 
-    /// Connections opened so far, those that failed among them.
+    /// Connections opened so far, including failed ones.
     pub(super) fn opened(&self) -> u32 {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// From now on one connection at a time, with a pause between two.
+    /// From now on, makes one connection at a time, with a pause in between.
     pub(super) fn slow_down(&self) {
         self.connector.slow_down(self.address);
     }
 
-    /// A TCP connection on which TLS can start.
+    /// A TCP connection that is ready for TLS.
     pub(super) async fn open(&self) -> Result<Connection, Failure> {
         self.opened.fetch_add(1, Ordering::Relaxed);
         let deadlines = self.connector.deadlines();
@@ -245,7 +245,7 @@ impl Caller<'_> {
         Ok(connection)
     }
 
-    /// What a client would call the server.
+    /// The name by which a client would know the server.
     fn host_name(&self) -> String {
         let name = self.target.known_as();
         name.map_or_else(|| self.address.ip().to_string(), |name| name.to_string())
@@ -259,8 +259,8 @@ impl Caller<'_> {
         self.target.timeout.unwrap_or(self.connector.deadlines().handshake)
     }
 
-    /// How long to wait for what follows a handshake. The TCP connection shows the round trip; the handshake's own time
-    /// may hold a wait for the server's other clients.
+    /// How long to wait for what follows a handshake. It depends on the TCP connection, which shows the round-trip
+    /// time; a handshake may also include waiting for other clients.
     pub(super) fn waits(&self, connecting: Duration) -> Waits {
         let answer = self.handshake_deadline();
         let read = self.connector.deadlines().read;
@@ -293,7 +293,7 @@ impl Caller<'_> {
         Goodbye::of(self.target.starttls, self.target.port().unwrap_or(0))
     }
 
-    /// Sees what follows the handshake, and says goodbye.
+    /// Observes what follows the handshake, and closes the connection.
     pub(super) async fn follow_up(
         &self,
         stream: &mut TlsStream<TcpStream>,
@@ -315,8 +315,8 @@ impl Caller<'_> {
         aftermath
     }
 
-    /// The same handshake once more after one that ended in a reset: an alert behind it is read before anything is sent,
-    /// since data that the server has not read would turn its alert into a reset.
+    /// Repeats a handshake that ended in a reset, and reads before sending anything: data that the server has not read
+    /// would turn its alert into a reset.
     pub(super) async fn look_again(&self, cell: &Cell, offer: &Offer) -> Option<Cause> {
         let kit = self.kit(cell, offer).ok()?;
         let connection = self.open().await.ok()?;
@@ -331,7 +331,7 @@ impl Caller<'_> {
         alert
     }
 
-    /// A second connection with the same configuration: is the first one's session resumed?
+    /// Whether a second connection with the same configuration resumes the first one's session.
     async fn resumption(&self, cell: &Cell, config: Arc<ClientConfig>) -> Observed<()> {
         let Connection { stream, permits, took } = match self.open().await {
             Ok(connection) => connection,
@@ -341,7 +341,7 @@ impl Caller<'_> {
             Err(failure) => Observed::Failed(failure),
             Ok(mut stream) => {
                 let kind = stream.get_ref().1.handshake_kind();
-                // This connection has shown what it was made for.
+                // This connection has served its purpose.
                 let _ = follow_up::part(&mut stream, self.goodbye(), self.waits(took).event).await;
                 if kind == Some(HandshakeKind::Resumed) {
                     Observed::Seen(())
@@ -354,7 +354,7 @@ impl Caller<'_> {
         resumed
     }
 
-    /// A fresh configuration, recorder and session store, so that no connection learns from another.
+    /// A new configuration, recorder and session store, so that connections do not share state.
     pub(super) fn kit(&self, cell: &Cell, offer: &Offer) -> Result<Kit, Failure> {
         let local = |error: rustls::Error| Failure {
             stage: Stage::Connect,
@@ -391,7 +391,7 @@ impl Caller<'_> {
     }
 }
 
-/// A handshake that is yet to be made.
+/// A handshake that has not been made yet.
 pub(super) fn untried(cell: &Cell) -> Handshake {
     Handshake {
         sni: cell.sni.clone(),
@@ -418,7 +418,7 @@ fn rustls_version(version: ProtocolVersion) -> &'static SupportedProtocolVersion
     }
 }
 
-/// This side as an address literal, which no mail server has to look up (RFC 5321 section 4.1.3).
+/// This machine as an address literal, which mail servers need not look up (RFC 5321 section 4.1.3).
 fn client_name(stream: &TcpStream) -> String {
     match stream.local_addr().map(|address| address.ip()) {
         Ok(IpAddr::V6(ip)) => format!("[IPv6:{ip}]"),
@@ -441,7 +441,7 @@ pub(super) fn session(stream: &TlsStream<TcpStream>) -> Session {
     }
 }
 
-/// A refusal that follows the handshake makes it a failed one.
+/// A refusal after the handshake makes it a failed one.
 pub(super) fn settle(
     session: Result<Session, Failure>,
     late: Option<Cause>,
@@ -452,7 +452,7 @@ pub(super) fn settle(
     }
 }
 
-/// A server that asked for a certificate and then ended the connection did so because of the answer.
+/// If a server asked for a certificate and then ended the connection, the certificate (or its absence) is the reason.
 pub(super) fn client_auth(
     request: Option<ClientCertificateRequest>,
     outcome: &Result<Session, Failure>,

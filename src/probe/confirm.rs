@@ -1,6 +1,6 @@
-//! Complete handshakes that offer no more than is asked about: they confirm what a raw hello was answered.
+//! Complete handshakes that offer only what is tested: they confirm the answers to raw hellos.
 //!
-//! A `ServerHello` says what a server would use. Only a completed handshake without an alert after it shows that it can.
+//! A `ServerHello` shows what a server would use. Only a complete handshake without a later alert shows that it works.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::observation::{Cause, Failure, Stage};
 use crate::tls::scheme::SignatureScheme;
 use crate::tls::version::ProtocolVersion;
 
-/// What a complete handshake showed.
+/// The result of a complete handshake.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Confirmed {
     /// The scheme in which the server signed.
@@ -23,7 +23,7 @@ pub(super) struct Confirmed {
 impl Caller<'_> {
     /// Makes one complete handshake of that shape, and reads what the server sends after it.
     ///
-    /// A server that asks for a client certificate has shown all that matters here, whether it requires one or not.
+    /// A request for a client certificate is enough, whether or not the server requires one.
     pub(super) async fn confirm(
         &self,
         sni: Option<&str>,

@@ -1,4 +1,4 @@
-//! Names to addresses, addresses to connections: the only place that opens sockets, within the run's limits.
+//! Resolves names and connects to addresses, within the run's limits. Only this module opens sockets.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -16,23 +16,23 @@ use super::{AddressFamily, Deadlines, Limits};
 use crate::observation::{Cause, Failure, Stage};
 use crate::targets::Host;
 
-/// Names that are looked up at once.
+/// The most concurrent lookups.
 const LOOKUPS: usize = 128;
 
-/// Threads with a lookup: the system may continue one for half a minute after we stopped waiting for it.
+/// The most threads for lookups: the system may continue one for half a minute after the timeout.
 const LOOKUP_THREADS: usize = 1024;
 
-/// Time from one connection to the next where they go one at a time: the server must notice that the last one is gone.
+/// Pause between connections that are made one at a time, so that the server notices the end of the last one.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A TCP connection and its share of the limits, given back when it is dropped.
+/// A TCP connection and its share of the limits, which is released when it is dropped.
 #[derive(Debug)]
 pub struct Connection {
     /// The connected stream.
     pub stream: TcpStream,
     /// How long the connection took.
     pub took: Duration,
-    /// The permits that this connection holds.
+    /// The permits of this connection.
     pub permits: Permits,
 }
 
@@ -45,7 +45,7 @@ pub struct Permits {
     _gate: Arc<ConnectionLimits>,
 }
 
-/// What every connection to one address passes.
+/// The limits on connections to one address.
 #[derive(Debug)]
 struct ConnectionLimits {
     at_once: Arc<Semaphore>,
@@ -56,7 +56,7 @@ struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// Takes the next turn, `interval` behind the one before it.
+    /// Returns the next turn, `interval` after the previous one.
     fn turn(&self, interval: Duration) -> Instant {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = (*next).max(Instant::now());
@@ -74,14 +74,14 @@ pub struct Connector {
     addresses: Mutex<HashMap<SocketAddr, Weak<ConnectionLimits>>>,
     /// Addresses that accept only one connection at a time.
     slow: Mutex<HashSet<SocketAddr>>,
-    /// Lookups that are waited for.
+    /// Permits for lookups with a waiting caller.
     lookups: Arc<Semaphore>,
-    /// Threads with a lookup, including those that nothing waits for any more.
+    /// Permits for threads with a lookup, including those without a waiting caller.
     threads: Arc<Semaphore>,
 }
 
 impl Connector {
-    /// A connector within these limits.
+    /// A connector with these limits.
     pub fn new(limits: Limits, stand_ins: StandIns) -> Self {
         Self {
             limits,
@@ -104,8 +104,7 @@ impl Connector {
         &self.limits.deadlines
     }
 
-    /// The addresses of a host, each once, in the resolver's order, as `getaddrinfo` gives them (and so as nginx sees
-    /// them when it starts).
+    /// The addresses of a host without duplicates, in the order of `getaddrinfo`, which nginx also uses when it starts.
     pub async fn resolve(&self, host: &Host, port: u16) -> Result<Vec<IpAddr>, Failure> {
         let name = match host {
             Host::Ip(ip) => return Ok(vec![*ip]),
@@ -129,8 +128,8 @@ impl Connector {
         Ok(addresses)
     }
 
-    /// Asks the system, in a thread of its own: a resolver that does not answer holds it for long after the deadline. The
-    /// deadline starts with the lookup, so names that hang do not use up the time of others.
+    /// Asks the system in a separate thread, which an unresponsive resolver may block long after the deadline. The
+    /// deadline starts with the lookup, so slow names do not use up the time of others.
     async fn look_up(&self, name: &str, port: u16) -> Result<Vec<IpAddr>, Cause> {
         let _turn = acquire(Arc::clone(&self.lookups)).await;
         let thread = acquire(Arc::clone(&self.threads)).await;
@@ -148,7 +147,7 @@ impl Connector {
         }
     }
 
-    /// Lets only one connection at a time through to that address, for the rest of the run.
+    /// Allows only one connection at a time to that address for the rest of the run.
     pub fn slow_down(&self, address: SocketAddr) {
         self.slow.lock().unwrap_or_else(PoisonError::into_inner).insert(address);
     }
@@ -165,7 +164,7 @@ impl Connector {
         }
     }
 
-    /// Connects; waiting for a share of the limits does not count against `deadline`.
+    /// Connects; waiting for a share of the limits does not count towards `deadline`.
     pub async fn connect(
         &self,
         address: SocketAddr,
@@ -180,7 +179,7 @@ impl Connector {
             Ok(Err(error)) => return Err(connect_failure(connect_cause(&error))),
             Ok(Ok(stream)) => stream,
         };
-        // A handshake is a few small writes that each wait for an answer. Failing to say so costs only time.
+        // A handshake consists of small writes that each wait for an answer. An error here only costs time.
         let _ = stream.set_nodelay(true);
         Ok(Connection { stream, took: started.elapsed(), permits })
     }
@@ -198,7 +197,7 @@ impl Connector {
         Permits { _alone: alone, _address: of_address, _overall: overall, _gate: gate }
     }
 
-    /// The gate of an address, kept as long as a connection to it is open or wanted.
+    /// The limits of an address, kept while a connection to it is open or requested.
     fn gate(&self, address: SocketAddr) -> Arc<ConnectionLimits> {
         let mut known = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(gate) = known.get(&address).and_then(Weak::upgrade) {

@@ -1,4 +1,4 @@
-//! Concurrency: the only place that spawns tasks.
+//! Concurrency: only this module spawns tasks.
 
 use std::future::Future;
 use std::io;
@@ -10,9 +10,9 @@ use futures::stream::{self, Stream, StreamExt};
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
-/// Runs `work` on each item, at most `at_once` together, spread over the cores; results come as they finish.
+/// Runs `work` on each item, at most `at_once` concurrently, on all cores; returns results as they finish.
 ///
-/// A panic in one piece of work is its own `Err` and stops no other. Dropping the stream ends what is under way.
+/// A panic affects only its own item, whose result is `Err`. Dropping the stream cancels the rest.
 pub fn each<I, W, F, T>(
     items: I,
     at_once: usize,
@@ -32,21 +32,21 @@ fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> J
     tokio::spawn(work)
 }
 
-/// Runs blocking work in a thread of its own, which ends with the work, whether or not anybody still waits for it.
+/// Runs blocking work in a separate thread, which ends with the work even if nobody waits for it.
 pub fn in_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<oneshot::Receiver<T>> {
     let (sender, answer) = oneshot::channel();
     let thread = thread::Builder::new().name("lookup".to_owned()).stack_size(STACK);
-    // Whoever asked may have gone away.
+    // The caller may have stopped waiting.
     thread.spawn(move || drop(sender.send(work())))?;
     Ok(answer)
 }
 
-/// Stack of such a thread; the system's resolver loads libraries of its own.
+/// Stack size of such a thread; the system's resolver loads its own libraries.
 const STACK: usize = 1024 * 1024;
 
-/// A task that ends when nothing waits for it any more.
+/// A task that is cancelled when nothing waits for it.
 struct Task<T>(JoinHandle<T>);
 
 impl<T> Future for Task<T> {

@@ -1,7 +1,7 @@
-//! Fetching a missing issuer's certificate from where a certificate says it lies (AIA caIssuers), when asked to.
+//! Fetches a missing issuer's certificate from the URL in a certificate (AIA caIssuers), if requested.
 //!
-//! The address comes from whoever made the certificate, so it is not followed into private networks unless allowed, and
-//! size and time are bounded. Redirects are not followed.
+//! The URL comes from the author of the certificate, so private networks are refused unless allowed, and size and time
+//! are limited. Redirects are not followed.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -14,27 +14,27 @@ use crate::observation::Cause;
 use crate::targets::Host;
 use crate::targets::address::parse_host;
 
-/// A larger answer is not a certificate.
+/// The largest answer, in bytes.
 const MAX_ANSWER: u64 = 128 * 1024;
 
 /// Why a certificate could not be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum FetchError {
-    /// Not a plain `http://` address, as RFC 5280 wants it.
+    /// Not a plain `http://` URL, as RFC 5280 requires.
     #[error("only http:// addresses are fetched")]
     Address,
-    /// The address leads into a private network.
+    /// The URL leads to a private network.
     #[error("{0} is not a public address")]
     Private(IpAddr),
     /// The connection failed.
     #[error("{0}")]
     Connection(Cause),
-    /// The server answered otherwise than with a document.
+    /// The server did not return a document.
     #[error("the server answered {0}")]
     Status(String),
 }
 
-/// Fetches what lies at `url`.
+/// Fetches the contents of `url`.
 pub async fn fetch(connector: &Connector, url: &str, private: bool) -> Result<Vec<u8>, FetchError> {
     let (host, port, path) = split(url).ok_or(FetchError::Address)?;
     let address = resolve(connector, &host, port, private).await?;
@@ -88,7 +88,7 @@ fn split(url: &str) -> Option<(Host, u16, String)> {
     plain.then_some((parse_host(host).ok()?, port, path.to_owned()))
 }
 
-/// Whether an address is one that anybody may reach: none of the ranges for private, local or special use.
+/// Whether an address is public: not in any range for private, local or special use.
 fn is_public(ip: IpAddr) -> bool {
     let v4 = |ip: Ipv4Addr| {
         let [a, b, ..] = ip.octets();

@@ -1,4 +1,5 @@
-//! What happens after a handshake: late refusals, nginx's HTTP 400, mail's words, session tickets, and the goodbye.
+//! What follows a handshake: late refusals, nginx's HTTP 400, replies of mail servers, session tickets, and closing the
+//! connection.
 
 use std::time::Duration;
 
@@ -11,32 +12,32 @@ use super::cause::cause;
 use super::starttls::goodbye::Goodbye;
 use crate::observation::{Cause, ClientRefusal};
 
-/// Bytes of an HTTP answer that are looked at; nginx's error page is a tenth of it.
+/// The most bytes of an HTTP answer that are read; nginx's error page has a tenth of that.
 const MAX_ANSWER: usize = 8 * 1024;
 
-/// Bytes that are read while the connection is closed.
+/// The most bytes that are read while closing.
 const MAX_REST: usize = 64 * 1024;
 
-/// Longest line of a refusal that is kept.
+/// The longest line of a refusal that is kept.
 const MAX_WORDS: usize = 200;
 
-/// Time limit for sending the goodbye.
+/// Timeout for sending the goodbye.
 const GOODBYE: Duration = Duration::from_millis(200);
 
 /// What was seen after a handshake in which the server asked for a certificate.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Aftermath {
-    /// The server ended the connection, and how.
+    /// How the server ended the connection.
     pub(super) failure: Option<Cause>,
-    /// The server said that it refuses the client because of the certificate.
+    /// The server refuses the client because of its certificate.
     pub(super) refusal: Option<ClientRefusal>,
     /// The server answered a request.
     pub(super) served: bool,
-    /// The connection was reset while it was closed, which may have swallowed an alert.
+    /// The connection was reset while closing, which may have hidden an alert.
     pub(super) cut_short: bool,
 }
 
-/// How long to wait for what a server does by itself, and for its answer to a request.
+/// How long to wait for unsolicited data, and for the answer to a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waits {
     /// For tickets, late alerts, greetings and the end of the connection: a few round trips.
@@ -45,12 +46,12 @@ pub(super) struct Waits {
     pub(super) answer: Duration,
 }
 
-/// Finds out whether a server that asked for a certificate requires one.
+/// Tests whether a server that asked for a certificate requires one.
 ///
-/// A TLS 1.3 server refuses after its peer's handshake is over, so the read comes before any write: a write could turn
-/// the alert into a bare reset. Session tickets decide nothing: OpenSSL sends them, and then nginx's stream module closes
-/// the connection. Its mail module says in its protocol that it refuses, and its http module answers the first request
-/// with 400. `http` is the Host to ask for; `None` where the protocol inside TLS is not HTTP.
+/// A TLS 1.3 server refuses after the client has finished the handshake, so this reads before any write: a write could
+/// turn the alert into a reset. Session tickets prove nothing: OpenSSL sends them, and then nginx's stream module
+/// closes the connection. Its mail module refuses in the mail protocol, and its http module answers the first request
+/// with 400. `http` is the Host of the request; `None` if the protocol inside TLS is not HTTP.
 pub(super) async fn after_request(
     stream: &mut TlsStream<TcpStream>,
     http: Option<&str>,
@@ -58,7 +59,7 @@ pub(super) async fn after_request(
 ) -> Aftermath {
     match timeout(waits.event, first_words(stream)).await {
         Ok(Err(cause)) => Aftermath { failure: Some(cause), ..Aftermath::default() },
-        // A greeting does not show that the client is served: Dovecot refuses only the login.
+        // A greeting does not show that the client is accepted: Dovecot only refuses the login.
         Ok(Ok(words)) => Aftermath { refusal: refusal_in_words(&words), ..Aftermath::default() },
         Err(_) => match http {
             Some(host) if speaks_http1(stream) => ask_http(stream, host, waits.answer).await,
@@ -80,8 +81,8 @@ async fn first_words(stream: &mut TlsStream<TcpStream>) -> Result<Vec<u8>, Cause
     }
 }
 
-/// A refusal as nginx's mail module words it: `* BYE No required SSL certificate`, `-ERR SSL certificate error`, `421
-/// 4.7.1 No required SSL certificate`.
+/// A refusal of nginx's mail module: `* BYE No required SSL certificate`, `-ERR SSL certificate error`, `421 4.7.1 No
+/// required SSL certificate`.
 fn refusal_in_words(words: &[u8]) -> Option<ClientRefusal> {
     let text = String::from_utf8_lossy(words);
     let line = text.lines().next()?.trim_end();
@@ -92,17 +93,18 @@ fn refusal_in_words(words: &[u8]) -> Option<ClientRefusal> {
         .then(|| ClientRefusal::Words(line.chars().take(MAX_WORDS).collect()))
 }
 
-/// Says goodbye in the protocol inside TLS, ends TLS, and reads until the server has closed the connection or
-/// the wait is over. What comes back is an alert that arrived only now: a server may refuse its client after a TLS 1.3
-/// handshake that looked complete. A reset comes back as well, since our goodbye can turn an alert into one.
+/// Ends the protocol inside TLS, ends TLS, and reads until the server has closed the connection or the time is up.
+/// Returns an alert that arrives only now: a server may refuse its client after a TLS 1.3 handshake that looked
+/// complete. Also returns a reset, because our goodbye can turn an alert into one.
 ///
-/// Without a close_notify OpenSSL forgets the session, and resumption would look unsupported. Tickets arrive while reading.
+/// Without a close_notify, OpenSSL drops the session, and resumption would look unsupported. Tickets arrive while
+/// reading.
 pub(super) async fn part(
     stream: &mut TlsStream<TcpStream>,
     goodbye: Goodbye,
     wait: Duration,
 ) -> Option<Cause> {
-    // A peer that is gone already needs no goodbye, and may have said why.
+    // A peer that has already gone needs no goodbye, and may have sent the reason.
     if let Ok(Err(error)) = timeout(wait, goodbye.say(stream)).await
         && let alert @ Cause::Alert(_) = cause(&error)
     {
@@ -112,7 +114,7 @@ pub(super) async fn part(
     timeout(wait, late_alert(stream)).await.ok().flatten()
 }
 
-/// The alert that a server sends by itself after a handshake, before it has heard anything more from us.
+/// The alert that a server sends after a handshake, before it receives anything else.
 pub(super) async fn alert_unasked(
     stream: &mut TlsStream<TcpStream>,
     wait: Duration,
@@ -121,7 +123,8 @@ pub(super) async fn alert_unasked(
     Some(ended).filter(|cause| matches!(cause, Cause::Alert(_)))
 }
 
-/// Reads to the end. Only an alert means something, or a reset that may have swallowed one: a connection that we are
+/// Reads to the end. Only an alert matters, or a reset that may have hidden one: a connection that we are closing may
+/// end in any other way.
 /// closing may end in any other way.
 async fn late_alert(stream: &mut TlsStream<TcpStream>) -> Option<Cause> {
     let mut rest = vec![0; 4096];
@@ -154,7 +157,7 @@ async fn ask_http(stream: &mut TlsStream<TcpStream>, host: &str, wait: Duration)
         stream.take(MAX_ANSWER as u64).read_to_end(&mut answer).await
     };
     let ended = timeout(wait, exchange).await;
-    // Closing in answer to a request says nothing: the peer may speak another protocol. An alert does.
+    // Closing after a request proves nothing, as the server may use another protocol. An alert does.
     let alert = match ended {
         Ok(Err(error)) => Some(cause(&error)).filter(|cause| matches!(cause, Cause::Alert(_))),
         Ok(Ok(_)) | Err(_) => None,
@@ -174,14 +177,14 @@ fn http_status(answer: &[u8]) -> Option<u16> {
     start.strip_prefix("http/1.")?.get(2..5)?.parse().ok()
 }
 
-/// Whether an HTTP answer refuses the client for its certificate: nginx's 400 pages ("No required SSL certificate was
-/// sent", "The SSL certificate error") and the 403 of other servers say so in the body.
+/// Whether an HTTP answer refuses the client for its certificate: the bodies of nginx's 400 pages ("No required SSL
+/// certificate was sent", "The SSL certificate error") and of other servers' 403 pages say so.
 fn refuses(status: u16, answer: &[u8]) -> bool {
     may_refuse(status)
         && String::from_utf8_lossy(answer).to_ascii_lowercase().contains("certificate")
 }
 
-/// Whether a server answers with this status where a certificate is missing.
+/// Whether servers use this status for a missing certificate.
 fn may_refuse(status: u16) -> bool {
     matches!(status, 400 | 401 | 403 | 421 | 495 | 496)
 }

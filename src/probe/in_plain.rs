@@ -1,4 +1,4 @@
-//! nginx's connection to an upstream without TLS: what it sends there, and whether the port speaks TLS after all.
+//! nginx's connection to an upstream without TLS: what it sends, and whether the port expects TLS.
 
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -12,10 +12,10 @@ use crate::observation::{Cause, Failure};
 use crate::targets::nginx_client::{NginxClient, NginxRequest, SettingChange};
 use crate::tls::alert::AlertDescription;
 
-/// The preface of HTTP/2 and empty settings (RFC 9113 section 3.4).
+/// The HTTP/2 preface and empty settings (RFC 9113 section 3.4).
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
-/// Speaks to the port as nginx does. A hello is sent where that is not served.
+/// Sends what nginx sends. If that is not served, also sends a hello.
 pub(super) async fn attempt(caller: &Caller<'_>, client: &NginxClient) -> (NoAnswer, Served) {
     let served = match &client.request {
         None => Served::NotAsked,
@@ -50,7 +50,7 @@ async fn speak(
         ProxyModule::Proxy | ProxyModule::Stream => request.bytes(),
     };
     let exchange = async {
-        // Whether all of it could be sent or not, what was received tells.
+        // The answer matters, even if not everything could be sent.
         let _ = connection.stream.write_all(&words).await;
         read(&mut connection.stream, |answer| decides(module, answer)).await
     };
@@ -58,7 +58,7 @@ async fn speak(
     Ok(meaning(module, &answer, ended))
 }
 
-/// Whether what was read tells already what is spoken.
+/// Whether the data received so far shows the protocol.
 fn decides(module: ProxyModule, answer: &[u8]) -> bool {
     alert(answer).is_some() || (module == ProxyModule::Grpc && answer.len() >= 9)
 }
@@ -78,7 +78,7 @@ fn meaning(module: ProxyModule, answer: &[u8], ended: Option<Cause>) -> Served {
     }
 }
 
-/// The alert with which a TLS server answers what is no hello.
+/// The alert that a TLS server sends if it receives something other than a hello.
 fn alert(answer: &[u8]) -> Option<AlertDescription> {
     match answer {
         [21, 3, _, 0, 2, _, description, ..] => Some(AlertDescription(*description)),
@@ -86,7 +86,7 @@ fn alert(answer: &[u8]) -> Option<AlertDescription> {
     }
 }
 
-/// The request as `uwsgi_pass` sends it.
+/// The request of `uwsgi_pass`.
 fn uwsgi(request: &NginxRequest) -> Vec<u8> {
     let variables = [
         ("REQUEST_METHOD", "GET"),
@@ -99,7 +99,7 @@ fn uwsgi(request: &NginxRequest) -> Vec<u8> {
     ];
     let mut body = Vec::new();
     for text in variables.iter().flat_map(|(name, value)| [name, value]) {
-        // Both are far shorter than 64 kB: a directive's argument fits into 4 kB.
+        // Both are far shorter than 64 kB: an argument of a directive has at most 4 kB.
         body.extend(u16::try_from(text.len()).unwrap_or(0).to_le_bytes());
         body.extend(text.as_bytes());
     }

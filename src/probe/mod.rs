@@ -1,7 +1,7 @@
-//! Probing: the only room with sockets and tasks. Its result is an [`Observation`].
+//! Probing: the only module with sockets and tasks. Its result is an [`Observation`].
 //!
-//! [`plan`] says which handshakes to make, [`connect`] opens the sockets, [`complete`] makes whole handshakes and
-//! [`raw`] single hellos where a whole one failed; [`scan`] makes many of those. Nothing here judges.
+//! [`plan`] determines the handshakes, [`connect`] opens the sockets, [`complete`] makes full handshakes, [`raw`] sends
+//! single hellos if one fails, and [`scan`] sends many of them. Nothing here judges.
 
 pub mod as_nginx;
 mod browser;
@@ -52,7 +52,7 @@ pub struct Deadlines {
     pub dns: Duration,
     /// The TCP connection.
     pub connect: Duration,
-    /// The plain-text prelude.
+    /// The plain-text dialogue before TLS.
     pub starttls: Duration,
     /// The TLS handshake.
     pub handshake: Duration,
@@ -80,27 +80,27 @@ pub const CONNECTIONS_PER_ADDRESS: usize = 4;
 pub struct Limits {
     /// How long each stage may take.
     pub deadlines: Deadlines,
-    /// Connections at once, overall.
+    /// Concurrent connections, overall.
     pub connections: usize,
-    /// Connections at once to one address and port.
+    /// Concurrent connections to one address and port.
     pub per_address: usize,
-    /// New connections a second to one address and port, at the most.
+    /// The most new connections per second to one address and port.
     pub rate: Option<NonZeroU32>,
     /// Which addresses of a name are audited.
     pub family: AddressFamily,
 }
 
 impl Limits {
-    /// Targets under way at once: each has up to `per_address` connections open, and more would only wait.
+    /// Concurrent targets: each opens up to `per_address` connections, and more targets would only wait.
     pub fn targets_at_once(&self) -> usize {
         self.connections.div_ceil(self.per_address.max(1)).max(1)
     }
 }
 
-/// Addresses of one name that are audited at the most.
+/// The most addresses of one name that are audited.
 const MAX_ADDRESSES: usize = 32;
 
-/// Makes observations. One serves a whole run: it holds the limits and what connections share.
+/// Makes observations. A run uses one prober, which has the limits and what connections share.
 #[derive(Debug)]
 pub struct Prober {
     connector: Connector,
@@ -113,22 +113,22 @@ impl Prober {
         Self::with_stand_ins(limits, StandIns::default())
     }
 
-    /// A prober that connects to other sockets than it is told to.
+    /// A prober that connects to other sockets instead of the targets' own.
     pub fn with_stand_ins(limits: Limits, stand_ins: StandIns) -> Self {
         Self { connector: Connector::new(limits, stand_ins), handshaker: Handshaker::new() }
     }
 
-    /// Fetches what lies at an `http://` address; private networks only where `private` allows them.
+    /// Fetches the contents of an `http://` URL; private networks only if `private` allows them.
     pub async fn fetch(&self, url: &str, private: bool) -> Result<Vec<u8>, FetchError> {
         fetch::fetch(&self.connector, url, private).await
     }
 
-    /// The limits that every connection keeps.
+    /// The limits of every connection.
     pub fn limits(&self) -> &Limits {
         self.connector.limits()
     }
 
-    /// The addresses of a host, within the deadline for looking up a name.
+    /// The addresses of a host, within the deadline of a lookup.
     pub async fn resolve(&self, host: &Host) -> Result<Vec<IpAddr>, Failure> {
         self.connector.resolve(host, 0).await
     }
@@ -183,8 +183,8 @@ impl Prober {
     }
 }
 
-/// A failure of the complete engine may be rustls' own limit; a raw hello of the same shape shows it. Older versions are
-/// offered where no cell succeeded, and where the operator said which versions are allowed.
+/// A failure of the complete engine may be a limit of rustls; a raw hello of the same shape shows whether it is. Older
+/// versions are offered if no cell succeeded, or if the operator specified the allowed versions.
 async fn explain_failures(caller: &Caller<'_>, target: &Target, endpoint: &mut Endpoint) {
     let mut hellos: Vec<Cell> =
         endpoint.handshakes.iter().filter(|cell| is_unexplained(cell)).map(Cell::of).collect();
@@ -194,7 +194,7 @@ async fn explain_failures(caller: &Caller<'_>, target: &Target, endpoint: &mut E
         hellos.extend(plan::legacy(target));
     }
     if plan::counts_errors(target) {
-        // One hello is enough to tell an old server from a broken one; each counts as an error.
+        // One hello is enough to distinguish an old server from a broken one, and each counts as an error.
         hellos.truncate(usize::from(!established));
     }
     let Some((first, others)) = hellos.split_first() else { return };
@@ -210,7 +210,7 @@ async fn explain_failures(caller: &Caller<'_>, target: &Target, endpoint: &mut E
     }
 }
 
-/// Whether TLS 1.2 may refuse ECDHE only because the server's list of groups has none that TLS 1.2 can use.
+/// Whether TLS 1.2 may refuse ECDHE only because the server's groups include none that TLS 1.2 can use.
 fn groups_in_doubt(target: &Target, endpoint: &Endpoint) -> bool {
     let named = target.server_name.is_some();
     let newest = endpoint.cell(named, ProtocolVersion::TLS1_3).and_then(Handshake::session);

@@ -1,4 +1,4 @@
-//! What a complete handshake offers where it is to offer less than everything.
+//! The offer of a complete handshake that offers less than everything.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use crate::tls::group::NamedGroup;
 use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::CipherSuite;
 
-/// What to offer; `None` is all that the library speaks.
+/// What to offer; `None` means everything that the library supports.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Offer {
     /// Cipher suites.
     pub(super) cipher_suites: Option<Vec<CipherSuite>>,
-    /// Groups, with a key for the first.
+    /// Groups, with a key share for the first.
     pub(super) groups: Option<Vec<NamedGroup>>,
     /// Signature schemes.
     pub(super) schemes: Option<Vec<SignatureScheme>>,
 }
 
 impl Offer {
-    /// Whether the library can make a handshake of this shape.
+    /// Whether the library can make such a handshake.
     pub(super) fn is_possible(&self) -> bool {
         let suites = self.cipher_suites.as_ref();
         let groups = self.groups.as_ref();
@@ -46,7 +46,7 @@ impl Offer {
     }
 }
 
-/// Whether the complete engine speaks the suite.
+/// Whether the complete engine supports the suite.
 fn speaks_suite(suite: CipherSuite) -> bool {
     ALL_CIPHER_SUITES.iter().any(|known| u16::from(known.suite()) == suite.0)
 }

@@ -1,16 +1,16 @@
-//! What a peer that does not answer a `ClientHello` in TLS seems to speak, by its first bytes.
+//! Guesses the protocol of a peer that does not answer a `ClientHello` in TLS, from its first bytes.
 //!
-//! The peer's text is kept as it came, but for length and broken UTF-8; making it safe to show is the reports' business.
+//! The peer's text is kept as received, except for its length and invalid UTF-8; reports escape it.
 
 use crate::observation::PlainProtocol;
 use crate::tls::codec::{ByteReader, DecodeError};
 
-/// How much of the peer's text is kept, in characters.
+/// The most characters of the peer's text that are kept.
 const MAX_TEXT: usize = 200;
-/// How many bytes of an unknown protocol are kept.
+/// The most bytes of an unknown protocol that are kept.
 const MAX_UNKNOWN: usize = 16;
 
-/// Names the protocol that opens with those bytes.
+/// The protocol that starts with these bytes.
 pub fn classify(first_bytes: &[u8]) -> PlainProtocol {
     if let Ok(greeting) = mysql_greeting(first_bytes) {
         return PlainProtocol::Greeting(greeting);
@@ -35,12 +35,12 @@ pub fn classify(first_bytes: &[u8]) -> PlainProtocol {
     }
 }
 
-/// The peer's words: lossy, without the line's end, at most 200 characters.
+/// The peer's text: the first line as lossy UTF-8, at most 200 characters.
 fn words(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end().chars().take(MAX_TEXT).collect()
 }
 
-/// How POP3, IMAP, XMPP, ManageSieve and IRC open.
+/// How greetings of POP3, IMAP, XMPP, ManageSieve and IRC start.
 const GREETINGS: &[&str] = &[
     "+ok",
     "-err",
@@ -55,7 +55,7 @@ const GREETINGS: &[&str] = &[
     "error :",
 ];
 
-/// What a directory says to bytes that it cannot read (RFC 4511 section 4.4.1): the object identifier of the notice.
+/// The object identifier of the notice that an LDAP server sends for invalid data (RFC 4511 section 4.4.1).
 const NOTICE_OF_DISCONNECTION: &[u8] = b"1.3.6.1.4.1.1466.20036";
 
 fn first_line(bytes: &[u8]) -> String {
@@ -66,7 +66,7 @@ fn starts_with_any(text: &str, prefixes: &[&str]) -> bool {
     prefixes.iter().any(|prefix| text.starts_with(prefix))
 }
 
-/// Whether it is a reply as SMTP and FTP give it: three digits, then a space, a hyphen or the end.
+/// Whether it is a reply of SMTP or FTP: three digits, then a space, a hyphen or the end.
 pub(super) fn is_reply_line(line: &[u8]) -> bool {
     let Some((code, rest)) = line.split_at_checked(3) else {
         return false;
@@ -75,7 +75,7 @@ pub(super) fn is_reply_line(line: &[u8]) -> bool {
         && matches!(rest.first(), None | Some(b' ' | b'-'))
 }
 
-/// The version or the error with which MySQL opens: packet length, sequence 0, then 10 or 255.
+/// The version or the error in a MySQL greeting: packet length, sequence 0, then 10 or 255.
 fn mysql_greeting(bytes: &[u8]) -> Result<String, DecodeError> {
     const HANDSHAKE_V10: u8 = 10;
     const ERROR: u8 = 255;

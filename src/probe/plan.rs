@@ -1,4 +1,4 @@
-//! The plan: which handshakes to make for one address. Pure, so it can be tested and printed.
+//! The handshakes to make for one address. Pure, so it can be tested and printed.
 
 use crate::observation::Handshake;
 use crate::targets::{StartTls, Target};
@@ -7,20 +7,20 @@ use crate::tls::version::ProtocolVersion;
 /// One planned connection: a name or none, and one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
-    /// The name to send.
+    /// The name to send; `None` for no SNI.
     pub sni: Option<String>,
-    /// The one version to offer.
+    /// The only version to offer.
     pub version: ProtocolVersion,
-    /// Whether to ask for resumption of the session afterwards.
+    /// How to test session resumption afterwards.
     pub resume: Resume,
 }
 
-/// How a session is to be resumed.
+/// How to test session resumption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resume {
     /// Not at all.
     No,
-    /// As the server likes.
+    /// With a ticket or an id, as the server prefers.
     Yes,
     /// By its id, without a ticket (up to TLS 1.2).
     ById,
@@ -33,10 +33,10 @@ impl Cell {
     }
 }
 
-/// The matrix {no SNI, SNI} x {TLS 1.2, TLS 1.3}; a target without a name has the first row only.
+/// The matrix {no SNI, SNI} x {TLS 1.2, TLS 1.3}; without a name only the first row.
 ///
-/// Resumption is asked for once per version, with the name where there is one. MySQL and MariaDB count failures against
-/// the client's host, and their clients have but one hello: only the target's own is made.
+/// Resumption is tested once per version, with the name if there is one. MySQL and MariaDB count failures against the
+/// client's host, and their clients send only one kind of hello: only the target's own is sent.
 pub fn matrix(target: &Target) -> Vec<Cell> {
     let named = target.server_name.is_some();
     let nameless = if named && counts_errors(target) { None } else { Some(None) };
@@ -52,12 +52,12 @@ pub fn matrix(target: &Target) -> Vec<Cell> {
         .collect()
 }
 
-/// Whether the server locks this machine out after too many connections that break off.
+/// Whether the server locks this machine out after too many incomplete connections.
 pub fn counts_errors(target: &Target) -> bool {
     target.starttls == Some(StartTls::Mysql)
 }
 
-/// Hellos of versions older than those of the matrix.
+/// Hellos for versions older than those of the matrix.
 pub fn legacy(target: &Target) -> Vec<Cell> {
     [ProtocolVersion::TLS1_1, ProtocolVersion::TLS1, ProtocolVersion::SSL3]
         .map(|version| Cell { sni: target.server_name.clone(), version, resume: Resume::No })

@@ -1,6 +1,6 @@
-//! The raw engine: sends our own `ClientHello` and reads the answer as far as it travels in the clear.
+//! The raw engine: sends our own `ClientHello` and reads the unencrypted part of the answer.
 //!
-//! It needs no cryptography and meets servers that the complete engine cannot speak to. It opens no socket.
+//! It needs no cryptography, so it works with servers that the complete engine does not support. It opens no socket.
 
 use std::io;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::observation::{Cause, Failure, RawChoice, Stage};
 use crate::tls::flight::{Flight, FlightEnd, FlightReader, FlightStep};
 use crate::tls::hello::ClientHello;
 
-/// How long to wait for the rest of a plain-text greeting once it is known to be one.
+/// How long to wait for the rest of a plain-text greeting.
 const GREETING_REST: Duration = Duration::from_millis(200);
 
 /// The server's answer to one hello.
 #[derive(Clone, Debug)]
 pub struct RawAnswer {
-    /// What it chose, or why it did not.
+    /// The server's selection, or why there is none.
     pub outcome: Result<RawChoice, Failure>,
-    /// All that was read, even where the outcome is a failure.
+    /// Everything that was read, even after a failure.
     pub flight: Flight,
 }
 
@@ -44,7 +44,7 @@ where
     }
 }
 
-/// Sends and reads; an error says why reading stopped before the flight ended.
+/// Sends and reads; an error is the reason why reading stopped before the flight ended.
 async fn converse<S>(
     stream: &mut S,
     hello: &ClientHello,
@@ -55,10 +55,11 @@ where
 {
     let bytes = hello.encode().map_err(|error| Cause::Local(error.to_string()))?;
     let sent = send(stream, &bytes).await;
-    // A server may have said why it hung up before our hello reached it, so read even where sending failed.
+    // A server may close the connection before it receives our hello and send the reason, so read even if sending
+    // failed.
     let read = read_flight(stream, reader).await;
     if reader.flight().end == Some(FlightEnd::NotTls) {
-        // Whatever stops this, the greeting is only cut shorter.
+        // If this fails, the greeting is just shorter.
         let _ = timeout(GREETING_REST, read_first_line(stream, reader)).await;
     }
     match (read, sent) {
@@ -80,7 +81,7 @@ where
     Ok(())
 }
 
-/// Reads until the first line of plain text is whole.
+/// Reads until the first line of plain text is complete.
 async fn read_first_line<S>(stream: &mut S, reader: &mut FlightReader) -> Result<(), Cause>
 where
     S: AsyncRead + Unpin,
@@ -108,7 +109,7 @@ where
     }
 }
 
-/// What the flight says, or, where it has no end, what stopped it.
+/// The selection in the flight, or, if it is incomplete, what stopped it.
 fn choice(flight: &Flight, stopped: Option<Cause>) -> Result<RawChoice, Cause> {
     match (&flight.end, &flight.server_hello) {
         (Some(FlightEnd::Complete), Some(hello)) => Ok(RawChoice {
@@ -129,7 +130,7 @@ fn choice(flight: &Flight, stopped: Option<Cause>) -> Result<RawChoice, Cause> {
     }
 }
 
-/// A server that warns and then hangs up meant the warning as fatal, at any level.
+/// If a server sends an alert and closes the connection, the alert is fatal, whatever its level.
 fn interrupted(flight: &Flight, stopped: Cause) -> Cause {
     match (&stopped, flight.warnings.last()) {
         (Cause::Closed | Cause::Reset, Some(alert)) if flight.server_hello.is_none() => {
@@ -181,7 +182,7 @@ mod tests {
         ClientHello::probe(ProtocolVersion::TLS1)
     }
 
-    /// Lets a server read the hello, say `reply` in pieces of `size` bytes, and hang up.
+    /// Runs a server that reads the hello, sends `reply` in pieces of `size` bytes, and closes the connection.
     async fn ask(reply: &[u8], size: usize) -> RawAnswer {
         let (mut client, mut server) = duplex(size);
         let serve = async move {
@@ -190,7 +191,7 @@ mod tests {
         };
         let talk = async move {
             let answer = exchange(&mut client, &hello(), soon()).await;
-            // A server that floods is still writing.
+            // The server may still be writing.
             drop(client);
             answer
         };

@@ -1,7 +1,7 @@
-//! The recorder: a verifier and certificate resolver that write down what the server sends and let the handshake go on.
+//! A verifier and certificate resolver that record what the server sends and let the handshake continue.
 //!
-//! Whether a chain is to be trusted is judged elsewhere, once for each chain. The signature that proves possession of
-//! the key is checked here, and its result is written down too.
+//! Chains are judged elsewhere, once each. The signature that proves possession of the key is checked here, and the
+//! result is recorded.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,13 +19,13 @@ use crate::certificate::parse::DistinguishedName;
 use crate::observation::ClientCertificateRequest;
 use crate::tls::scheme;
 
-/// Names of authorities kept of one request; a server with more is odd, and no reader gets further.
+/// The most CA names of a request that are kept; more are rare and of no use in a report.
 const MAX_AUTHORITIES: usize = 256;
 
-/// The library cannot check signatures of larger RSA keys.
+/// The largest RSA key, in bits, whose signatures the library can check.
 const MAX_RSA_BITS: u32 = 8192;
 
-/// What one connection's server sent.
+/// What the server sent on one connection.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) chain: Option<Arc<Chain>>,
@@ -36,8 +36,8 @@ pub(super) struct Seen {
     pub(super) scheme: Option<scheme::SignatureScheme>,
 }
 
-/// Signature schemes that are offered in TLS 1.3 although the library cannot verify them: Ed448, RSA-PSS keys, brainpool
-/// curves and ML-DSA. A server whose certificate needs one of them may still be healthy.
+/// Signature schemes that are offered in TLS 1.3 although the library cannot verify them: Ed448, RSA-PSS keys,
+/// brainpool curves and ML-DSA. A server whose certificate requires one of them may still be healthy.
 const UNVERIFIED: [u16; 10] =
     [0x0808, 0x0809, 0x080a, 0x080b, 0x081a, 0x081b, 0x081c, 0x0904, 0x0905, 0x0906];
 
@@ -61,20 +61,19 @@ impl HandshakeRecorder {
         Self { chains, algorithms, identity, schemes, seen: Mutex::default() }
     }
 
-    /// The same, offering those that cannot be verified here as well. In TLS 1.2 rustls would refuse what a server signs in
-    /// them.
+    /// The same, also offering schemes that cannot be verified here. In TLS 1.2 rustls would refuse such signatures.
     pub(super) fn with_unverified(mut self) -> Self {
         self.schemes.extend(UNVERIFIED.map(SignatureScheme::from));
         self
     }
 
-    /// The same, offering the server these schemes.
+    /// The same, offering only these schemes.
     pub(super) fn with_schemes(self, schemes: &[scheme::SignatureScheme]) -> Self {
         let schemes = schemes.iter().map(|scheme| SignatureScheme::from(scheme.0)).collect();
         Self { schemes, ..self }
     }
 
-    /// Takes what was recorded so far.
+    /// Returns what was recorded so far.
     pub(super) fn take(&self) -> Seen {
         std::mem::take(&mut *self.lock())
     }
@@ -88,7 +87,7 @@ impl HandshakeRecorder {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records the scheme, and says whether the library can verify it.
+    /// Records the scheme, and returns whether the library can verify it.
     fn sign(&self, signature: &DigitallySignedStruct) -> bool {
         let verifiable = self.algorithms.supported_schemes().contains(&signature.scheme);
         let mut seen = self.lock();
@@ -97,8 +96,8 @@ impl HandshakeRecorder {
         verifiable
     }
 
-    /// Records a bad signature and lets the handshake go on, so that the rest is seen as well. A certificate that the
-    /// library cannot use (of version 1, say) leaves the signature unchecked, which is not the same.
+    /// Records a bad signature and lets the handshake continue, so that the rest is seen as well. With a certificate
+    /// that the library cannot use (for example of version 1), the signature is recorded as unchecked, not as bad.
     fn note(&self, verified: Result<HandshakeSignatureValid, Error>) -> HandshakeSignatureValid {
         verified.unwrap_or_else(|error| {
             let unchecked = matches!(
@@ -167,7 +166,7 @@ impl ServerCertVerifier for HandshakeRecorder {
 }
 
 impl ResolvesClientCert for HandshakeRecorder {
-    /// rustls asks exactly when a CertificateRequest has arrived.
+    /// rustls calls this only after a CertificateRequest.
     fn resolve(
         &self,
         root_hint_subjects: &[&[u8]],

@@ -1,4 +1,4 @@
-//! A client's whole act: the handshake, its request, and what decides: an answer, an alert, or the end of the connection.
+//! A handshake, the client's request, and the event that decides: an answer, an alert, or the end of the connection.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,17 +19,17 @@ use crate::observation::{Cause, ClientRefusal, Failure, Handshake, Session};
 use crate::targets::nginx_client::NginxRequest;
 use crate::tls::version::ProtocolVersion;
 
-/// Bytes of an answer that are looked at; an error page is a tenth of it.
+/// The most bytes of an answer that are read; an error page has a tenth of that.
 const MAX_ANSWER: usize = 8 * 1024;
 
-/// How long an answer is waited for.
+/// Timeout for an answer.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
-/// How long the rest of an error page is waited for.
+/// Timeout for the rest of an error page.
 const REST: Duration = Duration::from_millis(300);
 
 impl Caller<'_> {
-    /// One complete handshake of that shape, and the request behind it.
+    /// One complete handshake of that shape, followed by the request.
     pub(super) async fn act(
         &self,
         cell: &Cell,
@@ -100,8 +100,8 @@ impl Caller<'_> {
     }
 }
 
-/// What an answer means for the handshake before it: an alert takes it back; so does an end without an answer where the
-/// server asked for a certificate.
+/// What an answer means for the handshake: an alert revokes it. So does an end without an answer, if the server asked
+/// for a certificate.
 fn aftermath(served: &Served, asked: bool) -> Aftermath {
     let mut aftermath = Aftermath::default();
     match served {
@@ -125,7 +125,7 @@ async fn ask(
     wait: Duration,
 ) -> Served {
     let exchange = async {
-        // Whether all of it could be sent or not, what was received tells.
+        // The answer matters, even if not everything could be sent.
         let _ = stream.write_all(&request.bytes()).await;
         let _ = stream.flush().await;
         if version < ProtocolVersion::TLS1_3 && renegotiates(stream).await {
@@ -136,15 +136,15 @@ async fn ask(
     timeout(wait, exchange).await.unwrap_or(Served::Silent)
 }
 
-/// Whether the server answers a request by asking for another handshake: after the first, a record of TLS 1.2 that
-/// holds a handshake message is a HelloRequest.
+/// Whether the server answers a request by asking for another handshake: after the first one, a TLS 1.2 record with a
+/// handshake message is a HelloRequest.
 async fn renegotiates(stream: &TlsStream<TcpStream>) -> bool {
     const HANDSHAKE: u8 = 22;
     let mut first = [0];
     matches!(stream.get_ref().0.peek(&mut first).await, Ok(1)) && first == [HANDSHAKE]
 }
 
-/// Reads an answer as far as it decides.
+/// Reads an answer until it is conclusive.
 async fn answer(stream: &mut TlsStream<TcpStream>) -> Served {
     let (answer, ended) = read(stream, |_| false).await;
     match (status(&answer), ended) {
@@ -154,8 +154,7 @@ async fn answer(stream: &mut TlsStream<TcpStream>) -> Served {
     }
 }
 
-/// What is read up to what decides, and the end of the connection where that comes first. `enough` knows what decides
-/// beside a status.
+/// Reads until the answer is conclusive or the connection ends. `enough` detects other conclusive data than a status.
 pub(super) async fn read<S: AsyncRead + Unpin>(
     stream: &mut S,
     enough: impl Fn(&[u8]) -> bool,
@@ -166,7 +165,7 @@ pub(super) async fn read<S: AsyncRead + Unpin>(
         let read = stream.read(&mut buffer);
         let read = match status(&answer) {
             Some(status) if !(400..500).contains(&status) => break None,
-            // Why a client is refused stands in the page.
+            // The page contains the reason for a refusal.
             Some(_) => match timeout(REST, read).await {
                 Ok(read) => read,
                 Err(_) => break None,
@@ -185,14 +184,14 @@ pub(super) async fn read<S: AsyncRead + Unpin>(
     (answer, ended)
 }
 
-/// The status of an HTTP answer, once its status line is whole.
+/// The status of an HTTP answer, after its status line is complete.
 pub(super) fn status(answer: &[u8]) -> Option<u16> {
     let end = answer.iter().position(|byte| *byte == b'\n')?;
     let line = std::str::from_utf8(answer.get(..end)?).ok()?;
     line.strip_prefix("HTTP/")?.split(' ').nth(1)?.trim().parse().ok()
 }
 
-/// How servers say that they expect TLS: nginx, Go, Apache, Tomcat.
+/// Messages of servers that expect TLS: nginx, Go, Apache, Tomcat.
 const PLAIN_TEXT: [&str; 4] = [
     "plain http request was sent to https port",
     "http request to an https server",
@@ -200,7 +199,7 @@ const PLAIN_TEXT: [&str; 4] = [
     "host and port requires tls",
 ];
 
-/// What a refusal says that it is about.
+/// The reason that a refusal gives.
 pub(super) fn complaint(status: u16, answer: &[u8]) -> RefusalSubject {
     let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));

@@ -1,4 +1,4 @@
-//! The session store of one cell: rustls' own store, which also records what the server's tickets allow.
+//! The session store of one cell: rustls' own, which also records what the server's tickets allow.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,7 +10,7 @@ use rustls_pki_types::ServerName;
 
 use crate::observation::Observed;
 
-/// Sessions kept; one cell makes no more.
+/// The most sessions that are kept; a cell makes no more.
 const CAPACITY: usize = 2;
 
 /// Keeps sessions for the second connection of a cell.
@@ -45,8 +45,8 @@ impl Sessions {
 impl ClientSessionStore for Sessions {
     fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
 
-    /// Nothing: with a hint rustls puts the shares in an order that is not that of its groups, which RFC 8446 section
-    /// 4.2.8 forbids and Botan refuses (alert 47).
+    /// No hint: with one, rustls sends key shares in another order than its groups, which RFC 8446 section 4.2.8
+    /// forbids and Botan refuses (alert 47).
     fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
         None
     }

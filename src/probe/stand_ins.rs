@@ -1,11 +1,11 @@
-//! Sockets that stand in for others: a rehearsal's nginx listens elsewhere than the configuration says.
+//! Sockets that replace others: in a rehearsal, nginx listens on other sockets than in the configuration.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::targets::Host;
 
-/// Where connections go in place of the addresses that they are made to.
+/// Maps addresses to those that connections are made to instead.
 #[derive(Clone, Debug, Default)]
 pub struct StandIns {
     sockets: HashMap<SocketAddr, SocketAddr>,
@@ -13,12 +13,12 @@ pub struct StandIns {
 }
 
 impl StandIns {
-    /// Puts a socket in the place of another; of two for one place the first counts.
+    /// Replaces a socket by another; of two replacements the first is used.
     pub fn put(&mut self, host: &Host, port: u16, stand_in: SocketAddr) {
         let ip = match host {
             Host::Ip(ip) => *ip,
             Host::Name(name) => {
-                // Nobody is asked where it is.
+                // The name is not resolved.
                 let name = (name.clone(), port);
                 *self.names.entry(name).or_insert(stand_in.ip())
             }
@@ -33,13 +33,13 @@ impl StandIns {
 
     /// The address that stands for a name.
     pub(super) fn address(&self, name: &str, port: u16) -> Option<IpAddr> {
-        // Without a rehearsal nothing is put together.
+        // Avoids building the key if there is no rehearsal.
         (!self.names.is_empty())
             .then(|| self.names.get(&(name.to_owned(), port)).copied())
             .flatten()
     }
 
-    /// Where a connection to this address goes.
+    /// The address to connect to instead of this one.
     pub(super) fn of(&self, address: SocketAddr) -> SocketAddr {
         self.sockets.get(&address).copied().unwrap_or(address)
     }

@@ -12,10 +12,10 @@ use crate::tls::alert::AlertDescription;
 /// More tries of a handshake that failed twice while the control worked.
 const MORE_TRIES: usize = 2;
 
-/// Tries of the control once everything works: several servers that share an address show in one of them.
+/// Attempts of the control once everything works: several servers behind one address may show in one of them.
 const CONTROLS: usize = 2;
 
-/// Tries again what a limit may have cut off. `cells` are the plan of the endpoint's handshakes.
+/// Repeats handshakes that a limit may have cut off. `cells` is the plan of the endpoint's handshakes.
 pub(super) async fn settle(caller: &Caller<'_>, cells: &[Cell], endpoint: &mut Endpoint) {
     let handshakes = &mut endpoint.handshakes;
     let doubtful: Vec<usize> =
@@ -53,7 +53,7 @@ pub(super) async fn settle(caller: &Caller<'_>, cells: &[Cell], endpoint: &mut E
     }
 }
 
-/// Makes a refused handshake again, where others work: an alert that comes only sometimes is not the server's answer.
+/// Repeats a refused handshake if others work: an alert that comes only sometimes is not the server's answer.
 pub(super) async fn recheck(caller: &Caller<'_>, cells: &[Cell], endpoint: &mut Endpoint) {
     if !endpoint.handshakes.iter().any(Handshake::established) {
         return;
@@ -71,17 +71,17 @@ pub(super) async fn recheck(caller: &Caller<'_>, cells: &[Cell], endpoint: &mut 
     }
 }
 
-/// What became of a handshake that was made again.
+/// The result of a repeated handshake.
 enum Again {
     /// It was answered.
     Answered(Box<Handshake>),
     /// It failed again.
     Failed,
-    /// So did the control: the server no longer talks to us.
+    /// The control failed too: the server no longer answers us.
     Shut(Cause),
 }
 
-/// The second hearing.
+/// The repeated attempts.
 struct Retrial<'a> {
     caller: &'a Caller<'a>,
     /// A handshake that was answered before.
@@ -124,7 +124,7 @@ impl Retrial<'_> {
         Again::Answered(Box::new(handshake))
     }
 
-    /// A limit on connections at once, unless one at a time sometimes fails as well.
+    /// A limit on concurrent connections, unless single connections sometimes fail as well.
     async fn verdict(mut self) -> Steadiness {
         let (Some(met), Some(control)) = (self.met.take(), self.control.take()) else {
             return Steadiness::Steady;
@@ -150,7 +150,7 @@ fn is_doubtful(handshake: &Handshake) -> bool {
     ended && handshake.chain.is_none() && handshake.client_auth.request().is_none()
 }
 
-/// Whether the server answered in TLS, well or badly.
+/// Whether the server answered in TLS, with success or a failure.
 fn is_answered(handshake: &Handshake) -> bool {
     handshake.failure().is_none_or(|failure| {
         matches!(failure.cause, Cause::Alert(_) | Cause::Incompatible(_))
@@ -158,7 +158,7 @@ fn is_answered(handshake: &Handshake) -> bool {
     })
 }
 
-/// Whether a server is there that may have been too busy.
+/// Whether a server exists that may have been too busy.
 fn may_be_busy(handshake: &Handshake) -> bool {
     is_doubtful(handshake)
         && handshake.failure().is_some_and(|failure| {
@@ -170,7 +170,7 @@ fn timed_out(handshake: &Handshake) -> bool {
     handshake.failure().is_some_and(|failure| failure.cause == Cause::TimedOut)
 }
 
-/// An alert that is not about the version; an alert about the version needs no second try.
+/// An alert that is not about the version; an alert about the version needs no second attempt.
 fn is_refusal(failure: &Failure) -> bool {
     let version = AlertDescription::PROTOCOL_VERSION;
     failure.stage == Stage::Handshake

@@ -1,5 +1,5 @@
-//! The gate: which findings fail the run. It applies the allowances and the baseline to one target after the other, and tells
-//! at the end which allowances have expired or matched nothing.
+//! The gate: which findings fail the run. It applies the allowances and the baseline to each target, and finally
+//! reports allowances that have expired or matched nothing.
 
 use std::collections::BTreeSet;
 
@@ -16,48 +16,48 @@ use crate::targets::Target;
 pub struct Gate {
     threshold: Severity,
     allowances: Allowances,
-    /// What each allowance met, in the order of the file.
+    /// What each allowance matched, in the order of the file.
     met: Vec<Met>,
-    /// Comments beside directives, and whether each met a finding.
+    /// Comments beside directives, and whether each matched a finding.
     ignored: Vec<(IgnoreComment, bool)>,
-    /// Something could not be tested, so that a missing finding says nothing.
+    /// Something could not be tested, so a missing finding proves nothing.
     untested: bool,
     baseline: Option<BTreeSet<String>>,
     today: Date,
 }
 
-/// What an allowance met.
+/// What an allowance matched.
 #[derive(Clone, Copy, Debug, Default)]
 struct Met {
-    /// A target of its pattern.
+    /// A target that matches its pattern.
     target: bool,
-    /// Such a target that could not be wholly tested, so that a missing finding says nothing.
+    /// Such a target that was not completely tested, so a missing finding proves nothing.
     untested: bool,
     /// A finding.
     finding: bool,
 }
 
 impl Gate {
-    /// A gate at which findings of this severity fail their target, on this day (in UTC).
+    /// A gate that fails targets with findings of this severity, on this day (in UTC).
     pub fn new(threshold: Severity, allowances: Allowances, today: Date) -> Self {
         let met = vec![Met::default(); allowances.entries.len()];
         let (ignored, untested, baseline) = (Vec::new(), false, None);
         Self { threshold, allowances, met, ignored, untested, baseline, today }
     }
 
-    /// The same gate, at which only findings fail whose fingerprint is not among these.
+    /// The same gate, which ignores findings with these fingerprints.
     #[must_use]
     pub fn with_baseline(self, fingerprints: BTreeSet<String>) -> Self {
         Self { baseline: Some(fingerprints), ..self }
     }
 
-    /// The same gate, at which comments beside directives allow findings.
+    /// The same gate, with comments beside directives that allow findings.
     #[must_use]
     pub fn with_ignored(self, ignored: Vec<IgnoreComment>) -> Self {
         Self { ignored: ignored.into_iter().map(|one| (one, false)).collect(), ..self }
     }
 
-    /// Gives findings their severity and excuse, puts the worst first, and says anew what became of the target.
+    /// Sets the severity and excuse of findings, sorts the worst first, and updates the status of the target.
     pub fn apply(&mut self, report: &mut TargetReport) {
         let target = std::sync::Arc::clone(&report.target);
         let untested = !report.judgement.untested.is_empty();
@@ -110,7 +110,7 @@ impl Gate {
         }
     }
 
-    /// What is to be said of the allowances once every target was seen, one a line.
+    /// Notices about the allowances after every target, one per line.
     pub fn notices(&self) -> Vec<String> {
         let entries = self.allowances.entries.iter().zip(&self.met);
         let spare = self.ignored.iter().filter(|(_, met)| !met && !self.untested);

@@ -1,5 +1,4 @@
-//! A fix that can be tried without the server: the intermediate that a chain lacks, fetched from the address in the
-//! certificate.
+//! A fix that is tried without the server: the missing intermediate, fetched from the URL in the certificate.
 
 use std::sync::Arc;
 
@@ -11,10 +10,10 @@ use crate::certificate::trust::browser::BrowserVerdict;
 use crate::certificate::trust::problem::PathProblem;
 use crate::certificate::{Certificate, Chain, file};
 
-/// Certificates that are fetched for one chain.
+/// The most certificates that are fetched for one chain.
 const MAX_FETCHED: usize = 3;
 
-/// Fetches what an incomplete chain lacks, and adds to the finding whether it completes the chain.
+/// Fetches missing issuers of a chain, and adds to the finding whether they complete it.
 pub(super) async fn try_fetched(
     report: &mut TargetReport,
     network: &dyn Network,
@@ -40,7 +39,7 @@ pub(super) async fn try_fetched(
     }
 }
 
-/// Adds issuers until the chain is accepted; the last address that was needed, or what stood in the way.
+/// Adds issuers until the chain is accepted; returns the last URL needed, or the reason for failing.
 async fn complete(
     mut chain: Arc<Chain>,
     network: &dyn Network,

@@ -1,4 +1,4 @@
-//! The one loop: probe a target, judge what was seen, try what would fix it.
+//! The main loop: probes a target, judges what was seen, and tries fixes.
 
 pub mod baseline;
 mod fix_loop;
@@ -27,7 +27,7 @@ use crate::probe::engine;
 use crate::targets::nginx_client::Trusted;
 use crate::targets::{Roots, Target, Trust};
 
-/// What became of one target.
+/// The result for one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -35,12 +35,12 @@ pub enum Status {
     Pass,
     /// A finding reaches the threshold.
     Fail,
-    /// Something could not be tested, and nothing found reaches the threshold.
+    /// Something could not be tested, and no finding reaches the threshold.
     Untested,
 }
 
 impl Status {
-    /// The word for it in formats that programs read.
+    /// Its name in formats for programs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -53,18 +53,18 @@ impl Status {
 /// Everything about one target.
 #[derive(Clone, Debug)]
 pub struct TargetReport {
-    /// What was to be tested.
+    /// The target.
     pub target: Arc<Target>,
     /// What was seen.
     pub observation: Observation,
-    /// What it means.
+    /// The findings about it.
     pub judgement: Judgement,
-    /// What became of it.
+    /// Its status.
     pub status: Status,
 }
 
 impl TargetReport {
-    /// Puts it together; `threshold` is the severity from which a finding fails the target.
+    /// Creates a report; findings of severity `threshold` or above fail the target.
     pub fn new(
         target: Arc<Target>,
         observation: Observation,
@@ -81,8 +81,8 @@ impl TargetReport {
         self.observation.addresses == Addresses::NotTried(Untried::Cancelled)
     }
 
-    /// Whether it could not be tested, and the operator allows everything that stood in the way. It stays untested, but does not
-    /// fail the run.
+    /// Whether it could not be tested, and the operator allows all the reasons. It stays untested, but does not fail
+    /// the run.
     pub fn is_waived(&self) -> bool {
         let Judgement { findings, untested, .. } = &self.judgement;
         let allowed = |rule: &str| {
@@ -92,7 +92,7 @@ impl TargetReport {
         self.status == Status::Untested && untested.iter().all(|(rule, _)| allowed(rule))
     }
 
-    /// Says anew what became of the target, after its findings were changed.
+    /// Updates the status after findings were changed.
     pub fn settle(&mut self, threshold: Severity) {
         let judgement = &self.judgement;
         self.status = if judgement.findings.iter().any(|finding| finding.fails_at(threshold)) {
@@ -114,8 +114,8 @@ pub struct Ending {
     pub internal_errors: usize,
 }
 
-/// Audits every target. `on_target` is given each one's position and report as it finishes; when `stop` resolves first,
-/// the targets not yet finished are reported as untested.
+/// Audits every target. `on_target` gets the position and report of each as it finishes; when `stop` resolves, the
+/// unfinished targets are reported as untested.
 pub async fn audit(
     targets: Vec<Arc<Target>>,
     settings: Arc<Settings>,
@@ -139,7 +139,7 @@ pub async fn audit(
                 waiting[index] = None;
                 on_target(index, report);
             }
-            // The task panicked; which target it had is what is left waiting at the end.
+            // The task panicked; its target is found at the end, because it is still waiting.
             Either::Left((Some(Err(_)), _)) => ending.internal_errors += 1,
             Either::Left((None, _)) => break,
             Either::Right(_) => {
@@ -189,7 +189,7 @@ async fn audit_target(target: Arc<Target>, settings: &Settings) -> TargetReport 
     report
 }
 
-/// The audit's own roots, as a file that nginx could be given: it reads names that are relative from its own folder.
+/// The audit's own roots, as a file for nginx, which resolves relative names from its own folder.
 fn trusted_files(settings: &Settings, trust: &Trust) -> Vec<Trusted> {
     if !trust.additional.is_empty() {
         return Vec::new();

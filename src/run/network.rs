@@ -1,4 +1,4 @@
-//! What a run asks of the network, so that something else can answer: recorded observations, or a test.
+//! The network as a run sees it, so that recorded observations or a test can replace it.
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
@@ -13,15 +13,15 @@ use crate::probe::scan::Depth;
 use crate::targets::Target;
 use crate::targets::nginx_client::{NginxClient, SettingChange};
 
-/// Answers what a run asks of the network.
+/// Answers the requests of a run.
 pub trait Network: Debug + Send + Sync {
-    /// How many targets may be under way at once.
+    /// The number of targets to test concurrently.
     fn targets_at_once(&self) -> usize;
 
-    /// Everything that is to be seen of a target.
+    /// Observes everything about a target.
     fn observe<'a>(&'a self, target: &'a Target, depth: &'a Depth) -> BoxFuture<'a, Observation>;
 
-    /// One handshake as nginx makes it, with these changes to its configuration.
+    /// One handshake of nginx with these changes to its configuration.
     fn as_nginx<'a>(
         &'a self,
         target: &'a Target,
@@ -30,7 +30,7 @@ pub trait Network: Debug + Send + Sync {
         changes: Vec<SettingChange>,
     ) -> BoxFuture<'a, NginxAttempt>;
 
-    /// What lies at an `http://` address; private networks only where `private` allows them.
+    /// The contents of an `http://` URL; private networks only if `private` allows them.
     fn fetch<'a>(
         &'a self,
         url: &'a str,

@@ -18,10 +18,10 @@ use crate::probe::scan::Depth;
 use crate::targets::Target;
 use crate::targets::nginx_client::{NginxClient, SettingChange};
 
-/// Targets that are judged at once.
+/// The number of targets that are judged concurrently.
 const AT_ONCE: usize = 8;
 
-/// What was recorded, ready to be asked for.
+/// The recorded answers.
 #[derive(Debug)]
 pub struct Playback {
     answers: HashMap<usize, RecordedAnswers>,
@@ -30,14 +30,14 @@ pub struct Playback {
 
 #[derive(Debug)]
 struct RecordedAnswers {
-    /// Keeps the target where it is for as long as it is known by its place.
+    /// Keeps the target alive, because its memory address identifies it.
     _target: Arc<Target>,
     observation: Observation,
     attempts: Vec<(SocketAddr, NginxAttempt)>,
 }
 
 impl Playback {
-    /// The recorded targets in their order, and what answers for them.
+    /// The recorded targets in order, and a network that answers for them.
     pub fn new(
         recorded: Vec<RecordedTarget>,
         fetched: HashMap<String, Result<StoredBytes, FetchError>>,
@@ -52,7 +52,7 @@ impl Playback {
         (targets, Self { answers, fetched })
     }
 
-    /// The attempt that was made at this address with these changes.
+    /// The attempt at this address with these changes.
     fn attempt(
         &self,
         target: &Target,
@@ -116,5 +116,5 @@ impl Network for Playback {
     }
 }
 
-/// What stands for an answer that nobody recorded.
+/// The reason for a missing recording.
 const NOT_RECORDED: &str = "not recorded";

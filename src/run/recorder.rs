@@ -1,4 +1,4 @@
-//! A network that remembers what it was asked and what it answered.
+//! A network that records its answers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
@@ -18,17 +18,17 @@ use crate::probe::scan::Depth;
 use crate::targets::Target;
 use crate::targets::nginx_client::{NginxClient, SettingChange};
 
-/// Records what another network answers.
+/// Records the answers of another network.
 #[derive(Debug)]
 pub struct RunRecorder {
     network: Arc<dyn Network>,
     tape: Mutex<Tape>,
 }
 
-/// What was answered, and is not yet written.
+/// Answers that are not written yet.
 #[derive(Debug, Default)]
 struct Tape {
-    /// By the target's address in memory: equal targets of one run are told apart.
+    /// By the target's memory address, which distinguishes equal targets of one run.
     targets: HashMap<usize, CollectedAnswers>,
     fetched: BTreeMap<String, Result<Vec<u8>, FetchError>>,
 }
@@ -40,24 +40,24 @@ struct CollectedAnswers {
 }
 
 impl RunRecorder {
-    /// Records what this network answers.
+    /// Records the answers of this network.
     pub fn new(network: Arc<dyn Network>) -> Self {
         Self { network, tape: Mutex::default() }
     }
 
-    /// Everything that was answered about a target, which is then forgotten.
+    /// All answers about a target, which are then removed.
     pub fn take(&self, index: usize, report: &TargetReport) -> RecordedTarget {
         let answers = self.tape().targets.remove(&place(&report.target)).unwrap_or_default();
         RecordedTarget {
             index,
             target: Target::clone(&report.target),
-            // A target that the run did not finish is saved as that, whatever was seen of it by then.
+            // An unfinished target is saved as unfinished, whatever was seen of it.
             observation: answers.observation.unwrap_or_else(|| report.observation.clone()),
             attempts: answers.attempts,
         }
     }
 
-    /// Everything that was fetched, which is then forgotten.
+    /// Everything that was fetched, which is then removed.
     pub fn take_fetched(&self) -> Vec<RecordedFetch> {
         let fetched = mem::take(&mut self.tape().fetched).into_iter();
         fetched
@@ -70,7 +70,7 @@ impl RunRecorder {
     }
 }
 
-/// What tells targets of one run apart.
+/// Identifies a target within a run.
 pub(super) fn place(target: &Target) -> usize {
     std::ptr::from_ref(target).addr()
 }

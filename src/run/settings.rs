@@ -1,4 +1,4 @@
-//! What a run needs beside its targets.
+//! The settings of a run.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,36 +16,36 @@ use crate::targets::nginx_client::Trusted;
 use crate::targets::trust::{self, TrustError};
 use crate::targets::{Roots, Target, Trust};
 
-/// Where distributions keep their roots in one file (Debian and its kin; others differ).
+/// The file with the distribution's roots (on Debian and its derivatives; others differ).
 const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Everything a run needs beside its targets.
+/// The settings of a run.
 #[derive(Debug)]
 pub struct Settings {
-    /// What makes the connections; runs that share it share its limits.
+    /// Makes the connections; runs that share it share its limits.
     pub network: Arc<dyn Network>,
-    /// What is asked for beside the four handshakes.
+    /// What to test besides the four handshakes.
     pub depth: Depth,
-    /// The severity from which a finding fails its target.
+    /// Findings of this severity or above fail their target.
     pub threshold: Severity,
-    /// What the operator allows, where a policy was named.
+    /// The operator's policy, if given.
     pub policy: Option<Policy>,
     /// The time at which certificates are judged.
     pub now: OffsetDateTime,
-    /// Whether a missing issuer's certificate is fetched from where the certificate says it lies.
+    /// Whether to fetch missing issuers from the URLs in certificates.
     pub fetch_issuers: FetchIssuers,
-    /// An assessor for every trust that a target names.
+    /// An assessor for each set of roots that a target uses.
     pub assessors: HashMap<Trust, Arc<Assessor>>,
-    /// What the machine has that bears on fixes.
+    /// Properties of the machine that affect fixes.
     pub surroundings: Surroundings,
 }
 
-/// What the machine has that bears on fixes.
+/// Properties of the machine that affect fixes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Surroundings {
-    /// The folder that relative file names start from.
+    /// The folder that relative file names are resolved from.
     pub folder: PathBuf,
-    /// The system's roots as a file that nginx could be given, where the distribution has one and a target may need it.
+    /// The system's roots as a file for nginx, if the distribution has one and a target may need it.
     pub bundle: Option<Trusted>,
 }
 
@@ -64,8 +64,8 @@ impl Surroundings {
 }
 
 impl Settings {
-    /// The settings of an audit of these targets, with an assessor for each set of roots that one of them names; everything
-    /// else is as it is where nothing is asked for.
+    /// The settings of an audit of these targets, with an assessor for each set of roots that they use; everything else
+    /// has its default.
     pub fn new(
         targets: &[Arc<Target>],
         network: Arc<dyn Network>,
@@ -74,7 +74,7 @@ impl Settings {
         Self::with_stores(targets, network, now, &mut TrustStores::default())
     }
 
-    /// The same where files of roots that cannot be read at the moment are known from an earlier audit.
+    /// The same, with trust stores of an earlier audit for files that currently cannot be read.
     pub fn with_stores(
         targets: &[Arc<Target>],
         network: Arc<dyn Network>,
@@ -92,7 +92,7 @@ impl Settings {
         Ok(Self { surroundings, ..Self::with_assessors(assessors, network, now) })
     }
 
-    /// The same with assessors that are there already.
+    /// The same, with existing assessors.
     pub fn with_assessors(
         assessors: HashMap<Trust, Arc<Assessor>>,
         network: Arc<dyn Network>,
@@ -116,7 +116,7 @@ impl Settings {
     }
 }
 
-/// Trust stores that outlive an audit: while a file of roots is being replaced, the old one serves.
+/// Trust stores that outlive an audit: while a file of roots is being replaced, the old contents are used.
 #[derive(Debug, Default)]
 pub struct TrustStores {
     known: HashMap<Trust, Arc<TrustStore>>,
@@ -139,17 +139,17 @@ impl TrustStores {
         }
     }
 
-    /// What could not be read since this was last asked.
+    /// The errors since the last call.
     pub fn problems(&mut self) -> Vec<String> {
         std::mem::take(&mut self.problems)
     }
 }
 
-/// Whether, and from where, missing issuers are fetched.
+/// Whether to fetch missing issuers, and from where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FetchIssuers {
-    /// Not at all.
+    /// Never.
     #[default]
     Never,
     /// From public addresses only.

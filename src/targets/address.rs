@@ -1,4 +1,4 @@
-//! Addresses as people type them: `HOST[:PORT]`, `[V6]:PORT`, `https://…`, `smtp://…` and curl's four-part form.
+//! Parses addresses: `HOST[:PORT]`, `[V6]:PORT`, `https://…`, `smtp://…` and curl's four-part form.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,16 +10,16 @@ use crate::certificate::name;
 /// Longest address text that is read, in bytes; a DNS name has at most 253.
 const MAX_LENGTH: usize = 1024;
 
-/// A parsed address; the port is `None` where the text names none.
+/// A parsed address; the port is `None` if the text has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// The host that the text names.
+    /// The host in the text.
     pub host: Host,
-    /// The port that the text names.
+    /// The port in the text.
     pub port: Option<u16>,
     /// Where to connect instead, from the four-part form.
     pub connect_to: Option<(Host, u16)>,
-    /// The protocol to upgrade from, as the scheme says or the port suggests. A URL such as `tls://HOST:25` has none.
+    /// The protocol to upgrade from, by the scheme or the port. A URL such as `tls://HOST:25` has none.
     pub starttls: Option<StartTls>,
 }
 
@@ -29,7 +29,7 @@ pub enum AddressError {
     /// Nothing was given.
     #[error("empty address: expected HOST[:PORT]")]
     Empty,
-    /// More text than an address can have.
+    /// The text is longer than any address.
     #[error("address too long: {0} bytes, expected at most {MAX_LENGTH}")]
     TooLong(usize),
     /// A URL of another scheme.
@@ -52,7 +52,7 @@ pub enum AddressError {
     /// Port 0, a port above 65535, or something that is not a number.
     #[error("invalid port {0:?}: expected 1 to 65535")]
     Port(String),
-    /// More or fewer colons than any form has.
+    /// The number of colons fits no form.
     #[error(
         "invalid address {0:?}: expected HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT"
     )]
@@ -113,7 +113,7 @@ fn url(text: &str, scheme: &str, rest: &str) -> Result<Address, AddressError> {
     Ok(Address { host, port: Some(port), connect_to: None, starttls })
 }
 
-/// How TLS starts in a URL of that scheme, and on which port.
+/// The STARTTLS protocol and the port of a URL with this scheme.
 fn start(scheme: &str) -> Option<(Option<StartTls>, u16)> {
     let port = match scheme {
         "https" | "tls" | "wss" | "grpcs" => 443,
@@ -134,7 +134,7 @@ fn start(scheme: &str) -> Option<(Option<StartTls>, u16)> {
     Some((None, port))
 }
 
-/// As in curl's `--connect-to`: an empty part means the same as the other part of its kind.
+/// As in curl's `--connect-to`: an empty part is the same as the other part of its kind.
 fn four_parts(
     text: &str,
     [name, port, connect_host, connect_port]: [&str; 4],
@@ -181,8 +181,8 @@ fn parse_port(text: &str) -> Result<u16, AddressError> {
     }
 }
 
-/// Reads a host: an address, bracketed or not, or a DNS name, which comes back in lower-case A-label form without a
-/// trailing dot.
+/// Parses a host: an address, with or without brackets, or a DNS name, which is returned in lower case, as A-labels,
+/// without a trailing dot.
 pub fn parse_host(text: &str) -> Result<Host, AddressError> {
     let error = || AddressError::Host(text.to_owned());
     let bare = match text.strip_prefix('[') {
@@ -209,8 +209,8 @@ fn has_zone(text: &str) -> bool {
     text.split_once('%').is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok())
 }
 
-/// What rustls can send as SNI: letters, digits, hyphens inside labels, and underscores, which real names contain. A last
-/// label of digits alone would be a mistyped IPv4 address.
+/// Whether rustls can send this as SNI: letters, digits, hyphens inside labels, and underscores, which real names
+/// contain. A last label of only digits is a mistyped IPv4 address.
 fn is_dns_name(name: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())

@@ -1,10 +1,10 @@
-//! Words that mean nothing, shown safely, and what was probably meant by them.
+//! Suggestions for unknown words, with the word escaped.
 
 use std::fmt::{self, Display};
 
-/// The closest known word where one is close, else all of them.
+/// The closest known word if one is close, otherwise all of them.
 pub(super) fn suggestion(word: &str, known: &[&str]) -> String {
-    // Long texts are no typing mistakes, and comparing them costs time.
+    // Long texts are not typing errors, and comparing them is slow.
     let closest = known
         .iter()
         .filter(|_| word.len() <= 64)
@@ -17,7 +17,7 @@ pub(super) fn suggestion(word: &str, known: &[&str]) -> String {
     }
 }
 
-/// A word of the file: cut where it is long, with what a terminal would obey made visible.
+/// A word of a file, shortened and with control characters escaped.
 pub(super) struct Shown<'a>(pub(super) &'a str);
 
 impl Display for Shown<'_> {

@@ -18,14 +18,14 @@ const MAX_MATCHES: usize = 20_000;
 /// The files of this machine.
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
-    /// Stands before every name, where a configuration lies elsewhere than nginx would look for it.
+    /// Prefix of every name, if the configuration is for another root folder.
     pub root: Option<PathBuf>,
 }
 
 /// Links that are followed on the way to one file.
 const MAX_LINKS: usize = 40;
 
-/// Where a file lies whose full name is this for nginx. Below a root, links and `..` lead where they would after `chroot`.
+/// The path of a file that nginx knows by this full name. Below a root, links and `..` are resolved as after `chroot`.
 pub(super) fn below(root: Option<&Path>, name: &str) -> PathBuf {
     let Some(root) = root else { return PathBuf::from(name) };
     let mut todo: Vec<OsString> = parts(Path::new(name));
@@ -54,7 +54,7 @@ pub(super) fn below(root: Option<&Path>, name: &str) -> PathBuf {
     on_disk(&path)
 }
 
-/// The parts of a path, last first.
+/// The components of a path, last first.
 fn parts(path: &Path) -> Vec<OsString> {
     let part = |part: Component<'_>| match part {
         Component::Normal(name) => Some(name.to_owned()),
@@ -64,21 +64,21 @@ fn parts(path: &Path) -> Vec<OsString> {
     path.components().rev().filter_map(part).collect()
 }
 
-/// What stands where a file is looked for.
+/// What was found at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum DiskEntry {
-    /// A file, with the beginning of its text.
+    /// A file, with the beginning of its contents.
     File(Vec<u8>),
     /// Nothing.
     Missing {
         /// Whether its folder is there.
         folder: bool,
     },
-    /// Something that cannot be read, and why.
+    /// Something that cannot be read, and the reason.
     Unreadable(String),
 }
 
-/// Looks for a file.
+/// Looks up a file.
 pub(super) fn entry(path: &Path) -> DiskEntry {
     match read(path) {
         Ok(text) => DiskEntry::File(text),
@@ -102,8 +102,8 @@ impl Disk {
         self.real(folder).join(name).symlink_metadata().is_ok()
     }
 
-    /// The names in a folder that one part of a pattern matches, one more than the limit at most; what is not valid UTF-8
-    /// cannot be included.
+    /// The names in a folder that match one part of a pattern, at most one more than the limit. Names that are not
+    /// valid UTF-8 are left out.
     fn names(&self, folder: &str, part: &str) -> Vec<String> {
         let folder = if folder.is_empty() { "." } else { folder };
         let Ok(entries) = fs::read_dir(self.real(folder)) else { return Vec::new() };
@@ -112,7 +112,7 @@ impl Disk {
         matching.take(MAX_MATCHES + 1).collect()
     }
 
-    /// The paths in these folders that one part of a pattern matches.
+    /// The paths in these folders that match one part of a pattern.
     fn step(&self, folders: &[String], part: &str, is_last: bool) -> Vec<String> {
         let mut found = Vec::new();
         for folder in folders {
@@ -122,7 +122,7 @@ impl Disk {
                 vec![part.to_owned()]
             };
             let paths = names.into_iter().map(|name| format!("{folder}{name}"));
-            // A link that leads nowhere is found all the same, and cannot be opened then.
+            // nginx finds a dangling link too, and then fails to open it.
             let paths = paths.filter(|path| {
                 let real = self.real(path);
                 if is_last { self.is_there(path, &real) } else { real.is_dir() }
@@ -156,7 +156,7 @@ impl Source for Disk {
 }
 
 impl Disk {
-    /// The files that match a pattern, sorted; `None` where there are too many.
+    /// The files that match a pattern, sorted; `None` if there are too many.
     fn found(&self, pattern: &str) -> Option<Vec<String>> {
         let (mut found, rest) = match pattern.strip_prefix('/') {
             Some(rest) => (vec!["/".to_owned()], rest),
@@ -178,7 +178,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     regular_file::read(path, MAX_FILE)
 }
 
-/// The system's number and words, without what the standard library puts behind them.
+/// The system's error number and message, without the suffix of the standard library.
 fn failure(error: &io::Error) -> ReadFailure {
     let text = error.to_string();
     let number = error.raw_os_error();

@@ -9,10 +9,10 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use super::{ClientIdentity, regular_file};
 use crate::certificate::file;
 
-/// Larger files hold no certificates.
+/// The largest file, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
-/// Why a file of certificates or a key is of no use.
+/// Why a file of certificates or a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It cannot be read.
@@ -49,7 +49,7 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
-    /// The key is encrypted, and this tool asks for no passwords.
+    /// The key is encrypted, and this program never asks for passwords.
     #[error("the key in {} is encrypted; decrypt it with openssl pkey first", path.display())]
     EncryptedKey {
         /// The file.
@@ -79,7 +79,7 @@ pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fi
     Ok(blocks.into_iter().map(|block| block.der).collect())
 }
 
-/// Reads what a client presents: its chain and its private key.
+/// Reads a client's chain and private key.
 pub fn read_identity(certificate: &Path, key: &Path) -> Result<ClientIdentity, FileError> {
     let chain = read_certificates(certificate)?;
     let key_der = read_key(key)?;
@@ -99,7 +99,7 @@ pub fn read_identity(certificate: &Path, key: &Path) -> Result<ClientIdentity, F
     })
 }
 
-/// Reads a private key, and tells the public key that belongs to it, as `SubjectPublicKeyInfo` in DER.
+/// Reads a private key and returns its public key, as `SubjectPublicKeyInfo` in DER.
 pub fn read_public_key(path: &Path) -> Result<Vec<u8>, FileError> {
     let key = read_key(path)?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();

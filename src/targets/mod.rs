@@ -1,4 +1,4 @@
-//! What to test: one [`Target`] and every way to name one. This room reads the files that targets are named in.
+//! What to test: the [`Target`] and every way to name one. This module reads the files that name targets.
 
 pub mod address;
 mod advice;
@@ -30,7 +30,7 @@ use crate::certificate::stored::StoredBytes;
 use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
 
-/// A host as it can be connected to: a DNS name in lower-case A-label form, or an address.
+/// A host to connect to: a DNS name in lower case, as A-labels, or an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Host {
     /// An address literal, which is never sent as SNI.
@@ -48,7 +48,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// Which side of nginx the endpoint is on; it decides how much a finding matters.
+/// Which side of nginx the endpoint is on; this affects the severity of findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -59,7 +59,7 @@ pub enum Role {
     Upstream,
 }
 
-/// Which roots end a certificate path.
+/// The roots to verify against.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Trust {
     /// The base set.
@@ -71,7 +71,7 @@ pub struct Trust {
 /// A base set of roots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Roots {
-    /// Only the certificates of this PEM or DER file.
+    /// Only the certificates in this PEM or DER file.
     File(PathBuf),
     /// Mozilla's roots, as compiled in.
     Mozilla,
@@ -130,7 +130,7 @@ impl StartTls {
         Self::XmppServer,
     ];
 
-    /// The name that `openssl s_client -starttls` takes.
+    /// Its name in `openssl s_client -starttls`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ftp => "ftp",
@@ -149,7 +149,7 @@ impl StartTls {
         }
     }
 
-    /// The port on which the plain-text protocol is usually found.
+    /// The usual port of the plain-text protocol.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Ftp => 21,
@@ -168,7 +168,7 @@ impl StartTls {
         }
     }
 
-    /// The protocol that is usually spoken on that port, where it starts in plain text.
+    /// The STARTTLS protocol that is usually used on that port.
     pub fn of_port(port: u16) -> Option<Self> {
         match port {
             587 | 2525 => Some(Self::Smtp),
@@ -176,7 +176,7 @@ impl StartTls {
         }
     }
 
-    /// The protocol that a URL of that scheme names.
+    /// The protocol of a URL with this scheme.
     pub fn of_scheme(scheme: &str) -> Option<Self> {
         match scheme {
             "postgresql" => Some(Self::Postgres),
@@ -190,7 +190,7 @@ impl StartTls {
 pub struct ClientIdentity {
     /// The client's chain, leaf first.
     pub chain: Vec<CertificateDer<'static>>,
-    /// Its private key; `None` in saved observations, which never hold one.
+    /// Its private key; `None` in saved observations, which never contain one.
     pub key: Option<PrivateKeyDer<'static>>,
     /// The file that the certificate came from, for commands that reproduce a finding.
     pub certificate_file: PathBuf,
@@ -207,7 +207,7 @@ impl fmt::Debug for ClientIdentity {
     }
 }
 
-/// An identity as it is saved: without its key.
+/// An identity as it is saved, without its key.
 #[derive(Serialize, Deserialize)]
 struct SavedIdentity {
     chain: Vec<StoredBytes>,
@@ -238,7 +238,7 @@ impl<'de> Deserialize<'de> for ClientIdentity {
     }
 }
 
-/// Whether a client certificate is expected to be asked for.
+/// How a server is expected to handle client certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientCertificatePolicy {
@@ -250,10 +250,10 @@ pub enum ClientCertificatePolicy {
     Required,
 }
 
-/// What the operator says the endpoint should be like; `None` or empty is no opinion.
+/// The operator's expectations of the endpoint; `None` and empty mean none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expectations {
-    /// Exactly these versions are spoken.
+    /// The server accepts exactly these versions.
     pub protocols: Option<Vec<ProtocolVersion>>,
     /// How client certificates are handled.
     pub client_certificate: Option<ClientCertificatePolicy>,
@@ -262,7 +262,7 @@ pub struct Expectations {
     /// Days before expiry from which a certificate is an error.
     #[serde(default)]
     pub critical_days: Option<u32>,
-    /// ALPN protocols to offer; one of them must be chosen.
+    /// ALPN protocols to offer; the server must select one of them.
     pub alpn: Vec<String>,
     /// Clients that must be able to connect.
     pub clients: Vec<&'static Profile>,
@@ -279,7 +279,7 @@ pub struct Origin {
     pub column: u32,
 }
 
-/// What a target is.
+/// The kind of a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TargetKind {
     /// A server to connect to.
@@ -300,9 +300,9 @@ pub enum TargetKind {
     },
     /// The file of a client's certificate.
     ClientFile {
-        /// What the certificate calls its holder.
+        /// The subject of the certificate.
         host: Host,
-        /// The CA certificates that the server asks for, by their subjects; `None` where nobody said.
+        /// Subjects of the CA certificates that the server names in its request; `None` if not given.
         authorities: Option<Vec<String>>,
     },
 }
@@ -310,11 +310,11 @@ pub enum TargetKind {
 /// One thing to audit, with every default resolved.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Target {
-    /// What reports call it: the user's own name for it, or `host:port`.
+    /// Its name in reports: the user's name for it, or `host:port`.
     pub name: String,
     /// What it is: an endpoint, unless no connection is made.
     pub kind: TargetKind,
-    /// The name to send as SNI; `None` where the host is an address and no name was given.
+    /// The name to send as SNI; `None` if the host is an address and no name was given.
     pub server_name: Option<String>,
     /// Further names and addresses that the certificate must cover.
     pub extra_names: Vec<String>,
@@ -330,13 +330,13 @@ pub struct Target {
     pub timeout: Option<Duration>,
     /// What the operator expects.
     pub expect: Expectations,
-    /// nginx as its client, where its settings are known.
+    /// nginx as its client, if its settings are known.
     pub nginx: Option<Arc<NginxClient>>,
-    /// Whether a PROXY line goes before everything else.
+    /// Whether to send a PROXY protocol line first.
     pub proxy_protocol: bool,
-    /// Names that the endpoint may know, likeliest first, for what is tried.
+    /// Names that the endpoint may know, likeliest first, to be tried in fixes.
     pub likely_names: Vec<String>,
-    /// No name is wanted on the certificate: none is known.
+    /// The certificate may have any name, because the right one is unknown.
     pub any_name: bool,
     /// Whether its configuration has `ssl_stapling on`.
     #[serde(default)]
@@ -345,7 +345,7 @@ pub struct Target {
     pub files: Vec<FileChain>,
     /// Where it was named; `None` for the command line.
     pub origin: Option<Origin>,
-    /// Every other place that leads to it with the same settings.
+    /// All other places that lead to it with the same settings.
     #[serde(default)]
     pub more_origins: Vec<Origin>,
 }
@@ -361,7 +361,7 @@ impl Target {
         }
     }
 
-    /// The port that the user named; only an endpoint has one.
+    /// The port that the user named, if this is an endpoint.
     pub fn port(&self) -> Option<u16> {
         match self.kind {
             TargetKind::Endpoint { port, .. } => Some(port),
@@ -371,7 +371,7 @@ impl Target {
         }
     }
 
-    /// Host and port that the connection goes to; `None` where no connection is made.
+    /// Host and port to connect to; `None` if no connection is made.
     pub fn endpoint(&self) -> Option<(&Host, u16)> {
         match &self.kind {
             TargetKind::Endpoint { connect_to: Some((host, port)), .. }
@@ -392,8 +392,8 @@ impl Target {
         matches!(self.kind, TargetKind::ClientFile { .. })
     }
 
-    /// The names that the certificate must cover: the server name (or the host), then the extra ones. nginx verifies the
-    /// name of its directives, never the address that it connects to; nobody verifies a client's name.
+    /// The names that the certificate must cover: the server name (or the host), then the extra ones. nginx verifies
+    /// the name in its directives, never the address that it connects to; a client's name is not verified.
     pub fn required_names(&self) -> impl Iterator<Item = Host> + '_ {
         let host = |name: &String| name.parse().map_or_else(|_| Host::Name(name.clone()), Host::Ip);
         let counts = |host: &Host| {

@@ -1,5 +1,5 @@
-//! nginx as the client of a target: its effective `*_ssl_*` settings with every default resolved and every file read,
-//! and the hello that they make.
+//! nginx as the client of a target: its effective `*_ssl_*` settings, with every default resolved and every file read,
+//! and the resulting hello.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use crate::tls::profile::Profile;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
-/// The release that is taken for nginx's where none is known.
+/// The release that is assumed if nginx's is unknown.
 pub const ASSUMED: NginxRelease = NginxRelease::new(1, 28, 0);
 
 /// The newest release whose defaults are known.
@@ -30,15 +30,15 @@ pub const NEWEST: NginxRelease = NginxRelease::new(1, 31, 0);
 /// nginx as a client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NginxClient {
-    /// The module that connects; it decides how its directives are called.
+    /// The module that connects; it determines the prefix of the directives.
     pub module: ProxyModule,
-    /// nginx's release, where it is known.
+    /// nginx's release, if known.
     pub version: Option<NginxRelease>,
     /// The TLS library.
     pub library: OpensslRelease,
     /// `_server_name`: whether the name is sent.
     pub server_name: bool,
-    /// `_name`, or the host part of the pass URL: what is sent and verified.
+    /// `_name`, or the host in the pass URL: the name to send and to verify.
     pub name: String,
     /// `_protocols`; `None` for the release's own.
     pub protocols: Option<Vec<ProtocolVersion>>,
@@ -54,40 +54,40 @@ pub struct NginxClient {
     pub crl: Option<PathBuf>,
     /// `_certificate` and its key.
     pub identity: Option<Arc<ClientIdentity>>,
-    /// The application protocols that it offers.
+    /// The application protocols to offer.
     pub alpn: Vec<String>,
     /// Why the trusted file could not be read.
     pub trusted_unread: Option<String>,
     /// Why the client certificate could not be read.
     pub identity_unread: Option<String>,
-    /// The `*_pass` directive in whose block the settings belong, where a configuration was read.
+    /// The `*_pass` directive whose block contains the settings, if they come from a configuration.
     pub place: Option<Origin>,
     /// `_conf_command`s, each `NAME VALUE`; they are applied last and can undo any of the above.
     pub conf_commands: Vec<String>,
-    /// The request that nginx makes there, where the location is known.
+    /// The request that nginx sends there, if the location is known.
     pub request: Option<NginxRequest>,
-    /// Where nginx speaks plain text instead of TLS.
+    /// The plain-text connection, if nginx does not use TLS.
     #[serde(default)]
     pub plain: Option<PlainPass>,
 }
 
-/// A `*_pass` directive that leads to plain text.
+/// A `*_pass` directive without TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlainPass {
     /// Its URL, as written.
     pub url: String,
-    /// The same with the scheme that means TLS, where that leads to the same port.
+    /// The same with the TLS scheme, if it leads to the same port.
     pub over_tls: Option<String>,
 }
 
-/// A request as nginx makes it.
+/// A request as nginx sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NginxRequest {
     /// The `Host` header.
     pub host: String,
     /// The path.
     pub path: String,
-    /// Whether it is made in HTTP/1.1, and not in 1.0.
+    /// Whether it is HTTP/1.1 rather than 1.0.
     pub http11: bool,
     /// The paths of other places with the same settings.
     #[serde(default)]
@@ -139,7 +139,7 @@ pub struct Trusted {
     pub store: Arc<TrustStore>,
 }
 
-/// The library with which distributions ship a release; that of the assumed release where none is known.
+/// The library that distributions ship with a release; without a release, that of the assumed one.
 pub fn usual_library(version: Option<NginxRelease>) -> OpensslRelease {
     let version = version.unwrap_or(ASSUMED);
     if version < NginxRelease::new(1, 20, 0) {
@@ -166,7 +166,7 @@ pub enum HelloError {
 }
 
 impl NginxClient {
-    /// nginx with every default, connecting to a host of that name.
+    /// nginx with all defaults, connecting to a host with this name.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             module: ProxyModule::Proxy,
@@ -229,7 +229,7 @@ impl NginxClient {
         self.commands().cipher_string.unwrap_or_else(|| self.ciphers.clone())
     }
 
-    /// What the `_conf_command`s change.
+    /// The changes by the `_conf_command`s.
     pub fn commands(&self) -> Commands {
         Commands::read(&self.conf_commands, self.library)
     }
@@ -265,7 +265,7 @@ impl NginxClient {
         lowest_run(&versions)
     }
 
-    /// The hello, byte for byte what the profile of the library and these settings make of it.
+    /// The hello, byte for byte what this library sends with these settings.
     pub fn hello(&self) -> Result<ClientHello, HelloError> {
         let versions = self.versions();
         let newest = *versions.last().ok_or(HelloError::NoVersion)?;
@@ -325,7 +325,8 @@ impl NginxClient {
         Ok(hello)
     }
 
-    /// The settings as `name=value`, one a line, without the release and library: the same where nginx is configured alike.
+    /// The settings as `name=value`, one per line, without the release and the library. Equal text means equal
+    /// configuration.
     pub fn settings(&self) -> String {
         let path = |path: &PathBuf| path.display().to_string();
         let identity = self.identity.as_ref();
@@ -420,7 +421,7 @@ const OLDER_SCHEMES: [u16; 9] =
 /// The suites of TLS 1.3 in OpenSSL's order.
 const SUITES_TLS13: [u16; 3] = [0x1302, 0x1303, 0x1301];
 
-/// One setting to change, and so one or two directives to write.
+/// One changed setting, which needs one or two directives.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum SettingChange {
     /// TLS instead of plain text: the URL of `*_pass` with the other scheme.
@@ -467,7 +468,7 @@ impl OpenSslSetting {
 }
 
 impl SettingChange {
-    /// The directives, by the end of their names and their values.
+    /// The directives: the suffixes of their names, and their values.
     pub fn directives(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Tls(url) => vec![(PASS, url.clone())],
@@ -495,18 +496,18 @@ impl SettingChange {
     }
 }
 
-/// Stands for the directive that sets headers, which is none about TLS.
+/// Represents the directive that sets headers, which is not about TLS.
 pub const HOST: &str = "set_header";
 
-/// Stands for the directive that names the upstream.
+/// Represents the directive that names the upstream.
 pub const PASS: &str = "pass";
 
-/// Whether nginx sends this name at all: it is not empty and no IP address.
+/// Whether nginx sends this name: it must not be empty or an IP address.
 fn is_sendable(name: &str) -> bool {
     !(name.is_empty() || name.starts_with('[') || name.parse::<Ipv4Addr>().is_ok())
 }
 
-/// The versions up to the first gap, which is all that OpenSSL uses of a list with one (`ssl_get_min_max_version`).
+/// The versions up to the first gap: OpenSSL ignores those after it (`ssl_get_min_max_version`).
 fn lowest_run(versions: &[ProtocolVersion]) -> Vec<ProtocolVersion> {
     let mut sorted = versions.to_vec();
     sorted.sort_unstable();

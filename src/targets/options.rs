@@ -1,5 +1,5 @@
-//! What can be set for a target besides its address, and how both make a [`Target`]. The command line and `targets.toml`
-//! both use this, so that they share their defaults.
+//! The options of a target, and how they and its address make a [`Target`]. The command line and `targets.toml` both
+//! use this, so that they have the same defaults.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use super::{
 use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
 
-/// What was set for a target; `None` and empty mean that nothing was.
+/// The options of a target; `None` and empty mean not set.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What reports call it.
+    /// Its name in reports.
     pub name: Option<String>,
     /// The name to send as SNI and to verify.
     pub server_name: Option<String>,
@@ -51,7 +51,7 @@ pub struct Options {
     pub alpn: Option<Vec<String>>,
     /// Clients that must be able to connect.
     pub clients: Option<Vec<&'static Profile>>,
-    /// How nginx connects to it, where nginx is its client.
+    /// How nginx connects to it, if nginx is its client.
     pub as_nginx: Option<AsNginx>,
 }
 
@@ -87,7 +87,7 @@ impl Options {
         }
     }
 
-    /// The files of the client's certificate and key, if a certificate was named.
+    /// The files of the client's certificate and key, if a certificate was given.
     pub fn identity_files(&self) -> Option<(PathBuf, PathBuf)> {
         let certificate = self.client_certificate.clone()?;
         let key = self.client_key.clone().unwrap_or_else(|| certificate.clone());
@@ -112,7 +112,7 @@ impl Options {
         let port =
             address.port.unwrap_or_else(|| self.starttls.map_or(443, StartTls::default_port));
         let name = host_port(&address.host, port).to_string();
-        // nginx as the client starts TLS at once on every port.
+        // nginx as the client starts with TLS on every port.
         let suggested = address.starttls.filter(|_| self.as_nginx.is_none());
         let Address { host, connect_to, .. } = address;
         let kind = TargetKind::Endpoint { host, port, connect_to };
@@ -120,7 +120,8 @@ impl Options {
         Target { client_identity: identity, starttls, ..self.target_of(kind, name, origin) }
     }
 
-    /// A target of any kind, with every default filled in. Reports call it `name` unless these options set another name.
+    /// A target of any kind, with every default filled in. Its name in reports is `name`, unless these options set
+    /// another.
     pub fn target_of(&self, kind: TargetKind, name: String, origin: Option<Origin>) -> Target {
         let host = match &kind {
             TargetKind::Endpoint { host, .. }
@@ -166,7 +167,7 @@ impl Options {
     }
 }
 
-/// Reads a duration: `5s`, `500ms`, `2m`, or a number of seconds.
+/// Parses a duration: `5s`, `500ms`, `2m`, or a number of seconds.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let text = text.trim();
     let error = || DurationError(text.to_owned());
@@ -186,7 +187,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     }
 }
 
-/// Reads an ALPN protocol. A hello stores its length in one byte (RFC 7301 section 3.1).
+/// Parses an ALPN protocol. A hello stores its length in one byte (RFC 7301 section 3.1).
 pub fn parse_alpn(text: &str) -> Result<String, AlpnError> {
     if (1..=255).contains(&text.len()) { Ok(text.to_owned()) } else { Err(AlpnError(text.len())) }
 }
@@ -196,7 +197,7 @@ pub fn parse_alpn(text: &str) -> Result<String, AlpnError> {
 #[error("invalid ALPN protocol of {0} bytes: expected 1 to 255 bytes, for example h2 or http/1.1")]
 pub struct AlpnError(pub usize);
 
-/// One day; a longer duration is a mistake.
+/// One day; a longer duration is an error.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
 
 /// The text is not a valid duration.

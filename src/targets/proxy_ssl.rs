@@ -1,4 +1,4 @@
-//! How an [`NginxClient`] comes of nginx's `*_ssl_*` directives: every default resolved, every file read.
+//! Makes an [`NginxClient`] from nginx's `*_ssl_*` directives: resolves every default and reads every file.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::openssl::release::OpensslRelease;
 /// nginx as the client, described without a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AsNginx {
-    /// The host part of `proxy_pass`, where it is not the target's host: the name of an `upstream` block.
+    /// The host in `proxy_pass`, if it is not the target's host: the name of an `upstream` block.
     pub pass: Option<String>,
     /// The directives.
     pub ssl: ProxySsl,
@@ -25,16 +25,16 @@ pub struct AsNginx {
     pub library: Option<OpensslRelease>,
 }
 
-/// Why nginx would not start with these directives, or why they could not be followed.
+/// Why nginx would not start with these directives, or why they cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AsNginxError {
-    /// Verification without anything to verify against.
+    /// Verification without trusted certificates.
     #[error("proxy_ssl_verify without proxy_ssl_trusted_certificate: nginx does not start")]
     NothingTrusted,
-    /// A certificate without a key, which nginx wants as well.
+    /// A certificate without a key, which nginx requires.
     #[error("proxy_ssl_certificate without proxy_ssl_certificate_key: nginx does not start")]
     NoKey,
-    /// A file is of no use.
+    /// A file cannot be used.
     #[error("{0}")]
     Unread(String),
 }
@@ -63,10 +63,10 @@ impl AsNginx {
     }
 }
 
-/// The files that directives name; one that several name is read once.
+/// The files that directives name, each read once.
 #[derive(Default)]
 pub(super) struct DirectiveFiles<'a> {
-    /// Stands before every name, where the files lie elsewhere than nginx would look for them.
+    /// Prefix of every name, if the configuration is for another root folder.
     pub(super) root: Option<&'a Path>,
     trusted: HashMap<String, Result<Trusted, String>>,
 }
@@ -91,7 +91,7 @@ impl<'a> DirectiveFiles<'a> {
     }
 }
 
-/// nginx with these settings, as the client of a host that it knows by this name.
+/// nginx with these settings, as the client of a host with this name.
 pub(super) fn client(
     ssl: &ProxySsl,
     module: ProxyModule,

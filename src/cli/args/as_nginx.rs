@@ -64,7 +64,7 @@ pub(in crate::cli) struct AsNginxArgs {
 }
 
 impl AsNginxArgs {
-    /// nginx as it is described, where its handshake is wanted.
+    /// The nginx that the options describe, if `--as-nginx` is given.
     pub(in crate::cli) fn described(&self) -> Option<AsNginx> {
         let text = |text: &Option<String>| text.clone().map(Text::plain).map(Set::given);
         let word = |text: &Option<String>| text.clone().map(Set::given);

@@ -15,7 +15,7 @@ Examples:
   shakedown cert client.pem --as client --ca-names clients-ca.pem
   shakedown cert fullchain.pem --at 2027-01-01  # as of that day";
 
-/// Whose certificate a file holds.
+/// Whose certificate a file contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Holder {
     Server,

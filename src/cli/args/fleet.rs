@@ -23,7 +23,7 @@ pub(in crate::cli) struct FleetArgs {
 }
 
 impl FleetArgs {
-    /// Whether others test the rest, or something was tested earlier.
+    /// Whether this run tests only part of the targets.
     pub(in crate::cli) fn is_part(&self) -> bool {
         self.shard.is_some() || self.resume.is_some()
     }

@@ -23,7 +23,7 @@ impl FailOn {
         self != Self::Never
     }
 
-    /// The severity that fails a target; where findings never fail the run, they fail it as they would by default.
+    /// The severity that fails a target; if findings never fail the run, the default severity.
     pub(in crate::cli) fn threshold(self) -> Severity {
         match self {
             Self::Error | Self::Never => Severity::Error,

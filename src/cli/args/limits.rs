@@ -49,7 +49,7 @@ fn rate(text: &str) -> Result<NonZeroU32, &'static str> {
     text.parse().map_err(|_| "expected a whole number of at least 1")
 }
 
-/// A duration as clap wants it read.
+/// Parses a duration for clap.
 pub(super) fn duration(text: &str) -> Result<Duration, DurationError> {
     parse_duration(text)
 }

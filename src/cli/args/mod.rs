@@ -1,5 +1,4 @@
-//! What can be typed. Nothing here has a meaning yet: `settings` resolves every default. Arguments use no other part of
-//! the command line.
+//! The arguments as typed. `settings` resolves every default. This module uses no other part of the command line.
 
 mod as_nginx;
 mod cert;
@@ -62,7 +61,7 @@ Exit status:
 With --format nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
 
 impl Args {
-    /// Whether a monitoring system reads stdout and the exit status as those of a plugin.
+    /// Whether a monitoring system reads stdout and the exit status, as of a plugin.
     pub(in crate::cli) fn is_plugin(&self) -> bool {
         let report = match &self.command {
             Command::Probe(args) => &args.run.report,

@@ -68,7 +68,7 @@ pub(in crate::cli) struct NginxArgs {
     pub(in crate::cli) run: RunArgs,
 }
 
-/// What the configuration itself does not say.
+/// What the text of the configuration does not contain.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Configuration")]
 pub(in crate::cli) struct ConfigurationArgs {

@@ -46,7 +46,7 @@ pub(in crate::cli) struct ProbeArgs {
     pub(in crate::cli) interval: Option<Duration>,
 }
 
-/// How an audit runs, whatever its targets come from.
+/// Options of an audit, whatever the source of its targets.
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct RunArgs {
     /// Fetch missing issuer certificates from the URLs that certificates name, and try the chain with them
@@ -100,7 +100,7 @@ pub(in crate::cli) struct ScanArgs {
     pub(in crate::cli) risk_lockout: bool,
 }
 
-/// What servers are held against.
+/// What servers are compared with.
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct StandardArgs {
     /// Test known clients: all, modern, a family such as java, or names such as openssl-1.0.2 (comma-separated)

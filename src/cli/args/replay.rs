@@ -39,7 +39,7 @@ pub(in crate::cli) struct ReplayArgs {
 }
 
 impl ReplayArgs {
-    /// The same as options of an audit, with the default for each that says how to connect.
+    /// The equivalent options of an audit, with defaults for those about connections.
     pub(in crate::cli) fn run(&self) -> RunArgs {
         #[derive(Parser)]
         struct Defaults {

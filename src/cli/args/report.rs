@@ -1,4 +1,4 @@
-//! Options about the report: its format, its files and its look.
+//! Options about the report: format, files and appearance.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -63,15 +63,15 @@ pub(in crate::cli) enum PlainFormat {
     Json,
 }
 
-/// A file to write to, and the form where it has one of its own.
+/// A file to write to, and its format if given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct ReportFile {
-    /// `None` means the form of `--format`.
+    /// `None` means the format of `--format`.
     pub(in crate::cli) format: Option<Format>,
     pub(in crate::cli) path: PathBuf,
 }
 
-/// Reads `FILE` or `FORMAT=FILE`. A word before `=` that is no format is a mistake, not a part of a file's name.
+/// Parses `FILE` or `FORMAT=FILE`. An unknown word before `=` is an error, not part of a file name.
 pub(in crate::cli) fn report_file(text: OsString) -> Result<ReportFile, String> {
     let Some((word, path)) = text.to_str().and_then(|text| text.split_once('=')) else {
         return Ok(ReportFile { format: None, path: text.into() });

@@ -1,4 +1,4 @@
-//! Options of the subcommands that look at reports of earlier runs.
+//! Options of the subcommands that read reports of earlier runs.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Options about targets, which several subcommands share.
+//! Options about targets, shared by several subcommands.
 
 use std::path::PathBuf;
 
@@ -70,7 +70,7 @@ pub(in crate::cli) struct TrustArgs {
 }
 
 impl TrustArgs {
-    /// The base set of roots, where one was named.
+    /// The base set of roots, if given.
     pub(in crate::cli) fn roots(&self) -> Option<Roots> {
         match (&self.ca_file, self.trust) {
             (Some(path), _) => Some(Roots::File(path.clone())),

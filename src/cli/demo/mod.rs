@@ -1,4 +1,4 @@
-//! `demo`: misconfigured servers on loopback, audited by the ordinary pipeline. No network and no other program.
+//! `demo`: misconfigured servers on loopback, audited like any other target. It needs no network and no other program.
 
 mod scenarios;
 mod server;
@@ -25,7 +25,7 @@ use crate::report::{Report, ReportKind, ReportOptions};
 use crate::run::{self, Settings};
 use crate::targets::Target;
 
-/// Everything is on this machine, so nothing takes long but the server that never answers.
+/// Everything is on this machine: only the server that never answers takes long.
 const DEADLINES: Deadlines = Deadlines {
     dns: Duration::from_secs(2),
     connect: Duration::from_secs(2),
@@ -75,11 +75,11 @@ async fn demonstrate(args: &DemoArgs, mut outputs: ReportWriter) -> anyhow::Resu
 }
 
 fn say(text: &str) {
-    // Someone who closed stderr does not want to know.
+    // If stderr is closed, the message is lost.
     let _ = writeln!(anstream::stderr(), "shakedown: {text}");
 }
 
-/// What was started, and what is wrong with each.
+/// What was started, and the fault of each server.
 fn preface(scenarios: &[Scenario]) -> String {
     let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
     let head =
@@ -119,7 +119,7 @@ async fn audit(
     })
 }
 
-/// The demo is a test of itself: what is found must be what was put there.
+/// Checks that the audit finds every fault and nothing else.
 fn check(scenarios: &[Scenario], report: &Report) -> anyhow::Result<()> {
     for (scenario, target) in scenarios.iter().zip(&report.targets) {
         let expected: BTreeSet<&str> = scenario.expected.iter().copied().collect();

@@ -1,4 +1,4 @@
-//! The demo's servers: what is wrong with each, and what must be found.
+//! The servers of the demo: the fault of each, and the rules that must find it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,23 +19,23 @@ use crate::targets::{Host, Role, Target};
 
 /// One server.
 pub(super) struct Scenario {
-    /// What the report calls it.
+    /// Its name in the report.
     pub(super) name: &'static str,
-    /// What is wrong, in a phrase.
+    /// The fault, in a phrase.
     pub(super) fault: &'static str,
-    /// The rules that must find something, all of them.
+    /// The rules that must have findings.
     pub(super) expected: &'static [&'static str],
-    /// How to reach it.
+    /// The target to audit.
     pub(super) target: Target,
 }
 
-/// TLS 1.3 and nothing older.
+/// TLS 1.3 only.
 const TLS13_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
-/// The name that every certificate is for.
+/// The name that every certificate covers.
 const NAME: &str = "app.demo.test";
 
-/// Starts every server; the roots are what the audit has to trust.
+/// Starts every server; returns the roots that the audit trusts.
 pub(super) async fn start(now: OffsetDateTime) -> anyhow::Result<(Vec<Scenario>, TrustStore)> {
     let pki = DemoPki::new(now)?;
     let mut stage = ScenarioBuilder { pki: &pki, scenarios: Vec::new() };
@@ -55,7 +55,7 @@ pub(super) async fn start(now: OffsetDateTime) -> anyhow::Result<(Vec<Scenario>,
     Ok((scenarios, store))
 }
 
-/// The demo's authorities.
+/// The CAs of the demo.
 struct DemoPki {
     now: OffsetDateTime,
     root: Authority,
@@ -76,7 +76,7 @@ impl DemoPki {
         Ok(self.lower.issue(&[NAME])?)
     }
 
-    /// A certificate whose validity ends so many days from now.
+    /// A certificate that expires in this many days.
     fn ending(&self, days: i64) -> anyhow::Result<Issued> {
         let (start, end) =
             (self.now - Duration::days(90), self.now + Duration::days(days) + Duration::hours(1));
@@ -86,7 +86,7 @@ impl DemoPki {
     }
 }
 
-/// A certificate with its own chain, or another one, as a server sends it.
+/// A certificate and the chain that a server sends with it, its own or another.
 fn served(
     issued: &Issued,
     chain: Vec<CertificateDer<'static>>,
@@ -145,7 +145,7 @@ impl ScenarioBuilder<'_> {
         .await
     }
 
-    /// Upstreams as an nginx meets them whose settings are known.
+    /// Upstreams of an nginx with known settings.
     async fn proxies(&mut self) -> anyhow::Result<()> {
         let issued = self.pki.healthy()?;
         let strict = Behaviour { default: None, ..serving(&issued)? };

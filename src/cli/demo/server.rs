@@ -1,4 +1,4 @@
-//! Servers that misbehave on purpose, each on a loopback port of its own, until the runtime ends.
+//! Misconfigured servers, each on its own loopback port, until the runtime ends.
 
 use std::future::Future;
 use std::io;
@@ -31,20 +31,20 @@ pub(super) const BOTH: &[&SupportedProtocolVersion] =
 /// A certificate chain and its key, ready to be served.
 pub(super) type ServedCertificate = Arc<CertifiedKey>;
 
-/// What a TLS server does.
+/// The behaviour of a TLS server.
 #[derive(Clone)]
 pub(super) struct Behaviour {
-    /// Presented to a hello with the wanted name.
+    /// The certificate for a hello with the right name.
     pub(super) named: ServedCertificate,
-    /// Presented to any other hello; with `None` such a hello is refused.
+    /// The certificate for any other hello; `None` refuses it.
     pub(super) default: Option<ServedCertificate>,
-    /// The name that `named` is for.
+    /// The name for which `named` is sent.
     pub(super) name: &'static str,
-    /// The versions spoken.
+    /// The versions it accepts.
     pub(super) versions: &'static [&'static SupportedProtocolVersion],
-    /// Whether a client certificate is required, and of which authority.
+    /// The CA of the client certificates that are required; `None` if none are.
     pub(super) client_authority: Option<CertificateDer<'static>>,
-    /// Whether that is said as nginx says it: by HTTP 400 after the handshake.
+    /// Whether a missing client certificate is answered as nginx does, with HTTP 400 after the handshake.
     pub(super) answers_400: bool,
 }
 
@@ -70,7 +70,7 @@ async fn answer(
     start.io.write_all(&UNRECOGNIZED_NAME).await
 }
 
-/// Answers requests as nginx would, and waits for the client to leave.
+/// Answers requests as nginx would, then waits until the client disconnects.
 async fn talk(
     mut stream: tokio_rustls::server::TlsStream<TcpStream>,
     answers_400: bool,
@@ -126,7 +126,7 @@ impl ResolvesServerCert for CertificateByName {
     }
 }
 
-/// Starts a server that answers every connection in plain HTTP.
+/// Starts a server that answers every connection with plain HTTP.
 pub(super) async fn plain_http() -> io::Result<SocketAddr> {
     serve(|mut stream| async move {
         let _request = stream.read(&mut [0; 1024]).await?;
@@ -137,17 +137,17 @@ pub(super) async fn plain_http() -> io::Result<SocketAddr> {
     .await
 }
 
-/// Starts a server that accepts connections and never says a word.
+/// Starts a server that accepts connections and sends nothing.
 pub(super) async fn silent() -> io::Result<SocketAddr> {
     serve(|mut stream| async move { stream.read_to_end(&mut Vec::new()).await.map(|_| ()) }).await
 }
 
-/// Starts a server that hangs up after the hello.
+/// Starts a server that closes the connection after the hello.
 pub(super) async fn hangs_up() -> io::Result<SocketAddr> {
     serve(|mut stream| async move { stream.read(&mut [0; 4096]).await.map(|_| ()) }).await
 }
 
-/// Starts a server that speaks TLS 1.0 and nothing newer, as far as its first flight goes.
+/// Starts a server that only accepts TLS 1.0, and only sends its first flight.
 pub(super) async fn tls10(chain: &[CertificateDer<'_>]) -> anyhow::Result<SocketAddr> {
     let flight: Arc<[u8]> = tls10_flight(chain)?.into();
     let address = serve(move |mut stream| {
@@ -155,7 +155,7 @@ pub(super) async fn tls10(chain: &[CertificateDer<'_>]) -> anyhow::Result<Socket
         async move {
             let mut hello = [0; 4096];
             let count = stream.read(&mut hello).await?;
-            // The version of the hello stands behind five bytes of record and four of message header.
+            // The hello's version comes after five bytes of record header and four of message header.
             let version = hello.get(9..11).filter(|_| count > 10);
             let answer = if version == Some(&[3, 1]) { &flight } else { &PROTOCOL_VERSION[..] };
             stream.write_all(answer).await
@@ -165,7 +165,7 @@ pub(super) async fn tls10(chain: &[CertificateDer<'_>]) -> anyhow::Result<Socket
     Ok(address)
 }
 
-/// A TLS 1.0 flight that chooses `TLS_RSA_WITH_AES_128_CBC_SHA`.
+/// A TLS 1.0 flight that selects `TLS_RSA_WITH_AES_128_CBC_SHA`.
 fn tls10_flight(chain: &[CertificateDer<'_>]) -> Result<Vec<u8>, TooLong> {
     let mut flight = Writer::new();
     flight.u8(ContentType::HANDSHAKE.0);
@@ -186,7 +186,7 @@ fn tls10_flight(chain: &[CertificateDer<'_>]) -> Result<Vec<u8>, TooLong> {
     flight.finish()
 }
 
-/// A port on which nothing listens. It stays bound, so that nobody else comes to listen there.
+/// A port on which nothing listens. It stays bound, so that no other process can listen on it.
 pub(super) fn closed_port() -> io::Result<SocketAddr> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
@@ -202,7 +202,7 @@ async fn listener() -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
 }
 
-/// Accepts connections, each in a task of its own.
+/// Accepts connections, and serves each in its own task.
 async fn serve<F>(answer: impl Fn(TcpStream) -> F + Send + 'static) -> io::Result<SocketAddr>
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
@@ -213,7 +213,7 @@ where
         while let Ok((stream, _)) = listener.accept().await {
             let answer = answer(stream);
             spawn(async move {
-                // A client that goes away in the middle is what half of these servers are for.
+                // Clients often disconnect early; several of these servers cause that.
                 let _ = answer.await;
             });
         }

@@ -1,4 +1,4 @@
-//! Reads log files, plain or gzipped, in blocks, so that neither long logs nor long lines are a problem.
+//! Reads log files, plain or gzipped, in blocks, so that neither long logs nor long lines use much memory.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -103,7 +103,7 @@ impl LogInput {
         self.unreadable += std::mem::take(&mut intake.unreadable);
     }
 
-    /// Hands on every whole line that there is by now.
+    /// Passes on every complete line that is available.
     pub(super) fn read_with(&mut self, mut take: impl FnMut(&[u8], &mut u64)) {
         if matches!(self.source, LogSource::Unopened)
             && let Err(error) = self.start()

@@ -1,4 +1,4 @@
-//! The fixes that were tried and work, as changes to the configuration.
+//! The fixes that were tried and work, as edits of the configuration.
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -14,8 +14,8 @@ use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
 use crate::report::escape::escape;
 
-/// The changes, each at every place that leads to the upstream. Where two want different things of one directive, the first
-/// is served; of the other, stderr tells.
+/// The edits, each at every place that leads to the upstream. If two fixes set a directive to different values, the
+/// first is used and the other is reported on stderr.
 pub(super) fn patch(
     tree: &Tree,
     places: &[Vec<Span>],
@@ -71,8 +71,8 @@ fn arguments(name: &str, value: &str) -> Vec<String> {
     }
 }
 
-/// Writes the unified diff to stdout: as it is where a program reads it, without what could steer a terminal on one. How to
-/// apply it is said on stderr.
+/// Writes the unified diff to stdout: unchanged if a program reads it, escaped on a terminal. Instructions for applying
+/// it go to stderr.
 pub(super) fn show(patch: &Patch, root: Option<&Path>) -> anyhow::Result<()> {
     let mut stdout = Output::open(None)?;
     if patch.files.is_empty() {
@@ -91,7 +91,7 @@ pub(super) fn show(patch: &Patch, root: Option<&Path>) -> anyhow::Result<()> {
     stdout.finish()?;
     let folder = root.map_or_else(|| "/".to_owned(), |root| root.display().to_string());
     let folder = shlex::try_quote(&folder).unwrap_or_default();
-    // Someone who closed stderr does not want to know.
+    // If stderr is closed, the message is lost.
     let _ = writeln!(
         anstream::stderr(),
         "shakedown: to apply these changes, save this output as FILE, then: patch -p1 -d {} < FILE && nginx -t && nginx -s \
@@ -101,7 +101,7 @@ pub(super) fn show(patch: &Patch, root: Option<&Path>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The file behind a link, as those in Debian's `sites-enabled`: `patch` and `git apply` change no links.
+/// The file that a link points to, as in Debian's `sites-enabled`: `patch` and `git apply` do not follow links.
 fn behind_links(path: &str, root: Option<&Path>) -> String {
     let real = root.map_or_else(|| path.into(), |root| root.join(path.trim_start_matches('/')));
     let folder = root.map_or_else(|| Ok("/".into()), Path::canonicalize);
@@ -110,7 +110,7 @@ fn behind_links(path: &str, root: Option<&Path>) -> String {
     inside.map_or_else(|| path.to_owned(), |inside| format!("/{inside}"))
 }
 
-/// Refuses a folder that holds something, and what is no folder.
+/// Refuses a path that is not a folder, or a folder that is not empty.
 pub(super) fn check_empty(folder: &Path) -> anyhow::Result<()> {
     match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),
@@ -122,7 +122,7 @@ pub(super) fn check_empty(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Writes every file of the configuration, patched, into a folder of its own.
+/// Writes every file of the patched configuration to a new or empty folder.
 pub(super) fn write(patch: &Patch, tree: &Tree, folder: &Path) -> anyhow::Result<()> {
     check_empty(folder)?;
     let folder = &path::absolute(folder)?;
@@ -139,7 +139,7 @@ pub(super) fn write(patch: &Patch, tree: &Tree, folder: &Path) -> anyhow::Result
     }
     let (all, changed) = (tree.files.len(), patch.files.len());
     let folder = folder.display().to_string();
-    // Someone who closed stderr does not want to know.
+    // If stderr is closed, the message is lost.
     let _ = writeln!(
         anstream::stderr(),
         "shakedown: wrote {} below {} ({changed} with fixes); to test the copy: nginx -t -c {}",
@@ -150,7 +150,7 @@ pub(super) fn write(patch: &Patch, tree: &Tree, folder: &Path) -> anyhow::Result
     Ok(())
 }
 
-/// The path below the folder; a dump is written by someone else, and must not lead out of it.
+/// The path below the folder. The names in a dump come from outside and must not lead out of it.
 fn relative(path: &str) -> anyhow::Result<&Path> {
     let path = Path::new(path.trim_start_matches('/'));
     let plain = |part| matches!(part, path::Component::Normal(_));

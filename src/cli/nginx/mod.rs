@@ -1,4 +1,4 @@
-//! `nginx`: a configuration in, every listener and upstream audited, and the fixes that work as a patch.
+//! `nginx`: reads a configuration, audits every listener and upstream, and writes the fixes that work as a patch.
 
 mod fixes;
 mod rehearsal;
@@ -132,8 +132,8 @@ fn hand_over(
     }
 }
 
-/// What cannot be written is said before anything is probed. A patch behind a report for people is a patch still; behind
-/// one for programs it is not.
+/// Refuses a patch that could not be written, before anything is probed. A patch can follow a report in text, but not
+/// one in a format for programs.
 fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
     if args.run.fleet.is_part() {
         return Err(UsageError::new(
@@ -156,8 +156,8 @@ fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
 }
 
 impl ConfigurationArgs {
-    /// The release and the library by which this configuration is judged: what was given, else what the nginx says that
-    /// was named or that this configuration belongs to.
+    /// The releases of nginx and of its library that this configuration is judged by: those given, or those that the
+    /// named or owning nginx reports.
     fn release(
         &self,
         config: &Path,
@@ -182,7 +182,7 @@ impl ConfigurationArgs {
     }
 }
 
-/// What is known before anything is probed: what the text says, and what cannot be probed.
+/// What is known before anything is probed: findings in the text, and targets that cannot be probed.
 fn known(
     args: &NginxArgs,
     configuration: &Configuration,

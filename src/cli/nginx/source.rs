@@ -1,4 +1,4 @@
-//! Where a configuration comes from: a tree on disk, a dump, or Ingress objects.
+//! The source of a configuration: files on disk, a dump, or Ingress objects.
 
 use std::path::{self, Path};
 
@@ -19,19 +19,19 @@ use crate::nginx::upstream::{Upstream, plain_upstreams, upstreams};
 use crate::nginx::variable::Variables;
 use crate::targets::disk::Disk;
 
-/// Larger dumps are none.
+/// The largest dump, in bytes.
 const MAX_DUMP: u64 = 256 * 1024 * 1024;
 
 /// A configuration and what it means.
 #[derive(Debug)]
 pub(super) struct Configuration {
-    /// Its main file, or where it was read from.
+    /// Its main file, or the place that it was read from.
     pub(super) name: String,
-    /// The text; Ingress objects have none.
+    /// Its text; Ingress objects have none.
     pub(super) tree: Option<Tree>,
     pub(super) listeners: Vec<Listener>,
     pub(super) upstreams: Vec<Upstream>,
-    /// Those that nginx meets in plain text.
+    /// The upstreams that nginx connects to without TLS.
     pub(super) plain_upstreams: Vec<Upstream>,
     pub(super) facts: Vec<Fact>,
     /// Whether it was read from the files of this machine.
@@ -39,7 +39,7 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
-    /// Reads what is named.
+    /// Reads the named configuration.
     pub(super) fn read(
         path: &Path,
         root: Option<&Path>,
@@ -51,9 +51,10 @@ impl Configuration {
             return Self::of_text("<stdin>", &text, variables, version);
         }
         let disk = Disk { root: root.map(Path::to_owned) };
-        // Below the root, or as this machine has it: `--root rootfs rootfs/etc/nginx/nginx.conf` means the same.
+        // The path may be below the root or on this machine: `--root rootfs rootfs/etc/nginx/nginx.conf` means the
+        // same.
         let path = root.and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path);
-        // A folder that is written for / has absolute names already.
+        // With a root, the names in the configuration are absolute already.
         let path = if root.is_none() { path::absolute(path)? } else { Path::new("/").join(path) };
         let named = path
             .to_str()

@@ -1,4 +1,4 @@
-//! A rehearsal in place of the live sockets.
+//! A rehearsal that replaces the live sockets.
 
 use super::rehearsal::{self, Player, Rehearsal, StartOutcome};
 use super::source::Configuration;
@@ -11,7 +11,7 @@ use crate::probe::stand_ins::StandIns;
 use crate::report::Rehearsed;
 use crate::targets::from_nginx::{self, Found, Premises};
 
-/// What is to be probed: everything, or what the rehearsal serves.
+/// The targets to probe: all, or only those that the rehearsal serves.
 pub(super) fn targets(
     configuration: &Configuration,
     premises: &Premises<'_>,
@@ -27,9 +27,9 @@ pub(super) fn targets(
     found
 }
 
-/// The rehearsal as the audit sees it.
+/// The rehearsal, as the audit needs it.
 pub(super) struct Staged {
-    /// Ends when the audit does; `None` where nginx does not serve.
+    /// Ends after the audit; `None` if nginx does not serve.
     running: Option<Rehearsal>,
     pub(super) told: Rehearsed,
 }
@@ -41,7 +41,7 @@ impl Staged {
     }
 }
 
-/// Starts the private nginx; what it refuses becomes a fact of the configuration.
+/// Starts the private nginx; a refusal becomes a fact of the configuration.
 pub(super) fn rehearse(
     args: &NginxArgs,
     configuration: &mut Configuration,

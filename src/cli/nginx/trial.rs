@@ -1,4 +1,4 @@
-//! nginx itself is asked (`nginx -t`) what it makes of a configuration, on a copy in a folder of its own.
+//! Tests a configuration with `nginx -t`, on a copy in a temporary folder.
 
 use std::fs;
 use std::io;
@@ -20,18 +20,18 @@ use crate::nginx::rehearsal::Message;
 use crate::nginx::relocate;
 use crate::nginx::tree::Tree;
 
-/// How long nginx may take; it looks up the hosts that the configuration names.
+/// Timeout of nginx, which looks up the hosts in the configuration.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Bytes of its messages that are read.
+/// The most bytes of its messages that are read.
 const MAX_SAID: usize = 1024 * 1024;
 
-/// From this release on, nginx has `-e`.
+/// The first release with the option `-e`.
 const ERROR_LOG_OPTION: NginxRelease = NginxRelease::new(1, 19, 5);
 
 impl Configuration {
-    /// Asks nginx itself: where it accepts the configuration nothing is refused or open, and what it refuses is said in its
-    /// words. A tree that is written for another root cannot be asked about.
+    /// Tests the configuration with nginx. If nginx accepts it, no refusal remains and nothing is undecided; if not,
+    /// its own message is reported. A configuration for another root cannot be tested.
     pub(super) fn ask(&mut self, binary: &Path, version: NginxRelease, has_root: bool) {
         let Some(tree) = self.tree.as_ref().filter(|tree| tree.main.starts_with('/')) else {
             return;
@@ -46,7 +46,7 @@ impl Configuration {
         }
     }
 
-    /// Takes over what nginx says: where it accepts the configuration nothing is refused or open.
+    /// Applies nginx's answer: if it accepts the configuration, no refusal remains and nothing is undecided.
     pub(super) fn hear(&mut self, heard: Heard) {
         match heard {
             Heard::Accepted => self.facts.retain(|fact| !is_refusal(fact)),
@@ -68,14 +68,14 @@ impl Configuration {
     }
 }
 
-/// What nginx says of a configuration.
+/// nginx's answer for a configuration.
 #[derive(Debug)]
 pub(super) enum Heard {
     /// It accepts it.
     Accepted,
-    /// It refuses it, in these words.
+    /// It refuses it, with this message.
     Refused(Message),
-    /// It cannot say, for a reason that is not the configuration's.
+    /// It cannot be tested, for a reason outside the configuration.
     Untested(Message),
 }
 
@@ -83,7 +83,7 @@ fn is_refusal(fact: &Fact) -> bool {
     rule(&fact.kind).group() == Some(RuleGroup::Refused)
 }
 
-/// Whether a fact has nginx's words, apart from what OpenSSL adds in parentheses.
+/// Whether two facts have the same message, except for what OpenSSL adds in parentheses.
 fn says_the_same(own: &Fact, theirs: &Fact) -> bool {
     let head = |fact: &Fact| {
         let words = fact.kind.to_string();
@@ -92,14 +92,14 @@ fn says_the_same(own: &Fact, theirs: &Fact) -> bool {
     head(own) == head(theirs)
 }
 
-/// Asks nginx; what it refuses, `None` where it accepts the configuration.
+/// Runs nginx; returns its refusal, or `None` if it accepts the configuration.
 fn ask(binary: &Path, version: NginxRelease, tree: &Tree) -> anyhow::Result<Option<Message>> {
     let folder = tempfile::tempdir()?;
     let root = folder.path().canonicalize()?;
     let root = root.to_str().context("the temporary folder is not valid UTF-8")?;
     copy(tree, root).context("cannot copy the configuration")?;
     let said = run(binary, version, tree, root)?;
-    // What follows is about this machine, not about the configuration: sockets, logs, the pid.
+    // Later errors concern this machine, not the configuration: sockets, logs, the pid file.
     if said.contains("syntax is ok") {
         return Ok(None);
     }
@@ -112,7 +112,7 @@ fn ask(binary: &Path, version: NginxRelease, tree: &Tree) -> anyhow::Result<Opti
     Ok(Some(Message { words, span }))
 }
 
-/// Splits `words in FILE:LINE`; without a place the main file as a whole is meant.
+/// Splits `words in FILE:LINE`; without a place, the message concerns the main file.
 fn place(words: &str, tree: &Tree) -> (String, Span) {
     let whole = Span { file: tree.main.as_str().into(), line: 1, column: 1 };
     let split = words.rsplit_once(" in ").and_then(|(words, place)| {
@@ -135,7 +135,7 @@ fn copy(tree: &Tree, root: &str) -> io::Result<()> {
         }
         fs::write(path, text)?;
     }
-    // Relative names are looked up beside the main file.
+    // Relative names are looked up in the folder of the main file.
     let main = Path::new(&tree.main);
     let copied = relocate::place(root, &tree.main);
     match (main.parent(), Path::new(&copied).parent()) {
@@ -144,7 +144,7 @@ fn copy(tree: &Tree, root: &str) -> io::Result<()> {
     }
 }
 
-/// Links what lies beside the copied files.
+/// Links the files next to the copied ones.
 fn neighbours(original: &Path, copied: &Path) -> io::Result<()> {
     // A dump may come from another machine.
     let Ok(entries) = fs::read_dir(original) else { return Ok(()) };

@@ -189,7 +189,7 @@ async fn probe(exporter: &Exporter, request: &Request<Incoming>) -> HttpResponse
     }
 }
 
-/// Until when Prometheus waits for the answer.
+/// Resolves when Prometheus stops waiting for the answer.
 fn patience(request: &Request<Incoming>) -> impl Future<Output = ()> + use<> {
     let header = request.headers().get("x-prometheus-scrape-timeout-seconds");
     let seconds = header.and_then(|value| value.to_str().ok()?.parse::<f64>().ok());

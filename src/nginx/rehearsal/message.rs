@@ -1,4 +1,4 @@
-//! What nginx says of the copy, said of the original.
+//! nginx's messages about the copy, rewritten in terms of the original.
 
 use std::sync::Arc;
 
@@ -9,25 +9,25 @@ use crate::nginx::tree::Tree;
 /// Why nginx refuses a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Its words.
+    /// The text of the message.
     pub words: String,
-    /// Where; line 1 of the main file where it names no place.
+    /// The place; line 1 of the main file if nginx names none.
     pub span: Span,
 }
 
 impl Message {
-    /// Words about a configuration as a whole, by its main file.
+    /// A message about the configuration as a whole, placed in its main file.
     pub fn whole(main: &str, words: impl Into<String>) -> Self {
         Self { words: words.into(), span: Span { file: main.into(), line: 1, column: 1 } }
     }
 }
 
-/// nginx's words about the copy in terms of the original: files and sockets have their own names again.
+/// A message of nginx about the copy, rewritten for the original: files and sockets get their own names back.
 pub fn original(tree: &Tree, stage: &Relocation, said: &str) -> Message {
     let mut said = said.to_owned();
     let mut names: Vec<(String, &str)> =
         tree.files.keys().map(|name| (place(&stage.folder, name), &**name)).collect();
-    // The longest first: one name may begin as another.
+    // The longest first: one name may be a prefix of another.
     names.sort_by_key(|(place, _)| std::cmp::Reverse(place.len()));
     for (place, name) in names {
         if said.contains(&place) {

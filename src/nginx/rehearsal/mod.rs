@@ -1,5 +1,6 @@
-//! A copy of a configuration that a private nginx can run beside whatever else runs: its sockets, its state and what it
-//! would connect to lie elsewhere, and every line keeps its number and its file, so that nginx's messages name the original.
+//! A copy of a configuration that a private nginx can run without disturbing anything else on the machine. Its sockets,
+//! its state and the addresses that it connects to are moved. Every file and line keeps its number, so that nginx's
+//! messages can be mapped to the original.
 
 mod message;
 mod path;
@@ -18,14 +19,14 @@ pub use sockets::{OpenedSocket, sockets};
 use super::listener::ListenAddress;
 use super::problem::Span;
 
-/// Where the copy is to lie, and what the nginx is like that runs it.
+/// Where the copy is placed, and the nginx that runs it.
 #[derive(Clone, Debug)]
 pub struct Relocation {
-    /// The folder of the copy; without characters that a pattern of `include` would take for more than themselves.
+    /// The folder of the copy, without characters that are special in a pattern of `include`.
     pub folder: String,
     /// Where each socket is moved to.
     pub stand_ins: BTreeMap<ListenAddress, ListenAddress>,
-    /// What `nginx -V` says that nginx was configured with.
+    /// The configure arguments that `nginx -V` prints.
     pub arguments: Vec<String>,
     /// Whether scripts (Lua, njs, Perl) are run.
     pub scripts: bool,
@@ -34,13 +35,13 @@ pub struct Relocation {
 /// A copy that nginx can run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relocated {
-    /// Each file by its place and with its text.
+    /// Each file: its path in the copy, and its text.
     pub files: Vec<(String, Vec<u8>)>,
-    /// The place of the main file.
+    /// The path of the main file.
     pub main: String,
-    /// Directives for `-g`, which the configuration does not have itself.
+    /// Directives to pass with `-g`, because the configuration does not set them.
     pub globals: String,
-    /// What is not rehearsed, each kind once.
+    /// What is not rehearsed, without duplicates.
     pub left_out: Vec<Omission>,
 }
 
@@ -51,11 +52,11 @@ pub enum Omission {
     Stapling,
     /// Client certificates are not checked by OCSP.
     ClientOcsp,
-    /// Upstreams, authentication servers and resolvers are not asked.
+    /// Upstreams, authentication servers and resolvers are not contacted.
     Upstreams,
     /// Health checks.
     HealthChecks,
-    /// Scripts.
+    /// Scripts (Lua, njs, Perl).
     Scripts,
     /// Blocks of modules that are not part of nginx.
     ForeignBlocks,
@@ -77,13 +78,13 @@ impl fmt::Display for Omission {
 /// Why a configuration cannot be rehearsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CopyError {
-    /// It has no name that nginx could find it by.
+    /// A file has no name by which nginx could find it.
     #[error("its main file has no full name")]
     NoName,
-    /// A `listen` names more ports than are followed.
+    /// A `listen` names more ports than this program handles.
     #[error("{0}: too many ports")]
     TooManyPorts(Span),
-    /// A directive makes traffic that nothing switches off.
+    /// A directive makes network traffic and cannot be switched off.
     #[error("{0}: {1} makes traffic that cannot be switched off")]
     Traffic(Span, String),
 }

@@ -1,9 +1,9 @@
-//! Where the copy of a file lies.
+//! The paths of the copied files.
 
-/// Stands for `..`, which must not lead out of the folder.
+/// Replaces `..`, which must not lead out of the folder.
 const UP: &str = "_up_";
 
-/// The place of a file, or of a pattern of files, by its full name.
+/// The path in the copy for a file, or for a pattern of files, given its full name.
 pub fn place(folder: &str, name: &str) -> String {
     let mut place = format!("{folder}/files");
     for part in name.split('/').filter(|part| !part.is_empty() && *part != ".") {
@@ -13,8 +13,8 @@ pub fn place(folder: &str, name: &str) -> String {
     place
 }
 
-/// Directives whose file's name is relative to the folder of the main file, as `include` is; those for upstreams have a
-/// prefix before them.
+/// Directives whose file name is relative to the folder of the main file, as that of `include` is. Those for upstreams
+/// have a prefix.
 const FILES: [&str; 13] = [
     "ssl_certificate",
     "ssl_certificate_key",
@@ -31,13 +31,13 @@ const FILES: [&str; 13] = [
     "xslt_stylesheet",
 ];
 
-/// Whether a directive names a file that nginx looks for beside the main file.
+/// Whether nginx looks for the file of this directive in the folder of the main file.
 pub(super) fn names_file(directive: &str) -> bool {
     let bare = ["proxy_", "grpc_", "uwsgi_"].iter().find_map(|one| directive.strip_prefix(one));
     FILES.contains(&bare.unwrap_or(directive))
 }
 
-/// Whether a value is a relative file name, as far as the text tells.
+/// Whether a value is a relative file name, as far as the text shows.
 pub(super) fn is_relative(value: &str) -> bool {
     let other = ["/", "$", "data:", "engine:", "store:"];
     !value.is_empty() && value != "off" && !other.iter().any(|start| value.starts_with(start))

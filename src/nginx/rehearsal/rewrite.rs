@@ -1,4 +1,4 @@
-//! The copy's text: what moves is changed where it stands, and no line moves.
+//! The text of the copy. Directives are changed in place, and line numbers stay the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use crate::nginx::listener::ListenAddress;
 use crate::nginx::problem::Span;
 use crate::nginx::tree::{Directive, Tree};
 
-/// Directives that make traffic as soon as nginx runs.
+/// Directives that cause network traffic as soon as nginx runs.
 const TRAFFIC: [&str; 2] = ["acme_issuer", "acme_client"];
 
-/// Directives of health checks, of whatever nginx has them.
+/// Directives of health checks, in any build of nginx.
 const HEALTH: [&str; 6] = [
     "health_check",
     "health_check_timeout",
@@ -58,7 +58,7 @@ pub fn copy(tree: &Tree, stage: &Relocation) -> Result<Relocated, CopyError> {
     Ok(copy)
 }
 
-/// What the configuration does not say itself.
+/// Directives for `-g`: those that the configuration does not set.
 fn globals(tree: &Tree, stage: &Relocation) -> String {
     let all = [
         ("daemon", "off".to_owned()),
@@ -73,8 +73,8 @@ fn globals(tree: &Tree, stage: &Relocation) -> String {
     absent.concat()
 }
 
-/// What stands first in `http`: what is a folder of the system by default, and the server that stands for whatever nginx
-/// connects to.
+/// What is inserted at the start of `http`: folders that would otherwise be the system's, and the server that replaces
+/// everything that nginx connects to.
 fn at_http(tree: &Tree, stage: &Relocation) -> String {
     let folder = &stage.folder;
     let absent = |name: &str| {
@@ -102,7 +102,7 @@ fn at_http(tree: &Tree, stage: &Relocation) -> String {
     format!(" {}", lines.join(" "))
 }
 
-/// The `ssl_stapling` that only sends what lies in files.
+/// The `ssl_stapling` directives that only send responses from files.
 fn from_files(tree: &Tree) -> BTreeSet<Span> {
     let (mut keeps, mut loses) = (BTreeSet::new(), BTreeSet::new());
     let root = Scope::root(tree);
@@ -124,7 +124,7 @@ fn from_files(tree: &Tree) -> BTreeSet<Span> {
     keeps.difference(&loses).cloned().collect()
 }
 
-/// What is changed of each file: bytes, by where they begin and end.
+/// The changes in each file: the new bytes, by the start and end of what they replace.
 type Changes = BTreeMap<Arc<str>, BTreeMap<(usize, usize), Vec<u8>>>;
 
 struct CopyWriter<'a> {
@@ -202,7 +202,7 @@ impl CopyWriter<'_> {
         fate
     }
 
-    /// Its sockets where they are moved to, each with the same parameters.
+    /// The same sockets at their new addresses, each with the same parameters.
     fn listen(&self, context: BlockContext, directive: &Directive) -> Result<Rewriting, CopyError> {
         let moved = sockets::of(directive, context)?;
         let moved = moved.iter().filter_map(|address| self.stage.stand_ins.get(address));
@@ -217,7 +217,7 @@ impl CopyWriter<'_> {
         Ok(if lines.is_empty() { Rewriting::Stays } else { Rewriting::Becomes(lines.join("; ")) })
     }
 
-    /// Puts what a block needs behind its `{`.
+    /// Inserts what a block needs after its `{`.
     fn begin(&mut self, context: BlockContext, block: &Directive) {
         let Some(at) = block.opens_at else { return };
         let text = match (context, block.name.as_str()) {
@@ -235,7 +235,7 @@ impl CopyWriter<'_> {
         file.insert((at, at), text.into_bytes());
     }
 
-    /// Puts this text in the place of a directive; whatever line it ends on, it still does.
+    /// Replaces a directive by this text, which ends on the same line.
     fn change(&mut self, directive: &Directive, text: &str) {
         let file = &directive.span.file;
         let whole = self.tree.files.get(file).and_then(|text| text.get(directive.extent.clone()));
@@ -253,7 +253,7 @@ impl CopyWriter<'_> {
         let mut after = Vec::with_capacity(text.len());
         let mut at = 0;
         for (&(start, end), new) in self.changes.get(name).into_iter().flatten() {
-            // What lies in a block that goes, goes with it.
+            // Changes inside a block that is removed are dropped.
             let Some(between) = text.get(at..start) else { continue };
             after.extend_from_slice(between);
             after.extend_from_slice(new);
@@ -264,7 +264,7 @@ impl CopyWriter<'_> {
     }
 }
 
-/// What a mail server speaks whose port says so, which it will not any more.
+/// The protocol of a mail server that nginx infers from the port, because the port changes.
 fn protocol(server: &Directive) -> String {
     if server.children().iter().any(|one| one.name == "protocol") {
         return String::new();

@@ -1,4 +1,4 @@
-//! The sockets of a configuration, all of them, with TLS or without.
+//! All sockets of a configuration, with and without TLS.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct OpenedSocket {
     pub udp: bool,
 }
 
-/// Every socket, each address once.
+/// Every socket, without duplicate addresses.
 pub fn sockets(tree: &Tree) -> Result<Vec<OpenedSocket>, CopyError> {
     let mut found: BTreeMap<ListenAddress, (bool, bool)> = BTreeMap::new();
     for (context, server) in servers(tree) {
@@ -39,7 +39,7 @@ pub fn sockets(tree: &Tree) -> Result<Vec<OpenedSocket>, CopyError> {
     Ok(sockets.map(|(address, (tcp, udp))| OpenedSocket { address, tcp, udp }).collect())
 }
 
-/// The addresses of a `listen`; none where nginx refuses it.
+/// The addresses of a `listen`; empty if nginx refuses it.
 pub(super) fn of(
     listen: &Directive,
     context: BlockContext,

@@ -1,4 +1,4 @@
-//! What becomes of one statement in the copy.
+//! How each statement is rewritten in the copy.
 
 use super::path::{is_relative, names_file};
 use super::{Omission, Relocation};
@@ -6,30 +6,30 @@ use crate::nginx::directives::{BlockContext, Module};
 use crate::nginx::token::quoted;
 use crate::nginx::tree::{Directive, Tree};
 
-/// What becomes of a statement.
+/// The rewriting of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rewriting {
-    /// It stays as it is.
+    /// It is kept.
     Stays,
-    /// It goes.
+    /// It is removed.
     Goes,
-    /// This text stands in its place, without the `;` or `}` that ends it.
+    /// It is replaced by this text, without the final `;` or `}`.
     Becomes(String),
 }
 
-/// Where everything is that nginx would otherwise connect to: a server of its own.
+/// The address of the server in the copy that replaces everything that nginx would otherwise connect to.
 pub(super) fn quiet(stage: &Relocation) -> String {
     format!("unix:{}/run/quiet.sock", stage.folder)
 }
 
-/// A place in the folder for a file or folder of this name.
+/// A path in the folder for a file or folder of this name.
 fn inside(stage: &Relocation, name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { '_' };
     let name: String = name.chars().map(plain).collect();
     format!("{}/run/{name}", stage.folder)
 }
 
-/// A statement of these words.
+/// A statement with these words.
 fn one<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> Rewriting {
     Rewriting::Becomes(line(words))
 }
@@ -46,7 +46,7 @@ fn with_first(directive: &Directive, first: &str) -> Rewriting {
     one([directive.name.as_str(), first].into_iter().chain(rest))
 }
 
-/// What becomes of a directive, wherever it stands, as far as files and state are concerned.
+/// The rewriting of a directive that names files or keeps state, in any block.
 pub(super) fn moved(tree: &Tree, directive: &Directive, stage: &Relocation) -> Rewriting {
     let (name, first) = (directive.name.as_str(), directive.first());
     if directive.block.is_some() || first.is_empty() {
@@ -73,11 +73,11 @@ pub(super) fn moved(tree: &Tree, directive: &Directive, stage: &Relocation) -> R
     }
 }
 
-/// Levels of `error_log`; what a rehearsal logs is of no use below `error`.
+/// Levels of `error_log`; a rehearsal needs nothing below `error`.
 const LEVELS: [&str; 9] =
     ["debug", "info", "notice", "warn", "error", "crit", "alert", "emerg", "debug_http"];
 
-/// What becomes of a directive outside all blocks.
+/// The rewriting of a directive outside all blocks.
 pub(super) fn of_main(directive: &Directive) -> Rewriting {
     match directive.name.as_str() {
         "daemon" => one(["daemon", "off"]),
@@ -90,7 +90,7 @@ pub(super) fn of_main(directive: &Directive) -> Rewriting {
     }
 }
 
-/// What becomes of a directive that would connect to something.
+/// The rewriting of a directive that would connect somewhere.
 pub(super) fn cut_off(
     tree: &Tree,
     context: BlockContext,
@@ -131,23 +131,23 @@ pub(super) fn cut_off(
     Some((fate, Omission::Upstreams))
 }
 
-/// Directives that hand a request on.
+/// Directives that pass a request on.
 const PASSES: [&str; 6] =
     ["proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"];
 
-/// The first words are addresses, the others parameters.
+/// The first words are addresses, the rest parameters.
 fn with_first_and_parameters(directive: &Directive, address: &str) -> Rewriting {
     let parameters = directive.arguments.iter().filter(|one| one.contains('='));
     one([directive.name.as_str(), address].into_iter().chain(parameters.map(String::as_str)))
 }
 
-/// Whether a host is the name of an `upstream` block, whose servers are moved themselves.
+/// Whether a host is the name of an `upstream` block; the servers in the block are rewritten instead.
 fn is_group(tree: &Tree, module: &str, host: &str) -> bool {
     let blocks = tree.blocks(module).flat_map(Directive::children);
     blocks.filter(|one| one.name == "upstream").any(|one| one.first().eq_ignore_ascii_case(host))
 }
 
-/// Where a request goes instead; `None` where it goes to an `upstream` block, or where nginx refuses it.
+/// Where a request goes instead; `None` if it goes to an `upstream` block, or if nginx refuses the address.
 fn passed(tree: &Tree, name: &str, written: &str, quiet: &str) -> Option<String> {
     let (scheme, rest) = match written.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
@@ -155,7 +155,7 @@ fn passed(tree: &Tree, name: &str, written: &str, quiet: &str) -> Option<String>
     };
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     if host.contains('$') || scheme.contains('$') {
-        // The variables stay, so that nginx checks them.
+        // Variables are kept, so that nginx checks them.
         let scheme = if name == "proxy_pass" { "http://" } else { "" };
         return Some(format!("{scheme}{quiet}:/{written}"));
     }
@@ -171,7 +171,7 @@ fn passed(tree: &Tree, name: &str, written: &str, quiet: &str) -> Option<String>
     Some(format!("{scheme}{quiet}{colon}{uri}"))
 }
 
-/// What becomes of a directive of a script.
+/// The rewriting of a directive of a script.
 pub(super) fn silenced(context: BlockContext, directive: &Directive) -> Option<Rewriting> {
     let name = directive.name.as_str();
     let is_module = name == "load_module"
@@ -195,7 +195,7 @@ pub(super) fn silenced(context: BlockContext, directive: &Directive) -> Option<R
     if !(defines && variable.starts_with('$')) {
         return Some(Rewriting::Goes);
     }
-    // What the script would define is still known, and empty.
+    // What the script would define is defined, but empty.
     Some(match context {
         BlockContext::Http | BlockContext::Stream => {
             Rewriting::Becomes(format!("map \"\" {} {{ default \"\"; }}", quoted(variable)))

@@ -4,7 +4,7 @@ use super::*;
 use crate::nginx::source::MemoryFiles;
 use crate::nginx::tree::Tree;
 
-/// A configuration whose sockets go to 127.0.0.9 with their own ports, or to 9000 and more.
+/// A configuration whose sockets are moved to 127.0.0.9 with the same ports, or to ports from 9000.
 fn staged(files: &[(&str, &str)]) -> (Tree, Relocation) {
     let all = files.iter().map(|(name, text)| (*name, text.as_bytes()));
     let tree = Tree::read(&MemoryFiles::of(all), files[0].0);
@@ -30,7 +30,7 @@ fn file(copy: &Relocated, name: &str) -> String {
     String::from_utf8(text.clone()).unwrap()
 }
 
-/// What one directive of a server becomes.
+/// Checks the rewriting of one directive of a server.
 #[track_caller]
 fn check(block: &str, expected: &str) {
     let main = format!(

@@ -1,11 +1,11 @@
-//! Protocols of bytes: directories and databases.
+//! Binary protocols: directories and databases.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Dialogue, refused, turned_away};
 use crate::observation::Cause;
 
-/// Capabilities of our side of MySQL: long passwords, protocol 4.1, TLS, the later way to authenticate, and plugins for it.
+/// Our capabilities in MySQL: long passwords, protocol 4.1, TLS, the newer authentication, and its plugins.
 pub(super) const MYSQL_CAPABILITIES: u32 = 0x0008_8a01;
 
 /// Code 51 of RFC 4511 appendix A.
@@ -50,14 +50,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
         }
     }
 
-    /// The greeting says whether the server has `CLIENT_SSL`; the answer is a handshake response cut off after its header.
+    /// The greeting shows whether the server has `CLIENT_SSL`; the reply is a handshake response without its body.
     pub(super) async fn mysql(&mut self) -> Result<(), Cause> {
         let [a, b, c, sequence] = self.exactly::<4>().await?;
         let greeting =
             self.bytes(usize::from(a) | usize::from(b) << 8 | usize::from(c) << 16).await?;
         match greeting.split_first() {
             Some((10, _)) => {}
-            // "Host … is not allowed to connect", "Host … is blocked", "Too many connections": nothing about TLS.
+            // "Host … is not allowed to connect", "Host … is blocked", "Too many connections": these are not about TLS.
             Some((0xff, [low, high, words @ ..])) => {
                 let code = u16::from_le_bytes([*low, *high]);
                 let words =
@@ -76,7 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
     }
 }
 
-/// What the request for TLS and the login share: capabilities, packets of 16 MiB, utf8, and 23 bytes of filler.
+/// The common start of the TLS request and the login: capabilities, packets of 16 MiB, utf8, and 23 bytes of filler.
 pub(super) fn mysql_response_header() -> [u8; 32] {
     let mut header = [0; 32];
     header[..4].copy_from_slice(&MYSQL_CAPABILITIES.to_le_bytes());
@@ -85,7 +85,7 @@ pub(super) fn mysql_response_header() -> [u8; 32] {
     header
 }
 
-/// The result code of an ExtendedResponse: message id, then `[APPLICATION 24]` that starts with an enumerated.
+/// The result code of an ExtendedResponse: message id, then `[APPLICATION 24]`, which starts with an enumerated.
 fn ldap_result(body: &[u8]) -> Option<u8> {
     let (2, rest) = body.split_first().map(|(tag, rest)| (*tag, rest))? else {
         return None;
@@ -100,7 +100,7 @@ fn ldap_result(body: &[u8]) -> Option<u8> {
     }
 }
 
-/// What a directory without TLS answers (RFC 4511 appendix A).
+/// The meaning of result codes of servers without TLS (RFC 4511 appendix A).
 fn ldap_meaning(code: u8) -> &'static str {
     match code {
         1 => " (operationsError)",
@@ -112,7 +112,7 @@ fn ldap_meaning(code: u8) -> &'static str {
     }
 }
 
-/// Capability bit 11 is in the two bytes after version text, thread id, eight bytes of challenge and a zero.
+/// Capability bit 11 is in the two bytes after the version, the thread id, eight bytes of challenge and a zero.
 fn mysql_has_tls(greeting: &[u8]) -> bool {
     let version_end = greeting.iter().skip(1).position(|byte| *byte == 0).map(|at| at + 2);
     version_end.and_then(|at| greeting.get(at + 4 + 8 + 1..at + 4 + 8 + 3)).is_some_and(

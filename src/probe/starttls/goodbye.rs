@@ -1,6 +1,6 @@
-//! How a connection is ended in the protocol inside TLS.
+//! How to end a connection in the protocol inside TLS.
 //!
-//! A client that hangs up in the middle is an error to many servers: mail servers log a lost connection, which fail2ban
+//! Many servers count a client that disconnects early as an error: mail servers log a lost connection, which fail2ban
 //! may count, and MariaDB and MySQL count it against the client's host until they lock it out.
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -8,25 +8,25 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::binary::mysql_response_header;
 use crate::targets::StartTls;
 
-/// Who tries to log in. No account is called like that, and the password is empty.
+/// The user name of the login. No account should have it, and the password is empty.
 const USER: &str = "shakedown";
 
-/// Rounds of a login; each plugin needs one or two.
+/// The most rounds of a login; each plugin needs one or two.
 const MAX_ROUNDS: usize = 6;
 
-/// Longest packet of a login.
+/// The largest packet of a login.
 const MAX_PACKET: usize = 4096;
 
-/// How to end a connection on which TLS is spoken.
+/// How to end a connection that uses TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::probe) enum Goodbye {
-    /// There is nothing to say.
+    /// Nothing is sent.
     Silent,
-    /// These words.
+    /// This text is sent.
     Words(&'static [u8]),
-    /// These words, once the server has greeted: TLS starts at once, and the protocol after it.
+    /// This text is sent after the server's greeting: TLS starts at once, and the protocol inside it.
     AfterGreeting(&'static [u8]),
-    /// A login that fails: only what ends before it counts as a broken connection.
+    /// A failing login: only a connection that ends before it counts as an error.
     FailedLogin,
 }
 
@@ -46,7 +46,7 @@ impl Goodbye {
         }
     }
 
-    /// Says it. Whatever goes wrong, the connection ends anyway.
+    /// Sends it. Errors are ignored, because the connection ends anyway.
     pub(in crate::probe) async fn say<S>(self, stream: &mut S) -> std::io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -63,7 +63,7 @@ impl Goodbye {
     }
 }
 
-/// What a client says when it leaves, in plain text or inside TLS.
+/// The text that a client sends before it disconnects, in plain text or inside TLS.
 pub(super) fn words(protocol: StartTls) -> &'static [u8] {
     match protocol {
         StartTls::Ftp
@@ -77,12 +77,12 @@ pub(super) fn words(protocol: StartTls) -> &'static [u8] {
         // An unbind request (RFC 4511 section 4.3).
         StartTls::Ldap => &[0x30, 0x05, 0x02, 0x01, 0x02, 0x42, 0x00],
         StartTls::Xmpp | StartTls::XmppServer => b"</stream:stream>",
-        // PostgreSQL does not mind (it expects clients that dislike its TLS), and MySQL wants more than words.
+        // PostgreSQL needs nothing (it expects clients that refuse its TLS), and MySQL needs more than a text.
         StartTls::Postgres | StartTls::Mysql => b"",
     }
 }
 
-/// Tries a login to MariaDB or MySQL that the server refuses.
+/// Tries a login to MariaDB or MySQL, which the server refuses.
 async fn fail_to_log_in<S>(stream: &mut S) -> std::io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -91,7 +91,7 @@ where
     const LOGGED_IN: u8 = 0;
     const MORE: u8 = 1;
     const COM_QUIT: &[u8] = &[1];
-    // The greeting was number 0 and the request for TLS 1.
+    // The greeting has number 0 and the TLS request 1.
     send(stream, &packet(2, &login())).await?;
     for _ in 0..MAX_ROUNDS {
         let mut header = [0; 4];
@@ -107,9 +107,9 @@ where
         match body.first() {
             None | Some(&DENIED) => return Ok(()),
             Some(&LOGGED_IN) => return send(stream, &packet(0, COM_QUIT)).await,
-            // caching_sha2_password wants the password itself: an empty one.
+            // caching_sha2_password requires the password itself: an empty one.
             Some(&MORE) => send(stream, &packet(next, &[0])).await?,
-            // Another plugin is wanted, and gets nothing.
+            // Another plugin is requested, and gets empty data.
             Some(_) => send(stream, &packet(next, &[])).await?,
         }
     }

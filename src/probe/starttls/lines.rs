@@ -1,4 +1,4 @@
-//! Protocols of lines: mail, news, file transfer, chat.
+//! Line-based protocols: mail, news, file transfer, chat.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -6,7 +6,7 @@ use super::{Dialogue, MAX_REPLY, refused, turned_away};
 use crate::observation::Cause;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
-    /// SMTP (RFC 3207) and LMTP (RFC 2033), which differ in the word of greeting.
+    /// SMTP (RFC 3207) and LMTP (RFC 2033), which differ in the greeting command.
     pub(super) async fn mail(&mut self, hello: &str, client: &str) -> Result<(), Cause> {
         self.greeting(&["220"]).await?;
         self.asks(&format!("{hello} {client}\r\n"), "250").await?;
@@ -60,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
         if reply.to_ascii_uppercase().starts_with("OK") { Ok(()) } else { Err(refused(&reply)) }
     }
 
-    /// STARTTLS before registration, as UnrealIRCd and InspIRCd have it: 670 begins, 691 refuses.
+    /// STARTTLS before registration, as in UnrealIRCd and InspIRCd: 670 accepts, 691 refuses.
     pub(super) async fn irc(&mut self) -> Result<(), Cause> {
         self.say(b"STARTTLS\r\n").await?;
         let mut size = 0;
@@ -72,7 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
             let mut words = reply.split(' ');
             match words.next() {
                 Some("670") => return Ok(()),
-                // An unknown command (421), and one that comes too early (451), are as good as a refusal.
+                // An unknown command (421) or one that comes too early (451) is also a refusal.
                 Some("691" | "421" | "451") => return Err(refused(reply)),
                 Some("ERROR") => return Err(turned_away(reply)),
                 Some("PING") => {
@@ -90,14 +90,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
         greets(&self.reply().await?, codes)
     }
 
-    /// Says something that is to be answered with this code.
+    /// Sends a command that must be answered with this code.
     async fn asks(&mut self, say: &str, code: &str) -> Result<(), Cause> {
         self.say(say.as_bytes()).await?;
         accepts(&self.reply().await?, code)
     }
 
-    /// One reply. One of several lines starts with `250-` and ends with a line that starts with the same number and a
-    /// space; FTP allows any text in between (RFC 959 section 4.2), SMTP repeats the number.
+    /// Reads one reply. A multi-line reply starts with `250-` and ends with a line that starts with the same number and
+    /// a space; FTP allows any text in between (RFC 959 section 4.2), SMTP repeats the number.
     async fn reply(&mut self) -> Result<String, Cause> {
         let first = self.line().await?;
         let Some((code, b'-')) = first.as_bytes().get(..3).zip(first.as_bytes().get(3).copied())
@@ -115,12 +115,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
     }
 }
 
-/// A greeting that turns the client away says nothing about TLS.
+/// A greeting that refuses the client shows nothing about TLS.
 fn greets(line: &str, starts: &[&str]) -> Result<(), Cause> {
     if starts.iter().any(|start| line.starts_with(start)) { Ok(()) } else { Err(turned_away(line)) }
 }
 
-/// 421 ends the session of a server that has had enough: too many connections, a shutdown.
+/// With 421, a server ends the session: too many connections, or a shutdown.
 fn accepts(line: &str, start: &str) -> Result<(), Cause> {
     match () {
         () if line.starts_with(start) => Ok(()),

@@ -1,7 +1,7 @@
-//! From plain text to the point where TLS starts: one dialogue for each protocol.
+//! The plain-text dialogues before TLS, one for each protocol.
 //!
-//! Everything read is bounded. Nothing is read beyond the reply that starts TLS, so what someone in between appends to it
-//! reaches the TLS engine as the garbage that it is.
+//! All reads are limited. Nothing after the reply that starts TLS is read here, so data that an attacker appends to it
+//! fails in the TLS engine.
 
 mod binary;
 pub(super) mod goodbye;
@@ -19,28 +19,28 @@ use tokio::time::timeout;
 use crate::observation::{Cause, Failure, Stage};
 use crate::targets::StartTls;
 
-/// Longest line of a server.
+/// The longest line of a server.
 const MAX_LINE: usize = 4096;
 
-/// Longest reply of a server.
+/// The longest reply of a server.
 const MAX_REPLY: usize = 64 * 1024;
 
-/// A server's words that are kept when it refuses.
+/// The longest text of a refusal that is kept.
 const MAX_WORDS: usize = 200;
 
-/// Time limit for a goodbye to a server that refuses TLS.
+/// Timeout for a goodbye to a server that refuses TLS.
 const GOODBYE: Duration = Duration::from_millis(200);
 
-/// Who talks to whom.
+/// The names used in a dialogue.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Introduction<'a> {
-    /// The domain that is asked for, where the protocol names one (XMPP).
+    /// The domain to request, in protocols that name one (XMPP).
     pub(super) domain: &'a str,
-    /// The client as a mail server wants it named: a host name, or an address literal (RFC 5321 section 4.1.3).
+    /// The client's name for mail servers: a host name, or an address literal (RFC 5321 section 4.1.3).
     pub(super) client: &'a str,
 }
 
-/// Talks to the server until TLS can start. The deadline is the caller's.
+/// Talks to the server until TLS can start. The caller sets the deadline.
 pub(super) async fn upgrade<S>(
     stream: &mut S,
     protocol: StartTls,
@@ -66,7 +66,7 @@ where
         StartTls::XmppServer => dialogue.xmpp("jabber:server", who.domain).await,
     };
     if let Err(Cause::StarttlsRefused(_) | Cause::TurnedAway(_)) = &talked {
-        // A client that hangs up without a goodbye is logged, and may be banned. The server may already be gone.
+        // Servers log a client that disconnects without a goodbye, and may ban it. The server may already be gone.
         let _ = timeout(GOODBYE, dialogue.say(goodbye::words(protocol))).await;
     }
     talked.map_err(|cause| Failure { stage: Stage::Starttls, cause })
@@ -82,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
         self.stream.flush().await.map_err(|error| ended(&error))
     }
 
-    /// One line. It is read byte by byte: what follows it may already be TLS.
+    /// Reads one line, byte by byte: what follows may already be TLS.
     async fn line(&mut self) -> Result<String, Cause> {
         let mut line = Vec::new();
         loop {
@@ -96,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
         }
     }
 
-    /// The first line that `decides`, within the bounds of one reply.
+    /// The first line that `decides`, within the limits of one reply.
     async fn line_that(&mut self, decides: impl Fn(&str) -> bool) -> Result<String, Cause> {
         let mut size = 0;
         loop {
@@ -127,12 +127,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
     }
 }
 
-/// The server speaks the protocol and will not start TLS.
+/// The server supports the protocol, but not TLS.
 fn refused(words: &str) -> Cause {
     Cause::StarttlsRefused(words.chars().take(MAX_WORDS).collect())
 }
 
-/// The server does not talk to this client at all.
+/// The server refuses this client.
 fn turned_away(words: &str) -> Cause {
     Cause::TurnedAway(words.chars().take(MAX_WORDS).collect())
 }

@@ -6,7 +6,7 @@ use super::*;
 
 const WHO: Introduction<'_> = Introduction { domain: "a.test", client: "[192.0.2.1]" };
 
-/// Acts as a server, one byte at a time, and returns what the client said.
+/// Acts as a server, one byte at a time, and returns what the client sent.
 async fn play(protocol: StartTls, server: &[u8]) -> (Result<(), Cause>, Vec<u8>) {
     let (mut ours, theirs) = tokio::io::duplex(1);
     let (mut reads, mut writes) = tokio::io::split(theirs);
@@ -18,7 +18,7 @@ async fn play(protocol: StartTls, server: &[u8]) -> (Result<(), Cause>, Vec<u8>)
             result.map_err(|failure| failure.cause)
         },
         async {
-            // The client may have hung up already, which is its right.
+            // The client may disconnect early.
             let _ = writes.write_all(server).await;
             let _ = writes.shutdown().await;
         },
@@ -182,7 +182,7 @@ async fn a_server_that_hangs_up_or_floods_is_cut_off() {
     }
 }
 
-/// What is said to a server of MySQL's protocol that answers a login like this, packet by packet.
+/// What a client sends to a MySQL server that answers a login with these packets.
 async fn log_in(answers: &[&[u8]]) -> Vec<u8> {
     let (mut ours, mut theirs) = tokio::io::duplex(4096);
     theirs.write_all(&answers.concat()).await.unwrap();

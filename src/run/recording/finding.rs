@@ -1,4 +1,4 @@
-//! A finding in the text of a configuration, as it is saved.
+//! A finding in the text of a configuration, as saved.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::audit::finding::{Finding, Fix, Section, Severity};
 use crate::audit::registry::find;
 use crate::targets::Origin;
 
-/// A finding, with its rule by name.
+/// A finding, with the name of its rule.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordedFinding {
     rule: String,
@@ -40,7 +40,7 @@ impl From<&Finding> for RecordedFinding {
 }
 
 impl RecordedFinding {
-    /// The finding; `None` where this release has no such rule.
+    /// The finding; `None` if this release has no such rule.
     pub fn finding(self) -> Option<Finding> {
         Some(Finding {
             rule: find(&self.rule)?.id,

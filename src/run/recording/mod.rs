@@ -1,6 +1,6 @@
-//! Observations in a file: JSON lines of schema `shakedown/observations/v1`, so that a run can be judged again without the
-//! network. The first line says how the run was made, the last that the file is whole; between them stands one line for
-//! each target. Private keys are never written.
+//! Observations in a file: JSON lines of schema `shakedown/observations/v1`, so that a run can be judged again without
+//! the network. The first line describes the run, the last marks the file as complete, and each target has a line in
+//! between. Private keys are never written.
 
 mod finding;
 mod packing;
@@ -23,13 +23,13 @@ use crate::observation::nginx::NginxAttempt;
 use crate::probe::fetch::FetchError;
 use crate::targets::{Origin, Target, Trust};
 
-/// What the file calls itself.
+/// The name of the schema.
 pub const SCHEMA: &str = "shakedown/observations/v1";
 
-/// More lines than any file has.
+/// The most lines of a file.
 const MAX_LINES: usize = 4_000_000;
 
-/// How the run was made.
+/// The settings of the run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Start {
     /// Always [`SCHEMA`].
@@ -38,11 +38,11 @@ pub struct Start {
     pub version: String,
     /// The time at which certificates were judged (RFC 3339).
     pub judged_at: String,
-    /// What the run was held against.
+    /// The policy of the run.
     pub policy: Option<Policy>,
     /// Whether missing issuers were fetched.
     pub fetch_issuers: FetchIssuers,
-    /// What the machine had that bears on fixes.
+    /// Properties of the machine that affect fixes.
     pub surroundings: Surroundings,
     /// The roots that targets name.
     pub roots: Vec<(Trust, Arc<TrustStore>)>,
@@ -53,20 +53,20 @@ pub struct Start {
 /// A comment of a configuration that allows findings beside it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordedIgnore {
-    /// The line that it speaks of.
+    /// The line that it applies to.
     pub origin: Origin,
     /// The rules or groups of rules.
     pub rules: Vec<String>,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// What was known without a connection, and what was found in it.
+/// A result that needed no connection, with its findings.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordedText {
     /// The configuration, or the place in one.
     pub target: Target,
-    /// Why nothing was connected to.
+    /// Why no connection was made.
     pub observation: Observation,
     /// What was found in the text.
     pub findings: Vec<RecordedFinding>,
@@ -74,32 +74,32 @@ pub struct RecordedText {
     pub untested: Vec<(String, String)>,
 }
 
-/// A target, and everything that the network answered about it.
+/// A target, and all network answers about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordedTarget {
-    /// Where it stands among all targets, from 0.
+    /// Its position among all targets, from 0.
     pub index: usize,
-    /// What was to be tested.
+    /// The target.
     pub target: Target,
     /// What was seen.
     pub observation: Observation,
-    /// nginx's handshakes with changes to its settings, in the order in which they were made.
+    /// nginx's handshakes with changed settings, in order.
     pub attempts: Vec<(SocketAddr, NginxAttempt)>,
 }
 
-/// What was fetched from an address that a certificate names.
+/// A fetched issuer certificate.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordedFetch {
-    /// The address.
+    /// The URL.
     pub url: String,
-    /// What lay there.
+    /// Its contents.
     pub answer: Result<StoredBytes, FetchError>,
 }
 
 /// The end of the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordedEnd {
-    /// How many targets the file holds.
+    /// The number of targets in the file.
     pub targets: usize,
     /// Whether the run was stopped before every target was tested.
     pub interrupted: bool,
@@ -113,27 +113,27 @@ pub struct RecordedEnd {
 pub enum RecordingLine {
     /// The first.
     Start(Box<Start>),
-    /// Something known without a connection.
+    /// A result that needed no connection.
     Text(Box<RecordedText>),
     /// A target.
     Target(Box<RecordedTarget>),
-    /// Something fetched.
+    /// A fetched issuer.
     Fetch(RecordedFetch),
     /// The last.
     End(RecordedEnd),
 }
 
 impl RecordingLine {
-    /// The line as it is written, with its line feed.
+    /// The line as written, with its line feed.
     pub fn text(&self) -> Result<String, serde_json::Error> {
         packing::pack(self)
     }
 }
 
-/// Why a file is of no use.
+/// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
-    /// It does not begin as such a file does.
+    /// The file does not begin like an observations file.
     #[error("not a file of saved observations: the first line must have the schema {SCHEMA:?}")]
     NotObservations,
     /// It is of another version.
@@ -147,12 +147,12 @@ pub enum RecordingError {
         /// What is wrong with it.
         error: PackingError,
     },
-    /// A line has no place where it stands.
+    /// A line is in the wrong place.
     #[error("line {line}: {reason}")]
     Place {
         /// The line, from 1.
         line: usize,
-        /// Why not.
+        /// The reason.
         reason: &'static str,
     },
     /// The end is missing.
@@ -161,7 +161,7 @@ pub enum RecordingError {
     /// Targets are missing.
     #[error("{found} targets in the file: expected {expected}")]
     Targets {
-        /// Those that are there.
+        /// Those in the file.
         found: usize,
         /// Those that the last line counts.
         expected: usize,
@@ -171,22 +171,22 @@ pub enum RecordingError {
     TooLong,
 }
 
-/// A whole file.
+/// A complete file.
 #[derive(Debug)]
 pub struct Recording {
-    /// How the run was made.
+    /// The settings of the run.
     pub start: Start,
-    /// What was known without a connection.
+    /// Results that needed no connection.
     pub texts: Vec<RecordedText>,
     /// The targets, in the order of the run.
     pub targets: Vec<RecordedTarget>,
-    /// What was fetched, by address.
+    /// What was fetched, by URL.
     pub fetched: HashMap<String, Result<StoredBytes, FetchError>>,
     /// How the run ended.
     pub end: RecordedEnd,
 }
 
-/// Reads a whole file.
+/// Reads a complete file.
 pub fn read(text: &str) -> Result<Recording, RecordingError> {
     let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
     let start = start(lines.next().map_or("", |(_, line)| line))?;

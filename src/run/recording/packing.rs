@@ -1,5 +1,5 @@
-//! A line and its long texts. The same certificates come up again and again in what was seen of one target, so each long
-//! text is written once, in front, and named by its number wherever it belongs.
+//! The format of a line. The observations of a target contain the same certificates many times, so each long text is
+//! written once, at the start of the line, and referenced by its number.
 
 use std::collections::HashMap;
 
@@ -11,22 +11,22 @@ use super::RecordingLine;
 /// Texts of this many bytes or more are written once.
 const LONG: usize = 64;
 
-/// The key of an object that stands for a long text.
+/// The key of an object that references a long text.
 const REFERENCE: &str = "$text";
 
-/// A line may not grow beyond this when its texts are put in their places.
+/// The largest line, in bytes, with all texts inserted.
 const MAX_LINE: usize = 256 * 1024 * 1024;
 
 /// Why a line cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PackingError {
-    /// It is not of the form.
+    /// It does not have the right form.
     #[error("{0}")]
     Form(#[from] serde_json::Error),
-    /// A text is named that is not there.
+    /// It references a text that does not exist.
     #[error("text {0} is missing")]
     Missing(u64),
-    /// With its texts in their places the line would be too large.
+    /// With its texts inserted, the line would be too large.
     #[error("the line is larger than {} MiB", MAX_LINE / 1024 / 1024)]
     TooLarge,
 }
@@ -38,21 +38,21 @@ struct Packed {
     texts: Vec<String>,
 }
 
-/// The line as it is written, with its line feed.
+/// The line as written, with its line feed.
 pub(super) fn pack(line: &RecordingLine) -> Result<String, serde_json::Error> {
     let mut packed = Packed { line: serde_json::to_value(line)?, texts: Vec::new() };
     take_out(&mut packed.line, &mut packed.texts, &mut HashMap::new());
     Ok(serde_json::to_string(&packed)? + "\n")
 }
 
-/// Reads a line back.
+/// Reads a line.
 pub(super) fn unpack(text: &str) -> Result<RecordingLine, PackingError> {
     let Packed { mut line, texts } = serde_json::from_str(text)?;
     put_back(&mut line, &texts, &mut { MAX_LINE })?;
     Ok(serde_json::from_value(line)?)
 }
 
-/// The schema that a first line names, whatever else it holds.
+/// The schema that a first line names, whatever else it contains.
 pub(super) fn schema(text: &str) -> Option<String> {
     let packed: Packed = serde_json::from_str(text).ok()?;
     Some(packed.line.get("start")?.get("schema")?.as_str()?.to_owned())

@@ -1,4 +1,4 @@
-//! The sockets on which nginx speaks TLS, a target for each name.
+//! The sockets on which nginx accepts TLS, with a target for each name.
 
 use std::collections::HashSet;
 use std::io;
@@ -16,7 +16,7 @@ use crate::targets::identity::{FileError, read_certificates, read_public_key};
 use crate::targets::{ClientCertificatePolicy, Host, Role, StartTls, Target};
 use crate::tls::version::ProtocolVersion;
 
-/// The label used for the star in front of a name.
+/// The label that replaces a leading star.
 const ANY_LABEL: &str = "shakedown-check";
 
 pub(super) fn targets(
@@ -41,7 +41,7 @@ pub(super) fn targets(
     all
 }
 
-/// Where the sockets of an address are reached from this machine; a unix socket is not.
+/// Where this machine can reach an address; `None` for a unix socket.
 pub fn endpoint_of(address: &ListenAddress) -> Option<(Host, u16)> {
     match address {
         ListenAddress::Ip(address) => Some((Host::Ip(loopback(address.ip())), address.port())),
@@ -71,7 +71,7 @@ fn of_socket(
     let before = all.len();
     let mut met = HashSet::new();
     for server in &listener.servers {
-        // A server that was meant to be plain promises no TLS: the collision is a finding of its own.
+        // A server that was meant to be plain does not promise TLS; the collision is reported separately.
         if server.ssl.rejects() || server.plain_beside.is_some() {
             continue;
         }
@@ -85,7 +85,7 @@ fn of_socket(
             if met.insert(name.clone()) {
                 let mut target = target(listener, server, Some(&name), endpoint, premises);
                 let (host, port) = endpoint;
-                // Which name the certificate should cover is unknown.
+                // It is unknown which name the certificate should cover.
                 target.any_name = true;
                 target.name = format!(
                     "{name}:{port} (an example of {pattern}; to test another name: probe NAME:{port}:{})",
@@ -102,7 +102,7 @@ fn of_socket(
     }
 }
 
-/// Servers without a known name to ask for: what they serve is not seen.
+/// Servers without a known name, which cannot be selected by SNI.
 fn unnameable(listener: &Listener) -> impl Iterator<Item = Untestable> {
     let by_pattern = move |server: &&Server| {
         !server.names.is_empty()
@@ -127,7 +127,7 @@ fn key((host, port): &(Host, u16), name: &str) -> String {
     format!("listener {host} {port} {name}")
 }
 
-/// The names that can be asked for: those that are written out, and one for each star in front.
+/// The names to test: the literal ones, and a sample for each leading star.
 fn sample_names(server: &Server) -> Vec<String> {
     let of = |name: &ServerName| match name {
         ServerName::Exact(name) => vec![name.clone()],
@@ -141,10 +141,10 @@ fn sample_names(server: &Server) -> Vec<String> {
     names.filter(|name| name != "_" && matches!(parse_host(name), Ok(Host::Name(_)))).collect()
 }
 
-/// Top-level domains that nobody owns (RFC 2606), for a name with a star behind.
+/// Top-level domains that are reserved (RFC 2606), for names with a trailing star.
 const UNOWNED: [&str; 3] = ["test", "example", "invalid"];
 
-/// For each name with a star behind, one that leads to the server.
+/// A sample that leads to the server for each name with a trailing star.
 fn stand_ins(listener: &Listener, server: &Server) -> Vec<(String, String)> {
     let leads_here =
         |name: &String| listener.server_for(name).is_some_and(|one| std::ptr::eq(one, server));
@@ -199,8 +199,8 @@ fn starttls(listener: &Listener) -> Option<StartTls> {
     begins.then_some(protocol)
 }
 
-/// What the configuration says is spoken, where that is certain: old versions depend on the library as well, and which
-/// server's list counts depends on the release.
+/// The versions that the configuration enables, where that is certain: old versions also depend on the library, and the
+/// release determines which server's list applies.
 fn expected_versions(
     listener: &Listener,
     server: &Server,
@@ -228,7 +228,7 @@ fn expected_policy(ssl: &ServerSsl) -> Option<ClientCertificatePolicy> {
     }
 }
 
-/// The certificate files, as far as they can be read.
+/// The certificate files, as far as they are readable.
 fn files(ssl: &ServerSsl, premises: &Premises<'_>) -> Vec<FileChain> {
     let mut all = Vec::new();
     for pair in &ssl.certificates {
@@ -240,7 +240,7 @@ fn files(ssl: &ServerSsl, premises: &Premises<'_>) -> Vec<FileChain> {
             Material::File(name) => {
                 let spki = match read_public_key(&premises.path(name)) {
                     Ok(spki) => Ok(spki),
-                    // An ordinary user may not read it; any other fault is reported elsewhere.
+                    // An ordinary user may lack permission; other faults are reported elsewhere.
                     Err(FileError::Read { error, .. })
                         if error.kind() == io::ErrorKind::PermissionDenied =>
                     {

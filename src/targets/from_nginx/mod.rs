@@ -1,4 +1,4 @@
-//! Targets out of an nginx configuration: every name of every socket, and every server behind every upstream.
+//! Targets from an nginx configuration: every name of every socket, and every server of every upstream.
 //!
 //! What cannot be probed is kept with the reason, so that nothing is skipped silently.
 
@@ -22,24 +22,24 @@ use crate::nginx::tree::Tree;
 use crate::nginx::upstream::Upstream;
 use crate::openssl::release::OpensslRelease;
 
-/// What is assumed beside the configuration.
+/// What is assumed in addition to the configuration.
 #[derive(Debug)]
 pub struct Premises<'a> {
     /// The options given, for every target.
     pub options: &'a Options,
-    /// The certificate that the audit was given.
+    /// The client certificate that the audit was given.
     pub identity: Option<Arc<ClientIdentity>>,
     /// Where the sockets are, if not on this machine.
     pub connect: Option<Host>,
-    /// Stands before every file name, where the files lie elsewhere than nginx would look for them.
+    /// Prefix of every file name, if the configuration is for another root folder.
     pub root: Option<PathBuf>,
-    /// Whether upstreams are asked for what nginx asks for.
+    /// Whether to send upstreams the requests that nginx sends.
     pub request: bool,
-    /// nginx's release, where it is known.
+    /// nginx's release, if known.
     pub version: Option<NginxRelease>,
-    /// The library that nginx runs with, where it is known.
+    /// The library that nginx runs with, if known.
     pub library: Option<OpensslRelease>,
-    /// Lines whose findings are allowed by a comment: what stands there is probed apart from its like.
+    /// Lines with a comment that allows findings; targets from them are probed separately from equal ones.
     pub apart: HashSet<(String, u32)>,
 }
 
@@ -49,7 +49,7 @@ impl Premises<'_> {
         if allowed { format!("{key} {span}") } else { key }
     }
 
-    /// Where a file of the configuration lies.
+    /// The path of a file that the configuration names.
     fn path(&self, name: &str) -> PathBuf {
         below(self.root.as_deref(), name)
     }
@@ -58,9 +58,9 @@ impl Premises<'_> {
 /// The targets of a configuration.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// What is to be probed.
+    /// The targets to probe.
     pub targets: Vec<Arc<Target>>,
-    /// For each target the places in the configuration that lead to it, the first of them its origin.
+    /// For each target, the places in the configuration that lead to it; the first is its origin.
     pub places: Vec<Vec<Span>>,
     /// What cannot be probed.
     pub untestable: Vec<Untestable>,
@@ -71,13 +71,13 @@ pub struct Found {
 pub struct Untestable {
     /// What it is.
     pub name: String,
-    /// Where it stands.
+    /// Its place in the configuration.
     pub span: Span,
     /// Why not.
     pub reason: String,
 }
 
-/// The sockets that pass TLS on to a backend as it is.
+/// The sockets that pass TLS through to a backend.
 pub fn pass_through(tree: &Tree) -> Vec<Untestable> {
     let sockets = sockets::pass_through(tree).into_iter();
     let reason = "this socket passes TLS on to the backends (ssl_preread), which are not audited; probe them directly";
@@ -90,7 +90,7 @@ pub fn pass_through(tree: &Tree) -> Vec<Untestable> {
         .collect()
 }
 
-/// Every socket's names and every upstream's servers; `plain` are the upstreams that nginx meets in plain text.
+/// The names of every socket and the servers of every upstream; `plain` are the upstreams without TLS.
 pub fn targets(
     listeners: &[Listener],
     upstreams: &[Upstream],
@@ -149,7 +149,7 @@ fn origin(span: &Span) -> Origin {
     Origin { file: span.file.to_string(), line: span.line, column: span.column }
 }
 
-/// The loopback address that stands for an unspecified one.
+/// The loopback address that replaces an unspecified one.
 fn loopback(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),

@@ -1,5 +1,5 @@
-//! What nginx and its OpenSSL judge when they start: the files that the configuration names, and values that only the
-//! library knows.
+//! What nginx and its OpenSSL check when they start: files that the configuration names, and values that only the
+//! library can check.
 
 use std::collections::HashSet;
 
@@ -16,12 +16,12 @@ use crate::openssl::release::OpensslRelease;
 use crate::targets::disk::{DiskEntry, entry};
 use crate::targets::identity::read_certificates;
 
-/// How nginx opens a file, and what it must hold.
+/// How nginx opens a file, and what it must contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Use {
     Certificate,
     Key,
-    /// Certificates or revocation lists to verify with.
+    /// Certificates or revocation lists for verification.
     Trusted,
     Parameters,
     Password,
@@ -29,9 +29,9 @@ enum Use {
     Staple,
 }
 
-/// What is wrong with the files and the values, as far as this machine and the release tell.
+/// What is wrong with files and values, as far as this machine and the release show.
 ///
-/// `on_disk`: the configuration was read from this machine, so that a file that is missing is missing for nginx as well.
+/// `on_disk`: the configuration was read from this machine, so a file that is missing here is also missing for nginx.
 pub fn facts(
     tree: &Tree,
     upstreams: &[Upstream],
@@ -71,7 +71,7 @@ impl Checks<'_> {
         let speaks_tls = scope.own("listen").iter().any(asks)
             || scope.effective("starttls").iter().any(|one| one.first() != "off");
         let has_certificate = !scope.effective("ssl_certificate").is_empty();
-        // `http` sets TLS up wherever there is a certificate, the others where they speak it.
+        // `http` sets up TLS wherever there is a certificate; other modules only where they use TLS.
         if !(has_certificate && (is_web || speaks_tls)) {
             return;
         }
@@ -104,7 +104,7 @@ impl Checks<'_> {
         }
     }
 
-    /// `ngx_ssl_stapling`: a file of one's own or a responder of one's own does without a URL in the certificate.
+    /// `ngx_ssl_stapling`: with its own file or responder, no URL is needed in the certificate.
     fn stapling(&mut self, scope: &Scope<'_>) {
         let Some(staples) = scope.flag("ssl_stapling").filter(|set| set.value) else { return };
         let has_own = ["ssl_stapling_file", "ssl_stapling_responder"]
@@ -166,7 +166,8 @@ impl Checks<'_> {
                 Some(words) => FactKind::FileRefused { words },
                 None => return,
             },
-            // A folder that is here and lacks the file is probably nginx's own; one that is not here is another machine's.
+            // If the folder exists without the file, it is probably nginx's own; if not, the configuration is for
+            // another machine.
             DiskEntry::Missing { folder: true } if self.on_disk => {
                 FactKind::FileRefused { words: missing(kind, &name, self.premises.library) }
             }
@@ -202,7 +203,7 @@ impl Checks<'_> {
                         "could not test: whether this OpenSSL supports the group {name} (3.5 does)"
                     ),
                 },
-                // Since 3.5 names that are unknown may be marked as such.
+                // Since 3.5, a list may mark groups that may be unknown.
                 (CurveSupport::Unknown, Some(OpensslRelease::V3_5) | None)
                     if name.contains(['?', '*', '/', '-']) =>
                 {
@@ -278,7 +279,7 @@ enum CurveSupport {
     Unknown,
 }
 
-/// A group by one of the names that OpenSSL has for it.
+/// A group by any of OpenSSL's names for it.
 fn curve(name: &str) -> CurveSupport {
     const NAMES: [&str; 34] = [
         "X25519",
@@ -326,7 +327,7 @@ fn curve(name: &str) -> CurveSupport {
     }
 }
 
-/// nginx's words about a file that is not there.
+/// nginx's message about a missing file.
 fn missing(kind: Use, name: &str, library: Option<OpensslRelease>) -> String {
     let cause = match library {
         Some(OpensslRelease::V1_1_1) => format!(
@@ -351,7 +352,7 @@ fn missing(kind: Use, name: &str, library: Option<OpensslRelease>) -> String {
     }
 }
 
-/// nginx's words about what a file holds.
+/// nginx's message about the contents of a file.
 fn fault(kind: Use, name: &str, text: &[u8]) -> Option<String> {
     let has = |label: &str| {
         let begin = format!("-----BEGIN {label}");

@@ -71,7 +71,7 @@ fn endpoint(peer: &Peer) -> Result<(Host, u16), &'static str> {
     }
 }
 
-/// nginx with the settings that are in force for an upstream.
+/// nginx with the settings that apply to an upstream.
 fn client(
     upstream: &Upstream,
     premises: &Premises<'_>,
@@ -89,8 +89,8 @@ fn client(
     Ok(NginxClient { place: Some(origin(&upstream.span)), ..client })
 }
 
-/// The servers that nginx meets in plain text, each asked whether it expects TLS. Those that cannot be connected to from here
-/// are left out.
+/// The servers that nginx connects to without TLS, to test whether they expect TLS. Those that cannot be reached from
+/// here are left out.
 pub(super) fn plain_targets(
     upstreams: &[Upstream],
     premises: &Premises<'_>,
@@ -116,7 +116,7 @@ pub(super) fn plain_targets(
     all
 }
 
-/// The request that is made in plain text: who refuses it for its scheme does so whatever its header is.
+/// The request that is sent without TLS: a server that refuses it for its scheme ignores the header.
 fn plain_request(upstream: &Upstream, destination: &Destination) -> NginxRequest {
     let assumed = || NginxRequest {
         host: destination.proxy_host.clone(),
@@ -128,8 +128,8 @@ fn plain_request(upstream: &Upstream, destination: &Destination) -> NginxRequest
     request(upstream, destination).unwrap_or_else(assumed)
 }
 
-/// The URL with the scheme that means TLS. A port that it leaves out would become another, so it is written out; `None` where
-/// that cannot be done.
+/// The URL with the TLS scheme. A missing port is written out, because the default port would change; `None` if that is
+/// not possible.
 fn over_tls(upstream: &Upstream, destination: &Destination) -> Option<String> {
     let url = &upstream.url;
     let rest = url.split_once("://").map_or(&**url, |(_, rest)| rest);
@@ -147,7 +147,7 @@ fn over_tls(upstream: &Upstream, destination: &Destination) -> Option<String> {
     (!host.contains('$')).then(|| format!("{scheme}://{host}:80{path}"))
 }
 
-/// The request that nginx makes there, where its header can be told.
+/// The request that nginx sends there, if its header is known.
 fn request(upstream: &Upstream, destination: &Destination) -> Option<NginxRequest> {
     if upstream.module != ProxyModule::Proxy {
         return None;
@@ -181,7 +181,7 @@ fn request(upstream: &Upstream, destination: &Destination) -> Option<NginxReques
     })
 }
 
-/// The names of the server around it that are no patterns.
+/// The names of the surrounding server that are not patterns.
 fn plain_names(upstream: &Upstream) -> impl Iterator<Item = &String> {
     let names = upstream.server_names.iter();
     names.filter(|name| !name.starts_with(['~', '*', '$', '.', '_']) && *name != "localhost")
@@ -205,7 +205,7 @@ fn target(
     target.name = format!("{url} ({}{backup})", crate::targets::address::host_port(host, port));
     target.role = Role::Upstream;
     target.proxy_protocol = upstream.ssl.proxy_protocol;
-    // A name with a dot is one that an upstream may know; that of an `upstream` block is probably not.
+    // An upstream may know a name with a dot, but probably not the name of an `upstream` block.
     let known = client.name.contains('.') && client.with_name_sent().sni().is_some();
     if known && let Ok(Host::Name(name)) = parse_host(&client.name) {
         target.server_name = Some(name);
@@ -228,7 +228,7 @@ fn target(
     target
 }
 
-/// Settings and server, as far as they decide what happens.
+/// The settings and the server, as far as they affect the result.
 fn key(client: &NginxClient, upstream: &Upstream, host: &Host, port: u16) -> String {
     let header = client.request.as_ref().map(|request| &request.host);
     let settings = client.settings();

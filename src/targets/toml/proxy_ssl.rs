@@ -1,4 +1,4 @@
-//! The table `proxy_ssl` of a target: nginx's directives by the end of their names.
+//! The table `proxy_ssl` of a target: nginx's directives by the suffixes of their names.
 
 use toml::de::DeTable;
 

@@ -46,7 +46,7 @@ fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
         return Verdict::NotApplicable;
     }
     let authority = view.chain.leaf().is_some_and(|leaf| leaf.is_ca());
-    // OpenSSL, and so nginx as a client, accepts an authority's certificate as a server's.
+    // OpenSSL, and so nginx as a client, accepts a CA certificate as a server's.
     let severity = if authority && cx.is_upstream() { Severity::Warning } else { Severity::Error };
     let checked_by = if cx.target.is_client_file() { "servers" } else { "clients" };
     RULE.finds(format!("{checked_by} that check like browsers refuse the chain"))

@@ -26,7 +26,7 @@ use super::super::rule::Context;
 use crate::certificate::ocsp::{self, StapleError, StapleStatus};
 use crate::observation::{Endpoint, Handshake};
 
-/// What the staples of one address say of its certificates.
+/// The results of the staples of one address for its certificates.
 fn staples<'e>(
     endpoint: &'e Endpoint,
     cx: &Context<'e>,

@@ -15,7 +15,7 @@ use crate::observation::{
 };
 use crate::targets::Target;
 
-/// Authorities named in one line of evidence.
+/// The most CAs in one line of evidence.
 const MAX_NAMED: usize = 8;
 
 /// The handshakes with the target's own name that were refused because of the client's certificate.
@@ -30,7 +30,7 @@ fn refusals<'a>(
     })
 }
 
-/// The command that shows these refusals: an HTTP status comes behind a request only.
+/// The command that shows these refusals: an HTTP status only follows a request.
 fn shows(
     endpoint: &Endpoint,
     target: &Target,

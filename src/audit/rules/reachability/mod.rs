@@ -24,8 +24,8 @@ use crate::audit::rule::{Context, Rule};
 use crate::audit::trouble::{Matrix, Trouble};
 use crate::observation::{Endpoint, Failure, Handshake};
 
-/// The finding for the connections to one address that ended like this: all of them, or some (`said` has a phrase for
-/// each). It says "could not test" where the server did not answer, or answered other connections.
+/// The finding for connections to one address that failed like this: all of them, or some (`said` has a phrase for
+/// each). It is "could not test" if the server did not answer, or answered other connections.
 fn report(
     rule: &Rule,
     (endpoint, cx): (&Endpoint, &Context<'_>),

@@ -1,4 +1,4 @@
-//! Links from the copy to what lies beside the original's files, for names that are relative to the main file's folder.
+//! Links from the copy to the files next to the original's main file, for relative names.
 
 use std::fs;
 use std::io;
@@ -9,10 +9,10 @@ use crate::nginx::glob;
 use crate::nginx::rehearsal::{Relocation, place};
 use crate::nginx::tree::Tree;
 
-/// Entries that are linked of one folder.
+/// The most entries of one folder that are linked.
 const MAX_ENTRIES: usize = 20_000;
 
-/// Links what lies beside the main file, but for what the copy has itself.
+/// Links everything next to the main file, except what the copy contains.
 pub(super) fn beside(tree: &Tree, stage: &Relocation, main: &str) -> io::Result<()> {
     let patterns = tree.includes.iter().map(|include| tree.full_name(include.first()));
     let patterns = patterns.filter(|name| glob::is_pattern(name));
@@ -25,7 +25,7 @@ pub(super) fn beside(tree: &Tree, stage: &Relocation, main: &str) -> io::Result<
 }
 
 struct Linker {
-    /// What `include` takes in: a file that it did not is not to come in by a link.
+    /// The patterns of `include`: a link must not add a file to them.
     patterns: Vec<String>,
 }
 

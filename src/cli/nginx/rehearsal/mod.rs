@@ -1,4 +1,4 @@
-//! A private nginx that runs a copy of the configuration, in a folder and on sockets of its own.
+//! A private nginx that runs a copy of the configuration in its own folder and on its own sockets.
 
 mod links;
 mod ports;
@@ -24,13 +24,13 @@ use crate::nginx::tree::Tree;
 use crate::probe::stand_ins::StandIns;
 use crate::targets::from_nginx::endpoint_of;
 
-/// Starts that are tried: someone else may take a socket first.
+/// Attempts to start: another process may take a socket first.
 const TRIES: usize = 3;
 
-/// From this release on, nginx has `-e`.
+/// The first release with the option `-e`.
 const ERROR_LOG_OPTION: NginxRelease = NginxRelease::new(1, 19, 5);
 
-/// The nginx that rehearses.
+/// The nginx that runs the copy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Player<'a> {
     pub(super) binary: &'a Path,
@@ -39,23 +39,23 @@ pub(super) struct Player<'a> {
     pub(super) scripts: bool,
 }
 
-/// What became of a rehearsal's start.
+/// The result of starting a rehearsal.
 #[derive(Debug)]
 pub(super) enum StartOutcome {
-    /// nginx serves.
+    /// nginx is serving.
     Serves(Rehearsal),
-    /// nginx accepts what this program cannot read, so that nothing was started.
+    /// nginx accepts the configuration, but this program cannot read it, so nothing was started.
     Accepted,
     /// nginx refuses the configuration.
     Refused(Message),
-    /// Something that says nothing about the configuration kept nginx from starting.
+    /// nginx did not start, for a reason that has nothing to do with the configuration.
     Untested(Message),
 }
 
-/// A private nginx that serves; it ends with this.
+/// A private nginx that is serving; dropping this ends it.
 #[derive(Debug)]
 pub(super) struct Rehearsal {
-    // Ends before its folder goes.
+    // Dropped, and so ended, before its folder is removed.
     _process: Process,
     stage: Relocation,
     left_out: Vec<Omission>,
@@ -66,7 +66,7 @@ impl Rehearsal {
     /// Where connections go.
     pub(super) fn stand_ins(&self) -> StandIns {
         let mut all = StandIns::default();
-        // A socket with an address of its own takes what comes to that, as beside one for every address.
+        // A socket with a specific address takes precedence over one for all addresses.
         let is_any = |address: &ListenAddress| matches!(address, ListenAddress::Ip(ip) if ip.ip().is_unspecified());
         let (any, own): (Vec<_>, Vec<_>) =
             self.stage.stand_ins.iter().partition(|(address, _)| is_any(address));
@@ -106,7 +106,7 @@ fn start_once(tree: &Tree, player: Player<'_>) -> anyhow::Result<StartOutcome> {
     if path.contains(['*', '?', '[', '\\']) {
         bail!("the temporary folder {path} has a name that nginx would read as a pattern");
     }
-    // Workers have fewer rights than a master that runs as root, and must get to what lies in there.
+    // If the master runs as root, its workers have fewer rights, but must be able to read the folder.
     let is_root = fs::metadata(&path)?.uid() == 0;
     fs::set_permissions(&path, fs::Permissions::from_mode(if is_root { 0o711 } else { 0o700 }))?;
     let sockets = match sockets(tree) {
@@ -163,7 +163,7 @@ fn outcome(
         bail!("{} did not start: {}", player.binary.display(), said.trim());
     };
     let message = original(tree, stage, emergency);
-    // These are about this machine and who asks.
+    // These errors concern this machine or the user who runs shakedown.
     let is_local =
         ["bind() to ", "Permission denied", "Too many open files", "still could not bind"]
             .iter()
@@ -180,7 +180,7 @@ fn untested(tree: &Tree, error: &CopyError) -> Message {
     Message { words: error.to_string(), span }
 }
 
-/// Writes the copy, which nobody else may read.
+/// Writes the copy, readable only by its owner.
 fn write(copy: &Relocated, tree: &Tree, stage: &Relocation) -> io::Result<()> {
     let mut folders = fs::DirBuilder::new();
     folders.recursive(true).mode(0o711);

@@ -1,4 +1,4 @@
-//! Free sockets on loopback for those that a configuration names.
+//! Free loopback sockets to replace those of a configuration.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -8,12 +8,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use crate::nginx::listener::ListenAddress;
 use crate::nginx::rehearsal::OpenedSocket;
 
-/// Tries at a port that is free for everything.
+/// Attempts to find a port that is free on every address and protocol.
 const TRIES: usize = 20;
 
-/// A stand-in for every socket, which nothing else listens on at the moment.
+/// A free address for every socket.
 ///
-/// Addresses of their own in 127.0.0.0/8 leave most sockets their port, which the configuration may depend on.
+/// Separate addresses in 127.0.0.0/8 let most sockets keep their port, which the configuration may depend on.
 pub(super) fn stand_ins(
     sockets: &[OpenedSocket],
     folder: &str,
@@ -49,7 +49,7 @@ fn host(address: &ListenAddress) -> String {
     }
 }
 
-/// An address in 127.1.0.0 to 127.254.255.255 for the host of this number.
+/// An address from 127.1.0.0 to 127.254.255.255 for the host with this number.
 fn own_address(base: u64, number: usize) -> IpAddr {
     const FIRST: u64 = 0x7f01_0000;
     const COUNT: u64 = 0x00fd_0000;
@@ -58,7 +58,7 @@ fn own_address(base: u64, number: usize) -> IpAddr {
     Ipv4Addr::from(u32::try_from(address).unwrap_or(0x7f01_0000)).into()
 }
 
-/// What keeps a port from being given twice.
+/// Bound sockets that keep a port from being assigned twice.
 type Held = Vec<(Option<TcpListener>, Option<UdpSocket>)>;
 
 fn free(
@@ -68,10 +68,10 @@ fn free(
     held: &mut Held,
 ) -> io::Result<SocketAddr> {
     let port = socket.address.port().unwrap_or(0);
-    // Of IPv6 there is one address, on which live servers may listen as well.
+    // IPv6 has only one loopback address, on which live servers may be listening.
     let v6 = is_v6.then_some((IpAddr::V6(Ipv6Addr::LOCALHOST), 0));
     let tries = v6.into_iter().chain([(own, port)]).chain(std::iter::repeat_n((own, 0), TRIES));
-    // Not every system has more of 127.0.0.0/8 than one address.
+    // Not every system accepts more than one address of 127.0.0.0/8.
     let tries = tries.chain(std::iter::repeat_n((Ipv4Addr::LOCALHOST.into(), 0), TRIES));
     let mut failure = None;
     for (ip, port) in tries {

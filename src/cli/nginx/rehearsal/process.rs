@@ -1,4 +1,4 @@
-//! A private nginx as a child that ends when shakedown does, whatever ends it.
+//! A private nginx as a child process that ends with shakedown, even if shakedown is killed.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -8,16 +8,16 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// The program that starts nginx, and ends it when the pipe to it is closed.
+/// The script that starts nginx, and ends it when its pipe is closed.
 const WATCHER: &str = include_str!("watch.sh");
 
-/// How long nginx may take to start, and to end.
+/// Timeout for nginx to start, and for it to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Time between two looks at nginx.
+/// The polling interval.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Bytes of its messages that are read.
+/// The most bytes of its messages that are read.
 const MAX_SAID: u64 = 1024 * 1024;
 
 /// A running nginx, or one that has ended.
@@ -28,28 +28,28 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts nginx in a folder that has a `run` in it.
+    /// Starts nginx in a folder that contains a `run` folder.
     pub(super) fn start(binary: &Path, folder: &str, arguments: &[&str]) -> io::Result<Self> {
         let watcher = Command::new("/bin/sh")
             .args(["-c", WATCHER, "shakedown-rehearsal", folder])
             .arg(binary)
             .args(arguments)
-            // nginx would take sockets over that are named there.
+            // nginx would inherit the sockets that this variable names.
             .env_remove("NGINX")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C is for shakedown, which ends nginx when it has reported.
+            // Ctrl-C is for shakedown only, which ends nginx after the report.
             .process_group(0)
             .spawn()?;
         Ok(Self { watcher, folder: folder.to_owned() })
     }
 
-    /// Waits until nginx serves; false where it has ended, or does not get so far.
+    /// Waits until nginx serves; false if it ends first or the time is up.
     pub(super) fn serves(&mut self) -> io::Result<bool> {
         let pid = format!("{}/run/pid", self.folder);
         let begun = Instant::now();
-        // The file is written once every socket is open.
+        // nginx writes the pid file after it has opened every socket.
         while fs::metadata(&pid).map_or(0, |pid| pid.len()) == 0 {
             if self.watcher.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
                 return Ok(false);
@@ -71,12 +71,12 @@ impl Process {
         Ok(true)
     }
 
-    /// What nginx has said so far.
+    /// nginx's messages so far.
     pub(super) fn said(&self) -> String {
         let mut bytes = Vec::new();
         #[expect(clippy::disallowed_methods, reason = "the messages were just written")]
         let file = fs::File::open(format!("{}/said", self.folder));
-        // Without the file it has said nothing.
+        // Without the file there are no messages.
         let _ = file.and_then(|file| file.take(MAX_SAID).read_to_end(&mut bytes));
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -85,7 +85,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(mut pipe) = self.watcher.stdin.take() {
-            // The watcher has ended where nginx has.
+            // The watcher has ended if nginx has.
             let _ = pipe.write_all(b"end\n");
         }
         let ended = self.ends().unwrap_or(false);
