@@ -1,5 +1,5 @@
-//! Signatures that the cryptographic library does not check: RSA of any size and padding, and ECDSA on any curve of
-//! `curves.tsv`. Everything here is public, so nothing needs to take constant time.
+//! Verifies signatures that the cryptographic library does not support: RSA of any size and padding, and ECDSA on any
+//! curve of `curves.tsv`. All inputs are public, so constant time is not needed.
 
 use std::sync::LazyLock;
 
@@ -8,10 +8,10 @@ use num_bigint::BigUint;
 
 use super::der::{Elements, INTEGER, SEQUENCE, encode};
 
-/// `OPENSSL_RSA_MAX_MODULUS_BITS`: OpenSSL checks nothing with a longer key.
+/// `OPENSSL_RSA_MAX_MODULUS_BITS`: OpenSSL refuses longer keys.
 const MAX_MODULUS: u64 = 16384;
 
-/// `OPENSSL_RSA_SMALL_MODULUS_BITS`: a longer key may have an exponent of 64 bits at most.
+/// `OPENSSL_RSA_SMALL_MODULUS_BITS`: longer keys may only have an exponent of up to 64 bits.
 const SMALL_MODULUS: u64 = 3072;
 
 /// An RSA public key.
@@ -21,7 +21,7 @@ pub(super) struct RsaKey<'a> {
 }
 
 impl RsaKey<'_> {
-    /// The padded message that a signature holds, as long as the modulus; `None` where OpenSSL refuses key or signature.
+    /// The padded message in a signature, as long as the modulus; `None` if OpenSSL refuses the key or the signature.
     fn open(&self, signature: &[u8]) -> Option<(Vec<u8>, u64)> {
         let [modulus, exponent, signature_number] =
             [self.modulus, self.exponent, signature].map(BigUint::from_bytes_be);
@@ -141,7 +141,7 @@ struct Point {
 }
 
 impl Curve {
-    /// The curve of OpenSSL's name for it.
+    /// The curve with OpenSSL's name for it.
     pub(super) fn by_name(name: &str) -> Option<&'static Self> {
         static CURVES: LazyLock<Vec<Curve>> = LazyLock::new(|| {
             let rows = include_str!("curves.tsv").lines().filter(|row| !row.starts_with('#'));
@@ -158,8 +158,8 @@ impl Curve {
         Some(Self { name, prime, a, b, generator: [number()?, number()?], order: number()? })
     }
 
-    /// The affine coordinates of an encoded point, where it is one of the curve (SEC 1 section 2.3.4). OpenSSL accepts the
-    /// two hybrid forms as well.
+    /// The affine coordinates of an encoded point, if it is on the curve (SEC 1 section 2.3.4). OpenSSL also accepts
+    /// the two hybrid forms.
     fn point(&self, encoded: &[u8]) -> Option<[BigUint; 2]> {
         let size = usize::try_from(self.prime.bits().div_ceil(8)).ok()?;
         let (form, coordinates) = encoded.split_first()?;
@@ -188,8 +188,8 @@ impl Curve {
         (x * x * x + &self.a * x + &self.b) % &self.prime
     }
 
-    /// A square root, odd or even as wanted, where the prime makes it easy (3 modulo 4); the others of the table are met
-    /// in the wild with whole points only.
+    /// The odd or even square root, if the prime makes it easy (3 modulo 4); the other curves of the table are only
+    /// used with uncompressed points.
     fn root(&self, square: &BigUint, odd: bool) -> Option<BigUint> {
         let quarter: BigUint = (&self.prime + 1_u32) >> 2;
         if (&quarter << 2) != &self.prime + 1_u32 {
@@ -221,7 +221,7 @@ impl Curve {
         }
     }
 
-    /// a·P + b·Q, both multiples in one go (Shamir's trick).
+    /// a·P + b·Q, computed together (Shamir's trick).
     fn sum_of_multiples(
         &self,
         (a, p): (&BigUint, &[BigUint; 2]),
@@ -286,7 +286,7 @@ impl Curve {
     }
 }
 
-/// What is taken away: a number of its own, or another's.
+/// The subtrahend of a subtraction.
 struct Subtrahend(BigUint);
 
 impl From<BigUint> for Subtrahend {

@@ -1,5 +1,5 @@
-//! Reads DER elements in sequence, as strictly as OpenSSL. OpenSSL accepts some BER too (lengths in
-//! more bytes than they need, any value for `TRUE`), and so does this.
+//! Reads DER elements in sequence, as strictly as OpenSSL, which also accepts some BER (lengths with more bytes than
+//! necessary, any value for `TRUE`).
 
 /// An element: its tag, its contents, and both with the length between them.
 #[derive(Clone, Copy)]
@@ -46,7 +46,7 @@ impl<'a> Elements<'a> {
                 rest = after;
                 digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit))
             }
-            // Not even OpenSSL reads longer ones here; 0x80 is a length that comes at the end.
+            // OpenSSL does not read longer ones here either; 0x80 is an indefinite length.
             _ => return Err(Unreadable),
         };
         let (body, after) = rest.split_at_checked(length).ok_or(Unreadable)?;

@@ -1,4 +1,4 @@
-//! X.509: DER in, facts and verdicts out. The clock and the trust anchors are arguments; no file is read here.
+//! X.509: DER to facts and verdicts. The clock and the trust anchors are arguments; no file is read here.
 
 mod arithmetic;
 pub mod cache;

@@ -1,4 +1,4 @@
-//! Host names: what a client asks for, and whether a certificate covers it as browsers see it (RFC 9525).
+//! Host names, and whether a certificate covers one as in browsers (RFC 9525).
 
 use std::net::IpAddr;
 
@@ -44,8 +44,8 @@ pub fn coverage(certificate: &Certificate, name: Name<'_>) -> Coverage {
     if covered { Coverage::Covered } else { Coverage::NotCovered }
 }
 
-/// Whether a dNSName matches: letter case aside, `*` standing for exactly the leftmost label, with at least two labels
-/// behind it.
+/// Whether a dNSName matches, ignoring case; `*` matches exactly the leftmost label, and at least two labels must
+/// follow.
 pub fn matches(pattern: &str, asked: &str) -> bool {
     let asked = asked.strip_suffix('.').unwrap_or(asked);
     if asked.is_empty() {
@@ -59,7 +59,7 @@ pub fn matches(pattern: &str, asked: &str) -> bool {
     }
 }
 
-/// A U-label name in A-label form, lower-case; `None` where IDNA does not allow it.
+/// A U-label name as A-labels in lower case; `None` if IDNA does not allow it.
 pub fn to_ascii(name: &str) -> Option<String> {
     if name.is_ascii() {
         return Some(name.to_ascii_lowercase());
@@ -67,7 +67,7 @@ pub fn to_ascii(name: &str) -> Option<String> {
     idna::domain_to_ascii(name).ok()
 }
 
-/// The U-label form of a name, where it differs from the A-label form.
+/// The U-label form of a name, if it differs from the A-label form.
 pub fn to_unicode(name: &str) -> Option<String> {
     if !name.split('.').any(|label| label.starts_with("xn--")) {
         return None;

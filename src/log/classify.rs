@@ -1,4 +1,4 @@
-//! From a line to its class and causes: what it shows, held against the table of mechanisms.
+//! Classifies a line: compares what it shows with the table of mechanisms, and finds its causes.
 
 use memchr::memmem;
 
@@ -11,35 +11,35 @@ use crate::openssl::code::reason::RECORD_LAYER_FAILURE;
 use crate::openssl::code::{self, Code, ErrorLibrary, reason};
 use crate::openssl::verify_error::VerifyError;
 
-/// What a line means.
+/// The diagnosis of a line.
 #[derive(Clone, Debug)]
 pub struct Diagnosis<'a> {
     /// Whose connection it is about.
     pub direction: Direction,
-    /// How that is known.
+    /// The evidence for the direction.
     pub evidence: Evidence,
-    /// The codes in the line, the telling one first.
+    /// The codes in the line, the most significant first.
     pub codes: Vec<Code<'a>>,
-    /// The result of verification that the line names.
+    /// The verification error in the line.
     pub verify: Option<VerifyError>,
-    /// The row that fits.
+    /// The matching row.
     pub mechanism: Option<&'static Mechanism>,
-    /// The program that wrote the line, where that is known not to be nginx.
+    /// The program that wrote the line, if it is known and not nginx.
     pub program: Option<Program>,
 }
 
-/// How the direction is known.
+/// The evidence for a direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// The line says so.
+    /// The line contains it.
     Line,
-    /// The function that OpenSSL names runs on one side only.
+    /// The OpenSSL function in the line only runs on one side.
     Function,
     /// The program that wrote the line is known.
     Program,
-    /// It is the side that such lines come from, or the only one that can write them.
+    /// Such lines come from this side mostly, or only.
     Mechanism,
-    /// It is not known.
+    /// The direction is unknown.
     None,
 }
 
@@ -55,7 +55,7 @@ impl Diagnosis<'_> {
     }
 }
 
-/// What a line means.
+/// The diagnosis of a line.
 pub fn classify<'a>(line: &'a LogLine<'_>) -> Diagnosis<'a> {
     let mut codes = code::find(&line.message);
     let mut verify = verify_result(&line.message);
@@ -84,7 +84,7 @@ pub fn classify<'a>(line: &'a LogLine<'_>) -> Diagnosis<'a> {
     Diagnosis { direction, evidence, codes, verify, mechanism, program }
 }
 
-/// What one code, alert or verification error means on each side, the side that it mostly comes from first.
+/// The meaning of a code, alert or verification error on each side, the more common side first.
 pub fn meanings(sign: Sign) -> Vec<&'static Mechanism> {
     let any = match sign {
         Sign::Alert(_) => Sign::Alert(None),
@@ -105,7 +105,7 @@ pub fn meanings(sign: Sign) -> Vec<&'static Mechanism> {
     rows
 }
 
-/// A line with what was found in it.
+/// A line, and what was found in it.
 struct DissectedLine<'a> {
     line: &'a LogLine<'a>,
     codes: &'a [Code<'a>],
@@ -132,8 +132,8 @@ fn known_direction(dissected: &DissectedLine<'_>) -> (Direction, Evidence) {
     }
 }
 
-/// The best row, and the place of the code that it speaks of. What is exact counts more than what is dissected, and that more
-/// than a row for all the rest.
+/// The best row, and the index of the code that it is about. An exact match takes precedence over a parsed one, and
+/// that over a row for everything else.
 fn find(
     dissected: &DissectedLine<'_>,
     direction: Direction,
@@ -167,12 +167,12 @@ fn find(
         .or_else(|| says(true))
 }
 
-/// Rows that say only that something failed.
+/// Rows that only report that something failed.
 fn is_general(row: &Mechanism) -> bool {
     row.class == "handshake-unexplained"
 }
 
-/// Alerts tell most; `record layer failure` and shared reasons least; of the rest, the newest.
+/// Alerts are the most significant; `record layer failure` and shared reasons the least; of the rest, the newest.
 fn by_significance(codes: &[Code<'_>]) -> Vec<usize> {
     let rank = |code: &Code<'_>| match code {
         code if code.alert().is_some() => 0,
@@ -217,7 +217,7 @@ fn sign_of(code: &Code<'_>, any: bool) -> Option<Sign> {
 impl DissectedLine<'_> {
     fn allows(&self, row: &Mechanism, direction: Direction) -> bool {
         let side = row.side == direction || direction == Direction::Unknown && row.default;
-        // What a program says of its server has rows of its own: those of nginx speak of its clients.
+        // Other programs' lines about their servers have their own rows: those of nginx are about its clients.
         let kind =
             self.role != Some(ProgramRole::Client) || row.when.contains(&When::ClientProgram);
         side && kind && row.when.iter().all(|when| self.holds(*when))
@@ -273,7 +273,7 @@ impl DissectedLine<'_> {
     }
 }
 
-/// The port of `https://192.0.2.1:8443/path`, where one is written.
+/// The port of `https://192.0.2.1:8443/path`, if it has one.
 pub fn upstream_port(upstream: &[u8]) -> Option<u16> {
     let text = std::str::from_utf8(upstream).ok()?;
     let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
@@ -302,7 +302,7 @@ fn verify_result(message: &[u8]) -> Option<VerifyError> {
     VerifyError::by_name(std::str::from_utf8(&message[name..name + end.count()]).ok()?)
 }
 
-/// What a program prints that hands on the words of OpenSSL: a thread's number before the code, or a source file after it.
+/// Whether a program prints OpenSSL's text: a thread number before the code, or a source file after it.
 fn is_of_library(text: &str) -> bool {
     let source = text.contains(".c:") || text.contains(".cc:");
     let thread = text.split_once(":error:").is_some_and(|(before, _)| {

@@ -1,4 +1,4 @@
-//! The classifier held against lines that people posted, each with the cause that was found in the end.
+//! Tests the classifier with lines that people posted, each with the cause that was found eventually.
 
 use serde::Deserialize;
 

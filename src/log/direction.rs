@@ -16,14 +16,14 @@ pub enum Direction {
     Client,
     /// nginx connected to an upstream.
     Upstream,
-    /// Nobody connected: the configuration could not be used.
+    /// No connection: the configuration could not be used.
     Config,
-    /// The line does not tell.
+    /// The line does not show it.
     Unknown,
 }
 
 impl Direction {
-    /// The direction of that name.
+    /// The direction with that name.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "client" => Some(Self::Client),
@@ -34,7 +34,7 @@ impl Direction {
         }
     }
 
-    /// As it stands in every output.
+    /// Its name in every output.
     pub fn name(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -51,7 +51,7 @@ impl fmt::Display for Direction {
     }
 }
 
-/// What the line itself says; its level is no evidence.
+/// The direction that the line itself shows; its level is not evidence.
 pub fn of_line(line: &LogLine<'_>) -> Direction {
     let has = |text: &[u8], words: &str| memmem::find(text, words.as_bytes()).is_some();
     let action = line.action.unwrap_or_default();
@@ -81,7 +81,7 @@ pub fn of_line(line: &LogLine<'_>) -> Direction {
     Direction::Unknown
 }
 
-/// What nginx does on the connections of clients.
+/// nginx's actions on clients' connections.
 const OF_CLIENTS: &[&str] =
     &["handshaking", "reading client", "starttls", "waiting for request", "keepalive"];
 
@@ -96,7 +96,7 @@ const LOADS: &[&str] = &[
     "\"ssl_stapling\" ignored",
 ];
 
-/// What the function says that OpenSSL before 3.0 names: servers read a ClientHello, clients a ServerHello.
+/// The direction by the function that OpenSSL before 3.0 names: servers read a ClientHello, clients a ServerHello.
 pub fn of_function(codes: &[Code<'_>]) -> Direction {
     for code in codes {
         let function = code.function.to_ascii_lowercase();
@@ -114,7 +114,7 @@ pub fn of_function(codes: &[Code<'_>]) -> Direction {
     Direction::Unknown
 }
 
-/// In the names of functions that only a TLS client runs.
+/// Parts of names of functions that only a TLS client runs.
 const AS_CLIENT: &[&str] = &[
     "get_server_hello",
     "process_server_hello",
@@ -132,7 +132,7 @@ const AS_CLIENT: &[&str] = &[
     "construct_client_hello",
 ];
 
-/// In the names of functions that only a TLS server runs.
+/// Parts of names of functions that only a TLS server runs.
 const AS_SERVER: &[&str] = &[
     "client_hello",
     "clienthello",

@@ -1,4 +1,4 @@
-//! What a line, a code, an alert or a result of verification means: the answer of `explain`, as plain data.
+//! The meaning of a line, a code, an alert or a verification error: the answer of `explain`, as plain data.
 
 use serde::Serialize;
 
@@ -18,26 +18,26 @@ use crate::tls::alert::AlertDescription;
 pub struct Explanation {
     /// Whose connection it is about.
     pub direction: Direction,
-    /// How that is known: `line`, `function`, `program`, `mechanism`, or `null`.
+    /// The evidence for it: `line`, `function`, `program`, `mechanism`, or `null`.
     pub direction_from: Option<&'static str>,
-    /// The class that `log` counts such lines under.
+    /// The class of such lines in `log`.
     pub class: Option<&'static str>,
-    /// Who failed and how, for each side that the question leaves open.
+    /// Who failed and how, for each possible side.
     pub meanings: Vec<Meaning>,
-    /// The codes, the telling one first.
+    /// The codes, the most significant first.
     pub codes: Vec<CodeOut>,
     /// Likeliest first.
     pub causes: Vec<CauseOut>,
-    /// What is often said otherwise.
+    /// Corrections of common explanations.
     pub notes: Vec<&'static str>,
     /// Commands to run, the likeliest cause's first.
     pub next: Vec<String>,
-    /// What the line names.
+    /// The fields of the line.
     pub line: Option<LineOut>,
-    /// The program that wrote the line, where it is another than nginx.
+    /// The program that wrote the line, if it is not nginx.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<Program>,
-    /// The alert that was asked for.
+    /// The requested alert.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert: Option<AlertOut>,
 }
@@ -51,47 +51,47 @@ pub struct AlertOut {
     pub name: Option<&'static str>,
 }
 
-/// What it means on one side.
+/// The meaning on one side.
 #[derive(Clone, Debug, Serialize)]
 pub struct Meaning {
     /// Whose connection it is about.
     pub direction: Direction,
     /// Who failed, and how.
     pub text: &'static str,
-    /// Where that is known from.
+    /// The source of that.
     pub source: &'static str,
 }
 
 /// One code.
 #[derive(Clone, Debug, Serialize)]
 pub struct CodeOut {
-    /// The part of the library, or `X509_V_ERR` for a result of verification.
+    /// The part of the library, or `X509_V_ERR` for a verification error.
     pub library: String,
     /// The number, in OpenSSL 1.1's numbering.
     pub reason: Option<u32>,
-    /// The words.
+    /// The text.
     pub reason_text: String,
-    /// The alert, where the peer sent one.
+    /// The alert, if the peer sent one.
     pub alert: Option<u8>,
     /// The alert's IANA name.
     pub alert_name: Option<&'static str>,
-    /// Who complains.
+    /// Which side reports the error.
     pub sent_by: SentBy,
 }
 
 /// One cause.
 #[derive(Clone, Debug, Serialize)]
 pub struct CauseOut {
-    /// What it is called in every output, how it shows and what fixes it.
+    /// Its name, how to recognize it, and its fix.
     #[serde(flatten)]
     pub cause: &'static LogCause,
     /// How likely it is.
     pub likelihood: Likelihood,
-    /// The side on which it is one.
+    /// The side that it applies to.
     pub direction: Direction,
 }
 
-/// What a line names; text that is no UTF-8 is replaced.
+/// The fields of a line; invalid UTF-8 is replaced.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LineOut {
     /// One of nginx's levels.
@@ -134,7 +134,7 @@ pub fn of_line(bytes: &[u8]) -> Explanation {
     explanation
 }
 
-/// Explains a code of a library; nothing tells whose connection it is about, unless one side alone has it.
+/// Explains an error code of a library; the direction is unknown, unless only one side uses the code.
 pub fn of_code(code: &Code<'_>) -> Explanation {
     let sign = match (code.alert(), code.reason) {
         (Some(alert), _) => Sign::Alert(Some(alert.0)),
@@ -153,7 +153,7 @@ pub fn of_alert(alert: AlertDescription) -> Explanation {
     explanation
 }
 
-/// Explains a result of verification.
+/// Explains a verification error.
 pub fn of_verification(error: VerifyError) -> Explanation {
     let mut explanation = of_signs(&[Sign::Verify(Some(error.0))]);
     explanation.codes = vec![verify_out(error)];

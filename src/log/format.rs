@@ -1,5 +1,4 @@
-//! A `log_format`, compiled into a reader of access lines: literals and variables, as `ngx_http_log_compile_format`
-//! reads them.
+//! A `log_format`, compiled into a parser of access lines: literals and variables, as in `ngx_http_log_compile_format`.
 
 use memchr::memmem;
 
@@ -14,22 +13,22 @@ pub struct AccessLogFormat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Literal(Vec<u8>),
-    /// `None` where nobody asks for it; the flag says whether it may be a list of tries.
+    /// `None` if the variable is not used; the flag is whether it may be a list of attempts.
     Variable(Option<Variable>, bool),
 }
 
-/// What is wrong with a format.
+/// An error in a format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
-    /// Nothing tells where one ends and the other begins.
+    /// Two adjacent variables cannot be separated.
     #[error("there is nothing between ${0} and ${1}, so lines cannot be parsed")]
     Adjacent(String, String),
-    /// A format without variables says nothing.
+    /// The format has no variables.
     #[error("the format has no variables, such as $ssl_protocol")]
     Empty,
 }
 
-/// nginx's own format, where none is named.
+/// nginx's default format.
 const COMBINED: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
 
 impl AccessLogFormat {
@@ -66,18 +65,18 @@ impl AccessLogFormat {
         Ok(Self { pieces })
     }
 
-    /// nginx's own format.
+    /// nginx's default format.
     pub fn combined() -> Self {
         Self::compile(COMBINED).unwrap_or(Self { pieces: Vec::new() })
     }
 
-    /// Takes a line apart; `None` where it has another shape.
+    /// Parses a line; `None` if it does not match.
     pub fn read<'a>(&self, line: &'a [u8]) -> Option<Access<'a>> {
         let (access, rest) = self.read_start(line)?;
         rest.is_empty().then_some(access)
     }
 
-    /// Takes the start of a line apart; what stands after it is left.
+    /// Parses the start of a line, and returns the rest.
     pub fn read_start<'a>(&self, line: &'a [u8]) -> Option<(Access<'a>, &'a [u8])> {
         let mut access = Access::default();
         let mut rest = line;
@@ -100,7 +99,7 @@ impl AccessLogFormat {
     }
 }
 
-/// Where a value ends: at the next literal, but not between two tries, which are parted by `, ` and ` : `.
+/// The end of a value: the next literal, but not the `, ` or ` : ` between two attempts.
 fn end(rest: &[u8], literal: &[u8], list: bool) -> Option<usize> {
     let mut from = 0;
     loop {
@@ -115,7 +114,7 @@ fn end(rest: &[u8], literal: &[u8], list: bool) -> Option<usize> {
     }
 }
 
-/// The name after a `$`, which may stand in braces, and what follows it.
+/// The name after a `$`, perhaps in braces, and the text after it.
 fn variable(text: &str) -> (&str, &str) {
     if let Some((name, after)) = text.strip_prefix('{').and_then(|text| text.split_once('}')) {
         return (name, after);

@@ -1,4 +1,4 @@
-//! Which failures matter: the judgement that a person makes over counts, rate and spread, made explicit.
+//! Which failures matter: an explicit judgement of counts, rate and spread.
 
 use serde::Serialize;
 
@@ -7,22 +7,22 @@ use super::series::Trend;
 use super::table::Weight;
 use super::tally::{Class, Tally};
 
-/// Whose business a class is.
+/// Who should act on a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Concern {
-    /// Ours: requests or users are lost, and we can fix it.
+    /// The operator: requests or users are lost, and it can be fixed.
     Act,
-    /// It may be ours.
+    /// Perhaps the operator.
     Look,
-    /// Scanners, old bots, people who moved on.
+    /// Nobody: scanners, old bots, users who left.
     Ignore,
-    /// The cause stands in other lines.
+    /// The cause is in other lines.
     Follows,
 }
 
 impl Concern {
-    /// As it stands in every output.
+    /// Its name in every output.
     pub fn name(self) -> &'static str {
         match self {
             Self::Act => "act",
@@ -33,50 +33,50 @@ impl Concern {
     }
 }
 
-/// A judgement, with what it rests on.
+/// A judgement and its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Importance {
-    /// Whose business it is.
+    /// Who should act.
     pub concern: Concern,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// What a judgement rests on.
+/// The reason of a judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Every line is a try at an upstream that failed.
+    /// Every line is a failed attempt to reach an upstream.
     Upstream,
     /// The configuration could not be used.
     Configuration,
-    /// nginx started, and does not do all that the configuration says.
+    /// nginx started, but ignores part of the configuration.
     Ignored,
-    /// Such lines come from our own settings or certificate.
+    /// Such lines are caused by the operator's settings or certificate.
     Class,
-    /// It began, or grew, with a reload at this time.
+    /// It started, or increased, with a reload at this time.
     Reload(i64),
-    /// It began, or grew, at this time.
+    /// It started, or increased, at this time.
     Jump(i64),
-    /// Nearly all of it is on one server, and others are served as well.
+    /// Nearly all lines are from one server, although there are others.
     OneServer(String),
-    /// Most of it comes from one address.
+    /// Most lines are from one address.
     OneClient(String),
     /// Few lines from each of many addresses, at a steady rate.
     Background,
-    /// Nearly all of it comes from clients that failed in many ways within a minute.
+    /// Nearly all lines are from clients that failed in many ways within a minute.
     Scanner,
-    /// Such lines come from scanners and clients that left.
+    /// Such lines are caused by scanners and by clients that disconnect.
     Noise,
-    /// Nothing tells.
+    /// There is no evidence.
     Open,
-    /// It follows from what other lines say.
+    /// It is a consequence of what other lines report.
     Symptom,
 }
 
-/// Fewer lines make no pattern.
+/// Fewer lines show no pattern.
 const ENOUGH: u64 = 20;
 
-/// Addresses from which on they are many.
+/// From this number on, addresses are many.
 const MANY: u64 = 20;
 
 /// Judges a class.
@@ -125,7 +125,7 @@ fn client(class: &Class, tally: &Tally, weight: Weight) -> (Concern, Reason) {
     (Concern::Look, Reason::Open)
 }
 
-/// A jump, and the reload that it came with.
+/// A jump, and the reload at the same time.
 fn change(class: &Class, tally: &Tally) -> Option<Reason> {
     let grid = tally.grid?;
     let Trend::Jump(slot) = Trend::of(&class.series.counts(&grid)) else { return None };
@@ -137,7 +137,7 @@ fn change(class: &Class, tally: &Tally) -> Option<Reason> {
     })
 }
 
-/// Servers that clients failed at.
+/// The number of servers with failures of clients.
 fn servers(tally: &Tally) -> usize {
     let mut servers: Vec<&[u8]> = tally
         .classes()

@@ -1,10 +1,10 @@
-//! Lines of whatever logs were named, error and access, in any order.
+//! Lines of error and access logs, in any order.
 
 use super::reader::{LineKind, LogReader};
 use super::shape::AccessLineShape;
 use super::traffic::Traffic;
 
-/// Longer lines are no log lines.
+/// The longest line, in bytes.
 pub const MAX_LINE: usize = 64 * 1024;
 
 /// What was read.
@@ -14,14 +14,14 @@ pub struct Intake {
     pub errors: LogReader,
     /// Requests of access logs.
     pub traffic: Traffic,
-    /// How access lines are read.
+    /// How access lines are parsed.
     pub shape: AccessLineShape,
-    /// Lines that could not be understood.
+    /// Lines that could not be parsed.
     pub unreadable: u64,
 }
 
 impl Intake {
-    /// Reads one line, without its line break; the place of the class where it is a failure.
+    /// Reads one line, without its line break; returns the index of its class if it is a failure.
     pub fn line(&mut self, bytes: &[u8]) -> Option<usize> {
         if bytes.trim_ascii().is_empty() {
             return None;
@@ -30,7 +30,7 @@ impl Intake {
             self.unreadable += 1;
             return None;
         }
-        // A format in JSON was asked for: such a line is not a line of an error log in JSON.
+        // If the given format is JSON, such a line is not an error log in JSON.
         if bytes[0] == b'{' && matches!(self.shape, AccessLineShape::Given(_)) && self.access(bytes)
         {
             return None;

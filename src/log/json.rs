@@ -1,24 +1,24 @@
-//! Error lines in JSON: nginx's own form since 1.31, a container's wrapping, and what shippers make of a line.
+//! Error lines in JSON: nginx's own format since 1.31, container logs, and formats of log shippers.
 //!
-//! Whatever the names are, the object is written out as the line in text that it stands for.
+//! Whatever the keys, the object is converted to the equivalent line of text.
 
 use memchr::memmem;
 use serde_json::{Map, Value};
 
 use super::line::{LogLine, parse};
 
-/// As [`parse`], for a line that may be a JSON object or be cut out of one, whose text `buffer` then holds.
+/// Like [`parse`], for a line that may be a JSON object or part of one; its text is in `buffer`.
 pub fn parse_any<'a>(bytes: &'a [u8], buffer: &'a mut Vec<u8>) -> LogLine<'a> {
     parse(plain(bytes, buffer).unwrap_or(bytes))
 }
 
-/// The line that these bytes stand for, where it is not written plainly.
+/// The line of text for these bytes, if they are not plain text.
 pub(super) fn plain<'a>(bytes: &[u8], buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
     let is_object = bytes.trim_ascii_start().starts_with(b"{") && to_text(bytes, buffer);
     (is_object || unescape(bytes, buffer)).then_some(&**buffer)
 }
 
-/// Where the message stands, with what is around it: plain, in a container's log, journald, Google Cloud, Loki and OpenTelemetry.
+/// Keys of the message with the keys around it: plain, container logs, journald, Google Cloud, Loki and OpenTelemetry.
 const MESSAGE: &[&str] = &[
     "message",
     "msg",
@@ -32,14 +32,14 @@ const MESSAGE: &[&str] = &[
     "error",
 ];
 
-/// Objects in which another may stand.
+/// Keys of objects that may contain another one.
 const AROUND: &[&str] =
     &["jsonPayload", "event", "body", "attributes", "entry", "fields", "_source", "result"];
 
-/// Wrappings within one another that are followed.
+/// The most nested wrappings.
 const MAX_DEPTH: usize = 4;
 
-/// Writes the line that an object stands for; `false` where it is none.
+/// Writes the line for an object; `false` if it does not contain one.
 pub fn to_text(bytes: &[u8], buffer: &mut Vec<u8>) -> bool {
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => unwrapped(&object, buffer, MAX_DEPTH),
@@ -53,7 +53,7 @@ fn unwrapped(object: &Map<String, Value>, buffer: &mut Vec<u8>, depth: usize) ->
         let inner = || AROUND.iter().filter_map(|name| object.get(*name)?.as_object());
         return depth > 0 && inner().any(|inner| unwrapped(inner, buffer, depth - 1));
     };
-    // A shipper may wrap what a program wrote as JSON.
+    // A log shipper may wrap JSON of a program.
     if depth > 0
         && message.trim_start().starts_with('{')
         && let Ok(Value::Object(inner)) = serde_json::from_str(&message)
@@ -72,7 +72,7 @@ fn unwrapped(object: &Map<String, Value>, buffer: &mut Vec<u8>, depth: usize) ->
     true
 }
 
-/// Text, as itself, as OpenTelemetry writes it, or as the bytes that journald writes where it is not UTF-8.
+/// A text: plain, in OpenTelemetry's form, or as the bytes that journald writes for invalid UTF-8.
 fn words(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -88,7 +88,7 @@ fn words(value: &Value) -> Option<String> {
     }
 }
 
-/// Writes a line that was cut out of JSON or CSV, whose quotes are escaped or doubled, as it was; `false` where it is none.
+/// Restores a line that was cut out of JSON or CSV, with escaped or doubled quotes; `false` if it is not one.
 fn unescape(bytes: &[u8], buffer: &mut Vec<u8>) -> bool {
     let escape = if memmem::find(bytes, b": \\\"").is_some() {
         b'\\'
@@ -106,7 +106,7 @@ fn unescape(bytes: &[u8], buffer: &mut Vec<u8>) -> bool {
     true
 }
 
-/// A container wraps whole lines.
+/// Container logs wrap complete lines.
 fn starts_as_line(message: &str) -> bool {
     message.as_bytes().get(..19).and_then(super::time::read_time).is_some()
 }
@@ -145,7 +145,7 @@ fn write_fields(object: &Map<String, Value>, message: &str, buffer: &mut Vec<u8>
     }
 }
 
-/// nginx's fields in their order, whether they stand in quotes, and what else they may be called.
+/// nginx's fields in order, whether they are quoted, and their other names.
 const FIELDS: &[(&str, bool, &[&str])] = &[
     ("client", false, &["client_addr", "remote_addr"]),
     ("server", false, &["server_name"]),
@@ -156,7 +156,7 @@ const FIELDS: &[(&str, bool, &[&str])] = &[
     ("referrer", true, &["referer"]),
 ];
 
-/// A value, from the object itself or from one in it.
+/// A value of the object itself, or of one inside it.
 fn text(object: &Map<String, Value>, names: &[&str]) -> Option<String> {
     let plain = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
@@ -170,7 +170,7 @@ fn text(object: &Map<String, Value>, names: &[&str]) -> Option<String> {
     })
 }
 
-/// `2026-01-31T23:59:59+01:00` as nginx writes it: the wall clock of its host.
+/// `2026-01-31T23:59:59+01:00` in nginx's format: the local time of its host.
 fn nginx_time(text: &str) -> Option<String> {
     let bytes = text.get(..19)?;
     let time = bytes.replace(['-'], "/").replace('T', " ");

@@ -1,7 +1,7 @@
-//! One line of an error log, taken apart: nginx's text form, with whatever a shipper put before it, or its JSON form.
+//! Parses one line of an error log: nginx's text format, with any prefix of a log shipper, or JSON.
 //!
-//! Requests, hosts and referrers are written raw: they may hold quotes, control bytes and what is no UTF-8, and may
-//! look like fields. Fields are read from the left, where nginx stands before what a client sent.
+//! Requests, hosts and referrers are written raw: they may contain quotes, control bytes and invalid UTF-8, and may
+//! look like fields. Fields are parsed from the left, because nginx's own come before the client's data.
 
 use std::borrow::Cow;
 
@@ -13,21 +13,21 @@ pub use super::time::{days, read_time};
 /// One line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogLine<'a> {
-    /// Seconds since 1970 on the clock of the host: nginx writes local time without a zone.
+    /// Seconds since 1970 on the host's clock: nginx writes local time without a time zone.
     pub time: Option<i64>,
     /// One of nginx's eight levels.
     pub level: Option<&'static str>,
-    /// The worker.
+    /// The worker's process id.
     pub pid: Option<u64>,
-    /// The connection's number, unique for one worker: `*N`.
+    /// The connection's number, unique within a worker: `*N`.
     pub connection: Option<u64>,
     /// What happened.
     pub message: Cow<'a, [u8]>,
-    /// What nginx was doing: what stands after `while`.
+    /// What nginx was doing: the text after `while`.
     pub action: Option<&'a [u8]>,
     /// The client's address.
     pub client: Option<&'a [u8]>,
-    /// The server's name, or the address that it listens on where no request was read yet.
+    /// The server's name, or its listening address if no request was read yet.
     pub server: Option<&'a [u8]>,
     /// The request line, raw.
     pub request: Option<&'a [u8]>,
@@ -35,7 +35,7 @@ pub struct LogLine<'a> {
     pub upstream: Option<&'a [u8]>,
     /// The request's Host, raw.
     pub host: Option<&'a [u8]>,
-    /// Whether the stream module wrote the line: it counts bytes.
+    /// Whether the stream module wrote the line: it contains byte counts.
     pub stream: bool,
     /// Whether the line looks like nginx's: a date, a level, a connection, or one of its sentences.
     pub by_nginx: bool,
@@ -45,7 +45,7 @@ pub struct LogLine<'a> {
 const LEVELS: [&str; 9] =
     ["emerg", "alert", "crit", "error", "warn", "notice", "info", "debug", "stderr"];
 
-/// Sentences that no other program writes.
+/// Texts that no other program writes.
 const SENTENCES: &[&str] = &[
     "SSL_do_handshake()",
     "while SSL handshaking",
@@ -54,7 +54,7 @@ const SENTENCES: &[&str] = &[
     "nginx: [",
 ];
 
-/// Takes a line apart. Whatever it is, all of it that is no known field is the message.
+/// Parses a line. Everything that is not a known field belongs to the message.
 pub fn parse(bytes: &[u8]) -> LogLine<'_> {
     let bytes = bytes.trim_ascii_end();
     let head = read_head(bytes);
@@ -73,7 +73,7 @@ pub fn parse(bytes: &[u8]) -> LogLine<'_> {
     line
 }
 
-/// What stands before the message.
+/// The part before the message.
 #[derive(Clone, Copy, Debug, Default)]
 struct Head {
     time: Option<i64>,
@@ -83,7 +83,7 @@ struct Head {
     length: usize,
 }
 
-/// Bytes before the date or the level: what syslog and shippers add.
+/// The most bytes before the date or the level, which syslog and log shippers add.
 const MAX_PREFIX: usize = 200;
 
 fn read_head(bytes: &[u8]) -> Head {
@@ -105,7 +105,7 @@ fn read_head(bytes: &[u8]) -> Head {
     head
 }
 
-/// `12#34: *56 `, of which any may be missing.
+/// `12#34: *56 `, of which any part may be missing.
 fn read_numbers(bytes: &[u8], head: &mut Head) {
     let rest = &bytes[head.length..];
     let mut at = spaces(rest);
@@ -160,7 +160,7 @@ fn find_time(near: &[u8]) -> Option<(usize, i64)> {
 fn find_level(bytes: &[u8]) -> Option<(usize, &'static str)> {
     let near = &bytes[..bytes.len().min(MAX_PREFIX)];
     let open = memchr(b'[', near)?;
-    // Between the date and the level there is nothing but a space; without a date, a program's name.
+    // Between the date and the level there is only a space; without a date, the name of a program.
     if open > 60 {
         return None;
     }
@@ -199,7 +199,7 @@ fn find_client(rest: &[u8]) -> Option<usize> {
         .min()
 }
 
-/// Where fields begin in a line that somebody shortened.
+/// The start of the fields in a shortened line.
 fn first_field(rest: &[u8]) -> usize {
     let starts =
         [", server: ", ", request: ", ", upstream: ", ", host: ", " upstream: ", " upstream=\""];
@@ -207,7 +207,7 @@ fn first_field(rest: &[u8]) -> usize {
     found.min().unwrap_or(rest.len())
 }
 
-/// `, name: value` after one another, in nginx's order.
+/// `, name: value` repeatedly, in nginx's order.
 struct LineFields<'a> {
     rest: &'a [u8],
 }
@@ -222,7 +222,8 @@ impl<'a> LineFields<'a> {
         Some(value[..end].trim_ascii_end().strip_suffix(b",").unwrap_or(&value[..end]))
     }
 
-    /// A value in quotes, which a raw request may hold too: it ends where another field or the line's end follows.
+    /// A quoted value. A raw request may contain quotes too, so the value ends where another field or the end of the
+    /// line follows.
     fn quoted(&mut self, name: &[u8]) -> Option<&'a [u8]> {
         let start = self.start(name)?;
         let value = &self.rest[start..];
@@ -240,16 +241,16 @@ impl<'a> LineFields<'a> {
     /// Where the value starts, if this field comes next.
     fn start(&self, name: &[u8]) -> Option<usize> {
         let at = memmem::find(self.rest, name)?;
-        // What stands between is another field, or the end of what the last one left.
+        // The text in between is another field, or the end of the last value.
         (at <= 6).then_some(at + name.len())
     }
 }
 
-/// The fields that can follow one in quotes.
+/// The fields that can follow a quoted one.
 const FOLLOWERS: &[&[u8]] =
     &[b", subrequest: \"", b", upstream: \"", b", host: \"", b", referrer: \"", b", bytes from/to"];
 
-/// Where a value in quotes ends. A request line may hold quotes and whole fields, and ends with its version all the same.
+/// The end of a quoted value. A request line may contain quotes and whole fields, but it ends with its version.
 pub(super) fn end_of_quoted(value: &[u8], quote: u8) -> usize {
     let ends = || {
         memchr_iter(quote, value).filter(|at| {
@@ -263,7 +264,7 @@ pub(super) fn end_of_quoted(value: &[u8], quote: u8) -> usize {
     end.or_else(|| memchr(quote, value)).unwrap_or(value.len())
 }
 
-/// ` HTTP/1.1`, behind which nginx takes nothing more in a request line.
+/// ` HTTP/1.1`, after which nginx accepts nothing more in a request line.
 fn ends_with_version(text: &[u8]) -> bool {
     let word = text.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
     word.len() < text.len() && word.len() <= 8 && word.starts_with(b"HTTP/")

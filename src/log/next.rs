@@ -1,4 +1,4 @@
-//! The command to run next, with what the line tells filled in.
+//! The next command to run, with the values from the line.
 
 use memchr::memmem;
 
@@ -6,7 +6,7 @@ use super::classify::{Diagnosis, upstream_port};
 use super::line::LogLine;
 use super::table::NextStep;
 
-/// Commands for the causes of a line, the likeliest cause's first, quoted for a shell. Each is one that can be typed.
+/// Commands for the causes of a line, the likeliest cause's first, quoted for a shell. Each can be run as it is.
 pub fn commands(line: &LogLine<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
     let mut commands = Vec::new();
     for (cause, _) in diagnosis.causes() {
@@ -48,7 +48,7 @@ fn command(line: &LogLine<'_>, diagnosis: &Diagnosis<'_>, step: NextStep) -> Vec
     command
 }
 
-/// Directives that must be on for nginx to write such a line. Which file it trusts, no line tells.
+/// Directives that must be on if nginx writes such a line. The trusted file is not in the line.
 fn proven(line: &LogLine<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
     let mismatch = memmem::find(&line.message, b"SSL certificate does not match \"");
     if mismatch.is_none() && diagnosis.verify.is_none() {
@@ -58,19 +58,19 @@ fn proven(line: &LogLine<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
         .map(str::to_owned)
         .to_vec();
     let quoted = mismatch.and_then(|at| line.message[at..].split(|byte| *byte == b'"').nth(1));
-    // nginx verifies before it looks at the name, so a line about the chain does not tell it.
+    // nginx verifies the chain before the name, so a line about the chain does not contain the name.
     let name = quoted.and_then(plain_name).unwrap_or_else(|| NAME.to_owned());
     options.extend(["--proxy-ssl-name".to_owned(), name]);
     options
 }
 
-/// Stands for the file of `proxy_ssl_trusted_certificate`.
+/// A placeholder for the file of `proxy_ssl_trusted_certificate`.
 const TRUSTED: &str = "TRUSTED.pem";
 
-/// Stands for the value of `proxy_ssl_name`.
+/// A placeholder for the value of `proxy_ssl_name`.
 const NAME: &str = "NAME";
 
-/// The upstream's address as the line has it. The name that the client asked nginx for is not the upstream's.
+/// The upstream's address in the line. The name in the client's request is not the upstream's.
 fn upstream(line: &LogLine<'_>) -> String {
     let Some(authority) = line.upstream.and_then(authority) else {
         return "UPSTREAM:443".to_owned();
@@ -84,7 +84,7 @@ fn upstream(line: &LogLine<'_>) -> String {
     }
 }
 
-/// The server that a program's line names.
+/// The server in a program's line.
 fn server(message: &[u8]) -> String {
     let text = String::from_utf8_lossy(message);
     let url = text.split("https://").nth(1).map(|rest| {
@@ -100,11 +100,11 @@ fn server(message: &[u8]) -> String {
     }
 }
 
-/// The listener's address as the line has it.
+/// The listener's address in the line.
 fn listener(line: &LogLine<'_>) -> Vec<String> {
     let server =
         line.server.and_then(|server| std::str::from_utf8(server).ok()).unwrap_or_default();
-    // A server that is a name has no port; the host that the client asked for has one where it is not the scheme's.
+    // A server that is a name has no port; the host in the request has one if it is not the default.
     let asked = || line.host.and_then(upstream_port);
     let port = upstream_port(server.as_bytes()).or_else(asked).unwrap_or(443);
     let name = line.host.and_then(plain_name);
@@ -126,7 +126,7 @@ fn listener(line: &LogLine<'_>) -> Vec<String> {
     }
 }
 
-/// The file that the message quotes.
+/// The file in the message.
 fn file(line: &LogLine<'_>) -> String {
     let quoted = line.message.split(|byte| *byte == b'"').nth(1);
     let path = quoted.and_then(|path| std::str::from_utf8(path).ok());
@@ -135,7 +135,7 @@ fn file(line: &LogLine<'_>) -> String {
         .to_owned()
 }
 
-/// `192.0.2.1:443` of `https://192.0.2.1:443/path`; `None` for a socket of the file system, which cannot be probed.
+/// `192.0.2.1:443` of `https://192.0.2.1:443/path`; `None` for a unix socket, which cannot be probed.
 fn authority(upstream: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(upstream).ok()?;
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
@@ -157,7 +157,7 @@ fn without_port(authority: &str) -> &str {
     }
 }
 
-/// A Host that is a DNS name, without its port.
+/// A Host header that is a DNS name, without its port.
 fn plain_name(host: &[u8]) -> Option<String> {
     let name = without_port(std::str::from_utf8(host).ok()?);
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');

@@ -1,5 +1,5 @@
-//! Which lines can be about TLS at all, derived from the table of mechanisms: most lines of a log are not, and are left
-//! after one quick look.
+//! A fast check for lines that can be about TLS, derived from the table of mechanisms: most lines of a log are not, and
+//! are skipped.
 
 use std::sync::LazyLock;
 
@@ -9,20 +9,20 @@ use memchr::memmem::Finder;
 use super::table::{self, Sign};
 use crate::openssl::code::CODE_MARKS;
 
-/// What to look for in a line.
+/// The texts to search for in a line.
 struct Prefilter {
-    /// Words that a message begins with, by their first byte.
+    /// Texts that a message starts with, by their first byte.
     beginnings: Vec<Vec<&'static [u8]>>,
-    /// What else a message about a connection may hold.
+    /// Other texts that a message about a connection may contain.
     within: Vec<Finder<'static>>,
-    /// Everything, for the few messages that are not about a connection.
+    /// All texts, for the few messages that are not about a connection.
     at_start: Option<AhoCorasick>,
 }
 
-/// What most messages about TLS hold.
+/// The text in most messages about TLS.
 const SSL: &str = "SSL";
 
-/// A reload, which is noted although it is no failure.
+/// A reload, which is recorded although it is not a failure.
 const RELOAD: &str = "SIGHUP";
 
 static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
@@ -33,7 +33,7 @@ static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
     at_start.extend(CODE_MARKS);
     for row in table::mechanisms().iter().filter(|row| row.about_nginx()) {
         let (Sign::Begins(words) | Sign::Says(words)) = row.sign else { continue };
-        // Other words may stand between a message and what nginx was doing.
+        // There may be other words between the message and the action.
         let (first, second) = words.split_once(" while ").unwrap_or((words, ""));
         let longer = if first.len() < second.len() { second } else { first };
         at_start.push(longer);
@@ -52,7 +52,7 @@ static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
     }
 });
 
-/// Whether a message, with what nginx was doing, can be about TLS.
+/// Whether a message, including the action, can be about TLS.
 pub(super) fn may_be_about_tls(message: &[u8], on_connection: bool) -> bool {
     let filter = &*PREFILTER;
     if !on_connection {
@@ -72,7 +72,7 @@ mod tests {
     use crate::log::table::{Mechanism, Weight, When};
     use crate::openssl::code::reason;
 
-    /// A line of nginx that shows what the row is about.
+    /// A line of nginx that matches the row.
     fn example(row: &Mechanism) -> Option<String> {
         let failed = |item: String| format!("SSL_do_handshake() failed (SSL: error:{item})");
         let (message, mut action) = match row.sign {

@@ -1,4 +1,4 @@
-//! Other programs than nginx that write lines about TLS, and which end of the connection they are.
+//! Other programs than nginx that write lines about TLS, and their side of the connection.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::openssl::rows;
 
-/// Which end of the connection a program is.
+/// A program's side of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProgramRole {
@@ -15,20 +15,20 @@ pub enum ProgramRole {
     Client,
     /// Clients connect to it.
     Server,
-    /// It connects to upstreams of its own.
+    /// It connects to its own upstreams.
     Proxy,
 }
 
 /// A program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Program {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// Which end it is.
+    /// Its side.
     pub role: ProgramRole,
 }
 
-/// Programs with the words that only they write.
+/// Programs by the texts that only they write.
 struct Programs {
     words: Vec<(&'static str, Program)>,
     finder: Option<AhoCorasick>,
@@ -56,7 +56,7 @@ fn read(row: &'static str) -> Option<(&'static str, Program)> {
     Some((words, Program { name, role }))
 }
 
-/// The program that wrote this text, if its words are known: the first row of the table that fits.
+/// The program that wrote this text, if known: the first matching row of the table.
 pub fn of_text(text: &[u8]) -> Option<Program> {
     let programs = &*PROGRAMS;
     let found = programs.finder.as_ref()?.find_overlapping_iter(text);

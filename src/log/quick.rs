@@ -1,10 +1,10 @@
-//! The quick way through a line: only what lines are counted by, without taking the whole line apart.
+//! A fast parser: it only reads the parts of a line that are needed for counting.
 
 use memchr::{memchr, memrchr};
 
 use super::line::{self, TIME};
 
-/// The date and what stands after it, for a line as nginx writes it into a file.
+/// The date and the text after it, for a line in nginx's own files.
 pub(super) fn plain_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let plain = bytes.len() > TIME + 2
         && bytes[4] == b'/'
@@ -16,7 +16,7 @@ pub(super) fn plain_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     plain.then(|| (&bytes[..TIME], &bytes[TIME + 1..]))
 }
 
-/// Whether a line is below warn, and what stands after `[level] `.
+/// Whether a line is below warn, and the text after `[level] `.
 pub(super) fn level(rest: &[u8]) -> (bool, &[u8]) {
     let end = memchr(b']', &rest[..rest.len().min(10)]).map_or(0, |at| at + 1);
     (matches!(rest.get(1), Some(b'i' | b'n' | b'd')), rest[end..].trim_ascii_start())
@@ -45,7 +45,7 @@ fn number(bytes: &[u8]) -> (u64, usize) {
     digits.fold((0, 0), |(number, used), digit| (number * 10 + u64::from(digit - b'0'), used + 1))
 }
 
-/// The fields that lines are counted by.
+/// The fields that are needed for counting.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct QuickFields<'a> {
     pub(super) client: Option<&'a [u8]>,
@@ -70,10 +70,10 @@ impl<'a> QuickFields<'a> {
             }
             None => (None, rest),
         };
-        // In http a request stands first.
+        // In http, a request comes first.
         let stream = rest.starts_with(b", upstream: ") || rest.starts_with(b", bytes from/to");
         let escaped = ESCAPED.iter().any(|start| rest.starts_with(start));
-        // Requests and referrers are the client's own words, so nothing is searched for in them.
+        // Requests and referrers contain arbitrary text of the client, so they are not searched.
         let rest = behind_quoted(rest, b", request: \"");
         let rest = behind_quoted(rest, b", subrequest: \"");
         let upstream = rest.strip_prefix(b", upstream: \"");
@@ -81,7 +81,7 @@ impl<'a> QuickFields<'a> {
         Self { client: Some(client), server, upstream, stream, escaped }
     }
 
-    /// Whatever of the fields decides about the class.
+    /// The fields that determine the class.
     pub(super) fn flags(&self) -> usize {
         let upstream = self.upstream.unwrap_or_default();
         let flags = [
@@ -98,11 +98,11 @@ impl<'a> QuickFields<'a> {
     }
 }
 
-/// How the field behind the server begins where quotes are not plain.
+/// The start of the field after the server if quotes are escaped or doubled.
 const ESCAPED: [&[u8]; 4] =
     [b", request: \\\"", b", request: \"\"", b", upstream: \\\"", b", upstream: \"\""];
 
-/// What stands behind that field, if it comes next.
+/// The text after that field, if it comes next.
 fn behind_quoted<'a>(rest: &'a [u8], name: &[u8]) -> &'a [u8] {
     let Some(value) = rest.strip_prefix(name) else { return rest };
     value.get(line::end_of_quoted(value, b'"') + 1..).unwrap_or_default()
@@ -121,13 +121,13 @@ pub(super) fn authority(upstream: &[u8]) -> &[u8] {
     &rest[..memchr(b'/', rest).unwrap_or(rest.len())]
 }
 
-/// What the name of a socket of the file system begins with.
+/// The prefix of a unix socket.
 const UNIX: &[u8] = b"unix:";
 
-/// `https:` and its kin are no longer.
+/// The longest scheme, such as `https:`.
 const MAX_SCHEME: usize = 8;
 
-/// Whether an upstream's port is written, and is not 443.
+/// Whether an upstream has a port other than 443.
 fn has_other_port(upstream: &[u8]) -> bool {
     let authority = authority(upstream);
     match memrchr(b':', authority) {
@@ -141,7 +141,7 @@ fn has_other_port(upstream: &[u8]) -> bool {
     }
 }
 
-/// Whether nginx speaks TLS to an upstream, as its scheme tells.
+/// Whether nginx uses TLS with an upstream, by its scheme.
 pub(super) fn has_tls_scheme(upstream: &[u8]) -> bool {
     [b"https:".as_slice(), b"grpcs:", b"suwsgi:"].iter().any(|scheme| upstream.starts_with(scheme))
 }

@@ -1,5 +1,5 @@
-//! Lines one after another: what each is, put down under its class. Most lines of a log are not about TLS, and most that
-//! are repeat one another, so a line is taken apart and classified only where its message was not met before.
+//! Reads lines and counts each under its class. Most lines of a log are not about TLS, and most others repeat, so a
+//! line is only parsed and classified if its message is new.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -17,29 +17,29 @@ use super::table::{self, Weight};
 use super::tally::{LineVerdict, LoggedFailure, Tally};
 use crate::openssl::code::Code;
 
-/// What a line was.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineKind {
     /// A line of an error log that is not about TLS.
     Other,
-    /// A failure, put down under the class at this place of the tally.
+    /// A failure, counted under the class with this index.
     Failure(usize),
-    /// No line of an error log.
+    /// Not a line of an error log.
     Unknown,
 }
 
 /// Reads an error log, line by line.
 #[derive(Debug, Default)]
 pub struct LogReader {
-    /// What was counted.
+    /// The counts.
     pub tally: Tally,
-    /// Lines of an error log.
+    /// The number of lines of error logs.
     pub lines: u64,
-    /// Lines of an error log at info, notice or debug: without any, most failures of clients are not in it.
+    /// Lines at info, notice or debug: without any, most failures of clients are not in the log.
     pub verbose_lines: u64,
-    /// Lines before this time are left out, in seconds since 1970 on the host's clock.
+    /// Lines before this time are skipped; in seconds since 1970 on the host's clock.
     pub since: Option<i64>,
-    /// Verdicts by the flags of a line, then by its message and action.
+    /// Verdicts by the flags of a line, then by message and action.
     known: Vec<HashMap<Box<[u8]>, Option<KnownVerdict>, FixedState>>,
     last_minute: ([u8; MINUTE], Option<i64>),
     buffer: Vec<u8>,
@@ -48,16 +48,16 @@ pub struct LogReader {
 /// Length of `2026/01/31 23:59:`.
 const MINUTE: usize = 17;
 
-/// A verdict, with the place of its class.
+/// A verdict, with the index of its class.
 type KnownVerdict = (LineVerdict, usize);
 
-/// When, and on which connection of which worker.
+/// The time, and the worker and connection.
 type LineOrigin = (Option<i64>, Option<(u64, u64)>);
 
-/// Messages that are remembered for each set of flags.
+/// The most messages that are remembered for each set of flags.
 const KNOWN: usize = 4096;
 
-/// Longer messages are not remembered.
+/// The longest message that is remembered.
 const LONG: usize = 1024;
 
 static CLIENT: LazyLock<memmem::Finder<'static>> =
@@ -84,7 +84,7 @@ impl LogReader {
         self.candidate(bytes, (message, fields), (time, connection))
     }
 
-    /// nginx writes many lines within one minute.
+    /// nginx often writes many lines within one minute.
     fn time(&mut self, text: &[u8]) -> Option<i64> {
         let (minute, second) = text.split_at(MINUTE);
         if self.last_minute.0 != *minute {
@@ -143,7 +143,7 @@ impl LogReader {
         if known.len() >= KNOWN {
             known.clear();
         }
-        // A reload is noted each time it is met.
+        // Every reload is recorded.
         if message.len() <= LONG && memmem::find(message, b"reconfiguring").is_none() {
             known.insert(message.into(), verdict);
         }
@@ -159,7 +159,7 @@ impl LogReader {
         }
     }
 
-    /// A line in JSON or cut out of it, or behind what a shipper put before it.
+    /// A line that is JSON or part of JSON, or has a prefix of a log shipper.
     fn unusual(&mut self, bytes: &[u8]) -> LineKind {
         let mut buffer = std::mem::take(&mut self.buffer);
         let kind = match json::plain(bytes, &mut buffer) {
@@ -171,7 +171,7 @@ impl LogReader {
         kind
     }
 
-    /// A line of another program than nginx, which explains itself.
+    /// A line of another program than nginx.
     pub fn foreign(&mut self, bytes: &[u8]) -> LineKind {
         if program::of_text(bytes).is_none() {
             return LineKind::Unknown;
@@ -223,7 +223,7 @@ impl LogReader {
     }
 }
 
-/// What a line is put down as; `None` where it is not about TLS.
+/// The verdict on a line; `None` if it is not about TLS.
 pub fn verdict(line: &LogLine<'_>) -> Option<LineVerdict> {
     let diagnosis = classify(line);
     let row = diagnosis

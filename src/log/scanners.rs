@@ -1,20 +1,20 @@
-//! Clients that fail in many ways within a minute: scanners, this program's own scans among them.
+//! Detects scanners, including this program: clients that fail in many ways within a minute.
 
 use super::sketch::hash;
 
-/// Clients that are watched at once, in places that their hashes choose.
+/// The number of clients that are tracked, in slots by their hashes.
 const WATCHED: usize = 4096;
 
-/// Seconds within which a scanner shows itself.
+/// The time within which a scanner is detected, in seconds.
 const WINDOW: i64 = 60;
 
-/// A user's program fails in one or two ways; who fails in so many tries things out.
+/// An ordinary client fails in one or two ways; one that fails in this many is a scanner.
 const MANY_WAYS: usize = 4;
 
-/// Classes that are counted for one client.
+/// The most classes that are counted for one client.
 const MAX_CLASSES: usize = 12;
 
-/// What single clients did.
+/// Recent failures of single clients.
 #[derive(Clone, Debug, Default)]
 pub struct Scanners {
     watched: Vec<Watched>,
@@ -25,7 +25,7 @@ pub struct Scanners {
 struct Watched {
     client: u64,
     last: i64,
-    /// Classes by their place in the tally, with their lines.
+    /// Classes by their index in the tally, with their lines.
     classes: [(usize, u64); MAX_CLASSES],
     used: usize,
 }
@@ -37,7 +37,7 @@ impl Watched {
 }
 
 impl Scanners {
-    /// A client failed with the class at this place.
+    /// Records that a client failed with the class of this index.
     pub(super) fn failed(&mut self, client: &[u8], time: i64, class: usize) {
         if self.watched.is_empty() {
             self.watched = vec![Watched::default(); WATCHED];
@@ -64,7 +64,7 @@ impl Scanners {
         }
     }
 
-    /// Lines of scanners in the class at this place.
+    /// Lines of scanners in the class with this index.
     pub fn count(&self, class: usize) -> u64 {
         let scanners = self.watched.iter().filter(|watched| watched.is_scanner());
         let classes = scanners.flat_map(|watched| &watched.classes[..watched.used]);

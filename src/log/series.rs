@@ -1,30 +1,30 @@
-//! Counts over time, in few buckets of one width however long the log is.
+//! Counts over time, in a limited number of equal buckets, however long the log is.
 
-/// Buckets of one series; the width doubles where more would be needed.
+/// The most buckets of a series; if more are needed, the width doubles.
 pub const BUCKETS: usize = 120;
 
-/// The first width, in seconds.
+/// The initial width, in seconds.
 const MINUTE: i64 = 60;
 
 /// The buckets that all series of one log share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
-    /// Seconds since 1970 at which the first bucket begins.
+    /// The start of the first bucket, in seconds since 1970.
     pub start: i64,
-    /// Seconds of each bucket.
+    /// The length of each bucket, in seconds.
     pub width: i64,
-    /// Buckets in use.
+    /// The number of buckets in use.
     pub length: usize,
 }
 
-/// How the buckets change so that a time fits in.
+/// A change of the buckets that makes room for a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GridChange {
-    /// Buckets that become one.
+    /// The number of buckets that are merged into one.
     pub merge: usize,
-    /// Where the first old bucket lies in the first new one.
+    /// The position of the first old bucket in the first new one.
     pub offset: usize,
-    /// New buckets before that.
+    /// The number of new buckets before that.
     pub before: usize,
 }
 
@@ -40,7 +40,7 @@ impl Grid {
         (slot < self.length).then_some(slot)
     }
 
-    /// Makes room for this time; what series have to do to follow.
+    /// Makes room for this time; returns the change that series must apply.
     pub fn extend(&mut self, time: i64) -> GridChange {
         let old = *self;
         let end = old.start + old.width * count(old.length);
@@ -73,7 +73,7 @@ pub struct Series {
 }
 
 impl Series {
-    /// Counts one more in this bucket.
+    /// Adds one to this bucket.
     pub fn add(&mut self, slot: usize) {
         if slot >= self.counts.len() {
             self.counts.resize(slot + 1, 0);
@@ -81,7 +81,7 @@ impl Series {
         self.counts[slot] += 1;
     }
 
-    /// Follows the grid.
+    /// Applies a change of the grid.
     pub fn follow(&mut self, change: GridChange) {
         if self.counts.is_empty() || change == (GridChange { merge: 1, offset: 0, before: 0 }) {
             return;
@@ -102,25 +102,25 @@ impl Series {
     }
 }
 
-/// How a class developed.
+/// The trend of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trend {
-    /// Too few to tell, or all within one bucket.
+    /// Too few, or all within one bucket.
     Unclear,
-    /// No more and no less than before.
+    /// As many as before.
     Steady,
     /// At least twice as many in the second half.
     Rising,
     /// At most half as many in the second half.
     Falling,
-    /// From one bucket on, at least five times the rate before it; holds that bucket.
+    /// From this bucket on, at least five times the previous rate.
     Jump(usize),
 }
 
-/// Fewer tell nothing.
+/// Fewer show no trend.
 const ENOUGH: u64 = 10;
 
-/// A rate that grows by this is a jump.
+/// An increase of the rate by this factor is a jump.
 const JUMP: u64 = 5;
 
 impl Trend {
@@ -143,7 +143,7 @@ impl Trend {
     }
 }
 
-/// The bucket from which the rate is many times what it was, where both sides are long enough to speak of rates.
+/// The bucket where the rate increases many times, if both sides are long enough for a rate.
 fn jump(counts: &[u64], total: u64) -> Option<usize> {
     let margin = (counts.len() / 10).max(2);
     let mut before = 0;
@@ -152,10 +152,10 @@ fn jump(counts: &[u64], total: u64) -> Option<usize> {
         if at >= margin {
             let after = total - before;
             let (short, long) = (at as u64, (counts.len() - at) as u64);
-            // Rates as fractions over the same denominator; one is added for a quiet past.
+            // Rates as fractions with the same denominator; one is added in case there were none before.
             let (was, is) = ((before + 1) * long, after * short);
             let factor = is / was;
-            // What grows bit by bit differs little from one bucket to the next.
+            // Gradual growth differs little from one bucket to the next.
             let last: u64 = counts[at - margin..at].iter().sum();
             let next: u64 = counts[at..at + margin].iter().sum();
             let at_once = 2 * next * long >= after * margin as u64 && next >= JUMP * last;

@@ -1,16 +1,16 @@
-//! How the lines of an access log are read: by the formats that were given, or by what most formats have in common.
+//! How the lines of an access log are parsed: by the given formats, or by what most formats have in common.
 
 use serde_json::Value;
 
 use super::access::{Access, NAMES, Variable, is_version};
 use super::format::AccessLogFormat;
 
-/// How access lines are read.
+/// How access lines are parsed.
 #[derive(Clone, Debug)]
 pub enum AccessLineShape {
-    /// By the first of these formats that fits.
+    /// By the first of these formats that matches.
     Given(Vec<AccessLogFormat>),
-    /// As what most formats begin with, or as JSON by the names of its keys.
+    /// By the common start of most formats, or as JSON by the names of its keys.
     Guess(AccessLogFormat),
 }
 
@@ -21,7 +21,7 @@ impl Default for AccessLineShape {
 }
 
 impl AccessLineShape {
-    /// Reads a line; `None` where it is none of an access log.
+    /// Parses a line; `None` if it is not from an access log.
     pub fn read<'a>(&self, line: &'a [u8]) -> Option<Access<'a>> {
         match self {
             Self::Given(formats) => formats.iter().find_map(|format| format.read(line)),
@@ -31,7 +31,7 @@ impl AccessLineShape {
     }
 }
 
-/// The start is nginx's own format; of what follows, the words that can only be a version, a cipher or reuse are taken.
+/// The start is nginx's default format; after it, only words that can be a version, a cipher or session reuse are used.
 fn guess<'a>(combined: &AccessLogFormat, line: &'a [u8]) -> Option<Access<'a>> {
     let (mut access, rest) = combined.read_start(line)?;
     access.time()?;

@@ -1,14 +1,14 @@
-//! Counting of many different things in little memory.
+//! Counts many distinct values in little memory.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
-/// Up to here things are counted one by one.
+/// Up to this number, values are counted exactly.
 const EXACT: usize = 256;
 
-/// Bits of a hash that choose a register: 4096 of them, for a standard error of 1.6 %.
+/// The bits of a hash that select a register: 4096 registers give a standard error of 1.6 %.
 const REGISTER_BITS: u32 = 12;
 
 /// The hash of these bytes, the same in every run.
@@ -16,7 +16,7 @@ pub fn hash(bytes: &[u8]) -> u64 {
     FixedState::default().hash_one(bytes)
 }
 
-/// How many different things were seen: exactly while they are few, then by HyperLogLog (Flajolet et al. 2007).
+/// The number of distinct values: exact at first, then estimated by HyperLogLog (Flajolet et al. 2007).
 #[derive(Clone, Debug, Default)]
 pub struct Distinct {
     exact: HashSet<u64, FixedState>,
@@ -24,7 +24,7 @@ pub struct Distinct {
 }
 
 impl Distinct {
-    /// Counts the thing with this hash.
+    /// Counts the value with this hash.
     pub fn add(&mut self, hash: u64) {
         if self.registers.is_empty() {
             self.exact.insert(hash);
@@ -43,7 +43,7 @@ impl Distinct {
     }
 
     fn register(&mut self, hash: u64) {
-        // The library's hash is made for tables, not for its leading zeros.
+        // This hash is made for tables; HyperLogLog needs its leading zeros to be random.
         let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let register = usize::try_from(mixed >> (64 - REGISTER_BITS)).unwrap_or(0);
@@ -77,16 +77,16 @@ impl Distinct {
     }
 }
 
-/// Different names that are counted; the rest is counted together.
+/// The most distinct names; the rest is counted together.
 const NAMES: usize = 512;
 
-/// Bytes of a name that are kept.
+/// The most bytes of a name.
 const NAME: usize = 256;
 
-/// Names that are looked for one after another; beyond them, by their hash.
+/// Up to this number, names are searched linearly; above it, by their hash.
 const FEW: usize = 16;
 
-/// Counts by name, for names that the configuration gives: servers, upstreams, versions.
+/// Counts by name, for names from the configuration: servers, upstreams, versions.
 #[derive(Clone, Debug, Default)]
 pub struct NameCounts {
     counts: Vec<(Box<[u8]>, u64)>,
@@ -95,7 +95,7 @@ pub struct NameCounts {
 }
 
 impl NameCounts {
-    /// Counts one more of this name; whether it is the first.
+    /// Adds one to this name; returns whether it is new.
     pub fn add(&mut self, name: &[u8]) -> bool {
         let name = &name[..name.len().min(NAME)];
         let few = self.counts.iter().take(FEW).position(|(known, _)| **known == *name);
@@ -126,7 +126,7 @@ impl NameCounts {
         ranked
     }
 
-    /// All of them.
+    /// The total count.
     pub fn total(&self) -> u64 {
         self.others + self.counts.iter().map(|(_, count)| count).sum::<u64>()
     }
@@ -143,10 +143,10 @@ impl NameCounts {
     }
 }
 
-/// Bytes of a thing that [`Majority`] keeps: an address is no longer.
+/// The most bytes of a value in [`Majority`], enough for an address.
 const KEPT: usize = 48;
 
-/// The thing that makes up most of a stream, if any does (Boyer and Moore 1981).
+/// The majority value of a stream, if there is one (Boyer and Moore 1981).
 #[derive(Clone, Debug)]
 pub struct Majority {
     name: [u8; KEPT],
@@ -162,7 +162,7 @@ impl Default for Majority {
 }
 
 impl Majority {
-    /// Counts one more.
+    /// Counts a value.
     pub fn add(&mut self, name: &[u8]) {
         let name = &name[..name.len().min(KEPT)];
         if self.name[..self.length] == *name {
@@ -176,7 +176,7 @@ impl Majority {
         }
     }
 
-    /// The thing, with the count that it has at least.
+    /// The value, with a lower bound of its count.
     pub fn most(&self) -> Option<(&[u8], u64)> {
         (self.seen > 0).then(|| (&self.name[..self.length], self.seen))
     }

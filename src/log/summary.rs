@@ -1,4 +1,4 @@
-//! What whole logs say: every class judged, what matters most first, and what is known of each upstream.
+//! The summary of logs: every class with its judgement, most important first, and the failures of each upstream.
 
 use super::direction::Direction;
 use super::explanation::{self, Explanation};
@@ -8,13 +8,13 @@ use super::series::{Grid, Trend};
 use super::table::LogCause;
 use super::tally::{Class, Tally};
 
-/// Upstreams that are kept, the most frequent first.
+/// The most upstreams that are kept, the most frequent first.
 const MAX_UPSTREAMS: usize = 200;
 
-/// What was read, judged.
+/// Everything that was read, with judgements.
 #[derive(Debug)]
 pub struct LogSummary<'a> {
-    /// What matters most first.
+    /// The most important first.
     pub classes: Vec<Judged<'a>>,
     /// Failures by upstream, the most frequent first.
     pub upstreams: Vec<UpstreamCounts>,
@@ -22,31 +22,31 @@ pub struct LogSummary<'a> {
     pub first: Option<i64>,
     /// When the last one was.
     pub last: Option<i64>,
-    /// Whether error logs hold no line below warn: then most failures of clients are not in them.
+    /// Whether error logs contain no lines below warn: then most client failures are not in them.
     pub client_failures_hidden: bool,
-    /// Whether a failure of a client is among them.
+    /// Whether there are client failures.
     pub has_client_failures: bool,
 }
 
-/// A class, judged.
+/// A class with its judgement.
 #[derive(Debug)]
 pub struct Judged<'a> {
-    /// What was counted.
+    /// Its counts.
     pub class: &'a Class,
-    /// Whose business it is, and why.
+    /// Who should act, and why.
     pub judgement: Importance,
-    /// How it changed over time.
+    /// Its trend.
     pub trend: Trend,
-    /// Lines over time, where lines have one.
+    /// Lines over time, if lines have a time.
     pub counts: Option<(Grid, Vec<u64>)>,
-    /// What its first line means.
+    /// The explanation of its first line.
     pub example: Explanation,
 }
 
-/// What was counted for one upstream.
+/// The failures of one upstream.
 #[derive(Clone, Debug)]
 pub struct UpstreamCounts {
-    /// Its address, as the lines have it.
+    /// Its address, as in the lines.
     pub address: String,
     /// All its lines.
     pub count: u64,

@@ -1,4 +1,4 @@
-//! The tables of mechanisms and causes: data, read once. The test below holds that every row can be read.
+//! The tables of mechanisms and causes, parsed once. The test below checks that every row can be parsed.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -8,48 +8,48 @@ use serde::Serialize;
 use super::direction::Direction;
 use crate::openssl::rows;
 
-/// What a line can show.
+/// What a line shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
     /// The peer sent this alert; `None` for any.
     Alert(Option<u8>),
-    /// A verdict of nginx's own library, in OpenSSL 1.1's numbering; `None` for any.
+    /// An error of nginx's own library, in OpenSSL 1.1's numbering; `None` for any.
     Reason(Option<u32>),
     /// Another part of the library (`x509`, `pem`, `asn1`, `system`, `crypto`, or `common` for `ERR_R_*`) failed with
     /// this number; `None` for any.
     Release(&'static str, Option<u32>),
-    /// Verification ended so (`X509_V_ERR_*`); `None` for any.
+    /// Verification ended with this result (`X509_V_ERR_*`); `None` for any.
     Verify(Option<u32>),
-    /// The message begins with these words.
+    /// The message starts with this text.
     Begins(&'static str),
-    /// The message holds these words.
+    /// The message contains this text.
     Says(&'static str),
 }
 
-/// How much a class of lines matters by itself.
+/// How much a class of lines matters in general.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weight {
-    /// Something is wrong that somebody can fix.
+    /// Something is wrong and can be fixed.
     Fault,
-    /// Ours or theirs: rate and spread tell.
+    /// The operator's or the clients' fault: rate and spread decide.
     Mixed,
-    /// Scanners, old bots, people who moved on.
+    /// Scanners, old bots, users who left.
     Noise,
-    /// What follows from a cause that stands in another line.
+    /// A consequence of a cause in another line.
     Symptom,
-    /// Not about TLS: `explain` says so, and `log` does not count it.
+    /// Not about TLS: `explain` reports this, and `log` does not count it.
     Aside,
 }
 
-/// What else a line must show for a row to count.
+/// A further condition of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// nginx was reading or writing already: the handshake had succeeded on its side.
+    /// nginx was already reading or writing: the handshake had succeeded on its side.
     AfterHandshake,
-    /// The upstream is spoken to with gRPC.
+    /// nginx uses gRPC with the upstream.
     Grpc,
-    /// The server block takes every name (`server_name _`).
+    /// The server block matches every name (`server_name _`).
     CatchAll,
     /// Another program than nginx wrote the line.
     Foreign,
@@ -57,13 +57,13 @@ pub enum When {
     Stream,
     /// The connection was reset (ECONNRESET).
     Reset,
-    /// The upstream's port is not 443, where many names share one address.
+    /// The upstream's port is not 443, so its address probably serves only one name.
     OtherPort,
-    /// nginx speaks TLS to the upstream.
+    /// nginx uses TLS with the upstream.
     TlsUpstream,
-    /// nginx speaks plain HTTP to the upstream.
+    /// nginx uses plain HTTP with the upstream.
     PlainUpstream,
-    /// The connection broke while nginx was writing or after it was made (EPIPE).
+    /// The connection broke after it was made, or while nginx was writing (EPIPE).
     BrokenPipe,
     /// A program that connects to servers wrote the line.
     ClientProgram,
@@ -73,34 +73,34 @@ pub enum When {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Likelihood {
-    /// In most cases this is it.
+    /// It is the usual cause.
     Likely,
-    /// It may well be this.
+    /// It is a common cause.
     Possible,
     /// It has been seen.
     Rare,
 }
 
-/// One row: a sign, on one side, and what it means.
+/// One row: what a line shows, on one side, and its meaning.
 #[derive(Clone, Debug)]
 pub struct Mechanism {
     /// What the line shows.
     pub sign: Sign,
     /// Whose connection it is about.
     pub side: Direction,
-    /// Whether the row counts also where the line does not tell whose connection it is about.
+    /// Whether the row also applies if the direction is unknown.
     pub default: bool,
-    /// What else must hold.
+    /// Further conditions.
     pub when: Vec<When>,
-    /// The class that such lines are counted under.
+    /// The class of such lines.
     pub class: &'static str,
-    /// How much the class matters by itself.
+    /// How much the class matters in general.
     pub weight: Weight,
     /// Likeliest first.
     pub causes: Vec<(&'static LogCause, Likelihood)>,
     /// Who failed, and how.
     pub meaning: &'static str,
-    /// Where that is known from: a standard's section, a function, a measurement.
+    /// The source of that: a section of a standard, a function, a measurement.
     pub source: &'static str,
 }
 
@@ -116,18 +116,18 @@ impl Mechanism {
     }
 }
 
-/// A cause, with all that there is to say about it.
+/// A cause and its texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LogCause {
     /// Its name in every output.
     pub id: &'static str,
     /// What is wrong.
     pub why: &'static str,
-    /// How to tell it from the other causes.
+    /// How to distinguish it from other causes.
     pub how_to_tell: &'static str,
     /// What to change.
     pub fix: &'static str,
-    /// Which command shows it.
+    /// The command that shows it.
     #[serde(skip)]
     pub next: NextStep,
 }
@@ -135,15 +135,15 @@ pub struct LogCause {
 /// The kind of command that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NextStep {
-    /// Audit the upstream as nginx meets it, and try what fixes it.
+    /// Audit the upstream with nginx's handshake, and try fixes.
     AsNginx,
     /// Audit the upstream, with and without SNI.
     ProbeUpstream,
     /// Audit the listener.
     ProbeListener,
-    /// List what the upstream speaks.
+    /// List what the upstream accepts.
     ScanUpstream,
-    /// List what the listener speaks.
+    /// List what the listener accepts.
     ScanListener,
     /// Look at the configuration.
     Configuration,
@@ -159,7 +159,7 @@ static MECHANISMS: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
     table().filter_map(|row| read_mechanism(row, &by_id)).collect()
 });
 
-/// The rows of every table, those that tell most first.
+/// The rows of every table, the most specific first.
 fn table() -> impl Iterator<Item = &'static str> {
     let tables = [
         include_str!("tables/foreign.tsv"),
@@ -169,7 +169,7 @@ fn table() -> impl Iterator<Item = &'static str> {
     tables.into_iter().flat_map(rows)
 }
 
-/// Every row, in the order in which rows of one sign are tried.
+/// Every row, in the order in which rows with the same sign are tried.
 pub fn mechanisms() -> &'static [Mechanism] {
     &MECHANISMS
 }
@@ -184,7 +184,7 @@ pub fn cause(id: &str) -> Option<&'static LogCause> {
     CAUSES.iter().find(|cause| cause.id == id)
 }
 
-/// What to know beside a class, where it is often said otherwise: its own notes, then those of its side.
+/// Notes on a class that correct common explanations: its own, then those of its side.
 pub fn notes(class: &str, side: Direction) -> impl Iterator<Item = &'static str> {
     let of = move |wanted: String| {
         rows(include_str!("tables/notes.tsv")).filter_map(move |row| {

@@ -1,6 +1,6 @@
-//! Moments as the host's clock has them.
+//! Times on the host's clock.
 
-/// The length of a moment as nginx writes it.
+/// The length of a time in nginx's format.
 const LENGTH: usize = 19;
 
 /// Seconds since 1970 of `2026/01/31 23:59:59`, as if it were UTC.

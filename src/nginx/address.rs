@@ -1,15 +1,15 @@
-//! Addresses as nginx takes them apart (`ngx_parse_url`).
+//! Parses addresses as nginx does (`ngx_parse_url`).
 
 /// An address in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NginxAddress {
-    /// A host, IPv6 in brackets, with the port where it names one.
+    /// A host, IPv6 in brackets, and a port if there is one.
     Host { host: String, port: Option<u16> },
     /// The path of a unix socket.
     Unix(String),
 }
 
-/// Takes an address apart that a URI may follow; in nginx's words what is wrong with it.
+/// Parses an address that may be followed by a URI; the error is nginx's message.
 pub(super) fn parse(text: &str) -> Result<NginxAddress, &'static str> {
     if let Some(path) = strip_scheme(text, "unix:") {
         let path = path.split(':').next().unwrap_or_default();
@@ -42,7 +42,7 @@ pub(super) fn port(digits: &str) -> Option<u16> {
     digits.parse().ok().filter(|&port| is_number && port != 0)
 }
 
-/// What stands behind a scheme, letter case aside.
+/// The text after a scheme, ignoring case.
 pub(super) fn strip_scheme<'t>(text: &'t str, scheme: &str) -> Option<&'t str> {
     let head = text.get(..scheme.len())?;
     head.eq_ignore_ascii_case(scheme).then(|| &text[scheme.len()..])

@@ -1,4 +1,4 @@
-//! What nginx does where the configuration says nothing, by release (nginx's changes and the tags of its source).
+//! nginx's defaults by release (from its change log and the tags of its source).
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,7 +32,7 @@ impl fmt::Display for NginxRelease {
     }
 }
 
-/// The text names no release of nginx.
+/// The text contains no release of nginx.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid nginx version {0:?}: expected one like 1.26.3")]
 pub struct UnknownNginxRelease(pub String);
@@ -40,7 +40,7 @@ pub struct UnknownNginxRelease(pub String);
 impl FromStr for NginxRelease {
     type Err = UnknownNginxRelease;
 
-    /// Reads `1.26.3`, `1.26`, `nginx/1.26.3` or `openresty/1.25.3.1`; a missing third number is 0.
+    /// Parses `1.26.3`, `1.26`, `nginx/1.26.3` or `openresty/1.25.3.1`; a missing third number is 0.
     fn from_str(text: &str) -> Result<Self, UnknownNginxRelease> {
         let unknown = || UnknownNginxRelease(text.to_owned());
         let numbers = text.rsplit_once('/').map_or(text, |(_, numbers)| numbers);
@@ -57,22 +57,22 @@ impl FromStr for NginxRelease {
     }
 }
 
-/// What `nginx -V` says of a binary.
+/// The output of `nginx -V`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Build {
-    /// Its release; of OpenResty and Tengine that of the nginx in it.
+    /// Its release; for OpenResty and Tengine, the release of nginx that they contain.
     pub version: NginxRelease,
-    /// The TLS library it runs with, as it names it: `OpenSSL 3.0.17 1 Jul 2025`.
+    /// The TLS library that it runs with: `OpenSSL 3.0.17 1 Jul 2025`.
     pub library: Option<String>,
-    /// What it was configured with.
+    /// Its configure arguments.
     pub arguments: Vec<String>,
 }
 
 impl Build {
-    /// Reads the output of `nginx -V` or `nginx -v`, whatever stands around it; `None` where no line names a release.
+    /// Parses the output of `nginx -V` or `nginx -v`, even inside other text; `None` if no line contains a release.
     pub fn read(output: &str) -> Option<Self> {
         let line = output.lines().find_map(|line| line.split_once(" version: "))?.1;
-        // Tengine names its own release first and nginx's in parentheses.
+        // Tengine prints its own release first, and nginx's in parentheses.
         let inner = line.find("(nginx/").map(|at| line[at + 1..].trim_end_matches([')', '\r']));
         let word = inner.unwrap_or(line).split_whitespace().next()?;
         Some(Self {
@@ -87,14 +87,14 @@ impl Build {
     }
 }
 
-/// The library that the binary runs with, which may be another than it was built with.
+/// The library that the binary runs with, which may differ from the one that it was built with.
 fn library(output: &str) -> Option<String> {
     let line = output.lines().find_map(|line| line.strip_prefix("built with "))?;
     let running = line.split_once("(running with ").map(|(_, rest)| rest.trim_end_matches(')'));
     Some(running.unwrap_or(line).trim().to_owned())
 }
 
-/// The protocols that are on by default, each from a release on; `ssl_protocols` and `*_ssl_protocols` alike.
+/// The default protocols by first release, for `ssl_protocols` and `*_ssl_protocols`.
 pub const PROTOCOLS: [(NginxRelease, &[ProtocolVersion]); 5] = {
     use ProtocolVersion as P;
     [
@@ -106,23 +106,23 @@ pub const PROTOCOLS: [(NginxRelease, &[ProtocolVersion]); 5] = {
     ]
 };
 
-/// From this release on, `ssl_protocols` and the TLS 1.3 suites of the server that the name selects apply; before, those
-/// of the default server of the socket. Needs OpenSSL 1.1.1.
+/// From this release on, `ssl_protocols` and the TLS 1.3 suites of the server that the name selects apply; before,
+/// those of the socket's default server. Needs OpenSSL 1.1.1.
 pub const PROTOCOLS_BY_NAME: NginxRelease = NginxRelease::new(1, 29, 2);
 
 /// From this release on, `ssl_trusted_certificate` is enough for `ssl_verify_client`.
 pub const VERIFY_WITHOUT_CLIENT_CERTIFICATE: NginxRelease = NginxRelease::new(1, 27, 2);
 
-/// From this release on, `ssl_certificate` takes variables.
+/// From this release on, `ssl_certificate` accepts variables.
 pub const CERTIFICATE_VARIABLES: NginxRelease = NginxRelease::new(1, 15, 9);
 
-/// The protocols that a release has on by default.
+/// The default protocols of a release.
 pub fn protocols(version: NginxRelease) -> &'static [ProtocolVersion] {
     let known = PROTOCOLS.iter().rev().find(|(since, _)| *since <= version);
     known.map_or(PROTOCOLS[0].1, |(_, protocols)| protocols)
 }
 
-/// The protocols that the arguments of `ssl_protocols` name, oldest first; nginx adds them up.
+/// The protocols in the arguments of `ssl_protocols`, oldest first; nginx combines repeated directives.
 pub fn protocols_of(arguments: &[String]) -> Vec<ProtocolVersion> {
     let mut named: Vec<ProtocolVersion> =
         arguments.iter().filter_map(|text| value::protocol(text)).collect();

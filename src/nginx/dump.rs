@@ -1,4 +1,4 @@
-//! The output of `nginx -T`: every file behind a line `# configuration file PATH:`, in the order of reading.
+//! The output of `nginx -T`: every file after a line `# configuration file PATH:`, in the order of reading.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -7,7 +7,7 @@ use super::source::{ReadFailure, Source};
 use super::token::{Lexer, Token};
 use super::tree::{folder, full_name};
 
-/// The beginning of the line before a file.
+/// The start of the line before a file.
 const MARKER: &[u8] = b"# configuration file ";
 
 /// The files of a dump.
@@ -19,7 +19,7 @@ pub struct Dump {
 }
 
 impl Dump {
-    /// Splits a dump into files; `None` where no line names a file. Text before the first such line is dropped.
+    /// Splits a dump into files; `None` if there is no such line. Text before the first one is dropped.
     pub fn read(text: &[u8]) -> Option<Self> {
         let mut marks = marks(text).into_iter();
         let first = marks.next()?;
@@ -34,7 +34,7 @@ impl Dump {
             for path in current.includes.drain(..) {
                 includes.add(full_name(&prefix, &path));
             }
-            // A comment of the user's may look like such a line, but names no file that is included.
+            // A comment may look like such a line, but does not name an included file.
             if includes.covers(&mark.path) {
                 current.finish(mark.start, &mut dump.files);
                 current = DumpedFile::new(mark, text);
@@ -55,10 +55,10 @@ impl Source for Dump {
     }
 }
 
-/// How many patterns are tried; a real dump has a few per file.
+/// The most patterns that are tried; a real dump has a few per file.
 const MAX_TRIES: usize = 10_000_000;
 
-/// What the files so far include.
+/// The names and patterns that the files so far include.
 #[derive(Default)]
 struct Includes {
     paths: HashSet<String>,
@@ -84,7 +84,7 @@ impl Includes {
     }
 }
 
-/// A line that may begin a file.
+/// A line that may start a file.
 struct Mark {
     path: String,
     /// Offset of the line.
@@ -108,14 +108,14 @@ fn marks(text: &[u8]) -> Vec<Mark> {
     marks
 }
 
-/// One file of the dump, read as far as is needed to know where it may end.
+/// One file of the dump, parsed as far as needed to know where it may end.
 struct DumpedFile<'a> {
     path: String,
     text: &'a [u8],
     start: usize,
     lexer: Lexer<'a>,
     depth: usize,
-    /// Where the statement that was read last begins, and the depth before it.
+    /// The start of the last statement, and the depth before it.
     last: (usize, usize),
     includes: Vec<String>,
     broken: bool,
@@ -178,7 +178,7 @@ impl<'a> DumpedFile<'a> {
         self.last = (begins, depth);
     }
 
-    /// Keeps the file up to this offset, without the line end that nginx puts behind it.
+    /// Keeps the file up to this offset, without the line break that nginx adds.
     fn finish(self, end: usize, files: &mut BTreeMap<String, Vec<u8>>) {
         let text = self.text.get(self.start..end).unwrap_or_default();
         let text = text.strip_suffix(b"\n").unwrap_or(text);

@@ -9,7 +9,7 @@ use super::directives;
 use super::problem::Span;
 use super::tree::{Directive, Tree};
 
-/// The most values of one setting that are kept: they are copied to every place where the setting applies.
+/// The most values of one setting that are kept, because they are copied to every place where the setting applies.
 pub(super) const MAX_VALUES: usize = 100;
 
 /// A value from the configuration, and the directive that sets it. `None` means nginx's default.

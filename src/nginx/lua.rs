@@ -1,6 +1,6 @@
-//! Where a block of Lua code ends: OpenResty counts braces by Lua's own rules for strings and comments.
+//! Finds the end of a block of Lua code: OpenResty counts braces with Lua's rules for strings and comments.
 
-/// The bytes up to and with the `}` that ends a block whose `{` was read; `None` where it does not end.
+/// The number of bytes up to and including the `}` of a block whose `{` was read; `None` if it does not end.
 pub(super) fn block_length(text: &[u8]) -> Option<usize> {
     let (mut at, mut depth) = (0, 1_usize);
     while let Some(&byte) = text.get(at) {
@@ -45,7 +45,7 @@ fn string(text: &[u8]) -> usize {
     at.min(text.len())
 }
 
-/// The length of a long bracket, `[[ ]]` or `[=[ ]=]`; `None` where none begins.
+/// The length of a long bracket, `[[ ]]` or `[=[ ]=]`; `None` if there is none.
 fn bracket(text: &[u8]) -> Option<usize> {
     let after = text.strip_prefix(b"[")?;
     let level = after.iter().take_while(|&&byte| byte == b'=').count();

@@ -1,5 +1,5 @@
-//! nginx's configuration as nginx reads it: tokens, the tree, what is inherited, and what that means for TLS on either
-//! side; and what it logs. Pure: files come through [`source::Source`].
+//! nginx's configuration as nginx reads it: tokens, the tree, inheritance, and its meaning for TLS on both sides. Pure:
+//! files are read through [`source::Source`].
 
 mod address;
 pub mod defaults;

@@ -1,22 +1,22 @@
-//! A copy of a configuration in another folder, on which nginx can be asked (`-t`) without touching what the original
-//! names: line numbers stay, absolute includes lead into the copy, and logs, the pid and temporary files lie in it.
+//! A copy of a configuration in another folder, which `nginx -t` can test without touching the original's files: line
+//! numbers are kept, absolute includes lead to the copy, and logs, the pid file and temporary files are in the copy.
 
 use std::sync::Arc;
 
 use super::token::{Lexer, Statement, Token, quoted};
 use super::tree::Tree;
 
-/// Where the copy of a file lies.
+/// The path of a file's copy.
 pub fn place(folder: &str, name: &str) -> String {
     format!("{folder}/files/{}", name.trim_start_matches('/'))
 }
 
-/// The original's name for what stands in the copy, in a message.
+/// The original's name of a copied file in a message.
 pub fn original(folder: &str, message: &str) -> String {
     message.replace(&format!("{folder}/files/"), "/")
 }
 
-/// Every file of a configuration with its new place and text.
+/// Every file of a configuration with its new path and text.
 pub fn copy<'t>(tree: &'t Tree, folder: &str) -> impl Iterator<Item = (&'t Arc<str>, Vec<u8>)> {
     let folder = folder.to_owned();
     tree.files.iter().map(move |(name, text)| (name, rewrite(text, &folder)))
@@ -34,7 +34,7 @@ fn rewrite(text: &[u8], folder: &str) -> Vec<u8> {
                     out.extend_from_slice(&text[copied..start]);
                     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
                     out.extend_from_slice(words.join(" ").as_bytes());
-                    // nginx names the line of the semicolon.
+                    // nginx reports the line of the semicolon.
                     out.extend(text[start..end].iter().filter(|byte| **byte == b'\n'));
                     out.push(b';');
                     copied = end;
@@ -55,7 +55,7 @@ fn rewrite(text: &[u8], folder: &str) -> Vec<u8> {
     out
 }
 
-/// A directive with its path in the copy; `None` where it stays as it is.
+/// A directive with its path in the copy; `None` if it is unchanged.
 fn moved(statement: &Statement, folder: &str) -> Option<Vec<String>> {
     let [name, path, ..] = statement.words.as_slice() else { return None };
     let inside = || format!("{folder}/run/{}", path.replace(['/', '*'], "_"));

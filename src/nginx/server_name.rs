@@ -1,4 +1,4 @@
-//! The names of a server, and which server a name leads to.
+//! The names of a server, and how they match.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use super::inherit::{Scope, Set};
 /// A name of a server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServerName {
-    /// A name as it is, in lower case.
+    /// A literal name, in lower case.
     Exact(String),
-    /// `.a.test`, with its dot: the name itself and all below it.
+    /// `.a.test`, with its dot: the name itself and all its subdomains.
     Domain(String),
-    /// `*.a.test`; the part behind the star, with its dot.
+    /// `*.a.test`: the part after the star, with its dot.
     Leading(String),
-    /// `www.a.*`; the part before the star, with its dot.
+    /// `www.a.*`: the part before the star, with its dot.
     Trailing(String),
     /// A regular expression, without the `~`.
     Regex(String),
-    /// A name that cannot be known here, as `$hostname`.
+    /// A name that is unknown here, such as `$hostname`.
     Variable(String),
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for ServerName {
 }
 
 impl ServerName {
-    /// Reads one argument of `server_name`.
+    /// Parses an argument of `server_name`.
     pub fn read(text: &str) -> Self {
         if let Some(pattern) = text.strip_prefix('~') {
             return Self::Regex(pattern.to_owned());
@@ -54,13 +54,13 @@ impl ServerName {
         }
     }
 
-    /// Whether a star stands, or is meant, in front or behind.
+    /// Whether it has a star at the start or the end, even an implied one.
     pub fn is_pattern(&self) -> bool {
         matches!(self, Self::Domain(_) | Self::Leading(_) | Self::Trailing(_))
     }
 
-    /// How well it matches a name in lower case: nginx takes exact names first, then the longest pattern with the star
-    /// in front, then the longest with the star behind (`ngx_hash_find_combined`). Regular expressions are not tried.
+    /// How well it matches a name in lower case: nginx prefers exact names, then the longest pattern with a leading
+    /// star, then the longest with a trailing one (`ngx_hash_find_combined`). Regular expressions are not evaluated.
     pub fn rank(&self, host: &str) -> Option<(u8, usize)> {
         match self {
             Self::Exact(name) => (name == host).then_some((3, name.len())),
@@ -78,7 +78,7 @@ impl ServerName {
     }
 }
 
-/// The names of a server block; `server_name` directives in one block add up.
+/// The names of a server block; several `server_name` directives are combined.
 pub fn server_names(server: &Scope<'_>) -> Vec<Set<ServerName>> {
     let directives = server.own("server_name").iter();
     let words = directives.flat_map(|one| one.arguments.iter().map(move |word| (word, one)));

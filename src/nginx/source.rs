@@ -1,16 +1,17 @@
-//! Where the files of a configuration come from. A caller with a disk or a dump stands behind the trait.
+//! The source of a configuration's files. Callers implement the trait for a disk or a dump.
 
 use std::collections::BTreeMap;
 
 use super::glob;
 
-/// Why a file cannot be read: the system's number and words, as nginx prints them: `2: No such file or directory`.
+/// Why a file cannot be read: the system's error number and message, as nginx prints them: `2: No such file or
+/// directory`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{number}: {text}")]
 pub struct ReadFailure {
     /// The system's error number.
     pub number: i32,
-    /// Its words.
+    /// Its message.
     pub text: String,
 }
 
@@ -23,29 +24,29 @@ impl ReadFailure {
 
 /// The files of a configuration, by the names that nginx knows them by.
 pub trait Source {
-    /// A file's content.
+    /// The contents of a file.
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadFailure>;
 
-    /// The files that match a pattern of `glob(3)`, sorted; none is not a fault.
+    /// The files that match a pattern of `glob(3)`, sorted; no match is not an error.
     fn glob(&self, pattern: &str) -> Vec<String>;
 
-    /// Whether more files match a pattern than are read.
+    /// Whether more files match a pattern than the limit.
     fn too_many(&self, _pattern: &str) -> bool {
         false
     }
 
-    /// The folder of a pattern, where it may not be listed, so that nobody knows what matches.
+    /// The folder of a pattern if it cannot be listed, so that the matches are unknown.
     fn unlisted(&self, _pattern: &str) -> Option<String> {
         None
     }
 }
 
-/// One file that stands for itself: its includes are missing.
+/// A single file, without its includes.
 #[derive(Clone, Copy, Debug)]
 pub struct Single<'a> {
     /// Its name.
     pub path: &'a str,
-    /// Its content.
+    /// Its contents.
     pub text: &'a [u8],
 }
 

@@ -1,4 +1,4 @@
-//! The blocks that give a variable its value by a key: `map`, `geo` and `split_clients`.
+//! Blocks that define a variable by a key: `map`, `geo` and `split_clients`.
 
 use std::collections::HashMap;
 
@@ -8,13 +8,13 @@ use super::tree::Directive;
 /// One such block.
 #[derive(Debug)]
 pub(super) struct MapTable<'t> {
-    /// The text that the key is made from.
+    /// The text that is the key.
     pub source: &'t str,
-    /// The values by their keys as written; of two with the same key the first.
+    /// The values by their keys as written; of duplicate keys the first.
     rows: HashMap<&'t str, &'t str>,
     /// The values of exact keys, in lower case.
     exact: HashMap<String, &'t str>,
-    /// Patterns of host names and their values.
+    /// Host name patterns with their values.
     patterns: Vec<(ServerName, &'t str)>,
     has_regex: bool,
     default: &'t str,
@@ -28,20 +28,20 @@ enum TableKind {
     Other,
 }
 
-/// What a known key leads to.
+/// The value for a known key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MappedValue<'t> {
-    /// This value, which may hold variables.
+    /// This value, which may contain variables.
     Value(&'t str),
-    /// One of several.
+    /// One of several values.
     Unknown,
 }
 
-/// Stands among the keys for whatever no key matches.
+/// The key that represents every text without a match.
 const NO_KEY: &str = "";
 
 impl<'t> MapTable<'t> {
-    /// The variable's name and its table; `None` for any other directive.
+    /// The variable's name and its table; `None` for other directives.
     pub(super) fn read(block: &'t Directive) -> Option<(&'t str, Self)> {
         let (source, variable) = match (&*block.name, block.arguments.as_slice()) {
             ("map" | "split_clients" | "geo", [source, variable]) => (source.as_str(), variable),
@@ -85,12 +85,12 @@ impl<'t> MapTable<'t> {
         }
     }
 
-    /// How many rows are looked at for one text.
+    /// The number of rows that a lookup examines.
     pub(super) fn steps(&self) -> usize {
         1 + self.patterns.len()
     }
 
-    /// Its keys, and one for whatever matches none of them.
+    /// Its keys, and one that represents every text without a match.
     pub(super) fn keys(&self) -> impl Iterator<Item = &'t str> {
         self.rows.keys().copied().chain([NO_KEY])
     }
@@ -100,8 +100,7 @@ impl<'t> MapTable<'t> {
         self.rows.get(key).copied().unwrap_or(self.default)
     }
 
-    /// The value for a text: exact keys first, then patterns of host names, then regular expressions
-    /// (`ngx_http_map_find`).
+    /// The value for a text: exact keys first, then host name patterns, then regular expressions (`ngx_http_map_find`).
     pub(super) fn row(&self, text: &str) -> MappedValue<'t> {
         if self.kind == TableKind::Other {
             return if self.rows.is_empty() {
@@ -118,11 +117,12 @@ impl<'t> MapTable<'t> {
         }
     }
 
-    /// The value of the longest pattern that matches a host name in lower case, those with the star in front first.
+    /// The value of the longest pattern that matches a host name in lower case; patterns with a leading star come
+    /// first.
     fn by_pattern(&self, host: &str) -> Option<&'t str> {
         let ranked =
             self.patterns.iter().filter_map(|(pattern, value)| Some((pattern.rank(host)?, *value)));
-        // Of equals the first counts.
+        // Of equal ones, the first applies.
         let best = ranked.reduce(|best, one| if one.0 > best.0 { one } else { best });
         best.map(|(_, value)| value)
     }

@@ -1,4 +1,4 @@
-//! Whatever is written, everything is worked out.
+//! Any text can be analysed without a panic.
 
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ use super::upstream::upstreams;
 use super::variable::Variables;
 use super::{glob, ingress};
 
-/// Pieces of configurations, most of them sound.
+/// Parts of configurations, mostly valid.
 const PIECES: [&str; 44] = [
     "http {",
     "stream {",
@@ -73,7 +73,7 @@ fn places(directives: &[Directive], into: &mut Vec<Edit>) {
     }
 }
 
-/// How often the syntax is broken, whatever stands where it may not.
+/// The number of syntax errors, ignoring misplaced directives.
 fn broken(tree: &Tree) -> usize {
     let faults = tree.problems.iter().map(|problem| &problem.fault);
     let is_syntax = |fault: &&Fault| {

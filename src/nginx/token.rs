@@ -1,12 +1,12 @@
-//! nginx's own rules for words (`ngx_conf_read_token` in `src/core/ngx_conf_file.c`), followed byte for byte.
+//! nginx's tokenizer (`ngx_conf_read_token` in `src/core/ngx_conf_file.c`), byte for byte.
 
 use super::lua;
 use super::problem::Fault;
 
-/// nginx's buffer: a word, a comment or a gap that fills it is an error (`NGX_CONF_BUFFER`).
+/// The size of nginx's buffer: a word, a comment or white space that fills it is an error (`NGX_CONF_BUFFER`).
 const BUFFER: usize = 4096;
 
-/// How much of an overlong word nginx quotes.
+/// The number of bytes of an overlong word that nginx quotes.
 const QUOTED: usize = 10;
 
 /// The words up to a `;` or a `{`.
@@ -22,7 +22,7 @@ pub struct Statement {
     pub column: u32,
 }
 
-/// What stands next in a file.
+/// The next item in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token {
     /// A directive that ends in `;`.
@@ -35,7 +35,7 @@ pub enum Token {
     End,
 }
 
-/// Where the reader stands.
+/// The state of the lexer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LexerState {
     /// Between words.
@@ -46,11 +46,11 @@ enum LexerState {
     Bare,
     /// In a word within these quotes.
     Quoted(u8),
-    /// Behind a closing quote, where a separator must follow.
+    /// After a closing quote, where a separator must follow.
     Closed,
 }
 
-/// What one byte led to.
+/// The result of one byte.
 enum LexerStep {
     Continue,
     End(u8),
@@ -69,13 +69,13 @@ pub struct Lexer<'a> {
 struct PartialStatement {
     words: Vec<String>,
     state: LexerState,
-    /// nginx's `quoted`: the next byte is taken as it is.
+    /// nginx's `quoted`: the next byte is literal.
     escaped: bool,
-    /// nginx's `variable`: a `{` that follows belongs to the word.
+    /// nginx's `variable`: a following `{` belongs to the word.
     variable: bool,
-    /// Where the current word, comment or gap began, and its line.
+    /// The start of the current word, comment or white space, and its line.
     start: (usize, u32),
-    /// Where the first word began: offset, line and column.
+    /// The start of the first word: offset, line and column.
     first: (usize, u32, u32),
 }
 
@@ -85,12 +85,12 @@ impl<'a> Lexer<'a> {
         Self { text, at: 0, line: 1, line_start: 0 }
     }
 
-    /// How many bytes were read.
+    /// The number of bytes read.
     pub fn offset(&self) -> usize {
         self.at
     }
 
-    /// The line that was reached, which is the one that nginx names in its messages.
+    /// The current line, which is the one in nginx's messages.
     pub fn line(&self) -> u32 {
         self.line
     }
@@ -100,7 +100,7 @@ impl<'a> Lexer<'a> {
         column(self.at.saturating_sub(1).saturating_sub(self.line_start))
     }
 
-    /// Reads up to the next `;`, `{` or `}`. After an error the file cannot be read on.
+    /// Reads up to the next `;`, `{` or `}`. After an error, reading cannot continue.
     pub fn token(&mut self) -> Result<Token, Fault> {
         let mut reading = PartialStatement {
             words: Vec::new(),
@@ -130,7 +130,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Passes over a block of Lua code whose `{` was read last; false where it does not end.
+    /// Skips a block of Lua code whose `{` was just read; false if it does not end.
     pub fn skip_lua(&mut self) -> bool {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let length = lua::block_length(rest);
@@ -174,7 +174,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Behind a closing quote.
+    /// After a closing quote.
     fn closed(&self, reading: &mut PartialStatement, byte: u8) -> Result<LexerStep, Fault> {
         match byte {
             b' ' | b'\t' | b'\r' | b'\n' => reading.state = LexerState::Gap,
@@ -185,7 +185,7 @@ impl<'a> Lexer<'a> {
         Ok(LexerStep::Continue)
     }
 
-    /// Between words; whatever is no space begins something.
+    /// Between words; any other character than a space starts a token.
     fn gap(&self, reading: &mut PartialStatement, byte: u8) -> Result<LexerStep, Fault> {
         if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
             return Ok(LexerStep::Continue);
@@ -249,7 +249,7 @@ fn column(distance: usize) -> u32 {
     u32::try_from(distance).unwrap_or(u32::MAX).saturating_add(1)
 }
 
-/// Converts the escapes that nginx knows and keeps all others. Bytes that are not UTF-8 are replaced.
+/// Replaces the escapes that nginx knows and keeps all others. Invalid UTF-8 is replaced.
 fn unescape(raw: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw;
@@ -268,7 +268,7 @@ fn unescape(raw: &[u8]) -> String {
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// A word as it can be written in a file, in quotes where it needs them.
+/// A word as written in a file, quoted if necessary.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:*$~^@!+,=[]%&?|<>".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

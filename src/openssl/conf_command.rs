@@ -74,7 +74,7 @@ impl Commands {
             && self.newest.is_none_or(|newest| version <= newest)
     }
 
-    /// `None` where the command is not followed.
+    /// `None` if the command is not supported here.
     fn apply(&mut self, name: &str, value: &str, library: OpensslRelease) -> Option<()> {
         match name {
             "minprotocol" => self.oldest = limit(value).ok()?,
@@ -104,7 +104,7 @@ impl Commands {
                     self.option(&word.to_ascii_lowercase(), on)?;
                 }
             }
-            // What a client signs with, and what only servers do.
+            // The signature algorithms of clients' certificates, and commands that only servers use.
             "clientsignaturealgorithms"
             | "recordpadding"
             | "numtickets"
@@ -148,7 +148,7 @@ impl Commands {
     }
 }
 
-/// `-NAME`, `+NAME` or `NAME`: whether it is switched on, and the name.
+/// `-NAME`, `+NAME` or `NAME`: whether it is turned on, and the name.
 fn signed(word: &str) -> (bool, &str) {
     match word.strip_prefix('-') {
         Some(word) => (false, word),
@@ -166,7 +166,7 @@ fn tls13_suite(name: &str) -> Option<CipherSuite> {
 }
 
 /// A list of groups. OpenSSL 3.5 marks groups with a key share by `*`, separates ranks by `/` and skips unknown names
-/// behind `?`; in all releases the first group has a key share unless others are marked.
+/// after `?`; in all releases the first group has a key share unless others are marked.
 fn groups(value: &str, library: OpensslRelease) -> Option<HelloGroups> {
     let (mut offered, mut shares) = (Vec::new(), Vec::new());
     for word in value.split([':', '/']).map(str::trim).filter(|word| !word.is_empty()) {
@@ -192,7 +192,7 @@ fn groups(value: &str, library: OpensslRelease) -> Option<HelloGroups> {
     (!offered.is_empty()).then_some(HelloGroups { offered, shares })
 }
 
-/// A group by any of the names that OpenSSL knows it by.
+/// A group by any of OpenSSL's names for it.
 fn group(name: &str) -> Option<NamedGroup> {
     let same = |known: &NamedGroup| known.name().is_some_and(|one| one.eq_ignore_ascii_case(name));
     match name.to_ascii_lowercase().as_str() {
@@ -203,7 +203,7 @@ fn group(name: &str) -> Option<NamedGroup> {
     }
 }
 
-/// ML-KEM came with OpenSSL 3.5, groups of finite fields with 3.0.
+/// OpenSSL 3.5 added ML-KEM, and 3.0 added finite-field groups.
 fn is_known(group: NamedGroup, library: OpensslRelease) -> bool {
     !(group.is_post_quantum() && library < OpensslRelease::V3_5
         || group.is_finite_field() && library < OpensslRelease::V3_0)

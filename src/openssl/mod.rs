@@ -1,5 +1,5 @@
-//! What differs by OpenSSL, or is its alone: releases, security levels, cipher strings, error codes, results of verification
-//! and the check of a name. Tables beside the code hold what OpenSSL itself printed.
+//! What is specific to OpenSSL or to its releases: security levels, cipher strings, error codes, verification errors
+//! and the name check. The tables contain OpenSSL's own output.
 
 pub mod check_host;
 pub mod cipher_string;

@@ -9,7 +9,7 @@ use crate::tls::layout::LaidOut;
 use crate::tls::profile::{Profile, select};
 use crate::tls::scheme::SignatureScheme;
 
-/// A release of OpenSSL, as far as its hello, its verification and its words differ.
+/// A release of OpenSSL, as far as its hello, its verification and its messages differ.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -28,7 +28,7 @@ pub enum OpensslRelease {
 }
 
 impl OpensslRelease {
-    /// The library that `nginx -V` names: `OpenSSL 3.0.17 1 Jul 2025`.
+    /// The library in the output of `nginx -V`: `OpenSSL 3.0.17 1 Jul 2025`.
     pub fn of(text: &str) -> Option<Self> {
         let number = text.strip_prefix("OpenSSL ")?.split(' ').next()?;
         let mut parts = number.split('.').map(|part| part.parse::<u32>().ok());

@@ -1,12 +1,12 @@
-//! Security levels: the strength that each demands, and the strength that OpenSSL credits a key with
+//! Security levels: the strength that each requires, and the strength of a key according to OpenSSL
 //! (`SSL_CTX_set_security_level`).
 
 use super::release::OpensslRelease;
 
-/// The level of Debian's builds, and of every build from OpenSSL 3.2 on.
+/// The level of Debian's builds, and of every build since OpenSSL 3.2.
 pub const DEFAULT: u8 = 2;
 
-/// Security bits that a level demands.
+/// The security bits that a level requires.
 pub fn least_bits(level: u8) -> u32 {
     [0, 80, 112, 128, 192, 256].get(usize::from(level)).copied().unwrap_or(256)
 }

@@ -1,4 +1,4 @@
-//! Results of certificate verification, as OpenSSL numbers, names and words them.
+//! Certificate verification errors: OpenSSL's numbers, names and texts.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ pub struct VerifyError(pub u32);
 struct VerifyErrorRow {
     number: u32,
     name: &'static str,
-    /// The words of 1.0.2, 1.1.1, and 3.0 and later; `-` for none.
+    /// The texts of 1.0.2, 1.1.1, and 3.0 and later; `-` for none.
     texts: [&'static str; 3],
 }
 
@@ -28,10 +28,10 @@ fn parse(row: &'static str) -> Option<VerifyErrorRow> {
     Some(VerifyErrorRow { number, name, texts: [cells.next()?, cells.next()?, cells.next()?] })
 }
 
-/// Shorter words stand in too many messages.
+/// Shorter texts occur in too many messages.
 const MIN_TEXT: usize = 15;
 
-/// The results that are decided here.
+/// The errors that this program detects.
 #[expect(missing_docs, reason = "the names are OpenSSL's own, and the table has their words")]
 impl VerifyError {
     pub const UNSPECIFIED: Self = Self(1);
@@ -66,12 +66,12 @@ impl VerifyError {
 }
 
 impl VerifyError {
-    /// The result for an issuer that is not an authority.
+    /// The error for an issuer that is not a CA.
     pub fn invalid_ca(library: OpensslRelease) -> Self {
         if library == OpensslRelease::V1_1_1 { Self::INVALID_CA_1_1_1 } else { Self::INVALID_CA }
     }
 
-    /// The error of that number, where OpenSSL has one; 0 is none.
+    /// The error with that number, if OpenSSL has one; 0 is none.
     pub fn by_number(number: u32) -> Option<Self> {
         Self(number).row().filter(|row| row.number > 0).map(|row| Self(row.number))
     }
@@ -81,7 +81,7 @@ impl VerifyError {
         self.row().map_or("X509_V_ERR_UNSPECIFIED", |row| row.name)
     }
 
-    /// The result whose words, the longest that fit, a message of another program holds.
+    /// The error with the longest text that another program's message contains.
     pub fn find_text(message: &str) -> Option<Self> {
         let message = message.to_ascii_lowercase();
         let held =
@@ -94,7 +94,7 @@ impl VerifyError {
             .map(|(_, error)| error)
     }
 
-    /// The result of that name, with or without the prefix `X509_V_ERR_`, or of those words in any release.
+    /// The error with that name, with or without the prefix `X509_V_ERR_`, or with that text in any release.
     pub fn by_name(name: &str) -> Option<Self> {
         let same = |other: &str| other != "-" && other.eq_ignore_ascii_case(name);
         let row = ROWS.iter().find(|row| {
@@ -104,12 +104,12 @@ impl VerifyError {
         Some(Self(row.number))
     }
 
-    /// The words of the newest release that has any.
+    /// The text of the newest release that has one.
     pub fn text(self) -> &'static str {
         self.text_in(OpensslRelease::V3_0)
     }
 
-    /// The words of that release, or another's where it has none.
+    /// The text in that release, or in another if it has none.
     pub fn text_in(self, library: OpensslRelease) -> &'static str {
         let Some(VerifyErrorRow { texts: [oldest, middle, newest], .. }) = self.row() else {
             return "unknown";

@@ -1,4 +1,4 @@
-//! A chain in detail: each certificate with its place, and the two verdicts, each by its name. For people and as JSON.
+//! A chain in detail: each certificate with its position, and the verdicts of both clients. As text and as JSON.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -16,10 +16,10 @@ use crate::certificate::Certificate;
 use crate::certificate::shape::Position;
 use crate::targets::Target;
 
-/// Names of one certificate that are listed.
+/// The most names of one certificate that are listed.
 const MAX_NAMES: usize = 20;
 
-/// What one certificate is within its chain.
+/// The position of a certificate in the chain.
 fn place(position: Position) -> &'static str {
     match position {
         Position::Leaf => "leaf",
@@ -32,7 +32,7 @@ fn place(position: Position) -> &'static str {
     }
 }
 
-/// Writes a chain for people.
+/// Writes a chain as text.
 pub(super) fn write(
     assessed: &Assessed,
     target: &Target,
@@ -92,20 +92,20 @@ fn details(certificate: &Certificate, now: OffsetDateTime) -> Vec<String> {
     lines
 }
 
-/// A chain as it was sent, and the verdicts over it.
+/// A chain as it was sent, and the verdicts on it.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ChainView<'a> {
     /// SHA-256 of the certificates as sent.
     certificates: Vec<String>,
-    /// What each of them is: `leaf`, `in order`, `out of order`, `root`, `duplicate`, `alternative`, `unrelated`.
+    /// The position of each: `leaf`, `in order`, `out of order`, `root`, `duplicate`, `alternative`, `unrelated`.
     positions: Vec<&'static str>,
     /// SHA-256 of the certificates that the path needs, in their right order.
     path: Vec<String>,
-    /// The subject of the issuer that was neither sent nor is trusted; null where none is missing.
+    /// The subject of the issuer that was not sent and is not trusted; null if none is missing.
     missing_issuer: Option<&'a str>,
-    /// What a browser-like client says (rustls-webpki).
+    /// The verdict of a browser-like client (rustls-webpki).
     browser: VerdictView,
-    /// What nginx says with `proxy_ssl_verify on` and its other defaults (OpenSSL 3, security level 2).
+    /// The verdict of nginx with `proxy_ssl_verify on` and its other defaults (OpenSSL 3, security level 2).
     nginx: VerdictView,
 }
 
@@ -114,9 +114,9 @@ pub(super) struct ChainView<'a> {
 struct VerdictView {
     /// `accepted`, `refused` or `cannot check`.
     verdict: &'static str,
-    /// Why, for nginx in the words of its error log; null where the chain is accepted.
+    /// The reason, for nginx as in its error log; null if the chain is accepted.
     reason: Option<String>,
-    /// OpenSSL's number for it (`X509_V_ERR_*`); null for other clients.
+    /// OpenSSL's error number (`X509_V_ERR_*`); null for other clients.
     error: Option<u32>,
 }
 

@@ -1,13 +1,13 @@
-//! The only way for text from elsewhere to reach a terminal: whatever could steer it is shown as what it is.
+//! Escapes remote text for terminals: control characters and other dangerous characters become visible.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::io;
 
-/// Longest text that is shown whole, in characters.
+/// The longest text that is shown completely, in characters.
 const MAX_LENGTH: usize = 2000;
 
-/// Text that is safe to show on one line: control characters, and what reorders or hides text, become escapes.
+/// Text that is safe to show on one line: control characters, and those that reorder or hide text, are escaped.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_LENGTH && !text.contains("##") && !text.chars().any(is_dangerous) {
         return Cow::Borrowed(text);
@@ -36,8 +36,8 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Passes lines on. GitHub Actions takes a line that begins with `::WORD::` for a command, so that such a beginning is shown
-/// as an escape.
+/// Writes lines to another writer. GitHub Actions reads a line that begins with `::WORD::` as a command, so such a
+/// beginning is escaped.
 #[derive(Debug)]
 pub struct WithoutCommands<W> {
     out: W,
@@ -45,12 +45,12 @@ pub struct WithoutCommands<W> {
 }
 
 impl<W: io::Write> WithoutCommands<W> {
-    /// Passes lines on to `out`.
+    /// Writes lines to `out`.
     pub fn new(out: W) -> Self {
         Self { out, line: Vec::new() }
     }
 
-    /// Passes on what has no line break behind it.
+    /// Writes the last line if it has no line break.
     pub fn finish(mut self) -> io::Result<()> {
         let line = std::mem::take(&mut self.line);
         self.pass_on(&line)
@@ -86,7 +86,8 @@ impl<W: io::Write> io::Write for WithoutCommands<W> {
     }
 }
 
-/// Control characters, bidirectional controls, line separators, tags, noncharacters, and what has no width or no ink.
+/// Control characters, bidirectional controls, line separators, tags, noncharacters, and characters without width or
+/// ink.
 pub(super) fn is_dangerous(c: char) -> bool {
     c.is_control()
         || u32::from(c) & 0xfffe == 0xfffe
@@ -149,7 +150,7 @@ mod tests {
         assert_eq!(escape(&"a".repeat(10 * MAX_LENGTH)).chars().count(), MAX_LENGTH + 1);
     }
 
-    /// What must never be shown, listed apart from the code that looks for it.
+    /// Characters that must never be shown, listed independently of the code that detects them.
     const NEVER: &[(u32, u32)] = &[
         (0x00, 0x1f),
         (0x7f, 0x9f),

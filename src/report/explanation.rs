@@ -1,4 +1,4 @@
-//! What `explain` says, for people.
+//! The output of `explain` as text.
 
 use super::Look;
 use super::escape::escape;
@@ -9,7 +9,7 @@ use crate::log::program::{Program, ProgramRole};
 use crate::log::table::Likelihood;
 use crate::tls::alert::AlertDescription;
 
-/// The answer for people.
+/// The explanation as text.
 pub fn text(explanation: &Explanation, look: Look) -> String {
     let mut out = String::new();
     for code in &explanation.codes {

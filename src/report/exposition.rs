@@ -1,24 +1,24 @@
-//! Prometheus' text format 0.0.4: families in the order in which they were first named, each series once.
+//! Prometheus' text format 0.0.4: families in the order of their first use, each series once.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use crate::report::escape::escape;
 
-/// The families of one document.
+/// The metric families of one document.
 #[derive(Debug, Default)]
 pub(in crate::report) struct Exposition {
     families: Vec<MetricFamily>,
 }
 
-/// What the numbers of a metric are.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::report) enum MetricType {
-    /// They go up and down.
+    /// The value goes up and down.
     Gauge,
-    /// They only go up.
+    /// The value only goes up.
     Counter,
-    /// Quantiles of what was measured.
+    /// Quantiles of a measurement.
     Summary,
 }
 
@@ -28,18 +28,18 @@ pub(in crate::report) struct MetricFamily {
     name: &'static str,
     help: &'static str,
     kind: MetricType,
-    /// In order; the labels as they are written.
+    /// In order, with the labels as written.
     series: Vec<(String, f64)>,
     known: BTreeSet<String>,
 }
 
 impl Exposition {
-    /// The family of gauges of that name.
+    /// The family of gauges with that name.
     pub(super) fn family(&mut self, name: &'static str, help: &'static str) -> &mut MetricFamily {
         self.family_of(MetricType::Gauge, name, help)
     }
 
-    /// The family of that name.
+    /// The family with that name.
     pub(in crate::report) fn family_of(
         &mut self,
         kind: MetricType,
@@ -81,9 +81,9 @@ impl MetricType {
 }
 
 impl MetricFamily {
-    /// Adds a series; one with the same labels as another would spoil the whole document, so the first stands.
+    /// Adds a series. Duplicate labels would make the whole document invalid, so only the first series is kept.
     pub(in crate::report) fn add(&mut self, labels: &[(&str, &str)], value: f64) {
-        // A label without a value is no label.
+        // An empty label is the same as no label.
         let labels = labels.iter().filter(|(_, value)| !value.is_empty());
         let pairs: Vec<String> =
             labels.map(|(name, value)| format!("{name}=\"{}\"", label(value))).collect();
@@ -95,7 +95,7 @@ impl MetricFamily {
     }
 }
 
-/// A label's value as it stands between quotes.
+/// A label's value, escaped for quotes.
 fn label(text: &str) -> String {
     escape(text).replace('\\', "\\\\").replace('"', "\\\"")
 }

@@ -1,6 +1,6 @@
-//! The formats that a report can take, and what each needs.
+//! The formats of a report, and their properties.
 
-/// The forms that a report can take.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Format {
     /// For people, in a terminal.
@@ -31,23 +31,23 @@ pub enum Format {
 }
 
 impl Format {
-    /// The word that selects it.
+    /// Its name on the command line.
     pub fn name(self) -> String {
         let value = clap::ValueEnum::to_possible_value(&self);
         value.map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
-    /// Whether it is written a target at a time, as each is done.
+    /// Whether targets are written one at a time, as each is done.
     pub fn streams(self) -> bool {
         matches!(self, Self::Ndjson)
     }
 
-    /// Whether a monitoring system reads stdout and the exit status as those of a plugin.
+    /// Whether a monitoring system reads stdout and the exit status, as of a plugin.
     pub fn is_plugin(self) -> bool {
         matches!(self, Self::Nagios)
     }
 
-    /// Whether every finding must stand at a place in a file.
+    /// Whether every finding needs a place in a file.
     pub fn needs_place(self) -> bool {
         matches!(self, Self::Sarif | Self::Gitlab)
     }

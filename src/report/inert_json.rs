@@ -1,5 +1,5 @@
-//! JSON in which no string steers a terminal that shows it: what [`escape`](super::escape) would not let through is
-//! written as `\\uXXXX`, so that the values are the same.
+//! JSON whose strings are safe on a terminal: characters that [`escape`](super::escape) would escape are written as
+//! `\\uXXXX`, so that the values stay the same.
 
 use std::io::{self, Write};
 
@@ -19,7 +19,7 @@ pub fn write_pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<(
     Ok(value.serialize(&mut Serializer::with_formatter(out, formatter))?)
 }
 
-/// Another formatter, with harmless strings.
+/// Another formatter, with escaped strings.
 struct Inert<F>(F);
 
 impl<F: Formatter> Formatter for Inert<F> {

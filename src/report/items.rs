@@ -1,4 +1,4 @@
-//! What there is to say of a target, one after the other: its findings, and what could not be tested.
+//! The items to report about a target: its findings, and what could not be tested.
 
 use super::escape::escape;
 use crate::audit::finding::{Finding, Severity};
@@ -9,24 +9,24 @@ use crate::run::TargetReport;
 use crate::targets::Target;
 use crate::targets::address::host_port;
 
-/// One thing to say.
+/// An item to report.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Item<'a> {
     Finding(&'a Finding),
-    /// What no finding explains: the rule's id and the reason.
+    /// Something that could not be tested and has no finding: the rule's id and the reason.
     Untested(&'static str, &'a str),
 }
 
-/// Everything there is to say of a target: findings, worst first, then what could not be tested.
+/// Everything to report about a target: findings, worst first, then what could not be tested.
 pub(super) fn items(report: &TargetReport) -> impl Iterator<Item = Item<'_>> {
     let findings = report.judgement.findings.iter().map(Item::Finding);
     findings.chain(unexplained(report).map(|(rule, why)| Item::Untested(rule, why)))
 }
 
-/// What could not be tested and has no finding that says so: the rule's id and the reason.
+/// What could not be tested and has no finding of its own: the rule's id and the reason.
 pub(super) fn unexplained(report: &TargetReport) -> impl Iterator<Item = (&'static str, &str)> {
     let Judgement { findings, untested, .. } = &report.judgement;
-    // A defect at one address does not say that another address could not be tested.
+    // A defect at one address does not show that another address could not be tested.
     let says_so = |rule| findings.iter().any(|one| one.rule == rule && one.could_not_test);
     let left = untested.iter().filter(move |(rule, _)| !says_so(*rule));
     left.map(|(rule, why)| (*rule, why.as_str()))
@@ -47,7 +47,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// What is said, on one line.
+    /// The message on one line.
     pub(super) fn message(self) -> String {
         match self {
             Self::Finding(finding) => escape(&finding.message).into_owned(),
@@ -67,7 +67,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// What names it from run to run; what was not tested is named as a finding of that rule would be.
+    /// Identifies it across runs; what was not tested is identified like a finding of that rule.
     pub(super) fn fingerprint(self, target: &Target) -> String {
         match (self, find(self.rule())) {
             (Self::Finding(finding), _) => finding.fingerprint(target),
@@ -76,7 +76,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// What to do, with the directives, on one line; empty where there is nothing to do.
+    /// The fix with its directives, on one line; empty if there is none.
     pub(super) fn fix(self) -> String {
         let Some(fix) = self.finding().and_then(|finding| finding.fix.as_ref()) else {
             return String::new();
@@ -89,14 +89,14 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Host and port in the fields that have held them since the first release. What is no endpoint has port 0 there, and a
-/// configuration the host `nginx`.
+/// Host and port for the fields that have existed since the first release. If the target is not an endpoint, the port
+/// is 0, and a configuration has the host `nginx`.
 pub(super) fn host_and_port(target: &Target) -> (String, u16) {
     let host = target.host().map_or_else(|| "nginx".to_owned(), ToString::to_string);
     (host, target.port().unwrap_or(0))
 }
 
-/// The target as an address of this program's own: host and port with the name that is sent, or else its name.
+/// The target as an address: host and port with the name that is sent, or else its name.
 pub(super) fn address(target: &Target) -> String {
     let Some((host, port)) = target.host().zip(target.port()) else {
         return escape(&target.name).into_owned();
@@ -106,7 +106,7 @@ pub(super) fn address(target: &Target) -> String {
     format!("tls://{}{}", escape(&place), sni.unwrap_or_default())
 }
 
-/// A rule's summary; its id where the registry does not know it.
+/// A rule's summary; its id if the registry does not contain it.
 pub(super) fn summary(id: &'static str) -> &'static str {
     find(id).map_or(id, |rule: &Rule| rule.summary)
 }

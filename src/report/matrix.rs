@@ -1,10 +1,10 @@
-//! The four cells at a glance: one word for what became of each handshake.
+//! The four cells of the matrix: one word for the result of each handshake.
 
 use crate::observation::{Cause, ClientAuth, ClientRefusal, Endpoint, Handshake, Stage};
 use crate::targets::Target;
 use crate::tls::version::ProtocolVersion;
 
-/// The columns of the matrix: with a name or without, and the version.
+/// The columns of the matrix: with or without SNI, and the version.
 pub(super) const COLUMNS: [(bool, ProtocolVersion); 4] = [
     (false, ProtocolVersion::TLS1_2),
     (false, ProtocolVersion::TLS1_3),
@@ -12,7 +12,7 @@ pub(super) const COLUMNS: [(bool, ProtocolVersion); 4] = [
     (true, ProtocolVersion::TLS1_3),
 ];
 
-/// What became of one cell, in at most eleven characters; `-` where there was nothing to try.
+/// The result of one cell, in at most eleven characters; `-` if there was nothing to try.
 pub(super) fn word(
     endpoint: &Endpoint,
     target: &Target,

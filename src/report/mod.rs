@@ -1,7 +1,7 @@
-//! Reports: what was judged, in the format that was asked for. They decide nothing.
+//! Reports: the judgements in the requested format. Nothing is decided here.
 //!
-//! A format is one file in `formats` and one variant of [`Format`]. Whatever came from the network passes through
-//! [`escape`] on its way to people.
+//! A format is one file in `formats` and one variant of [`Format`]. All remote text passes through [`escape`] before it
+//! is shown.
 
 mod chain;
 pub mod escape;

@@ -1,4 +1,4 @@
-//! What targets are called where each must be told from the others.
+//! Unique names for targets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,8 +6,8 @@ use super::Report;
 use crate::targets::Target;
 use crate::targets::address::host_port;
 
-/// The names of a report's targets. Where several have one name, as the backends of one site do, each says where it is; where
-/// that is the same too, they are numbered.
+/// The names of a report's targets. If several have the same name, as the backends of one site do, the address is
+/// added; if that is also equal, a number.
 pub(super) fn distinct(report: &Report) -> Vec<String> {
     let targets = || report.targets.iter().map(|report| &*report.target);
     let mut places: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
@@ -26,7 +26,7 @@ fn place(target: &Target) -> String {
     place.unwrap_or_default()
 }
 
-/// The same, with a number where a name is there already.
+/// The same, with a number added to duplicates.
 fn numbered(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     names

@@ -1,4 +1,4 @@
-//! The overview for people: a row for each target, with the four cells at a glance.
+//! The overview as text: a row for each target, with the four cells.
 
 use comfy_table::{
     Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle,
@@ -12,7 +12,7 @@ use super::{Look, Report, matrix, names, words};
 use crate::observation::Endpoint;
 use crate::run::{Status, TargetReport};
 
-/// One line under the headings is all that the eye needs.
+/// A single line under the headings.
 const RULED: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
@@ -20,30 +20,30 @@ const RULED: TableStyle =
 const HEADINGS: [&str; 6] =
     ["result", "no SNI\nTLS 1.2", "no SNI\nTLS 1.3", "SNI\nTLS 1.2", "SNI\nTLS 1.3", "expires"];
 
-/// Blank behind a column; the table's own separator is one more.
+/// Spaces after a column; the table's own separator adds one.
 const PADDING: u16 = 1;
 
-/// A longer name is broken to this width before the worst findings move to lines of their own.
+/// Longer names are wrapped to this width before the worst findings move to separate lines.
 const NAME_WIDTH: usize = 24;
 
-/// Blank before what stands below its row.
+/// Indentation of what is below a row.
 const INDENT: &str = "  ";
 
 /// Lines above the rows: two of headings and the rule.
 const HEAD: usize = 3;
 
-/// Where names and worst findings stand. The narrower the terminal, the fewer are columns; none is ever left out.
+/// The positions of names and worst findings. Narrow terminals get fewer columns; nothing is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
     /// Everything in one row, with names of this width.
     Beside(usize),
-    /// The worst finding below its row, with names of this width.
+    /// The worst finding below the row, with names of this width.
     Below(usize),
-    /// The name above its row and the worst finding below it.
+    /// The name above the row and the worst finding below it.
     Stacked,
 }
 
-/// One row: a target, or a group of its addresses that fared alike.
+/// One row: a target, or a group of its addresses with equal results.
 struct OverviewRow {
     /// The target's name, or the addresses.
     place: Vec<String>,
@@ -51,7 +51,7 @@ struct OverviewRow {
     status: Option<Status>,
     /// The four cells and the expiry.
     fate: Vec<String>,
-    /// The worst finding's rule, and how many more there are.
+    /// The rule of the worst finding, and how many more there are.
     worst: String,
 }
 
@@ -85,7 +85,7 @@ pub(super) fn table(report: &Report, look: Look) -> String {
     interleaved(&rows, layout, look.width, lines).join("\n")
 }
 
-/// The lines of the table, with what is no column above and below the rows.
+/// The lines of the table, with names and findings that are not in columns inserted.
 fn interleaved(
     rows: &[OverviewRow],
     layout: Layout,
@@ -114,7 +114,7 @@ fn interleaved(
     all
 }
 
-/// Names break between their parts only; where the longest part has no room beside the cells, names stand above them.
+/// Names are only wrapped between their parts; if the longest part does not fit beside the cells, names go above them.
 fn layout(rows: &[OverviewRow], width: usize) -> Layout {
     let gap = usize::from(PADDING) + 1;
     let widest =
@@ -166,7 +166,7 @@ fn cells(row: &OverviewRow, layout: Layout) -> Vec<Cell> {
         .collect()
 }
 
-/// A target's row; addresses of it that fared differently have rows of their own.
+/// The row of a target; addresses with different results have their own rows.
 fn rows(name: &str, report: &TargetReport, now: OffsetDateTime) -> Vec<OverviewRow> {
     let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
     for endpoint in &report.observation.endpoints {
@@ -197,7 +197,7 @@ fn rows(name: &str, report: &TargetReport, now: OffsetDateTime) -> Vec<OverviewR
     std::iter::once(head(vec![String::new(); matrix::COLUMNS.len() + 1])).chain(several).collect()
 }
 
-/// The four cells of an address, and when its certificate ends.
+/// The four cells of an address, and the end of its certificate.
 fn fate(report: &TargetReport, endpoint: &Endpoint, now: OffsetDateTime) -> Vec<String> {
     let words = matrix::COLUMNS.map(|column| matrix::word(endpoint, &report.target, column));
     words.into_iter().chain(std::iter::once(expiry(report, endpoint, now))).collect()
@@ -212,7 +212,7 @@ fn expiry(report: &TargetReport, endpoint: &Endpoint, now: OffsetDateTime) -> St
     }
 }
 
-/// Findings stand worst first.
+/// The worst finding, which is the first.
 fn worst(report: &TargetReport) -> String {
     match report.judgement.findings.as_slice() {
         [] => String::new(),
@@ -221,7 +221,7 @@ fn worst(report: &TargetReport) -> String {
     }
 }
 
-/// Breaks a name after its dots, colons, hyphens, slashes and spaces, so that its parts stay whole; longer parts break anywhere.
+/// Wraps a name after dots, colons, hyphens, slashes and spaces; parts that are too long are broken anywhere.
 fn broken(name: &str, width: usize) -> Vec<String> {
     let indent = name.len() - name.trim_start().len();
     let room = width.saturating_sub(indent).max(1);
@@ -242,7 +242,7 @@ fn broken(name: &str, width: usize) -> Vec<String> {
     lines.iter().map(|line| " ".repeat(indent) + line).collect()
 }
 
-/// The parts of a name between which it may break.
+/// The parts of a name that are not broken.
 fn parts(name: &str) -> impl Iterator<Item = &str> {
     name.split_inclusive(['.', ':', '-', '/', ' '])
 }

@@ -1,16 +1,16 @@
-//! Where a finding stands in files: forms made for source code want a place, and an endpoint has none of its own.
+//! The place of a finding in a file, for formats that are made for source code. An endpoint has no place itself.
 
 use super::{Report, ReportKind};
 use crate::audit::finding::Finding;
 use crate::targets::Target;
 
-/// What a list on standard input calls its file.
+/// The file name of a list on standard input.
 const STDIN: &str = "<stdin>";
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Relative to the report's root where it lies below it.
+    /// Relative to the report's root if it is below it.
     pub(super) path: String,
     /// From 1.
     pub(super) line: u32,
@@ -23,7 +23,7 @@ pub fn has_place(target: &Target) -> bool {
     target.origin.as_ref().is_some_and(|origin| origin.file != STDIN)
 }
 
-/// Where a finding stands: at the directive to change, else where its target was named, else at the report's anchor.
+/// The place of a finding: the directive to change, else where its target was named, else the report's anchor.
 pub(super) fn place(report: &Report, target: &Target, finding: Option<&Finding>) -> Option<Place> {
     let at = |file: &str, line, column| at(report, file, line, column);
     let directives = finding.and_then(|finding| finding.fix.as_ref()).map(|fix| &fix.directives);
@@ -54,7 +54,7 @@ fn at(report: &Report, file: &str, line: u32, column: u32) -> Place {
     }
 }
 
-/// The name that this machine has for a file of a configuration.
+/// The name of a configuration's file on this machine.
 fn on_this_machine(root: Option<&str>, file: &str) -> String {
     match root {
         Some(root) if file.starts_with('/') => format!("{}{file}", root.trim_end_matches('/')),
@@ -62,7 +62,7 @@ fn on_this_machine(root: Option<&str>, file: &str) -> String {
     }
 }
 
-/// A path below a folder, without that folder; any other as it is.
+/// A path relative to a folder if it is below it, otherwise unchanged.
 fn below(root: Option<&str>, file: &str) -> String {
     let relative = root
         .and_then(|root| file.strip_prefix(root.trim_end_matches('/'))?.strip_prefix('/'))

@@ -1,4 +1,4 @@
-//! A whole run: its targets, and what the formats are told beside them.
+//! A complete run: its targets, and the options of the formats.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::words::timestamp;
 use crate::audit::finding::Severity;
 use crate::run::{Status, TargetReport};
 
-/// A whole run.
+/// A complete run.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// When the first probe started.
@@ -24,30 +24,30 @@ pub struct Report {
     pub interrupted: bool,
     /// What the targets are.
     pub kind: ReportKind,
-    /// What else the forms need to be told.
+    /// The options of the formats.
     pub options: ReportOptions,
 }
 
-/// What a report is told beside what was found.
+/// The options of a report.
 #[derive(Clone, Debug)]
 pub struct ReportOptions {
-    /// The severity from which a finding fails its target.
+    /// Findings of this severity or above fail their target.
     pub threshold: Severity,
-    /// The file that findings point at which stand in none (SARIF and GitLab).
+    /// The file for findings that have no place in a file (SARIF and GitLab).
     pub anchor: Option<String>,
-    /// The folder that paths are relative to, where a form wants them so.
+    /// The folder that paths are relative to, in formats with relative paths.
     pub root: Option<String>,
-    /// The folder in which a configuration lies that is written for `/`: its files are named as this machine has them.
+    /// The root folder of a configuration that is for another root: reports use this machine's names of its files.
     pub configuration_root: Option<String>,
-    /// The rehearsal in which everything was probed, where it was one.
+    /// The rehearsal that was probed, if any.
     pub rehearsal: Option<Rehearsed>,
-    /// Whether metrics carry blackbox_exporter's names as well.
+    /// Whether to add metrics under blackbox_exporter's names.
     pub blackbox: bool,
-    /// Targets that are counted and not shown.
+    /// Targets that are counted but not shown.
     pub left_out: Summary,
-    /// Whether the targets that are shown come on top of those.
+    /// Whether the shown targets are added to those.
     pub counts_shown: bool,
-    /// Whether moments and durations are left out, so that equal observations give equal bytes.
+    /// Whether to omit times and durations, so that equal observations give equal bytes.
     pub omit_times: bool,
 }
 
@@ -67,14 +67,14 @@ impl Default for ReportOptions {
     }
 }
 
-/// A run in which a private nginx took the place of the live sockets.
+/// A run against a private nginx instead of the live sockets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Rehearsed {
     /// The release of nginx.
     pub nginx: String,
-    /// Its TLS library, as nginx names it.
+    /// Its TLS library, as nginx prints it.
     pub library: Option<String>,
-    /// What of the configuration was left out, and so was not tested.
+    /// Parts of the configuration that were left out, and so were not tested.
     pub left_out: Vec<String>,
 }
 
@@ -92,17 +92,17 @@ impl fmt::Display for Rehearsed {
     }
 }
 
-/// What the targets of a report are.
+/// The kind of the targets of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportKind {
     /// Endpoints that were probed.
     Endpoints,
-    /// Chains that stand in files.
+    /// Chains in files.
     Files,
 }
 
 impl Report {
-    /// The run in numbers.
+    /// The counts of the run.
     pub fn summary(&self) -> Summary {
         let mut summary = self.options.left_out;
         if !self.options.counts_shown {
@@ -112,7 +112,7 @@ impl Report {
         summary
     }
 
-    /// The same without the targets that are in order, and without findings that are excused: they are counted all the same.
+    /// The same without the targets that passed, and without excused findings; they are still counted.
     #[must_use]
     pub fn of_what_is_not_in_order(&self) -> Self {
         let mut report = self.clone();
@@ -125,7 +125,7 @@ impl Report {
         report
     }
 
-    /// When the run began and ended (RFC 3339), where moments are not left out.
+    /// When the run started and ended (RFC 3339), unless times are omitted.
     pub fn times(&self) -> (Option<String>, Option<String>) {
         let moment = |moment| (!self.options.omit_times).then(|| timestamp(moment));
         (moment(self.started_at), moment(self.finished_at))

@@ -220,7 +220,7 @@ fn write_replays(endpoint: &Endpoint, look: Look, out: &mut dyn Write) -> io::Re
 pub(super) struct ScanView<'a> {
     /// Address and port.
     address: String,
-    /// The name sent; null for none.
+    /// The name that was sent; null without SNI.
     sni: Option<&'a str>,
     /// Every version that was tested, oldest first.
     versions: Vec<VersionView>,

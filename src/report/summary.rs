@@ -1,4 +1,4 @@
-//! A run in numbers.
+//! The counts of a run.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,25 +6,25 @@ use serde::Serialize;
 use crate::audit::finding::Severity;
 use crate::run::{Status, TargetReport};
 
-/// A run in numbers.
+/// The counts of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Summary {
     /// All targets.
     pub targets: usize,
-    /// Those that were tested, with nothing that reaches the threshold.
+    /// Those that were tested and have no finding that reaches the threshold.
     pub passed: usize,
     /// Those with a finding that reaches the threshold.
     pub failed: usize,
-    /// Those that could not be tested, or not wholly.
+    /// Those that could not be tested, or not completely.
     pub untested: usize,
     /// Findings by severity.
     pub findings: Counts,
-    /// Those of them that do not fail the run: allowed by the gate file, or known from the baseline.
+    /// Findings that do not fail the run: allowed by the gate file, or known from the baseline.
     pub excused: usize,
-    /// Targets among the untested ones where the operator allows everything that stood in the way.
+    /// Untested targets where the operator allows every reason.
     #[serde(skip)]
     pub waived: usize,
-    /// The greatest severity of a finding that is not excused.
+    /// The highest severity of a finding that is not excused.
     #[serde(skip)]
     pub worst: Option<Severity>,
 }

@@ -1,24 +1,24 @@
-//! Names that nginx does not know. A third-party module may know any name, so only what is certainly or very probably a
-//! directive of nginx with a slip of the pen counts.
+//! Misspelt directives. A third-party module may define any name, so a name only counts as misspelt if it is certainly
+//! or very probably a typing error in one of nginx's directives.
 
 use super::ROWS;
 
-/// Prefixes under which nginx alone names directives about TLS.
+/// Prefixes of TLS directives that only nginx uses.
 const TLS: [&str; 4] = ["ssl_", "proxy_ssl_", "grpc_ssl_", "uwsgi_ssl_"];
 
-/// Words in names of other modules and of patched versions of nginx that have such a prefix.
+/// Words in the names of directives with such a prefix in other modules and patched versions of nginx.
 const OTHERS: [&str; 10] =
     ["lua", "ntls", "async", "dyn_rec", "_ct", "enc_", "sign_", "gm_", "keyless", "verify_depth_"];
 
-/// Directives of other modules that differ from one of nginx by one letter.
+/// Directives of other modules that differ from one of nginx's by one letter.
 const NEIGHBOURS: [&str; 3] = ["subs_filter", "subs_filter_types", "subs_filter_bypass"];
 
-/// A misspelt name is at least this long: short ones are near to too many others.
+/// The shortest name that counts as misspelt: short names are similar to too many others.
 const SHORTEST: usize = 5;
 
-/// The directive of nginx that was probably meant.
+/// The directive of nginx that was probably intended.
 pub(super) fn meant(name: &str) -> Option<&'static str> {
-    // A row of `map`, and a slash that has lost its space.
+    // A row of `map`, and a missing space before a slash.
     if name == "default" || name == "location/" {
         return Some("location");
     }
@@ -32,8 +32,8 @@ pub(super) fn meant(name: &str) -> Option<&'static str> {
     near.or(is_tls.then_some("ssl_certificate"))
 }
 
-/// Whether a letter was added, left out or changed, or two neighbours were exchanged; in linear time, as a configuration may
-/// hold a million names.
+/// Whether one letter was added, omitted or changed, or two adjacent ones were swapped. Runs in linear time, because a
+/// configuration may contain a million names.
 fn is_one_slip(one: &[u8], other: &[u8]) -> bool {
     if one.len().abs_diff(other.len()) > 1 {
         return false;

@@ -1,5 +1,5 @@
-//! Which directives nginx has: where each may stand, with how many arguments and which values, and in which releases. A
-//! directive that is not listed passes, because a module that is not part of nginx may know it, unless it is misspelt.
+//! nginx's directives: the blocks in which each is allowed, its number of arguments, its values, and its releases. An
+//! unlisted directive is accepted unless it is misspelt, because another module may define it.
 
 mod misspelt;
 pub(super) mod value;
@@ -13,13 +13,13 @@ pub(in crate::nginx) use self::value::{is_size, is_time};
 use super::defaults::NginxRelease;
 use super::problem::Fault;
 
-/// Every directive of nginx, a line for each kind of use, as `scripts/nginx-directives` reads them out of nginx's source:
-/// name, contexts, arguments, values, first release, first release without it. Contexts are letters, see [`BlockContext`];
-/// arguments are the counts that are accepted, or `+` and `++` for at least one or two and `*` for any, after `{` for a
-/// block.
+/// Every directive of nginx, one line for each kind of use, extracted from nginx's source by
+/// `scripts/nginx-directives`: name, contexts, arguments, values, first release, first release without it. Contexts are
+/// letters, see [`BlockContext`]. Arguments are the accepted counts, or `+` and `++` for at least one or two and `*`
+/// for any, after `{` for a block.
 const TABLE: &str = include_str!("directives.txt");
 
-/// What kind of block a directive stands in.
+/// The kind of block that contains a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BlockContext {
     /// The file itself.
@@ -50,14 +50,14 @@ pub enum BlockContext {
     Mail,
     /// `server` in `mail`.
     MailServer,
-    /// A block of data, as of `map`; true where `include` is taken in it.
+    /// A block of data, such as `map`; true if `include` is allowed in it.
     Data(bool),
-    /// A block that this crate does not know; anything passes in it.
+    /// A block that this crate does not know; anything is accepted in it.
     Unknown,
 }
 
 impl BlockContext {
-    /// The letter in the table; none where no table applies.
+    /// The letter in the table; `None` if no table applies.
     pub(super) fn letter(self) -> Option<char> {
         Some(match self {
             Self::Main => 'm',
@@ -78,12 +78,12 @@ impl BlockContext {
         })
     }
 
-    /// Whether it is a `server` that listens.
+    /// Whether it is a `server` block that listens.
     pub fn is_server(self) -> bool {
         matches!(self, Self::Server | Self::StreamServer | Self::MailServer)
     }
 
-    /// The module that it belongs to; none outside them all and in blocks that no table applies to.
+    /// The module that it belongs to; `None` outside all modules and in blocks without a table.
     pub fn module(self) -> Option<Module> {
         match self {
             Self::Main | Self::Events | Self::Data(_) | Self::Unknown => None,
@@ -99,7 +99,7 @@ impl BlockContext {
         }
     }
 
-    /// What stands in the block of this directive.
+    /// The context inside the block of this directive.
     #[must_use]
     pub fn inside(self, name: &str) -> Self {
         match (self, name) {
@@ -123,7 +123,7 @@ impl BlockContext {
     }
 }
 
-/// The module whose blocks a directive stands in.
+/// The module whose blocks contain a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Module {
     /// `http`.
@@ -140,7 +140,7 @@ struct DirectiveRow {
     block: bool,
     counts: &'static str,
     value: ValueKind,
-    /// The first release that has it; `None` for what is older than every release in use.
+    /// The first release that has it; `None` if every release in use has it.
     since: Option<NginxRelease>,
     /// The first release without it.
     until: Option<NginxRelease>,
@@ -165,8 +165,8 @@ static ROWS: LazyLock<HashMap<&'static str, Vec<DirectiveRow>>> = LazyLock::new(
     rows
 });
 
-/// Holds a directive against the table, in the order of `ngx_conf_handler`; `block` is whether `{` follows it. Its name
-/// is put into `seen` where it may stand only once in a block.
+/// Checks a directive against the table, in the order of `ngx_conf_handler`; `block` is whether `{` follows it. If its
+/// name is allowed only once in a block, it is added to `seen`.
 pub fn check(
     context: BlockContext,
     words: &[String],
@@ -199,30 +199,30 @@ pub fn check(
     row.value.check(name, arguments)
 }
 
-/// Whether a directive may stand only once in a block.
+/// Whether a directive is allowed only once in a block.
 pub fn stands_once(name: &str) -> bool {
     let rows = ROWS.get(name).map(Vec::as_slice).unwrap_or_default();
     rows.iter().any(|row| row.value.stands_once())
 }
 
-/// Whether nginx itself has a directive of this name; others are of modules that are not part of it.
+/// Whether nginx itself has a directive of this name; others belong to third-party modules.
 pub(super) fn is_known(name: &str) -> bool {
     ROWS.contains_key(name)
 }
 
-/// How a directive that nginx has today stands to a release.
+/// Whether a current directive of nginx exists in a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Availability {
     /// It exists in this block.
     Here,
-    /// It comes with a later release.
+    /// It was added in a later release.
     Later {
         /// The first release that has it.
         since: NginxRelease,
-        /// Whether the release knows its name from other blocks.
+        /// Whether the release has it in other blocks.
         elsewhere: bool,
     },
-    /// It is gone.
+    /// It was removed.
     Gone {
         /// The first release without it.
         until: NginxRelease,

@@ -1,38 +1,38 @@
-//! What a directive's value must be, and how nginx reads numbers, sizes and times.
+//! The values that a directive accepts, and how nginx parses numbers, sizes and times.
 
 use std::str::FromStr;
 
 use crate::nginx::problem::Fault;
 use crate::tls::version::ProtocolVersion;
 
-/// What a directive's value must be.
+/// The values that a directive accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ValueKind {
     /// Anything, any number of times.
     Any,
-    /// Anything, but once in a block.
+    /// Anything, but only once in a block.
     Once,
     Flag,
     Number,
     /// Bytes: `16k`.
     Size,
-    /// Bytes, gigabytes as well.
+    /// Bytes, also in gigabytes.
     Offset,
-    /// A time to the millisecond.
+    /// A time in milliseconds.
     Time,
-    /// A time in whole seconds.
+    /// A time in seconds.
     Seconds,
     /// A number and a size.
     Buffers,
-    /// One of these words, with a bar between them.
+    /// One of these words, separated by bars.
     Enum(&'static str),
-    /// Some of these words; the directive adds up when it is repeated.
+    /// Some of these words; repeated directives are combined.
     Mask(&'static str),
     Protocols,
 }
 
 impl ValueKind {
-    /// Reads the table's word for it.
+    /// Parses the word in the table.
     pub(super) fn read(text: &'static str) -> Self {
         match text.split_once(':') {
             Some(("enum", words)) => Self::Enum(words),
@@ -90,20 +90,19 @@ impl ValueKind {
     }
 }
 
-/// A number as nginx reads it (`ngx_atoi`): digits and nothing else.
+/// Parses a number as nginx does (`ngx_atoi`): only digits.
 pub fn number(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    // nginx's own limit is that of a signed word; nobody means more than fits here.
+    // nginx's own limit is that of a signed word; larger numbers than fit here make no difference.
     digits.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
-/// Whether nginx reads it as a size (`ngx_parse_size`, `ngx_parse_offset`).
+/// Whether nginx accepts it as a size (`ngx_parse_size`, `ngx_parse_offset`).
 pub(in crate::nginx) fn is_size(text: &str, units: &str) -> bool {
     number(text.strip_suffix(|unit| units.contains(unit)).unwrap_or(text)).is_some()
 }
 
-/// Whether nginx reads it as a time (`ngx_parse_time`): numbers with units that get smaller, the last of them perhaps
-/// without one.
+/// Whether nginx accepts it as a time (`ngx_parse_time`): numbers with decreasing units; the last may have none.
 pub(in crate::nginx) fn is_time(text: &str, whole_seconds: bool) -> bool {
     const UNITS: [&str; 8] = ["y", "M", "w", "d", "h", "m", "s", "ms"];
     let (mut rest, mut smallest) = (text, None);
@@ -136,7 +135,7 @@ pub(in crate::nginx) fn is_time(text: &str, whole_seconds: bool) -> bool {
     true
 }
 
-/// A protocol as `ssl_protocols` takes it; `SSLv2` is known and never offered.
+/// A protocol of `ssl_protocols`; `SSLv2` is accepted but never offered.
 pub(crate) fn protocol(text: &str) -> Option<ProtocolVersion> {
     let known = ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
     let name = known.into_iter().find(|name| name.eq_ignore_ascii_case(text))?;

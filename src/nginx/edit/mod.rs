@@ -1,5 +1,5 @@
-//! Changes to directives, made in the text of the files and shown as a unified diff. Only the bytes of the
-//! directives that change are touched.
+//! Edits of directives in the text of the files, shown as a unified diff. Only the bytes of changed directives are
+//! touched.
 
 mod place;
 mod text;
@@ -21,17 +21,17 @@ use super::tree::{Directive, Tree};
 pub struct Edit {
     /// Its name.
     pub name: String,
-    /// Its arguments; without any, the directive is removed.
+    /// Its arguments; if empty, the directive is removed.
     pub arguments: Vec<String>,
-    /// Where: a block, or a directive beside which it is to stand, as `proxy_pass` or `listen`. Out of `if` and
-    /// `limit_except` a TLS directive moves to the block around them, where alone nginx takes it.
+    /// Where: a block, or a directive next to it, such as `proxy_pass` or `listen`. In `if` and `limit_except`, where
+    /// nginx does not allow TLS directives, the surrounding block is used.
     pub at: Span,
 }
 
 /// Why an edit cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
-    /// No directive begins there.
+    /// No directive starts there.
     #[error("no directive begins at {0}:{column}", column = .0.column)]
     NoPlace(Span),
     /// Two edits set a directive that may appear only once to different values.
@@ -46,20 +46,20 @@ pub struct Patch {
     pub files: Vec<PatchedFile>,
 }
 
-/// A file before and after.
+/// A file before and after the patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatchedFile {
-    /// Its name, as nginx knows it.
+    /// Its name in nginx.
     pub path: Arc<str>,
-    /// Its present text.
+    /// Its current text.
     pub before: Arc<[u8]>,
     /// Its new text.
     pub after: Vec<u8>,
 }
 
-/// Makes the edits. Those of one name in one block belong together: they replace what stands in that very block, one by
-/// one, and are put in where nothing does. Edits that say the same count once; those that change nothing give an empty
-/// patch.
+/// Makes the edits. Edits of one name in one block belong together: they replace the block's own directives of that
+/// name one by one, or are inserted if there are none. Equal edits are made once; edits that change nothing give an
+/// empty patch.
 pub fn patch(tree: &Tree, edits: &[Edit]) -> Result<Patch, EditError> {
     let mut jobs: Vec<(Home<'_>, Vec<&Edit>)> = Vec::new();
     for edit in edits {
@@ -90,23 +90,24 @@ pub fn patch(tree: &Tree, edits: &[Edit]) -> Result<Patch, EditError> {
         let after = text::apply(&before, &splices);
         Some(after.map(|after| PatchedFile { path, before, after }))
     });
-    // Directives do not overlap, and each is touched by one job.
+    // Directives do not overlap, and each belongs to one edit.
     let files = files.flatten().filter(|file| *file.after != *file.before).collect();
     Ok(Patch { files })
 }
 
 impl Patch {
-    /// The unified diff of all files, names with `a/` and `b/` before them, byte for byte: `patch -p1 -d /` applies it.
+    /// The unified diff of all files, with `a/` and `b/` before their names, byte for byte: `patch -p1 -d /` applies
+    /// it.
     pub fn diff_bytes(&self) -> Vec<u8> {
         self.files.iter().flat_map(PatchedFile::diff).collect()
     }
 
-    /// The same to be read; bytes that are not UTF-8 are replaced in it.
+    /// The same as text; bytes that are not UTF-8 are replaced.
     pub fn diff(&self) -> String {
         String::from_utf8_lossy(&self.diff_bytes()).into_owned()
     }
 
-    /// The same under other names of the files.
+    /// The same with other file names.
     #[must_use]
     pub fn renamed(&self, name: impl Fn(&str) -> String) -> Self {
         let renamed =
@@ -114,8 +115,8 @@ impl Patch {
         Self { files: self.files.iter().map(renamed).collect() }
     }
 
-    /// What nginx would say of the configuration with the patch and does not say without it: a file that is included in
-    /// several blocks may hold a directive where one of them has it already.
+    /// The error that nginx would report only with the patch: if a file is included in several blocks, one of them may
+    /// already contain the directive.
     pub fn fault(&self, tree: &Tree) -> Option<ConfigurationProblem> {
         let mut known: Vec<&Fault> = tree.problems.iter().map(|problem| &problem.fault).collect();
         self.apply(tree).problems.into_iter().find(|problem| {
@@ -129,7 +130,7 @@ impl Patch {
         })
     }
 
-    /// The configuration as it is with the patch.
+    /// The patched configuration.
     pub fn apply(&self, tree: &Tree) -> Tree {
         let mut files = MemoryFiles::of(tree.files.iter().map(|(path, text)| (&**path, &**text)));
         for file in &self.files {
@@ -144,7 +145,7 @@ impl PatchedFile {
         let diff = TextDiff::from_lines(&*self.before, &self.after[..]);
         let path = self.path.trim_start_matches('/');
         let mut text = Vec::new();
-        // Writing to memory does not fail.
+        // Writing to memory cannot fail.
         let _ = diff
             .unified_diff()
             .header(&format!("a/{path}"), &format!("b/{path}"))
@@ -153,8 +154,7 @@ impl PatchedFile {
     }
 }
 
-/// The files of a configuration for a copy below this folder: includes with a full name lead
-/// to the copy.
+/// The files of a configuration for a copy below this folder; absolute includes lead to the copy.
 pub fn relocated(tree: &Tree, folder: &str) -> BTreeMap<Arc<str>, Vec<u8>> {
     let mut splices: BTreeMap<Arc<str>, BTreeSet<Splice>> = BTreeMap::new();
     for include in tree.includes.iter().filter(|include| include.first().starts_with('/')) {
@@ -170,14 +170,14 @@ pub fn relocated(tree: &Tree, folder: &str) -> BTreeMap<Arc<str>, Vec<u8>> {
     files.collect()
 }
 
-/// What one place's edits of one name do to the text, each with its file.
+/// The changes to the text by the edits of one name at one place, each with its file.
 fn change(tree: &Tree, home: &Home<'_>, edits: &[&Edit]) -> Vec<(Arc<str>, Splice)> {
     let name = edits.first().map(|edit| edit.name.as_str()).unwrap_or_default();
     let mut existing: Vec<&Directive> = home.own(name);
     let mut new: Vec<Vec<String>> = Vec::new();
     let mut splices = Vec::new();
     if is_pair(name) && existing.is_empty() {
-        // A set that stands here replaces the outer one as a whole, so what that says is repeated.
+        // Directives in this block replace all outer ones of that name, so the outer ones are repeated.
         let changed = |one: &&&Directive| !edits.iter().any(|edit| key(edit) == Some(one.first()));
         let outer = home.scope.effective(name).iter().filter(changed);
         new.extend(outer.map(|one| one.arguments.clone()));
@@ -216,7 +216,7 @@ fn with_text(
     tree.files.get(file).map(|text| (Arc::clone(file), make(text)))
 }
 
-/// Whether directives of this name are told apart by their first argument.
+/// Whether directives of this name are distinguished by their first argument.
 fn is_pair(name: &str) -> bool {
     name.ends_with("_conf_command") || name.ends_with("_set_header")
 }

@@ -1,10 +1,10 @@
-//! The block that an edit belongs in.
+//! The block that an edit is made in.
 
 use crate::nginx::inherit::Scope;
 use crate::nginx::problem::Span;
 use crate::nginx::tree::{Directive, Tree};
 
-/// A block and the directive behind which a new one goes.
+/// A block, and the directive after which a new one is inserted.
 pub(super) struct Home<'t> {
     pub scope: Scope<'t>,
     /// A directive in the block, or the block itself.
@@ -36,13 +36,13 @@ impl<'t> Home<'t> {
         place(self) == place(other)
     }
 
-    /// The directives of this name in the block itself.
+    /// The directives of this name directly in the block.
     pub(super) fn own(&self, name: &str) -> Vec<&'t Directive> {
         self.scope.own(name).to_vec()
     }
 }
 
-/// The directive that begins at a place, behind the blocks around it.
+/// The directive that starts at a place, after the blocks around it.
 fn path<'t>(directives: &'t [Directive], at: &Span) -> Option<Vec<&'t Directive>> {
     for one in directives {
         if one.span.line == at.line && one.span == *at {

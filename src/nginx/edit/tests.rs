@@ -192,7 +192,7 @@ fn an_empty_argument_is_written_into_the_block_of_its_anchor() {
 }
 
 proptest! {
-    /// Whatever the layout, the directive then says what it should, and no other one changes.
+    /// Whatever the layout, the edited directive has the right value, and no other one changes.
     #[test]
     fn an_edit_changes_one_directive(
         gaps in proptest::collection::vec("[ \t\r\n]{1,3}(#[ -~]{0,5}\n)?", 8),

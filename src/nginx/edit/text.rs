@@ -1,4 +1,4 @@
-//! What an edit does to the bytes of a file.
+//! The edits of a file's bytes.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -6,10 +6,10 @@ use std::ops::Range;
 use crate::nginx::token::quoted;
 use crate::nginx::tree::Directive;
 
-/// Spaces to indent a block's content by, where the file shows no other habit.
+/// Default indentation of a block's contents, if the file shows no other.
 const INDENT: &str = "    ";
 
-/// Bytes to replace; splices that begin at the same place keep their order.
+/// Bytes to replace; splices that start at the same place keep their order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Splice {
     start: usize,
@@ -24,7 +24,7 @@ impl Splice {
     }
 }
 
-/// The text with all splices in it; `None` where they overlap.
+/// The text with all splices applied; `None` if they overlap.
 pub(super) fn apply(text: &[u8], splices: &BTreeSet<Splice>) -> Option<Vec<u8>> {
     let mut after = Vec::with_capacity(text.len());
     let mut at = 0;
@@ -37,7 +37,7 @@ pub(super) fn apply(text: &[u8], splices: &BTreeSet<Splice>) -> Option<Vec<u8>> 
     Some(after)
 }
 
-/// A directive as it is written.
+/// A directive as written in a file.
 pub(super) fn directive(name: &str, arguments: &[String]) -> String {
     format!("{name} {};", words(arguments))
 }
@@ -47,7 +47,7 @@ fn words(arguments: &[String]) -> String {
     words.join(" ")
 }
 
-/// Other arguments, with the name and the space behind it as they are.
+/// Replaces the arguments, and keeps the name and the space after it.
 pub(super) fn replacement(text: &[u8], one: &Directive, arguments: &[String]) -> Splice {
     let whole = text.get(one.extent.clone()).unwrap_or_default();
     let name = one.name.as_bytes();
@@ -60,7 +60,7 @@ pub(super) fn replacement(text: &[u8], one: &Directive, arguments: &[String]) ->
     Splice::new(start..one.extent.end, format!("{};", words(arguments)))
 }
 
-/// Nothing, with the whole line where nothing else stands on it.
+/// Removes the directive, and its line if nothing else is on it.
 pub(super) fn removal(text: &[u8], one: &Directive) -> Splice {
     let Range { start, end } = one.extent.clone();
     let line = TextLine::around(text, start);
@@ -72,7 +72,7 @@ pub(super) fn removal(text: &[u8], one: &Directive) -> Splice {
     Splice::new(start..end, "")
 }
 
-/// A new directive behind the anchor: on a line of its own where the anchor ends its line, else beside it.
+/// Inserts a directive after the anchor: on a new line if the anchor ends its line, otherwise next to it.
 pub(super) fn insertion(text: &[u8], anchor: &Directive, words: &str) -> Splice {
     let end = anchor.opens_at.unwrap_or(anchor.extent.end);
     let line = TextLine::around(text, end.saturating_sub(1));
@@ -92,7 +92,7 @@ pub(super) fn insertion(text: &[u8], anchor: &Directive, words: &str) -> Splice 
     Splice::new(line.end..line.end, format!("{eol}{indent}{words}"))
 }
 
-/// How far a directive is indented, where it begins its line in the same file as the block.
+/// The indentation of a directive, if it starts its line in the same file as the block.
 fn indent_of(text: &[u8], block: &Directive, child: &Directive) -> Option<String> {
     let start = child.extent.start;
     let line = TextLine::around(text, start);
@@ -108,14 +108,14 @@ fn is_blank(text: &[u8]) -> bool {
 /// A line of a file.
 struct TextLine {
     start: usize,
-    /// Behind its last character, before what ends it.
+    /// The offset after its last character, before the line break.
     end: usize,
-    /// Where the next line starts.
+    /// The start of the next line.
     next: usize,
 }
 
 impl TextLine {
-    /// The line that holds this offset.
+    /// The line that contains this offset.
     fn around(text: &[u8], offset: usize) -> Self {
         let offset = offset.min(text.len());
         let newline = |byte: &u8| *byte == b'\n';

@@ -1,4 +1,4 @@
-//! What can be said of a socket and its servers.
+//! Facts about a socket and its servers.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ pub(super) fn facts(listener: &Listener, version: Option<NginxRelease>) -> Vec<F
             } else {
                 FactKind::DefaultCertificate
             };
-            // `stream` and `mail` name the directive that asks for TLS.
+            // `stream` and `mail` name the directive that requires TLS.
             let by_listen = is_refused && listener.protocol != Protocol::Http;
             let span = if by_listen { &server.listen } else { &server.span };
             facts.push(Fact { span: span.clone(), kind });
@@ -49,7 +49,7 @@ fn differs(own: &ServerSsl, default: &ServerSsl) -> bool {
         || own.verify_client.is_some() && own.verify_client != default.verify_client
 }
 
-/// A server that was meant to be plain. Nobody means to reach one that is only named `_` and is not the default.
+/// A server that was meant to be plain. Nobody intends to reach one that is only named `_` and is not the default.
 fn plain_beside(server: &Server, is_default: bool) -> Option<Fact> {
     let other = server.plain_beside.clone()?;
     let is_void =
@@ -59,7 +59,7 @@ fn plain_beside(server: &Server, is_default: bool) -> Option<Fact> {
     is_reached.then(|| Fact { span: server.listen.clone(), kind })
 }
 
-/// What can be said of a server alone.
+/// Facts about a single server.
 fn single(
     server: &Server,
     protocol: Protocol,
@@ -97,7 +97,7 @@ fn single(
     facts.extend(ssl.ciphers.as_ref().and_then(suites));
 }
 
-/// Commands that win over the protocols of a directive.
+/// Commands that override the protocols of a directive.
 pub(super) fn commands(
     commands: &[Set<(String, String)>],
     protocols: Option<&Set<Vec<String>>>,
@@ -119,7 +119,7 @@ pub(super) fn commands(
     commands.iter().filter(wins).map(fact).collect()
 }
 
-/// TLS 1.3 suites in a cipher list; IANA's names of older suites are none, and have a `_WITH_` in them.
+/// TLS 1.3 suites in a cipher list; IANA's names of older suites contain `_WITH_`, and do not count.
 pub(super) fn suites(ciphers: &Set<String>) -> Option<Fact> {
     let words = ciphers.value.split([':', ',', ' ']);
     let suites: Vec<String> = words.filter(|word| is_tls13(word)).map(str::to_owned).collect();
@@ -131,7 +131,7 @@ fn is_tls13(name: &str) -> bool {
     name.starts_with("TLS_") && !name.contains("_WITH_")
 }
 
-/// Settings in whose place the default server's apply.
+/// Settings for which the default server's apply instead.
 fn overruled(
     server: &Server,
     default: &Server,
@@ -162,14 +162,14 @@ fn overruled(
     check("ssl_session_timeout", None, timeout(own), timeout(decides));
 }
 
-/// A setting's place and its value in a form that compares.
+/// A setting's place, and its value in comparable form.
 type PlacedValue = Option<(Span, String)>;
 
 fn set<T: std::fmt::Debug>(set: Option<Set<T>>) -> PlacedValue {
     set.map(|set| (set.span, format!("{:?}", set.value)))
 }
 
-/// The protocols in one order.
+/// The protocols in a fixed order.
 fn protocols(ssl: &ServerSsl) -> Option<Set<Vec<String>>> {
     let set = ssl.protocols.clone()?;
     Some(set.map(|words| {
@@ -186,7 +186,7 @@ fn suites_command(ssl: &ServerSsl) -> PlacedValue {
     found.map(|one| (one.span.clone(), one.value.1.clone())).next()
 }
 
-/// Names that nginx drops. Nobody means to be reached by `_`, and a name that is only repeated does no harm.
+/// Names that nginx drops. Nobody intends to be reached as `_`, and a repeated name is harmless.
 fn taken_names(listener: &Listener, facts: &mut Vec<Fact>) {
     let void = ServerName::Exact("_".to_owned());
     for server in listener.servers.iter().filter(|server| !server.taken.is_empty()) {

@@ -1,5 +1,5 @@
-//! What a configuration says without meaning it: settings that nginx refuses or ignores, or that probably do not do what
-//! was intended. Each follows from the configuration alone.
+//! Likely mistakes in a configuration: settings that nginx refuses or ignores, or that probably do not do what was
+//! intended. Each follows from the configuration alone.
 
 mod listener;
 mod refusal;
@@ -17,25 +17,25 @@ use super::upstream::Upstream;
 /// One such fact and its directive.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fact {
-    /// The directive, or the block where one is missing.
+    /// The directive, or the block if it is missing.
     pub span: Span,
-    /// What there is to say of it.
+    /// The kind of fact.
     pub kind: FactKind,
 }
 
-/// What there is to say; it prints as one sentence without a full stop. Each kind belongs to one rule
+/// The kind of a fact; printed as one sentence without a full stop. Each kind belongs to one rule
 /// (`audit::rules::configuration::rule`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FactKind {
-    /// nginx does not read the configuration: what it says.
+    /// nginx refuses the configuration with this fault.
     Refused(Fault),
     /// The directive does not exist yet in this release.
     TooNew {
         /// The directive.
         directive: String,
-        /// The first release that has it there.
+        /// The first release that has it in this block.
         since: NginxRelease,
-        /// Whether this release knows it from other blocks.
+        /// Whether this release has it in other blocks.
         elsewhere: bool,
     },
     /// The directive no longer exists in this release.
@@ -45,58 +45,58 @@ pub enum FactKind {
         /// The first release without it.
         since: NginxRelease,
     },
-    /// A file is missing, or is not what the directive needs: nginx's words.
+    /// A file is missing, or is not what the directive needs.
     FileRefused {
-        /// Its words.
+        /// nginx's message.
         words: String,
     },
-    /// OpenSSL does not accept a value: nginx's words.
+    /// OpenSSL does not accept a value.
     LibraryRefuses {
-        /// Its words.
+        /// nginx's message.
         words: String,
     },
     /// The default server of a socket, or a server whose default server rejects handshakes, has no certificate.
     CertificateMissing,
-    /// There is no `ssl_certificate_key` for an `ssl_certificate`, or none for a client certificate.
+    /// There is no `ssl_certificate_key` for an `ssl_certificate`, or no key for a client certificate.
     KeyMissing,
-    /// Clients are verified, and no CA certificates say by whom.
+    /// Clients are verified without CA certificates.
     ClientCaMissing {
-        /// The release from which `ssl_trusted_certificate` is enough, where there is one.
+        /// The first release in which `ssl_trusted_certificate` is enough, if any.
         trusted_since: Option<NginxRelease>,
     },
     /// Upstreams are verified without CA certificates.
     TrustMissing,
-    /// nginx itself was asked (`-t`) and refuses the configuration: its words.
+    /// `nginx -t` refuses the configuration.
     TestFailed {
-        /// Its words.
+        /// nginx's message.
         words: String,
     },
-    /// Something that is not known here decides what nginx makes of it.
+    /// Whether nginx accepts it depends on something that is unknown here.
     Untested {
-        /// What, and why.
+        /// The reason.
         reason: String,
     },
-    /// A setting of a server that is not the default one of its socket, where the default server's applies.
+    /// A setting of a server that is not the default of its socket; the default server's setting applies.
     DefaultServerDecides {
         /// The directive.
         directive: &'static str,
-        /// The default server's directive, or its block where it has none.
+        /// The default server's directive, or its block if it has none.
         default: Span,
-        /// From this release on it does apply; `None` where it never does.
+        /// The setting applies from this release on; `None` if it never does.
         until: Option<NginxRelease>,
     },
-    /// TLS settings of a server without a certificate: the default server's apply in their place.
+    /// TLS settings of a server without a certificate; the default server's apply instead.
     DefaultCertificate,
-    /// A setting of the verification while that is off: the file is not even opened.
+    /// A setting of verification, which is off: the file is not even opened.
     VerifySettingUnused {
         /// The directive.
         directive: String,
     },
-    /// A setting for TLS with an upstream, in a place from which the connection does not use TLS.
+    /// A TLS setting for an upstream that nginx connects to without TLS.
     ProxySslUnused {
         /// The directive.
         directive: String,
-        /// What switches TLS off there.
+        /// Why TLS is not used.
         reason: Plain,
     },
     /// CA certificates for clients that are never asked for a certificate.
@@ -129,10 +129,10 @@ pub enum FactKind {
     AnnotationIgnored {
         /// The annotation, without its prefix.
         annotation: String,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
-    /// nginx drops the name because a server of the socket has it already, or one form of it.
+    /// nginx drops the name, because a server of the socket already has it or one of its forms.
     NameTaken {
         /// The name.
         name: String,
@@ -141,31 +141,31 @@ pub enum FactKind {
     },
     /// An HTTP socket on port 443 without `ssl`.
     PlainOn443,
-    /// A server without `ssl` on a socket that another server makes TLS, and without a certificate.
+    /// A server without `ssl` or a certificate, on a socket that another server makes a TLS socket.
     PlainBesideTls {
         /// The `listen` with `ssl`.
         other: Span,
     },
     /// A URL without TLS to port 443.
     PlainTo443,
-    /// `*_ssl_name` while no name is sent.
+    /// `*_ssl_name` although no name is sent.
     NameNotSent {
-        /// Whether it is at least verified.
+        /// Whether the name is verified.
         is_verified: bool,
     },
-    /// The name that is sent or verified is that of an `upstream` block, which is probably not a host.
+    /// The name of an `upstream` block, which is probably not a host, is sent or verified.
     GroupName {
         /// The name.
         name: String,
     },
-    /// A `server` without a port in an `upstream` block for TLS: nginx uses port 80.
+    /// A `server` without a port in an `upstream` block that is used with TLS: nginx uses port 80.
     Port80,
-    /// A host that is only known at run time, and no `resolver` to ask for its address: nginx answers 502.
+    /// A host that is only known at run time, without a `resolver`: nginx answers 502.
     ResolverMissing {
         /// The host.
         host: String,
     },
-    /// Sessions are shared with a place that verifies less, or against other files: what it accepted passes here.
+    /// Sessions are shared with a place that verifies less, or with other files: what it accepted is accepted here.
     SharedSession {
         /// The other place.
         other: Span,
@@ -178,7 +178,7 @@ pub enum FactKind {
 }
 
 impl FactKind {
-    /// Whether it only says that something could not be tested.
+    /// Whether it only reports that something could not be tested.
     pub fn is_untested(&self) -> bool {
         match self {
             Self::Refused(fault) => fault.is_limit(),
@@ -197,7 +197,7 @@ pub enum Plain {
     StreamOff,
 }
 
-/// All facts, by their place; `version` is the release of nginx where that is known.
+/// All facts, by place; `version` is nginx's release, if known.
 pub fn facts(
     tree: &Tree,
     listeners: &[Listener],

@@ -1,4 +1,4 @@
-//! The facts in words: nginx's own where nginx refuses.
+//! The texts of facts: nginx's own message if nginx refuses.
 
 use std::fmt;
 
@@ -49,7 +49,7 @@ impl fmt::Display for FactKind {
     }
 }
 
-/// What has no effect, or another one.
+/// Settings without effect, or with another effect.
 fn effect(kind: &FactKind) -> Option<String> {
     Some(match kind {
         FactKind::DefaultServerDecides { directive, default, until } => {
@@ -96,7 +96,7 @@ fn effect(kind: &FactKind) -> Option<String> {
     })
 }
 
-/// What probably does not do what was intended.
+/// Settings that probably do not do what was intended.
 fn doubt(kind: &FactKind) -> String {
     match kind {
         FactKind::NameTaken { name, first } => {

@@ -1,4 +1,4 @@
-//! Facts about directives where they stand.
+//! Facts about the places of directives.
 
 use std::collections::HashSet;
 
@@ -32,7 +32,7 @@ fn is_plain_to_443(directive: &Directive) -> bool {
     })
 }
 
-/// Settings of one module in a block whose upstream another one connects to.
+/// Settings of one module in a block whose upstream another module connects to.
 fn other_module(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
     let families = ProxyModule::HTTP.map(|module| (module.pass(), module.prefix()));
     let passes: Vec<&str> = families
@@ -42,7 +42,7 @@ fn other_module(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
         .collect();
     let [meant] = passes.as_slice() else { return };
     let inside = scope.block().map(Directive::children).unwrap_or_default();
-    // Nested locations may pass elsewhere.
+    // Nested locations may use another upstream.
     if inside.iter().any(|one| one.name == "location") {
         return;
     }
@@ -56,7 +56,7 @@ fn other_module(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
     }
 }
 
-/// HTTP sockets on port 443 where TLS is not spoken.
+/// HTTP sockets on port 443 without TLS.
 pub(super) fn plain_sockets(tree: &Tree, listeners: &[Listener]) -> Vec<Fact> {
     let tls: HashSet<&ListenAddress> = listeners.iter().map(|one| &one.address).collect();
     let servers = tree.blocks("http").flat_map(Directive::children);

@@ -1,4 +1,4 @@
-//! TLS settings that have no effect where they are written.
+//! TLS settings without effect.
 
 use std::collections::HashSet;
 
@@ -41,7 +41,7 @@ fn in_stream(server: &Scope<'_>, facts: &mut Vec<Fact>) {
 fn in_http(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
     let inside = scope.block().map(Directive::children).unwrap_or_default();
     let is_plain = |one: &&Directive| address::strip_scheme(one.first(), "http://").is_some();
-    // A block inside inherits the settings, and may use them.
+    // A nested block inherits the settings, and may use them.
     let is_inherited = || inside.iter().any(may_use_tls);
     if scope.own("proxy_pass").first().is_some_and(is_plain) && !is_inherited() {
         report(scope, Plain::Http, facts);
@@ -51,7 +51,7 @@ fn in_http(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
     }
 }
 
-/// Whether a block holds a `proxy_pass` that is not plain for certain.
+/// Whether a block contains a `proxy_pass` that may use TLS.
 fn may_use_tls(block: &Directive) -> bool {
     block.children().iter().any(|one| {
         let passes = one.name == "proxy_pass" && one.block.is_none();
@@ -59,7 +59,7 @@ fn may_use_tls(block: &Directive) -> bool {
     })
 }
 
-/// The block's own settings; one that switches something off expects nothing.
+/// The block's own settings; one that turns something off is fine.
 fn report(scope: &Scope<'_>, reason: Plain, facts: &mut Vec<Fact>) {
     let inside = scope.block().map(Directive::children).unwrap_or_default();
     let settings = inside

@@ -1,4 +1,4 @@
-//! What can be said of an upstream's settings.
+//! Facts about an upstream's settings.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use crate::nginx::upstream::{PeerAddress, ProxyModule, ProxySsl, Upstream};
 use crate::nginx::variable;
 
 pub(super) fn facts(upstreams: &[Upstream]) -> Vec<Fact> {
-    // A setting that counts for one upstream is no mistake where it does not for another.
+    // A setting that only applies to some of the upstreams is not a mistake.
     let count = upstreams.iter().flat_map(|one| {
         let verified = verify_settings(&one.ssl).filter(|_| one.ssl.verifies());
         let named = one.ssl.name.as_ref().filter(|_| one.ssl.sends_name());
@@ -25,7 +25,7 @@ pub(super) fn facts(upstreams: &[Upstream]) -> Vec<Fact> {
     facts
 }
 
-/// What can be said of one of them alone.
+/// Facts about a single upstream.
 fn single(upstream: &Upstream) -> Vec<Fact> {
     let ssl = &upstream.ssl;
     let mut facts = Vec::new();
@@ -58,7 +58,7 @@ fn single(upstream: &Upstream) -> Vec<Fact> {
     facts
 }
 
-/// The settings that only count when the certificate is verified.
+/// The settings that only apply if the certificate is verified.
 fn verify_settings(ssl: &ProxySsl) -> impl Iterator<Item = (&'static str, &Span)> {
     let file = ssl.trusted_certificate.as_ref().map(|set| ("trusted_certificate", &set.span));
     let crl = ssl.crl.as_ref().map(|set| ("crl", &set.span));
@@ -66,14 +66,14 @@ fn verify_settings(ssl: &ProxySsl) -> impl Iterator<Item = (&'static str, &Span)
     [file, crl, depth].into_iter().flatten()
 }
 
-/// What its `upstream` block brings about.
+/// Facts about its `upstream` block.
 fn destination(upstream: &Upstream) -> Vec<Fact> {
     let Ok(destination) = &upstream.destination else { return Vec::new() };
     let ssl = &upstream.ssl;
     let mut facts = Vec::new();
     let uses_name = ssl.sends_name() || ssl.verifies();
     if let Some(group) = destination.group.as_ref().filter(|_| ssl.name.is_none() && uses_name) {
-        // A block may well be named after the host that stands behind it.
+        // A block may be named after the host that it contains.
         let is_host = destination.host.contains('.');
         let kind = FactKind::GroupName { name: group.name.clone() };
         facts.extend((!is_host).then(|| Fact { span: upstream.span.clone(), kind }));
@@ -95,14 +95,14 @@ fn destination(upstream: &Upstream) -> Vec<Fact> {
 /// How strictly a session was verified: whether at all, and by which trusted file and revocation list.
 type Strictness<'a> = (bool, Option<&'a str>, Option<&'a str>);
 
-/// The client certificate that a session was made with.
+/// The client certificate of a session.
 type Identity<'a> = Option<&'a str>;
 
-/// What nginx keeps sessions by: whether it is in `stream`, the host or block, and the port of a host.
+/// nginx's key for sessions: whether it is in `stream`, the host or block, and the port of a host.
 type SessionKey<'a> = (bool, &'a str, Option<u16>);
 
-/// Places that share their sessions with others: those that verify, with others that do so less or by other files; and
-/// those whose client certificates differ (`ngx_http_upstream_save_round_robin_peer_session`).
+/// Places that share sessions with others: those that verify, with others that verify less or with other files; and
+/// those with different client certificates (`ngx_http_upstream_save_round_robin_peer_session`).
 pub(super) fn shared_sessions(upstreams: &[Upstream]) -> Vec<Fact> {
     let verified = unlike(upstreams, strictness);
     let verified = verified.filter(|(upstream, _)| upstream.ssl.verifies());
@@ -117,7 +117,7 @@ pub(super) fn shared_sessions(upstreams: &[Upstream]) -> Vec<Fact> {
     verified.chain(identified).collect()
 }
 
-/// Each place whose sessions another place shares that differs in this; with the first such one.
+/// Each place that shares sessions with a place that differs in this, and the first such place.
 fn unlike<'a, T: PartialEq + 'a>(
     upstreams: &'a [Upstream],
     of: fn(&'a ProxySsl) -> T,
@@ -150,7 +150,7 @@ fn strictness(ssl: &ProxySsl) -> Strictness<'_> {
     if ssl.verifies() { (true, file, crl) } else { (false, None, None) }
 }
 
-/// The sessions that an upstream uses; `None` where it keeps none.
+/// The key of an upstream's sessions; `None` if nginx keeps none.
 fn session_key(upstream: &Upstream) -> Option<SessionKey<'_>> {
     let reuses = upstream.ssl.session_reuse.as_ref().is_none_or(|set| set.value);
     let destination = upstream.destination.as_ref().ok().filter(|_| reuses)?;

@@ -1,4 +1,4 @@
-//! What the controller's annotations say of upstreams (`internal/ingress/annotations/proxyssl` and the template of
+//! The controller's annotations for upstreams (`internal/ingress/annotations/proxyssl` and the template of
 //! ingress-nginx).
 
 use super::SECRET;
@@ -9,10 +9,10 @@ use crate::nginx::problem::Span;
 use crate::nginx::upstream::{ProxyModule, ProxySsl, Text};
 use crate::nginx::variable::{self, Unresolved};
 
-/// What the names of the controller's annotations begin with.
+/// The prefix of the controller's annotations.
 pub const PREFIX: &str = "nginx.ingress.kubernetes.io/";
 
-/// The protocols that the controller sets with a secret, whatever release of nginx it runs.
+/// The protocols that the controller sets together with a secret, in every release of nginx.
 const PROTOCOLS: [&str; 3] = ["TLSv1", "TLSv1.1", "TLSv1.2"];
 
 /// The annotations of one object.
@@ -28,7 +28,7 @@ impl<'a> Annotations<'a> {
         Self { all: all.collect(), span: object.span() }
     }
 
-    /// What an annotation says; nothing where it is empty.
+    /// The value of an annotation; `None` if it is empty.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         let found = self.all.iter().find(|(known, _)| *known == name)?;
         Some(found.1.trim()).filter(|value| !value.is_empty())
@@ -52,10 +52,10 @@ impl<'a> Annotations<'a> {
     }
 }
 
-/// An annotation without effect, and why.
+/// An annotation without effect, and the reason.
 pub(super) type IgnoredAnnotation = (String, &'static str);
 
-/// The settings that follow, and the annotations that have no effect.
+/// The resulting settings, and the annotations without effect.
 pub(super) fn proxy_ssl(
     module: ProxyModule,
     annotations: &Annotations<'_>,

@@ -1,6 +1,6 @@
-//! Ingress objects of Kubernetes as the ingress-nginx controller turns them into servers and upstreams.
+//! Kubernetes Ingress objects, as the ingress-nginx controller turns them into servers and upstreams.
 //!
-//! What `kubectl get ingress -A -o json` prints holds no certificates: files stand for the secrets that they come from, as
+//! The output of `kubectl get ingress -A -o json` contains no certificates, so secrets are represented as files,
 //! `secret:NAMESPACE/NAME`. The place of everything is its Ingress, `NAMESPACE/NAME`, without a line.
 
 mod annotation;
@@ -25,20 +25,20 @@ use super::upstream::{
 };
 use super::variable::{Unresolved, Variables};
 
-/// The name with which the controller connects to every backend, unless an annotation sets another.
+/// The name that the controller uses for connections to every backend, unless an annotation sets another.
 const BALANCER: &str = "upstream_balancer";
 
-/// What the file names of secrets begin with.
+/// The prefix of the file names of secrets.
 pub const SECRET: &str = "secret:";
 
-/// How many Ingress objects, Services and backends are read.
+/// The most Ingress objects, Services and backends that are read.
 const MAX_ITEMS: usize = 50_000;
 
-/// What the controller makes of the objects.
+/// The result of the objects in the controller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ingresses {
-    /// A socket for each address that the controller gave the objects; its default server is the controller's own, with a
-    /// certificate that no name fits.
+    /// A socket for each address that the controller assigned; its default server is the controller's own, with a
+    /// certificate that matches no name.
     pub listeners: Vec<Listener>,
     /// The backends that nginx connects to over TLS.
     pub upstreams: Vec<Upstream>,
@@ -46,7 +46,7 @@ pub struct Ingresses {
     pub facts: Vec<Fact>,
 }
 
-/// Why the text holds no Ingress objects.
+/// Why the text contains no Ingress objects.
 #[derive(Debug, thiserror::Error)]
 pub enum IngressError {
     /// It is not JSON, or JSON of another shape.
@@ -55,12 +55,12 @@ pub enum IngressError {
     /// It is JSON of something else.
     #[error("this is JSON of kind {0:?}, not of Ingress objects")]
     Kind(String),
-    /// There are more objects than are read.
+    /// There are more objects than the limit.
     #[error("there are more than {MAX_ITEMS} Ingress objects")]
     TooMany,
 }
 
-/// Reads a list of objects, or a single one; objects of another kind in a list are skipped.
+/// Reads a list of objects, or a single one; other objects in a list are skipped.
 pub fn read(json: &[u8]) -> Result<Ingresses, IngressError> {
     let objects = object::read(json)?;
     if objects.len() > MAX_ITEMS {
@@ -93,7 +93,7 @@ struct IngressReader {
 }
 
 impl IngressReader {
-    /// Puts an object's hosts on the sockets of its addresses.
+    /// Adds an object's hosts to the sockets of its addresses.
     fn listen(&mut self, object: &Object, annotations: &Annotations<'_>) {
         let aliases = annotations.list("server-alias");
         let ssl = |secret: Option<&str>| server_ssl(object, annotations, secret);
@@ -155,7 +155,7 @@ impl IngressReader {
     }
 }
 
-/// The controller's own server, which answers where no name matches.
+/// The controller's own server, which answers if no name matches.
 fn fallback() -> Server {
     let span = Span { file: "ingress-nginx".into(), line: 0, column: 0 };
     Server {
@@ -177,7 +177,7 @@ fn name(object: &Object, host: &str) -> Set<ServerName> {
     Set { value, span: object.span() }
 }
 
-/// Where the controller is reached for an object: what its status says, or else its first host.
+/// The addresses of the controller for an object: those in its status, or else its first host.
 fn addresses(object: &Object, host: Option<&String>) -> Vec<ListenAddress> {
     let named = |host: String| match host.parse::<IpAddr>() {
         Ok(ip) => ListenAddress::Ip(SocketAddr::new(ip, 443)),
@@ -253,7 +253,7 @@ fn upstream(
     }
 }
 
-/// The Service, by its name in the cluster; the controller itself connects to the pods behind it.
+/// The Service, by its name in the cluster; the controller itself connects to the pods of the Service.
 fn peer(object: &Object, backend: &Backend) -> Result<Peer, Unresolved> {
     let service = backend.service().unwrap_or_default();
     let port = backend.port().ok_or_else(|| Unresolved::ServicePort(service.to_owned()))?;

@@ -1,4 +1,4 @@
-//! The shape of an Ingress, as far as it matters here: `networking.k8s.io/v1` and the older `v1beta1`.
+//! The parts of an Ingress that are needed: `networking.k8s.io/v1` and the older `v1beta1`.
 
 use std::collections::BTreeMap;
 
@@ -103,7 +103,7 @@ struct LoadBalancerIngress {
     hostname: Option<String>,
 }
 
-/// The objects of a list, or the one that stands alone.
+/// The objects of a list, or a single one.
 pub(super) fn read(json: &[u8]) -> Result<Vec<Object>, IngressError> {
     let value: Value = serde_json::from_slice(json)?;
     let kind = |value: &Value| value["kind"].as_str().unwrap_or_default().to_owned();
@@ -115,7 +115,7 @@ pub(super) fn read(json: &[u8]) -> Result<Vec<Object>, IngressError> {
         },
         (kind, _) => return Err(IngressError::Kind(kind.to_owned())),
     };
-    // In an IngressList the items do not repeat their kind.
+    // Items of an IngressList do not repeat their kind.
     let is_ingress = |value: &Value| matches!(kind(value).as_str(), "Ingress" | "");
     let objects = items.into_iter().filter(is_ingress).map(serde_json::from_value);
     Ok(objects.collect::<Result<Vec<Object>, _>>()?)
@@ -145,7 +145,7 @@ impl Object {
         all.filter_map(|one| one.ip.clone().or_else(|| one.hostname.clone()))
     }
 
-    /// Its backends with the host and the path that lead there.
+    /// Its backends with their host and path.
     pub(super) fn backends(&self) -> impl Iterator<Item = (Option<&str>, Option<&str>, &Backend)> {
         let default = self.spec.default_backend.iter().map(|backend| (None, None, backend));
         let rules = self.spec.rules.iter().flatten();
@@ -158,13 +158,13 @@ impl Object {
 }
 
 impl Backend {
-    /// The Service; none where the backend is another resource.
+    /// The Service; `None` if the backend is another resource.
     pub(super) fn service(&self) -> Option<&str> {
         let new = self.service.as_ref().map(|service| service.name.as_str());
         new.or(self.service_name.as_deref())
     }
 
-    /// The port, where it is a number.
+    /// The port, if it is a number.
     pub(super) fn port(&self) -> Option<u16> {
         let old = || self.service_port.as_ref()?.as_u64()?.try_into().ok();
         self.service.as_ref().and_then(|service| service.port.number).or_else(old)

@@ -1,4 +1,4 @@
-//! Puts the servers of a configuration together by their sockets.
+//! Groups the servers of a configuration by their sockets.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use crate::nginx::inherit::Scope;
 use crate::nginx::server_name::server_names;
 use crate::nginx::tree::Tree;
 
-/// Every socket on which TLS is spoken, in the order of the configuration.
+/// Every TLS socket, in the order of the configuration.
 ///
-/// What `listen` says of a socket in one server holds for all servers that share it.
+/// The parameters of a `listen` apply to all servers that share the socket.
 pub fn listeners(tree: &Tree) -> Vec<Listener> {
     let root = Scope::root(tree);
     let mut found = Vec::new();
@@ -30,15 +30,15 @@ pub fn listeners(tree: &Tree) -> Vec<Listener> {
     found
 }
 
-/// Servers that are kept, counted once for each of their sockets.
+/// The most servers, counted once for each of their sockets.
 const MAX_MEMBERS: usize = 200_000;
 
-/// The sockets of one module, by address and by whether they are for QUIC.
+/// The sockets of one module, by address and by QUIC.
 #[derive(Default)]
 struct ModuleSockets {
     all: Vec<CollectedSocket>,
     known: HashMap<(ListenAddress, bool), usize>,
-    /// Servers on all sockets together.
+    /// The total number of servers on all sockets.
     members: usize,
 }
 
@@ -47,11 +47,11 @@ struct CollectedSocket {
     listener: Listener,
     ssl: bool,
     has_default: bool,
-    /// What each server says of TLS and HTTP/2.
+    /// Each server's settings of TLS and HTTP/2.
     said: Vec<ServerFlags>,
 }
 
-/// What a server says of TLS and HTTP/2 on a socket.
+/// A server's settings of TLS and HTTP/2 on a socket.
 #[derive(Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of the configuration")]
 struct ServerFlags {
@@ -61,7 +61,7 @@ struct ServerFlags {
     ssl: bool,
     /// `http2 on`.
     http2: bool,
-    /// Whether its block holds `ssl_*` settings.
+    /// Whether its block contains `ssl_*` settings.
     has_settings: bool,
 }
 
@@ -156,7 +156,7 @@ impl CollectedSocket {
         }
     }
 
-    /// The listener, if TLS is spoken there.
+    /// The listener, if the socket uses TLS.
     fn finish(mut self) -> Option<Listener> {
         self.mark_plain();
         let mut listener = self.listener;
@@ -165,14 +165,14 @@ impl CollectedSocket {
         listener.http2 |= default.http2;
         let tls = self.ssl || default.ssl;
         if tls {
-            // A socket that starts with TLS has no use for a command that starts it.
+            // If a socket starts with TLS, STARTTLS does not apply.
             listener.starttls = MailStartTls::Off;
         }
         (tls || listener.starttls != MailStartTls::Off).then_some(listener)
     }
 }
 
-/// What a server speaks; a mail server that does not say it is known by its port (`ngx_mail_core_listen`).
+/// The protocol of a server; if a mail server does not set it, the port determines it (`ngx_mail_core_listen`).
 fn protocol(server: &Scope<'_>) -> Protocol {
     let module = server.outer().and_then(Scope::block).map(|block| block.name.as_str());
     match module {

@@ -1,4 +1,4 @@
-//! What a `listen` directive says.
+//! Parses `listen` directives.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -7,7 +7,7 @@ use crate::nginx::address;
 use crate::nginx::directives;
 use crate::nginx::tree::Directive;
 
-/// The ports of one range that are followed.
+/// The most ports of one range.
 const MAX_PORTS: u16 = 1000;
 
 /// One `listen` directive.
@@ -21,14 +21,14 @@ pub(super) struct Listen<'t> {
 /// Why the addresses of a `listen` directive are not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::nginx) enum ListenError {
-    /// nginx refuses it, in these words.
+    /// nginx refuses it, with this message.
     Refused(&'static str),
-    /// More ports than are followed here.
+    /// More ports than the limit.
     TooManyPorts,
 }
 
 impl<'t> Listen<'t> {
-    /// Reads the directive; `None` where its addresses are not known.
+    /// Parses the directive; `None` if its addresses are unknown.
     pub(super) fn read(directive: &'t Directive, protocol: Protocol) -> Option<Self> {
         let default_port = (protocol == Protocol::Http).then_some(80);
         let addresses = addresses(directive.first(), default_port).ok()?;
@@ -40,18 +40,18 @@ impl<'t> Listen<'t> {
         self.directive.arguments.iter().skip(1).any(|word| word == parameter)
     }
 
-    /// Whether its server answers where no name matches; `default` is the old word.
+    /// Whether its server is the default; `default` is the old name of the parameter.
     pub(super) fn is_default(&self) -> bool {
         self.has("default_server") || self.has("default")
     }
 }
 
-/// The addresses of a `listen` directive in `http`; none where nginx would refuse it.
+/// The addresses of a `listen` directive in `http`; empty if nginx would refuse it.
 pub(in crate::nginx) fn http_addresses(directive: &Directive) -> Vec<ListenAddress> {
     addresses(directive.first(), Some(80)).unwrap_or_default()
 }
 
-/// The addresses that a text names: `*:443`, `443`, `[::]:443`, `a.test:443`, `127.0.0.1`, `8000-8010`, `unix:/path`.
+/// The addresses in a text: `*:443`, `443`, `[::]:443`, `a.test:443`, `127.0.0.1`, `8000-8010`, `unix:/path`.
 pub(in crate::nginx) fn addresses(
     text: &str,
     default_port: Option<u16>,
@@ -83,7 +83,7 @@ pub(in crate::nginx) fn addresses(
         .collect())
 }
 
-/// The host and the first and last port (`ngx_parse_inet_url`); else nginx's words.
+/// The host and the first and last port (`ngx_parse_inet_url`); the error is nginx's message.
 fn ports(text: &str, default_port: Option<u16>) -> Result<(&str, u16, u16), &'static str> {
     const INVALID: &str = "invalid port";
     let port = |text: &str| address::port(text).ok_or(INVALID);

@@ -1,4 +1,4 @@
-//! The sockets on which nginx speaks TLS, each with its servers: names, certificates and settings.
+//! The TLS sockets of nginx, each with its servers: names, certificates and settings.
 
 mod collect;
 mod listen;
@@ -22,7 +22,7 @@ use super::problem::Span;
 pub use super::server_name::ServerName;
 use crate::tls::version::ProtocolVersion;
 
-/// What is spoken on a socket.
+/// The protocol of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
     /// HTTP over TLS.
@@ -37,21 +37,21 @@ pub enum Protocol {
     Pop3,
 }
 
-/// How TLS begins on a socket of a mail server.
+/// How TLS starts on a socket of a mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MailStartTls {
-    /// It is there from the first byte.
+    /// With the first byte.
     Off,
-    /// The client may ask for it.
+    /// With STARTTLS, if the client wants.
     On,
-    /// The client must ask for it.
+    /// With STARTTLS, which is required.
     Only,
 }
 
 /// An address that nginx listens on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ListenAddress {
-    /// An IP address and a port; the unspecified address is every one.
+    /// An IP address and a port; an unspecified address means all addresses.
     Ip(SocketAddr),
     /// A host name, which nginx resolves when it starts.
     Name {
@@ -65,7 +65,7 @@ pub enum ListenAddress {
 }
 
 impl ListenAddress {
-    /// The one of a server in `http` that names none.
+    /// The default address of a server in `http`.
     pub(in crate::nginx) fn unnamed() -> Self {
         Self::Ip(SocketAddr::from(([0, 0, 0, 0], 80)))
     }
@@ -90,16 +90,16 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// A socket with TLS, of all servers that share it.
+/// A TLS socket, with all servers that share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// What is spoken.
+    /// The protocol.
     pub protocol: Protocol,
     /// The address.
     pub address: ListenAddress,
-    /// Whether TLS begins by a command; [`MailStartTls::Off`] for anything but mail.
+    /// Whether TLS starts with STARTTLS; [`MailStartTls::Off`] except for mail.
     pub starttls: MailStartTls,
-    /// Whether a PROXY line is expected first.
+    /// Whether a PROXY protocol line is expected first.
     pub proxy_protocol: bool,
     /// Whether HTTP/2 is offered, by the socket or by its default server.
     pub http2: bool,
@@ -107,18 +107,17 @@ pub struct Listener {
     pub quic: bool,
     /// The servers, in the order of the configuration.
     pub servers: Vec<Server>,
-    /// Which of them answers where no name matches.
+    /// The index of the default server.
     pub default: usize,
 }
 
 impl Listener {
-    /// The server that answers where no name matches, or none is sent.
+    /// The server that answers if no name matches, or none is sent.
     pub fn default_server(&self) -> &Server {
         &self.servers[self.default]
     }
 
-    /// The server that a name leads to, which regular expressions may change: they are tried where nothing else matches,
-    /// and `None` stands for that case.
+    /// The server with a name; `None` if none matches and a regular expression may, because these are not evaluated.
     pub fn server_for(&self, name: &str) -> Option<&Server> {
         let host = name.to_ascii_lowercase();
         let host = host.strip_suffix('.').unwrap_or(&host);
@@ -138,8 +137,8 @@ impl Listener {
         (!undecided).then(|| self.default_server())
     }
 
-    /// The protocols that a client meets who asks for one of the servers by name: before 1.29.2 those of the default
-    /// server, whatever the server says itself.
+    /// The protocols for a client that selects one of the servers by name: before 1.29.2 those of the default server,
+    /// whatever the server itself sets.
     pub fn protocols(&self, server: &Server, version: NginxRelease) -> Vec<ProtocolVersion> {
         let by_name = version >= PROTOCOLS_BY_NAME && server.has_certificate();
         let source = if by_name { server } else { self.default_server() };
@@ -148,14 +147,14 @@ impl Listener {
 }
 
 impl Server {
-    /// Whether it has TLS settings of its own; nginx answers with the default server's where it has no certificate.
+    /// Whether it has its own TLS settings; without a certificate, the default server's apply.
     pub fn has_certificate(&self) -> bool {
         !self.ssl.certificates.is_empty()
     }
 }
 
 impl ServerSsl {
-    /// The protocols that are taken, without regard to the commands; those of this release where none are set.
+    /// The accepted protocols, ignoring the commands; if none are set, the defaults of this release.
     pub fn versions(&self, version: NginxRelease) -> Vec<ProtocolVersion> {
         match &self.protocols {
             Some(set) => defaults::protocols_of(set),
@@ -163,7 +162,7 @@ impl ServerSsl {
         }
     }
 
-    /// Whether handshakes are refused.
+    /// Whether it refuses handshakes.
     pub fn rejects(&self) -> bool {
         self.reject_handshake.as_ref().is_some_and(|set| set.value)
     }
@@ -176,13 +175,13 @@ pub struct Server {
     pub span: Span,
     /// Its `listen` directive for this socket.
     pub listen: Span,
-    /// Its names; empty where it has none.
+    /// Its names; may be empty.
     pub names: Arc<[Set<ServerName>]>,
-    /// Names that nginx drops, as a server of the socket has them already (be it this one): by their number, with the
-    /// place of the name that comes first.
+    /// Names that nginx drops, because a server of the socket (perhaps this one) already has them: by index, with the
+    /// place of the first such name.
     pub taken: BTreeMap<usize, Span>,
-    /// The `listen` of another server that makes the socket a TLS socket, where this server was meant to be plain: it has
-    /// no `ssl`, no certificate and no TLS settings of its own.
+    /// The `listen` of another server that makes the socket a TLS socket although this server was meant to be plain: it
+    /// has no `ssl`, no certificate and no TLS settings.
     pub plain_beside: Option<Span>,
     /// Its TLS settings.
     pub ssl: Arc<ServerSsl>,
@@ -193,24 +192,24 @@ pub struct Server {
 pub struct CertificatePair {
     /// `ssl_certificate`.
     pub certificate: Set<Material>,
-    /// The `ssl_certificate_key` of the same number; `None` where the configuration has fewer keys, which nginx refuses.
+    /// The `ssl_certificate_key` with the same index; `None` if there are fewer keys, which nginx refuses.
     pub key: Option<Set<Material>>,
 }
 
-/// Where a certificate or a key comes from.
+/// The source of a certificate or a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Material {
-    /// A file, by its full name.
+    /// A file with its full name.
     File(String),
-    /// `data:`, the text itself; it may hold variables.
+    /// `data:`, the text itself, which may contain variables.
     Data(String),
-    /// A file name with variables: loaded by the worker at each handshake.
+    /// A file name with variables: loaded at each handshake.
     Variable(String),
     /// `engine:` or `store:`.
     Engine(String),
 }
 
-/// The `ssl_*` settings in force for a server, as written; `None` where nginx's default holds.
+/// The `ssl_*` settings that apply to a server, as written; `None` means nginx's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerSsl {
     /// `ssl_certificate` with `ssl_certificate_key`, in order.
@@ -229,15 +228,15 @@ pub struct ServerSsl {
     pub verify_client: Option<Set<String>>,
     /// `ssl_verify_depth`.
     pub verify_depth: Option<Set<u32>>,
-    /// `ssl_client_certificate`, the file's full name.
+    /// `ssl_client_certificate`: the file's full name.
     pub client_certificate: Option<Set<String>>,
-    /// `ssl_trusted_certificate`, the file's full name.
+    /// `ssl_trusted_certificate`: the file's full name.
     pub trusted_certificate: Option<Set<String>>,
-    /// `ssl_crl`, the file's full name.
+    /// `ssl_crl`: the file's full name.
     pub crl: Option<Set<String>>,
     /// `ssl_stapling`.
     pub stapling: Option<Set<bool>>,
-    /// `ssl_session_cache`, its arguments.
+    /// `ssl_session_cache`: its arguments.
     pub session_cache: Option<Set<Vec<String>>>,
     /// `ssl_session_timeout`.
     pub session_timeout: Option<Set<String>>,

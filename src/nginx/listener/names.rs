@@ -1,11 +1,11 @@
-//! Which server of a socket has a name that several of them claim.
+//! Resolves names that several servers of a socket have.
 
 use std::collections::HashMap;
 
 use super::{Server, ServerName};
 use crate::nginx::problem::Span;
 
-/// What nginx keeps names by.
+/// nginx's key for a name.
 #[derive(PartialEq, Eq, Hash)]
 enum NameKey {
     Exact(String),
@@ -13,8 +13,8 @@ enum NameKey {
     Trailing(String),
 }
 
-/// Gives each name to the first server that claims it, as nginx does with a warning (`ngx_hash_add_key`): a name with a
-/// dot in front stands for both its forms, and is dropped as a whole where either is taken, be it by the same server.
+/// Gives each name to the first server that has it, as nginx does with a warning (`ngx_hash_add_key`). A name with a
+/// leading dot means both its forms, and is dropped if either is taken, even by the same server.
 pub(in crate::nginx) fn claim(servers: &mut [Server]) {
     let mut claims: HashMap<NameKey, Span> = HashMap::new();
     for server in servers {

@@ -1,4 +1,4 @@
-//! Stream sockets that read the name of a ClientHello and pass the connection on as it is: TLS is the backend's.
+//! Stream sockets that read the name in a ClientHello and pass the connection through to a backend with TLS.
 
 use super::listen::Listen;
 use super::{ListenAddress, Protocol};
@@ -11,14 +11,14 @@ use crate::nginx::tree::Tree;
 pub struct PassThrough {
     /// Its address.
     pub address: ListenAddress,
-    /// The `listen` directive that names it first.
+    /// The first `listen` directive with it.
     pub listen: Span,
 }
 
-/// Sockets that are listed in all.
+/// The most sockets that are listed.
 const MAX_SOCKETS: usize = 10_000;
 
-/// Every socket with `ssl_preread on` where nginx itself speaks TLS to neither side.
+/// Every socket with `ssl_preread on`, unless nginx itself uses TLS on either side.
 pub fn pass_through(tree: &Tree) -> Vec<PassThrough> {
     let root = Scope::root(tree);
     let mut found: Vec<PassThrough> = Vec::new();
@@ -37,7 +37,7 @@ pub fn pass_through(tree: &Tree) -> Vec<PassThrough> {
     found
 }
 
-/// The sockets of one server, where it passes TLS on.
+/// The sockets of one server, if it passes TLS through.
 fn sockets(server: &Scope<'_>) -> Vec<PassThrough> {
     let on = |name: &str| server.flag(name).is_some_and(|set| set.value);
     if !on("ssl_preread") || on("proxy_ssl") {

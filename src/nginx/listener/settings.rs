@@ -1,4 +1,4 @@
-//! The `ssl_*` settings in force for a server.
+//! The `ssl_*` settings that apply to a server.
 
 use super::{CertificatePair, Material, ServerSsl};
 use crate::nginx::inherit::{MAX_VALUES, Scope, Set};
@@ -28,7 +28,7 @@ pub(super) fn settings(tree: &Tree, scope: &Scope<'_>) -> ServerSsl {
     }
 }
 
-/// Each certificate with the key of the same number; either list is inherited as a whole (`ngx_http_ssl_merge_srv_conf`).
+/// Each certificate with the key of the same index; each list is inherited as a whole (`ngx_http_ssl_merge_srv_conf`).
 fn certificates(tree: &Tree, scope: &Scope<'_>) -> Vec<CertificatePair> {
     let keys = scope.effective("ssl_certificate_key");
     let certificates = scope.effective("ssl_certificate").iter().take(MAX_VALUES).enumerate();

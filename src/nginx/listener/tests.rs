@@ -10,7 +10,7 @@ fn read(text: &str) -> Vec<Listener> {
     listeners(&tree)
 }
 
-/// The address, the servers' first names with the default one in brackets, and what else there is.
+/// The address, the servers' first names with the default in brackets, and other properties.
 fn line(listener: &Listener) -> String {
     let names = listener.servers.iter().enumerate().map(|(at, server)| {
         let name = match server.names.first().map(|name| &name.value) {

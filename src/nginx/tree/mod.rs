@@ -1,4 +1,4 @@
-//! The configuration as a tree: directives with their arguments, blocks and places, with every `include` resolved.
+//! The configuration as a tree: directives with arguments, blocks and places, with every `include` resolved.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,63 +10,63 @@ use super::problem::{ConfigurationProblem, Fault, Span};
 use super::source::Source;
 use super::token::{Lexer, Statement, Token};
 
-/// Blocks and included files that may be nested; a file that includes itself stops here.
+/// The most nested blocks and includes; this also stops a file that includes itself.
 const MAX_DEPTH: usize = 100;
 
-/// Bytes that are read in all, files counted as often as they are included.
+/// The most bytes read in total; a file counts each time that it is included.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// Files that are included in all, counted as often as they are included.
+/// The most included files in total; a file counts each time that it is included.
 const MAX_INCLUDES: usize = 20_000;
 
-/// Directives that are read in all.
+/// The most directives in total.
 const MAX_DIRECTIVES: usize = 1_000_000;
 
-/// Problems that are kept; a configuration with more is something else.
+/// The most problems that are kept; a file with more is not a configuration.
 const MAX_PROBLEMS: usize = 1000;
 
-/// One directive with whatever stands in its block.
+/// One directive with the contents of its block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directive {
     /// Its name.
     pub name: String,
     /// Its arguments, without quotes and escapes.
     pub arguments: Vec<String>,
-    /// What stands in its block, included files in place of their `include`; `None` where it has no block.
+    /// The contents of its block, with included files instead of their `include`; `None` if it has no block.
     pub block: Option<Vec<Self>>,
-    /// Where its name stands.
+    /// The place of its name.
     pub span: Span,
     /// Its bytes in its file, from the name to the `;` or the `}`.
     pub extent: Range<usize>,
-    /// Where its block begins in its file: the offset after the `{`.
+    /// The start of its block in its file: the offset after the `{`.
     pub opens_at: Option<usize>,
-    /// The line of its `;` or `{`, which nginx names when the directive is refused.
+    /// The line of its `;` or `{`, which nginx reports if it refuses the directive.
     pub last_line: u32,
 }
 
 impl Directive {
-    /// Where nginx is when it judges the directive.
+    /// The place that nginx reports if it refuses the directive.
     pub fn judged_at(&self) -> Span {
         Span { line: self.last_line, ..self.span.clone() }
     }
 
-    /// What stands in its block; nothing where it has none.
+    /// The contents of its block; empty if it has none.
     pub fn children(&self) -> &[Self] {
         self.block.as_deref().unwrap_or_default()
     }
 
-    /// Its first argument, or nothing.
+    /// Its first argument, or an empty text.
     pub fn first(&self) -> &str {
         self.arguments.first().map(String::as_str).unwrap_or_default()
     }
 
-    /// Whether it says `on`.
+    /// Whether its value is `on`.
     pub fn is_on(&self) -> bool {
         self.first().eq_ignore_ascii_case("on")
     }
 }
 
-/// A whole configuration: what it says and what is wrong with it.
+/// A complete configuration, and its problems.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
     /// The file that was read first.
@@ -75,14 +75,14 @@ pub struct Tree {
     pub directives: Vec<Directive>,
     /// Every file that was read, by its name.
     pub files: BTreeMap<Arc<str>, Arc<[u8]>>,
-    /// Every `include`, as often as it was read; what it includes stands in its place in the tree.
+    /// Every `include`, each time that it was read; the included contents are in the tree.
     pub includes: Vec<Directive>,
-    /// What is wrong, in the order of reading; nginx stops at the first.
+    /// The problems in the order of reading; nginx stops at the first.
     pub problems: Vec<ConfigurationProblem>,
 }
 
 impl Tree {
-    /// Reads a configuration from its main file on.
+    /// Reads a configuration, starting with its main file.
     pub fn read(source: &dyn Source, main: &str) -> Self {
         let mut reader = TreeReader {
             source,
@@ -109,12 +109,12 @@ impl Tree {
         self.directives.iter().filter(move |one| one.name == name && one.block.is_some())
     }
 
-    /// A file's name as nginx completes it: relative to the folder of the main file (`ngx_conf_full_name`).
+    /// The full name of a file: relative names start at the folder of the main file (`ngx_conf_full_name`).
     pub fn full_name(&self, path: &str) -> String {
         full_name(&folder(&self.main), path)
     }
 
-    /// Where a directive ends, as its block does.
+    /// The end of a directive, including its block.
     pub fn end(&self, directive: &Directive) -> Span {
         let text = self.files.get(&directive.span.file).map(|text| &text[..]).unwrap_or_default();
         let range = directive.extent.start..directive.extent.end.min(text.len());
@@ -123,7 +123,7 @@ impl Tree {
         Span { line, ..directive.span.clone() }
     }
 
-    /// The directive that begins at this place.
+    /// The directive that starts at this place.
     pub fn at(&self, span: &Span) -> Option<&Directive> {
         fn find<'a>(directives: &'a [Directive], span: &Span) -> Option<&'a Directive> {
             directives.iter().find_map(|one| {
@@ -138,7 +138,7 @@ impl Tree {
     }
 }
 
-/// A path's folder, with the slash that ends it.
+/// The folder of a path, with its final slash.
 pub(super) fn folder(path: &str) -> String {
     path.rfind('/').map_or_else(String::new, |at| path[..=at].to_owned())
 }
@@ -151,7 +151,7 @@ pub(super) fn full_name(prefix: &str, path: &str) -> String {
 struct OpenBlock {
     context: BlockContext,
     directives: Vec<Directive>,
-    /// The directives that may stand once and were seen.
+    /// The directives that are allowed once and have been seen.
     seen: Vec<&'static str>,
 }
 
@@ -166,7 +166,7 @@ impl OpenBlock {
 enum BlockEnd {
     Brace,
     File,
-    /// It cannot be read on.
+    /// Reading cannot continue.
     Broken,
 }
 
@@ -177,12 +177,12 @@ struct TreeReader<'s> {
     bytes: usize,
     includes: usize,
     directives: usize,
-    /// Blocks and included files around what is being read.
+    /// The number of blocks and included files around the current position.
     depth: usize,
 }
 
 impl TreeReader<'_> {
-    /// Reads a file into the block that it is included in; `from` is where it is included.
+    /// Reads a file into the block that includes it; `from` is the place of the `include`.
     fn file(&mut self, path: &str, from: Option<&Span>, into: &mut OpenBlock) {
         self.includes += 1;
         if self.depth > MAX_DEPTH {
@@ -245,7 +245,7 @@ impl TreeReader<'_> {
         }
     }
 
-    /// Reads what one statement says and, where it opens a block, that block.
+    /// Reads one statement and, if it opens a block, that block.
     fn directive(
         &mut self,
         file: &mut File<'_>,
@@ -277,7 +277,7 @@ impl TreeReader<'_> {
         ending
     }
 
-    /// Reads the block of a directive whose `{` was read last.
+    /// Reads the block of a directive whose `{` was just read.
     fn body(
         &mut self,
         file: &mut File<'_>,
@@ -346,7 +346,7 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    /// Where nginx says it is.
+    /// The place that nginx would report.
     fn here(&self) -> Span {
         let (line, column) = (self.lexer.line(), self.lexer.column());
         Span { file: Arc::clone(&self.name), line, column }
@@ -367,12 +367,12 @@ impl File<'_> {
     }
 }
 
-/// Whether these words include a file; in a `map` they may be data.
+/// Whether these words are an `include`; in a `map` they may be data.
 fn is_include(context: BlockContext, words: &[String]) -> bool {
     context != BlockContext::Data(false) && words.len() == 2 && words[0] == "include"
 }
 
-/// What nginx would say of a statement before it looks at its meaning.
+/// The error that nginx would report for a statement before it evaluates it.
 fn check(into: &mut OpenBlock, words: &[String], opens: bool) -> Result<(), Fault> {
     let is_include = words[0] == "include" && !matches!(into.context, BlockContext::Data(_));
     if is_include && opens {

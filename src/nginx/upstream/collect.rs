@@ -1,4 +1,4 @@
-//! Finds every `*_pass` directive that leads to TLS and works out what it means.
+//! Finds every `*_pass` directive with TLS, and evaluates its settings.
 
 use std::sync::Arc;
 
@@ -8,14 +8,15 @@ use crate::nginx::inherit::{Scope, Set};
 use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::variable::{self, Definitions, Fork, Lookup, Unresolved, Variables};
 
-/// Every upstream that nginx meets over TLS, in the order of the configuration; `given` holds the values of variables.
+/// Every upstream that nginx connects to over TLS, in the order of the configuration; `given` contains values of
+/// variables.
 ///
-/// A `*_pass` whose scheme cannot be known is among them, as nginx prepares TLS for it.
+/// This includes a `*_pass` whose scheme is unknown, because nginx prepares TLS for it.
 pub fn upstreams(tree: &Tree, given: &Variables) -> Vec<Upstream> {
     collect(tree, given, Wire::Tls)
 }
 
-/// Every upstream that nginx meets in plain text and could meet over TLS, as far as it is known where it leads.
+/// Every upstream that nginx connects to without TLS but could use TLS with, if its destination is known.
 pub fn plain_upstreams(tree: &Tree, given: &Variables) -> Vec<Upstream> {
     let mut all = collect(tree, given, Wire::Plain);
     all.retain(|upstream| upstream.destination.is_ok());
@@ -46,7 +47,7 @@ fn collect(tree: &Tree, given: &Variables, wire: Wire) -> Vec<Upstream> {
     found
 }
 
-/// What holds for the whole of `http` or `stream`.
+/// The context of the whole `http` or `stream` block.
 struct ModuleContext<'a, 't> {
     tree: &'t Tree,
     given: &'a Variables,
@@ -56,14 +57,14 @@ struct ModuleContext<'a, 't> {
     wire: Wire,
 }
 
-/// Arguments that nginx takes for a directive (`NGX_CONF_MAX_ARGS`).
+/// The most arguments of a directive in nginx (`NGX_CONF_MAX_ARGS`).
 const MAX_ARGUMENTS: usize = 8;
 
-/// The blocks that can hold a `*_pass`.
+/// The blocks that can contain a `*_pass`.
 const INSIDE: [&str; 3] = ["location", "if", "limit_except"];
 
 impl<'t> ModuleContext<'_, 't> {
-    /// The upstreams of a block in the server of these names.
+    /// The upstreams in a block of the server with these names.
     fn block(&self, scope: &Scope<'t>, names: &Arc<[String]>, found: &mut Vec<Upstream>) {
         let first = found.len();
         for module in self.modules() {
@@ -115,13 +116,13 @@ impl<'t> ModuleContext<'_, 't> {
         );
     }
 
-    /// Whether a `*_pass` can lead to what is looked for, by what is written.
+    /// Whether a `*_pass` may use this kind of connection, by its text.
     fn may_lead_there(&self, scope: &Scope<'_>, module: ProxyModule, url: &str) -> bool {
         match (self.wire, module) {
             (Wire::Tls, ProxyModule::Stream) => {
                 scope.flag("proxy_ssl").is_some_and(|set| set.value)
             }
-            // What clients send passes through as it is.
+            // Clients' data passes through unchanged.
             (Wire::Plain, ProxyModule::Stream) => false,
             (Wire::Tls, _) => {
                 strip_scheme(module, Wire::Tls, url).is_some() || url.starts_with('$')
@@ -130,7 +131,7 @@ impl<'t> ModuleContext<'_, 't> {
         }
     }
 
-    /// The upstream that follows from the choices made so far; `None` where that is not what is looked for.
+    /// The upstream for the values chosen so far; `None` if it uses another kind of connection.
     fn build(
         &self,
         scope: &Scope<'t>,
@@ -168,7 +169,7 @@ impl<'t> ModuleContext<'_, 't> {
     }
 }
 
-/// What can be said of an upstream without its variables.
+/// The properties of an upstream that do not depend on variables.
 fn frame(scope: &Scope<'_>, module: ProxyModule, pass: &Directive) -> Upstream {
     let mut blocks: Vec<Enclosing> =
         scope.chain().filter_map(|scope| scope.block().map(Enclosing::new)).collect();
@@ -188,7 +189,7 @@ fn frame(scope: &Scope<'_>, module: ProxyModule, pass: &Directive) -> Upstream {
     }
 }
 
-/// `proxy_set_header Host`, as it is written.
+/// `proxy_set_header Host`, as written.
 fn host_header(scope: &Scope<'_>, module: ProxyModule) -> Option<String> {
     let directive = match module {
         ProxyModule::Proxy => "proxy_set_header",
@@ -210,7 +211,7 @@ impl Enclosing {
     }
 }
 
-/// Reads the settings in force; `text` gives the value of a text with variables.
+/// Reads the settings that apply; `text` evaluates a text with variables.
 fn settings(
     scope: &Scope<'_>,
     module: ProxyModule,
@@ -250,13 +251,13 @@ fn settings(
     })
 }
 
-/// The full name of a certificate's file; what is no file, or empty, stays.
+/// The full name of a certificate's file; an empty value, or one that is not a file, is unchanged.
 fn complete(tree: &Tree, value: String) -> String {
     let is_file = !["data:", "engine:", "store:"].iter().any(|kind| value.starts_with(kind));
     if is_file && !value.is_empty() { tree.full_name(&value) } else { value }
 }
 
-/// A name up to its port, as nginx takes it (`ngx_http_upstream_ssl_name`).
+/// A name without its port, as nginx uses it (`ngx_http_upstream_ssl_name`).
 pub fn without_port(name: &str) -> &str {
     let from = if name.starts_with('[') { name.find(']').unwrap_or(0) } else { 0 };
     name[from..].find(':').map_or(name, |at| &name[..from + at])

@@ -1,4 +1,4 @@
-//! Where a URL leads: through an `upstream` block, or straight to a host.
+//! The destination of a URL: an `upstream` block, or a host.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::nginx::inherit::Scope;
 use crate::nginx::tree::Directive;
 use crate::nginx::variable::Unresolved;
 
-/// The `upstream` blocks of `http` or `stream`, by their names in lower case.
+/// The `upstream` blocks of `http` or `stream`, by name in lower case.
 #[derive(Debug)]
 pub(super) struct UpstreamBlocks(HashMap<String, BlockWithPeers>);
 
@@ -23,7 +23,7 @@ struct BlockWithPeers {
 impl UpstreamBlocks {
     pub(super) fn read(scope: &Scope<'_>) -> Self {
         let block = scope.block();
-        // A `server` in `stream` has to name its port.
+        // A `server` in `stream` must have a port.
         let default_port = block.filter(|block| block.name == "http").map(|_| 80);
         let inside = block.map(Directive::children).unwrap_or_default();
         let blocks = inside.iter().filter(|one| one.name == "upstream" && one.block.is_some());
@@ -39,7 +39,7 @@ impl UpstreamBlocks {
         Self(groups)
     }
 
-    /// The block that an address names; one that is written out may not have a port then.
+    /// The block that an address names; if written without variables, the address must not have a port.
     fn find(
         &self,
         address: &NginxAddress,
@@ -54,7 +54,7 @@ impl UpstreamBlocks {
     }
 }
 
-/// What a `server` in an `upstream` block says; `None` where nginx would refuse its address.
+/// A `server` in an `upstream` block; `None` if nginx would refuse its address.
 fn peer(server: &Directive, default_port: Option<u16>) -> Option<Peer> {
     let parameters = server.arguments.get(1..).unwrap_or_default();
     let value = |name: &str| parameters.iter().find_map(|word| word.strip_prefix(name));
@@ -82,8 +82,8 @@ fn peer(server: &Directive, default_port: Option<u16>) -> Option<Peer> {
     })
 }
 
-/// Where a URL without variables leads; `None` where its scheme says something else. `pass` is the directive, and whether it was
-/// written with variables.
+/// The destination of a URL without variables; `None` if its scheme is for another kind of connection. `pass` is the
+/// directive, and whether it contained variables.
 pub(super) fn destination(
     (module, wire): (ProxyModule, Wire),
     url: &str,
@@ -112,7 +112,7 @@ pub(super) fn destination(
     Some(make())
 }
 
-/// The host part as nginx takes it by default, and `$proxy_host`.
+/// The default name of the host, and `$proxy_host`.
 fn names(address: &NginxAddress, wire: Wire) -> (String, String) {
     let usual = match wire {
         Wire::Tls => 443,
@@ -150,7 +150,7 @@ fn single(
     })
 }
 
-/// The port of a URL that names none.
+/// The default port of a URL.
 fn default_port(module: ProxyModule, wire: Wire) -> Option<u16> {
     match (module, wire) {
         (ProxyModule::Proxy, Wire::Tls) => Some(443),
@@ -159,7 +159,7 @@ fn default_port(module: ProxyModule, wire: Wire) -> Option<u16> {
     }
 }
 
-/// What stands behind the scheme, where that is the one that means this.
+/// The text after the scheme, if the scheme is for this kind of connection.
 pub(super) fn strip_scheme(module: ProxyModule, wire: Wire, url: &str) -> Option<&str> {
     let scheme = match (module, wire) {
         (ProxyModule::Stream, Wire::Tls) => return Some(url),
@@ -172,7 +172,7 @@ pub(super) fn strip_scheme(module: ProxyModule, wire: Wire, url: &str) -> Option
         (ProxyModule::Uwsgi, Wire::Plain) => "uwsgi://",
     };
     let found = address::strip_scheme(url, scheme);
-    // gRPC and uwsgi are what is meant where no scheme is written.
+    // Without a scheme, gRPC and uwsgi use plain text.
     let bare = module != ProxyModule::Proxy && wire == Wire::Plain;
     found.or((bare && !url.contains("://") && !url.starts_with('$')).then_some(url))
 }

@@ -1,4 +1,4 @@
-//! The upstreams that nginx meets over TLS: where it connects, under which name, and with which settings.
+//! The upstreams that nginx connects to over TLS: the address, the name, and the settings.
 
 mod collect;
 mod group;
@@ -40,7 +40,7 @@ impl ProxyModule {
         }
     }
 
-    /// What the names of its TLS directives begin with: `proxy_ssl_`, `grpc_ssl_`, `uwsgi_ssl_`.
+    /// The prefix of its TLS directives: `proxy_ssl_`, `grpc_ssl_`, `uwsgi_ssl_`.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Proxy | Self::Stream => "proxy_ssl_",
@@ -59,7 +59,7 @@ impl ProxyModule {
     }
 }
 
-/// What is spoken to an upstream from the first byte.
+/// The protocol of a connection to an upstream, from the first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
     /// TLS.
@@ -68,31 +68,31 @@ pub(super) enum Wire {
     Plain,
 }
 
-/// A `*_pass` directive that leads to TLS. One whose variables can take several values gives several of these.
+/// A `*_pass` directive with TLS. If variables can have several values, there is one of these for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
     /// The module that connects.
     pub module: ProxyModule,
     /// The `*_pass` directive.
     pub span: Span,
-    /// Its argument as it is written.
+    /// Its argument as written.
     pub url: String,
     /// The blocks around it, from the outside in: `http`, `server`, `location /api`.
     pub blocks: Vec<Enclosing>,
-    /// The names of the server that it stands in, as written.
+    /// The names of the surrounding server, as written.
     pub server_names: Arc<[String]>,
-    /// The Host that is sent there, as it is written: the name that the upstream is likely to know.
+    /// The Host header that is sent, as written: the upstream probably knows this name.
     pub host_header: Option<String>,
-    /// What variables were taken to be, by name without `$`, where that was a choice or given from outside.
+    /// The assumed values of variables, by name without `$`, if they were a choice or given from outside.
     pub assumed: Variables,
-    /// Where it leads, or why that is unknown.
+    /// The destination, or why it is unknown.
     pub destination: Result<Destination, Unresolved>,
-    /// The name that nginx sends as SNI (where that is on) and verifies (where that is on): `*_ssl_name`, or the host part
-    /// of the URL, without a port. IPv6 keeps its brackets; a unix socket gives its path.
+    /// The name that nginx sends as SNI and verifies, if these are on: `*_ssl_name`, or the host in the URL, without a
+    /// port. IPv6 keeps its brackets; for a unix socket it is the path.
     pub name: Result<String, Unresolved>,
-    /// Whether a `resolver` is in force, which names need that are only known while nginx runs.
+    /// Whether a `resolver` applies, which names need that are only known at run time.
     pub has_resolver: bool,
-    /// The settings that are written down.
+    /// The configured settings.
     pub ssl: ProxySsl,
 }
 
@@ -101,24 +101,25 @@ pub struct Upstream {
 pub struct Enclosing {
     /// The name of its directive: `location`.
     pub name: String,
-    /// The directive's first arguments; nginx takes no more.
+    /// The directive's first arguments; nginx allows no more.
     pub arguments: Vec<String>,
     /// The directive.
     pub span: Span,
 }
 
-/// Where an upstream leads.
+/// The destination of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// The URL with the variables' values in it.
+    /// The URL with the variables replaced.
     pub url: String,
-    /// The host part as nginx takes it by default for SNI and verification: a host, an `upstream` block's name, a path.
+    /// The host that nginx uses by default for SNI and verification: a host, the name of an `upstream` block, or a
+    /// path.
     pub host: String,
-    /// `$proxy_host`: the host, with the port where that is not the scheme's own.
+    /// `$proxy_host`: the host, with the port if it is not the scheme's default.
     pub proxy_host: String,
-    /// The `upstream` block, where the host is the name of one.
+    /// The `upstream` block, if the host is the name of one.
     pub group: Option<UpstreamBlock>,
-    /// The servers; empty where nginx would refuse the address.
+    /// The servers; empty if nginx would refuse the address.
     pub peers: Arc<[Peer]>,
 }
 
@@ -127,31 +128,31 @@ pub struct Destination {
 pub struct UpstreamBlock {
     /// Its name.
     pub name: String,
-    /// Where it stands.
+    /// Its place.
     pub span: Span,
 }
 
-/// One server behind an upstream.
+/// One server of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are the parameters of `server`")]
 pub struct Peer {
-    /// Where nginx connects.
+    /// The address to connect to.
     pub address: PeerAddress,
     /// `weight=`, 1 by default.
     pub weight: u32,
-    /// Only used when the others fail.
+    /// Only used if the others fail.
     pub backup: bool,
     /// Never used.
     pub down: bool,
-    /// Its name is resolved while nginx runs.
+    /// Its name is resolved at run time.
     pub resolve: bool,
-    /// Whether the port is nginx's 80 for a `server` that names none, which is no TLS port.
+    /// Whether the port is nginx's default of 80 for a `server` without one, which is not a TLS port.
     pub assumed_port_80: bool,
-    /// The `server` directive, or the `*_pass` directive where there is no group.
+    /// The `server` directive, or the `*_pass` directive without an `upstream` block.
     pub span: Span,
 }
 
-/// Where nginx connects.
+/// The address to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PeerAddress {
     /// A host name or an IP address, IPv6 without brackets.
@@ -161,7 +162,7 @@ pub enum PeerAddress {
         /// Its port.
         port: u16,
     },
-    /// What the records of a service (SRV) lead to; they are looked up while nginx runs.
+    /// The SRV records of a service, which are looked up at run time.
     Service {
         /// The host.
         host: String,
@@ -172,12 +173,12 @@ pub enum PeerAddress {
     Unix(String),
 }
 
-/// A text that may hold variables.
+/// A text that may contain variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     /// As written.
     pub written: String,
-    /// With the variables' values in it; files with their full names.
+    /// With the variables replaced; files with their full names.
     pub value: Result<String, Unresolved>,
 }
 
@@ -188,7 +189,7 @@ impl Text {
     }
 }
 
-/// The `*_ssl_*` settings in force, as written; `None` where nginx's default holds.
+/// The `*_ssl_*` settings that apply, as written; `None` means nginx's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxySsl {
     /// `_server_name`: whether SNI is sent.
@@ -203,9 +204,9 @@ pub struct ProxySsl {
     pub verify: Option<Set<bool>>,
     /// `_verify_depth`.
     pub verify_depth: Option<Set<u32>>,
-    /// `_trusted_certificate`, the file's full name.
+    /// `_trusted_certificate`: the file's full name.
     pub trusted_certificate: Option<Set<String>>,
-    /// `_crl`, the file's full name.
+    /// `_crl`: the file's full name.
     pub crl: Option<Set<String>>,
     /// `_certificate`; an empty value is no certificate.
     pub certificate: Option<Set<Text>>,
@@ -217,9 +218,9 @@ pub struct ProxySsl {
     pub conf_command: Vec<Set<(String, String)>>,
     /// `proxy_ssl_alpn` of `stream`.
     pub alpn: Option<Set<Vec<String>>>,
-    /// `proxy_http_version`, which decides what `proxy_pass` offers by ALPN.
+    /// `proxy_http_version`, which determines the ALPN offer of `proxy_pass`.
     pub http_version: Option<Set<String>>,
-    /// `proxy_protocol` of `stream`: whether a PROXY line goes before the handshake.
+    /// `proxy_protocol` of `stream`: whether a PROXY protocol line is sent before the handshake.
     pub proxy_protocol: bool,
 }
 
@@ -230,7 +231,7 @@ pub fn conf_command(text: &str) -> (String, String) {
 }
 
 impl ProxySsl {
-    /// Whether SNI is sent, where the name allows it; off by default.
+    /// Whether SNI is sent, if the name allows it; off by default.
     pub fn sends_name(&self) -> bool {
         self.server_name.as_ref().is_some_and(|set| set.value)
     }
@@ -240,7 +241,7 @@ impl ProxySsl {
         self.verify.as_ref().is_some_and(|set| set.value)
     }
 
-    /// How many intermediates a chain may have; 1 by default.
+    /// The most intermediates in a chain; 1 by default.
     pub fn depth(&self) -> u32 {
         self.verify_depth.as_ref().map_or(1, |set| set.value)
     }

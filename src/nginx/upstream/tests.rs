@@ -10,12 +10,12 @@ fn read(text: &str, given: &[(&str, &str)]) -> Vec<Upstream> {
     upstreams(&tree, &given.collect())
 }
 
-/// The upstreams of a `server` block in `http`, with `more` beside it.
+/// The upstreams of a `server` block in `http`, next to `more`.
 fn http(more: &str, server: &str) -> Vec<Upstream> {
     read(&format!("events {{}} http {{ {more} server {{ {server} }} }}"), &[])
 }
 
-/// One line: the name, the name again where it is to be sent, and the peers, or why they are unknown.
+/// One line: the name, the SNI if it is sent, and the peers, or why they are unknown.
 fn line(upstream: &Upstream) -> String {
     let name = upstream.name.as_deref().unwrap_or("?");
     let sent = if upstream.ssl.sends_name() && upstream.name.is_ok() { name } else { "-" };

@@ -18,14 +18,14 @@ use crate::tls::alert::AlertDescription;
 /// Digits of a code: every library writes all of them.
 const DIGITS: usize = 8;
 
-/// Codes of one line that are read; OpenSSL queues sixteen.
+/// The most codes of one line; OpenSSL queues sixteen.
 const MAX_CODES: usize = 16;
 
-/// Who complains.
+/// Which side reports the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SentBy {
-    /// The other side, by an alert.
+    /// The other side, with an alert.
     Peer,
     /// The library of the program that wrote the line.
     Us,
@@ -59,7 +59,7 @@ pub struct Code<'a> {
     pub function: Cow<'a, str>,
     /// The reason: for [`ErrorLibrary::Ssl`] in OpenSSL 1.1's numbering, `None` where that has none.
     pub reason: Option<u32>,
-    /// The reason's words, or those that belong to the number.
+    /// The reason's text, or the one that belongs to the number.
     pub text: Cow<'a, str>,
     /// Whether the reason is one of those that all parts share (`ERR_R_*`).
     pub common: bool,
@@ -72,13 +72,13 @@ impl Code<'_> {
         number.checked_sub(ALERTS).and_then(|alert| u8::try_from(alert).ok()).map(AlertDescription)
     }
 
-    /// Who complains.
+    /// Which side reports the error.
     pub fn sent_by(&self) -> SentBy {
         if self.alert().is_some() { SentBy::Peer } else { SentBy::Us }
     }
 }
 
-/// What a message that [`find`] reads holds.
+/// The texts of which a message must contain one for [`find`].
 pub const CODE_MARKS: [&str; 2] = ["error:", "SSL alert number "];
 
 /// Every code of a message, oldest first. An alert that is named without a code counts as one.
@@ -94,7 +94,7 @@ pub fn find(message: &[u8]) -> Vec<Code<'_>> {
     codes
 }
 
-/// The code of that text alone: `error:0A000410:…`, or its eight digits.
+/// The code in a text that contains nothing else: `error:0A000410:…`, or its eight digits.
 pub fn parse(text: &str) -> Option<Code<'_>> {
     let at = text.find("error:").map_or(0, |at| at + 6);
     item(&text.as_bytes()[at..])
@@ -112,7 +112,7 @@ fn item(bytes: &[u8]) -> Option<Code<'_>> {
     let mut cell = || cells.next().unwrap_or_default();
     let (library, function, reason, rest) = (cell(), cell(), cell(), cell());
     let digits = rest.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-    // The next code's "error" stands before its number.
+    // The "error" of the next code comes before its number.
     let reason =
         if digits == DIGITS { reason.strip_suffix(b" error").unwrap_or(reason) } else { reason };
     let reason = end_of_item(reason);
@@ -137,7 +137,7 @@ fn decimal(message: &[u8]) -> Vec<Code<'_>> {
     starts.filter_map(code_at).collect()
 }
 
-/// A reason without data runs into the end of the parenthesis.
+/// A reason without data ends with the parenthesis.
 fn end_of_item(reason: &[u8]) -> &[u8] {
     let mut depth = 0_usize;
     let closes = |byte: &u8| {

@@ -1,4 +1,4 @@
-//! Where a library keeps part and reason in the 32 bits of a code.
+//! How libraries pack the part and the reason into the 32 bits of a code.
 
 use super::ErrorLibrary;
 
@@ -23,7 +23,7 @@ const COMMON_FLAG: u32 = 2 << 18;
 const REASON_BITS: u32 = 0x3_ffff;
 
 impl CodePacking {
-    /// The number fits the library's name in one shape; without a name, the libraries that speak of TLS are looked for.
+    /// The packing with which the number fits the library's name; without a name, libraries about TLS are tried.
     pub(super) fn of(number: u32, library: &str, function: &str) -> Self {
         if function == "OPENSSL_internal" {
             return Self::Boring;
@@ -81,10 +81,10 @@ const SSL: u32 = 20;
 /// `ERR_LIB_SSL` of BoringSSL.
 const BORING_SSL: u32 = 16;
 
-/// Reasons of one part begin here; below are those that all share.
+/// Reasons of one part start here; those below are shared by all parts.
 const SHARED_END: u32 = 100;
 
-/// `ERR_LIB_*` of OpenSSL with the names that lines hold.
+/// `ERR_LIB_*` of OpenSSL with their names in log lines.
 const LIBRARIES: &[(u32, &str, ErrorLibrary)] = &[
     (SSL, "SSL routines", ErrorLibrary::Ssl),
     (11, "x509 certificate routines", ErrorLibrary::X509),

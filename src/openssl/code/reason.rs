@@ -1,4 +1,4 @@
-//! Reasons of the SSL library in OpenSSL 1.1's numbering, with the words of each release.
+//! Reasons of the SSL library in OpenSSL 1.1's numbering, with the texts of each release.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use crate::tls::alert::AlertDescription;
 /// From this on, a reason is an alert of the peer: `SSL_AD_REASON_OFFSET`.
 pub(super) const ALERTS: u32 = 1000;
 
-/// The reason by which OpenSSL says that the peer sent this alert.
+/// The reason with which OpenSSL reports that the peer sent this alert.
 pub fn of_alert(alert: AlertDescription) -> u32 {
     ALERTS + u32::from(alert.0)
 }
@@ -26,22 +26,22 @@ pub const NO_CIPHERS_AVAILABLE: u32 = 181;
 pub const NO_PROTOCOLS_AVAILABLE: u32 = 191;
 /// `SSL_R_UNSUPPORTED_PROTOCOL`: the peer's version is off.
 pub const UNSUPPORTED_PROTOCOL: u32 = 258;
-/// `SSL_R_WRONG_VERSION_NUMBER`: what came is not TLS.
+/// `SSL_R_WRONG_VERSION_NUMBER`: the data is not TLS.
 pub const WRONG_VERSION_NUMBER: u32 = 267;
-/// `SSL_R_RECORD_LAYER_FAILURE`: OpenSSL 3.2 and later add it to whatever was wrong with a record.
+/// `SSL_R_RECORD_LAYER_FAILURE`: added by OpenSSL 3.2 and later to every error of a record.
 pub const RECORD_LAYER_FAILURE: u32 = 313;
-/// `SSL_R_NO_SUITABLE_DIGEST_ALGORITHM` and its kin: the peer signs as the security level forbids.
+/// `SSL_R_NO_SUITABLE_DIGEST_ALGORITHM` and similar: the security level forbids the peer's signature.
 pub const LEGACY_SIGNATURE: u32 = 333;
-/// `SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED`: the server does not know RFC 5746.
+/// `SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED`: the server does not support RFC 5746.
 pub const UNSAFE_LEGACY_RENEGOTIATION: u32 = 338;
 /// `SSL_R_DH_KEY_TOO_SMALL`: the group is below the security level.
 pub const DH_KEY_TOO_SMALL: u32 = 394;
 
 /// The tables of reasons, read once.
 struct Reasons {
-    /// Words by number: of 1.0.2, 1.1.1, 3.0 and 3.5; `-` for none.
+    /// Texts by number: of 1.0.2, 1.1.1, 3.0 and 3.5; `-` for none.
     words: HashMap<u32, [&'static str; 4]>,
-    /// Numbers by the words of 1.1.1 and later, in lower case.
+    /// Numbers by the texts of 1.1.1 and later, in lower case.
     by_text: HashMap<String, u32>,
     /// OpenSSL's number for each of BoringSSL's, by number and by name.
     boring: HashMap<u32, Option<u32>>,
@@ -76,7 +76,7 @@ static REASONS: LazyLock<Reasons> = LazyLock::new(|| {
     reasons
 });
 
-/// The words since 1.1.1, oldest first.
+/// The texts since 1.1.1, oldest first.
 fn current<'a>(words: &'a [&'static str; 4]) -> impl DoubleEndedIterator<Item = &'static str> + 'a {
     words[1..].iter().copied().filter(|text| *text != "-")
 }
@@ -101,18 +101,18 @@ pub(super) fn number(shape: CodePacking, raw: u32, text: &str) -> Option<u32> {
     if let Some(number) = reasons.by_text.get(&text.to_ascii_lowercase()) {
         return Some(*number);
     }
-    // Words of 1.0.2 that no later release has: its number means something else today.
+    // Texts that only 1.0.2 has: their numbers mean something else today.
     let old = known.is_some_and(|words| is_text(words[0]));
     (!old).then_some(raw)
 }
 
-/// The words that belong to a number.
+/// The text of a number.
 pub(super) fn words(reason: Option<u32>) -> &'static str {
     let words = reason.and_then(|number| REASONS.words.get(&number));
     words.and_then(|words| current(words).next_back()).unwrap_or("")
 }
 
-/// The words of a release for a TLS reason; `None` where it has none.
+/// The text of a TLS reason in a release; `None` if it has none.
 pub fn words_in(reason: u32, library: OpensslRelease) -> Option<&'static str> {
     let [_, text_1_1_1, text_3_0, text_3_5] = REASONS.words.get(&reason)?;
     let text = match library {
@@ -123,7 +123,7 @@ pub fn words_in(reason: u32, library: OpensslRelease) -> Option<&'static str> {
     (*text != "-").then_some(*text)
 }
 
-/// The number and words of the TLS reason of these words, in any release or BoringSSL's spelling.
+/// The number and text of the TLS reason with this text, in any release or BoringSSL's spelling.
 pub fn by_text(text: &str) -> Option<Code<'static>> {
     let spelled = text.trim().to_ascii_lowercase().replace('_', " ");
     let boring = || REASONS.boring_by_name.get(text.trim()).copied().flatten();
@@ -131,13 +131,13 @@ pub fn by_text(text: &str) -> Option<Code<'static>> {
     Some(ssl(reason))
 }
 
-/// The TLS reason of that number, where OpenSSL 1.1 and later have words for it.
+/// The TLS reason with that number, if OpenSSL 1.1 and later have a text for it.
 pub fn by_number(number: u32) -> Option<Code<'static>> {
     REASONS.words.get(&number).and_then(|words| current(words).next())?;
     Some(ssl(number))
 }
 
-/// The TLS reason of that number, in OpenSSL 1.1's numbering.
+/// The TLS reason with that number, in OpenSSL 1.1's numbering.
 pub fn ssl(reason: u32) -> Code<'static> {
     let (part, library) = named(ErrorLibrary::Ssl);
     Code {
@@ -150,7 +150,7 @@ pub fn ssl(reason: u32) -> Code<'static> {
     }
 }
 
-/// The longest words of a TLS reason that a message without codes holds.
+/// The longest text of a TLS reason in a message without codes.
 pub fn find_text(message: &str) -> Option<Code<'static>> {
     let message = message.to_ascii_lowercase();
     let held = REASONS.by_text.iter().filter(|(text, _)| {
@@ -160,8 +160,8 @@ pub fn find_text(message: &str) -> Option<Code<'static>> {
     Some(ssl(*reason))
 }
 
-/// Other programs write this of any handshake that fails.
+/// Other programs write this for any failed handshake.
 const SAYS_NOTHING: &str = "ssl handshake failure";
 
-/// Shorter words stand in too many messages.
+/// Shorter texts occur in too many messages.
 const MIN_TEXT: usize = 12;

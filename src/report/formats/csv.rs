@@ -1,5 +1,5 @@
-//! CSV (RFC 4180), one row for each finding and for whatever could not be tested; a target without either has one row. No
-//! cell is a formula to a spreadsheet.
+//! CSV (RFC 4180), one row for each finding and for everything that could not be tested; a target without either has
+//! one row. Spreadsheets read no cell as a formula.
 
 use std::io::{self, Write};
 
@@ -33,7 +33,7 @@ const HEADINGS: [&str; 15] = [
 /// Writes the whole report.
 pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = WriterBuilder::new()
-        // An unquoted semicolon would begin a new cell in much of Europe.
+        // In much of Europe, an unquoted semicolon would start a new cell.
         .quote_style(QuoteStyle::Always)
         .terminator(Terminator::CRLF)
         .from_writer(out);
@@ -84,7 +84,7 @@ fn row(report: &TargetReport, item: Option<Item<'_>>) -> Vec<String> {
     cells.iter().map(|cell| inert(cell)).collect()
 }
 
-/// A cell that no spreadsheet takes for a formula: what begins like one begins with an apostrophe instead (OWASP, CSV
+/// A cell that spreadsheets do not read as a formula: if it starts like one, an apostrophe is put before it (OWASP, CSV
 /// injection).
 fn inert(text: &str) -> String {
     let text = escape(text);

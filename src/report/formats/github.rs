@@ -1,5 +1,5 @@
-//! GitHub Actions: an annotation for each finding, as workflow commands, worst first (a step shows ten of each kind), and
-//! the Markdown report, cut to what a job's summary may hold.
+//! GitHub Actions: an annotation for each finding, as workflow commands, worst first (a step shows ten of each kind),
+//! and the Markdown report, shortened to fit into a job summary.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use crate::report::items::{Item, items};
 use crate::report::place::place;
 use crate::run::TargetReport;
 
-/// GitHub refuses a larger summary of a step; some room is left for what other commands of the step wrote.
+/// GitHub refuses larger summaries of a step; some room is left for other commands of the step.
 const MAX_SUMMARY: usize = 900 * 1024;
 
 /// Writes the annotations.
@@ -28,7 +28,7 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", markdown::in_words(report))
 }
 
-/// What could not be tested stands beside the warnings.
+/// What could not be tested ranks with the warnings.
 fn weight(item: Item<'_>) -> Severity {
     item.finding().map_or(Severity::Warning, |finding| finding.severity)
 }
@@ -52,17 +52,17 @@ fn annotation(report: &Report, target: &TargetReport, item: Item<'_>) -> String 
     format!("::{command} {}::{message}", properties.join(","))
 }
 
-/// The data of a workflow command: line breaks, and what escapes them, are escaped.
+/// The data of a workflow command, with line breaks and percent signs escaped.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// A property's value, which ends at a comma or two colons.
+/// The value of a property, which ends at a comma or two colons.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// The job's summary, in Markdown: the whole report, or as many targets of it as there is room for.
+/// The job summary in Markdown: the whole report, or as many targets as fit.
 pub fn summary(report: &Report) -> String {
     let mut bytes = Vec::new();
     // Writing to memory cannot fail.

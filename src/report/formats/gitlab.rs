@@ -1,4 +1,4 @@
-//! GitLab's Code Quality report: a list of what is wrong, each at a place in a file.
+//! GitLab's Code Quality report: a list of problems, each with a place in a file.
 
 use std::io::{self, Write};
 
@@ -31,7 +31,7 @@ struct Lines {
     begin: u32,
 }
 
-/// Writes the whole report. What is excused is no violation, and is left out.
+/// Writes the whole report, without excused findings, which are not violations.
 pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let issues: Vec<Issue> = report
         .targets

@@ -1,5 +1,5 @@
-//! JUnit XML, as CI systems show it: a suite for each target, a case for each rule that applied. A rule that could not be
-//! decided is skipped; a finding below the gate's severity, or excused, is told and does not fail its case.
+//! JUnit XML for CI systems: a suite for each target, a case for each rule that applied. An undecided rule is skipped;
+//! a finding below the gate's severity, or an excused one, is reported without failing its case.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::report::escape::escape;
 use crate::report::items::host_and_port;
 use crate::run::TargetReport;
 
-/// Why a rule is skipped that found nothing where not everything could be seen.
+/// Why a rule without a finding is skipped if not everything was seen.
 const UNDECIDED: &str = "not every connection was answered, so this could not be decided";
 
-/// How a case ends.
+/// The outcome of a case.
 enum CaseOutcome {
     Passed,
-    /// Told, and not failed.
+    /// Passed, with a text.
     Told(String),
     Skipped(String),
     Failed {
@@ -59,7 +59,7 @@ fn cases(report: &Report, target: &TargetReport) -> Vec<TestCase> {
     known.collect()
 }
 
-/// What became of one rule, the worst first: failed, skipped, told, passed.
+/// The outcome of one rule. The worst applies: failed, skipped, passed with a text, passed.
 fn outcome(report: &Report, target: &TargetReport, id: &str) -> Option<CaseOutcome> {
     let judgement = &target.judgement;
     let findings: Vec<&Finding> =
@@ -180,14 +180,14 @@ fn counted<'a>(
     ])
 }
 
-/// How long the target's connections took together.
+/// The total duration of the target's connections.
 fn seconds(report: &TargetReport) -> String {
     let cells = report.observation.endpoints.iter().flat_map(|endpoint| &endpoint.handshakes);
     let spent = cells.flat_map(|cell| [cell.connect_time, cell.handshake_time]);
     format!("{:.3}", spent.flatten().sum::<Duration>().as_secs_f64())
 }
 
-/// ISO 8601 without a zone, as the form has it.
+/// ISO 8601 without a time zone, as the format requires.
 fn moment(moment: OffsetDateTime) -> String {
     let moment = moment.to_offset(time::UtcOffset::UTC);
     let (hour, minute, second) = moment.to_hms();

@@ -66,7 +66,7 @@ fn overview(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-/// The matrix, a cell holding one word for each way in which the addresses fared.
+/// The cells of the matrix, each with one word for each distinct result of the addresses.
 fn columns(report: &TargetReport) -> String {
     let cell = |column| {
         let mut words: Vec<String> = Vec::new();
@@ -135,7 +135,7 @@ fn write_fix(fix: &Fix, out: &mut dyn Write) -> io::Result<()> {
     if block.is_empty() { Ok(()) } else { writeln!(out, "\n{}", code(block.trim_end())) }
 }
 
-/// A code block within a list item, fenced longer than any run of backticks in it.
+/// A code block in a list item, with a fence longer than any run of backticks in it.
 fn code(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
@@ -143,7 +143,7 @@ fn code(text: &str) -> String {
     format!("  {fence}\n  {}\n  {fence}\n", lines.join("\n  "))
 }
 
-/// Text that means nothing to Markdown: what would be markup is escaped, and what would call somebody is broken up.
+/// Text that Markdown does not interpret: markup is escaped, and mentions of users are broken up.
 pub(super) fn text(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in escape(text).chars() {

@@ -18,7 +18,7 @@ use std::io::{self, Write};
 use super::{Format, Look, Report};
 
 impl Report {
-    /// Writes the report in one of its forms.
+    /// Writes the report in one format.
     pub fn render(&self, format: Format, look: Look, out: &mut dyn Write) -> io::Result<()> {
         match format {
             Format::Table => table::render(self, look, out),

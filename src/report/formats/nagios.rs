@@ -1,6 +1,6 @@
-//! The output of a Nagios plugin: a status line with performance data, then a line for each finding. Severities are the
-//! states: an error is critical, a warning a warning, and what could not be tested is unknown. A target that refuses every
-//! connection is critical, as with check_http.
+//! The output of a Nagios plugin: a status line with performance data, then a line for each finding. Severities map to
+//! states: an error is critical, a warning is a warning, and what could not be tested is unknown. A target that refuses
+//! every connection is critical, as with check_http.
 
 use std::io::{self, Write};
 
@@ -15,16 +15,16 @@ use crate::report::words::counted;
 use crate::report::{Report, ReportKind, Summary};
 use crate::run::TargetReport;
 
-/// The status line is cut to this many characters; some user interfaces show no more.
+/// The status line is shortened to this many characters; some user interfaces show no more.
 const MAX_LINE: usize = 200;
 
-/// Lines below the status line; Nagios itself keeps a few kilobytes.
+/// The most lines below the status line; Nagios itself keeps a few kilobytes.
 const MAX_DETAILS: usize = 100;
 
 /// The state of a service; its number is the exit status of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceState {
-    /// Nothing of note was found.
+    /// Only notes, or nothing, were found.
     Ok = 0,
     /// The worst finding is a warning.
     Warning = 1,
@@ -73,17 +73,17 @@ fn write_lines(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// A finding counts more than what could not be tested, as with the program's own exit status.
+/// Findings take precedence over what could not be tested, as in the program's own exit status.
 pub fn state(report: &Report) -> ServiceState {
     let summary = report.summary();
-    // That something could not be tested is told as a warning; as a state it is unknown.
+    // A finding that something could not be tested has severity warning, but its state is unknown.
     let seen = |finding: &Finding| !finding.could_not_test && finding.excuse.is_none();
     let findings = report.targets.iter().flat_map(|target| &target.judgement.findings);
     let warned = findings.filter(|one| seen(one)).any(|one| one.severity == Severity::Warning);
     match summary.worst {
         Some(Severity::Error) => ServiceState::Critical,
         _ if report.targets.iter().any(is_down) => ServiceState::Critical,
-        // What a report leaves out was tested.
+        // Targets that the report omits were tested.
         Some(Severity::Warning) if warned || report.targets.len() < summary.targets => {
             ServiceState::Warning
         }
@@ -95,7 +95,7 @@ pub fn state(report: &Report) -> ServiceState {
     }
 }
 
-/// Whether every connection was refused, and the operator did not make less of it.
+/// Whether every connection was refused, unless the operator lowered the severity.
 fn is_down(target: &TargetReport) -> bool {
     let mut handshakes = target.observation.endpoints.iter().flat_map(|one| &one.handshakes);
     let refused = |cause: &Cause| *cause == Cause::ConnectionRefused;
@@ -105,7 +105,7 @@ fn is_down(target: &TargetReport) -> bool {
         && handshakes.all(|one| one.failure().is_some_and(|failure| refused(&failure.cause)))
 }
 
-/// The worst that was found comes first: where, what, and with a certificate until when.
+/// The worst finding: the target, the finding, and for a certificate the date.
 fn headline(report: &Report) -> String {
     let Summary { targets, failed, untested, .. } = report.summary();
     let noun = if report.kind == ReportKind::Files { "chain" } else { "target" };
@@ -130,7 +130,7 @@ fn headline(report: &Report) -> String {
     parts.join(", ")
 }
 
-/// `'label'=value[UOM];warn;crit;min;max`, as the plugin guidelines have it.
+/// `'label'=value[UOM];warn;crit;min;max`, as in the plugin guidelines.
 fn data(report: &Report) -> String {
     let Summary { targets, failed, untested, findings, .. } = report.summary();
     let mut data = format!(
@@ -145,7 +145,7 @@ fn data(report: &Report) -> String {
     data
 }
 
-/// When the first of the certificates ends that were shown to the targets' own names.
+/// The first end of the certificates that were sent for the targets' own names.
 fn first_end(report: &Report) -> Option<OffsetDateTime> {
     let chains = report.targets.iter().flat_map(|target| &target.judgement.chains);
     let certificates = chains.flat_map(|assessed| &assessed.chain.certificates);
@@ -153,7 +153,7 @@ fn first_end(report: &Report) -> Option<OffsetDateTime> {
     ends.min()
 }
 
-/// A bar would begin performance data, a semicolon ends a command's argument where the line is passed on.
+/// A bar would start performance data, and a semicolon would end an argument if the line is passed to a command.
 fn inert(text: &str) -> String {
     escape(text).replace('|', "/").replace(';', ",")
 }

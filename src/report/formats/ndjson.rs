@@ -1,4 +1,5 @@
-//! One JSON object a line, each as soon as its target is done: flat in memory, and whole lines survive an interruption.
+//! One JSON object per line, written when its target is done: memory use is constant, and complete lines survive an
+//! interruption.
 
 use std::io::{self, Write};
 

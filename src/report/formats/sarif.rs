@@ -1,5 +1,5 @@
-//! SARIF 2.1.0 (OASIS), as code scanning takes it: one run, every rule, each result at a place in a file and with a
-//! fingerprint of its own that neither a date nor a serial changes.
+//! SARIF 2.1.0 (OASIS) for code scanning: one run, every rule, and each result with a place in a file and a fingerprint
+//! that does not depend on dates or serial numbers.
 
 use std::io::{self, Write};
 
@@ -16,10 +16,10 @@ use crate::report::{Report, inert_json};
 use crate::run::TargetReport;
 use crate::targets::Target;
 
-/// Where the schema lies.
+/// The address of the schema.
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
-/// GitHub refuses files with more results in a run.
+/// GitHub refuses a run with more results.
 const MAX_RESULTS: usize = 25_000;
 
 /// GitHub refuses longer descriptions.
@@ -92,7 +92,7 @@ fn descriptor(rule: &Rule) -> Value {
     descriptor
 }
 
-/// The results in input order, and how many there was no room for; then the worst are kept.
+/// The results in input order, and how many were left out. If there are too many, the worst are kept.
 fn results(report: &Report) -> (Vec<Value>, usize) {
     let mut all: Vec<(&TargetReport, Item<'_>)> = report
         .targets
@@ -132,7 +132,7 @@ fn result(report: &Report, target: &Target, item: Item<'_>) -> Value {
     if let Some(finding) = item.finding() {
         add_finding(&mut result, finding);
     } else {
-        // Section 3.27.9: the rule was asked, and there was too little to decide.
+        // Section 3.27.9: the rule was evaluated, but there was not enough information to decide.
         (result["kind"], result["level"]) = (json!("open"), json!("none"));
     }
     result
@@ -154,7 +154,7 @@ fn add_finding(result: &mut Value, finding: &Finding) {
     }
 }
 
-/// The first sentence is the title: it holds nothing that changes from day to day.
+/// The first sentence is the title, so it must not contain anything that changes daily.
 fn message(target: &Target, item: Item<'_>) -> String {
     let place = match target.host().zip(target.port()) {
         None => format!("in {}", escape(&target.name)),
@@ -204,7 +204,7 @@ fn physical(Place { path, line, column }: &Place) -> Value {
     })
 }
 
-/// A path as a URI reference (RFC 3986): what a path segment cannot hold is percent-encoded.
+/// A path as a URI reference (RFC 3986): characters that are not allowed in a path segment are percent-encoded.
 fn uri(path: &str) -> String {
     let scheme = if path.starts_with('/') { "file://" } else { "" };
     let encoded = path.bytes().map(|byte| match byte {
@@ -216,7 +216,7 @@ fn uri(path: &str) -> String {
     std::iter::once(scheme.to_owned()).chain(encoded).collect()
 }
 
-/// With a capital and a full stop.
+/// The text with a capital letter and a full stop.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The report for people: a row for each target, then each finding with its evidence and fix.
+//! The report as text: a row for each target, then each finding with its evidence and fix.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,10 +20,10 @@ use crate::report::{Look, Report, ReportKind, Summary, chain, items, names, over
 use crate::run::TargetReport;
 use crate::targets::Target;
 
-/// Narrower terminals get lines that run over.
+/// Narrower terminals wrap the lines.
 const MIN_WIDTH: usize = 60;
 
-/// From this many targets on, the findings are summed up by rule.
+/// From this many targets on, findings are summarized by rule.
 const MANY_TARGETS: usize = 10;
 
 /// The indentation of a directive.
@@ -50,7 +50,7 @@ fn write_lines(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<(
     closing(report, look, out)
 }
 
-/// Each rule with the number of its targets, the worst and most frequent first.
+/// Each rule with the number of its targets, ordered by severity and frequency.
 fn by_rule(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let mut rules: BTreeMap<(Reverse<Severity>, &'static str), BTreeSet<usize>> = BTreeMap::new();
     for (index, target) in report.targets.iter().enumerate() {
@@ -72,7 +72,7 @@ fn by_rule(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-/// Whatever is to be said of one target, under its name.
+/// The details of one target, under its name.
 fn details(
     (name, report): (&str, &TargetReport),
     now: OffsetDateTime,
@@ -117,13 +117,13 @@ fn details(
     Ok(())
 }
 
-/// Where the target was named, unless it is that file itself.
+/// Where the target was named, unless it is that file.
 fn origin(target: &Target) -> Option<String> {
     let origin = target.origin.as_ref().filter(|_| has_place(target))?;
     (origin.file != target.name).then(|| format!("at {}:{}", origin.file, origin.line))
 }
 
-/// What nginx makes of it, where no finding says so.
+/// nginx's verdict, if no finding contains it.
 fn as_nginx(outcome: &NginxOutcome) -> Option<&'static str> {
     match outcome {
         NginxOutcome::Pass => Some("as nginx: the handshake works as configured"),
@@ -165,14 +165,14 @@ fn write_finding(finding: &Finding, look: Look, out: &mut dyn Write) -> io::Resu
         }
     }
     for command in &finding.reproduce {
-        // A command is pasted, so it is never broken, however narrow the terminal.
+        // A command is never wrapped, so that it can be copied.
         writeln!(out, "    $ {}", styled(&escape(command), Style::new().dimmed(), look))?;
     }
     writeln!(out)
 }
 
-/// A directive as it stands in a configuration, with the place where it belongs beside it, or above it where there is no
-/// room. It is pasted, so it is never broken.
+/// A directive as written in a configuration, with its block to the right, or above it if there is no room. It is never
+/// wrapped, so that it can be copied.
 fn line(directive: &ProposedDirective, look: Look) -> String {
     let text = format!("{} {};", directive.name, directive.value);
     let text = escape(&text);

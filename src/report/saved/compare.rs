@@ -1,4 +1,4 @@
-//! Two runs over the same targets: what is new, what is gone, what changed, and whether that is for the worse.
+//! Compares two runs over the same targets: what is new, gone or changed, and whether it got worse.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::run::Status;
 /// What changed at one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TargetChanges {
-    /// What the target is called.
+    /// The target's name.
     pub name: String,
     /// The changes, at least one.
     pub changes: Vec<TargetChange>,
@@ -22,41 +22,41 @@ pub struct TargetChanges {
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TargetChange {
-    /// Whether it is for the worse.
+    /// Whether it got worse.
     pub worse: bool,
     /// What changed.
     #[serde(flatten)]
     pub what: What,
 }
 
-/// What can change.
+/// The kinds of changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "change", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "old and new are what was and what is")]
 pub enum What {
-    /// The target was not there.
+    /// A new target.
     TargetNew { status: Status },
     /// The target is no longer there.
     TargetGone,
-    /// What became of it.
+    /// Another status.
     Status { old: Status, new: Status },
-    /// A finding that was not there.
+    /// A new finding.
     FindingNew { rule: String, severity: Severity, message: String },
-    /// A finding that is no longer there.
+    /// A finding that is gone.
     FindingGone { rule: String, severity: Severity },
-    /// A finding of another severity.
+    /// A finding whose severity changed.
     Severity { rule: String, old: Severity, new: Severity },
-    /// A version that is no longer spoken, or no longer at every address.
+    /// A version that is no longer accepted, or no longer at every address.
     ProtocolLost { version: String },
-    /// A version that was not spoken, or not at every address.
+    /// A version that was not accepted before, or not at every address.
     ProtocolGained { version: String },
-    /// Other certificates with other dates: when the first of them ends.
+    /// Other certificates with other dates: the first date on which one expires.
     Certificate { old: String, new: String },
-    /// Another authority.
+    /// Another issuer.
     Issuer { old: String, new: String },
     /// Another key.
     Key,
-    /// The certificate ends earlier than the one before it.
+    /// The certificate expires earlier than the previous one.
     ExpiryEarlier { old: String, new: String },
 }
 
@@ -91,7 +91,8 @@ fn day(moment: &str) -> &str {
     moment.split('T').next().unwrap_or(moment)
 }
 
-/// What changed from the old run to the new, in the order of the new; a new finding is for the worse from `threshold` on.
+/// The changes from the old run to the new, in the new run's order; new findings of severity `threshold` or above make
+/// it worse.
 pub fn compare(
     old: &[SavedTarget],
     new: &[SavedTarget],
@@ -108,14 +109,14 @@ pub fn compare(
     }
     let gone: BTreeSet<usize> = before.into_values().flatten().collect();
     for index in gone {
-        // An audit that no longer happens finds nothing.
+        // An audit that no longer runs finds nothing.
         all.push((&old[index].name, vec![TargetChange { worse: true, what: What::TargetGone }]));
     }
     let changed = all.into_iter().filter(|(_, changes)| !changes.is_empty());
     changed.map(|(name, changes)| TargetChanges { name: name.clone(), changes }).collect()
 }
 
-/// What two runs know a target by.
+/// Identifies a target in two runs.
 type TargetKey<'a> = (&'a str, u16, Option<&'a str>, &'a str);
 
 fn key(target: &SavedTarget) -> TargetKey<'_> {
@@ -136,7 +137,7 @@ fn changes(old: Option<&SavedTarget>, new: &SavedTarget, threshold: Severity) ->
     let before = old.map_or(&[][..], |old| &old.findings);
     findings(before, &new.findings, threshold, &mut add);
     if let Some(old) = old {
-        // Where nothing was established nothing is known of versions and certificates; the result says so.
+        // Without an established handshake, versions and certificates are unknown; the status shows that.
         if established(old).next().is_some() && established(new).next().is_some() {
             protocols(old, new, &mut add);
             certificates(old, new, &mut add);
@@ -186,7 +187,7 @@ fn findings(
     }
 }
 
-/// The complete handshakes that carried the target's own name, or none where it has none.
+/// The complete handshakes with the target's own name, or without SNI if it has none.
 fn own(target: &SavedTarget) -> impl Iterator<Item = &super::SavedHandshake> {
     let named = target.server_name.is_some();
     let cells = target.handshakes.iter().filter(|cell| cell.engine == "rustls");
@@ -197,7 +198,7 @@ fn established(target: &SavedTarget) -> impl Iterator<Item = &super::SavedHandsh
     own(target).filter(|cell| cell.outcome == "established")
 }
 
-/// How widely a version is spoken.
+/// At how many addresses a version is accepted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Reach {
     Nowhere,
@@ -255,7 +256,7 @@ fn certificates(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMut(bool,
     }
 }
 
-/// The leaf certificates that are shown to the target's own name.
+/// The leaf certificates that are sent for the target's own name.
 fn leaves(target: &SavedTarget) -> Vec<&SavedCertificate> {
     let shown: BTreeSet<&String> =
         established(target).filter_map(|cell| cell.chain.first()).collect();
@@ -277,7 +278,7 @@ mod tests {
 
     use super::*;
 
-    /// A target that speaks both versions and shows a certificate of its own name, as the JSON report has it.
+    /// A target that accepts both versions and sends a certificate for its own name, as in the JSON report.
     fn target() -> Value {
         let handshake = |version: &str| {
             json!({ "sni": "a.test", "version": version, "engine": "rustls", "outcome": "established",

@@ -1,4 +1,4 @@
-//! Parts of one run put together again, to the bytes that one run would have written.
+//! Merges the parts of a run into exactly the bytes that a single run would have written.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -12,13 +12,13 @@ use crate::report::formats::json;
 use crate::report::{Summary, inert_json};
 use crate::run::Status;
 
-/// Shards of one message.
+/// The most shards in one message.
 const MAX_NAMED: usize = 20;
 
-/// Why parts do not make a run.
+/// Why parts cannot be merged.
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
-    /// A file has no manifest at its end.
+    /// A file has no manifest at the end.
     #[error(
         "{file} is not finished: it has no manifest at its end. Finish it with --resume {file}, or run the shard again"
     )]
@@ -26,14 +26,14 @@ pub enum MergeError {
         /// The file.
         file: String,
     },
-    /// A line is no target.
+    /// A line is not a target.
     #[error("{file}:{line}: not a target object: {error}")]
     Line {
         /// The file.
         file: String,
         /// From 1.
         line: usize,
-        /// Why not.
+        /// The reason.
         error: serde_json::Error,
     },
     /// Manifest and lines contradict each other.
@@ -41,9 +41,9 @@ pub enum MergeError {
     Damaged {
         /// The file.
         file: String,
-        /// By the manifest.
+        /// The number of targets in the manifest.
         announced: usize,
-        /// Lines.
+        /// The number of lines.
         held: usize,
     },
     /// Two files are of different runs.
@@ -53,33 +53,33 @@ pub enum MergeError {
         first: String,
         /// Another.
         second: String,
-        /// What differs.
+        /// The difference.
         what: &'static str,
     },
-    /// A shard is there twice.
+    /// Two files contain the same shard.
     #[error("{first} and {second} are both shard {shard}")]
     Twice {
         /// A file.
         first: String,
         /// Another.
         second: String,
-        /// Which.
+        /// The shard.
         shard: u32,
     },
-    /// Shards are not there.
+    /// Shards are missing.
     #[error("missing: {}", named(missing, *absent, *count))]
     Missing {
-        /// Which, from 1: the first of them.
+        /// The first missing ones, from 1.
         missing: Vec<u32>,
-        /// How many there are.
+        /// The number of missing shards.
         absent: u32,
-        /// Of how many.
+        /// The number of all shards.
         count: u32,
     },
-    /// The parts do not hold each target once.
+    /// The parts do not contain each target exactly once.
     #[error("the parts do not contain each of the {0} targets exactly once")]
     Uncovered(usize),
-    /// Nothing was given.
+    /// No file was given.
     #[error("no files given")]
     Nothing,
 }
@@ -113,7 +113,7 @@ impl RunPart {
         }
         let value = |(index, line): (usize, &&str)| {
             let value: Result<Value, _> = serde_json::from_str(line);
-            // What cannot be counted is not a target: dropping it would turn a lost result into a pass.
+            // A line that cannot be counted is not a target: ignoring it would turn a lost result into a pass.
             let target = value.and_then(|value| CountedTarget::deserialize(&value).map(|_| value));
             target.map_err(|error| MergeError::Line {
                 file: file.to_owned(),
@@ -126,20 +126,20 @@ impl RunPart {
     }
 }
 
-/// A whole run.
+/// A complete run.
 #[derive(Debug)]
 pub struct Merged {
-    /// The targets as they stand in the parts, in input order.
+    /// The targets as in the parts, in input order.
     pub targets: Vec<Value>,
     /// When the first part started.
     pub started_at: Option<String>,
     /// When the last one ended.
     pub finished_at: Option<String>,
-    /// The severity from which findings fail the run, or `never`.
+    /// Findings of this severity or above fail the run; or `never`.
     pub fail_on: String,
 }
 
-/// Puts the parts together.
+/// Merges the parts.
 pub fn merge(mut parts: Vec<RunPart>) -> Result<Merged, MergeError> {
     parts.sort_by_key(|part| part.manifest.shard);
     let Some(first) = parts.first().map(|part| part.manifest.clone()) else {
@@ -168,7 +168,7 @@ pub fn merge(mut parts: Vec<RunPart>) -> Result<Merged, MergeError> {
     Ok(Merged { targets, started_at, finished_at, fail_on: first.fail_on })
 }
 
-/// Whether every shard is there; a manifest may tell of any number of them.
+/// Whether every shard is present; a manifest may contain any number of shards.
 fn all_present(parts: &[RunPart], count: u32) -> Result<(), MergeError> {
     let present: BTreeSet<u32> = parts.iter().map(|part| part.manifest.shard).collect();
     let wanted = 1..=count;
@@ -181,7 +181,7 @@ fn all_present(parts: &[RunPart], count: u32) -> Result<(), MergeError> {
     Err(MergeError::Missing { missing, absent, count })
 }
 
-/// Whether all parts, which stand in the order of their shards, are parts of one run, and none is there twice.
+/// Whether all parts, in the order of their shards, belong to one run, without duplicates.
 fn agree(parts: &[RunPart]) -> Result<(), MergeError> {
     for pair in parts.windows(2) {
         let [one, other] = pair else { continue };
@@ -204,7 +204,7 @@ fn agree(parts: &[RunPart]) -> Result<(), MergeError> {
 }
 
 impl Merged {
-    /// The run in numbers.
+    /// The counts of the run.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
         for target in
@@ -221,7 +221,7 @@ impl Merged {
         json::write_document(&self.targets, self.summary(), times, out)
     }
 
-    /// Writes the targets, one a line, in input order.
+    /// Writes the targets, one per line, in input order.
     pub fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
         for target in &self.targets {
             inert_json::write(target, out)?;
@@ -231,10 +231,10 @@ impl Merged {
     }
 }
 
-/// The part of a target's line that is counted.
+/// The fields of a target's line that are counted.
 #[derive(Debug, Deserialize)]
 pub struct CountedTarget {
-    /// What names it from run to run.
+    /// Identifies it across runs.
     pub id: String,
     status: Status,
     findings: Vec<CountedFinding>,
@@ -261,7 +261,7 @@ struct CountedExcuse {
 }
 
 impl CountedTarget {
-    /// Whether the operator allows everything that kept it from being tested.
+    /// Whether the operator allows every reason why it was not tested.
     fn is_waived(&self) -> bool {
         let explicit = |excuse: &CountedExcuse| matches!(&*excuse.kind, "allowed" | "ignored");
         let allowed = |untested: &UntestedRule| {
@@ -271,7 +271,7 @@ impl CountedTarget {
         self.status == Status::Untested && self.untested.iter().all(allowed)
     }
 
-    /// Adds the target to the numbers of its run.
+    /// Adds the target to the counts of its run.
     pub fn count(&self, summary: &mut Summary) {
         let findings = self.findings.iter();
         summary.count(self.status, findings.map(|one| (one.severity, one.excuse.is_some())));

@@ -1,4 +1,4 @@
-//! Reports of earlier runs, read back: as JSON documents or as NDJSON.
+//! Reads reports of earlier runs, as JSON documents or NDJSON.
 
 pub mod compare;
 pub mod manifest;
@@ -11,55 +11,55 @@ use super::formats::json::SCHEMA;
 use crate::audit::finding::Severity;
 use crate::run::Status;
 
-/// What the last line of a shard calls itself.
+/// The schema of the manifest.
 pub const MANIFEST: &str = "shakedown/manifest/v1";
 
-/// Why a file is no report.
+/// Why a file is not a report.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
-    /// It is no JSON document of the form.
+    /// It is not a JSON document of the right form.
     #[error("not a report: {0}")]
     Document(serde_json::Error),
     /// It is of another kind or a later version.
     #[error("unknown schema {0:?}: expected {SCHEMA:?}")]
     Schema(String),
-    /// A line is no target.
+    /// A line is not a target.
     #[error("line {line} is not a target: {error}")]
     Line {
         /// From 1.
         line: usize,
-        /// Why not.
+        /// The reason.
         error: serde_json::Error,
     },
 }
 
-/// What is read of a target.
+/// The fields of a target that are used.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SavedTarget {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Where it is.
+    /// Its host.
     pub host: String,
     /// Its port.
     pub port: u16,
     /// The name that is sent and verified.
     pub server_name: Option<String>,
-    /// What became of it.
+    /// Its status.
     pub status: Status,
     /// Every connection.
     pub handshakes: Vec<SavedHandshake>,
     /// Every certificate.
     pub certificates: Vec<SavedCertificate>,
-    /// What was found.
+    /// Its findings.
     pub findings: Vec<SavedFinding>,
 }
 
 /// One connection.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SavedHandshake {
-    /// The name sent.
+    /// The name that was sent.
     pub sni: Option<String>,
-    /// The one version offered.
+    /// The version that was offered.
     pub version: String,
     /// `rustls` or `raw`.
     pub engine: String,
@@ -72,13 +72,13 @@ pub struct SavedHandshake {
 /// One certificate.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SavedCertificate {
-    /// Of the whole certificate, in hexadecimal digits.
+    /// SHA-256 of the certificate, in hexadecimal digits.
     pub sha256: String,
-    /// Who signed it.
+    /// The issuer.
     pub issuer: String,
-    /// When it ends (RFC 3339, UTC), which sorts as text.
+    /// When it expires (RFC 3339, UTC); sorts as text.
     pub not_after: String,
-    /// Of its public key.
+    /// SHA-256 of its public key.
     pub public_key_sha256: Option<String>,
 }
 
@@ -87,13 +87,13 @@ pub struct SavedCertificate {
 pub struct SavedFinding {
     /// The rule's id.
     pub rule: String,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// What is wrong.
     pub message: String,
-    /// What names it from run to run.
+    /// Identifies it across runs.
     pub fingerprint: String,
-    /// Why it does not fail the run, where it is excused.
+    /// Why it does not fail the run, if it is excused.
     #[serde(default)]
     pub excuse: Option<IgnoredAny>,
 }
@@ -107,7 +107,7 @@ pub fn read(text: &str) -> Result<Vec<SavedTarget>, SavedError> {
     if text.trim().is_empty() || is_stream(text) {
         return lines(text);
     }
-    // The schema is looked at first, so that a later version is called by its name.
+    // The schema is checked first, so that a later version is reported as such.
     let Schema { schema } = serde_json::from_str(text).map_err(SavedError::Document)?;
     if schema != SCHEMA {
         return Err(SavedError::Schema(schema.chars().take(64).collect()));
@@ -121,7 +121,7 @@ struct Schema {
     schema: String,
 }
 
-/// Whether the first line is an object by itself, and no document in one line.
+/// Whether the first line is a complete object, and not a document in one line.
 fn is_stream(text: &str) -> bool {
     #[derive(Deserialize)]
     struct FirstLine {

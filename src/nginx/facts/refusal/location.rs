@@ -1,11 +1,11 @@
-//! Locations that a server has twice, and locations in locations (`ngx_http_join_exact_locations`, `ngx_http_core_location`).
+//! Duplicate and nested locations (`ngx_http_join_exact_locations`, `ngx_http_core_location`).
 
 use std::collections::HashSet;
 
 use crate::nginx::problem::Fault;
 use crate::nginx::tree::Directive;
 
-/// The second of each two, and its name.
+/// The second of each two equal locations, and its name.
 pub(super) fn duplicates(inside: &[Directive]) -> Vec<(&Directive, String)> {
     let mut known = HashSet::new();
     let locations = inside.iter().filter(|one| one.name == "location" && one.block.is_some());
@@ -14,7 +14,7 @@ pub(super) fn duplicates(inside: &[Directive]) -> Vec<(&Directive, String)> {
     again.map(|(one, (_, name))| (one, name)).collect()
 }
 
-/// Whether it is an exact one, and its name; `None` for regular expressions and names of their own.
+/// Whether it is an exact one, and its name; `None` for regular expressions and named locations.
 fn name(location: &Directive) -> Option<(bool, String)> {
     match kind(location) {
         (LocationKind::Exact, name) => Some((true, name)),
@@ -50,7 +50,7 @@ fn kind(location: &Directive) -> (LocationKind, String) {
     (kind, name.to_owned())
 }
 
-/// Whether a location may stand within another one.
+/// Whether a location is allowed inside another one.
 pub(super) fn nested(outer: &Directive, location: &Directive) -> Result<(), Fault> {
     let ((around, outer), (own, inner)) = (kind(outer), kind(location));
     let inside = |kind| Fault::LocationInside { inner: inner.clone(), kind, outer: outer.clone() };

@@ -1,5 +1,5 @@
-//! What nginx refuses though it can be parsed: parameters, duplicates, names that nothing defines. Held against real nginx
-//! by `tests/it/nginx_mutants.rs`.
+//! Configurations that nginx can parse but refuses: parameters, duplicates, undefined names.
+//! `tests/it/nginx_mutants.rs` compares this with real nginx.
 
 mod location;
 mod parameters;
@@ -16,7 +16,7 @@ use crate::nginx::directives::{Availability, BlockContext, Module, availability,
 use crate::nginx::problem::Fault;
 use crate::nginx::tree::{Directive, Tree};
 
-/// Everything of this kind, in the order of reading.
+/// All facts of this kind, in the order of reading.
 pub(super) fn facts(tree: &Tree, version: Option<NginxRelease>) -> Vec<Fact> {
     let mut walk = RefusalWalk {
         tree,
@@ -33,7 +33,7 @@ pub(super) fn facts(tree: &Tree, version: Option<NginxRelease>) -> Vec<Fact> {
     walk.facts
 }
 
-/// A fault where nginx reports it.
+/// A fault at the place where nginx reports it.
 fn refused(directive: &Directive, fault: Fault) -> Fact {
     Fact { span: directive.judged_at(), kind: FactKind::Refused(fault) }
 }
@@ -94,7 +94,7 @@ impl<'t> RefusalWalk<'t> {
         }
     }
 
-    /// Directives that the release does not have yet, or no longer.
+    /// Directives that the release does not have yet, or no longer has.
     fn release(&mut self, context: BlockContext, directive: &Directive) {
         let Some(version) = self.version else { return };
         let name = directive.name.clone();

@@ -5,7 +5,7 @@ use crate::nginx::directives::{Module, is_size, is_time, number};
 use crate::nginx::problem::Fault;
 use crate::nginx::tree::Directive;
 
-/// From this release on, `stream` reads `listen` as `http` does.
+/// From this release on, `stream` parses `listen` as `http` does.
 pub(super) const STREAM_NAMES: NginxRelease = NginxRelease::new(1, 25, 5);
 
 /// The release with QUIC.
@@ -14,19 +14,19 @@ const QUIC: NginxRelease = NginxRelease::new(1, 25, 0);
 /// The release with Multipath TCP.
 const MULTIPATH: NginxRelease = NginxRelease::new(1, 29, 7);
 
-/// What `listen` says beside the address.
+/// The parts of a `listen` directive.
 #[derive(Debug)]
 pub(super) struct ListenParameters<'t> {
     /// The address as written.
     pub text: &'t str,
-    /// Whether it sets options of the socket, which is allowed once.
+    /// Whether it sets socket options, which is allowed once.
     pub has_options: bool,
     pub is_default: bool,
     /// `quic` or `udp`.
     pub is_datagram: bool,
 }
 
-/// Parameters that are a word.
+/// Parameters without a value.
 const FLAGS: [(&str, bool); 13] = [
     ("default_server", false),
     ("default", false),
@@ -43,7 +43,7 @@ const FLAGS: [(&str, bool); 13] = [
     ("ipv6only=off", true),
 ];
 
-/// Parameters with a value that do not go with datagrams, and those words that do not.
+/// Parameters that cannot be used with datagrams: those with a value, and those without.
 const STREAMS_ONLY: [(&str, &str); 8] = [
     ("fastopen", "fastopen="),
     ("backlog", "backlog="),
@@ -74,7 +74,7 @@ pub(super) fn listen(
     let has = |name: &str| words.iter().any(|word| word == name);
     let datagram = ["quic", "udp"].into_iter().find(|name| has(name));
     if let Some(other) = datagram {
-        // A keepalive that is off counts as none for nginx only where it was not written.
+        // nginx treats `keepalive=off` as absent only if it was not written.
         let begins = |(_, start): &&(&str, &str)| {
             words.iter().any(|word| {
                 if start.ends_with('=') { word.starts_with(start) } else { word == start }
@@ -103,7 +103,7 @@ fn is_available(name: &str, module: Module, version: Option<NginxRelease>) -> bo
     }
 }
 
-/// A parameter with a value; whether it sets an option of the socket.
+/// Checks a parameter with a value; returns whether it sets a socket option.
 fn option(word: &str, module: Module, version: Option<NginxRelease>) -> Result<bool, Fault> {
     let Some((name, value)) = word.split_once('=') else {
         return Err(unknown(word, module, version));
@@ -126,7 +126,7 @@ fn option(word: &str, module: Module, version: Option<NginxRelease>) -> Result<b
         "so_keepalive" => {
             Err(Fault::InvalidOption { name: "so_keepalive value:", text: value.to_owned() })
         }
-        // FreeBSD's.
+        // Only on FreeBSD.
         "setfib" if number(value).is_some() => Ok(true),
         _ => Err(unknown(word, module, version)),
     }

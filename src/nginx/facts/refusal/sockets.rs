@@ -1,4 +1,4 @@
-//! Addresses that several `listen` directives name (`ngx_http_add_addresses`, `ngx_stream_core_listen`).
+//! Addresses that several `listen` directives use (`ngx_http_add_addresses`, `ngx_stream_core_listen`).
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use crate::nginx::directives::Module;
 use crate::nginx::listener::{ListenAddress, ListenError, addresses};
 use crate::nginx::problem::Fault;
 
-/// What is known of an address.
+/// The uses of an address.
 #[derive(Debug, Default)]
 struct SocketUse {
     has_options: bool,
@@ -17,7 +17,7 @@ struct SocketUse {
     server: usize,
 }
 
-/// Every address that was listened on.
+/// All addresses so far.
 #[derive(Debug, Default)]
 pub(super) struct ListenedSockets {
     known: HashMap<(Module, ListenAddress, bool), SocketUse>,
@@ -29,7 +29,7 @@ impl ListenedSockets {
         self.server += 1;
     }
 
-    /// Adds the addresses of a directive; why they are not known, where they are not.
+    /// Adds the addresses of a directive; returns the reason if they are unknown.
     pub(super) fn add(
         &mut self,
         socket: &ListenParameters<'_>,
@@ -39,7 +39,7 @@ impl ListenedSockets {
         let default_port = (module == Module::Http).then_some(80);
         let all = match addresses(socket.text, default_port) {
             Ok(all) => all,
-            // Without a port `stream` listens on one that the system chooses.
+            // In `stream`, the system chooses a missing port.
             Err(ListenError::Refused("no port")) => return Ok(None),
             Err(ListenError::Refused(reason)) => {
                 return Err(Fault::ListenAddress { reason, text: socket.text.to_owned() });
@@ -55,7 +55,7 @@ impl ListenedSockets {
         let is_range = all.len() > 1;
         for address in all {
             let text = address.to_string();
-            // Only nginx knows what a name resolves to.
+            // Only nginx resolves the name.
             if matches!(address, ListenAddress::Name { .. }) {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Values that a directive reads in a way of its own.
+//! Values of directives with their own syntax.
 
 use std::collections::HashSet;
 
@@ -48,7 +48,7 @@ pub(super) fn map(block: &Directive) -> Option<(&Directive, Fault)> {
     })
 }
 
-/// Where a proxy of `http` connects to.
+/// The address that an `http` proxy connects to.
 pub(super) fn web_url(directive: &Directive) -> Result<(), Fault> {
     let url = directive.first();
     let has_scheme = ["http://", "https://"].iter().any(|scheme| {

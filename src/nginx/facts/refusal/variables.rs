@@ -1,4 +1,4 @@
-//! Variables and log formats that nothing defines.
+//! Undefined variables and log formats.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -10,8 +10,8 @@ use crate::nginx::problem::Fault;
 use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::variable;
 
-/// The variables of nginx with the modules that have them: name, `h` for `http` and `H` for `stream`, first release. A name
-/// that ends in an underscore begins many.
+/// nginx's variables and their modules: name, `h` for `http` and `H` for `stream`, first release. A name that ends in
+/// an underscore is a prefix.
 static VARIABLES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
     let lines = include_str!("../../directives/variables.txt").lines();
     let mut known: HashMap<&str, &str> = HashMap::new();
@@ -75,7 +75,7 @@ const DEFINING: [&str; 12] = [
     "limit_req_zone_set",
 ];
 
-/// Unknown names; nothing where a module that is not part of nginx may define them.
+/// Undefined names; empty if a third-party module may define them.
 pub(super) fn unknown(tree: &Tree) -> Vec<Fact> {
     let mut names = DefinedVariables::default();
     names.collect(&tree.directives);
@@ -143,7 +143,7 @@ fn exists(name: &str, module: Module) -> bool {
 #[derive(Default)]
 struct DefinedVariables {
     defined: HashSet<String>,
-    /// Whether there are directives or modules that are not part of nginx.
+    /// Whether there are third-party directives or modules.
     has_strangers: bool,
 }
 
@@ -176,7 +176,7 @@ impl DefinedVariables {
     }
 }
 
-/// A module that Debian and nginx.org package with nginx and that defines no variable, or known ones.
+/// A module that Debian and nginx.org package with nginx, and that defines no variables, or known ones.
 fn is_own_module(path: &str) -> bool {
     [
         "ngx_stream_module",

@@ -1,4 +1,4 @@
-//! A target's own part of the page: its findings with evidence and fix, then every connection and certificate.
+//! A target's section of the page: its findings with evidence and fix, then every connection and certificate.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::report::items::{Item, address, items};
 use crate::report::{Look, scan, words};
 use crate::run::{Status, TargetReport};
 
-/// What a target has to say. Those that pass in silence are folded away.
+/// The section of a target. Targets that passed without findings are folded.
 pub(super) fn article(report: &TargetReport, index: usize) -> Markup {
     let (status, rules) = marks(report);
     let open = report.status != Status::Pass;
@@ -37,7 +37,7 @@ pub(super) fn article(report: &TargetReport, index: usize) -> Markup {
     }
 }
 
-/// What a scan listed, as people see it in a terminal.
+/// The results of a scan, as on a terminal.
 fn scanned(endpoint: &Endpoint) -> Markup {
     let look = Look { width: 100, colour: false, show_chain: false };
     let mut text = Vec::new();

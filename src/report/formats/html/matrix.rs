@@ -1,4 +1,4 @@
-//! The matrix at a glance: a row for each target, and below it one for each group of its addresses that fared alike.
+//! The matrix: a row for each target, and below it one for each group of addresses with equal results.
 
 use std::net::SocketAddr;
 
@@ -10,21 +10,21 @@ use crate::report::{Report, matrix, words};
 use crate::run::{Status, TargetReport};
 use crate::tls::version::ProtocolVersion;
 
-/// Addresses of one group that are named.
+/// The most addresses of one group that are named.
 const MAX_ADDRESSES: usize = 8;
 
-/// Addresses that fared alike, and how: a word, and whether it is well.
+/// Addresses with equal results, and the results: a word, and whether it is good.
 struct AddressGroup {
     addresses: Vec<SocketAddr>,
     cells: [CellOutcome; 4],
 }
 
-/// What became of one cell.
+/// The result of one cell.
 #[derive(Clone, PartialEq, Eq)]
 struct CellOutcome {
     word: String,
     class: &'static str,
-    /// More words, for whoever points at it.
+    /// Details for a tooltip.
     title: String,
 }
 
@@ -136,7 +136,7 @@ fn fate(
         }
         Ok(session) => ("good", session.cipher_suite.to_string()),
         Err(_) if word == "untested" => ("none", "not tried".to_owned()),
-        // What a server refuses on purpose, as TLS 1.2, is nothing to worry about.
+        // A version that a server refuses on purpose, such as TLS 1.2, is not a problem.
         Err(failure) => {
             let class = if report.status == Status::Pass { "none" } else { "bad" };
             (class, format!("{} ({})", failure.cause, failure.stage))

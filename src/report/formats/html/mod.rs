@@ -1,6 +1,6 @@
-//! One HTML file that needs nothing beside it: no network, no script to be read, dark or light as the reader's system is.
+//! A self-contained HTML file: no network, readable without scripts, and dark or light like the reader's system.
 //!
-//! Its policy lets nothing run but this program's own script, whatever a peer may have put into a name.
+//! Its content security policy only allows this program's own script, whatever text a peer sends.
 
 mod details;
 mod matrix;
@@ -71,7 +71,7 @@ fn head(report: &Report) -> Markup {
     }
 }
 
-/// What a policy names a script or style by (Content Security Policy level 3, section 2.3.1).
+/// The source of a script or style in a policy (Content Security Policy level 3, section 2.3.1).
 fn source(text: &str) -> String {
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
     format!("sha256-{}", BASE64_STANDARD.encode(digest))
@@ -108,7 +108,7 @@ fn heading(report: &Report) -> Markup {
     }
 }
 
-/// A table that scrolls by itself where the page is narrow.
+/// A table that scrolls horizontally on narrow screens.
 fn table(headings: &[(&str, &str)], rows: &Markup) -> Markup {
     let headings = html! { @for (class, heading) in headings { th.(class) { (heading) } } };
     html! {
@@ -116,7 +116,7 @@ fn table(headings: &[(&str, &str)], rows: &Markup) -> Markup {
     }
 }
 
-/// What the reader picks from; without a script everything is shown, and these are not.
+/// The filters. Without scripts everything is shown, and the filters are hidden.
 fn filters(report: &Report) -> Markup {
     let mut rules: Vec<&str> =
         report.targets.iter().flat_map(|target| items(target).map(Item::rule)).collect();
@@ -137,14 +137,14 @@ fn filters(report: &Report) -> Markup {
     }
 }
 
-/// What the filters look at, on the row or article of a target.
+/// The attributes of a target's row or section that the filters use.
 fn marks(report: &TargetReport) -> (&'static str, String) {
     let mut rules: Vec<&str> = items(report).map(Item::rule).collect();
     rules.dedup();
     (report.status.name(), rules.join(" "))
 }
 
-/// Text from elsewhere; the markup's own escaping comes on top.
+/// Remote text, escaped; the markup adds its own escaping.
 fn safe(text: &str) -> Cow<'_, str> {
     escape(text)
 }

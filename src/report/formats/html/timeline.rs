@@ -1,4 +1,4 @@
-//! Certificates over time: a bar from the day on which each begins to the day on which it ends, the first to end on top.
+//! Certificates over time: a bar from the first to the last day of each, ordered by the last day.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use crate::report::Report;
 const PAST: i64 = 60;
 const FUTURE: i64 = 400;
 
-/// The drawing's units; it is stretched to the width of its column.
+/// The width of the drawing in its own units; it is stretched to the column.
 const WIDTH: i64 = 920;
 
-/// Bars that are drawn; those that end first are the ones to look at.
+/// The most bars that are drawn; those that end first are the important ones.
 const MAX_BARS: usize = 1000;
 
-/// Targets that one bar names.
+/// The most targets that one bar names.
 const MAX_NAMES: usize = 3;
 
-/// A certificate and the targets that show it.
+/// A certificate and the targets that send it.
 struct Bar<'a> {
     certificate: &'a Certificate,
     targets: Vec<&'a str>,
@@ -83,7 +83,7 @@ fn row(bar: &Bar<'_>, now: OffsetDateTime) -> Markup {
     }
 }
 
-/// Where a moment lies in the drawing, at its edge where it lies outside.
+/// The position of a time in the drawing, clamped to its edges.
 fn position(from_now: Duration) -> i64 {
     let days = from_now.whole_days().clamp(-PAST, FUTURE);
     (days + PAST) * WIDTH / (PAST + FUTURE)
@@ -101,7 +101,7 @@ fn shown_by(targets: &[&str]) -> String {
     named.join(", ") + &more
 }
 
-/// Every certificate that was shown to a target's own name, once.
+/// Every certificate that was sent for a target's own name, without duplicates.
 fn bars(report: &Report) -> Vec<Bar<'_>> {
     let mut bars: Vec<Bar<'_>> = Vec::new();
     let mut places: HashMap<[u8; 32], usize> = HashMap::new();

@@ -1,4 +1,4 @@
-//! A certificate as the JSON document has it.
+//! A certificate in the JSON document.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::certificate::parse::Fingerprint;
 use crate::report::words::timestamp;
 use crate::run::TargetReport;
 
-/// Every distinct certificate that was presented.
+/// Every distinct certificate that was sent.
 pub(super) fn distinct(report: &TargetReport) -> Vec<CertificateView<'_>> {
     let handshakes = report.observation.endpoints.iter().flat_map(|endpoint| &endpoint.handshakes);
     let seen = handshakes.filter_map(|cell| cell.chain.as_ref());

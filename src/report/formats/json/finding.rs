@@ -1,4 +1,4 @@
-//! A finding as the JSON document has it.
+//! A finding in the JSON document.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,34 +8,34 @@ use crate::audit::registry::find;
 use crate::audit::rule::{Rule, RuleGroup};
 use crate::targets::Target;
 
-/// One cause, found once.
+/// One defect, reported once.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct FindingView<'a> {
     rule: &'static str,
-    /// The group of rules that it belongs to; null for most.
+    /// The group that the rule belongs to; null for most rules.
     group: Option<&'static str>,
     #[schemars(with = "SeverityName")]
     severity: Severity,
     message: &'a str,
     evidence: &'a [String],
-    /// The family of fixes.
+    /// The kind of fix.
     section: String,
     #[schemars(with = "Option<FixView>")]
     fix: Option<&'a Fix>,
-    /// Commands that show the fault without this tool.
+    /// Commands that show the fault without this program.
     reproduce: &'a [String],
-    /// The same from run to run: free of dates, serials and line numbers.
+    /// Equal in every run: it does not depend on dates, serial numbers or line numbers.
     fingerprint: String,
-    /// Why it does not fail the run; null where it is not excused.
+    /// Why it does not fail the run; null if it is not excused.
     excuse: Option<ExcuseView<'a>>,
 }
 
 /// Why a finding does not fail the run.
 #[derive(Serialize, JsonSchema)]
 struct ExcuseView<'a> {
-    /// `allowed` by the gate file, `ignored` by a comment beside the directive, or `known` from the baseline.
+    /// `allowed` by the gate file, `ignored` by a comment next to the directive, or `known` from the baseline.
     kind: &'static str,
-    /// The reason that the gate file or the comment gives; null for what is known.
+    /// The reason in the gate file or the comment; null for known findings.
     reason: Option<&'a str>,
     /// The last day of an allowance; null for everything else.
     until: Option<String>,
@@ -69,9 +69,9 @@ enum SeverityName {
 struct FixView {
     text: String,
     directives: Vec<DirectiveView>,
-    /// Whether a probe with the fix applied succeeded; null where none was made.
+    /// Whether a probe with the fix succeeded; null if it was not tried.
     verified: Option<bool>,
-    /// What must hold for it to be the right fix; absent where nothing must.
+    /// What must be true for the fix to be right; absent if there is no condition.
     #[serde(skip_serializing_if = "Option::is_none")]
     assumes: Option<String>,
 }

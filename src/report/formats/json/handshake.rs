@@ -1,4 +1,4 @@
-//! A connection as the JSON document has it.
+//! A connection in the JSON document.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,21 +16,21 @@ use crate::observation::{
 pub(super) struct HandshakeView<'a> {
     /// Address and port.
     address: String,
-    /// The name sent; null for none.
+    /// The name that was sent; null without SNI.
     sni: Option<&'a str>,
     /// The version that the server chose; the one offered where it chose none.
     version: String,
     /// The newest version offered.
     offered_version: String,
-    /// `rustls` for a complete handshake, `raw` for a hello of our own that is never completed.
+    /// `rustls` for a complete handshake, `raw` for a hello that is not followed by one.
     engine: &'static str,
-    /// `established` or `failed`; for a raw hello, whether the server answered with a hello of its own.
+    /// `established` or `failed`; for a raw hello, whether the server answered with a ServerHello.
     outcome: &'static str,
-    /// How far it got: `dns`, `connect`, `starttls`, `handshake` or `post-handshake`.
+    /// The stage that it reached: `dns`, `connect`, `starttls`, `handshake` or `post-handshake`.
     stage: String,
-    /// Why it failed; null where it did not.
+    /// Why it failed; null if it did not.
     cause: Option<&'static str>,
-    /// The cause in words.
+    /// The cause as text.
     detail: Option<String>,
     alert: Option<AlertView>,
     cipher_suite: Option<String>,
@@ -40,7 +40,7 @@ pub(super) struct HandshakeView<'a> {
     chain: Vec<String>,
     /// `none`, `requested` or `required`.
     client_certificate: &'static str,
-    /// Whether the session was resumed on a second connection; null where that was not tried.
+    /// Whether a second connection resumed the session; null if that was not tried.
     resumed: Option<bool>,
     /// Whether an OCSP response was stapled.
     ocsp_stapled: bool,
@@ -160,7 +160,7 @@ fn cause(cause: &Cause) -> &'static str {
     }
 }
 
-/// Microseconds are as fine as the measurement is.
+/// The measurement is not more precise than microseconds.
 fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }

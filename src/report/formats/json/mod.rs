@@ -15,7 +15,7 @@ pub(in crate::report) use self::target::TargetView;
 use crate::report::tool::Tool;
 use crate::report::{Rehearsed, Report, Summary, inert_json};
 
-/// What this document calls itself.
+/// The name of the schema.
 pub const SCHEMA: &str = "shakedown/report/v1";
 
 /// Writes the whole report as one document.
@@ -34,7 +34,7 @@ pub fn schema() -> String {
     serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"
 }
 
-/// Writes targets that are JSON already as one document of a finished run; `times` are its beginning and end.
+/// Writes targets that are already JSON as the document of a finished run; `times` are its start and end.
 pub(in crate::report) fn write_document(
     targets: &[Value],
     summary: Summary,
@@ -64,13 +64,13 @@ struct Document<T> {
     /// Always `shakedown/report/v1`.
     schema: &'static str,
     tool: Tool,
-    /// When the first probe started, in UTC; null where times are left out.
+    /// When the first probe started, in UTC; null without times.
     started_at: Option<String>,
-    /// When the last target was judged, in UTC; null where times are left out.
+    /// When the last target was judged, in UTC; null without times.
     finished_at: Option<String>,
     /// Whether the run was stopped before every target was tested.
     interrupted: bool,
-    /// The rehearsal in which everything was probed; absent where the live sockets were.
+    /// The rehearsal that was probed; absent if the live sockets were probed.
     #[serde(skip_serializing_if = "Option::is_none")]
     rehearsal: Option<Rehearsed>,
     summary: Summary,

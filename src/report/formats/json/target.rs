@@ -24,7 +24,7 @@ pub(in crate::report) struct TargetView<'a> {
     host: String,
     /// The port that the user named; 0 for a configuration or a file.
     port: u16,
-    /// The name sent as SNI and verified; null where the host is an address and no name was given.
+    /// The name that is sent as SNI and verified; null if the host is an address and no name was given.
     server_name: Option<&'a str>,
     #[schemars(with = "RoleName")]
     role: Role,
@@ -33,7 +33,7 @@ pub(in crate::report) struct TargetView<'a> {
     /// Where the target was named; null for the command line.
     #[schemars(with = "Option<OriginView>")]
     origin: Option<&'a Origin>,
-    /// Every place that names the target with the same settings, `origin` first; empty for the command line.
+    /// Every place that names the target with the same settings, with `origin` first; empty for the command line.
     #[schemars(with = "Vec<OriginView>")]
     origins: Vec<&'a Origin>,
     /// The addresses that were audited.
@@ -41,15 +41,15 @@ pub(in crate::report) struct TargetView<'a> {
     /// Connections that were opened to them.
     connections: u32,
     handshakes: Vec<HandshakeView<'a>>,
-    /// Every distinct certificate that was presented.
+    /// Every distinct certificate that was sent.
     certificates: Vec<CertificateView<'a>>,
-    /// Every distinct chain that was shown to the target's own name, and the two verdicts over it.
+    /// Every distinct chain that was sent for the target's own name, and both verdicts on it.
     chains: Vec<chain::ChainView<'a>>,
-    /// What a scan listed; empty where none was made.
+    /// The results of scans; empty if there was none.
     scans: Vec<scan::ScanView<'a>>,
-    /// How the wanted clients fare.
+    /// The results of the clients that were replayed.
     clients: Vec<scan::ClientView<'a>>,
-    /// The verdict of nginx as a client; null where none was asked for.
+    /// The verdict of nginx as a client; null if it was not requested.
     nginx: Option<NginxView>,
     findings: Vec<FindingView<'a>>,
     /// What could not be tested, and why.
@@ -81,7 +81,7 @@ struct OriginView {
     column: u32,
 }
 
-/// What nginx, as the endpoint's client, makes of it.
+/// The verdict of nginx as the endpoint's client.
 #[derive(Serialize, JsonSchema)]
 struct NginxView {
     /// `pass`, `fail` or `untested`.

@@ -1,5 +1,5 @@
-//! The same under the names of blackbox_exporter, so that alerts and dashboards that are there already go on working. Each
-//! means what it means there (`prober/tcp.go`, `prober/tls.go`), for the handshake with the target's own name.
+//! The metrics under the names of blackbox_exporter, so that existing alerts and dashboards keep working. Each has the
+//! same meaning as there (`prober/tcp.go`, `prober/tls.go`), for the handshake with the target's own name.
 
 use super::{NamedTarget, distinct_chains, first_end, flag, moment, tried};
 use crate::audit::client_verdict::ClientVerdict;
@@ -9,7 +9,7 @@ use crate::report::exposition::Exposition;
 use crate::run::TargetReport;
 use crate::tls::version::ProtocolVersion;
 
-/// What success means.
+/// The meaning of success.
 const SUCCESS: &str = "Whether the handshake completed and the chain is trusted.";
 
 /// Adds the series of one target.
@@ -32,8 +32,8 @@ pub(super) fn add((name, report): NamedTarget<'_>, exposition: &mut Exposition) 
     }
 }
 
-/// Adds the series of the one target that was asked for, which Prometheus names itself. Whoever asks wants an answer, so what
-/// could not be tested in time has not succeeded.
+/// Adds the series of the one requested target, whose labels Prometheus adds itself. The request needs an answer, so
+/// what could not be tested in time counts as not successful.
 pub(super) fn answer(report: &TargetReport, exposition: &mut Exposition) {
     exposition.family("probe_success", SUCCESS).add(&[], flag(success(report).unwrap_or(false)));
     add(("", report), exposition);
@@ -55,7 +55,7 @@ fn own(report: &TargetReport) -> impl Iterator<Item = &Handshake> {
         .filter(move |cell| cell.sni.is_some() == named)
 }
 
-/// `None` where nothing was tried.
+/// `None` if nothing was tried.
 fn success(report: &TargetReport) -> Option<bool> {
     let works = |endpoint: &Endpoint| endpoint.cells(named(report)).any(Handshake::established);
     let chains = &report.judgement.chains;
@@ -72,7 +72,7 @@ fn success(report: &TargetReport) -> Option<bool> {
     })
 }
 
-/// The chain that is verified, without its root: a root is seldom sent, and ends later than what it signed.
+/// The verified chain without its root: a root is rarely sent, and expires later than what it signed.
 fn chain((name, report): NamedTarget<'_>, exposition: &mut Exposition) {
     let verified = report
         .judgement

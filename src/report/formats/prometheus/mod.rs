@@ -1,5 +1,5 @@
-//! Metrics for node_exporter's textfile collector, in Prometheus' text format 0.0.4. Moments are values in seconds since
-//! 1970, never "days left"; what a renewal changes stands on `_info` series only; what was not tested has no value.
+//! Metrics for node_exporter's textfile collector, in Prometheus' text format 0.0.4. Times are in seconds since 1970,
+//! never "days left". What a renewal changes is only in `_info` series. What was not tested has no value.
 
 mod blackbox;
 
@@ -37,7 +37,7 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     exposition.write(out)
 }
 
-/// Writes what one probe of one target found, under blackbox_exporter's names as they are there, and under our own.
+/// Writes the result of one probe of one target, under blackbox_exporter's names and our own.
 pub fn render_probe(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut exposition = Exposition::default();
     for target in &report.targets {
@@ -52,7 +52,7 @@ pub fn render_probe(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     exposition.write(out)
 }
 
-/// What tells of the run itself, so that a run that no longer happens is noticed.
+/// Metrics of the run itself, which show if runs stop.
 fn run(report: &Report, exposition: &mut Exposition) {
     let summary = report.summary();
     exposition
@@ -131,7 +131,7 @@ fn handshakes((name, _): NamedTarget<'_>, endpoint: &Endpoint, exposition: &mut 
     }
 }
 
-/// Whether the attempt was made, so that its end says something about the peer.
+/// Whether the attempt was made, so that its result concerns the peer.
 fn tried(cell: &Handshake) -> bool {
     let failure = cell.failure();
     failure.is_none_or(|failure| !matches!(failure.cause, Cause::Local(_) | Cause::Cancelled))
@@ -171,7 +171,7 @@ fn certificates((name, report): NamedTarget<'_>, exposition: &mut Exposition) {
     }
 }
 
-/// The chains that each address showed to the target's own name; those of a file have no address.
+/// The chains that each address sent for the target's own name; those of a file have no address.
 fn presented(report: &TargetReport) -> Vec<(Option<SocketAddr>, Vec<&Arc<Chain>>)> {
     let endpoints = &report.observation.endpoints;
     if endpoints.is_empty() {
@@ -203,7 +203,7 @@ fn first_end<'a>(
     certificates.map(|certificate| certificate.not_after).min()
 }
 
-/// Seconds since 1970; milliseconds are as fine as is useful.
+/// Seconds since 1970, to the millisecond.
 fn moment(moment: time::OffsetDateTime) -> f64 {
     let milliseconds = moment.unix_timestamp_nanos() / 1_000_000;
     #[expect(
