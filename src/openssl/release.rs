@@ -21,7 +21,7 @@ pub enum OpensslRelease {
     V3_0,
     /// 3.2 and 3.3, which leave out versions of TLS that the security level forbids.
     V3_2,
-    /// 3.4, which announces secure renegotiation by an extension.
+    /// 3.4, which sends an extension for secure renegotiation.
     V3_4,
     /// 3.5 and later, which know ML-KEM and ML-DSA.
     V3_5,
@@ -42,8 +42,8 @@ impl OpensslRelease {
         }
     }
 
-    /// The profile of a client with this library that offers every version, as it was recorded. That of 3.2 to 3.4 is that of
-    /// 3.0 with what was seen to differ in the hellos of 3.2.2, 3.3.2 and 3.4.1.
+    /// The recorded profile of a client with this library that offers every version. Those of 3.2 to 3.4 are that of
+    /// 3.0 with the differences in the hellos of 3.2.2, 3.3.2 and 3.4.1.
     ///
     /// # Panics
     ///

@@ -3,12 +3,12 @@
 /// The format of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Format {
-    /// For people, in a terminal.
+    /// Text for a terminal.
     #[default]
     Table,
     /// One JSON document, in input order.
     Json,
-    /// One JSON object a line, each as soon as its target is done.
+    /// One JSON object per line, each as soon as its target is done.
     Ndjson,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
@@ -26,7 +26,7 @@ pub enum Format {
     Prometheus,
     /// A status line with performance data, as Nagios plugins print it.
     Nagios,
-    /// One HTML file that needs nothing beside it.
+    /// One self-contained HTML file.
     Html,
 }
 

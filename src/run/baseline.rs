@@ -1,5 +1,5 @@
-//! The baseline: what was found and accepted once, as fingerprints. Rule and target stand beside each for whoever reviews
-//! the file; dates, serials and messages do not, so that it changes only when something was found or fixed.
+//! The baseline: fingerprints of findings that were accepted. Each has its rule and target for reviewers of the file,
+//! but no dates, serial numbers or messages, so that the file changes only if a finding is new or fixed.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::TargetReport;
 
-/// What the file calls itself.
+/// The schema of the file.
 const SCHEMA: &str = "shakedown/baseline/v1";
 
-/// Why a file is no baseline.
+/// Why a file is not a baseline.
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
-    /// It is not of the form.
+    /// It does not have the right form.
     #[error("not a baseline: {0}")]
     Form(#[from] serde_json::Error),
     /// It is of another kind or a later version.
@@ -35,14 +35,14 @@ struct AcceptedFinding {
     fingerprint: String,
 }
 
-/// Findings on their way into a baseline.
+/// Findings to write to a baseline.
 #[derive(Clone, Debug, Default)]
 pub struct Baseline {
     findings: BTreeSet<AcceptedFinding>,
 }
 
 impl Baseline {
-    /// Takes the findings of a target. That something could not be tested is no finding to accept.
+    /// Adds the findings of a target, except those that something could not be tested.
     pub fn add(&mut self, report: &TargetReport) {
         let findings = report.judgement.findings.iter().filter(|finding| !finding.could_not_test);
         self.findings.extend(findings.map(|finding| AcceptedFinding {
@@ -63,7 +63,7 @@ impl Baseline {
     }
 }
 
-/// The fingerprints that a baseline holds.
+/// The fingerprints in a baseline.
 pub fn read(text: &str) -> Result<BTreeSet<String>, BaselineError> {
     let BaselineDocument { schema, findings } = serde_json::from_str(text)?;
     if schema != SCHEMA {

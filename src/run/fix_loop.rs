@@ -1,4 +1,4 @@
-//! The fix, tried: changes to nginx's settings, each on the wire, until its handshake works or nothing gets further.
+//! Tries fixes: connects with changes to nginx's settings until its handshake works or nothing gets further.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use crate::targets::Target;
 use crate::targets::nginx_client::{NginxClient, SettingChange, Trusted};
 use time::OffsetDateTime;
 
-/// Handshakes that are made for one address at the most.
+/// The most handshakes with one address.
 const MAX_ATTEMPTS: usize = 24;
 
 /// Makes the attempts of one address.
@@ -23,8 +23,8 @@ pub(super) struct FixLoop<'a> {
 }
 
 impl FixLoop<'_> {
-    /// Looks for what fixes what fails as configured. What works without verification is tried with it; what is refused in
-    /// HTTP, with another name. The attempts are added to the endpoint, one that works last.
+    /// Tries changes for what fails as configured. What works without verification is also tried with it; what is
+    /// refused in HTTP, with another name. The attempts are added to the endpoint; if one works, it is the last.
     pub(super) async fn run(&self, endpoint: &mut Endpoint) {
         let Some(client) = &self.target.nginx else { return };
         let Some(configured) = endpoint.nginx.first().cloned() else { return };
@@ -50,13 +50,13 @@ struct FixSearch<'a> {
     client: &'a NginxClient,
     address: SocketAddr,
     seen: &'a Endpoint,
-    /// How well the request was answered before: what is answered worse is no fix.
+    /// How well the request was answered before; a worse answer is not a fix.
     floor: u8,
     left: usize,
 }
 
 impl FixSearch<'_> {
-    /// From an attempt that works: to an answer that is no refusal, or to one that is verified.
+    /// From an attempt that works to one with verification, or without a refusal.
     async fn better(&mut self, configured: NginxAttempt) -> Vec<NginxAttempt> {
         self.floor = configured.answer_rank();
         if matches!(configured.status(), Some(400 | 403 | 404 | 421)) {
@@ -80,7 +80,7 @@ impl FixSearch<'_> {
         }
     }
 
-    /// From the attempt as configured, or with changes to start from, to one that works.
+    /// From the attempt as configured, or with initial changes, to one that works.
     async fn run(
         &mut self,
         configured: NginxAttempt,
@@ -125,7 +125,7 @@ impl FixSearch<'_> {
         None
     }
 
-    /// The attempt with the name of the hello in its request, where the request is answered better for it.
+    /// The attempt with the hello's name in the request, if the request is answered better then.
     async fn with_fitting_host(&mut self, works: NginxAttempt) -> NginxAttempt {
         let Some(name) = works.client.sni().filter(|_| works.answer_rank() < 3) else {
             return works;
@@ -144,7 +144,7 @@ impl FixSearch<'_> {
         }
     }
 
-    /// The attempt without the changes that it does not need.
+    /// The attempt without unnecessary changes.
     async fn least(&mut self, works: NginxAttempt) -> NginxAttempt {
         let mut least = works;
         let mut index = 0;
@@ -183,7 +183,7 @@ impl FixSearch<'_> {
     }
 }
 
-/// The changes with more of them, the later of two of one kind in the place of the earlier.
+/// The changes with further ones; a later change replaces an earlier one of the same kind.
 fn merged(present: &[SettingChange], more: Vec<SettingChange>) -> Vec<SettingChange> {
     let replaced = |old: &&SettingChange| {
         more.iter().any(|new| std::mem::discriminant(*old) == std::mem::discriminant(new))

@@ -5,16 +5,16 @@ use std::io::{self, BufRead, Read};
 use super::Origin;
 use super::address::{Address, AddressError};
 
-/// Longest line that is read, in bytes.
+/// The longest line, in bytes.
 const MAX_LINE: u64 = 4096;
 
-/// Most lines that are read.
+/// The most lines.
 const MAX_LINES: u32 = 10_000_000;
 
-/// Bytes of an overlong line that are skipped.
+/// The most bytes of an overlong line that are skipped.
 const MAX_SKIPPED: u64 = 64 * 1024 * 1024;
 
-/// Bad lines that are reported; a file with more is not a list of addresses.
+/// The most bad lines that are reported; a file with more is not a list of addresses.
 const MAX_ERRORS: usize = 1000;
 
 /// A line that is not a valid address.

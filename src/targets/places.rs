@@ -1,8 +1,8 @@
-//! Places in the text of a file that a person wrote: from bytes to lines and columns.
+//! Places in the text of a file: from bytes to lines and columns.
 
 use super::Origin;
 
-/// A text, and where its lines begin, so that a file with much in it is not counted through for each thing.
+/// A text, and the start of each of its lines, so that lines are counted only once.
 #[derive(Clone, Debug)]
 pub struct Places<'a> {
     file: &'a str,
@@ -11,7 +11,7 @@ pub struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    /// The places in the text of a file of that name.
+    /// The places in the text of this file.
     pub fn new(file: &'a str, text: &'a str) -> Self {
         let after_line_feeds = text.match_indices('\n').map(|(at, _)| at + 1);
         let line_starts = std::iter::once(0).chain(after_line_feeds).collect();

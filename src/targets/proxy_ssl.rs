@@ -115,7 +115,7 @@ pub(super) fn client(
         conf_commands: ssl.conf_command.iter().map(|set| command(&set.value)).collect(),
         ..NginxClient::new(name)
     };
-    // nginx reads the file only where it verifies.
+    // nginx reads the file only if it verifies.
     if let Some(set) = ssl.trusted_certificate.as_ref().filter(|_| client.verify) {
         match files.trusted(set) {
             Ok(trusted) => client.trusted = Some(trusted),
@@ -133,7 +133,7 @@ pub(super) fn client(
     Ok(client)
 }
 
-/// A file's name, where one is set; an empty one is none.
+/// The name of a file, if set; an empty one is not a file.
 fn material(set: Option<&Set<Text>>) -> Result<Option<&str>, String> {
     match set.map(|set| &set.value.value) {
         None => Ok(None),
@@ -148,7 +148,7 @@ fn alpn(module: ProxyModule, ssl: &ProxySsl) -> Vec<String> {
         ProxyModule::Grpc => h2(),
         ProxyModule::Proxy if ssl.http_version.as_ref().is_some_and(|set| set.value == "2") => h2(),
         ProxyModule::Stream => {
-            // A variable holds what each client asked for, which may be nothing.
+            // A variable contains what each client requested, which may be nothing.
             let words = ssl.alpn.iter().flat_map(|set| &set.value);
             words.filter(|word| !word.contains('$')).cloned().collect()
         }

@@ -1,11 +1,11 @@
-//! Whole files, bounded: a pipe would be waited for, and a device has no end.
+//! Reads whole files with a limit: pipes could block, and devices have no end.
 
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The contents of a file that holds no more than `most` bytes. A pipe is read only where it is open already, as the
-/// shell's `<(command)` is.
+/// The contents of a file with at most `most` bytes. A pipe is read only if it is already open, as with the shell's
+/// `<(command)`.
 #[expect(clippy::disallowed_methods, reason = "files are read by this room")]
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let is_open = path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd");

@@ -1,5 +1,5 @@
-//! Targets spread over several runs: by a hash of the host, so that neither the order of the list nor what else is in it
-//! moves a target, and every port of a host is leant on by one run only.
+//! Distributes targets over several runs by a hash of the host: a target's shard does not depend on the list, and only
+//! one run connects to the ports of a host.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,11 +12,11 @@ use crate::certificate::parse::Fingerprint;
 pub struct Shard {
     /// From 1.
     pub index: u32,
-    /// How many there are.
+    /// The number of shards.
     pub count: u32,
 }
 
-/// Why a text names no shard.
+/// Why a text is not a shard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid shard {0:?}: expected I/N with I from 1 to N, such as 3/8, or I:N with I from 0")]
 pub struct ShardError(String);
@@ -25,7 +25,7 @@ impl FromStr for Shard {
     type Err = ShardError;
 
     fn from_str(text: &str) -> Result<Self, ShardError> {
-        // Kubernetes and most schedulers count their jobs from 0, and can do no sums.
+        // Kubernetes and most schedulers number their jobs from 0, and cannot calculate.
         let parts = text.split_once('/').map(|parts| (parts, 0));
         let parts = parts.or_else(|| text.split_once(':').map(|parts| (parts, 1)));
         let shard = parts.and_then(|((index, count), more)| {
@@ -57,7 +57,8 @@ impl Shard {
 }
 
 impl Target {
-    /// What names the target from run to run: 16 hexadecimal digits, the same where address, names, role, prelude and client are.
+    /// Identifies the target across runs: 16 hexadecimal digits, equal if the address, names, role, STARTTLS and client
+    /// are equal.
     pub fn id(&self) -> String {
         let (host, port) = match &self.kind {
             TargetKind::Endpoint { host, port, .. } => (host.to_string(), port.to_string()),

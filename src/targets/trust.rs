@@ -1,4 +1,4 @@
-//! Trust stores by name: the roots that a [`Trust`] means, loaded once for each distinct value.
+//! Loads trust stores: the roots of each distinct [`Trust`], once.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::certificate::trust::TrustStore;
 /// Why the roots could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// A file of certificates is of no use.
+    /// A file of certificates cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
     /// None of the certificates in a file can be an anchor.
@@ -22,7 +22,7 @@ pub enum TrustError {
     NoSystemRoots(String),
 }
 
-/// Loads the roots that `trust` means.
+/// Loads the roots of `trust`.
 pub fn load(trust: &Trust) -> Result<TrustStore, TrustError> {
     let base = match &trust.roots {
         Roots::File(path) => from_file(path)?,

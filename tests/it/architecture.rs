@@ -1,4 +1,4 @@
-//! The rooms stand in a total order, no two files use each other, and effects live where they belong.
+//! The rooms have a fixed order, no two files use each other, and effects are only in their rooms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -33,7 +33,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     files
 }
 
-/// Code without comments and without its tests, which may look at anything. Tests stand at the end of a file.
+/// Code without comments and without its tests, which may use anything. Tests are at the end of a file.
 fn production(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let mut kept = Vec::new();
@@ -117,13 +117,13 @@ fn a_type_name_stands_once() {
     assert!(places.is_empty(), "one name for several types: {places:#?}");
 }
 
-/// Where a module stands: `report::formats` is `["report", "formats"]`.
+/// The path of a module: `report::formats` is `["report", "formats"]`.
 type Module = Vec<String>;
 
 /// Files with the files that they use.
 type Uses = BTreeMap<Module, BTreeSet<Module>>;
 
-/// The module of a file of Rust.
+/// The module of a Rust file.
 fn module(path: &Path) -> Option<Module> {
     let inside = path.strip_prefix(Path::new(ROOT).join("src")).unwrap().with_extension("");
     let mut parts: Module = inside.iter().map(|part| part.to_string_lossy().into_owned()).collect();
@@ -134,7 +134,7 @@ fn module(path: &Path) -> Option<Module> {
     (path.extension().is_some_and(|ending| ending == "rs") && !is_test).then_some(parts)
 }
 
-/// Words, `::` and single signs.
+/// Words, `::` and single characters.
 fn tokens(code: &str) -> Vec<String> {
     let mut tokens: Vec<String> = Vec::new();
     let mut chars = code.chars().peekable();
@@ -154,7 +154,7 @@ fn tokens(code: &str) -> Vec<String> {
     tokens
 }
 
-/// Every path that begins at `at`, with the groups in braces written out; returns where it ends.
+/// Every path that starts at `at`, with the groups in braces expanded; returns where it ends.
 fn paths(tokens: &[String], mut at: usize, before: &[String], found: &mut Vec<Module>) -> usize {
     let mut path = before.to_vec();
     while let Some(token) = tokens.get(at) {
@@ -204,7 +204,7 @@ fn resolve(own: &Module, path: &[String], files: &BTreeSet<Module>) -> Module {
     base
 }
 
-/// What each file uses. A folder's `mod.rs` is its table of contents: that it names what is in the folder does not count.
+/// The uses of each file. A folder's `mod.rs` is its table of contents, so the names in it do not count.
 fn uses() -> Uses {
     let sources: Vec<(PathBuf, Module)> = sources()
         .into_iter()
@@ -219,7 +219,7 @@ fn uses() -> Uses {
         while at < tokens.len() {
             let starts = matches!(&*tokens[at], "crate" | "self" | "super")
                 && tokens.get(at + 1).is_some_and(|next| next == "::")
-                // `pub(in crate::report)` names no use.
+                // `pub(in crate::report)` does not use anything.
                 && (at == 0 || !matches!(&*tokens[at - 1], "::" | "in"));
             if !starts {
                 at += 1;
@@ -234,7 +234,7 @@ fn uses() -> Uses {
     uses
 }
 
-/// Everything that a file reaches through what it uses.
+/// All files that a file uses, directly or indirectly.
 fn reach(from: &Module, uses: &Uses) -> BTreeSet<Module> {
     let mut reached = BTreeSet::new();
     let mut open = vec![from];

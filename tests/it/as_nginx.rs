@@ -1,5 +1,5 @@
-//! `probe --as-nginx`: nginx's handshake without a configuration, directives as options; and what else a configuration asks
-//! of a probe.
+//! `probe --as-nginx`: nginx's handshake without a configuration, with directives as options; and other features that a
+//! configuration needs from a probe.
 
 use crate::support::pki::{Files, Pki};
 use crate::support::program::{Audit, audit, probe, shakedown, text};

@@ -1,4 +1,4 @@
-//! Faults of certificates that take a maker of their own: odd names, keys, hashes, versions, purposes, dates of issuers.
+//! Faults of certificates that need special tools: odd names, keys, hashes, versions, purposes, dates of issuers.
 
 use std::net::SocketAddr;
 
@@ -19,7 +19,7 @@ fn serve(files: &Files) -> Nginx {
     ))
 }
 
-/// Audits what nginx presents with these files, under this name.
+/// Audits what nginx sends with these files, under this name.
 fn audit(pki: &Pki, files: &Files, name: &str, more: &[&str]) -> Audit {
     let nginx = serve(files);
     let (target, ca_file) = (format!("{name}:443:127.0.0.1:{}", nginx.port), pki.ca_file());
@@ -31,7 +31,7 @@ fn a_common_name_does_not_count() {
     let pki = Pki::new();
     let files = pki.changed("cn", &["a.test"], |params| params.subject_alt_names.clear());
     audit(&pki, &files, "a.test", &[]).check(&["error certificate-without-san"]).ends(1, "fail");
-    // OpenSSL, and so nginx as its client, still looks at the common name.
+    // OpenSSL, and so nginx as its client, still checks the common name.
     audit(&pki, &files, "a.test", &["--role", "upstream"])
         .check(&["warning certificate-without-san"])
         .ends(0, "pass");
@@ -67,7 +67,7 @@ fn the_warning_before_expiry_goes_by_lifetime_or_by_the_operator() {
         check(-61, 29, &[], expiring);
         check(-59, 31, &["--warning-days", "45"], expiring);
         check(-85, 5, &["--warning-days", "3"], &[]);
-        // A certificate of six days is no cause for alarm on its second.
+        // A certificate with a lifetime of six days is fine on its second day.
         check(-1, 5, &[], &[]);
         check(-5, 1, &[], expiring);
     }
@@ -94,7 +94,7 @@ fn a_foreign_intermediate_does_not_complete_a_chain() {
     let issued = pki.intermediate.issue(&["a.test"]).unwrap();
     let chain = [issued.certificate.clone(), foreign.intermediate.certificate.clone()];
     let files = pki.write("a", &issued, &chain);
-    // That it is unrelated follows, and is not said.
+    // It follows that it is unrelated, so that is not reported.
     audit(&pki, &files, "a.test", &[]).check(&["error chain-incomplete"]).ends(1, "fail");
 }
 
@@ -142,7 +142,7 @@ fn short_keys_and_broken_hashes_are_found() {
     check_odd("rsa:2048", "-md5", named, &["error weak-signature"]);
 }
 
-/// Audits what a scripted TLS server presents.
+/// Audits what a scripted TLS server sends.
 fn audit_scripted(pki: &Pki, address: SocketAddr) -> Audit {
     probe(&[&format!("a.test:443:{address}"), "--ca-file", &pki.ca_file()])
 }
@@ -171,7 +171,7 @@ fn bytes_that_are_no_certificate_are_found() {
 
 #[test]
 fn a_certificate_of_version_1_is_refused_for_what_it_is() {
-    // It can hold no names. That its key does not fit would be false.
+    // It cannot contain names. A finding that its key does not match would be wrong.
     let expected = ["error certificate-refused", "error certificate-without-san"];
     check_odd("rsa:2048", "-sha256", None, &expected);
 }

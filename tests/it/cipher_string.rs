@@ -1,4 +1,4 @@
-//! What a cipher string stands for is what OpenSSL says it does.
+//! Cipher strings select what OpenSSL says that they select.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use shakedown::openssl::cipher_string::evaluate;
 
 use crate::support::dice::Dice;
 
-/// OpenSSL's own answer at a level, empty where it refuses the string.
+/// OpenSSL's own answer at a level; empty if it refuses the string.
 fn openssl(text: &str, level: u8) -> Vec<String> {
     let with_level = if text.contains("SECLEVEL") {
         text.to_owned()
@@ -132,7 +132,7 @@ fn strings_that_keep_nginx_from_starting_are_those_that_openssl_refuses() {
         "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
         "TLS_AES_128_GCM_SHA256",
     ] {
-        // Without -s it lists what the string selects, whatever the level.
+        // Without -s it lists what the string selects at any level.
         let output = Command::new("openssl").args(["ciphers", "-tls1_2", text]).output().unwrap();
         assert_eq!(evaluate(text, 2).is_ok(), output.status.success(), "{text}");
     }
@@ -151,7 +151,7 @@ fn every_word_alone_and_every_pair_means_what_openssl_says() {
                 let sign = if index == 0 { "" } else { ["", "", "!", "-", "+"][next(5)] };
                 let mut words: Vec<&str> =
                     (0..=next(2)).map(|_| WORDS[next(WORDS.len())]).collect();
-                // Nobody combines a suite's own name with anything.
+                // Nobody combines a suite's own name with anything else.
                 words.truncate(
                     words.iter().position(|word| word.contains('-')).map_or(3, |at| at.max(1)),
                 );

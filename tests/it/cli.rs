@@ -1,4 +1,4 @@
-//! The command line as a user meets it: help, mistakes, inputs, exit statuses.
+//! The command line for its users: help, errors, inputs, exit statuses.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::program::{interrupted, shakedown, shakedown_with};
 
-/// Holds that a call ends like this, with these words on stderr.
+/// Checks that a call has this exit status and this text on stderr.
 #[track_caller]
 fn check_error(args: &[&str], status: i32, words: &str) {
     let run = shakedown(args);

@@ -1,4 +1,4 @@
-//! Client certificates, in each version and in each way a server can ask: before, after and without a refusal.
+//! Client certificates, in each version and with each way to ask: before, after and without a refusal.
 
 use shakedown::certificate::issue::Authority;
 
@@ -6,7 +6,7 @@ use crate::support::pki::{Files, Pki, pem};
 use crate::support::program::{Audit, probe, text};
 use crate::support::server::{Nginx, OpenSsl};
 
-/// What is asked in which versions, and what is missed there.
+/// The certificate requests by version, and the expected findings.
 const VERSIONS: [(&str, &[&str]); 3] = [
     ("TLSv1.2 TLSv1.3", &[]),
     ("TLSv1.2", &["note tls13-unsupported"]),
@@ -16,7 +16,7 @@ const VERSIONS: [(&str, &[&str]); 3] = [
 const REQUIRED: &str = "error client-certificate-required";
 const REJECTED: &str = "error client-certificate-rejected";
 
-/// A server's certificate, the authority of its clients, one of these, and one of somebody else.
+/// A server's certificate, the CA of its clients, a client certificate from it, and one from another CA.
 struct Scene {
     pki: Pki,
     server: Files,
@@ -99,7 +99,7 @@ fn nginx_insists_by_http_in_every_version() {
     }
 }
 
-/// What mail speaks on a port where TLS comes first, and the words with which nginx refuses there.
+/// A mail protocol on a port with implicit TLS, and nginx's text of a refusal.
 const MAIL: [(&str, &str); 3] = [("imap", "* BYE "), ("pop3", "-ERR "), ("smtp", "421 4.7.1 ")];
 
 #[test]

@@ -1,4 +1,4 @@
-//! `cert --as client`: what is said of a client's certificate before anyone presents it, and what nginx does with it.
+//! `cert --as client`: the findings for a client's certificate before use, and what nginx does with it.
 
 use std::process::Command;
 
@@ -30,7 +30,7 @@ impl Scene {
         Self { pki, nginx }
     }
 
-    /// The status that nginx answers to a request with this certificate.
+    /// The status that nginx returns for a request with this certificate.
     fn answer(&self, files: &Files) -> String {
         let curl = Command::new("curl")
             .args(["-sk", "-o", "/dev/null", "-w", "%{http_code}", "--cert"])
@@ -72,7 +72,7 @@ fn found(run: &Run) -> Vec<String> {
     found.collect()
 }
 
-/// A client's certificate with something changed.
+/// A changed certificate of a client.
 fn changed(pki: &Pki, change: impl FnOnce(&mut rcgen::CertificateParams)) -> Issued {
     let client = |params: &mut rcgen::CertificateParams| {
         params.extended_key_usages = vec![ClientAuth];

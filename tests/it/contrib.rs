@@ -1,5 +1,5 @@
-//! What comes beside the program: manifests, units, alerts, the dashboard, the action. Each is read by its own reader, and
-//! every command line in them is one that the program takes.
+//! What is shipped with the program: manifests, units, alerts, the dashboard, the action. Each is parsed by its own
+//! tool, and the program accepts every command line in them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ fn documents(path: &str) -> Vec<Value> {
     documents.map(|document| Value::deserialize(document).unwrap()).collect()
 }
 
-/// Holds that the program takes this command line.
+/// Checks that the program accepts this command line.
 #[track_caller]
 fn check_command(words: &[String]) {
     let words = std::iter::once("shakedown").chain(words.iter().map(String::as_str));

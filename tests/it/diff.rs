@@ -1,4 +1,4 @@
-//! `diff`: two runs over the same server, before and after somebody changed it.
+//! `diff`: two runs with the same server, before and after a change.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! How the program ends: by a signal, at a closed or full pipe, and with several places to write to.
+//! How the program ends: by a signal, at a closed or full pipe, and with several destinations.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -42,7 +42,7 @@ fn entries(folder: &Path) -> usize {
     fs::read_dir(folder).unwrap().count()
 }
 
-/// A peer that accepts connections and says nothing.
+/// A peer that accepts connections and sends nothing.
 fn silent() -> String {
     let silent = scripted(|mut stream| {
         let _ = Read::read_to_end(&mut stream, &mut Vec::new());
@@ -50,7 +50,8 @@ fn silent() -> String {
     silent.to_string()
 }
 
-/// Ends a subcommand by a signal while its report is unfinished; its exit status, and what it left in the folder.
+/// Ends a subcommand by a signal before its report is complete; returns its exit status, and what is left in the
+/// folder.
 #[track_caller]
 fn check_leaves_nothing(args: &[&str], by: Signal, status: i32, left: usize) {
     let folder = tempfile::tempdir().unwrap();
@@ -99,7 +100,7 @@ fn a_signal_that_is_ignored_stays_so() {
 
 #[test]
 fn a_full_pipe_does_not_prevent_stopping() {
-    // More targets than a pipe holds lines of.
+    // More targets than lines fit into a pipe.
     let targets = ["127.0.0.1:1"; 100];
     let args = ["probe", "--trust", "mozilla", "--format", "ndjson"];
     let args: Vec<&str> = args.iter().chain(&targets).copied().collect();
@@ -207,7 +208,7 @@ fn a_file_of_somebody_else_is_never_taken_for_a_journal() {
         fs::write(&path, text).unwrap();
         let run = shakedown(&args);
         let kept = fs::read_to_string(&path).unwrap();
-        // An opening brace alone is what a run leaves that was killed at once.
+        // A run that was killed immediately leaves only an opening brace.
         let ours = text == "{";
         assert_eq!((run.status == 2, kept == text), (!ours, !ours), "{text}: {}", run.stderr);
     }

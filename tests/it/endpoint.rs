@@ -1,4 +1,5 @@
-//! What is found of an endpoint as a whole: names and versions together, resumption, upgrades, ends, exit statuses.
+//! Findings for an endpoint as a whole: names and versions together, resumption, STARTTLS, connection ends, exit
+//! statuses.
 
 use std::net::SocketAddr;
 
@@ -9,7 +10,7 @@ use crate::support::program::{Audit, probe, shakedown, shakedown_with, text};
 use crate::support::script;
 use crate::support::server::{Nginx, OpenSsl, free_port, says};
 
-/// What is spoken, and what is missed in it by a proxy.
+/// The enabled versions, and what a proxy finds missing.
 const VERSIONS: [(&str, &[&str]); 3] = [
     ("TLSv1.2 TLSv1.3", &[]),
     ("TLSv1.2", &["note tls13-unsupported"]),
@@ -62,7 +63,7 @@ fn a_name_is_required_in_every_version_with_either_kind_of_key() {
             let nginx = Nginx::start(&format!("ssl_protocols {versions}; {REJECTING} {own}"));
             let audit = audit(&pki, nginx.port, UPSTREAM);
             audit.check(&[&["error sni-required"], missing].concat()).ends(1, "fail");
-            // The proof is a version that works with the name: another one fails either way.
+            // The evidence is a version that works with the name: another one fails in both cases.
             let evidence = audit.findings().next().unwrap()["evidence"].to_string();
             assert!(evidence.contains("alert 112 (unrecognized_name)"), "{evidence}");
             assert!(nginx.logs("handshake rejected while SSL handshaking"));
@@ -203,13 +204,13 @@ fn answers_that_differ_between_equal_connections_are_unsteady() {
     let audit_of = |port: u16| audit(&pki, port, &[]);
     let audit = audit_of(taking_turns.port());
     audit.check(&["warning unsteady-answers"]).ends(3, "untested");
-    // The bans of a firewall, or of fail2ban.
+    // Bans by a firewall or fail2ban.
     let banning = script::gate(nginx.port, |before, _| before < 3);
     let audit = audit_of(banning.port());
     audit.check(&["warning turned-away"]).ends(3, "untested");
 }
 
-/// A healthy probe makes seven connections; the server is gone after each number of them.
+/// A healthy probe makes seven connections; the server stops after each number of them.
 #[test]
 fn a_server_that_dies_amid_the_run_is_never_untested_without_a_reason() {
     let pki = Pki::new();

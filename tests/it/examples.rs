@@ -1,4 +1,4 @@
-//! The examples in the rules' texts, read by real nginx.
+//! nginx accepts the examples in the rules' texts.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,10 @@ use shakedown::audit::example;
 use crate::support::pki::Pki;
 use crate::support::server::nginx_binary;
 
-/// Files that the examples name, beside the server's certificate and key.
+/// Files that the examples name, besides the server's certificate and key.
 const FILES: [&str; 3] = ["ca.pem", "client-authorities.pem", "backend.pem"];
 
-/// The example as a whole configuration that can be read on this machine: files, hosts and ports are replaced.
+/// The example as a complete configuration for this machine: files, hosts and ports are replaced.
 fn whole(snippet: &str, files: &Path) -> String {
     let tls = format!("{}/", files.display());
     let mut blocks = snippet

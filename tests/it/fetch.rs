@@ -1,4 +1,4 @@
-//! A missing intermediate that the certificate says where to find.
+//! A missing intermediate with its URL in the certificate.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ fn library(document: Vec<u8>) -> SocketAddr {
     })
 }
 
-/// Audits a server that sends its leaf alone, whose issuer lies at that address.
+/// Audits a server that sends only its leaf, whose issuer is at that URL.
 fn audit(pki: &Pki, library: SocketAddr, option: &str) -> Audit {
     let extension = access(&format!("http://{library}/issuer.der"));
     let change = |params: &mut CertificateParams| params.custom_extensions = vec![extension];

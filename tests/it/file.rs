@@ -1,4 +1,4 @@
-//! Certificate files before they are deployed: what `cert` says of them, and what nginx does with them.
+//! Certificate files before deployment: the findings of `cert`, and what nginx does with them.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ fn cert(pki: &Pki, args: &[&str]) -> Run {
     shakedown(&[&fixed, args].concat())
 }
 
-/// Holds the exit status and the findings of every chain in the files.
+/// Checks the exit status and the findings for every chain in the files.
 #[track_caller]
 fn check(run: &Run, status: i32, expected: &[&str]) {
     let report: serde_json::Value = serde_json::from_str(&run.stdout)
@@ -133,7 +133,7 @@ fn an_issuer_that_is_not_marked_as_an_authority_is_not_a_second_server() {
     let authority = pki.root.intermediate_with("plain", |params| params.is_ca = rcgen::IsCa::NoCa);
     let issued = authority.unwrap().issue(&["a.test"]).unwrap();
     let files = pki.write("a", &issued, &issued.chain());
-    // Browsers refuse it for what it is; nothing is missing.
+    // Browsers refuse it for what it is; no certificate is missing.
     check(&cert(&pki, &[&path(&files)]), 1, &["error certificate-refused"]);
 }
 

@@ -1,4 +1,4 @@
-//! Many targets: eight shards at once, one of them killed and resumed, and the parts put together again.
+//! Many targets: eight concurrent shards, one of them killed and resumed, and the parts merged.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::support::server::{Nginx, says, scripted};
 /// The shards of the test.
 const SHARDS: u32 = 8;
 
-/// Some real servers, one that speaks no TLS, one that never answers and dead ones, under many names.
+/// Some real servers, one without TLS, one that never answers and some that are down, under many names.
 fn targets(nginx: u16, plain: SocketAddr, silent: SocketAddr) -> String {
     let mut list = String::new();
     for number in 0..40 {
@@ -34,7 +34,7 @@ fn targets(nginx: u16, plain: SocketAddr, silent: SocketAddr) -> String {
     list
 }
 
-/// What every run of the test is given.
+/// The common arguments of every run.
 fn options(ca_file: &str) -> Vec<String> {
     let options = ["probe", "-", "--ca-file", ca_file, "--timeout", "2s", "--omit-times"];
     options.map(str::to_owned).to_vec()
@@ -45,7 +45,7 @@ fn run(options: &[String], more: &[&str], list: &str) -> Run {
     crate::support::program::shakedown_with(&args, list)
 }
 
-/// Starts a shard, and kills it without mercy as soon as it has written some lines.
+/// Starts a shard, and kills it with SIGKILL after it has written some lines.
 fn killed(options: &[String], shard: &str, path: &Path, list: &Path) {
     let mut child: Child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
         .args(options)
@@ -83,7 +83,7 @@ fn eight_shards_of_which_one_is_killed_give_the_bytes_of_one_run() {
     let shard = |index: u32| pki.path(&format!("{index}.ndjson"));
     let fullest = (1..=SHARDS).max_by_key(|index| held(&options, *index, &list)).unwrap();
     killed(&options, &format!("{fullest}/{SHARDS}"), &shard(fullest), &list_file);
-    // As if the machine had gone down within a line.
+    // As if the machine had crashed while a line was being written.
     let mut file = fs::OpenOptions::new().append(true).open(shard(fullest)).unwrap();
     file.write_all(b"{\"id\":\"cut o").unwrap();
     let left =
@@ -116,7 +116,7 @@ fn eight_shards_of_which_one_is_killed_give_the_bytes_of_one_run() {
     assert!(missing.stderr.contains("missing: shard 8/8"), "{}", missing.stderr);
 }
 
-/// How many of the targets a shard holds.
+/// The number of targets in a shard.
 fn held(options: &[String], index: u32, list: &str) -> usize {
     let fast: Vec<String> = options.iter().map(|word| word.replace("2s", "1ms")).collect();
     let shard = format!("{index}/{SHARDS}");

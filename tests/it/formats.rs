@@ -1,4 +1,4 @@
-//! Every form of the report, held against the validator or the reader that its own world has.
+//! Every format of the report is checked by a validator or reader of that format.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -27,7 +27,7 @@ fn rendered(report: &Report, format: Format) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// Holds that no form lets through what steers a terminal or hides in a text.
+/// Checks that no format contains control or invisible characters.
 #[track_caller]
 fn check_harmless(text: &str) {
     let steers =
@@ -39,7 +39,7 @@ fn check_harmless(text: &str) {
 fn no_form_for_people_or_machines_passes_hostile_text_on() {
     let report = sampled();
     for &format in Format::value_variants() {
-        // These have tests of their own; JSON gives a text back as it was.
+        // These have their own tests; JSON keeps a text unchanged.
         if matches!(format, Format::Table | Format::Json | Format::Ndjson | Format::Prometheus) {
             continue;
         }
@@ -50,7 +50,7 @@ fn no_form_for_people_or_machines_passes_hostile_text_on() {
     }
 }
 
-/// The table for people that a terminal of this width shows above the details.
+/// The overview table above the details on a terminal of this width.
 fn overview(report: &Report, width: usize) -> String {
     let mut out = Vec::new();
     let look = Look { width, colour: false, show_chain: false };
@@ -94,7 +94,7 @@ fn a_narrow_terminal_breaks_no_name_within_a_word() {
 #[track_caller]
 fn check_sarif(log: &Value) {
     let mut schema: Value = serde_json::from_str(SARIF_SCHEMA).unwrap();
-    // This pattern of the schema is no valid expression, and we name no language.
+    // This pattern of the schema is not a valid expression, and we set no language.
     for holder in ["run", "toolComponent"] {
         schema["definitions"][holder]["properties"]["language"] = Value::Bool(true);
     }
@@ -237,7 +237,7 @@ fn promtool_accepts_the_metrics() {
     promtool(&demo.stdout);
 }
 
-/// Holds that `promtool check metrics` finds no fault but one: a peer's text may be as long as it likes.
+/// Checks that `promtool check metrics` reports only one problem: a peer's text may have any length.
 #[track_caller]
 fn promtool(metrics: &str) {
     let mut child = Command::new("promtool")
@@ -253,7 +253,7 @@ fn promtool(metrics: &str) {
     assert!(output.status.success(), "{said}\n{metrics}");
 }
 
-/// Holds the first word and the exit status of a plugin.
+/// Checks the first word and the exit status of a plugin.
 #[track_caller]
 fn check_plugin(args: &[&str], status: i32, word: &str) {
     let run = shakedown(&[args, &["--format", "nagios"]].concat());

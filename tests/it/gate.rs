@@ -1,4 +1,4 @@
-//! The gate: severities, allowances, the baseline, and what is shown of a run that is in order.
+//! The gate: severities, allowances, the baseline, and what is shown if everything passes.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::support::pki::Pki;
 use crate::support::program::{Run, shakedown};
 use crate::support::server::{Nginx, says};
 
-/// Runs `probe` on a peer that speaks no TLS, with these options.
+/// Runs `probe` on a peer without TLS, with these options.
 fn probed(peer: &str, options: &[&str]) -> Run {
     shakedown(&[&["probe", peer, "--trust", "mozilla", "--format", "json"], options].concat())
 }

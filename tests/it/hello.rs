@@ -1,4 +1,4 @@
-//! Hellos as real clients send them, and what real servers and the boxes in front of them make of them.
+//! Hellos of real clients, and how real servers and middleboxes handle them.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -21,7 +21,7 @@ use crate::support::program::{Audit, audit, text};
 use crate::support::script;
 use crate::support::server::{Nginx, OpenSsl};
 
-/// Runs a subcommand against one server under the name a.test.
+/// Runs a subcommand on one server under the name a.test.
 fn run(command: &str, ca_file: &str, port: u16, more: &[&str]) -> Audit {
     let target = format!("a.test:443:127.0.0.1:{port}");
     let args: Vec<&str> = [&*target, "--ca-file", ca_file].iter().chain(more).copied().collect();
@@ -148,7 +148,7 @@ fn an_alert_behind_the_handshake_is_a_failure_in_a_scan_too() {
     assert_eq!(audit.status, 1);
 }
 
-/// What of a hello does not change from one connection to the next.
+/// The parts of a hello that are the same in every connection.
 #[derive(Debug, PartialEq, Eq)]
 struct Fixed {
     record_version: [u8; 2],
@@ -159,7 +159,7 @@ struct Fixed {
     extensions: Vec<(u16, Vec<u8>)>,
 }
 
-/// Reads one record with a whole hello.
+/// Reads one record with a complete hello.
 fn fixed(bytes: &[u8]) -> Fixed {
     let (record, _) = split(bytes).unwrap().unwrap();
     let mut reader = ByteReader::new(record.payload);
@@ -200,7 +200,7 @@ fn without_keys(body: &[u8]) -> Vec<u8> {
     kept
 }
 
-/// The first record that a client sends to the port that it is given.
+/// The first record that a client sends to its port.
 fn recorded(start: impl FnOnce(u16)) -> Vec<u8> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -223,7 +223,7 @@ fn client(program: &str, args: &[&str]) {
         .unwrap_or_else(|_| panic!("{program} is needed: install the package {program}"));
 }
 
-/// Whether the installed program is the release that was recorded; another release sends another hello.
+/// Whether the installed program is the recorded release; other releases send other hellos.
 fn is_release(program: &str, flag: &str, wanted: &[&str]) -> bool {
     let output = Command::new(program).arg(flag).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -283,7 +283,7 @@ fn the_profile_of_nginx_is_what_nginx_sends() {
     }
 }
 
-/// What nginx of this machine sends with these directives.
+/// The hello of this machine's nginx with these directives.
 fn sent_by_nginx(directives: &str) -> Vec<u8> {
     recorded(|port| {
         let proxy = Nginx::start(&format!(

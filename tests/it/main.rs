@@ -1,4 +1,4 @@
-//! The tests that look at the whole: the built binary, real servers, the shape of the source.
+//! Tests of the whole: the built binary, real servers, the structure of the source.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Ten thousand chains with bytes changed, moved, cut and doubled: whatever a server sends, it is judged, in bounded time.
+//! Ten thousand chains with bytes changed, moved, cut and duplicated: each is judged in limited time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use time::OffsetDateTime;
 
 use crate::support::dice::Dice;
 
-/// Chains that are tried.
+/// The number of chains.
 const CHAINS: usize = 10_000;
 
-/// What any of them may cost; an honest one costs a thousandth of it.
+/// The time limit for each; a normal chain needs a thousandth of it.
 const BOUND: Duration = Duration::from_secs(2);
 
 fn mutate(dice: &mut Dice, chain: &[CertificateDer<'static>]) -> Vec<Vec<u8>> {

@@ -1,4 +1,4 @@
-//! What the program says of real nginx: the fault that is there, and nothing beside it.
+//! Findings for real nginx: the existing fault, and nothing else.
 
 use time::Duration;
 
@@ -6,7 +6,7 @@ use crate::support::pki::{Files, Pki};
 use crate::support::program::{Audit, probe, text};
 use crate::support::server::{Nginx, free_port};
 
-/// One TLS server block, with more directives in it.
+/// One TLS server block with additional directives.
 fn block(files: &Files, more: &str) -> String {
     format!(
         "server {{ listen 127.0.0.1:PORT ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {}; ssl_certificate_key {};
@@ -218,7 +218,7 @@ fn what_cannot_be_reached_is_never_a_pass() {
     probe(&[&closed, "--trust", "mozilla"])
         .check(&["warning connection-refused"])
         .ends(3, "untested");
-    // Resolvers read this as 127.0.0.1 without asking anybody, and it has no IPv6 address.
+    // Resolvers resolve this to 127.0.0.1 without a query, and it has no IPv6 address.
     probe(&["0x7f000001", "--trust", "mozilla", "--ipv6"])
         .check(&["warning dns-failure"])
         .ends(3, "untested");

@@ -1,4 +1,4 @@
-//! `shakedown nginx`: from a configuration to its listeners and upstreams, to the fix that works, as the servers have it.
+//! `shakedown nginx`: from a configuration to its listeners and upstreams, and to fixes that work with real servers.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use crate::support::pki::Pki;
 use crate::support::program::{Run, shakedown, shakedown_with, text};
 use crate::support::server::{Nginx, free_port, nginx_binary};
 
-/// A proxy in front of an upstream that wants to know a name, and a TLS 1.3-only one whose certificate is verified.
+/// A proxy in front of an upstream that requires a name, and of one that only accepts TLS 1.3 and is verified.
 struct Scene {
     pki: Pki,
     back: Nginx,
@@ -154,7 +154,7 @@ fn the_patch_applies_and_the_patched_configuration_works() {
     let folder = scene.pki.path("patched");
     let run = scene.audit(&["--diff", "--write", folder.to_str().unwrap()]);
     assert_eq!(run.status, 1, "{}", run.stderr);
-    // What stands before a diff is passed over by patch(1).
+    // patch(1) ignores text before a diff.
     let copy = scene.pki.path("copy");
     fs::create_dir_all(&copy).unwrap();
     let original = Path::new(&scene.main).parent().unwrap().join("sites/site.conf");
@@ -335,7 +335,7 @@ fn the_name_of_a_group_lists_its_rules() {
     assert!(!run.stdout.contains("server-name-conflict"), "{}", run.stdout);
 }
 
-/// A configuration that a real nginx runs, and what the audit says of it.
+/// A configuration that a real nginx runs, and the result of its audit.
 struct Site {
     pki: Pki,
     nginx: Nginx,
@@ -344,7 +344,7 @@ struct Site {
 }
 
 impl Site {
-    /// `PAIR` stands for a certificate of a.test with its key, `PORT` for the port and `TLS` for a second one.
+    /// `PAIR` is replaced by a certificate of a.test with its key, `PORT` by the port and `TLS` by a second one.
     fn audit(text: &str) -> Self {
         let pki = Pki::new();
         let files = pki.server("a", &["a.test"]);

@@ -1,5 +1,5 @@
-//! What a configuration means, asked of nginx itself: which server a name leads to, what a variable holds, and whether a
-//! patch can be read.
+//! The meaning of a configuration, compared with nginx: the server for a name, the values of variables, and whether
+//! nginx accepts a patch.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -23,7 +23,7 @@ use crate::support::dice::Dice;
 use crate::support::pki::Pki;
 use crate::support::server::{Nginx, nginx_binary};
 
-/// The body that nginx answers with.
+/// The body of nginx's answer.
 fn ask(port: u16, host: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").unwrap();
@@ -45,7 +45,7 @@ fn names(listener: &Listener) -> Vec<Vec<String>> {
     names.map(|names| names.map(|name| name.value.to_string()).collect()).collect()
 }
 
-/// Names and patterns that overlap in every way.
+/// Overlapping names and patterns.
 const NAMES: [&str; 14] = [
     "a.test",
     "b.a.test",
@@ -78,7 +78,7 @@ const HOSTS: [&str; 12] = [
     "a.b.test",
 ];
 
-/// Sockets that are made.
+/// The number of generated sockets.
 const SOCKETS: usize = 40;
 
 #[test]
@@ -100,7 +100,7 @@ fn a_name_leads_to_the_same_server_as_in_nginx() {
     }
     let folder = tempfile::tempdir().unwrap();
     let text = text.replace("DIR", folder.path().to_str().unwrap());
-    // One more server passes on what it is asked to the socket that the path names.
+    // One more server forwards its requests to the socket in the path.
     let front =
         "server { listen 127.0.0.1:PORT; location ~ ^/(\\d+)$ { proxy_set_header Host $host;
         proxy_pass http://unix:DIR/$1.sock:/; } }";
@@ -119,7 +119,7 @@ fn a_name_leads_to_the_same_server_as_in_nginx() {
     }
 }
 
-/// Tables by names that requests bring, and by those that are set.
+/// Tables by names in requests, and by names from `set`.
 const TABLES: &str =
     "map $host $m0 { hostnames; default m0d; a.test m00; .b.test m01; www.c.* m02; }
     map $v0 $m1 { default m1d; x m10; y $v1; ~^z m11; }
@@ -130,7 +130,7 @@ const TABLES: &str =
 const VALUES: [&str; 12] =
     ["x", "y", "z", "w", "$m0", "$m1", "$m2", "$m3", "$m4", "${v0}q", "$v1", "x-$host"];
 
-/// Locations that are made.
+/// The number of generated locations.
 const LOCATIONS: usize = 300;
 
 #[test]
@@ -176,7 +176,7 @@ fn a_variable_has_a_predicted_value() {
             .iter()
             .map(|one| one.destination.as_ref().ok().map(|destination| destination.host.as_str()))
             .collect();
-        // A variable that only a request can give has no values.
+        // A variable that depends on the request has no values.
         let Some(urls) = urls.filter(|urls| !urls.is_empty()) else { continue };
         known += 1;
         for host in ["a.test", "x.b.test"] {
@@ -192,7 +192,7 @@ fn a_variable_has_a_predicted_value() {
     assert!(known > LOCATIONS * 3 / 4, "{known} of {LOCATIONS}");
 }
 
-/// Ways to write a location, in which `N` stands for its number.
+/// Forms of a location, with `N` as its number.
 const LAYOUTS: [&str; 8] = [
     "location /N {\n  proxy_pass https://127.0.0.1:1;\n}\n",
     "location /N { proxy_pass https://127.0.0.1:1; }\n",
@@ -204,7 +204,7 @@ const LAYOUTS: [&str; 8] = [
     "location /N { include inc/N.conf; }",
 ];
 
-/// Locations whose settings are changed.
+/// The number of locations whose settings are changed.
 const PATCHED: usize = 60;
 
 #[test]
@@ -261,7 +261,7 @@ fn nginx_accepts_patched_files() {
     }
 }
 
-/// Lines in `http` that nginx may or may not take; `CERT` stands for a certificate with its key, `CA` for a file.
+/// Lines in `http` that nginx may accept or refuse; `CERT` is replaced by a certificate with its key, `CA` by a file.
 const TAKEN_OR_NOT: [&str; 24] = [
     "server { listen PORT ssl; }",
     "CERT server { listen PORT ssl; }",

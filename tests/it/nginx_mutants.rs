@@ -1,5 +1,5 @@
-//! Valid configurations with one line changed: nginx itself (`-t`) says which of them it refuses, and at which line; the
-//! reading is held against that, without nginx.
+//! Valid configurations with one changed line: `nginx -t` shows which of them it refuses, and at which line; our own
+//! reading must agree.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::support::dice::Dice;
 use crate::support::pki::Pki;
 use crate::support::server::nginx_binary;
 
-/// Web servers with TLS, a proxy that verifies, and one of gRPC. `CERT`, `KEY` and `CA` stand for files.
+/// Web servers with TLS, a proxy that verifies, and one with gRPC. `CERT`, `KEY` and `CA` are replaced by files.
 const WEB: &str = "\
 worker_processes 1;
 error_log stderr;
@@ -99,7 +99,7 @@ http {
 }
 ";
 
-/// TLS in `stream`, ended, begun and passed through.
+/// TLS in `stream`: terminated, started and passed through.
 const STREAM: &str = "\
 MODULE
 error_log stderr;
@@ -135,7 +135,7 @@ stream {
 }
 ";
 
-/// Lines that are put in somewhere.
+/// Lines that are inserted.
 const LINES: [&str; 46] = [
     "listen 127.0.0.1:7443 ssl;",
     "listen 127.0.0.1:7444 default_server;",
@@ -185,17 +185,17 @@ const LINES: [&str; 46] = [
     "log_format short '$uri';",
 ];
 
-/// Configurations that are made of each base.
+/// The number of configurations for each base.
 const MUTANTS: usize = 180;
 
-/// A configuration of which one line was changed.
+/// A configuration with one changed line.
 struct Mutant {
     text: String,
-    /// What was done, for messages.
+    /// The change, for messages.
     change: String,
 }
 
-/// The configuration as it is, and with one line changed.
+/// The original configuration, and one with a changed line.
 fn mutants(base: &str, seed: u64) -> Vec<Mutant> {
     let mut dice = Dice(seed);
     let lines: Vec<&str> = base.lines().collect();
@@ -245,20 +245,20 @@ fn mutants(base: &str, seed: u64) -> Vec<Mutant> {
     std::iter::once(unchanged).chain((0..MUTANTS).map(|_| one(&mut dice))).collect()
 }
 
-/// What the nginx of this machine is.
+/// The nginx on this machine.
 fn build() -> Build {
     let output = Command::new(nginx_binary()).arg("-V").output().unwrap();
     Build::read(&String::from_utf8_lossy(&output.stderr)).unwrap()
 }
 
-/// What loads `stream` where it is not built in.
+/// The directive that loads `stream` if it is not built in.
 fn stream_module(build: &Build) -> String {
     let folder = build.arguments.iter().find_map(|one| one.strip_prefix("--modules-path="));
     let path = Path::new(folder.unwrap_or("/usr/lib/nginx/modules")).join("ngx_stream_module.so");
     if path.exists() { format!("load_module {};", path.display()) } else { String::new() }
 }
 
-/// A refusal: its words and its line, where it has one.
+/// A refusal: its message, and its line if it has one.
 type Refusal = (String, Option<u32>);
 
 /// nginx's first `[emerg]` message.
@@ -276,7 +276,7 @@ fn theirs(folder: &Path, main: &Path) -> Option<Refusal> {
     Some((words.clone(), line.and_then(|(_, line)| line.parse().ok())))
 }
 
-/// Everything that nginx refuses as it is read here.
+/// Everything that our reading refuses.
 fn ours(main: &Path, version: NginxRelease) -> Vec<Refusal> {
     let tree = Tree::read(&Disk::default(), main.to_str().unwrap());
     let (sockets, passes) = (listeners(&tree), upstreams(&tree, &Variables::new()));
@@ -297,8 +297,8 @@ fn ours(main: &Path, version: NginxRelease) -> Vec<Refusal> {
     problems.chain(known).collect()
 }
 
-/// What is not known from the text: files that nginx opens, hosts that it looks up, what OpenSSL makes of values, and a word
-/// that a module might know as a directive.
+/// What the text does not show: files that nginx opens, hosts that it looks up, values that OpenSSL checks, and words
+/// that a module may define as directives.
 const OUTSIDE: [&str; 6] = [
     "host not found",
     "open() \"",

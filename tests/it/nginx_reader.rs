@@ -1,4 +1,4 @@
-//! nginx itself says whether a configuration can be read, and in which words not; the reader is held against it.
+//! Compares the reader with nginx: whether a configuration can be read, and the message if not.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::support::dice::Dice;
 use crate::support::server::nginx_binary;
 
-/// A configuration in a folder of its own.
+/// A configuration in its own folder.
 struct Case {
     folder: TempDir,
 }
@@ -33,7 +33,7 @@ impl Case {
         self.folder.path().join("nginx.conf").to_str().unwrap().to_owned()
     }
 
-    /// What the reader says first, in the form that nginx gives it.
+    /// The reader's first message, in nginx's format.
     fn ours(&self) -> Option<ConfigurationProblem> {
         Tree::read(&Disk::default(), &self.main()).problems.into_iter().next()
     }
@@ -49,7 +49,7 @@ impl Case {
         Some(error.to_owned())
     }
 
-    /// What nginx prints, and whether it accepts the configuration.
+    /// nginx's output, and whether it accepts the configuration.
     fn nginx(&self, option: &str) -> (String, bool) {
         let output = Command::new(nginx_binary())
             .arg("-p")
@@ -63,10 +63,10 @@ impl Case {
     }
 }
 
-/// Stands before each configuration, so that nginx needs no rights.
+/// A prefix of each configuration, so that nginx needs no special rights.
 const HEAD: &str = "pid nginx.pid; error_log stderr; events {} ";
 
-/// Both refuse the main file with this message, at the end of which `MAIN` stands for its name; empty: both accept it.
+/// Both refuse the main file with this message, in which `MAIN` is replaced by its name; if empty, both accept it.
 #[track_caller]
 fn check(text: &str, message: &str) {
     check_files(&[("nginx.conf", &format!("{HEAD}{text}"))], message);
@@ -177,7 +177,7 @@ fn includes_are_followed_as_nginx_follows_them() {
     check(&[("nginx.conf", main("include none*;"))], "");
 }
 
-/// What nginx says of syntax, not of what a directive means, which its modules judge.
+/// nginx's messages about syntax, not those of modules about the meaning of directives.
 const SYNTAX: [&str; 11] = [
     "unexpected ",
     "too long parameter",
@@ -197,7 +197,7 @@ const SEED: &str = "events {}\npid nginx.pid;\nerror_log stderr;\nhttp {\n  upst
     ssl_protocols TLSv1.2 TLSv1.3;\n gzip off; location / { if ($uri = \"/x\") { return 204; } proxy_pass https://b/${uri};\n\
     proxy_ssl_verify off; proxy_ssl_name $m; limit_except GET { deny all; } } } }\n";
 
-/// The texts that are put in: what the syntax is made of, and directives that stand elsewhere.
+/// The inserted texts: syntax, and misplaced directives.
 const PIECES: [&str; 20] = [
     "{",
     "}",
@@ -221,7 +221,7 @@ const PIECES: [&str; 20] = [
     "ssl_protocols X;",
 ];
 
-/// Configurations that are made.
+/// The number of generated configurations.
 const MUTATIONS: usize = 400;
 
 #[test]
@@ -255,7 +255,7 @@ fn compare(text: &str, ours: Option<ConfigurationProblem>, theirs: Option<String
             assert_eq!(said.as_deref(), Some(&*theirs), "{text}");
         }
         Some(theirs) => {
-            // nginx stopped at what a directive means; up to there the reader must have no complaint.
+            // nginx refused a directive's meaning; before that, the reader must report no problem.
             let line =
                 |text: &str| text.rsplit(':').next().and_then(|line| line.parse::<u32>().ok());
             let own = ours.and_then(|problem| problem.span).map(|span| span.line);

@@ -1,4 +1,5 @@
-//! What only the file system, OpenSSL or nginx itself can say of a configuration: files, values, `nginx -t` on a copy.
+//! Problems of a configuration that only the file system, OpenSSL or nginx itself can show: files, values, `nginx -t`
+//! on a copy.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,7 +13,7 @@ use crate::support::pki::Pki;
 use crate::support::program::{Run, shakedown, shakedown_with, text};
 use crate::support::server::nginx_binary;
 
-/// A server with a sound certificate and one more line, in a folder of its own.
+/// A server with a valid certificate and one more line, in its own folder.
 struct Scene {
     folder: TempDir,
     pki: Pki,
@@ -27,7 +28,7 @@ impl Scene {
         self.folder.path().join(name).display().to_string()
     }
 
-    /// Writes the configuration; the line in question is the ninth.
+    /// Writes the configuration; the tested line is the ninth.
     fn write(&self, line: &str) -> String {
         let files = self.pki.server("a", &["a.test"]);
         let configured = format!(
@@ -43,7 +44,7 @@ impl Scene {
         main
     }
 
-    /// nginx's own first message; `None` where it accepts the configuration.
+    /// nginx's own first message; `None` if it accepts the configuration.
     fn theirs(&self) -> Option<String> {
         let mut nginx = Command::new(nginx_binary());
         nginx.arg("-p").arg(self.folder.path()).args(["-e", "stderr", "-t", "-c"]);
@@ -54,7 +55,7 @@ impl Scene {
     }
 }
 
-/// What is found in the configuration itself: rule, message and line.
+/// The findings in the configuration itself: rule, message and line.
 fn found(run: &Run) -> Vec<(String, String, u64)> {
     let report: Value = serde_json::from_str(&run.stdout)
         .unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr));
@@ -74,7 +75,7 @@ fn audit(main: &str, more: &[&str]) -> Run {
     shakedown(&[&fixed[..], &["--format", "json"], more].concat())
 }
 
-/// The words up to what OpenSSL adds.
+/// The message without what OpenSSL adds.
 fn head(words: &str) -> String {
     let words = words.split(" (").next().unwrap_or_default();
     words.split(" in /").next().unwrap_or_default().to_owned()
@@ -170,7 +171,7 @@ fn nginx_itself_is_asked_on_a_copy() {
         let run = shakedown(&["nginx", &main, "--nginx-binary", &binary, "--format", "json"]);
         (found(&run), run)
     };
-    // A directive that a module might know, so that only nginx can refuse it.
+    // A directive that a module may define, so that only nginx can refuse it.
     fs::create_dir(scene.path("parts")).unwrap();
     fs::write(scene.path("parts/a.conf"), "gzip on;\nno_such_module_here\n  on;\n").unwrap();
     for line in ["include DIR/parts/*.conf;", "include parts/a.conf;"] {
@@ -181,10 +182,10 @@ fn nginx_itself_is_asked_on_a_copy() {
         assert!(run.stdout.contains(&scene.path("parts/a.conf")), "{}", run.stdout);
         assert_eq!(run.status, 1);
     }
-    // nginx's words and those that were found without it are one finding.
+    // nginx's message and the equal one that was found without it are one finding.
     let (found, _) = ask("ssl_protocols TLSv1.9;");
     assert_eq!(found.len(), 1, "{found:?}");
-    // What it would write lies in the copy, and what it accepts is not held against it.
+    // Its output files are in the copy, and a directive that it accepts is not reported.
     let (found, _) = ask("access_log DIR/logs/none/a.log; client_body_temp_path DIR/temp/none;");
     assert_eq!(found, []);
     assert!(

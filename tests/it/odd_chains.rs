@@ -1,4 +1,4 @@
-//! Chains with the oddities that OpenSSL is particular about and standards are not, or the other way round.
+//! Unusual chains for which OpenSSL is stricter than the standards, or less strict.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, DnValue, GeneralSubtree, IsCa,
@@ -9,7 +9,7 @@ use shakedown::certificate::Certificate;
 use shakedown::certificate::issue::{Authority, Issued};
 use time::OffsetDateTime;
 
-/// A chain, and the anchors that it is held against.
+/// A chain, and its trust anchors.
 pub(crate) struct OddChain {
     pub(crate) what: &'static str,
     pub(crate) leaf: Issued,
@@ -53,7 +53,7 @@ fn with_root(
     chain(what, &Authority::root_changed("root", now, change).unwrap(), |_| {})
 }
 
-/// One chain for each oddity.
+/// One chain for each peculiarity.
 pub(crate) fn all(now: OffsetDateTime) -> Vec<OddChain> {
     let mut chains = key_identifiers(now);
     chains.extend(extensions(now));

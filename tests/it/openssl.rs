@@ -1,4 +1,4 @@
-//! What the program says of `openssl s_server`: servers that are old, strict or odd.
+//! Findings for `openssl s_server`: old, strict or unusual servers.
 
 use crate::support::pki::{Files, Pki, openssl_req};
 use crate::support::program::{Audit, probe, text};

@@ -1,5 +1,5 @@
-//! What the `nginx` subcommand writes: patches that apply where configurations are links, copies that nginx can test, and
-//! verdicts that need no connection.
+//! The output of `nginx`: patches that apply even if files are links, copies that nginx can test, and verdicts that
+//! need no connection.
 
 use std::fs;
 use std::io::Write;
@@ -13,7 +13,7 @@ use crate::support::pki::Pki;
 use crate::support::program::shakedown;
 use crate::support::server::{Nginx, nginx_binary};
 
-/// A configuration as Debian lays it out: the site is a link, and everything is included by its full name.
+/// A configuration in Debian's layout: the site is a link, and everything is included by its full name.
 fn debian(folder: &Path, port: u16) {
     let at = |name: &str| folder.join(name);
     for name in ["sites-available", "sites-enabled"] {
@@ -33,7 +33,7 @@ fn debian(folder: &Path, port: u16) {
     symlink(at("sites-available/site"), at("sites-enabled/site")).unwrap();
 }
 
-/// An upstream that nginx 1.22 reaches with a directive only.
+/// An upstream that nginx 1.22 reaches only with a directive.
 fn upstream(pki: &Pki) -> Nginx {
     let files = pki.server("api", &["api.test"]);
     let (certificate, key) = (files.certificate.display(), files.key.display());
@@ -78,7 +78,7 @@ fn a_copy_includes_itself_and_nothing_of_the_original() {
     let args =
         ["nginx", &main, "--nginx-version", "1.22.1", "--trust", "mozilla", "--write", &written];
     assert_eq!(shakedown(&args).status, 1);
-    // What the original says no longer matters.
+    // The original no longer matters.
     fs::remove_file(folder.path().join("sites-enabled/site")).unwrap();
     let copied = copy.join(main.trim_start_matches('/')).display().to_string();
     let dump = Command::new(nginx_binary())

@@ -1,4 +1,4 @@
-//! Peers that are no TLS servers, or mean harm: each is told for what it is, in bounded time and memory.
+//! Peers that are not TLS servers, or are malicious: each is recognized, in limited time and memory.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::support::program::{Audit, probe, text};
 use crate::support::server::{says, scripted};
 
-/// Longer than any bound that the tests set, shorter than patience.
+/// Longer than any timeout of these tests.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn audit(address: SocketAddr, more: &[&str]) -> Audit {

@@ -1,5 +1,5 @@
-//! nginx that speaks plain text to an upstream: a port that expects TLS is told from one that does not, and `https://` is
-//! the fix where nginx itself is answered then.
+//! nginx without TLS in front of an upstream: ports that expect TLS are recognized, and `https://` is the fix if nginx
+//! then gets an answer.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,14 +11,14 @@ use crate::support::pki::Pki;
 use crate::support::program::{Audit, audit, shakedown, text};
 use crate::support::server::{Apache, Nginx, OpenSsl, free_port, scripted};
 
-/// A location of one proxy, and what it leads to.
+/// A location of one proxy, and its upstream.
 fn block(port: &str, location: &str) -> String {
     format!(
         "server {{ listen 127.0.0.1:{port}; server_name www.test; proxy_set_header Host a.test; location / {{ {location} }} }}"
     )
 }
 
-/// The status that the real nginx answers, what it logs, and what is said of its configuration.
+/// The status that the real nginx returns, its log, and the findings for its configuration.
 struct Met {
     status: u16,
     nginx: Nginx,
@@ -47,7 +47,7 @@ fn get(port: u16) -> u16 {
 }
 
 impl Met {
-    /// The one finding; the line that was predicted must be in the log.
+    /// The only finding; the predicted line must be in the log.
     #[track_caller]
     fn mismatch(&self) -> &Value {
         self.audit.check(&["error upstream-scheme-mismatch"]).ends(1, "fail");
@@ -134,7 +134,7 @@ fn other_servers_that_expect_tls_are_told_by_their_own_ways() {
 #[test]
 fn an_alert_to_plain_text_is_an_answer_in_tls() {
     let pki = Pki::rsa();
-    // As Java answers: an alert, and the end.
+    // As in Java: an alert, and the end of the connection.
     let java = scripted(|mut stream| {
         let mut first = [0; 1024];
         let count = stream.read(&mut first).unwrap_or(0);
@@ -143,7 +143,7 @@ fn an_alert_to_plain_text_is_an_answer_in_tls() {
     });
     let met = meet(&pki, &format!("proxy_pass http://{java};"), &[]);
     let finding = met.mismatch();
-    // TLS there is certain, and no directive that was tried gets an answer.
+    // The port certainly uses TLS, but no directive that was tried gets an answer.
     assert_ne!(finding["fix"]["verified"], true);
     assert_eq!(finding["fix"]["directives"][0]["value"], format!("https://{java}"));
 }

@@ -1,4 +1,4 @@
-//! The registry, the folder of rules and the page about them say the same.
+//! The registry, the folder of rules and the page about them agree.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use shakedown::{audit, report};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Holds a generated file against what is in the repository; `UPDATE=1` writes it.
+/// Compares a generated file with the one in the repository; `UPDATE=1` writes it.
 #[track_caller]
 pub(crate) fn check_generated(path: &str, fresh: &str) {
     let path = Path::new(ROOT).join(path);

@@ -1,4 +1,4 @@
-//! `--save-observations` and `replay`: what was recorded from real servers is judged again, and comes out as it did.
+//! `--save-observations` and `replay`: recorded answers of real servers are judged again, with the same result.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::support::pki::{Files, Pki};
 use crate::support::program::{Run, shakedown, text};
 use crate::support::server::{Nginx, free_port};
 
-/// Where recorded observations are kept.
+/// The folder of the recorded observations.
 fn library() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/observations")
 }
@@ -23,13 +23,13 @@ fn pair(files: &Files) -> String {
     )
 }
 
-/// Servers of one kind, and the command that looks at them.
+/// Servers of one kind, and the command that audits them.
 struct Recorded {
     /// The file's name.
     name: &'static str,
     /// What it shows.
     shows: &'static str,
-    /// The rules that find something, in the order of the report.
+    /// The rules with findings, in the order of the report.
     finds: &'static [&'static str],
     /// The exit status.
     status: i32,
@@ -89,7 +89,7 @@ fn run_in(pki: &Pki, args: &[String]) -> Run {
     }
 }
 
-/// Audits servers of that kind, with what they answered saved as `seen.jsonl` beside the certificates.
+/// Audits servers of that kind, and saves their answers as `seen.jsonl` next to the certificates.
 fn record(name: &str, pki: &Pki) -> Run {
     let files = pki.server("a", &["a.test"]);
     let pair = pair(&files);
@@ -131,7 +131,7 @@ fn record(name: &str, pki: &Pki) -> Run {
     run_in(pki, &words.collect::<Vec<_>>())
 }
 
-/// The certificate alone, without its issuers.
+/// Only the certificate, without its issuers.
 fn leaf(files: &Files, pki: &Pki) -> String {
     let whole = fs::read_to_string(&files.certificate).unwrap();
     let end = "-----END CERTIFICATE-----";
@@ -156,7 +156,7 @@ fn a_replay_is_the_run_that_was_recorded() {
         let pki = Pki::new();
         let recorded = record(name, &pki);
         assert!(!recorded.stdout.is_empty(), "{name}: {}", recorded.stderr);
-        // The servers are gone by now.
+        // The servers have ended by now.
         let seen = pki.path("seen.jsonl");
         let replayed = shakedown(&["replay", &seen.display().to_string(), "--format", "json"]);
         assert_eq!(replayed.status, recorded.status, "{name}: {}", replayed.stderr);

@@ -1,4 +1,4 @@
-//! The reports: one sample, with hostile text in it, in every form.
+//! The reports: one sample with hostile text, in every format.
 
 use serde_json::Value;
 use shakedown::report::formats::json;
@@ -24,7 +24,7 @@ fn rendered(format: Format, width: usize) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// Without the version, which a release changes.
+/// Without the version, which changes with a release.
 fn without_version(report: &str) -> String {
     report.replace(&format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION")), "\"version\": \"\"")
 }

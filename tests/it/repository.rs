@@ -1,11 +1,11 @@
-//! What the pages for contributors name is there.
+//! Everything that the pages for contributors name exists.
 
 use std::fs;
 use std::path::Path;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The code spans of a page that look like paths of this repository.
+/// The code spans of a page that look like paths in this repository.
 fn paths(page: &str) -> Vec<String> {
     let is_path = |span: &str| !span.contains([' ', '…', ':', '|']) && span.contains(['/', '.']);
     page.split('`').skip(1).step_by(2).filter(|span| is_path(span)).map(str::to_owned).collect()

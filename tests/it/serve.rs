@@ -1,4 +1,4 @@
-//! `serve`: the exporter, asked by hand and scraped by real Prometheus.
+//! `serve`: the exporter, tested with plain requests and with Prometheus.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -52,7 +52,7 @@ impl Exporter {
         get(self.address, path, "")
     }
 
-    /// The metrics, once the first audit is done.
+    /// The metrics after the first audit.
     fn metrics(&self) -> String {
         let started = Instant::now();
         loop {
@@ -67,7 +67,7 @@ impl Exporter {
     }
 }
 
-/// An HTTP request by hand: status and body.
+/// A plain HTTP request: status and body.
 fn get(address: SocketAddr, path: &str, header: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -237,7 +237,7 @@ scrape_configs:
       - { target_label: __address__, replacement: 'EXPORTER' }
 ";
 
-/// Starts Prometheus with this configuration, which it keeps in this folder.
+/// Starts Prometheus with this configuration, in this folder.
 fn prometheus(folder: &Path, configuration: &str) -> (Ended, SocketAddr) {
     let file = folder.join("prometheus.yml");
     fs::write(&file, configuration).unwrap();
@@ -253,7 +253,7 @@ fn prometheus(folder: &Path, configuration: &str) -> (Ended, SocketAddr) {
     (Ended(child), address)
 }
 
-/// Asks Prometheus until the query has this answer.
+/// Queries Prometheus until the result is as expected.
 #[track_caller]
 fn becomes(address: SocketAddr, query: &str, expected: &str) {
     let encoded: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();

@@ -1,5 +1,5 @@
-//! Upstreams of other makes behind a real nginx: what they refuse late, in HTTP, or in the middle of a handshake, and
-//! which directives make nginx's requests work.
+//! Other upstream servers behind a real nginx: what they refuse late, in HTTP, or during a handshake, and which
+//! directives make nginx's requests work.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -18,7 +18,7 @@ use crate::support::program::{audit, text};
 use crate::support::script;
 use crate::support::server::{Apache, Nginx, scripted};
 
-/// What the real nginx did, and what was said of it.
+/// What the real nginx did, and what was reported about it.
 struct Met {
     status: u16,
     log: String,
@@ -74,7 +74,7 @@ impl Met {
         self
     }
 
-    /// The line that was predicted, as far as the real one has it.
+    /// The predicted line, as far as the real one contains it.
     #[track_caller]
     fn logged_as_predicted(&self) {
         let line = text(&self.target["nginx"]["error_log_line"]);
@@ -83,7 +83,7 @@ impl Met {
     }
 }
 
-/// The directives of a fix, as they are written.
+/// The directives of a fix, as written.
 fn directives(finding: &Value) -> String {
     let lines = finding["fix"]["directives"].as_array().unwrap().iter();
     let lines = lines.flat_map(|one| [text(&one["name"]), " ", text(&one["value"]), "; "]);
@@ -100,7 +100,7 @@ fn hosts(pki: &Pki, more: &str) -> Apache {
             pki.ca_file()
         )
     };
-    // Apache lets a request of one host pass under the name of another where both have the same TLS settings.
+    // Apache accepts a request for another host if both have the same TLS settings.
     let other = format!("SSLProtocol -all +TLSv1.2 +TLSv1.3\n{more}");
     Apache::start(&(host("a.test", "") + &host("b.test", &other)))
 }
@@ -122,7 +122,7 @@ fn an_http_refusal_because_of_a_missing_name_is_not_a_pass_and_the_name_is_the_f
 fn a_fix_changes_the_request_where_the_name_alone_is_answered_worse() {
     let pki = Pki::rsa();
     let apache = hosts(&pki, "");
-    // Both hosts wrong for one another: the hello's name is known, the request's is the other host's.
+    // Both names are wrong: the hello's is known, and the request's is that of the other host.
     let directives_now =
         "proxy_ssl_server_name on; proxy_ssl_name b.test; proxy_set_header Host a.test;";
     let met = meet(&pki, apache.port, "/", directives_now, &[]);
@@ -159,7 +159,7 @@ fn a_client_certificate_that_is_asked_for_behind_the_request_is_seen() {
     assert_eq!(directives(finding), "proxy_ssl_protocols TLSv1.2; ");
 }
 
-/// A key whose signatures are wrong in their last byte.
+/// A key whose signatures have a wrong last byte.
 #[derive(Debug)]
 struct WrongKey(Arc<dyn SigningKey>);
 
@@ -188,16 +188,16 @@ impl Signer for WrongSigner {
     }
 }
 
-/// How a scripted upstream is broken.
+/// The fault of a scripted upstream.
 #[derive(Clone, Copy)]
 enum Broken {
     /// Its signatures are wrong.
     Signature,
-    /// It cannot read what follows the client's last flight, and says so.
+    /// It cannot read what follows the client's last flight, and sends an alert.
     LastFlight,
 }
 
-/// An upstream of one certificate and no name, which is broken.
+/// A faulty upstream with one certificate and no name.
 fn broken(files: &Files, how: Broken) -> SocketAddr {
     let chain: Vec<CertificateDer<'static>> =
         CertificateDer::pem_file_iter(&files.certificate).unwrap().map(Result::unwrap).collect();
@@ -220,7 +220,7 @@ fn broken(files: &Files, how: Broken) -> SocketAddr {
     scripted(move |stream| serve(stream, ServerConnection::new(Arc::clone(&config)).unwrap(), how))
 }
 
-/// Speaks TLS record by record until either side ends it.
+/// Sends and receives TLS records until either side ends the connection.
 fn serve(mut stream: TcpStream, mut tls: ServerConnection, how: Broken) {
     let mut changed = false;
     loop {
@@ -248,7 +248,7 @@ fn serve(mut stream: TcpStream, mut tls: ServerConnection, how: Broken) {
             if tls.process_new_packets().is_err() {
                 let _ = tls.write_tls(&mut stream);
                 let _ = stream.shutdown(std::net::Shutdown::Write);
-                // Reads on, so that the alert is not lost to a reset.
+                // Continues to read, so that a reset does not hide the alert.
                 let _ = stream.read_to_end(&mut Vec::new());
                 return;
             }

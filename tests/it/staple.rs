@@ -1,4 +1,4 @@
-//! Stapled OCSP responses, made by the openssl command and handed out by nginx.
+//! Stapled OCSP responses, made by the openssl command and sent by nginx.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::support::pki::{Files, Pki, pem};
 use crate::support::program::probe;
 use crate::support::server::Nginx;
 
-/// A leaf directly below the root, which answers for it.
+/// A leaf directly below the root, which signs its OCSP responses.
 pub(crate) struct Responder {
     pub(crate) pki: Pki,
     leaf: Issued,
@@ -34,7 +34,7 @@ impl Responder {
         Self { pki, leaf, files }
     }
 
-    /// The authority's answer about the leaf, as its register has it.
+    /// The CA's response about the leaf, from its register.
     pub(crate) fn answer(&self, register: &str) -> PathBuf {
         let leaf = Certificate::parse(&self.leaf.certificate).unwrap();
         let serial = leaf.serial.to_uppercase();
@@ -109,7 +109,7 @@ fn an_answer_counts_only_while_it_lasts_and_from_who_may_give_it() {
     let namesake = parse(&Pki::new().intermediate.certificate);
     assert_eq!(check(&answer, &leaf, Some(&namesake), now), Err(StapleError::BadSignature));
     let mut forged = answer.clone();
-    // producedAt is the first GeneralizedTime of what is signed; its seconds end before the Z.
+    // producedAt is the first GeneralizedTime in the signed part; its seconds come before the Z.
     let produced = forged.windows(2).position(|header| header == [0x18, 0x0f]).unwrap();
     forged[produced + 2 + 13] ^= 1;
     assert_eq!(check(&forged, &leaf, Some(&issuer), now), Err(StapleError::BadSignature));

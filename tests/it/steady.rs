@@ -1,4 +1,4 @@
-//! Equal scans of one server say the same, and nothing false: real servers of several makes, with certificates of both kinds.
+//! Equal scans of one server have equal and correct results: several real servers, with certificates of both types.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::support::pki::{Files, Pki};
 use crate::support::program::{shakedown, text};
 use crate::support::server::{Apache, Nginx, OpenSsl};
 
-/// Scans of each server.
+/// The number of scans of each server.
 const TIMES: usize = 4;
 
 fn pair(files: &Files) -> String {
@@ -14,7 +14,7 @@ fn pair(files: &Files) -> String {
     format!("ssl_certificate {certificate}; ssl_certificate_key {key};")
 }
 
-/// A report without what is measured.
+/// A report without measurements.
 fn timeless(report: &mut Value) {
     match report {
         Value::Object(fields) => {
@@ -26,7 +26,7 @@ fn timeless(report: &mut Value) {
     }
 }
 
-/// Scans a server with all its clients; the one target, which every scan shows alike.
+/// Scans a server with all its clients; returns the target, which must be equal in every scan.
 #[track_caller]
 fn steady(port: u16, roots: &[&str]) -> Value {
     let target = format!("a.test:443:127.0.0.1:{port}");
@@ -45,7 +45,7 @@ fn steady(port: u16, roots: &[&str]) -> Value {
     first["targets"][0].clone()
 }
 
-/// Holds that nothing but these rules is found, that nothing is missing, and that every client connects.
+/// Checks that only these rules have findings, that nothing is missing, and that every client connects.
 #[track_caller]
 fn check(target: &Value, expected: &[&str]) {
     let findings = target["findings"].as_array().unwrap().iter();
@@ -54,7 +54,7 @@ fn check(target: &Value, expected: &[&str]) {
     assert_eq!(target["scans"][0]["gaps"], Value::Array(Vec::new()));
     let clients = target["clients"].as_array().unwrap();
     assert!(clients.iter().all(|client| client["outcome"] == "established"), "{clients:#?}");
-    // What the complete engine cannot speak, such as P-521, is answered only.
+    // What the complete engine does not support, such as P-521, is only answered.
     let confirmed = |client: &&Value| client["confirmed"] == true;
     assert!(clients.iter().filter(confirmed).count() + 1 >= clients.len(), "{clients:#?}");
 }

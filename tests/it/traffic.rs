@@ -1,11 +1,11 @@
-//! How many connections a run opens, held against the page that says so.
+//! The number of connections of a run, compared with the page about it.
 
 use crate::support::pki::Pki;
 use crate::support::program::{Audit, audit, shakedown};
 use crate::support::script;
 use crate::support::server::Nginx;
 
-/// The number that the page gives for a run, which its row names in code font.
+/// The number on the page for a run, in code font in its row.
 fn promised(run: &str) -> u64 {
     let row = include_str!("../../docs/traffic.md")
         .lines()

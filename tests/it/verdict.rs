@@ -1,5 +1,5 @@
-//! The verdict that is claimed to be nginx's, held against nginx: several hundred chains, each behind a server of its own,
-//! with one nginx as proxy in front of them and as the servers behind.
+//! Compares our verdict for nginx with nginx: several hundred chains, each behind its own server, with one nginx as the
+//! proxy and as the servers.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -24,10 +24,10 @@ use crate::support::dice::Dice;
 use crate::support::pki::{OpenSslAuthority, pem};
 use crate::support::server::Nginx;
 
-/// Chains that are judged.
+/// The number of chains.
 const CASES: usize = 400;
 
-/// One upstream: what it sends, and how nginx is told to verify it.
+/// One upstream: what it sends, and how nginx verifies it.
 struct Case {
     what: String,
     key: String,
@@ -38,7 +38,7 @@ struct Case {
     name: &'static str,
 }
 
-/// The ways in which an authority can be at fault.
+/// Faults of a CA.
 fn spoil_authority(
     params: &mut CertificateParams,
     fault: u64,
@@ -77,7 +77,7 @@ fn spoil_authority(
     }
 }
 
-/// The ways in which a leaf can be at fault, or odd.
+/// Faults and peculiarities of a leaf.
 fn spoil_leaf(params: &mut CertificateParams, fault: u64, now: OffsetDateTime) -> &'static str {
     let dns = |name: &str| SanType::DnsName(name.try_into().unwrap());
     let common_name = |params: &mut CertificateParams, name: &str| {
@@ -201,7 +201,7 @@ fn case(dice: &mut Dice, now: OffsetDateTime) -> Case {
     Case { what, key: issued.key.serialize_pem(), sent, trusted, depth, level: 2, name }
 }
 
-/// What rcgen refuses to make: short keys, old hashes, certificates of version 1; at two security levels.
+/// What rcgen cannot make: short keys, old hashes, certificates of version 1; at two security levels.
 fn weak_cases() -> Vec<Case> {
     let authority = OpenSslAuthority::new();
     let read = |path: &std::path::Path| fs::read(path).unwrap();
@@ -232,7 +232,7 @@ fn weak_cases() -> Vec<Case> {
     cases
 }
 
-/// Chains that rcgen makes and that no usual authority would.
+/// Chains that rcgen can make but no usual CA would.
 fn odd_cases(now: OffsetDateTime) -> Vec<Case> {
     let case = |odd: odd_chains::OddChain| Case {
         what: odd.what.to_owned(),
@@ -246,7 +246,7 @@ fn odd_cases(now: OffsetDateTime) -> Vec<Case> {
     odd_chains::all(now).into_iter().map(case).collect()
 }
 
-/// What we say: nothing, a number, or that the name does not match.
+/// Our verdict: accepted, an error number, or a wrong name.
 fn predict(case: &Case, now: OffsetDateTime) -> String {
     let sent: Vec<&[u8]> = case.sent.iter().map(AsRef::as_ref).collect();
     let chain = Arc::new(Chain::from_der(&sent));
@@ -267,7 +267,7 @@ fn predict(case: &Case, now: OffsetDateTime) -> String {
     }
 }
 
-/// What nginx says of the request for one case.
+/// nginx's verdict in the request for one case.
 fn observe(log: &str, index: usize, answer: &str) -> String {
     let mark = format!("request: \"GET /{index} ");
     match log.lines().find(|line| line.contains(&mark) && line.contains("upstream SSL certificate"))
@@ -331,7 +331,7 @@ fn nginx_says_of_every_chain_what_is_said_in_its_name() {
     let mut cases: Vec<Case> = (0..CASES).map(|_| case(&mut dice, now)).collect();
     cases.extend(weak_cases());
     cases.extend(odd_cases(now));
-    // The openssl command dates what it makes by its own clock, so the judging starts after it.
+    // The openssl command uses the current time, so the verdicts are for a time after it.
     let now = OffsetDateTime::now_utc();
     let folder = tempfile::tempdir().unwrap();
     let nginx = Nginx::start_with(|port| configuration(&cases, folder.path(), port));

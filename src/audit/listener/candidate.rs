@@ -1,4 +1,4 @@
-//! A candidate: edits that may mend a finding, and what they cost.
+//! A candidate: edits that may fix a finding, and what they weaken.
 
 use std::fmt;
 
@@ -9,46 +9,46 @@ use crate::nginx::tree::Tree;
 use crate::tls::suite::SuiteWeakness;
 use crate::tls::version::ProtocolVersion;
 
-/// Changes that may mend a finding. Nothing is promised: only a trial shows whether they do.
+/// Changes that may fix a finding; only a trial shows whether they do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// The directives to change, each in the block in which it takes effect.
+    /// The directives to change, each in the block where it takes effect.
     pub edits: Vec<Edit>,
-    /// The certificate files to write anew.
+    /// The certificate files to rewrite.
     pub files: Vec<ChainFile>,
-    /// What clients are let do from then on that they could not do before, least grave first.
+    /// What clients can do after the change but not before, least severe first.
     pub admits: Vec<Admits>,
 }
 
-/// What a change admits that was refused.
+/// What a change allows that was refused before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Admits {
     /// Clients that send no name.
     NoName,
-    /// Sessions whose keys one RSA key protects.
+    /// Sessions whose keys are protected by one RSA key.
     StaticRsa,
     /// Requests without a client certificate.
     NoClientCertificate,
     /// A version that RFC 8996 forbids.
     Version(ProtocolVersion),
-    /// Keys and signatures of a lower security level of OpenSSL.
+    /// Keys and signatures of a lower OpenSSL security level.
     SecurityLevel(u8),
-    /// Suites that can be broken.
+    /// Breakable suites.
     Weak(SuiteWeakness),
 }
 
 impl Candidate {
-    /// Directives to change, and nothing that is weaker for it.
+    /// Changed directives that weaken nothing.
     pub(super) fn of(edits: Vec<Edit>) -> Self {
         Self { edits, files: Vec::new(), admits: Vec::new() }
     }
 
-    /// A certificate file to write anew.
+    /// A rewritten certificate file.
     pub(super) fn file(file: ChainFile) -> Self {
         Self { edits: Vec::new(), files: vec![file], admits: Vec::new() }
     }
 
-    /// Says what it admits.
+    /// Adds what it allows.
     pub(super) fn admitting(mut self, admits: impl IntoIterator<Item = Admits>) -> Self {
         self.admits.extend(admits);
         self.admits.sort_unstable();
@@ -56,12 +56,12 @@ impl Candidate {
         self
     }
 
-    /// How much it changes.
+    /// The size of the change.
     pub fn size(&self) -> usize {
         self.edits.len() + self.files.len()
     }
 
-    /// The fix that it is, once a trial has shown that it is one.
+    /// The fix, after a trial has shown that it works.
     pub fn fix(&self, tree: &Tree) -> Fix {
         let directives = self.edits.iter().map(|edit| directive(tree, edit)).collect();
         Fix { text: self.to_string(), directives, verified: Some(true), assumes: None }
@@ -69,7 +69,7 @@ impl Candidate {
 }
 
 fn directive(tree: &Tree, edit: &Edit) -> ProposedDirective {
-    // Where the block has the directive, that line changes.
+    // If the block has the directive, its line is changed.
     let block = tree.at(&edit.at);
     let own = block.and_then(|block| block.children().iter().find(|one| one.name == edit.name));
     let span = own.map_or(&edit.at, |own| &own.span);
@@ -82,7 +82,7 @@ fn directive(tree: &Tree, edit: &Edit) -> ProposedDirective {
     }
 }
 
-/// What to do, in a sentence or two.
+/// The text of the fix, in a sentence or two.
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let edits = self.edits.iter().map(|edit| match &edit.arguments[..] {

@@ -1,29 +1,29 @@
-//! A certificate file, written anew: other certificates or another order, and every other byte as it is.
+//! A rewritten certificate file: other certificates or another order, and every other byte unchanged.
 
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// What a certificate file is to hold.
+/// The new contents of a certificate file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainFile {
-    /// The file, as nginx names it.
+    /// The file's name in nginx.
     pub path: String,
-    /// The certificates in DER, in the order in which they are to be sent.
+    /// The certificates in DER, in the order to send them.
     pub certificates: Vec<Vec<u8>>,
-    /// What is done to it.
+    /// The change.
     pub change: ChainChange,
 }
 
-/// What is done to a certificate file.
+/// The change of a certificate file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChainChange {
     /// The same certificates, in another order.
     Order,
     /// The missing issuers are added.
     Complete,
-    /// What does not belong there is taken out.
+    /// Unneeded certificates are removed.
     Shorten,
 }
 
@@ -42,8 +42,8 @@ const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
 impl ChainFile {
-    /// The file's new text; `before` is its present text. `None` where it is not plain PEM, or holds a private key: a patch would show
-    /// it.
+    /// The file's new text; `before` is its current text. `None` if it is not plain PEM, or contains a private key,
+    /// which a patch would show.
     pub fn text(&self, before: &[u8]) -> Option<Vec<u8>> {
         let before = std::str::from_utf8(before).ok()?;
         if before.contains("PRIVATE KEY") {

@@ -1,4 +1,4 @@
-//! What a fix of a listener is to reach, from the finding that asks for it.
+//! The goal of a fix of a listener, derived from the finding.
 
 use crate::audit::finding::Finding;
 use crate::audit::rule::Rule;
@@ -8,42 +8,42 @@ use crate::tls::profile::{self, Profile};
 use crate::tls::suite::KeyExchange;
 use crate::tls::version::ProtocolVersion;
 
-/// What is to hold that does not.
+/// What should be true, but is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goal {
     /// This client connects.
     Client(&'static Profile),
-    /// This version is spoken.
+    /// This version is accepted.
     Version(ProtocolVersion),
-    /// Nothing older than TLS 1.2 is spoken.
+    /// Nothing older than TLS 1.2 is accepted.
     NoLegacyVersion,
-    /// No suite that can be broken is accepted.
+    /// No breakable suite is accepted.
     NoWeakSuite,
     /// No suite with static RSA is accepted.
     NoStaticRsa,
-    /// No finite-field key is exchanged: the present one is too small.
+    /// No finite-field key exchange is used: the current key is too small.
     NoFiniteField,
     /// Every version has a suite with forward secrecy.
     ForwardSecrecy,
-    /// Current clients find a suite.
+    /// Current clients have a suite in common with the server.
     CurrentSuite,
-    /// Current clients find a group.
+    /// Current clients have a group in common with the server.
     CurrentGroup,
     /// A post-quantum group is accepted.
     PostQuantum,
     /// The chain is sent in order.
     ChainOrder,
-    /// The chain goes up to a root.
+    /// The chain leads to a root.
     WholeChain,
-    /// The chain holds no certificate that does not belong there.
+    /// The chain contains no unneeded certificate.
     PlainChain,
-    /// Sessions are resumed.
+    /// Sessions can be resumed.
     Resumption,
-    /// HTTP/2 is chosen.
+    /// HTTP/2 is selected.
     Http2,
-    /// The name is answered.
+    /// The server accepts the name.
     Name,
-    /// Without a name, what works with it works too.
+    /// What works with a name also works without one.
     NoName,
     /// The certificate that clients present is accepted.
     ClientCertificate,
@@ -51,7 +51,8 @@ pub enum Goal {
     NoClientCertificate,
 }
 
-/// The rules whose findings directives mend. Those of a client's profile name it, see [`Goal::of`].
+/// The rules whose findings can be fixed by directives. A finding about a client profile names the client, see
+/// [`Goal::of`].
 const GOALS: [(&Rule, Goal); 20] = [
     (&protocol::tls12_unsupported::RULE, Goal::Version(ProtocolVersion::TLS1_2)),
     (&protocol::tls13_unsupported::RULE, Goal::Version(ProtocolVersion::TLS1_3)),
@@ -76,7 +77,7 @@ const GOALS: [(&Rule, Goal); 20] = [
 ];
 
 impl Goal {
-    /// What mending this finding of a listener means; `None` where no directive mends it.
+    /// The goal for this finding about a listener; `None` if no directive can fix it.
     pub fn of(finding: &Finding) -> Option<Self> {
         if finding.rule == protocol::client_profile_fails::RULE.id {
             let mut known = profile::all().iter();
@@ -90,7 +91,7 @@ impl Goal {
         Some(if *goal == Self::NoWeakSuite && recorded { Self::NoStaticRsa } else { *goal })
     }
 
-    /// Whether a client that connected like this is meant to be turned away.
+    /// Whether the goal implies that a client that connected like this is refused.
     pub(super) fn gives_up(self, choice: &RawChoice) -> bool {
         let suite = choice.cipher_suite;
         match self {

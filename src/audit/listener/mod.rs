@@ -1,7 +1,8 @@
-//! What might mend a listener of nginx: candidates, the smallest change first, and whether one that was tried is a fix.
+//! Possible fixes of a listener of nginx: candidates, the smallest change first, and whether one that was tried is a
+//! fix.
 //!
-//! Pure, like everything that judges: whoever has an nginx at hand tries the candidates, one after the other, and holds what is seen
-//! then against what was seen before.
+//! Pure, like all judgement: the caller runs nginx with each candidate, and compares what it sees with what was seen
+//! before.
 
 pub mod candidate;
 pub mod chain_file;

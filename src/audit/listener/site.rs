@@ -1,4 +1,4 @@
-//! Where a target stands in the configuration, and which server's settings a client meets there.
+//! The place of a target in the configuration, and the server whose settings apply to its clients.
 
 use crate::certificate::file::FileChain;
 use crate::nginx::defaults::{NginxRelease, PROTOCOLS_BY_NAME};
@@ -14,7 +14,7 @@ pub struct Site<'a> {
     pub tree: &'a Tree,
     /// The socket.
     pub listener: &'a Listener,
-    /// The server that the target's name leads to; without a name, the default server.
+    /// The server with the target's name; without a name, the default server.
     pub server: &'a Server,
     /// nginx's release.
     pub release: NginxRelease,
@@ -22,7 +22,7 @@ pub struct Site<'a> {
     pub library: OpensslRelease,
     /// The certificate files of the configuration, as far as they can be read.
     pub files: &'a [FileChain],
-    /// Certificates of authorities that were fetched for it, in DER.
+    /// CA certificates that were fetched for it, in DER.
     pub issuers: &'a [Vec<u8>],
 }
 
@@ -36,25 +36,24 @@ pub fn place<'l>(listeners: &'l [Listener], target: &Target) -> Option<(&'l List
     };
     let found = |listener: &'l Listener| Some((listener, listener.servers.iter().find(is_here)?));
     let mut all: Vec<_> = listeners.iter().filter(|one| !one.quic).filter_map(found).collect();
-    // A range of ports, or a private copy on another port.
+    // The listener may be a range of ports, or a private copy on another port.
     all.sort_by_key(|(listener, _)| listener.address.port() != Some(port));
     all.into_iter().next()
 }
 
 impl<'a> Site<'a> {
-    /// The same socket as a client meets it that sends no name.
+    /// The same socket for a client without SNI.
     #[must_use]
     pub(super) fn without_name(self) -> Self {
         Self { server: self.listener.default_server(), ..self }
     }
 
-    /// The server whose certificate and suites apply: nginx keeps the default server's where the one that was asked for has no
-    /// certificate.
+    /// The server whose certificate and suites apply: the default server, if the selected one has no certificate.
     pub(super) fn holder(&self) -> &'a Server {
         if self.server.has_certificate() { self.server } else { self.listener.default_server() }
     }
 
-    /// The server whose versions, and suites of TLS 1.3, apply.
+    /// The server whose versions and TLS 1.3 suites apply.
     pub(super) fn chooser(&self) -> &'a Server {
         let by_name = self.release >= PROTOCOLS_BY_NAME;
         if by_name { self.holder() } else { self.listener.default_server() }

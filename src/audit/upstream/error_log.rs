@@ -34,7 +34,7 @@ pub fn message(client: &NginxClient, failure: &NginxFailure) -> Option<String> {
         NginxFailure::HttpRefusal(_)
         | NginxFailure::PostHandshakeAuthentication(_)
         | NginxFailure::Misdirected(_)
-        // What OpenSSL complains about first depends on the very bytes.
+        // Which error OpenSSL reports first depends on the exact bytes.
         | NginxFailure::UnreadableCertificate(_) => return None,
         NginxFailure::PlainText(served) => return in_plain_text(client.module, served),
         NginxFailure::BadSignature => handshake(own(client, 123, (367, "tls_process_cert_verify"))),

@@ -49,7 +49,7 @@ pub enum NginxFailure {
     UnsafeRenegotiation,
     /// The server refuses nginx's client certificate, or requires one, during the handshake.
     ClientCertificate(Cause),
-    /// OpenSSL cannot read a certificate that the server sends; what it cannot read.
+    /// OpenSSL cannot read a certificate of the server; the part that it cannot read.
     UnreadableCertificate(String),
     /// The chain does not verify.
     Verify(VerifyError),
@@ -197,7 +197,7 @@ fn answered(attempt: &NginxAttempt, answer: &NginxAnswer, now: OffsetDateTime) -
     if let Some(failure) = unacceptable(client, answer) {
         return HandshakeVerdict::Fails(failure);
     }
-    // OpenSSL reads them as soon as they come, whether they are verified or not.
+    // OpenSSL parses certificates on arrival, even without verification.
     if let Some(part) = attempt.chain().and_then(|chain| openssl::unreadable(chain)) {
         return HandshakeVerdict::Fails(NginxFailure::UnreadableCertificate(part));
     }

@@ -114,7 +114,7 @@ pub fn verify(
     }
 }
 
-/// The first certificate that OpenSSL cannot read, whether or not it can be read here, and what it cannot read of it.
+/// The first certificate that OpenSSL cannot read, even if it can be read here, and the part that OpenSSL cannot read.
 pub fn unreadable(chain: &Chain) -> Option<String> {
     let says = |index: usize, part: &str| format!("certificate {}: {part}", index + 1);
     let known = chain.certificates.iter().enumerate().find_map(|(index, certificate)| {

@@ -13,7 +13,7 @@ pub(in crate::cli) struct FleetArgs {
     /// then ends with a manifest, for merge
     #[arg(long, value_name = "I/N", conflicts_with_all = ["only_failing", "quiet", "write_baseline"])]
     pub(in crate::cli) shard: Option<Shard>,
-    /// Write NDJSON with a manifest to this file as targets are done; if it exists, continue after what it holds
+    /// Write NDJSON with a manifest to this file as targets are done; if it exists, continue where it ends
     #[arg(
         long,
         value_name = "FILE",

@@ -56,7 +56,7 @@ pub(in crate::cli) struct LogArgs {
     /// Format of the report
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: LogFormat,
-    /// Write the report to this file instead of stdout, whole or not at all
+    /// Write the report to this file instead of stdout, completely or not at all
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
     /// When to use colour
@@ -70,7 +70,7 @@ pub(in crate::cli) struct LogArgs {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum LogFormat {
-    /// For people, in a terminal
+    /// Text for a terminal
     #[default]
     Table,
     /// One JSON document

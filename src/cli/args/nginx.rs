@@ -11,11 +11,11 @@ use crate::openssl::release::OpensslRelease;
 
 const NGINX_EXAMPLES: &str = "\
 Examples:
-  # /etc/nginx/nginx.conf and what it leads to
+  # /etc/nginx/nginx.conf, with all its listeners and upstreams
   shakedown nginx
   # a dump, with fixes as a patch
   nginx -T | shakedown nginx - --diff
-  # what would change: a private nginx runs it, nothing live is touched
+  # before deploying: a private nginx runs it, and nothing live is touched
   shakedown nginx site/nginx.conf --rehearse --clients all
   # the servers run on another machine
   shakedown nginx site/nginx.conf --connect 192.0.2.10
@@ -47,15 +47,15 @@ pub(in crate::cli) struct NginxArgs {
     /// Check the configuration without connecting anywhere; endpoints are not counted
     #[arg(long = "static", conflicts_with_all = ["scan", "clients", "policy", "diff", "write", "connect"], help_heading = "Targets")]
     pub(in crate::cli) is_static: bool,
-    /// Start the configuration in a private nginx and audit that, not the live sockets: --nginx-binary, else the nginx of
-    /// this machine, with its own folder and ports. The text of the configuration then runs with your rights, as with
-    /// nginx -t; upstreams are not tested
+    /// Run the configuration in a private nginx, with its own folder and ports, and audit that instead of the live
+    /// sockets. It uses --nginx-binary, or else the nginx of this machine. As with nginx -t, the configuration runs with
+    /// your rights; upstreams are not tested
     #[arg(long, conflicts_with_all = ["is_static", "connect", "root", "nginx_version", "openssl_version"], help_heading = "Rehearsal")]
     pub(in crate::cli) rehearse: bool,
     /// Also run the configuration's scripts (Lua, njs, Perl) in the rehearsal
     #[arg(long, requires = "rehearse", help_heading = "Rehearsal")]
     pub(in crate::cli) rehearse_scripts: bool,
-    /// Send upstreams no HTTP requests, only handshakes
+    /// Only make handshakes with upstreams; send no HTTP requests
     #[arg(long, help_heading = "Targets")]
     pub(in crate::cli) no_request: bool,
     /// Print the fixes that were tried and work as a unified diff after the report

@@ -85,7 +85,7 @@ Examples:
   # which clients can connect, which cannot, and why
   shakedown scan --clients all www.example.com
   shakedown scan --policy mozilla-intermediate www.example.com
-  # gently, and for a script
+  # with less load, as JSON for a script
   shakedown scan --rate 5 --format json 10.0.0.5:8443";
 
 #[derive(Clone, Debug, ClapArgs)]

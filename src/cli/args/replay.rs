@@ -12,11 +12,11 @@ const REPLAY_EXAMPLES: &str = "\
 Examples:
   shakedown probe www.example.com --save-observations seen.jsonl
   shakedown replay seen.jsonl
-  # as it will be on that day
+  # as of a later day
   shakedown replay seen.jsonl --at 2027-01-01
   shakedown replay seen.jsonl --format json --gate gate.toml
 
-The file holds what servers answered, certificates and names included, but no private key.";
+The file contains what servers answered, including certificates and names, but no private keys.";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = REPLAY_EXAMPLES)]

@@ -14,8 +14,8 @@ pub(in crate::cli) struct ReportArgs {
     /// Format of the report
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: Format,
-    /// Write the report to this file instead of stdout, whole or not at all; FORMAT=FILE writes it in another format as
-    /// well (repeatable)
+    /// Write the report to this file instead of stdout, completely or not at all; FORMAT=FILE writes it in another
+    /// format as well (repeatable)
     #[arg(
         long,
         value_name = "[FORMAT=]FILE",

@@ -51,7 +51,7 @@ pub(in crate::cli) struct MergeArgs {
     /// Format of the report
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: MergeFormat,
-    /// Write the report to this file instead of stdout, whole or not at all
+    /// Write the report to this file instead of stdout, completely or not at all
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
 }

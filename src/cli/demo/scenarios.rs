@@ -227,7 +227,7 @@ impl ScenarioBuilder<'_> {
         let early = pki.lower.issue_with(&[NAME], |params| params.not_before = start)?;
         self.tls(
             "not-yet-valid",
-            "the certificate is valid in two days",
+            "the certificate becomes valid in two days",
             &["certificate-not-yet-valid"],
             serving(&early)?,
         )

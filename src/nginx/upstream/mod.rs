@@ -27,7 +27,7 @@ pub enum ProxyModule {
 }
 
 impl ProxyModule {
-    /// Those of `http`.
+    /// The modules of `http`.
     pub const HTTP: [Self; 3] = [Self::Proxy, Self::Grpc, Self::Uwsgi];
 
     /// A word for it.

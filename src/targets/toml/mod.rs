@@ -1,5 +1,5 @@
-//! `targets.toml`: defaults and targets, each key checked where it stands. Every problem is reported with its place, and
-//! an unknown word with the closest known one.
+//! `targets.toml`: defaults and targets. Every problem is reported with its place, and an unknown word with the closest
+//! known one.
 
 mod proxy_ssl;
 
@@ -20,7 +20,7 @@ use crate::targets::{ClientCertificatePolicy, Host, Origin, Role, Roots, StartTl
 use crate::tls::profile::{Profile, select};
 use crate::tls::version::ProtocolVersion;
 
-/// Keys of a target, and of `[defaults]` but for the first three.
+/// Keys of a target; `[defaults]` has all but the first three.
 const TARGET_KEYS: &[&str] = &[
     "address",
     "name",
@@ -46,24 +46,24 @@ const DEFAULT_KEYS: &[&str] = TARGET_KEYS.split_at(3).1;
 const EXPECT_KEYS: &[&str] =
     &["protocols", "client_certificate", "warning_days", "critical_days", "alpn", "clients"];
 
-/// One thing that is wrong with a targets file.
+/// One error in a targets file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}:{}:{}: {message}", origin.file, origin.line, origin.column)]
 pub struct TargetsProblem {
-    /// Where it stands.
+    /// Its place.
     pub origin: Origin,
-    /// What is wrong and what to write instead.
+    /// What is wrong, and what to write instead.
     pub message: String,
 }
 
-/// A target as the file describes it, defaults applied.
+/// A target in the file, with defaults applied.
 #[derive(Clone, Debug)]
 pub struct TargetEntry {
     /// Its address.
     pub address: Address,
-    /// What is said about it.
+    /// Its options.
     pub options: Options,
-    /// Where it stands.
+    /// Its place.
     pub origin: Origin,
 }
 
@@ -73,7 +73,7 @@ pub fn read(file: &str, folder: &Path, text: &str) -> (Vec<TargetEntry>, Vec<Tar
     let mut reader =
         TargetsReader { folder, places: Places::new(file, text), problems: Vec::new() };
     let (document, errors) = DeTable::parse_recoverable(text);
-    // What stands beside a syntax error is a guess, so nothing else is said about such a file.
+    // After a syntax error everything else is a guess, so nothing else is reported.
     let entries = if errors.is_empty() { reader.document(document.get_ref()) } else { Vec::new() };
     for error in errors {
         let message = error.message().trim_end().replace('\n', "; ");
@@ -91,7 +91,7 @@ struct TargetsReader<'a> {
 }
 
 impl TargetsReader<'_> {
-    /// What is wrong, in the order of the file.
+    /// The problems, in the order of the file.
     fn finish(mut self) -> Vec<TargetsProblem> {
         self.problems.sort_by_key(|problem| (problem.origin.line, problem.origin.column));
         self.problems

@@ -44,7 +44,7 @@ fn every_alert_of_a_client_is_understood() {
     }
 }
 
-/// Whether the table speaks of this alert; close_notify is no error to OpenSSL.
+/// Whether the table contains this alert; close_notify is not an error for OpenSSL.
 fn known_alert(side: Direction, number: u8) -> bool {
     let row = |sign| {
         mechanisms().iter().any(|row| row.about_nginx() && row.side == side && row.sign == sign)

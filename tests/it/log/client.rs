@@ -1,4 +1,4 @@
-//! Failures of nginx as a server: what its clients do.
+//! Failures of nginx as a server, caused by its clients.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -48,7 +48,7 @@ fn clients_that_send_no_valid_hello() {
     check(&nginx, "wrong version number", (CLIENT, "not-tls", "client-malformed-hello"));
     raw(&nginx, b"GET / HTTP/1.0\r\n\r\n", &[]);
     check(&nginx, "plain HTTP request", (CLIENT, "http-request", "client-plain-http"));
-    // TLS 1.3 with P-256 and a point that is not on it.
+    // TLS 1.3 with P-256 and a point that is not on the curve.
     let mut tls13 = vec![0, 43, 0, 3, 2, 3, 4, 0, 51, 0, 71, 0, 69, 0, 23, 0, 65, 4];
     tls13.extend([5; 64]);
     raw(&nginx, &hello(0x0303, &[0x1301], &[USUAL, &tls13].concat()), &[]);
@@ -140,7 +140,7 @@ fn a_certificate_that_a_worker_cannot_load() {
 fn a_record_that_does_not_decrypt() {
     let pki = Pki::new();
     let nginx = listener(&pki.server("a", &["a.test"]), "ssl_protocols TLSv1.3;");
-    // The base point of P-256 (SEC 2, 2.4.2) is a key share like any other.
+    // The base point of P-256 (SEC 2, 2.4.2) is a valid key share.
     let point = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
     let byte = |at: usize| u8::from_str_radix(&point[at..at + 2], 16).unwrap();
     let point: Vec<u8> = (0..point.len()).step_by(2).map(byte).collect();

@@ -1,4 +1,4 @@
-//! `log`, as it is typed.
+//! The `log` subcommand.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
@@ -121,7 +121,7 @@ fn upstreams_that_failed_are_probed_and_the_fix_is_tried() {
     assert_eq!(report["access"]["tls_requests"], 1, "{report:#}");
 }
 
-/// A line about an upstream of this name.
+/// A line about an upstream with this name.
 fn failed_at(upstream: &str) -> String {
     format!(
         "2026/01/31 10:00:00 [error] 7#7: *1 SSL_do_handshake() failed (SSL: error:0A000458:SSL routines::tlsv1 unrecognized name:SSL alert number 112) while SSL handshaking to upstream, client: 192.0.2.1, server: a.test, request: \"GET / HTTP/1.1\", upstream: \"https://{upstream}/\", host: \"a.test\"\n"
@@ -275,7 +275,7 @@ fn a_log_is_followed_through_rotation() {
         let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     };
-    // What is written before the program looks is no news, so more is written until it tells of some.
+    // Lines from before the program starts are not reported, so lines are added until some are.
     let (told, stop) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let mut written = 1;
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! What nginx says of a configuration that it cannot use, and of failures that stand beside handshakes.
+//! nginx's messages about unusable configurations, and about other failures during handshakes.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::*;
 use crate::support::pki::{Pki, openssl_req};
 use crate::support::server::{Nginx, free_port, nginx_binary, says, scripted};
 
-/// What `nginx -t` says of these lines in `http`.
+/// The output of `nginx -t` for these lines in `http`.
 fn tested(folder: &Path, http: &str) -> String {
     let path = folder.join("test.conf");
     let text =
@@ -104,7 +104,7 @@ fn messages_about_single_directives() {
         );
         let log = tested(folder.path(), &http);
         check_log(&log, "[emerg]", (CONFIG, class, cause));
-        // `log` counts what `explain` understands.
+        // `log` counts what `explain` recognizes.
         let report = log_json(&log, &[]);
         assert_eq!(report["failures"][0]["class"], class, "{log}");
         assert_eq!(report["failures"][0]["concern"], "act", "{log}");

@@ -1,8 +1,8 @@
-//! Every class of the table is provoked by a test, or it is said what that would take.
+//! A test provokes every class of the table, or the reason why none does is listed.
 
 use shakedown::log::table::{Sign, mechanisms};
 
-/// Classes of the table that no test provokes here, with what it would take.
+/// Classes of the table that no test provokes here, and what would be needed.
 const NOT_PROVOKED: &[(&str, &str)] = &[
     (
         "cipher-mismatch",
@@ -46,7 +46,7 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("version-too-high", "a library that is older than its peer"),
 ];
 
-/// The text of these tests, in which each class is looked for.
+/// The text of these tests, which is searched for each class.
 const SOURCES: &[&str] = &[
     include_str!("alerts.rs"),
     include_str!("client.rs"),

@@ -1,4 +1,4 @@
-//! `explain`, as it is typed.
+//! The `explain` subcommand.
 
 use serde_json::Value;
 

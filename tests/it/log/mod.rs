@@ -1,5 +1,5 @@
-//! What real nginx writes, read back: each failure is provoked on loopback, on either side of nginx, and its line must be
-//! put down under the right class with the right cause first.
+//! Real lines of nginx: each failure is provoked on loopback, on either side of nginx, and its line must get the right
+//! class and the right first cause.
 
 mod alerts;
 mod client;
@@ -46,7 +46,7 @@ fn listener(files: &Files, directives: &str) -> Nginx {
     ))
 }
 
-/// Asks nginx for a page; the answer.
+/// Requests a page from nginx; returns the answer.
 fn ask(nginx: &Nginx) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", nginx.port)).unwrap();
     stream.write_all(b"GET / HTTP/1.0\r\nHost: front.test\r\n\r\n").unwrap();
@@ -55,7 +55,7 @@ fn ask(nginx: &Nginx) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Connects as a TLS client with these options; what it says is not looked at.
+/// Connects as a TLS client with these options; its output is ignored.
 fn s_client(nginx: &Nginx, options: &[&str]) {
     let address = format!("127.0.0.1:{}", nginx.port);
     let mut command = Command::new("openssl");
@@ -66,7 +66,7 @@ fn s_client(nginx: &Nginx, options: &[&str]) {
     child.wait().unwrap();
 }
 
-/// Sends these bytes, reads what comes, sends more, and hangs up.
+/// Sends these bytes, reads the answer, sends more, and disconnects.
 fn raw(nginx: &Nginx, first: &[u8], then: &[u8]) {
     let mut stream = TcpStream::connect(("127.0.0.1", nginx.port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
@@ -79,7 +79,7 @@ fn raw(nginx: &Nginx, first: &[u8], then: &[u8]) {
     let _ = stream.read(&mut [0; 8192]);
 }
 
-/// Waits for a line with these words, and holds it to a side, a class and a likeliest cause.
+/// Waits for a line with this text, and checks its side, class and likeliest cause.
 #[track_caller]
 fn check(nginx: &Nginx, words: &str, expected: (Direction, &str, &str)) {
     assert!(nginx.logs(words), "{words} is not in\n{}", nginx.error_log());
@@ -107,7 +107,7 @@ fn file(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// A certificate of an authority that nobody knows.
+/// A certificate of an unknown CA.
 fn stranger(pki: &Pki, name: &str, purpose: ExtendedKeyUsagePurpose) -> Files {
     let algorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
     let root = Authority::root_with("stranger", pki.now, algorithm).unwrap();
@@ -124,7 +124,7 @@ fn s_server(files: &Files, options: &[&str]) -> OpenSsl {
     OpenSsl::start(&[&own, options].concat())
 }
 
-/// What `log` says of this text, as JSON.
+/// The output of `log` for this text, as JSON.
 fn log_json(log: &str, options: &[&str]) -> Value {
     let run = shakedown_with(&[&["log", "--format", "json", "-"], options].concat(), log);
     assert_eq!(run.status, 0, "{}", run.stderr);

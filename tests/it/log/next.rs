@@ -1,10 +1,10 @@
-//! What `explain` and `log` say to run next shows the line's fault at the upstream, and none at a healthy one.
+//! The next commands of `explain` and `log` show the line's fault with the upstream, and none with a healthy one.
 
 use super::*;
 use crate::support::program::{shakedown, text};
 use crate::support::server::says;
 
-/// A proxy's line: the upstream's port, the proxy's directives, the words of the line, and the healthy upstream's port.
+/// A proxy's line: the upstream's port, the proxy's directives, the text of the line, and the healthy upstream's port.
 struct Fault<'a> {
     upstream: u16,
     directives: &'a str,
@@ -12,7 +12,7 @@ struct Fault<'a> {
     healthy: u16,
 }
 
-/// What `explain` says of the line, and `log` of the whole log.
+/// The answer of `explain` for the line, and of `log` for the whole log.
 fn answers(nginx: &Nginx, words: &str) -> Vec<String> {
     assert!(nginx.logs(words), "{}", nginx.error_log());
     let log = nginx.error_log();
@@ -25,13 +25,13 @@ fn answers(nginx: &Nginx, words: &str) -> Vec<String> {
     vec![first(&explained), first(&report["failures"][0])]
 }
 
-/// The exit status of a command that was printed, with the file that no line tells.
+/// The exit status of a printed command, with the file that is not in the line.
 fn status(command: &str, ca_file: &str) -> i32 {
     let command = command.replace("TRUSTED.pem", ca_file).replace(" NAME ", " a.test ");
     let words = shlex::split(&command).unwrap();
     let [program, subcommand, rest @ ..] = &words[..] else { panic!("{command}") };
     assert_eq!(program, "shakedown");
-    // The release that is installed here, and without it an authority and an operator who wants to hear of warnings.
+    // With the installed release; also with the test's CA, and warnings made to fail the run.
     let fixed = if rest.iter().any(|word| word == "--as-nginx") {
         ["--trust", "mozilla", "--nginx-version", "1.22.1"]
     } else {

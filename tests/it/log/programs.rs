@@ -1,5 +1,5 @@
-//! What other programs print when their server is at fault: each is run here, where it is installed, and its own words must
-//! be about that server, with the right cause among the first.
+//! Messages of other programs about a faulty server: each installed program is run, and its message must be classified
+//! as about that server, with the right cause among the first.
 
 use std::process::{Command, Stdio};
 
@@ -10,7 +10,7 @@ use super::*;
 use crate::support::pki::Pki;
 use crate::support::server::says;
 
-/// The commands that reach a URL of this port, by program.
+/// The commands that connect to a URL with this port, by program.
 fn commands(port: u16, ca: &str) -> Vec<Command> {
     let url = format!("https://localhost:{port}/");
     let mut curl = Command::new("curl");
@@ -44,7 +44,7 @@ fn commands(port: u16, ca: &str) -> Vec<Command> {
     vec![curl, wget, python, node, gnutls, openssl]
 }
 
-/// Runs every program that is installed, and holds the line that it prints to one of these causes among the first three.
+/// Runs every installed program, and checks that one of these causes is among the first three for its line.
 #[track_caller]
 fn all_say(port: u16, ca: &str, expected: &[&str]) {
     let mut ran = 0;

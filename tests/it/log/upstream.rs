@@ -1,4 +1,4 @@
-//! Failures of nginx as a client: what its upstreams do.
+//! Failures of nginx as a client, caused by its upstreams.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -124,7 +124,7 @@ fn upstreams_without_tls_or_manners() {
     let nginx = proxy(closes.port(), "");
     ask(&nginx);
     check(&nginx, "peer closed connection", (UP, "handshake-closed", "upstream-protocol-version"));
-    // What is left unread when a connection is closed makes the system reset it.
+    // If a connection is closed with unread data, the system resets it.
     let resets = scripted(|stream| {
         std::thread::sleep(Duration::from_millis(200));
         drop(stream);
@@ -165,7 +165,7 @@ fn upstreams_whose_certificate_does_not_verify() {
     let error = "certificate verify error";
     let foreign = stranger(&pki, "foreign", ExtendedKeyUsagePurpose::ServerAuth);
     check_with(&foreign, "", error, "verify-unknown-issuer", "upstream-untrusted-ca");
-    // An authority that was made anew has its old name and another key.
+    // A CA that was recreated has its old name and another key.
     let renewed = Pki::new();
     let renewed = renewed.server("renewed", &["a.test"]);
     check_with(&renewed, "", error, "verify-signature", "upstream-untrusted-ca");

@@ -1,11 +1,11 @@
-//! Bytes on the wire: hellos, alerts and answers that no well-meaning peer sends.
+//! Raw bytes: hellos, alerts and answers that normal peers do not send.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 
 use crate::support::server::scripted;
 
-/// A record with one alert in it.
+/// A record with one alert.
 pub(super) fn alert(number: u8) -> [u8; 7] {
     [0x15, 3, 3, 0, 2, 2, number]
 }
@@ -35,11 +35,11 @@ pub(super) fn record(payload: &[u8]) -> Vec<u8> {
     [&[0x16, 3, 1], length.as_slice(), payload].concat()
 }
 
-/// Groups and signature algorithms that any server takes.
+/// Groups and signature algorithms that any server accepts.
 pub(super) const USUAL: &[u8] =
     &[0, 10, 0, 6, 0, 4, 0, 29, 0, 23, 0, 13, 0, 8, 0, 6, 4, 3, 8, 4, 4, 1, 0, 11, 0, 2, 1, 0];
 
-/// A TLS 1.2 server's first words, without secure renegotiation.
+/// The first flight of a TLS 1.2 server, without secure renegotiation.
 pub(super) fn server_hello(version: u16, suite: u16) -> Vec<u8> {
     let mut body = version.to_be_bytes().to_vec();
     body.extend([9; 32]);

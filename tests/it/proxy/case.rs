@@ -1,4 +1,4 @@
-//! One generated upstream, and one nginx that connects to it: the faults that operators make, several at once.
+//! A generated upstream, and an nginx that connects to it: common faults, several at once.
 
 use std::fmt::Write;
 
@@ -6,22 +6,22 @@ use super::material::Material;
 use crate::support::dice::Dice;
 use crate::support::pki::Files;
 
-/// One upstream and the directives of the proxy in front of it.
+/// An upstream, and the directives of the proxy in front of it.
 pub(super) struct Case {
-    /// What is odd about it, for whoever reads a disagreement.
+    /// What is unusual about it, for messages.
     pub(super) what: String,
     /// The address, without the port.
     pub(super) ip: String,
-    /// The `server` blocks, in which `PORT` stands for the port.
+    /// The `server` blocks, with `PORT` as the port.
     servers: String,
-    /// The host in `proxy_pass`; an upstream block of that name is made where it is no address.
+    /// The host in `proxy_pass`; if it is not an address, there is an upstream block with this name.
     pub(super) pass: String,
-    /// The `proxy_ssl_*` directives by the end of their names.
+    /// The `proxy_ssl_*` directives by the suffixes of their names.
     pub(super) directives: Vec<(&'static str, String)>,
 }
 
 impl Case {
-    /// The case of that number.
+    /// The case with that number.
     pub(super) fn roll(index: usize, dice: &mut Dice, material: &Material) -> Self {
         let mut case = Self {
             what: String::new(),
@@ -149,7 +149,7 @@ impl Case {
         self.servers.replace("ADDRESS", &self.ip).replace("PORT", &port.to_string())
     }
 
-    /// The proxy's location, with an upstream block where one is used.
+    /// The proxy's location, with an upstream block if one is used.
     pub(super) fn location(
         &self,
         index: usize,

@@ -1,4 +1,4 @@
-//! Certificates and keys that the generated upstreams share, each with one thing about it.
+//! Certificates and keys that the generated upstreams share, each with one peculiarity.
 
 use std::fs;
 use std::process::Command;
@@ -9,17 +9,17 @@ use time::Duration;
 
 use crate::support::pki::{Files, Pki, openssl_req, pem};
 
-/// Everything that cases choose from.
+/// All certificates and keys for the cases.
 pub(super) struct Material {
     pub(super) pki: Pki,
-    /// What upstreams present, each with a word for it.
+    /// The upstreams' certificates, each with a short description.
     pub(super) servers: Vec<(&'static str, Files)>,
-    /// A certificate that the right authority of clients issued, and one of somebody else.
+    /// A certificate from the right CA of clients, and one from another.
     pub(super) client: Files,
     pub(super) stranger: Files,
-    /// That authority's file.
+    /// That CA's file.
     pub(super) clients: String,
-    /// Files that proxies trust: the right root, another, the right intermediate alone.
+    /// Trusted files of proxies: the right root, another one, only the right intermediate.
     pub(super) trusted: Vec<(&'static str, String)>,
     /// Finite-field parameters of 1024 and 2048 bits.
     pub(super) dh: [String; 2],
@@ -105,7 +105,7 @@ fn servers(pki: &Pki) -> Vec<(&'static str, Files)> {
     ]
 }
 
-/// Finite-field parameters of that many bits.
+/// Finite-field parameters of this size.
 fn field(pki: &Pki, bits: &str) -> String {
     let path = pki.path(&format!("dh{bits}.pem")).display().to_string();
     let arguments = ["dhparam", "-dsaparam", "-out", &path, bits];

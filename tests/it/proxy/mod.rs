@@ -1,5 +1,5 @@
-//! nginx's own verdict, held against nginx: generated proxies in front of generated upstreams. What nginx answers and logs
-//! must be what was predicted, and with the directives that were proposed it must answer 200.
+//! Compares our verdict with nginx: generated proxies in front of generated upstreams. nginx's answers and log lines
+//! must be as predicted, and with the proposed directives it must answer 200.
 
 mod case;
 mod material;
@@ -17,10 +17,10 @@ use crate::support::dice::Dice;
 use crate::support::program::{shakedown, text};
 use crate::support::server::{Nginx, proxy_command};
 
-/// Configurations that are held against nginx.
+/// The number of configurations.
 const CASES: usize = 320;
 
-/// What nginx is: its release and its library, as `-V` tells them.
+/// nginx's release and library, from `-V`.
 fn nginx_release() -> (String, String) {
     let output = proxy_command().arg("-V").output().unwrap();
     let build = Build::read(&String::from_utf8_lossy(&output.stderr)).unwrap();
@@ -42,7 +42,7 @@ fn proxy(cases: &[Case], upstream: u16, changed: &[Vec<(String, String)>]) -> Ng
     ))
 }
 
-/// The status that nginx answers for a case.
+/// The status that nginx returns for a case.
 fn status(port: u16, index: usize) -> u16 {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     write!(stream, "GET /{index} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
@@ -51,7 +51,7 @@ fn status(port: u16, index: usize) -> u16 {
     answer.split(' ').nth(1).unwrap_or_default().parse().unwrap_or(0)
 }
 
-/// What nginx logged for a case, from the message to the clause that says where it stood.
+/// nginx's log message for a case, up to the clause with its context.
 fn logged(log: &str, index: usize) -> Option<String> {
     let mark = format!("request: \"GET /{index} ");
     let line = log.lines().find(|line| {
@@ -82,7 +82,7 @@ fn audit(cases: &[Case], material: &Material, port: u16) -> Vec<Value> {
     }
     let path = material.pki.path("targets.toml");
     std::fs::write(&path, config).unwrap();
-    // One process with few connections plays all upstreams.
+    // A single process with few connections runs all upstreams.
     let path = path.to_str().unwrap();
     let run = shakedown(&["probe", "--format", "json", "--concurrency", "64", "--config", path]);
     let report: Value = serde_json::from_str(&run.stdout)
@@ -90,7 +90,7 @@ fn audit(cases: &[Case], material: &Material, port: u16) -> Vec<Value> {
     report["targets"].as_array().unwrap().clone()
 }
 
-/// Where what was predicted is not what nginx did, or the target's status is not what was predicted.
+/// The differences between the prediction and nginx, or the target's status.
 fn disagreement(target: &Value, status: u16, log: Option<&str>) -> Option<String> {
     let predicted = text(&target["nginx"]["as_configured"]);
     if (predicted == "fail" && target["status"] != "fail")
@@ -103,7 +103,7 @@ fn disagreement(target: &Value, status: u16, log: Option<&str>) -> Option<String
     let agrees = match predicted {
         "pass" => status == 200,
         "fail" => status != 200 && line == log,
-        // What is not known is not said; how often is counted.
+        // What is unknown is not predicted; the number of such cases is counted.
         _ => true,
     };
     (!agrees).then(|| {
@@ -111,7 +111,7 @@ fn disagreement(target: &Value, status: u16, log: Option<&str>) -> Option<String
     })
 }
 
-/// The directives that a target's findings propose and say to have tried.
+/// The directives in a target's findings that are proposed as tried.
 fn proposed(target: &Value) -> Vec<(String, String)> {
     let findings = target["findings"].as_array().unwrap().iter();
     let verified = findings.filter(|finding| {
@@ -123,7 +123,7 @@ fn proposed(target: &Value) -> Vec<(String, String)> {
     directives.map(|one| (text(&one["name"]).to_owned(), text(&one["value"]).to_owned())).collect()
 }
 
-/// The failing cases that some directives fix, as nginx itself shows with all that may help at once.
+/// The failing cases that some directives fix, found by giving nginx everything that may help.
 fn fixable(cases: &[Case], material: &Material, port: u16, statuses: &[u16]) -> Vec<usize> {
     let client = &material.client;
     let all = |name: &str, versions: &str| -> Vec<(String, String)> {
@@ -163,7 +163,7 @@ fn nginx_does_what_was_predicted_and_the_proposed_directives_mend_it() {
     let first = proxy(&cases, upstreams.port, &unchanged);
     let statuses: Vec<u16> = (0..cases.len()).map(|index| status(first.port, index)).collect();
     let targets = audit(&cases, &material, upstreams.port);
-    // By now a busy machine has passed on the last lines, too.
+    // By now even a busy machine has written the last lines.
     let log = first.error_log();
     let mut disagreements = Vec::new();
     for (index, (target, status)) in targets.iter().zip(&statuses).enumerate() {

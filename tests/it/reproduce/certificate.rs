@@ -99,7 +99,7 @@ fn changed(sign: Sign, change: fn(&mut CertificateParams)) -> Scene {
     against_healthy(pki, &faulty, sign)
 }
 
-/// A certificate of a scripted server that openssl cannot get along with.
+/// A certificate of a scripted server that openssl cannot use.
 fn scripted(pki: Pki, faulty: std::net::SocketAddr) -> Scene {
     let healthy = Nginx::start(&block(&pki.server("healthy", &["a.test"]), ""));
     let ca_file = pki.ca_file();
@@ -109,7 +109,7 @@ fn scripted(pki: Pki, faulty: std::net::SocketAddr) -> Scene {
         .keep(pki)
 }
 
-/// As a public authority issues them: with its policy, and with a timestamp unless it is left out.
+/// As from a public CA: with its policy, and with a timestamp unless it is left out.
 fn public(sign: Sign, fault: fn(&mut CertificateParams)) -> Scene {
     let pki = Pki::new();
     let policy = |params: &mut CertificateParams| {
@@ -136,7 +136,8 @@ fn public(sign: Sign, fault: fn(&mut CertificateParams)) -> Scene {
         .keep(pki)
 }
 
-/// A list with one signed certificate timestamp (RFC 6962 section 3.3), in an OCTET STRING; nobody checks its signature.
+/// A list with one signed certificate timestamp (RFC 6962 section 3.3), in an OCTET STRING; its signature is not
+/// checked.
 fn timestamp() -> Vec<u8> {
     let signature = [4, 3, 0, 8, 0x30, 6, 2, 1, 1, 2, 1, 1];
     let sct = [&[0][..], &[7; 32], &[0, 0, 1, 0x90, 0, 0, 0, 0], &[0, 0], &signature].concat();

@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
     ("intermediate-expiring", || {
         let end = Pki::new().now + Duration::days(5);
         let day = end.format(&Rfc2822).unwrap();
-        // `Thu, 03 Dec 2026`: openssl has the month before the day.
+        // `Thu, 03 Dec 2026`: openssl prints the month before the day.
         let words: Vec<&str> = day.split(' ').collect();
         let day = words[1].trim_start_matches('0');
         dated(5, Sign::says(format!("NotAfter: {} {day:>2} ", words[2])))
@@ -68,7 +68,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
 ];
 
-/// A server that sends something else behind its certificate.
+/// A server that sends something else after its certificate.
 fn sends(sign: Sign, change: fn(&Pki, &mut Vec<CertificateDer<'static>>)) -> Scene {
     let pki = Pki::new();
     let issued = pki.intermediate.issue(&["a.test"]).unwrap();
@@ -79,7 +79,7 @@ fn sends(sign: Sign, change: fn(&Pki, &mut Vec<CertificateDer<'static>>)) -> Sce
     Scene::of(pki, &faulty, &healthy, sign)
 }
 
-/// An intermediate that ends after so many days.
+/// An intermediate that expires after so many days.
 fn dated(days: i64, sign: Sign) -> Scene {
     let pki = Pki::new();
     let end = pki.now + Duration::days(days);

@@ -61,7 +61,7 @@ fn presents(files: &Files) -> [&str; 4] {
     ]
 }
 
-/// A server's authority, that of its clients, and one of others.
+/// A server's CA, the CA of its clients, and another one.
 struct Clients {
     pki: Pki,
     accepted: Pki,

@@ -1,4 +1,4 @@
-//! The commands that are printed show the fault at the faulty server, and none at a healthy one, in each shell.
+//! The printed commands show the fault with the faulty server, and none with a healthy one, in each shell.
 
 mod certificate;
 mod chain;
@@ -19,10 +19,10 @@ use serde_json::Value;
 use crate::support::program::text;
 use scene::{Scene, Shown, shells};
 
-/// A rule whose findings print commands, and two servers: one with its fault, one without.
+/// A rule whose findings contain commands, and two servers: one with its fault, one without.
 type Row = (&'static str, fn() -> Scene);
 
-/// Rules whose fault cannot be had on loopback, and what it would take.
+/// Rules whose fault cannot be provoked on loopback, and what would be needed.
 const OUT_OF_REACH: [(&str, &str); 5] = [
     ("addresses-untested", "a name with more addresses than are tested"),
     ("certificate-differs-by-address", "a name with two addresses"),
@@ -31,8 +31,7 @@ const OUT_OF_REACH: [(&str, &str); 5] = [
     ("not-tested", "a machine without a free socket"),
 ];
 
-/// Holds for each rule that its fault is found at one server and not at the other, and that what is printed shows it there
-/// and not here.
+/// Checks for each rule that its fault is found only with the faulty server, and that its commands show it only there.
 #[track_caller]
 fn check(rows: &[Row]) {
     let wrong =
@@ -41,7 +40,7 @@ fn check(rows: &[Row]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// What does not hold of one rule.
+/// The failed checks for one rule.
 fn wrong(rule: &str, scene: &Scene) -> Option<String> {
     let printed = scene.printed(rule);
     if printed.is_empty() || !printed.iter().all(|command| scene.at_fault(command)) {
@@ -100,7 +99,7 @@ fn what_is_printed_of_an_upstream_shows_its_fault_and_no_other() {
     check(upstream::ROWS);
 }
 
-/// The ids of the rules whose files make commands, themselves or by a function of their family.
+/// The ids of the rules whose files create commands, directly or with a function of their family.
 fn rules_with_commands() -> BTreeSet<String> {
     const MAKERS: [&str; 4] = [".reproduce", "of_certificate(", "report(", "findings::check("];
     let families = fs::read_dir(Path::new("src/audit/rules")).unwrap().flatten();

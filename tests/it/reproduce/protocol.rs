@@ -67,7 +67,7 @@ pub(super) const ROWS: &[Row] = &[
 const REJECTING: &str =
     "server { listen 127.0.0.1:PORT ssl default_server; ssl_reject_handshake on; }";
 
-/// Two nginx that differ in their directives.
+/// Two nginx with different directives.
 fn two(faulty: &str, healthy: &str, sign: Sign) -> Scene {
     let pki = Pki::new();
     let pair = pair(&pki.server("a", &["a.test"]));

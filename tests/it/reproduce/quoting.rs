@@ -1,4 +1,4 @@
-//! Words that a shell would read, or zsh take for a pattern.
+//! Words that a shell would expand, or that zsh would read as a pattern.
 
 use super::commands;
 use super::scene::{Shown, Sign, shells};
@@ -22,7 +22,7 @@ const HOSTILE: [&str; 13] = [
     "a\nb",
 ];
 
-/// The words that a shell makes of a command's openssl.
+/// The words that a shell passes to a command's openssl.
 fn words(shell: &str, command: &str) -> String {
     let script = format!("openssl() {{ printf '<%s>' \"$@\"; }}; {command}");
     Shown::by(shell, &script, Sign::Fails.patience()).text

@@ -1,4 +1,4 @@
-//! Connections that end without a handshake.
+//! Connections that end before a handshake is complete.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use crate::support::pki::Pki;
 use crate::support::script;
 use crate::support::server::{Nginx, free_port, says, scripted};
 
-/// What openssl says of a handshake that did not get far.
+/// openssl's message for a handshake that ended early.
 const NO_HANDSHAKE: &str = "no peer certificate available";
 
 pub(super) const ROWS: &[Row] = &[
@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Row] = &[
         faulty(silent, Sign::Hangs)
     }),
     ("protocol-error", || {
-        // A ServerHello that ends amid its random.
+        // A ServerHello that ends inside its random.
         faulty(|_| says(&[22, 3, 3, 0, 8, 2, 0, 0, 4, 3, 3, 1, 2]), Sign::Fails)
     }),
     ("connections-limited", || {
@@ -62,7 +62,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
 ];
 
-/// A peer that is told the port of a healthy server, against that.
+/// A peer in front of a healthy server, compared with that server.
 fn faulty(peer: impl Fn(u16) -> SocketAddr, sign: Sign) -> Scene {
     let pki = Pki::new();
     let healthy = Nginx::start(&block(&pki.server("a", &["a.test"]), ""));

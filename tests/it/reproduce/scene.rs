@@ -1,4 +1,4 @@
-//! Two servers, one with a fault, and what a command says of each.
+//! Two servers, one with a fault, and the output of a command for each.
 
 use std::any::Any;
 use std::io::Read;
@@ -16,27 +16,27 @@ use crate::support::pki::{Files, Pki};
 use crate::support::program::text;
 use crate::support::server::Nginx;
 
-/// A command that has not ended by then hangs.
+/// A command that runs longer hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The same of a command that should hang.
+/// The same for a command that should hang.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How the fault shows in what the commands of one finding say.
+/// How the fault shows in the output of one finding's commands.
 pub(super) enum Sign {
     /// A command fails.
     Fails,
-    /// It works, which it should not.
+    /// It succeeds, which it should not.
     Works,
     /// It does not end.
     Hangs,
-    /// It says these words.
+    /// It prints this text.
     Says(String),
-    /// It does not say these words.
+    /// It does not print this text.
     Lacks(String),
-    /// What it says has this shape.
+    /// Its output matches this pattern.
     Shape(fn(&str) -> bool),
-    /// The first fails and the second works.
+    /// The first fails and the second succeeds.
     FirstAlone,
 }
 
@@ -49,7 +49,7 @@ impl Sign {
         Self::Lacks(words.into())
     }
 
-    /// How long a command is waited for.
+    /// The time limit of a command.
     pub(super) fn patience(&self) -> Duration {
         if matches!(self, Self::Hangs) { LITTLE_PATIENCE } else { PATIENCE }
     }
@@ -75,7 +75,7 @@ impl Sign {
     }
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
 pub(super) struct Shown {
     command: String,
@@ -85,7 +85,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Runs a command in a shell, for a bounded time.
+    /// Runs a command in a shell, with a time limit.
     pub(super) fn by(shell: &str, command: &str, patience: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(shell)
@@ -126,17 +126,17 @@ fn all(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<String> {
     })
 }
 
-/// The shells that are there: people paste into both.
+/// The installed shells that people paste commands into.
 pub(super) fn shells() -> Vec<&'static str> {
     let there = |shell: &&str| Command::new(shell).args(["-c", "true"]).output().is_ok();
     ["sh", "zsh"].into_iter().filter(there).collect()
 }
 
-/// A server with a fault and one without, each by its address, and how they are audited.
+/// A server with a fault and one without, each with its address, and how they are audited.
 pub(super) struct Scene {
     pub(super) faulty: String,
     pub(super) healthy: String,
-    /// The arguments for the one with the fault; `ADDRESS` stands for it.
+    /// The arguments for the one with the fault, with `ADDRESS` as its address.
     pub(super) args: Vec<String>,
     /// The same for the one without.
     pub(super) healthy_args: Vec<String>,
@@ -146,7 +146,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// Two servers that are audited under the name a.test with this authority.
+    /// Two servers that are audited under the name a.test with this CA.
     pub(super) fn new(faulty: &impl ToString, healthy: &impl ToString, sign: Sign) -> Self {
         let args = vec!["probe".to_owned(), "a.test:443:ADDRESS".to_owned()];
         Self {
@@ -166,7 +166,7 @@ impl Scene {
         Self::served(faulty, healthy, sign).with(&["--ca-file", &ca_file]).keep(pki)
     }
 
-    /// The same without an authority.
+    /// The same without a CA.
     pub(super) fn served(faulty: &str, healthy: &str, sign: Sign) -> Self {
         let (faulty, healthy) = (Nginx::start(faulty), Nginx::start(healthy));
         let place = |server: &Nginx| format!("127.0.0.1:{}", server.port);
@@ -188,13 +188,13 @@ impl Scene {
         self
     }
 
-    /// The same with a variable of the environment for the audits.
+    /// The same with an environment variable for the audits.
     pub(super) fn env(mut self, name: &'static str, value: String) -> Self {
         self.environment.push((name, value));
         self
     }
 
-    /// The same, which holds on to something until the end.
+    /// The same, keeping something alive until the end.
     pub(super) fn keep(mut self, thing: impl Any) -> Self {
         self.kept.push(Box::new(thing));
         self
@@ -215,25 +215,25 @@ impl Scene {
         report["targets"][0].clone()
     }
 
-    /// What the finding of this rule prints.
+    /// The commands in the finding of this rule.
     pub(super) fn printed(&self, rule: &str) -> Vec<String> {
         let target = self.audit(&self.faulty, &self.args);
         let mut findings = target["findings"].as_array().unwrap().iter();
         findings.find(|finding| text(&finding["rule"]) == rule).map(commands).unwrap_or_default()
     }
 
-    /// Whether a command goes to the server with the fault.
+    /// Whether a command connects to the server with the fault.
     pub(super) fn at_fault(&self, command: &str) -> bool {
         command.contains(&self.faulty)
     }
 
-    /// A command as it would be of the other server.
+    /// A command, changed for the other server.
     pub(super) fn at_health(&self, command: &str) -> String {
         command.replace(&self.faulty, &self.healthy)
     }
 }
 
-/// The directives of a certificate.
+/// The directives for a certificate.
 pub(super) fn pair(files: &Files) -> String {
     let (certificate, key) = (files.certificate.display(), files.key.display());
     format!("ssl_certificate {certificate}; ssl_certificate_key {key};")

@@ -1,4 +1,4 @@
-//! Upstreams, as nginx meets them.
+//! Upstreams of nginx.
 
 use super::Row;
 use super::scene::{Scene, Sign, pair};
@@ -87,7 +87,7 @@ fn serve(pair: &str, more: &str) -> String {
     format!("server {{ listen 127.0.0.1:PORT ssl; {pair} {more} }}")
 }
 
-/// Two upstreams, met by nginx 1.22.1 with these options.
+/// Two upstreams of nginx 1.22.1 with these options.
 fn as_nginx(faulty: &str, healthy: &str, sign: Sign, options: &[&str]) -> Scene {
     let fixed =
         ["probe", "ADDRESS", "--as-nginx", "--nginx-version", "1.22.1", "--trust", "mozilla"];

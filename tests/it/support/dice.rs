@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same in every run.
+//! Pseudorandom numbers that are the same in every run.
 
 /// A linear congruential generator (Numerical Recipes' constants).
 pub(crate) struct Dice(pub(crate) u64);
@@ -10,7 +10,7 @@ impl Dice {
         (self.0 >> 33) % sides
     }
 
-    /// A number below this one; 0 where that is 0.
+    /// A number below this one; 0 if that is 0.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.roll(bound.max(1) as u64)).unwrap()
     }

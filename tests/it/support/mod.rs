@@ -1,4 +1,4 @@
-//! What the tests share: certificates on disk, servers of every kind, and the program itself.
+//! What the tests share: certificates on disk, all kinds of servers, and the program itself.
 
 pub(crate) mod dice;
 pub(crate) mod pki;

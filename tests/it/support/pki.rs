@@ -1,4 +1,4 @@
-//! Certificates on disk, made on the spot and valid around today.
+//! Certificates on disk, generated for each test and valid today.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use shakedown::certificate::issue::{Authority, Issued};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-/// A folder with a root that the audit is told to trust, and whatever a test adds.
+/// A folder with a root that the audit trusts, and the files of a test.
 pub(crate) struct Pki {
     pub(crate) folder: TempDir,
     pub(crate) now: OffsetDateTime,
@@ -25,7 +25,7 @@ pub(crate) struct Pki {
 pub(crate) struct Files {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
-    /// What follows the first certificate, in a file of its own, where anything does.
+    /// A separate file with the certificates after the first, if there are any.
     pub(crate) issuers: Option<PathBuf>,
 }
 
@@ -65,7 +65,7 @@ impl Pki {
         self.write(name, &issued, &issued.chain())
     }
 
-    /// A certificate with something about it changed, and its own chain.
+    /// A changed certificate, and its chain.
     pub(crate) fn changed(
         &self,
         name: &str,
@@ -85,7 +85,7 @@ impl Pki {
         self.write(name, &issued, &issued.chain())
     }
 
-    /// Writes a certificate's key, and the chain that a server is to send with it.
+    /// Writes a certificate's key, and the chain that a server should send.
     pub(crate) fn write(&self, name: &str, issued: &Issued, chain: &[CertificateDer<'_>]) -> Files {
         let file = |kind: &str| self.path(&format!("{name}.{kind}"));
         let issuers = (chain.len() > 1).then(|| file("issuers.pem"));
@@ -99,7 +99,7 @@ impl Pki {
     }
 }
 
-/// Certificates as the text of a PEM file.
+/// Certificates as PEM text.
 pub(crate) fn pem(certificates: &[CertificateDer<'_>]) -> String {
     let blocks = certificates.iter().map(|der| {
         let body = base64(der);
@@ -124,7 +124,7 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// A self-signed certificate made by the openssl command, for what rcgen refuses to make.
+/// A self-signed certificate from the openssl command, for what rcgen cannot make.
 pub(crate) fn openssl_req(folder: &Path, name: &str, options: &[&str]) -> Files {
     let file = |kind: &str| folder.join(format!("{name}.{kind}"));
     let files = Files { certificate: file("pem"), key: file("key"), issuers: None };
@@ -134,7 +134,7 @@ pub(crate) fn openssl_req(folder: &Path, name: &str, options: &[&str]) -> Files 
     files
 }
 
-/// A root in the hands of the openssl command, for what rcgen refuses to issue.
+/// A root for the openssl command, for what rcgen cannot issue.
 pub(crate) struct OpenSslAuthority {
     folder: TempDir,
     root: Files,
@@ -154,8 +154,8 @@ impl OpenSslAuthority {
         self.root.certificate.display().to_string()
     }
 
-    /// A certificate for a.test with a key as `-newkey` wants it and a signature over `digest`. Without a name in its
-    /// extensions it has none at all, and so is of version 1.
+    /// A certificate for a.test with a key for `-newkey` and a signature with `digest`. Without a name in its
+    /// extensions it has no extensions, and so is of version 1.
     pub(crate) fn issue(&self, key: &str, digest: &str, names: Option<&str>) -> Files {
         let file = |name: &str| self.folder.path().join(name);
         let (request, extensions) = (file("leaf.csr"), file("leaf.ext"));

@@ -28,7 +28,7 @@ pub(crate) fn shakedown_with(args: &[&str], input: &str) -> Run {
     finish(child)
 }
 
-/// Runs the program, and interrupts it after a second as someone at a keyboard would.
+/// Runs the program, and interrupts it after a second, like Ctrl-C.
 pub(crate) fn interrupted(args: &[&str]) -> Run {
     let child = start(args);
     thread::sleep(Duration::from_secs(1));
@@ -77,7 +77,7 @@ pub(crate) fn audit(command: &str, args: &[&str]) -> Audit {
 }
 
 impl Audit {
-    /// Holds that exactly these findings were made, each given as `severity rule-id`, whatever their order.
+    /// Checks that there are exactly these findings, each given as `severity rule-id`, in any order.
     #[track_caller]
     pub(crate) fn check(&self, expected: &[&str]) -> &Self {
         let mut found: Vec<String> = self
@@ -91,7 +91,7 @@ impl Audit {
         self
     }
 
-    /// Holds the exit status and the target's own.
+    /// Checks the exit status and the target's status.
     #[track_caller]
     pub(crate) fn ends(&self, status: i32, word: &str) -> &Self {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! One report of every fate, built in code, with hostile text wherever a peer could put some.
+//! A report with every status, built in code, with hostile text wherever a peer can send text.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use shakedown::tls::suite::CipherSuite;
 use shakedown::tls::version::ProtocolVersion;
 use time::macros::datetime;
 
-/// Steers a terminal, reorders text, breaks the line and hides something.
+/// Controls a terminal, reorders text, breaks the line and hides characters.
 pub(crate) const HOSTILE: &str = "evil\u{1b}[31m\u{7}\u{202e}gnp.exe\n::error::\u{200b}x\u{9b}2J";
 
 const UNRECOGNIZED: Cause = Cause::Alert(AlertDescription::UNRECOGNIZED_NAME);
@@ -47,7 +47,8 @@ fn healthy() -> TargetReport {
     told(target, vec![endpoint], Judgement::default())
 }
 
-/// The first address wants a name; the second also wants a client certificate, and a raw hello asked why.
+/// The first address requires a name; the second also requires a client certificate, and a raw hello was sent to find
+/// out why.
 fn spoilt() -> TargetReport {
     let mut target = target("api.internal.example.test:8443", "backend of the API, blue");
     target.role = Role::Upstream;
@@ -181,7 +182,7 @@ fn told(target: Target, endpoints: Vec<Endpoint>, judgement: Judgement) -> Targe
     TargetReport::new(Arc::new(target), observation, judgement, Severity::Error)
 }
 
-/// The matrix at one address; each cell presents the chain.
+/// The matrix at one address; each cell has the chain.
 fn endpoint(
     address: &str,
     names: [Option<String>; 4],
@@ -218,7 +219,7 @@ fn session() -> Session {
     }
 }
 
-/// A leaf whose author is hostile. What differs from key to key is made constant.
+/// A leaf with hostile text. What depends on the key is made constant.
 fn chain() -> Chain {
     let key = rcgen::KeyPair::generate().unwrap();
     let names = vec!["api.internal.example.test".to_owned()];

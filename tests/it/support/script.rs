@@ -1,4 +1,4 @@
-//! Servers that no real one can be made to be: TLS with any bytes for a chain, SMTP in front of TLS, a reset.
+//! Servers with behaviour that no real one has: TLS with any bytes as chain, SMTP in front of TLS, a reset.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -27,7 +27,7 @@ pub(crate) fn tls(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'stati
     let config = Arc::new(config);
     scripted(move |mut stream| {
         let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-        // A client that leaves in the middle is what such a server is for.
+        // Clients often disconnect early because of this server.
         let _ = Stream::new(&mut connection, &mut stream).read_to_end(&mut Vec::new());
     })
 }
@@ -41,7 +41,7 @@ impl ResolvesServerCert for Always {
     }
 }
 
-/// A TLS 1.3 server that sends this alert right behind a handshake that its client takes for complete.
+/// A TLS 1.3 server that sends this alert right after a handshake that looks complete to the client.
 pub(crate) fn alerts_after_the_handshake(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -88,7 +88,7 @@ fn sealed_alert(connection: ServerConnection, alert: u8) -> Vec<u8> {
     [&header[..], &body].concat()
 }
 
-/// An SMTP server that upgrades on STARTTLS, and from then on is the TLS server on that port.
+/// An SMTP server that upgrades on STARTTLS, and then passes the connection to the TLS server on that port.
 pub(crate) fn smtp(port: u16) -> SocketAddr {
     scripted(move |stream| {
         let _ = talk_smtp(&stream, port);
@@ -104,7 +104,7 @@ fn talk_smtp(mut client: &TcpStream, port: u16) -> io::Result<()> {
     relay(client, &TcpStream::connect(("127.0.0.1", port))?)
 }
 
-/// A database of MySQL's protocol that offers TLS, and from then on is the TLS server on that port.
+/// A MySQL server that offers TLS, and then passes the connection to the TLS server on that port.
 pub(crate) fn mysql(port: u16) -> SocketAddr {
     scripted(move |mut client| {
         let body = [b"\x0a8.0.0\0\x01\0\0\0challeng\0\x00\x8a".as_slice(), &[0; 20]].concat();
@@ -117,7 +117,7 @@ pub(crate) fn mysql(port: u16) -> SocketAddr {
     })
 }
 
-/// Reads one line, byte by byte: what follows it is for someone else.
+/// Reads one line, byte by byte: what follows it is for the TLS server.
 fn hear(mut client: &TcpStream, start: &str) -> io::Result<()> {
     let mut line = Vec::new();
     while !line.ends_with(b"\r\n") {
@@ -128,11 +128,11 @@ fn hear(mut client: &TcpStream, start: &str) -> io::Result<()> {
     if line.starts_with(start.as_bytes()) { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
-/// Passes bytes on in both directions, until both are closed.
+/// Forwards bytes in both directions until both are closed.
 fn relay(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
     let one_way = |mut from: TcpStream, mut to: TcpStream| {
         thread::spawn(move || {
-            // Either side may leave at any moment; the other is told.
+            // Either side may disconnect at any time; this is passed on to the other.
             let _ = io::copy(&mut from, &mut to);
             let _ = to.shutdown(Shutdown::Write);
         })
@@ -143,7 +143,7 @@ fn relay(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Stands in front of the server on that port, and resets the connections whose hello has that name.
+/// A proxy for the server on that port that resets connections whose hello has that name.
 pub(crate) fn refuses_name(port: u16, name: &'static str) -> SocketAddr {
     scripted(move |client| {
         let mut hello = vec![0; 4096];
@@ -155,7 +155,7 @@ pub(crate) fn refuses_name(port: u16, name: &'static str) -> SocketAddr {
     })
 }
 
-/// Stands in front of the server on that port, and closes the connections whose first record is larger than that.
+/// A proxy for the server on that port that closes connections whose first record is larger than this.
 pub(crate) fn refuses_size(port: u16, most: usize) -> SocketAddr {
     scripted(move |mut client| {
         let Ok(hello) = first_record(&mut client) else { return };
@@ -178,8 +178,8 @@ pub(crate) fn first_record(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(record)
 }
 
-/// Stands in front of the server on that port, and resets the connections that it does not admit: it is told how many came
-/// before, and how many are open.
+/// A proxy for the server on that port that resets the connections that `admits` refuses, given the numbers of earlier
+/// and of open connections.
 pub(crate) fn gate(
     port: u16,
     admits: impl Fn(usize, usize) -> bool + Send + Sync + 'static,
@@ -199,7 +199,7 @@ pub(crate) fn gate(
     })
 }
 
-/// Stands in front of the server on that port for so many connections, and then is gone: nothing listens any more.
+/// A proxy for the server on that port that stops listening after so many connections.
 pub(crate) fn gone_after(port: u16, connections: usize) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -224,7 +224,7 @@ pub(crate) fn resets_at_once() -> SocketAddr {
         for stream in listener.incoming().flatten() {
             let _ = stream.set_nonblocking(true);
             if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
-                // Closing with a linger time of zero sends a reset.
+                // Closing with a linger time of zero resets the connection.
                 let _ = stream.set_zero_linger();
             }
         }
@@ -232,7 +232,7 @@ pub(crate) fn resets_at_once() -> SocketAddr {
     address
 }
 
-/// Resets every connection after the hello: a socket that is closed with unread bytes is reset.
+/// Resets every connection after the hello: closing a socket with unread bytes resets it.
 pub(crate) fn resets() -> SocketAddr {
     scripted(|stream| {
         let _ = stream.peek(&mut [0]);

@@ -1,4 +1,4 @@
-//! Real servers on free loopback ports, ended when the test lets go of them.
+//! Real servers on free loopback ports, which end with the test.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,10 +14,10 @@ use tempfile::TempDir;
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Tries at a free port; another process may take it first.
+/// Attempts to find a free port; another process may take it first.
 const TRIES: usize = 5;
 
-/// A running nginx with a prefix of its own.
+/// A running nginx with its own prefix.
 pub(crate) struct Nginx {
     process: Process,
     _prefix: TempDir,
@@ -25,19 +25,19 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// Starts nginx with these lines inside `http {}`, in which `PORT` stands for the port to listen on.
+    /// Starts nginx with these lines inside `http {}`, with `PORT` as the port to listen on.
     pub(crate) fn start(http: &str) -> Self {
         Self::start_with(|port| {
             format!("http {{ access_log off; {} }}", http.replace("PORT", &port.to_string()))
         })
     }
 
-    /// Starts nginx with these lines beside `events {}`.
+    /// Starts nginx with these lines next to `events {}`.
     pub(crate) fn start_with(configuration: impl Fn(u16) -> String) -> Self {
         Self::start_as(|| Command::new(nginx_binary()), configuration)
     }
 
-    /// Starts the nginx that is held against what is said of it, with these lines inside `http {}`.
+    /// Starts the nginx that verdicts are compared with, with these lines inside `http {}`.
     pub(crate) fn start_proxy(http: &str) -> Self {
         Self::start_as(proxy_command, |port| {
             format!("http {{ access_log off; {} }}", http.replace("PORT", &port.to_string()))
@@ -73,13 +73,13 @@ impl Nginx {
         self.process.log.text()
     }
 
-    /// Whether nginx logs these words; they are waited for.
+    /// Whether nginx logs this text; waits for it.
     pub(crate) fn logs(&self, words: &str) -> bool {
         self.process.log.comes(words)
     }
 }
 
-/// Lines that load the modules that these blocks need, where the distribution has them as files.
+/// Lines that load the modules for these blocks, if the distribution has them as files.
 fn modules_for(blocks: &str) -> String {
     let needed = ["stream", "mail"].into_iter().filter(|name| {
         let block = format!("{name} {{");
@@ -90,7 +90,7 @@ fn modules_for(blocks: &str) -> String {
     found.iter().fold(String::new(), |lines, file| lines + "load_module " + file + ";\n")
 }
 
-/// The nginx that plays the proxy: that of another system in a folder where the environment names one, as
+/// The nginx that is the proxy: that of another system, if an environment variable names its folder, as
 /// `scripts/nginx-matrix` does.
 pub(crate) fn proxy_command() -> Command {
     match std::env::var_os("SHAKEDOWN_NGINX_ROOT") {
@@ -120,7 +120,7 @@ impl OpenSsl {
             let port = free_port();
             let mut command = Command::new("openssl");
             command.args(["s_server", "-www", "-accept", &format!("127.0.0.1:{port}")]);
-            // The system's configuration may forbid the very versions that are to be served.
+            // The system's configuration may disable the versions that the test needs.
             command.args(options).env("OPENSSL_CONF", "/dev/null").stderr(Stdio::null());
             let needed = "the openssl command is needed: install the package openssl";
             let process = Process::spawn(command.stdout(Stdio::piped()), needed);
@@ -132,7 +132,7 @@ impl OpenSsl {
     }
 }
 
-/// A running Apache httpd with a folder of its own, in one process.
+/// A running Apache httpd with its own folder, in one process.
 pub(crate) struct Apache {
     _process: Process,
     _folder: TempDir,
@@ -140,7 +140,7 @@ pub(crate) struct Apache {
 }
 
 impl Apache {
-    /// Starts it with these virtual hosts, in which `ADDRESS` stands for the address to listen on.
+    /// Starts it with these virtual hosts, with `ADDRESS` as the address to listen on.
     pub(crate) fn start(hosts: &str) -> Self {
         for _ in 0..TRIES {
             let port = free_port();
@@ -176,14 +176,14 @@ impl Apache {
     }
 }
 
-/// A child that is ended, by its own id, when the test lets go of it.
+/// A child process that is ended, by its own id, with the test.
 struct Process {
     child: Child,
     log: Log,
 }
 
 impl Process {
-    /// Starts a command, of which either stdout or stderr is a pipe.
+    /// Starts a command with a pipe as its stdout or stderr.
     fn spawn(command: &mut Command, needed: &str) -> Self {
         let mut child = command.stdin(Stdio::null()).spawn().expect(needed);
         let log = match child.stdout.take() {
@@ -196,13 +196,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself, as after a clash of ports.
+        // It may have ended already, for example after a port conflict.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What a process says. That it is ready is taken from its own words: another server may answer on the port.
+/// The output of a process. It shows when the process is ready, because another server may answer on the port.
 #[derive(Clone)]
 struct Log {
     shared: Arc<(Mutex<Said>, Condvar)>,
@@ -235,7 +235,7 @@ impl Log {
         self.shared.1.notify_all();
     }
 
-    /// Whether these words come before the process ends or patience does.
+    /// Whether this text appears before the process ends or the time is up.
     fn comes(&self, words: &str) -> bool {
         let missing = |said: &mut Said| !said.ended && !said.text.contains(words);
         let said = self.shared.0.lock().unwrap();
@@ -248,7 +248,7 @@ impl Log {
     }
 }
 
-/// Answers every connection by a function of its own, each in a thread, until the test's process ends.
+/// Answers every connection with a function, each in a thread, until the test process ends.
 pub(crate) fn scripted(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -262,7 +262,7 @@ pub(crate) fn scripted(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> So
     address
 }
 
-/// Reads what there is, then sends these bytes and hangs up.
+/// Reads the available data, then sends these bytes and disconnects.
 pub(crate) fn says(words: &'static [u8]) -> SocketAddr {
     scripted(move |mut stream| {
         let _ = stream.read(&mut [0; 4096]);

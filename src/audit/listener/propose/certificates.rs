@@ -1,4 +1,4 @@
-//! Certificate files: other pairs, and what stands in a file.
+//! Candidates for certificates: other pairs, and other contents of a file.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::certificate::trust::TrustStore;
 use crate::nginx::listener::{CertificatePair, Material, ServerName};
 use crate::tls::suite::Authentication;
 
-/// Issuers that are added to one chain.
+/// The most issuers that are added to one chain.
 const MAX_ADDED: usize = 3;
 
-/// The files of the certificates that the holder shows, as far as they were read.
+/// The files of the certificates that the server sends, as far as they were read.
 pub(super) fn served(site: Site<'_>) -> impl Iterator<Item = &FileChain> {
     let names = site.holder().ssl.certificates.iter().filter_map(file_name);
     names.filter_map(move |name| site.files.iter().find(|file| file.path == name))
@@ -33,7 +33,7 @@ fn file_name(pair: &CertificatePair) -> Option<&str> {
     }
 }
 
-/// A pair that the configuration has elsewhere, of a kind that this server lacks and with its name.
+/// A pair elsewhere in the configuration, of a type that this server lacks and with its name.
 pub(super) fn of_another_kind(site: Site<'_>, kinds: &[Authentication]) -> Option<Candidate> {
     let holder = site.holder();
     let fits = |file: &&FileChain| {
@@ -71,7 +71,7 @@ fn covers_all(site: Site<'_>, leaf: &Certificate) -> bool {
     names.all(|name| coverage(leaf, Name::Dns(name)) == Coverage::Covered)
 }
 
-/// The chain of each served file as this says it should be, where it is not.
+/// The chains that this function changes, of all files that are sent.
 pub(super) fn rewritten(
     site: Site<'_>,
     change: ChainChange,
@@ -88,7 +88,7 @@ pub(super) fn rewritten(
     changed.collect()
 }
 
-/// The path from the leaf, then what else there is.
+/// The path from the leaf, then all other certificates.
 pub(super) fn in_order(chain: &Chain) -> Vec<Vec<u8>> {
     let path = shape(chain).path;
     let others = (0..chain.certificates.len()).filter(|index| !path.contains(index));
@@ -96,7 +96,7 @@ pub(super) fn in_order(chain: &Chain) -> Vec<Vec<u8>> {
     ders(chain, &order)
 }
 
-/// Without roots, duplicates and what signs nothing here.
+/// Without roots, duplicates and certificates that signed nothing here.
 pub(super) fn plain(chain: &Chain) -> Vec<Vec<u8>> {
     let shape = shape(chain);
     let needless = |index: &usize| {
@@ -108,7 +108,7 @@ pub(super) fn plain(chain: &Chain) -> Vec<Vec<u8>> {
     ders(chain, &kept)
 }
 
-/// With the issuers that are missing: those that were fetched, and those that stand in other files of the configuration.
+/// With the missing issuers: those that were fetched, and those in other files of the configuration.
 pub(super) fn whole(site: Site<'_>, chain: &Chain) -> Vec<Vec<u8>> {
     let fetched = site.issuers.iter().filter_map(|der| Certificate::parse(der).ok()).map(Arc::new);
     let others = site.files.iter().flat_map(|file| file.chain.certificates.iter().skip(1).cloned());
@@ -133,7 +133,7 @@ pub(super) fn whole(site: Site<'_>, chain: &Chain) -> Vec<Vec<u8>> {
     all
 }
 
-/// The shape as it is without regard to what anybody trusts.
+/// The shape of the chain, regardless of trust.
 fn shape(chain: &Chain) -> ChainShape {
     let (nobody, _) = TrustStore::from_certificates(String::new(), Vec::new(), false);
     ChainShape::of(chain, &nobody, &Verifier::default())

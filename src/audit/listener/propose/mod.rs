@@ -11,10 +11,11 @@ use super::goal::Goal;
 use super::site::Site;
 use crate::observation::Endpoint;
 
-/// Candidates that are proposed for one finding at the most.
+/// The most candidates for one finding.
 const MAX_CANDIDATES: usize = 12;
 
-/// What may reach this goal at a target that was seen like this: the smallest change first, and of equal ones the one that admits least.
+/// Candidates for this goal and a target with these observations: the smallest change first, and of equal ones the one
+/// that weakens least.
 pub fn candidates(goal: Goal, site: Site<'_>, seen: &Endpoint) -> Vec<Candidate> {
     let proposed = match goal {
         Goal::Client(client) => client::candidates(client, site, seen),

@@ -1,4 +1,4 @@
-//! Names, sessions, application protocols and client certificates.
+//! Candidates for names, sessions, application protocols and client certificates.
 
 use crate::audit::listener::candidate::{Admits, Candidate};
 use crate::audit::listener::settings::{set, with_option};
@@ -7,16 +7,16 @@ use crate::nginx::defaults::NginxRelease;
 use crate::nginx::edit::Edit;
 use crate::nginx::listener::{Material, Protocol, Server};
 
-/// The release that knows `http2 on`; before it was a parameter of `listen`.
+/// The first release with `http2 on`; before, it was a parameter of `listen`.
 const HTTP2_SINCE: NginxRelease = NginxRelease::new(1, 25, 1);
 
-/// The deepest chain of a client that is proposed to be followed.
+/// The longest chain of clients that is proposed.
 const MAX_DEPTH: u32 = 4;
 
-/// A cache that workers share.
+/// A cache that all workers share.
 const CACHE: &str = "shared:shakedown:1m";
 
-/// Sessions are stored, or tickets handed out. The default server's cache counts for all names.
+/// Enables the session cache or tickets. The default server's cache is used for all names.
 pub(super) fn resumption(site: Site<'_>) -> Vec<Candidate> {
     let default = site.listener.default_server();
     let holder = site.holder();
@@ -44,7 +44,7 @@ pub(super) fn resumption(site: Site<'_>) -> Vec<Candidate> {
     all
 }
 
-/// HTTP/2 is offered.
+/// Enables HTTP/2.
 pub(super) fn http2(site: Site<'_>) -> Vec<Candidate> {
     if site.listener.protocol != Protocol::Http {
         return Vec::new();
@@ -53,7 +53,7 @@ pub(super) fn http2(site: Site<'_>) -> Vec<Candidate> {
         return vec![Candidate::of(vec![set(site.server, "http2", &["on"])])];
     }
     let Some(block) = site.tree.at(&site.server.span) else { return Vec::new() };
-    // The directives of one name are written together.
+    // All directives with one name are set together.
     let listens = block.children().iter().filter(|one| one.name == "listen").map(|one| {
         let mut arguments = one.arguments.clone();
         if one.span == site.server.listen && !arguments.iter().any(|word| word == "http2") {
@@ -64,7 +64,7 @@ pub(super) fn http2(site: Site<'_>) -> Vec<Candidate> {
     vec![Candidate::of(listens.collect())]
 }
 
-/// The name that was asked for is answered: by the server that has it.
+/// Adds the requested name to the server that should have it.
 pub(super) fn name(site: Site<'_>) -> Vec<Candidate> {
     let refusing = site.holder();
     if !refusing.ssl.rejects() || !refusing.has_certificate() {
@@ -73,7 +73,7 @@ pub(super) fn name(site: Site<'_>) -> Vec<Candidate> {
     vec![Candidate::of(vec![set(refusing, "ssl_reject_handshake", &["off"])])]
 }
 
-/// A hello without a name is answered like one with it: the default server has what the other has.
+/// Makes a hello without a name work like one with it: copies the other server's settings to the default server.
 pub(super) fn no_name(site: Site<'_>) -> Vec<Candidate> {
     let default = site.listener.default_server();
     let mut edits = Vec::new();
@@ -107,7 +107,7 @@ fn file(material: &Material) -> Option<&str> {
     }
 }
 
-/// Longer chains of clients are followed.
+/// Accepts longer chains of clients.
 pub(super) fn client_certificate(site: Site<'_>) -> Vec<Candidate> {
     let holder = site.holder();
     let depth = holder.ssl.verify_depth.as_ref().map_or(1, |set| set.value);
@@ -116,7 +116,7 @@ pub(super) fn client_certificate(site: Site<'_>) -> Vec<Candidate> {
     deeper.map(|depth| Candidate::of(vec![edit(depth)])).collect()
 }
 
-/// Clients without a certificate are served.
+/// Accepts clients without a certificate.
 pub(super) fn no_client_certificate(site: Site<'_>) -> Vec<Candidate> {
     let holder = site.holder();
     let asks = holder.ssl.verify_client.as_ref().is_some_and(|set| set.value == "on");
