@@ -21,6 +21,8 @@ pub mod nginx;
 
 pub mod log;
 
+pub mod capture;
+
 pub mod targets;
 
 pub mod observation;

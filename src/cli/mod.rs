@@ -1,6 +1,7 @@
 //! The command line: arguments, settings, run, report, exit status.
 
 pub mod args;
+mod capture;
 mod cert;
 mod collector;
 mod completions;
@@ -68,6 +69,7 @@ fn dispatch() -> ExitCode {
         Command::Diff(args) => diff::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Capture(args) => capture::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -3,6 +3,7 @@
 //! A format is one file in `formats` and one variant of [`Format`]. All remote text passes through [`escape`] before it
 //! is shown.
 
+pub mod capture;
 mod chain;
 pub mod escape;
 pub mod explanation;

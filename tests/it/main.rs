@@ -9,6 +9,7 @@
 
 mod architecture;
 mod as_nginx;
+mod capture;
 mod certificate;
 mod cipher_string;
 mod cli;

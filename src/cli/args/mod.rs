@@ -1,6 +1,7 @@
 //! The arguments as typed. `settings` resolves every default. This module uses no other part of the command line.
 
 mod as_nginx;
+mod capture;
 mod cert;
 mod fleet;
 mod gate;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(in crate::cli) use self::capture::{CaptureArgs, CaptureFormat};
 pub(in crate::cli) use self::cert::{CertArgs, Holder};
 pub(in crate::cli) use self::gate::{FailOn, GateArgs};
 pub(in crate::cli) use self::limits::LimitArgs;
@@ -49,6 +51,7 @@ Examples:
   shakedown nginx                                       # a whole configuration
   nginx -T | shakedown nginx - --diff                   # and fixes as a patch
   shakedown log /var/log/nginx/error.log                # what to do first
+  shakedown capture clients.pcap                        # who failed, and why
   shakedown explain sni-required                        # what a finding means
   shakedown demo                                        # try it out
 
@@ -95,6 +98,8 @@ pub(in crate::cli) enum Command {
     Merge(MergeArgs),
     /// Read error and access logs: which failures matter, and what to do first
     Log(Box<LogArgs>),
+    /// Read packet captures: which handshakes failed, on whose side, and why
+    Capture(CaptureArgs),
     /// Explain a rule, an alert, an error code or a log line
     Explain(ExplainArgs),
     /// Start misconfigured servers on loopback and audit them

@@ -1,0 +1,268 @@
+//! Whole captures: frames in, handshakes out, with a count of everything that was seen and left out.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::net::SocketAddr;
+
+use super::conclusion::{NoHandshake, conclude};
+use super::connections::{ConnectionCounts, Connections};
+use super::exchange::{Conclusion, Exchange};
+use super::frames::{CapturedFrame, Frames, FramesError};
+use super::learnt::Learnt;
+use super::packet::{Dissector, FrameCounts, Transport, UdpDatagram};
+use super::talk::Talk;
+
+/// Handshakes of each kind that are kept; the others are counted.
+pub const MAX_KEPT: usize = 10_000;
+
+/// Requests of plain HTTP that wait to be told apart, and servers that are known to speak TLS.
+const MAX_WAITING: usize = 10_000;
+
+/// Handshakes by how they ended, and connections without one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExchangeCounts {
+    /// Those that succeeded.
+    pub established: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Those of which the capture does not tell.
+    pub unclear: u64,
+    /// Those that are counted above and not kept.
+    pub not_kept: u64,
+    /// Connections on which nothing was sent.
+    pub silent: u64,
+    /// Connections that began before the capture.
+    pub under_way: u64,
+    /// Connections that carry something else than TLS.
+    pub other: u64,
+    /// Hellos of DTLS, which is not read.
+    pub dtls_hellos: u64,
+    /// First packets of QUIC, which is not read.
+    pub quic_initials: u64,
+}
+
+impl ExchangeCounts {
+    /// All handshakes.
+    pub fn handshakes(&self) -> u64 {
+        self.established + self.failed + self.unclear
+    }
+}
+
+/// Everything that was read.
+#[derive(Debug, Default)]
+pub struct CaptureIntake {
+    only_failing: bool,
+    /// Handshakes, in the order in which they were concluded.
+    pub kept: Vec<Exchange>,
+    /// How many there are.
+    pub counts: ExchangeCounts,
+    /// What servers accept.
+    pub learnt: Learnt,
+    /// When the first and the last frame came, in nanoseconds since 1970.
+    pub span: Option<(i64, i64)>,
+    kept_by_kind: [usize; 3],
+    /// Requests of plain HTTP that got no answer of HTTP: failures, where their server turns out to speak TLS.
+    plain_http: Vec<Exchange>,
+    tls_servers: BTreeSet<SocketAddr>,
+    dissector: Dissector,
+    connections: Connections,
+}
+
+impl CaptureIntake {
+    /// Before the first capture; `only_failing` keeps only the handshakes that did not succeed.
+    pub fn new(only_failing: bool) -> Self {
+        Self { only_failing, ..Self::default() }
+    }
+
+    /// Reads a capture to its end; how many frames it holds, and what kept it from being read on.
+    pub fn read<R: Read>(&mut self, source: R) -> (u64, Option<FramesError>) {
+        let mut frames = match Frames::new(source) {
+            Ok(frames) => frames,
+            Err(error) => return (0, Some(error)),
+        };
+        let end = loop {
+            let mut time = None;
+            let read = frames.next_frame(|frame| {
+                time = Some(frame.time);
+                self.frame(frame);
+            });
+            if let Some(time) = time {
+                let (first, last) = self.span.unwrap_or((time, time));
+                self.span = Some((first.min(time), last.max(time)));
+            }
+            match read {
+                Ok(true) => {}
+                Ok(false) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        let mut talks = Vec::new();
+        self.connections.finish(|talk| talks.push(talk));
+        for talk in &talks {
+            self.talk(talk);
+        }
+        (frames.count(), end)
+    }
+
+    fn frame(&mut self, frame: CapturedFrame<'_>) {
+        let (connections, counts) = (&mut self.connections, &mut self.counts);
+        let mut ended = Vec::new();
+        self.dissector.frame(frame, |packet| match packet {
+            Transport::Tcp(segment) => connections.segment(&segment, |talk| ended.push(talk)),
+            Transport::Udp(datagram) => count_datagram(counts, datagram),
+        });
+        for talk in &ended {
+            self.talk(talk);
+        }
+    }
+
+    /// Frames by what became of them.
+    pub fn frames(&self) -> FrameCounts {
+        self.dissector.counts
+    }
+
+    /// Fragmented packets that never came together.
+    pub fn fragments_given_up(&self) -> u64 {
+        self.dissector.fragments_given_up()
+    }
+
+    /// Connections by what became of them.
+    pub fn connections(&self) -> ConnectionCounts {
+        self.connections.counts
+    }
+
+    /// There are no more captures to come.
+    pub fn finish(&mut self) {
+        for exchange in std::mem::take(&mut self.plain_http) {
+            if self.tls_servers.contains(&exchange.server) {
+                self.exchange(exchange);
+            } else {
+                self.counts.other += 1;
+            }
+        }
+    }
+
+    fn talk(&mut self, talk: &Talk) {
+        match conclude(talk) {
+            Ok(exchange) => {
+                let answered = exchange.answer.is_some() || exchange.retry.is_some();
+                if answered && self.tls_servers.len() < MAX_WAITING {
+                    self.tls_servers.insert(exchange.server);
+                }
+                self.exchange(exchange);
+            }
+            Err(NoHandshake::PlainHttp(exchange)) if self.plain_http.len() < MAX_WAITING => {
+                self.plain_http.push(*exchange);
+            }
+            Err(NoHandshake::Silent) => self.counts.silent += 1,
+            Err(NoHandshake::UnderWay) => self.counts.under_way += 1,
+            Err(NoHandshake::Other | NoHandshake::PlainHttp(_)) => self.counts.other += 1,
+        }
+    }
+
+    fn exchange(&mut self, exchange: Exchange) {
+        let counts = &mut self.counts;
+        let (count, kind) = match exchange.conclusion {
+            Conclusion::Established => (&mut counts.established, 0),
+            Conclusion::Failed(_) => (&mut counts.failed, 1),
+            Conclusion::Unclear(_) => (&mut counts.unclear, 2),
+        };
+        *count += 1;
+        self.learnt.add(&exchange);
+        if self.only_failing && exchange.conclusion == Conclusion::Established {
+            return;
+        }
+        if self.kept_by_kind[kind] < MAX_KEPT {
+            self.kept_by_kind[kind] += 1;
+            self.kept.push(exchange);
+        } else {
+            counts.not_kept += 1;
+        }
+    }
+}
+
+fn count_datagram(counts: &mut ExchangeCounts, datagram: UdpDatagram<'_>) {
+    match datagram.payload {
+        // A handshake record of DTLS 1.0 or 1.2 that holds a hello.
+        [22, 0xfe, 0xff | 0xfd, _, _, _, _, _, _, _, _, _, _, 1, ..] => counts.dtls_hellos += 1,
+        // A long header of QUIC v1 with an Initial packet, or of v2.
+        [0xc0..=0xcf, 0, 0, 0, 1, ..] | [0xd0..=0xdf, 0x6b, 0x33, 0x43, 0xcf, ..]
+            if datagram.payload.len() >= 1200 =>
+        {
+            counts.quic_initials += 1;
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A pcap file of raw IP with these packets.
+    fn file(packets: &[Vec<u8>]) -> Vec<u8> {
+        let head: [u32; 6] = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 0x0004_0000, 101];
+        let mut out: Vec<u8> = head.iter().flat_map(|word| word.to_le_bytes()).collect();
+        for packet in packets {
+            let length = u32::try_from(packet.len()).unwrap().to_le_bytes();
+            out.extend([[0; 4], [0; 4], length, length].concat());
+            out.extend(packet);
+        }
+        out
+    }
+
+    /// A packet from one of two ends to the other, with anything in it.
+    fn packet() -> impl Strategy<Value = Vec<u8>> {
+        let numbers = (any::<bool>(), 0_u32..400, 0_u32..400, any::<u8>());
+        let starts: [&[u8]; 5] = [
+            &[],
+            &[22, 3, 1, 0, 40, 1, 0, 0, 36, 3, 3],
+            &[21, 3, 3, 0, 2, 2, 40],
+            &[23, 3, 3, 0, 19],
+            b"PROXY TCP4 ",
+        ];
+        let start = prop::sample::select(starts.to_vec());
+        let parts = (numbers, start, prop::collection::vec(any::<u8>(), 0..80));
+        parts.prop_map(|((forth, sequence, acknowledged, flags), start, rest)| {
+            let (from, to) = if forth { (1, 2) } else { (2, 1) };
+            let length = u8::try_from(40 + start.len() + rest.len()).unwrap();
+            let mut bytes = vec![0x45, 0, 0, length, 0, 0, 0, 0, 64, 6, 0, 0];
+            bytes.extend([10, 0, 0, from, 10, 0, 0, to, 1, from, 1, to]);
+            bytes.extend(sequence.to_be_bytes());
+            bytes.extend(acknowledged.to_be_bytes());
+            bytes.extend([0x50, flags, 0, 0, 0, 0, 0, 0]);
+            bytes.extend(start);
+            bytes.extend(rest);
+            bytes
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_packets_break_it(packets in prop::collection::vec(packet(), 0..60)) {
+            let mut intake = CaptureIntake::new(false);
+            let (frames, error) = intake.read(&*file(&packets));
+            prop_assert_eq!((frames, error), (packets.len() as u64, None));
+            intake.finish();
+            prop_assert_eq!(intake.kept.len() as u64, intake.counts.handshakes());
+        }
+
+        #[test]
+        fn no_file_breaks_it(bytes in prop::collection::vec(any::<u8>(), 0..400), start in 0_usize..3) {
+            let mut section = vec![0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0];
+            section.extend([255, 255, 255, 255, 255, 255, 255, 255, 28, 0, 0, 0]);
+            let start = [Vec::new(), file(&[]), section][start].clone();
+            let _ = CaptureIntake::new(false).read(&*[start, bytes].concat());
+        }
+
+        #[test]
+        fn no_damage_breaks_it(packets in prop::collection::vec(packet(), 1..20), at: prop::sample::Index, byte: u8) {
+            let mut file = file(&packets);
+            let at = at.index(file.len());
+            file[at] = byte;
+            let _ = CaptureIntake::new(false).read(&*file);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Packets in, handshakes out: what a capture tells of TLS. Pure.
+//!
+//! [`frames`] takes a file apart, [`link`] and [`packet`] its packets, [`stream`] puts each direction of a connection together
+//! again, [`half`] reads TLS from it, and [`talk`] holds both directions. [`conclusion`] says how a handshake ended, [`blame`] why, in
+//! the words of the table of causes that `explain` and `log` share.
+//!
+//! A capture is written by strangers and is rarely whole: every length is bounded, and what is missing is said to be missing.
+
+pub mod blame;
+pub mod conclusion;
+pub mod connections;
+pub mod exchange;
+mod fragments;
+pub mod frames;
+pub mod half;
+pub mod intake;
+pub mod learnt;
+pub mod link;
+pub mod packet;
+mod preface;
+pub mod record_layer;
+pub mod seen_hello;
+pub mod stream;
+pub mod talk;

@@ -1,0 +1,210 @@
+//! One connection of TCP: both directions, who opened it, and how it ended.
+
+use std::net::SocketAddr;
+
+use super::half::{CaptureMoment, Half, HalfEnd};
+use super::packet::TcpSegment;
+
+/// Bytes of a direction after which an undecided handshake is given up.
+const MAX_FOLLOWED: u64 = 512 * 1024;
+
+/// Encrypted records in both directions that show that data flows.
+const FLOWING: u64 = 16;
+
+/// A connection.
+#[derive(Clone, Debug)]
+pub struct Talk {
+    /// The sender of the first packet, and the other.
+    pub ends: [SocketAddr; 2],
+    /// What each of them sent.
+    pub halves: [Half; 2],
+    /// When the first packet came.
+    pub first: i64,
+    /// When the last packet came.
+    pub last: i64,
+    /// Who opened the connection, where that was seen.
+    opener: Option<usize>,
+    /// Packets so far, to tell which end came first.
+    packets: u64,
+    /// The side that ended the connection first, and the packet with which it did.
+    first_end: Option<usize>,
+    /// Whether what is to be known of the handshake is known.
+    settled: bool,
+}
+
+impl Talk {
+    /// Begins with its first packet.
+    pub fn new(segment: &TcpSegment<'_>) -> Self {
+        Self {
+            ends: [segment.source, segment.target],
+            halves: [Half::default(), Half::default()],
+            first: segment.time,
+            last: segment.time,
+            opener: None,
+            packets: 0,
+            first_end: None,
+            settled: false,
+        }
+    }
+
+    fn side(&self, segment: &TcpSegment<'_>) -> usize {
+        usize::from(self.ends.first() != Some(&segment.source))
+    }
+
+    /// Whether the segment opens another connection between the same ends.
+    pub fn is_succeeded_by(&self, segment: &TcpSegment<'_>) -> bool {
+        let side = self.side(segment);
+        let half = &self.halves[side];
+        if !segment.syn {
+            return false;
+        }
+        if let Some(known) = half.syn {
+            return known != segment.sequence;
+        }
+        // Where nobody saw it open: a new one if it begins elsewhere than what came by.
+        let place = half.stream.place(segment.sequence.wrapping_add(1));
+        half.stream.has_begun() && (half.end.is_some() || place != Some(0))
+    }
+
+    /// Takes a packet.
+    pub fn segment(&mut self, segment: &TcpSegment<'_>) {
+        let side = self.side(segment);
+        self.last = self.last.max(segment.time);
+        self.packets += 1;
+        if segment.syn {
+            let opened_by = if segment.acknowledged.is_some() { 1 - side } else { side };
+            self.opener.get_or_insert(opened_by);
+        }
+        let received = self.received(1 - side, segment);
+        let half = &mut self.halves[side];
+        half.packets += 1;
+        half.received = half.received.max(received);
+        let mut sequence = segment.sequence;
+        if segment.syn {
+            half.syn.get_or_insert(segment.sequence);
+            half.stream.open(segment.sequence);
+            sequence = sequence.wrapping_add(1);
+        } else if !segment.rst {
+            half.stream.begin(sequence);
+        }
+        if !self.settled {
+            self.push(side, sequence, segment, received);
+        }
+        let ends = segment.fin || segment.rst;
+        if ends {
+            self.end(side, sequence, segment, received);
+        }
+        if !self.settled {
+            self.settle();
+        }
+    }
+
+    /// The place in that direction up to which the sender of the segment had received all.
+    fn received(&self, side: usize, segment: &TcpSegment<'_>) -> u64 {
+        let place = segment.acknowledged.and_then(|ack| self.halves[side].stream.place(ack));
+        place.map_or(0, |place| place.max(0).unsigned_abs())
+    }
+
+    fn push(&mut self, side: usize, sequence: u32, segment: &TcpSegment<'_>, received: u64) {
+        let half = &mut self.halves[side];
+        let mut stream = std::mem::take(&mut half.stream);
+        stream.push(sequence, segment.payload, segment.cut, |span, end| {
+            half.feed(span, CaptureMoment { time: segment.time, end, received });
+        });
+        half.stream = stream;
+    }
+
+    fn end(&mut self, side: usize, sequence: u32, segment: &TcpSegment<'_>, received: u64) {
+        let half = &mut self.halves[side];
+        if half.end.is_some() {
+            return;
+        }
+        let length = u32::try_from(segment.payload.len() + segment.cut).unwrap_or(0);
+        let place = half.stream.place(sequence.wrapping_add(length)).unwrap_or(0);
+        let at = CaptureMoment { time: segment.time, end: place.max(0).unsigned_abs(), received };
+        half.end = Some(HalfEnd { reset: segment.rst, place, at });
+        self.first_end.get_or_insert(side);
+    }
+
+    /// Whether both sides have said that they are done.
+    pub fn is_over(&self) -> bool {
+        let [one, other] = self.halves.each_ref().map(|half| half.end);
+        let reset = |end: Option<HalfEnd>| end.is_some_and(|end| end.reset);
+        one.is_some() && other.is_some() || reset(one) || reset(other)
+    }
+
+    /// Whether what is to be known of the handshake is known, so that it may be forgotten.
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Lets go of the streams where data flows both ways, or nothing can come of it.
+    fn settle(&mut self) {
+        let halves = &self.halves;
+        let flows = |half: &Half| half.shown.sealed_count + u64::from(half.shown.finished) > 1;
+        let count: u64 = halves.iter().map(|half| half.shown.sealed_count).sum();
+        let flowing = halves.iter().all(flows) && count > FLOWING;
+        let plain =
+            halves.iter().all(Half::is_plain) && halves.iter().all(|half| half.text.len() > 64);
+        let foreign = plain && halves.iter().all(|half| half.stream.end() > 16 * 1024);
+        let endless = halves.iter().any(|half| half.stream.end() > MAX_FOLLOWED);
+        if flowing || foreign || endless {
+            self.settled = true;
+            self.halves.iter_mut().for_each(Half::release);
+        }
+    }
+
+    /// There is no more to come.
+    pub fn finish(&mut self) {
+        if self.settled {
+            return;
+        }
+        for half in &mut self.halves {
+            let at = CaptureMoment { time: self.last, end: 0, received: half.received };
+            let mut stream = std::mem::take(&mut half.stream);
+            stream.flush(|span, end| half.feed(span, CaptureMoment { end, ..at }));
+            half.stream = stream;
+        }
+    }
+
+    /// The side that is the client: the one that opened the connection, or that sent a hello, or whose port is higher.
+    pub fn client(&self) -> usize {
+        if let Some(opener) = self.opener {
+            return opener;
+        }
+        let sent_hello = |half: &Half| !half.shown.hellos.is_empty() || half.is_http;
+        let answered = |half: &Half| !half.shown.answers.is_empty();
+        let [one, other] = &self.halves;
+        if sent_hello(one) || answered(other) {
+            return 0;
+        }
+        if sent_hello(other) || answered(one) {
+            return 1;
+        }
+        usize::from(self.ends[0].port() < self.ends[1].port())
+    }
+
+    /// The side that ended the connection first, as far as packets tell: what a side had received when it ended counts
+    /// more than the order in which packets were captured.
+    pub fn first_to_end(&self) -> Option<usize> {
+        let [one, other] = self.halves.each_ref().map(|half| half.end);
+        let (Some(one), Some(other)) = (one, other) else { return self.first_end };
+        let after = |end: &HalfEnd, peer: &HalfEnd| end.at.received > peer.at.end;
+        if after(&one, &other) {
+            return Some(1);
+        }
+        if after(&other, &one) { Some(0) } else { self.first_end }
+    }
+
+    /// Whether everything that this side sent was captured, as far as both sides' numbers tell.
+    pub fn is_whole(&self, side: usize) -> bool {
+        let (half, peer) = (&self.halves[side], &self.halves[1 - side]);
+        let end = half.stream.end();
+        let begun = half.stream.from_start || half.is_tls() || half.packets == 0;
+        // A FIN takes a number of its own.
+        let ended = half.end.is_some_and(|end| !end.reset);
+        let acknowledged = peer.received <= end + u64::from(ended);
+        let reached = half.end.is_none_or(|it| it.place <= i64::try_from(end).unwrap_or(i64::MAX));
+        begun && !half.stream.has_gap && acknowledged && reached
+    }
+}

@@ -1,0 +1,65 @@
+//! `capture`: which handshakes of a packet capture failed, on whose side, and why.
+
+mod source;
+
+use std::io::Write;
+
+use super::args::{CaptureArgs, CaptureFormat};
+use super::exit::Exit;
+use super::settings;
+use super::whole_file::Output;
+use crate::capture::intake::CaptureIntake;
+use crate::report::capture::document::{CaptureFile, CaptureReport};
+use crate::report::capture::table;
+use crate::report::{Look, Summary};
+
+/// Runs the subcommand.
+pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
+    // A name that is wrong is told before anything is read.
+    for path in &args.files {
+        source::check(path)?;
+    }
+    let output = Output::open(args.output.as_deref())?;
+    let mut intake = CaptureIntake::new(args.only_failing);
+    let mut files = Vec::new();
+    for path in &args.files {
+        let (frames, error) = match source::open(path) {
+            Ok(source) => intake.read(source),
+            Err(error) => {
+                files.push(CaptureFile {
+                    path: source::name(path),
+                    frames: 0,
+                    error: Some(error.to_string()),
+                });
+                continue;
+            }
+        };
+        let error = error.map(|error| error.to_string());
+        files.push(CaptureFile { path: source::name(path), frames, error });
+    }
+    intake.finish();
+    let report = CaptureReport::new(&intake, files);
+    write(&report, args, output)?;
+    let summary = Summary {
+        failed: usize::from(report.has_findings()),
+        untested: usize::from(report.has_gaps()),
+        ..Summary::default()
+    };
+    Ok(Exit::of(&summary, true, 0))
+}
+
+fn write(report: &CaptureReport, args: &CaptureArgs, mut output: Output) -> anyhow::Result<()> {
+    match args.format {
+        CaptureFormat::Table => {
+            output.write_all(table::render(report, look(args)).as_bytes())?;
+        }
+        CaptureFormat::Json => report.json(&mut output)?,
+    }
+    output.finish()
+}
+
+fn look(args: &CaptureArgs) -> Look {
+    let colour = settings::colour(args.color, args.output.is_none());
+    let width = if args.output.is_none() { settings::width() } else { settings::WIDTH };
+    Look { width, colour, show_chain: false }
+}

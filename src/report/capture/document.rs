@@ -1,0 +1,298 @@
+//! The document over captures, of schema `shakedown/capture/v1`: plain data, which every form shows. Field names and values are a
+//! contract: they are only ever added to.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::capture::exchange::{ClientCertificate, Doubt, Party};
+
+/// What this document calls itself.
+pub const SCHEMA: &str = "shakedown/capture/v1";
+
+/// A whole run.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CaptureReport {
+    /// Always `shakedown/capture/v1`.
+    pub schema: &'static str,
+    /// Who made it.
+    pub tool: Maker,
+    /// What was read, in the order in which it was named.
+    pub files: Vec<CaptureFile>,
+    /// When the first frame was captured, in UTC.
+    pub first_seen: Option<String>,
+    /// When the last frame was captured, in UTC.
+    pub last_seen: Option<String>,
+    /// How many handshakes there are, by how they ended.
+    pub summary: CaptureSummary,
+    /// What the capture holds beside handshakes, and what of it could not be read.
+    pub traffic: CaptureTraffic,
+    /// Failures of one kind at one server, the most frequent first.
+    pub failures: Vec<FailureKind>,
+    /// Servers that completed handshakes, and what they were seen to accept.
+    pub servers: Vec<SeenServer>,
+    /// Each handshake, by the time of its first packet; with `--only-failing` without those that succeeded.
+    pub handshakes: Vec<CapturedHandshake>,
+    /// What to know about these figures.
+    pub notes: Vec<String>,
+}
+
+/// Who made a document.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Maker {
+    /// The program.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// One file.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CaptureFile {
+    /// As it was named.
+    pub path: String,
+    /// Frames that were read.
+    pub frames: u64,
+    /// What kept it from being read to its end.
+    pub error: Option<String>,
+}
+
+/// Handshakes by how they ended.
+#[derive(Clone, Copy, Debug, Default, Serialize, JsonSchema)]
+pub struct CaptureSummary {
+    /// All of them.
+    pub handshakes: u64,
+    /// Those that succeeded.
+    pub established: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Those of which the capture does not tell.
+    pub unclear: u64,
+    /// Those that are counted here and not listed, because there are too many.
+    pub left_out: u64,
+}
+
+/// What a capture holds beside handshakes.
+#[derive(Clone, Copy, Debug, Default, Serialize, JsonSchema)]
+pub struct CaptureTraffic {
+    /// All frames.
+    pub frames: u64,
+    /// Frames that were not captured whole.
+    pub frames_cut: u64,
+    /// Frames whose headers could not be read.
+    pub frames_unreadable: u64,
+    /// Frames of a kind of link that is not read.
+    pub frames_of_unknown_link: u64,
+    /// Fragmented packets of which a part is missing.
+    pub packets_incomplete: u64,
+    /// Connections of TCP.
+    pub connections: u64,
+    /// Connections on which nothing was sent.
+    pub connections_silent: u64,
+    /// Connections that had begun before the capture.
+    pub connections_under_way: u64,
+    /// Connections that carry something else than TLS.
+    pub connections_of_other_protocols: u64,
+    /// Connections that were given up because too many were open.
+    pub connections_given_up: u64,
+    /// Hellos of DTLS, which are not read.
+    pub dtls_hellos: u64,
+    /// First packets of QUIC, which are not read.
+    pub quic_initials: u64,
+}
+
+/// Failures of one kind at one server.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct FailureKind {
+    /// The server's address.
+    pub server: String,
+    /// The class that `log` counts such failures under.
+    pub class: &'static str,
+    /// Who failed, and how.
+    pub meaning: &'static str,
+    /// How much such failures matter by themselves: `fault`, `mixed`, `noise` or `symptom`.
+    pub weight: &'static str,
+    /// Whether it is inferred from sizes and order of encrypted records.
+    pub inferred: bool,
+    /// All of them, as far as they are listed.
+    pub count: u64,
+    /// Different addresses of clients.
+    pub clients: u64,
+    /// The first of these addresses, at most ten.
+    pub client_addresses: Vec<String>,
+    /// The names that were asked for, at most ten.
+    pub server_names: Vec<String>,
+    /// When the first one began, in UTC.
+    pub first_seen: String,
+    /// When the last one began, in UTC.
+    pub last_seen: String,
+    /// What it rests on.
+    pub evidence: Vec<String>,
+    /// Likeliest first.
+    pub causes: Vec<CauseView>,
+}
+
+/// A cause, in the words of `explain` and `log`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CauseView {
+    /// Its name in every output.
+    pub id: &'static str,
+    /// `likely`, `possible` or `rare`.
+    pub likelihood: &'static str,
+    /// What is wrong.
+    pub why: &'static str,
+    /// How to tell it from the other causes.
+    pub how_to_tell: &'static str,
+    /// What to change.
+    pub fix: &'static str,
+}
+
+/// What a server was seen to accept.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SeenServer {
+    /// Its address.
+    pub address: String,
+    /// Handshakes that succeeded.
+    pub established: u64,
+    /// Versions.
+    pub versions: Vec<String>,
+    /// Suites.
+    pub cipher_suites: Vec<String>,
+    /// Groups.
+    pub groups: Vec<String>,
+}
+
+/// How a handshake ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HandshakeResult {
+    /// Both sides finished it.
+    Established,
+    /// It failed.
+    Failed,
+    /// The capture does not tell.
+    Unclear,
+}
+
+/// One handshake.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CapturedHandshake {
+    /// When the connection's first packet was captured, in UTC.
+    pub time: String,
+    /// The address that opened the connection.
+    pub client: String,
+    /// The client that a PROXY header names.
+    pub proxied_client: Option<String>,
+    /// The address that was connected to.
+    pub server: String,
+    /// What came before TLS: `smtp`, `imap`, `postgres`, `proxy-protocol` and so on.
+    pub preface: Option<&'static str>,
+    /// What the client offers first.
+    pub hello: Option<HelloView>,
+    /// Whether the server asked for another hello.
+    pub retried: bool,
+    /// The version that was agreed on.
+    pub version: Option<String>,
+    /// The suite.
+    pub cipher_suite: Option<String>,
+    /// The group of the key exchange.
+    pub group: Option<String>,
+    /// The application protocol; TLS 1.3 encrypts it.
+    pub alpn: Option<String>,
+    /// SHA-256 of the server's certificates in the order sent; TLS 1.3 encrypts them.
+    pub chain: Vec<String>,
+    /// Whether a session was resumed.
+    pub resumed: Option<bool>,
+    /// What became of the server's wish for a client certificate; in TLS 1.3 as the sizes of records tell.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Alerts in the clear, and one that is inferred where that decides.
+    pub alerts: Vec<CapturedAlert>,
+    /// Who ended the connection first.
+    pub end: Option<EndView>,
+    /// Milliseconds from the first packet to the hello.
+    pub hello_ms: Option<f64>,
+    /// Milliseconds from the hello to the server's first record.
+    pub answer_ms: Option<f64>,
+    /// Whether all that was sent was captured, as far as can be told.
+    pub complete: bool,
+    /// How it ended.
+    pub result: HandshakeResult,
+    /// Why it failed.
+    pub failure: Option<FailureView>,
+    /// Why it cannot be told how it ended.
+    pub doubt: Option<Doubt>,
+}
+
+/// Why one handshake failed.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct FailureView {
+    /// The class that `log` counts such failures under.
+    pub class: &'static str,
+    /// Who ended the handshake.
+    pub by: Party,
+    /// Whether it is inferred from sizes and order of encrypted records.
+    pub inferred: bool,
+    /// The causes by their names, likeliest first.
+    pub causes: Vec<&'static str>,
+    /// What it rests on.
+    pub evidence: Vec<String>,
+}
+
+/// What a client offers; values of GREASE are left out.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the document")]
+pub struct HelloView {
+    /// The name that the client asks for.
+    pub server_name: Option<String>,
+    /// Versions, as named; the only one without `supported_versions` stands for itself and all older ones.
+    pub versions: Vec<String>,
+    /// Suites.
+    pub cipher_suites: Vec<String>,
+    /// Groups.
+    pub groups: Vec<String>,
+    /// Groups for which it brings a key.
+    pub key_shares: Vec<String>,
+    /// Signature schemes.
+    pub signature_schemes: Vec<String>,
+    /// Application protocols.
+    pub alpn: Vec<String>,
+    /// Extensions by number.
+    pub extensions: Vec<u16>,
+    /// Bytes of the message.
+    pub size: usize,
+    /// Whether it has the form of SSLv2.
+    pub sslv2_form: bool,
+    /// Whether it has an extension for an encrypted name (ECH), true or for show.
+    pub ech: bool,
+    /// Whether it brings a ticket to resume with.
+    pub ticket: bool,
+    /// Whether it announces early data.
+    pub early_data: bool,
+}
+
+/// An alert.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CapturedAlert {
+    /// Who sent it.
+    pub by: Party,
+    /// Whether it ends the connection.
+    pub fatal: bool,
+    /// Its number; null where it is encrypted.
+    pub number: Option<u8>,
+    /// Its IANA name.
+    pub name: Option<&'static str>,
+    /// Whether only the size and the place of a record tell that it is one.
+    pub inferred: bool,
+    /// When it was captured, in UTC.
+    pub time: String,
+}
+
+/// Who ended a connection first.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct EndView {
+    /// Who did.
+    pub by: Party,
+    /// Whether it was broken off (RST).
+    pub reset: bool,
+    /// When, in UTC.
+    pub time: String,
+}

@@ -1,0 +1,106 @@
+//! Failures of one kind at one server, counted together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use super::document::{CauseView, FailureKind};
+use super::{utc, weight_name};
+use crate::capture::blame::Blame;
+use crate::capture::exchange::{Breakdown, Conclusion, Exchange};
+use crate::log::table::Likelihood;
+
+/// Addresses and names of one kind that are listed.
+const MAX_LISTED: usize = 10;
+
+/// The failures so far.
+#[derive(Default)]
+pub(super) struct Kinds {
+    kinds: BTreeMap<(SocketAddr, &'static str, Vec<String>), Kind>,
+}
+
+struct Kind {
+    blame: Blame,
+    inferred: bool,
+    count: u64,
+    clients: BTreeSet<IpAddr>,
+    names: BTreeSet<String>,
+    first: i64,
+    last: i64,
+}
+
+impl Kinds {
+    /// Takes a failure.
+    pub(super) fn add(&mut self, exchange: &Exchange, blame: &Blame) {
+        let key = (exchange.server, blame.class, blame.evidence.clone());
+        let kind = self.kinds.entry(key).or_insert_with(|| Kind {
+            blame: blame.clone(),
+            inferred: is_inferred(exchange),
+            count: 0,
+            clients: BTreeSet::new(),
+            names: BTreeSet::new(),
+            first: exchange.opened,
+            last: exchange.opened,
+        });
+        kind.count += 1;
+        kind.clients.insert(exchange.true_client().ip());
+        if kind.names.len() < MAX_LISTED {
+            kind.names.extend(exchange.server_name());
+        }
+        kind.first = kind.first.min(exchange.opened);
+        kind.last = kind.last.max(exchange.opened);
+    }
+
+    /// All of them: those that matter most first, then the most frequent.
+    pub(super) fn ranked(self) -> Vec<FailureKind> {
+        let mut kinds: Vec<_> = self.kinds.into_iter().collect();
+        kinds.sort_by_key(|(_, kind)| {
+            (kind.blame.weight, std::cmp::Reverse(kind.count), kind.first)
+        });
+        kinds.into_iter().map(|((server, ..), kind)| kind.view(server)).collect()
+    }
+}
+
+impl Kind {
+    fn view(self, server: SocketAddr) -> FailureKind {
+        let listed = self.clients.iter().take(MAX_LISTED);
+        FailureKind {
+            server: server.to_string(),
+            class: self.blame.class,
+            meaning: self.blame.meaning,
+            weight: weight_name(self.blame.weight),
+            inferred: self.inferred,
+            count: self.count,
+            clients: self.clients.len() as u64,
+            client_addresses: listed.map(ToString::to_string).collect(),
+            server_names: self.names.into_iter().collect(),
+            first_seen: utc(self.first),
+            last_seen: utc(self.last),
+            evidence: self.blame.evidence,
+            causes: self
+                .blame
+                .causes
+                .iter()
+                .map(|(cause, likelihood)| CauseView {
+                    id: cause.id,
+                    likelihood: likelihood_name(*likelihood),
+                    why: cause.why,
+                    how_to_tell: cause.how_to_tell,
+                    fix: cause.fix,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Whether only sizes and order of encrypted records tell of a failure.
+pub(super) fn is_inferred(exchange: &Exchange) -> bool {
+    matches!(exchange.conclusion, Conclusion::Failed(Breakdown::SealedAlert { .. }))
+}
+
+fn likelihood_name(likelihood: Likelihood) -> &'static str {
+    match likelihood {
+        Likelihood::Likely => "likely",
+        Likelihood::Possible => "possible",
+        Likelihood::Rare => "rare",
+    }
+}

@@ -1,0 +1,176 @@
+//! What `capture` says of captures: one document, which every form shows.
+
+pub mod document;
+mod handshake;
+mod kinds;
+pub mod table;
+
+use std::io::{self, Write};
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use self::document::{
+    CaptureFile, CaptureReport, CaptureSummary, CaptureTraffic, Maker, SCHEMA, SeenServer,
+};
+use self::handshake::view;
+use self::kinds::Kinds;
+use super::inert_json;
+use crate::capture::blame::{Blame, blame};
+use crate::capture::exchange::{Conclusion, Exchange};
+use crate::capture::intake::CaptureIntake;
+use crate::log::table::Weight;
+
+impl CaptureReport {
+    /// The document over what was read.
+    pub fn new(intake: &CaptureIntake, files: Vec<CaptureFile>) -> Self {
+        let mut order: Vec<&Exchange> = intake.kept.iter().collect();
+        order.sort_by_key(|exchange| (exchange.opened, exchange.client, exchange.server));
+        let mut kinds = Kinds::default();
+        let mut handshakes = Vec::with_capacity(order.len());
+        for exchange in order {
+            let why = why(intake, exchange);
+            if let Some(why) = &why {
+                kinds.add(exchange, why);
+            }
+            handshakes.push(view(exchange, why.as_ref()));
+        }
+        let counts = intake.counts;
+        Self {
+            schema: SCHEMA,
+            tool: Maker { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            first_seen: intake.span.map(|(first, _)| utc(first)),
+            last_seen: intake.span.map(|(_, last)| utc(last)),
+            summary: CaptureSummary {
+                handshakes: counts.handshakes(),
+                established: counts.established,
+                failed: counts.failed,
+                unclear: counts.unclear,
+                left_out: counts.not_kept,
+            },
+            traffic: traffic(intake),
+            failures: kinds.ranked(),
+            servers: servers(intake),
+            handshakes,
+            notes: notes(intake, &files),
+            files,
+        }
+    }
+
+    /// Writes the document as JSON.
+    pub fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        inert_json::write_pretty(self, out)?;
+        writeln!(out)
+    }
+
+    /// Whether a failure is more than what scanners cause and clients that leave.
+    pub fn has_findings(&self) -> bool {
+        let tells =
+            |weight: &str| [Weight::Fault, Weight::Mixed].map(weight_name).contains(&weight);
+        self.failures.iter().any(|kind| tells(kind.weight))
+    }
+
+    /// Whether something could not be told: there is no handshake, one is unclear, or a file cannot be read to its end.
+    pub fn has_gaps(&self) -> bool {
+        let broken = self.files.iter().any(|file| file.error.is_some());
+        self.summary.handshakes == 0 || self.summary.unclear > 0 || broken
+    }
+}
+
+/// The JSON Schema of the document.
+///
+/// # Panics
+///
+/// Never: a schema is plain data.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(CaptureReport);
+    serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"
+}
+
+fn why(intake: &CaptureIntake, exchange: &Exchange) -> Option<Blame> {
+    match exchange.conclusion {
+        Conclusion::Failed(breakdown) => {
+            Some(blame(exchange, breakdown, intake.learnt.of(exchange.server)))
+        }
+        Conclusion::Established | Conclusion::Unclear(_) => None,
+    }
+}
+
+fn traffic(intake: &CaptureIntake) -> CaptureTraffic {
+    let (frames, counts, connections) = (intake.frames(), intake.counts, intake.connections());
+    CaptureTraffic {
+        frames: frames.frames,
+        frames_cut: frames.cut,
+        frames_unreadable: frames.unreadable,
+        frames_of_unknown_link: frames.unknown_link,
+        packets_incomplete: intake.fragments_given_up(),
+        connections: connections.connections,
+        connections_silent: counts.silent,
+        connections_under_way: counts.under_way,
+        connections_of_other_protocols: counts.other,
+        connections_given_up: connections.given_up,
+        dtls_hellos: counts.dtls_hellos,
+        quic_initials: counts.quic_initials,
+    }
+}
+
+fn servers(intake: &CaptureIntake) -> Vec<SeenServer> {
+    let servers = intake.learnt.servers().map(|(address, accepted)| SeenServer {
+        address: address.to_string(),
+        established: accepted.handshakes,
+        versions: accepted.versions.iter().map(ToString::to_string).collect(),
+        cipher_suites: accepted.suites.iter().map(ToString::to_string).collect(),
+        groups: accepted.groups.iter().map(ToString::to_string).collect(),
+    });
+    servers.collect()
+}
+
+fn notes(intake: &CaptureIntake, files: &[CaptureFile]) -> Vec<String> {
+    let (frames, counts) = (intake.frames(), intake.counts);
+    let mut notes = Vec::new();
+    if frames.frames == 0 {
+        notes.push("There is no frame in it: nothing can be said.".to_owned());
+    } else if frames.unknown_link == frames.frames {
+        notes.push("Frames of this kind of link are not read here.".to_owned());
+    } else if counts.handshakes() == 0 {
+        notes.push("There is no TLS handshake in it: nothing can be said.".to_owned());
+    }
+    if frames.cut > 0 {
+        notes.push(format!(
+            "{} of {} frames were cut when they were captured: tcpdump -s 0 keeps them whole.",
+            frames.cut, frames.frames
+        ));
+    }
+    if counts.quic_initials > 0 {
+        notes.push("QUIC is in it, and is not read.".to_owned());
+    }
+    if counts.dtls_hellos > 0 {
+        notes.push("DTLS is in it, and is not read.".to_owned());
+    }
+    if counts.not_kept > 0 {
+        notes.push(format!("{} handshakes are counted and not listed.", counts.not_kept));
+    }
+    if files.len() > 1 {
+        notes
+            .push("Connections are followed within one file, not from one to the next.".to_owned());
+    }
+    notes
+}
+
+/// A moment in UTC.
+fn utc(time: i64) -> String {
+    let format =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+    let moment = OffsetDateTime::from_unix_timestamp_nanos(time.into());
+    moment.ok().and_then(|moment| moment.format(format).ok()).unwrap_or_default()
+}
+
+fn weight_name(weight: Weight) -> &'static str {
+    match weight {
+        Weight::Fault => "fault",
+        Weight::Mixed => "mixed",
+        Weight::Noise => "noise",
+        Weight::Symptom => "symptom",
+        Weight::Aside => "aside",
+    }
+}

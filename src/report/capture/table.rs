@@ -1,0 +1,174 @@
+//! The report over captures for people: how many handshakes failed, then each kind of failure with what mends it.
+
+use anstyle::{AnsiColor, Style};
+
+use super::document::{CaptureReport, CapturedHandshake, FailureKind, HandshakeResult, SeenServer};
+use crate::report::Look;
+use crate::report::escape::escape;
+use crate::report::text::{paragraph, styled};
+
+/// Kinds of failures that are told of at length.
+const MAX_KINDS: usize = 30;
+
+/// Servers that are listed.
+const MAX_SERVERS: usize = 20;
+
+/// Handshakes without a verdict that are listed.
+const MAX_UNCLEAR: usize = 10;
+
+/// The whole report.
+pub fn render(report: &CaptureReport, look: Look) -> String {
+    let mut out = head(report, look);
+    for (place, kind) in report.failures.iter().take(MAX_KINDS).enumerate() {
+        out += &failure(place, kind, look);
+    }
+    if report.failures.len() > MAX_KINDS {
+        let more = format!(
+            "{} more kinds of failures: see --format json",
+            report.failures.len() - MAX_KINDS
+        );
+        out += "\n";
+        out += &paragraph(&more, "", "  ", look);
+    }
+    out += &unclear(report, look);
+    out += &servers(&report.servers, look);
+    if !report.notes.is_empty() {
+        out += "\nWorth knowing:\n";
+        out.extend(report.notes.iter().map(|note| paragraph(note, "  ", "    ", look)));
+    }
+    out
+}
+
+fn head(report: &CaptureReport, look: Look) -> String {
+    let summary = report.summary;
+    let span = match (&report.first_seen, &report.last_seen) {
+        (Some(first), Some(last)) => format!(", {} to {}", clock(first), clock(last)),
+        _ => String::new(),
+    };
+    let text = format!(
+        "{} in {}: {} succeeded, {} failed, {} could not be told{span}",
+        counted(summary.handshakes, "handshake"),
+        counted(report.traffic.frames, "frame"),
+        summary.established,
+        summary.failed,
+        summary.unclear,
+    );
+    let mut out = paragraph(&text, "", "  ", look);
+    for file in &report.files {
+        if let Some(error) = &file.error {
+            let text = format!("{}: {error} (after {})", file.path, counted(file.frames, "frame"));
+            out += &paragraph(&text, "", "  ", look);
+        }
+    }
+    out
+}
+
+fn failure(place: usize, kind: &FailureKind, look: Look) -> String {
+    let head = format!(
+        "{}. {} x {} at {}, from {}",
+        place + 1,
+        kind.count,
+        kind.class,
+        kind.server,
+        counted(kind.clients, "address")
+    );
+    let mut out = format!("\n{}\n", styled(&escape(&head), heading(kind.weight), look));
+    let mut say = |text: &str| out += &paragraph(text, "   ", "     ", look);
+    say(&sentence(kind.meaning));
+    for evidence in &kind.evidence {
+        say(&format!("Seen: {evidence}"));
+    }
+    if !kind.server_names.is_empty() {
+        say(&format!("Names: {}", kind.server_names.join(", ")));
+    }
+    say(&format!("Clients: {}", kind.client_addresses.join(", ")));
+    say(&format!("Between {} and {}", clock(&kind.first_seen), clock(&kind.last_seen)));
+    for cause in &kind.causes {
+        say(&format!("{} ({}): {}", cause.id, cause.likelihood, cause.why));
+        say(&format!("  Fix: {}", cause.fix));
+    }
+    out
+}
+
+fn heading(weight: &str) -> Style {
+    let colour = match weight {
+        "fault" => AnsiColor::Red,
+        "mixed" => AnsiColor::Yellow,
+        _ => AnsiColor::BrightBlack,
+    };
+    Style::new().fg_color(Some(colour.into())).bold()
+}
+
+fn unclear(report: &CaptureReport, look: Look) -> String {
+    let is_unclear = |it: &&CapturedHandshake| it.result == HandshakeResult::Unclear;
+    let found: Vec<&CapturedHandshake> = report.handshakes.iter().filter(is_unclear).collect();
+    if found.is_empty() {
+        return String::new();
+    }
+    let mut out = "\nCould not be told:\n".to_owned();
+    for handshake in found.iter().take(MAX_UNCLEAR) {
+        let name = handshake.hello.as_ref().and_then(|hello| hello.server_name.as_deref());
+        let name = name.map(|name| format!(" for {name}")).unwrap_or_default();
+        let why = match handshake.doubt {
+            Some(doubt) => doubt.text(),
+            None => continue,
+        };
+        let text = format!(
+            "{} {} to {}{name}: {why}",
+            clock(&handshake.time),
+            handshake.client,
+            handshake.server
+        );
+        out += &paragraph(&text, "  ", "    ", look);
+    }
+    if found.len() > MAX_UNCLEAR {
+        let more = format!("and {} more", found.len() - MAX_UNCLEAR);
+        out += &paragraph(&more, "  ", "    ", look);
+    }
+    out
+}
+
+fn servers(servers: &[SeenServer], look: Look) -> String {
+    if servers.is_empty() {
+        return String::new();
+    }
+    let mut out = "\nServers, by what they were seen to accept:\n".to_owned();
+    for server in servers.iter().take(MAX_SERVERS) {
+        let groups = if server.groups.is_empty() {
+            String::new()
+        } else {
+            format!("; groups {}", server.groups.join(" "))
+        };
+        let text = format!(
+            "{} ({}): {}; {}{groups}",
+            server.address,
+            counted(server.established, "handshake"),
+            server.versions.join(" "),
+            server.cipher_suites.join(" ")
+        );
+        out += &paragraph(&text, "  ", "    ", look);
+    }
+    if servers.len() > MAX_SERVERS {
+        let more = format!("and {} more", servers.len() - MAX_SERVERS);
+        out += &paragraph(&more, "  ", "    ", look);
+    }
+    out
+}
+
+/// A moment for people: `2026-01-31 10:00:00.123`.
+fn clock(time: &str) -> String {
+    time.get(..23).unwrap_or(time).replace('T', " ")
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// A number with its noun.
+fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}{}", if noun.ends_with('s') { "es" } else { "s" }),
+    }
+}
