@@ -46,6 +46,8 @@ pub enum Missing {
     },
     /// The client sends no server name.
     Name,
+    /// The server accepts nothing that a scan offers.
+    Everything,
     /// Everything that was compared matches; the reason is something that was not tested.
     Untried,
     /// It was not listed what the server accepts.
@@ -71,6 +73,10 @@ impl Missing {
             return Some(Self::Alpn { server, client: replay.profile.alpn.clone() });
         }
         let Some(scan) = scan else { return Some(Self::NotListed) };
+        if scan.accepted().next().is_none() {
+            let is_certain = scan.versions.iter().all(|version| version.suites.cut_short.is_none());
+            return Some(if is_certain { Self::Everything } else { Self::NotListed });
+        }
         let unnamed = scan.sni.is_some() && !replay.profile.server_name;
         let rest = if unnamed { Self::Name } else { Self::Untried };
         Some(between(replay.profile, scan).unwrap_or(rest))
@@ -95,12 +101,15 @@ fn between(profile: &Profile, scan: &Scan) -> Option<Missing> {
     let common = scan.accepted().rev().find(|known| profile.versions.contains(&known.version));
     let Some(common) = common else {
         let client = profile.versions.clone();
-        return (!accepted.is_empty()).then_some(Missing::Version { server: accepted, client });
+        return Some(Missing::Version { server: accepted, client });
     };
     let version = common.version;
     let accepted = || common.suites.accepted.iter().map(|choice| choice.cipher_suite);
     let shared: Vec<_> = accepted().filter(|suite| profile.cipher_suites.contains(suite)).collect();
     if shared.is_empty() {
+        if common.suites.cut_short.is_some() {
+            return None;
+        }
         let kinds = certificate_kinds(common);
         let fits = |kind: &Authentication| {
             profile.suites_for(version, Some(*kind)).any(|suite| suite.weakness().is_none())
@@ -115,6 +124,7 @@ fn between(profile: &Profile, scan: &Scan) -> Option<Missing> {
     let curve = shared.iter().all(|suite| suite.key_exchange() == Some(KeyExchange::Ecdhe));
     if (tls13 || curve)
         && !groups.is_empty()
+        && common.groups.cut_short.is_none()
         && !profile.groups.is_empty()
         && !profile.groups.iter().any(|group| groups.contains(group))
     {
@@ -125,7 +135,8 @@ fn between(profile: &Profile, scan: &Scan) -> Option<Missing> {
         matches!(suite.key_exchange(), Some(KeyExchange::Ecdhe | KeyExchange::Dhe))
     };
     let unsigned = !tls13 && !shared.iter().all(signed);
-    let known = !schemes.is_empty() && !profile.signature_schemes.is_empty() && !unsigned;
+    let whole = !schemes.is_empty() && common.schemes.cut_short.is_none();
+    let known = whole && !profile.signature_schemes.is_empty() && !unsigned;
     let verifies = profile.signature_schemes.iter().any(|scheme| schemes.contains(scheme));
     (known && !verifies).then_some(Missing::Scheme(version))
 }
@@ -173,6 +184,9 @@ impl fmt::Display for Missing {
                 write!(f, "its hello has {sent} bytes; one of {answered} bytes is answered")
             }
             Self::Name => f.write_str("the client sends no server name (SNI)"),
+            Self::Everything => f.write_str(
+                "the server refuses every version and cipher suite (a gap in ssl_protocols can do that)",
+            ),
             Self::Untried => f.write_str(
                 "version, cipher suite, group and signature scheme match; other causes were not tried",
             ),
