@@ -10,7 +10,9 @@ use crate::nginx::defaults::NginxRelease;
 use crate::nginx::edit::Edit;
 use crate::observation::Endpoint;
 use crate::observation::scan::{ReplayFailure, Scan};
+use crate::openssl::cipher_string::evaluate;
 use crate::openssl::release::OpensslRelease;
+use crate::openssl::security_level;
 use crate::tls::group::NamedGroup;
 use crate::tls::profile::{Objection, Profile};
 use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
@@ -158,15 +160,8 @@ impl Way<'_> {
             }
             (None, None) => {}
         }
-        if let Some(level) = level(chooser).filter(|_| holder.span != chooser.span) {
-            let text = cipher_string(chooser);
-            // OpenSSL wants a suite for the newest version before it knows the name (`tls_setup_handshake`).
-            let only_legacy =
-                site.versions_and(self.version).last() < Some(&ProtocolVersion::TLS1_2);
-            let some = self.usable().first().copied().filter(|_| only_legacy);
-            let more = some.and_then(|suite| with_suite(text, suite, Some(level)));
-            let text = more.unwrap_or_else(|| at_level(text, level));
-            edits.push(with_cipher_string(chooser, &text));
+        if holder.span != chooser.span {
+            edits.extend(self.for_the_default(level(chooser)));
         }
         if needs_group {
             edits.push(site.with_groups(&self.more_groups()?));
@@ -180,6 +175,22 @@ impl Way<'_> {
         let recorded = suite.filter(|suite| suite.key_exchange() == Some(KeyExchange::Rsa));
         let admits = admits.chain(recorded.map(|_| Admits::StaticRsa));
         Some(Candidate::of(edits).admitting(admits.chain(low.map(Admits::SecurityLevel))))
+    }
+
+    /// What the default server must say where another one is asked for: OpenSSL wants a suite for the newest version before it knows
+    /// the name (`tls_setup_handshake`).
+    fn for_the_default(&self, level: Option<u8>) -> Option<Edit> {
+        let chooser = self.site.chooser();
+        let text = cipher_string(chooser);
+        let newest = self.site.versions_and(self.version).last().copied();
+        let listed = evaluate(text, security_level::DEFAULT).ok()?.suites;
+        let usable =
+            newest.is_none_or(|newest| listed.iter().any(|suite| suite.usable_with(newest)));
+        if newest < Some(ProtocolVersion::TLS1_2) && !usable {
+            let suite = self.usable().first().copied()?;
+            return Some(with_cipher_string(chooser, &with_suite(text, suite, level)?));
+        }
+        level.map(|level| with_cipher_string(chooser, &at_level(text, level)))
     }
 
     /// What switches the version on, where it is off.
