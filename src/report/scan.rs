@@ -260,6 +260,8 @@ struct SuiteView {
     /// Size of the server's finite-field or export RSA key, in bits.
     key_bits: Option<usize>,
     forward_secrecy: bool,
+    /// Whether complete handshakes of this kind succeed; if not, a hello was answered with it, and that is all.
+    confirmed: bool,
     /// `no-encryption`, `anonymous`, `export`, `des`, `rc4`, `small-block`; null for none.
     weakness: Option<&'static str>,
 }
@@ -346,7 +348,11 @@ impl VersionView {
                 () => "untested",
             },
             complete: flag(&scan.complete).or(scan.refused_late().map(|_| false)),
-            cipher_suites: suites.accepted.iter().map(SuiteView::of).collect(),
+            cipher_suites: suites
+                .accepted
+                .iter()
+                .map(|choice| SuiteView::of(choice, scan))
+                .collect(),
             preference: suites.order.map(|order| match order {
                 Order::Server => "server",
                 Order::Client => "client",
@@ -359,7 +365,7 @@ impl VersionView {
 }
 
 impl SuiteView {
-    fn of(choice: &SuiteChoice) -> Self {
+    fn of(choice: &SuiteChoice, scan: &VersionScan) -> Self {
         let suite = choice.cipher_suite;
         Self {
             id: format!("0x{:04x}", suite.0),
@@ -368,6 +374,7 @@ impl SuiteView {
             group: choice.group.map(|group| group.to_string()),
             key_bits: choice.key_bits,
             forward_secrecy: suite.forward_secret(),
+            confirmed: scan.is_confirmed(choice),
             weakness: suite.weakness().map(|weakness| match weakness {
                 SuiteWeakness::NoEncryption => "no-encryption",
                 SuiteWeakness::Anonymous => "anonymous",

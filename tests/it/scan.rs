@@ -291,8 +291,8 @@ fn what_is_weak_is_found() {
         "ssl_protocols TLSv1 TLSv1.2; ssl_ciphers ECDHE:!aNULL:!eNULL:@SECLEVEL=0;".to_owned(),
     ];
     let nginx = material.serve(&directives);
-    let found: Vec<Vec<String>> = material
-        .scan(&nginx, directives.len(), &[])
+    let scans = material.scan(&nginx, directives.len(), &[]);
+    let found: Vec<Vec<String>> = scans
         .iter()
         .map(|target| {
             let findings = target["findings"].as_array().unwrap();
@@ -305,6 +305,25 @@ fn what_is_weak_is_found() {
     assert_eq!(found[0], ["warning weak-cipher-accepted", "note weak-cipher-accepted"]);
     assert_eq!(found[1].iter().filter(|name| name.contains("no-forward-secrecy")).count(), 1);
     assert_eq!(found[2], ["warning legacy-protocol-accepted"]);
+    let evidence = scans.iter().flat_map(|target| target["findings"].as_array().unwrap());
+    let about = |finding: &&Value| {
+        ["weak-cipher-accepted", "legacy-protocol-accepted", "no-forward-secrecy"]
+            .contains(&text(&finding["rule"]))
+    };
+    for finding in evidence.filter(about) {
+        assert!(
+            finding["evidence"].to_string().contains("no complete handshake confirmed it"),
+            "{finding:#}"
+        );
+    }
+    let confirmed = |target: &Value, name: &str| -> Vec<bool> {
+        let suites = version(target, name)["cipher_suites"].as_array().unwrap();
+        suites.iter().map(|suite| suite["confirmed"] == true).collect()
+    };
+    assert!(confirmed(&scans[0], "TLSv1.2").contains(&true));
+    assert!(
+        confirmed(&scans[1], "TLSv1.2").iter().chain(&confirmed(&scans[2], "TLSv1")).all(|it| !it)
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::protocol;
-use crate::audit::rules::protocol::over_scans;
+use crate::audit::rules::protocol::{ANSWERED_ONLY, over_scans};
 use crate::audit::trouble::Matrix;
 use crate::observation::Endpoint;
 use crate::observation::scan::Scan;
@@ -57,6 +57,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         .evidence_from(unwanted.iter().map(|(version, suite)| {
             format!("{}: a {version} hello is answered with {suite}", endpoint.address)
         }))
+        .evidence(ANSWERED_ONLY)
         .directive("server", "ssl_protocols", "TLSv1.2 TLSv1.3")
         .reproduce(s_client(
             cx.target,

@@ -2,7 +2,7 @@
 
 use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::protocol::{over_scans, place};
+use crate::audit::rules::protocol::{ANSWERED_ONLY, over_scans, place};
 use crate::observation::Endpoint;
 use crate::observation::scan::{Scan, VersionScan};
 use crate::tls::version::ProtocolVersion;
@@ -43,7 +43,8 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
         });
         let finding = RULE
             .finds(format!("no cipher suite of {} has forward secrecy", names.join(", ")))
-            .evidence_from(evidence);
+            .evidence_from(evidence)
+            .evidence(ANSWERED_ONLY);
         vec![with_fix(finding, scan, &versions)]
     })
 }

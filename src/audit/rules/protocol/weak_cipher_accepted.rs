@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::protocol::{over_scans, place};
+use crate::audit::rules::protocol::{ANSWERED_ONLY, over_scans, place};
 use crate::observation::Endpoint;
 use crate::tls::suite::{CipherSuite, KeyExchange, SuiteWeakness};
 use crate::tls::version::ProtocolVersion;
@@ -53,12 +53,14 @@ fn check(endpoint: &Endpoint, _: &Context<'_>) -> Verdict {
             let kinds: Vec<&str> = kinds.into_iter().map(kind).collect();
             RULE.finds(format!("the server accepts suites with {}", kinds.join(", ")))
                 .evidence_from(at.clone()(weak))
+                .evidence(ANSWERED_ONLY)
         });
         let recorded = (!recorded.is_empty()).then(|| {
             RULE.finds("the server accepts suites with static RSA, which lack forward secrecy")
                 .severity(Severity::Note)
                 .fix("Keep them while old clients need them. Otherwise add !kRSA to ssl_ciphers and reload.")
                 .evidence_from(at(recorded))
+                .evidence(ANSWERED_ONLY)
                 .subject(STATIC_RSA)
         });
         weak.into_iter().chain(recorded).collect()
