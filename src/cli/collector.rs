@@ -1,14 +1,17 @@
 //! Collects the reports of targets, applies the gate and passes them to the formats.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::fleet::Draft;
 use super::gate::Checkpoint;
 use super::report_writer::ReportWriter;
 use crate::audit::finding::{Fix, Severity};
+use crate::audit::listener::Candidate;
 use crate::audit::upstream::outcome::is_about_nginx;
 use crate::report::{Rehearsed, Summary};
 use crate::run::TargetReport;
+use crate::run::rehearsal::Mended;
 
 /// Collects reports: streams write each at once and keep none, other formats need them in order.
 pub(super) struct Collector {
@@ -27,6 +30,10 @@ pub(super) struct Collector {
     /// The rehearsal in which everything is probed.
     pub(super) rehearsal: Option<Rehearsed>,
     pub(super) fixes: Vec<(usize, Fix)>,
+    /// The changes to listeners that work.
+    pub(super) changes: Vec<Candidate>,
+    /// The findings that the operator does not allow, where fixes are wanted: target, rule and subject.
+    pub(super) open: HashSet<(usize, &'static str, String)>,
 }
 
 impl Collector {
@@ -46,6 +53,8 @@ impl Collector {
             root: None,
             rehearsal: None,
             fixes: Vec::new(),
+            changes: Vec::new(),
+            open: HashSet::new(),
         }
     }
 
@@ -67,6 +76,9 @@ impl Collector {
     pub(super) fn take(&mut self, index: usize, report: TargetReport) {
         self.summary.add(&report);
         if self.keep_fixes {
+            let findings = report.judgement.findings.iter();
+            let open = findings.filter(|one| one.excuse.is_none() && one.severity > Severity::Note);
+            self.open.extend(open.map(|one| (index, one.rule, one.subject.clone())));
             // Findings that the operator allows are not fixed.
             let wanted = report.judgement.findings.iter().filter(|finding| {
                 is_about_nginx(finding)
@@ -92,6 +104,14 @@ impl Collector {
         if let Some(place) = self.reports.get_mut(index) {
             *place = Some(report);
         }
+    }
+
+    /// Keeps the changes that mend what the operator does not allow.
+    pub(super) fn keep_changes(&mut self, mended: Vec<Mended>) {
+        let wanted = mended
+            .into_iter()
+            .filter(|one| self.open.contains(&(one.index, one.rule, one.subject.clone())));
+        self.changes = wanted.map(|one| one.candidate).collect();
     }
 
     /// Targets that are counted but not in the report; streams contain none of them.

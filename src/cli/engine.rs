@@ -18,20 +18,19 @@ use super::progress::Progress;
 use super::report_writer::ReportWriter;
 use super::saver::Saver;
 use super::settings;
-use super::stop::{StopListener, stop};
+use super::stop::{StopListener, signalled, stop};
 use crate::audit::finding::Fix;
 use crate::audit::ignore::IgnoreComment;
+use crate::audit::listener::Candidate;
 use crate::audit::policy::Policy;
 use crate::probe::Prober;
 use crate::probe::scan::Depth;
 use crate::probe::stand_ins::StandIns;
 use crate::report::{Rehearsed, Report, ReportKind, ReportOptions, Summary};
 use crate::run::network::Network;
+use crate::run::rehearsal::{Mended, Play, mend};
 use crate::run::{self, FetchIssuers, Settings, TargetReport, TrustStores};
 use crate::targets::Target;
-
-/// Connections at once to one address of a rehearsal.
-const AT_REHEARSAL: usize = 16;
 
 /// The job.
 #[derive(Debug, Default)]
@@ -52,6 +51,8 @@ pub(super) struct Job {
     pub(super) keep_fixes: bool,
     /// The rehearsal that is probed, if any.
     pub(super) rehearsal: Option<Rehearsed>,
+    /// What tries changes to what is rehearsed.
+    pub(super) play: Option<Play>,
     /// Where connections go in it.
     pub(super) stand_ins: StandIns,
 }
@@ -64,6 +65,8 @@ pub(super) struct Done {
     pub(super) stopped: bool,
     /// The fixes that work, each with the target's place in the job.
     pub(super) fixes: Vec<(usize, Fix)>,
+    /// The changes to listeners that work.
+    pub(super) changes: Vec<Candidate>,
 }
 
 /// A run that is ready to start.
@@ -71,6 +74,8 @@ pub(super) struct Audit {
     pub(super) targets: Vec<Arc<Target>>,
     pub(super) settings: Settings,
     pub(super) collector: Collector,
+    /// What tries changes to what is rehearsed.
+    pub(super) play: Option<Play>,
     /// Where observations are saved.
     pub(super) saver: Option<Saver>,
     /// When a recorded run ended, and whether it was stopped early.
@@ -90,8 +95,18 @@ pub(super) fn carry_out_with(
 ) -> anyhow::Result<Done> {
     // From here on, a signal ends the run with a report.
     let _listener = StopListener::new();
-    let Job { targets, depth, policy, known, ignored, root, keep_fixes, rehearsal, stand_ins } =
-        job;
+    let Job {
+        targets,
+        depth,
+        policy,
+        known,
+        ignored,
+        root,
+        keep_fixes,
+        rehearsal,
+        play,
+        stand_ins,
+    } = job;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
     let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
@@ -114,7 +129,8 @@ pub(super) fn carry_out_with(
         ControlFlow::Continue(collector) => collector,
         ControlFlow::Break(summary) => {
             let exit = Exit::of(&summary, args.fail_on.gates(), 0);
-            return Ok(Done { exit, stopped: false, fixes: Vec::new() });
+            let (fixes, changes) = (Vec::new(), Vec::new());
+            return Ok(Done { exit, stopped: false, fixes, changes });
         }
     };
     collector.keep_fixes = keep_fixes;
@@ -123,7 +139,8 @@ pub(super) fn carry_out_with(
     for report in known {
         collector.take_known(report);
     }
-    perform(Audit { targets: share.targets, settings, collector, saver, recorded: None }, args)
+    let targets = share.targets;
+    perform(Audit { targets, settings, collector, play, saver, recorded: None }, args)
 }
 
 /// The network, wrapped in a recorder if answers are saved.
@@ -131,11 +148,11 @@ fn network(
     args: &RunArgs,
     stand_ins: StandIns,
 ) -> anyhow::Result<(Arc<dyn Network>, Option<Saver>)> {
-    let mut limits = settings::limits(&args.limits);
-    if !stand_ins.is_empty() {
-        // Nobody else uses a private nginx.
-        limits.per_address = AT_REHEARSAL;
-    }
+    let limits = if stand_ins.is_empty() {
+        settings::limits(&args.limits)
+    } else {
+        settings::at_rehearsal(&args.limits)
+    };
     let prober = Arc::new(Prober::with_stand_ins(limits, stand_ins));
     let Some(path) = &args.save_observations else { return Ok((prober, None)) };
     let saver = Saver::open(path, prober)?;
@@ -201,16 +218,14 @@ fn collector(
 }
 
 async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
-    let Audit { targets, settings, mut collector, mut saver, recorded } = run;
+    let Audit { targets, settings, mut collector, play, mut saver, recorded } = run;
     let started_at = settings.now;
     let mut progress = Progress::new(args, targets.len());
     // If nobody reads the output any more, the rest is not probed.
     let unread = Notify::new();
     let stop = stop(args.limits.run_timeout, unread.notified());
-    let ending = run::audit(targets, Arc::new(settings), stop, |index, mut report| {
-        if let Some(saver) = &mut saver {
-            saver.target(index, &report);
-        }
+    let settings = Arc::new(settings);
+    let mut take = |index, mut report: TargetReport| {
         if args.report.omit_times {
             report.observation.forget_times();
         }
@@ -220,8 +235,29 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
         if collector.error.is_some() {
             unread.notify_one();
         }
+    };
+    // What mends a listener shows only beside what all the others do.
+    let mut held = Vec::new();
+    let ending = run::audit(targets, Arc::clone(&settings), stop, |index, report| {
+        if let Some(saver) = &mut saver {
+            saver.target(index, &report);
+        }
+        if play.is_some() {
+            held.push((index, report));
+        } else {
+            take(index, report);
+        }
     })
     .await;
+    let mended = match &play {
+        Some(play) if !ending.stopped => mended(&mut held, play, &settings).await,
+        _ => Vec::new(),
+    };
+    held.sort_by_key(|(index, _)| *index);
+    for (index, report) in held {
+        take(index, report);
+    }
+    collector.keep_changes(mended);
     progress.finish();
     if let Some(error) = collector.error {
         return Err(error.into());
@@ -252,5 +288,17 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
     collector.outputs.finish(&report)?;
     collector.checkpoint.finish(&summary, stopped)?;
     let exit = Exit::of_report(&report, args.report.format, args.fail_on, ending.internal_errors);
-    Ok(Done { exit, stopped, fixes: collector.fixes })
+    Ok(Done { exit, stopped, fixes: collector.fixes, changes: collector.changes })
+}
+
+/// Tries what mends listeners, until the program is told to stop.
+async fn mended(
+    held: &mut [(usize, TargetReport)],
+    play: &Play,
+    settings: &Settings,
+) -> Vec<Mended> {
+    tokio::select! {
+        mended = mend(held, play, settings) => mended,
+        () = signalled() => Vec::new(),
+    }
 }

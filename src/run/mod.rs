@@ -8,6 +8,7 @@ pub mod network;
 pub mod playback;
 pub mod recorder;
 pub mod recording;
+pub mod rehearsal;
 pub mod settings;
 
 use std::future::Future;

@@ -33,6 +33,15 @@ fn audit(main: &Path, ca_file: &str, more: &[&str]) -> Value {
     serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr))
 }
 
+/// The targets without what is proposed: live, no change to a listener is tried.
+fn without_fixes(report: &Value) -> Vec<Value> {
+    let mut targets = report["targets"].as_array().unwrap().clone();
+    for finding in targets.iter_mut().flat_map(|one| one["findings"].as_array_mut().unwrap()) {
+        finding["fix"] = Value::Null;
+    }
+    targets
+}
+
 /// Holds that a rehearsal finds what an audit of the same configuration finds that runs as it is.
 #[track_caller]
 fn check_same(pki: &Pki, blocks: &str, targets: usize) {
@@ -56,7 +65,12 @@ fn check_same(pki: &Pki, blocks: &str, targets: usize) {
     let endpoints = live["targets"].as_array().unwrap().iter();
     let endpoints = endpoints.filter(|one| one["kind"] == "endpoint").count();
     assert_eq!(endpoints, targets, "{live:#}");
-    assert_eq!(rehearsed["targets"], live["targets"]);
+    let (there, here) = (without_fixes(&live), without_fixes(&rehearsed));
+    for (there, here) in there.iter().zip(&here) {
+        assert_eq!(here["findings"], there["findings"]);
+        assert_eq!(here["clients"], there["clients"]);
+        assert!(here == there, "{}", here["name"]);
+    }
     assert!(text(&rehearsed["rehearsal"]["nginx"]).starts_with("1."), "{rehearsed:#}");
     assert_eq!(live["rehearsal"], Value::Null);
 }
@@ -330,4 +344,78 @@ fn many_servers_are_rehearsed_at_once() {
         serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
     let summary = &report["summary"];
     assert_eq!((&summary["targets"], &summary["passed"]), (&60.into(), &60.into()), "{summary:#}");
+}
+
+/// The findings of a rule in a report, with whether their fix was tried.
+fn of_rule(report: &Value, rule: &str) -> Vec<Value> {
+    let targets = report["targets"].as_array().unwrap().iter();
+    let findings = targets.flat_map(|target| target["findings"].as_array().unwrap());
+    let own = findings.filter(|finding| finding["rule"] == rule);
+    own.map(|finding| finding["fix"]["verified"].clone()).collect()
+}
+
+#[test]
+fn what_is_called_a_fix_was_tried_and_mends_the_configuration() {
+    let pki = Pki::rsa();
+    let a = pair(&pki.server("a", &["a.test"]));
+    let (main, fixed) = (pki.path("nginx.conf"), pki.path("fixed"));
+    let text = format!(
+        "events {{}}
+http {{
+    {a}
+    server {{
+        listen 8443 ssl;
+        server_name a.test;
+        ssl_protocols TLSv1 TLSv1.1 TLSv1.2;
+        ssl_ciphers ALL:@SECLEVEL=0;
+    }}
+    server {{
+        listen 8444 ssl;
+        server_name a.test;
+        ssl_protocols TLSv1.2;
+        ssl_ciphers AES128-GCM-SHA256;
+    }}
+}}
+"
+    );
+    fs::write(&main, &text).unwrap();
+    let folder = fixed.display().to_string();
+    let more = ["--scan", "--format", "json", "--write", &folder];
+    let run = rehearse(&main, &pki, &more);
+    let before: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(of_rule(&before, "legacy-protocol-accepted"), [Value::Bool(true)], "{before:#}");
+    assert_eq!(of_rule(&before, "no-forward-secrecy"), [Value::Bool(true)], "{before:#}");
+    assert_eq!(fs::read_to_string(&main).unwrap(), text, "the original stays as it is");
+
+    let copy = fixed.join(main.display().to_string().trim_start_matches('/'));
+    let run = rehearse(&copy, &pki, &["--scan", "--format", "json"]);
+    let after: Value = serde_json::from_str(&run.stdout).unwrap();
+    for rule in ["legacy-protocol-accepted", "no-forward-secrecy", "legacy-cipher-only"] {
+        assert_eq!(of_rule(&after, rule), [Value::Null; 0], "{rule}: {after:#}");
+    }
+}
+
+#[test]
+fn a_chain_in_the_wrong_order_is_put_in_order_and_tried() {
+    let pki = Pki::new();
+    let issued = pki.intermediate.issue(&["a.test"]).unwrap();
+    let mut chain = issued.chain();
+    chain.push(pki.root.certificate.clone());
+    chain.swap(1, 2);
+    let a = pair(&pki.write("a", &issued, &chain));
+    let main = pki.path("nginx.conf");
+    let text =
+        format!("events {{}}\nhttp {{ server {{ listen 8443 ssl; server_name a.test; {a} }} }}\n");
+    fs::write(&main, text).unwrap();
+    let run = rehearse(&main, &pki, &["--format", "json"]);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let target = &report["targets"][0];
+    let tried = target["findings"].as_array().unwrap().iter().filter(|finding| {
+        text_of(finding).starts_with("chain-") && finding["fix"]["verified"] == true
+    });
+    assert!(tried.count() > 0, "{target:#}");
+}
+
+fn text_of(finding: &Value) -> &str {
+    text(&finding["rule"])
 }

@@ -7,9 +7,10 @@ use std::path::{self, Path};
 use anyhow::{anyhow, bail};
 
 use crate::audit::finding::Fix;
+use crate::audit::listener::{Candidate, ChainFile};
 use crate::cli::errors::{UsageError, warn};
 use crate::cli::whole_file::Output;
-use crate::nginx::edit::{self, Edit, Patch};
+use crate::nginx::edit::{self, Edit, Patch, PatchedFile};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
 use crate::report::escape::escape;
@@ -20,43 +21,59 @@ pub(super) fn patch(
     tree: &Tree,
     places: &[Vec<Span>],
     fixes: &[(usize, Fix)],
+    changes: &[Candidate],
 ) -> anyhow::Result<Patch> {
     let mut edits: Vec<Edit> = Vec::new();
-    for (index, fix) in fixes {
-        for (place, directive) in places[*index]
-            .iter()
-            .flat_map(|place| fix.directives.iter().map(move |one| (place, one)))
-        {
-            let edit = Edit {
-                name: directive.name.clone(),
-                arguments: arguments(&directive.name, &directive.value),
-                at: place.clone(),
-            };
-            if edits.contains(&edit) {
-                continue;
-            }
-            // Headers and commands are told apart by their first word.
-            let pair = directive.name.ends_with("_conf_command")
-                || directive.name.ends_with("_set_header");
-            let taken = edits.iter().any(|known| {
-                let same = known.at == edit.at && known.name == edit.name;
-                same && (!pair || known.arguments.first() == edit.arguments.first())
-            });
-            edits.push(edit);
-            if taken || edit::patch(tree, &edits).is_err() {
-                edits.pop();
-                warn(&format!(
-                    "at {place}: two fixes set different values of {}; leaving out {}",
-                    directive.name, directive.value
-                ));
-            }
-        }
+    let wanted = fixes.iter().flat_map(|(index, fix)| of_fix(&places[*index], fix));
+    for edit in wanted.chain(changes.iter().flat_map(|one| one.edits.iter().cloned())) {
+        add(tree, &mut edits, &edit);
     }
     let patch = edit::patch(tree, &edits)
         .map_err(|error| anyhow!("cannot write the fixes as a patch: {error}"))?;
     match patch.fault(tree) {
         Some(problem) => bail!("with these fixes nginx would refuse the configuration: {problem}"),
         None => Ok(patch),
+    }
+}
+
+/// A fix at every place that leads to the upstream.
+fn of_fix<'a>(places: &'a [Span], fix: &'a Fix) -> impl Iterator<Item = Edit> + 'a {
+    let pairs = places.iter().flat_map(|place| fix.directives.iter().map(move |one| (place, one)));
+    pairs.map(|(place, directive)| Edit {
+        name: directive.name.clone(),
+        arguments: arguments(&directive.name, &directive.value),
+        at: place.clone(),
+    })
+}
+
+/// A certificate file as it is to be.
+pub(super) fn chain_file(file: &ChainFile) -> Option<PatchedFile> {
+    #[expect(clippy::disallowed_methods, reason = "the configuration names the file")]
+    let before = fs::read(&file.path).ok()?;
+    let after = file.text(&before)?;
+    Some(PatchedFile { path: file.path.as_str().into(), before: before.into(), after })
+}
+
+/// Adds an edit, unless it is there or contradicts one that is.
+fn add(tree: &Tree, edits: &mut Vec<Edit>, edit: &Edit) {
+    if edits.contains(edit) {
+        return;
+    }
+    // Headers and commands are told apart by their first word.
+    let pair = edit.name.ends_with("_conf_command") || edit.name.ends_with("_set_header");
+    let taken = edits.iter().any(|known| {
+        let same = known.at == edit.at && known.name == edit.name;
+        same && (!pair || known.arguments.first() == edit.arguments.first())
+    });
+    edits.push(edit.clone());
+    if taken || edit::patch(tree, edits).is_err() {
+        edits.pop();
+        warn(&format!(
+            "at {}: two fixes set different values of {}; leaving out {}",
+            edit.at,
+            edit.name,
+            edit.arguments.join(" ")
+        ));
     }
 }
 

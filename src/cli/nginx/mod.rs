@@ -5,6 +5,7 @@ mod rehearsal;
 mod source;
 mod staged;
 mod trial;
+mod understudy;
 
 use std::path::{self, Path};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use super::exit::Exit;
 use super::installed;
 use crate::audit::finding::Fix;
 use crate::audit::judge::{Judgement, judge_settings};
+use crate::audit::listener::Candidate;
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
@@ -99,17 +101,18 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         },
         policy: args.standard.policy()?,
         rehearsal: rehearsal.as_ref().map(|stage| stage.told.clone()),
+        play: rehearsal.as_ref().and_then(|staged| staged.play(args, &configuration, &premises)),
         stand_ins: rehearsal.as_ref().map(Staged::stand_ins).unwrap_or_default(),
         known,
         ignored,
         keep_fixes: wants_fixes,
         root: args.source.root.clone(),
     };
-    let Done { exit, fixes, .. } = carry_out(job, &args.run)?;
+    let Done { exit, fixes, changes, .. } = carry_out(job, &args.run)?;
     drop(rehearsal);
     if let Some(tree) = configuration.tree.filter(|_| wants_fixes) {
         // The audit is done and told; its exit status stands whatever becomes of the patch.
-        if let Err(error) = hand_over(args, &tree, &found.places, &fixes) {
+        if let Err(error) = hand_over(args, &tree, &found.places, (&fixes, &changes)) {
             warn(&error.to_string());
         }
     }
@@ -120,9 +123,12 @@ fn hand_over(
     args: &NginxArgs,
     tree: &Tree,
     places: &[Vec<Span>],
-    fixes: &[(usize, Fix)],
+    (fixes, changes): (&[(usize, Fix)], &[Candidate]),
 ) -> anyhow::Result<()> {
-    let patch = fixes::patch(tree, places, fixes)?;
+    let mut patch = fixes::patch(tree, places, fixes, changes)?;
+    if args.diff {
+        patch.files.extend(changes.iter().flat_map(|one| &one.files).filter_map(fixes::chain_file));
+    }
     if args.diff {
         fixes::show(&patch, args.source.root.as_deref())?;
     }

@@ -1,14 +1,21 @@
 //! A rehearsal that replaces the live sockets.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use super::rehearsal::{self, Player, Rehearsal, StartOutcome};
 use super::source::Configuration;
 use super::trial::Heard;
+use super::understudy::Troupe;
 use crate::cli::args::NginxArgs;
 use crate::cli::errors::UsageError;
-use crate::cli::installed;
+use crate::cli::{installed, settings};
+use crate::nginx::defaults::Build;
 use crate::nginx::rehearsal::Message;
+use crate::openssl::release::OpensslRelease;
 use crate::probe::stand_ins::StandIns;
 use crate::report::Rehearsed;
+use crate::run::rehearsal::Play;
 use crate::targets::from_nginx::{self, Found, Premises};
 
 /// The targets to probe: all, or only those that the rehearsal serves.
@@ -32,9 +39,38 @@ pub(super) struct Staged {
     /// Ends after the audit; `None` if nginx does not serve.
     running: Option<Rehearsal>,
     pub(super) told: Rehearsed,
+    binary: PathBuf,
+    build: Build,
 }
 
 impl Staged {
+    /// The configuration with what tries changes to it, where nginx serves it.
+    pub(super) fn play(
+        &self,
+        args: &NginxArgs,
+        configuration: &Configuration,
+        premises: &Premises<'_>,
+    ) -> Option<Play> {
+        self.running.as_ref()?;
+        let library = self.build.library.as_deref().and_then(OpensslRelease::of)?;
+        let troupe = Troupe {
+            binary: self.binary.clone(),
+            build: self.build.clone(),
+            scripts: args.rehearse_scripts,
+            limits: settings::at_rehearsal(&args.run.limits),
+            options: premises.options.clone(),
+            identity: premises.identity.clone(),
+            request: premises.request,
+        };
+        Some(Play {
+            tree: Arc::new(configuration.tree.clone()?),
+            listeners: configuration.listeners.clone().into(),
+            release: self.build.version,
+            library,
+            understudy: Arc::new(troupe),
+        })
+    }
+
     /// Where connections go.
     pub(super) fn stand_ins(&self) -> StandIns {
         self.running.as_ref().map(Rehearsal::stand_ins).unwrap_or_default()
@@ -57,7 +93,7 @@ pub(super) fn rehearse(
         ));
     };
     let player = Player { binary: &binary, build: &build, scripts: args.rehearse_scripts };
-    let start = rehearsal::start(tree, player)?;
+    let start = rehearsal::start(tree, player, &[])?;
     let mut told = Rehearsed {
         nginx: build.version.to_string(),
         library: build.library.clone(),
@@ -77,5 +113,5 @@ pub(super) fn rehearse(
         StartOutcome::Refused(message) => configuration.hear(Heard::Refused(message)),
         StartOutcome::Untested(message) => configuration.hear(Heard::Untested(message)),
     }
-    Ok(Staged { running, told })
+    Ok(Staged { running, told, binary, build })
 }

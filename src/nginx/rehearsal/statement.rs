@@ -66,6 +66,9 @@ pub(super) fn moved(tree: &Tree, directive: &Directive, stage: &Relocation) -> R
         name if name.ends_with("_temp_path") || name.ends_with("_cache_path") => {
             with_first(directive, &inside(stage, first))
         }
+        name if names_file(name) && stage.replaced.contains_key(&tree.full_name(first)) => {
+            with_first(directive, &stage.replaced[&tree.full_name(first)])
+        }
         name if names_file(name) && is_relative(first) => {
             with_first(directive, &tree.full_name(first))
         }

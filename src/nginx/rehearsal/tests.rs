@@ -18,6 +18,7 @@ fn staged(files: &[(&str, &str)]) -> (Tree, Relocation) {
         folder: "/t".to_owned(),
         stand_ins: stand_ins.collect(),
         arguments: Vec::new(),
+        replaced: BTreeMap::new(),
         scripts: false,
     };
     (tree, stage)

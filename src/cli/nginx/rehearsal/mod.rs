@@ -4,6 +4,7 @@ mod links;
 mod ports;
 mod process;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -86,11 +87,16 @@ impl Rehearsal {
 }
 
 /// Starts a configuration. One that this program cannot read is only tested: what it would listen on is not known.
-pub(super) fn start(tree: &Tree, player: Player<'_>) -> anyhow::Result<StartOutcome> {
+/// Files that are named with a text are read with it.
+pub(super) fn start(
+    tree: &Tree,
+    player: Player<'_>,
+    changed: &[(String, Vec<u8>)],
+) -> anyhow::Result<StartOutcome> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match start_once(tree, player)? {
+        match start_once(tree, player, changed)? {
             StartOutcome::Untested(message) if tries < TRIES && message.words.contains(IN_USE) => {}
             outcome => return Ok(outcome),
         }
@@ -99,7 +105,11 @@ pub(super) fn start(tree: &Tree, player: Player<'_>) -> anyhow::Result<StartOutc
 
 const IN_USE: &str = "Address already in use";
 
-fn start_once(tree: &Tree, player: Player<'_>) -> anyhow::Result<StartOutcome> {
+fn start_once(
+    tree: &Tree,
+    player: Player<'_>,
+    changed: &[(String, Vec<u8>)],
+) -> anyhow::Result<StartOutcome> {
     let folder = tempfile::Builder::new().prefix("shakedown-").tempdir()?;
     let path = folder.path().canonicalize()?;
     let path = path.to_str().context("the temporary folder is not valid UTF-8")?.to_owned();
@@ -117,6 +127,7 @@ fn start_once(tree: &Tree, player: Player<'_>) -> anyhow::Result<StartOutcome> {
         stand_ins: ports::stand_ins(&sockets, &path).context("no socket is free on loopback")?,
         arguments: player.build.arguments.clone(),
         scripts: player.scripts,
+        replaced: replaced(changed, &path),
         folder: path,
     };
     let copy = match copy(tree, &stage) {
@@ -124,6 +135,9 @@ fn start_once(tree: &Tree, player: Player<'_>) -> anyhow::Result<StartOutcome> {
         Err(error) => return Ok(StartOutcome::Untested(untested(tree, &error))),
     };
     write(&copy, tree, &stage).context("cannot copy the configuration")?;
+    for (name, text) in changed {
+        fs::write(&stage.replaced[name], text)?;
+    }
     let only_test = !tree.problems.is_empty();
     let mut arguments = vec!["-c", copy.main.as_str(), "-g", copy.globals.as_str()];
     if player.build.version >= ERROR_LOG_OPTION {
@@ -146,6 +160,12 @@ fn start_once(tree: &Tree, player: Player<'_>) -> anyhow::Result<StartOutcome> {
         }));
     }
     outcome(tree, &stage, player, &process.said())
+}
+
+/// Where each changed file lies.
+fn replaced(changed: &[(String, Vec<u8>)], folder: &str) -> BTreeMap<String, String> {
+    let names = changed.iter().enumerate();
+    names.map(|(at, (name, _))| (name.clone(), format!("{folder}/run/changed-{at}"))).collect()
 }
 
 /// What nginx's words mean once it has ended.

@@ -1,0 +1,280 @@
+//! Fixes of listeners, tried: a private nginx runs the changed configuration, and what failed and what worked is looked
+//! at again.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+
+use super::network::Network;
+use super::{Settings, TargetReport, report};
+use crate::audit::finding::{Finding, Severity};
+use crate::audit::listener::effect::judge;
+use crate::audit::listener::site::place;
+use crate::audit::listener::{Candidate, ChainFile, Effect, Goal, Sight, Site, candidates};
+use crate::certificate::file::FileChain;
+use crate::nginx::defaults::NginxRelease;
+use crate::nginx::edit::{Edit, Patch, patch};
+use crate::nginx::listener::{Listener, Material, Server};
+use crate::nginx::problem::Span;
+use crate::nginx::tree::{Directive, Tree};
+use crate::openssl::release::OpensslRelease;
+use crate::targets::{Role, Target};
+
+/// Changed configurations that are started in all.
+const MAX_TRIALS: usize = 200;
+
+/// How long fixes are looked for in all.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long fixes are looked for from the start where the finding is only a note, such as a client of old.
+const PATIENCE_FOR_NOTES: Duration = Duration::from_secs(3);
+
+/// Runs changed configurations.
+pub trait Understudy: Debug + Send + Sync {
+    /// Runs this one, with these certificate files in the place of those of the same name; `None` where nginx does not.
+    fn play(&self, tree: &Tree, files: &[ChainFile]) -> Option<Playing>;
+}
+
+/// A changed configuration that runs.
+pub struct Playing {
+    /// What reaches it.
+    pub network: Arc<dyn Network>,
+    /// Its targets.
+    pub targets: Vec<Arc<Target>>,
+    /// What ends it when it is dropped.
+    pub guard: Box<dyn Any + Send>,
+}
+
+/// The configuration that is rehearsed, and what runs it.
+#[derive(Clone, Debug)]
+pub struct Play {
+    /// The configuration.
+    pub tree: Arc<Tree>,
+    /// Its sockets.
+    pub listeners: Arc<[Listener]>,
+    /// nginx's release.
+    pub release: NginxRelease,
+    /// Its OpenSSL.
+    pub library: OpensslRelease,
+    /// What runs changed ones.
+    pub understudy: Arc<dyn Understudy>,
+}
+
+/// A finding with the change that mends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mended {
+    /// The target's place.
+    pub index: usize,
+    /// The rule.
+    pub rule: &'static str,
+    /// What tells the finding from others of the rule.
+    pub subject: String,
+    /// The change.
+    pub candidate: Candidate,
+}
+
+/// Tries what may mend the findings of listeners, the gravest first; what does becomes their fix.
+pub async fn mend(
+    reports: &mut [(usize, TargetReport)],
+    play: &Play,
+    settings: &Settings,
+) -> Vec<Mended> {
+    let files: Vec<FileChain> =
+        reports.iter().flat_map(|(_, one)| one.target.files.clone()).collect();
+    let mut wanted: Vec<(usize, Finding)> = Vec::new();
+    for (at, (_, one)) in reports.iter().enumerate() {
+        let listener = one.target.role == Role::Listener;
+        let findings = one.judgement.findings.iter().filter(|_| listener);
+        wanted.extend(findings.filter(|one| Goal::of(one).is_some()).map(|one| (at, one.clone())));
+    }
+    wanted.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));
+    let mut search = Search {
+        play,
+        settings,
+        files: &files,
+        known: HashMap::new(),
+        until: Instant::now() + PATIENCE,
+    };
+    let mut mended = Vec::new();
+    let notes_until = Instant::now() + PATIENCE_FOR_NOTES;
+    for (at, finding) in wanted {
+        if finding.severity == Severity::Note && Instant::now() > notes_until {
+            break;
+        }
+        let Some(candidate) = search.first_that_mends(reports, at, &finding).await else {
+            continue;
+        };
+        let (index, report) = &mut reports[at];
+        let same =
+            |one: &&mut Finding| (one.rule, &one.subject) == (finding.rule, &finding.subject);
+        if let Some(own) = report.judgement.findings.iter_mut().find(same) {
+            own.fix = Some(candidate.fix(&play.tree));
+        }
+        let (rule, subject) = (finding.rule, finding.subject);
+        mended.push(Mended { index: *index, rule, subject, candidate });
+    }
+    mended
+}
+
+/// What was seen of a changed configuration, by the places of the targets that it reaches.
+type Seen = Arc<Vec<(usize, TargetReport)>>;
+
+struct Search<'a> {
+    play: &'a Play,
+    settings: &'a Settings,
+    files: &'a [FileChain],
+    /// What was tried; `None` where nginx did not run it.
+    known: HashMap<String, Option<Seen>>,
+    until: Instant,
+}
+
+impl Search<'_> {
+    async fn first_that_mends(
+        &mut self,
+        reports: &[(usize, TargetReport)],
+        at: usize,
+        finding: &Finding,
+    ) -> Option<Candidate> {
+        let goal = Goal::of(finding)?;
+        let target = &reports[at].1;
+        let (listener, server) = place(&self.play.listeners, &target.target)?;
+        let site = Site {
+            tree: &self.play.tree,
+            listener,
+            server,
+            release: self.play.release,
+            library: self.play.library,
+            files: self.files,
+            issuers: &[],
+        };
+        let seen = target.observation.endpoints.first()?;
+        for candidate in candidates(goal, site, seen) {
+            let Some(after) = self.tried(reports, listener, &candidate).await else { continue };
+            let before: Vec<Sight<'_>> =
+                after.iter().map(|(at, _)| sight(&reports[*at].1)).collect();
+            let now: Vec<Sight<'_>> = after.iter().map(|(_, one)| sight(one)).collect();
+            let Some(here) = after.iter().position(|(index, _)| *index == at) else { continue };
+            if judge(finding, here, &before, &now) == Effect::Improved {
+                return Some(candidate);
+            }
+        }
+        None
+    }
+
+    /// What is seen with a candidate, of every target that it may reach.
+    async fn tried(
+        &mut self,
+        reports: &[(usize, TargetReport)],
+        listener: &Listener,
+        candidate: &Candidate,
+    ) -> Option<Seen> {
+        let key = format!("{} {:?} {:?}", listener.address, candidate.edits, candidate.files);
+        if let Some(known) = self.known.get(&key) {
+            return known.clone();
+        }
+        if self.known.len() >= MAX_TRIALS || Instant::now() > self.until {
+            return None;
+        }
+        let seen = self.try_anew(reports, listener, candidate).await.map(Arc::new);
+        self.known.insert(key, seen.clone());
+        seen
+    }
+
+    async fn try_anew(
+        &self,
+        reports: &[(usize, TargetReport)],
+        listener: &Listener,
+        candidate: &Candidate,
+    ) -> Option<Vec<(usize, TargetReport)>> {
+        let tree = &self.play.tree;
+        let patch = patch(tree, &candidate.edits).ok()?;
+        if patch.fault(tree).is_some() {
+            return None;
+        }
+        let reach = Reach::of(tree, candidate, &patch);
+        let reached: Vec<usize> = (0..reports.len())
+            .filter(|at| {
+                let target = &reports[*at].1.target;
+                let found = place(&self.play.listeners, target);
+                found.is_some_and(|(one, _)| one.address == listener.address || reach.takes_in(one))
+            })
+            .collect();
+        let understudy = &self.play.understudy;
+        // It starts a program and waits for it.
+        let playing =
+            tokio::task::block_in_place(|| understudy.play(&patch.apply(tree), &candidate.files))?;
+        let known: HashMap<String, &Arc<Target>> =
+            playing.targets.iter().map(|target| (target.id(), target)).collect();
+        let again = reached.into_iter().map(|at| {
+            let target = known.get(&reports[at].1.target.id()).copied();
+            let network = &playing.network;
+            async move {
+                let target = Arc::clone(target?);
+                let seen = network.observe(&target, &self.settings.depth).await;
+                Some((at, report(target, seen, self.settings)))
+            }
+        });
+        let seen = join_all(again).await.into_iter().collect();
+        tokio::task::block_in_place(|| drop(playing.guard));
+        seen
+    }
+}
+
+fn sight(report: &TargetReport) -> Sight<'_> {
+    Sight { target: &report.target, seen: &report.observation, judgement: &report.judgement }
+}
+
+/// What a change reaches.
+enum Reach<'a> {
+    Everything,
+    /// These servers, and those with these certificates.
+    Some {
+        servers: Vec<Span>,
+        files: &'a [ChainFile],
+    },
+}
+
+impl<'a> Reach<'a> {
+    fn of(tree: &Tree, candidate: &'a Candidate, patch: &Patch) -> Self {
+        let mut servers = Vec::new();
+        for edit in &candidate.edits {
+            match server_of(tree, edit) {
+                // A file that several blocks include changes in all of them.
+                Some(server) if patch.files.iter().all(|file| file.path == server.span.file) => {
+                    servers.push(server.span.clone());
+                }
+                _ => return Self::Everything,
+            }
+        }
+        Self::Some { servers, files: &candidate.files }
+    }
+
+    fn takes_in(&self, listener: &Listener) -> bool {
+        let Self::Some { servers, files } = self else { return true };
+        let holds = |server: &Server| {
+            server.ssl.certificates.iter().any(|pair| match &pair.certificate.value {
+                Material::File(path) => files.iter().any(|file| file.path == *path),
+                _ => false,
+            })
+        };
+        listener.servers.iter().any(|server| servers.contains(&server.span) || holds(server))
+    }
+}
+
+/// The server block that an edit is made in.
+fn server_of<'t>(tree: &'t Tree, edit: &Edit) -> Option<&'t Directive> {
+    let modules = ["http", "stream", "mail"];
+    let blocks =
+        modules.iter().flat_map(|module| tree.blocks(module)).flat_map(Directive::children);
+    let holds = |server: &&Directive| {
+        server.span == edit.at || server.children().iter().any(|one| one.span == edit.at)
+    };
+    let mut found = blocks.filter(|one| one.name == "server").filter(holds);
+    let first = found.next()?;
+    // A server in a file that is included twice is two.
+    found.next().is_none().then_some(first)
+}
