@@ -148,11 +148,7 @@ fn network(
     args: &RunArgs,
     stand_ins: StandIns,
 ) -> anyhow::Result<(Arc<dyn Network>, Option<Saver>)> {
-    let limits = if stand_ins.is_empty() {
-        settings::limits(&args.limits)
-    } else {
-        settings::at_rehearsal(&args.limits)
-    };
+    let limits = settings::limits(&args.limits);
     let prober = Arc::new(Prober::with_stand_ins(limits, stand_ins));
     let Some(path) = &args.save_observations else { return Ok((prober, None)) };
     let saver = Saver::open(path, prober)?;

@@ -91,11 +91,6 @@ pub(super) fn colour(wanted: ColorArg, to_stdout: bool) -> bool {
     }
 }
 
-/// The same for a private nginx, which nobody else uses.
-pub(super) fn at_rehearsal(args: &LimitArgs) -> Limits {
-    Limits { per_address: 16, ..limits(args) }
-}
-
 /// Seconds by which the host's clock is ahead of UTC.
 pub(super) fn local_offset(now: OffsetDateTime) -> i64 {
     UtcOffset::local_offset_at(now).map_or(0, |offset| offset.whole_seconds().into())

@@ -26,11 +26,6 @@ impl StandIns {
         self.sockets.entry(SocketAddr::new(ip, port)).or_insert(stand_in);
     }
 
-    /// Whether every connection goes where it is made to.
-    pub fn is_empty(&self) -> bool {
-        self.sockets.is_empty()
-    }
-
     /// The address that stands for a name.
     pub(super) fn address(&self, name: &str, port: u16) -> Option<IpAddr> {
         // Avoids building the key if there is no rehearsal.

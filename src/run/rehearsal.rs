@@ -121,14 +121,14 @@ pub async fn mend(
 }
 
 /// What was seen of a changed configuration, by the places of the targets that it reaches.
-type Seen = Arc<Vec<(usize, TargetReport)>>;
+type SeenAgain = Arc<Vec<(usize, TargetReport)>>;
 
 struct Search<'a> {
     play: &'a Play,
     settings: &'a Settings,
     files: &'a [FileChain],
     /// What was tried; `None` where nginx did not run it.
-    known: HashMap<String, Option<Seen>>,
+    known: HashMap<String, Option<SeenAgain>>,
     until: Instant,
 }
 
@@ -171,7 +171,7 @@ impl Search<'_> {
         reports: &[(usize, TargetReport)],
         listener: &Listener,
         candidate: &Candidate,
-    ) -> Option<Seen> {
+    ) -> Option<SeenAgain> {
         let key = format!("{} {:?} {:?}", listener.address, candidate.edits, candidate.files);
         if let Some(known) = self.known.get(&key) {
             return known.clone();
@@ -195,7 +195,7 @@ impl Search<'_> {
         if patch.fault(tree).is_some() {
             return None;
         }
-        let reach = Reach::of(tree, candidate, &patch);
+        let reach = ChangeReach::of(tree, candidate, &patch);
         let reached: Vec<usize> = (0..reports.len())
             .filter(|at| {
                 let target = &reports[*at].1.target;
@@ -229,7 +229,7 @@ fn sight(report: &TargetReport) -> Sight<'_> {
 }
 
 /// What a change reaches.
-enum Reach<'a> {
+enum ChangeReach<'a> {
     Everything,
     /// These servers, and those with these certificates.
     Some {
@@ -238,7 +238,7 @@ enum Reach<'a> {
     },
 }
 
-impl<'a> Reach<'a> {
+impl<'a> ChangeReach<'a> {
     fn of(tree: &Tree, candidate: &'a Candidate, patch: &Patch) -> Self {
         let mut servers = Vec::new();
         for edit in &candidate.edits {

@@ -309,6 +309,7 @@ pub enum TargetKind {
 
 /// One thing to audit, with every default resolved.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts about it")]
 pub struct Target {
     /// Its name in reports: the user's name for it, or `host:port`.
     pub name: String,
@@ -341,6 +342,9 @@ pub struct Target {
     /// Whether its configuration has `ssl_stapling on`.
     #[serde(default)]
     pub staples: bool,
+    /// Whether that was switched off for a rehearsal, so that nothing can be said of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unstapled: bool,
     /// The files from which the certificate is served.
     pub files: Vec<FileChain>,
     /// Where it was named; `None` for the command line.

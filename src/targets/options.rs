@@ -160,6 +160,7 @@ impl Options {
             likely_names: Vec::new(),
             any_name: false,
             staples: false,
+            unstapled: false,
             files: Vec::new(),
             origin,
             more_origins: Vec::new(),

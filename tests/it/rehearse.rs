@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rcgen::{CertificateParams, CustomExtension};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -159,6 +160,7 @@ fn a_refusal_is_a_finding_at_its_own_line_of_its_own_file() {
         &format!("server {{ listen 443 ssl; {a}\n who_knows_this off; }}"),
     );
     check(3, "unexpected \"}\"", &format!("server {{ listen 443 ssl; {a}\n return 204\n }}"));
+    check(1, "unexpected \"}\"", "}");
     check(
         2,
         "cannot load certificate",
@@ -418,4 +420,28 @@ fn a_chain_in_the_wrong_order_is_put_in_order_and_tried() {
 
 fn text_of(finding: &Value) -> &str {
     text(&finding["rule"])
+}
+
+#[test]
+fn a_certificate_that_demands_a_staple_cannot_be_judged_without_one() {
+    let pki = Pki::new();
+    let must_staple = |params: &mut CertificateParams| {
+        let feature = CustomExtension::from_oid_content(
+            &[1, 3, 6, 1, 5, 5, 7, 1, 24],
+            vec![0x30, 3, 2, 1, 5],
+        );
+        params.custom_extensions = vec![feature];
+    };
+    let a = pair(&pki.changed("a", &["a.test"], must_staple));
+    let main = pki.path("nginx.conf");
+    for (stapling, status) in [("on", "untested"), ("off", "pass")] {
+        let text = format!(
+            "events {{}}\nhttp {{ server {{ listen 8443 ssl; server_name a.test; {a} ssl_stapling {stapling}; }} }}\n"
+        );
+        fs::write(&main, text).unwrap();
+        let run = rehearse(&main, &pki, &["--format", "json"]);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let targets = report["targets"].as_array().unwrap();
+        assert_eq!(targets.last().unwrap()["status"], status, "{report:#}");
+    }
 }

@@ -42,6 +42,9 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     let variables: Variables = args.source.var.iter().cloned().collect();
     let mut configuration =
         Configuration::read(&args.config, args.source.root.as_deref(), &variables, version)?;
+    if !args.rehearse {
+        configuration.check_readable()?;
+    }
     let wants_fixes = args.diff || args.write.is_some();
     if wants_fixes && configuration.tree.is_none() {
         return Err(UsageError::new(

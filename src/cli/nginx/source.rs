@@ -73,8 +73,19 @@ impl Configuration {
         if Dump::read(&text).is_some() || text.trim_ascii_start().starts_with(b"{") {
             return Self::of_text(&main, &text, variables, version);
         }
-        let read = Self::of_tree(Tree::read(&disk, &main), variables, version)?;
+        let read = Self::of_tree(Tree::read(&disk, &main), variables, version);
         Ok(Self { on_disk: true, ..read })
+    }
+
+    /// Refuses a configuration in which nothing was found because nginx would not read it.
+    pub(super) fn check_readable(&self) -> anyhow::Result<()> {
+        let problems = self.tree.iter().flat_map(|tree| &tree.problems);
+        let problems: Vec<String> = problems.map(ToString::to_string).collect();
+        let is_empty = self.listeners.is_empty() && self.upstreams.is_empty();
+        if is_empty && !problems.is_empty() {
+            bail!("nginx would refuse {}:\n  {}", self.name, problems.join("\n  "));
+        }
+        Ok(())
     }
 
     /// The comments that allow findings beside them; of those that are wrong, stderr tells.
@@ -113,21 +124,13 @@ impl Configuration {
         }
         if let Some(dump) = Dump::read(text) {
             let main = dump.main.clone();
-            return Self::of_tree(Tree::read(&dump, &main), variables, version);
+            return Ok(Self::of_tree(Tree::read(&dump, &main), variables, version));
         }
-        Self::of_tree(Tree::read(&Single { path: name, text }, name), variables, version)
+        Ok(Self::of_tree(Tree::read(&Single { path: name, text }, name), variables, version))
     }
 
-    fn of_tree(
-        tree: Tree,
-        variables: &Variables,
-        version: Option<NginxRelease>,
-    ) -> anyhow::Result<Self> {
-        let problems: Vec<String> = tree.problems.iter().map(ToString::to_string).collect();
+    fn of_tree(tree: Tree, variables: &Variables, version: Option<NginxRelease>) -> Self {
         let (listeners, upstreams) = (listeners(&tree), upstreams(&tree, variables));
-        if listeners.is_empty() && upstreams.is_empty() && !problems.is_empty() {
-            bail!("nginx would refuse {}:\n  {}", tree.main, problems.join("\n  "));
-        }
         let plain_upstreams = plain_upstreams(&tree, variables);
         let mut facts = facts(&tree, &listeners, &upstreams, version);
         facts.extend(tree.problems.iter().map(|problem| Fact {
@@ -138,7 +141,7 @@ impl Configuration {
             }),
             kind: FactKind::Refused(problem.fault.clone()),
         }));
-        Ok(Self {
+        Self {
             name: tree.main.clone(),
             tree: Some(tree),
             listeners,
@@ -146,6 +149,6 @@ impl Configuration {
             plain_upstreams,
             facts,
             on_disk: false,
-        })
+        }
     }
 }

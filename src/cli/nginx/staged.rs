@@ -27,7 +27,11 @@ pub(super) fn targets(
     let Configuration { listeners, upstreams, plain_upstreams, .. } = configuration;
     let mut found = match rehearsal {
         None => from_nginx::targets(listeners, upstreams, plain_upstreams, premises),
-        Some(Staged { running: Some(_), .. }) => from_nginx::targets(listeners, &[], &[], premises),
+        Some(Staged { running: Some(running), .. }) => {
+            let mut found = from_nginx::targets(listeners, &[], &[], premises);
+            running.mark(&mut found.targets);
+            found
+        }
         Some(Staged { running: None, .. }) => return Found::default(),
     };
     found.untestable.extend(configuration.tree.iter().flat_map(from_nginx::pass_through));
@@ -57,7 +61,7 @@ impl Staged {
             binary: self.binary.clone(),
             build: self.build.clone(),
             scripts: args.rehearse_scripts,
-            limits: settings::at_rehearsal(&args.run.limits),
+            limits: settings::limits(&args.run.limits),
             options: premises.options.clone(),
             identity: premises.identity.clone(),
             request: premises.request,

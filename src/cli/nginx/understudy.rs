@@ -48,7 +48,8 @@ impl Understudy for Troupe {
             library: None,
             apart: std::collections::HashSet::new(),
         };
-        let targets = from_nginx::targets(&listeners(tree), &[], &[], &premises).targets;
+        let mut targets = from_nginx::targets(&listeners(tree), &[], &[], &premises).targets;
+        running.mark(&mut targets);
         let network = Prober::with_stand_ins(self.limits, running.stand_ins());
         Some(Playing { network: Arc::new(network), targets, guard: Box::new(running) })
     }

@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use tempfile::TempDir;
@@ -23,6 +24,7 @@ use crate::nginx::rehearsal::{
 };
 use crate::nginx::tree::Tree;
 use crate::probe::stand_ins::StandIns;
+use crate::targets::Target;
 use crate::targets::from_nginx::endpoint_of;
 
 /// Attempts to start: another process may take a socket first.
@@ -78,6 +80,14 @@ impl Rehearsal {
             }
         }
         all
+    }
+
+    /// Says of the targets what cannot be seen of them here.
+    pub(super) fn mark(&self, targets: &mut [Arc<Target>]) {
+        let unstapled = self.left_out.contains(&Omission::Stapling);
+        for target in targets.iter_mut().filter(|target| unstapled && target.staples) {
+            Arc::make_mut(target).unstapled = true;
+        }
     }
 
     /// What the copy leaves out of the configuration.
