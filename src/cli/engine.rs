@@ -28,7 +28,7 @@ use crate::probe::scan::Depth;
 use crate::probe::stand_ins::StandIns;
 use crate::report::{Rehearsed, Report, ReportKind, ReportOptions, Summary};
 use crate::run::network::Network;
-use crate::run::rehearsal::{Mended, Play, mend};
+use crate::run::rehearsal::{Mended, Mending, Play, mend};
 use crate::run::{self, FetchIssuers, Settings, TargetReport, TrustStores};
 use crate::targets::Target;
 
@@ -293,8 +293,13 @@ async fn mended(
     play: &Play,
     settings: &Settings,
 ) -> Vec<Mended> {
-    tokio::select! {
-        mended = mend(held, play, settings) => mended,
-        () = signalled() => Vec::new(),
+    let Mending { all, together } = tokio::select! {
+        mending = mend(held, play, settings) => mending,
+        () = signalled() => Mending::default(),
+    };
+    if together || all.is_empty() {
+        return all;
     }
+    warn("the fixes work one by one, but not together; apply one, and rehearse again");
+    Vec::new()
 }

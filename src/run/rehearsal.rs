@@ -14,7 +14,7 @@ use super::{Settings, TargetReport, report};
 use crate::audit::finding::{Finding, Severity};
 use crate::audit::listener::effect::judge;
 use crate::audit::listener::site::place;
-use crate::audit::listener::{Candidate, ChainFile, Effect, Goal, Sight, Site, candidates};
+use crate::audit::listener::{Candidate, ChainFile, Effect, Goal, Loss, Sight, Site, candidates};
 use crate::certificate::file::FileChain;
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::edit::{Edit, Patch, patch};
@@ -77,12 +77,21 @@ pub struct Mended {
     pub candidate: Candidate,
 }
 
+/// What mends listeners.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mending {
+    /// Each finding with its change.
+    pub all: Vec<Mended>,
+    /// Whether those of warnings and errors work together as well.
+    pub together: bool,
+}
+
 /// Tries what may mend the findings of listeners, the gravest first; what does becomes their fix.
 pub async fn mend(
     reports: &mut [(usize, TargetReport)],
     play: &Play,
     settings: &Settings,
-) -> Vec<Mended> {
+) -> Mending {
     let files: Vec<FileChain> =
         reports.iter().flat_map(|(_, one)| one.target.files.clone()).collect();
     let mut wanted: Vec<(usize, Finding)> = Vec::new();
@@ -99,7 +108,7 @@ pub async fn mend(
         known: HashMap::new(),
         until: Instant::now() + PATIENCE,
     };
-    let mut mended = Vec::new();
+    let (mut mended, mut grave) = (Vec::new(), Vec::new());
     let notes_until = Instant::now() + PATIENCE_FOR_NOTES;
     for (at, finding) in wanted {
         if finding.severity == Severity::Note && Instant::now() > notes_until {
@@ -114,10 +123,14 @@ pub async fn mend(
         if let Some(own) = report.judgement.findings.iter_mut().find(same) {
             own.fix = Some(candidate.fix(&play.tree));
         }
+        if finding.severity > Severity::Note {
+            grave.push((at, finding.clone(), candidate.clone()));
+        }
         let (rule, subject) = (finding.rule, finding.subject);
         mended.push(Mended { index: *index, rule, subject, candidate });
     }
-    mended
+    let together = search.work_together(reports, &grave).await;
+    Mending { all: mended, together }
 }
 
 /// What was seen of a changed configuration, by the places of the targets that it reaches.
@@ -133,6 +146,37 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Whether changes that work one by one do so together.
+    async fn work_together(&self, reports: &[(usize, TargetReport)], grave: &[Remedied]) -> bool {
+        let (whole, kept) = combined(grave);
+        let is_whole = |(_, _, one): &&&Remedied| {
+            (one.edits.len(), one.files.len()) == (whole.edits.len(), whole.files.len())
+        };
+        if kept.iter().filter(is_whole).count() == kept.len() {
+            return true;
+        }
+        let Some(after) = self.try_anew(reports, None, &whole).await else { return false };
+        let before: Vec<Sight<'_>> = after.iter().map(|(at, _)| sight(&reports[*at].1)).collect();
+        let now: Vec<Sight<'_>> = after.iter().map(|(_, one)| sight(one)).collect();
+        let mut lost: Option<Vec<Loss>> = None;
+        for (at, finding, _) in kept {
+            let Some(here) = after.iter().position(|(index, _)| index == at) else { return false };
+            let same = |one: &Finding| (one.rule, &one.subject) == (finding.rule, &finding.subject);
+            if after[here].1.judgement.findings.iter().any(same) {
+                return false;
+            }
+            let new = match judge(finding, here, &before, &now) {
+                Effect::Worse(losses) => losses,
+                Effect::Improved | Effect::Same => Vec::new(),
+            };
+            // What one of them gives up on purpose is no loss.
+            let both = |one: &Loss| new.contains(one);
+            let old = lost.unwrap_or_else(|| new.clone());
+            lost = Some(old.into_iter().filter(both).collect());
+        }
+        lost.is_none_or(|lost| lost.is_empty())
+    }
+
     async fn first_that_mends(
         &mut self,
         reports: &[(usize, TargetReport)],
@@ -179,7 +223,7 @@ impl Search<'_> {
         if self.known.len() >= MAX_TRIALS || Instant::now() > self.until {
             return None;
         }
-        let seen = self.try_anew(reports, listener, candidate).await.map(Arc::new);
+        let seen = self.try_anew(reports, Some(listener), candidate).await.map(Arc::new);
         self.known.insert(key, seen.clone());
         seen
     }
@@ -187,7 +231,7 @@ impl Search<'_> {
     async fn try_anew(
         &self,
         reports: &[(usize, TargetReport)],
-        listener: &Listener,
+        listener: Option<&Listener>,
         candidate: &Candidate,
     ) -> Option<Vec<(usize, TargetReport)>> {
         let tree = &self.play.tree;
@@ -200,7 +244,9 @@ impl Search<'_> {
             .filter(|at| {
                 let target = &reports[*at].1.target;
                 let found = place(&self.play.listeners, target);
-                found.is_some_and(|(one, _)| one.address == listener.address || reach.takes_in(one))
+                found.is_some_and(|(one, _)| {
+                    listener.is_some_and(|own| own.address == one.address) || reach.takes_in(one)
+                })
             })
             .collect();
         let understudy = &self.play.understudy;
@@ -226,6 +272,34 @@ impl Search<'_> {
 
 fn sight(report: &TargetReport) -> Sight<'_> {
     Sight { target: &report.target, seen: &report.observation, judgement: &report.judgement }
+}
+
+/// A finding of a target, and the change that mends it.
+type Remedied = (usize, Finding, Candidate);
+
+/// All changes as one, and what it is made of: where two want different things, the first is served, as in the patch.
+fn combined(grave: &[Remedied]) -> (Candidate, Vec<&Remedied>) {
+    let mut whole = Candidate { edits: Vec::new(), files: Vec::new(), admits: Vec::new() };
+    let mut kept = Vec::new();
+    for one in grave {
+        let Candidate { edits, files, .. } = &one.2;
+        let clashes = |edit: &Edit| {
+            let is_other = |known: &&Edit| known.at == edit.at && known.name == edit.name;
+            let known = whole.edits.iter().find(is_other);
+            known.is_some_and(|known| known.arguments != edit.arguments)
+        };
+        if edits.iter().any(clashes) {
+            continue;
+        }
+        let new: Vec<Edit> =
+            edits.iter().filter(|edit| !whole.edits.contains(edit)).cloned().collect();
+        whole.edits.extend(new);
+        let new: Vec<ChainFile> =
+            files.iter().filter(|file| !whole.files.contains(file)).cloned().collect();
+        whole.files.extend(new);
+        kept.push(one);
+    }
+    (whole, kept)
 }
 
 /// What a change reaches.

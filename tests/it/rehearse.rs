@@ -423,6 +423,29 @@ fn text_of(finding: &Value) -> &str {
 }
 
 #[test]
+fn what_a_change_costs_shows_in_two_rehearsals() {
+    let pki = Pki::rsa();
+    let a = pair(&pki.server("a", &["a.test"]));
+    let report = |name: &str, settings: &str| {
+        let (main, report) = (pki.path(name), pki.path(&format!("{name}.json")));
+        let text = format!(
+            "events {{}}\nhttp {{ server {{ listen 443 ssl; server_name a.test; {a} {settings} }} }}\n"
+        );
+        fs::write(&main, text).unwrap();
+        let output = format!("json={}", report.display());
+        rehearse(&main, &pki, &["--clients", "modern", "--output", &output]);
+        report.display().to_string()
+    };
+    let before = report("before.conf", "");
+    let after = report("after.conf", "ssl_protocols TLSv1.2; ssl_ciphers AES256-GCM-SHA384;");
+    assert_eq!(shakedown(&["diff", &before, &before]).stdout, "");
+    let diff = shakedown(&["diff", &before, &after]);
+    assert_eq!(diff.status, 1, "{}", diff.stdout);
+    assert!(diff.stdout.contains("worse: lost client: Java 21 ("), "{}", diff.stdout);
+    assert!(diff.stdout.contains("worse: new warning[legacy-cipher-only]"), "{}", diff.stdout);
+}
+
+#[test]
 fn a_certificate_that_demands_a_staple_cannot_be_judged_without_one() {
     let pki = Pki::new();
     let must_staple = |params: &mut CertificateParams| {

@@ -50,6 +50,10 @@ pub enum What {
     ProtocolLost { version: String },
     /// A version that was not accepted before, or not at every address.
     ProtocolGained { version: String },
+    /// A client that can no longer connect, or no longer to every address.
+    ClientLost { client: String, reason: Option<String> },
+    /// A client that could not connect, or not to every address.
+    ClientGained { client: String },
     /// Other certificates with other dates: the first date on which one expires.
     Certificate { old: String, new: String },
     /// Another issuer.
@@ -75,6 +79,11 @@ impl fmt::Display for What {
             Self::Severity { rule, old, new } => write!(f, "{new}[{rule}] (was {old})"),
             Self::ProtocolLost { version } => write!(f, "lost protocol: {version}"),
             Self::ProtocolGained { version } => write!(f, "new protocol: {version}"),
+            Self::ClientLost { client, reason: Some(reason) } => {
+                write!(f, "lost client: {client} ({reason})")
+            }
+            Self::ClientLost { client, reason: None } => write!(f, "lost client: {client}"),
+            Self::ClientGained { client } => write!(f, "new client: {client}"),
             Self::Certificate { old, new } => {
                 write!(f, "other certificate: ends {} (was {})", day(new), day(old))
             }
@@ -137,6 +146,7 @@ fn changes(old: Option<&SavedTarget>, new: &SavedTarget, threshold: Severity) ->
     let before = old.map_or(&[][..], |old| &old.findings);
     findings(before, &new.findings, threshold, &mut add);
     if let Some(old) = old {
+        clients(old, new, &mut add);
         // Without an established handshake, versions and certificates are unknown; the status shows that.
         if established(old).next().is_some() && established(new).next().is_some() {
             protocols(old, new, &mut add);
@@ -227,6 +237,42 @@ fn reach(target: &SavedTarget, version: &str) -> Reach {
         0 => Reach::Nowhere,
         _ if works == cells().count() => Reach::Everywhere,
         _ => Reach::Somewhere,
+    }
+}
+
+/// The clients that both runs replayed.
+fn clients(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMut(bool, What)) {
+    let titles: BTreeSet<&str> = new.clients.iter().map(|one| one.title.as_str()).collect();
+    for title in titles {
+        let (Some(before), Some(after)) = (connects(old, title), connects(new, title)) else {
+            continue;
+        };
+        let client = title.to_owned();
+        match after.cmp(&before) {
+            std::cmp::Ordering::Less => {
+                let mut failed = new.clients.iter().filter(|one| one.title == title);
+                let reason = failed.find_map(|one| one.missing.clone());
+                add(true, What::ClientLost { client, reason });
+            }
+            std::cmp::Ordering::Greater => add(false, What::ClientGained { client }),
+            std::cmp::Ordering::Equal => {}
+        }
+    }
+}
+
+/// How widely a client connects; `None` where it was not replayed.
+fn connects(target: &SavedTarget, title: &str) -> Option<Reach> {
+    let all: Vec<bool> = target
+        .clients
+        .iter()
+        .filter(|one| one.title == title)
+        .map(|one| one.outcome == "established")
+        .collect();
+    match all.iter().filter(|works| **works).count() {
+        _ if all.is_empty() => None,
+        0 => Some(Reach::Nowhere),
+        works if works == all.len() => Some(Reach::Everywhere),
+        _ => Some(Reach::Somewhere),
     }
 }
 
@@ -321,6 +367,23 @@ mod tests {
     fn nothing_is_reported_if_nothing_changed() {
         check(|_| {}, &[]);
         assert_eq!(compared(&[target(), target()], &[target(), target()]), [""; 0]);
+    }
+
+    #[test]
+    fn clients_come_and_go() {
+        let client = |title: &str, outcome: &str| json!({ "title": title, "outcome": outcome, "missing": (outcome == "failed").then_some("no common version") });
+        let with = |clients: &[Value]| {
+            let mut target = target();
+            target["clients"] = json!(clients);
+            target
+        };
+        let old =
+            with(&[client("A", "established"), client("B", "failed"), client("C", "established")]);
+        let new = with(&[client("A", "failed"), client("B", "established"), client("D", "failed")]);
+        assert_eq!(
+            compared(&[old], &[new]),
+            ["worse: lost client: A (no common version)", "new client: B"]
+        );
     }
 
     #[test]

@@ -52,6 +52,21 @@ pub struct SavedTarget {
     pub certificates: Vec<SavedCertificate>,
     /// Its findings.
     pub findings: Vec<SavedFinding>,
+    /// The clients that were replayed; reports of early releases have none.
+    #[serde(default)]
+    pub clients: Vec<SavedClient>,
+}
+
+/// A client that was replayed at one address.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SavedClient {
+    /// What people call it.
+    pub title: String,
+    /// `established` or `failed`.
+    pub outcome: String,
+    /// Why it cannot connect.
+    #[serde(default)]
+    pub missing: Option<String>,
 }
 
 /// One connection.
