@@ -14,6 +14,9 @@ use crate::nginx::tree::{Directive, Tree};
 /// Directives that cause network traffic as soon as nginx runs.
 const TRAFFIC: [&str; 2] = ["acme_issuer", "acme_client"];
 
+/// Connections that the one worker of the copy takes at least; the original may have many workers.
+const CONNECTIONS: u32 = 4096;
+
 /// Directives of health checks, in any build of nginx.
 const HEALTH: [&str; 6] = [
     "health_check",
@@ -177,6 +180,12 @@ impl CopyWriter<'_> {
                 return Ok(fate);
             }
         }
+        if context == BlockContext::Events && name == "worker_connections" {
+            let written = directive.first().parse().ok();
+            let few = written.is_some_and(|written: u32| written < CONNECTIONS);
+            let more = format!("{name} {CONNECTIONS}");
+            return Ok(if few { Rewriting::Becomes(more) } else { Rewriting::Stays });
+        }
         if context.is_server() && name == "listen" {
             return self.listen(context, directive);
         }
@@ -222,6 +231,11 @@ impl CopyWriter<'_> {
         let Some(at) = block.opens_at else { return };
         let text = match (context, block.name.as_str()) {
             (BlockContext::Main, "http") => at_http(self.tree, self.stage),
+            (BlockContext::Main, "events")
+                if !block.children().iter().any(|one| one.name == "worker_connections") =>
+            {
+                format!(" worker_connections {CONNECTIONS};")
+            }
             (BlockContext::Http, "server")
                 if !block.children().iter().any(|one| one.name == "listen") =>
             {

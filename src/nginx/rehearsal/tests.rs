@@ -101,6 +101,19 @@ fn sockets_move_together() {
 }
 
 #[test]
+fn one_worker_takes_as_many_connections_as_many_do() {
+    for (events, expected) in [
+        ("events {}", "events { worker_connections 4096;}"),
+        ("events {\nworker_connections 20;}", "events {\nworker_connections 4096;}"),
+        ("events { worker_connections 9000; }", "events { worker_connections 9000; }"),
+    ] {
+        let (tree, stage) = staged(&[("/e/n.conf", events)]);
+        let copied = file(&copy(&tree, &stage).unwrap(), "/e/n.conf");
+        assert!(copied.starts_with(expected), "{copied}");
+    }
+}
+
+#[test]
 fn nothing_is_connected_to() {
     check(
         "location / { proxy_pass https://up.test/a; }",
@@ -126,7 +139,8 @@ fn scripts_do_not_run_unless_they_are_wanted() {
     let silent = copy(&tree, &stage).unwrap();
     let text = file(&silent, "/e/n.conf");
     assert!(
-        text.starts_with("\nevents {}") && text.contains("map \"\" $y { default \"\"; }"),
+        text.starts_with("\nevents { worker_connections 4096;}")
+            && text.contains("map \"\" $y { default \"\"; }"),
         "{text}"
     );
     assert_eq!(silent.left_out, [Omission::Scripts]);
