@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::SocketAddr;
 
+use super::client_kinds::ClientKinds;
 use super::conclusion::{NoHandshake, conclude};
 use super::connections::{ConnectionCounts, Connections};
 use super::exchange::{Conclusion, Exchange};
@@ -58,6 +59,8 @@ pub struct CaptureIntake {
     pub counts: ExchangeCounts,
     /// What servers accept.
     pub learnt: Learnt,
+    /// Handshakes by the client that made them.
+    pub clients: ClientKinds,
     /// When the first and the last frame came, in nanoseconds since 1970.
     pub span: Option<(i64, i64)>,
     kept_by_kind: [usize; 3],
@@ -169,6 +172,7 @@ impl CaptureIntake {
         };
         *count += 1;
         self.learnt.add(&exchange);
+        self.clients.add(&exchange);
         if self.only_failing && exchange.conclusion == Conclusion::Established {
             return;
         }

@@ -7,6 +7,8 @@
 //! A capture is written by strangers and is rarely whole: every length is bounded, and what is missing is said to be missing.
 
 pub mod blame;
+pub mod client_kinds;
+pub mod client_print;
 pub mod conclusion;
 pub mod connections;
 pub mod exchange;

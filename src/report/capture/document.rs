@@ -28,6 +28,8 @@ pub struct CaptureReport {
     pub traffic: CaptureTraffic,
     /// Failures of one kind at one server, the most frequent first.
     pub failures: Vec<FailureKind>,
+    /// Handshakes by the client that made them: one JA4 is one kind; those with the most failures first.
+    pub client_kinds: Vec<ClientKindView>,
     /// Servers that completed handshakes, and what they were seen to accept.
     pub servers: Vec<SeenServer>,
     /// Each handshake, by the time of its first packet; with `--only-failing` without those that succeeded.
@@ -146,6 +148,49 @@ pub struct CauseView {
     pub fix: &'static str,
 }
 
+/// Handshakes of one kind of client.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ClientKindView {
+    /// JA4 of its hellos.
+    pub ja4: String,
+    /// JA3 of the first one.
+    pub ja3: Option<String>,
+    /// The known clients that send nearly the same.
+    pub like: Option<LikenessView>,
+    /// All its handshakes.
+    pub handshakes: u64,
+    /// Those that succeeded.
+    pub established: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Those of which the capture does not tell.
+    pub unclear: u64,
+    /// Different addresses; beyond 256 an estimate.
+    pub addresses: u64,
+    /// How its failures are counted, the most frequent class first.
+    pub classes: Vec<ClassCount>,
+}
+
+/// Failures of one class.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ClassCount {
+    /// The class.
+    pub class: &'static str,
+    /// Failures, as far as they are listed.
+    pub count: u64,
+}
+
+/// The known clients that send nearly the same hello.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct LikenessView {
+    /// Their names, as `scan --clients` takes them; several where they send the same.
+    pub clients: Vec<&'static str>,
+    /// The first of them for people.
+    pub title: &'static str,
+    /// What the hello has more (`+`) and less (`-`) than that client's.
+    pub differences: Vec<String>,
+}
+
 /// What a server was seen to accept.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SeenServer {
@@ -241,6 +286,10 @@ pub struct FailureView {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of the document")]
 pub struct HelloView {
+    /// JA3 of the hello; one in the form of SSLv2 has none.
+    pub ja3: Option<String>,
+    /// JA4 of the hello.
+    pub ja4: String,
     /// The name that the client asks for.
     pub server_name: Option<String>,
     /// Versions, as named; the only one without `supported_versions` stands for itself and all older ones.

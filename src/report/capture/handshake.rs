@@ -74,6 +74,8 @@ fn ended_by(exchange: &Exchange) -> Party {
 fn hello(hello: &SeenHello) -> HelloView {
     let groups = |numbers: &[u16]| meant(numbers).map(|it| NamedGroup(it).to_string()).collect();
     HelloView {
+        ja3: hello.ja3(),
+        ja4: hello.ja4(),
         server_name: hello.server_name.as_deref().map(text),
         versions: hello.named_versions().iter().map(ToString::to_string).collect(),
         cipher_suites: hello.cipher_suites().map(|suite| suite.to_string()).collect(),

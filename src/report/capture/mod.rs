@@ -1,5 +1,6 @@
 //! What `capture` says of captures: one document, which every form shows.
 
+mod clients;
 pub mod document;
 mod handshake;
 mod kinds;
@@ -50,6 +51,7 @@ impl CaptureReport {
             },
             traffic: traffic(intake),
             failures: kinds.ranked(),
+            client_kinds: clients::kinds(&intake.clients, &handshakes),
             servers: servers(intake),
             handshakes,
             notes: notes(intake, &files),

@@ -2,13 +2,18 @@
 
 use anstyle::{AnsiColor, Style};
 
-use super::document::{CaptureReport, CapturedHandshake, FailureKind, HandshakeResult, SeenServer};
+use super::document::{
+    CaptureReport, CapturedHandshake, ClientKindView, FailureKind, HandshakeResult, SeenServer,
+};
 use crate::report::Look;
 use crate::report::escape::escape;
 use crate::report::text::{paragraph, styled};
 
 /// Kinds of failures that are told of at length.
 const MAX_KINDS: usize = 30;
+
+/// Kinds of clients that are listed.
+const MAX_CLIENTS: usize = 20;
 
 /// Servers that are listed.
 const MAX_SERVERS: usize = 20;
@@ -30,6 +35,7 @@ pub fn render(report: &CaptureReport, look: Look) -> String {
         out += "\n";
         out += &paragraph(&more, "", "  ", look);
     }
+    out += &clients(&report.client_kinds, look);
     out += &unclear(report, look);
     out += &servers(&report.servers, look);
     if !report.notes.is_empty() {
@@ -97,6 +103,41 @@ fn heading(weight: &str) -> Style {
         _ => AnsiColor::BrightBlack,
     };
     Style::new().fg_color(Some(colour.into())).bold()
+}
+
+/// The clients that fail, by what they send.
+fn clients(kinds: &[ClientKindView], look: Look) -> String {
+    let failing: Vec<&ClientKindView> = kinds.iter().filter(|kind| kind.failed > 0).collect();
+    if failing.is_empty() {
+        return String::new();
+    }
+    let mut out = "\nClients that fail, by what they send:\n".to_owned();
+    for kind in failing.iter().take(MAX_CLIENTS) {
+        let like = match &kind.like {
+            Some(like) if like.differences.is_empty() => format!("as {}", like.title),
+            Some(like) => format!("nearly {} ({})", like.title, like.differences.join(", ")),
+            None => "like no known client".to_owned(),
+        };
+        let failed = if kind.failed == kind.handshakes {
+            "all fail".to_owned()
+        } else {
+            format!("{} of them fail", kind.failed)
+        };
+        let classes: Vec<&str> = kind.classes.iter().map(|it| it.class).collect();
+        let text = format!(
+            "{}, {}, {like}, {failed}: {} (JA4 {})",
+            counted(kind.handshakes, "handshake"),
+            counted(kind.addresses, "address"),
+            classes.join(", "),
+            kind.ja4
+        );
+        out += &paragraph(&text, "  ", "    ", look);
+    }
+    if failing.len() > MAX_CLIENTS {
+        let more = format!("and {} more", failing.len() - MAX_CLIENTS);
+        out += &paragraph(&more, "  ", "    ", look);
+    }
+    out
 }
 
 fn unclear(report: &CaptureReport, look: Look) -> String {

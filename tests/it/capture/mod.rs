@@ -1,6 +1,7 @@
 //! Captures of real clients and servers: what `capture` says of them is held against the server's own log and against tshark,
 //! whatever becomes of the packets on their way into the file.
 
+mod clients;
 mod files;
 mod mangled;
 mod nginx;

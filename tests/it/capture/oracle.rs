@@ -67,6 +67,7 @@ fn tshark_sees_the_same_hellos_answers_and_alerts() {
             "tls.handshake.extensions_alpn_str",
             "tls.handshake.extensions_supported_group",
             "tls.handshake.extension.type",
+            "tls.handshake.ja3",
         ],
     );
     let answers = tshark(
@@ -102,6 +103,7 @@ fn tshark_sees_the_same_hellos_answers_and_alerts() {
             .map(|it| u16::try_from(it.as_u64().unwrap()).unwrap())
             .collect();
         assert_eq!(extensions, list(&hello[4]), "{port}");
+        assert_eq!(seen["ja3"].as_str(), Some(&*hello[5]), "{port}");
         let answer = answers.get(&port);
         let chosen =
             answer.map(|it| shakedown::tls::suite::CipherSuite(number(&it[0])).to_string());
