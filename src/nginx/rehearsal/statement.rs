@@ -186,9 +186,7 @@ pub(super) fn silenced(context: BlockContext, directive: &Directive) -> Option<R
         || name.starts_with("lua_")
         || name.starts_with("perl_")
         || name == "perl"
-        || name.ends_with("_by_lua")
-        || name.ends_with("_by_lua_file")
-        || name.ends_with("_by_lua_block");
+        || name.contains("_by_lua");
     if !is_script {
         return None;
     }

@@ -134,6 +134,7 @@ fn nothing_is_connected_to() {
 fn scripts_do_not_run_unless_they_are_wanted() {
     check("content_by_lua_block { if a then\n'}' end }", "");
     check("js_set $x f;", "set $x \"\";");
+    check("access_by_lua_no_postpone on;", "");
     let main = "load_module modules/ngx_http_js_module.so;\nevents {}\nhttp { js_set $y f; }\n";
     let (tree, stage) = staged(&[("/e/n.conf", main)]);
     let silent = copy(&tree, &stage).unwrap();
