@@ -152,3 +152,74 @@ fn is_wanted(client: &Profile, sight: &Sight<'_>) -> bool {
     let expected = &sight.target.expect.clients;
     client.modern || expected.iter().any(|known| known.name == client.name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::fixtures::Scene;
+    use crate::observation::{Cause, Stage};
+    use crate::tls::alert::AlertDescription;
+
+    const REFUSED: Cause = Cause::Alert(AlertDescription::HANDSHAKE_FAILURE);
+
+    /// A scene in which these clients connect with that suite, or fail.
+    fn scene(clients: &[(&str, Option<u16>)]) -> Scene {
+        let mut scene = Scene::new();
+        let mut replays = Vec::new();
+        for (name, suite) in clients {
+            scene.replay(name, suite.ok_or(REFUSED));
+            replays.append(&mut scene.seen.endpoints[0].replays);
+        }
+        scene.seen.endpoints[0].replays = replays;
+        scene.target.expect.clients.clear();
+        scene
+    }
+
+    /// What a change from one scene to the other does for the first finding of that rule.
+    fn effect(rule: &str, before: &Scene, after: &Scene) -> Effect {
+        let (old, new) = (before.judge(), after.judge());
+        let finding = old.findings.iter().find(|finding| finding.rule == rule).unwrap();
+        let one = Sight { target: &before.target, seen: &before.seen, judgement: &old };
+        let other = Sight { target: &after.target, seen: &after.seen, judgement: &new };
+        judge(finding, 0, &[one], &[other])
+    }
+
+    #[test]
+    fn a_client_that_gets_in_is_an_improvement_unless_another_stays_out_for_it() {
+        let rule = "client-profile-fails";
+        let before = scene(&[("chrome", None), ("java-8", Some(0xc02f))]);
+        let both = scene(&[("chrome", Some(0x1301)), ("java-8", Some(0xc02f))]);
+        assert_eq!(effect(rule, &before, &both), Effect::Improved);
+        assert_eq!(effect(rule, &before, &before), Effect::Same);
+        let swapped = scene(&[("chrome", Some(0x1301)), ("java-8", None)]);
+        let Effect::Worse(losses) = effect(rule, &before, &swapped) else { panic!("no loss") };
+        assert!(matches!(&losses[..], [Loss::Client { client, .. }] if client.name == "java-8"));
+    }
+
+    #[test]
+    fn a_handshake_that_no_longer_ends_and_a_target_that_was_not_seen_are_losses() {
+        let rule = "client-profile-fails";
+        let before = scene(&[("chrome", None)]);
+        let mut after = scene(&[("chrome", Some(0x1301))]);
+        after.fail(|cell| cell.version == ProtocolVersion::TLS1_2, Stage::Handshake, &REFUSED);
+        let Effect::Worse(losses) = effect(rule, &before, &after) else { panic!("no loss") };
+        assert!(losses.iter().all(|loss| matches!(loss, Loss::Handshake { .. })), "{losses:?}");
+        after.seen.endpoints.clear();
+        assert!(matches!(effect(rule, &before, &after), Effect::Worse(_)));
+    }
+
+    #[test]
+    fn who_needs_what_is_taken_away_may_be_lost_unless_wanted() {
+        let rule = "legacy-protocol-accepted";
+        let with = |suite: Option<u16>| {
+            let mut scene = scene(&[("java-7", suite)]);
+            scene.raw(ProtocolVersion::TLS1, suite.ok_or(REFUSED));
+            scene
+        };
+        let (before, after) = (with(Some(0x002f)), with(None));
+        assert_eq!(effect(rule, &before, &after), Effect::Improved);
+        let mut wanted = with(Some(0x002f));
+        wanted.target.expect.clients = vec![before.seen.endpoints[0].replays[0].profile];
+        assert!(matches!(effect(rule, &wanted, &after), Effect::Worse(_)));
+    }
+}

@@ -7,6 +7,7 @@ mod reasons;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,10 +31,10 @@ use time::OffsetDateTime;
 use self::case::{Case, Module};
 use self::material::Material;
 use crate::support::dice::Dice;
-use crate::support::server::{Nginx, proxy_command};
+use crate::support::server::{Nginx, nginx_binary};
 
 /// Sockets that are generated, unless the environment asks for another number.
-const CASES: usize = 40;
+const CASES: usize = 24;
 
 /// Sockets of one nginx, which must start within the patience of the tests on a busy machine.
 const BATCH: usize = 60;
@@ -57,7 +58,7 @@ fn clients() -> Vec<&'static Profile> {
 }
 
 fn nginx_release() -> (NginxRelease, OpensslRelease) {
-    let output = proxy_command().arg("-V").output().unwrap();
+    let output = Command::new(nginx_binary()).arg("-V").output().unwrap();
     let build = Build::read(&String::from_utf8_lossy(&output.stderr)).unwrap();
     (build.version, OpensslRelease::of(&build.library.unwrap()).unwrap())
 }
