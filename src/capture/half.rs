@@ -276,9 +276,14 @@ impl Half {
             return;
         }
         *passed += bytes.len() as u64;
+        let overlong = *passed > MAX_PREFACE;
         let room = KEPT_TEXT.saturating_sub(self.text.len());
         self.text.extend(bytes.iter().take(room));
-        if *passed > MAX_PREFACE {
+        // A client of MySQL does not wait for an answer before its hello, so that one packet may hold both.
+        let hello = preface::find_hello(bytes).filter(|_| !self.is_http);
+        if let Some(hello) = hello.and_then(|at| bytes.get(at..)) {
+            self.begin_tls(hello, at);
+        } else if overlong {
             self.phase = Phase::Foreign;
         }
     }

@@ -70,6 +70,18 @@ pub(super) fn starts_tls(bytes: &[u8]) -> bool {
     }
 }
 
+/// Where a whole header of a hello begins, whose lengths agree.
+pub(super) fn find_hello(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(11).position(|start| match start {
+        [22, 3, 0..=4, record @ .., 3, 0..=3] => {
+            let [r1, r2, 1, 0, m1, m2] = record else { return false };
+            let [record, message] = [[*r1, *r2], [*m1, *m2]].map(u16::from_be_bytes);
+            message.checked_add(4) == Some(record)
+        }
+        _ => false,
+    })
+}
+
 /// Whether more bytes could make it the beginning of a record.
 fn may_be_tls(bytes: &[u8]) -> bool {
     match bytes {
@@ -167,6 +179,14 @@ mod tests {
     }
 
     #[test]
+    fn a_hello_behind_other_bytes_is_found() {
+        let hello = [22, 3, 1, 0, 44, 1, 0, 0, 40, 3, 3, 7, 7];
+        assert_eq!(find_hello(&[[32, 0, 0, 1].as_slice(), &hello].concat()), Some(4));
+        assert_eq!(find_hello(&[22, 3, 1, 0, 44, 1, 0, 0, 41, 3, 3]), None);
+        assert_eq!(find_hello(&hello[..10]), None);
+    }
+
+    #[test]
     fn a_proxy_header_names_the_client() {
         let client = "192.0.2.7:4711".parse().ok();
         let header = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n";
@@ -186,7 +206,7 @@ mod tests {
             let prefix = [b"".as_slice(), PROXY_V1, PROXY_V2][prefix];
             let bytes = [prefix, &bytes].concat();
             let _ = first(&bytes);
-            let _ = dialogue(&bytes, &bytes);
+            let _ = (dialogue(&bytes, &bytes), find_hello(&bytes));
         }
     }
 }
