@@ -423,6 +423,22 @@ fn text_of(finding: &Value) -> &str {
 }
 
 #[test]
+fn a_certificate_that_a_script_chooses_is_not_judged() {
+    let pki = Pki::new();
+    let a = pair(&pki.server("a", &["a.test"]));
+    let main = pki.path("nginx.conf");
+    let text = format!(
+        "events {{}}\nhttp {{ server {{ listen 443 ssl; server_name b.test; {a} ssl_certificate_by_lua_block {{ x() }} }} }}\n"
+    );
+    fs::write(&main, text).unwrap();
+    let run = rehearse(&main, &pki, &["--format", "json"]);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let target = report["targets"].as_array().unwrap().last().unwrap();
+    assert_eq!(target["status"], "untested", "{report:#}");
+    assert_eq!(target["findings"], Value::Array(Vec::new()), "{report:#}");
+}
+
+#[test]
 fn what_a_change_costs_shows_in_two_rehearsals() {
     let pki = Pki::rsa();
     let a = pair(&pki.server("a", &["a.test"]));

@@ -1,5 +1,6 @@
 //! A rehearsal that replaces the live sockets.
 
+use std::mem::take;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,16 +8,19 @@ use super::rehearsal::{self, Player, Rehearsal, StartOutcome};
 use super::source::Configuration;
 use super::trial::Heard;
 use super::understudy::Troupe;
+use crate::audit::listener::site::place;
 use crate::cli::args::NginxArgs;
 use crate::cli::errors::UsageError;
 use crate::cli::{installed, settings};
 use crate::nginx::defaults::Build;
-use crate::nginx::rehearsal::Message;
+use crate::nginx::rehearsal::{Message, Omission};
+use crate::nginx::tree::Directive;
 use crate::openssl::release::OpensslRelease;
 use crate::probe::stand_ins::StandIns;
 use crate::report::Rehearsed;
 use crate::run::rehearsal::Play;
-use crate::targets::from_nginx::{self, Found, Premises};
+use crate::targets::Target;
+use crate::targets::from_nginx::{self, Found, Premises, Untestable};
 
 /// The targets to probe: all, or only those that the rehearsal serves.
 pub(super) fn targets(
@@ -30,12 +34,42 @@ pub(super) fn targets(
         Some(Staged { running: Some(running), .. }) => {
             let mut found = from_nginx::targets(listeners, &[], &[], premises);
             running.mark(&mut found.targets);
+            if running.left_out().contains(&Omission::Scripts) {
+                withhold_scripted(&mut found, configuration);
+            }
             found
         }
         Some(Staged { running: None, .. }) => return Found::default(),
     };
     found.untestable.extend(configuration.tree.iter().flat_map(from_nginx::pass_through));
     found
+}
+
+/// Takes out the targets whose certificate a script chooses, because scripts do not run.
+fn withhold_scripted(found: &mut Found, configuration: &Configuration) {
+    let Some(tree) = &configuration.tree else { return };
+    let chooses = |one: &Directive| {
+        let names = ["ssl_certificate_by_lua", "ssl_client_hello_by_lua"];
+        names.iter().any(|name| one.name.starts_with(name))
+    };
+    let is_scripted = |target: &Target| {
+        let (listener, server) = place(&configuration.listeners, target)?;
+        let servers = [server, listener.default_server()];
+        let mut blocks = servers.iter().filter_map(|server| tree.at(&server.span));
+        let scripted = blocks.any(|block| block.children().iter().any(chooses));
+        scripted.then(|| server.listen.clone())
+    };
+    let (targets, places) = (take(&mut found.targets), take(&mut found.places));
+    for (target, places) in targets.into_iter().zip(places) {
+        let Some(span) = is_scripted(&target) else {
+            found.targets.push(target);
+            found.places.push(places);
+            continue;
+        };
+        let reason = "a script chooses the certificate; scripts run only with --rehearse-scripts";
+        let name = target.name.clone();
+        found.untestable.push(Untestable { name, span, reason: reason.to_owned() });
+    }
 }
 
 /// The rehearsal, as the audit needs it.
