@@ -395,12 +395,17 @@ impl Half {
         let shown = &mut self.shown;
         match kind {
             MessageType::CLIENT_HELLO if shown.hellos.len() < 2 => match SeenHello::parse(body) {
-                Ok(hello) => shown.hellos.push(SeenHello { record_version, ..hello }),
+                Ok(hello) => {
+                    // There is rarely a second one, and very many connections may be open.
+                    shown.hellos.reserve_exact(1);
+                    shown.hellos.push(SeenHello { record_version, ..hello });
+                }
                 Err(_) => shown.hello_unreadable = true,
             },
             MessageType::SERVER_HELLO if shown.answers.len() < 2 => {
                 match ServerHello::parse(body) {
                     Ok(answer) => {
+                        shown.answers.reserve_exact(1);
                         shown.answers.push(answer);
                         shown.answered = at;
                     }

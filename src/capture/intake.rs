@@ -99,11 +99,9 @@ impl CaptureIntake {
                 Err(error) => break Some(error),
             }
         };
-        let mut talks = Vec::new();
-        self.connections.finish(|talk| talks.push(talk));
-        for talk in &talks {
-            self.talk(talk);
-        }
+        let mut connections = std::mem::take(&mut self.connections);
+        connections.finish(|talk| self.talk(&talk));
+        self.connections = connections;
         (frames.count(), end)
     }
 
