@@ -32,7 +32,7 @@ pub(super) struct Collector {
     pub(super) fixes: Vec<(usize, Fix)>,
     /// The changes to listeners that work.
     pub(super) changes: Vec<Candidate>,
-    /// The findings that the operator does not allow, where fixes are wanted: target, rule and subject.
+    /// The findings that the operator does not allow, if fixes are kept: target, rule and subject.
     pub(super) open: HashSet<(usize, &'static str, String)>,
 }
 
@@ -106,7 +106,7 @@ impl Collector {
         }
     }
 
-    /// Keeps the changes that mend what the operator does not allow.
+    /// Keeps the changes that fix findings that the operator does not allow.
     pub(super) fn keep_changes(&mut self, mended: Vec<Mended>) {
         let wanted = mended
             .into_iter()

@@ -51,7 +51,7 @@ pub(super) struct Job {
     pub(super) keep_fixes: bool,
     /// The rehearsal that is probed, if any.
     pub(super) rehearsal: Option<Rehearsed>,
-    /// What tries changes to what is rehearsed.
+    /// Tries changes to the rehearsed configuration.
     pub(super) play: Option<Play>,
     /// Where connections go in it.
     pub(super) stand_ins: StandIns,
@@ -74,7 +74,7 @@ pub(super) struct Audit {
     pub(super) targets: Vec<Arc<Target>>,
     pub(super) settings: Settings,
     pub(super) collector: Collector,
-    /// What tries changes to what is rehearsed.
+    /// Tries changes to the rehearsed configuration.
     pub(super) play: Option<Play>,
     /// Where observations are saved.
     pub(super) saver: Option<Saver>,
@@ -232,7 +232,7 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
             unread.notify_one();
         }
     };
-    // What mends a listener shows only beside what all the others do.
+    // Fixes of a listener need the results of all other targets, so the reports are collected first.
     let mut held = Vec::new();
     let ending = run::audit(targets, Arc::clone(&settings), stop, |index, report| {
         if let Some(saver) = &mut saver {
@@ -287,7 +287,7 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
     Ok(Done { exit, stopped, fixes: collector.fixes, changes: collector.changes })
 }
 
-/// Tries what mends listeners, until the program is told to stop.
+/// Tries fixes of listeners until the program is stopped.
 async fn mended(
     held: &mut [(usize, TargetReport)],
     play: &Play,

@@ -26,7 +26,7 @@ impl StandIns {
         self.sockets.entry(SocketAddr::new(ip, port)).or_insert(stand_in);
     }
 
-    /// The address that stands for a name.
+    /// The address that replaces a name.
     pub(super) fn address(&self, name: &str, port: u16) -> Option<IpAddr> {
         // Avoids building the key if there is no rehearsal.
         (!self.names.is_empty())

@@ -1,5 +1,5 @@
-//! Fixes of listeners, tried: a private nginx runs the changed configuration, and what failed and what worked is looked
-//! at again.
+//! Tries fixes of listeners: a private nginx runs the changed configuration, and what failed and what worked is tested
+//! again.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -24,28 +24,29 @@ use crate::nginx::tree::{Directive, Tree};
 use crate::openssl::release::OpensslRelease;
 use crate::targets::{Role, Target};
 
-/// Changed configurations that are started in all.
+/// The most changed configurations that are started in total.
 const MAX_TRIALS: usize = 200;
 
-/// How long fixes are looked for in all.
+/// Time limit for all fixes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long fixes are looked for from the start where the finding is only a note, such as a client of old.
+/// The time from the start within which fixes are tried for findings that are only notes, such as an old client.
 const PATIENCE_FOR_NOTES: Duration = Duration::from_secs(3);
 
 /// Runs changed configurations.
 pub trait Understudy: Debug + Send + Sync {
-    /// Runs this one, with these certificate files in the place of those of the same name; `None` where nginx does not.
+    /// Runs this configuration, with these certificate files instead of those with the same names; `None` if nginx does
+    /// not start.
     fn play(&self, tree: &Tree, files: &[ChainFile]) -> Option<Playing>;
 }
 
-/// A changed configuration that runs.
+/// A running changed configuration.
 pub struct Playing {
-    /// What reaches it.
+    /// The network to probe it.
     pub network: Arc<dyn Network>,
     /// Its targets.
     pub targets: Vec<Arc<Target>>,
-    /// What ends it when it is dropped.
+    /// Ends it when dropped.
     pub guard: Box<dyn Any + Send>,
 }
 
@@ -60,18 +61,18 @@ pub struct Play {
     pub release: NginxRelease,
     /// Its OpenSSL.
     pub library: OpensslRelease,
-    /// What runs changed ones.
+    /// Runs changed configurations.
     pub understudy: Arc<dyn Understudy>,
 }
 
-/// A finding with the change that mends it.
+/// A finding with the change that fixes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mended {
-    /// The target's place.
+    /// The index of the target.
     pub index: usize,
     /// The rule.
     pub rule: &'static str,
-    /// What tells the finding from others of the rule.
+    /// Distinguishes the finding from others of the rule.
     pub subject: String,
     /// The change.
     pub candidate: Candidate,
@@ -86,7 +87,7 @@ pub struct Mending {
     pub together: bool,
 }
 
-/// Tries what may mend the findings of listeners, the gravest first; what does becomes their fix.
+/// Tries possible fixes of the findings about listeners, the most severe first; a change that works becomes the fix.
 pub async fn mend(
     reports: &mut [(usize, TargetReport)],
     play: &Play,
@@ -133,14 +134,14 @@ pub async fn mend(
     Mending { all: mended, together }
 }
 
-/// What was seen of a changed configuration, by the places of the targets that it reaches.
+/// What was seen with a changed configuration, by the indices of the targets that it affects.
 type SeenAgain = Arc<Vec<(usize, TargetReport)>>;
 
 struct Search<'a> {
     play: &'a Play,
     settings: &'a Settings,
     files: &'a [FileChain],
-    /// What was tried; `None` where nginx did not run it.
+    /// The configurations that were tried; `None` if nginx did not run one.
     known: HashMap<String, Option<SeenAgain>>,
     until: Instant,
 }
@@ -209,7 +210,7 @@ impl Search<'_> {
         None
     }
 
-    /// What is seen with a candidate, of every target that it may reach.
+    /// What is seen with a candidate, of every target that it may affect.
     async fn tried(
         &mut self,
         reports: &[(usize, TargetReport)],
@@ -250,7 +251,7 @@ impl Search<'_> {
             })
             .collect();
         let understudy = &self.play.understudy;
-        // It starts a program and waits for it.
+        // This starts a program and waits for it.
         let playing =
             tokio::task::block_in_place(|| understudy.play(&patch.apply(tree), &candidate.files))?;
         let known: HashMap<String, &Arc<Target>> =
@@ -302,7 +303,7 @@ fn combined(grave: &[Remedied]) -> (Candidate, Vec<&Remedied>) {
     (whole, kept)
 }
 
-/// What a change reaches.
+/// The servers that a change affects.
 enum ChangeReach<'a> {
     Everything,
     /// These servers, and those with these certificates.
@@ -317,7 +318,7 @@ impl<'a> ChangeReach<'a> {
         let mut servers = Vec::new();
         for edit in &candidate.edits {
             match server_of(tree, edit) {
-                // A file that several blocks include changes in all of them.
+                // A change in a file that several blocks include affects all of them.
                 Some(server) if patch.files.iter().all(|file| file.path == server.span.file) => {
                     servers.push(server.span.clone());
                 }
@@ -339,7 +340,7 @@ impl<'a> ChangeReach<'a> {
     }
 }
 
-/// The server block that an edit is made in.
+/// The server block that contains an edit.
 fn server_of<'t>(tree: &'t Tree, edit: &Edit) -> Option<&'t Directive> {
     let modules = ["http", "stream", "mail"];
     let blocks =
@@ -349,6 +350,6 @@ fn server_of<'t>(tree: &'t Tree, edit: &Edit) -> Option<&'t Directive> {
     };
     let mut found = blocks.filter(|one| one.name == "server").filter(holds);
     let first = found.next()?;
-    // A server in a file that is included twice is two.
+    // A server in a file that is included twice counts as two.
     found.next().is_none().then_some(first)
 }

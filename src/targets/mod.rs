@@ -342,7 +342,7 @@ pub struct Target {
     /// Whether its configuration has `ssl_stapling on`.
     #[serde(default)]
     pub staples: bool,
-    /// Whether that was switched off for a rehearsal, so that nothing can be said of it.
+    /// Whether stapling was turned off for a rehearsal, so that it cannot be judged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unstapled: bool,
     /// The files from which the certificate is served.

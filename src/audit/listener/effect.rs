@@ -1,4 +1,4 @@
-//! What a change did: a fix mends its finding, and nobody who got in before is turned away by it.
+//! The effect of a change: a fix removes its finding, and no client that could connect before is refused after it.
 
 use super::goal::Goal;
 use crate::audit::finding::{Finding, Severity};
@@ -15,29 +15,29 @@ use crate::tls::version::ProtocolVersion;
 const OF_OLD_SETTINGS: [&Rule; 2] =
     [&protocol::protocol_unexpected::RULE, &protocol::legacy_protocol_accepted::RULE];
 
-/// One target, what was seen of it, and what that means.
+/// One target with its observation and judgement.
 #[derive(Clone, Copy, Debug)]
 pub struct Sight<'a> {
     /// The target.
     pub target: &'a Target,
-    /// What was seen.
+    /// The observation.
     pub seen: &'a Observation,
-    /// What it means.
+    /// The judgement.
     pub judgement: &'a Judgement,
 }
 
-/// What became of a listener by a change.
+/// The effect of a change on a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// What was to be reached is reached, and nothing is lost.
+    /// The goal is reached, and nothing is lost.
     Improved,
-    /// Nothing is lost, and what was to be reached is not.
+    /// Nothing is lost, but the goal is not reached.
     Same,
-    /// Something that worked does no longer, whatever was reached.
+    /// Something no longer works, whether or not the goal is reached.
     Worse(Vec<Loss>),
 }
 
-/// What worked before a change and does not after it.
+/// Something that worked before a change but not after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// A client connected.
@@ -47,13 +47,13 @@ pub enum Loss {
         /// The client.
         client: &'static Profile,
     },
-    /// A complete handshake ended.
+    /// A complete handshake succeeded.
     Handshake {
         /// The target's name.
         target: String,
         /// Its version.
         version: ProtocolVersion,
-        /// Whether it carried a name.
+        /// Whether it used SNI.
         named: bool,
     },
     /// What is an error now was looked at and in order.
@@ -70,8 +70,8 @@ pub enum Loss {
     },
 }
 
-/// Holds what is seen after a change against what was seen before. Both lists hold every target that the change may reach, in the same
-/// order; `at` is that of the finding.
+/// Compares the observations after a change with those before. Both lists contain every target that the change may
+/// affect, in the same order; `at` is the index of the finding's target.
 pub fn judge(finding: &Finding, at: usize, before: &[Sight<'_>], after: &[Sight<'_>]) -> Effect {
     let goal = Goal::of(finding);
     let mut losses = Vec::new();
@@ -90,7 +90,7 @@ pub fn judge(finding: &Finding, at: usize, before: &[Sight<'_>], after: &[Sight<
     }
 }
 
-/// Whether the finding is gone, because what it is about was looked at again and is in order.
+/// Whether the finding is gone, because its subject was tested again and is in order.
 fn is_reached(finding: &Finding, goal: Option<Goal>, after: &Sight<'_>) -> bool {
     let judgement = after.judgement;
     let same = |other: &Finding| (other.rule, &other.subject) == (finding.rule, &finding.subject);
@@ -147,7 +147,7 @@ fn lost(goal: Option<Goal>, old: &Sight<'_>, new: &Sight<'_>) -> Vec<Loss> {
     losses
 }
 
-/// Whether a client may not be given up: the operator expects it, or it is supported today.
+/// Whether a client must still be able to connect: the operator expects it, or it is supported today.
 fn is_wanted(client: &Profile, sight: &Sight<'_>) -> bool {
     let expected = &sight.target.expect.clients;
     client.modern || expected.iter().any(|known| known.name == client.name)

@@ -1,5 +1,5 @@
-//! What the configuration lets clients do at a site, and the edits that say otherwise. Commands of OpenSSL (`ssl_conf_command`) have
-//! the last word, so they are changed where they are what speaks.
+//! The settings of a site, and edits that change them. OpenSSL commands (`ssl_conf_command`) override directives, so
+//! they are changed if they set the value.
 
 use super::site::Site;
 use crate::nginx::edit::Edit;
@@ -12,10 +12,10 @@ use crate::tls::group::NamedGroup;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
-/// nginx's own value of `ssl_ciphers`.
+/// nginx's default for `ssl_ciphers`.
 const DEFAULT_CIPHERS: &str = "HIGH:!aNULL:!MD5";
 
-/// The suites of TLS 1.3 that OpenSSL has on by default.
+/// OpenSSL's default suites of TLS 1.3.
 const TLS13_SUITES: [CipherSuite; 3] =
     [CipherSuite(0x1302), CipherSuite(0x1303), CipherSuite(0x1301)];
 
@@ -25,7 +25,7 @@ pub(super) fn set(server: &Server, name: &str, arguments: &[&str]) -> Edit {
     Edit { name: name.to_owned(), arguments, at: server.span.clone() }
 }
 
-/// Sets a command of OpenSSL in the block of a server, in the spelling that it has there.
+/// Sets an OpenSSL command in the block of a server, in its existing spelling.
 fn command(server: &Server, name: &str, value: &str) -> Edit {
     let known = server.ssl.conf_command.iter().rev().map(|set| set.value.0.as_str());
     let spelt = known.clone().find(|known| known.eq_ignore_ascii_case(name)).unwrap_or(name);
@@ -46,7 +46,7 @@ impl Site<'_> {
         Commands::read(&lines, self.library)
     }
 
-    /// The versions that are switched on, oldest first. The security level may forbid some of them.
+    /// The enabled versions, oldest first. The security level may forbid some of them.
     pub(super) fn versions(&self) -> Vec<ProtocolVersion> {
         let server = self.chooser();
         let listed = server.ssl.versions(self.release);
@@ -66,7 +66,7 @@ impl Site<'_> {
         ProtocolVersion::ALL.into_iter().filter(between).collect()
     }
 
-    /// Switches on exactly these versions.
+    /// Enables exactly these versions.
     pub(super) fn with_versions(&self, versions: &[ProtocolVersion]) -> Vec<Edit> {
         let server = self.chooser();
         let names: Vec<&str> = versions.iter().filter_map(|version| version.name()).collect();
@@ -89,13 +89,13 @@ impl Site<'_> {
         edits
     }
 
-    /// The suites up to TLS 1.2; `None` where the string cannot be read here.
+    /// The suites up to TLS 1.2; `None` if the string cannot be evaluated here.
     pub(super) fn suites(&self) -> Option<Vec<CipherSuite>> {
         let text = cipher_string(self.holder());
         evaluate(text, security_level::DEFAULT).ok().map(|list| list.suites)
     }
 
-    /// Whether the security level keeps versions older than TLS 1.2 out (`ssl_security_default_callback`).
+    /// Whether the security level forbids versions older than TLS 1.2 (`ssl_security_default_callback`).
     pub(super) fn level_forbids_legacy(&self, server: &Server) -> bool {
         self.library > OpensslRelease::V1_1_1 && security_level_of(server) > 0
     }
@@ -105,13 +105,13 @@ impl Site<'_> {
         self.commands(self.chooser()).cipher_suites.unwrap_or_else(|| TLS13_SUITES.to_vec())
     }
 
-    /// Other suites of TLS 1.3.
+    /// Sets the suites of TLS 1.3.
     pub(super) fn with_tls13_suites(&self, suites: &[CipherSuite]) -> Edit {
         let names: Vec<String> = suites.iter().map(ToString::to_string).collect();
         command(self.chooser(), "Ciphersuites", &names.join(":"))
     }
 
-    /// The groups, in the server's order. Those of the default server count, whatever the name.
+    /// The groups, in the server's order. Those of the default server apply to every name.
     pub(super) fn groups(&self) -> Vec<NamedGroup> {
         let server = self.listener.default_server();
         let written = server.ssl.ecdh_curve.as_ref().filter(|set| set.value != "auto");
@@ -121,14 +121,14 @@ impl Site<'_> {
         groups.map_or_else(|| default_groups(self.library), |groups| groups.offered)
     }
 
-    /// Whether the configuration names the groups.
+    /// Whether the configuration sets the groups.
     pub(super) fn names_groups(&self) -> bool {
         let server = self.listener.default_server();
         let written = server.ssl.ecdh_curve.as_ref().is_some_and(|set| set.value != "auto");
         written || self.commands(server).groups.is_some()
     }
 
-    /// Exactly these groups.
+    /// Sets the groups.
     pub(super) fn with_groups(&self, groups: &[NamedGroup]) -> Edit {
         let server = self.listener.default_server();
         let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
@@ -140,12 +140,12 @@ impl Site<'_> {
         }
     }
 
-    /// The signature schemes that the configuration allows, where it names them.
+    /// The signature schemes in the configuration, if it sets them.
     pub(super) fn schemes_named(&self) -> Option<&str> {
         says(self.holder(), "SignatureAlgorithms")
     }
 
-    /// Other signature schemes.
+    /// Sets the signature schemes.
     pub(super) fn with_schemes(&self, names: &str) -> Edit {
         command(self.holder(), "SignatureAlgorithms", names)
     }
@@ -157,7 +157,7 @@ pub(super) fn cipher_string(server: &Server) -> &str {
     says(server, "CipherString").or(set).unwrap_or(DEFAULT_CIPHERS)
 }
 
-/// Another cipher string for a server.
+/// Sets the cipher string of a server.
 pub(super) fn with_cipher_string(server: &Server, text: &str) -> Edit {
     match says(server, "CipherString") {
         Some(_) => command(server, "CipherString", text),
@@ -165,7 +165,7 @@ pub(super) fn with_cipher_string(server: &Server, text: &str) -> Edit {
     }
 }
 
-/// A switch of OpenSSL that is off; the list with it on.
+/// Adds an OpenSSL option; `None` if it is already on.
 pub(super) fn with_option(server: &Server, name: &str) -> Option<Edit> {
     let value = says(server, "Options")?;
     let is_it = |word: &str| {
@@ -179,18 +179,18 @@ pub(super) fn with_option(server: &Server, name: &str) -> Option<Edit> {
     Some(command(server, "Options", &words.join(",")))
 }
 
-/// The security level of a server. Where nothing sets it, the higher one of those that builds have.
+/// The security level of a server. If nothing sets it, the highest default of any build.
 fn security_level_of(server: &Server) -> u8 {
     let list = evaluate(cipher_string(server), security_level::DEFAULT);
     list.ok().and_then(|list| list.security_level).unwrap_or(security_level::DEFAULT)
 }
 
-/// What a library accepts where nothing is said.
+/// A library's default groups.
 fn default_groups(library: OpensslRelease) -> Vec<NamedGroup> {
     library.profile().groups
 }
 
-/// The string with a suite or keyword more, where that has the effect; else a list of suites.
+/// Adds a suite or keyword to the string if that has the effect; otherwise returns a list of suites.
 pub(super) fn with_suite(text: &str, suite: CipherSuite, level: Option<u8>) -> Option<String> {
     let name = suite.openssl_name()?;
     let holds = |text: &str| {
@@ -207,12 +207,12 @@ pub(super) fn with_suite(text: &str, suite: CipherSuite, level: Option<u8>) -> O
     holds(&listed).then_some(listed)
 }
 
-/// The string at another security level.
+/// The string with another security level.
 pub(super) fn at_level(text: &str, level: u8) -> String {
     with_level(&without_level(text), Some(level))
 }
 
-/// The string without some suites: by keywords, or where these do not have the effect, as a list.
+/// Removes suites from the string: with keywords, or, if these do not have the effect, as a list.
 pub(super) fn without_suites(
     text: &str,
     keywords: &[&str],

@@ -46,7 +46,7 @@ fn of_fix<'a>(places: &'a [Span], fix: &'a Fix) -> impl Iterator<Item = Edit> + 
     })
 }
 
-/// A certificate file as it is to be.
+/// The new version of a certificate file.
 pub(super) fn chain_file(file: &ChainFile) -> Option<PatchedFile> {
     #[expect(clippy::disallowed_methods, reason = "the configuration names the file")]
     let before = fs::read(&file.path).ok()?;
@@ -54,12 +54,12 @@ pub(super) fn chain_file(file: &ChainFile) -> Option<PatchedFile> {
     Some(PatchedFile { path: file.path.as_str().into(), before: before.into(), after })
 }
 
-/// Adds an edit, unless it is there or contradicts one that is.
+/// Adds an edit, unless it already exists or contradicts another.
 fn add(tree: &Tree, edits: &mut Vec<Edit>, edit: &Edit) {
     if edits.contains(edit) {
         return;
     }
-    // Headers and commands are told apart by their first word.
+    // Headers and commands are distinguished by their first word.
     let pair = edit.name.ends_with("_conf_command") || edit.name.ends_with("_set_header");
     let taken = edits.iter().any(|known| {
         let same = known.at == edit.at && known.name == edit.name;
@@ -77,7 +77,7 @@ fn add(tree: &Tree, edits: &mut Vec<Edit>, edit: &Edit) {
     }
 }
 
-/// A list of words where the directive takes one, and one word elsewhere.
+/// Several words if the directive accepts a list, otherwise one.
 fn arguments(name: &str, value: &str) -> Vec<String> {
     if name.ends_with("_conf_command") || name.ends_with("_set_header") {
         value.splitn(2, ' ').map(ToOwned::to_owned).collect()

@@ -114,7 +114,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     let Done { exit, fixes, changes, .. } = carry_out(job, &args.run)?;
     drop(rehearsal);
     if let Some(tree) = configuration.tree.filter(|_| wants_fixes) {
-        // The audit is done and told; its exit status stands whatever becomes of the patch.
+        // The audit is reported; writing the patch does not change its exit status.
         if let Err(error) = hand_over(args, &tree, &found.places, (&fixes, &changes)) {
             warn(&error.to_string());
         }

@@ -77,7 +77,7 @@ impl Configuration {
         Ok(Self { on_disk: true, ..read })
     }
 
-    /// Refuses a configuration in which nothing was found because nginx would not read it.
+    /// Refuses a configuration that has no targets because nginx would not accept it.
     pub(super) fn check_readable(&self) -> anyhow::Result<()> {
         let problems = self.tree.iter().flat_map(|tree| &tree.problems);
         let problems: Vec<String> = problems.map(ToString::to_string).collect();
@@ -88,7 +88,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// The comments that allow findings beside them; of those that are wrong, stderr tells.
+    /// The comments that allow findings in their place; invalid ones are reported on stderr.
     pub(super) fn ignored(&self) -> Vec<IgnoreComment> {
         let files = self.tree.iter().flat_map(|tree| &tree.files);
         let mut all = Vec::new();

@@ -82,7 +82,7 @@ pub(super) struct Staged {
 }
 
 impl Staged {
-    /// The configuration with what tries changes to it, where nginx serves it.
+    /// The configuration, and what tries changes to it, if nginx serves it.
     pub(super) fn play(
         &self,
         args: &NginxArgs,

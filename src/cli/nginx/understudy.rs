@@ -1,4 +1,4 @@
-//! Changed configurations, each in a private nginx of its own.
+//! Runs changed configurations, each in a private nginx.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::targets::ClientIdentity;
 use crate::targets::from_nginx::{self, Premises};
 use crate::targets::options::Options;
 
-/// What a changed configuration is run with.
+/// What is needed to run a changed configuration.
 #[derive(Debug)]
 pub(super) struct Troupe {
     pub(super) binary: PathBuf,
@@ -24,7 +24,7 @@ pub(super) struct Troupe {
     pub(super) limits: Limits,
     pub(super) options: Options,
     pub(super) identity: Option<Arc<ClientIdentity>>,
-    /// What else the audit assumes, without what it borrows.
+    /// The other settings of the audit, as owned values.
     pub(super) request: bool,
 }
 

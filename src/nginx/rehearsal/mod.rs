@@ -28,7 +28,7 @@ pub struct Relocation {
     pub stand_ins: BTreeMap<ListenAddress, ListenAddress>,
     /// The configure arguments that `nginx -V` prints.
     pub arguments: Vec<String>,
-    /// Files in whose place others are read.
+    /// Files that are replaced by others.
     pub replaced: BTreeMap<String, String>,
     /// Whether scripts (Lua, njs, Perl) are run.
     pub scripts: bool,

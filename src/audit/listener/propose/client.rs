@@ -1,4 +1,4 @@
-//! What lets one client in: for each version that it speaks, what of the configuration stands in its way.
+//! Candidates for one client: for each version that it supports, what must change in the configuration.
 
 use super::{certificates, suites};
 use crate::audit::listener::candidate::{Admits, Candidate};
@@ -18,7 +18,7 @@ use crate::tls::profile::{Objection, Profile};
 use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
 use crate::tls::version::ProtocolVersion;
 
-/// The release that knows `TLSv1.3`.
+/// The first release that supports `TLSv1.3`.
 const TLS13_SINCE: NginxRelease = NginxRelease::new(1, 13, 0);
 
 /// Candidates for one client.
@@ -45,7 +45,7 @@ pub(super) fn candidates(client: &Profile, site: Site<'_>, seen: &Endpoint) -> V
     all
 }
 
-/// The kinds of certificate that clients are shown.
+/// The types of certificate that clients receive.
 fn kinds(site: Site<'_>, seen: &Endpoint) -> Vec<Authentication> {
     let leaves = certificates::served(site).filter_map(|file| file.chain.leaf());
     let mut kinds: Vec<Authentication> = leaves
@@ -65,7 +65,7 @@ fn kinds(site: Site<'_>, seen: &Endpoint) -> Vec<Authentication> {
     kinds
 }
 
-/// One way for a client to get in: by one version.
+/// How a client can connect with one version.
 struct Way<'a> {
     client: &'a Profile,
     site: Site<'a>,
@@ -104,7 +104,7 @@ impl Way<'_> {
         all
     }
 
-    /// By TLS 1.2 or older: with the suites as they are, or the best that it has of each kind of change.
+    /// With TLS 1.2 or older: with the current suites, or the best candidate for each kind of change.
     fn older(&self) -> Option<Candidate> {
         let listed = self.site.suites()?;
         let grouped = self.client.groups.is_empty() || self.shares_group();
@@ -116,7 +116,8 @@ impl Way<'_> {
         if usable.iter().any(works) {
             return self.with(None, false);
         }
-        // A group that is missing is less than a suite, and a suite with forward secrecy better than one without.
+        // Adding a group is a smaller change than adding a suite, and a suite with forward secrecy is better than one
+        // without.
         let present = usable.iter().find(|suite| listed.contains(suite));
         if present.is_some() {
             return self.with(None, true);
@@ -126,7 +127,8 @@ impl Way<'_> {
         self.with(Some(best), needs_group)
     }
 
-    /// The client's suites for the certificates that are there, best first, without those that can be broken or that OpenSSL lacks.
+    /// The client's suites for the existing certificates, best first, without breakable ones and those that OpenSSL
+    /// lacks.
     fn usable(&self) -> Vec<CipherSuite> {
         let mut all: Vec<CipherSuite> = self
             .kinds
@@ -193,7 +195,7 @@ impl Way<'_> {
         level.map(|level| with_cipher_string(chooser, &at_level(text, level)))
     }
 
-    /// What switches the version on, where it is off.
+    /// Enables the version if it is off.
     fn version_edits(&self) -> Vec<Edit> {
         self.site.with_versions(&self.site.versions_and(self.version))
     }
@@ -212,7 +214,7 @@ impl Way<'_> {
         self.client.groups.iter().any(|group| groups.contains(group))
     }
 
-    /// The groups with one more, for this client.
+    /// The groups with one more for this client.
     fn more_groups(&self) -> Option<Vec<NamedGroup>> {
         let wanted = self.client.groups.iter().copied().find(|group| {
             group.name().is_some() && !group.is_post_quantum() && !group.is_finite_field()
@@ -221,7 +223,7 @@ impl Way<'_> {
     }
 }
 
-/// The client's own schemes, where the configuration names those that may be used.
+/// The client's schemes, if the configuration limits them.
 fn schemes(client: &Profile, site: Site<'_>) -> Option<Candidate> {
     let named = site.schemes_named()?;
     let more = client.signature_schemes.iter().filter(|scheme| scheme.0 >= 0x0400);
@@ -232,7 +234,7 @@ fn schemes(client: &Profile, site: Site<'_>) -> Option<Candidate> {
     (names.len() > known.len()).then(|| Candidate::of(vec![site.with_schemes(&names.join(":"))]))
 }
 
-/// Whether the client was seen to refuse the server's finite-field key.
+/// Whether the client refused the server's finite-field key.
 fn dislikes_finite_field(client: &Profile, seen: &Endpoint) -> bool {
     let mut own = seen.replays.iter().filter(|replay| replay.profile.name == client.name);
     own.any(|replay| {

@@ -1,4 +1,4 @@
-//! Versions, suites and groups: fewer where too much is accepted, more where something is missing.
+//! Candidates for versions, suites and groups: fewer if too much is accepted, more if something is missing.
 
 use crate::audit::listener::candidate::Candidate;
 use crate::audit::listener::settings::{
@@ -13,16 +13,16 @@ use crate::tls::group::NamedGroup;
 use crate::tls::suite::{CipherSuite, KeyExchange, SuiteWeakness};
 use crate::tls::version::ProtocolVersion;
 
-/// The groups that every current client offers one of.
+/// Every current client offers at least one of these groups.
 const CURRENT_GROUPS: [NamedGroup; 2] = [NamedGroup(0x001d), NamedGroup(0x0017)];
 
-/// A group that withstands quantum computers, for current browsers.
+/// A post-quantum group of current browsers.
 const HYBRID: NamedGroup = NamedGroup(0x11ec);
 
-/// A suite that current clients have for RSA certificates, and one for ECDSA certificates.
+/// Suites of current clients: one for RSA certificates, and one for ECDSA certificates.
 const CURRENT_SUITES: [CipherSuite; 2] = [CipherSuite(0xc02f), CipherSuite(0xc02b)];
 
-/// That version as well, with suites and groups for it.
+/// Enables this version, with suites and groups for it.
 pub(super) fn version(site: Site<'_>, version: ProtocolVersion) -> Vec<Candidate> {
     let edits = site.with_versions(&site.versions_and(version));
     let mut all = vec![Candidate::of(edits.clone())];
@@ -38,7 +38,7 @@ pub(super) fn joined(edits: &[Edit], more: Candidate) -> Candidate {
     Candidate { edits: edits.iter().cloned().chain(more.edits.clone()).collect(), ..more }
 }
 
-/// Nothing older than TLS 1.2.
+/// Disables versions older than TLS 1.2.
 pub(super) fn no_legacy_version(site: Site<'_>) -> Vec<Candidate> {
     let mut kept = site.versions();
     kept.retain(|version| *version >= ProtocolVersion::TLS1_2);
@@ -48,7 +48,7 @@ pub(super) fn no_legacy_version(site: Site<'_>) -> Vec<Candidate> {
     vec![Candidate::of(site.with_versions(&kept))]
 }
 
-/// No suite that can be broken.
+/// Removes breakable suites.
 pub(super) fn no_weak_suite(site: Site<'_>, seen: &Endpoint) -> Vec<Candidate> {
     let met = seen.scans.iter().flat_map(Scan::suites);
     let mut kinds: Vec<SuiteWeakness> =
@@ -70,12 +70,12 @@ fn keyword(weakness: SuiteWeakness) -> &'static str {
     }
 }
 
-/// No static RSA.
+/// Removes static RSA.
 pub(super) fn no_static_rsa(site: Site<'_>) -> Vec<Candidate> {
     without(site, &["kRSA"], |suite| suite.key_exchange() == Some(KeyExchange::Rsa))
 }
 
-/// No finite fields.
+/// Removes finite-field key exchange.
 pub(super) fn no_finite_field(site: Site<'_>) -> Vec<Candidate> {
     without(site, &["kDHE"], |suite| suite.key_exchange() == Some(KeyExchange::Dhe))
 }
@@ -91,7 +91,7 @@ fn without(
     texts.into_iter().map(edit).collect()
 }
 
-/// Suites with forward secrecy beside those that are there, and groups for them.
+/// Adds suites with forward secrecy, and groups for them.
 pub(super) fn forward_secrecy(site: Site<'_>) -> Vec<Candidate> {
     let suites = current(site);
     let groups = current_group(site);
@@ -101,7 +101,7 @@ pub(super) fn forward_secrecy(site: Site<'_>) -> Vec<Candidate> {
     suites.into_iter().chain(groups).chain(both).collect()
 }
 
-/// Suites that current clients have.
+/// Adds suites of current clients.
 pub(super) fn current(site: Site<'_>) -> Vec<Candidate> {
     let holder = site.holder();
     let text = cipher_string(holder);
@@ -114,7 +114,7 @@ pub(super) fn current(site: Site<'_>) -> Vec<Candidate> {
     more.map(edit).into_iter().collect()
 }
 
-/// Groups that current clients offer.
+/// Adds groups of current clients.
 pub(super) fn current_group(site: Site<'_>) -> Vec<Candidate> {
     let listed = site.groups();
     let missing = CURRENT_GROUPS.into_iter().filter(|group| !listed.contains(group));
@@ -125,7 +125,7 @@ pub(super) fn current_group(site: Site<'_>) -> Vec<Candidate> {
     vec![Candidate::of(vec![site.with_groups(&groups)])]
 }
 
-/// A post-quantum group before the others.
+/// Adds a post-quantum group before the others.
 pub(super) fn post_quantum(site: Site<'_>) -> Vec<Candidate> {
     let listed = site.groups();
     if site.library < OpensslRelease::V3_5 || listed.contains(&HYBRID) || !site.names_groups() {

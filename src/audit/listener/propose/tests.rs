@@ -12,7 +12,8 @@ const OLD: NginxRelease = NginxRelease::new(1, 22, 1);
 const NEW: NginxRelease = NginxRelease::new(1, 30, 6);
 const MAIN: &str = "/etc/nginx/nginx.conf";
 
-/// The lines that the candidates for the server of that name add or change, a string each; what they admit behind `!`.
+/// The lines that the candidates for the server with that name add or change, one string per candidate; after `!`, what
+/// they allow.
 fn proposed(goal: Goal, release: NginxRelease, http: &str, name: &str) -> Vec<String> {
     let text = format!("events {{}}\nhttp {{\n{http}\n}}\n");
     let tree = Tree::read(&MemoryFiles::of([(MAIN, text.as_bytes())]), MAIN);

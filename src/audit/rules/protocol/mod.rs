@@ -60,7 +60,8 @@ fn over_scans(endpoint: &Endpoint, check: impl Fn(&Scan) -> Vec<Finding>) -> Ver
     }
 }
 
-/// What is known of versions and suites that the complete engine does not speak: before TLS 1.2, and without ECDHE and AEAD.
+/// The evidence for versions and suites that the complete engine does not support: before TLS 1.2, and without ECDHE
+/// and AEAD.
 const ANSWERED_ONLY: &str = "hellos are answered with this; no complete handshake confirmed it";
 
 fn gap_in(endpoint: &Endpoint, cause: &dyn std::fmt::Display) -> String {

@@ -82,7 +82,7 @@ impl Rehearsal {
         all
     }
 
-    /// Says of the targets what cannot be seen of them here.
+    /// Marks what cannot be tested in a rehearsal.
     pub(super) fn mark(&self, targets: &mut [Arc<Target>]) {
         let unstapled = self.left_out.contains(&Omission::Stapling);
         for target in targets.iter_mut().filter(|target| unstapled && target.staples) {
@@ -90,14 +90,14 @@ impl Rehearsal {
         }
     }
 
-    /// What the copy leaves out of the configuration.
+    /// The parts of the configuration that the copy omits.
     pub(super) fn left_out(&self) -> &[Omission] {
         &self.left_out
     }
 }
 
-/// Starts a configuration. One that this program cannot read is only tested: what it would listen on is not known.
-/// Files that are named with a text are read with it.
+/// Starts nginx with the configuration. A configuration that this program cannot read is only tested, because its
+/// sockets are unknown. Files that are given with a text are replaced by it.
 pub(super) fn start(
     tree: &Tree,
     player: Player<'_>,
@@ -172,13 +172,13 @@ fn start_once(
     outcome(tree, &stage, player, &process.said())
 }
 
-/// Where each changed file lies.
+/// The path of each changed file.
 fn replaced(changed: &[(String, Vec<u8>)], folder: &str) -> BTreeMap<String, String> {
     let names = changed.iter().enumerate();
     names.map(|(at, (name, _))| (name.clone(), format!("{folder}/run/changed-{at}"))).collect()
 }
 
-/// What nginx's words mean once it has ended.
+/// What nginx's messages mean after it has ended.
 fn outcome(
     tree: &Tree,
     stage: &Relocation,
