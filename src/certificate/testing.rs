@@ -1,7 +1,7 @@
 //! DER by hand, for tests of what no library would write.
 
 use aws_lc_rs::digest;
-use rcgen::SigningKey;
+use rcgen::{CustomExtension, SigningKey};
 use x509_parser::asn1_rs::Any;
 use x509_parser::prelude::FromDer;
 
@@ -64,4 +64,11 @@ pub(crate) fn staple(
 
 fn from_hex(digits: &[u8]) -> u8 {
     u8::from_str_radix(str::from_utf8(digits).unwrap(), 16).unwrap()
+}
+
+/// The extension that says where the issuer's certificate lies (RFC 5280 section 4.2.2.1).
+pub(crate) fn ca_issuers(url: &str) -> CustomExtension {
+    const METHOD: [u8; 10] = [6, 8, 0x2b, 6, 1, 5, 5, 7, 48, 2];
+    let description = tlv(0x30, &[&METHOD[..], &tlv(0x86, url.as_bytes())].concat());
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], tlv(0x30, &description))
 }

@@ -9,7 +9,11 @@ pub mod playback;
 pub mod recorder;
 pub mod recording;
 pub mod rehearsal;
+#[cfg(test)]
+mod scripted;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::pin::pin;

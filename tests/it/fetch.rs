@@ -1,12 +1,15 @@
 //! A missing intermediate with its URL in the certificate.
 
 use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{CertificateParams, CustomExtension};
+use serde_json::Value;
 
 use crate::support::pki::Pki;
-use crate::support::program::{Audit, probe, text};
+use crate::support::program::{Audit, probe, shakedown, text};
 use crate::support::server::{Nginx, scripted};
 
 /// An authority information access extension that names one URL for the issuer (RFC 5280 section 4.2.2.1).
@@ -18,15 +21,22 @@ fn access(url: &str) -> CustomExtension {
 }
 
 fn library(document: Vec<u8>) -> SocketAddr {
-    scripted(move |mut stream| {
-        let _ = stream.read(&mut [0; 1024]);
-        let _ = stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Type: application/pkix-cert\r\n\r\n");
-        let _ = stream.write_all(&document);
-    })
+    scripted(move |stream| answer(stream, &document))
 }
 
+fn answer(mut stream: TcpStream, document: &[u8]) {
+    let _ = stream.read(&mut [0; 1024]);
+    let _ = stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Type: application/pkix-cert\r\n\r\n");
+    let _ = stream.write_all(document);
+}
+
+<<<<<<< HEAD
 /// Audits a server that sends only its leaf, whose issuer is at that URL.
 fn audit(pki: &Pki, library: SocketAddr, option: &str) -> Audit {
+=======
+/// Audits a server that sends its leaf alone, whose issuer lies at that address.
+fn audit(pki: &Pki, library: SocketAddr, options: &[&str]) -> Audit {
+>>>>>>> edb5a5e (run: tests of the loop over a scripted network, of saved observations to the last field, and of replays)
     let extension = access(&format!("http://{library}/issuer.der"));
     let change = |params: &mut CertificateParams| params.custom_extensions = vec![extension];
     let issued = pki.intermediate.issue_with(&["a.test"], change).unwrap();
@@ -38,11 +48,7 @@ fn audit(pki: &Pki, library: SocketAddr, option: &str) -> Audit {
     ));
     let target = format!("a.test:443:127.0.0.1:{}", nginx.port);
     let ca_file = pki.ca_file();
-    let args: Vec<&str> = [&*target, "--ca-file", &ca_file, option]
-        .into_iter()
-        .filter(|arg| !arg.is_empty())
-        .collect();
-    probe(&args)
+    probe(&[&[&*target, "--ca-file", &ca_file], options].concat())
 }
 
 #[track_caller]
@@ -58,16 +64,41 @@ fn check(audit: &Audit, verified: bool, evidence: &str) {
 fn a_fetched_issuer_is_tried() {
     let pki = Pki::new();
     let library = library(pki.intermediate.certificate.to_vec());
-    check(&audit(&pki, library, ""), false, "it can be fetched from http://127.0.0.1");
-    check(&audit(&pki, library, "--fetch-issuers"), false, "127.0.0.1 is not a public address");
-    check(&audit(&pki, library, "--fetch-issuers=anywhere"), true, "the chain is complete");
+    check(&audit(&pki, library, &[]), false, "it can be fetched from http://127.0.0.1");
+    check(&audit(&pki, library, &["--fetch-issuers"]), false, "127.0.0.1 is not a public address");
+    check(&audit(&pki, library, &["--fetch-issuers=anywhere"]), true, "the chain is complete");
 }
 
 #[test]
 fn what_does_not_help_is_said() {
     let pki = Pki::new();
     let stranger = library(Pki::new().intermediate.certificate.to_vec());
-    check(&audit(&pki, stranger, "--fetch-issuers=anywhere"), false, "still incomplete");
+    check(&audit(&pki, stranger, &["--fetch-issuers=anywhere"]), false, "still incomplete");
     let junk = library(b"<html>".to_vec());
-    check(&audit(&pki, junk, "--fetch-issuers=anywhere"), false, "is not a certificate");
+    check(&audit(&pki, junk, &["--fetch-issuers=anywhere"]), false, "is not a certificate");
+}
+
+#[test]
+fn a_replay_has_what_was_fetched() {
+    let pki = Pki::new();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let document = pki.intermediate.certificate.to_vec();
+    let library = {
+        let asked = Arc::clone(&asked);
+        scripted(move |stream| {
+            asked.fetch_add(1, Ordering::SeqCst);
+            answer(stream, &document);
+        })
+    };
+    let saved = pki.path("seen.jsonl").display().to_string();
+    let options = ["--fetch-issuers=anywhere", "--save-observations", &saved];
+    let recorded = audit(&pki, library, &options);
+    check(&recorded, true, "the chain is complete");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    let run = shakedown(&["replay", &saved, "--format", "json"]);
+    let replayed: Value = serde_json::from_str(&run.stdout).unwrap();
+    let again: Vec<&Value> =
+        replayed["targets"][0]["findings"].as_array().unwrap().iter().collect();
+    assert_eq!(again, recorded.findings().collect::<Vec<_>>());
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "a replay asks nobody");
 }

@@ -432,3 +432,20 @@ fn sockets_that_pass_tls_on_could_not_be_tested_and_plain_ones_do_not_matter() {
     let plain = site("");
     assert_eq!(plain.status, 0, "{:#}", plain.report);
 }
+
+#[test]
+fn saved_observations_of_a_configuration_say_the_same_again() {
+    let scene = Scene::new();
+    let saved = scene.pki.path("seen.jsonl").display().to_string();
+    let recorded = scene.audit(&["--format", "json", "--save-observations", &saved]);
+    let report: Value = serde_json::from_str(&recorded.stdout).unwrap();
+    let api = target(&report, "backend");
+    assert_eq!(api["findings"][0]["fix"]["verified"], true, "{api:#}");
+    let Scene { pki: _pki, back, front, .. } = scene;
+    drop((back, front));
+    let replayed = shakedown(&["replay", &saved, "--format", "json"]);
+    assert_eq!(replayed.status, recorded.status, "{}", replayed.stderr);
+    let replayed: Value = serde_json::from_str(&replayed.stdout).unwrap();
+    assert_eq!(replayed["targets"], report["targets"]);
+    assert_eq!(replayed["summary"], report["summary"]);
+}

@@ -4,6 +4,8 @@
 
 mod finding;
 mod packing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
