@@ -184,8 +184,8 @@ fn options(args: &CertArgs) -> anyhow::Result<Options> {
         extra_names: Some(names.collect()),
         roots: args.trust.roots().or_else(|| args.ca_names.clone().map(Roots::File)),
         add_ca_files: (!args.trust.add_ca_file.is_empty()).then(|| args.trust.add_ca_file.clone()),
-        warning_days: args.warning_days,
-        critical_days: args.critical_days,
+        warning_days: args.expiry.warning_days,
+        critical_days: args.expiry.critical_days,
         ..Options::default()
     })
 }

@@ -113,8 +113,8 @@ pub(super) fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result
         starttls: target.starttls,
         proxy_protocol: target.proxy_protocol.then_some(true),
         timeout: limits.timeout,
-        warning_days: target.warning_days,
-        critical_days: target.critical_days,
+        warning_days: target.expiry.warning_days,
+        critical_days: target.expiry.critical_days,
         alpn: (!target.alpn.is_empty()).then(|| target.alpn.clone()),
         as_nginx: target.nginx.described(),
         ..Options::default()

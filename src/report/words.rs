@@ -1,5 +1,7 @@
 //! Words that several formats share.
 
+use std::fmt::Display;
+
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -12,8 +14,13 @@ pub(crate) fn timestamp(moment: OffsetDateTime) -> String {
 }
 
 /// A number with its noun: "1 target", "2 targets".
-pub(crate) fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let ending = match noun {
+        _ if count == N::from(1) => "",
+        _ if noun.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{count} {noun}{ending}")
 }
 
 /// What became of a target, as people read it: a failure stands out.

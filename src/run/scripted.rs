@@ -57,7 +57,14 @@ impl ScriptedNetwork {
         let (answer, served) = (self.server)(&client);
         let chain = self.seen.endpoints[0].handshakes[0].chain.clone();
         let answer = answer.map(|answer| NginxAnswer { chain, ..answer });
-        NginxAttempt { client: Arc::new(client), changes, answer, complete: None, served }
+        NginxAttempt {
+            client: Arc::new(client),
+            changes,
+            answer,
+            complete: None,
+            served,
+            more_handshakes: 0,
+        }
     }
 
     /// The changes that were tried, in their order, as nginx's directives.

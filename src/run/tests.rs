@@ -83,7 +83,13 @@ async fn of_what_led_to_a_fix_only_what_it_needs_is_left() {
 
 #[tokio::test]
 async fn a_candidate_whose_request_is_answered_worse_is_dropped() {
-    let request = NginxRequest { host: "backend".to_owned(), path: "/".to_owned(), http11: false };
+    let request = NginxRequest {
+        host: "backend".to_owned(),
+        path: "/".to_owned(),
+        http11: false,
+        more_paths: Vec::new(),
+        paths_left_out: 0,
+    };
     let client = NginxClient { request: Some(request), ..NginxClient::new("backend") };
     let worse = |client: &NginxClient| serves(if client.sni().is_some() { 500 } else { 404 });
     let (report, network) = meet(client.clone(), worse).await;
@@ -96,12 +102,12 @@ async fn a_candidate_whose_request_is_answered_worse_is_dropped() {
 
 #[tokio::test]
 async fn a_candidate_that_could_not_be_tested_is_not_verified() {
-    let server = |client: &NginxClient| match client.sni() {
-        None => refuses(AlertDescription::UNRECOGNIZED_NAME),
-        Some(_) => {
-            let failure = Failure { stage: Stage::Connect, cause: Cause::TimedOut };
-            (Err(NoAnswer::Failed(failure)), Served::NotAsked)
+    let server = |client: &NginxClient| {
+        if client.sni().is_none() {
+            return refuses(AlertDescription::UNRECOGNIZED_NAME);
         }
+        let failure = Failure { stage: Stage::Connect, cause: Cause::TimedOut };
+        (Err(NoAnswer::Failed(failure)), Served::NotAsked)
     };
     let (report, network) = meet(NginxClient::new("a.test"), server).await;
     assert!(!network.tried().is_empty());

@@ -30,13 +30,8 @@ fn answer(mut stream: TcpStream, document: &[u8]) {
     let _ = stream.write_all(document);
 }
 
-<<<<<<< HEAD
 /// Audits a server that sends only its leaf, whose issuer is at that URL.
-fn audit(pki: &Pki, library: SocketAddr, option: &str) -> Audit {
-=======
-/// Audits a server that sends its leaf alone, whose issuer lies at that address.
 fn audit(pki: &Pki, library: SocketAddr, options: &[&str]) -> Audit {
->>>>>>> edb5a5e (run: tests of the loop over a scripted network, of saved observations to the last field, and of replays)
     let extension = access(&format!("http://{library}/issuer.der"));
     let change = |params: &mut CertificateParams| params.custom_extensions = vec![extension];
     let issued = pki.intermediate.issue_with(&["a.test"], change).unwrap();

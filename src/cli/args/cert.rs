@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use super::gate::{FailOn, GateArgs};
 use super::report::ReportArgs;
-use super::targets::TrustArgs;
+use super::targets::{ExpiryArgs, TrustArgs};
 
 const CERT_EXAMPLES: &str = "\
 Examples:
@@ -44,12 +44,8 @@ pub(in crate::cli) struct CertArgs {
     /// Check as of this time: 2026-12-31 or 2026-12-31T23:59:59Z [default: now]
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) at: Option<String>,
-    /// Report certificates this many days before they expire [default: 30, or a third of their lifetime]
-    #[arg(long, value_name = "DAYS")]
-    pub(in crate::cli) warning_days: Option<u32>,
-    /// Report certificates as an error, not a warning, this many days before they expire [default: never]
-    #[arg(long, value_name = "DAYS")]
-    pub(in crate::cli) critical_days: Option<u32>,
+    #[command(flatten)]
+    pub(in crate::cli) expiry: ExpiryArgs,
     #[command(flatten)]
     pub(in crate::cli) trust: TrustArgs,
     #[command(flatten)]

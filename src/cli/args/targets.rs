@@ -48,6 +48,13 @@ pub(in crate::cli) struct TargetArgs {
     /// ALPN protocols to offer; the server must select one (comma-separated)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_alpn)]
     pub(in crate::cli) alpn: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) expiry: ExpiryArgs,
+}
+
+/// When the end of a certificate becomes a finding.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(in crate::cli) struct ExpiryArgs {
     /// Report certificates this many days before they expire [default: 30, or a third of their lifetime]
     #[arg(long, value_name = "DAYS")]
     pub(in crate::cli) warning_days: Option<u32>,

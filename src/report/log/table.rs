@@ -12,6 +12,7 @@ use crate::log::importance::Concern;
 use crate::report::Look;
 use crate::report::escape::escape;
 use crate::report::text::{paragraph, styled};
+use crate::report::words::counted;
 use crate::run::Status;
 
 /// Columns of the chart.
@@ -341,14 +342,6 @@ fn access_text(access: &AccessOut, look: Look) -> String {
         say(&format!("Attempts that never connected: {}", row(&access.failed_tries)));
     }
     out
-}
-
-/// A number with its noun.
-fn counted(number: u64, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        number => format!("{number} {noun}{}", if noun.ends_with('s') { "es" } else { "s" }),
-    }
 }
 
 fn percent(share: f64) -> String {

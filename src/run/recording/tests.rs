@@ -146,6 +146,7 @@ fn attempt(chain: &Arc<Chain>, trusted: &Trusted) -> NginxAttempt {
         }),
         complete: Some(handshake(chain)),
         served: Served::Answer { status: 421, complaint: RefusalSubject::Name },
+        more_handshakes: 1,
     }
 }
 
@@ -172,6 +173,8 @@ fn client(trusted: &Trusted) -> NginxClient {
             host: "b.test".to_owned(),
             path: "/x".to_owned(),
             http11: true,
+            more_paths: vec!["/y".to_owned()],
+            paths_left_out: 2,
         }),
         plain: Some(PlainPass {
             url: "http://b.test".to_owned(),
