@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::finding::Finding;
+use super::finding::{Excuse, Finding};
 use super::policy::Policy;
 use super::registry::{RULES, find};
 use super::reproduce;
@@ -38,6 +38,8 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// What could not be tested: the rule's id and the reason.
     pub untested: Vec<(&'static str, String)>,
+    /// Why the operator accepts that a target of a kind that cannot be tested was not.
+    pub waiver: Option<Excuse>,
     /// The result for nginx as the client, if its settings are known.
     pub nginx: Option<NginxOutcome>,
     /// Rules that found nothing wrong, and saw everything that they check, in the order of the registry.

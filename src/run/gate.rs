@@ -9,6 +9,7 @@ use super::TargetReport;
 use crate::audit::allowance::{Allowance, Allowances};
 use crate::audit::finding::{Excuse, Finding, Severity};
 use crate::audit::ignore::IgnoreComment;
+use crate::audit::rules::reachability::not_tested;
 use crate::targets::Target;
 
 /// The gate of one run.
@@ -73,6 +74,11 @@ impl Gate {
             let own = severities.find(|(named, _)| named.covers(finding.rule));
             finding.severity = own.map_or(finding.severity, |(_, severity)| *severity);
             self.excuse(finding, &target);
+        }
+        if report.is_untestable() {
+            let mut stand_in = not_tested::RULE.finds("");
+            self.excuse(&mut stand_in, &target);
+            report.judgement.waiver = stand_in.excuse.filter(Excuse::is_explicit);
         }
         report.judgement.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         report.settle(self.threshold);

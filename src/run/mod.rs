@@ -86,15 +86,21 @@ impl TargetReport {
         self.observation.addresses == Addresses::NotTried(Untried::Cancelled)
     }
 
+    /// Whether it is of a kind that cannot be tested.
+    pub fn is_untestable(&self) -> bool {
+        matches!(self.observation.addresses, Addresses::NotTried(Untried::Impossible(_)))
+    }
+
     /// Whether it could not be tested, and the operator allows all the reasons. It stays untested, but does not fail
     /// the run.
     pub fn is_waived(&self) -> bool {
-        let Judgement { findings, untested, .. } = &self.judgement;
+        let Judgement { findings, untested, waiver, .. } = &self.judgement;
         let allowed = |rule: &str| {
             let mut causes = findings.iter().filter(|finding| finding.rule == rule);
             causes.any(|finding| finding.excuse.as_ref().is_some_and(Excuse::is_explicit))
         };
-        self.status == Status::Untested && untested.iter().all(|(rule, _)| allowed(rule))
+        self.status == Status::Untested
+            && (waiver.is_some() || untested.iter().all(|(rule, _)| allowed(rule)))
     }
 
     /// Updates the status after findings were changed.

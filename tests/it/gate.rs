@@ -194,3 +194,42 @@ fn a_dead_host_that_is_allowed_fails_no_run_and_is_still_untested() {
     let run = probed("127.0.0.1:1", &["--gate", &path, "--quiet"]);
     assert_eq!((run.status, &*run.stdout), (0, ""));
 }
+
+#[test]
+fn a_quic_socket_fails_the_run_until_the_operator_accepts_that_it_is_not_tested() {
+    let pki = Pki::new();
+    let files = pki.server("a", &["a.test"]);
+    let pair = format!(
+        "ssl_certificate {}; ssl_certificate_key {}; ssl_protocols TLSv1.2 TLSv1.3;",
+        files.certificate.display(),
+        files.key.display()
+    );
+    let nginx = Nginx::start(&format!(
+        "server {{ listen 127.0.0.1:PORT ssl; server_name a.test; {pair} }}"
+    ));
+    let main = pki.path("nginx.conf");
+    let port = nginx.port;
+    let audit = |comment: &str| {
+        let text = format!(
+            "events {{}}\nhttp {{ server {{\nlisten 127.0.0.1:{port} ssl;\nlisten 127.0.0.1:{port} quic; {comment}\nserver_name a.test; {pair}\n}} }}\n"
+        );
+        fs::write(&main, text).unwrap();
+        let main = main.display().to_string();
+        let release = ["--nginx-version", "1.28.0", "--openssl-version", "3.5"];
+        let args = ["nginx", "--format", "json", "--ca-file", &pki.ca_file(), &main];
+        let run = shakedown(&[&args[..], &release].concat());
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let untested = report["targets"].as_array().unwrap().iter();
+        let untested: Vec<Value> =
+            untested.flat_map(|target| target["untested"].as_array().unwrap().clone()).collect();
+        assert_eq!(untested.len(), 1, "{report:#}");
+        let reason = untested[0]["reason"].to_string();
+        assert!(reason.contains("ignore[not-tested]"), "{reason}");
+        (run.status, untested[0]["excuse"]["kind"].clone())
+    };
+    assert_eq!(audit(""), (3, Value::Null));
+    assert_eq!(
+        audit("# shakedown: ignore[not-tested] HTTP/3 is watched elsewhere"),
+        (0, "ignored".into())
+    );
+}

@@ -245,6 +245,8 @@ pub struct CountedTarget {
 #[derive(Debug, Deserialize)]
 struct UntestedRule {
     rule: String,
+    #[serde(default)]
+    excuse: Option<CountedExcuse>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -265,6 +267,9 @@ impl CountedTarget {
     fn is_waived(&self) -> bool {
         let explicit = |excuse: &CountedExcuse| matches!(&*excuse.kind, "allowed" | "ignored");
         let allowed = |untested: &UntestedRule| {
+            if untested.excuse.as_ref().is_some_and(explicit) {
+                return true;
+            }
             let mut causes = self.findings.iter().filter(|finding| finding.rule == untested.rule);
             causes.any(|finding| finding.excuse.as_ref().is_some_and(explicit))
         };

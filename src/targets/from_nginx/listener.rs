@@ -57,7 +57,10 @@ fn endpoint(listener: &Listener, premises: &Premises<'_>) -> Result<(Host, u16),
         _ => "its host is not a valid name",
     })?;
     if listener.quic {
-        return Err("QUIC sockets (UDP) cannot be tested; TCP sockets of the same port are");
+        return Err(
+            "QUIC sockets (UDP) cannot be tested; TCP sockets of the same port are. To accept that, write \
+             `# shakedown: ignore[not-tested] REASON` beside the listen directive, or allow it in the gate file",
+        );
     }
     Ok((premises.connect.clone().unwrap_or(host), port))
 }

@@ -32,7 +32,7 @@ pub(super) struct FindingView<'a> {
 
 /// Why a finding does not fail the run.
 #[derive(Serialize, JsonSchema)]
-struct ExcuseView<'a> {
+pub(super) struct ExcuseView<'a> {
     /// `allowed` by the gate file, `ignored` by a comment next to the directive, or `known` from the baseline.
     kind: &'static str,
     /// The reason in the gate file or the comment; null for known findings.
@@ -42,7 +42,7 @@ struct ExcuseView<'a> {
 }
 
 impl<'a> ExcuseView<'a> {
-    fn of(excuse: &'a Excuse) -> Self {
+    pub(super) fn of(excuse: &'a Excuse) -> Self {
         match excuse {
             Excuse::Allowed { reason, until } => {
                 Self { kind: "allowed", reason: Some(reason), until: Some(until.to_string()) }

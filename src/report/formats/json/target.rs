@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::certificate::{self, CertificateView};
-use super::finding::FindingView;
+use super::finding::{ExcuseView, FindingView};
 use super::handshake::HandshakeView;
 use crate::audit::upstream::outcome::NginxOutcome;
 use crate::observation::Endpoint;
@@ -105,6 +105,8 @@ impl NginxView {
 struct UntestedView<'a> {
     rule: &'static str,
     reason: &'a str,
+    /// Why it does not fail the run; null where it does.
+    excuse: Option<ExcuseView<'a>>,
 }
 
 impl<'a> TargetView<'a> {
@@ -145,7 +147,11 @@ impl<'a> TargetView<'a> {
                 .judgement
                 .untested
                 .iter()
-                .map(|(rule, reason)| UntestedView { rule, reason })
+                .map(|(rule, reason)| UntestedView {
+                    rule,
+                    reason,
+                    excuse: report.judgement.waiver.as_ref().map(ExcuseView::of),
+                })
                 .collect(),
         }
     }
