@@ -138,6 +138,8 @@ pub enum Excuse {
     },
     /// The baseline contains it.
     Known,
+    /// The configuration uses no TLS there; only whether the port expects it is unknown.
+    NoTls,
 }
 
 impl Excuse {
@@ -155,6 +157,7 @@ impl fmt::Display for Excuse {
                 write!(f, "ignored by a comment in the configuration: {reason}")
             }
             Self::Known => f.write_str("known: it is in the baseline"),
+            Self::NoTls => f.write_str("the configuration uses no TLS there"),
         }
     }
 }

@@ -38,7 +38,7 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// What could not be tested: the rule's id and the reason.
     pub untested: Vec<(&'static str, String)>,
-    /// Why the operator accepts that a target of a kind that cannot be tested was not.
+    /// Why it does not fail the run that the target could not be tested.
     pub waiver: Option<Excuse>,
     /// The result for nginx as the client, if its settings are known.
     pub nginx: Option<NginxOutcome>,

@@ -204,7 +204,8 @@ fn proxied() -> Scene {
 
 /// An upstream that expects plain text, and gets it.
 fn plain() -> Scene {
-    let plain = Some(PlainPass { url: "http://a.test".to_owned(), over_tls: None });
+    let plain =
+        Some(PlainPass { url: "http://a.test".to_owned(), over_tls: None, beside_tls: false });
     let client = NginxClient { plain, ..NginxClient::new("a.test") };
     let mut scene = Scene::behind(client, Err(NoAnswer::Plain(None)));
     scene.seen.endpoints[0].nginx[0].served =

@@ -80,6 +80,10 @@ impl Gate {
             self.excuse(&mut stand_in, &target);
             report.judgement.waiver = stand_in.excuse.filter(Excuse::is_explicit);
         }
+        let plain = target.nginx.as_ref().and_then(|client| client.plain.as_ref());
+        if untested && plain.is_some_and(|plain| plain.beside_tls) {
+            report.judgement.waiver.get_or_insert(Excuse::NoTls);
+        }
         report.judgement.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         report.settle(self.threshold);
     }

@@ -91,8 +91,8 @@ impl TargetReport {
         matches!(self.observation.addresses, Addresses::NotTried(Untried::Impossible(_)))
     }
 
-    /// Whether it could not be tested, and the operator allows all the reasons. It stays untested, but does not fail
-    /// the run.
+    /// Whether it could not be tested, and that does not fail the run: the operator allows all the reasons, or the
+    /// configuration uses no TLS there. It stays untested.
     pub fn is_waived(&self) -> bool {
         let Judgement { findings, untested, waiver, .. } = &self.judgement;
         let allowed = |rule: &str| {

@@ -78,6 +78,9 @@ pub struct PlainPass {
     pub url: String,
     /// The same with the TLS scheme, if it leads to the same port.
     pub over_tls: Option<String>,
+    /// Whether the same configuration also has targets with TLS, which are what the audit is about.
+    #[serde(default)]
+    pub beside_tls: bool,
 }
 
 /// A request as nginx sends it.

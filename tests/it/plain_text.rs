@@ -221,3 +221,34 @@ fn the_fix_is_written_where_the_url_stands() {
     assert!(run.stdout.contains("proxy_pass https://backend/x/;"), "{}", run.stdout);
     assert!(run.stdout.contains("proxy_pass https://backend$request_uri;"), "{}", run.stdout);
 }
+
+#[test]
+fn a_plain_upstream_that_is_down_does_not_fail_a_configuration_with_tls() {
+    let pki = Pki::rsa();
+    let server = |port: &str| {
+        format!(
+            "server {{ listen 127.0.0.1:{port} ssl; server_name a.test; {} location / {{ proxy_pass http://127.0.0.1:{}; }} }}",
+            pair(&pki),
+            free_port()
+        )
+    };
+    let nginx = Nginx::start(&server("PORT"));
+    let main = pki.path("nginx.conf");
+    let http = server(&nginx.port.to_string());
+    std::fs::write(&main, format!("events {{}}\nhttp {{ {http} }}\n")).unwrap();
+    let run = shakedown(&[
+        "nginx",
+        "--format",
+        "json",
+        "--ca-file",
+        &pki.ca_file(),
+        &main.display().to_string(),
+    ]);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let [listener, upstream] = report["targets"].as_array().unwrap().as_slice() else {
+        panic!("{report:#}")
+    };
+    assert_eq!((listener["status"].as_str(), run.status), (Some("pass"), 0), "{report:#}");
+    assert_eq!(upstream["status"], "untested");
+    assert_eq!(upstream["untested"][0]["excuse"]["kind"], "no-tls", "{upstream:#}");
+}

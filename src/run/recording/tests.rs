@@ -179,6 +179,7 @@ fn client(trusted: &Trusted) -> NginxClient {
         plain: Some(PlainPass {
             url: "http://b.test".to_owned(),
             over_tls: Some("https://b.test".to_owned()),
+            beside_tls: true,
         }),
     }
 }

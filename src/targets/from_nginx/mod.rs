@@ -105,7 +105,7 @@ pub fn targets(
     for (key, target, span) in upstream::targets(upstreams, premises, &mut found.untestable) {
         found.add(&mut known, premises.key_at(key, &span), target, span);
     }
-    for (key, target, span) in upstream::plain_targets(plain, premises) {
+    for (key, target, span) in upstream::plain_targets(plain, premises, !found.targets.is_empty()) {
         found.add(&mut known, premises.key_at(key, &span), target, span);
     }
     for (target, places) in found.targets.iter_mut().zip(&found.places) {

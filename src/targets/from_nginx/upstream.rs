@@ -94,6 +94,7 @@ fn client(
 pub(super) fn plain_targets(
     upstreams: &[Upstream],
     premises: &Premises<'_>,
+    beside_tls: bool,
 ) -> Vec<(String, Target, Span)> {
     let mut all = Vec::new();
     for upstream in upstreams {
@@ -105,7 +106,7 @@ pub(super) fn plain_targets(
         client.library = premises.library.unwrap_or_else(|| usual_library(premises.version));
         client.request = premises.request.then(|| plain_request(upstream, destination));
         let over_tls = over_tls(upstream, destination);
-        client.plain = Some(PlainPass { url: upstream.url.clone(), over_tls });
+        client.plain = Some(PlainPass { url: upstream.url.clone(), over_tls, beside_tls });
         let client = Arc::new(client);
         for peer in destination.peers.iter().filter(|peer| !peer.down) {
             let Ok((host, port)) = endpoint(peer) else { continue };

@@ -56,7 +56,7 @@ mod tests {
 
     fn plainly(served: Served) -> Scene {
         let [url, over_tls] = ["http", "https"].map(|scheme| format!("{scheme}://a.test:8443"));
-        let plain = Some(PlainPass { url, over_tls: Some(over_tls) });
+        let plain = Some(PlainPass { url, over_tls: Some(over_tls), beside_tls: false });
         let client = NginxClient { plain, ..NginxClient::new("a.test") };
         let mut scene = Scene::behind(client, Err(NoAnswer::Plain(None)));
         let endpoint = &mut scene.seen.endpoints[0];

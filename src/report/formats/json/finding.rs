@@ -33,7 +33,8 @@ pub(super) struct FindingView<'a> {
 /// Why a finding does not fail the run.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ExcuseView<'a> {
-    /// `allowed` by the gate file, `ignored` by a comment next to the directive, or `known` from the baseline.
+    /// `allowed` by the gate file, `ignored` by a comment next to the directive, `known` from the baseline, or
+    /// `no-tls`: an upstream without TLS could not be asked whether it expects TLS.
     kind: &'static str,
     /// The reason in the gate file or the comment; null for known findings.
     reason: Option<&'a str>,
@@ -51,6 +52,7 @@ impl<'a> ExcuseView<'a> {
                 Self { kind: "ignored", reason: Some(reason), until: None }
             }
             Excuse::Known => Self { kind: "known", reason: None, until: None },
+            Excuse::NoTls => Self { kind: "no-tls", reason: None, until: None },
         }
     }
 }
