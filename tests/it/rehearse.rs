@@ -95,6 +95,21 @@ fn servers_of_http_show_what_they_show_live() {
 }
 
 #[test]
+fn a_socket_for_all_addresses_is_tested_where_no_other_socket_is() {
+    let pki = Pki::new();
+    let (a, b) = (pki.server("a", &["a.test"]), pki.server("b", &["b.test"]));
+    let blocks = format!(
+        "http {{ server {{ listen 127.0.0.1:PORT ssl; server_name a.test; {} return 200; }}
+         server {{ listen PORT ssl; server_name b.test; {} return 200; }} }}",
+        pair(&a),
+        pair(&b),
+    );
+    check_same(&pki, &blocks, 2);
+    let report = audit(&pki.path("whole.conf"), &pki.ca_file(), &["--rehearse"]);
+    assert!(of_rule(&report, "hostname-mismatch").is_empty(), "{report:#}");
+}
+
+#[test]
 fn servers_of_stream_and_mail_show_what_they_show_live() {
     let pki = Pki::new();
     let a = pair(&pki.server("a", &["a.test"]));

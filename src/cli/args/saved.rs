@@ -14,8 +14,9 @@ Examples:
   # from cron; prints nothing if nothing changed
   shakedown diff yesterday.ndjson today.ndjson
 
-Worse means: a worse result, a new finding of --fail-on or above, a TLS version that is no longer accepted, an earlier
-expiry, or a target that is missing from the later report.";
+Worse means: a worse result, a new finding of --fail-on or above, a TLS version
+that is no longer accepted, an earlier expiry, or a target that is missing from
+the later report.";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = DIFF_EXAMPLES)]

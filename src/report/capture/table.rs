@@ -201,7 +201,12 @@ fn clock(time: &str) -> String {
     time.get(..23).unwrap_or(time).replace('T', " ")
 }
 
+/// The names of nginx and of directives keep their small letter.
 fn sentence(text: &str) -> String {
+    let word = text.split(' ').next().unwrap_or_default();
+    if word == "nginx" || word.contains('_') {
+        return text.to_owned();
+    }
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
@@ -211,5 +216,17 @@ fn counted(number: u64, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
         number => format!("{number} {noun}{}", if noun.ends_with('s') { "es" } else { "s" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_their_small_letter() {
+        assert_eq!(sentence("a hello"), "A hello");
+        assert_eq!(sentence("nginx has none"), "nginx has none");
+        assert_eq!(sentence("ssl_reject_handshake refused it"), "ssl_reject_handshake refused it");
     }
 }

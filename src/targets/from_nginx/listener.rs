@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::net::Ipv4Addr;
 
 use super::{Premises, Untestable, loopback, origin};
 use crate::certificate::Certificate;
@@ -25,8 +26,9 @@ pub(super) fn targets(
     untestable: &mut Vec<Untestable>,
 ) -> Vec<(String, Target, Span)> {
     let mut all = Vec::new();
+    let taken = taken(listeners);
     for listener in listeners {
-        match endpoint(listener, premises) {
+        match endpoint(listener, &taken, premises) {
             Ok((host, port)) => {
                 of_socket(listener, &(host, port), premises, &mut all);
                 untestable.extend(unnameable(listener));
@@ -41,18 +43,46 @@ pub(super) fn targets(
     all
 }
 
-/// Where this machine can reach an address; `None` for a unix socket.
-pub fn endpoint_of(address: &ListenAddress) -> Option<(Host, u16)> {
+/// Where this machine can reach an address, the usual place first; nowhere for a unix socket.
+pub fn endpoints_of(address: &ListenAddress) -> Vec<(Host, u16)> {
     match address {
-        ListenAddress::Ip(address) => Some((Host::Ip(loopback(address.ip())), address.port())),
-        ListenAddress::Name { host, port } => Some((parse_host(host).ok()?, *port)),
-        ListenAddress::Unix(_) => None,
+        ListenAddress::Ip(address) => {
+            let places = loopback(address.ip()).into_iter();
+            places.map(|ip| (Host::Ip(ip), address.port())).collect()
+        }
+        ListenAddress::Name { host, port } => {
+            parse_host(host).into_iter().map(|host| (host, *port)).collect()
+        }
+        ListenAddress::Unix(_) => Vec::new(),
     }
 }
 
+/// The places that belong to sockets with an address of their own: they get the connections, and not a socket for all
+/// addresses.
+fn taken(listeners: &[Listener]) -> HashSet<(Host, u16)> {
+    let own = |listener: &Listener| match &listener.address {
+        ListenAddress::Ip(address) if !address.ip().is_unspecified() => {
+            Some((Host::Ip(address.ip()), address.port()))
+        }
+        ListenAddress::Name { host, port } if host.eq_ignore_ascii_case("localhost") => {
+            Some((Host::Ip(Ipv4Addr::LOCALHOST.into()), *port))
+        }
+        _ => None,
+    };
+    listeners.iter().filter(|listener| !listener.quic).filter_map(own).collect()
+}
+
 /// Where to connect.
-fn endpoint(listener: &Listener, premises: &Premises<'_>) -> Result<(Host, u16), &'static str> {
-    let (host, port) = endpoint_of(&listener.address).ok_or(match &listener.address {
+fn endpoint(
+    listener: &Listener,
+    taken: &HashSet<(Host, u16)>,
+    premises: &Premises<'_>,
+) -> Result<(Host, u16), &'static str> {
+    let places = endpoints_of(&listener.address);
+    let is_any =
+        matches!(&listener.address, ListenAddress::Ip(address) if address.ip().is_unspecified());
+    let is_free = |place: &&(Host, u16)| !is_any || !taken.contains(*place);
+    let (_, port) = places.first().ok_or(match &listener.address {
         ListenAddress::Unix(_) => "unix sockets cannot be tested",
         _ => "its host is not a valid name",
     })?;
@@ -62,7 +92,14 @@ fn endpoint(listener: &Listener, premises: &Premises<'_>) -> Result<(Host, u16),
              `# shakedown: ignore[not-tested] REASON` beside the listen directive, or allow it in the gate file",
         );
     }
-    Ok((premises.connect.clone().unwrap_or(host), port))
+    let free = places.iter().find(is_free).map(|(host, _)| host);
+    let Some(host) = premises.connect.as_ref().or(free) else {
+        return Err(
+            "another socket of the configuration has the loopback address, so this machine \
+                    cannot reach it; test it with --connect",
+        );
+    };
+    Ok((host.clone(), *port))
 }
 
 fn of_socket(

@@ -7,11 +7,11 @@ pub mod startup;
 mod upstream;
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use self::listener::endpoint_of;
+pub use self::listener::endpoints_of;
 use super::disk::below;
 use super::options::Options;
 use super::{ClientIdentity, Host, Origin, Target};
@@ -149,11 +149,13 @@ fn origin(span: &Span) -> Origin {
     Origin { file: span.file.to_string(), line: span.line, column: span.column }
 }
 
-/// The loopback address that replaces an unspecified one.
-fn loopback(ip: IpAddr) -> IpAddr {
+/// The loopback addresses that replace an unspecified one.
+fn loopback(ip: IpAddr) -> Vec<IpAddr> {
     match ip {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-        ip => ip,
+        IpAddr::V4(ip) if ip.is_unspecified() => {
+            (1..=9).map(|last| IpAddr::from([127, 0, 0, last])).collect()
+        }
+        IpAddr::V6(ip) if ip.is_unspecified() => vec![Ipv6Addr::LOCALHOST.into()],
+        ip => vec![ip],
     }
 }

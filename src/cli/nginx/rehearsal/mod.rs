@@ -25,7 +25,7 @@ use crate::nginx::rehearsal::{
 use crate::nginx::tree::Tree;
 use crate::probe::stand_ins::StandIns;
 use crate::targets::Target;
-use crate::targets::from_nginx::endpoint_of;
+use crate::targets::from_nginx::endpoints_of;
 
 /// Attempts to start: another process may take a socket first.
 const TRIES: usize = 3;
@@ -75,7 +75,7 @@ impl Rehearsal {
             self.stage.stand_ins.iter().partition(|(address, _)| is_any(address));
         for (address, stand_in) in own.into_iter().chain(any) {
             let ListenAddress::Ip(stand_in) = stand_in else { continue };
-            if let Some((host, port)) = endpoint_of(address) {
+            for (host, port) in endpoints_of(address) {
                 all.put(&host, port, SocketAddr::new(stand_in.ip(), stand_in.port()));
             }
         }
