@@ -27,6 +27,7 @@ pub const RULES: &[&Rule] = &[
     &protocol::compression_accepted::RULE,
     &protocol::post_quantum_unsupported::RULE,
     &protocol::client_profile_fails::RULE,
+    &protocol::clients_lost::RULE,
     &protocol::policy_deviation::RULE,
     &certificate::certificate_expired::RULE,
     &certificate::certificate_not_yet_valid::RULE,

@@ -22,6 +22,7 @@ use crate::observation::nginx::{NoAnswer, RefusalSubject, Served};
 use crate::observation::scan::{BrowserHello, Features, SizedHello};
 use crate::observation::{ClientAuth, ClientCertificateRequest, Observed, RawChoice};
 use crate::targets::ClientCertificatePolicy;
+use crate::targets::former::Former;
 use crate::targets::nginx_client::{NginxClient, PlainPass};
 use crate::tls::group::NamedGroup;
 use crate::tls::suite::CipherSuite;
@@ -134,6 +135,8 @@ fn scanned() -> Scene {
     let mut scene = Scene::new();
     scene.scan(ProtocolVersion::TLS1_3, &[0x1301]);
     scene.replay("chrome", Ok(0x1301));
+    let clients = scene.target.expect.clients.clone();
+    scene.target.former = Some(Former { clients, ..Former::default() });
     scene.policy = Some(Policy::parse("name = 'own'\nprotocols = ['TLSv1.3']").unwrap());
     let choice = RawChoice {
         version: ProtocolVersion::TLS1_3,

@@ -260,7 +260,11 @@ impl Search<'_> {
             let target = known.get(&reports[at].1.target.id()).copied();
             let network = &playing.network;
             async move {
-                let target = Arc::clone(target?);
+                let mut target = Arc::clone(target?);
+                let former = &reports[at].1.target.former;
+                if former.is_some() {
+                    Arc::make_mut(&mut target).former.clone_from(former);
+                }
                 let seen = network.observe(&target, &self.settings.depth).await;
                 Some((at, report(target, seen, self.settings)))
             }

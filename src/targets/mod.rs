@@ -3,6 +3,7 @@
 pub mod address;
 mod advice;
 pub mod disk;
+pub mod former;
 pub mod from_nginx;
 pub mod identity;
 pub mod list;
@@ -345,6 +346,9 @@ pub struct Target {
     /// Whether stapling was turned off for a rehearsal, so that it cannot be judged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unstapled: bool,
+    /// What its clients could do before a change, if it is compared with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<former::Former>,
     /// The files from which the certificate is served.
     pub files: Vec<FileChain>,
     /// Where it was named; `None` for the command line.

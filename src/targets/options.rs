@@ -161,6 +161,7 @@ impl Options {
             any_name: false,
             staples: false,
             unstapled: false,
+            former: None,
             files: Vec::new(),
             origin,
             more_origins: Vec::new(),

@@ -43,6 +43,7 @@ mod plain_text;
 mod proxy;
 mod registry;
 mod rehearse;
+mod rehearse_against;
 mod replay;
 mod reports;
 mod repository;

@@ -93,7 +93,11 @@ pub fn judge(finding: &Finding, at: usize, before: &[Sight<'_>], after: &[Sight<
 /// Whether the finding is gone, because its subject was tested again and is in order.
 fn is_reached(finding: &Finding, goal: Option<Goal>, after: &Sight<'_>) -> bool {
     let judgement = after.judgement;
-    let same = |other: &Finding| (other.rule, &other.subject) == (finding.rule, &finding.subject);
+    // A finding about several clients has the name of one of them.
+    let of_several = finding.rule == protocol::clients_lost::RULE.id;
+    let same = |other: &Finding| {
+        other.rule == finding.rule && (of_several || other.subject == finding.subject)
+    };
     let gone = !judgement.findings.iter().any(same)
         && !judgement.untested.iter().any(|(rule, _)| *rule == finding.rule);
     let tried =

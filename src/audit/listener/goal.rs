@@ -79,7 +79,8 @@ const GOALS: [(&Rule, Goal); 20] = [
 impl Goal {
     /// The goal for this finding about a listener; `None` if no directive can fix it.
     pub fn of(finding: &Finding) -> Option<Self> {
-        if finding.rule == protocol::client_profile_fails::RULE.id {
+        let of_clients = [&protocol::client_profile_fails::RULE, &protocol::clients_lost::RULE];
+        if of_clients.iter().any(|rule| rule.id == finding.rule) {
             let mut known = profile::all().iter();
             return known.find(|profile| profile.name == finding.subject).map(Self::Client);
         }

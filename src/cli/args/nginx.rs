@@ -55,6 +55,10 @@ pub(in crate::cli) struct NginxArgs {
     /// Also run the configuration's scripts (Lua, njs, Perl) in the rehearsal
     #[arg(long, requires = "rehearse", help_heading = "Rehearsal")]
     pub(in crate::cli) rehearse_scripts: bool,
+    /// Compare with what OLD serves: a finding if clients are lost that connect there. OLD is live (what runs now), another
+    /// configuration or dump, which is rehearsed too, or a JSON report made with --clients
+    #[arg(long, value_name = "OLD", requires = "rehearse", help_heading = "Rehearsal")]
+    pub(in crate::cli) against: Option<PathBuf>,
     /// Only make handshakes with upstreams; send no HTTP requests
     #[arg(long, help_heading = "Targets")]
     pub(in crate::cli) no_request: bool,

@@ -1,5 +1,6 @@
 //! `nginx`: reads a configuration, audits every listener and upstream, and writes the fixes that work as a patch.
 
+mod against;
 mod fixes;
 mod rehearsal;
 mod source;
@@ -86,7 +87,11 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     if let (None, Some(binary), Some(version)) = (&rehearsal, &args.source.nginx_binary, version) {
         configuration.ask(binary, version, args.source.root.is_some());
     }
-    let found = targets(&configuration, &premises, rehearsal.as_ref());
+    let mut found = targets(&configuration, &premises, rehearsal.as_ref());
+    let clients = against::clients(args);
+    if let Some(old) = &args.against {
+        against::mark(old, &mut found.targets, &clients, args, &premises)?;
+    }
     let untestable = if args.is_static { &[][..] } else { &found.untestable };
     let known = known(args, &configuration, &options, untestable);
     if found.targets.is_empty() && known.is_empty() {
@@ -99,7 +104,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         targets: if args.is_static { Vec::new() } else { found.targets },
         depth: Depth {
             scan: args.scan || args.standard.policy.is_some(),
-            clients: args.standard.clients(),
+            clients,
             ..Depth::default()
         },
         policy: args.standard.policy()?,

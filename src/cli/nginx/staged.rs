@@ -75,7 +75,7 @@ fn withhold_scripted(found: &mut Found, configuration: &Configuration) {
 /// The rehearsal, as the audit needs it.
 pub(super) struct Staged {
     /// Ends after the audit; `None` if nginx does not serve.
-    running: Option<Rehearsal>,
+    pub(super) running: Option<Rehearsal>,
     pub(super) told: Rehearsed,
     binary: PathBuf,
     build: Build,

@@ -3,6 +3,7 @@
 pub mod alpn_mismatch;
 pub mod cipher_mismatch;
 pub mod client_profile_fails;
+pub mod clients_lost;
 pub mod compression_accepted;
 pub mod handshake_refused;
 pub mod large_hello_fails;

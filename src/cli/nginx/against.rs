@@ -1,0 +1,197 @@
+//! What clients could do before: at the live sockets, in another rehearsal, or in a saved report.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt};
+use tokio::runtime::Runtime;
+
+use super::source::Configuration;
+use super::staged::{rehearse, targets};
+use crate::cli::args::NginxArgs;
+use crate::cli::errors::{UsageError, warn};
+use crate::cli::{input, settings};
+use crate::nginx::variable::Variables;
+use crate::observation::scan::Replay;
+use crate::observation::{Cause, Endpoint, Handshake, Observation};
+use crate::probe::Prober;
+use crate::probe::scan::Depth;
+use crate::report::saved::{self, SavedTarget};
+use crate::run::network::Network;
+use crate::targets::former::Former;
+use crate::targets::from_nginx::Premises;
+use crate::targets::{Role, Target};
+use crate::tls::profile::{self, Profile};
+
+/// The largest report, in bytes.
+const MAX_REPORT: u64 = 1024 * 1024 * 1024;
+
+type Clients = Vec<&'static Profile>;
+
+/// A target as it was.
+struct Old {
+    name: String,
+    host: String,
+    port: u16,
+    server_name: Option<String>,
+    /// `None` where nothing listened.
+    former: Option<Former>,
+}
+
+impl Old {
+    fn new(target: &Target, former: Option<Former>) -> Option<Self> {
+        Some(Self {
+            name: target.name.clone(),
+            host: target.host()?.to_string(),
+            port: target.port()?,
+            server_name: target.server_name.clone(),
+            former,
+        })
+    }
+
+    fn is(&self, target: &Target) -> bool {
+        target.port() == Some(self.port)
+            && target.server_name == self.server_name
+            && target.host().is_some_and(|host| host.to_string() == self.host)
+    }
+}
+
+/// The clients to replay: those of `--clients`, or the current ones if the rehearsal is compared.
+pub(super) fn clients(args: &NginxArgs) -> Clients {
+    let clients = args.standard.clients();
+    if clients.is_empty() && args.against.is_some() { group("modern") } else { clients }
+}
+
+fn group(name: &str) -> Clients {
+    profile::select(name).unwrap_or_default()
+}
+
+/// Notes in each target who connected before.
+pub(super) fn mark(
+    old: &Path,
+    targets: &mut [Arc<Target>],
+    clients: &Clients,
+    args: &NginxArgs,
+    premises: &Premises<'_>,
+) -> anyhow::Result<()> {
+    let before = before(old, targets, clients, args, premises)?;
+    // A group is not a list of clients that somebody must serve.
+    let is_group = ["all", "modern"].iter().any(|name| group(name) == *clients);
+    let named = if is_group { Vec::new() } else { clients.clone() };
+    for target in targets.iter_mut().filter(|target| target.role == Role::Listener) {
+        let same = before.iter().filter(|known| known.is(target));
+        let Some(known) = same.max_by_key(|known| known.name == target.name) else { continue };
+        let former = known.former.clone().map(|known| Former { named: named.clone(), ..known });
+        Arc::make_mut(target).former = former;
+    }
+    for gone in before.iter().filter(|known| !targets.iter().any(|target| known.is(target))) {
+        warn(&format!("{} is in {}, but not in the new configuration", gone.name, old.display()));
+    }
+    Ok(())
+}
+
+fn before(
+    old: &Path,
+    new: &[Arc<Target>],
+    clients: &Clients,
+    args: &NginxArgs,
+    premises: &Premises<'_>,
+) -> anyhow::Result<Vec<Old>> {
+    let limits = settings::limits(&args.run.limits);
+    if old == Path::new("live") {
+        let before = observe(&Prober::new(limits), new, clients)?;
+        if before.iter().all(|known| known.former.is_none()) {
+            return Err(UsageError::new(
+                "no live socket of this configuration answers",
+                "start nginx, or name the old configuration: --against FILE",
+            ));
+        }
+        return Ok(before);
+    }
+    if old.is_file() {
+        let text = input::bytes(old, MAX_REPORT)?;
+        if text.trim_ascii_start().starts_with(b"{") {
+            let saved = saved::read(&String::from_utf8_lossy(&text))
+                .map_err(|error| anyhow::anyhow!("{}: {error}", old.display()))?;
+            return Ok(saved.into_iter().filter(|one| one.port != 0).map(of_report).collect());
+        }
+    }
+    let variables: Variables = args.source.var.iter().cloned().collect();
+    let mut configuration = Configuration::read(old, None, &variables, premises.version)?;
+    let staged = rehearse(args, &mut configuration)?;
+    if staged.running.is_none() {
+        return Err(UsageError::new(
+            format!("nginx does not run {}", old.display()),
+            format!("shakedown nginx {} --rehearse says why", old.display()),
+        ));
+    }
+    let found = targets(&configuration, premises, Some(&staged));
+    observe(&Prober::with_stand_ins(limits, staged.stand_ins()), &found.targets, clients)
+}
+
+/// Replays the clients at every listener.
+fn observe(
+    network: &Prober,
+    targets: &[Arc<Target>],
+    clients: &Clients,
+) -> anyhow::Result<Vec<Old>> {
+    let depth = Depth { clients: clients.clone(), unexplained: true, ..Depth::default() };
+    let listeners = targets.iter().filter(|target| target.role == Role::Listener);
+    let seen = listeners.map(|target| {
+        let depth = &depth;
+        async move {
+            let seen = Network::observe(network, target, depth).await;
+            Old::new(target, former(&seen, clients))
+        }
+    });
+    let all = stream::iter(seen).buffered(network.limits().targets_at_once()).collect::<Vec<_>>();
+    Ok(Runtime::new()?.block_on(all).into_iter().flatten().collect())
+}
+
+/// Who connected at every address; `None` if nothing listens.
+fn former(seen: &Observation, clients: &Clients) -> Option<Former> {
+    let mut cells = seen.endpoints.iter().flat_map(|endpoint| &endpoint.handshakes).peekable();
+    let refused = |cell: &Handshake| {
+        cell.failure().is_some_and(|failure| failure.cause == Cause::ConnectionRefused)
+    };
+    if cells.peek().is_some() && cells.all(refused) {
+        return None;
+    }
+    let replays = || seen.endpoints.iter().flat_map(|endpoint| &endpoint.replays);
+    if replays().next().is_none() {
+        let unknown = Some("the clients could not be tried before the change".to_owned());
+        return Some(Former { unknown, ..Former::default() });
+    }
+    let is_unclear =
+        |replay: &Replay| replay.outcome.as_ref().is_err_and(|failure| !failure.is_refusal());
+    let unclear = replays()
+        .find(|replay| is_unclear(replay))
+        .map(|replay| format!("before the change, {} could not be tried", replay.profile.title));
+    let connects = |endpoint: &Endpoint, client: &Profile| {
+        let own = endpoint.replays.iter().find(|replay| replay.profile.name == client.name);
+        own.is_some_and(|replay| replay.outcome.is_ok())
+    };
+    let everywhere =
+        clients.iter().filter(|client| seen.endpoints.iter().all(|one| connects(one, client)));
+    Some(Former { clients: everywhere.copied().collect(), unknown: unclear, ..Former::default() })
+}
+
+fn of_report(saved: SavedTarget) -> Old {
+    let all = profile::all().iter();
+    let connects = |client: &&'static Profile| {
+        let mut own = saved.clients.iter().filter(|one| one.title == client.title).peekable();
+        own.peek().is_some() && own.all(|one| one.outcome == "established")
+    };
+    let unknown = saved
+        .clients
+        .is_empty()
+        .then(|| "the report to compare with has no clients; make it with --clients".to_owned());
+    let former = Former { clients: all.filter(connects).collect(), unknown, ..Former::default() };
+    Old {
+        name: saved.name,
+        host: saved.host,
+        port: saved.port,
+        server_name: saved.server_name,
+        former: Some(former),
+    }
+}

@@ -1,0 +1,16 @@
+//! What the clients of a target could do before a change, to be held against what they can do after it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::tls::profile::Profile;
+
+/// What is known of a target before a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Former {
+    /// The clients that connected at every address.
+    pub clients: Vec<&'static Profile>,
+    /// The clients that the operator named one by one.
+    pub named: Vec<&'static Profile>,
+    /// Why it is not known who connected.
+    pub unknown: Option<String>,
+}
