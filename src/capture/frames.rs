@@ -1,6 +1,7 @@
 //! Capture files as frames: pcap in either byte order with micro- or nanoseconds, and pcapng, from any reader.
 
 use std::io::{self, Chain, Cursor, Read};
+use std::sync::{Arc, OnceLock};
 
 use pcap_parser::traits::PcapReaderIterator;
 use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader};
@@ -75,15 +76,17 @@ pub struct Frames<'r> {
     count: u64,
     consume: usize,
     last: i64,
+    failed: Failed,
 }
 
 impl<'r> Frames<'r> {
     /// Begins with the file's header.
     pub fn new<R: Read + 'r>(source: R) -> Result<Self, FramesError> {
         let source = with_header(source)?;
-        let reader = create_reader(BUFFER, Unread { source, failed: None });
+        let failed = Failed::default();
+        let reader = create_reader(BUFFER, Unread { source, failed: Arc::clone(&failed) });
         let reader = reader.map_err(|_| FramesError::NotACapture)?;
-        Ok(Self { reader, interfaces: Vec::new(), count: 0, consume: 0, last: 0 })
+        Ok(Self { reader, interfaces: Vec::new(), count: 0, consume: 0, last: 0, failed })
     }
 
     /// Frames handed out so far.
@@ -113,14 +116,15 @@ impl<'r> Frames<'r> {
                 Err(PcapError::Incomplete(_)) => self.refill()?,
                 Err(PcapError::BufferTooSmall) => self.grow()?,
                 Err(PcapError::UnexpectedEof) => return Err(FramesError::CutShort),
-                Err(PcapError::ReadError) => return Err(unreadable()),
+                Err(PcapError::ReadError) => return Err(self.unreadable()),
                 Err(_) => return Err(FramesError::Damaged(self.count)),
             }
         }
     }
 
     fn refill(&mut self) -> Result<(), FramesError> {
-        self.reader.refill().map_err(|_| unreadable())
+        let refilled = self.reader.refill().is_ok();
+        if refilled { Ok(()) } else { Err(self.unreadable()) }
     }
 
     fn grow(&mut self) -> Result<(), FramesError> {
@@ -130,28 +134,35 @@ impl<'r> Frames<'r> {
         }
         self.refill()
     }
+
+    fn unreadable(&self) -> FramesError {
+        match self.failed.get() {
+            // What is gzipped ends early.
+            Some(io::ErrorKind::UnexpectedEof) => FramesError::CutShort,
+            _ => FramesError::Unreadable("the source failed".to_owned()),
+        }
+    }
 }
 
-fn unreadable() -> FramesError {
-    FramesError::Unreadable("the source failed".to_owned())
-}
+/// How the source failed; the parser does not say it.
+type Failed = Arc<OnceLock<io::ErrorKind>>;
 
 /// Reads on over interruptions.
 struct Unread<R> {
     source: R,
-    failed: Option<io::ErrorKind>,
+    failed: Failed,
 }
 
 impl<R: Read> Read for Unread<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        if let Some(kind) = self.failed {
-            return Err(kind.into());
+        if let Some(kind) = self.failed.get() {
+            return Err((*kind).into());
         }
         loop {
             match self.source.read(space) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.failed = Some(error.kind());
+                    let _ = self.failed.set(error.kind());
                     return Err(error);
                 }
                 read => return read,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{SavedCertificate, SavedFinding, SavedTarget};
+use super::{SavedCertificate, SavedFinding, SavedKind, SavedTarget};
 use crate::audit::finding::Severity;
 use crate::report::words;
 use crate::run::Status;
@@ -118,8 +118,15 @@ pub fn compare(
     }
     let gone: BTreeSet<usize> = before.into_values().flatten().collect();
     for index in gone {
-        // An audit that no longer runs finds nothing.
-        all.push((&old[index].name, vec![TargetChange { worse: true, what: What::TargetGone }]));
+        // A configuration without faults is not in a report; but an audit that no longer runs finds nothing.
+        let mended = old[index].kind == SavedKind::Configuration && !new.is_empty();
+        let mut changes = vec![TargetChange { worse: !mended, what: What::TargetGone }];
+        if mended {
+            findings(&old[index].findings, &[], threshold, &mut |worse, what| {
+                changes.push(TargetChange { worse, what });
+            });
+        }
+        all.push((&old[index].name, changes));
     }
     let changed = all.into_iter().filter(|(_, changes)| !changes.is_empty());
     changed.map(|(name, changes)| TargetChanges { name: name.clone(), changes }).collect()
@@ -395,6 +402,16 @@ mod tests {
             ["new target: pass", "worse: target is gone"]
         );
         assert_eq!(compared(&[target(), target()], &[target()]), ["worse: target is gone"]);
+    }
+
+    #[test]
+    fn a_configuration_that_was_mended_is_not_worse() {
+        let broken = json!({ "name": "nginx.conf", "kind": "configuration", "host": "nginx", "port": 0,
+            "server_name": null, "status": "fail", "handshakes": [], "certificates": [],
+            "findings": [finding("error")] });
+        let told = compared(std::slice::from_ref(&broken), &[target()]);
+        assert_eq!(told, ["new target: pass", "target is gone", "gone: error[weak-key]"]);
+        assert_eq!(compared(&[broken], &[]), ["worse: target is gone"]);
     }
 
     #[test]

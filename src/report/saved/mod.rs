@@ -38,6 +38,9 @@ pub enum SavedError {
 pub struct SavedTarget {
     /// Its name.
     pub name: String,
+    /// What it is; reports of early releases do not say it.
+    #[serde(default)]
+    pub kind: SavedKind,
     /// Its host.
     pub host: String,
     /// Its port.
@@ -55,6 +58,20 @@ pub struct SavedTarget {
     /// The clients that were replayed; reports of early releases have none.
     #[serde(default)]
     pub clients: Vec<SavedClient>,
+}
+
+/// What a target is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SavedKind {
+    /// It was connected to.
+    #[default]
+    Endpoint,
+    /// A configuration; a report has it only if something is said of it.
+    Configuration,
+    /// A file, or what another release knows.
+    #[serde(other)]
+    File,
 }
 
 /// A client that was replayed at one address.

@@ -54,7 +54,13 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 
 fn failure_of_raw(endpoint: &Endpoint) -> Option<String> {
     let refused = endpoint.raw.iter().filter(|raw| raw.outcome.is_err());
-    let versions: Vec<String> = refused.map(|raw| raw.version.to_string()).collect();
+    let mut versions: Vec<String> = Vec::new();
+    for version in refused.map(|raw| raw.version.to_string()) {
+        // With and without a name.
+        if !versions.contains(&version) {
+            versions.push(version);
+        }
+    }
     (!versions.is_empty())
         .then(|| format!("hellos with every suite were refused as well ({})", versions.join(", ")))
 }
