@@ -93,7 +93,9 @@ fn arguments(name: &str, value: &str) -> Vec<String> {
 pub(super) fn show(patch: &Patch, root: Option<&Path>) -> anyhow::Result<()> {
     let mut stdout = Output::open(None)?;
     if patch.files.is_empty() {
-        stdout.write_all(b"No fix that changes directives was found.\n")?;
+        stdout.write_all(
+            b"No error or warning has a fix that changes directives; fixes of notes are left out.\n",
+        )?;
         return stdout.finish();
     }
     let patch = patch.renamed(|path| behind_links(path, root));
