@@ -1,4 +1,4 @@
-//! What OpenSSL makes of a public key: whether it knows it, and how strong it takes it to be.
+//! Public keys as OpenSSL sees them: whether a release supports the key, and its security bits.
 
 use super::key::{KeyType, PublicKey, SignatureAlgorithm};
 use crate::openssl::release::OpensslRelease;
@@ -13,7 +13,7 @@ impl PublicKey {
         }
     }
 
-    /// Its security bits (`EVP_PKEY_get_security_bits`); 0 where the release does not know it.
+    /// Its security bits (`EVP_PKEY_get_security_bits`); 0 if the release does not support it.
     pub fn security_bits(&self, library: OpensslRelease) -> u32 {
         if !self.is_known_to(library) {
             return 0;
@@ -32,8 +32,8 @@ impl PublicKey {
 }
 
 impl SignatureAlgorithm {
-    /// Whether keys of this kind make such signatures (`check_sig_alg_match`). A key for RSA-PSS alone makes no others, any
-    /// RSA key makes those.
+    /// Whether keys of this kind make such signatures (`check_sig_alg_match`). A key for RSA-PSS makes no others; any RSA
+    /// key makes RSA-PSS signatures.
     pub fn is_made_by(&self, key: &PublicKey) -> bool {
         const SM2: Option<&str> = Some("SM2");
         match (self.key, key.key_type) {

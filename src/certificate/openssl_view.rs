@@ -15,9 +15,9 @@ use super::name_constraints::{GeneralName, NameConstraints, SubjectNames, genera
     reason = "each is a fact of its own, and all may hold at once"
 )]
 pub struct OpensslView {
-    /// Who it is for.
+    /// Its subject.
     pub subject: CanonicalName,
-    /// Who signed it.
+    /// Its issuer.
     pub issuer: CanonicalName,
     /// An extension that verification reads is malformed or appears twice (`EXFLAG_INVALID`): OpenSSL then finds no
     /// issuer for it, and does not accept it as one.
@@ -168,7 +168,7 @@ impl OpensslView {
         Ok(())
     }
 
-    /// `X509_check_akid`: what `self` says of its issuer's key, serial number and issuer is true of `issuer`.
+    /// `X509_check_akid`: the authority key identifier of `self` (key, serial number and issuer) matches `issuer`.
     pub fn points_to(&self, issuer: &Self) -> bool {
         let Some(id) = &self.authority_key_id else { return true };
         let agrees = |wanted: &Option<Vec<u8>>, offered: Option<&Vec<u8>>| match (wanted, offered) {
@@ -227,7 +227,7 @@ fn extension(one: Element<'_>) -> Result<CertificateExtension<'_>, Unreadable> {
     let mut parts = one.inside();
     let oid = parts.next()?.oid()?;
     let critical = parts.optional(BOOLEAN)?.map(boolean).transpose()?.unwrap_or(false);
-    // In pieces, as BER allows, it is accepted but not understood here: no value then.
+    // OpenSSL accepts a constructed string, as BER allows; it is not decoded here, so there is no value.
     let value = match parts.optional(OCTET_STRING | 0x20)? {
         Some(_) => &[][..],
         None => parts.expect(OCTET_STRING)?.body,

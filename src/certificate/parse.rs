@@ -1,4 +1,4 @@
-//! One certificate, parsed once into owned facts (RFC 5280). What cannot be read is an error that says where.
+//! One certificate, parsed once into owned facts (RFC 5280). An error says which part cannot be read.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -72,9 +72,9 @@ pub struct Certificate {
     pub version: u32,
     /// Serial number, in hexadecimal.
     pub serial: String,
-    /// Who it is for.
+    /// Its subject.
     pub subject: DistinguishedName,
-    /// Who signed it.
+    /// Its issuer.
     pub issuer: DistinguishedName,
     /// The subject's common names, in the order of the certificate; mostly one.
     pub common_names: Vec<String>,
@@ -82,13 +82,13 @@ pub struct Certificate {
     pub not_before: OffsetDateTime,
     /// Last second of validity.
     pub not_after: OffsetDateTime,
-    /// The subject alternative names, `None` where the extension is absent.
+    /// The subject alternative names, `None` if the extension is absent.
     pub subject_alt_names: Option<SubjectAltNames>,
-    /// The key it binds.
+    /// The public key.
     pub public_key: PublicKey,
-    /// How it was signed.
+    /// The signature algorithm.
     pub signature_algorithm: SignatureAlgorithm,
-    /// The same as the signed part says it, by which OpenSSL looks for the issuer.
+    /// The signature algorithm in the signed part, which OpenSSL compares with the key of a possible issuer.
     pub inner_signature_algorithm: SignatureAlgorithm,
     /// Basic constraints, where present.
     pub basic_constraints: Option<BasicConstraints>,
@@ -102,7 +102,7 @@ pub struct Certificate {
     pub authority_key_id: Option<Vec<u8>>,
     /// Where the issuer's certificate can be fetched (AIA caIssuers URLs).
     pub ca_issuers: Vec<String>,
-    /// Where its status can be asked for (OCSP).
+    /// The URLs of its OCSP responders.
     pub ocsp_responders: Vec<String>,
     /// Signs OCSP responses for its issuer (id-kp-OCSPSigning).
     pub ocsp_signing: bool,
@@ -112,7 +112,7 @@ pub struct Certificate {
     pub public_policy: bool,
     /// The certificate as OpenSSL reads it, or the part of it that OpenSSL cannot read.
     pub openssl: Result<OpensslView, &'static str>,
-    /// Asks clients to refuse it without a stapled OCSP response (RFC 7633).
+    /// Whether clients should refuse it without a stapled OCSP response (must-staple, RFC 7633).
     pub must_staple: bool,
 }
 
@@ -148,13 +148,13 @@ impl ParseError {
     }
 }
 
-/// Larger than any real certificate; more is refused unread.
+/// The largest certificate that is read, in bytes: larger than any real one.
 const MAX_SIZE: usize = 64 * 1024;
 
 /// The arc of the CA/Browser Forum's certificate policies.
 const CABF_POLICIES: x509_parser::asn1_rs::Oid<'static> = x509_parser::asn1_rs::oid!(2.23.140.1);
 
-/// Names kept of one certificate, far above what any authority issues.
+/// The most names that are kept of one certificate, far more than any authority issues.
 const MAX_NAMES: usize = 4096;
 
 impl Fingerprint {
@@ -324,7 +324,7 @@ fn uri(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-/// RFC 5280 section 4.1.2.5 wants UTC; a `UTCTime` with an offset is found all the same, and read as what it says.
+/// RFC 5280 section 4.1.2.5 requires UTC. A `UTCTime` with an offset occurs nevertheless, and the offset is applied.
 fn moment(time: &ASN1Time) -> Result<OffsetDateTime, ParseError> {
     let out_of_range = || ParseError::Malformed("a date is out of range".to_owned());
     time.to_datetime().checked_to_offset(UtcOffset::UTC).ok_or_else(out_of_range)
@@ -358,7 +358,7 @@ mod tests {
         Certificate::parse(&issued.certificate).unwrap()
     }
 
-    /// A certificate whose notBefore is this element; its signature is then wrong, which parsing does not ask.
+    /// A certificate whose notBefore is this element; its signature is then wrong, which parsing does not check.
     fn not_before(tag: u8, text: &str) -> Result<OffsetDateTime, ParseError> {
         let der = root().issue(&["a.test"]).unwrap().certificate;
         let mut certificate = children(&der);

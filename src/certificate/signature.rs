@@ -42,12 +42,12 @@ pub enum SignatureCheck {
     CannotCheck,
 }
 
-/// Checks signatures, and remembers those that were good: a signature is most of what a chain costs, and the shape of a
-/// chain and the two verdicts over it ask for the same ones.
+/// Checks signatures, and caches the good ones: they are most of the cost of a chain, and its shape and both verdicts
+/// need the same ones.
 #[derive(Debug, Default)]
 pub struct Verifier {
     good: Mutex<HashSet<Fingerprint>>,
-    /// The same by certificate and key, so that a certificate asked about again is not even parsed again.
+    /// The same by certificate and key, so that a known certificate is not parsed again.
     certificates: Mutex<HashSet<(Fingerprint, Vec<u8>)>>,
 }
 
@@ -131,7 +131,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Names a check. The algorithm is part of every signed message here, so it need not be said again.
+/// Identifies a check. The algorithm is part of every signed message here, so it is not included again.
 fn name(public_key: &[u8], message: &[u8], signature: &[u8]) -> Fingerprint {
     let mut bytes = Vec::with_capacity(public_key.len() + message.len() + signature.len() + 24);
     for part in [public_key, message, signature] {
@@ -141,7 +141,7 @@ fn name(public_key: &[u8], message: &[u8], signature: &[u8]) -> Fingerprint {
     Fingerprint::of(&bytes)
 }
 
-/// One of webpki's algorithms that asks a [`Verifier`] first. Keys that webpki refuses for their size it still refuses.
+/// One of webpki's algorithms, which asks a [`Verifier`] first. webpki still refuses keys because of their size.
 #[derive(Debug)]
 pub(super) struct Remembering<'v> {
     pub(super) verifier: &'v Verifier,
@@ -179,7 +179,7 @@ impl SignatureVerificationAlgorithm for Remembering<'_> {
     }
 }
 
-/// The outcome for what the library does not check; `None` where it is not known here either.
+/// The outcome for algorithms that the library does not check; `None` if they cannot be checked here either.
 fn verified_by_arithmetic(
     signed_with: &AlgorithmIdentifier<'_>,
     key: &SubjectPublicKeyInfo<'_>,

@@ -1,4 +1,4 @@
-//! Trust: the anchors, and the verdicts over a chain, each by its name.
+//! Trust: the anchors, and the verdicts on a chain.
 
 pub mod browser;
 mod issuer;
@@ -21,20 +21,20 @@ use super::chain::Chain;
 use super::shape::ChainShape;
 use super::signature::Verifier;
 
-/// All that the certificates themselves say about a chain, at one time and against one store.
+/// The assessment of a chain from its certificates alone, at one time and against one store.
 #[derive(Clone, Debug)]
 pub struct Assessment {
-    /// How the certificates hang together.
+    /// The structure of the chain.
     pub shape: ChainShape,
     /// Whether a browser-like client accepts the chain (a server like it, where the certificate is a client's), names left aside.
     pub browser: BrowserVerdict,
-    /// What nginx would say of it as the peer, with its defaults and these roots as its trusted file.
+    /// The verdict of nginx as the peer, with its defaults and these roots as its trusted file.
     pub nginx: OpensslVerdict,
-    /// Why there is no path to an anchor, where there is none, dates left aside.
+    /// Why there is no path to an anchor, if there is none, without regard to dates.
     pub problem: Option<PathProblem>,
 }
 
-/// Assesses chains against one store at one time; a chain met before is not verified again.
+/// Assesses chains against one store at one time; a known chain is not verified again.
 #[derive(Debug)]
 pub struct Assessor {
     store: Arc<TrustStore>,
@@ -44,7 +44,7 @@ pub struct Assessor {
 }
 
 impl Assessor {
-    /// An assessor of servers' certificates, with an empty memory.
+    /// An assessor of servers' certificates, with an empty cache.
     pub fn new(store: Arc<TrustStore>, now: OffsetDateTime) -> Self {
         Self::of(Purpose::Server, store, now)
     }
@@ -54,7 +54,7 @@ impl Assessor {
         Self { store, now, purpose, known: Memory::default() }
     }
 
-    /// The anchors that chains are held against.
+    /// The anchors that chains are verified against.
     pub fn store(&self) -> &TrustStore {
         &self.store
     }

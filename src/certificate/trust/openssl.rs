@@ -1,8 +1,8 @@
 //! The verdict that nginx gives a certificate: OpenSSL's rules as nginx uses them.
 //!
 //! nginx's verify callback always answers "go on", so OpenSSL walks the whole chain and nginx logs the **last** error of
-//! the walk (`ngx_ssl_verify_callback`, `ngx_http_upstream_ssl_handshake`). The steps below stand in the order of
-//! OpenSSL 3's `X509_verify_cert`, and the last one that objects gives the number.
+//! the walk (`ngx_ssl_verify_callback`, `ngx_http_upstream_ssl_handshake`). The steps below are in the order of
+//! OpenSSL 3's `X509_verify_cert`; the last one that fails gives the number.
 
 use time::OffsetDateTime;
 
@@ -56,7 +56,7 @@ pub enum OpensslVerdict {
     CannotCheck(String),
 }
 
-/// What is to be verified: a chain, with these certificates as nginx's trusted file, at this time.
+/// A chain to verify, with these certificates as nginx's trusted file, at this time.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'c> {
     /// The chain as sent.
@@ -160,7 +160,7 @@ impl<'c> VerifyRun<'c> {
         self.check_security_level();
         let library = self.profile.library;
         if library > OpensslRelease::V1_1_1 && !self.path[0].public_key.is_known_to(library) {
-            // `X509_get_pubkey_parameters` stops here, whatever was found before.
+            // `X509_get_pubkey_parameters` stops here, regardless of earlier errors.
             self.last.get_or_insert(VerifyError::UNSPECIFIED);
             return;
         }
@@ -172,8 +172,8 @@ impl<'c> VerifyRun<'c> {
         self.last = Some(error);
     }
 
-    /// `build_chain`: a trusted issuer first, else one that was sent; only a self-signed certificate anchors. It gives up
-    /// altogether on a certificate with a trusted issuer and a key that OpenSSL does not know.
+    /// `build_chain`: a trusted issuer first, else one that was sent; only a self-signed certificate anchors. It stops
+    /// completely at a certificate with a trusted issuer and a key that OpenSSL does not know.
     fn build(
         &mut self,
         mut sent: Vec<&'c Certificate>,
@@ -240,7 +240,7 @@ impl<'c> VerifyRun<'c> {
             return;
         }
         self.unbuilt = true;
-        // "A preliminary error has become final": a weak key met before keeps what would be said of the issuer unsaid.
+        // "A preliminary error has become final": an earlier weak key hides the error about the issuer.
         if self.last.is_some() {
             return;
         }
@@ -262,7 +262,7 @@ impl<'c> VerifyRun<'c> {
         self.path[self.path.len() - 1]
     }
 
-    /// `check_extensions`: critical ones, authorities that are none, purposes, path lengths.
+    /// `check_extensions`: critical ones, issuers that are not authorities, purposes, path lengths.
     fn check_extensions(&mut self) {
         let library = self.profile.library;
         let invalid_ca = VerifyError::invalid_ca(library);
@@ -288,7 +288,7 @@ impl<'c> VerifyRun<'c> {
                     self.object(VerifyError::EC_KEY_EXPLICIT_PARAMS);
                 }
             }
-            // The purpose of a certificate with malformed extensions is not asked.
+            // The purpose of a certificate with malformed extensions is not checked.
             if !view.invalid && !suits(view, authority, index > 0, self.profile.purpose) {
                 self.object(VerifyError::INVALID_PURPOSE);
             }
@@ -327,7 +327,7 @@ impl<'c> VerifyRun<'c> {
             if index < last {
                 self.check_signature(index);
             } else if !complete && last > 0 {
-                // Without its issuer the last certificate is not looked at at all.
+                // Without its issuer, the last certificate is not checked at all.
                 continue;
             }
             self.check_time(self.path[index]);
@@ -369,8 +369,8 @@ impl<'c> VerifyRun<'c> {
         }
     }
 
-    /// `check_name_constraints`: every certificate against all above it, the anchor among them. Self-issued ones are passed
-    /// over, but for the leaf.
+    /// `check_name_constraints`: every certificate against all above it, the anchor among them. Self-issued ones are
+    /// skipped, except for the leaf.
     fn check_name_constraints(&mut self) {
         for index in (0..self.path.len()).rev() {
             let Ok(view) = &self.path[index].openssl else { continue };
@@ -404,7 +404,7 @@ impl<'c> VerifyRun<'c> {
     }
 }
 
-/// A key that the release does not know, where OpenSSL stops instead of objecting.
+/// A key that the release does not support: OpenSSL stops there without an error of verification.
 struct UnknownKey;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Why a chain reaches no anchor, told apart as far as the certificates themselves allow.
+//! Why a chain reaches no anchor, as far as the certificates themselves show it.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub enum PathProblem {
 }
 
 impl PathProblem {
-    /// The problem with a chain of this shape; `None` where it reaches an anchor.
+    /// The problem with a chain of this shape; `None` if it reaches an anchor.
     pub(super) fn of(chain: &Chain, shape: &ChainShape, store: &TrustStore) -> Option<Self> {
         match shape.end {
             PathEnd::Anchored => None,
@@ -32,7 +32,7 @@ impl PathProblem {
     }
 }
 
-/// The issuer is neither sent nor trusted: is it an intermediate that was forgotten, or an authority that is foreign?
+/// The issuer was neither sent nor trusted: is it a missing intermediate, or an unknown authority?
 ///
 /// Nothing in the certificates proves it, so this goes by what authorities do. A public authority names in every
 /// certificate where its issuer can be fetched, and issues none from its root. A private one seldom does the first, and
@@ -80,7 +80,7 @@ fn names_intermediate(issuer: &DistinguishedName) -> bool {
     has_word(issuer, |word| INTERMEDIATE.contains(&word))
 }
 
-/// Words by which an authority says that it is below another.
+/// Words in the names of authorities that are below another.
 const INTERMEDIATE: [&str; 5] = ["intermediate", "issuing", "policy", "sub", "subordinate"];
 
 fn has_word(issuer: &DistinguishedName, is_meant: impl Fn(&str) -> bool) -> bool {

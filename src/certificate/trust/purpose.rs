@@ -1,4 +1,4 @@
-//! Whether a certificate is allowed its role in a chain: as an authority, a server or a client.
+//! Whether a certificate may be used in its role: as an authority, a server or a client.
 
 use super::issuer::is_self_signed;
 use crate::certificate::openssl_view::{KEY_CERT_SIGN, OpensslView};
@@ -30,7 +30,7 @@ const NETSCAPE_ANY_CA: u8 = 0x07;
 pub(super) enum CaStatus {
     No,
     Yes,
-    /// By signs that OpenSSL accepts of the last certificate alone: version 1, or a key usage without basicConstraints.
+    /// By signs that OpenSSL accepts for the last certificate only: version 1, or a key usage without basicConstraints.
     ByOldSigns,
     /// By the Netscape certificate type.
     ByNetscapeType,

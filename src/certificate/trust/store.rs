@@ -1,4 +1,4 @@
-//! Trust anchors, and what they are called.
+//! Trust anchors and their names in messages.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::certificate::parse::{Certificate, DistinguishedName};
 use crate::certificate::signature::{SignatureCheck, Verifier};
 use crate::certificate::stored::StoredBytes;
 
-/// The roots that end a path, and what people call this set.
+/// The roots that end a path, and the name of this set.
 #[derive(Debug)]
 pub struct TrustStore {
-    /// What to call it in a message: "the system's roots", "Mozilla's roots", a file's name.
+    /// Its name in messages: "the system's roots", "Mozilla's roots", a file's name.
     pub label: String,
-    /// The anchors as webpki takes them.
+    /// The anchors in webpki's form.
     pub anchors: Vec<TrustAnchor<'static>>,
-    /// The same anchors as certificates, where they were given as such (Mozilla's set holds names and keys only).
+    /// The same anchors as certificates, if they were given as such (Mozilla's set has only names and keys).
     pub certificates: Vec<Arc<Certificate>>,
     /// Whether public roots are among them, whose authorities obey the CA/Browser Forum.
     pub public: bool,
@@ -105,7 +105,7 @@ impl TrustStore {
         })
     }
 
-    /// Whether an anchor has this name, whatever its key.
+    /// Whether an anchor has this name, regardless of its key.
     pub fn has_name(&self, name: &DistinguishedName) -> bool {
         self.named(&name.der).next().is_some()
     }
