@@ -13,6 +13,7 @@ use super::text::{paragraph, styled};
 use crate::audit::missing::Missing;
 use crate::observation::scan::{Listing, Order, Replay, Scan, SuiteChoice, VersionScan};
 use crate::observation::{Endpoint, Observed};
+use crate::targets::Target;
 use crate::tls::group::NamedGroup;
 use crate::tls::suite::{KeyExchange, SuiteWeakness};
 use crate::tls::version::ProtocolVersion;
@@ -298,14 +299,25 @@ pub(super) struct ClientView<'a> {
     confirmed: bool,
     /// Size of its hello, in bytes.
     hello_bytes: usize,
+    /// Whether it connected before the change that `--against` compares with; null if it was not tried then.
+    connected_before: Option<bool>,
 }
 
 pub(super) fn scans(endpoint: &Endpoint) -> impl Iterator<Item = ScanView<'_>> {
     endpoint.scans.iter().map(|scan| ScanView::of(scan, endpoint))
 }
 
-pub(super) fn clients(endpoint: &Endpoint) -> impl Iterator<Item = ClientView<'_>> {
-    endpoint.replays.iter().map(|replay| ClientView::of(replay, endpoint))
+pub(super) fn clients<'a>(
+    endpoint: &'a Endpoint,
+    target: &'a Target,
+) -> impl Iterator<Item = ClientView<'a>> {
+    let former = target.former.as_ref().filter(|known| known.unknown.is_none());
+    endpoint.replays.iter().map(move |replay| ClientView {
+        connected_before: former
+            .filter(|known| known.tried.contains(&replay.profile))
+            .map(|known| known.clients.contains(&replay.profile)),
+        ..ClientView::of(replay, endpoint)
+    })
 }
 
 impl<'a> ScanView<'a> {
@@ -407,6 +419,7 @@ impl<'a> ClientView<'a> {
             missing: Missing::of(replay, endpoint).map(|missing| missing.to_string()),
             confirmed: replay.confirmed,
             hello_bytes: replay.size,
+            connected_before: None,
         }
     }
 }

@@ -9,6 +9,9 @@ use crate::tls::profile::Profile;
 pub struct Former {
     /// The clients that connected at every address.
     pub clients: Vec<&'static Profile>,
+    /// The clients that were tried.
+    #[serde(default)]
+    pub tried: Vec<&'static Profile>,
     /// The clients that the operator named one by one.
     pub named: Vec<&'static Profile>,
     /// Why it is not known who connected.

@@ -64,6 +64,11 @@ fn named_clients_that_a_change_loses_fail_the_run_and_gained_ones_do_not() {
     let (run, report) = rehearse(&pki, &old, &new, &clients);
     assert_eq!(run.status, 0, "{}{}", run.stdout, run.stderr);
     assert!(lost(&report).is_none(), "{report:#}");
+    let clients_now = report["targets"].as_array().unwrap().last().unwrap()["clients"].clone();
+    let gained = |one: &&Value| one["outcome"] == "established" && one["connected_before"] == false;
+    let gained: Vec<_> = clients_now.as_array().unwrap().iter().filter(gained).collect();
+    assert!(gained.iter().any(|one| one["name"] == "openssl-1.0.2"), "{clients_now:#}");
+    assert!(!gained.iter().any(|one| one["name"] == "chrome"), "{clients_now:#}");
     let (run, report) = rehearse(&pki, &new, &new, &clients);
     assert!(lost(&report).is_none(), "{}", run.stderr);
 }

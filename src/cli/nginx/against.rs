@@ -173,7 +173,12 @@ fn former(seen: &Observation, clients: &Clients) -> Option<Former> {
     };
     let everywhere =
         clients.iter().filter(|client| seen.endpoints.iter().all(|one| connects(one, client)));
-    Some(Former { clients: everywhere.copied().collect(), unknown: unclear, ..Former::default() })
+    Some(Former {
+        clients: everywhere.copied().collect(),
+        tried: clients.clone(),
+        unknown: unclear,
+        ..Former::default()
+    })
 }
 
 fn of_report(saved: SavedTarget) -> Old {
@@ -186,7 +191,13 @@ fn of_report(saved: SavedTarget) -> Old {
         .clients
         .is_empty()
         .then(|| "the report to compare with has no clients; make it with --clients".to_owned());
-    let former = Former { clients: all.filter(connects).collect(), unknown, ..Former::default() };
+    let is_tried = |client: &&Profile| saved.clients.iter().any(|one| one.title == client.title);
+    let former = Former {
+        clients: all.filter(connects).collect(),
+        tried: profile::all().iter().filter(is_tried).collect(),
+        unknown,
+        ..Former::default()
+    };
     Old {
         name: saved.name,
         host: saved.host,

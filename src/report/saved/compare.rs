@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{SavedCertificate, SavedFinding, SavedKind, SavedTarget};
+use super::{SavedCertificate, SavedFinding, SavedKind, SavedTarget, negotiated};
 use crate::audit::finding::Severity;
 use crate::report::words;
 use crate::run::Status;
@@ -54,6 +54,12 @@ pub enum What {
     ClientLost { client: String, reason: Option<String> },
     /// A client that could not connect, or not to every address.
     ClientGained { client: String },
+    /// A client that connects in another way: version, cipher suite and group.
+    ClientNegotiates { client: String, old: String, new: String },
+    /// Another application protocol in this version; `none` where none is selected.
+    Alpn { version: String, old: String, new: String },
+    /// Whether sessions of this version are resumed.
+    Resumption { version: String, resumed: bool },
     /// Other certificates with other dates: the first date on which one expires.
     Certificate { old: String, new: String },
     /// Another issuer.
@@ -84,6 +90,18 @@ impl fmt::Display for What {
             }
             Self::ClientLost { client, reason: None } => write!(f, "lost client: {client}"),
             Self::ClientGained { client } => write!(f, "new client: {client}"),
+            Self::ClientNegotiates { client, old, new } => {
+                write!(f, "{client} connects with {new} (was {old})")
+            }
+            Self::Alpn { version, old, new } => {
+                write!(f, "ALPN of {version}: {new} (was {old})")
+            }
+            Self::Resumption { version, resumed: true } => {
+                write!(f, "sessions of {version} are resumed now")
+            }
+            Self::Resumption { version, resumed: false } => {
+                write!(f, "sessions of {version} are no longer resumed")
+            }
             Self::Certificate { old, new } => {
                 write!(f, "other certificate: ends {} (was {})", day(new), day(old))
             }
@@ -154,9 +172,13 @@ fn changes(old: Option<&SavedTarget>, new: &SavedTarget, threshold: Severity) ->
     findings(before, &new.findings, threshold, &mut add);
     if let Some(old) = old {
         clients(old, new, &mut add);
+        for (client, old, new) in negotiated::clients(old, new) {
+            add(false, What::ClientNegotiates { client, old, new });
+        }
         // Without an established handshake, versions and certificates are unknown; the status shows that.
         if established(old).next().is_some() && established(new).next().is_some() {
             protocols(old, new, &mut add);
+            sessions(old, new, &mut add);
             certificates(old, new, &mut add);
         }
     }
@@ -213,6 +235,24 @@ fn own(target: &SavedTarget) -> impl Iterator<Item = &super::SavedHandshake> {
 
 fn established(target: &SavedTarget) -> impl Iterator<Item = &super::SavedHandshake> {
     own(target).filter(|cell| cell.outcome == "established")
+}
+
+/// What sessions of versions that work before and after have.
+fn sessions(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMut(bool, What)) {
+    let versions: BTreeSet<&str> = established(new).map(|cell| cell.version.as_str()).collect();
+    for name in versions {
+        let cells = |target| -> Vec<&super::SavedHandshake> {
+            established(target).filter(|cell| cell.version == name).collect()
+        };
+        let (before, after) = (cells(old), cells(new));
+        let version = name.to_owned();
+        if let Some((old, new)) = negotiated::alpn(&before, &after) {
+            add(false, What::Alpn { version: version.clone(), old, new });
+        }
+        if let Some(resumed) = negotiated::resumption(&before, &after) {
+            add(false, What::Resumption { version, resumed });
+        }
+    }
 }
 
 /// At how many addresses a version is accepted.
@@ -390,6 +430,26 @@ mod tests {
         assert_eq!(
             compared(&[old], &[new]),
             ["worse: lost client: A (no common version)", "new client: B"]
+        );
+    }
+
+    #[test]
+    fn what_is_negotiated_differently_is_a_change_and_not_worse() {
+        let with = |group: &str, alpn: Option<&str>, resumed: bool| {
+            let mut target = target();
+            target["clients"] = json!([{ "title": "A", "outcome": "established", "version": "TLSv1.3",
+                "cipher_suite": "TLS_AES_128_GCM_SHA256", "group": group }]);
+            target["handshakes"][1]["alpn"] = json!(alpn);
+            target["handshakes"][1]["resumed"] = json!(resumed);
+            target
+        };
+        assert_eq!(
+            compared(&[with("x25519", None, true)], &[with("secp256r1", Some("h2"), false)]),
+            [
+                "A connects with TLSv1.3 TLS_AES_128_GCM_SHA256 secp256r1 (was TLSv1.3 TLS_AES_128_GCM_SHA256 x25519)",
+                "ALPN of TLSv1.3: h2 (was none)",
+                "sessions of TLSv1.3 are no longer resumed",
+            ]
         );
     }
 

@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod manifest;
 pub mod merge;
+mod negotiated;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -84,6 +85,15 @@ pub struct SavedClient {
     /// Why it cannot connect.
     #[serde(default)]
     pub missing: Option<String>,
+    /// The version that was negotiated; this and the next two are null if it does not connect.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// The cipher suite.
+    #[serde(default)]
+    pub cipher_suite: Option<String>,
+    /// The group.
+    #[serde(default)]
+    pub group: Option<String>,
 }
 
 /// One connection.
@@ -99,6 +109,12 @@ pub struct SavedHandshake {
     pub outcome: String,
     /// SHA-256 of the certificates, leaf first.
     pub chain: Vec<String>,
+    /// The application protocol that was selected.
+    #[serde(default)]
+    pub alpn: Option<String>,
+    /// Whether a second connection resumed the session.
+    #[serde(default)]
+    pub resumed: Option<bool>,
 }
 
 /// One certificate.

@@ -135,7 +135,7 @@ impl<'a> TargetView<'a> {
             certificates: certificate::distinct(report),
             chains: chains(report),
             scans: endpoints.iter().flat_map(scan::scans).collect(),
-            clients: endpoints.iter().flat_map(scan::clients).collect(),
+            clients: endpoints.iter().flat_map(|one| scan::clients(one, target)).collect(),
             nginx: report.judgement.nginx.as_ref().map(NginxView::of),
             findings: report
                 .judgement

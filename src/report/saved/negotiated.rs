@@ -1,0 +1,55 @@
+//! What is negotiated in two runs, where something is negotiated in both.
+
+use std::collections::BTreeSet;
+
+use super::{SavedHandshake, SavedTarget};
+
+/// The clients that connect in both runs, but in another way: the title, how it was, and how it is.
+pub(super) fn clients(old: &SavedTarget, new: &SavedTarget) -> Vec<(String, String, String)> {
+    let titles: BTreeSet<&str> = new.clients.iter().map(|one| one.title.as_str()).collect();
+    let changed = titles.into_iter().filter_map(|title| {
+        let (before, after) = (ways(old, title)?, ways(new, title)?);
+        (before != after).then(|| (title.to_owned(), before, after))
+    });
+    changed.collect()
+}
+
+/// How a client connects, at whichever address; `None` where it does not, or the report does not say.
+fn ways(target: &SavedTarget, title: &str) -> Option<String> {
+    let own = target.clients.iter().filter(|one| one.title == title);
+    let ways: BTreeSet<String> = own
+        .filter_map(|one| {
+            let parts =
+                [Some(one.version.as_ref()?), one.cipher_suite.as_ref(), one.group.as_ref()];
+            let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+            Some(parts.join(" "))
+        })
+        .collect();
+    let all = ways.into_iter().collect::<Vec<_>>().join(" or ");
+    (!all.is_empty()).then_some(all)
+}
+
+/// The application protocols before and after, if they differ and there were handshakes in both.
+pub(super) fn alpn(
+    before: &[&SavedHandshake],
+    after: &[&SavedHandshake],
+) -> Option<(String, String)> {
+    let selected = |cells: &[&SavedHandshake]| -> Option<String> {
+        let all = cells.iter().map(|cell| cell.alpn.as_deref().unwrap_or("none"));
+        let all: BTreeSet<&str> = all.collect();
+        let all: Vec<&str> = all.into_iter().collect();
+        (!all.is_empty()).then(|| all.join(" or "))
+    };
+    let (old, new) = (selected(before)?, selected(after)?);
+    (old != new).then_some((old, new))
+}
+
+/// Whether sessions are resumed now, if that was tried in both runs and has changed.
+pub(super) fn resumption(before: &[&SavedHandshake], after: &[&SavedHandshake]) -> Option<bool> {
+    let everywhere = |cells: &[&SavedHandshake]| -> Option<bool> {
+        let tried: Option<Vec<bool>> = cells.iter().map(|cell| cell.resumed).collect();
+        tried.filter(|all| !all.is_empty()).map(|all| all.into_iter().all(|resumed| resumed))
+    };
+    let (old, new) = (everywhere(before)?, everywhere(after)?);
+    (old != new).then_some(new)
+}
