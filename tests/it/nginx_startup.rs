@@ -237,3 +237,19 @@ fn stapling_without_a_responder_is_found_where_nginx_warns_of_it() {
         assert_eq!(run.stdout.contains("ssl-stapling-ignored"), ignored, "{line}: {}", run.stdout);
     }
 }
+
+#[test]
+fn a_key_of_another_certificate_is_found_without_connecting() {
+    let scene = Scene::new();
+    let (one, other) = (scene.pki.server("b", &["a.test"]), scene.pki.server("c", &["a.test"]));
+    let key = other.key.display().to_string();
+    let certificate = one.certificate.display();
+    let main = scene.write(&format!("ssl_certificate {certificate}; ssl_certificate_key {key};"));
+    let run = audit(&main, &["--static"]);
+    let theirs = scene.theirs().unwrap();
+    assert!(theirs.contains("key values mismatch"), "{theirs}");
+    let found = found(&run);
+    let [(_, message, line)] = found.as_slice() else { panic!("{found:?}") };
+    assert!(message.contains(&theirs), "{message}\n{theirs}");
+    assert_eq!((*line, run.status), (9, 1));
+}

@@ -80,7 +80,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
             tree,
             upstreams,
             &premises,
-            configuration.on_disk,
+            (configuration.on_disk, args.is_static),
         ));
     }
     let rehearsal = if args.rehearse { Some(rehearse(args, &mut configuration)?) } else { None };

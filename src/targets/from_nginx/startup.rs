@@ -3,6 +3,9 @@
 
 use std::collections::HashSet;
 
+use x509_parser::prelude::FromDer;
+use x509_parser::x509::SubjectPublicKeyInfo;
+
 use super::Premises;
 use crate::certificate::Certificate;
 use crate::nginx::facts::{Fact, FactKind};
@@ -14,7 +17,7 @@ use crate::nginx::variable::has_variables;
 use crate::openssl::cipher_string::{CipherStringError, evaluate};
 use crate::openssl::release::OpensslRelease;
 use crate::targets::disk::{DiskEntry, entry};
-use crate::targets::identity::read_certificates;
+use crate::targets::identity::{read_certificates, read_public_key};
 
 /// How nginx opens a file, and what it must contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,13 +35,15 @@ enum Use {
 /// What is wrong with files and values, as far as this machine and the release show.
 ///
 /// `on_disk`: the configuration was read from this machine, so a file that is missing here is also missing for nginx.
+/// `keys`: whether to compare keys with their certificates, which an audit of the sockets does itself.
 pub fn facts(
     tree: &Tree,
     upstreams: &[Upstream],
     premises: &Premises<'_>,
-    on_disk: bool,
+    (on_disk, keys): (bool, bool),
 ) -> Vec<Fact> {
-    let mut checks = Checks { tree, premises, on_disk, facts: Vec::new(), met: HashSet::new() };
+    let (facts, met) = (Vec::new(), HashSet::new());
+    let mut checks = Checks { tree, premises, on_disk, keys, facts, met };
     let root = Scope::root(tree);
     for module in ["http", "stream", "mail"] {
         for block in tree.blocks(module) {
@@ -60,6 +65,7 @@ struct Checks<'a> {
     tree: &'a Tree,
     premises: &'a Premises<'a>,
     on_disk: bool,
+    keys: bool,
     facts: Vec<Fact>,
     met: HashSet<(Use, String)>,
 }
@@ -92,6 +98,9 @@ impl Checks<'_> {
                 self.file(one.first(), kind, &one.judged_at());
             }
         }
+        if self.keys {
+            self.key_pairs(scope);
+        }
         self.stapling(scope);
         for one in scope.effective("ssl_ciphers") {
             self.ciphers(one.first(), &one.span);
@@ -101,6 +110,27 @@ impl Checks<'_> {
         }
         for command in scope.pairs("ssl_conf_command") {
             self.command(&command.value, &command.span);
+        }
+    }
+
+    /// `SSL_CTX_use_PrivateKey`: a key of the certificate's type must belong to it. OpenSSL keeps a key of another type
+    /// without a word.
+    fn key_pairs(&mut self, scope: &Scope<'_>) {
+        let certificates = scope.effective("ssl_certificate").iter();
+        for (certificate, key) in certificates.zip(scope.effective("ssl_certificate_key")) {
+            let path = |one: &Directive| self.premises.path(&self.tree.full_name(one.first()));
+            let Ok(chain) = read_certificates(&path(certificate)) else { continue };
+            let leaf = chain.first().and_then(|der| Certificate::parse(der).ok());
+            let (Some(leaf), Ok(spki)) = (leaf, read_public_key(&path(key))) else { continue };
+            let of = &leaf.public_key.spki;
+            if *of == spki || key_type(of) != key_type(&spki) {
+                continue;
+            }
+            let words = format!(
+                "SSL_CTX_use_PrivateKey(\"{}\") failed (SSL: error:05800074:x509 certificate routines::key values mismatch)",
+                self.tree.full_name(key.first())
+            );
+            self.say(&key.judged_at(), FactKind::FileRefused { words });
         }
     }
 
@@ -236,6 +266,12 @@ impl Checks<'_> {
             self.say(span, FactKind::LibraryRefuses { words });
         }
     }
+}
+
+/// The algorithm of a `SubjectPublicKeyInfo` in DER.
+fn key_type(spki: &[u8]) -> Option<String> {
+    let (_, info) = SubjectPublicKeyInfo::from_der(spki).ok()?;
+    Some(info.algorithm.algorithm.to_id_string())
 }
 
 /// The commands of `SSL_CONF_cmd`(3).
