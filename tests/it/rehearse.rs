@@ -110,6 +110,20 @@ fn a_socket_for_all_addresses_is_tested_where_no_other_socket_is() {
 }
 
 #[test]
+fn a_plain_socket_takes_its_address_from_a_socket_for_all_addresses() {
+    let pki = Pki::new();
+    let b = pki.server("b", &["b.test"]);
+    let blocks = format!(
+        "http {{ server {{ listen 127.0.0.1:PORT; return 200; }}
+         server {{ listen PORT ssl; server_name b.test; {} return 200; }} }}",
+        pair(&b),
+    );
+    check_same(&pki, &blocks, 1);
+    let report = audit(&pki.path("whole.conf"), &pki.ca_file(), &["--rehearse"]);
+    assert!(of_rule(&report, "not-tls").is_empty(), "{report:#}");
+}
+
+#[test]
 fn servers_of_stream_and_mail_show_what_they_show_live() {
     let pki = Pki::new();
     let a = pair(&pki.server("a", &["a.test"]));

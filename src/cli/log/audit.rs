@@ -227,6 +227,7 @@ fn configured(tree: &Tree, args: &LogArgs, release: InstalledNginx) -> Vec<Arc<T
         version: release.version,
         library: release.library,
         apart: std::collections::HashSet::new(),
+        sockets: Vec::new(),
     };
     targets(&[], &upstreams(tree, &Variables::default()), &[], &premises).targets
 }

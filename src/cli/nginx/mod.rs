@@ -23,6 +23,7 @@ use crate::audit::judge::{Judgement, judge_settings};
 use crate::audit::listener::Candidate;
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::problem::Span;
+use crate::nginx::rehearsal::tcp_sockets;
 use crate::nginx::tree::Tree;
 use crate::nginx::variable::Variables;
 use crate::observation::{Observation, Untried};
@@ -73,6 +74,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         version,
         library,
         apart: ignored.iter().map(|one| (one.origin.file.clone(), one.origin.line)).collect(),
+        sockets: configuration.tree.as_ref().map(tcp_sockets).unwrap_or_default(),
     };
     if let Some(tree) = &configuration.tree {
         let upstreams = &configuration.upstreams;

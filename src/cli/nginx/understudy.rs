@@ -8,6 +8,7 @@ use super::rehearsal::{Player, StartOutcome, start};
 use crate::audit::listener::ChainFile;
 use crate::nginx::defaults::Build;
 use crate::nginx::listener::listeners;
+use crate::nginx::rehearsal::tcp_sockets;
 use crate::nginx::tree::Tree;
 use crate::probe::{Limits, Prober};
 use crate::run::rehearsal::{Playing, Understudy};
@@ -47,6 +48,7 @@ impl Understudy for Troupe {
             version: Some(self.build.version),
             library: None,
             apart: std::collections::HashSet::new(),
+            sockets: tcp_sockets(tree),
         };
         let mut targets = from_nginx::targets(&listeners(tree), &[], &[], &premises).targets;
         running.mark(&mut targets);

@@ -14,7 +14,7 @@ use std::fmt;
 pub use message::{Message, original};
 pub use path::place;
 pub use rewrite::copy;
-pub use sockets::{OpenedSocket, sockets};
+pub use sockets::{OpenedSocket, sockets, tcp_sockets};
 
 use super::listener::ListenAddress;
 use super::problem::Span;

@@ -39,6 +39,12 @@ pub fn sockets(tree: &Tree) -> Result<Vec<OpenedSocket>, CopyError> {
     Ok(sockets.map(|(address, (tcp, udp))| OpenedSocket { address, tcp, udp }).collect())
 }
 
+/// The addresses of every TCP socket; none if a `listen` has too many ports to list.
+pub fn tcp_sockets(tree: &Tree) -> Vec<ListenAddress> {
+    let all = sockets(tree).unwrap_or_default().into_iter();
+    all.filter(|socket| socket.tcp).map(|socket| socket.address).collect()
+}
+
 /// The addresses of a `listen`; empty if nginx refuses it.
 pub(super) fn of(
     listen: &Directive,

@@ -26,7 +26,7 @@ pub(super) fn targets(
     untestable: &mut Vec<Untestable>,
 ) -> Vec<(String, Target, Span)> {
     let mut all = Vec::new();
-    let taken = taken(listeners);
+    let taken = taken(&premises.sockets);
     for listener in listeners {
         match endpoint(listener, &taken, premises) {
             Ok((host, port)) => {
@@ -59,8 +59,8 @@ pub fn endpoints_of(address: &ListenAddress) -> Vec<(Host, u16)> {
 
 /// The places that belong to sockets with an address of their own: they get the connections, and not a socket for all
 /// addresses.
-fn taken(listeners: &[Listener]) -> HashSet<(Host, u16)> {
-    let own = |listener: &Listener| match &listener.address {
+fn taken(sockets: &[ListenAddress]) -> HashSet<(Host, u16)> {
+    let own = |address: &ListenAddress| match address {
         ListenAddress::Ip(address) if !address.ip().is_unspecified() => {
             Some((Host::Ip(address.ip()), address.port()))
         }
@@ -69,7 +69,7 @@ fn taken(listeners: &[Listener]) -> HashSet<(Host, u16)> {
         }
         _ => None,
     };
-    listeners.iter().filter(|listener| !listener.quic).filter_map(own).collect()
+    sockets.iter().filter_map(own).collect()
 }
 
 /// Where to connect.

@@ -16,7 +16,7 @@ use super::disk::below;
 use super::options::Options;
 use super::{ClientIdentity, Host, Origin, Target};
 use crate::nginx::defaults::NginxRelease;
-use crate::nginx::listener::{self as sockets, Listener};
+use crate::nginx::listener::{self as sockets, ListenAddress, Listener};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::Upstream;
@@ -41,6 +41,8 @@ pub struct Premises<'a> {
     pub library: Option<OpensslRelease>,
     /// Lines with a comment that allows findings; targets from them are probed separately from equal ones.
     pub apart: HashSet<(String, u32)>,
+    /// The addresses of all TCP sockets of the configuration, with and without TLS.
+    pub sockets: Vec<ListenAddress>,
 }
 
 impl Premises<'_> {

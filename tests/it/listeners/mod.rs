@@ -90,6 +90,7 @@ impl Read {
             version: Some(version),
             library: Some(library),
             apart: HashSet::new(),
+            sockets: Vec::new(),
         };
         let mut targets = from_nginx::targets(&sockets, &[], &[], &premises).targets;
         for target in &mut targets {
