@@ -97,10 +97,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     let untestable = if args.is_static { &[][..] } else { &found.untestable };
     let known = known(args, &configuration, &options, untestable);
     if found.targets.is_empty() && known.is_empty() {
-        return Err(UsageError::new(
-            format!("no listener or upstream with TLS in {}", configuration.name),
-            "give the main file; shakedown reads the files that it includes",
-        ));
+        return Err(nothing_to_test(&configuration));
     }
     let job = Job {
         targets: if args.is_static { Vec::new() } else { found.targets },
@@ -196,6 +193,20 @@ impl ConfigurationArgs {
         }
         Ok((version, library))
     }
+}
+
+fn nothing_to_test(configuration: &Configuration) -> anyhow::Error {
+    let name = &configuration.name;
+    if configuration.listeners.is_empty() {
+        return UsageError::new(
+            format!("no listener or upstream with TLS in {name}"),
+            "give the main file; shakedown reads the files that it includes",
+        );
+    }
+    UsageError::new(
+        format!("no listener in {name} accepts a client: all refuse every name"),
+        "a server without ssl_reject_handshake is needed for a test",
+    )
 }
 
 /// What is known before anything is probed: findings in the text, and targets that cannot be probed.
