@@ -216,7 +216,11 @@ fn processes(folder: &Path) -> Vec<String> {
 
 /// The program with a folder of its own for what is temporary.
 fn command(main: &Path, pki: &Pki, temporary: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
+    command_of(Path::new(env!("CARGO_BIN_EXE_shakedown")), main, pki, temporary)
+}
+
+fn command_of(program: &Path, main: &Path, pki: &Pki, temporary: &TempDir) -> Command {
+    let mut command = Command::new(program);
     command.arg("nginx").arg(main).arg("--rehearse").arg("--nginx-binary").arg(nginx_binary());
     command.args(["--ca-file", &pki.ca_file(), "--format", "json"]);
     command.env_clear().env("TMPDIR", temporary.path());
@@ -299,20 +303,29 @@ fn whoever_may_read_the_keys_can_rehearse_and_nobody_else() {
     open(pki.folder.path());
     let temporary = tempfile::tempdir().unwrap();
     fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    let run = unprivileged(&mut command(&main, &pki, &temporary));
-    let report: Value = serde_json::from_slice(&run.stdout)
-        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&run.stderr)));
-    assert_eq!((run.status.code(), &report["targets"][0]["status"]), (Some(0), &"pass".into()));
+    // The checkout may be in a home folder that only its owner can enter.
+    let home = tempfile::tempdir().unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = home.path().join("shakedown");
+    fs::copy(env!("CARGO_BIN_EXE_shakedown"), &program).unwrap();
+    let run = || {
+        let mut command = command_of(&program, &main, &pki, &temporary);
+        unprivileged(command.current_dir("/"))
+    };
+    let first = run();
+    let report: Value = serde_json::from_slice(&first.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&first.stderr)));
+    assert_eq!((first.status.code(), &report["targets"][0]["status"]), (Some(0), &"pass".into()));
 
     fs::set_permissions(&files.key, fs::Permissions::from_mode(0o000)).unwrap();
-    let run = unprivileged(&mut command(&main, &pki, &temporary));
-    let report: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let second = run();
+    let report: Value = serde_json::from_slice(&second.stdout).unwrap();
     let target = &report["targets"][0];
     assert_eq!(target["status"], "untested", "{target:#}");
     let key = files.key.display().to_string();
     let said = target["findings"].to_string();
     assert!(said.contains(&key) && said.contains("Permission denied"), "{target:#}");
-    assert_ne!(run.status.code(), Some(0));
+    assert_ne!(second.status.code(), Some(0));
     nothing_is_left(&temporary);
 }
 
