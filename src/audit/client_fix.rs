@@ -1,9 +1,10 @@
 //! The smallest change that lets a client in, from its profile and what the server accepts.
 
-use super::finding::ProposedDirective;
+use super::finding::{Finding, ProposedDirective};
 use super::missing::{Missing, certificate_kinds};
 use crate::observation::Endpoint;
 use crate::observation::scan::{Replay, Scan, VersionScan};
+use crate::targets::{Role, Target};
 use crate::tls::profile::{Objection, Profile};
 use crate::tls::suite::{Authentication, CipherSuite};
 use crate::tls::version::ProtocolVersion;
@@ -38,6 +39,22 @@ impl ClientFix {
     fn because(self, fact: String) -> Self {
         Self { because: fact, ..self }
     }
+
+    /// Proposes it in a finding.
+    pub fn propose(self, finding: Finding) -> Finding {
+        let finding = finding.fix(self.text);
+        match self.directive {
+            Some(to) => finding.directive(&to.context, &to.name, to.value),
+            None => finding,
+        }
+    }
+}
+
+/// Whether the target must serve this client: it is expected, or it is a current browser and the target is a web server.
+pub fn must_connect(profile: &Profile, target: &Target) -> bool {
+    let browses = target.role == Role::Listener && target.starttls.is_none();
+    let is_expected = target.expect.clients.iter().any(|one| one.name == profile.name);
+    is_expected || (browses && profile.is_current_browser())
 }
 
 /// The smallest change that lets this client in.

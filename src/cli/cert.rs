@@ -40,7 +40,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         Some(text) => settings::moment(text)?,
         None => settings::now(),
     };
-    let mut checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
+    let mut checkpoint = Checkpoint::open(&args.gate, now)?;
     let chains = chains(args)?;
     let options = options(args)?;
     let outputs = ReportWriter::open(&args.report, args.gate.quiet)?.showing_chains();
@@ -59,19 +59,19 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         let judgement =
             judge_file(&target, &file, Standard { assessor: &assessor, policy: None, now });
         let observation = Observation::not_tried(Untried::TextOnly);
-        Ok(TargetReport::new(target, observation, judgement, args.fail_on.threshold()))
+        Ok(TargetReport::new(target, observation, judgement, args.gate.fail_on.threshold()))
     };
     let mut targets = chains.into_iter().map(audit).collect::<anyhow::Result<Vec<_>>>()?;
     for report in &mut targets {
         checkpoint.apply(report);
     }
     targets.retain(|report| checkpoint.shows(report));
-    let options = settings::report_options(&args.report, args.fail_on, checkpoint.left_out());
+    let options = settings::report_options(&args.report, args.gate.fail_on, checkpoint.left_out());
     let (started_at, finished_at, kind) = (now, now, ReportKind::Files);
     let report = Report { started_at, finished_at, targets, interrupted: false, kind, options };
     outputs.write(&report)?;
     checkpoint.finish(&report.summary(), false)?;
-    Ok(Exit::of_report(&report, args.report.format, args.fail_on, 0))
+    Ok(Exit::of_report(&report, args.report.format, args.gate.fail_on, 0))
 }
 
 /// Every chain in the given files; problems of a file are reported with their line.

@@ -109,14 +109,14 @@ pub(super) fn carry_out_with(
     } = job;
     settings::check_places(&args.report, &targets)?;
     let now = settings::now();
-    let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?;
+    let checkpoint = Checkpoint::open(&args.gate, now)?;
     let agreed = agreed(&depth, policy.as_ref(), args, &checkpoint);
     let mut share = Share::of(targets, args.fleet.shard, &agreed);
     let (network, mut saver) = network(args, stand_ins)?;
     let settings = Settings {
         depth,
         policy,
-        threshold: args.fail_on.threshold(),
+        threshold: args.gate.fail_on.threshold(),
         fetch_issuers: fetch_issuers(args),
         ..Settings::with_stores(&share.targets, network, now, stores)?
     };
@@ -128,7 +128,7 @@ pub(super) fn carry_out_with(
     let mut collector = match collector(args, &mut share, checkpoint)? {
         ControlFlow::Continue(collector) => collector,
         ControlFlow::Break(summary) => {
-            let exit = Exit::of(&summary, args.fail_on.gates(), 0);
+            let exit = Exit::of(&summary, args.gate.fail_on.gates(), 0);
             let (fixes, changes) = (Vec::new(), Vec::new());
             return Ok(Done { exit, stopped: false, fixes, changes });
         }
@@ -178,7 +178,7 @@ fn agreed(
     let clients: Vec<&str> = depth.clients.iter().map(|client| client.name.as_str()).collect();
     let severity = args.gate.severity.iter().map(|(named, severity)| (named.id(), severity));
     let severity: Vec<_> = severity.collect();
-    let fail_on = args.fail_on.gates().then(|| args.fail_on.threshold());
+    let fail_on = args.gate.fail_on.gates().then(|| args.gate.fail_on.threshold());
     let agreed = serde_json::json!({
         "scan": depth.scan,
         "clients": clients,
@@ -198,12 +198,12 @@ fn collector(
     checkpoint: Checkpoint,
 ) -> anyhow::Result<ControlFlow<Summary, Collector>> {
     let Some(path) = &args.fleet.resume else {
-        let draft = args.fleet.is_part().then(|| share.manifest(args.fail_on));
+        let draft = args.fleet.is_part().then(|| share.manifest(args.gate.fail_on));
         let outputs = ReportWriter::open(&args.report, args.gate.quiet)?;
         let fresh = Collector::new(share.targets.len(), checkpoint, outputs);
         return Ok(ControlFlow::Continue(Collector { draft, ..fresh }));
     };
-    Ok(match share.resume(path, args.fail_on)? {
+    Ok(match share.resume(path, args.gate.fail_on)? {
         Resumed::Finished(summary) => ControlFlow::Break(summary),
         Resumed::Open { file, draft, summary } => {
             let outputs = ReportWriter::journal(&args.report, file);
@@ -272,7 +272,7 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
         options: ReportOptions {
             configuration_root: collector.root.as_ref().map(|root| root.display().to_string()),
             rehearsal: collector.rehearsal.take(),
-            ..settings::report_options(&args.report, args.fail_on, collector.left_out())
+            ..settings::report_options(&args.report, args.gate.fail_on, collector.left_out())
         },
     };
     let summary = collector.summary;
@@ -283,7 +283,8 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
     }
     collector.outputs.finish(&report)?;
     collector.checkpoint.finish(&summary, stopped)?;
-    let exit = Exit::of_report(&report, args.report.format, args.fail_on, ending.internal_errors);
+    let exit =
+        Exit::of_report(&report, args.report.format, args.gate.fail_on, ending.internal_errors);
     Ok(Done { exit, stopped, fixes: collector.fixes, changes: collector.changes })
 }
 

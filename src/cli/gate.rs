@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use time::OffsetDateTime;
 
-use super::args::{FailOn, GateArgs};
+use super::args::GateArgs;
 use super::errors::warn;
 use super::input;
 use super::whole_file::Output;
@@ -36,11 +36,7 @@ pub(super) struct Checkpoint {
 
 impl Checkpoint {
     /// Reads the files in the options, so that errors show before anything is probed.
-    pub(super) fn open(
-        args: &GateArgs,
-        fail_on: FailOn,
-        now: OffsetDateTime,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn open(args: &GateArgs, now: OffsetDateTime) -> anyhow::Result<Self> {
         let mut texts = Vec::new();
         let mut allowances = Allowances::default();
         if let Some(path) = &args.gate {
@@ -49,7 +45,7 @@ impl Checkpoint {
         }
         allowances.severities.extend(&args.severity);
         let today = now.to_offset(time::UtcOffset::UTC).date();
-        let mut gate = Gate::new(fail_on.threshold(), allowances, today);
+        let mut gate = Gate::new(args.fail_on.threshold(), allowances, today);
         if let Some(path) = &args.baseline {
             let text = input::text(path, MAX_FILE)?;
             let known = baseline::read(&text);

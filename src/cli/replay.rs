@@ -51,13 +51,13 @@ fn prepare(recording: Recording, now: OffsetDateTime, args: &RunArgs) -> anyhow:
         start.roots.into_iter().map(|(trust, store)| (trust, assessor(store))).collect();
     let settings = Settings {
         policy: start.policy,
-        threshold: args.fail_on.threshold(),
+        threshold: args.gate.fail_on.threshold(),
         fetch_issuers: start.fetch_issuers,
         surroundings: start.surroundings,
         ..Settings::with_assessors(assessors, Arc::new(playback), now)
     };
     let ignored = start.ignored.into_iter().map(ignored).collect::<anyhow::Result<_>>()?;
-    let checkpoint = Checkpoint::open(&args.gate, args.fail_on, now)?.with_ignored(ignored);
+    let checkpoint = Checkpoint::open(&args.gate, now)?.with_ignored(ignored);
     let outputs = ReportWriter::open(&args.report, args.gate.quiet)?;
     let mut collector = Collector::new(targets.len(), checkpoint, outputs);
     for text in texts {
@@ -80,7 +80,7 @@ fn report(text: RecordedText, args: &RunArgs) -> anyhow::Result<TargetReport> {
         untested: untested.collect::<anyhow::Result<_>>()?,
         ..Judgement::default()
     };
-    let (target, threshold) = (Arc::new(text.target), args.fail_on.threshold());
+    let (target, threshold) = (Arc::new(text.target), args.gate.fail_on.threshold());
     Ok(TargetReport::new(target, text.observation, judgement, threshold))
 }
 

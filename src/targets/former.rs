@@ -17,3 +17,10 @@ pub struct Former {
     /// Why it is not known who connected.
     pub unknown: Option<String>,
 }
+
+impl Former {
+    /// Whether a client connected before the change.
+    pub fn connected(&self, client: &Profile) -> bool {
+        self.clients.iter().any(|one| one.name == client.name)
+    }
+}

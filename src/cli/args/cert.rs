@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::gate::{FailOn, GateArgs};
+use super::gate::GateArgs;
 use super::report::ReportArgs;
 use super::targets::{ExpiryArgs, TrustArgs};
 
@@ -50,9 +50,6 @@ pub(in crate::cli) struct CertArgs {
     pub(in crate::cli) trust: TrustArgs,
     #[command(flatten)]
     pub(in crate::cli) report: ReportArgs,
-    /// Exit with status 1 on findings of this severity or above
-    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
-    pub(in crate::cli) fail_on: FailOn,
     #[command(flatten)]
     pub(in crate::cli) gate: GateArgs,
 }

@@ -8,8 +8,9 @@ use crate::audit::finding::Severity;
 use crate::audit::registry::{RuleOrGroup, closest};
 
 /// The severity from which findings fail the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum FailOn {
+    #[default]
     Error,
     Warning,
     Note,
@@ -36,6 +37,9 @@ impl FailOn {
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Gate")]
 pub(in crate::cli) struct GateArgs {
+    /// Exit with status 1 on findings of this severity or above
+    #[arg(long, value_name = "SEVERITY", default_value = "error")]
+    pub(in crate::cli) fail_on: FailOn,
     /// File with severities by rule and findings that are allowed until a date (see gate.example.toml)
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) gate: Option<PathBuf>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::fleet::FleetArgs;
-use super::gate::{FailOn, GateArgs};
+use super::gate::GateArgs;
 use super::limits::{LimitArgs, duration};
 use super::report::ReportArgs;
 use super::targets::SourceArgs;
@@ -64,9 +64,6 @@ pub(in crate::cli) struct RunArgs {
     pub(in crate::cli) limits: LimitArgs,
     #[command(flatten)]
     pub(in crate::cli) report: ReportArgs,
-    /// Exit with status 1 on findings of this severity or above
-    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
-    pub(in crate::cli) fail_on: FailOn,
     #[command(flatten)]
     pub(in crate::cli) gate: GateArgs,
     #[command(flatten)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser};
 
-use super::gate::{FailOn, GateArgs};
+use super::gate::GateArgs;
 use super::probe::RunArgs;
 use super::report::ReportArgs;
 
@@ -28,9 +28,6 @@ pub(in crate::cli) struct ReplayArgs {
     pub(in crate::cli) at: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) report: ReportArgs,
-    /// The severity from which a finding makes the exit status 1
-    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Gate")]
-    pub(in crate::cli) fail_on: FailOn,
     #[command(flatten)]
     pub(in crate::cli) gate: GateArgs,
     /// Report each target on stderr as soon as it is judged
@@ -46,7 +43,7 @@ impl ReplayArgs {
             #[command(flatten)]
             run: RunArgs,
         }
-        let Self { report, fail_on, gate, verbose, .. } = self.clone();
-        RunArgs { report, fail_on, gate, verbose, ..Defaults::parse_from(["replay"]).run }
+        let Self { report, gate, verbose, .. } = self.clone();
+        RunArgs { report, gate, verbose, ..Defaults::parse_from(["replay"]).run }
     }
 }

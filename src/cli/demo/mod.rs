@@ -47,7 +47,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
 async fn demonstrate(args: &DemoArgs, mut outputs: ReportWriter) -> anyhow::Result<Exit> {
     let now = settings::now();
     let (scenarios, store) = scenarios::start(now).await?;
-    let mut checkpoint = Checkpoint::open(&args.gate, FailOn::Error, now)?;
+    let mut checkpoint = Checkpoint::open(&args.gate, now)?;
     let mut report = audit(&scenarios, store, now).await?;
     check(&scenarios, &report)?;
     outputs.preface(&preface(&scenarios))?;

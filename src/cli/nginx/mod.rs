@@ -216,7 +216,7 @@ fn known(
     options: &Options,
     untestable: &[Untestable],
 ) -> Vec<TargetReport> {
-    let threshold = args.run.fail_on.threshold();
+    let threshold = args.run.gate.fail_on.threshold();
     let report = |name: &str, origin: Origin, judgement: Judgement, seen| {
         let target = options.target_of(TargetKind::Configuration, name.to_owned(), Some(origin));
         TargetReport::new(Arc::new(target), seen, judgement, threshold)

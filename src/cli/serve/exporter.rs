@@ -68,7 +68,7 @@ impl Exporter {
             targets => targets?,
         };
         let now = settings::now();
-        Checkpoint::open(&gate(&args), args.fail_on, now)?;
+        Checkpoint::open(&gate(&args), now)?;
         let typed = targets::options(&args.source.target, &args.limits)?;
         let network: Arc<dyn Network> = Arc::new(Prober::new(settings::limits(&args.limits)));
         Settings::new(&targets, Arc::clone(&network), now)?;
@@ -177,7 +177,7 @@ impl Exporter {
         let now = settings::now();
         let settings =
             Settings { threshold: self.args.fail_on.threshold(), ..self.settings(&targets, now)? };
-        let mut checkpoint = Checkpoint::open(&gate(&self.args), self.args.fail_on, now)?;
+        let mut checkpoint = Checkpoint::open(&gate(&self.args), now)?;
         let (mut targets, ending) = run::audit_all(targets, settings, stop).await;
         for report in &mut targets {
             checkpoint.apply(report);
@@ -204,7 +204,7 @@ fn is_bare(args: &ServeArgs) -> bool {
 }
 
 fn gate(args: &ServeArgs) -> GateArgs {
-    GateArgs { gate: args.gate.clone(), ..GateArgs::default() }
+    GateArgs { gate: args.gate.clone(), fail_on: args.fail_on, ..GateArgs::default() }
 }
 
 fn is_called(target: &Target, name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! `client-profile-fails`: a client that must be able to connect cannot.
 
-use crate::audit::client_fix::client_fix;
+use crate::audit::client_fix::{client_fix, must_connect};
 use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::missing::Missing;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
@@ -28,30 +28,42 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let wanted: Vec<&Replay> =
-        endpoint.replays.iter().filter(|replay| is_expected(replay, cx)).collect();
-    let others = endpoint.replays.iter().filter(|replay| !is_expected(replay, cx));
-    let findings: Vec<Finding> = wanted
-        .iter()
-        .filter_map(|replay| finding(replay, endpoint))
-        .chain(others.filter_map(|replay| unexpected(replay, endpoint, cx)))
-        .collect();
-    let untested = wanted.len() < cx.target.expect.clients.len()
-        || wanted
-            .iter()
-            .any(|replay| replay.outcome.as_ref().is_err_and(|failure| !failure.is_refusal()));
-    match untested {
-        _ if !findings.is_empty() => Verdict::Fail(findings),
-        true => {
-            Verdict::Untested(format!("not every client could be tried at {}", endpoint.address))
+    // A client that connected before a change and cannot connect after it has its own rule, clients-lost.
+    let (lost, others): (Vec<&Replay>, Vec<&Replay>) =
+        endpoint.replays.iter().partition(|replay| is_lost(replay, cx));
+    let judged = others.iter().filter_map(|replay| {
+        if is_expected(replay, cx) {
+            finding(replay, endpoint)
+        } else {
+            unexpected(replay, endpoint, cx)
         }
-        false if endpoint.replays.is_empty() => Verdict::NotApplicable,
-        false => Verdict::Pass,
+    });
+    let findings: Vec<Finding> = judged.collect();
+    if !findings.is_empty() {
+        return Verdict::Fail(findings);
     }
+    let expected = || endpoint.replays.iter().filter(|replay| is_expected(replay, cx));
+    let is_unclear =
+        |replay: &Replay| replay.outcome.as_ref().is_err_and(|failure| !failure.is_refusal());
+    if expected().count() < cx.target.expect.clients.len() || expected().any(is_unclear) {
+        return Verdict::Untested(format!(
+            "not every client could be tried at {}",
+            endpoint.address
+        ));
+    }
+    if endpoint.replays.is_empty() || !lost.is_empty() {
+        return Verdict::NotApplicable;
+    }
+    Verdict::Pass
 }
 
 fn is_expected(replay: &Replay, cx: &Context<'_>) -> bool {
     cx.target.expect.clients.iter().any(|profile| profile.name == replay.profile.name)
+}
+
+fn is_lost(replay: &Replay, cx: &Context<'_>) -> bool {
+    let former = cx.target.former.as_ref();
+    replay.outcome.is_err() && former.is_some_and(|former| former.connected(replay.profile))
 }
 
 /// A client that was tried although the target does not list it. For a listener, current browsers count as expected.
@@ -65,8 +77,7 @@ fn unexpected(replay: &Replay, endpoint: &Endpoint, cx: &Context<'_>) -> Option<
     if !cx.own_cells(endpoint).any(Handshake::established) {
         return None;
     }
-    let browses = !cx.is_upstream() && cx.target.starttls.is_none();
-    let wanted = replay.profile.is_current_browser() && browses;
+    let wanted = must_connect(replay.profile, cx.target);
     let severity = if wanted { Severity::Error } else { Severity::Note };
     Some(finding(replay, endpoint)?.severity(severity))
 }
@@ -77,12 +88,8 @@ fn finding(replay: &Replay, endpoint: &Endpoint) -> Option<Finding> {
     let finding = RULE
         .finds(format!("{} cannot connect: {}", replay.profile.title, fix.because))
         .evidence(format!("{}: its hello fails with {failure}", endpoint.address))
-        .fix(fix.text)
         .subject(replay.profile.name.clone());
-    Some(match fix.directive {
-        Some(to) => finding.directive(&to.context, &to.name, to.value),
-        None => finding,
-    })
+    Some(fix.propose(finding))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! `clients-lost`: a client that connected before a change cannot connect after it.
 
-use crate::audit::client_fix::client_fix;
+use crate::audit::client_fix::{client_fix, must_connect};
 use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::missing::Missing;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::observation::Endpoint;
 use crate::observation::scan::{Replay, ReplayFailure};
 use crate::targets::former::Former;
+use crate::tls::profile::Profile;
 
 /// The most clients that the message names.
 const MAX_NAMED: usize = 6;
@@ -18,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
     summary: "clients that connected before a change cannot connect after it",
     why: "The same hellos were sent to the configuration before the change (nginx --rehearse --against) and to the one \
           after it. Whoever uses these clients is turned away from the next reload on, and the default error_log may \
-          show nothing of it. It is an error if the clients were named one by one.",
+          show nothing of it. It is an error for current browsers and for clients that were named one by one.",
     fix: "If these clients still matter, take back the change that excludes them: the evidence says what each one \
           lacks. Otherwise go ahead: the finding is gone once the change is in service.",
     references: &[
@@ -59,10 +60,11 @@ fn finding(
     endpoint: &Endpoint,
     cx: &Context<'_>,
 ) -> Option<Finding> {
-    let named = former.named.iter().chain(&cx.target.expect.clients);
-    let named: Vec<&str> = named.map(|profile| profile.name.as_str()).collect();
-    let is_named = |replay: &&&Replay| named.contains(&replay.profile.name.as_str());
-    let wanted = lost.iter().find(is_named);
+    let is_named = |profile: &Profile| former.named.iter().any(|named| named.name == profile.name);
+    let mut wanted = lost
+        .iter()
+        .filter(|replay| is_named(replay.profile) || must_connect(replay.profile, cx.target));
+    let wanted = wanted.next();
     let first = wanted.or_else(|| lost.first())?;
     let mut titles: Vec<&str> =
         lost.iter().take(MAX_NAMED).map(|replay| replay.profile.title.as_str()).collect();
@@ -79,12 +81,9 @@ fn finding(
         .severity(if wanted.is_some() { Severity::Error } else { Severity::Warning })
         .evidence_from(lost.iter().map(|replay| because(replay)))
         .subject(first.profile.name.clone());
-    let Some(fix) = client_fix(first, endpoint) else { return Some(finding) };
-    let finding = finding.fix(format!("For {}: {}", first.profile.title, fix.text));
-    Some(match fix.directive {
-        Some(to) => finding.directive(&to.context, &to.name, to.value),
-        None => finding,
-    })
+    let Some(mut fix) = client_fix(first, endpoint) else { return Some(finding) };
+    fix.text = format!("For {}: {}", first.profile.title, fix.text);
+    Some(fix.propose(finding))
 }
 
 #[cfg(test)]
