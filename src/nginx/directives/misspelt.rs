@@ -2,6 +2,7 @@
 //! or very probably a typing error in one of nginx's directives.
 
 use super::ROWS;
+use crate::nginx::problem::Fault;
 
 /// Prefixes of TLS directives that only nginx uses.
 const TLS: [&str; 4] = ["ssl_", "proxy_ssl_", "grpc_ssl_", "uwsgi_ssl_"];
@@ -16,20 +17,41 @@ const NEIGHBOURS: [&str; 3] = ["subs_filter", "subs_filter_types", "subs_filter_
 /// The shortest name that counts as misspelt: short names are similar to too many others.
 const SHORTEST: usize = 5;
 
-/// The directive of nginx that was probably intended.
-pub(super) fn meant(name: &str) -> Option<&'static str> {
+/// Whether a name that nginx does not know is a typing error.
+pub(super) fn is_misspelt(name: &str) -> bool {
+    meant(name).is_some() || is_tls(name)
+}
+
+/// The directive that was probably intended, if a fault is a misspelt one.
+pub fn intended(fault: &Fault) -> Option<&'static str> {
+    match fault {
+        Fault::UnknownDirective(name) => meant(name),
+        _ => None,
+    }
+}
+
+/// The directive of nginx that was probably intended by a name that it does not know.
+fn meant(name: &str) -> Option<&'static str> {
     // A row of `map`, and a missing space before a slash.
     if name == "default" || name == "location/" {
         return Some("location");
     }
-    let foreign = OTHERS.iter().any(|word| name.contains(word)) || NEIGHBOURS.contains(&name);
-    if foreign || name.len() < SHORTEST || !name.bytes().all(is_letter) {
+    if !is_own(name) {
         return None;
     }
     let near = ROWS.keys().copied().filter(|known| known.len() >= SHORTEST);
-    let near = near.filter(|known| is_one_slip(known.as_bytes(), name.as_bytes())).min();
-    let is_tls = TLS.iter().any(|prefix| name.starts_with(prefix));
-    near.or(is_tls.then_some("ssl_certificate"))
+    near.filter(|known| is_one_slip(known.as_bytes(), name.as_bytes())).min()
+}
+
+/// Whether only nginx itself can have such a directive.
+fn is_tls(name: &str) -> bool {
+    is_own(name) && TLS.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether it can be a name of nginx itself.
+fn is_own(name: &str) -> bool {
+    let foreign = OTHERS.iter().any(|word| name.contains(word)) || NEIGHBOURS.contains(&name);
+    !foreign && name.len() >= SHORTEST && name.bytes().all(is_letter)
 }
 
 /// Whether one letter was added, omitted or changed, or two adjacent ones were swapped. Runs in linear time, because a
@@ -54,7 +76,7 @@ fn is_letter(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::meant;
+    use super::{is_misspelt, meant};
 
     #[test]
     fn slips_are_found_and_other_modules_are_left_alone() {
@@ -83,7 +105,7 @@ mod tests {
             "health_check",
         ];
         for name in others {
-            assert_eq!(meant(name), None, "{name}");
+            assert!(!is_misspelt(name), "{name}");
         }
     }
 }

@@ -7,6 +7,7 @@ pub(super) mod value;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+pub use self::misspelt::intended;
 use self::value::ValueKind;
 pub use self::value::number;
 pub(in crate::nginx) use self::value::{is_size, is_time};
@@ -176,8 +177,11 @@ pub fn check(
     let [name, arguments @ ..] = words else { return Ok(()) };
     let Some(letter) = context.letter() else { return Ok(()) };
     let Some((&known, rows)) = ROWS.get_key_value(name.as_str()) else {
-        let misspelt = misspelt::meant(name).is_some();
-        return if misspelt { Err(Fault::UnknownDirective(name.clone())) } else { Ok(()) };
+        return if misspelt::is_misspelt(name) {
+            Err(Fault::UnknownDirective(name.clone()))
+        } else {
+            Ok(())
+        };
     };
     let Some(row) = rows.iter().find(|row| row.contexts.contains(letter)) else {
         return Err(Fault::NotAllowed(name.clone()));

@@ -9,6 +9,7 @@ mod unused;
 mod upstream;
 
 use super::defaults::NginxRelease;
+use super::directives::intended;
 use super::listener::Listener;
 use super::problem::{Fault, Span};
 use super::tree::Tree;
@@ -186,6 +187,16 @@ impl FactKind {
             _ => false,
         }
     }
+
+    /// The directive that is missing. If it is there, but misspelt, the spelling is the fault.
+    fn lacks(&self) -> Option<&'static str> {
+        match self {
+            Self::CertificateMissing => Some("ssl_certificate"),
+            Self::KeyMissing => Some("ssl_certificate_key"),
+            Self::ClientCaMissing { .. } => Some("ssl_client_certificate"),
+            _ => None,
+        }
+    }
 }
 
 /// Why a connection to an upstream does not use TLS.
@@ -212,6 +223,9 @@ pub fn facts(
     facts.extend(unused::client_ca(listeners));
     facts.extend(upstream::facts(upstreams));
     facts.extend(upstream::shared_sessions(upstreams));
+    let misspelt: Vec<&str> =
+        tree.problems.iter().filter_map(|problem| intended(&problem.fault)).collect();
+    facts.retain(|fact| fact.kind.lacks().is_none_or(|name| !misspelt.contains(&name)));
     facts.sort();
     facts.dedup();
     facts

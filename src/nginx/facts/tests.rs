@@ -299,3 +299,14 @@ fn a_plain_server_on_a_tls_socket_collides() {
     quiet("listen 1; ssl_reject_handshake on; server_name b;");
     quiet("listen 1 ssl; server_name b;");
 }
+
+#[test]
+fn what_is_only_misspelt_is_not_missing_as_well() {
+    let text =
+        b"events {}\nhttp { server { listen 1 ssl; ssl_certficate a; ssl_certificate_key a; } }";
+    let tree = Tree::read(&Single { path: "n", text }, "n");
+    let faults: Vec<_> = tree.problems.iter().map(|problem| intended(&problem.fault)).collect();
+    assert_eq!(faults, [Some("ssl_certificate")]);
+    let found = facts(&tree, &listeners(&tree), &[], None);
+    assert!(found.is_empty(), "{found:?}");
+}

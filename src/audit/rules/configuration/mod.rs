@@ -38,6 +38,7 @@ pub mod verify_setting_unused;
 
 use crate::audit::finding::Finding;
 use crate::audit::rule::Rule;
+use crate::nginx::directives::intended;
 use crate::nginx::facts::{Fact, FactKind};
 use crate::nginx::problem::Fault;
 use crate::targets::Origin;
@@ -140,9 +141,15 @@ pub(in crate::audit) fn finding(fact: &Fact) -> Finding {
     let mut finding = rule.finds(fact.kind.to_string());
     finding.place = Some(place);
     finding.could_not_test = fact.kind.is_untested();
-    finding
+    let finding = finding
         .subject(format!("{} {}", fact.span.file, fact.kind))
-        .evidence(format!("at {}", fact.span))
+        .evidence(format!("at {}", fact.span));
+    match &fact.kind {
+        FactKind::Refused(fault) => {
+            finding.evidence_from(intended(fault).map(|name| format!("probably meant: {name}")))
+        }
+        _ => finding,
+    }
 }
 
 #[cfg(test)]
