@@ -126,6 +126,17 @@ mod tests {
     }
 
     #[test]
+    fn a_current_browser_is_an_error_and_is_reported_once() {
+        let mut scene = scene(Ok(0x002f));
+        scene.replay("firefox", Err(REFUSED));
+        let clients = std::mem::take(&mut scene.target.expect.clients);
+        scene.target.former = Some(Former { clients, ..Former::default() });
+        scene.check(&["error clients-lost"]);
+        scene.target.former = None;
+        scene.check(&["error client-profile-fails"]);
+    }
+
+    #[test]
     fn who_did_not_connect_before_is_not_lost() {
         let mut scene = scene(Err(REFUSED));
         scene.target.former = Some(Former::default());
