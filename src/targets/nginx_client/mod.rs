@@ -1,0 +1,230 @@
+//! nginx as the client of a target: its effective `*_ssl_*` settings, with every default resolved and every file read.
+
+mod change;
+mod hello;
+mod request;
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::change::{HOST, OpenSslSetting, PASS, SettingChange};
+pub use self::hello::HelloError;
+pub use self::request::{NginxRequest, PlainPass};
+use super::{ClientIdentity, Origin};
+use crate::certificate::trust::{TrustStore, openssl};
+use crate::nginx::defaults::NginxRelease;
+use crate::nginx::upstream::ProxyModule;
+use crate::openssl::cipher_string;
+use crate::openssl::conf_command::Commands;
+use crate::openssl::release::OpensslRelease;
+use crate::openssl::security_level;
+use crate::tls::version::ProtocolVersion;
+
+/// The release that is assumed if nginx's is unknown.
+pub const ASSUMED: NginxRelease = NginxRelease::new(1, 28, 0);
+
+/// The newest release whose defaults are known.
+pub const NEWEST: NginxRelease = NginxRelease::new(1, 31, 0);
+
+/// nginx as a client.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NginxClient {
+    /// The module that connects; it determines the prefix of the directives.
+    pub module: ProxyModule,
+    /// nginx's release, if known.
+    pub version: Option<NginxRelease>,
+    /// The TLS library.
+    pub library: OpensslRelease,
+    /// `_server_name`: whether the name is sent.
+    pub server_name: bool,
+    /// `_name`, or the host in the pass URL: the name to send and to verify.
+    pub name: String,
+    /// `_protocols`; `None` for the release's own.
+    pub protocols: Option<Vec<ProtocolVersion>>,
+    /// `_ciphers`.
+    pub ciphers: String,
+    /// `_verify`.
+    pub verify: bool,
+    /// `_verify_depth`.
+    pub verify_depth: usize,
+    /// `_trusted_certificate`.
+    pub trusted: Option<Trusted>,
+    /// `_crl`.
+    pub crl: Option<PathBuf>,
+    /// `_certificate` and its key.
+    pub identity: Option<Arc<ClientIdentity>>,
+    /// The application protocols to offer.
+    pub alpn: Vec<String>,
+    /// Why the trusted file could not be read.
+    pub trusted_unread: Option<String>,
+    /// Why the client certificate could not be read.
+    pub identity_unread: Option<String>,
+    /// The `*_pass` directive whose block contains the settings, if they come from a configuration.
+    pub place: Option<Origin>,
+    /// `_conf_command`s, each `NAME VALUE`; they are applied last and can undo any of the above.
+    pub conf_commands: Vec<String>,
+    /// The request that nginx sends there, if the location is known.
+    pub request: Option<NginxRequest>,
+    /// The plain-text connection, if nginx does not use TLS.
+    #[serde(default)]
+    pub plain: Option<PlainPass>,
+}
+
+/// A file of trusted certificates, and its contents.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Trusted {
+    /// The file.
+    pub path: PathBuf,
+    /// Its contents.
+    pub store: Arc<TrustStore>,
+}
+
+/// The library that distributions ship with a release; without a release, that of the assumed one.
+pub fn usual_library(version: Option<NginxRelease>) -> OpensslRelease {
+    let version = version.unwrap_or(ASSUMED);
+    if version < NginxRelease::new(1, 20, 0) {
+        OpensslRelease::V1_1_1
+    } else if version < NginxRelease::new(1, 26, 0) {
+        OpensslRelease::V3_0
+    } else {
+        OpensslRelease::V3_5
+    }
+}
+
+impl NginxClient {
+    /// nginx with all defaults, connecting to a host with this name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            module: ProxyModule::Proxy,
+            version: None,
+            library: usual_library(None),
+            server_name: false,
+            name: name.into(),
+            protocols: None,
+            ciphers: "DEFAULT".to_owned(),
+            verify: false,
+            verify_depth: 1,
+            trusted: None,
+            crl: None,
+            identity: None,
+            alpn: Vec::new(),
+            trusted_unread: None,
+            identity_unread: None,
+            place: None,
+            conf_commands: Vec::new(),
+            request: None,
+            plain: None,
+        }
+    }
+
+    /// The release, or the one that is assumed.
+    pub fn release(&self) -> NginxRelease {
+        self.version.unwrap_or(ASSUMED)
+    }
+
+    /// A directive's full name: `proxy_ssl_verify`.
+    pub fn directive(&self, suffix: &str) -> String {
+        match suffix {
+            HOST => self.module.prefix().replace("ssl_", HOST),
+            PASS => self.module.pass().to_owned(),
+            suffix => format!("{}{suffix}", self.module.prefix()),
+        }
+    }
+
+    /// The name in the hello (`ngx_http_upstream_ssl_name`).
+    pub fn sni(&self) -> Option<&str> {
+        (self.server_name && is_sendable(&self.name)).then_some(&*self.name)
+    }
+
+    /// The same with SNI on.
+    #[must_use]
+    pub fn with_name_sent(&self) -> Self {
+        self.with(&SettingChange::ServerName)
+    }
+
+    /// OpenSSL's security level.
+    pub fn security_level(&self) -> u8 {
+        cipher_string::evaluate(&self.cipher_list(), security_level::DEFAULT)
+            .ok()
+            .and_then(|list| list.security_level)
+            .unwrap_or(security_level::DEFAULT)
+    }
+
+    /// The cipher list in force.
+    fn cipher_list(&self) -> String {
+        self.commands().cipher_string.unwrap_or_else(|| self.ciphers.clone())
+    }
+
+    /// The changes by the `_conf_command`s.
+    pub fn commands(&self) -> Commands {
+        Commands::read(&self.conf_commands, self.library)
+    }
+
+    /// Whether it accepts servers without secure renegotiation (RFC 5746).
+    pub fn accepts_legacy_servers(&self) -> bool {
+        self.library < OpensslRelease::V3_0 || self.commands().legacy_servers
+    }
+
+    /// How OpenSSL verifies for it, to this depth.
+    pub fn verification(&self, depth: usize) -> openssl::VerifyProfile {
+        openssl::VerifyProfile {
+            depth,
+            security_level: self.security_level(),
+            library: self.library,
+            ..openssl::VerifyProfile::default()
+        }
+    }
+
+    /// The settings as `name=value`, one per line, without the release and the library. Equal text means equal
+    /// configuration.
+    pub fn settings(&self) -> String {
+        let path = |path: &PathBuf| path.display().to_string();
+        let identity = self.identity.as_ref();
+        let protocols = self.protocols.iter().flatten().map(ToString::to_string);
+        let settings = [
+            ("module", self.module.name().to_owned()),
+            ("server_name", self.server_name.to_string()),
+            ("name", self.name.clone()),
+            ("protocols", protocols.collect::<Vec<_>>().join(" ")),
+            ("ciphers", self.ciphers.clone()),
+            ("verify", self.verify.to_string()),
+            ("verify_depth", self.verify_depth.to_string()),
+            (
+                "trusted_certificate",
+                self.trusted.as_ref().map(|one| path(&one.path)).unwrap_or_default(),
+            ),
+            ("crl", self.crl.as_ref().map(path).unwrap_or_default()),
+            ("certificate", identity.map(|one| path(&one.certificate_file)).unwrap_or_default()),
+            ("certificate_key", identity.map(|one| path(&one.key_file)).unwrap_or_default()),
+            ("alpn", self.alpn.join(" ")),
+            ("conf_command", self.conf_commands.join("; ")),
+        ];
+        let plain = self.plain.as_ref().map(|plain| format!("plain={}\n", plain.url));
+        settings.map(|(name, value)| format!("{name}={value}\n")).concat()
+            + &plain.unwrap_or_default()
+    }
+}
+
+/// Whether nginx sends this name: it must not be empty or an IP address.
+fn is_sendable(name: &str) -> bool {
+    !(name.is_empty() || name.starts_with('[') || name.parse::<Ipv4Addr>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_sent_only_where_it_is_one() {
+        let client = |name: &str| NginxClient { server_name: true, ..NginxClient::new(name) };
+        assert_eq!(client("a.test").sni(), Some("a.test"));
+        assert_eq!(client("/run/a.sock").sni(), Some("/run/a.sock"));
+        for name in ["", "192.0.2.1", "[::1]"] {
+            assert_eq!(client(name).sni(), None, "{name}");
+        }
+        assert_eq!(NginxClient::new("a.test").sni(), None);
+    }
+}
