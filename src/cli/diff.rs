@@ -8,7 +8,8 @@ use super::input;
 use super::whole_file::Output;
 use crate::report::escape::escape;
 use crate::report::inert_json;
-use crate::report::saved::compare::{TargetChanges, compare};
+use crate::report::saved::change::TargetChanges;
+use crate::report::saved::compare::compare;
 use crate::report::saved::{self, SavedTarget};
 
 /// The largest file, in bytes: reports must fit into memory.

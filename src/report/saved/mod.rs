@@ -1,9 +1,12 @@
 //! Reads reports of earlier runs, as JSON documents or NDJSON.
 
+pub mod change;
 pub mod compare;
 pub mod manifest;
 pub mod merge;
 mod negotiated;
+mod reach;
+mod renewed;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -61,6 +64,20 @@ pub struct SavedTarget {
     pub clients: Vec<SavedClient>,
 }
 
+impl SavedTarget {
+    /// The complete handshakes with the target's own name, or without SNI if it has none.
+    fn own(&self) -> impl Iterator<Item = &SavedHandshake> {
+        let named = self.server_name.is_some();
+        let cells = self.handshakes.iter().filter(|cell| cell.engine == "rustls");
+        cells.filter(move |cell| cell.sni.is_some() == named)
+    }
+
+    /// Those of them that succeeded.
+    fn established(&self) -> impl Iterator<Item = &SavedHandshake> {
+        self.own().filter(|cell| cell.is_established())
+    }
+}
+
 /// What a target is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,6 +113,15 @@ pub struct SavedClient {
     pub group: Option<String>,
 }
 
+impl SavedClient {
+    fn connects(&self) -> bool {
+        self.outcome == ESTABLISHED
+    }
+}
+
+/// The outcome of a handshake that succeeded.
+const ESTABLISHED: &str = "established";
+
 /// One connection.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SavedHandshake {
@@ -115,6 +141,12 @@ pub struct SavedHandshake {
     /// Whether a second connection resumed the session.
     #[serde(default)]
     pub resumed: Option<bool>,
+}
+
+impl SavedHandshake {
+    fn is_established(&self) -> bool {
+        self.outcome == ESTABLISHED
+    }
 }
 
 /// One certificate.

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use super::change::What;
 use super::{SavedHandshake, SavedTarget};
 
-/// The clients that connect in both runs, but in another way: the title, how it was, and how it is.
-pub(super) fn clients(old: &SavedTarget, new: &SavedTarget) -> Vec<(String, String, String)> {
+/// The clients that connect in both runs, but in another way.
+pub(super) fn clients(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMut(bool, What)) {
     let titles: BTreeSet<&str> = new.clients.iter().map(|one| one.title.as_str()).collect();
-    let changed = titles.into_iter().filter_map(|title| {
-        let (before, after) = (ways(old, title)?, ways(new, title)?);
-        (before != after).then(|| (title.to_owned(), before, after))
-    });
-    changed.collect()
+    for title in titles {
+        let (Some(before), Some(after)) = (ways(old, title), ways(new, title)) else { continue };
+        if before != after {
+            let client = title.to_owned();
+            add(false, What::ClientNegotiates { client, old: before, new: after });
+        }
+    }
 }
 
 /// How a client connects, at whichever address; `None` where it does not, or the report does not say.
@@ -29,11 +32,27 @@ fn ways(target: &SavedTarget, title: &str) -> Option<String> {
     (!all.is_empty()).then_some(all)
 }
 
+/// What sessions of versions that work before and after have.
+pub(super) fn sessions(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMut(bool, What)) {
+    let versions: BTreeSet<&str> = new.established().map(|cell| cell.version.as_str()).collect();
+    for name in versions {
+        let (before, after) = (of_version(old, name), of_version(new, name));
+        let version = name.to_owned();
+        if let Some((old, new)) = alpn(&before, &after) {
+            add(false, What::Alpn { version: version.clone(), old, new });
+        }
+        if let Some(resumed) = resumption(&before, &after) {
+            add(false, What::Resumption { version, resumed });
+        }
+    }
+}
+
+fn of_version<'t>(target: &'t SavedTarget, version: &str) -> Vec<&'t SavedHandshake> {
+    target.established().filter(|cell| cell.version == version).collect()
+}
+
 /// The application protocols before and after, if they differ and there were handshakes in both.
-pub(super) fn alpn(
-    before: &[&SavedHandshake],
-    after: &[&SavedHandshake],
-) -> Option<(String, String)> {
+fn alpn(before: &[&SavedHandshake], after: &[&SavedHandshake]) -> Option<(String, String)> {
     let selected = |cells: &[&SavedHandshake]| -> Option<String> {
         let all = cells.iter().map(|cell| cell.alpn.as_deref().unwrap_or("none"));
         let all: BTreeSet<&str> = all.collect();
@@ -45,7 +64,7 @@ pub(super) fn alpn(
 }
 
 /// Whether sessions are resumed now, if that was tried in both runs and has changed.
-pub(super) fn resumption(before: &[&SavedHandshake], after: &[&SavedHandshake]) -> Option<bool> {
+fn resumption(before: &[&SavedHandshake], after: &[&SavedHandshake]) -> Option<bool> {
     let everywhere = |cells: &[&SavedHandshake]| -> Option<bool> {
         let tried: Option<Vec<bool>> = cells.iter().map(|cell| cell.resumed).collect();
         tried.filter(|all| !all.is_empty()).map(|all| all.into_iter().all(|resumed| resumed))
