@@ -1,8 +1,9 @@
 //! `intermediate-expired`: the leaf is valid, an intermediate is not.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict, day};
-use crate::audit::rules::{of_certificate, path};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
+use crate::audit::rules::chain::of_end;
+use crate::audit::rules::path;
 use crate::certificate::shape::Position;
 use crate::certificate::trust::browser::BrowserVerdict;
 
@@ -30,14 +31,8 @@ fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     let beside = crossed.filter_map(|at| Some((at, view.chain.certificates.get(at)?.as_ref())));
     let expired =
         path(view).skip(1).chain(beside).filter(|(_, certificate)| cx.now > certificate.not_after);
-    let findings: Vec<_> = expired
-        .map(|(index, certificate)| {
-            let (name, end) = (&certificate.subject.text, day(certificate.not_after));
-            let message = format!("the intermediate {name} expired on {end}");
-            of_certificate(&RULE, message, (index, view), cx).severity(severity(view))
-        })
-        .collect();
-    findings.into()
+    let finding = |at| of_end(&RULE, "expired", at, view, cx).severity(severity(view));
+    expired.map(finding).collect::<Vec<_>>().into()
 }
 
 /// Not a finding if clients have another path.
@@ -59,9 +54,7 @@ mod tests {
 
     pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
-        let end = NOW - Duration::days(1);
-        let old = scene.root.intermediate_with("old", |params| params.not_after = end).unwrap();
-        scene.present(&old.issue(&["a.test"]).unwrap().chain());
+        scene.intermediate_until(NOW - Duration::days(1));
         scene.judge().findings
     }
 

@@ -1,8 +1,10 @@
 //! `intermediate-expiring`: an intermediate expires before the leaf does.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict, day};
-use crate::audit::rules::{of_certificate, path};
+use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
+use crate::audit::rules::chain::of_end;
+use crate::audit::rules::path;
+use crate::certificate::Certificate;
 
 pub(crate) const RULE: Rule = Rule {
     id: "intermediate-expiring",
@@ -23,18 +25,11 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
-    let intermediates = path(view).skip(1);
-    let findings: Vec<_> = intermediates
-        .filter(|(_, certificate)| {
-            cx.now <= certificate.not_after && cx.now >= cx.warns_from(certificate)
-        })
-        .map(|(index, certificate)| {
-            let (name, end) = (&certificate.subject.text, day(certificate.not_after));
-            let message = format!("the intermediate {name} expires on {end}");
-            of_certificate(&RULE, message, (index, view), cx)
-        })
-        .collect();
-    findings.into()
+    let is_near = |(_, certificate): &(usize, &Certificate)| {
+        cx.now <= certificate.not_after && cx.now >= cx.warns_from(certificate)
+    };
+    let near = path(view).skip(1).filter(is_near);
+    near.map(|at| of_end(&RULE, "expires", at, view, cx)).collect::<Vec<_>>().into()
 }
 
 #[cfg(test)]
@@ -46,9 +41,7 @@ mod tests {
 
     pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
-        let end = NOW + Duration::days(9);
-        let old = scene.root.intermediate_with("old", |params| params.not_after = end).unwrap();
-        scene.present(&old.issue(&["a.test"]).unwrap().chain());
+        scene.intermediate_until(NOW + Duration::days(9));
         scene.judge().findings
     }
 }

@@ -10,3 +10,20 @@ pub mod intermediate_expiring;
 pub mod leaf_not_first;
 pub mod self_signed;
 pub mod untrusted_issuer;
+
+use super::of_certificate;
+use crate::audit::finding::Finding;
+use crate::audit::rule::{Context, ObservedChain, Rule, day};
+use crate::certificate::Certificate;
+
+/// The finding about the end of an intermediate, which has come or is near.
+fn of_end(
+    rule: &Rule,
+    expires: &str,
+    (index, certificate): (usize, &Certificate),
+    view: &ObservedChain<'_>,
+    cx: &Context<'_>,
+) -> Finding {
+    let (name, end) = (&certificate.subject.text, day(certificate.not_after));
+    of_certificate(rule, format!("the intermediate {name} {expires} on {end}"), (index, view), cx)
+}

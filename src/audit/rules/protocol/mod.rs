@@ -19,12 +19,31 @@ pub mod tls13_unsupported;
 pub mod weak_cipher_accepted;
 pub mod weak_dh;
 
-use crate::audit::finding::Finding;
-use crate::audit::rule::{Context, Verdict};
+use crate::audit::finding::{Finding, Severity};
+use crate::audit::reproduce::s_client;
+use crate::audit::rule::{Context, Rule, Verdict};
+use crate::audit::rules::at;
 use crate::audit::trouble::{Matrix, Trouble};
 use crate::observation::scan::Scan;
 use crate::observation::{Endpoint, Handshake};
 use crate::tls::version::ProtocolVersion;
+
+/// The finding that the server does not accept a version: an error where the operator expects it, and else as severe as
+/// `severity`.
+fn unsupported(
+    rule: &Rule,
+    (version, severity): (ProtocolVersion, Severity),
+    message: &str,
+    endpoint: &Endpoint,
+    cx: &Context<'_>,
+) -> Option<Finding> {
+    let missing = missing(endpoint, cx, version)?;
+    let expected = cx.expects(version) == Some(true);
+    let address = Some(endpoint.address);
+    let command = s_client(cx.target, address, missing.sni.as_deref(), Some(version));
+    let finding = rule.finds(message).evidence(at(endpoint, missing)).reproduce(command);
+    Some(finding.severity(if expected { Severity::Error } else { severity }))
+}
 
 /// The failed handshake of a version that the server does not accept although it accepts the other one, unless the
 /// operator expects exactly that.

@@ -1,10 +1,8 @@
 //! `tls12-unsupported`: TLS 1.3 works, and TLS 1.2 does not.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::at;
-use crate::audit::rules::protocol::missing;
+use crate::audit::rules::protocol::unsupported;
 use crate::audit::rules::upstream;
 use crate::observation::Endpoint;
 use crate::tls::version::ProtocolVersion;
@@ -34,47 +32,24 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Some(missing) = missing(endpoint, cx, ProtocolVersion::TLS1_2) else {
-        return Verdict::Pass;
-    };
-    let finding =
-        RULE.finds(message(cx)).severity(severity(cx)).evidence(at(endpoint, missing)).reproduce(
-            s_client(
-                cx.target,
-                Some(endpoint.address),
-                missing.sni.as_deref(),
-                Some(missing.version),
-            ),
-        );
-    if cx.is_upstream() {
-        return finding.directive("location", "proxy_ssl_protocols", "TLSv1.2 TLSv1.3").into();
-    }
-    finding.directive("server", "ssl_protocols", "TLSv1.2 TLSv1.3").into()
-}
-
-fn message(cx: &Context<'_>) -> &'static str {
-    if cx.is_upstream() {
-        "the server does not accept TLS 1.2; nginx before 1.23.4 cannot connect with its default proxy_ssl_protocols"
+    let (severity, message, (context, directive)) = if cx.is_upstream() {
+        (Severity::Warning, TO_UPSTREAMS, ("location", "proxy_ssl_protocols"))
     } else {
-        "the server does not accept TLS 1.2; Java 8 before 8u261, Android before 10, Windows 10 (Schannel) and OpenSSL \
-         before 1.1.1 cannot connect"
-    }
+        (RULE.severity, TO_CLIENTS, ("server", "ssl_protocols"))
+    };
+    let finding = unsupported(&RULE, (ProtocolVersion::TLS1_2, severity), message, endpoint, cx);
+    finding.map(|finding| finding.directive(context, directive, "TLSv1.2 TLSv1.3")).into()
 }
 
-fn severity(cx: &Context<'_>) -> Severity {
-    match cx.expects(ProtocolVersion::TLS1_2) {
-        Some(true) => Severity::Error,
-        _ if cx.is_upstream() => Severity::Warning,
-        _ => Severity::Note,
-    }
-}
+const TO_UPSTREAMS: &str = "the server does not accept TLS 1.2; nginx before 1.23.4 cannot connect with its default proxy_ssl_protocols";
+
+const TO_CLIENTS: &str = "the server does not accept TLS 1.2; Java 8 before 8u261, Android before 10, Windows 10 \
+                          (Schannel) and OpenSSL before 1.1.1 cannot connect";
 
 #[cfg(test)]
 mod tests {
     use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
-    use crate::observation::{Cause, Stage};
-    use crate::tls::alert::AlertDescription;
     use crate::tls::version::ProtocolVersion;
 
     pub(super) fn specimen() -> Vec<Finding> {
@@ -82,9 +57,7 @@ mod tests {
     }
 
     fn without(mut scene: Scene) -> Scene {
-        let refused = Cause::Alert(AlertDescription::PROTOCOL_VERSION);
-        scene.fail(|cell| cell.version == ProtocolVersion::TLS1_2, Stage::Handshake, &refused);
-        scene.raw(ProtocolVersion::TLS1_2, Err(refused));
+        scene.refuse(ProtocolVersion::TLS1_2);
         scene
     }
 

@@ -1,10 +1,8 @@
 //! `tls13-unsupported`: the other version works, and TLS 1.3 does not.
 
 use crate::audit::finding::{Section, Severity};
-use crate::audit::reproduce::s_client;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::audit::rules::at;
-use crate::audit::rules::protocol::missing;
+use crate::audit::rules::protocol::unsupported;
 use crate::audit::rules::upstream;
 use crate::observation::Endpoint;
 use crate::tls::version::ProtocolVersion;
@@ -30,35 +28,15 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Some(missing) = missing(endpoint, cx, ProtocolVersion::TLS1_3) else {
-        return Verdict::Pass;
-    };
-    let finding = RULE
-        .finds("the server does not accept TLS 1.3")
-        .severity(severity(cx))
-        .evidence(at(endpoint, missing))
-        .reproduce(s_client(
-            cx.target,
-            Some(endpoint.address),
-            missing.sni.as_deref(),
-            Some(missing.version),
-        ));
-    finding.directive("server", "ssl_protocols", "TLSv1.2 TLSv1.3").into()
-}
-
-fn severity(cx: &Context<'_>) -> Severity {
-    match cx.expects(ProtocolVersion::TLS1_3) {
-        Some(true) => Severity::Error,
-        _ => Severity::Note,
-    }
+    let version = (ProtocolVersion::TLS1_3, RULE.severity);
+    let finding = unsupported(&RULE, version, "the server does not accept TLS 1.3", endpoint, cx);
+    finding.map(|finding| finding.directive("server", "ssl_protocols", "TLSv1.2 TLSv1.3")).into()
 }
 
 #[cfg(test)]
 mod tests {
     use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
-    use crate::observation::{Cause, Stage};
-    use crate::tls::alert::AlertDescription;
     use crate::tls::version::ProtocolVersion;
 
     pub(super) fn specimen() -> Vec<Finding> {
@@ -66,9 +44,7 @@ mod tests {
     }
 
     fn without(mut scene: Scene) -> Scene {
-        let refused = Cause::Alert(AlertDescription::PROTOCOL_VERSION);
-        scene.fail(|cell| cell.version == ProtocolVersion::TLS1_3, Stage::Handshake, &refused);
-        scene.raw(ProtocolVersion::TLS1_3, Err(refused));
+        scene.refuse(ProtocolVersion::TLS1_3);
         scene
     }
 
