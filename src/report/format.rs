@@ -37,18 +37,48 @@ impl Format {
         value.map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
+    /// Its kind; each format has exactly one.
+    fn kind(self) -> FormatKind {
+        match self {
+            Self::Ndjson => FormatKind::Stream,
+            Self::Nagios => FormatKind::Plugin,
+            Self::Sarif | Self::Gitlab => FormatKind::Places,
+            Self::Table
+            | Self::Json
+            | Self::Junit
+            | Self::Github
+            | Self::Markdown
+            | Self::Csv
+            | Self::Prometheus
+            | Self::Html => FormatKind::Document,
+        }
+    }
+
     /// Whether targets are written one at a time, as each is done.
     pub fn streams(self) -> bool {
-        matches!(self, Self::Ndjson)
+        self.kind() == FormatKind::Stream
     }
 
     /// Whether a monitoring system reads stdout and the exit status, as of a plugin.
     pub fn is_plugin(self) -> bool {
-        matches!(self, Self::Nagios)
+        self.kind() == FormatKind::Plugin
     }
 
     /// Whether every finding needs a place in a file.
     pub fn needs_place(self) -> bool {
-        matches!(self, Self::Sarif | Self::Gitlab)
+        self.kind() == FormatKind::Places
     }
+}
+
+/// What a format needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FormatKind {
+    /// Every target, at the end.
+    Document,
+    /// Each target as soon as it is done.
+    Stream,
+    /// Every target, and an exit status as of a plugin.
+    Plugin,
+    /// A place in a file for every finding.
+    Places,
 }

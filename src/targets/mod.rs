@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -82,7 +83,7 @@ pub enum Roots {
 }
 
 /// A protocol that starts in plain text and is upgraded to TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum StartTls {
     /// AUTH TLS (RFC 4217).
@@ -115,21 +116,9 @@ pub enum StartTls {
 
 impl StartTls {
     /// Every protocol, by name.
-    pub const ALL: [Self; 13] = [
-        Self::Ftp,
-        Self::Imap,
-        Self::Irc,
-        Self::Ldap,
-        Self::Lmtp,
-        Self::Mysql,
-        Self::Nntp,
-        Self::Pop3,
-        Self::Postgres,
-        Self::Sieve,
-        Self::Smtp,
-        Self::Xmpp,
-        Self::XmppServer,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::value_variants().iter().copied()
+    }
 
     /// Its name in `openssl s_client -starttls`.
     pub fn name(self) -> &'static str {
@@ -173,7 +162,7 @@ impl StartTls {
     pub fn of_port(port: u16) -> Option<Self> {
         match port {
             587 | 2525 => Some(Self::Smtp),
-            port => Self::ALL.into_iter().find(|protocol| protocol.default_port() == port),
+            port => Self::all().find(|protocol| protocol.default_port() == port),
         }
     }
 
@@ -182,7 +171,7 @@ impl StartTls {
         match scheme {
             "postgresql" => Some(Self::Postgres),
             "mariadb" => Some(Self::Mysql),
-            scheme => Self::ALL.into_iter().find(|protocol| protocol.name() == scheme),
+            scheme => Self::all().find(|protocol| protocol.name() == scheme),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn options(name: &str) -> Option<Options> {
 
 /// The names of all modules.
 pub(super) fn names() -> String {
-    let protocols = StartTls::ALL.iter().map(|protocol| protocol.name());
+    let protocols = StartTls::all().map(StartTls::name);
     ["listener", "upstream"].into_iter().chain(protocols).collect::<Vec<_>>().join(", ")
 }
 

@@ -3,9 +3,7 @@
 
 use super::ROWS;
 use crate::nginx::problem::Fault;
-
-/// Prefixes of TLS directives that only nginx uses.
-const TLS: [&str; 4] = ["ssl_", "proxy_ssl_", "grpc_ssl_", "uwsgi_ssl_"];
+use crate::nginx::upstream::ProxyModule;
 
 /// Words in the names of directives with such a prefix in other modules and patched versions of nginx.
 const OTHERS: [&str; 10] =
@@ -45,7 +43,9 @@ fn meant(name: &str) -> Option<&'static str> {
 
 /// Whether only nginx itself can have such a directive.
 fn is_tls(name: &str) -> bool {
-    is_own(name) && TLS.iter().any(|prefix| name.starts_with(prefix))
+    let modules = [true, false].into_iter().flat_map(ProxyModule::of);
+    let mut prefixes = modules.map(ProxyModule::prefix).chain(["ssl_"]);
+    is_own(name) && prefixes.any(|prefix| name.starts_with(prefix))
 }
 
 /// Whether it can be a name of nginx itself.

@@ -34,7 +34,8 @@ fn is_plain_to_443(directive: &Directive) -> bool {
 
 /// Settings of one module in a block whose upstream another module connects to.
 fn other_module(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
-    let families = ProxyModule::HTTP.map(|module| (module.pass(), module.prefix()));
+    let families = ProxyModule::of(false).map(|module| (module.pass(), module.prefix()));
+    let families: Vec<_> = families.collect();
     let passes: Vec<&str> = families
         .iter()
         .filter(|(pass, _)| !scope.own(pass).is_empty())

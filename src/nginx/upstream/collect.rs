@@ -67,9 +67,9 @@ impl<'t> ModuleContext<'_, 't> {
     /// The upstreams in a block of the server with these names.
     fn block(&self, scope: &Scope<'t>, names: &Arc<[String]>, found: &mut Vec<Upstream>) {
         let first = found.len();
-        for module in self.modules() {
+        for module in ProxyModule::of(self.is_stream) {
             if let Some(pass) = scope.own(module.pass()).first() {
-                self.pass(scope, *module, pass, found);
+                self.pass(scope, module, pass, found);
             }
         }
         for upstream in &mut found[first..] {
@@ -79,10 +79,6 @@ impl<'t> ModuleContext<'_, 't> {
         for block in inside.iter().filter(|one| INSIDE.contains(&&*one.name)) {
             self.block(&scope.enter(block), names, found);
         }
-    }
-
-    fn modules(&self) -> &'static [ProxyModule] {
-        if self.is_stream { &[ProxyModule::Stream] } else { &ProxyModule::HTTP }
     }
 
     /// The upstreams of one directive.

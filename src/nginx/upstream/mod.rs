@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 pub use collect::{plain_upstreams, upstreams, without_port};
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::inherit::Set;
@@ -14,7 +15,9 @@ use super::problem::Span;
 use super::variable::{Unresolved, Variables};
 
 /// The nginx module that makes the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum,
+)]
 pub enum ProxyModule {
     /// `proxy_pass` in `http`.
     Proxy,
@@ -27,8 +30,18 @@ pub enum ProxyModule {
 }
 
 impl ProxyModule {
-    /// The modules of `http`.
-    pub const HTTP: [Self; 3] = [Self::Proxy, Self::Grpc, Self::Uwsgi];
+    /// The modules of `stream`, or else those of `http`.
+    pub fn of(is_stream: bool) -> impl Iterator<Item = Self> {
+        let all = Self::value_variants().iter().copied();
+        all.filter(move |module| module.is_stream() == is_stream)
+    }
+
+    fn is_stream(self) -> bool {
+        match self {
+            Self::Stream => true,
+            Self::Proxy | Self::Grpc | Self::Uwsgi => false,
+        }
+    }
 
     /// A word for it.
     pub fn name(self) -> &'static str {

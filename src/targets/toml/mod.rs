@@ -151,7 +151,8 @@ impl TargetsReader<'_> {
             client_certificate: self.at(table, "client_cert", Self::path),
             client_key: self.at(table, "client_key", Self::path),
             starttls: self.at(table, "starttls", |reader, value| {
-                reader.word(value, &StartTls::ALL.map(|protocol| (protocol.name(), protocol)))
+                let known = StartTls::all().map(|protocol| (protocol.name(), protocol));
+                reader.word(value, &known.collect::<Vec<_>>())
             }),
             proxy_protocol: self.at(table, "proxy_protocol", Self::switch),
             timeout: self.at(table, "timeout", Self::duration),
