@@ -1,7 +1,6 @@
 //! Resolves names and connects to addresses, within the run's limits. Only this module opens sockets.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::cause::cause;
 use super::engine;
 use super::stand_ins::StandIns;
 use super::{AddressFamily, Deadlines, Limits};
@@ -176,7 +176,7 @@ impl Connector {
         let attempt = TcpStream::connect(self.stand_ins.of(address));
         let stream = match timeout(deadline, attempt).await {
             Err(_) => return Err(connect_failure(Cause::TimedOut)),
-            Ok(Err(error)) => return Err(connect_failure(connect_cause(&error))),
+            Ok(Err(error)) => return Err(connect_failure(cause(&error))),
             Ok(Ok(stream)) => stream,
         };
         // A handshake consists of small writes that each wait for an answer. An error here only costs time.
@@ -226,16 +226,4 @@ fn dns_failure(cause: Cause) -> Failure {
 
 fn connect_failure(cause: Cause) -> Failure {
     Failure { stage: Stage::Connect, cause }
-}
-
-fn connect_cause(error: &io::Error) -> Cause {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => Cause::ConnectionRefused,
-        io::ErrorKind::TimedOut => Cause::TimedOut,
-        io::ErrorKind::ConnectionReset => Cause::Reset,
-        io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::NetworkDown => Cause::Unreachable(error.to_string()),
-        _ => Cause::Local(error.to_string()),
-    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::cause::cause;
 use super::plain::classify;
 use crate::observation::{Cause, Failure, RawChoice, Stage};
 use crate::tls::flight::{Flight, FlightEnd, FlightReader, FlightStep};
@@ -63,7 +64,7 @@ where
         let _ = timeout(GREETING_REST, read_first_line(stream, reader)).await;
     }
     match (read, sent) {
-        (Err(Cause::Closed), Err(error)) => Err(cause_of(&error)),
+        (Err(Cause::Closed), Err(error)) => Err(cause(&error)),
         (read, _) => read,
     }
 }
@@ -105,7 +106,7 @@ where
     match stream.read(&mut buffer).await {
         Ok(0) => Err(Cause::Closed),
         Ok(count) => Ok(reader.feed(buffer.get(..count).unwrap_or_default())),
-        Err(error) => Err(cause_of(&error)),
+        Err(error) => Err(cause(&error)),
     }
 }
 
@@ -137,22 +138,6 @@ fn interrupted(flight: &Flight, stopped: Cause) -> Cause {
             Cause::Alert(*alert)
         }
         _ => stopped,
-    }
-}
-
-/// What an error on an open connection means.
-pub(super) fn cause_of(error: &io::Error) -> Cause {
-    use io::ErrorKind;
-    match error.kind() {
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
-            Cause::Reset
-        }
-        ErrorKind::UnexpectedEof => Cause::Closed,
-        ErrorKind::TimedOut => Cause::TimedOut,
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-            Cause::Unreachable(error.to_string())
-        }
-        _ => Cause::Local(error.to_string()),
     }
 }
 

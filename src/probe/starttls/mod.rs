@@ -10,12 +10,12 @@ mod lines;
 mod tests;
 mod xmpp;
 
-use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+use super::cause::cause;
 use crate::observation::{Cause, Failure, Stage};
 use crate::targets::StartTls;
 
@@ -78,8 +78,8 @@ struct Dialogue<'s, S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
     async fn say(&mut self, bytes: &[u8]) -> Result<(), Cause> {
-        self.stream.write_all(bytes).await.map_err(|error| ended(&error))?;
-        self.stream.flush().await.map_err(|error| ended(&error))
+        self.stream.write_all(bytes).await.map_err(|error| cause(&error))?;
+        self.stream.flush().await.map_err(|error| cause(&error))
     }
 
     /// Reads one line, byte by byte: what follows may already be TLS.
@@ -116,13 +116,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
             return Err(Cause::TooMuchData);
         }
         let mut bytes = vec![0; count];
-        self.stream.read_exact(&mut bytes).await.map_err(|error| ended(&error))?;
+        self.stream.read_exact(&mut bytes).await.map_err(|error| cause(&error))?;
         Ok(bytes)
     }
 
     async fn exactly<const N: usize>(&mut self) -> Result<[u8; N], Cause> {
         let mut bytes = [0; N];
-        self.stream.read_exact(&mut bytes).await.map_err(|error| ended(&error))?;
+        self.stream.read_exact(&mut bytes).await.map_err(|error| cause(&error))?;
         Ok(bytes)
     }
 }
@@ -135,14 +135,4 @@ fn refused(words: &str) -> Cause {
 /// The server refuses this client.
 fn turned_away(words: &str) -> Cause {
     Cause::TurnedAway(words.chars().take(MAX_WORDS).collect())
-}
-
-fn ended(error: &io::Error) -> Cause {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => Cause::Closed,
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::ConnectionAborted => Cause::Reset,
-        _ => Cause::Local(error.to_string()),
-    }
 }
