@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::client::{Resumption, Tls12Resumption};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -101,40 +101,15 @@ impl Caller<'_> {
     }
 
     async fn attempt(&self, cell: &Cell, seen: &mut Handshake) -> Result<Session, Failure> {
-        let Kit { config, recorder, sessions } = self.kit(cell, &Offer::default())?;
-        let connection = self.open().await?;
-        seen.connect_time = Some(connection.took);
-        let started = Instant::now();
-        let result = self.shake_hands(connection.stream, cell, Arc::clone(&config)).await;
-        let took = started.elapsed();
-        seen.handshake_time = Some(took);
-        let (session, mut aftermath) = match result {
-            Ok(mut stream) => {
-                let session = session(&stream);
-                let waits = self.waits(connection.took);
-                let aftermath = self.follow_up(&mut stream, cell, &recorder, waits).await;
-                (Ok(session), aftermath)
-            }
-            Err(failure) => (Err(failure), Aftermath::default()),
-        };
-        drop(connection.permits);
-        let facts = recorder.take();
-        if aftermath.cut_short {
-            aftermath.failure = self.look_again(cell, &Offer::default()).await;
-        }
-        seen.chain = facts.chain;
-        seen.bad_signature = facts.bad_signature;
-        seen.unchecked_signature = facts.unchecked_signature;
-        seen.signature_scheme = facts.scheme;
-        let outcome = settle(session, aftermath.failure.clone())
-            .map(|session| Session { ocsp_staple: facts.ocsp_staple, ..session });
-        seen.client_auth = client_auth(facts.request, &outcome, aftermath);
+        let everything = Offer::default();
+        let kit = self.kit(cell, &everything)?;
+        let (outcome, _) = self.handshake(cell, (&everything, &kit), None, seen).await;
         if cell.resume != Resume::No
             && outcome.is_ok()
             && seen.client_auth == ClientAuth::NotRequested
         {
-            seen.early_data = sessions.early_data();
-            seen.resumption = self.resumption(cell, config).await;
+            seen.early_data = kit.sessions.early_data();
+            seen.resumption = self.resumption(cell, kit.config).await;
         }
         outcome
     }

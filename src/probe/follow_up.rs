@@ -125,7 +125,6 @@ pub(super) async fn alert_unasked(
 
 /// Reads to the end. Only an alert matters, or a reset that may have hidden one: a connection that we are closing may
 /// end in any other way.
-/// closing may end in any other way.
 async fn late_alert(stream: &mut TlsStream<TcpStream>) -> Option<Cause> {
     let mut rest = vec![0; 4096];
     let mut read = 0;

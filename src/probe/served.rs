@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::cause::cause;
-use super::complete::{Caller, client_auth, session, settle};
+use super::complete::{Caller, Kit, client_auth, session, settle, untried};
 use super::follow_up::{self, Aftermath};
 use super::offer::Offer;
 use super::plan::Cell;
@@ -36,33 +36,31 @@ impl Caller<'_> {
         offer: &Offer,
         request: Option<&NginxRequest>,
     ) -> (Handshake, Served) {
-        let mut seen = super::complete::untried(cell);
-        let (outcome, served) = self.handshake_and_request(cell, offer, request, &mut seen).await;
+        let mut seen = untried(cell);
+        let (outcome, served) = match self.kit(cell, offer) {
+            Ok(kit) => self.handshake(cell, (offer, &kit), request, &mut seen).await,
+            Err(failure) => (Err(failure), Served::NotAsked),
+        };
         seen.outcome = outcome;
         (seen, served)
     }
 
-    async fn handshake_and_request(
+    /// Connects, completes a handshake with this kit, and observes what follows: with a request, the answer.
+    pub(super) async fn handshake(
         &self,
         cell: &Cell,
-        offer: &Offer,
+        (offer, kit): (&Offer, &Kit),
         request: Option<&NginxRequest>,
         seen: &mut Handshake,
     ) -> (Result<Session, Failure>, Served) {
-        let nothing = |failure| (Err(failure), Served::NotAsked);
-        let kit = match self.kit(cell, offer) {
-            Ok(kit) => kit,
-            Err(failure) => return nothing(failure),
-        };
         let connection = match self.open().await {
             Ok(connection) => connection,
-            Err(failure) => return nothing(failure),
+            Err(failure) => return (Err(failure), Served::NotAsked),
         };
         seen.connect_time = Some(connection.took);
         let started = Instant::now();
         let result = self.shake_hands(connection.stream, cell, Arc::clone(&kit.config)).await;
-        let took = started.elapsed();
-        seen.handshake_time = Some(took);
+        seen.handshake_time = Some(started.elapsed());
         let (outcome, mut aftermath, served) = match result {
             Err(failure) => (Err(failure), Aftermath::default(), Served::NotAsked),
             Ok(mut stream) => {
@@ -94,7 +92,8 @@ impl Caller<'_> {
         seen.bad_signature = facts.bad_signature;
         seen.unchecked_signature = facts.unchecked_signature;
         seen.signature_scheme = facts.scheme;
-        let outcome = settle(outcome, aftermath.failure.clone());
+        let outcome = settle(outcome, aftermath.failure.clone())
+            .map(|session| Session { ocsp_staple: facts.ocsp_staple, ..session });
         seen.client_auth = client_auth(facts.request, &outcome, aftermath);
         (outcome, served)
     }
