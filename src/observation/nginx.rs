@@ -29,6 +29,24 @@ pub struct NginxAttempt {
     pub more_handshakes: u32,
 }
 
+impl NginxAttempt {
+    /// nginx, with these changes already made, and the answer to its hello; nothing was done behind it.
+    pub fn answered(
+        client: NginxClient,
+        changes: Vec<SettingChange>,
+        answer: Result<NginxAnswer, NoAnswer>,
+    ) -> Self {
+        Self {
+            client: Arc::new(client),
+            changes,
+            answer,
+            complete: None,
+            served: Served::NotAsked,
+            more_handshakes: 0,
+        }
+    }
+}
+
 /// The result of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Served {

@@ -29,23 +29,15 @@ impl Prober {
         configured: &NginxClient,
         changes: Vec<SettingChange>,
     ) -> NginxAttempt {
-        let client = changes.iter().fold(configured.clone(), |client, change| client.with(change));
-        let mut client = client;
+        let mut client = configured.with_all(&changes);
         let target = in_place_of_nginx(target, &client);
         let mut caller = self.handshaker.caller(&self.connector, &target, address);
         caller.asks_http &= client.module == ProxyModule::Proxy;
         if client.plain.is_some() {
-            let (refusal, served) = in_plain::attempt(&caller, &client).await;
-            let client = Arc::new(client);
-            let answer = Err(refusal);
-            let more_handshakes = 0;
+            let (no_answer, served) = in_plain::attempt(&caller, &client).await;
             return NginxAttempt {
-                client,
-                changes,
-                answer,
-                complete: None,
                 served,
-                more_handshakes,
+                ..NginxAttempt::answered(client, changes, Err(no_answer))
             };
         }
         let (answer, shape) = match client.hello() {
@@ -71,14 +63,8 @@ impl Prober {
                 (Some(handshake), served)
             }
         };
-        NginxAttempt {
-            client: Arc::new(client),
-            changes,
-            answer,
-            complete,
-            served,
-            more_handshakes,
-        }
+        let attempt = NginxAttempt::answered(client, changes, answer);
+        NginxAttempt { complete, served, more_handshakes, ..attempt }
     }
 }
 

@@ -11,7 +11,7 @@ use super::network::Network;
 use super::recorder::place;
 use super::recording::RecordedTarget;
 use crate::certificate::stored::StoredBytes;
-use crate::observation::nginx::{NginxAttempt, NoAnswer, Served};
+use crate::observation::nginx::{NginxAttempt, NoAnswer};
 use crate::observation::{Cause, Failure, Observation, Stage, Untried};
 use crate::probe::fetch::FetchError;
 use crate::probe::scan::Depth;
@@ -59,14 +59,9 @@ impl Playback {
         address: SocketAddr,
         changes: &[SettingChange],
     ) -> Option<&NginxAttempt> {
-        let wanted: Vec<_> = changes.iter().flat_map(SettingChange::directives).collect();
         let made = |(at, attempt): &&(SocketAddr, NginxAttempt)| {
-            *at == address
-                && attempt
-                    .changes
-                    .iter()
-                    .flat_map(SettingChange::directives)
-                    .eq(wanted.iter().cloned())
+            let directives = SettingChange::all_directives(&attempt.changes);
+            *at == address && directives.eq(SettingChange::all_directives(changes))
         };
         let answers = self.answers.get(&place(target))?;
         answers.attempts.iter().find(made).map(|(_, attempt)| attempt)
@@ -92,19 +87,10 @@ impl Network for Playback {
         changes: Vec<SettingChange>,
     ) -> BoxFuture<'a, NginxAttempt> {
         let attempt = self.attempt(target, address, &changes).cloned().unwrap_or_else(|| {
-            let client =
-                changes.iter().fold(configured.clone(), |client, change| client.with(change));
             let cause = Cause::Local(NOT_RECORDED.to_owned());
             let failure = Failure { stage: Stage::Connect, cause };
-            let answer = Err(NoAnswer::Failed(failure));
-            NginxAttempt {
-                client: Arc::new(client),
-                changes,
-                answer,
-                complete: None,
-                served: Served::NotAsked,
-                more_handshakes: 0,
-            }
+            let client = configured.with_all(&changes);
+            NginxAttempt::answered(client, changes, Err(NoAnswer::Failed(failure)))
         });
         Box::pin(ready(attempt))
     }

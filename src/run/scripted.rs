@@ -53,18 +53,11 @@ impl ScriptedNetwork {
     }
 
     fn attempt(&self, configured: &NginxClient, changes: Vec<SettingChange>) -> NginxAttempt {
-        let client = changes.iter().fold(configured.clone(), |client, change| client.with(change));
+        let client = configured.with_all(&changes);
         let (answer, served) = (self.server)(&client);
         let chain = self.seen.endpoints[0].handshakes[0].chain.clone();
         let answer = answer.map(|answer| NginxAnswer { chain, ..answer });
-        NginxAttempt {
-            client: Arc::new(client),
-            changes,
-            answer,
-            complete: None,
-            served,
-            more_handshakes: 0,
-        }
+        NginxAttempt { served, ..NginxAttempt::answered(client, changes, answer) }
     }
 
     /// The changes that were tried, in their order, as nginx's directives.
@@ -80,8 +73,10 @@ impl ScriptedNetwork {
 
 /// Changes as the directives that they are.
 pub(super) fn in_words(changes: &[SettingChange]) -> String {
-    let directives = changes.iter().flat_map(SettingChange::directives);
-    directives.map(|(name, value)| format!("{name} {value};")).collect::<Vec<_>>().join(" ")
+    SettingChange::all_directives(changes)
+        .map(|(name, value)| format!("{name} {value};"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Settings for a scene's target that use this network.

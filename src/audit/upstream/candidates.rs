@@ -73,9 +73,11 @@ pub fn candidates(
 ) -> Vec<Vec<SettingChange>> {
     let client = &attempt.client;
     let mut all: Vec<Vec<SettingChange>> = Vec::new();
-    for mut changes in proposals(attempt, failure, hints) {
+    for mut changes in unsifted(attempt, failure, hints) {
         changes.retain(|change| client.differs_with(change));
-        let known = |other: &Vec<SettingChange>| directives_of(other) == directives_of(&changes);
+        let known = |other: &Vec<SettingChange>| {
+            SettingChange::all_directives(other).eq(SettingChange::all_directives(&changes))
+        };
         if !changes.is_empty() && !all.iter().any(known) {
             all.push(changes);
         }
@@ -87,11 +89,8 @@ pub fn candidates(
     all
 }
 
-fn directives_of(changes: &[SettingChange]) -> Vec<(&'static str, String)> {
-    changes.iter().flat_map(SettingChange::directives).collect()
-}
-
-fn proposals(
+/// Everything that might help, with repetitions and settings that are already in place.
+fn unsifted(
     attempt: &NginxAttempt,
     failure: &NginxFailure,
     hints: Hints<'_>,

@@ -225,7 +225,7 @@ fn assumption(
 
 /// The directives of some changes.
 pub fn directives(client: &NginxClient, changes: &[SettingChange]) -> Vec<ProposedDirective> {
-    let all = changes.iter().flat_map(SettingChange::directives);
+    let all = SettingChange::all_directives(changes);
     all.map(|(suffix, value)| directive(client, suffix, value)).collect()
 }
 

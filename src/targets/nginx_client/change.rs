@@ -55,6 +55,11 @@ impl OpenSslSetting {
 }
 
 impl SettingChange {
+    /// The directives of several changes.
+    pub fn all_directives(changes: &[Self]) -> impl Iterator<Item = (&'static str, String)> {
+        changes.iter().flat_map(Self::directives)
+    }
+
     /// The directives: the suffixes of their names, and their values.
     pub fn directives(&self) -> Vec<(&'static str, String)> {
         match self {
@@ -122,6 +127,12 @@ impl NginxClient {
             }
         }
         changed
+    }
+
+    /// These settings with all of these changes.
+    #[must_use]
+    pub fn with_all(&self, changes: &[SettingChange]) -> Self {
+        changes.iter().fold(self.clone(), |client, change| client.with(change))
     }
 
     /// Whether a change changes anything.
