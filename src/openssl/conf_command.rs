@@ -5,6 +5,7 @@ use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::{ProtocolVersion, UnknownVersion};
 
+use super::group_name;
 use super::release::OpensslRelease;
 
 /// The changes of a list of commands. `None` and empty keep the values of the other directives.
@@ -173,7 +174,7 @@ fn groups(value: &str, library: OpensslRelease) -> Option<HelloGroups> {
         let marks = |c: char| matches!(c, '*' | '?');
         let name = word.trim_start_matches(marks);
         let marked = &word[..word.len() - name.len()];
-        let Some(group) = group(name).filter(|group| is_known(*group, library)) else {
+        let Some(group) = group_name::read(name).filter(|group| is_known(*group, library)) else {
             if marked.contains('?') {
                 continue;
             }
@@ -190,17 +191,6 @@ fn groups(value: &str, library: OpensslRelease) -> Option<HelloGroups> {
         shares.extend(offered.first());
     }
     (!offered.is_empty()).then_some(HelloGroups { offered, shares })
-}
-
-/// A group by any of OpenSSL's names for it.
-fn group(name: &str) -> Option<NamedGroup> {
-    let same = |known: &NamedGroup| known.name().is_some_and(|one| one.eq_ignore_ascii_case(name));
-    match name.to_ascii_lowercase().as_str() {
-        "p-256" | "secp256r1" => Some(NamedGroup(0x0017)),
-        "p-384" => Some(NamedGroup(0x0018)),
-        "p-521" => Some(NamedGroup(0x0019)),
-        _ => NamedGroup::all().find(same),
-    }
 }
 
 /// OpenSSL 3.5 added ML-KEM, and 3.0 added finite-field groups.
@@ -238,6 +228,45 @@ fn scheme(word: &str) -> Option<SignatureScheme> {
     SignatureScheme::all()
         .find(|one| one.name().is_some_and(|name| name.eq_ignore_ascii_case(word)))
 }
+
+/// Whether OpenSSL has a command of this name.
+pub fn exists(name: &str) -> bool {
+    COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// The commands of `SSL_CONF_cmd`(3).
+const COMMANDS: [&str; 30] = [
+    "SignatureAlgorithms",
+    "ClientSignatureAlgorithms",
+    "Groups",
+    "Curves",
+    "ECDHParameters",
+    "CipherString",
+    "Ciphersuites",
+    "Protocol",
+    "MinProtocol",
+    "MaxProtocol",
+    "Options",
+    "VerifyMode",
+    "Certificate",
+    "PrivateKey",
+    "ServerInfoFile",
+    "ChainCAPath",
+    "ChainCAFile",
+    "ChainCAStore",
+    "VerifyCAPath",
+    "VerifyCAFile",
+    "VerifyCAStore",
+    "RequestCAPath",
+    "ClientCAPath",
+    "RequestCAFile",
+    "ClientCAFile",
+    "RequestCAStore",
+    "ClientCAStore",
+    "DHParameters",
+    "RecordPadding",
+    "NumTickets",
+];
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ pub mod check_host;
 pub mod cipher_string;
 pub mod code;
 pub mod conf_command;
+pub mod group_name;
 pub mod release;
 pub mod security_level;
 pub mod verify_error;

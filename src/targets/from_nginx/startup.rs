@@ -15,6 +15,8 @@ use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::upstream::Upstream;
 use crate::nginx::variable::has_variables;
 use crate::openssl::cipher_string::{CipherStringError, evaluate};
+use crate::openssl::conf_command;
+use crate::openssl::group_name::{self, GroupSupport};
 use crate::openssl::release::OpensslRelease;
 use crate::targets::disk::{DiskEntry, entry};
 use crate::targets::identity::{read_certificates, read_public_key};
@@ -224,17 +226,17 @@ impl Checks<'_> {
             return;
         }
         for name in list.split(':') {
-            let kind = match (curve(name), self.premises.library) {
-                (CurveSupport::Known, _) | (CurveSupport::Since3_5, Some(OpensslRelease::V3_5)) => {
+            let kind = match (group_name::support(name), self.premises.library) {
+                (GroupSupport::Known, _) | (GroupSupport::Since3_5, Some(OpensslRelease::V3_5)) => {
                     continue;
                 }
-                (CurveSupport::Since3_5, None) => FactKind::Untested {
+                (GroupSupport::Since3_5, None) => FactKind::Untested {
                     reason: format!(
                         "could not test: whether this OpenSSL supports the group {name} (3.5 does)"
                     ),
                 },
                 // Since 3.5, a list may mark groups that may be unknown.
-                (CurveSupport::Unknown, Some(OpensslRelease::V3_5) | None)
+                (GroupSupport::Unknown, Some(OpensslRelease::V3_5) | None)
                     if name.contains(['?', '*', '/', '-']) =>
                 {
                     continue;
@@ -250,15 +252,14 @@ impl Checks<'_> {
     }
 
     fn command(&mut self, (name, value): &(String, String), span: &Span) {
-        let known = COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name));
-        if !known {
+        if !conf_command::exists(name) {
             let error = format!("error:0A000182:SSL routines::unknown cmd name:cmd={name}");
             let words = format!("SSL_CONF_cmd(\"{name}\", \"{value}\") failed (SSL: {error})");
             return self.say(span, FactKind::LibraryRefuses { words });
         }
         let is_groups = ["Groups", "Curves"].iter().any(|one| one.eq_ignore_ascii_case(name));
         let lacks = self.premises.library.is_some_and(|library| library < OpensslRelease::V3_5);
-        let newer = |group: &str| matches!(curve(group), CurveSupport::Since3_5);
+        let newer = |group: &str| group_name::support(group) == GroupSupport::Since3_5;
         if is_groups && lacks && value.split(':').any(newer) {
             let words = format!(
                 "SSL_CONF_cmd(\"{name}\", \"{value}\") failed (SSL: error:0A080106:SSL routines::passed invalid argument:group cannot be set)"
@@ -272,95 +273,6 @@ impl Checks<'_> {
 fn key_type(spki: &[u8]) -> Option<String> {
     let (_, info) = SubjectPublicKeyInfo::from_der(spki).ok()?;
     Some(info.algorithm.algorithm.to_id_string())
-}
-
-/// The commands of `SSL_CONF_cmd`(3).
-const COMMANDS: [&str; 30] = [
-    "SignatureAlgorithms",
-    "ClientSignatureAlgorithms",
-    "Groups",
-    "Curves",
-    "ECDHParameters",
-    "CipherString",
-    "Ciphersuites",
-    "Protocol",
-    "MinProtocol",
-    "MaxProtocol",
-    "Options",
-    "VerifyMode",
-    "Certificate",
-    "PrivateKey",
-    "ServerInfoFile",
-    "ChainCAPath",
-    "ChainCAFile",
-    "ChainCAStore",
-    "VerifyCAPath",
-    "VerifyCAFile",
-    "VerifyCAStore",
-    "RequestCAPath",
-    "ClientCAPath",
-    "RequestCAFile",
-    "ClientCAFile",
-    "RequestCAStore",
-    "ClientCAStore",
-    "DHParameters",
-    "RecordPadding",
-    "NumTickets",
-];
-
-enum CurveSupport {
-    Known,
-    /// ML-KEM.
-    Since3_5,
-    Unknown,
-}
-
-/// A group by any of OpenSSL's names for it.
-fn curve(name: &str) -> CurveSupport {
-    const NAMES: [&str; 34] = [
-        "X25519",
-        "X448",
-        "prime256v1",
-        "secp256r1",
-        "P-256",
-        "secp384r1",
-        "P-384",
-        "secp521r1",
-        "P-521",
-        "secp256k1",
-        "secp224r1",
-        "P-224",
-        "secp192r1",
-        "prime192v1",
-        "P-192",
-        "secp224k1",
-        "secp192k1",
-        "secp160k1",
-        "secp160r1",
-        "secp160r2",
-        "brainpoolP256r1",
-        "brainpoolP384r1",
-        "brainpoolP512r1",
-        "brainpoolP256r1tls13",
-        "brainpoolP384r1tls13",
-        "brainpoolP512r1tls13",
-        "ffdhe2048",
-        "ffdhe3072",
-        "ffdhe4096",
-        "ffdhe6144",
-        "ffdhe8192",
-        "sect283k1",
-        "sect571r1",
-        "sect409r1",
-    ];
-    let is = |known: &&str| known.eq_ignore_ascii_case(name);
-    if NAMES.iter().any(is) || name.to_ascii_lowercase().starts_with("sect") {
-        CurveSupport::Known
-    } else if name.to_ascii_uppercase().contains("MLKEM") {
-        CurveSupport::Since3_5
-    } else {
-        CurveSupport::Unknown
-    }
 }
 
 /// nginx's message about a missing file.
