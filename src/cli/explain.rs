@@ -1,13 +1,14 @@
 //! `explain`: explains rules, alerts, error codes and whole log lines.
 
 use std::collections::HashSet;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde_json::json;
 
 use super::args::{ExplainArgs, PlainFormat};
 use super::errors::UsageError;
 use super::exit::Exit;
+use super::input;
 use super::settings;
 use crate::audit::example::{self, Example};
 use crate::audit::finding::Section;
@@ -25,14 +26,14 @@ use crate::tls::alert::AlertDescription;
 /// The longest line of text, in columns, even on wider terminals.
 const MAX_WIDTH: usize = 100;
 
-/// Bytes of standard input that are read; whole logs are for `log`.
+/// The most bytes of standard input; whole logs are for `log`.
 const MAX_INPUT: u64 = 1024 * 1024;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let text = match &args.subject {
         None => piped(args.format)?,
-        Some(subject) if subject == "-" => lines(&read_stdin()?, args.format),
+        Some(subject) if subject == "-" => lines(&input::stdin(MAX_INPUT)?, args.format),
         Some(subject) => explain(subject.as_encoded_bytes(), args.format)?,
     };
     io::stdout().write_all(text.as_bytes())?;
@@ -41,7 +42,7 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
 
 /// Explains lines from a pipe; without one, lists the rules.
 fn piped(format: PlainFormat) -> anyhow::Result<String> {
-    let input = if io::stdin().is_terminal() { Vec::new() } else { read_stdin()? };
+    let input = if io::stdin().is_terminal() { Vec::new() } else { input::stdin(MAX_INPUT)? };
     if !input.trim_ascii().is_empty() {
         return Ok(lines(&input, format));
     }
@@ -51,12 +52,6 @@ fn piped(format: PlainFormat) -> anyhow::Result<String> {
             pretty(&registry::RULES.iter().map(|rule| rule_json(rule)).collect::<Vec<_>>())
         }
     })
-}
-
-fn read_stdin() -> anyhow::Result<Vec<u8>> {
-    let mut input = Vec::new();
-    io::stdin().lock().take(MAX_INPUT).read_to_end(&mut input)?;
-    Ok(input)
 }
 
 /// Explains each line separately; as JSON, one object per line.

@@ -26,6 +26,13 @@ fn a_line_is_explained_from_an_argument_and_from_stdin() {
 }
 
 #[test]
+fn more_input_than_is_read_is_an_error_and_not_cut_off() {
+    let run = shakedown_with(&["explain", "-"], &"a".repeat(1024 * 1024 + 1));
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("stdin is larger than 1 MiB"), "{}", run.stderr);
+}
+
+#[test]
 fn the_requested_port_is_in_the_next_command() {
     let line = "2026/01/31 10:00:00 [info] 7#7: *1 client sent no required SSL certificate while reading client request \
                 headers, client: 192.0.2.1, server: a.test, request: \"GET / HTTP/1.1\", host: \"a.test:8443\"";
