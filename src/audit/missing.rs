@@ -65,8 +65,10 @@ impl Missing {
             return Some(size);
         }
         let scan = endpoint.scans.first();
+        // The only alert that has a single meaning.
         if let ReplayFailure::Server(Failure {
-            cause: Cause::Alert(NO_APPLICATION_PROTOCOL), ..
+            cause: Cause::Alert(AlertDescription::NO_APPLICATION_PROTOCOL),
+            ..
         }) = failure
         {
             let server = scan.map(|scan| scan.alpn.accepted.clone()).unwrap_or_default();
@@ -82,9 +84,6 @@ impl Missing {
         Some(between(replay.profile, scan).unwrap_or(rest))
     }
 }
-
-/// The only alert that has a single meaning (RFC 7301 section 3.2).
-const NO_APPLICATION_PROTOCOL: AlertDescription = AlertDescription(120);
 
 fn too_large(replay: &Replay, endpoint: &Endpoint) -> Option<Missing> {
     let browser = endpoint.browser.as_ref()?;

@@ -120,7 +120,9 @@ impl<'a> Matrix<'a> {
             Cause::NotTls(_) => Trouble::NotTls,
             Cause::StarttlsRefused(_) => Trouble::StarttlsRefused,
             _ if matches!(cell.client_auth, ClientAuth::Required(..)) => Trouble::ClientCertificate,
-            Cause::Alert(AlertDescription(120)) if !self.target.expect.alpn.is_empty() => {
+            Cause::Alert(AlertDescription::NO_APPLICATION_PROTOCOL)
+                if !self.target.expect.alpn.is_empty() =>
+            {
                 Trouble::Alpn
             }
             cause if answers_in_tls(cell) || failure.stage != Stage::Handshake => by_cause(cause),

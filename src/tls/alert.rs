@@ -54,14 +54,22 @@ impl AlertDescription {
     pub const CLOSE_NOTIFY: Self = Self(0);
     /// 40: no parameters in common, or a reason that the peer does not give.
     pub const HANDSHAKE_FAILURE: Self = Self(40);
+    /// 47: a field is out of range, or fields contradict each other.
+    pub const ILLEGAL_PARAMETER: Self = Self(47);
+    /// 50: a message cannot be decoded.
+    pub const DECODE_ERROR: Self = Self(50);
     /// 70: the peer does not accept the offered versions.
     pub const PROTOCOL_VERSION: Self = Self(70);
+    /// 80: a fault of the peer itself.
+    pub const INTERNAL_ERROR: Self = Self(80);
     /// 86: the client fell back to an older version for no reason (RFC 7507).
     pub const INAPPROPRIATE_FALLBACK: Self = Self(86);
     /// 112: the server has no host of that name (RFC 6066 section 3).
     pub const UNRECOGNIZED_NAME: Self = Self(112);
     /// 116: the server requires a client certificate (RFC 8446 section 4.4.2.4).
     pub const CERTIFICATE_REQUIRED: Self = Self(116);
+    /// 120: no application protocol in common (RFC 7301 section 3.2).
+    pub const NO_APPLICATION_PROTOCOL: Self = Self(120);
 
     /// IANA's name, `None` for an unassigned number.
     pub fn name(self) -> Option<&'static str> {

@@ -12,6 +12,7 @@ use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, Endpoint};
 use crate::targets::Target;
 use crate::targets::nginx_client::{NginxClient, OpenSslSetting, SettingChange, Trusted};
+use crate::tls::alert::AlertDescription;
 use crate::tls::version::ProtocolVersion;
 
 /// The most names from the configuration that are tried.
@@ -160,7 +161,9 @@ fn refused(attempt: &NginxAttempt, cause: &Cause, hints: Hints<'_>) -> Vec<Vec<S
     let mut others = Vec::new();
     // A server that does not answer may fail on larger hellos.
     let breaks = match cause {
-        Cause::Alert(alert) => [47, 50].contains(&alert.0),
+        Cause::Alert(alert) => {
+            [AlertDescription::ILLEGAL_PARAMETER, AlertDescription::DECODE_ERROR].contains(alert)
+        }
         _ => true,
     };
     if breaks {

@@ -143,7 +143,7 @@ impl<'a> NginxCase<'a> {
             NginxFailure::Peer(Cause::Alert(AlertDescription::PROTOCOL_VERSION))
             | NginxFailure::Version(_)
             | NginxFailure::Configuration(HelloError::NoVersion) => FaultKind::ProtocolMismatch,
-            NginxFailure::Peer(Cause::Alert(AlertDescription(116)))
+            NginxFailure::Peer(Cause::Alert(AlertDescription::CERTIFICATE_REQUIRED))
             | NginxFailure::ClientCertificate(_)
             | NginxFailure::LateClientCertificate(_)
             | NginxFailure::HttpRefusal(_)

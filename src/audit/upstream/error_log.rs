@@ -149,7 +149,7 @@ fn network(failure: &Failure) -> Option<String> {
 fn ended(client: &NginxClient, cause: &Cause) -> Option<String> {
     Some(match cause {
         // OpenSSL treats close_notify as the end of the connection, not as an error.
-        Cause::Closed | Cause::Alert(AlertDescription(0)) => {
+        Cause::Closed | Cause::Alert(AlertDescription::CLOSE_NOTIFY) => {
             "peer closed connection in SSL handshake".to_owned()
         }
         Cause::Alert(alert) => {

@@ -28,7 +28,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     if wanted.is_empty() {
         return Verdict::NotApplicable;
     }
-    let refused = Cause::Alert(AlertDescription(120));
+    let refused = Cause::Alert(AlertDescription::NO_APPLICATION_PROTOCOL);
     let without = cx.own_cells(endpoint).find(|cell| match &cell.outcome {
         Ok(session) => session.alpn.is_none(),
         Err(failure) => failure.cause == refused,
