@@ -25,7 +25,7 @@ pub(in crate::cli) struct CaptureArgs {
     /// Format of the report
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: CaptureFormat,
-    /// Write the report to this file instead of stdout, whole or not at all
+    /// Write the report to this file instead of stdout, completely or not at all
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
     /// When to use colour
@@ -35,7 +35,7 @@ pub(in crate::cli) struct CaptureArgs {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum CaptureFormat {
-    /// For people, in a terminal
+    /// Text for a terminal
     #[default]
     Table,
     /// One JSON document

@@ -55,7 +55,7 @@ pub(in crate::cli) struct NginxArgs {
     /// Also run the configuration's scripts (Lua, njs, Perl) in the rehearsal
     #[arg(long, requires = "rehearse", help_heading = "Rehearsal")]
     pub(in crate::cli) rehearse_scripts: bool,
-    /// Compare with what OLD serves: a finding if clients are lost that connect there. OLD is live (what runs now), another
+    /// Compare with OLD, and report clients that can connect there and not here. OLD is live (what runs now), another
     /// configuration or dump, which is rehearsed too, or a JSON report made with --clients
     #[arg(long, value_name = "OLD", requires = "rehearse", help_heading = "Rehearsal")]
     pub(in crate::cli) against: Option<PathBuf>,

@@ -20,7 +20,7 @@ Examples:
   shakedown probe www.example.com:443:127.0.0.1:8443
   shakedown probe --role upstream 10.0.0.5:8443 \\
       --server-name backend.internal --ca-file internal-ca.pem
-  # as the location that proxies to it meets it
+  # as nginx connects to it from a location
   shakedown probe --as-nginx 10.0.0.5:8443 --proxy-pass backend
   shakedown probe --starttls smtp mail.example.com
   shakedown probe - --format ndjson --output audit.ndjson < hosts.txt
