@@ -212,7 +212,7 @@ fn plain() -> Scene {
     let client = NginxClient { plain, ..NginxClient::new("a.test") };
     let mut scene = Scene::behind(client, Err(NoAnswer::Plain(None)));
     scene.seen.endpoints[0].nginx[0].served =
-        Served::Answer { status: 200, complaint: RefusalSubject::None };
+        Served::Answer { status: 200, subject: RefusalSubject::None };
     scene
 }
 

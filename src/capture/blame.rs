@@ -65,7 +65,7 @@ pub fn blame(exchange: &Exchange, breakdown: Breakdown, accepted: Option<&Accept
         Breakdown::Left { by, stage, .. } => left(by, stage),
         Breakdown::Unanswered { .. } => of(Sign::Says("client timed out while SSL handshaking")),
     };
-    blame.evidence.splice(..0, [told(exchange, breakdown)]);
+    blame.evidence.splice(..0, [observed(exchange, breakdown)]);
     blame
 }
 
@@ -311,7 +311,7 @@ fn left(by: Party, stage: HandshakeStage) -> Blame {
 }
 
 /// What the capture shows.
-fn told(exchange: &Exchange, breakdown: Breakdown) -> String {
+fn observed(exchange: &Exchange, breakdown: Breakdown) -> String {
     let who = |party| if party == Party::Client { "the client" } else { "the server" };
     match breakdown {
         Breakdown::Alert { by, description, stage } => {

@@ -123,7 +123,7 @@ pub enum Breakdown {
     },
 }
 
-/// Why it cannot be told how a handshake ended.
+/// Why it is unclear how a handshake ended.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, schemars::JsonSchema,
 )]
@@ -199,7 +199,7 @@ pub struct Exchange {
     pub alerts: Vec<ExchangeAlert>,
     /// Who ended the connection first.
     pub end: Option<ExchangeEnd>,
-    /// Whether all that was sent was captured, as far as can be told.
+    /// Whether all that was sent was captured, as far as can be seen.
     pub whole: bool,
     /// How it ended.
     pub conclusion: Conclusion,

@@ -28,7 +28,7 @@ use crate::probe::scan::Depth;
 use crate::probe::stand_ins::StandIns;
 use crate::report::{Rehearsed, Report, ReportKind, ReportOptions, Summary};
 use crate::run::network::Network;
-use crate::run::rehearsal::{Mended, Mending, Play, mend};
+use crate::run::rehearsal::{ListenerFix, ListenerFixes, Play, find_fixes};
 use crate::run::{self, FetchIssuers, Settings, TargetReport, TrustStores};
 use crate::targets::Target;
 
@@ -245,15 +245,15 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
         }
     })
     .await;
-    let mended = match &play {
-        Some(play) if !ending.stopped => mended(&mut held, play, &settings).await,
+    let fixes = match &play {
+        Some(play) if !ending.stopped => fixes_of(&mut held, play, &settings).await,
         _ => Vec::new(),
     };
     held.sort_by_key(|(index, _)| *index);
     for (index, report) in held {
         take(index, report);
     }
-    collector.keep_changes(mended);
+    collector.keep_changes(fixes);
     progress.finish();
     if let Some(error) = collector.error {
         return Err(error.into());
@@ -289,14 +289,14 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
 }
 
 /// Tries fixes of listeners until the program is stopped.
-async fn mended(
+async fn fixes_of(
     held: &mut [(usize, TargetReport)],
     play: &Play,
     settings: &Settings,
-) -> Vec<Mended> {
-    let Mending { all, together } = tokio::select! {
-        mending = mend(held, play, settings) => mending,
-        () = signalled() => Mending::default(),
+) -> Vec<ListenerFix> {
+    let ListenerFixes { all, together } = tokio::select! {
+        found = find_fixes(held, play, settings) => found,
+        () = signalled() => ListenerFixes::default(),
     };
     if together || all.is_empty() {
         return all;

@@ -57,8 +57,9 @@ pub enum Served {
     Answer {
         /// Its status.
         status: u16,
-        /// The reason that it gives for a refusal.
-        complaint: RefusalSubject,
+        /// What it says that a refusal is about.
+        #[serde(rename = "complaint")]
+        subject: RefusalSubject,
     },
     /// The connection ended instead.
     Ended(Cause),
@@ -74,7 +75,7 @@ impl Served {
     /// Whether this is about TLS.
     pub fn concerns_tls(&self) -> bool {
         match self {
-            Self::Answer { complaint, .. } => *complaint != RefusalSubject::None,
+            Self::Answer { subject, .. } => *subject != RefusalSubject::None,
             Self::Ended(Cause::Alert(_)) | Self::Renegotiates => true,
             Self::Ended(_) | Self::NotAsked | Self::Silent | Self::Spoken => false,
         }

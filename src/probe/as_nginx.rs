@@ -69,7 +69,7 @@ impl Prober {
 }
 
 /// The complete handshake with nginx's request, for each path until one is refused for TLS; the client then holds that one
-/// first. The first path's is told where none is.
+/// first. Where none is refused, the first path's counts.
 async fn act(
     caller: &Caller<'_>,
     cell: &Cell,

@@ -5,7 +5,7 @@ use tokio::time::timeout;
 
 use super::complete::Caller;
 use super::plain::classify;
-use super::served::{ANSWER, complaint, read, status};
+use super::served::{ANSWER, read, refusal_subject, status};
 use crate::nginx::upstream::ProxyModule;
 use crate::observation::nginx::{NoAnswer, Served};
 use crate::observation::{Cause, Failure};
@@ -71,7 +71,7 @@ fn meaning(module: ProxyModule, answer: &[u8], ended: Option<Cause>) -> Served {
     match (module, status(answer)) {
         (ProxyModule::Grpc, _) if answer.get(3) == Some(&SETTINGS) => Served::Spoken,
         (ProxyModule::Proxy | ProxyModule::Uwsgi, Some(status)) => {
-            Served::Answer { status, complaint: complaint(status, answer) }
+            Served::Answer { status, subject: refusal_subject(status, answer) }
         }
         _ if answer.is_empty() => Served::Ended(ended.unwrap_or(Cause::Closed)),
         _ => Served::Ended(Cause::NotTls(classify(answer))),
@@ -120,11 +120,8 @@ mod tests {
         assert_eq!(http(b"\x15\x03\x03\0\x02\x02\x50"), ended);
         let text =
             b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-        assert_eq!(
-            http(text),
-            Served::Answer { status: 400, complaint: RefusalSubject::PlainText }
-        );
-        let page = Served::Answer { status: 200, complaint: RefusalSubject::None };
+        assert_eq!(http(text), Served::Answer { status: 400, subject: RefusalSubject::PlainText });
+        let page = Served::Answer { status: 200, subject: RefusalSubject::None };
         assert_eq!(http(b"HTTP/1.1 200 OK\r\n\r\n"), page);
         assert_eq!(
             meaning(ProxyModule::Proxy, b"", Some(Cause::Reset)),

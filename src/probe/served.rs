@@ -108,7 +108,7 @@ fn aftermath(served: &Served, asked: bool) -> Aftermath {
         Served::Ended(cause @ (Cause::Closed | Cause::Reset)) if asked => {
             aftermath.failure = Some(cause.clone());
         }
-        Served::Answer { status, complaint: RefusalSubject::Certificate } if asked => {
+        Served::Answer { status, subject: RefusalSubject::Certificate } if asked => {
             aftermath.refusal = Some(ClientRefusal::Http(*status));
         }
         Served::Answer { .. } => aftermath.served = true,
@@ -147,7 +147,7 @@ async fn renegotiates(stream: &TlsStream<TcpStream>) -> bool {
 async fn answer(stream: &mut TlsStream<TcpStream>) -> Served {
     let (answer, ended) = read(stream, |_| false).await;
     match (status(&answer), ended) {
-        (Some(status), _) => Served::Answer { status, complaint: complaint(status, &answer) },
+        (Some(status), _) => Served::Answer { status, subject: refusal_subject(status, &answer) },
         (None, Some(ended)) if answer.is_empty() => Served::Ended(ended),
         (None, _) => Served::Silent,
     }
@@ -199,7 +199,7 @@ const PLAIN_TEXT: [&str; 4] = [
 ];
 
 /// The reason that a refusal gives.
-pub(super) fn complaint(status: u16, answer: &[u8]) -> RefusalSubject {
+pub(super) fn refusal_subject(status: u16, answer: &[u8]) -> RefusalSubject {
     let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match status {
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_it_is_about() {
-        let of = |status, text: &str| complaint(status, text.as_bytes());
+        let of = |status, text: &str| refusal_subject(status, text.as_bytes());
         assert_eq!(of(421, ""), RefusalSubject::Name);
         assert_eq!(of(400, "<h2>Invalid SNI</h2>"), RefusalSubject::Name);
         assert_eq!(of(400, "No required SSL certificate was sent"), RefusalSubject::Certificate);

@@ -50,7 +50,7 @@ struct OverviewRow {
     /// `None` for a row of addresses.
     status: Option<Status>,
     /// The four cells and the expiry.
-    fate: Vec<String>,
+    outcome: Vec<String>,
     /// The rule of the worst finding, and how many more there are.
     worst: String,
 }
@@ -124,7 +124,7 @@ fn layout(rows: &[OverviewRow], width: usize) -> Layout {
         let heading = widest(&mut HEADINGS[index].lines());
         let content = match index {
             0 => rows.iter().map(result).max().unwrap_or(0),
-            _ => widest(&mut rows.iter().map(|row| row.fate[index - 1].as_str())),
+            _ => widest(&mut rows.iter().map(|row| row.outcome[index - 1].as_str())),
         };
         gap + heading.max(content)
     };
@@ -156,7 +156,7 @@ fn cells(row: &OverviewRow, layout: Layout) -> Vec<Cell> {
         || Cell::new(""),
         |status| Cell::new(words::status(status)).fg(status_colour(status)),
     );
-    let (expiry, words) = row.fate.split_last().expect("a fate ends with the expiry");
+    let (expiry, words) = row.outcome.split_last().expect("an outcome ends with the expiry");
     let worst = matches!(layout, Layout::Beside(_)).then(|| Cell::new(&row.worst));
     name.into_iter()
         .chain([result])
@@ -170,35 +170,36 @@ fn cells(row: &OverviewRow, layout: Layout) -> Vec<Cell> {
 fn rows(name: &str, report: &TargetReport, now: OffsetDateTime) -> Vec<OverviewRow> {
     let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
     for endpoint in &report.observation.endpoints {
-        let (fate, address) = (fate(report, endpoint, now), endpoint.address.ip().to_string());
-        match groups.iter_mut().find(|(known, _)| *known == fate) {
+        let (outcome, address) =
+            (outcome(report, endpoint, now), endpoint.address.ip().to_string());
+        match groups.iter_mut().find(|(known, _)| *known == outcome) {
             Some((_, addresses)) => addresses.push(address),
-            None => groups.push((fate, vec![address])),
+            None => groups.push((outcome, vec![address])),
         }
     }
     if groups.is_empty() {
         groups.push((vec!["-".to_owned(); matrix::COLUMNS.len() + 1], Vec::new()));
     }
-    let head = |fate| OverviewRow {
+    let head = |outcome| OverviewRow {
         place: vec![escape(name).into_owned()],
         status: Some(report.status),
-        fate,
+        outcome,
         worst: worst(report),
     };
     if groups.len() == 1 {
-        return groups.into_iter().map(|(fate, _)| head(fate)).collect();
+        return groups.into_iter().map(|(outcome, _)| head(outcome)).collect();
     }
-    let several = groups.into_iter().map(|(fate, addresses)| OverviewRow {
+    let several = groups.into_iter().map(|(outcome, addresses)| OverviewRow {
         place: addresses.iter().map(|ip| format!("  {ip}")).collect(),
         status: None,
-        fate,
+        outcome,
         worst: String::new(),
     });
     std::iter::once(head(vec![String::new(); matrix::COLUMNS.len() + 1])).chain(several).collect()
 }
 
 /// The four cells of an address, and the end of its certificate.
-fn fate(report: &TargetReport, endpoint: &Endpoint, now: OffsetDateTime) -> Vec<String> {
+fn outcome(report: &TargetReport, endpoint: &Endpoint, now: OffsetDateTime) -> Vec<String> {
     let words = matrix::COLUMNS.map(|column| matrix::word(endpoint, &report.target, column));
     words.into_iter().chain(std::iter::once(expiry(report, endpoint, now))).collect()
 }

@@ -177,7 +177,7 @@ mod tests {
 
     fn report(address: &str, rules: &[&str]) -> TargetReport {
         let target = Options::default().target(address.parse().unwrap(), None, None);
-        let findings = rules.iter().map(|rule| find(rule).unwrap().finds("as told")).collect();
+        let findings = rules.iter().map(|rule| find(rule).unwrap().finds("a message")).collect();
         let observation = Observation::not_tried(Untried::TextOnly);
         let judgement = Judgement { findings, ..Judgement::default() };
         TargetReport::new(Arc::new(target), observation, judgement, Severity::Error)

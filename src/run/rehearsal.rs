@@ -67,7 +67,7 @@ pub struct Play {
 
 /// A finding with the change that fixes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mended {
+pub struct ListenerFix {
     /// The index of the target.
     pub index: usize,
     /// The rule.
@@ -78,21 +78,21 @@ pub struct Mended {
     pub candidate: Candidate,
 }
 
-/// What mends listeners.
+/// The fixes of listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mending {
+pub struct ListenerFixes {
     /// Each finding with its change.
-    pub all: Vec<Mended>,
+    pub all: Vec<ListenerFix>,
     /// Whether those of warnings and errors work together as well.
     pub together: bool,
 }
 
 /// Tries possible fixes of the findings about listeners, the most severe first; a change that works becomes the fix.
-pub async fn mend(
+pub async fn find_fixes(
     reports: &mut [(usize, TargetReport)],
     play: &Play,
     settings: &Settings,
-) -> Mending {
+) -> ListenerFixes {
     let files: Vec<FileChain> =
         reports.iter().flat_map(|(_, one)| one.target.files.clone()).collect();
     let mut wanted: Vec<(usize, Finding)> = Vec::new();
@@ -109,13 +109,13 @@ pub async fn mend(
         known: HashMap::new(),
         until: Instant::now() + PATIENCE,
     };
-    let (mut mended, mut grave) = (Vec::new(), Vec::new());
+    let (mut fixes, mut grave) = (Vec::new(), Vec::new());
     let notes_until = Instant::now() + PATIENCE_FOR_NOTES;
     for (at, finding) in wanted {
         if finding.severity == Severity::Note && Instant::now() > notes_until {
             break;
         }
-        let Some(candidate) = search.first_that_mends(reports, at, &finding).await else {
+        let Some(candidate) = search.first_that_fixes(reports, at, &finding).await else {
             continue;
         };
         let (index, report) = &mut reports[at];
@@ -128,10 +128,10 @@ pub async fn mend(
             grave.push((at, finding.clone(), candidate.clone()));
         }
         let (rule, subject) = (finding.rule, finding.subject);
-        mended.push(Mended { index: *index, rule, subject, candidate });
+        fixes.push(ListenerFix { index: *index, rule, subject, candidate });
     }
     let together = search.work_together(reports, &grave).await;
-    Mending { all: mended, together }
+    ListenerFixes { all: fixes, together }
 }
 
 /// What was seen with a changed configuration, by the indices of the targets that it affects.
@@ -148,9 +148,9 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Whether changes that work one by one do so together.
-    async fn work_together(&self, reports: &[(usize, TargetReport)], grave: &[Remedied]) -> bool {
+    async fn work_together(&self, reports: &[(usize, TargetReport)], grave: &[GraveFix]) -> bool {
         let (whole, kept) = combined(grave);
-        let is_whole = |(_, _, one): &&&Remedied| {
+        let is_whole = |(_, _, one): &&&GraveFix| {
             (one.edits.len(), one.files.len()) == (whole.edits.len(), whole.files.len())
         };
         if kept.iter().filter(is_whole).count() == kept.len() {
@@ -178,7 +178,7 @@ impl Search<'_> {
         lost.is_none_or(|lost| lost.is_empty())
     }
 
-    async fn first_that_mends(
+    async fn first_that_fixes(
         &mut self,
         reports: &[(usize, TargetReport)],
         at: usize,
@@ -279,11 +279,11 @@ fn sight(report: &TargetReport) -> Sight<'_> {
     Sight { target: &report.target, seen: &report.observation, judgement: &report.judgement }
 }
 
-/// A finding of a target, and the change that mends it.
-type Remedied = (usize, Finding, Candidate);
+/// A finding of a target, and the change that fixes it.
+type GraveFix = (usize, Finding, Candidate);
 
 /// All changes as one, and what it is made of: where two want different things, the first is served, as in the patch.
-fn combined(grave: &[Remedied]) -> (Candidate, Vec<&Remedied>) {
+fn combined(grave: &[GraveFix]) -> (Candidate, Vec<&GraveFix>) {
     let mut whole = Candidate { edits: Vec::new(), files: Vec::new(), admits: Vec::new() };
     let mut kept = Vec::new();
     for one in grave {

@@ -44,7 +44,7 @@ fn refuses(alert: AlertDescription) -> ScriptedReply {
 }
 
 fn serves(status: u16) -> ScriptedReply {
-    (taken(), Served::Answer { status, complaint: RefusalSubject::None })
+    (taken(), Served::Answer { status, subject: RefusalSubject::None })
 }
 
 fn finding<'r>(report: &'r TargetReport, rule: &str) -> &'r Finding {

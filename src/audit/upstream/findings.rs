@@ -108,7 +108,7 @@ fn untried(client: &NginxClient, kind: FaultKind, failure: &NginxFailure) -> Opt
 /// What a server that expects TLS makes of plain text.
 fn plain_text(served: &Served) -> String {
     match served {
-        Served::Answer { status, complaint: RefusalSubject::PlainText } => {
+        Served::Answer { status, subject: RefusalSubject::PlainText } => {
             format!("it answers HTTP {status} and says that it expects TLS")
         }
         Served::Answer { status, .. } => {

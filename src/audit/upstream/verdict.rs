@@ -153,7 +153,7 @@ fn in_plain_text(
             && matches!(failure.cause, Cause::NotTls(PlainProtocol::Http(_)))
     };
     match served {
-        Served::Answer { complaint: RefusalSubject::PlainText, .. } => {
+        Served::Answer { subject: RefusalSubject::PlainText, .. } => {
             HandshakeVerdict::Fails(NginxFailure::PlainText(served.clone()))
         }
         Served::Answer { .. } | Served::Spoken => HandshakeVerdict::Works,
@@ -250,10 +250,10 @@ fn request_refused(attempt: &NginxAttempt) -> HandshakeVerdict {
             "the server asks for another handshake behind the request, which is not made here"
                 .to_owned(),
         ),
-        Served::Answer { status, complaint: RefusalSubject::PostHandshakeAuthentication } => {
+        Served::Answer { status, subject: RefusalSubject::PostHandshakeAuthentication } => {
             HandshakeVerdict::Fails(NginxFailure::PostHandshakeAuthentication(*status))
         }
-        Served::Answer { status, complaint: RefusalSubject::Name } => {
+        Served::Answer { status, subject: RefusalSubject::Name } => {
             HandshakeVerdict::Fails(NginxFailure::Misdirected(*status))
         }
         _ => HandshakeVerdict::Works,
@@ -377,7 +377,13 @@ fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) ->
 /// Whether this alert can be an answer to a wrong or missing name.
 pub fn may_concern_name(cause: &Cause) -> bool {
     match cause {
-        Cause::Alert(alert) => [40, 80, 47, 112].map(AlertDescription).contains(alert),
+        Cause::Alert(alert) => matches!(
+            *alert,
+            AlertDescription::HANDSHAKE_FAILURE
+                | AlertDescription::INTERNAL_ERROR
+                | AlertDescription::ILLEGAL_PARAMETER
+                | AlertDescription::UNRECOGNIZED_NAME
+        ),
         Cause::Closed | Cause::Reset | Cause::TimedOut => true,
         _ => false,
     }

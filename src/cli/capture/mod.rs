@@ -15,7 +15,7 @@ use crate::report::{Look, Summary};
 
 /// Runs the subcommand.
 pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
-    // A name that is wrong is told before anything is read.
+    // A name that is wrong is reported before anything is read.
     for path in &args.files {
         source::check(path)?;
     }

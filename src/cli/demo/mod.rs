@@ -84,8 +84,8 @@ fn preface(scenarios: &[Scenario]) -> String {
     let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
     let head =
         format!("Started {} servers on 127.0.0.1. What is wrong with each:\n", scenarios.len());
-    let told = |one: &Scenario| format!("  {:width$}  {}", one.name, one.fault);
-    let lines: Vec<String> = std::iter::once(head).chain(scenarios.iter().map(told)).collect();
+    let line = |one: &Scenario| format!("  {:width$}  {}", one.name, one.fault);
+    let lines: Vec<String> = std::iter::once(head).chain(scenarios.iter().map(line)).collect();
     lines.join("\n") + "\n\n"
 }
 

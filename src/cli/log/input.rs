@@ -124,14 +124,14 @@ impl LogInput {
                 Err(error) => {
                     // A damaged end loses the lines there, and is reported.
                     self.unreadable += 1;
-                    self.error = Some(self.complaint(&error));
+                    self.error = Some(self.message(&error));
                     return;
                 }
             }
         }
     }
 
-    fn complaint(&self, error: &io::Error) -> String {
+    fn message(&self, error: &io::Error) -> String {
         match self.source {
             LogSource::Gzip(_) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 "the gzip stream is truncated".to_owned()

@@ -107,7 +107,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
             ..Depth::default()
         },
         policy: args.standard.policy()?,
-        rehearsal: rehearsal.as_ref().map(|stage| stage.told.clone()),
+        rehearsal: rehearsal.as_ref().map(|stage| stage.rehearsed.clone()),
         play: rehearsal.as_ref().and_then(|staged| staged.play(args, &configuration, &premises)),
         stand_ins: rehearsal.as_ref().map(Staged::stand_ins).unwrap_or_default(),
         known,

@@ -76,7 +76,7 @@ fn withhold_scripted(found: &mut Found, configuration: &Configuration) {
 pub(super) struct Staged {
     /// Ends after the audit; `None` if nginx does not serve.
     pub(super) running: Option<Rehearsal>,
-    pub(super) told: Rehearsed,
+    pub(super) rehearsed: Rehearsed,
     binary: PathBuf,
     build: Build,
 }
@@ -132,7 +132,7 @@ pub(super) fn rehearse(
     };
     let player = Player { binary: &binary, build: &build, scripts: args.rehearse_scripts };
     let start = rehearsal::start(tree, player, &[])?;
-    let mut told = Rehearsed {
+    let mut rehearsed = Rehearsed {
         nginx: build.version.to_string(),
         library: build.library.clone(),
         left_out: Vec::new(),
@@ -141,7 +141,7 @@ pub(super) fn rehearse(
     match start {
         StartOutcome::Serves(rehearsal) => {
             configuration.hear(Heard::Accepted);
-            told.left_out = rehearsal.left_out().iter().map(ToString::to_string).collect();
+            rehearsed.left_out = rehearsal.left_out().iter().map(ToString::to_string).collect();
             running = Some(rehearsal);
         }
         StartOutcome::Accepted => configuration.hear(Heard::Untested(Message::whole(
@@ -151,5 +151,5 @@ pub(super) fn rehearse(
         StartOutcome::Refused(message) => configuration.hear(Heard::Refused(message)),
         StartOutcome::Untested(message) => configuration.hear(Heard::Untested(message)),
     }
-    Ok(Staged { running, told, binary, build })
+    Ok(Staged { running, rehearsed, binary, build })
 }

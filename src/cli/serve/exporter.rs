@@ -50,7 +50,7 @@ pub(super) enum Refused {
     Busy,
     /// The request is invalid.
     #[error("{0}")]
-    Mistake(String),
+    Invalid(String),
 }
 
 impl Exporter {
@@ -121,7 +121,7 @@ impl Exporter {
             () = &mut patience => return Err(Refused::Busy),
         };
         let report = self.run(vec![target], patience).await;
-        let report = report.map_err(|error| Refused::Mistake(format!("{error:#}")))?;
+        let report = report.map_err(|error| Refused::Invalid(format!("{error:#}")))?;
         Ok(rendered(|out| prometheus::render_probe(&report, out)))
     }
 
@@ -133,7 +133,7 @@ impl Exporter {
     fn target(&self, name: &str, module: Option<&str>) -> Result<Arc<Target>, Refused> {
         let options = module.map(|name| {
             module::options(name).ok_or_else(|| {
-                Refused::Mistake(format!(
+                Refused::Invalid(format!(
                     "unknown module {:?}; known modules: {}",
                     escape(name),
                     module::names()
@@ -155,7 +155,7 @@ impl Exporter {
             (None, options) => {
                 let address = name
                     .parse()
-                    .map_err(|error| Refused::Mistake(escape(&format!("{error}")).into_owned()))?;
+                    .map_err(|error| Refused::Invalid(escape(&format!("{error}")).into_owned()))?;
                 let options = options.unwrap_or_default().over(&self.typed);
                 Ok(Arc::new(options.target(address, None, None)))
             }

@@ -182,7 +182,7 @@ async fn probe(exporter: &Exporter, request: &Request<Incoming>) -> HttpResponse
             let status = match refused {
                 Refused::NotConfigured => StatusCode::FORBIDDEN,
                 Refused::Busy => StatusCode::SERVICE_UNAVAILABLE,
-                Refused::Mistake(_) => StatusCode::BAD_REQUEST,
+                Refused::Invalid(_) => StatusCode::BAD_REQUEST,
             };
             text(status, format!("{refused}\n"))
         }

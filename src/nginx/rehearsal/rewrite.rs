@@ -141,7 +141,7 @@ struct CopyWriter<'a> {
 impl CopyWriter<'_> {
     fn block(&mut self, context: BlockContext, inside: &[Directive]) -> Result<(), CopyError> {
         for directive in inside {
-            match self.fate(context, directive)? {
+            match self.rewriting(context, directive)? {
                 Rewriting::Goes => self.change(directive, ""),
                 Rewriting::Becomes(text) => self.change(directive, &text),
                 Rewriting::Stays => {
@@ -153,7 +153,7 @@ impl CopyWriter<'_> {
         Ok(())
     }
 
-    fn fate(
+    fn rewriting(
         &mut self,
         context: BlockContext,
         directive: &Directive,
@@ -166,18 +166,19 @@ impl CopyWriter<'_> {
             return Err(CopyError::Traffic(directive.span.clone(), name.to_owned()));
         }
         if !self.stage.scripts
-            && let Some(fate) = statement::silenced(context, directive)
+            && let Some(rewriting) = statement::silenced(context, directive)
         {
-            return Ok(self.without(Omission::Scripts, fate));
+            return Ok(self.without(Omission::Scripts, rewriting));
         }
         if context == BlockContext::Main {
             let is_known = ["events", "http", "stream", "mail"].contains(&name);
             if directive.block.is_some() && !is_known {
                 return Ok(self.without(Omission::ForeignBlocks, Rewriting::Goes));
             }
-            if let fate @ (Rewriting::Goes | Rewriting::Becomes(_)) = statement::of_main(directive)
+            if let rewriting @ (Rewriting::Goes | Rewriting::Becomes(_)) =
+                statement::of_main(directive)
             {
-                return Ok(fate);
+                return Ok(rewriting);
             }
         }
         if context == BlockContext::Events && name == "worker_connections" {
@@ -198,17 +199,17 @@ impl CopyWriter<'_> {
         if name == "ssl_ocsp" && directive.first() != "off" {
             return Ok(self.without(Omission::ClientOcsp, Rewriting::Becomes(line([name, "off"]))));
         }
-        if let Some((fate, left_out)) =
+        if let Some((rewriting, left_out)) =
             statement::cut_off(self.tree, context, directive, self.stage)
         {
-            return Ok(self.without(left_out, fate));
+            return Ok(self.without(left_out, rewriting));
         }
         Ok(statement::moved(self.tree, directive, self.stage))
     }
 
-    fn without(&mut self, left_out: Omission, fate: Rewriting) -> Rewriting {
+    fn without(&mut self, left_out: Omission, rewriting: Rewriting) -> Rewriting {
         self.left_out.insert(left_out);
-        fate
+        rewriting
     }
 
     /// The same sockets at their new addresses, each with the same parameters.

@@ -103,7 +103,7 @@ pub(super) fn cut_off(
     let first = directive.first();
     let module = context.module()?;
     let quiet = quiet(stage);
-    let fate = match (module, directive.name.as_str()) {
+    let rewriting = match (module, directive.name.as_str()) {
         (Module::Mail, "resolver") => one(["resolver", "off"]),
         (_, "resolver") => with_first_and_parameters(directive, "127.0.0.1:1"),
         (Module::Mail, "auth_http") => {
@@ -131,7 +131,7 @@ pub(super) fn cut_off(
         }
         _ => return None,
     };
-    Some((fate, Omission::Upstreams))
+    Some((rewriting, Omission::Upstreams))
 }
 
 /// Directives that pass a request on.

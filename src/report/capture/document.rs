@@ -257,13 +257,13 @@ pub struct CapturedHandshake {
     pub hello_ms: Option<f64>,
     /// Milliseconds from the hello to the server's first record.
     pub answer_ms: Option<f64>,
-    /// Whether all that was sent was captured, as far as can be told.
+    /// Whether all that was sent was captured, as far as can be seen.
     pub complete: bool,
     /// How it ended.
     pub result: HandshakeResult,
     /// Why it failed.
     pub failure: Option<FailureView>,
-    /// Why it cannot be told how it ended.
+    /// Why it is unclear how it ended.
     pub doubt: Option<Doubt>,
 }
 

@@ -72,7 +72,7 @@ impl CaptureReport {
         self.failures.iter().any(|kind| tells(kind.weight))
     }
 
-    /// Whether something could not be told: there is no handshake, one is unclear, or a file cannot be read to its end.
+    /// Whether something is unclear: there is no handshake, one is unclear, or a file cannot be read to its end.
     pub fn has_gaps(&self) -> bool {
         let broken = self.files.iter().any(|file| file.error.is_some());
         self.summary.handshakes == 0 || self.summary.unclear > 0 || broken

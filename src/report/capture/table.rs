@@ -1,4 +1,4 @@
-//! The report over captures for people: how many handshakes failed, then each kind of failure with what mends it.
+//! The report over captures for people: how many handshakes failed, then each kind of failure with its fix.
 
 use anstyle::{AnsiColor, Style};
 
@@ -9,7 +9,7 @@ use crate::report::Look;
 use crate::report::escape::escape;
 use crate::report::text::{paragraph, styled};
 
-/// Kinds of failures that are told of at length.
+/// Kinds of failures that are described at length.
 const MAX_KINDS: usize = 30;
 
 /// Kinds of clients that are listed.
@@ -52,7 +52,7 @@ fn head(report: &CaptureReport, look: Look) -> String {
         _ => String::new(),
     };
     let text = format!(
-        "{} in {}: {} succeeded, {} failed, {} could not be told{span}",
+        "{} in {}: {} succeeded, {} failed, {} unclear{span}",
         counted(summary.handshakes, "handshake"),
         counted(report.traffic.frames, "frame"),
         summary.established,
@@ -146,7 +146,7 @@ fn unclear(report: &CaptureReport, look: Look) -> String {
     if found.is_empty() {
         return String::new();
     }
-    let mut out = "\nCould not be told:\n".to_owned();
+    let mut out = "\nUnclear:\n".to_owned();
     for handshake in found.iter().take(MAX_UNCLEAR) {
         let name = handshake.hello.as_ref().and_then(|hello| hello.server_name.as_deref());
         let name = name.map(|name| format!(" for {name}")).unwrap_or_default();

@@ -22,7 +22,7 @@ const UNDECIDED: &str = "not every connection was answered, so this could not be
 enum CaseOutcome {
     Passed,
     /// Passed, with a text.
-    Told(String),
+    Note(String),
     Skipped(String),
     Failed {
         message: String,
@@ -83,7 +83,7 @@ fn outcome(report: &Report, target: &TargetReport, id: &str) -> Option<CaseOutco
         return Some(CaseOutcome::Skipped(escape(&excuse.to_string()).into_owned()));
     }
     if !findings.is_empty() {
-        return Some(CaseOutcome::Told(details(&findings)));
+        return Some(CaseOutcome::Note(details(&findings)));
     }
     if judgement.undecided.contains(&id) {
         return Some(CaseOutcome::Skipped(UNDECIDED.to_owned()));
@@ -140,7 +140,7 @@ fn case<W: Write>(
     ]);
     let write = |inside: &mut Writer<W>| match outcome {
         CaseOutcome::Passed => Ok(()),
-        CaseOutcome::Told(text) => {
+        CaseOutcome::Note(text) => {
             inside.create_element("system-out").write_text_content(BytesText::new(text)).map(drop)
         }
         CaseOutcome::Skipped(why) => inside

@@ -145,7 +145,7 @@ fn attempt(chain: &Arc<Chain>, trusted: &Trusted) -> NginxAttempt {
             chain: Some(Arc::clone(chain)),
         }),
         complete: Some(handshake(chain)),
-        served: Served::Answer { status: 421, complaint: RefusalSubject::Name },
+        served: Served::Answer { status: 421, subject: RefusalSubject::Name },
         more_handshakes: 1,
     }
 }

@@ -29,7 +29,7 @@ fn proposed(goal: Goal, release: NginxRelease, http: &str, name: &str) -> Vec<St
         issuers: &[],
     };
     let seen = Endpoint::new("127.0.0.1:443".parse().unwrap(), Vec::new());
-    let told = candidates(goal, site, &seen).into_iter().map(|candidate| {
+    let lines = candidates(goal, site, &seen).into_iter().map(|candidate| {
         let patch = edit::patch(&tree, &candidate.edits).unwrap();
         assert_eq!(patch.fault(&tree), None, "{candidate}");
         let lines = patch.diff();
@@ -39,7 +39,7 @@ fn proposed(goal: Goal, release: NginxRelease, http: &str, name: &str) -> Vec<St
             candidate.admits.iter().map(|admits| format!(" !{admits}")).collect();
         format!("{}{}", added.join(" "), admits.concat())
     });
-    told.collect()
+    lines.collect()
 }
 
 fn client(name: &str) -> Goal {

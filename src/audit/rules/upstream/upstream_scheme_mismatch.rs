@@ -48,7 +48,7 @@ mod tests {
     use crate::targets::nginx_client::{NginxClient, PlainPass, SettingChange};
 
     pub(super) fn specimen() -> Vec<Finding> {
-        let refused = Served::Answer { status: 400, complaint: RefusalSubject::PlainText };
+        let refused = Served::Answer { status: 400, subject: RefusalSubject::PlainText };
         let mut scene = plainly(refused);
         scene.tried(vec![SettingChange::Tls("https://a.test:8443".to_owned())], taken());
         scene.judge().findings
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_is_served_in_plain_text_passes() {
-        let scene = plainly(Served::Answer { status: 200, complaint: RefusalSubject::None });
+        let scene = plainly(Served::Answer { status: 200, subject: RefusalSubject::None });
         scene.check(&[]);
         assert_eq!(scene.judge().passed, [super::RULE.id]);
     }

@@ -84,8 +84,8 @@ fn address_row(group: &AddressGroup) -> Markup {
 }
 
 fn cells(group: &AddressGroup) -> Markup {
-    html! { @for fate in &group.cells {
-        td.cell.(fate.class) title=(safe(&fate.title)) { (safe(&fate.word)) }
+    html! { @for outcome in &group.cells {
+        td.cell.(outcome.class) title=(safe(&outcome.title)) { (safe(&outcome.word)) }
     } }
 }
 
@@ -108,7 +108,7 @@ fn worst(report: &TargetReport) -> Markup {
 fn groups(report: &TargetReport) -> Vec<AddressGroup> {
     let mut groups: Vec<AddressGroup> = Vec::new();
     for endpoint in &report.observation.endpoints {
-        let cells = matrix::COLUMNS.map(|column| fate(endpoint, report, column));
+        let cells = matrix::COLUMNS.map(|column| outcome(endpoint, report, column));
         let alike = |known: &&mut AddressGroup| {
             let pairs = known.cells.iter().zip(&cells);
             pairs.into_iter().all(|(a, b)| (&a.word, a.class) == (&b.word, b.class))
@@ -121,7 +121,7 @@ fn groups(report: &TargetReport) -> Vec<AddressGroup> {
     groups
 }
 
-fn fate(
+fn outcome(
     endpoint: &Endpoint,
     report: &TargetReport,
     column: (bool, ProtocolVersion),
