@@ -8,7 +8,7 @@ use anyhow::{anyhow, bail};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::args::{ColorArg, FailOn, LimitArgs, MetricsArg, ReportArgs};
+use super::args::{ColorArg, FailOn, LimitArgs, MetricsArg, OutputArgs, ReportArgs};
 use super::errors::UsageError;
 use crate::probe::{AddressFamily, CONNECTIONS_PER_ADDRESS, Deadlines, Limits};
 use crate::report::place::has_place;
@@ -75,8 +75,17 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
 
 /// The appearance of the text report: as wide as the terminal, and in colour only on one.
 pub(super) fn look(args: &ReportArgs, to_stdout: bool) -> Look {
-    let colour = colour(args.color, to_stdout);
-    Look { width: if to_stdout { width() } else { WIDTH }, colour, show_chain: args.show_chain }
+    Look { show_chain: args.show_chain, ..look_with(args.color, to_stdout) }
+}
+
+/// The appearance of a report that has one format.
+pub(super) fn look_of(args: &OutputArgs) -> Look {
+    look_with(args.color, args.file.is_none())
+}
+
+fn look_with(wanted: ColorArg, to_stdout: bool) -> Look {
+    let width = if to_stdout { width() } else { WIDTH };
+    Look { width, colour: colour(wanted, to_stdout), show_chain: false }
 }
 
 /// Whether to use colour.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::report::ColorArg;
+use super::report::OutputArgs;
 
 const CAPTURE_EXAMPLES: &str = "\
 Examples:
@@ -25,12 +25,8 @@ pub(in crate::cli) struct CaptureArgs {
     /// Format of the report
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: CaptureFormat,
-    /// Write the report to this file instead of stdout, completely or not at all
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) output: Option<PathBuf>,
-    /// When to use colour
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
-    pub(in crate::cli) color: ColorArg,
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

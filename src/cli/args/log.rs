@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::limits::LimitArgs;
-use super::report::ColorArg;
+use super::release::ReleaseArgs;
+use super::report::OutputArgs;
 use super::targets::TrustArgs;
-use crate::nginx::defaults::NginxRelease;
-use crate::openssl::release::OpensslRelease;
 
 const LOG_EXAMPLES: &str = "\
 Examples:
@@ -38,15 +37,6 @@ pub(in crate::cli) struct LogArgs {
     /// Read log_format and, with --probe, the directives of upstreams from this configuration
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) nginx: Option<PathBuf>,
-    /// nginx's release, for --probe [default: that of the nginx on this machine]
-    #[arg(long, value_name = "VERSION")]
-    pub(in crate::cli) nginx_version: Option<NginxRelease>,
-    /// The OpenSSL that nginx runs with, for --probe
-    #[arg(long, value_name = "VERSION")]
-    pub(in crate::cli) openssl_version: Option<OpensslRelease>,
-    /// For --probe, ask this nginx (-V) for its release and library
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["nginx_version", "openssl_version"])]
-    pub(in crate::cli) nginx_binary: Option<PathBuf>,
     /// Audit the upstreams that failed as nginx connects to them, and try fixes
     #[arg(long)]
     pub(in crate::cli) probe: bool,
@@ -56,12 +46,13 @@ pub(in crate::cli) struct LogArgs {
     /// Format of the report
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: LogFormat,
-    /// Write the report to this file instead of stdout, completely or not at all
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) output: Option<PathBuf>,
-    /// When to use colour
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
-    pub(in crate::cli) color: ColorArg,
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
+    #[command(
+        flatten,
+        next_help_heading = "nginx, for --probe [default: the one on this machine]"
+    )]
+    pub(in crate::cli) release: ReleaseArgs,
     #[command(flatten)]
     pub(in crate::cli) trust: TrustArgs,
     #[command(flatten)]

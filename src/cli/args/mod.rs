@@ -9,6 +9,7 @@ mod limits;
 mod log;
 mod nginx;
 mod probe;
+mod release;
 mod replay;
 mod report;
 mod saved;
@@ -29,7 +30,9 @@ pub(in crate::cli) use self::log::{LogArgs, LogFormat};
 pub(in crate::cli) use self::nginx::{ConfigurationArgs, NginxArgs};
 pub(in crate::cli) use self::probe::{ProbeArgs, RunArgs, ScanArgs, StandardArgs};
 pub(in crate::cli) use self::replay::ReplayArgs;
-pub(in crate::cli) use self::report::{ColorArg, MetricsArg, PlainFormat, ReportArgs, ReportFile};
+pub(in crate::cli) use self::report::{
+    ColorArg, MetricsArg, OutputArgs, PlainFormat, ReportArgs, ReportFile,
+};
 pub(in crate::cli) use self::saved::{DiffArgs, MergeArgs, MergeFormat};
 pub(in crate::cli) use self::serve::ServeArgs;
 pub(in crate::cli) use self::targets::{SourceArgs, TargetArgs};

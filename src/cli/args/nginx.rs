@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 
 use super::probe::{RunArgs, StandardArgs};
+use super::release::ReleaseArgs;
 use super::targets::TrustArgs;
-use crate::nginx::defaults::NginxRelease;
-use crate::openssl::release::OpensslRelease;
 
 const NGINX_EXAMPLES: &str = "\
 Examples:
@@ -85,15 +84,8 @@ pub(in crate::cli) struct ConfigurationArgs {
     /// Host on which the servers listen, if not this machine
     #[arg(long, value_name = "HOST")]
     pub(in crate::cli) connect: Option<String>,
-    /// nginx release, which determines the defaults
-    #[arg(long, value_name = "VERSION")]
-    pub(in crate::cli) nginx_version: Option<NginxRelease>,
-    /// OpenSSL release that nginx uses
-    #[arg(long, value_name = "VERSION")]
-    pub(in crate::cli) openssl_version: Option<OpensslRelease>,
-    /// Run this nginx with -V to find out its release and OpenSSL
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["nginx_version", "openssl_version"])]
-    pub(in crate::cli) nginx_binary: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) release: ReleaseArgs,
 }
 
 fn variable(text: &str) -> Result<(String, String), &'static str> {

@@ -39,6 +39,17 @@ pub(in crate::cli) struct ReportArgs {
     pub(in crate::cli) color: ColorArg,
 }
 
+/// Where a report goes that has one format.
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct OutputArgs {
+    /// Write the report to this file instead of stdout, completely or not at all
+    #[arg(long = "output", value_name = "FILE")]
+    pub(in crate::cli) file: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub(in crate::cli) color: ColorArg,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum MetricsArg {
     /// Those of blackbox_exporter: probe_success, probe_ssl_earliest_cert_expiry …

@@ -9,9 +9,9 @@ use super::exit::Exit;
 use super::settings;
 use super::whole_file::Output;
 use crate::capture::intake::CaptureIntake;
+use crate::report::Summary;
 use crate::report::capture::document::{CaptureFile, CaptureReport};
 use crate::report::capture::table;
-use crate::report::{Look, Summary};
 
 /// Runs the subcommand.
 pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
@@ -19,7 +19,7 @@ pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
     for path in &args.files {
         source::check(path)?;
     }
-    let output = Output::open(args.output.as_deref())?;
+    let output = Output::open(args.output.file.as_deref())?;
     let mut intake = CaptureIntake::new(args.only_failing);
     let mut files = Vec::new();
     for path in &args.files {
@@ -51,15 +51,9 @@ pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
 fn write(report: &CaptureReport, args: &CaptureArgs, mut output: Output) -> anyhow::Result<()> {
     match args.format {
         CaptureFormat::Table => {
-            output.write_all(table::render(report, look(args)).as_bytes())?;
+            output.write_all(table::render(report, settings::look_of(&args.output)).as_bytes())?;
         }
         CaptureFormat::Json => report.json(&mut output)?,
     }
     output.finish()
-}
-
-fn look(args: &CaptureArgs) -> Look {
-    let colour = settings::colour(args.color, args.output.is_none());
-    let width = if args.output.is_none() { settings::width() } else { settings::WIDTH };
-    Look { width, colour, show_chain: false }
 }

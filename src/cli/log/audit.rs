@@ -68,16 +68,17 @@ impl InstalledNginx {
             let (version, library) = installed::ask(binary)?;
             Ok(Self { version, library })
         };
-        match (&args.nginx_binary, args.nginx_version) {
+        let release = &args.release;
+        match (&release.nginx_binary, release.nginx_version) {
             (Some(binary), _) => asked(binary),
             (None, Some(_)) => {
-                Ok(Self { version: args.nginx_version, library: args.openssl_version })
+                Ok(Self { version: release.nginx_version, library: release.openssl_version })
             }
             // If that nginx cannot be run, the release is unknown.
             (None, None) => {
                 let found = installed::find().and_then(|binary| asked(&binary).ok());
                 let found = found.unwrap_or_default();
-                Ok(Self { library: args.openssl_version.or(found.library), ..found })
+                Ok(Self { library: release.openssl_version.or(found.library), ..found })
             }
         }
     }

@@ -22,7 +22,6 @@ use crate::log::format::AccessLogFormat;
 use crate::log::intake::Intake;
 use crate::log::shape::AccessLineShape;
 use crate::nginx::tree::{Directive, Tree};
-use crate::report::Look;
 use crate::report::log::document::LogReport;
 use crate::report::log::{prometheus, table};
 use crate::targets::disk::Disk;
@@ -36,7 +35,7 @@ const MAX_PROBLEMS: usize = 5;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
-    if args.follow && args.format != LogFormat::Table && args.output.is_none() {
+    if args.follow && args.format != LogFormat::Table && args.output.file.is_none() {
         return Err(UsageError::new(
             "--follow and --format both write to stdout",
             "give a file for the document (--output FILE)",
@@ -51,7 +50,7 @@ pub(super) fn run(args: &LogArgs) -> anyhow::Result<Exit> {
         .iter()
         .map(|path| LogInput::open(path, args.follow))
         .collect::<Result<_, _>>()?;
-    let output = Output::open(args.output.as_deref())?;
+    let output = Output::open(args.output.file.as_deref())?;
     for reading in &mut readings {
         reading.read(&mut intake);
         if !args.follow {
@@ -115,18 +114,12 @@ fn shape(args: &LogArgs, tree: Option<&Tree>) -> anyhow::Result<AccessLineShape>
 
 fn write(report: &LogReport, args: &LogArgs, mut output: Output) -> anyhow::Result<()> {
     let text = match args.format {
-        LogFormat::Table => table::render(report, look(args)),
+        LogFormat::Table => table::render(report, settings::look_of(&args.output)),
         LogFormat::Json => report.json()?,
         LogFormat::Prometheus => prometheus::render(report),
     };
     output.write_all(text.as_bytes())?;
     output.finish()
-}
-
-fn look(args: &LogArgs) -> Look {
-    let colour = settings::colour(args.color, args.output.is_none());
-    let width = if args.output.is_none() { settings::width() } else { settings::WIDTH };
-    Look { width, colour, show_chain: false }
 }
 
 /// A moment on the host's clock: `2h` ago, or a date.

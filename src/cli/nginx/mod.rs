@@ -86,7 +86,9 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         ));
     }
     let rehearsal = if args.rehearse { Some(rehearse(args, &mut configuration)?) } else { None };
-    if let (None, Some(binary), Some(version)) = (&rehearsal, &args.source.nginx_binary, version) {
+    if let (None, Some(binary), Some(version)) =
+        (&rehearsal, &args.source.release.nginx_binary, version)
+    {
         configuration.ask(binary, version, args.source.root.is_some());
     }
     let mut found = targets(&configuration, &premises, rehearsal.as_ref());
@@ -175,8 +177,8 @@ impl ConfigurationArgs {
         &self,
         config: &Path,
     ) -> anyhow::Result<(Option<NginxRelease>, Option<OpensslRelease>)> {
-        let given = (self.nginx_version, self.openssl_version);
-        if let Some(binary) = &self.nginx_binary {
+        let given = (self.release.nginx_version, self.release.openssl_version);
+        if let Some(binary) = &self.release.nginx_binary {
             return installed::ask(binary);
         }
         let elsewhere = self.root.is_some() || self.connect.is_some() || config == Path::new("-");

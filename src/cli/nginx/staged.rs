@@ -120,9 +120,10 @@ pub(super) fn rehearse(
     args: &NginxArgs,
     configuration: &mut Configuration,
 ) -> anyhow::Result<Staged> {
-    let binary = args.source.nginx_binary.clone().or_else(installed::find).ok_or_else(|| {
-        UsageError::new("no nginx was found to rehearse with", "name one: --nginx-binary FILE")
-    })?;
+    let binary =
+        args.source.release.nginx_binary.clone().or_else(installed::find).ok_or_else(|| {
+            UsageError::new("no nginx was found to rehearse with", "name one: --nginx-binary FILE")
+        })?;
     let build = installed::build(&binary)?;
     let Some(tree) = &configuration.tree else {
         return Err(UsageError::new(
