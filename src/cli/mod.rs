@@ -30,6 +30,7 @@ mod serve;
 mod settings;
 mod stop;
 mod targets;
+mod unpacked;
 mod whole_file;
 
 use std::ffi::OsString;

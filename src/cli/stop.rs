@@ -118,6 +118,11 @@ impl Drop for StopListener {
     }
 }
 
+/// Whether a signal was received.
+pub(super) fn is_stopped() -> bool {
+    *STOPPED.borrow()
+}
+
 /// Resolves on a signal.
 pub(super) fn signalled() -> impl Future<Output = ()> {
     let (listener, mut stopped) = (StopListener::new(), STOPPED.subscribe());

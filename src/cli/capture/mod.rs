@@ -7,6 +7,7 @@ use std::io::Write;
 use super::args::{CaptureArgs, CaptureFormat};
 use super::exit::Exit;
 use super::settings;
+use super::unpacked::name;
 use super::whole_file::Output;
 use crate::capture::intake::CaptureIntake;
 use crate::report::Summary;
@@ -15,27 +16,19 @@ use crate::report::capture::table;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
-    // A name that is wrong is reported before anything is read.
-    for path in &args.files {
-        source::check(path)?;
-    }
+    source::check(&args.files)?;
     let output = Output::open(args.output.file.as_deref())?;
     let mut intake = CaptureIntake::new(args.only_failing);
     let mut files = Vec::new();
     for path in &args.files {
         let (frames, error) = match source::open(path) {
-            Ok(source) => intake.read(source),
-            Err(error) => {
-                files.push(CaptureFile {
-                    path: source::name(path),
-                    frames: 0,
-                    error: Some(error.to_string()),
-                });
-                continue;
+            Ok(source) => {
+                let (frames, error) = intake.read(source);
+                (frames, error.map(|error| error.to_string()))
             }
+            Err(error) => (0, Some(error.to_string())),
         };
-        let error = error.map(|error| error.to_string());
-        files.push(CaptureFile { path: source::name(path), frames, error });
+        files.push(CaptureFile { path: name(path), frames, error });
     }
     intake.finish();
     let report = CaptureReport::new(&intake, files);

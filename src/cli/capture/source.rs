@@ -1,59 +1,76 @@
 //! Where captures come from: files, plain or gzipped, and standard input.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
-use std::path::Path;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::cli::errors::UsageError;
+use crate::cli::stop::{StopListener, is_stopped};
+use crate::cli::unpacked::{self, Unpacked, is_stdin, opens_once};
 
-/// What a gzip file begins with (RFC 1952 2.3.1).
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+const HELP: &str = "name captures of tcpdump or Wireshark, or - for standard input";
 
-/// Bytes that are read ahead for unpacking.
-const BLOCK: usize = 128 * 1024;
+/// How long standard input may be silent before it is looked whether to stop.
+const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 
-/// Whether a file can be opened.
-pub(super) fn check(path: &Path) -> anyhow::Result<()> {
-    if path == Path::new("-") {
-        return Ok(());
+/// Whether all of them can be read: a name that is wrong is told before anything is read.
+pub(super) fn check(paths: &[PathBuf]) -> anyhow::Result<()> {
+    for path in paths.iter().filter(|path| !opens_once(path)) {
+        drop(open_file(path)?);
     }
-    let problem = match open_file(path) {
-        Ok(file) if file.metadata().is_ok_and(|data| data.is_dir()) => "it is a folder".to_owned(),
-        Ok(_) => return Ok(()),
-        Err(error) => error.to_string(),
-    };
-    Err(UsageError::new(
-        format!("cannot read {}: {problem}", path.display()),
-        "name captures of tcpdump or Wireshark, or - for standard input",
-    ))
+    if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
+        return Err(UsageError::new("- is given twice", "standard input can be read only once"));
+    }
+    Ok(())
 }
 
-/// Opens a file, or standard input for `-`; what is gzipped is unpacked.
-pub(super) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
-    let mut raw: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(open_file(path)?)
-    };
-    let mut magic = Vec::new();
-    raw.by_ref().take(GZIP.len() as u64).read_to_end(&mut magic)?;
-    let gzipped = magic == GZIP;
-    let whole = Cursor::new(magic).chain(raw);
-    Ok(if gzipped {
-        Box::new(MultiGzDecoder::new(BufReader::with_capacity(BLOCK, whole)))
-    } else {
-        Box::new(whole)
+/// Opens a file, or standard input for `-`.
+pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
+    let raw: Box<dyn Read> =
+        if is_stdin(path) { Box::new(LiveCapture::new()?) } else { Box::new(open_file(path)?) };
+    Ok(match Unpacked::new(raw, "capture")? {
+        Unpacked::Plain(reader) | Unpacked::Gzip(reader) => reader,
     })
 }
 
-/// How a file is named in the report.
-pub(super) fn name(path: &Path) -> String {
-    if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() }
+/// Standard input until its end. A capture that is still being made has none: after a signal, only what comes at once is
+/// read, and then reported.
+struct LiveCapture {
+    stdin: File,
+    _listener: StopListener,
 }
 
-fn open_file(path: &Path) -> io::Result<File> {
-    #[expect(clippy::disallowed_methods, reason = "the capture is named on the command line")]
-    File::open(path)
+impl LiveCapture {
+    fn new() -> io::Result<Self> {
+        let stdin = io::stdin().as_fd().try_clone_to_owned()?;
+        Ok(Self { stdin: stdin.into(), _listener: StopListener::new() })
+    }
+
+    /// Whether a read would not block.
+    fn is_ready(&self) -> io::Result<bool> {
+        let mut wanted = [PollFd::new(&self.stdin, PollFlags::IN)];
+        match poll(&mut wanted, Some(&PAUSE)) {
+            Err(Errno::INTR) => Ok(false),
+            ready => Ok(ready? > 0),
+        }
+    }
+}
+
+impl Read for LiveCapture {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        while !self.is_ready()? {
+            if is_stopped() {
+                return Ok(0);
+            }
+        }
+        self.stdin.read(space)
+    }
+}
+
+fn open_file(path: &Path) -> anyhow::Result<File> {
+    unpacked::open_file(path, HELP)
 }

@@ -4,25 +4,14 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use memchr::memchr;
 
-use crate::cli::errors::UsageError;
+use crate::cli::unpacked::{self, Unpacked, is_stdin, opens_once};
 use crate::log::intake::{Intake, MAX_LINE};
 use crate::report::log::document::FileOut;
 
 /// Bytes that are read at once; a line longer than [`MAX_LINE`] is dropped before it fills them.
 const BLOCK: usize = 512 * 1024;
-
-/// The first bytes of a gzip file (RFC 1952 section 2.3.1).
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-
-/// The first bytes of files compressed by other programs.
-const PACKED: [(&[u8], &str); 3] =
-    [(b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2"), (b"\x28\xb5\x2f\xfd", "zstd")];
-
-/// The number of bytes that show how a file is compressed.
-const MAGIC: usize = 6;
 
 /// One file while it is read.
 pub(super) struct LogInput {
@@ -50,8 +39,7 @@ enum LogSource {
 impl LogInput {
     /// Opens a file, or standard input for `-`.
     pub(super) fn open(path: &Path, follow: bool) -> anyhow::Result<Self> {
-        let later = !follow && path.metadata().is_ok_and(|data| data.is_file());
-        if later {
+        if !follow && !opens_once(path) {
             // There may be more files than a process may have open.
             drop(open_file(path)?);
             return Ok(Self::new(path, LogSource::Unopened));
@@ -63,7 +51,7 @@ impl LogInput {
 
     fn start(&mut self) -> anyhow::Result<()> {
         let path = &*self.path;
-        let (raw, metadata): (Box<dyn Read>, _) = if path == Path::new("-") {
+        let (raw, metadata): (Box<dyn Read>, _) = if is_stdin(path) {
             (Box::new(io::stdin().lock()), None)
         } else {
             let file = open_file(path)?;
@@ -71,11 +59,12 @@ impl LogInput {
             (Box::new(file), metadata)
         };
         self.source = LogSource::Plain(Box::new(io::empty()));
-        match with_magic(raw) {
-            Ok(source) => {
-                self.growing = metadata.filter(|_| matches!(source, LogSource::Plain(_)));
-                self.source = source;
+        match Unpacked::new(raw, "log") {
+            Ok(Unpacked::Plain(reader)) => {
+                self.growing = metadata;
+                self.source = LogSource::Plain(reader);
             }
+            Ok(Unpacked::Gzip(reader)) => self.source = LogSource::Gzip(reader),
             Err(error) => self.error = Some(error.to_string()),
         }
         Ok(())
@@ -195,7 +184,7 @@ impl LogInput {
     /// The statistics of the file.
     pub(super) fn finish(self) -> FileOut {
         FileOut {
-            path: super::name(&self.path),
+            path: unpacked::name(&self.path),
             lines: self.lines,
             unreadable: self.unreadable,
             error: self.error,
@@ -205,42 +194,7 @@ impl LogInput {
 
 /// Opens a file that was named on the command line.
 pub(super) fn open_file(path: &Path) -> anyhow::Result<File> {
-    #[expect(clippy::disallowed_methods, reason = "log paths come from the command line")]
-    let file = File::open(path);
-    let problem = match file {
-        Ok(file) if file.metadata().is_ok_and(|data| data.is_dir()) => "it is a folder".to_owned(),
-        Ok(file) => return Ok(file),
-        Err(error) => error.to_string(),
-    };
-    Err(UsageError::new(
-        format!("cannot read {}: {problem}", path.display()),
-        "name log files, or - for standard input",
-    ))
-}
-
-/// Decides by the first bytes, not by the file's name.
-fn with_magic(mut raw: Box<dyn Read>) -> io::Result<LogSource> {
-    let mut magic = [0; MAGIC];
-    let mut length = 0;
-    while length < magic.len() {
-        match raw.read(&mut magic[length..])? {
-            0 => break,
-            count => length += count,
-        }
-    }
-    let whole = io::Cursor::new(magic[..length].to_vec()).chain(raw);
-    let packed = PACKED.iter().find(|(start, _)| magic[..length].starts_with(start));
-    if let Some((_, program)) = packed {
-        let advice = format!(
-            "compressed with {program}: unpack it, as in {program} -dc FILE | shakedown log -"
-        );
-        return Err(io::Error::new(io::ErrorKind::Unsupported, advice));
-    }
-    Ok(if magic[..length].starts_with(&GZIP) {
-        LogSource::Gzip(Box::new(MultiGzDecoder::new(io::BufReader::new(whole))))
-    } else {
-        LogSource::Plain(Box::new(whole))
-    })
+    unpacked::open_file(path, "name log files, or - for standard input")
 }
 
 #[cfg(test)]

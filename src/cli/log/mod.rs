@@ -157,11 +157,6 @@ fn versions(text: &str) -> anyhow::Result<Vec<String>> {
     Ok(versions)
 }
 
-/// A file's name in the report.
-fn name(path: &Path) -> String {
-    if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

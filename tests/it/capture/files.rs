@@ -74,6 +74,62 @@ fn a_capture_comes_from_standard_input_as_well() {
 }
 
 #[test]
+fn a_capture_that_is_still_being_made_is_reported_at_a_signal() {
+    let pki = Pki::new();
+    let plain = frames(&all_packets(&sample(&pki)), Link::Ethernet, false);
+    // More than fits into a pipe, so that it has been read in part once it is written.
+    let bytes = plain_pcap(&vec![plain.clone(); 10].concat(), Link::Ethernet);
+    assert!(bytes.len() > 128 * 1024, "{}", bytes.len());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
+        .args(["capture", "--format", "json", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&bytes).unwrap();
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &report["files"][0]["error"]), (Some(1), &Value::Null));
+    assert_eq!(report["traffic"]["frames"], plain.len() * 10, "{report:#}");
+}
+
+#[test]
+fn a_pipe_by_its_name_is_read_once() {
+    let pki = Pki::new();
+    let plain = frames(&all_packets(&sample(&pki)), Link::Ethernet, false);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let (pipe, bytes) = (path.clone(), plain_pcap(&plain, Link::Ethernet));
+    let writer = std::thread::spawn(move || fs::write(pipe, bytes));
+    let run = shakedown(&["capture", &path.display().to_string()]);
+    writer.join().unwrap().unwrap();
+    assert!(run.stdout.starts_with("7 handshakes"), "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn what_cannot_be_read_is_said_instead_of_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.pcap");
+    for (bytes, words) in [
+        (b"no capture at all, but text".as_slice(), "neither pcap nor pcapng"),
+        (b"\xfd7zXZ\0", "xz -dc"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        let run = shakedown(&["capture", &path.display().to_string()]);
+        assert_eq!(run.status, 3);
+        assert!(run.stdout.contains(words), "{}", run.stdout);
+        assert!(!run.stdout.contains("handshake"), "{}", run.stdout);
+    }
+    let run = shakedown(&["capture", "-", "-"]);
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{}", run.stderr);
+}
+
+#[test]
 fn what_holds_no_handshake_could_not_be_tested() {
     let empty: &[Frame] = &[];
     for bytes in [plain_pcap(empty, Link::Ethernet), pcapng(empty, Link::Raw, false)] {
