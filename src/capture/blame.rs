@@ -1,6 +1,7 @@
 //! Why a handshake failed: the row and the causes of the table that `explain` and `log` use, chosen by what the hello offers, how
 //! far the handshake came, and what the server was seen to accept.
 
+use super::conclusion::PATIENCE;
 use super::exchange::{Breakdown, ClientCertificate, Exchange, HandshakeStage, Party};
 use super::learnt::Accepted;
 use super::seen_hello::SeenHello;
@@ -59,11 +60,9 @@ pub fn blame(exchange: &Exchange, breakdown: Breakdown, accepted: Option<&Accept
         }
         Breakdown::SealedAlert { by, .. } => sealed(exchange, by),
         Breakdown::PlainHttp => of(Sign::Begins("client sent plain HTTP request to HTTPS port")),
-        Breakdown::NotTls { .. } => {
-            of(Sign::Begins("client sent invalid request while reading client request line"))
-        }
-        Breakdown::Left { by, stage, .. } => left(by, stage),
-        Breakdown::Unanswered { .. } => of(Sign::Says("client timed out while SSL handshaking")),
+        Breakdown::NotTls { .. } => as_client_says("server gave HTTP response to HTTPS client"),
+        Breakdown::Left { by, stage, .. } => left(exchange, by, stage),
+        Breakdown::Unanswered { .. } => as_client_says("SSL connection timeout"),
     };
     blame.evidence.splice(..0, [observed(exchange, breakdown)]);
     blame
@@ -73,6 +72,12 @@ pub fn blame(exchange: &Exchange, breakdown: Breakdown, accepted: Option<&Accept
 fn of(sign: Sign) -> Blame {
     let row = meanings(sign).into_iter().find(|row| row.side == Direction::Client);
     row.map_or_else(unexplained, |row| of_row(row, None))
+}
+
+/// The row for what only the client's own program says: the server, which is at fault, knows nothing of it.
+fn as_client_says(words: &'static str) -> Blame {
+    let says = |row: &&Mechanism| row.sign == Sign::Says(words) && row.side == Direction::Client;
+    table::mechanisms().iter().find(says).map_or_else(unexplained, |row| of_row(row, None))
 }
 
 fn of_row(row: &'static Mechanism, first: Option<&str>) -> Blame {
@@ -296,16 +301,20 @@ fn sealed(exchange: &Exchange, by: Party) -> Blame {
     }
 }
 
-fn left(by: Party, stage: HandshakeStage) -> Blame {
+fn left(exchange: &Exchange, by: Party, stage: HandshakeStage) -> Blame {
+    let last = exchange.answer_time.unwrap_or(exchange.opened);
+    let waited = exchange.end.is_some_and(|end| end.time - last >= PATIENCE);
     match (by, stage) {
         (Party::Client, HandshakeStage::AmidHello | HandshakeStage::AfterHello) => {
             of(Sign::Says("closed connection while SSL handshaking"))
         }
         (Party::Client, _) => of(Sign::Says("peer closed connection in SSL handshake")),
-        (Party::Server, HandshakeStage::AmidHello | HandshakeStage::AfterAnswer) => {
+        (Party::Server, HandshakeStage::AmidHello | HandshakeStage::AfterAnswer) if waited => {
             of(Sign::Says("client timed out while SSL handshaking"))
         }
-        (Party::Server, HandshakeStage::AfterHello) => of(Sign::Says("aborted the SSL handshake")),
+        (Party::Server, HandshakeStage::AmidHello | HandshakeStage::AfterHello) => {
+            of(Sign::Says("aborted the SSL handshake"))
+        }
         (Party::Server, _) => of(Sign::Says("SSL handshaking")),
     }
 }

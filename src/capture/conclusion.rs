@@ -25,8 +25,8 @@ const PRE_SHARED_KEY: ExtensionType = ExtensionType(41);
 const SHA384_SUITE: u16 = 0x1302;
 const SHORT_TAG_SUITE: u16 = 0x1305;
 
-/// A client that waits this long for an answer did not just leave, in nanoseconds.
-const PATIENCE: i64 = 1_000_000_000;
+/// A side that waits this long for the other did not just leave, in nanoseconds.
+pub(super) const PATIENCE: i64 = 1_000_000_000;
 
 /// What a connection was, where it shows no handshake.
 #[derive(Clone, Debug)]

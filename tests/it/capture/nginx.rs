@@ -8,6 +8,8 @@ use shakedown::log::classify::classify;
 use shakedown::log::line;
 
 use super::*;
+use crate::log::wire::hello;
+use crate::support::server::scripted;
 
 /// Sends these bytes through the relay, reads what comes, and hangs up.
 fn raw(port: u16, bytes: &[u8]) {
@@ -15,18 +17,6 @@ fn raw(port: u16, bytes: &[u8]) {
     stream.set_read_timeout(Some(Duration::from_millis(1500))).unwrap();
     stream.write_all(bytes).unwrap();
     let _ = stream.read(&mut [0; 8192]);
-}
-
-/// A hello of TLS 1.2 or older without extensions.
-fn hello(version: u16, suites: &[u16]) -> Vec<u8> {
-    let mut body = version.to_be_bytes().to_vec();
-    body.extend([7; 32]);
-    body.push(0);
-    body.extend(u16::try_from(2 * suites.len()).unwrap().to_be_bytes());
-    body.extend(suites.iter().flat_map(|suite| suite.to_be_bytes()));
-    body.extend([1, 0]);
-    let length = u8::try_from(body.len()).unwrap();
-    [&[22, 3, 1, 0, length + 4, 1, 0, 0, length], body.as_slice()].concat()
 }
 
 /// One connection to nginx with these directives: the capture must blame what the log line with these words does.
@@ -53,9 +43,9 @@ fn check(pki: &Pki, directives: &str, words: &str, connect: impl Fn(u16)) {
 fn failures_have_the_class_and_the_cause_of_the_line_that_nginx_logs() {
     let pki = Pki::new();
     let usual = "ssl_protocols TLSv1.2 TLSv1.3; ssl_ecdh_curve prime256v1;";
-    check(&pki, usual, "unsupported protocol", |port| raw(port, &hello(0x0301, &[0xc013])));
-    check(&pki, usual, "version too low", |port| raw(port, &hello(0x0300, &[0x0005])));
-    check(&pki, usual, "no shared cipher", |port| raw(port, &hello(0x0303, &[0x0005])));
+    check(&pki, usual, "unsupported protocol", |port| raw(port, &hello(0x0301, &[0xc013], &[])));
+    check(&pki, usual, "version too low", |port| raw(port, &hello(0x0300, &[0x0005], &[])));
+    check(&pki, usual, "no shared cipher", |port| raw(port, &hello(0x0303, &[0x0005], &[])));
     let group = ["-tls1_3", "-groups", "X448"];
     check(&pki, usual, "no suitable key share", |port| s_client(port, &group));
     let signature = ["-tls1_3", "-groups", "P-256", "-sigalgs", "RSA-PSS+SHA256"];
@@ -74,7 +64,7 @@ fn failures_have_the_class_and_the_cause_of_the_line_that_nginx_logs() {
     check(&pki, usual, "plain HTTP request", |port| raw(port, b"GET / HTTP/1.0\r\n\r\n"));
     check(&pki, usual, "peer closed connection", |port| {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.write_all(&hello(0x0303, &[0xc02b])[..20]).unwrap();
+        stream.write_all(&hello(0x0303, &[0xc02b], &[])[..20]).unwrap();
     });
 }
 
@@ -96,6 +86,24 @@ fn a_handshake_without_the_client_certificate_that_nginx_wants_is_established() 
     let certificates: Vec<&Value> =
         (0..3).map(|at| &report["handshakes"][at]["client_certificate"]).collect();
     assert_eq!(certificates, ["empty", "empty", "sent"], "{report:#}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_in_tls_is_at_fault() {
+    let silent = scripted(|stream| {
+        std::thread::sleep(Duration::from_secs(3));
+        drop(stream);
+    });
+    let plain = scripted(|mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    for (server, class) in [(silent, "handshake-timeout"), (plain, "not-tls")] {
+        let recorder = Recorder::before(server.port());
+        raw(recorder.port, &hello(0x0303, &[0xc02b], &[]));
+        let (report, status) = report_of(&recorder.connections(1));
+        assert_eq!((status, &*endings(&report)[0].1), (1, class), "{report:#}");
+    }
 }
 
 #[test]

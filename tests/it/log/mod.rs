@@ -10,7 +10,7 @@ mod explain;
 mod next;
 mod programs;
 mod upstream;
-mod wire;
+pub(crate) mod wire;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};

@@ -11,7 +11,7 @@ pub(super) fn alert(number: u8) -> [u8; 7] {
 }
 
 /// A hello of this version with these suites and extensions.
-pub(super) fn hello(version: u16, suites: &[u16], extensions: &[u8]) -> Vec<u8> {
+pub(crate) fn hello(version: u16, suites: &[u16], extensions: &[u8]) -> Vec<u8> {
     let mut body = version.to_be_bytes().to_vec();
     body.extend([7; 32]);
     body.push(0);
