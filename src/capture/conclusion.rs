@@ -217,10 +217,7 @@ impl View<'_> {
             return Some(Conclusion::Established);
         }
         let mut reactions = self.server.shown.sealed.iter();
-        let Some(reaction) = reactions.find(|it| it.at.received >= finished.at.end) else {
-            let more = self.server.shown.sealed_count > self.server.shown.sealed.len() as u64;
-            return more.then_some(Conclusion::Established);
-        };
+        let reaction = reactions.find(|it| it.at.received >= finished.at.end)?;
         Some(if !sizes.is_alert(*reaction) {
             Conclusion::Established
         } else if self.client_left_before(*reaction, records.get(place + 1..)?, sizes) {

@@ -101,7 +101,7 @@ pub struct ShownTls {
     pub finished: u32,
     /// Encrypted alerts of TLS 1.2 and older.
     pub sealed_alerts: Vec<SealedRecord>,
-    /// The first records that TLS 1.3 encrypts, or that carry application data.
+    /// The first records that TLS 1.3 encrypts, or that carry application data, then the first of each flight.
     pub sealed: Vec<SealedRecord>,
     /// All of them.
     pub sealed_count: u64,
@@ -216,6 +216,12 @@ impl Half {
         self.records.lost
     }
 
+    /// Whether it encrypted something after it had received something encrypted.
+    pub fn answers(&self, peer: &Self) -> bool {
+        let (first, last) = (peer.shown.sealed.first(), self.shown.sealed.last());
+        first.zip(last).is_some_and(|(first, last)| last.at.received >= first.at.end)
+    }
+
     /// Lets go of what is only needed to read on.
     pub fn release(&mut self) {
         self.stream.flush(|_, _| {});
@@ -327,8 +333,11 @@ impl Half {
             ContentType::ALERT => self.alert(record, at),
             APPLICATION_DATA => {
                 self.shown.sealed_count += 1;
-                if self.shown.sealed.len() < MAX_SEALED {
-                    self.shown.sealed.push(sealed);
+                let kept = &mut self.shown.sealed;
+                // A flight may have very many records; the first of the next one tells how it was taken.
+                let next = kept.last().is_some_and(|last| last.at.received < at.received);
+                if kept.len() < MAX_SEALED || next && kept.len() < 2 * MAX_SEALED {
+                    kept.push(sealed);
                 }
             }
             _ => {}

@@ -143,7 +143,9 @@ impl Talk {
         let halves = &self.halves;
         let flows = |half: &Half| half.shown.sealed_count + u64::from(half.shown.finished) > 1;
         let count: u64 = halves.iter().map(|half| half.shown.sealed_count).sum();
+        let [one, other] = halves;
         let flowing = halves.iter().all(flows) && count > FLOWING;
+        let flowing = flowing && one.answers(other) && other.answers(one);
         let plain =
             halves.iter().all(Half::is_plain) && halves.iter().all(|half| half.text.len() > 64);
         let foreign = plain && halves.iter().all(|half| half.stream.end() > 16 * 1024);

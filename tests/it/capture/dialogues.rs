@@ -82,14 +82,27 @@ fn a_client_that_refuses_in_an_encrypted_alert_is_inferred_to() {
 
 #[test]
 fn a_server_that_refuses_the_client_in_an_encrypted_alert_is_inferred_to() {
+    refuses_in_an_encrypted_alert(&["a.test"], &[]);
+}
+
+#[test]
+fn the_alert_is_found_after_a_flight_of_many_records() {
+    let names: Vec<String> = (0..400).map(|number| format!("h{number}.a.test")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    refuses_in_an_encrypted_alert(&names, &["-max_send_frag", "512"]);
+}
+
+#[track_caller]
+fn refuses_in_an_encrypted_alert(names: &[&str], options: &[&str]) {
     let pki = Pki::new();
-    let files = pki.server("a", &["a.test"]);
+    let files = pki.server("a", names);
     let (certificate, key) =
         (files.certificate.display().to_string(), files.key.display().to_string());
     let ca = pki.ca_file();
     let verify = ["-Verify", "3", "-verify_return_error", "-CAfile", &ca];
-    let server =
-        OpenSsl::start(&[&["-cert", &certificate, "-key", &key], verify.as_slice()].concat());
+    let server = OpenSsl::start(
+        &[&["-cert", &certificate, "-key", &key], verify.as_slice(), options].concat(),
+    );
     let recorder = Recorder::before(server.port);
     let foreign = Pki::new();
     let stranger = foreign.client("stranger");
