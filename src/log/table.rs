@@ -27,7 +27,9 @@ pub enum Sign {
 }
 
 /// How much a class of lines matters in general.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Weight {
     /// Something is wrong and can be fixed.
@@ -70,7 +72,7 @@ pub enum When {
 }
 
 /// How likely a cause is, for a line of its class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Likelihood {
     /// It is the usual cause.

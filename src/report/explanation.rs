@@ -3,10 +3,10 @@
 use super::Look;
 use super::escape::escape;
 use super::text::paragraph;
+use super::words::likelihood;
 use crate::log::direction::Direction;
 use crate::log::explanation::{CauseOut, CodeOut, Explanation};
 use crate::log::program::{Program, ProgramRole};
-use crate::log::table::Likelihood;
 use crate::tls::alert::AlertDescription;
 
 /// The explanation as text.
@@ -43,11 +43,7 @@ pub fn text(explanation: &Explanation, look: Look) -> String {
 }
 
 fn cause_text(place: usize, cause: &CauseOut, several: bool, look: Look) -> String {
-    let likelihood = match cause.likelihood {
-        Likelihood::Likely => "likely",
-        Likelihood::Possible => "possible",
-        Likelihood::Rare => "rare",
-    };
+    let likelihood = likelihood(cause.likelihood);
     let side = if several { format!(", {}", cause.direction) } else { String::new() };
     let head = format!("\n{}. {} ({likelihood}{side})\n", place + 1, cause.cause.id);
     let body = [

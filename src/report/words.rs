@@ -5,6 +5,7 @@ use std::fmt::Display;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::log::table::Likelihood;
 use crate::run::Status;
 
 /// RFC 3339 in UTC, to the second for certificates and as fine as the clock for the run.
@@ -21,6 +22,15 @@ pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: 
         _ => "s",
     };
     format!("{count} {noun}{ending}")
+}
+
+/// How likely a cause is.
+pub(crate) fn likelihood(likelihood: Likelihood) -> &'static str {
+    match likelihood {
+        Likelihood::Likely => "likely",
+        Likelihood::Possible => "possible",
+        Likelihood::Rare => "rare",
+    }
 }
 
 /// What became of a target, as people read it: a failure stands out.

@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::capture::exchange::{ClientCertificate, Doubt, Party};
+use crate::log::table::{Likelihood, Weight};
+use crate::report::tool::Tool;
 
 /// What this document calls itself.
 pub const SCHEMA: &str = "shakedown/capture/v1";
@@ -15,7 +17,7 @@ pub struct CaptureReport {
     /// Always `shakedown/capture/v1`.
     pub schema: &'static str,
     /// Who made it.
-    pub tool: Maker,
+    pub tool: Tool,
     /// What was read, in the order in which it was named.
     pub files: Vec<CaptureFile>,
     /// When the first frame was captured, in UTC.
@@ -36,15 +38,6 @@ pub struct CaptureReport {
     pub handshakes: Vec<CapturedHandshake>,
     /// What to know about these figures.
     pub notes: Vec<String>,
-}
-
-/// Who made a document.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-pub struct Maker {
-    /// The program.
-    pub name: &'static str,
-    /// Its version.
-    pub version: &'static str,
 }
 
 /// One file.
@@ -111,8 +104,8 @@ pub struct FailureKind {
     pub class: &'static str,
     /// Who failed, and how.
     pub meaning: &'static str,
-    /// How much such failures matter by themselves: `fault`, `mixed`, `noise` or `symptom`.
-    pub weight: &'static str,
+    /// How much such failures matter by themselves.
+    pub weight: Weight,
     /// Whether it is inferred from sizes and order of encrypted records.
     pub inferred: bool,
     /// All of them, as far as they are listed.
@@ -138,8 +131,8 @@ pub struct FailureKind {
 pub struct CauseView {
     /// Its name in every output.
     pub id: &'static str,
-    /// `likely`, `possible` or `rare`.
-    pub likelihood: &'static str,
+    /// How likely it is.
+    pub likelihood: Likelihood,
     /// What is wrong.
     pub why: &'static str,
     /// How to tell it from the other causes.

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::document::{CauseView, FailureKind};
-use super::{utc, weight_name};
+use super::utc;
 use crate::capture::blame::Blame;
 use crate::capture::exchange::{Breakdown, Conclusion, Exchange};
-use crate::log::table::Likelihood;
 
 /// Addresses and names of one kind that are listed.
 const MAX_LISTED: usize = 10;
@@ -67,7 +66,7 @@ impl Kind {
             server: server.to_string(),
             class: self.blame.class,
             meaning: self.blame.meaning,
-            weight: weight_name(self.blame.weight),
+            weight: self.blame.weight,
             inferred: self.inferred,
             count: self.count,
             clients: self.clients.len() as u64,
@@ -82,7 +81,7 @@ impl Kind {
                 .iter()
                 .map(|(cause, likelihood)| CauseView {
                     id: cause.id,
-                    likelihood: likelihood_name(*likelihood),
+                    likelihood: *likelihood,
                     why: cause.why,
                     how_to_tell: cause.how_to_tell,
                     fix: cause.fix,
@@ -95,12 +94,4 @@ impl Kind {
 /// Whether only sizes and order of encrypted records tell of a failure.
 pub(super) fn is_inferred(exchange: &Exchange) -> bool {
     matches!(exchange.conclusion, Conclusion::Failed(Breakdown::SealedAlert { .. }))
-}
-
-fn likelihood_name(likelihood: Likelihood) -> &'static str {
-    match likelihood {
-        Likelihood::Likely => "likely",
-        Likelihood::Possible => "possible",
-        Likelihood::Rare => "rare",
-    }
 }

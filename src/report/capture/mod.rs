@@ -12,11 +12,12 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use self::document::{
-    CaptureFile, CaptureReport, CaptureSummary, CaptureTraffic, Maker, SCHEMA, SeenServer,
+    CaptureFile, CaptureReport, CaptureSummary, CaptureTraffic, SCHEMA, SeenServer,
 };
 use self::handshake::view;
 use self::kinds::Kinds;
 use super::inert_json;
+use super::tool::Tool;
 use crate::capture::blame::{Blame, blame};
 use crate::capture::exchange::{Conclusion, Exchange};
 use crate::capture::intake::CaptureIntake;
@@ -39,7 +40,7 @@ impl CaptureReport {
         let counts = intake.counts;
         Self {
             schema: SCHEMA,
-            tool: Maker { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            tool: Tool::default(),
             first_seen: intake.span.map(|(first, _)| utc(first)),
             last_seen: intake.span.map(|(_, last)| utc(last)),
             summary: CaptureSummary {
@@ -67,9 +68,7 @@ impl CaptureReport {
 
     /// Whether a failure is more than what scanners cause and clients that leave.
     pub fn has_findings(&self) -> bool {
-        let tells =
-            |weight: &str| [Weight::Fault, Weight::Mixed].map(weight_name).contains(&weight);
-        self.failures.iter().any(|kind| tells(kind.weight))
+        self.failures.iter().any(|kind| matches!(kind.weight, Weight::Fault | Weight::Mixed))
     }
 
     /// Whether something is unclear: there is no handshake, one is unclear, or a file cannot be read to its end.
@@ -130,11 +129,11 @@ fn servers(intake: &CaptureIntake) -> Vec<SeenServer> {
 fn notes(intake: &CaptureIntake, files: &[CaptureFile]) -> Vec<String> {
     let (frames, counts) = (intake.frames(), intake.counts);
     let mut notes = Vec::new();
-    if frames.frames == 0 {
+    if frames.frames == 0 && files.iter().any(|file| file.error.is_none()) {
         notes.push("There is no frame in it: nothing can be said.".to_owned());
-    } else if frames.unknown_link == frames.frames {
+    } else if frames.frames > 0 && frames.unknown_link == frames.frames {
         notes.push("Frames of this kind of link are not read here.".to_owned());
-    } else if counts.handshakes() == 0 {
+    } else if frames.frames > 0 && counts.handshakes() == 0 {
         notes.push("There is no TLS handshake in it: nothing can be said.".to_owned());
     }
     if frames.cut > 0 {
@@ -152,6 +151,12 @@ fn notes(intake: &CaptureIntake, files: &[CaptureFile]) -> Vec<String> {
     if counts.not_kept > 0 {
         notes.push(format!("{} handshakes are counted and not listed.", counts.not_kept));
     }
+    if intake.clients.others > 0 {
+        notes.push(format!(
+            "{} handshakes are of further kinds of clients, which are not told apart.",
+            intake.clients.others
+        ));
+    }
     if files.len() > 1 {
         notes
             .push("Connections are followed within one file, not from one to the next.".to_owned());
@@ -165,14 +170,4 @@ fn utc(time: i64) -> String {
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
     let moment = OffsetDateTime::from_unix_timestamp_nanos(time.into());
     moment.ok().and_then(|moment| moment.format(format).ok()).unwrap_or_default()
-}
-
-fn weight_name(weight: Weight) -> &'static str {
-    match weight {
-        Weight::Fault => "fault",
-        Weight::Mixed => "mixed",
-        Weight::Noise => "noise",
-        Weight::Symptom => "symptom",
-        Weight::Aside => "aside",
-    }
 }

@@ -5,9 +5,11 @@ use anstyle::{AnsiColor, Style};
 use super::document::{
     CaptureReport, CapturedHandshake, ClientKindView, FailureKind, HandshakeResult, SeenServer,
 };
+use crate::log::table::Weight;
 use crate::report::Look;
 use crate::report::escape::escape;
 use crate::report::text::{paragraph, styled};
+use crate::report::words::{counted, likelihood};
 
 /// Kinds of failures that are described at length.
 const MAX_KINDS: usize = 30;
@@ -59,7 +61,8 @@ fn head(report: &CaptureReport, look: Look) -> String {
         summary.failed,
         summary.unclear,
     );
-    let mut out = paragraph(&text, "", "  ", look);
+    let unread = report.traffic.frames == 0 && report.files.iter().all(|it| it.error.is_some());
+    let mut out = if unread { String::new() } else { paragraph(&text, "", "  ", look) };
     for file in &report.files {
         if let Some(error) = &file.error {
             let text = format!("{}: {error} (after {})", file.path, counted(file.frames, "frame"));
@@ -90,17 +93,17 @@ fn failure(place: usize, kind: &FailureKind, look: Look) -> String {
     say(&format!("Clients: {}", kind.client_addresses.join(", ")));
     say(&format!("Between {} and {}", clock(&kind.first_seen), clock(&kind.last_seen)));
     for cause in &kind.causes {
-        say(&format!("{} ({}): {}", cause.id, cause.likelihood, cause.why));
+        say(&format!("{} ({}): {}", cause.id, likelihood(cause.likelihood), cause.why));
         say(&format!("  Fix: {}", cause.fix));
     }
     out
 }
 
-fn heading(weight: &str) -> Style {
+fn heading(weight: Weight) -> Style {
     let colour = match weight {
-        "fault" => AnsiColor::Red,
-        "mixed" => AnsiColor::Yellow,
-        _ => AnsiColor::BrightBlack,
+        Weight::Fault => AnsiColor::Red,
+        Weight::Mixed => AnsiColor::Yellow,
+        Weight::Noise | Weight::Symptom | Weight::Aside => AnsiColor::BrightBlack,
     };
     Style::new().fg_color(Some(colour.into())).bold()
 }
@@ -209,14 +212,6 @@ fn sentence(text: &str) -> String {
     }
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
-/// A number with its noun.
-fn counted(number: u64, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        number => format!("{number} {noun}{}", if noun.ends_with('s') { "es" } else { "s" }),
-    }
 }
 
 #[cfg(test)]
