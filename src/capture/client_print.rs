@@ -8,6 +8,7 @@ use std::fmt::Display;
 use md5::{Digest, Md5};
 
 use super::seen_hello::{SeenHello, final_version, meant};
+use crate::certificate::hex::hex;
 use crate::certificate::parse::Fingerprint;
 use crate::tls::extension::ExtensionType;
 use crate::tls::profile::{self, Profile};
@@ -191,14 +192,6 @@ fn twelve(text: &str) -> String {
         return "000000000000".to_owned();
     }
     Fingerprint::of(text.as_bytes()).to_string().chars().take(12).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }
 
 #[cfg(test)]

@@ -12,14 +12,10 @@ use super::half::{Half, PlainAlert, SealedRecord};
 use super::preface;
 use super::seen_hello::final_version;
 use super::talk::Talk;
-use crate::certificate::parse::Fingerprint;
 use crate::tls::alert::AlertDescription;
 use crate::tls::extension::ExtensionType;
-use crate::tls::message::{KeyParameters, ServerHello};
+use crate::tls::message::ServerHello;
 use crate::tls::version::ProtocolVersion;
-
-/// `pre_shared_key` in a server's answer: the session is resumed.
-const PRE_SHARED_KEY: ExtensionType = ExtensionType(41);
 
 /// The suite of TLS 1.3 with SHA-384, and that with a short tag.
 const SHA384_SUITE: u16 = 0x1302;
@@ -184,10 +180,10 @@ impl View<'_> {
             return None;
         }
         let data = client.sealed_count + server.sealed_count > 0;
-        let odd = client.sealed_alerts.len() + server.sealed_alerts.len() > 0 && !data;
+        let odd = client.sealed_alerts + server.sealed_alerts > 0 && !data;
         // In a resumed session the server finishes first, and may still refuse what the client sends.
         let resumed = server.certificates.is_none();
-        let refused = odd && resumed && client.sealed_alerts.is_empty();
+        let refused = odd && resumed && client.sealed_alerts == 0;
         Some(if refused && self.ended_by() == Some(Party::Server) {
             Conclusion::Unclear(Doubt::Ambiguous)
         } else {
@@ -319,11 +315,6 @@ impl View<'_> {
         let (client, server) = (&self.client.shown, &self.server.shown);
         let [one, other] = self.talk.ends;
         let (from, to) = if self.side == 0 { (one, other) } else { (other, one) };
-        let group = server.key_exchange.as_ref().and_then(|key| match key.parameters {
-            KeyParameters::Group(group) => Some(group),
-            _ => None,
-        });
-        let chain = server.certificates.iter().flatten();
         Exchange {
             client: from,
             server: to,
@@ -336,8 +327,8 @@ impl View<'_> {
             retry: self.retry().cloned(),
             answer: self.answer().cloned(),
             version: self.version(),
-            group: self.answer().and_then(|answer| answer.group).or(group),
-            chain: chain.map(|der| Fingerprint::of(der)).collect(),
+            group: self.answer().and_then(|answer| answer.group).or(server.group),
+            chain: server.certificates.clone().unwrap_or_default(),
             resumed: self.resumed(),
             client_certificate: self.client_certificate(),
             alerts: self.alerts(conclusion),
@@ -359,7 +350,7 @@ impl View<'_> {
     fn resumed(&self) -> Option<bool> {
         let answer = self.answer()?;
         if self.is_tls13() {
-            return Some(answer.has(PRE_SHARED_KEY));
+            return Some(answer.has(ExtensionType::PRE_SHARED_KEY));
         }
         let server = &self.server.shown;
         if server.certificates.is_some() || server.done {

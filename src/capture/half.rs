@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use super::preface::{self, First};
-use super::record_layer::{APPLICATION_DATA, RecordLayer, SeenRecord};
+use super::record_layer::{RecordLayer, SeenRecord};
 use super::seen_hello::SeenHello;
 use super::stream::{Stream, StreamRun};
+use crate::certificate::parse::Fingerprint;
 use crate::tls::alert::AlertDescription;
-use crate::tls::codec::ByteReader;
-use crate::tls::flight::MAX_MESSAGE;
+use crate::tls::flight::{MESSAGE_HEADER, split_message};
+use crate::tls::group::NamedGroup;
 use crate::tls::message::{self, MessageType, ServerHello, ServerKeyExchange};
 use crate::tls::record::ContentType;
 
@@ -23,9 +24,6 @@ const MAX_SEALED: usize = 12;
 
 /// Alerts that are kept.
 const MAX_ALERTS: usize = 8;
-
-/// The message of a client that proves that it has its certificate's key.
-const CERTIFICATE_VERIFY: MessageType = MessageType(15);
 
 /// When something came, and what its sender had received by then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,12 +81,12 @@ pub struct ShownTls {
     pub answers: Vec<ServerHello>,
     /// When the last of these came.
     pub answered: CaptureMoment,
-    /// Its certificates in DER, as far as they travel in the clear.
-    pub certificates: Option<Vec<Vec<u8>>>,
+    /// SHA-256 of its certificates, as far as they travel in the clear.
+    pub certificates: Option<Vec<Fingerprint>>,
     /// Whether it asks for a client certificate.
     pub asks_certificate: bool,
-    /// Its ephemeral key.
-    pub key_exchange: Option<ServerKeyExchange>,
+    /// The group of its ephemeral key, as a server up to TLS 1.2.
+    pub group: Option<NamedGroup>,
     /// Whether it proved to have its certificate's key, as a client.
     pub proved: bool,
     /// The first flight's end, as a server up to TLS 1.2.
@@ -100,7 +98,7 @@ pub struct ShownTls {
     /// Encrypted handshake messages of TLS 1.2 and older.
     pub finished: u32,
     /// Encrypted alerts of TLS 1.2 and older.
-    pub sealed_alerts: Vec<SealedRecord>,
+    pub sealed_alerts: u32,
     /// The first records that TLS 1.3 encrypts, or that carry application data, then the first of each flight.
     pub sealed: Vec<SealedRecord>,
     /// All of them.
@@ -199,11 +197,6 @@ impl Half {
     /// Whether it began with something else than TLS.
     pub fn is_plain(&self) -> bool {
         matches!(self.phase, Phase::Plain(_) | Phase::Foreign)
-    }
-
-    /// Whether it is known that a record has begun and not ended.
-    pub fn is_amid_record(&self) -> bool {
-        self.records.is_amid() || !self.handshake.is_empty()
     }
 
     /// Whether what came after the beginning is no TLS.
@@ -329,9 +322,11 @@ impl Half {
             ContentType::HANDSHAKE if self.is_sealed(record) => self.shown.finished += 1,
             ContentType::HANDSHAKE => self.messages(record, at),
             // Two bytes are too few for anything encrypted.
-            ContentType::ALERT if record.length > 2 => self.sealed_alert(sealed),
+            ContentType::ALERT if record.length > 2 => {
+                self.shown.sealed_alerts = self.shown.sealed_alerts.saturating_add(1);
+            }
             ContentType::ALERT => self.alert(record, at),
-            APPLICATION_DATA => {
+            ContentType::APPLICATION_DATA => {
                 self.shown.sealed_count += 1;
                 let kept = &mut self.shown.sealed;
                 // A flight may have very many records; the first of the next one tells how it was taken.
@@ -353,12 +348,6 @@ impl Half {
             _ => false,
         };
         self.shown.changed_keys && !second_hello
-    }
-
-    fn sealed_alert(&mut self, sealed: SealedRecord) {
-        if self.shown.sealed_alerts.len() < MAX_ALERTS {
-            self.shown.sealed_alerts.push(sealed);
-        }
     }
 
     fn alert(&mut self, record: SeenRecord<'_>, at: CaptureMoment) {
@@ -383,21 +372,28 @@ impl Half {
             return;
         };
         self.handshake.extend_from_slice(body);
-        let bytes = std::mem::take(&mut self.handshake);
-        let mut reader = ByteReader::new(&bytes);
+        let mut bytes = std::mem::take(&mut self.handshake);
+        let mut read = 0;
         loop {
-            let mut next = reader.clone();
-            let (Ok(kind), Ok(length)) = (next.u8(), next.u24()) else { break };
-            let length = usize::try_from(length).unwrap_or(usize::MAX);
-            if length > MAX_MESSAGE {
-                self.shown.unread = true;
-                return;
+            match split_message(bytes.get(read..).unwrap_or_default()) {
+                Ok(Some((kind, body))) => {
+                    self.message(kind, body, record.version, at);
+                    read += MESSAGE_HEADER + body.len();
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    self.shown.unread = true;
+                    return;
+                }
             }
-            let Ok(body) = next.take(length) else { break };
-            self.message(MessageType(kind), body, record.version, at);
-            reader = next;
         }
-        self.handshake = reader.rest().to_vec();
+        // Very many connections may be open, and nearly all of them wait for nothing.
+        self.handshake = if read == bytes.len() {
+            Vec::new()
+        } else {
+            bytes.drain(..read);
+            bytes
+        };
     }
 
     fn message(&mut self, kind: MessageType, body: &[u8], record_version: u16, at: CaptureMoment) {
@@ -422,17 +418,20 @@ impl Half {
                 }
             }
             MessageType::CERTIFICATE => match message::certificates(body) {
-                Ok(certificates) => shown.certificates = Some(certificates),
+                Ok(chain) => {
+                    let chain = chain.iter().map(|der| Fingerprint::of(der));
+                    shown.certificates = Some(chain.collect());
+                }
                 Err(_) => shown.unread = true,
             },
             MessageType::SERVER_KEY_EXCHANGE => {
-                let hello = shown.answers.last();
-                shown.key_exchange =
-                    hello.and_then(|hello| ServerKeyExchange::parse(body, hello).ok());
+                let answer = shown.answers.last();
+                let key = answer.and_then(|answer| ServerKeyExchange::parse(body, answer).ok());
+                shown.group = key.and_then(|key| key.parameters.group());
             }
             MessageType::CERTIFICATE_REQUEST => shown.asks_certificate = true,
             MessageType::SERVER_HELLO_DONE => shown.done = true,
-            CERTIFICATE_VERIFY => shown.proved = true,
+            MessageType::CERTIFICATE_VERIFY => shown.proved = true,
             _ => {}
         }
     }

@@ -1,16 +1,10 @@
 //! Records of TLS in a stream of which bytes may be missing.
 
 use super::stream::StreamRun;
-use crate::tls::record::{ContentType, MAX_PLAINTEXT};
-
-/// Old versions allow this much more for compression and encryption (RFC 5246 section 6.2.3).
-const MAX_LENGTH: usize = MAX_PLAINTEXT + 2048;
+use crate::tls::record::{self, ContentType};
 
 /// Bytes of a record's header.
 const HEADER: usize = 5;
-
-/// What carries application data, or anything encrypted by TLS 1.3.
-pub const APPLICATION_DATA: ContentType = ContentType(23);
 
 /// One record, whole or with bytes missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +49,6 @@ impl RecordLayer {
         }
     }
 
-    /// Whether a record has begun and not ended.
-    pub fn is_amid(&self) -> bool {
-        self.open.is_some() || !self.header.is_empty()
-    }
-
     fn bytes(&mut self, mut bytes: &[u8], take: &mut impl FnMut(SeenRecord<'_>)) {
         while !bytes.is_empty() && !self.lost {
             let Some(open) = &mut self.open else {
@@ -70,7 +59,7 @@ impl RecordLayer {
                 continue;
             };
             let (part, rest) = bytes.split_at(bytes.len().min(open.left));
-            if open.content != APPLICATION_DATA {
+            if open.content != ContentType::APPLICATION_DATA {
                 open.body.extend_from_slice(part);
             }
             open.left -= part.len();
@@ -93,10 +82,10 @@ impl RecordLayer {
 
     fn begin(&mut self, take: &mut impl FnMut(SeenRecord<'_>)) {
         let [content, major, minor, high, low] = self.header[..] else { return };
+        let is_record = record::split(&self.header).is_ok();
         self.header.clear();
         let length = usize::from(u16::from_be_bytes([high, low]));
-        let known = (20..=24).contains(&content) && (major == 3 || content == 21 && major == 0);
-        if !known || length > MAX_LENGTH {
+        if !is_record {
             self.lost = true;
             self.broken = true;
             return;
@@ -117,7 +106,7 @@ impl RecordLayer {
             return;
         }
         let Some(open) = self.open.take() else { return };
-        let kept = !open.has_hole && open.content != APPLICATION_DATA;
+        let kept = !open.has_hole && open.content != ContentType::APPLICATION_DATA;
         take(SeenRecord {
             content: open.content,
             version: open.version,

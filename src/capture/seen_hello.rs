@@ -7,15 +7,6 @@ use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
-/// Extensions that tell something and have no name elsewhere.
-mod kind {
-    use crate::tls::extension::ExtensionType;
-
-    pub(super) const PRE_SHARED_KEY: ExtensionType = ExtensionType(41);
-    pub(super) const EARLY_DATA: ExtensionType = ExtensionType(42);
-    pub(super) const ENCRYPTED_CLIENT_HELLO: ExtensionType = ExtensionType(0xfe0d);
-}
-
 /// What a client offered. Lists are in the order of the wire and hold values of GREASE (RFC 8701) as well.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeenHello {
@@ -125,7 +116,7 @@ impl SeenHello {
             ExtensionType::SIGNATURE_ALGORITHMS => self.schemes = u16s(reader.vec16()?)?,
             ExtensionType::SUPPORTED_VERSIONS => self.versions = u16s(reader.vec8()?)?,
             ExtensionType::SESSION_TICKET => self.has_ticket |= !body.is_empty(),
-            kind::PRE_SHARED_KEY => self.has_ticket = true,
+            ExtensionType::PRE_SHARED_KEY => self.has_ticket = true,
             ExtensionType::ALPN => {
                 let names = ByteReader::new(reader.vec16()?).list(ByteReader::vec8)?;
                 self.alpn = names.into_iter().map(<[u8]>::to_vec).collect();
@@ -149,12 +140,12 @@ impl SeenHello {
 
     /// Whether it announces data that comes before the answer (RFC 8446 section 4.2.10).
     pub fn has_early_data(&self) -> bool {
-        self.has(kind::EARLY_DATA)
+        self.has(ExtensionType::EARLY_DATA)
     }
 
     /// Whether its true name may be encrypted (ECH), or is only said to be.
     pub fn has_ech(&self) -> bool {
-        self.has(kind::ENCRYPTED_CLIENT_HELLO)
+        self.has(ExtensionType::ENCRYPTED_CLIENT_HELLO)
     }
 
     /// The newest version that it offers; a draft of TLS 1.3 counts as that.

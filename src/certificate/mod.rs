@@ -7,7 +7,7 @@ pub mod chain;
 mod der;
 pub mod distinguished_name;
 pub mod file;
-mod hex;
+pub(crate) mod hex;
 pub mod issue;
 pub mod key;
 pub mod name;

@@ -28,6 +28,10 @@ impl ExtensionType {
     pub const EXTENDED_MASTER_SECRET: Self = Self(23);
     /// RFC 5077.
     pub const SESSION_TICKET: Self = Self(35);
+    /// Sessions to resume (RFC 8446 section 4.2.11).
+    pub const PRE_SHARED_KEY: Self = Self(41);
+    /// Data before the answer (RFC 8446 section 4.2.10).
+    pub const EARLY_DATA: Self = Self(42);
     /// RFC 8446 section 4.2.1.
     pub const SUPPORTED_VERSIONS: Self = Self(43);
     /// RFC 8446 section 4.2.9.
@@ -36,6 +40,8 @@ impl ExtensionType {
     pub const SIGNATURE_ALGORITHMS_CERT: Self = Self(50);
     /// RFC 8446 section 4.2.8.
     pub const KEY_SHARE: Self = Self(51);
+    /// The true hello, encrypted (ECH).
+    pub const ENCRYPTED_CLIENT_HELLO: Self = Self(0xfe0d);
     /// Secure renegotiation (RFC 5746).
     pub const RENEGOTIATION_INFO: Self = Self(0xff01);
 }

@@ -35,6 +35,8 @@ impl MessageType {
     pub const CERTIFICATE_REQUEST: Self = Self(13);
     /// The flight's end.
     pub const SERVER_HELLO_DONE: Self = Self(14);
+    /// The proof that the sender has its certificate's key.
+    pub const CERTIFICATE_VERIFY: Self = Self(15);
     /// The stapled OCSP response.
     pub const CERTIFICATE_STATUS: Self = Self(22);
     /// Supplemental data, which is not used in practice (RFC 4680).
@@ -198,6 +200,14 @@ pub enum KeyParameters {
 }
 
 impl KeyParameters {
+    /// The group, if it is one with a number.
+    pub fn group(&self) -> Option<NamedGroup> {
+        match self {
+            Self::Group(group) => Some(*group),
+            _ => None,
+        }
+    }
+
     /// Size of the prime or modulus in bits.
     pub fn bits(&self) -> Option<usize> {
         match self {

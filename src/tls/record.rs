@@ -19,6 +19,8 @@ impl ContentType {
     pub const ALERT: Self = Self(21);
     /// Handshake messages or parts of them.
     pub const HANDSHAKE: Self = Self(22);
+    /// Application data, and whatever TLS 1.3 encrypts.
+    pub const APPLICATION_DATA: Self = Self(23);
 }
 
 /// One record.

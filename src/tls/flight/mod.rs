@@ -6,7 +6,7 @@ use super::alert::AlertDescription;
 use super::codec::{ByteReader, DecodeError};
 use super::group::NamedGroup;
 use super::message::{
-    self, Alert, CertificateRequest, KeyParameters, MessageType, ServerHello, ServerKeyExchange,
+    self, Alert, CertificateRequest, MessageType, ServerHello, ServerKeyExchange,
 };
 use super::record::{self, ContentType, Record, RecordError};
 
@@ -44,10 +44,7 @@ impl Flight {
     /// The group of the key exchange, if it has one.
     pub fn group(&self) -> Option<NamedGroup> {
         let hello = self.server_hello.as_ref()?;
-        hello.group.or_else(|| match self.key_exchange.as_ref()?.parameters {
-            KeyParameters::Group(group) => Some(group),
-            _ => None,
-        })
+        hello.group.or_else(|| self.key_exchange.as_ref()?.parameters.group())
     }
 
     /// Size of the server's finite-field or export RSA key in bits, if it has one.
@@ -259,10 +256,10 @@ impl FlightReader {
 }
 
 /// Length of a handshake message's own header, in bytes.
-const MESSAGE_HEADER: usize = 4;
+pub const MESSAGE_HEADER: usize = 4;
 
 /// The first whole message; an impossible length is detected from the header.
-fn split_message(bytes: &[u8]) -> Result<Option<(MessageType, &[u8])>, FlightEnd> {
+pub fn split_message(bytes: &[u8]) -> Result<Option<(MessageType, &[u8])>, FlightEnd> {
     let mut reader = ByteReader::new(bytes);
     let (Ok(kind), Ok(length)) = (reader.u8(), reader.u24()) else {
         return Ok(None);
