@@ -13,6 +13,7 @@ use crate::capture::intake::CaptureIntake;
 use crate::report::Summary;
 use crate::report::capture::document::{CaptureFile, CaptureReport};
 use crate::report::capture::table;
+use crate::report::escape::WithoutCommands;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
@@ -44,7 +45,10 @@ pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
 fn write(report: &CaptureReport, args: &CaptureArgs, mut output: Output) -> anyhow::Result<()> {
     match args.format {
         CaptureFormat::Table => {
-            output.write_all(table::render(report, settings::look_of(&args.output)).as_bytes())?;
+            let text = table::render(report, settings::look_of(&args.output));
+            let mut lines = WithoutCommands::new(&mut output);
+            lines.write_all(text.as_bytes())?;
+            lines.finish()?;
         }
         CaptureFormat::Json => report.json(&mut output)?,
     }

@@ -22,6 +22,7 @@ use crate::log::format::AccessLogFormat;
 use crate::log::intake::Intake;
 use crate::log::shape::AccessLineShape;
 use crate::nginx::tree::{Directive, Tree};
+use crate::report::escape::WithoutCommands;
 use crate::report::log::document::LogReport;
 use crate::report::log::{prometheus, table};
 use crate::targets::disk::Disk;
@@ -118,7 +119,9 @@ fn write(report: &LogReport, args: &LogArgs, mut output: Output) -> anyhow::Resu
         LogFormat::Json => report.json()?,
         LogFormat::Prometheus => prometheus::render(report),
     };
-    output.write_all(text.as_bytes())?;
+    let mut lines = WithoutCommands::new(&mut output);
+    lines.write_all(text.as_bytes())?;
+    lines.finish()?;
     output.finish()
 }
 

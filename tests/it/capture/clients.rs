@@ -1,6 +1,7 @@
 //! Clients are told by what they send.
 
 use super::*;
+use crate::log::wire::hello;
 
 #[test]
 fn clients_that_send_the_same_are_counted_together() {
@@ -21,6 +22,27 @@ fn clients_that_send_the_same_are_counted_together() {
     assert_eq!((kinds.len(), counts), (1, [4, 3, 1, 1]), "{report:#}");
     assert_eq!(kinds[0]["classes"][0]["class"], "no-suitable-key-share", "{report:#}");
     assert_eq!(kinds[0]["like"], Value::Null, "{report:#}");
+}
+
+#[test]
+fn no_name_begins_a_line_with_a_command_of_a_runner() {
+    let pki = Pki::new();
+    let nginx = listener(&pki.server("a", &["a.test"]), "");
+    let recorder = Recorder::before(nginx.port);
+    let name = format!("{} ::error::b", "a".repeat(70));
+    let length = u8::try_from(name.len()).unwrap();
+    let extension = [&[0, 0, 0, length + 5, 0, length + 3, 0, 0, length], name.as_bytes()].concat();
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", recorder.port)).unwrap();
+    stream.write_all(&hello(0x0303, &[5], &extension)).unwrap();
+    let _ = std::io::Read::read(&mut stream, &mut [0; 4096]);
+    drop(stream);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.pcap");
+    let packets = frames(&all_packets(&recorder.connections(1)), Link::Ethernet, false);
+    fs::write(&path, plain_pcap(&packets, Link::Ethernet)).unwrap();
+    let run = shakedown(&["capture", &path.display().to_string()]);
+    assert!(run.stdout.contains("error::b"), "{}", run.stdout);
+    assert!(!run.stdout.lines().any(|line| line.trim().starts_with("::")), "{}", run.stdout);
 }
 
 /// The bytes that a known client sends, answered by nginx.
