@@ -138,14 +138,15 @@ impl<'r> Frames<'r> {
     fn unreadable(&self) -> FramesError {
         match self.failed.get() {
             // What is gzipped ends early.
-            Some(io::ErrorKind::UnexpectedEof) => FramesError::CutShort,
-            _ => FramesError::Unreadable("the source failed".to_owned()),
+            Some((io::ErrorKind::UnexpectedEof, _)) => FramesError::CutShort,
+            Some((_, words)) => FramesError::Unreadable(words.clone()),
+            None => FramesError::Unreadable("the source failed".to_owned()),
         }
     }
 }
 
 /// How the source failed; the parser does not say it.
-type Failed = Arc<OnceLock<io::ErrorKind>>;
+type Failed = Arc<OnceLock<(io::ErrorKind, String)>>;
 
 /// Reads on over interruptions.
 struct Unread<R> {
@@ -155,14 +156,14 @@ struct Unread<R> {
 
 impl<R: Read> Read for Unread<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        if let Some(kind) = self.failed.get() {
+        if let Some((kind, _)) = self.failed.get() {
             return Err((*kind).into());
         }
         loop {
             match self.source.read(space) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    let _ = self.failed.set(error.kind());
+                    let _ = self.failed.set((error.kind(), error.to_string()));
                     return Err(error);
                 }
                 read => return read,
