@@ -27,8 +27,10 @@ use crate::probe::Prober;
 use crate::probe::scan::Depth;
 use crate::probe::stand_ins::StandIns;
 use crate::report::{Rehearsed, Report, ReportKind, ReportOptions, Summary};
+use crate::run::listener_fixes::{
+    RunnableConfiguration, VerifiedFix, VerifiedFixes, try_candidates,
+};
 use crate::run::network::Network;
-use crate::run::rehearsal::{ListenerFix, ListenerFixes, Play, find_fixes};
 use crate::run::{self, FetchIssuers, Settings, TargetReport, TrustStores};
 use crate::targets::Target;
 
@@ -52,7 +54,7 @@ pub(super) struct Job {
     /// The rehearsal that is probed, if any.
     pub(super) rehearsal: Option<Rehearsed>,
     /// Tries changes to the rehearsed configuration.
-    pub(super) play: Option<Play>,
+    pub(super) runnable: Option<RunnableConfiguration>,
     /// Where connections go in it.
     pub(super) stand_ins: StandIns,
 }
@@ -75,7 +77,7 @@ pub(super) struct Audit {
     pub(super) settings: Settings,
     pub(super) collector: Collector,
     /// Tries changes to the rehearsed configuration.
-    pub(super) play: Option<Play>,
+    pub(super) runnable: Option<RunnableConfiguration>,
     /// Where observations are saved.
     pub(super) saver: Option<Saver>,
     /// When a recorded run ended, and whether it was stopped early.
@@ -104,7 +106,7 @@ pub(super) fn carry_out_with(
         root,
         keep_fixes,
         rehearsal,
-        play,
+        runnable,
         stand_ins,
     } = job;
     settings::check_places(&args.report, &targets)?;
@@ -140,7 +142,7 @@ pub(super) fn carry_out_with(
         collector.take_known(report);
     }
     let targets = share.targets;
-    perform(Audit { targets, settings, collector, play, saver, recorded: None }, args)
+    perform(Audit { targets, settings, collector, runnable, saver, recorded: None }, args)
 }
 
 /// The network, wrapped in a recorder if answers are saved.
@@ -214,7 +216,7 @@ fn collector(
 }
 
 async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
-    let Audit { targets, settings, mut collector, play, mut saver, recorded } = run;
+    let Audit { targets, settings, mut collector, runnable, mut saver, recorded } = run;
     let started_at = settings.now;
     let mut progress = Progress::new(args, targets.len());
     // If nobody reads the output any more, the rest is not probed.
@@ -238,22 +240,22 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
         if let Some(saver) = &mut saver {
             saver.target(index, &report);
         }
-        if play.is_some() {
+        if runnable.is_some() {
             held.push((index, report));
         } else {
             take(index, report);
         }
     })
     .await;
-    let fixes = match &play {
-        Some(play) if !ending.stopped => fixes_of(&mut held, play, &settings).await,
+    let verified = match &runnable {
+        Some(runnable) if !ending.stopped => listener_fixes(&mut held, runnable, &settings).await,
         _ => Vec::new(),
     };
     held.sort_by_key(|(index, _)| *index);
     for (index, report) in held {
         take(index, report);
     }
-    collector.keep_changes(fixes);
+    collector.keep_changes(verified);
     progress.finish();
     if let Some(error) = collector.error {
         return Err(error.into());
@@ -289,14 +291,14 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
 }
 
 /// Tries fixes of listeners until the program is stopped.
-async fn fixes_of(
+async fn listener_fixes(
     held: &mut [(usize, TargetReport)],
-    play: &Play,
+    runnable: &RunnableConfiguration,
     settings: &Settings,
-) -> Vec<ListenerFix> {
-    let ListenerFixes { all, together } = tokio::select! {
-        found = find_fixes(held, play, settings) => found,
-        () = signalled() => ListenerFixes::default(),
+) -> Vec<VerifiedFix> {
+    let VerifiedFixes { all, together } = tokio::select! {
+        fixes = try_candidates(held, runnable, settings) => fixes,
+        () = signalled() => VerifiedFixes::default(),
     };
     if together || all.is_empty() {
         return all;

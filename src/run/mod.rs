@@ -4,11 +4,11 @@ pub mod baseline;
 mod fix_loop;
 pub mod gate;
 mod issuer;
+pub mod listener_fixes;
 pub mod network;
 pub mod playback;
 pub mod recorder;
 pub mod recording;
-pub mod rehearsal;
 #[cfg(test)]
 mod scripted;
 pub mod settings;

@@ -399,7 +399,7 @@ fn of_rule(report: &Value, rule: &str) -> Vec<Value> {
 }
 
 #[test]
-fn what_is_called_a_fix_was_tried_and_mends_the_configuration() {
+fn a_verified_fix_was_tried_and_fixes_the_configuration() {
     let pki = Pki::rsa();
     let a = pair(&pki.server("a", &["a.test"]));
     let (main, fixed) = (pki.path("nginx.conf"), pki.path("fixed"));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt};
 use tokio::runtime::Runtime;
 
+use super::rehearsal::{rehearse, targets};
 use super::source::Configuration;
-use super::staged::{rehearse, targets};
 use crate::cli::args::NginxArgs;
 use crate::cli::errors::{UsageError, warn};
 use crate::cli::{input, settings};
@@ -118,15 +118,15 @@ fn before(
     }
     let variables: Variables = args.source.var.iter().cloned().collect();
     let mut configuration = Configuration::read(old, None, &variables, premises.version)?;
-    let staged = rehearse(args, &mut configuration)?;
-    if staged.running.is_none() {
+    let rehearsal = rehearse(args, &mut configuration)?;
+    if rehearsal.running.is_none() {
         return Err(UsageError::new(
             format!("nginx does not run {}", old.display()),
             format!("shakedown nginx {} --rehearse says why", old.display()),
         ));
     }
-    let found = targets(&configuration, premises, Some(&staged));
-    observe(&Prober::with_stand_ins(limits, staged.stand_ins()), &found.targets, clients)
+    let found = targets(&configuration, premises, Some(&rehearsal));
+    observe(&Prober::with_stand_ins(limits, rehearsal.stand_ins()), &found.targets, clients)
 }
 
 /// Replays the clients at every listener.

@@ -1,18 +1,18 @@
 //! `nginx`: reads a configuration, audits every listener and upstream, and writes the fixes that work as a patch.
 
 mod against;
+mod candidate_runner;
 mod fixes;
+mod private_nginx;
 mod rehearsal;
 mod source;
-mod staged;
 mod trial;
-mod understudy;
 
 use std::path::{self, Path};
 use std::sync::Arc;
 
+use self::rehearsal::{Rehearsal, rehearse, targets};
 use self::source::Configuration;
-use self::staged::{Staged, rehearse, targets};
 use super::args::{ConfigurationArgs, NginxArgs};
 use super::engine::{Done, Job, carry_out};
 use super::errors::{UsageError, warn};
@@ -109,9 +109,11 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
             ..Depth::default()
         },
         policy: args.standard.policy()?,
-        rehearsal: rehearsal.as_ref().map(|stage| stage.rehearsed.clone()),
-        play: rehearsal.as_ref().and_then(|staged| staged.play(args, &configuration, &premises)),
-        stand_ins: rehearsal.as_ref().map(Staged::stand_ins).unwrap_or_default(),
+        rehearsal: rehearsal.as_ref().map(|rehearsal| rehearsal.report.clone()),
+        runnable: rehearsal
+            .as_ref()
+            .and_then(|rehearsal| rehearsal.runnable(args, &configuration, &premises)),
+        stand_ins: rehearsal.as_ref().map(Rehearsal::stand_ins).unwrap_or_default(),
         known,
         ignored,
         keep_fixes: wants_fixes,

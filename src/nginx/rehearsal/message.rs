@@ -23,10 +23,10 @@ impl Message {
 }
 
 /// A message of nginx about the copy, rewritten for the original: files and sockets get their own names back.
-pub fn original(tree: &Tree, stage: &Relocation, said: &str) -> Message {
+pub fn original(tree: &Tree, relocation: &Relocation, said: &str) -> Message {
     let mut said = said.to_owned();
     let mut names: Vec<(String, &str)> =
-        tree.files.keys().map(|name| (place(&stage.folder, name), &**name)).collect();
+        tree.files.keys().map(|name| (place(&relocation.folder, name), &**name)).collect();
     // The longest first: one name may be a prefix of another.
     names.sort_by_key(|(place, _)| std::cmp::Reverse(place.len()));
     for (place, name) in names {
@@ -34,8 +34,8 @@ pub fn original(tree: &Tree, stage: &Relocation, said: &str) -> Message {
             said = said.replace(&place, name);
         }
     }
-    said = said.replace(&format!("{}/files/", stage.folder), "/");
-    for (address, stand_in) in &stage.stand_ins {
+    said = said.replace(&format!("{}/files/", relocation.folder), "/");
+    for (address, stand_in) in &relocation.stand_ins {
         let stand_in = stand_in.to_string();
         if said.contains(&stand_in) {
             said = said.replace(&stand_in, &address.to_string());

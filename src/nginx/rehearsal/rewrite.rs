@@ -28,25 +28,25 @@ const HEALTH: [&str; 6] = [
 ];
 
 /// The copy of a configuration.
-pub fn copy(tree: &Tree, stage: &Relocation) -> Result<Relocated, CopyError> {
+pub fn copy(tree: &Tree, relocation: &Relocation) -> Result<Relocated, CopyError> {
     if !tree.main.starts_with('/') {
         return Err(CopyError::NoName);
     }
     let mut writer = CopyWriter {
         tree,
-        stage,
+        relocation,
         changes: BTreeMap::new(),
         left_out: BTreeSet::new(),
         stapling: from_files(tree),
     };
     for include in &tree.includes {
-        let there = place(&stage.folder, &tree.full_name(include.first()));
+        let there = place(&relocation.folder, &tree.full_name(include.first()));
         writer.change(include, &line(["include", there.as_str()]));
     }
     writer.block(BlockContext::Main, &tree.directives)?;
     let mut copy = Relocated {
-        main: place(&stage.folder, &tree.main),
-        globals: globals(tree, stage),
+        main: place(&relocation.folder, &tree.main),
+        globals: globals(tree, relocation),
         left_out: writer.left_out.iter().copied().collect(),
         ..Relocated::default()
     };
@@ -54,21 +54,21 @@ pub fn copy(tree: &Tree, stage: &Relocation) -> Result<Relocated, CopyError> {
     for (name, text) in &tree.files {
         let mut text = writer.applied(name, text);
         if lacks_quiet && **name == *tree.main {
-            text.extend(format!("\nhttp {{{}}}\n", at_http(tree, stage)).bytes());
+            text.extend(format!("\nhttp {{{}}}\n", at_http(tree, relocation)).bytes());
         }
-        copy.files.push((place(&stage.folder, name), text));
+        copy.files.push((place(&relocation.folder, name), text));
     }
     Ok(copy)
 }
 
 /// Directives for `-g`: those that the configuration does not set.
-fn globals(tree: &Tree, stage: &Relocation) -> String {
+fn globals(tree: &Tree, relocation: &Relocation) -> String {
     let all = [
         ("daemon", "off".to_owned()),
         ("master_process", "on".to_owned()),
         ("worker_processes", "1".to_owned()),
         ("error_log", "stderr error".to_owned()),
-        ("pid", format!("{}/run/pid", stage.folder)),
+        ("pid", format!("{}/run/pid", relocation.folder)),
     ];
     let absent = |name: &str| tree.directives.iter().all(|one| one.name != name);
     let absent = all.iter().filter(|(name, _)| absent(name));
@@ -78,8 +78,8 @@ fn globals(tree: &Tree, stage: &Relocation) -> String {
 
 /// What is inserted at the start of `http`: folders that would otherwise be the system's, and the server that replaces
 /// everything that nginx connects to.
-fn at_http(tree: &Tree, stage: &Relocation) -> String {
-    let folder = &stage.folder;
+fn at_http(tree: &Tree, relocation: &Relocation) -> String {
+    let folder = &relocation.folder;
     let absent = |name: &str| {
         let mut said = tree.blocks("http").flat_map(Directive::children);
         said.all(|one| one.name != name)
@@ -96,11 +96,11 @@ fn at_http(tree: &Tree, stage: &Relocation) -> String {
         ("scgi_temp_path", "http_scgi_module"),
     ] {
         let without = format!("--without-{module}");
-        if absent(name) && !stage.arguments.contains(&without) {
+        if absent(name) && !relocation.arguments.contains(&without) {
             lines.push(format!("{name} {folder}/run/{name};"));
         }
     }
-    let quiet = quiet(stage);
+    let quiet = quiet(relocation);
     lines.push(format!("server {{ listen {quiet}; client_header_timeout 60s; return 204; }}"));
     format!(" {}", lines.join(" "))
 }
@@ -132,7 +132,7 @@ type Changes = BTreeMap<Arc<str>, BTreeMap<(usize, usize), Vec<u8>>>;
 
 struct CopyWriter<'a> {
     tree: &'a Tree,
-    stage: &'a Relocation,
+    relocation: &'a Relocation,
     changes: Changes,
     left_out: BTreeSet<Omission>,
     stapling: BTreeSet<Span>,
@@ -165,7 +165,7 @@ impl CopyWriter<'_> {
         if TRAFFIC.contains(&name) {
             return Err(CopyError::Traffic(directive.span.clone(), name.to_owned()));
         }
-        if !self.stage.scripts
+        if !self.relocation.scripts
             && let Some(rewriting) = statement::silenced(context, directive)
         {
             return Ok(self.without(Omission::Scripts, rewriting));
@@ -200,11 +200,11 @@ impl CopyWriter<'_> {
             return Ok(self.without(Omission::ClientOcsp, Rewriting::Becomes(line([name, "off"]))));
         }
         if let Some((rewriting, left_out)) =
-            statement::cut_off(self.tree, context, directive, self.stage)
+            statement::cut_off(self.tree, context, directive, self.relocation)
         {
             return Ok(self.without(left_out, rewriting));
         }
-        Ok(statement::moved(self.tree, directive, self.stage))
+        Ok(statement::moved(self.tree, directive, self.relocation))
     }
 
     fn without(&mut self, left_out: Omission, rewriting: Rewriting) -> Rewriting {
@@ -215,7 +215,7 @@ impl CopyWriter<'_> {
     /// The same sockets at their new addresses, each with the same parameters.
     fn listen(&self, context: BlockContext, directive: &Directive) -> Result<Rewriting, CopyError> {
         let moved = sockets::of(directive, context)?;
-        let moved = moved.iter().filter_map(|address| self.stage.stand_ins.get(address));
+        let moved = moved.iter().filter_map(|address| self.relocation.stand_ins.get(address));
         let lines = moved.map(|address| {
             let is_v6 = matches!(address, ListenAddress::Ip(ip) if ip.is_ipv6());
             let rest = directive.arguments.iter().skip(1).map(String::as_str);
@@ -231,7 +231,7 @@ impl CopyWriter<'_> {
     fn begin(&mut self, context: BlockContext, block: &Directive) {
         let Some(at) = block.opens_at else { return };
         let text = match (context, block.name.as_str()) {
-            (BlockContext::Main, "http") => at_http(self.tree, self.stage),
+            (BlockContext::Main, "http") => at_http(self.tree, self.relocation),
             (BlockContext::Main, "events")
                 if !block.children().iter().any(|one| one.name == "worker_connections") =>
             {
@@ -240,7 +240,7 @@ impl CopyWriter<'_> {
             (BlockContext::Http, "server")
                 if !block.children().iter().any(|one| one.name == "listen") =>
             {
-                let stand_in = self.stage.stand_ins.get(&ListenAddress::unnamed());
+                let stand_in = self.relocation.stand_ins.get(&ListenAddress::unnamed());
                 stand_in.map(|address| format!(" listen {address};")).unwrap_or_default()
             }
             (BlockContext::Mail, "server") => protocol(block),

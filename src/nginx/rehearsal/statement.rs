@@ -18,15 +18,15 @@ pub(super) enum Rewriting {
 }
 
 /// The address of the server in the copy that replaces everything that nginx would otherwise connect to.
-pub(super) fn quiet(stage: &Relocation) -> String {
-    format!("unix:{}/run/quiet.sock", stage.folder)
+pub(super) fn quiet(relocation: &Relocation) -> String {
+    format!("unix:{}/run/quiet.sock", relocation.folder)
 }
 
 /// A path in the folder for a file or folder of this name.
-fn inside(stage: &Relocation, name: &str) -> String {
+fn inside(relocation: &Relocation, name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { '_' };
     let name: String = name.chars().map(plain).collect();
-    format!("{}/run/{name}", stage.folder)
+    format!("{}/run/{name}", relocation.folder)
 }
 
 /// A statement with these words.
@@ -47,13 +47,13 @@ fn with_first(directive: &Directive, first: &str) -> Rewriting {
 }
 
 /// The rewriting of a directive that names files or keeps state, in any block.
-pub(super) fn moved(tree: &Tree, directive: &Directive, stage: &Relocation) -> Rewriting {
+pub(super) fn moved(tree: &Tree, directive: &Directive, relocation: &Relocation) -> Rewriting {
     let (name, first) = (directive.name.as_str(), directive.first());
     if directive.block.is_some() || first.is_empty() {
         return Rewriting::Stays;
     }
     match name {
-        "pid" | "lock_file" => with_first(directive, &inside(stage, name)),
+        "pid" | "lock_file" => with_first(directive, &inside(relocation, name)),
         "error_log" => {
             let is_level = directive.arguments.iter().skip(1).all(|one| LEVELS.contains(&&**one));
             if is_level {
@@ -64,10 +64,10 @@ pub(super) fn moved(tree: &Tree, directive: &Directive, stage: &Relocation) -> R
         }
         "access_log" if first != "off" => with_first(directive, "/dev/null"),
         name if name.ends_with("_temp_path") || name.ends_with("_cache_path") => {
-            with_first(directive, &inside(stage, first))
+            with_first(directive, &inside(relocation, first))
         }
-        name if names_file(name) && stage.replaced.contains_key(&tree.full_name(first)) => {
-            with_first(directive, &stage.replaced[&tree.full_name(first)])
+        name if names_file(name) && relocation.replaced.contains_key(&tree.full_name(first)) => {
+            with_first(directive, &relocation.replaced[&tree.full_name(first)])
         }
         name if names_file(name) && is_relative(first) => {
             with_first(directive, &tree.full_name(first))
@@ -98,11 +98,11 @@ pub(super) fn cut_off(
     tree: &Tree,
     context: BlockContext,
     directive: &Directive,
-    stage: &Relocation,
+    relocation: &Relocation,
 ) -> Option<(Rewriting, Omission)> {
     let first = directive.first();
     let module = context.module()?;
-    let quiet = quiet(stage);
+    let quiet = quiet(relocation);
     let rewriting = match (module, directive.name.as_str()) {
         (Module::Mail, "resolver") => one(["resolver", "off"]),
         (_, "resolver") => with_first_and_parameters(directive, "127.0.0.1:1"),

@@ -5,7 +5,7 @@ use crate::nginx::source::MemoryFiles;
 use crate::nginx::tree::Tree;
 
 /// A configuration whose sockets are moved to 127.0.0.9 with the same ports, or to ports from 9000.
-fn staged(files: &[(&str, &str)]) -> (Tree, Relocation) {
+fn relocated(files: &[(&str, &str)]) -> (Tree, Relocation) {
     let all = files.iter().map(|(name, text)| (*name, text.as_bytes()));
     let tree = Tree::read(&MemoryFiles::of(all), files[0].0);
     assert_eq!(tree.problems, []);
@@ -14,14 +14,14 @@ fn staged(files: &[(&str, &str)]) -> (Tree, Relocation) {
         let there = SocketAddr::from(([127, 0, 0, 9], 9000 + number));
         (socket.address, ListenAddress::Ip(there))
     });
-    let stage = Relocation {
+    let relocation = Relocation {
         folder: "/t".to_owned(),
         stand_ins: stand_ins.collect(),
         arguments: Vec::new(),
         replaced: BTreeMap::new(),
         scripts: false,
     };
-    (tree, stage)
+    (tree, relocation)
 }
 
 /// The copy's file of this name.
@@ -37,8 +37,8 @@ fn check(block: &str, expected: &str) {
     let main = format!(
         "events {{}}\nhttp {{ access_log off; client_body_temp_path a; proxy_temp_path b; fastcgi_temp_path c; uwsgi_temp_path d; scgi_temp_path e;\nserver {{ listen 1; {block}\n}}\n}}\n"
     );
-    let (tree, stage) = staged(&[("/e/n.conf", &main)]);
-    let copied = file(&copy(&tree, &stage).unwrap(), "/e/n.conf");
+    let (tree, relocation) = relocated(&[("/e/n.conf", &main)]);
+    let copied = file(&copy(&tree, &relocation).unwrap(), "/e/n.conf");
     let line = copied.split('\n').nth(2).unwrap();
     let behind = line.split_once("listen 127.0.0.9:9000; ").unwrap().1;
     assert_eq!(behind, expected.replace("QUIET", "unix:/t/run/quiet.sock"), "{block}");
@@ -48,9 +48,9 @@ fn check(block: &str, expected: &str) {
 fn every_line_keeps_its_number_and_its_file() {
     let site = "server {\n    listen\n      443 ssl # why\n ;\n  ssl_certificate\n a.pem;\n error_log /x\n   debug;\n}\n";
     let main = "user x;\nevents {\n}\nhttp\n{\n include sites/*.conf;\n include\n  /e/o.conf;\n}\nrtmp {\n a {\n include /e/o.conf; }\n}\n# end";
-    let (tree, stage) =
-        staged(&[("/e/n.conf", main), ("/e/o.conf", "\n\n"), ("/e/sites/a.conf", site)]);
-    let copy = copy(&tree, &stage).unwrap();
+    let (tree, relocation) =
+        relocated(&[("/e/n.conf", main), ("/e/o.conf", "\n\n"), ("/e/sites/a.conf", site)]);
+    let copy = copy(&tree, &relocation).unwrap();
     for (name, text) in [("/e/n.conf", main), ("/e/sites/a.conf", site)] {
         let copied = file(&copy, name);
         assert_eq!(copied.matches('\n').count(), text.matches('\n').count(), "{copied}");
@@ -68,12 +68,12 @@ fn every_line_keeps_its_number_and_its_file() {
 #[test]
 fn sockets_move_together() {
     let main = "events {}\nhttp { server { } server { listen 80 default_server; listen 127.0.0.1:1-2 ssl; }\n server { listen *:80; listen [::]:80 ipv6only=on; listen unix:/a; } }\nmail { auth_http h/; server { listen 993 ssl; } }";
-    let (tree, stage) = staged(&[("/e/n.conf", main)]);
-    let copied = file(&copy(&tree, &stage).unwrap(), "/e/n.conf");
+    let (tree, relocation) = relocated(&[("/e/n.conf", main)]);
+    let copied = file(&copy(&tree, &relocation).unwrap(), "/e/n.conf");
     let at = |text: &str| {
         let address = sockets(&tree).unwrap().into_iter().map(|one| one.address);
         let address = address.into_iter().find(|one| one.to_string() == text).unwrap();
-        stage.stand_ins[&address].to_string()
+        relocation.stand_ins[&address].to_string()
     };
     let any = at("0.0.0.0:80");
     assert!(copied.contains(&format!("server {{ listen {any}; }}")), "{copied}");
@@ -107,8 +107,8 @@ fn one_worker_takes_as_many_connections_as_many_do() {
         ("events {\nworker_connections 20;}", "events {\nworker_connections 4096;}"),
         ("events { worker_connections 9000; }", "events { worker_connections 9000; }"),
     ] {
-        let (tree, stage) = staged(&[("/e/n.conf", events)]);
-        let copied = file(&copy(&tree, &stage).unwrap(), "/e/n.conf");
+        let (tree, relocation) = relocated(&[("/e/n.conf", events)]);
+        let copied = file(&copy(&tree, &relocation).unwrap(), "/e/n.conf");
         assert!(copied.starts_with(expected), "{copied}");
     }
 }
@@ -136,8 +136,8 @@ fn scripts_do_not_run_unless_they_are_wanted() {
     check("js_set $x f;", "set $x \"\";");
     check("access_by_lua_no_postpone on;", "");
     let main = "load_module modules/ngx_http_js_module.so;\nevents {}\nhttp { js_set $y f; }\n";
-    let (tree, stage) = staged(&[("/e/n.conf", main)]);
-    let silent = copy(&tree, &stage).unwrap();
+    let (tree, relocation) = relocated(&[("/e/n.conf", main)]);
+    let silent = copy(&tree, &relocation).unwrap();
     let text = file(&silent, "/e/n.conf");
     assert!(
         text.starts_with("\nevents { worker_connections 4096;}")
@@ -145,23 +145,23 @@ fn scripts_do_not_run_unless_they_are_wanted() {
         "{text}"
     );
     assert_eq!(silent.left_out, [Omission::Scripts]);
-    let loud = copy(&tree, &Relocation { scripts: true, ..stage }).unwrap();
+    let loud = copy(&tree, &Relocation { scripts: true, ..relocation }).unwrap();
     assert!(file(&loud, "/e/n.conf").starts_with("load_module modules/ngx_http_js_module.so;\n"));
 }
 
 #[test]
 fn messages_name_the_original() {
-    let (tree, stage) = staged(&[
+    let (tree, relocation) = relocated(&[
         ("/e/n.conf", "events {}\nhttp { include a/*; }"),
         ("/e/a/b.conf", "server { listen 443; }"),
     ]);
     let said = "12#12: a duplicate listen 127.0.0.9:9000 in /t/files/e/a/b.conf:7";
-    let message = original(&tree, &stage, said);
+    let message = original(&tree, &relocation, said);
     assert_eq!(message.words, "a duplicate listen 0.0.0.0:443");
     assert_eq!(message.span.to_string(), "/e/a/b.conf:7");
     let message = original(
         &tree,
-        &stage,
+        &relocation,
         "open() \"/t/files/e/x\" failed (2: No such file) in /t/files/e/n.conf:2",
     );
     assert_eq!(message.words, "open() \"/e/x\" failed (2: No such file)");

@@ -168,7 +168,7 @@ fn limits() -> Limits {
 }
 
 /// One client that fails at one target of a case, and what is proposed for it.
-struct Patient {
+struct FailingClient {
     case: usize,
     target: usize,
     client: &'static Profile,
@@ -192,7 +192,7 @@ fn sights(reports: &[TargetReport]) -> Vec<Sight<'_>> {
     reports.iter().map(sight).collect()
 }
 
-fn patients(index: usize, read: &Read, reports: &[TargetReport]) -> Vec<Patient> {
+fn failures(index: usize, read: &Read, reports: &[TargetReport]) -> Vec<FailingClient> {
     let (release, library) = nginx_release();
     let files = read.files();
     let mut all = Vec::new();
@@ -217,7 +217,7 @@ fn patients(index: usize, read: &Read, reports: &[TargetReport]) -> Vec<Patient>
                 Some((candidate, String::from_utf8(file.after.clone()).unwrap()))
             });
             let proposals = proposals.collect();
-            all.push(Patient { case: index, target, client, proposals, fixed: None });
+            all.push(FailingClient { case: index, target, client, proposals, fixed: None });
         }
     }
     all
@@ -254,25 +254,25 @@ fn what_is_proposed_lets_the_client_in_and_turns_nobody_away() {
     let depth = Depth { unexplained: true, ..Depth::default() };
     let jobs: Vec<Job> = (0..count).map(|at| here(at, &texts[at], &own(at))).collect();
     let before = run(&jobs, &depth);
-    let mut patients: Vec<Patient> = (0..count)
-        .flat_map(|at| patients(at, &Read::of(&texts[at], &material), &before[at]))
+    let mut failures: Vec<FailingClient> = (0..count)
+        .flat_map(|at| failures(at, &Read::of(&texts[at], &material), &before[at]))
         .collect();
-    let failing: BTreeSet<usize> = patients.iter().map(|patient| patient.case).collect();
+    let failing: BTreeSet<usize> = failures.iter().map(|failure| failure.case).collect();
     let failing: Vec<usize> = failing.into_iter().collect();
     let jobs: Vec<Job> = failing
         .iter()
         .map(|at| here(*at, &open(&texts[*at]), &address(1, *at, cases[*at].module)))
         .collect();
     let opened = run(&jobs, &depth);
-    let tries = patients.iter().map(|patient| patient.proposals.len()).max().unwrap_or(0);
+    let tries = failures.iter().map(|failure| failure.proposals.len()).max().unwrap_or(0);
     for round in 0..tries {
-        let due: Vec<usize> = (0..patients.len())
-            .filter(|at| patients[*at].fixed.is_none() && patients[*at].proposals.len() > round)
+        let due: Vec<usize> = (0..failures.len())
+            .filter(|at| failures[*at].fixed.is_none() && failures[*at].proposals.len() > round)
             .collect();
         // What several clients need is tried once.
         let mut texts: Vec<(usize, &str)> = Vec::new();
-        for patient in due.iter().map(|at| &patients[*at]) {
-            let trial = (patient.case, patient.proposals[round].1.as_str());
+        for failure in due.iter().map(|at| &failures[*at]) {
+            let trial = (failure.case, failure.proposals[round].1.as_str());
             if !texts.contains(&trial) {
                 texts.push(trial);
             }
@@ -285,51 +285,51 @@ fn what_is_proposed_lets_the_client_in_and_turns_nobody_away() {
         let rows: Vec<usize> = due
             .iter()
             .map(|at| {
-                let patient = &patients[*at];
-                let own = (patient.case, patient.proposals[round].1.as_str());
+                let failure = &failures[*at];
+                let own = (failure.case, failure.proposals[round].1.as_str());
                 texts.iter().position(|trial| *trial == own).unwrap()
             })
             .collect();
         for (at, row) in due.iter().zip(rows) {
-            let patient = &mut patients[*at];
+            let failure = &mut failures[*at];
             let after = &tried[row];
-            let old = &before[patient.case];
-            let finding = old[patient.target]
+            let old = &before[failure.case];
+            let finding = old[failure.target]
                 .judgement
                 .findings
                 .iter()
-                .find(|finding| Goal::of(finding) == Some(Goal::Client(patient.client)));
+                .find(|finding| Goal::of(finding) == Some(Goal::Client(failure.client)));
             let effect =
-                effect::judge(finding.unwrap(), patient.target, &sights(old), &sights(after));
+                effect::judge(finding.unwrap(), failure.target, &sights(old), &sights(after));
             if effect == Effect::Improved {
-                patient.fixed = Some(patient.proposals[round].0.to_string());
+                failure.fixed = Some(failure.proposals[round].0.to_string());
             }
         }
     }
-    let mendable = |patient: &&Patient| {
-        let at = failing.iter().position(|case| *case == patient.case).unwrap();
-        connects(&opened[at], patient.target, patient.client)
+    let fixable = |failure: &&FailingClient| {
+        let at = failing.iter().position(|case| *case == failure.case).unwrap();
+        connects(&opened[at], failure.target, failure.client)
     };
-    let mendable: Vec<&Patient> = patients.iter().filter(mendable).collect();
-    let missed: Vec<String> = mendable
+    let fixable: Vec<&FailingClient> = failures.iter().filter(fixable).collect();
+    let missed: Vec<String> = fixable
         .iter()
-        .filter(|patient| patient.fixed.is_none())
-        .map(|patient| {
-            let Patient { case, client, proposals, target, .. } = patient;
+        .filter(|failure| failure.fixed.is_none())
+        .map(|failure| {
+            let FailingClient { case, client, proposals, target, .. } = failure;
             let tried: Vec<String> =
                 proposals.iter().map(|(candidate, _)| candidate.to_string()).collect();
             let name = &before[*case][*target].target.name;
             format!("{} at {name}:\n{}tried {tried:#?}", client.name, cases[*case].servers)
         })
         .collect();
-    let fixed = patients.iter().filter(|patient| patient.fixed.is_some()).count();
+    let fixed = failures.iter().filter(|failure| failure.fixed.is_some()).count();
     println!(
-        "{} of {} clients that a directive can let in are let in ({} fail, {fixed} mended)",
-        mendable.len() - missed.len(),
-        mendable.len(),
-        patients.len(),
+        "{} of {} clients that a directive can let in are let in ({} fail, {fixed} fixed)",
+        fixable.len() - missed.len(),
+        fixable.len(),
+        failures.len(),
     );
     println!("{}", missed.join("\n"));
-    assert!(patients.len() > count / 2, "{} fail", patients.len());
-    assert!(missed.len() * 20 <= mendable.len(), "{} missed", missed.len());
+    assert!(failures.len() > count / 2, "{} fail", failures.len());
+    assert!(missed.len() * 20 <= fixable.len(), "{} missed", missed.len());
 }

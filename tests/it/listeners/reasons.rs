@@ -1,4 +1,4 @@
-//! Why a client fails, as it is told beside the client: nginx turns it away in one way at a time.
+//! The reason that is reported beside a client that fails: nginx refuses it in one way at a time.
 
 use serde_json::Value;
 
@@ -6,8 +6,8 @@ use super::material::Material;
 use crate::support::program::{probe, text};
 use crate::support::server::Nginx;
 
-/// What is told of one client at a server with these directives.
-fn reason(client: &str, directives: &str) -> String {
+/// The reason that is reported for one client at a server with these directives.
+fn reason_for(client: &str, directives: &str) -> String {
     let material = Material::new();
     let certificate = material.certificates[0].join("\n");
     let nginx = Nginx::start(&format!(
@@ -22,30 +22,32 @@ fn reason(client: &str, directives: &str) -> String {
     let path = material.pki.path("targets.toml");
     std::fs::write(&path, config).unwrap();
     let audit = probe(&["--config", path.to_str().unwrap()]);
-    let told: Vec<&Value> = audit.target["clients"].as_array().unwrap().iter().collect();
-    assert_eq!(text(&told[0]["outcome"]), "failed", "{:#}", audit.target);
-    text(&told[0]["missing"]).to_owned()
+    let clients: Vec<&Value> = audit.target["clients"].as_array().unwrap().iter().collect();
+    assert_eq!(text(&clients[0]["outcome"]), "failed", "{:#}", audit.target);
+    text(&clients[0]["missing"]).to_owned()
 }
 
 #[test]
-fn what_a_client_lacks_is_told_whatever_the_alert() {
-    let told = reason("java-8", "ssl_protocols TLSv1.3;");
-    assert!(told.starts_with("no common version"), "{told}");
-    let told = reason("ie-11-win7", "ssl_protocols TLSv1.2; ssl_ciphers ECDHE+CHACHA20;");
-    assert_eq!(told, "in TLSv1.2 the client offers no cipher suite that the server accepts");
-    let told =
-        reason("ie-11-win7", "ssl_protocols TLSv1.2; ssl_ciphers ECDHE+AES; ssl_ecdh_curve X448;");
-    assert_eq!(told, "in TLSv1.2 the client offers no group that the server accepts");
-    let told = reason(
+fn what_a_client_lacks_is_reported_whatever_the_alert() {
+    let reason = reason_for("java-8", "ssl_protocols TLSv1.3;");
+    assert!(reason.starts_with("no common version"), "{reason}");
+    let reason = reason_for("ie-11-win7", "ssl_protocols TLSv1.2; ssl_ciphers ECDHE+CHACHA20;");
+    assert_eq!(reason, "in TLSv1.2 the client offers no cipher suite that the server accepts");
+    let reason = reason_for(
+        "ie-11-win7",
+        "ssl_protocols TLSv1.2; ssl_ciphers ECDHE+AES; ssl_ecdh_curve X448;",
+    );
+    assert_eq!(reason, "in TLSv1.2 the client offers no group that the server accepts");
+    let reason = reason_for(
         "ie-11-win7",
         "ssl_protocols TLSv1.2; ssl_ciphers ECDHE+AES;
          ssl_conf_command SignatureAlgorithms rsa_pss_rsae_sha256;",
     );
-    assert_eq!(told, "in TLSv1.2 the server signs with no scheme that the client offers");
+    assert_eq!(reason, "in TLSv1.2 the server signs with no scheme that the client offers");
 }
 
 #[test]
 fn a_gap_between_versions_turns_everyone_away() {
-    let told = reason("chrome", "ssl_protocols TLSv1.1 TLSv1.3; ssl_ciphers ECDHE+AESGCM;");
-    assert!(told.contains("a gap in ssl_protocols"), "{told}");
+    let reason = reason_for("chrome", "ssl_protocols TLSv1.1 TLSv1.3; ssl_ciphers ECDHE+AESGCM;");
+    assert!(reason.contains("a gap in ssl_protocols"), "{reason}");
 }

@@ -1,24 +1,22 @@
 //! A rehearsal that replaces the live sockets.
 
 use std::mem::take;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::rehearsal::{self, Player, Rehearsal, StartOutcome};
+use super::candidate_runner::ChangedNginx;
+use super::private_nginx::{self, NginxProgram, PrivateNginx, StartOutcome};
 use super::source::Configuration;
 use super::trial::Heard;
-use super::understudy::Troupe;
 use crate::audit::listener::site::place;
 use crate::cli::args::NginxArgs;
 use crate::cli::errors::UsageError;
 use crate::cli::{installed, settings};
-use crate::nginx::defaults::Build;
 use crate::nginx::rehearsal::{Message, Omission};
 use crate::nginx::tree::Directive;
 use crate::openssl::release::OpensslRelease;
 use crate::probe::stand_ins::StandIns;
 use crate::report::Rehearsed;
-use crate::run::rehearsal::Play;
+use crate::run::listener_fixes::RunnableConfiguration;
 use crate::targets::Target;
 use crate::targets::from_nginx::{self, Found, Premises, Untestable};
 
@@ -26,12 +24,12 @@ use crate::targets::from_nginx::{self, Found, Premises, Untestable};
 pub(super) fn targets(
     configuration: &Configuration,
     premises: &Premises<'_>,
-    rehearsal: Option<&Staged>,
+    rehearsal: Option<&Rehearsal>,
 ) -> Found {
     let Configuration { listeners, upstreams, plain_upstreams, .. } = configuration;
     let mut found = match rehearsal {
         None => from_nginx::targets(listeners, upstreams, plain_upstreams, premises),
-        Some(Staged { running: Some(running), .. }) => {
+        Some(Rehearsal { running: Some(running), .. }) => {
             let mut found = from_nginx::targets(listeners, &[], &[], premises);
             running.mark(&mut found.targets);
             if running.left_out().contains(&Omission::Scripts) {
@@ -39,7 +37,7 @@ pub(super) fn targets(
             }
             found
         }
-        Some(Staged { running: None, .. }) => return Found::default(),
+        Some(Rehearsal { running: None, .. }) => return Found::default(),
     };
     found.untestable.extend(configuration.tree.iter().flat_map(from_nginx::pass_through));
     found
@@ -73,45 +71,42 @@ fn withhold_scripted(found: &mut Found, configuration: &Configuration) {
 }
 
 /// The rehearsal, as the audit needs it.
-pub(super) struct Staged {
+pub(super) struct Rehearsal {
     /// Ends after the audit; `None` if nginx does not serve.
-    pub(super) running: Option<Rehearsal>,
-    pub(super) rehearsed: Rehearsed,
-    binary: PathBuf,
-    build: Build,
+    pub(super) running: Option<PrivateNginx>,
+    pub(super) report: Rehearsed,
+    program: NginxProgram,
 }
 
-impl Staged {
+impl Rehearsal {
     /// The configuration, and what tries changes to it, if nginx serves it.
-    pub(super) fn play(
+    pub(super) fn runnable(
         &self,
         args: &NginxArgs,
         configuration: &Configuration,
         premises: &Premises<'_>,
-    ) -> Option<Play> {
+    ) -> Option<RunnableConfiguration> {
         self.running.as_ref()?;
-        let library = self.build.library.as_deref().and_then(OpensslRelease::of)?;
-        let troupe = Troupe {
-            binary: self.binary.clone(),
-            build: self.build.clone(),
-            scripts: args.rehearse_scripts,
+        let library = self.program.build.library.as_deref().and_then(OpensslRelease::of)?;
+        let runner = ChangedNginx {
+            program: self.program.clone(),
             limits: settings::limits(&args.run.limits),
             options: premises.options.clone(),
             identity: premises.identity.clone(),
             request: premises.request,
         };
-        Some(Play {
+        Some(RunnableConfiguration {
             tree: Arc::new(configuration.tree.clone()?),
             listeners: configuration.listeners.clone().into(),
-            release: self.build.version,
+            release: self.program.build.version,
             library,
-            understudy: Arc::new(troupe),
+            runner: Arc::new(runner),
         })
     }
 
     /// Where connections go.
     pub(super) fn stand_ins(&self) -> StandIns {
-        self.running.as_ref().map(Rehearsal::stand_ins).unwrap_or_default()
+        self.running.as_ref().map(PrivateNginx::stand_ins).unwrap_or_default()
     }
 }
 
@@ -119,11 +114,10 @@ impl Staged {
 pub(super) fn rehearse(
     args: &NginxArgs,
     configuration: &mut Configuration,
-) -> anyhow::Result<Staged> {
-    let binary =
-        args.source.release.nginx_binary.clone().or_else(installed::find).ok_or_else(|| {
-            UsageError::new("no nginx was found to rehearse with", "name one: --nginx-binary FILE")
-        })?;
+) -> anyhow::Result<Rehearsal> {
+    let binary = args.source.nginx_binary.clone().or_else(installed::find).ok_or_else(|| {
+        UsageError::new("no nginx was found to rehearse with", "name one: --nginx-binary FILE")
+    })?;
     let build = installed::build(&binary)?;
     let Some(tree) = &configuration.tree else {
         return Err(UsageError::new(
@@ -131,19 +125,19 @@ pub(super) fn rehearse(
             "rehearse what the controller makes of them: the output of nginx -T in its pod",
         ));
     };
-    let player = Player { binary: &binary, build: &build, scripts: args.rehearse_scripts };
-    let start = rehearsal::start(tree, player, &[])?;
-    let mut rehearsed = Rehearsed {
-        nginx: build.version.to_string(),
-        library: build.library.clone(),
+    let program = NginxProgram { binary, build, scripts: args.rehearse_scripts };
+    let start = private_nginx::start(tree, &program, &[])?;
+    let mut report = Rehearsed {
+        nginx: program.build.version.to_string(),
+        library: program.build.library.clone(),
         left_out: Vec::new(),
     };
     let mut running = None;
     match start {
-        StartOutcome::Serves(rehearsal) => {
+        StartOutcome::Serves(nginx) => {
             configuration.hear(Heard::Accepted);
-            rehearsed.left_out = rehearsal.left_out().iter().map(ToString::to_string).collect();
-            running = Some(rehearsal);
+            report.left_out = nginx.left_out().iter().map(ToString::to_string).collect();
+            running = Some(nginx);
         }
         StartOutcome::Accepted => configuration.hear(Heard::Untested(Message::whole(
             &tree.main.clone(),
@@ -152,5 +146,5 @@ pub(super) fn rehearse(
         StartOutcome::Refused(message) => configuration.hear(Heard::Refused(message)),
         StartOutcome::Untested(message) => configuration.hear(Heard::Untested(message)),
     }
-    Ok(Staged { running, rehearsed, binary, build })
+    Ok(Rehearsal { running, report, program })
 }

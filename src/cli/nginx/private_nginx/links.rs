@@ -13,10 +13,10 @@ use crate::nginx::tree::Tree;
 const MAX_ENTRIES: usize = 20_000;
 
 /// Links everything next to the main file, except what the copy contains.
-pub(super) fn beside(tree: &Tree, stage: &Relocation, main: &str) -> io::Result<()> {
+pub(super) fn beside(tree: &Tree, relocation: &Relocation, main: &str) -> io::Result<()> {
     let patterns = tree.includes.iter().map(|include| tree.full_name(include.first()));
     let patterns = patterns.filter(|name| glob::is_pattern(name));
-    let patterns = patterns.map(|name| place(&stage.folder, &name)).collect();
+    let patterns = patterns.map(|name| place(&relocation.folder, &name)).collect();
     let linker = Linker { patterns };
     match (Path::new(&tree.main).parent(), Path::new(main).parent()) {
         (Some(original), Some(copied)) => linker.folder(original, copied),

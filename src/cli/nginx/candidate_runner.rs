@@ -1,51 +1,47 @@
 //! Runs changed configurations, each in a private nginx.
 
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::rehearsal::{Player, StartOutcome, start};
+use super::private_nginx::{NginxProgram, StartOutcome, start};
 use crate::audit::listener::ChainFile;
-use crate::nginx::defaults::Build;
 use crate::nginx::listener::listeners;
 use crate::nginx::rehearsal::tcp_sockets;
 use crate::nginx::tree::Tree;
 use crate::probe::{Limits, Prober};
-use crate::run::rehearsal::{Playing, Understudy};
+use crate::run::listener_fixes::{CandidateRun, CandidateRunner};
 use crate::targets::ClientIdentity;
 use crate::targets::from_nginx::{self, Premises};
 use crate::targets::options::Options;
 
 /// What is needed to run a changed configuration.
 #[derive(Debug)]
-pub(super) struct Troupe {
-    pub(super) binary: PathBuf,
-    pub(super) build: Build,
-    pub(super) scripts: bool,
+pub(super) struct ChangedNginx {
+    pub(super) program: NginxProgram,
     pub(super) limits: Limits,
     pub(super) options: Options,
     pub(super) identity: Option<Arc<ClientIdentity>>,
-    /// The other settings of the audit, as owned values.
+    /// Whether upstreams are sent the requests that nginx sends.
     pub(super) request: bool,
 }
 
-impl Understudy for Troupe {
-    fn play(&self, tree: &Tree, files: &[ChainFile]) -> Option<Playing> {
+impl CandidateRunner for ChangedNginx {
+    fn run(&self, tree: &Tree, files: &[ChainFile]) -> Option<CandidateRun> {
         let mut changed = Vec::new();
         for file in files {
             #[expect(clippy::disallowed_methods, reason = "the configuration names the file")]
             let before = fs::read(&file.path).ok()?;
             changed.push((file.path.clone(), file.text(&before)?));
         }
-        let player = Player { binary: &self.binary, build: &self.build, scripts: self.scripts };
-        let Ok(StartOutcome::Serves(running)) = start(tree, player, &changed) else { return None };
+        let outcome = start(tree, &self.program, &changed);
+        let Ok(StartOutcome::Serves(running)) = outcome else { return None };
         let premises = Premises {
             options: &self.options,
             identity: self.identity.clone(),
             connect: None,
             root: None,
             request: self.request,
-            version: Some(self.build.version),
+            version: Some(self.program.build.version),
             library: None,
             apart: std::collections::HashSet::new(),
             sockets: tcp_sockets(tree),
@@ -53,6 +49,6 @@ impl Understudy for Troupe {
         let mut targets = from_nginx::targets(&listeners(tree), &[], &[], &premises).targets;
         running.mark(&mut targets);
         let network = Prober::with_stand_ins(self.limits, running.stand_ins());
-        Some(Playing { network: Arc::new(network), targets, guard: Box::new(running) })
+        Some(CandidateRun { network: Arc::new(network), targets, guard: Box::new(running) })
     }
 }

@@ -34,14 +34,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PATIENCE_FOR_NOTES: Duration = Duration::from_secs(3);
 
 /// Runs changed configurations.
-pub trait Understudy: Debug + Send + Sync {
+pub trait CandidateRunner: Debug + Send + Sync {
     /// Runs this configuration, with these certificate files instead of those with the same names; `None` if nginx does
     /// not start.
-    fn play(&self, tree: &Tree, files: &[ChainFile]) -> Option<Playing>;
+    fn run(&self, tree: &Tree, files: &[ChainFile]) -> Option<CandidateRun>;
 }
 
 /// A running changed configuration.
-pub struct Playing {
+pub struct CandidateRun {
     /// The network to probe it.
     pub network: Arc<dyn Network>,
     /// Its targets.
@@ -52,7 +52,7 @@ pub struct Playing {
 
 /// The configuration that is rehearsed, and what runs it.
 #[derive(Clone, Debug)]
-pub struct Play {
+pub struct RunnableConfiguration {
     /// The configuration.
     pub tree: Arc<Tree>,
     /// Its sockets.
@@ -62,12 +62,12 @@ pub struct Play {
     /// Its OpenSSL.
     pub library: OpensslRelease,
     /// Runs changed configurations.
-    pub understudy: Arc<dyn Understudy>,
+    pub runner: Arc<dyn CandidateRunner>,
 }
 
 /// A finding with the change that fixes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenerFix {
+pub struct VerifiedFix {
     /// The index of the target.
     pub index: usize,
     /// The rule.
@@ -78,21 +78,21 @@ pub struct ListenerFix {
     pub candidate: Candidate,
 }
 
-/// The fixes of listeners.
+/// The changes that fix listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListenerFixes {
+pub struct VerifiedFixes {
     /// Each finding with its change.
-    pub all: Vec<ListenerFix>,
+    pub all: Vec<VerifiedFix>,
     /// Whether those of warnings and errors work together as well.
     pub together: bool,
 }
 
 /// Tries possible fixes of the findings about listeners, the most severe first; a change that works becomes the fix.
-pub async fn find_fixes(
+pub async fn try_candidates(
     reports: &mut [(usize, TargetReport)],
-    play: &Play,
+    runnable: &RunnableConfiguration,
     settings: &Settings,
-) -> ListenerFixes {
+) -> VerifiedFixes {
     let files: Vec<FileChain> =
         reports.iter().flat_map(|(_, one)| one.target.files.clone()).collect();
     let mut wanted: Vec<(usize, Finding)> = Vec::new();
@@ -103,42 +103,42 @@ pub async fn find_fixes(
     }
     wanted.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));
     let mut search = Search {
-        play,
+        runnable,
         settings,
         files: &files,
         known: HashMap::new(),
         until: Instant::now() + PATIENCE,
     };
-    let (mut fixes, mut grave) = (Vec::new(), Vec::new());
+    let (mut verified, mut severe) = (Vec::new(), Vec::new());
     let notes_until = Instant::now() + PATIENCE_FOR_NOTES;
     for (at, finding) in wanted {
         if finding.severity == Severity::Note && Instant::now() > notes_until {
             break;
         }
-        let Some(candidate) = search.first_that_fixes(reports, at, &finding).await else {
+        let Some(candidate) = search.first_fix(reports, at, &finding).await else {
             continue;
         };
         let (index, report) = &mut reports[at];
         let same =
             |one: &&mut Finding| (one.rule, &one.subject) == (finding.rule, &finding.subject);
         if let Some(own) = report.judgement.findings.iter_mut().find(same) {
-            own.fix = Some(candidate.fix(&play.tree));
+            own.fix = Some(candidate.fix(&runnable.tree));
         }
         if finding.severity > Severity::Note {
-            grave.push((at, finding.clone(), candidate.clone()));
+            severe.push((at, finding.clone(), candidate.clone()));
         }
         let (rule, subject) = (finding.rule, finding.subject);
-        fixes.push(ListenerFix { index: *index, rule, subject, candidate });
+        verified.push(VerifiedFix { index: *index, rule, subject, candidate });
     }
-    let together = search.work_together(reports, &grave).await;
-    ListenerFixes { all: fixes, together }
+    let together = search.work_together(reports, &severe).await;
+    VerifiedFixes { all: verified, together }
 }
 
 /// What was seen with a changed configuration, by the indices of the targets that it affects.
 type SeenAgain = Arc<Vec<(usize, TargetReport)>>;
 
 struct Search<'a> {
-    play: &'a Play,
+    runnable: &'a RunnableConfiguration,
     settings: &'a Settings,
     files: &'a [FileChain],
     /// The configurations that were tried; `None` if nginx did not run one.
@@ -148,9 +148,13 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Whether changes that work one by one do so together.
-    async fn work_together(&self, reports: &[(usize, TargetReport)], grave: &[GraveFix]) -> bool {
-        let (whole, kept) = combined(grave);
-        let is_whole = |(_, _, one): &&&GraveFix| {
+    async fn work_together(
+        &self,
+        reports: &[(usize, TargetReport)],
+        severe: &[FixedFinding],
+    ) -> bool {
+        let (whole, kept) = combined(severe);
+        let is_whole = |(_, _, one): &&&FixedFinding| {
             (one.edits.len(), one.files.len()) == (whole.edits.len(), whole.files.len())
         };
         if kept.iter().filter(is_whole).count() == kept.len() {
@@ -178,7 +182,7 @@ impl Search<'_> {
         lost.is_none_or(|lost| lost.is_empty())
     }
 
-    async fn first_that_fixes(
+    async fn first_fix(
         &mut self,
         reports: &[(usize, TargetReport)],
         at: usize,
@@ -186,13 +190,13 @@ impl Search<'_> {
     ) -> Option<Candidate> {
         let goal = Goal::of(finding)?;
         let target = &reports[at].1;
-        let (listener, server) = place(&self.play.listeners, &target.target)?;
+        let (listener, server) = place(&self.runnable.listeners, &target.target)?;
         let site = Site {
-            tree: &self.play.tree,
+            tree: &self.runnable.tree,
             listener,
             server,
-            release: self.play.release,
-            library: self.play.library,
+            release: self.runnable.release,
+            library: self.runnable.library,
             files: self.files,
             issuers: &[],
         };
@@ -235,7 +239,7 @@ impl Search<'_> {
         listener: Option<&Listener>,
         candidate: &Candidate,
     ) -> Option<Vec<(usize, TargetReport)>> {
-        let tree = &self.play.tree;
+        let tree = &self.runnable.tree;
         let patch = patch(tree, &candidate.edits).ok()?;
         if patch.fault(tree).is_some() {
             return None;
@@ -244,21 +248,20 @@ impl Search<'_> {
         let reached: Vec<usize> = (0..reports.len())
             .filter(|at| {
                 let target = &reports[*at].1.target;
-                let found = place(&self.play.listeners, target);
+                let found = place(&self.runnable.listeners, target);
                 found.is_some_and(|(one, _)| {
                     listener.is_some_and(|own| own.address == one.address) || reach.takes_in(one)
                 })
             })
             .collect();
-        let understudy = &self.play.understudy;
+        let runner = &self.runnable.runner;
         // This starts a program and waits for it.
-        let playing =
-            tokio::task::block_in_place(|| understudy.play(&patch.apply(tree), &candidate.files))?;
+        let run = tokio::task::block_in_place(|| runner.run(&patch.apply(tree), &candidate.files))?;
         let known: HashMap<String, &Arc<Target>> =
-            playing.targets.iter().map(|target| (target.id(), target)).collect();
+            run.targets.iter().map(|target| (target.id(), target)).collect();
         let again = reached.into_iter().map(|at| {
             let target = known.get(&reports[at].1.target.id()).copied();
-            let network = &playing.network;
+            let network = &run.network;
             async move {
                 let mut target = Arc::clone(target?);
                 let former = &reports[at].1.target.former;
@@ -270,7 +273,7 @@ impl Search<'_> {
             }
         });
         let seen = join_all(again).await.into_iter().collect();
-        tokio::task::block_in_place(|| drop(playing.guard));
+        tokio::task::block_in_place(|| drop(run.guard));
         seen
     }
 }
@@ -279,14 +282,14 @@ fn sight(report: &TargetReport) -> Sight<'_> {
     Sight { target: &report.target, seen: &report.observation, judgement: &report.judgement }
 }
 
-/// A finding of a target, and the change that fixes it.
-type GraveFix = (usize, Finding, Candidate);
+/// A finding of the target with this index, and the change that fixes it.
+type FixedFinding = (usize, Finding, Candidate);
 
 /// All changes as one, and what it is made of: where two want different things, the first is served, as in the patch.
-fn combined(grave: &[GraveFix]) -> (Candidate, Vec<&GraveFix>) {
+fn combined(severe: &[FixedFinding]) -> (Candidate, Vec<&FixedFinding>) {
     let mut whole = Candidate { edits: Vec::new(), files: Vec::new(), admits: Vec::new() };
     let mut kept = Vec::new();
-    for one in grave {
+    for one in severe {
         let Candidate { edits, files, .. } = &one.2;
         let clashes = |edit: &Edit| {
             let is_other = |known: &&Edit| known.at == edit.at && known.name == edit.name;

@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -34,10 +34,10 @@ const TRIES: usize = 3;
 const ERROR_LOG_OPTION: NginxRelease = NginxRelease::new(1, 19, 5);
 
 /// The nginx that runs the copy.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Player<'a> {
-    pub(super) binary: &'a Path,
-    pub(super) build: &'a Build,
+#[derive(Clone, Debug)]
+pub(super) struct NginxProgram {
+    pub(super) binary: PathBuf,
+    pub(super) build: Build,
     /// Whether it runs the configuration's scripts.
     pub(super) scripts: bool,
 }
@@ -46,7 +46,7 @@ pub(super) struct Player<'a> {
 #[derive(Debug)]
 pub(super) enum StartOutcome {
     /// nginx is serving.
-    Serves(Rehearsal),
+    Serves(PrivateNginx),
     /// nginx accepts the configuration, but this program cannot read it, so nothing was started.
     Accepted,
     /// nginx refuses the configuration.
@@ -57,22 +57,22 @@ pub(super) enum StartOutcome {
 
 /// A private nginx that is serving; dropping this ends it.
 #[derive(Debug)]
-pub(super) struct Rehearsal {
+pub(super) struct PrivateNginx {
     // Dropped, and so ended, before its folder is removed.
     _process: Process,
-    stage: Relocation,
+    relocation: Relocation,
     left_out: Vec<Omission>,
     _folder: TempDir,
 }
 
-impl Rehearsal {
+impl PrivateNginx {
     /// Where connections go.
     pub(super) fn stand_ins(&self) -> StandIns {
         let mut all = StandIns::default();
         // A socket with a specific address takes precedence over one for all addresses.
         let is_any = |address: &ListenAddress| matches!(address, ListenAddress::Ip(ip) if ip.ip().is_unspecified());
         let (any, own): (Vec<_>, Vec<_>) =
-            self.stage.stand_ins.iter().partition(|(address, _)| is_any(address));
+            self.relocation.stand_ins.iter().partition(|(address, _)| is_any(address));
         for (address, stand_in) in own.into_iter().chain(any) {
             let ListenAddress::Ip(stand_in) = stand_in else { continue };
             for (host, port) in endpoints_of(address) {
@@ -100,13 +100,13 @@ impl Rehearsal {
 /// sockets are unknown. Files that are given with a text are replaced by it.
 pub(super) fn start(
     tree: &Tree,
-    player: Player<'_>,
+    program: &NginxProgram,
     changed: &[(String, Vec<u8>)],
 ) -> anyhow::Result<StartOutcome> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match start_once(tree, player, changed)? {
+        match start_once(tree, program, changed)? {
             StartOutcome::Untested(message) if tries < TRIES && message.words.contains(IN_USE) => {}
             outcome => return Ok(outcome),
         }
@@ -117,7 +117,7 @@ const IN_USE: &str = "Address already in use";
 
 fn start_once(
     tree: &Tree,
-    player: Player<'_>,
+    program: &NginxProgram,
     changed: &[(String, Vec<u8>)],
 ) -> anyhow::Result<StartOutcome> {
     let folder = tempfile::Builder::new().prefix("shakedown-").tempdir()?;
@@ -133,43 +133,43 @@ fn start_once(
         Ok(sockets) => sockets,
         Err(error) => return Ok(StartOutcome::Untested(untested(tree, &error))),
     };
-    let stage = Relocation {
+    let relocation = Relocation {
         stand_ins: ports::stand_ins(&sockets, &path).context("no socket is free on loopback")?,
-        arguments: player.build.arguments.clone(),
-        scripts: player.scripts,
+        arguments: program.build.arguments.clone(),
+        scripts: program.scripts,
         replaced: replaced(changed, &path),
         folder: path,
     };
-    let copy = match copy(tree, &stage) {
+    let copy = match copy(tree, &relocation) {
         Ok(copy) => copy,
         Err(error) => return Ok(StartOutcome::Untested(untested(tree, &error))),
     };
-    write(&copy, tree, &stage).context("cannot copy the configuration")?;
+    write(&copy, tree, &relocation).context("cannot copy the configuration")?;
     for (name, text) in changed {
-        fs::write(&stage.replaced[name], text)?;
+        fs::write(&relocation.replaced[name], text)?;
     }
     let only_test = !tree.problems.is_empty();
     let mut arguments = vec!["-c", copy.main.as_str(), "-g", copy.globals.as_str()];
-    if player.build.version >= ERROR_LOG_OPTION {
+    if program.build.version >= ERROR_LOG_OPTION {
         arguments.extend(["-e", "stderr"]);
     }
     if only_test {
         arguments.push("-t");
     }
-    let mut process = Process::start(player.binary, &stage.folder, &arguments)
+    let mut process = Process::start(&program.binary, &relocation.folder, &arguments)
         .context("cannot run /bin/sh, which starts nginx")?;
     if only_test {
         process.ends()?;
     } else if process.serves()? {
         let left_out = copy.left_out;
-        return Ok(StartOutcome::Serves(Rehearsal {
+        return Ok(StartOutcome::Serves(PrivateNginx {
             _process: process,
-            stage,
+            relocation,
             left_out,
             _folder: folder,
         }));
     }
-    outcome(tree, &stage, player, &process.said())
+    outcome(tree, &relocation, program, &process.said())
 }
 
 /// The path of each changed file.
@@ -181,8 +181,8 @@ fn replaced(changed: &[(String, Vec<u8>)], folder: &str) -> BTreeMap<String, Str
 /// What nginx's messages mean after it has ended.
 fn outcome(
     tree: &Tree,
-    stage: &Relocation,
-    player: Player<'_>,
+    relocation: &Relocation,
+    program: &NginxProgram,
     said: &str,
 ) -> anyhow::Result<StartOutcome> {
     let emergency = said.lines().find_map(|line| line.split_once("[emerg] "));
@@ -190,9 +190,9 @@ fn outcome(
         if said.contains("syntax is ok") {
             return Ok(StartOutcome::Accepted);
         }
-        bail!("{} did not start: {}", player.binary.display(), said.trim());
+        bail!("{} did not start: {}", program.binary.display(), said.trim());
     };
-    let message = original(tree, stage, emergency);
+    let message = original(tree, relocation, emergency);
     // These errors concern this machine or the user who runs shakedown.
     let is_local =
         ["bind() to ", "Permission denied", "Too many open files", "still could not bind"]
@@ -211,10 +211,10 @@ fn untested(tree: &Tree, error: &CopyError) -> Message {
 }
 
 /// Writes the copy, readable only by its owner.
-fn write(copy: &Relocated, tree: &Tree, stage: &Relocation) -> io::Result<()> {
+fn write(copy: &Relocated, tree: &Tree, relocation: &Relocation) -> io::Result<()> {
     let mut folders = fs::DirBuilder::new();
     folders.recursive(true).mode(0o711);
-    folders.create(format!("{}/run", stage.folder))?;
+    folders.create(format!("{}/run", relocation.folder))?;
     for (path, text) in &copy.files {
         if let Some(folder) = Path::new(path).parent() {
             folders.create(folder)?;
@@ -222,5 +222,5 @@ fn write(copy: &Relocated, tree: &Tree, stage: &Relocation) -> io::Result<()> {
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(text)?;
     }
-    links::beside(tree, stage, &copy.main)
+    links::beside(tree, relocation, &copy.main)
 }
