@@ -7,6 +7,7 @@ pub mod directives;
 pub mod dump;
 pub mod edit;
 pub mod facts;
+mod file_names;
 pub mod glob;
 pub mod ingress;
 pub mod inherit;

@@ -292,11 +292,14 @@ fn combined(severe: &[FixedFinding]) -> (Candidate, Vec<&FixedFinding>) {
     for one in severe {
         let Candidate { edits, files, .. } = &one.2;
         let clashes = |edit: &Edit| {
-            let is_other = |known: &&Edit| known.at == edit.at && known.name == edit.name;
-            let known = whole.edits.iter().find(is_other);
+            let is_same = |known: &&Edit| known.at == edit.at && known.name == edit.name;
+            let known = whole.edits.iter().find(is_same);
             known.is_some_and(|known| known.arguments != edit.arguments)
         };
-        if edits.iter().any(clashes) {
+        let is_rewritten = |file: &ChainFile| {
+            whole.files.iter().any(|known| known.path == file.path && known != file)
+        };
+        if edits.iter().any(clashes) || files.iter().any(is_rewritten) {
             continue;
         }
         let new: Vec<Edit> =

@@ -90,6 +90,36 @@ fn a_copy_includes_itself_and_nothing_of_the_original() {
 }
 
 #[test]
+fn the_command_for_the_copy_works_although_certificates_have_relative_names() {
+    let pki = Pki::new();
+    let upstream = upstream(&pki);
+    let files = pki.server("a", &["a.test"]);
+    let name = |path: &Path| path.strip_prefix(pki.folder.path()).unwrap().display().to_string();
+    let main = pki.path("nginx.conf");
+    let text = format!(
+        "events {{}}\nhttp {{\n    access_log off;\n    server {{\n        listen 127.0.0.1:1 ssl;\n        \
+         ssl_certificate {}; ssl_certificate_key \"{}\";\n        location / {{\n            \
+         proxy_pass https://127.0.0.1:{};\n        }}\n    }}\n}}\n",
+        name(&files.certificate),
+        name(&files.key),
+        upstream.port
+    );
+    fs::write(&main, text).unwrap();
+    let written = pki.path("copy").display().to_string();
+    let main = main.display().to_string();
+    let run = shakedown(&["nginx", &main, "--nginx-version", "1.22.1", "--write", &written]);
+    let (_, command) = run.stderr.split_once("to test the copy: nginx ").unwrap();
+    let pid = format!("pid {};", pki.path("pid").display());
+    let test = Command::new(nginx_binary())
+        .args(command.split_whitespace())
+        .args(["-e", "stderr", "-g", &pid])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&test.stderr).into_owned();
+    assert!(said.contains("syntax is ok"), "{said}");
+}
+
+#[test]
 fn a_checkout_is_judged_without_its_servers() {
     let folder = tempfile::tempdir().unwrap();
     let etc = folder.path().join("rootfs/etc/nginx");

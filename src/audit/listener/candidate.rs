@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::chain_file::ChainFile;
 use crate::audit::finding::{Fix, ProposedDirective};
-use crate::nginx::edit::Edit;
-use crate::nginx::tree::Tree;
+use crate::nginx::edit::{Edit, is_pair};
+use crate::nginx::tree::{Directive, Tree};
 use crate::tls::suite::SuiteWeakness;
 use crate::tls::version::ProtocolVersion;
 
@@ -71,7 +71,11 @@ impl Candidate {
 fn directive(tree: &Tree, edit: &Edit) -> ProposedDirective {
     // If the block has the directive, its line is changed.
     let block = tree.at(&edit.at);
-    let own = block.and_then(|block| block.children().iter().find(|one| one.name == edit.name));
+    let is_it = |one: &&Directive| {
+        let differs = is_pair(&edit.name) && edit.arguments.first() != one.arguments.first();
+        one.name == edit.name && !differs
+    };
+    let own = block.and_then(|block| block.children().iter().find(is_it));
     let span = own.map_or(&edit.at, |own| &own.span);
     ProposedDirective {
         context: block.map_or_else(|| "server".to_owned(), |block| block.name.clone()),

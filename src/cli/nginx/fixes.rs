@@ -46,8 +46,22 @@ fn of_fix<'a>(places: &'a [Span], fix: &'a Fix) -> impl Iterator<Item = Edit> + 
     })
 }
 
+/// The certificate files that the changes rewrite. If two changes rewrite one file differently, the first is used and
+/// the other is reported on stderr.
+pub(super) fn chain_files(changes: &[Candidate]) -> Vec<PatchedFile> {
+    let mut used: Vec<&ChainFile> = Vec::new();
+    for file in changes.iter().flat_map(|one| &one.files) {
+        match used.iter().find(|known| known.path == file.path) {
+            None => used.push(file),
+            Some(known) if *known == file => {}
+            Some(_) => warn(&format!("two fixes change {}; leaving out: {file}", file.path)),
+        }
+    }
+    used.into_iter().filter_map(chain_file).collect()
+}
+
 /// The new version of a certificate file.
-pub(super) fn chain_file(file: &ChainFile) -> Option<PatchedFile> {
+fn chain_file(file: &ChainFile) -> Option<PatchedFile> {
     #[expect(clippy::disallowed_methods, reason = "the configuration names the file")]
     let before = fs::read(&file.path).ok()?;
     let after = file.text(&before)?;
@@ -60,7 +74,7 @@ fn add(tree: &Tree, edits: &mut Vec<Edit>, edit: &Edit) {
         return;
     }
     // Headers and commands are distinguished by their first word.
-    let pair = edit.name.ends_with("_conf_command") || edit.name.ends_with("_set_header");
+    let pair = edit::is_pair(&edit.name);
     let taken = edits.iter().any(|known| {
         let same = known.at == edit.at && known.name == edit.name;
         same && (!pair || known.arguments.first() == edit.arguments.first())
@@ -79,7 +93,7 @@ fn add(tree: &Tree, edits: &mut Vec<Edit>, edit: &Edit) {
 
 /// Several words if the directive accepts a list, otherwise one.
 fn arguments(name: &str, value: &str) -> Vec<String> {
-    if name.ends_with("_conf_command") || name.ends_with("_set_header") {
+    if edit::is_pair(name) {
         value.splitn(2, ' ').map(ToOwned::to_owned).collect()
     } else if name.ends_with("_protocols") {
         value.split(' ').map(ToOwned::to_owned).collect()
@@ -141,12 +155,19 @@ pub(super) fn check_empty(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Writes every file of the patched configuration to a new or empty folder.
-pub(super) fn write(patch: &Patch, tree: &Tree, folder: &Path) -> anyhow::Result<()> {
+/// Writes every file of the patched configuration, and the certificate files that change, to a new or empty folder.
+pub(super) fn write(
+    patch: &Patch,
+    chains: &[PatchedFile],
+    tree: &Tree,
+    folder: &Path,
+) -> anyhow::Result<()> {
     check_empty(folder)?;
     let folder = &path::absolute(folder)?;
-    let copy = edit::relocated(&patch.apply(tree), &folder.display().to_string());
-    for (path, after) in &copy {
+    let copied: Vec<&str> = chains.iter().map(|file| &*file.path).collect();
+    let copy = edit::relocated(&patch.apply(tree), &folder.display().to_string(), &copied);
+    let chains = chains.iter().map(|file| (&file.path, &file.after));
+    for (path, after) in copy.iter().chain(chains) {
         let to = folder.join(relative(path)?);
         let write = || {
             if let Some(parent) = to.parent() {
@@ -156,7 +177,7 @@ pub(super) fn write(patch: &Patch, tree: &Tree, folder: &Path) -> anyhow::Result
         };
         write().map_err(|error| anyhow!("cannot write {}: {error}", to.display()))?;
     }
-    let (all, changed) = (tree.files.len(), patch.files.len());
+    let (all, changed) = (copy.len() + copied.len(), patch.files.len() + copied.len());
     let folder = folder.display().to_string();
     // If stderr is closed, the message is lost.
     let _ = writeln!(

@@ -22,6 +22,7 @@ use crate::audit::finding::Fix;
 use crate::audit::judge::{Judgement, judge_settings};
 use crate::audit::listener::Candidate;
 use crate::nginx::defaults::NginxRelease;
+use crate::nginx::edit::Patch;
 use crate::nginx::problem::Span;
 use crate::nginx::rehearsal::tcp_sockets;
 use crate::nginx::tree::Tree;
@@ -136,15 +137,14 @@ fn hand_over(
     places: &[Vec<Span>],
     (fixes, changes): (&[(usize, Fix)], &[Candidate]),
 ) -> anyhow::Result<()> {
-    let mut patch = fixes::patch(tree, places, fixes, changes)?;
+    let patch = fixes::patch(tree, places, fixes, changes)?;
+    let chains = fixes::chain_files(changes);
     if args.diff {
-        patch.files.extend(changes.iter().flat_map(|one| &one.files).filter_map(fixes::chain_file));
-    }
-    if args.diff {
-        fixes::show(&patch, args.source.root.as_deref())?;
+        let files = patch.files.iter().chain(&chains).cloned().collect();
+        fixes::show(&Patch { files }, args.source.root.as_deref())?;
     }
     match &args.write {
-        Some(folder) => fixes::write(&patch, tree, folder),
+        Some(folder) => fixes::write(&patch, &chains, tree, folder),
         None => Ok(()),
     }
 }

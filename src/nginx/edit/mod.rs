@@ -12,6 +12,7 @@ use similar::TextDiff;
 use self::place::Home;
 use self::text::{Splice, insertion, removal, replacement};
 use super::directives;
+use super::file_names::{is_relative, names_file};
 use super::problem::{ConfigurationProblem, Fault, Span};
 use super::source::MemoryFiles;
 use super::tree::{Directive, Tree};
@@ -154,13 +155,32 @@ impl PatchedFile {
     }
 }
 
-/// The files of a configuration for a copy below this folder; absolute includes lead to the copy.
-pub fn relocated(tree: &Tree, folder: &str) -> BTreeMap<Arc<str>, Vec<u8>> {
+/// The files of a configuration for a copy below this folder, which nginx accepts as it does the original: absolute
+/// includes lead to the copy, and so do the names of `copied` files. Relative names of all other files, such as
+/// certificates, lead to the original.
+pub fn relocated(tree: &Tree, folder: &str, copied: &[&str]) -> BTreeMap<Arc<str>, Vec<u8>> {
+    let there = |name: &str| format!("{}{name}", folder.trim_end_matches('/'));
     let mut splices: BTreeMap<Arc<str>, BTreeSet<Splice>> = BTreeMap::new();
-    for include in tree.includes.iter().filter(|include| include.first().starts_with('/')) {
-        let there = format!("{}{}", folder.trim_end_matches('/'), include.first());
-        if let Some((file, splice)) = replace(tree, include, &[there]) {
+    let mut lead_to = |one: &Directive, name: String| {
+        let mut arguments = one.arguments.clone();
+        arguments.splice(..1, [name]);
+        if let Some((file, splice)) = replace(tree, one, &arguments) {
             splices.entry(file).or_default().insert(splice);
+        }
+    };
+    for include in tree.includes.iter().filter(|include| include.first().starts_with('/')) {
+        lead_to(include, there(include.first()));
+    }
+    let mut blocks = vec![&tree.directives[..]];
+    while let Some(block) = blocks.pop() {
+        for one in block {
+            blocks.push(one.children());
+            let name = tree.full_name(one.first());
+            if names_file(&one.name) && copied.contains(&name.as_str()) {
+                lead_to(one, there(&name));
+            } else if names_file(&one.name) && is_relative(one.first()) {
+                lead_to(one, name);
+            }
         }
     }
     let files = tree.files.iter().map(|(path, text)| {
@@ -217,7 +237,7 @@ fn with_text(
 }
 
 /// Whether directives of this name are distinguished by their first argument.
-fn is_pair(name: &str) -> bool {
+pub fn is_pair(name: &str) -> bool {
     name.ends_with("_conf_command") || name.ends_with("_set_header")
 }
 

@@ -1,8 +1,8 @@
 //! How each statement is rewritten in the copy.
 
-use super::path::{is_relative, names_file};
 use super::{Omission, Relocation};
 use crate::nginx::directives::{BlockContext, Module};
+use crate::nginx::file_names::{is_relative, names_file};
 use crate::nginx::token::quoted;
 use crate::nginx::tree::{Directive, Tree};
 
