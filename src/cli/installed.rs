@@ -11,12 +11,16 @@ use crate::openssl::release::OpensslRelease;
 
 /// The release and the library of this nginx, from `-V`.
 pub(super) fn ask(binary: &Path) -> anyhow::Result<(Option<NginxRelease>, Option<OpensslRelease>)> {
-    let build = build(binary)?;
+    Ok(releases(&build(binary)?))
+}
+
+/// The release and the library of a build.
+pub(super) fn releases(build: &Build) -> (Option<NginxRelease>, Option<OpensslRelease>) {
     let library = build.library.as_deref().and_then(OpensslRelease::of);
     if let (Some(named), None) = (&build.library, library) {
         warn(&format!("unknown TLS library {named}; treating it as OpenSSL"));
     }
-    Ok((Some(build.version), library))
+    (Some(build.version), library)
 }
 
 /// The build of this nginx, from `-V`.

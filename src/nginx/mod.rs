@@ -15,7 +15,6 @@ pub mod listener;
 mod lua;
 pub mod problem;
 pub mod rehearsal;
-pub mod relocate;
 pub mod server_name;
 pub mod source;
 mod table;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt};
 use tokio::runtime::Runtime;
 
+use super::private_nginx::NginxProgram;
 use super::rehearsal::{rehearse, targets};
 use super::source::Configuration;
 use crate::cli::args::NginxArgs;
@@ -72,9 +73,9 @@ pub(super) fn mark(
     targets: &mut [Arc<Target>],
     clients: &Clients,
     args: &NginxArgs,
-    premises: &Premises<'_>,
+    how: (&NginxProgram, &Premises<'_>),
 ) -> anyhow::Result<()> {
-    let before = before(old, targets, clients, args, premises)?;
+    let before = before(old, targets, clients, args, how)?;
     // A group is not a list of clients that somebody must serve.
     let is_group = ["all", "modern"].iter().any(|name| group(name) == *clients);
     let named = if is_group { Vec::new() } else { clients.clone() };
@@ -95,8 +96,9 @@ fn before(
     new: &[Arc<Target>],
     clients: &Clients,
     args: &NginxArgs,
-    premises: &Premises<'_>,
+    how: (&NginxProgram, &Premises<'_>),
 ) -> anyhow::Result<Vec<Old>> {
+    let (program, premises) = how;
     let limits = settings::limits(&args.run.limits);
     if old == Path::new("live") {
         let before = observe(&Prober::new(limits), new, clients)?;
@@ -118,7 +120,7 @@ fn before(
     }
     let variables: Variables = args.source.var.iter().cloned().collect();
     let mut configuration = Configuration::read(old, None, &variables, premises.version)?;
-    let rehearsal = rehearse(args, &mut configuration)?;
+    let rehearsal = rehearse(program, &mut configuration)?;
     if rehearsal.running.is_none() {
         return Err(UsageError::new(
             format!("nginx does not run {}", old.display()),

@@ -3,14 +3,15 @@
 mod against;
 mod candidate_runner;
 mod fixes;
+mod nginx_answer;
 mod private_nginx;
 mod rehearsal;
 mod source;
-mod trial;
 
 use std::path::{self, Path};
 use std::sync::Arc;
 
+use self::private_nginx::NginxProgram;
 use self::rehearsal::{Rehearsal, rehearse, targets};
 use self::source::Configuration;
 use super::args::{ConfigurationArgs, NginxArgs};
@@ -41,7 +42,11 @@ use crate::targets::{Origin, TargetKind};
 /// Runs the subcommand.
 pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     check_output(args)?;
-    let (version, library) = args.source.release(&args.config)?;
+    let program = NginxProgram::of(args)?;
+    let (version, library) = match &program {
+        Some(program) => installed::releases(&program.build),
+        None => args.source.release(&args.config)?,
+    };
     let variables: Variables = args.source.var.iter().cloned().collect();
     let mut configuration =
         Configuration::read(&args.config, args.source.root.as_deref(), &variables, version)?;
@@ -86,16 +91,19 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
             (configuration.on_disk, args.is_static),
         ));
     }
-    let rehearsal = if args.rehearse { Some(rehearse(args, &mut configuration)?) } else { None };
-    if let (None, Some(binary), Some(version)) =
-        (&rehearsal, &args.source.release.nginx_binary, version)
-    {
-        configuration.ask(binary, version, args.source.root.is_some());
+    let mut rehearsal = None;
+    match &program {
+        Some(program) if args.rehearse => rehearsal = Some(rehearse(program, &mut configuration)?),
+        Some(program) => configuration.ask(program, args.source.root.is_some()),
+        None => {}
     }
     let mut found = targets(&configuration, &premises, rehearsal.as_ref());
+    if !args.is_static {
+        configuration.leave_keys_to(&found.targets);
+    }
     let clients = against::clients(args);
-    if let Some(old) = &args.against {
-        against::mark(old, &mut found.targets, &clients, args, &premises)?;
+    if let (Some(old), Some(program)) = (&args.against, &program) {
+        against::mark(old, &mut found.targets, &clients, args, (program, &premises))?;
     }
     let untestable = if args.is_static { &[][..] } else { &found.untestable };
     let known = known(args, &configuration, &options, untestable);
@@ -174,15 +182,12 @@ fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
 
 impl ConfigurationArgs {
     /// The releases of nginx and of its library that this configuration is judged by: those given, or those that the
-    /// named or owning nginx reports.
+    /// owning nginx reports.
     fn release(
         &self,
         config: &Path,
     ) -> anyhow::Result<(Option<NginxRelease>, Option<OpensslRelease>)> {
-        let given = (self.release.nginx_version, self.release.openssl_version);
-        if let Some(binary) = &self.release.nginx_binary {
-            return installed::ask(binary);
-        }
+        let given = (self.nginx_version, self.openssl_version);
         let elsewhere = self.root.is_some() || self.connect.is_some() || config == Path::new("-");
         if elsewhere || given != (None, None) {
             return Ok(given);

@@ -4,13 +4,12 @@ use std::mem::take;
 use std::sync::Arc;
 
 use super::candidate_runner::ChangedNginx;
-use super::private_nginx::{self, NginxProgram, PrivateNginx, StartOutcome};
+use super::private_nginx::{self, NginxAnswer, NginxProgram, PrivateNginx, StartOutcome};
 use super::source::Configuration;
-use super::trial::Heard;
 use crate::audit::listener::site::place;
 use crate::cli::args::NginxArgs;
 use crate::cli::errors::UsageError;
-use crate::cli::{installed, settings};
+use crate::cli::settings;
 use crate::nginx::rehearsal::{Message, Omission};
 use crate::nginx::tree::Directive;
 use crate::openssl::release::OpensslRelease;
@@ -112,21 +111,16 @@ impl Rehearsal {
 
 /// Starts the private nginx; a refusal becomes a fact of the configuration.
 pub(super) fn rehearse(
-    args: &NginxArgs,
+    program: &NginxProgram,
     configuration: &mut Configuration,
 ) -> anyhow::Result<Rehearsal> {
-    let binary = args.source.nginx_binary.clone().or_else(installed::find).ok_or_else(|| {
-        UsageError::new("no nginx was found to rehearse with", "name one: --nginx-binary FILE")
-    })?;
-    let build = installed::build(&binary)?;
     let Some(tree) = &configuration.tree else {
         return Err(UsageError::new(
             "Ingress objects cannot be rehearsed",
             "rehearse what the controller makes of them: the output of nginx -T in its pod",
         ));
     };
-    let program = NginxProgram { binary, build, scripts: args.rehearse_scripts };
-    let start = private_nginx::start(tree, &program, &[])?;
+    let start = private_nginx::start(tree, program, &[])?;
     let mut report = Rehearsed {
         nginx: program.build.version.to_string(),
         library: program.build.library.clone(),
@@ -135,16 +129,17 @@ pub(super) fn rehearse(
     let mut running = None;
     match start {
         StartOutcome::Serves(nginx) => {
-            configuration.hear(Heard::Accepted);
+            configuration.is_served();
             report.left_out = nginx.left_out().iter().map(ToString::to_string).collect();
             running = Some(nginx);
         }
-        StartOutcome::Accepted => configuration.hear(Heard::Untested(Message::whole(
-            &tree.main.clone(),
-            "nginx accepts a configuration that could not be read here, so it was not started",
-        ))),
-        StartOutcome::Refused(message) => configuration.hear(Heard::Refused(message)),
-        StartOutcome::Untested(message) => configuration.hear(Heard::Untested(message)),
+        StartOutcome::Ended(NginxAnswer::Accepted) => {
+            let words =
+                "nginx accepts a configuration that could not be read here, so it was not started";
+            let message = Message::whole(&tree.main, words);
+            configuration.hear(NginxAnswer::Untested(message));
+        }
+        StartOutcome::Ended(answer) => configuration.hear(answer),
     }
-    Ok(Rehearsal { running, report, program })
+    Ok(Rehearsal { running, report, program: program.clone() })
 }

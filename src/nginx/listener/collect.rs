@@ -9,7 +9,7 @@ use super::settings::settings;
 use super::{ListenAddress, Listener, MailStartTls, Protocol, Server};
 use crate::nginx::inherit::Scope;
 use crate::nginx::server_name::server_names;
-use crate::nginx::tree::Tree;
+use crate::nginx::tree::{Directive, Tree};
 
 /// Every TLS socket, in the order of the configuration.
 ///
@@ -181,19 +181,24 @@ fn protocol(server: &Scope<'_>) -> Protocol {
         _ => {}
     }
     let named = server.own("protocol").first().map(|one| one.first());
-    let ports = server.own("listen").iter().map(|one| one.first());
-    let by_port = ports.filter_map(|text| match text.rsplit(':').next()? {
-        "143" | "993" => Some(Protocol::Imap),
-        "110" | "995" => Some(Protocol::Pop3),
-        "25" | "465" | "587" => Some(Protocol::Smtp),
-        _ => None,
-    });
     match named {
         Some("imap") => Protocol::Imap,
         Some("pop3") => Protocol::Pop3,
         Some(_) => Protocol::Smtp,
-        None => by_port.into_iter().next().unwrap_or(Protocol::Smtp),
+        None => mail_protocol(server.own("listen").iter().copied()).unwrap_or(Protocol::Smtp),
     }
+}
+
+/// The protocol that the ports of a mail server imply.
+pub(in crate::nginx) fn mail_protocol<'d>(
+    mut listens: impl Iterator<Item = &'d Directive>,
+) -> Option<Protocol> {
+    listens.find_map(|one| match one.first().rsplit(':').next()? {
+        "143" | "993" => Some(Protocol::Imap),
+        "110" | "995" => Some(Protocol::Pop3),
+        "25" | "465" | "587" => Some(Protocol::Smtp),
+        _ => None,
+    })
 }
 
 fn starttls(server: &Scope<'_>) -> MailStartTls {

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use collect::listeners;
+pub(super) use collect::mail_protocol;
 pub(super) use listen::{ListenError, addresses, http_addresses};
 pub(super) use names::claim;
 pub use pass_through::{PassThrough, pass_through};

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{Relocation, place};
+use crate::nginx::file_names::names_file;
 use crate::nginx::problem::Span;
-use crate::nginx::tree::Tree;
+use crate::nginx::tree::{Directive, Tree};
 
 /// Why nginx refuses a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,11 @@ impl Message {
     /// A message about the configuration as a whole, placed in its main file.
     pub fn whole(main: &str, words: impl Into<String>) -> Self {
         Self { words: words.into(), span: Span { file: main.into(), line: 1, column: 1 } }
+    }
+
+    /// The file that it names first.
+    pub fn file(&self) -> Option<&str> {
+        self.words.split('"').nth(1).filter(|name| name.starts_with('/'))
     }
 }
 
@@ -53,8 +59,20 @@ fn split(tree: &Tree, said: &str) -> Message {
         let (file, _) = tree.files.get_key_value(file)?;
         Some((words, Span { file: Arc::clone(file), line: line.parse().ok()?, column: 1 }))
     });
-    match place {
-        Some((words, span)) => Message { words: words.to_owned(), span },
-        None => Message::whole(&tree.main, words),
+    if let Some((words, span)) = place {
+        return Message { words: words.to_owned(), span };
     }
+    let whole = Message::whole(&tree.main, words);
+    match whole.file().and_then(|file| naming(tree, &tree.directives, file)) {
+        Some(span) => Message { span, ..whole },
+        None => whole,
+    }
+}
+
+/// The directive that names this file: when nginx loads certificates, its messages have no place.
+fn naming(tree: &Tree, block: &[Directive], file: &str) -> Option<Span> {
+    block.iter().find_map(|one| {
+        let is_it = names_file(&one.name) && tree.full_name(one.first()) == file;
+        if is_it { Some(one.judged_at()) } else { naming(tree, one.children(), file) }
+    })
 }

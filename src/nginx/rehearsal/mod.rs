@@ -13,7 +13,7 @@ use std::fmt;
 
 pub use message::{Message, original};
 pub use path::place;
-pub use rewrite::copy;
+pub use rewrite::{copy, switched_off, test_copy};
 pub use sockets::{OpenedSocket, sockets, tcp_sockets};
 
 use super::listener::ListenAddress;

@@ -7,7 +7,7 @@ use super::statement::{self, Rewriting, line, quiet};
 use super::{CopyError, Omission, Relocated, Relocation, place, sockets};
 use crate::nginx::directives::BlockContext;
 use crate::nginx::inherit::Scope;
-use crate::nginx::listener::ListenAddress;
+use crate::nginx::listener::{ListenAddress, Protocol, mail_protocol};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::{Directive, Tree};
 
@@ -32,17 +32,7 @@ pub fn copy(tree: &Tree, relocation: &Relocation) -> Result<Relocated, CopyError
     if !tree.main.starts_with('/') {
         return Err(CopyError::NoName);
     }
-    let mut writer = CopyWriter {
-        tree,
-        relocation,
-        changes: BTreeMap::new(),
-        left_out: BTreeSet::new(),
-        stapling: from_files(tree),
-    };
-    for include in &tree.includes {
-        let there = place(&relocation.folder, &tree.full_name(include.first()));
-        writer.change(include, &line(["include", there.as_str()]));
-    }
+    let mut writer = CopyWriter::new(tree, relocation);
     writer.block(BlockContext::Main, &tree.directives)?;
     let mut copy = Relocated {
         main: place(&relocation.folder, &tree.main),
@@ -59,6 +49,35 @@ pub fn copy(tree: &Tree, relocation: &Relocation) -> Result<Relocated, CopyError
         copy.files.push((place(&relocation.folder, name), text));
     }
     Ok(copy)
+}
+
+/// The copy for `nginx -t`, which starts nothing: only files are moved.
+pub fn test_copy(tree: &Tree, relocation: &Relocation) -> Relocated {
+    let mut writer = CopyWriter::new(tree, relocation);
+    writer.files_of(BlockContext::Main, &tree.directives);
+    let has_pid = tree.directives.iter().any(|one| one.name == "pid");
+    let pid = format!("pid {}/run/pid;", relocation.folder);
+    let files = tree.files.iter();
+    let place = |name: &str| place(&relocation.folder, name);
+    Relocated {
+        files: files.map(|(name, text)| (place(name), writer.applied(name, text))).collect(),
+        main: place(&tree.main),
+        globals: if has_pid { String::new() } else { pid },
+        left_out: Vec::new(),
+    }
+}
+
+/// The directives that have no effect in a copy, although it contains them: those of `proxy_ssl`, which is off in
+/// `stream`.
+pub fn switched_off(tree: &Tree) -> BTreeSet<Span> {
+    let mut off = BTreeSet::new();
+    let mut blocks: Vec<&Directive> = tree.blocks("stream").collect();
+    while let Some(block) = blocks.pop() {
+        blocks.extend(block.children());
+        let settings = block.children().iter().filter(|one| one.name.starts_with("proxy_ssl_"));
+        off.extend(settings.map(|one| one.span.clone()));
+    }
+    off
 }
 
 /// Directives for `-g`: those that the configuration does not set.
@@ -138,7 +157,37 @@ struct CopyWriter<'a> {
     stapling: BTreeSet<Span>,
 }
 
-impl CopyWriter<'_> {
+impl<'a> CopyWriter<'a> {
+    /// A copy whose includes lead to its own files.
+    fn new(tree: &'a Tree, relocation: &'a Relocation) -> Self {
+        let mut writer = Self {
+            tree,
+            relocation,
+            changes: BTreeMap::new(),
+            left_out: BTreeSet::new(),
+            stapling: from_files(tree),
+        };
+        for include in &tree.includes {
+            let there = place(&relocation.folder, &tree.full_name(include.first()));
+            writer.change(include, &line(["include", there.as_str()]));
+        }
+        writer
+    }
+
+    fn files_of(&mut self, context: BlockContext, inside: &[Directive]) {
+        if matches!(context, BlockContext::Data(_)) {
+            return;
+        }
+        for directive in inside {
+            if let Rewriting::Becomes(text) =
+                statement::moved_for_test(self.tree, directive, self.relocation)
+            {
+                self.change(directive, &text);
+            }
+            self.files_of(context.inside(&directive.name), directive.children());
+        }
+    }
+
     fn block(&mut self, context: BlockContext, inside: &[Directive]) -> Result<(), CopyError> {
         for directive in inside {
             match self.rewriting(context, directive)? {
@@ -285,11 +334,11 @@ fn protocol(server: &Directive) -> String {
         return String::new();
     }
     let listens = server.children().iter().filter(|one| one.name == "listen");
-    let known = listens.filter_map(|one| match one.first().rsplit(':').next()? {
-        "143" | "993" => Some("imap"),
-        "110" | "995" => Some("pop3"),
-        "25" | "465" | "587" => Some("smtp"),
-        _ => None,
-    });
-    known.into_iter().next().map(|name| format!(" protocol {name};")).unwrap_or_default()
+    let name = match mail_protocol(listens) {
+        Some(Protocol::Imap) => "imap",
+        Some(Protocol::Pop3) => "pop3",
+        Some(Protocol::Smtp) => "smtp",
+        _ => return String::new(),
+    };
+    format!(" protocol {name};")
 }

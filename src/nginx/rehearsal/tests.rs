@@ -6,9 +6,15 @@ use crate::nginx::tree::Tree;
 
 /// A configuration whose sockets are moved to 127.0.0.9 with the same ports, or to ports from 9000.
 fn relocated(files: &[(&str, &str)]) -> (Tree, Relocation) {
+    let (tree, relocation) = relocated_any(files);
+    assert_eq!(tree.problems, []);
+    (tree, relocation)
+}
+
+/// The same, of a configuration that nginx may refuse.
+fn relocated_any(files: &[(&str, &str)]) -> (Tree, Relocation) {
     let all = files.iter().map(|(name, text)| (*name, text.as_bytes()));
     let tree = Tree::read(&MemoryFiles::of(all), files[0].0);
-    assert_eq!(tree.problems, []);
     let stand_ins = sockets(&tree).unwrap().into_iter().enumerate().map(|(at, socket)| {
         let number = u16::try_from(at).unwrap();
         let there = SocketAddr::from(([127, 0, 0, 9], 9000 + number));
@@ -165,4 +171,45 @@ fn messages_name_the_original() {
         "open() \"/t/files/e/x\" failed (2: No such file) in /t/files/e/n.conf:2",
     );
     assert_eq!(message.words, "open() \"/e/x\" failed (2: No such file)");
+}
+
+#[test]
+fn a_copy_for_a_test_has_its_own_files_and_every_line_stays() {
+    let tested = |text: &str| {
+        let (tree, relocation) = relocated_any(&[("/e/n.conf", text), ("/e/a.conf", "")]);
+        file(&test_copy(&tree, &relocation), "/e/n.conf")
+    };
+    let check = |text: &str, expected: &str| assert_eq!(tested(text), expected);
+    check("user b;\npid /run/n.pid; # x\n", "user b;\npid /t/run/pid; # x\n");
+    check("include\n  /e/a*.conf ;\nuser b;", "include /t/files/e/a*.conf\n;\nuser b;");
+    check(
+        "include a.conf; error_log stderr info;",
+        "include /t/files/e/a.conf; error_log stderr info;",
+    );
+    check(
+        "http { access_log /var/log/a.log short; access_log off; }",
+        "http { access_log /t/run/_var_log_a.log short; access_log off; }",
+    );
+    check(
+        "error_log syslog:server=a; error_log memory:1m debug;",
+        "error_log syslog:server=a; error_log memory:1m debug;",
+    );
+    check(
+        "http { access_log /$host.log; proxy_pass https://a; }",
+        "http { access_log /$host.log; proxy_pass https://a; }",
+    );
+    check("x_by_lua_block { pid = 'a;' } pid p;", "x_by_lua_block { pid = 'a;' } pid /t/run/pid;");
+    check("ssl_certificate /a.pem;\nroot \"x", "ssl_certificate /a.pem;\nroot \"x");
+    check("ssl_certificate a.pem;", "ssl_certificate /e/a.pem;");
+    let (tree, relocation) = relocated_any(&[("/e/n.conf", "user b;")]);
+    assert_eq!(test_copy(&tree, &relocation).globals, "pid /t/run/pid;");
+}
+
+#[test]
+fn a_message_without_a_place_is_about_the_directive_that_names_the_file() {
+    let (tree, relocation) =
+        relocated(&[("/e/n.conf", "events {}\nhttp { server {\nssl_certificate\na.pem; } }")]);
+    let said = "1#1: cannot load certificate \"/e/a.pem\": PEM_read_bio_X509_AUX() failed (SSL: x)";
+    let message = original(&tree, &relocation, said);
+    assert_eq!((message.file(), message.span.line), (Some("/e/a.pem"), 4));
 }

@@ -16,11 +16,13 @@ use anyhow::{Context, bail};
 use tempfile::TempDir;
 
 use self::process::Process;
+use crate::cli::args::NginxArgs;
+use crate::cli::errors::UsageError;
+use crate::cli::installed;
 use crate::nginx::defaults::{Build, NginxRelease};
 use crate::nginx::listener::ListenAddress;
-use crate::nginx::problem::Span;
 use crate::nginx::rehearsal::{
-    CopyError, Message, Omission, Relocated, Relocation, copy, original, sockets,
+    CopyError, Message, Omission, Relocated, Relocation, copy, original, sockets, test_copy,
 };
 use crate::nginx::tree::Tree;
 use crate::probe::stand_ins::StandIns;
@@ -42,16 +44,41 @@ pub(super) struct NginxProgram {
     pub(super) scripts: bool,
 }
 
+impl NginxProgram {
+    /// The named nginx; for a rehearsal without one, that of this machine.
+    pub(super) fn of(args: &NginxArgs) -> anyhow::Result<Option<Self>> {
+        let here = || if args.rehearse { installed::find() } else { None };
+        let Some(binary) = args.source.nginx_binary.clone().or_else(here) else {
+            if args.rehearse {
+                return Err(UsageError::new(
+                    "no nginx was found to rehearse with",
+                    "name one: --nginx-binary FILE",
+                ));
+            }
+            return Ok(None);
+        };
+        let build = installed::build(&binary)?;
+        Ok(Some(Self { binary, build, scripts: args.rehearse_scripts }))
+    }
+}
+
 /// The result of starting a rehearsal.
 #[derive(Debug)]
 pub(super) enum StartOutcome {
     /// nginx is serving.
     Serves(PrivateNginx),
-    /// nginx accepts the configuration, but this program cannot read it, so nothing was started.
+    /// nginx does not serve.
+    Ended(NginxAnswer),
+}
+
+/// nginx's answer about a configuration that it does not serve.
+#[derive(Debug)]
+pub(super) enum NginxAnswer {
+    /// It accepts the configuration.
     Accepted,
-    /// nginx refuses the configuration.
+    /// It refuses the configuration.
     Refused(Message),
-    /// nginx did not start, for a reason that has nothing to do with the configuration.
+    /// There is no answer, for a reason that has nothing to do with the configuration.
     Untested(Message),
 }
 
@@ -107,7 +134,8 @@ pub(super) fn start(
     loop {
         tries += 1;
         match start_once(tree, program, changed)? {
-            StartOutcome::Untested(message) if tries < TRIES && message.words.contains(IN_USE) => {}
+            StartOutcome::Ended(NginxAnswer::Untested(message))
+                if tries < TRIES && message.words.contains(IN_USE) => {}
             outcome => return Ok(outcome),
         }
     }
@@ -120,18 +148,10 @@ fn start_once(
     program: &NginxProgram,
     changed: &[(String, Vec<u8>)],
 ) -> anyhow::Result<StartOutcome> {
-    let folder = tempfile::Builder::new().prefix("shakedown-").tempdir()?;
-    let path = folder.path().canonicalize()?;
-    let path = path.to_str().context("the temporary folder is not valid UTF-8")?.to_owned();
-    if path.contains(['*', '?', '[', '\\']) {
-        bail!("the temporary folder {path} has a name that nginx would read as a pattern");
-    }
-    // If the master runs as root, its workers have fewer rights, but must be able to read the folder.
-    let is_root = fs::metadata(&path)?.uid() == 0;
-    fs::set_permissions(&path, fs::Permissions::from_mode(if is_root { 0o711 } else { 0o700 }))?;
+    let (folder, path) = own_folder()?;
     let sockets = match sockets(tree) {
         Ok(sockets) => sockets,
-        Err(error) => return Ok(StartOutcome::Untested(untested(tree, &error))),
+        Err(error) => return Ok(StartOutcome::Ended(untested(tree, &error))),
     };
     let relocation = Relocation {
         stand_ins: ports::stand_ins(&sockets, &path).context("no socket is free on loopback")?,
@@ -142,22 +162,14 @@ fn start_once(
     };
     let copy = match copy(tree, &relocation) {
         Ok(copy) => copy,
-        Err(error) => return Ok(StartOutcome::Untested(untested(tree, &error))),
+        Err(error) => return Ok(StartOutcome::Ended(untested(tree, &error))),
     };
     write(&copy, tree, &relocation).context("cannot copy the configuration")?;
     for (name, text) in changed {
         fs::write(&relocation.replaced[name], text)?;
     }
     let only_test = !tree.problems.is_empty();
-    let mut arguments = vec!["-c", copy.main.as_str(), "-g", copy.globals.as_str()];
-    if program.build.version >= ERROR_LOG_OPTION {
-        arguments.extend(["-e", "stderr"]);
-    }
-    if only_test {
-        arguments.push("-t");
-    }
-    let mut process = Process::start(&program.binary, &relocation.folder, &arguments)
-        .context("cannot run /bin/sh, which starts nginx")?;
+    let mut process = run(program, &relocation, &copy, only_test)?;
     if only_test {
         process.ends()?;
     } else if process.serves()? {
@@ -169,7 +181,58 @@ fn start_once(
             _folder: folder,
         }));
     }
-    outcome(tree, &relocation, program, &process.said())
+    Ok(StartOutcome::Ended(answer(tree, &relocation, program, &process.said())?))
+}
+
+/// Tests the configuration as it is with `nginx -t`, on a copy of its files.
+pub(super) fn test(tree: &Tree, program: &NginxProgram) -> anyhow::Result<NginxAnswer> {
+    let (_folder, path) = own_folder()?;
+    let relocation = Relocation {
+        stand_ins: BTreeMap::new(),
+        arguments: Vec::new(),
+        scripts: true,
+        replaced: BTreeMap::new(),
+        folder: path,
+    };
+    let copy = test_copy(tree, &relocation);
+    write(&copy, tree, &relocation).context("cannot copy the configuration")?;
+    let mut process = run(program, &relocation, &copy, true)?;
+    process.ends()?;
+    answer(tree, &relocation, program, &process.said())
+}
+
+/// A new folder for a copy, and its path.
+fn own_folder() -> anyhow::Result<(TempDir, String)> {
+    let folder = tempfile::Builder::new().prefix("shakedown-").tempdir()?;
+    let path = folder.path().canonicalize()?;
+    let path = path.to_str().context("the temporary folder is not valid UTF-8")?.to_owned();
+    if path.contains(['*', '?', '[', '\\']) {
+        bail!("the temporary folder {path} has a name that nginx would read as a pattern");
+    }
+    // If the master runs as root, its workers have fewer rights, but must be able to read the folder.
+    let is_root = fs::metadata(&path)?.uid() == 0;
+    fs::set_permissions(&path, fs::Permissions::from_mode(if is_root { 0o711 } else { 0o700 }))?;
+    Ok((folder, path))
+}
+
+fn run(
+    program: &NginxProgram,
+    relocation: &Relocation,
+    copy: &Relocated,
+    only_test: bool,
+) -> anyhow::Result<Process> {
+    let mut arguments = vec!["-c", copy.main.as_str()];
+    if !copy.globals.is_empty() {
+        arguments.extend(["-g", copy.globals.as_str()]);
+    }
+    if program.build.version >= ERROR_LOG_OPTION {
+        arguments.extend(["-e", "stderr"]);
+    }
+    if only_test {
+        arguments.push("-t");
+    }
+    Process::start(&program.binary, &relocation.folder, &arguments)
+        .context("cannot run /bin/sh, which starts nginx")
 }
 
 /// The path of each changed file.
@@ -179,18 +242,20 @@ fn replaced(changed: &[(String, Vec<u8>)], folder: &str) -> BTreeMap<String, Str
 }
 
 /// What nginx's messages mean after it has ended.
-fn outcome(
+fn answer(
     tree: &Tree,
     relocation: &Relocation,
     program: &NginxProgram,
     said: &str,
-) -> anyhow::Result<StartOutcome> {
+) -> anyhow::Result<NginxAnswer> {
+    // What follows concerns this machine: sockets, logs, the pid file.
+    if said.contains("syntax is ok") {
+        return Ok(NginxAnswer::Accepted);
+    }
     let emergency = said.lines().find_map(|line| line.split_once("[emerg] "));
     let Some((_, emergency)) = emergency else {
-        if said.contains("syntax is ok") {
-            return Ok(StartOutcome::Accepted);
-        }
-        bail!("{} did not start: {}", program.binary.display(), said.trim());
+        let words = if said.trim().is_empty() { "it gave no message in time" } else { said.trim() };
+        bail!("{} did not start: {words}", program.binary.display());
     };
     let message = original(tree, relocation, emergency);
     // These errors concern this machine or the user who runs shakedown.
@@ -198,16 +263,17 @@ fn outcome(
         ["bind() to ", "Permission denied", "Too many open files", "still could not bind"]
             .iter()
             .any(|words| message.words.contains(words));
-    Ok(if is_local { StartOutcome::Untested(message) } else { StartOutcome::Refused(message) })
+    Ok(if is_local { NginxAnswer::Untested(message) } else { NginxAnswer::Refused(message) })
 }
 
-fn untested(tree: &Tree, error: &CopyError) -> Message {
-    let whole = Span { file: tree.main.as_str().into(), line: 1, column: 1 };
-    let span = match error {
-        CopyError::NoName => whole,
-        CopyError::TooManyPorts(span) | CopyError::Traffic(span, _) => span.clone(),
-    };
-    Message { words: error.to_string(), span }
+fn untested(tree: &Tree, error: &CopyError) -> NginxAnswer {
+    let words = error.to_string();
+    NginxAnswer::Untested(match error {
+        CopyError::NoName => Message::whole(&tree.main, words),
+        CopyError::TooManyPorts(span) | CopyError::Traffic(span, _) => {
+            Message { words, span: span.clone() }
+        }
+    })
 }
 
 /// Writes the copy, readable only by its owner.

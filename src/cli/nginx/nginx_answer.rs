@@ -1,0 +1,98 @@
+//! What nginx itself says of a configuration: its answer decides what the own checks of its text left open.
+
+use std::sync::Arc;
+
+use super::private_nginx::{NginxAnswer, NginxProgram, test};
+use super::source::Configuration;
+use crate::audit::rule::RuleGroup;
+use crate::audit::rules::configuration::rule;
+use crate::cli::errors::warn;
+use crate::nginx::facts::{Fact, FactKind};
+use crate::nginx::rehearsal::{Message, switched_off};
+use crate::targets::Target;
+
+impl Configuration {
+    /// Tests the configuration with `nginx -t`. A configuration for another root cannot be tested.
+    pub(super) fn ask(&mut self, program: &NginxProgram, has_root: bool) {
+        let Some(tree) = self.tree.as_ref().filter(|tree| tree.main.starts_with('/')) else {
+            return;
+        };
+        if has_root {
+            return;
+        }
+        match test(tree, program) {
+            Ok(answer) => self.hear(answer),
+            Err(error) => warn(&format!("could not run nginx -t on the configuration: {error:#}")),
+        }
+    }
+
+    /// A private nginx serves the configuration, except for what the copy switches off: what the own checks say of that
+    /// remains.
+    pub(super) fn is_served(&mut self) {
+        let off = self.tree.as_ref().map(switched_off).unwrap_or_default();
+        self.facts.retain(|fact| !is_refusal(fact) || off.contains(&fact.span));
+    }
+
+    /// Applies nginx's answer: if it accepts the configuration, no refusal remains and nothing is undecided; if not, its
+    /// message is reported, unless the own checks say the same.
+    pub(super) fn hear(&mut self, answer: NginxAnswer) {
+        match answer {
+            NginxAnswer::Accepted => self.facts.retain(|fact| !is_refusal(fact)),
+            NginxAnswer::Untested(message) if self.leaves_open(&message) => {}
+            NginxAnswer::Untested(Message { words, span }) => {
+                let reason = format!("could not test: {words}");
+                self.facts.push(Fact { span, kind: FactKind::Untested { reason } });
+            }
+            // Only nginx elsewhere has the file.
+            NginxAnswer::Refused(message) if self.leaves_open(&message) => {}
+            NginxAnswer::Refused(Message { words, span }) => {
+                let theirs = Fact { span, kind: FactKind::TestFailed { words } };
+                let is_same = |own: &Fact| is_refusal(own) && says_the_same(own, &theirs);
+                if !self.facts.iter().any(is_same) {
+                    let at = (&theirs.span.file, theirs.span.line);
+                    self.facts
+                        .retain(|own| !is_refusal(own) || (&own.span.file, own.span.line) != at);
+                    self.facts.push(theirs);
+                }
+            }
+        }
+    }
+
+    /// Whether the own checks could not read the file that nginx's message names.
+    fn leaves_open(&self, message: &Message) -> bool {
+        let Some(file) = message.file() else { return false };
+        self.facts.iter().any(|own| match &own.kind {
+            FactKind::Untested { reason } => reason.split([' ', ':']).any(|word| word == file),
+            _ => false,
+        })
+    }
+
+    /// Drops nginx's message about a key that the audit of these targets finds itself.
+    pub(super) fn leave_keys_to(&mut self, targets: &[Arc<Target>]) {
+        let files = targets.iter().flat_map(|target| &target.files);
+        let found: Vec<String> = files
+            .filter_map(|file| {
+                let key = file.key.as_ref()?;
+                let differs = *key.spki.as_ref().ok()? != file.chain.leaf()?.public_key.spki;
+                differs.then(|| format!("SSL_CTX_use_PrivateKey(\"{}\")", key.path))
+            })
+            .collect();
+        self.facts.retain(|fact| match &fact.kind {
+            FactKind::TestFailed { words } => !found.iter().any(|key| words.starts_with(key)),
+            _ => true,
+        });
+    }
+}
+
+fn is_refusal(fact: &Fact) -> bool {
+    rule(&fact.kind).group() == Some(RuleGroup::Refused)
+}
+
+/// Whether two facts have the same message, except for what OpenSSL adds in parentheses.
+fn says_the_same(own: &Fact, theirs: &Fact) -> bool {
+    let head = |fact: &Fact| {
+        let words = fact.kind.to_string();
+        words.split(" (").next().unwrap_or_default().to_owned()
+    };
+    head(own) == head(theirs)
+}
