@@ -296,10 +296,15 @@ async fn listener_fixes(
     runnable: &RunnableConfiguration,
     settings: &Settings,
 ) -> Vec<VerifiedFix> {
-    let VerifiedFixes { all, together } = tokio::select! {
+    let VerifiedFixes { all, together, cut_short } = tokio::select! {
         fixes = try_candidates(held, runnable, settings) => fixes,
         () = signalled() => VerifiedFixes::default(),
     };
+    if cut_short {
+        warn(
+            "there was no time to try all fixes of listeners; those that were not tried are not marked as tried",
+        );
+    }
     if together || all.is_empty() {
         return all;
     }

@@ -85,6 +85,8 @@ pub struct VerifiedFixes {
     pub all: Vec<VerifiedFix>,
     /// Whether those of warnings and errors work together as well.
     pub together: bool,
+    /// Whether there was no time to try every candidate.
+    pub cut_short: bool,
 }
 
 /// Tries possible fixes of the findings about listeners, the most severe first; a change that works becomes the fix.
@@ -108,6 +110,7 @@ pub async fn try_candidates(
         files: &files,
         known: HashMap::new(),
         until: Instant::now() + PATIENCE,
+        cut_short: false,
     };
     let (mut verified, mut severe) = (Vec::new(), Vec::new());
     let notes_until = Instant::now() + PATIENCE_FOR_NOTES;
@@ -131,7 +134,7 @@ pub async fn try_candidates(
         verified.push(VerifiedFix { index: *index, rule, subject, candidate });
     }
     let together = search.work_together(reports, &severe).await;
-    VerifiedFixes { all: verified, together }
+    VerifiedFixes { all: verified, together, cut_short: search.cut_short }
 }
 
 /// What was seen with a changed configuration, by the indices of the targets that it affects.
@@ -144,6 +147,8 @@ struct Search<'a> {
     /// The configurations that were tried; `None` if nginx did not run one.
     known: HashMap<String, Option<SeenAgain>>,
     until: Instant,
+    /// Whether a limit was met.
+    cut_short: bool,
 }
 
 impl Search<'_> {
@@ -198,7 +203,6 @@ impl Search<'_> {
             release: self.runnable.release,
             library: self.runnable.library,
             files: self.files,
-            issuers: &[],
         };
         let seen = target.observation.endpoints.first()?;
         for candidate in candidates(goal, site, seen) {
@@ -226,6 +230,7 @@ impl Search<'_> {
             return known.clone();
         }
         if self.known.len() >= MAX_TRIALS || Instant::now() > self.until {
+            self.cut_short = true;
             return None;
         }
         let seen = self.try_anew(reports, Some(listener), candidate).await.map(Arc::new);

@@ -41,6 +41,13 @@ pub enum Host {
     Name(String),
 }
 
+impl Host {
+    /// Whether it stands for all addresses of a machine.
+    pub fn is_unspecified(&self) -> bool {
+        matches!(self, Self::Ip(ip) if ip.is_unspecified())
+    }
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

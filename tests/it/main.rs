@@ -44,6 +44,7 @@ mod proxy;
 mod registry;
 mod rehearse;
 mod rehearse_against;
+mod rehearse_answer;
 mod replay;
 mod reports;
 mod repository;

@@ -20,7 +20,7 @@ use crate::support::program::{Run, shakedown, text};
 use crate::support::server::{Nginx, free_port, nginx_binary};
 
 /// The directives for a certificate.
-fn pair(files: &Files) -> String {
+pub(crate) fn pair(files: &Files) -> String {
     let (certificate, key) = (files.certificate.display(), files.key.display());
     format!("ssl_certificate {certificate}; ssl_certificate_key {key};")
 }
@@ -198,7 +198,7 @@ fn a_refusal_is_a_finding_at_its_own_line_of_its_own_file() {
 }
 
 /// Rehearses a configuration.
-fn rehearse(main: &Path, pki: &Pki, more: &[&str]) -> Run {
+pub(crate) fn rehearse(main: &Path, pki: &Pki, more: &[&str]) -> Run {
     let (main, ca_file) = (main.display().to_string(), pki.ca_file());
     let binary = nginx_binary().display().to_string();
     let fixed = ["nginx", &main, "--rehearse", "--ca-file", &ca_file, "--nginx-binary", &binary];

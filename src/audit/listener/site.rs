@@ -22,8 +22,6 @@ pub struct Site<'a> {
     pub library: OpensslRelease,
     /// The certificate files of the configuration, as far as they can be read.
     pub files: &'a [FileChain],
-    /// CA certificates that were fetched for it, in DER.
-    pub issuers: &'a [Vec<u8>],
 }
 
 /// The socket and the server of a target that was made from one of these listeners.

@@ -229,6 +229,7 @@ fn configured(tree: &Tree, args: &LogArgs, release: InstalledNginx) -> Vec<Arc<T
         library: release.library,
         apart: std::collections::HashSet::new(),
         sockets: Vec::new(),
+        rehearsed: false,
     };
     targets(&[], &upstreams(tree, &Variables::default()), &[], &premises).targets
 }

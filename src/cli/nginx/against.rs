@@ -12,6 +12,7 @@ use super::source::Configuration;
 use crate::cli::args::NginxArgs;
 use crate::cli::errors::{UsageError, warn};
 use crate::cli::{input, settings};
+use crate::nginx::rehearsal::tcp_sockets;
 use crate::nginx::variable::Variables;
 use crate::observation::scan::Replay;
 use crate::observation::{Cause, Endpoint, Handshake, Observation};
@@ -21,7 +22,7 @@ use crate::report::saved::{self, SavedTarget};
 use crate::run::network::Network;
 use crate::targets::former::Former;
 use crate::targets::from_nginx::Premises;
-use crate::targets::{Role, Target};
+use crate::targets::{Host, Role, Target};
 use crate::tls::profile::{self, Profile};
 
 /// The largest report, in bytes.
@@ -35,6 +36,8 @@ struct Old {
     host: String,
     port: u16,
     server_name: Option<String>,
+    /// Where the connections went; a report does not say.
+    endpoint: Option<(Host, u16)>,
     /// `None` where nothing listened.
     former: Option<Former>,
 }
@@ -46,6 +49,7 @@ impl Old {
             host: target.host()?.to_string(),
             port: target.port()?,
             server_name: target.server_name.clone(),
+            endpoint: target.endpoint().map(|(host, port)| (host.clone(), port)),
             former,
         })
     }
@@ -81,7 +85,10 @@ pub(super) fn mark(
     let named = if is_group { Vec::new() } else { clients.clone() };
     for target in targets.iter_mut().filter(|target| target.role == Role::Listener) {
         let same = before.iter().filter(|known| known.is(target));
-        let Some(known) = same.max_by_key(|known| known.name == target.name) else { continue };
+        // One name may be served at several addresses.
+        let here = target.endpoint().map(|(host, port)| (host.clone(), port));
+        let likeness = |known: &&Old| (known.endpoint == here, known.name == target.name);
+        let Some(known) = same.max_by_key(likeness) else { continue };
         let former = known.former.clone().map(|known| Former { named: named.clone(), ..known });
         Arc::make_mut(target).former = former;
     }
@@ -101,13 +108,21 @@ fn before(
     let (program, premises) = how;
     let limits = settings::limits(&args.run.limits);
     if old == Path::new("live") {
-        let before = observe(&Prober::new(limits), new, clients)?;
+        let (hidden, reachable): (Vec<_>, Vec<_>) = new
+            .iter()
+            .cloned()
+            .partition(|target| target.endpoint().is_some_and(|(host, _)| host.is_unspecified()));
+        let mut before = observe(&Prober::new(limits), &reachable, clients)?;
         if before.iter().all(|known| known.former.is_none()) {
             return Err(UsageError::new(
                 "no live socket of this configuration answers",
                 "start nginx, or name the old configuration: --against FILE",
             ));
         }
+        before.extend(hidden.iter().filter_map(|target| {
+            let reason = "another socket of the configuration has the loopback address, so the live one cannot be reached";
+            Old::new(target, Some(Former { unknown: Some(reason.to_owned()), ..Former::default() }))
+        }));
         return Ok(before);
     }
     if old.is_file() {
@@ -127,7 +142,10 @@ fn before(
             format!("shakedown nginx {} --rehearse says why", old.display()),
         ));
     }
-    let found = targets(&configuration, premises, Some(&rehearsal));
+    // What leads where depends on the old sockets.
+    let sockets = configuration.tree.as_ref().map(tcp_sockets).unwrap_or_default();
+    let premises = Premises { sockets, ..premises.clone() };
+    let found = targets(&configuration, &premises, Some(&rehearsal));
     observe(&Prober::with_stand_ins(limits, rehearsal.stand_ins()), &found.targets, clients)
 }
 
@@ -147,7 +165,11 @@ fn observe(
         }
     });
     let all = stream::iter(seen).buffered(network.limits().targets_at_once()).collect::<Vec<_>>();
-    Ok(Runtime::new()?.block_on(all).into_iter().flatten().collect())
+    let runtime = Runtime::new()?;
+    let seen = runtime.block_on(all);
+    // Do not wait for unfinished DNS lookups.
+    runtime.shutdown_background();
+    Ok(seen.into_iter().flatten().collect())
 }
 
 /// Who connected at every address; `None` if nothing listens.
@@ -205,6 +227,7 @@ fn of_report(saved: SavedTarget) -> Old {
         host: saved.host,
         port: saved.port,
         server_name: saved.server_name,
+        endpoint: None,
         former: Some(former),
     }
 }

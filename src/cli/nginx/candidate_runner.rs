@@ -45,6 +45,7 @@ impl CandidateRunner for ChangedNginx {
             library: None,
             apart: std::collections::HashSet::new(),
             sockets: tcp_sockets(tree),
+            rehearsed: true,
         };
         let mut targets = from_nginx::targets(&listeners(tree), &[], &[], &premises).targets;
         running.mark(&mut targets);

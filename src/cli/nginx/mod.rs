@@ -2,8 +2,8 @@
 
 mod against;
 mod candidate_runner;
+mod configuration_answer;
 mod fixes;
-mod nginx_answer;
 mod private_nginx;
 mod rehearsal;
 mod source;
@@ -81,6 +81,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         library,
         apart: ignored.iter().map(|one| (one.origin.file.clone(), one.origin.line)).collect(),
         sockets: configuration.tree.as_ref().map(tcp_sockets).unwrap_or_default(),
+        rehearsed: args.rehearse,
     };
     if let Some(tree) = &configuration.tree {
         let upstreams = &configuration.upstreams;

@@ -4,7 +4,7 @@ use std::mem::take;
 use std::sync::Arc;
 
 use super::candidate_runner::ChangedNginx;
-use super::private_nginx::{self, NginxAnswer, NginxProgram, PrivateNginx, StartOutcome};
+use super::private_nginx::{self, ConfigurationAnswer, NginxProgram, PrivateNginx, StartOutcome};
 use super::source::Configuration;
 use crate::audit::listener::site::place;
 use crate::cli::args::NginxArgs;
@@ -133,11 +133,11 @@ pub(super) fn rehearse(
             report.left_out = nginx.left_out().iter().map(ToString::to_string).collect();
             running = Some(nginx);
         }
-        StartOutcome::Ended(NginxAnswer::Accepted) => {
+        StartOutcome::Ended(ConfigurationAnswer::Accepted) => {
             let words =
                 "nginx accepts a configuration that could not be read here, so it was not started";
             let message = Message::whole(&tree.main, words);
-            configuration.hear(NginxAnswer::Untested(message));
+            configuration.hear(ConfigurationAnswer::Untested(message));
         }
         StartOutcome::Ended(answer) => configuration.hear(answer),
     }

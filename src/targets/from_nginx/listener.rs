@@ -43,11 +43,13 @@ pub(super) fn targets(
     all
 }
 
-/// Where this machine can reach an address, the usual place first; nowhere for a unix socket.
+/// Where an address can be reached, the usual place first; nowhere for a unix socket. The address itself is the last
+/// place for a socket for all addresses, which only a rehearsal leads to that socket.
 pub fn endpoints_of(address: &ListenAddress) -> Vec<(Host, u16)> {
     match address {
         ListenAddress::Ip(address) => {
-            let places = loopback(address.ip()).into_iter();
+            let own = address.ip().is_unspecified().then_some(address.ip());
+            let places = loopback(address.ip()).into_iter().chain(own);
             places.map(|ip| (Host::Ip(ip), address.port())).collect()
         }
         ListenAddress::Name { host, port } => {
@@ -81,7 +83,9 @@ fn endpoint(
     let places = endpoints_of(&listener.address);
     let is_any =
         matches!(&listener.address, ListenAddress::Ip(address) if address.ip().is_unspecified());
-    let is_free = |place: &&(Host, u16)| !is_any || !taken.contains(*place);
+    let is_free = |place: &&(Host, u16)| {
+        !is_any || !taken.contains(*place) && (premises.rehearsed || !place.0.is_unspecified())
+    };
     let (_, port) = places.first().ok_or(match &listener.address {
         ListenAddress::Unix(_) => "unix sockets cannot be tested",
         _ => "its host is not a valid name",

@@ -23,7 +23,7 @@ use crate::nginx::upstream::Upstream;
 use crate::openssl::release::OpensslRelease;
 
 /// What is assumed in addition to the configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Premises<'a> {
     /// The options given, for every target.
     pub options: &'a Options,
@@ -43,6 +43,8 @@ pub struct Premises<'a> {
     pub apart: HashSet<(String, u32)>,
     /// The addresses of all TCP sockets of the configuration, with and without TLS.
     pub sockets: Vec<ListenAddress>,
+    /// Whether each of these sockets has a stand-in, so that it is reached whatever addresses the others have.
+    pub rehearsed: bool,
 }
 
 impl Premises<'_> {

@@ -91,6 +91,7 @@ impl Read {
             library: Some(library),
             apart: HashSet::new(),
             sockets: Vec::new(),
+            rehearsed: false,
         };
         let mut targets = from_nginx::targets(&sockets, &[], &[], &premises).targets;
         for target in &mut targets {
@@ -198,15 +199,7 @@ fn failures(index: usize, read: &Read, reports: &[TargetReport]) -> Vec<FailingC
     let mut all = Vec::new();
     for (target, report) in reports.iter().enumerate() {
         let (listener, server) = site::place(&read.sockets, &report.target).unwrap();
-        let place = Site {
-            tree: &read.tree,
-            listener,
-            server,
-            release,
-            library,
-            files: &files,
-            issuers: &[],
-        };
+        let place = Site { tree: &read.tree, listener, server, release, library, files: &files };
         let Some(seen) = report.observation.endpoints.first() else { continue };
         for finding in &report.judgement.findings {
             let Some(goal @ Goal::Client(client)) = Goal::of(finding) else { continue };

@@ -108,27 +108,26 @@ pub(super) fn plain(chain: &Chain) -> Vec<Vec<u8>> {
     ders(chain, &kept)
 }
 
-/// With the missing issuers: those that were fetched, and those in other files of the configuration.
+/// With the missing issuers, from other files of the configuration.
 pub(super) fn whole(site: Site<'_>, chain: &Chain) -> Vec<Vec<u8>> {
-    let fetched = site.issuers.iter().filter_map(|der| Certificate::parse(der).ok()).map(Arc::new);
-    let others = site.files.iter().flat_map(|file| file.chain.certificates.iter().skip(1).cloned());
-    let known: Vec<Arc<Certificate>> = fetched.chain(others).collect();
+    let others = site.files.iter().flat_map(|file| file.chain.certificates.iter().skip(1));
+    let known: Vec<&Arc<Certificate>> = others.collect();
     let path = shape(chain).path;
     let last = path.last().and_then(|at| chain.certificates.get(*at));
     let mut all: Vec<Vec<u8>> =
         chain.certificates.iter().map(|certificate| certificate.der.to_vec()).collect();
-    let Some(mut top) = last.cloned() else { return all };
+    let Some(mut top) = last else { return all };
     let before = all.len();
     let verifier = Verifier::default();
     while all.len() < before + MAX_ADDED
         && let Some(issuer) = known.iter().find(|issuer| {
             issuer.subject.der == top.issuer.der
                 && !issuer.is_self_issued()
-                && verifier.check(&top, &issuer.public_key.spki) == SignatureCheck::Valid
+                && verifier.check(top, &issuer.public_key.spki) == SignatureCheck::Valid
         })
     {
         all.push(issuer.der.to_vec());
-        top = Arc::clone(issuer);
+        top = issuer;
     }
     all
 }

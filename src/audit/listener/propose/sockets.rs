@@ -64,7 +64,7 @@ pub(super) fn http2(site: Site<'_>) -> Vec<Candidate> {
     vec![Candidate::of(listens.collect())]
 }
 
-/// Adds the requested name to the server that should have it.
+/// Accepts handshakes at the server that refuses them all.
 pub(super) fn name(site: Site<'_>) -> Vec<Candidate> {
     let refusing = site.holder();
     if !refusing.ssl.rejects() || !refusing.has_certificate() {

@@ -26,7 +26,6 @@ fn proposed(goal: Goal, release: NginxRelease, http: &str, name: &str) -> Vec<St
         release,
         library: OpensslRelease::V3_0,
         files: &[],
-        issuers: &[],
     };
     let seen = Endpoint::new("127.0.0.1:443".parse().unwrap(), Vec::new());
     let lines = candidates(goal, site, &seen).into_iter().map(|candidate| {

@@ -68,12 +68,12 @@ pub(super) enum StartOutcome {
     /// nginx is serving.
     Serves(PrivateNginx),
     /// nginx does not serve.
-    Ended(NginxAnswer),
+    Ended(ConfigurationAnswer),
 }
 
 /// nginx's answer about a configuration that it does not serve.
 #[derive(Debug)]
-pub(super) enum NginxAnswer {
+pub(super) enum ConfigurationAnswer {
     /// It accepts the configuration.
     Accepted,
     /// It refuses the configuration.
@@ -134,7 +134,7 @@ pub(super) fn start(
     loop {
         tries += 1;
         match start_once(tree, program, changed)? {
-            StartOutcome::Ended(NginxAnswer::Untested(message))
+            StartOutcome::Ended(ConfigurationAnswer::Untested(message))
                 if tries < TRIES && message.words.contains(IN_USE) => {}
             outcome => return Ok(outcome),
         }
@@ -185,7 +185,7 @@ fn start_once(
 }
 
 /// Tests the configuration as it is with `nginx -t`, on a copy of its files.
-pub(super) fn test(tree: &Tree, program: &NginxProgram) -> anyhow::Result<NginxAnswer> {
+pub(super) fn test(tree: &Tree, program: &NginxProgram) -> anyhow::Result<ConfigurationAnswer> {
     let (_folder, path) = own_folder()?;
     let relocation = Relocation {
         stand_ins: BTreeMap::new(),
@@ -247,10 +247,10 @@ fn answer(
     relocation: &Relocation,
     program: &NginxProgram,
     said: &str,
-) -> anyhow::Result<NginxAnswer> {
+) -> anyhow::Result<ConfigurationAnswer> {
     // What follows concerns this machine: sockets, logs, the pid file.
     if said.contains("syntax is ok") {
-        return Ok(NginxAnswer::Accepted);
+        return Ok(ConfigurationAnswer::Accepted);
     }
     let emergency = said.lines().find_map(|line| line.split_once("[emerg] "));
     let Some((_, emergency)) = emergency else {
@@ -263,12 +263,16 @@ fn answer(
         ["bind() to ", "Permission denied", "Too many open files", "still could not bind"]
             .iter()
             .any(|words| message.words.contains(words));
-    Ok(if is_local { NginxAnswer::Untested(message) } else { NginxAnswer::Refused(message) })
+    Ok(if is_local {
+        ConfigurationAnswer::Untested(message)
+    } else {
+        ConfigurationAnswer::Refused(message)
+    })
 }
 
-fn untested(tree: &Tree, error: &CopyError) -> NginxAnswer {
+fn untested(tree: &Tree, error: &CopyError) -> ConfigurationAnswer {
     let words = error.to_string();
-    NginxAnswer::Untested(match error {
+    ConfigurationAnswer::Untested(match error {
         CopyError::NoName => Message::whole(&tree.main, words),
         CopyError::TooManyPorts(span) | CopyError::Traffic(span, _) => {
             Message { words, span: span.clone() }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::private_nginx::{NginxAnswer, NginxProgram, test};
+use super::private_nginx::{ConfigurationAnswer, NginxProgram, test};
 use super::source::Configuration;
 use crate::audit::rule::RuleGroup;
 use crate::audit::rules::configuration::rule;
@@ -35,17 +35,17 @@ impl Configuration {
 
     /// Applies nginx's answer: if it accepts the configuration, no refusal remains and nothing is undecided; if not, its
     /// message is reported, unless the own checks say the same.
-    pub(super) fn hear(&mut self, answer: NginxAnswer) {
+    pub(super) fn hear(&mut self, answer: ConfigurationAnswer) {
         match answer {
-            NginxAnswer::Accepted => self.facts.retain(|fact| !is_refusal(fact)),
-            NginxAnswer::Untested(message) if self.leaves_open(&message) => {}
-            NginxAnswer::Untested(Message { words, span }) => {
+            ConfigurationAnswer::Accepted => self.facts.retain(|fact| !is_refusal(fact)),
+            ConfigurationAnswer::Untested(message) if self.leaves_open(&message) => {}
+            ConfigurationAnswer::Untested(Message { words, span }) => {
                 let reason = format!("could not test: {words}");
                 self.facts.push(Fact { span, kind: FactKind::Untested { reason } });
             }
             // Only nginx elsewhere has the file.
-            NginxAnswer::Refused(message) if self.leaves_open(&message) => {}
-            NginxAnswer::Refused(Message { words, span }) => {
+            ConfigurationAnswer::Refused(message) if self.leaves_open(&message) => {}
+            ConfigurationAnswer::Refused(Message { words, span }) => {
                 let theirs = Fact { span, kind: FactKind::TestFailed { words } };
                 let is_same = |own: &Fact| is_refusal(own) && says_the_same(own, &theirs);
                 if !self.facts.iter().any(is_same) {
