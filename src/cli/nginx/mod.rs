@@ -20,6 +20,7 @@ use super::errors::{UsageError, warn};
 use super::exit::Exit;
 use super::installed;
 use crate::audit::finding::Fix;
+use crate::audit::ignore::IgnoreComment;
 use crate::audit::judge::{Judgement, judge_settings};
 use crate::audit::listener::Candidate;
 use crate::nginx::defaults::NginxRelease;
@@ -34,7 +35,7 @@ use crate::probe::scan::Depth;
 use crate::report::Format;
 use crate::run::TargetReport;
 use crate::targets::address::parse_host;
-use crate::targets::from_nginx::{Premises, Untestable, startup};
+use crate::targets::from_nginx::{Premises, Untestable};
 use crate::targets::identity::read_identity;
 use crate::targets::options::Options;
 use crate::targets::{Origin, TargetKind};
@@ -43,55 +44,15 @@ use crate::targets::{Origin, TargetKind};
 pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     check_output(args)?;
     let program = NginxProgram::of(args)?;
-    let (version, library) = match &program {
+    let releases = match &program {
         Some(program) => installed::releases(&program.build),
         None => args.source.release(&args.config)?,
     };
-    let variables: Variables = args.source.var.iter().cloned().collect();
-    let mut configuration =
-        Configuration::read(&args.config, args.source.root.as_deref(), &variables, version)?;
-    if !args.rehearse {
-        configuration.check_readable()?;
-    }
-    let wants_fixes = args.diff || args.write.is_some();
-    if wants_fixes && configuration.tree.is_none() {
-        return Err(UsageError::new(
-            "Ingress objects are not patched",
-            "remove --diff and --write, and add the annotations in the report to the manifests",
-        ));
-    }
+    let mut configuration = read(args, releases.0)?;
     let ignored = configuration.ignored();
-    let options = Options {
-        roots: args.trust.roots(),
-        add_ca_files: (!args.trust.add_ca_file.is_empty()).then(|| args.trust.add_ca_file.clone()),
-        client_certificate: args.client_cert.as_deref().map(path::absolute).transpose()?,
-        client_key: args.client_key.as_deref().map(path::absolute).transpose()?,
-        timeout: args.run.limits.timeout,
-        ..Options::default()
-    };
-    let identity =
-        options.identity_files().map(|(certificate, key)| read_identity(&certificate, &key));
-    let premises = Premises {
-        options: &options,
-        identity: identity.transpose()?.map(Arc::new),
-        connect: args.source.connect.as_deref().map(parse_host).transpose()?,
-        root: args.source.root.clone(),
-        request: !args.no_request,
-        version,
-        library,
-        apart: ignored.iter().map(|one| (one.origin.file.clone(), one.origin.line)).collect(),
-        sockets: configuration.tree.as_ref().map(tcp_sockets).unwrap_or_default(),
-        rehearsed: args.rehearse,
-    };
-    if let Some(tree) = &configuration.tree {
-        let upstreams = &configuration.upstreams;
-        configuration.facts.extend(startup::facts(
-            tree,
-            upstreams,
-            &premises,
-            (configuration.on_disk, args.is_static),
-        ));
-    }
+    let options = options(args)?;
+    let premises = premises(args, &options, releases, &configuration, &ignored)?;
+    configuration.check_startup(&premises, args.is_static);
     let mut rehearsal = None;
     match &program {
         Some(program) if args.rehearse => rehearsal = Some(rehearse(program, &mut configuration)?),
@@ -126,18 +87,72 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         stand_ins: rehearsal.as_ref().map(Rehearsal::stand_ins).unwrap_or_default(),
         known,
         ignored,
-        keep_fixes: wants_fixes,
+        keep_fixes: wants_fixes(args),
         root: args.source.root.clone(),
     };
     let Done { exit, fixes, changes, .. } = carry_out(job, &args.run)?;
     drop(rehearsal);
-    if let Some(tree) = configuration.tree.filter(|_| wants_fixes) {
+    if let Some(tree) = configuration.tree.filter(|_| wants_fixes(args)) {
         // The audit is reported; writing the patch does not change its exit status.
         if let Err(error) = hand_over(args, &tree, &found.places, (&fixes, &changes)) {
             warn(&error.to_string());
         }
     }
     Ok(exit)
+}
+
+fn wants_fixes(args: &NginxArgs) -> bool {
+    args.diff || args.write.is_some()
+}
+
+fn read(args: &NginxArgs, version: Option<NginxRelease>) -> anyhow::Result<Configuration> {
+    let variables: Variables = args.source.var.iter().cloned().collect();
+    let configuration =
+        Configuration::read(&args.config, args.source.root.as_deref(), &variables, version)?;
+    if !args.rehearse {
+        configuration.check_readable()?;
+    }
+    if wants_fixes(args) && configuration.tree.is_none() {
+        return Err(UsageError::new(
+            "Ingress objects are not patched",
+            "remove --diff and --write, and add the annotations in the report to the manifests",
+        ));
+    }
+    Ok(configuration)
+}
+
+fn options(args: &NginxArgs) -> anyhow::Result<Options> {
+    Ok(Options {
+        roots: args.trust.roots(),
+        add_ca_files: (!args.trust.add_ca_file.is_empty()).then(|| args.trust.add_ca_file.clone()),
+        client_certificate: args.client_cert.as_deref().map(path::absolute).transpose()?,
+        client_key: args.client_key.as_deref().map(path::absolute).transpose()?,
+        timeout: args.run.limits.timeout,
+        ..Options::default()
+    })
+}
+
+fn premises<'a>(
+    args: &NginxArgs,
+    options: &'a Options,
+    (version, library): (Option<NginxRelease>, Option<OpensslRelease>),
+    configuration: &Configuration,
+    ignored: &[IgnoreComment],
+) -> anyhow::Result<Premises<'a>> {
+    let identity =
+        options.identity_files().map(|(certificate, key)| read_identity(&certificate, &key));
+    Ok(Premises {
+        options,
+        identity: identity.transpose()?.map(Arc::new),
+        connect: args.source.connect.as_deref().map(parse_host).transpose()?,
+        root: args.source.root.clone(),
+        request: !args.no_request,
+        version,
+        library,
+        apart: ignored.iter().map(|one| (one.origin.file.clone(), one.origin.line)).collect(),
+        sockets: configuration.tree.as_ref().map(tcp_sockets).unwrap_or_default(),
+        rehearsed: args.rehearse,
+    })
 }
 
 fn hand_over(

@@ -18,6 +18,7 @@ use crate::nginx::tree::Tree;
 use crate::nginx::upstream::{Upstream, plain_upstreams, upstreams};
 use crate::nginx::variable::Variables;
 use crate::targets::disk::Disk;
+use crate::targets::from_nginx::{Premises, startup};
 
 /// The largest dump, in bytes.
 const MAX_DUMP: u64 = 256 * 1024 * 1024;
@@ -86,6 +87,13 @@ impl Configuration {
             bail!("nginx would refuse {}:\n  {}", self.name, problems.join("\n  "));
         }
         Ok(())
+    }
+
+    /// Adds what nginx and its OpenSSL would refuse when they start.
+    pub(super) fn check_startup(&mut self, premises: &Premises<'_>, is_static: bool) {
+        let Some(tree) = &self.tree else { return };
+        let modes = (self.on_disk, is_static);
+        self.facts.extend(startup::facts(tree, &self.upstreams, premises, modes));
     }
 
     /// The comments that allow findings in their place; invalid ones are reported on stderr.
