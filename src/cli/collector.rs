@@ -11,7 +11,7 @@ use crate::audit::listener::Candidate;
 use crate::audit::upstream::outcome::is_about_nginx;
 use crate::report::{Rehearsed, Summary};
 use crate::run::TargetReport;
-use crate::run::listener_fixes::VerifiedFix;
+use crate::run::listener_fixes::ListenerFix;
 
 /// Collects reports: streams write each at once and keep none, other formats need them in order.
 pub(super) struct Collector {
@@ -107,7 +107,7 @@ impl Collector {
     }
 
     /// Keeps the changes that fix findings that the operator does not allow.
-    pub(super) fn keep_changes(&mut self, verified: Vec<VerifiedFix>) {
+    pub(super) fn keep_changes(&mut self, verified: Vec<ListenerFix>) {
         let wanted = verified
             .into_iter()
             .filter(|one| self.open.contains(&(one.index, one.rule, one.subject.clone())));

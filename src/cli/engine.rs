@@ -27,9 +27,7 @@ use crate::probe::Prober;
 use crate::probe::scan::Depth;
 use crate::probe::stand_ins::StandIns;
 use crate::report::{Rehearsed, Report, ReportKind, ReportOptions, Summary};
-use crate::run::listener_fixes::{
-    RunnableConfiguration, VerifiedFix, VerifiedFixes, try_candidates,
-};
+use crate::run::listener_fixes::{ListenerFix, ListenerFixes, RunnableConfiguration, find_fixes};
 use crate::run::network::Network;
 use crate::run::{self, FetchIssuers, Settings, TargetReport, TrustStores};
 use crate::targets::Target;
@@ -295,10 +293,10 @@ async fn listener_fixes(
     held: &mut [(usize, TargetReport)],
     runnable: &RunnableConfiguration,
     settings: &Settings,
-) -> Vec<VerifiedFix> {
-    let VerifiedFixes { all, together, cut_short } = tokio::select! {
-        fixes = try_candidates(held, runnable, settings) => fixes,
-        () = signalled() => VerifiedFixes::default(),
+) -> Vec<ListenerFix> {
+    let ListenerFixes { all, together, cut_short } = tokio::select! {
+        fixes = find_fixes(held, runnable, settings) => fixes,
+        () = signalled() => ListenerFixes::default(),
     };
     if cut_short {
         warn(

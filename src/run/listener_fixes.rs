@@ -67,7 +67,7 @@ pub struct RunnableConfiguration {
 
 /// A finding with the change that fixes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifiedFix {
+pub struct ListenerFix {
     /// The index of the target.
     pub index: usize,
     /// The rule.
@@ -80,9 +80,9 @@ pub struct VerifiedFix {
 
 /// The changes that fix listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct VerifiedFixes {
+pub struct ListenerFixes {
     /// Each finding with its change.
-    pub all: Vec<VerifiedFix>,
+    pub all: Vec<ListenerFix>,
     /// Whether those of warnings and errors work together as well.
     pub together: bool,
     /// Whether there was no time to try every candidate.
@@ -90,11 +90,11 @@ pub struct VerifiedFixes {
 }
 
 /// Tries possible fixes of the findings about listeners, the most severe first; a change that works becomes the fix.
-pub async fn try_candidates(
+pub async fn find_fixes(
     reports: &mut [(usize, TargetReport)],
     runnable: &RunnableConfiguration,
     settings: &Settings,
-) -> VerifiedFixes {
+) -> ListenerFixes {
     let files: Vec<FileChain> =
         reports.iter().flat_map(|(_, one)| one.target.files.clone()).collect();
     let mut wanted: Vec<(usize, Finding)> = Vec::new();
@@ -131,10 +131,10 @@ pub async fn try_candidates(
             severe.push((at, finding.clone(), candidate.clone()));
         }
         let (rule, subject) = (finding.rule, finding.subject);
-        verified.push(VerifiedFix { index: *index, rule, subject, candidate });
+        verified.push(ListenerFix { index: *index, rule, subject, candidate });
     }
     let together = search.work_together(reports, &severe).await;
-    VerifiedFixes { all: verified, together, cut_short: search.cut_short }
+    ListenerFixes { all: verified, together, cut_short: search.cut_short }
 }
 
 /// What was seen with a changed configuration, by the indices of the targets that it affects.

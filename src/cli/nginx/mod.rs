@@ -80,7 +80,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
             ..Depth::default()
         },
         policy: args.standard.policy()?,
-        rehearsal: rehearsal.as_ref().map(|rehearsal| rehearsal.report.clone()),
+        rehearsal: rehearsal.as_ref().map(|rehearsal| rehearsal.rehearsed.clone()),
         runnable: rehearsal
             .as_ref()
             .and_then(|rehearsal| rehearsal.runnable(args, &configuration, &premises)),
@@ -203,7 +203,7 @@ impl ConfigurationArgs {
         &self,
         config: &Path,
     ) -> anyhow::Result<(Option<NginxRelease>, Option<OpensslRelease>)> {
-        let given = (self.nginx_version, self.openssl_version);
+        let given = (self.release.nginx_version, self.release.openssl_version);
         let elsewhere = self.root.is_some() || self.connect.is_some() || config == Path::new("-");
         if elsewhere || given != (None, None) {
             return Ok(given);

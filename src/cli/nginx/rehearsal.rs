@@ -73,7 +73,7 @@ fn withhold_scripted(found: &mut Found, configuration: &Configuration) {
 pub(super) struct Rehearsal {
     /// Ends after the audit; `None` if nginx does not serve.
     pub(super) running: Option<PrivateNginx>,
-    pub(super) report: Rehearsed,
+    pub(super) rehearsed: Rehearsed,
     program: NginxProgram,
 }
 
@@ -121,7 +121,7 @@ pub(super) fn rehearse(
         ));
     };
     let start = private_nginx::start(tree, program, &[])?;
-    let mut report = Rehearsed {
+    let mut rehearsed = Rehearsed {
         nginx: program.build.version.to_string(),
         library: program.build.library.clone(),
         left_out: Vec::new(),
@@ -130,7 +130,7 @@ pub(super) fn rehearse(
     match start {
         StartOutcome::Serves(nginx) => {
             configuration.is_served();
-            report.left_out = nginx.left_out().iter().map(ToString::to_string).collect();
+            rehearsed.left_out = nginx.left_out().iter().map(ToString::to_string).collect();
             running = Some(nginx);
         }
         StartOutcome::Ended(ConfigurationAnswer::Accepted) => {
@@ -141,5 +141,5 @@ pub(super) fn rehearse(
         }
         StartOutcome::Ended(answer) => configuration.hear(answer),
     }
-    Ok(Rehearsal { running, report, program: program.clone() })
+    Ok(Rehearsal { running, rehearsed, program: program.clone() })
 }

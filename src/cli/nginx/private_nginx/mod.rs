@@ -48,7 +48,7 @@ impl NginxProgram {
     /// The named nginx; for a rehearsal without one, that of this machine.
     pub(super) fn of(args: &NginxArgs) -> anyhow::Result<Option<Self>> {
         let here = || if args.rehearse { installed::find() } else { None };
-        let Some(binary) = args.source.nginx_binary.clone().or_else(here) else {
+        let Some(binary) = args.source.release.nginx_binary.clone().or_else(here) else {
             if args.rehearse {
                 return Err(UsageError::new(
                     "no nginx was found to rehearse with",
