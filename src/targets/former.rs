@@ -24,3 +24,17 @@ impl Former {
         self.clients.iter().any(|one| one.name == client.name)
     }
 }
+
+impl Former {
+    /// What the clients of two targets could do that are one now.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.clients.extend(other.clients);
+        self.tried.extend(other.tried);
+        for clients in [&mut self.clients, &mut self.tried] {
+            clients.sort_by(|one, next| one.name.cmp(&next.name));
+            clients.dedup_by(|one, next| one.name == next.name);
+        }
+        Self { unknown: self.unknown.or(other.unknown), ..self }
+    }
+}

@@ -121,3 +121,24 @@ fn without_an_old_state_nothing_is_compared() {
     assert_eq!(run.status, 2, "{}{}", run.stdout, run.stderr);
     assert!(run.stderr.contains("nginx does not run"), "{}", run.stderr);
 }
+
+#[test]
+fn clients_of_an_address_that_is_gone_are_compared_where_they_come_now() {
+    let pki = Pki::rsa();
+    let files = pki.server("a", &["a.test"]);
+    let (certificate, key) = (files.certificate.display(), files.key.display());
+    let pair = format!("ssl_certificate {certificate}; ssl_certificate_key {key};");
+    let old = pki.path("old.conf");
+    let servers = [("127.0.0.1:8443", NEWEST), ("8443", BOTH)]
+        .map(|(listen, settings)| server(listen, &format!("{pair} {settings}")));
+    let [own, any] = servers;
+    let (own, any) =
+        (own.trim_end_matches(" }"), any.trim_start_matches("http { access_log off; "));
+    fs::write(&old, format!("events {{}}\n{own} }} {any}\n")).unwrap();
+    let new = written(&pki, "new.conf", "8443", NEWEST);
+    let old = old.display().to_string();
+    let (run, report) = rehearse(&pki, &new, &old, &["--clients", "openssl-1.0.2"]);
+    assert!(lost(&report).is_some(), "{}{}", run.stdout, run.stderr);
+    let (run, report) = rehearse(&pki, &old, &old, &["--clients", "openssl-1.0.2"]);
+    assert!(lost(&report).is_none(), "{}{}", run.stdout, run.stderr);
+}

@@ -54,6 +54,12 @@ impl Old {
         })
     }
 
+    /// Whether connections went to the same place.
+    fn is_at(&self, target: &Target) -> bool {
+        let here = target.endpoint().map(|(host, port)| (host.clone(), port));
+        self.endpoint.is_some() && self.endpoint == here
+    }
+
     fn is(&self, target: &Target) -> bool {
         target.port() == Some(self.port)
             && target.server_name == self.server_name
@@ -83,13 +89,20 @@ pub(super) fn mark(
     // A group is not a list of clients that somebody must serve.
     let is_group = ["all", "modern"].iter().any(|name| group(name) == *clients);
     let named = if is_group { Vec::new() } else { clients.clone() };
+    let all = targets.to_vec();
     for target in targets.iter_mut().filter(|target| target.role == Role::Listener) {
-        let same = before.iter().filter(|known| known.is(target));
-        // One name may be served at several addresses.
-        let here = target.endpoint().map(|(host, port)| (host.clone(), port));
-        let likeness = |known: &&Old| (known.endpoint == here, known.name == target.name);
-        let Some(known) = same.max_by_key(likeness) else { continue };
-        let former = known.former.clone().map(|known| Former { named: named.clone(), ..known });
+        let same: Vec<&Old> = before.iter().filter(|known| known.is(target)).collect();
+        let likest =
+            same.iter().max_by_key(|known| (known.is_at(target), known.name == target.name));
+        let Some(likest) = likest else { continue };
+        // One name may be served at several addresses. Whoever came to one that is gone comes here.
+        let is_gone = |known: &&Old| {
+            known.endpoint.is_some() && !all.iter().any(|one| known.is(one) && known.is_at(one))
+        };
+        let others = same.iter().copied().filter(|known| !std::ptr::eq(*known, *likest));
+        let known = [*likest].into_iter().chain(others.filter(is_gone));
+        let former = known.filter_map(|known| known.former.clone()).reduce(Former::and);
+        let former = former.map(|known| Former { named: named.clone(), ..known });
         Arc::make_mut(target).former = former;
     }
     for gone in before.iter().filter(|known| !targets.iter().any(|target| known.is(target))) {
