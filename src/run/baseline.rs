@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::TargetReport;
+use super::schema::{self, UnknownSchema};
 
 /// The schema of the file.
 const SCHEMA: &str = "shakedown/baseline/v1";
@@ -17,8 +18,8 @@ pub enum BaselineError {
     #[error("not a baseline: {0}")]
     Form(#[from] serde_json::Error),
     /// It is of another kind or a later version.
-    #[error("unknown schema {0:?}: expected {SCHEMA:?}")]
-    Schema(String),
+    #[error(transparent)]
+    Schema(#[from] UnknownSchema),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,9 +67,7 @@ impl Baseline {
 /// The fingerprints in a baseline.
 pub fn read(text: &str) -> Result<BTreeSet<String>, BaselineError> {
     let BaselineDocument { schema, findings } = serde_json::from_str(text)?;
-    if schema != SCHEMA {
-        return Err(BaselineError::Schema(schema.chars().take(64).collect()));
-    }
+    schema::check(&schema, SCHEMA)?;
     Ok(findings.into_iter().map(|known| known.fingerprint).collect())
 }
 

@@ -9,6 +9,7 @@ pub mod network;
 pub mod playback;
 pub mod recorder;
 pub mod recording;
+pub mod schema;
 #[cfg(test)]
 mod scripted;
 pub mod settings;

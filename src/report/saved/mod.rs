@@ -14,6 +14,7 @@ use serde::de::IgnoredAny;
 use super::formats::json::SCHEMA;
 use crate::audit::finding::Severity;
 use crate::run::Status;
+use crate::run::schema::{self, UnknownSchema};
 
 /// The schema of the manifest.
 pub const MANIFEST: &str = "shakedown/manifest/v1";
@@ -25,8 +26,8 @@ pub enum SavedError {
     #[error("not a report: {0}")]
     Document(serde_json::Error),
     /// It is of another kind or a later version.
-    #[error("unknown schema {0:?}: expected {SCHEMA:?}")]
-    Schema(String),
+    #[error(transparent)]
+    Schema(#[from] UnknownSchema),
     /// A line is not a target.
     #[error("line {line} is not a target: {error}")]
     Line {
@@ -189,9 +190,7 @@ pub fn read(text: &str) -> Result<Vec<SavedTarget>, SavedError> {
     }
     // The schema is checked first, so that a later version is reported as such.
     let Schema { schema } = serde_json::from_str(text).map_err(SavedError::Document)?;
-    if schema != SCHEMA {
-        return Err(SavedError::Schema(schema.chars().take(64).collect()));
-    }
+    schema::check(&schema, SCHEMA)?;
     let SavedDocument { targets } = serde_json::from_str(text).map_err(SavedError::Document)?;
     Ok(targets)
 }
@@ -217,9 +216,7 @@ fn lines(text: &str) -> Result<Vec<SavedTarget>, SavedError> {
     for (index, line) in lines {
         match serde_json::from_str(line) {
             Ok(Schema { schema }) if schema == MANIFEST => {}
-            Ok(Schema { schema }) => {
-                return Err(SavedError::Schema(schema.chars().take(64).collect()));
-            }
+            Ok(Schema { schema }) => return Err(UnknownSchema::new(&schema, SCHEMA).into()),
             Err(_) => targets.push(
                 serde_json::from_str(line)
                     .map_err(|error| SavedError::Line { line: index + 1, error })?,

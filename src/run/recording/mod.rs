@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::finding::RecordedFinding;
 pub use self::packing::PackingError;
 use super::FetchIssuers;
+use super::schema::{self, UnknownSchema};
 use super::settings::Surroundings;
 use crate::audit::policy::Policy;
 use crate::certificate::stored::StoredBytes;
@@ -139,8 +140,8 @@ pub enum RecordingError {
     #[error("not a file of saved observations: the first line must have the schema {SCHEMA:?}")]
     NotObservations,
     /// It is of another version.
-    #[error("unknown schema {0:?}: expected {SCHEMA:?}")]
-    Schema(String),
+    #[error(transparent)]
+    Schema(#[from] UnknownSchema),
     /// A line cannot be read.
     #[error("line {line}: {error}")]
     Line {
@@ -231,10 +232,8 @@ pub fn read(text: &str) -> Result<Recording, RecordingError> {
 }
 
 fn start(line: &str) -> Result<Start, RecordingError> {
-    let schema = packing::schema(line).ok_or(RecordingError::NotObservations)?;
-    if schema != SCHEMA {
-        return Err(RecordingError::Schema(schema.chars().take(64).collect()));
-    }
+    let found = packing::schema(line).ok_or(RecordingError::NotObservations)?;
+    schema::check(&found, SCHEMA)?;
     match packing::unpack(line).map_err(|error| RecordingError::Line { line: 1, error })? {
         RecordingLine::Start(start) => Ok(*start),
         _ => Err(RecordingError::NotObservations),
