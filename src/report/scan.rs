@@ -10,6 +10,7 @@ use textwrap::core::display_width;
 use super::Look;
 use super::escape::escape;
 use super::text::{paragraph, styled};
+use super::words::counted;
 use crate::audit::missing::Missing;
 use crate::observation::scan::{Listing, Order, Replay, Scan, SuiteChoice, VersionScan};
 use crate::observation::{Endpoint, Observed};
@@ -53,12 +54,8 @@ fn write_version(scan: &VersionScan, look: Look, out: &mut dyn Write) -> io::Res
         Order::Client => ", the client decides",
         Order::Mixed => ", in no clear order",
     });
-    let noun = if count == 1 { "suite" } else { "suites" };
-    writeln!(
-        out,
-        "    {}  {count} {noun}{order}",
-        styled(&format!("{version:LABEL$}"), bold, look)
-    )?;
+    let version = styled(&format!("{version:LABEL$}"), bold, look);
+    writeln!(out, "    {version}  {}{order}", counted(count, "suite"))?;
     for choice in &scan.suites.accepted {
         writeln!(out, "      {}", suite_line(choice))?;
     }

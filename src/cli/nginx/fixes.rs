@@ -14,6 +14,7 @@ use crate::nginx::edit::{self, Edit, Patch, PatchedFile};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
 use crate::report::escape::escape;
+use crate::report::words;
 
 /// The edits, each at every place that leads to the upstream. If two fixes set a directive to different values, the
 /// first is used and the other is reported on stderr.
@@ -183,7 +184,7 @@ pub(super) fn write(
     let _ = writeln!(
         anstream::stderr(),
         "shakedown: wrote {} below {} ({changed} with fixes); to test the copy: nginx -t -c {}",
-        if all == 1 { "1 file".to_owned() } else { format!("{all} files") },
+        words::counted(all, "file"),
         escape(&folder),
         escape(&format!("{folder}/{}", tree.main.trim_start_matches('/')))
     );
