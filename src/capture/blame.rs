@@ -120,7 +120,7 @@ fn by_server(
     if stage >= HandshakeStage::AfterAnswer {
         return after_answer(exchange, description);
     }
-    let hello = exchange.hello.as_ref();
+    let hello = exchange.hello.as_deref();
     match description.0 {
         // SSLv3 has no other alert for this.
         40 if hello.is_some_and(is_ssl3) && accepted.is_none_or(lacks_ssl3) => {

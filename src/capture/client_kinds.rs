@@ -1,6 +1,7 @@
 //! Handshakes by the client that made them: hellos with one JA4 count as one kind of client.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::exchange::{Conclusion, Exchange};
 use super::seen_hello::SeenHello;
@@ -13,7 +14,7 @@ const MAX_KINDS: usize = 4096;
 #[derive(Clone, Debug)]
 pub struct ClientKind {
     /// The first hello of it.
-    pub hello: SeenHello,
+    pub hello: Arc<SeenHello>,
     /// Handshakes that succeeded.
     pub established: u64,
     /// Handshakes that failed.
@@ -42,7 +43,7 @@ impl ClientKinds {
             return;
         }
         let kind = self.kinds.entry(ja4).or_insert_with(|| ClientKind {
-            hello: hello.clone(),
+            hello: Arc::clone(hello),
             established: 0,
             failed: 0,
             unclear: 0,

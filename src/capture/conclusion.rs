@@ -242,7 +242,7 @@ impl View<'_> {
     fn after_answer(&self) -> Vec<SealedRecord> {
         let records = &self.client.shown.sealed;
         let hello = self.client.shown.hellos.first();
-        let early = hello.is_some_and(super::seen_hello::SeenHello::has_early_data);
+        let early = hello.is_some_and(|hello| hello.has_early_data());
         if !early {
             return records.clone();
         }

@@ -1,11 +1,13 @@
 //! The connections that are open at one time, within bounds: they are given up by age and by number.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use super::packet::TcpSegment;
+use super::seen_hello::SeenHello;
 use super::talk::Talk;
 
 /// Connections that are followed at once.
@@ -13,6 +15,9 @@ const MAX_OPEN: usize = 131_072;
 
 /// With more than this, a handshake that has succeeded is let go of before its connection ends.
 const CROWDED: usize = 16_384;
+
+/// Different hellos that are kept to be shared.
+const MAX_HELLOS: usize = 4096;
 
 /// Nanoseconds of a second.
 const SECOND: i64 = 1_000_000_000;
@@ -70,6 +75,8 @@ pub struct Connections {
     idle: Queue,
     closing: Queue,
     done: Queue,
+    /// Hellos that several connections may have in common.
+    hellos: HashSet<Arc<SeenHello>, RandomState>,
     clock: i64,
     serial: u64,
 }
@@ -93,6 +100,7 @@ impl Connections {
         let Slot::Open(talk) = &mut entry.slot else { return };
         let was_over = talk.is_over();
         talk.segment(segment);
+        share(&mut self.hellos, talk);
         if talk.is_over() && !was_over {
             self.closing.push_back((segment.time + LINGER, key, entry.serial));
         }
@@ -230,6 +238,21 @@ impl Slot {
                 segment.syn && syns.get(side).copied().flatten() != Some(segment.sequence)
             }
         }
+    }
+}
+
+/// Clients of one kind send the same hello again and again, which is kept once.
+fn share(known: &mut HashSet<Arc<SeenHello>, RandomState>, talk: &mut Talk) {
+    let hellos = talk.halves.iter_mut().flat_map(|half| &mut half.shown.hellos);
+    for hello in hellos.filter(|hello| Arc::strong_count(hello) == 1) {
+        if let Some(same) = known.get(hello) {
+            *hello = Arc::clone(same);
+            continue;
+        }
+        if known.len() >= MAX_HELLOS {
+            known.clear();
+        }
+        known.insert(Arc::clone(hello));
     }
 }
 

@@ -1,6 +1,7 @@
 //! One handshake as a capture shows it, and how it ended: plain data.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -180,7 +181,7 @@ pub struct Exchange {
     /// When the server's first record was there.
     pub answer_time: Option<i64>,
     /// What the client offers first.
-    pub hello: Option<SeenHello>,
+    pub hello: Option<Arc<SeenHello>>,
     /// The server's request for another hello.
     pub retry: Option<ServerHello>,
     /// What the server chose.

@@ -1,6 +1,7 @@
 //! One direction of a connection: what comes before TLS, then its records and messages as far as they travel in the clear.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::preface::{self, First};
 use super::record_layer::{RecordLayer, SeenRecord};
@@ -74,7 +75,7 @@ pub struct ShownTls {
     /// When its first record ended.
     pub began: Option<i64>,
     /// Its hellos as a client: two where the server asked for another.
-    pub hellos: Vec<SeenHello>,
+    pub hellos: Vec<Arc<SeenHello>>,
     /// Whether a hello came that cannot be read.
     pub hello_unreadable: bool,
     /// Its answers as a server: a request for another hello, then the choice.
@@ -296,7 +297,7 @@ impl Half {
         }
         let (whole, rest) = message.split_at(length);
         match SeenHello::parse_ssl2(whole.get(2..).unwrap_or_default()) {
-            Ok(hello) => self.shown.hellos.push(hello),
+            Ok(hello) => self.shown.hellos.push(Arc::new(hello)),
             Err(_) => self.shown.hello_unreadable = true,
         }
         self.shown.began.get_or_insert(at.time);
@@ -403,7 +404,7 @@ impl Half {
                 Ok(hello) => {
                     // There is rarely a second one, and very many connections may be open.
                     shown.hellos.reserve_exact(1);
-                    shown.hellos.push(SeenHello { record_version, ..hello });
+                    shown.hellos.push(Arc::new(SeenHello { record_version, ..hello }));
                 }
                 Err(_) => shown.hello_unreadable = true,
             },

@@ -8,7 +8,7 @@ use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
 /// What a client offered. Lists are in the order of the wire and hold values of GREASE (RFC 8701) as well.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SeenHello {
     /// The version in the header of its first record.
     pub record_version: u16,

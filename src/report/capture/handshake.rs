@@ -26,7 +26,7 @@ pub(super) fn view(exchange: &Exchange, blame: Option<&Blame>) -> CapturedHandsh
         proxied_client: exchange.proxied.map(|client| client.to_string()),
         server: exchange.server.to_string(),
         preface: exchange.preface,
-        hello: exchange.hello.as_ref().map(hello),
+        hello: exchange.hello.as_deref().map(hello),
         retried: exchange.retry.is_some(),
         version: exchange.version.map(|version| version.to_string()),
         cipher_suite: answer.map(|answer| answer.cipher_suite.to_string()),
