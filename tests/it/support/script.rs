@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use rustls::crypto::aws_lc_rs as provider;
@@ -184,18 +185,27 @@ pub(crate) fn gate(
     port: u16,
     admits: impl Fn(usize, usize) -> bool + Send + Sync + 'static,
 ) -> SocketAddr {
+    /// What is admitted stays open for longer than a busy machine takes to notice that another has ended.
+    const HELD: Duration = Duration::from_millis(150);
+    const NOTICED: Duration = Duration::from_millis(50);
     let (came, open) = (AtomicUsize::new(0), AtomicUsize::new(0));
     scripted(move |client| {
-        let (before, others) =
-            (came.fetch_add(1, Ordering::SeqCst), open.fetch_add(1, Ordering::SeqCst));
-        if admits(before, others) {
+        let before = came.fetch_add(1, Ordering::SeqCst);
+        open.fetch_add(1, Ordering::SeqCst);
+        let admitted = || admits(before, open.load(Ordering::SeqCst) - 1);
+        let came = Instant::now();
+        while !admitted() && came.elapsed() < NOTICED {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if admitted() {
+            thread::sleep(HELD);
             let _ =
                 TcpStream::connect(("127.0.0.1", port)).and_then(|server| relay(&client, &server));
         } else {
             let _ = client.peek(&mut [0]);
         }
-        drop(client);
         open.fetch_sub(1, Ordering::SeqCst);
+        drop(client);
     })
 }
 
