@@ -14,7 +14,7 @@ use super::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use super::rule_outcomes::RuleOutcomes;
 use super::rules::configuration;
 use super::upstream::case::NginxCase;
-use super::upstream::outcome::{NginxOutcome, adapt, outcome, soften};
+use super::upstream::outcome::{NginxOutcome, adapt, outcome, possibly, soften};
 use crate::certificate::Chain;
 use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessment, Assessor};
@@ -42,6 +42,8 @@ pub struct Judgement {
     pub waiver: Option<Excuse>,
     /// The result for nginx as the client, if its settings are known.
     pub nginx: Option<NginxOutcome>,
+    /// What nginx's request may meet behind a handshake that works, if its Host and path are as assumed.
+    pub nginx_possibly: Option<String>,
     /// Rules that found nothing wrong, and saw everything that they check, in the order of the registry.
     pub passed: Vec<&'static str>,
     /// Rules that found nothing wrong, but did not see everything.
@@ -110,6 +112,7 @@ pub fn judge(target: &Target, seen: &Observation, standard: Standard<'_>) -> Jud
     judgement.chains = chains.into_iter().map(assessed).collect();
     (judgement.passed, judgement.undecided) = (passed, undecided);
     judgement.nginx = outcome(target, &cases);
+    judgement.nginx_possibly = cases.iter().find_map(possibly);
     adapt(&mut judgement.findings, target);
     soften(&mut judgement.findings, target, judgement.nginx.as_ref());
     judgement.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));

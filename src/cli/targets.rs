@@ -79,8 +79,11 @@ pub(super) fn read(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<
         .map(|(address, options, origin)| {
             let identity = identities.load(&options)?;
             let mut target = options.target(address, identity, origin);
-            target.nginx =
-                options.as_nginx.as_ref().map(|nginx| nginx_client(nginx, &target)).transpose()?;
+            if let Some(nginx) = &options.as_nginx {
+                let request = nginx.request(&target).filter(|_| !args.target.nginx.no_request);
+                let client = nginx_client(nginx, &target)?;
+                target.nginx = Some(Arc::new(NginxClient { request, ..client }));
+            }
             Ok(Arc::new(target))
         })
         .collect()
@@ -122,17 +125,16 @@ pub(super) fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result
 }
 
 /// nginx as the client, with its files read.
-pub(super) fn nginx_client(nginx: &AsNginx, target: &Target) -> anyhow::Result<Arc<NginxClient>> {
+pub(super) fn nginx_client(nginx: &AsNginx, target: &Target) -> anyhow::Result<NginxClient> {
     let host = match target.host() {
         Some(Host::Ip(IpAddr::V6(ip))) => format!("[{ip}]"),
         Some(host) => host.to_string(),
         None => String::new(),
     };
-    let client = nginx.client(&host).map_err(|error| match &target.origin {
+    nginx.client(&host).map_err(|error| match &target.origin {
         Some(origin) => anyhow!("{}:{}: {error}", origin.file, origin.line),
         None => anyhow!("{error}"),
-    })?;
-    Ok(Arc::new(client))
+    })
 }
 
 pub(super) fn server_name(text: &str) -> anyhow::Result<String> {

@@ -12,6 +12,7 @@ pub mod importance;
 pub mod intake;
 pub mod json;
 pub mod line;
+pub mod logged_request;
 pub mod next;
 mod prefilter;
 pub mod program;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::direction::Direction;
-use super::json::parse_any;
+use super::logged_request::LoggedRequest;
 use super::scanners::Scanners;
 use super::series::{Grid, Series};
 use super::sketch::{Distinct, Majority, NameCounts, hash};
@@ -124,8 +124,8 @@ pub struct Tally {
     pub grid: Option<Grid>,
     /// The last time and its bucket: most lines have the same time as the line before.
     last_slot: Option<(i64, usize)>,
-    /// For each upstream of each class, the Host of the first request.
-    hosts: Vec<(Box<[u8]>, Option<String>)>,
+    /// For each upstream of each class, the first request.
+    requests: Vec<(Box<[u8]>, LoggedRequest)>,
     /// Clients that fail in many ways at once.
     pub scanners: Scanners,
     /// Times of reloads in the log.
@@ -150,7 +150,7 @@ impl Default for Tally {
             recent: vec![None; CONNECTIONS],
             grid: None,
             last_slot: None,
-            hosts: Vec::new(),
+            requests: Vec::new(),
             scanners: Scanners::default(),
             reloads: Vec::new(),
             moments: Moments::default(),
@@ -208,7 +208,7 @@ impl Tally {
         if let Some(upstream) = entry.upstream
             && class.upstreams.add(upstream)
         {
-            self.hosts.push((upstream.into(), host(entry.line)));
+            self.requests.push((upstream.into(), LoggedRequest::read(entry.line)));
         }
         if class.example.is_empty() {
             class.example = entry.line[..entry.line.len().min(EXAMPLE)].to_vec();
@@ -222,11 +222,10 @@ impl Tally {
         own
     }
 
-    /// The Host, without port, of a request for which this upstream failed.
-    pub fn host_of(&self, upstream: &[u8]) -> Option<String> {
-        let (_, host) =
-            self.hosts.iter().find(|(known, host)| **known == *upstream && host.is_some())?;
-        host.clone()
+    /// Requests for which this upstream failed.
+    pub fn requests_of(&self, upstream: &[u8]) -> impl Iterator<Item = &LoggedRequest> {
+        let known = self.requests.iter().filter(move |(known, _)| **known == *upstream);
+        known.map(|(_, request)| request)
     }
 
     /// Notes a reload of the configuration.
@@ -316,14 +315,6 @@ impl Tally {
             });
         }
     }
-}
-
-/// The request's Host, without its port, if it is text.
-fn host(line: &[u8]) -> Option<String> {
-    let mut buffer = Vec::new();
-    let line = parse_any(line, &mut buffer);
-    let host = std::str::from_utf8(line.host?).ok()?;
-    Some(host.split(':').next().unwrap_or(host).to_owned())
 }
 
 fn place((worker, connection): (u64, u64)) -> usize {

@@ -153,9 +153,23 @@ impl NginxAttempt {
         !self.changes.is_empty() && self.changes.iter().all(is_name)
     }
 
+    /// Whether the request has a Host or a path that is only assumed.
+    pub fn assumes_request(&self) -> bool {
+        self.client.request.as_ref().is_some_and(|request| request.assumed)
+    }
+
+    /// What came of the request, as far as it does not depend on a Host or path that is only assumed.
+    pub fn certainly_served(&self) -> &Served {
+        match &self.served {
+            Served::Ended(Cause::Alert(_)) => &self.served,
+            _ if self.assumes_request() => &Served::NotAsked,
+            served => served,
+        }
+    }
+
     /// How well the request was answered; higher is better. The result of the handshake takes precedence.
     pub fn answer_rank(&self) -> u8 {
-        match &self.served {
+        match self.certainly_served() {
             Served::NotAsked | Served::Silent | Served::Spoken => 3,
             Served::Answer { status, .. } => match status {
                 0..=399 | 401 | 405 | 407 => 3,
@@ -168,8 +182,8 @@ impl NginxAttempt {
 
     /// The status of the answer.
     pub fn status(&self) -> Option<u16> {
-        match self.served {
-            Served::Answer { status, .. } => Some(status),
+        match self.certainly_served() {
+            Served::Answer { status, .. } => Some(*status),
             _ => None,
         }
     }

@@ -57,15 +57,23 @@ pub(super) async fn after_request(
     http: Option<&str>,
     waits: Waits,
 ) -> Aftermath {
-    match timeout(waits.event, first_words(stream)).await {
-        Ok(Err(cause)) => Aftermath { failure: Some(cause), ..Aftermath::default() },
-        // A greeting does not show that the client is accepted: Dovecot only refuses the login.
-        Ok(Ok(words)) => Aftermath { refusal: refusal_in_words(&words), ..Aftermath::default() },
-        Err(_) => match http {
-            Some(host) if speaks_http1(stream) => ask_http(stream, host, waits.answer).await,
-            _ => Aftermath::default(),
-        },
+    match (unasked(stream, waits.event).await, http) {
+        (Some(aftermath), _) => aftermath,
+        (None, Some(host)) if speaks_http1(stream) => ask_http(stream, host, waits.answer).await,
+        (None, _) => Aftermath::default(),
     }
+}
+
+/// What the server does by itself; `None` if it waits for the client.
+pub(super) async fn unasked(
+    stream: &mut TlsStream<TcpStream>,
+    wait: Duration,
+) -> Option<Aftermath> {
+    Some(match timeout(wait, first_words(stream)).await.ok()? {
+        Err(cause) => Aftermath { failure: Some(cause), ..Aftermath::default() },
+        // A greeting does not show that the client is accepted: Dovecot only refuses the login.
+        Ok(words) => Aftermath { refusal: refusal_in_words(&words), ..Aftermath::default() },
+    })
 }
 
 /// The first application data, or how the connection ended without any.
@@ -184,7 +192,7 @@ fn refuses(status: u16, answer: &[u8]) -> bool {
 }
 
 /// Whether servers use this status for a missing certificate.
-fn may_refuse(status: u16) -> bool {
+pub(super) fn may_refuse(status: u16) -> bool {
     matches!(status, 400 | 401 | 403 | 421 | 495 | 496)
 }
 

@@ -136,13 +136,7 @@ mod tests {
 
     #[test]
     fn a_request_in_uwsgi_says_its_size() {
-        let request = NginxRequest {
-            host: "a.test".to_owned(),
-            path: "/".to_owned(),
-            http11: false,
-            more_paths: Vec::new(),
-            paths_left_out: 0,
-        };
+        let request = NginxRequest::get("a.test", "/");
         let bytes = uwsgi(&request);
         assert_eq!(usize::from(u16::from_le_bytes([bytes[1], bytes[2]])), bytes.len() - 4);
         assert_eq!(&bytes[4..20], b"\x0e\0REQUEST_METHOD");

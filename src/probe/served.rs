@@ -10,7 +10,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::cause::cause;
 use super::complete::{Caller, Kit, client_auth, session, settle, untried};
-use super::follow_up::{self, Aftermath};
+use super::follow_up::{self, Aftermath, Waits};
 use super::offer::Offer;
 use super::plan::Cell;
 use super::starttls::goodbye::Goodbye;
@@ -68,11 +68,11 @@ impl Caller<'_> {
                 let waits = self.waits(connection.took);
                 let (aftermath, served) = match request {
                     Some(request) if follow_up::speaks_http1(&stream) => {
-                        let wait = waits.answer.min(ANSWER);
-                        let served = ask(&mut stream, request, cell.version, wait).await;
-                        let aftermath = aftermath(&served, kit.recorder.saw_request());
+                        let asked = kit.recorder.saw_request();
+                        let found =
+                            served(&mut stream, request, (cell.version, asked), waits).await;
                         let _ = follow_up::part(&mut stream, Goodbye::Silent, waits.event).await;
-                        (aftermath, served)
+                        found
                     }
                     _ => {
                         let aftermath =
@@ -99,19 +99,42 @@ impl Caller<'_> {
     }
 }
 
+/// What comes of a request, and what that means for the handshake; `asked` is whether the server asked for a certificate.
+///
+/// A server may end the connection because of the Host or the path (nginx's `return 444`). If they are assumed, an end
+/// therefore means something only before the request.
+async fn served(
+    stream: &mut TlsStream<TcpStream>,
+    request: &NginxRequest,
+    (version, asked): (ProtocolVersion, bool),
+    waits: Waits,
+) -> (Aftermath, Served) {
+    if request.assumed
+        && asked
+        && let Some(aftermath) = follow_up::unasked(stream, waits.event).await
+    {
+        let served = aftermath.failure.clone().map_or(Served::Spoken, Served::Ended);
+        return (aftermath, served);
+    }
+    let served = ask(stream, request, version, waits.answer.min(ANSWER)).await;
+    (aftermath(&served, asked, request.assumed), served)
+}
+
 /// What an answer means for the handshake: an alert revokes it. So does an end without an answer, if the server asked
-/// for a certificate.
-fn aftermath(served: &Served, asked: bool) -> Aftermath {
+/// for a certificate, and the request is known to be nginx's.
+fn aftermath(served: &Served, asked: bool, assumed: bool) -> Aftermath {
     let mut aftermath = Aftermath::default();
     match served {
         Served::Ended(cause @ Cause::Alert(_)) => aftermath.failure = Some(cause.clone()),
-        Served::Ended(cause @ (Cause::Closed | Cause::Reset)) if asked => {
+        Served::Ended(cause @ (Cause::Closed | Cause::Reset)) if asked && !assumed => {
             aftermath.failure = Some(cause.clone());
         }
         Served::Answer { status, subject: RefusalSubject::Certificate } if asked => {
             aftermath.refusal = Some(ClientRefusal::Http(*status));
         }
-        Served::Answer { .. } => aftermath.served = true,
+        Served::Answer { status, .. } => {
+            aftermath.served = !(assumed && follow_up::may_refuse(*status));
+        }
         _ => {}
     }
     aftermath

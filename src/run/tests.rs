@@ -83,13 +83,7 @@ async fn of_what_led_to_a_fix_only_what_it_needs_is_left() {
 
 #[tokio::test]
 async fn a_candidate_whose_request_is_answered_worse_is_dropped() {
-    let request = NginxRequest {
-        host: "backend".to_owned(),
-        path: "/".to_owned(),
-        http11: false,
-        more_paths: Vec::new(),
-        paths_left_out: 0,
-    };
+    let request = NginxRequest::get("backend", "/");
     let client = NginxClient { request: Some(request), ..NginxClient::new("backend") };
     let worse = |client: &NginxClient| serves(if client.sni().is_some() { 500 } else { 404 });
     let (report, network) = meet(client.clone(), worse).await;

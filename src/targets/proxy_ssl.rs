@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::address::host_port;
 use super::identity::read_identity;
-use super::nginx_client::{NginxClient, Trusted, usual_library};
-use super::{Roots, Trust, trust};
+use super::nginx_client::{NginxClient, NginxRequest, Trusted, usual_library};
+use super::{Roots, Target, Trust, trust};
 use crate::nginx::defaults::{NginxRelease, protocols_of};
 use crate::nginx::inherit::Set;
 use crate::nginx::upstream::{ProxyModule, ProxySsl, Text, without_port};
@@ -23,6 +24,8 @@ pub struct AsNginx {
     pub version: Option<NginxRelease>,
     /// The TLS library that nginx runs with.
     pub library: Option<OpensslRelease>,
+    /// Whether only the handshake is made, without nginx's request.
+    pub no_request: bool,
 }
 
 /// Why nginx would not start with these directives, or why they cannot be used.
@@ -60,6 +63,20 @@ impl AsNginx {
         }
         let unread = client.trusted_unread.take().or_else(|| client.identity_unread.take());
         unread.map_or(Ok(client), |reason| Err(AsNginxError::Unread(reason)))
+    }
+
+    /// The request that nginx makes with its default Host and of the root path, which are both assumed; `None` if it is
+    /// switched off, or nginx would not speak HTTP there.
+    pub fn request(&self, target: &Target) -> Option<NginxRequest> {
+        if self.no_request || target.starttls.is_some() {
+            return None;
+        }
+        let known = host_port(&target.known_as()?, target.port()?).to_string();
+        let written = self.pass.as_ref().unwrap_or(&known);
+        // $proxy_host
+        let host = written.strip_suffix(":443").unwrap_or(written);
+        let plain = host.bytes().all(|byte| byte.is_ascii_graphic());
+        plain.then(|| NginxRequest { assumed: true, ..NginxRequest::get(host, "/") })
     }
 }
 

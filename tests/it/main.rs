@@ -9,6 +9,7 @@
 
 mod architecture;
 mod as_nginx;
+mod assumed_request;
 mod capture;
 mod certificate;
 mod cipher_string;

@@ -281,6 +281,20 @@ fn a_refusal_behind_the_client_s_last_flight_is_seen() {
 }
 
 #[test]
+fn a_refusal_behind_the_client_s_last_flight_is_seen_with_an_assumed_request_too() {
+    let pki = Pki::new();
+    let upstream = broken(&pki.server("a", &["a.test"]), Broken::LastFlight);
+    let named = ["--proxy-ssl-server-name", "on", "--proxy-ssl-name", "a.test"];
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        let (address, ca_file) = (upstream.to_string(), pki.ca_file());
+        let fixed =
+            ["--as-nginx", "--ca-file", &ca_file, "--proxy-ssl-protocols", version, &address];
+        let target = audit("probe", &[&fixed, &named[..]].concat()).target;
+        assert_eq!(target["nginx"]["as_configured"], "fail", "{version}: {target:#}");
+    }
+}
+
+#[test]
 fn a_certificate_that_openssl_cannot_read_ends_the_handshake_without_verification_too() {
     let pki = Pki::rsa();
     let issued = pki.intermediate.issue(&["a.test"]).unwrap();

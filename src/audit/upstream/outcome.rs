@@ -6,7 +6,9 @@ use crate::audit::finding::{Finding, Severity};
 use crate::audit::registry;
 use crate::audit::rule::{Check, Rule};
 use crate::audit::rules::{certificate, chain, sni};
+use crate::observation::nginx::{RefusalSubject, Served};
 use crate::targets::Target;
+use crate::targets::nginx_client::NginxRequest;
 
 /// nginx's verdict on a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +49,37 @@ pub fn outcome(target: &Target, cases: &[NginxCase<'_>]) -> Option<NginxOutcome>
     } else {
         NginxOutcome::Untested(unreached.and_then(NginxCase::error_log_line))
     })
+}
+
+/// What the answer to a request whose Host or path is only assumed suggests. It is not a fault: nginx may send another
+/// request.
+pub fn possibly(case: &NginxCase<'_>) -> Option<String> {
+    let (served, client) = (&case.configured.served, &case.configured.client);
+    let request = client.request.as_ref().filter(|request| request.assumed)?;
+    if case.verdict != HandshakeVerdict::Works {
+        return None;
+    }
+    let answers = match served {
+        Served::Renegotiates => {
+            "another handshake, probably to ask for a client certificate".to_owned()
+        }
+        Served::Answer { status, subject } => {
+            let subject = match subject {
+                RefusalSubject::Name => {
+                    "the name in the hello (or no name) does not match that Host"
+                }
+                RefusalSubject::Certificate => "it is about a client certificate",
+                RefusalSubject::PostHandshakeAuthentication => {
+                    "it asks for a client certificate only after the request, which nginx does not support in TLS 1.3"
+                }
+                RefusalSubject::PlainText | RefusalSubject::None => return None,
+            };
+            format!("HTTP {status}: {subject}")
+        }
+        _ => return None,
+    };
+    let NginxRequest { method, path, host, .. } = request;
+    Some(format!("{method} {path} with Host {host}, which is assumed, is answered with {answers}"))
 }
 
 /// Replaces directives that rules name for any proxy by those of this client, with their places.

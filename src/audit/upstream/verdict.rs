@@ -240,7 +240,7 @@ fn signature_is_checked(complete: &Handshake) -> bool {
 
 /// The result of nginx's request.
 fn request_refused(attempt: &NginxAttempt) -> HandshakeVerdict {
-    match &attempt.served {
+    match attempt.certainly_served() {
         Served::Renegotiates if attempt.client.identity.is_none() => {
             // OpenSSL renegotiates and has no certificate to present.
             let refused = Cause::Alert(AlertDescription::HANDSHAKE_FAILURE);

@@ -55,6 +55,9 @@ pub(in crate::cli) struct AsNginxArgs {
     /// Accepted for completeness and ignored: every handshake here starts a new session
     #[arg(long, value_name = "on|off", requires = "as_nginx", value_parser = switch)]
     pub(in crate::cli) proxy_ssl_session_reuse: Option<bool>,
+    /// Only make nginx's handshake; do not send its request, a GET of / with its default Host
+    #[arg(long)]
+    pub(in crate::cli) no_request: bool,
     /// nginx release, which determines the defaults [default: a current one]
     #[arg(long, value_name = "VERSION", requires = "as_nginx")]
     pub(in crate::cli) nginx_version: Option<NginxRelease>,
@@ -88,6 +91,7 @@ impl AsNginxArgs {
         self.as_nginx.then(|| AsNginx {
             pass: self.proxy_pass.clone(),
             ssl,
+            no_request: self.no_request,
             version: self.nginx_version,
             library: self.openssl_version,
         })

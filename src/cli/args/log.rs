@@ -40,6 +40,9 @@ pub(in crate::cli) struct LogArgs {
     /// Audit the upstreams that failed as nginx connects to them, and try fixes
     #[arg(long)]
     pub(in crate::cli) probe: bool,
+    /// With --probe, only make handshakes; do not repeat requests of the log
+    #[arg(long, requires = "probe")]
+    pub(in crate::cli) no_request: bool,
     /// Count the requests that these ssl_protocols would refuse
     #[arg(long, value_name = "VERSIONS")]
     pub(in crate::cli) what_if: Option<String>,

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use crate::cli::args::LogArgs;
 use crate::cli::{installed, settings, stop, targets as named};
 use crate::log::intake::Intake;
+use crate::log::logged_request::LoggedRequest;
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::upstreams;
@@ -23,6 +24,7 @@ use crate::report::Summary;
 use crate::report::log::document::LogReport;
 use crate::run::{self, Ending, Settings, Status};
 use crate::targets::from_nginx::{Premises, targets};
+use crate::targets::nginx_client::{NginxClient, NginxRequest};
 use crate::targets::options::Options;
 use crate::targets::proxy_ssl::AsNginx;
 use crate::targets::{Host, Role, Target, TargetKind};
@@ -132,7 +134,10 @@ pub(super) fn audit(
         }
         carry_out(&wanted, Arc::clone(&prober), stop, |one, found| {
             if let Some(reason) = one.unlike.filter(|_| found.status == Status::Pass) {
-                let status = report.leave_out(&one.address, reason);
+                let possibly = found.judgement.nginx_possibly.as_ref();
+                let possibly = possibly.map(|text| format!("; possibly: {text}"));
+                let reason = format!("{reason}{}", possibly.unwrap_or_default());
+                let status = report.leave_out(&one.address, &reason);
                 audited.summary.count(status, std::iter::empty());
             } else {
                 audited.summary.add(found);
@@ -193,17 +198,38 @@ fn bare(
     args: &LogArgs,
     release: InstalledNginx,
 ) -> anyhow::Result<Arc<Target>> {
-    let name = intake.errors.tally.host_of(address.as_bytes());
+    let logged = || intake.errors.tally.requests_of(address.as_bytes());
+    let name = logged().find_map(|request| request.host.clone());
     let InstalledNginx { version, library } = release;
     let client = AsNginx { version, library, ..AsNginx::default() };
     let options = Options {
-        server_name: name.and_then(|name| named::server_name(&name).ok()),
+        server_name: name.as_ref().and_then(|name| named::server_name(name).ok()),
         as_nginx: Some(client.clone()),
         ..options(args)
     };
     let mut target = options.target(socket.to_string().parse()?, None, None);
-    target.nginx = Some(named::nginx_client(&client, &target)?);
+    let host = name.unwrap_or_else(|| address.to_owned());
+    let request = request(logged(), &host).filter(|_| !args.no_request);
+    let client = named::nginx_client(&client, &target)?;
+    target.nginx = Some(Arc::new(NginxClient { request, ..client }));
     Ok(Arc::new(target))
+}
+
+/// nginx's request for each path in the log. Its Host is not in there: that of nginx's client is assumed.
+fn request<'a>(
+    logged: impl Iterator<Item = &'a LoggedRequest>,
+    host: &str,
+) -> Option<NginxRequest> {
+    let requests = logged.filter_map(|request| {
+        let method = request.method.to_owned();
+        let path = request.path.clone()?;
+        Some(NginxRequest { method, assumed: true, ..NginxRequest::get(host, path) })
+    });
+    let first = requests.reduce(|mut first, other| {
+        first.join(&other);
+        first
+    });
+    first.filter(|request| request.host.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
 fn options(args: &LogArgs) -> Options {
@@ -224,7 +250,7 @@ fn configured(tree: &Tree, args: &LogArgs, release: InstalledNginx) -> Vec<Arc<T
         identity: None,
         connect: None,
         root: None,
-        request: false,
+        request: !args.no_request,
         version: release.version,
         library: release.library,
         apart: std::collections::HashSet::new(),

@@ -9,7 +9,7 @@ use textwrap::core::display_width;
 use time::OffsetDateTime;
 
 use crate::audit::finding::{Finding, ProposedDirective, Severity};
-use crate::audit::judge::Assessed;
+use crate::audit::judge::{Assessed, Judgement};
 use crate::audit::upstream::outcome::NginxOutcome;
 use crate::observation::Endpoint;
 use crate::report::escape::{WithoutCommands, escape};
@@ -84,6 +84,7 @@ fn details(
     let scanned = report.observation.endpoints.iter().filter(|it| it.is_scanned());
     let scanned: Vec<&Endpoint> = scanned.collect();
     if report.judgement.findings.is_empty()
+        && report.judgement.nginx_possibly.is_none()
         && unexplained.is_empty()
         && chains.is_empty()
         && scanned.is_empty()
@@ -101,8 +102,8 @@ fn details(
     for endpoint in scanned {
         scan::write(endpoint, look, out)?;
     }
-    if let Some(line) = report.judgement.nginx.as_ref().and_then(as_nginx) {
-        out.write_all(paragraph(line, "  ", "    ", look).as_bytes())?;
+    if let Some(line) = as_nginx(&report.judgement) {
+        out.write_all(paragraph(&line, "  ", "    ", look).as_bytes())?;
         writeln!(out)?;
     }
     for finding in &report.judgement.findings {
@@ -124,11 +125,15 @@ fn origin(target: &Target) -> Option<String> {
 }
 
 /// nginx's verdict, if no finding contains it.
-fn as_nginx(outcome: &NginxOutcome) -> Option<&'static str> {
-    match outcome {
-        NginxOutcome::Pass => Some("as nginx: the handshake works as configured"),
+fn as_nginx(judgement: &Judgement) -> Option<String> {
+    let possibly = judgement.nginx_possibly.as_ref();
+    let possibly = possibly.map(|text| format!("; possibly: {text}")).unwrap_or_default();
+    match judgement.nginx.as_ref()? {
+        NginxOutcome::Pass => {
+            Some(format!("as nginx: the handshake works as configured{possibly}"))
+        }
         NginxOutcome::Fail(_) => None,
-        NginxOutcome::Untested(_) => Some("as nginx: could not test"),
+        NginxOutcome::Untested(_) => Some("as nginx: could not test".to_owned()),
     }
 }
 

@@ -170,11 +170,13 @@ fn client(trusted: &Trusted) -> NginxClient {
         place: Some(Origin { file: "nginx.conf".to_owned(), line: 7, column: 3 }),
         conf_commands: vec!["Options -SessionTicket".to_owned()],
         request: Some(NginxRequest {
+            method: "HEAD".to_owned(),
             host: "b.test".to_owned(),
             path: "/x".to_owned(),
             http11: true,
             more_paths: vec!["/y".to_owned()],
             paths_left_out: 2,
+            assumed: true,
         }),
         plain: Some(PlainPass {
             url: "http://b.test".to_owned(),

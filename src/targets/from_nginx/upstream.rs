@@ -119,14 +119,9 @@ pub(super) fn plain_targets(
 
 /// The request that is sent without TLS: a server that refuses it for its scheme ignores the header.
 fn plain_request(upstream: &Upstream, destination: &Destination) -> NginxRequest {
-    let assumed = || NginxRequest {
-        host: destination.proxy_host.clone(),
-        path: "/".to_owned(),
-        http11: false,
-        more_paths: Vec::new(),
-        paths_left_out: 0,
-    };
-    request(upstream, destination).unwrap_or_else(assumed)
+    let usual = || NginxRequest::get(destination.proxy_host.clone(), "/");
+    let request = request(upstream, destination).unwrap_or_else(usual);
+    NginxRequest { assumed: false, ..request }
 }
 
 /// The URL with the TLS scheme. A missing port is written out, because the default port would change; `None` if that is
@@ -148,18 +143,20 @@ fn over_tls(upstream: &Upstream, destination: &Destination) -> Option<String> {
     (!host.contains('$')).then(|| format!("{scheme}://{host}:80{path}"))
 }
 
-/// The request that nginx sends there, if its header is known.
+/// The request that nginx sends there; with the usual Host if the header has variables.
 fn request(upstream: &Upstream, destination: &Destination) -> Option<NginxRequest> {
     if upstream.module != ProxyModule::Proxy {
         return None;
     }
-    let served = || plain_names(upstream).next().cloned();
-    let host = match upstream.host_header.as_deref() {
-        None | Some("$proxy_host" | "$proxy_host:$proxy_port") => destination.proxy_host.clone(),
-        Some("$host" | "$http_host" | "$server_name") => served()?,
-        Some(written) if written.contains('$') => return None,
-        Some(written) => written.to_owned(),
+    let known = match upstream.host_header.as_deref() {
+        None | Some("$proxy_host" | "$proxy_host:$proxy_port") => {
+            Some(destination.proxy_host.clone())
+        }
+        Some("$host" | "$http_host" | "$server_name") => plain_names(upstream).next().cloned(),
+        Some(written) => Some(written.to_owned()).filter(|written| !written.contains('$')),
     };
+    let assumed = known.is_none();
+    let host = known.unwrap_or_else(|| destination.proxy_host.clone());
     let plain =
         |text: &&str| text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic());
     let uri =
@@ -173,13 +170,7 @@ fn request(upstream: &Upstream, destination: &Destination) -> Option<NginxReques
     let path = uri.or(location).filter(plain).filter(|path| !path.contains('$')).unwrap_or("/");
     let http11 = upstream.ssl.http_version.as_ref().is_some_and(|set| set.value == "1.1");
     let plain_host = host.bytes().all(|byte| byte.is_ascii_graphic());
-    plain_host.then(|| NginxRequest {
-        host,
-        path: path.to_owned(),
-        http11,
-        more_paths: Vec::new(),
-        paths_left_out: 0,
-    })
+    plain_host.then(|| NginxRequest { http11, assumed, ..NginxRequest::get(host, path) })
 }
 
 /// The names of the surrounding server that are not patterns.

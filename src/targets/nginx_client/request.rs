@@ -17,6 +17,9 @@ pub struct PlainPass {
 /// A request as nginx sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NginxRequest {
+    /// The method.
+    #[serde(default = "get")]
+    pub method: String,
     /// The `Host` header.
     pub host: String,
     /// The path.
@@ -29,12 +32,33 @@ pub struct NginxRequest {
     /// How many of these are left out.
     #[serde(default)]
     pub paths_left_out: usize,
+    /// Whether the Host or the path is only assumed, because nginx's configuration is not known in full. Then nothing is
+    /// concluded from an answer that depends on them.
+    #[serde(default)]
+    pub assumed: bool,
+}
+
+fn get() -> String {
+    "GET".to_owned()
 }
 
 /// Further paths that are requested; each costs a connection.
 const MAX_MORE_PATHS: usize = 4;
 
 impl NginxRequest {
+    /// A `GET` of this path, with HTTP/1.0 as nginx sends it by default.
+    pub fn get(host: impl Into<String>, path: impl Into<String>) -> Self {
+        Self {
+            method: get(),
+            host: host.into(),
+            path: path.into(),
+            http11: false,
+            more_paths: Vec::new(),
+            paths_left_out: 0,
+            assumed: false,
+        }
+    }
+
     /// Takes in the path of another place.
     pub fn join(&mut self, other: &Self) {
         if self.path == other.path || self.more_paths.contains(&other.path) {
@@ -55,10 +79,10 @@ impl NginxRequest {
 
     /// The request as it is sent.
     pub fn bytes(&self) -> Vec<u8> {
-        let Self { host, path, http11, .. } = self;
+        let Self { method, host, path, http11, .. } = self;
         let minor = u8::from(*http11);
         format!(
-            "GET {path} HTTP/1.{minor}\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: shakedown\r\nAccept: */*\r\n\r\n"
+            "{method} {path} HTTP/1.{minor}\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: shakedown\r\nAccept: */*\r\n\r\n"
         )
         .into_bytes()
     }

@@ -23,6 +23,7 @@ pub(super) const KEYS: &[&str] = &[
     "certificate",
     "certificate_key",
     "conf_command",
+    "request",
     "nginx_version",
     "openssl_version",
 ];
@@ -53,6 +54,7 @@ impl TargetsReader<'_> {
         Some(AsNginx {
             pass: self.at(table, "pass", Self::string),
             ssl,
+            no_request: self.at(table, "request", Self::switch) == Some(false),
             version: self.at(table, "nginx_version", Self::parsed::<NginxRelease>),
             library: self.at(table, "openssl_version", Self::parsed::<OpensslRelease>),
         })

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::certificate::{self, CertificateView};
 use super::finding::{ExcuseView, FindingView};
 use super::handshake::HandshakeView;
+use crate::audit::judge::Judgement;
 use crate::audit::upstream::outcome::NginxOutcome;
 use crate::observation::Endpoint;
 use crate::report::{chain, items, scan};
@@ -88,16 +89,20 @@ struct NginxView {
     as_configured: &'static str,
     /// The line that nginx would write to its error log.
     error_log_line: Option<String>,
+    /// What nginx's request may meet behind a handshake that works. Its Host or path is only assumed, so this is not a
+    /// fault; null if there is nothing to say.
+    possibly: Option<String>,
 }
 
 impl NginxView {
-    fn of(outcome: &NginxOutcome) -> Self {
+    fn of(judgement: &Judgement) -> Option<Self> {
+        let outcome = judgement.nginx.as_ref()?;
         let (as_configured, error_log_line) = match outcome {
             NginxOutcome::Pass => ("pass", None),
             NginxOutcome::Fail(line) => ("fail", line.clone()),
             NginxOutcome::Untested(line) => ("untested", line.clone()),
         };
-        Self { as_configured, error_log_line }
+        Some(Self { as_configured, error_log_line, possibly: judgement.nginx_possibly.clone() })
     }
 }
 
@@ -136,7 +141,7 @@ impl<'a> TargetView<'a> {
             chains: chains(report),
             scans: endpoints.iter().flat_map(scan::scans).collect(),
             clients: endpoints.iter().flat_map(|one| scan::clients(one, target)).collect(),
-            nginx: report.judgement.nginx.as_ref().map(NginxView::of),
+            nginx: NginxView::of(&report.judgement),
             findings: report
                 .judgement
                 .findings
