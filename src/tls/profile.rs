@@ -135,6 +135,15 @@ pub fn all() -> &'static [Profile] {
     &PROFILES
 }
 
+/// The families, each once, in the order of the table.
+pub fn families() -> impl Iterator<Item = &'static str> {
+    let all = all().iter().enumerate();
+    let first = all.filter(|(at, one)| {
+        !self::all().iter().take(*at).any(|earlier| earlier.family == one.family)
+    });
+    first.map(|(_, one)| one.family.as_str())
+}
+
 /// The profiles that a selection names: `all`, `modern`, a family (`java`), or a profile.
 ///
 /// A family includes only members that support TLS 1.2: serving "java" should not require a weaker server for a client

@@ -16,6 +16,7 @@ mod cipher_string;
 mod cli;
 mod client_certificate;
 mod client_file;
+mod completions;
 mod contrib;
 mod diff;
 mod ending;
