@@ -66,11 +66,14 @@ impl Missing {
         }
         let scan = endpoint.scans.first();
         // The only alert that has a single meaning.
-        if let ReplayFailure::Server(Failure {
-            cause: Cause::Alert(AlertDescription::NO_APPLICATION_PROTOCOL),
-            ..
-        }) = failure
-        {
+        let says_so = matches!(
+            failure,
+            ReplayFailure::Server(Failure {
+                cause: Cause::Alert(AlertDescription::NO_APPLICATION_PROTOCOL),
+                ..
+            })
+        );
+        if says_so || replay.fails_on_alpn {
             let server = scan.map(|scan| scan.alpn.accepted.clone()).unwrap_or_default();
             return Some(Self::Alpn { server, client: replay.profile.alpn.clone() });
         }
@@ -216,6 +219,15 @@ mod tests {
     fn an_application_protocol_that_is_not_accepted_is_named() {
         let mut scene = Scene::new();
         scene.replay("chrome", Err(Cause::Alert(AlertDescription(120))));
+        assert!(missing(&scene).to_string().contains("(ALPN): the client offers h2, http/1.1"));
+    }
+
+    #[test]
+    fn an_application_protocol_that_a_try_shows_is_named_whatever_the_alert() {
+        let mut scene = Scene::new();
+        scene.replay("chrome", Err(Cause::Closed));
+        assert_eq!(missing(&scene), Missing::NotListed);
+        scene.seen.endpoints[0].replays[0].fails_on_alpn = true;
         assert!(missing(&scene).to_string().contains("(ALPN): the client offers h2, http/1.1"));
     }
 

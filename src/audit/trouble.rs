@@ -125,9 +125,19 @@ impl<'a> Matrix<'a> {
             {
                 Trouble::Alpn
             }
+            _ if self.works_without_alpn(cell) => Trouble::Alpn,
             cause if answers_in_tls(cell) || failure.stage != Stage::Handshake => by_cause(cause),
             cause => self.about_name(cause).unwrap_or_else(|| self.about_hello(cell, cause)),
         }
+    }
+
+    /// Whether the same handshake succeeds without the expected application protocols.
+    pub fn works_without_alpn(&self, cell: &Handshake) -> bool {
+        let mut tried = self.endpoint.without_alpn.iter();
+        !answers_in_tls(cell)
+            && tried.any(|other| {
+                (&other.sni, other.version) == (&cell.sni, cell.version) && other.established()
+            })
     }
 
     fn about_name(&self, cause: &Cause) -> Option<Trouble> {

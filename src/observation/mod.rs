@@ -340,6 +340,10 @@ pub struct Endpoint {
     pub raw: Vec<RawHello>,
     /// The answers to the hello of a current browser; `None` if it was not sent.
     pub browser: Option<BrowserHello>,
+    /// Handshakes without the application protocols that the operator expects, of the versions that were refused with
+    /// them.
+    #[serde(default)]
+    pub without_alpn: Vec<Handshake>,
     /// The answer of TLS 1.3 to a hello without post-quantum groups; tested if TLS 1.2 refuses ECDHE although TLS 1.3
     /// selected a post-quantum group.
     pub classic_groups: Option<Result<RawChoice, Failure>>,
@@ -365,6 +369,7 @@ impl Endpoint {
             handshakes,
             raw: Vec::new(),
             browser: None,
+            without_alpn: Vec::new(),
             classic_groups: None,
             scans: Vec::new(),
             replays: Vec::new(),

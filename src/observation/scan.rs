@@ -191,6 +191,9 @@ pub struct Replay {
     pub size: usize,
     /// Whether a complete handshake with the same offers succeeded.
     pub confirmed: bool,
+    /// Whether the server refuses this hello, answers it without its application protocols, and refuses it again.
+    #[serde(default)]
+    pub fails_on_alpn: bool,
 }
 
 /// How an address answers the hello of a current browser, and smaller hellos if that fails.

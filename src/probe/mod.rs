@@ -166,6 +166,7 @@ impl Prober {
             steady::recheck(&caller, &cells, &mut endpoint).await;
         }
         explain_failures(&caller, target, &mut endpoint).await;
+        let more = self.try_without_alpn(target, &mut endpoint).await;
         if !plan::counts_errors(target) {
             endpoint.browser = browser::ask(&caller, target, &endpoint).await;
         }
@@ -174,12 +175,30 @@ impl Prober {
         } else {
             scan::deepen(&caller, target, depth, &mut endpoint).await;
         }
-        endpoint.connections = caller.opened();
+        endpoint.connections = caller.opened() + more;
         if let Some(client) = &target.nginx {
             let attempt = self.as_nginx(target, address, client, Vec::new()).await;
             endpoint.nginx.push(attempt);
         }
         endpoint
+    }
+}
+
+impl Prober {
+    /// Makes the target's own handshakes that were refused again, without the application protocols that it should
+    /// select: a server without a common one may answer in any way. Returns the number of connections.
+    async fn try_without_alpn(&self, target: &Target, endpoint: &mut Endpoint) -> u32 {
+        let named = target.server_name.is_some();
+        let refused = endpoint.cells(named).filter(|cell| is_unexplained(cell)).map(Cell::of);
+        let refused: Vec<Cell> = refused.collect();
+        if target.expect.alpn.is_empty() || plan::counts_errors(target) || refused.is_empty() {
+            return 0;
+        }
+        let mut target = target.clone();
+        target.expect.alpn.clear();
+        let caller = self.handshaker.caller(&self.connector, &target, endpoint.address);
+        endpoint.without_alpn = join_all(refused.into_iter().map(|cell| caller.cell(cell))).await;
+        caller.opened()
     }
 }
 

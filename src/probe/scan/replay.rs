@@ -27,7 +27,30 @@ impl Scanner<'_> {
                 Some(Err(failure)) => (Err(ReplayFailure::Late(failure)), true),
             },
         };
-        Replay { profile, outcome, size, confirmed }
+        let fails_on_alpn = match &outcome {
+            Err(ReplayFailure::Server(failure)) if failure.is_refusal() => {
+                self.fails_on_alpn(&hello).await
+            }
+            _ => false,
+        };
+        Replay { profile, outcome, size, confirmed, fails_on_alpn }
+    }
+
+    /// Whether a refused hello is answered without its application protocols, and refused again with them: a single
+    /// failure may be chance or a limit.
+    async fn fails_on_alpn(&self, hello: &ClientHello) -> bool {
+        let without = without_http(hello.clone());
+        if without == *hello {
+            return false;
+        }
+        let answer = self.caller.exchange(&without).await;
+        if !answer.is_ok_and(|answer| answer.outcome.is_ok()) {
+            return false;
+        }
+        match self.caller.exchange(hello).await {
+            Ok(RawAnswer { outcome: Err(failure), .. }) => failure.is_refusal(),
+            _ => false,
+        }
     }
 
     async fn answered(

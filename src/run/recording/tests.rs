@@ -41,6 +41,7 @@ fn full(chain: &Arc<Chain>, trusted: &Trusted) -> Observation {
             classic: Some(SizedHello { size: 517, outcome: Ok(choice()) }),
             padded: Some(SizedHello { size: 1751, outcome: Err(failure()) }),
         }),
+        without_alpn: vec![handshake(chain)],
         classic_groups: Some(Err(failure())),
         scans: vec![scan(chain)],
         replays: vec![Replay {
@@ -48,6 +49,7 @@ fn full(chain: &Arc<Chain>, trusted: &Trusted) -> Observation {
             outcome: Err(ReplayFailure::Late(failure())),
             size: 200,
             confirmed: true,
+            fails_on_alpn: true,
         }],
         steadiness: Steadiness::Unsteady(failure()),
         scan_withheld: true,

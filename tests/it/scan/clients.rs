@@ -7,6 +7,7 @@ use shakedown::tls::suite::CipherSuite;
 use super::{scan, serve};
 use crate::support::pki::Pki;
 use crate::support::program::{audit, text};
+use crate::support::script;
 use crate::support::server::Nginx;
 
 /// What `openssl s_client` makes of a server: version and suite, or `None`.
@@ -107,4 +108,24 @@ fn a_client_without_a_common_application_protocol_is_told_so() {
     assert_eq!(client["outcome"], "failed", "{client:#}");
     let missing = text(&client["missing"]);
     assert!(missing.contains("no common application protocol (ALPN)"), "{missing}");
+}
+
+#[test]
+fn an_application_protocol_that_ends_the_connection_is_named_whatever_the_alert() {
+    let pki = Pki::new();
+    let nginx = serve(&pki.server("a", &["a.test"]), "ssl_protocols TLSv1.2 TLSv1.3;");
+    let ca_file = pki.ca_file();
+    for alert in [None, Some(40)] {
+        let device = script::refuses_http(nginx.port, alert).port();
+        let browser = scan(&pki, device, &["--clients", "chrome"]);
+        let missing = text(&browser.target["clients"][0]["missing"]);
+        assert!(missing.contains("no common application protocol (ALPN)"), "{missing}");
+        let target = format!("a.test:443:127.0.0.1:{device}");
+        let expected = audit("probe", &["--ca-file", &ca_file, "--alpn", "http/1.1", &target]);
+        let findings: Vec<&str> = expected.findings().map(|one| text(&one["rule"])).collect();
+        assert_eq!(findings, ["alpn-mismatch"], "{alert:?}: {:#}", expected.target);
+    }
+    // The same server without the device.
+    let browser = scan(&pki, nginx.port, &["--clients", "chrome"]);
+    assert!(browser.target["clients"][0]["missing"].is_null(), "{:#}", browser.target);
 }

@@ -129,6 +129,31 @@ fn hear(mut client: &TcpStream, start: &str) -> io::Result<()> {
     if line.starts_with(start.as_bytes()) { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
+/// A device in front of the server on that port that ends the connection of a client that offers HTTP/1.1 in ALPN, with
+/// this alert or none.
+pub(crate) fn refuses_http(port: u16, alert: Option<u8>) -> SocketAddr {
+    scripted(move |mut client| {
+        let mut hello = vec![0; 5];
+        if client.read_exact(&mut hello).is_err() {
+            return;
+        }
+        let length = usize::from(u16::from_be_bytes([hello[3], hello[4]]));
+        hello.resize(5 + length, 0);
+        if client.read_exact(&mut hello[5..]).is_err() {
+            return;
+        }
+        if hello.windows(8).any(|part| part == b"http/1.1") {
+            let alert = alert.map(|number| [0x15, 3, 3, 0, 2, 2, number]);
+            let _ = client.write_all(alert.as_ref().map_or(&[], |alert| alert.as_slice()));
+            return;
+        }
+        let _ = TcpStream::connect(("127.0.0.1", port)).and_then(|mut server| {
+            server.write_all(&hello)?;
+            relay(&client, &server)
+        });
+    })
+}
+
 /// Forwards bytes in both directions until both are closed.
 fn relay(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
     let one_way = |mut from: TcpStream, mut to: TcpStream| {

@@ -4,6 +4,7 @@ use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::SClient;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
+use crate::audit::trouble::Matrix;
 use crate::observation::{Cause, Endpoint};
 use crate::tls::alert::AlertDescription;
 
@@ -28,10 +29,11 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     if wanted.is_empty() {
         return Verdict::NotApplicable;
     }
+    let matrix = Matrix::new(endpoint, cx.target);
     let refused = Cause::Alert(AlertDescription::NO_APPLICATION_PROTOCOL);
     let without = cx.own_cells(endpoint).find(|cell| match &cell.outcome {
         Ok(session) => session.alpn.is_none(),
-        Err(failure) => failure.cause == refused,
+        Err(failure) => failure.cause == refused || matrix.works_without_alpn(cell),
     });
     let Some(cell) = without else {
         return Verdict::Pass;
@@ -41,6 +43,11 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         wanted.join(", ")
     ))
     .evidence(at(endpoint, cell))
+    .evidence_from(
+        matrix
+            .works_without_alpn(cell)
+            .then(|| format!("{}: without ALPN, the same handshake works", endpoint.address)),
+    )
     .reproduce(
         SClient::new(cx.target, Some(endpoint.address), cell.sni.as_deref())
             .version(cell.version)
@@ -53,12 +60,26 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use crate::audit::finding::Finding;
-    use crate::audit::fixtures::Scene;
+    use crate::audit::fixtures::{Scene, any};
+    use crate::observation::{Cause, Stage};
 
     pub(super) fn specimen() -> Vec<Finding> {
         let mut scene = Scene::new();
         scene.target.expect.alpn = vec!["h2".to_owned()];
         scene.judge().findings
+    }
+
+    #[test]
+    fn a_server_that_closes_because_of_the_protocol_is_named() {
+        let mut scene = Scene::new();
+        scene.target.expect.alpn = vec!["h2".to_owned()];
+        let tried = scene.seen.endpoints[0].handshakes.clone();
+        scene.fail(any, Stage::Handshake, &Cause::Closed);
+        scene.each(|cell| cell.chain = None);
+        assert!(scene.judge().findings.iter().all(|one| one.rule != "alpn-mismatch"));
+        scene.seen.endpoints[0].without_alpn = tried;
+        let findings = scene.check(&["error alpn-mismatch"]);
+        assert!(findings[0].evidence.iter().any(|line| line.contains("without ALPN")));
     }
 
     #[test]
