@@ -50,11 +50,12 @@ impl ClientFix {
     }
 }
 
-/// Whether the target must serve this client: it is expected, or it is a current browser and the target is a web server.
+/// Whether the target must serve this client: it is expected, it comes out of a capture and was named for that, or it is a
+/// current browser and the target is a web server.
 pub fn must_connect(profile: &Profile, target: &Target) -> bool {
     let browses = target.role == Role::Listener && target.starttls.is_none();
     let is_expected = target.expect.clients.iter().any(|one| one.name == profile.name);
-    is_expected || (browses && profile.is_current_browser())
+    is_expected || profile.captured.is_some() || (browses && profile.is_current_browser())
 }
 
 /// The smallest change that lets this client in.

@@ -8,9 +8,9 @@ use std::fmt::Display;
 use md5::{Digest, Md5};
 
 use super::seen_hello::{SeenHello, final_version, meant};
-use crate::certificate::hex::hex;
 use crate::certificate::parse::Fingerprint;
 use crate::tls::extension::ExtensionType;
+use crate::tls::hex::hex;
 use crate::tls::profile::{self, Profile};
 use crate::tls::suite::CipherSuite;
 

@@ -324,6 +324,7 @@ impl View<'_> {
             hello_time: client.began,
             answer_time: server.began,
             hello: client.hellos.first().cloned(),
+            first_hello: client.first_hello.clone(),
             retry: self.retry().cloned(),
             answer: self.answer().cloned(),
             version: self.version(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::kept::Keeping;
 use super::packet::TcpSegment;
 use super::seen_hello::SeenHello;
 use super::talk::Talk;
@@ -15,6 +16,9 @@ const MAX_OPEN: usize = 131_072;
 
 /// With more than this, a handshake that has succeeded is let go of before its connection ends.
 const CROWDED: usize = 16_384;
+
+/// Bytes of packets that are kept at once.
+const MAX_KEPT: usize = 64 * 1024 * 1024;
 
 /// Different hellos that are kept to be shared.
 const MAX_HELLOS: usize = 4096;
@@ -79,9 +83,17 @@ pub struct Connections {
     hellos: HashSet<Arc<SeenHello>, RandomState>,
     clock: i64,
     serial: u64,
+    keeping: Keeping,
+    /// Bytes of packets that the open connections keep.
+    kept: usize,
 }
 
 impl Connections {
+    /// Before the first packet.
+    pub fn new(keeping: Keeping) -> Self {
+        Self { keeping, ..Self::default() }
+    }
+
     /// Takes a packet, and hands on the connections of which no more is awaited.
     pub fn segment(&mut self, segment: &TcpSegment<'_>, mut take: impl FnMut(Talk)) {
         self.advance(segment.time, &mut take);
@@ -89,6 +101,7 @@ impl Connections {
         let known = self.table.get(&key);
         let succeeds = known.is_some_and(|entry| entry.slot.is_succeeded_by(segment));
         if succeeds && let Some(Entry { slot: Slot::Open(talk), .. }) = self.table.remove(&key) {
+            self.kept = self.kept.saturating_sub(talk.kept_size());
             hand_on(*talk, &mut take);
         }
         if !self.table.contains_key(&key) {
@@ -98,8 +111,14 @@ impl Connections {
         let crowded = self.table.len() > CROWDED;
         let Some(entry) = self.table.get_mut(&key) else { return };
         let Slot::Open(talk) = &mut entry.slot else { return };
-        let was_over = talk.is_over();
+        let (was_over, kept) = (talk.is_over(), talk.kept_size());
         talk.segment(segment);
+        if self.kept + talk.kept_size() > MAX_KEPT + kept
+            && let Some(kept) = &mut talk.kept
+        {
+            kept.give_up();
+        }
+        self.kept = (self.kept + talk.kept_size()).saturating_sub(kept);
         share(&mut self.hellos, talk);
         if talk.is_over() && !was_over {
             self.closing.push_back((segment.time + LINGER, key, entry.serial));
@@ -119,13 +138,13 @@ impl Connections {
             hand_on(*talk, &mut take);
         }
         (self.idle, self.closing, self.done) = Default::default();
-        self.clock = 0;
+        (self.clock, self.kept) = (0, 0);
     }
 
     fn open(&mut self, key: Key, segment: &TcpSegment<'_>) {
         self.serial += 1;
         self.counts.connections += 1;
-        let slot = Slot::Open(Box::new(Talk::new(segment)));
+        let slot = Slot::Open(Box::new(Talk::new(segment, self.keeping)));
         self.table.insert(key, Entry { slot, serial: self.serial });
         self.idle.push_back((segment.time + IDLE, key, self.serial));
         self.tidy();
@@ -209,6 +228,7 @@ impl Connections {
         let slot = std::mem::replace(&mut entry.slot, done);
         self.done.push_back((self.clock + REMEMBERED, key, serial));
         if let Slot::Open(talk) = slot {
+            self.kept = self.kept.saturating_sub(talk.kept_size());
             hand_on(*talk, take);
         }
     }

@@ -182,6 +182,8 @@ pub struct Exchange {
     pub answer_time: Option<i64>,
     /// What the client offers first.
     pub hello: Option<Arc<SeenHello>>,
+    /// The body of that hello as it came, if it was to be kept.
+    pub first_hello: Option<Box<[u8]>>,
     /// The server's request for another hello.
     pub retry: Option<ServerHello>,
     /// What the server chose.

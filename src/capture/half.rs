@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::kept::Keeping;
 use super::preface::{self, First};
 use super::record_layer::{RecordLayer, SeenRecord};
 use super::seen_hello::SeenHello;
@@ -76,6 +77,8 @@ pub struct ShownTls {
     pub began: Option<i64>,
     /// Its hellos as a client: two where the server asked for another.
     pub hellos: Vec<Arc<SeenHello>>,
+    /// The body of the first of them as it came, if it is to be kept.
+    pub first_hello: Option<Box<[u8]>>,
     /// Whether a hello came that cannot be read.
     pub hello_unreadable: bool,
     /// Its answers as a server: a request for another hello, then the choice.
@@ -143,6 +146,7 @@ pub struct Half {
     pub is_http: bool,
     /// The client that a PROXY header names, and whether there was one.
     pub proxied: Option<Option<SocketAddr>>,
+    keeps_hello: bool,
     phase: Phase,
     records: RecordLayer,
     handshake: Vec<u8>,
@@ -161,6 +165,7 @@ impl Default for Half {
             text: Vec::new(),
             is_http: false,
             proxied: None,
+            keeps_hello: false,
             phase: Phase::Opening(Vec::new()),
             records: RecordLayer::default(),
             handshake: Vec::new(),
@@ -170,6 +175,11 @@ impl Default for Half {
 }
 
 impl Half {
+    /// Before its first byte.
+    pub fn new(keeping: Keeping) -> Self {
+        Self { keeps_hello: keeping.hellos, ..Self::default() }
+    }
+
     /// Takes the next run of the stream.
     pub fn feed(&mut self, span: StreamRun<'_>, at: CaptureMoment) {
         match (&mut self.phase, span) {
@@ -402,6 +412,9 @@ impl Half {
         match kind {
             MessageType::CLIENT_HELLO if shown.hellos.len() < 2 => match SeenHello::parse(body) {
                 Ok(hello) => {
+                    if self.keeps_hello && shown.hellos.is_empty() {
+                        shown.first_hello = Some(body.into());
+                    }
                     // There is rarely a second one, and very many connections may be open.
                     shown.hellos.reserve_exact(1);
                     shown.hellos.push(Arc::new(SeenHello { record_version, ..hello }));

@@ -9,6 +9,8 @@ use super::conclusion::{NoHandshake, conclude};
 use super::connections::{ConnectionCounts, Connections};
 use super::exchange::{Conclusion, Exchange};
 use super::frames::{CapturedFrame, Frames, FramesError};
+use super::kept::Keeping;
+use super::kept_clients::KeptClients;
 use super::learnt::Learnt;
 use super::packet::{Dissector, FrameCounts, Transport, UdpDatagram};
 use super::talk::Talk;
@@ -49,10 +51,19 @@ impl ExchangeCounts {
     }
 }
 
+/// What to read for.
+#[derive(Clone, Debug, Default)]
+pub struct IntakeSettings {
+    /// Whether to keep only the handshakes that did not succeed.
+    pub only_failing: bool,
+    /// What else to keep.
+    pub keeping: Keeping,
+}
+
 /// Everything that was read.
 #[derive(Debug, Default)]
 pub struct CaptureIntake {
-    only_failing: bool,
+    settings: IntakeSettings,
     /// Handshakes, in the order in which they were concluded.
     pub kept: Vec<Exchange>,
     /// How many there are.
@@ -61,6 +72,8 @@ pub struct CaptureIntake {
     pub learnt: Learnt,
     /// Handshakes by the client that made them.
     pub clients: ClientKinds,
+    /// Clients whose hellos are kept, if they are to be.
+    pub kept_clients: KeptClients,
     /// When the first and the last frame came, in nanoseconds since 1970.
     pub span: Option<(i64, i64)>,
     kept_by_kind: [usize; 3],
@@ -72,9 +85,10 @@ pub struct CaptureIntake {
 }
 
 impl CaptureIntake {
-    /// Before the first capture; `only_failing` keeps only the handshakes that did not succeed.
-    pub fn new(only_failing: bool) -> Self {
-        Self { only_failing, ..Self::default() }
+    /// Before the first capture.
+    pub fn new(settings: IntakeSettings) -> Self {
+        let connections = Connections::new(settings.keeping);
+        Self { settings, connections, ..Self::default() }
     }
 
     /// Reads a capture to its end; how many frames it holds, and what kept it from being read on.
@@ -161,7 +175,7 @@ impl CaptureIntake {
         }
     }
 
-    fn exchange(&mut self, exchange: Exchange) {
+    fn exchange(&mut self, mut exchange: Exchange) {
         let counts = &mut self.counts;
         let (count, kind) = match exchange.conclusion {
             Conclusion::Established => (&mut counts.established, 0),
@@ -171,7 +185,11 @@ impl CaptureIntake {
         *count += 1;
         self.learnt.add(&exchange);
         self.clients.add(&exchange);
-        if self.only_failing && exchange.conclusion == Conclusion::Established {
+        if self.settings.keeping.hellos {
+            self.kept_clients.add(&exchange);
+            exchange.first_hello = None;
+        }
+        if self.settings.only_failing && exchange.conclusion == Conclusion::Established {
             return;
         }
         if self.kept_by_kind[kind] < MAX_KEPT {
@@ -244,7 +262,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_packets_break_it(packets in prop::collection::vec(packet(), 0..60)) {
-            let mut intake = CaptureIntake::new(false);
+            let mut intake = CaptureIntake::default();
             let (frames, error) = intake.read(&*file(&packets));
             prop_assert_eq!((frames, error), (packets.len() as u64, None));
             intake.finish();
@@ -256,7 +274,7 @@ mod tests {
             let mut section = vec![0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0];
             section.extend([255, 255, 255, 255, 255, 255, 255, 255, 28, 0, 0, 0]);
             let start = [Vec::new(), file(&[]), section][start].clone();
-            let _ = CaptureIntake::new(false).read(&*[start, bytes].concat());
+            let _ = CaptureIntake::default().read(&*[start, bytes].concat());
         }
 
         #[test]
@@ -264,7 +282,7 @@ mod tests {
             let mut file = file(&packets);
             let at = at.index(file.len());
             file[at] = byte;
-            let _ = CaptureIntake::new(false).read(&*file);
+            let _ = CaptureIntake::default().read(&*file);
         }
     }
 }

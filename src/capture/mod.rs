@@ -16,6 +16,8 @@ mod fragments;
 pub mod frames;
 pub mod half;
 pub mod intake;
+pub mod kept;
+pub mod kept_clients;
 pub mod learnt;
 pub mod link;
 pub mod packet;

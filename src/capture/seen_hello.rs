@@ -2,6 +2,7 @@
 
 use crate::tls::codec::{ByteReader, DecodeError};
 use crate::tls::extension::ExtensionType;
+pub use crate::tls::grease::{is_grease, meant};
 use crate::tls::group::NamedGroup;
 use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::CipherSuite;
@@ -40,16 +41,6 @@ pub struct SeenHello {
     pub has_session_id: bool,
     /// Whether it brings a ticket to resume with.
     pub has_ticket: bool,
-}
-
-/// Whether a number is one of the sixteen that mean nothing (RFC 8701).
-pub fn is_grease(number: u16) -> bool {
-    number & 0x0f0f == 0x0a0a && number >> 8 == number & 0xff
-}
-
-/// The numbers that mean something.
-pub fn meant(numbers: &[u16]) -> impl Iterator<Item = u16> {
-    numbers.iter().copied().filter(|number| !is_grease(*number))
 }
 
 impl SeenHello {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::half::{CaptureMoment, Half, HalfEnd};
+use super::kept::{Keeping, KeptPackets};
 use super::packet::TcpSegment;
 
 /// Bytes of a direction after which an undecided handshake is given up.
@@ -22,6 +23,8 @@ pub struct Talk {
     pub first: i64,
     /// When the last packet came.
     pub last: i64,
+    /// Its packets, if they are to be kept.
+    pub kept: Option<Box<KeptPackets>>,
     /// Who opened the connection, where that was seen.
     opener: Option<usize>,
     /// Packets so far, to tell which end came first.
@@ -34,10 +37,11 @@ pub struct Talk {
 
 impl Talk {
     /// Begins with its first packet.
-    pub fn new(segment: &TcpSegment<'_>) -> Self {
+    pub fn new(segment: &TcpSegment<'_>, keeping: Keeping) -> Self {
         Self {
             ends: [segment.source, segment.target],
-            halves: [Half::default(), Half::default()],
+            halves: [Half::new(keeping), Half::new(keeping)],
+            kept: keeping.packets.then(Box::default),
             first: segment.time,
             last: segment.time,
             opener: None,
@@ -71,6 +75,9 @@ impl Talk {
         let side = self.side(segment);
         self.last = self.last.max(segment.time);
         self.packets += 1;
+        if let Some(kept) = &mut self.kept {
+            kept.add(side, segment);
+        }
         if segment.syn {
             let opened_by = if segment.acknowledged.is_some() { 1 - side } else { side };
             self.opener.get_or_insert(opened_by);
@@ -126,6 +133,11 @@ impl Talk {
         self.first_end.get_or_insert(side);
     }
 
+    /// How much memory its packets take.
+    pub fn kept_size(&self) -> usize {
+        self.kept.as_ref().map_or(0, |kept| kept.size())
+    }
+
     /// Whether both sides have said that they are done.
     pub fn is_over(&self) -> bool {
         let [one, other] = self.halves.each_ref().map(|half| half.end);
@@ -152,6 +164,9 @@ impl Talk {
         let endless = halves.iter().any(|half| half.stream.end() > MAX_FOLLOWED);
         if flowing || foreign || endless {
             self.settled = true;
+            if let Some(kept) = &mut self.kept {
+                kept.give_up();
+            }
             self.halves.iter_mut().for_each(Half::release);
         }
     }

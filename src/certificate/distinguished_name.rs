@@ -5,8 +5,8 @@ use x509_parser::oid_registry::{OID_X509_COMMON_NAME, OID_X509_ORGANIZATION_NAME
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-use super::hex::hex;
 use super::key::dotted;
+use crate::tls::hex::hex;
 
 /// A distinguished name: its DER for comparisons, its RFC 4514-like text for people.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

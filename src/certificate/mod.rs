@@ -7,7 +7,6 @@ pub mod chain;
 mod der;
 pub mod distinguished_name;
 pub mod file;
-pub(crate) mod hex;
 pub mod issue;
 pub mod key;
 pub mod name;

@@ -89,7 +89,7 @@ fn basic(staple: &[u8]) -> Result<BasicOcspResponse, StapleError> {
 /// Whether an answer is about this certificate: by serial number, and by the issuer's name if its hash is SHA-1, as
 /// usual.
 fn names(id: &CertId, leaf: &Certificate) -> bool {
-    let serial = super::hex::hex(id.serial_number.as_bytes());
+    let serial = crate::tls::hex::hex(id.serial_number.as_bytes());
     let trim = |serial: &str| serial.trim_start_matches('0').to_owned();
     let name_hash = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &leaf.issuer.der);
     let same_hash = id.issuer_name_hash.as_bytes() == name_hash.as_ref();

@@ -21,9 +21,9 @@ use crate::openssl::release::OpensslRelease;
 
 use super::distinguished_name;
 pub use super::distinguished_name::DistinguishedName;
-use super::hex::hex;
 use super::key::{PublicKey, SignatureAlgorithm};
 use super::openssl_view::OpensslView;
+use crate::tls::hex::hex;
 
 /// A SHA-256 fingerprint; prints as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

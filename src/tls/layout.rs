@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::extension::ExtensionType;
+use super::hex;
 
 /// One extension in a hello's layout, with its contents if they do not follow from the profile's other fields.
 ///
@@ -29,9 +30,7 @@ fn laid_out(text: &str) -> Option<LaidOut> {
     let mut body = Vec::new();
     for part in contents.split_ascii_whitespace() {
         let (digits, times) = part.split_once('*').unwrap_or((part, "1"));
-        let bytes = (0..digits.len()).step_by(2);
-        let bytes = bytes.map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok());
-        body.extend(bytes.collect::<Option<Vec<u8>>>()?.repeat(times.parse().ok()?));
+        body.extend(hex::bytes(digits)?.repeat(times.parse().ok()?));
     }
     Some(LaidOut { kind: ExtensionType(number), body })
 }

@@ -81,8 +81,9 @@ impl Goal {
     pub fn of(finding: &Finding) -> Option<Self> {
         let of_clients = [&protocol::client_profile_fails::RULE, &protocol::clients_lost::RULE];
         if of_clients.iter().any(|rule| rule.id == finding.rule) {
-            let mut known = profile::all().iter();
-            return known.find(|profile| profile.name == finding.subject).map(Self::Client);
+            return profile::known()
+                .find(|profile| profile.name == finding.subject)
+                .map(Self::Client);
         }
         if finding.rule == client_certificate::client_certificate_required::RULE.id {
             return Some(Self::NoClientCertificate);

@@ -11,6 +11,10 @@ Examples:
   tcpdump -i any -s 0 -w clients.pcap 'tcp port 443'
   shakedown capture clients.pcap                 # who failed, and why
   shakedown capture --only-failing --format json clients.pcap.gz
+  # the clients that failed, to be tried against the server and against a change of its configuration
+  shakedown capture clients.pcap --write-clients failing.toml
+  shakedown scan --clients failing.toml www.example.com
+  shakedown nginx site/nginx.conf --rehearse --clients failing.toml
   tcpdump -i any -s 0 -U -w - 'tcp port 443' | shakedown capture -";
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -22,6 +26,12 @@ pub(in crate::cli) struct CaptureArgs {
     /// List only the handshakes that did not succeed
     #[arg(long)]
     pub(in crate::cli) only_failing: bool,
+    /// Write the clients that failed to this file: scan, nginx and expect.clients send their hellos again
+    #[arg(long, value_name = "FILE", help_heading = "Clients")]
+    pub(in crate::cli) write_clients: Option<PathBuf>,
+    /// Write the clients that did not fail as well
+    #[arg(long, requires = "write_clients", help_heading = "Clients")]
+    pub(in crate::cli) all_clients: bool,
     /// Format of the report
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) format: CaptureFormat,

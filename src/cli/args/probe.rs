@@ -1,6 +1,6 @@
 //! Options of `probe` and `scan`, and those of every audit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
@@ -11,7 +11,8 @@ use super::limits::{LimitArgs, duration};
 use super::report::ReportArgs;
 use super::targets::SourceArgs;
 use crate::run::FetchIssuers;
-use crate::tls::profile::{Profile, select};
+use crate::targets::clients::{self, ClientsError};
+use crate::tls::profile::Profile;
 
 const PROBE_EXAMPLES: &str = "\
 Examples:
@@ -100,12 +101,18 @@ pub(in crate::cli) struct ScanArgs {
 /// What servers are compared with.
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct StandardArgs {
-    /// Test known clients: all, modern, a family such as java, or names such as openssl-1.0.2 (comma-separated)
+    /// Test known clients: all, modern, a family such as java, names such as openssl-1.0.2, or a file of capture
+    /// --write-clients (comma-separated)
     #[arg(long, value_name = "CLIENTS", value_delimiter = ',', value_parser = select, help_heading = "Targets")]
     pub(in crate::cli) clients: Vec<Vec<&'static Profile>>,
     /// Check what a scan finds against a policy: mozilla-modern, mozilla-intermediate, or a file
     #[arg(long, value_name = "POLICY", help_heading = "Targets")]
     pub(in crate::cli) policy: Option<String>,
+}
+
+/// Files are relative to the current folder.
+fn select(word: &str) -> Result<Vec<&'static Profile>, ClientsError> {
+    clients::select(word, Path::new(""))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

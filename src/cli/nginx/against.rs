@@ -219,7 +219,6 @@ fn former(seen: &Observation, clients: &Clients) -> Option<Former> {
 }
 
 fn of_report(saved: SavedTarget) -> Old {
-    let all = profile::all().iter();
     let connects = |client: &&'static Profile| {
         let mut own = saved.clients.iter().filter(|one| one.title == client.title).peekable();
         own.peek().is_some() && own.all(|one| one.outcome == "established")
@@ -230,8 +229,8 @@ fn of_report(saved: SavedTarget) -> Old {
         .then(|| "the report to compare with has no clients; make it with --clients".to_owned());
     let is_tried = |client: &&Profile| saved.clients.iter().any(|one| one.title == client.title);
     let former = Former {
-        clients: all.filter(connects).collect(),
-        tried: profile::all().iter().filter(is_tried).collect(),
+        clients: profile::known().filter(connects).collect(),
+        tried: profile::known().filter(is_tried).collect(),
         unknown,
         ..Former::default()
     };

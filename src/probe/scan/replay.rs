@@ -13,10 +13,11 @@ use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
 
 impl Scanner<'_> {
-    /// Sends a known client's hello; with `http`, HTTP in ALPN as the client sends it, otherwise without.
+    /// Sends a known client's hello; with `http`, HTTP in ALPN as the client sends it, otherwise without. One out of a
+    /// capture is sent as it was.
     pub(super) async fn replay(&self, profile: &'static Profile, http: bool) -> Replay {
         let hello = profile.hello(self.sni);
-        let hello = if http { hello } else { without_http(hello) };
+        let hello = if http || profile.captured.is_some() { hello } else { without_http(hello) };
         let size = hello.encode().map_or(0, |bytes| bytes.len());
         let outcome = self.answered(profile, &hello).await;
         let (outcome, confirmed) = match outcome {

@@ -1,6 +1,7 @@
 //! What `capture` says of captures: one document, which every form shows.
 
 mod clients;
+pub mod clients_file;
 pub mod document;
 mod handshake;
 mod kinds;

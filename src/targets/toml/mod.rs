@@ -14,10 +14,11 @@ use toml::de::{DeTable, DeValue};
 
 use crate::targets::address::{Address, parse_host};
 use crate::targets::advice::{Shown, suggestion};
+use crate::targets::clients::select;
 use crate::targets::options::{Options, parse_alpn, parse_duration};
 use crate::targets::places::Places;
 use crate::targets::{ClientCertificatePolicy, Host, Origin, Role, Roots, StartTls};
-use crate::tls::profile::{Profile, select};
+use crate::tls::profile::Profile;
 use crate::tls::version::ProtocolVersion;
 
 /// Keys of a target; `[defaults]` has all but the first three.
@@ -283,7 +284,9 @@ impl TargetsReader<'_> {
 
     fn selected_clients(&mut self, value: &TomlValue<'_>) -> Option<Vec<&'static Profile>> {
         let text = self.string(value)?;
-        select(&text).map_err(|error| self.problem(value.span(), error.to_string())).ok()
+        select(&text, self.folder)
+            .map_err(|error| self.problem(value.span(), error.to_string()))
+            .ok()
     }
 
     fn days(&mut self, value: &TomlValue<'_>) -> Option<u32> {

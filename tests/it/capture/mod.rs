@@ -9,6 +9,7 @@ mod nginx;
 mod oracle;
 mod packets;
 mod recorder;
+mod replayed;
 
 use std::fs;
 use std::io::Write;

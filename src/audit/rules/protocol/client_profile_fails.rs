@@ -70,14 +70,15 @@ fn is_lost(replay: &Replay, cx: &Context<'_>) -> bool {
 /// Hello sizes have a rule of their own and are left out here.
 fn unexpected(replay: &Replay, endpoint: &Endpoint, cx: &Context<'_>) -> Option<Finding> {
     let missing = Missing::of(replay, endpoint)?;
-    if !replay.profile.modern || matches!(missing, Missing::HelloSize { .. }) {
+    let (profile, size) = (replay.profile, matches!(missing, Missing::HelloSize { .. }));
+    if !profile.modern && profile.captured.is_none() || size {
         return None;
     }
     // Where no client connects, other rules say why.
     if !cx.own_cells(endpoint).any(Handshake::established) {
         return None;
     }
-    let wanted = must_connect(replay.profile, cx.target);
+    let wanted = must_connect(profile, cx.target);
     let severity = if wanted { Severity::Error } else { Severity::Note };
     Some(finding(replay, endpoint)?.severity(severity))
 }

@@ -1,14 +1,20 @@
 //! Client profiles: the hellos of known clients as data, and what these clients refuse.
 //!
-//! The data is in `profiles.toml` in the same folder, each entry with its source.
+//! The data is in `src/tls/profiles.toml`, each entry with its source.
 
-use std::sync::LazyLock;
+mod names;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::captured::{CapturedClient, CapturedHello};
 use super::extension::{Extension, ExtensionType, KeyShare};
 use super::flight::Flight;
+use super::grease::is_grease;
 use super::group::NamedGroup;
 use super::hello::ClientHello;
 use super::key_share::sample_key;
@@ -67,21 +73,61 @@ pub struct Profile {
     /// What else it refuses.
     #[serde(default)]
     pub refuses: Vec<LibraryRefusal>,
+    /// Its hello, if it comes out of a capture.
+    #[serde(skip)]
+    pub captured: Option<CapturedHello>,
 }
 
-/// A profile is serialized as its name.
+/// A profile is serialized as its name; one out of a capture with its hello, as no other run knows it.
 impl Serialize for Profile {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.name)
+        match self.captured.clone() {
+            None => serializer.serialize_str(&self.name),
+            Some(hello) => {
+                let (name, title) = (self.name.clone(), self.title.clone());
+                CapturedClient { name, title, hello }.serialize(serializer)
+            }
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for &'static Profile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let known = all().iter().find(|profile| profile.name == name);
-        known.ok_or_else(|| D::Error::custom(format!("unknown client {name:?}")))
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum NameOrClient {
+            Name(String),
+            Client(CapturedClient),
+        }
+        match NameOrClient::deserialize(deserializer)? {
+            NameOrClient::Name(name) => {
+                let known = all().iter().find(|profile| profile.name == name);
+                known.ok_or_else(|| D::Error::custom(format!("unknown client {name:?}")))
+            }
+            NameOrClient::Client(client) => Ok(keep(client)),
+        }
     }
+}
+
+/// The clients out of captures, which are kept as long as the program runs.
+static KEPT: Mutex<Vec<&'static Profile>> = Mutex::new(Vec::new());
+
+/// Keeps a client out of a capture, so that it is known like the others. The same client is kept once.
+pub fn keep(client: CapturedClient) -> &'static Profile {
+    let profile = Profile::captured(client);
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = kept.iter().find(|known| ***known == profile) {
+        return known;
+    }
+    let profile: &'static Profile = Box::leak(Box::new(profile));
+    kept.push(profile);
+    profile
+}
+
+/// Every profile of the table, then those that were kept, the latest first.
+pub fn known() -> impl Iterator<Item = &'static Profile> {
+    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    all().iter().chain(kept.into_iter().rev())
 }
 
 /// What newer libraries refuse, independent of the server's choice.
@@ -129,7 +175,7 @@ pub fn all() -> &'static [Profile] {
             client: Vec<Profile>,
         }
         let table: ProfileTable =
-            toml::from_str(include_str!("profiles.toml")).expect("the tests read the table");
+            toml::from_str(include_str!("../profiles.toml")).expect("the tests read the table");
         table.client
     });
     &PROFILES
@@ -178,6 +224,39 @@ pub fn browsers() -> impl Iterator<Item = &'static Profile> {
 pub struct UnknownProfile(pub String);
 
 impl Profile {
+    /// A client out of a capture. What it would refuse is not known, but for versions.
+    fn captured(client: CapturedClient) -> Self {
+        let CapturedClient { name, title, hello } = client;
+        let offer = hello.offer();
+        let signals = [CipherSuite::RENEGOTIATION_SCSV, CipherSuite::FALLBACK_SCSV];
+        let suites =
+            offer.cipher_suites.iter().filter(|it| !is_grease(it.0) && !signals.contains(it));
+        let groups = offer.groups().iter().filter(|group| !is_grease(group.0));
+        let schemes = offer.signature_schemes().iter().filter(|scheme| !is_grease(scheme.0));
+        Self {
+            name,
+            title,
+            family: "captured".to_owned(),
+            modern: false,
+            source: "a capture".to_owned(),
+            versions: hello.versions(),
+            cipher_suites: suites.copied().collect(),
+            groups: groups.copied().collect(),
+            signature_schemes: schemes.copied().collect(),
+            key_shares: hello.key_shares(),
+            alpn: hello.alpn(),
+            server_name: hello.asks_for_a_name(),
+            grease: false,
+            extensions: Vec::new(),
+            record: Some(offer.record_version),
+            min_dh_bits: None,
+            max_dh_bits: None,
+            min_rsa_bits: None,
+            refuses: Vec::new(),
+            captured: Some(hello),
+        }
+    }
+
     /// Whether it is a web browser that is supported today.
     pub fn is_current_browser(&self) -> bool {
         self.modern && BROWSERS.contains(&self.family.as_str())
@@ -193,6 +272,9 @@ impl Profile {
     /// Where its extensions were recorded, it equals the client's byte for byte except for the random, the session id, the
     /// keys and the name.
     pub fn hello(&self, server_name: Option<&str>) -> ClientHello {
+        if let Some(captured) = &self.captured {
+            return captured.hello(server_name);
+        }
         let newest = self.newest();
         let hello = ClientHello::probe(newest);
         let (session_id, random) = (hello.session_id.clone(), hello.random);
@@ -306,91 +388,5 @@ impl Profile {
                 && authentication
                     .is_none_or(|kind| suite.is_tls13() || suite.authentication() == Some(kind))
         })
-    }
-}
-
-/// Reads the table's names and numbers.
-mod names {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer};
-
-    use super::{CipherSuite, NamedGroup, SignatureScheme};
-
-    pub(super) fn suites<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<CipherSuite>, D::Error> {
-        list(from, |text| CipherSuite::from_name(text).or_else(|| number(text).map(CipherSuite)))
-    }
-
-    pub(super) fn groups<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<NamedGroup>, D::Error> {
-        list(from, |text| NamedGroup::from_name(text).or_else(|| number(text).map(NamedGroup)))
-    }
-
-    pub(super) fn schemes<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Vec<SignatureScheme>, D::Error> {
-        list(from, |text| number(text).map(SignatureScheme))
-    }
-
-    fn list<'de, D: Deserializer<'de>, T>(
-        from: D,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Result<Vec<T>, D::Error> {
-        let texts = Vec::<String>::deserialize(from)?;
-        let value =
-            |text: &String| read(text).ok_or_else(|| D::Error::custom(format!("unknown: {text}")));
-        texts.iter().map(value).collect()
-    }
-
-    fn number(text: &str) -> Option<u16> {
-        u16::from_str_radix(text.strip_prefix("0x")?, 16).ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn every_row_is_whole() {
-        let names: BTreeSet<&str> = all().iter().map(|profile| profile.name.as_str()).collect();
-        assert_eq!(names.len(), all().len(), "two rows have one name");
-        for profile in all() {
-            let name = &profile.name;
-            assert!(!profile.versions.is_empty() && !profile.cipher_suites.is_empty(), "{name}");
-            assert!(!profile.source.is_empty() && !profile.title.is_empty(), "{name}");
-            let tls13 = profile.newest() == ProtocolVersion::TLS1_3;
-            assert_eq!(tls13, !profile.key_shares.is_empty(), "{name}");
-            assert!(
-                profile.key_shares.iter().all(|group| profile.groups.contains(group)),
-                "{name}"
-            );
-            assert_eq!(
-                profile.newest() >= ProtocolVersion::TLS1_2,
-                !profile.signature_schemes.is_empty(),
-                "{name}"
-            );
-            assert!(profile.hello(Some("a.test")).encode().is_ok(), "{name}");
-        }
-    }
-
-    #[test]
-    fn selections_name_a_set_a_family_or_a_client() {
-        assert_eq!(select("all").unwrap().len(), all().len());
-        assert!(select("modern").unwrap().len() < all().len());
-        assert!(select("java").unwrap().len() > 1);
-        let error = select("netscape").unwrap_err().to_string();
-        assert!(error.contains("java"), "{error}");
-    }
-
-    #[test]
-    fn only_a_client_that_sends_names_sends_one() {
-        let sends = |name: &str| {
-            let profile = select(name).unwrap()[0];
-            let hello = profile.hello(Some("a.test"));
-            hello.extensions.iter().any(|extension| extension.kind() == ExtensionType::SERVER_NAME)
-        };
-        assert!(sends("chrome"));
-        assert!(!sends("nginx"));
     }
 }
