@@ -3,7 +3,7 @@
 use crate::tls::group::NamedGroup;
 
 /// A group by any of OpenSSL's names for it.
-pub(super) fn read(name: &str) -> Option<NamedGroup> {
+pub fn read(name: &str) -> Option<NamedGroup> {
     let same = |known: &NamedGroup| known.name().is_some_and(|one| one.eq_ignore_ascii_case(name));
     match name.to_ascii_lowercase().as_str() {
         "p-256" | "secp256r1" => Some(NamedGroup(0x0017)),

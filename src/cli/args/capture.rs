@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+use super::release::ReleaseArgs;
 use super::report::OutputArgs;
 
 const CAPTURE_EXAMPLES: &str = "\
@@ -11,6 +12,8 @@ Examples:
   tcpdump -i any -s 0 -w clients.pcap 'tcp port 443'
   shakedown capture clients.pcap                 # who failed, and why
   shakedown capture --only-failing --format json clients.pcap.gz
+  # and which directive of nginx decides
+  shakedown capture --nginx /etc/nginx/nginx.conf clients.pcap
   # the clients that failed, to be tried against the server and against a change of its configuration
   shakedown capture clients.pcap --write-clients failing.toml
   shakedown scan --clients failing.toml www.example.com
@@ -26,6 +29,11 @@ pub(in crate::cli) struct CaptureArgs {
     /// List only the handshakes that did not succeed
     #[arg(long)]
     pub(in crate::cli) only_failing: bool,
+    /// Judge failures by this configuration of the servers: nginx.conf, its folder, or a dump of nginx -T
+    #[arg(long, value_name = "CONFIG")]
+    pub(in crate::cli) nginx: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "nginx, for --nginx")]
+    pub(in crate::cli) release: ReleaseArgs,
     /// Write the clients that failed to this file: scan, nginx and expect.clients send their hellos again
     #[arg(long, value_name = "FILE", help_heading = "Clients")]
     pub(in crate::cli) write_clients: Option<PathBuf>,

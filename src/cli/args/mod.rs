@@ -29,6 +29,7 @@ pub(in crate::cli) use self::limits::LimitArgs;
 pub(in crate::cli) use self::log::{LogArgs, LogFormat};
 pub(in crate::cli) use self::nginx::{ConfigurationArgs, NginxArgs};
 pub(in crate::cli) use self::probe::{ProbeArgs, RunArgs, ScanArgs, StandardArgs};
+pub(in crate::cli) use self::release::ReleaseArgs;
 pub(in crate::cli) use self::replay::ReplayArgs;
 pub(in crate::cli) use self::report::{
     ColorArg, MetricsArg, OutputArgs, PlainFormat, ReportArgs, ReportFile,

@@ -1,5 +1,6 @@
 //! `capture`: which handshakes of a packet capture failed, on whose side, and why.
 
+mod configuration;
 mod source;
 
 use std::io::Write;
@@ -21,6 +22,8 @@ use crate::report::escape::WithoutCommands;
 /// Runs the subcommand.
 pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
     source::check(&args.files)?;
+    let configured = args.nginx.as_deref().map(|path| configuration::read(path, &args.release));
+    let configured = configured.transpose()?;
     let output = Output::open(args.output.file.as_deref())?;
     let clients = args.write_clients.as_deref().map(|path| Output::open(Some(path))).transpose()?;
     let keeping = Keeping { hellos: clients.is_some(), ..Keeping::default() };
@@ -38,7 +41,7 @@ pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
         files.push(CaptureFile { path: name(path), frames, error });
     }
     intake.finish();
-    let report = CaptureReport::new(&intake, files);
+    let report = CaptureReport::new(&intake, files, configured.as_ref());
     write(&report, args, output)?;
     if let Some(clients) = clients {
         write_clients(&intake.kept_clients, args, clients)?;

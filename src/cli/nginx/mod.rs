@@ -6,7 +6,7 @@ mod configuration_answer;
 mod fixes;
 mod private_nginx;
 mod rehearsal;
-mod source;
+pub(in crate::cli) mod source;
 
 use std::path::{self, Path};
 use std::sync::Arc;

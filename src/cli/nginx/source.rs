@@ -25,12 +25,12 @@ const MAX_DUMP: u64 = 256 * 1024 * 1024;
 
 /// A configuration and what it means.
 #[derive(Debug)]
-pub(super) struct Configuration {
+pub(in crate::cli) struct Configuration {
     /// Its main file, or the place that it was read from.
-    pub(super) name: String,
+    pub(in crate::cli) name: String,
     /// Its text; Ingress objects have none.
-    pub(super) tree: Option<Tree>,
-    pub(super) listeners: Vec<Listener>,
+    pub(in crate::cli) tree: Option<Tree>,
+    pub(in crate::cli) listeners: Vec<Listener>,
     pub(super) upstreams: Vec<Upstream>,
     /// The upstreams that nginx connects to without TLS.
     pub(super) plain_upstreams: Vec<Upstream>,
@@ -41,7 +41,7 @@ pub(super) struct Configuration {
 
 impl Configuration {
     /// Reads the named configuration.
-    pub(super) fn read(
+    pub(in crate::cli) fn read(
         path: &Path,
         root: Option<&Path>,
         variables: &Variables,
@@ -79,7 +79,7 @@ impl Configuration {
     }
 
     /// Refuses a configuration that has no targets because nginx would not accept it.
-    pub(super) fn check_readable(&self) -> anyhow::Result<()> {
+    pub(in crate::cli) fn check_readable(&self) -> anyhow::Result<()> {
         let problems = self.tree.iter().flat_map(|tree| &tree.problems);
         let problems: Vec<String> = problems.map(ToString::to_string).collect();
         let is_empty = self.listeners.is_empty() && self.upstreams.is_empty();

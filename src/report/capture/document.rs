@@ -124,6 +124,40 @@ pub struct FailureKind {
     pub evidence: Vec<String>,
     /// Likeliest first.
     pub causes: Vec<CauseView>,
+    /// The directives of the configuration (`--nginx`) that decide.
+    pub directives: Vec<DecidingDirective>,
+}
+
+/// A directive of nginx's configuration.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DecidingDirective {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is set to; null where nginx's default applies.
+    pub value: Option<String>,
+    /// The file that sets it, or that has the server block.
+    pub file: String,
+    /// The line there; 0 for the file as a whole.
+    pub line: u32,
+    /// The first name of the server whose setting applies.
+    pub server_name: Option<String>,
+    /// Whether the socket's default server decides, and not the one that the name selects.
+    pub of_default_server: bool,
+}
+
+/// The server block that serves a handshake.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ServedBy {
+    /// The socket, as `listen` has it.
+    pub listen: String,
+    /// The block's file.
+    pub file: String,
+    /// The block's line.
+    pub line: u32,
+    /// The block's first name.
+    pub server_name: Option<String>,
+    /// Whether it is the default server of its socket.
+    pub is_default: bool,
 }
 
 /// A cause, in the words of `explain` and `log`.
@@ -222,6 +256,8 @@ pub struct CapturedHandshake {
     pub proxied_client: Option<String>,
     /// The address that was connected to.
     pub server: String,
+    /// The block of the configuration (`--nginx`) that serves it.
+    pub served_by: Option<ServedBy>,
     /// What came before TLS: `smtp`, `imap`, `postgres`, `proxy-protocol` and so on.
     pub preface: Option<&'static str>,
     /// What the client offers first.
@@ -271,6 +307,8 @@ pub struct FailureView {
     pub inferred: bool,
     /// The causes by their names, likeliest first.
     pub causes: Vec<&'static str>,
+    /// The directives of the configuration (`--nginx`) that decide.
+    pub directives: Vec<DecidingDirective>,
     /// What it rests on.
     pub evidence: Vec<String>,
 }

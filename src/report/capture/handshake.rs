@@ -1,18 +1,23 @@
 //! One handshake of a capture, as the document has it.
 
 use super::document::{
-    CapturedAlert, CapturedHandshake, EndView, FailureView, HandshakeResult, HelloView,
+    CapturedAlert, CapturedHandshake, EndView, FailureView, HandshakeResult, HelloView, ServedBy,
 };
-use super::kinds::is_inferred;
+use super::kinds::{directives, is_inferred};
 use super::utc;
 use crate::capture::blame::Blame;
+use crate::capture::configured::ServingBlock;
 use crate::capture::exchange::{Breakdown, Conclusion, Exchange, ExchangeAlert, Party};
 use crate::capture::seen_hello::{SeenHello, meant};
 use crate::tls::alert::AlertDescription;
 use crate::tls::group::NamedGroup;
 
-/// The handshake, and why it failed.
-pub(super) fn view(exchange: &Exchange, blame: Option<&Blame>) -> CapturedHandshake {
+/// The handshake, what serves it, and why it failed.
+pub(super) fn view(
+    exchange: &Exchange,
+    block: Option<&ServingBlock<'_>>,
+    blame: Option<&Blame>,
+) -> CapturedHandshake {
     let answer = exchange.answer.as_ref();
     let alpn = answer.and_then(|answer| answer.alpn.as_deref());
     let (result, doubt) = match exchange.conclusion {
@@ -25,6 +30,7 @@ pub(super) fn view(exchange: &Exchange, blame: Option<&Blame>) -> CapturedHandsh
         client: exchange.client.to_string(),
         proxied_client: exchange.proxied.map(|client| client.to_string()),
         server: exchange.server.to_string(),
+        served_by: block.map(served_by),
         preface: exchange.preface,
         hello: exchange.hello.as_deref().map(hello),
         retried: exchange.retry.is_some(),
@@ -55,7 +61,19 @@ fn failure(exchange: &Exchange, blame: &Blame) -> FailureView {
         by: ended_by(exchange),
         inferred: is_inferred(exchange),
         causes: blame.causes.iter().map(|(cause, _)| cause.id).collect(),
+        directives: directives(&blame.directives),
         evidence: blame.evidence.clone(),
+    }
+}
+
+fn served_by(block: &ServingBlock<'_>) -> ServedBy {
+    let place = block.place();
+    ServedBy {
+        listen: block.socket(),
+        file: place.file.to_string(),
+        line: place.line,
+        server_name: block.name(),
+        is_default: block.is_default(),
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use super::document::{CauseView, FailureKind};
+use super::document::{CauseView, DecidingDirective, FailureKind};
 use super::utc;
 use crate::capture::blame::Blame;
 use crate::capture::exchange::{Breakdown, Conclusion, Exchange};
+use crate::capture::placed::PlacedDirective;
 
 /// Addresses and names of one kind that are listed.
 const MAX_LISTED: usize = 10;
@@ -14,7 +15,16 @@ const MAX_LISTED: usize = 10;
 /// The failures so far.
 #[derive(Default)]
 pub(super) struct Kinds {
-    kinds: BTreeMap<(SocketAddr, &'static str, Vec<String>), Kind>,
+    kinds: BTreeMap<KindKey, Kind>,
+}
+
+/// What failures of one kind have in common.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct KindKey {
+    server: SocketAddr,
+    class: &'static str,
+    evidence: Vec<String>,
+    directives: Vec<PlacedDirective>,
 }
 
 struct Kind {
@@ -30,7 +40,12 @@ struct Kind {
 impl Kinds {
     /// Takes a failure.
     pub(super) fn add(&mut self, exchange: &Exchange, blame: &Blame) {
-        let key = (exchange.server, blame.class, blame.evidence.clone());
+        let key = KindKey {
+            server: exchange.server,
+            class: blame.class,
+            evidence: blame.evidence.clone(),
+            directives: blame.directives.clone(),
+        };
         let kind = self.kinds.entry(key).or_insert_with(|| Kind {
             blame: blame.clone(),
             inferred: is_inferred(exchange),
@@ -55,7 +70,7 @@ impl Kinds {
         kinds.sort_by_key(|(_, kind)| {
             (kind.blame.weight, std::cmp::Reverse(kind.count), kind.first)
         });
-        kinds.into_iter().map(|((server, ..), kind)| kind.view(server)).collect()
+        kinds.into_iter().map(|(key, kind)| kind.view(key.server)).collect()
     }
 }
 
@@ -75,6 +90,7 @@ impl Kind {
             first_seen: utc(self.first),
             last_seen: utc(self.last),
             evidence: self.blame.evidence,
+            directives: directives(&self.blame.directives),
             causes: self
                 .blame
                 .causes
@@ -89,6 +105,19 @@ impl Kind {
                 .collect(),
         }
     }
+}
+
+/// Directives, as the document has them.
+pub(super) fn directives(placed: &[PlacedDirective]) -> Vec<DecidingDirective> {
+    let view = |placed: &PlacedDirective| DecidingDirective {
+        name: placed.name,
+        value: placed.value.clone(),
+        file: placed.file.clone(),
+        line: placed.line,
+        server_name: placed.server_name.clone(),
+        of_default_server: placed.of_default_server,
+    };
+    placed.iter().map(view).collect()
 }
 
 /// Whether only sizes and order of encrypted records tell of a failure.

@@ -19,26 +19,43 @@ use self::handshake::view;
 use self::kinds::Kinds;
 use super::inert_json;
 use super::tool::Tool;
-use crate::capture::blame::{Blame, blame};
+use super::words::counted;
+use crate::capture::blame::{Blame, KnownServer, blame};
+use crate::capture::configured::{Configured, ServingBlock};
 use crate::capture::exchange::{Conclusion, Exchange};
 use crate::capture::intake::CaptureIntake;
 use crate::log::table::Weight;
 
 impl CaptureReport {
-    /// The document over what was read.
-    pub fn new(intake: &CaptureIntake, files: Vec<CaptureFile>) -> Self {
+    /// The document over what was read, from servers with that configuration.
+    pub fn new(
+        intake: &CaptureIntake,
+        files: Vec<CaptureFile>,
+        configured: Option<&Configured>,
+    ) -> Self {
         let mut order: Vec<&Exchange> = intake.kept.iter().collect();
         order.sort_by_key(|exchange| (exchange.opened, exchange.client, exchange.server));
-        let mut kinds = Kinds::default();
+        let (mut kinds, mut elsewhere) = (Kinds::default(), 0);
         let mut handshakes = Vec::with_capacity(order.len());
         for exchange in order {
-            let why = why(intake, exchange);
+            let block = configured.and_then(|configured| {
+                configured.serving(exchange.server, exchange.server_name().as_deref())
+            });
+            let why = why(intake, exchange, block);
             if let Some(why) = &why {
                 kinds.add(exchange, why);
+                elsewhere += u64::from(configured.is_some() && block.is_none());
             }
-            handshakes.push(view(exchange, why.as_ref()));
+            handshakes.push(view(exchange, block.as_ref(), why.as_ref()));
         }
         let counts = intake.counts;
+        let mut notes = notes(intake, &files);
+        if elsewhere > 0 {
+            notes.push(format!(
+                "The configuration has no server for {}, or does not tell which it is.",
+                counted(elsewhere, "failed handshake")
+            ));
+        }
         Self {
             schema: SCHEMA,
             tool: Tool::default(),
@@ -56,7 +73,7 @@ impl CaptureReport {
             client_kinds: clients::kinds(&intake.clients, &handshakes),
             servers: servers(intake),
             handshakes,
-            notes: notes(intake, &files),
+            notes,
             files,
         }
     }
@@ -89,10 +106,15 @@ pub fn schema() -> String {
     serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"
 }
 
-fn why(intake: &CaptureIntake, exchange: &Exchange) -> Option<Blame> {
+fn why(
+    intake: &CaptureIntake,
+    exchange: &Exchange,
+    block: Option<ServingBlock<'_>>,
+) -> Option<Blame> {
     match exchange.conclusion {
         Conclusion::Failed(breakdown) => {
-            Some(blame(exchange, breakdown, intake.learnt.of(exchange.server)))
+            let known = KnownServer { accepted: intake.learnt.of(exchange.server), block };
+            Some(blame(exchange, breakdown, known))
         }
         Conclusion::Established | Conclusion::Unclear(_) => None,
     }

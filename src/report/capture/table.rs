@@ -3,7 +3,8 @@
 use anstyle::{AnsiColor, Style};
 
 use super::document::{
-    CaptureReport, CapturedHandshake, ClientKindView, FailureKind, HandshakeResult, SeenServer,
+    CaptureReport, CapturedHandshake, ClientKindView, DecidingDirective, FailureKind,
+    HandshakeResult, SeenServer,
 };
 use crate::log::table::Weight;
 use crate::report::Look;
@@ -87,6 +88,9 @@ fn failure(place: usize, kind: &FailureKind, look: Look) -> String {
     for evidence in &kind.evidence {
         say(&format!("Seen: {evidence}"));
     }
+    for directive in &kind.directives {
+        say(&format!("Directive: {}", directive_text(directive)));
+    }
     if !kind.server_names.is_empty() {
         say(&format!("Names: {}", kind.server_names.join(", ")));
     }
@@ -97,6 +101,23 @@ fn failure(place: usize, kind: &FailureKind, look: Look) -> String {
         say(&format!("  Fix: {}", cause.fix));
     }
     out
+}
+
+fn directive_text(directive: &DecidingDirective) -> String {
+    let place = match directive.line {
+        0 => directive.file.clone(),
+        line => format!("{}:{line}", directive.file),
+    };
+    let text = match &directive.value {
+        Some(value) => format!("{} {value}, at {place}", directive.name),
+        None => format!("{} is not set for the server at {place}", directive.name),
+    };
+    let of_default = if directive.of_default_server {
+        " (it is the default server of the socket that decides)"
+    } else {
+        ""
+    };
+    text + of_default
 }
 
 fn heading(weight: Weight) -> Style {

@@ -2,6 +2,7 @@
 //! whatever becomes of the packets on their way into the file.
 
 mod clients;
+mod configured;
 mod dialogues;
 mod files;
 mod mangled;
