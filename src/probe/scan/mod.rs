@@ -237,7 +237,12 @@ impl<'a> Scanner<'a> {
         groups: &Listing<NamedGroup>,
     ) -> Observed<()> {
         let suites = openings.iter().map(|opening| opening.choice.cipher_suite).collect();
-        let groups = (!groups.accepted.is_empty()).then(|| groups.accepted.clone());
+        let groups = (!groups.accepted.is_empty()).then(|| {
+            // Without the curve of its certificate, a server up to TLS 1.2 refuses, whatever group it uses.
+            let curve = openings.iter().find_map(Opening::leaf_curve);
+            let curve = curve.filter(|curve| !groups.accepted.contains(curve));
+            groups.accepted.iter().copied().chain(curve).collect()
+        });
         let offer = Offer { cipher_suites: Some(suites), groups, schemes: None };
         if version < ProtocolVersion::TLS1_2 || !offer.is_possible() {
             return Observed::NotTried;
