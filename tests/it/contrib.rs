@@ -11,6 +11,7 @@ use serde_yaml_ng::Value;
 use shakedown::cli::args::Args;
 use shakedown::report::{Format, Look};
 
+use crate::support::pki::Pki;
 use crate::support::sample;
 use crate::support::server::says;
 
@@ -97,8 +98,149 @@ fn the_hook_uses_valid_options() {
         }
         let entry = words(hook["entry"].as_str().unwrap());
         assert_eq!(entry[0], "shakedown");
-        check_command(&[&entry[1..], &["a.pem".to_owned()]].concat());
+        let named = match &hook["pass_filenames"] {
+            Value::Bool(false) => arguments(&hook),
+            _ => vec!["a.pem".to_owned()],
+        };
+        check_command(&[&entry[1..], &named].concat());
     }
+}
+
+fn arguments(hook: &Value) -> Vec<String> {
+    let all = hook["args"].as_sequence().unwrap().iter();
+    all.map(|one| one.as_str().unwrap().to_owned()).collect()
+}
+
+/// A folder with a configuration of these settings, `site/nginx.conf`, and the same with others, `main/nginx.conf`.
+fn two_configurations(pki: &Pki, new: &str, old: &str) {
+    let files = pki.server("a", &["www.test"]);
+    for (folder, settings) in [("site", new), ("main", old)] {
+        let path = pki.path(folder);
+        fs::create_dir_all(&path).unwrap();
+        let server = format!(
+            "  server {{\n    listen 443 ssl;\n    server_name www.test;\n    ssl_certificate {};\n    ssl_certificate_key {};\n    {settings}\n  }}",
+            files.certificate.display(),
+            files.key.display()
+        );
+        let text = format!("events {{}}\nhttp {{\n  access_log off;\n{server}\n}}\n");
+        fs::write(path.join("nginx.conf"), text).unwrap();
+    }
+}
+
+/// Runs a script of this repository with these variables in the folder of the configurations.
+fn run(pki: &Pki, mut script: Command, variables: &[(&str, &str)]) -> (i32, String) {
+    let program = Path::new(env!("CARGO_BIN_EXE_shakedown")).parent().unwrap();
+    let output = script
+        .current_dir(pki.folder.path())
+        .env_clear()
+        .env("PATH", format!("{}:/usr/bin:/bin", program.display()))
+        .env("SSL_CERT_FILE", pki.ca_file())
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let said =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    (output.status.code().unwrap(), said.concat())
+}
+
+#[test]
+fn the_hooks_for_configurations_pass_a_sound_one_and_fail_a_broken_one() {
+    let pki = Pki::rsa();
+    two_configurations(&pki, "ssl_protocols TLSv1.2 TLSv1.3;", "ssl_ciphers nonsense;");
+    let hooks = documents(".pre-commit-hooks.yaml").remove(0);
+    let of_nginx = |hook: &&Value| hook["pass_filenames"] == Value::Bool(false);
+    let hooks = hooks.as_sequence().unwrap().iter().filter(of_nginx);
+    for hook in hooks.clone() {
+        let entry = words(hook["entry"].as_str().unwrap());
+        for (folder, status) in [("site", 0), ("main", 1)] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
+            command.args(&entry[1..]);
+            command.args(arguments(hook).iter().map(|file| format!("{folder}/{file}")));
+            let (found, said) = run(&pki, command, &[]);
+            assert_eq!(found, status, "{entry:?} {folder}: {said}");
+        }
+    }
+    assert_eq!(hooks.count(), 2);
+}
+
+#[test]
+fn the_action_compares_two_configurations_without_a_live_host() {
+    let pki = Pki::rsa();
+    two_configurations(&pki, "ssl_protocols TLSv1.3;", "ssl_protocols TLSv1.2 TLSv1.3;");
+    let audit = || Command::new(Path::new(ROOT).join("contrib/github/audit"));
+    let rehearsal = [
+        ("NGINX", "site/nginx.conf"),
+        ("REHEARSE", "true"),
+        ("AGAINST", "main/nginx.conf"),
+        ("CLIENTS", "openssl-1.0.2"),
+        ("SARIF", "out.sarif"),
+        ("GITHUB_OUTPUT", "output"),
+        ("GITHUB_STEP_SUMMARY", "summary"),
+        ("GITHUB_ACTIONS", "true"),
+    ];
+    let (status, said) = run(&pki, audit(), &rehearsal);
+    assert_eq!(status, 1, "{said}");
+    let annotation = said.lines().find(|line| line.contains("clients-lost"));
+    let annotation = annotation.unwrap_or_else(|| panic!("{said}"));
+    assert!(annotation.starts_with("::error file=site/nginx.conf,line=9"), "{annotation}");
+    assert!(annotation.contains("OpenSSL 1.0.2e: no common version"), "{annotation}");
+    let read = |name: &str| fs::read_to_string(pki.path(name)).unwrap();
+    assert_eq!(read("output"), "status=1\n");
+    let summary = read("summary");
+    assert!(summary.contains("compared with main/nginx.conf"), "{summary}");
+    assert!(summary.contains("lost: OpenSSL 1.0.2e: no common version"), "{summary}");
+    let sarif: serde_json::Value = serde_json::from_str(&read("out.sarif")).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let places = results
+        .iter()
+        .map(|one| &one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]);
+    assert!(places.clone().any(|uri| uri == "site/nginx.conf"), "{sarif:#}");
+    let (status, said) = run(&pki, audit(), &[("CERT", "a.pem"), ("GITHUB_OUTPUT", "output")]);
+    assert_eq!(status, 0, "{said}");
+    let mistakes = [("AGAINST", "main/nginx.conf"), ("CONFIG", "targets.toml")];
+    for mistake in mistakes {
+        let wrong = [mistake, ("NGINX", "site/nginx.conf"), ("GITHUB_OUTPUT", "mistake")];
+        let (status, said) = run(&pki, audit(), &wrong);
+        assert!(status == 2 && said.starts_with("::error::"), "{mistake:?}: {said}");
+    }
+    assert_eq!(read("mistake"), "status=2\nstatus=2\n");
+}
+
+#[test]
+fn the_component_for_gitlab_compares_two_configurations() {
+    let documents = documents("templates/nginx.yml");
+    let [spec, job] = &documents[..] else { panic!("{documents:?}") };
+    let job = &job["shakedown-nginx"];
+    let template = serde_yaml_ng::to_string(job).unwrap();
+    for (input, _) in spec["spec"]["inputs"].as_mapping().unwrap() {
+        let input = input.as_str().unwrap();
+        assert!(template.contains(&format!("$[[ inputs.{input} ]]")), "{input}");
+    }
+    let lines = job["script"].as_sequence().unwrap().iter();
+    let script: Vec<&str> = lines.map(|line| line.as_str().unwrap()).collect();
+    let script = script.join("\n");
+    assert!(!script.contains("$[["), "no input is run as a command");
+    let pki = Pki::rsa();
+    two_configurations(&pki, "ssl_protocols TLSv1.3;", "ssl_protocols TLSv1.2 TLSv1.3;");
+    let variables = [
+        ("SHAKEDOWN_NGINX", "site/nginx.conf"),
+        ("SHAKEDOWN_REHEARSE", "true"),
+        ("SHAKEDOWN_AGAINST", "main/nginx.conf"),
+        ("SHAKEDOWN_CLIENTS", "openssl-1.0.2"),
+        ("SHAKEDOWN_FAIL_ON", "error"),
+    ];
+    let shell = || {
+        let mut shell = Command::new("sh");
+        shell.args(["-e", "-c", &script]);
+        shell
+    };
+    let (status, said) = run(&pki, shell(), &variables);
+    assert_eq!(status, 1, "{said}");
+    let quality = fs::read_to_string(pki.path("gl-code-quality.json")).unwrap();
+    assert!(quality.contains("clients-lost") && quality.contains("site/nginx.conf"), "{quality}");
+    let text_only = [("SHAKEDOWN_NGINX", "site/nginx.conf"), ("SHAKEDOWN_FAIL_ON", "error")];
+    let (status, said) = run(&pki, shell(), &text_only);
+    assert_eq!(status, 0, "{said}");
 }
 
 #[test]
