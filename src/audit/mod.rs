@@ -24,3 +24,4 @@ pub mod rules;
 mod specimens;
 pub mod trouble;
 pub mod upstream;
+pub mod weight;

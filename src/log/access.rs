@@ -16,8 +16,12 @@ pub enum Variable {
     SslProtocol,
     SslCipher,
     SslCurve,
+    SslCiphers,
+    SslCurves,
     SslSessionReused,
     SslServerName,
+    Host,
+    ServerPort,
     ConnectionRequests,
     HttpUserAgent,
     UpstreamAddr,
@@ -35,8 +39,12 @@ pub(super) const NAMES: &[(Variable, &[&str])] = &[
     (Variable::SslProtocol, &["ssl_protocol", "tls_version", "tls_protocol", "ssl_version"]),
     (Variable::SslCipher, &["ssl_cipher", "tls_cipher"]),
     (Variable::SslCurve, &["ssl_curve", "tls_curve"]),
+    (Variable::SslCiphers, &["ssl_ciphers", "tls_ciphers"]),
+    (Variable::SslCurves, &["ssl_curves", "tls_curves"]),
     (Variable::SslSessionReused, &["ssl_session_reused", "tls_session_reused", "session_reused"]),
     (Variable::SslServerName, &["ssl_server_name", "sni"]),
+    (Variable::Host, &["host", "http_host", "server_name", "vhost"]),
+    (Variable::ServerPort, &["server_port"]),
     (Variable::ConnectionRequests, &["connection_requests"]),
     (Variable::HttpUserAgent, &["http_user_agent", "user_agent", "agent", "ua"]),
     (Variable::UpstreamAddr, &["upstream_addr", "upstream"]),
@@ -49,6 +57,9 @@ const VARIABLES: usize = NAMES.len();
 impl Variable {
     /// The variable of this name, without its `$`.
     pub fn from_name(name: &str) -> Option<Self> {
+        if matches!(name, "http_host" | "server_name") {
+            return Some(Self::Host);
+        }
         NAMES.iter().find(|(_, names)| names[0] == name).map(|(variable, _)| *variable)
     }
 }

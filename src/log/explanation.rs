@@ -187,7 +187,7 @@ fn of_signs(signs: &[Sign]) -> Explanation {
             program: None,
         };
         let commands = next::commands(&line, &diagnosis);
-        explanation.next.extend(commands.into_iter().next());
+        explanation.next.extend(next::first(&commands).cloned());
         explanation.notes.extend(table::notes(row.class, row.side));
     }
     explanation.next = distinct(&explanation.next);

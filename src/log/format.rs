@@ -65,6 +65,11 @@ impl AccessLogFormat {
         Ok(Self { pieces })
     }
 
+    /// How many variables and texts it has: the more, the less likely it is that a line of another format matches.
+    pub fn length(&self) -> usize {
+        self.pieces.len()
+    }
+
     /// nginx's default format.
     pub fn combined() -> Self {
         Self::compile(COMBINED).unwrap_or(Self { pieces: Vec::new() })

@@ -18,6 +18,7 @@ mod prefilter;
 pub mod program;
 mod quick;
 pub mod reader;
+pub mod requests;
 pub mod scanners;
 pub mod series;
 pub mod shape;

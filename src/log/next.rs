@@ -11,12 +11,30 @@ pub fn commands(line: &LogLine<'_>, diagnosis: &Diagnosis<'_>) -> Vec<String> {
     let mut commands = Vec::new();
     for (cause, _) in diagnosis.causes() {
         let words = command(line, diagnosis, cause.next);
-        let Ok(command) = shlex::try_join(words.iter().map(String::as_str)) else { continue };
-        if !commands.contains(&command) {
-            commands.push(command);
+        // Only nginx's configuration can be rehearsed.
+        let rehearsal = (cause.rehearse && diagnosis.program.is_none()).then(rehearsal);
+        for words in [Some(words), rehearsal].into_iter().flatten() {
+            let Ok(command) = shlex::try_join(words.iter().map(String::as_str)) else { continue };
+            if !commands.contains(&command) {
+                commands.push(command);
+            }
         }
     }
     commands
+}
+
+/// Runs the configuration in a private nginx, replays every known client there, and tries fixes.
+fn rehearsal() -> Vec<String> {
+    ["shakedown", "nginx", CONFIGURATION, "--rehearse", "--clients", "all"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+/// The commands to print where there is little room: the first, and a rehearsal.
+pub fn first(commands: &[String]) -> impl Iterator<Item = &String> {
+    let is_rehearsal = |command: &str| command.contains(" --rehearse ");
+    let rehearsal = commands.iter().skip(1).find(|command| is_rehearsal(command));
+    commands.first().into_iter().chain(rehearsal)
 }
 
 /// Where distributions keep nginx's configuration.

@@ -1,5 +1,7 @@
 //! How the lines of an access log are parsed: by the given formats, or by what most formats have in common.
 
+use std::cmp::Reverse;
+
 use serde_json::Value;
 
 use super::access::{Access, NAMES, Variable, is_version};
@@ -12,6 +14,15 @@ pub enum AccessLineShape {
     Given(Vec<AccessLogFormat>),
     /// By the common start of most formats, or as JSON by the names of its keys.
     Guess(AccessLogFormat),
+}
+
+impl AccessLineShape {
+    /// By these formats or nginx's default, the longest first: a short one may match lines of a longer one.
+    pub fn given(mut formats: Vec<AccessLogFormat>) -> Self {
+        formats.push(AccessLogFormat::combined());
+        formats.sort_by_key(|format| Reverse(format.length()));
+        Self::Given(formats)
+    }
 }
 
 impl Default for AccessLineShape {

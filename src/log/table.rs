@@ -132,6 +132,9 @@ pub struct LogCause {
     /// The command that shows it.
     #[serde(skip)]
     pub next: NextStep,
+    /// Whether a rehearsal of nginx's configuration shows it too, and tries fixes.
+    #[serde(skip)]
+    pub rehearse: bool,
 }
 
 /// The kind of command that comes next.
@@ -200,12 +203,15 @@ pub fn notes(class: &str, side: Direction) -> impl Iterator<Item = &'static str>
 
 fn read_cause(row: &'static str) -> Option<LogCause> {
     let mut cells = row.split('\t');
+    let [id, why, how_to_tell, fix] = [cells.next()?, cells.next()?, cells.next()?, cells.next()?];
+    let steps = cells.next()?;
     Some(LogCause {
-        id: cells.next()?,
-        why: cells.next()?,
-        how_to_tell: cells.next()?,
-        fix: cells.next()?,
-        next: match cells.next()? {
+        id,
+        why,
+        how_to_tell,
+        fix,
+        rehearse: steps.ends_with(" rehearse"),
+        next: match steps.trim_end_matches(" rehearse") {
             "as-nginx" => NextStep::AsNginx,
             "probe-upstream" => NextStep::ProbeUpstream,
             "probe-listener" => NextStep::ProbeListener,

@@ -5,6 +5,7 @@
 
 pub mod capture;
 mod chain;
+pub mod changes;
 pub mod escape;
 pub mod explanation;
 mod exposition;
@@ -26,6 +27,6 @@ pub mod tool;
 pub(crate) mod words;
 
 pub use self::format::Format;
-pub use self::run_report::{Rehearsed, Report, ReportKind, ReportOptions};
+pub use self::run_report::{Comparison, Rehearsed, Report, ReportKind, ReportOptions};
 pub use self::summary::{Counts, Summary};
 pub use self::text::Look;

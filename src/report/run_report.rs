@@ -76,6 +76,44 @@ pub struct Rehearsed {
     pub library: Option<String>,
     /// Parts of the configuration that were left out, and so were not tested.
     pub left_out: Vec<String>,
+    /// What it is compared with; absent without `--against`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Comparison>,
+}
+
+/// What a rehearsal is compared with, and the targets that only one of the two has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Comparison {
+    /// `live`, or the path that the user named.
+    pub old: String,
+    /// Targets that are only in the new configuration.
+    pub added: Vec<String>,
+    /// Targets that are only in the old one: whoever connects there is turned away, or served by another server.
+    pub gone: Vec<String>,
+}
+
+/// The most targets that a sentence names.
+const MAX_NAMED: usize = 8;
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.old {
+            "live" => f.write_str("Compared with what is live.")?,
+            old => write!(f, "Compared with {old}.")?,
+        }
+        for (words, names) in [("Only here", &self.added), ("Only there", &self.gone)] {
+            if names.is_empty() {
+                continue;
+            }
+            let shown: Vec<&str> = names.iter().take(MAX_NAMED).map(String::as_str).collect();
+            write!(f, " {words}: {}", shown.join(", "))?;
+            match names.len().saturating_sub(MAX_NAMED) {
+                0 => f.write_str(".")?,
+                more => write!(f, " and {more} more.")?,
+            }
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Rehearsed {
@@ -87,6 +125,9 @@ impl fmt::Display for Rehearsed {
         f.write_str("; nothing live was touched.")?;
         if !self.left_out.is_empty() {
             write!(f, " Not tested: {}.", self.left_out.join("; "))?;
+        }
+        if let Some(compared) = &self.compared {
+            write!(f, " {compared}")?;
         }
         Ok(())
     }

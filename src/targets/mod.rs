@@ -2,6 +2,7 @@
 
 pub mod address;
 mod advice;
+pub mod behaviour;
 pub mod clients;
 pub mod disk;
 pub mod former;

@@ -21,4 +21,5 @@ pub mod profile;
 pub mod record;
 pub mod scheme;
 pub mod suite;
+pub mod user_agent;
 pub mod version;

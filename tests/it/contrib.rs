@@ -99,7 +99,7 @@ fn the_hook_uses_valid_options() {
         let entry = words(hook["entry"].as_str().unwrap());
         assert_eq!(entry[0], "shakedown");
         let named = match &hook["pass_filenames"] {
-            Value::Bool(false) => arguments(&hook),
+            Value::Bool(false) => arguments(hook),
             _ => vec!["a.pem".to_owned()],
         };
         check_command(&[&entry[1..], &named].concat());

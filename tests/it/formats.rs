@@ -217,7 +217,8 @@ fn csv_has_as_many_cells_in_every_row() {
     let mut reader = csv::Reader::from_reader(shown.as_bytes());
     let headings = reader.headers().unwrap().clone();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-    assert_eq!((headings.len(), rows.len()), (15, 7));
+    assert_eq!((headings.len(), rows.len()), (16, 7));
+    assert_eq!(&headings[15], "evidence");
     assert_eq!(&rows[0][5], "pass");
     assert_eq!((&rows[1][6], &rows[1][7]), ("error", "sni-required"));
 }

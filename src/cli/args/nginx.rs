@@ -16,6 +16,8 @@ Examples:
   nginx -T | shakedown nginx - --diff
   # before deploying: a private nginx runs it, and nothing live is touched
   shakedown nginx site/nginx.conf --rehearse --clients all
+  # which clients does a change lose, and how many requests do they make?
+  shakedown nginx site/nginx.conf --rehearse --against live --access-log /var/log/nginx/access.log
   # the servers run on another machine
   shakedown nginx site/nginx.conf --connect 192.0.2.10
   # annotations of ingress-nginx
@@ -47,8 +49,9 @@ pub(in crate::cli) struct NginxArgs {
     #[arg(long = "static", conflicts_with_all = ["scan", "clients", "policy", "diff", "write", "connect"], help_heading = "Targets")]
     pub(in crate::cli) is_static: bool,
     /// Run the configuration in a private nginx, with its own folder and ports, and audit that instead of the live
-    /// sockets. It uses --nginx-binary, or else the nginx of this machine. As with nginx -t, the configuration runs with
-    /// your rights; upstreams are not tested
+    /// sockets; upstreams are not tested. It uses --nginx-binary, or else the nginx of this machine. The text runs with
+    /// your rights, as with nginx -t: it may load libraries (load_module) and name every file that you can read, and
+    /// while it runs, others on this machine can connect to it. Rehearse a stranger's text in a container
     #[arg(long, conflicts_with_all = ["is_static", "connect", "root", "nginx_version", "openssl_version"], help_heading = "Rehearsal")]
     pub(in crate::cli) rehearse: bool,
     /// Also run the configuration's scripts (Lua, njs, Perl) in the rehearsal
@@ -58,6 +61,14 @@ pub(in crate::cli) struct NginxArgs {
     /// configuration or dump, which is rehearsed too, or a JSON report made with --clients
     #[arg(long, value_name = "OLD", requires = "rehearse", help_heading = "Rehearsal")]
     pub(in crate::cli) against: Option<PathBuf>,
+    /// Say how many requests of this access log (repeatable; plain or gzipped, - is stdin) come from clients that the
+    /// rehearsed configuration turns away, by its $ssl_protocol, $ssl_cipher, $ssl_ciphers, $ssl_curves and
+    /// $http_user_agent, as far as the format has them. Implies --scan
+    #[arg(long, value_name = "FILE", requires = "rehearse", help_heading = "Rehearsal")]
+    pub(in crate::cli) access_log: Vec<PathBuf>,
+    /// The format of --access-log, as in log_format [default: those of the configuration, or guessed]
+    #[arg(long, value_name = "FORMAT", requires = "access_log", help_heading = "Rehearsal")]
+    pub(in crate::cli) log_format: Option<String>,
     /// Only make handshakes with upstreams; send no HTTP requests
     #[arg(long, help_heading = "Targets")]
     pub(in crate::cli) no_request: bool,

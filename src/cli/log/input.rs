@@ -14,7 +14,7 @@ use crate::report::log::document::FileOut;
 const BLOCK: usize = 512 * 1024;
 
 /// One file while it is read.
-pub(super) struct LogInput {
+pub(in crate::cli) struct LogInput {
     /// Its path, as given.
     pub(super) path: PathBuf,
     /// The file as it was opened, where it can grow: neither standard input nor gzip.
@@ -38,7 +38,7 @@ enum LogSource {
 
 impl LogInput {
     /// Opens a file, or standard input for `-`.
-    pub(super) fn open(path: &Path, follow: bool) -> anyhow::Result<Self> {
+    pub(in crate::cli) fn open(path: &Path, follow: bool) -> anyhow::Result<Self> {
         if !follow && !opens_once(path) {
             // There may be more files than a process may have open.
             drop(open_file(path)?);
@@ -90,6 +90,19 @@ impl LogInput {
             *lines += 1;
         });
         self.unreadable += std::mem::take(&mut intake.unreadable);
+    }
+
+    /// Passes on every line of a file, and the lines that could not be read.
+    pub(in crate::cli) fn read_all(mut self, mut take: impl FnMut(&[u8])) -> FileOut {
+        self.read_with(|line, lines| {
+            take(line);
+            *lines += 1;
+        });
+        if !self.skipping && !self.pending.is_empty() {
+            take(&self.pending);
+            self.lines += 1;
+        }
+        self.finish()
     }
 
     /// Passes on every complete line that is available.

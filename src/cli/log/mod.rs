@@ -2,7 +2,7 @@
 
 mod audit;
 mod follow;
-mod input;
+pub(super) mod input;
 
 use std::io::Write;
 use std::path::Path;
@@ -100,17 +100,18 @@ fn shape(args: &LogArgs, tree: Option<&Tree>) -> anyhow::Result<AccessLineShape>
         })?;
         return Ok(AccessLineShape::Given(vec![format]));
     }
-    let Some(tree) = tree else { return Ok(AccessLineShape::default()) };
+    Ok(tree.map(formats).unwrap_or_default())
+}
+
+/// The formats of a configuration.
+pub(super) fn formats(tree: &Tree) -> AccessLineShape {
     let named = tree.blocks("http").chain(tree.blocks("stream")).flat_map(Directive::children);
     let formats = named.filter(|one| one.name == "log_format");
     let texts = formats.map(|one| {
         let words = one.arguments.iter().skip(1).filter(|word| !word.starts_with("escape="));
         words.map(|word| &**word).collect::<String>()
     });
-    let mut formats: Vec<AccessLogFormat> =
-        texts.filter_map(|text| AccessLogFormat::compile(&text).ok()).collect();
-    formats.push(AccessLogFormat::combined());
-    Ok(AccessLineShape::Given(formats))
+    AccessLineShape::given(texts.filter_map(|text| AccessLogFormat::compile(&text).ok()).collect())
 }
 
 fn write(report: &LogReport, args: &LogArgs, mut output: Output) -> anyhow::Result<()> {

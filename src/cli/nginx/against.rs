@@ -9,6 +9,8 @@ use tokio::runtime::Runtime;
 use super::private_nginx::NginxProgram;
 use super::rehearsal::{rehearse, targets};
 use super::source::Configuration;
+use crate::audit::finding::Severity;
+use crate::audit::judge::Judgement;
 use crate::cli::args::NginxArgs;
 use crate::cli::errors::{UsageError, warn};
 use crate::cli::{input, settings};
@@ -19,6 +21,8 @@ use crate::observation::{Cause, Endpoint, Handshake, Observation};
 use crate::probe::Prober;
 use crate::probe::scan::Depth;
 use crate::report::saved::{self, SavedTarget};
+use crate::report::{Comparison, changes};
+use crate::run::TargetReport;
 use crate::run::network::Network;
 use crate::targets::former::Former;
 use crate::targets::from_nginx::Premises;
@@ -67,28 +71,49 @@ impl Old {
     }
 }
 
-/// The clients to replay: those of `--clients`, or the current ones if the rehearsal is compared.
-pub(super) fn clients(args: &NginxArgs) -> Clients {
-    let clients = args.standard.clients();
-    if clients.is_empty() && args.against.is_some() { group("modern") } else { clients }
+/// The clients to replay.
+pub(super) struct ReplayedClients {
+    /// All of them.
+    pub(super) tried: Clients,
+    /// Those that the user named one by one.
+    named: Clients,
+}
+
+impl ReplayedClients {
+    /// Those of `--clients`, or the current ones if the rehearsal is compared.
+    pub(super) fn of(args: &NginxArgs) -> Self {
+        let named = args.standard.clients();
+        let is_bare = named.is_empty() && args.against.is_some();
+        let tried = if is_bare { group("modern") } else { named.clone() };
+        // A group is not a list of clients that somebody must serve.
+        let is_group = ["all", "modern"].iter().any(|name| group(name) == tried);
+        Self { tried, named: if is_group { Vec::new() } else { named } }
+    }
+
+    /// Adds clients that were not named.
+    pub(super) fn add(&mut self, clients: Clients) {
+        for client in clients {
+            if !self.tried.iter().any(|known| known.name == client.name) {
+                self.tried.push(client);
+            }
+        }
+    }
 }
 
 fn group(name: &str) -> Clients {
     profile::select(name).unwrap_or_default()
 }
 
-/// Notes in each target who connected before.
+/// Notes in each target who connected before, and returns which targets there is nothing to compare with.
 pub(super) fn mark(
     old: &Path,
     targets: &mut [Arc<Target>],
-    clients: &Clients,
+    clients: &ReplayedClients,
     args: &NginxArgs,
     how: (&NginxProgram, &Premises<'_>),
-) -> anyhow::Result<()> {
-    let before = before(old, targets, clients, args, how)?;
-    // A group is not a list of clients that somebody must serve.
-    let is_group = ["all", "modern"].iter().any(|name| group(name) == *clients);
-    let named = if is_group { Vec::new() } else { clients.clone() };
+) -> anyhow::Result<Comparison> {
+    let before = before(old, targets, &clients.tried, args, how)?;
+    let named = &clients.named;
     let all = targets.to_vec();
     for target in targets.iter_mut().filter(|target| target.role == Role::Listener) {
         let same: Vec<&Old> = before.iter().filter(|known| known.is(target)).collect();
@@ -102,13 +127,26 @@ pub(super) fn mark(
         let others = same.iter().copied().filter(|known| !std::ptr::eq(*known, *likest));
         let known = [*likest].into_iter().chain(others.filter(is_gone));
         let former = known.filter_map(|known| known.former.clone()).reduce(Former::and);
-        let former = former.map(|known| Former { named: named.clone(), ..known });
+        let former = former.map(|known| {
+            let (named, old) = (named.clone(), old.display().to_string());
+            Former { old, named, ..known }
+        });
         Arc::make_mut(target).former = former;
     }
-    for gone in before.iter().filter(|known| !targets.iter().any(|target| known.is(target))) {
-        warn(&format!("{} is in {}, but not in the new configuration", gone.name, old.display()));
+    let listeners = targets.iter().filter(|target| target.role == Role::Listener);
+    let added = listeners.filter(|target| target.former.is_none());
+    let gone = before.iter().filter(|known| !targets.iter().any(|target| known.is(target)));
+    let gone: Vec<String> = gone.map(|known| known.name.clone()).collect();
+    let comparison = Comparison {
+        old: old.display().to_string(),
+        added: added.map(|target| target.name.clone()).collect(),
+        gone,
+    };
+    if !comparison.gone.is_empty() {
+        // Formats that list findings alone do not say it.
+        warn(&comparison.to_string());
     }
-    Ok(())
+    Ok(comparison)
 }
 
 fn before(
@@ -174,7 +212,7 @@ fn observe(
         let depth = &depth;
         async move {
             let seen = Network::observe(network, target, depth).await;
-            Old::new(target, former(&seen, clients))
+            Old::new(target, former(target, seen, clients))
         }
     });
     let all = stream::iter(seen).buffered(network.limits().targets_at_once()).collect::<Vec<_>>();
@@ -186,7 +224,7 @@ fn observe(
 }
 
 /// Who connected at every address; `None` if nothing listens.
-fn former(seen: &Observation, clients: &Clients) -> Option<Former> {
+fn former(target: &Arc<Target>, seen: Observation, clients: &Clients) -> Option<Former> {
     let mut cells = seen.endpoints.iter().flat_map(|endpoint| &endpoint.handshakes).peekable();
     let refused = |cell: &Handshake| {
         cell.failure().is_some_and(|failure| failure.cause == Cause::ConnectionRefused)
@@ -210,28 +248,35 @@ fn former(seen: &Observation, clients: &Clients) -> Option<Former> {
     };
     let everywhere =
         clients.iter().filter(|client| seen.endpoints.iter().all(|one| connects(one, client)));
+    let everywhere = everywhere.copied().collect();
+    // Only what was seen is compared; there are no findings to compare it with.
+    let report = TargetReport::new(Arc::clone(target), seen, Judgement::default(), Severity::Error);
     Some(Former {
-        clients: everywhere.copied().collect(),
+        clients: everywhere,
         tried: clients.clone(),
         unknown: unclear,
+        behaviour: changes::behaviour(&report),
         ..Former::default()
     })
 }
 
 fn of_report(saved: SavedTarget) -> Old {
     let connects = |client: &&'static Profile| {
-        let mut own = saved.clients.iter().filter(|one| one.title == client.title).peekable();
+        let mut own =
+            saved.behaviour.clients.iter().filter(|one| one.title == client.title).peekable();
         own.peek().is_some() && own.all(|one| one.outcome == "established")
     };
-    let unknown = saved
-        .clients
-        .is_empty()
-        .then(|| "the report to compare with has no clients; make it with --clients".to_owned());
-    let is_tried = |client: &&Profile| saved.clients.iter().any(|one| one.title == client.title);
+    let unknown =
+        saved.behaviour.clients.is_empty().then(|| {
+            "the report to compare with has no clients; make it with --clients".to_owned()
+        });
+    let is_tried =
+        |client: &&Profile| saved.behaviour.clients.iter().any(|one| one.title == client.title);
     let former = Former {
         clients: profile::known().filter(connects).collect(),
         tried: profile::known().filter(is_tried).collect(),
         unknown,
+        behaviour: Some(Arc::new(saved.behaviour.clone())),
         ..Former::default()
     };
     Old {

@@ -6,11 +6,13 @@ mod configuration_answer;
 mod fixes;
 mod private_nginx;
 mod rehearsal;
+mod requests;
 pub(in crate::cli) mod source;
 
 use std::path::{self, Path};
 use std::sync::Arc;
 
+use self::against::ReplayedClients;
 use self::private_nginx::NginxProgram;
 use self::rehearsal::{Rehearsal, rehearse, targets};
 use self::source::Configuration;
@@ -49,6 +51,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         None => args.source.release(&args.config)?,
     };
     let mut configuration = read(args, releases.0)?;
+    let requests = requests::read(args, &configuration)?;
     let ignored = configuration.ignored();
     let options = options(args)?;
     let premises = premises(args, &options, releases, &configuration, &ignored)?;
@@ -63,9 +66,18 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     if !args.is_static {
         configuration.leave_keys_to(&found.targets);
     }
-    let clients = against::clients(args);
+    let mut clients = ReplayedClients::of(args);
+    clients.add(requests.as_ref().map(requests::clients).unwrap_or_default());
     if let (Some(old), Some(program)) = (&args.against, &program) {
-        against::mark(old, &mut found.targets, &clients, args, (program, &premises))?;
+        let how = (program, &premises);
+        let compared = against::mark(old, &mut found.targets, &clients, args, how)?;
+        if let Some(rehearsal) = &mut rehearsal {
+            rehearsal.rehearsed.compared = Some(compared);
+        }
+    }
+    if let Some(requests) = &requests {
+        let is_compared = args.against.is_some();
+        requests::mark(requests, &mut found.targets, &configuration.listeners, is_compared);
     }
     let untestable = if args.is_static { &[][..] } else { &found.untestable };
     let known = known(args, &configuration, &options, untestable);
@@ -75,8 +87,8 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     let job = Job {
         targets: if args.is_static { Vec::new() } else { found.targets },
         depth: Depth {
-            scan: args.scan || args.standard.policy.is_some(),
-            clients,
+            scan: args.scan || args.standard.policy.is_some() || requests.is_some(),
+            clients: clients.tried,
             ..Depth::default()
         },
         policy: args.standard.policy()?,

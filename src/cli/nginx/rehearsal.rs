@@ -125,6 +125,7 @@ pub(super) fn rehearse(
         nginx: program.build.version.to_string(),
         library: program.build.library.clone(),
         left_out: Vec::new(),
+        compared: None,
     };
     let mut running = None;
     match start {

@@ -12,7 +12,7 @@ use crate::run::TargetReport;
 use crate::targets::Role;
 
 /// The first row.
-const HEADINGS: [&str; 15] = [
+const HEADINGS: [&str; 16] = [
     "target",
     "host",
     "port",
@@ -28,6 +28,7 @@ const HEADINGS: [&str; 15] = [
     "excuse",
     "fingerprint",
     "origin",
+    "evidence",
 ];
 
 /// Writes the whole report.
@@ -80,6 +81,7 @@ fn row(report: &TargetReport, item: Option<Item<'_>>) -> Vec<String> {
             .unwrap_or_default(),
         item.map(|item| item.fingerprint(target)).unwrap_or_default(),
         origin.map(|origin| format!("{}:{}", origin.file, origin.line)).unwrap_or_default(),
+        finding.map(|finding| finding.evidence.join("; ")).unwrap_or_default(),
     ];
     cells.iter().map(|cell| inert(cell)).collect()
 }

@@ -7,7 +7,7 @@ use crate::audit::finding::{Finding, Fix};
 use crate::report::escape::escape;
 use crate::report::items::{Item, items};
 use crate::report::words::{self, counted};
-use crate::report::{Report, ReportKind, Summary, matrix};
+use crate::report::{Report, ReportKind, Summary, changes, matrix};
 use crate::run::{Status, TargetReport};
 
 /// Writes the whole report.
@@ -88,10 +88,17 @@ fn word(status: Status) -> &'static str {
 
 fn details(report: &TargetReport, out: &mut dyn Write) -> io::Result<()> {
     let mut items = items(report).peekable();
-    if items.peek().is_none() {
+    let changes = changes::lines(report);
+    if items.peek().is_none() && changes.is_none() {
         return Ok(());
     }
     writeln!(out, "### {}\n", text(&report.target.name))?;
+    if let Some((heading, lines)) = changes {
+        writeln!(out, "- {}", text(&heading))?;
+        for line in lines {
+            writeln!(out, "  - {}", text(&line))?;
+        }
+    }
     for item in items {
         match item {
             Item::Finding(finding) => write_finding(finding, out)?,

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use super::json::TargetView;
+use super::json;
 use crate::report::{Report, inert_json};
 use crate::run::TargetReport;
 
@@ -14,6 +14,6 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// Writes one target: the same object as in the `targets` of the JSON document.
 pub fn line(report: &TargetReport, out: &mut dyn Write) -> io::Result<()> {
-    inert_json::write(&TargetView::of(report), out)?;
+    inert_json::write(&json::view(report), out)?;
     writeln!(out)
 }

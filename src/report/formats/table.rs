@@ -16,7 +16,9 @@ use crate::report::escape::{WithoutCommands, escape};
 use crate::report::place::has_place;
 use crate::report::text::{paragraph, severity_style, styled};
 use crate::report::words::counted;
-use crate::report::{Look, Report, ReportKind, Summary, chain, items, names, overview, scan};
+use crate::report::{
+    Look, Report, ReportKind, Summary, chain, changes, items, names, overview, scan,
+};
 use crate::run::TargetReport;
 use crate::targets::Target;
 
@@ -83,11 +85,13 @@ fn details(
     let chains: &[Assessed] = if look.show_chain { &report.judgement.chains } else { &[] };
     let scanned = report.observation.endpoints.iter().filter(|it| it.is_scanned());
     let scanned: Vec<&Endpoint> = scanned.collect();
+    let changes = changes::lines(report);
     if report.judgement.findings.is_empty()
         && report.judgement.nginx_possibly.is_none()
         && unexplained.is_empty()
         && chains.is_empty()
         && scanned.is_empty()
+        && changes.is_none()
     {
         return Ok(());
     }
@@ -95,6 +99,13 @@ fn details(
     writeln!(out, "{}", styled(heading.trim_end(), Style::new().bold().underline(), look))?;
     if let Some(place) = origin(&report.target) {
         out.write_all(paragraph(&place, "  ", "    ", look).as_bytes())?;
+    }
+    if let Some((heading, lines)) = changes {
+        out.write_all(paragraph(&heading, "  ", "    ", look).as_bytes())?;
+        for line in lines {
+            out.write_all(paragraph(&line, "    - ", "      ", look).as_bytes())?;
+        }
+        writeln!(out)?;
     }
     for assessed in chains {
         chain::write(assessed, &report.target, (now, look), out)?;

@@ -9,6 +9,7 @@ use super::first_cause;
 use crate::audit::finding::Severity;
 use crate::log::direction::Direction;
 use crate::log::importance::Concern;
+use crate::log::next;
 use crate::report::Look;
 use crate::report::escape::escape;
 use crate::report::text::{paragraph, styled};
@@ -202,8 +203,8 @@ fn details(place: usize, failure: &FailureClass, look: Look) -> String {
     if failure.causes.is_empty() {
         say("Line: ", &failure.example);
     }
-    if let Some(next) = failure.next.first() {
-        say("Next: ", next);
+    for command in next::first(&failure.next) {
+        say("Next: ", command);
     }
     out
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::audit::finding::Severity;
 use crate::report::words;
 use crate::run::Status;
+use crate::tls::suite::CipherSuite;
 
 /// What changed at one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -62,8 +63,13 @@ pub enum What {
     Certificate { old: String, new: String },
     /// Another issuer.
     Issuer { old: String, new: String },
-    /// Another key.
-    Key,
+    /// Another key; its type and size where they changed.
+    Key {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        old: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        new: Option<String>,
+    },
     /// The certificate expires earlier than the previous one.
     ExpiryEarlier { old: String, new: String },
 }
@@ -100,16 +106,85 @@ impl fmt::Display for What {
             Self::Resumption { version, resumed: false } => {
                 write!(f, "sessions of {version} are no longer resumed")
             }
+            Self::Certificate { old, new } if day(old) == day(new) => {
+                write!(f, "other certificate: ends {}, as the one before", day(new))
+            }
             Self::Certificate { old, new } => {
                 write!(f, "other certificate: ends {} (was {})", day(new), day(old))
             }
             Self::Issuer { old, new } => write!(f, "issuer: {new} (was {old})"),
-            Self::Key => f.write_str("other key"),
+            Self::Key { old: Some(old), new: Some(new) } => {
+                write!(f, "other key: {new} (was {old})")
+            }
+            Self::Key { .. } => f.write_str("other key"),
             Self::ExpiryEarlier { old, new } => {
                 write!(f, "earlier expiry: {} (was {})", day(new), day(old))
             }
         }
     }
+}
+
+/// The changes as lines. Clients that change in the same way share one.
+pub fn lines(changes: &[TargetChange]) -> Vec<String> {
+    let mut groups: Vec<(ClientGroup<'_>, Vec<&str>)> = Vec::new();
+    let mut others = Vec::new();
+    for change in changes {
+        match ClientGroup::of(&change.what) {
+            Some((group, client)) => match groups.iter_mut().find(|(known, _)| *known == group) {
+                Some((_, clients)) => clients.push(client),
+                None => groups.push((group, vec![client])),
+            },
+            None => others.push(change.what.to_string()),
+        }
+    }
+    groups.sort_by_key(|(group, _)| group.rank());
+    let groups = groups.into_iter().map(|(group, clients)| group.line(&clients.join(", ")));
+    groups.chain(others).collect()
+}
+
+/// What several clients may have in common.
+#[derive(PartialEq, Eq)]
+enum ClientGroup<'a> {
+    Lost(Option<&'a str>),
+    Gained,
+    Negotiates(&'a str, &'a str),
+}
+
+impl<'a> ClientGroup<'a> {
+    fn of(what: &'a What) -> Option<(Self, &'a str)> {
+        Some(match what {
+            What::ClientLost { client, reason } => (Self::Lost(reason.as_deref()), client),
+            What::ClientGained { client } => (Self::Gained, client),
+            What::ClientNegotiates { client, old, new } => (Self::Negotiates(old, new), client),
+            _ => return None,
+        })
+    }
+
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Lost(_) => 0,
+            Self::Gained => 1,
+            Self::Negotiates(..) => 2,
+        }
+    }
+
+    fn line(&self, clients: &str) -> String {
+        match self {
+            Self::Lost(Some(reason)) => format!("lost: {clients}: {reason}"),
+            Self::Lost(None) => format!("lost: {clients}"),
+            Self::Gained => format!("gained: {clients}"),
+            Self::Negotiates(old, new) => {
+                format!("{clients}: {} (was {})", as_openssl(new), as_openssl(old))
+            }
+        }
+    }
+}
+
+/// The same with the names that `ssl_ciphers` has.
+fn as_openssl(way: &str) -> String {
+    let word =
+        |word| CipherSuite::from_name(word).and_then(CipherSuite::openssl_name).unwrap_or(word);
+    way.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn day(moment: &str) -> &str {

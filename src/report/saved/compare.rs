@@ -6,6 +6,7 @@ use super::change::{TargetChange, TargetChanges, What};
 use super::{SavedFinding, SavedKind, SavedTarget, negotiated, reach, renewed};
 use crate::audit::finding::Severity;
 use crate::run::Status;
+use crate::targets::behaviour::ReportedBehaviour;
 
 /// The changes from the old run to the new, in the new run's order; new findings of severity `threshold` or above make
 /// it worse.
@@ -37,6 +38,12 @@ pub fn compare(
     }
     let changed = all.into_iter().filter(|(_, changes)| !changes.is_empty());
     changed.map(|(name, changes)| TargetChanges { name: name.clone(), changes }).collect()
+}
+
+/// What changed at a target since it behaved like this. Findings and status are not compared.
+pub fn since(behaviour: &ReportedBehaviour, new: &SavedTarget) -> Vec<TargetChange> {
+    let old = SavedTarget { behaviour: behaviour.clone(), ..new.clone() };
+    changes(Some(&old), new, Severity::Error)
 }
 
 /// Identifies a target in two runs.

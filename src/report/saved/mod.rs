@@ -11,10 +11,13 @@ mod renewed;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::formats::json::SCHEMA;
 use crate::audit::finding::Severity;
 use crate::run::Status;
 use crate::run::schema::{self, UnknownSchema};
+use crate::targets::behaviour::{ReportedBehaviour, ReportedHandshake};
+
+/// The schema of the report.
+pub const SCHEMA: &str = "shakedown/report/v1";
 
 /// The schema of the manifest.
 pub const MANIFEST: &str = "shakedown/manifest/v1";
@@ -54,27 +57,23 @@ pub struct SavedTarget {
     pub server_name: Option<String>,
     /// Its status.
     pub status: Status,
-    /// Every connection.
-    pub handshakes: Vec<SavedHandshake>,
-    /// Every certificate.
-    pub certificates: Vec<SavedCertificate>,
+    /// How it behaved.
+    #[serde(flatten)]
+    pub behaviour: ReportedBehaviour,
     /// Its findings.
     pub findings: Vec<SavedFinding>,
-    /// The clients that were replayed; reports of early releases have none.
-    #[serde(default)]
-    pub clients: Vec<SavedClient>,
 }
 
 impl SavedTarget {
     /// The complete handshakes with the target's own name, or without SNI if it has none.
-    fn own(&self) -> impl Iterator<Item = &SavedHandshake> {
+    fn own(&self) -> impl Iterator<Item = &ReportedHandshake> {
         let named = self.server_name.is_some();
-        let cells = self.handshakes.iter().filter(|cell| cell.engine == "rustls");
+        let cells = self.behaviour.handshakes.iter().filter(|cell| cell.engine == "rustls");
         cells.filter(move |cell| cell.sni.is_some() == named)
     }
 
     /// Those of them that succeeded.
-    fn established(&self) -> impl Iterator<Item = &SavedHandshake> {
+    fn established(&self) -> impl Iterator<Item = &ReportedHandshake> {
         self.own().filter(|cell| cell.is_established())
     }
 }
@@ -91,76 +90,6 @@ pub enum SavedKind {
     /// A file, or what another release knows.
     #[serde(other)]
     File,
-}
-
-/// A client that was replayed at one address.
-#[derive(Clone, Debug, Deserialize)]
-pub struct SavedClient {
-    /// What people call it.
-    pub title: String,
-    /// `established` or `failed`.
-    pub outcome: String,
-    /// Why it cannot connect.
-    #[serde(default)]
-    pub missing: Option<String>,
-    /// The version that was negotiated; this and the next two are null if it does not connect.
-    #[serde(default)]
-    pub version: Option<String>,
-    /// The cipher suite.
-    #[serde(default)]
-    pub cipher_suite: Option<String>,
-    /// The group.
-    #[serde(default)]
-    pub group: Option<String>,
-}
-
-impl SavedClient {
-    fn connects(&self) -> bool {
-        self.outcome == ESTABLISHED
-    }
-}
-
-/// The outcome of a handshake that succeeded.
-const ESTABLISHED: &str = "established";
-
-/// One connection.
-#[derive(Clone, Debug, Deserialize)]
-pub struct SavedHandshake {
-    /// The name that was sent.
-    pub sni: Option<String>,
-    /// The version that was offered.
-    pub version: String,
-    /// `rustls` or `raw`.
-    pub engine: String,
-    /// `established` or `failed`.
-    pub outcome: String,
-    /// SHA-256 of the certificates, leaf first.
-    pub chain: Vec<String>,
-    /// The application protocol that was selected.
-    #[serde(default)]
-    pub alpn: Option<String>,
-    /// Whether a second connection resumed the session.
-    #[serde(default)]
-    pub resumed: Option<bool>,
-}
-
-impl SavedHandshake {
-    fn is_established(&self) -> bool {
-        self.outcome == ESTABLISHED
-    }
-}
-
-/// One certificate.
-#[derive(Clone, Debug, Deserialize)]
-pub struct SavedCertificate {
-    /// SHA-256 of the certificate, in hexadecimal digits.
-    pub sha256: String,
-    /// The issuer.
-    pub issuer: String,
-    /// When it expires (RFC 3339, UTC); sorts as text.
-    pub not_after: String,
-    /// SHA-256 of its public key.
-    pub public_key_sha256: Option<String>,
 }
 
 /// One finding.

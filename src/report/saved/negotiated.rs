@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::SavedTarget;
 use super::change::What;
-use super::{SavedHandshake, SavedTarget};
+use crate::targets::behaviour::ReportedHandshake;
 
 /// The clients that connect in both runs, but in another way.
 pub(super) fn clients(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMut(bool, What)) {
-    let titles: BTreeSet<&str> = new.clients.iter().map(|one| one.title.as_str()).collect();
+    let titles: BTreeSet<&str> =
+        new.behaviour.clients.iter().map(|one| one.title.as_str()).collect();
     for title in titles {
         let (Some(before), Some(after)) = (ways(old, title), ways(new, title)) else { continue };
         if before != after {
@@ -19,7 +21,7 @@ pub(super) fn clients(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMut
 
 /// How a client connects, at whichever address; `None` where it does not, or the report does not say.
 fn ways(target: &SavedTarget, title: &str) -> Option<String> {
-    let own = target.clients.iter().filter(|one| one.title == title);
+    let own = target.behaviour.clients.iter().filter(|one| one.title == title);
     let ways: BTreeSet<String> = own
         .filter_map(|one| {
             let parts =
@@ -47,13 +49,13 @@ pub(super) fn sessions(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMu
     }
 }
 
-fn of_version<'t>(target: &'t SavedTarget, version: &str) -> Vec<&'t SavedHandshake> {
+fn of_version<'t>(target: &'t SavedTarget, version: &str) -> Vec<&'t ReportedHandshake> {
     target.established().filter(|cell| cell.version == version).collect()
 }
 
 /// The application protocols before and after, if they differ and there were handshakes in both.
-fn alpn(before: &[&SavedHandshake], after: &[&SavedHandshake]) -> Option<(String, String)> {
-    let selected = |cells: &[&SavedHandshake]| -> Option<String> {
+fn alpn(before: &[&ReportedHandshake], after: &[&ReportedHandshake]) -> Option<(String, String)> {
+    let selected = |cells: &[&ReportedHandshake]| -> Option<String> {
         let all = cells.iter().map(|cell| cell.alpn.as_deref().unwrap_or("none"));
         let all: BTreeSet<&str> = all.collect();
         let all: Vec<&str> = all.into_iter().collect();
@@ -64,8 +66,8 @@ fn alpn(before: &[&SavedHandshake], after: &[&SavedHandshake]) -> Option<(String
 }
 
 /// Whether sessions are resumed now, if that was tried in both runs and has changed.
-fn resumption(before: &[&SavedHandshake], after: &[&SavedHandshake]) -> Option<bool> {
-    let everywhere = |cells: &[&SavedHandshake]| -> Option<bool> {
+fn resumption(before: &[&ReportedHandshake], after: &[&ReportedHandshake]) -> Option<bool> {
+    let everywhere = |cells: &[&ReportedHandshake]| -> Option<bool> {
         let tried: Option<Vec<bool>> = cells.iter().map(|cell| cell.resumed).collect();
         tried.filter(|all| !all.is_empty()).map(|all| all.into_iter().all(|resumed| resumed))
     };

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::SavedTarget;
 use super::change::What;
+use crate::targets::behaviour::{ReportedClient, ReportedHandshake};
 
 /// At how many addresses something works.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +34,7 @@ pub(super) fn versions(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMu
         old.own().chain(new.own()).map(|cell| cell.version.as_str()).collect();
     let reach = |target: &SavedTarget, version: &str| {
         let cells = target.own().filter(|cell| cell.version == version);
-        Reach::of(cells.map(super::SavedHandshake::is_established)).unwrap_or(Reach::Nowhere)
+        Reach::of(cells.map(ReportedHandshake::is_established)).unwrap_or(Reach::Nowhere)
     };
     for version in versions {
         let (before, after) = (reach(old, version), reach(new, version));
@@ -48,10 +49,14 @@ pub(super) fn versions(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMu
 
 /// The clients that both runs replayed, and that connect more or less widely.
 pub(super) fn clients(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMut(bool, What)) {
-    let titles: BTreeSet<&str> = new.clients.iter().map(|one| one.title.as_str()).collect();
+    let titles: BTreeSet<&str> =
+        new.behaviour.clients.iter().map(|one| one.title.as_str()).collect();
     let reach = |target: &SavedTarget, title: &str| {
-        let replays = target.clients.iter().filter(|one| one.title == title);
-        Reach::of(replays.map(super::SavedClient::connects))
+        let own = target.behaviour.clients.iter().filter(|one| one.title == title);
+        let replays: Vec<&ReportedClient> = own.collect();
+        // Where one of them got no answer, nothing is known.
+        let is_known = replays.iter().all(|one| one.is_tested());
+        Reach::of(replays.into_iter().map(ReportedClient::connects)).filter(|_| is_known)
     };
     for title in titles {
         let (Some(before), Some(after)) = (reach(old, title), reach(new, title)) else {
@@ -60,7 +65,7 @@ pub(super) fn clients(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMut
         let client = title.to_owned();
         match after.cmp(&before) {
             Ordering::Less => {
-                let mut failed = new.clients.iter().filter(|one| one.title == title);
+                let mut failed = new.behaviour.clients.iter().filter(|one| one.title == title);
                 let reason = failed.find_map(|one| one.missing.clone());
                 add(true, What::ClientLost { client, reason });
             }

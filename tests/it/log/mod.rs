@@ -9,6 +9,7 @@ mod coverage;
 mod explain;
 mod next;
 mod programs;
+mod rehearsal;
 mod upstream;
 pub(crate) mod wire;
 

@@ -4,6 +4,7 @@ use crate::audit::client_fix::{client_fix, must_connect};
 use crate::audit::finding::{Finding, Section, Severity};
 use crate::audit::missing::Missing;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::weight::RequestWeight;
 use crate::observation::Endpoint;
 use crate::observation::scan::{Replay, ReplayFailure};
 use crate::targets::former::Former;
@@ -19,7 +20,8 @@ pub(crate) const RULE: Rule = Rule {
     summary: "clients that connected before a change cannot connect after it",
     why: "The same hellos were sent to the configuration before the change (nginx --rehearse --against) and to the one \
           after it. Whoever uses these clients is turned away from the next reload on, and the default error_log may \
-          show nothing of it. It is an error for current browsers and for clients that were named one by one.",
+          show nothing of it. It is an error for current browsers and for clients that were named one by one. With \
+          --access-log, the evidence says how many requests such clients made.",
     fix: "If these clients still matter, take back the change that excludes them: the evidence says what each one \
           lacks. Otherwise go ahead: the finding is gone once the change is in service.",
     references: &[
@@ -42,8 +44,17 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let failed = again.iter().flatten().filter(|replay| replay.outcome.is_err());
     let (lost, unclear): (Vec<&Replay>, Vec<&Replay>) =
         failed.partition(|replay| replay.outcome.as_ref().is_err_and(ReplayFailure::is_refusal));
-    if let Some(finding) = finding(&lost, former, endpoint, cx) {
+    let weight = RequestWeight::of(Some(former), endpoint);
+    let found = match finding(&lost, former, endpoint, cx) {
+        Some(found) => Some(weighed(found, weight.as_ref())),
+        None => weight.as_ref().filter(|weight| weight.lost > 0).map(by_requests),
+    };
+    if let Some(finding) = found {
         return finding.into();
+    }
+    // An access log alone does not tell who connected, only who would be lost.
+    if former.tried.is_empty() && former.clients.is_empty() {
+        return Verdict::NotApplicable;
     }
     if unclear.is_empty() && again.iter().all(Option::is_some) {
         return Verdict::Pass;
@@ -66,24 +77,56 @@ fn finding(
         .filter(|replay| is_named(replay.profile) || must_connect(replay.profile, cx.target));
     let wanted = wanted.next();
     let first = wanted.or_else(|| lost.first())?;
-    let mut titles: Vec<&str> =
-        lost.iter().take(MAX_NAMED).map(|replay| replay.profile.title.as_str()).collect();
-    let more = format!("{} more", lost.len().saturating_sub(MAX_NAMED));
-    if lost.len() > MAX_NAMED {
-        titles.push(&more);
-    }
+    let missing =
+        |replay: &Replay| Missing::of(replay, endpoint).unwrap_or(Missing::NotListed).to_string();
     let because = |replay: &Replay| {
-        let missing = Missing::of(replay, endpoint).unwrap_or(Missing::NotListed);
-        format!("{}: {}: {missing}", endpoint.address, replay.profile.title)
+        format!("{}: {}: {}", endpoint.address, replay.profile.title, missing(replay))
     };
+    let named = listed(lost, missing);
     let finding = RULE
-        .finds(format!("clients that connected before cannot connect: {}", titles.join(", ")))
+        .finds(format!("clients that connected before cannot connect: {named}"))
         .severity(if wanted.is_some() { Severity::Error } else { Severity::Warning })
         .evidence_from(lost.iter().map(|replay| because(replay)))
         .subject(first.profile.name.clone());
     let Some(mut fix) = client_fix(first, endpoint) else { return Some(finding) };
     fix.text = format!("For {}: {}", first.profile.title, fix.text);
     Some(fix.propose(finding))
+}
+
+/// The first of them, each reason once, beside the clients that it is about.
+fn listed(lost: &[&Replay], missing: impl Fn(&Replay) -> String) -> String {
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for replay in lost.iter().take(MAX_NAMED) {
+        let (reason, title) = (missing(replay), replay.profile.title.as_str());
+        match groups.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, titles)) => titles.push(title),
+            None => groups.push((reason, vec![title])),
+        }
+    }
+    let groups =
+        groups.into_iter().map(|(reason, titles)| format!("{}: {reason}", titles.join(", ")));
+    let mut words: Vec<String> = groups.collect();
+    if lost.len() > MAX_NAMED {
+        words.push(format!("{} more", lost.len() - MAX_NAMED));
+    }
+    words.join("; ")
+}
+
+/// Adds the share of requests.
+fn weighed(mut finding: Finding, weight: Option<&RequestWeight>) -> Finding {
+    let Some(weight) = weight else { return finding };
+    if let Some(share) = weight.summary() {
+        finding.message = format!("{}; {share}", finding.message);
+    }
+    finding.evidence_from(weight.sentences())
+}
+
+/// Clients that are none of those that were tried, and that the access log shows.
+fn by_requests(weight: &RequestWeight) -> Finding {
+    let share = weight.share();
+    RULE.finds(format!("clients that connected before cannot connect: they made {share}"))
+        .evidence_from(weight.sentences())
+        .subject("requests")
 }
 
 #[cfg(test)]

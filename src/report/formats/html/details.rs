@@ -10,7 +10,7 @@ use crate::audit::rule::day;
 use crate::certificate::Certificate;
 use crate::observation::{Endpoint, Handshake, RawHello};
 use crate::report::items::{Item, address, items};
-use crate::report::{Look, scan, words};
+use crate::report::{Look, changes, scan, words};
 use crate::run::{Status, TargetReport};
 
 /// The section of a target. Targets that passed without findings are folded.
@@ -26,6 +26,10 @@ pub(super) fn article(report: &TargetReport, index: usize) -> Markup {
                 @if let Some(origin) = &report.target.origin {
                     " " small { (safe(&origin.file)) ":" (origin.line) }
                 }
+            }
+            @if let Some((heading, lines)) = changes::lines(report) {
+                p { (safe(&heading)) }
+                ul.changes { @for line in &lines { li { (safe(line)) } } }
             }
             @for item in items(report) { (item_section(item)) }
             @if !report.observation.endpoints.is_empty() { (connections(report)) }

@@ -1,9 +1,11 @@
 //! The JSON document of schema `shakedown/report/v1`. Field names and values are a contract: they are only ever added to.
 
 mod certificate;
+mod change;
 mod finding;
 mod handshake;
-mod target;
+mod requests;
+pub(in crate::report) mod target;
 
 use std::io::{self, Write};
 
@@ -11,12 +13,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-pub(in crate::report) use self::target::TargetView;
+use self::target::TargetView;
+use crate::report::changes;
+pub use crate::report::saved::SCHEMA;
 use crate::report::tool::Tool;
 use crate::report::{Rehearsed, Report, Summary, inert_json};
-
-/// The name of the schema.
-pub const SCHEMA: &str = "shakedown/report/v1";
+use crate::run::TargetReport;
 
 /// Writes the whole report as one document.
 pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -32,6 +34,11 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 pub fn schema() -> String {
     let schema = schemars::schema_for!(Document<TargetView<'static>>);
     serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"
+}
+
+/// A target as the document has it.
+pub(super) fn view(report: &TargetReport) -> TargetView<'_> {
+    TargetView::of(report).compared(changes::of(report), changes::weight(report))
 }
 
 /// Writes targets that are already JSON as the document of a finished run; `times` are its start and end.
@@ -89,7 +96,7 @@ impl<'a> Document<TargetView<'a>> {
             interrupted: report.interrupted,
             rehearsal: report.options.rehearsal.clone(),
             summary: report.summary(),
-            targets: report.targets.iter().map(TargetView::of).collect(),
+            targets: report.targets.iter().map(view).collect(),
         }
     }
 }

@@ -4,11 +4,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::certificate::{self, CertificateView};
+use super::change::ChangeView;
 use super::finding::{ExcuseView, FindingView};
 use super::handshake::HandshakeView;
+use super::requests::RequestsView;
 use crate::audit::judge::Judgement;
 use crate::audit::upstream::outcome::NginxOutcome;
+use crate::audit::weight::RequestWeight;
 use crate::observation::Endpoint;
+use crate::report::saved::change::TargetChange;
 use crate::report::{chain, items, scan};
 use crate::run::{Status, TargetReport};
 use crate::targets::{Origin, Role, Target, TargetKind};
@@ -50,6 +54,13 @@ pub(in crate::report) struct TargetView<'a> {
     scans: Vec<scan::ScanView<'a>>,
     /// The results of the clients that were replayed.
     clients: Vec<scan::ClientView<'a>>,
+    /// What changed since the state that `--against` names; absent if it is not compared with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<ChangeView>>")]
+    changes: Option<Vec<TargetChange>>,
+    /// What would become of the requests in `--access-log`; absent without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests: Option<RequestsView>,
     /// The verdict of nginx as a client; null if it was not requested.
     nginx: Option<NginxView>,
     findings: Vec<FindingView<'a>>,
@@ -141,6 +152,8 @@ impl<'a> TargetView<'a> {
             chains: chains(report),
             scans: endpoints.iter().flat_map(scan::scans).collect(),
             clients: endpoints.iter().flat_map(|one| scan::clients(one, target)).collect(),
+            changes: None,
+            requests: None,
             nginx: NginxView::of(&report.judgement),
             findings: report
                 .judgement
@@ -159,6 +172,16 @@ impl<'a> TargetView<'a> {
                 })
                 .collect(),
         }
+    }
+}
+
+impl TargetView<'_> {
+    pub(super) fn compared(
+        self,
+        changes: Option<Vec<TargetChange>>,
+        weight: Option<RequestWeight>,
+    ) -> Self {
+        Self { changes, requests: weight.map(RequestsView::of), ..self }
     }
 }
 
