@@ -17,7 +17,7 @@ Examples:
   # before deploying: a private nginx runs it, and nothing live is touched
   shakedown nginx site/nginx.conf --rehearse --clients all
   # which clients does a change lose, and how many requests do they make?
-  shakedown nginx site/nginx.conf --rehearse --against live --access-log /var/log/nginx/access.log
+  shakedown nginx new.conf --rehearse --against live --access-log access.log
   # the servers run on another machine
   shakedown nginx site/nginx.conf --connect 192.0.2.10
   # annotations of ingress-nginx
