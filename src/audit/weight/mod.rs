@@ -136,7 +136,7 @@ impl RequestWeight {
     /// What was found, one sentence each.
     pub fn sentences(&self) -> Vec<String> {
         let log = self.files.join(", ");
-        let any = if self.of_all_names { " for all names" } else { "" };
+        let any = if self.of_all_names { " (which does not tell for which name)" } else { "" };
         let from = format!("{any}, derived from {}", self.derived_from.join(", "));
         let mut all = Vec::new();
         if self.requests == 0 {

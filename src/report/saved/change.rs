@@ -147,7 +147,7 @@ pub fn lines(changes: &[TargetChange]) -> Vec<String> {
 enum ClientGroup<'a> {
     Lost(Option<&'a str>),
     Gained,
-    Negotiates(&'a str, &'a str),
+    Negotiates(String, String),
 }
 
 impl<'a> ClientGroup<'a> {
@@ -155,7 +155,10 @@ impl<'a> ClientGroup<'a> {
         Some(match what {
             What::ClientLost { client, reason } => (Self::Lost(reason.as_deref()), client),
             What::ClientGained { client } => (Self::Gained, client),
-            What::ClientNegotiates { client, old, new } => (Self::Negotiates(old, new), client),
+            What::ClientNegotiates { client, old, new } => {
+                let (old, new) = what_differs(old, new);
+                (Self::Negotiates(old, new), client)
+            }
             _ => return None,
         })
     }
@@ -173,20 +176,60 @@ impl<'a> ClientGroup<'a> {
             Self::Lost(Some(reason)) => format!("lost: {clients}: {reason}"),
             Self::Lost(None) => format!("lost: {clients}"),
             Self::Gained => format!("gained: {clients}"),
-            Self::Negotiates(old, new) => {
-                format!("{clients}: {} (was {})", as_openssl(new), as_openssl(old))
-            }
+            Self::Negotiates(old, new) => format!("{clients}: {new} (was {old})"),
         }
     }
 }
 
-/// The same with the names that `ssl_ciphers` has.
-fn as_openssl(way: &str) -> String {
-    let word =
-        |word| CipherSuite::from_name(word).and_then(CipherSuite::openssl_name).unwrap_or(word);
-    way.split(' ').map(word).collect::<Vec<_>>().join(" ")
+/// Version, suite and group as far as they differ, with the names that `ssl_ciphers` has; all, if they cannot be told
+/// apart.
+fn what_differs(old: &str, new: &str) -> (String, String) {
+    let words = |way: &str| -> Vec<String> {
+        let word = |word: &str| {
+            let name = CipherSuite::from_name(word).and_then(CipherSuite::openssl_name);
+            name.unwrap_or(word).to_owned()
+        };
+        way.split(' ').map(word).collect()
+    };
+    let (old, new) = (words(old), words(new));
+    if old.len() != new.len() || old.len() > 3 {
+        return (old.join(" "), new.join(" "));
+    }
+    let (old, new): (Vec<String>, Vec<String>) =
+        old.into_iter().zip(new).filter(|(old, new)| old != new).unzip();
+    (old.join(" "), new.join(" "))
 }
 
 fn day(moment: &str) -> &str {
     moment.split('T').next().unwrap_or(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_that_change_alike_share_a_line_with_what_differs() {
+        let negotiates = |client: &str, suite: &str, group: &str| TargetChange {
+            worse: false,
+            what: What::ClientNegotiates {
+                client: client.to_owned(),
+                old: format!("TLSv1.3 {suite} x25519"),
+                new: format!("TLSv1.3 {suite} {group}"),
+            },
+        };
+        let lost = What::ClientLost { client: "C".to_owned(), reason: Some("old".to_owned()) };
+        let changes = [
+            negotiates("A", "TLS_AES_128_GCM_SHA256", "secp384r1"),
+            negotiates("B", "TLS_AES_256_GCM_SHA384", "secp384r1"),
+            TargetChange { worse: true, what: lost },
+        ];
+        assert_eq!(lines(&changes), ["lost: C: old", "A, B: secp384r1 (was x25519)"]);
+        let (old, new) = what_differs(
+            "TLSv1.2 TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+            "TLSv1.3 TLS_AES_128_GCM_SHA256 X25519",
+        );
+        assert_eq!(old, "TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256");
+        assert_eq!(new, "TLSv1.3 TLS_AES_128_GCM_SHA256 X25519");
+    }
 }
