@@ -10,7 +10,7 @@ pub(in crate::report) mod target;
 use std::io::{self, Write};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use self::target::TargetView;
@@ -85,7 +85,16 @@ struct Document<T> {
     targets: Vec<T>,
 }
 
-impl<'a> Document<TargetView<'a>> {
+/// A target whose view is made when it is written, so that only one exists at a time.
+struct LateView<'a>(&'a TargetReport);
+
+impl Serialize for LateView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        view(self.0).serialize(serializer)
+    }
+}
+
+impl<'a> Document<LateView<'a>> {
     fn of(report: &'a Report) -> Self {
         let (started_at, finished_at) = report.times();
         Self {
@@ -96,7 +105,7 @@ impl<'a> Document<TargetView<'a>> {
             interrupted: report.interrupted,
             rehearsal: report.options.rehearsal.clone(),
             summary: report.summary(),
-            targets: report.targets.iter().map(view).collect(),
+            targets: report.targets.iter().map(LateView).collect(),
         }
     }
 }
