@@ -247,7 +247,8 @@ fn request_refused(attempt: &NginxAttempt) -> HandshakeVerdict {
             HandshakeVerdict::Fails(NginxFailure::LateClientCertificate(refused))
         }
         Served::Renegotiates => HandshakeVerdict::CannotTell(
-            "the server asks for another handshake behind the request, which is not made here"
+            "after the request, the server asks for another handshake (HelloRequest), most likely to request a client \
+             certificate; nginx makes that handshake, and this program cannot"
                 .to_owned(),
         ),
         Served::Answer { status, subject: RefusalSubject::PostHandshakeAuthentication } => {
