@@ -31,9 +31,14 @@ pub(super) fn likely_issued(
         }
 }
 
-/// `EXFLAG_SS`: self-issued, by its own key as far as the identifiers say.
+/// `EXFLAG_SS`: self-issued, by its own key as far as the identifiers say. 1.1.1 does not look at the key usage here.
 pub(super) fn is_self_signed(certificate: &Certificate, library: OpensslRelease) -> bool {
-    likely_issued(certificate, certificate, library)
+    match &certificate.openssl {
+        Ok(view) if library == OpensslRelease::V1_1_1 => {
+            view.issuer == view.subject && !view.invalid && view.points_to(view)
+        }
+        _ => likely_issued(certificate, certificate, library),
+    }
 }
 
 /// The issuer that OpenSSL picks: the first one that is valid now, else the one that expires last.
