@@ -17,6 +17,8 @@ pub struct SClient<'a> {
     target: &'a Target,
     words: Vec<Cow<'a, str>>,
     input: Input,
+    /// Files that OpenSSL reads as the trusted one, if there are several: certificates and revocation lists.
+    piped: Vec<Cow<'a, str>>,
 }
 
 /// The input of a command, which determines how long it runs.
@@ -35,7 +37,7 @@ impl<'a> SClient<'a> {
     pub fn new(target: &'a Target, address: Option<SocketAddr>, sni: Option<&'a str>) -> Self {
         let connect = address.map_or_else(|| place(target), |address| address.to_string());
         let words = vec!["-connect".into(), connect.into()];
-        let call = Self { target, words, input: Input::Nothing };
+        let call = Self { target, words, input: Input::Nothing, piped: Vec::new() };
         match sni {
             Some(name) => call.option("-servername", name),
             None => call.flag("-noservername"),
@@ -112,6 +114,10 @@ impl<'a> SClient<'a> {
         let words: Vec<Cow<'_, str>> = self.words.iter().map(|word| quote(word)).collect();
         let call = format!("openssl s_client {}", words.join(" "));
         match self.input {
+            Input::Nothing if !self.piped.is_empty() => {
+                let files: Vec<Cow<'_, str>> = self.piped.iter().map(|file| quote(file)).collect();
+                format!("cat {} | {call}", files.join(" "))
+            }
             Input::Nothing => format!("{call} </dev/null"),
             Input::Silence => format!("sleep 2 | {call}"),
             Input::Request => {
@@ -165,8 +171,16 @@ pub fn as_nginx<'a>(
         call = call.option("-cipher", client.ciphers.as_str());
     }
     if client.verify {
-        if let Some(trusted) = &client.trusted {
-            call = call.option("-CAfile", trusted.path.to_string_lossy());
+        let trusted = client.trusted.as_ref().map(|trusted| trusted.path.to_string_lossy());
+        match (trusted, client.crl.as_ref()) {
+            // `-CRL` reads only the first list of a file.
+            (Some(trusted), Some(crl)) if !requests => {
+                call = call.option("-CAfile", "/dev/stdin").flag("-crl_check");
+                call = call.flag("-crl_check_all");
+                call.piped = vec![trusted, crl.to_string_lossy()];
+            }
+            (Some(trusted), _) => call = call.option("-CAfile", trusted),
+            (None, _) => {}
         }
         call = call
             .option("-verify_depth", client.verify_depth.to_string())

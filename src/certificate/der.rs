@@ -103,6 +103,14 @@ impl<'a> Element<'a> {
         }
     }
 
+    /// The contents of a boolean; any value but zero is `TRUE`.
+    pub(super) fn boolean(self) -> Result<bool, Unreadable> {
+        match self.body {
+            [value] => Ok(*value != 0),
+            _ => Err(Unreadable),
+        }
+    }
+
     /// The bits of a bit string, without the count of unused ones.
     pub(super) fn bits(self) -> Result<&'a [u8], Unreadable> {
         match self.body {

@@ -1,10 +1,11 @@
 //! Issues certificates for the demo and the tests: authorities and leaves, valid or with faults.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SignatureAlgorithm,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, SerialNumber, SignatureAlgorithm,
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use time::{Duration, OffsetDateTime};
 
 /// A certificate with its key and its issuers.
@@ -119,6 +120,23 @@ impl Authority {
         let mut params = other.params.clone();
         change(&mut params);
         Ok(params.signed_by(other.issuer.key(), &self.issuer)?.der().clone())
+    }
+
+    /// A revocation list without entries, valid for 30 days of which ten have passed, with changed parameters.
+    pub fn revocation_list(
+        &self,
+        change: impl FnOnce(&mut CertificateRevocationListParams),
+    ) -> Result<CertificateRevocationListDer<'static>, rcgen::Error> {
+        let mut params = CertificateRevocationListParams {
+            this_update: self.now - Duration::days(10),
+            next_update: self.now + Duration::days(20),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        change(&mut params);
+        Ok(params.signed_by(&self.issuer)?.der().clone())
     }
 
     /// A server certificate for these names, valid for 90 days of which ten have passed.

@@ -6,6 +6,7 @@ use super::der::{
     BIT_STRING, BOOLEAN, Element, Elements, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, SEQUENCE,
     UTC_TIME, Unreadable, context,
 };
+use super::distribution_point::{DistributionPoint, distribution_points};
 use super::name_constraints::{GeneralName, NameConstraints, SubjectNames, general_names};
 
 /// A certificate's data in OpenSSL.
@@ -42,13 +43,19 @@ pub struct OpensslView {
     pub well_formed_dates: [bool; 2],
     /// The signature algorithm outside and inside are the same.
     pub algorithms_agree: bool,
+    /// Where its revocation lists are.
+    pub(super) distribution_points: Vec<DistributionPoint>,
+    /// Its serial number.
+    pub(super) serial: Vec<u8>,
     subject_key_id: Option<Vec<u8>>,
     authority_key_id: Option<AuthorityKeyId>,
-    serial: Vec<u8>,
 }
 
 /// `keyCertSign` among the bits of a key usage, as RFC 5280 numbers them.
 pub const KEY_CERT_SIGN: u16 = 1 << 5;
+
+/// `cRLSign` among them.
+pub const CRL_SIGN: u16 = 1 << 6;
 
 /// The purposes of TLS in an extendedKeyUsage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,8 +66,9 @@ pub struct Purposes {
     pub client: bool,
 }
 
+/// An authorityKeyIdentifier, of a certificate or of a revocation list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct AuthorityKeyId {
+pub(super) struct AuthorityKeyId {
     key_id: Option<Vec<u8>>,
     issuer: Option<CanonicalName>,
     serial: Option<Vec<u8>>,
@@ -158,7 +166,9 @@ impl OpensslView {
                 self.name_constraints =
                     Some(NameConstraints::of(value.expect(SEQUENCE)?.inside())?);
             }
-            DISTRIBUTION_POINTS => distribution_points(value.expect(SEQUENCE)?.inside())?,
+            DISTRIBUTION_POINTS => {
+                self.distribution_points = distribution_points(value.expect(SEQUENCE)?.inside())?;
+            }
             PROXY => {
                 self.proxy = true;
                 value.expect(SEQUENCE)?.inside().all()?;
@@ -170,19 +180,23 @@ impl OpensslView {
 
     /// `X509_check_akid`: the authority key identifier of `self` (key, serial number and issuer) matches `issuer`.
     pub fn points_to(&self, issuer: &Self) -> bool {
-        let Some(id) = &self.authority_key_id else { return true };
-        let agrees = |wanted: &Option<Vec<u8>>, offered: Option<&Vec<u8>>| match (wanted, offered) {
-            (Some(wanted), Some(offered)) => wanted == offered,
-            _ => true,
-        };
-        agrees(&id.key_id, issuer.subject_key_id.as_ref())
-            && agrees(&id.serial, Some(&issuer.serial))
-            && id.issuer.as_ref().is_none_or(|name| *name == issuer.issuer)
+        self.authority_key_id.as_ref().is_none_or(|id| id.fits(issuer))
     }
 }
 
 impl AuthorityKeyId {
-    fn of(mut parts: Elements<'_>) -> Result<Self, Unreadable> {
+    /// `X509_check_akid`: what it says agrees with `issuer`.
+    pub(super) fn fits(&self, issuer: &OpensslView) -> bool {
+        let agrees = |wanted: &Option<Vec<u8>>, offered: Option<&Vec<u8>>| match (wanted, offered) {
+            (Some(wanted), Some(offered)) => wanted == offered,
+            _ => true,
+        };
+        agrees(&self.key_id, issuer.subject_key_id.as_ref())
+            && agrees(&self.serial, Some(&issuer.serial))
+            && self.issuer.as_ref().is_none_or(|name| *name == issuer.issuer)
+    }
+
+    pub(super) fn of(mut parts: Elements<'_>) -> Result<Self, Unreadable> {
         let key_id = parts.optional(context(0, false))?.map(|one| one.body.to_vec());
         let names = parts.optional(context(1, true))?.map(|names| general_names(names.inside()));
         // Only the first directory name counts.
@@ -203,10 +217,11 @@ fn version(tbs: &mut Elements<'_>) -> Result<(), Unreadable> {
     inside.end()
 }
 
-struct CertificateExtension<'a> {
-    oid: &'a [u8],
-    critical: bool,
-    value: &'a [u8],
+/// An extension of a certificate, of a revocation list, or of an entry of one.
+pub(super) struct CertificateExtension<'a> {
+    pub(super) oid: &'a [u8],
+    pub(super) critical: bool,
+    pub(super) value: &'a [u8],
 }
 
 fn extensions(mut tbs: Elements<'_>) -> Result<Vec<CertificateExtension<'_>>, Unreadable> {
@@ -220,13 +235,14 @@ fn extensions(mut tbs: Elements<'_>) -> Result<Vec<CertificateExtension<'_>>, Un
     list.inside().all()?.into_iter().map(extension).collect()
 }
 
-fn extension(one: Element<'_>) -> Result<CertificateExtension<'_>, Unreadable> {
+/// Reads one extension.
+pub(super) fn extension(one: Element<'_>) -> Result<CertificateExtension<'_>, Unreadable> {
     if one.tag != SEQUENCE {
         return Err(Unreadable);
     }
     let mut parts = one.inside();
     let oid = parts.next()?.oid()?;
-    let critical = parts.optional(BOOLEAN)?.map(boolean).transpose()?.unwrap_or(false);
+    let critical = parts.optional(BOOLEAN)?.map(Element::boolean).transpose()?.unwrap_or(false);
     // OpenSSL accepts a constructed string, as BER allows; it is not decoded here, so there is no value.
     let value = match parts.optional(OCTET_STRING | 0x20)? {
         Some(_) => &[][..],
@@ -235,16 +251,9 @@ fn extension(one: Element<'_>) -> Result<CertificateExtension<'_>, Unreadable> {
     parts.end().map(|()| CertificateExtension { oid, critical, value })
 }
 
-fn boolean(element: Element<'_>) -> Result<bool, Unreadable> {
-    match element.body {
-        [value] => Ok(*value != 0),
-        _ => Err(Unreadable),
-    }
-}
-
 fn basic_constraints(value: &mut Elements<'_>) -> Result<(bool, Option<u32>), Unreadable> {
     let mut parts = value.expect(SEQUENCE)?.inside();
-    let ca = parts.optional(BOOLEAN)?.map(boolean).transpose()?.unwrap_or(false);
+    let ca = parts.optional(BOOLEAN)?.map(Element::boolean).transpose()?.unwrap_or(false);
     let length = parts.optional(INTEGER)?.map(Element::integer).transpose()?;
     parts.end()?;
     let length = match length {
@@ -256,32 +265,8 @@ fn basic_constraints(value: &mut Elements<'_>) -> Result<(bool, Option<u32>), Un
     Ok((ca, length))
 }
 
-/// Each point needs a name or an issuer of the list.
-fn distribution_points(points: Elements<'_>) -> Result<(), Unreadable> {
-    for point in points.all()? {
-        let mut parts = point.inside();
-        let name = parts.optional(context(0, true))?;
-        parts.optional(context(1, false))?;
-        let issuer = parts.optional(context(2, true))?.map(|names| general_names(names.inside()));
-        parts.end()?;
-        let issuers = issuer.transpose()?.unwrap_or_default();
-        if let Some(name) = name {
-            let mut inside = name.inside();
-            let form = inside.next()?;
-            inside.end()?;
-            match form.tag {
-                0xa0 => general_names(form.inside()).map(|_| ())?,
-                0xa1 => form.inside().all().map(|_| ())?,
-                _ => return Err(Unreadable),
-            }
-        } else if issuers.is_empty() {
-            return Err(Unreadable);
-        }
-    }
-    Ok(())
-}
-
-fn check_algorithm(algorithm: Element<'_>) -> Result<(), Unreadable> {
+/// Whether an `AlgorithmIdentifier` can be read.
+pub(super) fn check_algorithm(algorithm: Element<'_>) -> Result<(), Unreadable> {
     let mut parts = algorithm.inside();
     parts.next()?.oid()?;
     if let Ok(parameter) = parts.next() {
@@ -295,7 +280,7 @@ fn check_algorithm(algorithm: Element<'_>) -> Result<(), Unreadable> {
 }
 
 /// `X509_cmp_time` accepts one form of each type.
-fn is_well_formed(time: Element<'_>) -> bool {
+pub(super) fn is_well_formed(time: Element<'_>) -> bool {
     let digits = match time.tag {
         UTC_TIME => 12,
         GENERALIZED_TIME => 14,
@@ -312,7 +297,8 @@ const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 17];
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
 const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
 const DISTRIBUTION_POINTS: &[u8] = &[0x55, 0x1d, 31];
-const AUTHORITY_KEY_ID: &[u8] = &[0x55, 0x1d, 35];
+/// authorityKeyIdentifier.
+pub(super) const AUTHORITY_KEY_ID: &[u8] = &[0x55, 0x1d, 35];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
 const NETSCAPE_TYPE: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x42, 1, 1];
 const PROXY: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 14];

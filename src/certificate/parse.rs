@@ -325,7 +325,7 @@ fn uri(name: &GeneralName<'_>) -> Option<String> {
 }
 
 /// RFC 5280 section 4.1.2.5 requires UTC. A `UTCTime` with an offset occurs nevertheless, and the offset is applied.
-fn moment(time: &ASN1Time) -> Result<OffsetDateTime, ParseError> {
+pub(super) fn moment(time: &ASN1Time) -> Result<OffsetDateTime, ParseError> {
     let out_of_range = || ParseError::Malformed("a date is out of range".to_owned());
     time.to_datetime().checked_to_offset(UtcOffset::UTC).ok_or_else(out_of_range)
 }

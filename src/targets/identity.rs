@@ -69,7 +69,7 @@ pub enum FileError {
 
 /// Reads a file of certificates: a PEM bundle, or one certificate in DER.
 pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
-    let (blocks, problems) = file::blocks(&read(path)?);
+    let (blocks, problems) = file::blocks(&read_file(path)?);
     if let Some(problem) = problems.first() {
         return Err(FileError::Pem { path: path.to_owned(), reason: problem.to_string() });
     }
@@ -109,7 +109,7 @@ pub fn read_public_key(path: &Path) -> Result<Vec<u8>, FileError> {
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
-    let bytes = read(path)?;
+    let bytes = read_file(path)?;
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| {
         let encrypted = [b"BEGIN ENCRYPTED PRIVATE KEY".as_slice(), b"Proc-Type: 4,ENCRYPTED"]
             .iter()
@@ -119,7 +119,8 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+/// Reads a file of certificates, keys or revocation lists.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
     regular_file::read(path, MAX_FILE).map_err(|error| {
         let path = path.to_owned();
         match error.kind() {

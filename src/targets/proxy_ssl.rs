@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::address::host_port;
-use super::identity::read_identity;
+use super::identity::{read_file, read_identity};
 use super::nginx_client::{NginxClient, NginxRequest, Trusted, usual_library};
 use super::{Roots, Target, Trust, trust};
+use crate::certificate::crl::RevocationLists;
+use crate::certificate::file::mentions_certificate;
 use crate::nginx::defaults::{NginxRelease, protocols_of};
 use crate::nginx::inherit::Set;
 use crate::nginx::upstream::{ProxyModule, ProxySsl, Text, without_port};
@@ -61,7 +63,8 @@ impl AsNginx {
         if let Some(set) = ssl.trusted_certificate.as_ref().filter(|_| !client.verify) {
             client.trusted = Some(files.trusted(set).map_err(AsNginxError::Unread)?);
         }
-        let unread = client.trusted_unread.take().or_else(|| client.identity_unread.take());
+        let unread = [&client.trusted_unread, &client.lists_unread, &client.identity_unread];
+        let unread = unread.into_iter().flatten().next().cloned();
         unread.map_or(Ok(client), |reason| Err(AsNginxError::Unread(reason)))
     }
 
@@ -86,6 +89,7 @@ pub(super) struct DirectiveFiles<'a> {
     /// Prefix of every name, if the configuration is for another root folder.
     pub(super) root: Option<&'a Path>,
     trusted: HashMap<String, Result<Trusted, String>>,
+    lists: HashMap<String, Result<Arc<RevocationLists>, String>>,
 }
 
 impl<'a> DirectiveFiles<'a> {
@@ -105,6 +109,40 @@ impl<'a> DirectiveFiles<'a> {
             Ok(Trusted { path: PathBuf::from(name), store: Arc::new(store) })
         };
         self.trusted.entry(name.to_owned()).or_insert_with(read).clone()
+    }
+
+    /// The revocation lists that nginx loads. Before nginx 1.27.2, OpenSSL read both files: lists in the one of trusted
+    /// certificates count too, and certificates among the lists are trusted.
+    fn lists(
+        &mut self,
+        crl: Option<&Set<String>>,
+        trusted: Option<&Set<String>>,
+        release: NginxRelease,
+    ) -> Result<Arc<RevocationLists>, String> {
+        let by_library = release < NginxRelease::new(1, 27, 2);
+        let Some(crl) = crl else { return Ok(Arc::default()) };
+        let found = self.lists_of(crl, by_library)?;
+        let more = trusted.filter(|_| by_library);
+        let more = more.map(|set| self.lists_of(set, false)).transpose()?;
+        Ok(match more {
+            Some(more) if !more.0.is_empty() => {
+                Arc::new(RevocationLists(found.0.iter().chain(&more.0).cloned().collect()))
+            }
+            _ => found,
+        })
+    }
+
+    fn lists_of(&mut self, name: &str, alone: bool) -> Result<Arc<RevocationLists>, String> {
+        let path = self.path(name);
+        let read = || {
+            let bytes = read_file(&path).map_err(|error| error.to_string())?;
+            if alone && mentions_certificate(&bytes) {
+                return Err(format!("{name} has certificates beside revocation lists"));
+            }
+            let lists = RevocationLists::read(&bytes).map_err(|why| format!("{name}: {why}"))?;
+            Ok(Arc::new(lists))
+        };
+        self.lists.entry(name.to_owned()).or_insert_with(read).clone()
     }
 }
 
@@ -127,7 +165,7 @@ pub(super) fn client(
         ciphers: ssl.cipher_list().to_owned(),
         verify: ssl.verifies(),
         verify_depth: usize::try_from(ssl.depth()).unwrap_or(usize::MAX),
-        crl: ssl.crl.as_ref().map(|set| files.path(set)),
+        crl: ssl.crl.as_ref().filter(|set| !set.is_empty()).map(|set| files.path(set)),
         alpn: alpn(module, ssl),
         conf_commands: ssl.conf_command.iter().map(|set| command(&set.value)).collect(),
         ..NginxClient::new(name)
@@ -137,6 +175,13 @@ pub(super) fn client(
         match files.trusted(set) {
             Ok(trusted) => client.trusted = Some(trusted),
             Err(reason) => client.trusted_unread = Some(reason),
+        }
+    }
+    if client.crl.is_some() {
+        let also = ssl.trusted_certificate.as_ref();
+        match files.lists(ssl.crl.as_ref(), also, client.release()) {
+            Ok(lists) => client.lists = Some(lists),
+            Err(reason) => client.lists_unread = Some(reason),
         }
     }
     let certificate = material(ssl.certificate.as_ref())?;

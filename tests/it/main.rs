@@ -54,6 +54,7 @@ mod replay;
 mod reports;
 mod repository;
 mod reproduce;
+mod revocation;
 mod scan;
 mod serve;
 mod stacks;

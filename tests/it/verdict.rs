@@ -255,7 +255,7 @@ fn predict(case: &Case, now: OffsetDateTime) -> String {
     assert_eq!(unreadable, 0);
     let profile =
         VerifyProfile { depth: case.depth, security_level: case.level, ..VerifyProfile::default() };
-    let question = Question { chain: &chain, store: &store, now };
+    let question = Question { chain: &chain, store: &store, lists: None, now };
     match verify(question, profile, &Verifier::default()) {
         OpensslVerdict::Accepted if chain.leaf().unwrap().check_host(case.name) => {
             "accepted".to_owned()

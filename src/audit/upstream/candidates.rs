@@ -99,7 +99,10 @@ fn unsifted(
     let client = &attempt.client;
     match failure {
         NginxFailure::Network(_) => Vec::new(),
-        NginxFailure::UnreadableCertificate(_) => another_certificate(attempt, hints),
+        // No directive makes a revocation list.
+        NginxFailure::UnreadableCertificate(_) | NginxFailure::Revocation(_) => {
+            another_certificate(attempt, hints)
+        }
         NginxFailure::PlainText(_) => over_tls(client),
         NginxFailure::UnsafeRenegotiation => {
             vec![vec![SettingChange::ConfCommand(
@@ -325,7 +328,7 @@ fn identity(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
 /// A greater depth, another trusted file, or both: whichever makes OpenSSL accept the chain.
 fn trust(client: &NginxClient, chain: &Chain, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     let accepts = |trusted: &Trusted, depth: usize| {
-        let question = openssl::Question { chain, store: &trusted.store, now: hints.now };
+        let question = client.question(chain, trusted, hints.now);
         let profile = client.verification(depth);
         openssl::verify(question, profile, &Verifier::default()) == OpensslVerdict::Accepted
     };

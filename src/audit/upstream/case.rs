@@ -8,6 +8,7 @@ use crate::audit::finding::{Fix, ProposedDirective};
 use crate::nginx::upstream::ProxyModule;
 use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, ClientCertificateRequest, Endpoint};
+use crate::openssl::verify_error::VerifyError;
 use crate::targets::Target;
 use crate::targets::nginx_client::{HOST, HelloError, NginxClient, OpenSslSetting, SettingChange};
 use crate::tls::alert::AlertDescription;
@@ -23,6 +24,10 @@ pub enum FaultKind {
     Untrusted,
     /// The chain is longer than `proxy_ssl_verify_depth` allows.
     VerifyDepth,
+    /// A revocation list has ended.
+    ListExpired,
+    /// There is no revocation list of an authority, or none that counts.
+    ListMissing,
     /// No version in common.
     ProtocolMismatch,
     /// No cipher suite in common, or a key that the security level forbids.
@@ -38,7 +43,14 @@ pub enum FaultKind {
 impl FaultKind {
     /// Whether it can occur only if nginx verifies the certificate.
     pub fn needs_verification(self) -> bool {
-        matches!(self, Self::Untrusted | Self::VerifyDepth | Self::NameMismatch)
+        matches!(
+            self,
+            Self::Untrusted
+                | Self::VerifyDepth
+                | Self::ListExpired
+                | Self::ListMissing
+                | Self::NameMismatch
+        )
     }
 }
 
@@ -153,7 +165,11 @@ impl<'a> NginxCase<'a> {
             | NginxFailure::UnsafeRenegotiation
             | NginxFailure::Configuration(_) => FaultKind::CipherMismatch,
             NginxFailure::PlainText(_) => FaultKind::Scheme,
-            NginxFailure::Verify(_) => FaultKind::Untrusted,
+            NginxFailure::Revocation(VerifyError::CRL_HAS_EXPIRED) => FaultKind::ListExpired,
+            NginxFailure::Verify(_) | NginxFailure::Revocation(VerifyError::CERT_REVOKED) => {
+                FaultKind::Untrusted
+            }
+            NginxFailure::Revocation(_) => FaultKind::ListMissing,
             NginxFailure::Misdirected(_) if self.configured.client.sni().is_none() => {
                 FaultKind::SniMissing
             }
@@ -184,12 +200,16 @@ impl<'a> NginxCase<'a> {
         let versions: Vec<String> = client.versions().iter().map(ToString::to_string).collect();
         let verifies = match &client.trusted {
             _ if !client.verify => "does not verify".to_owned(),
-            Some(trusted) => format!(
-                "verifies {:?} with {} to depth {}",
-                client.name,
-                trusted.path.display(),
-                client.verify_depth
-            ),
+            Some(trusted) => {
+                let lists = client.crl.as_ref().map(|path| format!(" and {}", path.display()));
+                format!(
+                    "verifies {:?} with {}{} to depth {}",
+                    client.name,
+                    trusted.path.display(),
+                    lists.unwrap_or_default(),
+                    client.verify_depth
+                )
+            }
             None if client.trusted_unread.is_some() => {
                 "verifies with a file that could not be read here".to_owned()
             }

@@ -57,7 +57,7 @@ pub fn message(client: &NginxClient, failure: &NginxFailure) -> Option<String> {
         NginxFailure::UnsafeRenegotiation => {
             handshake(own(client, UNSAFE_LEGACY_RENEGOTIATION, (444, "final_renegotiate")))
         }
-        NginxFailure::Verify(error) => {
+        NginxFailure::Verify(error) | NginxFailure::Revocation(error) => {
             let text = error.text_in(client.library);
             handshake(format!("upstream SSL certificate verify error: ({}:{text})", error.0))
         }

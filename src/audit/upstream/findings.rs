@@ -6,10 +6,13 @@ use super::identity::doubts;
 use super::verdict::{HandshakeVerdict, NginxFailure};
 use crate::audit::finding::{Finding, Fix};
 use crate::audit::reproduce::{as_nginx, in_plain_text};
-use crate::audit::rule::{self, Context, Rule};
+use crate::audit::rule::{self, Context, Rule, day};
 use crate::audit::rules::names_of;
+use crate::certificate::signature::Verifier;
+use crate::certificate::trust::openssl::{self, ListFault};
 use crate::observation::Cause;
 use crate::observation::nginx::{NginxAttempt, RefusalSubject, Served};
+use crate::openssl::verify_error::VerifyError;
 use crate::targets::nginx_client::{NginxClient, OpenSslSetting, SettingChange};
 use crate::tls::version::ProtocolVersion;
 
@@ -59,6 +62,9 @@ fn finding(
     {
         finding.evidence.push(format!("the certificate is for {}", names_of(leaf)));
     }
+    if let NginxFailure::Revocation(_) = failure {
+        finding.evidence.extend(list_evidence(case, cx));
+    }
     if let (FaultKind::ClientCertificate, Some(identity)) = (kind, &case.configured.client.identity)
     {
         finding.evidence.extend(doubts(identity, case.certificate_request(), cx.now));
@@ -91,6 +97,38 @@ fn finding(
         (None, None) => {}
     }
     finding
+}
+
+/// What each certificate of the path lacks, issuer by issuer.
+fn list_evidence(case: &NginxCase<'_>, cx: &Context<'_>) -> Vec<String> {
+    let client = &case.configured.client;
+    let (Some(trusted), Some(chain)) = (&client.trusted, case.configured.chain()) else {
+        return Vec::new();
+    };
+    let question = client.question(chain, trusted, cx.now);
+    let profile = client.verification(client.verify_depth);
+    let faults = openssl::list_faults(question, profile, &Verifier::default());
+    let file = client.crl.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    let mut lines: Vec<String> = Vec::new();
+    for fault in faults {
+        let ListFault { certificate, issuer, error, ends } = &fault;
+        let line = match (*error, ends) {
+            (VerifyError::UNABLE_TO_GET_CRL, _) => {
+                format!("{file} has no revocation list of {issuer} that counts")
+            }
+            (VerifyError::CRL_HAS_EXPIRED, Some(ends)) => {
+                format!("the revocation list of {issuer} in {file} ended on {}", day(*ends))
+            }
+            (VerifyError::CERT_REVOKED, _) => {
+                format!("the revocation list of {issuer} in {file} contains {certificate}")
+            }
+            _ => format!("the revocation list of {issuer} in {file}: {}", error.text()),
+        };
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 /// The change to propose if it could not be tried.
@@ -181,7 +219,9 @@ fn describe(failure: &NginxFailure) -> String {
         NginxFailure::ClientCertificate(cause) => {
             format!("it refuses nginx's client certificate, or that there is none: {cause}")
         }
-        NginxFailure::Verify(error) => format!("verify error {}, {}", error.0, error.text()),
+        NginxFailure::Verify(error) | NginxFailure::Revocation(error) => {
+            format!("verify error {}, {}", error.0, error.text())
+        }
         NginxFailure::Name(name) => format!("its certificate is not for {name:?}"),
         NginxFailure::LateClientCertificate(cause) => {
             format!(

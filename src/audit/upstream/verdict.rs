@@ -53,6 +53,8 @@ pub enum NginxFailure {
     UnreadableCertificate(String),
     /// The chain does not verify.
     Verify(VerifyError),
+    /// It would, without the revocation lists.
+    Revocation(VerifyError),
     /// The certificate is for another name.
     Name(String),
     /// The server refuses the client certificate, or requires one, after the handshake (TLS 1.3).
@@ -98,7 +100,7 @@ impl NginxFailure {
             | Self::UnsafeRenegotiation
             | Self::BadSignature => 4,
             Self::UnreadableCertificate(_) | Self::ClientCertificate(_) => 5,
-            Self::Verify(_) => 6,
+            Self::Verify(_) | Self::Revocation(_) => 6,
             Self::Name(_) => 7,
             Self::LateClientCertificate(_) | Self::Late(_) => 8,
             Self::HttpRefusal(_) | Self::PostHandshakeAuthentication(_) | Self::Misdirected(_) => 9,
@@ -351,11 +353,18 @@ fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) ->
     let Some(chain) = chain else {
         return HandshakeVerdict::CannotTell("the server's certificates were not seen".to_owned());
     };
-    let question = openssl::Question { chain, store: &trusted.store, now };
-    let profile = client.verification(client.verify_depth);
-    match openssl::verify(question, profile, &Verifier::default()) {
+    let question = client.question(chain, trusted, now);
+    let (profile, verifier) = (client.verification(client.verify_depth), Verifier::default());
+    match openssl::verify(question, profile, &verifier) {
         OpensslVerdict::Refused(error) => {
-            return HandshakeVerdict::Fails(NginxFailure::Verify(error));
+            let without = openssl::Question { lists: None, ..question };
+            let by_lists = question.lists.is_some()
+                && openssl::verify(without, profile, &verifier) == OpensslVerdict::Accepted;
+            return HandshakeVerdict::Fails(if by_lists {
+                NginxFailure::Revocation(error)
+            } else {
+                NginxFailure::Verify(error)
+            });
         }
         OpensslVerdict::Unreadable(part) => {
             return HandshakeVerdict::Fails(NginxFailure::UnreadableCertificate(part));
@@ -363,9 +372,9 @@ fn verified(client: &NginxClient, chain: Option<&Chain>, now: OffsetDateTime) ->
         OpensslVerdict::CannotCheck(why) => return HandshakeVerdict::CannotTell(why),
         OpensslVerdict::Accepted => {}
     }
-    if client.crl.is_some() {
-        let crl = client.directive("crl");
-        return HandshakeVerdict::CannotTell(format!("revocation lists ({crl}) are not read here"));
+    if client.crl.is_some() && client.lists.is_none() {
+        let why = client.lists_unread.as_deref().unwrap_or("they were not recorded");
+        return HandshakeVerdict::CannotTell(format!("revocation lists not read: {why}"));
     }
     let covered = chain.leaf().is_some_and(|leaf| leaf.check_host(&client.name));
     if covered {

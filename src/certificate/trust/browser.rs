@@ -26,7 +26,7 @@ pub enum BrowserVerdict {
 
 /// Verifies the chain for this purpose.
 pub fn verify(question: Question<'_>, purpose: Purpose, verifier: &Verifier) -> BrowserVerdict {
-    let Question { chain, store, now } = question;
+    let Question { chain, store, now, lists: _ } = question;
     let Some((leaf, others)) = chain.certificates.split_first() else {
         return BrowserVerdict::NoLeaf;
     };
@@ -121,7 +121,7 @@ mod tests {
         let (store, _) = TrustStore::from_certificates("test".to_owned(), given, false);
         let sent: Vec<&[u8]> = sent.iter().map(AsRef::as_ref).collect();
         let verdict = verify(
-            Question { chain: &Chain::from_der(&sent), store: &store, now: NOW },
+            Question { chain: &Chain::from_der(&sent), store: &store, lists: None, now: NOW },
             Purpose::Server,
             &Verifier::default(),
         );

@@ -5,6 +5,8 @@ mod issuer;
 pub mod openssl;
 pub mod problem;
 mod purpose;
+mod question;
+mod revocation;
 pub mod store;
 
 use std::sync::Arc;
@@ -69,7 +71,8 @@ impl Assessor {
         self.known.get_or_insert(chain.digest, || {
             let verifier = Verifier::default();
             let shape = ChainShape::of(chain, &self.store, &verifier);
-            let judged = openssl::Question { chain, store: &self.store, now: self.now };
+            let (store, now) = (&self.store, self.now);
+            let judged = openssl::Question { chain, store, lists: None, now };
             let browser = browser::verify(judged, self.purpose, &verifier);
             let profile = openssl::VerifyProfile {
                 purpose: self.purpose,

@@ -2,70 +2,25 @@
 //!
 //! nginx's verify callback always answers "go on", so OpenSSL walks the whole chain and nginx logs the **last** error of
 //! the walk (`ngx_ssl_verify_callback`, `ngx_http_upstream_ssl_handshake`). The steps below are in the order of
-//! OpenSSL 3's `X509_verify_cert`; the last one that fails gives the number.
+//! OpenSSL 3's `X509_verify_cert`; the last one that fails gives the number. Older releases of nginx set no callback for
+//! upstreams, and log the first.
 
 use time::OffsetDateTime;
 
 use super::TrustStore;
 use super::issuer::{best_issuer, is_self_signed, likely_issued};
-pub use super::purpose::Purpose;
 use super::purpose::{CaStatus, suits};
+pub use super::question::{OpensslVerdict, Purpose, Question, VerifyProfile};
+pub use super::revocation::ListFault;
+use super::revocation::RevocationCheck;
 use crate::certificate::chain::Chain;
+use crate::certificate::crl::RevocationLists;
 use crate::certificate::openssl_view::{KEY_CERT_SIGN, OpensslView};
 use crate::certificate::parse::Certificate;
 use crate::certificate::signature::{SignatureCheck, Verifier};
 use crate::openssl::release::OpensslRelease;
 use crate::openssl::security_level;
 use crate::openssl::verify_error::VerifyError;
-
-/// nginx's settings for verification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct VerifyProfile {
-    /// `proxy_ssl_verify_depth`: how many intermediates are allowed between leaf and anchor.
-    pub depth: usize,
-    /// OpenSSL's security level: 2 on Debian and from OpenSSL 3.2 on, else 1.
-    pub security_level: u8,
-    /// The library.
-    pub library: OpensslRelease,
-    /// Whose certificate it is.
-    pub purpose: Purpose,
-}
-
-impl Default for VerifyProfile {
-    fn default() -> Self {
-        Self {
-            depth: 1,
-            security_level: security_level::DEFAULT,
-            library: OpensslRelease::default(),
-            purpose: Purpose::Server,
-        }
-    }
-}
-
-/// nginx's verdict on a chain with `proxy_ssl_verify on`, without the name check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OpensslVerdict {
-    /// The chain verifies.
-    Accepted,
-    /// nginx logs this, and answers 502.
-    Refused(VerifyError),
-    /// OpenSSL cannot read a certificate, so the handshake fails even without verification; the part that cannot be
-    /// read.
-    Unreadable(String),
-    /// The verdict depends on something that cannot be checked here; its description.
-    CannotCheck(String),
-}
-
-/// A chain to verify, with these certificates as nginx's trusted file, at this time.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'c> {
-    /// The chain as sent.
-    pub chain: &'c Chain,
-    /// The contents of `proxy_ssl_trusted_certificate`.
-    pub store: &'c TrustStore,
-    /// The time.
-    pub now: OffsetDateTime,
-}
 
 /// The longest path that is followed, in certificates.
 const MAX_PATH: usize = 100;
@@ -76,42 +31,62 @@ pub fn verify(
     profile: VerifyProfile,
     verifier: &Verifier,
 ) -> OpensslVerdict {
-    let Question { chain, store, now } = question;
+    match walk(question, profile, verifier) {
+        Err(verdict) => verdict,
+        // What could not be checked can only add a reason to refuse.
+        Ok(VerifyRun { last: Some(error), .. }) => OpensslVerdict::Refused(error),
+        Ok(VerifyRun { unknown: Some(why), .. }) => OpensslVerdict::CannotCheck(why),
+        Ok(_) => OpensslVerdict::Accepted,
+    }
+}
+
+/// What the revocation lists say of a chain, in the order in which OpenSSL meets it.
+pub fn list_faults(
+    question: Question<'_>,
+    profile: VerifyProfile,
+    verifier: &Verifier,
+) -> Vec<ListFault> {
+    walk(question, profile, verifier).map(|walk| walk.list_faults).unwrap_or_default()
+}
+
+fn walk<'c>(
+    question: Question<'c>,
+    profile: VerifyProfile,
+    verifier: &'c Verifier,
+) -> Result<VerifyRun<'c>, OpensslVerdict> {
+    let Question { chain, store, lists, now } = question;
     let cannot = |why: &str| OpensslVerdict::CannotCheck(why.to_owned());
     if let Some(unreadable) = unreadable(chain) {
-        return OpensslVerdict::Unreadable(unreadable);
+        return Err(OpensslVerdict::Unreadable(unreadable));
     }
     if chain.unreadable.is_some() {
-        return cannot("a certificate of the chain could not be read");
+        return Err(cannot("a certificate of the chain could not be read"));
     }
     if chain.ignored > 0 {
-        return cannot("the chain is longer than shakedown follows");
+        return Err(cannot("the chain is longer than shakedown follows"));
     }
     let Some((leaf, sent)) = chain.certificates.split_first() else {
-        return cannot("no certificate was sent");
+        return Err(cannot("no certificate was sent"));
     };
     if store.certificates.len() < store.anchors.len() {
-        return cannot(
+        return Err(cannot(
             "only names and keys of these roots are known, and OpenSSL needs the certificates",
-        );
+        ));
     }
     let mut walk = VerifyRun {
         path: vec![leaf],
         trusted_from: 1,
         profile,
+        lists,
         now,
         verifier,
         last: None,
         unbuilt: false,
         unknown: None,
+        list_faults: Vec::new(),
     };
     walk.verify(sent.iter().map(AsRef::as_ref).collect(), store);
-    // What could not be checked can only add a reason to refuse.
-    match (walk.last, walk.unknown) {
-        (Some(error), _) => OpensslVerdict::Refused(error),
-        (None, Some(why)) => OpensslVerdict::CannotCheck(why),
-        (None, None) => OpensslVerdict::Accepted,
-    }
+    Ok(walk)
 }
 
 /// The first certificate that OpenSSL cannot read, even if it can be read here, and the part that OpenSSL cannot read.
@@ -134,12 +109,15 @@ struct VerifyRun<'c> {
     /// Index of the first certificate of `path` that came from the store (`num_untrusted`).
     trusted_from: usize,
     profile: VerifyProfile,
+    lists: Option<&'c RevocationLists>,
     now: OffsetDateTime,
     verifier: &'c Verifier,
+    /// The error that counts so far.
     last: Option<VerifyError>,
     /// No path to an anchor was found.
     unbuilt: bool,
     unknown: Option<String>,
+    list_faults: Vec<ListFault>,
 }
 
 impl<'c> VerifyRun<'c> {
@@ -164,12 +142,24 @@ impl<'c> VerifyRun<'c> {
             self.last.get_or_insert(VerifyError::UNSPECIFIED);
             return;
         }
+        self.check_revocation();
         self.check_signatures_and_times();
         self.check_name_constraints();
     }
 
+    fn check_revocation(&mut self) {
+        let Some(lists) = self.lists else { return };
+        let when = (self.now, self.profile.library);
+        let found = RevocationCheck::new(&self.path, lists, when, self.verifier).run();
+        for fault in &found.faults {
+            self.object(fault.error);
+        }
+        self.unknown = self.unknown.take().or(found.unknown);
+        self.list_faults = found.faults;
+    }
+
     fn object(&mut self, error: VerifyError) {
-        self.last = Some(error);
+        self.last = self.last.filter(|_| self.profile.first_error).or(Some(error));
     }
 
     /// `build_chain`: a trusted issuer first, else one that was sent; only a self-signed certificate anchors. It stops
@@ -420,7 +410,8 @@ mod tests {
         let sent: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
         let anchors = vec![root.certificate.clone()];
         let (store, _) = TrustStore::from_certificates("test".to_owned(), anchors, false);
-        let question = Question { chain: &Chain::from_der(&sent), store: &store, now };
+        let chain = Chain::from_der(&sent);
+        let question = Question { chain: &chain, store: &store, lists: None, now };
         let profile = VerifyProfile { depth: usize::MAX, ..VerifyProfile::default() };
         assert_eq!(verify(question, profile, &Verifier::default()), OpensslVerdict::Accepted);
     }

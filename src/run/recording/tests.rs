@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::audit::fixtures::Scene;
 use crate::certificate::Chain;
+use crate::certificate::crl::{RevocationList, RevocationLists};
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::upstream::ProxyModule;
 use crate::observation::nginx::{NginxAnswer, RefusalSubject, Served};
@@ -165,6 +166,10 @@ fn client(trusted: &Trusted) -> NginxClient {
         verify_depth: 3,
         trusted: Some(trusted.clone()),
         crl: Some("crl.pem".into()),
+        lists: Some(Arc::new(RevocationLists(vec![
+            RevocationList::parse(&Scene::new().root.revocation_list(|_| {}).unwrap()).unwrap(),
+        ]))),
+        lists_unread: Some("unreadable".to_owned()),
         identity: Some(Scene::new().identity(rcgen::ExtendedKeyUsagePurpose::ClientAuth)),
         alpn: vec!["h2".to_owned()],
         trusted_unread: Some("unreadable".to_owned()),

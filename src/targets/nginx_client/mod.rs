@@ -9,11 +9,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 pub use self::change::{HOST, OpenSslSetting, PASS, SettingChange};
 pub use self::hello::HelloError;
 pub use self::request::{NginxRequest, PlainPass};
 use super::{ClientIdentity, Origin};
+use crate::certificate::Chain;
+use crate::certificate::crl::RevocationLists;
 use crate::certificate::trust::{TrustStore, openssl};
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::upstream::ProxyModule;
@@ -25,6 +28,9 @@ use crate::tls::version::ProtocolVersion;
 
 /// The release that is assumed if nginx's is unknown.
 pub const ASSUMED: NginxRelease = NginxRelease::new(1, 28, 0);
+
+/// The first release that has OpenSSL go on after an error in an upstream's chain.
+const WITH_CALLBACK: NginxRelease = NginxRelease::new(1, 19, 1);
 
 /// The newest release whose defaults are known.
 pub const NEWEST: NginxRelease = NginxRelease::new(1, 31, 0);
@@ -54,6 +60,12 @@ pub struct NginxClient {
     pub trusted: Option<Trusted>,
     /// `_crl`.
     pub crl: Option<PathBuf>,
+    /// Its contents, and the lists among the trusted certificates where nginx reads those.
+    #[serde(default)]
+    pub lists: Option<Arc<RevocationLists>>,
+    /// Why they could not be read.
+    #[serde(default)]
+    pub lists_unread: Option<String>,
     /// `_certificate` and its key.
     pub identity: Option<Arc<ClientIdentity>>,
     /// The application protocols to offer.
@@ -109,6 +121,8 @@ impl NginxClient {
             verify_depth: 1,
             trusted: None,
             crl: None,
+            lists: None,
+            lists_unread: None,
             identity: None,
             alpn: Vec::new(),
             trusted_unread: None,
@@ -174,8 +188,19 @@ impl NginxClient {
             depth,
             security_level: self.security_level(),
             library: self.library,
+            first_error: self.release() < WITH_CALLBACK,
             ..openssl::VerifyProfile::default()
         }
+    }
+
+    /// What OpenSSL is asked about a chain, with these certificates trusted.
+    pub fn question<'c>(
+        &'c self,
+        chain: &'c Chain,
+        trusted: &'c Trusted,
+        now: OffsetDateTime,
+    ) -> openssl::Question<'c> {
+        openssl::Question { chain, store: &trusted.store, lists: self.lists.as_deref(), now }
     }
 
     /// The settings as `name=value`, one per line, without the release and the library. Equal text means equal

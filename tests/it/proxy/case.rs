@@ -32,7 +32,19 @@ impl Case {
         };
         case.roll_upstream(dice, material);
         case.roll_proxy(index, dice, material);
+        case.roll_lists(&mut Dice(20_261_129 + u64::try_from(index).unwrap()), material);
         case
+    }
+
+    /// A third of the proxies that verify have revocation lists; half of these files are in order.
+    fn roll_lists(&mut self, dice: &mut Dice, material: &Material) {
+        let verifies = self.directives.iter().any(|(suffix, _)| *suffix == "verify");
+        if verifies && dice.one_in(3) {
+            let (word, file) =
+                if dice.one_in(2) { &material.lists[0] } else { dice.pick(&material.lists) };
+            self.note(&format!("with {word}"));
+            self.set("crl", file);
+        }
     }
 
     fn note(&mut self, words: &str) {

@@ -3,11 +3,16 @@
 use std::fs;
 use std::process::Command;
 
-use rcgen::{DnType, ExtendedKeyUsagePurpose, SanType};
+use rcgen::{
+    CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, RevokedCertParams, SanType,
+    SerialNumber,
+};
+use shakedown::certificate::file::read;
 use shakedown::certificate::issue::{Authority, self_signed};
 use time::Duration;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::support::pki::{Files, Pki, openssl_req, pem};
+use crate::support::pki::{Files, Pki, openssl_req, pem, pem_of};
 
 /// All certificates and keys for the cases.
 pub(super) struct Material {
@@ -21,6 +26,8 @@ pub(super) struct Material {
     pub(super) clients: String,
     /// Trusted files of proxies: the right root, another one, only the right intermediate.
     pub(super) trusted: Vec<(&'static str, String)>,
+    /// Files of revocation lists, each with a short description.
+    pub(super) lists: Vec<(&'static str, String)>,
     /// Finite-field parameters of 1024 and 2048 bits.
     pub(super) dh: [String; 2],
 }
@@ -53,6 +60,7 @@ impl Material {
             client: issue("client", &authority),
             stranger: issue("stranger", &strange),
             clients: write("clients.pem", &authority),
+            lists: lists(&pki, &servers[0].1),
             dh: ["1024", "2048"].map(|bits| field(&pki, bits)),
             trusted,
             servers,
@@ -103,6 +111,56 @@ fn servers(pki: &Pki) -> Vec<(&'static str, Files)> {
         ),
         ("weak key", openssl_req(pki.folder.path(), "weak", &["-newkey", "rsa:1024"])),
     ]
+}
+
+/// Files of revocation lists for the two authorities; some revoke this server's certificate.
+fn lists(pki: &Pki, server: &Files) -> Vec<(&'static str, String)> {
+    let ended = |list: &mut CertificateRevocationListParams| {
+        list.next_update = pki.now - Duration::days(1);
+    };
+    let soon = |list: &mut CertificateRevocationListParams| {
+        list.this_update = pki.now + Duration::days(1);
+    };
+    let revoking = |der: &[u8]| {
+        let (_, parsed) = X509Certificate::from_der(der).unwrap();
+        let serial_number = SerialNumber::from_slice(parsed.raw_serial());
+        let entry = RevokedCertParams {
+            serial_number,
+            revocation_time: pki.now - Duration::days(2),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        move |list: &mut CertificateRevocationListParams| list.revoked_certs.push(entry)
+    };
+    let leaf = read(&fs::read(&server.certificate).unwrap()).0.remove(0);
+    let above = |change: &dyn Fn(&mut CertificateRevocationListParams)| {
+        pki.root.revocation_list(change).unwrap().to_vec()
+    };
+    let below = |change: &dyn Fn(&mut CertificateRevocationListParams)| {
+        pki.intermediate.revocation_list(change).unwrap().to_vec()
+    };
+    let good = || [above(&|_| {}), below(&|_| {})];
+    let mut damaged = good();
+    *damaged[1].last_mut().unwrap() ^= 1;
+    let by_root = pki.root.revocation_list(revoking(&pki.intermediate.certificate)).unwrap();
+    let by_issuer = pki.intermediate.revocation_list(revoking(&leaf)).unwrap();
+    let files = [
+        ("both lists", good().to_vec()),
+        ("an expired list", vec![above(&|_| {}), below(&ended)]),
+        ("an expired list of the root", vec![above(&ended), below(&|_| {})]),
+        ("a list of tomorrow", vec![above(&|_| {}), below(&soon)]),
+        ("no list of the root", vec![below(&|_| {})]),
+        ("no list of the intermediate", vec![above(&|_| {})]),
+        ("a list that another key signed", damaged.to_vec()),
+        ("lists that revoke the leaf", vec![above(&|_| {}), by_issuer.to_vec()]),
+        ("lists that revoke the intermediate", vec![by_root.to_vec(), below(&|_| {})]),
+    ];
+    let write = |(index, (word, lists)): (usize, (&'static str, Vec<Vec<u8>>))| {
+        let path = pki.path(&format!("{index}.crl"));
+        fs::write(&path, pem_of("X509 CRL", &lists)).unwrap();
+        (word, path.display().to_string())
+    };
+    files.into_iter().enumerate().map(write).collect()
 }
 
 /// Finite-field parameters of this size.

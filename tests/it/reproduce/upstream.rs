@@ -1,8 +1,10 @@
 //! Upstreams of nginx.
 
+use time::Duration;
+
 use super::Row;
 use super::scene::{Scene, Sign, pair};
-use crate::support::pki::Pki;
+use crate::support::pki::{Pki, pem_of};
 use crate::support::script;
 
 pub(super) const ROWS: &[Row] = &[
@@ -46,6 +48,8 @@ pub(super) const ROWS: &[Row] = &[
         let name = ["--proxy-ssl-name", "api.test"];
         verifying(&pki.ca_file(), &faulty, &healthy, &name).keep(pki)
     }),
+    ("crl-missing", || lists(None)),
+    ("crl-expired", || lists(Some(-1))),
     ("upstream-sni-missing", || {
         let pki = Pki::new();
         let pair = pair(&pki.server("api", &["api.test"]));
@@ -103,4 +107,23 @@ fn plain(settings: &str, options: &[&str]) -> Scene {
 fn verifying(ca_file: &str, faulty: &str, healthy: &str, options: &[&str]) -> Scene {
     let verify = ["--proxy-ssl-verify", "on", "--proxy-ssl-trusted-certificate", ca_file];
     as_nginx(faulty, healthy, Sign::Fails, &[&verify[..], options].concat())
+}
+
+/// Two authorities below one root, whose lists nginx has; that of one is missing, or ends in this number of days.
+fn lists(ends: Option<i64>) -> Scene {
+    let pki = Pki::new();
+    let other = pki.root.intermediate("it other").unwrap();
+    let issued = other.issue(&["api.test"]).unwrap();
+    let faulty = serve(&pair(&pki.write("other", &issued, &issued.chain())), "");
+    let healthy = serve(&pair(&pki.server("api", &["api.test"])), "");
+    let mut lists =
+        vec![pki.root.revocation_list(|_| {}), pki.intermediate.revocation_list(|_| {})];
+    lists.extend(ends.map(|days| {
+        other.revocation_list(|list| list.next_update = pki.now + Duration::days(days))
+    }));
+    let lists: Vec<_> = lists.into_iter().map(Result::unwrap).collect();
+    let file = pki.path("lists.pem").display().to_string();
+    std::fs::write(&file, pem_of("X509 CRL", &lists)).unwrap();
+    let options = ["--proxy-ssl-name", "api.test", "--proxy-ssl-crl", &file];
+    verifying(&pki.ca_file(), &faulty, &healthy, &options).keep(pki)
 }

@@ -101,11 +101,16 @@ impl Pki {
 
 /// Certificates as PEM text.
 pub(crate) fn pem(certificates: &[CertificateDer<'_>]) -> String {
-    let blocks = certificates.iter().map(|der| {
-        let body = base64(der);
+    pem_of("CERTIFICATE", certificates)
+}
+
+/// Blocks of PEM with this label.
+pub(crate) fn pem_of(label: &str, blocks: &[impl AsRef<[u8]>]) -> String {
+    let blocks = blocks.iter().map(|der| {
+        let body = base64(der.as_ref());
         let lines: Vec<&str> =
             body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
     });
     blocks.collect()
 }

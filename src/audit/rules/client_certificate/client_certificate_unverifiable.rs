@@ -64,7 +64,7 @@ fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
 }
 
 fn is_accepted_at(depth: usize, view: &ObservedChain<'_>, cx: &Context<'_>) -> bool {
-    let question = Question { chain: view.chain, store: cx.store, now: cx.now };
+    let question = Question { chain: view.chain, store: cx.store, lists: None, now: cx.now };
     let profile = VerifyProfile { depth, purpose: Purpose::Client, ..VerifyProfile::default() };
     openssl::verify(question, profile, &Verifier::default()) == OpensslVerdict::Accepted
 }
