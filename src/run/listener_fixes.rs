@@ -268,11 +268,7 @@ impl Search<'_> {
             let target = known.get(&reports[at].1.target.id()).copied();
             let network = &run.network;
             async move {
-                let mut target = Arc::clone(target?);
-                let former = &reports[at].1.target.former;
-                if former.is_some() {
-                    Arc::make_mut(&mut target).former.clone_from(former);
-                }
+                let target = with_wishes(Arc::clone(target?), &reports[at].1.target);
                 let seen = network.observe(&target, &self.settings.depth).await;
                 Some((at, report(target, seen, self.settings)))
             }
@@ -281,6 +277,16 @@ impl Search<'_> {
         tokio::task::block_in_place(|| drop(run.guard));
         seen
     }
+}
+
+/// A target of a changed configuration with what is known and asked of the original's clients.
+fn with_wishes(mut target: Arc<Target>, original: &Target) -> Arc<Target> {
+    if original.former.is_some() || !original.expect.asked.is_empty() {
+        let own = Arc::make_mut(&mut target);
+        own.former.clone_from(&original.former);
+        own.expect.asked.clone_from(&original.expect.asked);
+    }
+    target
 }
 
 fn sight(report: &TargetReport) -> Sight<'_> {

@@ -265,6 +265,9 @@ pub struct Expectations {
     pub alpn: Vec<String>,
     /// Clients that must be able to connect.
     pub clients: Vec<&'static Profile>,
+    /// Clients that the operator asks about by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<&'static Profile>,
 }
 
 /// Where a target was named.

@@ -154,6 +154,7 @@ impl Options {
                 critical_days: self.critical_days,
                 alpn: self.alpn.clone().unwrap_or_default(),
                 clients: self.clients.clone().unwrap_or_default(),
+                asked: Vec::new(),
             },
             nginx: None,
             proxy_protocol: self.proxy_protocol.unwrap_or(false),

@@ -151,10 +151,11 @@ fn lost(goal: Option<Goal>, old: &Sight<'_>, new: &Sight<'_>) -> Vec<Loss> {
     losses
 }
 
-/// Whether a client must still be able to connect: the operator expects it, or it is supported today.
+/// Whether a client must still be able to connect: the operator expects it or asks about it, or it is supported today.
 fn is_wanted(client: &Profile, sight: &Sight<'_>) -> bool {
-    let expected = &sight.target.expect.clients;
-    client.modern || expected.iter().any(|known| known.name == client.name)
+    let expect = &sight.target.expect;
+    let mut wanted = expect.clients.iter().chain(&expect.asked);
+    client.modern || wanted.any(|known| known.name == client.name)
 }
 
 #[cfg(test)]

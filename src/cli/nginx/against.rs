@@ -76,7 +76,7 @@ pub(super) struct ReplayedClients {
     /// All of them.
     pub(super) tried: Clients,
     /// Those that the user named one by one.
-    named: Clients,
+    pub(super) named: Clients,
 }
 
 impl ReplayedClients {

@@ -40,7 +40,8 @@ use crate::targets::address::parse_host;
 use crate::targets::from_nginx::{Premises, Untestable};
 use crate::targets::identity::read_identity;
 use crate::targets::options::Options;
-use crate::targets::{Origin, TargetKind};
+use crate::targets::{Origin, Role, Target, TargetKind};
+use crate::tls::profile::Profile;
 
 /// Runs the subcommand.
 pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
@@ -68,6 +69,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     }
     let mut clients = ReplayedClients::of(args);
     clients.add(requests.as_ref().map(requests::clients).unwrap_or_default());
+    ask_about(&mut found.targets, &clients.named);
     if let (Some(old), Some(program)) = (&args.against, &program) {
         let how = (program, &premises);
         let compared = against::mark(old, &mut found.targets, &clients, args, how)?;
@@ -111,6 +113,16 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         }
     }
     Ok(exit)
+}
+
+/// Notes in each listener the clients that the operator names one by one; those of a capture have no names.
+fn ask_about(targets: &mut [Arc<Target>], clients: &[&'static Profile]) {
+    let named = clients.iter().copied().filter(|client| client.captured.is_none());
+    let named: Vec<&'static Profile> = named.collect();
+    let listeners = targets.iter_mut().filter(|target| target.role == Role::Listener);
+    for target in listeners.filter(|_| !named.is_empty()) {
+        Arc::make_mut(target).expect.asked.clone_from(&named);
+    }
 }
 
 fn wants_fixes(args: &NginxArgs) -> bool {

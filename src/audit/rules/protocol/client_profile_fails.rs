@@ -43,9 +43,13 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return Verdict::Fail(findings);
     }
     let expected = || endpoint.replays.iter().filter(|replay| is_expected(replay, cx));
-    let is_unclear =
-        |replay: &Replay| replay.outcome.as_ref().is_err_and(|failure| !failure.is_refusal());
-    if expected().count() < cx.target.expect.clients.len() || expected().any(is_unclear) {
+    let is_unclear = |replay: &Replay| {
+        let failure = replay.outcome.as_ref().err();
+        (is_expected(replay, cx) || is_asked(replay, cx))
+            && failure.is_some_and(|failure| !failure.is_refusal())
+    };
+    let too_few = expected().count() < cx.target.expect.clients.len();
+    if too_few || endpoint.replays.iter().any(is_unclear) {
         return Verdict::Untested(format!(
             "not every client could be tried at {}",
             endpoint.address
@@ -61,25 +65,35 @@ fn is_expected(replay: &Replay, cx: &Context<'_>) -> bool {
     cx.target.expect.clients.iter().any(|profile| profile.name == replay.profile.name)
 }
 
+/// Whether the operator asks about this client by name.
+fn is_asked(replay: &Replay, cx: &Context<'_>) -> bool {
+    cx.target.expect.asked.iter().any(|profile| profile.name == replay.profile.name)
+}
+
 fn is_lost(replay: &Replay, cx: &Context<'_>) -> bool {
     let former = cx.target.former.as_ref();
     replay.outcome.is_err() && former.is_some_and(|former| former.connected(replay.profile))
 }
 
-/// A client that was tried although the target does not list it. For a listener, current browsers count as expected.
-/// Hello sizes have a rule of their own and are left out here.
+/// A client that was tried although the target does not list it: a current one, or one that the operator asks about by
+/// name. For a listener, current browsers count as expected. Hello sizes have a rule of their own and are left out here.
 fn unexpected(replay: &Replay, endpoint: &Endpoint, cx: &Context<'_>) -> Option<Finding> {
     let missing = Missing::of(replay, endpoint)?;
-    let (profile, size) = (replay.profile, matches!(missing, Missing::HelloSize { .. }));
-    if !profile.modern && profile.captured.is_none() || size {
+    let profile = replay.profile;
+    let (asked, size) = (is_asked(replay, cx), matches!(missing, Missing::HelloSize { .. }));
+    if !(profile.modern || profile.captured.is_some() || asked) || size {
         return None;
     }
     // Where no client connects, other rules say why.
-    if !cx.own_cells(endpoint).any(Handshake::established) {
+    if !asked && !cx.own_cells(endpoint).any(Handshake::established) {
         return None;
     }
     let wanted = must_connect(profile, cx.target);
-    let severity = if wanted { Severity::Error } else { Severity::Note };
+    let severity = match (wanted, asked) {
+        (true, _) => Severity::Error,
+        (false, true) => Severity::Warning,
+        (false, false) => Severity::Note,
+    };
     Some(finding(replay, endpoint)?.severity(severity))
 }
 
@@ -133,6 +147,15 @@ mod tests {
         scene.replay("java-7", Err(Cause::Alert(AlertDescription::PROTOCOL_VERSION)));
         scene.target.expect.clients.clear();
         assert!(!scene.judge().findings.iter().any(|it| it.rule == "client-profile-fails"));
+    }
+
+    #[test]
+    fn a_client_that_the_operator_asks_about_is_a_warning() {
+        let mut scene = Scene::new();
+        scene.scan(ProtocolVersion::TLS1_3, &[0x1301]);
+        scene.replay("java-7", Err(Cause::Alert(AlertDescription::PROTOCOL_VERSION)));
+        scene.target.expect.asked = std::mem::take(&mut scene.target.expect.clients);
+        scene.check(&["warning client-profile-fails"]);
     }
 
     #[test]
