@@ -51,12 +51,16 @@ pub(super) struct Waits {
 /// A TLS 1.3 server refuses after the client has finished the handshake, so this reads before any write: a write could
 /// turn the alert into a reset. Session tickets prove nothing: OpenSSL sends them, and then nginx's stream module
 /// closes the connection. Its mail module refuses in the mail protocol, and its http module answers the first request
-/// with 400. `http` is the Host of the request; `None` if the protocol inside TLS is not HTTP.
+/// with 400. `http` is the Host of the request; `None` if the protocol inside TLS is not HTTP. Without `listens` it is
+/// certain that nothing comes before the request.
 pub(super) async fn after_request(
     stream: &mut TlsStream<TcpStream>,
     http: Option<&str>,
-    waits: Waits,
+    (waits, listens): (Waits, bool),
 ) -> Aftermath {
+    if let Some(host) = http.filter(|_| !listens && speaks_http1(stream)) {
+        return ask_http(stream, host, waits.answer).await;
+    }
     match (unasked(stream, waits.event).await, http) {
         (Some(aftermath), _) => aftermath,
         (None, Some(host)) if speaks_http1(stream) => ask_http(stream, host, waits.answer).await,

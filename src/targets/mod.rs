@@ -347,6 +347,9 @@ pub struct Target {
     /// Whether stapling was turned off for a rehearsal, so that it cannot be judged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unstapled: bool,
+    /// Whether it says nothing after the handshake until it gets a request: the http module of a rehearsed nginx.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_request: bool,
     /// What its clients could do before a change, if it is compared with that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<former::Former>,

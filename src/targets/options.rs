@@ -162,6 +162,7 @@ impl Options {
             any_name: false,
             staples: false,
             unstapled: false,
+            awaits_request: false,
             former: None,
             files: Vec::new(),
             origin,

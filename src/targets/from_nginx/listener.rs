@@ -224,6 +224,7 @@ fn target(
     target.any_name = name.is_none();
     target.starttls = starttls(listener);
     target.proxy_protocol = listener.proxy_protocol;
+    target.awaits_request = premises.rehearsed && listener.protocol == Protocol::Http;
     target.expect.protocols = expected_versions(listener, server, premises);
     target.expect.client_certificate = expected_policy(&server.ssl);
     let holder = if server.has_certificate() { server } else { listener.default_server() };
