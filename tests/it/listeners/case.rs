@@ -106,12 +106,19 @@ impl Case {
     }
 }
 
+/// The protocols of mail servers.
+const MAIL: [&str; 3] = [
+    "protocol imap; auth_http 127.0.0.1:1;",
+    "protocol pop3; auth_http 127.0.0.1:1;",
+    "protocol smtp; smtp_auth none; auth_http 127.0.0.1:1;",
+];
+
 fn server(module: Module, name: &str, dice: &mut Dice, material: &Material) -> String {
     let mut lines = vec!["listen ADDRESS ssl;".to_owned()];
     match module {
         Module::Http => lines.push(format!("server_name {name};")),
         Module::Stream => lines.push("return x;".to_owned()),
-        Module::Mail => lines.push("protocol imap; auth_http 127.0.0.1:1;".to_owned()),
+        Module::Mail => lines.push((*dice.pick(&MAIL)).to_owned()),
     }
     lines.extend(dice.pick(&material.certificates).iter().cloned());
     let pools: [&[&str]; 4] = [&PROTOCOLS, &CIPHERS, &CURVES, &COMMANDS];

@@ -4,6 +4,7 @@
 mod case;
 mod material;
 mod reasons;
+mod rehearsed;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
@@ -179,7 +180,10 @@ struct FailingClient {
 
 fn address(row: usize, index: usize, module: Module) -> String {
     // Clients offer HTTP behind TLS unless the port speaks against it.
-    let port = if module == Module::Mail { 8883 } else { 8443 };
+    address_with(if module == Module::Mail { 8883 } else { 8443 }, row, index)
+}
+
+fn address_with(port: u16, row: usize, index: usize) -> String {
     // Another run may be under way.
     let own = 1 + std::process::id() % 200;
     format!("127.{own}.{}.{}:{port}", 60 * row + index / 250, 1 + index % 250)
