@@ -13,7 +13,8 @@ use crate::certificate::{Certificate, Chain, file};
 /// The most certificates that are fetched for one chain.
 const MAX_FETCHED: usize = 3;
 
-/// Fetches missing issuers of a chain, and adds to the finding whether they complete it.
+/// Fetches missing issuers of a chain, and adds to the finding whether they complete it. Where they do, the complete chain is
+/// kept, so that it can be tried in a rehearsal.
 pub(super) async fn try_fetched(
     report: &mut TargetReport,
     network: &dyn Network,
@@ -30,7 +31,8 @@ pub(super) async fn try_fetched(
     let (Some(lacking), Some(finding)) = (lacking, finding) else { return };
     match complete(Arc::clone(&lacking.chain), network, assessor, private).await {
         Err(reason) => finding.evidence.push(reason),
-        Ok(url) => {
+        Ok((url, complete)) => {
+            report.completed = Some(complete);
             finding.evidence.push(format!("the chain is complete with the certificate from {url}"));
             if let Some(fix) = &mut finding.fix {
                 fix.verified = Some(true);
@@ -39,13 +41,13 @@ pub(super) async fn try_fetched(
     }
 }
 
-/// Adds issuers until the chain is accepted; returns the last URL needed, or the reason for failing.
+/// Adds issuers until the chain is accepted; returns the last URL needed and the chain, or the reason for failing.
 async fn complete(
     mut chain: Arc<Chain>,
     network: &dyn Network,
     assessor: &Assessor,
     private: bool,
-) -> Result<String, String> {
+) -> Result<(String, Arc<Chain>), String> {
     for _ in 0..MAX_FETCHED {
         let assessment = assessor.assess(&chain);
         let next = assessment.shape.top(&chain).and_then(|top| top.ca_issuers.first()).cloned();
@@ -61,7 +63,7 @@ async fn complete(
         }
         chain = with(&chain, issuer);
         if assessor.assess(&chain).browser == BrowserVerdict::Accepted {
-            return Ok(url);
+            return Ok((url, chain));
         }
     }
     Err("the chain is still incomplete with the certificates that could be fetched".to_owned())

@@ -95,8 +95,7 @@ pub async fn find_fixes(
     runnable: &RunnableConfiguration,
     settings: &Settings,
 ) -> ListenerFixes {
-    let files: Vec<FileChain> =
-        reports.iter().flat_map(|(_, one)| one.target.files.clone()).collect();
+    let files = files(reports);
     let mut wanted: Vec<(usize, Finding)> = Vec::new();
     for (at, (_, one)) in reports.iter().enumerate() {
         let listener = one.target.role == Role::Listener;
@@ -135,6 +134,15 @@ pub async fn find_fixes(
     }
     let together = search.work_together(reports, &severe).await;
     ListenerFixes { all: verified, together, cut_short: search.cut_short }
+}
+
+/// The certificates that candidates may use: those of the configuration, and those that were fetched.
+fn files(reports: &[(usize, TargetReport)]) -> Vec<FileChain> {
+    let own = reports.iter().flat_map(|(_, one)| one.target.files.iter().cloned());
+    let fetched = reports.iter().filter_map(|(_, one)| one.completed.clone());
+    let fetched =
+        fetched.map(|chain| FileChain { path: String::new(), chain, leaf_at: 0, key: None });
+    own.chain(fetched).collect()
 }
 
 /// What was seen with a changed configuration, by the indices of the targets that it affects.

@@ -28,6 +28,7 @@ pub use self::settings::{FetchIssuers, Settings, TrustStores};
 
 use crate::audit::finding::{Excuse, Severity};
 use crate::audit::judge::{Judgement, Standard, judge};
+use crate::certificate::Chain;
 use crate::observation::{Addresses, Observation, Untried};
 use crate::probe::engine;
 use crate::targets::nginx_client::Trusted;
@@ -67,6 +68,8 @@ pub struct TargetReport {
     pub judgement: Judgement,
     /// Its status.
     pub status: Status,
+    /// Its chain with the issuers that were fetched, if these complete it.
+    pub completed: Option<Arc<Chain>>,
 }
 
 impl TargetReport {
@@ -77,7 +80,8 @@ impl TargetReport {
         judgement: Judgement,
         threshold: Severity,
     ) -> Self {
-        let mut report = Self { target, observation, judgement, status: Status::Untested };
+        let status = Status::Untested;
+        let mut report = Self { target, observation, judgement, status, completed: None };
         report.settle(threshold);
         report
     }
