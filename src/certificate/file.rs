@@ -10,7 +10,7 @@ use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 
 use super::chain::Chain;
-use super::der::Elements;
+use super::der::{Elements, OID, SEQUENCE};
 use super::parse::Certificate;
 use super::signature::{SignatureCheck, Verifier};
 
@@ -44,6 +44,24 @@ pub struct FileKey {
     pub path: String,
     /// The public key that belongs to it, as `SubjectPublicKeyInfo` in DER, or why the file could not be read.
     pub spki: Result<Vec<u8>, String>,
+}
+
+impl FileChain {
+    /// Whether the key is of another type than the certificate. nginx starts with such a pair, and no handshake can use it.
+    pub fn has_key_of_another_type(&self) -> bool {
+        let key = self.key.as_ref().and_then(|key| key.spki.as_ref().ok());
+        let types = key.zip(self.chain.leaf()).and_then(|(spki, leaf)| {
+            Some((key_algorithm(spki)?, key_algorithm(&leaf.public_key.spki)?))
+        });
+        types.is_some_and(|(key, certificate)| key != certificate)
+    }
+}
+
+/// The algorithm of a `SubjectPublicKeyInfo` in DER, as an element.
+pub fn key_algorithm(spki: &[u8]) -> Option<&[u8]> {
+    let info = Elements(spki).expect(SEQUENCE).ok()?;
+    let algorithm = Elements(info.body).expect(SEQUENCE).ok()?;
+    Elements(algorithm.body).expect(OID).ok().map(|oid| oid.whole)
 }
 
 /// One chain for each leaf of the file: the leaf, then the authorities, in the order of the file. A file with only

@@ -353,6 +353,9 @@ pub struct Target {
     /// What its clients could do before a change, if it is compared with that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<former::Former>,
+    /// Why its configuration lists no suite up to TLS 1.2 that its certificates can be used with, if that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unusable_suites: Option<String>,
     /// The files from which the certificate is served.
     pub files: Vec<FileChain>,
     /// Where it was named; `None` for the command line.

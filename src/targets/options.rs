@@ -164,6 +164,7 @@ impl Options {
             unstapled: false,
             awaits_request: false,
             former: None,
+            unusable_suites: None,
             files: Vec::new(),
             origin,
             more_origins: Vec::new(),

@@ -93,8 +93,10 @@ pub fn judge(finding: &Finding, at: usize, before: &[Sight<'_>], after: &[Sight<
 /// Whether the finding is gone, because its subject was tested again and is in order.
 fn is_reached(finding: &Finding, goal: Option<Goal>, after: &Sight<'_>) -> bool {
     let judgement = after.judgement;
-    // A finding about several clients has the name of one of them.
-    let of_several = finding.rule == protocol::clients_lost::RULE.id;
+    // A finding about several clients has the name of one of them, and one about every handshake one alert.
+    let of_several = [&protocol::clients_lost::RULE, &protocol::handshake_refused::RULE]
+        .iter()
+        .any(|rule| rule.id == finding.rule);
     let same = |other: &Finding| {
         other.rule == finding.rule && (of_several || other.subject == finding.subject)
     };

@@ -53,7 +53,7 @@ pub enum Goal {
 
 /// The rules whose findings can be fixed by directives. A finding about a client profile names the client, see
 /// [`Goal::of`].
-const GOALS: [(&Rule, Goal); 20] = [
+const GOALS: [(&Rule, Goal); 21] = [
     (&protocol::tls12_unsupported::RULE, Goal::Version(ProtocolVersion::TLS1_2)),
     (&protocol::tls13_unsupported::RULE, Goal::Version(ProtocolVersion::TLS1_3)),
     (&protocol::legacy_protocol_only::RULE, Goal::Version(ProtocolVersion::TLS1_2)),
@@ -62,6 +62,7 @@ const GOALS: [(&Rule, Goal); 20] = [
     (&protocol::weak_dh::RULE, Goal::NoFiniteField),
     (&protocol::no_forward_secrecy::RULE, Goal::ForwardSecrecy),
     (&protocol::legacy_cipher_only::RULE, Goal::CurrentSuite),
+    (&protocol::handshake_refused::RULE, Goal::CurrentSuite),
     (&protocol::cipher_mismatch::RULE, Goal::CurrentGroup),
     (&protocol::post_quantum_unsupported::RULE, Goal::PostQuantum),
     (&protocol::alpn_mismatch::RULE, Goal::Http2),

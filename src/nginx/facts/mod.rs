@@ -51,6 +51,11 @@ pub enum FactKind {
         /// nginx's message.
         words: String,
     },
+    /// The key is of another type than its certificate, which nginx does not notice.
+    KeyUnfit {
+        /// The key's file.
+        path: String,
+    },
     /// OpenSSL does not accept a value.
     LibraryRefuses {
         /// nginx's message.

@@ -102,6 +102,9 @@ fn doubt(kind: &FactKind) -> String {
         FactKind::NameTaken { name, first } => {
             format!("conflicting server name {name:?}: {first} has it already, so it is ignored")
         }
+        FactKind::KeyUnfit { path } => {
+            format!("the key in {path} does not belong to the certificate: it is of another type")
+        }
         FactKind::PlainOn443 => "port 443 is served without TLS: listen has no ssl".to_owned(),
         FactKind::PlainBesideTls { other } => format!(
             "listen has no ssl, but {other} makes this socket a TLS socket: plain requests get 400"

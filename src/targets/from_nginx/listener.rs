@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::net::Ipv4Addr;
 
-use super::{Premises, Untestable, loopback, origin};
+use super::{Premises, Untestable, loopback, origin, suites};
 use crate::certificate::Certificate;
 use crate::certificate::file::{self, FileChain, FileKey};
 use crate::nginx::listener::{
@@ -230,6 +230,7 @@ fn target(
     let holder = if server.has_certificate() { server } else { listener.default_server() };
     target.staples = holder.ssl.stapling.as_ref().is_some_and(|set| set.value);
     target.files = files(&holder.ssl, premises);
+    target.unusable_suites = suites::unusable(&holder.ssl, &target.files);
     target
 }
 

@@ -4,6 +4,7 @@
 
 mod listener;
 pub mod startup;
+mod suites;
 mod upstream;
 
 use std::collections::{HashMap, HashSet};

@@ -3,11 +3,9 @@
 
 use std::collections::HashSet;
 
-use x509_parser::prelude::FromDer;
-use x509_parser::x509::SubjectPublicKeyInfo;
-
 use super::Premises;
 use crate::certificate::Certificate;
+use crate::certificate::file::key_algorithm;
 use crate::nginx::facts::{Fact, FactKind};
 use crate::nginx::inherit::Scope;
 use crate::nginx::problem::Span;
@@ -116,7 +114,7 @@ impl Checks<'_> {
     }
 
     /// `SSL_CTX_use_PrivateKey`: a key of the certificate's type must belong to it. OpenSSL keeps a key of another type
-    /// without a word.
+    /// without a word, and uses it in no handshake.
     fn key_pairs(&mut self, scope: &Scope<'_>) {
         let certificates = scope.effective("ssl_certificate").iter();
         for (certificate, key) in certificates.zip(scope.effective("ssl_certificate_key")) {
@@ -125,14 +123,20 @@ impl Checks<'_> {
             let leaf = chain.first().and_then(|der| Certificate::parse(der).ok());
             let (Some(leaf), Ok(spki)) = (leaf, read_public_key(&path(key))) else { continue };
             let of = &leaf.public_key.spki;
-            if *of == spki || key_type(of) != key_type(&spki) {
+            if *of == spki {
                 continue;
             }
-            let words = format!(
-                "SSL_CTX_use_PrivateKey(\"{}\") failed (SSL: error:05800074:x509 certificate routines::key values mismatch)",
-                self.tree.full_name(key.first())
-            );
-            self.say(&key.judged_at(), FactKind::FileRefused { words });
+            let path = self.tree.full_name(key.first());
+            let kind = if key_algorithm(of) == key_algorithm(&spki) {
+                FactKind::FileRefused {
+                    words: format!(
+                        "SSL_CTX_use_PrivateKey(\"{path}\") failed (SSL: error:05800074:x509 certificate routines::key values mismatch)"
+                    ),
+                }
+            } else {
+                FactKind::KeyUnfit { path }
+            };
+            self.say(&key.judged_at(), kind);
         }
     }
 
@@ -267,12 +271,6 @@ impl Checks<'_> {
             self.say(span, FactKind::LibraryRefuses { words });
         }
     }
-}
-
-/// The algorithm of a `SubjectPublicKeyInfo` in DER.
-fn key_type(spki: &[u8]) -> Option<String> {
-    let (_, info) = SubjectPublicKeyInfo::from_der(spki).ok()?;
-    Some(info.algorithm.algorithm.to_id_string())
 }
 
 /// nginx's message about a missing file.

@@ -38,6 +38,7 @@ pub mod verify_setting_unused;
 
 use crate::audit::finding::Finding;
 use crate::audit::rule::Rule;
+use crate::audit::rules::certificate::key_mismatch;
 use crate::nginx::directives::intended;
 use crate::nginx::facts::{Fact, FactKind};
 use crate::nginx::problem::Fault;
@@ -50,6 +51,7 @@ pub fn rule(kind: &FactKind) -> &'static Rule {
         FactKind::TooNew { .. } => &directive_too_new::RULE,
         FactKind::Removed { .. } => &directive_removed::RULE,
         FactKind::FileRefused { .. } => &file_refused::RULE,
+        FactKind::KeyUnfit { .. } => &key_mismatch::RULE,
         FactKind::LibraryRefuses { .. } => &value_refused_by_openssl::RULE,
         FactKind::CertificateMissing => &ssl_certificate_missing::RULE,
         FactKind::KeyMissing => &ssl_certificate_key_missing::RULE,

@@ -6,6 +6,7 @@ use crate::audit::rule::{Check, Context, Rule, Verdict};
 use crate::audit::rules::at;
 use crate::audit::rules::{protocol, sni};
 use crate::audit::trouble::{Matrix, Trouble};
+use crate::certificate::file::FileChain;
 use crate::observation::{Endpoint, Handshake};
 
 pub(crate) const RULE: Rule = Rule {
@@ -30,27 +31,39 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
+    let files = &cx.target.files;
+    if !files.is_empty() && files.iter().all(FileChain::has_key_of_another_type) {
+        // key-mismatch says so.
+        return Verdict::NotApplicable;
+    }
     let matrix = Matrix::new(endpoint, cx.target);
     let refused = matrix.with(Trouble::Alert);
     let Some(failure) = refused.first().and_then(|cell| cell.failure()) else {
         return Verdict::Pass;
     };
     let partial = matrix.answers_in_tls();
-    let message = if partial {
-        "the server ends handshakes that it first answered"
-    } else {
-        "the server refuses every handshake"
+    let established = matrix.own().any(Handshake::established);
+    let no_suite = cx.target.unusable_suites.as_ref().filter(|_| !partial && !established);
+    let finding = match (partial, no_suite) {
+        (true, _) => RULE.finds("the server ends handshakes that it first answered"),
+        (false, None) => RULE.finds("the server refuses every handshake"),
+        (false, Some(why)) => {
+            RULE.finds(format!("the server refuses every handshake: {why}")).fix(OTHER_SUITES)
+        }
     };
-    let finding = RULE
-        .finds(message)
+    let finding = finding
         .evidence_from(refused.iter().map(|cell| at(endpoint, cell)))
         .evidence_from(failure_of_raw(endpoint))
         .subject(failure.cause.to_string())
         .reproduce(with_own_name(cx.target, Some(endpoint.address)));
-    let established = matrix.own().any(Handshake::established);
     let severity = if established { Severity::Warning } else { Severity::Error };
     finding.severity(severity).into()
 }
+
+/// The fix where no suite can be used with the certificate.
+pub(super) const OTHER_SUITES: &str = "Add suites for the certificate's type of key to ssl_ciphers (for RSA \
+    ECDHE-RSA-AES128-GCM-SHA256, for EC ECDHE-ECDSA-AES128-GCM-SHA256), or add a second certificate of the type that the \
+    list is for. Then reload.";
 
 fn failure_of_raw(endpoint: &Endpoint) -> Option<String> {
     let refused = endpoint.raw.iter().filter(|raw| raw.outcome.is_err());
@@ -68,11 +81,43 @@ fn failure_of_raw(endpoint: &Endpoint) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use crate::audit::finding::Finding;
-    use crate::audit::fixtures::failing;
+    use crate::audit::fixtures::{NOW, Scene, failing};
+    use crate::certificate::Certificate;
+    use crate::certificate::file::{self, FileKey};
+    use crate::certificate::issue::Authority;
     use crate::observation::{Cause, Stage};
     use crate::tls::alert::AlertDescription;
 
     pub(super) fn specimen() -> Vec<Finding> {
         failing(Stage::Handshake, &Cause::Alert(AlertDescription(80)))
+    }
+
+    /// A listener that refuses everything.
+    fn refusing() -> Scene {
+        let mut scene = Scene::new();
+        scene.fail(|_| true, Stage::Handshake, &Cause::Alert(AlertDescription::HANDSHAKE_FAILURE));
+        scene
+    }
+
+    #[test]
+    fn ciphers_that_fit_no_certificate_are_named() {
+        let mut scene = refusing();
+        scene.target.unusable_suites = Some("ssl_ciphers (X) has no suite".to_owned());
+        let findings = scene.check(&["error handshake-refused"]);
+        assert!(findings[0].message.contains("ssl_ciphers (X)"), "{}", findings[0].message);
+        assert!(findings[0].fix.as_ref().unwrap().text.contains("ssl_ciphers"));
+    }
+
+    #[test]
+    fn a_key_of_another_type_is_the_only_cause() {
+        let mut scene = refusing();
+        let root = Authority::root_with("rsa", NOW, &rcgen::PKCS_RSA_SHA256).unwrap();
+        let other = Certificate::parse(&root.issue(&["a.test"]).unwrap().certificate).unwrap();
+        let own = scene.intermediate.issue(&["a.test"]).unwrap();
+        let key = FileKey { path: "a.key".to_owned(), spki: Ok(other.public_key.spki.clone()) };
+        let own = Certificate::parse(&own.certificate).unwrap();
+        scene.target.files = file::chains("a.pem", &[own], Some(&key));
+        let rules: Vec<&str> = scene.judge().findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!(rules, ["key-mismatch"]);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::audit::finding::{Section, Severity};
 use crate::audit::rule::{Check, Context, Rule, Verdict};
+use crate::audit::rules::protocol::handshake_refused::OTHER_SUITES;
 use crate::audit::rules::protocol::unsupported;
 use crate::audit::rules::upstream;
 use crate::observation::Endpoint;
@@ -38,7 +39,12 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         (RULE.severity, TO_CLIENTS, ("server", "ssl_protocols"))
     };
     let finding = unsupported(&RULE, (ProtocolVersion::TLS1_2, severity), message, endpoint, cx);
-    finding.map(|finding| finding.directive(context, directive, "TLSv1.2 TLSv1.3")).into()
+    finding
+        .map(|finding| match &cx.target.unusable_suites {
+            Some(why) => finding.evidence(why.clone()).fix(OTHER_SUITES),
+            None => finding.directive(context, directive, "TLSv1.2 TLSv1.3"),
+        })
+        .into()
 }
 
 const TO_UPSTREAMS: &str = "the server does not accept TLS 1.2; nginx before 1.23.4 cannot connect with its default proxy_ssl_protocols";
