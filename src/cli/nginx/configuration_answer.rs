@@ -45,9 +45,17 @@ impl Configuration {
             }
             // Only nginx elsewhere has the file.
             ConfigurationAnswer::Refused(message) if self.leaves_open(&message) => {}
-            ConfigurationAnswer::Refused(Message { words, span }) => {
-                let theirs = Fact { span, kind: FactKind::TestFailed { words } };
-                let is_same = |own: &Fact| is_refusal(own) && says_the_same(own, &theirs);
+            ConfigurationAnswer::Refused(message) => {
+                let file = message.file().map(|name| format!("\"{name}\""));
+                let Message { words, span } = &message;
+                let kind = FactKind::TestFailed { words: words.clone() };
+                let theirs = Fact { span: span.clone(), kind };
+                let is_of_file = |own: &Fact| match (&own.kind, &file) {
+                    (FactKind::FileRefused { words }, Some(file)) => words.contains(file.as_str()),
+                    _ => false,
+                };
+                let is_same =
+                    |own: &Fact| is_refusal(own) && says_the_same(own, &theirs) || is_of_file(own);
                 if !self.facts.iter().any(is_same) {
                     let at = (&theirs.span.file, theirs.span.line);
                     self.facts

@@ -42,8 +42,8 @@ pub fn facts(
     premises: &Premises<'_>,
     (on_disk, keys): (bool, bool),
 ) -> Vec<Fact> {
-    let (facts, met) = (Vec::new(), HashSet::new());
-    let mut checks = Checks { tree, premises, on_disk, keys, facts, met };
+    let (facts, met, refused) = (Vec::new(), HashSet::new(), HashSet::new());
+    let mut checks = Checks { tree, premises, on_disk, keys, facts, met, refused };
     let root = Scope::root(tree);
     for module in ["http", "stream", "mail"] {
         for block in tree.blocks(module) {
@@ -68,6 +68,8 @@ struct Checks<'a> {
     keys: bool,
     facts: Vec<Fact>,
     met: HashSet<(Use, String)>,
+    /// The files that nginx refuses.
+    refused: HashSet<String>,
 }
 
 impl Checks<'_> {
@@ -214,7 +216,11 @@ impl Checks<'_> {
                 reason: format!("could not test: cannot read {name}: {reason}"),
             },
         };
-        self.say(span, kind);
+        // One file may serve several purposes.
+        let is_refused = matches!(kind, FactKind::FileRefused { .. });
+        if !is_refused || self.refused.insert(name) {
+            self.say(span, kind);
+        }
     }
 
     fn ciphers(&mut self, list: &str, span: &Span) {
