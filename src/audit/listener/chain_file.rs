@@ -75,7 +75,8 @@ impl ChainFile {
     }
 }
 
-fn pem(der: &[u8]) -> String {
+/// A certificate as PEM text.
+pub fn pem(der: &[u8]) -> String {
     let body = STANDARD.encode(der);
     let mut text = format!("{BEGIN}\n");
     for line in body.as_bytes().chunks(64) {

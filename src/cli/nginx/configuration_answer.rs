@@ -10,6 +10,7 @@ use crate::cli::errors::warn;
 use crate::nginx::facts::{Fact, FactKind};
 use crate::nginx::rehearsal::{Message, switched_off};
 use crate::targets::Target;
+use crate::targets::from_nginx::unreadable::UnreadablePair;
 
 impl Configuration {
     /// Tests the configuration with `nginx -t`. A configuration for another root cannot be tested.
@@ -26,11 +27,19 @@ impl Configuration {
         }
     }
 
-    /// A private nginx serves the configuration, except for what the copy switches off: what the own checks say of that
-    /// remains.
-    pub(super) fn is_served(&mut self) {
+    /// A private nginx serves the configuration, except for what the copy switches off and for certificates that cannot be
+    /// loaded: what the own checks say of that remains.
+    pub(super) fn is_served(&mut self, unreadable: &[UnreadablePair]) {
         let off = self.tree.as_ref().map(switched_off).unwrap_or_default();
-        self.facts.retain(|fact| !is_refusal(fact) || off.contains(&fact.span));
+        let is_about =
+            |words: &str, file: &str| words.split([' ', ':', '"']).any(|word| word == file);
+        self.facts.retain(|fact| {
+            let words = fact.kind.to_string();
+            let is_replaced = |pair: &UnreadablePair| {
+                is_about(&words, &pair.certificate) || is_about(&words, &pair.key)
+            };
+            !is_refusal(fact) || off.contains(&fact.span) || unreadable.iter().any(is_replaced)
+        });
     }
 
     /// Applies nginx's answer: if it accepts the configuration, no refusal remains and nothing is undecided; if not, its

@@ -10,13 +10,14 @@ use crate::audit::listener::site::place;
 use crate::cli::args::NginxArgs;
 use crate::cli::errors::UsageError;
 use crate::cli::settings;
+use crate::nginx::listener::{Material, Server};
 use crate::nginx::rehearsal::{Message, Omission};
 use crate::nginx::tree::Directive;
 use crate::openssl::release::OpensslRelease;
 use crate::probe::stand_ins::StandIns;
 use crate::report::Rehearsed;
 use crate::run::listener_fixes::RunnableConfiguration;
-use crate::targets::Target;
+use crate::targets::from_nginx::unreadable::UnreadablePair;
 use crate::targets::from_nginx::{self, Found, Premises, Untestable};
 
 /// The targets to probe: all, or only those that the rehearsal serves.
@@ -34,6 +35,7 @@ pub(super) fn targets(
             if running.left_out().contains(&Omission::Scripts) {
                 withhold_scripted(&mut found, configuration);
             }
+            withhold_unreadable(&mut found, configuration, running.unreadable());
             found
         }
         Some(Rehearsal { running: None, .. }) => return Found::default(),
@@ -49,23 +51,53 @@ fn withhold_scripted(found: &mut Found, configuration: &Configuration) {
         let names = ["ssl_certificate_by_lua", "ssl_client_hello_by_lua"];
         names.iter().any(|name| one.name.starts_with(name))
     };
-    let is_scripted = |target: &Target| {
-        let (listener, server) = place(&configuration.listeners, target)?;
-        let servers = [server, listener.default_server()];
+    withhold(found, configuration, |servers| {
         let mut blocks = servers.iter().filter_map(|server| tree.at(&server.span));
         let scripted = blocks.any(|block| block.children().iter().any(chooses));
-        scripted.then(|| server.listen.clone())
+        scripted.then(|| {
+            "a script chooses the certificate; scripts run only with --rehearse-scripts".to_owned()
+        })
+    });
+}
+
+/// Takes out the targets whose certificate, or that of the default server of their socket, cannot be loaded.
+fn withhold_unreadable(
+    found: &mut Found,
+    configuration: &Configuration,
+    unreadable: &[UnreadablePair],
+) {
+    let uses = |server: &Server, pair: &UnreadablePair| {
+        server.ssl.certificates.iter().any(|own| match &own.certificate.value {
+            Material::File(path) => *path == pair.certificate,
+            _ => false,
+        })
     };
+    withhold(found, configuration, |servers| {
+        let mut met = servers
+            .iter()
+            .flat_map(|server| unreadable.iter().filter(move |pair| uses(server, pair)));
+        met.next().map(|pair| pair.reason.clone())
+    });
+}
+
+/// Takes out the targets that there is a reason not to test, given the server and the default server of its socket.
+fn withhold(
+    found: &mut Found,
+    configuration: &Configuration,
+    reason: impl Fn([&Server; 2]) -> Option<String>,
+) {
     let (targets, places) = (take(&mut found.targets), take(&mut found.places));
     for (target, places) in targets.into_iter().zip(places) {
-        let Some(span) = is_scripted(&target) else {
+        let place = place(&configuration.listeners, &target);
+        let why = place.and_then(|(listener, server)| {
+            Some((reason([server, listener.default_server()])?, server.listen.clone()))
+        });
+        if let Some((reason, span)) = why {
+            found.untestable.push(Untestable { name: target.name.clone(), span, reason });
+        } else {
             found.targets.push(target);
             found.places.push(places);
-            continue;
-        };
-        let reason = "a script chooses the certificate; scripts run only with --rehearse-scripts";
-        let name = target.name.clone();
-        found.untestable.push(Untestable { name, span, reason: reason.to_owned() });
+        }
     }
 }
 
@@ -130,7 +162,7 @@ pub(super) fn rehearse(
     let mut running = None;
     match start {
         StartOutcome::Serves(nginx) => {
-            configuration.is_served();
+            configuration.is_served(nginx.unreadable());
             rehearsed.left_out = nginx.left_out().iter().map(ToString::to_string).collect();
             running = Some(nginx);
         }

@@ -5,6 +5,7 @@
 mod listener;
 pub mod startup;
 mod suites;
+pub mod unreadable;
 mod upstream;
 
 use std::collections::{HashMap, HashSet};

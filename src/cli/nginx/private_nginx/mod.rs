@@ -3,6 +3,7 @@
 mod links;
 mod ports;
 mod process;
+mod stand_in_pair;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,6 +29,7 @@ use crate::nginx::tree::Tree;
 use crate::probe::stand_ins::StandIns;
 use crate::targets::Target;
 use crate::targets::from_nginx::endpoints_of;
+use crate::targets::from_nginx::unreadable::{UnreadablePair, unreadable_pairs};
 
 /// Attempts to start: another process may take a socket first.
 const TRIES: usize = 3;
@@ -89,6 +91,7 @@ pub(super) struct PrivateNginx {
     _process: Process,
     relocation: Relocation,
     left_out: Vec<Omission>,
+    unreadable: Vec<UnreadablePair>,
     _folder: TempDir,
 }
 
@@ -117,6 +120,11 @@ impl PrivateNginx {
         }
     }
 
+    /// The certificates that are replaced, because they cannot be loaded.
+    pub(super) fn unreadable(&self) -> &[UnreadablePair] {
+        &self.unreadable
+    }
+
     /// The parts of the configuration that the copy omits.
     pub(super) fn left_out(&self) -> &[Omission] {
         &self.left_out
@@ -124,19 +132,25 @@ impl PrivateNginx {
 }
 
 /// Starts nginx with the configuration. A configuration that this program cannot read is only tested, because its
-/// sockets are unknown. Files that are given with a text are replaced by it.
+/// sockets are unknown. Files that are given with a text are replaced by it, and certificates that cannot be loaded by others.
 pub(super) fn start(
     tree: &Tree,
     program: &NginxProgram,
     changed: &[(String, Vec<u8>)],
 ) -> anyhow::Result<StartOutcome> {
+    let unreadable = unreadable_pairs(tree);
+    let mut replaced = stand_in_pair::files(&unreadable)?;
+    replaced.extend_from_slice(changed);
     let mut tries = 0;
     loop {
         tries += 1;
-        match start_once(tree, program, changed)? {
+        match start_once(tree, program, &replaced)? {
             StartOutcome::Ended(ConfigurationAnswer::Untested(message))
                 if tries < TRIES && message.words.contains(IN_USE) => {}
-            outcome => return Ok(outcome),
+            StartOutcome::Serves(running) => {
+                return Ok(StartOutcome::Serves(PrivateNginx { unreadable, ..running }));
+            }
+            outcome @ StartOutcome::Ended(_) => return Ok(outcome),
         }
     }
 }
@@ -178,6 +192,7 @@ fn start_once(
             _process: process,
             relocation,
             left_out,
+            unreadable: Vec::new(),
             _folder: folder,
         }));
     }
