@@ -13,14 +13,14 @@ use crate::support::program::{Audit, probe, shakedown, text};
 use crate::support::server::{Nginx, scripted};
 
 /// An authority information access extension that names one URL for the issuer (RFC 5280 section 4.2.2.1).
-fn access(url: &str) -> CustomExtension {
+pub(crate) fn access(url: &str) -> CustomExtension {
     let tagged = |tag: u8, body: &[u8]| [&[tag, u8::try_from(body.len()).unwrap()], body].concat();
     let method = tagged(0x06, &[0x2b, 6, 1, 5, 5, 7, 0x30, 2]);
     let description = tagged(0x30, &[method, tagged(0x86, url.as_bytes())].concat());
     CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], tagged(0x30, &description))
 }
 
-fn library(document: Vec<u8>) -> SocketAddr {
+pub(crate) fn library(document: Vec<u8>) -> SocketAddr {
     scripted(move |stream| answer(stream, &document))
 }
 

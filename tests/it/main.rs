@@ -49,6 +49,7 @@ mod rehearse;
 mod rehearse_against;
 mod rehearse_answer;
 mod rehearse_changes;
+mod rehearse_files;
 mod rehearse_requests;
 mod replay;
 mod reports;

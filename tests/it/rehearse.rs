@@ -391,7 +391,7 @@ fn many_servers_are_rehearsed_at_once() {
 }
 
 /// The findings of a rule in a report, with whether their fix was tried.
-fn of_rule(report: &Value, rule: &str) -> Vec<Value> {
+pub(crate) fn of_rule(report: &Value, rule: &str) -> Vec<Value> {
     let targets = report["targets"].as_array().unwrap().iter();
     let findings = targets.flat_map(|target| target["findings"].as_array().unwrap());
     let own = findings.filter(|finding| finding["rule"] == rule);
