@@ -335,6 +335,7 @@ impl View<'_> {
             alerts: self.alerts(conclusion),
             end: self.end(),
             whole: self.whole,
+            packets: self.talk.kept.as_ref().map(|kept| Box::new(kept.seen_from(self.side))),
             conclusion,
         }
     }

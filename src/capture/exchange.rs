@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::kept::KeptPackets;
 use super::seen_hello::SeenHello;
 use crate::certificate::parse::Fingerprint;
 use crate::tls::alert::AlertDescription;
@@ -204,6 +205,8 @@ pub struct Exchange {
     pub end: Option<ExchangeEnd>,
     /// Whether all that was sent was captured, as far as can be seen.
     pub whole: bool,
+    /// Its packets, if they were to be kept.
+    pub packets: Option<Box<KeptPackets>>,
     /// How it ended.
     pub conclusion: Conclusion,
 }

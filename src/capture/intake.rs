@@ -4,16 +4,20 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::SocketAddr;
 
+use super::blame::{KnownServer, blame};
 use super::client_kinds::ClientKinds;
 use super::conclusion::{NoHandshake, conclude};
 use super::connections::{ConnectionCounts, Connections};
 use super::exchange::{Conclusion, Exchange};
+use super::failing::FailingConnections;
+use super::filter::CaptureFilter;
 use super::frames::{CapturedFrame, Frames, FramesError};
 use super::kept::Keeping;
 use super::kept_clients::KeptClients;
 use super::learnt::Learnt;
 use super::packet::{Dissector, FrameCounts, Transport, UdpDatagram};
 use super::talk::Talk;
+use super::tally::RunningTally;
 
 /// Handshakes of each kind that are kept; the others are counted.
 pub const MAX_KEPT: usize = 10_000;
@@ -42,6 +46,8 @@ pub struct ExchangeCounts {
     pub dtls_hellos: u64,
     /// First packets of QUIC, which is not read.
     pub quic_initials: u64,
+    /// Handshakes that were not asked for.
+    pub filtered: u64,
 }
 
 impl ExchangeCounts {
@@ -58,6 +64,10 @@ pub struct IntakeSettings {
     pub only_failing: bool,
     /// What else to keep.
     pub keeping: Keeping,
+    /// Which handshakes are asked for; what servers accept is learnt from all.
+    pub filter: CaptureFilter,
+    /// What is to know of each handshake at once.
+    pub tally: Option<RunningTally>,
 }
 
 /// Everything that was read.
@@ -74,6 +84,8 @@ pub struct CaptureIntake {
     pub clients: ClientKinds,
     /// Clients whose hellos are kept, if they are to be.
     pub kept_clients: KeptClients,
+    /// Connections of which the handshake failed, with their packets, if these are to be kept.
+    pub failing: FailingConnections,
     /// When the first and the last frame came, in nanoseconds since 1970.
     pub span: Option<(i64, i64)>,
     kept_by_kind: [usize; 3],
@@ -176,6 +188,12 @@ impl CaptureIntake {
     }
 
     fn exchange(&mut self, mut exchange: Exchange) {
+        self.learnt.add(&exchange);
+        if !self.settings.filter.lets_through(&exchange) {
+            self.counts.filtered += 1;
+            return;
+        }
+        self.note(&mut exchange);
         let counts = &mut self.counts;
         let (count, kind) = match exchange.conclusion {
             Conclusion::Established => (&mut counts.established, 0),
@@ -183,12 +201,6 @@ impl CaptureIntake {
             Conclusion::Unclear(_) => (&mut counts.unclear, 2),
         };
         *count += 1;
-        self.learnt.add(&exchange);
-        self.clients.add(&exchange);
-        if self.settings.keeping.hellos {
-            self.kept_clients.add(&exchange);
-            exchange.first_hello = None;
-        }
         if self.settings.only_failing && exchange.conclusion == Conclusion::Established {
             return;
         }
@@ -197,6 +209,35 @@ impl CaptureIntake {
             self.kept.push(exchange);
         } else {
             counts.not_kept += 1;
+        }
+    }
+
+    /// Takes from a handshake what is counted or kept elsewhere.
+    fn note(&mut self, exchange: &mut Exchange) {
+        self.clients.add(exchange);
+        if self.settings.keeping.hellos {
+            self.kept_clients.add(exchange);
+            exchange.first_hello = None;
+        }
+        let (packets, tally) = (exchange.packets.take(), &self.settings.tally);
+        let Conclusion::Failed(breakdown) = exchange.conclusion else {
+            if let Some(tally) = tally {
+                tally.add(exchange.conclusion, None);
+            }
+            return;
+        };
+        if packets.is_none() && tally.is_none() {
+            return;
+        }
+        let known = KnownServer { accepted: self.learnt.of(exchange.server), block: None };
+        let why = blame(exchange, breakdown, known);
+        if let Some(tally) = tally {
+            tally.add(exchange.conclusion, Some(why.class));
+        }
+        if let Some(packets) = packets {
+            let cause = why.causes.first().map_or("", |(cause, _)| cause.id);
+            let text = format!("{}: {cause}", why.class);
+            self.failing.add(exchange, &packets, text);
         }
     }
 }

@@ -75,6 +75,16 @@ impl KeptPackets {
         *self = Self { incomplete: true, ..Self::default() };
     }
 
+    /// The same, with the packets of this side as those of side 0.
+    #[must_use]
+    pub fn seen_from(&self, side: usize) -> Self {
+        let mut seen = self.clone();
+        for packet in &mut seen.packets {
+            packet.side = usize::from(packet.side != side);
+        }
+        seen
+    }
+
     /// How much memory they take, nearly.
     pub fn size(&self) -> usize {
         self.bytes + self.packets.len() * size_of::<KeptPacket>()

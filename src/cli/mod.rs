@@ -19,6 +19,7 @@ mod journal;
 mod log;
 mod man;
 mod merge;
+mod moment;
 mod nginx;
 mod probe;
 mod progress;

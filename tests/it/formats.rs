@@ -240,7 +240,7 @@ fn promtool_accepts_the_metrics() {
 
 /// Checks that `promtool check metrics` reports only one problem: a peer's text may have any length.
 #[track_caller]
-fn promtool(metrics: &str) {
+pub(crate) fn promtool(metrics: &str) {
     let mut child = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

@@ -45,7 +45,11 @@ fn decisive(blame: &Blame, breakdown: Breakdown) -> Option<&'static str> {
     if blame.decides.is_some() {
         return blame.decides;
     }
-    let (cause, _) = blame.causes.first()?;
+    // Where several causes are merely possible, no directive is known to decide.
+    let (cause, likelihood) = blame.causes.first()?;
+    if *likelihood != Likelihood::Likely {
+        return None;
+    }
     let by_client = matches!(
         breakdown,
         Breakdown::Alert { by: Party::Client, .. }

@@ -1,11 +1,14 @@
 //! Options of `capture`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+use super::limits::duration;
 use super::release::ReleaseArgs;
 use super::report::OutputArgs;
+use crate::capture::filter::AddressBlock;
 
 const CAPTURE_EXAMPLES: &str = "\
 Examples:
@@ -18,7 +21,9 @@ Examples:
   shakedown capture clients.pcap --write-clients failing.toml
   shakedown scan --clients failing.toml www.example.com
   shakedown nginx site/nginx.conf --rehearse --clients failing.toml
-  tcpdump -i any -s 0 -U -w - 'tcp port 443' | shakedown capture -";
+  tcpdump -i any -s 0 -U -w - 'tcp port 443' | shakedown capture - --interval 10s
+  # a small file without addresses for a ticket
+  shakedown capture clients.pcap --anonymize --write-failing ticket.pcapng";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = CAPTURE_EXAMPLES)]
@@ -34,6 +39,28 @@ pub(in crate::cli) struct CaptureArgs {
     pub(in crate::cli) nginx: Option<PathBuf>,
     #[command(flatten, next_help_heading = "nginx, for --nginx")]
     pub(in crate::cli) release: ReleaseArgs,
+    /// Count only handshakes for this name; *.example.com stands for all below it (repeatable)
+    #[arg(long, value_name = "NAME", help_heading = "Filters")]
+    pub(in crate::cli) server_name: Vec<String>,
+    /// Count only handshakes from or with this address, such as 192.0.2.1 or 192.0.2.0/24 (repeatable)
+    #[arg(long, value_name = "ADDRESS", help_heading = "Filters")]
+    pub(in crate::cli) address: Vec<AddressBlock>,
+    /// Leave out what began before: 2h, 1d, 2026-12-31 or 2026-12-31T23:59, in UTC as in the report
+    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    pub(in crate::cli) since: Option<String>,
+    /// Leave out what began at that time or later
+    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    pub(in crate::cli) until: Option<String>,
+    /// Write placeholders instead of addresses, in every output
+    #[arg(long)]
+    pub(in crate::cli) anonymize: bool,
+    /// Say on stderr at this interval what was counted so far, for a capture that is still being made
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(in crate::cli) interval: Option<Duration>,
+    /// Write the packets of the handshakes that failed to this pcapng file, for a ticket; requests of plain HTTP and passwords
+    /// are masked
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) write_failing: Option<PathBuf>,
     /// Write the clients that failed to this file: scan, nginx and expect.clients send their hellos again
     #[arg(long, value_name = "FILE", help_heading = "Clients")]
     pub(in crate::cli) write_clients: Option<PathBuf>,
@@ -54,4 +81,10 @@ pub(in crate::cli) enum CaptureFormat {
     Table,
     /// One JSON document
     Json,
+    /// One JSON object per line, for each handshake
+    Ndjson,
+    /// For the textfile collector
+    Prometheus,
+    /// One page
+    Html,
 }

@@ -103,7 +103,7 @@ pub(in crate::cli) enum Command {
     /// Read error and access logs: which failures matter, and what to do first
     Log(Box<LogArgs>),
     /// Read packet captures: which handshakes failed, on whose side, and why
-    Capture(CaptureArgs),
+    Capture(Box<CaptureArgs>),
     /// Explain a rule, an alert, an error code or a log line
     Explain(ExplainArgs),
     /// Start misconfigured servers on loopback and audit them
@@ -138,6 +138,9 @@ pub(in crate::cli) struct DemoArgs {
     /// Keep the servers running after the report, so that its commands can be tried (stop with Ctrl-C)
     #[arg(long)]
     pub(in crate::cli) keep: bool,
+    /// Write the packet capture of clients that cannot connect to this file, for shakedown capture
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) write_capture: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) report: ReportArgs,
     #[command(flatten)]

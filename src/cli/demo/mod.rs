@@ -1,5 +1,6 @@
 //! `demo`: misconfigured servers on loopback, audited like any other target. It needs no network and no other program.
 
+mod captured;
 mod scenarios;
 mod server;
 
@@ -19,6 +20,7 @@ use super::gate::Checkpoint;
 use super::report_writer::ReportWriter;
 use super::settings;
 use super::stop::signalled;
+use super::whole_file::Output;
 use crate::certificate::trust::{Assessor, TrustStore};
 use crate::probe::{AddressFamily, CONNECTIONS_PER_ADDRESS, Deadlines, Limits, Prober};
 use crate::report::{Report, ReportKind, ReportOptions};
@@ -51,6 +53,14 @@ async fn demonstrate(args: &DemoArgs, mut outputs: ReportWriter) -> anyhow::Resu
     let mut report = audit(&scenarios, store, now).await?;
     check(&scenarios, &report)?;
     outputs.preface(&preface(&scenarios))?;
+    let capture = captured::file(now)?;
+    let look = settings::look(&args.report, args.report.output.is_empty());
+    outputs.preface(&capture_preface(&captured::report(&capture, look)?))?;
+    if let Some(path) = &args.write_capture {
+        let mut output = Output::open(Some(path))?;
+        output.write_all(&capture)?;
+        output.finish()?;
+    }
     for target in &mut report.targets {
         checkpoint.apply(target);
     }
@@ -87,6 +97,13 @@ fn preface(scenarios: &[Scenario]) -> String {
     let line = |one: &Scenario| format!("  {:width$}  {}", one.name, one.fault);
     let lines: Vec<String> = std::iter::once(head).chain(scenarios.iter().map(line)).collect();
     lines.join("\n") + "\n\n"
+}
+
+/// What the capture shows.
+fn capture_preface(report: &str) -> String {
+    let head = "Made a packet capture of clients that cannot connect (--write-capture FILE saves it).\n\
+                What shakedown capture says of it:";
+    format!("{head}\n\n{report}\n")
 }
 
 async fn audit(

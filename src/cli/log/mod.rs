@@ -6,18 +6,15 @@ pub(super) mod input;
 
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
-
-use time::OffsetDateTime;
 
 use self::audit::Audited;
 use self::input::LogInput;
 use super::args::{LogArgs, LogFormat};
 use super::errors::{UsageError, warn};
 use super::exit::Exit;
-use super::settings;
 use super::whole_file::Output;
-use crate::log::access::{is_version, read_moment};
+use super::{moment, settings};
+use crate::log::access::is_version;
 use crate::log::format::AccessLogFormat;
 use crate::log::intake::Intake;
 use crate::log::shape::AccessLineShape;
@@ -26,10 +23,6 @@ use crate::report::escape::WithoutCommands;
 use crate::report::log::document::LogReport;
 use crate::report::log::{prometheus, table};
 use crate::targets::disk::Disk;
-use crate::targets::options::parse_duration;
-
-/// The most days for `--since`.
-const MAX_DAYS: u64 = 36_500;
 
 /// The most problems of a configuration that are reported.
 const MAX_PROBLEMS: usize = 5;
@@ -128,21 +121,7 @@ fn write(report: &LogReport, args: &LogArgs, mut output: Output) -> anyhow::Resu
 
 /// A moment on the host's clock: `2h` ago, or a date.
 fn since(text: &str) -> anyhow::Result<i64> {
-    if let Some(moment) = read_moment(text) {
-        return Ok(moment);
-    }
-    let days = text.trim().strip_suffix('d').and_then(|days| days.parse::<u64>().ok());
-    let days = days.filter(|days| (1..=MAX_DAYS).contains(days));
-    let ago = days.map(|days| Duration::from_secs(days * 86_400));
-    let ago = ago.map_or_else(|| parse_duration(text), Ok).map_err(|_| {
-        UsageError::new(
-            format!("invalid time --since {text:?}"),
-            "use 90m, 2h or 1d, or a date such as 2026-01-31 or 2026-01-31T10:00",
-        )
-    })?;
-    let now = settings::now();
-    let now = OffsetDateTime::unix_timestamp(now) + settings::local_offset(now);
-    Ok(now.saturating_sub_unsigned(ago.as_secs()))
+    moment::seconds("--since", text, settings::local_offset)
 }
 
 /// `TLSv1.3`, or several with spaces or commas.
@@ -170,14 +149,5 @@ mod tests {
         assert_eq!(versions("TLSv1.2 TLSv1.3").unwrap(), ["TLSv1.2", "TLSv1.3"]);
         assert_eq!(versions("ssl_protocols TLSv1.3;").unwrap(), ["TLSv1.3"]);
         assert!(versions("TLS1.3").is_err() && versions("").is_err());
-    }
-
-    #[test]
-    fn a_time_is_a_date_or_a_duration() {
-        assert_eq!(since("1970-01-02").unwrap(), 86_400);
-        assert!(since("2h").unwrap() > 1_700_000_000);
-        assert!(since("2h").unwrap() - since("1d").unwrap() >= 22 * 3600 - 1);
-        assert!(since("0d").is_err() && since("99999999999999999999d").is_err());
-        assert!(since("yesterday").is_err());
     }
 }

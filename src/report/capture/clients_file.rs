@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::utc;
 use crate::capture::kept_clients::{KeptClient, KeptClients};
+use crate::capture::placeholders::Placeholders;
 use crate::report::escape::escape;
 use crate::targets::clients::{MAX_CLIENTS, SCHEMA};
 use crate::tls::hex::hex;
@@ -29,17 +30,17 @@ pub struct ClientsText {
 }
 
 /// The clients that failed at least so often.
-pub fn text(kept: &KeptClients, failures: u64) -> ClientsText {
+pub fn text(kept: &KeptClients, failures: u64, placeholders: &Placeholders) -> ClientsText {
     let ranked = kept.ranked(failures);
     let mut text = format!("{HEAD}schema = {}\n", quoted(SCHEMA));
     for (digest, client) in ranked.iter().take(MAX_CLIENTS) {
-        text += &entry(digest, client);
+        text += &entry(digest, client, placeholders);
     }
     let clients = ranked.len().min(MAX_CLIENTS);
     ClientsText { text, clients, left_out: ranked.len() - clients }
 }
 
-fn entry(digest: &[u8; 32], client: &KeptClient) -> String {
+fn entry(digest: &[u8; 32], client: &KeptClient, placeholders: &Placeholders) -> String {
     let short = &hex(digest)[..8];
     let like = match client.seen.likeness() {
         Some(likeness) => {
@@ -49,12 +50,13 @@ fn entry(digest: &[u8; 32], client: &KeptClient) -> String {
         }
         None => "like no known client".to_owned(),
     };
-    let names: Vec<String> = client.server_names.iter().map(|name| quoted(name)).collect();
+    let names = client.server_names.iter().map(|name| quoted(&placeholders.text(name.clone())));
+    let names: Vec<String> = names.collect();
     let mut text = String::new();
     let (first, last) = client.span;
     let lines = [
         ("name", quoted(&format!("captured-{short}"))),
-        ("title", quoted(&format!("captured {short}, {like}"))),
+        ("title", quoted(&format!("captured {short} ({like})"))),
         ("ja4", quoted(&client.seen.ja4())),
         ("handshakes", client.handshakes.to_string()),
         ("failed", client.failed.to_string()),
@@ -117,6 +119,7 @@ mod tests {
             alerts: Vec::new(),
             end: None,
             whole: true,
+            packets: None,
             conclusion,
         }
     }
@@ -129,12 +132,13 @@ mod tests {
         kept.add(&exchange("java-7", "b\"\\\n.test", failed));
         kept.add(&exchange("chrome", "a.test", Conclusion::Established));
         kept.add(&exchange("openssl-3.0", "a.test", Conclusion::Unclear(Doubt::Unfinished)));
-        let (failed, all) = (text(&kept, 1), text(&kept, 0));
+        let placeholders = Placeholders::default();
+        let (failed, all) = (text(&kept, 1, &placeholders), text(&kept, 0, &placeholders));
         assert_eq!((failed.clients, all.clients, kept.unusual), (1, 3, 0), "{}", all.text);
         let read = clients::read(&failed.text).unwrap();
         let java = profile::select("java-7").unwrap()[0];
         assert_eq!(read[0].hello(Some("c.test")).encode(), java.hello(Some("c.test")).encode());
-        assert!(read[0].title.contains(", as Java "), "{}", read[0].title);
+        assert!(read[0].title.contains(" (as Java "), "{}", read[0].title);
         assert_eq!(clients::read(&all.text).unwrap().len(), 3, "{}", all.text);
     }
 }

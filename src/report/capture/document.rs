@@ -64,6 +64,8 @@ pub struct CaptureSummary {
     pub unclear: u64,
     /// Those that are counted here and not listed, because there are too many.
     pub left_out: u64,
+    /// Those that are not counted here, because the filters let them out.
+    pub filtered_out: u64,
 }
 
 /// What a capture holds beside handshakes.

@@ -3,11 +3,12 @@
 use super::document::{
     CapturedAlert, CapturedHandshake, EndView, FailureView, HandshakeResult, HelloView, ServedBy,
 };
-use super::kinds::{directives, is_inferred};
+use super::kinds::{directives, is_inferred, renamed};
 use super::utc;
 use crate::capture::blame::Blame;
 use crate::capture::configured::ServingBlock;
 use crate::capture::exchange::{Breakdown, Conclusion, Exchange, ExchangeAlert, Party};
+use crate::capture::placeholders::Placeholders;
 use crate::capture::seen_hello::{SeenHello, meant};
 use crate::tls::alert::AlertDescription;
 use crate::tls::group::NamedGroup;
@@ -17,6 +18,7 @@ pub(super) fn view(
     exchange: &Exchange,
     block: Option<&ServingBlock<'_>>,
     blame: Option<&Blame>,
+    placeholders: &Placeholders,
 ) -> CapturedHandshake {
     let answer = exchange.answer.as_ref();
     let alpn = answer.and_then(|answer| answer.alpn.as_deref());
@@ -30,7 +32,7 @@ pub(super) fn view(
         client: exchange.client.to_string(),
         proxied_client: exchange.proxied.map(|client| client.to_string()),
         server: exchange.server.to_string(),
-        served_by: block.map(served_by),
+        served_by: block.map(|block| served_by(block, placeholders)),
         preface: exchange.preface,
         hello: exchange.hello.as_deref().map(hello),
         retried: exchange.retry.is_some(),
@@ -50,26 +52,26 @@ pub(super) fn view(
             .map(|(hello, answer)| milliseconds(answer - hello)),
         complete: exchange.whole,
         result,
-        failure: blame.map(|blame| failure(exchange, blame)),
+        failure: blame.map(|blame| failure(exchange, blame, placeholders)),
         doubt,
     }
 }
 
-fn failure(exchange: &Exchange, blame: &Blame) -> FailureView {
+fn failure(exchange: &Exchange, blame: &Blame, placeholders: &Placeholders) -> FailureView {
     FailureView {
         class: blame.class,
         by: ended_by(exchange),
         inferred: is_inferred(exchange),
         causes: blame.causes.iter().map(|(cause, _)| cause.id).collect(),
-        directives: directives(&blame.directives),
+        directives: directives(&renamed(&blame.directives, placeholders)),
         evidence: blame.evidence.clone(),
     }
 }
 
-fn served_by(block: &ServingBlock<'_>) -> ServedBy {
+fn served_by(block: &ServingBlock<'_>, placeholders: &Placeholders) -> ServedBy {
     let place = block.place();
     ServedBy {
-        listen: block.socket(),
+        listen: placeholders.text(block.socket()),
         file: place.file.to_string(),
         line: place.line,
         server_name: block.name(),

@@ -8,6 +8,7 @@ use super::utc;
 use crate::capture::blame::Blame;
 use crate::capture::exchange::{Breakdown, Conclusion, Exchange};
 use crate::capture::placed::PlacedDirective;
+use crate::capture::placeholders::Placeholders;
 
 /// Addresses and names of one kind that are listed.
 const MAX_LISTED: usize = 10;
@@ -29,6 +30,7 @@ struct KindKey {
 
 struct Kind {
     blame: Blame,
+    directives: Vec<PlacedDirective>,
     inferred: bool,
     count: u64,
     clients: BTreeSet<IpAddr>,
@@ -39,15 +41,17 @@ struct Kind {
 
 impl Kinds {
     /// Takes a failure.
-    pub(super) fn add(&mut self, exchange: &Exchange, blame: &Blame) {
+    pub(super) fn add(&mut self, exchange: &Exchange, blame: &Blame, placeholders: &Placeholders) {
         let key = KindKey {
             server: exchange.server,
             class: blame.class,
             evidence: blame.evidence.clone(),
-            directives: blame.directives.clone(),
+            directives: renamed(&blame.directives, placeholders),
         };
+        let directives = key.directives.clone();
         let kind = self.kinds.entry(key).or_insert_with(|| Kind {
             blame: blame.clone(),
+            directives,
             inferred: is_inferred(exchange),
             count: 0,
             clients: BTreeSet::new(),
@@ -90,7 +94,7 @@ impl Kind {
             first_seen: utc(self.first),
             last_seen: utc(self.last),
             evidence: self.blame.evidence,
-            directives: directives(&self.blame.directives),
+            directives: directives(&self.directives),
             causes: self
                 .blame
                 .causes
@@ -105,6 +109,18 @@ impl Kind {
                 .collect(),
         }
     }
+}
+
+/// A `listen` has an address.
+pub(super) fn renamed(
+    directives: &[PlacedDirective],
+    placeholders: &Placeholders,
+) -> Vec<PlacedDirective> {
+    let renamed = |directive: &PlacedDirective| {
+        let value = directive.value.clone().map(|value| placeholders.text(value));
+        PlacedDirective { value, ..directive.clone() }
+    };
+    directives.iter().map(renamed).collect()
 }
 
 /// Directives, as the document has them.

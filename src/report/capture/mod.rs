@@ -4,10 +4,14 @@ mod clients;
 pub mod clients_file;
 pub mod document;
 mod handshake;
+pub mod html;
 mod kinds;
+pub mod prometheus;
 pub mod table;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -24,14 +28,17 @@ use crate::capture::blame::{Blame, KnownServer, blame};
 use crate::capture::configured::{Configured, ServingBlock};
 use crate::capture::exchange::{Conclusion, Exchange};
 use crate::capture::intake::CaptureIntake;
+use crate::capture::placeholders::Placeholders;
+use crate::capture::seen_hello::SeenHello;
 use crate::log::table::Weight;
 
 impl CaptureReport {
-    /// The document over what was read, from servers with that configuration.
+    /// The document over what was read, from servers with that configuration, and with what stands for addresses.
     pub fn new(
         intake: &CaptureIntake,
         files: Vec<CaptureFile>,
         configured: Option<&Configured>,
+        placeholders: &Placeholders,
     ) -> Self {
         let mut order: Vec<&Exchange> = intake.kept.iter().collect();
         order.sort_by_key(|exchange| (exchange.opened, exchange.client, exchange.server));
@@ -42,14 +49,19 @@ impl CaptureReport {
                 configured.serving(exchange.server, exchange.server_name().as_deref())
             });
             let why = why(intake, exchange, block);
+            let exchange = renamed(exchange, placeholders);
             if let Some(why) = &why {
-                kinds.add(exchange, why);
+                kinds.add(&exchange, why, placeholders);
                 elsewhere += u64::from(configured.is_some() && block.is_none());
             }
-            handshakes.push(view(exchange, block.as_ref(), why.as_ref()));
+            handshakes.push(view(&exchange, block.as_ref(), why.as_ref(), placeholders));
         }
         let counts = intake.counts;
         let mut notes = notes(intake, &files);
+        if placeholders.are_wanted() {
+            let text = "Addresses are placeholders: each stands for one address, wherever it is.";
+            notes.push(text.to_owned());
+        }
         if elsewhere > 0 {
             notes.push(format!(
                 "The configuration has no server for {}, or does not tell which it is.",
@@ -67,11 +79,12 @@ impl CaptureReport {
                 failed: counts.failed,
                 unclear: counts.unclear,
                 left_out: counts.not_kept,
+                filtered_out: counts.filtered,
             },
             traffic: traffic(intake),
             failures: kinds.ranked(),
             client_kinds: clients::kinds(&intake.clients, &handshakes),
-            servers: servers(intake),
+            servers: servers(intake, placeholders),
             handshakes,
             notes,
             files,
@@ -82,6 +95,14 @@ impl CaptureReport {
     pub fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         inert_json::write_pretty(self, out)?;
         writeln!(out)
+    }
+
+    /// Writes each handshake as one line of JSON.
+    pub fn ndjson(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.handshakes.iter().try_for_each(|handshake| {
+            inert_json::write(handshake, out)?;
+            writeln!(out)
+        })
     }
 
     /// Whether a failure is more than what scanners cause and clients that leave.
@@ -138,9 +159,26 @@ fn traffic(intake: &CaptureIntake) -> CaptureTraffic {
     }
 }
 
-fn servers(intake: &CaptureIntake) -> Vec<SeenServer> {
+/// The handshake with what stands for its addresses.
+fn renamed<'e>(exchange: &'e Exchange, placeholders: &Placeholders) -> Cow<'e, Exchange> {
+    if !placeholders.are_wanted() {
+        return Cow::Borrowed(exchange);
+    }
+    let mut renamed = exchange.clone();
+    renamed.client = placeholders.socket(exchange.client);
+    renamed.server = placeholders.socket(exchange.server);
+    renamed.proxied = exchange.proxied.map(|client| placeholders.socket(client));
+    // Some clients ask for an address as if it were a name.
+    if let (Some(name), Some(hello)) = (exchange.server_name(), &exchange.hello) {
+        let name = placeholders.text(name).into_bytes();
+        renamed.hello = Some(Arc::new(SeenHello { server_name: Some(name), ..(**hello).clone() }));
+    }
+    Cow::Owned(renamed)
+}
+
+fn servers(intake: &CaptureIntake, placeholders: &Placeholders) -> Vec<SeenServer> {
     let servers = intake.learnt.servers().map(|(address, accepted)| SeenServer {
-        address: address.to_string(),
+        address: placeholders.socket(*address).to_string(),
         established: accepted.handshakes,
         versions: accepted.versions.iter().map(ToString::to_string).collect(),
         cipher_suites: accepted.suites.iter().map(ToString::to_string).collect(),
@@ -156,6 +194,8 @@ fn notes(intake: &CaptureIntake, files: &[CaptureFile]) -> Vec<String> {
         notes.push("There is no frame in it: nothing can be said.".to_owned());
     } else if frames.frames > 0 && frames.unknown_link == frames.frames {
         notes.push("Frames of this kind of link are not read here.".to_owned());
+    } else if counts.handshakes() == 0 && counts.filtered > 0 {
+        notes.push("No handshake in it is one of those that were asked for.".to_owned());
     } else if frames.frames > 0 && counts.handshakes() == 0 {
         notes.push("There is no TLS handshake in it: nothing can be said.".to_owned());
     }

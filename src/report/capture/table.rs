@@ -62,6 +62,9 @@ fn head(report: &CaptureReport, look: Look) -> String {
         summary.failed,
         summary.unclear,
     );
+    let filtered = counted(summary.filtered_out, "handshake");
+    let text =
+        if summary.filtered_out > 0 { format!("{text} ({filtered} not asked for)") } else { text };
     let unread = report.traffic.frames == 0 && report.files.iter().all(|it| it.error.is_some());
     let mut out = if unread { String::new() } else { paragraph(&text, "", "  ", look) };
     for file in &report.files {
@@ -103,7 +106,7 @@ fn failure(place: usize, kind: &FailureKind, look: Look) -> String {
     out
 }
 
-fn directive_text(directive: &DecidingDirective) -> String {
+pub(super) fn directive_text(directive: &DecidingDirective) -> String {
     let place = match directive.line {
         0 => directive.file.clone(),
         line => format!("{}:{line}", directive.file),

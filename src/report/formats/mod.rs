@@ -3,7 +3,7 @@
 mod csv;
 pub mod github;
 mod gitlab;
-mod html;
+pub(in crate::report) mod html;
 pub mod json;
 mod junit;
 mod markdown;

@@ -8,6 +8,7 @@ mod files;
 mod mangled;
 mod nginx;
 mod oracle;
+mod outputs;
 mod packets;
 mod recorder;
 mod replayed;

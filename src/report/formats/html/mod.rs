@@ -23,14 +23,14 @@ use crate::report::{Report, ReportKind, Summary, words};
 use crate::run::{Status, TargetReport};
 
 const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
+pub(in crate::report) const SCRIPT: &str = include_str!("script.js");
 
 /// Writes the whole report.
 pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let opening = html! {
         (DOCTYPE)
         (PreEscaped("<html lang=\"en\">"))
-        (head(report))
+        (head(&format!("TLS audit, {}", day(report.finished_at))))
         (PreEscaped("<body>"))
         (heading(report))
         (PreEscaped("<main>"))
@@ -52,7 +52,8 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(closing.into_string().as_bytes())
 }
 
-fn head(report: &Report) -> Markup {
+/// The head of a page of this program.
+pub(in crate::report) fn head(title: &str) -> Markup {
     let policy = format!(
         "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
         source(STYLE),
@@ -65,7 +66,7 @@ fn head(report: &Report) -> Markup {
             meta name="viewport" content="width=device-width, initial-scale=1";
             meta name="color-scheme" content="light dark";
             meta name="generator" content=(concat!("shakedown ", env!("CARGO_PKG_VERSION")));
-            title { "TLS audit, " (day(report.finished_at)) }
+            title { (title) }
             style { (PreEscaped(STYLE)) }
         }
     }
@@ -109,7 +110,7 @@ fn heading(report: &Report) -> Markup {
 }
 
 /// A table that scrolls horizontally on narrow screens.
-fn table(headings: &[(&str, &str)], rows: &Markup) -> Markup {
+pub(in crate::report) fn table(headings: &[(&str, &str)], rows: &Markup) -> Markup {
     let headings = html! { @for (class, heading) in headings { th.(class) { (heading) } } };
     html! {
         div.scroll { table { thead { tr { (headings) } } tbody { (rows) } } }
@@ -145,7 +146,7 @@ fn marks(report: &TargetReport) -> (&'static str, String) {
 }
 
 /// Remote text, escaped; the markup adds its own escaping.
-fn safe(text: &str) -> Cow<'_, str> {
+pub(in crate::report) fn safe(text: &str) -> Cow<'_, str> {
     escape(text)
 }
 
