@@ -12,9 +12,9 @@ use super::plan::{Cell, Resume};
 use super::raw::RawAnswer;
 use crate::nginx::upstream::ProxyModule;
 use crate::observation::nginx::{NginxAnswer, NginxAttempt, NoAnswer, Served};
-use crate::observation::{Failure, Handshake};
+use crate::observation::{ClientAuth, Failure, Handshake};
 use crate::targets::Target;
-use crate::targets::nginx_client::{NginxClient, SettingChange};
+use crate::targets::nginx_client::{NginxClient, NginxRequest, SettingChange};
 use crate::tls::extension::ExtensionType;
 use crate::tls::group::NamedGroup;
 use crate::tls::hello::ClientHello;
@@ -79,6 +79,15 @@ async fn act(
 ) -> (Handshake, Served) {
     let request = client.request.clone().filter(|_| asks(client));
     let first = caller.act(cell, offer, request.as_ref()).await;
+    if let Some(other) = of_name(request.as_ref(), cell)
+        && matches!(first.0.client_auth, ClientAuth::Requested(_))
+    {
+        *more_handshakes += 1;
+        let next = caller.act(cell, offer, Some(&other)).await;
+        if matches!(next.0.client_auth, ClientAuth::Required(..)) {
+            return next;
+        }
+    }
     let ends = |(handshake, served): &(Handshake, Served)| {
         !handshake.established() || served.concerns_tls()
     };
@@ -92,6 +101,13 @@ async fn act(
         }
     }
     first
+}
+
+/// The request for the name in the hello, in the place of one whose Host is only assumed to be another. A server that
+/// wants a client certificate for that name says so only there; elsewhere it may answer with 421.
+fn of_name(request: Option<&NginxRequest>, cell: &Cell) -> Option<NginxRequest> {
+    let (request, name) = (request.filter(|request| request.assumed)?, cell.sni.as_ref()?);
+    (request.host != *name).then(|| NginxRequest { host: name.clone(), ..request.clone() })
 }
 
 /// The target with nginx's name, certificate and application protocols in the place of its own.
