@@ -384,7 +384,7 @@ fn html_shows_scans_and_files() {
     ));
     let target = format!("a.test:443:127.0.0.1:{}", nginx.port);
     let scan = shakedown(&["scan", &target, "--ca-file", &pki.ca_file(), "--format", "html"]);
-    assert!(scan.stdout.contains(&format!("What 127.0.0.1:{} takes", nginx.port)));
+    assert!(scan.stdout.contains(&format!("What 127.0.0.1:{} accepts", nginx.port)));
     assert!(scan.stdout.contains("ECDHE-ECDSA-AES256-GCM-SHA384 "), "{}", scan.stdout);
     let file = files.certificate.display().to_string();
     let cert = shakedown(&["cert", &file, "--ca-file", &pki.ca_file(), "--format", "html"]);

@@ -29,20 +29,27 @@ pub fn unreadable_pairs(tree: &Tree) -> Vec<UnreadablePair> {
         for block in tree.blocks(module) {
             let outer = root.enter(block);
             for server in block.children().iter().filter(|one| one.name == "server") {
-                let scope = outer.enter(server);
-                let has_passwords = !scope.effective("ssl_password_file").is_empty();
-                for (certificate, key) in pairs(tree, &scope) {
-                    if !met.insert((certificate.clone(), key.clone(), has_passwords)) {
-                        continue;
-                    }
-                    if let Some(reason) = reason(&certificate, &key, has_passwords) {
-                        all.push(UnreadablePair { certificate, key, reason });
-                    }
-                }
+                all.extend(unreadable_here(tree, &outer.enter(server), &mut met));
             }
         }
     }
     all
+}
+
+/// Those of one server that were not met before.
+fn unreadable_here(
+    tree: &Tree,
+    scope: &Scope<'_>,
+    met: &mut HashSet<(String, String, bool)>,
+) -> Vec<UnreadablePair> {
+    let has_passwords = !scope.effective("ssl_password_file").is_empty();
+    let new = pairs(tree, scope)
+        .filter(|(certificate, key)| met.insert((certificate.clone(), key.clone(), has_passwords)));
+    new.filter_map(|(certificate, key)| {
+        let reason = reason(&certificate, &key, has_passwords)?;
+        Some(UnreadablePair { certificate, key, reason })
+    })
+    .collect()
 }
 
 /// The files of a server's certificates and keys.

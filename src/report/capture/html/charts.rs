@@ -133,15 +133,14 @@ fn size(place: usize, range: ResultCounts, most: u64) -> Markup {
         (class, left - width, width)
     });
     let [good, bad, unclear] = range.0;
+    let parts = html! { @for (class, x, width) in parts { @if width > 0 {
+        rect.(class) x=(x) y="2" width=(width) height="8" {}
+    } } };
     html! {
         tr {
             th.nowrap scope="row" { (label) } td { (bad) } td { (unclear) } td { (good) }
             td {
-                svg viewBox={ "0 0 " (WIDTH) " 12" } preserveAspectRatio="none" role="img" aria-label=(range.text()) {
-                    @for (class, x, width) in parts { @if width > 0 {
-                        rect.(class) x=(x) y="2" width=(width) height="8" {}
-                    } }
-                }
+                svg viewBox={ "0 0 " (WIDTH) " 12" } preserveAspectRatio="none" role="img" aria-label=(range.text()) { (parts) }
             }
         }
     }

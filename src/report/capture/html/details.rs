@@ -35,6 +35,9 @@ fn failure(kind: &FailureKind, index: usize) -> Markup {
             p.place { "How to tell: " (cause.how_to_tell) }
         }
     } };
+    let directives = html! { @for directive in &kind.directives {
+        li { "Directive: " code { (safe(&directive_text(directive))) } }
+    } };
     let open = kind.weight == Weight::Fault || kind.weight == Weight::Mixed;
     html! {
         details.target data-index=(index) data-status="fail" data-rules=(kind.class) open[open] {
@@ -45,7 +48,7 @@ fn failure(kind: &FailureKind, index: usize) -> Markup {
             p { (kind.meaning) @if kind.inferred { " (inferred from the sizes of encrypted records)" } }
             ul {
                 @for evidence in &kind.evidence { li { (safe(evidence)) } }
-                @for directive in &kind.directives { li { "Directive: " code { (safe(&directive_text(directive))) } } }
+                (directives)
                 @if !kind.server_names.is_empty() { li { "Names: " (safe(&kind.server_names.join(", "))) } }
                 li { "Clients: " (kind.client_addresses.join(", ")) }
                 li { "Between " (clock(&kind.first_seen)) " and " (clock(&kind.last_seen)) " UTC" }

@@ -82,15 +82,15 @@ fn filters(report: &CaptureReport) -> Markup {
     classes.sort_unstable();
     classes.dedup();
     let boxes = [("fail", "clients that fail, and failures"), ("pass", "clients that do not")];
+    let boxes = html! { @for (value, label) in boxes {
+        label { input type="checkbox" name="status" value=(value) checked; " " (label) }
+    } };
+    let options = html! { @for class in classes { option { (class) } } };
     html! {
         form #filters hidden {
             label { "Search " input type="search" name="text" placeholder="client, name, class, text"; }
-            fieldset { legend { "Show" } @for (value, label) in boxes {
-                label { input type="checkbox" name="status" value=(value) checked; " " (label) }
-            } }
-            label { "Class " select name="rule" {
-                option value="" { "any or none" } @for class in classes { option { (class) } }
-            } }
+            fieldset { legend { "Show" } (boxes) }
+            label { "Class " select name="rule" { option value="" { "any or none" } (options) } }
             output aria-live="polite" {}
         }
     }
@@ -139,19 +139,15 @@ fn client(kind: &ClientKindView, index: usize, columns: &[&'static str]) -> Mark
         |class: &str| kind.classes.iter().find(|it| it.class == class).map_or(0, |it| it.count);
     let named: u64 = columns.iter().map(|class| count(class)).sum();
     let status = if kind.failed > 0 { "fail" } else { "pass" };
+    let likeness = html! { @match &kind.like {
+        Some(like) if like.differences.is_empty() => { "as " (safe(like.title)) }
+        Some(like) => { span title=(safe(&like.differences.join(", "))) { "nearly " (safe(like.title)) } }
+        None => { "like no known client" }
+    } };
     html! {
         tbody data-index=(index) data-status=(status) data-rules=(classes.join(" ")) {
             tr {
-                th scope="row" {
-                    @match &kind.like {
-                        Some(like) if like.differences.is_empty() => { "as " (safe(like.title)) }
-                        Some(like) => {
-                            span title=(safe(&like.differences.join(", "))) { "nearly " (safe(like.title)) }
-                        }
-                        None => { "like no known client" }
-                    }
-                    " " small { (safe(&kind.ja4)) }
-                }
+                th scope="row" { (likeness) " " small { (safe(&kind.ja4)) } }
                 td { (kind.handshakes) } td { (kind.addresses) }
                 (cell(kind.established, "good"))
                 @for class in columns { (cell(count(class), "bad")) }
@@ -193,11 +189,11 @@ fn unclear(report: &CaptureReport) -> Markup {
 }
 
 fn notes(report: &CaptureReport) -> Markup {
-    html! {
-        @if !report.notes.is_empty() {
-            section #notes { h2 { "Worth knowing" } ul { @for note in &report.notes { li { (safe(note)) } } } }
-        }
+    if report.notes.is_empty() {
+        return Markup::default();
     }
+    let notes = html! { @for note in &report.notes { li { (safe(note)) } } };
+    html! { section #notes { h2 { "Worth knowing" } ul { (notes) } } }
 }
 
 /// A moment for people: `2026-01-31 10:00:00`.

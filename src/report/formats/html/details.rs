@@ -17,6 +17,10 @@ use crate::run::{Status, TargetReport};
 pub(super) fn article(report: &TargetReport, index: usize) -> Markup {
     let (status, rules) = marks(report);
     let open = report.status != Status::Pass;
+    let changes = html! { @if let Some((heading, lines)) = changes::lines(report) {
+        p { (safe(&heading)) }
+        ul.changes { @for line in &lines { li { (safe(line)) } } }
+    } };
     html! {
         details.target #{ "t" (index) } data-index=(index) data-status=(status) data-rules=(rules) open[open] {
             summary {
@@ -27,10 +31,7 @@ pub(super) fn article(report: &TargetReport, index: usize) -> Markup {
                     " " small { (safe(&origin.file)) ":" (origin.line) }
                 }
             }
-            @if let Some((heading, lines)) = changes::lines(report) {
-                p { (safe(&heading)) }
-                ul.changes { @for line in &lines { li { (safe(line)) } } }
-            }
+            (changes)
             @for item in items(report) { (item_section(item)) }
             @if !report.observation.endpoints.is_empty() { (connections(report)) }
             @for endpoint in report.observation.endpoints.iter().filter(|it| it.is_scanned()) {
@@ -49,7 +50,7 @@ fn scanned(endpoint: &Endpoint) -> Markup {
     let _ = scan::write(endpoint, look, &mut text);
     html! {
         details {
-            summary { "What " (endpoint.address) " takes" }
+            summary { "What " (endpoint.address) " accepts" }
             pre { code { (String::from_utf8_lossy(&text)) } }
         }
     }
