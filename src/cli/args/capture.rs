@@ -37,8 +37,6 @@ pub(in crate::cli) struct CaptureArgs {
     /// Judge failures by this configuration of the servers: nginx.conf, its folder, or a dump of nginx -T
     #[arg(long, value_name = "CONFIG")]
     pub(in crate::cli) nginx: Option<PathBuf>,
-    #[command(flatten, next_help_heading = "nginx, for --nginx")]
-    pub(in crate::cli) release: ReleaseArgs,
     /// Count only handshakes for this name; *.example.com stands for all below it (repeatable)
     #[arg(long, value_name = "NAME", help_heading = "Filters")]
     pub(in crate::cli) server_name: Vec<String>,
@@ -72,6 +70,9 @@ pub(in crate::cli) struct CaptureArgs {
     pub(in crate::cli) format: CaptureFormat,
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
+    // The heading holds for all that follows.
+    #[command(flatten, next_help_heading = "nginx, for --nginx")]
+    pub(in crate::cli) release: ReleaseArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
