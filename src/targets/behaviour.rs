@@ -104,4 +104,10 @@ pub struct ReportedCertificate {
     /// The size of its key.
     #[serde(default)]
     pub key_bits: Option<u32>,
+    /// Its DNS names; some reports do not have them.
+    #[serde(default)]
+    pub dns_names: Option<Vec<String>>,
+    /// Its IP addresses.
+    #[serde(default)]
+    pub ip_addresses: Option<Vec<String>>,
 }

@@ -70,6 +70,8 @@ pub enum What {
         #[serde(skip_serializing_if = "Option::is_none")]
         new: Option<String>,
     },
+    /// Names and addresses that the certificates lack now, and those that they lacked before.
+    CertificateNames { lost: Vec<String>, gained: Vec<String> },
     /// The certificate expires earlier than the previous one.
     ExpiryEarlier { old: String, new: String },
 }
@@ -117,6 +119,12 @@ impl fmt::Display for What {
                 write!(f, "other key: {new} (was {old})")
             }
             Self::Key { .. } => f.write_str("other key"),
+            Self::CertificateNames { lost, gained } => {
+                let lost = (!lost.is_empty()).then(|| format!("without {}", first_few(lost)));
+                let gained = (!gained.is_empty()).then(|| format!("with {}", first_few(gained)));
+                let parts: Vec<String> = lost.into_iter().chain(gained).collect();
+                write!(f, "names of the certificate: now {}", parts.join(", and "))
+            }
             Self::ExpiryEarlier { old, new } => {
                 write!(f, "earlier expiry: {} (was {})", day(new), day(old))
             }
@@ -198,6 +206,14 @@ fn what_differs(old: &str, new: &str) -> (String, String) {
     let (old, new): (Vec<String>, Vec<String>) =
         old.into_iter().zip(new).filter(|(old, new)| old != new).unzip();
     (old.join(" "), new.join(" "))
+}
+
+/// The names that a line has room for.
+fn first_few(names: &[String]) -> String {
+    const MOST: usize = 5;
+    let more = names.len().saturating_sub(MOST);
+    let first = names[..names.len() - more].join(", ");
+    if more == 0 { first } else { format!("{first} and {more} more") }
 }
 
 fn day(moment: &str) -> &str {

@@ -293,6 +293,34 @@ mod tests {
     }
 
     #[test]
+    fn names_of_a_certificate_come_and_go() {
+        let mut old = target();
+        old["certificates"][0]["dns_names"] = json!(["a.test", "b.test"]);
+        let mut new = target();
+        renewed(&mut new, "2027-01-01T00:00:00Z");
+        new["certificates"][0]["dns_names"] = json!(["A.test", "c.test"]);
+        new["certificates"][0]["ip_addresses"] = json!(["192.0.2.1"]);
+        let replaced = "other certificate: ends 2027-01-01, as the one before";
+        assert_eq!(
+            compared(&[old.clone()], std::slice::from_ref(&new)),
+            [replaced, "names of the certificate: now without b.test, and with 192.0.2.1, c.test"]
+        );
+        // Every client must get a name for it to count, and a report may not have the names.
+        new["certificates"][0]["dns_names"] = json!(["a.test", "b.test"]);
+        new["certificates"][0]["ip_addresses"] = json!([]);
+        assert_eq!(compared(&[old.clone()], std::slice::from_ref(&new)), [replaced]);
+        let mut two = old.clone();
+        two["handshakes"][0]["chain"][0] = json!("bb");
+        let one = json!({ "sha256": "bb", "issuer": "CN=A", "not_after": "2027-01-01T00:00:00Z",
+            "public_key_sha256": "k1", "dns_names": ["b.test"] });
+        two["certificates"].as_array_mut().unwrap().push(one);
+        let lost = "names of the certificate: now without a.test";
+        assert_eq!(compared(&[old], &[two]), [replaced, lost]);
+        new["certificates"][0]["dns_names"] = json!(["c.test"]);
+        assert_eq!(compared(&[target()], &[new]), [replaced]);
+    }
+
+    #[test]
     fn a_certificate_is_renewed_or_replaced() {
         check(
             |new| renewed(new, "2027-04-01T00:00:00Z"),

@@ -21,6 +21,13 @@ pub(super) fn compare(old: &SavedTarget, new: &SavedTarget, add: &mut impl FnMut
     } else {
         add(false, What::Certificate { old: was, new: is });
     }
+    if let (Some(was), Some(is)) = (names(&before), names(&after)) {
+        let lost: Vec<String> = was.difference(&is).cloned().collect();
+        let gained: Vec<String> = is.difference(&was).cloned().collect();
+        if !(lost.is_empty() && gained.is_empty()) {
+            add(false, What::CertificateNames { lost, gained });
+        }
+    }
     let (was, is) = (issuers(&before), issuers(&after));
     if was != is {
         add(false, What::Issuer { old: was, new: is });
@@ -50,6 +57,19 @@ fn key_types(certificates: &[&ReportedCertificate]) -> Option<String> {
     };
     let distinct: Option<BTreeSet<String>> = certificates.iter().map(of_one).collect();
     Some(distinct?.into_iter().collect::<Vec<_>>().join(" and "))
+}
+
+/// The names and addresses that each of them has, whichever a client gets; `None` if the report does not tell.
+fn names(certificates: &[&ReportedCertificate]) -> Option<BTreeSet<String>> {
+    let of_one = |one: &&ReportedCertificate| {
+        let mut names: BTreeSet<String> =
+            one.dns_names.as_ref()?.iter().map(|name| name.to_ascii_lowercase()).collect();
+        names.extend(one.ip_addresses.iter().flatten().cloned());
+        Some(names)
+    };
+    let mut all = certificates.iter().map(of_one);
+    let first = all.next()??;
+    all.try_fold(first, |common, own| Some(common.intersection(&own?).cloned().collect()))
 }
 
 fn first_end(certificates: &[&ReportedCertificate]) -> Option<String> {

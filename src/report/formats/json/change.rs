@@ -38,6 +38,8 @@ enum ChangeKind {
     Issuer { old: String, new: String },
     /// Another key, with its type and size where they changed.
     Key { old: Option<String>, new: Option<String> },
+    /// Names and addresses that the certificates lack now, and those that they lacked before.
+    CertificateNames { lost: Vec<String>, gained: Vec<String> },
     /// The certificate expires earlier than the previous one.
     ExpiryEarlier { old: String, new: String },
 }
