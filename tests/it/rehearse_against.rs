@@ -142,3 +142,24 @@ fn clients_of_an_address_that_is_gone_are_compared_where_they_come_now() {
     let (run, report) = rehearse(&pki, &old, &old, &["--clients", "openssl-1.0.2"]);
     assert!(lost(&report).is_none(), "{}{}", run.stdout, run.stderr);
 }
+
+#[test]
+fn the_old_configuration_wrote_the_access_log_and_its_formats_count() {
+    let pki = Pki::rsa();
+    let old = written(&pki, "old.conf", "127.0.0.1:8443", BOTH);
+    let with_format = fs::read_to_string(&old)
+        .unwrap()
+        .replace("http {", "http { log_format short '$status<$ssl_protocol<$ssl_cipher';");
+    fs::write(&old, with_format).unwrap();
+    let new = written(&pki, "new.conf", "127.0.0.1:8443", NEWEST);
+    let log = pki.path("access.log");
+    let lines = "200<TLSv1.2<ECDHE-RSA-AES128-GCM-SHA256\n200<TLSv1.3<TLS_AES_128_GCM_SHA256\n";
+    fs::write(&log, lines).unwrap();
+    let log = log.display().to_string();
+    let (run, report) = rehearse(&pki, &new, &old, &["--access-log", &log]);
+    let finding = lost(&report).unwrap_or_else(|| panic!("{}{}", run.stdout, run.stderr));
+    assert!(text(&finding["message"]).contains("1 of 2 requests"), "{finding:#}");
+    let (run, _) = rehearse(&pki, &new, "-", &["--access-log", "-"]);
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("stdin is given twice"), "{}", run.stderr);
+}

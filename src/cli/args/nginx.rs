@@ -66,7 +66,7 @@ pub(in crate::cli) struct NginxArgs {
     /// $http_user_agent, as far as the format has them. Implies --scan
     #[arg(long, value_name = "FILE", requires = "rehearse", help_heading = "Rehearsal")]
     pub(in crate::cli) access_log: Vec<PathBuf>,
-    /// The format of --access-log, as in log_format [default: those of the configuration, or guessed]
+    /// The format of --access-log, as in log_format [default: those of the configuration and of OLD, or guessed]
     #[arg(long, value_name = "FORMAT", requires = "access_log", help_heading = "Rehearsal")]
     pub(in crate::cli) log_format: Option<String>,
     /// Only make handshakes with upstreams; send no HTTP requests

@@ -93,12 +93,14 @@ fn shape(args: &LogArgs, tree: Option<&Tree>) -> anyhow::Result<AccessLineShape>
         })?;
         return Ok(AccessLineShape::Given(vec![format]));
     }
-    Ok(tree.map(formats).unwrap_or_default())
+    Ok(tree.map(|tree| formats([tree])).unwrap_or_default())
 }
 
-/// The formats of a configuration.
-pub(super) fn formats(tree: &Tree) -> AccessLineShape {
-    let named = tree.blocks("http").chain(tree.blocks("stream")).flat_map(Directive::children);
+/// The formats of configurations.
+pub(super) fn formats<'t>(trees: impl IntoIterator<Item = &'t Tree>) -> AccessLineShape {
+    let blocks =
+        trees.into_iter().flat_map(|tree| tree.blocks("http").chain(tree.blocks("stream")));
+    let named = blocks.flat_map(Directive::children);
     let formats = named.filter(|one| one.name == "log_format");
     let texts = formats.map(|one| {
         let words = one.arguments.iter().skip(1).filter(|word| !word.starts_with("escape="));

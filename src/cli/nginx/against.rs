@@ -14,7 +14,9 @@ use crate::audit::judge::Judgement;
 use crate::cli::args::NginxArgs;
 use crate::cli::errors::{UsageError, warn};
 use crate::cli::{input, settings};
+use crate::nginx::defaults::NginxRelease;
 use crate::nginx::rehearsal::tcp_sockets;
+use crate::nginx::tree::Tree;
 use crate::nginx::variable::Variables;
 use crate::observation::scan::Replay;
 use crate::observation::{Cause, Endpoint, Handshake, Observation};
@@ -104,15 +106,58 @@ fn group(name: &str) -> Clients {
     profile::select(name).unwrap_or_default()
 }
 
+/// What a rehearsal is compared with.
+pub(super) enum OldState {
+    /// What runs now.
+    Live,
+    /// A report.
+    Report(Vec<SavedTarget>),
+    /// A configuration, which is rehearsed too.
+    Configuration(Box<Configuration>),
+}
+
+impl OldState {
+    /// The text of the old configuration.
+    pub(super) fn tree(&self) -> Option<&Tree> {
+        match self {
+            Self::Configuration(configuration) => configuration.tree.as_ref(),
+            Self::Live | Self::Report(_) => None,
+        }
+    }
+}
+
+/// Reads what `--against` names.
+pub(super) fn read(
+    old: &Path,
+    args: &NginxArgs,
+    version: Option<NginxRelease>,
+) -> anyhow::Result<OldState> {
+    if old == Path::new("live") {
+        return Ok(OldState::Live);
+    }
+    if old.is_file() {
+        let text = input::bytes(old, MAX_REPORT)?;
+        if text.trim_ascii_start().starts_with(b"{") {
+            return saved::read(&String::from_utf8_lossy(&text))
+                .map(OldState::Report)
+                .map_err(|error| anyhow::anyhow!("{}: {error}", old.display()));
+        }
+    }
+    let variables: Variables = args.source.var.iter().cloned().collect();
+    let configuration = Configuration::read(old, None, &variables, version)?;
+    Ok(OldState::Configuration(Box::new(configuration)))
+}
+
 /// Notes in each target who connected before, and returns which targets there is nothing to compare with.
 pub(super) fn mark(
-    old: &Path,
+    old: OldState,
     targets: &mut [Arc<Target>],
     clients: &ReplayedClients,
     args: &NginxArgs,
     how: (&NginxProgram, &Premises<'_>),
 ) -> anyhow::Result<Comparison> {
     let before = before(old, targets, &clients.tried, args, how)?;
+    let old = args.against.as_deref().unwrap_or_else(|| Path::new("live"));
     let named = &clients.named;
     let all = targets.to_vec();
     for target in targets.iter_mut().filter(|target| target.role == Role::Listener) {
@@ -150,47 +195,27 @@ pub(super) fn mark(
 }
 
 fn before(
-    old: &Path,
+    old: OldState,
     new: &[Arc<Target>],
     clients: &Clients,
     args: &NginxArgs,
     how: (&NginxProgram, &Premises<'_>),
 ) -> anyhow::Result<Vec<Old>> {
-    let (program, premises) = how;
     let limits = settings::limits(&args.run.limits);
-    if old == Path::new("live") {
-        let (hidden, reachable): (Vec<_>, Vec<_>) = new
-            .iter()
-            .cloned()
-            .partition(|target| target.endpoint().is_some_and(|(host, _)| host.is_unspecified()));
-        let mut before = observe(&Prober::new(limits), &reachable, clients)?;
-        if before.iter().all(|known| known.former.is_none()) {
-            return Err(UsageError::new(
-                "no live socket of this configuration answers",
-                "start nginx, or name the old configuration: --against FILE",
-            ));
-        }
-        before.extend(hidden.iter().filter_map(|target| {
-            let reason = "another socket of the configuration has the loopback address, so the live one cannot be reached";
-            Old::new(target, Some(Former { unknown: Some(reason.to_owned()), ..Former::default() }))
-        }));
-        return Ok(before);
-    }
-    if old.is_file() {
-        let text = input::bytes(old, MAX_REPORT)?;
-        if text.trim_ascii_start().starts_with(b"{") {
-            let saved = saved::read(&String::from_utf8_lossy(&text))
-                .map_err(|error| anyhow::anyhow!("{}: {error}", old.display()))?;
+    let mut configuration = match old {
+        OldState::Live => return live(new, clients, &Prober::new(limits)),
+        OldState::Report(saved) => {
             return Ok(saved.into_iter().filter(|one| one.port != 0).map(of_report).collect());
         }
-    }
-    let variables: Variables = args.source.var.iter().cloned().collect();
-    let mut configuration = Configuration::read(old, None, &variables, premises.version)?;
+        OldState::Configuration(configuration) => *configuration,
+    };
+    let (program, premises) = how;
     let rehearsal = rehearse(program, &mut configuration)?;
     if rehearsal.running.is_none() {
+        let name = args.against.as_deref().unwrap_or(Path::new("live")).display();
         return Err(UsageError::new(
-            format!("nginx does not run {}", old.display()),
-            format!("shakedown nginx {} --rehearse says why", old.display()),
+            format!("nginx does not run {name}"),
+            format!("shakedown nginx {name} --rehearse says why"),
         ));
     }
     // What leads where depends on the old sockets.
@@ -198,6 +223,26 @@ fn before(
     let premises = Premises { sockets, ..premises.clone() };
     let found = targets(&configuration, &premises, Some(&rehearsal));
     observe(&Prober::with_stand_ins(limits, rehearsal.stand_ins()), &found.targets, clients)
+}
+
+/// What the sockets that run now do.
+fn live(new: &[Arc<Target>], clients: &Clients, network: &Prober) -> anyhow::Result<Vec<Old>> {
+    let (hidden, reachable): (Vec<_>, Vec<_>) = new
+        .iter()
+        .cloned()
+        .partition(|target| target.endpoint().is_some_and(|(host, _)| host.is_unspecified()));
+    let mut before = observe(network, &reachable, clients)?;
+    if before.iter().all(|known| known.former.is_none()) {
+        return Err(UsageError::new(
+            "no live socket of this configuration answers",
+            "start nginx, or name the old configuration: --against FILE",
+        ));
+    }
+    before.extend(hidden.iter().filter_map(|target| {
+        let reason = "another socket of the configuration has the loopback address, so the live one cannot be reached";
+        Old::new(target, Some(Former { unknown: Some(reason.to_owned()), ..Former::default() }))
+    }));
+    Ok(before)
 }
 
 /// Replays the clients at every listener.

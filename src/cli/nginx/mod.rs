@@ -46,13 +46,16 @@ use crate::tls::profile::Profile;
 /// Runs the subcommand.
 pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     check_output(args)?;
+    check_stdin(args)?;
     let program = NginxProgram::of(args)?;
     let releases = match &program {
         Some(program) => installed::releases(&program.build),
         None => args.source.release(&args.config)?,
     };
     let mut configuration = read(args, releases.0)?;
-    let requests = requests::read(args, &configuration)?;
+    let old =
+        args.against.as_deref().map(|old| against::read(old, args, releases.0)).transpose()?;
+    let requests = requests::read(args, &configuration, old.as_ref())?;
     let ignored = configuration.ignored();
     let options = options(args)?;
     let premises = premises(args, &options, releases, &configuration, &ignored)?;
@@ -70,7 +73,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     let mut clients = ReplayedClients::of(args);
     clients.add(requests.as_ref().map(requests::clients).unwrap_or_default());
     ask_about(&mut found.targets, &clients.named);
-    if let (Some(old), Some(program)) = (&args.against, &program) {
+    if let (Some(old), Some(program)) = (old, &program) {
         let how = (program, &premises);
         let compared = against::mark(old, &mut found.targets, &clients, args, how)?;
         if let Some(rehearsal) = &mut rehearsal {
@@ -218,6 +221,15 @@ fn check_output(args: &NginxArgs) -> anyhow::Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Refuses to read standard input twice: the second time it has ended.
+fn check_stdin(args: &NginxArgs) -> anyhow::Result<()> {
+    let files = [&args.config].into_iter().chain(&args.against).chain(&args.access_log);
+    if files.filter(|path| *path == Path::new("-")).count() < 2 {
+        return Ok(());
+    }
+    Err(UsageError::new("stdin is given twice", "- can stand for one file; name the others"))
 }
 
 impl ConfigurationArgs {

@@ -1,9 +1,9 @@
 //! The requests of `--access-log`: who connected before, as the log has it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
+use super::against::OldState;
 use super::source::Configuration;
 use crate::audit::listener::site::place;
 use crate::cli::args::NginxArgs;
@@ -14,6 +14,7 @@ use crate::log::format::AccessLogFormat;
 use crate::log::requests::{RequestClient, RequestCounter, Requests};
 use crate::log::shape::AccessLineShape;
 use crate::nginx::listener::Listener;
+use crate::nginx::tree::Tree;
 use crate::targets::{Role, Target};
 use crate::tls::profile::Profile;
 
@@ -25,16 +26,10 @@ const VARIABLES: &str = "add $ssl_protocol, $ssl_cipher, $ssl_ciphers and $ssl_c
 pub(super) fn read(
     args: &NginxArgs,
     configuration: &Configuration,
+    old: Option<&OldState>,
 ) -> anyhow::Result<Option<Requests>> {
     let Some(first) = args.access_log.first() else { return Ok(None) };
-    let is_stdin = |path: &Path| path == Path::new("-");
-    if args.access_log.iter().filter(|path| is_stdin(path)).count()
-        + usize::from(is_stdin(&args.config))
-        > 1
-    {
-        return Err(UsageError::new("stdin is given twice", "give the access log as a file"));
-    }
-    let shape = shape(args, configuration)?;
+    let shape = shape(args, configuration, old)?;
     let guess = AccessLineShape::default();
     let (mut counter, mut files) = (RequestCounter::default(), Vec::new());
     let (mut lines, mut unreadable) = (0_u64, 0_u64);
@@ -56,23 +51,36 @@ pub(super) fn read(
         files.push(file.path);
     }
     if unreadable > 0 {
-        let first = first.display();
+        let all = files.join(", ");
         warn(&format!(
-            "{unreadable} of {lines} lines of {first} are in no known format, and are not weighed"
+            "{unreadable} of {lines} lines of {all} are in no known format, and are not weighed"
         ));
     }
     let requests = counter.finish(files);
     if requests.told_by.is_empty() {
-        let what = if lines == 0 { "has no lines" } else { "does not tell which clients came" };
+        let what = match (lines, args.access_log.len()) {
+            (0, 1) => "has no lines",
+            (_, 1) => "does not tell which clients came",
+            (0, _) => "and the other access logs have no lines",
+            _ => "and the other access logs do not tell which clients came",
+        };
         return Err(UsageError::new(format!("{} {what}", first.display()), VARIABLES));
     }
     Ok(Some(requests))
 }
 
-/// The format of the lines: from the command line, or those of the configuration.
-fn shape(args: &NginxArgs, configuration: &Configuration) -> anyhow::Result<AccessLineShape> {
+/// The format of the lines: from the command line, or those of the configurations. The old one wrote them, but both may
+/// have.
+fn shape(
+    args: &NginxArgs,
+    configuration: &Configuration,
+    old: Option<&OldState>,
+) -> anyhow::Result<AccessLineShape> {
     let Some(format) = &args.log_format else {
-        return Ok(configuration.tree.as_ref().map(log::formats).unwrap_or_default());
+        let old = old.and_then(OldState::tree);
+        let trees: Vec<&Tree> = old.into_iter().chain(&configuration.tree).collect();
+        let is_known = !trees.is_empty();
+        return Ok(if is_known { log::formats(trees) } else { AccessLineShape::default() });
     };
     let format = AccessLogFormat::compile(format).map_err(|error| {
         UsageError::new(format!("--log-format: {error}"), "copy it from log_format")
