@@ -35,8 +35,12 @@ enum Input {
 impl<'a> SClient<'a> {
     /// A connection to that address of the target, or to its host name, with this SNI or none.
     pub fn new(target: &'a Target, address: Option<SocketAddr>, sni: Option<&'a str>) -> Self {
-        let connect = address.map_or_else(|| place(target), |address| address.to_string());
-        let words = vec!["-connect".into(), connect.into()];
+        let path = target.endpoint().and_then(|(host, _)| host.unix_path());
+        let there = || address.map_or_else(|| place(target), |address| address.to_string());
+        let words = path.map_or_else(
+            || vec!["-connect".into(), there().into()],
+            |path| vec!["-unix".into(), path.into()],
+        );
         let call = Self { target, words, input: Input::Nothing, piped: Vec::new() };
         match sni {
             Some(name) => call.option("-servername", name),
@@ -252,13 +256,20 @@ pub fn curl(target: &Target, address: Option<SocketAddr>) -> Option<String> {
     let name = target.required_names().next()?;
     let port = target.port()?;
     let mut words = vec![Cow::from("curl"), "-sSI".into()];
-    if let Some(address) = address {
+    let unix = target.endpoint().and_then(|(host, _)| host.unix_path());
+    if let Some(path) = unix {
+        words.extend(["--unix-socket".into(), path.into()]);
+    } else if let Some(address) = address {
         words.extend(["--connect-to".into(), format!("::{address}").into()]);
     }
     if let Roots::File(path) = &target.trust.roots {
         words.extend(["--cacert".into(), path.to_string_lossy()]);
     }
-    words.push(format!("https://{}/", host_port(&name, port)).into());
+    let place = match unix {
+        Some(_) => name.to_string(),
+        None => host_port(&name, port).to_string(),
+    };
+    words.push(format!("https://{place}/").into());
     let words: Vec<Cow<'_, str>> = words.iter().map(|word| quote(word)).collect();
     Some(words.join(" "))
 }

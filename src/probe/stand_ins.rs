@@ -1,7 +1,7 @@
 //! Sockets that replace others: in a rehearsal, nginx listens on other sockets than in the configuration.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::targets::Host;
 
@@ -19,8 +19,12 @@ impl StandIns {
             Host::Ip(ip) => *ip,
             Host::Name(name) => {
                 // The name is not resolved.
-                let name = (name.clone(), port);
-                *self.names.entry(name).or_insert(stand_in.ip())
+                let ip = if host.unix_path().is_some() {
+                    unix_address(self.names.len() + 1)
+                } else {
+                    stand_in.ip()
+                };
+                *self.names.entry((name.clone(), port)).or_insert(ip)
             }
         };
         self.sockets.entry(SocketAddr::new(ip, port)).or_insert(stand_in);
@@ -40,6 +44,12 @@ impl StandIns {
     }
 }
 
+/// The address that stands for the unix socket with this number in reports, the same in every run.
+fn unix_address(number: usize) -> IpAddr {
+    let [.., high, low] = number.to_be_bytes();
+    Ipv4Addr::new(127, 255, high, low).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +66,11 @@ mod tests {
         assert_eq!(all.address("a.test", 443), Some(there.ip()));
         assert_eq!(all.of(SocketAddr::new(there.ip(), 443)), there);
         assert_eq!(all.address("a.test", 444), None);
+        let unix = ["unix:/a", "unix:/b"].map(|name| {
+            let stand_in = SocketAddr::new(there.ip(), if name == "unix:/a" { 7 } else { 8 });
+            all.put(&Host::Name(name.to_owned()), 0, stand_in);
+            SocketAddr::new(all.address(name, 0).unwrap(), 0)
+        });
+        assert_eq!(unix.map(|address| all.of(address).port()), [7, 8]);
     }
 }

@@ -224,13 +224,14 @@ fn is_dns_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(label) && !name.rsplit('.').next().is_some_and(numeric)
 }
 
-/// `host:port`, with brackets around an IPv6 address.
+/// `host:port`, with brackets around an IPv6 address; a unix socket has no port.
 pub fn host_port(host: &Host, port: u16) -> impl fmt::Display + '_ {
     struct HostPort<'a>(&'a Host, u16);
     impl fmt::Display for HostPort<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             match self.0 {
                 Host::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]:{}", self.1),
+                host if host.unix_path().is_some() => write!(f, "{host}"),
                 host => write!(f, "{host}:{}", self.1),
             }
         }

@@ -48,6 +48,14 @@ impl Host {
     pub fn is_unspecified(&self) -> bool {
         matches!(self, Self::Ip(ip) if ip.is_unspecified())
     }
+
+    /// The path of a unix socket, which only a rehearsal can reach.
+    pub fn unix_path(&self) -> Option<&str> {
+        match self {
+            Self::Name(name) => name.strip_prefix("unix:"),
+            Self::Ip(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Host {
@@ -397,9 +405,10 @@ impl Target {
         }
     }
 
-    /// The name or address that clients know it by: the server name, or else the host.
+    /// The name or address that clients know it by: the server name, or else the host; a unix socket has none.
     pub fn known_as(&self) -> Option<Host> {
-        self.server_name.clone().map(Host::Name).or_else(|| self.host().cloned())
+        let host = || self.host().filter(|host| host.unix_path().is_none()).cloned();
+        self.server_name.clone().map(Host::Name).or_else(host)
     }
 
     /// Whether it is the file of a client's certificate.

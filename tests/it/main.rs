@@ -51,6 +51,7 @@ mod rehearse_answer;
 mod rehearse_changes;
 mod rehearse_files;
 mod rehearse_requests;
+mod rehearse_sockets;
 mod replay;
 mod reports;
 mod repository;

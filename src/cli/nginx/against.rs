@@ -205,7 +205,7 @@ fn before(
     let mut configuration = match old {
         OldState::Live => return live(new, clients, &Prober::new(limits)),
         OldState::Report(saved) => {
-            return Ok(saved.into_iter().filter(|one| one.port != 0).map(of_report).collect());
+            return Ok(saved.into_iter().filter(is_endpoint).map(of_report).collect());
         }
         OldState::Configuration(configuration) => *configuration,
     };
@@ -225,12 +225,18 @@ fn before(
     observe(&Prober::with_stand_ins(limits, rehearsal.stand_ins()), &found.targets, clients)
 }
 
+/// Whether a report's target was connected to. Of other targets and of unix sockets, the port is 0.
+fn is_endpoint(saved: &SavedTarget) -> bool {
+    saved.port != 0 || saved.endpoint_is_unix()
+}
+
 /// What the sockets that run now do.
 fn live(new: &[Arc<Target>], clients: &Clients, network: &Prober) -> anyhow::Result<Vec<Old>> {
-    let (hidden, reachable): (Vec<_>, Vec<_>) = new
-        .iter()
-        .cloned()
-        .partition(|target| target.endpoint().is_some_and(|(host, _)| host.is_unspecified()));
+    let is_hidden = |target: &Arc<Target>| {
+        let host = target.endpoint().map(|(host, _)| host);
+        host.is_some_and(|host| host.is_unspecified() || host.unix_path().is_some())
+    };
+    let (hidden, reachable): (Vec<_>, Vec<_>) = new.iter().cloned().partition(is_hidden);
     let mut before = observe(network, &reachable, clients)?;
     if before.iter().all(|known| known.former.is_none()) {
         return Err(UsageError::new(
@@ -239,7 +245,12 @@ fn live(new: &[Arc<Target>], clients: &Clients, network: &Prober) -> anyhow::Res
         ));
     }
     before.extend(hidden.iter().filter_map(|target| {
-        let reason = "another socket of the configuration has the loopback address, so the live one cannot be reached";
+        let is_unix = target.endpoint().is_some_and(|(host, _)| host.unix_path().is_some());
+        let reason = if is_unix {
+            "a live unix socket cannot be tested"
+        } else {
+            "another socket of the configuration has the loopback address, so the live one cannot be reached"
+        };
         Old::new(target, Some(Former { unknown: Some(reason.to_owned()), ..Former::default() }))
     }));
     Ok(before)

@@ -56,6 +56,8 @@ pub enum Omission {
     ClientOcsp,
     /// Upstreams, authentication servers and resolvers are not contacted.
     Upstreams,
+    /// Addresses that stream servers refuse.
+    AddressLists,
     /// Health checks.
     HealthChecks,
     /// Scripts (Lua, njs, Perl).
@@ -70,6 +72,7 @@ impl fmt::Display for Omission {
             Self::Stapling => "OCSP stapling",
             Self::ClientOcsp => "OCSP of client certificates",
             Self::Upstreams => "upstreams and other servers that nginx connects to",
+            Self::AddressLists => "addresses that stream servers refuse (deny)",
             Self::HealthChecks => "health checks",
             Self::Scripts => "scripts (Lua, njs, Perl)",
             Self::ForeignBlocks => "blocks of modules that are not part of nginx",

@@ -130,6 +130,14 @@ pub(super) fn cut_off(
             let uri = bare.find('/').map_or("/", |at| &bare[at..]);
             with_first(directive, &format!("{quiet}:{uri}"))
         }
+        // Clients come from other addresses in a rehearsal, and these are refused before TLS.
+        (Module::Stream, "deny") => {
+            let written = line(["deny", first]);
+            return Some((
+                Rewriting::Becomes(format!("allow all; {written}")),
+                Omission::AddressLists,
+            ));
+        }
         (Module::Stream, "proxy_ssl" | "proxy_protocol") if directive.is_on() => {
             one([directive.name.as_str(), "off"])
         }

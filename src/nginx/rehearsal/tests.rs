@@ -137,6 +137,28 @@ fn nothing_is_connected_to() {
 }
 
 #[test]
+fn a_socket_for_tcp_and_quic_stays_one() {
+    let main = "events {}\nhttp { server { listen 443 ssl; listen 443 quic reuseport; } server { listen 444 quic; } }\nstream { server { listen unix:/s ssl; allow unix:; deny all; } }";
+    let (tree, relocation) = relocated(&[("/e/n.conf", main)]);
+    let kinds =
+        sockets(&tree).unwrap().into_iter().map(|one| (one.address.to_string(), one.tcp, one.udp));
+    let expected =
+        [("0.0.0.0:443", true, true), ("0.0.0.0:444", false, true), ("unix:/s", true, false)];
+    let expected = expected.map(|(address, tcp, udp)| (address.to_owned(), tcp, udp));
+    assert_eq!(kinds.collect::<Vec<_>>(), expected);
+    let copy = copy(&tree, &relocation).unwrap();
+    let copied = file(&copy, "/e/n.conf");
+    for words in [
+        "listen 127.0.0.9:9000 ssl; listen 127.0.0.9:9000 quic reuseport;",
+        "listen 127.0.0.9:9001 quic;",
+        "listen 127.0.0.9:9002 ssl; allow unix:; allow all; deny all;",
+    ] {
+        assert!(copied.contains(words), "{copied}");
+    }
+    assert_eq!(copy.left_out, [Omission::AddressLists]);
+}
+
+#[test]
 fn scripts_do_not_run_unless_they_are_wanted() {
     check("content_by_lua_block { if a then\n'}' end }", "");
     check("js_set $x f;", "set $x \"\";");

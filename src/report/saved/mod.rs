@@ -65,6 +65,12 @@ pub struct SavedTarget {
 }
 
 impl SavedTarget {
+    /// Whether it was reached by a unix socket in a rehearsal. Early releases, which did not say what a target is, had
+    /// no rehearsals.
+    pub fn endpoint_is_unix(&self) -> bool {
+        self.kind == SavedKind::Endpoint && self.port == 0 && !self.behaviour.handshakes.is_empty()
+    }
+
     /// The complete handshakes with the target's own name, or without SNI if it has none.
     fn own(&self) -> impl Iterator<Item = &ReportedHandshake> {
         let named = self.server_name.is_some();

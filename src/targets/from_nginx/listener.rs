@@ -43,8 +43,8 @@ pub(super) fn targets(
     all
 }
 
-/// Where an address can be reached, the usual place first; nowhere for a unix socket. The address itself is the last
-/// place for a socket for all addresses, which only a rehearsal leads to that socket.
+/// Where an address can be reached, the usual place first. Only a rehearsal leads to a unix socket, and to a socket for
+/// all addresses by its own address, the last place.
 pub fn endpoints_of(address: &ListenAddress) -> Vec<(Host, u16)> {
     match address {
         ListenAddress::Ip(address) => {
@@ -55,7 +55,7 @@ pub fn endpoints_of(address: &ListenAddress) -> Vec<(Host, u16)> {
         ListenAddress::Name { host, port } => {
             parse_host(host).into_iter().map(|host| (host, *port)).collect()
         }
-        ListenAddress::Unix(_) => Vec::new(),
+        ListenAddress::Unix(_) => vec![(Host::Name(address.to_string()), 0)],
     }
 }
 
@@ -86,10 +86,10 @@ fn endpoint(
     let is_free = |place: &&(Host, u16)| {
         !is_any || !taken.contains(*place) && (premises.rehearsed || !place.0.is_unspecified())
     };
-    let (_, port) = places.first().ok_or(match &listener.address {
-        ListenAddress::Unix(_) => "unix sockets cannot be tested",
-        _ => "its host is not a valid name",
-    })?;
+    if matches!(listener.address, ListenAddress::Unix(_)) && !premises.rehearsed {
+        return Err("unix sockets cannot be tested");
+    }
+    let (_, port) = places.first().ok_or("its host is not a valid name")?;
     if listener.quic {
         return Err(
             "QUIC sockets (UDP) cannot be tested; TCP sockets of the same port are. To accept that, write \
@@ -216,7 +216,12 @@ fn target(
     };
     let origin = origin(&server.listen);
     let mut target = premises.options.target(address, premises.identity.clone(), Some(origin));
+    if name.is_none() && host.unix_path().is_some() {
+        // A path is not a name to send.
+        target.server_name = None;
+    }
     target.name = match name {
+        Some(name) if host.unix_path().is_some() => format!("{name} ({host})"),
         Some(name) => format!("{name}:{port}"),
         None => format!("{} (no name)", listener.address),
     };

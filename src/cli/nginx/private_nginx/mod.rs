@@ -168,7 +168,7 @@ fn start_once(
         Err(error) => return Ok(StartOutcome::Ended(untested(tree, &error))),
     };
     let relocation = Relocation {
-        stand_ins: ports::stand_ins(&sockets, &path).context("no socket is free on loopback")?,
+        stand_ins: ports::stand_ins(&sockets).context("no socket is free on loopback")?,
         arguments: program.build.arguments.clone(),
         scripts: program.scripts,
         replaced: replaced(changed, &path),
