@@ -103,7 +103,12 @@ pub(crate) fn proxy_command() -> Command {
     }
 }
 
+/// The nginx that runs and rehearses configurations: the system's, unless an environment variable names another, as
+/// `scripts/nginx-matrix` does.
 pub(crate) fn nginx_binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("SHAKEDOWN_NGINX") {
+        return named.into();
+    }
     let system = Path::new("/usr/sbin/nginx");
     if system.exists() { system.to_owned() } else { PathBuf::from("nginx") }
 }
