@@ -33,3 +33,4 @@ pub mod seen_hello;
 pub mod stream;
 pub mod talk;
 pub mod tally;
+mod tunnel;

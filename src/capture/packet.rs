@@ -8,7 +8,11 @@ use etherparse::{
 
 use super::fragments::{Defragmenter, Fragment, FragmentKey};
 use super::frames::CapturedFrame;
-use super::link::{Carried, carried};
+use super::link::{Carried, carried, ip};
+use super::tunnel;
+
+/// Tunnels within tunnels that are followed.
+const MAX_TUNNELS: usize = 4;
 
 /// A segment of TCP.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +80,16 @@ pub struct FrameCounts {
     pub cut: u64,
 }
 
+/// What is known of a packet from outside of it.
+#[derive(Clone, Copy)]
+struct Envelope {
+    time: i64,
+    /// Bytes of the frame's end that were not kept.
+    cut: usize,
+    /// Tunnels around it.
+    tunnels: usize,
+}
+
 /// Takes frames apart.
 #[derive(Debug, Default)]
 pub struct Dissector {
@@ -95,19 +109,17 @@ impl Dissector {
         self.counts.frames += 1;
         self.counts.cut += u64::from(frame.cut > 0);
         match carried(frame.link, frame.bytes) {
-            Carried::Ip(packet) => self.packet(packet, frame, take),
+            Carried::Ip(packet) => {
+                let envelope = Envelope { time: frame.time, cut: frame.cut, tunnels: 0 };
+                self.packet(packet, envelope, take);
+            }
             Carried::Other => self.counts.other += 1,
             Carried::Cut => self.counts.unreadable += 1,
             Carried::UnknownLink => self.counts.unknown_link += 1,
         }
     }
 
-    fn packet(
-        &mut self,
-        packet: &[u8],
-        frame: CapturedFrame<'_>,
-        take: impl FnOnce(Transport<'_>),
-    ) {
+    fn packet(&mut self, packet: &[u8], envelope: Envelope, take: impl FnOnce(Transport<'_>)) {
         let Ok((ip, _)) = LaxIpSlice::from_slice(packet) else {
             self.counts.unreadable += 1;
             return;
@@ -115,10 +127,16 @@ impl Dissector {
         let payload = ip.payload();
         let ends = (ip.source_addr(), ip.destination_addr());
         if payload.fragmented {
-            let whole = fragment(&ip).filter(|_| frame.cut == 0 && !payload.incomplete);
+            let whole = fragment(&ip).filter(|_| envelope.cut == 0 && !payload.incomplete);
             let whole = whole.and_then(|(key, fragment)| self.fragments.add(key, &fragment));
             if let Some(whole) = whole {
-                self.transport(ends, payload.ip_number, &whole, 0, frame.time, take);
+                self.transport(
+                    ends,
+                    payload.ip_number,
+                    &whole,
+                    Envelope { cut: 0, ..envelope },
+                    take,
+                );
             }
             return;
         }
@@ -126,11 +144,17 @@ impl Dissector {
             declared(&ip).saturating_sub(packet.len())
         } else if payload.len_source == LenSource::Slice {
             // Segments that the network card is to divide may not have a length yet.
-            frame.cut
+            envelope.cut
         } else {
             0
         };
-        self.transport(ends, payload.ip_number, payload.payload, cut, frame.time, take);
+        self.transport(
+            ends,
+            payload.ip_number,
+            payload.payload,
+            Envelope { cut, ..envelope },
+            take,
+        );
     }
 
     fn transport(
@@ -138,10 +162,10 @@ impl Dissector {
         (source, target): (IpAddr, IpAddr),
         protocol: IpNumber,
         bytes: &[u8],
-        cut: usize,
-        time: i64,
+        envelope: Envelope,
         take: impl FnOnce(Transport<'_>),
     ) {
+        let Envelope { time, cut, .. } = envelope;
         match protocol {
             ip_number::TCP => {
                 let Ok(tcp) = TcpSlice::from_slice(bytes) else {
@@ -168,6 +192,11 @@ impl Dissector {
                     return;
                 };
                 self.counts.udp += 1;
+                let inner = tunnel::in_udp(udp.destination_port(), udp.payload());
+                if let Some(Carried::Ip(packet)) = inner {
+                    self.inner(packet, envelope, take);
+                    return;
+                }
                 take(Transport::Udp(UdpDatagram {
                     time,
                     source: SocketAddr::new(source, udp.source_port()),
@@ -175,8 +204,32 @@ impl Dissector {
                     payload: udp.payload(),
                 }));
             }
+            ip_number::GRE => self.tunnel(tunnel::gre(bytes), envelope, take),
+            ip_number::IPV4 | ip_number::IPV6 => self.tunnel(ip(bytes), envelope, take),
             _ => self.counts.other += 1,
         }
+    }
+
+    fn tunnel(
+        &mut self,
+        carried: Carried<'_>,
+        envelope: Envelope,
+        take: impl FnOnce(Transport<'_>),
+    ) {
+        match carried {
+            Carried::Ip(packet) => self.inner(packet, envelope, take),
+            Carried::Cut => self.counts.unreadable += 1,
+            Carried::Other | Carried::UnknownLink => self.counts.other += 1,
+        }
+    }
+
+    fn inner(&mut self, packet: &[u8], envelope: Envelope, take: impl FnOnce(Transport<'_>)) {
+        if envelope.tunnels >= MAX_TUNNELS {
+            self.counts.other += 1;
+            return;
+        }
+        let tunnels = envelope.tunnels + 1;
+        self.packet(packet, Envelope { tunnels, ..envelope }, take);
     }
 }
 

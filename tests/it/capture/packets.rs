@@ -89,23 +89,47 @@ pub(super) enum Link {
     Sll2,
     Raw,
     Loopback,
+    Pppoe,
+    Mpls,
+    Gre,
+    GreEthernet,
+    Mirrored,
+    Vxlan,
+    Geneve,
+    IpInIp,
 }
 
 impl Link {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Ethernet, Self::Vlan, Self::QinQ, Self::Sll, Self::Sll2, Self::Raw, Self::Loopback];
+    pub(super) const ALL: [Self; 15] = [
+        Self::Ethernet,
+        Self::Vlan,
+        Self::QinQ,
+        Self::Sll,
+        Self::Sll2,
+        Self::Raw,
+        Self::Loopback,
+        Self::Pppoe,
+        Self::Mpls,
+        Self::Gre,
+        Self::GreEthernet,
+        Self::Mirrored,
+        Self::Vxlan,
+        Self::Geneve,
+        Self::IpInIp,
+    ];
 
     pub(super) fn number(self) -> u32 {
         match self {
-            Self::Ethernet | Self::Vlan | Self::QinQ => 1,
             Self::Sll => 113,
             Self::Sll2 => 276,
             Self::Raw => 101,
             Self::Loopback => 0,
+            _ => 1,
         }
     }
 
-    fn header(self, v6: bool) -> Vec<u8> {
+    /// What is before a packet of that many bytes.
+    fn header(self, v6: bool, length: usize) -> Vec<u8> {
         let kind: [u8; 2] = if v6 { [0x86, 0xdd] } else { [8, 0] };
         let ends = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
         match self {
@@ -118,8 +142,47 @@ impl Link {
             }
             Self::Raw => Vec::new(),
             Self::Loopback => vec![if v6 { 30 } else { 2 }, 0, 0, 0],
+            Self::Pppoe => {
+                let size = u16::try_from(length + 2).unwrap().to_be_bytes();
+                let ppp: [u8; 2] = if v6 { [0, 0x57] } else { [0, 0x21] };
+                [&ends, [0x88, 0x64, 0x11, 0, 0, 1].as_slice(), &size, &ppp].concat()
+            }
+            Self::Mpls => [&ends, [0x88, 0x47, 0, 1, 0, 64, 0, 2, 1, 64].as_slice()].concat(),
+            Self::Gre => tunnel(47, &[[0x20, 0].as_slice(), &kind, &[0, 0, 0, 9]].concat(), length),
+            Self::GreEthernet => {
+                tunnel(47, &[[0, 0, 0x65, 0x58].as_slice(), &ends, &kind].concat(), length)
+            }
+            Self::Mirrored => {
+                let head = [0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 1, 0, 0, 0, 0, 0, 0];
+                tunnel(47, &[head.as_slice(), &ends, &kind].concat(), length)
+            }
+            Self::Vxlan => {
+                let inner = [&[8, 0, 0, 0, 0, 0, 1, 0], ends.as_slice(), &kind].concat();
+                in_udp(4789, &inner, length)
+            }
+            Self::Geneve => {
+                let head = [1, 0, 0x65, 0x58, 0, 0, 1, 0, 1, 2, 3, 0];
+                in_udp(6081, &[head.as_slice(), &ends, &kind].concat(), length)
+            }
+            Self::IpInIp => tunnel(if v6 { 41 } else { 4 }, &[], length),
         }
     }
+}
+
+/// A frame of Ethernet with IPv4 in front of that many bytes of a tunnel.
+fn tunnel(protocol: u8, head: &[u8], length: usize) -> Vec<u8> {
+    let size = u16::try_from(20 + head.len() + length).unwrap().to_be_bytes();
+    let mut bytes = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0].to_vec();
+    bytes.extend(size);
+    bytes.extend([0, 0, 0x40, 0, 64, protocol, 0, 0, 198, 51, 100, 1, 198, 51, 100, 2]);
+    bytes.extend(head);
+    bytes
+}
+
+fn in_udp(port: u16, head: &[u8], length: usize) -> Vec<u8> {
+    let size = u16::try_from(8 + head.len() + length).unwrap().to_be_bytes();
+    let udp = [[0xc0, 0].as_slice(), &port.to_be_bytes(), &size, &[0, 0], head].concat();
+    tunnel(17, &udp, length)
 }
 
 /// A frame: its time in microseconds, its bytes, and how long it was.
@@ -131,7 +194,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    fn new(time: u64, bytes: Vec<u8>) -> Self {
+    pub(super) fn new(time: u64, bytes: Vec<u8>) -> Self {
         Self { time, length: bytes.len(), bytes }
     }
 
@@ -192,7 +255,7 @@ pub(super) fn frames(packets: &[Packet], link: Link, v6: bool) -> Vec<Frame> {
     let frame = |packet: &Packet| {
         let segment = segment(packet);
         let ip = if v6 { ipv6(packet, 6, &segment) } else { ipv4(packet, 0, 0x4000, &segment) };
-        let mut bytes = [link.header(v6), ip].concat();
+        let mut bytes = [link.header(v6, ip.len()), ip].concat();
         if link == Link::Ethernet {
             // Short frames are filled up.
             bytes.resize(bytes.len().max(60), 0);
@@ -220,7 +283,8 @@ pub(super) fn fragmented(packets: &[Packet], v6: bool) -> Vec<Frame> {
                 let flags = (place * 8) | if more { 0x2000 } else { 0 };
                 ipv4(packet, number, flags, part)
             };
-            frames.push(Frame::new(packet.time, [Link::Ethernet.header(v6), ip].concat()));
+            frames
+                .push(Frame::new(packet.time, [Link::Ethernet.header(v6, ip.len()), ip].concat()));
         }
         frames.reverse();
         out.extend(frames);
