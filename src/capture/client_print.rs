@@ -42,7 +42,7 @@ impl SeenHello {
         Some(hex(&Md5::digest(text.as_bytes())))
     }
 
-    /// JA4 of the hello over TCP.
+    /// JA4 of the hello.
     pub fn ja4(&self) -> String {
         let newest = meant(&self.versions).map(final_version).max();
         let version = match newest.unwrap_or(self.legacy_version) {
@@ -58,7 +58,13 @@ impl SeenHello {
         let suites: Vec<u16> = meant(&self.suites).collect();
         let extensions: Vec<u16> = meant(&self.extensions).collect();
         let counts = [&suites, &extensions].map(|list| list.len().min(99));
-        let head = format!("t{version}{name}{:02}{:02}{}", counts[0], counts[1], self.alpn_ends());
+        let transport = if self.is_quic { 'q' } else { 't' };
+        let head = format!(
+            "{transport}{version}{name}{:02}{:02}{}",
+            counts[0],
+            counts[1],
+            self.alpn_ends()
+        );
         let named = [ExtensionType::SERVER_NAME.0, ExtensionType::ALPN.0];
         let others = extensions.into_iter().filter(|kind| !named.contains(kind)).collect();
         let mut tail = sorted(others);

@@ -6,15 +6,16 @@
 
 use super::exchange::{
     Breakdown, ClientCertificate, Conclusion, Doubt, Exchange, ExchangeAlert, ExchangeEnd,
-    HandshakeStage, Party,
+    ExchangeTransport, HandshakeStage, Party,
 };
-use super::half::{Half, PlainAlert, SealedRecord};
+use super::half::Half;
 use super::preface;
+use super::seen_answer::SeenAnswer;
 use super::seen_hello::final_version;
+use super::shown::{PlainAlert, SealedRecord, ShownTls};
 use super::talk::Talk;
 use crate::tls::alert::AlertDescription;
 use crate::tls::extension::ExtensionType;
-use crate::tls::message::ServerHello;
 use crate::tls::version::ProtocolVersion;
 
 /// The suite of TLS 1.3 with SHA-384, and that with a short tag.
@@ -62,8 +63,8 @@ pub fn conclude(talk: &Talk) -> Result<Exchange, NoHandshake> {
 impl View<'_> {
     fn no_handshake(&self) -> Option<NoHandshake> {
         let (client, server) = (self.client, self.server);
-        let begun = |half: &Half| !half.shown.hellos.is_empty() || half.shown.hello_unreadable;
-        let answered = !server.shown.answers.is_empty();
+        let begun = |half: &Half| half.shown.clear().has_hello();
+        let answered = server.shown.clear().has_answered();
         if begun(client) || answered || self.refuses_http() {
             return None;
         }
@@ -75,7 +76,10 @@ impl View<'_> {
         if nothing(client) && nothing(server) {
             return Some(NoHandshake::Silent);
         }
-        if client.is_http && client.stream.from_start && !client.is_tls() && !self.answers_in_http()
+        if client.is_http()
+            && client.stream.from_start
+            && !client.is_tls()
+            && !self.answers_in_http()
         {
             let failed = Conclusion::Failed(Breakdown::PlainHttp);
             return Some(NoHandshake::PlainHttp(Box::new(self.exchange(failed))));
@@ -87,7 +91,7 @@ impl View<'_> {
     }
 
     fn answers_in_http(&self) -> bool {
-        self.server.text.starts_with(b"HTTP/")
+        self.server.text().starts_with(b"HTTP/")
     }
 
     /// Whether the server refuses a request of plain HTTP because it expects TLS.
@@ -97,16 +101,16 @@ impl View<'_> {
             b"plain HTTP to an SSL-enabled",
             b"HTTP request to an HTTPS server",
         ];
-        let says = |words: &[u8]| self.server.text.windows(words.len()).any(|part| part == words);
-        self.client.is_http && (self.server.is_tls() || words.into_iter().any(says))
+        let says = |words: &[u8]| self.server.text().windows(words.len()).any(|part| part == words);
+        self.client.is_http() && (self.server.is_tls() || words.into_iter().any(says))
     }
 
-    fn answer(&self) -> Option<&ServerHello> {
-        self.server.shown.answers.iter().rev().find(|answer| !answer.hello_retry)
+    fn answer(&self) -> Option<&SeenAnswer> {
+        self.server.shown.clear().answer.as_ref()
     }
 
-    fn retry(&self) -> Option<&ServerHello> {
-        self.server.shown.answers.iter().find(|answer| answer.hello_retry)
+    fn retry(&self) -> Option<&SeenAnswer> {
+        self.server.shown.clear().retry.as_ref()
     }
 
     fn version(&self) -> Option<ProtocolVersion> {
@@ -114,7 +118,7 @@ impl View<'_> {
             return Some(answer.version);
         }
         // Only TLS 1.3 sends application data where older versions send encrypted messages of the handshake.
-        let hello = self.client.shown.hellos.first()?;
+        let hello = self.client.shown.clear().hello.as_deref()?;
         let offers = hello.offers(ProtocolVersion::TLS1_3) && !hello.has_early_data();
         let sealed = self.client.shown.sealed_count > 0 && self.client.shown.finished == 0;
         (offers && sealed && !self.client.shown.unread).then_some(ProtocolVersion::TLS1_3)
@@ -126,15 +130,15 @@ impl View<'_> {
 
     /// How far the handshake came.
     fn stage(&self) -> HandshakeStage {
-        let (client, server) = (&self.client.shown, &self.server.shown);
-        let sent_key = client.changed_keys && !self.is_tls13() || client.proved;
-        if client.hellos.is_empty() && !client.hello_unreadable {
+        let (client, server) = (self.client.shown.clear(), self.server.shown.clear());
+        let sent_key = self.client.shown.changed_keys && !self.is_tls13() || client.proved;
+        if !client.has_hello() {
             HandshakeStage::AmidHello
         } else if self.answer().is_some() && sent_key {
             HandshakeStage::AfterClientKey
         } else if self.answer().is_some() {
             HandshakeStage::AfterAnswer
-        } else if server.answers.is_empty() {
+        } else if !server.has_answered() {
             HandshakeStage::AfterHello
         } else {
             HandshakeStage::AfterRetry
@@ -155,7 +159,7 @@ impl View<'_> {
 
     /// The alert in the clear that ended the handshake.
     fn telling_alert(&self) -> Option<(Party, PlainAlert)> {
-        let of = |half: &Half| half.shown.alerts.clone();
+        let of = |half: &Half| half.alerts().to_vec();
         let both = of(self.client).into_iter().map(|alert| (Party::Client, alert));
         let mut both: Vec<_> =
             both.chain(of(self.server).into_iter().map(|alert| (Party::Server, alert))).collect();
@@ -175,14 +179,14 @@ impl View<'_> {
     /// TLS 1.2 and older: both sides change keys and finish.
     fn classic(&self) -> Option<Conclusion> {
         let (client, server) = (&self.client.shown, &self.server.shown);
-        let finished = |shown: &super::half::ShownTls| shown.changed_keys && shown.finished > 0;
+        let finished = |shown: &ShownTls| shown.changed_keys && shown.finished > 0;
         if !(finished(client) && finished(server)) {
             return None;
         }
         let data = client.sealed_count + server.sealed_count > 0;
         let odd = client.sealed_alerts + server.sealed_alerts > 0 && !data;
         // In a resumed session the server finishes first, and may still refuse what the client sends.
-        let resumed = server.certificates.is_none();
+        let resumed = server.clear().certificates.is_none();
         let refused = odd && resumed && client.sealed_alerts == 0;
         Some(if refused && self.ended_by() == Some(Party::Server) {
             Conclusion::Unclear(Doubt::Ambiguous)
@@ -234,23 +238,23 @@ impl View<'_> {
     ) -> bool {
         let goodbye = after_finished.iter().find(|record| sizes.is_alert(**record));
         let said = goodbye.is_some_and(|record| record.at.end <= reaction.at.received);
-        let ended = self.client.end.is_some_and(|end| end.at.end < reaction.at.received);
+        let ended = self.client.end().is_some_and(|end| end.at.end < reaction.at.received);
         said || ended
     }
 
     /// The client's encrypted records but for early data, which it sends before it has received anything.
     fn after_answer(&self) -> Vec<SealedRecord> {
         let records = &self.client.shown.sealed;
-        let hello = self.client.shown.hellos.first();
+        let hello = self.client.shown.clear().hello.as_ref();
         let early = hello.is_some_and(|hello| hello.has_early_data());
         if !early {
             return records.clone();
         }
-        let floor = self.server.shown.answered.end.max(1);
+        let floor = self.server.shown.answered.max(1);
         let ends_early_data = self.sizes().ends_early_data();
         let mut after: Vec<SealedRecord> =
             records.iter().copied().filter(|record| record.at.received >= floor).collect();
-        if after.first().is_some_and(|first| first.length == ends_early_data) {
+        if after.first().is_some_and(|first| usize::from(first.length) == ends_early_data) {
             after.remove(0);
         }
         after
@@ -278,7 +282,7 @@ impl View<'_> {
         let stage = self.stage();
         if self.server.is_plain()
             && stage == HandshakeStage::AfterHello
-            && !self.server.text.is_empty()
+            && !self.server.text().is_empty()
         {
             let http = self.answers_in_http();
             return Conclusion::Failed(Breakdown::NotTls { http });
@@ -287,7 +291,7 @@ impl View<'_> {
             return Conclusion::Unclear(Doubt::Unfinished);
         };
         let half = if by == Party::Client { self.client } else { self.server };
-        let Some(end) = half.end else { return Conclusion::Unclear(Doubt::Unfinished) };
+        let Some(end) = half.end() else { return Conclusion::Unclear(Doubt::Unfinished) };
         // Only TLS 1.2 and older show that a client went on in the clear.
         let unclear = self.is_tls13()
             && stage >= HandshakeStage::AfterAnswer
@@ -300,7 +304,7 @@ impl View<'_> {
             && stage == HandshakeStage::AfterHello
             && end.at.time - sent >= PATIENCE
         {
-            let acknowledged = self.server.received >= self.client.stream.end();
+            let acknowledged = u64::from(self.server.received) >= self.client.stream.end();
             return Conclusion::Failed(Breakdown::Unanswered { acknowledged });
         }
         Conclusion::Failed(Breakdown::Left { by, stage, reset: end.reset })
@@ -316,20 +320,21 @@ impl View<'_> {
         let [one, other] = self.talk.ends;
         let (from, to) = if self.side == 0 { (one, other) } else { (other, one) };
         Exchange {
+            transport: ExchangeTransport::Tcp,
             client: from,
             server: to,
-            proxied: self.client.proxied.flatten(),
+            proxied: self.client.proxied(),
             preface: self.preface(),
             opened: self.talk.first,
             hello_time: client.began,
             answer_time: server.began,
-            hello: client.hellos.first().cloned(),
-            first_hello: client.first_hello.clone(),
+            hello: client.clear().hello.clone(),
+            first_hello: self.client.first_hello().map(Into::into),
             retry: self.retry().cloned(),
             answer: self.answer().cloned(),
             version: self.version(),
-            group: self.answer().and_then(|answer| answer.group).or(server.group),
-            chain: server.certificates.clone().unwrap_or_default(),
+            group: self.answer().and_then(|answer| answer.group).or(server.clear().group),
+            chain: server.clear().certificates.clone().unwrap_or_default(),
             resumed: self.resumed(),
             client_certificate: self.client_certificate(),
             alerts: self.alerts(conclusion),
@@ -341,8 +346,8 @@ impl View<'_> {
     }
 
     fn preface(&self) -> Option<&'static str> {
-        let (client, server) = (&self.client.text, &self.server.text);
-        if self.client.proxied.is_some() {
+        let (client, server) = (self.client.text(), self.server.text());
+        if self.client.has_proxy_header() {
             return Some("proxy-protocol");
         }
         let dialogue = self.client.is_tls() && !(client.is_empty() && server.is_empty());
@@ -355,14 +360,14 @@ impl View<'_> {
             return Some(answer.has(ExtensionType::PRE_SHARED_KEY));
         }
         let server = &self.server.shown;
-        if server.certificates.is_some() || server.done {
+        if server.clear().certificates.is_some() || server.clear().done {
             return Some(false);
         }
         (server.changed_keys && !server.unread).then_some(true)
     }
 
     fn client_certificate(&self) -> Option<ClientCertificate> {
-        let (client, server) = (&self.client.shown, &self.server.shown);
+        let (client, server) = (self.client.shown.clear(), self.server.shown.clear());
         if self.is_tls13() {
             return self.sealed_client_certificate();
         }
@@ -386,7 +391,9 @@ impl View<'_> {
         }
         Some(match (sizes.has_certificate(&records), records.first()) {
             (false, _) => ClientCertificate::None,
-            (true, Some(first)) if place > 0 && first.length == sizes.no_certificate() => {
+            (true, Some(first))
+                if place > 0 && usize::from(first.length) == sizes.no_certificate() =>
+            {
                 ClientCertificate::Empty
             }
             (true, _) => ClientCertificate::Sent,
@@ -395,7 +402,7 @@ impl View<'_> {
 
     fn alerts(&self, conclusion: Conclusion) -> Vec<ExchangeAlert> {
         let of = |by: Party, half: &Half| {
-            let plain = half.shown.alerts.iter().map(move |alert| ExchangeAlert {
+            let plain = half.alerts().iter().map(move |alert| ExchangeAlert {
                 by,
                 fatal: alert.fatal,
                 description: Some(alert.description),
@@ -418,7 +425,7 @@ impl View<'_> {
     fn end(&self) -> Option<ExchangeEnd> {
         let by = self.ended_by()?;
         let half = if by == Party::Client { self.client } else { self.server };
-        half.end.map(|end| ExchangeEnd { by, reset: end.reset, time: end.at.time })
+        half.end().map(|end| ExchangeEnd { by, reset: end.reset, time: end.at.time })
     }
 }
 
@@ -456,7 +463,7 @@ impl Sizes {
     }
 
     fn is_alert(self, record: SealedRecord) -> bool {
-        record.length == self.alert
+        usize::from(record.length) == self.alert
     }
 
     /// Where the client's first flight after the answer ends; some put all of it into one record.
@@ -464,14 +471,16 @@ impl Sizes {
         if records.first().is_none_or(|first| self.is_alert(*first)) {
             return None;
         }
-        let alone = records.iter().position(|record| self.finished.contains(&record.length));
-        alone.or_else(|| records.iter().position(|record| record.length > self.finished[0]))
+        let alone = records.iter().position(|record| self.finished.contains(&record.length.into()));
+        alone.or_else(|| {
+            records.iter().position(|record| usize::from(record.length) > self.finished[0])
+        })
     }
 
     /// Whether the client's flight holds more than the end of the handshake: a certificate, or that it has none.
     fn has_certificate(self, records: &[SealedRecord]) -> bool {
         let place = self.place_of_finished(records);
-        let alone = |record: &SealedRecord| self.finished.contains(&record.length);
+        let alone = |record: &SealedRecord| self.finished.contains(&record.length.into());
         place.is_some_and(|place| place > 0 || !records.first().is_some_and(alone))
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::exchange::ExchangeTransport;
 use super::placed::PlacedDirective;
 use super::seen_hello::SeenHello;
 use crate::nginx::defaults::{NginxRelease, PROTOCOLS_BY_NAME};
@@ -76,8 +77,14 @@ fn fit(address: &ListenAddress, server: SocketAddr) -> Option<u8> {
 
 impl Configured {
     /// The block that serves a handshake with that address for that name; `None` where the configuration does not tell.
-    pub fn serving(&self, server: SocketAddr, name: Option<&str>) -> Option<ServingBlock<'_>> {
-        let tls = self.listeners.iter().filter(|listener| !listener.quic);
+    pub fn serving(
+        &self,
+        server: SocketAddr,
+        transport: ExchangeTransport,
+        name: Option<&str>,
+    ) -> Option<ServingBlock<'_>> {
+        let is_quic = transport == ExchangeTransport::Quic;
+        let tls = self.listeners.iter().filter(|listener| listener.quic == is_quic);
         let tls = tls.filter_map(|listener| Some((fit(&listener.address, server)?, listener)));
         let (rank, listener) = tls.max_by_key(|(rank, _)| *rank)?;
         // A socket without TLS may have the very address.

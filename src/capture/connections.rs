@@ -1,14 +1,14 @@
-//! The connections that are open at one time, within bounds: they are given up by age and by number.
+//! The connections that are open at one time, within bounds: they are given up by age, by number, and by what they hold.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::SocketAddr;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use super::kept::Keeping;
 use super::packet::TcpSegment;
-use super::seen_hello::SeenHello;
+use super::shown::ClearTls;
+use super::slots::{SlotPlace, Slots};
 use super::talk::Talk;
 
 /// Connections that are followed at once.
@@ -20,8 +20,11 @@ const CROWDED: usize = 16_384;
 /// Bytes of packets that are kept at once.
 const MAX_KEPT: usize = 64 * 1024 * 1024;
 
-/// Different hellos that are kept to be shared.
-const MAX_HELLOS: usize = 4096;
+/// Bytes that all of them together hold of what has begun and is not whole.
+const MAX_HELD: usize = 16 * 1024 * 1024;
+
+/// Different messages that are kept to be shared.
+const MAX_SHARED: usize = 4096;
 
 /// Nanoseconds of a second.
 const SECOND: i64 = 1_000_000_000;
@@ -38,26 +41,8 @@ const REMEMBERED: i64 = 60 * SECOND;
 /// A clock that leaps further than this is wrong.
 const LEAP: i64 = 7 * 86_400 * SECOND;
 
-type Key = (SocketAddr, SocketAddr);
-
-#[derive(Debug)]
-enum Slot {
-    Open(Box<Talk>),
-    /// Done with; the sequence numbers of its SYNs tell a new connection between the same ends.
-    Done {
-        first: SocketAddr,
-        syns: [Option<u32>; 2],
-    },
-}
-
-#[derive(Debug)]
-struct Entry {
-    slot: Slot,
-    serial: u64,
-}
-
 /// When to look at a connection again.
-type Queue = VecDeque<(i64, Key, u64)>;
+type Queue = VecDeque<(i64, SlotPlace)>;
 
 /// What became of connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,7 +51,7 @@ pub struct ConnectionCounts {
     pub connections: u64,
     /// The most that were open at one time.
     pub most_open: u64,
-    /// Given up because too many were open.
+    /// Given up because too many were open, or held too much.
     pub given_up: u64,
 }
 
@@ -75,14 +60,16 @@ pub struct ConnectionCounts {
 pub struct Connections {
     /// What became of them.
     pub counts: ConnectionCounts,
-    table: HashMap<Key, Entry, RandomState>,
+    slots: Slots,
     idle: Queue,
     closing: Queue,
     done: Queue,
-    /// Hellos that several connections may have in common.
-    hellos: HashSet<Arc<SeenHello>, RandomState>,
+    /// Those that began to hold something.
+    holding: VecDeque<SlotPlace>,
+    held: usize,
+    /// What several connections may have in common.
+    shared: HashSet<Arc<ClearTls>, RandomState>,
     clock: i64,
-    serial: u64,
     keeping: Keeping,
     /// Bytes of packets that the open connections keep.
     kept: usize,
@@ -97,21 +84,21 @@ impl Connections {
     /// Takes a packet, and hands on the connections of which no more is awaited.
     pub fn segment(&mut self, segment: &TcpSegment<'_>, mut take: impl FnMut(Talk)) {
         self.advance(segment.time, &mut take);
-        let key = key(segment);
-        let known = self.table.get(&key);
-        let succeeds = known.is_some_and(|entry| entry.slot.is_succeeded_by(segment));
-        if succeeds && let Some(Entry { slot: Slot::Open(talk), .. }) = self.table.remove(&key) {
-            self.kept = self.kept.saturating_sub(talk.kept_size());
-            hand_on(*talk, &mut take);
+        let mut known = self.slots.find(segment);
+        if let Some(place) = known
+            && self.slots.is_succeeded_by(place, segment)
+        {
+            let talk = self.slots.remove(place);
+            self.hand_on(talk, &mut take);
+            known = None;
         }
-        if !self.table.contains_key(&key) {
-            self.make_room(&mut take);
-            self.open(key, segment);
-        }
-        let crowded = self.table.len() > CROWDED;
-        let Some(entry) = self.table.get_mut(&key) else { return };
-        let Slot::Open(talk) = &mut entry.slot else { return };
-        let (was_over, kept) = (talk.is_over(), talk.kept_size());
+        let place = match known {
+            Some(place) => place,
+            None => self.open(segment, &mut take),
+        };
+        let crowded = self.slots.len() > CROWDED;
+        let Some(talk) = self.slots.open(place) else { return };
+        let (was_over, held, kept) = (talk.is_over(), talk.held(), talk.kept_size());
         talk.segment(segment);
         if self.kept + talk.kept_size() > MAX_KEPT + kept
             && let Some(kept) = &mut talk.kept
@@ -119,63 +106,79 @@ impl Connections {
             kept.give_up();
         }
         self.kept = (self.kept + talk.kept_size()).saturating_sub(kept);
-        share(&mut self.hellos, talk);
-        if talk.is_over() && !was_over {
-            self.closing.push_back((segment.time + LINGER, key, entry.serial));
+        share(&mut self.shared, talk);
+        let (is_over, is_settled, holds) = (talk.is_over(), talk.is_settled(), talk.held());
+        self.held = self.held.saturating_sub(held).saturating_add(holds);
+        if is_over && !was_over {
+            self.closing.push_back((segment.time + LINGER, place));
         }
-        if crowded && talk.is_settled() {
-            let serial = entry.serial;
-            self.let_go(key, serial, &mut take);
+        if crowded && is_settled {
+            self.let_go(place, &mut take);
+        } else if held == 0 && holds > 0 {
+            self.holding.push_back(place);
+            self.hold_less(&mut take);
         }
     }
 
     /// There is no more to come.
     pub fn finish(&mut self, mut take: impl FnMut(Talk)) {
-        let entries = std::mem::take(&mut self.table).into_values();
-        let mut open: Vec<Box<Talk>> = entries.filter_map(|entry| entry.slot.open()).collect();
-        open.sort_by_key(|talk| (talk.first, talk.ends));
-        for talk in open {
-            hand_on(*talk, &mut take);
+        for talk in self.slots.take_open() {
+            self.hand_on(Some(talk), &mut take);
         }
         (self.idle, self.closing, self.done) = Default::default();
+        (self.holding, self.held) = Default::default();
         (self.clock, self.kept) = (0, 0);
     }
 
-    fn open(&mut self, key: Key, segment: &TcpSegment<'_>) {
-        self.serial += 1;
+    fn open(&mut self, segment: &TcpSegment<'_>, take: &mut impl FnMut(Talk)) -> SlotPlace {
+        self.make_room(take);
         self.counts.connections += 1;
-        let slot = Slot::Open(Box::new(Talk::new(segment, self.keeping)));
-        self.table.insert(key, Entry { slot, serial: self.serial });
-        self.idle.push_back((segment.time + IDLE, key, self.serial));
+        let place = self.slots.insert(Talk::new(segment, self.keeping));
+        self.idle.push_back((segment.time + IDLE, place));
         self.tidy();
-        self.counts.most_open = self.counts.most_open.max(self.table.len() as u64);
+        self.counts.most_open = self.counts.most_open.max(self.slots.len() as u64);
+        place
     }
 
     /// Drops what the queues hold of connections that are done with, before it outgrows the table.
     fn tidy(&mut self) {
+        let slots = &mut self.slots;
         if self.idle.len() > 2 * MAX_OPEN {
-            let mut idle = std::mem::take(&mut self.idle);
-            idle.retain(|(_, key, serial)| self.is_open(*key, *serial));
-            self.idle = idle;
+            self.idle.retain(|(_, place)| slots.open(*place).is_some());
         }
         if self.done.len() > 2 * MAX_OPEN {
-            let table = &self.table;
-            self.done
-                .retain(|(_, key, serial)| table.get(key).is_some_and(|it| it.serial == *serial));
+            self.done.retain(|(_, place)| slots.knows(*place));
         }
     }
 
     fn make_room(&mut self, take: &mut impl FnMut(Talk)) {
-        while self.table.len() >= MAX_OPEN {
-            if let Some((_, key, serial)) = self.done.pop_front() {
-                self.forget(key, serial);
-            } else if let Some((_, key, serial)) = self.idle.pop_front() {
-                if self.is_open(key, serial) {
+        while self.slots.len() >= MAX_OPEN {
+            if let Some((_, place)) = self.done.pop_front() {
+                self.slots.forget_done(place);
+            } else if let Some((_, place)) = self.idle.pop_front() {
+                if self.slots.open(place).is_some() {
                     self.counts.given_up += 1;
-                    self.let_go(key, serial, take);
+                    self.let_go(place, take);
                 }
             } else {
                 return;
+            }
+        }
+    }
+
+    /// Gives up the connections that have held something for the longest time.
+    fn hold_less(&mut self, take: &mut impl FnMut(Talk)) {
+        let slots = &mut self.slots;
+        let mut holds = |place: SlotPlace| slots.open(place).is_some_and(|talk| talk.held() > 0);
+        if self.holding.len() > 2 * MAX_OPEN {
+            self.holding.retain(|place| holds(*place));
+        }
+        while self.held > MAX_HELD
+            && let Some(place) = self.holding.pop_front()
+        {
+            if self.slots.open(place).is_some_and(|talk| talk.held() > 0) {
+                self.counts.given_up += 1;
+                self.let_go(place, take);
             }
         }
     }
@@ -186,111 +189,116 @@ impl Connections {
         if !leaps {
             self.clock = self.clock.max(time);
         }
-        while let Some((key, serial)) = due(&mut self.closing, self.clock) {
-            if self.is_open(key, serial) {
-                self.let_go(key, serial, take);
-            }
+        while let Some(place) = due(&mut self.closing, self.clock) {
+            self.let_go(place, take);
         }
-        while let Some((key, serial)) = due(&mut self.idle, self.clock) {
-            let Some(last) = self.last(key, serial) else { continue };
-            if last + IDLE <= self.clock {
-                self.let_go(key, serial, take);
+        while let Some(place) = due(&mut self.idle, self.clock) {
+            let Some(talk) = self.slots.open(place) else { continue };
+            let until = talk.last + IDLE;
+            if until <= self.clock {
+                self.let_go(place, take);
             } else {
-                self.idle.push_back((last + IDLE, key, serial));
+                self.idle.push_back((until, place));
             }
         }
-        while let Some((key, serial)) = due(&mut self.done, self.clock) {
-            self.forget(key, serial);
+        while let Some(place) = due(&mut self.done, self.clock) {
+            self.slots.forget_done(place);
         }
-    }
-
-    fn last(&self, key: Key, serial: u64) -> Option<i64> {
-        match self.table.get(&key) {
-            Some(Entry { slot: Slot::Open(talk), serial: known }) if *known == serial => {
-                Some(talk.last)
-            }
-            _ => None,
-        }
-    }
-
-    fn is_open(&self, key: Key, serial: u64) -> bool {
-        self.last(key, serial).is_some()
     }
 
     /// Hands a connection on, and remembers that it is done with.
-    fn let_go(&mut self, key: Key, serial: u64, take: &mut impl FnMut(Talk)) {
-        let Some(entry) = self.table.get_mut(&key).filter(|entry| entry.serial == serial) else {
-            return;
-        };
-        let Slot::Open(talk) = &entry.slot else { return };
-        let done =
-            Slot::Done { first: talk.ends[0], syns: talk.halves.each_ref().map(|half| half.syn) };
-        let slot = std::mem::replace(&mut entry.slot, done);
-        self.done.push_back((self.clock + REMEMBERED, key, serial));
-        if let Slot::Open(talk) = slot {
-            self.kept = self.kept.saturating_sub(talk.kept_size());
-            hand_on(*talk, take);
-        }
+    fn let_go(&mut self, place: SlotPlace, take: &mut impl FnMut(Talk)) {
+        let Some(talk) = self.slots.close(place) else { return };
+        self.done.push_back((self.clock + REMEMBERED, place));
+        self.hand_on(Some(talk), take);
     }
 
-    fn forget(&mut self, key: Key, serial: u64) {
-        let done =
-            |entry: &Entry| entry.serial == serial && matches!(entry.slot, Slot::Done { .. });
-        if self.table.get(&key).is_some_and(done) {
-            self.table.remove(&key);
-        }
+    fn hand_on(&mut self, talk: Option<Box<Talk>>, take: &mut impl FnMut(Talk)) {
+        let Some(mut talk) = talk else { return };
+        self.held = self.held.saturating_sub(talk.held());
+        self.kept = self.kept.saturating_sub(talk.kept_size());
+        talk.finish();
+        take(*talk);
     }
 }
 
-impl Slot {
-    fn open(self) -> Option<Box<Talk>> {
-        match self {
-            Self::Open(talk) => Some(talk),
-            Self::Done { .. } => None,
-        }
-    }
-
-    fn is_succeeded_by(&self, segment: &TcpSegment<'_>) -> bool {
-        match self {
-            Self::Open(talk) => talk.is_succeeded_by(segment),
-            Self::Done { first, syns } => {
-                let side = usize::from(*first != segment.source);
-                segment.syn && syns.get(side).copied().flatten() != Some(segment.sequence)
-            }
-        }
-    }
-}
-
-/// Clients of one kind send the same hello again and again, which is kept once.
-fn share(known: &mut HashSet<Arc<SeenHello>, RandomState>, talk: &mut Talk) {
-    let hellos = talk.halves.iter_mut().flat_map(|half| &mut half.shown.hellos);
-    for hello in hellos.filter(|hello| Arc::strong_count(hello) == 1) {
-        if let Some(same) = known.get(hello) {
-            *hello = Arc::clone(same);
+/// Clients of one kind send the same again and again, and so do servers: it is kept once.
+fn share(known: &mut HashSet<Arc<ClearTls>, RandomState>, talk: &mut Talk) {
+    for clear in talk.halves.iter_mut().filter_map(|half| half.shown.unshared()) {
+        if let Some(same) = known.get(clear) {
+            *clear = Arc::clone(same);
             continue;
         }
-        if known.len() >= MAX_HELLOS {
+        if known.len() >= MAX_SHARED {
             known.clear();
         }
-        known.insert(Arc::clone(hello));
+        known.insert(Arc::clone(clear));
     }
 }
 
-fn hand_on(mut talk: Talk, take: &mut impl FnMut(Talk)) {
-    talk.finish();
-    take(talk);
-}
-
-fn due(queue: &mut Queue, clock: i64) -> Option<(Key, u64)> {
-    let (time, key, serial) = *queue.front()?;
+fn due(queue: &mut Queue, clock: i64) -> Option<SlotPlace> {
+    let (time, place) = *queue.front()?;
     (time <= clock).then(|| {
         queue.pop_front();
-        (key, serial)
+        place
     })
 }
 
-/// Both directions have one key.
-fn key(segment: &TcpSegment<'_>) -> Key {
-    let (one, other) = (segment.source, segment.target);
-    if one <= other { (one, other) } else { (other, one) }
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+
+    fn segment(client: u32, sequence: u32, syn: bool, payload: &[u8]) -> TcpSegment<'_> {
+        let address = |number: u32, port| SocketAddr::from((Ipv4Addr::from(number), port));
+        TcpSegment {
+            time: 1,
+            source: address(0x0a00_0000 + client, 40_000),
+            target: address(0xc000_0201, 443),
+            sequence,
+            acknowledged: None,
+            syn,
+            fin: false,
+            rst: false,
+            payload,
+            cut: 0,
+        }
+    }
+
+    #[test]
+    fn an_open_connection_takes_little() {
+        // With 100 000 of them this is most of what the program takes.
+        let size = size_of::<Talk>();
+        assert!(size <= 400, "{size}");
+    }
+
+    #[test]
+    fn what_waits_for_its_end_is_bounded_for_all_connections_together() {
+        let mut start = vec![22, 3, 1, 0x20, 0, 1, 0, 0x1f, 0xfc, 3, 3];
+        start.resize(4096, 7);
+        let mut connections = Connections::default();
+        let mut handed_on = 0;
+        for client in 0..5000 {
+            connections.segment(&segment(client, 9, true, &[]), |_| handed_on += 1);
+            connections.segment(&segment(client, 10, false, &start), |_| handed_on += 1);
+            assert!(connections.held <= MAX_HELD);
+        }
+        assert_eq!(connections.counts.given_up, handed_on);
+        assert!((500..2000).contains(&handed_on), "{handed_on}");
+        connections.finish(|_| handed_on += 1);
+        assert_eq!((handed_on, connections.held), (5000, 0));
+    }
+
+    #[test]
+    fn a_port_that_is_used_again_is_another_connection() {
+        let mut connections = Connections::default();
+        let mut handed_on = 0;
+        for sequence in [9, 9, 500, 9] {
+            connections.segment(&segment(1, sequence, true, &[]), |_| handed_on += 1);
+        }
+        assert_eq!((handed_on, connections.counts.connections), (2, 3));
+        connections.finish(|_| handed_on += 1);
+        assert_eq!(handed_on, 3);
+    }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::kept::KeptPackets;
+use super::seen_answer::SeenAnswer;
 use super::seen_hello::SeenHello;
 use crate::certificate::parse::Fingerprint;
 use crate::tls::alert::AlertDescription;
 use crate::tls::group::NamedGroup;
-use crate::tls::message::ServerHello;
 use crate::tls::version::ProtocolVersion;
 
 /// One of the two ends of a connection.
@@ -23,6 +23,16 @@ pub enum Party {
     Client,
     /// The end that was connected to.
     Server,
+}
+
+/// What carries a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ExchangeTransport {
+    /// Records over TCP.
+    Tcp,
+    /// QUIC.
+    Quic,
 }
 
 /// An alert.
@@ -109,6 +119,17 @@ pub enum Breakdown {
         /// Whether its answer is one of HTTP.
         http: bool,
     },
+    /// One side closed a connection of QUIC with an error that is no alert.
+    QuicClosed {
+        /// Who did.
+        by: Party,
+        /// The error.
+        error: u64,
+        /// How far the handshake had come.
+        stage: HandshakeStage,
+    },
+    /// The server speaks other versions of QUIC than the client.
+    NoQuicVersion,
     /// One side left without a word.
     Left {
         /// Who did.
@@ -167,6 +188,8 @@ pub enum Conclusion {
 /// A handshake.
 #[derive(Clone, Debug)]
 pub struct Exchange {
+    /// What carries it.
+    pub transport: ExchangeTransport,
     /// Who opened the connection.
     pub client: SocketAddr,
     /// To whom.
@@ -186,9 +209,9 @@ pub struct Exchange {
     /// The body of that hello as it came, if it was to be kept.
     pub first_hello: Option<Box<[u8]>>,
     /// The server's request for another hello.
-    pub retry: Option<ServerHello>,
+    pub retry: Option<SeenAnswer>,
     /// What the server chose.
-    pub answer: Option<ServerHello>,
+    pub answer: Option<SeenAnswer>,
     /// The version that was agreed on.
     pub version: Option<ProtocolVersion>,
     /// The group of the key exchange.

@@ -1,18 +1,14 @@
 //! One direction of a connection: what comes before TLS, then its records and messages as far as they travel in the clear.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use super::kept::Keeping;
 use super::preface::{self, First};
 use super::record_layer::{RecordLayer, SeenRecord};
-use super::seen_hello::SeenHello;
+use super::shown::{CaptureMoment, HalfEnd, PlainAlert, ShownTls};
 use super::stream::{Stream, StreamRun};
-use crate::certificate::parse::Fingerprint;
 use crate::tls::alert::AlertDescription;
 use crate::tls::flight::{MESSAGE_HEADER, split_message};
-use crate::tls::group::NamedGroup;
-use crate::tls::message::{self, MessageType, ServerHello, ServerKeyExchange};
 use crate::tls::record::ContentType;
 
 /// Bytes of plain text before TLS that are passed over.
@@ -21,112 +17,50 @@ const MAX_PREFACE: u64 = 1024 * 1024;
 /// Bytes of plain text that are kept, to tell what it is.
 const KEPT_TEXT: usize = 512;
 
-/// Encrypted records of which the sizes are kept.
-const MAX_SEALED: usize = 12;
-
 /// Alerts that are kept.
 const MAX_ALERTS: usize = 8;
 
-/// When something came, and what its sender had received by then.
+/// How far a direction is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CaptureMoment {
-    /// Nanoseconds since 1970.
-    pub time: i64,
-    /// The place behind it in its own direction.
-    pub end: u64,
-    /// The place in the other direction up to which its sender had received all.
-    pub received: u64,
-}
-
-/// An encrypted record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SealedRecord {
-    /// Bytes that it carries.
-    pub length: usize,
-    /// When it came.
-    pub at: CaptureMoment,
-}
-
-/// An alert in the clear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlainAlert {
-    /// Whether it ends the connection.
-    pub fatal: bool,
-    /// What it says.
-    pub description: AlertDescription,
-    /// When it came.
-    pub at: CaptureMoment,
-}
-
-/// How a direction ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HalfEnd {
-    /// Whether the connection was broken off.
-    pub reset: bool,
-    /// Where; negative only where packets contradict each other.
-    pub place: i64,
-    /// When it came.
-    pub at: CaptureMoment,
-}
-
-/// What a direction showed of TLS.
-#[derive(Clone, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each says of one message whether it was there")]
-pub struct ShownTls {
-    /// When its first record ended.
-    pub began: Option<i64>,
-    /// Its hellos as a client: two where the server asked for another.
-    pub hellos: Vec<Arc<SeenHello>>,
-    /// The body of the first of them as it came, if it is to be kept.
-    pub first_hello: Option<Box<[u8]>>,
-    /// Whether a hello came that cannot be read.
-    pub hello_unreadable: bool,
-    /// Its answers as a server: a request for another hello, then the choice.
-    pub answers: Vec<ServerHello>,
-    /// When the last of these came.
-    pub answered: CaptureMoment,
-    /// SHA-256 of its certificates, as far as they travel in the clear.
-    pub certificates: Option<Vec<Fingerprint>>,
-    /// Whether it asks for a client certificate.
-    pub asks_certificate: bool,
-    /// The group of its ephemeral key, as a server up to TLS 1.2.
-    pub group: Option<NamedGroup>,
-    /// Whether it proved to have its certificate's key, as a client.
-    pub proved: bool,
-    /// The first flight's end, as a server up to TLS 1.2.
-    pub done: bool,
-    /// Alerts in the clear.
-    pub alerts: Vec<PlainAlert>,
-    /// Whether keys changed.
-    pub changed_keys: bool,
-    /// Encrypted handshake messages of TLS 1.2 and older.
-    pub finished: u32,
-    /// Encrypted alerts of TLS 1.2 and older.
-    pub sealed_alerts: u32,
-    /// The first records that TLS 1.3 encrypts, or that carry application data, then the first of each flight.
-    pub sealed: Vec<SealedRecord>,
-    /// All of them.
-    pub sealed_count: u64,
-    /// Whether some of its messages could not be read.
-    pub unread: bool,
-}
-
-#[derive(Clone, Debug)]
 enum Phase {
     /// The first bytes, which do not tell yet what they are.
-    Opening(Vec<u8>),
+    #[default]
+    Opening,
     /// A hello in the form of SSLv2 of that many bytes.
-    Ssl2(Vec<u8>, usize),
-    /// Plain text, after which TLS may come: that many bytes so far.
-    Plain(u64),
+    Ssl2(u16),
+    /// Plain text, after which TLS may come.
+    Plain,
     /// TLS.
     Tls,
     /// No TLS is to be expected any more.
     Foreign,
 }
 
-/// One direction of a connection.
-#[derive(Clone, Debug)]
+/// What most directions of most connections do not have, or not for long.
+#[derive(Clone, Debug, Default)]
+struct HalfRarities {
+    end: Option<HalfEnd>,
+    alerts: Vec<PlainAlert>,
+    text: Vec<u8>,
+    /// Bytes of plain text so far.
+    passed: u64,
+    is_http: bool,
+    has_proxy_header: bool,
+    proxied: Option<SocketAddr>,
+    first_hello: Option<Box<[u8]>>,
+}
+
+/// What has begun and is not whole.
+#[derive(Clone, Debug, Default)]
+struct UnreadRest {
+    /// First bytes that do not tell yet what they are, or a hello in the form of SSLv2.
+    opening: Vec<u8>,
+    handshake: Vec<u8>,
+    alert: Vec<u8>,
+}
+
+/// One direction of a connection. Very many may be kept at once.
+#[derive(Clone, Debug, Default)]
 pub struct Half {
     /// Its bytes in order.
     pub stream: Stream,
@@ -135,43 +69,14 @@ pub struct Half {
     /// The sequence number of its SYN.
     pub syn: Option<u32>,
     /// Packets of it.
-    pub packets: u64,
-    /// How it ended.
-    pub end: Option<HalfEnd>,
+    pub packets: u32,
     /// The place in the other direction up to which it received all.
-    pub received: u64,
-    /// The beginning of its plain text.
-    pub text: Vec<u8>,
-    /// Whether its plain text is a request of HTTP.
-    pub is_http: bool,
-    /// The client that a PROXY header names, and whether there was one.
-    pub proxied: Option<Option<SocketAddr>>,
+    pub received: u32,
     keeps_hello: bool,
     phase: Phase,
     records: RecordLayer,
-    handshake: Vec<u8>,
-    alert: Vec<u8>,
-}
-
-impl Default for Half {
-    fn default() -> Self {
-        Self {
-            stream: Stream::default(),
-            shown: ShownTls::default(),
-            syn: None,
-            packets: 0,
-            end: None,
-            received: 0,
-            text: Vec::new(),
-            is_http: false,
-            proxied: None,
-            keeps_hello: false,
-            phase: Phase::Opening(Vec::new()),
-            records: RecordLayer::default(),
-            handshake: Vec::new(),
-            alert: Vec::new(),
-        }
-    }
+    rest: Option<Box<UnreadRest>>,
+    rarities: Option<Box<HalfRarities>>,
 }
 
 impl Half {
@@ -182,16 +87,13 @@ impl Half {
 
     /// Takes the next run of the stream.
     pub fn feed(&mut self, span: StreamRun<'_>, at: CaptureMoment) {
-        match (&mut self.phase, span) {
-            (Phase::Opening(_), StreamRun::Bytes(bytes)) => self.opening(bytes, at),
-            (Phase::Ssl2(_, _), StreamRun::Bytes(bytes)) => self.ssl2(bytes, at),
-            (Phase::Plain(_), StreamRun::Bytes(bytes)) => self.plain(bytes, at),
-            (Phase::Plain(passed), StreamRun::Missing(count)) => *passed += count,
-            (Phase::Opening(start), StreamRun::Missing(count)) => {
-                let start = std::mem::take(start);
-                self.cut_opening(&start, count, at);
-            }
-            (Phase::Ssl2(..), StreamRun::Missing(_)) => {
+        match (self.phase, span) {
+            (Phase::Opening, StreamRun::Bytes(bytes)) => self.opening(bytes, at),
+            (Phase::Ssl2(length), StreamRun::Bytes(bytes)) => self.ssl2(length, bytes, at),
+            (Phase::Plain, StreamRun::Bytes(bytes)) => self.plain(bytes, at),
+            (Phase::Plain, StreamRun::Missing(count)) => self.rare().passed += count,
+            (Phase::Opening, StreamRun::Missing(count)) => self.cut_opening(count, at),
+            (Phase::Ssl2(_), StreamRun::Missing(_)) => {
                 self.shown.unread = true;
                 self.phase = Phase::Foreign;
             }
@@ -202,12 +104,12 @@ impl Half {
 
     /// Whether TLS has begun on it.
     pub fn is_tls(&self) -> bool {
-        matches!(self.phase, Phase::Tls | Phase::Ssl2(..))
+        matches!(self.phase, Phase::Tls | Phase::Ssl2(_))
     }
 
     /// Whether it began with something else than TLS.
     pub fn is_plain(&self) -> bool {
-        matches!(self.phase, Phase::Plain(_) | Phase::Foreign)
+        matches!(self.phase, Phase::Plain | Phase::Foreign)
     }
 
     /// Whether what came after the beginning is no TLS.
@@ -220,56 +122,122 @@ impl Half {
         self.records.lost
     }
 
+    /// How it ended.
+    pub fn end(&self) -> Option<HalfEnd> {
+        self.rarities.as_ref().and_then(|rare| rare.end)
+    }
+
+    /// Alerts in the clear.
+    pub fn alerts(&self) -> &[PlainAlert] {
+        self.rarities.as_ref().map_or(&[], |rare| &rare.alerts)
+    }
+
+    /// The beginning of its plain text.
+    pub fn text(&self) -> &[u8] {
+        self.rarities.as_ref().map_or(&[], |rare| &rare.text)
+    }
+
+    /// Whether its plain text is a request of HTTP.
+    pub fn is_http(&self) -> bool {
+        self.rarities.as_ref().is_some_and(|rare| rare.is_http)
+    }
+
+    /// Whether a PROXY header came first.
+    pub fn has_proxy_header(&self) -> bool {
+        self.rarities.as_ref().is_some_and(|rare| rare.has_proxy_header)
+    }
+
+    /// The client that a PROXY header names.
+    pub fn proxied(&self) -> Option<SocketAddr> {
+        self.rarities.as_ref().and_then(|rare| rare.proxied)
+    }
+
+    /// The body of its first hello as it came, if it is to be kept.
+    pub fn first_hello(&self) -> Option<&[u8]> {
+        self.rarities.as_ref().and_then(|rare| rare.first_hello.as_deref())
+    }
+
     /// Whether it encrypted something after it had received something encrypted.
     pub fn answers(&self, peer: &Self) -> bool {
         let (first, last) = (peer.shown.sealed.first(), self.shown.sealed.last());
         first.zip(last).is_some_and(|(first, last)| last.at.received >= first.at.end)
     }
 
+    /// Bytes that are kept to read on.
+    pub fn held(&self) -> usize {
+        let rest = self.rest.as_ref().map_or(0, |rest| {
+            rest.opening.capacity() + rest.handshake.capacity() + rest.alert.capacity()
+        });
+        self.stream.held() + self.records.held() + rest
+    }
+
+    /// It ended here.
+    pub fn end_at(&mut self, end: HalfEnd) {
+        self.rare().end.get_or_insert(end);
+    }
+
     /// Lets go of what is only needed to read on.
     pub fn release(&mut self) {
         self.stream.flush(|_, _| {});
-        (self.handshake, self.alert) = (Vec::new(), Vec::new());
+        self.rest = None;
         self.records = RecordLayer::default();
         self.phase = Phase::Foreign;
     }
 
+    fn rare(&mut self) -> &mut HalfRarities {
+        self.rarities.get_or_insert_default()
+    }
+
+    /// What had begun, which is to be read now.
+    fn take_opening(&mut self) -> Vec<u8> {
+        self.rest.take().map(|rest| rest.opening).unwrap_or_default()
+    }
+
     fn opening(&mut self, bytes: &[u8], at: CaptureMoment) {
-        let Phase::Opening(start) = &mut self.phase else { return };
+        if self.rest.is_none() {
+            self.open(bytes, at);
+            return;
+        }
+        let mut start = self.take_opening();
         start.extend_from_slice(bytes);
-        let start = std::mem::take(start);
-        match preface::first(&start) {
+        self.open(&start, at);
+    }
+
+    fn open(&mut self, start: &[u8], at: CaptureMoment) {
+        match preface::first(start) {
             First::Unclear if start.len() < preface::MAX_PROXY_HEADER => {
-                self.phase = Phase::Opening(start);
+                self.rest.get_or_insert_default().opening = start.to_vec();
             }
-            First::Tls => self.begin_tls(&start, at),
+            First::Tls => self.begin_tls(start, at),
             First::Ssl2(length) => {
-                self.phase = Phase::Ssl2(Vec::new(), length);
-                self.ssl2(&start, at);
+                self.phase = Phase::Ssl2(length);
+                self.ssl2(length, start, at);
             }
-            First::Proxy(length, client) if self.proxied.is_none() => {
-                self.proxied = Some(client);
-                self.phase = Phase::Opening(Vec::new());
+            First::Proxy(length, client) if !self.has_proxy_header() => {
+                let rare = self.rare();
+                (rare.has_proxy_header, rare.proxied) = (true, client);
                 if let Some(rest) = start.get(length..).filter(|rest| !rest.is_empty()) {
-                    self.opening(rest, at);
+                    self.open(rest, at);
                 }
             }
             first => {
-                self.is_http = first == First::Http;
-                self.phase = Phase::Plain(0);
-                self.plain(&start, at);
+                self.rare().is_http = first == First::Http;
+                self.phase = Phase::Plain;
+                self.plain(start, at);
             }
         }
     }
 
     /// The first packet was cut: what was kept of it may still tell that it is TLS.
-    fn cut_opening(&mut self, start: &[u8], count: u64, at: CaptureMoment) {
-        if preface::starts_tls(start) {
-            self.begin_tls(start, at);
+    fn cut_opening(&mut self, count: u64, at: CaptureMoment) {
+        let start = self.take_opening();
+        if preface::starts_tls(&start) {
+            self.begin_tls(&start, at);
             self.tls(StreamRun::Missing(count), at);
         } else {
             self.shown.unread = true;
-            self.phase = Phase::Plain(count);
+            self.phase = Phase::Plain;
+            self.rare().passed = count;
         }
     }
 
@@ -280,17 +248,17 @@ impl Half {
 
     /// After a dialogue, TLS begins with a segment of its own.
     fn plain(&mut self, bytes: &[u8], at: CaptureMoment) {
-        let Phase::Plain(passed) = &mut self.phase else { return };
-        if *passed > 0 && preface::starts_tls(bytes) {
+        let rare = self.rare();
+        if rare.passed > 0 && preface::starts_tls(bytes) {
             self.begin_tls(bytes, at);
             return;
         }
-        *passed += bytes.len() as u64;
-        let overlong = *passed > MAX_PREFACE;
-        let room = KEPT_TEXT.saturating_sub(self.text.len());
-        self.text.extend(bytes.iter().take(room));
+        rare.passed += bytes.len() as u64;
+        let overlong = rare.passed > MAX_PREFACE;
+        let room = KEPT_TEXT.saturating_sub(rare.text.len());
+        rare.text.extend(bytes.iter().take(room));
         // A client of MySQL does not wait for an answer before its hello, so that one packet may hold both.
-        let hello = preface::find_hello(bytes).filter(|_| !self.is_http);
+        let hello = preface::find_hello(bytes).filter(|_| !rare.is_http);
         if let Some(hello) = hello.and_then(|at| bytes.get(at..)) {
             self.begin_tls(hello, at);
         } else if overlong {
@@ -298,23 +266,18 @@ impl Half {
         }
     }
 
-    fn ssl2(&mut self, bytes: &[u8], at: CaptureMoment) {
-        let Phase::Ssl2(message, length) = &mut self.phase else { return };
-        let length = *length;
+    fn ssl2(&mut self, length: u16, bytes: &[u8], at: CaptureMoment) {
+        let mut message = self.take_opening();
         message.extend_from_slice(bytes);
-        if message.len() < length {
+        let Some((whole, rest)) = message.split_at_checked(length.into()) else {
+            self.rest.get_or_insert_default().opening = message;
             return;
-        }
-        let (whole, rest) = message.split_at(length);
-        match SeenHello::parse_ssl2(whole.get(2..).unwrap_or_default()) {
-            Ok(hello) => self.shown.hellos.push(Arc::new(hello)),
-            Err(_) => self.shown.hello_unreadable = true,
-        }
+        };
+        self.shown.ssl2(whole.get(2..).unwrap_or_default());
         self.shown.began.get_or_insert(at.time);
-        let rest = rest.to_vec();
         self.phase = Phase::Tls;
         if !rest.is_empty() {
-            self.tls(StreamRun::Bytes(&rest), at);
+            self.tls(StreamRun::Bytes(rest), at);
         }
     }
 
@@ -326,39 +289,22 @@ impl Half {
     }
 
     fn record(&mut self, record: SeenRecord<'_>, at: CaptureMoment) {
-        self.shown.began.get_or_insert(at.time);
-        let sealed = SealedRecord { length: record.length, at };
+        let shown = &mut self.shown;
+        shown.began.get_or_insert(at.time);
         match record.content {
-            ContentType::CHANGE_CIPHER_SPEC => self.shown.changed_keys = true,
-            ContentType::HANDSHAKE if self.is_sealed(record) => self.shown.finished += 1,
-            ContentType::HANDSHAKE => self.messages(record, at),
+            ContentType::CHANGE_CIPHER_SPEC => shown.changed_keys = true,
+            ContentType::HANDSHAKE if is_sealed(record, shown.changed_keys) => {
+                shown.finished = shown.finished.saturating_add(1);
+            }
+            ContentType::HANDSHAKE => self.part(record.body, record.version, at),
             // Two bytes are too few for anything encrypted.
             ContentType::ALERT if record.length > 2 => {
-                self.shown.sealed_alerts = self.shown.sealed_alerts.saturating_add(1);
+                shown.sealed_alerts = shown.sealed_alerts.saturating_add(1);
             }
             ContentType::ALERT => self.alert(record, at),
-            ContentType::APPLICATION_DATA => {
-                self.shown.sealed_count += 1;
-                let kept = &mut self.shown.sealed;
-                // A flight may have very many records; the first of the next one tells how it was taken.
-                let next = kept.last().is_some_and(|last| last.at.received < at.received);
-                if kept.len() < MAX_SEALED || next && kept.len() < 2 * MAX_SEALED {
-                    kept.push(sealed);
-                }
-            }
+            ContentType::APPLICATION_DATA => shown.seal(record, at),
             _ => {}
         }
-    }
-
-    /// Keys changed, and it is no second hello of TLS 1.3, which a changed key of show may precede.
-    fn is_sealed(&self, record: SeenRecord<'_>) -> bool {
-        let second_hello = match record.body {
-            Some([1 | 2, 0, high, low, ..]) => {
-                usize::from(u16::from_be_bytes([*high, *low])) + 4 == record.length
-            }
-            _ => false,
-        };
-        self.shown.changed_keys && !second_hello
     }
 
     fn alert(&mut self, record: SeenRecord<'_>, at: CaptureMoment) {
@@ -366,87 +312,87 @@ impl Half {
             self.shown.unread = true;
             return;
         };
-        self.alert.extend_from_slice(body);
-        let [level, description, ..] = self.alert[..] else { return };
-        self.alert.clear();
-        if self.shown.alerts.len() < MAX_ALERTS {
+        let rest = self.rest.get_or_insert_default();
+        rest.alert.extend_from_slice(body);
+        let [level, description, ..] = rest.alert[..] else { return };
+        rest.alert = Vec::new();
+        self.tidy();
+        let alerts = &mut self.rare().alerts;
+        if alerts.len() < MAX_ALERTS {
             let description = AlertDescription(description);
-            let fatal = level != 1;
-            self.shown.alerts.push(PlainAlert { fatal, description, at });
+            alerts.push(PlainAlert { fatal: level != 1, description, at });
         }
     }
 
-    fn messages(&mut self, record: SeenRecord<'_>, at: CaptureMoment) {
-        let Some(body) = record.body else {
+    /// Takes the next run of a handshake that travels without records, as in QUIC.
+    pub fn bare(&mut self, span: StreamRun<'_>, at: CaptureMoment) {
+        self.shown.began.get_or_insert(at.time);
+        match span {
+            StreamRun::Bytes(bytes) => self.part(Some(bytes), 0, at),
+            StreamRun::Missing(_) => self.part(None, 0, at),
+        }
+    }
+
+    /// Takes the next part of the handshake, if it was captured.
+    fn part(&mut self, body: Option<&[u8]>, version: u16, at: CaptureMoment) {
+        let begun = self.rest.as_mut().map(|rest| std::mem::take(&mut rest.handshake));
+        let Some(body) = body else {
             self.shown.unread = true;
-            self.handshake.clear();
+            self.tidy();
             return;
         };
-        self.handshake.extend_from_slice(body);
-        let mut bytes = std::mem::take(&mut self.handshake);
-        let mut read = 0;
-        loop {
-            match split_message(bytes.get(read..).unwrap_or_default()) {
-                Ok(Some((kind, body))) => {
-                    self.message(kind, body, record.version, at);
-                    read += MESSAGE_HEADER + body.len();
-                }
-                Ok(None) => break,
-                Err(_) => {
-                    self.shown.unread = true;
-                    return;
-                }
+        let left = match begun.filter(|begun| !begun.is_empty()) {
+            None => self.messages(body, version, at).to_vec(),
+            Some(mut bytes) => {
+                bytes.extend_from_slice(body);
+                self.messages(&bytes, version, at).to_vec()
             }
-        }
-        // Very many connections may be open, and nearly all of them wait for nothing.
-        self.handshake = if read == bytes.len() {
-            Vec::new()
-        } else {
-            bytes.drain(..read);
-            bytes
         };
+        if !left.is_empty() {
+            self.rest.get_or_insert_default().handshake = left;
+        }
+        self.tidy();
     }
 
-    fn message(&mut self, kind: MessageType, body: &[u8], record_version: u16, at: CaptureMoment) {
-        let shown = &mut self.shown;
-        match kind {
-            MessageType::CLIENT_HELLO if shown.hellos.len() < 2 => match SeenHello::parse(body) {
-                Ok(hello) => {
-                    if self.keeps_hello && shown.hellos.is_empty() {
-                        shown.first_hello = Some(body.into());
+    /// Takes the whole messages; the beginning of the next one is what is left.
+    fn messages<'a>(&mut self, mut bytes: &'a [u8], version: u16, at: CaptureMoment) -> &'a [u8] {
+        loop {
+            match split_message(bytes) {
+                Ok(Some((kind, body))) => {
+                    let had_hello = self.shown.clear().hello.is_some();
+                    self.shown.message(kind, body, version, at);
+                    if self.keeps_hello && !had_hello && self.shown.clear().hello.is_some() {
+                        self.rare().first_hello = Some(body.into());
                     }
-                    // There is rarely a second one, and very many connections may be open.
-                    shown.hellos.reserve_exact(1);
-                    shown.hellos.push(Arc::new(SeenHello { record_version, ..hello }));
+                    bytes = bytes.get(MESSAGE_HEADER + body.len()..).unwrap_or_default();
                 }
-                Err(_) => shown.hello_unreadable = true,
-            },
-            MessageType::SERVER_HELLO if shown.answers.len() < 2 => {
-                match ServerHello::parse(body) {
-                    Ok(answer) => {
-                        shown.answers.reserve_exact(1);
-                        shown.answers.push(answer);
-                        shown.answered = at;
-                    }
-                    Err(_) => shown.unread = true,
+                Ok(None) => return bytes,
+                Err(_) => {
+                    self.shown.unread = true;
+                    return &[];
                 }
             }
-            MessageType::CERTIFICATE => match message::certificates(body) {
-                Ok(chain) => {
-                    let chain = chain.iter().map(|der| Fingerprint::of(der));
-                    shown.certificates = Some(chain.collect());
-                }
-                Err(_) => shown.unread = true,
-            },
-            MessageType::SERVER_KEY_EXCHANGE => {
-                let answer = shown.answers.last();
-                let key = answer.and_then(|answer| ServerKeyExchange::parse(body, answer).ok());
-                shown.group = key.and_then(|key| key.parameters.group());
-            }
-            MessageType::CERTIFICATE_REQUEST => shown.asks_certificate = true,
-            MessageType::SERVER_HELLO_DONE => shown.done = true,
-            MessageType::CERTIFICATE_VERIFY => shown.proved = true,
-            _ => {}
         }
     }
+
+    /// Very many connections may be open, and nearly all of them wait for nothing.
+    fn tidy(&mut self) {
+        let empty = |rest: &UnreadRest| {
+            rest.opening.is_empty() && rest.handshake.is_empty() && rest.alert.is_empty()
+        };
+        if self.rest.as_deref().is_some_and(empty) {
+            self.rest = None;
+        }
+    }
+}
+
+/// Keys changed, and it is no second hello of TLS 1.3, which a changed key of show may precede.
+fn is_sealed(record: SeenRecord<'_>, changed_keys: bool) -> bool {
+    let second_hello = match record.body {
+        Some([1 | 2, 0, high, low, ..]) => {
+            usize::from(u16::from_be_bytes([*high, *low])) + 4 == usize::from(record.length)
+        }
+        _ => false,
+    };
+    changed_keys && !second_hello
 }

@@ -15,7 +15,8 @@ use super::frames::{CapturedFrame, Frames, FramesError};
 use super::kept::Keeping;
 use super::kept_clients::KeptClients;
 use super::learnt::Learnt;
-use super::packet::{Dissector, FrameCounts, Transport, UdpDatagram};
+use super::packet::{Dissector, FrameCounts, Transport};
+use super::quic::QuicConnections;
 use super::talk::Talk;
 use super::tally::RunningTally;
 
@@ -44,7 +45,7 @@ pub struct ExchangeCounts {
     pub other: u64,
     /// Hellos of DTLS, which is not read.
     pub dtls_hellos: u64,
-    /// First packets of QUIC, which is not read.
+    /// First packets of QUIC that cannot be read.
     pub quic_initials: u64,
     /// Handshakes that were not asked for.
     pub filtered: u64,
@@ -94,6 +95,7 @@ pub struct CaptureIntake {
     tls_servers: BTreeSet<SocketAddr>,
     dissector: Dissector,
     connections: Connections,
+    quic: QuicConnections,
 }
 
 impl CaptureIntake {
@@ -128,18 +130,31 @@ impl CaptureIntake {
         let mut connections = std::mem::take(&mut self.connections);
         connections.finish(|talk| self.talk(&talk));
         self.connections = connections;
+        let mut ended = Vec::new();
+        self.quic.finish(|exchange| ended.push(exchange));
+        self.exchanges(ended);
+        self.counts.quic_initials = self.quic.unread;
         (frames.count(), end)
     }
 
     fn frame(&mut self, frame: CapturedFrame<'_>) {
         let (connections, counts) = (&mut self.connections, &mut self.counts);
-        let mut ended = Vec::new();
+        let quic = &mut self.quic;
+        let (mut ended, mut quic_ended) = (Vec::new(), Vec::new());
         self.dissector.frame(frame, |packet| match packet {
             Transport::Tcp(segment) => connections.segment(&segment, |talk| ended.push(talk)),
-            Transport::Udp(datagram) => count_datagram(counts, datagram),
+            Transport::Udp(datagram) if is_dtls_hello(datagram.payload) => counts.dtls_hellos += 1,
+            Transport::Udp(datagram) => quic.datagram(&datagram, |it| quic_ended.push(it)),
         });
         for talk in &ended {
             self.talk(talk);
+        }
+        self.exchanges(quic_ended);
+    }
+
+    fn exchanges(&mut self, exchanges: Vec<Exchange>) {
+        for exchange in exchanges {
+            self.exchange(exchange);
         }
     }
 
@@ -242,18 +257,9 @@ impl CaptureIntake {
     }
 }
 
-fn count_datagram(counts: &mut ExchangeCounts, datagram: UdpDatagram<'_>) {
-    match datagram.payload {
-        // A handshake record of DTLS 1.0 or 1.2 that holds a hello.
-        [22, 0xfe, 0xff | 0xfd, _, _, _, _, _, _, _, _, _, _, 1, ..] => counts.dtls_hellos += 1,
-        // A long header of QUIC v1 with an Initial packet, or of v2.
-        [0xc0..=0xcf, 0, 0, 0, 1, ..] | [0xd0..=0xdf, 0x6b, 0x33, 0x43, 0xcf, ..]
-            if datagram.payload.len() >= 1200 =>
-        {
-            counts.quic_initials += 1;
-        }
-        _ => {}
-    }
+/// Whether it is a handshake record of DTLS 1.0 or 1.2 that holds a hello.
+fn is_dtls_hello(datagram: &[u8]) -> bool {
+    matches!(datagram, [22, 0xfe, 0xff | 0xfd, _, _, _, _, _, _, _, _, _, _, 1, ..])
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub(super) enum First {
     /// A record of TLS.
     Tls,
     /// A hello in the form of SSLv2, of that many bytes with its length.
-    Ssl2(usize),
+    Ssl2(u16),
     /// A PROXY header of that many bytes, with the client that it names.
     Proxy(usize, Option<SocketAddr>),
     /// A request of HTTP.
@@ -93,7 +93,7 @@ fn may_be_tls(bytes: &[u8]) -> bool {
 
 fn ssl2(bytes: &[u8]) -> Option<First> {
     let [high, low, 1, 0 | 3, minor, ..] = bytes else { return None };
-    let length = usize::from(u16::from_be_bytes([high & 0x7f, *low]));
+    let length = u16::from_be_bytes([high & 0x7f, *low]);
     let fits = high & 0x80 != 0 && *minor <= 4 && (9..=4096).contains(&length);
     fits.then_some(First::Ssl2(length + 2))
 }

@@ -14,26 +14,27 @@ pub struct SeenRecord<'a> {
     /// The version in its header.
     pub version: u16,
     /// Bytes that it carries.
-    pub length: usize,
+    pub length: u16,
     /// Its bytes, where all were captured; those of application data are never kept.
     pub body: Option<&'a [u8]>,
 }
 
-#[derive(Clone, Debug)]
-struct OpenRecord {
-    content: ContentType,
-    version: u16,
-    length: usize,
-    left: usize,
+/// The beginning of a record of which more is to come.
+#[derive(Clone, Debug, Default)]
+struct BegunRecord {
     body: Vec<u8>,
-    has_hole: bool,
 }
 
-/// Finds records.
+/// Finds records. Very many may be kept at once.
 #[derive(Clone, Debug, Default)]
 pub struct RecordLayer {
-    header: Vec<u8>,
-    open: Option<Box<OpenRecord>>,
+    /// The header of the record that is being read, as far as it is there.
+    header: [u8; HEADER],
+    filled: u8,
+    /// Bytes of the body that are still to come.
+    left: u16,
+    has_hole: bool,
+    begun: Option<Box<BegunRecord>>,
     /// Whether it is no longer known where a record begins.
     pub lost: bool,
     /// Whether that is because something that is no record came, and not because bytes are missing.
@@ -49,69 +50,92 @@ impl RecordLayer {
         }
     }
 
+    /// Bytes that are kept for now.
+    pub fn held(&self) -> usize {
+        self.begun.as_ref().map_or(0, |begun| begun.body.capacity())
+    }
+
+    /// Whether the header is whole, and the body is being read.
+    fn is_open(&self) -> bool {
+        usize::from(self.filled) == HEADER
+    }
+
     fn bytes(&mut self, mut bytes: &[u8], take: &mut impl FnMut(SeenRecord<'_>)) {
         while !bytes.is_empty() && !self.lost {
-            let Some(open) = &mut self.open else {
-                let (part, rest) = bytes.split_at(bytes.len().min(HEADER - self.header.len()));
-                self.header.extend_from_slice(part);
+            if !self.is_open() {
+                let filled = usize::from(self.filled);
+                let (part, rest) = bytes.split_at(bytes.len().min(HEADER - filled));
+                for (place, byte) in self.header.iter_mut().skip(filled).zip(part) {
+                    *place = *byte;
+                    self.filled += 1;
+                }
                 bytes = rest;
                 self.begin(take);
                 continue;
-            };
-            let (part, rest) = bytes.split_at(bytes.len().min(open.left));
-            if open.content != ContentType::APPLICATION_DATA {
-                open.body.extend_from_slice(part);
             }
-            open.left -= part.len();
+            let (part, rest) = bytes.split_at(bytes.len().min(self.left.into()));
+            self.left -= u16::try_from(part.len()).unwrap_or(self.left);
             bytes = rest;
-            self.end(take);
+            if self.left == 0 {
+                self.end(part, take);
+            } else if self.is_kept() {
+                self.begun.get_or_insert_default().body.extend_from_slice(part);
+            }
         }
     }
 
     fn missing(&mut self, count: u64, take: &mut impl FnMut(SeenRecord<'_>)) {
-        let within = self.open.as_mut().filter(|open| open.left as u64 >= count);
-        let Some(open) = within else {
+        if !self.is_open() || u64::from(self.left) < count {
             self.lost |= count > 0;
-            self.open = None;
+            (self.filled, self.begun) = (0, None);
             return;
-        };
-        open.left -= usize::try_from(count).unwrap_or(open.left);
-        open.has_hole = true;
-        self.end(take);
+        }
+        self.left -= u16::try_from(count).unwrap_or(self.left);
+        self.has_hole = true;
+        self.begun = None;
+        if self.left == 0 {
+            self.end(&[], take);
+        }
     }
 
     fn begin(&mut self, take: &mut impl FnMut(SeenRecord<'_>)) {
-        let [content, major, minor, high, low] = self.header[..] else { return };
-        let is_record = record::split(&self.header).is_ok();
-        self.header.clear();
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        if !is_record {
+        if !self.is_open() {
+            return;
+        }
+        if record::split(&self.header).is_err() {
+            self.filled = 0;
             self.lost = true;
             self.broken = true;
             return;
         }
-        self.open = Some(Box::new(OpenRecord {
-            content: ContentType(content),
-            version: u16::from_be_bytes([major, minor]),
-            length,
-            left: length,
-            body: Vec::new(),
-            has_hole: false,
-        }));
-        self.end(take);
+        let [_, _, _, high, low] = self.header;
+        self.left = u16::from_be_bytes([high, low]);
+        self.has_hole = false;
+        if self.left == 0 {
+            self.end(&[], take);
+        }
     }
 
-    fn end(&mut self, take: &mut impl FnMut(SeenRecord<'_>)) {
-        if self.open.as_ref().is_none_or(|open| open.left > 0) {
-            return;
-        }
-        let Some(open) = self.open.take() else { return };
-        let kept = !open.has_hole && open.content != ContentType::APPLICATION_DATA;
+    /// Whether the body is wanted: that of application data is not.
+    fn is_kept(&self) -> bool {
+        !self.has_hole && self.header[0] != ContentType::APPLICATION_DATA.0
+    }
+
+    /// The record ends with this part of its body, which is mostly all of it.
+    fn end(&mut self, last: &[u8], take: &mut impl FnMut(SeenRecord<'_>)) {
+        self.filled = 0;
+        let begun = self.begun.take().map(|begun| {
+            let mut body = begun.body;
+            body.extend_from_slice(last);
+            body
+        });
+        let body = begun.as_deref().unwrap_or(last);
+        let [content, major, minor, high, low] = self.header;
         take(SeenRecord {
-            content: open.content,
-            version: open.version,
-            length: open.length,
-            body: kept.then_some(&open.body),
+            content: ContentType(content),
+            version: u16::from_be_bytes([major, minor]),
+            length: u16::from_be_bytes([high, low]),
+            body: self.is_kept().then_some(body),
         });
     }
 }
@@ -122,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    type FoundRecord = (u8, usize, Option<Vec<u8>>);
+    type FoundRecord = (u8, u16, Option<Vec<u8>>);
 
     fn records(spans: &[StreamRun<'_>]) -> (Vec<FoundRecord>, bool) {
         let mut layer = RecordLayer::default();

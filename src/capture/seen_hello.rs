@@ -10,6 +10,7 @@ use crate::tls::version::ProtocolVersion;
 
 /// What a client offered. Lists are in the order of the wire and hold values of GREASE (RFC 8701) as well.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each says of one thing whether it was there")]
 pub struct SeenHello {
     /// The version in the header of its first record.
     pub record_version: u16,
@@ -17,6 +18,8 @@ pub struct SeenHello {
     pub legacy_version: u16,
     /// Whether it has the form of SSLv2.
     pub is_ssl2: bool,
+    /// Whether QUIC carries it.
+    pub is_quic: bool,
     /// Bytes of the message.
     pub length: usize,
     /// Its suites.

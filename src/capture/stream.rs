@@ -27,15 +27,22 @@ struct HeldData {
     cut: u64,
 }
 
-/// One direction of a connection. Places are counted from the first byte of the direction.
+/// All that waits.
+#[derive(Clone, Debug, Default)]
+struct WaitingData {
+    parts: BTreeMap<u64, HeldData>,
+    bytes: usize,
+}
+
+/// One direction of a connection. Places are counted from the first byte of the direction. Very many may be kept at once.
 #[derive(Clone, Debug, Default)]
 pub struct Stream {
-    /// The sequence number of the byte at `next`.
-    base: Option<u32>,
     /// The place of the next byte that is awaited.
     next: u64,
-    waiting: BTreeMap<u64, HeldData>,
-    held: usize,
+    waiting: Option<Box<WaitingData>>,
+    /// The sequence number of the byte at `next`, once the direction has begun.
+    base: u32,
+    has_begun: bool,
     /// Whether the first byte is known to be the first.
     pub from_start: bool,
     /// Whether bytes are missing so far.
@@ -45,20 +52,22 @@ pub struct Stream {
 impl Stream {
     /// The direction was opened: its first byte has the number after the SYN's.
     pub fn open(&mut self, syn: u32) {
-        if self.base.is_none() {
-            self.base = Some(syn.wrapping_add(1));
+        if !self.has_begun {
+            self.begin(syn.wrapping_add(1));
             self.from_start = true;
         }
     }
 
     /// Where nothing opened it, it begins here.
     pub fn begin(&mut self, sequence: u32) {
-        self.base.get_or_insert(sequence);
+        if !self.has_begun {
+            (self.base, self.has_begun) = (sequence, true);
+        }
     }
 
     /// Whether it is known where the direction begins.
     pub fn has_begun(&self) -> bool {
-        self.base.is_some()
+        self.has_begun
     }
 
     /// The place up to which all is known or known to be missing.
@@ -68,8 +77,16 @@ impl Stream {
 
     /// The place of a sequence number; negative before the first byte.
     pub fn place(&self, sequence: u32) -> Option<i64> {
-        let ahead = sequence.wrapping_sub(self.base?).cast_signed();
+        if !self.has_begun {
+            return None;
+        }
+        let ahead = sequence.wrapping_sub(self.base).cast_signed();
         i64::try_from(self.next).ok()?.checked_add(ahead.into())
+    }
+
+    /// Bytes that wait.
+    pub fn held(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.bytes)
     }
 
     /// Takes a segment's data, and hands on what can be handed on.
@@ -99,28 +116,27 @@ impl Stream {
             return;
         }
         let place = place.max(0).unsigned_abs();
-        if self.waiting.get(&place).is_none_or(|held| held.bytes.len() < fresh.len()) {
-            let held = HeldData { bytes: fresh.to_vec(), cut };
-            self.held += fresh.len();
-            if let Some(old) = self.waiting.insert(place, held) {
-                self.held -= old.bytes.len();
-            }
-        }
-        while self.held > MAX_HELD || self.waiting.len() > MAX_WAITING {
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.add(place, fresh, cut);
+        while self.waiting.as_ref().is_some_and(|waiting| waiting.is_too_much()) {
             self.skip(&mut take);
         }
     }
 
     /// There is no more to come: what waits is handed on, over the gaps.
     pub fn flush(&mut self, mut take: impl FnMut(StreamRun<'_>, u64)) {
-        while !self.waiting.is_empty() {
+        while self.waiting.is_some() {
             self.skip(&mut take);
         }
     }
 
     /// Gives up the bytes before the first segment that waits.
     fn skip(&mut self, take: &mut impl FnMut(StreamRun<'_>, u64)) {
-        let Some(first) = self.waiting.keys().next().copied() else { return };
+        let first = self.waiting.as_ref().and_then(|waiting| waiting.parts.keys().next().copied());
+        let Some(first) = first else {
+            self.waiting = None;
+            return;
+        };
         let missing = first.saturating_sub(self.next);
         if missing > 0 {
             self.advance(missing);
@@ -131,16 +147,15 @@ impl Stream {
     }
 
     fn deliver_waiting(&mut self, take: &mut impl FnMut(StreamRun<'_>, u64)) {
-        while let Some(entry) = self.waiting.first_entry() {
-            if *entry.key() > self.next {
-                return;
-            }
-            let (place, held) = entry.remove_entry();
-            self.held -= held.bytes.len();
+        let Some(mut waiting) = self.waiting.take() else { return };
+        while let Some((place, held)) = waiting.first_up_to(self.next) {
             let skipped = usize::try_from(self.next - place).unwrap_or(usize::MAX);
             let fresh = held.bytes.get(skipped..).unwrap_or_default();
             let cut = held.cut.saturating_sub(skipped.saturating_sub(held.bytes.len()) as u64);
             self.deliver(fresh, cut, take);
+        }
+        if !waiting.parts.is_empty() {
+            self.waiting = Some(waiting);
         }
     }
 
@@ -159,8 +174,31 @@ impl Stream {
     fn advance(&mut self, count: u64) {
         self.next = self.next.saturating_add(count);
         let [a, b, c, d, ..] = count.to_le_bytes();
-        let count = u32::from_le_bytes([a, b, c, d]);
-        self.base = self.base.map(|base| base.wrapping_add(count));
+        self.base = self.base.wrapping_add(u32::from_le_bytes([a, b, c, d]));
+    }
+}
+
+impl WaitingData {
+    fn add(&mut self, place: u64, bytes: &[u8], cut: u64) {
+        if self.parts.get(&place).is_some_and(|held| held.bytes.len() >= bytes.len()) {
+            return;
+        }
+        self.bytes += bytes.len();
+        if let Some(old) = self.parts.insert(place, HeldData { bytes: bytes.to_vec(), cut }) {
+            self.bytes -= old.bytes.len();
+        }
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.bytes > MAX_HELD || self.parts.len() > MAX_WAITING
+    }
+
+    /// Takes the first out, if it begins no later than here.
+    fn first_up_to(&mut self, place: u64) -> Option<(u64, HeldData)> {
+        let entry = self.parts.first_entry().filter(|entry| *entry.key() <= place)?;
+        let (place, held) = entry.remove_entry();
+        self.bytes -= held.bytes.len();
+        Some((place, held))
     }
 }
 
@@ -237,7 +275,7 @@ mod tests {
             stream.begin(1 << 31);
             for (sequence, bytes, cut) in segments {
                 stream.push(sequence, &bytes, cut, |_, _| {});
-                prop_assert!(stream.held <= MAX_HELD + 40);
+                prop_assert!(stream.held() <= MAX_HELD + 40);
             }
             stream.flush(|_, _| {});
         }

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::half::{CaptureMoment, Half, HalfEnd};
+use super::half::Half;
 use super::kept::{Keeping, KeptPackets};
 use super::packet::TcpSegment;
+use super::shown::{CaptureMoment, HalfEnd, place};
 
 /// Bytes of a direction after which an undecided handshake is given up.
 const MAX_FOLLOWED: u64 = 512 * 1024;
@@ -12,7 +13,7 @@ const MAX_FOLLOWED: u64 = 512 * 1024;
 /// Encrypted records in both directions that show that data flows.
 const FLOWING: u64 = 16;
 
-/// A connection.
+/// A connection. Very many may be open at once.
 #[derive(Clone, Debug)]
 pub struct Talk {
     /// The sender of the first packet, and the other.
@@ -26,11 +27,9 @@ pub struct Talk {
     /// Its packets, if they are to be kept.
     pub kept: Option<Box<KeptPackets>>,
     /// Who opened the connection, where that was seen.
-    opener: Option<usize>,
-    /// Packets so far, to tell which end came first.
-    packets: u64,
-    /// The side that ended the connection first, and the packet with which it did.
-    first_end: Option<usize>,
+    opener: Option<u8>,
+    /// The side that ended the connection first.
+    first_end: Option<u8>,
     /// Whether what is to be known of the handshake is known.
     settled: bool,
 }
@@ -45,20 +44,19 @@ impl Talk {
             first: segment.time,
             last: segment.time,
             opener: None,
-            packets: 0,
             first_end: None,
             settled: false,
         }
     }
 
-    fn side(&self, segment: &TcpSegment<'_>) -> usize {
-        usize::from(self.ends.first() != Some(&segment.source))
+    fn side(&self, segment: &TcpSegment<'_>) -> u8 {
+        u8::from(self.ends.first() != Some(&segment.source))
     }
 
     /// Whether the segment opens another connection between the same ends.
     pub fn is_succeeded_by(&self, segment: &TcpSegment<'_>) -> bool {
         let side = self.side(segment);
-        let half = &self.halves[side];
+        let half = &self.halves[usize::from(side)];
         if !segment.syn {
             return false;
         }
@@ -67,25 +65,25 @@ impl Talk {
         }
         // Where nobody saw it open: a new one if it begins elsewhere than what came by.
         let place = half.stream.place(segment.sequence.wrapping_add(1));
-        half.stream.has_begun() && (half.end.is_some() || place != Some(0))
+        half.stream.has_begun() && (half.end().is_some() || place != Some(0))
     }
 
     /// Takes a packet.
     pub fn segment(&mut self, segment: &TcpSegment<'_>) {
         let side = self.side(segment);
         self.last = self.last.max(segment.time);
-        self.packets += 1;
         if let Some(kept) = &mut self.kept {
-            kept.add(side, segment);
+            kept.add(usize::from(side), segment);
         }
         if segment.syn {
             let opened_by = if segment.acknowledged.is_some() { 1 - side } else { side };
             self.opener.get_or_insert(opened_by);
         }
+        let side = usize::from(side);
         let received = self.received(1 - side, segment);
         let half = &mut self.halves[side];
-        half.packets += 1;
-        half.received = half.received.max(received);
+        half.packets = half.packets.saturating_add(1);
+        half.received = half.received.max(place(received));
         let mut sequence = segment.sequence;
         if segment.syn {
             half.syn.get_or_insert(segment.sequence);
@@ -113,24 +111,28 @@ impl Talk {
     }
 
     fn push(&mut self, side: usize, sequence: u32, segment: &TcpSegment<'_>, received: u64) {
-        let half = &mut self.halves[side];
+        let (half, received) = (&mut self.halves[side], place(received));
         let mut stream = std::mem::take(&mut half.stream);
         stream.push(sequence, segment.payload, segment.cut, |span, end| {
-            half.feed(span, CaptureMoment { time: segment.time, end, received });
+            half.feed(span, CaptureMoment { time: segment.time, end: place(end), received });
         });
         half.stream = stream;
     }
 
     fn end(&mut self, side: usize, sequence: u32, segment: &TcpSegment<'_>, received: u64) {
         let half = &mut self.halves[side];
-        if half.end.is_some() {
+        if half.end().is_some() {
             return;
         }
         let length = u32::try_from(segment.payload.len() + segment.cut).unwrap_or(0);
-        let place = half.stream.place(sequence.wrapping_add(length)).unwrap_or(0);
-        let at = CaptureMoment { time: segment.time, end: place.max(0).unsigned_abs(), received };
-        half.end = Some(HalfEnd { reset: segment.rst, place, at });
-        self.first_end.get_or_insert(side);
+        let end = half.stream.place(sequence.wrapping_add(length)).unwrap_or(0);
+        let at = CaptureMoment {
+            time: segment.time,
+            end: place(end.max(0).unsigned_abs()),
+            received: place(received),
+        };
+        half.end_at(HalfEnd { reset: segment.rst, place: end, at });
+        self.first_end.get_or_insert(u8::from(side > 0));
     }
 
     /// How much memory its packets take.
@@ -140,7 +142,7 @@ impl Talk {
 
     /// Whether both sides have said that they are done.
     pub fn is_over(&self) -> bool {
-        let [one, other] = self.halves.each_ref().map(|half| half.end);
+        let [one, other] = self.halves.each_ref().map(Half::end);
         let reset = |end: Option<HalfEnd>| end.is_some_and(|end| end.reset);
         one.is_some() && other.is_some() || reset(one) || reset(other)
     }
@@ -150,16 +152,22 @@ impl Talk {
         self.settled
     }
 
+    /// Bytes that are kept to read on.
+    pub fn held(&self) -> usize {
+        self.halves.iter().map(Half::held).sum()
+    }
+
     /// Lets go of the streams where data flows both ways, or nothing can come of it.
     fn settle(&mut self) {
         let halves = &self.halves;
-        let flows = |half: &Half| half.shown.sealed_count + u64::from(half.shown.finished) > 1;
-        let count: u64 = halves.iter().map(|half| half.shown.sealed_count).sum();
+        let flows =
+            |half: &Half| u64::from(half.shown.sealed_count) + u64::from(half.shown.finished) > 1;
+        let count: u64 = halves.iter().map(|half| u64::from(half.shown.sealed_count)).sum();
         let [one, other] = halves;
         let flowing = halves.iter().all(flows) && count > FLOWING;
         let flowing = flowing && one.answers(other) && other.answers(one);
         let plain =
-            halves.iter().all(Half::is_plain) && halves.iter().all(|half| half.text.len() > 64);
+            halves.iter().all(Half::is_plain) && halves.iter().all(|half| half.text().len() > 64);
         let foreign = plain && halves.iter().all(|half| half.stream.end() > 16 * 1024);
         let endless = halves.iter().any(|half| half.stream.end() > MAX_FOLLOWED);
         if flowing || foreign || endless {
@@ -179,7 +187,7 @@ impl Talk {
         for half in &mut self.halves {
             let at = CaptureMoment { time: self.last, end: 0, received: half.received };
             let mut stream = std::mem::take(&mut half.stream);
-            stream.flush(|span, end| half.feed(span, CaptureMoment { end, ..at }));
+            stream.flush(|span, end| half.feed(span, CaptureMoment { end: place(end), ..at }));
             half.stream = stream;
         }
     }
@@ -187,10 +195,10 @@ impl Talk {
     /// The side that is the client: the one that opened the connection, or that sent a hello, or whose port is higher.
     pub fn client(&self) -> usize {
         if let Some(opener) = self.opener {
-            return opener;
+            return opener.into();
         }
-        let sent_hello = |half: &Half| !half.shown.hellos.is_empty() || half.is_http;
-        let answered = |half: &Half| !half.shown.answers.is_empty();
+        let sent_hello = |half: &Half| half.shown.clear().hello.is_some() || half.is_http();
+        let answered = |half: &Half| half.shown.clear().has_answered();
         let [one, other] = &self.halves;
         if sent_hello(one) || answered(other) {
             return 0;
@@ -204,13 +212,15 @@ impl Talk {
     /// The side that ended the connection first, as far as packets tell: what a side had received when it ended counts
     /// more than the order in which packets were captured.
     pub fn first_to_end(&self) -> Option<usize> {
-        let [one, other] = self.halves.each_ref().map(|half| half.end);
-        let (Some(one), Some(other)) = (one, other) else { return self.first_end };
+        let [one, other] = self.halves.each_ref().map(Half::end);
+        let (Some(one), Some(other)) = (one, other) else {
+            return self.first_end.map(usize::from);
+        };
         let after = |end: &HalfEnd, peer: &HalfEnd| end.at.received > peer.at.end;
         if after(&one, &other) {
             return Some(1);
         }
-        if after(&other, &one) { Some(0) } else { self.first_end }
+        if after(&other, &one) { Some(0) } else { self.first_end.map(usize::from) }
     }
 
     /// Whether everything that this side sent was captured, as far as both sides' numbers tell.
@@ -219,9 +229,10 @@ impl Talk {
         let end = half.stream.end();
         let begun = half.stream.from_start || half.is_tls() || half.packets == 0;
         // A FIN takes a number of its own.
-        let ended = half.end.is_some_and(|end| !end.reset);
-        let acknowledged = peer.received <= end + u64::from(ended);
-        let reached = half.end.is_none_or(|it| it.place <= i64::try_from(end).unwrap_or(i64::MAX));
+        let ended = half.end().is_some_and(|end| !end.reset);
+        let acknowledged = u64::from(peer.received) <= end + u64::from(ended);
+        let reached =
+            half.end().is_none_or(|it| it.place <= i64::try_from(end).unwrap_or(i64::MAX));
         begun && !half.stream.has_gap && acknowledged && reached
     }
 }

@@ -221,9 +221,12 @@ impl KeyParameters {
 }
 
 impl ServerKeyExchange {
-    /// Reads a body that follows that `ServerHello`, up to TLS 1.2.
-    pub fn parse(body: &[u8], hello: &ServerHello) -> Result<Self, DecodeError> {
-        let suite = hello.cipher_suite;
+    /// Reads a body that follows a `ServerHello` with that version and suite, up to TLS 1.2.
+    pub fn parse(
+        body: &[u8],
+        version: ProtocolVersion,
+        suite: CipherSuite,
+    ) -> Result<Self, DecodeError> {
         let authentication = suite.authentication();
         let mut reader = ByteReader::new(body);
         if authentication == Some(Authentication::SharedSecret) {
@@ -242,7 +245,7 @@ impl ServerKeyExchange {
             Some(Authentication::Rsa | Authentication::Dss | Authentication::Ecdsa)
         );
         let legible = !matches!(parameters, KeyParameters::Unread | KeyParameters::ExplicitCurve);
-        let scheme = if signed && legible && hello.version == ProtocolVersion::TLS1_2 {
+        let scheme = if signed && legible && version == ProtocolVersion::TLS1_2 {
             Some(SignatureScheme(reader.u16()?))
         } else {
             None

@@ -74,7 +74,10 @@ pub fn blame(exchange: &Exchange, breakdown: Breakdown, known: KnownServer<'_>) 
         Breakdown::SealedAlert { by, .. } => sealed(exchange, by),
         Breakdown::PlainHttp => of(Sign::Begins("client sent plain HTTP request to HTTPS port")),
         Breakdown::NotTls { .. } => as_client_says("server gave HTTP response to HTTPS client"),
-        Breakdown::Left { by, stage, .. } => left(exchange, by, stage),
+        Breakdown::Left { by, stage, .. } | Breakdown::QuicClosed { by, stage, .. } => {
+            left(exchange, by, stage)
+        }
+        Breakdown::NoQuicVersion => unexplained(),
         Breakdown::Unanswered { .. } => as_client_says("SSL connection timeout"),
     };
     blame.evidence.splice(..0, [observed(exchange, breakdown)]);
@@ -216,6 +219,12 @@ fn observed(exchange: &Exchange, breakdown: Breakdown) -> String {
         }
         Breakdown::NotTls { http: false } => {
             "the server's answer to the hello is no TLS".to_owned()
+        }
+        Breakdown::QuicClosed { by, error, stage } => {
+            format!("{} closed the connection {} with error {error} of QUIC", who(by), when(stage))
+        }
+        Breakdown::NoQuicVersion => {
+            "the server speaks other versions of QUIC than the client".to_owned()
         }
         Breakdown::Left { by, stage, reset } => {
             let how = if reset { "reset" } else { "closed" };

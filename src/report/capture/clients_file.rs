@@ -90,7 +90,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::capture::exchange::{Conclusion, Doubt, Exchange};
+    use crate::capture::exchange::{Conclusion, Doubt, Exchange, ExchangeTransport};
     use crate::capture::seen_hello::SeenHello;
     use crate::targets::clients;
     use crate::tls::profile;
@@ -100,6 +100,7 @@ mod tests {
         let sent = profile::select(client).unwrap()[0].hello(Some(server_name)).encode().unwrap();
         let seen = SeenHello::parse(&sent[9..]).unwrap();
         Exchange {
+            transport: ExchangeTransport::Tcp,
             client: "192.0.2.1:4000".parse().unwrap(),
             server: "192.0.2.2:443".parse().unwrap(),
             proxied: None,

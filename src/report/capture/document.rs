@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::capture::exchange::{ClientCertificate, Doubt, Party};
+use crate::capture::exchange::{ClientCertificate, Doubt, ExchangeTransport, Party};
 use crate::log::table::{Likelihood, Weight};
 use crate::report::tool::Tool;
 
@@ -250,6 +250,8 @@ pub enum HandshakeResult {
 /// One handshake.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CapturedHandshake {
+    /// What carries it: TLS records over TCP, or QUIC.
+    pub transport: ExchangeTransport,
     /// When the connection's first packet was captured, in UTC.
     pub time: String,
     /// The address that opened the connection.

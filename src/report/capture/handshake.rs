@@ -28,6 +28,7 @@ pub(super) fn view(
         Conclusion::Unclear(doubt) => (HandshakeResult::Unclear, Some(doubt)),
     };
     CapturedHandshake {
+        transport: exchange.transport,
         time: utc(exchange.opened),
         client: exchange.client.to_string(),
         proxied_client: exchange.proxied.map(|client| client.to_string()),
@@ -84,6 +85,7 @@ fn ended_by(exchange: &Exchange) -> Party {
         Conclusion::Failed(
             Breakdown::Alert { by, .. }
             | Breakdown::SealedAlert { by, .. }
+            | Breakdown::QuicClosed { by, .. }
             | Breakdown::Left { by, .. },
         ) => by,
         Conclusion::Failed(Breakdown::Unanswered { .. }) => Party::Client,

@@ -46,7 +46,8 @@ impl CaptureReport {
         let mut handshakes = Vec::with_capacity(order.len());
         for exchange in order {
             let block = configured.and_then(|configured| {
-                configured.serving(exchange.server, exchange.server_name().as_deref())
+                let name = exchange.server_name();
+                configured.serving(exchange.server, exchange.transport, name.as_deref())
             });
             let why = why(intake, exchange, block);
             let exchange = renamed(exchange, placeholders);
@@ -206,7 +207,10 @@ fn notes(intake: &CaptureIntake, files: &[CaptureFile]) -> Vec<String> {
         ));
     }
     if counts.quic_initials > 0 {
-        notes.push("QUIC is in it, and is not read.".to_owned());
+        notes.push(format!(
+            "{} first packets of QUIC cannot be read: another version than 1 and 2, or damaged.",
+            counts.quic_initials
+        ));
     }
     if counts.dtls_hellos > 0 {
         notes.push("DTLS is in it, and is not read.".to_owned());

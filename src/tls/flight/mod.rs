@@ -239,7 +239,8 @@ impl FlightReader {
                 flight.ocsp_staple = message::ocsp_response(body).map_err(broken)?;
             }
             MessageType::SERVER_KEY_EXCHANGE if flight.key_exchange.is_none() => {
-                flight.key_exchange = Some(ServerKeyExchange::parse(body, hello).map_err(broken)?);
+                let parsed = ServerKeyExchange::parse(body, hello.version, hello.cipher_suite);
+                flight.key_exchange = Some(parsed.map_err(broken)?);
             }
             MessageType::CERTIFICATE_REQUEST if flight.certificate_request.is_none() => {
                 let request = CertificateRequest::parse(body, hello.version).map_err(broken)?;

@@ -10,6 +10,7 @@ mod nginx;
 mod oracle;
 mod outputs;
 mod packets;
+mod quic;
 mod recorder;
 mod replayed;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 /// These fields of the packets that this filter lets through, by the client's port; the first that is not empty counts.
-fn tshark(file: &[u8], filter: &str, fields: &[&str]) -> BTreeMap<String, Vec<String>> {
+pub(super) fn tshark(file: &[u8], filter: &str, fields: &[&str]) -> BTreeMap<String, Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("capture.pcap");
     fs::write(&path, file).unwrap();
@@ -18,7 +18,11 @@ fn tshark(file: &[u8], filter: &str, fields: &[&str]) -> BTreeMap<String, Vec<St
         "-E",
         "occurrence=a",
     ]);
-    command.args(["-e", "tcp.srcport", "-e", "tcp.dstport"]);
+    let quic = filter.starts_with("quic");
+    for field in if quic { ["udp.srcport", "udp.dstport"] } else { ["tcp.srcport", "tcp.dstport"] }
+    {
+        command.args(["-e", field]);
+    }
     for field in fields {
         command.args(["-e", field]);
     }
@@ -113,5 +117,25 @@ fn tshark_sees_the_same_hellos_answers_and_alerts() {
         let alert = alerts.get(&port).map(|it| number(&it[0]).into());
         let own = handshake["alerts"].as_array().unwrap().iter().find(|it| it["inferred"] == false);
         assert_eq!(own.and_then(|it| it["number"].as_u64()), alert, "{port}");
+    }
+}
+
+#[test]
+fn tshark_sees_the_same_hellos_in_every_tunnel() {
+    let pki = Pki::new();
+    let packets = all_packets(&sample(&pki));
+    for link in Link::ALL {
+        for v6 in [false, true] {
+            let file = plain_pcap(&frames(&packets, link, v6), link);
+            let names =
+                tshark(&file, "tls.handshake.type == 1", &["tls.handshake.extensions_server_name"]);
+            let (report, _) = report(&file, &[]);
+            let handshakes = report["handshakes"].as_array().unwrap();
+            assert_eq!((handshakes.len(), names.len()), (7, 7), "{link:?} {v6} {names:?}");
+            for handshake in handshakes {
+                let name = handshake["hello"]["server_name"].as_str().unwrap_or_default();
+                assert_eq!(name, names[&port(handshake)][0], "{link:?} {v6}");
+            }
+        }
     }
 }
