@@ -9,14 +9,19 @@ use super::report_writer::ReportWriter;
 use crate::audit::finding::{Fix, Severity};
 use crate::audit::listener::Candidate;
 use crate::audit::upstream::outcome::is_about_nginx;
+use crate::report::formats::json::KeptTargets;
 use crate::report::{Rehearsed, Summary};
 use crate::run::TargetReport;
 use crate::run::listener_fixes::ListenerFix;
 
-/// Collects reports: streams write each at once and keep none, other formats need them in order.
+/// Collects reports: streams write each at once and keep none, JSON keeps texts, other formats need the reports in order.
 pub(super) struct Collector {
     pub(super) summary: Summary,
     pub(super) reports: Vec<Option<TargetReport>>,
+    /// The targets as JSON, if no format needs more.
+    pub(super) kept: Option<KeptTargets>,
+    /// The number of reports that needed no probe and are in the report.
+    pub(super) shown_before: usize,
     pub(super) checkpoint: Checkpoint,
     pub(super) outputs: ReportWriter,
     /// The manifest at the end of streams.
@@ -38,12 +43,15 @@ pub(super) struct Collector {
 
 impl Collector {
     pub(super) fn new(targets: usize, checkpoint: Checkpoint, outputs: ReportWriter) -> Self {
-        let kept = if outputs.all_stream() { 0 } else { targets };
-        let reports = (0..kept).map(|_| None).collect();
+        let needed = if outputs.needs_reports() { targets } else { 0 };
+        let reports = (0..needed).map(|_| None).collect();
+        let texts = !outputs.needs_reports() && outputs.needs_json();
         let summary = Summary::default();
         Self {
             summary,
             reports,
+            kept: texts.then(KeptTargets::default),
+            shown_before: 0,
             checkpoint,
             outputs,
             draft: None,
@@ -68,7 +76,9 @@ impl Collector {
         if self.error.is_none() {
             self.error = self.outputs.line(&report).err();
         }
-        if !self.outputs.all_stream() {
+        self.keep_text(self.shown_before, &report);
+        self.shown_before += 1;
+        if self.outputs.needs_reports() {
             self.known.push(report);
         }
     }
@@ -101,8 +111,16 @@ impl Collector {
                 draft.add(index);
             }
         }
+        self.keep_text(self.shown_before + index, &report);
         if let Some(place) = self.reports.get_mut(index) {
             *place = Some(report);
+        }
+    }
+
+    fn keep_text(&mut self, position: usize, report: &TargetReport) {
+        if let Some(kept) = &mut self.kept {
+            let error = kept.keep(position, report).err();
+            self.error = self.error.take().or(error);
         }
     }
 
@@ -114,8 +132,8 @@ impl Collector {
         self.changes = wanted.map(|one| one.candidate).collect();
     }
 
-    /// Targets that are counted but not in the report; streams contain none of them.
+    /// Targets that are counted but not in the report: all, if it needs no reports.
     pub(super) fn left_out(&self) -> Summary {
-        if self.outputs.all_stream() { self.summary } else { self.checkpoint.left_out() }
+        if self.outputs.needs_reports() { self.checkpoint.left_out() } else { self.summary }
     }
 }

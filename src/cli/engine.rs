@@ -12,7 +12,7 @@ use super::args::RunArgs;
 use super::collector::Collector;
 use super::errors::warn;
 use super::exit::Exit;
-use super::fleet::{Resumed, Share};
+use super::fleet::{Listed, Resumed, Share};
 use super::gate::Checkpoint;
 use super::progress::Progress;
 use super::report_writer::ReportWriter;
@@ -36,7 +36,7 @@ use crate::targets::Target;
 #[derive(Debug, Default)]
 pub(super) struct Job {
     /// The targets to probe.
-    pub(super) targets: Vec<Arc<Target>>,
+    pub(super) targets: Listed,
     /// Whether to scan as well as probe.
     pub(super) depth: Depth,
     /// The policy to compare with.
@@ -107,11 +107,11 @@ pub(super) fn carry_out_with(
         runnable,
         stand_ins,
     } = job;
-    settings::check_places(&args.report, &targets)?;
+    settings::check_places(&args.report, &targets.targets)?;
     let now = settings::now();
     let checkpoint = Checkpoint::open(&args.gate, now)?;
     let agreed = agreed(&depth, policy.as_ref(), args, &checkpoint);
-    let mut share = Share::of(targets, args.fleet.shard, &agreed);
+    let mut share = Share::of(targets, &agreed);
     let (network, mut saver) = network(args, stand_ins)?;
     let settings = Settings {
         depth,
@@ -281,7 +281,7 @@ async fn audit(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
     if let Some(draft) = collector.draft.filter(|_| !stopped) {
         collector.outputs.trailer(&draft.finished(&report));
     }
-    collector.outputs.finish(&report)?;
+    collector.outputs.finish(&report, collector.kept.as_ref())?;
     collector.checkpoint.finish(&summary, stopped)?;
     let exit =
         Exit::of_report(&report, args.report.format, args.gate.fail_on, ending.internal_errors);

@@ -7,14 +7,69 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 
-use super::args::FailOn;
+use super::args::{FailOn, FleetArgs};
 use super::errors::UsageError;
 use super::journal::Journal;
 use crate::report::saved::MANIFEST;
-use crate::report::saved::manifest::{Manifest, run_id};
+use crate::report::saved::manifest::{Manifest, RunId};
 use crate::report::{Report, Summary};
 use crate::targets::Target;
 use crate::targets::shard::Shard;
+
+/// The targets of a run as they are read: those of its share are kept, all are counted.
+#[derive(Clone, Debug)]
+pub(super) struct Listed {
+    /// Those of the share, in input order.
+    pub(super) targets: Vec<Arc<Target>>,
+    /// The position of each among all targets.
+    positions: Vec<usize>,
+    all: usize,
+    /// The ids of all targets, if the run is a part.
+    ids: Option<RunId>,
+    shard: Shard,
+}
+
+/// Every target.
+const WHOLE: Shard = Shard { index: 1, count: 1 };
+
+impl Listed {
+    /// Nothing yet, of the share that was requested.
+    pub(super) fn new(fleet: &FleetArgs) -> Self {
+        let ids = fleet.is_part().then(RunId::default);
+        let shard = fleet.shard.unwrap_or(WHOLE);
+        Self { targets: Vec::new(), positions: Vec::new(), all: 0, ids, shard }
+    }
+
+    /// Adds the next target.
+    pub(super) fn add(&mut self, target: Target) {
+        if let Some(ids) = &mut self.ids {
+            ids.add(&target.id());
+        }
+        if self.shard == WHOLE || self.shard.holds(&target) {
+            self.targets.push(Arc::new(target));
+            self.positions.push(self.all);
+        }
+        self.all += 1;
+    }
+
+    /// Whether there was no target at all, in any share.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all == 0
+    }
+}
+
+impl Default for Listed {
+    fn default() -> Self {
+        Self::new(&FleetArgs::default())
+    }
+}
+
+impl From<Vec<Arc<Target>>> for Listed {
+    fn from(targets: Vec<Arc<Target>>) -> Self {
+        let (all, positions) = (targets.len(), (0..targets.len()).collect());
+        Self { targets, positions, all, ids: None, shard: WHOLE }
+    }
+}
 
 /// A share of the targets, and the position of each among all.
 pub(super) struct Share {
@@ -28,15 +83,15 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// The requested share; `options` are the options that all shares must have in common, besides the targets.
-    pub(super) fn of(all: Vec<Arc<Target>>, shard: Option<Shard>, options: &str) -> Self {
-        let ids: Vec<String> = all.iter().map(|target| target.id()).collect();
-        let agreed = [env!("CARGO_PKG_VERSION"), options];
-        let run = run_id(agreed.into_iter().chain(ids.iter().map(String::as_str)));
-        let (count, shard) = (all.len(), shard.unwrap_or(Shard { index: 1, count: 1 }));
-        let held = all.into_iter().enumerate().filter(|(_, target)| shard.holds(target));
-        let (positions, targets) = held.unzip();
-        Self { targets, positions, all: count, run, shard }
+    /// The share of these targets; `options` are the options that all shares must have in common, besides the targets.
+    pub(super) fn of(listed: Listed, options: &str) -> Self {
+        let Listed { targets, positions, all, ids, shard } = listed;
+        let mut run = RunId::default();
+        let ids = ids.map(RunId::finish).unwrap_or_default();
+        for part in [env!("CARGO_PKG_VERSION"), options, &ids] {
+            run.add(part);
+        }
+        Self { targets, positions, all, run: run.finish(), shard }
     }
 
     /// Continues a file: the targets in it are not tested again.

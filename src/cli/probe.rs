@@ -6,6 +6,7 @@ use super::args::ProbeArgs;
 use super::engine::{Done, Job, carry_out_with};
 use super::errors::{UsageError, is_closed_pipe, warn};
 use super::exit::Exit;
+use super::fleet::Listed;
 use super::stop::signalled;
 use super::targets;
 use crate::audit::policy::Policy;
@@ -23,7 +24,8 @@ pub(super) fn run_with(
     depth: &Depth,
     policy: Option<&Policy>,
 ) -> anyhow::Result<Exit> {
-    let read = || targets::read(&args.source, &args.run.limits);
+    let listed = || Listed::new(&args.run.fleet);
+    let read = || targets::read(&args.source, &args.run.limits, listed());
     let mut stores = TrustStores::default();
     let mut audit = |targets| {
         let (depth, policy) = (depth.clone(), policy.cloned());

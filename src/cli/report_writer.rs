@@ -13,6 +13,7 @@ use super::whole_file::Output;
 use crate::report::saved::manifest::Manifest;
 use crate::report::{
     Format, Look, Report,
+    formats::json::{self, KeptTargets},
     formats::{github, ndjson},
 };
 use crate::run::{Status, TargetReport};
@@ -88,9 +89,14 @@ impl ReportWriter {
         self
     }
 
-    /// Whether all formats can be written one target at a time.
-    pub(super) fn all_stream(&self) -> bool {
-        self.sinks.iter().all(|sink| sink.format.streams())
+    /// Whether a format needs the reports at the end, and not only their JSON.
+    pub(super) fn needs_reports(&self) -> bool {
+        self.sinks.iter().any(|sink| !(sink.format.streams() || sink.format == Format::Json))
+    }
+
+    /// Whether a format needs every target's JSON at the end.
+    pub(super) fn needs_json(&self) -> bool {
+        self.sinks.iter().any(|sink| sink.format == Format::Json)
     }
 
     /// Writes text before the report, if the format is for people.
@@ -131,11 +137,12 @@ impl ReportWriter {
     /// Writes a complete report in every format.
     pub(super) fn write(mut self, report: &Report) -> anyhow::Result<()> {
         report.targets.iter().try_for_each(|target| self.line(target))?;
-        self.finish(report)
+        self.finish(report, None)
     }
 
-    /// Writes the report in the other formats, and moves the files to their places.
-    pub(super) fn finish(self, report: &Report) -> anyhow::Result<()> {
+    /// Writes the report in the other formats, and moves the files to their places. Its targets may be `kept` as text
+    /// instead.
+    pub(super) fn finish(self, report: &Report, kept: Option<&KeptTargets>) -> anyhow::Result<()> {
         let summary = report.summary();
         let in_order = summary.is_in_order();
         let mut failure = None;
@@ -149,7 +156,10 @@ impl ReportWriter {
                 } else {
                     report
                 };
-                sink.attempt(|sink| shown.render(sink.format, sink.look, &mut sink.output));
+                sink.attempt(|sink| match kept {
+                    Some(kept) => json::render_kept(report, kept, &mut sink.output),
+                    None => shown.render(sink.format, sink.look, &mut sink.output),
+                });
             }
             let finished = match sink.failure {
                 None => sink.output.finish(),

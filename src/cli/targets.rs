@@ -10,6 +10,7 @@ use anyhow::anyhow;
 
 use super::args::{LimitArgs, SourceArgs, TargetArgs};
 use super::errors::{UsageError, warn};
+use super::fleet::Listed;
 use super::input;
 use super::settings::reject;
 use crate::targets::address::{Address, parse_host};
@@ -22,19 +23,22 @@ use crate::targets::{ClientIdentity, Host, Origin, Target, list, toml};
 /// The largest target file, in bytes.
 const MAX_CONFIG: u64 = 64 * 1024 * 1024;
 
-/// Every target: those of the command line first, then those of the file.
-pub(super) fn read(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<Arc<Target>>> {
+/// Reads every target into `listed`: those of the command line first, then those of the file.
+pub(super) fn read(
+    args: &SourceArgs,
+    limits: &LimitArgs,
+    listed: Listed,
+) -> anyhow::Result<Listed> {
     let typed = options(&args.target, limits)?;
-    let mut named: Vec<(Address, Options, Option<Origin>)> = Vec::new();
+    let request = !args.target.nginx.no_request;
+    let identities = Identities::default();
+    let mut reader = TargetReader { listed, identities, request, failure: None };
     let mut problems = Vec::new();
     for text in &args.targets {
         if text == "-" {
-            let (addresses, errors) = list::read("<stdin>", io::stdin().lock());
-            named.extend(
-                addresses
-                    .into_iter()
-                    .map(|(address, origin)| (address, typed.clone(), Some(origin))),
-            );
+            let errors = list::read("<stdin>", io::stdin().lock(), |address, origin| {
+                reader.add(address, &typed, Some(origin));
+            });
             problems.extend(errors.iter().map(ToString::to_string));
         } else {
             match text.parse() {
@@ -42,7 +46,7 @@ pub(super) fn read(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<
                     if let Some(hint) = file_hint(text) {
                         warn(&hint);
                     }
-                    named.push((address, typed.clone(), None));
+                    reader.add(address, &typed, None);
                 }
                 Err(error) => {
                     let hint = file_hint(text).map(|hint| format!(" ({hint})"));
@@ -53,40 +57,59 @@ pub(super) fn read(args: &SourceArgs, limits: &LimitArgs) -> anyhow::Result<Vec<
     }
     if let Some(path) = &args.config {
         let (entries, errors) = read_config(path)?;
-        let entries = entries.into_iter().map(|entry| {
-            (
-                entry.address,
-                typed.clone().over(&entry.options),
-                Some(entry.origin),
-                entry.options.name,
-            )
-        });
-        named.extend(entries.map(|(address, options, origin, name)| {
-            (address, Options { name, ..options }, origin)
-        }));
+        for entry in entries {
+            let options = typed.clone().over(&entry.options);
+            let options = Options { name: entry.options.name, ..options };
+            reader.add(entry.address, &options, Some(entry.origin));
+        }
         problems.extend(errors.iter().map(ToString::to_string));
     }
     reject(problems)?;
-    if named.is_empty() {
-        return Err(UsageError::new(
+    match reader.failure {
+        Some(error) => Err(error),
+        None if reader.listed.is_empty() => Err(UsageError::new(
             "no target given",
             "give HOST:PORT, - to read a list from stdin, or --config FILE",
-        ));
+        )),
+        None => Ok(reader.listed),
     }
-    let mut identities = Identities::default();
-    named
-        .into_iter()
-        .map(|(address, options, origin)| {
-            let identity = identities.load(&options)?;
-            let mut target = options.target(address, identity, origin);
-            if let Some(nginx) = &options.as_nginx {
-                let request = nginx.request(&target).filter(|_| !args.target.nginx.no_request);
-                let client = nginx_client(nginx, &target)?;
-                target.nginx = Some(Arc::new(NginxClient { request, ..client }));
+}
+
+/// Makes a target of each address.
+struct TargetReader {
+    listed: Listed,
+    identities: Identities,
+    /// Whether nginx's own request is sent.
+    request: bool,
+    /// The first file that could not be read; problems of the addresses are reported before it.
+    failure: Option<anyhow::Error>,
+}
+
+impl TargetReader {
+    fn add(&mut self, address: Address, options: &Options, origin: Option<Origin>) {
+        if self.failure.is_none() {
+            match self.target(address, options, origin) {
+                Ok(target) => self.listed.add(target),
+                Err(error) => self.failure = Some(error),
             }
-            Ok(Arc::new(target))
-        })
-        .collect()
+        }
+    }
+
+    fn target(
+        &mut self,
+        address: Address,
+        options: &Options,
+        origin: Option<Origin>,
+    ) -> anyhow::Result<Target> {
+        let identity = self.identities.load(options)?;
+        let mut target = options.target(address, identity, origin);
+        if let Some(nginx) = &options.as_nginx {
+            let request = nginx.request(&target).filter(|_| self.request);
+            let client = nginx_client(nginx, &target)?;
+            target.nginx = Some(Arc::new(NginxClient { request, ..client }));
+        }
+        Ok(target)
+    }
 }
 
 /// The right option for a target that is the name of a file.

@@ -49,16 +49,28 @@ pub enum LineProblem {
     Read(#[from] io::Error),
 }
 
-/// Reads a list: returns the addresses with their places, and the bad lines.
-pub fn read(file: &str, mut input: impl BufRead) -> (Vec<(Address, Origin)>, Vec<ListError>) {
-    let (mut addresses, mut errors) = (Vec::new(), Vec::new());
+/// Reads a list: `take` gets each address with its place. Returns the bad lines.
+pub fn read(
+    file: &str,
+    mut input: impl BufRead,
+    mut take: impl FnMut(Address, Origin),
+) -> Vec<ListError> {
+    let (mut errors, mut bytes) = (Vec::new(), Vec::new());
     for line in 1.. {
-        let mut bytes = Vec::new();
+        bytes.clear();
         let problem = match next_line(&mut input, &mut bytes) {
             Ok(0) => break,
             Ok(_) if line > MAX_LINES => Some(LineProblem::TooMany),
             Ok(_) if bytes.len() as u64 > MAX_LINE => Some(LineProblem::TooLong),
-            Ok(_) => parse(&bytes, file, line).map(|found| addresses.extend(found)).err(),
+            Ok(_) => match parse(&bytes, file, line) {
+                Ok(found) => {
+                    if let Some((address, origin)) = found {
+                        take(address, origin);
+                    }
+                    None
+                }
+                Err(problem) => Some(problem),
+            },
             Err(error) => Some(LineProblem::Read(error)),
         };
         let ends = matches!(problem, Some(LineProblem::TooMany | LineProblem::Read(_)));
@@ -67,7 +79,7 @@ pub fn read(file: &str, mut input: impl BufRead) -> (Vec<(Address, Origin)>, Vec
             break;
         }
     }
-    (addresses, errors)
+    errors
 }
 
 /// Reads up to the line feed. Of an overlong line it reads just enough to notice, and skips the rest.
@@ -107,6 +119,12 @@ mod tests {
     use proptest::prelude::{any, proptest};
 
     use super::*;
+
+    fn read(file: &str, input: impl BufRead) -> (Vec<(Address, Origin)>, Vec<ListError>) {
+        let mut addresses = Vec::new();
+        let errors = super::read(file, input, |address, origin| addresses.push((address, origin)));
+        (addresses, errors)
+    }
 
     #[test]
     fn comments_and_blank_lines_are_skipped() {

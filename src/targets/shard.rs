@@ -1,10 +1,10 @@
 //! Distributes targets over several runs by a hash of the host: a target's shard does not depend on the list, and only
 //! one run connects to the ports of a host.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use super::{Role, Target, TargetKind};
+use super::{Role, StartTls, Target, TargetKind};
 use crate::certificate::parse::Fingerprint;
 
 /// One of several runs over the same targets.
@@ -60,31 +60,26 @@ impl Target {
     /// Identifies the target across runs: 16 hexadecimal digits, equal if the address, names, role, STARTTLS and client
     /// are equal.
     pub fn id(&self) -> String {
-        let (host, port) = match &self.kind {
-            TargetKind::Endpoint { host, port, .. } => (host.to_string(), port.to_string()),
-            TargetKind::File { host } => ("file".to_owned(), host.to_string()),
-            TargetKind::ClientFile { host, .. } => ("client-file".to_owned(), host.to_string()),
-            TargetKind::Configuration => ("configuration".to_owned(), String::new()),
+        let mut text = self.name.clone();
+        // Writing to memory cannot fail.
+        let _ = match &self.kind {
+            TargetKind::Endpoint { host, port, .. } => write!(text, "\0{host}\0{port}\0"),
+            TargetKind::File { host } => write!(text, "\0file\0{host}\0"),
+            TargetKind::ClientFile { host, .. } => write!(text, "\0client-file\0{host}\0"),
+            TargetKind::Configuration => write!(text, "\0configuration\0\0"),
         };
-        let connect_to = match &self.kind {
-            TargetKind::Endpoint { connect_to: Some((host, port)), .. } => format!("{host}:{port}"),
-            _ => String::new(),
-        };
+        if let TargetKind::Endpoint { connect_to: Some((host, port)), .. } = &self.kind {
+            let _ = write!(text, "{host}:{port}");
+        }
         let role = match self.role {
             Role::Listener => "Listener",
             Role::Upstream => "Upstream",
         };
-        let parts = [
-            self.name.clone(),
-            host,
-            port,
-            connect_to,
-            self.server_name.clone().unwrap_or_default(),
-            role.to_owned(),
-            self.starttls.map(|protocol| protocol.name().to_owned()).unwrap_or_default(),
-            if self.nginx.is_some() { "as nginx" } else { "" }.to_owned(),
-        ];
-        let mut digits = Fingerprint::of(parts.join("\0").as_bytes()).to_string();
+        let server_name = self.server_name.as_deref().unwrap_or_default();
+        let starttls = self.starttls.map(StartTls::name).unwrap_or_default();
+        let client = if self.nginx.is_some() { "as nginx" } else { "" };
+        let _ = write!(text, "\0{server_name}\0{role}\0{starttls}\0{client}");
+        let mut digits = Fingerprint::of(text.as_bytes()).to_string();
         digits.truncate(16);
         digits
     }
@@ -126,7 +121,7 @@ mod tests {
             options.target(address.parse().unwrap(), None, None).id()
         };
         let plain = Options::default();
-        let starttls = Options { starttls: Some(crate::targets::StartTls::Smtp), ..plain.clone() };
+        let starttls = Options { starttls: Some(StartTls::Smtp), ..plain.clone() };
         let ids = [
             id("a.test:443", &plain),
             id("a.test:444", &plain),

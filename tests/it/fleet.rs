@@ -145,6 +145,27 @@ fn a_shard_ends_with_a_manifest_and_a_stream_of_everything_does_not() {
 }
 
 #[test]
+fn the_document_is_the_same_beside_a_format_that_needs_the_reports() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.json");
+    let beside = format!("json={}", path.display());
+    let args = ["probe", "-", "--trust", "mozilla", "--omit-times", "--role", "listener"];
+    let mut list = String::new();
+    for number in 1..60 {
+        let _ = writeln!(list, "h{number}.test:1:127.0.0.1:1");
+    }
+    let run =
+        |more: &[&str]| crate::support::program::shakedown_with(&[&args[..], more].concat(), &list);
+    for more in [&[][..], &["--fail-on", "warning", "--only-failing"]] {
+        let alone = run(&[more, &["--format", "json"]].concat());
+        let table = run(&[more, &["--format", "table", "--output", &beside]].concat());
+        assert_eq!(alone.status, table.status, "{}", alone.stderr);
+        assert!(alone.stdout == fs::read_to_string(&path).unwrap());
+        assert!(alone.stdout.matches("connection-refused").count() > 100);
+    }
+}
+
+#[test]
 fn a_file_of_another_run_is_not_written_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ndjson").display().to_string();

@@ -24,6 +24,7 @@ use clap_complete::Shell;
 
 pub(in crate::cli) use self::capture::{CaptureArgs, CaptureFormat};
 pub(in crate::cli) use self::cert::{CertArgs, Holder};
+pub(in crate::cli) use self::fleet::FleetArgs;
 pub(in crate::cli) use self::gate::{FailOn, GateArgs};
 pub(in crate::cli) use self::limits::LimitArgs;
 pub(in crate::cli) use self::log::{LogArgs, LogFormat};

@@ -90,7 +90,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         return Err(nothing_to_test(&configuration));
     }
     let job = Job {
-        targets: if args.is_static { Vec::new() } else { found.targets },
+        targets: if args.is_static { Vec::new() } else { found.targets }.into(),
         depth: Depth {
             scan: args.scan || args.standard.policy.is_some() || requests.is_some(),
             clients: clients.tried,

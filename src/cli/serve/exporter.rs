@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::module;
 use crate::cli::args::{GateArgs, ServeArgs};
 use crate::cli::errors::{UsageError, warn};
+use crate::cli::fleet::Listed;
 use crate::cli::gate::Checkpoint;
 use crate::cli::stop::time_is_up;
 use crate::cli::{settings, targets};
@@ -195,7 +196,7 @@ impl Exporter {
 }
 
 fn targets(args: &ServeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
-    targets::read(&args.source, &args.limits)
+    Ok(targets::read(&args.source, &args.limits, Listed::default())?.targets)
 }
 
 /// Whether there is no target at all.

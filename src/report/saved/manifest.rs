@@ -1,10 +1,12 @@
 //! The last line of a complete NDJSON file: which part of which run it contains, and the position of each line's
 //! target.
 
+use std::fmt::{self, Write as _};
+
+use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
 use super::MANIFEST;
-use crate::certificate::parse::Fingerprint;
 
 /// The manifest of a finished part of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,10 +43,36 @@ impl Manifest {
     }
 }
 
-/// Identifies a run: a digest of everything that its parts have in common.
-pub fn run_id<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
-    let text = parts.into_iter().collect::<Vec<_>>().join("\0");
-    let mut digits = Fingerprint::of(text.as_bytes()).to_string();
-    digits.truncate(32);
-    digits
+/// Identifies a run, or a part of what identifies it: a digest of everything that its parts have in common.
+#[derive(Clone)]
+pub struct RunId(digest::Context);
+
+impl fmt::Debug for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunId").finish_non_exhaustive()
+    }
+}
+
+impl Default for RunId {
+    fn default() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+}
+
+impl RunId {
+    /// Adds something that the parts have in common.
+    pub fn add(&mut self, part: &str) {
+        self.0.update(part.as_bytes());
+        self.0.update(b"\0");
+    }
+
+    /// The digest, in 32 hexadecimal digits.
+    pub fn finish(self) -> String {
+        let mut digits = String::with_capacity(32);
+        for byte in &self.0.finish().as_ref()[..16] {
+            // Writing to memory cannot fail.
+            let _ = write!(digits, "{byte:02x}");
+        }
+        digits
+    }
 }

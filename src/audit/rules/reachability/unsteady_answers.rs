@@ -3,7 +3,7 @@
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::one_after_another;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::observation::{Endpoint, Steadiness};
+use crate::observation::{Cause, Endpoint, Failure, Handshake, Observed, Steadiness};
 
 pub(crate) const RULE: Rule = Rule {
     id: "unsteady-answers",
@@ -11,8 +11,8 @@ pub(crate) const RULE: Rule = Rule {
     section: Section::Reachability,
     summary: "identical connections end differently",
     why: "The same hello succeeds once and fails the next time. Either several servers share the address and are configured \
-          differently, or a rate limit cuts off some connections. The other findings hold only for the connections that \
-          were answered.",
+          differently, a rate limit cuts off some connections, or the server went away during the test. The other findings \
+          hold only for the connections that were answered.",
     fix: "Probe each server separately (NAME:PORT:CONNECT-HOST:CONNECT-PORT) and compare the reports. If there is a rate \
           limit, go slower: --rate 1.",
     references: &["RFC 8446 section 6.2"],
@@ -23,12 +23,43 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
-    let Steadiness::Unsteady(failure) = &endpoint.steadiness else { return Verdict::Pass };
-    RULE.finds("identical connections end differently: some succeed, others fail")
-        .evidence(format!("{}, sometimes: {} ({})", endpoint.address, failure.cause, failure.stage))
+    let (message, evidence) = match (&endpoint.steadiness, later_failure(endpoint)) {
+        (Steadiness::Unsteady(failure), _) => (
+            "identical connections end differently: some succeed, others fail",
+            format!("{}, sometimes: {} ({})", endpoint.address, failure.cause, failure.stage),
+        ),
+        (_, Some((what, failure))) => (
+            "connections succeeded, and a later one to the same address failed",
+            format!("{}: {what}: {} ({})", endpoint.address, failure.cause, failure.stage),
+        ),
+        _ => return Verdict::Pass,
+    };
+    RULE.finds(message)
+        .evidence(evidence)
         .reproduce(one_after_another(cx.target, Some(endpoint.address)))
         .could_not_test()
         .into()
+}
+
+/// What follows the matrix and failed, although every handshake of the matrix succeeded: the server went away, or began
+/// to refuse this machine.
+fn later_failure(endpoint: &Endpoint) -> Option<(String, &Failure)> {
+    if !endpoint.handshakes.iter().all(Handshake::established) {
+        return None;
+    }
+    let resumed = endpoint.handshakes.iter().find_map(|cell| match &cell.resumption {
+        Observed::Failed(failure) => {
+            Some((format!("a second connection over {}", cell.version), failure))
+        }
+        _ => None,
+    });
+    let browser = || {
+        let failure = endpoint.browser.as_ref()?.whole.outcome.as_ref().err()?;
+        let is_lost = !failure.is_silence_or_refusal();
+        is_lost.then(|| ("the hello of a browser".to_owned(), failure))
+    };
+    let is_own = |failure: &Failure| matches!(failure.cause, Cause::Local(_) | Cause::Cancelled);
+    resumed.or_else(browser).filter(|(_, failure)| !is_own(failure))
 }
 
 #[cfg(test)]

@@ -4,15 +4,19 @@ mod certificate;
 mod change;
 mod finding;
 mod handshake;
+mod kept;
 mod requests;
 pub(in crate::report) mod target;
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+pub use self::kept::KeptTargets;
+use self::kept::Unpacked;
 use self::target::TargetView;
 use crate::report::changes;
 pub use crate::report::saved::SCHEMA;
@@ -22,7 +26,15 @@ use crate::run::TargetReport;
 
 /// Writes the whole report as one document.
 pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    inert_json::write_pretty(&Document::of(report), out)?;
+    let targets = report.targets.iter().map(LateView).collect();
+    inert_json::write_pretty(&Document::of(report, targets), out)?;
+    writeln!(out)
+}
+
+/// Writes the document of a report whose targets were kept as text.
+pub fn render_kept(report: &Report, kept: &KeptTargets, out: &mut dyn Write) -> io::Result<()> {
+    let unpacked = RefCell::<Unpacked>::default();
+    inert_json::write_pretty(&Document::of(report, kept.views(&unpacked)), out)?;
     writeln!(out)
 }
 
@@ -94,8 +106,8 @@ impl Serialize for LateView<'_> {
     }
 }
 
-impl<'a> Document<LateView<'a>> {
-    fn of(report: &'a Report) -> Self {
+impl<T> Document<T> {
+    fn of(report: &Report, targets: Vec<T>) -> Self {
         let (started_at, finished_at) = report.times();
         Self {
             schema: SCHEMA,
@@ -105,7 +117,7 @@ impl<'a> Document<LateView<'a>> {
             interrupted: report.interrupted,
             rehearsal: report.options.rehearsal.clone(),
             summary: report.summary(),
-            targets: report.targets.iter().map(LateView).collect(),
+            targets,
         }
     }
 }
