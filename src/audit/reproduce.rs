@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use crate::nginx::upstream::ProxyModule;
 use crate::targets::address::host_port;
 use crate::targets::nginx_client::NginxClient;
+use crate::targets::passwords::PasswordPlace;
 use crate::targets::{ClientIdentity, Roots, StartTls, Target};
 use crate::tls::version::ProtocolVersion;
 
@@ -17,6 +18,8 @@ pub struct SClient<'a> {
     target: &'a Target,
     words: Vec<Cow<'a, str>>,
     input: Input,
+    /// A shell variable with the password of the key, and the commands that print it.
+    password: Option<String>,
     /// Files that OpenSSL reads as the trusted one, if there are several: certificates and revocation lists.
     piped: Vec<Cow<'a, str>>,
 }
@@ -41,7 +44,7 @@ impl<'a> SClient<'a> {
             || vec!["-connect".into(), there().into()],
             |path| vec!["-unix".into(), path.into()],
         );
-        let call = Self { target, words, input: Input::Nothing, piped: Vec::new() };
+        let call = Self { target, words, input: Input::Nothing, password: None, piped: Vec::new() };
         match sni {
             Some(name) => call.option("-servername", name),
             None => call.flag("-noservername"),
@@ -89,6 +92,17 @@ impl<'a> SClient<'a> {
         self
     }
 
+    /// The same with the password of the key. OpenSSL itself takes the first line of a file.
+    fn password(mut self, place: &PasswordPlace) -> Self {
+        let file = place.file.to_string_lossy();
+        if place.line == 1 && !place.ends_with_cr {
+            return self.option("-pass", format!("file:{file}"));
+        }
+        let line = format!("sed -n {}p {} | tr -d '\\r'", place.line, quote(&file));
+        self.password = Some(format!("KEY_PASSWORD=\"$({line})\""));
+        self.option("-pass", "env:KEY_PASSWORD")
+    }
+
     /// The command line.
     pub fn command(self) -> String {
         let identity = self.target.client_identity.as_deref();
@@ -110,13 +124,17 @@ impl<'a> SClient<'a> {
             self = self
                 .option("-cert", file.clone())
                 .option("-key", identity.key_file.to_string_lossy());
+            if let Some(place) = &identity.password {
+                self = self.password(place);
+            }
             // `-cert` alone reads only the first certificate of the file.
             if identity.chain.len() > 1 {
                 self = self.option("-cert_chain", file);
             }
         }
         let words: Vec<Cow<'_, str>> = self.words.iter().map(|word| quote(word)).collect();
-        let call = format!("openssl s_client {}", words.join(" "));
+        let before = self.password.map(|set| format!("{set} ")).unwrap_or_default();
+        let call = format!("{before}openssl s_client {}", words.join(" "));
         match self.input {
             Input::Nothing if !self.piped.is_empty() => {
                 let files: Vec<Cow<'_, str>> = self.piped.iter().map(|file| quote(file)).collect();

@@ -172,7 +172,7 @@ fn files(named: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, bool)>> {
 }
 
 fn key(path: &Path) -> anyhow::Result<FileKey> {
-    Ok(FileKey { path: path.display().to_string(), spki: Ok(read_public_key(path)?) })
+    Ok(FileKey { path: path.display().to_string(), spki: Ok(read_public_key(path, None)?) })
 }
 
 fn options(args: &CertArgs) -> anyhow::Result<Options> {

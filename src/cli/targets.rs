@@ -184,7 +184,7 @@ impl Identities {
         if let Some(known) = self.known.get(&files) {
             return Ok(Some(Arc::clone(known)));
         }
-        let identity = Arc::new(read_identity(&files.0, &files.1)?);
+        let identity = Arc::new(read_identity(&files.0, &files.1, None)?);
         self.known.insert(files, Arc::clone(&identity));
         Ok(Some(identity))
     }

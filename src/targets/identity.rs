@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::passwords::{PasswordFile, PasswordPlace};
 use super::{ClientIdentity, regular_file};
 use crate::certificate::file;
+use crate::certificate::locked_key::{LockedKey, OpenError};
 
 /// The largest file, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -55,6 +57,30 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// No password opens the key.
+    #[error("no password in {} opens the key in {}", passwords.display(), path.display())]
+    WrongPassword {
+        /// The key's file.
+        path: PathBuf,
+        /// The file of passwords.
+        passwords: PathBuf,
+        /// OpenSSL's errors.
+        words: &'static str,
+    },
+    /// The key is encrypted in a way that is not supported here.
+    #[error("cannot decrypt the key in {}: {reason}", path.display())]
+    Undecrypted {
+        /// The key's file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A line of a file of passwords is too long for nginx.
+    #[error("too long line in {}", path.display())]
+    LongLine {
+        /// The file.
+        path: PathBuf,
+    },
     /// Certificate and key do not belong together, or the key is of an unknown kind.
     #[error("the certificate {} and the key {} cannot be used together: {reason}", certificate.display(), key.display())]
     Mismatch {
@@ -79,10 +105,14 @@ pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fi
     Ok(blocks.into_iter().map(|block| block.der).collect())
 }
 
-/// Reads a client's chain and private key.
-pub fn read_identity(certificate: &Path, key: &Path) -> Result<ClientIdentity, FileError> {
+/// Reads a client's chain and private key, which a password of a file may open.
+pub fn read_identity(
+    certificate: &Path,
+    key: &Path,
+    passwords: Option<&Path>,
+) -> Result<ClientIdentity, FileError> {
     let chain = read_certificates(certificate)?;
-    let key_der = read_key(key)?;
+    let (key_der, password) = read_key(key, passwords)?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     rustls::sign::CertifiedKey::from_der(chain.clone(), key_der.clone_key(), &provider).map_err(
         |error| FileError::Mismatch {
@@ -96,27 +126,46 @@ pub fn read_identity(certificate: &Path, key: &Path) -> Result<ClientIdentity, F
         key: Some(key_der),
         certificate_file: certificate.to_owned(),
         key_file: key.to_owned(),
+        password,
     })
 }
 
-/// Reads a private key and returns its public key, as `SubjectPublicKeyInfo` in DER.
-pub fn read_public_key(path: &Path) -> Result<Vec<u8>, FileError> {
-    let key = read_key(path)?;
+/// Reads a private key, which a password of a file may open, and returns its public key, as `SubjectPublicKeyInfo` in
+/// DER.
+pub fn read_public_key(path: &Path, passwords: Option<&Path>) -> Result<Vec<u8>, FileError> {
+    let (key, _) = read_key(path, passwords)?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let signing = provider.key_provider.load_private_key(key).ok();
     let public = signing.and_then(|key| key.public_key().map(|spki| spki.to_vec()));
     public.ok_or_else(|| FileError::NoKey { path: path.to_owned() })
 }
 
-fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
+/// The first private key of a file, and where its password is.
+fn read_key(
+    path: &Path,
+    passwords: Option<&Path>,
+) -> Result<(PrivateKeyDer<'static>, Option<PasswordPlace>), FileError> {
     let bytes = read_file(path)?;
-    PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| {
-        let encrypted = [b"BEGIN ENCRYPTED PRIVATE KEY".as_slice(), b"Proc-Type: 4,ENCRYPTED"]
-            .iter()
-            .any(|mark| bytes.windows(mark.len()).any(|window| window == *mark));
-        let path = path.to_owned();
-        if encrypted { FileError::EncryptedKey { path } } else { FileError::NoKey { path } }
-    })
+    let owned = || path.to_owned();
+    let Some(locked) = LockedKey::find(&bytes) else {
+        let key = PrivateKeyDer::from_pem_slice(&bytes);
+        return key.map(|key| (key, None)).map_err(|_| FileError::NoKey { path: owned() });
+    };
+    let passwords = passwords.ok_or_else(|| FileError::EncryptedKey { path: owned() })?;
+    let file = read_passwords(passwords)?;
+    let opened = locked.open(file.all()).map_err(|error| match error {
+        OpenError::WrongPassword(words) => {
+            FileError::WrongPassword { path: owned(), passwords: passwords.to_owned(), words }
+        }
+        OpenError::Untried(reason) => FileError::Undecrypted { path: owned(), reason },
+    });
+    opened.map(|(key, index)| (key, file.place(index)))
+}
+
+/// Reads a file of passwords.
+pub(super) fn read_passwords(path: &Path) -> Result<PasswordFile, FileError> {
+    let bytes = read_file(path)?;
+    PasswordFile::of(path, &bytes).ok_or_else(|| FileError::LongLine { path: path.to_owned() })
 }
 
 /// Reads a file of certificates, keys or revocation lists.
@@ -154,7 +203,7 @@ mod tests {
     #[track_caller]
     fn check_error(certificate: &str, key: &str, expected: &str) {
         let (_folder, certificate, key) = written(certificate, key);
-        let error = read_identity(&certificate, &key).unwrap_err().to_string();
+        let error = read_identity(&certificate, &key, None).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 
@@ -163,7 +212,7 @@ mod tests {
         let pair = generated();
         let both = format!("{}{}", pair.signing_key.serialize_pem(), pair.cert.pem());
         let (_folder, file, _) = written(&both, "");
-        let identity = read_identity(&file, &file).unwrap();
+        let identity = read_identity(&file, &file, None).unwrap();
         assert_eq!(identity.chain, [pair.cert.der().clone()]);
     }
 
@@ -175,7 +224,7 @@ mod tests {
         check_error(&certificate, "", "no private key in");
         check_error(&certificate, &generated().signing_key.serialize_pem(), "cannot be used");
         check_error(&certificate[..certificate.len() / 2], &key, "damaged PEM block");
-        let missing = read_identity(Path::new("/nonexistent"), Path::new("/nonexistent"));
+        let missing = read_identity(Path::new("/nonexistent"), Path::new("/nonexistent"), None);
         assert!(missing.unwrap_err().to_string().starts_with("cannot read /nonexistent: "));
     }
 

@@ -10,7 +10,9 @@ pub mod from_nginx;
 pub mod identity;
 pub mod list;
 pub mod nginx_client;
+pub mod opened_keys;
 pub mod options;
+pub mod passwords;
 pub mod places;
 pub mod proxy_ssl;
 pub mod regular_file;
@@ -29,6 +31,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::nginx_client::NginxClient;
+use self::passwords::PasswordPlace;
 use crate::certificate::file::FileChain;
 use crate::certificate::stored::StoredBytes;
 use crate::tls::profile::Profile;
@@ -203,6 +206,8 @@ pub struct ClientIdentity {
     pub certificate_file: PathBuf,
     /// The file that the key came from.
     pub key_file: PathBuf,
+    /// Where the key's password is, if it is encrypted.
+    pub password: Option<PasswordPlace>,
 }
 
 impl fmt::Debug for ClientIdentity {
@@ -220,6 +225,8 @@ struct SavedIdentity {
     chain: Vec<StoredBytes>,
     certificate_file: PathBuf,
     key_file: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<PasswordPlace>,
 }
 
 impl Serialize for ClientIdentity {
@@ -228,6 +235,7 @@ impl Serialize for ClientIdentity {
             chain: self.chain.iter().map(|der| StoredBytes(der.to_vec())).collect(),
             certificate_file: self.certificate_file.clone(),
             key_file: self.key_file.clone(),
+            password: self.password.clone(),
         }
         .serialize(serializer)
     }
@@ -241,6 +249,7 @@ impl<'de> Deserialize<'de> for ClientIdentity {
             key: None,
             certificate_file: saved.certificate_file,
             key_file: saved.key_file,
+            password: saved.password,
         })
     }
 }

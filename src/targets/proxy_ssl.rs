@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::address::host_port;
 use super::identity::{read_file, read_identity};
 use super::nginx_client::{NginxClient, NginxRequest, Trusted, usual_library};
-use super::{Roots, Target, Trust, trust};
+use super::{ClientIdentity, Roots, Target, Trust, trust};
 use crate::certificate::crl::RevocationLists;
 use crate::certificate::file::mentions_certificate;
 use crate::nginx::defaults::{NginxRelease, protocols_of};
@@ -90,6 +90,7 @@ pub(super) struct DirectiveFiles<'a> {
     pub(super) root: Option<&'a Path>,
     trusted: HashMap<String, Result<Trusted, String>>,
     lists: HashMap<String, Result<Arc<RevocationLists>, String>>,
+    identities: HashMap<[String; 3], Result<Arc<ClientIdentity>, String>>,
 }
 
 impl<'a> DirectiveFiles<'a> {
@@ -130,6 +131,17 @@ impl<'a> DirectiveFiles<'a> {
             }
             _ => found,
         })
+    }
+
+    /// The client certificate, with the file of passwords for its key, or an empty name.
+    fn identity(&mut self, names: [&str; 3]) -> Result<Arc<ClientIdentity>, String> {
+        let [certificate, key, passwords] = names.map(|name| self.path(name));
+        let passwords = Some(&*passwords).filter(|_| !names[2].is_empty());
+        let read = || match read_identity(&certificate, &key, passwords) {
+            Ok(identity) => Ok(Arc::new(identity)),
+            Err(error) => Err(error.to_string()),
+        };
+        self.identities.entry(names.map(str::to_owned)).or_insert_with(read).clone()
     }
 
     fn lists_of(&mut self, name: &str, alone: bool) -> Result<Arc<RevocationLists>, String> {
@@ -187,9 +199,10 @@ pub(super) fn client(
     let certificate = material(ssl.certificate.as_ref())?;
     let key = material(ssl.certificate_key.as_ref())?;
     if let (Some(certificate), Some(key)) = (certificate, key) {
-        match read_identity(&files.path(certificate), &files.path(key)) {
-            Ok(identity) => client.identity = Some(Arc::new(identity)),
-            Err(error) => client.identity_unread = Some(error.to_string()),
+        let passwords = ssl.password_file.as_ref().map(|set| &*set.value).unwrap_or_default();
+        match files.identity([certificate, key, passwords]) {
+            Ok(identity) => client.identity = Some(identity),
+            Err(reason) => client.identity_unread = Some(reason),
         }
     }
     Ok(client)

@@ -39,6 +39,7 @@ mod nginx_reader;
 mod nginx_startup;
 mod odd_chains;
 mod openssl;
+mod passwords;
 mod patch;
 mod peers;
 mod plain_text;

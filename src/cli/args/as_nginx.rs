@@ -49,6 +49,9 @@ pub(in crate::cli) struct AsNginxArgs {
     /// The key of --proxy-ssl-certificate
     #[arg(long, value_name = "FILE", requires = "as_nginx", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) proxy_ssl_certificate_key: Option<String>,
+    /// Passwords of that key, one on each line
+    #[arg(long, value_name = "FILE", requires = "as_nginx", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) proxy_ssl_password_file: Option<String>,
     /// An OpenSSL command, such as "Options -SessionTicket" (repeatable); as it can change anything, no verdict is given then
     #[arg(long, value_name = "COMMAND", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_conf_command: Vec<String>,
@@ -84,6 +87,7 @@ impl AsNginxArgs {
             crl: word(&self.proxy_ssl_crl),
             certificate: text(&self.proxy_ssl_certificate),
             certificate_key: text(&self.proxy_ssl_certificate_key),
+            password_file: word(&self.proxy_ssl_password_file),
             session_reuse: self.proxy_ssl_session_reuse.map(Set::given),
             conf_command: commands.map(|text| Set::given(conf_command(text))).collect(),
             ..ProxySsl::default()

@@ -25,6 +25,7 @@ use crate::report::log::document::LogReport;
 use crate::run::{self, Ending, Settings, Status};
 use crate::targets::from_nginx::{Premises, targets};
 use crate::targets::nginx_client::{NginxClient, NginxRequest};
+use crate::targets::opened_keys::OpenedKeys;
 use crate::targets::options::Options;
 use crate::targets::proxy_ssl::AsNginx;
 use crate::targets::{Host, Role, Target, TargetKind};
@@ -256,6 +257,7 @@ fn configured(tree: &Tree, args: &LogArgs, release: InstalledNginx) -> Vec<Arc<T
         apart: std::collections::HashSet::new(),
         sockets: Vec::new(),
         rehearsed: false,
+        keys: OpenedKeys::default(),
     };
     targets(&[], &upstreams(tree, &Variables::default()), &[], &premises).targets
 }

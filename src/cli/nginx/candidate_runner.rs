@@ -12,6 +12,7 @@ use crate::probe::{Limits, Prober};
 use crate::run::listener_fixes::{CandidateRun, CandidateRunner};
 use crate::targets::ClientIdentity;
 use crate::targets::from_nginx::{self, Premises};
+use crate::targets::opened_keys::OpenedKeys;
 use crate::targets::options::Options;
 
 /// What is needed to run a changed configuration.
@@ -46,6 +47,7 @@ impl CandidateRunner for ChangedNginx {
             apart: std::collections::HashSet::new(),
             sockets: tcp_sockets(tree),
             rehearsed: true,
+            keys: OpenedKeys::default(),
         };
         let mut targets = from_nginx::targets(&listeners(tree), &[], &[], &premises).targets;
         running.mark(&mut targets);

@@ -39,6 +39,7 @@ use crate::run::TargetReport;
 use crate::targets::address::parse_host;
 use crate::targets::from_nginx::{Premises, Untestable};
 use crate::targets::identity::read_identity;
+use crate::targets::opened_keys::OpenedKeys;
 use crate::targets::options::Options;
 use crate::targets::{Origin, Role, Target, TargetKind};
 use crate::tls::profile::Profile;
@@ -167,7 +168,7 @@ fn premises<'a>(
     ignored: &[IgnoreComment],
 ) -> anyhow::Result<Premises<'a>> {
     let identity =
-        options.identity_files().map(|(certificate, key)| read_identity(&certificate, &key));
+        options.identity_files().map(|(certificate, key)| read_identity(&certificate, &key, None));
     Ok(Premises {
         options,
         identity: identity.transpose()?.map(Arc::new),
@@ -179,6 +180,7 @@ fn premises<'a>(
         apart: ignored.iter().map(|one| (one.origin.file.clone(), one.origin.line)).collect(),
         sockets: configuration.tree.as_ref().map(tcp_sockets).unwrap_or_default(),
         rehearsed: args.rehearse,
+        keys: OpenedKeys::default(),
     })
 }
 

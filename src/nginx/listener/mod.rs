@@ -215,6 +215,8 @@ pub enum Material {
 pub struct ServerSsl {
     /// `ssl_certificate` with `ssl_certificate_key`, in order.
     pub certificates: Vec<CertificatePair>,
+    /// `ssl_password_file`: the full name of the file with the passwords of the keys.
+    pub password_file: Option<Set<String>>,
     /// `ssl_protocols`.
     pub protocols: Option<Set<Vec<String>>>,
     /// `ssl_ciphers`.

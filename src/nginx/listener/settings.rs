@@ -9,6 +9,7 @@ pub(super) fn settings(tree: &Tree, scope: &Scope<'_>) -> ServerSsl {
     let file = |name: &str| scope.scalar(name).map(|set| set.map(|path| tree.full_name(&path)));
     ServerSsl {
         certificates: certificates(tree, scope),
+        password_file: file("ssl_password_file"),
         protocols: scope.words("ssl_protocols"),
         ciphers: scope.scalar("ssl_ciphers"),
         ecdh_curve: scope.scalar("ssl_ecdh_curve"),

@@ -238,6 +238,7 @@ fn settings(
         crl: file("crl"),
         certificate: material(value("certificate")?),
         certificate_key: material(value("certificate_key")?),
+        password_file: file("password_file"),
         session_reuse: scope.flag(&name("session_reuse")),
         conf_command: scope.pairs(&name("conf_command")),
         alpn: scope.words(&name("alpn")).filter(|_| module == ProxyModule::Stream),

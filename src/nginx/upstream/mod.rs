@@ -225,6 +225,8 @@ pub struct ProxySsl {
     pub certificate: Option<Set<Text>>,
     /// `_certificate_key`.
     pub certificate_key: Option<Set<Text>>,
+    /// `_password_file`: the full name of the file with the passwords of keys.
+    pub password_file: Option<Set<String>>,
     /// `_session_reuse`.
     pub session_reuse: Option<Set<bool>>,
     /// `_conf_command`: OpenSSL's commands, applied last and in this order.

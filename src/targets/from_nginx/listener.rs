@@ -13,7 +13,7 @@ use crate::nginx::listener::{
 };
 use crate::nginx::problem::Span;
 use crate::targets::address::{Address, host_port, parse_host};
-use crate::targets::identity::{FileError, read_certificates, read_public_key};
+use crate::targets::identity::{FileError, read_certificates};
 use crate::targets::{ClientCertificatePolicy, Host, Role, StartTls, Target};
 use crate::tls::version::ProtocolVersion;
 
@@ -289,8 +289,10 @@ fn files(ssl: &ServerSsl, premises: &Premises<'_>) -> Vec<FileChain> {
             certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
         let key = pair.key.as_ref().and_then(|key| match &key.value {
             Material::File(name) => {
-                let spki = match read_public_key(&premises.path(name)) {
-                    Ok(spki) => Ok(spki),
+                let passwords = ssl.password_file.as_ref().map(|set| premises.path(set));
+                let read = premises.keys.public_key(&premises.path(name), passwords.as_deref());
+                let spki = match &*read {
+                    Ok(spki) => Ok(spki.clone()),
                     // An ordinary user may lack permission; other faults are reported elsewhere.
                     Err(FileError::Read { error, .. })
                         if error.kind() == io::ErrorKind::PermissionDenied =>

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 pub use self::listener::endpoints_of;
 use super::disk::below;
+use super::opened_keys::OpenedKeys;
 use super::options::Options;
 use super::{ClientIdentity, Host, Origin, Target};
 use crate::nginx::defaults::NginxRelease;
@@ -47,6 +48,8 @@ pub struct Premises<'a> {
     pub sockets: Vec<ListenAddress>,
     /// Whether each of these sockets has a stand-in, so that it is reached whatever addresses the others have.
     pub rehearsed: bool,
+    /// The keys that were opened.
+    pub keys: OpenedKeys,
 }
 
 impl Premises<'_> {

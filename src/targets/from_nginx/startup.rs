@@ -2,6 +2,7 @@
 //! library can check.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::Premises;
 use crate::certificate::Certificate;
@@ -17,7 +18,8 @@ use crate::openssl::conf_command;
 use crate::openssl::group_name::{self, GroupSupport};
 use crate::openssl::release::OpensslRelease;
 use crate::targets::disk::{DiskEntry, entry};
-use crate::targets::identity::{read_certificates, read_public_key};
+use crate::targets::identity::{FileError, read_certificates};
+use crate::targets::passwords::PasswordFile;
 
 /// How nginx opens a file, and what it must contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +55,7 @@ pub fn facts(
             }
         }
     }
+    checks.passwords(&tree.directives);
     for upstream in upstreams {
         checks.upstream(upstream);
     }
@@ -92,13 +95,16 @@ impl Checks<'_> {
             ("ssl_trusted_certificate", Use::Trusted, true),
             ("ssl_crl", Use::Trusted, true),
             ("ssl_dhparam", Use::Parameters, true),
-            ("ssl_password_file", Use::Password, true),
             ("ssl_session_ticket_key", Use::TicketKey, true),
             ("ssl_stapling_file", Use::Staple, staples),
         ] {
             for one in scope.effective(name).iter().filter(|_| counts) {
                 self.file(one.first(), kind, &one.judged_at());
             }
+        }
+        let passwords = scope.scalar("ssl_password_file").map(|set| self.tree.full_name(&set));
+        for one in scope.effective("ssl_certificate_key") {
+            self.locked(one.first(), passwords.as_deref(), &one.judged_at());
         }
         if self.keys {
             self.key_pairs(scope);
@@ -123,13 +129,16 @@ impl Checks<'_> {
             let path = |one: &Directive| self.premises.path(&self.tree.full_name(one.first()));
             let Ok(chain) = read_certificates(&path(certificate)) else { continue };
             let leaf = chain.first().and_then(|der| Certificate::parse(der).ok());
-            let (Some(leaf), Ok(spki)) = (leaf, read_public_key(&path(key))) else { continue };
+            let passwords = scope.scalar("ssl_password_file");
+            let passwords = passwords.map(|set| self.premises.path(&self.tree.full_name(&set)));
+            let read = self.premises.keys.public_key(&path(key), passwords.as_deref());
+            let (Some(leaf), Ok(spki)) = (leaf, &*read) else { continue };
             let of = &leaf.public_key.spki;
-            if *of == spki {
+            if of == spki {
                 continue;
             }
             let path = self.tree.full_name(key.first());
-            let kind = if key_algorithm(of) == key_algorithm(&spki) {
+            let kind = if key_algorithm(of) == key_algorithm(spki) {
                 FactKind::FileRefused {
                     words: format!(
                         "SSL_CTX_use_PrivateKey(\"{path}\") failed (SSL: error:05800074:x509 certificate routines::key values mismatch)"
@@ -172,6 +181,10 @@ impl Checks<'_> {
                 self.file(&file.value.written, kind, &file.span);
             }
         }
+        if let Some(key) = ssl.certificate_key.as_ref().filter(|_| ssl.certificate.is_some()) {
+            let passwords = ssl.password_file.as_ref().map(|set| &*set.value);
+            self.locked(&key.value.written, passwords, &key.span);
+        }
         for file in [&ssl.trusted_certificate, &ssl.crl].into_iter().flatten() {
             if ssl.verifies() {
                 self.file(&file.value, Use::Trusted, &file.span);
@@ -189,17 +202,59 @@ impl Checks<'_> {
         self.facts.push(Fact { span: span.clone(), kind });
     }
 
-    fn file(&mut self, written: &str, kind: Use, span: &Span) {
-        let inline = ["data:", "engine:", "store:"].iter().any(|start| written.starts_with(start));
-        if written.is_empty() || inline || has_variables(written) {
-            return;
+    /// Files of passwords, which nginx reads as soon as it meets their directive.
+    fn passwords(&mut self, inside: &[Directive]) {
+        for one in inside {
+            if one.name.ends_with("ssl_password_file") {
+                self.file(one.first(), Use::Password, &one.span);
+            }
+            self.passwords(one.children());
         }
-        let name = self.tree.full_name(written);
+    }
+
+    /// A key that is encrypted, with the file of its passwords.
+    fn locked(&mut self, written: &str, passwords: Option<&str>, span: &Span) {
+        let Some(name) = self.named(written) else { return };
+        let file = passwords.map(|name| self.premises.path(name));
+        let read = self.premises.keys.public_key(&self.premises.path(&name), file.as_deref());
+        let failed = |errors: &str, why: &str| FactKind::FileRefused {
+            words: format!(
+                "cannot load certificate key \"{name}\": PEM_read_bio_PrivateKey() failed (SSL: {errors}): {why}"
+            ),
+        };
+        let kind = match &*read {
+            Err(FileError::EncryptedKey { .. }) => failed(
+                NO_PASSWORD,
+                "the key is encrypted and there is no password file, so nginx asks for the password at a terminal, and \
+                 without one it does not start",
+            ),
+            Err(FileError::WrongPassword { words, .. }) => {
+                failed(words, &format!("no password in {} is right", passwords.unwrap_or_default()))
+            }
+            Err(FileError::Undecrypted { reason, .. }) => FactKind::Untested {
+                reason: format!("could not test: cannot decrypt the key in {name}: {reason}"),
+            },
+            _ => return,
+        };
+        if self.refused.insert(name) {
+            self.say(span, kind);
+        }
+    }
+
+    /// The full name of a file; `None` if the value is not one.
+    fn named(&self, written: &str) -> Option<String> {
+        let inline = ["data:", "engine:", "store:"].iter().any(|start| written.starts_with(start));
+        let is_file = !(written.is_empty() || inline || has_variables(written));
+        is_file.then(|| self.tree.full_name(written))
+    }
+
+    fn file(&mut self, written: &str, kind: Use, span: &Span) {
+        let Some(name) = self.named(written) else { return };
         if !self.met.insert((kind, name.clone())) {
             return;
         }
-        let known = entry(&self.premises.path(&name));
-        let kind = match known {
+        let path = self.premises.path(&name);
+        let kind = match entry(&path) {
             DiskEntry::File(text) => match fault(kind, &name, &text) {
                 Some(words) => FactKind::FileRefused { words },
                 None => return,
@@ -212,6 +267,11 @@ impl Checks<'_> {
             DiskEntry::Missing { .. } => FactKind::Untested {
                 reason: format!("could not test: {name} is not on this machine"),
             },
+            DiskEntry::Unreadable(_) if kind == Use::Password && path.is_dir() => {
+                FactKind::FileRefused {
+                    words: format!("read() {name:?} failed (21: Is a directory)"),
+                }
+            }
             DiskEntry::Unreadable(reason) => FactKind::Untested {
                 reason: format!("could not test: cannot read {name}: {reason}"),
             },
@@ -279,6 +339,9 @@ impl Checks<'_> {
     }
 }
 
+/// OpenSSL's errors where there is no terminal to ask for a password.
+const NO_PASSWORD: &str = "error:1400006B:UI routines::processing error:while reading strings error:0480006D:PEM routines::problems getting password";
+
 /// nginx's message about a missing file.
 fn missing(kind: Use, name: &str, library: Option<OpensslRelease>) -> String {
     let cause = match library {
@@ -329,6 +392,9 @@ fn fault(kind: Use, name: &str, text: &[u8]) -> Option<String> {
         )),
         Use::Parameters if !has("DH PARAMETERS") && !has("X9.42 DH PARAMETERS") => {
             Some(format!("PEM_read_bio_DHparams({name:?}) failed ({pem}DH PARAMETERS)"))
+        }
+        Use::Password if PasswordFile::of(Path::new(name), text).is_none() => {
+            Some(format!("too long line in {name:?}"))
         }
         Use::TicketKey if ![48, 80].contains(&text.len()) => {
             Some(format!("{name:?} must be 48 or 80 bytes"))

@@ -1,5 +1,5 @@
 //! Certificates that nginx, started by this user, could not load, although the configuration may be sound: the key or the
-//! certificate may not be read, or the key is encrypted.
+//! certificate may not be read, or the key is encrypted and no password opens it.
 
 use std::collections::HashSet;
 use std::io;
@@ -40,13 +40,14 @@ pub fn unreadable_pairs(tree: &Tree) -> Vec<UnreadablePair> {
 fn unreadable_here(
     tree: &Tree,
     scope: &Scope<'_>,
-    met: &mut HashSet<(String, String, bool)>,
+    met: &mut HashSet<(String, String, Option<String>)>,
 ) -> Vec<UnreadablePair> {
-    let has_passwords = !scope.effective("ssl_password_file").is_empty();
-    let new = pairs(tree, scope)
-        .filter(|(certificate, key)| met.insert((certificate.clone(), key.clone(), has_passwords)));
+    let passwords = scope.scalar("ssl_password_file").map(|set| tree.full_name(&set.value));
+    let new = pairs(tree, scope).filter(|(certificate, key)| {
+        met.insert((certificate.clone(), key.clone(), passwords.clone()))
+    });
     new.filter_map(|(certificate, key)| {
-        let reason = reason(&certificate, &key, has_passwords)?;
+        let reason = reason(&certificate, &key, passwords.as_deref())?;
         Some(UnreadablePair { certificate, key, reason })
     })
     .collect()
@@ -67,7 +68,7 @@ fn pairs<'s>(tree: &'s Tree, scope: &'s Scope<'_>) -> impl Iterator<Item = (Stri
     })
 }
 
-fn reason(certificate: &str, key: &str, has_passwords: bool) -> Option<String> {
+fn reason(certificate: &str, key: &str, passwords: Option<&str>) -> Option<String> {
     let denied = |error: FileError| match &error {
         FileError::Read { error: why, .. } if why.kind() == io::ErrorKind::PermissionDenied => {
             Some(error.to_string())
@@ -75,10 +76,11 @@ fn reason(certificate: &str, key: &str, has_passwords: bool) -> Option<String> {
         _ => None,
     };
     let unread = read_certificates(Path::new(certificate)).err().and_then(denied);
-    unread.or_else(|| match read_public_key(Path::new(key)).err()? {
-        FileError::EncryptedKey { .. } if !has_passwords => {
+    unread.or_else(|| match read_public_key(Path::new(key), passwords.map(Path::new)).err()? {
+        FileError::EncryptedKey { .. } => {
             Some(format!("the key in {key} is encrypted, and there is no ssl_password_file"))
         }
+        error @ FileError::WrongPassword { .. } => Some(error.to_string()),
         error => denied(error),
     })
 }

@@ -22,6 +22,7 @@ pub(super) const KEYS: &[&str] = &[
     "crl",
     "certificate",
     "certificate_key",
+    "password_file",
     "conf_command",
     "request",
     "nginx_version",
@@ -46,6 +47,7 @@ impl TargetsReader<'_> {
             crl: self.set(table, "crl", Self::file),
             certificate: self.set(table, "certificate", Self::file_text),
             certificate_key: self.set(table, "certificate_key", Self::file_text),
+            password_file: self.set(table, "password_file", Self::file),
             conf_command: self
                 .at(table, "conf_command", |reader, value| reader.list(value, Self::command))
                 .unwrap_or_default(),

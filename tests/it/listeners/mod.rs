@@ -24,6 +24,7 @@ use shakedown::probe::scan::Depth;
 use shakedown::probe::{AddressFamily, Deadlines, Limits, Prober};
 use shakedown::run::{Settings, TargetReport, audit_all};
 use shakedown::targets::from_nginx::{self, Premises};
+use shakedown::targets::opened_keys::OpenedKeys;
 use shakedown::targets::options::Options;
 use shakedown::targets::{Roots, Target};
 use shakedown::tls::profile::{Profile, select};
@@ -93,6 +94,7 @@ impl Read {
             apart: HashSet::new(),
             sockets: Vec::new(),
             rehearsed: false,
+            keys: OpenedKeys::default(),
         };
         let mut targets = from_nginx::targets(&sockets, &[], &[], &premises).targets;
         for target in &mut targets {
