@@ -34,6 +34,7 @@ use crate::observation::{
     Observed, RawChoice, RawHello, Session, Stage,
 };
 use crate::targets::Target;
+use crate::targets::identity::certified;
 use crate::tls::extension::Extension;
 use crate::tls::flight::Flight;
 use crate::tls::group::NamedGroup;
@@ -93,10 +94,7 @@ impl Handshaker {
             .client_identity
             .as_ref()
             .and_then(|identity| Some((&identity.chain, identity.key.as_ref()?)))
-            .map(|(chain, key)| {
-                let key = key.clone_key();
-                CertifiedKey::from_der(chain.clone(), key, &self.provider).map(Arc::new)
-            })
+            .map(|(chain, key)| certified(chain, key.clone_key(), &self.provider).map(Arc::new))
             .transpose();
         let asks_http = target.starttls.is_none();
         let opened = AtomicU32::new(0);

@@ -3,13 +3,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, InconsistentKeys};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::passwords::{PasswordFile, PasswordPlace};
 use super::{ClientIdentity, regular_file};
-use crate::certificate::file;
 use crate::certificate::locked_key::{LockedKey, OpenError};
+use crate::certificate::{Certificate, file};
 
 /// The largest file, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -114,13 +117,11 @@ pub fn read_identity(
     let chain = read_certificates(certificate)?;
     let (key_der, password) = read_key(key, passwords)?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    rustls::sign::CertifiedKey::from_der(chain.clone(), key_der.clone_key(), &provider).map_err(
-        |error| FileError::Mismatch {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-            reason: error.to_string(),
-        },
-    )?;
+    certified(&chain, key_der.clone_key(), &provider).map_err(|error| FileError::Mismatch {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+        reason: error.to_string(),
+    })?;
     Ok(ClientIdentity {
         chain,
         key: Some(key_der),
@@ -128,6 +129,22 @@ pub fn read_identity(
         key_file: key.to_owned(),
         password,
     })
+}
+
+/// A chain and its key, to be presented. rustls itself refuses certificates of version 1, which nginx presents.
+pub fn certified(
+    chain: &[CertificateDer<'static>],
+    key: PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, rustls::Error> {
+    let key = provider.key_provider.load_private_key(key)?;
+    let leaf = chain.first().and_then(|der| Certificate::parse(der).ok());
+    let leaf = leaf.ok_or(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
+    let belongs = key.public_key().is_none_or(|spki| *spki == *leaf.public_key.spki);
+    if !belongs {
+        return Err(InconsistentKeys::KeyMismatch.into());
+    }
+    Ok(CertifiedKey::new(chain.to_vec(), key))
 }
 
 /// Reads a private key, which a password of a file may open, and returns its public key, as `SubjectPublicKeyInfo` in
@@ -183,12 +200,12 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
 mod tests {
     use std::fs;
 
-    use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+    use rcgen::{KeyPair, generate_simple_self_signed};
     use tempfile::TempDir;
 
     use super::*;
 
-    fn generated() -> CertifiedKey<KeyPair> {
+    fn generated() -> rcgen::CertifiedKey<KeyPair> {
         generate_simple_self_signed(vec!["client.test".to_owned()]).unwrap()
     }
 

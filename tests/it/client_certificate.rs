@@ -2,8 +2,8 @@
 
 use shakedown::certificate::issue::Authority;
 
-use crate::support::pki::{Files, Pki, pem};
-use crate::support::program::{Audit, probe, text};
+use crate::support::pki::{Files, OpenSslAuthority, Pki, pem};
+use crate::support::program::{Audit, probe, shakedown, text};
 use crate::support::server::{Nginx, OpenSsl};
 
 /// The certificate requests by version, and the expected findings.
@@ -170,4 +170,38 @@ fn openssl_refuses_in_the_handshake_or_just_after_it() {
         scene.audit(server.port, Some(&scene.client)).check(&[]).ends(0, "pass");
         scene.audit(server.port, Some(&scene.stranger)).check(&[REJECTED]).ends(1, "fail");
     }
+}
+
+#[test]
+fn a_client_certificate_of_version_1_is_presented_as_nginx_presents_it() {
+    let (clients, strangers) = (OpenSslAuthority::new(), OpenSslAuthority::new());
+    let issue = |authority: &OpenSslAuthority| authority.issue("rsa:2048", "-sha256", None);
+    let (client, stranger) = (issue(&clients), issue(&strangers));
+    let scene = Scene { authority: clients.ca_file(), client, stranger, ..Scene::of(Pki::rsa()) };
+    for (versions, missing) in VERSIONS {
+        let nginx = scene.nginx(versions, "on");
+        scene.audit(nginx.port, Some(&scene.client)).check(missing).ends(0, "pass");
+        let rejected = scene.audit(nginx.port, Some(&scene.stranger));
+        rejected.check(&[&[REJECTED], missing].concat()).ends(1, "fail");
+    }
+    let server = scene.openssl(&[]);
+    scene.audit(server.port, Some(&scene.client)).check(&[]).ends(0, "pass");
+    // As nginx does for its upstream.
+    let nginx = scene.nginx("TLSv1.2 TLSv1.3", "on");
+    for (files, expected) in [(&scene.client, "pass"), (&scene.stranger, "fail")] {
+        let (certificate, key) = (files.certificate.display(), files.key.display());
+        let options = [
+            "--as-nginx",
+            &format!("--proxy-ssl-certificate={certificate}"),
+            &format!("--proxy-ssl-certificate-key={key}"),
+            &format!("127.0.0.1:{}", nginx.port),
+        ];
+        let audit = probe(&options);
+        assert_eq!(text(&audit.target["nginx"]["as_configured"]), expected, "{:#}", audit.target);
+    }
+    let with_files =
+        ["cert", "--as", "client", "--ca-names", &scene.authority, "--ca-file", &scene.authority];
+    let certificate = scene.client.certificate.display().to_string();
+    let run = shakedown(&[&with_files[..], &[&certificate]].concat());
+    assert_eq!(run.status, 0, "{}{}", run.stdout, run.stderr);
 }

@@ -5,6 +5,7 @@ use crate::audit::reproduce::{leaf_of, with_own_name};
 use crate::audit::rule::{Check, Context, ObservedChain, Rule, Verdict};
 use crate::audit::rules::{certificate, chain, client_certificate};
 use crate::certificate::trust::browser::BrowserVerdict;
+use crate::certificate::trust::openssl::OpensslVerdict;
 
 pub(crate) const RULE: Rule = Rule {
     id: "certificate-refused",
@@ -47,12 +48,19 @@ fn check(view: &ObservedChain<'_>, cx: &Context<'_>) -> Verdict {
     }
     let authority = view.chain.leaf().is_some_and(|leaf| leaf.is_ca());
     // OpenSSL, and so nginx as a client, accepts a CA certificate as a server's.
-    let severity = if authority && cx.is_upstream() { Severity::Warning } else { Severity::Error };
-    let checked_by = if cx.target.is_client_file() { "servers" } else { "clients" };
+    let is_client = cx.target.is_client_file();
+    // Most servers that verify clients use OpenSSL, which accepts certificates of version 1.
+    let accepted = is_client && view.assessment.nginx == OpensslVerdict::Accepted;
+    let is_doubt = accepted || authority && cx.is_upstream();
+    let severity = if is_doubt { Severity::Warning } else { Severity::Error };
+    let checked_by = if is_client { "servers" } else { "clients" };
     RULE.finds(format!("{checked_by} that check like browsers refuse the chain"))
         .severity(severity)
         .subject(reason)
         .evidence(reason)
+        .evidence_from(
+            accepted.then(|| "servers with OpenSSL, nginx among them, accept it".to_owned()),
+        )
         .evidence(view.describe(0))
         .evidence_from(view.sightings())
         .reproduce(leaf_of(&with_own_name(cx.target, view.address()), "-text"))
