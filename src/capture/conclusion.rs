@@ -10,6 +10,7 @@ use super::exchange::{
 };
 use super::half::Half;
 use super::preface;
+use super::sealed_sizes::SealedSizes;
 use super::seen_answer::SeenAnswer;
 use super::seen_hello::final_version;
 use super::shown::{PlainAlert, SealedRecord, ShownTls};
@@ -17,10 +18,6 @@ use super::talk::Talk;
 use crate::tls::alert::AlertDescription;
 use crate::tls::extension::ExtensionType;
 use crate::tls::version::ProtocolVersion;
-
-/// The suite of TLS 1.3 with SHA-384, and that with a short tag.
-const SHA384_SUITE: u16 = 0x1302;
-const SHORT_TAG_SUITE: u16 = 0x1305;
 
 /// A side that waits this long for the other did not just leave, in nanoseconds.
 pub(super) const PATIENCE: i64 = 1_000_000_000;
@@ -211,6 +208,9 @@ impl View<'_> {
                 None => Conclusion::Unclear(Doubt::OneDirection),
             });
         }
+        if let Some(refused) = self.refused_amid(&records, sizes) {
+            return Some(refused);
+        }
         let place = sizes.place_of_finished(&records)?;
         let finished = *records.get(place)?;
         if !sizes.has_certificate(&records) {
@@ -218,7 +218,7 @@ impl View<'_> {
         }
         let mut reactions = self.server.shown.sealed.iter();
         let reaction = reactions.find(|it| it.at.received >= finished.at.end)?;
-        Some(if !sizes.is_alert(*reaction) {
+        Some(if !self.is_alert_of_server(*reaction, sizes) {
             Conclusion::Established
         } else if self.client_left_before(*reaction, records.get(place + 1..)?, sizes) {
             // It may as well be a goodbye that answers the client's.
@@ -229,12 +229,35 @@ impl View<'_> {
         })
     }
 
+    /// The server may refuse the client's certificate before it has the rest of the client's flight.
+    fn refused_amid(&self, records: &[SealedRecord], sizes: SealedSizes) -> Option<Conclusion> {
+        let first = records.first()?;
+        let end = sizes.place_of_finished(records).and_then(|place| records.get(place));
+        let amid = |it: &&SealedRecord| {
+            it.at.received >= first.at.end
+                && end.is_none_or(|finished| it.at.received < finished.at.end)
+        };
+        let mut reactions = self.server.shown.sealed.iter().filter(amid);
+        let alert = reactions.find(|it| self.is_alert_of_server(**it, sizes))?;
+        let by_client = self.client_left_before(*alert, records, sizes);
+        let stage = HandshakeStage::AfterClientKey;
+        (!by_client)
+            .then_some(Conclusion::Failed(Breakdown::SealedAlert { by: Party::Server, stage }))
+    }
+
+    /// Data may have the size of a padded alert; but an alert is the last that a server sends.
+    fn is_alert_of_server(&self, record: SealedRecord, sizes: SealedSizes) -> bool {
+        let is_last = u64::from(record.at.end) >= self.server.stream.end();
+        sizes.is_bare_alert(record)
+            || sizes.is_alert(record) && is_last && self.ended_by() == Some(Party::Server)
+    }
+
     /// Whether the server knew that the client was leaving when it sent this.
     fn client_left_before(
         &self,
         reaction: SealedRecord,
         after_finished: &[SealedRecord],
-        sizes: Sizes,
+        sizes: SealedSizes,
     ) -> bool {
         let goodbye = after_finished.iter().find(|record| sizes.is_alert(**record));
         let said = goodbye.is_some_and(|record| record.at.end <= reaction.at.received);
@@ -251,17 +274,17 @@ impl View<'_> {
             return records.clone();
         }
         let floor = self.server.shown.answered.max(1);
-        let ends_early_data = self.sizes().ends_early_data();
+        let sizes = self.sizes();
         let mut after: Vec<SealedRecord> =
             records.iter().copied().filter(|record| record.at.received >= floor).collect();
-        if after.first().is_some_and(|first| usize::from(first.length) == ends_early_data) {
+        if after.first().is_some_and(|first| sizes.ends_early_data(*first)) {
             after.remove(0);
         }
         after
     }
 
-    fn sizes(&self) -> Sizes {
-        Sizes::of(self.answer().or(self.retry()).map(|answer| answer.cipher_suite.0))
+    fn sizes(&self) -> SealedSizes {
+        SealedSizes::of(self.answer().or(self.retry()).map(|answer| answer.cipher_suite.0))
     }
 
     fn ended_by(&self) -> Option<Party> {
@@ -391,9 +414,7 @@ impl View<'_> {
         }
         Some(match (sizes.has_certificate(&records), records.first()) {
             (false, _) => ClientCertificate::None,
-            (true, Some(first))
-                if place > 0 && usize::from(first.length) == sizes.no_certificate() =>
-            {
+            (true, Some(first)) if sizes.has_no_certificate(*first, place) => {
                 ClientCertificate::Empty
             }
             (true, _) => ClientCertificate::Sent,
@@ -426,61 +447,5 @@ impl View<'_> {
         let by = self.ended_by()?;
         let half = if by == Party::Client { self.client } else { self.server };
         half.end().map(|end| ExchangeEnd { by, reset: end.reset, time: end.at.time })
-    }
-}
-
-/// How large the records of TLS 1.3 are whose contents are known in advance (RFC 8446 sections 4.4.4, 5.2 and 6).
-#[derive(Clone, Copy, Debug)]
-struct Sizes {
-    finished: [usize; 2],
-    alert: usize,
-}
-
-impl Sizes {
-    /// Those of a suite; where it is not known, those of any.
-    fn of(suite: Option<u16>) -> Self {
-        const SHORT_TAG: usize = 8;
-        const TAG: usize = 16;
-        // The type of what is encrypted takes a byte.
-        let tag = 1 + if suite == Some(SHORT_TAG_SUITE) { SHORT_TAG } else { TAG };
-        let finished = |hash: usize| 4 + hash + tag;
-        let finished = match suite {
-            Some(SHA384_SUITE) => [finished(48); 2],
-            Some(_) => [finished(32); 2],
-            None => [finished(32), finished(48)],
-        };
-        Self { finished, alert: 2 + tag }
-    }
-
-    /// An `EndOfEarlyData` message, which has no body.
-    fn ends_early_data(self) -> usize {
-        4 + self.alert - 2
-    }
-
-    /// A `Certificate` message without certificates.
-    fn no_certificate(self) -> usize {
-        8 + self.alert - 2
-    }
-
-    fn is_alert(self, record: SealedRecord) -> bool {
-        usize::from(record.length) == self.alert
-    }
-
-    /// Where the client's first flight after the answer ends; some put all of it into one record.
-    fn place_of_finished(self, records: &[SealedRecord]) -> Option<usize> {
-        if records.first().is_none_or(|first| self.is_alert(*first)) {
-            return None;
-        }
-        let alone = records.iter().position(|record| self.finished.contains(&record.length.into()));
-        alone.or_else(|| {
-            records.iter().position(|record| usize::from(record.length) > self.finished[0])
-        })
-    }
-
-    /// Whether the client's flight holds more than the end of the handshake: a certificate, or that it has none.
-    fn has_certificate(self, records: &[SealedRecord]) -> bool {
-        let place = self.place_of_finished(records);
-        let alone = |record: &SealedRecord| self.finished.contains(&record.length.into());
-        place.is_some_and(|place| place > 0 || !records.first().is_some_and(alone))
     }
 }

@@ -30,6 +30,7 @@ pub mod placeholders;
 mod preface;
 pub mod quic;
 pub mod record_layer;
+mod sealed_sizes;
 pub mod seen_answer;
 pub mod seen_hello;
 pub mod shown;
