@@ -1,7 +1,8 @@
 //! From a connection to the handshake in it, and how that ended.
 //!
 //! What was sent in the clear counts as seen. What TLS 1.3 encrypts is inferred from the sizes of records, what their senders had
-//! received by then, and who ended the connection; and only where nothing is missing. Where bytes are missing, nothing is
+//! received by then, and who ended the connection; and only where nothing is missing. With the keys of a key log it is seen as well.
+//! Where bytes are missing, nothing is
 //! concluded from what did not come.
 
 use super::exchange::{
@@ -9,6 +10,7 @@ use super::exchange::{
     ExchangeTransport, HandshakeStage, Party,
 };
 use super::half::Half;
+use super::opened_outcome::{OpenedOutcome, outcome};
 use super::preface;
 use super::sealed_sizes::SealedSizes;
 use super::seen_answer::SeenAnswer;
@@ -128,7 +130,9 @@ impl View<'_> {
     /// How far the handshake came.
     fn stage(&self) -> HandshakeStage {
         let (client, server) = (self.client.shown.clear(), self.server.shown.clear());
-        let sent_key = self.client.shown.changed_keys && !self.is_tls13() || client.proved;
+        let finished = self.client.shown.opened.as_ref().is_some_and(|it| it.finished.is_some());
+        let sent_key = self.client.shown.changed_keys && !self.is_tls13();
+        let sent_key = sent_key || client.proved || finished;
         if !client.has_hello() {
             HandshakeStage::AmidHello
         } else if self.answer().is_some() && sent_key {
@@ -149,6 +153,14 @@ impl View<'_> {
         if let Some((by, alert)) = self.telling_alert() {
             let (description, stage) = (alert.description, self.stage());
             return Conclusion::Failed(Breakdown::Alert { by, description, stage });
+        }
+        match outcome(&self.client.shown, &self.server.shown) {
+            Some(OpenedOutcome::Established) => return Conclusion::Established,
+            Some(OpenedOutcome::Refused(by, description)) => {
+                let stage = self.stage();
+                return Conclusion::Failed(Breakdown::Alert { by, description, stage });
+            }
+            None => {}
         }
         let decided = if self.is_tls13() { self.modern() } else { self.classic() };
         decided.unwrap_or_else(|| self.unfinished())
@@ -322,7 +334,7 @@ impl View<'_> {
         if unclear {
             return Conclusion::Unclear(Doubt::Ambiguous);
         }
-        let sent = self.client.shown.began.unwrap_or(self.talk.first);
+        let sent = self.client.shown.began().unwrap_or(self.talk.first);
         if by == Party::Client
             && stage == HandshakeStage::AfterHello
             && end.at.time - sent >= PATIENCE
@@ -349,8 +361,8 @@ impl View<'_> {
             proxied: self.client.proxied(),
             preface: self.preface(),
             opened: self.talk.first,
-            hello_time: client.began,
-            answer_time: server.began,
+            hello_time: client.began(),
+            answer_time: server.began(),
             hello: client.clear().hello.clone(),
             first_hello: self.client.first_hello().map(Into::into),
             retry: self.retry().cloned(),
@@ -361,6 +373,7 @@ impl View<'_> {
             resumed: self.resumed(),
             client_certificate: self.client_certificate(),
             alerts: self.alerts(conclusion),
+            is_opened: [client, server].iter().any(|shown| shown.opened.is_some()),
             end: self.end(),
             whole: self.whole,
             packets: self.talk.kept.as_ref().map(|kept| Box::new(kept.seen_from(self.side))),
@@ -391,10 +404,11 @@ impl View<'_> {
 
     fn client_certificate(&self) -> Option<ClientCertificate> {
         let (client, server) = (self.client.shown.clear(), self.server.shown.clear());
-        if self.is_tls13() {
+        let is_read = self.server.shown.opened.as_ref().is_some_and(|it| it.finished.is_some());
+        if self.is_tls13() && !is_read {
             return self.sealed_client_certificate();
         }
-        if self.answer().is_none() || !server.done && !server.asks_certificate {
+        if self.answer().is_none() || !server.done && !server.asks_certificate && !is_read {
             return None;
         }
         Some(match (&client.certificates, server.asks_certificate) {
@@ -429,15 +443,32 @@ impl View<'_> {
                 description: Some(alert.description),
                 time: alert.at.time,
                 inferred: false,
+                opened: false,
             });
-            plain.collect::<Vec<_>>()
+            let opened = half.shown.opened.iter().flat_map(|opened| &opened.alerts);
+            let opened = opened.map(move |alert| ExchangeAlert {
+                by,
+                fatal: !alert.is_goodbye(),
+                description: Some(alert.description),
+                time: alert.at.time,
+                inferred: false,
+                opened: true,
+            });
+            plain.chain(opened).collect::<Vec<_>>()
         };
         let mut alerts = of(Party::Client, self.client);
         alerts.extend(of(Party::Server, self.server));
         if let Conclusion::Failed(Breakdown::SealedAlert { by, .. }) = conclusion {
             let half = if by == Party::Client { self.client } else { self.server };
             let time = half.shown.sealed.last().map_or(self.talk.last, |record| record.at.time);
-            alerts.push(ExchangeAlert { by, fatal: true, description: None, time, inferred: true });
+            alerts.push(ExchangeAlert {
+                by,
+                fatal: true,
+                description: None,
+                time,
+                inferred: true,
+                opened: false,
+            });
         }
         alerts.sort_by_key(|alert| alert.time);
         alerts

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::kept::Keeping;
+use super::keylog::KeyLog;
 use super::packet::TcpSegment;
 use super::shown::ClearTls;
 use super::slots::{SlotPlace, Slots};
@@ -60,6 +61,8 @@ pub struct ConnectionCounts {
 pub struct Connections {
     /// What became of them.
     pub counts: ConnectionCounts,
+    /// Keys with which encrypted records are opened.
+    pub keys: KeyLog,
     slots: Slots,
     idle: Queue,
     closing: Queue,
@@ -100,6 +103,9 @@ impl Connections {
         let Some(talk) = self.slots.open(place) else { return };
         let (was_over, held, kept) = (talk.is_over(), talk.held(), talk.kept_size());
         talk.segment(segment);
+        if self.keys.sessions() > 0 {
+            talk.open_with(&self.keys);
+        }
         if self.kept + talk.kept_size() > MAX_KEPT + kept
             && let Some(kept) = &mut talk.kept
         {
@@ -133,7 +139,8 @@ impl Connections {
     fn open(&mut self, segment: &TcpSegment<'_>, take: &mut impl FnMut(Talk)) -> SlotPlace {
         self.make_room(take);
         self.counts.connections += 1;
-        let place = self.slots.insert(Talk::new(segment, self.keeping));
+        let keeping = Keeping { randoms: self.keys.sessions() > 0, ..self.keeping };
+        let place = self.slots.insert(Talk::new(segment, keeping));
         self.idle.push_back((segment.time + IDLE, place));
         self.tidy();
         self.counts.most_open = self.counts.most_open.max(self.slots.len() as u64);

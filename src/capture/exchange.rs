@@ -48,6 +48,8 @@ pub struct ExchangeAlert {
     pub time: i64,
     /// Whether only the size and the place of a record tell that it is one.
     pub inferred: bool,
+    /// Whether it was encrypted, and opened with the keys of a key log.
+    pub opened: bool,
 }
 
 /// Who ended the connection first, and how.
@@ -216,7 +218,7 @@ pub struct Exchange {
     pub version: Option<ProtocolVersion>,
     /// The group of the key exchange.
     pub group: Option<NamedGroup>,
-    /// SHA-256 of the server's certificates, as far as they travel in the clear, in the order sent.
+    /// SHA-256 of the server's certificates, as far as they can be read, in the order sent.
     pub chain: Vec<Fingerprint>,
     /// Whether a session was resumed.
     pub resumed: Option<bool>,
@@ -224,6 +226,8 @@ pub struct Exchange {
     pub client_certificate: Option<ClientCertificate>,
     /// Alerts, in the order of their times.
     pub alerts: Vec<ExchangeAlert>,
+    /// Whether encrypted records of it were opened with the keys of a key log.
+    pub is_opened: bool,
     /// Who ended the connection first.
     pub end: Option<ExchangeEnd>,
     /// Whether all that was sent was captured, as far as can be seen.

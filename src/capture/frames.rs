@@ -4,7 +4,7 @@ use std::io::{self, Chain, Cursor, Read};
 use std::sync::{Arc, OnceLock};
 
 use pcap_parser::traits::PcapReaderIterator;
-use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader};
+use pcap_parser::{Block, PcapBlockOwned, PcapError, SecretsType, create_reader};
 
 /// Bytes that are read at once.
 const BUFFER: usize = 256 * 1024;
@@ -38,6 +38,15 @@ pub struct CapturedFrame<'a> {
     pub bytes: &'a [u8],
     /// How many bytes of its end were not kept.
     pub cut: usize,
+}
+
+/// What a capture holds.
+#[derive(Clone, Copy, Debug)]
+pub enum CaptureBlock<'a> {
+    /// A frame.
+    Frame(CapturedFrame<'a>),
+    /// The text of a key log.
+    Secrets(&'a [u8]),
 }
 
 /// Why no more frames can be read.
@@ -94,21 +103,22 @@ impl<'r> Frames<'r> {
         self.count
     }
 
-    /// Hands the next frame on; whether there was one.
-    pub fn next_frame(
-        &mut self,
-        take: impl FnOnce(CapturedFrame<'_>),
-    ) -> Result<bool, FramesError> {
+    /// Hands the next frame on, or secrets; whether there was one.
+    pub fn next_block(&mut self, take: impl FnOnce(CaptureBlock<'_>)) -> Result<bool, FramesError> {
         loop {
             self.reader.consume(std::mem::take(&mut self.consume));
             match self.reader.next() {
                 Ok((length, block)) => {
                     self.consume = length;
+                    if let Some(secrets) = secrets(&block) {
+                        take(CaptureBlock::Secrets(secrets));
+                        return Ok(true);
+                    }
                     let frame = frame(&block, &mut self.interfaces, self.last);
                     if let Some(frame) = frame {
                         self.count += 1;
                         self.last = frame.time;
-                        take(frame);
+                        take(CaptureBlock::Frame(frame));
                         return Ok(true);
                     }
                 }
@@ -192,6 +202,13 @@ fn with_header<R: Read>(mut source: R) -> Result<Chain<Cursor<Vec<u8>>, R>, Fram
         read_to(&mut header, length).map_err(unreadable)?;
     }
     Ok(Cursor::new(header).chain(source))
+}
+
+/// The text of a key log, if the block holds one.
+fn secrets<'a>(block: &PcapBlockOwned<'a>) -> Option<&'a [u8]> {
+    let PcapBlockOwned::NG(Block::DecryptionSecrets(secrets)) = block else { return None };
+    let length = usize::try_from(secrets.secrets_len).ok()?;
+    (secrets.secrets_type == SecretsType::TlsKeyLog).then_some(secrets.data.get(..length)?)
 }
 
 /// What a block holds, if it is a packet's.

@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 
 use super::kept::Keeping;
+use super::keylog::{Agreement, ClientRandom, Opener};
 use super::preface::{self, First};
 use super::record_layer::{RecordLayer, SeenRecord};
-use super::shown::{CaptureMoment, HalfEnd, PlainAlert, ShownTls};
+use super::shown::{CaptureMoment, HalfEnd, OPENED, PlainAlert, ShownTls};
 use super::stream::{Stream, StreamRun};
 use crate::tls::alert::AlertDescription;
 use crate::tls::flight::{MESSAGE_HEADER, split_message};
+use crate::tls::message::MessageType;
 use crate::tls::record::ContentType;
 
 /// Bytes of plain text before TLS that are passed over.
@@ -37,7 +39,7 @@ enum Phase {
 }
 
 /// What most directions of most connections do not have, or not for long.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct HalfRarities {
     end: Option<HalfEnd>,
     alerts: Vec<PlainAlert>,
@@ -48,6 +50,10 @@ struct HalfRarities {
     has_proxy_header: bool,
     proxied: Option<SocketAddr>,
     first_hello: Option<Box<[u8]>>,
+    /// The random of a client's first hello, until keys were looked for.
+    client_random: Option<ClientRandom>,
+    /// What opens its encrypted records.
+    opener: Option<Opener>,
 }
 
 /// What has begun and is not whole.
@@ -60,7 +66,7 @@ struct UnreadRest {
 }
 
 /// One direction of a connection. Very many may be kept at once.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Half {
     /// Its bytes in order.
     pub stream: Stream,
@@ -72,7 +78,7 @@ pub struct Half {
     pub packets: u32,
     /// The place in the other direction up to which it received all.
     pub received: u32,
-    keeps_hello: bool,
+    keeping: Keeping,
     phase: Phase,
     records: RecordLayer,
     rest: Option<Box<UnreadRest>>,
@@ -82,7 +88,7 @@ pub struct Half {
 impl Half {
     /// Before its first byte.
     pub fn new(keeping: Keeping) -> Self {
-        Self { keeps_hello: keeping.hellos, ..Self::default() }
+        Self { keeping, ..Self::default() }
     }
 
     /// Takes the next run of the stream.
@@ -157,6 +163,22 @@ impl Half {
         self.rarities.as_ref().and_then(|rare| rare.first_hello.as_deref())
     }
 
+    /// What opens its encrypted records.
+    pub fn opener(&self) -> Option<&Opener> {
+        self.rarities.as_ref().and_then(|rare| rare.opener.as_ref())
+    }
+
+    /// The random of its first hello as a client, once.
+    pub fn take_client_random(&mut self) -> Option<ClientRandom> {
+        self.rarities.as_mut().and_then(|rare| rare.client_random.take())
+    }
+
+    /// From here on its encrypted records are opened with these keys.
+    pub fn give(&mut self, opener: Opener) {
+        self.rare().opener = Some(opener);
+        self.records.opens_data = true;
+    }
+
     /// Whether it encrypted something after it had received something encrypted.
     pub fn answers(&self, peer: &Self) -> bool {
         let (first, last) = (peer.shown.sealed.first(), self.shown.sealed.last());
@@ -181,6 +203,9 @@ impl Half {
         self.stream.flush(|_, _| {});
         self.rest = None;
         self.records = RecordLayer::default();
+        if let Some(rare) = &mut self.rarities {
+            rare.opener = None;
+        }
         self.phase = Phase::Foreign;
     }
 
@@ -274,7 +299,7 @@ impl Half {
             return;
         };
         self.shown.ssl2(whole.get(2..).unwrap_or_default());
-        self.shown.began.get_or_insert(at.time);
+        self.shown.begin(at.time);
         self.phase = Phase::Tls;
         if !rest.is_empty() {
             self.tls(StreamRun::Bytes(rest), at);
@@ -284,25 +309,31 @@ impl Half {
     fn tls(&mut self, span: StreamRun<'_>, at: CaptureMoment) {
         let mut records = std::mem::take(&mut self.records);
         records.feed(span, |record| self.record(record, at));
+        records.opens_data = self.opener().is_some_and(Opener::wants_more);
         self.shown.unread |= records.lost;
         self.records = records;
     }
 
     fn record(&mut self, record: SeenRecord<'_>, at: CaptureMoment) {
         let shown = &mut self.shown;
-        shown.began.get_or_insert(at.time);
+        shown.begin(at.time);
         match record.content {
             ContentType::CHANGE_CIPHER_SPEC => shown.changed_keys = true,
             ContentType::HANDSHAKE if is_sealed(record, shown.changed_keys) => {
                 shown.finished = shown.finished.saturating_add(1);
+                self.unseal(record, at);
             }
             ContentType::HANDSHAKE => self.part(record.body, record.version, at),
             // Two bytes are too few for anything encrypted.
             ContentType::ALERT if record.length > 2 => {
                 shown.sealed_alerts = shown.sealed_alerts.saturating_add(1);
+                self.unseal(record, at);
             }
             ContentType::ALERT => self.alert(record, at),
-            ContentType::APPLICATION_DATA => shown.seal(record, at),
+            ContentType::APPLICATION_DATA => {
+                shown.seal(record, at);
+                self.unseal(record, at);
+            }
             _ => {}
         }
     }
@@ -326,7 +357,7 @@ impl Half {
 
     /// Takes the next run of a handshake that travels without records, as in QUIC.
     pub fn bare(&mut self, span: StreamRun<'_>, at: CaptureMoment) {
-        self.shown.began.get_or_insert(at.time);
+        self.shown.begin(at.time);
         match span {
             StreamRun::Bytes(bytes) => self.part(Some(bytes), 0, at),
             StreamRun::Missing(_) => self.part(None, 0, at),
@@ -361,8 +392,11 @@ impl Half {
                 Ok(Some((kind, body))) => {
                     let had_hello = self.shown.clear().hello.is_some();
                     self.shown.message(kind, body, version, at);
-                    if self.keeps_hello && !had_hello && self.shown.clear().hello.is_some() {
-                        self.rare().first_hello = Some(body.into());
+                    if !had_hello && self.shown.clear().hello.is_some() {
+                        self.keep_hello(body);
+                    }
+                    if kind == MessageType::SERVER_HELLO {
+                        self.agree_with(body);
                     }
                     bytes = bytes.get(MESSAGE_HEADER + body.len()..).unwrap_or_default();
                 }
@@ -375,6 +409,64 @@ impl Half {
         }
     }
 
+    fn keep_hello(&mut self, body: &[u8]) {
+        if self.keeping.hellos {
+            self.rare().first_hello = Some(body.into());
+        }
+        if self.keeping.randoms {
+            self.rare().client_random = random(body);
+        }
+    }
+
+    /// The server's hello tells which keys follow.
+    fn agree_with(&mut self, hello: &[u8]) {
+        let answer = self.shown.clear().answer.as_ref();
+        let agreed = answer.map(|answer| (answer.version, answer.cipher_suite));
+        if let Some(((version, suite), random)) = agreed.zip(random(hello)) {
+            self.agree(Agreement { version, suite, random });
+        }
+    }
+
+    /// Takes what client and server agreed on, and opens what waited for it.
+    pub fn agree(&mut self, agreement: Agreement) {
+        let opener = self.rarities.as_mut().and_then(|rare| rare.opener.as_mut());
+        let Some(opener) = opener else { return };
+        for waiting in opener.agree(agreement) {
+            self.unseal(waiting.record(), waiting.at);
+        }
+    }
+
+    /// Opens an encrypted record, if there are keys for it.
+    fn unseal(&mut self, record: SeenRecord<'_>, at: CaptureMoment) {
+        let opener = self.rarities.as_mut().and_then(|rare| rare.opener.as_mut());
+        let Some((content, body)) = opener.and_then(|opener| opener.open(record, at)) else {
+            return;
+        };
+        let opened = self.shown.opened.get_or_insert_default();
+        let (had_finished, updates) = (opened.finished.is_some(), opened.updates);
+        match content {
+            ContentType::ALERT => opened.alert(&body, at),
+            ContentType::APPLICATION_DATA => opened.last_sent = Some(at),
+            // What TLS 1.2 encrypts of a handshake is its end.
+            ContentType::HANDSHAKE if record.content == ContentType::HANDSHAKE => {
+                opened.finished.get_or_insert(at);
+                return;
+            }
+            ContentType::HANDSHAKE => self.part(Some(&body), OPENED, at),
+            _ => {}
+        }
+        let opened = self.shown.opened.get_or_insert_default();
+        let (has_finished, updated) = (opened.finished.is_some(), opened.updates > updates);
+        let opener = self.rarities.as_mut().and_then(|rare| rare.opener.as_mut());
+        let Some(opener) = opener else { return };
+        if has_finished && !had_finished {
+            opener.finish();
+        }
+        if updated {
+            opener.update();
+        }
+    }
+
     /// Very many connections may be open, and nearly all of them wait for nothing.
     fn tidy(&mut self) {
         let empty = |rest: &UnreadRest| {
@@ -384,6 +476,11 @@ impl Half {
             self.rest = None;
         }
     }
+}
+
+/// The random in the body of a hello of either side.
+fn random(hello: &[u8]) -> Option<[u8; 32]> {
+    hello.get(2..)?.first_chunk().copied()
 }
 
 /// Keys changed, and it is no second hello of TLS 1.3, which a changed key of show may precede.

@@ -11,9 +11,10 @@ use super::connections::{ConnectionCounts, Connections};
 use super::exchange::{Conclusion, Exchange};
 use super::failing::FailingConnections;
 use super::filter::CaptureFilter;
-use super::frames::{CapturedFrame, Frames, FramesError};
+use super::frames::{CaptureBlock, CapturedFrame, Frames, FramesError};
 use super::kept::Keeping;
 use super::kept_clients::KeptClients;
+use super::keylog::KeyLog;
 use super::learnt::Learnt;
 use super::packet::{Dissector, FrameCounts, Transport};
 use super::quic::QuicConnections;
@@ -49,6 +50,8 @@ pub struct ExchangeCounts {
     pub quic_initials: u64,
     /// Handshakes that were not asked for.
     pub filtered: u64,
+    /// Handshakes of which encrypted records were opened.
+    pub opened: u64,
 }
 
 impl ExchangeCounts {
@@ -69,6 +72,8 @@ pub struct IntakeSettings {
     pub filter: CaptureFilter,
     /// What is to know of each handshake at once.
     pub tally: Option<RunningTally>,
+    /// Keys with which encrypted records are opened; captures may bring more.
+    pub keys: KeyLog,
 }
 
 /// Everything that was read.
@@ -100,8 +105,9 @@ pub struct CaptureIntake {
 
 impl CaptureIntake {
     /// Before the first capture.
-    pub fn new(settings: IntakeSettings) -> Self {
-        let connections = Connections::new(settings.keeping);
+    pub fn new(mut settings: IntakeSettings) -> Self {
+        let mut connections = Connections::new(settings.keeping);
+        connections.keys = std::mem::take(&mut settings.keys);
         Self { settings, connections, ..Self::default() }
     }
 
@@ -113,9 +119,12 @@ impl CaptureIntake {
         };
         let end = loop {
             let mut time = None;
-            let read = frames.next_frame(|frame| {
-                time = Some(frame.time);
-                self.frame(frame);
+            let read = frames.next_block(|block| match block {
+                CaptureBlock::Frame(frame) => {
+                    time = Some(frame.time);
+                    self.frame(frame);
+                }
+                CaptureBlock::Secrets(text) => self.connections.keys.add(text),
             });
             if let Some(time) = time {
                 let (first, last) = self.span.unwrap_or((time, time));
@@ -173,6 +182,11 @@ impl CaptureIntake {
         self.connections.counts
     }
 
+    /// The keys that are known.
+    pub fn keys(&self) -> &KeyLog {
+        &self.connections.keys
+    }
+
     /// There are no more captures to come.
     pub fn finish(&mut self) {
         for exchange in std::mem::take(&mut self.plain_http) {
@@ -216,6 +230,7 @@ impl CaptureIntake {
             Conclusion::Unclear(_) => (&mut counts.unclear, 2),
         };
         *count += 1;
+        counts.opened += u64::from(exchange.is_opened);
         if self.settings.only_failing && exchange.conclusion == Conclusion::Established {
             return;
         }

@@ -15,6 +15,8 @@ pub struct Keeping {
     pub hellos: bool,
     /// Packets, until a handshake has succeeded.
     pub packets: bool,
+    /// What leads to the keys of a key log.
+    pub randoms: bool,
 }
 
 /// A packet of a connection.

@@ -15,7 +15,7 @@ pub struct SeenRecord<'a> {
     pub version: u16,
     /// Bytes that it carries.
     pub length: u16,
-    /// Its bytes, where all were captured; those of application data are never kept.
+    /// Its bytes, where all were captured; those of application data only to be opened.
     pub body: Option<&'a [u8]>,
 }
 
@@ -26,6 +26,7 @@ struct BegunRecord {
 }
 
 /// Finds records. Very many may be kept at once.
+#[expect(clippy::struct_excessive_bools, reason = "each says of one thing whether it is so")]
 #[derive(Clone, Debug, Default)]
 pub struct RecordLayer {
     /// The header of the record that is being read, as far as it is there.
@@ -35,6 +36,8 @@ pub struct RecordLayer {
     left: u16,
     has_hole: bool,
     begun: Option<Box<BegunRecord>>,
+    /// Whether the bodies of application data are wanted, which TLS 1.3 hides its handshake in.
+    pub opens_data: bool,
     /// Whether it is no longer known where a record begins.
     pub lost: bool,
     /// Whether that is because something that is no record came, and not because bytes are missing.
@@ -118,7 +121,8 @@ impl RecordLayer {
 
     /// Whether the body is wanted: that of application data is not.
     fn is_kept(&self) -> bool {
-        !self.has_hole && self.header[0] != ContentType::APPLICATION_DATA.0
+        let is_data = self.header[0] == ContentType::APPLICATION_DATA.0;
+        !self.has_hole && (self.opens_data || !is_data)
     }
 
     /// The record ends with this part of its body, which is mostly all of it.

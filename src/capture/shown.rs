@@ -1,7 +1,10 @@
 //! What one direction of a connection shows of TLS.
 
+use std::num::NonZero;
 use std::sync::Arc;
 
+pub use super::moment::CaptureMoment;
+use super::opened::OpenedTls;
 use super::record_layer::SeenRecord;
 use super::seen_answer::SeenAnswer;
 use super::seen_hello::SeenHello;
@@ -13,17 +16,6 @@ use crate::tls::message::{self, MessageType, ServerKeyExchange};
 
 /// Encrypted records of which the sizes are kept.
 const MAX_SEALED: usize = 12;
-
-/// When something came, and what its sender had received by then.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CaptureMoment {
-    /// Nanoseconds since 1970.
-    pub time: i64,
-    /// The place behind it in its own direction.
-    pub end: u32,
-    /// The place in the other direction up to which its sender had received all.
-    pub received: u32,
-}
 
 /// A place in a direction, as it is kept: no handshake goes on after 4 GB.
 pub fn place(place: u64) -> u32 {
@@ -130,9 +122,20 @@ impl ClearTls {
     }
 
     /// Takes a chain; whether it can be read.
-    fn take_chain(&mut self, body: &[u8]) -> bool {
-        let Ok(chain) = message::certificates(body) else { return false };
+    fn take_chain(&mut self, body: &[u8], is_opened: bool) -> bool {
+        let chain =
+            if is_opened { message::certificates_tls13(body) } else { message::certificates(body) };
+        let Ok(chain) = chain else { return false };
         self.certificates = Some(chain.iter().map(|der| Fingerprint::of(der)).collect());
+        true
+    }
+
+    /// Takes what TLS 1.3 says behind the server's hello; whether it can be read.
+    fn take_extensions(&mut self, body: &[u8]) -> bool {
+        let Ok(alpn) = message::encrypted_alpn(body) else { return false };
+        if let Some(answer) = &mut self.answer {
+            answer.alpn = alpn;
+        }
         true
     }
 
@@ -148,8 +151,8 @@ impl ClearTls {
 /// What a direction showed of TLS. Very many may be kept at once.
 #[derive(Clone, Debug, Default)]
 pub struct ShownTls {
-    /// When its first record ended.
-    pub began: Option<i64>,
+    /// When its first record ended; an optional number that cannot be zero takes half as much.
+    began: Option<NonZero<i64>>,
     clear: Option<Arc<ClearTls>>,
     /// The first records that TLS 1.3 encrypts, or that carry application data, then the first of each flight. Of a server only
     /// the latter.
@@ -166,9 +169,24 @@ pub struct ShownTls {
     pub changed_keys: bool,
     /// Whether some of its messages could not be read.
     pub unread: bool,
+    /// What was opened with the keys of a key log.
+    pub opened: Option<Box<OpenedTls>>,
 }
 
+/// The version that stands for records that were opened: no record on the wire has it.
+pub(super) const OPENED: u16 = 0x0304;
+
 impl ShownTls {
+    /// When its first record ended, in nanoseconds since 1970.
+    pub fn began(&self) -> Option<i64> {
+        self.began.map(NonZero::get)
+    }
+
+    /// A record ended.
+    pub(super) fn begin(&mut self, time: i64) {
+        self.began = self.began.or(NonZero::new(time.max(1)));
+    }
+
     /// Its messages in the clear.
     pub fn clear(&self) -> &ClearTls {
         self.clear.as_deref().unwrap_or(&NOTHING)
@@ -227,7 +245,10 @@ impl ShownTls {
                 }
                 readable
             }
-            MessageType::CERTIFICATE => self.clear_mut().take_chain(body),
+            MessageType::CERTIFICATE => self.clear_mut().take_chain(body, record_version == OPENED),
+            MessageType::ENCRYPTED_EXTENSIONS if record_version == OPENED => {
+                self.clear_mut().take_extensions(body)
+            }
             MessageType::SERVER_KEY_EXCHANGE => {
                 self.clear_mut().take_key(body);
                 true
@@ -246,6 +267,24 @@ impl ShownTls {
             }
             _ => true,
         };
+        if record_version == OPENED {
+            self.opened_message(kind, at);
+        }
         self.unread |= !readable;
+    }
+
+    fn opened_message(&mut self, kind: MessageType, at: CaptureMoment) {
+        let opened = self.opened.get_or_insert_default();
+        match kind {
+            MessageType::FINISHED => {
+                opened.finished.get_or_insert(at);
+            }
+            MessageType::NEW_SESSION_TICKET => {
+                opened.tickets = opened.tickets.saturating_add(1);
+                opened.last_sent = Some(at);
+            }
+            MessageType::KEY_UPDATE => opened.updates = opened.updates.saturating_add(1),
+            _ => {}
+        }
     }
 }

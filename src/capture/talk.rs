@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::half::Half;
 use super::kept::{Keeping, KeptPackets};
+use super::keylog::{KeyLog, Opener};
 use super::packet::TcpSegment;
 use super::shown::{CaptureMoment, HalfEnd, place};
 
@@ -14,7 +15,7 @@ const MAX_FOLLOWED: u64 = 512 * 1024;
 const FLOWING: u64 = 16;
 
 /// A connection. Very many may be open at once.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Talk {
     /// The sender of the first packet, and the other.
     pub ends: [SocketAddr; 2],
@@ -133,6 +134,26 @@ impl Talk {
         };
         half.end_at(HalfEnd { reset: segment.rst, place: end, at });
         self.first_end.get_or_insert(u8::from(side > 0));
+    }
+
+    /// Looks for the keys of a connection whose hello is new, and tells one side what the other agreed on.
+    pub fn open_with(&mut self, keys: &KeyLog) {
+        for side in 0..2 {
+            let random = self.halves[side].take_client_random();
+            if let Some(random) = random
+                && let Some(secrets) = keys.secrets(&random)
+            {
+                self.halves[side].give(Opener::new(secrets.clone(), random, 0));
+                self.halves[1 - side].give(Opener::new(secrets, random, 1));
+            }
+        }
+        let agreed = |half: &Half| half.opener().and_then(Opener::agreement);
+        let [one, other] = self.halves.each_ref().map(agreed);
+        match (one, other) {
+            (Some(agreement), None) => self.halves[1].agree(agreement),
+            (None, Some(agreement)) => self.halves[0].agree(agreement),
+            _ => {}
+        }
     }
 
     /// How much memory its packets take.

@@ -27,6 +27,8 @@ impl MessageType {
     pub const SERVER_HELLO: Self = Self(2);
     /// A ticket to resume with.
     pub const NEW_SESSION_TICKET: Self = Self(4);
+    /// What TLS 1.3 says behind the server's hello.
+    pub const ENCRYPTED_EXTENSIONS: Self = Self(8);
     /// The server's chain.
     pub const CERTIFICATE: Self = Self(11);
     /// The server's ephemeral key.
@@ -37,10 +39,14 @@ impl MessageType {
     pub const SERVER_HELLO_DONE: Self = Self(14);
     /// The proof that the sender has its certificate's key.
     pub const CERTIFICATE_VERIFY: Self = Self(15);
+    /// The end of a handshake.
+    pub const FINISHED: Self = Self(20);
     /// The stapled OCSP response.
     pub const CERTIFICATE_STATUS: Self = Self(22);
     /// Supplemental data, which is not used in practice (RFC 4680).
     pub const SUPPLEMENTAL_DATA: Self = Self(23);
+    /// Other keys from here on (RFC 8446 section 4.6.3).
+    pub const KEY_UPDATE: Self = Self(24);
 }
 
 /// What the server chose.
@@ -133,6 +139,29 @@ pub fn certificates(body: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
     let list = reader.vec24()?;
     reader.finish()?;
     ByteReader::new(list).list(|item| item.vec24().map(<[u8]>::to_vec))
+}
+
+/// The same of a Certificate message of TLS 1.3.
+pub fn certificates_tls13(body: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
+    let mut reader = ByteReader::new(body);
+    let _context = reader.vec8()?;
+    let list = reader.vec24()?;
+    reader.finish()?;
+    ByteReader::new(list).list(|item| {
+        let der = item.vec24()?.to_vec();
+        item.vec16().map(|_extensions| der)
+    })
+}
+
+/// The application protocol that an `EncryptedExtensions` message names.
+pub fn encrypted_alpn(body: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
+    let extensions = extensions(ByteReader::new(body))?;
+    let alpn = extensions.iter().find(|(kind, _)| *kind == ExtensionType::ALPN);
+    let first = |body: &[u8]| {
+        let list = ByteReader::new(body).vec16()?;
+        ByteReader::new(list).vec8().map(<[u8]>::to_vec)
+    };
+    alpn.map(|(_, body)| first(body)).transpose()
 }
 
 /// The OCSP response of a `CertificateStatus` message, in DER; `None` for another kind of status.

@@ -136,6 +136,7 @@ fn is_ssl3(hello: &SeenHello) -> bool {
 /// The server refuses after it has answered: the client's certificate, or what does not decrypt.
 fn after_answer(exchange: &Exchange, description: AlertDescription) -> Blame {
     let empty = exchange.client_certificate == Some(ClientCertificate::Empty);
+    let sent = exchange.client_certificate == Some(ClientCertificate::Sent);
     match description.0 {
         40 | 42 | 116 if empty => reason(reason::NO_CLIENT_CERTIFICATE),
         116 => reason(reason::NO_CLIENT_CERTIFICATE),
@@ -143,6 +144,8 @@ fn after_answer(exchange: &Exchange, description: AlertDescription) -> Blame {
         44 => of(Sign::Verify(Some(23))),
         45 => of(Sign::Verify(Some(10))),
         42 | 46 | 48 | 49 => reason(reason::CLIENT_CERTIFICATE),
+        // A signature in it does not fit.
+        51 if sent => reason(reason::CLIENT_CERTIFICATE),
         20 | 51 => reason(reason::BAD_RECORD),
         10 | 22 | 47 | 50 => reason(reason::BAD_EXTENSION),
         _ => unexplained(),
@@ -206,7 +209,10 @@ fn observed(exchange: &Exchange, breakdown: Breakdown) -> String {
     let who = |party| if party == Party::Client { "the client" } else { "the server" };
     match breakdown {
         Breakdown::Alert { by, description, stage } => {
-            format!("{} sent alert {description} {}", who(by), when(stage))
+            let mut alerts = exchange.alerts.iter().filter(|alert| alert.by == by);
+            let decrypted = alerts.any(|it| it.opened && it.description == Some(description));
+            let how = if decrypted { "the encrypted alert" } else { "alert" };
+            format!("{} sent {how} {description} {}", who(by), when(stage))
         }
         Breakdown::SealedAlert { by, stage } => format!(
             "inferred: {} sent an encrypted record of an alert's size {}",

@@ -89,7 +89,7 @@ impl QuicTalk {
             proxied: None,
             preface: None,
             opened: self.first,
-            hello_time: client.half.shown.began,
+            hello_time: client.half.shown.began(),
             answer_time: server.began,
             hello: hello.hello.clone(),
             // A hello of QUIC cannot be sent again over TCP.
@@ -102,6 +102,7 @@ impl QuicTalk {
             answer,
             client_certificate: None,
             alerts: self.alerts(conclusion),
+            is_opened: false,
             end: self.end(),
             whole: self.sides.iter().all(|side| !side.half.shown.unread),
             packets: None,
@@ -118,13 +119,21 @@ impl QuicTalk {
                 description: None,
                 time,
                 inferred: true,
+                opened: false,
             }];
         }
         let sides = [Party::Client, Party::Server].into_iter().zip(&self.sides);
         let alert = |(by, side): (Party, &super::talk::QuicSide)| {
             let (error, time) = side.closed?;
             let description = Some(alert(error)?);
-            Some(ExchangeAlert { by, fatal: true, description, time, inferred: false })
+            Some(ExchangeAlert {
+                by,
+                fatal: true,
+                description,
+                time,
+                inferred: false,
+                opened: false,
+            })
         };
         sides.filter_map(alert).collect()
     }

@@ -3,9 +3,10 @@
 use aws_lc_rs::aead::quic::{AES_128, HeaderProtectionKey};
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
 
 use super::header::QuicVersion;
+use crate::capture::expansion::expand;
 
 const SALT_V1: [u8; 20] = [
     0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad,
@@ -19,15 +20,6 @@ const SALT_V2: [u8; 20] = [
 /// Where in a packet the sample of its protection begins, behind the beginning of its number.
 const SAMPLE_AT: usize = 4;
 const SAMPLE: usize = 16;
-
-/// How many bytes of key material are wanted.
-struct Bytes(usize);
-
-impl KeyType for Bytes {
-    fn len(&self) -> usize {
-        self.0
-    }
-}
 
 /// What protects the Initial packets of one side.
 struct SideKeys {
@@ -127,16 +119,6 @@ fn whole_number(short: u64, length: usize, largest: Option<u64>) -> u64 {
     } else {
         candidate
     }
-}
-
-/// HKDF-Expand-Label without a context (RFC 8446 section 7.1).
-fn expand<const LENGTH: usize>(secret: &Prk, label: &[u8]) -> Result<[u8; LENGTH], Unspecified> {
-    let length = u16::try_from(LENGTH).map_err(|_| Unspecified)?.to_be_bytes();
-    let label_length = u8::try_from(label.len() + 6).map_err(|_| Unspecified)?;
-    let info: [&[u8]; 5] = [&length, &[label_length], b"tls13 ", label, &[0]];
-    let mut out = [0; LENGTH];
-    secret.expand(&info, Bytes(LENGTH))?.fill(&mut out)?;
-    Ok(out)
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ Examples:
   shakedown capture --only-failing --format json clients.pcap.gz
   # and which directive of nginx decides
   shakedown capture --nginx /etc/nginx/nginx.conf clients.pcap
+  # what TLS 1.3 encrypts is read with the secrets that a client or the server wrote
+  shakedown capture --keylog keys.log clients.pcap
   # the clients that failed, to be tried against the server and against a change of its configuration
   shakedown capture clients.pcap --write-clients failing.toml
   shakedown scan --clients failing.toml www.example.com
@@ -37,6 +39,9 @@ pub(in crate::cli) struct CaptureArgs {
     /// Judge failures by this configuration of the servers: nginx.conf, its folder, or a dump of nginx -T
     #[arg(long, value_name = "CONFIG")]
     pub(in crate::cli) nginx: Option<PathBuf>,
+    /// Decrypt handshakes with the secrets in this file, as programs write them to SSLKEYLOGFILE; of data nothing is shown
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) keylog: Option<PathBuf>,
     /// Count only handshakes for this name; *.example.com stands for all below it (repeatable)
     #[arg(long, value_name = "NAME", help_heading = "Filters")]
     pub(in crate::cli) server_name: Vec<String>,

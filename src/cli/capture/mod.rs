@@ -36,6 +36,7 @@ pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
     let configured = args.nginx.as_deref().map(|path| configuration::read(path, &args.release));
     let configured = configured.transpose()?;
     let filter = filter(args)?;
+    let keys = args.keylog.as_deref().map(source::keys).transpose()?.unwrap_or_default();
     let output = Output::open(args.output.file.as_deref())?;
     let beside = |path: Option<&Path>| path.map(|path| Output::open(Some(path))).transpose();
     let (clients, failing) =
@@ -45,9 +46,14 @@ pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
         args.interval.zip(tally.clone()).map(|(every, tally)| RunningSummary::start(every, tally));
     let mut intake = CaptureIntake::new(IntakeSettings {
         only_failing: args.only_failing,
-        keeping: Keeping { hellos: clients.is_some(), packets: failing.is_some() },
+        keeping: Keeping {
+            hellos: clients.is_some(),
+            packets: failing.is_some(),
+            ..Keeping::default()
+        },
         filter,
         tally,
+        keys,
     });
     let files = read(args, &mut intake);
     drop(running);

@@ -5,12 +5,17 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use crate::capture::keylog::KeyLog;
 use crate::cli::errors::UsageError;
 use crate::cli::stop::{StopListener, is_stopped};
 use crate::cli::unpacked::{self, Unpacked, is_stdin, opens_once};
+
+const KEYS_HELP: &str =
+    "name the file that a client or a server wrote its secrets to, because SSLKEYLOGFILE was set";
 
 const HELP: &str = "name captures of tcpdump or Wireshark, or - for standard input";
 
@@ -35,6 +40,20 @@ pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
     Ok(match Unpacked::new(raw, "capture")? {
         Unpacked::Plain(reader) | Unpacked::Gzip(reader) => reader,
     })
+}
+
+/// Reads a key log.
+pub(super) fn keys(path: &Path) -> anyhow::Result<KeyLog> {
+    let mut keys = KeyLog::default();
+    let file = unpacked::open_file(path, KEYS_HELP)?;
+    keys.read(file).with_context(|| format!("cannot read {}", path.display()))?;
+    if keys.sessions() == 0 {
+        return Err(UsageError::new(
+            format!("{} has no secrets of TLS sessions", path.display()),
+            KEYS_HELP,
+        ));
+    }
+    Ok(keys)
 }
 
 /// Standard input until its end. A capture that is still being made has none: after a signal, only what comes at once is

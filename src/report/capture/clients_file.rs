@@ -118,6 +118,7 @@ mod tests {
             resumed: None,
             client_certificate: None,
             alerts: Vec::new(),
+            is_opened: false,
             end: None,
             whole: true,
             packets: None,

@@ -66,6 +66,8 @@ pub struct CaptureSummary {
     pub left_out: u64,
     /// Those that are not counted here, because the filters let them out.
     pub filtered_out: u64,
+    /// Those of which encrypted records were opened with the secrets of a key log.
+    pub decrypted: u64,
 }
 
 /// What a capture holds beside handshakes.
@@ -274,16 +276,18 @@ pub struct CapturedHandshake {
     pub cipher_suite: Option<String>,
     /// The group of the key exchange.
     pub group: Option<String>,
-    /// The application protocol; TLS 1.3 encrypts it.
+    /// The application protocol; TLS 1.3 encrypts it, so that it takes a key log.
     pub alpn: Option<String>,
-    /// SHA-256 of the server's certificates in the order sent; TLS 1.3 encrypts them.
+    /// SHA-256 of the server's certificates in the order sent; TLS 1.3 encrypts them, so that it takes a key log.
     pub chain: Vec<String>,
     /// Whether a session was resumed.
     pub resumed: Option<bool>,
-    /// What became of the server's wish for a client certificate; in TLS 1.3 as the sizes of records tell.
+    /// What became of the server's wish for a client certificate; in TLS 1.3 without a key log as the sizes of records tell.
     pub client_certificate: Option<ClientCertificate>,
-    /// Alerts in the clear, and one that is inferred where that decides.
+    /// Alerts in the clear, those that were decrypted, and one that is inferred where that decides.
     pub alerts: Vec<CapturedAlert>,
+    /// Whether encrypted records of it were opened with the secrets of a key log.
+    pub decrypted: bool,
     /// Who ended the connection first.
     pub end: Option<EndView>,
     /// Milliseconds from the first packet to the hello.
@@ -366,6 +370,8 @@ pub struct CapturedAlert {
     pub name: Option<&'static str>,
     /// Whether only the size and the place of a record tell that it is one.
     pub inferred: bool,
+    /// Whether it was encrypted, and opened with the secrets of a key log.
+    pub decrypted: bool,
     /// When it was captured, in UTC.
     pub time: String,
 }

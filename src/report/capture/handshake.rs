@@ -45,6 +45,7 @@ pub(super) fn view(
         resumed: exchange.resumed,
         client_certificate: exchange.client_certificate,
         alerts: exchange.alerts.iter().map(alert).collect(),
+        decrypted: exchange.is_opened,
         end: exchange.end.map(|end| EndView { by: end.by, reset: end.reset, time: utc(end.time) }),
         hello_ms: exchange.hello_time.map(|time| milliseconds(time - exchange.opened)),
         answer_ms: exchange
@@ -121,6 +122,7 @@ fn alert(alert: &ExchangeAlert) -> CapturedAlert {
         number: alert.description.map(|description| description.0),
         name: alert.description.and_then(AlertDescription::name),
         inferred: alert.inferred,
+        decrypted: alert.opened,
         time: utc(alert.time),
     }
 }

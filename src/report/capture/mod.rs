@@ -81,6 +81,7 @@ impl CaptureReport {
                 unclear: counts.unclear,
                 left_out: counts.not_kept,
                 filtered_out: counts.filtered,
+                decrypted: counts.opened,
             },
             traffic: traffic(intake),
             failures: kinds.ranked(),
@@ -204,6 +205,15 @@ fn notes(intake: &CaptureIntake, files: &[CaptureFile]) -> Vec<String> {
         notes.push(format!(
             "{} of {} frames were cut when they were captured: tcpdump -s 0 keeps them whole.",
             frames.cut, frames.frames
+        ));
+    }
+    let sessions = intake.keys().sessions();
+    if sessions > 0 {
+        notes.push(format!(
+            "{} of {} decrypted with the secrets of {}.",
+            counts.opened,
+            counted(counts.handshakes(), "handshake"),
+            counted(sessions as u64, "session")
         ));
     }
     if counts.quic_initials > 0 {

@@ -5,6 +5,7 @@ mod clients;
 mod configured;
 mod dialogues;
 mod files;
+mod keylog;
 mod mangled;
 mod nginx;
 mod oracle;

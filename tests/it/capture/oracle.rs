@@ -6,11 +6,21 @@ use super::*;
 
 /// These fields of the packets that this filter lets through, by the client's port; the first that is not empty counts.
 pub(super) fn tshark(file: &[u8], filter: &str, fields: &[&str]) -> BTreeMap<String, Vec<String>> {
+    tshark_with(file, &[], filter, fields)
+}
+
+/// The same with these options.
+pub(super) fn tshark_with(
+    file: &[u8],
+    options: &[&str],
+    filter: &str,
+    fields: &[&str],
+) -> BTreeMap<String, Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("capture.pcap");
     fs::write(&path, file).unwrap();
     let mut command = Command::new("tshark");
-    command.args(["-n", "-r"]).arg(&path).args([
+    command.args(options).args(["-n", "-r"]).arg(&path).args([
         "-Y",
         filter,
         "-T",
@@ -38,13 +48,13 @@ pub(super) fn tshark(file: &[u8], filter: &str, fields: &[&str]) -> BTreeMap<Str
     found
 }
 
-fn port(handshake: &Value) -> String {
+pub(super) fn port(handshake: &Value) -> String {
     let client = handshake["client"].as_str().unwrap();
     client.rsplit(':').next().unwrap().to_owned()
 }
 
 /// A number of tshark's, decimal or hexadecimal.
-fn number(text: &str) -> u16 {
+pub(super) fn number(text: &str) -> u16 {
     match text.strip_prefix("0x") {
         Some(hex) => u16::from_str_radix(hex, 16).unwrap(),
         None => text.parse().unwrap(),
