@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use crate::nginx::kubernetes::material;
 use crate::nginx::upstream::ProxyModule;
 use crate::targets::address::host_port;
 use crate::targets::nginx_client::NginxClient;
@@ -336,8 +337,11 @@ fn version_option(version: ProtocolVersion) -> Option<&'static str> {
 }
 
 /// A word quoted for a POSIX shell, and for zsh, which reads `[::1]` as a pattern. Words that need no quotes get none,
-/// to keep commands readable.
+/// to keep commands readable. A file that is in a Secret is printed by a command of its own.
 fn quote(word: &str) -> Cow<'_, str> {
+    if let Some(command) = material::command(word) {
+        return Cow::Owned(format!("<({command})"));
+    }
     // A command line cannot contain a NUL.
     shlex::try_quote(word).unwrap_or(Cow::Borrowed("''"))
 }
@@ -400,5 +404,10 @@ mod tests {
         assert_eq!(shlex::split(&quote("it's;rm")).unwrap(), ["it's;rm"]);
         assert_eq!(quote("[::1]:443"), "'[::1]:443'");
         assert_eq!(quote(""), "''");
+        assert_eq!(
+            quote("secret:shop/ca:ca.crt"),
+            r#"<(kubectl get secret -n shop ca -o go-template='{{index .data "ca.crt" | base64decode}}')"#
+        );
+        assert_eq!(quote("secret:shop/a b"), "'secret:shop/a b'");
     }
 }

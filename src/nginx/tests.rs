@@ -13,7 +13,7 @@ use super::source::MemoryFiles;
 use super::tree::{Directive, Tree};
 use super::upstream::upstreams;
 use super::variable::Variables;
-use super::{glob, ingress};
+use super::{glob, kubernetes};
 
 /// Parts of configurations, mostly valid.
 const PIECES: [&str; 44] = [
@@ -112,7 +112,7 @@ proptest! {
             let _ = Tree::read(&dump, &dump.main);
         }
         let _ = (Build::read(&text), text.parse::<NginxRelease>(), ServerName::read(&text));
-        let _ = ingress::read(text.as_bytes());
+        let _ = kubernetes::read(text.as_bytes(), &Variables::new());
         prop_assert!(glob::matches(&text, &text) || text.contains(['[', '\\', '*', '?', '.']));
     }
 }

@@ -27,8 +27,11 @@ pub enum Unresolved {
     #[error("${0} is defined through too many other variables")]
     TooDeep(String),
     /// A port of a Kubernetes Service that is known only by name.
-    #[error("only the name of the port of the Service {0:?} is known")]
+    #[error("only the name of the port of the Service {0:?} is known; add Services to the input")]
     ServicePort(String),
+    /// A Kubernetes Service without a ready endpoint.
+    #[error("the Service {0:?} has no ready endpoint")]
+    NoEndpoint(String),
     /// More combinations of values than the limit.
     #[error("its variables have too many possible values; give them with --var NAME=VALUE")]
     TooMany,

@@ -16,6 +16,7 @@ pub mod passwords;
 pub mod places;
 pub mod proxy_ssl;
 pub mod regular_file;
+pub mod secret_files;
 pub mod shard;
 pub mod toml;
 pub mod trust;

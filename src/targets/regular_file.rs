@@ -4,10 +4,15 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
+use super::secret_files;
+
 /// The contents of a file with at most `most` bytes. A pipe is read only if it is already open, as with the shell's
 /// `<(command)`.
 #[expect(clippy::disallowed_methods, reason = "files are read by this room")]
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    if let Some(contents) = secret_files::read(path) {
+        return contents.and_then(|bytes| within(bytes, most));
+    }
     let is_open = path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd");
     if !is_open && path != Path::new("/dev/stdin") {
         let kind = fs::metadata(path)?.file_type();
@@ -20,10 +25,11 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
+    within(bytes, most)
+}
+
+fn within(bytes: Vec<u8>, most: u64) -> io::Result<Vec<u8>> {
+    if bytes.len() as u64 > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::identity::{FileError, read_certificates};
 use super::{Roots, Trust};
 use crate::certificate::trust::TrustStore;
@@ -51,6 +54,17 @@ fn native() -> Result<TrustStore, TrustError> {
     let reason =
         found.errors.first().map_or_else(|| "the store is empty".to_owned(), ToString::to_string);
     Err(TrustError::NoSystemRoots(reason))
+}
+
+/// The operating system's roots as PEM; `None` if there are none.
+pub fn system_bundle() -> Option<Vec<u8>> {
+    let found = rustls_native_certs::load_native_certs().certs;
+    let blocks = found.iter().map(|der| pem(der)).collect::<String>();
+    (!blocks.is_empty()).then(|| blocks.into_bytes())
+}
+
+fn pem(der: &[u8]) -> String {
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der))
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod fleet;
 mod formats;
 mod gate;
 mod hello;
+mod kubernetes;
 mod listeners;
 mod log;
 mod mutation;

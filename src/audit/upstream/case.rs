@@ -5,12 +5,13 @@ use time::OffsetDateTime;
 use super::error_log;
 use super::verdict::{HandshakeVerdict, NginxFailure, may_concern_name, verdict};
 use crate::audit::finding::{Fix, ProposedDirective};
+use crate::nginx::kubernetes::fields;
 use crate::nginx::upstream::ProxyModule;
 use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, ClientCertificateRequest, Endpoint};
 use crate::openssl::verify_error::VerifyError;
 use crate::targets::Target;
-use crate::targets::nginx_client::{HOST, HelloError, NginxClient, OpenSslSetting, SettingChange};
+use crate::targets::nginx_client::{HelloError, NginxClient, OpenSslSetting, SettingChange};
 use crate::tls::alert::AlertDescription;
 
 /// The kinds of faults between nginx and an upstream. Each belongs to one rule, which names its kind.
@@ -252,14 +253,8 @@ pub fn directives(client: &NginxClient, changes: &[SettingChange]) -> Vec<Propos
 /// One directive at the place where the client is configured: in a file, in an annotation, or in an unnamed block.
 pub fn directive(client: &NginxClient, suffix: &str, value: String) -> ProposedDirective {
     let place = client.place.as_ref();
-    if place.is_some_and(|place| place.line == 0) {
-        return ProposedDirective {
-            context: "annotation".to_owned(),
-            name: annotation(suffix),
-            value: value.strip_prefix("Host ").map_or(value.clone(), ToOwned::to_owned),
-            file: place.map(|place| place.file.clone()),
-            line: None,
-        };
+    if let Some(place) = place.filter(|place| place.line == 0) {
+        return in_object(client, &place.file, suffix, &value);
     }
     ProposedDirective {
         context: if client.module == ProxyModule::Stream { "server" } else { "location" }
@@ -271,14 +266,15 @@ pub fn directive(client: &NginxClient, suffix: &str, value: String) -> ProposedD
     }
 }
 
-/// The annotation of ingress-nginx for a directive; certificates come from a secret.
-fn annotation(suffix: &str) -> String {
-    if suffix == HOST {
-        return "nginx.ingress.kubernetes.io/upstream-vhost".to_owned();
-    }
-    let name = match suffix {
-        "trusted_certificate" | "certificate" | "certificate_key" => "secret".to_owned(),
-        suffix => suffix.replace('_', "-"),
+/// The annotation or the field of a Kubernetes object for a directive. Where the controller has none, a snippet of
+/// nginx's own directives is left.
+fn in_object(client: &NginxClient, object: &str, suffix: &str, value: &str) -> ProposedDirective {
+    let field = fields::of_setting(object, suffix);
+    let value = value.strip_prefix("Host ").unwrap_or(value);
+    let (context, name, value) = match field {
+        Some(field) => (field.context, field.name, field.value.unwrap_or(value)),
+        None => ("snippet", client.directive(suffix), value),
     };
-    format!("nginx.ingress.kubernetes.io/proxy-ssl-{name}")
+    let (file, value) = (Some(object.to_owned()), value.to_owned());
+    ProposedDirective { context: context.to_owned(), name, value, file, line: None }
 }

@@ -20,14 +20,14 @@ Examples:
   shakedown nginx new.conf --rehearse --against live --access-log access.log
   # the servers run on another machine
   shakedown nginx site/nginx.conf --connect 192.0.2.10
-  # annotations of ingress-nginx
-  kubectl get ingress -A -o json | shakedown nginx -";
+  # what a controller makes of Kubernetes objects: ingress-nginx, NGINX Gateway Fabric, F5 NGINX Ingress Controller
+  kubectl get ingress,services,endpointslices -A -o json | shakedown nginx -";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = NGINX_EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "they are switches of the command line")]
 pub(in crate::cli) struct NginxArgs {
-    /// nginx.conf, the folder that it is in, or `-` for the output of nginx -T or kubectl get ingress -o json
+    /// nginx.conf, the folder that it is in, or `-` for the output of nginx -T or kubectl get -o json
     #[arg(value_name = "CONFIG", default_value = "/etc/nginx/nginx.conf")]
     pub(in crate::cli) config: PathBuf,
     #[command(flatten)]
@@ -95,8 +95,24 @@ pub(in crate::cli) struct ConfigurationArgs {
     /// Host on which the servers listen, if not this machine
     #[arg(long, value_name = "HOST")]
     pub(in crate::cli) connect: Option<String>,
+    /// Certificates of a Secret or ConfigMap that is not among the Kubernetes objects: PEM, with the key if there is one
+    /// (repeatable)
+    #[arg(long, value_name = "NAMESPACE/NAME=FILE", value_parser = secret)]
+    pub(in crate::cli) secret: Vec<(String, PathBuf)>,
     #[command(flatten)]
     pub(in crate::cli) release: ReleaseArgs,
+}
+
+fn secret(text: &str) -> Result<(String, PathBuf), &'static str> {
+    let (id, file) = text.split_once('=').ok_or("expected NAMESPACE/NAME=FILE")?;
+    let is_id = id.split_once('/').is_some_and(|(namespace, name)| {
+        !namespace.is_empty() && !name.is_empty() && !name.contains(['/', ':'])
+    });
+    if is_id && !file.is_empty() {
+        Ok((id.to_owned(), file.into()))
+    } else {
+        Err("expected NAMESPACE/NAME=FILE")
+    }
 }
 
 fn variable(text: &str) -> Result<(String, String), &'static str> {

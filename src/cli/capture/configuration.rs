@@ -11,6 +11,7 @@ use crate::cli::errors::{UsageError, warn};
 use crate::cli::installed;
 use crate::cli::nginx::source::Configuration;
 use crate::nginx::defaults::NginxRelease;
+use crate::nginx::kubernetes::material::SecretFiles;
 use crate::nginx::listener::{Listener, Material};
 use crate::nginx::rehearsal::tcp_sockets;
 use crate::nginx::variable::Variables;
@@ -23,7 +24,8 @@ const MAX_PROBLEMS: usize = 5;
 /// Reads a configuration, and the certificates that it names as far as they can be read.
 pub(super) fn read(path: &Path, release: &ReleaseArgs) -> anyhow::Result<Configured> {
     let release = release_of(path, release)?;
-    let configuration = Configuration::read(path, None, &Variables::default(), release)?;
+    let mut configuration = Configuration::read(path, None, &Variables::default(), release)?;
+    configuration.provide_files(SecretFiles::new());
     configuration.check_readable()?;
     if configuration.listeners.is_empty() {
         return Err(UsageError::new(

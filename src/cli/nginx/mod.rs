@@ -9,7 +9,7 @@ mod rehearsal;
 mod requests;
 pub(in crate::cli) mod source;
 
-use std::path::{self, Path};
+use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
 use self::against::ReplayedClients;
@@ -20,13 +20,14 @@ use super::args::{ConfigurationArgs, NginxArgs};
 use super::engine::{Done, Job, carry_out};
 use super::errors::{UsageError, warn};
 use super::exit::Exit;
-use super::installed;
+use super::{input, installed};
 use crate::audit::finding::Fix;
 use crate::audit::ignore::IgnoreComment;
 use crate::audit::judge::{Judgement, judge_settings};
 use crate::audit::listener::Candidate;
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::edit::Patch;
+use crate::nginx::kubernetes::material::{self, SecretFiles};
 use crate::nginx::problem::Span;
 use crate::nginx::rehearsal::tcp_sockets;
 use crate::nginx::tree::Tree;
@@ -49,11 +50,12 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     check_output(args)?;
     check_stdin(args)?;
     let program = NginxProgram::of(args)?;
-    let releases = match &program {
+    let mut releases = match &program {
         Some(program) => installed::releases(&program.build),
         None => args.source.release(&args.config)?,
     };
     let mut configuration = read(args, releases.0)?;
+    releases.0 = releases.0.or(configuration.release);
     let old =
         args.against.as_deref().map(|old| against::read(old, args, releases.0)).transpose()?;
     let requests = requests::read(args, &configuration, old.as_ref())?;
@@ -135,18 +137,30 @@ fn wants_fixes(args: &NginxArgs) -> bool {
 
 fn read(args: &NginxArgs, version: Option<NginxRelease>) -> anyhow::Result<Configuration> {
     let variables: Variables = args.source.var.iter().cloned().collect();
-    let configuration =
+    let mut configuration =
         Configuration::read(&args.config, args.source.root.as_deref(), &variables, version)?;
+    configuration.provide_files(given_secrets(&args.source.secret)?);
     if !args.rehearse {
         configuration.check_readable()?;
     }
     if wants_fixes(args) && configuration.tree.is_none() {
         return Err(UsageError::new(
-            "Ingress objects are not patched",
-            "remove --diff and --write, and add the annotations in the report to the manifests",
+            "Kubernetes objects are not patched",
+            "remove --diff and --write, and add the annotations and fields in the report to the manifests",
         ));
     }
     Ok(configuration)
+}
+
+/// The largest file of a Secret; Kubernetes allows 1 MiB.
+const MAX_SECRET: u64 = 4 * 1024 * 1024;
+
+fn given_secrets(given: &[(String, PathBuf)]) -> anyhow::Result<SecretFiles> {
+    let mut all = SecretFiles::new();
+    for (id, file) in given {
+        all.extend(material::given(id, &input::bytes(file, MAX_SECRET)?));
+    }
+    Ok(all)
 }
 
 fn options(args: &NginxArgs) -> anyhow::Result<Options> {

@@ -148,7 +148,7 @@ pub(super) fn rehearse(
 ) -> anyhow::Result<Rehearsal> {
     let Some(tree) = &configuration.tree else {
         return Err(UsageError::new(
-            "Ingress objects cannot be rehearsed",
+            "Kubernetes objects cannot be rehearsed",
             "rehearse what the controller makes of them: the output of nginx -T in its pod",
         ));
     };

@@ -1,5 +1,6 @@
-//! The source of a configuration: files on disk, a dump, or Ingress objects.
+//! The source of a configuration: files on disk, a dump, or Kubernetes objects.
 
+use std::mem::take;
 use std::path::{self, Path};
 
 use anyhow::{anyhow, bail};
@@ -10,7 +11,8 @@ use crate::cli::input;
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::dump::Dump;
 use crate::nginx::facts::{Fact, FactKind, facts};
-use crate::nginx::ingress;
+use crate::nginx::kubernetes::material::SecretFiles;
+use crate::nginx::kubernetes::{self, SYSTEM_ROOTS};
 use crate::nginx::listener::{Listener, listeners};
 use crate::nginx::problem::Span;
 use crate::nginx::source::{Single, Source};
@@ -19,6 +21,7 @@ use crate::nginx::upstream::{Upstream, plain_upstreams, upstreams};
 use crate::nginx::variable::Variables;
 use crate::targets::disk::Disk;
 use crate::targets::from_nginx::{Premises, startup};
+use crate::targets::{secret_files, trust};
 
 /// The largest dump, in bytes.
 const MAX_DUMP: u64 = 256 * 1024 * 1024;
@@ -28,7 +31,7 @@ const MAX_DUMP: u64 = 256 * 1024 * 1024;
 pub(in crate::cli) struct Configuration {
     /// Its main file, or the place that it was read from.
     pub(in crate::cli) name: String,
-    /// Its text; Ingress objects have none.
+    /// Its text; Kubernetes objects have none.
     pub(in crate::cli) tree: Option<Tree>,
     pub(in crate::cli) listeners: Vec<Listener>,
     pub(super) upstreams: Vec<Upstream>,
@@ -37,6 +40,10 @@ pub(in crate::cli) struct Configuration {
     pub(super) facts: Vec<Fact>,
     /// Whether it was read from the files of this machine.
     pub(super) on_disk: bool,
+    /// What stands for files: Secrets and ConfigMaps.
+    files: SecretFiles,
+    /// nginx's release, where the input tells.
+    pub(super) release: Option<NginxRelease>,
 }
 
 impl Configuration {
@@ -78,6 +85,20 @@ impl Configuration {
         Ok(Self { on_disk: true, ..read })
     }
 
+    /// Lets the rest of the run read what stands for files, together with Secrets that were given apart.
+    pub(in crate::cli) fn provide_files(&mut self, given: SecretFiles) {
+        let mut files = take(&mut self.files);
+        files.extend(given);
+        let trusted = self.upstreams.iter().filter_map(|one| one.ssl.trusted_certificate.as_ref());
+        if self.tree.is_none() && trusted.into_iter().any(|set| set.value == SYSTEM_ROOTS) {
+            // The controller's container has roots of its own; those of this machine stand in for them.
+            files.extend(trust::system_bundle().map(|bundle| (SYSTEM_ROOTS.to_owned(), bundle)));
+        }
+        if !files.is_empty() || self.tree.is_none() {
+            secret_files::provide(files);
+        }
+    }
+
     /// Refuses a configuration that has no targets because nginx would not accept it.
     pub(in crate::cli) fn check_readable(&self) -> anyhow::Result<()> {
         let problems = self.tree.iter().flat_map(|tree| &tree.problems);
@@ -110,7 +131,7 @@ impl Configuration {
         all
     }
 
-    /// A dump, Ingress objects, or a single file.
+    /// A dump, Kubernetes objects, or a single file.
     fn of_text(
         name: &str,
         text: &[u8],
@@ -118,16 +139,18 @@ impl Configuration {
         version: Option<NginxRelease>,
     ) -> anyhow::Result<Self> {
         if text.trim_ascii_start().starts_with(b"{") {
-            let found = ingress::read(text).map_err(|error| anyhow!("{name}: {error}"))?;
-            let (listeners, upstreams, facts) = (found.listeners, found.upstreams, found.facts);
+            let found = kubernetes::read(text, variables);
+            let found = found.map_err(|error| anyhow!("{name}: {error}"))?;
             return Ok(Self {
                 name: name.to_owned(),
                 tree: None,
-                listeners,
-                upstreams,
-                plain_upstreams: Vec::new(),
-                facts,
+                listeners: found.listeners,
+                upstreams: found.upstreams,
+                plain_upstreams: found.plain_upstreams,
+                facts: found.facts,
                 on_disk: false,
+                files: found.files,
+                release: found.release,
             });
         }
         if let Some(dump) = Dump::read(text) {
@@ -157,6 +180,8 @@ impl Configuration {
             plain_upstreams,
             facts,
             on_disk: false,
+            files: SecretFiles::new(),
+            release: None,
         }
     }
 }

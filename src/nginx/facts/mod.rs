@@ -131,12 +131,12 @@ pub enum FactKind {
         /// The prefix of the directives that apply: `grpc_ssl_`.
         meant: &'static str,
     },
-    /// An annotation of an Ingress that the controller does not apply.
+    /// An annotation or a field of a Kubernetes object that the controller does not apply.
     AnnotationIgnored {
-        /// The annotation, without its prefix.
+        /// The annotation, without the prefix of ingress-nginx, or the field.
         annotation: String,
         /// The reason.
-        reason: &'static str,
+        reason: String,
     },
     /// nginx drops the name, because a server of the socket already has it or one of its forms.
     NameTaken {

@@ -173,6 +173,7 @@ fn frame(scope: &Scope<'_>, module: ProxyModule, pass: &Directive) -> Upstream {
     Upstream {
         module,
         span: pass.span.clone(),
+        settings_at: pass.span.clone(),
         url: pass.first().to_owned(),
         blocks,
         server_names: Arc::new([]),

@@ -88,6 +88,8 @@ pub struct Upstream {
     pub module: ProxyModule,
     /// The `*_pass` directive.
     pub span: Span,
+    /// Where its settings are changed: the same, or else the object of Kubernetes that they come from.
+    pub settings_at: Span,
     /// Its argument as written.
     pub url: String,
     /// The blocks around it, from the outside in: `http`, `server`, `location /api`.

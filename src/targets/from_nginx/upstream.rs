@@ -86,7 +86,7 @@ fn client(
     };
     let release = (premises.version, premises.library);
     let client = proxy_ssl::client(ssl, upstream.module, name, release, files)?;
-    Ok(NginxClient { place: Some(origin(&upstream.span)), ..client })
+    Ok(NginxClient { place: Some(origin(&upstream.settings_at)), ..client })
 }
 
 /// The servers that nginx connects to without TLS, to test whether they expect TLS. Those that cannot be reached from
@@ -101,7 +101,7 @@ pub(super) fn plain_targets(
         let Ok(destination) = &upstream.destination else { continue };
         let mut client = NginxClient::new(destination.host.clone());
         client.module = upstream.module;
-        client.place = Some(origin(&upstream.span));
+        client.place = Some(origin(&upstream.settings_at));
         client.version = premises.version;
         client.library = premises.library.unwrap_or_else(|| usual_library(premises.version));
         client.request = premises.request.then(|| plain_request(upstream, destination));
@@ -152,7 +152,9 @@ fn request(upstream: &Upstream, destination: &Destination) -> Option<NginxReques
         None | Some("$proxy_host" | "$proxy_host:$proxy_port") => {
             Some(destination.proxy_host.clone())
         }
-        Some("$host" | "$http_host" | "$server_name") => plain_names(upstream).next().cloned(),
+        Some("$host" | "$http_host" | "$server_name" | "$gw_api_compliant_host") => {
+            plain_names(upstream).next().cloned()
+        }
         Some(written) => Some(written.to_owned()).filter(|written| !written.contains('$')),
     };
     let assumed = known.is_none();

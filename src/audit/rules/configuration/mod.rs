@@ -36,11 +36,12 @@ pub mod upstream_server_port_80;
 pub mod value_refused_by_openssl;
 pub mod verify_setting_unused;
 
-use crate::audit::finding::Finding;
+use crate::audit::finding::{Finding, Severity};
 use crate::audit::rule::Rule;
 use crate::audit::rules::certificate::key_mismatch;
 use crate::nginx::directives::intended;
 use crate::nginx::facts::{Fact, FactKind};
+use crate::nginx::kubernetes::fields;
 use crate::nginx::problem::Fault;
 use crate::targets::Origin;
 
@@ -147,6 +148,19 @@ pub(in crate::audit) fn finding(fact: &Fact) -> Finding {
         .subject(format!("{} {}", fact.span.file, fact.kind))
         .evidence(format!("at {}", fact.span));
     match &fact.kind {
+        // Of objects, only names that are verified become facts, and the controller makes such a name up.
+        FactKind::GroupName { .. } if fact.span.line == 0 => {
+            let finding = finding.severity(Severity::Error).evidence(
+                "the name is verified, so nginx answers 502 unless it is on the certificate",
+            );
+            match fields::of_setting(&fact.span.file, "name") {
+                Some(field) => finding.fix(format!(
+                    "Set {} to the name that is on the certificate of the backends.",
+                    field.name
+                )),
+                None => finding,
+            }
+        }
         FactKind::Refused(fault) => {
             finding.evidence_from(intended(fault).map(|name| format!("probably meant: {name}")))
         }

@@ -1,7 +1,6 @@
 //! Kubernetes Ingress objects, as the ingress-nginx controller turns them into servers and upstreams.
 //!
-//! The output of `kubectl get ingress -A -o json` contains no certificates, so secrets are represented as files,
-//! `secret:NAMESPACE/NAME`. The place of everything is its Ingress, `NAMESPACE/NAME`, without a line.
+//! The place of everything is its Ingress, `NAMESPACE/NAME`, without a line.
 
 mod annotation;
 mod object;
@@ -10,67 +9,56 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-pub use self::annotation::PREFIX;
+use serde::Deserialize;
+use serde_json::Value;
+
 use self::annotation::{Annotations, proxy_ssl};
 use self::object::{Backend, Object};
-use super::facts::{Fact, FactKind};
-use super::inherit::Set;
-use super::listener::{
+use super::address;
+use super::material::{authorities, pair};
+use super::object::KubernetesObjects;
+use crate::nginx::facts::{Fact, FactKind};
+use crate::nginx::inherit::Set;
+use crate::nginx::listener::{
     CertificatePair, ListenAddress, Listener, MailStartTls, Material, Protocol, Server, ServerName,
     ServerSsl, claim,
 };
-use super::problem::Span;
-use super::upstream::{
+use crate::nginx::problem::Span;
+use crate::nginx::upstream::{
     Destination, Enclosing, Peer, PeerAddress, ProxyModule, ProxySsl, Upstream, UpstreamBlock,
 };
-use super::variable::{Unresolved, Variables};
+use crate::nginx::variable::{Unresolved, Variables};
 
 /// The name that the controller uses for connections to every backend, unless an annotation sets another.
 const BALANCER: &str = "upstream_balancer";
 
-/// The prefix of the file names of secrets.
-pub const SECRET: &str = "secret:";
-
-/// The most Ingress objects, Services and backends that are read.
-const MAX_ITEMS: usize = 50_000;
+/// The most backends of one object that are read.
+const MAX_BACKENDS: usize = 50_000;
 
 /// The result of the objects in the controller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ingresses {
+pub(super) struct Ingresses {
     /// A socket for each address that the controller assigned; its default server is the controller's own, with a
     /// certificate that matches no name.
-    pub listeners: Vec<Listener>,
+    pub(super) listeners: Vec<Listener>,
     /// The backends that nginx connects to over TLS.
-    pub upstreams: Vec<Upstream>,
+    pub(super) upstreams: Vec<Upstream>,
     /// Annotations without effect.
-    pub facts: Vec<Fact>,
+    pub(super) facts: Vec<Fact>,
 }
 
-/// Why the text contains no Ingress objects.
-#[derive(Debug, thiserror::Error)]
-pub enum IngressError {
-    /// It is not JSON, or JSON of another shape.
-    #[error("this is not the output of kubectl get ingress -o json: {0}")]
-    Json(#[from] serde_json::Error),
-    /// It is JSON of something else.
-    #[error("this is JSON of kind {0:?}, not of Ingress objects")]
-    Kind(String),
-    /// There are more objects than the limit.
-    #[error("there are more than {MAX_ITEMS} Ingress objects")]
-    TooMany,
-}
-
-/// Reads a list of objects, or a single one; other objects in a list are skipped.
-pub fn read(json: &[u8]) -> Result<Ingresses, IngressError> {
-    let objects = object::read(json)?;
-    if objects.len() > MAX_ITEMS {
-        return Err(IngressError::TooMany);
-    }
-    let mut reading = IngressReader::default();
-    for object in &objects {
-        let annotations = Annotations::of(object);
-        reading.listen(object, &annotations);
-        reading.pass(object, &annotations);
+/// Reads the objects of this controller.
+pub(super) fn read(
+    objects: &KubernetesObjects,
+    ingresses: &[&Value],
+) -> Result<Ingresses, serde_json::Error> {
+    let mut reading =
+        IngressReader { objects, found: Ingresses::default(), sockets: HashMap::new() };
+    for ingress in ingresses {
+        let object = Object::deserialize(*ingress)?;
+        let annotations = Annotations::of(&object);
+        reading.listen(&object, &annotations);
+        reading.pass(&object, &annotations);
     }
     for listener in &mut reading.found.listeners {
         claim(&mut listener.servers);
@@ -86,13 +74,13 @@ impl Object {
 }
 
 /// What was read so far.
-#[derive(Default)]
-struct IngressReader {
+struct IngressReader<'o> {
+    objects: &'o KubernetesObjects,
     found: Ingresses,
     sockets: HashMap<ListenAddress, usize>,
 }
 
-impl IngressReader {
+impl IngressReader<'_> {
     /// Adds an object's hosts to the sockets of its addresses.
     fn listen(&mut self, object: &Object, annotations: &Annotations<'_>) {
         let aliases = annotations.list("server-alias");
@@ -143,14 +131,15 @@ impl IngressReader {
         let (ssl, ignored) = proxy_ssl(module, annotations);
         self.found.facts.extend(ignored.into_iter().map(|(annotation, reason)| Fact {
             span: object.span(),
-            kind: FactKind::AnnotationIgnored { annotation, reason },
+            kind: FactKind::AnnotationIgnored { annotation, reason: reason.to_owned() },
         }));
-        for (host, path, backend) in object.backends().take(MAX_ITEMS) {
+        for (host, path, backend) in object.backends().take(MAX_BACKENDS) {
             let blocks = vec![
                 block("server", host, object),
                 block("location", Some(path.unwrap_or("/")), object),
             ];
-            self.found.upstreams.push(upstream(module, object, (backend, blocks), ssl.clone()));
+            let peers = peers(self.objects, object, backend);
+            self.found.upstreams.push(upstream(module, object, (peers, blocks), ssl.clone()));
         }
     }
 }
@@ -194,7 +183,7 @@ fn server_ssl(object: &Object, annotations: &Annotations<'_>, secret: Option<&st
     let set = |value: String| Set { value, span: object.span() };
     let is_passed = annotations.get("ssl-passthrough") == Some("true");
     let pair = secret.filter(|_| !is_passed).map(|secret| {
-        let file = format!("{SECRET}{}/{secret}", object.namespace());
+        let file = pair(&format!("{}/{secret}", object.namespace()));
         let material = || Set { value: Material::File(file.clone()), span: object.span() };
         CertificatePair { certificate: material(), key: Some(material()) }
     });
@@ -209,7 +198,7 @@ fn server_ssl(object: &Object, annotations: &Annotations<'_>, secret: Option<&st
             value: annotations.number("auth-tls-verify-depth").unwrap_or(1),
             span: object.span(),
         }),
-        client_certificate: authority.map(|secret| set(format!("{SECRET}{secret}"))),
+        client_certificate: authority.map(|secret| set(authorities(secret))),
         ..ServerSsl::default()
     }
 }
@@ -225,22 +214,23 @@ fn block(name: &str, argument: Option<&str>, object: &Object) -> Enclosing {
 fn upstream(
     module: ProxyModule,
     object: &Object,
-    (backend, blocks): (&Backend, Vec<Enclosing>),
+    (peers, blocks): (Result<Vec<Peer>, Unresolved>, Vec<Enclosing>),
     ssl: ProxySsl,
 ) -> Upstream {
     let scheme = if module == ProxyModule::Grpc { "grpcs" } else { "https" };
     let url = format!("{scheme}://{BALANCER}");
-    let destination = peer(object, backend).map(|peer| Destination {
+    let destination = peers.map(|peers| Destination {
         url: url.clone(),
         host: BALANCER.to_owned(),
         proxy_host: BALANCER.to_owned(),
         group: Some(UpstreamBlock { name: BALANCER.to_owned(), span: object.span() }),
-        peers: [peer].into(),
+        peers: peers.into(),
     });
     let name = ssl.name.as_ref().map_or(Ok(BALANCER.to_owned()), |name| name.value.value.clone());
     Upstream {
         module,
         span: object.span(),
+        settings_at: object.span(),
         url,
         server_names: blocks.iter().take(1).flat_map(|one| one.arguments.iter().cloned()).collect(),
         host_header: None,
@@ -253,20 +243,29 @@ fn upstream(
     }
 }
 
-/// The Service, by its name in the cluster; the controller itself connects to the pods of the Service.
-fn peer(object: &Object, backend: &Backend) -> Result<Peer, Unresolved> {
+/// The pods of the Service, if the input has its endpoints, or else the Service.
+fn peers(
+    objects: &KubernetesObjects,
+    object: &Object,
+    backend: &Backend,
+) -> Result<Vec<Peer>, Unresolved> {
     let service = backend.service().unwrap_or_default();
     let port = backend.port().ok_or_else(|| Unresolved::ServicePort(service.to_owned()))?;
-    let host = format!("{service}.{}.svc", object.namespace());
-    Ok(Peer {
-        address: PeerAddress::Host { host, port },
-        weight: 1,
-        backup: false,
-        down: false,
-        resolve: true,
-        assumed_port_80: false,
-        span: object.span(),
-    })
+    let servers = address::servers(objects, (object.namespace(), service), port)?;
+    let peer = |server: String| {
+        let (host, port) = server.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Some(Peer {
+            address: PeerAddress::Host { host, port: port.parse().ok()? },
+            weight: 1,
+            backup: false,
+            down: false,
+            resolve: true,
+            assumed_port_80: false,
+            span: object.span(),
+        })
+    };
+    Ok(servers.into_iter().filter_map(peer).collect())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::IngressError;
+use crate::nginx::kubernetes::address::PortName;
 
 /// One Ingress.
 #[derive(Debug, Default, Deserialize)]
@@ -82,6 +82,7 @@ struct Service {
 #[serde(default)]
 struct Port {
     number: Option<u16>,
+    name: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -101,24 +102,6 @@ struct LoadBalancer {
 struct LoadBalancerIngress {
     ip: Option<String>,
     hostname: Option<String>,
-}
-
-/// The objects of a list, or a single one.
-pub(super) fn read(json: &[u8]) -> Result<Vec<Object>, IngressError> {
-    let value: Value = serde_json::from_slice(json)?;
-    let kind = |value: &Value| value["kind"].as_str().unwrap_or_default().to_owned();
-    let items = match (kind(&value).as_str(), value) {
-        ("Ingress", value) => vec![value],
-        ("List" | "IngressList", Value::Object(mut list)) => match list.remove("items") {
-            Some(Value::Array(items)) => items,
-            _ => Vec::new(),
-        },
-        (kind, _) => return Err(IngressError::Kind(kind.to_owned())),
-    };
-    // Items of an IngressList do not repeat their kind.
-    let is_ingress = |value: &Value| matches!(kind(value).as_str(), "Ingress" | "");
-    let objects = items.into_iter().filter(is_ingress).map(serde_json::from_value);
-    Ok(objects.collect::<Result<Vec<Object>, _>>()?)
 }
 
 impl Object {
@@ -164,9 +147,11 @@ impl Backend {
         new.or(self.service_name.as_deref())
     }
 
-    /// The port, if it is a number.
-    pub(super) fn port(&self) -> Option<u16> {
-        let old = || self.service_port.as_ref()?.as_u64()?.try_into().ok();
-        self.service.as_ref().and_then(|service| service.port.number).or_else(old)
+    /// The port.
+    pub(super) fn port(&self) -> Option<PortName<'_>> {
+        let old = || PortName::of(self.service_port.as_ref()?);
+        let port = self.service.as_ref().map(|service| &service.port);
+        let number = port.and_then(|port| port.number).map(PortName::Number);
+        number.or_else(|| port?.name.as_deref().map(PortName::Named)).or_else(old)
     }
 }

@@ -1,16 +1,16 @@
 //! The controller's annotations for upstreams (`internal/ingress/annotations/proxyssl` and the template of
 //! ingress-nginx).
 
-use super::SECRET;
 use super::object::Object;
 use crate::nginx::directives;
 use crate::nginx::inherit::Set;
+use crate::nginx::kubernetes::material::{authorities, pair};
 use crate::nginx::problem::Span;
 use crate::nginx::upstream::{ProxyModule, ProxySsl, Text};
 use crate::nginx::variable::{self, Unresolved};
 
 /// The prefix of the controller's annotations.
-pub const PREFIX: &str = "nginx.ingress.kubernetes.io/";
+pub(super) const PREFIX: &str = "nginx.ingress.kubernetes.io/";
 
 /// The protocols that the controller sets together with a secret, in every release of nginx.
 const PROTOCOLS: [&str; 3] = ["TLSv1", "TLSv1.1", "TLSv1.2"];
@@ -81,8 +81,7 @@ fn with_secret(annotations: &Annotations<'_>, secret: &str) -> ProxySsl {
     let default = || PROTOCOLS.map(str::to_owned).to_vec();
     let protocols = if protocols.is_empty() { default() } else { protocols };
     let ciphers = annotations.get("proxy-ssl-ciphers").unwrap_or("DEFAULT");
-    let file = format!("{SECRET}{secret}");
-    let material = Text::plain(file.clone());
+    let material = Text::plain(pair(secret));
     ProxySsl {
         server_name: Some(annotations.set(annotations.is_on("proxy-ssl-server-name"))),
         name: annotations.get("proxy-ssl-name").map(|name| annotations.set(name_text(name))),
@@ -92,7 +91,7 @@ fn with_secret(annotations: &Annotations<'_>, secret: &str) -> ProxySsl {
         verify_depth: Some(
             annotations.set(annotations.number("proxy-ssl-verify-depth").unwrap_or(1)),
         ),
-        trusted_certificate: Some(annotations.set(file)),
+        trusted_certificate: Some(annotations.set(authorities(secret))),
         certificate: Some(annotations.set(material.clone())),
         certificate_key: Some(annotations.set(material)),
         ..ProxySsl::default()

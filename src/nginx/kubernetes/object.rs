@@ -1,0 +1,140 @@
+//! The objects in the output of `kubectl get … -o json`, by kind, namespace and name.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+/// The most objects that are read.
+const MAX_OBJECTS: usize = 200_000;
+
+/// Why the text contains no objects.
+#[derive(Debug, thiserror::Error)]
+pub enum KubernetesError {
+    /// It is not JSON, or JSON of another shape.
+    #[error("this is not the output of kubectl get -o json: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is JSON of something else.
+    #[error("this is JSON of kind {0:?}, not of objects that an ingress controller of nginx reads")]
+    Kind(String),
+    /// There are more objects than the limit.
+    #[error("there are more than {MAX_OBJECTS} objects")]
+    TooMany,
+}
+
+/// The kinds that a single object may have.
+const KINDS: [&str; 10] = [
+    "Ingress",
+    "Gateway",
+    "HTTPRoute",
+    "GRPCRoute",
+    "TLSRoute",
+    "BackendTLSPolicy",
+    "VirtualServer",
+    "VirtualServerRoute",
+    "TransportServer",
+    "Policy",
+];
+
+/// Objects, in the order of the input.
+#[derive(Debug, Default)]
+pub(super) struct KubernetesObjects {
+    all: Vec<Value>,
+    kinds: HashMap<String, Vec<usize>>,
+    named: HashMap<(String, String, String), usize>,
+}
+
+impl KubernetesObjects {
+    /// Reads a list of objects, or a single one.
+    pub(super) fn read(json: &[u8]) -> Result<Self, KubernetesError> {
+        let value: Value = serde_json::from_slice(json)?;
+        let kind = text(&value, "/kind").unwrap_or_default().to_owned();
+        let (items, of_items) = match (kind.strip_suffix("List"), value) {
+            (Some(of_items), Value::Object(mut list)) => match list.remove("items") {
+                Some(Value::Array(items)) => (items, of_items),
+                _ => (Vec::new(), of_items),
+            },
+            (None, value) if KINDS.contains(&&*kind) => (vec![value], ""),
+            _ => return Err(KubernetesError::Kind(kind)),
+        };
+        if items.len() > MAX_OBJECTS {
+            return Err(KubernetesError::TooMany);
+        }
+        let mut objects = Self::default();
+        for item in items {
+            // Items of an IngressList do not repeat their kind.
+            let kind = text(&item, "/kind").unwrap_or(of_items).to_owned();
+            let key = (kind.clone(), namespace(&item).to_owned(), name(&item).to_owned());
+            objects.named.entry(key).or_insert(objects.all.len());
+            objects.kinds.entry(kind).or_default().push(objects.all.len());
+            objects.all.push(item);
+        }
+        Ok(objects)
+    }
+
+    /// The objects of a kind.
+    pub(super) fn of(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.kinds.get(kind).into_iter().flatten().map(|at| &self.all[*at])
+    }
+
+    /// Whether there is any object of a kind; if not, it was probably not asked for.
+    pub(super) fn has(&self, kind: &str) -> bool {
+        self.kinds.contains_key(kind)
+    }
+
+    /// One object; objects without a namespace are found in `default`.
+    pub(super) fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&Value> {
+        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        self.named.get(&key).map(|at| &self.all[*at])
+    }
+}
+
+/// The text at a path, if it is not empty.
+pub(super) fn text<'a>(value: &'a Value, path: &str) -> Option<&'a str> {
+    value.pointer(path)?.as_str().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// The number at a path.
+pub(super) fn number(value: &Value, path: &str) -> Option<u64> {
+    value.pointer(path)?.as_u64()
+}
+
+/// Whether the value at a path is `true`.
+pub(super) fn is_set(value: &Value, path: &str) -> bool {
+    value.pointer(path).and_then(Value::as_bool).unwrap_or_default()
+}
+
+/// The list at a path; empty if there is none.
+pub(super) fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
+    value.pointer(path).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The texts of the list at a path.
+pub(super) fn texts<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a str> {
+    list(value, path).iter().filter_map(Value::as_str)
+}
+
+/// An annotation.
+pub(super) fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    let value = object.get("metadata")?.get("annotations")?.get(name)?.as_str()?.trim();
+    Some(value).filter(|value| !value.is_empty())
+}
+
+/// The namespace, `default` if there is none.
+pub(super) fn namespace(object: &Value) -> &str {
+    text(object, "/metadata/namespace").unwrap_or("default")
+}
+
+/// The name.
+pub(super) fn name(object: &Value) -> &str {
+    text(object, "/metadata/name").unwrap_or_default()
+}
+
+/// The namespace of a reference, that of the object by default.
+pub(super) fn namespace_of<'a>(reference: &'a Value, own: &'a str) -> &'a str {
+    text(reference, "/namespace").unwrap_or(own)
+}
+
+/// How an object is named in reports: `KIND/NAMESPACE/NAME`.
+pub(super) fn place(kind: &str, object: &Value) -> String {
+    format!("{kind}/{}/{}", namespace(object), name(object))
+}

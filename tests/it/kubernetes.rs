@@ -1,0 +1,167 @@
+//! `shakedown nginx -` with Kubernetes objects, whose backends are real servers.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::pki::Pki;
+use crate::support::program::{shakedown_with, text};
+use crate::support::server::Nginx;
+
+/// A backend with a certificate for `api.test`, and the objects around it.
+struct Shop {
+    pki: Pki,
+    back: Nginx,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let pki = Pki::new();
+        let files = pki.server("api", &["api.test"]);
+        let back = Nginx::start(&format!(
+            "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {}; ssl_certificate_key {}; return 200 ok; }}",
+            files.certificate.display(),
+            files.key.display()
+        ));
+        Self { pki, back }
+    }
+
+    fn authority(&self) -> String {
+        fs::read_to_string(self.pki.ca_file()).unwrap()
+    }
+
+    fn endpoints(&self) -> Value {
+        json!({
+            "kind": "EndpointSlice",
+            "metadata": { "namespace": "shop", "name": "api-1", "labels": { "kubernetes.io/service-name": "api" } },
+            "ports": [{ "name": "tls", "port": self.back.port }],
+            "endpoints": [{ "addresses": ["127.0.0.1"] }],
+        })
+    }
+
+    fn service() -> Value {
+        json!({
+            "kind": "Service", "metadata": { "namespace": "shop", "name": "api" },
+            "spec": { "ports": [{ "name": "tls", "port": 8443 }] },
+        })
+    }
+
+    fn audit(&self, objects: &[Value], more: &[&str]) -> Value {
+        let all = [objects, &[Self::service(), self.endpoints()]].concat();
+        let list = json!({ "kind": "List", "apiVersion": "v1", "items": all }).to_string();
+        let run = shakedown_with(&[&["nginx", "-", "--format", "json"], more].concat(), &list);
+        serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr))
+    }
+}
+
+fn gateway(hostname: &str) -> Vec<Value> {
+    let meta = |name: &str| json!({ "namespace": "shop", "name": name });
+    vec![
+        json!({
+            "kind": "Gateway", "metadata": meta("gw"),
+            "spec": { "gatewayClassName": "nginx", "listeners": [{ "name": "web", "port": 80, "protocol": "HTTP" }] },
+            "status": { "addresses": [{ "value": "127.0.0.1" }] },
+        }),
+        json!({
+            "kind": "HTTPRoute", "metadata": meta("web"),
+            "spec": {
+                "parentRefs": [{ "name": "gw" }], "hostnames": ["api.test"],
+                "rules": [{ "backendRefs": [{ "name": "api", "port": 8443 }] }],
+            },
+        }),
+        json!({
+            "kind": "BackendTLSPolicy", "metadata": meta("api-tls"),
+            "spec": {
+                "targetRefs": [{ "kind": "Service", "name": "api", "sectionName": "tls" }],
+                "validation": {
+                    "hostname": hostname,
+                    "caCertificateRefs": [{ "group": "", "kind": "ConfigMap", "name": "ca" }],
+                },
+            },
+        }),
+    ]
+}
+
+fn config_map(authority: &str) -> Value {
+    json!({ "kind": "ConfigMap", "metadata": { "namespace": "shop", "name": "ca" }, "data": { "ca.crt": authority } })
+}
+
+fn backend(report: &Value) -> &Value {
+    let targets = report["targets"].as_array().unwrap();
+    let is_backend = |one: &&Value| one["role"] == "upstream";
+    targets.iter().find(is_backend).unwrap_or_else(|| panic!("{report:#}"))
+}
+
+fn finding<'r>(target: &'r Value, rule: &str) -> &'r Value {
+    let findings = target["findings"].as_array().unwrap();
+    findings.iter().find(|one| one["rule"] == rule).unwrap_or_else(|| panic!("{target:#}"))
+}
+
+fn directives(finding: &Value) -> Vec<(&str, &str, &str)> {
+    let all = finding["fix"]["directives"].as_array().unwrap().iter();
+    all.map(|one| (text(&one["file"]), text(&one["name"]), text(&one["value"]))).collect()
+}
+
+#[test]
+fn a_backend_of_a_gateway_is_met_as_its_policy_says() {
+    let shop = Shop::new();
+    let map = config_map(&shop.authority());
+    let report = shop.audit(&[gateway("api.test"), vec![map.clone()]].concat(), &[]);
+    let target = backend(&report);
+    assert_eq!(target["nginx"]["as_configured"], "pass", "{target:#}");
+    assert_eq!(target["origin"]["file"], "HTTPRoute/shop/web");
+    let report = shop.audit(&[gateway("other.test"), vec![map]].concat(), &[]);
+    let target = backend(&report);
+    assert_eq!(target["nginx"]["as_configured"], "fail", "{target:#}");
+    let mismatch = finding(target, "upstream-name-mismatch");
+    assert_eq!(
+        directives(mismatch),
+        [("BackendTLSPolicy/shop/api-tls", "spec.validation.hostname", "api.test")]
+    );
+}
+
+#[test]
+fn what_needs_a_missing_config_map_is_untested_until_it_is_given() {
+    let shop = Shop::new();
+    let report = shop.audit(&gateway("api.test"), &[]);
+    let target = backend(&report);
+    assert_eq!(target["nginx"]["as_configured"], "untested", "{target:#}");
+    let said = "ca.crt of the ConfigMap shop/ca is not in the input; add it, or give it with --secret shop/ca=FILE";
+    assert!(target.to_string().contains(said), "{target:#}");
+    let given = format!("shop/ca={}", shop.pki.ca_file());
+    let report = shop.audit(&gateway("api.test"), &["--secret", &given]);
+    assert_eq!(backend(&report)["nginx"]["as_configured"], "pass", "{report:#}");
+}
+
+#[test]
+fn a_verdict_that_needs_no_secret_is_given_without_it() {
+    let shop = Shop::new();
+    let policy = json!({
+        "kind": "Policy", "metadata": { "namespace": "shop", "name": "mtls" },
+        "spec": { "egressMTLS": { "verifyServer": true, "trustedCertSecret": "ca", "serverName": true } },
+    });
+    let server = json!({
+        "kind": "VirtualServer", "metadata": { "namespace": "shop", "name": "web" },
+        "spec": {
+            "host": "api.test", "policies": [{ "name": "mtls" }],
+            "upstreams": [{ "name": "api", "service": "api", "port": 8443, "tls": { "enable": true } }],
+            "routes": [{ "path": "/", "action": { "pass": "api" } }],
+        },
+        "status": { "externalEndpoints": [{ "ip": "127.0.0.1" }] },
+    });
+    let objects = [server, policy];
+    let report = shop.audit(&objects, &["--static"]);
+    let doubt = finding(&report["targets"][0], "ssl-name-of-upstream-block");
+    assert_eq!(doubt["evidence"][0], "at Policy/shop/mtls", "{doubt:#}");
+    assert_eq!(doubt["severity"], "error", "{doubt:#}");
+    assert!(text(&doubt["fix"]["text"]).contains("spec.egressMTLS.sslName"), "{doubt:#}");
+    let given = format!("shop/ca={}", shop.pki.ca_file());
+    let report = shop.audit(&objects, &["--secret", &given]);
+    let target = backend(&report);
+    assert_eq!(target["nginx"]["as_configured"], "fail", "{target:#}");
+    let fixes = directives(finding(target, "upstream-name-mismatch"));
+    assert!(
+        fixes.contains(&("Policy/shop/mtls", "spec.egressMTLS.sslName", "api.test")),
+        "{fixes:?}"
+    );
+}
