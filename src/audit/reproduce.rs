@@ -336,6 +336,12 @@ fn version_option(version: ProtocolVersion) -> Option<&'static str> {
     }
 }
 
+/// This program's own probe of an upstream with another server name, which `NAME` stands for.
+pub fn probe_with_name(host: &str, address: SocketAddr) -> String {
+    let host = quote(host);
+    format!("shakedown probe --as-nginx --proxy-pass {host} --server-name NAME {address}")
+}
+
 /// A word quoted for a POSIX shell, and for zsh, which reads `[::1]` as a pattern. Words that need no quotes get none,
 /// to keep commands readable. A file that is in a Secret is printed by a command of its own.
 fn quote(word: &str) -> Cow<'_, str> {

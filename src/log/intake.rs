@@ -1,5 +1,6 @@
 //! Lines of error and access logs, in any order.
 
+use super::block::LineBlock;
 use super::reader::{LineKind, LogReader};
 use super::shape::AccessLineShape;
 use super::traffic::Traffic;
@@ -45,6 +46,22 @@ impl Intake {
             },
         }
         None
+    }
+
+    /// Reads the lines of a block, as [`Self::line`] would one after the other.
+    pub fn block(&mut self, block: &LineBlock) {
+        self.errors.lines += block.plain;
+        self.errors.verbose_lines += block.verbose;
+        for (line, candidate) in block.found() {
+            match candidate {
+                Some(candidate) => {
+                    self.errors.candidate(line, &candidate);
+                }
+                None => {
+                    self.line(line);
+                }
+            }
+        }
     }
 
     fn access(&mut self, bytes: &[u8]) -> bool {

@@ -4,6 +4,7 @@
 //! counted by [`tally`] and weighed by [`importance`], requests by [`traffic`].
 
 pub mod access;
+pub mod block;
 pub mod classify;
 pub mod direction;
 pub mod explanation;

@@ -1,11 +1,79 @@
 //! A fast parser: it only reads the parts of a line that are needed for counting.
 
-use memchr::{memchr, memrchr};
+use std::sync::LazyLock;
+
+use memchr::{memchr, memmem, memrchr};
 
 use super::line::{self, TIME};
+use super::prefilter::may_be_about_tls;
+
+static CLIENT: LazyLock<memmem::Finder<'static>> =
+    LazyLock::new(|| memmem::Finder::new(b", client: "));
+
+/// A line, taken apart as far as that needs no other line.
+pub(super) enum QuickLine<'a> {
+    /// A line that the slow parser reads.
+    Unusual,
+    /// A line of nginx's own files that is not about TLS, and whether its level is below warn.
+    Other(bool),
+    /// A line of nginx's own files that may be about TLS, and whether its level is below warn.
+    Candidate(bool, QuickCandidate<'a>),
+}
+
+/// A line that may be about TLS.
+#[derive(Clone, Copy)]
+pub(super) struct QuickCandidate<'a> {
+    /// Seconds since 1970 on the host's clock.
+    pub(super) time: Option<i64>,
+    /// Worker and connection.
+    pub(super) connection: Option<(u64, u64)>,
+    /// The message and the action.
+    pub(super) message: &'a [u8],
+    /// The fields behind them.
+    pub(super) fields: QuickFields<'a>,
+}
+
+impl<'a> QuickLine<'a> {
+    pub(super) fn of(bytes: &'a [u8], minute: &mut LastMinute) -> Self {
+        let Some((time, rest)) = plain_head(bytes) else { return Self::Unusual };
+        let (verbose, rest) = level(rest);
+        let (connection, message) = connection(rest);
+        let (message, fields) = message.split_at(CLIENT.find(message).unwrap_or(message.len()));
+        if !message.starts_with(b"SSL") && !may_be_about_tls(message, connection.is_some()) {
+            return Self::Other(verbose);
+        }
+        let fields = QuickFields::of(fields);
+        if fields.escaped {
+            return Self::Unusual;
+        }
+        let time = minute.time(time);
+        Self::Candidate(verbose, QuickCandidate { time, connection, message, fields })
+    }
+}
+
+/// Length of `2026/01/31 23:59:`.
+const MINUTE: usize = 17;
+
+/// The last minute that was read: nginx often writes many lines within one.
+#[derive(Debug, Default)]
+pub(super) struct LastMinute([u8; MINUTE], Option<i64>);
+
+impl LastMinute {
+    /// The time of a line that starts with one.
+    fn time(&mut self, text: &[u8]) -> Option<i64> {
+        let (minute, second) = text.split_at(MINUTE);
+        if self.0 != *minute {
+            self.1 = line::read_time(&[minute, b"00"].concat());
+            self.0.copy_from_slice(minute);
+        }
+        let digit = |at: usize| second.get(at).filter(|byte| byte.is_ascii_digit());
+        let (tens, ones) = (digit(0)?, digit(1)?);
+        Some(self.1? + i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+    }
+}
 
 /// The date and the text after it, for a line in nginx's own files.
-pub(super) fn plain_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+fn plain_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let plain = bytes.len() > TIME + 2
         && bytes[4] == b'/'
         && bytes[7] == b'/'
@@ -17,7 +85,7 @@ pub(super) fn plain_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Whether a line is below warn, and the text after `[level] `.
-pub(super) fn level(rest: &[u8]) -> (bool, &[u8]) {
+fn level(rest: &[u8]) -> (bool, &[u8]) {
     let end = memchr(b']', &rest[..rest.len().min(10)]).map_or(0, |at| at + 1);
     (matches!(rest.get(1), Some(b'i' | b'n' | b'd')), rest[end..].trim_ascii_start())
 }
@@ -27,7 +95,7 @@ pub(super) fn is_verbose(level: &str) -> bool {
 }
 
 /// `12#34: *56 ` before the message.
-pub(super) fn connection(rest: &[u8]) -> (Option<(u64, u64)>, &[u8]) {
+fn connection(rest: &[u8]) -> (Option<(u64, u64)>, &[u8]) {
     let (worker, used) = number(rest);
     if used == 0 || rest.get(used) != Some(&b'#') {
         return (None, rest);
@@ -51,7 +119,7 @@ pub(super) struct QuickFields<'a> {
     pub(super) client: Option<&'a [u8]>,
     pub(super) server: Option<&'a [u8]>,
     pub(super) upstream: Option<&'a [u8]>,
-    stream: bool,
+    pub(super) stream: bool,
     /// Whether quotes are escaped or doubled, as in a line that was cut out of JSON or CSV.
     pub(super) escaped: bool,
 }

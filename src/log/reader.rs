@@ -2,7 +2,6 @@
 //! line is only parsed and classified if its message is new.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
 
 use foldhash::fast::FixedState;
 use memchr::memmem;
@@ -12,7 +11,7 @@ use super::json;
 use super::line::{self, LogLine};
 use super::prefilter::may_be_about_tls;
 use super::program;
-use super::quick::{FLAGS, QuickFields, authority, connection, is_verbose, level, plain_head};
+use super::quick::{FLAGS, LastMinute, QuickCandidate, QuickLine, authority, is_verbose};
 use super::table::{self, Weight};
 use super::tally::{LineVerdict, LoggedFailure, Tally};
 use crate::openssl::code::Code;
@@ -41,18 +40,12 @@ pub struct LogReader {
     pub since: Option<i64>,
     /// Verdicts by the flags of a line, then by message and action.
     known: Vec<HashMap<Box<[u8]>, Option<KnownVerdict>, FixedState>>,
-    last_minute: ([u8; MINUTE], Option<i64>),
+    minute: LastMinute,
     buffer: Vec<u8>,
 }
 
-/// Length of `2026/01/31 23:59:`.
-const MINUTE: usize = 17;
-
 /// A verdict, with the index of its class.
 type KnownVerdict = (LineVerdict, usize);
-
-/// The time, and the worker and connection.
-type LineOrigin = (Option<i64>, Option<(u64, u64)>);
 
 /// The most messages that are remembered for each set of flags.
 const KNOWN: usize = 4096;
@@ -60,53 +53,24 @@ const KNOWN: usize = 4096;
 /// The longest message that is remembered.
 const LONG: usize = 1024;
 
-static CLIENT: LazyLock<memmem::Finder<'static>> =
-    LazyLock::new(|| memmem::Finder::new(b", client: "));
-
 impl LogReader {
     /// Reads one line, without its line break.
     pub fn line(&mut self, bytes: &[u8]) -> LineKind {
-        let Some((time, rest)) = plain_head(bytes) else {
-            return self.unusual(bytes);
+        let (verbose, kind) = match QuickLine::of(bytes, &mut self.minute) {
+            QuickLine::Unusual => return self.unusual(bytes),
+            QuickLine::Other(verbose) => (verbose, LineKind::Other),
+            QuickLine::Candidate(verbose, line) => (verbose, self.candidate(bytes, &line)),
         };
         self.lines += 1;
-        let (verbose, rest) = level(rest);
         self.verbose_lines += u64::from(verbose);
-        let (connection, message) = connection(rest);
-        let (message, fields) = message.split_at(CLIENT.find(message).unwrap_or(message.len()));
-        if !message.starts_with(b"SSL") && !may_be_about_tls(message, connection.is_some()) {
-            return LineKind::Other;
-        }
-        let time = self.time(time);
-        if time.is_some_and(|time| self.since.is_some_and(|since| time < since)) {
-            return LineKind::Other;
-        }
-        self.candidate(bytes, (message, fields), (time, connection))
-    }
-
-    /// nginx often writes many lines within one minute.
-    fn time(&mut self, text: &[u8]) -> Option<i64> {
-        let (minute, second) = text.split_at(MINUTE);
-        if self.last_minute.0 != *minute {
-            self.last_minute.1 = line::read_time(&[minute, b"00"].concat());
-            self.last_minute.0.copy_from_slice(minute);
-        }
-        let digit = |at: usize| second.get(at).filter(|byte| byte.is_ascii_digit());
-        let (tens, ones) = (digit(0)?, digit(1)?);
-        Some(self.last_minute.1? + i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+        kind
     }
 
     /// A line that may be about TLS.
-    fn candidate(
-        &mut self,
-        bytes: &[u8],
-        (message, fields): (&[u8], &[u8]),
-        (time, connection): LineOrigin,
-    ) -> LineKind {
-        let fields = QuickFields::of(fields);
-        if fields.escaped {
-            self.lines -= 1;
-            return self.unusual(bytes);
+    pub(super) fn candidate(&mut self, bytes: &[u8], line: &QuickCandidate<'_>) -> LineKind {
+        let QuickCandidate { time, connection, message, fields } = *line;
+        if time.is_some_and(|time| self.since.is_some_and(|since| time < since)) {
+            return LineKind::Other;
         }
         let flags = fields.flags();
         if self.known.is_empty() {
@@ -248,6 +212,7 @@ fn is_about_tls(line: &LogLine<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::log::direction::Direction;
+    use crate::log::quick::QuickFields;
     use crate::log::tally::Class;
 
     const SNI: &str = "SSL_do_handshake() failed (SSL: error:0A000458:SSL routines::tlsv1 unrecognized name:SSL alert number 112) while SSL handshaking to upstream, client: 192.0.2.CLIENT, server: a.test, request: \"GET / HTTP/1.1\", upstream: \"https://192.0.2.2:443/\", host: \"a.test\"";

@@ -5,7 +5,7 @@ use super::case::{FaultKind, NginxCase, directives};
 use super::identity::doubts;
 use super::verdict::{HandshakeVerdict, NginxFailure};
 use crate::audit::finding::{Finding, Fix};
-use crate::audit::reproduce::{as_nginx, in_plain_text};
+use crate::audit::reproduce::{as_nginx, in_plain_text, probe_with_name};
 use crate::audit::rule::{self, Context, Rule, day};
 use crate::audit::rules::names_of;
 use crate::certificate::signature::Verifier;
@@ -86,6 +86,9 @@ fn finding(
             finding.fix = Some(case.fix(text(rule, fixed), fixed, cx.target));
         }
         (None, Some(change)) => {
+            if kind == FaultKind::SniMissing {
+                finding.evidence.push(name_wanted(client, case));
+            }
             let fix = finding.fix.get_or_insert_with(|| Fix {
                 text: rule.fix.to_owned(),
                 directives: Vec::new(),
@@ -97,6 +100,18 @@ fn finding(
         (None, None) => {}
     }
     finding
+}
+
+/// A server name alone is no fix where it is not the upstream's.
+fn name_wanted(client: &NginxClient, case: &NginxCase<'_>) -> String {
+    let named = client.with_name_sent();
+    let sent =
+        named.sni().map_or("no name, because the host of proxy_pass is an address", |name| name);
+    let command = probe_with_name(&client.name, case.endpoint.address);
+    format!(
+        "{} on would send {sent}; no name that the upstream accepts is known: with one from whoever runs it, try {command}",
+        client.directive("server_name")
+    )
 }
 
 /// What each certificate of the path lacks, issuer by issuer.

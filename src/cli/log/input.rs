@@ -4,14 +4,15 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
+use super::side_by_side;
 use crate::cli::unpacked::{self, Unpacked, is_stdin, opens_once};
 use crate::log::intake::{Intake, MAX_LINE};
 use crate::report::log::document::FileOut;
 
 /// Bytes that are read at once; a line longer than [`MAX_LINE`] is dropped before it fills them.
-const BLOCK: usize = 512 * 1024;
+pub(super) const BLOCK: usize = 512 * 1024;
 
 /// One file while it is read.
 pub(in crate::cli) struct LogInput {
@@ -85,10 +86,7 @@ impl LogInput {
 
     /// Reads every whole line that there is, or as far as it goes.
     pub(super) fn read(&mut self, intake: &mut Intake) {
-        self.read_with(|line, lines| {
-            intake.line(line);
-            *lines += 1;
-        });
+        self.lines += side_by_side::read(|buffer| self.next_block(buffer), intake);
         self.unreadable += std::mem::take(&mut intake.unreadable);
     }
 
@@ -107,29 +105,64 @@ impl LogInput {
 
     /// Passes on every complete line that is available.
     pub(super) fn read_with(&mut self, mut take: impl FnMut(&[u8], &mut u64)) {
+        let mut buffer = Vec::new();
+        while self.next_block(&mut buffer) {
+            let mut rest = &*buffer;
+            while let Some(end) = memchr(b'\n', rest) {
+                take(&rest[..end], &mut self.lines);
+                rest = &rest[end + 1..];
+            }
+        }
+    }
+
+    /// Fills the buffer with the next whole lines; `false` if there are none.
+    fn next_block(&mut self, buffer: &mut Vec<u8>) -> bool {
         if matches!(self.source, LogSource::Unopened)
             && let Err(error) = self.start()
         {
             self.error = Some(error.to_string());
-            return;
         }
-        let mut block = vec![0; BLOCK];
         loop {
             let reader = match &mut self.source {
                 LogSource::Plain(reader) | LogSource::Gzip(reader) => reader,
-                LogSource::Unopened => return,
+                LogSource::Unopened => return false,
             };
-            match reader.read(&mut block) {
-                Ok(0) => return,
-                Ok(count) => self.block(&block[..count], &mut take),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    // A damaged end loses the lines there, and is reported.
-                    self.unreadable += 1;
-                    self.error = Some(self.message(&error));
-                    return;
-                }
+            buffer.clear();
+            buffer.append(&mut self.pending);
+            let before = buffer.len();
+            let result = reader.take(BLOCK as u64).read_to_end(buffer);
+            if let Err(error) = &result {
+                // A damaged end loses the lines there, and is reported.
+                self.unreadable += 1;
+                self.error = Some(self.message(error));
+                self.source = LogSource::Plain(Box::new(io::empty()));
             }
+            let ended = buffer.len() == before;
+            self.keep_whole_lines(buffer);
+            if ended || !buffer.is_empty() {
+                return !buffer.is_empty();
+            }
+        }
+    }
+
+    /// Moves the bytes after the last line break to the next block, and drops lines that are too long.
+    fn keep_whole_lines(&mut self, buffer: &mut Vec<u8>) {
+        if self.skipping {
+            let Some(end) = memchr(b'\n', buffer) else {
+                buffer.clear();
+                return;
+            };
+            self.skipping = false;
+            self.lines += 1;
+            self.unreadable += 1;
+            buffer.drain(..=end);
+        }
+        let whole = memrchr(b'\n', buffer).map_or(0, |end| end + 1);
+        self.pending.extend_from_slice(&buffer[whole..]);
+        buffer.truncate(whole);
+        if self.pending.len() > MAX_LINE {
+            self.pending = Vec::new();
+            self.skipping = true;
         }
     }
 
@@ -140,32 +173,6 @@ impl LogInput {
             }
             LogSource::Gzip(_) => format!("the gzip stream is damaged: {error}"),
             LogSource::Plain(_) | LogSource::Unopened => error.to_string(),
-        }
-    }
-
-    fn block(&mut self, mut block: &[u8], take: &mut impl FnMut(&[u8], &mut u64)) {
-        while let Some(end) = memchr(b'\n', block) {
-            let line = &block[..end];
-            block = &block[end + 1..];
-            if self.skipping {
-                self.skipping = false;
-                self.lines += 1;
-                self.unreadable += 1;
-            } else if self.pending.is_empty() {
-                take(line, &mut self.lines);
-            } else {
-                self.pending.extend_from_slice(line);
-                take(&self.pending, &mut self.lines);
-                self.pending.clear();
-            }
-        }
-        if self.skipping {
-            return;
-        }
-        self.pending.extend_from_slice(block);
-        if self.pending.len() > MAX_LINE {
-            self.pending = Vec::new();
-            self.skipping = true;
         }
     }
 
@@ -218,6 +225,7 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
+    use crate::report::log::document::LogReport;
 
     const LINE: &str = "2026/01/31 10:00:00 [info] 7#7: *1 client closed connection while SSL handshaking, client: 192.0.2.1, server: 0.0.0.0:443\n";
 
@@ -249,6 +257,45 @@ mod tests {
         }
         let (file, failures) = read(LINE.trim_end().as_bytes());
         assert_eq!((file.lines, failures), (1, 1));
+    }
+
+    #[test]
+    fn blocks_read_side_by_side_count_as_line_by_line() {
+        let corpus = include_str!("../../../testdata/logs/error-lines.jsonl");
+        let known: Vec<String> = corpus
+            .lines()
+            .filter_map(|case| serde_json::from_str::<serde_json::Value>(case).ok())
+            .filter_map(|case| Some(case["line"].as_str()?.to_owned()))
+            .collect();
+        let mut text = String::new();
+        for round in 0..40 {
+            for (at, line) in known.iter().enumerate() {
+                let minute = (round + at / 60) % 60;
+                text += &line.replacen(":00:", &format!(":{minute:02}:"), 1);
+                text += "\n";
+                text += &LINE
+                    .replace("*1", &format!("*{}", at * round))
+                    .replace("192.0.2.1", &format!("192.0.2.{}", at % 9));
+            }
+            text += &format!("{}\n\n{{\"message\": \"x\"}}\n", "y".repeat(MAX_LINE + round));
+        }
+        assert!(text.len() > 6 * BLOCK, "{}", text.len());
+        let mut alone = Intake::default();
+        text.lines().for_each(|line| {
+            alone.line(line.as_bytes());
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("error.log");
+        std::fs::write(&path, &text).unwrap();
+        let mut together = Intake::default();
+        let mut reading = LogInput::open(&path, false).unwrap();
+        reading.read(&mut together);
+        reading.end(&mut together);
+        let file = reading.finish();
+        assert_eq!((file.lines, file.unreadable), (text.lines().count() as u64, alone.unreadable));
+        assert_eq!(together.errors.verbose_lines, alone.errors.verbose_lines);
+        let report = |intake: &Intake| LogReport::new(intake, Vec::new(), None).json().unwrap();
+        assert_eq!(report(&together), report(&alone));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod audit;
 mod follow;
 pub(super) mod input;
+mod side_by_side;
 
 use std::io::Write;
 use std::path::Path;
