@@ -370,6 +370,8 @@ impl View<'_> {
             version: self.version(),
             group: self.answer().and_then(|answer| answer.group).or(server.clear().group),
             chain: server.clear().certificates.clone().unwrap_or_default(),
+            client_chain: client.clear().certificates.clone().unwrap_or_default(),
+            authorities: server.clear().authorities.clone(),
             resumed: self.resumed(),
             client_certificate: self.client_certificate(),
             alerts: self.alerts(conclusion),

@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use super::kept::Keeping;
 use super::keylog::KeyLog;
 use super::packet::TcpSegment;
+use super::seen_certificates::SeenCertificates;
 use super::shown::ClearTls;
 use super::slots::{SlotPlace, Slots};
 use super::talk::Talk;
@@ -63,6 +64,8 @@ pub struct Connections {
     pub counts: ConnectionCounts,
     /// Keys with which encrypted records are opened.
     pub keys: KeyLog,
+    /// The certificates in them.
+    pub certificates: SeenCertificates,
     slots: Slots,
     idle: Queue,
     closing: Queue,
@@ -112,7 +115,7 @@ impl Connections {
             kept.give_up();
         }
         self.kept = (self.kept + talk.kept_size()).saturating_sub(kept);
-        share(&mut self.shared, talk);
+        share(&mut self.shared, &mut self.certificates, talk);
         let (is_over, is_settled, holds) = (talk.is_over(), talk.is_settled(), talk.held());
         self.held = self.held.saturating_sub(held).saturating_add(holds);
         if is_over && !was_over {
@@ -230,8 +233,18 @@ impl Connections {
 }
 
 /// Clients of one kind send the same again and again, and so do servers: it is kept once.
-fn share(known: &mut HashSet<Arc<ClearTls>, RandomState>, talk: &mut Talk) {
+fn share(
+    known: &mut HashSet<Arc<ClearTls>, RandomState>,
+    certificates: &mut SeenCertificates,
+    talk: &mut Talk,
+) {
     for clear in talk.halves.iter_mut().filter_map(|half| half.shown.unshared()) {
+        if let Some(own) = Arc::get_mut(clear) {
+            let ders = std::mem::take(&mut own.ders);
+            for (fingerprint, der) in own.certificates.iter().flatten().zip(ders) {
+                certificates.add(*fingerprint, der);
+            }
+        }
         if let Some(same) = known.get(clear) {
             *clear = Arc::clone(same);
             continue;

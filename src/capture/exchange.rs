@@ -220,6 +220,10 @@ pub struct Exchange {
     pub group: Option<NamedGroup>,
     /// SHA-256 of the server's certificates, as far as they can be read, in the order sent.
     pub chain: Vec<Fingerprint>,
+    /// The same of the client's certificates.
+    pub client_chain: Vec<Fingerprint>,
+    /// The names of the authorities of which the server wants a client certificate, each in DER; none means any.
+    pub authorities: Option<Arc<[Vec<u8>]>>,
     /// Whether a session was resumed.
     pub resumed: Option<bool>,
     /// The client's certificate.

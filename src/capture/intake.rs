@@ -18,6 +18,7 @@ use super::keylog::KeyLog;
 use super::learnt::Learnt;
 use super::packet::{Dissector, FrameCounts, Transport};
 use super::quic::QuicConnections;
+use super::seen_certificates::SeenCertificates;
 use super::talk::Talk;
 use super::tally::RunningTally;
 
@@ -187,6 +188,11 @@ impl CaptureIntake {
         &self.connections.keys
     }
 
+    /// The certificates that were seen.
+    pub fn certificates(&self) -> &SeenCertificates {
+        &self.connections.certificates
+    }
+
     /// There are no more captures to come.
     pub fn finish(&mut self) {
         for exchange in std::mem::take(&mut self.plain_http) {
@@ -259,7 +265,8 @@ impl CaptureIntake {
         if packets.is_none() && tally.is_none() {
             return;
         }
-        let known = KnownServer { accepted: self.learnt.of(exchange.server), block: None };
+        let known =
+            KnownServer { accepted: self.learnt.of(exchange.server), ..KnownServer::default() };
         let why = blame(exchange, breakdown, known);
         if let Some(tally) = tally {
             tally.add(exchange.conclusion, Some(why.class));

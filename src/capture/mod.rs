@@ -37,6 +37,7 @@ pub mod quic;
 pub mod record_layer;
 mod sealed_sizes;
 pub mod seen_answer;
+pub mod seen_certificates;
 pub mod seen_hello;
 pub mod shown;
 mod slots;

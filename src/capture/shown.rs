@@ -12,7 +12,8 @@ use crate::certificate::parse::Fingerprint;
 use crate::tls::alert::AlertDescription;
 use crate::tls::codec::DecodeError;
 use crate::tls::group::NamedGroup;
-use crate::tls::message::{self, MessageType, ServerKeyExchange};
+use crate::tls::message::{self, CertificateRequest, MessageType, ServerKeyExchange};
+use crate::tls::version::ProtocolVersion;
 
 /// Encrypted records of which the sizes are kept.
 const MAX_SEALED: usize = 12;
@@ -69,8 +70,12 @@ pub struct ClearTls {
     pub answer: Option<SeenAnswer>,
     /// SHA-256 of its certificates.
     pub certificates: Option<Vec<Fingerprint>>,
+    /// The certificates themselves, until they are kept elsewhere.
+    pub ders: Vec<Vec<u8>>,
     /// Whether it asks for a client certificate.
     pub asks_certificate: bool,
+    /// The names of the authorities that it then accepts, each in DER; none means any.
+    pub authorities: Option<Arc<[Vec<u8>]>>,
     /// The group of its ephemeral key, as a server up to TLS 1.2.
     pub group: Option<NamedGroup>,
     /// Whether it proved to have its certificate's key, as a client.
@@ -86,7 +91,9 @@ static NOTHING: ClearTls = ClearTls {
     retry: None,
     answer: None,
     certificates: None,
+    ders: Vec::new(),
     asks_certificate: false,
+    authorities: None,
     group: None,
     proved: false,
     done: false,
@@ -127,7 +134,22 @@ impl ClearTls {
             if is_opened { message::certificates_tls13(body) } else { message::certificates(body) };
         let Ok(chain) = chain else { return false };
         self.certificates = Some(chain.iter().map(|der| Fingerprint::of(der)).collect());
+        self.ders = chain;
         true
+    }
+
+    /// Takes a wish for a client certificate; whether it can be read.
+    fn take_wish(&mut self, body: &[u8], is_opened: bool) -> bool {
+        self.asks_certificate = true;
+        let version = self.answer.as_ref().map_or(ProtocolVersion::TLS1_2, |it| it.version);
+        let authorities = if is_opened {
+            message::authorities_tls13(body)
+        } else {
+            CertificateRequest::parse(body, version).map(|request| request.authorities)
+        };
+        let is_readable = authorities.is_ok();
+        self.authorities = authorities.ok().filter(|names| !names.is_empty()).map(Into::into);
+        is_readable
     }
 
     /// Takes what TLS 1.3 says behind the server's hello; whether it can be read.
@@ -254,8 +276,7 @@ impl ShownTls {
                 true
             }
             MessageType::CERTIFICATE_REQUEST => {
-                self.clear_mut().asks_certificate = true;
-                true
+                self.clear_mut().take_wish(body, record_version == OPENED)
             }
             MessageType::SERVER_HELLO_DONE => {
                 self.clear_mut().done = true;

@@ -36,6 +36,8 @@ impl ExtensionType {
     pub const SUPPORTED_VERSIONS: Self = Self(43);
     /// RFC 8446 section 4.2.9.
     pub const PSK_KEY_EXCHANGE_MODES: Self = Self(45);
+    /// Authorities whose certificates are accepted (RFC 8446 section 4.2.4).
+    pub const CERTIFICATE_AUTHORITIES: Self = Self(47);
     /// Signature schemes of certificates (RFC 8446 section 4.2.3).
     pub const SIGNATURE_ALGORITHMS_CERT: Self = Self(50);
     /// RFC 8446 section 4.2.8.

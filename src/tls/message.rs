@@ -204,6 +204,18 @@ impl CertificateRequest {
     }
 }
 
+/// The names of authorities in a CertificateRequest message of TLS 1.3, each in DER; none means any.
+pub fn authorities_tls13(body: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
+    let mut reader = ByteReader::new(body);
+    let _context = reader.vec8()?;
+    let extensions = extensions(reader)?;
+    let mut named = extensions.iter();
+    let named = named.find(|(kind, _)| *kind == ExtensionType::CERTIFICATE_AUTHORITIES);
+    let Some((_, body)) = named else { return Ok(Vec::new()) };
+    let list = ByteReader::new(body).vec16()?;
+    ByteReader::new(list).list(|item| item.vec16().map(<[u8]>::to_vec))
+}
+
 /// The server's ephemeral key and the scheme of its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerKeyExchange {

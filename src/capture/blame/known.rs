@@ -1,5 +1,6 @@
 //! What is known of a server beside the handshake at hand.
 
+use super::chains::ChainJudge;
 use crate::capture::configured::ServingBlock;
 use crate::capture::learnt::Accepted;
 use crate::tls::version::ProtocolVersion;
@@ -11,6 +12,8 @@ pub struct KnownServer<'a> {
     pub accepted: Option<&'a Accepted>,
     /// The block of nginx's configuration that serves this handshake.
     pub block: Option<ServingBlock<'a>>,
+    /// What judges its chain, and that of a client.
+    pub judge: Option<&'a ChainJudge<'a>>,
 }
 
 impl KnownServer<'_> {

@@ -1,10 +1,12 @@
 //! Why a handshake failed: the row and the causes of the table that `explain` and `log` use, chosen by what the hello offers, how
 //! far the handshake came, what the server was seen to accept, and what its configuration says.
 
+mod chains;
 mod common;
 mod known;
 mod rows;
 
+pub use self::chains::ChainJudge;
 use self::common::{nothing_in_common, versions};
 pub use self::known::KnownServer;
 pub use self::rows::Blame;
@@ -80,6 +82,9 @@ pub fn blame(exchange: &Exchange, breakdown: Breakdown, known: KnownServer<'_>) 
         Breakdown::NoQuicVersion => unexplained(),
         Breakdown::Unanswered { .. } => as_client_says("SSL connection timeout"),
     };
+    if let Some(judge) = known.judge {
+        judge.explain(&mut blame, exchange, breakdown);
+    }
     blame.evidence.splice(..0, [observed(exchange, breakdown)]);
     let directive =
         known.block.and_then(|block| Some(block.directive(decisive(&blame, breakdown)?)));

@@ -98,6 +98,8 @@ impl QuicTalk {
             version,
             group: answer.as_ref().and_then(|answer| answer.group),
             chain: Vec::new(),
+            client_chain: Vec::new(),
+            authorities: None,
             resumed: answer.as_ref().map(|answer| answer.has(ExtensionType::PRE_SHARED_KEY)),
             answer,
             client_certificate: None,

@@ -8,6 +8,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use super::limits::duration;
 use super::release::ReleaseArgs;
 use super::report::OutputArgs;
+use super::targets::TrustArgs;
 use crate::capture::filter::AddressBlock;
 
 const CAPTURE_EXAMPLES: &str = "\
@@ -75,7 +76,9 @@ pub(in crate::cli) struct CaptureArgs {
     pub(in crate::cli) format: CaptureFormat,
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
-    // The heading holds for all that follows.
+    // A heading holds for all that follows.
+    #[command(flatten, next_help_heading = "Roots of the clients, for chains that they refuse")]
+    pub(in crate::cli) trust: TrustArgs,
     #[command(flatten, next_help_heading = "nginx, for --nginx")]
     pub(in crate::cli) release: ReleaseArgs,
 }

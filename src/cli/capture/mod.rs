@@ -6,6 +6,7 @@ mod source;
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use self::live::RunningSummary;
 use super::args::{CaptureArgs, CaptureFormat};
@@ -22,10 +23,13 @@ use crate::capture::kept_clients::KeptClients;
 use crate::capture::pcapng;
 use crate::capture::placeholders::Placeholders;
 use crate::capture::tally::RunningTally;
+use crate::certificate::trust::TrustStore;
 use crate::report::Summary;
 use crate::report::capture::document::{CaptureFile, CaptureReport};
-use crate::report::capture::{clients_file, html, prometheus, table};
+use crate::report::capture::{CapturedSite, clients_file, html, prometheus, table};
 use crate::report::escape::WithoutCommands;
+use crate::targets::options::Options;
+use crate::targets::trust::{self, TrustError};
 
 /// Nanoseconds of a second.
 const SECOND: i64 = 1_000_000_000;
@@ -58,7 +62,9 @@ pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
     let files = read(args, &mut intake);
     drop(running);
     let placeholders = Placeholders::new(args.anonymize);
-    let report = CaptureReport::new(&intake, files, configured.as_ref(), &placeholders);
+    let roots = Arc::new(roots(args)?);
+    let site = CapturedSite { configured: configured.as_ref(), roots: &roots };
+    let report = CaptureReport::new(&intake, files, site, &placeholders);
     write(&report, args, output)?;
     if let Some(clients) = clients {
         write_clients(&intake.kept_clients, args, &placeholders, clients)?;
@@ -72,6 +78,21 @@ pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
         ..Summary::default()
     };
     Ok(Exit::of(&summary, true, 0))
+}
+
+/// The roots that clients are taken to have; those that are compiled in where the system has none.
+fn roots(args: &CaptureArgs) -> anyhow::Result<TrustStore> {
+    let wanted = args.trust.roots();
+    let is_default = wanted.is_none();
+    let options = Options {
+        roots: wanted,
+        add_ca_files: Some(args.trust.add_ca_file.clone()),
+        ..Options::default()
+    };
+    match trust::load(&options.trust()) {
+        Err(TrustError::NoSystemRoots(_)) if is_default => Ok(TrustStore::mozilla()),
+        loaded => Ok(loaded?),
+    }
 }
 
 /// Reads every file to its end.

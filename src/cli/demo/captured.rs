@@ -2,6 +2,7 @@
 //! are those of the real clients, and the server answers as one does that speaks TLS 1.3 alone.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 use time::OffsetDateTime;
@@ -11,9 +12,10 @@ use crate::capture::intake::CaptureIntake;
 use crate::capture::kept::KeptPacket;
 use crate::capture::pcapng;
 use crate::capture::placeholders::Placeholders;
+use crate::certificate::trust::TrustStore;
 use crate::report::Look;
 use crate::report::capture::document::{CaptureFile, CaptureReport};
-use crate::report::capture::table;
+use crate::report::capture::{CapturedSite, table};
 use crate::tls::profile::select;
 
 /// The clients, and how many of each connect.
@@ -65,7 +67,9 @@ pub(super) fn report(file: &[u8], look: Look) -> anyhow::Result<String> {
         frames,
         error: error.map(|error| error.to_string()),
     }];
-    let report = CaptureReport::new(&intake, files, None, &Placeholders::default());
+    let roots = Arc::new(TrustStore::mozilla());
+    let site = CapturedSite { configured: None, roots: &roots };
+    let report = CaptureReport::new(&intake, files, site, &Placeholders::default());
     let found: Vec<&str> =
         report.failures.iter().filter_map(|kind| Some(kind.causes.first()?.id)).collect();
     if found != [EXPECTED] {

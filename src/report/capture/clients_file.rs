@@ -115,6 +115,8 @@ mod tests {
             version: None,
             group: None,
             chain: Vec::new(),
+            client_chain: Vec::new(),
+            authorities: None,
             resumed: None,
             client_certificate: None,
             alerts: Vec::new(),

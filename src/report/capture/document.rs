@@ -280,6 +280,8 @@ pub struct CapturedHandshake {
     pub alpn: Option<String>,
     /// SHA-256 of the server's certificates in the order sent; TLS 1.3 encrypts them, so that it takes a key log.
     pub chain: Vec<String>,
+    /// SHA-256 of the client's certificates in the order sent.
+    pub client_chain: Vec<String>,
     /// Whether a session was resumed.
     pub resumed: Option<bool>,
     /// What became of the server's wish for a client certificate; in TLS 1.3 without a key log as the sizes of records tell.

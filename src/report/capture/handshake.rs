@@ -42,6 +42,7 @@ pub(super) fn view(
         group: exchange.group.map(|group| group.to_string()),
         alpn: alpn.map(text),
         chain: exchange.chain.iter().map(ToString::to_string).collect(),
+        client_chain: exchange.client_chain.iter().map(ToString::to_string).collect(),
         resumed: exchange.resumed,
         client_certificate: exchange.client_certificate,
         alerts: exchange.alerts.iter().map(alert).collect(),

@@ -24,22 +24,37 @@ use self::kinds::Kinds;
 use super::inert_json;
 use super::tool::Tool;
 use super::words::counted;
-use crate::capture::blame::{Blame, KnownServer, blame};
+use crate::capture::blame::{Blame, ChainJudge, KnownServer, blame};
 use crate::capture::configured::{Configured, ServingBlock};
 use crate::capture::exchange::{Conclusion, Exchange};
 use crate::capture::intake::CaptureIntake;
 use crate::capture::placeholders::Placeholders;
 use crate::capture::seen_hello::SeenHello;
+use crate::certificate::trust::TrustStore;
 use crate::log::table::Weight;
+
+/// What is known beside the capture.
+#[derive(Clone, Copy)]
+pub struct CapturedSite<'a> {
+    /// The configuration of the servers.
+    pub configured: Option<&'a Configured>,
+    /// The roots that clients are taken to have.
+    pub roots: &'a Arc<TrustStore>,
+}
 
 impl CaptureReport {
     /// The document over what was read, from servers with that configuration, and with what stands for addresses.
     pub fn new(
         intake: &CaptureIntake,
         files: Vec<CaptureFile>,
-        configured: Option<&Configured>,
+        site: CapturedSite<'_>,
         placeholders: &Placeholders,
     ) -> Self {
+        let configured = site.configured;
+        let began = intake.span.map_or(0, |(first, _)| first);
+        let began = OffsetDateTime::from_unix_timestamp_nanos(began.into());
+        let began = began.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let judge = ChainJudge::new(intake.certificates(), site.roots, began);
         let mut order: Vec<&Exchange> = intake.kept.iter().collect();
         order.sort_by_key(|exchange| (exchange.opened, exchange.client, exchange.server));
         let (mut kinds, mut elsewhere) = (Kinds::default(), 0);
@@ -49,7 +64,7 @@ impl CaptureReport {
                 let name = exchange.server_name();
                 configured.serving(exchange.server, exchange.transport, name.as_deref())
             });
-            let why = why(intake, exchange, block);
+            let why = why(intake, exchange, block, &judge);
             let exchange = renamed(exchange, placeholders);
             if let Some(why) = &why {
                 kinds.add(&exchange, why, placeholders);
@@ -133,10 +148,12 @@ fn why(
     intake: &CaptureIntake,
     exchange: &Exchange,
     block: Option<ServingBlock<'_>>,
+    judge: &ChainJudge<'_>,
 ) -> Option<Blame> {
     match exchange.conclusion {
         Conclusion::Failed(breakdown) => {
-            let known = KnownServer { accepted: intake.learnt.of(exchange.server), block };
+            let accepted = intake.learnt.of(exchange.server);
+            let known = KnownServer { accepted, block, judge: Some(judge) };
             Some(blame(exchange, breakdown, known))
         }
         Conclusion::Established | Conclusion::Unclear(_) => None,

@@ -13,6 +13,7 @@ mod outputs;
 mod packets;
 mod quic;
 mod recorder;
+mod refused;
 mod replayed;
 
 use std::fs;

@@ -301,6 +301,15 @@ pub(super) struct Pcap {
 
 /// A pcap file.
 pub(super) fn pcap(frames: &[Frame], link: Link, kind: Pcap) -> Vec<u8> {
+    pcap_from(BEGIN, frames, link, kind)
+}
+
+/// One of the usual kind that began then, in seconds since 1970.
+pub(super) fn plain_pcap_from(began: u64, frames: &[Frame], link: Link) -> Vec<u8> {
+    pcap_from(began, frames, link, Pcap { big_endian: false, nanoseconds: false })
+}
+
+fn pcap_from(began: u64, frames: &[Frame], link: Link, kind: Pcap) -> Vec<u8> {
     let u32 = |number: u32| {
         if kind.big_endian { number.to_be_bytes() } else { number.to_le_bytes() }
     };
@@ -312,7 +321,7 @@ pub(super) fn pcap(frames: &[Frame], link: Link, kind: Pcap) -> Vec<u8> {
     out.extend([u16(2), u16(4)].concat());
     out.extend([u32(0), u32(0), u32(262_144), u32(link.number())].concat());
     for frame in frames {
-        let seconds = u32::try_from(BEGIN + frame.time / 1_000_000).unwrap();
+        let seconds = u32::try_from(began + frame.time / 1_000_000).unwrap();
         let scale = if kind.nanoseconds { 1000 } else { 1 };
         let fraction = u32::try_from(frame.time % 1_000_000 * scale).unwrap();
         let lengths = [frame.bytes.len(), frame.length].map(|it| u32(it.try_into().unwrap()));
