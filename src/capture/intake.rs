@@ -8,6 +8,7 @@ use super::blame::{KnownServer, blame};
 use super::client_kinds::ClientKinds;
 use super::conclusion::{NoHandshake, conclude};
 use super::connections::{ConnectionCounts, Connections};
+use super::dtls::DtlsHellos;
 use super::exchange::{Conclusion, Exchange};
 use super::failing::FailingConnections;
 use super::filter::CaptureFilter;
@@ -45,8 +46,6 @@ pub struct ExchangeCounts {
     pub under_way: u64,
     /// Connections that carry something else than TLS.
     pub other: u64,
-    /// Hellos of DTLS, which is not read.
-    pub dtls_hellos: u64,
     /// First packets of QUIC that cannot be read.
     pub quic_initials: u64,
     /// Handshakes that were not asked for.
@@ -99,6 +98,8 @@ pub struct CaptureIntake {
     /// Requests of plain HTTP that got no answer of HTTP: failures, where their server turns out to speak TLS.
     plain_http: Vec<Exchange>,
     tls_servers: BTreeSet<SocketAddr>,
+    /// Hellos of DTLS.
+    pub dtls: DtlsHellos,
     dissector: Dissector,
     connections: Connections,
     quic: QuicConnections,
@@ -148,12 +149,11 @@ impl CaptureIntake {
     }
 
     fn frame(&mut self, frame: CapturedFrame<'_>) {
-        let (connections, counts) = (&mut self.connections, &mut self.counts);
-        let quic = &mut self.quic;
+        let (connections, quic, dtls) = (&mut self.connections, &mut self.quic, &mut self.dtls);
         let (mut ended, mut quic_ended) = (Vec::new(), Vec::new());
         self.dissector.frame(frame, |packet| match packet {
             Transport::Tcp(segment) => connections.segment(&segment, |talk| ended.push(talk)),
-            Transport::Udp(datagram) if is_dtls_hello(datagram.payload) => counts.dtls_hellos += 1,
+            Transport::Udp(datagram) if dtls.take(&datagram) => {}
             Transport::Udp(datagram) => quic.datagram(&datagram, |it| quic_ended.push(it)),
         });
         for talk in &ended {
@@ -277,11 +277,6 @@ impl CaptureIntake {
             self.failing.add(exchange, &packets, text);
         }
     }
-}
-
-/// Whether it is a handshake record of DTLS 1.0 or 1.2 that holds a hello.
-fn is_dtls_hello(datagram: &[u8]) -> bool {
-    matches!(datagram, [22, 0xfe, 0xff | 0xfd, _, _, _, _, _, _, _, _, _, _, 1, ..])
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod client_print;
 pub mod conclusion;
 pub mod configured;
 pub mod connections;
+pub mod dtls;
 pub mod exchange;
 mod expansion;
 pub mod failing;

@@ -182,9 +182,19 @@ impl SeenHello {
     }
 }
 
-/// Drafts of TLS 1.3 count as TLS 1.3.
+/// Drafts of TLS 1.3 count as TLS 1.3, those that Facebook had for a while (0xfb) among them.
 pub fn final_version(version: u16) -> u16 {
-    if version >> 8 == 0x7f { ProtocolVersion::TLS1_3.0 } else { version }
+    if matches!(version >> 8, 0x7f | 0xfb) { ProtocolVersion::TLS1_3.0 } else { version }
+}
+
+/// A version's name, with the number of a draft: `TLSv1.3 (draft 28)`.
+pub fn version_name(version: ProtocolVersion) -> String {
+    let [kind, draft] = version.0.to_be_bytes();
+    match kind {
+        0x7f => format!("TLSv1.3 (draft {draft})"),
+        0xfb => format!("TLSv1.3 (Facebook's draft {draft})"),
+        _ => version.to_string(),
+    }
 }
 
 fn u16s(list: &[u8]) -> Result<Vec<u16>, DecodeError> {

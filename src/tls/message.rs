@@ -78,12 +78,14 @@ impl ServerHello {
         let mut reader = ByteReader::new(body);
         let legacy_version = ProtocolVersion(reader.u16()?);
         let random = reader.array()?;
+        // Before the 22nd draft of TLS 1.3 its version stood here, and neither a session nor compression followed.
+        let is_early_draft = legacy_version.0 >> 8 == 0x7f;
         let mut hello = Self {
             version: legacy_version,
             random,
-            session_id: reader.vec8()?.to_vec(),
+            session_id: if is_early_draft { Vec::new() } else { reader.vec8()?.to_vec() },
             cipher_suite: CipherSuite(reader.u16()?),
-            compression: reader.u8()?,
+            compression: if is_early_draft { 0 } else { reader.u8()? },
             hello_retry: random == HELLO_RETRY_RANDOM,
             group: None,
             alpn: None,

@@ -36,6 +36,8 @@ pub struct CaptureReport {
     pub servers: Vec<SeenServer>,
     /// Each handshake, by the time of its first packet; with `--only-failing` without those that succeeded.
     pub handshakes: Vec<CapturedHandshake>,
+    /// Clients of DTLS, by client and server, at most 256; what follows their hellos is not read.
+    pub dtls: Vec<DtlsView>,
     /// What to know about these figures.
     pub notes: Vec<String>,
 }
@@ -93,10 +95,28 @@ pub struct CaptureTraffic {
     pub connections_of_other_protocols: u64,
     /// Connections that were given up because too many were open.
     pub connections_given_up: u64,
-    /// Hellos of DTLS, which are not read.
+    /// Hellos of DTLS.
     pub dtls_hellos: u64,
     /// First packets of QUIC, which are not read.
     pub quic_initials: u64,
+}
+
+/// A client's hello of DTLS.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DtlsView {
+    /// The client's address.
+    pub client: String,
+    /// The server's address.
+    pub server: String,
+    /// When the first hello was captured, in UTC.
+    pub time: String,
+    /// Hellos between these two.
+    pub hellos: u64,
+    /// Versions, as named; the only one without `supported_versions` stands for itself and all older ones. None where the hello
+    /// comes in fragments.
+    pub versions: Vec<String>,
+    /// The name that the client asks for.
+    pub server_name: Option<String>,
 }
 
 /// Failures of one kind at one server.

@@ -9,7 +9,7 @@ use crate::capture::blame::Blame;
 use crate::capture::configured::ServingBlock;
 use crate::capture::exchange::{Breakdown, Conclusion, Exchange, ExchangeAlert, Party};
 use crate::capture::placeholders::Placeholders;
-use crate::capture::seen_hello::{SeenHello, meant};
+use crate::capture::seen_hello::{SeenHello, meant, version_name};
 use crate::tls::alert::AlertDescription;
 use crate::tls::group::NamedGroup;
 
@@ -37,7 +37,7 @@ pub(super) fn view(
         preface: exchange.preface,
         hello: exchange.hello.as_deref().map(hello),
         retried: exchange.retry.is_some(),
-        version: exchange.version.map(|version| version.to_string()),
+        version: exchange.version.map(version_name),
         cipher_suite: answer.map(|answer| answer.cipher_suite.to_string()),
         group: exchange.group.map(|group| group.to_string()),
         alpn: alpn.map(text),
@@ -101,7 +101,7 @@ fn hello(hello: &SeenHello) -> HelloView {
         ja3: hello.ja3(),
         ja4: hello.ja4(),
         server_name: hello.server_name.as_deref().map(text),
-        versions: hello.named_versions().iter().map(ToString::to_string).collect(),
+        versions: hello.named_versions().into_iter().map(version_name).collect(),
         cipher_suites: hello.cipher_suites().map(|suite| suite.to_string()).collect(),
         groups: groups(&hello.groups),
         key_shares: groups(&hello.key_shares),

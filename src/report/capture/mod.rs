@@ -3,6 +3,7 @@
 mod clients;
 pub mod clients_file;
 pub mod document;
+mod dtls;
 mod handshake;
 pub mod html;
 mod kinds;
@@ -102,6 +103,7 @@ impl CaptureReport {
             failures: kinds.ranked(),
             client_kinds: clients::kinds(&intake.clients, &handshakes),
             servers: servers(intake, placeholders),
+            dtls: dtls::views(intake, placeholders),
             handshakes,
             notes,
             files,
@@ -173,7 +175,7 @@ fn traffic(intake: &CaptureIntake) -> CaptureTraffic {
         connections_under_way: counts.under_way,
         connections_of_other_protocols: counts.other,
         connections_given_up: connections.given_up,
-        dtls_hellos: counts.dtls_hellos,
+        dtls_hellos: intake.dtls.count,
         quic_initials: counts.quic_initials,
     }
 }
@@ -239,9 +241,7 @@ fn notes(intake: &CaptureIntake, files: &[CaptureFile]) -> Vec<String> {
             counts.quic_initials
         ));
     }
-    if counts.dtls_hellos > 0 {
-        notes.push("DTLS is in it, and is not read.".to_owned());
-    }
+    notes.extend(dtls::note(intake));
     if counts.not_kept > 0 {
         notes.push(format!("{} handshakes are counted and not listed.", counts.not_kept));
     }

@@ -4,6 +4,7 @@
 mod clients;
 mod configured;
 mod dialogues;
+mod fields;
 mod files;
 mod keylog;
 mod mangled;

@@ -134,7 +134,7 @@ fn short() -> Vec<u8> {
 }
 
 /// A capture of these datagrams, a tenth of a second apart.
-fn capture(datagrams: &[(usize, Vec<u8>)]) -> Vec<u8> {
+pub(super) fn udp_capture(datagrams: &[(usize, Vec<u8>)]) -> Vec<u8> {
     let frame = |(time, (side, payload)): (u64, &(usize, Vec<u8>))| {
         let [from, to] = if *side == 0 { [7, 1] } else { [1, 7] };
         let ports: [[u8; 2]; 2] =
@@ -152,7 +152,7 @@ fn capture(datagrams: &[(usize, Vec<u8>)]) -> Vec<u8> {
 
 #[track_caller]
 fn only(datagrams: &[(usize, Vec<u8>)]) -> Value {
-    let (report, _) = report(&capture(datagrams), &[]);
+    let (report, _) = report(&udp_capture(datagrams), &[]);
     let handshakes = report["handshakes"].as_array().unwrap();
     assert_eq!(handshakes.len(), 1, "{report:#}");
     assert_eq!(handshakes[0]["transport"], "quic");
@@ -202,7 +202,7 @@ fn a_hello_over_quic_is_read_in_both_versions() {
 fn tshark_reads_the_same_hello_and_answer() {
     let hello = hello();
     let (one, two) = hello.split_at(hello.len() / 2);
-    let file = capture(&[
+    let file = udp_capture(&[
         (0, of_client(V1, &FIRST_ID, &[], 0, crypto(0, one))),
         (0, of_client(V1, &FIRST_ID, &[], 1, crypto(one.len(), two))),
         (1, of_server(V1, &FIRST_ID, 0, crypto(0, &answer()))),
@@ -273,9 +273,9 @@ fn a_retry_changes_the_keys_and_not_the_handshake() {
 fn what_is_no_quic_or_of_another_version_is_no_handshake() {
     let mut first = of_client(V1, &FIRST_ID, &[], 0, crypto(0, &hello()));
     first[200] ^= 1;
-    let (damaged, status) = report(&capture(&[(0, first.clone())]), &[]);
+    let (damaged, status) = report(&udp_capture(&[(0, first.clone())]), &[]);
     assert_eq!((&damaged["traffic"]["quic_initials"], status), (&1.into(), 3), "{damaged:#}");
     first[1..5].copy_from_slice(&[0x1a, 0x2a, 0x3a, 0x4a]);
-    let (unknown, status) = report(&capture(&[(0, first), (0, short())]), &[]);
+    let (unknown, status) = report(&udp_capture(&[(0, first), (0, short())]), &[]);
     assert_eq!((&unknown["traffic"]["quic_initials"], status), (&1.into(), 3), "{unknown:#}");
 }
