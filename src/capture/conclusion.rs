@@ -379,6 +379,7 @@ impl View<'_> {
             end: self.end(),
             whole: self.whole,
             packets: self.talk.kept.as_ref().map(|kept| Box::new(kept.seen_from(self.side))),
+            turns: self.client.turns().cloned().unwrap_or_default(),
             conclusion,
         }
     }

@@ -11,6 +11,7 @@ use crate::nginx::defaults::{NginxRelease, PROTOCOLS_BY_NAME};
 use crate::nginx::inherit::Set;
 use crate::nginx::listener::{ListenAddress, Listener, Material, Server, ServerSsl};
 use crate::nginx::problem::Span;
+use crate::nginx::upstream::Upstream;
 use crate::openssl::cipher_string::evaluate;
 use crate::openssl::{group_name, security_level};
 use crate::tls::group::NamedGroup;
@@ -44,6 +45,8 @@ pub struct Configured {
     pub listeners: Vec<Listener>,
     /// The addresses of all its sockets, with and without TLS.
     pub sockets: Vec<ListenAddress>,
+    /// What it connects to over TLS.
+    pub upstreams: Vec<Upstream>,
     /// nginx's release, if known.
     pub release: Option<NginxRelease>,
     /// The kinds of keys in the certificate files that could be read.

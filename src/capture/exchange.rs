@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::kept::KeptPackets;
 use super::seen_answer::SeenAnswer;
 use super::seen_hello::SeenHello;
+use super::turns::RequestTurns;
 use crate::certificate::parse::Fingerprint;
 use crate::tls::alert::AlertDescription;
 use crate::tls::group::NamedGroup;
@@ -238,6 +239,8 @@ pub struct Exchange {
     pub whole: bool,
     /// Its packets, if they were to be kept.
     pub packets: Option<Box<KeptPackets>>,
+    /// The client's requests, if they were to be kept.
+    pub turns: RequestTurns,
     /// How it ended.
     pub conclusion: Conclusion,
 }

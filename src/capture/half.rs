@@ -8,6 +8,7 @@ use super::preface::{self, First};
 use super::record_layer::{RecordLayer, SeenRecord};
 use super::shown::{CaptureMoment, HalfEnd, OPENED, PlainAlert, ShownTls};
 use super::stream::{Stream, StreamRun};
+use super::turns::RequestTurns;
 use crate::tls::alert::AlertDescription;
 use crate::tls::flight::{MESSAGE_HEADER, split_message};
 use crate::tls::message::MessageType;
@@ -54,6 +55,7 @@ struct HalfRarities {
     client_random: Option<ClientRandom>,
     /// What opens its encrypted records.
     opener: Option<Opener>,
+    turns: RequestTurns,
 }
 
 /// What has begun and is not whole.
@@ -163,6 +165,24 @@ impl Half {
         self.rarities.as_ref().and_then(|rare| rare.first_hello.as_deref())
     }
 
+    /// The requests that it makes as a client, if they are kept.
+    pub fn turns(&self) -> Option<&RequestTurns> {
+        self.rarities.as_ref().map(|rare| &rare.turns)
+    }
+
+    /// It said something as a client, or it was answered.
+    pub fn turn(&mut self, was_answered: bool, time: i64) {
+        if !self.keeping.turns {
+            return;
+        }
+        let turns = &mut self.rare().turns;
+        if was_answered {
+            turns.answer(time);
+        } else {
+            turns.ask(time);
+        }
+    }
+
     /// What opens its encrypted records.
     pub fn opener(&self) -> Option<&Opener> {
         self.rarities.as_ref().and_then(|rare| rare.opener.as_ref())
@@ -190,7 +210,8 @@ impl Half {
         let rest = self.rest.as_ref().map_or(0, |rest| {
             rest.opening.capacity() + rest.handshake.capacity() + rest.alert.capacity()
         });
-        self.stream.held() + self.records.held() + rest
+        let waiting = self.opener().map_or(0, Opener::held);
+        self.stream.held() + self.records.held() + rest + waiting
     }
 
     /// It ended here.

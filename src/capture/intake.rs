@@ -17,6 +17,7 @@ use super::kept::Keeping;
 use super::kept_clients::KeptClients;
 use super::keylog::KeyLog;
 use super::learnt::Learnt;
+use super::legs::AskingClient;
 use super::packet::{Dissector, FrameCounts, Transport};
 use super::quic::QuicConnections;
 use super::seen_certificates::SeenCertificates;
@@ -88,6 +89,8 @@ pub struct CaptureIntake {
     pub learnt: Learnt,
     /// Handshakes by the client that made them.
     pub clients: ClientKinds,
+    /// Clients that made requests, if these are to be kept.
+    pub asking: Vec<AskingClient>,
     /// Clients whose hellos are kept, if they are to be.
     pub kept_clients: KeptClients,
     /// Connections of which the handshake failed, with their packets, if these are to be kept.
@@ -229,6 +232,7 @@ impl CaptureIntake {
             return;
         }
         self.note(&mut exchange);
+        self.ask(&mut exchange);
         let counts = &mut self.counts;
         let (count, kind) = match exchange.conclusion {
             Conclusion::Established => (&mut counts.established, 0),
@@ -245,6 +249,17 @@ impl CaptureIntake {
             self.kept.push(exchange);
         } else {
             counts.not_kept += 1;
+        }
+    }
+
+    /// Takes a client's requests, of which a failing connection of nginx may be a part.
+    fn ask(&mut self, exchange: &mut Exchange) {
+        let turns = std::mem::take(&mut exchange.turns);
+        let is_asking = exchange.conclusion == Conclusion::Established && !turns.all().is_empty();
+        if is_asking && self.asking.len() < MAX_KEPT {
+            let server_name = exchange.server_name();
+            let (client, server) = (exchange.client, exchange.server);
+            self.asking.push(AskingClient { client, server, server_name, turns });
         }
     }
 

@@ -9,12 +9,15 @@ const MAX_PACKETS: usize = 400;
 const MAX_BYTES: usize = 256 * 1024;
 
 /// What is to be kept.
+#[expect(clippy::struct_excessive_bools, reason = "each says of one thing whether it is kept")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keeping {
     /// The first hello of each connection as it came.
     pub hellos: bool,
     /// Packets, until a handshake has succeeded.
     pub packets: bool,
+    /// When clients asked for something, and when they were answered.
+    pub turns: bool,
     /// What leads to the keys of a key log.
     pub randoms: bool,
 }

@@ -113,11 +113,16 @@ impl Talk {
 
     fn push(&mut self, side: usize, sequence: u32, segment: &TcpSegment<'_>, received: u64) {
         let (half, received) = (&mut self.halves[side], place(received));
+        let before = half.shown.sealed_count;
         let mut stream = std::mem::take(&mut half.stream);
         stream.push(sequence, segment.payload, segment.cut, |span, end| {
             half.feed(span, CaptureMoment { time: segment.time, end: place(end), received });
         });
         half.stream = stream;
+        if half.shown.sealed_count > before {
+            let client = self.client();
+            self.halves[client].turn(side != client, segment.time);
+        }
     }
 
     fn end(&mut self, side: usize, sequence: u32, segment: &TcpSegment<'_>, received: u64) {

@@ -3,6 +3,7 @@
 use super::chains::ChainJudge;
 use crate::capture::configured::ServingBlock;
 use crate::capture::learnt::Accepted;
+use crate::nginx::upstream::Upstream;
 use crate::tls::version::ProtocolVersion;
 
 /// What is known.
@@ -14,6 +15,8 @@ pub struct KnownServer<'a> {
     pub block: Option<ServingBlock<'a>>,
     /// What judges its chain, and that of a client.
     pub judge: Option<&'a ChainJudge<'a>>,
+    /// The directive by which nginx makes this connection, as a client.
+    pub upstream: Option<&'a Upstream>,
 }
 
 impl KnownServer<'_> {

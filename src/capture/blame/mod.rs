@@ -5,6 +5,7 @@ mod chains;
 mod common;
 mod known;
 mod rows;
+mod upstream;
 
 pub use self::chains::ChainJudge;
 use self::common::{nothing_in_common, versions};
@@ -66,6 +67,11 @@ fn decisive(blame: &Blame, breakdown: Breakdown) -> Option<&'static str> {
 
 /// Why that handshake failed, given what is known of its server.
 pub fn blame(exchange: &Exchange, breakdown: Breakdown, known: KnownServer<'_>) -> Blame {
+    if let Some(upstream) = known.upstream {
+        let mut blame = upstream::blame(exchange, breakdown, upstream);
+        blame.evidence.splice(..0, [observed(exchange, breakdown)]);
+        return blame;
+    }
     let mut blame = match breakdown {
         Breakdown::Alert { by: Party::Client, description, .. } => {
             of(Sign::Alert(Some(description.0)))

@@ -3,7 +3,7 @@
 use crate::capture::placed::PlacedDirective;
 use crate::log::classify::meanings;
 use crate::log::direction::Direction;
-use crate::log::table::{self, Likelihood, LogCause, Mechanism, Sign, Weight};
+use crate::log::table::{self, Likelihood, LogCause, Mechanism, Sign, Weight, When};
 
 /// Reasons of OpenSSL 1.1's numbering that a server like nginx would log.
 pub(super) mod reason {
@@ -43,8 +43,22 @@ pub struct Blame {
 
 /// The row for a connection of a client.
 pub(super) fn of(sign: Sign) -> Blame {
-    let row = meanings(sign).into_iter().find(|row| row.side == Direction::Client);
+    of_side(sign, Direction::Client)
+}
+
+/// The row for a connection of that direction.
+pub(super) fn of_side(sign: Sign, side: Direction) -> Blame {
+    let row = meanings(sign).into_iter().find(|row| row.side == side);
     row.map_or_else(unexplained, |row| of_row(row, None))
+}
+
+/// The row for what an upstream sends only after its answer, if there is one.
+pub(super) fn of_late(sign: Sign) -> Option<Blame> {
+    let is_late = |row: &&Mechanism| {
+        let is_upstream = row.side == Direction::Upstream;
+        row.sign == sign && is_upstream && matches!(row.when[..], [When::AfterHandshake])
+    };
+    table::mechanisms().iter().find(is_late).map(|row| of_row(row, None))
 }
 
 /// The row for what only the client's own program says: the server, which is at fault, knows nothing of it.

@@ -102,6 +102,11 @@ impl Opener {
         self.agreement
     }
 
+    /// Bytes of records that wait.
+    pub fn held(&self) -> usize {
+        self.waiting_bytes
+    }
+
     /// Whether bodies of further records are of use.
     pub fn wants_more(&self) -> bool {
         !matches!(self.keys, Keys::None) && self.tried < MAX_OPENED
@@ -114,6 +119,7 @@ impl Opener {
         }
         self.agreement = Some(agreement);
         self.keys = self.first_keys(agreement).map_or(Keys::None, Keys::First);
+        self.waiting_bytes = 0;
         std::mem::take(&mut self.waiting)
     }
 
@@ -172,7 +178,7 @@ impl Opener {
             Keys::Awaited => {
                 self.waiting_bytes += body.len();
                 if self.waiting_bytes > MAX_WAITING {
-                    (self.keys, self.waiting) = (Keys::None, Vec::new());
+                    (self.keys, self.waiting, self.waiting_bytes) = (Keys::None, Vec::new(), 0);
                 } else {
                     let head = (record.content, record.version);
                     self.waiting.push(WaitingRecord { head, body: body.to_vec(), at });

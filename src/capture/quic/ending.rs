@@ -5,6 +5,7 @@ use crate::capture::exchange::{
     Breakdown, Conclusion, Doubt, Exchange, ExchangeAlert, ExchangeEnd, ExchangeTransport,
     HandshakeStage, Party,
 };
+use crate::capture::turns::RequestTurns;
 use crate::tls::alert::AlertDescription;
 use crate::tls::extension::ExtensionType;
 use crate::tls::version::ProtocolVersion;
@@ -108,6 +109,7 @@ impl QuicTalk {
             end: self.end(),
             whole: self.sides.iter().all(|side| !side.half.shown.unread),
             packets: None,
+            turns: RequestTurns::default(),
             conclusion,
         }
     }

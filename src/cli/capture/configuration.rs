@@ -39,7 +39,8 @@ pub(super) fn read(path: &Path, release: &ReleaseArgs) -> anyhow::Result<Configu
     }
     let sockets = configuration.tree.as_ref().map(tcp_sockets).unwrap_or_default();
     let keys = keys(&configuration.listeners);
-    Ok(Configured { listeners: configuration.listeners, sockets, release, keys })
+    let (listeners, upstreams) = (configuration.listeners, configuration.upstreams);
+    Ok(Configured { listeners, sockets, upstreams, release, keys })
 }
 
 /// The release as it was given, or that of the nginx that reads this configuration.

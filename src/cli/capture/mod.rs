@@ -53,6 +53,7 @@ pub(super) fn run(args: &CaptureArgs) -> anyhow::Result<Exit> {
         keeping: Keeping {
             hellos: clients.is_some(),
             packets: failing.is_some(),
+            turns: configured.is_some(),
             ..Keeping::default()
         },
         filter,

@@ -34,7 +34,7 @@ pub(in crate::cli) struct Configuration {
     /// Its text; Kubernetes objects have none.
     pub(in crate::cli) tree: Option<Tree>,
     pub(in crate::cli) listeners: Vec<Listener>,
-    pub(super) upstreams: Vec<Upstream>,
+    pub(in crate::cli) upstreams: Vec<Upstream>,
     /// The upstreams that nginx connects to without TLS.
     pub(super) plain_upstreams: Vec<Upstream>,
     pub(super) facts: Vec<Fact>,

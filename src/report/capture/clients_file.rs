@@ -92,6 +92,7 @@ mod tests {
     use super::*;
     use crate::capture::exchange::{Conclusion, Doubt, Exchange, ExchangeTransport};
     use crate::capture::seen_hello::SeenHello;
+    use crate::capture::turns::RequestTurns;
     use crate::targets::clients;
     use crate::tls::profile;
 
@@ -124,6 +125,7 @@ mod tests {
             end: None,
             whole: true,
             packets: None,
+            turns: RequestTurns::default(),
             conclusion,
         }
     }

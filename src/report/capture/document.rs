@@ -146,10 +146,24 @@ pub struct FailureKind {
     pub last_seen: String,
     /// What it rests on.
     pub evidence: Vec<String>,
+    /// Where nginx made the connection (`--nginx`): the clients, at most ten, of which a request waited and was answered after the
+    /// failure. It is inferred from times.
+    pub on_behalf_of: Vec<WaitingClient>,
     /// Likeliest first.
     pub causes: Vec<CauseView>,
     /// The directives of the configuration (`--nginx`) that decide.
     pub directives: Vec<DecidingDirective>,
+}
+
+/// A client of which a request waited for a connection that nginx made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct WaitingClient {
+    /// The client's address.
+    pub client: String,
+    /// The address that it connected to.
+    pub server: String,
+    /// The name that it asked for.
+    pub server_name: Option<String>,
 }
 
 /// A directive of nginx's configuration.
@@ -339,6 +353,9 @@ pub struct FailureView {
     pub causes: Vec<&'static str>,
     /// The directives of the configuration (`--nginx`) that decide.
     pub directives: Vec<DecidingDirective>,
+    /// Where nginx made the connection (`--nginx`): the clients of which a request waited and was answered after the failure; several
+    /// where times do not tell which. It is inferred.
+    pub on_behalf_of: Vec<WaitingClient>,
     /// What it rests on.
     pub evidence: Vec<String>,
 }

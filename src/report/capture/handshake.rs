@@ -2,6 +2,7 @@
 
 use super::document::{
     CapturedAlert, CapturedHandshake, EndView, FailureView, HandshakeResult, HelloView, ServedBy,
+    WaitingClient,
 };
 use super::kinds::{directives, is_inferred, renamed};
 use super::utc;
@@ -18,6 +19,7 @@ pub(super) fn view(
     exchange: &Exchange,
     block: Option<&ServingBlock<'_>>,
     blame: Option<&Blame>,
+    waiting: &[WaitingClient],
     placeholders: &Placeholders,
 ) -> CapturedHandshake {
     let answer = exchange.answer.as_ref();
@@ -55,18 +57,24 @@ pub(super) fn view(
             .map(|(hello, answer)| milliseconds(answer - hello)),
         complete: exchange.whole,
         result,
-        failure: blame.map(|blame| failure(exchange, blame, placeholders)),
+        failure: blame.map(|blame| failure(exchange, blame, waiting, placeholders)),
         doubt,
     }
 }
 
-fn failure(exchange: &Exchange, blame: &Blame, placeholders: &Placeholders) -> FailureView {
+fn failure(
+    exchange: &Exchange,
+    blame: &Blame,
+    waiting: &[WaitingClient],
+    placeholders: &Placeholders,
+) -> FailureView {
     FailureView {
         class: blame.class,
         by: ended_by(exchange),
         inferred: is_inferred(exchange),
         causes: blame.causes.iter().map(|(cause, _)| cause.id).collect(),
         directives: directives(&renamed(&blame.directives, placeholders)),
+        on_behalf_of: waiting.to_vec(),
         evidence: blame.evidence.clone(),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use super::document::{CauseView, DecidingDirective, FailureKind};
+use super::document::{CauseView, DecidingDirective, FailureKind, WaitingClient};
 use super::utc;
 use crate::capture::blame::Blame;
 use crate::capture::exchange::{Breakdown, Conclusion, Exchange};
@@ -35,13 +35,20 @@ struct Kind {
     count: u64,
     clients: BTreeSet<IpAddr>,
     names: BTreeSet<String>,
+    waiting: Vec<WaitingClient>,
     first: i64,
     last: i64,
 }
 
 impl Kinds {
     /// Takes a failure.
-    pub(super) fn add(&mut self, exchange: &Exchange, blame: &Blame, placeholders: &Placeholders) {
+    pub(super) fn add(
+        &mut self,
+        exchange: &Exchange,
+        blame: &Blame,
+        waiting: &[WaitingClient],
+        placeholders: &Placeholders,
+    ) {
         let key = KindKey {
             server: exchange.server,
             class: blame.class,
@@ -56,6 +63,7 @@ impl Kinds {
             count: 0,
             clients: BTreeSet::new(),
             names: BTreeSet::new(),
+            waiting: Vec::new(),
             first: exchange.opened,
             last: exchange.opened,
         });
@@ -63,6 +71,11 @@ impl Kinds {
         kind.clients.insert(exchange.true_client().ip());
         if kind.names.len() < MAX_LISTED {
             kind.names.extend(exchange.server_name());
+        }
+        for client in waiting {
+            if kind.waiting.len() < MAX_LISTED && !kind.waiting.contains(client) {
+                kind.waiting.push(client.clone());
+            }
         }
         kind.first = kind.first.min(exchange.opened);
         kind.last = kind.last.max(exchange.opened);
@@ -94,6 +107,7 @@ impl Kind {
             first_seen: utc(self.first),
             last_seen: utc(self.last),
             evidence: self.blame.evidence,
+            on_behalf_of: self.waiting,
             directives: directives(&self.directives),
             causes: self
                 .blame

@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use self::document::{
-    CaptureFile, CaptureReport, CaptureSummary, CaptureTraffic, SCHEMA, SeenServer,
+    CaptureFile, CaptureReport, CaptureSummary, CaptureTraffic, SCHEMA, SeenServer, WaitingClient,
 };
 use self::handshake::view;
 use self::kinds::Kinds;
@@ -26,13 +26,17 @@ use super::inert_json;
 use super::tool::Tool;
 use super::words::counted;
 use crate::capture::blame::{Blame, ChainJudge, KnownServer, blame};
-use crate::capture::configured::{Configured, ServingBlock};
+use crate::capture::configured::Configured;
 use crate::capture::exchange::{Conclusion, Exchange};
 use crate::capture::intake::CaptureIntake;
+use crate::capture::legs::AskingClient;
 use crate::capture::placeholders::Placeholders;
 use crate::capture::seen_hello::SeenHello;
 use crate::certificate::trust::TrustStore;
 use crate::log::table::Weight;
+
+/// Waiting clients of one failure that are listed.
+const MAX_WAITING: usize = 10;
 
 /// What is known beside the capture.
 #[derive(Clone, Copy)]
@@ -65,13 +69,23 @@ impl CaptureReport {
                 let name = exchange.server_name();
                 configured.serving(exchange.server, exchange.transport, name.as_deref())
             });
-            let why = why(intake, exchange, block, &judge);
+            let upstream = configured.and_then(|configured| configured.passing(exchange));
+            let known = KnownServer {
+                accepted: intake.learnt.of(exchange.server),
+                block,
+                judge: upstream.is_none().then_some(&judge),
+                upstream,
+            };
+            let why = why(exchange, known);
+            let waiting =
+                waiting(intake, exchange, configured.filter(|_| upstream.is_some()), placeholders);
             let exchange = renamed(exchange, placeholders);
             if let Some(why) = &why {
-                kinds.add(&exchange, why, placeholders);
-                elsewhere += u64::from(configured.is_some() && block.is_none());
+                kinds.add(&exchange, why, &waiting, placeholders);
+                let is_known = block.is_some() || upstream.is_some();
+                elsewhere += u64::from(configured.is_some() && !is_known);
             }
-            handshakes.push(view(&exchange, block.as_ref(), why.as_ref(), placeholders));
+            handshakes.push(view(&exchange, block.as_ref(), why.as_ref(), &waiting, placeholders));
         }
         let counts = intake.counts;
         let mut notes = notes(intake, &files);
@@ -146,20 +160,29 @@ pub fn schema() -> String {
     serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"
 }
 
-fn why(
-    intake: &CaptureIntake,
-    exchange: &Exchange,
-    block: Option<ServingBlock<'_>>,
-    judge: &ChainJudge<'_>,
-) -> Option<Blame> {
+fn why(exchange: &Exchange, known: KnownServer<'_>) -> Option<Blame> {
     match exchange.conclusion {
-        Conclusion::Failed(breakdown) => {
-            let accepted = intake.learnt.of(exchange.server);
-            let known = KnownServer { accepted, block, judge: Some(judge) };
-            Some(blame(exchange, breakdown, known))
-        }
+        Conclusion::Failed(breakdown) => Some(blame(exchange, breakdown, known)),
         Conclusion::Established | Conclusion::Unclear(_) => None,
     }
+}
+
+/// The clients of which a request waited for a connection that nginx made and that failed.
+fn waiting(
+    intake: &CaptureIntake,
+    exchange: &Exchange,
+    configured: Option<&Configured>,
+    placeholders: &Placeholders,
+) -> Vec<WaitingClient> {
+    let failed = matches!(exchange.conclusion, Conclusion::Failed(_));
+    let Some(configured) = configured.filter(|_| failed) else { return Vec::new() };
+    let clients = configured.waiting(exchange, &intake.asking);
+    let view = |client: &&AskingClient| WaitingClient {
+        client: placeholders.socket(client.client).to_string(),
+        server: placeholders.socket(client.server).to_string(),
+        server_name: client.server_name.clone().map(|name| placeholders.text(name)),
+    };
+    clients.iter().take(MAX_WAITING).map(view).collect()
 }
 
 fn traffic(intake: &CaptureIntake) -> CaptureTraffic {

@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::document::{
     CaptureReport, CapturedHandshake, ClientKindView, DecidingDirective, FailureKind,
-    HandshakeResult, SeenServer,
+    HandshakeResult, SeenServer, WaitingClient,
 };
 use crate::log::table::Weight;
 use crate::report::Look;
@@ -93,6 +93,18 @@ fn failure(place: usize, kind: &FailureKind, look: Look) -> String {
     }
     for directive in &kind.directives {
         say(&format!("Directive: {}", directive_text(directive)));
+    }
+    if !kind.on_behalf_of.is_empty() {
+        let of = |it: &WaitingClient| match &it.server_name {
+            Some(name) => format!("{} for {name}", it.client),
+            None => it.client.clone(),
+        };
+        let clients: Vec<String> = kind.on_behalf_of.iter().map(of).collect();
+        let text = format!(
+            "Inferred from times: on behalf of {}, answered after it failed, most likely with 502",
+            clients.join(", ")
+        );
+        say(&text);
     }
     if !kind.server_names.is_empty() {
         say(&format!("Names: {}", kind.server_names.join(", ")));

@@ -7,6 +7,7 @@ mod dialogues;
 mod fields;
 mod files;
 mod keylog;
+mod legs;
 mod mangled;
 mod nginx;
 mod oracle;

@@ -37,11 +37,15 @@ pub(super) struct Recorder {
 impl Recorder {
     /// Stands in front of the server on that port.
     pub(super) fn before(port: u16) -> Self {
+        Self::since(Instant::now(), port)
+    }
+
+    /// The same with times since then.
+    pub(super) fn since(start: Instant, port: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let own = listener.local_addr().unwrap().port();
         let connections: Arc<Mutex<Vec<Shared>>> = Arc::default();
         let known = Arc::clone(&connections);
-        let start = Instant::now();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
