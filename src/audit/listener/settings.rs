@@ -48,9 +48,14 @@ impl Site<'_> {
 
     /// The enabled versions, oldest first. The security level may forbid some of them.
     pub(super) fn versions(&self) -> Vec<ProtocolVersion> {
-        let server = self.chooser();
+        self.versions_of(self.chooser())
+    }
+
+    /// The versions that a server enables within the limits of the default server, oldest first.
+    fn versions_of(&self, server: &Server) -> Vec<ProtocolVersion> {
         let listed = server.ssl.versions(self.release);
-        let commands = self.commands(server);
+        let Commands { oldest, newest, .. } = self.commands(self.default_server());
+        let commands = Commands { oldest, newest, ..self.commands(server) };
         let allowed =
             |version: &ProtocolVersion| commands.allows(*version, listed.contains(version));
         ProtocolVersion::ALL.into_iter().filter(allowed).collect()
@@ -68,7 +73,29 @@ impl Site<'_> {
 
     /// Enables exactly these versions.
     pub(super) fn with_versions(&self, versions: &[ProtocolVersion]) -> Vec<Edit> {
-        let server = self.chooser();
+        let (server, default) = (self.chooser(), self.default_server());
+        let mut edits = self.with_versions_of(server, versions);
+        let mut limits = self.commands(default);
+        if let Some(oldest) = versions.first().filter(|it| limits.oldest > Some(**it)) {
+            edits.extend(oldest.name().map(|name| command(default, "MinProtocol", name)));
+            limits.oldest = Some(*oldest);
+        }
+        if let Some(newest) =
+            versions.last().filter(|it| limits.newest.is_some_and(|end| end < **it))
+        {
+            edits.extend(newest.name().map(|name| command(default, "MaxProtocol", name)));
+            limits.newest = Some(*newest);
+        }
+        if server.span != default.span
+            && let Some(more) = self.versions_to_begin(&limits)
+        {
+            edits.extend(self.with_versions_of(default, &more));
+        }
+        edits
+    }
+
+    /// Enables exactly these versions in a server, within the limits.
+    fn with_versions_of(&self, server: &Server, versions: &[ProtocolVersion]) -> Vec<Edit> {
         let names: Vec<&str> = versions.iter().filter_map(|version| version.name()).collect();
         let mut edits = Vec::new();
         if server.ssl.versions(self.release) != versions {
@@ -77,16 +104,39 @@ impl Site<'_> {
         if says(server, "Protocol").is_some() {
             edits.push(command(server, "Protocol", &format!("-ALL,{}", names.join(","))));
         }
-        let commands = self.commands(server);
-        let too_new = commands.oldest.is_some_and(|end| versions.iter().any(|it| *it < end));
-        let too_old = commands.newest.is_some_and(|end| versions.iter().any(|it| *it > end));
-        if let Some(oldest) = names.first().filter(|_| too_new) {
-            edits.push(command(server, "MinProtocol", oldest));
-        }
-        if let Some(newest) = names.last().filter(|_| too_old) {
-            edits.push(command(server, "MaxProtocol", newest));
-        }
         edits
+    }
+
+    /// What the default server must enable for a handshake with another server to begin, within these limits; `None` if it
+    /// begins as it is. Before OpenSSL knows the name, it wants a version, and a suite for the newest one below a gap
+    /// (`tls_setup_handshake`).
+    fn versions_to_begin(&self, limits: &Commands) -> Option<Vec<ProtocolVersion>> {
+        let default = self.default_server();
+        let mut listed = default.ssl.versions(self.release);
+        let Commands { oldest, newest, .. } = *limits;
+        let commands = Commands { oldest, newest, ..self.commands(default) };
+        let forbids = self.library >= OpensslRelease::V3_2 && security_level_of(default) > 0;
+        let allowed = |version: &ProtocolVersion| {
+            commands.allows(*version, listed.contains(version))
+                && !(forbids && *version < ProtocolVersion::TLS1_2)
+        };
+        let all = ProtocolVersion::ALL.into_iter();
+        let lowest: Vec<ProtocolVersion> =
+            all.skip_while(|it| !allowed(it)).take_while(allowed).collect();
+        let suites = evaluate(cipher_string(default), security_level::DEFAULT).ok()?.suites;
+        let has_suite = |version: &ProtocolVersion| {
+            *version == ProtocolVersion::TLS1_3 || suites.iter().any(|it| it.usable_with(*version))
+        };
+        if lowest.last().is_some_and(has_suite) {
+            return None;
+        }
+        let mut current = [ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3].into_iter();
+        let next = current.find(|version| commands.allows(*version, true) && has_suite(version))?;
+        let first = lowest.first().copied().unwrap_or(next);
+        listed.extend(ProtocolVersion::ALL.into_iter().filter(|it| (first..=next).contains(it)));
+        listed.sort_unstable();
+        listed.dedup();
+        Some(listed)
     }
 
     /// The suites up to TLS 1.2; `None` if the string cannot be evaluated here.

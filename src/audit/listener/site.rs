@@ -43,17 +43,23 @@ impl<'a> Site<'a> {
     /// The same socket for a client without SNI.
     #[must_use]
     pub(super) fn without_name(self) -> Self {
-        Self { server: self.listener.default_server(), ..self }
+        Self { server: self.default_server(), ..self }
     }
 
     /// The server whose certificate and suites apply: the default server, if the selected one has no certificate.
     pub(super) fn holder(&self) -> &'a Server {
-        if self.server.has_certificate() { self.server } else { self.listener.default_server() }
+        if self.server.has_certificate() { self.server } else { self.default_server() }
     }
 
     /// The server whose versions and TLS 1.3 suites apply.
     pub(super) fn chooser(&self) -> &'a Server {
         let by_name = self.release >= PROTOCOLS_BY_NAME;
-        if by_name { self.holder() } else { self.listener.default_server() }
+        if by_name { self.holder() } else { self.default_server() }
+    }
+
+    /// The default server. Its groups, `MinProtocol` and `MaxProtocol` apply to every name: OpenSSL copies them when the
+    /// connection begins (`SSL_new`), and a change of the context leaves them as they are (`SSL_set_SSL_CTX`).
+    pub(super) fn default_server(&self) -> &'a Server {
+        self.listener.default_server()
     }
 }

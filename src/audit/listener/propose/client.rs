@@ -97,7 +97,7 @@ impl Way<'_> {
             None => all.push(Candidate::of(edits.clone())),
         }
         for one in &mut all {
-            one.admits.extend(self.new_versions());
+            *one = one.clone().admitting(self.new_versions());
         }
         let groups = suites::current_group(self.site).into_iter().filter(|_| is_new);
         all.extend(groups.map(|groups| suites::joined(&edits, groups)));
@@ -200,13 +200,18 @@ impl Way<'_> {
         self.site.with_versions(&self.site.versions_and(self.version))
     }
 
-    /// The forbidden versions that are switched on by that.
-    fn new_versions(&self) -> impl Iterator<Item = Admits> {
+    /// The forbidden versions that are switched on by that, for this server or for the default server.
+    fn new_versions(&self) -> Vec<Admits> {
         let present = self.site.versions();
-        let added = self.site.versions_and(self.version).into_iter();
-        added
-            .filter(move |it| *it < ProtocolVersion::TLS1_2 && !present.contains(it))
-            .map(Admits::Version)
+        let own = self.site.versions_and(self.version).into_iter();
+        let own = own.filter(|version| !present.contains(version));
+        let default = self.site.default_server();
+        let known = default.ssl.versions(self.site.release);
+        let edits = self.version_edits().into_iter();
+        let edits = edits.filter(|edit| edit.name == "ssl_protocols" && edit.at == default.span);
+        let words = edits.flat_map(|edit| edit.arguments);
+        let more = words.filter_map(|word| word.parse().ok()).filter(|it| !known.contains(it));
+        own.chain(more).filter(|it| *it < ProtocolVersion::TLS1_2).map(Admits::Version).collect()
     }
 
     fn shares_group(&self) -> bool {

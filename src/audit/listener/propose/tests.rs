@@ -98,9 +98,9 @@ fn a_group_belongs_to_the_default_server() {
 
 #[test]
 fn commands_of_openssl_are_changed_where_they_decide() {
-    let named =
-        "ssl_conf_command CipherString ECDHE+CHACHA20;\nssl_conf_command MinProtocol TLSv1.3;";
-    let found = proposed(client("ie-11-win7"), NEW, &two("", named), "a.test");
+    let default = "ssl_conf_command MinProtocol TLSv1.3;";
+    let named = "ssl_conf_command CipherString ECDHE+CHACHA20;";
+    let found = proposed(client("ie-11-win7"), NEW, &two(default, named), "a.test");
     assert!(found[0].contains("ssl_conf_command MinProtocol TLSv1.2;"), "{found:?}");
     assert!(found[0].contains("ssl_conf_command CipherString ECDHE+CHACHA20:"), "{found:?}");
     let groups = two("ssl_conf_command Groups X448;", "");
@@ -147,4 +147,25 @@ fn nothing_is_proposed_that_holds_already() {
     let http = two("", "");
     assert_eq!(proposed(Goal::Version(ProtocolVersion::TLS1_3), NEW, &http, "a.test"), [""; 0]);
     assert_eq!(proposed(Goal::PostQuantum, NEW, &http, "a.test"), [""; 0]);
+}
+
+#[test]
+fn the_default_server_limits_the_versions_of_every_name() {
+    let limited = "ssl_protocols TLSv1.3;\nssl_conf_command MinProtocol TLSv1.3;";
+    let http =
+        two(limited, "ssl_protocols TLSv1.2 TLSv1.3;\nssl_conf_command MaxProtocol TLSv1.2;");
+    let found = proposed(client("java-8"), NEW, &http, "a.test");
+    assert_eq!(found[0], "ssl_conf_command MinProtocol TLSv1.2;");
+}
+
+#[test]
+fn a_handshake_begins_with_the_default_server() {
+    let named = "ssl_protocols TLSv1.2;";
+    let http = two("ssl_protocols TLSv1 TLSv1.3; ssl_ciphers ECDHE+AESGCM;", named);
+    let found = proposed(client("chrome"), NEW, &http, "a.test");
+    let of_default = "ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;";
+    assert!(
+        found.iter().any(|one| one.contains(of_default) && one.ends_with("!TLSv1.1")),
+        "{found:?}"
+    );
 }
