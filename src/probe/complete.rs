@@ -290,7 +290,7 @@ impl Caller<'_> {
         if recorder.saw_request() {
             let host = cell.sni.clone().unwrap_or_else(|| self.host_name());
             let http = self.asks_http.then_some(host);
-            let listens = !self.awaits_request(cell);
+            let listens = !self.target.awaits_request;
             aftermath = follow_up::after_request(stream, http.as_deref(), (waits, listens)).await;
         }
         if aftermath.failure.is_none() {
@@ -299,13 +299,6 @@ impl Caller<'_> {
             aftermath.failure = late.filter(|late| *late != Cause::Reset && !aftermath.served);
         }
         aftermath
-    }
-
-    /// Whether the server has nothing to say before a request. In TLS 1.3 OpenSSL may still refuse a certificate that was
-    /// sent.
-    fn awaits_request(&self, cell: &Cell) -> bool {
-        let sends_none = self.target.client_identity.is_none();
-        self.target.awaits_request && (sends_none || cell.version < ProtocolVersion::TLS1_3)
     }
 
     /// Repeats a handshake that ended in a reset, and reads before sending anything: data that the server has not read

@@ -51,8 +51,9 @@ pub(super) struct Waits {
 /// A TLS 1.3 server refuses after the client has finished the handshake, so this reads before any write: a write could
 /// turn the alert into a reset. Session tickets prove nothing: OpenSSL sends them, and then nginx's stream module
 /// closes the connection. Its mail module refuses in the mail protocol, and its http module answers the first request
-/// with 400. `http` is the Host of the request; `None` if the protocol inside TLS is not HTTP. Without `listens` it is
-/// certain that nothing comes before the request.
+/// with 400. `http` is the Host of the request; `None` if the protocol inside TLS is not HTTP. Without `listens` the
+/// server says nothing before the request, unless OpenSSL refuses the certificate: then the alert answers the request, or
+/// a reset does, which is looked at again.
 pub(super) async fn after_request(
     stream: &mut TlsStream<TcpStream>,
     http: Option<&str>,

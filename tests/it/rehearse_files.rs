@@ -63,6 +63,41 @@ fn a_key_that_cannot_be_loaded_leaves_out_only_its_server() {
 }
 
 #[test]
+fn an_upstreams_key_that_cannot_be_loaded_leaves_out_only_that_setting() {
+    let pki = Pki::new();
+    let (a, b) = (pki.server("a", &["a.test"]), pki.server("b", &["b.test"]));
+    encrypt(&b.key);
+    let main = pki.path("nginx.conf");
+    let (certificate, key) = (b.certificate.display(), b.key.display());
+    let location = |path: &str, pass: &str, module: &str| {
+        format!(
+            "location {path} {{ {pass}://127.0.0.1:9; {module}_ssl_certificate {certificate};\n {module}_ssl_certificate_key {key}; }}\n"
+        )
+    };
+    let locations = [
+        location("/", "proxy_pass https", "proxy"),
+        location("/g", "grpc_pass grpcs", "grpc"),
+        location("/u", "uwsgi_pass suwsgi", "uwsgi"),
+    ];
+    let server = format!(
+        "listen 8443 ssl; server_name a.test; ssl_protocols TLSv1.2 TLSv1.3; {}\n{}",
+        pair(&a),
+        locations.concat()
+    );
+    fs::write(&main, format!("events {{}}\nhttp {{ server {{ {server} }} }}\n")).unwrap();
+    let run = rehearse(&main, &pki, &["--format", "json"]);
+    let seen = report(&run);
+    let summary = &seen["summary"];
+    assert_eq!((&summary["passed"], &summary["untested"]), (&1.into(), &1.into()), "{seen:#}");
+    assert_eq!(run.status, 3);
+    let said = rules(&seen);
+    assert_eq!(said, ["configuration-untested"; 3], "{seen:#}");
+    let said =
+        format!("could not test grpc_ssl_certificate_key {key}: the key in {key} is encrypted");
+    assert!(seen.to_string().contains(&said), "{seen:#}");
+}
+
+#[test]
 fn a_key_of_another_type_is_the_cause_that_is_reported() {
     let (pki, other) = (Pki::rsa(), Pki::new());
     let (a, b) = (pki.server("a", &["a.test"]), other.server("b", &["a.test"]));

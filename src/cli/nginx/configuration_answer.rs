@@ -10,7 +10,7 @@ use crate::cli::errors::warn;
 use crate::nginx::facts::{Fact, FactKind};
 use crate::nginx::rehearsal::{Message, switched_off};
 use crate::targets::Target;
-use crate::targets::from_nginx::unreadable::UnreadablePair;
+use crate::targets::from_nginx::unreadable::{UnreadablePair, UnreadableSetting};
 
 impl Configuration {
     /// Tests the configuration with `nginx -t`. A configuration for another root cannot be tested.
@@ -27,9 +27,13 @@ impl Configuration {
         }
     }
 
-    /// A private nginx serves the configuration, except for what the copy switches off and for certificates that cannot be
-    /// loaded: what the own checks say of that remains.
-    pub(super) fn is_served(&mut self, unreadable: &[UnreadablePair]) {
+    /// A private nginx serves the configuration, except for what the copy switches off, and for certificates and settings that
+    /// cannot be loaded: what the own checks say of that remains.
+    pub(super) fn is_served(
+        &mut self,
+        unreadable: &[UnreadablePair],
+        settings: &[UnreadableSetting],
+    ) {
         let off = self.tree.as_ref().map(switched_off).unwrap_or_default();
         let is_about =
             |words: &str, file: &str| words.split([' ', ':', '"']).any(|word| word == file);
@@ -38,8 +42,18 @@ impl Configuration {
             let is_replaced = |pair: &UnreadablePair| {
                 is_about(&words, &pair.certificate) || is_about(&words, &pair.key)
             };
-            !is_refusal(fact) || off.contains(&fact.span) || unreadable.iter().any(is_replaced)
+            let is_removed = settings.iter().any(|setting| setting.span == fact.span);
+            !is_refusal(fact)
+                || is_removed
+                || off.contains(&fact.span)
+                || unreadable.iter().any(is_replaced)
         });
+        for UnreadableSetting { name, span, reason } in settings {
+            if !self.facts.iter().any(|fact| fact.span == *span) {
+                let reason = format!("could not test {name}: {reason}");
+                self.facts.push(Fact { span: span.clone(), kind: FactKind::Untested { reason } });
+            }
+        }
     }
 
     /// Applies nginx's answer: if it accepts the configuration, no refusal remains and nothing is undecided; if not, its

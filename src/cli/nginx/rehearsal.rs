@@ -162,7 +162,7 @@ pub(super) fn rehearse(
     let mut running = None;
     match start {
         StartOutcome::Serves(nginx) => {
-            configuration.is_served(nginx.unreadable());
+            configuration.is_served(nginx.unreadable(), nginx.unreadable_settings());
             rehearsed.left_out = nginx.left_out().iter().map(ToString::to_string).collect();
             running = Some(nginx);
         }

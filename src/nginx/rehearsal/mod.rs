@@ -8,7 +8,7 @@ mod rewrite;
 mod sockets;
 mod statement;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub use message::{Message, original};
@@ -30,6 +30,8 @@ pub struct Relocation {
     pub arguments: Vec<String>,
     /// Files that are replaced by others.
     pub replaced: BTreeMap<String, String>,
+    /// Directives that are removed.
+    pub removed: BTreeSet<Span>,
     /// Whether scripts (Lua, njs, Perl) are run.
     pub scripts: bool,
 }

@@ -211,6 +211,9 @@ impl<'a> CopyWriter<'a> {
         if matches!(context, BlockContext::Data(_)) {
             return Ok(Rewriting::Stays);
         }
+        if self.relocation.removed.contains(&directive.span) {
+            return Ok(Rewriting::Goes);
+        }
         if TRAFFIC.contains(&name) {
             return Err(CopyError::Traffic(directive.span.clone(), name.to_owned()));
         }

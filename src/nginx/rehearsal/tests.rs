@@ -25,6 +25,7 @@ fn relocated_any(files: &[(&str, &str)]) -> (Tree, Relocation) {
         stand_ins: stand_ins.collect(),
         arguments: Vec::new(),
         replaced: BTreeMap::new(),
+        removed: BTreeSet::new(),
         scripts: false,
     };
     (tree, relocation)

@@ -5,7 +5,7 @@ mod ports;
 mod process;
 mod stand_in_pair;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -29,7 +29,9 @@ use crate::nginx::tree::Tree;
 use crate::probe::stand_ins::StandIns;
 use crate::targets::Target;
 use crate::targets::from_nginx::endpoints_of;
-use crate::targets::from_nginx::unreadable::{UnreadablePair, unreadable_pairs};
+use crate::targets::from_nginx::unreadable::{
+    UnreadablePair, UnreadableSetting, unreadable_pairs, unreadable_settings,
+};
 
 /// Attempts to start: another process may take a socket first.
 const TRIES: usize = 3;
@@ -92,6 +94,7 @@ pub(super) struct PrivateNginx {
     relocation: Relocation,
     left_out: Vec<Omission>,
     unreadable: Vec<UnreadablePair>,
+    unreadable_settings: Vec<UnreadableSetting>,
     _folder: TempDir,
 }
 
@@ -123,6 +126,11 @@ impl PrivateNginx {
     /// The certificates that are replaced, because they cannot be loaded.
     pub(super) fn unreadable(&self) -> &[UnreadablePair] {
         &self.unreadable
+    }
+
+    /// The settings that are removed, because their files cannot be loaded.
+    pub(super) fn unreadable_settings(&self) -> &[UnreadableSetting] {
+        &self.unreadable_settings
     }
 
     /// The parts of the configuration that the copy omits.
@@ -163,6 +171,7 @@ fn start_once(
     changed: &[(String, Vec<u8>)],
 ) -> anyhow::Result<StartOutcome> {
     let (folder, path) = own_folder()?;
+    let (settings, removed) = unreadable_settings(tree);
     let sockets = match sockets(tree) {
         Ok(sockets) => sockets,
         Err(error) => return Ok(StartOutcome::Ended(untested(tree, &error))),
@@ -172,6 +181,7 @@ fn start_once(
         arguments: program.build.arguments.clone(),
         scripts: program.scripts,
         replaced: replaced(changed, &path),
+        removed,
         folder: path,
     };
     let copy = match copy(tree, &relocation) {
@@ -193,6 +203,7 @@ fn start_once(
             relocation,
             left_out,
             unreadable: Vec::new(),
+            unreadable_settings: settings,
             _folder: folder,
         }));
     }
@@ -207,6 +218,7 @@ pub(super) fn test(tree: &Tree, program: &NginxProgram) -> anyhow::Result<Config
         arguments: Vec::new(),
         scripts: true,
         replaced: BTreeMap::new(),
+        removed: BTreeSet::new(),
         folder: path,
     };
     let copy = test_copy(tree, &relocation);
