@@ -277,7 +277,8 @@ mod tests {
                     .replace("*1", &format!("*{}", at * round))
                     .replace("192.0.2.1", &format!("192.0.2.{}", at % 9));
             }
-            text += &format!("{}\n\n{{\"message\": \"x\"}}\n", "y".repeat(MAX_LINE + round));
+            text += &"y".repeat(MAX_LINE + round);
+            text += "\n\n{\"message\": \"x\"}\n";
         }
         assert!(text.len() > 6 * BLOCK, "{}", text.len());
         let mut alone = Intake::default();
