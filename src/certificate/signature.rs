@@ -2,6 +2,7 @@
 //! a weak signature is a finding of its own, and a chain is easier to explain when its edges are known.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest;
@@ -49,7 +50,12 @@ pub struct Verifier {
     good: Mutex<HashSet<Fingerprint>>,
     /// The same by certificate and key, so that a known certificate is not parsed again.
     certificates: Mutex<HashSet<(Fingerprint, Vec<u8>)>>,
+    /// Checks that were made by arithmetic.
+    by_arithmetic: AtomicUsize,
 }
+
+/// The most checks by arithmetic, each of which may take some ten milliseconds: twice as many as a real chain needs.
+const MAX_BY_ARITHMETIC: usize = 8;
 
 impl Verifier {
     /// Checks the signature of a certificate with the key of the `SubjectPublicKeyInfo` in `spki`.
@@ -104,6 +110,7 @@ impl Verifier {
             Some(algorithm) => Some(
                 UnparsedPublicKey::new(algorithm, public_key).verify(message, signature).is_ok(),
             ),
+            None if self.by_arithmetic.fetch_add(1, Ordering::Relaxed) >= MAX_BY_ARITHMETIC => None,
             None => verified_by_arithmetic(signed_with, &key, message, signature),
         };
         match valid {
@@ -362,4 +369,29 @@ fn ecdsa(
         return None;
     };
     Some(algorithm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::testing::tlv;
+
+    #[test]
+    fn arithmetic_is_not_done_without_end() {
+        const RSA: [u8; 13] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+        const SHA256_WITH_RSA: [u8; 13] =
+            [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11, 5, 0];
+        let numbers = [tlv(2, &[&[0], &[0xc1; 128][..]].concat()), tlv(2, &[3])].concat();
+        let key = tlv(3, &[&[0], &*tlv(0x30, &numbers)].concat());
+        let spki = tlv(0x30, &[tlv(0x30, &RSA), key].concat());
+        let verifier = Verifier::default();
+        let check = || {
+            let algorithm = tlv(0x30, &SHA256_WITH_RSA);
+            verifier.check_message(&algorithm, &spki, b"message", &[7; 128])
+        };
+        for _ in 0..MAX_BY_ARITHMETIC {
+            assert_eq!(check(), SignatureCheck::Invalid);
+        }
+        assert_eq!(check(), SignatureCheck::CannotCheck);
+    }
 }

@@ -50,28 +50,105 @@ impl Write for WatchedStdout {
     }
 }
 
-/// A temporary file, registered as unfinished while this exists.
-pub(super) struct Unfinished(NamedTempFile);
+/// A file that gets its name when it is complete.
+pub(super) enum Unfinished {
+    /// It has no name yet, so nothing is left of it however the program ends.
+    Nameless { file: fs::File, folder: PathBuf },
+    /// The system has no files without a name. It is registered as unfinished while this exists.
+    Named(NamedTempFile),
+}
 
 impl Unfinished {
-    fn new(file: NamedTempFile) -> Self {
-        let mut known = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(file.path().to_owned());
-        Self(file)
+    fn create(folder: &Path) -> io::Result<Self> {
+        if let Some(file) = nameless(folder) {
+            return Ok(Self::Nameless { file, folder: folder.to_owned() });
+        }
+        let file = named().permissions(readable_by_all()).tempfile_in(folder)?;
+        register(file.path());
+        Ok(Self::Named(file))
     }
 
-    fn forget(path: &Path) {
-        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+    /// Moves the complete file to its place.
+    fn place(self, path: &Path) -> io::Result<()> {
+        match self {
+            Self::Nameless { file, folder } => {
+                file.sync_all()?;
+                persist(named().make_in(folder, |name| give_name(&file, name))?, path)
+            }
+            Self::Named(file) => {
+                file.as_file().sync_all()?;
+                persist(file, path)
+            }
+        }
     }
+
+    fn file(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Nameless { file, .. } => file,
+            Self::Named(file) => file,
+        }
+    }
+}
+
+fn persist<F>(file: NamedTempFile<F>, path: &Path) -> io::Result<()> {
+    let name = file.path().to_owned();
+    register(&name);
+    let placed = file.persist(path).map_err(|error| error.error);
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+    placed.map(drop)
+}
+
+fn register(path: &Path) {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+}
+
+fn named() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".shakedown-");
+    builder
+}
+
+/// A file without a name in this folder (open(2), `O_TMPFILE`); `None` if it could not be named later.
+#[cfg(target_os = "linux")]
+fn nameless(folder: &Path) -> Option<fs::File> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = open(folder, flags, Mode::from_raw_mode(0o644)).ok()?;
+    let file = fs::File::from(file);
+    handle(&file).exists().then_some(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless(_: &Path) -> Option<fs::File> {
+    None
+}
+
+/// Gives a name to a file that has none.
+#[cfg(target_os = "linux")]
+fn give_name(file: &fs::File, name: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    Ok(linkat(CWD, handle(file), CWD, name, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_name(_: &fs::File, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// The path of an open file (proc(5)).
+#[cfg(target_os = "linux")]
+fn handle(file: &fs::File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
 impl Write for Unfinished {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.file().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.file().flush()
     }
 }
 
@@ -114,12 +191,9 @@ impl Output {
             .map_err(|error| anyhow::anyhow!("{}: {error}", cannot()))?;
         let folder =
             path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let temporary = tempfile::Builder::new()
-            .prefix(".shakedown-")
-            .permissions(readable_by_all())
-            .tempfile_in(folder)
-            .map_err(|error| anyhow::anyhow!("{}: {error}", cannot()))?;
-        Ok(Self::File { temporary: BufWriter::new(Unfinished::new(temporary)), path })
+        let temporary =
+            Unfinished::create(folder).map_err(|error| anyhow::anyhow!("{}: {error}", cannot()))?;
+        Ok(Self::File { temporary: BufWriter::new(temporary), path })
     }
 
     /// A file that is written directly, so that its contents survive however the run ends.
@@ -139,12 +213,7 @@ impl Output {
             Self::InPlace(mut file) => Ok(file.flush()?),
             Self::File { temporary, path } => {
                 let temporary = temporary.into_inner().map_err(io::IntoInnerError::into_error)?;
-                let name = temporary.0.path().to_owned();
-                let temporary = temporary.0;
-                temporary.as_file().sync_all()?;
-                let placed = temporary.persist(&path).map_err(|error| error.error);
-                Unfinished::forget(&name);
-                placed.with_context(|| path.display().to_string())?;
+                temporary.place(&path).with_context(|| path.display().to_string())?;
                 Ok(())
             }
         }

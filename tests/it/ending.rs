@@ -1,7 +1,7 @@
 //! How the program ends: by a signal, at a closed or full pipe, and with several destinations.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -42,6 +42,12 @@ fn entries(folder: &Path) -> usize {
     fs::read_dir(folder).unwrap().count()
 }
 
+/// Whether the program has opened a file in this folder, with a name or without.
+fn has_opened(child: &Child, folder: &Path) -> bool {
+    let files = fs::read_dir(format!("/proc/{}/fd", child.id())).into_iter().flatten().flatten();
+    files.filter_map(|file| fs::read_link(file.path()).ok()).any(|file| file.starts_with(folder))
+}
+
 /// A peer that accepts connections and sends nothing.
 fn silent() -> String {
     let silent = scripted(|mut stream| {
@@ -58,9 +64,15 @@ fn check_leaves_nothing(args: &[&str], by: Signal, status: i32, left: usize) {
     let output = folder.path().join("report").display().to_string();
     let args: Vec<&str> = args.iter().copied().chain(["--output", &output]).collect();
     let mut child = start(&args);
-    wait_until(|| entries(folder.path()) > 0);
+    if args[0] == "log" {
+        let line = b"2026/06/15 12:00:00 [error] 1#1: *1 anything\n";
+        child.stdin.as_mut().unwrap().write_all(line).unwrap();
+    }
+    wait_until(|| has_opened(&child, folder.path()));
     signal(&child, by);
-    assert_eq!(child.wait().unwrap().code(), Some(status), "{args:?} {by}");
+    let ended = child.wait().unwrap();
+    let expected = if by == Signal::SIGKILL { None } else { Some(status) };
+    assert_eq!(ended.code(), expected, "{args:?} {by}");
     assert_eq!(entries(folder.path()), left, "{args:?} {by}");
     let report = fs::read_dir(folder.path()).unwrap().next();
     assert!(report.is_none_or(|entry| entry.unwrap().file_name() == "report"));
@@ -78,6 +90,12 @@ fn a_signal_ends_an_audit_with_a_report() {
 fn a_signal_leaves_no_unfinished_file() {
     check_leaves_nothing(&["demo"], Signal::SIGINT, 130, 0);
     check_leaves_nothing(&["demo"], Signal::SIGHUP, 129, 0);
+    // These wait for their standard input.
+    check_leaves_nothing(&["log", "-"], Signal::SIGTERM, 143, 0);
+    check_leaves_nothing(&["log", "-"], Signal::SIGKILL, 0, 0);
+    check_leaves_nothing(&["capture", "-"], Signal::SIGKILL, 0, 0);
+    let silent = silent();
+    check_leaves_nothing(&["probe", "--trust", "mozilla", &silent], Signal::SIGKILL, 0, 0);
 }
 
 #[test]
@@ -137,6 +155,61 @@ fn a_closed_pipe_ends_every_subcommand_quietly() {
         let mut words = String::new();
         child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
         assert_eq!((child.wait().unwrap().code(), &*words), (Some(141), ""), "{args:?}");
+    }
+}
+
+#[test]
+fn on_a_full_disk_the_old_file_is_kept() {
+    let (folder, pki) = (tempfile::tempdir().unwrap(), Pki::new());
+    let path = folder.path().join("report");
+    let files = pki.server("a", &["a.test"]);
+    let named = path.display().to_string();
+    let certificate = files.certificate.display().to_string();
+    for args in [
+        &["probe", "--trust", "mozilla", "--format", "json", "127.0.0.1:1"][..],
+        &["cert", "--trust", "mozilla", "--format", "html", &certificate],
+        &["log", "--format", "json", "/dev/null"],
+        &["capture", "--format", "json", "/dev/null"],
+    ] {
+        fs::write(&path, "old").unwrap();
+        // No file may grow beyond one block, as on a full disk.
+        let words = args.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
+        let script = format!(
+            "trap '' XFSZ; ulimit -f 0; exec {} {words} --output '{named}'",
+            env!("CARGO_BIN_EXE_shakedown")
+        );
+        let run = Command::new("sh").args(["-c", &script]).output().unwrap();
+        let said = String::from_utf8_lossy(&run.stderr).into_owned();
+        assert!(run.status.code() == Some(4) && !said.is_empty(), "{args:?}: {run:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old", "{args:?}");
+        assert_eq!(entries(folder.path()), 1, "{args:?}");
+    }
+}
+
+#[test]
+fn a_full_stdout_is_no_success() {
+    let pki = Pki::new();
+    let files = pki.server("a", &["a.test"]);
+    let certificate = files.certificate.display().to_string();
+    for args in [
+        &["probe", "--trust", "mozilla", "127.0.0.1:1"][..],
+        &["probe", "--trust", "mozilla", "--format", "ndjson", "127.0.0.1:1"],
+        &["cert", "--trust", "mozilla", &certificate],
+        &["explain", "self-signed"],
+        &["log", "/dev/null"],
+        &["man"],
+        &["completions", "bash"],
+    ] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let run = Command::new(env!("CARGO_BIN_EXE_shakedown"))
+            .args(args)
+            .env_clear()
+            .stdout(full)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&run.stderr).into_owned();
+        assert_eq!(run.status.code(), Some(4), "{args:?}: {run:?}");
+        assert!(said.contains("No space left"), "{args:?}: {said}");
     }
 }
 

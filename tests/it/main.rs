@@ -26,6 +26,7 @@ mod fetch;
 mod file;
 mod fleet;
 mod formats;
+mod fuzz;
 mod gate;
 mod hello;
 mod kubernetes;

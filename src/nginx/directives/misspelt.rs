@@ -1,6 +1,9 @@
 //! Misspelt directives. A third-party module may define any name, so a name only counts as misspelt if it is certainly
 //! or very probably a typing error in one of nginx's directives.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::ROWS;
 use crate::nginx::problem::Fault;
 use crate::nginx::upstream::ProxyModule;
@@ -14,6 +17,15 @@ const NEIGHBOURS: [&str; 3] = ["subs_filter", "subs_filter_types", "subs_filter_
 
 /// The shortest name that counts as misspelt: short names are similar to too many others.
 const SHORTEST: usize = 5;
+
+/// The names of nginx's directives, by their length.
+static BY_LENGTH: LazyLock<HashMap<usize, Vec<&str>>> = LazyLock::new(|| {
+    let mut names: HashMap<usize, Vec<&str>> = HashMap::new();
+    for known in ROWS.keys().filter(|known| known.len() >= SHORTEST) {
+        names.entry(known.len()).or_default().push(known);
+    }
+    names
+});
 
 /// Whether a name that nginx does not know is a typing error.
 pub(super) fn is_misspelt(name: &str) -> bool {
@@ -37,7 +49,8 @@ fn meant(name: &str) -> Option<&'static str> {
     if !is_own(name) {
         return None;
     }
-    let near = ROWS.keys().copied().filter(|known| known.len() >= SHORTEST);
+    let lengths = name.len().saturating_sub(1)..=name.len() + 1;
+    let near = lengths.filter_map(|length| BY_LENGTH.get(&length)).flatten().copied();
     near.filter(|known| is_one_slip(known.as_bytes(), name.as_bytes())).min()
 }
 

@@ -1,0 +1,68 @@
+//! Configurations and Ingress objects, to targets and findings.
+
+use std::collections::HashSet;
+
+use shakedown::audit::ignore::in_text;
+use shakedown::audit::judge::judge_settings;
+use shakedown::nginx::dump::Dump;
+use shakedown::nginx::facts::{Fact, FactKind, facts};
+use shakedown::nginx::ingress as objects;
+use shakedown::nginx::listener::{Listener, listeners};
+use shakedown::nginx::source::{Single, Source};
+use shakedown::nginx::tree::Tree;
+use shakedown::nginx::upstream::{Upstream, plain_upstreams, upstreams};
+use shakedown::nginx::variable::Variables;
+use shakedown::targets::from_nginx::{Premises, startup, targets};
+use shakedown::targets::options::Options;
+
+const MAIN: &str = "/etc/nginx/nginx.conf";
+
+/// A configuration, or the output of `nginx -T`.
+pub(super) fn configuration(input: &[u8]) {
+    match Dump::read(input) {
+        Some(dump) => judge(&dump, &dump.main),
+        None => judge(&Single { path: MAIN, text: input }, MAIN),
+    }
+    drop(in_text(MAIN, &String::from_utf8_lossy(input)));
+}
+
+fn judge(source: &dyn Source, main: &str) {
+    let tree = Tree::read(source, main);
+    let variables = Variables::new();
+    let (sockets, passes) = (listeners(&tree), upstreams(&tree, &variables));
+    let plain = plain_upstreams(&tree, &variables);
+    let mut found = facts(&tree, &sockets, &passes, None);
+    found.extend(tree.problems.iter().filter_map(|problem| {
+        Some(Fact { span: problem.span.clone()?, kind: FactKind::Refused(problem.fault.clone()) })
+    }));
+    with_premises(|premises| {
+        found.extend(startup::facts(&tree, &passes, premises, (false, true)));
+        drop(targets(&sockets, &passes, &plain, premises));
+    });
+    drop(judge_settings(&found));
+}
+
+/// Ingress objects, as `kubectl get ingress -o json` prints them.
+pub(super) fn ingress(input: &[u8]) {
+    let Ok(found) = objects::read(input) else { return };
+    let (sockets, passes): (&[Listener], &[Upstream]) = (&found.listeners, &found.upstreams);
+    with_premises(|premises| drop(targets(sockets, passes, &[], premises)));
+    drop(judge_settings(&found.facts));
+}
+
+/// No file is there, so that no input can make the reader open one.
+fn with_premises(work: impl FnOnce(&Premises<'_>)) {
+    let options = Options::default();
+    work(&Premises {
+        options: &options,
+        identity: None,
+        connect: None,
+        root: Some("/nonexistent".into()),
+        request: true,
+        version: None,
+        library: None,
+        apart: HashSet::new(),
+        sockets: Vec::new(),
+        rehearsed: false,
+    });
+}

@@ -1,0 +1,38 @@
+//! What comes from the network: a server's flight, and captured packets.
+
+use shakedown::capture::intake::{CaptureIntake, IntakeSettings};
+use shakedown::capture::kept::Keeping;
+use shakedown::capture::placeholders::Placeholders;
+use shakedown::report::Look;
+use shakedown::report::capture::document::CaptureReport;
+use shakedown::report::capture::table;
+use shakedown::tls::captured::CapturedHello;
+use shakedown::tls::flight::{FlightReader, FlightStep};
+
+/// A flight that arrives in pieces of the size that the first byte gives, and a hello in the same bytes.
+pub(super) fn flight(input: &[u8]) {
+    let Some((size, bytes)) = input.split_first() else { return };
+    let mut reader = FlightReader::new();
+    for piece in bytes.chunks(usize::from(*size).max(1)) {
+        if reader.feed(piece) == FlightStep::Done {
+            break;
+        }
+    }
+    drop(reader.finish());
+    if let Ok(hello) = CapturedHello::of_record(bytes) {
+        drop((hello.versions(), hello.key_shares(), hello.alpn(), hello.nameless_record()));
+    }
+}
+
+/// A capture, to the report about its handshakes.
+pub(super) fn capture(input: &[u8]) {
+    let mut intake = CaptureIntake::new(IntakeSettings {
+        keeping: Keeping { hellos: true, packets: true },
+        ..IntakeSettings::default()
+    });
+    let _ = intake.read(input);
+    intake.finish();
+    let report = CaptureReport::new(&intake, Vec::new(), None, &Placeholders::new(true));
+    let look = Look { width: 80, colour: false, show_chain: false };
+    drop(table::render(&report, look));
+}
