@@ -97,6 +97,8 @@ pub const RULES: &[&Rule] = &[
     &configuration::trusted_certificate_missing::RULE,
     &configuration::nginx_test_failed::RULE,
     &configuration::configuration_untested::RULE,
+    &configuration::configuration_not_loaded::RULE,
+    &configuration::upgrade_not_running::RULE,
     &configuration::default_server_decides::RULE,
     &configuration::server_without_certificate::RULE,
     &configuration::verify_setting_unused::RULE,

@@ -47,7 +47,13 @@ pub(super) fn warn(text: &str) {
     }
 }
 
-/// The same for a monitoring system, which reads the first line of stdout.
+/// Prints what the user should know about the run, and nothing that went wrong.
+pub(super) fn note(text: &str) {
+    // If stderr is closed, the message is lost.
+    let _ = writeln!(anstream::stderr(), "shakedown: note: {}", escape(text));
+}
+
+/// Prints an error for a monitoring system, which reads the first line of stdout.
 pub(super) fn unknown(error: &anyhow::Error) -> Exit {
     let text = format!("{error:#}").replace('\n', " ").replace('|', "/");
     // A failure to print cannot be reported.

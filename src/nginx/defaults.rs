@@ -57,43 +57,6 @@ impl FromStr for NginxRelease {
     }
 }
 
-/// The output of `nginx -V`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Build {
-    /// Its release; for OpenResty and Tengine, the release of nginx that they contain.
-    pub version: NginxRelease,
-    /// The TLS library that it runs with: `OpenSSL 3.0.17 1 Jul 2025`.
-    pub library: Option<String>,
-    /// Its configure arguments.
-    pub arguments: Vec<String>,
-}
-
-impl Build {
-    /// Parses the output of `nginx -V` or `nginx -v`, even inside other text; `None` if no line contains a release.
-    pub fn read(output: &str) -> Option<Self> {
-        let line = output.lines().find_map(|line| line.split_once(" version: "))?.1;
-        // Tengine prints its own release first, and nginx's in parentheses.
-        let inner = line.find("(nginx/").map(|at| line[at + 1..].trim_end_matches([')', '\r']));
-        let word = inner.unwrap_or(line).split_whitespace().next()?;
-        Some(Self {
-            version: word.parse().ok()?,
-            library: library(output),
-            arguments: output
-                .lines()
-                .find_map(|line| line.strip_prefix("configure arguments:"))
-                .map(|rest| rest.split_whitespace().map(str::to_owned).collect())
-                .unwrap_or_default(),
-        })
-    }
-}
-
-/// The library that the binary runs with, which may differ from the one that it was built with.
-fn library(output: &str) -> Option<String> {
-    let line = output.lines().find_map(|line| line.strip_prefix("built with "))?;
-    let running = line.split_once("(running with ").map(|(_, rest)| rest.trim_end_matches(')'));
-    Some(running.unwrap_or(line).trim().to_owned())
-}
-
 /// The default protocols by first release, for `ssl_protocols` and `*_ssl_protocols`.
 pub const PROTOCOLS: [(NginxRelease, &[ProtocolVersion]); 5] = {
     use ProtocolVersion as P;
@@ -135,31 +98,6 @@ pub fn protocols_of(arguments: &[String]) -> Vec<ProtocolVersion> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check(output: &str, version: &str, library: Option<&str>) {
-        let build = Build::read(output).unwrap();
-        assert_eq!(build.version.to_string(), version, "{output}");
-        assert_eq!(build.library.as_deref(), library, "{output}");
-    }
-
-    #[test]
-    fn a_binary_names_its_release_and_its_library() {
-        check(
-            "nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0.20 7 Apr 2026 (running with OpenSSL 3.0.22 25 Aug 2026)\n",
-            "1.22.1",
-            Some("OpenSSL 3.0.22 25 Aug 2026"),
-        );
-        check(
-            "nginx version: nginx/1.18.0 (Ubuntu)\nbuilt with OpenSSL 1.1.1f  31 Mar 2020\n",
-            "1.18.0",
-            Some("OpenSSL 1.1.1f  31 Mar 2020"),
-        );
-        check("nginx version: openresty/1.25.3.1\r\n", "1.25.3", None);
-        check("Tengine version: Tengine/2.3.2 (nginx/1.17.3)\n", "1.17.3", None);
-        check("nginx version: nginx/1.25.1 (nginx-plus-r30)\n", "1.25.1", None);
-        assert_eq!(Build::read("nginx: command not found"), None);
-    }
 
     #[test]
     fn a_version_is_read_as_people_write_it() {

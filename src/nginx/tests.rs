@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::defaults::{Build, NginxRelease};
+use super::build::Build;
+use super::defaults::NginxRelease;
 use super::dump::Dump;
 use super::edit::{Edit, patch};
 use super::facts::facts;

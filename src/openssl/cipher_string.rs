@@ -65,6 +65,14 @@ pub fn evaluate(text: &str, security_level: u8) -> Result<CipherList, CipherStri
     Ok(CipherList { suites: allowed.map(|known| known.suite).collect(), security_level: level })
 }
 
+/// The security level that a string sets, where it sets one; also of strings that cannot be evaluated here.
+pub fn level_in(text: &str) -> Option<u8> {
+    let rules = text.split([':', ',', ' ', ';']);
+    let levels = rules.flat_map(|rule| rule.split('@').skip(1));
+    let levels = levels.filter_map(|rule| rule.strip_prefix("SECLEVEL=")?.parse().ok());
+    levels.filter(|level| *level <= 5).last()
+}
+
 /// Whether a client with `newest` as its newest version offers the suite (`ssl_cipher_disabled`).
 pub fn offered_with(suite: CipherSuite, newest: ProtocolVersion) -> bool {
     known().iter().find(|known| known.suite == suite).is_none_or(|known| known.oldest <= newest)
@@ -286,6 +294,8 @@ fn keyword(word: &str) -> Result<Option<Vec<Keyword>>, CipherStringError> {
         | "kDHEPSK" | "kECDHEPSK" | "SRP" | "kSRP" | "aSRP" | "GOST" | "kGOST" | "aGOST"
         | "aGOST01" | "GOST94" | "GOST89MAC" | "kDH" | "kDHr" | "kDHd" | "aDH" | "kECDH"
         | "kECDHr" | "kECDHe" | "aECDH" | "KRB5" | "FZA" => vec![Nothing],
+        // Red Hat's name for the policy of the system.
+        "PROFILE=SYSTEM" => return Err(CipherStringError::Unsupported(word.to_owned())),
         "FIPS" | "SUITEB128" | "SUITEB128ONLY" | "SUITEB128C2" | "SUITEB192" => {
             return Err(CipherStringError::Unsupported(word.to_owned()));
         }
@@ -327,6 +337,9 @@ mod tests {
     fn a_level_removes_suites_and_is_returned() {
         assert!(names("DEFAULT:@SECLEVEL=0").len() >= names("DEFAULT").len());
         assert_eq!(evaluate("DEFAULT:@SECLEVEL=1", 2).unwrap().security_level, Some(1));
+        assert_eq!(level_in("DEFAULT@SECLEVEL=1:!x:@SECLEVEL=0"), Some(0));
+        assert_eq!((level_in("DEFAULT"), level_in("@SECLEVEL=9")), (None, None));
+        assert!(matches!(evaluate("PROFILE=SYSTEM", 2), Err(CipherStringError::Unsupported(_))));
         assert_eq!(evaluate("AES128-SHA", 3).unwrap().suites, []);
         assert_eq!(evaluate("NOSUCH", 3), Err(CipherStringError::NoMatch("NOSUCH".into())));
         assert!(matches!(evaluate("FIPS", 2), Err(CipherStringError::Unsupported(_))));

@@ -25,10 +25,14 @@ pub struct Commands {
     pub groups: Option<HelloGroups>,
     /// `SignatureAlgorithms`.
     pub schemes: Option<Vec<SignatureScheme>>,
+    /// `ClientSignatureAlgorithms`: what a client certificate may sign with.
+    pub client_schemes: Option<Vec<SignatureScheme>>,
     /// `Options UnsafeLegacyServerConnect`: servers without secure renegotiation are accepted.
     pub legacy_servers: bool,
     /// Parts that the hello omits.
     pub left_out: Vec<LeftOut>,
+    /// `VerifyMode`: the server's certificate is verified in the handshake.
+    pub verifies: bool,
     /// Commands whose effect is not known here, as written.
     pub not_followed: Vec<String>,
 }
@@ -40,6 +44,8 @@ pub enum LeftOut {
     Ticket,
     /// `ExtendedMasterSecret`.
     ExtendedMasterSecret,
+    /// `EncryptThenMac`.
+    EncryptThenMac,
     /// The session id of TLS 1.3 (`MiddleboxCompat`).
     SessionId,
 }
@@ -56,8 +62,25 @@ pub struct HelloGroups {
 impl Commands {
     /// Reads commands, each `NAME VALUE`, in order.
     pub fn read(commands: &[String], library: OpensslRelease) -> Self {
+        Self::read_after(&[], commands, library)
+    }
+
+    /// Reads the commands of OpenSSL's configuration, and then those of the program. OpenSSL skips one of the former that
+    /// it refuses; and nginx sets the versions, so they have no effect there.
+    pub fn read_after(system: &[String], own: &[String], library: OpensslRelease) -> Self {
         let mut all = Self::default();
-        for command in commands {
+        for command in system {
+            let (name, value) = command.split_once(' ').unwrap_or((command, ""));
+            let name = name.to_ascii_lowercase();
+            let is_set = ["minprotocol", "maxprotocol", "protocol", "cipherstring"];
+            if !is_set.contains(&&*name) && all.apply(&name, value.trim(), library).is_none() {
+                let is_group = ["groups", "curves"].contains(&&*name);
+                if exists(&name) && !is_group {
+                    all.not_followed.push(command.clone());
+                }
+            }
+        }
+        for command in own {
             let (name, value) = command.split_once(' ').unwrap_or((command, ""));
             if all.apply(&name.to_ascii_lowercase(), value.trim(), library).is_none() {
                 all.not_followed.push(command.clone());
@@ -105,12 +128,18 @@ impl Commands {
                     self.option(&word.to_ascii_lowercase(), on)?;
                 }
             }
-            // The signature algorithms of clients' certificates, and commands that only servers use.
-            "clientsignaturealgorithms"
-            | "recordpadding"
-            | "numtickets"
-            | "dhparameters"
-            | "ecdhparameters" => {}
+            "verifymode" => {
+                for word in value.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+                    let (on, word) = signed(word);
+                    if ["peer", "request", "require"].contains(&&*word.to_ascii_lowercase()) {
+                        self.verifies = on;
+                    }
+                }
+            }
+            "clientsignaturealgorithms" => self.client_schemes = Some(schemes(value)?),
+            // Commands that only servers use, and certificates that complete a chain, which nginx switches off.
+            "serverinfofile" | "chaincapath" | "chaincafile" | "chaincastore" | "recordpadding"
+            | "numtickets" | "dhparameters" | "ecdhparameters" => {}
             _ => return None,
         }
         Some(())
@@ -128,6 +157,7 @@ impl Commands {
             "unsafelegacyserverconnect" | "unsafelegacyrenegotiation" => self.legacy_servers = on,
             "sessionticket" => self.leave_out(LeftOut::Ticket, !on),
             "extendedmastersecret" => self.leave_out(LeftOut::ExtendedMasterSecret, !on),
+            "encryptthenmac" => self.leave_out(LeftOut::EncryptThenMac, !on),
             "middleboxcompat" => self.leave_out(LeftOut::SessionId, !on),
             "emptyfragments"
             | "bugs"
@@ -142,7 +172,12 @@ impl Commands {
             | "dhsingle"
             | "txcertificatecompression"
             | "rxcertificatecompression"
-            | "ignoreunexpectedeof" => {}
+            | "ignoreunexpectedeof"
+            | "compression"
+            | "prefernodhekex"
+            | "clientrenegotiation"
+            | "ktlstxzerocopysendfile"
+            | "strictcertcheck" => {}
             _ => return None,
         }
         Some(())
@@ -294,6 +329,23 @@ mod tests {
         assert_eq!(groups.shares, [NamedGroup(0x0017)]);
         let groups = read(&["Curves ?nosuch:X25519MLKEM768/*X25519"]).groups.unwrap();
         assert_eq!(groups.shares, [NamedGroup(0x001d)]);
+    }
+
+    #[test]
+    fn what_the_system_sets_comes_first_and_what_it_cannot_set_is_skipped() {
+        let words = |commands: &[&str]| -> Vec<String> {
+            commands.iter().map(|one| (*one).to_owned()).collect()
+        };
+        let system = words(&["MinProtocol TLSv1.3", "Groups nosuch", "Curves P-256", "Bogus x"]);
+        let own = words(&["Options -EncryptThenMac"]);
+        let all = Commands::read_after(&system, &own, OpensslRelease::V3_0);
+        assert_eq!((all.oldest, all.not_followed.len()), (None, 0));
+        assert_eq!(all.groups.unwrap().offered, [NamedGroup(0x0017)]);
+        assert_eq!(all.left_out, [LeftOut::EncryptThenMac]);
+        let own = words(&["Groups X25519", "VerifyMode Peer"]);
+        let all = Commands::read_after(&system, &own, OpensslRelease::V3_0);
+        assert_eq!(all.groups.unwrap().offered, [NamedGroup(0x001d)]);
+        assert!(all.verifies);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! (`SSL_CTX_set_security_level`).
 
 use super::release::OpensslRelease;
+use crate::tls::group::NamedGroup;
+use crate::tls::scheme::SignatureScheme;
 
 /// The level of Debian's builds, and of every build since OpenSSL 3.2.
 pub const DEFAULT: u8 = 2;
@@ -48,6 +50,33 @@ pub fn curve_bits(length: u32) -> u32 {
         224.. => 112,
         160.. => 80,
         _ => length / 2,
+    }
+}
+
+/// Security bits of a signature scheme (`tls12_sigalg_allowed`): those of its hash, or of its key where that is fixed.
+pub fn scheme_bits(scheme: SignatureScheme, library: OpensslRelease) -> u32 {
+    match scheme.0 {
+        0x0201..=0x0203 if library == OpensslRelease::V1_1_1 => 80,
+        0x0201..=0x0203 => 64,
+        0x0301..=0x0303 => 112,
+        0x0501..=0x0503 | 0x0805 | 0x080a | 0x081b | 0x0905 => 192,
+        0x0601..=0x0603 | 0x0806 | 0x080b | 0x081c | 0x0906 => 256,
+        0x0808 => 224,
+        _ => 128,
+    }
+}
+
+/// Security bits of a group of a key exchange (`tls_group_allowed`).
+pub fn group_bits(group: NamedGroup) -> u32 {
+    match group.0 {
+        0x0100 => 112,
+        0x0018 | 0x001b | 0x0020 => 192,
+        0x001e => 224,
+        0x0019 | 0x001c | 0x0021 => 256,
+        0x0103 => 176,
+        0x0104 | 0x0201 | 0x11ed | 0x11ec | 0x11eb => 192,
+        0x0202 => 256,
+        _ => 128,
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Disk {
 const MAX_LINKS: usize = 40;
 
 /// The path of a file that nginx knows by this full name. Below a root, links and `..` are resolved as after `chroot`.
-pub(super) fn below(root: Option<&Path>, name: &str) -> PathBuf {
+pub fn below(root: Option<&Path>, name: &str) -> PathBuf {
     let Some(root) = root else { return PathBuf::from(name) };
     let mut todo: Vec<OsString> = parts(Path::new(name));
     let (mut path, mut links) = (Vec::<OsString>::new(), 0);

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod list;
 pub mod nginx_client;
 pub mod opened_keys;
+pub mod openssl_conf;
 pub mod options;
 pub mod passwords;
 pub mod places;

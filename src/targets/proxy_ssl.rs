@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::address::host_port;
 use super::identity::{read_file, read_identity};
 use super::nginx_client::{NginxClient, NginxRequest, Trusted, usual_library};
+use super::openssl_conf::{system_commands, with_profile};
 use super::{ClientIdentity, Roots, Target, Trust, trust};
 use crate::certificate::crl::RevocationLists;
 use crate::certificate::file::mentions_certificate;
@@ -26,6 +27,8 @@ pub struct AsNginx {
     pub version: Option<NginxRelease>,
     /// The TLS library that nginx runs with.
     pub library: Option<OpensslRelease>,
+    /// The configuration file that the library reads, if it is not one without effect.
+    pub openssl_conf: Option<PathBuf>,
     /// Whether only the handshake is made, without nginx's request.
     pub no_request: bool,
 }
@@ -57,8 +60,11 @@ impl AsNginx {
         let pass = self.pass.as_deref().unwrap_or(host);
         let name = ssl.name.as_ref().map_or(pass, |name| &name.written);
         let mut files = DirectiveFiles::default();
-        let release = (self.version, self.library);
-        let mut client = client(ssl, ProxyModule::Proxy, without_port(name), release, &mut files)
+        let file = self.openssl_conf.as_ref().map(|file| file.display().to_string());
+        let system = file.map(|file| system_commands(&file, None, self.version)).transpose();
+        let system = system.map_err(AsNginxError::Unread)?.unwrap_or_default();
+        let build = ClientBuild { version: self.version, library: self.library, system: &system };
+        let mut client = client(ssl, ProxyModule::Proxy, without_port(name), build, &mut files)
             .map_err(AsNginxError::Unread)?;
         if let Some(set) = ssl.trusted_certificate.as_ref().filter(|_| !client.verify) {
             client.trusted = Some(files.trusted(set).map_err(AsNginxError::Unread)?);
@@ -158,12 +164,23 @@ impl<'a> DirectiveFiles<'a> {
     }
 }
 
+/// The nginx that has the settings, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClientBuild<'a> {
+    /// Its release.
+    pub(super) version: Option<NginxRelease>,
+    /// Its OpenSSL.
+    pub(super) library: Option<OpensslRelease>,
+    /// The commands of OpenSSL's configuration.
+    pub(super) system: &'a [String],
+}
+
 /// nginx with these settings, as the client of a host with this name.
 pub(super) fn client(
     ssl: &ProxySsl,
     module: ProxyModule,
     name: &str,
-    (version, library): (Option<NginxRelease>, Option<OpensslRelease>),
+    ClientBuild { version, library, system }: ClientBuild<'_>,
     files: &mut DirectiveFiles<'_>,
 ) -> Result<NginxClient, String> {
     let command =
@@ -174,7 +191,8 @@ pub(super) fn client(
         library: library.unwrap_or_else(|| usual_library(version)),
         server_name: ssl.sends_name(),
         protocols: ssl.protocols.as_ref().map(|set| protocols_of(set)),
-        ciphers: ssl.cipher_list().to_owned(),
+        ciphers: with_profile(ssl.cipher_list(), files.root),
+        system_commands: system.to_vec(),
         verify: ssl.verifies(),
         verify_depth: usize::try_from(ssl.depth()).unwrap_or(usize::MAX),
         crl: ssl.crl.as_ref().filter(|set| !set.is_empty()).map(|set| files.path(set)),

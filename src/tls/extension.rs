@@ -26,6 +26,8 @@ impl ExtensionType {
     pub const PADDING: Self = Self(21);
     /// RFC 7627.
     pub const EXTENDED_MASTER_SECRET: Self = Self(23);
+    /// MAC of the encrypted record (RFC 7366).
+    pub const ENCRYPT_THEN_MAC: Self = Self(22);
     /// RFC 5077.
     pub const SESSION_TICKET: Self = Self(35);
     /// Sessions to resume (RFC 8446 section 4.2.11).

@@ -315,6 +315,66 @@ fn the_hello_of_nginx_follows_its_protocols() {
 }
 
 #[test]
+fn the_hello_of_nginx_follows_the_commands_and_the_configuration_of_openssl() {
+    let nginx = crate::support::server::nginx_binary();
+    if !is_release(nginx.to_str().unwrap(), "-V", &["nginx/1.22.", "OpenSSL 3.0."]) {
+        return;
+    }
+    let none: &[&str] = &[];
+    for (system, own, ciphers) in [
+        (&["CipherString DEFAULT@SECLEVEL=0"][..], none, "DEFAULT"),
+        (&["CipherString DEFAULT@SECLEVEL=3"], none, "HIGH"),
+        (&["CipherString DEFAULT@SECLEVEL=4"], none, "DEFAULT"),
+        (&["CipherString DEFAULT@SECLEVEL=3"], &["CipherString DEFAULT"], "HIGH"),
+        (&["CipherString DEFAULT@SECLEVEL=3"], none, "HIGH:@SECLEVEL=1"),
+        (&["MinProtocol TLSv1.3", "Groups P-384:X25519"], none, "DEFAULT"),
+        (&["Groups P-384"], &["Groups P-256"], "DEFAULT"),
+        (&["SignatureAlgorithms RSA+SHA256", "Groups nosuch"], none, "DEFAULT"),
+        (&["Options -EncryptThenMac,-SessionTicket"], none, "DEFAULT"),
+        (none, &["SignatureAlgorithms ECDSA+SHA256", "Options -EncryptThenMac"], "DEFAULT"),
+        (
+            none,
+            &["CipherString DEFAULT:@SECLEVEL=0", "Ciphersuites TLS_AES_128_GCM_SHA256"],
+            "HIGH",
+        ),
+        (&["VerifyMode Peer", "RecordPadding 100", "Bogus x"], none, "DEFAULT"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let lines = system.iter().map(|one| one.replacen(' ', " = ", 1) + "\n");
+        let lines: String = lines.collect();
+        let file = folder.path().join("openssl.cnf");
+        let head = "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n";
+        std::fs::write(&file, format!("{head}{lines}")).unwrap();
+        let directives: String =
+            own.iter().map(|command| format!("proxy_ssl_conf_command {command}; ")).collect();
+        let real = recorded(|port| {
+            let location = format!(
+                "location / {{ proxy_pass https://127.0.0.1:{port}; proxy_ssl_ciphers {ciphers}; \
+                 proxy_ssl_protocols TLSv1.2 TLSv1.3; {directives} }}"
+            );
+            let proxy = Nginx::start_proxy_with(
+                &format!("server {{ listen 127.0.0.1:PORT; {location} }}"),
+                &file,
+            );
+            let mut stream = TcpStream::connect(("127.0.0.1", proxy.port)).unwrap();
+            stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        });
+        let owned = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
+        let client = NginxClient {
+            library: OpensslRelease::V3_0,
+            protocols: Some(vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]),
+            ciphers: ciphers.to_owned(),
+            system_commands: owned(system),
+            conf_commands: owned(own),
+            ..NginxClient::new("127.0.0.1")
+        };
+        let ours = client.hello().unwrap().encode().unwrap();
+        assert_eq!(fixed(&ours), fixed(&real), "{system:?} {own:?} {ciphers}");
+    }
+}
+
+#[test]
 fn the_libraries_between_3_0_and_3_5_send_no_ml_kem() {
     // As recorded from 3.2.2, 3.3.2 and 3.4.1 (memory BIOs, pyOpenSSL).
     let groups = [0x1d, 0x17, 0x1e, 0x19, 0x18, 0x100, 0x101, 0x102, 0x103, 0x104];

@@ -60,6 +60,7 @@ mod reports;
 mod repository;
 mod reproduce;
 mod revocation;
+mod running;
 mod scan;
 mod serve;
 mod stacks;

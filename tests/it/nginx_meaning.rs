@@ -9,7 +9,8 @@ use std::process::Command;
 
 use shakedown::audit::rule::RuleGroup;
 use shakedown::audit::rules::configuration::rule;
-use shakedown::nginx::defaults::{Build, NginxRelease};
+use shakedown::nginx::build::Build;
+use shakedown::nginx::defaults::NginxRelease;
 use shakedown::nginx::edit::{Edit, patch};
 use shakedown::nginx::facts::{Fact, FactKind, facts};
 use shakedown::nginx::listener::{Listener, listeners};

@@ -8,7 +8,8 @@ use std::thread;
 
 use shakedown::audit::rule::RuleGroup;
 use shakedown::audit::rules::configuration::rule;
-use shakedown::nginx::defaults::{Build, NginxRelease};
+use shakedown::nginx::build::Build;
+use shakedown::nginx::defaults::NginxRelease;
 use shakedown::nginx::facts::{Fact, FactKind, facts};
 use shakedown::nginx::listener::listeners;
 use shakedown::nginx::tree::Tree;

@@ -19,7 +19,7 @@ use shakedown::certificate::issue::{Authority, Issued};
 use shakedown::certificate::signature::Verifier;
 use shakedown::certificate::trust::TrustStore;
 use shakedown::certificate::trust::openssl::{OpensslVerdict, Question, verify};
-use shakedown::nginx::defaults::Build;
+use shakedown::nginx::build::Build;
 use shakedown::openssl::release::OpensslRelease;
 use shakedown::targets::nginx_client::NginxClient;
 use tempfile::TempDir;

@@ -10,6 +10,7 @@ use crate::certificate::signature::Verifier;
 use crate::certificate::trust::openssl::{self, OpensslVerdict};
 use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, Endpoint};
+use crate::openssl::security_level;
 use crate::targets::Target;
 use crate::targets::nginx_client::{NginxClient, OpenSslSetting, SettingChange, Trusted};
 use crate::tls::alert::AlertDescription;
@@ -112,6 +113,7 @@ fn unsifted(
         }
         NginxFailure::Configuration(_) => {
             let mut all = vec![vec![SettingChange::Ciphers("DEFAULT".to_owned())]];
+            all.extend(usual_level(client));
             all.extend(versions(client, hints));
             all
         }
@@ -138,6 +140,7 @@ fn unsifted(
         NginxFailure::Misdirected(_) => names_of_request(attempt, hints),
         NginxFailure::Verify(_) => {
             let mut all = another_certificate(attempt, hints);
+            all.extend(usual_level(client));
             all.extend(
                 attempt.chain().map(|chain| trust(client, chain, hints)).unwrap_or_default(),
             );
@@ -174,6 +177,7 @@ fn refused(attempt: &NginxAttempt, cause: &Cause, hints: Hints<'_>) -> Vec<Vec<S
     }
     if matches!(cause, Cause::Alert(_) | Cause::Closed | Cause::Reset) {
         others.extend(versions(client, hints));
+        others.extend(usual_level(client));
         others.extend(ciphers(client, hints));
     }
     others.extend(identity(client, hints));
@@ -314,6 +318,13 @@ fn ciphers(client: &NginxClient, hints: Hints<'_>) -> Vec<Vec<SettingChange>> {
     lists.dedup();
     let others = lists.into_iter().filter(|list| *list != client.ciphers);
     others.map(|list| vec![SettingChange::Ciphers(list)]).collect()
+}
+
+/// The usual security level, where the settings or OpenSSL's configuration demand more.
+fn usual_level(client: &NginxClient) -> Option<Vec<SettingChange>> {
+    let list = format!("DEFAULT:@SECLEVEL={}", security_level::DEFAULT);
+    let is_higher = client.security_level() > security_level::DEFAULT;
+    is_higher.then(|| vec![SettingChange::Ciphers(list)])
 }
 
 /// The client certificate of the audit.

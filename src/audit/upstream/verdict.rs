@@ -115,7 +115,12 @@ pub fn verdict(attempt: &NginxAttempt, now: OffsetDateTime) -> HandshakeVerdict 
     if client.plain.is_some() {
         return verdict;
     }
-    let unknown = client.commands().not_followed;
+    let commands = client.commands();
+    let mut unknown = commands.not_followed;
+    // nginx checks the result itself where it verifies, and OpenSSL's mode does not matter.
+    if commands.verifies && !client.verify {
+        unknown.push("VerifyMode".to_owned());
+    }
     // A command is applied last and can override any other setting; only the TCP connection does not depend on it.
     if unknown.is_empty() || matches!(verdict, HandshakeVerdict::Fails(NginxFailure::Network(_))) {
         return verdict;
@@ -322,6 +327,13 @@ fn refused_later(complete: &Handshake) -> Option<NginxFailure> {
 /// Facts that the verdict needs and that were not observed.
 fn unseen(attempt: &NginxAttempt, answer: &NginxAnswer) -> Option<String> {
     let complete = attempt.complete.as_ref();
+    let asked = complete.is_some_and(|complete| complete.client_auth.request().is_some());
+    if asked && !attempt.client.can_sign(answer.choice.version) {
+        return Some(
+            "nginx may not sign with its client certificate (SignatureAlgorithms) and presents none, which is not tried"
+                .to_owned(),
+        );
+    }
     let failure = complete.and_then(Handshake::failure);
     let failure = failure.filter(|failure| failure.stage != Stage::PostHandshake);
     if let Some(failure) = failure {

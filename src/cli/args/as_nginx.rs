@@ -1,5 +1,7 @@
 //! The `proxy_ssl_*` directives as options.
 
+use std::path::PathBuf;
+
 use clap::{Args as ClapArgs, ValueHint};
 
 use crate::nginx::defaults::NginxRelease;
@@ -67,6 +69,9 @@ pub(in crate::cli) struct AsNginxArgs {
     /// OpenSSL release that nginx uses [default: the usual one for the nginx release]
     #[arg(long, value_name = "VERSION", requires = "as_nginx")]
     pub(in crate::cli) openssl_version: Option<OpensslRelease>,
+    /// Configuration file that nginx's OpenSSL reads [default: none that concerns TLS]
+    #[arg(long, value_name = "FILE", requires = "as_nginx", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) openssl_conf: Option<PathBuf>,
 }
 
 impl AsNginxArgs {
@@ -98,6 +103,7 @@ impl AsNginxArgs {
             no_request: self.no_request,
             version: self.nginx_version,
             library: self.openssl_version,
+            openssl_conf: self.openssl_conf.clone(),
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::certificate::Certificate;
 use crate::certificate::key::KeyType;
 use crate::cli::args::ReleaseArgs;
 use crate::cli::errors::{UsageError, warn};
-use crate::cli::installed;
+use crate::cli::installed::{self, ConfigurationPlace, JudgedNginx};
 use crate::cli::nginx::source::Configuration;
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::kubernetes::material::SecretFiles;
@@ -23,9 +23,9 @@ const MAX_PROBLEMS: usize = 5;
 
 /// Reads a configuration, and the certificates that it names as far as they can be read.
 pub(super) fn read(path: &Path, release: &ReleaseArgs) -> anyhow::Result<Configured> {
-    let release = release_of(path, release)?;
-    let mut configuration = Configuration::read(path, None, &Variables::default(), release)?;
+    let mut configuration = Configuration::read(path, None, &Variables::default())?;
     configuration.provide_files(SecretFiles::new());
+    let release = release_of(&configuration, release)?;
     configuration.check_readable()?;
     if configuration.listeners.is_empty() {
         return Err(UsageError::new(
@@ -43,16 +43,19 @@ pub(super) fn read(path: &Path, release: &ReleaseArgs) -> anyhow::Result<Configu
     Ok(Configured { listeners, sockets, upstreams, release, keys })
 }
 
-/// The release as it was given, or that of the nginx that reads this configuration.
-fn release_of(path: &Path, release: &ReleaseArgs) -> anyhow::Result<Option<NginxRelease>> {
+/// The release as it was given, or that of the nginx of this machine.
+fn release_of(
+    configuration: &Configuration,
+    release: &ReleaseArgs,
+) -> anyhow::Result<Option<NginxRelease>> {
     if let Some(binary) = &release.nginx_binary {
-        return Ok(installed::ask(binary)?.0);
+        return Ok(installed::ask(binary)?.version);
     }
-    if release.nginx_version.is_some() || path == Path::new("-") {
+    if release.nginx_version.is_some() || release.no_detect {
         return Ok(release.nginx_version);
     }
-    let owner = installed::owner_of(path);
-    Ok(owner.and_then(|binary| installed::ask(&binary).ok()?.0))
+    let here = configuration.place_here();
+    Ok(here.and_then(|main| JudgedNginx::detect(ConfigurationPlace::Here(main), None).version))
 }
 
 /// The kinds of keys in the certificate files.

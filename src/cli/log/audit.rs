@@ -11,6 +11,7 @@ use futures::{FutureExt, StreamExt, stream};
 use tokio::runtime::Runtime;
 
 use crate::cli::args::LogArgs;
+use crate::cli::installed::JudgedNginx;
 use crate::cli::{installed, settings, stop, targets as named};
 use crate::log::intake::Intake;
 use crate::log::logged_request::LoggedRequest;
@@ -68,14 +69,17 @@ impl InstalledNginx {
     /// The release from the options, or that of the nginx on this machine.
     fn of(args: &LogArgs) -> anyhow::Result<Self> {
         let asked = |binary: &Path| {
-            let (version, library) = installed::ask(binary)?;
-            Ok(Self { version, library })
+            let JudgedNginx { version, library, .. } = installed::ask(binary)?;
+            anyhow::Ok(Self { version, library })
         };
         let release = &args.release;
         match (&release.nginx_binary, release.nginx_version) {
             (Some(binary), _) => asked(binary),
             (None, Some(_)) => {
                 Ok(Self { version: release.nginx_version, library: release.openssl_version })
+            }
+            (None, None) if release.no_detect => {
+                Ok(Self { version: None, library: release.openssl_version })
             }
             // If that nginx cannot be run, the release is unknown.
             (None, None) => {
@@ -254,6 +258,8 @@ fn configured(tree: &Tree, args: &LogArgs, release: InstalledNginx) -> Vec<Arc<T
         request: !args.no_request,
         version: release.version,
         library: release.library,
+        foreign: None,
+        system: Vec::new(),
         apart: std::collections::HashSet::new(),
         sockets: Vec::new(),
         rehearsed: false,

@@ -14,7 +14,6 @@ use crate::audit::judge::Judgement;
 use crate::cli::args::NginxArgs;
 use crate::cli::errors::{UsageError, warn};
 use crate::cli::{input, settings};
-use crate::nginx::defaults::NginxRelease;
 use crate::nginx::rehearsal::tcp_sockets;
 use crate::nginx::tree::Tree;
 use crate::nginx::variable::Variables;
@@ -127,11 +126,7 @@ impl OldState {
 }
 
 /// Reads what `--against` names.
-pub(super) fn read(
-    old: &Path,
-    args: &NginxArgs,
-    version: Option<NginxRelease>,
-) -> anyhow::Result<OldState> {
+pub(super) fn read(old: &Path, args: &NginxArgs) -> anyhow::Result<OldState> {
     if old == Path::new("live") {
         return Ok(OldState::Live);
     }
@@ -144,7 +139,7 @@ pub(super) fn read(
         }
     }
     let variables: Variables = args.source.var.iter().cloned().collect();
-    let configuration = Configuration::read(old, None, &variables, version)?;
+    let configuration = Configuration::read(old, None, &variables)?;
     Ok(OldState::Configuration(Box::new(configuration)))
 }
 

@@ -44,6 +44,8 @@ impl CandidateRunner for ChangedNginx {
             request: self.request,
             version: Some(self.program.build.version),
             library: None,
+            foreign: None,
+            system: Vec::new(),
             apart: std::collections::HashSet::new(),
             sockets: tcp_sockets(tree),
             rehearsed: true,

@@ -7,6 +7,7 @@ mod fixes;
 mod private_nginx;
 mod rehearsal;
 mod requests;
+mod running;
 pub(in crate::cli) mod source;
 
 use std::path::{self, Path, PathBuf};
@@ -16,16 +17,16 @@ use self::against::ReplayedClients;
 use self::private_nginx::NginxProgram;
 use self::rehearsal::{Rehearsal, rehearse, targets};
 use self::source::Configuration;
-use super::args::{ConfigurationArgs, NginxArgs};
+use super::args::{ConfigurationArgs, NginxArgs, ReleaseArgs};
 use super::engine::{Done, Job, carry_out};
 use super::errors::{UsageError, warn};
 use super::exit::Exit;
-use super::{input, installed};
+use super::input;
+use super::installed::{ConfigurationPlace, JudgedNginx};
 use crate::audit::finding::Fix;
 use crate::audit::ignore::IgnoreComment;
 use crate::audit::judge::{Judgement, judge_settings};
 use crate::audit::listener::Candidate;
-use crate::nginx::defaults::NginxRelease;
 use crate::nginx::edit::Patch;
 use crate::nginx::kubernetes::material::{self, SecretFiles};
 use crate::nginx::problem::Span;
@@ -33,7 +34,6 @@ use crate::nginx::rehearsal::tcp_sockets;
 use crate::nginx::tree::Tree;
 use crate::nginx::variable::Variables;
 use crate::observation::{Observation, Untried};
-use crate::openssl::release::OpensslRelease;
 use crate::probe::scan::Depth;
 use crate::report::Format;
 use crate::run::TargetReport;
@@ -50,19 +50,19 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     check_output(args)?;
     check_stdin(args)?;
     let program = NginxProgram::of(args)?;
-    let mut releases = match &program {
-        Some(program) => installed::releases(&program.build),
-        None => args.source.release(&args.config)?,
+    let mut configuration = read(args)?;
+    let mut nginx = match &program {
+        Some(program) => JudgedNginx::of_build(&program.build),
+        None => args.source.nginx(&configuration),
     };
-    let mut configuration = read(args, releases.0)?;
-    releases.0 = releases.0.or(configuration.release);
-    let old =
-        args.against.as_deref().map(|old| against::read(old, args, releases.0)).transpose()?;
+    nginx.version = nginx.version.or(configuration.release);
+    configuration.check_text(nginx.version);
+    let old = args.against.as_deref().map(|old| against::read(old, args)).transpose()?;
     let requests = requests::read(args, &configuration, old.as_ref())?;
     let ignored = configuration.ignored();
     let options = options(args)?;
-    let premises = premises(args, &options, releases, &configuration, &ignored)?;
-    configuration.check_startup(&premises, args.is_static);
+    let premises = premises(args, &options, &nginx, &configuration, &ignored)?;
+    configuration.check_startup(&premises, args.is_static, nginx.master.as_ref());
     let mut rehearsal = None;
     match &program {
         Some(program) if args.rehearse => rehearsal = Some(rehearse(program, &mut configuration)?),
@@ -135,10 +135,10 @@ fn wants_fixes(args: &NginxArgs) -> bool {
     args.diff || args.write.is_some()
 }
 
-fn read(args: &NginxArgs, version: Option<NginxRelease>) -> anyhow::Result<Configuration> {
+fn read(args: &NginxArgs) -> anyhow::Result<Configuration> {
     let variables: Variables = args.source.var.iter().cloned().collect();
     let mut configuration =
-        Configuration::read(&args.config, args.source.root.as_deref(), &variables, version)?;
+        Configuration::read(&args.config, args.source.root.as_deref(), &variables)?;
     configuration.provide_files(given_secrets(&args.source.secret)?);
     if !args.rehearse {
         configuration.check_readable()?;
@@ -177,7 +177,7 @@ fn options(args: &NginxArgs) -> anyhow::Result<Options> {
 fn premises<'a>(
     args: &NginxArgs,
     options: &'a Options,
-    (version, library): (Option<NginxRelease>, Option<OpensslRelease>),
+    nginx: &JudgedNginx,
     configuration: &Configuration,
     ignored: &[IgnoreComment],
 ) -> anyhow::Result<Premises<'a>> {
@@ -189,8 +189,10 @@ fn premises<'a>(
         connect: args.source.connect.as_deref().map(parse_host).transpose()?,
         root: args.source.root.clone(),
         request: !args.no_request,
-        version,
-        library,
+        version: nginx.version,
+        library: nginx.library,
+        foreign: nginx.foreign.clone(),
+        system: nginx.system.commands.clone(),
         apart: ignored.iter().map(|one| (one.origin.file.clone(), one.origin.line)).collect(),
         sockets: configuration.tree.as_ref().map(tcp_sockets).unwrap_or_default(),
         rehearsed: args.rehearse,
@@ -249,26 +251,31 @@ fn check_stdin(args: &NginxArgs) -> anyhow::Result<()> {
 }
 
 impl ConfigurationArgs {
-    /// The releases of nginx and of its library that this configuration is judged by: those given, or those that the
-    /// owning nginx reports.
-    fn release(
-        &self,
-        config: &Path,
-    ) -> anyhow::Result<(Option<NginxRelease>, Option<OpensslRelease>)> {
-        let given = (self.release.nginx_version, self.release.openssl_version);
-        let elsewhere = self.root.is_some() || self.connect.is_some() || config == Path::new("-");
-        if elsewhere || given != (None, None) {
-            return Ok(given);
+    /// The nginx that this configuration is judged as: that of the options, or that of this machine if the configuration
+    /// is this machine's.
+    fn nginx(&self, configuration: &Configuration) -> JudgedNginx {
+        let ReleaseArgs { nginx_version: version, openssl_version: library, no_detect, .. } =
+            self.release;
+        let named = self.release.openssl_conf.as_deref();
+        let given = JudgedNginx::given(&self.release);
+        if no_detect || self.connect.is_some() || version.is_some() {
+            return given;
         }
-        let Some(binary) = installed::owner_of(config) else { return Ok(given) };
-        let (version, library) = installed::ask(&binary)?;
-        if let Some(version) = version {
-            let binary = binary.display();
-            warn(&format!(
-                "using nginx {version} ({binary}); to use another release, set --nginx-version"
-            ));
+        let tree = configuration.tree.as_ref();
+        let detected = match (&self.root, tree) {
+            (Some(root), Some(tree)) if configuration.on_disk => {
+                JudgedNginx::detect(ConfigurationPlace::Below(root, &tree.main), named)
+            }
+            (Some(_), _) | (None, None) => return given,
+            (None, Some(_)) => match configuration.place_here() {
+                Some(main) => JudgedNginx::detect(ConfigurationPlace::Here(main), named),
+                None => return given,
+            },
+        };
+        match library {
+            Some(_) => JudgedNginx { library, foreign: None, ..detected },
+            None => detected,
         }
-        Ok((version, library))
     }
 }
 

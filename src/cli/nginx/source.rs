@@ -2,12 +2,15 @@
 
 use std::mem::take;
 use std::path::{self, Path};
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 
+use super::running;
 use crate::audit::ignore::{self, IgnoreComment};
 use crate::cli::errors::warn;
 use crate::cli::input;
+use crate::cli::installed::Master;
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::dump::Dump;
 use crate::nginx::facts::{Fact, FactKind, facts};
@@ -19,7 +22,7 @@ use crate::nginx::source::{Single, Source};
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::{Upstream, plain_upstreams, upstreams};
 use crate::nginx::variable::Variables;
-use crate::targets::disk::Disk;
+use crate::targets::disk::{Disk, below};
 use crate::targets::from_nginx::{Premises, startup};
 use crate::targets::{secret_files, trust};
 
@@ -52,11 +55,10 @@ impl Configuration {
         path: &Path,
         root: Option<&Path>,
         variables: &Variables,
-        version: Option<NginxRelease>,
     ) -> anyhow::Result<Self> {
         if path == Path::new("-") {
             let text = input::stdin(MAX_DUMP)?;
-            return Self::of_text("<stdin>", &text, variables, version);
+            return Self::of_text("<stdin>", &text, variables);
         }
         let disk = Disk { root: root.map(Path::to_owned) };
         // The path may be below the root or on this machine: `--root rootfs rootfs/etc/nginx/nginx.conf` means the
@@ -79,9 +81,9 @@ impl Configuration {
         let text =
             disk.read(&main).map_err(|error| anyhow!("cannot read {main}: {}", error.text))?;
         if Dump::read(&text).is_some() || text.trim_ascii_start().starts_with(b"{") {
-            return Self::of_text(&main, &text, variables, version);
+            return Self::of_text(&main, &text, variables);
         }
-        let read = Self::of_tree(Tree::read(&disk, &main), variables, version);
+        let read = Self::of_tree(Tree::read(&disk, &main), variables);
         Ok(Self { on_disk: true, ..read })
     }
 
@@ -111,10 +113,20 @@ impl Configuration {
     }
 
     /// Adds what nginx and its OpenSSL would refuse when they start.
-    pub(super) fn check_startup(&mut self, premises: &Premises<'_>, is_static: bool) {
+    pub(super) fn check_startup(
+        &mut self,
+        premises: &Premises<'_>,
+        is_static: bool,
+        master: Option<&Master>,
+    ) {
         let Some(tree) = &self.tree else { return };
         let modes = (self.on_disk, is_static);
-        self.facts.extend(startup::facts(tree, &self.upstreams, premises, modes));
+        let found = startup::check(tree, &self.upstreams, premises, modes);
+        self.facts.extend(found.facts);
+        if let Some(master) = master {
+            let path = |name: &str| below(premises.root.as_deref(), name);
+            self.facts.extend(running::facts(master, tree, &found.files, path));
+        }
     }
 
     /// The comments that allow findings in their place; invalid ones are reported on stderr.
@@ -132,12 +144,7 @@ impl Configuration {
     }
 
     /// A dump, Kubernetes objects, or a single file.
-    fn of_text(
-        name: &str,
-        text: &[u8],
-        variables: &Variables,
-        version: Option<NginxRelease>,
-    ) -> anyhow::Result<Self> {
+    fn of_text(name: &str, text: &[u8], variables: &Variables) -> anyhow::Result<Self> {
         if text.trim_ascii_start().starts_with(b"{") {
             let found = kubernetes::read(text, variables);
             let found = found.map_err(|error| anyhow!("{name}: {error}"))?;
@@ -155,16 +162,32 @@ impl Configuration {
         }
         if let Some(dump) = Dump::read(text) {
             let main = dump.main.clone();
-            return Ok(Self::of_tree(Tree::read(&dump, &main), variables, version));
+            return Ok(Self::of_tree(Tree::read(&dump, &main), variables));
         }
-        Ok(Self::of_tree(Tree::read(&Single { path: name, text }, name), variables, version))
+        Ok(Self::of_tree(Tree::read(&Single { path: name, text }, name), variables))
     }
 
-    fn of_tree(tree: Tree, variables: &Variables, version: Option<NginxRelease>) -> Self {
+    fn of_tree(tree: Tree, variables: &Variables) -> Self {
         let (listeners, upstreams) = (listeners(&tree), upstreams(&tree, variables));
         let plain_upstreams = plain_upstreams(&tree, variables);
-        let mut facts = facts(&tree, &listeners, &upstreams, version);
-        facts.extend(tree.problems.iter().map(|problem| Fact {
+        Self {
+            name: tree.main.clone(),
+            tree: Some(tree),
+            listeners,
+            upstreams,
+            plain_upstreams,
+            facts: Vec::new(),
+            on_disk: false,
+            files: SecretFiles::new(),
+            release: None,
+        }
+    }
+
+    /// Adds what its text alone shows for this release of nginx.
+    pub(super) fn check_text(&mut self, version: Option<NginxRelease>) {
+        let Some(tree) = &self.tree else { return };
+        let mut found = facts(tree, &self.listeners, &self.upstreams, version);
+        found.extend(tree.problems.iter().map(|problem| Fact {
             span: problem.span.clone().unwrap_or_else(|| Span {
                 file: tree.main.as_str().into(),
                 line: 1,
@@ -172,16 +195,17 @@ impl Configuration {
             }),
             kind: FactKind::Refused(problem.fault.clone()),
         }));
-        Self {
-            name: tree.main.clone(),
-            tree: Some(tree),
-            listeners,
-            upstreams,
-            plain_upstreams,
-            facts,
-            on_disk: false,
-            files: SecretFiles::new(),
-            release: None,
-        }
+        self.facts.extend(found);
+    }
+
+    /// Its main file, if it is this machine's own: read from its files, or a dump that is the same as they are.
+    pub(in crate::cli) fn place_here(&self) -> Option<&Path> {
+        let tree = self.tree.as_ref()?;
+        let main = Path::new(&tree.main);
+        let is_same = |(name, text): (&Arc<str>, &Arc<[u8]>)| {
+            name.starts_with('/') && Disk::default().read(name).is_ok_and(|here| here == **text)
+        };
+        let is_here = self.on_disk || !tree.files.is_empty() && tree.files.iter().all(is_same);
+        is_here.then_some(main)
     }
 }

@@ -3,11 +3,13 @@
 
 mod listener;
 mod refusal;
+mod running;
 mod text;
 mod tree;
 mod unused;
 mod upstream;
 
+pub use self::running::Unloaded;
 use super::defaults::NginxRelease;
 use super::directives::intended;
 use super::listener::Listener;
@@ -176,6 +178,8 @@ pub enum FactKind {
         /// The other place.
         other: Span,
     },
+    /// What runs is not what is written.
+    NotRunning(Unloaded),
     /// Sessions are shared with a place that presents another client certificate, or none.
     SharedIdentity {
         /// The other place.

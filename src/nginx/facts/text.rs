@@ -18,6 +18,7 @@ impl fmt::Display for FactKind {
             | Self::LibraryRefuses { words }
             | Self::TestFailed { words } => f.write_str(words),
             Self::Untested { reason } => f.write_str(reason),
+            Self::NotRunning(what) => fmt::Display::fmt(what, f),
             Self::TooNew { directive, since, elsewhere: false } => {
                 write!(f, "unknown directive {directive:?} (it exists from nginx {since} on)")
             }

@@ -176,6 +176,7 @@ fn client(trusted: &Trusted) -> NginxClient {
         identity_unread: Some("unreadable".to_owned()),
         place: Some(Origin { file: "nginx.conf".to_owned(), line: 7, column: 3 }),
         conf_commands: vec!["Options -SessionTicket".to_owned()],
+        system_commands: vec!["Groups P-256".to_owned()],
         request: Some(NginxRequest {
             method: "HEAD".to_owned(),
             host: "b.test".to_owned(),

@@ -42,6 +42,10 @@ pub struct Premises<'a> {
     pub version: Option<NginxRelease>,
     /// The library that nginx runs with, if known.
     pub library: Option<OpensslRelease>,
+    /// The library by its name, if it is not OpenSSL: then nobody here knows what nginx offers and accepts.
+    pub foreign: Option<String>,
+    /// The commands of OpenSSL's configuration for every connection, each `NAME VALUE`.
+    pub system: Vec<String>,
     /// Lines with a comment that allows findings; targets from them are probed separately from equal ones.
     pub apart: HashSet<(String, u32)>,
     /// The addresses of all TCP sockets of the configuration, with and without TLS.

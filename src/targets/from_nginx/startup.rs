@@ -38,14 +38,15 @@ enum Use {
 ///
 /// `on_disk`: the configuration was read from this machine, so a file that is missing here is also missing for nginx.
 /// `keys`: whether to compare keys with their certificates, which an audit of the sockets does itself.
-pub fn facts(
+pub fn check(
     tree: &Tree,
     upstreams: &[Upstream],
     premises: &Premises<'_>,
     (on_disk, keys): (bool, bool),
-) -> Vec<Fact> {
+) -> StartupCheck {
     let (facts, met, refused) = (Vec::new(), HashSet::new(), HashSet::new());
-    let mut checks = Checks { tree, premises, on_disk, keys, facts, met, refused };
+    let files = Vec::new();
+    let mut checks = Checks { tree, premises, on_disk, keys, facts, met, files, refused };
     let root = Scope::root(tree);
     for module in ["http", "stream", "mail"] {
         for block in tree.blocks(module) {
@@ -61,7 +62,19 @@ pub fn facts(
     }
     checks.facts.sort();
     checks.facts.dedup();
-    checks.facts
+    // One file may serve several purposes.
+    checks.files.sort_by(|(_, one), (_, other)| one.cmp(other));
+    checks.files.dedup_by(|(_, one), (_, other)| one == other);
+    StartupCheck { facts: checks.facts, files: checks.files }
+}
+
+/// What nginx does when it starts.
+#[derive(Debug)]
+pub struct StartupCheck {
+    /// What is wrong, by place.
+    pub facts: Vec<Fact>,
+    /// The files that nginx reads then, each once, with a directive that names it.
+    pub files: Vec<(Span, String)>,
 }
 
 struct Checks<'a> {
@@ -71,6 +84,7 @@ struct Checks<'a> {
     keys: bool,
     facts: Vec<Fact>,
     met: HashSet<(Use, String)>,
+    files: Vec<(Span, String)>,
     /// The files that nginx refuses.
     refused: HashSet<String>,
 }
@@ -110,6 +124,9 @@ impl Checks<'_> {
             self.key_pairs(scope);
         }
         self.stapling(scope);
+        if self.premises.foreign.is_some() {
+            return;
+        }
         for one in scope.effective("ssl_ciphers") {
             self.ciphers(one.first(), &one.span);
         }
@@ -190,6 +207,9 @@ impl Checks<'_> {
                 self.file(&file.value, Use::Trusted, &file.span);
             }
         }
+        if self.premises.foreign.is_some() {
+            return;
+        }
         if let Some(ciphers) = &ssl.ciphers {
             self.ciphers(&ciphers.value, &ciphers.span);
         }
@@ -253,6 +273,7 @@ impl Checks<'_> {
         if !self.met.insert((kind, name.clone())) {
             return;
         }
+        self.files.push((span.clone(), name.clone()));
         let path = self.premises.path(&name);
         let kind = match entry(&path) {
             DiskEntry::File(text) => match fault(kind, &name, &text) {

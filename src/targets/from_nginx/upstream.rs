@@ -7,7 +7,7 @@ use crate::nginx::problem::Span;
 use crate::nginx::upstream::{Destination, Peer, PeerAddress, ProxyModule, Upstream, without_port};
 use crate::targets::address::{Address, parse_host};
 use crate::targets::nginx_client::{NginxClient, NginxRequest, PlainPass, usual_library};
-use crate::targets::proxy_ssl::{self, DirectiveFiles};
+use crate::targets::proxy_ssl::{self, ClientBuild, DirectiveFiles};
 use crate::targets::{Host, Role, Roots, Target, Trust};
 
 pub(super) fn targets(
@@ -77,6 +77,11 @@ fn client(
     premises: &Premises<'_>,
     files: &mut DirectiveFiles<'_>,
 ) -> Result<NginxClient, String> {
+    if let Some(foreign) = &premises.foreign {
+        return Err(format!(
+            "nginx runs with {foreign}, and only handshakes of OpenSSL are known here; --openssl-version judges it as such"
+        ));
+    }
     let ssl = &upstream.ssl;
     let named = ssl.sends_name() || ssl.verifies();
     let name = match &upstream.name {
@@ -84,8 +89,9 @@ fn client(
         Err(reason) if named => return Err(reason.to_string()),
         Err(_) => "",
     };
-    let release = (premises.version, premises.library);
-    let client = proxy_ssl::client(ssl, upstream.module, name, release, files)?;
+    let Premises { version, library, ref system, .. } = *premises;
+    let build = ClientBuild { version, library, system };
+    let client = proxy_ssl::client(ssl, upstream.module, name, build, files)?;
     Ok(NginxClient { place: Some(origin(&upstream.settings_at)), ..client })
 }
 
@@ -103,6 +109,7 @@ pub(super) fn plain_targets(
         client.module = upstream.module;
         client.place = Some(origin(&upstream.settings_at));
         client.version = premises.version;
+        client.system_commands.clone_from(&premises.system);
         client.library = premises.library.unwrap_or_else(|| usual_library(premises.version));
         client.request = premises.request.then(|| plain_request(upstream, destination));
         let over_tls = over_tls(upstream, destination);

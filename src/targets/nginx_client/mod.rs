@@ -15,9 +15,10 @@ pub use self::change::{HOST, OpenSslSetting, PASS, SettingChange};
 pub use self::hello::HelloError;
 pub use self::request::{NginxRequest, PlainPass};
 use super::{ClientIdentity, Origin};
-use crate::certificate::Chain;
 use crate::certificate::crl::RevocationLists;
+use crate::certificate::key::KeyType;
 use crate::certificate::trust::{TrustStore, openssl};
+use crate::certificate::{Certificate, Chain};
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::upstream::ProxyModule;
 use crate::openssl::cipher_string;
@@ -78,6 +79,10 @@ pub struct NginxClient {
     pub place: Option<Origin>,
     /// `_conf_command`s, each `NAME VALUE`; they are applied last and can undo any of the above.
     pub conf_commands: Vec<String>,
+    /// The commands of OpenSSL's configuration for every connection, each `NAME VALUE`; nginx's own settings come after
+    /// them.
+    #[serde(default)]
+    pub system_commands: Vec<String>,
     /// The request that nginx sends there, if the location is known.
     pub request: Option<NginxRequest>,
     /// The plain-text connection, if nginx does not use TLS.
@@ -129,6 +134,7 @@ impl NginxClient {
             identity_unread: None,
             place: None,
             conf_commands: Vec::new(),
+            system_commands: Vec::new(),
             request: None,
             plain: None,
         }
@@ -159,12 +165,12 @@ impl NginxClient {
         self.with(&SettingChange::ServerName)
     }
 
-    /// OpenSSL's security level.
+    /// OpenSSL's security level: a cipher string that sets none keeps the one before it.
     pub fn security_level(&self) -> u8 {
-        cipher_string::evaluate(&self.cipher_list(), security_level::DEFAULT)
-            .ok()
-            .and_then(|list| list.security_level)
-            .unwrap_or(security_level::DEFAULT)
+        let system = strings(&self.system_commands);
+        let own = strings(&self.conf_commands);
+        let all = system.chain([&*self.ciphers]).chain(own);
+        all.filter_map(cipher_string::level_in).last().unwrap_or(security_level::DEFAULT)
     }
 
     /// The cipher list in force.
@@ -172,9 +178,31 @@ impl NginxClient {
         self.commands().cipher_string.unwrap_or_else(|| self.ciphers.clone())
     }
 
-    /// The changes by the `_conf_command`s.
+    /// The changes by OpenSSL's configuration and by the `_conf_command`s.
     pub fn commands(&self) -> Commands {
-        Commands::read(&self.conf_commands, self.library)
+        Commands::read_after(&self.system_commands, &self.conf_commands, self.library)
+    }
+
+    /// Whether it may sign with its client certificate in this version. Commands may leave no scheme for the key; then
+    /// OpenSSL presents no certificate.
+    pub fn can_sign(&self, version: ProtocolVersion) -> bool {
+        let commands = self.commands();
+        let leaf = self.identity.as_ref().and_then(|identity| identity.chain.first());
+        let leaf = leaf.and_then(|der| Certificate::parse(der).ok());
+        let named = commands.client_schemes.or(commands.schemes);
+        let (Some(leaf), Some(schemes)) = (leaf, named) else { return true };
+        let of = |numbers: &[u16]| schemes.iter().any(|scheme| numbers.contains(&scheme.0));
+        version < ProtocolVersion::TLS1_2
+            || match leaf.public_key.key_type {
+                KeyType::Rsa if version == ProtocolVersion::TLS1_2 => {
+                    of(&[0x0804, 0x0805, 0x0806, 0x0301, 0x0401, 0x0501, 0x0601])
+                }
+                KeyType::Rsa => of(&[0x0804, 0x0805, 0x0806]),
+                KeyType::Ec(_) => of(&[0x0303, 0x0403, 0x0503, 0x0603]),
+                KeyType::Ed25519 => of(&[0x0807]),
+                KeyType::Ed448 => of(&[0x0808]),
+                _ => true,
+            }
     }
 
     /// Whether it accepts servers without secure renegotiation (RFC 5746).
@@ -231,6 +259,12 @@ impl NginxClient {
         settings.map(|(name, value)| format!("{name}={value}\n")).concat()
             + &plain.unwrap_or_default()
     }
+}
+
+/// The cipher strings among OpenSSL's commands.
+fn strings(commands: &[String]) -> impl Iterator<Item = &str> {
+    let pairs = commands.iter().filter_map(|command| command.split_once(' '));
+    pairs.filter(|(name, _)| name.eq_ignore_ascii_case("CipherString")).map(|(_, value)| value)
 }
 
 /// Whether nginx sends this name: it must not be empty or an IP address.

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use shakedown::audit::listener::{Candidate, Effect, Goal, Sight, Site, candidates, effect, site};
 use shakedown::certificate::file::FileChain;
-use shakedown::nginx::defaults::{Build, NginxRelease};
+use shakedown::nginx::build::Build;
+use shakedown::nginx::defaults::NginxRelease;
 use shakedown::nginx::edit;
 use shakedown::nginx::listener::{Listener, listeners};
 use shakedown::nginx::source::MemoryFiles;
@@ -91,6 +92,8 @@ impl Read {
             request: true,
             version: Some(version),
             library: Some(library),
+            foreign: None,
+            system: Vec::new(),
             apart: HashSet::new(),
             sockets: Vec::new(),
             rehearsed: false,

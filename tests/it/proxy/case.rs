@@ -20,9 +20,31 @@ pub(super) struct Case {
     pub(super) directives: Vec<(&'static str, String)>,
 }
 
+/// OpenSSL commands of proxies.
+const COMMANDS: [&str; 16] = [
+    "Groups P-384",
+    "Curves P-521:X25519",
+    "MinProtocol TLSv1.3",
+    "MaxProtocol TLSv1.2",
+    "Protocol -TLSv1.3",
+    "CipherString ECDHE-RSA-AES128-GCM-SHA256",
+    "CipherString DEFAULT:@SECLEVEL=0",
+    "CipherString DEFAULT:@SECLEVEL=3",
+    "Ciphersuites TLS_AES_128_GCM_SHA256",
+    "SignatureAlgorithms RSA+SHA256:RSA+SHA384:RSA-PSS+SHA256",
+    "SignatureAlgorithms ECDSA+SHA256",
+    "Options -SessionTicket,-MiddleboxCompat",
+    "Options UnsafeLegacyServerConnect",
+    "Options -ExtendedMasterSecret,-EncryptThenMac",
+    "ClientSignatureAlgorithms RSA+SHA256",
+    "RecordPadding 512",
+];
+
 impl Case {
     /// The case with that number.
-    pub(super) fn roll(index: usize, dice: &mut Dice, material: &Material) -> Self {
+    ///
+    /// `commands`: whether nginx has `proxy_ssl_conf_command`.
+    pub(super) fn roll(index: usize, dice: &mut Dice, material: &Material, commands: bool) -> Self {
         let mut case = Self {
             what: String::new(),
             ip: format!("127.2.{}.{}", index / 250, 1 + index % 250),
@@ -33,7 +55,18 @@ impl Case {
         case.roll_upstream(dice, material);
         case.roll_proxy(index, dice, material);
         case.roll_lists(&mut Dice(20_261_129 + u64::try_from(index).unwrap()), material);
+        if commands {
+            case.roll_command(&mut Dice(20_261_130 + u64::try_from(index).unwrap()));
+        }
         case
+    }
+
+    /// A quarter of the proxies have an OpenSSL command.
+    fn roll_command(&mut self, dice: &mut Dice) {
+        if dice.one_in(4) {
+            let command: &&str = dice.pick(&COMMANDS);
+            self.set("conf_command", command);
+        }
     }
 
     /// A third of the proxies that verify have revocation lists; half of these files are in order.
@@ -176,7 +209,14 @@ impl Case {
         };
         let named = |suffix: &str| format!("proxy_ssl_{suffix}");
         let kept = self.directives.iter().map(|(suffix, value)| (named(suffix), value.clone()));
-        let kept = kept.filter(|(name, _)| !changed.iter().any(|(new, _)| new == name));
+        // A command is replaced by another value for the same setting, and any other directive by its new value.
+        let key = |name: &str, value: &str| match name {
+            "proxy_ssl_conf_command" => value.split(' ').next().unwrap().to_owned(),
+            name => name.to_owned(),
+        };
+        let kept = kept.filter(|(name, value)| {
+            !changed.iter().any(|(new, to)| new == name && key(new, to) == key(name, value))
+        });
         let lines: Vec<String> = kept
             .chain(changed.iter().cloned())
             .map(|(name, value)| format!("{name} {value};"))
@@ -203,6 +243,7 @@ impl Case {
                         words.split(' ').map(|word| format!("'{word}'")).collect();
                     format!("[{}]", words.join(", "))
                 }
+                ("conf_command", text) => format!("['{text}']"),
                 (_, text) => format!("'{text}'"),
             };
             writeln!(text, "{suffix} = {value}").unwrap();

@@ -44,6 +44,18 @@ impl Nginx {
         })
     }
 
+    /// The same with this configuration file for its OpenSSL.
+    pub(crate) fn start_proxy_with(http: &str, openssl_conf: &Path) -> Self {
+        let program = || {
+            let mut command = proxy_command();
+            command.env("OPENSSL_CONF", openssl_conf);
+            command
+        };
+        Self::start_as(program, |port| {
+            format!("http {{ access_log off; {} }}", http.replace("PORT", &port.to_string()))
+        })
+    }
+
     fn start_as(program: impl Fn() -> Command, configuration: impl Fn(u16) -> String) -> Self {
         for _ in 0..TRIES {
             let port = free_port();

@@ -2,6 +2,7 @@
 
 pub mod annotation_ignored;
 pub mod conf_command_overrides;
+pub mod configuration_not_loaded;
 pub mod configuration_syntax;
 pub mod configuration_untested;
 pub mod default_server_decides;
@@ -32,6 +33,7 @@ pub mod ssl_name_of_upstream_block;
 pub mod ssl_stapling_ignored;
 pub mod tls13_suites_in_ciphers;
 pub mod trusted_certificate_missing;
+pub mod upgrade_not_running;
 pub mod upstream_server_port_80;
 pub mod value_refused_by_openssl;
 pub mod verify_setting_unused;
@@ -78,6 +80,8 @@ pub fn rule(kind: &FactKind) -> &'static Rule {
         FactKind::GroupName { .. } => &ssl_name_of_upstream_block::RULE,
         FactKind::Port80 => &upstream_server_port_80::RULE,
         FactKind::ResolverMissing { .. } => &resolver_missing::RULE,
+        FactKind::NotRunning(what) if what.needs_restart() => &upgrade_not_running::RULE,
+        FactKind::NotRunning(_) => &configuration_not_loaded::RULE,
         FactKind::SharedSession { .. } => &session_shared_unverified::RULE,
         FactKind::SharedIdentity { .. } => &session_shared_identity::RULE,
     }
@@ -164,6 +168,7 @@ pub(in crate::audit) fn finding(fact: &Fact) -> Finding {
         FactKind::Refused(fault) => {
             finding.evidence_from(intended(fault).map(|name| format!("probably meant: {name}")))
         }
+        FactKind::NotRunning(what) => finding.evidence(what.seen().to_owned()),
         _ => finding,
     }
 }

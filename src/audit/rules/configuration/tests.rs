@@ -11,7 +11,15 @@ fn every_rule_reports_its_fact_in_the_fact_s_words_and_place() {
         let [finding] = findings.as_slice() else { panic!("{findings:#?}") };
         assert_eq!((finding.rule, finding.severity), (rule.id, rule.severity));
         let guess = (rule.id == "directive-unknown").then_some("probably meant: proxy_ssl_verify");
-        let evidence: Vec<&str> = ["at /etc/nginx/nginx.conf:7"].into_iter().chain(guess).collect();
+        let seen = match rule.id {
+            "configuration-not-loaded" => Some(
+                "changed at 2026-06-15T11:00:00Z; worker process 7 is from 2026-06-15T10:00:00Z",
+            ),
+            "upgrade-not-running" => Some("master process 7 has the old file in memory"),
+            _ => None,
+        };
+        let at = ["at /etc/nginx/nginx.conf:7"].into_iter();
+        let evidence: Vec<&str> = at.chain(guess).chain(seen).collect();
         assert_eq!(finding.evidence, evidence);
         assert_eq!(finding.place.as_ref().map(|place| place.line), Some(7));
         assert_eq!(finding.fix.as_ref().map(|fix| fix.text.as_str()), Some(rule.fix));

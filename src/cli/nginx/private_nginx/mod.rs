@@ -20,7 +20,8 @@ use self::process::Process;
 use crate::cli::args::NginxArgs;
 use crate::cli::errors::UsageError;
 use crate::cli::installed;
-use crate::nginx::defaults::{Build, NginxRelease};
+use crate::nginx::build::Build;
+use crate::nginx::defaults::NginxRelease;
 use crate::nginx::listener::ListenAddress;
 use crate::nginx::rehearsal::{
     CopyError, Message, Omission, Relocated, Relocation, copy, original, sockets, test_copy,
