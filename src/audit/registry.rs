@@ -74,6 +74,7 @@ pub const RULES: &[&Rule] = &[
     &upstream::upstream_untrusted::RULE,
     &upstream::upstream_verify_depth::RULE,
     &upstream::crl_expired::RULE,
+    &upstream::crl_expiring::RULE,
     &upstream::crl_missing::RULE,
     &upstream::upstream_protocol_mismatch::RULE,
     &upstream::upstream_protocol_default::RULE,

@@ -6,7 +6,7 @@ use rustls_pki_types::CertificateRevocationListDer;
 use rustls_pki_types::pem::PemObject;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
@@ -21,7 +21,7 @@ use super::openssl_view::{
     AUTHORITY_KEY_ID, AuthorityKeyId, CertificateExtension, check_algorithm, extension,
     is_well_formed,
 };
-use super::parse::moment;
+use super::parse::{Certificate, moment};
 use super::stored::StoredBytes;
 
 /// The lists of a file.
@@ -230,6 +230,38 @@ impl RevocationList {
     pub fn is_current(&self, now: OffsetDateTime) -> bool {
         let issued = self.issued.moment().is_some_and(|issued| issued <= now);
         issued && (self.ends == ListDate::Absent || self.ends.moment().is_some_and(|end| now < end))
+    }
+
+    /// How long before its end a list is reported: in the last tenth of its life, and not more than 30 days before.
+    pub fn usual_notice(&self) -> Duration {
+        match (self.issued.moment(), self.ends.moment()) {
+            (Some(issued), Some(ends)) => Duration::days(30).min((ends - issued) / 10),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Whether it ends later than another one, or never.
+    pub fn ends_after(&self, other: &Self) -> bool {
+        match (self.ends.moment(), other.ends.moment()) {
+            (Some(own), Some(other)) => own > other,
+            (None, other) => self.ends == ListDate::Absent && other.is_some(),
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Whether it may be about certificates of other issuers.
+    pub fn is_indirect(&self) -> bool {
+        self.point.as_ref().is_some_and(|point| point.indirect)
+    }
+
+    /// Whether its issuer has the name of this certificate, as OpenSSL compares names.
+    pub fn is_by(&self, authority: &Certificate) -> bool {
+        authority.openssl.as_ref().is_ok_and(|view| view.subject == self.name)
+    }
+
+    /// The number of its entries.
+    pub fn entries(&self) -> usize {
+        self.revoked.len()
     }
 
     /// Whether it is about the same certificates as another one, so that the newer one replaces the older.

@@ -18,6 +18,7 @@ pub mod ocsp;
 mod openssl_key;
 pub mod openssl_view;
 pub mod parse;
+pub mod pem;
 pub mod shape;
 pub mod signature;
 pub mod stored;

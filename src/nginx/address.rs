@@ -36,6 +36,50 @@ pub(super) fn parse(text: &str) -> Result<NginxAddress, &'static str> {
     Ok(NginxAddress::Host { host: host.to_owned(), port })
 }
 
+/// Checks an address that nginx connects to; the error is nginx's message. A URI is refused unless it may follow.
+pub(super) fn check(text: &str, with_uri: bool) -> Result<NginxAddress, &'static str> {
+    let is_unix = strip_scheme(text, "unix:").is_some();
+    // A bracket that opens an IPv6 address is looked for first.
+    let is_open = text.starts_with('[') && !text.contains(']');
+    if !with_uri && !is_unix && !is_open && text.contains(['/', '?']) {
+        return Err("invalid host");
+    }
+    let parsed = parse(text)?;
+    if let NginxAddress::Host { host, .. } = &parsed
+        && host.starts_with('[')
+        && bare(host).parse::<std::net::Ipv6Addr>().is_err()
+    {
+        return Err("invalid IPv6 address");
+    }
+    Ok(parsed)
+}
+
+/// Whether nothing can resolve a host: no name has such characters, or it is numbers that are no address.
+pub(super) fn cannot_resolve(host: &str) -> bool {
+    let odd = |c: char| c.is_ascii() && !(c.is_ascii_alphanumeric() || "._-".contains(c));
+    if host.starts_with('[') || !host.contains(odd) && !is_numbers(host) {
+        return false;
+    }
+    let parts: Vec<&str> = host.split('.').collect();
+    let too_large = |part: &&str| part.parse::<u32>().is_ok_and(|number| number > 255);
+    // The system reads empty parts in ways of its own.
+    let is_whole = parts.iter().all(|part| !part.is_empty());
+    let is_no_address = parts.len() > 4 || parts.len() == 4 && parts.iter().any(too_large);
+    host.contains(odd) || is_whole && is_no_address
+}
+
+fn is_numbers(host: &str) -> bool {
+    host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+/// Whether an address without a URI has a port, or needs none.
+pub(super) fn has_port(text: &str) -> bool {
+    match parse(text) {
+        Ok(NginxAddress::Host { port, .. }) => port.is_some(),
+        Ok(NginxAddress::Unix(_)) | Err(_) => true,
+    }
+}
+
 /// A port as nginx reads it.
 pub(super) fn port(digits: &str) -> Option<u16> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -193,6 +193,20 @@ pub enum Fault {
     /// An `upstream` block is empty.
     #[error("no servers are inside upstream")]
     NoServers,
+    /// A value that only its directive's own parser refuses; nginx's message.
+    #[error("{0}")]
+    Said(String),
+    /// The port of an `upstream` block.
+    #[error("upstream \"{name}\" may not have port {port}")]
+    PortOfGroup {
+        /// The block.
+        name: String,
+        /// The port.
+        port: u16,
+    },
+    /// A server of `stream` does nothing with its connections.
+    #[error("no handler for server")]
+    NoHandler,
     /// A file cannot be opened.
     #[error("open() \"{path}\" failed ({reason})")]
     Unreadable {

@@ -73,6 +73,22 @@ pub fn level_in(text: &str) -> Option<u8> {
     levels.filter(|level| *level <= 5).last()
 }
 
+/// OpenSSL's error if it certainly refuses the string (`SSL_CTX_set_cipher_list`).
+pub fn refusal(text: &str) -> Option<&'static str> {
+    let mut commands = text.split([':', ',', ' ', ';']).filter_map(|rule| rule.strip_prefix('@'));
+    let is_known = |command: &str| {
+        let level = command.strip_prefix("SECLEVEL=").and_then(|level| level.parse().ok());
+        command == "STRENGTH" || level.is_some_and(|level: u8| level <= 5)
+    };
+    if commands.any(|command| !is_known(command)) {
+        return Some("error:0A000118:SSL routines::invalid command");
+    }
+    // Suites that only a callback can enable are not in the table.
+    let is_beyond = text.contains("PSK") || text.contains("SRP") || text.contains("GOST");
+    let has_none = matches!(evaluate(text, 0), Err(CipherStringError::NoMatch(_)));
+    (has_none && !is_beyond).then_some("error:0A0000B9:SSL routines::no cipher match")
+}
+
 /// Whether a client with `newest` as its newest version offers the suite (`ssl_cipher_disabled`).
 pub fn offered_with(suite: CipherSuite, newest: ProtocolVersion) -> bool {
     known().iter().find(|known| known.suite == suite).is_none_or(|known| known.oldest <= newest)

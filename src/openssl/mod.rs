@@ -5,6 +5,7 @@ pub mod check_host;
 pub mod cipher_string;
 pub mod code;
 pub mod conf_command;
+pub mod conf_value;
 pub mod config_file;
 pub mod group_name;
 pub mod library;

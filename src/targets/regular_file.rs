@@ -10,6 +10,9 @@ use super::secret_files;
 /// `<(command)`.
 #[expect(clippy::disallowed_methods, reason = "files are read by this room")]
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    if path == Path::new("/dev/null") {
+        return Ok(Vec::new());
+    }
     if let Some(contents) = secret_files::read(path) {
         return contents.and_then(|bytes| within(bytes, most));
     }

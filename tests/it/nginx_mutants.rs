@@ -137,7 +137,7 @@ stream {
 ";
 
 /// Lines that are inserted.
-const LINES: [&str; 46] = [
+const LINES: [&str; 92] = [
     "listen 127.0.0.1:7443 ssl;",
     "listen 127.0.0.1:7444 default_server;",
     "listen 127.0.0.1:7444 rcvbuf=8k;",
@@ -184,10 +184,56 @@ const LINES: [&str; 46] = [
     "proxy_read_timeout soon;",
     "proxy_buffers 0 8k;",
     "log_format short '$uri';",
+    "resolver 127.0.0.1 valid=x;",
+    "resolver 127.0.0.1:70000;",
+    "resolver 127.0.0.1 ipv6=maybe;",
+    "resolver [::1]:53 127.0.0.1 ipv6=off;",
+    "resolver ::1;",
+    "ssl_session_cache shared:a;",
+    "ssl_session_cache shared:a:1k;",
+    "ssl_session_cache builtin:1000 shared:b:1m;",
+    "ssl_session_cache Shared:a:1m;",
+    "ssl_ocsp_cache shared:o;",
+    "ssl_ocsp_cache off;",
+    "ssl_verify_depth 99999999999999999999;",
+    "server 127.0.0.9:x;",
+    "server 127.0.0.9:1/x;",
+    "server [::1;",
+    "server 127.0.0.9;",
+    "server 127.0.0.9:1 backup;",
+    "zone z 1k;",
+    "zone z 64k;",
+    "hash $host x;",
+    "hash $nothing;",
+    "ip_hash;",
+    "keepalive x;",
+    "server_name *a.test;",
+    "server_name a*.test;",
+    "server_name ~^(a;",
+    "server_name ~a\\.(test|example)$;",
+    "server_name ~;",
+    "server_name a..test .c.test;",
+    "server_name www.*;",
+    "location ~ [a { }",
+    "proxy_bind x;",
+    "proxy_bind 127.0.0.1 transparent;",
+    "proxy_pass https://backend:1;",
+    "proxy_pass https://127.0.0.1:x;",
+    "proxy_pass https:///;",
+    "proxy_pass https://[::1]:8443/x;",
+    "proxy_pass 127.0.0.1:70000;",
+    "proxy_pass https://$;",
+    "grpc_pass grpcs://127.0.0.1:1/x;",
+    "grpc_pass https://127.0.0.1:1;",
+    "uwsgi_pass suwsgi://127.0.0.1:1;",
+    "proxy_http_version 2;",
+    "uwsgi_ssl_certificate $nothing;",
+    "ssl_certificate $nothing;",
+    "a.test other;",
 ];
 
 /// The number of configurations for each base.
-const MUTANTS: usize = 180;
+const MUTANTS: usize = 360;
 
 /// A configuration with one changed line.
 struct Mutant {
@@ -298,15 +344,18 @@ fn ours(main: &Path, version: NginxRelease) -> Vec<Refusal> {
     problems.chain(known).collect()
 }
 
-/// What the text does not show: files that nginx opens, hosts that it looks up, values that OpenSSL checks, and words
-/// that a module may define as directives.
-const OUTSIDE: [&str; 6] = [
+/// What the text does not show: files that nginx opens, hosts that it looks up, values that OpenSSL checks, words that a
+/// module may define as directives, and the line of `ssl on`, which nginx no longer has.
+const OUTSIDE: [&str; 9] = [
     "host not found",
     "open() \"",
     "could not build",
     "SSL_CTX_",
     "cannot load certificate",
     "unknown directive \"nonsense\"",
+    "unknown directive \"ash\"",
+    "unknown directive \"stream\"",
+    "for the \"ssl\" directive",
 ];
 
 fn disagreements(mutants: &[Mutant], version: NginxRelease) -> (Vec<String>, usize) {

@@ -7,11 +7,13 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use shakedown::certificate::issue::Authority;
 use tempfile::TempDir;
+use time::Duration;
 
-use crate::support::pki::Pki;
+use crate::support::pki::{Files, Pki, pem_of};
 use crate::support::program::{Run, shakedown, shakedown_with, text};
-use crate::support::server::nginx_binary;
+use crate::support::server::{Nginx, nginx_binary};
 
 /// A server with a valid certificate and one more line, in its own folder.
 struct Scene {
@@ -81,53 +83,98 @@ fn head(words: &str) -> String {
     words.split(" in /").next().unwrap_or_default().to_owned()
 }
 
+/// The tested line, and the rule that has a finding about it, or none if nginx accepts it.
+const LINES: &[(&str, &str)] = &[
+    ("ssl_trusted_certificate DIR/none.pem;", "file-refused"),
+    ("ssl_trusted_certificate DIR/empty;", "file-refused"),
+    ("ssl_dhparam DIR/none.pem;", "file-refused"),
+    ("ssl_dhparam none.pem;", "file-refused"),
+    ("ssl_password_file DIR/none;", "file-refused"),
+    ("ssl_session_ticket_key DIR/short.key;", "file-refused"),
+    ("ssl_session_ticket_key DIR/good.key;", ""),
+    ("ssl_stapling on; ssl_stapling_file DIR/none.der;", "file-refused"),
+    ("ssl_stapling_file DIR/none.der;", ""),
+    ("ssl_client_certificate DIR/none.pem;", ""),
+    ("ssl_verify_client on; ssl_client_certificate DIR/none.pem;", "file-refused"),
+    ("ssl_verify_client on; ssl_client_certificate CA;", ""),
+    ("ssl_ciphers FOO;", "value-refused-by-openssl"),
+    ("ssl_ciphers TLS_AES_128_GCM_SHA256;", "value-refused-by-openssl"),
+    ("ssl_ciphers HIGH:!aNULL;", ""),
+    ("ssl_ecdh_curve X25519MLKEM768:X25519;", "value-refused-by-openssl"),
+    ("ssl_ecdh_curve nonsense;", "value-refused-by-openssl"),
+    ("ssl_ecdh_curve X25519:secp384r1;", ""),
+    ("ssl_conf_command Foo bar;", "value-refused-by-openssl"),
+    ("ssl_conf_command MinProtocol TLSv1.2;", ""),
+    ("ssl_ciphers PSK;", ""),
+    ("ssl_ciphers HIGH:@SECLEVEL=9;", "value-refused-by-openssl"),
+    ("ssl_ciphers HIGH:@FOO;", "value-refused-by-openssl"),
+    ("ssl_ecdh_curve prime256v1:prime256v1;", "value-refused-by-openssl"),
+    ("ssl_conf_command MinProtocol TLSv9;", "value-refused-by-openssl"),
+    ("ssl_conf_command MaxProtocol None;", ""),
+    ("ssl_conf_command Protocol ALL,-TLSv1.3;", ""),
+    ("ssl_conf_command Protocol foo;", "value-refused-by-openssl"),
+    ("ssl_conf_command Options Foo;", "value-refused-by-openssl"),
+    ("ssl_conf_command Options ServerPreference,-Compression;", ""),
+    ("ssl_conf_command VerifyMode Foo;", "value-refused-by-openssl"),
+    ("ssl_conf_command SignatureAlgorithms RSA+FOO;", "value-refused-by-openssl"),
+    ("ssl_conf_command SignatureAlgorithms RSA+SHA256;", ""),
+    ("ssl_conf_command Ciphersuites FOO;", "value-refused-by-openssl"),
+    ("ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;", ""),
+    ("ssl_conf_command CipherString FOO;", "value-refused-by-openssl"),
+    ("ssl_conf_command Groups foo;", "value-refused-by-openssl"),
+    ("ssl_conf_command NumTickets -1;", "value-refused-by-openssl"),
+    ("ssl_conf_command RecordPadding 99999999;", "value-refused-by-openssl"),
+    ("ssl_conf_command DHParameters none.pem;", "value-refused-by-openssl"),
+    ("ssl_crl DIR/list.pem;", ""),
+    ("ssl_crl DIR/list-cut.pem;", "file-refused"),
+    ("ssl_crl DIR/list-damaged.pem;", "file-refused"),
+    ("ssl_crl DIR/list.der;", "file-refused"),
+    ("ssl_crl DIR/other.pem;", "file-refused"),
+    ("ssl_crl CA;", ""),
+    ("ssl_crl DIR/none.pem;", "file-refused"),
+    ("ssl_trusted_certificate DIR/list-cut.pem;", "file-refused"),
+    ("ssl_trusted_certificate DIR/other.pem;", "file-refused"),
+    ("ssl_trusted_certificate /dev/null;", "file-refused"),
+    ("ssl_verify_client on; ssl_client_certificate DIR/list.pem;", "file-refused"),
+    ("ssl_stapling on; ssl_stapling_file DIR/list.pem;", "file-refused"),
+    ("ssl_dhparam DIR/other.pem;", "file-refused"),
+    ("ssl_dhparam $x;", "file-refused"),
+    ("ssl_certificate_key CA; ssl_certificate CA;", "file-refused"),
+    (
+        "location / { proxy_pass https://127.0.0.1:1; proxy_ssl_verify on; proxy_ssl_trusted_certificate DIR/none; }",
+        "file-refused",
+    ),
+    ("location / { proxy_pass https://127.0.0.1:1; proxy_ssl_trusted_certificate DIR/none; }", ""),
+    (
+        "location / { proxy_pass https://127.0.0.1:1; proxy_ssl_certificate DIR/n.pem; proxy_ssl_certificate_key DIR/n.key; }",
+        "file-refused",
+    ),
+];
+
 #[test]
 fn files_and_values_are_refused_in_nginxs_words_at_their_line() {
     let scene = Scene::new();
     fs::write(scene.path("short.key"), [7; 47]).unwrap();
     fs::write(scene.path("good.key"), [7; 48]).unwrap();
     fs::write(scene.path("empty"), "").unwrap();
-    for (line, rule) in [
-        ("ssl_trusted_certificate DIR/none.pem;", "file-refused"),
-        ("ssl_trusted_certificate DIR/empty;", "file-refused"),
-        ("ssl_dhparam DIR/none.pem;", "file-refused"),
-        ("ssl_dhparam none.pem;", "file-refused"),
-        ("ssl_password_file DIR/none;", "file-refused"),
-        ("ssl_session_ticket_key DIR/short.key;", "file-refused"),
-        ("ssl_session_ticket_key DIR/good.key;", ""),
-        ("ssl_stapling on; ssl_stapling_file DIR/none.der;", "file-refused"),
-        ("ssl_stapling_file DIR/none.der;", ""),
-        ("ssl_client_certificate DIR/none.pem;", ""),
-        ("ssl_verify_client on; ssl_client_certificate DIR/none.pem;", "file-refused"),
-        ("ssl_verify_client on; ssl_client_certificate CA;", ""),
-        ("ssl_ciphers FOO;", "value-refused-by-openssl"),
-        ("ssl_ciphers TLS_AES_128_GCM_SHA256;", "value-refused-by-openssl"),
-        ("ssl_ciphers HIGH:!aNULL;", ""),
-        ("ssl_ecdh_curve X25519MLKEM768:X25519;", "value-refused-by-openssl"),
-        ("ssl_ecdh_curve nonsense;", "value-refused-by-openssl"),
-        ("ssl_ecdh_curve X25519:secp384r1;", ""),
-        ("ssl_conf_command Foo bar;", "value-refused-by-openssl"),
-        ("ssl_conf_command MinProtocol TLSv1.2;", ""),
-        (
-            "location / { proxy_pass https://127.0.0.1:1; proxy_ssl_verify on; proxy_ssl_trusted_certificate DIR/none; }",
-            "file-refused",
-        ),
-        (
-            "location / { proxy_pass https://127.0.0.1:1; proxy_ssl_trusted_certificate DIR/none; }",
-            "",
-        ),
-        (
-            "location / { proxy_pass https://127.0.0.1:1; proxy_ssl_certificate DIR/n.pem; proxy_ssl_certificate_key DIR/n.key; }",
-            "file-refused",
-        ),
-    ] {
+    let list = scene.pki.root.revocation_list(|_| {}).unwrap();
+    let text = pem_of("X509 CRL", &[&list]);
+    fs::write(scene.path("list.der"), &list).unwrap();
+    fs::write(scene.path("list.pem"), &text).unwrap();
+    fs::write(scene.path("list-cut.pem"), &text[..text.len() / 2]).unwrap();
+    fs::write(scene.path("list-damaged.pem"), text.replacen('\n', "\n!", 1)).unwrap();
+    fs::write(scene.path("other.pem"), pem_of("OTHER", &[&list])).unwrap();
+    for (line, rule) in LINES.iter().copied() {
         let main = scene.write(line);
         let (theirs, run) = (scene.theirs(), audit(&main, &[]));
         let found = found(&run);
         assert_eq!(theirs.is_none(), rule.is_empty(), "nginx: {line}: {theirs:?}");
         if let Some(theirs) = theirs {
             assert_eq!(run.status, 1, "{line}: {}", run.stdout);
-            let own = found.iter().find(|(own, _, at)| own == rule && *at == 9);
+            // Without a place of its own, the tested line is meant.
+            let place = theirs.rsplit_once(" in /").and_then(|(_, place)| place.rsplit_once(':'));
+            let expected = place.and_then(|(_, line)| line.parse().ok()).unwrap_or(9);
+            let own = found.iter().find(|(own, _, at)| own == rule && *at == expected);
             let own = own.unwrap_or_else(|| panic!("{line}: {found:?}"));
             assert_eq!(head(&own.1), head(&theirs), "{line}");
         } else {
@@ -252,4 +299,64 @@ fn a_key_of_another_certificate_is_found_without_connecting() {
     let [(_, message, line)] = found.as_slice() else { panic!("{found:?}") };
     assert!(message.contains(&theirs), "{message}\n{theirs}");
     assert_eq!((*line, run.status), (9, 1));
+}
+
+/// The status that nginx returns for a request with this client certificate.
+fn answer(port: u16, client: &Files) -> String {
+    let mut curl = Command::new("curl");
+    curl.args(["-sk", "-o", "/dev/null", "-w", "%{http_code}", "--cert"]).arg(&client.certificate);
+    let output = curl.arg("--key").arg(&client.key).arg(format!("https://127.0.0.1:{port}/"));
+    String::from_utf8(output.output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn a_file_of_lists_is_judged_by_what_it_says_of_itself() {
+    let scene = Scene::new();
+    let pki = &scene.pki;
+    let purpose = |params: &mut rcgen::CertificateParams| {
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    };
+    let issued = pki.root.issue_with(&["client"], purpose).unwrap();
+    let client = pki.write("client", &issued, &issued.chain());
+    let server = pki.server("s", &["a.test"]);
+    let of = |authority: &Authority, from: i64, to: i64| {
+        let list = authority.revocation_list(|list| {
+            list.this_update = pki.now + Duration::days(from);
+            list.next_update = pki.now + Duration::days(to);
+        });
+        list.unwrap()
+    };
+    let root = |from, to| of(&pki.root, from, to);
+    for (lists, expected, status) in [
+        (vec![root(-10, 20)], "", "200"),
+        (vec![root(-99, 1)], "warning crl-expiring", "200"),
+        (vec![root(-99, 1), root(-9, 20)], "", "200"),
+        (vec![root(-99, -1)], "error crl-expired", "400"),
+        (vec![root(-99, -1), root(-9, 20)], "", "200"),
+        (vec![of(&pki.intermediate, -9, 20)], "error crl-missing", "400"),
+    ] {
+        let file = scene.path("lists.pem");
+        fs::write(&file, pem_of("X509 CRL", &lists)).unwrap();
+        let block = format!(
+            "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {}; ssl_certificate_key {}; ssl_verify_client on;
+             ssl_client_certificate {}; ssl_crl {file}; return 200; }}",
+            server.certificate.display(),
+            server.key.display(),
+            pki.ca_file()
+        );
+        let nginx = Nginx::start(&block);
+        assert_eq!(answer(nginx.port, &client), status, "{expected}");
+        let main = scene.path("nginx.conf");
+        fs::write(&main, format!("events {{}}\nhttp {{ {} }}\n", block.replace("PORT", "1")))
+            .unwrap();
+        let run = audit(&main, &["--static"]);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let targets = report["targets"].as_array().unwrap().iter();
+        let findings = targets.flat_map(|one| one["findings"].as_array().unwrap());
+        let found: Vec<String> = findings
+            .filter(|one| text(&one["rule"]).starts_with("crl-"))
+            .map(|one| format!("{} {}", text(&one["severity"]), text(&one["rule"])))
+            .collect();
+        assert_eq!(found.join(", "), expected, "{}", run.stdout);
+    }
 }

@@ -9,8 +9,8 @@ use anyhow::{anyhow, bail};
 use super::running;
 use crate::audit::ignore::{self, IgnoreComment};
 use crate::cli::errors::warn;
-use crate::cli::input;
 use crate::cli::installed::Master;
+use crate::cli::{input, settings};
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::dump::Dump;
 use crate::nginx::facts::{Fact, FactKind, facts};
@@ -121,7 +121,7 @@ impl Configuration {
     ) {
         let Some(tree) = &self.tree else { return };
         let modes = (self.on_disk, is_static);
-        let found = startup::check(tree, &self.upstreams, premises, modes);
+        let found = startup::check(tree, &self.upstreams, premises, modes, settings::now());
         self.facts.extend(found.facts);
         if let Some(master) = master {
             let path = |name: &str| below(premises.root.as_deref(), name);

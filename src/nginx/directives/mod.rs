@@ -177,7 +177,8 @@ pub fn check(
     let [name, arguments @ ..] = words else { return Ok(()) };
     let Some(letter) = context.letter() else { return Ok(()) };
     let Some((&known, rows)) = ROWS.get_key_value(name.as_str()) else {
-        return if misspelt::is_misspelt(name) {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        return if misspelt::is_misspelt(name) || !name.bytes().all(plain) {
             Err(Fault::UnknownDirective(name.clone()))
         } else {
             Ok(())

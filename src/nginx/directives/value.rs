@@ -94,7 +94,8 @@ impl ValueKind {
 pub fn number(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     // nginx's own limit is that of a signed word; larger numbers than fit here make no difference.
-    digits.then(|| text.parse().unwrap_or(u32::MAX))
+    let value: i64 = text.parse().ok().filter(|_| digits)?;
+    Some(u32::try_from(value).unwrap_or(u32::MAX))
 }
 
 /// Whether nginx accepts it as a size (`ngx_parse_size`, `ngx_parse_offset`).

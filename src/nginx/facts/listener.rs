@@ -8,7 +8,7 @@ use crate::nginx::defaults::{
 };
 use crate::nginx::inherit::Set;
 use crate::nginx::listener::{Listener, Material, Protocol, Server, ServerName, ServerSsl};
-use crate::nginx::problem::Span;
+use crate::nginx::problem::{Fault, Span};
 
 pub(super) fn facts(listener: &Listener, version: Option<NginxRelease>) -> Vec<Fact> {
     let mut facts = Vec::new();
@@ -39,6 +39,7 @@ pub(super) fn facts(listener: &Listener, version: Option<NginxRelease>) -> Vec<F
         single(server, listener.protocol, version, &mut facts);
     }
     taken_names(listener, &mut facts);
+    facts.extend(invalid_names(listener));
     facts
 }
 
@@ -184,6 +185,31 @@ fn suites_command(ssl: &ServerSsl) -> PlacedValue {
     let found = ssl.conf_command.iter().rev();
     let found = found.filter(|one| one.value.0.eq_ignore_ascii_case("ciphersuites"));
     found.map(|one| (one.span.clone(), one.value.1.clone())).next()
+}
+
+/// Names with a star or dots where none may be (`ngx_hash_add_key`). nginx looks at them only where it has to choose.
+fn invalid_names(listener: &Listener) -> Vec<Fact> {
+    if listener.protocol != Protocol::Http || listener.servers.len() < 2 {
+        return Vec::new();
+    }
+    let names = listener.servers.iter().flat_map(|server| server.names.iter());
+    let invalid = names.filter(|name| match name.value {
+        ServerName::Regex(_) | ServerName::Variable(_) => false,
+        _ => is_invalid(&name.value.to_string()),
+    });
+    let fact = |name: &Set<ServerName>| {
+        let words =
+            format!("invalid server name or wildcard \"{}\" on {}", name.value, listener.address);
+        Fact { span: name.span.clone(), kind: FactKind::Refused(Fault::Said(words)) }
+    };
+    invalid.map(fact).collect()
+}
+
+fn is_invalid(name: &str) -> bool {
+    let stars = name.matches('*').count();
+    let is_wildcard = name.len() > 2 && (name.starts_with("*.") || name.ends_with(".*"));
+    let is_domain = name.len() > 1 && name.starts_with('.');
+    stars > 1 || name.contains("..") || stars > 0 && !is_wildcard && !is_domain
 }
 
 /// Names that nginx drops. Nobody intends to be reached as `_`, and a repeated name is harmless.

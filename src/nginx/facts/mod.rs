@@ -9,6 +9,8 @@ mod tree;
 mod unused;
 mod upstream;
 
+use time::Date;
+
 pub use self::running::Unloaded;
 use super::defaults::NginxRelease;
 use super::directives::intended;
@@ -57,6 +59,35 @@ pub enum FactKind {
     KeyUnfit {
         /// The key's file.
         path: String,
+    },
+    /// A revocation list has ended, so OpenSSL refuses every certificate of its issuer.
+    ListExpired {
+        /// The file of lists.
+        file: String,
+        /// The authority.
+        issuer: String,
+        /// When it ended.
+        ends: Date,
+    },
+    /// A revocation list ends soon.
+    ListExpiring {
+        /// The file of lists.
+        file: String,
+        /// The authority.
+        issuer: String,
+        /// When it ends.
+        ends: Date,
+    },
+    /// Authorities of the trusted files have no revocation list.
+    ListMissing {
+        /// The file of lists.
+        file: String,
+        /// Some of the authorities.
+        authorities: Vec<String>,
+        /// How many more there are.
+        more: usize,
+        /// How many of the trusted authorities have one.
+        listed: usize,
     },
     /// OpenSSL does not accept a value.
     LibraryRefuses {

@@ -42,6 +42,20 @@ impl fmt::Display for FactKind {
                 })
             }
             Self::TrustMissing => f.write_str("no *_ssl_trusted_certificate for *_ssl_verify"),
+            Self::ListExpired { file, issuer, ends } => write!(
+                f,
+                "the revocation list of {issuer} in {file} ended on {ends}: OpenSSL refuses every certificate of that issuer"
+            ),
+            Self::ListExpiring { file, issuer, ends } => {
+                write!(f, "the revocation list of {issuer} in {file} expires on {ends}")
+            }
+            Self::ListMissing { file, authorities, more, .. } => {
+                write!(f, "{file} has no revocation list of {}", authorities.join(", nor of "))?;
+                if *more > 0 {
+                    write!(f, ", nor of {more} more trusted authorities")?;
+                }
+                f.write_str(": OpenSSL refuses every certificate that they issued")
+            }
             kind => match effect(kind) {
                 Some(text) => f.write_str(&text),
                 None => f.write_str(&doubt(kind)),

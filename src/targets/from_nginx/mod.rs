@@ -2,7 +2,10 @@
 //!
 //! What cannot be probed is kept with the reason, so that nothing is skipped silently.
 
+mod library_values;
 mod listener;
+mod lists;
+mod nginx_file;
 pub mod startup;
 mod suites;
 pub mod unreadable;

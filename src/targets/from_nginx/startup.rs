@@ -2,55 +2,53 @@
 //! library can check.
 
 use std::collections::HashSet;
-use std::path::Path;
 
-use super::Premises;
+use time::OffsetDateTime;
+
+use super::nginx_file::{FileUse, NO_PASSWORD, fault, missing};
+use super::{Premises, library_values, lists};
 use crate::certificate::Certificate;
-use crate::certificate::file::key_algorithm;
+use crate::certificate::crl::RevocationLists;
+use crate::certificate::file::{blocks, key_algorithm, mentions_certificate};
 use crate::nginx::facts::{Fact, FactKind};
-use crate::nginx::inherit::Scope;
+use crate::nginx::inherit::{Scope, Set};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::upstream::Upstream;
 use crate::nginx::variable::has_variables;
-use crate::openssl::cipher_string::{CipherStringError, evaluate};
-use crate::openssl::conf_command;
-use crate::openssl::group_name::{self, GroupSupport};
-use crate::openssl::release::OpensslRelease;
+use crate::openssl::conf_value;
 use crate::targets::disk::{DiskEntry, entry};
 use crate::targets::identity::{FileError, read_certificates};
-use crate::targets::passwords::PasswordFile;
-
-/// How nginx opens a file, and what it must contain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Use {
-    Certificate,
-    Key,
-    /// Certificates or revocation lists for verification.
-    Trusted,
-    Parameters,
-    Password,
-    TicketKey,
-    Staple,
-}
 
 /// What is wrong with files and values, as far as this machine and the release show.
 ///
 /// `on_disk`: the configuration was read from this machine, so a file that is missing here is also missing for nginx.
-/// `keys`: whether to compare keys with their certificates, which an audit of the sockets does itself.
+/// `judges_files`: whether to compare keys with their certificates and to judge lists for upstreams, which an audit of the
+/// sockets and the upstreams does itself.
 pub fn check(
     tree: &Tree,
     upstreams: &[Upstream],
     premises: &Premises<'_>,
-    (on_disk, keys): (bool, bool),
+    (on_disk, judges_files): (bool, bool),
+    now: OffsetDateTime,
 ) -> StartupCheck {
-    let (facts, met, refused) = (Vec::new(), HashSet::new(), HashSet::new());
-    let files = Vec::new();
-    let mut checks = Checks { tree, premises, on_disk, keys, facts, met, files, refused };
+    let mut checks = Checks {
+        tree,
+        premises,
+        on_disk,
+        judges_files,
+        now,
+        end: None,
+        facts: Vec::new(),
+        met: HashSet::new(),
+        files: Vec::new(),
+        refused: HashSet::new(),
+    };
     let root = Scope::root(tree);
     for module in ["http", "stream", "mail"] {
         for block in tree.blocks(module) {
             let scope = root.enter(block);
+            checks.end = Some(tree.end(block));
             for server in block.children().iter().filter(|one| one.name == "server") {
                 checks.server(&scope.enter(server), module == "http");
             }
@@ -81,9 +79,12 @@ struct Checks<'a> {
     tree: &'a Tree,
     premises: &'a Premises<'a>,
     on_disk: bool,
-    keys: bool,
+    judges_files: bool,
+    now: OffsetDateTime,
+    /// Where the block of the module ends.
+    end: Option<Span>,
     facts: Vec<Fact>,
-    met: HashSet<(Use, String)>,
+    met: HashSet<(FileUse, String)>,
     files: Vec<(Span, String)>,
     /// The files that nginx refuses.
     refused: HashSet<String>,
@@ -100,38 +101,53 @@ impl Checks<'_> {
         if !(has_certificate && (is_web || speaks_tls)) {
             return;
         }
+        // Those of a socket with TLS are found with it.
+        let keys = scope.effective("ssl_certificate_key").len();
+        let keyless = scope.effective("ssl_certificate").get(keys).filter(|_| !speaks_tls);
+        if let Some(certificate) = keyless {
+            self.say(&certificate.judged_at(), FactKind::KeyMissing);
+        }
         let verifies = scope.scalar("ssl_verify_client").is_some_and(|mode| mode.value != "off");
         let staples = scope.flag("ssl_stapling").is_some_and(|set| set.value);
         for (name, kind, counts) in [
-            ("ssl_certificate", Use::Certificate, true),
-            ("ssl_certificate_key", Use::Key, true),
-            ("ssl_client_certificate", Use::Trusted, verifies),
-            ("ssl_trusted_certificate", Use::Trusted, true),
-            ("ssl_crl", Use::Trusted, true),
-            ("ssl_dhparam", Use::Parameters, true),
-            ("ssl_session_ticket_key", Use::TicketKey, true),
-            ("ssl_stapling_file", Use::Staple, staples),
+            ("ssl_certificate", FileUse::Certificate, true),
+            ("ssl_certificate_key", FileUse::Key, true),
+            ("ssl_client_certificate", FileUse::ClientAuthorities, verifies),
+            ("ssl_trusted_certificate", FileUse::Trusted, is_web || verifies),
+            ("ssl_crl", FileUse::Lists, is_web || verifies),
+            ("ssl_dhparam", FileUse::Parameters, true),
+            ("ssl_session_ticket_key", FileUse::TicketKey, true),
+            ("ssl_stapling_file", FileUse::Staple, staples),
         ] {
             for one in scope.effective(name).iter().filter(|_| counts) {
-                self.file(one.first(), kind, &one.judged_at());
+                // nginx reads these keys when it has read everything else.
+                let at_end = self.end.clone().filter(|_| kind == FileUse::TicketKey);
+                self.file(one.first(), kind, &at_end.unwrap_or_else(|| one.judged_at()));
             }
         }
         let passwords = scope.scalar("ssl_password_file").map(|set| self.tree.full_name(&set));
         for one in scope.effective("ssl_certificate_key") {
             self.locked(one.first(), passwords.as_deref(), &one.judged_at());
         }
-        if self.keys {
+        if self.judges_files {
             self.key_pairs(scope);
         }
         self.stapling(scope);
         if self.premises.foreign.is_some() {
             return;
         }
+        if verifies && let Some(crl) = scope.scalar("ssl_crl") {
+            let trusted = ["ssl_client_certificate", "ssl_trusted_certificate"];
+            let trusted = trusted.iter().filter_map(|name| scope.scalar(name));
+            let trusted: Vec<String> = trusted.map(|set| self.tree.full_name(&set)).collect();
+            self.lists(&crl.map(|name| self.tree.full_name(&name)), &trusted);
+        }
         for one in scope.effective("ssl_ciphers") {
-            self.ciphers(one.first(), &one.span);
+            self.say_of(&one.span, library_values::ciphers(one.first()));
         }
         for one in scope.effective("ssl_ecdh_curve") {
-            self.curves(one.first(), &one.span);
+            let kind = library_values::curves(one.first(), self.premises.library);
+            self.say_of(&one.span, kind);
         }
         for command in scope.pairs("ssl_conf_command") {
             self.command(&command.value, &command.span);
@@ -191,7 +207,8 @@ impl Checks<'_> {
 
     fn upstream(&mut self, upstream: &Upstream) {
         let ssl = &upstream.ssl;
-        for (file, kind) in [(&ssl.certificate, Use::Certificate), (&ssl.certificate_key, Use::Key)]
+        for (file, kind) in
+            [(&ssl.certificate, FileUse::Certificate), (&ssl.certificate_key, FileUse::Key)]
         {
             // A key without a certificate is not opened.
             if let Some(file) = file.as_ref().filter(|_| ssl.certificate.is_some()) {
@@ -202,19 +219,55 @@ impl Checks<'_> {
             let passwords = ssl.password_file.as_ref().map(|set| &*set.value);
             self.locked(&key.value.written, passwords, &key.span);
         }
-        for file in [&ssl.trusted_certificate, &ssl.crl].into_iter().flatten() {
-            if ssl.verifies() {
-                self.file(&file.value, Use::Trusted, &file.span);
+        for (file, kind) in
+            [(&ssl.trusted_certificate, FileUse::Trusted), (&ssl.crl, FileUse::Lists)]
+        {
+            if let Some(file) = file.as_ref().filter(|_| ssl.verifies()) {
+                self.file(&file.value, kind, &file.span);
             }
         }
         if self.premises.foreign.is_some() {
             return;
         }
+        let trusted = ssl.trusted_certificate.as_ref().map(|set| set.value.clone());
+        // With its chain, an audit of the upstream says more.
+        if let Some(crl) = ssl.crl.as_ref().filter(|_| self.judges_files && ssl.verifies()) {
+            self.lists(crl, &trusted.into_iter().collect::<Vec<_>>());
+        }
         if let Some(ciphers) = &ssl.ciphers {
-            self.ciphers(&ciphers.value, &ciphers.span);
+            self.say_of(&ciphers.span, library_values::ciphers(&ciphers.value));
         }
         for command in &ssl.conf_command {
             self.command(&command.value, &command.span);
+        }
+    }
+
+    /// What a file of revocation lists says of itself. Certificates in it are trusted too, and lists in the other files count
+    /// in some releases; then nothing is said.
+    fn lists(&mut self, file: &Set<String>, trusted: &[String]) {
+        let read = |name: &String| match entry(&self.premises.path(name)) {
+            DiskEntry::File(text) => Some(text),
+            _ => None,
+        };
+        let Some(text) = read(file).filter(|text| !mentions_certificate(text)) else { return };
+        let Ok(lists) = RevocationLists::read(&text) else { return };
+        let (mut authorities, mut has_lists) = (Vec::new(), false);
+        for text in trusted.iter().filter_map(read) {
+            has_lists |= RevocationLists::read(&text).is_ok_and(|lists| !lists.0.is_empty());
+            let (blocks, _) = blocks(&text);
+            authorities.extend(blocks.iter().filter_map(|one| Certificate::parse(&one.der).ok()));
+        }
+        if has_lists {
+            return;
+        }
+        for kind in lists::facts(file, &lists, &authorities, self.now) {
+            self.say(&file.span, kind);
+        }
+    }
+
+    fn say_of(&mut self, span: &Span, kind: Option<FactKind>) {
+        if let Some(kind) = kind {
+            self.say(span, kind);
         }
     }
 
@@ -226,7 +279,7 @@ impl Checks<'_> {
     fn passwords(&mut self, inside: &[Directive]) {
         for one in inside {
             if one.name.ends_with("ssl_password_file") {
-                self.file(one.first(), Use::Password, &one.span);
+                self.file(one.first(), FileUse::Password, &one.span);
             }
             self.passwords(one.children());
         }
@@ -261,15 +314,25 @@ impl Checks<'_> {
         }
     }
 
-    /// The full name of a file; `None` if the value is not one.
+    /// The full name of a certificate or a key; `None` if the value is not a file.
     fn named(&self, written: &str) -> Option<String> {
         let inline = ["data:", "engine:", "store:"].iter().any(|start| written.starts_with(start));
         let is_file = !(written.is_empty() || inline || has_variables(written));
         is_file.then(|| self.tree.full_name(written))
     }
 
-    fn file(&mut self, written: &str, kind: Use, span: &Span) {
-        let Some(name) = self.named(written) else { return };
+    /// The full name of a file for this use. Only certificates and keys may be something else, and only some directives
+    /// accept an empty name for none.
+    fn named_for(&self, kind: FileUse, written: &str) -> Option<String> {
+        match kind {
+            FileUse::Certificate | FileUse::Key => self.named(written),
+            FileUse::Password | FileUse::TicketKey => Some(self.tree.full_name(written)),
+            _ => (!written.is_empty()).then(|| self.tree.full_name(written)),
+        }
+    }
+
+    fn file(&mut self, written: &str, kind: FileUse, span: &Span) {
+        let Some(name) = self.named_for(kind, written) else { return };
         if !self.met.insert((kind, name.clone())) {
             return;
         }
@@ -288,7 +351,7 @@ impl Checks<'_> {
             DiskEntry::Missing { .. } => FactKind::Untested {
                 reason: format!("could not test: {name} is not on this machine"),
             },
-            DiskEntry::Unreadable(_) if kind == Use::Password && path.is_dir() => {
+            DiskEntry::Unreadable(_) if kind == FileUse::Password && path.is_dir() => {
                 FactKind::FileRefused {
                     words: format!("read() {name:?} failed (21: Is a directory)"),
                 }
@@ -304,122 +367,18 @@ impl Checks<'_> {
         }
     }
 
-    fn ciphers(&mut self, list: &str, span: &Span) {
-        if matches!(evaluate(list, 0), Err(CipherStringError::NoMatch(_))) {
-            let error = "error:0A0000B9:SSL routines::no cipher match";
-            let words = format!("SSL_CTX_set_cipher_list(\"{list}\") failed (SSL: {error})");
-            self.say(span, FactKind::LibraryRefuses { words });
-        }
-    }
-
-    fn curves(&mut self, list: &str, span: &Span) {
-        if list == "auto" {
-            return;
-        }
-        for name in list.split(':') {
-            let kind = match (group_name::support(name), self.premises.library) {
-                (GroupSupport::Known, _) | (GroupSupport::Since3_5, Some(OpensslRelease::V3_5)) => {
-                    continue;
-                }
-                (GroupSupport::Since3_5, None) => FactKind::Untested {
-                    reason: format!(
-                        "could not test: whether this OpenSSL supports the group {name} (3.5 does)"
-                    ),
-                },
-                // Since 3.5, a list may mark groups that may be unknown.
-                (GroupSupport::Unknown, Some(OpensslRelease::V3_5) | None)
-                    if name.contains(['?', '*', '/', '-']) =>
-                {
-                    continue;
-                }
-                _ => FactKind::LibraryRefuses {
-                    words: format!(
-                        "SSL_CTX_set1_curves_list(\"{list}\") failed (SSL: error:0A080106:SSL routines::passed invalid argument:group '{name}' cannot be set)"
-                    ),
-                },
-            };
+    fn command(&mut self, (name, value): &(String, String), span: &Span) {
+        let kind = library_values::command(name, value, self.premises.library);
+        if let Some(kind) = kind {
             return self.say(span, kind);
         }
-    }
-
-    fn command(&mut self, (name, value): &(String, String), span: &Span) {
-        if !conf_command::exists(name) {
-            let error = format!("error:0A000182:SSL routines::unknown cmd name:cmd={name}");
-            let words = format!("SSL_CONF_cmd(\"{name}\", \"{value}\") failed (SSL: {error})");
-            return self.say(span, FactKind::LibraryRefuses { words });
-        }
-        let is_groups = ["Groups", "Curves"].iter().any(|one| one.eq_ignore_ascii_case(name));
-        let lacks = self.premises.library.is_some_and(|library| library < OpensslRelease::V3_5);
-        let newer = |group: &str| group_name::support(group) == GroupSupport::Since3_5;
-        if is_groups && lacks && value.split(':').any(newer) {
-            let words = format!(
-                "SSL_CONF_cmd(\"{name}\", \"{value}\") failed (SSL: error:0A080106:SSL routines::passed invalid argument:group cannot be set)"
-            );
+        let file = self.tree.full_name(value);
+        let is_missing =
+            || entry(&self.premises.path(&file)) == DiskEntry::Missing { folder: true };
+        if conf_value::names_file(name) && self.on_disk && is_missing() {
+            let error = "error:80000002:system library::No such file or directory";
+            let words = format!("SSL_CONF_cmd(\"{name}\", \"{file}\") failed (SSL: {error})");
             self.say(span, FactKind::LibraryRefuses { words });
         }
-    }
-}
-
-/// OpenSSL's errors where there is no terminal to ask for a password.
-const NO_PASSWORD: &str = "error:1400006B:UI routines::processing error:while reading strings error:0480006D:PEM routines::problems getting password";
-
-/// nginx's message about a missing file.
-fn missing(kind: Use, name: &str, library: Option<OpensslRelease>) -> String {
-    let cause = match library {
-        Some(OpensslRelease::V1_1_1) => format!(
-            "SSL: error:02001002:system library:fopen:No such file or directory:fopen('{name}','r') error:2006D080:BIO routines:BIO_new_file:no such file"
-        ),
-        _ => format!(
-            "SSL: error:80000002:system library::No such file or directory:calling fopen({name}, r) error:10000080:BIO routines::no such file"
-        ),
-    };
-    match kind {
-        Use::Certificate => {
-            format!("cannot load certificate {name:?}: BIO_new_file() failed ({cause})")
-        }
-        Use::Key => {
-            format!("cannot load certificate key {name:?}: BIO_new_file() failed ({cause})")
-        }
-        Use::Trusted => format!("SSL_CTX_load_verify_locations({name:?}) failed ({cause})"),
-        Use::Parameters | Use::Staple => format!("BIO_new_file({name:?}) failed ({cause})"),
-        Use::Password | Use::TicketKey => {
-            format!("open() {name:?} failed (2: No such file or directory)")
-        }
-    }
-}
-
-/// nginx's message about the contents of a file.
-fn fault(kind: Use, name: &str, text: &[u8]) -> Option<String> {
-    let has = |label: &str| {
-        let begin = format!("-----BEGIN {label}");
-        text.windows(begin.len()).any(|window| window == begin.as_bytes())
-    };
-    let pem = "SSL: error:0480006C:PEM routines::no start line:Expecting: ";
-    match kind {
-        Use::Certificate
-            if !["CERTIFICATE-", "TRUSTED CERTIFICATE", "X509 CERTIFICATE"]
-                .iter()
-                .any(|label| has(label)) =>
-        {
-            Some(format!(
-                "cannot load certificate {name:?}: PEM_read_bio_X509_AUX() failed ({pem}TRUSTED CERTIFICATE)"
-            ))
-        }
-        Use::Key if !text.windows(11).any(|window| window == b"PRIVATE KEY") => Some(format!(
-            "cannot load certificate key {name:?}: PEM_read_bio_PrivateKey() failed (SSL: error:1E08010C:DECODER routines::unsupported)"
-        )),
-        Use::Trusted if !has("") => Some(format!(
-            "SSL_CTX_load_verify_locations({name:?}) failed (SSL: error:05800088:x509 certificate routines::no certificate or crl found)"
-        )),
-        Use::Parameters if !has("DH PARAMETERS") && !has("X9.42 DH PARAMETERS") => {
-            Some(format!("PEM_read_bio_DHparams({name:?}) failed ({pem}DH PARAMETERS)"))
-        }
-        Use::Password if PasswordFile::of(Path::new(name), text).is_none() => {
-            Some(format!("too long line in {name:?}"))
-        }
-        Use::TicketKey if ![48, 80].contains(&text.len()) => {
-            Some(format!("{name:?} must be 48 or 80 bytes"))
-        }
-        _ => None,
     }
 }

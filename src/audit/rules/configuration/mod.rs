@@ -41,6 +41,7 @@ pub mod verify_setting_unused;
 use crate::audit::finding::{Finding, Severity};
 use crate::audit::rule::Rule;
 use crate::audit::rules::certificate::key_mismatch;
+use crate::audit::rules::upstream::{crl_expired, crl_expiring, crl_missing};
 use crate::nginx::directives::intended;
 use crate::nginx::facts::{Fact, FactKind};
 use crate::nginx::kubernetes::fields;
@@ -62,6 +63,9 @@ pub fn rule(kind: &FactKind) -> &'static Rule {
         FactKind::TrustMissing => &trusted_certificate_missing::RULE,
         FactKind::TestFailed { .. } => &nginx_test_failed::RULE,
         FactKind::Untested { .. } => &configuration_untested::RULE,
+        FactKind::ListExpired { .. } => &crl_expired::RULE,
+        FactKind::ListExpiring { .. } => &crl_expiring::RULE,
+        FactKind::ListMissing { .. } => &crl_missing::RULE,
         FactKind::DefaultServerDecides { .. } => &default_server_decides::RULE,
         FactKind::DefaultCertificate => &server_without_certificate::RULE,
         FactKind::VerifySettingUnused { .. } => &verify_setting_unused::RULE,
@@ -130,7 +134,10 @@ fn rule_of_fault(fault: &Fault) -> &'static Rule {
         | Fault::LogLevel(_)
         | Fault::NoListen
         | Fault::UrlPrefix
-        | Fault::NoPort(_) => &directive_value_invalid::RULE,
+        | Fault::NoPort(_)
+        | Fault::PortOfGroup { .. }
+        | Fault::NoHandler
+        | Fault::Said(_) => &directive_value_invalid::RULE,
         Fault::Unreadable { .. } => &file_refused::RULE,
         Fault::NoDump
         | Fault::TooDeep(_)
@@ -169,6 +176,8 @@ pub(in crate::audit) fn finding(fact: &Fact) -> Finding {
             finding.evidence_from(intended(fault).map(|name| format!("probably meant: {name}")))
         }
         FactKind::NotRunning(what) => finding.evidence(what.seen().to_owned()),
+        // Authorities without a list may be trusted for others, who do not connect here.
+        FactKind::ListMissing { listed: 1.., .. } => finding.severity(Severity::Warning),
         _ => finding,
     }
 }

@@ -1,6 +1,7 @@
 //! nginx as the client of an upstream: whether its handshake works as configured, and which directive fixes it.
 
 pub(crate) mod crl_expired;
+pub(crate) mod crl_expiring;
 pub(crate) mod crl_missing;
 pub(crate) mod upstream_cipher_mismatch;
 pub(crate) mod upstream_client_certificate;

@@ -2,7 +2,9 @@
 //! `tests/it/nginx_mutants.rs` compares this with real nginx.
 
 mod location;
+mod own_syntax;
 mod parameters;
+mod pattern;
 mod sockets;
 mod values;
 mod variables;
@@ -16,6 +18,12 @@ use crate::nginx::directives::{Availability, BlockContext, Module, availability,
 use crate::nginx::problem::Fault;
 use crate::nginx::tree::{Directive, Tree};
 
+/// Directives of `stream` that handle connections.
+const HANDLERS: [&str; 3] = ["proxy_pass", "return", "pass"];
+
+/// The first release with `proxy_http_version 2`.
+const HTTP_2: NginxRelease = NginxRelease::new(1, 29, 4);
+
 /// All facts of this kind, in the order of reading.
 pub(super) fn facts(tree: &Tree, version: Option<NginxRelease>) -> Vec<Fact> {
     let mut walk = RefusalWalk {
@@ -24,6 +32,8 @@ pub(super) fn facts(tree: &Tree, version: Option<NginxRelease>) -> Vec<Fact> {
         facts: Vec::new(),
         sockets: ListenedSockets::default(),
         formats: HashSet::new(),
+        method: None,
+        modules: HashSet::new(),
         groups: HashSet::new(),
         passes: Vec::new(),
     };
@@ -44,6 +54,10 @@ struct RefusalWalk<'t> {
     facts: Vec<Fact>,
     sockets: ListenedSockets,
     formats: HashSet<(Module, &'t str)>,
+    /// The method of the `upstream` block that is read, as far as it stands before the servers.
+    method: Option<&'t str>,
+    /// The files of modules that were loaded.
+    modules: HashSet<&'t str>,
     /// The `upstream` blocks.
     groups: HashSet<(Module, &'t str)>,
     /// Directives that name an address with a port, or an `upstream` block anywhere in the module.
@@ -81,6 +95,13 @@ impl<'t> RefusalWalk<'t> {
         {
             self.facts.push(refused(around, Fault::NoListen));
         }
+        // A module may handle connections too.
+        let handles = |one: &Directive| HANDLERS.contains(&&*one.name) || !is_known(&one.name);
+        if let (BlockContext::StreamServer, Some(around)) = (context, around)
+            && !inside.iter().any(handles)
+        {
+            self.facts.push(refused(around, Fault::NoHandler));
+        }
     }
 
     /// Addresses without a port that are not the name of an `upstream` block.
@@ -88,7 +109,9 @@ impl<'t> RefusalWalk<'t> {
         for (module, directive) in std::mem::take(&mut self.passes) {
             let groups = self.groups.iter().filter(|(of, _)| *of == module);
             let groups = groups.map(|(_, name)| *name).collect();
-            if let Err(fault) = values::needs_port(directive, &groups) {
+            if let Err(fault) = values::group_port(directive, &groups)
+                .and_then(|()| values::needs_port(directive, &groups))
+            {
                 self.facts.push(refused(directive, fault));
             }
         }
@@ -115,6 +138,13 @@ impl<'t> RefusalWalk<'t> {
         directive: &'t Directive,
     ) -> Result<(), Fault> {
         let name = directive.name.as_str();
+        if name == "load_module" && context == BlockContext::Main {
+            let file = directive.first().rsplit('/').next().unwrap_or_default();
+            let module = file.strip_suffix(".so").unwrap_or(file);
+            if !self.modules.insert(directive.first()) {
+                return Err(Fault::Said(format!("module {module:?} is already loaded")));
+            }
+        }
         if name == "error_log" && context.letter().is_some() {
             return values::log_level(directive);
         }
@@ -125,12 +155,43 @@ impl<'t> RefusalWalk<'t> {
             "server"
                 if matches!(context, BlockContext::Upstream | BlockContext::StreamUpstream) =>
             {
-                parameters::peer(directive)
+                parameters::peer(directive)?;
+                own_syntax::peer(directive, module, self.method)
             }
             "upstream" => self.upstream(module, directive),
+            "hash" | "ip_hash" | "random" | "least_conn"
+                if around.is_some_and(|one| one.name == "upstream") =>
+            {
+                self.method = Some(name);
+                match name {
+                    "hash" => own_syntax::hash(directive),
+                    "random" => own_syntax::random(directive),
+                    _ => Ok(()),
+                }
+            }
+            "keepalive" if around.is_some_and(|one| one.name == "upstream") => {
+                own_syntax::keepalive(directive)
+            }
+            "zone" if around.is_some_and(|one| one.name == "upstream") => {
+                own_syntax::zone(directive)
+            }
+            "resolver" => own_syntax::resolver(directive, module, self.version),
+            "ssl_session_cache" | "ssl_ocsp_cache" => own_syntax::cache(directive),
+            "server_name" if module != Module::Mail => {
+                own_syntax::server_name(directive, self.version)
+            }
+            "proxy_bind" | "grpc_bind" | "uwsgi_bind" | "fastcgi_bind" | "scgi_bind"
+            | "memcached_bind" => own_syntax::bind(directive),
+            "proxy_http_version"
+                if self.version.is_some_and(|version| version < HTTP_2)
+                    && directive.first() == "2" =>
+            {
+                Err(Fault::InvalidValue("2".to_owned()))
+            }
             "location" => match around.filter(|outer| outer.name == "location") {
-                Some(outer) => location::nested(outer, directive),
-                None => Ok(()),
+                Some(outer) => location::nested(outer, directive)
+                    .and_then(|()| own_syntax::location(directive, self.version)),
+                None => own_syntax::location(directive, self.version),
             },
             "map" => {
                 let wrong = values::map(directive).map(|(row, fault)| refused(row, fault));
@@ -146,8 +207,12 @@ impl<'t> RefusalWalk<'t> {
                     Err(Fault::DuplicateLogFormat(name.to_owned()))
                 }
             }
-            "proxy_pass" if is_web => values::web_url(directive),
             "proxy_pass" | "grpc_pass" | "uwsgi_pass" => {
+                own_syntax::variables(directive)?;
+                if is_web && name == "proxy_pass" {
+                    values::web_url(directive)?;
+                }
+                own_syntax::pass(directive, module)?;
                 self.passes.push((module, directive));
                 Ok(())
             }
@@ -166,11 +231,17 @@ impl<'t> RefusalWalk<'t> {
 
     fn upstream(&mut self, module: Module, block: &'t Directive) -> Result<(), Fault> {
         let name = block.first();
+        self.method = None;
         if !self.groups.insert((module, name)) {
             return Err(Fault::DuplicateUpstream(name.to_owned()));
         }
         let inside = block.children();
         let has_servers = inside.iter().any(|one| one.name == "server");
+        let is_backup = |one: &Directive| one.arguments.iter().any(|word| word == "backup");
+        let mut servers = inside.iter().filter(|one| one.name == "server");
+        if has_servers && servers.all(is_backup) {
+            return Err(Fault::Said(format!("no servers in upstream {name:?}")));
+        }
         // A module may fill the block in another way.
         if !has_servers && inside.iter().all(|one| is_known(&one.name)) {
             let kind = FactKind::Refused(Fault::NoServers);

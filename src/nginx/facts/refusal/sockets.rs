@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::parameters::{ListenParameters, STREAM_NAMES};
+use crate::nginx::address::cannot_resolve;
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::directives::Module;
 use crate::nginx::listener::{ListenAddress, ListenError, addresses};
@@ -56,7 +57,12 @@ impl ListenedSockets {
         for address in all {
             let text = address.to_string();
             // Only nginx resolves the name.
-            if matches!(address, ListenAddress::Name { .. }) {
+            if let ListenAddress::Name { host, .. } = &address {
+                if cannot_resolve(host) {
+                    let text = socket.text;
+                    let words = format!("host not found in {text:?} of the \"listen\" directive");
+                    return Err(Fault::Said(words));
+                }
                 continue;
             }
             let server = self.server;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::nginx::address::{self, NginxAddress};
 use crate::nginx::directives::number;
 use crate::nginx::problem::Fault;
 use crate::nginx::tree::Directive;
@@ -44,7 +45,8 @@ pub(super) fn map(block: &Directive) -> Option<(&Directive, Fault)> {
             return Some((row, Fault::DuplicateMapDefault));
         }
         has_default |= is_default;
-        None
+        let fault = super::own_syntax::variables(row).err();
+        fault.map(|fault| (row, fault))
     })
 }
 
@@ -57,8 +59,26 @@ pub(super) fn web_url(directive: &Directive) -> Result<(), Fault> {
     if has_scheme || variable::has_variables(url) { Ok(()) } else { Err(Fault::UrlPrefix) }
 }
 
+/// The name of an `upstream` block with a port.
+pub(super) fn group_port(directive: &Directive, groups: &HashSet<&str>) -> Result<(), Fault> {
+    let url = directive.first();
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    match address::check(rest, true) {
+        Ok(NginxAddress::Host { host, port: Some(port) })
+            if groups.contains(host.as_str()) && !variable::has_variables(url) =>
+        {
+            Err(Fault::PortOfGroup { name: host, port })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// An address that needs a port unless it is the name of an `upstream` block.
 pub(super) fn needs_port(directive: &Directive, groups: &HashSet<&str>) -> Result<(), Fault> {
+    // `http` has a default for each scheme.
+    if directive.name == "proxy_pass" && directive.first().contains("://") {
+        return Ok(());
+    }
     let url = directive.first();
     let rest = ["grpcs://", "grpc://", "suwsgi://", "uwsgi://"]
         .iter()

@@ -26,7 +26,7 @@ static VARIABLES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(
 });
 
 /// Directives in whose arguments nginx looks for variables.
-const EVALUATED: [&str; 30] = [
+const EVALUATED: [&str; 35] = [
     "add_header",
     "alias",
     "auth_basic",
@@ -35,7 +35,10 @@ const EVALUATED: [&str; 30] = [
     "fastcgi_pass",
     "grpc_pass",
     "grpc_set_header",
+    "grpc_ssl_certificate",
+    "grpc_ssl_certificate_key",
     "grpc_ssl_name",
+    "hash",
     "if",
     "log_format",
     "map",
@@ -56,6 +59,8 @@ const EVALUATED: [&str; 30] = [
     "sub_filter",
     "try_files",
     "uwsgi_param",
+    "uwsgi_ssl_certificate",
+    "uwsgi_ssl_certificate_key",
     "uwsgi_ssl_name",
 ];
 
@@ -93,6 +98,10 @@ pub(super) fn unknown(tree: &Tree) -> Vec<Fact> {
             facts.push(refused(one, Fault::UnknownLogFormat(name)));
         }
         if module == Module::Mail || !EVALUATED.contains(&one.name.as_str()) {
+            return;
+        }
+        // Only the ones of the servers themselves are certainly used.
+        if one.name.starts_with("ssl_certificate") && !context.is_server() {
             return;
         }
         for name in one.arguments.iter().flat_map(|text| variable::names(text)) {
