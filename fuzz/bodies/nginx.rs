@@ -6,7 +6,7 @@ use shakedown::audit::ignore::in_text;
 use shakedown::audit::judge::judge_settings;
 use shakedown::nginx::dump::Dump;
 use shakedown::nginx::facts::{Fact, FactKind, facts};
-use shakedown::nginx::ingress as objects;
+use shakedown::nginx::kubernetes::{self, NextController};
 use shakedown::nginx::listener::{Listener, listeners};
 use shakedown::nginx::source::{Single, Source};
 use shakedown::nginx::tree::Tree;
@@ -42,12 +42,14 @@ fn judge(source: &dyn Source, main: &str) {
     drop(judge_settings(&found));
 }
 
-/// Ingress objects, as `kubectl get ingress -o json` prints them.
+/// Kubernetes objects, as `kubectl get -o json` prints them, and what another controller would make of them.
 pub(super) fn ingress(input: &[u8]) {
-    let Ok(found) = objects::read(input) else { return };
-    let (sockets, passes): (&[Listener], &[Upstream]) = (&found.listeners, &found.upstreams);
-    with_premises(|premises| drop(targets(sockets, passes, &[], premises)));
-    drop(judge_settings(&found.facts));
+    for next in [None, Some(NextController::Ngf), Some(NextController::Nic)] {
+        let Ok(found) = kubernetes::read(input, &Variables::new(), next) else { return };
+        let (sockets, passes): (&[Listener], &[Upstream]) = (&found.listeners, &found.upstreams);
+        with_premises(|premises| drop(targets(sockets, passes, &found.plain_upstreams, premises)));
+        drop(judge_settings(&found.facts));
+    }
 }
 
 /// No file is there, so that no input can make the reader open one.

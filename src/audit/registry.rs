@@ -110,6 +110,7 @@ pub const RULES: &[&Rule] = &[
     &configuration::conf_command_overrides::RULE,
     &configuration::directive_of_other_module::RULE,
     &configuration::annotation_ignored::RULE,
+    &configuration::controller_differs::RULE,
     &configuration::server_name_conflict::RULE,
     &configuration::listen_443_without_ssl::RULE,
     &configuration::listen_ssl_conflict::RULE,

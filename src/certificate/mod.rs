@@ -11,6 +11,7 @@ mod distribution_point;
 pub mod file;
 pub mod issue;
 pub mod key;
+pub mod keystore;
 pub mod locked_key;
 pub mod name;
 pub mod name_constraints;

@@ -24,6 +24,7 @@ use crate::report::escape::escape;
 use crate::report::{Report, ReportKind};
 use crate::run::TargetReport;
 use crate::targets::address::parse_host;
+use crate::targets::certificate_file;
 use crate::targets::identity::{read_certificates, read_public_key};
 use crate::targets::options::Options;
 use crate::targets::{Host, Roots, Target, TargetKind, trust};
@@ -31,8 +32,11 @@ use crate::targets::{Host, Roots, Target, TargetKind, trust};
 /// The largest file, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
+/// The largest file of a password, in bytes.
+const MAX_PASSWORD: u64 = 4096;
+
 /// Extensions of certificate files in a folder.
-const ENDINGS: [&str; 4] = ["pem", "crt", "cer", "der"];
+const ENDINGS: [&str; 8] = ["pem", "crt", "cer", "der", "p12", "pfx", "jks", "keystore"];
 
 /// Runs the subcommand.
 pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
@@ -77,6 +81,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
 /// Every chain in the given files; problems of a file are reported with their line.
 fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
     let key = args.key.as_deref().map(key).transpose()?;
+    let password = password(args)?;
     let mut chains = Vec::new();
     let mut problems = Vec::new();
     for (path, is_named) in files(&args.files)? {
@@ -84,21 +89,25 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
             left_out(&path, "is not a regular file");
             continue;
         }
-        let bytes = input::bytes(&path, MAX_FILE)?;
-        if !is_named && !file::mentions_certificate(&bytes) {
+        let bytes = bytes(&path)?;
+        if !is_named && !certificate_file::may_hold_certificates(&bytes) {
             left_out(&path, "contains no certificate");
             continue;
         }
-        let (certificates, wrong) = file::read(&bytes);
-        problems.extend(wrong.iter().map(|problem| format!("{}: {problem}", path.display())));
-        let parsed: Vec<Certificate> =
-            certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
-        let found = file::chains(&path.display().to_string(), &parsed, key.as_ref());
-        if !is_named && !found.is_empty() && found.iter().all(is_authority) {
-            left_out(&path, "contains only CA certificates");
-            continue;
+        let groups = certificate_file::groups(&name(&path), &bytes, password.as_deref());
+        for group in groups {
+            problems
+                .extend(group.problems.iter().map(|problem| format!("{}: {problem}", group.name)));
+            let parsed: Vec<Certificate> =
+                group.certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+            let own = group.key.map(|spki| FileKey { path: group.name.clone(), spki: Ok(spki) });
+            let found = file::chains(&group.name, &parsed, key.as_ref().or(own.as_ref()));
+            if !is_named && !found.is_empty() && found.iter().all(is_authority) {
+                left_out(&path, "contains only CA certificates");
+                continue;
+            }
+            chains.extend(found.into_iter().map(|found| (found, is_named)));
         }
-        chains.extend(found.into_iter().map(|found| (found, is_named)));
     }
     settings::reject(problems)?;
     let chains = without_parts(chains);
@@ -106,6 +115,30 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
         bail!("no certificate file found");
     }
     Ok(chains)
+}
+
+/// What a file is called; the contents of a `data:` URL are no name.
+fn name(path: &Path) -> String {
+    if certificate_file::is_data(path) { "data:".to_owned() } else { path.display().to_string() }
+}
+
+fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if certificate_file::is_data(path) {
+        return certificate_file::bytes(path).map_err(|error| anyhow!("cannot read data: {error}"));
+    }
+    input::bytes(path, MAX_FILE)
+}
+
+/// The password of keystores; one line end at the end of its file does not belong to it.
+fn password(args: &CertArgs) -> anyhow::Result<Option<String>> {
+    if let Some(path) = &args.password_file {
+        let text = input::text(path, MAX_PASSWORD)?;
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        return Ok(Some(text.strip_suffix('\r').unwrap_or(text).to_owned()));
+    }
+    let Some(name) = &args.password_env else { return Ok(None) };
+    let value = std::env::var(name);
+    value.map(Some).map_err(|_| anyhow!("the environment has no variable {name} with text"))
 }
 
 /// Removes a chain of a folder that is the start of a longer one in the same folder: certbot's cert.pem and

@@ -1,7 +1,7 @@
 //! The targets from the command line, stdin and a file.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, BufRead};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,12 +13,15 @@ use super::errors::{UsageError, warn};
 use super::fleet::Listed;
 use super::input;
 use super::settings::reject;
+use crate::report::words::counted;
 use crate::targets::address::{Address, parse_host};
 use crate::targets::identity::read_identity;
 use crate::targets::nginx_client::NginxClient;
 use crate::targets::options::Options;
 use crate::targets::proxy_ssl::AsNginx;
-use crate::targets::{ClientIdentity, Host, Origin, Target, list, toml};
+use crate::targets::range::expand;
+use crate::targets::redirect::{self, Redirect};
+use crate::targets::{ClientIdentity, Host, Origin, Target, inventory, list, toml};
 
 /// The largest target file, in bytes.
 const MAX_CONFIG: u64 = 64 * 1024 * 1024;
@@ -32,21 +35,19 @@ pub(super) fn read(
     let typed = options(&args.target, limits)?;
     let request = !args.target.nginx.no_request;
     let identities = Identities::default();
-    let mut reader = TargetReader { listed, identities, request, failure: None };
+    let redirects = [&args.resolve[..], &args.connect_to[..]].concat();
+    let mut reader = TargetReader { listed, identities, request, redirects, failure: None };
     let mut problems = Vec::new();
     for text in &args.targets {
         if text == "-" {
-            let errors = list::read("<stdin>", io::stdin().lock(), |address, origin| {
-                reader.add(address, &typed, Some(origin));
-            });
-            problems.extend(errors.iter().map(ToString::to_string));
+            problems.extend(reader.add_stdin(&typed)?);
         } else {
-            match text.parse() {
-                Ok(address) => {
+            match expand(text) {
+                Ok(addresses) => {
                     if let Some(hint) = file_hint(text) {
                         warn(&hint);
                     }
-                    reader.add(address, &typed, None);
+                    addresses.into_iter().for_each(|address| reader.add(address, &typed, None));
                 }
                 Err(error) => {
                     let hint = file_hint(text).map(|hint| format!(" ({hint})"));
@@ -81,14 +82,44 @@ struct TargetReader {
     identities: Identities,
     /// Whether nginx's own request is sent.
     request: bool,
+    /// Other addresses for some hosts.
+    redirects: Vec<Redirect>,
     /// The first file that could not be read; problems of the addresses are reported before it.
     failure: Option<anyhow::Error>,
 }
 
+/// The largest output of another program, in bytes.
+const MAX_INVENTORY: u64 = 256 * 1024 * 1024;
+
 impl TargetReader {
+    /// Adds the targets on stdin: a list of addresses, or the output of another program. Returns the problems.
+    fn add_stdin(&mut self, typed: &Options) -> anyhow::Result<Vec<String>> {
+        let mut input = io::stdin().lock();
+        let begin = input.fill_buf().map_err(|error| anyhow!("cannot read stdin: {error}"))?;
+        if !inventory::is_inventory(begin) {
+            let errors = list::read("<stdin>", input, |address, origin| {
+                self.add(address, typed, Some(origin));
+            });
+            return Ok(errors.iter().map(ToString::to_string).collect());
+        }
+        drop(input);
+        let found = inventory::read(&input::stdin(MAX_INVENTORY)?);
+        if found.left_out > 0 {
+            warn(&format!(
+                "{} that usually speak no TLS are left out; to test one, name it",
+                counted(found.left_out, "open port")
+            ));
+        }
+        found.addresses.into_iter().for_each(|address| self.add(address, typed, None));
+        Ok(found.problems.iter().map(|problem| format!("<stdin>: {problem}")).collect())
+    }
+
     fn add(&mut self, address: Address, options: &Options, origin: Option<Origin>) {
-        if self.failure.is_none() {
-            match self.target(address, options, origin) {
+        for address in redirect::apply(&self.redirects, address) {
+            if self.failure.is_some() {
+                return;
+            }
+            match self.target(address, options, origin.clone()) {
                 Ok(target) => self.listed.add(target),
                 Err(error) => self.failure = Some(error),
             }

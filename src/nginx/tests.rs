@@ -113,7 +113,7 @@ proptest! {
             let _ = Tree::read(&dump, &dump.main);
         }
         let _ = (Build::read(&text), text.parse::<NginxRelease>(), ServerName::read(&text));
-        let _ = kubernetes::read(text.as_bytes(), &Variables::new());
+        let _ = kubernetes::read(text.as_bytes(), &Variables::new(), None);
         prop_assert!(glob::matches(&text, &text) || text.contains(['[', '\\', '*', '?', '.']));
     }
 }

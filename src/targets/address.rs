@@ -10,6 +10,9 @@ use crate::certificate::name;
 /// Longest address text that is read, in bytes; a DNS name has at most 253.
 const MAX_LENGTH: usize = 1024;
 
+/// The most addresses of one range.
+pub(super) const MAX_RANGE: u32 = 4096;
+
 /// A parsed address; the port is `None` if the text has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -52,6 +55,12 @@ pub enum AddressError {
     /// Port 0, a port above 65535, or something that is not a number.
     #[error("invalid port {0:?}: expected 1 to 65535")]
     Port(String),
+    /// A range of addresses that is none.
+    #[error("invalid range {0:?}: expected NETWORK/BITS or NETWORK/BITS:PORT")]
+    Range(String),
+    /// A range with too many addresses.
+    #[error("range too large {0:?}: expected at most {MAX_RANGE} addresses")]
+    RangeTooLarge(String),
     /// The number of colons fits no form.
     #[error(
         "invalid address {0:?}: expected HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT"
@@ -153,7 +162,7 @@ fn four_parts(
 }
 
 /// Splits at colons outside brackets.
-fn split(text: &str) -> Result<Vec<&str>, AddressError> {
+pub(super) fn split(text: &str) -> Result<Vec<&str>, AddressError> {
     let mut parts = Vec::new();
     let mut rest = text;
     loop {
@@ -174,7 +183,7 @@ fn split(text: &str) -> Result<Vec<&str>, AddressError> {
     }
 }
 
-fn parse_port(text: &str) -> Result<u16, AddressError> {
+pub(super) fn parse_port(text: &str) -> Result<u16, AddressError> {
     match text.parse() {
         Ok(port) if port != 0 && text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port),
         _ => Err(AddressError::Port(text.to_owned())),

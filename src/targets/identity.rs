@@ -151,10 +151,14 @@ pub fn certified(
 /// DER.
 pub fn read_public_key(path: &Path, passwords: Option<&Path>) -> Result<Vec<u8>, FileError> {
     let (key, _) = read_key(path, passwords)?;
+    public_key(key).ok_or_else(|| FileError::NoKey { path: path.to_owned() })
+}
+
+/// The public key of a private key, as `SubjectPublicKeyInfo` in DER.
+pub(super) fn public_key(key: PrivateKeyDer<'static>) -> Option<Vec<u8>> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let signing = provider.key_provider.load_private_key(key).ok();
-    let public = signing.and_then(|key| key.public_key().map(|spki| spki.to_vec()));
-    public.ok_or_else(|| FileError::NoKey { path: path.to_owned() })
+    let signing = provider.key_provider.load_private_key(key).ok()?;
+    signing.public_key().map(|spki| spki.to_vec())
 }
 
 /// The first private key of a file, and where its password is.

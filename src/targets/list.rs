@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read};
 
 use super::Origin;
 use super::address::{Address, AddressError};
+use super::range::expand;
 
 /// The longest line, in bytes.
 const MAX_LINE: u64 = 4096;
@@ -64,9 +65,7 @@ pub fn read(
             Ok(_) if bytes.len() as u64 > MAX_LINE => Some(LineProblem::TooLong),
             Ok(_) => match parse(&bytes, file, line) {
                 Ok(found) => {
-                    if let Some((address, origin)) = found {
-                        take(address, origin);
-                    }
+                    found.into_iter().for_each(|(address, origin)| take(address, origin));
                     None
                 }
                 Err(problem) => Some(problem),
@@ -94,16 +93,18 @@ fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> 
     Ok(read)
 }
 
-fn parse(bytes: &[u8], file: &str, line: u32) -> Result<Option<(Address, Origin)>, LineProblem> {
+/// The addresses of a line: none, one, or those of a range.
+fn parse(bytes: &[u8], file: &str, line: u32) -> Result<Vec<(Address, Origin)>, LineProblem> {
     let text = std::str::from_utf8(bytes).map_err(|_| LineProblem::NotText)?;
     let text = text.trim_start_matches('\u{feff}');
     let entry = without_comment(text);
     if entry.trim().is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let indent = entry.chars().take_while(|c| c.is_whitespace()).count();
     let column = u32::try_from(indent).unwrap_or(0).saturating_add(1);
-    Ok(Some((entry.parse()?, Origin { file: file.to_owned(), line, column })))
+    let origin = Origin { file: file.to_owned(), line, column };
+    Ok(expand(entry)?.into_iter().map(|address| (address, origin.clone())).collect())
 }
 
 /// A `#` starts a comment at the start of a line or after a space, so that a URL keeps its fragment.

@@ -12,6 +12,8 @@ const CERT_EXAMPLES: &str = "\
 Examples:
   shakedown cert fullchain.pem --key privkey.pem --hostname www.example.com
   shakedown cert /etc/nginx/certs --ca-file internal-ca.pem
+  shakedown cert keystore.p12 --password-file password
+  kubectl get secret web-tls -o yaml > web-tls.yaml; shakedown cert web-tls.yaml
   shakedown cert client.pem --as client --ca-names clients-ca.pem
   shakedown cert fullchain.pem --at 2027-01-01  # as of that day";
 
@@ -25,12 +27,19 @@ pub(in crate::cli) enum Holder {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = CERT_EXAMPLES)]
 pub(in crate::cli) struct CertArgs {
-    /// PEM bundles, DER files, or folders that contain them
+    /// PEM bundles, DER files, PKCS#12 and JKS keystores, manifests of Kubernetes Secrets, data: URLs, or folders that contain
+    /// such files
     #[arg(value_name = "FILE", required = true)]
     pub(in crate::cli) files: Vec<PathBuf>,
     /// Private key that must match the certificate
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) key: Option<PathBuf>,
+    /// File with the password of keystores
+    #[arg(long, value_name = "FILE", conflicts_with = "password_env")]
+    pub(in crate::cli) password_file: Option<PathBuf>,
+    /// Variable of the environment with the password of keystores
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) password_env: Option<String>,
     /// Whose certificate it is: a server's, or a client's (mutual TLS, proxy_ssl_certificate)
     #[arg(long = "as", value_name = "ROLE", default_value = "server")]
     pub(in crate::cli) holder: Holder,

@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use super::probe::{RunArgs, StandardArgs};
 use super::release::ReleaseArgs;
 use super::targets::TrustArgs;
+use crate::nginx::kubernetes::NextController;
 
 const NGINX_EXAMPLES: &str = "\
 Examples:
@@ -21,7 +22,9 @@ Examples:
   # the servers run on another machine
   shakedown nginx site/nginx.conf --connect 192.0.2.10
   # what a controller makes of Kubernetes objects: ingress-nginx, NGINX Gateway Fabric, F5 NGINX Ingress Controller
-  kubectl get ingress,services,endpointslices -A -o json | shakedown nginx -";
+  kubectl get ingress,services,endpointslices -A -o json | shakedown nginx -
+  # what changes for TLS with another controller?
+  kubectl get ingress -A -o json | shakedown nginx - --as nic --static";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = NGINX_EXAMPLES)]
@@ -69,10 +72,13 @@ pub(in crate::cli) struct NginxArgs {
     /// The format of --access-log, as in log_format [default: those of the configuration and of OLD, or guessed]
     #[arg(long, value_name = "FORMAT", requires = "access_log", help_heading = "Rehearsal")]
     pub(in crate::cli) log_format: Option<String>,
+    /// Read Ingress objects of ingress-nginx as this controller would, and report what changes for TLS
+    #[arg(long = "as", value_name = "CONTROLLER", help_heading = "Configuration")]
+    pub(in crate::cli) next: Option<NextController>,
     /// Only make handshakes with upstreams; send no HTTP requests
     #[arg(long, help_heading = "Targets")]
     pub(in crate::cli) no_request: bool,
-    /// Print the fixes that were tried and work as a unified diff after the report
+    /// Print the fixes that were tried and work after the report: as a unified diff, or for Kubernetes objects as manifests
     #[arg(long, help_heading = "Fixes")]
     pub(in crate::cli) diff: bool,
     /// Write a copy of the configuration with these fixes to this empty or new folder

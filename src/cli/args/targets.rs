@@ -6,16 +6,24 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use super::as_nginx::AsNginxArgs;
 use crate::targets::options::parse_alpn;
+use crate::targets::redirect::Redirect;
 use crate::targets::{Role, Roots, StartTls};
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct SourceArgs {
-    /// HOST[:PORT], [IPV6]:PORT, https://HOST, NAME:PORT:CONNECT-HOST:CONNECT-PORT; `-` reads a list from stdin
+    /// HOST[:PORT], [IPV6]:PORT, https://HOST, NAME:PORT:CONNECT-HOST:CONNECT-PORT, NETWORK/BITS[:PORT]; `-` reads from stdin:
+    /// a list, nmap's XML, masscan's JSON, or the JSON of Prometheus' file and HTTP service discovery
     #[arg(value_name = "TARGET")]
     pub(in crate::cli) targets: Vec<String>,
     /// Read targets from this file (see targets.example.toml); options on the command line override it
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) config: Option<PathBuf>,
+    /// Connect to these addresses for a host and a port, as curl does (repeatable)
+    #[arg(long, value_name = "HOST:PORT:ADDRESS[,ADDRESS]", value_parser = Redirect::resolve, help_heading = "Targets")]
+    pub(in crate::cli) resolve: Vec<Redirect>,
+    /// Connect to HOST2 and PORT2 for HOST1 and PORT1, as curl does; an empty part is any, or the same (repeatable)
+    #[arg(long, value_name = "HOST1:PORT1:HOST2:PORT2", value_parser = Redirect::connect_to, help_heading = "Targets")]
+    pub(in crate::cli) connect_to: Vec<Redirect>,
     #[command(flatten)]
     pub(in crate::cli) target: TargetArgs,
 }
@@ -24,7 +32,7 @@ pub(in crate::cli) struct SourceArgs {
 #[command(next_help_heading = "Targets")]
 pub(in crate::cli) struct TargetArgs {
     /// Name to send as SNI and to verify [default: the target's host]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", alias = "servername")]
     pub(in crate::cli) server_name: Option<String>,
     /// Which side of nginx the targets are on
     #[arg(long, value_enum)]

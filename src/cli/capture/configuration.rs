@@ -23,7 +23,7 @@ const MAX_PROBLEMS: usize = 5;
 
 /// Reads a configuration, and the certificates that it names as far as they can be read.
 pub(super) fn read(path: &Path, release: &ReleaseArgs) -> anyhow::Result<Configured> {
-    let mut configuration = Configuration::read(path, None, &Variables::default())?;
+    let mut configuration = Configuration::read(path, None, (&Variables::default(), None))?;
     configuration.provide_files(SecretFiles::new());
     let release = release_of(&configuration, release)?;
     configuration.check_readable()?;

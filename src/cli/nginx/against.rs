@@ -139,7 +139,7 @@ pub(super) fn read(old: &Path, args: &NginxArgs) -> anyhow::Result<OldState> {
         }
     }
     let variables: Variables = args.source.var.iter().cloned().collect();
-    let configuration = Configuration::read(old, None, &variables)?;
+    let configuration = Configuration::read(old, None, (&variables, None))?;
     Ok(OldState::Configuration(Box::new(configuration)))
 }
 

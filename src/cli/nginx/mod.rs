@@ -4,6 +4,7 @@ mod against;
 mod candidate_runner;
 mod configuration_answer;
 mod fixes;
+mod manifests;
 mod private_nginx;
 mod rehearsal;
 mod requests;
@@ -112,7 +113,11 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     };
     let Done { exit, fixes, changes, .. } = carry_out(job, &args.run)?;
     drop(rehearsal);
-    if let Some(tree) = configuration.tree.filter(|_| wants_fixes(args)) {
+    if configuration.tree.is_none() && args.diff {
+        if let Err(error) = manifests::show(&fixes) {
+            warn(&error.to_string());
+        }
+    } else if let Some(tree) = configuration.tree.filter(|_| wants_fixes(args)) {
         // The audit is reported; writing the patch does not change its exit status.
         if let Err(error) = hand_over(args, &tree, &found.places, (&fixes, &changes)) {
             warn(&error.to_string());
@@ -137,16 +142,16 @@ fn wants_fixes(args: &NginxArgs) -> bool {
 
 fn read(args: &NginxArgs) -> anyhow::Result<Configuration> {
     let variables: Variables = args.source.var.iter().cloned().collect();
-    let mut configuration =
-        Configuration::read(&args.config, args.source.root.as_deref(), &variables)?;
+    let how = (&variables, args.next);
+    let mut configuration = Configuration::read(&args.config, args.source.root.as_deref(), how)?;
     configuration.provide_files(given_secrets(&args.source.secret)?);
     if !args.rehearse {
         configuration.check_readable()?;
     }
-    if wants_fixes(args) && configuration.tree.is_none() {
+    if args.write.is_some() && configuration.tree.is_none() {
         return Err(UsageError::new(
-            "Kubernetes objects are not patched",
-            "remove --diff and --write, and add the annotations and fields in the report to the manifests",
+            "a copy of Kubernetes objects cannot be written",
+            "remove --write; --diff prints manifests with the fixes",
         ));
     }
     Ok(configuration)

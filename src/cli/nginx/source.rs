@@ -15,7 +15,7 @@ use crate::nginx::defaults::NginxRelease;
 use crate::nginx::dump::Dump;
 use crate::nginx::facts::{Fact, FactKind, facts};
 use crate::nginx::kubernetes::material::SecretFiles;
-use crate::nginx::kubernetes::{self, SYSTEM_ROOTS};
+use crate::nginx::kubernetes::{self, NextController, SYSTEM_ROOTS};
 use crate::nginx::listener::{Listener, listeners};
 use crate::nginx::problem::Span;
 use crate::nginx::source::{Single, Source};
@@ -54,11 +54,11 @@ impl Configuration {
     pub(in crate::cli) fn read(
         path: &Path,
         root: Option<&Path>,
-        variables: &Variables,
+        (variables, next): (&Variables, Option<NextController>),
     ) -> anyhow::Result<Self> {
         if path == Path::new("-") {
             let text = input::stdin(MAX_DUMP)?;
-            return Self::of_text("<stdin>", &text, variables);
+            return Self::of_text("<stdin>", &text, (variables, next));
         }
         let disk = Disk { root: root.map(Path::to_owned) };
         // The path may be below the root or on this machine: `--root rootfs rootfs/etc/nginx/nginx.conf` means the
@@ -81,7 +81,7 @@ impl Configuration {
         let text =
             disk.read(&main).map_err(|error| anyhow!("cannot read {main}: {}", error.text))?;
         if Dump::read(&text).is_some() || text.trim_ascii_start().starts_with(b"{") {
-            return Self::of_text(&main, &text, variables);
+            return Self::of_text(&main, &text, (variables, next));
         }
         let read = Self::of_tree(Tree::read(&disk, &main), variables);
         Ok(Self { on_disk: true, ..read })
@@ -144,9 +144,13 @@ impl Configuration {
     }
 
     /// A dump, Kubernetes objects, or a single file.
-    fn of_text(name: &str, text: &[u8], variables: &Variables) -> anyhow::Result<Self> {
+    fn of_text(
+        name: &str,
+        text: &[u8],
+        (variables, next): (&Variables, Option<NextController>),
+    ) -> anyhow::Result<Self> {
         if text.trim_ascii_start().starts_with(b"{") {
-            let found = kubernetes::read(text, variables);
+            let found = kubernetes::read(text, variables, next);
             let found = found.map_err(|error| anyhow!("{name}: {error}"))?;
             return Ok(Self {
                 name: name.to_owned(),

@@ -171,6 +171,15 @@ pub enum FactKind {
         /// The reason.
         reason: String,
     },
+    /// What another controller would do with an Ingress.
+    ControllerDiffers {
+        /// The other controller.
+        controller: &'static str,
+        /// What it is about: a host, or a host and a path.
+        subject: String,
+        /// What it does.
+        change: String,
+    },
     /// nginx drops the name, because a server of the socket already has it or one of its forms.
     NameTaken {
         /// The name.

@@ -114,6 +114,9 @@ fn effect(kind: &FactKind) -> Option<String> {
 /// Settings that probably do not do what was intended.
 fn doubt(kind: &FactKind) -> String {
     match kind {
+        FactKind::ControllerDiffers { controller, subject, change } => {
+            format!("{subject}: {controller} {change}")
+        }
         FactKind::NameTaken { name, first } => {
             format!("conflicting server name {name:?}: {first} has it already, so it is ignored")
         }

@@ -11,6 +11,7 @@ mod gateway;
 mod ingress_nginx;
 mod lines;
 pub mod material;
+mod moving;
 mod nic;
 mod object;
 mod passthrough;
@@ -19,9 +20,11 @@ mod reading;
 use serde_json::Value;
 
 use self::material::SecretFiles;
+use self::moving::Move;
+pub use self::moving::NextController;
 pub use self::object::KubernetesError;
 use self::object::KubernetesObjects;
-use self::reading::ControllerText;
+use self::reading::{ControllerText, TextMeaning};
 use super::defaults::NginxRelease;
 use super::facts::{Fact, FactKind};
 use super::listener::Listener;
@@ -54,21 +57,30 @@ pub struct Cluster {
     pub texts: Vec<String>,
 }
 
-/// Reads a list of objects, or a single one.
-pub fn read(json: &[u8], variables: &Variables) -> Result<Cluster, KubernetesError> {
+/// Reads a list of objects, or a single one. With `next`, what ingress-nginx makes of its objects is compared with what that
+/// controller would make of them, and the backends are those of that controller.
+pub fn read(
+    json: &[u8],
+    variables: &Variables,
+    next: Option<NextController>,
+) -> Result<Cluster, KubernetesError> {
     let objects = KubernetesObjects::read(json)?;
     let mut cluster = Cluster { files: material::files(&objects), ..Cluster::default() };
     let (nic, ingress_nginx): (Vec<&Value>, Vec<&Value>) =
         objects.of("Ingress").partition(|ingress| nic::has_ingress(&objects, ingress));
     let found = ingress_nginx::read(&objects, &ingress_nginx)?;
-    cluster.listeners.extend(found.listeners);
-    cluster.upstreams.extend(found.upstreams);
-    cluster.facts.extend(found.facts);
-    cluster.release = ingress_nginx.is_empty().then_some(RELEASE);
+    if let Some(next) = next.filter(|_| !ingress_nginx.is_empty()) {
+        cluster.move_to(next, &objects, (&ingress_nginx, &found), variables);
+        cluster.release = Some(RELEASE);
+    } else {
+        cluster.listeners.extend(found.listeners);
+        cluster.upstreams.extend(found.upstreams);
+        cluster.facts.extend(found.facts);
+        cluster.release = ingress_nginx.is_empty().then_some(RELEASE);
+    }
     for rendered in gateway::render(&objects, &cluster.files) {
         cluster.files.extend(rendered.files);
-        let text = ControllerText::of(rendered.lines);
-        cluster.add(text, &rendered.passed, variables);
+        cluster.add(ControllerText::of(rendered.lines), &rendered.passed, variables);
     }
     if let Some(rendered) = nic::render(&objects, &nic) {
         cluster.add(ControllerText::of(rendered.lines), &rendered.passed, variables);
@@ -80,6 +92,34 @@ pub fn read(json: &[u8], variables: &Variables) -> Result<Cluster, KubernetesErr
 }
 
 impl Cluster {
+    /// Adds what another controller would make of objects of ingress-nginx. Its sockets do not exist yet.
+    fn move_to(
+        &mut self,
+        next: NextController,
+        objects: &KubernetesObjects,
+        (ingresses, before): (&[&Value], &ingress_nginx::Ingresses),
+        variables: &Variables,
+    ) {
+        let converted = moving::as_gateways(objects, ingresses);
+        let texts: Vec<ControllerText> = match next {
+            NextController::Ngf => {
+                let rendered = gateway::render(&converted, &self.files);
+                rendered.into_iter().map(|one| ControllerText::of(one.lines)).collect()
+            }
+            NextController::Nic => {
+                let rendered = nic::render(objects, ingresses);
+                rendered.into_iter().map(|one| ControllerText::of(one.lines)).collect()
+            }
+        };
+        let after: Vec<TextMeaning> = texts.iter().map(|text| text.read(variables)).collect();
+        self.facts.extend(Move { objects, ingresses, before, after: &after, next }.facts());
+        for meaning in after {
+            self.upstreams.extend(meaning.upstreams);
+            self.plain_upstreams.extend(meaning.plain_upstreams);
+        }
+        self.texts.extend(texts.into_iter().map(|text| text.text));
+    }
+
     fn add(
         &mut self,
         text: ControllerText,

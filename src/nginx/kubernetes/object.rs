@@ -59,16 +59,21 @@ impl KubernetesObjects {
         if items.len() > MAX_OBJECTS {
             return Err(KubernetesError::TooMany);
         }
+        Ok(Self::of_items(items, of_items))
+    }
+
+    /// Objects, and the kind of those that have none of their own.
+    pub(super) fn of_items(items: Vec<Value>, usual: &str) -> Self {
         let mut objects = Self::default();
         for item in items {
             // Items of an IngressList do not repeat their kind.
-            let kind = text(&item, "/kind").unwrap_or(of_items).to_owned();
+            let kind = text(&item, "/kind").unwrap_or(usual).to_owned();
             let key = (kind.clone(), namespace(&item).to_owned(), name(&item).to_owned());
             objects.named.entry(key).or_insert(objects.all.len());
             objects.kinds.entry(kind).or_default().push(objects.all.len());
             objects.all.push(item);
         }
-        Ok(objects)
+        objects
     }
 
     /// The objects of a kind.

@@ -5,6 +5,7 @@ pub mod conf_command_overrides;
 pub mod configuration_not_loaded;
 pub mod configuration_syntax;
 pub mod configuration_untested;
+pub mod controller_differs;
 pub mod default_server_decides;
 pub mod directive_duplicate;
 pub mod directive_misplaced;
@@ -76,6 +77,7 @@ pub fn rule(kind: &FactKind) -> &'static Rule {
         FactKind::CommandWins { .. } => &conf_command_overrides::RULE,
         FactKind::OtherModule { .. } => &directive_of_other_module::RULE,
         FactKind::AnnotationIgnored { .. } => &annotation_ignored::RULE,
+        FactKind::ControllerDiffers { .. } => &controller_differs::RULE,
         FactKind::NameTaken { .. } => &server_name_conflict::RULE,
         FactKind::PlainOn443 => &listen_443_without_ssl::RULE,
         FactKind::PlainBesideTls { .. } => &listen_ssl_conflict::RULE,

@@ -1,0 +1,270 @@
+//! Every form in which certificates come: PEM and DER, text around PEM, keystores, Secrets of Kubernetes, `data:` URLs.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::identity::public_key;
+use crate::certificate::file::{self, FileProblem};
+use crate::certificate::keystore::Keystore;
+
+/// The most documents of a YAML file.
+const MAX_DOCUMENTS: usize = 10_000;
+
+/// Certificates that belong together.
+#[derive(Debug, Default)]
+pub struct CertificateGroup {
+    /// The file, and the part of it if it has several.
+    pub name: String,
+    /// The certificates, in their order.
+    pub certificates: Vec<CertificateDer<'static>>,
+    /// What is wrong.
+    pub problems: Vec<String>,
+    /// The public key of the private key beside them, as `SubjectPublicKeyInfo` in DER.
+    pub key: Option<Vec<u8>>,
+}
+
+/// Whether the argument is a `data:` URL and not a path.
+pub fn is_data(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| text.starts_with("data:"))
+}
+
+/// The contents of a `data:` URL, or what is expected.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, &'static str> {
+    let rest = path.to_str().and_then(|text| text.strip_prefix("data:"));
+    rest.and_then(of_url).ok_or("expected data:[TYPE][;base64],CONTENTS")
+}
+
+/// The contents of a `data:` URL (RFC 2397).
+fn of_url(rest: &str) -> Option<Vec<u8>> {
+    let (kind, contents) = rest.split_once(',')?;
+    let plain = unescaped(contents)?;
+    if kind.split(';').any(|word| word.eq_ignore_ascii_case("base64")) {
+        let text: Vec<u8> = plain.into_iter().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        return STANDARD.decode(text).ok();
+    }
+    Some(plain)
+}
+
+/// A text with its percent escapes replaced.
+fn unescaped(text: &str) -> Option<Vec<u8>> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let digits = part.get(..2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend(&part.as_bytes()[2..]);
+    }
+    Some(bytes)
+}
+
+/// The groups of a file with this name; a keystore may need a password.
+pub fn groups(name: &str, bytes: &[u8], password: Option<&str>) -> Vec<CertificateGroup> {
+    if let Some(store) = Keystore::read(bytes, password) {
+        return vec![of_keystore(name, store.map_err(|error| error.to_string()))];
+    }
+    let secrets = secrets(bytes);
+    if !secrets.is_empty() {
+        return secrets.iter().flat_map(|secret| of_secret(name, secret)).collect();
+    }
+    vec![of_pem(name, bytes)]
+}
+
+/// Whether a file that was not named may hold certificates.
+pub fn may_hold_certificates(bytes: &[u8]) -> bool {
+    file::mentions_certificate(bytes) || Keystore::read(bytes, None).is_some() || is_manifest(bytes)
+}
+
+fn of_keystore(name: &str, store: Result<Keystore, String>) -> CertificateGroup {
+    let mut group = CertificateGroup { name: name.to_owned(), ..CertificateGroup::default() };
+    match store {
+        Ok(store) => {
+            group.key = store.keys.iter().find_map(|key| {
+                public_key(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.clone())))
+            });
+            group.problems = store.notes;
+            group.certificates = store.certificates.into_iter().map(Into::into).collect();
+            if group.certificates.is_empty() {
+                group.problems.push("no certificate in the keystore".to_owned());
+            }
+        }
+        Err(error) => group.problems.push(error),
+    }
+    group
+}
+
+fn of_pem(name: &str, bytes: &[u8]) -> CertificateGroup {
+    let (certificates, problems) = match loosened(bytes) {
+        Some(text) => file::read(&text),
+        None => file::read(bytes),
+    };
+    let problems = problems.iter().map(FileProblem::to_string).collect();
+    CertificateGroup { name: name.to_owned(), certificates, problems, key: None }
+}
+
+/// PEM whose lines are not lines of the text: within quotes, behind words, with `\n` for line ends. `None` if the text
+/// has nothing of that.
+fn loosened(bytes: &[u8]) -> Option<Vec<u8>> {
+    const MARKS: [&str; 2] = ["-----BEGIN ", "-----END "];
+    let text = std::str::from_utf8(bytes).ok()?;
+    let is_loose = |line: &str| {
+        let line = line.trim();
+        MARKS.iter().any(|mark| line.contains(mark))
+            && !(line.starts_with("-----") && line.ends_with("-----"))
+    };
+    if !text.lines().any(is_loose) {
+        return None;
+    }
+    let text = text.replace("\\r", "").replace("\\n", "\n");
+    let mut loose = String::with_capacity(text.len());
+    for line in text.lines() {
+        match MARKS.iter().find_map(|mark| line.find(mark)) {
+            Some(at) => {
+                let mark = &line[at..];
+                let end = mark[5..].find("-----").map_or(mark.len(), |end| end + 10);
+                loose.push_str(&mark[..end]);
+                loose.push('\n');
+                loose.push_str(&mark[end..]);
+            }
+            None => loose.push_str(line.trim().trim_matches(['"', '\'', '|', '>'])),
+        }
+        loose.push('\n');
+    }
+    Some(loose.into_bytes())
+}
+
+fn is_manifest(bytes: &[u8]) -> bool {
+    let has = |words: &[u8]| bytes.windows(words.len()).any(|window| window == words);
+    has(b"kind: Secret") || has(b"\"kind\": \"Secret\"") || has(b"\"kind\":\"Secret\"")
+}
+
+/// The Secrets of a manifest, in YAML or JSON; empty if it is none.
+fn secrets(bytes: &[u8]) -> Vec<Value> {
+    if !is_manifest(bytes) {
+        return Vec::new();
+    }
+    let documents = serde_yaml_ng::Deserializer::from_slice(bytes).take(MAX_DOCUMENTS);
+    let values = documents.map_while(|document| Value::deserialize(document).ok());
+    let items = values.flat_map(|value| match value.get("items").and_then(Value::as_array) {
+        Some(items) => items.clone(),
+        None => vec![value],
+    });
+    items.filter(|item| item["kind"] == "Secret").collect()
+}
+
+/// The certificates of a Secret: `tls.crt` with `tls.key`, and those of other keys.
+fn of_secret(name: &str, secret: &Value) -> Vec<CertificateGroup> {
+    let meta = |field: &str| secret["metadata"][field].as_str();
+    let id = format!("{}/{}", meta("namespace").unwrap_or("default"), meta("name").unwrap_or("?"));
+    let mut all = Vec::new();
+    for (part, is_encoded) in [("data", true), ("stringData", false)] {
+        for (key, value) in secret[part].as_object().into_iter().flatten() {
+            let text = value.as_str().unwrap_or_default();
+            let bytes = if is_encoded {
+                let text: String = text.split_ascii_whitespace().collect();
+                STANDARD.decode(text)
+            } else {
+                Ok(text.as_bytes().to_vec())
+            };
+            let name = format!("{name} (Secret {id}, {key})");
+            match bytes {
+                Ok(bytes) if file::mentions_certificate(&bytes) => {
+                    let mut group = of_pem(&name, &bytes);
+                    if key == "tls.crt" {
+                        group.key = secret_key(secret);
+                    }
+                    all.push(group);
+                }
+                Err(_) if key.ends_with(".crt") => all.push(CertificateGroup {
+                    name,
+                    problems: vec!["its value is no base64".to_owned()],
+                    ..CertificateGroup::default()
+                }),
+                _ => {}
+            }
+        }
+    }
+    all
+}
+
+fn secret_key(secret: &Value) -> Option<Vec<u8>> {
+    let encoded =
+        secret["data"]["tls.key"].as_str().and_then(|text| STANDARD.decode(text.trim()).ok());
+    let plain = || secret["stringData"]["tls.key"].as_str().map(|text| text.as_bytes().to_vec());
+    public_key(PrivateKeyDer::from_pem_slice(&encoded.or_else(plain)?).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::generate_simple_self_signed;
+
+    use super::*;
+
+    fn pem() -> String {
+        generate_simple_self_signed(vec!["a.test".to_owned()]).unwrap().cert.pem()
+    }
+
+    fn count(text: &str) -> usize {
+        let groups = groups("file", text.as_bytes(), None);
+        assert!(groups.iter().all(|group| group.problems.is_empty()), "{groups:?}");
+        groups.iter().map(|group| group.certificates.len()).sum()
+    }
+
+    #[test]
+    fn pem_is_found_in_the_text_around_it() {
+        let pem = pem();
+        assert_eq!(count(&format!("subject: a\n{pem}\n---\nServer certificate\n{pem}")), 2);
+        let escaped = pem.replace('\n', "\\n");
+        assert_eq!(count(&format!("{{\"crt\": \"{escaped}\", \"other\": \"{escaped}\"}}")), 2);
+        assert_eq!(count(&format!("crt: \"{pem}\"\n")), 1);
+        let indented = pem.replace('\n', "\n    ");
+        assert_eq!(count(&format!("certificate: |\n    {indented}\nname: a\n")), 1);
+    }
+
+    #[test]
+    fn secrets_are_read_from_yaml_and_json() {
+        let pem = pem();
+        let encoded = STANDARD.encode(&pem);
+        let yaml = format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: a, namespace: shop}}\ndata:\n  tls.crt: {encoded}\n  note: aGk=\n---\nkind: Secret\nmetadata: {{name: b}}\nstringData:\n  ca.crt: |\n    {}\n",
+            pem.trim_end().replace('\n', "\n    ")
+        );
+        assert_eq!(count(&yaml), 2);
+        let names: Vec<String> =
+            groups("x.yaml", yaml.as_bytes(), None).into_iter().map(|group| group.name).collect();
+        assert_eq!(names, ["x.yaml (Secret shop/a, tls.crt)", "x.yaml (Secret default/b, ca.crt)"]);
+        let json = format!(
+            r#"{{"kind":"List","items":[{{"kind":"Secret","data":{{"tls.crt":"{encoded}"}}}}]}}"#
+        );
+        assert_eq!(count(&json), 1);
+        let damaged = groups("x", b"kind: Secret\ndata:\n  tls.crt: '!'\n", None);
+        assert_eq!(damaged[0].problems, ["its value is no base64"]);
+    }
+
+    #[test]
+    fn data_urls_are_read() {
+        let read =
+            |text: &str| bytes(Path::new(text)).map(|bytes| String::from_utf8(bytes).unwrap());
+        assert_eq!(read("data:text/plain;base64,aGk=").unwrap(), "hi");
+        assert_eq!(read("data:,a%0Ab").unwrap(), "a\nb");
+        for wrong in ["data:x", "data:,%4", "data:;base64,!"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn documents_that_repeat_each_other_without_end_are_refused() {
+        let mut yaml = String::from("kind: Secret\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for at in 1..12 {
+            let before = format!("*a{}", at - 1);
+            let all = vec![before; 10].join(", ");
+            yaml.push_str(&format!("a{at}: &a{at} [{all}]\n"));
+        }
+        assert!(groups("x", yaml.as_bytes(), None)[0].certificates.is_empty());
+    }
+}
