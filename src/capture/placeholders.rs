@@ -45,14 +45,47 @@ impl Placeholders {
         SocketAddr::new(self.ip(address.ip()), address.port())
     }
 
-    /// The same of a text that may be an address.
+    /// A text with what stands for the addresses in it.
     pub fn text(&self, text: String) -> String {
-        match (text.parse::<IpAddr>(), text.parse::<SocketAddr>()) {
-            (Ok(address), _) => self.ip(address).to_string(),
-            (_, Ok(address)) => self.socket(address).to_string(),
-            _ => text,
+        if !self.wanted {
+            return text;
         }
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let length = rest.find(|letter: char| !is_part(letter)).unwrap_or(rest.len());
+            let (word, after) = rest.split_at(length);
+            out += &self.word(word);
+            let (between, next) = after.split_at(after.find(is_part).unwrap_or(after.len()));
+            out += between;
+            rest = next;
+        }
+        out
     }
+
+    /// A word that may be an address, with or without a port; a sentence may end behind it.
+    fn word(&self, word: &str) -> String {
+        let bare = word.trim_end_matches(['.', ':']);
+        let end = word.get(bare.len()..).unwrap_or_default();
+        let ways = [(word, ""), (bare, end)];
+        let replaced = ways.into_iter().find_map(|(word, end)| {
+            let inner = word.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+            if let Some(address) = inner.and_then(|it| it.parse().ok()) {
+                return Some(format!("[{}]{end}", self.ip(address)));
+            }
+            if let Ok(address) = word.parse::<IpAddr>() {
+                return Some(format!("{}{end}", self.ip(address)));
+            }
+            let address = word.parse::<SocketAddr>().ok()?;
+            Some(format!("{}{end}", self.socket(address)))
+        });
+        replaced.unwrap_or_else(|| word.to_owned())
+    }
+}
+
+/// Whether an address may have that letter.
+fn is_part(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '.' | ':' | '[' | ']')
 }
 
 #[cfg(test)]
@@ -67,6 +100,13 @@ mod tests {
         assert_eq!(text("::1"), "2001:db8::2");
         assert_eq!(text("192.0.2.7"), "198.18.0.1");
         assert_eq!(text("a.test"), "a.test");
+        assert_eq!(
+            text(
+                "proxy_pass https://192.0.2.7:8443/a; it is for 192.0.2.7, or [::1]:443. 1.2.840.10045"
+            ),
+            "proxy_pass https://198.18.0.1:8443/a; it is for 198.18.0.1, or [2001:db8::2]:443. 1.2.840.10045"
+        );
+        assert_eq!(text("http://[::1]/"), "http://[2001:db8::2]/");
         assert_eq!(text("0.0.0.0:443"), "0.0.0.0:443");
         assert_eq!(Placeholders::default().text("192.0.2.7".to_owned()), "192.0.2.7");
     }

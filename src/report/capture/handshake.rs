@@ -4,7 +4,7 @@ use super::document::{
     CapturedAlert, CapturedHandshake, EndView, FailureView, HandshakeResult, HelloView, ServedBy,
     WaitingClient,
 };
-use super::kinds::{directives, is_inferred, renamed};
+use super::kinds::{directives, evidence, is_inferred, renamed};
 use super::utc;
 use crate::capture::blame::Blame;
 use crate::capture::configured::ServingBlock;
@@ -75,7 +75,7 @@ fn failure(
         causes: blame.causes.iter().map(|(cause, _)| cause.id).collect(),
         directives: directives(&renamed(&blame.directives, placeholders)),
         on_behalf_of: waiting.to_vec(),
-        evidence: blame.evidence.clone(),
+        evidence: evidence(blame, placeholders),
     }
 }
 

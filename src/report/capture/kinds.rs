@@ -52,7 +52,7 @@ impl Kinds {
         let key = KindKey {
             server: exchange.server,
             class: blame.class,
-            evidence: blame.evidence.clone(),
+            evidence: evidence(blame, placeholders),
             directives: renamed(&blame.directives, placeholders),
         };
         let directives = key.directives.clone();
@@ -87,12 +87,12 @@ impl Kinds {
         kinds.sort_by_key(|(_, kind)| {
             (kind.blame.weight, std::cmp::Reverse(kind.count), kind.first)
         });
-        kinds.into_iter().map(|(key, kind)| kind.view(key.server)).collect()
+        kinds.into_iter().map(|(key, kind)| kind.view(key.server, key.evidence)).collect()
     }
 }
 
 impl Kind {
-    fn view(self, server: SocketAddr) -> FailureKind {
+    fn view(self, server: SocketAddr, evidence: Vec<String>) -> FailureKind {
         let listed = self.clients.iter().take(MAX_LISTED);
         FailureKind {
             server: server.to_string(),
@@ -106,7 +106,7 @@ impl Kind {
             server_names: self.names.into_iter().collect(),
             first_seen: utc(self.first),
             last_seen: utc(self.last),
-            evidence: self.blame.evidence,
+            evidence,
             on_behalf_of: self.waiting,
             directives: directives(&self.directives),
             causes: self
@@ -123,6 +123,11 @@ impl Kind {
                 .collect(),
         }
     }
+}
+
+/// What a failure rests on: certificates and configurations may name addresses.
+pub(super) fn evidence(blame: &Blame, placeholders: &Placeholders) -> Vec<String> {
+    blame.evidence.iter().map(|text| placeholders.text(text.clone())).collect()
 }
 
 /// A `listen` has an address.

@@ -62,7 +62,11 @@ fn a_failing_upstream_is_joined_to_the_request_that_waited() {
     let main = pki.path("proxy.conf");
     fs::write(&main, &text).unwrap();
     let main = main.display().to_string();
-    let (report, status) = report(&plain_pcap(&all, Link::Ethernet), &["--nginx", &main]);
+    let file = plain_pcap(&all, Link::Ethernet);
+    let (hidden, _) = report(&file, &["--nginx", &main, "--anonymize"]);
+    assert!(!hidden.to_string().contains("192.0.2."), "{hidden:#}");
+    assert!(hidden["failures"][0]["evidence"].to_string().contains("https://198.18.0."));
+    let (report, status) = report(&file, &["--nginx", &main]);
     assert_eq!((status, &report["summary"]["failed"]), (1, &1.into()), "{report:#}");
     let kind = &report["failures"][0];
     assert_eq!(kind["class"], "alert-handshake-failure", "{kind:#}");
