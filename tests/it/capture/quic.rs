@@ -225,6 +225,44 @@ fn tshark_reads_the_same_hello_and_answer() {
 }
 
 #[test]
+fn tshark_reads_the_same_hello_in_any_frames() {
+    let hello = hello();
+    let (a, rest) = hello.split_at(50);
+    let (b, c) = rest.split_at(40);
+    let (ping, acknowledged) = (vec![1, 0, 0], vec![2, 0, 0, 0, 0]);
+    let [first, second, third] = [crypto(0, a), crypto(50, b), crypto(90, c)];
+    let longer = crypto(0, &hello[..70]);
+    let packets = |parts: &[&[Vec<u8>]]| {
+        let numbered = (0..).zip(parts);
+        let packets = numbered
+            .map(|(number, frames)| (0, of_client(V1, &FIRST_ID, &[], number, frames.concat())));
+        packets.collect::<Vec<_>>()
+    };
+    for sent in [
+        packets(&[&[first.clone(), ping.clone(), second.clone(), third.clone()]]),
+        packets(&[&[third.clone(), ping.clone(), second.clone(), first.clone()]]),
+        packets(&[&[second.clone(), first.clone()], &[acknowledged, third.clone()]]),
+        packets(&[&[longer, ping, second, third]]),
+    ] {
+        let file = udp_capture(&sent);
+        let (report, _) = report(&file, &[]);
+        let fields = ["tls.handshake.extensions_server_name", "tls.handshake.extension.type"];
+        let theirs = tshark(&file, "quic && tls.handshake.type == 1", &fields);
+        let cells = theirs.values().next().expect("tshark finds no hello");
+        let seen = &report["handshakes"][0]["hello"];
+        assert_eq!(seen["server_name"], cells[0].as_str());
+        let own: Vec<String> =
+            seen["extensions"].as_array().unwrap().iter().map(ToString::to_string).collect();
+        let grease = |kind: &&str| {
+            let kind: u16 = kind.parse().unwrap();
+            kind & 0x0f0f != 0x0a0a || kind >> 8 != kind & 0xff
+        };
+        let theirs: Vec<&str> = cells[1].split(',').filter(grease).collect();
+        assert_eq!(own, theirs);
+    }
+}
+
+#[test]
 fn a_connection_that_is_closed_with_an_alert_failed() {
     let hello = of_client(V1, &FIRST_ID, &[], 0, crypto(0, &hello()[..]));
     let close = of_server(V1, &FIRST_ID, 0, vec![0x1c, 0x41, 0x28, 6, 2, b'n', b'o', 0, 0]);
