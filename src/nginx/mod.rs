@@ -14,6 +14,7 @@ pub mod inherit;
 pub mod kubernetes;
 pub mod listener;
 mod lua;
+pub mod name_example;
 pub mod problem;
 pub mod rehearsal;
 pub mod server_name;

@@ -214,14 +214,19 @@ pub(super) fn client(
             Err(reason) => client.lists_unread = Some(reason),
         }
     }
-    let certificate = material(ssl.certificate.as_ref())?;
-    let key = material(ssl.certificate_key.as_ref())?;
-    if let (Some(certificate), Some(key)) = (certificate, key) {
-        let passwords = ssl.password_file.as_ref().map(|set| &*set.value).unwrap_or_default();
-        match files.identity([certificate, key, passwords]) {
-            Ok(identity) => client.identity = Some(identity),
-            Err(reason) => client.identity_unread = Some(reason),
+    let certificate = material(ssl.certificate.as_ref());
+    let key = material(ssl.certificate_key.as_ref());
+    match (certificate, key) {
+        (Ok(Some(certificate)), Ok(Some(key))) => {
+            let passwords = ssl.password_file.as_ref().map(|set| &*set.value).unwrap_or_default();
+            match files.identity([certificate, key, passwords]) {
+                Ok(identity) => client.identity = Some(identity),
+                Err(reason) => client.identity_unread = Some(reason),
+            }
         }
+        // It matters only if the server asks for a certificate.
+        (Err(reason), _) | (_, Err(reason)) => client.identity_unread = Some(reason),
+        _ => {}
     }
     Ok(client)
 }

@@ -232,6 +232,33 @@ fn what_cannot_be_probed_is_reported_and_does_not_pass() {
 }
 
 #[test]
+fn a_server_with_an_expression_is_asked_for_a_name_that_fits() {
+    let pki = Pki::new();
+    let (by_default, own) = (pki.server("default", &["www.test"]), pki.server("own", &["a.test"]));
+    let server = |name: &str, files: &crate::support::pki::Files| {
+        let (certificate, key) = (files.certificate.display(), files.key.display());
+        format!(
+            "server {{ listen 127.0.0.1:PORT ssl; server_name {name}; ssl_certificate {certificate}; \
+             ssl_certificate_key {key}; }}\n"
+        )
+    };
+    let expression = r"~^(?<shop>[a-z]+)\.shops\.test$";
+    let http = server("www.test", &by_default) + &server(&format!("\"{expression}\""), &own);
+    let nginx = Nginx::start(&http);
+    let main = pki.path("nginx.conf");
+    let http = http.replace("PORT", &nginx.port.to_string());
+    fs::write(&main, format!("events {{}}\nhttp {{\n{http}}}\n")).unwrap();
+    let ca_file = pki.ca_file();
+    let args = ["nginx", main.to_str().unwrap(), "--ca-file", &ca_file, "--format", "json"];
+    let run = shakedown(&args);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let found = target(&report, "an example of ~^(?<shop>");
+    assert!(text(&found["name"]).starts_with("a.shops.test:"), "{found:#}");
+    // The certificate is the one in the file of that server.
+    assert_eq!(found["status"], "pass", "{found:#}");
+}
+
+#[test]
 fn a_diff_goes_with_a_report_for_people_or_beside_one_in_a_file() {
     let scene = Scene::new();
     let run = scene.audit(&["--diff", "--format", "json"]);

@@ -19,6 +19,7 @@ pub use pass_through::{PassThrough, pass_through};
 
 use super::defaults::{self, NginxRelease, PROTOCOLS_BY_NAME};
 use super::inherit::Set;
+use super::name_example;
 use super::problem::Span;
 pub use super::server_name::ServerName;
 use crate::tls::version::ProtocolVersion;
@@ -136,6 +137,24 @@ impl Listener {
         };
         let undecided = self.servers.iter().any(|server| server.names.iter().any(is_open));
         (!undecided).then(|| self.default_server())
+    }
+
+    /// The server with this name, for a name that is no other server's and fits a regular expression: the first in the
+    /// configuration that fits. `None` if that cannot be told.
+    pub fn server_by_expression(&self, name: &str) -> Option<&Server> {
+        let all = || self.servers.iter().flat_map(|server| server.names.iter());
+        if all().any(|known| known.value.rank(name).is_some()) {
+            return None;
+        }
+        for server in &self.servers {
+            for known in server.names.iter() {
+                let ServerName::Regex(pattern) = &known.value else { continue };
+                if name_example::matches(pattern, name)? {
+                    return Some(server);
+                }
+            }
+        }
+        None
     }
 
     /// The protocols for a client that selects one of the servers by name: before 1.29.2 those of the default server,

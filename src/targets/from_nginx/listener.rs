@@ -11,6 +11,7 @@ use crate::nginx::listener::{
     ListenAddress, Listener, MailStartTls as Begin, Material, Protocol, Server, ServerName,
     ServerSsl,
 };
+use crate::nginx::name_example;
 use crate::nginx::problem::Span;
 use crate::targets::address::{Address, host_port, parse_host};
 use crate::targets::identity::{FileError, read_certificates};
@@ -161,7 +162,7 @@ fn unnameable(listener: &Listener) -> impl Iterator<Item = Untestable> {
         Untestable {
             name: format!("{} ({})", names.join(" "), listener.address),
             span: server.listen.clone(),
-            reason: "its names are regular expressions or variables, so there is no name to send"
+            reason: "its names are regular expressions or variables, and no name that fits was found to send"
                 .to_owned(),
         }
     })
@@ -188,15 +189,29 @@ fn sample_names(server: &Server) -> Vec<String> {
 /// Top-level domains that are reserved (RFC 2606), for names with a trailing star.
 const UNOWNED: [&str; 3] = ["test", "example", "invalid"];
 
-/// A sample that leads to the server for each name with a trailing star.
+/// A sample that leads to the server for each name with a trailing star, and for each regular expression.
 fn stand_ins(listener: &Listener, server: &Server) -> Vec<(String, String)> {
     let leads_here =
         |name: &String| listener.server_for(name).is_some_and(|one| std::ptr::eq(one, server));
+    let fits_here = |name: &String| {
+        listener.server_by_expression(name).is_some_and(|one| std::ptr::eq(one, server))
+    };
+    let is_name = |name: &String| matches!(parse_host(name), Ok(Host::Name(_)));
     let stand_in = |name: &ServerName| {
-        let ServerName::Trailing(prefix) = name else { return None };
-        let names = UNOWNED.iter().map(|domain| format!("{prefix}{domain}"));
-        let mut names = names.filter(|name| matches!(parse_host(name), Ok(Host::Name(_))));
-        Some((name.to_string(), names.find(leads_here)?))
+        let found = match name {
+            ServerName::Trailing(prefix) => {
+                let names = UNOWNED.iter().map(|domain| format!("{prefix}{domain}"));
+                names.filter(is_name).find(leads_here)?
+            }
+            ServerName::Regex(pattern) => {
+                let names = name_example::examples(pattern).into_iter();
+                // An expression without a start may be meant for what stands before.
+                let names = names.flat_map(|name| [format!("{ANY_LABEL}{name}"), name]);
+                names.rev().filter(is_name).find(fits_here)?
+            }
+            _ => return None,
+        };
+        Some((name.to_string(), found))
     };
     server.names.iter().filter_map(|set| stand_in(&set.value)).collect()
 }
