@@ -13,6 +13,7 @@ use shakedown::nginx::tree::Tree;
 use shakedown::nginx::upstream::{Upstream, plain_upstreams, upstreams};
 use shakedown::nginx::variable::Variables;
 use shakedown::targets::from_nginx::{Premises, startup, targets};
+use shakedown::targets::opened_keys::OpenedKeys;
 use shakedown::targets::options::Options;
 
 const MAIN: &str = "/etc/nginx/nginx.conf";
@@ -36,7 +37,7 @@ fn judge(source: &dyn Source, main: &str) {
         Some(Fact { span: problem.span.clone()?, kind: FactKind::Refused(problem.fault.clone()) })
     }));
     with_premises(|premises| {
-        found.extend(startup::facts(&tree, &passes, premises, (false, true)));
+        found.extend(startup::check(&tree, &passes, premises, (false, true)).facts);
         drop(targets(&sockets, &passes, &plain, premises));
     });
     drop(judge_settings(&found));
@@ -63,8 +64,11 @@ fn with_premises(work: impl FnOnce(&Premises<'_>)) {
         request: true,
         version: None,
         library: None,
+        foreign: None,
+        system: Vec::new(),
         apart: HashSet::new(),
         sockets: Vec::new(),
         rehearsed: false,
+        keys: OpenedKeys::default(),
     });
 }
