@@ -2,8 +2,8 @@
 
 use super::rule::{Rule, RuleGroup};
 use super::rules::{
-    certificate, chain, client_certificate, configuration, protocol, reachability, session, sni,
-    upstream,
+    certificate, chain, client_certificate, configuration, protocol, quic, reachability, session,
+    sni, upstream,
 };
 
 /// All rules, in the order in which reports and documents show them.
@@ -122,6 +122,10 @@ pub const RULES: &[&Rule] = &[
     &configuration::session_shared_unverified::RULE,
     &configuration::session_shared_identity::RULE,
     &session::session_resumption_unsupported::RULE,
+    &quic::quic_unreachable::RULE,
+    &quic::http3_refused::RULE,
+    &quic::quic_certificate_differs::RULE,
+    &quic::http3_not_advertised::RULE,
     &reachability::connection_refused::RULE,
     &reachability::connect_timeout::RULE,
     &reachability::network_unreachable::RULE,

@@ -46,6 +46,8 @@ impl<'a> SClient<'a> {
             |path| vec!["-unix".into(), path.into()],
         );
         let call = Self { target, words, input: Input::Nothing, password: None, piped: Vec::new() };
+        // OpenSSL speaks QUIC since 3.2.
+        let call = if target.quic { call.flag("-quic").option("-alpn", "h3") } else { call };
         match sni {
             Some(name) => call.option("-servername", name),
             None => call.flag("-noservername"),

@@ -95,7 +95,7 @@ fn without_hashes(text: &str) -> String {
 #[test]
 fn a_healthy_endpoint_of_every_kind_raises_no_rule() {
     let mut passed = BTreeSet::new();
-    let kinds: [fn() -> Scene; 10] = [
+    let kinds: [fn() -> Scene; 11] = [
         Scene::new,
         Scene::upstream,
         || Scene::of("192.0.2.1"),
@@ -106,6 +106,7 @@ fn a_healthy_endpoint_of_every_kind_raises_no_rule() {
         mutual,
         proxied,
         plain,
+        led_to_quic,
     ];
     let judged = kinds.into_iter().map(|kind| kind().judge());
     for judgement in judged.chain([own_file(), file_of_a_client()]) {
@@ -193,6 +194,14 @@ fn mutual() -> Scene {
     let authorities = vec!["CN=test intermediate".to_owned()];
     let request = ClientCertificateRequest { authorities, answered: true };
     scene.each(|cell| cell.client_auth = ClientAuth::Requested(request.clone()));
+    scene
+}
+
+/// A QUIC socket that TCP leads to.
+fn led_to_quic() -> Scene {
+    let mut scene = Scene::quic();
+    let facts = scene.seen.endpoints[0].quic.as_mut().unwrap();
+    facts.advertised = Observed::Seen("h3=\":443\"".to_owned());
     scene
 }
 

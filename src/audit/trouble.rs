@@ -39,6 +39,10 @@ pub enum Trouble {
     NameRejected,
     /// The server supports none of the application protocols that the operator expects.
     Alpn,
+    /// Nothing answers over QUIC.
+    QuicUnreachable,
+    /// The QUIC socket does not speak HTTP/3.
+    Http3,
     /// The other version works, but not this one.
     VersionUnsupported,
     /// No TLS 1.2 or 1.3, but an older version.
@@ -89,6 +93,9 @@ impl<'a> Matrix<'a> {
     /// Why this handshake failed; `None` if it did not, or if the other handshake of the same version says enough.
     pub fn trouble(&self, cell: &Handshake) -> Option<Trouble> {
         let failure = cell.failure()?;
+        if let Some(trouble) = self.over_quic(cell, failure) {
+            return Some(trouble);
+        }
         if let Some(barrier) = barrier(failure) {
             return Some(barrier);
         }
@@ -98,6 +105,16 @@ impl<'a> Matrix<'a> {
         match self.endpoint.cell(self.named(), cell.version) {
             Some(twin) if !answers_in_tls(cell) => self.beside(cell, twin),
             _ => Some(self.own_trouble(cell, failure)),
+        }
+    }
+
+    /// What only a QUIC socket can be in trouble with.
+    fn over_quic(&self, cell: &Handshake, failure: &Failure) -> Option<Trouble> {
+        match failure.cause {
+            _ if !self.target.quic || answers_in_tls(cell) => None,
+            Cause::ConnectionRefused | Cause::TimedOut => Some(Trouble::QuicUnreachable),
+            Cause::Alert(AlertDescription::NO_APPLICATION_PROTOCOL) => Some(Trouble::Http3),
+            _ => None,
         }
     }
 

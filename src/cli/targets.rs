@@ -36,7 +36,8 @@ pub(super) fn read(
     let request = !args.target.nginx.no_request;
     let identities = Identities::default();
     let redirects = [&args.resolve[..], &args.connect_to[..]].concat();
-    let mut reader = TargetReader { listed, identities, request, redirects, failure: None };
+    let quic = args.quic;
+    let mut reader = TargetReader { listed, identities, request, redirects, quic, failure: None };
     let mut problems = Vec::new();
     for text in &args.targets {
         if text == "-" {
@@ -84,6 +85,8 @@ struct TargetReader {
     request: bool,
     /// Other addresses for some hosts.
     redirects: Vec<Redirect>,
+    /// Whether the QUIC socket beside each target is one, too.
+    quic: bool,
     /// The first file that could not be read; problems of the addresses are reported before it.
     failure: Option<anyhow::Error>,
 }
@@ -120,7 +123,13 @@ impl TargetReader {
                 return;
             }
             match self.target(address, options, origin.clone()) {
-                Ok(target) => self.listed.add(target),
+                Ok(target) => {
+                    // Mail servers and nginx's upstreams have no QUIC socket.
+                    let has_one = target.starttls.is_none() && target.nginx.is_none();
+                    let beside = (self.quic && has_one).then(|| target.clone().over_quic());
+                    self.listed.add(target);
+                    beside.into_iter().for_each(|target| self.listed.add(target));
+                }
                 Err(error) => self.failure = Some(error),
             }
         }

@@ -4,6 +4,7 @@
 //! recorded as such.
 
 pub mod nginx;
+pub mod quic;
 pub mod scan;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::nginx::NginxAttempt;
+use self::quic::QuicFacts;
 use self::scan::{BrowserHello, Replay, Scan};
 use crate::certificate::Chain;
 use crate::tls::alert::AlertDescription;
@@ -359,6 +361,9 @@ pub struct Endpoint {
     pub connections: u32,
     /// Handshakes as nginx makes them: as configured, then with changes. Empty if its settings are unknown.
     pub nginx: Vec<NginxAttempt>,
+    /// What was seen besides the handshakes, if they were made over QUIC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quic: Option<Box<QuicFacts>>,
 }
 
 impl Endpoint {
@@ -377,6 +382,7 @@ impl Endpoint {
             scan_withheld: false,
             connections: 0,
             nginx: Vec::new(),
+            quic: None,
         }
     }
 
@@ -451,7 +457,11 @@ impl Observation {
 
     /// Removes all durations.
     pub fn forget_times(&mut self) {
-        for cell in self.endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.handshakes) {
+        let cells = self.endpoints.iter_mut().flat_map(|endpoint| {
+            let beside = endpoint.quic.iter_mut().flat_map(|facts| &mut facts.over_tcp);
+            endpoint.handshakes.iter_mut().chain(beside)
+        });
+        for cell in cells {
             (cell.connect_time, cell.handshake_time) = (None, None);
         }
     }

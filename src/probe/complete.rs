@@ -18,10 +18,11 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::cause::cause;
-use super::connect::{Connection, Connector, Permits};
+use super::connect::{Connection, Connector, DatagramConnection, Permits};
 use super::follow_up::{self, Aftermath, Waits};
 use super::offer::Offer;
 use super::plan::{Cell, Resume};
+use super::quic::HTTP3;
 use super::raw;
 use super::recorder::HandshakeRecorder;
 use super::sessions::Sessions;
@@ -208,6 +209,17 @@ impl Caller<'_> {
         self.connector.slow_down(self.address);
     }
 
+    /// Where the connections go.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A socket for datagrams to the address.
+    pub(super) async fn open_datagrams(&self) -> Result<DatagramConnection, Failure> {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        self.connector.connect_datagrams(self.address).await
+    }
+
     /// A TCP connection that is ready for TLS.
     pub(super) async fn open(&self) -> Result<Connection, Failure> {
         self.opened.fetch_add(1, Ordering::Relaxed);
@@ -237,6 +249,9 @@ impl Caller<'_> {
     }
 
     fn alpn(&self) -> Vec<Vec<u8>> {
+        if self.target.quic {
+            return vec![HTTP3.to_vec()];
+        }
         self.target.expect.alpn.iter().map(|name| name.clone().into_bytes()).collect()
     }
 

@@ -1,11 +1,12 @@
 //! Resolves names and connects to addresses, within the run's limits. Only this module opens sockets.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -34,6 +35,14 @@ pub struct Connection {
     pub took: Duration,
     /// The permits of this connection.
     pub permits: Permits,
+}
+
+/// A UDP socket whose datagrams go to one address, and its share of the limits.
+#[derive(Debug)]
+pub struct DatagramConnection {
+    /// The socket, which also receives only what comes from there.
+    pub socket: UdpSocket,
+    _permits: Permits,
 }
 
 /// A connection's share of the limits.
@@ -182,6 +191,24 @@ impl Connector {
         // A handshake consists of small writes that each wait for an answer. An error here only costs time.
         let _ = stream.set_nodelay(true);
         Ok(Connection { stream, took: started.elapsed(), permits })
+    }
+
+    /// A socket for datagrams to an address, within the same limits.
+    pub async fn connect_datagrams(
+        &self,
+        address: SocketAddr,
+    ) -> Result<DatagramConnection, Failure> {
+        let permits = self.permits(address).await;
+        let there = self.stand_ins.of(address);
+        let any: IpAddr = match there {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let failed = |error: io::Error| connect_failure(cause(&error));
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that opens sockets")]
+        let socket = UdpSocket::bind((any, 0)).await.map_err(failed)?;
+        socket.connect(there).await.map_err(failed)?;
+        Ok(DatagramConnection { socket, _permits: permits })
     }
 
     async fn permits(&self, address: SocketAddr) -> Permits {

@@ -16,6 +16,7 @@ mod in_plain;
 mod offer;
 pub mod plain;
 pub mod plan;
+mod quic;
 pub mod raw;
 pub mod recorder;
 pub mod scan;
@@ -156,6 +157,9 @@ impl Prober {
             let mut endpoint = Endpoint::new(address, Vec::new());
             endpoint.nginx.push(self.as_nginx(target, address, client, Vec::new()).await);
             return endpoint;
+        }
+        if target.quic {
+            return self.quic_endpoint(target, address).await;
         }
         let caller = self.handshaker.caller(&self.connector, target, address);
         let cells = plan::matrix(target);

@@ -360,6 +360,9 @@ pub struct Target {
     pub nginx: Option<Arc<NginxClient>>,
     /// Whether to send a PROXY protocol line first.
     pub proxy_protocol: bool,
+    /// Whether its socket is one of UDP, and TLS is a part of QUIC.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quic: bool,
     /// Names that the endpoint may know, likeliest first, to be tried in fixes.
     pub likely_names: Vec<String>,
     /// The certificate may have any name, because the right one is unknown.
@@ -424,6 +427,31 @@ impl Target {
     pub fn known_as(&self) -> Option<Host> {
         let host = || self.host().filter(|host| host.unix_path().is_none()).cloned();
         self.server_name.clone().map(Host::Name).or_else(host)
+    }
+
+    /// Whether known clients can be replayed there: a listener of TCP.
+    pub fn is_tcp_listener(&self) -> bool {
+        self.role == Role::Listener && !self.quic
+    }
+
+    /// The QUIC socket of the same address, port and name. What only concerns TCP is not expected of it.
+    #[must_use]
+    pub fn over_quic(self) -> Self {
+        let expect = Expectations {
+            protocols: None,
+            alpn: Vec::new(),
+            clients: Vec::new(),
+            asked: Vec::new(),
+            ..self.expect
+        };
+        Self {
+            name: format!("{} (QUIC)", self.name),
+            quic: true,
+            expect,
+            proxy_protocol: false,
+            unusable_suites: None,
+            ..self
+        }
     }
 
     /// Whether it is the file of a client's certificate.

@@ -158,6 +158,7 @@ impl Options {
             },
             nginx: None,
             proxy_protocol: self.proxy_protocol.unwrap_or(false),
+            quic: false,
             likely_names: Vec::new(),
             any_name: false,
             staples: false,

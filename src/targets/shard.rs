@@ -77,7 +77,11 @@ impl Target {
         };
         let server_name = self.server_name.as_deref().unwrap_or_default();
         let starttls = self.starttls.map(StartTls::name).unwrap_or_default();
-        let client = if self.nginx.is_some() { "as nginx" } else { "" };
+        let client = match (self.nginx.is_some(), self.quic) {
+            (true, _) => "as nginx",
+            (false, true) => "QUIC",
+            (false, false) => "",
+        };
         let _ = write!(text, "\0{server_name}\0{role}\0{starttls}\0{client}");
         let mut digits = Fingerprint::of(text.as_bytes()).to_string();
         digits.truncate(16);

@@ -196,7 +196,7 @@ fn a_dead_host_that_is_allowed_fails_no_run_and_is_still_untested() {
 }
 
 #[test]
-fn a_quic_socket_fails_the_run_until_the_operator_accepts_that_it_is_not_tested() {
+fn a_quic_socket_without_an_answer_fails_the_run_until_the_operator_accepts_it() {
     let pki = Pki::new();
     let files = pki.server("a", &["a.test"]);
     let pair = format!(
@@ -219,17 +219,15 @@ fn a_quic_socket_fails_the_run_until_the_operator_accepts_that_it_is_not_tested(
         let args = ["nginx", "--format", "json", "--ca-file", &pki.ca_file(), &main];
         let run = shakedown(&[&args[..], &release].concat());
         let report: Value = serde_json::from_str(&run.stdout).unwrap();
-        let untested = report["targets"].as_array().unwrap().iter();
-        let untested: Vec<Value> =
-            untested.flat_map(|target| target["untested"].as_array().unwrap().clone()).collect();
-        assert_eq!(untested.len(), 1, "{report:#}");
-        let reason = untested[0]["reason"].to_string();
-        assert!(reason.contains("ignore[not-tested]"), "{reason}");
-        (run.status, untested[0]["excuse"]["kind"].clone())
+        let targets = report["targets"].as_array().unwrap().iter();
+        let mut findings = targets.flat_map(|target| target["findings"].as_array().unwrap());
+        let finding = findings.next().unwrap();
+        assert_eq!(finding["rule"], "quic-unreachable", "{report:#}");
+        (run.status, finding["excuse"]["kind"].clone())
     };
-    assert_eq!(audit(""), (3, Value::Null));
+    assert_eq!(audit(""), (1, Value::Null));
     assert_eq!(
-        audit("# shakedown: ignore[not-tested] HTTP/3 is watched elsewhere"),
+        audit("# shakedown: ignore[quic-unreachable] HTTP/3 is opened next week"),
         (0, "ignored".into())
     );
 }

@@ -49,6 +49,7 @@ mod patch;
 mod peers;
 mod plain_text;
 mod proxy;
+mod quic;
 mod readme;
 mod registry;
 mod rehearse;

@@ -2,7 +2,7 @@
 
 use crate::audit::finding::Finding;
 use crate::audit::rule::Rule;
-use crate::audit::rules::{chain, client_certificate, protocol, session, sni};
+use crate::audit::rules::{chain, client_certificate, protocol, quic, session, sni};
 use crate::observation::RawChoice;
 use crate::tls::profile::{self, Profile};
 use crate::tls::suite::KeyExchange;
@@ -41,6 +41,8 @@ pub enum Goal {
     Resumption,
     /// HTTP/2 is selected.
     Http2,
+    /// The QUIC socket speaks HTTP/3.
+    Http3,
     /// The server accepts the name.
     Name,
     /// What works with a name also works without one.
@@ -53,7 +55,7 @@ pub enum Goal {
 
 /// The rules whose findings can be fixed by directives. A finding about a client profile names the client, see
 /// [`Goal::of`].
-const GOALS: [(&Rule, Goal); 21] = [
+const GOALS: [(&Rule, Goal); 22] = [
     (&protocol::tls12_unsupported::RULE, Goal::Version(ProtocolVersion::TLS1_2)),
     (&protocol::tls13_unsupported::RULE, Goal::Version(ProtocolVersion::TLS1_3)),
     (&protocol::legacy_protocol_only::RULE, Goal::Version(ProtocolVersion::TLS1_2)),
@@ -66,6 +68,7 @@ const GOALS: [(&Rule, Goal); 21] = [
     (&protocol::cipher_mismatch::RULE, Goal::CurrentGroup),
     (&protocol::post_quantum_unsupported::RULE, Goal::PostQuantum),
     (&protocol::alpn_mismatch::RULE, Goal::Http2),
+    (&quic::http3_refused::RULE, Goal::Http3),
     (&chain::chain_misordered::RULE, Goal::ChainOrder),
     (&chain::chain_incomplete::RULE, Goal::WholeChain),
     (&chain::chain_contains_root::RULE, Goal::PlainChain),

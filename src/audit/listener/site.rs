@@ -33,7 +33,8 @@ pub fn place<'l>(listeners: &'l [Listener], target: &Target) -> Option<(&'l List
         (&*at.file, at.line, at.column) == (&*origin.file, origin.line, origin.column)
     };
     let found = |listener: &'l Listener| Some((listener, listener.servers.iter().find(is_here)?));
-    let mut all: Vec<_> = listeners.iter().filter(|one| !one.quic).filter_map(found).collect();
+    let mut all: Vec<_> =
+        listeners.iter().filter(|one| one.quic == target.quic).filter_map(found).collect();
     // The listener may be a range of ports, or a private copy on another port.
     all.sort_by_key(|(listener, _)| listener.address.port() != Some(port));
     all.into_iter().next()

@@ -5,6 +5,7 @@ pub mod chain;
 pub mod client_certificate;
 pub mod configuration;
 pub mod protocol;
+pub mod quic;
 pub mod reachability;
 pub mod session;
 pub mod sni;

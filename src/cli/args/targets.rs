@@ -24,6 +24,9 @@ pub(in crate::cli) struct SourceArgs {
     /// Connect to HOST2 and PORT2 for HOST1 and PORT1, as curl does; an empty part is any, or the same (repeatable)
     #[arg(long, value_name = "HOST1:PORT1:HOST2:PORT2", value_parser = Redirect::connect_to, help_heading = "Targets")]
     pub(in crate::cli) connect_to: Vec<Redirect>,
+    /// Also probe the QUIC socket (HTTP/3) at the address and port of each target
+    #[arg(long, conflicts_with_all = ["starttls", "as_nginx"], help_heading = "Targets")]
+    pub(in crate::cli) quic: bool,
     #[command(flatten)]
     pub(in crate::cli) target: TargetArgs,
 }

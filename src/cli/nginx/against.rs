@@ -27,7 +27,7 @@ use crate::run::TargetReport;
 use crate::run::network::Network;
 use crate::targets::former::Former;
 use crate::targets::from_nginx::Premises;
-use crate::targets::{Host, Role, Target};
+use crate::targets::{Host, Target};
 use crate::tls::profile::{self, Profile};
 
 /// The largest report, in bytes.
@@ -155,7 +155,7 @@ pub(super) fn mark(
     let old = args.against.as_deref().unwrap_or_else(|| Path::new("live"));
     let named = &clients.named;
     let all = targets.to_vec();
-    for target in targets.iter_mut().filter(|target| target.role == Role::Listener) {
+    for target in targets.iter_mut().filter(|target| target.is_tcp_listener()) {
         let same: Vec<&Old> = before.iter().filter(|known| known.is(target)).collect();
         let likest =
             same.iter().max_by_key(|known| (known.is_at(target), known.name == target.name));
@@ -173,7 +173,7 @@ pub(super) fn mark(
         });
         Arc::make_mut(target).former = former;
     }
-    let listeners = targets.iter().filter(|target| target.role == Role::Listener);
+    let listeners = targets.iter().filter(|target| target.is_tcp_listener());
     let added = listeners.filter(|target| target.former.is_none());
     let gone = before.iter().filter(|known| !targets.iter().any(|target| known.is(target)));
     let gone: Vec<String> = gone.map(|known| known.name.clone()).collect();
@@ -258,7 +258,7 @@ fn observe(
     clients: &Clients,
 ) -> anyhow::Result<Vec<Old>> {
     let depth = Depth { clients: clients.clone(), unexplained: true, ..Depth::default() };
-    let listeners = targets.iter().filter(|target| target.role == Role::Listener);
+    let listeners = targets.iter().filter(|target| target.is_tcp_listener());
     let seen = listeners.map(|target| {
         let depth = &depth;
         async move {

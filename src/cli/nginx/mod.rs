@@ -43,7 +43,7 @@ use crate::targets::from_nginx::{Premises, Untestable};
 use crate::targets::identity::read_identity;
 use crate::targets::opened_keys::OpenedKeys;
 use crate::targets::options::Options;
-use crate::targets::{Origin, Role, Target, TargetKind};
+use crate::targets::{Origin, Target, TargetKind};
 use crate::tls::profile::Profile;
 
 /// Runs the subcommand.
@@ -130,7 +130,7 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
 fn ask_about(targets: &mut [Arc<Target>], clients: &[&'static Profile]) {
     let named = clients.iter().copied().filter(|client| client.captured.is_none());
     let named: Vec<&'static Profile> = named.collect();
-    let listeners = targets.iter_mut().filter(|target| target.role == Role::Listener);
+    let listeners = targets.iter_mut().filter(|target| target.is_tcp_listener());
     for target in listeners.filter(|_| !named.is_empty()) {
         Arc::make_mut(target).expect.asked.clone_from(&named);
     }

@@ -15,7 +15,7 @@ use crate::log::requests::{RequestClient, RequestCounter, Requests};
 use crate::log::shape::AccessLineShape;
 use crate::nginx::listener::Listener;
 use crate::nginx::tree::Tree;
-use crate::targets::{Role, Target};
+use crate::targets::Target;
 use crate::tls::profile::Profile;
 
 /// What a log_format needs, and all that a log can tell.
@@ -123,7 +123,7 @@ pub(super) fn mark(
     let of_all_names = !is_named && names.len() > 1;
     let with_names = |own: Requests| Arc::new(Requests { of_all_names, ..own });
     let whole = (!is_split).then(|| with_names(requests.only(|_| true)));
-    for target in targets.iter_mut().filter(|target| target.role == Role::Listener) {
+    for target in targets.iter_mut().filter(|target| target.is_tcp_listener()) {
         let own = |client: &RequestClient| {
             let port = client.port.is_none_or(|port| target.port() == Some(port));
             let name = client.name.as_deref().filter(|_| is_named);

@@ -7,6 +7,7 @@ use crate::certificate::crl::{RevocationList, RevocationLists};
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::upstream::ProxyModule;
 use crate::observation::nginx::{NginxAnswer, RefusalSubject, Served};
+use crate::observation::quic::QuicFacts;
 use crate::observation::scan::{
     BrowserHello, Features, Listing, Order, Replay, ReplayFailure, Scan, SizedHello, SuiteChoice,
     VersionScan,
@@ -56,6 +57,11 @@ fn full(chain: &Arc<Chain>, trusted: &Trusted) -> Observation {
         scan_withheld: true,
         connections: 17,
         nginx: vec![attempt(chain, trusted)],
+        quic: Some(Box::new(QuicFacts {
+            retried: true,
+            over_tcp: Some(handshake(chain)),
+            advertised: Observed::Seen("h3=\":443\"".to_owned()),
+        })),
     };
     Observation { addresses: Addresses::Found(vec![address.ip()]), endpoints: vec![endpoint] }
 }

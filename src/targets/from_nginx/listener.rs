@@ -91,12 +91,6 @@ fn endpoint(
         return Err("unix sockets cannot be tested");
     }
     let (_, port) = places.first().ok_or("its host is not a valid name")?;
-    if listener.quic {
-        return Err(
-            "QUIC sockets (UDP) cannot be tested; TCP sockets of the same port are. To accept that, write \
-             `# shakedown: ignore[not-tested] REASON` beside the listen directive, or allow it in the gate file",
-        );
-    }
     let free = places.iter().find(is_free).map(|(host, _)| host);
     let Some(host) = premises.connect.as_ref().or(free) else {
         return Err(
@@ -123,7 +117,7 @@ fn of_socket(
         for name in sample_names(server) {
             if met.insert(name.clone()) {
                 let target = target(listener, server, Some(&name), endpoint, premises);
-                all.push((key(endpoint, &name), target, server.listen.clone()));
+                all.push((key(listener, endpoint, &name), target, server.listen.clone()));
             }
         }
         for (pattern, name) in stand_ins(listener, server) {
@@ -136,14 +130,14 @@ fn of_socket(
                     "{name}:{port} (an example of {pattern}; to test another name: probe NAME:{port}:{})",
                     host_port(host, *port)
                 );
-                all.push((key(endpoint, &name), target, server.listen.clone()));
+                all.push((key(listener, endpoint, &name), target, server.listen.clone()));
             }
         }
     }
     let default = listener.default_server();
     if all.len() == before && !default.ssl.rejects() {
         let target = target(listener, default, None, endpoint, premises);
-        all.push((key(endpoint, ""), target, default.listen.clone()));
+        all.push((key(listener, endpoint, ""), target, default.listen.clone()));
     }
 }
 
@@ -168,8 +162,9 @@ fn unnameable(listener: &Listener) -> impl Iterator<Item = Untestable> {
     })
 }
 
-fn key((host, port): &(Host, u16), name: &str) -> String {
-    format!("listener {host} {port} {name}")
+fn key(listener: &Listener, (host, port): &(Host, u16), name: &str) -> String {
+    let quic = if listener.quic { "quic " } else { "" };
+    format!("{quic}listener {host} {port} {name}")
 }
 
 /// The names to test: the literal ones, and a sample for each leading star.
@@ -251,7 +246,7 @@ fn target(
     target.staples = holder.ssl.stapling.as_ref().is_some_and(|set| set.value);
     target.files = files(&holder.ssl, premises);
     target.unusable_suites = suites::unusable(&holder.ssl, &target.files);
-    target
+    if listener.quic { target.over_quic() } else { target }
 }
 
 fn starttls(listener: &Listener) -> Option<StartTls> {

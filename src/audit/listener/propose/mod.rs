@@ -40,6 +40,7 @@ pub fn candidates(goal: Goal, site: Site<'_>, seen: &Endpoint) -> Vec<Candidate>
         }
         Goal::Resumption => sockets::resumption(site),
         Goal::Http2 => sockets::http2(site),
+        Goal::Http3 => sockets::http3(site),
         Goal::Name => sockets::name(site),
         Goal::NoName => sockets::no_name(site),
         Goal::ClientCertificate => sockets::client_certificate(site),

@@ -64,6 +64,11 @@ pub(super) fn http2(site: Site<'_>) -> Vec<Candidate> {
     vec![Candidate::of(listens.collect())]
 }
 
+/// Enables HTTP/3.
+pub(super) fn http3(site: Site<'_>) -> Vec<Candidate> {
+    vec![Candidate::of(vec![set(site.server, "http3", &["on"])])]
+}
+
 /// Accepts handshakes at the server that refuses them all.
 pub(super) fn name(site: Site<'_>) -> Vec<Candidate> {
     let refusing = site.holder();

@@ -50,6 +50,9 @@ pub(in crate::report) struct TargetView<'a> {
     certificates: Vec<CertificateView<'a>>,
     /// Every distinct chain that was sent for the target's own name, and both verdicts on it.
     chains: Vec<chain::ChainView<'a>>,
+    /// What was seen at a QUIC socket besides its handshakes, by address; absent for TCP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quic: Option<Vec<QuicView<'a>>>,
     /// The results of scans; empty if there was none.
     scans: Vec<scan::ScanView<'a>>,
     /// The results of the clients that were replayed.
@@ -91,6 +94,31 @@ struct OriginView {
     file: String,
     line: u32,
     column: u32,
+}
+
+/// What was seen at a QUIC socket besides its handshakes.
+#[derive(Serialize, JsonSchema)]
+struct QuicView<'a> {
+    /// Address and port.
+    address: String,
+    /// Whether a client first had to prove its address (a Retry packet).
+    retry: bool,
+    /// The same handshake over TCP at the same address and port; null if it was not tried.
+    tcp: Option<HandshakeView<'a>>,
+    /// The Alt-Svc header of the answer to `GET /` over TCP; null if there is none, or no answer.
+    alt_svc: Option<&'a str>,
+}
+
+impl<'a> QuicView<'a> {
+    fn of(endpoint: &'a Endpoint) -> Option<Self> {
+        let facts = endpoint.quic.as_ref()?;
+        Some(Self {
+            address: endpoint.address.to_string(),
+            retry: facts.retried,
+            tcp: facts.over_tcp.as_ref().map(|cell| HandshakeView::of(endpoint.address, cell)),
+            alt_svc: facts.advertised.seen().map(String::as_str),
+        })
+    }
 }
 
 /// The verdict of nginx as the endpoint's client.
@@ -150,6 +178,7 @@ impl<'a> TargetView<'a> {
             handshakes: endpoints.iter().flat_map(handshakes).collect(),
             certificates: certificate::distinct(report),
             chains: chains(report),
+            quic: target.quic.then(|| endpoints.iter().filter_map(QuicView::of).collect()),
             scans: endpoints.iter().flat_map(scan::scans).collect(),
             clients: endpoints.iter().flat_map(|one| scan::clients(one, target)).collect(),
             changes: None,
