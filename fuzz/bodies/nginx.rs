@@ -15,6 +15,7 @@ use shakedown::nginx::variable::Variables;
 use shakedown::targets::from_nginx::{Premises, startup, targets};
 use shakedown::targets::opened_keys::OpenedKeys;
 use shakedown::targets::options::Options;
+use time::OffsetDateTime;
 
 const MAIN: &str = "/etc/nginx/nginx.conf";
 
@@ -37,7 +38,10 @@ fn judge(source: &dyn Source, main: &str) {
         Some(Fact { span: problem.span.clone()?, kind: FactKind::Refused(problem.fault.clone()) })
     }));
     with_premises(|premises| {
-        found.extend(startup::check(&tree, &passes, premises, (false, true)).facts);
+        found.extend(
+            startup::check(&tree, &passes, premises, (false, true), OffsetDateTime::UNIX_EPOCH)
+                .facts,
+        );
         drop(targets(&sockets, &passes, &plain, premises));
     });
     drop(judge_settings(&found));

@@ -1,11 +1,14 @@
 //! What comes from the network: a server's flight, and captured packets.
 
+use std::sync::Arc;
+
 use shakedown::capture::intake::{CaptureIntake, IntakeSettings};
 use shakedown::capture::kept::Keeping;
 use shakedown::capture::placeholders::Placeholders;
+use shakedown::certificate::trust::TrustStore;
 use shakedown::report::Look;
 use shakedown::report::capture::document::CaptureReport;
-use shakedown::report::capture::table;
+use shakedown::report::capture::{CapturedSite, table};
 use shakedown::tls::captured::CapturedHello;
 use shakedown::tls::flight::{FlightReader, FlightStep};
 
@@ -27,12 +30,14 @@ pub(super) fn flight(input: &[u8]) {
 /// A capture, to the report about its handshakes.
 pub(super) fn capture(input: &[u8]) {
     let mut intake = CaptureIntake::new(IntakeSettings {
-        keeping: Keeping { hellos: true, packets: true },
+        keeping: Keeping { hellos: true, packets: true, turns: true, randoms: true },
         ..IntakeSettings::default()
     });
     let _ = intake.read(input);
     intake.finish();
-    let report = CaptureReport::new(&intake, Vec::new(), None, &Placeholders::new(true));
+    let roots = Arc::new(TrustStore::mozilla());
+    let site = CapturedSite { configured: None, roots: &roots };
+    let report = CaptureReport::new(&intake, Vec::new(), site, &Placeholders::new(true));
     let look = Look { width: 80, colour: false, show_chain: false };
     drop(table::render(&report, look));
 }
