@@ -642,7 +642,7 @@ fn own_certificate() -> Value {
 #[test]
 fn a_backend_over_tls_becomes_a_backend_in_plain_text() {
     let ingress = moving(&json!({ "backend-protocol": "HTTPS" }), &own_certificate());
-    let found = moved(NextController::Nic, &[ingress.clone()]);
+    let found = moved(NextController::Nic, std::slice::from_ref(&ingress));
     assert_eq!(
         changes(&found),
         [
@@ -651,7 +651,7 @@ fn a_backend_over_tls_becomes_a_backend_in_plain_text() {
     );
     assert!(found.listeners.is_empty() && found.upstreams.is_empty());
     assert_eq!(found.plain_upstreams.len(), 1);
-    let found = moved(NextController::Ngf, &[ingress.clone()]);
+    let found = moved(NextController::Ngf, std::slice::from_ref(&ingress));
     assert_eq!(
         changes(&found),
         [
@@ -706,7 +706,7 @@ fn clients_meet_other_certificates_and_are_no_longer_asked_for_theirs() {
     );
     assert!(facts(&found).iter().any(|fact| fact.contains(UNKNOWN_NAMES)));
     let asks = moving(&json!({ "auth-tls-secret": "shop/clients" }), &own_certificate());
-    let found = moved(NextController::Ngf, &[asks.clone()]);
+    let found = moved(NextController::Ngf, std::slice::from_ref(&asks));
     assert_eq!(
         changes(&found),
         [
