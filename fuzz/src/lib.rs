@@ -60,7 +60,9 @@ pub fn run(name: &str, input: &[u8]) {
 fn warm(target: &FuzzTarget) {
     static WARM: Once = Once::new();
     WARM.call_once(|| {
-        (target.seeds)().iter().for_each(|seed| (target.body)(seed));
+        for seed in (target.seeds)() {
+            (target.body)(&seed);
+        }
         WORST.lock().unwrap_or_else(PoisonError::into_inner).peak = peak();
     });
 }

@@ -30,7 +30,9 @@ fn mutated_seeds_are_read_without_a_panic() {
 fn read_mutations(target: &FuzzTarget) {
     let seeds = (target.seeds)();
     assert!(!seeds.is_empty(), "{}", target.name);
-    seeds.iter().for_each(|seed| (target.body)(seed));
+    for seed in &seeds {
+        (target.body)(seed);
+    }
     let mut dice = Dice(7);
     for _ in 0..INPUTS {
         let input = mutated(&seeds, target.words, &mut dice);
