@@ -15,6 +15,8 @@ use shakedown::nginx::variable::Variables;
 use shakedown::targets::from_nginx::{Premises, startup, targets};
 use shakedown::targets::opened_keys::OpenedKeys;
 use shakedown::targets::options::Options;
+
+use super::seeds::NOW;
 use time::OffsetDateTime;
 
 const MAIN: &str = "/etc/nginx/nginx.conf";
