@@ -137,6 +137,7 @@ fn password(args: &CertArgs) -> anyhow::Result<Option<String>> {
         return Ok(Some(text.strip_suffix('\r').unwrap_or(text).to_owned()));
     }
     let Some(name) = &args.password_env else { return Ok(None) };
+    #[expect(clippy::disallowed_methods, reason = "the command line names the variable")]
     let value = std::env::var(name);
     value.map(Some).map_err(|_| anyhow!("the environment has no variable {name} with text"))
 }

@@ -48,7 +48,9 @@ pub(super) fn read(
                     if let Some(hint) = file_hint(text) {
                         warn(&hint);
                     }
-                    addresses.into_iter().for_each(|address| reader.add(address, &typed, None));
+                    for address in addresses {
+                        reader.add(address, &typed, None);
+                    }
                 }
                 Err(error) => {
                     let hint = file_hint(text).map(|hint| format!(" ({hint})"));
@@ -113,7 +115,9 @@ impl TargetReader {
                 counted(found.left_out, "open port")
             ));
         }
-        found.addresses.into_iter().for_each(|address| self.add(address, typed, None));
+        for address in found.addresses {
+            self.add(address, typed, None);
+        }
         Ok(found.problems.iter().map(|problem| format!("<stdin>: {problem}")).collect())
     }
 

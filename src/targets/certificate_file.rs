@@ -180,7 +180,7 @@ fn of_secret(name: &str, secret: &Value) -> Vec<CertificateGroup> {
                     }
                     all.push(group);
                 }
-                Err(_) if key.ends_with(".crt") => all.push(CertificateGroup {
+                Err(_) if key.strip_suffix(".crt").is_some() => all.push(CertificateGroup {
                     name,
                     problems: vec!["its value is no base64".to_owned()],
                     ..CertificateGroup::default()

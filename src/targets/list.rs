@@ -65,7 +65,9 @@ pub fn read(
             Ok(_) if bytes.len() as u64 > MAX_LINE => Some(LineProblem::TooLong),
             Ok(_) => match parse(&bytes, file, line) {
                 Ok(found) => {
-                    found.into_iter().for_each(|(address, origin)| take(address, origin));
+                    for (address, origin) in found {
+                        take(address, origin);
+                    }
                     None
                 }
                 Err(problem) => Some(problem),

@@ -92,7 +92,7 @@ pub(in crate::cli) enum Command {
     /// Audit every listener and upstream of an nginx configuration, and try fixes
     Nginx(Box<NginxArgs>),
     /// Audit certificate files before deploying them
-    Cert(CertArgs),
+    Cert(Box<CertArgs>),
     /// Judge saved observations again, without the network
     Replay(Box<ReplayArgs>),
     /// Compare two reports: what is new, what is gone, what changed, and whether it got worse

@@ -62,7 +62,8 @@ fn manifests(fixes: &[(usize, Fix)]) -> String {
 }
 
 fn format_comments(place: &str, rest: &[String]) -> String {
-    rest.iter().map(|line| format!("# {}: {}\n", one_line(place), one_line(line))).collect()
+    let comment = |line: &String| format!("# {}: {}\n", one_line(place), one_line(line));
+    rest.iter().map(comment).collect::<Vec<_>>().concat()
 }
 
 /// A text on one line without control characters.

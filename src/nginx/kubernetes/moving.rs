@@ -306,7 +306,7 @@ fn upstream_changes(before: &Upstream, after: &Upstream) -> Vec<String> {
     match (sent(before), sent(after)) {
         (Some(old), None) => changes.push(format!("sends no name; ingress-nginx sends {old}")),
         (None, Some(new)) => {
-            changes.push(format!("sends the name {new}; ingress-nginx sends none"))
+            changes.push(format!("sends the name {new}; ingress-nginx sends none"));
         }
         (Some(old), Some(new)) if old != new => {
             changes.push(format!("sends the name {new} instead of {old}"));

@@ -60,7 +60,7 @@ pub fn read(text: &[u8]) -> Inventory {
 fn of_json(text: &[u8]) -> Inventory {
     let mut found = Inventory::default();
     match serde_json::from_slice(text) {
-        Ok(Value::Array(entries)) => entries.iter().for_each(|entry| of_entry(entry, &mut found)),
+        Ok(Value::Array(entries)) => of_entries(&entries, &mut found),
         Ok(entry) => of_entry(&entry, &mut found),
         // masscan writes an entry a line, and older releases leave a comma at the end of the list.
         Err(error) => {
@@ -68,10 +68,16 @@ fn of_json(text: &[u8]) -> Inventory {
             if entries.is_empty() {
                 found.refuse(format!("invalid JSON: {error}"));
             }
-            entries.iter().for_each(|entry| of_entry(entry, &mut found));
+            of_entries(&entries, &mut found);
         }
     }
     found
+}
+
+fn of_entries(entries: &[Value], found: &mut Inventory) {
+    for entry in entries {
+        of_entry(entry, found);
+    }
 }
 
 fn of_entry(entry: &Value, found: &mut Inventory) {

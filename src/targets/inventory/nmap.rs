@@ -20,6 +20,7 @@ struct ScannedHost {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are what nmap says of a port")]
 struct ScannedPort {
     number: u16,
     is_tcp: bool,
