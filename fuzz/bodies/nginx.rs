@@ -19,8 +19,6 @@ use shakedown::targets::options::Options;
 use super::seeds::NOW;
 use time::OffsetDateTime;
 
-use super::seeds::NOW;
-
 const MAIN: &str = "/etc/nginx/nginx.conf";
 
 /// A configuration, or the output of `nginx -T`.
