@@ -2,8 +2,10 @@
 
 use memchr::memchr;
 
-use super::intake::MAX_LINE;
 use super::quick::{LastMinute, QuickCandidate, QuickFields, QuickLine};
+
+/// The longest line, in bytes.
+pub const MAX_LINE: usize = 64 * 1024;
 
 /// Whole lines, each with its line break, and what they are.
 #[derive(Debug, Default)]

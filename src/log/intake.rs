@@ -1,12 +1,9 @@
 //! Lines of error and access logs, in any order.
 
-use super::block::LineBlock;
+use super::block::{LineBlock, MAX_LINE};
 use super::reader::{LineKind, LogReader};
 use super::shape::AccessLineShape;
 use super::traffic::Traffic;
-
-/// The longest line, in bytes.
-pub const MAX_LINE: usize = 64 * 1024;
 
 /// What was read.
 #[derive(Debug, Default)]

@@ -22,7 +22,6 @@ use super::connect::{Connection, Connector, DatagramConnection, Permits};
 use super::follow_up::{self, Aftermath, Waits};
 use super::offer::Offer;
 use super::plan::{Cell, Resume};
-use super::quic::HTTP3;
 use super::raw;
 use super::recorder::HandshakeRecorder;
 use super::sessions::Sessions;
@@ -42,6 +41,9 @@ use crate::tls::group::NamedGroup;
 use crate::tls::hello::ClientHello;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
+
+/// The application protocol of HTTP/3 (RFC 9114).
+pub(super) const HTTP3: &[u8] = b"h3";
 
 /// The state that all complete handshakes of a run share.
 #[derive(Debug)]

@@ -6,7 +6,6 @@ use cbc::cipher::{BlockModeDecrypt, InnerIvInit, KeyIvInit};
 use pkcs5::EncryptionScheme;
 use pkcs5::pbes2::{Kdf, Parameters};
 
-use super::pkcs12::rounds;
 use super::{KeystoreError, MAX_ROUNDS};
 use crate::certificate::der::{Element, INTEGER, OCTET_STRING, OID, SEQUENCE};
 
@@ -127,4 +126,17 @@ fn pbes2(
         }
     }
     Ok(parameters.decrypt(password.as_bytes(), sealed).ok())
+}
+
+/// A number of rounds, which is bounded.
+pub(super) fn rounds(number: Element<'_>) -> Result<u32, KeystoreError> {
+    let bytes = number.integer()?;
+    if bytes.len() > 8 || bytes.first().is_none_or(|first| first & 0x80 != 0) {
+        return Err(KeystoreError::Damaged("PKCS#12"));
+    }
+    let rounds = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    if rounds > MAX_ROUNDS {
+        return Err(KeystoreError::TooManyRounds(rounds));
+    }
+    Ok(u32::try_from(rounds).unwrap_or(u32::MAX))
 }

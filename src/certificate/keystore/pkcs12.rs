@@ -2,8 +2,8 @@
 
 use aws_lc_rs::hmac;
 
-use super::pbe::{self, Derived};
-use super::{Keystore, KeystoreError, MAX_ROUNDS};
+use super::pbe::{self, Derived, rounds};
+use super::{Keystore, KeystoreError};
 use crate::certificate::der::{
     Element, Elements, INTEGER, OCTET_STRING, OID, SEQUENCE, Unreadable, context,
 };
@@ -102,19 +102,6 @@ fn matches_check(
     let key = derived.key((password, salt, rounds), 3, derived.output());
     let key = hmac::Key::new(*algorithm, &key);
     Ok(Some(hmac::sign(&key, data).as_ref() == wanted))
-}
-
-/// A number of rounds, which is bounded.
-pub(super) fn rounds(number: Element<'_>) -> Result<u32, KeystoreError> {
-    let bytes = number.integer()?;
-    if bytes.len() > 8 || bytes[0] & 0x80 != 0 {
-        return Err(KeystoreError::Damaged("PKCS#12"));
-    }
-    let rounds = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    if rounds > MAX_ROUNDS {
-        return Err(KeystoreError::TooManyRounds(rounds));
-    }
-    Ok(u32::try_from(rounds).unwrap_or(u32::MAX))
 }
 
 /// The contents of `encryptedData`; `None` if the password is wrong.

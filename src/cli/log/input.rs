@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 
 use memchr::{memchr, memrchr};
 
-use super::side_by_side;
+use super::side_by_side::{self, BLOCK};
 use crate::cli::unpacked::{self, Unpacked, is_stdin, opens_once};
-use crate::log::intake::{Intake, MAX_LINE};
+use crate::log::block::MAX_LINE;
+use crate::log::intake::Intake;
 use crate::report::log::document::FileOut;
-
-/// Bytes that are read at once; a line longer than [`MAX_LINE`] is dropped before it fills them.
-pub(super) const BLOCK: usize = 512 * 1024;
 
 /// One file while it is read.
 pub(in crate::cli) struct LogInput {

@@ -5,9 +5,11 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, Scope};
 
-use super::input::BLOCK;
 use crate::log::block::LineBlock;
 use crate::log::intake::Intake;
+
+/// Bytes that are read at once; far more than the longest line.
+pub(super) const BLOCK: usize = 512 * 1024;
 
 /// The most threads: one that counts cannot keep up with more.
 const MAX_HELPERS: usize = 4;

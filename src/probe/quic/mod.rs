@@ -10,7 +10,7 @@ use std::time::Instant;
 use futures::future::join_all;
 
 use super::Prober;
-use super::complete::{Caller, client_auth, settle, untried};
+use super::complete::{Caller, HTTP3, client_auth, settle, untried};
 use super::follow_up::Aftermath;
 use super::offer::Offer;
 use super::plan::{Cell, Resume};
@@ -18,9 +18,6 @@ use crate::observation::quic::QuicFacts;
 use crate::observation::{Cause, ClientAuth, Endpoint, Failure, Handshake, Session, Stage};
 use crate::targets::Target;
 use crate::tls::version::ProtocolVersion;
-
-/// The application protocol of HTTP/3 (RFC 9114).
-pub(super) const HTTP3: &[u8] = b"h3";
 
 /// The handshakes with a QUIC socket: without a name, and with the target's own.
 fn cells(target: &Target) -> Vec<Cell> {

@@ -28,12 +28,12 @@ pub struct KeptTargets {
     open: Vec<u8>,
     blocks: Vec<Box<[u8]>>,
     /// Where each target is, by its position in the document.
-    places: Vec<Option<Place>>,
+    places: Vec<Option<TextPlace>>,
 }
 
 /// Where a text is: the block, the first byte in it, and the number of bytes.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct TextPlace {
     block: usize,
     start: usize,
     length: usize,
@@ -47,7 +47,7 @@ impl KeptTargets {
         if self.places.len() <= position {
             self.places.resize(position + 1, None);
         }
-        self.places[position] = Some(Place { block, start, length: self.open.len() - start });
+        self.places[position] = Some(TextPlace { block, start, length: self.open.len() - start });
         if self.open.len() >= BLOCK {
             let text = std::mem::take(&mut self.open);
             let packed = Vec::with_capacity(text.len() / 8);
@@ -59,7 +59,7 @@ impl KeptTargets {
     }
 
     /// The targets in the order of the document, each read when it is written.
-    pub(super) fn views<'k>(&'k self, unpacked: &'k RefCell<Unpacked>) -> Vec<KeptView<'k>> {
+    pub(super) fn views<'k>(&'k self, unpacked: &'k RefCell<RecentBlocks>) -> Vec<KeptView<'k>> {
         let places = self.places.iter().flatten();
         places.map(|place| KeptView { kept: self, unpacked, place: *place }).collect()
     }
@@ -67,10 +67,10 @@ impl KeptTargets {
 
 /// The blocks that were read last.
 #[derive(Default)]
-pub(super) struct Unpacked(VecDeque<(usize, Vec<u8>)>);
+pub(super) struct RecentBlocks(VecDeque<(usize, Vec<u8>)>);
 
-impl Unpacked {
-    fn value(&mut self, kept: &KeptTargets, place: Place) -> io::Result<Value> {
+impl RecentBlocks {
+    fn value(&mut self, kept: &KeptTargets, place: TextPlace) -> io::Result<Value> {
         let range = place.start..place.start + place.length;
         let text = match kept.blocks.get(place.block) {
             Some(packed) => self.block(place.block, packed)?.get(range),
@@ -97,8 +97,8 @@ impl Unpacked {
 /// One target.
 pub(super) struct KeptView<'k> {
     kept: &'k KeptTargets,
-    unpacked: &'k RefCell<Unpacked>,
-    place: Place,
+    unpacked: &'k RefCell<RecentBlocks>,
+    place: TextPlace,
 }
 
 impl Serialize for KeptView<'_> {

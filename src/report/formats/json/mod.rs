@@ -16,7 +16,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 pub use self::kept::KeptTargets;
-use self::kept::Unpacked;
+use self::kept::RecentBlocks;
 use self::target::TargetView;
 use crate::report::changes;
 pub use crate::report::saved::SCHEMA;
@@ -33,7 +33,7 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// Writes the document of a report whose targets were kept as text.
 pub fn render_kept(report: &Report, kept: &KeptTargets, out: &mut dyn Write) -> io::Result<()> {
-    let unpacked = RefCell::<Unpacked>::default();
+    let unpacked = RefCell::<RecentBlocks>::default();
     inert_json::write_pretty(&Document::of(report, kept.views(&unpacked)), out)?;
     writeln!(out)
 }
