@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 #[path = "../fuzz/bodies/mod.rs"]
+#[allow(dead_code, reason = "only a fuzzer needs the words")]
 mod bodies;
 
 use std::time::{Duration, Instant};

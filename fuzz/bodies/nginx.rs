@@ -16,7 +16,6 @@ use shakedown::targets::from_nginx::{Premises, startup, targets};
 use shakedown::targets::opened_keys::OpenedKeys;
 use shakedown::targets::options::Options;
 
-use super::seeds::NOW;
 use time::OffsetDateTime;
 
 const MAIN: &str = "/etc/nginx/nginx.conf";

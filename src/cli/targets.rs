@@ -64,7 +64,7 @@ pub(super) fn read(
         for entry in entries {
             let options = typed.clone().over(&entry.options);
             let options = Options { name: entry.options.name, ..options };
-            reader.add(entry.address, &options, Some(entry.origin));
+            reader.add(entry.address, &options, Some(&entry.origin));
         }
         problems.extend(errors.iter().map(ToString::to_string));
     }
@@ -103,7 +103,7 @@ impl TargetReader {
         let begin = input.fill_buf().map_err(|error| anyhow!("cannot read stdin: {error}"))?;
         if !inventory::is_inventory(begin) {
             let errors = list::read("<stdin>", input, |address, origin| {
-                self.add(address, typed, Some(origin));
+                self.add(address, typed, Some(&origin));
             });
             return Ok(errors.iter().map(ToString::to_string).collect());
         }
@@ -121,18 +121,20 @@ impl TargetReader {
         Ok(found.problems.iter().map(|problem| format!("<stdin>: {problem}")).collect())
     }
 
-    fn add(&mut self, address: Address, options: &Options, origin: Option<Origin>) {
+    fn add(&mut self, address: Address, options: &Options, origin: Option<&Origin>) {
         for address in redirect::apply(&self.redirects, address) {
             if self.failure.is_some() {
                 return;
             }
-            match self.target(address, options, origin.clone()) {
+            match self.target(address, options, origin.cloned()) {
                 Ok(target) => {
                     // Mail servers and nginx's upstreams have no QUIC socket.
                     let has_one = target.starttls.is_none() && target.nginx.is_none();
                     let beside = (self.quic && has_one).then(|| target.clone().over_quic());
                     self.listed.add(target);
-                    beside.into_iter().for_each(|target| self.listed.add(target));
+                    if let Some(beside) = beside {
+                        self.listed.add(beside);
+                    }
                 }
                 Err(error) => self.failure = Some(error),
             }

@@ -61,7 +61,7 @@ fn write(hir: &Hir, into: &mut Vec<u8>) -> Option<()> {
         }
         HirKind::Repetition(repetition) => {
             // Once, where nothing would do as well: `.*` is not meant for an empty label.
-            let once = if repetition.max == Some(0) { 0 } else { 1 };
+            let once = u32::from(repetition.max != Some(0));
             for _ in 0..repetition.min.max(once) {
                 write(&repetition.sub, into)?;
             }

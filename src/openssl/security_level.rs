@@ -70,12 +70,10 @@ pub fn scheme_bits(scheme: SignatureScheme, library: OpensslRelease) -> u32 {
 pub fn group_bits(group: NamedGroup) -> u32 {
     match group.0 {
         0x0100 => 112,
-        0x0018 | 0x001b | 0x0020 => 192,
+        0x0018 | 0x001b | 0x0020 | 0x0104 | 0x0201 | 0x11eb..=0x11ed => 192,
         0x001e => 224,
-        0x0019 | 0x001c | 0x0021 => 256,
+        0x0019 | 0x001c | 0x0021 | 0x0202 => 256,
         0x0103 => 176,
-        0x0104 | 0x0201 | 0x11ed | 0x11ec | 0x11eb => 192,
-        0x0202 => 256,
         _ => 128,
     }
 }

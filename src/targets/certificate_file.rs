@@ -263,7 +263,7 @@ mod tests {
         for at in 1..12 {
             let before = format!("*a{}", at - 1);
             let all = vec![before; 10].join(", ");
-            yaml.push_str(&format!("a{at}: &a{at} [{all}]\n"));
+            yaml += &["a", &at.to_string(), ": &a", &at.to_string(), " [", &all, "]\n"].concat();
         }
         assert!(groups("x", yaml.as_bytes(), None)[0].certificates.is_empty());
     }

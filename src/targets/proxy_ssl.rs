@@ -64,8 +64,7 @@ impl AsNginx {
         let system = file.map(|file| system_commands(&file, None, self.version)).transpose();
         let system = system.map_err(AsNginxError::Unread)?.unwrap_or_default();
         let build = ClientBuild { version: self.version, library: self.library, system: &system };
-        let mut client = client(ssl, ProxyModule::Proxy, without_port(name), build, &mut files)
-            .map_err(AsNginxError::Unread)?;
+        let mut client = client(ssl, ProxyModule::Proxy, without_port(name), build, &mut files);
         if let Some(set) = ssl.trusted_certificate.as_ref().filter(|_| !client.verify) {
             client.trusted = Some(files.trusted(set).map_err(AsNginxError::Unread)?);
         }
@@ -182,7 +181,7 @@ pub(super) fn client(
     name: &str,
     ClientBuild { version, library, system }: ClientBuild<'_>,
     files: &mut DirectiveFiles<'_>,
-) -> Result<NginxClient, String> {
+) -> NginxClient {
     let command =
         |(name, value): &(String, String)| format!("{name} {value}").trim_end().to_owned();
     let mut client = NginxClient {
@@ -228,7 +227,7 @@ pub(super) fn client(
         (Err(reason), _) | (_, Err(reason)) => client.identity_unread = Some(reason),
         _ => {}
     }
-    Ok(client)
+    client
 }
 
 /// The name of a file, if set; an empty one is not a file.

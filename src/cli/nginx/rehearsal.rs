@@ -164,7 +164,7 @@ pub(super) fn rehearse(
         StartOutcome::Serves(nginx) => {
             configuration.is_served(nginx.unreadable(), nginx.unreadable_settings());
             rehearsed.left_out = nginx.left_out().iter().map(ToString::to_string).collect();
-            running = Some(nginx);
+            running = Some(*nginx);
         }
         StartOutcome::Ended(ConfigurationAnswer::Accepted) => {
             let words =

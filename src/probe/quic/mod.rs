@@ -10,7 +10,7 @@ use std::time::Instant;
 use futures::future::join_all;
 
 use super::Prober;
-use super::complete::{Caller, HTTP3, client_auth, settle, untried};
+use super::complete::{Caller, client_auth, settle, untried};
 use super::follow_up::Aftermath;
 use super::offer::Offer;
 use super::plan::{Cell, Resume};

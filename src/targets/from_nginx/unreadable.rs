@@ -73,7 +73,7 @@ fn file(tree: &Tree, directive: &Directive) -> Option<String> {
 fn passwords(tree: &Tree, scope: &Scope<'_>, prefix: &str) -> Option<String> {
     let set = scope.effective(&format!("{prefix}password_file")).first();
     set.and_then(|set| file(tree, set))
-        .filter(|name| read_file(Path::new(name)).err().and_then(denied).is_none())
+        .filter(|name| read_file(Path::new(name)).err().as_ref().and_then(denied).is_none())
 }
 
 /// A directive with a file that cannot be loaded, and that a rehearsal can do without.
@@ -141,12 +141,12 @@ fn unread(tree: &Tree, scope: &Scope<'_>, one: &Directive) -> Option<String> {
     let prefix = one.name.strip_suffix("certificate_key").filter(|prefix| *prefix != "ssl_");
     match prefix {
         Some(prefix) => key_reason(&name, passwords(tree, scope, prefix).as_deref()),
-        None => read_file(Path::new(&name)).err().and_then(denied),
+        None => read_file(Path::new(&name)).err().as_ref().and_then(denied),
     }
 }
 
 fn reason(certificate: &str, key: &str, passwords: Option<&str>) -> Option<String> {
-    let unread = read_certificates(Path::new(certificate)).err().and_then(denied);
+    let unread = read_certificates(Path::new(certificate)).err().as_ref().and_then(denied);
     unread.or_else(|| key_reason(key, passwords))
 }
 
@@ -156,13 +156,13 @@ fn key_reason(key: &str, passwords: Option<&str>) -> Option<String> {
             Some(format!("the key in {key} is encrypted, and no password file for it can be read"))
         }
         error @ FileError::WrongPassword { .. } => Some(error.to_string()),
-        error => denied(error),
+        error => denied(&error),
     }
 }
 
 /// The error, if the user may not read the file.
-fn denied(error: FileError) -> Option<String> {
-    match &error {
+fn denied(error: &FileError) -> Option<String> {
+    match error {
         FileError::Read { error: why, .. } if why.kind() == io::ErrorKind::PermissionDenied => {
             Some(error.to_string())
         }

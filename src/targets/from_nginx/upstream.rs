@@ -91,7 +91,7 @@ fn client(
     };
     let Premises { version, library, ref system, .. } = *premises;
     let build = ClientBuild { version, library, system };
-    let client = proxy_ssl::client(ssl, upstream.module, name, build, files)?;
+    let client = proxy_ssl::client(ssl, upstream.module, name, build, files);
     Ok(NginxClient { place: Some(origin(&upstream.settings_at)), ..client })
 }
 

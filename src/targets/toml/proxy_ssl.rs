@@ -60,7 +60,7 @@ impl TargetsReader<'_> {
             no_request: self.at(table, "request", Self::switch) == Some(false),
             version: self.at(table, "nginx_version", Self::parsed::<NginxRelease>),
             library: self.at(table, "openssl_version", Self::parsed::<OpensslRelease>),
-            openssl_conf: self.at(table, "openssl_conf", |reader, value| reader.path(value)),
+            openssl_conf: self.at(table, "openssl_conf", Self::path),
         })
     }
 

@@ -4,7 +4,7 @@ use super::facts;
 use crate::audit::finding::{Section, Severity};
 use crate::audit::reproduce::curl;
 use crate::audit::rule::{Check, Context, Rule, Verdict};
-use crate::observation::{Endpoint, Observed};
+use crate::observation::{Endpoint, Handshake, Observed};
 
 pub(crate) const RULE: Rule = Rule {
     id: "http3-not-advertised",
@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let Some(facts) = facts(endpoint, cx) else { return Verdict::NotApplicable };
-    if !cx.own_cells(endpoint).any(|cell| cell.established()) {
+    if !cx.own_cells(endpoint).any(Handshake::established) {
         return Verdict::NotApplicable;
     }
     let said = match &facts.advertised {

@@ -71,7 +71,7 @@ impl NginxProgram {
 #[derive(Debug)]
 pub(super) enum StartOutcome {
     /// nginx is serving.
-    Serves(PrivateNginx),
+    Serves(Box<PrivateNginx>),
     /// nginx does not serve.
     Ended(ConfigurationAnswer),
 }
@@ -157,7 +157,8 @@ pub(super) fn start(
             StartOutcome::Ended(ConfigurationAnswer::Untested(message))
                 if tries < TRIES && message.words.contains(IN_USE) => {}
             StartOutcome::Serves(running) => {
-                return Ok(StartOutcome::Serves(PrivateNginx { unreadable, ..running }));
+                let running = PrivateNginx { unreadable, ..*running };
+                return Ok(StartOutcome::Serves(Box::new(running)));
             }
             outcome @ StartOutcome::Ended(_) => return Ok(outcome),
         }
@@ -199,14 +200,14 @@ fn start_once(
         process.ends()?;
     } else if process.serves()? {
         let left_out = copy.left_out;
-        return Ok(StartOutcome::Serves(PrivateNginx {
+        return Ok(StartOutcome::Serves(Box::new(PrivateNginx {
             _process: process,
             relocation,
             left_out,
             unreadable: Vec::new(),
             unreadable_settings: settings,
             _folder: folder,
-        }));
+        })));
     }
     Ok(StartOutcome::Ended(answer(tree, &relocation, program, &process.said())?))
 }

@@ -72,12 +72,12 @@ pub(super) fn certificates() -> Vec<Vec<u8>> {
 fn pem(label: &str, blocks: &[impl AsRef<[u8]>]) -> Vec<u8> {
     let mut text = String::new();
     for block in blocks {
-        text += &format!("-----BEGIN {label}-----\n");
+        text += &["-----BEGIN ", label, "-----\n"].concat();
         for line in base64(block.as_ref()).as_bytes().chunks(64) {
             text += &String::from_utf8_lossy(line);
             text.push('\n');
         }
-        text += &format!("-----END {label}-----\n");
+        text += &["-----END ", label, "-----\n"].concat();
     }
     text.into_bytes()
 }
@@ -204,9 +204,9 @@ pub(super) const DIRECTIVES: &[&str] = &[
 
 pub(super) fn configurations() -> Vec<Vec<u8>> {
     texts(&[
-        include_str!("../../testdata/fuzz/nginx.conf"),
-        include_str!("../../testdata/fuzz/stream.conf"),
-        include_str!("../../testdata/fuzz/dump.txt"),
+        include_str!("../../../testdata/fuzz/nginx.conf"),
+        include_str!("../../../testdata/fuzz/stream.conf"),
+        include_str!("../../../testdata/fuzz/dump.txt"),
     ])
 }
 
@@ -228,7 +228,7 @@ pub(super) const FIELDS: &[&str] = &[
 ];
 
 pub(super) fn ingresses() -> Vec<Vec<u8>> {
-    texts(&[include_str!("../../testdata/fuzz/ingress.json")])
+    texts(&[include_str!("../../../testdata/fuzz/ingress.json")])
 }
 
 pub(super) const MESSAGES: &[&str] = &[
@@ -248,7 +248,7 @@ pub(super) const MESSAGES: &[&str] = &[
 
 /// The lines of the table of known messages.
 pub(super) fn error_lines() -> Vec<Vec<u8>> {
-    let rows = include_str!("../../testdata/logs/error-lines.jsonl").lines();
+    let rows = include_str!("../../../testdata/logs/error-lines.jsonl").lines();
     rows.filter_map(|row| {
         let text = row.strip_prefix("{\"line\": \"")?.split("\", \"").next()?;
         Some(text.replace("\\\"", "\"").into_bytes())
@@ -314,24 +314,24 @@ pub(super) const KEYS: &[&str] = &[
 
 pub(super) fn targets() -> Vec<Vec<u8>> {
     texts(&[
-        include_str!("../../targets.example.toml"),
-        include_str!("../../testdata/targets/mistakes.toml"),
-        include_str!("../../testdata/targets/mistakes.txt"),
+        include_str!("../../../targets.example.toml"),
+        include_str!("../../../testdata/targets/mistakes.toml"),
+        include_str!("../../../testdata/targets/mistakes.txt"),
     ])
 }
 
 pub(super) fn gates() -> Vec<Vec<u8>> {
-    texts(&[include_str!("../../gate.example.toml")])
+    texts(&[include_str!("../../../gate.example.toml")])
 }
 
 pub(super) fn observations() -> Vec<Vec<u8>> {
     texts(&[
-        include_str!("../../testdata/observations/client-certificate.jsonl"),
-        include_str!("../../testdata/observations/incomplete-chain.jsonl"),
-        include_str!("../../testdata/observations/refused.jsonl"),
-        include_str!("../../testdata/observations/scan.jsonl"),
-        include_str!("../../testdata/observations/sni-required.jsonl"),
-        include_str!("../../testdata/observations/upstream-fixed.jsonl"),
+        include_str!("../../../testdata/observations/client-certificate.jsonl"),
+        include_str!("../../../testdata/observations/incomplete-chain.jsonl"),
+        include_str!("../../../testdata/observations/refused.jsonl"),
+        include_str!("../../../testdata/observations/scan.jsonl"),
+        include_str!("../../../testdata/observations/sni-required.jsonl"),
+        include_str!("../../../testdata/observations/upstream-fixed.jsonl"),
     ])
 }
 
