@@ -27,7 +27,9 @@ pub fn examples(pattern: &str) -> Vec<String> {
     }
     let start = String::from_utf8(bytes).unwrap_or_default().to_ascii_lowercase();
     let names = ENDS.iter().map(|end| format!("{start}{end}"));
-    names.filter(|name| !name.is_empty() && regex.is_match(name.as_bytes())).collect()
+    // A dot at the end is not sent.
+    let is_whole = |name: &String| !name.is_empty() && !name.ends_with('.');
+    names.filter(|name| is_whole(name) && regex.is_match(name.as_bytes())).collect()
 }
 
 /// Whether the expression matches a name in lower case; `None` if only PCRE can tell.

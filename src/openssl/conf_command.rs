@@ -357,7 +357,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_followed() {
-        assert_eq!(read(&["VerifyMode Peer"]).not_followed, ["VerifyMode Peer"]);
+        assert_eq!(read(&["VerifyCAFile a.pem"]).not_followed, ["VerifyCAFile a.pem"]);
         assert!(read(&["Options UnsafeLegacyServerConnect,-SessionTicket"]).legacy_servers);
         assert_eq!(read(&["Groups nosuch"]).not_followed.len(), 1);
         let old = Commands::read(&["Groups X25519MLKEM768".to_owned()], OpensslRelease::V3_0);
