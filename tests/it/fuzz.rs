@@ -44,7 +44,7 @@ fn read_mutations(target: &FuzzTarget) {
 /// A seed after some changes.
 fn mutated(seeds: &[Vec<u8>], words: &[&str], dice: &mut Dice) -> Vec<u8> {
     let mut input = dice.pick(seeds).clone();
-    for _ in 0..1 + dice.below(4) {
+    for _ in 0..=dice.below(4) {
         let at = dice.below(input.len());
         let end = (at + 1 + dice.below(32)).min(input.len());
         let part = input.get(at..end).unwrap_or_default().to_vec();

@@ -346,7 +346,7 @@ fn the_hello_of_nginx_follows_the_commands_and_the_configuration_of_openssl() {
         let head = "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n";
         std::fs::write(&file, format!("{head}{lines}")).unwrap();
         let directives: String =
-            own.iter().map(|command| format!("proxy_ssl_conf_command {command}; ")).collect();
+            own.iter().flat_map(|command| ["proxy_ssl_conf_command ", *command, "; "]).collect();
         let real = recorded(|port| {
             let location = format!(
                 "location / {{ proxy_pass https://127.0.0.1:{port}; proxy_ssl_ciphers {ciphers}; \

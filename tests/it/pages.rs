@@ -42,7 +42,7 @@ fn refreshed(page: &str, folder: &Path) -> (String, usize) {
             lines.next();
         }
         for printed in output(command, folder).trim_end().lines() {
-            fresh.push_str(&format!("    {printed}").trim_end().to_owned());
+            fresh.push_str(format!("    {printed}").trim_end());
             fresh.push('\n');
         }
     }

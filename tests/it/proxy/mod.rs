@@ -192,6 +192,7 @@ fn the_configuration_of_openssl_is_followed() {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of a run")]
 fn hold(system: Option<&str>, count: usize, seed: u64) {
     let material = Material::new();
     let mut dice = Dice(seed);
