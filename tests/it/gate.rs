@@ -150,7 +150,12 @@ fn a_comment_beside_a_directive_allows_what_is_found_there() {
     let plain = audit("");
     assert_eq!(plain.status, 1, "{}{}", plain.stdout, plain.stderr);
     let ignored = audit("# shakedown: ignore[certificate-expired] the lab is shut in spring");
-    assert_eq!((ignored.status, ignored.stderr.as_str()), (0, ""), "{}", ignored.stdout);
+    let said: Vec<&str> = ignored
+        .stderr
+        .lines()
+        .filter(|line| !line.starts_with("shakedown: note: judged as "))
+        .collect();
+    assert_eq!((ignored.status, said), (0, Vec::new()), "{}", ignored.stdout);
     assert!(ignored.stdout.contains("\"kind\": \"ignored\""));
     let other = audit("# shakedown: ignore[weak-key] old");
     assert_eq!(other.status, 1);

@@ -50,7 +50,7 @@ fn a_fault_of_a_file_is_reported_once_at_its_directive() {
     let ca_file = pki.ca_file();
     for (certificate, key, rule, line) in [
         (a_pem.as_str(), b_key.as_str(), "nginx-test-failed", "6"),
-        ("broken.pem", &a_key, "nginx-test-failed", "5"),
+        ("broken.pem", &a_key, "file-refused", "5"),
         (&a_pem, &none, "file-refused", "6"),
     ] {
         fs::write(&main, configuration(certificate, key)).unwrap();

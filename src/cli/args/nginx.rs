@@ -21,7 +21,7 @@ Examples:
   shakedown nginx new.conf --rehearse --against live --access-log access.log
   # the servers run on another machine
   shakedown nginx site/nginx.conf --connect 192.0.2.10
-  # what a controller makes of Kubernetes objects: ingress-nginx, NGINX Gateway Fabric, F5 NGINX Ingress Controller
+  # what a controller makes of the objects of Kubernetes
   kubectl get ingress,services,endpointslices -A -o json | shakedown nginx -
   # what changes for TLS with another controller?
   kubectl get ingress -A -o json | shakedown nginx - --as nic --static";

@@ -22,12 +22,16 @@ use scene::{Scene, Shown, shells};
 type Row = (&'static str, fn() -> Scene);
 
 /// Rules whose fault cannot be provoked on loopback, and what would be needed.
-const OUT_OF_REACH: [(&str, &str); 5] = [
+const OUT_OF_REACH: [(&str, &str); 9] = [
     ("addresses-untested", "a name with more addresses than are tested"),
     ("certificate-differs-by-address", "a name with two addresses"),
     ("connect-timeout", "a network that drops what is sent"),
+    ("http3-not-advertised", "a server of QUIC beside one of TCP"),
+    ("http3-refused", "s_client -quic, of OpenSSL 3.2"),
     ("network-unreachable", "a network without a route"),
     ("not-tested", "a machine without a free socket"),
+    ("quic-certificate-differs", "s_client -quic, of OpenSSL 3.2"),
+    ("quic-unreachable", "s_client -quic, of OpenSSL 3.2"),
 ];
 
 /// Checks for each rule that its fault is found only with the faulty server, and that its commands show it only there.
