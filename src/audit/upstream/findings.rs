@@ -109,7 +109,7 @@ fn name_wanted(client: &NginxClient, case: &NginxCase<'_>) -> String {
         named.sni().map_or("no name, because the host of proxy_pass is an address", |name| name);
     let command = probe_with_name(&client.name, case.endpoint.address);
     format!(
-        "{} on would send {sent}; no name that the upstream accepts is known: with one from whoever runs it, try {command}",
+        "{} on alone would send {sent}; no name that the upstream accepts is known here: ask its operator for one, then try {command}",
         client.directive("server_name")
     )
 }
