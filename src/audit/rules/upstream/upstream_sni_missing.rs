@@ -65,7 +65,10 @@ mod tests {
         let found = scene.check(&["error upstream-sni-missing", "note upstream-verify-off"]);
         assert_eq!(found[0].fix.as_ref().unwrap().verified, None);
         let wanted = found[0].evidence.last().unwrap();
-        assert!(wanted.starts_with("proxy_ssl_server_name on alone would send backend;"), "{wanted}");
+        assert!(
+            wanted.starts_with("proxy_ssl_server_name on alone would send backend;"),
+            "{wanted}"
+        );
         let command = "shakedown probe --as-nginx --proxy-pass backend --server-name NAME ";
         assert!(wanted.contains(command), "{wanted}");
     }
