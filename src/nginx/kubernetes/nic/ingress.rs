@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::passed::PassedTo;
 use super::policy::{self, MtlsPolicies};
 use super::{ANY_HOST, NicController};
 use crate::nginx::kubernetes::address::{self, PortName};
@@ -142,26 +143,8 @@ fn locations(
             Some("Exact") => lines.open(&["location", "=", value]),
             _ => lines.open(&["location", value]),
         }
-        let module = if is_grpc { "grpc" } else { "proxy" };
-        if let Some(policy) = own.egress {
-            policy::egress(lines, &format!("{module}_ssl_"), policy);
-        } else if let Some(policy) = outer.egress.filter(|_| is_grpc && is_tls) {
-            let reason = format!(
-                "it does not reach gRPC, so nothing of it applies to the Service {service}"
-            );
-            lines.ignored(&place("Policy", policy), "spec.egressMTLS", reason);
-        }
-        if !is_grpc {
-            lines.line(&["proxy_http_version", "1.1"]);
-        }
-        lines.line(&[&format!("{module}_set_header"), "Host", "$host"]);
-        let scheme = match (is_grpc, is_tls) {
-            (true, true) => "grpcs",
-            (true, false) => "grpc",
-            (false, true) => "https",
-            (false, false) => "http",
-        };
-        lines.line(&[&format!("{module}_pass"), &format!("{scheme}://{group}")]);
+        let told = format!("the Service {service}");
+        PassedTo { group: &group, told: &told, is_grpc, is_tls }.write((own, outer), lines);
         lines.close();
     }
 }

@@ -7,6 +7,7 @@
 
 mod flags;
 mod ingress;
+mod passed;
 mod policy;
 mod transport_server;
 mod virtual_server;

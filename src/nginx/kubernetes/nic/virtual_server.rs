@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::NicController;
+use super::passed::PassedTo;
 use super::policy::{self, MtlsPolicies};
 use crate::nginx::kubernetes::address::{self, PortName};
 use crate::nginx::kubernetes::lines::{ControllerLines, ObjectPlace};
@@ -148,7 +149,8 @@ fn locations<'o>(
             taken.insert(internal.clone());
         }
         lines.open(&[&["location"], &words[..]].concat());
-        pass(lines, (&group, upstream), (own, outer));
+        let is_tls = is_set(upstream, "/tls/enable");
+        PassedTo { group: &group, told: &group, is_grpc, is_tls }.write((own, outer), lines);
         lines.close();
     }
 }
@@ -200,31 +202,4 @@ fn group_of(
     };
     lines.upstream(group, servers);
     Ok(())
-}
-
-fn pass(
-    lines: &mut ControllerLines,
-    (group, upstream): (&str, &Value),
-    (own, outer): (MtlsPolicies<'_>, MtlsPolicies<'_>),
-) {
-    let is_grpc = text(upstream, "/type") == Some("grpc");
-    let is_tls = is_set(upstream, "/tls/enable");
-    let module = if is_grpc { "grpc" } else { "proxy" };
-    if let Some(policy) = own.egress {
-        policy::egress(lines, &format!("{module}_ssl_"), policy);
-    } else if let Some(policy) = outer.egress.filter(|_| is_grpc && is_tls) {
-        let reason = format!("it does not reach gRPC, so nothing of it applies to {group}");
-        lines.ignored(&place("Policy", policy), "spec.egressMTLS", reason);
-    }
-    if !is_grpc {
-        lines.line(&["proxy_http_version", "1.1"]);
-    }
-    lines.line(&[&format!("{module}_set_header"), "Host", "$host"]);
-    let scheme = match (is_grpc, is_tls) {
-        (true, true) => "grpcs",
-        (true, false) => "grpc",
-        (false, true) => "https",
-        (false, false) => "http",
-    };
-    lines.line(&[&format!("{module}_pass"), &format!("{scheme}://{group}")]);
 }
