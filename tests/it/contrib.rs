@@ -29,7 +29,7 @@ fn documents(path: &str) -> Vec<Value> {
 
 /// Checks that the program accepts this command line.
 #[track_caller]
-fn check_command(words: &[String]) {
+pub(crate) fn check_command(words: &[String]) {
     let words = std::iter::once("shakedown").chain(words.iter().map(String::as_str));
     if let Err(error) = Args::command().try_get_matches_from(words) {
         panic!("{error}");
@@ -82,7 +82,8 @@ fn the_systemd_units_use_valid_options() {
         let text = fs::read_to_string(unit.unwrap().path()).unwrap().replace("\\\n", " ");
         for line in text.lines().filter_map(|line| line.strip_prefix("ExecStart=")) {
             let line = words(line);
-            assert_eq!(line[0], "/usr/local/bin/shakedown");
+            // systemd looks for it in /usr/local/bin and /usr/bin.
+            assert_eq!(line[0], "shakedown");
             check_command(&line[1..]);
             called += 1;
         }
@@ -128,10 +129,19 @@ fn two_configurations(pki: &Pki, new: &str, old: &str) {
 }
 
 /// Runs a script of this repository with these variables in the folder of the configurations.
-fn run(pki: &Pki, mut script: Command, variables: &[(&str, &str)]) -> (i32, String) {
+fn run(pki: &Pki, script: Command, variables: &[(&str, &str)]) -> (i32, String) {
+    run_in(pki.folder.path(), pki, script, variables)
+}
+
+fn run_in(
+    folder: &Path,
+    pki: &Pki,
+    mut script: Command,
+    variables: &[(&str, &str)],
+) -> (i32, String) {
     let program = Path::new(env!("CARGO_BIN_EXE_shakedown")).parent().unwrap();
     let output = script
-        .current_dir(pki.folder.path())
+        .current_dir(folder)
         .env_clear()
         .env("PATH", format!("{}:/usr/bin:/bin", program.display()))
         .env("SSL_CERT_FILE", pki.ca_file())
@@ -161,6 +171,92 @@ fn the_hooks_for_configurations_pass_a_sound_one_and_fail_a_broken_one() {
         }
     }
     assert_eq!(hooks.count(), 2);
+}
+
+/// Runs git or pre-commit in a folder, with settings of its own.
+fn versioned(folder: &Path, pki: &Pki, program: &str, args: &[&str]) -> (i32, String) {
+    let mut command = Command::new(program);
+    command.args(args);
+    let own = folder.display().to_string();
+    let built = Path::new(env!("CARGO_BIN_EXE_shakedown")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", built.display());
+    let home = pki.path("home").display().to_string();
+    let variables = [
+        ("PATH", &*path),
+        ("HOME", &home),
+        ("GIT_CONFIG_NOSYSTEM", "1"),
+        ("GIT_AUTHOR_NAME", "a"),
+        ("GIT_AUTHOR_EMAIL", "a@example.com"),
+        ("GIT_COMMITTER_NAME", "a"),
+        ("GIT_COMMITTER_EMAIL", "a@example.com"),
+        ("GIT_CEILING_DIRECTORIES", &own),
+    ];
+    run_in(folder, pki, command, &variables)
+}
+
+#[test]
+fn pre_commit_runs_the_hooks_on_the_files_that_they_are_for() {
+    let pki = Pki::rsa();
+    let (project, hooks) = (pki.path("project"), pki.path("hooks"));
+    for folder in [&project, &hooks, &pki.path("home")] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    let git = |folder: &Path, args: &[&str]| {
+        let (status, said) = versioned(folder, &pki, "git", args);
+        assert_eq!(status, 0, "{args:?}: {said}");
+        said.trim().to_owned()
+    };
+    // The built program is used; pre-commit would build it again.
+    let system = read(".pre-commit-hooks.yaml").replace("language: rust", "language: system");
+    fs::write(hooks.join(".pre-commit-hooks.yaml"), system).unwrap();
+    for folder in [&project, &hooks] {
+        git(folder, &["init", "-q"]);
+        git(folder, &["add", "-A"]);
+        git(folder, &["commit", "-q", "--allow-empty", "-m", "a"]);
+    }
+    let revision = git(&hooks, &["rev-parse", "HEAD"]);
+    let configured = |main: &str| {
+        let text = format!(
+            "repos:\n- repo: {}\n  rev: {revision}\n  hooks:\n  - id: shakedown-cert\n  - id: shakedown-nginx\n    args: [{main}/nginx.conf]\n  - id: shakedown-rehearse\n    args: [{main}/nginx.conf]\n",
+            hooks.display()
+        );
+        fs::write(project.join(".pre-commit-config.yaml"), text).unwrap();
+    };
+    let checked = || {
+        git(&project, &["add", "-A"]);
+        let (status, said) = versioned(&project, &pki, "pre-commit", &["run", "--color=never"]);
+        // The name of each hook, and what became of it.
+        let lines = said.lines().filter_map(|line| line.split_once("...."));
+        let results: Vec<_> =
+            lines.map(|(_, end)| end.trim_start_matches('.').to_owned()).collect();
+        (status, results, said)
+    };
+    configured("site");
+    fs::write(project.join("README"), "a").unwrap();
+    let (status, results, said) = checked();
+    let skipped = "(no files to check)Skipped";
+    assert_eq!(
+        (status, &results[..]),
+        (0, &[skipped.to_owned(), skipped.into(), skipped.into()][..]),
+        "{said}"
+    );
+    two_configurations(&pki, "ssl_protocols TLSv1.2 TLSv1.3;", "ssl_ciphers nonsense;");
+    for folder in ["site", "main"] {
+        fs::rename(pki.path(folder), project.join(folder)).unwrap();
+    }
+    fs::copy(pki.path("a.pem"), project.join("fullchain.pem")).unwrap();
+    let (status, results, said) = checked();
+    assert_eq!((status, &*results.join(" ")), (0, "Passed Passed Passed"), "{said}");
+    configured("main");
+    let past =
+        |params: &mut rcgen::CertificateParams| params.not_after = pki.now - time::Duration::DAY;
+    fs::copy(pki.changed("past", &["www.test"], past).certificate, project.join("old.crt"))
+        .unwrap();
+    let (status, results, said) = checked();
+    assert_eq!((status, &*results.join(" ")), (1, "Failed Failed Failed"), "{said}");
+    assert!(said.contains("error[certificate-expired]"), "{said}");
+    assert!(said.contains("error[value-refused-by-openssl]"), "{said}");
 }
 
 #[test]
@@ -367,20 +463,18 @@ fn the_action_annotates_and_outputs_the_status() {
 }
 
 #[test]
-fn the_commands_of_the_page_are_commands_of_the_program() {
-    let page = read("contrib/README.md");
+fn the_slurm_jobs_use_valid_options() {
     let mut called = 0;
-    for line in page.lines().filter(|line| line.starts_with(' ')) {
-        for command in line.split(';') {
-            let Some((_, rest)) =
-                command.split_once("shakedown probe").or(command.split_once("shakedown diff"))
-            else {
-                continue;
-            };
-            let word = if command.contains("shakedown diff") { "diff" } else { "probe" };
-            check_command(&[vec![word.to_owned()], words(rest)].concat());
+    for job in ["audit", "merge"] {
+        let text = read(&format!("contrib/slurm/{job}.sbatch")).replace("\\\n", " ");
+        for line in text.lines().filter(|line| line.starts_with("shakedown ")) {
+            let line = line
+                .replace("\"$@\"", "--config targets.toml")
+                .replace("$SLURM_ARRAY_TASK_ID", "7")
+                .replace("$SLURM_ARRAY_TASK_COUNT", "8");
+            check_command(&shlex::split(&line).unwrap()[1..]);
             called += 1;
         }
     }
-    assert_eq!(called, 5);
+    assert_eq!(called, 2);
 }

@@ -20,7 +20,9 @@ mod replayed;
 
 use std::fs;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -40,7 +42,7 @@ fn listener(files: &Files, directives: &str) -> Nginx {
 }
 
 /// Connects as a TLS client with these options; what it says is not looked at.
-fn s_client(port: u16, options: &[&str]) {
+pub(crate) fn s_client(port: u16, options: &[&str]) {
     let mut command = Command::new("openssl");
     command.args(["s_client", "-connect", &format!("127.0.0.1:{port}")]).args(options);
     command.env("OPENSSL_CONF", "/dev/null").stdout(Stdio::null()).stderr(Stdio::null());
@@ -74,6 +76,14 @@ fn report(bytes: &[u8], options: &[&str]) -> (Value, i32) {
 fn report_of(connections: &[Vec<Happened>]) -> (Value, i32) {
     let frames = frames(&all_packets(connections), Link::Ethernet, false);
     report(&plain_pcap(&frames, Link::Ethernet), &[])
+}
+
+/// A pcap file of what clients and the server at this address said, once that many connections have ended.
+pub(crate) fn recorded(server: SocketAddr, count: usize, clients: impl FnOnce(u16)) -> Vec<u8> {
+    let recorder = Recorder::to(server, Instant::now());
+    clients(recorder.port);
+    let frames = frames(&all_packets(&recorder.connections(count)), Link::Ethernet, false);
+    plain_pcap(&frames, Link::Ethernet)
 }
 
 /// How each handshake ended: its result, class and first cause.

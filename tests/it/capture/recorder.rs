@@ -1,7 +1,7 @@
 //! A relay that records what passes, so that a capture of real peers can be written without the right to capture.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,13 +42,18 @@ impl Recorder {
 
     /// The same with times since then.
     pub(super) fn since(start: Instant, port: u16) -> Self {
+        Self::to((Ipv4Addr::LOCALHOST, port).into(), start)
+    }
+
+    /// Stands in front of the server at that address.
+    pub(super) fn to(server: SocketAddr, start: Instant) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let own = listener.local_addr().unwrap().port();
         let connections: Arc<Mutex<Vec<Shared>>> = Arc::default();
         let known = Arc::clone(&connections);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
+                let Ok(server) = TcpStream::connect(server) else { return };
                 let shared = Shared::default();
                 known.lock().unwrap().push(Arc::clone(&shared));
                 let there = (client.try_clone().unwrap(), server.try_clone().unwrap());

@@ -42,10 +42,14 @@ impl Pki {
 
     /// With keys of this kind.
     pub(crate) fn with(algorithm: &'static SignatureAlgorithm) -> Self {
+        Self::within(tempfile::tempdir().unwrap(), algorithm)
+    }
+
+    /// With its files in this folder.
+    pub(crate) fn within(folder: TempDir, algorithm: &'static SignatureAlgorithm) -> Self {
         let now = OffsetDateTime::now_utc();
         let root = Authority::root_with("it root", now, algorithm).unwrap();
         let intermediate = root.intermediate("it intermediate").unwrap();
-        let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("ca.pem"), pem(std::slice::from_ref(&root.certificate)))
             .unwrap();
         Self { folder, now, root, intermediate }
