@@ -4,6 +4,7 @@ mod binary;
 mod command_line;
 mod openssl_config;
 mod running;
+mod safe;
 
 use std::env;
 use std::fs;
@@ -14,6 +15,7 @@ use anyhow::anyhow;
 
 pub(in crate::cli) use self::openssl_config::SystemDefaults;
 pub(in crate::cli) use self::running::Master;
+use self::safe::is_safe;
 use super::args::ReleaseArgs;
 use super::errors::{note, warn};
 use crate::nginx::build::{Build, FREENGINX, Flavour};
@@ -78,7 +80,7 @@ impl JudgedNginx {
         let metadata = fs::metadata(real).ok();
         let own = masters.iter().filter(|one| metadata.as_ref().is_some_and(|it| one.runs(it)));
         // While nginx is upgraded there are two, and the later one will remain.
-        let own = own.max_by_key(|one| one.loaded);
+        let own = own.max_by_key(|one| one.loaded.map(|(_, since)| since));
         if let Some(judged) = own.and_then(|master| Self::of_master(master, &masters, openssl_conf))
         {
             return judged;
@@ -114,8 +116,8 @@ impl JudgedNginx {
     }
 
     fn of_master(master: &Master, all: &[Master], openssl_conf: Option<&Path>) -> Option<Self> {
-        // The program of another user's process cannot be read through it, but its file can.
-        let asked = || build(&master.binary).ok();
+        // Of another user's process not everything can be read. What this user runs must not be that user's choice.
+        let asked = || build(Some(&master.binary).filter(|path| is_safe(path))?).ok();
         let build = master.build.clone().or_else(asked)?;
         let loaded = master.library.as_ref();
         let library = match loaded {

@@ -95,7 +95,7 @@ fn openssl_conf(pid: u32) -> Option<String> {
         name.ends_with(".service").then(|| name.to_owned())
     })?;
     let asked = Command::new("systemctl")
-        .args(["show", "--property=Environment", "--value", &unit])
+        .args(["show", "--property=Environment", "--value", "--", &unit])
         .output()
         .ok()?;
     in_unit(&String::from_utf8_lossy(&asked.stdout))
