@@ -140,7 +140,8 @@ pub fn judge_file(target: &Target, file: &FileChain, standard: Standard<'_>) -> 
     let (passed, undecided) = tally.finish();
     let mut judgement = Judgement { passed, undecided, ..findings.settle(0) };
     for finding in &mut judgement.findings {
-        finding.reproduce = vec![reproduce::show_file(&file.path)];
+        let command = file.is_plain.then(|| reproduce::show_file(&file.path));
+        finding.reproduce = command.into_iter().collect();
     }
     Judgement { chains: vec![Assessed { chain: Arc::clone(&file.chain), assessment }], ..judgement }
 }

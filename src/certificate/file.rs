@@ -35,6 +35,14 @@ pub struct FileChain {
     pub leaf_at: usize,
     /// The private key to use with it.
     pub key: Option<FileKey>,
+    /// Whether other programs read it from a file of this name: it is PEM or DER, and not a part of something else.
+    #[serde(default = "is_usual")]
+    pub is_plain: bool,
+}
+
+/// Recordings of earlier releases have only plain files.
+fn is_usual() -> bool {
+    true
 }
 
 /// A private key, as far as a certificate is concerned.
@@ -85,6 +93,7 @@ pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -
             // The position matters only if there is one leaf: it must be first.
             leaf_at: if several { 0 } else { *start },
             key: key.cloned(),
+            is_plain: true,
         }
     };
     starts.iter().map(chain).collect()
@@ -143,6 +152,11 @@ pub fn read(bytes: &[u8]) -> (Vec<CertificateDer<'static>>, Vec<FileProblem>) {
     for block in blocks {
         match Certificate::parse(&block.der) {
             Ok(certificate) => certificates.push(certificate.der),
+            Err(_) if !is_pem && is_pkcs7(bytes) => {
+                let message = "no certificate, but a PKCS#7 bundle; openssl pkcs7 -inform der -print_certs -in FILE \
+                               -out FILE.pem makes PEM of it";
+                problems.push(FileProblem { line: 1, message: message.to_owned() });
+            }
             Err(error) => {
                 let damaged = if is_pem { "damaged certificate: " } else { "" };
                 problems
@@ -151,11 +165,40 @@ pub fn read(bytes: &[u8]) -> (Vec<CertificateDer<'static>>, Vec<FileProblem>) {
         }
     }
     if certificates.is_empty() && problems.is_empty() {
-        let message = "no certificate; expected -----BEGIN CERTIFICATE----- or DER".to_owned();
+        let message = match instead(bytes) {
+            Some(what) => format!("no certificate, but {what}"),
+            None => "no certificate; expected -----BEGIN CERTIFICATE----- or DER".to_owned(),
+        };
         problems.push(FileProblem { line: 1, message });
     }
     problems.sort_by_key(|problem| problem.line);
     (certificates, problems)
+}
+
+/// What a file in PEM without certificates holds, and what to do with it.
+fn instead(bytes: &[u8]) -> Option<&'static str> {
+    let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let label = lines.find_map(|line| line.strip_prefix(b"-----BEGIN ")?.strip_suffix(b"-----"))?;
+    Some(match label {
+        b"CERTIFICATE REQUEST" | b"NEW CERTIFICATE REQUEST" => {
+            "a request for one; give the certificate that the authority issued for it"
+        }
+        b"X509 CRL" => "a revocation list",
+        b"PKCS7" | b"CMS" => {
+            "a PKCS#7 bundle; openssl pkcs7 -print_certs -in FILE -out FILE.pem makes PEM of it"
+        }
+        _ if label.ends_with(b"PRIVATE KEY") => {
+            "a private key; give the certificate, and the key with --key"
+        }
+        _ => return None,
+    })
+}
+
+/// Whether bytes are DER of PKCS#7, as authorities of Windows issue it.
+fn is_pkcs7(bytes: &[u8]) -> bool {
+    const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
+    let kind = Elements(bytes).expect(SEQUENCE).and_then(|all| all.inside().expect(OID));
+    kind.is_ok_and(|kind| kind.body == SIGNED_DATA)
 }
 
 /// A DER certificate is a SEQUENCE; no PEM file starts with that byte.
@@ -273,6 +316,21 @@ mod tests {
             "{}",
             problems[0].message
         );
+    }
+
+    #[test]
+    fn a_file_of_another_kind_says_what_it_is() {
+        for (label, words) in [
+            ("CERTIFICATE REQUEST", "a request for one"),
+            ("PKCS7", "openssl pkcs7 -print_certs"),
+            ("EC PRIVATE KEY", "a private key"),
+        ] {
+            let text = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+            let (_, problems) = read(text.as_bytes());
+            assert!(problems[0].message.contains(words), "{problems:?}");
+        }
+        let (_, problems) = read(b"\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02");
+        assert!(problems[0].message.contains("pkcs7 -inform der"), "{problems:?}");
     }
 
     #[test]

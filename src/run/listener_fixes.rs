@@ -140,8 +140,13 @@ pub async fn find_fixes(
 fn files(reports: &[(usize, TargetReport)]) -> Vec<FileChain> {
     let own = reports.iter().flat_map(|(_, one)| one.target.files.iter().cloned());
     let fetched = reports.iter().filter_map(|(_, one)| one.completed.clone());
-    let fetched =
-        fetched.map(|chain| FileChain { path: String::new(), chain, leaf_at: 0, key: None });
+    let fetched = fetched.map(|chain| FileChain {
+        path: String::new(),
+        chain,
+        leaf_at: 0,
+        key: None,
+        is_plain: true,
+    });
     own.chain(fetched).collect()
 }
 

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::identity::public_key;
-use crate::certificate::file::{self, FileProblem};
+use crate::certificate::Certificate;
+use crate::certificate::file::{self, FileChain, FileKey, FileProblem};
 use crate::certificate::keystore::Keystore;
 
 /// The most documents of a YAML file.
@@ -25,8 +26,27 @@ pub struct CertificateGroup {
     pub certificates: Vec<CertificateDer<'static>>,
     /// What is wrong.
     pub problems: Vec<String>,
-    /// The public key of the private key beside them, as `SubjectPublicKeyInfo` in DER.
-    pub key: Option<Vec<u8>>,
+    /// The public keys of the private keys beside them, each as `SubjectPublicKeyInfo` in DER.
+    pub keys: Vec<Vec<u8>>,
+    /// Whether other programs read them from a file of this name: it is PEM or DER.
+    pub is_plain: bool,
+}
+
+impl CertificateGroup {
+    /// The chains, each with its own key: the one that belongs to its leaf, or else one that belongs to none of them.
+    pub fn chains(&self, parsed: &[Certificate]) -> Vec<FileChain> {
+        let mut chains = file::chains(&self.name, parsed, None);
+        let of = |chain: &FileChain| chain.chain.leaf().map(|leaf| leaf.public_key.spki.to_vec());
+        let leaves: Vec<Option<Vec<u8>>> = chains.iter().map(of).collect();
+        let is_of = |key: &Vec<u8>| leaves.iter().flatten().any(|spki| spki == key);
+        let foreign = self.keys.iter().find(|key| !is_of(key));
+        for (chain, leaf) in chains.iter_mut().zip(&leaves) {
+            let own = self.keys.iter().find(|key| leaf.as_ref() == Some(*key)).or(foreign);
+            chain.key = own.map(|spki| FileKey { path: self.name.clone(), spki: Ok(spki.clone()) });
+            chain.is_plain = self.is_plain;
+        }
+        chains
+    }
 }
 
 /// Whether the argument is a `data:` URL and not a path.
@@ -57,7 +77,8 @@ fn unescaped(text: &str) -> Option<Vec<u8>> {
     let mut bytes = parts.next()?.as_bytes().to_vec();
     for part in parts {
         let digits = part.get(..2)?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        bytes.push(u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?);
         bytes.extend(&part.as_bytes()[2..]);
     }
     Some(bytes)
@@ -68,25 +89,31 @@ pub fn groups(name: &str, bytes: &[u8], password: Option<&str>) -> Vec<Certifica
     if let Some(store) = Keystore::read(bytes, password) {
         return vec![of_keystore(name, store.map_err(|error| error.to_string()))];
     }
-    let secrets = secrets(bytes);
-    if !secrets.is_empty() {
-        return secrets.iter().flat_map(|secret| of_secret(name, secret)).collect();
+    let (secrets, problem) = secrets(bytes);
+    if secrets.is_empty() && problem.is_none() {
+        return vec![of_pem(name, bytes)];
     }
-    vec![of_pem(name, bytes)]
+    let damaged = problem.map(|problem| CertificateGroup {
+        name: name.to_owned(),
+        problems: vec![problem],
+        ..CertificateGroup::default()
+    });
+    let all = secrets.iter().flat_map(|secret| of_secret(name, secret, password));
+    all.chain(damaged).collect()
 }
 
 /// Whether a file that was not named may hold certificates.
 pub fn may_hold_certificates(bytes: &[u8]) -> bool {
-    file::mentions_certificate(bytes) || Keystore::read(bytes, None).is_some() || is_manifest(bytes)
+    file::mentions_certificate(bytes) || Keystore::is_one(bytes) || is_manifest(bytes)
 }
 
 fn of_keystore(name: &str, store: Result<Keystore, String>) -> CertificateGroup {
     let mut group = CertificateGroup { name: name.to_owned(), ..CertificateGroup::default() };
     match store {
         Ok(store) => {
-            group.key = store.keys.iter().find_map(|key| {
-                public_key(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.clone())))
-            });
+            let keys = store.keys.into_iter();
+            let keys = keys.map(|key| PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key)));
+            group.keys = keys.filter_map(public_key).collect();
             group.problems = store.notes;
             group.certificates = store.certificates.into_iter().map(Into::into).collect();
             if group.certificates.is_empty() {
@@ -104,7 +131,13 @@ fn of_pem(name: &str, bytes: &[u8]) -> CertificateGroup {
         None => file::read(bytes),
     };
     let problems = problems.iter().map(FileProblem::to_string).collect();
-    CertificateGroup { name: name.to_owned(), certificates, problems, key: None }
+    CertificateGroup {
+        name: name.to_owned(),
+        certificates,
+        problems,
+        keys: Vec::new(),
+        is_plain: true,
+    }
 }
 
 /// PEM whose lines are not lines of the text: within quotes, behind words, with `\n` for line ends. `None` if the text
@@ -114,8 +147,9 @@ fn loosened(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let is_loose = |line: &str| {
         let line = line.trim();
+        let is_mark = line.starts_with("-----") && line.ends_with("-----");
         MARKS.iter().any(|mark| line.contains(mark))
-            && !(line.starts_with("-----") && line.ends_with("-----"))
+            && !(is_mark && line.matches("-----").count() <= 2)
     };
     if !text.lines().any(is_loose) {
         return None;
@@ -123,16 +157,20 @@ fn loosened(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = text.replace("\\r", "").replace("\\n", "\n");
     let mut loose = String::with_capacity(text.len());
     for line in text.lines() {
-        match MARKS.iter().find_map(|mark| line.find(mark)) {
-            Some(at) => {
-                let mark = &line[at..];
-                let end = mark[5..].find("-----").map_or(mark.len(), |end| end + 10);
-                loose.push_str(&mark[..end]);
+        let mut rest = line;
+        while let Some(at) = MARKS.iter().filter_map(|mark| rest.find(mark)).min() {
+            let (before, mark) = rest.split_at(at);
+            // Before the end of a block is its body; before its beginning, words.
+            if mark.starts_with(MARKS[1]) {
+                loose.push_str(before);
                 loose.push('\n');
-                loose.push_str(&mark[end..]);
             }
-            None => loose.push_str(line.trim().trim_matches(['"', '\'', '|', '>'])),
+            let end = mark[5..].find("-----").map_or(mark.len(), |end| end + 10);
+            loose.push_str(&mark[..end]);
+            loose.push('\n');
+            rest = &mark[end..];
         }
+        loose.push_str(rest.trim().trim_matches(['"', '\'', '|', '>', ',']));
         loose.push('\n');
     }
     Some(loose.into_bytes())
@@ -143,22 +181,33 @@ fn is_manifest(bytes: &[u8]) -> bool {
     has(b"kind: Secret") || has(b"\"kind\": \"Secret\"") || has(b"\"kind\":\"Secret\"")
 }
 
-/// The Secrets of a manifest, in YAML or JSON; empty if it is none.
-fn secrets(bytes: &[u8]) -> Vec<Value> {
+/// The Secrets of a manifest, in YAML or JSON, and why what follows them cannot be read.
+fn secrets(bytes: &[u8]) -> (Vec<Value>, Option<String>) {
+    let mut all = Vec::new();
     if !is_manifest(bytes) {
-        return Vec::new();
+        return (all, None);
     }
-    let documents = serde_yaml_ng::Deserializer::from_slice(bytes).take(MAX_DOCUMENTS);
-    let values = documents.map_while(|document| Value::deserialize(document).ok());
-    let items = values.flat_map(|value| match value.get("items").and_then(Value::as_array) {
-        Some(items) => items.clone(),
-        None => vec![value],
-    });
-    items.filter(|item| item["kind"] == "Secret").collect()
+    for (at, document) in serde_yaml_ng::Deserializer::from_slice(bytes).enumerate() {
+        if at >= MAX_DOCUMENTS {
+            return (all, Some(format!("only the first {MAX_DOCUMENTS} documents are read")));
+        }
+        let items = match Value::deserialize(document) {
+            Err(error) => {
+                let place = at + 1;
+                return (all, Some(format!("document {place} cannot be read as YAML: {error}")));
+            }
+            Ok(mut value) => match value.get_mut("items").map(Value::take) {
+                Some(Value::Array(items)) => items,
+                _ => vec![value],
+            },
+        };
+        all.extend(items.into_iter().filter(|item| item["kind"] == "Secret"));
+    }
+    (all, None)
 }
 
-/// The certificates of a Secret: `tls.crt` with `tls.key`, and those of other keys.
-fn of_secret(name: &str, secret: &Value) -> Vec<CertificateGroup> {
+/// The certificates of a Secret: `tls.crt` with `tls.key`, and those of other keys, keystores among them.
+fn of_secret(name: &str, secret: &Value, password: Option<&str>) -> Vec<CertificateGroup> {
     let meta = |field: &str| secret["metadata"][field].as_str();
     let id = format!("{}/{}", meta("namespace").unwrap_or("default"), meta("name").unwrap_or("?"));
     let mut all = Vec::new();
@@ -173,16 +222,25 @@ fn of_secret(name: &str, secret: &Value) -> Vec<CertificateGroup> {
             };
             let name = format!("{name} (Secret {id}, {key})");
             match bytes {
+                Ok(bytes) if Keystore::is_one(&bytes) => {
+                    let store = Keystore::read(&bytes, password);
+                    all.extend(
+                        store.map(|store| {
+                            of_keystore(&name, store.map_err(|error| error.to_string()))
+                        }),
+                    );
+                }
                 Ok(bytes) if file::mentions_certificate(&bytes) => {
                     let mut group = of_pem(&name, &bytes);
+                    group.is_plain = false;
                     if key == "tls.crt" {
-                        group.key = secret_key(secret);
+                        group.keys.extend(secret_key(secret));
                     }
                     all.push(group);
                 }
                 Err(_) if key.strip_suffix(".crt").is_some() => all.push(CertificateGroup {
                     name,
-                    problems: vec!["its value is no base64".to_owned()],
+                    problems: vec!["its value is not base64".to_owned()],
                     ..CertificateGroup::default()
                 }),
                 _ => {}
@@ -224,6 +282,11 @@ mod tests {
         assert_eq!(count(&format!("crt: \"{pem}\"\n")), 1);
         let indented = pem.replace('\n', "\n    ");
         assert_eq!(count(&format!("certificate: |\n    {indented}\nname: a\n")), 1);
+        let line = pem.replace('\n', "");
+        assert_eq!(count(&line), 1);
+        assert_eq!(count(&format!("crt={line}{line}")), 2);
+        assert_eq!(count(&format!("CRT={}", pem.replace('\n', " "))), 1);
+        assert_eq!(count(&pem.replace("\n-----END", "-----END")), 1);
     }
 
     #[test]
@@ -243,7 +306,18 @@ mod tests {
         );
         assert_eq!(count(&json), 1);
         let damaged = groups("x", b"kind: Secret\ndata:\n  tls.crt: '!'\n", None);
-        assert_eq!(damaged[0].problems, ["its value is no base64"]);
+        assert_eq!(damaged[0].problems, ["its value is not base64"]);
+    }
+
+    #[test]
+    fn what_follows_a_damaged_document_is_not_lost_without_a_word() {
+        let encoded = STANDARD.encode(pem());
+        let secret = format!("kind: Secret\ndata:\n  tls.crt: {encoded}\n");
+        let text = format!("{secret}---\na: [\n---\n{secret}");
+        let read = groups("x.yaml", text.as_bytes(), None);
+        assert_eq!(read[0].certificates.len(), 1);
+        let last = read.last().unwrap();
+        assert!(last.problems[0].starts_with("document 2 cannot be read as YAML: "), "{last:?}");
     }
 
     #[test]
@@ -252,7 +326,7 @@ mod tests {
             |text: &str| bytes(Path::new(text)).map(|bytes| String::from_utf8(bytes).unwrap());
         assert_eq!(read("data:text/plain;base64,aGk=").unwrap(), "hi");
         assert_eq!(read("data:,a%0Ab").unwrap(), "a\nb");
-        for wrong in ["data:x", "data:,%4", "data:;base64,!"] {
+        for wrong in ["data:x", "data:,%4", "data:,%+1", "data:;base64,!"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }
@@ -265,6 +339,8 @@ mod tests {
             let all = vec![before; 10].join(", ");
             yaml += &["a", &at.to_string(), ": &a", &at.to_string(), " [", &all, "]\n"].concat();
         }
-        assert!(groups("x", yaml.as_bytes(), None)[0].certificates.is_empty());
+        let read = groups("x", yaml.as_bytes(), None);
+        assert!(read.iter().all(|group| group.certificates.is_empty()), "{read:?}");
+        assert!(read[0].problems[0].starts_with("document 1 cannot be read"), "{read:?}");
     }
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use time::{Duration, OffsetDateTime};
 
 use crate::support::pki::{Files, Pki};
 use crate::support::program::{Run, shakedown, text};
@@ -134,7 +135,88 @@ fn keystores_of_java_are_opened_with_and_without_their_password() {
     let other = store.path("other");
     fs::write(&other, "other").unwrap();
     let wrong = store.cert(&store.path("store.jks"), &["--password-file", &other]);
-    assert!(!wrong.stderr.is_empty() || !wrong.stdout.contains("\"pass\""), "{}", wrong.stdout);
+    assert!(wrong.stderr.contains("the password is not that of the keystore"), "{}", wrong.stderr);
+    let whole = fs::read(store.path("store.jks")).unwrap();
+    fs::write(store.path("cut.jks"), &whole[..whole.len() / 2]).unwrap();
+    let cut = store.cert(&store.path("cut.jks"), &password);
+    assert!(cut.stderr.contains("damaged JKS keystore"), "{}", cut.stderr);
+}
+
+#[test]
+fn each_chain_of_a_keystore_is_held_against_its_own_key() {
+    if Command::new("keytool").arg("-help").output().is_err() {
+        eprintln!("keytool is not installed");
+        return;
+    }
+    let store = Store::new();
+    let both = store.path("both.p12");
+    let other = Store { files: store.pki.server("shop", &["shop.test"]), pki: store.pki };
+    for (name, from) in [("www", &store.files), ("shop", &other.files)] {
+        let (one, password) = (other.path("one.p12"), "pass:changeit");
+        let made = Command::new("openssl")
+            .args(["pkcs12", "-export", "-name", name, "-out", &one, "-passout", password, "-in"])
+            .arg(&from.certificate)
+            .arg("-inkey")
+            .arg(&from.key)
+            .status();
+        assert!(made.unwrap().success());
+        let run = Command::new("keytool")
+            .args(["-importkeystore", "-noprompt", "-srckeystore", &one, "-destkeystore", &both])
+            .args(["-srcstorepass", "changeit", "-deststorepass", "changeit"])
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+    }
+    let run = other.cert(&both, &["--password-file", &other.path("password")]);
+    let report: Value =
+        serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
+    let targets = report["targets"].as_array().unwrap();
+    let hosts: Vec<&str> = targets.iter().map(|target| text(&target["host"])).collect();
+    assert_eq!(hosts, ["www.test", "shop.test"], "{report:#}");
+    assert!(!run.stdout.contains("key-mismatch"), "{report:#}");
+}
+
+#[test]
+fn a_keystore_within_a_secret_is_opened() {
+    let store = Store::new();
+    let bytes = fs::read(store.openssl("aes.p12", &[])).unwrap();
+    let secret = serde_json::json!({ "kind": "Secret", "metadata": { "name": "web" }, "data": {
+        "keystore.p12": STANDARD.encode(bytes),
+    } });
+    let file = store.path("secret.json");
+    fs::write(&file, secret.to_string()).unwrap();
+    store.passes(&file, &["--password-file", &store.path("password")]);
+}
+
+#[test]
+fn a_revocation_list_is_judged_by_its_end() {
+    let pki = Pki::new();
+    let now = OffsetDateTime::now_utc();
+    let write = |name: &str, days: i64| {
+        let path = pki.path(name);
+        let der = pki.root.revocation_list(|list| {
+            list.this_update = now - Duration::days(20);
+            list.next_update = now + Duration::days(days);
+        });
+        let body = STANDARD.encode(der.unwrap());
+        fs::write(&path, format!("-----BEGIN X509 CRL-----\n{body}\n-----END X509 CRL-----\n"))
+            .unwrap();
+        path.display().to_string()
+    };
+    let check = |file: &str, more: &[&str], expected: &str| {
+        let run = shakedown(&[&["cert", file, "--format", "json"], more].concat());
+        let report: Value =
+            serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
+        let findings = report["targets"][0]["findings"].as_array().unwrap().iter();
+        let rules: Vec<&str> = findings.map(|one| text(&one["rule"])).collect();
+        assert_eq!(rules.join(" "), expected, "{report:#}");
+        assert!(run.stderr.contains(": revocation list of CN="), "{}", run.stderr);
+    };
+    let current = write("current.crl", 20);
+    check(&current, &[], "");
+    check(&current, &["--warning-days", "30"], "crl-expiring");
+    check(&write("old.crl", -1), &[], "crl-expired");
+    check(&write("late.crl", 1), &[], "crl-expiring");
 }
 
 #[test]

@@ -8,6 +8,9 @@ use crate::certificate::der::{Elements, OCTET_STRING, SEQUENCE};
 /// What JKS and JCEKS begin with.
 const MAGICS: [[u8; 4]; 2] = [[0xfe, 0xed, 0xfe, 0xed], [0xce, 0xce, 0xce, 0xce]];
 
+/// The length of a digest, in bytes.
+const LENGTH: usize = 20;
+
 const DAMAGED: KeystoreError = KeystoreError::Damaged("JKS");
 
 pub(super) fn is_jks(bytes: &[u8]) -> bool {
@@ -78,8 +81,8 @@ pub(super) fn read(bytes: &[u8], password: Option<&str>) -> Result<Keystore, Key
             }
         }
     }
-    if let Some(password) = password.filter(|_| store.notes.is_empty()) {
-        check(bytes, rest.0, password)?;
+    if let Some(password) = password {
+        check(bytes, password)?;
     }
     trusted.into_iter().try_for_each(|certificate| store.add(certificate))?;
     Ok(store)
@@ -98,15 +101,15 @@ fn utf16(password: &str) -> Vec<u8> {
 }
 
 /// Compares the digest at the end.
-fn check(bytes: &[u8], end: &[u8], password: &str) -> Result<(), KeystoreError> {
-    let body = &bytes[..bytes.len() - end.len()];
+fn check(bytes: &[u8], password: &str) -> Result<(), KeystoreError> {
+    let (body, end) =
+        bytes.len().checked_sub(LENGTH).and_then(|at| bytes.split_at_checked(at)).ok_or(DAMAGED)?;
     let text = [&utf16(password), &b"Mighty Aphrodite"[..], body].concat();
     if digest(&SHA1, &text).as_ref() == end { Ok(()) } else { Err(KeystoreError::WrongPassword) }
 }
 
 /// Opens a key: a salt, the key combined with a chain of digests, and a digest of the key.
 fn open(key: &[u8], password: &str) -> Option<Vec<u8>> {
-    const LENGTH: usize = 20;
     let mut info = Elements(key).expect(SEQUENCE).ok()?.inside();
     info.expect(SEQUENCE).ok()?;
     let sealed = info.expect(OCTET_STRING).ok()?.body;

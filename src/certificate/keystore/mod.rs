@@ -31,26 +31,47 @@ pub enum KeystoreError {
     #[error("the keystore is encrypted with {0}, which is not supported")]
     Unsupported(String),
     /// Opening it would take too long.
+    #[error("the keystore asks for more than {MAX_ROUNDS} rounds of its key derivations in all")]
+    TooManyRounds,
+    /// It is in BER, which Firefox and NSS write.
     #[error(
-        "the keystore asks for {0} rounds of its key derivation; at most {MAX_ROUNDS} are made"
+        "a PKCS#12 keystore in BER, which is not read here; openssl pkcs12 -nokeys -in FILE -out FILE.pem makes PEM of it"
     )]
-    TooManyRounds(u64),
+    Ber,
     /// It has more entries than a keystore may have.
     #[error("the keystore has more than {MAX_ENTRIES} entries")]
     TooMany,
 }
 
-/// The most rounds of a key derivation; programs write at most a few hundred thousand.
+/// The most rounds of all key derivations of a keystore; programs write a few hundred thousand for each.
 const MAX_ROUNDS: u64 = 5_000_000;
 
 /// The most certificates and keys.
 const MAX_ENTRIES: usize = 10_000;
 
+/// The rounds that a keystore may still ask for.
+struct RoundsLeft(u64);
+
+impl RoundsLeft {
+    fn take(&mut self, rounds: u64) -> Result<(), KeystoreError> {
+        self.0 = self.0.checked_sub(rounds).ok_or(KeystoreError::TooManyRounds)?;
+        Ok(())
+    }
+}
+
 impl Keystore {
+    /// Whether the bytes begin as a keystore does.
+    pub fn is_one(bytes: &[u8]) -> bool {
+        pkcs12::is_pkcs12(bytes) || pkcs12::is_ber(bytes) || jks::is_jks(bytes)
+    }
+
     /// Reads a keystore; `None` if the bytes are none. The certificates of JKS are not encrypted.
     pub fn read(bytes: &[u8], password: Option<&str>) -> Option<Result<Self, KeystoreError>> {
         if pkcs12::is_pkcs12(bytes) {
             return Some(pkcs12::read(bytes, password));
+        }
+        if pkcs12::is_ber(bytes) {
+            return Some(Err(KeystoreError::Ber));
         }
         jks::is_jks(bytes).then(|| jks::read(bytes, password))
     }
@@ -87,6 +108,21 @@ mod tests {
         assert_eq!(Keystore::read(jks, None), Some(Err(KeystoreError::Damaged("JKS"))));
         let pkcs12 = b"\x30\x06\x02\x01\x03\x30\x01\x00";
         assert!(matches!(Keystore::read(pkcs12, None), Some(Err(_))));
+    }
+
+    #[test]
+    fn all_keys_together_may_not_take_too_long() {
+        let mut left = RoundsLeft(MAX_ROUNDS);
+        assert_eq!(left.take(MAX_ROUNDS - 1), Ok(()));
+        assert_eq!(left.take(2), Err(KeystoreError::TooManyRounds));
+        assert_eq!(RoundsLeft(5).take(u64::MAX), Err(KeystoreError::TooManyRounds));
+    }
+
+    #[test]
+    fn a_keystore_in_ber_is_told_from_a_damaged_one() {
+        let ber = b"\x30\x80\x02\x01\x03\x30\x80\x06\x09";
+        assert!(Keystore::is_one(ber));
+        assert_eq!(Keystore::read(ber, None), Some(Err(KeystoreError::Ber)));
     }
 
     proptest! {

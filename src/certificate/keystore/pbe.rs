@@ -6,7 +6,7 @@ use cbc::cipher::{BlockModeDecrypt, InnerIvInit, KeyIvInit};
 use pkcs5::EncryptionScheme;
 use pkcs5::pbes2::{Kdf, Parameters};
 
-use super::{KeystoreError, MAX_ROUNDS};
+use super::{KeystoreError, RoundsLeft};
 use crate::certificate::der::{Element, INTEGER, OCTET_STRING, OID, SEQUENCE};
 
 const PBES2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 13];
@@ -68,20 +68,20 @@ impl Derived {
 pub(super) fn decrypt(
     algorithm: Element<'_>,
     sealed: &[u8],
-    password: &str,
+    (password, left): (&str, &mut RoundsLeft),
 ) -> Result<Option<Vec<u8>>, KeystoreError> {
     let mut parts = algorithm.inside();
     let scheme = parts.expect(OID)?.oid()?;
     if scheme == PBES2 {
         return match EncryptionScheme::try_from(algorithm.whole) {
-            Ok(EncryptionScheme::Pbes2(parameters)) => pbes2(&parameters, sealed, password),
+            Ok(EncryptionScheme::Pbes2(parameters)) => pbes2(&parameters, sealed, (password, left)),
             _ => Err(KeystoreError::Unsupported("an unknown cipher".to_owned())),
         };
     }
     let parameters = parts.expect(SEQUENCE)?;
     let mut parameters = parameters.inside();
     let salt = parameters.expect(OCTET_STRING)?.body;
-    let rounds = rounds(parameters.expect(INTEGER)?)?;
+    let rounds = rounds(parameters.expect(INTEGER)?, left)?;
     let derive = |purpose, length| Derived::SHA1.key((password, salt, rounds), purpose, length);
     let vector = derive(2, 8);
     let opened = match scheme.strip_prefix(PKCS12) {
@@ -112,13 +112,10 @@ fn rc2(key: &[u8], vector: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
 fn pbes2(
     parameters: &Parameters,
     sealed: &[u8],
-    password: &str,
+    (password, left): (&str, &mut RoundsLeft),
 ) -> Result<Option<Vec<u8>>, KeystoreError> {
     match &parameters.kdf {
-        Kdf::Pbkdf2(derivation) if u64::from(derivation.iteration_count) > MAX_ROUNDS => {
-            return Err(KeystoreError::TooManyRounds(derivation.iteration_count.into()));
-        }
-        Kdf::Pbkdf2(_) => {}
+        Kdf::Pbkdf2(derivation) => left.take(derivation.iteration_count.into())?,
         _ => {
             return Err(KeystoreError::Unsupported(
                 "another key derivation than PBKDF2".to_owned(),
@@ -129,14 +126,12 @@ fn pbes2(
 }
 
 /// A number of rounds, which is bounded.
-pub(super) fn rounds(number: Element<'_>) -> Result<u32, KeystoreError> {
+pub(super) fn rounds(number: Element<'_>, left: &mut RoundsLeft) -> Result<u32, KeystoreError> {
     let bytes = number.integer()?;
     if bytes.len() > 8 || bytes.first().is_none_or(|first| first & 0x80 != 0) {
         return Err(KeystoreError::Damaged("PKCS#12"));
     }
     let rounds = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    if rounds > MAX_ROUNDS {
-        return Err(KeystoreError::TooManyRounds(rounds));
-    }
+    left.take(rounds)?;
     Ok(u32::try_from(rounds).unwrap_or(u32::MAX))
 }

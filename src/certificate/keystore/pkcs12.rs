@@ -3,7 +3,7 @@
 use aws_lc_rs::hmac;
 
 use super::pbe::{self, Derived, rounds};
-use super::{Keystore, KeystoreError};
+use super::{Keystore, KeystoreError, MAX_ROUNDS, RoundsLeft};
 use crate::certificate::der::{
     Element, Elements, INTEGER, OCTET_STRING, OID, SEQUENCE, Unreadable, context,
 };
@@ -42,6 +42,11 @@ pub(super) fn is_pkcs12(bytes: &[u8]) -> bool {
     begin().is_some()
 }
 
+/// Whether the bytes are the same in BER, with an open end.
+pub(super) fn is_ber(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[SEQUENCE, 0x80, INTEGER, 1, 3, SEQUENCE])
+}
+
 pub(super) fn read(bytes: &[u8], password: Option<&str>) -> Result<Keystore, KeystoreError> {
     let mut store = Elements(bytes).expect(SEQUENCE)?.inside();
     store.expect(INTEGER)?;
@@ -56,8 +61,9 @@ pub(super) fn read(bytes: &[u8], password: Option<&str>) -> Result<Keystore, Key
             KeystoreError::WrongPassword
         }
     };
+    let mut left = RoundsLeft(MAX_ROUNDS);
     if let Some(check) = check
-        && matches_check(check, safe.body, given)? == Some(false)
+        && matches_check(check, safe.body, (given, &mut left))? == Some(false)
     {
         return Err(wrong());
     }
@@ -65,10 +71,10 @@ pub(super) fn read(bytes: &[u8], password: Option<&str>) -> Result<Keystore, Key
     for part in Elements(safe.body).expect(SEQUENCE)?.inside().all()? {
         let kind = part.inside().expect(OID)?.oid()?;
         if kind == DATA {
-            bags(content(part, DATA)?.body, given, 0, &mut found)?;
+            bags(content(part, DATA)?.body, (given, &mut left), 0, &mut found)?;
         } else if kind == ENCRYPTED_DATA {
-            let plain = decrypted(part, given)?.ok_or_else(wrong)?;
-            bags(&plain, given, 0, &mut found)?;
+            let plain = decrypted(part, (given, &mut left))?.ok_or_else(wrong)?;
+            bags(&plain, (given, &mut left), 0, &mut found)?;
         } else {
             return Err(KeystoreError::Unsupported("a public key".to_owned()));
         }
@@ -89,14 +95,14 @@ fn content<'a>(info: Element<'a>, kind: &[u8]) -> Result<Element<'a>, KeystoreEr
 fn matches_check(
     check: Element<'_>,
     data: &[u8],
-    password: &str,
+    (password, left): (&str, &mut RoundsLeft),
 ) -> Result<Option<bool>, KeystoreError> {
     let mut parts = check.inside();
     let mut digest = parts.expect(SEQUENCE)?.inside();
     let algorithm = digest.expect(SEQUENCE)?.inside().expect(OID)?.oid()?;
     let wanted = digest.expect(OCTET_STRING)?.body;
     let salt = parts.expect(OCTET_STRING)?.body;
-    let rounds = parts.optional(INTEGER)?.map_or(Ok(1), rounds)?;
+    let rounds = parts.optional(INTEGER)?.map_or(Ok(1), |number| rounds(number, left))?;
     let known = DIGESTS.iter().find(|(oid, ..)| *oid == algorithm);
     let Some((_, algorithm, derived)) = known else { return Ok(None) };
     let key = derived.key((password, salt, rounds), 3, derived.output());
@@ -105,7 +111,10 @@ fn matches_check(
 }
 
 /// The contents of `encryptedData`; `None` if the password is wrong.
-fn decrypted(part: Element<'_>, password: &str) -> Result<Option<Vec<u8>>, KeystoreError> {
+fn decrypted(
+    part: Element<'_>,
+    secret: (&str, &mut RoundsLeft),
+) -> Result<Option<Vec<u8>>, KeystoreError> {
     let mut info = part.inside();
     info.expect(OID)?;
     let mut data = info.expect(context(0, true))?.inside().expect(SEQUENCE)?.inside();
@@ -114,13 +123,13 @@ fn decrypted(part: Element<'_>, password: &str) -> Result<Option<Vec<u8>>, Keyst
     inner.expect(OID)?;
     let algorithm = inner.expect(SEQUENCE)?;
     let sealed = inner.expect(context(0, false))?;
-    pbe::decrypt(algorithm, sealed.body, password)
+    pbe::decrypt(algorithm, sealed.body, secret)
 }
 
 /// Adds the certificates and keys of SafeContents.
 fn bags(
     contents: &[u8],
-    password: &str,
+    (password, left): (&str, &mut RoundsLeft),
     depth: usize,
     found: &mut Keystore,
 ) -> Result<(), KeystoreError> {
@@ -137,7 +146,7 @@ fn bags(
                 let mut sealed = value.inside().expect(SEQUENCE)?.inside();
                 let algorithm = sealed.expect(SEQUENCE)?;
                 let key = sealed.expect(OCTET_STRING)?.body;
-                match pbe::decrypt(algorithm, key, password)? {
+                match pbe::decrypt(algorithm, key, (password, &mut *left))? {
                     Some(key) => found.keys.push(key),
                     None => found.notes.push("a key has another password".to_owned()),
                 }
@@ -148,7 +157,7 @@ fn bags(
                 let octets = certificate.expect(context(0, true))?.inside().expect(OCTET_STRING)?;
                 found.add(octets.body)?;
             }
-            Some([6]) => bags(value.body, password, depth + 1, found)?,
+            Some([6]) => bags(value.body, (password, &mut *left), depth + 1, found)?,
             _ => {}
         }
     }

@@ -1,6 +1,6 @@
 //! What the files of revocation lists say of themselves: lists that have ended or end soon, and authorities without one.
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::certificate::Certificate;
 use crate::certificate::crl::{RevocationList, RevocationLists};
@@ -9,11 +9,12 @@ use crate::nginx::facts::FactKind;
 /// The most authorities that one fact names.
 const NAMED: usize = 3;
 
-/// The facts about a file of lists, for the authorities in the trusted files.
-pub(super) fn facts(
-    file: &str,
-    lists: &RevocationLists,
+/// The facts about a file of lists, for the authorities in the trusted files. How long before its end a list is reported
+/// may be given.
+pub fn facts(
+    (file, lists): (&str, &RevocationLists),
     trusted: &[Certificate],
+    notice: Option<Duration>,
     now: OffsetDateTime,
 ) -> Vec<FactKind> {
     let newest = |list: &&RevocationList| {
@@ -25,7 +26,9 @@ pub(super) fn facts(
         let (file, issuer) = (file.to_owned(), list.issuer.text.clone());
         if now >= ends {
             Some(FactKind::ListExpired { file, issuer, ends: ends.date() })
-        } else if list.is_current(now) && now >= ends.saturating_sub(list.usual_notice()) {
+        } else if list.is_current(now)
+            && now >= ends.saturating_sub(notice.unwrap_or_else(|| list.usual_notice()))
+        {
             Some(FactKind::ListExpiring { file, issuer, ends: ends.date() })
         } else {
             None

@@ -4,7 +4,7 @@
 
 mod library_values;
 mod listener;
-mod lists;
+pub mod lists;
 mod nginx_file;
 pub mod startup;
 mod suites;

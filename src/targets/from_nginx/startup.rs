@@ -260,7 +260,7 @@ impl Checks<'_> {
         if has_lists {
             return;
         }
-        for kind in lists::facts(file, &lists, &authorities, self.now) {
+        for kind in lists::facts((file, &lists), &authorities, None, self.now) {
             self.say(&file.span, kind);
         }
     }

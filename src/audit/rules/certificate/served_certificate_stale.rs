@@ -66,6 +66,7 @@ mod tests {
             chain: chain_of(&renewed),
             leaf_at: 0,
             key: None,
+            is_plain: true,
         }];
         scene.judge().findings
     }

@@ -1,5 +1,7 @@
 //! `cert`: audits certificate files before they are deployed.
 
+mod lists;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow, bail};
 use rustls_pki_types::CertificateDer;
 
+use self::lists::ListFile;
 use super::args::{CertArgs, Holder};
 use super::exit::Exit;
 use super::gate::Checkpoint;
@@ -15,10 +18,10 @@ use super::input;
 use super::report_writer::ReportWriter;
 use super::settings;
 use crate::audit::judge::{Standard, judge_file};
+use crate::certificate::Certificate;
 use crate::certificate::file::{FileChain, FileKey};
 use crate::certificate::openssl_view::KEY_CERT_SIGN;
 use crate::certificate::trust::{Assessor, Purpose};
-use crate::certificate::{Certificate, file};
 use crate::observation::{Observation, Untried};
 use crate::report::escape::escape;
 use crate::report::{Report, ReportKind};
@@ -45,7 +48,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         None => settings::now(),
     };
     let mut checkpoint = Checkpoint::open(&args.gate, now)?;
-    let chains = chains(args)?;
+    let (chains, lists) = chains(args)?;
     let options = options(args)?;
     let outputs = ReportWriter::open(&args.report, args.gate.quiet)?.showing_chains();
     let purpose = match args.holder {
@@ -66,6 +69,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         Ok(TargetReport::new(target, observation, judgement, args.gate.fail_on.threshold()))
     };
     let mut targets = chains.into_iter().map(audit).collect::<anyhow::Result<Vec<_>>>()?;
+    targets.extend(lists.iter().map(|file| file.report(args, &options, now)));
     for report in &mut targets {
         checkpoint.apply(report);
     }
@@ -78,12 +82,11 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     Ok(Exit::of_report(&report, args.report.format, args.gate.fail_on, 0))
 }
 
-/// Every chain in the given files; problems of a file are reported with their line.
-fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
+/// Every chain in the given files, and every revocation list; problems of a file are reported with their line.
+fn chains(args: &CertArgs) -> anyhow::Result<(Vec<FileChain>, Vec<ListFile>)> {
     let key = args.key.as_deref().map(key).transpose()?;
     let password = password(args)?;
-    let mut chains = Vec::new();
-    let mut problems = Vec::new();
+    let (mut chains, mut lists, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (path, is_named) in files(&args.files)? {
         if !is_named && !path.is_file() {
             left_out(&path, "is not a regular file");
@@ -94,14 +97,26 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
             left_out(&path, "contains no certificate");
             continue;
         }
+        if let Some(file) = ListFile::read(&name(&path), &bytes) {
+            let is_alone = file.as_ref().is_ok_and(|file| file.is_alone);
+            match file {
+                Ok(file) => lists.push(file),
+                Err(problem) => problems.push(problem),
+            }
+            if is_alone {
+                continue;
+            }
+        }
         let groups = certificate_file::groups(&name(&path), &bytes, password.as_deref());
         for group in groups {
             problems
                 .extend(group.problems.iter().map(|problem| format!("{}: {problem}", group.name)));
             let parsed: Vec<Certificate> =
                 group.certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
-            let own = group.key.map(|spki| FileKey { path: group.name.clone(), spki: Ok(spki) });
-            let found = file::chains(&group.name, &parsed, key.as_ref().or(own.as_ref()));
+            let mut found = group.chains(&parsed);
+            for chain in found.iter_mut().filter(|_| key.is_some()) {
+                chain.key.clone_from(&key);
+            }
             if !is_named && !found.is_empty() && found.iter().all(is_authority) {
                 left_out(&path, "contains only CA certificates");
                 continue;
@@ -111,15 +126,19 @@ fn chains(args: &CertArgs) -> anyhow::Result<Vec<FileChain>> {
     }
     settings::reject(problems)?;
     let chains = without_parts(chains);
-    if chains.is_empty() {
+    if chains.is_empty() && lists.is_empty() {
         bail!("no certificate file found");
     }
-    Ok(chains)
+    Ok((chains, lists))
 }
 
 /// What a file is called; the contents of a `data:` URL are no name.
 fn name(path: &Path) -> String {
-    if certificate_file::is_data(path) { "data:".to_owned() } else { path.display().to_string() }
+    if certificate_file::is_data(path) {
+        "data: URL".to_owned()
+    } else {
+        path.display().to_string()
+    }
 }
 
 fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
