@@ -1,7 +1,7 @@
 //! The targets from the command line, stdin and a file.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead};
+use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -93,26 +93,40 @@ struct TargetReader {
     failure: Option<anyhow::Error>,
 }
 
+/// Bytes of stdin that tell what it is.
+const BEGIN: u64 = 1024;
+
 /// The largest output of another program, in bytes.
 const MAX_INVENTORY: u64 = 256 * 1024 * 1024;
 
 impl TargetReader {
     /// Adds the targets on stdin: a list of addresses, or the output of another program. Returns the problems.
     fn add_stdin(&mut self, typed: &Options) -> anyhow::Result<Vec<String>> {
-        let mut input = io::stdin().lock();
-        let begin = input.fill_buf().map_err(|error| anyhow!("cannot read stdin: {error}"))?;
-        if !inventory::is_inventory(begin) {
-            let errors = list::read("<stdin>", input, |address, origin| {
+        let mut stdin = io::stdin().lock();
+        let mut begin = Vec::new();
+        // A pipe may give a few bytes first.
+        let read = stdin.by_ref().take(BEGIN).read_to_end(&mut begin);
+        read.map_err(|error| anyhow!("cannot read stdin: {error}"))?;
+        if !inventory::is_inventory(&begin) {
+            let errors = list::read("<stdin>", begin.as_slice().chain(stdin), |address, origin| {
                 self.add(address, typed, Some(&origin));
             });
             return Ok(errors.iter().map(ToString::to_string).collect());
         }
-        drop(input);
-        let found = inventory::read(&input::stdin(MAX_INVENTORY)?);
+        drop(stdin);
+        begin.extend(input::stdin(MAX_INVENTORY)?);
+        let found = inventory::read(&begin);
         if found.left_out > 0 {
             warn(&format!(
-                "{} that usually speak no TLS are left out; to test one, name it",
+                "{} left out, because TLS is not usual there; nmap -sV finds out what speaks TLS, and a port that is \
+                 named is tested",
                 counted(found.left_out, "open port")
+            ));
+        }
+        if found.addresses.is_empty() && found.problems.is_empty() {
+            return Err(UsageError::new(
+                "the scan on stdin has no target",
+                "give a scan with open ports that speak TLS, or HOST:PORT",
             ));
         }
         for address in found.addresses {

@@ -61,6 +61,12 @@ pub enum AddressError {
     /// A range with too many addresses.
     #[error("range too large {0:?}: expected at most {MAX_RANGE} addresses")]
     RangeTooLarge(String),
+    /// A value of `--resolve` with too few parts.
+    #[error("invalid value {0:?}: expected HOST:PORT:ADDRESS[,ADDRESS]...")]
+    Resolve(String),
+    /// A value of `--connect-to` with another number of parts.
+    #[error("invalid value {0:?}: expected HOST1:PORT1:HOST2:PORT2, IPv6 addresses in brackets")]
+    ConnectTo(String),
     /// The number of colons fits no form.
     #[error(
         "invalid address {0:?}: expected HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT"

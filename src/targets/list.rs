@@ -12,6 +12,9 @@ const MAX_LINE: u64 = 4096;
 /// The most lines.
 const MAX_LINES: u32 = 10_000_000;
 
+/// The most addresses of all ranges of a list.
+const MAX_IN_RANGES: usize = 1_000_000;
+
 /// The most bytes of an overlong line that are skipped.
 const MAX_SKIPPED: u64 = 64 * 1024 * 1024;
 
@@ -45,6 +48,9 @@ pub enum LineProblem {
     /// There are more lines than a list may have.
     #[error("list too long: expected at most {MAX_LINES} lines")]
     TooMany,
+    /// Its ranges have more addresses than a run can have.
+    #[error("too many addresses: expected at most {MAX_IN_RANGES} in all ranges of the list")]
+    TooManyInRanges,
     /// Reading failed.
     #[error("cannot read the list: {0}")]
     Read(#[from] io::Error),
@@ -56,7 +62,7 @@ pub fn read(
     mut input: impl BufRead,
     mut take: impl FnMut(Address, Origin),
 ) -> Vec<ListError> {
-    let (mut errors, mut bytes) = (Vec::new(), Vec::new());
+    let (mut errors, mut bytes, mut in_ranges) = (Vec::new(), Vec::new(), 0);
     for line in 1.. {
         bytes.clear();
         let problem = match next_line(&mut input, &mut bytes) {
@@ -64,7 +70,11 @@ pub fn read(
             Ok(_) if line > MAX_LINES => Some(LineProblem::TooMany),
             Ok(_) if bytes.len() as u64 > MAX_LINE => Some(LineProblem::TooLong),
             Ok(_) => match parse(&bytes, file, line) {
+                Ok(found) if in_ranges + found.len() > MAX_IN_RANGES && found.len() > 1 => {
+                    Some(LineProblem::TooManyInRanges)
+                }
                 Ok(found) => {
+                    in_ranges += if found.len() > 1 { found.len() } else { 0 };
                     for (address, origin) in found {
                         take(address, origin);
                     }
@@ -74,7 +84,10 @@ pub fn read(
             },
             Err(error) => Some(LineProblem::Read(error)),
         };
-        let ends = matches!(problem, Some(LineProblem::TooMany | LineProblem::Read(_)));
+        let ends = matches!(
+            problem,
+            Some(LineProblem::TooMany | LineProblem::TooManyInRanges | LineProblem::Read(_))
+        );
         errors.extend(problem.map(|problem| ListError { file: file.to_owned(), line, problem }));
         if ends || errors.len() == MAX_ERRORS {
             break;
@@ -160,6 +173,15 @@ mod tests {
         let (addresses, errors) = read("list", &b"https://a.test/#top # first\n#b.test\n"[..]);
         assert!(errors.is_empty());
         assert_eq!(addresses.len(), 1);
+    }
+
+    #[test]
+    fn ranges_have_a_bound_together() {
+        let mut count = 0;
+        let errors = super::read("list", "10.0.0.0/20\n".repeat(300).as_bytes(), |_, _| count += 1);
+        assert_eq!(count, MAX_IN_RANGES / 4094 * 4094);
+        let [error] = errors.as_slice() else { panic!("{errors:?}") };
+        assert!(error.to_string().starts_with("list:245: too many addresses"), "{error}");
     }
 
     #[test]

@@ -20,10 +20,16 @@ const USUAL_PORT: u16 = 443;
 impl Redirect {
     /// `HOST:PORT:ADDRESS[,ADDRESS]...`; the host may be `*`.
     pub fn resolve(text: &str) -> Result<Self, AddressError> {
-        let form = || AddressError::Form(text.to_owned());
-        let (first, rest) =
-            text.strip_prefix('+').unwrap_or(text).split_once(':').ok_or_else(form)?;
-        let (port, addresses) = rest.split_once(':').ok_or_else(form)?;
+        let form = || AddressError::Resolve(text.to_owned());
+        let parts = text.strip_prefix('+').unwrap_or(text);
+        // The host may be an IPv6 address in brackets.
+        let at = if parts.starts_with('[') {
+            parts.find("]:").map(|at| at + 1)
+        } else {
+            parts.find(':')
+        };
+        let (first, rest) = parts.split_at_checked(at.ok_or_else(form)?).ok_or_else(form)?;
+        let (port, addresses) = rest[1..].split_once(':').ok_or_else(form)?;
         let host = if first == "*" { None } else { Some(parse_host(first)?) };
         let port = parse_port(port)?;
         let to = addresses.split(',').map(|one| Ok((Some(parse_host(one)?), Some(port))));
@@ -34,7 +40,7 @@ impl Redirect {
     pub fn connect_to(text: &str) -> Result<Self, AddressError> {
         let parts = split(text)?;
         let [host, port, to_host, to_port] = *parts.as_slice() else {
-            return Err(AddressError::Form(text.to_owned()));
+            return Err(AddressError::ConnectTo(text.to_owned()));
         };
         let host_of = |part: &str| (!part.is_empty()).then(|| parse_host(part)).transpose();
         let port_of = |part: &str| (!part.is_empty()).then(|| parse_port(part)).transpose();
@@ -92,6 +98,8 @@ mod tests {
         assert_eq!(places(&one, "a.test:8443"), ["itself"]);
         assert_eq!(places(&one, "b.test"), ["itself"]);
         assert_eq!(places(&one, "a.test:443:192.0.2.9:443"), ["192.0.2.9:443"]);
+        let v6 = [Redirect::resolve("[2001:db8::1]:443:192.0.2.1").unwrap()];
+        assert_eq!(places(&v6, "[2001:db8::1]:443"), ["192.0.2.1:443"]);
         let any = [Redirect::resolve("*:443:192.0.2.1").unwrap()];
         assert_eq!(places(&any, "b.test"), ["192.0.2.1:443"]);
     }
@@ -108,11 +116,16 @@ mod tests {
 
     #[test]
     fn other_forms_are_refused() {
-        for text in ["", "a.test", "a.test:443", "a.test:0:::1", "a.test:443:x y"] {
-            assert!(Redirect::resolve(text).is_err(), "{text}");
+        let resolve = |text| Redirect::resolve(text).unwrap_err().to_string();
+        for text in ["", "a.test", "a.test:443", "[::1", "[::1]"] {
+            assert!(resolve(text).contains("HOST:PORT:ADDRESS"), "{text}");
         }
-        for text in ["", "a.test:443", "a:1:b:2:c", "a:0:b:1"] {
-            assert!(Redirect::connect_to(text).is_err(), "{text}");
+        assert!(resolve("a.test:0:::1").contains("invalid port"));
+        assert!(resolve("a.test:443:x y").contains("invalid host"));
+        let connect_to = |text| Redirect::connect_to(text).unwrap_err().to_string();
+        for text in ["", "a.test:443", "a:1:b:2:c"] {
+            assert!(connect_to(text).contains("HOST1:PORT1:HOST2:PORT2"), "{text}");
         }
+        assert!(connect_to("a:0:b:1").contains("invalid port"));
     }
 }

@@ -8,17 +8,34 @@ use super::Inventory;
 use crate::targets::address::Address;
 use crate::targets::{Host, StartTls};
 
-/// The objects on the lines of a text that is no JSON as a whole.
-pub(super) fn lines(text: &[u8]) -> Vec<Value> {
+/// What older releases write as the last entry.
+const END: &[u8] = b"{finished: 1}";
+
+/// The objects on the lines of a text that is no JSON as a whole, and the numbers of lines that are damaged.
+pub(super) fn lines(text: &[u8]) -> (Vec<Value>, Vec<usize>) {
+    let (mut entries, mut damaged) = (Vec::new(), Vec::new());
     let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let entries = lines.map(|line| line.strip_suffix(b",").unwrap_or(line));
-    entries.filter_map(|line| serde_json::from_slice(line).ok()).filter(Value::is_object).collect()
+    let lines = lines.map(|line| line.strip_suffix(b",").unwrap_or(line));
+    for (index, line) in lines.enumerate() {
+        if matches!(line, b"" | b"[" | b"]" | END) {
+            continue;
+        }
+        match serde_json::from_slice(line) {
+            Ok(entry @ Value::Object(_)) => entries.push(entry),
+            _ => damaged.push(index + 1),
+        }
+    }
+    (entries, damaged)
 }
+
+/// The letters of a damaged address that a message repeats.
+const MAX_TOLD: usize = 60;
 
 /// The open TCP ports of an entry; a scan for these ports was wanted, so none is left out.
 pub(super) fn entry(entry: &Value, found: &mut Inventory) {
     let Some(ip) = entry["ip"].as_str().and_then(|text| text.parse::<IpAddr>().ok()) else {
-        found.refuse(format!("{} is not an address", entry["ip"]));
+        let told: String = entry["ip"].to_string().chars().take(MAX_TOLD).collect();
+        found.refuse(format!("{told} is not an address"));
         return;
     };
     let several = entry["ports"].as_array().map(Vec::as_slice).unwrap_or_default();

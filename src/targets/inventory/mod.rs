@@ -3,10 +3,12 @@
 mod masscan;
 mod nmap;
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
-use super::StartTls;
 use super::address::Address;
+use super::{Host, StartTls};
 
 /// The most targets.
 const MAX_TARGETS: usize = 1_000_000;
@@ -20,14 +22,24 @@ pub struct Inventory {
     pub problems: Vec<String>,
     /// Open ports that probably do not speak TLS.
     pub left_out: usize,
+    /// What is a target already: scanners list a port again for each thing that they learn of it.
+    known: HashSet<Place>,
+    /// Whether there were more than [`MAX_TARGETS`].
+    has_more: bool,
 }
+
+/// A host, a port, and where to connect instead.
+type Place = (Host, Option<u16>, Option<(Host, u16)>);
 
 impl Inventory {
     fn add(&mut self, address: Address) {
-        if self.addresses.len() < MAX_TARGETS {
+        if self.addresses.len() >= MAX_TARGETS {
+            self.has_more = true;
+            return;
+        }
+        let place = (address.host.clone(), address.port, address.connect_to.clone());
+        if self.known.insert(place) {
             self.addresses.push(address);
-        } else if self.addresses.len() == MAX_TARGETS && self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(format!("there are more than {MAX_TARGETS} targets"));
         }
     }
 
@@ -41,9 +53,16 @@ impl Inventory {
 /// The most problems that are reported.
 const MAX_PROBLEMS: usize = 1000;
 
+/// Some programs begin a text with it.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii_start()
+}
+
 /// Whether a text that begins so is one of these formats, and not a list of addresses.
 pub fn is_inventory(begin: &[u8]) -> bool {
-    let begin = begin.trim_ascii_start();
+    let begin = without_mark(begin);
     match begin.first() {
         Some(b'<' | b'{') => true,
         // An IPv6 address begins with a bracket, too.
@@ -54,7 +73,12 @@ pub fn is_inventory(begin: &[u8]) -> bool {
 
 /// Reads the whole text.
 pub fn read(text: &[u8]) -> Inventory {
-    if text.trim_ascii_start().first() == Some(&b'<') { nmap::read(text) } else { of_json(text) }
+    let text = without_mark(text);
+    let mut found = if text.starts_with(b"<") { nmap::read(text) } else { of_json(text) };
+    if found.has_more {
+        found.problems.push(format!("there are more than {MAX_TARGETS} targets"));
+    }
+    found
 }
 
 fn of_json(text: &[u8]) -> Inventory {
@@ -64,9 +88,13 @@ fn of_json(text: &[u8]) -> Inventory {
         Ok(entry) => of_entry(&entry, &mut found),
         // masscan writes an entry a line, and older releases leave a comma at the end of the list.
         Err(error) => {
-            let entries = masscan::lines(text);
+            let (entries, damaged) = masscan::lines(text);
             if entries.is_empty() {
                 found.refuse(format!("invalid JSON: {error}"));
+            } else {
+                for line in damaged {
+                    found.refuse(format!("line {line} is damaged: it is no entry of masscan's"));
+                }
             }
             of_entries(&entries, &mut found);
         }
@@ -148,7 +176,41 @@ mod tests {
         assert_eq!(addresses(&format!("[\n{entry}\n]\n")), ["192.0.2.1:8443"]);
         assert_eq!(addresses(&format!("[\n{entry},\n{{finished: 1}}\n]\n")), ["192.0.2.1:8443"]);
         let line = r#"{"ip":"192.0.2.2","port":443,"proto":"tcp","rec_type":"status","data":{"status":"open"}}"#;
-        assert_eq!(addresses(&format!("{line}\n{line}\n")), ["192.0.2.2:443", "192.0.2.2:443"]);
+        let banner =
+            line.replace("status\",\"data\":{\"status\":\"open\"}", "banner\",\"data\":{}");
+        assert_eq!(addresses(&format!("{line}\n{banner}\n")), ["192.0.2.2:443"]);
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_is_not_read_in_part_without_a_word() {
+        let found =
+            read(b"[\n{\"ip\": \"192.0.2.1\", \"ports\": [{\"port\": 443}]},\n{\"ip\": \"192.0.");
+        assert_eq!(found.addresses.len(), 1);
+        assert_eq!(found.problems, ["line 3 is damaged: it is no entry of masscan's"]);
+    }
+
+    #[test]
+    fn what_nmap_says_of_hosts_before_it_scans_them_names_no_target() {
+        let hint = |end: u8| {
+            format!(
+                "<hosthint><status state=\"up\"/><address addr=\"192.0.2.{end}\" addrtype=\"ipv4\"/>\
+                 <hostnames><hostname name=\"h{end}.test\" type=\"user\"/></hostnames></hosthint>"
+            )
+        };
+        let xml = format!(
+            "<nmaprun>{}{}<host><address addr=\"192.0.2.2\" addrtype=\"ipv4\"/><ports>\
+             <port protocol=\"tcp\" portid=\"443\"><state state=\"open\"/></port></ports></host></nmaprun>",
+            hint(1),
+            hint(2)
+        );
+        assert_eq!(addresses(&xml), ["192.0.2.2:443"]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_changes_nothing() {
+        let json = "\u{feff}[{\"targets\": [\"a.test:443\"]}]";
+        assert!(is_inventory(json.as_bytes()));
+        assert_eq!(addresses(json), ["a.test:443"]);
     }
 
     #[test]

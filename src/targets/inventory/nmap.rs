@@ -57,6 +57,10 @@ pub(super) fn read(text: &[u8]) -> Inventory {
         match reader.read_event() {
             Ok(Event::Start(element)) => {
                 depth += 1;
+                // What stands before a host, such as `hosthint`, may be about another one.
+                if element.local_name().as_ref() == "host" {
+                    host = ScannedHost::default();
+                }
                 begin(&element, &mut host);
             }
             Ok(Event::Empty(element)) => begin(&element, &mut host),
