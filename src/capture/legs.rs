@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::configured::Configured;
 use super::exchange::{Exchange, ExchangeTransport};
 use super::turns::RequestTurns;
-use crate::nginx::upstream::{PeerAddress, Upstream};
+use crate::nginx::upstream::{PeerAddress, Upstream, without_port};
 
 /// A client whose handshake succeeded, and its requests.
 #[derive(Clone, Debug)]
@@ -21,14 +21,17 @@ pub struct AskingClient {
 }
 
 impl Configured {
-    /// The directive by which nginx makes that connection; `None` where it is one of a client, or nothing tells.
+    /// The directive by which nginx makes that connection; `None` where it is one of a client, or nothing tells. Other
+    /// programs connect to the same servers, and mostly with another name.
     pub fn passing(&self, exchange: &Exchange) -> Option<&Upstream> {
         let name = exchange.server_name();
+        let is_seen = exchange.hello.is_some();
         let is_own = self.serving(exchange.server, exchange.transport, name.as_deref()).is_some();
         let leads_there = |upstream: &&Upstream| {
             let destination = upstream.destination.as_ref();
             let mut peers = destination.iter().flat_map(|destination| destination.peers.iter());
-            peers.any(|peer| is_at(&peer.address, exchange.server))
+            (!is_seen || may_ask_for(upstream, name.as_deref()))
+                && peers.any(|peer| is_at(&peer.address, exchange.server))
         };
         self.upstreams.iter().find(leads_there).filter(|_| !is_own)
     }
@@ -48,6 +51,21 @@ impl Configured {
             waited && self.serving(client.server, ExchangeTransport::Tcp, name).is_some()
         };
         clients.iter().filter(waits).collect()
+    }
+}
+
+/// Whether nginx may send this name, or none, to the upstream.
+fn may_ask_for(upstream: &Upstream, asked: Option<&str>) -> bool {
+    let sent = match &upstream.name {
+        _ if !upstream.ssl.sends_name() => None,
+        Err(_) => return true,
+        // An address is never sent.
+        Ok(name) => Some(without_port(name))
+            .filter(|name| !name.starts_with('[') && name.parse::<IpAddr>().is_err()),
+    };
+    match (sent, asked) {
+        (Some(sent), Some(asked)) => sent.eq_ignore_ascii_case(asked),
+        (sent, asked) => sent.is_none() && asked.is_none(),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::tls::version::ProtocolVersion;
 /// Records of one direction that are opened, or tried.
 const MAX_OPENED: u16 = 256;
 
-/// Bytes of records that may wait until it is known what was agreed on.
+/// Bytes that records may take which wait until it is known what was agreed on.
 const MAX_WAITING: usize = 32 * 1024;
 
 /// What client and server agreed on, from which keys follow.
@@ -102,7 +102,7 @@ impl Opener {
         self.agreement
     }
 
-    /// Bytes of records that wait.
+    /// Bytes that waiting records take.
     pub fn held(&self) -> usize {
         self.waiting_bytes
     }
@@ -176,7 +176,7 @@ impl Opener {
         }
         let keys = match &mut self.keys {
             Keys::Awaited => {
-                self.waiting_bytes += body.len();
+                self.waiting_bytes += size_of::<WaitingRecord>() + body.len();
                 if self.waiting_bytes > MAX_WAITING {
                     (self.keys, self.waiting, self.waiting_bytes) = (Keys::None, Vec::new(), 0);
                 } else {

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use serde_json::json;
+
 use super::packets::{Frame, Packet};
 use super::*;
 use crate::rehearse::pair;
@@ -66,6 +68,13 @@ fn a_failing_upstream_is_joined_to_the_request_that_waited() {
     let (hidden, _) = report(&file, &["--nginx", &main, "--anonymize"]);
     assert!(!hidden.to_string().contains("192.0.2."), "{hidden:#}");
     assert!(hidden["failures"][0]["evidence"].to_string().contains("https://198.18.0."));
+    // nginx asked for no name; what asks for one there is another program.
+    let named = "proxy_ssl_server_name on; proxy_ssl_name b.test; proxy_pass https";
+    fs::write(&main, text.replace("proxy_pass https", named)).unwrap();
+    let (foreign, _) = report(&file, &["--nginx", &main]);
+    let kind = &foreign["failures"][0];
+    assert_eq!((&kind["directives"], &kind["on_behalf_of"]), (&json!([]), &json!([])), "{kind:#}");
+    fs::write(&main, &text).unwrap();
     let (report, status) = report(&file, &["--nginx", &main]);
     assert_eq!((status, &report["summary"]["failed"]), (1, &1.into()), "{report:#}");
     let kind = &report["failures"][0];
