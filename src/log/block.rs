@@ -1,5 +1,7 @@
 //! Blocks of whole lines, taken apart as far as that needs no other block, so that several can be read side by side.
 
+use std::num::NonZero;
+
 use memchr::memchr;
 
 use super::quick::{LastMinute, QuickCandidate, QuickFields, QuickLine};
@@ -19,13 +21,14 @@ pub struct LineBlock {
     pub(super) verbose: u64,
     /// Lines that need more than counting, in order.
     found: Vec<FoundLine>,
+    candidates: Vec<FoundCandidate>,
 }
 
-/// A line of a block.
+/// A line of a block, and its place among the candidates, if it is one. Every line may be here, so this is small.
 #[derive(Clone, Copy, Debug)]
 struct FoundLine {
     whole: LinePart,
-    candidate: Option<FoundCandidate>,
+    candidate: Option<NonZero<u32>>,
 }
 
 /// A [`QuickCandidate`] whose parts are places in the block.
@@ -40,9 +43,9 @@ struct FoundCandidate {
     stream: bool,
 }
 
-/// A part of a block, by its first byte and its length.
+/// A part of a block, by its first byte and its length; a block is far smaller than 4 GB.
 #[derive(Clone, Copy, Debug)]
-struct LinePart(usize, usize);
+struct LinePart(u32, u32);
 
 impl LineBlock {
     /// Takes whole lines apart; the last one may lack its line break.
@@ -84,14 +87,18 @@ impl LineBlock {
                 upstream: fields.upstream.map(part),
                 stream: fields.stream,
             };
-            self.found.push(FoundLine { whole, candidate: Some(candidate) });
+            self.candidates.push(candidate);
+            let candidate = u32::try_from(self.candidates.len()).ok().and_then(NonZero::new);
+            self.found.push(FoundLine { whole, candidate });
         }
     }
 
     /// The lines that need more than counting, in order; without a candidate, the slow parser reads the line.
     pub(super) fn found(&self) -> impl Iterator<Item = (&[u8], Option<QuickCandidate<'_>>)> {
         self.found.iter().map(|line| {
-            let candidate = line.candidate.map(|found| QuickCandidate {
+            let place = line.candidate.and_then(|place| usize::try_from(place.get() - 1).ok());
+            let candidate = place.and_then(|place| self.candidates.get(place));
+            let candidate = candidate.map(|found| QuickCandidate {
                 time: found.time,
                 connection: found.connection,
                 message: found.message.in_block(&self.bytes),
@@ -116,10 +123,13 @@ impl LineBlock {
 impl LinePart {
     /// A text that lies in the block.
     fn of(text: &[u8], block: &[u8]) -> Self {
-        Self(text.as_ptr().addr().saturating_sub(block.as_ptr().addr()), text.len())
+        let at = text.as_ptr().addr().saturating_sub(block.as_ptr().addr());
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Self(number(at), number(text.len()))
     }
 
     fn in_block(self, block: &[u8]) -> &[u8] {
-        block.get(self.0..self.0 + self.1).unwrap_or_default()
+        let [at, length] = [self.0, self.1].map(|number| usize::try_from(number).unwrap_or(0));
+        block.get(at..at.saturating_add(length)).unwrap_or_default()
     }
 }
