@@ -30,7 +30,11 @@ pub fn is_refused(command: &str, value: &str, library: Option<OpensslRelease>) -
         "options" => !words(value).all(|word| in_list(&OPTIONS, word)) || value.is_empty(),
         "verifymode" => !words(value).all(|word| in_list(&VERIFY, word)),
         "signaturealgorithms" | "clientsignaturealgorithms" => {
-            value.split(':').any(is_unknown_scheme)
+            // From 3.2 on, providers may bring schemes with names of their own.
+            let is_whole = library.is_some_and(|library| library < OpensslRelease::V3_2);
+            let is_unknown =
+                |word: &str| (is_whole || word.contains('+')) && is_unknown_scheme(word);
+            value.split(':').any(is_unknown)
         }
         "cipherstring" => cipher_string::refusal(value).is_some(),
         // From 3.0 on, one that is known is enough.
@@ -58,7 +62,12 @@ fn refuses_groups(value: &str, library: Option<OpensslRelease>) -> bool {
     if may_have_marks && value.contains(['?', '*', '/', '-']) {
         return false;
     }
-    let is_unknown = |name: &str| group_name::support(name) == GroupSupport::Unknown;
+    let is_old = library == Some(OpensslRelease::V1_1_1);
+    let is_unknown = |name: &str| match group_name::support(name) {
+        GroupSupport::Unknown => true,
+        GroupSupport::OfProvider => is_old,
+        GroupSupport::Known | GroupSupport::Since3_5 => false,
+    };
     value.split(':').any(is_unknown)
 }
 
@@ -146,6 +155,8 @@ mod tests {
             ("Options", "ServerPreference,-Compression"),
             ("VerifyMode", "Require,Once"),
             ("SignatureAlgorithms", "RSA+SHA256:rsa_pss_rsae_sha256:ed25519"),
+            ("SignatureAlgorithms", "falcon512:RSA+SHA256"),
+            ("Groups", "x25519_kyber768:X25519"),
             ("CipherString", "HIGH"),
             ("Ciphersuites", "TLS_AES_128_GCM_SHA256:FOO"),
             ("Groups", "P-256:X25519"),
@@ -164,7 +175,7 @@ mod tests {
             ("Options", ""),
             ("VerifyMode", "Foo"),
             ("SignatureAlgorithms", "RSA+FOO"),
-            ("ClientSignatureAlgorithms", "x"),
+            ("ClientSignatureAlgorithms", "x+SHA256"),
             ("CipherString", "FOO"),
             ("Ciphersuites", "FOO"),
             ("Curves", "foo"),

@@ -20,9 +20,14 @@ pub enum GroupSupport {
     Known,
     /// 3.5 and later: ML-KEM.
     Since3_5,
+    /// It sounds like one of post-quantum cryptography, which a provider may bring (OQS).
+    OfProvider,
     /// None that is known here.
     Unknown,
 }
+
+/// Parts of the names of groups that providers bring.
+const OF_PROVIDERS: [&str; 6] = ["kyber", "frodo", "bike", "hqc", "ntru", "mceliece"];
 
 /// Which releases support the group of this name.
 pub fn support(name: &str) -> GroupSupport {
@@ -31,6 +36,8 @@ pub fn support(name: &str) -> GroupSupport {
         GroupSupport::Known
     } else if name.to_ascii_uppercase().contains("MLKEM") {
         GroupSupport::Since3_5
+    } else if OF_PROVIDERS.iter().any(|part| name.to_ascii_lowercase().contains(part)) {
+        GroupSupport::OfProvider
     } else {
         GroupSupport::Unknown
     }

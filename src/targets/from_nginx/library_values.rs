@@ -35,6 +35,13 @@ pub(super) fn curves(list: &str, library: Option<OpensslRelease>) -> Option<Fact
                 );
                 return Some(FactKind::Untested { reason });
             }
+            // 1.1.1 knows no providers.
+            (GroupSupport::OfProvider, library) if library != Some(OpensslRelease::V1_1_1) => {
+                let reason = format!(
+                    "could not test: whether a provider of this OpenSSL has the group {name}"
+                );
+                return Some(FactKind::Untested { reason });
+            }
             // Since 3.5, a list may mark groups that may be unknown.
             (GroupSupport::Unknown, Some(OpensslRelease::V3_5) | None)
                 if name.contains(['?', '*', '/', '-']) => {}

@@ -2,8 +2,11 @@
 
 /// PCRE's message about a pattern, without its place.
 pub(super) fn fault(pattern: &str) -> Option<&'static str> {
-    // Quoted text, comments, verbs and options have rules of their own.
-    let special = ["\\Q", "\\E", "(?#", "(*", "(?x", "(?i", "(?J", "(?s", "(?m", "(?U"];
+    // Quoted text, control characters, comments, verbs, options, callouts and references have rules of their own.
+    let special = [
+        "\\Q", "\\E", "\\c", "(?#", "(*", "(?*", "(?<*", "(?+", "(?C", "(?x", "(?i", "(?J", "(?s",
+        "(?m", "(?U",
+    ];
     if special.iter().any(|one| pattern.contains(one)) {
         return None;
     }
@@ -122,6 +125,9 @@ mod tests {
             "(?i)a)",
             r"\(",
             "()",
+            "(a)(?+1)(b)",
+            "(?*a)b",
+            r"a\c[b",
         ] {
             assert_eq!(fault(sound), None, "{sound}");
         }
