@@ -1,12 +1,15 @@
 //! `shakedown nginx -` with Kubernetes objects, whose backends are real servers.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
+use shakedown::nginx::kubernetes::{NextController, read};
+use shakedown::nginx::variable::Variables;
 
 use crate::support::pki::Pki;
 use crate::support::program::{shakedown_with, text};
-use crate::support::server::Nginx;
+use crate::support::server::{Nginx, nginx_binary};
 
 /// A backend with a certificate for `api.test`, and the objects around it.
 struct Shop {
@@ -164,4 +167,62 @@ fn a_verdict_that_needs_no_secret_is_given_without_it() {
         fixes.contains(&("Policy/shop/mtls", "spec.egressMTLS.sslName", "api.test")),
         "{fixes:?}"
     );
+}
+
+/// A controller's lines with sockets, servers and files of this machine. `http2` is a directive from nginx 1.25.1 on.
+fn on_this_machine(text: &str, pki: &Pki, pair: &str) -> String {
+    let mut sockets = Vec::new();
+    let lines = text.lines().filter(|line| !line.trim().starts_with("http2 ")).map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["listen", address, rest @ ..] => {
+                let address = address.trim_end_matches(';');
+                if !sockets.iter().any(|known| known == address) {
+                    sockets.push(address.to_owned());
+                }
+                let number = sockets.iter().position(|known| known == address).unwrap();
+                let socket = pki.path(&format!("{number}.sock")).display().to_string();
+                let rest = rest.join(" ");
+                format!("listen unix:{socket} {};", rest.trim_end_matches(';'))
+            }
+            ["server", address] if address.ends_with(';') => "server 127.0.0.1:9;".to_owned(),
+            [directive, file] if file.starts_with("secret:") || file.starts_with("configmap:") => {
+                let is_authority = file.ends_with(":ca.crt;");
+                let own = if is_authority { pki.ca_file() } else { pair.to_owned() };
+                format!("{directive} {own};")
+            }
+            _ => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n") + "\n"
+}
+
+#[test]
+fn nginx_accepts_the_lines_that_stand_for_objects() {
+    let pki = Pki::new();
+    let files = pki.server("web", &["web.test"]);
+    let pair = pki.path("pair.pem");
+    let contents = [fs::read(&files.certificate).unwrap(), fs::read(&files.key).unwrap()].concat();
+    fs::write(&pair, contents).unwrap();
+    let pair = pair.display().to_string();
+    let shop = include_str!("../../testdata/kubernetes/shop.json");
+    let ingress = include_str!("../../testdata/kubernetes/ingress.json");
+    let inputs =
+        [(shop, None), (ingress, Some(NextController::Ngf)), (ingress, Some(NextController::Nic))];
+    let mut tested = 0;
+    for (json, next) in inputs {
+        for text in read(json.as_bytes(), &Variables::new(), next).unwrap().texts {
+            let main = pki.path("lines.conf");
+            fs::write(&main, on_this_machine(&text, &pki, &pair)).unwrap();
+            let run = Command::new(nginx_binary())
+                .args(["-t", "-q", "-c", main.to_str().unwrap(), "-g"])
+                .arg(format!("pid {};", pki.path("lines.pid").display()))
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&run.stderr);
+            assert!(run.status.success(), "{said}\n{}", fs::read_to_string(&main).unwrap());
+            tested += 1;
+        }
+    }
+    assert!(tested >= 4, "{tested}");
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::object::{KubernetesObjects, list, namespace, number, text};
+use super::object::{KubernetesObjects, list, number, text};
 use crate::nginx::variable::Unresolved;
 
 /// The port of a Service, as another object names it.
@@ -55,14 +55,10 @@ pub(super) fn servers(
     if let Some(host) = object.and_then(|object| text(object, "/spec/externalName")) {
         return Ok(vec![join(host, number)]);
     }
-    let slices = objects.of("EndpointSlice").filter(|slice| {
-        let of = slice.pointer("/metadata/labels/kubernetes.io~1service-name");
-        namespace(slice) == in_namespace && of.and_then(Value::as_str) == Some(service)
-    });
     let port_name = entry.and_then(|entry| text(entry, "/name"));
     let mut is_known = false;
     let mut found = Vec::new();
-    for slice in slices {
+    for slice in objects.slices(in_namespace, service) {
         is_known = true;
         found.extend(endpoints(slice, port_name));
     }

@@ -4,7 +4,8 @@
 //! a Gateway with an HTTPS listener for each host of `spec.tls`, and an HTTPRoute for each rule. What other objects of the
 //! input say (BackendTLSPolicy, ConfigMap) applies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -99,7 +100,7 @@ fn gateway(ingress: &Value) -> Value {
         "metadata": { "namespace": namespace(ingress), "name": name(ingress) },
         "spec": {
             "gatewayClassName": "nginx",
-    "listeners": listeners,
+            "listeners": listeners,
         },
         "status": { "addresses": addresses },
     })
@@ -192,30 +193,33 @@ impl Move<'_> {
 
     /// The names that clients ask for.
     fn servers(&self) -> Vec<Fact> {
-        let mut facts = Vec::new();
-        let mut met = Vec::new();
-        for listener in &self.before.listeners {
-            for before in &listener.servers {
-                for name in before.names.iter().map(|name| name.value.to_string()) {
-                    if met.contains(&(name.clone(), before.span.clone())) {
-                        continue;
-                    }
-                    let after = self.server(&name);
-                    for change in self.server_changes(before, after) {
-                        facts.push(self.fact(&before.span.file, &name, &change));
-                    }
-                    met.push((name, before.span.clone()));
-                }
+        let (mut facts, mut met) = (Vec::new(), HashSet::new());
+        let after = self.servers_by_name();
+        let before = self.before.listeners.iter().flat_map(|listener| &listener.servers);
+        let names = before.flat_map(|server| server.names.iter().map(move |name| (server, name)));
+        for (before, name) in names {
+            let (name, place) = (name.value.to_string(), &before.span.file);
+            // The same server stands at each address of the controller.
+            if !met.insert((name.clone(), Arc::clone(place))) {
+                continue;
+            }
+            for change in self.server_changes(before, after.get(&name).copied()) {
+                facts.push(self.fact(place, &name, &change));
             }
         }
         facts
     }
 
-    /// The server of a name, if the other controller has one with TLS.
-    fn server(&self, name: &str) -> Option<&Server> {
+    /// The servers with TLS that the other controller has, each under its names.
+    fn servers_by_name(&self) -> HashMap<String, &Server> {
+        let mut all = HashMap::new();
         let listeners = self.after.iter().flat_map(|meaning| &meaning.listeners);
-        let mut servers = listeners.flat_map(|listener| &listener.servers);
-        servers.find(|server| server.names.iter().any(|one| one.value.to_string() == name))
+        for server in listeners.flat_map(|listener| &listener.servers) {
+            for name in server.names.iter() {
+                all.entry(name.value.to_string()).or_insert(server);
+            }
+        }
+        all
     }
 
     fn server_changes(&self, before: &Server, after: Option<&Server>) -> Vec<String> {

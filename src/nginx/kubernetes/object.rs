@@ -14,8 +14,15 @@ pub enum KubernetesError {
     #[error("this is not the output of kubectl get -o json: {0}")]
     Json(#[from] serde_json::Error),
     /// It is JSON of something else.
-    #[error("this is JSON of kind {0:?}, not of objects that an ingress controller of nginx reads")]
+    #[error(
+        "this is JSON of the kind {0:?}, not of objects that an ingress controller of nginx reads"
+    )]
     Kind(String),
+    /// It is a list without any object that is read for itself.
+    #[error(
+        "no object that an ingress controller of nginx reads is among the {0}: name the kinds, as in kubectl get ingresses -A -o json"
+    )]
+    None(usize),
     /// There are more objects than the limit.
     #[error("there are more than {MAX_OBJECTS} objects")]
     TooMany,
@@ -35,12 +42,17 @@ const KINDS: [&str; 10] = [
     "Policy",
 ];
 
+/// Where an EndpointSlice names its Service.
+const SERVICE: &str = "/metadata/labels/kubernetes.io~1service-name";
+
 /// Objects, in the order of the input.
 #[derive(Debug, Default)]
 pub(super) struct KubernetesObjects {
     all: Vec<Value>,
     kinds: HashMap<String, Vec<usize>>,
     named: HashMap<(String, String, String), usize>,
+    /// The EndpointSlices by the namespace and the name of their Service.
+    slices: HashMap<(String, String), Vec<usize>>,
 }
 
 impl KubernetesObjects {
@@ -59,7 +71,10 @@ impl KubernetesObjects {
         if items.len() > MAX_OBJECTS {
             return Err(KubernetesError::TooMany);
         }
-        Ok(Self::of_items(items, of_items))
+        let count = items.len();
+        let objects = Self::of_items(items, of_items);
+        let is_any = KINDS.iter().any(|kind| objects.has(kind));
+        is_any.then_some(objects).ok_or(KubernetesError::None(count))
     }
 
     /// Objects, and the kind of those that have none of their own.
@@ -70,6 +85,10 @@ impl KubernetesObjects {
             let kind = text(&item, "/kind").unwrap_or(usual).to_owned();
             let key = (kind.clone(), namespace(&item).to_owned(), name(&item).to_owned());
             objects.named.entry(key).or_insert(objects.all.len());
+            if let Some(service) = text(&item, SERVICE).filter(|_| kind == "EndpointSlice") {
+                let of = (namespace(&item).to_owned(), service.to_owned());
+                objects.slices.entry(of).or_default().push(objects.all.len());
+            }
             objects.kinds.entry(kind).or_default().push(objects.all.len());
             objects.all.push(item);
         }
@@ -79,6 +98,12 @@ impl KubernetesObjects {
     /// The objects of a kind.
     pub(super) fn of(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.kinds.get(kind).into_iter().flatten().map(|at| &self.all[*at])
+    }
+
+    /// The EndpointSlices of a Service.
+    pub(super) fn slices(&self, namespace: &str, service: &str) -> impl Iterator<Item = &Value> {
+        let of = (namespace.to_owned(), service.to_owned());
+        self.slices.get(&of).into_iter().flatten().map(|at| &self.all[*at])
     }
 
     /// Whether there is any object of a kind; if not, it was probably not asked for.

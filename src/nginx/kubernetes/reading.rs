@@ -12,6 +12,9 @@ use crate::nginx::tree::Tree;
 use crate::nginx::upstream::{Upstream, plain_upstreams, upstreams};
 use crate::nginx::variable::Variables;
 
+/// The end of the directives that name trusted certificates.
+const TRUSTED: &str = "trusted_certificate";
+
 /// The name of the text; it has no folder, so files keep their names.
 const NAME: &str = "kubernetes";
 
@@ -44,7 +47,8 @@ impl ControllerText {
         let mut plain_upstreams = plain_upstreams(&tree, variables);
         let own = facts(&tree, &listeners, &upstreams, Some(RELEASE));
         let mut facts = self.facts.clone();
-        facts.extend(own.into_iter().filter_map(|fact| self.fact(fact)));
+        let lines: Vec<&str> = self.text.lines().collect();
+        facts.extend(own.into_iter().filter_map(|fact| self.fact(fact, &lines)));
         for server in listeners.iter_mut().flat_map(|one| &mut one.servers) {
             self.move_server(server);
         }
@@ -85,15 +89,13 @@ impl ControllerText {
     }
 
     /// A fact that an object can be blamed for; the controller writes the rest on purpose.
-    fn fact(&self, fact: Fact) -> Option<Fact> {
+    fn fact(&self, fact: Fact, lines: &[&str]) -> Option<Fact> {
         let span = self.settings(&fact.span);
         let line = usize::try_from(fact.span.line).ok()?;
-        let written = self.text.lines().nth(line.checked_sub(1)?)?;
+        let written = lines.get(line.checked_sub(1)?)?;
         let kind = match fact.kind {
-            FactKind::VerifySettingUnused { directive } => {
-                let suffix = directive.split_once("_ssl_").map_or("", |(_, suffix)| suffix);
-                let field = fields::of_setting(&span.file, suffix)?;
-                (suffix == "trusted_certificate").then_some(())?;
+            FactKind::VerifySettingUnused { directive } if directive.ends_with(TRUSTED) => {
+                let field = fields::of_setting(&span.file, TRUSTED)?;
                 FactKind::AnnotationIgnored {
                     annotation: field.name,
                     reason: "verification is off".to_owned(),

@@ -598,6 +598,9 @@ fn other_input_is_refused() {
     assert!(refused(r#"{"kind":"Pod"}"#).contains("kind \"Pod\""));
     assert!(matches!(read(b"{", &Variables::new(), None), Err(KubernetesError::Json(_))));
     assert!(matches!(read(b"[]", &Variables::new(), None), Err(KubernetesError::Kind(_))));
+    let others = r#"{"kind":"List","items":[{"kind":"Service"},{"kind":"Secret"}]}"#;
+    assert!(refused(others).contains("among the 2: name the kinds"));
+    assert!(refused(r#"{"kind":"List","items":[]}"#).contains("among the 0"));
 }
 
 /// An Ingress of ingress-nginx with TLS on both sides.

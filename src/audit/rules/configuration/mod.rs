@@ -174,6 +174,10 @@ pub(in crate::audit) fn finding(fact: &Fact) -> Finding {
                 None => finding,
             }
         }
+        FactKind::Untested { .. } if fact.span.line == 0 => finding.fix(
+            "Add to the input what is missing (docs/kubernetes.md lists the kinds of objects), with the status that the \
+             cluster gives the objects, or give a Secret with --secret.",
+        ),
         FactKind::Refused(fault) => {
             finding.evidence_from(intended(fault).map(|name| format!("probably meant: {name}")))
         }

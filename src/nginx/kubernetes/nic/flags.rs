@@ -2,9 +2,7 @@
 
 use serde_json::Value;
 
-use crate::nginx::kubernetes::object::{
-    KubernetesObjects, list, name, namespace, place, text, texts,
-};
+use crate::nginx::kubernetes::object::{KubernetesObjects, list, name, place, text, texts};
 
 /// The arguments and the ConfigMap.
 #[derive(Debug, Default)]
@@ -59,7 +57,6 @@ impl<'o> NicFlags<'o> {
 fn is_labelled(object: &Value) -> bool {
     let label = object.pointer("/metadata/labels/app.kubernetes.io~1name").and_then(Value::as_str);
     label == Some("nginx-ingress")
-        && !namespace(object).is_empty()
         && object.get("data").is_some_and(|data| data.get("ca.crt").is_none())
 }
 
