@@ -79,7 +79,7 @@ pub enum FileError {
         reason: String,
     },
     /// A line of a file of passwords is too long for nginx.
-    #[error("too long line in {}", path.display())]
+    #[error("a line in {} is longer than nginx reads: at most 4095 bytes", path.display())]
     LongLine {
         /// The file.
         path: PathBuf,

@@ -54,7 +54,7 @@ pub(in crate::cli) struct AsNginxArgs {
     /// Passwords of that key, one on each line
     #[arg(long, value_name = "FILE", requires = "as_nginx", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) proxy_ssl_password_file: Option<String>,
-    /// An OpenSSL command, such as "Options -SessionTicket" (repeatable); as it can change anything, no verdict is given then
+    /// An OpenSSL command, such as "Options -SessionTicket" (repeatable); one that cannot be followed leaves no verdict
     #[arg(long, value_name = "COMMAND", requires = "as_nginx")]
     pub(in crate::cli) proxy_ssl_conf_command: Vec<String>,
     /// Accepted for completeness and ignored: every handshake here starts a new session

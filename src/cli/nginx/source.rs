@@ -1,5 +1,6 @@
 //! The source of a configuration: files on disk, a dump, or Kubernetes objects.
 
+use std::io;
 use std::mem::take;
 use std::path::{self, Path};
 use std::sync::Arc;
@@ -78,8 +79,10 @@ impl Configuration {
         } else {
             named.to_owned()
         };
-        let text =
-            disk.read(&main).map_err(|error| anyhow!("cannot read {main}: {}", error.text))?;
+        let text = disk.read(&main).map_err(|error| {
+            let kind = io::Error::from_raw_os_error(error.number).kind();
+            input::unreadable(&main, &error.text, kind)
+        })?;
         if Dump::read(&text).is_some() || text.trim_ascii_start().starts_with(b"{") {
             return Self::of_text(&main, &text, (variables, next));
         }
