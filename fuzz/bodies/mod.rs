@@ -86,6 +86,19 @@ pub(crate) const TARGETS: &[FuzzTarget] = &[
         seeds: seeds::targets,
         words: seeds::KEYS,
     },
+    FuzzTarget {
+        name: "inventory",
+        body: settings::inventory,
+        seeds: seeds::inventories,
+        words: seeds::MARKUP,
+    },
+    FuzzTarget {
+        name: "openssl-config",
+        body: settings::openssl_config,
+        seeds: seeds::openssl_configs,
+        words: seeds::CIPHERS,
+    },
+    FuzzTarget { name: "key-log", body: wire::key_log, seeds: seeds::key_logs, words: &[] },
     FuzzTarget { name: "gate", body: settings::gate, seeds: seeds::gates, words: seeds::KEYS },
     FuzzTarget {
         name: "saved-report",

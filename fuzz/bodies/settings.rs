@@ -9,12 +9,16 @@ use shakedown::audit::judge::{Standard, judge};
 use shakedown::audit::policy::Policy;
 use shakedown::certificate::trust::Assessor;
 use shakedown::openssl::cipher_string::evaluate;
+use shakedown::openssl::conf_command::Commands;
+use shakedown::openssl::config_file::OpensslConfig;
 use shakedown::openssl::group_name;
+use shakedown::openssl::release::OpensslRelease;
 use shakedown::report::saved;
 use shakedown::report::saved::compare::compare;
 use shakedown::report::saved::merge::{RunPart, merge};
 use shakedown::run::recording;
-use shakedown::targets::{list, toml};
+use shakedown::targets::redirect::Redirect;
+use shakedown::targets::{inventory, list, range, toml};
 
 use super::seeds::NOW;
 
@@ -40,6 +44,23 @@ pub(super) fn targets(input: &[u8]) {
         drop(entry.options.target(entry.address, None, Some(entry.origin)).id());
     }
     drop(list::read("list", Cursor::new(input), |_, _| {}));
+}
+
+/// The output of other programs that names targets, and curl's options.
+pub(super) fn inventory(input: &[u8]) {
+    let _ = inventory::is_inventory(input);
+    drop(inventory::read(input));
+    for line in String::from_utf8_lossy(input).lines() {
+        let _ = (range::expand(line), Redirect::resolve(line), Redirect::connect_to(line));
+    }
+}
+
+/// A configuration of OpenSSL, and what its commands do.
+pub(super) fn openssl_config(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let config = OpensslConfig::read(&text, &|_| Some(vec!["Groups = P-256".to_owned()]));
+    let commands = config.system_default(Some("nginx"));
+    drop(Commands::read_after(&commands, &commands, OpensslRelease::V3_0));
 }
 
 /// A gate file, and a policy.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use shakedown::capture::intake::{CaptureIntake, IntakeSettings};
 use shakedown::capture::kept::Keeping;
+use shakedown::capture::keylog::KeyLog;
 use shakedown::capture::placeholders::Placeholders;
 use shakedown::certificate::trust::TrustStore;
 use shakedown::report::Look;
@@ -40,4 +41,11 @@ pub(super) fn capture(input: &[u8]) {
     let report = CaptureReport::new(&intake, Vec::new(), site, &Placeholders::new(true));
     let look = Look { width: 80, colour: false, show_chain: false };
     drop(table::render(&report, look));
+}
+
+/// Secrets of sessions.
+pub(super) fn key_log(input: &[u8]) {
+    let mut keys = KeyLog::default();
+    keys.add(input);
+    let _ = keys.secrets(&[0x0a; 32]);
 }

@@ -231,6 +231,35 @@ pub(super) fn ingresses() -> Vec<Vec<u8>> {
     texts(&[include_str!("../../../testdata/fuzz/ingress.json")])
 }
 
+pub(super) fn inventories() -> Vec<Vec<u8>> {
+    texts(&[
+        "<?xml version=\"1.0\"?><nmaprun><host><address addr=\"192.0.2.1\" addrtype=\"ipv4\"/><hostnames>\
+         <hostname name=\"a.test\" type=\"user\"/></hostnames><ports><port protocol=\"tcp\" portid=\"443\">\
+         <state state=\"open\"/><service name=\"http\" tunnel=\"ssl\"/></port></ports></host></nmaprun>",
+        "[\n{\"ip\": \"192.0.2.1\", \"ports\": [{\"port\": 443, \"proto\": \"tcp\", \"status\": \"open\"}]},\n\
+         {finished: 1}\n]\n",
+        "[{\"targets\": [\"a.test:8443\", \"[::1]:443\"], \"labels\": {\"team\": \"web\"}}]",
+        "192.0.2.0/30:8443\n[2001:db8::/126]:443\na.test:443:192.0.2.1,[::1]\na.test:443:b.test:8443\n",
+    ])
+}
+
+pub(super) fn openssl_configs() -> Vec<Vec<u8>> {
+    texts(&[
+        "level = 1\nopenssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n.include /etc/policy\n\
+         CipherString = \"DEFAULT@SECLEVEL=$level\"\nTLS.MinProtocol = TLSv1.2 # as usual\nGroups = ${level}\\\n:P-256\n\
+         Options = -SessionTicket\nSignatureAlgorithms = RSA+SHA256:ed25519\n",
+    ])
+}
+
+pub(super) fn key_logs() -> Vec<Vec<u8>> {
+    let (random, secret) = ("0a".repeat(32), "11".repeat(48));
+    let text = format!(
+        "# keys\nCLIENT_RANDOM {random} {secret}\r\nSERVER_TRAFFIC_SECRET_0 {random} {}\n",
+        "22".repeat(32)
+    );
+    texts(&[&text])
+}
+
 pub(super) const MESSAGES: &[&str] = &[
     "SSL_do_handshake() failed",
     "(SSL: error:",
