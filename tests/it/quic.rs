@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, ServerConfig};
@@ -34,7 +35,8 @@ struct QuicServer(Option<Runtime>);
 
 impl Drop for QuicServer {
     fn drop(&mut self) {
-        self.0.take().unwrap().shutdown_background();
+        // Then the port is free again.
+        self.0.take().unwrap().shutdown_timeout(Duration::from_secs(30));
     }
 }
 
