@@ -10,6 +10,9 @@
     reason = "a benchmark measures the world and prints what it cost"
 )]
 
+#[path = "support/figures.rs"]
+mod figures;
+
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -72,6 +75,7 @@ fn main() -> Outcome<()> {
         "  tshark {tshark_time:.2} s, shakedown {own_time:.2} s ({:.0} MB/s): {ratio:.1} times as fast",
         bytes / own_time
     );
+    figures::keep("capture", &[("times as fast as tshark".to_owned(), ratio)])?;
     println!("  memory of shakedown at most: {}", memory(&own));
     println!("  memory of tshark at most: {}", memory(&tshark));
     Ok(())

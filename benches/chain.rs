@@ -9,6 +9,9 @@
     reason = "a benchmark measures the world and prints what it cost"
 )]
 
+#[path = "support/figures.rs"]
+mod figures;
+
 use std::error::Error;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -23,6 +26,7 @@ const ROUNDS: usize = 500;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let now = time::OffsetDateTime::now_utc();
+    let mut kept = Vec::new();
     for (name, algorithm) in
         [("ECDSA P-256", &PKCS_ECDSA_P256_SHA256), ("RSA 2048", &PKCS_RSA_SHA256)]
     {
@@ -51,7 +55,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             })
         });
         println!("{name}: {cold:.1} us for a new chain, {warm:.1} us for one met before");
+        kept.extend([(format!("{name}, new: us"), cold), (format!("{name}, known: us"), warm)]);
     }
+    figures::keep("chain", &kept)?;
     Ok(())
 }
 

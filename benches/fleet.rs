@@ -13,6 +13,8 @@
     reason = "a benchmark measures the world and prints what it cost"
 )]
 
+#[path = "support/figures.rs"]
+mod figures;
 mod support;
 
 use std::fs;
@@ -89,8 +91,12 @@ fn compare() -> Outcome<()> {
             ours.wall / floor.wall
         );
     }
-    println!("median ratio: cpu {:.2}, wall {:.2}", median(&mut ratios.0), median(&mut ratios.1));
-    println!("peak memory of shakedown: {:.1} MB", memory as f64 / 1024.0);
+    let (cpu, wall) = (median(&mut ratios.0), median(&mut ratios.1));
+    let memory = memory as f64 / 1024.0;
+    println!("median ratio: cpu {cpu:.2}, wall {wall:.2}");
+    println!("peak memory of shakedown: {memory:.1} MB");
+    let kept = [("cpu against the bare client", cpu), ("wall against it", wall), ("MB", memory)];
+    figures::keep("fleet", &kept.map(|(name, value)| (name.to_owned(), value)))?;
     Ok(())
 }
 

@@ -10,6 +10,9 @@
     reason = "a benchmark measures the world and prints what it cost"
 )]
 
+#[path = "support/figures.rs"]
+mod figures;
+
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -57,18 +60,20 @@ fn main() -> Outcome<()> {
     let lines = std::env::var("LOG_LINES").ok().and_then(|text| text.parse().ok());
     let lines: u64 = lines.unwrap_or(1_500_000);
     let folder = tempfile::tempdir()?;
+    let mut kept = Vec::new();
     for (name, share) in [("nothing but failures of TLS", 100), ("one line in twenty", 5)] {
         let path = folder.path().join("error.log");
         write(&path, lines, share)?;
         let size = path.metadata()?.len() as f64 / 1e6;
         println!("{lines} lines, {size:.0} MB: {name}");
-        compare(&path)?;
+        kept.push((format!("{name}, against grep"), compare(&path)?));
     }
+    figures::keep("log", &kept)?;
     Ok(())
 }
 
-/// Runs both in turn; caches are warm for either.
-fn compare(path: &Path) -> Outcome<()> {
+/// Runs both in turn; caches are warm for either. Returns the ratio.
+fn compare(path: &Path) -> Outcome<f64> {
     let log = path.to_str().ok_or("the folder's name is no text")?;
     let grep = ["grep", "-c", "SSL_do_handshake() failed", log];
     let own = [env!("CARGO_BIN_EXE_shakedown"), "log", log];
@@ -82,7 +87,7 @@ fn compare(path: &Path) -> Outcome<()> {
     let (ratio, grep, own) = rounds[ROUNDS / 2];
     println!("  grep {grep:.3} s, shakedown {own:.3} s: {ratio:.2} times as long");
     println!("  memory of shakedown at most: {}", memory(&own_command(log))?);
-    Ok(())
+    Ok(ratio)
 }
 
 fn own_command(log: &str) -> Vec<&str> {

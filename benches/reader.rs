@@ -5,6 +5,9 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it cost")]
 
+#[path = "support/figures.rs"]
+mod figures;
+
 use std::time::Instant;
 
 use shakedown::nginx::listener::listeners;
@@ -19,7 +22,7 @@ const ROUNDS: usize = 15;
 
 const MAIN: &str = "/etc/nginx/nginx.conf";
 
-fn main() {
+fn main() -> std::io::Result<()> {
     let files = files();
     let mut times: Vec<[f64; 3]> = (0..ROUNDS).map(|_| round(&files)).collect();
     times.sort_by(|a, b| a.iter().sum::<f64>().total_cmp(&b.iter().sum()));
@@ -28,6 +31,7 @@ fn main() {
     println!(
         "{SERVERS} servers and upstreams: {whole:.1} ms (files {read:.1}, listeners {sockets:.1}, upstreams {passes:.1})"
     );
+    figures::keep("reader", &[("ms".to_owned(), whole)])
 }
 
 fn round(files: &MemoryFiles) -> [f64; 3] {

@@ -14,6 +14,9 @@
     reason = "a benchmark measures the world and prints what it cost"
 )]
 
+#[path = "support/figures.rs"]
+mod figures;
+
 use std::error::Error;
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -33,6 +36,7 @@ const SSLSCAN_ENDPOINTS: usize = 20;
 fn main() -> Outcome<()> {
     let endpoints =
         std::env::var("SCAN_ENDPOINTS").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
+    let mut kept = Vec::new();
     for key in ["ec", "rsa"] {
         let fleet = Fleet::start(endpoints, key)?;
         println!("{endpoints} endpoints, {key} key, TLSv1.2 and TLSv1.3, nginx's default suites");
@@ -41,6 +45,7 @@ fn main() -> Outcome<()> {
         println!("{:>12} {:>9.1} ms for one endpoint, start to exit", "shakedown", 1000.0 * one);
         let ours = endpoints as f64 / fleet.shakedown(endpoints)?;
         println!("{:>12} {ours:>9.1} endpoints/s", "shakedown");
+        kept.push((format!("{key}: endpoints a second"), ours));
         for (name, rate) in [
             ("nmap", fleet.nmap(endpoints).map(|wall| endpoints as f64 / wall)),
             ("sslscan", sslscan().map(|wall| SSLSCAN_ENDPOINTS as f64 / wall)),
@@ -48,11 +53,13 @@ fn main() -> Outcome<()> {
             match rate {
                 Ok(rate) => {
                     println!("{name:>12} {rate:>9.1} endpoints/s, ratio {:.1}", ours / rate);
+                    kept.push((format!("{key}: against {name}"), ours / rate));
                 }
                 Err(error) => println!("{name:>12} not measured: {error}"),
             }
         }
     }
+    figures::keep("scan", &kept)?;
     Ok(())
 }
 

@@ -7,6 +7,8 @@
 #[path = "../fuzz/bodies/mod.rs"]
 #[allow(dead_code, reason = "only a fuzzer needs the words")]
 mod bodies;
+#[path = "support/figures.rs"]
+mod figures;
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +17,13 @@ use self::bodies::{FuzzTarget, TARGETS};
 /// How long each target is measured.
 const TIME: Duration = Duration::from_millis(1500);
 
-fn main() {
+fn main() -> std::io::Result<()> {
     println!("{:16} {:>10} {:>12}", "target", "per second", "slowest seed");
-    for target in TARGETS {
-        measure(target);
-    }
+    let rates = TARGETS.iter().map(|it| (format!("{} a second", it.name), measure(it)));
+    figures::keep("small", &rates.collect::<Vec<_>>())
 }
 
-fn measure(FuzzTarget { name, body, seeds, words: _ }: &FuzzTarget) {
+fn measure(FuzzTarget { name, body, seeds, words: _ }: &FuzzTarget) -> f64 {
     let seeds = seeds();
     // Tables are built once.
     for seed in &seeds {
@@ -40,4 +41,5 @@ fn measure(FuzzTarget { name, body, seeds, words: _ }: &FuzzTarget) {
     }
     let rate = f64::from(count) / started.elapsed().as_secs_f64();
     println!("{name:16} {rate:>10.0} {:>9.2} ms", slowest.as_secs_f64() * 1000.0);
+    rate
 }

@@ -40,7 +40,7 @@ struct FoundCandidate {
     client: Option<LinePart>,
     server: Option<LinePart>,
     upstream: Option<LinePart>,
-    stream: bool,
+    flags: usize,
 }
 
 /// A part of a block, by its first byte and its length; a block is far smaller than 4 GB.
@@ -85,7 +85,7 @@ impl LineBlock {
                 client: fields.client.map(part),
                 server: fields.server.map(part),
                 upstream: fields.upstream.map(part),
-                stream: fields.stream,
+                flags: fields.flags,
             };
             self.candidates.push(candidate);
             let candidate = u32::try_from(self.candidates.len()).ok().and_then(NonZero::new);
@@ -106,7 +106,7 @@ impl LineBlock {
                     client: found.client.map(|part| part.in_block(&self.bytes)),
                     server: found.server.map(|part| part.in_block(&self.bytes)),
                     upstream: found.upstream.map(|part| part.in_block(&self.bytes)),
-                    stream: found.stream,
+                    flags: found.flags,
                     escaped: false,
                 },
             });

@@ -3,8 +3,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
-use memchr::memmem::Finder;
+use aho_corasick::{AhoCorasick, packed};
 
 use super::table::{self, Sign};
 use crate::openssl::code::CODE_MARKS;
@@ -14,9 +13,29 @@ struct Prefilter {
     /// Texts that a message starts with, by their first byte.
     beginnings: Vec<Vec<&'static [u8]>>,
     /// Other texts that a message about a connection may contain.
-    within: Vec<Finder<'static>>,
+    within: OneOf,
     /// All texts, for the few messages that are not about a connection.
     at_start: Option<AhoCorasick>,
+}
+
+/// Searches for any of some words, many bytes at a time where the processor can.
+struct OneOf {
+    packed: Option<packed::Searcher>,
+    any: Option<AhoCorasick>,
+}
+
+impl OneOf {
+    fn new(words: &[&str]) -> Self {
+        Self { packed: packed::Searcher::new(words), any: AhoCorasick::new(words).ok() }
+    }
+
+    /// Whether the text contains one; `true` if that cannot be told.
+    fn is_in(&self, text: &[u8]) -> bool {
+        match &self.packed {
+            Some(words) => words.find(text).is_some(),
+            None => self.any.as_ref().is_none_or(|words| words.is_match(text)),
+        }
+    }
 }
 
 /// The text in most messages about TLS.
@@ -47,7 +66,7 @@ static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
     within.dedup();
     Prefilter {
         beginnings,
-        within: within.into_iter().map(Finder::new).collect(),
+        within: OneOf::new(&within),
         at_start: AhoCorasick::new(at_start).ok(),
     }
 });
@@ -60,7 +79,7 @@ pub(super) fn may_be_about_tls(message: &[u8], on_connection: bool) -> bool {
     }
     let beginnings = message.first().map(|byte| &filter.beginnings[usize::from(*byte)]);
     beginnings.is_some_and(|words| words.iter().any(|words| message.starts_with(words)))
-        || filter.within.iter().any(|words| words.find(message).is_some())
+        || filter.within.is_in(message)
 }
 
 #[cfg(test)]

@@ -118,13 +118,15 @@ fn number(bytes: &[u8]) -> (u64, usize) {
 pub(super) struct QuickFields<'a> {
     pub(super) client: Option<&'a [u8]>,
     pub(super) server: Option<&'a [u8]>,
+    /// The upstream's address and port.
     pub(super) upstream: Option<&'a [u8]>,
-    pub(super) stream: bool,
+    /// Everything in the fields that the class depends on, as bits.
+    pub(super) flags: usize,
     /// Whether quotes are escaped or doubled, as in a line that was cut out of JSON or CSV.
     pub(super) escaped: bool,
 }
 
-/// Bits of [`QuickFields::flags`].
+/// The number of bits in `flags` of [`QuickFields`].
 pub(super) const FLAGS: u32 = 8;
 
 impl<'a> QuickFields<'a> {
@@ -146,23 +148,21 @@ impl<'a> QuickFields<'a> {
         let rest = behind_quoted(rest, b", subrequest: \"");
         let upstream = rest.strip_prefix(b", upstream: \"");
         let upstream = upstream.map(|rest| &rest[..memchr(b'"', rest).unwrap_or(rest.len())]);
-        Self { client: Some(client), server, upstream, stream, escaped }
-    }
-
-    /// The fields that determine the class.
-    pub(super) fn flags(&self) -> usize {
-        let upstream = self.upstream.unwrap_or_default();
+        let url = upstream.unwrap_or_default();
+        let authority = authority(url);
         let flags = [
-            self.client.is_some(),
-            self.upstream.is_some(),
-            upstream.starts_with(b"grpc"),
-            self.server == Some(b"_"),
-            has_other_port(upstream),
-            has_tls_scheme(upstream),
-            upstream.starts_with(b"http:"),
-            self.stream,
+            true,
+            upstream.is_some(),
+            url.starts_with(b"grpc"),
+            server == Some(b"_"),
+            has_other_port(authority),
+            has_tls_scheme(url),
+            url.starts_with(b"http:"),
+            stream,
         ];
-        flags.iter().enumerate().map(|(bit, flag)| usize::from(*flag) << bit).sum()
+        let flags = flags.iter().enumerate().map(|(bit, flag)| usize::from(*flag) << bit).sum();
+        let upstream = Some(authority).filter(|authority| !authority.is_empty());
+        Self { client: Some(client), server, upstream, flags, escaped }
     }
 }
 
@@ -195,9 +195,8 @@ const UNIX: &[u8] = b"unix:";
 /// The longest scheme, such as `https:`.
 const MAX_SCHEME: usize = 8;
 
-/// Whether an upstream has a port other than 443.
-fn has_other_port(upstream: &[u8]) -> bool {
-    let authority = authority(upstream);
+/// Whether an authority has a port other than 443.
+fn has_other_port(authority: &[u8]) -> bool {
     match memrchr(b':', authority) {
         Some(at) => {
             let digits = authority[at + 1..].iter().all(u8::is_ascii_digit);

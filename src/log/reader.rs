@@ -72,7 +72,7 @@ impl LogReader {
         if time.is_some_and(|time| self.since.is_some_and(|since| time < since)) {
             return LineKind::Other;
         }
-        let flags = fields.flags();
+        let flags = fields.flags;
         if self.known.is_empty() {
             self.known.resize_with(1 << FLAGS, HashMap::default);
         }
@@ -87,7 +87,7 @@ impl LogReader {
             connection,
             client: fields.client,
             server: fields.server,
-            upstream: fields.upstream.map(authority).filter(|authority| !authority.is_empty()),
+            upstream: fields.upstream,
             line: bytes,
         };
         LineKind::Failure(self.tally.add(class, &entry))
@@ -331,7 +331,7 @@ mod tests {
             let text = format!("{failed}{fields}");
             assert_eq!(
                 QuickFields::of(&fields_of(&text)).upstream,
-                Some(b"https://192.0.2.2:443/".as_slice())
+                Some(b"192.0.2.2:443".as_slice())
             );
             let whole = line::parse(text.as_bytes());
             assert_eq!(whole.upstream, Some(b"https://192.0.2.2:443/".as_slice()), "{text}");

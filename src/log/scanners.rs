@@ -1,7 +1,5 @@
 //! Detects scanners, including this program: clients that fail in many ways within a minute.
 
-use super::sketch::hash;
-
 /// The number of clients that are tracked, in slots by their hashes.
 const WATCHED: usize = 4096;
 
@@ -37,12 +35,11 @@ impl Watched {
 }
 
 impl Scanners {
-    /// Records that a client failed with the class of this index.
-    pub(super) fn failed(&mut self, client: &[u8], time: i64, class: usize) {
+    /// Records that the client with this hash failed with the class of this index.
+    pub(super) fn failed(&mut self, client: u64, time: i64, class: usize) {
         if self.watched.is_empty() {
             self.watched = vec![Watched::default(); WATCHED];
         }
-        let client = hash(client);
         let place = usize::try_from(client % WATCHED as u64).unwrap_or(0);
         let watched = &mut self.watched[place];
         let stale = time - watched.last > WINDOW && !watched.is_scanner();
@@ -75,18 +72,20 @@ impl Scanners {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::sketch::hash;
 
     #[test]
     fn who_fails_in_many_ways_within_a_minute_is_a_scanner() {
         let mut scanners = Scanners::default();
         for round in 0..10 {
             for class in 0..5 {
-                scanners.failed(b"192.0.2.9", 1000 + round, class);
+                scanners.failed(hash(b"192.0.2.9"), 1000 + round, class);
             }
-            scanners.failed(b"192.0.2.1", 1000 + round, 0);
+            scanners.failed(hash(b"192.0.2.1"), 1000 + round, 0);
         }
         for class in 0..5 {
-            scanners.failed(b"192.0.2.2", 1000 + 100 * i64::try_from(class).unwrap(), class);
+            let time = 1000 + 100 * i64::try_from(class).unwrap();
+            scanners.failed(hash(b"192.0.2.2"), time, class);
         }
         assert_eq!((scanners.count(0), scanners.count(4), scanners.count(7)), (10, 10, 0));
     }

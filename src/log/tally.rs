@@ -194,13 +194,12 @@ impl Tally {
             class.last = Some(class.last.map_or(time, |last| last.max(time)));
         }
         if let Some(client) = entry.client {
-            class.clients.add(hash(client));
+            let hash = hash(client);
+            class.clients.add(hash);
             class.top_client.add(client);
-        }
-        if let (Direction::Client, Some(client), Some(time)) =
-            (entry.verdict.direction, entry.client, entry.time)
-        {
-            self.scanners.failed(client, time, own);
+            if let (Direction::Client, Some(time)) = (entry.verdict.direction, entry.time) {
+                self.scanners.failed(hash, time, own);
+            }
         }
         if let Some(server) = entry.server {
             class.servers.add(server);
@@ -213,12 +212,13 @@ impl Tally {
         if class.example.is_empty() {
             class.example = entry.line[..entry.line.len().min(EXAMPLE)].to_vec();
         }
+        let upstream = entry.upstream.map(hash);
         if let (Direction::Upstream, Some(time), Some(upstream)) =
-            (entry.verdict.direction, entry.time, entry.upstream)
+            (entry.verdict.direction, entry.time, upstream)
         {
             self.moments.failed(time, upstream);
         }
-        self.remember(entry, own);
+        self.remember(entry, upstream, own);
         own
     }
 
@@ -305,13 +305,13 @@ impl Tally {
         (same && near && Some(recent.connection) == entry.connection).then_some(recent.class)
     }
 
-    fn remember(&mut self, entry: &LoggedFailure<'_>, class: usize) {
+    fn remember(&mut self, entry: &LoggedFailure<'_>, upstream: Option<u64>, class: usize) {
         if let Some(connection) = entry.connection {
             self.recent[place(connection)] = Some(Recent {
                 connection,
                 time: entry.time,
                 class,
-                upstream: entry.upstream.map(hash),
+                upstream,
             });
         }
     }
@@ -336,11 +336,11 @@ type Moment = (u64, i64);
 const MOMENTS: usize = 1 << 16;
 
 impl Moments {
-    fn failed(&mut self, time: i64, upstream: &[u8]) {
+    fn failed(&mut self, time: i64, upstream: u64) {
         if self.failures.is_empty() {
             self.failures = vec![(0, i64::MIN); MOMENTS];
         }
-        let moment = (hash(upstream), time);
+        let moment = (upstream, time);
         self.failures[spot(moment)] = moment;
     }
 

@@ -50,10 +50,27 @@ where
     A: Clone,
     F: Future<Output = Reply<A>>,
 {
+    go_on(Vec::new(), offers, manner, key, ask).await
+}
+
+/// The same where some answers are known.
+pub(super) async fn go_on<T, A, F>(
+    known: Vec<A>,
+    offers: Vec<T>,
+    manner: Manner<T>,
+    key: impl Fn(&A) -> T,
+    ask: impl Fn(Vec<T>) -> F,
+) -> Listing<A>
+where
+    T: Clone + PartialEq,
+    A: Clone,
+    F: Future<Output = Reply<A>>,
+{
     let ordered = manner.ordered;
-    let listing = Listing::default();
-    let mut search = ListingSearch { manner, key, ask, listing, batches: 0, splits: 0 };
     let mut left = offers;
+    left.retain(|offer| !known.iter().any(|answer| key(answer) == *offer));
+    let listing = Listing { accepted: known, ..Listing::default() };
+    let mut search = ListingSearch { manner, key, ask, listing, batches: 0, splits: 0 };
     while !left.is_empty() && search.listing.cut_short.is_none() {
         let batch: Vec<T> = left.drain(..left.len().min(search.manner.batch)).collect();
         search.batch(batch).await;

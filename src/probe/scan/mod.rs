@@ -9,12 +9,13 @@ mod features;
 mod replay;
 mod schemes;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{join, join_all};
 
 use self::exhaust::{Manner, Reply, exhaust};
 use self::features::Marks;
+use self::schemes::{SchemesOnTheWay, lock};
 use super::browser::speaks_http;
 use super::complete::Caller;
 use super::offer::Offer;
@@ -22,7 +23,7 @@ use super::raw::RawAnswer;
 use crate::certificate::Chain;
 use crate::certificate::key::KeyType;
 use crate::observation::scan::{Features, Listing, Scan, SuiteChoice, VersionScan};
-use crate::observation::{Cause, Endpoint, Failure, Observed, Stage};
+use crate::observation::{Cause, Endpoint, Engine, Failure, Observed, Stage};
 use crate::targets::Target;
 use crate::tls::extension::{Extension, ExtensionType};
 use crate::tls::group::NamedGroup;
@@ -85,12 +86,14 @@ pub(super) async fn deepen(
     if !depth.scan && explained {
         return;
     }
-    endpoint.scans.push(own.scan().await);
+    let scan = own.scan(&completed(endpoint, true)).await;
+    endpoint.scans.push(scan);
     if target.server_name.is_some() {
         let nameless = Scanner::new(caller, None);
         let differs = differs(endpoint, &nameless.first_answers().await);
         if differs {
-            endpoint.scans.push(nameless.scan().await);
+            let scan = nameless.scan(&completed(endpoint, false)).await;
+            endpoint.scans.push(scan);
         }
     }
 }
@@ -101,6 +104,13 @@ fn speaks_tls(endpoint: &Endpoint) -> bool {
     };
     endpoint.handshakes.iter().any(|cell| cell.failure().is_none_or(answered))
         || endpoint.raw.iter().any(|raw| raw.outcome.as_ref().err().is_none_or(answered))
+}
+
+/// The versions in which a complete handshake of the matrix succeeded, with the target's name or without a name.
+fn completed(endpoint: &Endpoint, with_sni: bool) -> Vec<ProtocolVersion> {
+    let cells = endpoint.cells(with_sni);
+    let completed = cells.filter(|cell| cell.engine == Engine::Rustls && cell.outcome.is_ok());
+    completed.map(|cell| cell.version).collect()
 }
 
 /// Whether hellos without a name get other answers than hellos with the target's name.
@@ -133,9 +143,10 @@ impl<'a> Scanner<'a> {
         Self { caller, sni }
     }
 
-    /// Lists everything.
-    async fn scan(&self) -> Scan {
-        let found = join_all(ProtocolVersion::ALL.map(|version| self.version(version))).await;
+    /// Lists everything. In `completed` are the versions in which a complete handshake with the same name succeeded.
+    async fn scan(&self, completed: &[ProtocolVersion]) -> Scan {
+        let versions = ProtocolVersion::ALL.map(|version| self.version(version, completed));
+        let found = join_all(versions).await;
         let (versions, openings): (Vec<VersionScan>, Vec<Vec<Opening>>) = found.into_iter().unzip();
         let legacy = versions.iter().rev().find(|scan| {
             scan.version < ProtocolVersion::TLS1_3 && !scan.suites.accepted.is_empty()
@@ -200,8 +211,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    async fn version(&self, version: ProtocolVersion) -> (VersionScan, Vec<Opening>) {
-        let found = self.suites(version).await;
+    async fn version(
+        &self,
+        version: ProtocolVersion,
+        completed: &[ProtocolVersion],
+    ) -> (VersionScan, Vec<Opening>) {
+        let (found, signed) = self.suites(version).await;
         let suites = Listing {
             accepted: found.accepted.iter().map(|opening| opening.choice).collect(),
             order: found.order,
@@ -222,10 +237,13 @@ impl<'a> Scanner<'a> {
         let groups = self.groups(version, &openings).await;
         let schemes = match version {
             ProtocolVersion::TLS1_3 => self.schemes_tls13(&groups).await,
-            ProtocolVersion::TLS1_2 => self.schemes_tls12(&openings).await,
+            ProtocolVersion::TLS1_2 => self.schemes_tls12(&openings, &signed).await,
             _ => Listing::default(),
         };
-        let complete = self.completes(version, &openings, &groups).await;
+        let complete = match completed.contains(&version) {
+            true => Observed::Seen(()),
+            false => self.completes(version, &openings, &groups).await,
+        };
         (VersionScan { version, suites, groups, schemes, complete }, openings)
     }
 
@@ -253,22 +271,32 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    async fn suites(&self, version: ProtocolVersion) -> Listing<Opening> {
+    async fn suites(&self, version: ProtocolVersion) -> (Listing<Opening>, SchemesOnTheWay) {
         let manner =
             Manner { batch: ClientHello::suites_at_once(version), companion: None, ordered: true };
         // The first batch contains all suites of SSLv3 servers: pre-shared keys and the like came later.
         let limit = if version == ProtocolVersion::SSL3 { manner.batch } else { usize::MAX };
         let offers = CipherSuite::all(version).take(limit).collect();
+        let signed = Mutex::new(SchemesOnTheWay::default());
         let found = exhaust(
             offers,
             manner,
             |opening: &Opening| opening.choice.cipher_suite,
             |suites| {
                 let hello = ClientHello { cipher_suites: suites, ..self.hello(version) };
-                self.ask(hello, move |answer| self.opening(version, answer))
+                let hello = match version {
+                    ProtocolVersion::TLS1_2 => lock(&signed).ask_in(hello),
+                    _ => hello,
+                };
+                self.ask(hello, |answer| {
+                    let opening = self.opening(version, answer)?;
+                    lock(&signed).read(opening.choice.cipher_suite, &answer.flight);
+                    Some(opening)
+                })
             },
-        );
-        found.await
+        )
+        .await;
+        (found, signed.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads an answer in that version; `None` for an answer in another version, which refuses this one.

@@ -1,26 +1,67 @@
 //! The signature schemes that a server signs with: visible in the clear up to TLS 1.2, and in complete handshakes of
 //! TLS 1.3.
 
-use super::exhaust::{Manner, Reply, exhaust};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::exhaust::{Manner, Reply, exhaust, go_on};
 use super::{Opening, Scanner};
 use crate::observation::scan::Listing;
 use crate::probe::offer::Offer;
 use crate::tls::extension::Extension;
+use crate::tls::flight::Flight;
 use crate::tls::group::NamedGroup;
 use crate::tls::hello::ClientHello;
 use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
 use crate::tls::version::ProtocolVersion;
 
+/// The schemes that answers of TLS 1.2 to hellos for suites show on the way.
+///
+/// Each hello offers every scheme, those that were seen last: a server that follows the client then chooses another, and one
+/// that does not, as before.
+#[derive(Debug, Default)]
+pub(super) struct SchemesOnTheWay {
+    /// The schemes seen, each with the type of certificate.
+    found: Vec<(Option<Authentication>, SignatureScheme)>,
+}
+
+impl SchemesOnTheWay {
+    /// The hello with the schemes that were seen at the end.
+    pub(super) fn ask_in(&self, hello: ClientHello) -> ClientHello {
+        let mut schemes = hello.signature_schemes().to_vec();
+        schemes.sort_by_key(|scheme| self.found.iter().any(|(_, known)| known == scheme));
+        hello.with(Extension::SignatureAlgorithms(schemes))
+    }
+
+    /// Notes the scheme of an answer that chose this suite.
+    pub(super) fn read(&mut self, suite: CipherSuite, flight: &Flight) {
+        let scheme = flight.key_exchange.as_ref().and_then(|exchange| exchange.scheme);
+        let seen = scheme.filter(|_| is_signed(suite)).map(|it| (suite.authentication(), it));
+        self.found.extend(seen.filter(|seen| !self.found.contains(seen)));
+    }
+}
+
+/// A lock is only poisoned by a panic, and what it guards is whole between two calls.
+pub(super) fn lock(schemes: &Mutex<SchemesOnTheWay>) -> MutexGuard<'_, SchemesOnTheWay> {
+    schemes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the server signs its key exchange with a suite that is fit for use.
+fn is_signed(suite: CipherSuite) -> bool {
+    matches!(suite.key_exchange(), Some(KeyExchange::Ecdhe | KeyExchange::Dhe))
+        && suite.weakness().is_none()
+}
+
 impl Scanner<'_> {
     /// TLS 1.2 names the scheme in the server's key exchange. Each type of certificate needs a hello with its own
-    /// suites.
-    pub(super) async fn schemes_tls12(&self, openings: &[Opening]) -> Listing<SignatureScheme> {
+    /// suites. `found` is what hellos for suites showed.
+    pub(super) async fn schemes_tls12(
+        &self,
+        openings: &[Opening],
+        found: &SchemesOnTheWay,
+    ) -> Listing<SignatureScheme> {
         let signed = || {
-            openings.iter().map(|opening| opening.choice.cipher_suite).filter(|suite| {
-                matches!(suite.key_exchange(), Some(KeyExchange::Ecdhe | KeyExchange::Dhe))
-                    && suite.weakness().is_none()
-            })
+            openings.iter().map(|opening| opening.choice.cipher_suite).filter(|it| is_signed(*it))
         };
         let mut kinds: Vec<Option<Authentication>> = Vec::new();
         for kind in signed().map(CipherSuite::authentication) {
@@ -31,7 +72,8 @@ impl Scanner<'_> {
         let mut whole = Listing::default();
         for kind in kinds {
             let suites = signed().filter(|suite| suite.authentication() == kind).collect();
-            let part = self.schemes_with(suites).await;
+            let known = found.found.iter().filter(|(by, _)| *by == kind).map(|(_, scheme)| *scheme);
+            let part = self.schemes_with(suites, known.collect()).await;
             whole.accepted.extend(part.accepted);
             whole.refusal = whole.refusal.or(part.refusal);
             whole.cut_short = whole.cut_short.or(part.cut_short);
@@ -39,10 +81,15 @@ impl Scanner<'_> {
         whole
     }
 
-    async fn schemes_with(&self, suites: Vec<CipherSuite>) -> Listing<SignatureScheme> {
+    async fn schemes_with(
+        &self,
+        suites: Vec<CipherSuite>,
+        known: Vec<SignatureScheme>,
+    ) -> Listing<SignatureScheme> {
         let hello = ClientHello { cipher_suites: suites, ..self.hello(ProtocolVersion::TLS1_2) };
         let offers: Vec<SignatureScheme> = SignatureScheme::all().collect();
-        let found = exhaust(
+        let found = go_on(
+            known,
             offers,
             Manner::at_once(),
             |scheme| *scheme,
