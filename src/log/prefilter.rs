@@ -64,11 +64,7 @@ static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
     }
     within.sort_unstable_by_key(|words| (words.len(), *words));
     within.dedup();
-    Prefilter {
-        beginnings,
-        within: OneOf::new(&within),
-        at_start: AhoCorasick::new(at_start).ok(),
-    }
+    Prefilter { beginnings, within: OneOf::new(&within), at_start: AhoCorasick::new(at_start).ok() }
 });
 
 /// Whether a message, including the action, can be about TLS.

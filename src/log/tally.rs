@@ -307,12 +307,8 @@ impl Tally {
 
     fn remember(&mut self, entry: &LoggedFailure<'_>, upstream: Option<u64>, class: usize) {
         if let Some(connection) = entry.connection {
-            self.recent[place(connection)] = Some(Recent {
-                connection,
-                time: entry.time,
-                class,
-                upstream,
-            });
+            self.recent[place(connection)] =
+                Some(Recent { connection, time: entry.time, class, upstream });
         }
     }
 }
