@@ -25,13 +25,28 @@ struct Sink {
     output: Output,
     /// Whether `--quiet` applies to it (stdout only).
     quiet: bool,
+    /// Whether each line is a comment (stdout only).
+    commented: bool,
     /// The error after which nothing more is written to it.
     failure: Option<io::Error>,
 }
 
 impl Sink {
     fn new(format: Format, look: Look, output: Output, quiet: bool) -> Self {
-        Self { format, look, output, quiet, failure: None }
+        Self { format, look, output, quiet, commented: false, failure: None }
+    }
+
+    fn render(&mut self, report: &Report) -> io::Result<()> {
+        if !self.commented {
+            return report.render(self.format, self.look, &mut self.output);
+        }
+        let mut text = Vec::new();
+        report.render(self.format, self.look, &mut text)?;
+        for line in text.strip_suffix(b"\n").unwrap_or(&text).split(|byte| *byte == b'\n') {
+            let mark: &[u8] = if line.is_empty() { b"#" } else { b"# " };
+            self.output.write_all(&[mark, line, b"\n"].concat())?;
+        }
+        Ok(())
     }
 
     /// Writes something, unless an earlier write failed: an error in one destination does not affect the others.
@@ -65,6 +80,7 @@ impl ReportWriter {
         let to_stdout = main.is_none();
         let (look, quiet) = (settings::look(args, to_stdout), quiet && to_stdout);
         let mut sinks = vec![Sink::new(args.format, look, Output::open(main)?, quiet)];
+        sinks[0].commented = args.commented && to_stdout;
         for ReportFile { format, path } in named {
             let (format, look) = (format.unwrap_or(args.format), settings::look(args, false));
             sinks.push(Sink::new(format, look, Output::open(Some(path))?, false));
@@ -158,7 +174,7 @@ impl ReportWriter {
                 };
                 sink.attempt(|sink| match kept {
                     Some(kept) => json::render_kept(report, kept, &mut sink.output),
-                    None => shown.render(sink.format, sink.look, &mut sink.output),
+                    None => sink.render(shown),
                 });
             }
             let finished = match sink.failure {

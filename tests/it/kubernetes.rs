@@ -3,12 +3,14 @@
 use std::fs;
 use std::process::Command;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use shakedown::nginx::kubernetes::{NextController, read};
 use shakedown::nginx::variable::Variables;
 
+use crate::support::crds;
 use crate::support::pki::Pki;
-use crate::support::program::{shakedown_with, text};
+use crate::support::program::{Run, shakedown_with, text};
 use crate::support::server::{Nginx, nginx_binary};
 
 /// A backend with a certificate for `api.test`, and the objects around it.
@@ -49,11 +51,35 @@ impl Shop {
         })
     }
 
-    fn audit(&self, objects: &[Value], more: &[&str]) -> Value {
+    fn run(&self, objects: &[Value], more: &[&str]) -> Run {
+        objects.iter().for_each(crds::check);
         let all = [objects, &[Self::service(), self.endpoints()]].concat();
         let list = json!({ "kind": "List", "apiVersion": "v1", "items": all }).to_string();
-        let run = shakedown_with(&[&["nginx", "-", "--format", "json"], more].concat(), &list);
+        shakedown_with(&[&["nginx", "-"], more].concat(), &list)
+    }
+
+    fn audit(&self, objects: &[Value], more: &[&str]) -> Value {
+        let run = self.run(objects, &[&["--format", "json"], more].concat());
         serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr))
+    }
+
+    /// The manifests that mend the objects.
+    fn fixes(&self, objects: &[Value], more: &[&str]) -> Vec<Value> {
+        let run = self.run(objects, &[&["--diff"], more].concat());
+        let documents = serde_yaml_ng::Deserializer::from_str(&run.stdout);
+        documents.map(|document| Value::deserialize(document).unwrap()).collect()
+    }
+}
+
+/// Puts the fields of a manifest into the object, as the API server does.
+fn apply(object: &mut Value, manifest: &Value) {
+    match (object, manifest) {
+        (Value::Object(fields), Value::Object(new)) => {
+            for (name, value) in new {
+                apply(fields.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (object, manifest) => *object = manifest.clone(),
     }
 }
 
@@ -63,7 +89,7 @@ fn gateway(hostname: &str) -> Vec<Value> {
         json!({
             "kind": "Gateway", "metadata": meta("gw"),
             "spec": { "gatewayClassName": "nginx", "listeners": [{ "name": "web", "port": 80, "protocol": "HTTP" }] },
-            "status": { "addresses": [{ "value": "127.0.0.1" }] },
+            "status": { "addresses": [{ "type": "IPAddress", "value": "127.0.0.1" }] },
         }),
         json!({
             "kind": "HTTPRoute", "metadata": meta("web"),
@@ -75,7 +101,7 @@ fn gateway(hostname: &str) -> Vec<Value> {
         json!({
             "kind": "BackendTLSPolicy", "metadata": meta("api-tls"),
             "spec": {
-                "targetRefs": [{ "kind": "Service", "name": "api", "sectionName": "tls" }],
+                "targetRefs": [{ "group": "", "kind": "Service", "name": "api", "sectionName": "tls" }],
                 "validation": {
                     "hostname": hostname,
                     "caCertificateRefs": [{ "group": "", "kind": "ConfigMap", "name": "ca" }],
@@ -136,9 +162,8 @@ fn what_needs_a_missing_config_map_is_untested_until_it_is_given() {
     assert_eq!(backend(&report)["nginx"]["as_configured"], "pass", "{report:#}");
 }
 
-#[test]
-fn a_verdict_that_needs_no_secret_is_given_without_it() {
-    let shop = Shop::new();
+/// A VirtualServer whose policy verifies the backend by the name of the upstream block.
+fn virtual_server() -> [Value; 2] {
     let policy = json!({
         "kind": "Policy", "metadata": { "namespace": "shop", "name": "mtls" },
         "spec": { "egressMTLS": { "verifyServer": true, "trustedCertSecret": "ca", "serverName": true } },
@@ -152,7 +177,61 @@ fn a_verdict_that_needs_no_secret_is_given_without_it() {
         },
         "status": { "externalEndpoints": [{ "ip": "127.0.0.1" }] },
     });
-    let objects = [server, policy];
+    [server, policy]
+}
+
+/// An Ingress of ingress-nginx that does.
+fn ingress() -> Value {
+    json!({
+        "kind": "Ingress",
+        "metadata": { "namespace": "shop", "name": "web", "annotations": {
+            "nginx.ingress.kubernetes.io/backend-protocol": "HTTPS",
+            "nginx.ingress.kubernetes.io/proxy-ssl-secret": "shop/ca",
+            "nginx.ingress.kubernetes.io/proxy-ssl-verify": "on",
+        } },
+        "spec": { "ingressClassName": "nginx", "rules": [{ "host": "api.test", "http": { "paths": [
+            { "path": "/", "pathType": "Prefix", "backend": { "service": { "name": "api", "port": { "number": 8443 } } } },
+        ] } }] },
+        "status": { "loadBalancer": { "ingress": [{ "ip": "127.0.0.1" }] } },
+    })
+}
+
+#[test]
+fn fixes_are_manifests_and_the_objects_work_with_them() {
+    let shop = Shop::new();
+    let given = format!("shop/ca={}", shop.pki.ca_file());
+    let secret = ["--secret", &*given];
+    for (mut objects, field) in [
+        (gateway("other.test"), "/spec/validation/hostname"),
+        (virtual_server().to_vec(), "/spec/egressMTLS/sslName"),
+        (vec![ingress()], "/metadata/annotations/nginx.ingress.kubernetes.io~1proxy-ssl-name"),
+    ] {
+        let report = shop.audit(&objects, &secret);
+        assert_eq!(backend(&report)["nginx"]["as_configured"], "fail", "{report:#}");
+        let manifests = shop.fixes(&objects, &secret);
+        let [manifest] = &manifests[..] else { panic!("{field}: {manifests:#?}") };
+        crds::check_part(manifest);
+        assert_eq!(manifest.pointer(field), Some(&json!("api.test")), "{manifest:#}");
+        let is_it = |object: &&mut Value| object["kind"] == manifest["kind"];
+        apply(objects.iter_mut().find(is_it).unwrap(), manifest);
+        let report = shop.audit(&objects, &secret);
+        assert_eq!(backend(&report)["nginx"]["as_configured"], "pass", "{report:#}");
+    }
+}
+
+#[test]
+fn the_examples_are_valid_objects() {
+    for file in ["shop", "ingress"] {
+        let text = fs::read_to_string(format!("testdata/kubernetes/{file}.json")).unwrap();
+        let list: Value = serde_json::from_str(&text).unwrap();
+        list["items"].as_array().unwrap().iter().for_each(crds::check);
+    }
+}
+
+#[test]
+fn a_verdict_that_needs_no_secret_is_given_without_it() {
+    let shop = Shop::new();
+    let objects = virtual_server();
     let report = shop.audit(&objects, &["--static"]);
     let doubt = finding(&report["targets"][0], "ssl-name-of-upstream-block");
     assert_eq!(doubt["evidence"][0], "at Policy/shop/mtls", "{doubt:#}");

@@ -37,6 +37,9 @@ pub(in crate::cli) struct ReportArgs {
     /// When to use colour
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(in crate::cli) color: ColorArg,
+    /// Whether the report on stdout is written as comments, because manifests follow it there; not an option.
+    #[arg(skip)]
+    pub(in crate::cli) commented: bool,
 }
 
 /// Where a report goes that has one format.

@@ -114,7 +114,9 @@ fn base(place: &str) -> Option<Value> {
 fn typed(name: &str, value: &str) -> Option<Value> {
     let last = name.rsplit('.').next().unwrap_or(name);
     match last {
-        "serverName" | "verifyServer" => Some(json!(value == "true" || value == "on")),
+        "serverName" | "verifyServer" | "sessionReuse" => {
+            Some(json!(value == "true" || value == "on"))
+        }
         "verifyDepth" => value.parse::<u64>().ok().map(|depth| json!(depth)),
         "trustedCertSecret" | "tlsSecret" | "caCertificateRefs" => None,
         _ if name.ends_with("proxy-ssl-secret") => None,

@@ -111,7 +111,9 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         keep_fixes: wants_fixes(args),
         root: args.source.root.clone(),
     };
-    let Done { exit, fixes, changes, .. } = carry_out(job, &args.run)?;
+    let mut run = args.run.clone();
+    run.report.commented = args.diff && configuration.tree.is_none();
+    let Done { exit, fixes, changes, .. } = carry_out(job, &run)?;
     drop(rehearsal);
     if configuration.tree.is_none() && args.diff {
         if let Err(error) = manifests::show(&fixes) {
