@@ -23,13 +23,13 @@ pub struct Inventory {
     /// Open ports that probably do not speak TLS.
     pub left_out: usize,
     /// What is a target already: scanners list a port again for each thing that they learn of it.
-    known: HashSet<Place>,
+    known: HashSet<NamedSocket>,
     /// Whether there were more than [`MAX_TARGETS`].
     has_more: bool,
 }
 
 /// A host, a port, and where to connect instead.
-type Place = (Host, Option<u16>, Option<(Host, u16)>);
+type NamedSocket = (Host, Option<u16>, Option<(Host, u16)>);
 
 impl Inventory {
     fn add(&mut self, address: Address) {
