@@ -569,7 +569,7 @@ fn secrets_become_files_that_are_not_paths() {
     } });
     let map =
         json!({ "kind": "ConfigMap", "metadata": meta("shop", "ca"), "data": { "ca.crt": "ca" } });
-    let found = cluster(&[secret, map, ingress(&json!({}))]);
+    let found = cluster(&[secret, map, gateway(&Value::Null, &json!([]))]);
     assert_eq!(found.files["secret:shop/tls"], b"cert\nkey");
     assert_eq!(found.files["configmap:shop/ca:ca.crt"], b"ca");
     assert_eq!(found.files.len(), 2);
