@@ -7,7 +7,7 @@ use crate::targets::Target;
 use crate::tls::extension::{Extension, ExtensionType, KeyShare};
 use crate::tls::group::NamedGroup;
 use crate::tls::hello::ClientHello;
-use crate::tls::profile::select;
+use crate::tls::profile::usual_browser;
 
 /// The bytes of an extension's type and length.
 const EXTENSION_HEADER: usize = 4;
@@ -59,8 +59,7 @@ fn fails(hello: &SizedHello) -> bool {
 }
 
 fn whole(target: &Target) -> Option<ClientHello> {
-    let profile = select("chrome").ok()?.into_iter().next()?;
-    let hello = profile.hello(target.server_name.as_deref());
+    let hello = usual_browser()?.hello(target.server_name.as_deref());
     Some(if speaks_http(target) { hello } else { without_http(hello) })
 }
 

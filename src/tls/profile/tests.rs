@@ -34,6 +34,13 @@ fn selections_name_a_set_a_family_or_a_client() {
 }
 
 #[test]
+fn the_usual_browser_is_the_first_row_and_a_current_one() {
+    let browser = usual_browser().unwrap();
+    assert_eq!(browser, &all()[0]);
+    assert!(browser.is_current_browser());
+}
+
+#[test]
 fn only_a_client_that_sends_names_sends_one() {
     let sends = |name: &str| {
         let profile = select(name).unwrap()[0];
