@@ -1,11 +1,14 @@
 //! Names that fit a regular expression in `server_name`, so that its server can be asked for one.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// The largest compiled expression, in bytes.
-const MAX_COMPILED: usize = 1024 * 1024;
+const MAX_COMPILED: usize = 128 * 1024;
 
 /// The longest name in DNS, in bytes.
 const MAX_NAME: usize = 253;
@@ -16,30 +19,52 @@ const ENDS: [&str; 4] = ["", "test", ".test", "a.test"];
 /// Characters of names, in the order in which they are chosen.
 const PREFERRED: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789-._";
 
-/// Names that match the expression, written as PCRE reads it; none if it has something that only PCRE knows, such as
-/// references to groups.
-pub fn examples(pattern: &str) -> Vec<String> {
-    let parsed = ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern);
-    let (Ok(hir), Some(regex)) = (parsed, compiled(pattern)) else { return Vec::new() };
-    let mut bytes = Vec::new();
-    if write(&hir, &mut bytes).is_none() {
-        return Vec::new();
+/// The most expressions of one configuration that are compiled.
+const MAX_EXPRESSIONS: usize = 1000;
+
+/// The regular expressions of a configuration, each compiled once.
+#[derive(Debug, Default)]
+pub struct NameExpressions {
+    /// `None` for what only PCRE reads.
+    compiled: RefCell<HashMap<String, Option<Regex>>>,
+}
+
+impl NameExpressions {
+    /// Names that match the expression, written as PCRE reads it; none if it has something that only PCRE knows, such
+    /// as references to groups.
+    pub fn examples(&self, pattern: &str) -> Vec<String> {
+        let parsed = ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern);
+        let (Ok(hir), Some(regex)) = (parsed, self.compiled(pattern)) else { return Vec::new() };
+        let mut bytes = Vec::new();
+        if write(&hir, &mut bytes).is_none() {
+            return Vec::new();
+        }
+        let start = String::from_utf8(bytes).unwrap_or_default().to_ascii_lowercase();
+        let names = ENDS.iter().map(|end| format!("{start}{end}"));
+        // A dot at the end is not sent.
+        let is_whole = |name: &String| !name.is_empty() && !name.ends_with('.');
+        names.filter(|name| is_whole(name) && regex.is_match(name.as_bytes())).collect()
     }
-    let start = String::from_utf8(bytes).unwrap_or_default().to_ascii_lowercase();
-    let names = ENDS.iter().map(|end| format!("{start}{end}"));
-    // A dot at the end is not sent.
-    let is_whole = |name: &String| !name.is_empty() && !name.ends_with('.');
-    names.filter(|name| is_whole(name) && regex.is_match(name.as_bytes())).collect()
-}
 
-/// Whether the expression matches a name in lower case; `None` if only PCRE can tell.
-pub fn matches(pattern: &str, name: &str) -> Option<bool> {
-    Some(compiled(pattern)?.is_match(name.as_bytes()))
-}
+    /// Whether the expression matches a name in lower case; `None` if only PCRE can tell.
+    pub fn matches(&self, pattern: &str, name: &str) -> Option<bool> {
+        Some(self.compiled(pattern)?.is_match(name.as_bytes()))
+    }
 
-fn compiled(pattern: &str) -> Option<Regex> {
-    let mut builder = RegexBuilder::new(pattern);
-    builder.unicode(false).case_insensitive(true).size_limit(MAX_COMPILED).build().ok()
+    fn compiled(&self, pattern: &str) -> Option<Regex> {
+        let mut all = self.compiled.borrow_mut();
+        if let Some(known) = all.get(pattern) {
+            return known.clone();
+        }
+        if all.len() == MAX_EXPRESSIONS {
+            return None;
+        }
+        let mut builder = RegexBuilder::new(pattern);
+        let builder = builder.unicode(false).case_insensitive(true).size_limit(MAX_COMPILED);
+        let regex = builder.build().ok();
+        all.insert(pattern.to_owned(), regex.clone());
+        regex
+    }
 }
 
 /// Writes what the expression matches; `None` where no name does.
@@ -87,6 +112,7 @@ mod tests {
 
     #[test]
     fn a_name_fits_the_expression() {
+        let read = NameExpressions::default();
         for (pattern, name) in [
             (r"^(www\.)?(?<domain>.+)$", "www.a"),
             (r"^(?P<user>[a-z0-9-]+)\.a\.test$", "a.a.test"),
@@ -96,16 +122,17 @@ mod tests {
             (r"\.a\.test$", ".a.test"),
             (r"^[^.]+\.b\.test$", "a.b.test"),
         ] {
-            assert_eq!(examples(pattern).first().map(String::as_str), Some(name), "{pattern}");
-            assert_eq!(matches(pattern, name), Some(true), "{pattern}");
+            assert_eq!(read.examples(pattern).first().map(String::as_str), Some(name), "{pattern}");
+            assert_eq!(read.matches(pattern, name), Some(true), "{pattern}");
         }
     }
 
     #[test]
     fn what_only_pcre_reads_has_no_example() {
+        let read = NameExpressions::default();
         for pattern in [r"^(a)\1$", r"^(?!www).*$", "(", r"^a{1000000}$"] {
-            assert_eq!(examples(pattern), [""; 0], "{pattern}");
+            assert_eq!(read.examples(pattern), [""; 0], "{pattern}");
         }
-        assert_eq!(matches(r"^(?!www)", "a"), None);
+        assert_eq!(read.matches(r"^(?!www)", "a"), None);
     }
 }

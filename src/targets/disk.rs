@@ -30,15 +30,28 @@ pub fn below(root: Option<&Path>, name: &str) -> PathBuf {
     let Some(root) = root else { return PathBuf::from(name) };
     let mut todo: Vec<OsString> = parts(Path::new(name));
     let (mut path, mut links) = (Vec::<OsString>::new(), 0);
+    // How long the path was when nothing was there; nothing below can be a link.
+    let mut missing = usize::MAX;
     let on_disk =
         |path: &[OsString]| path.iter().fold(root.to_owned(), |path, part| path.join(part));
     while let Some(part) = todo.pop() {
         if part == ".." {
             path.pop();
+            missing = if path.len() < missing { usize::MAX } else { missing };
             continue;
         }
         path.push(part);
-        let Ok(link) = fs::read_link(on_disk(&path)) else { continue };
+        if path.len() > missing {
+            continue;
+        }
+        let link = match fs::read_link(on_disk(&path)) {
+            Ok(link) => link,
+            Err(error) => {
+                missing =
+                    if error.kind() == io::ErrorKind::NotFound { path.len() } else { missing };
+                continue;
+            }
+        };
         links += 1;
         if links > MAX_LINKS {
             break;

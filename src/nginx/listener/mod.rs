@@ -19,7 +19,7 @@ pub use pass_through::{PassThrough, pass_through};
 
 use super::defaults::{self, NginxRelease, PROTOCOLS_BY_NAME};
 use super::inherit::Set;
-use super::name_example;
+use super::name_example::NameExpressions;
 use super::problem::Span;
 pub use super::server_name::ServerName;
 use crate::tls::version::ProtocolVersion;
@@ -141,7 +141,11 @@ impl Listener {
 
     /// The server with this name, for a name that is no other server's and fits a regular expression: the first in the
     /// configuration that fits. `None` if that cannot be told.
-    pub fn server_by_expression(&self, name: &str) -> Option<&Server> {
+    pub fn server_by_expression(
+        &self,
+        name: &str,
+        expressions: &NameExpressions,
+    ) -> Option<&Server> {
         let all = || self.servers.iter().flat_map(|server| server.names.iter());
         if all().any(|known| known.value.rank(name).is_some()) {
             return None;
@@ -149,7 +153,7 @@ impl Listener {
         for server in &self.servers {
             for known in server.names.iter() {
                 let ServerName::Regex(pattern) = &known.value else { continue };
-                if name_example::matches(pattern, name)? {
+                if expressions.matches(pattern, name)? {
                     return Some(server);
                 }
             }

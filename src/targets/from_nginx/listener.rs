@@ -11,7 +11,7 @@ use crate::nginx::listener::{
     ListenAddress, Listener, MailStartTls as Begin, Material, Protocol, Server, ServerName,
     ServerSsl,
 };
-use crate::nginx::name_example;
+use crate::nginx::name_example::NameExpressions;
 use crate::nginx::problem::Span;
 use crate::targets::address::{Address, host_port, parse_host};
 use crate::targets::identity::{FileError, read_certificates};
@@ -28,11 +28,15 @@ pub(super) fn targets(
 ) -> Vec<(String, Target, Span)> {
     let mut all = Vec::new();
     let taken = taken(&premises.sockets);
+    let expressions = NameExpressions::default();
     for listener in listeners {
         match endpoint(listener, &taken, premises) {
             Ok((host, port)) => {
-                of_socket(listener, &(host, port), premises, &mut all);
-                untestable.extend(unnameable(listener));
+                let servers = listener.servers.iter();
+                let examples: Vec<Vec<NameExample>> =
+                    servers.map(|server| stand_ins(listener, server, &expressions)).collect();
+                of_socket(listener, &examples, &(host, port), premises, &mut all);
+                untestable.extend(unnameable(listener, &examples));
             }
             Err(reason) => untestable.push(Untestable {
                 name: listener.address.to_string(),
@@ -103,13 +107,14 @@ fn endpoint(
 
 fn of_socket(
     listener: &Listener,
+    examples: &[Vec<NameExample>],
     endpoint: &(Host, u16),
     premises: &Premises<'_>,
     all: &mut Vec<(String, Target, Span)>,
 ) {
     let before = all.len();
     let mut met = HashSet::new();
-    for server in &listener.servers {
+    for (server, examples) in listener.servers.iter().zip(examples) {
         // A server that was meant to be plain does not promise TLS; the collision is reported separately.
         if server.ssl.rejects() || server.plain_beside.is_some() {
             continue;
@@ -120,9 +125,9 @@ fn of_socket(
                 all.push((key(listener, endpoint, &name), target, server.listen.clone()));
             }
         }
-        for (pattern, name) in stand_ins(listener, server) {
+        for NameExample { pattern, name } in examples {
             if met.insert(name.clone()) {
-                let mut target = target(listener, server, Some(&name), endpoint, premises);
+                let mut target = target(listener, server, Some(name), endpoint, premises);
                 let (host, port) = endpoint;
                 // It is unknown which name the certificate should cover.
                 target.any_name = true;
@@ -130,7 +135,7 @@ fn of_socket(
                     "{name}:{port} (an example of {pattern}; to test another name: probe NAME:{port}:{})",
                     host_port(host, *port)
                 );
-                all.push((key(listener, endpoint, &name), target, server.listen.clone()));
+                all.push((key(listener, endpoint, name), target, server.listen.clone()));
             }
         }
     }
@@ -142,16 +147,19 @@ fn of_socket(
 }
 
 /// Servers without a known name, which cannot be selected by SNI.
-fn unnameable(listener: &Listener) -> impl Iterator<Item = Untestable> {
-    let by_pattern = move |server: &&Server| {
+fn unnameable(
+    listener: &Listener,
+    examples: &[Vec<NameExample>],
+) -> impl Iterator<Item = Untestable> {
+    let by_pattern = move |(server, examples): &(&Server, &Vec<NameExample>)| {
         !server.names.is_empty()
             && !std::ptr::eq(*server, listener.default_server())
             && !server.ssl.rejects()
             && sample_names(server).is_empty()
-            && stand_ins(listener, server).is_empty()
+            && examples.is_empty()
             && server.names.iter().any(|name| !matches!(name.value, ServerName::Exact(_)))
     };
-    listener.servers.iter().filter(by_pattern).map(|server| {
+    listener.servers.iter().zip(examples).filter(by_pattern).map(|(server, _)| {
         let names: Vec<String> = server.names.iter().map(|name| name.value.to_string()).collect();
         Untestable {
             name: format!("{} ({})", names.join(" "), listener.address),
@@ -184,12 +192,24 @@ fn sample_names(server: &Server) -> Vec<String> {
 /// Top-level domains that are reserved (RFC 2606), for names with a trailing star.
 const UNOWNED: [&str; 3] = ["test", "example", "invalid"];
 
+/// A name that leads to a server by one of its patterns.
+struct NameExample {
+    /// The pattern as written.
+    pattern: String,
+    name: String,
+}
+
 /// A sample that leads to the server for each name with a trailing star, and for each regular expression.
-fn stand_ins(listener: &Listener, server: &Server) -> Vec<(String, String)> {
+fn stand_ins(
+    listener: &Listener,
+    server: &Server,
+    expressions: &NameExpressions,
+) -> Vec<NameExample> {
     let leads_here =
         |name: &String| listener.server_for(name).is_some_and(|one| std::ptr::eq(one, server));
     let fits_here = |name: &String| {
-        listener.server_by_expression(name).is_some_and(|one| std::ptr::eq(one, server))
+        let first = listener.server_by_expression(name, expressions);
+        first.is_some_and(|one| std::ptr::eq(one, server))
     };
     let is_name = |name: &String| matches!(parse_host(name), Ok(Host::Name(_)));
     let stand_in = |name: &ServerName| {
@@ -199,14 +219,14 @@ fn stand_ins(listener: &Listener, server: &Server) -> Vec<(String, String)> {
                 names.filter(is_name).find(leads_here)?
             }
             ServerName::Regex(pattern) => {
-                let names = name_example::examples(pattern).into_iter();
+                let names = expressions.examples(pattern).into_iter();
                 // An expression without a start may be meant for what stands before.
                 let names = names.flat_map(|name| [format!("{ANY_LABEL}{name}"), name]);
                 names.rev().filter(is_name).find(fits_here)?
             }
             _ => return None,
         };
-        Some((name.to_string(), found))
+        Some(NameExample { pattern: name.to_string(), name: found })
     };
     server.names.iter().filter_map(|set| stand_in(&set.value)).collect()
 }
