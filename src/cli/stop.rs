@@ -28,6 +28,10 @@ static STOPPED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::
 /// How many parts of the program listen for it.
 static LISTENERS: AtomicUsize = AtomicUsize::new(0);
 
+/// How many times the files of the command line should have been read again, because of SIGHUP. Whoever receives it reads
+/// them; without a receiver, SIGHUP ends the program.
+static RELOADS: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
+
 /// Watches for signals until the program ends. Signals that were ignored when the program started, as with `nohup`,
 /// stay ignored.
 pub(super) fn watch() {
@@ -53,7 +57,14 @@ async fn watch_signals(ready: mpsc::Sender<()>) {
     if signals.is_empty() {
         return;
     }
-    let number = next(&mut signals).await;
+    let number = loop {
+        let number = next(&mut signals).await;
+        let reloads = number == SignalKind::hangup().as_raw_value() && RELOADS.receiver_count() > 0;
+        if !reloads {
+            break number;
+        }
+        RELOADS.send_modify(|count| *count += 1);
+    };
     if LISTENERS.load(Ordering::SeqCst) == 0 {
         end(number);
     }
@@ -116,6 +127,11 @@ impl Drop for StopListener {
     fn drop(&mut self) {
         LISTENERS.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+/// Changes on each SIGHUP, which does not end the program as long as this exists.
+pub(super) fn reloads() -> watch::Receiver<usize> {
+    RELOADS.subscribe()
 }
 
 /// Whether a signal was received.

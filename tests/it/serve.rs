@@ -27,13 +27,13 @@ impl Drop for Ended {
     }
 }
 
-struct Exporter {
+pub(crate) struct Exporter {
     process: Ended,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Exporter {
-    fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(args)
@@ -48,12 +48,23 @@ impl Exporter {
         Self { process, address: address.trim().trim_end_matches('/').parse().unwrap() }
     }
 
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         get(self.address, path, "")
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.process.0.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Its memory now, in kilobytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// The metrics after the first audit.
-    fn metrics(&self) -> String {
+    pub(crate) fn metrics(&self) -> String {
         let started = Instant::now();
         loop {
             let (status, body) = self.get("/metrics");
@@ -68,7 +79,7 @@ impl Exporter {
 }
 
 /// A plain HTTP request: status and body.
-fn get(address: SocketAddr, path: &str, header: &str) -> (u16, String) {
+pub(crate) fn get(address: SocketAddr, path: &str, header: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n").unwrap();
@@ -120,8 +131,7 @@ fn an_answer_is_there_before_prometheus_stops_waiting() {
 fn it_ends_on_a_signal() {
     let mut exporter = Exporter::start(&["127.0.0.1:1", "--trust", "mozilla"]);
     exporter.metrics();
-    let id = Pid::from_raw(i32::try_from(exporter.process.0.id()).unwrap());
-    kill(id, Signal::SIGTERM).unwrap();
+    exporter.signal(Signal::SIGTERM);
     assert_eq!(exporter.process.0.wait().unwrap().code(), Some(0));
 }
 

@@ -17,7 +17,9 @@ Examples:
   curl 'http://127.0.0.1:9219/probe?target=www.example.com'
   curl 'http://127.0.0.1:9219/probe?target=mail.example.com&module=smtp'
 
-/probe is scraped as blackbox_exporter is. Its modules are listener, upstream, and the names of --starttls.";
+/probe is scraped as blackbox_exporter is. Its modules are listener, upstream, and the names of --starttls.
+/-/healthy says that it runs, /-/ready that the first audit is done. SIGHUP has the files read again and the targets
+audited at once.";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = SERVE_EXAMPLES)]

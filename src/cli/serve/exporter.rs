@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
+use super::counting::Counters;
 use super::module;
 use crate::cli::args::{GateArgs, ServeArgs};
 use crate::cli::errors::{UsageError, warn};
@@ -16,7 +17,7 @@ use crate::cli::stop::time_is_up;
 use crate::cli::{settings, targets};
 use crate::probe::Prober;
 use crate::report::escape::escape;
-use crate::report::formats::prometheus;
+use crate::report::formats::prometheus::{self, render_exporter};
 use crate::report::{Report, ReportKind, ReportOptions};
 use crate::run::network::Network;
 use crate::run::{self, Settings, TrustStores};
@@ -26,6 +27,10 @@ use crate::targets::options::Options;
 /// The most probes at once.
 const MAX_PROBES: usize = 32;
 
+/// The most probes that wait for others to end. With those that run they are fewer than the connections, so that other
+/// requests are always answered.
+const MAX_WAITING: usize = 16;
+
 /// The exporter.
 pub(super) struct Exporter {
     args: ServeArgs,
@@ -33,7 +38,12 @@ pub(super) struct Exporter {
     typed: Options,
     targets: RwLock<Vec<Arc<Target>>>,
     metrics: RwLock<Option<String>>,
+    /// One for each probe, whether it runs or waits.
+    seats: Semaphore,
+    /// One for each probe that runs.
     permits: Semaphore,
+    /// What was done so far.
+    pub(super) counters: Counters,
     /// The roots, as last read.
     stores: Mutex<TrustStores>,
     /// Shared by all audits and probes, so that the limits per address apply to all of them.
@@ -52,6 +62,17 @@ pub(super) enum Refused {
     /// The request is invalid.
     #[error("{0}")]
     Invalid(String),
+}
+
+impl Refused {
+    /// Its name in metrics.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::NotConfigured => "not-configured",
+            Self::Busy => "busy",
+            Self::Invalid(_) => "invalid",
+        }
+    }
 }
 
 impl Exporter {
@@ -78,15 +99,18 @@ impl Exporter {
             typed,
             targets: RwLock::new(targets),
             metrics: RwLock::new(None),
+            seats: Semaphore::new(MAX_PROBES + MAX_WAITING),
             permits: Semaphore::new(MAX_PROBES),
+            counters: Counters::default(),
             stores: Mutex::default(),
             network,
         })
     }
 
-    /// The metrics of the last audit.
+    /// The metrics of the last audit, and of the exporter itself.
     pub(super) fn metrics(&self) -> Option<String> {
-        self.metrics.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let audited = self.metrics.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(audited + &rendered(|out| render_exporter(&self.counters.figures(), out)))
     }
 
     /// Audits the configured targets; if they cannot be read again, the previous ones are kept.
@@ -96,15 +120,22 @@ impl Exporter {
                 *self.targets.write().unwrap_or_else(PoisonError::into_inner) = targets;
             }
             Err(_) if is_bare(&self.args) => {}
-            Err(error) => warn(&format!("keeping the previous targets: {error:#}")),
+            Err(error) => {
+                self.counters.count(|figures| figures.reads_failed += 1);
+                warn(&format!("keeping the previous targets: {error:#}"));
+            }
         }
         let limit = self.args.limits.run_timeout;
+        self.counters.count(|figures| figures.audits += 1);
         match self.run(self.configured(), time_is_up(limit)).await {
             Ok(report) => {
                 let metrics = rendered(|out| prometheus::render(&report, out));
                 *self.metrics.write().unwrap_or_else(PoisonError::into_inner) = Some(metrics);
             }
-            Err(error) => warn(&format!("cannot audit the targets: {error:#}")),
+            Err(error) => {
+                self.counters.count(|figures| figures.audits_failed += 1);
+                warn(&format!("cannot audit the targets: {error:#}"));
+            }
         }
     }
 
@@ -116,12 +147,15 @@ impl Exporter {
         patience: impl Future<Output = ()>,
     ) -> Result<String, Refused> {
         let target = self.target(name, module)?;
+        let _seat = self.seats.try_acquire().map_err(|_| Refused::Busy)?;
         let mut patience = pin!(patience);
         let _permit = tokio::select! {
             permit = self.permits.acquire() => permit.map_err(|_| Refused::Busy)?,
             () = &mut patience => return Err(Refused::Busy),
         };
+        let probe = self.counters.probe();
         let report = self.run(vec![target], patience).await;
+        probe.complete();
         let report = report.map_err(|error| Refused::Invalid(format!("{error:#}")))?;
         Ok(rendered(|out| prometheus::render_probe(&report, out)))
     }

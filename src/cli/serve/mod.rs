@@ -1,6 +1,7 @@
 //! `serve`: an exporter. Prometheus scrapes the last audit of the targets from `/metrics`, or has one target probed by
-//! `/probe?target=…&module=…`, as with blackbox_exporter.
+//! `/probe?target=…&module=…`, as with blackbox_exporter. On SIGHUP the files are read again and the targets audited.
 
+mod counting;
 mod exporter;
 mod module;
 
@@ -23,16 +24,19 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use self::exporter::{Exporter, Refused};
 use super::args::ServeArgs;
 use super::exit::Exit;
-use super::stop::signalled;
+use super::stop::{reloads, signalled};
 
-/// The most connections at once. A further one replaces the oldest one without a request.
+/// The most connections at once. A further one replaces the oldest one whose answer is not being made.
 const MAX_CONNECTIONS: usize = 64;
+
+/// The longest head of a request, in bytes.
+const MAX_HEAD: usize = 16 * 1024;
 
 /// The timeout of a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,10 +63,10 @@ async fn serve(exporter: &Arc<Exporter>, args: &ServeArgs) -> anyhow::Result<()>
     let listener = TcpListener::bind(args.listen).await;
     let listener =
         listener.map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", args.listen))?;
+    let (stop, reloads) = (signalled(), reloads());
     announce(listener.local_addr()?);
-    let stop = signalled();
     tokio::select! {
-        () = audits(exporter, args.interval) => {}
+        () = audits(exporter, args.interval, reloads) => {}
         () = connections(exporter, &listener) => {}
         () = stop => {}
     }
@@ -74,17 +78,21 @@ fn announce(address: SocketAddr) {
     let _ = writeln!(anstream::stderr(), "shakedown: listening on http://{address}/");
 }
 
-async fn audits(exporter: &Exporter, interval: Duration) {
+async fn audits(exporter: &Exporter, interval: Duration, mut reloads: watch::Receiver<usize>) {
     loop {
         exporter.audit().await;
-        sleep(interval).await;
+        tokio::select! {
+            () = sleep(interval) => {}
+            // The sender lives as long as the program.
+            _ = reloads.changed() => {}
+        }
     }
 }
 
 /// A connection that is being answered.
 struct OpenConnection {
-    /// Whether its request has been read.
-    has_asked: Arc<AtomicBool>,
+    /// Whether its answer is being made.
+    is_busy: Arc<AtomicBool>,
     /// Dropped to close it.
     _keep: oneshot::Sender<()>,
 }
@@ -94,12 +102,12 @@ async fn connections(exporter: &Arc<Exporter>, listener: &TcpListener) {
     let mut open: VecDeque<OpenConnection> = VecDeque::new();
     loop {
         tokio::select! {
-            accepted = listener.accept(), if has_room(&mut open) => match accepted {
+            accepted = listener.accept(), if has_room(exporter, &mut open) => match accepted {
                 Ok((stream, _)) => answering.push(opened(exporter, stream, &mut open)),
                 // No file descriptor is free; one may be soon.
                 Err(_) => sleep(Duration::from_millis(100)).await,
             },
-            Some(done) = answering.next() => open.retain(|one| !Arc::ptr_eq(&one.has_asked, &done)),
+            Some(done) = answering.next() => open.retain(|one| !Arc::ptr_eq(&one.is_busy, &done)),
         }
     }
 }
@@ -110,39 +118,50 @@ fn opened(
     stream: TcpStream,
     open: &mut VecDeque<OpenConnection>,
 ) -> impl Future<Output = Arc<AtomicBool>> + use<> {
-    let has_asked = Arc::new(AtomicBool::new(false));
+    let is_busy = Arc::new(AtomicBool::new(false));
     let (keep, closed) = oneshot::channel();
-    open.push_back(OpenConnection { has_asked: Arc::clone(&has_asked), _keep: keep });
-    let answer = connection(Arc::clone(exporter), stream, Arc::clone(&has_asked));
+    open.push_back(OpenConnection { is_busy: Arc::clone(&is_busy), _keep: keep });
+    let answer = connection(Arc::clone(exporter), stream, Arc::clone(&is_busy));
     async move {
         tokio::select! {
             () = answer => {}
             _ = closed => {}
         }
-        has_asked
+        is_busy
     }
 }
 
 /// Whether one more connection can be accepted; an idle one is closed for it.
-fn has_room(open: &mut VecDeque<OpenConnection>) -> bool {
+fn has_room(exporter: &Exporter, open: &mut VecDeque<OpenConnection>) -> bool {
     if open.len() < MAX_CONNECTIONS {
         return true;
     }
-    let idle = open.iter().position(|one| !one.has_asked.load(Ordering::Relaxed));
-    idle.and_then(|at| open.remove(at)).is_some()
+    let idle = open.iter().position(|one| !one.is_busy.load(Ordering::Relaxed));
+    let is_closed = idle.and_then(|at| open.remove(at)).is_some();
+    if is_closed {
+        exporter.counters.count(|figures| figures.connections_closed += 1);
+    }
+    is_closed
 }
 
 /// Answers one request.
-async fn connection(exporter: Arc<Exporter>, stream: TcpStream, has_asked: Arc<AtomicBool>) {
+async fn connection(exporter: Arc<Exporter>, stream: TcpStream, is_busy: Arc<AtomicBool>) {
     let service = service_fn(move |request| {
-        has_asked.store(true, Ordering::Relaxed);
-        let exporter = Arc::clone(&exporter);
-        async move { Ok::<_, Infallible>(answer(&exporter, &request).await) }
+        is_busy.store(true, Ordering::Relaxed);
+        let (exporter, is_busy) = (Arc::clone(&exporter), Arc::clone(&is_busy));
+        async move {
+            let answer = answer(&exporter, &request).await;
+            let path = counting::path(request.uri().path());
+            exporter.counters.request(path, answer.status().as_u16());
+            is_busy.store(false, Ordering::Relaxed);
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .keep_alive(false)
+        .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     // Clients that disconnect or do not send HTTP are ignored.
     let _ = timeout(CONNECTION_TIMEOUT, connection).await;
@@ -156,7 +175,10 @@ async fn answer(exporter: &Exporter, request: &Request<Incoming>) -> HttpRespons
     }
     match request.uri().path() {
         "/" => text(StatusCode::OK, "shakedown\n\n/metrics\n/probe?target=TARGET\n".to_owned()),
-        "/-/healthy" | "/-/ready" => text(StatusCode::OK, "ok\n".to_owned()),
+        "/-/healthy" => text(StatusCode::OK, "ok\n".to_owned()),
+        "/-/ready" => {
+            exporter.metrics().map_or_else(unready, |_| text(StatusCode::OK, "ok\n".to_owned()))
+        }
         "/metrics" => exporter.metrics().map_or_else(unready, metrics_answer),
         "/probe" => probe(exporter, request).await,
         _ => text(StatusCode::NOT_FOUND, "not found\n".to_owned()),
@@ -179,6 +201,9 @@ async fn probe(exporter: &Exporter, request: &Request<Incoming>) -> HttpResponse
     match exporter.probe(&target, module.as_deref(), patience(request)).await {
         Ok(metrics) => metrics_answer(metrics),
         Err(refused) => {
+            exporter.counters.count(|figures| {
+                *figures.refusals.entry(refused.reason()).or_default() += 1;
+            });
             let status = match refused {
                 Refused::NotConfigured => StatusCode::FORBIDDEN,
                 Refused::Busy => StatusCode::SERVICE_UNAVAILABLE,

@@ -2,11 +2,13 @@
 //! never "days left". What a renewal changes is only in `_info` series. What was not tested has no value.
 
 mod blackbox;
+mod exporter;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+pub use self::exporter::{ExporterFigures, render_exporter};
 use crate::audit::finding::Severity;
 use crate::certificate::{Certificate, Chain};
 use crate::observation::{Cause, Endpoint, Handshake};
