@@ -121,7 +121,8 @@ impl<'a> Matrix<'a> {
     /// A handshake without the name, compared with the one with it.
     fn beside(&self, cell: &Handshake, twin: &Handshake) -> Option<Trouble> {
         let flaky = timed_out(cell) && self.endpoint.cells(false).any(answers_in_tls);
-        if flaky || (timed_out(cell) && !answers_in_tls(twin)) {
+        // Silence says little: where the server breaks off with the name too, it need not be about the name.
+        if flaky || (timed_out(cell) && !goes_on(twin)) {
             return Some(Trouble::HandshakeTimeout);
         }
         if answers_in_tls(twin) {
@@ -178,6 +179,8 @@ impl<'a> Matrix<'a> {
             Some(_) if !broken && answer.and_then(unusual).is_some_and(|it| it.is_decisive()) => {
                 Trouble::Mismatch
             }
+            // No client offers it.
+            Some(choice) if choice.version > ProtocolVersion::TLS1_3 => Trouble::ProtocolError,
             Some(choice) if choice.version < ProtocolVersion::TLS1_2 => Trouble::LegacyProtocol,
             Some(choice) if !broken && !is_modern(choice.cipher_suite) => Trouble::LegacyCipher,
             // An answered hello is not a handshake: if nothing in the answer is unusual, the server refused it later.
@@ -235,8 +238,12 @@ impl<'a> Matrix<'a> {
 
 /// Whether the server sent its certificate, which it does only in a version that it accepts.
 pub fn answers_in_tls(cell: &Handshake) -> bool {
+    goes_on(cell) || cell.chain.is_some()
+}
+
+/// Whether the server completes the handshake, or asks for a client certificate first.
+fn goes_on(cell: &Handshake) -> bool {
     cell.established()
-        || cell.chain.is_some()
         || cell.client_auth.request().is_some()
         || cell.failure().is_some_and(|failure| failure.stage == Stage::PostHandshake)
 }

@@ -46,6 +46,9 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
     let no_suite = cx.target.unusable_suites.as_ref().filter(|_| !partial && !established);
     let finding = match (partial, no_suite) {
         (true, _) => RULE.finds("the server ends handshakes that it first answered"),
+        (false, None) if matrix.own().any(|cell| matrix.trouble(cell) != Some(Trouble::Alert)) => {
+            RULE.finds("the server refuses some handshakes, and no other works")
+        }
         (false, None) => RULE.finds("the server refuses every handshake"),
         (false, Some(why)) => {
             RULE.finds(format!("the server refuses every handshake: {why}")).fix(OTHER_SUITES)

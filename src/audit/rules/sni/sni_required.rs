@@ -42,10 +42,23 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         return nameless(endpoint, first, cx);
     }
     let name = name_to_send(endpoint, cx);
+    let twin = endpoint.cell(true, first.version);
+    let completes = twin.is_some_and(Handshake::established);
+    let (message, seen) = if completes {
+        (
+            "the handshake fails without a server name (SNI) and works with it",
+            "the handshake completes",
+        )
+    } else {
+        (
+            "the server sends its certificate only to clients that send a server name (SNI)",
+            "the server sends its certificate",
+        )
+    };
     let finding = RULE
-        .finds("the handshake fails without a server name (SNI) and works with it")
+        .finds(message)
         .evidence_from(refused.iter().map(|cell| at(endpoint, cell)))
-        .evidence(format!("{} with the name {name}: the handshake completes", endpoint.address))
+        .evidence(format!("{} with the name {name}: {seen}", endpoint.address))
         .reproduce(s_client(cx.target, Some(endpoint.address), None, Some(first.version)))
         .reproduce(with_own_name(cx.target, Some(endpoint.address)));
     if endpoint.cells(false).any(answers_in_tls) {
@@ -61,7 +74,7 @@ fn check(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         .directive("location", "proxy_ssl_server_name", "on")
         .directive("location", "proxy_ssl_name", name);
     // The handshake with the name has tried the fix.
-    if tried { finding.verified().into() } else { finding.into() }
+    if tried && completes { finding.verified().into() } else { finding.into() }
 }
 
 /// Without the name the other version works, so no client that supports both is refused.
