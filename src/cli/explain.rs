@@ -19,8 +19,8 @@ use crate::log::explanation::{self, Explanation};
 use crate::log::program;
 use crate::openssl::code::{self, ErrorLibrary, reason};
 use crate::openssl::verify_error::VerifyError;
-use crate::report::Look;
 use crate::report::explanation::text;
+use crate::report::{Look, inert_json};
 use crate::tls::alert::AlertDescription;
 
 /// The longest line of text, in columns, even on wider terminals.
@@ -263,9 +263,11 @@ fn look() -> Look {
 }
 
 fn compact(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("texts are plain data")
+    let mut text = Vec::new();
+    inert_json::write(value, &mut text).expect("texts are plain data");
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn pretty(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("texts are plain data") + "\n"
+    inert_json::pretty(value).expect("texts are plain data")
 }

@@ -19,6 +19,14 @@ pub fn write_pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<(
     Ok(value.serialize(&mut Serializer::with_formatter(out, formatter))?)
 }
 
+/// A value over several lines, and a line break.
+pub fn pretty(value: &impl Serialize) -> io::Result<String> {
+    let mut text = Vec::new();
+    write_pretty(value, &mut text)?;
+    text.push(b'\n');
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
 /// Another formatter, with escaped strings.
 struct Inert<F>(F);
 

@@ -5,6 +5,8 @@ pub mod document;
 pub mod prometheus;
 pub mod table;
 
+use std::io;
+
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -20,6 +22,7 @@ use crate::log::series::Trend;
 use crate::log::sketch::NameCounts;
 use crate::log::summary::{self, Judged, LogSummary, summarize};
 use crate::log::table::{Likelihood, LogCause};
+use crate::report::inert_json;
 use crate::report::tool::Tool;
 use crate::run::{Status, TargetReport};
 
@@ -99,8 +102,8 @@ impl LogReport {
     }
 
     /// The document as JSON.
-    pub fn json(&self) -> serde_json::Result<String> {
-        Ok(serde_json::to_string_pretty(self)? + "\n")
+    pub fn json(&self) -> io::Result<String> {
+        inert_json::pretty(self)
     }
 }
 

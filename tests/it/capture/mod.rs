@@ -6,6 +6,7 @@ mod configured;
 mod dialogues;
 mod fields;
 mod files;
+pub(crate) mod hostile;
 mod keylog;
 mod legs;
 mod mangled;
