@@ -128,8 +128,8 @@ impl Authority {
         change: impl FnOnce(&mut CertificateRevocationListParams),
     ) -> Result<CertificateRevocationListDer<'static>, rcgen::Error> {
         let mut params = CertificateRevocationListParams {
-            this_update: self.now - Duration::days(10),
-            next_update: self.now + Duration::days(20),
+            this_update: self.now.saturating_sub(Duration::days(10)),
+            next_update: self.now.saturating_add(Duration::days(20)),
             crl_number: SerialNumber::from(1),
             issuing_distribution_point: None,
             revoked_certs: Vec::new(),
@@ -171,7 +171,7 @@ fn authority(name: &str, now: OffsetDateTime) -> CertificateParams {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     (params.not_before, params.not_after) =
-        (now - Duration::days(3650), now + Duration::days(3650));
+        (now.saturating_sub(Duration::days(3650)), now.saturating_add(Duration::days(3650)));
     params
 }
 
@@ -183,6 +183,7 @@ fn leaf(names: &[&str], now: OffsetDateTime) -> Result<CertificateParams, rcgen:
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
-    (params.not_before, params.not_after) = (now - Duration::days(10), now + Duration::days(80));
+    (params.not_before, params.not_after) =
+        (now.saturating_sub(Duration::days(10)), now.saturating_add(Duration::days(80)));
     Ok(params)
 }

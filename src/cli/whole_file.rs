@@ -73,6 +73,11 @@ impl Unfinished {
         match self {
             Self::Nameless { file, folder } => {
                 file.sync_all()?;
+                // Where there is no old file, it gets its name in one step.
+                match give_name(&file, path) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    named => return named,
+                }
                 persist(named().make_in(folder, |name| give_name(&file, name))?, path)
             }
             Self::Named(file) => {

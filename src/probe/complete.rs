@@ -24,6 +24,7 @@ use super::offer::Offer;
 use super::plan::{Cell, Resume};
 use super::raw;
 use super::recorder::HandshakeRecorder;
+use super::session_clock::SessionClock;
 use super::sessions::Sessions;
 use super::starttls::goodbye::Goodbye;
 use super::starttls::{self, Introduction};
@@ -375,7 +376,7 @@ impl Caller<'_> {
             None if cell.version == ProtocolVersion::TLS1_3 => recorder.with_unverified(),
             None => recorder,
         });
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_details(provider, Arc::new(SessionClock))
             .with_protocol_versions(&[rustls_version(cell.version)])
             .map_err(local)?
             .dangerous()

@@ -21,6 +21,7 @@ pub mod raw;
 pub mod recorder;
 pub mod scan;
 mod served;
+mod session_clock;
 mod sessions;
 pub mod stand_ins;
 pub mod starttls;
