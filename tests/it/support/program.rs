@@ -1,5 +1,6 @@
 //! The built program, run as a user runs it.
 
+use std::fs;
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -34,6 +35,36 @@ pub(crate) fn interrupted(args: &[&str]) -> Run {
     thread::sleep(Duration::from_secs(1));
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
     finish(child)
+}
+
+/// A run, and the most memory that it had, in kilobytes.
+pub(crate) struct Watched {
+    pub(crate) run: Run,
+    pub(crate) peak: u64,
+}
+
+/// Runs the program with these arguments and this standard input, and watches its memory.
+pub(crate) fn watched(args: &[&str], input: &str) -> Watched {
+    let mut child = start(args);
+    let status = format!("/proc/{}/status", child.id());
+    let peak = thread::spawn(move || {
+        let mut peak = 0;
+        // A process that has ended has no memory.
+        while let Some(now) = memory_peak(&status) {
+            peak = now;
+            thread::sleep(Duration::from_millis(10));
+        }
+        peak
+    });
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    Watched { run: finish(child), peak: peak.join().unwrap() }
+}
+
+/// `VmHWM` of a process.
+fn memory_peak(status: &str) -> Option<u64> {
+    let status = fs::read_to_string(status).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 fn start(args: &[&str]) -> Child {

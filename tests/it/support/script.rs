@@ -251,20 +251,21 @@ pub(crate) fn gone_after(port: u16, connections: usize) -> SocketAddr {
 
 /// Resets every connection as soon as it is accepted, before the client has sent anything.
 pub(crate) fn resets_at_once() -> SocketAddr {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        let _entered = runtime.enter();
-        for stream in listener.incoming().flatten() {
-            let _ = stream.set_nonblocking(true);
-            if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
-                // Closing with a linger time of zero resets the connection.
-                let _ = stream.set_zero_linger();
-            }
-        }
-    });
+    thread::spawn(move || listener.incoming().flatten().for_each(reset));
     address
+}
+
+/// Resets a connection.
+pub(crate) fn reset(stream: TcpStream) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let _entered = runtime.enter();
+    let _ = stream.set_nonblocking(true);
+    if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
+        // Closing with a linger time of zero resets the connection.
+        let _ = stream.set_zero_linger();
+    }
 }
 
 /// Resets every connection after the hello: closing a socket with unread bytes resets it.
