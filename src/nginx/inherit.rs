@@ -1,7 +1,6 @@
 //! Which directives apply at a place: those of the innermost block that has any of that name. They replace the
 //! directives of outer blocks (`ngx_conf_merge_value`) and never add to them.
 
-use std::collections::HashMap;
 use std::ops::Deref;
 use std::rc::Rc;
 
@@ -50,8 +49,8 @@ struct Level<'t> {
     /// The block; `None` for the file itself.
     block: Option<&'t Directive>,
     outer: Option<Scope<'t>>,
-    /// The directives without a block, by name.
-    simple: HashMap<&'t str, Vec<&'t Directive>>,
+    /// The directives without a block, sorted by name; those of one name in their order.
+    simple: Vec<&'t Directive>,
 }
 
 impl<'t> Scope<'t> {
@@ -67,10 +66,8 @@ impl<'t> Scope<'t> {
     }
 
     fn new(block: Option<&'t Directive>, inside: &'t [Directive], outer: Option<Self>) -> Self {
-        let mut simple: HashMap<&str, Vec<&Directive>> = HashMap::new();
-        for directive in inside.iter().filter(|one| one.block.is_none()) {
-            simple.entry(&directive.name).or_default().push(directive);
-        }
+        let mut simple: Vec<&Directive> = inside.iter().filter(|one| one.block.is_none()).collect();
+        simple.sort_by(|one, other| one.name.cmp(&other.name));
         Self(Rc::new(Level { block, outer, simple }))
     }
 
@@ -96,7 +93,9 @@ impl<'t> Scope<'t> {
 
     /// The directives of this name in the block itself.
     pub fn own(&self, name: &str) -> &[&'t Directive] {
-        self.0.simple.get(name).map(Vec::as_slice).unwrap_or_default()
+        let all = self.0.simple.as_slice();
+        let from = &all[all.partition_point(|one| one.name.as_str() < name)..];
+        &from[..from.partition_point(|one| one.name == name)]
     }
 
     /// The directives of this name that apply, in order: those of the innermost block that has any.

@@ -444,8 +444,9 @@ fn parts(text: &str) -> impl Iterator<Item = TextPart<'_>> {
             rest = &rest[1 + length..];
             return Some(TextPart::Variable(name));
         }
-        let next = rest.char_indices().skip(1).find(|&(_, c)| c == '$');
-        let (literal, behind) = rest.split_at(next.map_or(rest.len(), |(at, _)| at));
+        let first = rest.chars().next().map_or(0, char::len_utf8);
+        let next = rest[first..].find('$').map_or(rest.len(), |at| first + at);
+        let (literal, behind) = rest.split_at(next);
         rest = behind;
         Some(TextPart::Literal(literal))
     })

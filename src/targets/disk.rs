@@ -32,8 +32,11 @@ pub fn below(root: Option<&Path>, name: &str) -> PathBuf {
     let (mut path, mut links) = (Vec::<OsString>::new(), 0);
     // How long the path was when nothing was there; nothing below can be a link.
     let mut missing = usize::MAX;
-    let on_disk =
-        |path: &[OsString]| path.iter().fold(root.to_owned(), |path, part| path.join(part));
+    let on_disk = |path: &[OsString]| {
+        let mut whole = root.to_owned();
+        whole.extend(path);
+        whole
+    };
     while let Some(part) = todo.pop() {
         if part == ".." {
             path.pop();

@@ -199,9 +199,12 @@ fn is_own_module(path: &str) -> bool {
 }
 
 /// The named groups of a regular expression.
-fn captures(text: &str) -> impl Iterator<Item = String> {
+fn captures(text: &str) -> Vec<String> {
+    if !text.contains("(?") {
+        return Vec::new();
+    }
     let starts = ["(?<", "(?P<", "(?'"].into_iter();
     let parts = starts.flat_map(|start| text.split(start).skip(1));
     let names = parts.filter_map(|rest| Some(&rest[..rest.find(['>', '\''])?]));
-    names.map(str::to_owned).collect::<Vec<_>>().into_iter()
+    names.map(str::to_owned).collect()
 }
