@@ -73,6 +73,7 @@ fn with_premises(work: impl FnOnce(&Premises<'_>)) {
         system: Vec::new(),
         apart: HashSet::new(),
         sockets: Vec::new(),
+        is_live: false,
         rehearsed: false,
         keys: OpenedKeys::default(),
     });

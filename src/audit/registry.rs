@@ -14,6 +14,7 @@ pub const RULES: &[&Rule] = &[
     &protocol::tls12_unsupported::RULE,
     &protocol::tls13_unsupported::RULE,
     &protocol::protocol_unexpected::RULE,
+    &protocol::served_settings_stale::RULE,
     &protocol::legacy_protocol_only::RULE,
     &protocol::legacy_protocol_accepted::RULE,
     &protocol::legacy_cipher_only::RULE,

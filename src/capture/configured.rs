@@ -13,6 +13,7 @@ use crate::nginx::listener::{ListenAddress, Listener, Material, Server, ServerSs
 use crate::nginx::problem::Span;
 use crate::nginx::upstream::Upstream;
 use crate::openssl::cipher_string::evaluate;
+use crate::openssl::conf_command::{level_of_system, value_of};
 use crate::openssl::{group_name, security_level};
 use crate::tls::group::NamedGroup;
 use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
@@ -49,6 +50,8 @@ pub struct Configured {
     pub upstreams: Vec<Upstream>,
     /// nginx's release, if known.
     pub release: Option<NginxRelease>,
+    /// What the configuration of its OpenSSL sets for every connection, each `NAME VALUE`.
+    pub system: Vec<String>,
     /// The kinds of keys in the certificate files that could be read.
     pub keys: BTreeMap<String, Authentication>,
 }
@@ -173,7 +176,8 @@ impl<'c> ServingBlock<'c> {
     /// The suites up to TLS 1.2 that the cipher string selects, whatever the certificate.
     fn listed_suites(&self) -> Option<Vec<CipherSuite>> {
         let text = self.holder().ssl.ciphers.as_ref().map_or(DEFAULT_CIPHERS, |set| &set.value);
-        let list = evaluate(text, security_level::DEFAULT).ok()?;
+        let level = level_of_system(&self.configured.system).unwrap_or(security_level::DEFAULT);
+        let list = evaluate(text, level).ok()?;
         (!self.is_undone()).then_some(list.suites)
     }
 
@@ -185,6 +189,10 @@ impl<'c> ServingBlock<'c> {
         let offered: Vec<u16> = hello.named_groups().map(|group| group.0).collect();
         let curve = self.listener.default_server().ssl.ecdh_curve.as_ref();
         let Some(text) = curve.map(|set| set.value.as_str()).filter(|text| *text != "auto") else {
+            let of_system = |name| value_of(&self.configured.system, name).is_some();
+            if ["Groups", "Curves"].into_iter().any(of_system) {
+                return None;
+            }
             let any = |groups: &[u16]| offered.iter().any(|group| groups.contains(group));
             return if any(&SURE_GROUPS) {
                 Some(true)
@@ -231,6 +239,9 @@ impl<'c> ServingBlock<'c> {
 
     /// Whether a key of its certificates can sign in TLS 1.3 as the client accepts it, where that is certain.
     pub fn can_sign(&self, hello: &SeenHello) -> Option<bool> {
+        if value_of(&self.configured.system, "SignatureAlgorithms").is_some() {
+            return None;
+        }
         let kinds = self.kinds()?;
         let [ecdsa, rsa, others] = crate::tls::scheme::SignatureScheme::tls13_families();
         let offers =

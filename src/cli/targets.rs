@@ -18,7 +18,7 @@ use crate::targets::address::{Address, parse_host};
 use crate::targets::identity::read_identity;
 use crate::targets::nginx_client::NginxClient;
 use crate::targets::options::Options;
-use crate::targets::proxy_ssl::AsNginx;
+use crate::targets::proxy_ssl::{AsNginx, OF_UNIX_SOCKET};
 use crate::targets::range::expand;
 use crate::targets::redirect::{self, Redirect};
 use crate::targets::{ClientIdentity, Host, Origin, Target, inventory, list, toml};
@@ -142,8 +142,10 @@ impl TargetReader {
             }
             match self.target(address, options, origin.cloned()) {
                 Ok(target) => {
-                    // Mail servers and nginx's upstreams have no QUIC socket.
-                    let has_one = target.starttls.is_none() && target.nginx.is_none();
+                    // Mail servers, nginx's upstreams and unix sockets have no QUIC socket.
+                    let is_unix =
+                        target.endpoint().is_some_and(|(host, _)| host.unix_path().is_some());
+                    let has_one = target.starttls.is_none() && target.nginx.is_none() && !is_unix;
                     let beside = (self.quic && has_one).then(|| target.clone().over_quic());
                     self.listed.add(target);
                     if let Some(beside) = beside {
@@ -211,6 +213,7 @@ pub(super) fn options(target: &TargetArgs, limits: &LimitArgs) -> anyhow::Result
 pub(super) fn nginx_client(nginx: &AsNginx, target: &Target) -> anyhow::Result<NginxClient> {
     let host = match target.host() {
         Some(Host::Ip(IpAddr::V6(ip))) => format!("[{ip}]"),
+        Some(host) if host.unix_path().is_some() => OF_UNIX_SOCKET.to_owned(),
         Some(host) => host.to_string(),
         None => String::new(),
     };

@@ -5,6 +5,7 @@ use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::{ProtocolVersion, UnknownVersion};
 
+use super::cipher_string::level_in;
 use super::group_name;
 use super::release::OpensslRelease;
 
@@ -262,6 +263,19 @@ fn scheme(word: &str) -> Option<SignatureScheme> {
     }
     SignatureScheme::all()
         .find(|one| one.name().is_some_and(|name| name.eq_ignore_ascii_case(word)))
+}
+
+/// The value of the last command of that name in a list, each `NAME VALUE`.
+pub fn value_of<'c>(commands: &'c [String], name: &str) -> Option<&'c str> {
+    let pairs = commands.iter().rev().filter_map(|command| command.split_once(' '));
+    let mut pairs = pairs.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    pairs.next().map(|(_, value)| value.trim())
+}
+
+/// The security level that the commands of OpenSSL's configuration set. It is all that remains of their cipher string in
+/// a program with suites of its own.
+pub fn level_of_system(commands: &[String]) -> Option<u8> {
+    level_in(value_of(commands, "CipherString")?)
 }
 
 /// Whether OpenSSL has a command of this name.

@@ -12,11 +12,11 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, HandshakeKind, SupportedCipherSuite, SupportedProtocolVersion};
 use rustls_pki_types::ServerName;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::byte_stream::ByteStream;
 use super::cause::cause;
 use super::connect::{Connection, Connector, DatagramConnection, Permits};
 use super::follow_up::{self, Aftermath, Waits};
@@ -272,10 +272,10 @@ impl Caller<'_> {
 
     pub(super) async fn shake_hands(
         &self,
-        stream: TcpStream,
+        stream: ByteStream,
         cell: &Cell,
         config: Arc<ClientConfig>,
-    ) -> Result<TlsStream<TcpStream>, Failure> {
+    ) -> Result<TlsStream<ByteStream>, Failure> {
         let fails = |cause| Failure { stage: Stage::Handshake, cause };
         let name = match &cell.sni {
             None => ServerName::IpAddress(self.address.ip().into()),
@@ -299,7 +299,7 @@ impl Caller<'_> {
     /// Observes what follows the handshake, and closes the connection.
     pub(super) async fn follow_up(
         &self,
-        stream: &mut TlsStream<TcpStream>,
+        stream: &mut TlsStream<ByteStream>,
         cell: &Cell,
         recorder: &HandshakeRecorder,
         waits: Waits,
@@ -423,15 +423,15 @@ fn rustls_version(version: ProtocolVersion) -> &'static SupportedProtocolVersion
 }
 
 /// This machine as an address literal, which mail servers need not look up (RFC 5321 section 4.1.3).
-fn client_name(stream: &TcpStream) -> String {
-    match stream.local_addr().map(|address| address.ip()) {
-        Ok(IpAddr::V6(ip)) => format!("[IPv6:{ip}]"),
-        Ok(ip) => format!("[{ip}]"),
-        Err(_) => "localhost".to_owned(),
+fn client_name(stream: &ByteStream) -> String {
+    match stream.local_ip() {
+        Some(IpAddr::V6(ip)) => format!("[IPv6:{ip}]"),
+        Some(ip) => format!("[{ip}]"),
+        None => "localhost".to_owned(),
     }
 }
 
-pub(super) fn session(stream: &TlsStream<TcpStream>) -> Session {
+pub(super) fn session(stream: &TlsStream<ByteStream>) -> Session {
     let connection = stream.get_ref().1;
     Session {
         cipher_suite: CipherSuite(

@@ -6,13 +6,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::{TcpStream, UdpSocket, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::byte_stream::ByteStream;
 use super::cause::cause;
 use super::engine;
-use super::stand_ins::StandIns;
+use super::stand_ins::{StandIns, unix_address};
 use super::{AddressFamily, Deadlines, Limits};
 use crate::observation::{Cause, Failure, Stage};
 use crate::targets::Host;
@@ -26,11 +27,11 @@ const LOOKUP_THREADS: usize = 1024;
 /// Pause between connections that are made one at a time, so that the server notices the end of the last one.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A TCP connection and its share of the limits, which is released when it is dropped.
+/// A connection and its share of the limits, which is released when it is dropped.
 #[derive(Debug)]
 pub struct Connection {
     /// The connected stream.
-    pub stream: TcpStream,
+    pub stream: ByteStream,
     /// How long the connection took.
     pub took: Duration,
     /// The permits of this connection.
@@ -79,6 +80,8 @@ impl ConnectionLimits {
 pub struct Connector {
     limits: Limits,
     stand_ins: StandIns,
+    /// The paths of unix sockets, by the addresses that stand for them.
+    unix: Mutex<HashMap<SocketAddr, String>>,
     overall: Arc<Semaphore>,
     addresses: Mutex<HashMap<SocketAddr, Weak<ConnectionLimits>>>,
     /// Addresses that accept only one connection at a time.
@@ -95,6 +98,7 @@ impl Connector {
         Self {
             limits,
             stand_ins,
+            unix: Mutex::default(),
             overall: Arc::new(Semaphore::new(limits.connections.max(1))),
             addresses: Mutex::new(HashMap::new()),
             slow: Mutex::default(),
@@ -122,6 +126,9 @@ impl Connector {
         if let Some(address) = self.stand_ins.address(name, port) {
             return Ok(vec![address]);
         }
+        if let Some(path) = host.unix_path() {
+            return self.stand_for(path).map(|ip| vec![ip]);
+        }
         let mut addresses = Vec::new();
         let found = self.look_up(name, port).await.map_err(dns_failure)?;
         for ip in found.into_iter().filter(|ip| self.is_wanted(*ip)) {
@@ -135,6 +142,30 @@ impl Connector {
             )));
         }
         Ok(addresses)
+    }
+
+    /// The address that stands for a unix socket. It depends on the path, so that it is the same in every run.
+    fn stand_for(&self, path: &str) -> Result<IpAddr, Failure> {
+        let mut known = self.unix.lock().unwrap_or_else(PoisonError::into_inner);
+        // FNV-1a.
+        let hash = path
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let [_, _, high, low] = hash.to_be_bytes();
+        let first = u16::from_be_bytes([high, low]);
+        for number in (0..=u16::MAX).map(|more| first.wrapping_add(more)) {
+            let ip = unix_address(number.into());
+            let held = known.entry(SocketAddr::new(ip, 0)).or_insert_with(|| path.to_owned());
+            if held == path {
+                return Ok(ip);
+            }
+        }
+        Err(dns_failure(Cause::Local("too many unix sockets".to_owned())))
+    }
+
+    /// The path of the unix socket that an address stands for.
+    fn unix_path(&self, address: SocketAddr) -> Option<String> {
+        self.unix.lock().unwrap_or_else(PoisonError::into_inner).get(&address).cloned()
     }
 
     /// Asks the system in a separate thread, which an unresponsive resolver may block long after the deadline. The
@@ -181,16 +212,29 @@ impl Connector {
     ) -> Result<Connection, Failure> {
         let permits = self.permits(address).await;
         let started = Instant::now();
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that opens sockets")]
-        let attempt = TcpStream::connect(self.stand_ins.of(address));
-        let stream = match timeout(deadline, attempt).await {
+        let unix = self.unix_path(address);
+        let is_unix = unix.is_some();
+        let stream = match timeout(deadline, self.stream(address, unix)).await {
             Err(_) => return Err(connect_failure(Cause::TimedOut)),
+            // Without the file nothing listens, just as without the process that made it.
+            Ok(Err(error)) if is_unix && error.kind() == io::ErrorKind::NotFound => {
+                return Err(connect_failure(Cause::ConnectionRefused));
+            }
             Ok(Err(error)) => return Err(connect_failure(cause(&error))),
             Ok(Ok(stream)) => stream,
         };
+        Ok(Connection { stream, took: started.elapsed(), permits })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that opens sockets")]
+    async fn stream(&self, address: SocketAddr, unix: Option<String>) -> io::Result<ByteStream> {
+        if let Some(path) = unix {
+            return UnixStream::connect(path).await.map(ByteStream::Unix);
+        }
+        let stream = TcpStream::connect(self.stand_ins.of(address)).await?;
         // A handshake consists of small writes that each wait for an answer. An error here only costs time.
         let _ = stream.set_nodelay(true);
-        Ok(Connection { stream, took: started.elapsed(), permits })
+        Ok(ByteStream::Tcp(stream))
     }
 
     /// A socket for datagrams to an address, within the same limits.

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
+use super::byte_stream::ByteStream;
 use super::cause::cause;
 use super::starttls::goodbye::Goodbye;
 use crate::observation::{Cause, ClientRefusal};
@@ -55,7 +55,7 @@ pub(super) struct Waits {
 /// server says nothing before the request, unless OpenSSL refuses the certificate: then the alert answers the request, or
 /// a reset does, which is looked at again.
 pub(super) async fn after_request(
-    stream: &mut TlsStream<TcpStream>,
+    stream: &mut TlsStream<ByteStream>,
     http: Option<&str>,
     (waits, listens): (Waits, bool),
 ) -> Aftermath {
@@ -71,7 +71,7 @@ pub(super) async fn after_request(
 
 /// What the server does by itself; `None` if it waits for the client.
 pub(super) async fn unasked(
-    stream: &mut TlsStream<TcpStream>,
+    stream: &mut TlsStream<ByteStream>,
     wait: Duration,
 ) -> Option<Aftermath> {
     Some(match timeout(wait, first_words(stream)).await.ok()? {
@@ -82,7 +82,7 @@ pub(super) async fn unasked(
 }
 
 /// The first application data, or how the connection ended without any.
-async fn first_words(stream: &mut TlsStream<TcpStream>) -> Result<Vec<u8>, Cause> {
+async fn first_words(stream: &mut TlsStream<ByteStream>) -> Result<Vec<u8>, Cause> {
     let mut words = vec![0; 1024];
     match stream.read(&mut words).await {
         Ok(0) => Err(Cause::Closed),
@@ -113,7 +113,7 @@ fn refusal_in_words(words: &[u8]) -> Option<ClientRefusal> {
 /// Without a close_notify, OpenSSL drops the session, and resumption would look unsupported. Tickets arrive while
 /// reading.
 pub(super) async fn part(
-    stream: &mut TlsStream<TcpStream>,
+    stream: &mut TlsStream<ByteStream>,
     goodbye: Goodbye,
     wait: Duration,
 ) -> Option<Cause> {
@@ -129,7 +129,7 @@ pub(super) async fn part(
 
 /// The alert that a server sends after a handshake, before it receives anything else.
 pub(super) async fn alert_unasked(
-    stream: &mut TlsStream<TcpStream>,
+    stream: &mut TlsStream<ByteStream>,
     wait: Duration,
 ) -> Option<Cause> {
     let ended = timeout(wait, first_words(stream)).await.ok()?.err()?;
@@ -138,7 +138,7 @@ pub(super) async fn alert_unasked(
 
 /// Reads to the end. Only an alert matters, or a reset that may have hidden one: a connection that we are closing may
 /// end in any other way.
-async fn late_alert(stream: &mut TlsStream<TcpStream>) -> Option<Cause> {
+async fn late_alert(stream: &mut TlsStream<ByteStream>) -> Option<Cause> {
     let mut rest = vec![0; 4096];
     let mut read = 0;
     while read < MAX_REST {
@@ -154,11 +154,11 @@ async fn late_alert(stream: &mut TlsStream<TcpStream>) -> Option<Cause> {
     None
 }
 
-pub(super) fn speaks_http1(stream: &TlsStream<TcpStream>) -> bool {
+pub(super) fn speaks_http1(stream: &TlsStream<ByteStream>) -> bool {
     stream.get_ref().1.alpn_protocol().is_none_or(|name| name == b"http/1.1")
 }
 
-async fn ask_http(stream: &mut TlsStream<TcpStream>, host: &str, wait: Duration) -> Aftermath {
+async fn ask_http(stream: &mut TlsStream<ByteStream>, host: &str, wait: Duration) -> Aftermath {
     let request = format!(
         "GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: shakedown\r\nConnection: close\r\n\r\n"
     );
@@ -174,13 +174,17 @@ async fn ask_http(stream: &mut TlsStream<TcpStream>, host: &str, wait: Duration)
         Ok(Err(error)) => Some(cause(&error)).filter(|cause| matches!(cause, Cause::Alert(_))),
         Ok(Ok(_)) | Err(_) => None,
     };
-    match http_status(&answer) {
-        None => Aftermath { failure: alert, ..Aftermath::default() },
-        Some(status) if refuses(status, &answer) => {
-            Aftermath { refusal: Some(ClientRefusal::Http(status)), ..Aftermath::default() }
-        }
-        Some(status) => Aftermath { served: !may_refuse(status), ..Aftermath::default() },
-    }
+    of_answer(&answer).unwrap_or(Aftermath { failure: alert, ..Aftermath::default() })
+}
+
+/// What an HTTP/1 answer shows; `None` if it is none.
+pub(super) fn of_answer(answer: &[u8]) -> Option<Aftermath> {
+    let status = http_status(answer)?;
+    Some(if refuses(status, answer) {
+        Aftermath { refusal: Some(ClientRefusal::Http(status)), ..Aftermath::default() }
+    } else {
+        Aftermath { served: !may_refuse(status), ..Aftermath::default() }
+    })
 }
 
 /// The status of an HTTP/1 answer.

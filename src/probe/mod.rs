@@ -5,6 +5,7 @@
 
 pub mod as_nginx;
 mod browser;
+pub mod byte_stream;
 mod cause;
 pub mod complete;
 mod confirm;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
+use super::byte_stream::ByteStream;
 use super::cause::cause;
 use super::complete::{Caller, Kit, client_auth, session, settle, untried};
 use super::follow_up::{self, Aftermath, Waits};
@@ -104,7 +104,7 @@ impl Caller<'_> {
 /// A server may end the connection because of the Host or the path (nginx's `return 444`). If they are assumed, an end
 /// therefore means something only before the request.
 async fn served(
-    stream: &mut TlsStream<TcpStream>,
+    stream: &mut TlsStream<ByteStream>,
     request: &NginxRequest,
     (version, asked): (ProtocolVersion, bool),
     waits: Waits,
@@ -141,7 +141,7 @@ fn aftermath(served: &Served, asked: bool, assumed: bool) -> Aftermath {
 }
 
 async fn ask(
-    stream: &mut TlsStream<TcpStream>,
+    stream: &mut TlsStream<ByteStream>,
     request: &NginxRequest,
     version: ProtocolVersion,
     wait: Duration,
@@ -160,14 +160,14 @@ async fn ask(
 
 /// Whether the server answers a request by asking for another handshake: after the first one, a TLS 1.2 record with a
 /// handshake message is a HelloRequest.
-async fn renegotiates(stream: &TlsStream<TcpStream>) -> bool {
+async fn renegotiates(stream: &TlsStream<ByteStream>) -> bool {
     const HANDSHAKE: u8 = 22;
     let mut first = [0];
     matches!(stream.get_ref().0.peek(&mut first).await, Ok(1)) && first == [HANDSHAKE]
 }
 
 /// Reads an answer until it is conclusive.
-async fn answer(stream: &mut TlsStream<TcpStream>) -> Served {
+async fn answer(stream: &mut TlsStream<ByteStream>) -> Served {
     let (answer, ended) = read(stream, |_| false).await;
     match (status(&answer), ended) {
         (Some(status), _) => Served::Answer { status, subject: refusal_subject(status, &answer) },

@@ -45,7 +45,7 @@ impl StandIns {
 }
 
 /// The address that stands for the unix socket with this number in reports, the same in every run.
-fn unix_address(number: usize) -> IpAddr {
+pub(super) fn unix_address(number: usize) -> IpAddr {
     let [.., high, low] = number.to_be_bytes();
     Ipv4Addr::new(127, 255, high, low).into()
 }

@@ -61,6 +61,8 @@ pub struct RunnableConfiguration {
     pub release: NginxRelease,
     /// Its OpenSSL.
     pub library: OpensslRelease,
+    /// What the configuration of that OpenSSL sets for every connection, each `NAME VALUE`.
+    pub system: Vec<String>,
     /// Runs changed configurations.
     pub runner: Arc<dyn CandidateRunner>,
 }
@@ -215,6 +217,7 @@ impl Search<'_> {
             server,
             release: self.runnable.release,
             library: self.runnable.library,
+            system: &self.runnable.system,
             files: self.files,
         };
         let seen = target.observation.endpoints.first()?;

@@ -1,4 +1,4 @@
-//! Parses addresses: `HOST[:PORT]`, `[V6]:PORT`, `https://…`, `smtp://…` and curl's four-part form.
+//! Parses addresses: `HOST[:PORT]`, `[V6]:PORT`, `https://…`, `smtp://…`, curl's four-part form and `unix:PATH`.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,6 +9,9 @@ use crate::certificate::name;
 
 /// Longest address text that is read, in bytes; a DNS name has at most 253.
 const MAX_LENGTH: usize = 1024;
+
+/// Longest path of a unix socket, in bytes: `sun_path` without the zero at its end.
+const MAX_PATH: usize = 107;
 
 /// The most addresses of one range.
 pub(super) const MAX_RANGE: u32 = 4096;
@@ -49,6 +52,9 @@ pub enum AddressError {
     /// A path without a scheme.
     #[error("invalid address {0:?}: expected https://HOST/PATH or HOST:PORT")]
     Path(String),
+    /// The path of a unix socket that is relative, empty or too long.
+    #[error("invalid unix socket {0:?}: expected unix:/PATH with at most {MAX_PATH} bytes")]
+    Unix(String),
     /// A host that is neither a DNS name nor an IP address.
     #[error("invalid host {0:?}: expected a host name or an IP address")]
     Host(String),
@@ -69,7 +75,7 @@ pub enum AddressError {
     ConnectTo(String),
     /// The number of colons fits no form.
     #[error(
-        "invalid address {0:?}: expected HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT"
+        "invalid address {0:?}: expected HOST[:PORT], [IPV6]:PORT, unix:/PATH or NAME:PORT:CONNECT-HOST:CONNECT-PORT"
     )]
     Form(String),
 }
@@ -84,6 +90,9 @@ impl FromStr for Address {
         }
         if text.len() > MAX_LENGTH {
             return Err(AddressError::TooLong(text.len()));
+        }
+        if let Some((name, path)) = unix_socket(text)? {
+            return at_unix_socket(text, name, path);
         }
         if let Some((scheme, rest)) = text.split_once("://") {
             return url(text, scheme, rest);
@@ -112,6 +121,37 @@ impl FromStr for Address {
             }
             _ => Err(AddressError::Form(text.to_owned())),
         }
+    }
+}
+
+/// The name and the path of `unix:PATH` or `NAME:PORT:unix:PATH`.
+fn unix_socket(text: &str) -> Result<Option<(Option<&str>, &str)>, AddressError> {
+    let (name, path) = match text.strip_prefix("unix:") {
+        Some(path) => (None, path),
+        None => match text.split_once(":unix:") {
+            Some((name, path)) => (Some(name), path),
+            None => return Ok(None),
+        },
+    };
+    if path.starts_with('/') && path.len() <= MAX_PATH && !path.contains(char::is_control) {
+        Ok(Some((name, path)))
+    } else {
+        Err(AddressError::Unix(path.to_owned()))
+    }
+}
+
+fn at_unix_socket(text: &str, name: Option<&str>, path: &str) -> Result<Address, AddressError> {
+    let socket = Host::Name(format!("unix:{path}"));
+    let Some(name) = name else {
+        return Ok(Address { host: socket, port: Some(0), connect_to: None, starttls: None });
+    };
+    match *split(name)?.as_slice() {
+        [host, port] => {
+            let (host, port) = (parse_host(host)?, parse_port(port)?);
+            let starttls = StartTls::of_port(port);
+            Ok(Address { host, port: Some(port), connect_to: Some((socket, 0)), starttls })
+        }
+        _ => Err(AddressError::Form(text.to_owned())),
     }
 }
 
@@ -328,6 +368,26 @@ mod tests {
     }
 
     #[test]
+    fn a_unix_socket_has_a_path_and_perhaps_a_name() {
+        check("unix:/run/nginx/a.sock", "unix:/run/nginx/a.sock", Some(0));
+        check("unix:/run/a:b", "unix:/run/a:b", Some(0));
+        let named: Address = "a.test:443:unix:/run/a.sock".parse().unwrap();
+        assert_eq!((named.host.to_string().as_str(), named.port), ("a.test", Some(443)));
+        let socket = Host::Name("unix:/run/a.sock".to_owned());
+        assert_eq!(named.connect_to, Some((socket, 0)));
+        check_error(
+            "unix:a.sock",
+            "invalid unix socket \"a.sock\": expected unix:/PATH with at most 107 bytes",
+        );
+        check_error(
+            "unix:",
+            "invalid unix socket \"\": expected unix:/PATH with at most 107 bytes",
+        );
+        assert!(format!("unix:/{}", "a".repeat(106)).parse::<Address>().is_ok());
+        assert!(format!("unix:/{}", "a".repeat(107)).parse::<Address>().is_err());
+    }
+
+    #[test]
     fn errors_say_what_to_write() {
         check_error("", "empty address: expected HOST[:PORT]");
         check_error("http://a.test", "unknown scheme \"http\": expected https://HOST or HOST:PORT");
@@ -350,7 +410,7 @@ mod tests {
         );
         check_error(
             "a.test:1:b.test",
-            "invalid address \"a.test:1:b.test\": expected HOST[:PORT], [IPV6]:PORT or NAME:PORT:CONNECT-HOST:CONNECT-PORT",
+            "invalid address \"a.test:1:b.test\": expected HOST[:PORT], [IPV6]:PORT, unix:/PATH or NAME:PORT:CONNECT-HOST:CONNECT-PORT",
         );
     }
 

@@ -25,6 +25,7 @@ pub mod secret_files;
 pub mod shard;
 pub mod toml;
 pub mod trust;
+pub mod written;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -58,7 +59,7 @@ impl Host {
         matches!(self, Self::Ip(ip) if ip.is_unspecified())
     }
 
-    /// The path of a unix socket, which only a rehearsal can reach.
+    /// The path of a unix socket.
     pub fn unix_path(&self) -> Option<&str> {
         match self {
             Self::Name(name) => name.strip_prefix("unix:"),
@@ -382,6 +383,9 @@ pub struct Target {
     /// Why its configuration lists no suite up to TLS 1.2 that its certificates can be used with, if that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unusable_suites: Option<String>,
+    /// What the configuration of this machine's nginx says of the live socket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Box<written::WrittenSettings>>,
     /// The files from which the certificate is served.
     pub files: Vec<FileChain>,
     /// Where it was named; `None` for the command line.
@@ -450,6 +454,7 @@ impl Target {
             expect,
             proxy_protocol: false,
             unusable_suites: None,
+            written: None,
             ..self
         }
     }

@@ -130,6 +130,8 @@ impl Options {
             TargetKind::Configuration => None,
         };
         let server_name = self.server_name.clone().or_else(|| match host {
+            // A path is not a name to send.
+            Some(host) if host.unix_path().is_some() => None,
             Some(Host::Name(name)) => Some(name.clone()),
             Some(Host::Ip(_)) | None => None,
         });
@@ -166,6 +168,7 @@ impl Options {
             awaits_request: false,
             former: None,
             unusable_suites: None,
+            written: None,
             files: Vec::new(),
             origin,
             more_origins: Vec::new(),

@@ -8,7 +8,7 @@ use super::address::host_port;
 use super::identity::{read_file, read_identity};
 use super::nginx_client::{NginxClient, NginxRequest, Trusted, usual_library};
 use super::openssl_conf::{system_commands, with_profile};
-use super::{ClientIdentity, Roots, Target, Trust, trust};
+use super::{ClientIdentity, Host, Roots, Target, Trust, trust};
 use crate::certificate::crl::RevocationLists;
 use crate::certificate::file::mentions_certificate;
 use crate::nginx::defaults::{NginxRelease, protocols_of};
@@ -47,6 +47,9 @@ pub enum AsNginxError {
     Unread(String),
 }
 
+/// nginx's name for the host of a unix socket (`$proxy_host`).
+pub const OF_UNIX_SOCKET: &str = "localhost";
+
 impl AsNginx {
     /// nginx with these directives, connecting to `host`; the files are read.
     pub fn client(&self, host: &str) -> Result<NginxClient, AsNginxError> {
@@ -79,7 +82,10 @@ impl AsNginx {
         if self.no_request || target.starttls.is_some() {
             return None;
         }
-        let known = host_port(&target.known_as()?, target.port()?).to_string();
+        let known = match target.host().and_then(Host::unix_path) {
+            Some(_) => OF_UNIX_SOCKET.to_owned(),
+            None => host_port(&target.known_as()?, target.port()?).to_string(),
+        };
         let written = self.pass.as_ref().unwrap_or(&known);
         // $proxy_host
         let host = written.strip_suffix(":443").unwrap_or(written);

@@ -76,5 +76,6 @@ mod staple;
 mod steady;
 mod support;
 mod traffic;
+mod unix_sockets;
 mod verdict;
 mod zoo;

@@ -48,7 +48,13 @@ impl Scene {
 
     /// nginx's own first message; `None` if it accepts the configuration.
     fn theirs(&self) -> Option<String> {
+        self.theirs_with(Path::new("/dev/null"))
+    }
+
+    /// The same with this configuration of OpenSSL.
+    fn theirs_with(&self, openssl_conf: &Path) -> Option<String> {
         let mut nginx = Command::new(nginx_binary());
+        nginx.env("OPENSSL_CONF", openssl_conf);
         nginx.arg("-p").arg(self.folder.path()).args(["-e", "stderr", "-t", "-c"]);
         let output = nginx.arg(self.path("nginx.conf")).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -179,6 +185,36 @@ fn files_and_values_are_refused_in_nginxs_words_at_their_line() {
             assert_eq!(head(&own.1), head(&theirs), "{line}");
         } else {
             assert_eq!(found, [], "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_certificate_that_is_too_weak_for_the_security_level_is_refused() {
+    let scene = Scene::new();
+    let system = Path::new(&scene.path("openssl.cnf")).to_owned();
+    let sections = "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n";
+    for (line, of_system, is_refused) in [
+        ("", "", false),
+        ("ssl_ciphers HIGH:@SECLEVEL=3;", "", false),
+        ("ssl_ciphers HIGH:@SECLEVEL=4;", "", true),
+        ("", "CipherString = DEFAULT@SECLEVEL=4", true),
+        ("ssl_ciphers HIGH:@SECLEVEL=2;", "CipherString = DEFAULT@SECLEVEL=4", false),
+        // This comes too late.
+        ("ssl_conf_command CipherString HIGH:@SECLEVEL=4;", "", false),
+    ] {
+        let main = scene.write(line);
+        fs::write(&system, format!("{sections}{of_system}\n")).unwrap();
+        let theirs = scene.theirs_with(&system);
+        assert_eq!(theirs.is_some(), is_refused, "nginx: {line} {of_system}: {theirs:?}");
+        let found = found(&audit(&main, &["--openssl-conf", system.to_str().unwrap()]));
+        match theirs {
+            Some(theirs) => {
+                let [(rule, words, at)] = &found[..] else { panic!("{line}: {found:?}") };
+                assert_eq!((rule.as_str(), *at), ("file-refused", 7), "{line}");
+                assert_eq!(head(words), head(&theirs), "{line}");
+            }
+            None => assert_eq!(found, [], "{line} {of_system}"),
         }
     }
 }

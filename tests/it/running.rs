@@ -27,10 +27,19 @@ struct Running {
 
 impl Running {
     fn start(environment: &[(&str, &Path)]) -> Self {
+        Self::start_as(environment, "")
+    }
+
+    /// With these directives in the server.
+    fn start_with(server: &str) -> Self {
+        Self::start_as(&[], server)
+    }
+
+    fn start_as(environment: &[(&str, &Path)], server: &str) -> Self {
         let pki = Pki::new();
         let files = pki.server("www", &["www.test"]);
         let main = pki.path("nginx.conf");
-        fs::write(&main, configuration(&pki, &files)).unwrap();
+        fs::write(&main, configuration(&pki, &files, server)).unwrap();
         let child = Command::new(nginx_binary())
             .args(["-c", main.to_str().unwrap(), "-g", "daemon off;"])
             .envs(environment.iter().map(|(name, path)| (name, path.as_os_str())))
@@ -79,11 +88,11 @@ impl Drop for Running {
     }
 }
 
-fn configuration(pki: &Pki, files: &Files) -> String {
+fn configuration(pki: &Pki, files: &Files, server: &str) -> String {
     format!(
         "pid {0}/nginx.pid;\nerror_log {0}/error.log notice;\nevents {{}}\nhttp {{ access_log off; server {{\n    \
          listen 127.0.0.1:{1} ssl;\n    server_name www.test;\n    ssl_certificate {2};\n    \
-         ssl_certificate_key {3};\n}} }}\n",
+         ssl_certificate_key {3};\n{server}}} }}\n",
         pki.folder.path().display(),
         free_port(),
         files.certificate.display(),
@@ -223,4 +232,53 @@ fn a_root_folder_is_judged_by_the_nginx_in_it() {
     assert!(run.stderr.contains("LibreSSL 3.8.2 is not OpenSSL"), "{}", run.stderr);
     assert!(run.stdout.contains("nginx runs with LibreSSL 3.8.2"), "{}", run.stdout);
     assert_eq!(run.status, 3, "{}", run.stdout);
+}
+
+/// What the live sockets do otherwise than the file says, if this text in it is replaced.
+fn otherwise(running: &Running, (old, new): (&str, &str)) -> Vec<String> {
+    let written = fs::read_to_string(&running.main).unwrap();
+    let changed = written.replace(old, new);
+    assert_ne!(written, changed);
+    fs::write(&running.main, changed).unwrap();
+    let run = running.audit(&[]);
+    fs::write(&running.main, written).unwrap();
+    let report: Value = serde_json::from_str(&run.stdout)
+        .unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr));
+    let targets = report["targets"].as_array().unwrap().iter();
+    let findings = targets.flat_map(|target| target["findings"].as_array().unwrap());
+    let stale = findings.filter(|one| one["rule"] == "served-settings-stale");
+    stale.map(|one| text(&one["message"]).to_owned()).collect()
+}
+
+#[test]
+fn what_the_sockets_do_otherwise_than_the_file_says_is_found() {
+    for (runs, written, does) in [
+        ("ssl_protocols TLSv1.3;", "ssl_protocols TLSv1.2;", "it refuses TLSv1.2"),
+        ("ssl_ciphers ECDHE+AESGCM;", "ssl_ciphers ECDHE+CHACHA20;", "it uses TLS_ECDHE_"),
+        ("ssl_ecdh_curve X25519;", "ssl_ecdh_curve secp521r1;", "it uses the group X25519"),
+        (
+            "ssl_verify_client optional_no_ca;",
+            "ssl_verify_client off;",
+            "it asks for a client certificate",
+        ),
+    ] {
+        let running = Running::start_with(runs);
+        let found = otherwise(&running, (runs, written));
+        let says = format!(", and the file says {}", written.trim_end_matches(';'));
+        let [message] = found.as_slice() else { panic!("{written}: {found:?}") };
+        assert!(message.contains(does) && message.contains(&says), "{written}: {message}");
+    }
+    // What has another explanation, or is no difference.
+    let running = Running::start(&[]);
+    let name = "server_name www.test;";
+    for more in [
+        "ssl_ciphers HIGH:!aNULL;",
+        "ssl_ecdh_curve X25519:secp384r1;",
+        "ssl_conf_command Groups P-521;\nssl_conf_command MinProtocol TLSv1.3;",
+        "ssl_ecdh_curve secp521r1;\nssl_conf_command Groups X25519;",
+        "ssl_session_timeout 1m;",
+    ] {
+        let changed = format!("{name}\n{more}");
+        assert_eq!(otherwise(&running, (name, &changed)), [""; 0], "{more}");
+    }
 }

@@ -4,11 +4,12 @@
 use super::site::Site;
 use crate::nginx::edit::Edit;
 use crate::nginx::listener::Server;
-use crate::openssl::cipher_string::evaluate;
-use crate::openssl::conf_command::Commands;
+use crate::openssl::cipher_string::{evaluate, level_in};
+use crate::openssl::conf_command::{self, Commands};
 use crate::openssl::release::OpensslRelease;
 use crate::openssl::security_level;
 use crate::tls::group::NamedGroup;
+use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
 
@@ -44,6 +45,23 @@ impl Site<'_> {
         let lines: Vec<String> =
             all.map(|set| format!("{} {}", set.value.0, set.value.1)).collect();
         Commands::read(&lines, self.library)
+    }
+
+    /// What OpenSSL's configuration sets before any directive. nginx sets the versions and the suites up to TLS 1.2 itself.
+    fn system_commands(&self) -> Commands {
+        Commands::read_after(self.system, &[], self.library)
+    }
+
+    /// The security level of strings that set none.
+    fn usual_level(&self) -> u8 {
+        conf_command::level_of_system(self.system).unwrap_or(security_level::DEFAULT)
+    }
+
+    /// The security level of a server. If nothing sets it, the highest default of any build.
+    fn level_of(&self, server: &Server) -> u8 {
+        let written = server.ssl.ciphers.as_ref().and_then(|set| level_in(&set.value));
+        let own = says(server, "CipherString").and_then(level_in);
+        own.or(written).unwrap_or_else(|| self.usual_level())
     }
 
     /// The enabled versions, oldest first. The security level may forbid some of them.
@@ -115,7 +133,7 @@ impl Site<'_> {
         let mut listed = default.ssl.versions(self.release);
         let Commands { oldest, newest, .. } = *limits;
         let commands = Commands { oldest, newest, ..self.commands(default) };
-        let forbids = self.library >= OpensslRelease::V3_2 && security_level_of(default) > 0;
+        let forbids = self.library >= OpensslRelease::V3_2 && self.level_of(default) > 0;
         let allowed = |version: &ProtocolVersion| {
             commands.allows(*version, listed.contains(version))
                 && !(forbids && *version < ProtocolVersion::TLS1_2)
@@ -123,7 +141,7 @@ impl Site<'_> {
         let all = ProtocolVersion::ALL.into_iter();
         let lowest: Vec<ProtocolVersion> =
             all.skip_while(|it| !allowed(it)).take_while(allowed).collect();
-        let suites = evaluate(cipher_string(default), security_level::DEFAULT).ok()?.suites;
+        let suites = evaluate(cipher_string(default), self.usual_level()).ok()?.suites;
         let has_suite = |version: &ProtocolVersion| {
             *version == ProtocolVersion::TLS1_3 || suites.iter().any(|it| it.usable_with(*version))
         };
@@ -141,18 +159,45 @@ impl Site<'_> {
 
     /// The suites up to TLS 1.2; `None` if the string cannot be evaluated here.
     pub(super) fn suites(&self) -> Option<Vec<CipherSuite>> {
-        let text = cipher_string(self.holder());
-        evaluate(text, security_level::DEFAULT).ok().map(|list| list.suites)
+        self.suites_of(cipher_string(self.holder()))
     }
 
-    /// Whether the security level forbids versions older than TLS 1.2 (`ssl_security_default_callback`).
-    pub(super) fn level_forbids_legacy(&self, server: &Server) -> bool {
-        self.library > OpensslRelease::V1_1_1 && security_level_of(server) > 0
+    /// The suites that a string selects; `None` if it cannot be evaluated here.
+    pub(super) fn suites_of(&self, text: &str) -> Option<Vec<CipherSuite>> {
+        evaluate(text, self.usual_level()).ok().map(|list| list.suites)
+    }
+
+    /// The level that a server must set for this version, and for this suite if it is a new one; `None` if its own will do.
+    pub(super) fn level_needed(
+        &self,
+        server: &Server,
+        version: ProtocolVersion,
+        suite: Option<CipherSuite>,
+    ) -> Option<u8> {
+        if self.level_forbids(server, version) {
+            return Some(0);
+        }
+        let name = suite?.openssl_name()?;
+        let allows = |level: u8| evaluate(name, level).is_ok_and(|list| !list.suites.is_empty());
+        let present = self.level_of(server);
+        if allows(present) { None } else { (0..present).rev().find(|level| allows(*level)) }
+    }
+
+    /// Whether the security level forbids a version older than TLS 1.2 (`ssl_security_default_callback`).
+    fn level_forbids(&self, server: &Server, version: ProtocolVersion) -> bool {
+        let highest = match self.library {
+            OpensslRelease::V1_1_1 if version == ProtocolVersion::TLS1_1 => 3,
+            OpensslRelease::V1_1_1 => 2,
+            _ => 0,
+        };
+        version < ProtocolVersion::TLS1_2 && self.level_of(server) > highest
     }
 
     /// The suites of TLS 1.3.
     pub(super) fn tls13_suites(&self) -> Vec<CipherSuite> {
-        self.commands(self.chooser()).cipher_suites.unwrap_or_else(|| TLS13_SUITES.to_vec())
+        let own = self.commands(self.chooser()).cipher_suites;
+        let named = own.or_else(|| self.system_commands().cipher_suites);
+        named.unwrap_or_else(|| TLS13_SUITES.to_vec())
     }
 
     /// Sets the suites of TLS 1.3.
@@ -168,6 +213,7 @@ impl Site<'_> {
         let read = |text: &str| Commands::read(&[format!("Groups {text}")], self.library).groups;
         let groups = self.commands(server).groups;
         let groups = groups.or_else(|| read(&written?.value));
+        let groups = groups.or_else(|| self.system_commands().groups);
         groups.map_or_else(|| default_groups(self.library), |groups| groups.offered)
     }
 
@@ -175,7 +221,8 @@ impl Site<'_> {
     pub(super) fn names_groups(&self) -> bool {
         let server = self.listener.default_server();
         let written = server.ssl.ecdh_curve.as_ref().is_some_and(|set| set.value != "auto");
-        written || self.commands(server).groups.is_some()
+        let commands = [self.commands(server), self.system_commands()];
+        written || commands.iter().any(|commands| commands.groups.is_some())
     }
 
     /// Sets the groups.
@@ -190,14 +237,61 @@ impl Site<'_> {
         }
     }
 
-    /// The signature schemes in the configuration, if it sets them.
-    pub(super) fn schemes_named(&self) -> Option<&str> {
-        says(self.holder(), "SignatureAlgorithms")
+    /// Adds signature schemes to those that the configuration, or else OpenSSL's, limits handshakes to; `None` if neither does
+    /// or all are there. OpenSSL 3.0 refuses a scheme that is named twice, whatever its names.
+    pub(super) fn with_more_schemes(
+        &self,
+        more: impl Iterator<Item = SignatureScheme>,
+    ) -> Option<Edit> {
+        let holder = self.holder();
+        let of_system = || conf_command::value_of(self.system, "SignatureAlgorithms");
+        let named = says(holder, "SignatureAlgorithms").or_else(of_system)?;
+        let read = Commands::read(&[format!("SignatureAlgorithms {named}")], self.library);
+        // What OpenSSL cannot read in its own configuration, it skips.
+        let known = read.schemes?;
+        let missing = more.filter(|scheme| !known.contains(scheme));
+        let missing: Vec<&str> = missing.filter_map(SignatureScheme::name).collect();
+        let value = format!("{named}:{}", missing.join(":"));
+        (!missing.is_empty()).then(|| command(holder, "SignatureAlgorithms", &value))
     }
 
-    /// Sets the signature schemes.
-    pub(super) fn with_schemes(&self, names: &str) -> Edit {
-        command(self.holder(), "SignatureAlgorithms", names)
+    /// Adds an OpenSSL option to those of a server, or undoes what OpenSSL's configuration says of it; `None` if it is on.
+    pub(super) fn with_option(&self, server: &Server, name: &str) -> Option<Edit> {
+        let is_it = |word: &str| {
+            word.trim().strip_prefix('-').is_some_and(|word| word.eq_ignore_ascii_case(name))
+        };
+        let is_off = |value: &str| value.split(',').any(is_it);
+        let Some(value) = says(server, "Options") else {
+            let off = conf_command::value_of(self.system, "Options").is_some_and(is_off);
+            return off.then(|| command(server, "Options", name));
+        };
+        if !is_off(value) {
+            return None;
+        }
+        let words = value.split(',').map(|word| if is_it(word) { name } else { word.trim() });
+        let words: Vec<&str> = words.collect();
+        Some(command(server, "Options", &words.join(",")))
+    }
+
+    /// Adds a suite to the string if that has the effect; otherwise returns a list of suites.
+    pub(super) fn with_suite(
+        &self,
+        text: &str,
+        suite: CipherSuite,
+        level: Option<u8>,
+    ) -> Option<String> {
+        let name = suite.openssl_name()?;
+        let holds = |text: &str| self.suites_of(text).is_some_and(|suites| suites.contains(&suite));
+        let level = level.or_else(|| level_in(text));
+        let plain = with_level(&format!("{}:{name}", without_level(text)), level);
+        if holds(&plain) {
+            return Some(plain);
+        }
+        let listed = evaluate(text, 0).ok()?.suites;
+        let names: Vec<&str> =
+            listed.iter().chain([&suite]).filter_map(|suite| suite.openssl_name()).collect();
+        let listed = with_level(&names.join(":"), level);
+        holds(&listed).then_some(listed)
     }
 }
 
@@ -215,46 +309,9 @@ pub(super) fn with_cipher_string(server: &Server, text: &str) -> Edit {
     }
 }
 
-/// Adds an OpenSSL option; `None` if it is already on.
-pub(super) fn with_option(server: &Server, name: &str) -> Option<Edit> {
-    let value = says(server, "Options")?;
-    let is_it = |word: &str| {
-        word.trim().strip_prefix('-').is_some_and(|word| word.eq_ignore_ascii_case(name))
-    };
-    if !value.split(',').any(is_it) {
-        return None;
-    }
-    let words = value.split(',').map(|word| if is_it(word) { name } else { word.trim() });
-    let words: Vec<&str> = words.collect();
-    Some(command(server, "Options", &words.join(",")))
-}
-
-/// The security level of a server. If nothing sets it, the highest default of any build.
-fn security_level_of(server: &Server) -> u8 {
-    let list = evaluate(cipher_string(server), security_level::DEFAULT);
-    list.ok().and_then(|list| list.security_level).unwrap_or(security_level::DEFAULT)
-}
-
 /// A library's default groups.
 fn default_groups(library: OpensslRelease) -> Vec<NamedGroup> {
     library.profile().groups
-}
-
-/// Adds a suite or keyword to the string if that has the effect; otherwise returns a list of suites.
-pub(super) fn with_suite(text: &str, suite: CipherSuite, level: Option<u8>) -> Option<String> {
-    let name = suite.openssl_name()?;
-    let holds = |text: &str| {
-        evaluate(text, security_level::DEFAULT).is_ok_and(|list| list.suites.contains(&suite))
-    };
-    let plain = with_level(&format!("{}:{name}", without_level(text)), level_of(text, level));
-    if holds(&plain) {
-        return Some(plain);
-    }
-    let listed = evaluate(text, 0).ok()?.suites;
-    let names: Vec<&str> =
-        listed.iter().chain([&suite]).filter_map(|suite| suite.openssl_name()).collect();
-    let listed = with_level(&names.join(":"), level_of(text, level));
-    holds(&listed).then_some(listed)
 }
 
 /// The string with another security level.
@@ -269,7 +326,7 @@ pub(super) fn without_suites(
     unwanted: impl Fn(CipherSuite) -> bool,
 ) -> Vec<String> {
     let kills: Vec<String> = keywords.iter().map(|word| format!("!{word}")).collect();
-    let level = level_of(text, None);
+    let level = level_in(text);
     let killed = with_level(&format!("{}:{}", without_level(text), kills.join(":")), level);
     let mut all = Vec::new();
     if !kills.is_empty() {
@@ -283,10 +340,6 @@ pub(super) fn without_suites(
         }
     }
     all
-}
-
-fn level_of(text: &str, level: Option<u8>) -> Option<u8> {
-    level.or_else(|| evaluate(text, security_level::DEFAULT).ok()?.security_level)
 }
 
 fn with_level(text: &str, level: Option<u8>) -> String {

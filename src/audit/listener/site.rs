@@ -20,6 +20,8 @@ pub struct Site<'a> {
     pub release: NginxRelease,
     /// Its OpenSSL.
     pub library: OpensslRelease,
+    /// What the configuration of that OpenSSL sets for every connection, each `NAME VALUE`.
+    pub system: &'a [String],
     /// The certificate files of the configuration, as far as they can be read.
     pub files: &'a [FileChain],
 }

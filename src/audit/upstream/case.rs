@@ -117,13 +117,12 @@ impl<'a> NginxCase<'a> {
     }
 
     /// The line in nginx's error log, if the handshake fails and nginx writes one.
-    pub fn error_log_line(&self) -> Option<String> {
-        match &self.verdict {
-            HandshakeVerdict::Fails(failure) => {
-                error_log::line(&self.configured.client, failure, self.endpoint.address)
-            }
-            _ => None,
-        }
+    pub fn error_log_line(&self, target: &Target) -> Option<String> {
+        let HandshakeVerdict::Fails(failure) = &self.verdict else { return None };
+        let unix =
+            target.endpoint().map(|(host, _)| host).filter(|host| host.unix_path().is_some());
+        let peer = unix.map_or_else(|| self.endpoint.address.to_string(), ToString::to_string);
+        error_log::line(&self.configured.client, failure, &peer)
     }
 
     /// The kind of fault. The change that fixes it is the best evidence.

@@ -2,8 +2,6 @@
 //!
 //! Reason texts are OpenSSL's (`ERR_reason_error_string`), the rest is `ngx_ssl_error` and `ngx_http_upstream.c`.
 
-use std::net::SocketAddr;
-
 use super::verdict::NginxFailure;
 use crate::nginx::upstream::ProxyModule;
 use crate::observation::nginx::Served;
@@ -80,10 +78,19 @@ pub fn message(client: &NginxClient, failure: &NginxFailure) -> Option<String> {
     })
 }
 
-/// The whole line from the message on, with the fields that are known.
-pub fn line(client: &NginxClient, failure: &NginxFailure, address: SocketAddr) -> Option<String> {
+/// The whole line from the message on, with the fields that are known; `peer` is the address as nginx writes it.
+pub fn line(client: &NginxClient, failure: &NginxFailure, peer: &str) -> Option<String> {
+    let is_unix = peer.starts_with("unix:");
+    // Whether the socket's file was missing is not known.
+    if is_unix && matches!(failure, NginxFailure::Network(Failure { stage: Stage::Connect, .. })) {
+        return None;
+    }
+    let address = match client.module {
+        ProxyModule::Stream => peer.to_owned(),
+        _ => format!("{peer}{}", if is_unix { ":" } else { "" }),
+    };
     let upstream = match (client.module, client.plain.is_some()) {
-        (ProxyModule::Stream, _) => address.to_string(),
+        (ProxyModule::Stream, _) => address,
         (ProxyModule::Grpc, false) => format!("grpcs://{address}"),
         (ProxyModule::Grpc, true) => format!("grpc://{address}"),
         (ProxyModule::Uwsgi, false) => format!("suwsgi://{address}"),
@@ -209,12 +216,14 @@ mod tests {
         let mut client =
             NginxClient { library: OpensslRelease::V3_0, ..NginxClient::new("a.test") };
         let refused = NginxFailure::Peer(Cause::Alert(AlertDescription::HANDSHAKE_FAILURE));
-        let address = "192.0.2.1:8443".parse().unwrap();
+        let address = "192.0.2.1:8443";
         assert_eq!(
             line(&client, &refused, address).unwrap(),
             "SSL_do_handshake() failed (SSL: error:0A000410:SSL routines::sslv3 alert handshake failure:SSL alert \
              number 40) while SSL handshaking to upstream, upstream: \"https://192.0.2.1:8443/\""
         );
+        let unix = line(&client, &refused, "unix:/run/a.sock").unwrap();
+        assert!(unix.ends_with(", upstream: \"https://unix:/run/a.sock:/\""), "{unix}");
         client.library = OpensslRelease::V1_1_1;
         assert!(message(&client, &refused).unwrap().contains(
             "error:14094410:SSL routines:ssl3_read_bytes:sslv3 alert handshake failure:SSL alert number 40"

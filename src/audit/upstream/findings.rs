@@ -54,7 +54,7 @@ fn finding(
     if failure.is_behind_the_handshake() {
         finding.evidence.extend(requested(&case.configured.client));
     }
-    if let Some(line) = case.error_log_line() {
+    if let Some(line) = case.error_log_line(cx.target) {
         finding.evidence.push(format!("nginx would log: {line}"));
     }
     if let (NginxFailure::Name(_), Some(leaf)) =

@@ -39,7 +39,7 @@ pub fn outcome(target: &Target, cases: &[NginxCase<'_>]) -> Option<NginxOutcome>
         matches!(case.verdict, HandshakeVerdict::Fails(NginxFailure::Network(_)))
     };
     if let Some(case) = cases.iter().find(|case| fails(case) && !unreached(case)) {
-        return Some(NginxOutcome::Fail(case.error_log_line()));
+        return Some(NginxOutcome::Fail(case.error_log_line(target)));
     }
     let works =
         !cases.is_empty() && cases.iter().all(|case| case.verdict == HandshakeVerdict::Works);
@@ -47,7 +47,7 @@ pub fn outcome(target: &Target, cases: &[NginxCase<'_>]) -> Option<NginxOutcome>
     Some(if works {
         NginxOutcome::Pass
     } else {
-        NginxOutcome::Untested(unreached.and_then(NginxCase::error_log_line))
+        NginxOutcome::Untested(unreached.and_then(|case| case.error_log_line(target)))
     })
 }
 

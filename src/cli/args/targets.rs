@@ -11,7 +11,8 @@ use crate::targets::{Role, Roots, StartTls};
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct SourceArgs {
-    /// HOST[:PORT], [IPV6]:PORT, https://HOST, NAME:PORT:CONNECT-HOST:CONNECT-PORT, NETWORK/BITS[:PORT]; `-` reads from stdin:
+    /// HOST[:PORT], [IPV6]:PORT, https://HOST, unix:/PATH, NAME:PORT:CONNECT-HOST:CONNECT-PORT, NAME:PORT:unix:/PATH,
+    /// NETWORK/BITS[:PORT]; `-` reads from stdin:
     /// a list, nmap's XML, masscan's JSON, or the JSON of Prometheus' file and HTTP service discovery
     #[arg(value_name = "TARGET")]
     pub(in crate::cli) targets: Vec<String>,
@@ -34,7 +35,7 @@ pub(in crate::cli) struct SourceArgs {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Targets")]
 pub(in crate::cli) struct TargetArgs {
-    /// Name to send as SNI and to verify [default: the target's host]
+    /// Name to send as SNI and to verify [default: the target's host; none at a unix socket]
     #[arg(long, value_name = "NAME", alias = "servername")]
     pub(in crate::cli) server_name: Option<String>,
     /// Which side of nginx the targets are on

@@ -10,7 +10,6 @@ use crate::cli::args::ReleaseArgs;
 use crate::cli::errors::{UsageError, warn};
 use crate::cli::installed::{self, ConfigurationPlace, JudgedNginx};
 use crate::cli::nginx::source::Configuration;
-use crate::nginx::defaults::NginxRelease;
 use crate::nginx::kubernetes::material::SecretFiles;
 use crate::nginx::listener::{Listener, Material};
 use crate::nginx::rehearsal::tcp_sockets;
@@ -25,7 +24,7 @@ const MAX_PROBLEMS: usize = 5;
 pub(super) fn read(path: &Path, release: &ReleaseArgs) -> anyhow::Result<Configured> {
     let mut configuration = Configuration::read(path, None, (&Variables::default(), None))?;
     configuration.provide_files(SecretFiles::new());
-    let release = release_of(&configuration, release)?;
+    let nginx = nginx_of(&configuration, release)?;
     configuration.check_readable()?;
     if configuration.listeners.is_empty() {
         return Err(UsageError::new(
@@ -40,22 +39,23 @@ pub(super) fn read(path: &Path, release: &ReleaseArgs) -> anyhow::Result<Configu
     let sockets = configuration.tree.as_ref().map(tcp_sockets).unwrap_or_default();
     let keys = keys(&configuration.listeners);
     let (listeners, upstreams) = (configuration.listeners, configuration.upstreams);
-    Ok(Configured { listeners, sockets, upstreams, release, keys })
+    let (release, system) = (nginx.version, nginx.system.commands);
+    Ok(Configured { listeners, sockets, upstreams, release, system, keys })
 }
 
-/// The release as it was given, or that of the nginx of this machine.
-fn release_of(
-    configuration: &Configuration,
-    release: &ReleaseArgs,
-) -> anyhow::Result<Option<NginxRelease>> {
+/// The nginx as it was given, or that of this machine.
+fn nginx_of(configuration: &Configuration, release: &ReleaseArgs) -> anyhow::Result<JudgedNginx> {
+    let named = release.openssl_conf.as_deref();
+    let here = configuration.place_here().map(ConfigurationPlace::Here);
     if let Some(binary) = &release.nginx_binary {
-        return Ok(installed::ask(binary)?.version);
+        let place = here.filter(|_| !release.no_detect);
+        return Ok(JudgedNginx::named(&installed::build(binary)?, place, named));
     }
-    if release.nginx_version.is_some() || release.no_detect {
-        return Ok(release.nginx_version);
-    }
-    let here = configuration.place_here();
-    Ok(here.and_then(|main| JudgedNginx::detect(ConfigurationPlace::Here(main), None).version))
+    let is_given = release.nginx_version.is_some() || release.no_detect;
+    Ok(match here.filter(|_| !is_given) {
+        Some(place) => JudgedNginx::detect(place, named),
+        None => JudgedNginx::given(release),
+    })
 }
 
 /// The kinds of keys in the certificate files.

@@ -48,9 +48,43 @@ pub(super) enum ConfigurationPlace<'a> {
     Below(&'a Path, &'a str),
 }
 
+impl ConfigurationPlace<'_> {
+    /// The master that runs this configuration.
+    fn master_of(self, masters: &[Master]) -> Option<&Master> {
+        let real = match self {
+            Self::Here(main) => main.to_owned(),
+            Self::Below(root, main) => below(Some(root), main),
+        };
+        let metadata = fs::metadata(real).ok()?;
+        // While nginx is upgraded there are two, and the later one will remain.
+        masters.iter().filter(|one| one.runs(&metadata)).max_by_key(|one| one.loaded.map(|(_, since)| since))
+    }
+
+    fn root(&self) -> Option<&Path> {
+        match self {
+            Self::Here(_) => None,
+            Self::Below(root, _) => Some(root),
+        }
+    }
+}
+
 impl JudgedNginx {
+    /// The nginx of a build that the user names, with the configuration of OpenSSL that the running master of this
+    /// configuration has.
+    pub(super) fn named(
+        build: &Build,
+        place: Option<ConfigurationPlace<'_>>,
+        openssl_conf: Option<&Path>,
+    ) -> Self {
+        let masters = place.map(|_| running::masters()).unwrap_or_default();
+        let master = place.and_then(|place| place.master_of(&masters));
+        let root = place.as_ref().and_then(ConfigurationPlace::root);
+        let system = openssl_config::defaults(openssl_conf, Some(build), master, root);
+        Self { system, ..Self::of_build(build) }
+    }
+
     /// The nginx of a build.
-    pub(super) fn of_build(build: &Build) -> Self {
+    fn of_build(build: &Build) -> Self {
         let named = build.library.as_deref();
         Self { version: Some(build.version), ..Self::default() }.with_library(named)
     }
@@ -73,14 +107,7 @@ impl JudgedNginx {
     /// `openssl_conf` is the configuration file of its OpenSSL, if the user named it.
     pub(super) fn detect(place: ConfigurationPlace<'_>, openssl_conf: Option<&Path>) -> Self {
         let masters = running::masters();
-        let real = match place {
-            ConfigurationPlace::Here(main) => main.to_owned(),
-            ConfigurationPlace::Below(root, main) => below(Some(root), main),
-        };
-        let metadata = fs::metadata(real).ok();
-        let own = masters.iter().filter(|one| metadata.as_ref().is_some_and(|it| one.runs(it)));
-        // While nginx is upgraded there are two, and the later one will remain.
-        let own = own.max_by_key(|one| one.loaded.map(|(_, since)| since));
+        let own = place.master_of(&masters);
         if let Some(judged) = own.and_then(|master| Self::of_master(master, &masters, openssl_conf))
         {
             return judged;
@@ -98,11 +125,7 @@ impl JudgedNginx {
                 (build, format!("{path} is in the root folder"))
             }
         };
-        let root = match place {
-            ConfigurationPlace::Here(_) => None,
-            ConfigurationPlace::Below(root, _) => Some(root),
-        };
-        let system = openssl_config::defaults(openssl_conf, Some(&build), None, root);
+        let system = openssl_config::defaults(openssl_conf, Some(&build), None, place.root());
         let judged = Self { system, ..Self::of_build(&build) };
         let mut running: Vec<String> = masters.iter().map(named).collect();
         running.sort();
@@ -142,7 +165,7 @@ impl JudgedNginx {
     /// Says on stderr what the configuration is judged as.
     fn announce(&self, build: &Build, library: Option<&str>, why: &str) {
         let library = library.map_or_else(String::new, |library| format!(" with {library}"));
-        let SystemDefaults { file, commands } = &self.system;
+        let SystemDefaults { file, commands, .. } = &self.system;
         let why = match commands.join(", ") {
             all if all.is_empty() => why.to_owned(),
             all => format!("{why}; {file} sets {all}"),
@@ -178,11 +201,6 @@ fn shortened(names: &[String]) -> String {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
-}
-
-/// The nginx of this binary, from `-V`.
-pub(super) fn ask(binary: &Path) -> anyhow::Result<JudgedNginx> {
-    Ok(JudgedNginx::of_build(&build(binary)?))
 }
 
 impl JudgedNginx {

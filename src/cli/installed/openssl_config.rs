@@ -32,6 +32,8 @@ pub(in crate::cli) struct SystemDefaults {
     pub(in crate::cli) file: String,
     /// The commands, each `NAME VALUE`.
     pub(in crate::cli) commands: Vec<String>,
+    /// Whether an option or the environment names the file, so that the library would not read it by itself.
+    pub(in crate::cli) is_named: bool,
 }
 
 /// The commands in the file that nginx's OpenSSL reads: the named one, the one that the master's environment names, or
@@ -48,7 +50,11 @@ pub(super) fn defaults(
     }
     let own_root = master.map(|master| PathBuf::from(format!("/proc/{}/root", master.pid)));
     let root = own_root.as_deref().filter(|root| root.is_dir()).or(root);
-    let variable = master.and_then(|master| openssl_conf(master.pid));
+    let variable = match master {
+        Some(master) => openssl_conf(master.pid),
+        None => own_variable().filter(|_| root.is_none()),
+    };
+    let is_named = variable.is_some();
     let reads_none =
         build.is_some_and(|build| build.contains_library() && build.version >= NO_CONFIG);
     let folder = master.and_then(|master| master.library.as_ref()?.folder.clone());
@@ -62,14 +68,20 @@ pub(super) fn defaults(
     };
     let Some(file) = file else { return SystemDefaults::default() };
     let commands = system_commands(&file, root, version).unwrap_or_default();
-    SystemDefaults { file, commands }
+    SystemDefaults { file, commands, is_named }
+}
+
+/// What this program's environment says; an nginx that it starts inherits that.
+#[expect(clippy::disallowed_methods, reason = "OpenSSL reads this variable")]
+fn own_variable() -> Option<String> {
+    std::env::var("OPENSSL_CONF").ok().filter(|name| !name.is_empty())
 }
 
 /// Those of a file that the user names.
 pub(super) fn named(file: &Path, version: Option<NginxRelease>) -> SystemDefaults {
     let file = file.display().to_string();
     match system_commands(&file, None, version) {
-        Ok(commands) => SystemDefaults { file, commands },
+        Ok(commands) => SystemDefaults { file, commands, is_named: true },
         Err(why) => {
             warn(&why);
             SystemDefaults::default()

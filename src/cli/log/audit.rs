@@ -3,23 +3,20 @@
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::{Either, select};
 use futures::{FutureExt, StreamExt, stream};
 use tokio::runtime::Runtime;
 
-use crate::cli::args::LogArgs;
+use crate::cli::args::{LogArgs, ReleaseArgs};
 use crate::cli::installed::JudgedNginx;
 use crate::cli::{installed, settings, stop, targets as named};
 use crate::log::intake::Intake;
 use crate::log::logged_request::LoggedRequest;
-use crate::nginx::defaults::NginxRelease;
 use crate::nginx::tree::Tree;
 use crate::nginx::upstream::upstreams;
 use crate::nginx::variable::Variables;
-use crate::openssl;
 use crate::probe::Prober;
 use crate::report::Summary;
 use crate::report::log::document::LogReport;
@@ -58,37 +55,22 @@ struct Wanted {
     unlike: Option<&'static str>,
 }
 
-/// The nginx whose handshakes are repeated.
-#[derive(Clone, Copy, Default)]
-struct InstalledNginx {
-    version: Option<NginxRelease>,
-    library: Option<openssl::release::OpensslRelease>,
-}
-
-impl InstalledNginx {
-    /// The release from the options, or that of the nginx on this machine.
-    fn of(args: &LogArgs) -> anyhow::Result<Self> {
-        let asked = |binary: &Path| {
-            let JudgedNginx { version, library, .. } = installed::ask(binary)?;
-            anyhow::Ok(Self { version, library })
-        };
-        let release = &args.release;
-        match (&release.nginx_binary, release.nginx_version) {
-            (Some(binary), _) => asked(binary),
-            (None, Some(_)) => {
-                Ok(Self { version: release.nginx_version, library: release.openssl_version })
-            }
-            (None, None) if release.no_detect => {
-                Ok(Self { version: None, library: release.openssl_version })
-            }
-            // If that nginx cannot be run, the release is unknown.
-            (None, None) => {
-                let found = installed::find().and_then(|binary| asked(&binary).ok());
-                let found = found.unwrap_or_default();
-                Ok(Self { library: release.openssl_version.or(found.library), ..found })
-            }
-        }
+/// The nginx whose handshakes are repeated: that of the options, or the one on this machine.
+fn judged_nginx(release: &ReleaseArgs) -> anyhow::Result<JudgedNginx> {
+    let named = |build| JudgedNginx::named(&build, None, release.openssl_conf.as_deref());
+    if let Some(binary) = &release.nginx_binary {
+        return Ok(named(installed::build(binary)?));
     }
+    let given = JudgedNginx::given(release);
+    if release.nginx_version.is_some() || release.no_detect {
+        return Ok(given);
+    }
+    // If that nginx cannot be run, the release is unknown.
+    let found = installed::find().and_then(|binary| installed::build(&binary).ok());
+    Ok(match found.map(named) {
+        Some(found) => JudgedNginx { library: given.library.or(found.library), ..found },
+        None => given,
+    })
 }
 
 /// The log does not contain nginx's settings.
@@ -106,8 +88,8 @@ pub(super) fn audit(
     tree: Option<&Tree>,
     report: &mut LogReport,
 ) -> anyhow::Result<Audited> {
-    let release = InstalledNginx::of(args)?;
-    let configured = tree.map(|tree| configured(tree, args, release)).unwrap_or_default();
+    let nginx = judged_nginx(&args.release)?;
+    let configured = tree.map(|tree| configured(tree, args, &nginx)).unwrap_or_default();
     let (sockets, mut audited) = (sockets(report), Audited::default());
     for (address, reason) in sockets.iter().filter_map(|(address, it)| Some((address, it.err()?))) {
         audited.summary.count(report.leave_out(address, reason), std::iter::empty());
@@ -128,12 +110,12 @@ pub(super) fn audit(
             let found: Vec<_> =
                 configured.iter().filter_map(|it| at(it, *socket, &known)).collect();
             if found.is_empty() {
-                let target = bare(address, *socket, intake, args, release)?;
+                let target = bare(address, *socket, intake, args, &nginx)?;
                 let unlike = Some(WITHOUT_CONFIGURATION);
                 wanted.push(Wanted { address: address.clone(), target, unlike });
                 continue;
             }
-            let unlike = release.version.is_none().then_some(WITHOUT_RELEASE);
+            let unlike = nginx.version.is_none().then_some(WITHOUT_RELEASE);
             let all = found.into_iter();
             wanted.extend(all.map(|target| Wanted { address: address.clone(), target, unlike }));
         }
@@ -201,11 +183,11 @@ fn bare(
     socket: SocketAddr,
     intake: &Intake,
     args: &LogArgs,
-    release: InstalledNginx,
+    nginx: &JudgedNginx,
 ) -> anyhow::Result<Arc<Target>> {
     let logged = || intake.errors.tally.requests_of(address.as_bytes());
     let name = logged().find_map(|request| request.host.clone());
-    let InstalledNginx { version, library } = release;
+    let JudgedNginx { version, library, .. } = *nginx;
     let client = AsNginx { version, library, ..AsNginx::default() };
     let options = Options {
         server_name: name.as_ref().and_then(|name| named::server_name(name).ok()),
@@ -216,7 +198,8 @@ fn bare(
     let host = name.unwrap_or_else(|| address.to_owned());
     let request = request(logged(), &host).filter(|_| !args.no_request);
     let client = named::nginx_client(&client, &target)?;
-    target.nginx = Some(Arc::new(NginxClient { request, ..client }));
+    let system_commands = nginx.system.commands.clone();
+    target.nginx = Some(Arc::new(NginxClient { request, system_commands, ..client }));
     Ok(Arc::new(target))
 }
 
@@ -248,7 +231,7 @@ fn options(args: &LogArgs) -> Options {
 }
 
 /// The upstreams of a configuration.
-fn configured(tree: &Tree, args: &LogArgs, release: InstalledNginx) -> Vec<Arc<Target>> {
+fn configured(tree: &Tree, args: &LogArgs, nginx: &JudgedNginx) -> Vec<Arc<Target>> {
     let options = options(args);
     let premises = Premises {
         options: &options,
@@ -256,12 +239,13 @@ fn configured(tree: &Tree, args: &LogArgs, release: InstalledNginx) -> Vec<Arc<T
         connect: None,
         root: None,
         request: !args.no_request,
-        version: release.version,
-        library: release.library,
+        version: nginx.version,
+        library: nginx.library,
         foreign: None,
-        system: Vec::new(),
+        system: nginx.system.commands.clone(),
         apart: std::collections::HashSet::new(),
         sockets: Vec::new(),
+        is_live: false,
         rehearsed: false,
         keys: OpenedKeys::default(),
     };

@@ -227,10 +227,8 @@ fn is_endpoint(saved: &SavedTarget) -> bool {
 
 /// What the sockets that run now do.
 fn live(new: &[Arc<Target>], clients: &Clients, network: &Prober) -> anyhow::Result<Vec<Old>> {
-    let is_hidden = |target: &Arc<Target>| {
-        let host = target.endpoint().map(|(host, _)| host);
-        host.is_some_and(|host| host.is_unspecified() || host.unix_path().is_some())
-    };
+    let is_hidden =
+        |target: &Arc<Target>| target.endpoint().is_some_and(|(host, _)| host.is_unspecified());
     let (hidden, reachable): (Vec<_>, Vec<_>) = new.iter().cloned().partition(is_hidden);
     let mut before = observe(network, &reachable, clients)?;
     if before.iter().all(|known| known.former.is_none()) {
@@ -240,12 +238,7 @@ fn live(new: &[Arc<Target>], clients: &Clients, network: &Prober) -> anyhow::Res
         ));
     }
     before.extend(hidden.iter().filter_map(|target| {
-        let is_unix = target.endpoint().is_some_and(|(host, _)| host.unix_path().is_some());
-        let reason = if is_unix {
-            "a live unix socket cannot be tested"
-        } else {
-            "another socket of the configuration has the loopback address, so the live one cannot be reached"
-        };
+        let reason = "another socket of the configuration has the loopback address, so the live one cannot be reached";
         Old::new(target, Some(Former { unknown: Some(reason.to_owned()), ..Former::default() }))
     }));
     Ok(before)

@@ -24,6 +24,8 @@ pub(super) struct ChangedNginx {
     pub(super) identity: Option<Arc<ClientIdentity>>,
     /// Whether upstreams are sent the requests that nginx sends.
     pub(super) request: bool,
+    /// What the configuration of OpenSSL sets for every connection.
+    pub(super) system: Vec<String>,
 }
 
 impl CandidateRunner for ChangedNginx {
@@ -45,9 +47,10 @@ impl CandidateRunner for ChangedNginx {
             version: Some(self.program.build.version),
             library: None,
             foreign: None,
-            system: Vec::new(),
+            system: self.system.clone(),
             apart: std::collections::HashSet::new(),
             sockets: tcp_sockets(tree),
+            is_live: false,
             rehearsed: true,
             keys: OpenedKeys::default(),
         };

@@ -28,6 +28,7 @@ use crate::audit::finding::Fix;
 use crate::audit::ignore::IgnoreComment;
 use crate::audit::judge::{Judgement, judge_settings};
 use crate::audit::listener::Candidate;
+use crate::nginx::build::Build;
 use crate::nginx::edit::Patch;
 use crate::nginx::kubernetes::material::{self, SecretFiles};
 use crate::nginx::problem::Span;
@@ -39,6 +40,7 @@ use crate::probe::scan::Depth;
 use crate::report::Format;
 use crate::run::TargetReport;
 use crate::targets::address::parse_host;
+use crate::targets::from_nginx::written::has_scripts;
 use crate::targets::from_nginx::{Premises, Untestable};
 use crate::targets::identity::read_identity;
 use crate::targets::opened_keys::OpenedKeys;
@@ -50,10 +52,15 @@ use crate::tls::profile::Profile;
 pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
     check_output(args)?;
     check_stdin(args)?;
-    let program = NginxProgram::of(args)?;
+    let mut program = NginxProgram::of(args)?;
     let mut configuration = read(args)?;
-    let mut nginx = match &program {
-        Some(program) => JudgedNginx::of_build(&program.build),
+    let mut nginx = match &mut program {
+        Some(program) => {
+            let nginx = args.source.named_nginx(&configuration, &program.build);
+            let system = nginx.system.clone();
+            program.openssl_conf = system.is_named.then(|| system.file.into());
+            nginx
+        }
         None => args.source.nginx(&configuration),
     };
     nginx.version = nginx.version.or(configuration.release);
@@ -202,9 +209,17 @@ fn premises<'a>(
         system: nginx.system.commands.clone(),
         apart: ignored.iter().map(|one| (one.origin.file.clone(), one.origin.line)).collect(),
         sockets: configuration.tree.as_ref().map(tcp_sockets).unwrap_or_default(),
+        is_live: is_live(args, configuration),
         rehearsed: args.rehearse,
         keys: OpenedKeys::default(),
     })
+}
+
+/// Whether the sockets are those of this machine's nginx, and nothing but its configuration decides what they do.
+fn is_live(args: &NginxArgs, configuration: &Configuration) -> bool {
+    let is_elsewhere = args.rehearse || args.source.root.is_some() || args.source.connect.is_some();
+    let scripts = configuration.tree.as_ref().is_some_and(has_scripts);
+    !is_elsewhere && !scripts && configuration.place_here().is_some()
 }
 
 fn hand_over(
@@ -268,20 +283,29 @@ impl ConfigurationArgs {
         if no_detect || self.connect.is_some() || version.is_some() {
             return given;
         }
-        let tree = configuration.tree.as_ref();
-        let detected = match (&self.root, tree) {
-            (Some(root), Some(tree)) if configuration.on_disk => {
-                JudgedNginx::detect(ConfigurationPlace::Below(root, &tree.main), named)
-            }
-            (Some(_), _) | (None, None) => return given,
-            (None, Some(_)) => match configuration.place_here() {
-                Some(main) => JudgedNginx::detect(ConfigurationPlace::Here(main), named),
-                None => return given,
-            },
-        };
+        let Some(place) = self.place(configuration) else { return given };
+        let detected = JudgedNginx::detect(place, named);
         match library {
             Some(_) => JudgedNginx { library, foreign: None, ..detected },
             None => detected,
+        }
+    }
+
+    /// The nginx of a program that is named.
+    fn named_nginx(&self, configuration: &Configuration, build: &Build) -> JudgedNginx {
+        let is_elsewhere = self.release.no_detect || self.connect.is_some();
+        let place = self.place(configuration).filter(|_| !is_elsewhere);
+        JudgedNginx::named(build, place, self.release.openssl_conf.as_deref())
+    }
+
+    /// Where the configuration is, if this machine has it.
+    fn place<'c>(&'c self, configuration: &'c Configuration) -> Option<ConfigurationPlace<'c>> {
+        let tree = configuration.tree.as_ref()?;
+        match &self.root {
+            Some(root) => {
+                configuration.on_disk.then(|| ConfigurationPlace::Below(root, &tree.main))
+            }
+            None => configuration.place_here().map(ConfigurationPlace::Here),
         }
     }
 }

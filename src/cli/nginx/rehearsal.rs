@@ -125,12 +125,14 @@ impl Rehearsal {
             options: premises.options.clone(),
             identity: premises.identity.clone(),
             request: premises.request,
+            system: premises.system.clone(),
         };
         Some(RunnableConfiguration {
             tree: Arc::new(configuration.tree.clone()?),
             listeners: configuration.listeners.clone().into(),
             release: self.program.build.version,
             library,
+            system: premises.system.clone(),
             runner: Arc::new(runner),
         })
     }

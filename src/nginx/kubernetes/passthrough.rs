@@ -49,6 +49,7 @@ fn listener(host: &str, port: u16, mut servers: Vec<Server>) -> Listener {
         starttls: MailStartTls::Off,
         proxy_protocol: false,
         http2: false,
+        http2_by_name: false,
         quic: false,
         servers,
         default: 0,

@@ -114,6 +114,7 @@ impl ModuleSockets {
                 starttls,
                 proxy_protocol: false,
                 http2: false,
+                http2_by_name: false,
                 quic,
                 servers: Vec::new(),
                 default: 0,
@@ -163,6 +164,7 @@ impl CollectedSocket {
         claim(&mut listener.servers);
         let default = self.said.get(listener.default).copied().unwrap_or_default();
         listener.http2 |= default.http2;
+        listener.http2_by_name = self.said.iter().any(|said| said.http2);
         let tls = self.ssl || default.ssl;
         if tls {
             // If a socket starts with TLS, STARTTLS does not apply.

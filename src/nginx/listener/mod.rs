@@ -105,6 +105,8 @@ pub struct Listener {
     pub proxy_protocol: bool,
     /// Whether HTTP/2 is offered, by the socket or by its default server.
     pub http2: bool,
+    /// Whether another server of the socket has `http2 on`.
+    pub http2_by_name: bool,
     /// Whether this is a UDP socket for QUIC.
     pub quic: bool,
     /// The servers, in the order of the configuration.

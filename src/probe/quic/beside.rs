@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use crate::observation::{Cause, Failure, Handshake, Observed, Stage};
+use crate::probe::byte_stream::ByteStream;
 use crate::probe::cause::cause;
 use crate::probe::complete::{Caller, client_auth, session, untried};
 use crate::probe::follow_up::{self, Aftermath};
@@ -64,7 +64,7 @@ pub(super) async fn ask(caller: &Caller<'_>, cell: &Cell) -> (Handshake, Observe
     (seen, advertised)
 }
 
-async fn alternative(stream: &mut TlsStream<TcpStream>, host: &str) -> Observed<String> {
+async fn alternative(stream: &mut TlsStream<ByteStream>, host: &str) -> Observed<String> {
     let request = format!(
         "GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: shakedown\r\nConnection: close\r\n\r\n"
     );

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use quinn_proto::crypto::rustls::{HandshakeData, QuicClientConfig};
 use quinn_proto::{
-    Connection, ConnectionError, ConnectionHandle, DatagramEvent, Endpoint, EndpointConfig, Event,
-    TransportConfig, VarInt,
+    Connection, ConnectionError, ConnectionHandle, DatagramEvent, Dir, Endpoint, EndpointConfig,
+    Event, ReadError, StreamId, TransportConfig, VarInt,
 };
 use rustls::ClientConfig;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
+use super::http3;
 use crate::capture::packet::UdpDatagram;
 use crate::capture::quic::QuicConnections;
 use crate::capture::seen_answer::SeenAnswer;
@@ -23,6 +24,9 @@ use crate::tls::alert::AlertDescription;
 
 /// The most datagrams that are read; a handshake takes fewer than ten.
 const MAX_DATAGRAMS: usize = 256;
+
+/// The most bytes of an answer that are waited for.
+const MAX_ANSWER: usize = 16 * 1024;
 
 /// The largest datagram that is read, in bytes.
 const MAX_DATAGRAM: usize = 65_536;
@@ -44,16 +48,19 @@ pub(super) struct QuicHandshake {
     pub(super) answer: Option<SeenAnswer>,
     /// The selected application protocol.
     pub(super) alpn: Option<Vec<u8>>,
+    /// The answer to a request, as HTTP/1 would have it, if there was one.
+    pub(super) page: Option<Vec<u8>>,
     /// Whether the server first made the client prove its address (RFC 9000 section 8.1.2).
     pub(super) retried: bool,
 }
 
 /// Makes a handshake with the server at the other end of a connected socket. `name` is sent unless the configuration
-/// switches SNI off.
+/// switches SNI off. Then `/` is requested of the host that `asks` returns, if it returns one.
 pub(super) async fn shake_hands(
     socket: &UdpSocket,
     (name, config): (&str, Arc<ClientConfig>),
     deadline: Duration,
+    asks: impl FnOnce() -> Option<String>,
 ) -> QuicHandshake {
     let mut seen = QuicHandshake::default();
     let local = |error: String| Some(Cause::Local(error));
@@ -84,6 +91,9 @@ pub(super) async fn shake_hands(
         finished: false,
     };
     let ended = timeout(deadline, talk.run()).await.unwrap_or(Err(Cause::TimedOut));
+    if let Some(host) = asks().filter(|_| ended.is_ok()) {
+        seen.page = timeout(deadline, talk.ask(&host)).await.ok().flatten();
+    }
     talk.part().await;
     seen.failure = ended.err();
     seen.finished = talk.finished;
@@ -127,26 +137,67 @@ impl QuicDialogue<'_> {
     /// Exchanges datagrams until the server has confirmed the handshake, or it has failed. In TLS 1.3 a client finishes first,
     /// and the server may still refuse its certificate.
     async fn run(&mut self) -> Result<(), Cause> {
-        let mut buffer = vec![0; MAX_DATAGRAM];
         for _ in 0..MAX_DATAGRAMS {
             self.send().await?;
             if self.is_confirmed()? {
                 return Ok(());
             }
-            let socket = self.socket;
-            let wake = self.connection.poll_timeout();
-            let received = socket.recv(&mut buffer);
-            let received = match wake {
-                Some(wake) => tokio::time::timeout_at(wake.into(), received).await.ok(),
-                None => Some(received.await),
-            };
-            match received {
-                None => self.connection.handle_timeout(Instant::now()),
-                Some(Ok(count)) => self.take(buffer.get(..count).unwrap_or_default()),
-                Some(Err(error)) => return Err(cause(&error)),
-            }
+            self.receive().await?;
         }
         Err(Cause::TooMuchData)
+    }
+
+    /// Requests `/`; the answer as far as it came, as HTTP/1 would have it.
+    async fn ask(&mut self, host: &str) -> Option<Vec<u8>> {
+        let control = self.connection.streams().open(Dir::Uni)?;
+        self.connection.send_stream(control).write(&http3::CONTROL).ok()?;
+        let id = self.connection.streams().open(Dir::Bi)?;
+        let mut stream = self.connection.send_stream(id);
+        stream.write(&http3::get(host)).ok()?;
+        stream.finish().ok()?;
+        let mut answer = Vec::new();
+        for _ in 0..MAX_DATAGRAMS {
+            self.send().await.ok()?;
+            let goes_on = self.is_confirmed().is_ok();
+            if self.read(id, &mut answer) || !goes_on || self.receive().await.is_err() {
+                break;
+            }
+        }
+        http3::answer(&answer)
+    }
+
+    /// Adds what has arrived on a stream; whether that was all.
+    fn read(&mut self, id: StreamId, answer: &mut Vec<u8>) -> bool {
+        let mut stream = self.connection.recv_stream(id);
+        let Ok(mut chunks) = stream.read(true) else { return true };
+        let ended = loop {
+            match chunks.next(MAX_DATAGRAM) {
+                Ok(Some(chunk)) => answer.extend_from_slice(&chunk.bytes),
+                Ok(None) | Err(ReadError::Reset(_)) => break true,
+                Err(ReadError::Blocked) => break answer.len() > MAX_ANSWER,
+            }
+        };
+        // What is due is sent with the next datagrams.
+        let _ = chunks.finalize();
+        ended
+    }
+
+    /// Waits for a datagram, or until a timer is up.
+    async fn receive(&mut self) -> Result<(), Cause> {
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        let socket = self.socket;
+        let wake = self.connection.poll_timeout();
+        let received = socket.recv(&mut buffer);
+        let received = match wake {
+            Some(wake) => tokio::time::timeout_at(wake.into(), received).await.ok(),
+            None => Some(received.await),
+        };
+        match received {
+            None => self.connection.handle_timeout(Instant::now()),
+            Some(Ok(count)) => self.take(buffer.get(..count).unwrap_or_default()),
+            Some(Err(error)) => return Err(cause(&error)),
+        }
+        Ok(())
     }
 
     /// Sends what is due.

@@ -2,6 +2,7 @@
 
 mod beside;
 mod handshake;
+mod http3;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use futures::future::join_all;
 
 use super::Prober;
 use super::complete::{Caller, client_auth, settle, untried};
-use super::follow_up::Aftermath;
+use super::follow_up;
 use super::offer::Offer;
 use super::plan::{Cell, Resume};
 use crate::observation::quic::QuicFacts;
@@ -77,7 +78,10 @@ impl Caller<'_> {
         let started = Instant::now();
         let config = (name.as_str(), Arc::clone(&kit.config));
         let deadline = self.handshake_deadline();
-        let made = handshake::shake_hands(&connection.socket, config, deadline).await;
+        // Whether a client is served without the certificate that it was asked for, only a request shows.
+        let host = || kit.recorder.saw_request().then(|| name.clone());
+        let made = handshake::shake_hands(&connection.socket, config, deadline, host).await;
+        let aftermath = made.page.as_deref().and_then(follow_up::of_answer).unwrap_or_default();
         drop(connection);
         seen.handshake_time = Some(started.elapsed());
         let facts = kit.recorder.take();
@@ -104,7 +108,7 @@ impl Caller<'_> {
             }
         };
         seen.client_auth = match facts.request {
-            Some(request) => client_auth(Some(request), &outcome, Aftermath::default()),
+            Some(request) => client_auth(Some(request), &outcome, aftermath),
             None => ClientAuth::NotRequested,
         };
         (outcome, made.retried)

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::net::Ipv4Addr;
 
-use super::{Premises, Untestable, loopback, origin, suites};
+use super::{Premises, Untestable, loopback, origin, suites, written};
 use crate::certificate::Certificate;
 use crate::certificate::file::{self, FileChain, FileKey};
 use crate::nginx::listener::{
@@ -48,8 +48,8 @@ pub(super) fn targets(
     all
 }
 
-/// Where an address can be reached, the usual place first. Only a rehearsal leads to a unix socket, and to a socket for
-/// all addresses by its own address, the last place.
+/// Where an address can be reached, the usual place first. Only a rehearsal leads to a socket for all addresses by its own
+/// address, the last place.
 pub fn endpoints_of(address: &ListenAddress) -> Vec<(Host, u16)> {
     match address {
         ListenAddress::Ip(address) => {
@@ -91,8 +91,10 @@ fn endpoint(
     let is_free = |place: &&(Host, u16)| {
         !is_any || !taken.contains(*place) && (premises.rehearsed || !place.0.is_unspecified())
     };
-    if matches!(listener.address, ListenAddress::Unix(_)) && !premises.rehearsed {
-        return Err("unix sockets cannot be tested");
+    if let ListenAddress::Unix(path) = &listener.address
+        && !premises.rehearsed
+    {
+        return premises.unix_socket(path);
     }
     let (_, port) = places.first().ok_or("its host is not a valid name")?;
     let free = places.iter().find(is_free).map(|(host, _)| host);
@@ -246,10 +248,6 @@ fn target(
     };
     let origin = origin(&server.listen);
     let mut target = premises.options.target(address, premises.identity.clone(), Some(origin));
-    if name.is_none() && host.unix_path().is_some() {
-        // A path is not a name to send.
-        target.server_name = None;
-    }
     target.name = match name {
         Some(name) if host.unix_path().is_some() => format!("{name} ({host})"),
         Some(name) => format!("{name}:{port}"),
@@ -265,7 +263,9 @@ fn target(
     let holder = if server.has_certificate() { server } else { listener.default_server() };
     target.staples = holder.ssl.stapling.as_ref().is_some_and(|set| set.value);
     target.files = files(&holder.ssl, premises);
-    target.unusable_suites = suites::unusable(&holder.ssl, &target.files);
+    target.unusable_suites = suites::unusable(&holder.ssl, &target.files, &premises.system);
+    let versions = target.expect.protocols.as_deref();
+    target.written = written::settings(listener, server, versions, premises).map(Box::new);
     if listener.quic { target.over_quic() } else { target }
 }
 

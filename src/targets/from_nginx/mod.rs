@@ -10,6 +10,8 @@ pub mod startup;
 mod suites;
 pub mod unreadable;
 mod upstream;
+mod weak_pair;
+pub mod written;
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
@@ -53,6 +55,8 @@ pub struct Premises<'a> {
     pub apart: HashSet<(String, u32)>,
     /// The addresses of all TCP sockets of the configuration, with and without TLS.
     pub sockets: Vec<ListenAddress>,
+    /// Whether the sockets are those of this machine's nginx, and nothing but its configuration decides what they do.
+    pub is_live: bool,
     /// Whether each of these sockets has a stand-in, so that it is reached whatever addresses the others have.
     pub rehearsed: bool,
     /// The keys that were opened.
@@ -63,6 +67,18 @@ impl Premises<'_> {
     fn key_at(&self, key: String, span: &Span) -> String {
         let allowed = self.apart.contains(&(span.file.to_string(), span.line));
         if allowed { format!("{key} {span}") } else { key }
+    }
+
+    /// Where a unix socket of the configuration is on this machine.
+    fn unix_socket(&self, path: &str) -> Result<(Host, u16), &'static str> {
+        if self.connect.is_some() {
+            return Err("it is a unix socket, which only the machine with nginx can reach");
+        }
+        if !path.starts_with('/') {
+            return Err("its path starts at the folder in which nginx was started");
+        }
+        let path = self.path(path).display().to_string();
+        Ok((Host::Name(format!("unix:{path}")), 0))
     }
 
     /// The path of a file that the configuration names.

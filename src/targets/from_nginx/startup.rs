@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use time::OffsetDateTime;
 
 use super::nginx_file::{FileUse, NO_PASSWORD, fault, missing};
-use super::{Premises, library_values, lists};
+use super::{Premises, library_values, lists, weak_pair};
 use crate::certificate::Certificate;
 use crate::certificate::crl::RevocationLists;
 use crate::certificate::file::{blocks, key_algorithm, mentions_certificate};
@@ -141,6 +141,11 @@ impl Checks<'_> {
             let trusted = trusted.iter().filter_map(|name| scope.scalar(name));
             let trusted: Vec<String> = trusted.map(|set| self.tree.full_name(&set)).collect();
             self.lists(&crl.map(|name| self.tree.full_name(&name)), &trusted);
+        }
+        for (span, name, words) in weak_pair::refused(scope, self.tree, self.premises) {
+            if self.refused.insert(name) {
+                self.say(&span, FactKind::FileRefused { words });
+            }
         }
         for one in scope.effective("ssl_ciphers") {
             self.say_of(&one.span, library_values::ciphers(one.first()));

@@ -4,11 +4,13 @@ use crate::certificate::file::FileChain;
 use crate::certificate::key::KeyType;
 use crate::nginx::listener::{Material, ServerSsl};
 use crate::openssl::cipher_string::evaluate;
+use crate::openssl::conf_command::level_of_system;
 use crate::openssl::security_level;
 use crate::tls::suite::Authentication;
 
-/// Why no suite up to TLS 1.2 can be used; `None` if one can be, or if that is not certain.
-pub(super) fn unusable(ssl: &ServerSsl, files: &[FileChain]) -> Option<String> {
+/// Why no suite up to TLS 1.2 can be used; `None` if one can be, or if that is not certain. `system` are the commands of
+/// OpenSSL's configuration.
+pub(super) fn unusable(ssl: &ServerSsl, files: &[FileChain], system: &[String]) -> Option<String> {
     let command = ssl.conf_command.iter().rev().map(|set| (&*set.value.0, &*set.value.1));
     let command = command.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("CipherString"));
     let written = ssl.ciphers.as_ref().map(|set| ("ssl_ciphers", &*set.value));
@@ -28,7 +30,8 @@ pub(super) fn unusable(ssl: &ServerSsl, files: &[FileChain]) -> Option<String> {
             _ => return None,
         });
     }
-    let list = evaluate(text, security_level::DEFAULT).ok()?;
+    let level = level_of_system(system).unwrap_or(security_level::DEFAULT);
+    let list = evaluate(text, level).ok()?;
     let mut suites = list.suites.iter().filter(|suite| !suite.is_tls13()).peekable();
     let _ = suites.peek()?;
     let is_of_another_kind = |wanted: Option<Authentication>| {

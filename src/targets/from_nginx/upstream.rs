@@ -48,7 +48,7 @@ pub(super) fn targets(
             untestable.push(cannot("all its servers are marked down".to_owned()));
         }
         for peer in destination.peers.iter().filter(|peer| !peer.down) {
-            match endpoint(peer) {
+            match endpoint(peer, premises) {
                 Ok((host, port)) => {
                     let target =
                         target(upstream, &destination.url, (peer, &host, port), &client, premises);
@@ -61,13 +61,13 @@ pub(super) fn targets(
     all
 }
 
-fn endpoint(peer: &Peer) -> Result<(Host, u16), &'static str> {
+fn endpoint(peer: &Peer, premises: &Premises<'_>) -> Result<(Host, u16), &'static str> {
     match &peer.address {
         PeerAddress::Host { host, port } => {
             Ok((parse_host(host).map_err(|_| "its host is not a valid name")?, *port))
         }
         PeerAddress::Service { .. } => Err("services (SRV records) are not looked up"),
-        PeerAddress::Unix(_) => Err("unix sockets cannot be tested"),
+        PeerAddress::Unix(path) => premises.unix_socket(path),
     }
 }
 
@@ -116,7 +116,7 @@ pub(super) fn plain_targets(
         client.plain = Some(PlainPass { url: upstream.url.clone(), over_tls, beside_tls });
         let client = Arc::new(client);
         for peer in destination.peers.iter().filter(|peer| !peer.down) {
-            let Ok((host, port)) = endpoint(peer) else { continue };
+            let Ok((host, port)) = endpoint(peer, premises) else { continue };
             let target = target(upstream, &destination.url, (peer, &host, port), &client, premises);
             all.push((key(&client, upstream, &host, port), target, upstream.span.clone()));
         }

@@ -1,6 +1,9 @@
 //! Certificates that the generated servers share.
 
+use std::path::PathBuf;
+
 use shakedown::certificate::issue::Authority;
+use shakedown::targets::openssl_conf::system_commands;
 
 use crate::support::pki::{Files, Pki, pem};
 
@@ -11,6 +14,10 @@ pub(super) struct Material {
     pub(super) certificates: Vec<Vec<String>>,
     /// The authority of clients.
     pub(super) clients: String,
+    /// The configuration file of nginx's OpenSSL, if it has one of its own.
+    pub(super) openssl_conf: Option<PathBuf>,
+    /// What that sets for every connection.
+    pub(super) system: Vec<String>,
 }
 
 const NAMES: [&str; 3] = ["a.test", "b.test", "c.test"];
@@ -32,7 +39,24 @@ impl Material {
         let both = [directives(&rsa), directives(&p256)].concat();
         let certificates =
             vec![directives(&rsa), directives(&rsa), directives(&p256), directives(&p384), both];
-        Self { certificates, clients: path.display().to_string(), pki }
+        let clients = path.display().to_string();
+        Self { certificates, clients, openssl_conf: None, system: Vec::new(), pki }
+    }
+
+    /// The same for an nginx whose OpenSSL is configured with these lines. At a high security level it does not load the RSA
+    /// certificate, which is too weak.
+    pub(super) fn with_system(lines: &str) -> Self {
+        let mut material = Self::new();
+        let path = material.pki.path("openssl.cnf");
+        let head = "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = system\n";
+        std::fs::write(&path, format!("{head}[system]\n{lines}")).unwrap();
+        let name = path.display().to_string();
+        material.system = system_commands(&name, None, None).unwrap();
+        material.openssl_conf = Some(path);
+        if lines.contains("@SECLEVEL=3") {
+            material.certificates.retain(|one| !one.iter().any(|line| line.contains("/rsa")));
+        }
+        material
     }
 }
 

@@ -9,7 +9,7 @@ mod rehearsed;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use shakedown::audit::listener::{Candidate, Effect, Goal, Sight, Site, candidates, effect, site};
@@ -93,9 +93,10 @@ impl Read {
             version: Some(version),
             library: Some(library),
             foreign: None,
-            system: Vec::new(),
+            system: material.system.clone(),
             apart: HashSet::new(),
             sockets: Vec::new(),
+            is_live: false,
             rehearsed: false,
             keys: OpenedKeys::default(),
         };
@@ -129,7 +130,7 @@ fn job(case: &Case, text: &str, old: &str, new: &str, material: &Material) -> Jo
 }
 
 /// Runs all of them and audits what is there; the reports of each.
-fn run(jobs: &[Job], depth: &Depth) -> Vec<Vec<TargetReport>> {
+fn run(jobs: &[Job], depth: &Depth, material: &Material) -> Vec<Vec<TargetReport>> {
     let mut all = Vec::new();
     for batch in jobs.chunks(BATCH) {
         let mut blocks = String::new();
@@ -139,7 +140,8 @@ fn run(jobs: &[Job], depth: &Depth) -> Vec<Vec<TargetReport>> {
             let quiet = if module == Module::Http { "access_log off;\n" } else { "" };
             write!(blocks, "{} {{\n{quiet}{inside}}}\n", module.name()).unwrap();
         }
-        let _nginx = Nginx::start_with(|_| format!("worker_rlimit_nofile 4096;\n{blocks}"));
+        let text = |_| format!("worker_rlimit_nofile 4096;\n{blocks}");
+        let _nginx = Nginx::start_configured(text, material.openssl_conf.as_deref());
         let targets: Vec<Arc<Target>> =
             batch.iter().flat_map(|job| job.targets.iter().cloned()).collect();
         let network = Arc::new(Prober::new(limits()));
@@ -202,13 +204,18 @@ fn sights(reports: &[TargetReport]) -> Vec<Sight<'_>> {
     reports.iter().map(sight).collect()
 }
 
-fn failures(index: usize, read: &Read, reports: &[TargetReport]) -> Vec<FailingClient> {
+fn failures(
+    (index, read): (usize, &Read),
+    reports: &[TargetReport],
+    system: &[String],
+) -> Vec<FailingClient> {
     let (release, library) = nginx_release();
     let files = read.files();
     let mut all = Vec::new();
     for (target, report) in reports.iter().enumerate() {
         let (listener, server) = site::place(&read.sockets, &report.target).unwrap();
-        let place = Site { tree: &read.tree, listener, server, release, library, files: &files };
+        let (tree, files) = (&read.tree, files.as_slice());
+        let place = Site { tree, listener, server, release, library, system, files };
         let Some(seen) = report.observation.endpoints.first() else { continue };
         for finding in &report.judgement.findings {
             let Some(goal @ Goal::Client(client)) = Goal::of(finding) else { continue };
@@ -225,13 +232,25 @@ fn failures(index: usize, read: &Read, reports: &[TargetReport]) -> Vec<FailingC
     all
 }
 
+/// What opens, directive by directive, what OpenSSL's configuration may have closed.
+const OPENED_SYSTEM: [&str; 2] = [
+    "ssl_ecdh_curve X25519:prime256v1:secp384r1:secp521r1:X448;",
+    "ssl_conf_command SignatureAlgorithms ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA+SHA256:RSA+SHA1:ECDSA+SHA1;\n\
+     ssl_conf_command Ciphersuites TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256;",
+];
+
 /// The configuration with everything open that a directive can open.
-fn open(text: &str) -> String {
+fn open(text: &str, material: &Material) -> String {
+    let system = if material.system.is_empty() { String::new() } else { OPENED_SYSTEM.join("\n") };
     let closed = ["ssl_protocols", "ssl_ciphers", "ssl_ecdh_curve", "ssl_conf_command"];
     let kept = text.lines().filter(|line| !closed.iter().any(|name| line.starts_with(name)));
     let opened = kept.map(|line| {
         let more = "ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;\nssl_ciphers ALL:@SECLEVEL=0;";
-        if line.starts_with("listen") { format!("{line}\n{more}") } else { line.to_owned() }
+        if line.starts_with("listen") {
+            format!("{line}\n{more}\n{system}")
+        } else {
+            line.to_owned()
+        }
     });
     opened.collect::<Vec<_>>().join("\n")
 }
@@ -242,30 +261,59 @@ fn connects(reports: &[TargetReport], target: usize, client: &Profile) -> bool {
     replay.is_some_and(|replay| replay.outcome.is_ok())
 }
 
+/// How many cases there are, unless the environment asks for another number.
+fn count(usual: usize) -> usize {
+    let asked = std::env::var("SHAKEDOWN_CASES").ok().and_then(|text| text.parse().ok());
+    asked.unwrap_or(usual)
+}
+
 #[test]
 fn what_is_proposed_lets_the_client_in_and_turns_nobody_away() {
-    let material = Material::new();
-    let mut dice = Dice(20_261_128);
-    let asked = std::env::var("SHAKEDOWN_CASES").ok().and_then(|text| text.parse().ok());
-    let count = asked.unwrap_or(CASES);
-    let cases: Vec<Case> = (0..count).map(|_| Case::roll(&mut dice, &material)).collect();
+    hold(&Material::new(), 20_261_128, count(CASES));
+}
+
+/// Configurations of OpenSSL, each by what it sets for every connection.
+const SYSTEMS: [&str; 4] = [
+    "MinProtocol = TLSv1.3\nCipherString = DEFAULT@SECLEVEL=0\nGroups = P-384:P-521\n",
+    "CipherString = DEFAULT@SECLEVEL=3\nMaxProtocol = TLSv1.2\nOptions = -SessionTicket\n",
+    "SignatureAlgorithms = RSA+SHA256:RSA-PSS+SHA256:RSA+SHA384\nCiphersuites = TLS_AES_128_GCM_SHA256\nGroups = nosuch\n",
+    "CipherString = AES128-SHA\nProtocol = -TLSv1.2\nTLS.Groups = X448\n",
+];
+
+#[test]
+fn what_is_proposed_follows_the_configuration_of_openssl() {
+    for (system, seed) in SYSTEMS.iter().zip(20_261_300..) {
+        hold(&Material::with_system(system), seed, count(CASES / 3));
+    }
+}
+
+/// The addresses of the generated sockets belong to one test at a time.
+static ADDRESSES: Mutex<()> = Mutex::new(());
+
+#[expect(clippy::print_stdout, reason = "the figures of a run")]
+fn hold(material: &Material, seed: u64, count: usize) {
+    let _addresses = ADDRESSES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut dice = Dice(seed);
+    let cases: Vec<Case> = (0..count).map(|_| Case::roll(&mut dice, material)).collect();
     let own = |index: usize| address(0, index, cases[index].module);
     let texts: Vec<String> =
         cases.iter().enumerate().map(|(at, case)| case.configuration(&own(at))).collect();
-    let here = |at: usize, text: &str, new: &str| job(&cases[at], text, &own(at), new, &material);
+    let here = |at: usize, text: &str, new: &str| job(&cases[at], text, &own(at), new, material);
     let depth = Depth { unexplained: true, ..Depth::default() };
     let jobs: Vec<Job> = (0..count).map(|at| here(at, &texts[at], &own(at))).collect();
-    let before = run(&jobs, &depth);
+    let before = run(&jobs, &depth, material);
     let mut failures: Vec<FailingClient> = (0..count)
-        .flat_map(|at| failures(at, &Read::of(&texts[at], &material), &before[at]))
+        .flat_map(|at| {
+            failures((at, &Read::of(&texts[at], material)), &before[at], &material.system)
+        })
         .collect();
     let failing: BTreeSet<usize> = failures.iter().map(|failure| failure.case).collect();
     let failing: Vec<usize> = failing.into_iter().collect();
     let jobs: Vec<Job> = failing
         .iter()
-        .map(|at| here(*at, &open(&texts[*at]), &address(1, *at, cases[*at].module)))
+        .map(|at| here(*at, &open(&texts[*at], material), &address(1, *at, cases[*at].module)))
         .collect();
-    let opened = run(&jobs, &depth);
+    let opened = run(&jobs, &depth, material);
     let tries = failures.iter().map(|failure| failure.proposals.len()).max().unwrap_or(0);
     for round in 0..tries {
         let due: Vec<usize> = (0..failures.len())
@@ -283,7 +331,7 @@ fn what_is_proposed_lets_the_client_in_and_turns_nobody_away() {
             here(*case, text, &address(2, row, cases[*case].module))
         };
         let jobs: Vec<Job> = texts.iter().enumerate().map(job).collect();
-        let tried = run(&jobs, &depth);
+        let tried = run(&jobs, &depth, material);
         let rows: Vec<usize> = due
             .iter()
             .map(|at| {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use serde_json::Value;
@@ -14,7 +14,7 @@ use shakedown::tls::profile::select;
 
 use super::case::{Case, Module};
 use super::material::Material;
-use super::{BATCH, CLIENTS, Job, address_with, connects, job, run};
+use super::{BATCH, CLIENTS, Job, OPENED_SYSTEM, SYSTEMS, address_with, connects, count, job, run};
 use crate::support::dice::Dice;
 use crate::support::program::{shakedown, text};
 use crate::support::server::{Nginx, nginx_binary};
@@ -70,8 +70,11 @@ fn audit(one: &Written, material: &Material, more: &[&str]) -> Value {
     let (main, binary) = (one.main.display().to_string(), nginx_binary().display().to_string());
     let (ca_file, clients) = (material.pki.ca_file(), CLIENTS.join(","));
     let fixed = ["nginx", &main, "--ca-file", &ca_file, "--nginx-binary", &binary];
+    let conf = material.openssl_conf.iter().map(|file| file.display().to_string());
+    let conf: Vec<String> = conf.flat_map(|file| ["--openssl-conf".to_owned(), file]).collect();
+    let conf: Vec<&str> = conf.iter().map(String::as_str).collect();
     let form = ["--clients", &clients, "--scan", "--format", "json", "--omit-times"];
-    let run = shakedown(&[&fixed[..], &form, more].concat());
+    let run = shakedown(&[&fixed[..], &form, &conf, more].concat());
     serde_json::from_str(&run.stdout)
         .unwrap_or_else(|_| panic!("{}{}{}", one.text, run.stdout, run.stderr))
 }
@@ -106,7 +109,8 @@ fn live(all: &[Written], material: &Material) -> Vec<Value> {
             format!("{} {{\n{quiet}{inside}}}\n", module.name())
         };
         let blocks = Module::ALL.map(blocks).concat();
-        let _nginx = Nginx::start_with(|_| format!("worker_rlimit_nofile 4096;\n{blocks}"));
+        let text = |_| format!("worker_rlimit_nofile 4096;\n{blocks}");
+        let _nginx = Nginx::start_configured(text, material.openssl_conf.as_deref());
         reports.extend(each(batch, |_, one| audit(one, material, &[])));
     }
     reports
@@ -200,9 +204,13 @@ fn losses(before: &Connected, after: &Connected, text: &str) -> Option<String> {
 
 /// Ways to open a configuration for more clients: what is restricted by some of these directives, or by all of them, and with the
 /// certificates of all its servers.
-fn openings(text: &str) -> Vec<String> {
+fn openings(text: &str, material: &Material) -> Vec<String> {
     let closed = ["ssl_protocols", "ssl_ciphers", "ssl_ecdh_curve", "ssl_conf_command"];
-    let opened = ["TLSv1 TLSv1.1 TLSv1.2 TLSv1.3", "ALL:@SECLEVEL=0"];
+    let mut opened =
+        vec!["ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;", "ssl_ciphers ALL:@SECLEVEL=0;"];
+    if !material.system.is_empty() {
+        opened.extend(OPENED_SYSTEM);
+    }
     let certificates: Vec<&str> = text.lines().filter(|line| is_certificate(line)).collect();
     let with = |open: usize, certified: bool| {
         let is_open = |at: usize| open >> at & 1 == 1;
@@ -214,8 +222,8 @@ fn openings(text: &str) -> Vec<String> {
             if !line.starts_with("listen") {
                 return line.to_owned();
             }
-            let more = (0..2).filter(|at| is_open(*at));
-            let more = more.map(|at| format!("\n{} {};", closed[at], opened[at]));
+            let more = opened.iter().enumerate().filter(|(at, _)| is_open(*at));
+            let more = more.map(|(_, directive)| format!("\n{directive}"));
             let rejects = line.contains("default_server");
             let own = certificates.iter().filter(|_| certified && !rejects);
             let own = own.map(|line| format!("\n{line}"));
@@ -243,15 +251,15 @@ fn mendable(
         open.extend(failing.map(|(key, _)| (case, key.clone())));
     }
     let mut mended = Vec::new();
-    let rounds = openings("").len();
+    let rounds = openings("", material).len();
     for round in 0..rounds {
         let mut due: Vec<usize> = open.iter().map(|(case, _)| *case).collect();
         due.dedup();
         let jobs = due.iter().enumerate().map(|(row, case)| {
             let one = &all[*case];
-            one.job(&openings(&one.text)[round], 1, row, material)
+            one.job(&openings(&one.text, material)[round], 1, row, material)
         });
-        let seen = run(&jobs.collect::<Vec<_>>(), &quick());
+        let seen = run(&jobs.collect::<Vec<_>>(), &quick(), material);
         let connected: Vec<Connected> = seen.iter().map(|one| connected_now(one)).collect();
         let (now, later): (Vec<_>, Vec<_>) = open.into_iter().partition(|(case, key)| {
             let row = due.iter().position(|one| one == case).unwrap();
@@ -269,16 +277,30 @@ fn quick() -> Depth {
 
 #[test]
 fn a_rehearsal_shows_what_nginx_shows_and_its_verified_fixes_work() {
-    let material = Material::new();
-    let mut dice = Dice(20_261_129);
-    let asked = std::env::var("SHAKEDOWN_CASES").ok().and_then(|text| text.parse().ok());
-    let cases = (0..asked.unwrap_or(CASES)).map(|_| Case::roll(&mut dice, &material));
+    hold(&Material::new(), 20_261_129, count(CASES));
+}
+
+#[test]
+fn a_rehearsal_has_the_configuration_of_openssl_that_nginx_has() {
+    for (system, seed) in SYSTEMS.iter().zip(20_261_310..) {
+        hold(&Material::with_system(system), seed, count(CASES / 4));
+    }
+}
+
+/// The addresses of the generated sockets belong to one test at a time.
+static ADDRESSES: Mutex<()> = Mutex::new(());
+
+#[expect(clippy::print_stdout, reason = "the figures of a run")]
+fn hold(material: &Material, seed: u64, count: usize) {
+    let _addresses = ADDRESSES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut dice = Dice(seed);
+    let cases = (0..count).map(|_| Case::roll(&mut dice, material));
     let all: Vec<Written> =
-        cases.enumerate().map(|(at, case)| Written::new(at, case, &material)).collect();
-    let live = live(&all, &material);
+        cases.enumerate().map(|(at, case)| Written::new(at, case, material)).collect();
+    let live = live(&all, material);
     let rehearsed = each(&all, |_, one| {
         let folder = one.main.with_file_name("fixed").display().to_string();
-        audit(one, &material, &["--rehearse", "--write", &folder])
+        audit(one, material, &["--rehearse", "--write", &folder])
     });
     let mut faults = Vec::new();
     for (at, one) in all.iter().enumerate() {
@@ -291,9 +313,9 @@ fn a_rehearsal_shows_what_nginx_shows_and_its_verified_fixes_work() {
     let before: Vec<Connected> = live.iter().map(connected).collect();
     let fixes: Vec<Verified> =
         (0..all.len()).flat_map(|at| verified(at, &all[at], &rehearsed[at])).collect();
-    let helped = helped(&all, &fixes, &before, &material, &mut faults);
-    faults.extend(losses_of_written(&all, &before, &material));
-    let mendable = mendable(&all, &before, &material);
+    let helped = helped(&all, &fixes, &before, material, &mut faults);
+    faults.extend(losses_of_written(&all, &before, material));
+    let mendable = mendable(&all, &before, material);
     let missed = mendable.iter().filter(|one| !helped.contains(one));
     let missed: Vec<String> = missed
         .map(|(case, (target, client))| {
@@ -334,7 +356,7 @@ fn helped(
     let jobs =
         texts.iter().enumerate().map(|(row, (case, text))| all[*case].job(text, 2, row, material));
     let depth = Depth { scan: true, ..Depth::default() };
-    let seen = run(&jobs.collect::<Vec<_>>(), &depth);
+    let seen = run(&jobs.collect::<Vec<_>>(), &depth, material);
     let mut helped = Vec::new();
     for fix in fixes {
         let row = texts.iter().position(|one| *one == (fix.case, fix.text.as_str())).unwrap();
@@ -364,7 +386,7 @@ fn losses_of_written(all: &[Written], before: &[Connected], material: &Material)
         written.push((at, fs::read_to_string(copy).unwrap()));
     }
     let jobs = written.iter().map(|(at, text)| all[*at].job(text, 3, *at, material));
-    let seen = run(&jobs.collect::<Vec<_>>(), &quick());
+    let seen = run(&jobs.collect::<Vec<_>>(), &quick(), material);
     let both = written.iter().zip(&seen);
     both.filter_map(|((at, text), reports)| losses(&before[*at], &connected_now(reports), text))
         .collect()

@@ -34,7 +34,20 @@ impl Nginx {
 
     /// Starts nginx with these lines next to `events {}`.
     pub(crate) fn start_with(configuration: impl Fn(u16) -> String) -> Self {
-        Self::start_as(|| Command::new(nginx_binary()), configuration)
+        Self::start_configured(configuration, None)
+    }
+
+    /// The same, with this configuration file for its OpenSSL.
+    pub(crate) fn start_configured(
+        configuration: impl Fn(u16) -> String,
+        openssl_conf: Option<&Path>,
+    ) -> Self {
+        let program = || {
+            let mut command = Command::new(nginx_binary());
+            command.envs(openssl_conf.map(|file| ("OPENSSL_CONF", file)));
+            command
+        };
+        Self::start_as(program, configuration)
     }
 
     /// Starts the nginx that verdicts are compared with, with these lines inside `http {}`.

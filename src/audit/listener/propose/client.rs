@@ -2,7 +2,7 @@
 
 use super::{certificates, suites};
 use crate::audit::listener::candidate::{Admits, Candidate};
-use crate::audit::listener::settings::{at_level, cipher_string, with_cipher_string, with_suite};
+use crate::audit::listener::settings::{at_level, cipher_string, with_cipher_string};
 use crate::audit::listener::site::Site;
 use crate::audit::missing::certificate_kinds;
 use crate::certificate::key::KeyType;
@@ -10,9 +10,7 @@ use crate::nginx::defaults::NginxRelease;
 use crate::nginx::edit::Edit;
 use crate::observation::Endpoint;
 use crate::observation::scan::{ReplayFailure, Scan};
-use crate::openssl::cipher_string::evaluate;
 use crate::openssl::release::OpensslRelease;
-use crate::openssl::security_level;
 use crate::tls::group::NamedGroup;
 use crate::tls::profile::{Objection, Profile};
 use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
@@ -138,7 +136,7 @@ impl Way<'_> {
                 let exchange = suite.key_exchange();
                 matches!(exchange, Some(KeyExchange::Ecdhe | KeyExchange::Rsa))
                     && suite.weakness().is_none()
-                    && with_suite("HIGH", *suite, Some(0)).is_some()
+                    && self.site.with_suite("HIGH", *suite, Some(0)).is_some()
             })
             .collect();
         all.sort_by_key(|suite| std::cmp::Reverse((suite.forward_secret(), suite.is_aead())));
@@ -147,15 +145,14 @@ impl Way<'_> {
 
     fn with(&self, suite: Option<CipherSuite>, needs_group: bool) -> Option<Candidate> {
         let site = self.site;
-        let legacy = self.version < ProtocolVersion::TLS1_2;
         let (holder, chooser) = (site.holder(), site.chooser());
-        let level = |server| (legacy && site.level_forbids_legacy(server)).then_some(0);
+        let level = |server| site.level_needed(server, self.version, suite);
         let mut edits = self.version_edits();
         let text = cipher_string(holder);
         let lower = level(holder);
         match (suite, lower) {
             (Some(suite), _) => {
-                edits.push(with_cipher_string(holder, &with_suite(text, suite, lower)?));
+                edits.push(with_cipher_string(holder, &site.with_suite(text, suite, lower)?));
             }
             (None, Some(level)) => {
                 edits.push(with_cipher_string(holder, &at_level(text, level)));
@@ -172,7 +169,8 @@ impl Way<'_> {
             return None;
         }
         let low = level(holder).or(level(chooser));
-        let admits = low.map(|_| Admits::Version(self.version)).into_iter();
+        let is_old = self.version < ProtocolVersion::TLS1_2;
+        let admits = low.filter(|_| is_old).map(|_| Admits::Version(self.version)).into_iter();
         let admits = admits.chain(self.new_versions());
         let recorded = suite.filter(|suite| suite.key_exchange() == Some(KeyExchange::Rsa));
         let admits = admits.chain(recorded.map(|_| Admits::StaticRsa));
@@ -185,12 +183,12 @@ impl Way<'_> {
         let chooser = self.site.chooser();
         let text = cipher_string(chooser);
         let newest = self.site.versions_and(self.version).last().copied();
-        let listed = evaluate(text, security_level::DEFAULT).ok()?.suites;
+        let listed = self.site.suites_of(text)?;
         let usable =
             newest.is_none_or(|newest| listed.iter().any(|suite| suite.usable_with(newest)));
         if newest < Some(ProtocolVersion::TLS1_2) && !usable {
             let suite = self.usable().first().copied()?;
-            return Some(with_cipher_string(chooser, &with_suite(text, suite, level)?));
+            return Some(with_cipher_string(chooser, &self.site.with_suite(text, suite, level)?));
         }
         level.map(|level| with_cipher_string(chooser, &at_level(text, level)))
     }
@@ -230,13 +228,9 @@ impl Way<'_> {
 
 /// The client's schemes, if the configuration limits them.
 fn schemes(client: &Profile, site: Site<'_>) -> Option<Candidate> {
-    let named = site.schemes_named()?;
-    let more = client.signature_schemes.iter().filter(|scheme| scheme.0 >= 0x0400);
-    let more = more.filter_map(|scheme| scheme.name()).filter(|name| !name.starts_with("mldsa"));
-    let known: Vec<&str> = named.split(':').collect();
-    let more = more.filter(|name| !known.contains(name));
-    let names: Vec<&str> = known.iter().copied().chain(more).collect();
-    (names.len() > known.len()).then(|| Candidate::of(vec![site.with_schemes(&names.join(":"))]))
+    let more = client.signature_schemes.iter().copied().filter(|scheme| scheme.0 >= 0x0400);
+    let more = more.filter(|scheme| scheme.name().is_some_and(|name| !name.starts_with("mldsa")));
+    Some(Candidate::of(vec![site.with_more_schemes(more)?]))
 }
 
 /// Whether the client refused the server's finite-field key.

@@ -1,7 +1,7 @@
 //! Candidates for names, sessions, application protocols and client certificates.
 
 use crate::audit::listener::candidate::{Admits, Candidate};
-use crate::audit::listener::settings::{set, with_option};
+use crate::audit::listener::settings::set;
 use crate::audit::listener::site::Site;
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::edit::Edit;
@@ -29,7 +29,7 @@ pub(super) fn resumption(site: Site<'_>) -> Vec<Candidate> {
             .iter()
             .flat_map(|server| {
                 let switch = set(server, "ssl_session_tickets", &["on"]);
-                [Some(switch), with_option(server, "SessionTicket")]
+                [Some(switch), site.with_option(server, "SessionTicket")]
             })
             .flatten()
             .collect()

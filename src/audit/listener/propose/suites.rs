@@ -1,15 +1,14 @@
 //! Candidates for versions, suites and groups: fewer if too much is accepted, more if something is missing.
 
 use crate::audit::listener::candidate::Candidate;
-use crate::audit::listener::settings::{
-    cipher_string, with_cipher_string, with_suite, without_suites,
-};
+use crate::audit::listener::settings::{cipher_string, with_cipher_string, without_suites};
 use crate::audit::listener::site::Site;
 use crate::nginx::edit::Edit;
 use crate::observation::Endpoint;
 use crate::observation::scan::Scan;
 use crate::openssl::release::OpensslRelease;
 use crate::tls::group::NamedGroup;
+use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::{CipherSuite, KeyExchange, SuiteWeakness};
 use crate::tls::version::ProtocolVersion;
 
@@ -21,6 +20,10 @@ const HYBRID: NamedGroup = NamedGroup(0x11ec);
 
 /// Suites of current clients: one for RSA certificates, and one for ECDSA certificates.
 const CURRENT_SUITES: [CipherSuite; 2] = [CipherSuite(0xc02f), CipherSuite(0xc02b)];
+
+/// Schemes of current clients: for ECDSA certificates, and for RSA ones with PSS and without.
+const CURRENT_SCHEMES: [SignatureScheme; 3] =
+    [SignatureScheme(0x0403), SignatureScheme(0x0804), SignatureScheme(0x0401)];
 
 /// Enables this version, with suites and groups for it.
 pub(super) fn version(site: Site<'_>, version: ProtocolVersion) -> Vec<Candidate> {
@@ -108,10 +111,15 @@ pub(super) fn current(site: Site<'_>) -> Vec<Candidate> {
     let listed = site.suites().unwrap_or_default();
     let missing = CURRENT_SUITES.into_iter().filter(|suite| !listed.contains(suite));
     let more = missing.fold(None, |more: Option<String>, suite| {
-        with_suite(more.as_deref().unwrap_or(text), suite, None).or(more)
+        site.with_suite(more.as_deref().unwrap_or(text), suite, None).or(more)
     });
     let edit = |text: String| Candidate::of(vec![with_cipher_string(holder, &text)]);
-    more.map(edit).into_iter().collect()
+    more.map(edit).into_iter().chain(current_schemes(site)).collect()
+}
+
+/// Adds schemes of current clients, if they are limited.
+fn current_schemes(site: Site<'_>) -> Option<Candidate> {
+    Some(Candidate::of(vec![site.with_more_schemes(CURRENT_SCHEMES.into_iter())?]))
 }
 
 /// Adds groups of current clients.

@@ -15,6 +15,18 @@ const MAIN: &str = "/etc/nginx/nginx.conf";
 /// The lines that the candidates for the server with that name add or change, one string per candidate; after `!`, what
 /// they allow.
 fn proposed(goal: Goal, release: NginxRelease, http: &str, name: &str) -> Vec<String> {
+    proposed_with(&[], goal, release, http, name)
+}
+
+/// The same, where OpenSSL's configuration sets this.
+fn proposed_with(
+    system: &[&str],
+    goal: Goal,
+    release: NginxRelease,
+    http: &str,
+    name: &str,
+) -> Vec<String> {
+    let system: Vec<String> = system.iter().map(|&one| one.to_owned()).collect();
     let text = format!("events {{}}\nhttp {{\n{http}\n}}\n");
     let tree = Tree::read(&MemoryFiles::of([(MAIN, text.as_bytes())]), MAIN);
     let all = listeners(&tree);
@@ -25,6 +37,7 @@ fn proposed(goal: Goal, release: NginxRelease, http: &str, name: &str) -> Vec<St
         server,
         release,
         library: OpensslRelease::V3_0,
+        system: &system,
         files: &[],
     };
     let seen = Endpoint::new("127.0.0.1:443".parse().unwrap(), Vec::new());
@@ -167,5 +180,30 @@ fn a_handshake_begins_with_the_default_server() {
     assert!(
         found.iter().any(|one| one.contains(of_default) && one.ends_with("!TLSv1.1")),
         "{found:?}"
+    );
+}
+
+#[test]
+fn what_openssl_s_configuration_sets_counts_where_no_directive_does() {
+    let of = |system: &[&str], goal, http: &str| proposed_with(system, goal, OLD, http, "a.test");
+    let plain = two("", "");
+    // At this level nothing has to be changed for an old client.
+    assert_eq!(of(&["CipherString DEFAULT@SECLEVEL=0"], client("java-7"), &plain), [""; 0]);
+    let own = two("ssl_ciphers HIGH:@SECLEVEL=2;", "ssl_ciphers HIGH:@SECLEVEL=2;");
+    let own = of(&["CipherString DEFAULT@SECLEVEL=0"], client("java-7"), &own);
+    assert!(own[0].contains("ssl_ciphers HIGH:@SECLEVEL=0;"), "{own:?}");
+    let groups = of(&["Groups P-384"], Goal::CurrentGroup, &plain);
+    assert_eq!(groups, ["ssl_ecdh_curve secp384r1:X25519:prime256v1;"]);
+    assert_eq!(of(&["Groups nosuch"], Goal::CurrentGroup, &plain), [""; 0]);
+    let written = two("ssl_ecdh_curve X448;", "");
+    let groups = of(&["Groups P-384"], Goal::CurrentGroup, &written);
+    assert_eq!(groups, ["ssl_ecdh_curve X448:X25519:prime256v1;"]);
+    let schemes = of(&["SignatureAlgorithms RSA+SHA256"], Goal::CurrentSuite, &plain);
+    let all = "RSA+SHA256:ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256";
+    assert_eq!(schemes, [format!("ssl_conf_command SignatureAlgorithms {all};")]);
+    let tickets = of(&["Options -SessionTicket"], Goal::Resumption, &plain);
+    assert!(
+        tickets.iter().any(|one| one.contains("ssl_conf_command Options SessionTicket;")),
+        "{tickets:?}"
     );
 }

@@ -14,6 +14,7 @@ pub mod no_forward_secrecy;
 pub mod policy_deviation;
 pub mod post_quantum_unsupported;
 pub mod protocol_unexpected;
+pub mod served_settings_stale;
 pub mod tls12_unsupported;
 pub mod tls13_unsupported;
 pub mod weak_cipher_accepted;

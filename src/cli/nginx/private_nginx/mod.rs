@@ -45,6 +45,8 @@ const ERROR_LOG_OPTION: NginxRelease = NginxRelease::new(1, 19, 5);
 pub(super) struct NginxProgram {
     pub(super) binary: PathBuf,
     pub(super) build: Build,
+    /// The configuration file of its OpenSSL, if that is not the library's own.
+    pub(super) openssl_conf: Option<PathBuf>,
     /// Whether it runs the configuration's scripts.
     pub(super) scripts: bool,
 }
@@ -63,7 +65,8 @@ impl NginxProgram {
             return Ok(None);
         };
         let build = installed::build(&binary)?;
-        Ok(Some(Self { binary, build, scripts: args.rehearse_scripts }))
+        let scripts = args.rehearse_scripts;
+        Ok(Some(Self { binary, build, openssl_conf: None, scripts }))
     }
 }
 
@@ -260,7 +263,8 @@ fn run(
     if only_test {
         arguments.push("-t");
     }
-    Process::start(&program.binary, &relocation.folder, &arguments)
+    let started = (program.binary.as_path(), program.openssl_conf.as_deref());
+    Process::start(started, &relocation.folder, &arguments)
         .context("cannot run /bin/sh, which starts nginx")
 }
 

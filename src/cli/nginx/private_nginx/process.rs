@@ -28,9 +28,14 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts nginx in a folder that contains a `run` folder.
-    pub(super) fn start(binary: &Path, folder: &str, arguments: &[&str]) -> io::Result<Self> {
+    /// Starts nginx, with this configuration file for its OpenSSL if there is one, in a folder that contains a `run` folder.
+    pub(super) fn start(
+        (binary, openssl_conf): (&Path, Option<&Path>),
+        folder: &str,
+        arguments: &[&str],
+    ) -> io::Result<Self> {
         let watcher = Command::new("/bin/sh")
+            .envs(openssl_conf.map(|file| ("OPENSSL_CONF", file)))
             .args(["-c", WATCHER, "shakedown-rehearsal", folder])
             .arg(binary)
             .args(arguments)

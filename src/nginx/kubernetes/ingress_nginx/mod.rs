@@ -112,6 +112,7 @@ impl IngressReader<'_> {
                 starttls: MailStartTls::Off,
                 proxy_protocol: false,
                 http2: true,
+                http2_by_name: false,
                 quic: false,
                 servers: vec![fallback()],
                 default: 0,
