@@ -9,6 +9,7 @@ mod der;
 pub mod distinguished_name;
 mod distribution_point;
 pub mod file;
+pub mod handshake_signature;
 pub mod issue;
 pub mod key;
 pub mod keystore;

@@ -32,6 +32,10 @@ pub struct Commands {
     pub legacy_servers: bool,
     /// Parts that the hello omits.
     pub left_out: Vec<LeftOut>,
+    /// `Certificate`: the file of the client certificate, in place of `*_ssl_certificate`.
+    pub certificate: Option<String>,
+    /// `PrivateKey`: the file of its key.
+    pub private_key: Option<String>,
     /// `VerifyMode`: the server's certificate is verified in the handshake.
     pub verifies: bool,
     /// Commands whose effect is not known here, as written.
@@ -116,6 +120,8 @@ impl Commands {
                 }
             }
             "cipherstring" => self.cipher_string = Some(value.to_owned()),
+            "certificate" => self.certificate = Some(value.to_owned()),
+            "privatekey" => self.private_key = Some(value.to_owned()),
             "ciphersuites" => {
                 let named = value.split(':').filter(|word| !word.is_empty());
                 let suites: Option<Vec<_>> = named.map(tls13_suite).collect();

@@ -3,6 +3,7 @@
 //! Chains are judged elsewhere, once each. The signature that proves possession of the key is checked here, and the
 //! result is recorded.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::ResolvesClientCert;
@@ -12,18 +13,19 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::certificate::Chain;
 use crate::certificate::cache::ChainCache;
+use crate::certificate::handshake_signature;
 use crate::certificate::key::KeyType;
 use crate::certificate::parse::DistinguishedName;
+use crate::certificate::{Certificate, Chain};
 use crate::observation::ClientCertificateRequest;
 use crate::tls::scheme;
 
 /// The most CA names of a request that are kept; more are rare and of no use in a report.
 const MAX_AUTHORITIES: usize = 256;
 
-/// The largest RSA key, in bits, whose signatures the library can check.
-const MAX_RSA_BITS: u32 = 8192;
+/// The sizes of RSA keys, in bits, whose signatures the library can check by every scheme.
+const RSA_BITS: RangeInclusive<u32> = 2048..=8192;
 
 /// What the server sent on one connection.
 #[derive(Debug, Default)]
@@ -87,35 +89,47 @@ impl HandshakeRecorder {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records the scheme, and returns whether the library can verify it.
-    fn sign(&self, signature: &DigitallySignedStruct) -> bool {
-        let verifiable = self.algorithms.supported_schemes().contains(&signature.scheme);
+    /// Checks a signature, and records what came of it. What the library does not check is checked here, as far as possible.
+    /// The handshake continues in any case, so that the rest is seen as well.
+    fn check(
+        &self,
+        message: &[u8],
+        signature: &DigitallySignedStruct,
+        by_library: impl FnOnce() -> Result<HandshakeSignatureValid, Error>,
+    ) -> HandshakeSignatureValid {
+        let is_known = self.algorithms.supported_schemes().contains(&signature.scheme);
+        let by_library = is_known.then(by_library);
+        let scheme = scheme::SignatureScheme(signature.scheme.into());
         let mut seen = self.lock();
-        seen.scheme = Some(scheme::SignatureScheme(signature.scheme.into()));
-        seen.unchecked_signature |= !verifiable;
-        verifiable
+        seen.scheme = Some(scheme);
+        let leaf = seen.chain.as_ref().and_then(|chain| chain.leaf().cloned());
+        let valid = match (by_library, leaf) {
+            (Some(Ok(_)), _) => Some(true),
+            (Some(Err(error)), leaf) if !is_beyond(&error, leaf.as_deref()) => Some(false),
+            (_, None) => None,
+            (_, Some(leaf)) => {
+                let (spki, signature) = (&leaf.public_key.spki, signature.signature());
+                handshake_signature::is_valid(scheme, spki, message, signature)
+            }
+        };
+        seen.unchecked_signature |= valid.is_none();
+        seen.bad_signature |= valid == Some(false);
+        HandshakeSignatureValid::assertion()
     }
+}
 
-    /// Records a bad signature and lets the handshake continue, so that the rest is seen as well. With a certificate
-    /// that the library cannot use (for example of version 1), the signature is recorded as unchecked, not as bad.
-    fn note(&self, verified: Result<HandshakeSignatureValid, Error>) -> HandshakeSignatureValid {
-        verified.unwrap_or_else(|error| {
-            let unchecked = matches!(
-                error,
-                Error::InvalidCertificate(
-                    CertificateError::BadEncoding | CertificateError::Other(_)
-                )
-            );
-            let mut seen = self.lock();
-            let leaf = seen.chain.as_ref().and_then(|chain| chain.leaf());
-            let too_large = leaf.is_some_and(|leaf| {
-                leaf.public_key.key_type == KeyType::Rsa && leaf.public_key.bits > MAX_RSA_BITS
-            });
-            seen.unchecked_signature |= unchecked || too_large;
-            seen.bad_signature |= !unchecked && !too_large;
-            HandshakeSignatureValid::assertion()
-        })
-    }
+/// Whether the library's refusal proves nothing: it does not read the certificate (for example of version 1), or does not
+/// support RSA keys of this size.
+fn is_beyond(error: &Error, leaf: Option<&Certificate>) -> bool {
+    let is_unread = matches!(
+        error,
+        Error::InvalidCertificate(CertificateError::BadEncoding | CertificateError::Other(_))
+    );
+    let is_unusual = leaf.is_some_and(|leaf| {
+        let key = &leaf.public_key;
+        key.key_type == KeyType::Rsa && !RSA_BITS.contains(&key.bits)
+    });
+    is_unread || is_unusual
 }
 
 impl ServerCertVerifier for HandshakeRecorder {
@@ -142,10 +156,9 @@ impl ServerCertVerifier for HandshakeRecorder {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if !self.sign(signature) {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        Ok(self.note(verify_tls12_signature(message, cert, signature, &self.algorithms)))
+        Ok(self.check(message, signature, || {
+            verify_tls12_signature(message, cert, signature, &self.algorithms)
+        }))
     }
 
     fn verify_tls13_signature(
@@ -154,10 +167,9 @@ impl ServerCertVerifier for HandshakeRecorder {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if !self.sign(signature) {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        Ok(self.note(verify_tls13_signature(message, cert, signature, &self.algorithms)))
+        Ok(self.check(message, signature, || {
+            verify_tls13_signature(message, cert, signature, &self.algorithms)
+        }))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -219,8 +219,16 @@ pub(super) fn client(
             Err(reason) => client.lists_unread = Some(reason),
         }
     }
-    let certificate = material(ssl.certificate.as_ref());
-    let key = material(ssl.certificate_key.as_ref());
+    let mut certificate = material(ssl.certificate.as_ref());
+    let mut key = material(ssl.certificate_key.as_ref());
+    // Commands are applied last.
+    let of = |name: &str| {
+        let mut all = ssl.conf_command.iter().rev().map(|set| &set.value);
+        all.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, file)| file.as_str())
+    };
+    if let (Some(file), Some(of_key)) = (of("Certificate"), of("PrivateKey")) {
+        (certificate, key) = (Ok(Some(file)), Ok(Some(of_key)));
+    }
     match (certificate, key) {
         (Ok(Some(certificate)), Ok(Some(key))) => {
             let passwords = ssl.password_file.as_ref().map(|set| &*set.value).unwrap_or_default();

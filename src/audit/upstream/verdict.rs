@@ -117,6 +117,10 @@ pub fn verdict(attempt: &NginxAttempt, now: OffsetDateTime) -> HandshakeVerdict 
     }
     let commands = client.commands();
     let mut unknown = commands.not_followed;
+    // One of the two replaces half of what the directives name.
+    if commands.certificate.is_some() != commands.private_key.is_some() {
+        unknown.push("Certificate or PrivateKey alone".to_owned());
+    }
     // nginx checks the result itself where it verifies, and OpenSSL's mode does not matter.
     if commands.verifies && !client.verify {
         unknown.push("VerifyMode".to_owned());

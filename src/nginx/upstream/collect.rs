@@ -7,6 +7,7 @@ use super::{Enclosing, ProxyModule, ProxySsl, Text, Upstream, Wire};
 use crate::nginx::inherit::{Scope, Set};
 use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::variable::{self, Definitions, Fork, Lookup, Unresolved, Variables};
+use crate::openssl::conf_value::names_file;
 
 /// Every upstream that nginx connects to over TLS, in the order of the configuration; `given` contains values of
 /// variables.
@@ -208,6 +209,20 @@ impl Enclosing {
     }
 }
 
+/// Commands of OpenSSL, with the full names of the files that they name (`ngx_ssl_conf_commands`).
+fn with_full_names(
+    mut commands: Vec<Set<(String, String)>>,
+    tree: &Tree,
+) -> Vec<Set<(String, String)>> {
+    for command in &mut commands {
+        let (name, value) = &mut command.value;
+        if names_file(name) {
+            *value = tree.full_name(value);
+        }
+    }
+    commands
+}
+
 /// Reads the settings that apply; `text` evaluates a text with variables.
 fn settings(
     scope: &Scope<'_>,
@@ -241,7 +256,7 @@ fn settings(
         certificate_key: material(value("certificate_key")?),
         password_file: file("password_file"),
         session_reuse: scope.flag(&name("session_reuse")),
-        conf_command: scope.pairs(&name("conf_command")),
+        conf_command: with_full_names(scope.pairs(&name("conf_command")), tree),
         alpn: scope.words(&name("alpn")).filter(|_| module == ProxyModule::Stream),
         http_version: scope.scalar("proxy_http_version").filter(|_| module == ProxyModule::Proxy),
         proxy_protocol: module == ProxyModule::Stream

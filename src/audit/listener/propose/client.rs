@@ -226,10 +226,14 @@ impl Way<'_> {
     }
 }
 
+/// The schemes that every release of OpenSSL knows by name, for ECDSA and RSA without SHA-1.
+const COMMON_SCHEMES: [u16; 9] =
+    [0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601];
+
 /// The client's schemes, if the configuration limits them.
 fn schemes(client: &Profile, site: Site<'_>) -> Option<Candidate> {
-    let more = client.signature_schemes.iter().copied().filter(|scheme| scheme.0 >= 0x0400);
-    let more = more.filter(|scheme| scheme.name().is_some_and(|name| !name.starts_with("mldsa")));
+    let more = client.signature_schemes.iter().copied();
+    let more = more.filter(|scheme| COMMON_SCHEMES.contains(&scheme.0));
     Some(Candidate::of(vec![site.with_more_schemes(more)?]))
 }
 
