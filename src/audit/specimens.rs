@@ -163,6 +163,7 @@ fn as_expected() -> Scene {
     scene.target.expect.protocols = Some(vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3]);
     scene.target.expect.client_certificate = Some(ClientCertificatePolicy::None);
     scene.target.expect.alpn = vec!["h2".to_owned()];
+    scene.target.written = Some(Box::default());
     scene.each(|cell| {
         if let Ok(session) = &mut cell.outcome {
             session.alpn = Some("h2".to_owned());

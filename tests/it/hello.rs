@@ -79,13 +79,28 @@ fn a_certificate_that_no_browser_verifies_is_named_by_its_scheme() {
 
 #[test]
 fn a_signature_in_a_scheme_that_cannot_be_verified_is_not_called_verified() {
-    for key in ["ed448", "rsa-pss"] {
+    let authority = OpenSslAuthority::new();
+    let files = authority.issue("ed448", "-sha256", Some("DNS:a.test"));
+    let server = serve(&files, &["-tls1_3"]);
+    let audit = run("probe", &authority.ca_file(), server.port, &["--role", "upstream"]);
+    let untested = audit.target["untested"].to_string();
+    assert!(untested.contains("handshake-signature-invalid"), "{:#}", audit.target);
+}
+
+#[test]
+fn a_signature_is_verified_although_the_library_does_not_read_the_certificate_or_use_the_key() {
+    // Without names the certificate is of version 1.
+    for (key, names) in [
+        ("rsa-pss", Some("DNS:a.test")),
+        ("rsa:1024", Some("DNS:a.test")),
+        ("rsa:2048", None),
+    ] {
         let authority = OpenSslAuthority::new();
-        let files = authority.issue(key, "-sha256", Some("DNS:a.test"));
-        let server = serve(&files, &["-tls1_3"]);
+        let files = authority.issue(key, "-sha256", names);
+        let server = serve(&files, &["-cipher", "DEFAULT@SECLEVEL=0"]);
         let audit = run("probe", &authority.ca_file(), server.port, &["--role", "upstream"]);
-        let untested = audit.target["untested"].to_string();
-        assert!(untested.contains("handshake-signature-invalid"), "{:#}", audit.target);
+        let target = audit.target.to_string();
+        assert!(!target.contains("handshake-signature-invalid"), "{key}: {:#}", audit.target);
     }
 }
 

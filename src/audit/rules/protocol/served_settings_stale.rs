@@ -143,8 +143,8 @@ mod tests {
     }
 
     pub(super) fn specimen() -> Vec<Finding> {
-        let groups = setting(vec![NamedGroup(0x0018)], "ssl_ecdh_curve secp384r1");
-        scene(WrittenSettings { groups, ..WrittenSettings::default() }).judge().findings
+        let versions = setting(vec![ProtocolVersion::TLS1_3], "ssl_protocols TLSv1.3");
+        scene(WrittenSettings { versions, ..WrittenSettings::default() }).judge().findings
     }
 
     #[test]
