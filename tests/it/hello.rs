@@ -90,11 +90,9 @@ fn a_signature_in_a_scheme_that_cannot_be_verified_is_not_called_verified() {
 #[test]
 fn a_signature_is_verified_although_the_library_does_not_read_the_certificate_or_use_the_key() {
     // Without names the certificate is of version 1.
-    for (key, names) in [
-        ("rsa-pss", Some("DNS:a.test")),
-        ("rsa:1024", Some("DNS:a.test")),
-        ("rsa:2048", None),
-    ] {
+    for (key, names) in
+        [("rsa-pss", Some("DNS:a.test")), ("rsa:1024", Some("DNS:a.test")), ("rsa:2048", None)]
+    {
         let authority = OpenSslAuthority::new();
         let files = authority.issue(key, "-sha256", names);
         let server = serve(&files, &["-cipher", "DEFAULT@SECLEVEL=0"]);

@@ -13,6 +13,7 @@ use crate::observation::scan::{ReplayFailure, Scan};
 use crate::openssl::release::OpensslRelease;
 use crate::tls::group::NamedGroup;
 use crate::tls::profile::{Objection, Profile};
+use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
 use crate::tls::version::ProtocolVersion;
 
@@ -35,7 +36,17 @@ pub(super) fn candidates(client: &Profile, site: Site<'_>, seen: &Endpoint) -> V
             all.extend(way.older());
         }
     }
-    all.extend(schemes(client, site));
+    if let Some(edit) = schemes(client, site) {
+        // A scheme may be missing besides all else.
+        let with = |one: &Candidate| {
+            let mut more = one.clone();
+            more.edits.push(edit.clone());
+            more
+        };
+        let joined: Vec<Candidate> = all.iter().map(with).collect();
+        all.extend(joined);
+        all.push(Candidate::of(vec![edit]));
+    }
     if dislikes_finite_field(client, seen) {
         all.extend(suites::no_finite_field(site));
     }
@@ -230,11 +241,16 @@ impl Way<'_> {
 const COMMON_SCHEMES: [u16; 9] =
     [0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601];
 
-/// The client's schemes, if the configuration limits them.
-fn schemes(client: &Profile, site: Site<'_>) -> Option<Candidate> {
+/// Adds the client's schemes, if they are limited. Without any of a kind, OpenSSL leaves out the suites of that kind for older
+/// versions as well.
+fn schemes(client: &Profile, site: Site<'_>) -> Option<Edit> {
     let more = client.signature_schemes.iter().copied();
     let more = more.filter(|scheme| COMMON_SCHEMES.contains(&scheme.0));
-    Some(Candidate::of(vec![site.with_more_schemes(more)?]))
+    let mut all: Vec<SignatureScheme> = more.collect();
+    all.extend(suites::CURRENT_SCHEMES);
+    all.sort_unstable_by_key(|scheme| scheme.0);
+    all.dedup();
+    site.with_more_schemes(all.into_iter())
 }
 
 /// Whether the client refused the server's finite-field key.

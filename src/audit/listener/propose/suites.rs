@@ -22,7 +22,7 @@ const HYBRID: NamedGroup = NamedGroup(0x11ec);
 const CURRENT_SUITES: [CipherSuite; 2] = [CipherSuite(0xc02f), CipherSuite(0xc02b)];
 
 /// Schemes of current clients: for ECDSA certificates, and for RSA ones with PSS and without.
-const CURRENT_SCHEMES: [SignatureScheme; 3] =
+pub(super) const CURRENT_SCHEMES: [SignatureScheme; 3] =
     [SignatureScheme(0x0403), SignatureScheme(0x0804), SignatureScheme(0x0401)];
 
 /// Enables this version, with suites and groups for it.
