@@ -57,7 +57,10 @@ impl ConfigurationPlace<'_> {
         };
         let metadata = fs::metadata(real).ok()?;
         // While nginx is upgraded there are two, and the later one will remain.
-        masters.iter().filter(|one| one.runs(&metadata)).max_by_key(|one| one.loaded.map(|(_, since)| since))
+        masters
+            .iter()
+            .filter(|one| one.runs(&metadata))
+            .max_by_key(|one| one.loaded.map(|(_, since)| since))
     }
 
     fn root(&self) -> Option<&Path> {
