@@ -8,6 +8,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::binary;
 use super::command_line::{NginxCommand, NginxProcess};
+use super::safe::may_run;
 use crate::nginx::build::Build;
 use crate::targets::regular_file;
 
@@ -226,7 +227,9 @@ impl Master {
 
     /// Whether it runs the configuration with this main file of this machine.
     pub(in crate::cli) fn runs(&self, main: &Metadata) -> bool {
-        let Some(name) = &self.configuration else { return false };
+        let Some(name) = self.configuration.as_ref().filter(|_| may_run(self.pid, main)) else {
+            return false;
+        };
         let its = fs::metadata(format!("/proc/{}/root{name}", self.pid));
         let its = match its {
             Ok(its) => its,

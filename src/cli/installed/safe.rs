@@ -1,6 +1,6 @@
-//! Which programs may be run though only another process names them: any user can start a process that looks like nginx.
+//! What is believed of other processes: any user can start one that looks like nginx.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -9,6 +9,14 @@ const WRITABLE: u32 = 0o022;
 
 /// In such a folder, nobody can rename or remove the files of others.
 const STICKY: u32 = 0o1000;
+
+/// Whether a process may be the nginx of this main file: one of root, of this user, or of the file's owner.
+pub(super) fn may_run(pid: u32, main: &Metadata) -> bool {
+    let user =
+        |process: &str| fs::metadata(format!("/proc/{process}")).map(|found| found.uid()).ok();
+    let known = [Some(0), Some(main.uid()), user("self")];
+    user(&pid.to_string()).is_some_and(|user| known.contains(&Some(user)))
+}
 
 /// Whether nobody but this user and root can change this file, or put another one in its place.
 pub(super) fn is_safe(path: &Path) -> bool {
@@ -29,6 +37,14 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn a_process_of_this_user_may_run_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let main = file.as_file().metadata().unwrap();
+        assert!(may_run(std::process::id(), &main));
+        assert!(!may_run(u32::MAX, &main));
+    }
 
     #[test]
     fn a_program_that_others_can_replace_is_not_safe() {
