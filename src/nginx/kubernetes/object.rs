@@ -1,6 +1,6 @@
 //! The objects in the output of `kubectl get … -o json`, by kind, namespace and name.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -53,6 +53,8 @@ pub(super) struct KubernetesObjects {
     named: HashMap<(String, String, String), usize>,
     /// The EndpointSlices by the namespace and the name of their Service.
     slices: HashMap<(String, String), Vec<usize>>,
+    /// The routes by their kind and the name of each parent.
+    routes: HashMap<(String, String), BTreeSet<usize>>,
 }
 
 impl KubernetesObjects {
@@ -89,6 +91,12 @@ impl KubernetesObjects {
                 let of = (namespace(&item).to_owned(), service.to_owned());
                 objects.slices.entry(of).or_default().push(objects.all.len());
             }
+            for parent in list(&item, "/spec/parentRefs") {
+                if let Some(name) = text(parent, "/name") {
+                    let of = (kind.clone(), name.to_owned());
+                    objects.routes.entry(of).or_default().insert(objects.all.len());
+                }
+            }
             objects.kinds.entry(kind).or_default().push(objects.all.len());
             objects.all.push(item);
         }
@@ -104,6 +112,18 @@ impl KubernetesObjects {
     pub(super) fn slices(&self, namespace: &str, service: &str) -> impl Iterator<Item = &Value> {
         let of = (namespace.to_owned(), service.to_owned());
         self.slices.get(&of).into_iter().flatten().map(|at| &self.all[*at])
+    }
+
+    /// The routes of a kind that have a parent with one of these names.
+    pub(super) fn routes<'n>(
+        &self,
+        kind: &str,
+        parents: impl IntoIterator<Item = &'n str>,
+    ) -> impl Iterator<Item = &Value> {
+        let of = |name: &str| self.routes.get(&(kind.to_owned(), name.to_owned()));
+        let places: BTreeSet<usize> =
+            parents.into_iter().filter_map(of).flatten().copied().collect();
+        places.into_iter().map(|at| &self.all[at])
     }
 
     /// Whether there is any object of a kind; if not, it was probably not asked for.

@@ -52,7 +52,7 @@ pub(super) fn attached<'o>(
 ) -> Vec<AttachedRoute<'o>> {
     let mut all = Vec::new();
     for kind in ["HTTPRoute", "GRPCRoute"] {
-        for object in objects.of(kind) {
+        for object in objects.routes(kind, owners(gateway, listeners)) {
             let route = HttpRoute { kind, object };
             let before = all.len();
             let speaks = listeners.iter().filter(|one| matches!(one.protocol, "HTTP" | "HTTPS"));
@@ -65,6 +65,12 @@ pub(super) fn attached<'o>(
         }
     }
     all
+}
+
+/// The names of the Gateway and of the objects that hold its listeners.
+fn owners<'a>(gateway: &'a Value, listeners: &[GatewayListener<'a>]) -> Vec<&'a str> {
+    let held = listeners.iter().map(|one| one.owner.2);
+    std::iter::once(name(gateway)).chain(held).collect()
 }
 
 fn key<'o>(one: &GatewayListener<'o>) -> (&'static str, &'o str, &'o str, &'o str, u16) {
@@ -166,7 +172,8 @@ pub(super) fn passed_through(
     let mut all = Vec::new();
     let statuses = address::of_status(gateway);
     for listener in listeners.iter().filter(|one| one.protocol == "TLS") {
-        for route in objects.of("TLSRoute").filter(|one| is_attached(one, listener)) {
+        let routes = objects.routes("TLSRoute", [listener.owner.2]);
+        for route in routes.filter(|one| is_attached(one, listener)) {
             for host in accepted_hosts(listener.hostname, route) {
                 let addresses = if statuses.is_empty() {
                     address::stand_in(Some(&host))
