@@ -5,9 +5,13 @@ use std::path::Path;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The code spans of a page that look like paths in this repository.
+/// The code spans of a page that look like paths in this repository; what cargo makes is not there before.
 fn paths(page: &str) -> Vec<String> {
-    let is_path = |span: &str| !span.contains([' ', '…', ':', '|']) && span.contains(['/', '.']);
+    let is_path = |span: &str| {
+        !span.contains([' ', '…', ':', '|'])
+            && span.contains(['/', '.'])
+            && !span.starts_with("target/")
+    };
     page.split('`').skip(1).step_by(2).filter(|span| is_path(span)).map(str::to_owned).collect()
 }
 
