@@ -36,7 +36,7 @@ impl CertificateGroup {
     /// The chains, each with its own key: the one that belongs to its leaf, or else one that belongs to none of them.
     pub fn chains(&self, parsed: &[Certificate]) -> Vec<FileChain> {
         let mut chains = file::chains(&self.name, parsed, None);
-        let of = |chain: &FileChain| chain.chain.leaf().map(|leaf| leaf.public_key.spki.to_vec());
+        let of = |chain: &FileChain| chain.chain.leaf().map(|leaf| leaf.public_key.spki.clone());
         let leaves: Vec<Option<Vec<u8>>> = chains.iter().map(of).collect();
         let is_of = |key: &Vec<u8>| leaves.iter().flatten().any(|spki| spki == key);
         let foreign = self.keys.iter().find(|key| !is_of(key));

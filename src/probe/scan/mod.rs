@@ -240,9 +240,10 @@ impl<'a> Scanner<'a> {
             ProtocolVersion::TLS1_2 => self.schemes_tls12(&openings, &signed).await,
             _ => Listing::default(),
         };
-        let complete = match completed.contains(&version) {
-            true => Observed::Seen(()),
-            false => self.completes(version, &openings, &groups).await,
+        let complete = if completed.contains(&version) {
+            Observed::Seen(())
+        } else {
+            self.completes(version, &openings, &groups).await
         };
         (VersionScan { version, suites, groups, schemes, complete }, openings)
     }
