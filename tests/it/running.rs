@@ -282,3 +282,16 @@ fn what_the_sockets_do_otherwise_than_the_file_says_is_found() {
         assert_eq!(otherwise(&running, (name, &changed)), [""; 0], "{more}");
     }
 }
+
+#[test]
+fn a_certificate_that_a_command_of_openssl_names_is_not_called_stale() {
+    let other = Pki::new();
+    let own = other.server("own", &["www.test"]);
+    let running = Running::start_with(&format!(
+        "ssl_conf_command Certificate {};\nssl_conf_command PrivateKey {};\n",
+        own.certificate.display(),
+        own.key.display()
+    ));
+    let run = running.audit(&[]);
+    assert!(!run.stdout.contains("served-certificate-stale"), "{}", run.stdout);
+}

@@ -309,9 +309,12 @@ fn expected_policy(ssl: &ServerSsl) -> Option<ClientCertificatePolicy> {
     }
 }
 
-/// The certificate files, as far as they are readable.
+/// The certificate files, as far as they are readable; none where a command of OpenSSL replaces certificates.
 fn files(ssl: &ServerSsl, premises: &Premises<'_>) -> Vec<FileChain> {
     let mut all = Vec::new();
+    if ssl.conf_command.iter().any(|set| set.value.0.eq_ignore_ascii_case("Certificate")) {
+        return all;
+    }
     for pair in &ssl.certificates {
         let Material::File(name) = &pair.certificate.value else { continue };
         let Ok(certificates) = read_certificates(&premises.path(name)) else { continue };

@@ -273,9 +273,10 @@ fn what_is_proposed_lets_the_client_in_and_turns_nobody_away() {
 }
 
 /// Configurations of OpenSSL, each by what it sets for every connection.
-const SYSTEMS: [&str; 3] = [
+const SYSTEMS: [&str; 4] = [
     "MinProtocol = TLSv1.3\nCipherString = DEFAULT@SECLEVEL=0\nGroups = P-384:P-521\n",
     "CipherString = DEFAULT@SECLEVEL=3\nMaxProtocol = TLSv1.2\nOptions = -SessionTicket\n",
+    "SignatureAlgorithms = RSA+SHA256:RSA-PSS+SHA256:RSA+SHA384\nCiphersuites = TLS_AES_128_GCM_SHA256\nGroups = nosuch\n",
     "CipherString = AES128-SHA\nProtocol = -TLSv1.2\nTLS.Groups = X448\n",
 ];
 
