@@ -56,10 +56,14 @@ pub fn run(name: &str, input: &[u8]) {
     kept.expect("the folder can be written");
 }
 
-/// Runs the seeds first: tables are built once, and belong to no input.
+/// Runs the seeds first: tables are built once, and belong to no input. Writes the seeds of all targets to the folder that
+/// `FUZZ_SEEDS` names: a program of its own would not be linked with what the instrumentation calls.
 fn warm(target: &FuzzTarget) {
     static WARM: Once = Once::new();
     WARM.call_once(|| {
+        if let Some(folder) = std::env::var_os("FUZZ_SEEDS") {
+            write_seeds(Path::new(&folder)).expect("the folder can be written");
+        }
         for seed in (target.seeds)() {
             (target.body)(&seed);
         }
@@ -73,7 +77,7 @@ fn peak() -> i64 {
 }
 
 /// Writes the seeds of every target to `NAME/` in this folder, and its words to `NAME.words`, as libFuzzer reads them.
-pub fn write_seeds(folder: &Path) -> io::Result<()> {
+fn write_seeds(folder: &Path) -> io::Result<()> {
     for target in TARGETS {
         let own = folder.join(target.name);
         fs::create_dir_all(&own)?;
