@@ -35,6 +35,7 @@ pub(super) struct Scene {
     pki: Option<Pki>,
     folder: PathBuf,
     network: String,
+    _claim: Option<TcpListener>,
 }
 
 impl Scene {
@@ -44,21 +45,21 @@ impl Scene {
         let pki = Pki::within(made, &PKCS_RSA_SHA256);
         let folder = pki.folder.path().to_owned();
         assert_eq!(folder.as_os_str().len(), FOLDER.len() + 1);
-        // Tests of other processes have networks of their own, as far as there are enough.
+        // A socket on the network claims it, so that other scenes, of other processes as well, have others.
         let start = std::process::id() % 90;
-        let networks = (0..90).map(|step| format!("127.0.{}.", 10 + (start + step) % 90));
-        let is_free = |network: &String| {
-            let places = [8080, 8443, 9219].map(|port| format!("{network}10:{port}"));
-            places.iter().all(|place| TcpListener::bind(place).is_ok())
+        let mut networks = (0..90).map(|step| format!("127.0.{}.", 10 + (start + step) % 90));
+        let claimed = |network: String| {
+            Some((TcpListener::bind(format!("{network}99:18443")).ok()?, network))
         };
-        let network = networks.into_iter().find(is_free).unwrap();
+        let (claim, network) = networks.find_map(claimed).unwrap();
         assert_eq!(network.len(), NETWORK.len());
-        Self { servers: Vec::new(), pki: Some(pki), folder, network }
+        Self { servers: Vec::new(), pki: Some(pki), folder, network, _claim: Some(claim) }
     }
 
     /// A folder that is already there, without servers.
     pub(super) fn of(folder: &Path) -> Self {
-        Self { servers: Vec::new(), pki: None, folder: folder.to_owned(), network: String::new() }
+        let (folder, network) = (folder.to_owned(), String::new());
+        Self { servers: Vec::new(), pki: None, folder, network, _claim: None }
     }
 
     pub(super) fn pki(&self) -> &Pki {
