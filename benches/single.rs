@@ -6,7 +6,7 @@
 //! must be installed.
 
 #![expect(
-    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a benchmark measures the world and prints what it cost"

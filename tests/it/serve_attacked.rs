@@ -77,7 +77,7 @@ fn no_spelling_reaches_what_is_not_configured() {
         "a.test:443:127.0.0.1:PORT",
         "ALLOWED 127.0.0.1:PORT",
         "ALLOWED\n127.0.0.1:PORT",
-        "ALLOWED\0127.0.0.1:PORT",
+        "ALLOWED\x00127.0.0.1:PORT",
         "ALLOWED,127.0.0.1:PORT",
         "127。0。0。1:PORT",
         "１２７.0.0.1:PORT",

@@ -199,7 +199,7 @@ fn bare(
     let request = request(logged(), &host).filter(|_| !args.no_request);
     let client = named::nginx_client(&client, &target)?;
     let system_commands = nginx.system.commands.clone();
-    target.nginx = Some(Arc::new(NginxClient { request, system_commands, ..client }));
+    target.nginx = Some(Arc::new(NginxClient { system_commands, request, ..client }));
     Ok(Arc::new(target))
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::lines::whole;
 use crate::nginx::inherit::Set;
 use crate::nginx::listener::{
-    ListenAddress, Listener, MailStartTls, Protocol, Server, ServerName, ServerSsl,
+    Http2Offer, ListenAddress, Listener, MailStartTls, Protocol, Server, ServerName, ServerSsl,
 };
 
 /// One such host at one address.
@@ -48,8 +48,7 @@ fn listener(host: &str, port: u16, mut servers: Vec<Server>) -> Listener {
         address,
         starttls: MailStartTls::Off,
         proxy_protocol: false,
-        http2: false,
-        http2_by_name: false,
+        http2: Http2Offer::Nobody,
         quic: false,
         servers,
         default: 0,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::listen::Listen;
 use super::names::claim;
 use super::settings::settings;
-use super::{ListenAddress, Listener, MailStartTls, Protocol, Server};
+use super::{Http2Offer, ListenAddress, Listener, MailStartTls, Protocol, Server};
 use crate::nginx::inherit::Scope;
 use crate::nginx::server_name::server_names;
 use crate::nginx::tree::{Directive, Tree};
@@ -113,8 +113,7 @@ impl ModuleSockets {
                 address: address.clone(),
                 starttls,
                 proxy_protocol: false,
-                http2: false,
-                http2_by_name: false,
+                http2: Http2Offer::Nobody,
                 quic,
                 servers: Vec::new(),
                 default: 0,
@@ -134,7 +133,9 @@ impl CollectedSocket {
         let listener = &mut self.listener;
         self.ssl |= listen.has("ssl");
         listener.proxy_protocol |= listen.has("proxy_protocol");
-        listener.http2 |= listen.has("http2") || listen.has("spdy");
+        if listen.has("http2") || listen.has("spdy") {
+            listener.http2 = Http2Offer::Default;
+        }
         if listen.is_default() && !self.has_default {
             listener.default = listener.servers.len();
             self.has_default = true;
@@ -163,8 +164,12 @@ impl CollectedSocket {
         let mut listener = self.listener;
         claim(&mut listener.servers);
         let default = self.said.get(listener.default).copied().unwrap_or_default();
-        listener.http2 |= default.http2;
-        listener.http2_by_name = self.said.iter().any(|said| said.http2);
+        listener.http2 = match listener.http2 {
+            Http2Offer::Default => Http2Offer::Default,
+            _ if default.http2 => Http2Offer::Default,
+            _ if self.said.iter().any(|said| said.http2) => Http2Offer::ByName,
+            offer => offer,
+        };
         let tls = self.ssl || default.ssl;
         if tls {
             // If a socket starts with TLS, STARTTLS does not apply.

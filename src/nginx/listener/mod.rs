@@ -92,6 +92,17 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// Who offers HTTP/2 on a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Http2Offer {
+    /// No server.
+    Nobody,
+    /// A server that is chosen by its name, but not the default server.
+    ByName,
+    /// The socket, or its default server.
+    Default,
+}
+
 /// A TLS socket, with all servers that share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
@@ -103,10 +114,8 @@ pub struct Listener {
     pub starttls: MailStartTls,
     /// Whether a PROXY protocol line is expected first.
     pub proxy_protocol: bool,
-    /// Whether HTTP/2 is offered, by the socket or by its default server.
-    pub http2: bool,
-    /// Whether another server of the socket has `http2 on`.
-    pub http2_by_name: bool,
+    /// Who offers HTTP/2.
+    pub http2: Http2Offer,
     /// Whether this is a UDP socket for QUIC.
     pub quic: bool,
     /// The servers, in the order of the configuration.

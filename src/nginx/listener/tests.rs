@@ -22,7 +22,7 @@ fn line(listener: &Listener) -> String {
     });
     let flags = [
         (listener.proxy_protocol, "proxy_protocol"),
-        (listener.http2, "http2"),
+        (listener.http2 == Http2Offer::Default, "http2"),
         (listener.quic, "quic"),
         (listener.starttls == MailStartTls::On, "starttls"),
         (listener.starttls == MailStartTls::Only, "starttls-only"),

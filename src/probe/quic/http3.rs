@@ -14,7 +14,7 @@ const DATA: u64 = 0x00;
 /// `GET /` to this host.
 pub(super) fn get(host: &str) -> Vec<u8> {
     // No dynamic table; then :method GET, :scheme https and :path / are entries 17, 23 and 1 of the static one.
-    let mut fields = vec![0x00, 0x00, 0xc0 | 17, 0xc0 | 23, 0xc0 | 1];
+    let mut fields = vec![0x00, 0x00, 0xc0 + 17, 0xc0 + 23, 0xc0 + 1];
     // :authority is entry 0, and user-agent entry 95.
     for (name, value) in [(0, host), (95, "shakedown")] {
         with_prefix(&mut fields, (0x50, 4), name);

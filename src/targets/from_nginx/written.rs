@@ -3,7 +3,7 @@
 use super::{Premises, origin};
 use crate::nginx::defaults::PROTOCOLS_BY_NAME;
 use crate::nginx::inherit::Set;
-use crate::nginx::listener::{Listener, Protocol, Server};
+use crate::nginx::listener::{Http2Offer, Listener, Protocol, Server};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::{Directive, Tree};
 use crate::openssl::cipher_string::evaluate;
@@ -55,7 +55,7 @@ fn of<T>(name: &str, set: &Set<String>, value: T) -> WrittenSetting<T> {
 
 /// Without HTTP/2 anywhere on the socket, no server selects it.
 fn alpn(listener: &Listener) -> Option<WrittenSetting<Vec<String>>> {
-    let is_off = listener.protocol == Protocol::Http && !listener.http2 && !listener.http2_by_name;
+    let is_off = listener.protocol == Protocol::Http && listener.http2 == Http2Offer::Nobody;
     let older = ["http/1.1", "http/1.0", "http/0.9"].map(str::to_owned).to_vec();
     let listen = &listener.default_server().listen;
     is_off.then(|| written(older, "http2 off".to_owned(), listen))

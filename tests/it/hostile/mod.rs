@@ -83,7 +83,12 @@ fn document(lines: &str) -> Value {
 }
 
 fn lines(document: &Value) -> String {
-    document.as_array().unwrap().iter().map(|line| format!("{line}\n")).collect()
+    document
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|line| [line.to_string(), "\n".to_owned()])
+        .collect()
 }
 
 /// The recordings of the repository.

@@ -31,10 +31,14 @@ pub(super) fn refreshed(page: &str, scene: &Scene) -> (String, usize) {
             Piece::Text(line) => add(line),
             Piece::Example(command, shown) => {
                 commands += 1;
-                command.iter().for_each(|line| add(line));
+                for line in &command {
+                    add(line);
+                }
                 let printed = run(&command, scene);
                 if is_shown(&shown, &printed) {
-                    shown.iter().for_each(|line| add(&indented(line)));
+                    for line in &shown {
+                        add(&indented(line));
+                    }
                 } else {
                     printed.lines().for_each(|line| add(&indented(line)));
                 }

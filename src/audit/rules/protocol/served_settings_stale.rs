@@ -55,7 +55,7 @@ struct Difference {
 }
 
 impl Difference {
-    fn of<T>(what: String, setting: &WrittenSetting<T>) -> Self {
+    fn of<T>(what: &str, setting: &WrittenSetting<T>) -> Self {
         let WrittenSetting { text, place, .. } = setting;
         let (file, line) = (&place.file, place.line);
         Self {
@@ -70,10 +70,10 @@ fn differences(cell: &Handshake, written: &WrittenSettings) -> Vec<Difference> {
     if let Some(setting) = &written.versions {
         let is_written = setting.value.contains(&cell.version);
         if is_written && cell.failure().is_some_and(is_refusal_of_version) {
-            all.push(Difference::of(format!("it refuses {}", cell.version), setting));
+            all.push(Difference::of(&format!("it refuses {}", cell.version), setting));
         }
         if !is_written && cell.established() {
-            all.push(Difference::of(format!("it accepts {}", cell.version), setting));
+            all.push(Difference::of(&format!("it accepts {}", cell.version), setting));
         }
     }
     if let Some(session) = cell.session() {
@@ -82,7 +82,7 @@ fn differences(cell: &Handshake, written: &WrittenSettings) -> Vec<Difference> {
     if let Some(setting) = written.asks.as_ref().filter(|_| cell.established()) {
         let asks = cell.client_auth.request().is_some();
         if asks && !setting.value {
-            all.push(Difference::of("it asks for a client certificate".to_owned(), setting));
+            all.push(Difference::of("it asks for a client certificate", setting));
         }
     }
     all
@@ -104,7 +104,7 @@ fn in_session(
         && version < ProtocolVersion::TLS1_3
         && !setting.value.contains(&suite)
     {
-        all.push(Difference::of(format!("it uses {suite}"), setting));
+        all.push(Difference::of(&format!("it uses {suite}"), setting));
     }
     let by_curve =
         version == ProtocolVersion::TLS1_3 || suite.key_exchange() == Some(KeyExchange::Ecdhe);
@@ -112,12 +112,12 @@ fn in_session(
         && by_curve
         && !setting.value.contains(&group)
     {
-        all.push(Difference::of(format!("it uses the group {group}"), setting));
+        all.push(Difference::of(&format!("it uses the group {group}"), setting));
     }
     if let (Some(setting), Some(protocol)) = (&written.alpn, &session.alpn)
         && !setting.value.contains(protocol)
     {
-        all.push(Difference::of(format!("it selects {protocol}"), setting));
+        all.push(Difference::of(&format!("it selects {protocol}"), setting));
     }
     all
 }
@@ -127,13 +127,13 @@ mod tests {
     use super::*;
     use crate::audit::finding::Finding;
     use crate::audit::fixtures::Scene;
-    use crate::observation::ClientAuth;
+    use crate::observation::{ClientAuth, ClientCertificateRequest};
     use crate::targets::Origin;
     use crate::tls::group::NamedGroup;
 
-    fn setting<T>(value: T, text: &str) -> Option<WrittenSetting<T>> {
+    fn setting<T>(value: T, text: &str) -> WrittenSetting<T> {
         let place = Origin { file: "/etc/nginx/nginx.conf".to_owned(), line: 7, column: 5 };
-        Some(WrittenSetting { value, text: text.to_owned(), place })
+        WrittenSetting { value, text: text.to_owned(), place }
     }
 
     fn scene(written: WrittenSettings) -> Scene {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     pub(super) fn specimen() -> Vec<Finding> {
-        let versions = setting(vec![ProtocolVersion::TLS1_3], "ssl_protocols TLSv1.3");
+        let versions = Some(setting(vec![ProtocolVersion::TLS1_3], "ssl_protocols TLSv1.3"));
         scene(WrittenSettings { versions, ..WrittenSettings::default() }).judge().findings
     }
 
@@ -151,9 +151,9 @@ mod tests {
     fn what_the_file_allows_is_no_difference() {
         let versions = vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3];
         let allowed = WrittenSettings {
-            versions: setting(versions, "ssl_protocols TLSv1.2 TLSv1.3"),
-            groups: setting(vec![NamedGroup(0x001d)], "ssl_ecdh_curve X25519"),
-            asks: setting(false, "ssl_verify_client off"),
+            versions: Some(setting(versions, "ssl_protocols TLSv1.2 TLSv1.3")),
+            groups: Some(setting(vec![NamedGroup(0x001d)], "ssl_ecdh_curve X25519")),
+            asks: Some(setting(false, "ssl_verify_client off")),
             ..WrittenSettings::default()
         };
         scene(allowed).check(&[]);
@@ -162,17 +162,17 @@ mod tests {
     #[test]
     fn each_setting_is_held_against_what_was_seen() {
         let version = |versions| WrittenSettings {
-            versions: setting(versions, "ssl_protocols X"),
+            versions: Some(setting(versions, "ssl_protocols X")),
             ..WrittenSettings::default()
         };
         scene(version(vec![ProtocolVersion::TLS1_3])).check(&["warning served-settings-stale"]);
-        let suites = setting(Vec::new(), "ssl_ciphers X");
+        let suites = Some(setting(Vec::new(), "ssl_ciphers X"));
         let suites = WrittenSettings { suites, ..WrittenSettings::default() };
         scene(suites).check(&["warning served-settings-stale"]);
-        let asks = setting(false, "ssl_verify_client off");
+        let asks = Some(setting(false, "ssl_verify_client off"));
         let mut asking = scene(WrittenSettings { asks, ..WrittenSettings::default() });
         for cell in &mut asking.seen.endpoints[0].handshakes {
-            cell.client_auth = ClientAuth::Requested(Default::default());
+            cell.client_auth = ClientAuth::Requested(ClientCertificateRequest::default());
         }
         let findings = asking.judge().findings;
         assert!(findings.iter().any(|one| one.rule == RULE.id), "{findings:?}");
@@ -186,7 +186,7 @@ mod tests {
             (AlertDescription::HANDSHAKE_FAILURE, false),
         ] {
             let mut scene = scene(WrittenSettings {
-                versions: setting(both.clone(), "ssl_protocols TLSv1.2 TLSv1.3"),
+                versions: Some(setting(both.clone(), "ssl_protocols TLSv1.2 TLSv1.3")),
                 ..WrittenSettings::default()
             });
             let is_old = |cell: &Handshake| cell.version == ProtocolVersion::TLS1_2;

@@ -20,8 +20,8 @@ use super::object::KubernetesObjects;
 use crate::nginx::facts::{Fact, FactKind};
 use crate::nginx::inherit::Set;
 use crate::nginx::listener::{
-    CertificatePair, ListenAddress, Listener, MailStartTls, Material, Protocol, Server, ServerName,
-    ServerSsl, claim,
+    CertificatePair, Http2Offer, ListenAddress, Listener, MailStartTls, Material, Protocol, Server,
+    ServerName, ServerSsl, claim,
 };
 use crate::nginx::problem::Span;
 use crate::nginx::upstream::{
@@ -111,8 +111,7 @@ impl IngressReader<'_> {
                 address,
                 starttls: MailStartTls::Off,
                 proxy_protocol: false,
-                http2: true,
-                http2_by_name: false,
+                http2: Http2Offer::Default,
                 quic: false,
                 servers: vec![fallback()],
                 default: 0,
