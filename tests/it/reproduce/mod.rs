@@ -22,7 +22,7 @@ use scene::{Scene, Shown, shells};
 type Row = (&'static str, fn() -> Scene);
 
 /// Rules whose fault cannot be provoked on loopback, and what would be needed.
-const OUT_OF_REACH: [(&str, &str); 9] = [
+const OUT_OF_REACH: [(&str, &str); 10] = [
     ("addresses-untested", "a name with more addresses than are tested"),
     ("certificate-differs-by-address", "a name with two addresses"),
     ("connect-timeout", "a network that drops what is sent"),
@@ -32,6 +32,7 @@ const OUT_OF_REACH: [(&str, &str); 9] = [
     ("not-tested", "a machine without a free socket"),
     ("quic-certificate-differs", "s_client -quic, of OpenSSL 3.2"),
     ("quic-unreachable", "s_client -quic, of OpenSSL 3.2"),
+    ("served-settings-stale", "a configuration that a running nginx has not loaded"),
 ];
 
 /// Checks for each rule that its fault is found only with the faulty server, and that its commands show it only there.
