@@ -1,8 +1,10 @@
 //! `probe`: reads targets, audits them and writes a report.
 
+use std::io::{self, IsTerminal};
+
 use tokio::runtime::Runtime;
 
-use super::args::ProbeArgs;
+use super::args::{Framing, ProbeArgs};
 use super::engine::{Done, Job, carry_out_with};
 use super::errors::{UsageError, is_closed_pipe, warn};
 use super::exit::Exit;
@@ -11,6 +13,7 @@ use super::stop::signalled;
 use super::targets;
 use crate::audit::policy::Policy;
 use crate::probe::scan::Depth;
+use crate::report::Format;
 use crate::run::TrustStores;
 
 /// Runs the subcommand.
@@ -27,16 +30,26 @@ pub(super) fn run_with(
     let listed = || Listed::new(&args.run.fleet);
     let read = || targets::read(&args.source, &args.run.limits, listed());
     let mut stores = TrustStores::default();
+    let mut run = args.run.clone();
+    if args.watch.is_some() {
+        if run.report.format != Format::Table || !io::stdout().is_terminal() {
+            return Err(UsageError::new(
+                "--watch redraws the table on a terminal",
+                "to repeat the audit in another format, in a pipe or into a file, use --interval",
+            ));
+        }
+        run.report.framing = Framing::Redrawn;
+    }
     let mut audit = |targets| {
         let (depth, policy) = (depth.clone(), policy.cloned());
-        carry_out_with(Job { targets, depth, policy, ..Job::default() }, &args.run, &mut stores)
+        carry_out_with(Job { targets, depth, policy, ..Job::default() }, &run, &mut stores)
     };
-    let Some(interval) = args.interval else {
+    let Some(interval) = args.interval.or(args.watch) else {
         return Ok(audit(read()?)?.exit);
     };
     if args.source.targets.iter().any(|target| target == "-") {
         return Err(UsageError::new(
-            "--interval cannot read targets from stdin",
+            "--interval and --watch cannot read targets from stdin",
             "the targets are read again before each audit; use a file (--config FILE)",
         ));
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
-use super::args::{ReportArgs, ReportFile};
+use super::args::{Framing, ReportArgs, ReportFile};
 use super::errors::UsageError;
 use super::settings;
 use super::whole_file::Output;
@@ -18,6 +18,9 @@ use crate::report::{
 };
 use crate::run::{Status, TargetReport};
 
+/// Moves a terminal's cursor to the first line and erases the screen.
+const CLEAR: &[u8] = b"\x1b[H\x1b[2J";
+
 /// One format of the report and its destination.
 struct Sink {
     format: Format,
@@ -25,19 +28,22 @@ struct Sink {
     output: Output,
     /// Whether `--quiet` applies to it (stdout only).
     quiet: bool,
-    /// Whether each line is a comment (stdout only).
-    commented: bool,
+    /// How it stands on stdout.
+    framing: Framing,
     /// The error after which nothing more is written to it.
     failure: Option<io::Error>,
 }
 
 impl Sink {
     fn new(format: Format, look: Look, output: Output, quiet: bool) -> Self {
-        Self { format, look, output, quiet, commented: false, failure: None }
+        Self { format, look, output, quiet, framing: Framing::Alone, failure: None }
     }
 
     fn render(&mut self, report: &Report) -> io::Result<()> {
-        if !self.commented {
+        if self.framing == Framing::Redrawn {
+            self.output.write_all(CLEAR)?;
+        }
+        if self.framing != Framing::Comments {
             return report.render(self.format, self.look, &mut self.output);
         }
         let mut text = Vec::new();
@@ -80,7 +86,7 @@ impl ReportWriter {
         let to_stdout = main.is_none();
         let (look, quiet) = (settings::look(args, to_stdout), quiet && to_stdout);
         let mut sinks = vec![Sink::new(args.format, look, Output::open(main)?, quiet)];
-        sinks[0].commented = args.commented && to_stdout;
+        sinks[0].framing = if to_stdout { args.framing } else { Framing::Alone };
         for ReportFile { format, path } in named {
             let (format, look) = (format.unwrap_or(args.format), settings::look(args, false));
             sinks.push(Sink::new(format, look, Output::open(Some(path))?, false));

@@ -143,6 +143,7 @@ fn what_is_typed_wrong_ends_it_before_it_serves() {
         (&["serve", "a.test", "--gate", "/nonexistent"], "cannot read /nonexistent"),
         (&["serve", "a.test", "--listen", "192.0.2.1:1", "--trust", "mozilla"], "cannot listen on"),
         (&["probe", "-", "--interval", "1s"], "targets from stdin"),
+        (&["probe", "a.test", "--watch"], "redraws the table on a terminal"),
     ] {
         let run = shakedown(args);
         assert!(run.status == 2 && run.stderr.contains(words), "{words}: {}", run.stderr);
@@ -173,6 +174,29 @@ fn an_interval_writes_the_report_again_until_a_signal() {
     let id = Pid::from_raw(i32::try_from(process.0.id()).unwrap());
     kill(id, Signal::SIGTERM).unwrap();
     assert_eq!(process.0.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn a_watched_table_replaces_the_one_before_on_a_terminal() {
+    let command =
+        concat!(env!("CARGO_BIN_EXE_shakedown"), " probe 127.0.0.1:1 --trust mozilla --watch=50ms");
+    // script runs it on a terminal of its own.
+    let child = Command::new("script")
+        .args(["--quiet", "--command", command, "/dev/null"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut process = Ended(child);
+    let mut drawn = process.0.stdout.take().unwrap();
+    let (mut seen, mut part) = (String::new(), [0; 4096]);
+    while seen.matches("\x1b[H\x1b[2J").count() < 3 {
+        let length = drawn.read(&mut part).unwrap();
+        assert!(length > 0, "{seen}");
+        seen.push_str(&String::from_utf8_lossy(&part[..length]));
+    }
+    let second = seen.split("\x1b[H\x1b[2J").nth(2).unwrap();
+    assert!(second.contains("target") && second.contains("connection-refused"), "{second}");
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(in crate::cli) use self::probe::{ProbeArgs, RunArgs, ScanArgs, StandardArgs}
 pub(in crate::cli) use self::release::ReleaseArgs;
 pub(in crate::cli) use self::replay::ReplayArgs;
 pub(in crate::cli) use self::report::{
-    ColorArg, MetricsArg, OutputArgs, PlainFormat, ReportArgs, ReportFile,
+    ColorArg, Framing, MetricsArg, OutputArgs, PlainFormat, ReportArgs, ReportFile,
 };
 pub(in crate::cli) use self::saved::{DiffArgs, MergeArgs, MergeFormat};
 pub(in crate::cli) use self::serve::ServeArgs;

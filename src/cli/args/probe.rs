@@ -45,6 +45,18 @@ pub(in crate::cli) struct ProbeArgs {
         help_heading = "Fleet"
     )]
     pub(in crate::cli) interval: Option<Duration>,
+    /// Repeat the audit at this interval and redraw the table on the terminal, until the program is stopped
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = duration,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "5s",
+        conflicts_with_all = ["interval", "resume", "quiet"],
+        help_heading = "Fleet"
+    )]
+    pub(in crate::cli) watch: Option<Duration>,
 }
 
 /// Options of an audit, whatever the source of its targets.

@@ -37,9 +37,21 @@ pub(in crate::cli) struct ReportArgs {
     /// When to use colour
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(in crate::cli) color: ColorArg,
-    /// Whether the report on stdout is written as comments, because manifests follow it there; not an option.
+    /// What else stdout is for; not an option.
     #[arg(skip)]
-    pub(in crate::cli) commented: bool,
+    pub(in crate::cli) framing: Framing,
+}
+
+/// How a report on stdout stands among what else is written there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::cli) enum Framing {
+    /// By itself.
+    #[default]
+    Alone,
+    /// As comments, because manifests follow it.
+    Comments,
+    /// In place of the one before.
+    Redrawn,
 }
 
 /// Where a report goes that has one format.

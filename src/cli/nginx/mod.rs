@@ -18,7 +18,7 @@ use self::against::ReplayedClients;
 use self::private_nginx::NginxProgram;
 use self::rehearsal::{Rehearsal, rehearse, targets};
 use self::source::Configuration;
-use super::args::{ConfigurationArgs, NginxArgs, ReleaseArgs};
+use super::args::{ConfigurationArgs, Framing, NginxArgs, ReleaseArgs};
 use super::engine::{Done, Job, carry_out};
 use super::errors::{UsageError, warn};
 use super::exit::Exit;
@@ -119,7 +119,9 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         root: args.source.root.clone(),
     };
     let mut run = args.run.clone();
-    run.report.commented = args.diff && configuration.tree.is_none();
+    if args.diff && configuration.tree.is_none() {
+        run.report.framing = Framing::Comments;
+    }
     let Done { exit, fixes, changes, .. } = carry_out(job, &run)?;
     drop(rehearsal);
     if configuration.tree.is_none() && args.diff {
