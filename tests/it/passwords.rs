@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::pki::{Files, Pki};
+use crate::support::pki::{Files, OpenSslAuthority, Pki};
 use crate::support::program::{shakedown, text};
 use crate::support::server::{Nginx, nginx_binary};
 
@@ -202,7 +202,8 @@ fn a_client_certificate_with_an_encrypted_key_is_presented() {
              location / {{ return 204; }} }}"
         ))
     };
-    let stranger = Pki::rsa();
+    // Of another name than the client's root, which nginx would find and fail to verify with.
+    let stranger = OpenSslAuthority::new();
     let (trusting, other) = (upstream(&ca_file), upstream(&stranger.ca_file()));
     let certificate = scene.files.certificate.display().to_string();
     let audit = |port: u16, key: &Path, passwords: &str| {
