@@ -16,7 +16,7 @@ use shakedown::observation::{Observation, Untried};
 use shakedown::report::{Format, Look, Report, ReportKind, ReportOptions};
 use shakedown::run::TargetReport;
 use shakedown::targets::options::Options;
-use shakedown::targets::{Host, TargetKind};
+use shakedown::targets::{FilePart, Host, TargetKind};
 
 use super::seeds::{NOW, PUBLIC};
 
@@ -60,7 +60,8 @@ fn judged(input: &[u8], purpose: Purpose) -> Vec<TargetReport> {
 
 fn judge(file: &FileChain, assessor: &Assessor) -> TargetReport {
     let name = file.chain.leaf().and_then(|leaf| leaf.dns_names().first().cloned());
-    let kind = TargetKind::File { host: Host::Name(name.unwrap_or_default()) };
+    let kind =
+        TargetKind::File { host: Host::Name(name.unwrap_or_default()), part: FilePart::Chain };
     let target = Arc::new(Options::default().target_of(kind, file.path.clone(), None));
     let standard = Standard { assessor, policy: None, now: NOW };
     let judgement = judge_file(&target, file, standard);

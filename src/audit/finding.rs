@@ -262,7 +262,7 @@ impl Finding {
             TargetKind::Configuration => {
                 [self.rule, "configuration", &target.name, &self.subject].join("\0")
             }
-            TargetKind::File { host } => {
+            TargetKind::File { host, .. } => {
                 [self.rule, "file", &target.name, &host.to_string(), &self.subject].join("\0")
             }
             TargetKind::ClientFile { host, .. } => {
@@ -301,7 +301,7 @@ mod tests {
     use crate::openssl::release::OpensslRelease;
     use crate::targets::nginx_client::NginxClient;
     use crate::targets::options::Options;
-    use crate::targets::{Origin, Target, TargetKind};
+    use crate::targets::{FilePart, Origin, Target, TargetKind};
 
     fn target(address: &str) -> Target {
         Options::default().target(address.parse().unwrap(), None, None)
@@ -356,7 +356,9 @@ mod tests {
     fn files_and_configurations_are_known_by_their_names() {
         let host = "a.test".parse::<crate::targets::address::Address>().unwrap().host;
         let of = |kind, name: &str| Options::default().target_of(kind, name.to_owned(), None);
-        let file = |name: &str| fingerprint(&of(TargetKind::File { host: host.clone() }, name));
+        let part = FilePart::Chain;
+        let file =
+            |name: &str| fingerprint(&of(TargetKind::File { host: host.clone(), part }, name));
         let configuration = |name: &str| fingerprint(&of(TargetKind::Configuration, name));
         let all = [file("a.pem"), file("b.pem"), configuration("a.pem"), configuration("b.conf")];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();

@@ -20,8 +20,8 @@ use crate::targets::nginx_client::NginxClient;
 use crate::targets::options::Options;
 use crate::targets::proxy_ssl::{AsNginx, OF_UNIX_SOCKET};
 use crate::targets::range::expand;
-use crate::targets::redirect::{self, Redirect};
-use crate::targets::{ClientIdentity, Host, Origin, Target, inventory, list, toml};
+use crate::targets::redirect::Redirects;
+use crate::targets::{ClientIdentity, Host, Origin, StartTls, Target, inventory, list, toml};
 
 /// The largest target file, in bytes.
 const MAX_CONFIG: u64 = 64 * 1024 * 1024;
@@ -35,7 +35,7 @@ pub(super) fn read(
     let typed = options(&args.target, limits)?;
     let request = !args.target.nginx.no_request;
     let identities = Identities::default();
-    let redirects = [&args.resolve[..], &args.connect_to[..]].concat();
+    let redirects = Redirects::new([&args.resolve[..], &args.connect_to[..]].concat());
     let quic = args.quic;
     let mut reader = TargetReader { listed, identities, request, redirects, quic, failure: None };
     let mut problems = Vec::new();
@@ -69,6 +69,7 @@ pub(super) fn read(
         problems.extend(errors.iter().map(ToString::to_string));
     }
     reject(problems)?;
+    reader.redirects.unused().for_each(|unused| warn(&unused));
     match reader.failure {
         Some(error) => Err(error),
         None if reader.listed.is_empty() => Err(UsageError::new(
@@ -86,7 +87,7 @@ struct TargetReader {
     /// Whether nginx's own request is sent.
     request: bool,
     /// Other addresses for some hosts.
-    redirects: Vec<Redirect>,
+    redirects: Redirects,
     /// Whether the QUIC socket beside each target is one, too.
     quic: bool,
     /// The first file that could not be read; problems of the addresses are reported before it.
@@ -136,7 +137,8 @@ impl TargetReader {
     }
 
     fn add(&mut self, address: Address, options: &Options, origin: Option<&Origin>) {
-        for address in redirect::apply(&self.redirects, address) {
+        let usual_port = options.starttls.map_or(443, StartTls::default_port);
+        for address in self.redirects.apply(address, usual_port) {
             if self.failure.is_some() {
                 return;
             }

@@ -1,6 +1,6 @@
 //! The place of a finding in a file, for formats that are made for source code. An endpoint has no place itself.
 
-use super::{Report, ReportKind};
+use super::Report;
 use crate::audit::finding::Finding;
 use crate::targets::Target;
 
@@ -35,7 +35,6 @@ pub(super) fn place(report: &Report, target: &Target, finding: Option<&Finding>)
     let origin = own.or_else(|| target.origin.as_ref().filter(|_| has_place(target)));
     directive
         .or_else(|| origin.map(|origin| at(&origin.file, origin.line, origin.column)))
-        .or_else(|| (report.kind == ReportKind::Files).then(|| at(&target.name, 1, 1)))
         .or_else(|| report.options.anchor.as_deref().map(|file| at(file, 1, 1)))
 }
 

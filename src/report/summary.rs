@@ -3,8 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::ReportKind;
+use super::words::counted;
 use crate::audit::finding::Severity;
 use crate::run::{Status, TargetReport};
+use crate::targets::{FilePart, TargetKind};
 
 /// The counts of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -24,6 +27,12 @@ pub struct Summary {
     /// Untested targets where the operator allows every reason.
     #[serde(skip)]
     pub waived: usize,
+    /// Targets that are revocation lists.
+    #[serde(skip)]
+    pub lists: usize,
+    /// Targets that are files which could not be read.
+    #[serde(skip)]
+    pub unread: usize,
     /// The highest severity of a finding that is not excused.
     #[serde(skip)]
     pub worst: Option<Severity>,
@@ -46,6 +55,41 @@ impl Summary {
         let findings = report.judgement.findings.iter();
         self.count(report.status, findings.map(|one| (one.severity, one.excuse.is_some())));
         self.waived += usize::from(report.is_waived());
+        match report.target.kind {
+            TargetKind::File { part: FilePart::RevocationLists, .. } => self.lists += 1,
+            TargetKind::File { part: FilePart::Unread, .. } => self.unread += 1,
+            _ => {}
+        }
+    }
+
+    /// How many targets there are of each kind, with the noun for it.
+    pub fn kinds(&self, kind: ReportKind) -> Vec<(usize, &'static str)> {
+        if kind == ReportKind::Endpoints {
+            return vec![(self.targets, "target")];
+        }
+        let chains = self.targets - self.lists - self.unread;
+        let kinds = [
+            (chains, "chain"),
+            (self.lists, "revocation list file"),
+            (self.unread, "unreadable file"),
+        ];
+        let others = self.lists + self.unread;
+        kinds
+            .into_iter()
+            .filter(|(count, noun)| *count > 0 || others == 0 && *noun == "chain")
+            .collect()
+    }
+
+    /// The same in words: "2 chains and 1 unreadable file".
+    pub fn counted_kinds(&self, kind: ReportKind) -> String {
+        let kinds: Vec<String> =
+            self.kinds(kind).into_iter().map(|(count, noun)| counted(count, noun)).collect();
+        match kinds.as_slice() {
+            [before @ .., last] if !before.is_empty() => {
+                format!("{} and {last}", before.join(", "))
+            }
+            _ => kinds.concat(),
+        }
     }
 
     /// Whether everything was tested that the operator does not allow to be missing, and nothing reaches the threshold.

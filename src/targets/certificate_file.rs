@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::identity::public_key;
+use super::value_lines::ValueLines;
 use crate::certificate::Certificate;
 use crate::certificate::file::{self, FileChain, FileKey, FileProblem};
 use crate::certificate::keystore::Keystore;
@@ -22,6 +23,8 @@ const MAX_DOCUMENTS: usize = 10_000;
 pub struct CertificateGroup {
     /// The file, and the part of it if it has several.
     pub name: String,
+    /// The line of the file where they begin, from 1.
+    pub line: u32,
     /// The certificates, in their order.
     pub certificates: Vec<CertificateDer<'static>>,
     /// What is wrong.
@@ -95,11 +98,17 @@ pub fn groups(name: &str, bytes: &[u8], password: Option<&str>) -> Vec<Certifica
     }
     let damaged = problem.map(|problem| CertificateGroup {
         name: name.to_owned(),
+        line: 1,
         problems: vec![problem],
         ..CertificateGroup::default()
     });
-    let all = secrets.iter().flat_map(|secret| of_secret(name, secret, password));
-    all.chain(damaged).collect()
+    let mut lines = ValueLines::of(bytes);
+    let all = secrets.iter().flat_map(|secret| {
+        lines.next_object();
+        of_secret(name, secret, password, &mut lines)
+    });
+    let all: Vec<CertificateGroup> = all.collect();
+    all.into_iter().chain(damaged).collect()
 }
 
 /// Whether a file that was not named may hold certificates.
@@ -108,7 +117,8 @@ pub fn may_hold_certificates(bytes: &[u8]) -> bool {
 }
 
 fn of_keystore(name: &str, store: Result<Keystore, String>) -> CertificateGroup {
-    let mut group = CertificateGroup { name: name.to_owned(), ..CertificateGroup::default() };
+    let mut group =
+        CertificateGroup { name: name.to_owned(), line: 1, ..CertificateGroup::default() };
     match store {
         Ok(store) => {
             let keys = store.keys.into_iter();
@@ -133,6 +143,7 @@ fn of_pem(name: &str, bytes: &[u8]) -> CertificateGroup {
     let problems = problems.iter().map(FileProblem::to_string).collect();
     CertificateGroup {
         name: name.to_owned(),
+        line: 1,
         certificates,
         problems,
         keys: Vec::new(),
@@ -207,7 +218,12 @@ fn secrets(bytes: &[u8]) -> (Vec<Value>, Option<String>) {
 }
 
 /// The certificates of a Secret: `tls.crt` with `tls.key`, and those of other keys, keystores among them.
-fn of_secret(name: &str, secret: &Value, password: Option<&str>) -> Vec<CertificateGroup> {
+fn of_secret(
+    name: &str,
+    secret: &Value,
+    password: Option<&str>,
+    lines: &mut ValueLines<'_>,
+) -> Vec<CertificateGroup> {
     let meta = |field: &str| secret["metadata"][field].as_str();
     let id = format!("{}/{}", meta("namespace").unwrap_or("default"), meta("name").unwrap_or("?"));
     let mut all = Vec::new();
@@ -221,30 +237,25 @@ fn of_secret(name: &str, secret: &Value, password: Option<&str>) -> Vec<Certific
                 Ok(text.as_bytes().to_vec())
             };
             let name = format!("{name} (Secret {id}, {key})");
-            match bytes {
-                Ok(bytes) if Keystore::is_one(&bytes) => {
-                    let store = Keystore::read(&bytes, password);
-                    all.extend(
-                        store.map(|store| {
-                            of_keystore(&name, store.map_err(|error| error.to_string()))
-                        }),
-                    );
-                }
+            let group = match bytes {
+                Ok(bytes) if Keystore::is_one(&bytes) => Keystore::read(&bytes, password)
+                    .map(|store| of_keystore(&name, store.map_err(|error| error.to_string()))),
                 Ok(bytes) if file::mentions_certificate(&bytes) => {
                     let mut group = of_pem(&name, &bytes);
                     group.is_plain = false;
                     if key == "tls.crt" {
                         group.keys.extend(secret_key(secret));
                     }
-                    all.push(group);
+                    Some(group)
                 }
-                Err(_) if key.strip_suffix(".crt").is_some() => all.push(CertificateGroup {
+                Err(_) if key.strip_suffix(".crt").is_some() => Some(CertificateGroup {
                     name,
                     problems: vec!["its value is not base64".to_owned()],
                     ..CertificateGroup::default()
                 }),
-                _ => {}
-            }
+                _ => None,
+            };
+            all.extend(group.map(|group| CertificateGroup { line: lines.of_value(text), ..group }));
         }
     }
     all
@@ -298,9 +309,12 @@ mod tests {
             pem.trim_end().replace('\n', "\n    ")
         );
         assert_eq!(count(&yaml), 2);
-        let names: Vec<String> =
-            groups("x.yaml", yaml.as_bytes(), None).into_iter().map(|group| group.name).collect();
-        assert_eq!(names, ["x.yaml (Secret shop/a, tls.crt)", "x.yaml (Secret default/b, ca.crt)"]);
+        let groups_of = |text: &str| groups("x.yaml", text.as_bytes(), None).into_iter();
+        let found: Vec<(String, u32)> =
+            groups_of(&yaml).map(|group| (group.name, group.line)).collect();
+        let expected =
+            [("x.yaml (Secret shop/a, tls.crt)", 5), ("x.yaml (Secret default/b, ca.crt)", 12)];
+        assert_eq!(found, expected.map(|(name, line)| (name.to_owned(), line)));
         let json = format!(
             r#"{{"kind":"List","items":[{{"kind":"Secret","data":{{"tls.crt":"{encoded}"}}}}]}}"#
         );

@@ -25,6 +25,7 @@ pub mod secret_files;
 pub mod shard;
 pub mod toml;
 pub mod trust;
+mod value_lines;
 pub mod written;
 
 use std::fmt;
@@ -305,6 +306,18 @@ pub struct Origin {
     pub column: u32,
 }
 
+/// What a target is of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FilePart {
+    /// A chain of certificates.
+    #[default]
+    Chain,
+    /// Its revocation lists.
+    RevocationLists,
+    /// What of it could not be read.
+    Unread,
+}
+
 /// The kind of a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TargetKind {
@@ -323,6 +336,9 @@ pub enum TargetKind {
     File {
         /// The name that the certificate must cover.
         host: Host,
+        /// What of the file it is.
+        #[serde(default)]
+        part: FilePart,
     },
     /// The file of a client's certificate.
     ClientFile {
@@ -400,7 +416,7 @@ impl Target {
     pub fn host(&self) -> Option<&Host> {
         match &self.kind {
             TargetKind::Endpoint { host, .. }
-            | TargetKind::File { host }
+            | TargetKind::File { host, .. }
             | TargetKind::ClientFile { host, .. } => Some(host),
             TargetKind::Configuration => None,
         }

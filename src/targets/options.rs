@@ -125,7 +125,7 @@ impl Options {
     pub fn target_of(&self, kind: TargetKind, name: String, origin: Option<Origin>) -> Target {
         let host = match &kind {
             TargetKind::Endpoint { host, .. }
-            | TargetKind::File { host }
+            | TargetKind::File { host, .. }
             | TargetKind::ClientFile { host, .. } => Some(host),
             TargetKind::Configuration => None,
         };

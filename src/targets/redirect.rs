@@ -1,11 +1,13 @@
 //! curl's `--resolve` and `--connect-to`: other addresses for a host and a port.
 
 use super::Host;
-use super::address::{Address, AddressError, parse_host, parse_port, split};
+use super::address::{Address, AddressError, host_port, parse_host, parse_port, split};
 
 /// One such option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
+    /// The option, as it was typed.
+    text: String,
     /// The host that it is for; `None` for every host.
     host: Option<Host>,
     /// The port that it is for; `None` for every port.
@@ -13,9 +15,6 @@ pub struct Redirect {
     /// Where to connect instead; `None` is the host or port itself.
     to: Vec<(Option<Host>, Option<u16>)>,
 }
-
-/// The port of a target without one.
-const USUAL_PORT: u16 = 443;
 
 impl Redirect {
     /// `HOST:PORT:ADDRESS[,ADDRESS]...`; the host may be `*`.
@@ -33,7 +32,8 @@ impl Redirect {
         let host = if first == "*" { None } else { Some(parse_host(first)?) };
         let port = parse_port(port)?;
         let to = addresses.split(',').map(|one| Ok((Some(parse_host(one)?), Some(port))));
-        Ok(Self { host, port: Some(port), to: to.collect::<Result<_, AddressError>>()? })
+        let to = to.collect::<Result<_, AddressError>>()?;
+        Ok(Self { text: format!("--resolve {text}"), host, port: Some(port), to })
     }
 
     /// `HOST1:PORT1:HOST2:PORT2`; an empty part is any host or port, or the same.
@@ -45,35 +45,120 @@ impl Redirect {
         let host_of = |part: &str| (!part.is_empty()).then(|| parse_host(part)).transpose();
         let port_of = |part: &str| (!part.is_empty()).then(|| parse_port(part)).transpose();
         Ok(Self {
+            text: format!("--connect-to {text}"),
             host: host_of(host)?,
             port: port_of(port)?,
             to: vec![(host_of(to_host)?, port_of(to_port)?)],
         })
     }
 
-    fn is_for(&self, address: &Address) -> bool {
-        let port = address.port.unwrap_or(USUAL_PORT);
-        self.host.as_ref().is_none_or(|host| *host == address.host)
+    fn is_for(&self, host: &Host, port: u16) -> bool {
+        self.host.as_ref().is_none_or(|wanted| wanted == host)
             && self.port.is_none_or(|wanted| wanted == port)
     }
 }
 
-/// The address as the first option that is for it changes it: one for each address to connect to.
-pub fn apply(redirects: &[Redirect], address: Address) -> Vec<Address> {
-    let own = address.connect_to.is_none();
-    let Some(redirect) = redirects.iter().find(|one| own && one.is_for(&address)) else {
-        return vec![address];
-    };
-    let port = address.port.unwrap_or(USUAL_PORT);
-    let to = redirect.to.iter().map(|(host, to_port)| {
-        let host = host.clone().unwrap_or_else(|| address.host.clone());
-        Address {
-            port: Some(port),
-            connect_to: Some((host, to_port.unwrap_or(port))),
-            ..address.clone()
+/// How many targets are kept to say which one an option may have meant.
+const MAX_KEPT: usize = 64;
+
+/// From this similarity on, a host may be what was meant by another one.
+const SIMILAR: f64 = 0.9;
+
+/// The options of a run, and what became of each.
+#[derive(Debug)]
+pub struct Redirects {
+    options: Vec<(Redirect, Fate)>,
+    /// The first targets.
+    kept: Vec<(Host, u16)>,
+}
+
+/// What became of an option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fate {
+    /// No target was its own.
+    Unmet,
+    /// Another option came first, or the target says itself where to connect; the target.
+    TooLate(String),
+    /// The host was a target, at another port.
+    OtherPort(u16),
+    /// It was applied.
+    Applied,
+}
+
+impl Redirects {
+    /// Nothing is applied yet.
+    pub fn new(options: Vec<Redirect>) -> Self {
+        let options = options.into_iter().map(|option| (option, Fate::Unmet)).collect();
+        Self { options, kept: Vec::new() }
+    }
+
+    /// The address as the first option that is for it changes it: one for each address to connect to. A target without
+    /// a port has the usual one.
+    pub fn apply(&mut self, address: Address, usual_port: u16) -> Vec<Address> {
+        if self.options.is_empty() {
+            return vec![address];
         }
-    });
-    to.collect()
+        let port = address.port.unwrap_or(usual_port);
+        if self.kept.len() < MAX_KEPT {
+            self.kept.push((address.host.clone(), port));
+        }
+        let own = address.connect_to.is_none();
+        let mut changed = None;
+        for (option, fate) in self.options.iter_mut().filter(|(_, fate)| *fate != Fate::Applied) {
+            if option.is_for(&address.host, port) {
+                *fate = Fate::TooLate(host_port(&address.host, port).to_string());
+            } else if *fate == Fate::Unmet && option.host.as_ref() == Some(&address.host) {
+                *fate = Fate::OtherPort(port);
+            }
+        }
+        let mut own_options =
+            self.options.iter_mut().filter(|(one, _)| own && one.is_for(&address.host, port));
+        if let Some((option, fate)) = own_options.next() {
+            *fate = Fate::Applied;
+            let to = option.to.iter().map(|(host, to_port)| {
+                let host = host.clone().unwrap_or_else(|| address.host.clone());
+                Address {
+                    port: Some(port),
+                    connect_to: Some((host, to_port.unwrap_or(port))),
+                    ..address.clone()
+                }
+            });
+            changed = Some(to.collect());
+        }
+        changed.unwrap_or_else(|| vec![address])
+    }
+
+    /// The options that changed nothing, each with why.
+    pub fn unused(&self) -> impl Iterator<Item = String> + '_ {
+        self.options.iter().filter_map(|(option, fate)| {
+            let why = match fate {
+                Fate::Applied => return None,
+                Fate::TooLate(target) => {
+                    format!(
+                        "another option, or the target itself, says where to connect for {target}"
+                    )
+                }
+                Fate::OtherPort(port) => format!("the port of that target is {port}"),
+                Fate::Unmet => match self.similar(option) {
+                    Some(target) => {
+                        format!("it is for none of the targets; did you mean {target}?")
+                    }
+                    None => "it is for none of the targets".to_owned(),
+                },
+            };
+            Some(format!("{} has no effect: {why}", option.text))
+        })
+    }
+
+    /// A target whose host is nearly that of the option.
+    fn similar(&self, option: &Redirect) -> Option<String> {
+        let wanted = option.host.as_ref()?.to_string();
+        let similarity = |host: &Host| strsim::jaro_winkler(&host.to_string(), &wanted);
+        let kept = self.kept.iter().map(|(host, port)| (similarity(host), host, port));
+        let near = kept.filter(|(similarity, ..)| *similarity >= SIMILAR);
+        let (_, host, port) = near.max_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some(host_port(host, *port).to_string())
+    }
 }
 
 #[cfg(test)]
@@ -81,7 +166,7 @@ mod tests {
     use super::*;
 
     fn places(redirects: &[Redirect], address: &str) -> Vec<String> {
-        let all = apply(redirects, address.parse().unwrap());
+        let all = Redirects::new(redirects.to_vec()).apply(address.parse().unwrap(), 443);
         let place = |one: &Address| {
             one.connect_to
                 .as_ref()
@@ -112,6 +197,46 @@ mod tests {
         assert_eq!(places(&port, "a.test"), ["a.test:8443"]);
         let v6 = [Redirect::connect_to("a.test:443:[::1]:8443").unwrap()];
         assert_eq!(places(&v6, "a.test"), ["::1:8443"]);
+    }
+
+    /// What is said of these options after these targets.
+    fn said(options: &[Redirect], targets: &[&str]) -> Vec<String> {
+        let mut redirects = Redirects::new(options.to_vec());
+        for target in targets {
+            redirects.apply(target.parse().unwrap(), 443);
+        }
+        redirects.unused().collect()
+    }
+
+    #[test]
+    fn an_option_that_changes_nothing_says_why() {
+        let resolve = |text| Redirect::resolve(text).unwrap();
+        let one = [resolve("a.test:443:192.0.2.1")];
+        assert_eq!(said(&one, &["b.test", "a.test"]), [""; 0]);
+        let check = |options: &[Redirect], targets: &[&str], expected: &str| {
+            let said = said(options, targets);
+            assert_eq!(said.len(), 1, "{said:?}");
+            assert!(said[0].ends_with(expected), "{said:?}");
+        };
+        check(
+            &one,
+            &["other.example"],
+            "443:192.0.2.1 has no effect: it is for none of the targets",
+        );
+        check(&one, &["other.example", "a.test:8443"], "the port of that target is 8443");
+        let typed = [resolve("shop.exmaple.test:443:192.0.2.1")];
+        check(&typed, &["a.test", "shop.example.test"], "did you mean shop.example.test:443?");
+        check(&one, &["a.test:443:192.0.2.9:443"], "says where to connect for a.test:443");
+        let twice = [one[0].clone(), resolve("*:443:192.0.2.2")];
+        check(&twice, &["a.test"], "says where to connect for a.test:443");
+        assert_eq!(said(&twice, &["a.test", "b.test"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_target_without_a_port_has_the_usual_one_of_its_protocol() {
+        let mail = Redirect::resolve("mail.test:25:192.0.2.1").unwrap();
+        let all = Redirects::new(vec![mail]).apply("mail.test".parse().unwrap(), 25);
+        assert_eq!(all[0].connect_to, Some(("192.0.2.1".parse::<Address>().unwrap().host, 25)));
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Target {
         // Writing to memory cannot fail.
         let _ = match &self.kind {
             TargetKind::Endpoint { host, port, .. } => write!(text, "\0{host}\0{port}\0"),
-            TargetKind::File { host } => write!(text, "\0file\0{host}\0"),
+            TargetKind::File { host, .. } => write!(text, "\0file\0{host}\0"),
             TargetKind::ClientFile { host, .. } => write!(text, "\0client-file\0{host}\0"),
             TargetKind::Configuration => write!(text, "\0configuration\0\0"),
         };

@@ -54,6 +54,14 @@ fn curls_options_lead_to_another_address() {
     let to = format!("www.test:443:127.0.0.1:{}", server.port);
     let found = targets(&pki, &["www.test", "--connect-to", &to], "");
     assert_eq!(found[0].1, "pass", "{found:?}");
+    let other = format!("ww.test:{}:127.0.0.1", server.port);
+    let own = format!("www.test:{0}:127.0.0.1:{0}", server.port);
+    let run = shakedown_with(&["probe", &own, "--resolve", &other], "");
+    let said = format!(
+        "shakedown: warning: --resolve {other} has no effect: it is for none of the targets; did you mean www.test:{}?\n",
+        server.port
+    );
+    assert_eq!(run.stderr, said);
     let wrong = shakedown_with(&["probe", "www.test", "--resolve", "www.test"], "");
     assert_eq!(wrong.status, 2, "{}", wrong.stderr);
 }

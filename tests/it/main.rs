@@ -11,6 +11,7 @@ mod architecture;
 mod as_nginx;
 mod assumed_request;
 mod capture;
+mod cert_folder;
 mod certificate;
 mod cipher_string;
 mod cli;

@@ -16,7 +16,7 @@ use shakedown::observation::{Observation, Untried};
 use shakedown::report::{Format, Look, Report, ReportKind, ReportOptions};
 use shakedown::run::TargetReport;
 use shakedown::targets::options::Options;
-use shakedown::targets::{Host, TargetKind};
+use shakedown::targets::{FilePart, Host, TargetKind};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -374,7 +374,8 @@ pub(super) fn saved_reports() -> Vec<Vec<u8>> {
     let assessor = Assessor::new(Arc::clone(&PUBLIC.store), NOW);
     let mut targets = Vec::new();
     for file in chains("a.pem", &certificates, None) {
-        let kind = TargetKind::File { host: Host::Name("other.test".to_owned()) };
+        let kind =
+            TargetKind::File { host: Host::Name("other.test".to_owned()), part: FilePart::Chain };
         let target = Arc::new(Options::default().target_of(kind, file.path.clone(), None));
         let standard = Standard { assessor: &assessor, policy: None, now: NOW };
         let judgement = judge_file(&target, &file, standard);

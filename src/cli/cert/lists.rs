@@ -16,11 +16,12 @@ use crate::report::words::counted;
 use crate::run::TargetReport;
 use crate::targets::from_nginx::lists::facts;
 use crate::targets::options::Options;
-use crate::targets::{Host, TargetKind};
+use crate::targets::{FilePart, Host, Origin, TargetKind};
 
 /// A file with revocation lists.
 pub(super) struct ListFile {
     name: String,
+    origin: Option<Origin>,
     lists: RevocationLists,
     /// Whether it has no certificates.
     pub(super) is_alone: bool,
@@ -28,16 +29,24 @@ pub(super) struct ListFile {
 
 impl ListFile {
     /// The lists of a file in PEM or DER, or what is damaged; `None` if it has none.
-    pub(super) fn read(name: &str, bytes: &[u8]) -> Option<Result<Self, String>> {
+    pub(super) fn read(
+        name: &str,
+        origin: Option<Origin>,
+        bytes: &[u8],
+    ) -> Option<Result<Self, String>> {
         let name = name.to_owned();
         if let Ok(list) = RevocationList::parse(bytes) {
-            return Some(Ok(Self { name, lists: RevocationLists(vec![list]), is_alone: true }));
+            let lists = RevocationLists(vec![list]);
+            return Some(Ok(Self { name, origin, lists, is_alone: true }));
         }
         memchr::memmem::find(bytes, b"-----BEGIN X509 CRL-----")?;
         match RevocationLists::read(bytes) {
             Ok(RevocationLists(lists)) if lists.is_empty() => None,
-            Ok(lists) => Some(Ok(Self { name, lists, is_alone: !mentions_certificate(bytes) })),
-            Err(error) => Some(Err(format!("{name}: damaged: {error}"))),
+            Ok(lists) => {
+                let is_alone = !mentions_certificate(bytes);
+                Some(Ok(Self { name, origin, lists, is_alone }))
+            }
+            Err(error) => Some(Err(format!("damaged: {error}"))),
         }
     }
 
@@ -59,7 +68,8 @@ impl ListFile {
         let found: Vec<Fact> = found.map(|kind| Fact { span: span.clone(), kind }).collect();
         let issuer = lists.first().and_then(|list| list.issuer.common_name());
         let host = Host::Name(issuer.unwrap_or_else(|| "unnamed".to_owned()));
-        let target = options.target_of(TargetKind::File { host }, self.name.clone(), None);
+        let kind = TargetKind::File { host, part: FilePart::RevocationLists };
+        let target = options.target_of(kind, self.name.clone(), self.origin.clone());
         let seen = Observation::not_tried(Untried::TextOnly);
         let threshold = args.gate.fail_on.threshold();
         TargetReport::new(Arc::new(target), seen, judge_settings(&found), threshold)

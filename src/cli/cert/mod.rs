@@ -1,45 +1,30 @@
 //! `cert`: audits certificate files before they are deployed.
 
+mod contents;
 mod lists;
 
-use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use rustls_pki_types::CertificateDer;
 
-use self::lists::ListFile;
+use self::contents::{Contents, FoundChain, Unread};
 use super::args::{CertArgs, Holder};
 use super::exit::Exit;
 use super::gate::Checkpoint;
-use super::input;
 use super::report_writer::ReportWriter;
 use super::settings;
-use crate::audit::judge::{Standard, judge_file};
+use crate::audit::judge::{Judgement, Standard, judge_file};
 use crate::certificate::Certificate;
-use crate::certificate::file::{FileChain, FileKey};
-use crate::certificate::openssl_view::KEY_CERT_SIGN;
+use crate::certificate::file::FileChain;
 use crate::certificate::trust::{Assessor, Purpose};
 use crate::observation::{Observation, Untried};
-use crate::report::escape::escape;
 use crate::report::{Report, ReportKind};
 use crate::run::TargetReport;
 use crate::targets::address::parse_host;
-use crate::targets::certificate_file;
-use crate::targets::identity::{read_certificates, read_public_key};
+use crate::targets::identity::read_certificates;
 use crate::targets::options::Options;
-use crate::targets::{Host, Roots, Target, TargetKind, trust};
-
-/// The largest file, in bytes.
-const MAX_FILE: u64 = 16 * 1024 * 1024;
-
-/// The largest file of a password, in bytes.
-const MAX_PASSWORD: u64 = 4096;
-
-/// Extensions of certificate files in a folder.
-const ENDINGS: [&str; 8] = ["pem", "crt", "cer", "der", "p12", "pfx", "jks", "keystore"];
+use crate::targets::{FilePart, Host, Roots, Target, TargetKind, trust};
 
 /// Runs the subcommand.
 pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
@@ -48,7 +33,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
         None => settings::now(),
     };
     let mut checkpoint = Checkpoint::open(&args.gate, now)?;
-    let (chains, lists) = chains(args)?;
+    let Contents { chains, lists, unread, .. } = Contents::read(args)?;
     let options = options(args)?;
     let outputs = ReportWriter::open(&args.report, args.gate.quiet)?.showing_chains();
     let purpose = match args.holder {
@@ -57,12 +42,12 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     };
     let authorities = authorities(args)?;
     let assessor = Assessor::of(purpose, Arc::new(trust::load(&options.trust())?), now);
-    let audit = |file: FileChain| {
+    let audit = |FoundChain { chain: file, origin, .. }: FoundChain| {
         let target = match args.holder {
             Holder::Server => target(&file, &options, &args.hostname)?,
             Holder::Client => client(&file, &options, authorities.clone()),
         };
-        let target = Arc::new(target);
+        let target = Arc::new(Target { origin, ..target });
         let judgement =
             judge_file(&target, &file, Standard { assessor: &assessor, policy: None, now });
         let observation = Observation::not_tried(Untried::TextOnly);
@@ -70,6 +55,7 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     };
     let mut targets = chains.into_iter().map(audit).collect::<anyhow::Result<Vec<_>>>()?;
     targets.extend(lists.iter().map(|file| file.report(args, &options, now)));
+    targets.extend(unread.into_iter().map(|one| not_tested(one, args, &options)));
     for report in &mut targets {
         checkpoint.apply(report);
     }
@@ -80,152 +66,6 @@ pub(super) fn run(args: &CertArgs) -> anyhow::Result<Exit> {
     outputs.write(&report)?;
     checkpoint.finish(&report.summary(), false)?;
     Ok(Exit::of_report(&report, args.report.format, args.gate.fail_on, 0))
-}
-
-/// Every chain in the given files, and every revocation list; problems of a file are reported with their line.
-fn chains(args: &CertArgs) -> anyhow::Result<(Vec<FileChain>, Vec<ListFile>)> {
-    let key = args.key.as_deref().map(key).transpose()?;
-    let password = password(args)?;
-    let (mut chains, mut lists, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    for (path, is_named) in files(&args.files)? {
-        if !is_named && !path.is_file() {
-            left_out(&path, "is not a regular file");
-            continue;
-        }
-        let bytes = bytes(&path)?;
-        if !is_named && !certificate_file::may_hold_certificates(&bytes) {
-            left_out(&path, "contains no certificate");
-            continue;
-        }
-        if let Some(file) = ListFile::read(&name(&path), &bytes) {
-            let is_alone = file.as_ref().is_ok_and(|file| file.is_alone);
-            match file {
-                Ok(file) => lists.push(file),
-                Err(problem) => problems.push(problem),
-            }
-            if is_alone {
-                continue;
-            }
-        }
-        let groups = certificate_file::groups(&name(&path), &bytes, password.as_deref());
-        for group in groups {
-            problems
-                .extend(group.problems.iter().map(|problem| format!("{}: {problem}", group.name)));
-            let parsed: Vec<Certificate> =
-                group.certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
-            let mut found = group.chains(&parsed);
-            for chain in found.iter_mut().filter(|_| key.is_some()) {
-                chain.key.clone_from(&key);
-            }
-            if !is_named && !found.is_empty() && found.iter().all(is_authority) {
-                left_out(&path, "contains only CA certificates");
-                continue;
-            }
-            chains.extend(found.into_iter().map(|found| (found, is_named)));
-        }
-    }
-    settings::reject(problems)?;
-    let chains = without_parts(chains);
-    if chains.is_empty() && lists.is_empty() {
-        bail!("no certificate file found");
-    }
-    Ok((chains, lists))
-}
-
-/// What a file is called; the contents of a `data:` URL are no name.
-fn name(path: &Path) -> String {
-    if certificate_file::is_data(path) {
-        "data: URL".to_owned()
-    } else {
-        path.display().to_string()
-    }
-}
-
-fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
-    if certificate_file::is_data(path) {
-        return certificate_file::bytes(path).map_err(|error| anyhow!("cannot read data: {error}"));
-    }
-    input::bytes(path, MAX_FILE)
-}
-
-/// The password of keystores; one line end at the end of its file does not belong to it.
-fn password(args: &CertArgs) -> anyhow::Result<Option<String>> {
-    if let Some(path) = &args.password_file {
-        let text = input::text(path, MAX_PASSWORD)?;
-        let text = text.strip_suffix('\n').unwrap_or(&text);
-        return Ok(Some(text.strip_suffix('\r').unwrap_or(text).to_owned()));
-    }
-    let Some(name) = &args.password_env else { return Ok(None) };
-    #[expect(clippy::disallowed_methods, reason = "the command line names the variable")]
-    let value = std::env::var(name);
-    value.map(Some).map_err(|_| anyhow!("the environment has no variable {name} with text"))
-}
-
-/// Removes a chain of a folder that is the start of a longer one in the same folder: certbot's cert.pem and
-/// fullchain.pem.
-fn without_parts(chains: Vec<(FileChain, bool)>) -> Vec<FileChain> {
-    let is_part = |(one, is_named): &(FileChain, bool)| {
-        !is_named
-            && chains.iter().any(|(other, _)| {
-                other.chain.certificates.len() > one.chain.certificates.len()
-                    && other.chain.certificates.starts_with(&one.chain.certificates)
-                    && Path::new(&other.path).parent() == Path::new(&one.path).parent()
-            })
-    };
-    let keep: Vec<bool> = chains.iter().map(|chain| !is_part(chain)).collect();
-    let kept = chains.into_iter().zip(keep).filter(|((chain, _), keep)| {
-        if !keep {
-            left_out(Path::new(&chain.path), "is the start of a longer chain in the same folder");
-        }
-        *keep
-    });
-    kept.map(|((chain, _), _)| chain).collect()
-}
-
-/// Reports that a file of a folder is not audited.
-fn left_out(path: &Path, why: &str) {
-    // If stderr is closed, the message is lost.
-    let _ = writeln!(
-        anstream::stderr(),
-        "shakedown: note: skipping {}, which {why}; to audit it, give its path",
-        escape(&path.display().to_string())
-    );
-}
-
-/// Whether this is a CA certificate and not a server's: it may sign others, and has no host name.
-fn is_authority(file: &FileChain) -> bool {
-    file.chain.leaf().is_some_and(|leaf| {
-        leaf.is_ca()
-            && leaf.key_usage.is_some_and(|usage| usage & KEY_CERT_SIGN != 0)
-            && leaf.dns_names().is_empty()
-            && leaf.ip_addresses().is_empty()
-    })
-}
-
-/// The files, those of a folder sorted by name, and whether each was given explicitly.
-fn files(named: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, bool)>> {
-    let mut files = Vec::new();
-    for path in named {
-        if !path.is_dir() {
-            files.push((path.clone(), true));
-            continue;
-        }
-        let entries = fs::read_dir(path)
-            .map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
-        let mut found: Vec<PathBuf> = entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| {
-                path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
-            })
-            .collect();
-        found.sort();
-        files.extend(found.into_iter().map(|path| (path, false)));
-    }
-    Ok(files)
-}
-
-fn key(path: &Path) -> anyhow::Result<FileKey> {
-    Ok(FileKey { path: path.display().to_string(), spki: Ok(read_public_key(path, None)?) })
 }
 
 fn options(args: &CertArgs) -> anyhow::Result<Options> {
@@ -280,7 +120,23 @@ fn target(file: &FileChain, options: &Options, asked: &[String]) -> anyhow::Resu
         Host::Ip(_) => None,
     };
     let options = Options { server_name, ..options.clone() };
-    Ok(options.target_of(TargetKind::File { host: name }, file.path.clone(), None))
+    Ok(options.target_of(
+        TargetKind::File { host: name, part: FilePart::Chain },
+        file.path.clone(),
+        None,
+    ))
+}
+
+/// The report about what could not be read.
+fn not_tested(unread: Unread, args: &CertArgs, options: &Options) -> TargetReport {
+    let Unread { name, origin, reasons } = unread;
+    let host = options.server_name.clone().unwrap_or_else(|| "unnamed".to_owned());
+    let kind = TargetKind::File { host: Host::Name(host), part: FilePart::Unread };
+    let target = Arc::new(options.target_of(kind, name, origin));
+    let observation = Observation::not_tried(Untried::Impossible(reasons.join("; ")));
+    let untested = reasons.into_iter().map(|reason| ("not-tested", reason)).collect();
+    let judgement = Judgement { untested, ..Judgement::default() };
+    TargetReport::new(target, observation, judgement, args.gate.fail_on.threshold())
 }
 
 fn own_name(file: &FileChain) -> Host {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use crate::audit::finding::{Finding, Fix};
 use crate::report::escape::escape;
 use crate::report::items::{Item, items};
-use crate::report::words::{self, counted};
+use crate::report::words;
 use crate::report::{Report, ReportKind, Summary, changes, matrix};
 use crate::run::{Status, TargetReport};
 
@@ -30,12 +30,12 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// The run in one line.
 pub(super) fn in_words(report: &Report) -> String {
-    let Summary { targets, passed, failed, untested, findings, excused, .. } = report.summary();
-    let noun = if report.kind == ReportKind::Files { "chain" } else { "target" };
+    let summary = report.summary();
+    let Summary { passed, failed, untested, findings, excused, .. } = summary;
     let mut words = format!(
         "{}, {passed} passed, {failed} failed, {untested} could not be tested; errors: {}, warnings: {}, \
          notes: {}",
-        counted(targets, noun),
+        summary.counted_kinds(report.kind),
         findings.error,
         findings.warning,
         findings.note

@@ -11,8 +11,7 @@ use crate::certificate::Certificate;
 use crate::observation::Cause;
 use crate::report::escape::{WithoutCommands, escape};
 use crate::report::items::items;
-use crate::report::words::counted;
-use crate::report::{Report, ReportKind, Summary};
+use crate::report::{Report, Summary};
 use crate::run::TargetReport;
 
 /// The status line is shortened to this many characters; some user interfaces show no more.
@@ -107,8 +106,8 @@ fn is_down(target: &TargetReport) -> bool {
 
 /// The worst finding: the target, the finding, and for a certificate the date.
 fn headline(report: &Report) -> String {
-    let Summary { targets, failed, untested, .. } = report.summary();
-    let noun = if report.kind == ReportKind::Files { "chain" } else { "target" };
+    let summary = report.summary();
+    let Summary { failed, untested, .. } = summary;
     let mut parts = Vec::new();
     let findings = report.targets.iter().flat_map(|target| {
         let open = target.judgement.findings.iter().filter(|finding| finding.excuse.is_none());
@@ -119,7 +118,7 @@ fn headline(report: &Report) -> String {
     if let Some((target, finding)) = worst.filter(|(_, one)| one.severity > Severity::Note) {
         parts.push(format!("{}: {}: {}", target.target.name, finding.rule, finding.message));
     }
-    parts.push(format!("{failed} of {} failed", counted(targets, noun)));
+    parts.push(format!("{failed} of {} failed", summary.counted_kinds(report.kind)));
     if untested > 0 {
         parts.push(format!("{untested} could not be tested"));
     }

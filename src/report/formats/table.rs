@@ -220,11 +220,11 @@ fn closing(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn in_words(summary: &Summary, kind: ReportKind) -> String {
-    let Summary { targets, passed, failed, untested, findings, excused, .. } = summary;
+    let Summary { passed, failed, untested, findings, excused, .. } = summary;
     let excused = if *excused == 0 { String::new() } else { format!(" ({excused} excused)") };
     format!(
         "{}: {passed} passed, {failed} failed, {untested} could not be tested; {}, {}, {}{excused}.",
-        counted(*targets, if kind == ReportKind::Files { "chain" } else { "target" }),
+        summary.counted_kinds(kind),
         counted(findings.error, "error"),
         counted(findings.warning, "warning"),
         counted(findings.note, "note")

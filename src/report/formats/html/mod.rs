@@ -79,10 +79,11 @@ fn source(text: &str) -> String {
 }
 
 fn heading(report: &Report) -> Markup {
-    let Summary { targets, passed, failed, untested, findings, excused, .. } = report.summary();
-    let noun = if report.kind == ReportKind::Files { "chains" } else { "targets" };
-    let tiles = [
-        (noun, targets, ""),
+    let summary = report.summary();
+    let Summary { passed, failed, untested, findings, excused, .. } = summary;
+    let kinds = summary.kinds(report.kind).into_iter();
+    let kinds = kinds.map(|(count, noun)| (format!("{noun}s"), count, ""));
+    let results = [
         ("passed", passed, "pass"),
         ("failed", failed, "fail"),
         ("could not be tested", untested, "untested"),
@@ -91,6 +92,8 @@ fn heading(report: &Report) -> Markup {
         ("notes", findings.note, "note"),
         ("excused", excused, ""),
     ];
+    let results = results.map(|(label, count, class)| (label.to_owned(), count, class));
+    let tiles = kinds.chain(results);
     let tiles = html! { @for (label, count, class) in tiles {
         div class=(if count > 0 { class } else { "" }) { dt { (label) } dd { (count) } }
     } };
