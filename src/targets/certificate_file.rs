@@ -313,7 +313,7 @@ mod tests {
         let found: Vec<(String, u32)> =
             groups_of(&yaml).map(|group| (group.name, group.line)).collect();
         let expected =
-            [("x.yaml (Secret shop/a, tls.crt)", 5), ("x.yaml (Secret default/b, ca.crt)", 12)];
+            [("x.yaml (Secret shop/a, tls.crt)", 5), ("x.yaml (Secret default/b, ca.crt)", 13)];
         assert_eq!(found, expected.map(|(name, line)| (name.to_owned(), line)));
         let json = format!(
             r#"{{"kind":"List","items":[{{"kind":"Secret","data":{{"tls.crt":"{encoded}"}}}}]}}"#

@@ -5,6 +5,9 @@ use memchr::memmem;
 /// How much of a value is searched for.
 const NEEDLE: usize = 64;
 
+/// Among how many words of a value a long one is chosen.
+const MAX_WORDS: usize = 8;
+
 /// After so many values that are not in the file as they are (escaped, folded), no more are searched for.
 const MAX_MISSES: u32 = 16;
 
@@ -53,10 +56,12 @@ impl<'a> ValueLines<'a> {
     }
 }
 
-/// The first text of a value that is its own: the marks of PEM are the same in all.
+/// The first long text of a value that is its own: the marks of PEM are the same in all.
 fn needle(value: &str) -> Option<&str> {
-    let own = value.split_whitespace().filter(|word| !word.contains("-----"));
-    let own = own.max_by_key(|word| word.len().min(NEEDLE))?;
+    let own: Vec<&str> =
+        value.split_whitespace().filter(|word| !word.contains("-----")).take(MAX_WORDS).collect();
+    // Of equals, the last that is met is taken.
+    let own = own.iter().rev().max_by_key(|word| word.len().min(NEEDLE))?;
     own.get(..own.len().min(NEEDLE))
 }
 
