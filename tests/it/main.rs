@@ -72,6 +72,7 @@ mod running;
 mod scan;
 mod serve;
 mod serve_attacked;
+mod serve_protected;
 mod stacks;
 mod staple;
 mod steady;

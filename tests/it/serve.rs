@@ -18,7 +18,7 @@ use crate::support::program::shakedown;
 use crate::support::server::{Nginx, free_port, says, scripted};
 
 /// A process that ends with the test.
-struct Ended(Child);
+pub(crate) struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -44,7 +44,7 @@ impl Exporter {
         let mut line = String::new();
         BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
         let process = Ended(child);
-        let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("{line}"));
+        let address = line.split("://").nth(1).unwrap_or_else(|| panic!("{line}"));
         Self { process, address: address.trim().trim_end_matches('/').parse().unwrap() }
     }
 
@@ -272,7 +272,7 @@ scrape_configs:
 ";
 
 /// Starts Prometheus with this configuration, in this folder.
-fn prometheus(folder: &Path, configuration: &str) -> (Ended, SocketAddr) {
+pub(crate) fn prometheus(folder: &Path, configuration: &str) -> (Ended, SocketAddr) {
     let file = folder.join("prometheus.yml");
     fs::write(&file, configuration).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
@@ -289,7 +289,7 @@ fn prometheus(folder: &Path, configuration: &str) -> (Ended, SocketAddr) {
 
 /// Queries Prometheus until the result is as expected.
 #[track_caller]
-fn becomes(address: SocketAddr, query: &str, expected: &str) {
+pub(crate) fn becomes(address: SocketAddr, query: &str, expected: &str) {
     let encoded: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
     let path = format!("/api/v1/query?query={encoded}");
     let started = Instant::now();

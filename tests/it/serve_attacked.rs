@@ -20,7 +20,7 @@ use crate::support::server::{says, scripted};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[track_caller]
-fn wait_until(what: &str, mut met: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut met: impl FnMut() -> bool) {
     let started = Instant::now();
     while !met() {
         assert!(started.elapsed() < PATIENCE, "it does not happen: {what}");

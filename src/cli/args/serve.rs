@@ -19,7 +19,7 @@ Examples:
 
 /probe is scraped as blackbox_exporter is. Its modules are listener, upstream, and the names of --starttls.
 /-/healthy says that it runs, /-/ready that the first audit is done. SIGHUP has the files read again and the targets
-audited at once.";
+audited at once. An example of --web-config is contrib/prometheus/web-config.yml.";
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = SERVE_EXAMPLES)]
@@ -36,6 +36,9 @@ pub(in crate::cli) struct ServeArgs {
         help_heading = "Server"
     )]
     pub(in crate::cli) listen: SocketAddr,
+    /// TLS, client certificates and passwords of the exporter itself, in the format of Prometheus's web.config.file
+    #[arg(long, visible_alias = "web.config.file", value_name = "FILE", help_heading = "Server")]
+    pub(in crate::cli) web_config: Option<PathBuf>,
     /// Pause between two audits of the targets
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m", help_heading = "Server")]
     pub(in crate::cli) interval: Duration,

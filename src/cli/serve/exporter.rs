@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::counting::Counters;
 use super::module;
+use super::web::Web;
 use crate::cli::args::{GateArgs, ServeArgs};
 use crate::cli::errors::{UsageError, warn};
 use crate::cli::fleet::Listed;
@@ -44,6 +45,8 @@ pub(super) struct Exporter {
     permits: Semaphore,
     /// What was done so far.
     pub(super) counters: Counters,
+    /// How its own clients are met.
+    pub(super) web: Web,
     /// The roots, as last read.
     stores: Mutex<TrustStores>,
     /// Shared by all audits and probes, so that the limits per address apply to all of them.
@@ -91,6 +94,7 @@ impl Exporter {
         };
         let now = settings::now();
         Checkpoint::open(&gate(&args), now)?;
+        let web = Web::new(args.web_config.as_deref())?;
         let typed = targets::options(&args.source.target, &args.limits)?;
         let network: Arc<dyn Network> = Arc::new(Prober::new(settings::limits(&args.limits)));
         Settings::new(&targets, Arc::clone(&network), now)?;
@@ -102,6 +106,7 @@ impl Exporter {
             seats: Semaphore::new(MAX_PROBES + MAX_WAITING),
             permits: Semaphore::new(MAX_PROBES),
             counters: Counters::default(),
+            web,
             stores: Mutex::default(),
             network,
         })
@@ -111,6 +116,14 @@ impl Exporter {
     pub(super) fn metrics(&self) -> Option<String> {
         let audited = self.metrics.read().unwrap_or_else(PoisonError::into_inner).clone()?;
         Some(audited + &rendered(|out| render_exporter(&self.counters.figures(), out)))
+    }
+
+    /// Reads the web configuration again; if that fails, the previous one is kept.
+    pub(super) fn reload_web(&self) {
+        if let Err(error) = self.web.reload() {
+            self.counters.count(|figures| figures.web_reads_failed += 1);
+            warn(&format!("keeping the previous web configuration: {error:#}"));
+        }
     }
 
     /// Audits the configured targets; if they cannot be read again, the previous ones are kept.

@@ -4,12 +4,13 @@
 mod counting;
 mod exporter;
 mod module;
+mod web;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,18 +18,21 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use self::exporter::{Exporter, Refused};
+use self::web::{TurnedAway, WebSettings, handshake};
 use super::args::ServeArgs;
+use super::errors::warn;
 use super::exit::Exit;
 use super::stop::{reloads, signalled};
 
@@ -63,19 +67,44 @@ async fn serve(exporter: &Arc<Exporter>, args: &ServeArgs) -> anyhow::Result<()>
     let listener = TcpListener::bind(args.listen).await;
     let listener =
         listener.map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", args.listen))?;
-    let (stop, reloads) = (signalled(), reloads());
-    announce(listener.local_addr()?);
+    let (stop, reload_audits, reload_web) = (signalled(), reloads(), reloads());
+    announce(listener.local_addr()?, &exporter.web.settings());
     tokio::select! {
-        () = audits(exporter, args.interval, reloads) => {}
+        () = audits(exporter, args.interval, reload_audits) => {}
+        () = web_reloads(exporter, args.interval, reload_web) => {}
         () = connections(exporter, &listener) => {}
         () = stop => {}
     }
     Ok(())
 }
 
-fn announce(address: SocketAddr) {
+fn announce(address: SocketAddr, web: &WebSettings) {
+    let scheme = if web.tls().is_some() { "https" } else { "http" };
     // If stderr is closed, the message is lost.
-    let _ = writeln!(anstream::stderr(), "shakedown: listening on http://{address}/");
+    let _ = writeln!(anstream::stderr(), "shakedown: listening on {scheme}://{address}/");
+    if address.ip().to_canonical().is_loopback() {
+        return;
+    }
+    if !web.knows_its_clients() {
+        warn(
+            "anyone who can reach this address can read the results and have the targets probed; \
+             --web-config asks for a password or a client certificate",
+        );
+    } else if web.has_passwords_in_clear() {
+        warn("passwords are sent in the clear: the web configuration has no tls_server_config");
+    }
+}
+
+/// Reads the web configuration again, whatever the audit is doing: a certificate may have been renewed.
+async fn web_reloads(exporter: &Exporter, interval: Duration, mut reloads: watch::Receiver<usize>) {
+    loop {
+        tokio::select! {
+            () = sleep(interval) => {}
+            // The sender lives as long as the program.
+            _ = reloads.changed() => {}
+        }
+        exporter.reload_web();
+    }
 }
 
 async fn audits(exporter: &Exporter, interval: Duration, mut reloads: watch::Receiver<usize>) {
@@ -103,7 +132,9 @@ async fn connections(exporter: &Arc<Exporter>, listener: &TcpListener) {
     loop {
         tokio::select! {
             accepted = listener.accept(), if has_room(exporter, &mut open) => match accepted {
-                Ok((stream, _)) => answering.push(opened(exporter, stream, &mut open)),
+                Ok((stream, client)) => {
+                    answering.push(opened(exporter, stream, client.ip(), &mut open));
+                }
                 // No file descriptor is free; one may be soon.
                 Err(_) => sleep(Duration::from_millis(100)).await,
             },
@@ -116,15 +147,17 @@ async fn connections(exporter: &Arc<Exporter>, listener: &TcpListener) {
 fn opened(
     exporter: &Arc<Exporter>,
     stream: TcpStream,
+    client: IpAddr,
     open: &mut VecDeque<OpenConnection>,
 ) -> impl Future<Output = Arc<AtomicBool>> + use<> {
     let is_busy = Arc::new(AtomicBool::new(false));
     let (keep, closed) = oneshot::channel();
     open.push_back(OpenConnection { is_busy: Arc::clone(&is_busy), _keep: keep });
-    let answer = connection(Arc::clone(exporter), stream, Arc::clone(&is_busy));
+    let answer = connection(Arc::clone(exporter), stream, client, Arc::clone(&is_busy));
     async move {
         tokio::select! {
-            () = answer => {}
+            // Clients that disconnect or do not send HTTP are ignored.
+            _ = timeout(CONNECTION_TIMEOUT, answer) => {}
             _ = closed => {}
         }
         is_busy
@@ -144,13 +177,34 @@ fn has_room(exporter: &Exporter, open: &mut VecDeque<OpenConnection>) -> bool {
     is_closed
 }
 
-/// Answers one request.
-async fn connection(exporter: Arc<Exporter>, stream: TcpStream, is_busy: Arc<AtomicBool>) {
+/// Answers one request, over TLS if that is configured.
+async fn connection(
+    exporter: Arc<Exporter>,
+    stream: TcpStream,
+    client: IpAddr,
+    is_busy: Arc<AtomicBool>,
+) {
+    match exporter.web.settings().tls() {
+        None => one_request(exporter, stream, client, is_busy).await,
+        Some(tls) => match handshake(stream, tls).await {
+            Ok(stream) => one_request(exporter, stream, client, is_busy).await,
+            Err(reason) => exporter.counters.count(|figures| {
+                *figures.handshakes_failed.entry(reason).or_default() += 1;
+            }),
+        },
+    }
+}
+
+async fn one_request(
+    exporter: Arc<Exporter>,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    client: IpAddr,
+    is_busy: Arc<AtomicBool>,
+) {
     let service = service_fn(move |request| {
-        is_busy.store(true, Ordering::Relaxed);
         let (exporter, is_busy) = (Arc::clone(&exporter), Arc::clone(&is_busy));
         async move {
-            let answer = answer(&exporter, &request).await;
+            let answer = admitted(&exporter, &request, client, &is_busy).await;
             let path = counting::path(request.uri().path());
             exporter.counters.request(path, answer.status().as_u16());
             is_busy.store(false, Ordering::Relaxed);
@@ -163,8 +217,49 @@ async fn connection(exporter: Arc<Exporter>, stream: TcpStream, is_busy: Arc<Ato
         .keep_alive(false)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service);
-    // Clients that disconnect or do not send HTTP are ignored.
-    let _ = timeout(CONNECTION_TIMEOUT, connection).await;
+    let _ = connection.await;
+}
+
+/// The answer, or a refusal. Whoever was not let in yet does not count as busy: others may take its connection.
+async fn admitted(
+    exporter: &Exporter,
+    request: &Request<Incoming>,
+    client: IpAddr,
+    is_busy: &AtomicBool,
+) -> HttpResponse {
+    let settings = exporter.web.settings();
+    let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let mut answer = match exporter.web.admit(&settings, authorization, client).await {
+        Ok(()) => {
+            is_busy.store(true, Ordering::Relaxed);
+            answer(exporter, request).await
+        }
+        Err(why) => {
+            exporter.counters.count(|figures| {
+                *figures.turned_away.entry(why.reason()).or_default() += 1;
+            });
+            turned_away(why)
+        }
+    };
+    let headers = settings.headers().iter().cloned();
+    answer.headers_mut().extend(headers.map(|(name, value)| (Some(name), value)));
+    answer
+}
+
+fn turned_away(why: TurnedAway) -> HttpResponse {
+    let (status, words) = match why {
+        TurnedAway::NoPassword | TurnedAway::WrongPassword => {
+            (StatusCode::UNAUTHORIZED, "name and password are needed\n")
+        }
+        TurnedAway::RateLimit => (StatusCode::TOO_MANY_REQUESTS, "too many requests\n"),
+        TurnedAway::Busy => (StatusCode::TOO_MANY_REQUESTS, "too many passwords to check\n"),
+    };
+    let mut answer = text(status, words.to_owned());
+    if status == StatusCode::UNAUTHORIZED {
+        let basic = HeaderValue::from_static("Basic realm=\"shakedown\", charset=\"UTF-8\"");
+        answer.headers_mut().insert(WWW_AUTHENTICATE, basic);
+    }
+    answer
 }
 
 type HttpResponse = Response<Full<Bytes>>;

@@ -14,6 +14,10 @@ pub struct ExporterFigures {
     pub requests: BTreeMap<(&'static str, u16), u64>,
     /// Probes that were refused, by reason.
     pub refusals: BTreeMap<&'static str, u64>,
+    /// Requests that were turned away before they were read, by reason.
+    pub turned_away: BTreeMap<&'static str, u64>,
+    /// TLS handshakes of clients that failed, by reason.
+    pub handshakes_failed: BTreeMap<&'static str, u64>,
     /// Probes that have ended.
     pub probes: u64,
     /// Those among them whose client had gone.
@@ -28,6 +32,8 @@ pub struct ExporterFigures {
     pub audits_failed: u64,
     /// Attempts to read the targets that failed.
     pub reads_failed: u64,
+    /// Attempts to read the web configuration again that failed.
+    pub web_reads_failed: u64,
     /// Connections that were closed for others.
     pub connections_closed: u64,
 }
@@ -40,10 +46,27 @@ pub fn render_exporter(figures: &ExporterFigures, out: &mut dyn Write) -> io::Re
     for ((path, status), count) in &figures.requests {
         requests.add(&[("path", path), ("code", &status.to_string())], number(*count));
     }
-    let help = "Probes that the exporter refused.";
-    let refusals = page.family_of(Counter, "shakedown_exporter_probes_refused_total", help);
-    for (reason, count) in &figures.refusals {
-        refusals.add(&[("reason", reason)], number(*count));
+    for (name, help, counts) in [
+        (
+            "shakedown_exporter_probes_refused_total",
+            "Probes that the exporter refused.",
+            &figures.refusals,
+        ),
+        (
+            "shakedown_exporter_requests_refused_total",
+            "Requests that were refused for their password, or because there were too many.",
+            &figures.turned_away,
+        ),
+        (
+            "shakedown_exporter_handshakes_failed_total",
+            "TLS handshakes of the exporter's own clients that failed.",
+            &figures.handshakes_failed,
+        ),
+    ] {
+        let family = page.family_of(Counter, name, help);
+        for (reason, count) in counts {
+            family.add(&[("reason", reason)], number(*count));
+        }
     }
     let help = "Probes that are running.";
     let running = page.family_of(Gauge, "shakedown_exporter_probes_running", help);
@@ -65,6 +88,11 @@ pub fn render_exporter(figures: &ExporterFigures, out: &mut dyn Write) -> io::Re
             "shakedown_exporter_reads_failed_total",
             "Attempts to read the targets that failed; the previous targets were kept.",
             figures.reads_failed,
+        ),
+        (
+            "shakedown_exporter_web_reads_failed_total",
+            "Attempts to read the web configuration again that failed; the previous one was kept.",
+            figures.web_reads_failed,
         ),
         (
             "shakedown_exporter_connections_closed_total",
