@@ -76,6 +76,9 @@ pub const PROTOCOLS_BY_NAME: NginxRelease = NginxRelease::new(1, 29, 2);
 /// From this release on, `ssl_trusted_certificate` is enough for `ssl_verify_client`.
 pub const VERIFY_WITHOUT_CLIENT_CERTIFICATE: NginxRelease = NginxRelease::new(1, 27, 2);
 
+/// The first release with `ssl_conf_command` and its kin for upstreams.
+pub const CONF_COMMANDS: NginxRelease = NginxRelease::new(1, 19, 4);
+
 /// From this release on, `ssl_certificate` accepts variables.
 pub const CERTIFICATE_VARIABLES: NginxRelease = NginxRelease::new(1, 15, 9);
 

@@ -2,6 +2,7 @@
 //! files are read through [`source::Source`].
 
 mod address;
+mod arrival;
 pub mod build;
 pub mod defaults;
 pub mod directives;

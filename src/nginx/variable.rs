@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ptr;
 
 use super::address;
+use super::arrival::{self, arrivals};
 use super::inherit::Scope;
 use super::server_name::{ServerName, server_names};
 use super::table::{MapTable, MappedValue};
@@ -275,6 +276,7 @@ impl<'t> Lookup<'_, 't> {
     fn built_in(&mut self, name: &str) -> Evaluated<String> {
         let server = self.scope.nearest("server");
         match name {
+            "server_port" | "server_addr" => self.arrived(name),
             "scheme" => {
                 let schemes = || vec!["https".to_owned(), "http".to_owned()];
                 self.assume(name, name, schemes)
@@ -293,6 +295,25 @@ impl<'t> Lookup<'_, 't> {
             "args" | "query_string" | "is_args" => Ok(Ok(String::new())),
             _ => Ok(Err(Unresolved::PerRequest(name.to_owned()))),
         }
+    }
+
+    /// A variable that depends on the socket: one value for each socket of the server.
+    fn arrived(&mut self, name: &str) -> Evaluated<String> {
+        let all = self.scope.nearest("server").and_then(arrivals).unwrap_or_default();
+        let address = match all.as_slice() {
+            [only] => Some(only),
+            several => {
+                let names = || several.iter().map(ToString::to_string).collect();
+                let chosen = self.choose("listen", names)?;
+                several.iter().find(|one| one.to_string() == chosen)
+            }
+        };
+        let value = address.and_then(|address| arrival::value(name, address));
+        let value = value.ok_or_else(|| Unresolved::PerRequest(name.to_owned()));
+        if all.len() > 1 {
+            self.note(name, &value);
+        }
+        Ok(value)
     }
 
     fn note(&mut self, name: &str, value: &Result<String, Unresolved>) {

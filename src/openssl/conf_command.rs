@@ -8,6 +8,7 @@ use crate::tls::version::{ProtocolVersion, UnknownVersion};
 use super::cipher_string::level_in;
 use super::group_name;
 use super::release::OpensslRelease;
+use super::security_level;
 
 /// The changes of a list of commands. `None` and empty keep the values of the other directives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -281,7 +282,17 @@ pub fn value_of<'c>(commands: &'c [String], name: &str) -> Option<&'c str> {
 /// The security level that the commands of OpenSSL's configuration set. It is all that remains of their cipher string in
 /// a program with suites of its own.
 pub fn level_of_system(commands: &[String]) -> Option<u8> {
-    level_in(value_of(commands, "CipherString")?)
+    let pairs = commands.iter().rev().filter_map(|command| command.split_once(' '));
+    let mut strings = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("CipherString"));
+    strings.find_map(|(_, string)| level_in(string))
+}
+
+/// The security level of cipher strings that set none, after these commands of OpenSSL's configuration. 1.1.1 is built with
+/// level 1, and Debian's `openssl.cnf` raised it to 2: a configuration that was read and says nothing leaves it at 1.
+pub fn usual_level(commands: &[String], library: OpensslRelease) -> u8 {
+    let silent = library == OpensslRelease::V1_1_1 && !commands.is_empty();
+    let built_in = if silent { 1 } else { security_level::DEFAULT };
+    level_of_system(commands).unwrap_or(built_in)
 }
 
 /// Whether OpenSSL has a command of this name.
@@ -382,5 +393,18 @@ mod tests {
         assert_eq!(read(&["Groups nosuch"]).not_followed.len(), 1);
         let old = Commands::read(&["Groups X25519MLKEM768".to_owned()], OpensslRelease::V3_0);
         assert_eq!(old.not_followed.len(), 1);
+    }
+
+    #[test]
+    fn the_level_of_1_1_1_is_lower_where_its_configuration_is_silent() {
+        let level = |commands: &[&str], library| {
+            let commands: Vec<String> = commands.iter().map(|one| (*one).to_owned()).collect();
+            usual_level(&commands, library)
+        };
+        assert_eq!(level(&[], OpensslRelease::V1_1_1), 2);
+        assert_eq!(level(&["Groups P-256"], OpensslRelease::V1_1_1), 1);
+        assert_eq!(level(&["Groups P-256"], OpensslRelease::V3_0), 2);
+        let raised = ["CipherString DEFAULT@SECLEVEL=3", "CipherString HIGH"];
+        assert_eq!(level(&raised, OpensslRelease::V1_1_1), 3);
     }
 }

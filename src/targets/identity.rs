@@ -274,6 +274,6 @@ mod tests {
     #[test]
     fn an_endless_file_is_not_read() {
         let error = read_certificates(Path::new("/dev/zero")).unwrap_err().to_string();
-        assert_eq!(error, "cannot read /dev/zero: not a regular file");
+        assert_eq!(error, "cannot read /dev/zero: not a regular file, but a device");
     }
 }

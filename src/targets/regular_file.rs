@@ -1,7 +1,9 @@
 //! Reads whole files with a limit: pipes could block, and devices have no end.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use super::secret_files;
@@ -18,17 +20,67 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
     let is_open = path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd");
     if !is_open && path != Path::new("/dev/stdin") {
-        let kind = fs::metadata(path)?.file_type();
-        if kind.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        if !kind.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        match kind(path)? {
+            EntryKind::File => {}
+            EntryKind::Folder => return Err(io::ErrorKind::IsADirectory.into()),
+            other => {
+                let words = format!("not a regular file, but a {other}");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, words));
+            }
         }
     }
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     within(bytes, most)
+}
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A named pipe: who opens it waits for who writes to it.
+    Pipe,
+    /// A socket, which cannot be opened.
+    Socket,
+    /// A device; what it gives, and when, is not known.
+    Device,
+}
+
+impl EntryKind {
+    /// Whether reading it may wait for something else, or never end.
+    pub fn keeps_waiting(self) -> bool {
+        matches!(self, Self::Pipe | Self::Device)
+    }
+}
+
+impl fmt::Display for EntryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "file",
+            Self::Folder => "folder",
+            Self::Pipe => "named pipe",
+            Self::Socket => "socket",
+            Self::Device => "device",
+        })
+    }
+}
+
+/// Looks what is at a path, without opening it. `/dev/null` is an empty file.
+pub fn kind(path: &Path) -> io::Result<EntryKind> {
+    if path == Path::new("/dev/null") {
+        return Ok(EntryKind::File);
+    }
+    let kind = fs::metadata(path)?.file_type();
+    Ok(match kind {
+        _ if kind.is_file() => EntryKind::File,
+        _ if kind.is_dir() => EntryKind::Folder,
+        _ if kind.is_fifo() => EntryKind::Pipe,
+        _ if kind.is_socket() => EntryKind::Socket,
+        _ => EntryKind::Device,
+    })
 }
 
 fn within(bytes: Vec<u8>, most: u64) -> io::Result<Vec<u8>> {
@@ -47,6 +99,7 @@ mod tests {
         assert_eq!(read(&path, 3).unwrap(), b"abc");
         assert_eq!(read(&path, 2).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         assert!(read(folder.path(), 3).is_err());
-        assert_eq!(read(Path::new("/dev/zero"), 3).unwrap_err().to_string(), "not a regular file");
+        let zero = read(Path::new("/dev/zero"), 3).unwrap_err().to_string();
+        assert_eq!(zero, "not a regular file, but a device");
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write as _};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use shakedown::audit::rule::RuleGroup;
@@ -22,12 +23,17 @@ use shakedown::targets::disk::Disk;
 
 use crate::support::dice::Dice;
 use crate::support::pki::Pki;
-use crate::support::server::{Nginx, nginx_binary};
+use crate::support::server::{Nginx, free_port, nginx_binary};
 
 /// The body of nginx's answer.
 fn ask(port: u16, host: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").unwrap();
+    body(stream)
+}
+
+/// The body of the answer that is read from there.
+fn body(mut stream: impl Read) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
@@ -191,6 +197,47 @@ fn a_variable_has_a_predicted_value() {
         }
     }
     assert!(known > LOCATIONS * 3 / 4, "{known} of {LOCATIONS}");
+}
+
+#[test]
+fn what_the_socket_decides_has_a_value_for_each_socket() {
+    let (second, third) = (free_port(), free_port());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s").display().to_string();
+    let text = format!(
+        "map $server_port $by {{ default first; {second} second; {third} third; \"\" none; }}
+         server {{ listen 127.0.0.1:PORT; listen 127.0.0.2:{second}; listen [::1]:{third};
+                  listen unix:{path}; location / {{ SAYS }} }}"
+    );
+    let value = "$by-$server_port-$server_addr";
+    let nginx = Nginx::start(&text.replace("SAYS", &format!("return 200 {value};")));
+    let mut theirs = vec![ask(nginx.port, "a.test", "/")];
+    let request = b"GET / HTTP/1.0\r\n\r\n";
+    for address in [format!("127.0.0.2:{second}"), format!("[::1]:{third}")] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(request).unwrap();
+        theirs.push(body(stream));
+    }
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.write_all(request).unwrap();
+    theirs.push(body(stream));
+    let configured = text
+        .replace("PORT", &nginx.port.to_string())
+        .replace("SAYS", &format!("proxy_pass https://a.test; proxy_ssl_name {value};"));
+    let found = upstreams(&tree(&configured), &Variables::new());
+    let name = |one: &Upstream| one.ssl.name.as_ref().unwrap().value.value.clone().unwrap();
+    let ours: Vec<String> = found.iter().map(name).collect();
+    assert_eq!(ours, theirs);
+    assert_eq!(found[1].assumed["server_port"], second.to_string());
+    // A socket of all addresses leaves the address open, but not the port.
+    let any = "server { listen 8443; location / { proxy_pass https://a.test; proxy_ssl_name V; } }";
+    let of = |value: &str| {
+        let found = upstreams(&tree(&any.replace('V', value)), &Variables::new());
+        (found[0].name.clone(), found[0].assumed.len())
+    };
+    assert_eq!(of("$server_port"), (Ok("8443".to_owned()), 0));
+    let open = Unresolved::PerRequest("server_addr".to_owned());
+    assert_eq!(of("$server_addr"), (Err(open), 0));
 }
 
 /// Forms of a location, with `N` as its number.

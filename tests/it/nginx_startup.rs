@@ -2,7 +2,8 @@
 //! on a copy.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -145,6 +146,26 @@ const LINES: &[(&str, &str)] = &[
     ("ssl_stapling on; ssl_stapling_file DIR/list.pem;", "file-refused"),
     ("ssl_dhparam DIR/other.pem;", "file-refused"),
     ("ssl_dhparam $x;", "file-refused"),
+    // OpenSSL takes a folder for an empty file, and cannot open a socket.
+    ("ssl_crl DIR/folder;", "file-refused"),
+    ("ssl_crl DIR/socket;", "file-refused"),
+    ("ssl_trusted_certificate DIR/folder;", "file-refused"),
+    ("ssl_trusted_certificate DIR/socket;", "file-refused"),
+    ("ssl_verify_client on; ssl_client_certificate DIR/folder;", "file-refused"),
+    ("ssl_dhparam DIR/folder;", "file-refused"),
+    ("ssl_dhparam DIR/socket;", "file-refused"),
+    ("ssl_password_file DIR/folder;", "file-refused"),
+    ("ssl_password_file DIR/socket;", "file-refused"),
+    ("ssl_password_file /dev/null;", ""),
+    ("ssl_session_ticket_key DIR/folder;", "file-refused"),
+    ("ssl_session_ticket_key DIR/socket;", "file-refused"),
+    ("ssl_stapling on; ssl_stapling_file DIR/folder;", "file-refused"),
+    ("ssl_certificate DIR/folder; ssl_certificate_key DIR/own.key;", "file-refused"),
+    ("ssl_certificate DIR/socket; ssl_certificate_key DIR/own.key;", "file-refused"),
+    (
+        "location / { proxy_pass https://127.0.0.1:1; proxy_ssl_password_file DIR/folder; }",
+        "file-refused",
+    ),
     ("ssl_certificate_key CA; ssl_certificate CA;", "file-refused"),
     (
         "location / { proxy_pass https://127.0.0.1:1; proxy_ssl_verify on; proxy_ssl_trusted_certificate DIR/none; }",
@@ -163,6 +184,9 @@ fn files_and_values_are_refused_in_nginxs_words_at_their_line() {
     fs::write(scene.path("short.key"), [7; 47]).unwrap();
     fs::write(scene.path("good.key"), [7; 48]).unwrap();
     fs::write(scene.path("empty"), "").unwrap();
+    fs::create_dir(scene.path("folder")).unwrap();
+    fs::copy(scene.pki.server("own", &["a.test"]).key, scene.path("own.key")).unwrap();
+    let _socket = UnixListener::bind(scene.path("socket")).unwrap();
     let list = scene.pki.root.revocation_list(|_| {}).unwrap();
     let text = pem_of("X509 CRL", &[&list]);
     fs::write(scene.path("list.der"), &list).unwrap();
@@ -236,13 +260,63 @@ fn what_is_not_here_or_may_not_be_read_could_not_be_tested() {
     let main = scene.write("ssl_trusted_certificate DIR/pipe;");
     let made = Command::new("mkfifo").arg(scene.path("pipe")).status().unwrap();
     assert!(made.success());
-    check(&audit(&main, &[]), "not a regular file");
+    check(&audit(&main, &[]), "pipe is a named pipe");
     let dump = format!(
         "# configuration file {main}:\n{}",
         fs::read_to_string(&main).unwrap().replace("pipe", "gone")
     );
     let run = shakedown_with(&["nginx", "-", "--format", "json"], &dump);
     check(&run, "gone is not on this machine");
+}
+
+#[test]
+fn a_pipe_or_a_device_is_reported_and_no_nginx_waits_for_it() {
+    let scene = Scene::new();
+    let made = Command::new("mkfifo").arg(scene.path("pipe")).status().unwrap();
+    assert!(made.success());
+    // An nginx that leaves a mark when it is asked for more than its release.
+    let (program, mark) = (scene.path("nginx"), scene.path("mark"));
+    let binary = nginx_binary().display().to_string();
+    let text =
+        format!("#!/bin/sh\nif [ \"$*\" != -V ]; then touch {mark}; fi\nexec {binary} \"$@\"\n");
+    fs::write(&program, text).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let upstream = |line: &str| {
+        format!("location / {{ proxy_pass https://127.0.0.1:1; proxy_ssl_verify on; {line} }}")
+    };
+    let lines = [
+        "ssl_password_file DIR/pipe;".to_owned(),
+        "ssl_certificate DIR/pipe; ssl_certificate_key DIR/pipe;".to_owned(),
+        "ssl_crl DIR/pipe;".to_owned(),
+        "ssl_trusted_certificate DIR/pipe;".to_owned(),
+        "ssl_session_ticket_key DIR/pipe;".to_owned(),
+        "ssl_session_ticket_key /dev/zero;".to_owned(),
+        upstream("proxy_ssl_trusted_certificate DIR/pipe;"),
+        upstream("proxy_ssl_password_file DIR/pipe;"),
+        upstream("proxy_ssl_certificate DIR/pipe; proxy_ssl_certificate_key DIR/pipe;"),
+        upstream("proxy_ssl_crl DIR/pipe;"),
+    ];
+    for line in lines {
+        let main = scene.write(&line);
+        for rehearse in [&[][..], &["--rehearse"]] {
+            let form = ["nginx", &main, "--nginx-binary", &program, "--format", "json"];
+            let run = shakedown(&[&form[..], rehearse].concat());
+            let found = found(&run);
+            let untested = found.iter().filter(|(rule, ..)| rule == "configuration-untested");
+            let is_told =
+                |words: &str| words.contains("is a named pipe") || words.contains("is a device");
+            assert!(untested.clone().count() > 0, "{line}: {found:?}");
+            assert!(untested.clone().all(|(_, words, _)| is_told(words)), "{line}: {found:?}");
+            assert!(!Path::new(&mark).exists(), "{line} {rehearse:?}");
+            assert_ne!(run.status, 0);
+        }
+    }
+    // A log that is a pipe is not opened, because logs go elsewhere.
+    scene.write("access_log DIR/pipe;");
+    let main = scene.path("nginx.conf");
+    let run = shakedown(&["nginx", &main, "--nginx-binary", &program, "--format", "json"]);
+    assert_eq!(found(&run), []);
+    assert!(Path::new(&mark).exists());
 }
 
 #[test]

@@ -7,7 +7,6 @@ use crate::nginx::listener::Server;
 use crate::openssl::cipher_string::{evaluate, level_in};
 use crate::openssl::conf_command::{self, Commands};
 use crate::openssl::release::OpensslRelease;
-use crate::openssl::security_level;
 use crate::tls::group::NamedGroup;
 use crate::tls::scheme::SignatureScheme;
 use crate::tls::suite::CipherSuite;
@@ -54,7 +53,7 @@ impl Site<'_> {
 
     /// The security level of strings that set none.
     fn usual_level(&self) -> u8 {
-        conf_command::level_of_system(self.system).unwrap_or(security_level::DEFAULT)
+        conf_command::usual_level(self.system, self.library)
     }
 
     /// The security level of a server. If nothing sets it, the highest default of any build.
@@ -181,6 +180,14 @@ impl Site<'_> {
         let allows = |level: u8| evaluate(name, level).is_ok_and(|list| !list.suites.is_empty());
         let present = self.level_of(server);
         if allows(present) { None } else { (0..present).rev().find(|level| allows(*level)) }
+    }
+
+    /// Whether a key for ECDSA must sign with SHA-1 in this version, which is too weak for a server's level in OpenSSL 1.1.1. RSA
+    /// signs with MD5 and SHA-1 together there, and OpenSSL 3 forbids both with the version.
+    pub(super) fn needs_sha1(&self, server: &Server, version: ProtocolVersion) -> bool {
+        self.library == OpensslRelease::V1_1_1
+            && version < ProtocolVersion::TLS1_2
+            && self.level_of(server) > 1
     }
 
     /// Whether the security level forbids a version older than TLS 1.2 (`ssl_security_default_callback`).

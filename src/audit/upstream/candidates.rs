@@ -8,6 +8,7 @@ use crate::audit::rules::is_plain_name;
 use crate::certificate::Chain;
 use crate::certificate::signature::Verifier;
 use crate::certificate::trust::openssl::{self, OpensslVerdict};
+use crate::nginx::defaults::CONF_COMMANDS;
 use crate::observation::nginx::NginxAttempt;
 use crate::observation::{Cause, Endpoint};
 use crate::openssl::security_level;
@@ -74,13 +75,17 @@ pub fn candidates(
     hints: Hints<'_>,
 ) -> Vec<Vec<SettingChange>> {
     let client = &attempt.client;
+    let is_there = |change: &SettingChange| {
+        client.release() >= CONF_COMMANDS || !matches!(change, SettingChange::ConfCommand(..))
+    };
     let mut all: Vec<Vec<SettingChange>> = Vec::new();
     for mut changes in unsifted(attempt, failure, hints) {
         changes.retain(|change| client.differs_with(change));
         let known = |other: &Vec<SettingChange>| {
             SettingChange::all_directives(other).eq(SettingChange::all_directives(&changes))
         };
-        if !changes.is_empty() && !all.iter().any(known) {
+        let is_possible = !changes.is_empty() && changes.iter().all(is_there);
+        if is_possible && !all.iter().any(known) {
             all.push(changes);
         }
     }

@@ -15,6 +15,7 @@ pub use message::{Message, original};
 pub use path::place;
 pub use rewrite::{copy, switched_off, test_copy};
 pub use sockets::{OpenedSocket, sockets, tcp_sockets};
+pub use statement::opened_files;
 
 use super::listener::ListenAddress;
 use super::problem::Span;

@@ -3,6 +3,7 @@
 use super::{Omission, Relocation};
 use crate::nginx::directives::{BlockContext, Module};
 use crate::nginx::file_names::{is_relative, names_file};
+use crate::nginx::problem::Span;
 use crate::nginx::token::quoted;
 use crate::nginx::tree::{Directive, Tree};
 
@@ -93,6 +94,26 @@ pub(super) fn moved_for_test(
     } else {
         with_first(directive, &inside(relocation, first))
     }
+}
+
+/// The files that directives of the configuration name for nginx to read, as far as their text shows, without those of
+/// directives that are removed or replaced in the copy.
+pub fn opened_files<'t>(tree: &'t Tree, relocation: &Relocation) -> Vec<(&'t Span, String)> {
+    let (mut found, mut left) = (Vec::new(), vec![tree.directives.as_slice()]);
+    while let Some(block) = left.pop() {
+        for one in block.iter().filter(|one| !relocation.removed.contains(&one.span)) {
+            left.push(one.children());
+            // Logs go elsewhere in every copy.
+            if ["error_log", "access_log"].contains(&one.name.as_str()) {
+                continue;
+            }
+            let is_named = |word: &&String| word.starts_with('/') || names_file(&one.name);
+            let names = one.arguments.iter().filter(is_named).map(|word| tree.full_name(word));
+            let kept = names.filter(|name| !relocation.replaced.contains_key(name));
+            found.extend(kept.map(|name| (&one.span, name)));
+        }
+    }
+    found
 }
 
 /// Levels of `error_log`; a rehearsal needs nothing below `error`.

@@ -26,14 +26,39 @@ pub(super) enum FileUse {
 /// OpenSSL's errors where there is no terminal to ask for a password.
 pub(super) const NO_PASSWORD: &str = "error:1400006B:UI routines::processing error:while reading strings error:0480006D:PEM routines::problems getting password";
 
-/// nginx's message about a missing file.
-pub(super) fn missing(kind: FileUse, name: &str, library: Option<OpensslRelease>) -> String {
+/// Why the system does not open a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OpenError {
+    /// `ENOENT`.
+    Missing,
+    /// `ENXIO`: it is a socket.
+    Socket,
+}
+
+impl OpenError {
+    /// Its number, and the system's words.
+    fn words(self) -> (u8, &'static str) {
+        match self {
+            Self::Missing => (2, "No such file or directory"),
+            Self::Socket => (6, "No such device or address"),
+        }
+    }
+}
+
+/// nginx's message about a file that cannot be opened.
+pub(super) fn unopened(
+    kind: FileUse,
+    name: &str,
+    error: OpenError,
+    library: Option<OpensslRelease>,
+) -> String {
+    let (number, words) = error.words();
     let cause = match library {
         Some(OpensslRelease::V1_1_1) => format!(
-            "SSL: error:02001002:system library:fopen:No such file or directory:fopen('{name}','r') error:2006D080:BIO routines:BIO_new_file:no such file"
+            "SSL: error:0200100{number}:system library:fopen:{words}:fopen('{name}','r') error:2006D080:BIO routines:BIO_new_file:no such file"
         ),
         _ => format!(
-            "SSL: error:80000002:system library::No such file or directory:calling fopen({name}, r) error:10000080:BIO routines::no such file"
+            "SSL: error:8000000{number}:system library::{words}:calling fopen({name}, r) error:10000080:BIO routines::no such file"
         ),
     };
     match kind {
@@ -49,7 +74,7 @@ pub(super) fn missing(kind: FileUse, name: &str, library: Option<OpensslRelease>
         FileUse::Lists => format!("X509_LOOKUP_load_file({name:?}) failed ({cause})"),
         FileUse::Parameters | FileUse::Staple => format!("BIO_new_file({name:?}) failed ({cause})"),
         FileUse::Password | FileUse::TicketKey => {
-            format!("open() {name:?} failed (2: No such file or directory)")
+            format!("open() {name:?} failed ({number}: {words})")
         }
     }
 }

@@ -2,10 +2,11 @@
 //! library can check.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use time::OffsetDateTime;
 
-use super::nginx_file::{FileUse, NO_PASSWORD, fault, missing};
+use super::nginx_file::{FileUse, NO_PASSWORD, OpenError, fault, unopened};
 use super::{Premises, library_values, lists, weak_pair};
 use crate::certificate::Certificate;
 use crate::certificate::crl::RevocationLists;
@@ -19,6 +20,7 @@ use crate::nginx::variable::has_variables;
 use crate::openssl::conf_value;
 use crate::targets::disk::{DiskEntry, entry};
 use crate::targets::identity::{FileError, read_certificates};
+use crate::targets::regular_file::{self, EntryKind};
 
 /// What is wrong with files and values, as far as this machine and the release show.
 ///
@@ -351,18 +353,14 @@ impl Checks<'_> {
             // If the folder exists without the file, it is probably nginx's own; if not, the configuration is for
             // another machine.
             DiskEntry::Missing { folder: true } if self.on_disk => {
-                FactKind::FileRefused { words: missing(kind, &name, self.premises.library) }
+                FactKind::FileRefused { words: self.unopened(kind, &name, OpenError::Missing) }
             }
             DiskEntry::Missing { .. } => FactKind::Untested {
                 reason: format!("could not test: {name} is not on this machine"),
             },
-            DiskEntry::Unreadable(_) if kind == FileUse::Password && path.is_dir() => {
-                FactKind::FileRefused {
-                    words: format!("read() {name:?} failed (21: Is a directory)"),
-                }
-            }
-            DiskEntry::Unreadable(reason) => FactKind::Untested {
-                reason: format!("could not test: cannot read {name}: {reason}"),
+            DiskEntry::Unreadable(reason) => match self.unread(kind, &name, &path, &reason) {
+                Some(kind) => kind,
+                None => return,
             },
         };
         // One file may serve several purposes.
@@ -370,6 +368,28 @@ impl Checks<'_> {
         if !is_refused || self.refused.insert(name) {
             self.say(span, kind);
         }
+    }
+
+    fn unopened(&self, kind: FileUse, name: &str, error: OpenError) -> String {
+        unopened(kind, name, error, self.premises.library)
+    }
+
+    /// What nginx meets where this program reads nothing. OpenSSL takes a folder for an empty file.
+    fn unread(&self, kind: FileUse, name: &str, path: &Path, reason: &str) -> Option<FactKind> {
+        let refused = |words: String| FactKind::FileRefused { words };
+        let untested = |why: &str| FactKind::Untested { reason: format!("could not test: {why}") };
+        Some(match regular_file::kind(path) {
+            Ok(EntryKind::Folder) if kind == FileUse::Password => {
+                refused(format!("read() {name:?} failed (21: Is a directory)"))
+            }
+            Ok(EntryKind::Folder) => refused(fault(kind, name, b"")?),
+            Ok(EntryKind::Socket) => refused(self.unopened(kind, name, OpenError::Socket)),
+            Ok(EntryKind::Pipe) => untested(&format!(
+                "{name} is a named pipe: nginx waits for what is written to it, and it can be read only once"
+            )),
+            Ok(EntryKind::Device) => untested(&format!("{name} is a device, which is not read")),
+            _ => untested(&format!("cannot read {name}: {reason}")),
+        })
     }
 
     fn command(&mut self, (name, value): &(String, String), span: &Span) {

@@ -22,9 +22,8 @@ use crate::certificate::{Certificate, Chain};
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::upstream::ProxyModule;
 use crate::openssl::cipher_string;
-use crate::openssl::conf_command::Commands;
+use crate::openssl::conf_command::{self, Commands};
 use crate::openssl::release::OpensslRelease;
-use crate::openssl::security_level;
 use crate::tls::version::ProtocolVersion;
 
 /// The release that is assumed if nginx's is unknown.
@@ -167,10 +166,9 @@ impl NginxClient {
 
     /// OpenSSL's security level: a cipher string that sets none keeps the one before it.
     pub fn security_level(&self) -> u8 {
-        let system = strings(&self.system_commands);
-        let own = strings(&self.conf_commands);
-        let all = system.chain([&*self.ciphers]).chain(own);
-        all.filter_map(cipher_string::level_in).last().unwrap_or(security_level::DEFAULT)
+        let usual = || conf_command::usual_level(&self.system_commands, self.library);
+        let all = [&*self.ciphers].into_iter().chain(strings(&self.conf_commands));
+        all.filter_map(cipher_string::level_in).last().unwrap_or_else(usual)
     }
 
     /// The cipher list in force.

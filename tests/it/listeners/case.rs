@@ -1,5 +1,6 @@
 //! One generated socket of nginx with its servers: the settings that turn clients away, several at once.
 
+use super::has_commands;
 use super::material::Material;
 use crate::support::dice::Dice;
 
@@ -87,7 +88,8 @@ impl Case {
         };
         let count = if module == Module::Http { 1 + dice.roll(3) } else { 1 };
         let mut servers = String::new();
-        if module == Module::Http && dice.one_in(8) {
+        let rejects = module == Module::Http && dice.one_in(8);
+        if rejects && has_commands() {
             servers.push_str(
                 "server {\nlisten ADDRESS ssl default_server;\nssl_reject_handshake on;\n}\n",
             );
@@ -123,6 +125,7 @@ fn server(module: Module, name: &str, dice: &mut Dice, material: &Material) -> S
     lines.extend(dice.pick(&material.certificates).iter().cloned());
     let pools: [&[&str]; 4] = [&PROTOCOLS, &CIPHERS, &CURVES, &COMMANDS];
     lines.extend(pools.map(|pool| (*dice.pick(pool)).to_owned()));
+    lines.retain(|line| has_commands() || !line.starts_with("ssl_conf_command"));
     if dice.one_in(6) {
         let value = dice.pick(&["on", "optional"]);
         lines.push(format!(

@@ -9,7 +9,7 @@ mod rehearsed;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use shakedown::audit::listener::{Candidate, Effect, Goal, Sight, Site, candidates, effect, site};
@@ -64,6 +64,12 @@ fn nginx_release() -> (NginxRelease, OpensslRelease) {
     let output = Command::new(nginx_binary()).arg("-V").output().unwrap();
     let build = Build::read(&String::from_utf8_lossy(&output.stderr)).unwrap();
     (build.version, OpensslRelease::of(&build.library.unwrap()).unwrap())
+}
+
+/// Whether nginx has `ssl_conf_command` and `ssl_reject_handshake`, which came together.
+fn has_commands() -> bool {
+    static HAS: LazyLock<bool> = LazyLock::new(|| nginx_release().0 >= NginxRelease::new(1, 19, 4));
+    *HAS
 }
 
 /// A configuration of one socket, as it is read.
@@ -239,9 +245,16 @@ const OPENED_SYSTEM: [&str; 2] = [
      ssl_conf_command Ciphersuites TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256;",
 ];
 
+/// Those of them that nginx has, where OpenSSL is configured.
+fn opened_system(material: &Material) -> Vec<&'static str> {
+    let known = |line: &&str| has_commands() || !line.starts_with("ssl_conf_command");
+    let lines = OPENED_SYSTEM.into_iter().filter(known);
+    if material.system.is_empty() { Vec::new() } else { lines.collect() }
+}
+
 /// The configuration with everything open that a directive can open.
 fn open(text: &str, material: &Material) -> String {
-    let system = if material.system.is_empty() { String::new() } else { OPENED_SYSTEM.join("\n") };
+    let system = opened_system(material).join("\n");
     let closed = ["ssl_protocols", "ssl_ciphers", "ssl_ecdh_curve", "ssl_conf_command"];
     let kept = text.lines().filter(|line| !closed.iter().any(|name| line.starts_with(name)));
     let opened = kept.map(|line| {

@@ -14,7 +14,7 @@ use shakedown::tls::profile::select;
 
 use super::case::{Case, Module};
 use super::material::Material;
-use super::{BATCH, CLIENTS, Job, OPENED_SYSTEM, SYSTEMS, address_with, connects, count, job, run};
+use super::{BATCH, CLIENTS, Job, SYSTEMS, address_with, connects, count, job, opened_system, run};
 use crate::support::dice::Dice;
 use crate::support::program::{shakedown, text};
 use crate::support::server::{Nginx, nginx_binary};
@@ -208,9 +208,7 @@ fn openings(text: &str, material: &Material) -> Vec<String> {
     let closed = ["ssl_protocols", "ssl_ciphers", "ssl_ecdh_curve", "ssl_conf_command"];
     let mut opened =
         vec!["ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;", "ssl_ciphers ALL:@SECLEVEL=0;"];
-    if !material.system.is_empty() {
-        opened.extend(OPENED_SYSTEM);
-    }
+    opened.extend(opened_system(material));
     let certificates: Vec<&str> = text.lines().filter(|line| is_certificate(line)).collect();
     let with = |open: usize, certified: bool| {
         let is_open = |at: usize| open >> at & 1 == 1;
@@ -231,8 +229,9 @@ fn openings(text: &str, material: &Material) -> Vec<String> {
         });
         lines.collect::<Vec<_>>().join("\n") + "\n"
     };
-    let all = (1..16).rev().map(|open| with(open, false)).chain([with(15, true), with(0, true)]);
-    all.collect()
+    let every = (1 << opened.len()) - 1;
+    let some = (1..=every).rev().map(|open| with(open, false));
+    some.chain([with(every, true), with(0, true)]).collect()
 }
 
 fn is_certificate(line: &str) -> bool {
@@ -311,6 +310,7 @@ fn hold(material: &Material, seed: u64, count: usize) {
     }
     let agreeing = all.len() - faults.len();
     let before: Vec<Connected> = live.iter().map(connected).collect();
+    println!("{}", tally(&before, &rehearsed));
     let fixes: Vec<Verified> =
         (0..all.len()).flat_map(|at| verified(at, &all[at], &rehearsed[at])).collect();
     let helped = helped(&all, &fixes, &before, material, &mut faults);
@@ -342,6 +342,19 @@ fn hold(material: &Material, seed: u64, count: usize) {
     // Of few cases, one with several faults at once is many.
     let parts = if material.system.is_empty() { 20 } else { 5 };
     assert!(missed.len() * parts <= mendable.len(), "{} missed", missed.len());
+}
+
+/// How many clients were told from a rehearsal whether they get in, how many of these rightly, and how many were not told.
+fn tally(live: &[Connected], rehearsed: &[Value]) -> String {
+    let (mut told, mut right, mut untested) = (0, 0, 0);
+    for (live, report) in live.iter().zip(rehearsed) {
+        let all = endpoints(report).len().max(1) * CLIENTS.len();
+        let predicted = connected(report);
+        told += predicted.len();
+        right += predicted.iter().filter(|(key, gets_in)| live.get(key) == Some(gets_in)).count();
+        untested += all - predicted.len();
+    }
+    format!("listeners: told {told} right {right} untested {untested}")
 }
 
 /// Runs each fix by itself. Returns the failures that are mended so, and adds what is wrong with a fix to the faults.

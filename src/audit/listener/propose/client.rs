@@ -157,7 +157,16 @@ impl Way<'_> {
     fn with(&self, suite: Option<CipherSuite>, needs_group: bool) -> Option<Candidate> {
         let site = self.site;
         let (holder, chooser) = (site.holder(), site.chooser());
-        let level = |server| site.level_needed(server, self.version, suite);
+        let is_ecdsa = |kind: Option<Authentication>| kind == Some(Authentication::Ecdsa);
+        let signs = match suite {
+            Some(suite) => is_ecdsa(suite.authentication()),
+            None => self.kinds.iter().all(|kind| is_ecdsa(Some(*kind))),
+        };
+        let level = |server| {
+            let sha1 = signs && site.needs_sha1(server, self.version);
+            let needed = site.level_needed(server, self.version, suite);
+            needed.into_iter().chain(sha1.then_some(1)).min()
+        };
         let mut edits = self.version_edits();
         let text = cipher_string(holder);
         let lower = level(holder);

@@ -9,6 +9,8 @@ use super::candidate::Candidate;
 use super::chain_file::ChainChange;
 use super::goal::Goal;
 use super::site::Site;
+use crate::nginx::defaults::CONF_COMMANDS;
+use crate::nginx::edit::Edit;
 use crate::observation::Endpoint;
 
 /// The most candidates for one finding.
@@ -46,9 +48,10 @@ pub fn candidates(goal: Goal, site: Site<'_>, seen: &Endpoint) -> Vec<Candidate>
         Goal::ClientCertificate => sockets::client_certificate(site),
         Goal::NoClientCertificate => sockets::no_client_certificate(site),
     };
+    let is_known = |edit: &Edit| site.release >= CONF_COMMANDS || edit.name != "ssl_conf_command";
     let mut all: Vec<Candidate> = Vec::new();
     for one in proposed {
-        let changes = one.size() > 0;
+        let changes = one.size() > 0 && one.edits.iter().all(is_known);
         if changes
             && !all.iter().any(|known| (&known.edits, &known.files) == (&one.edits, &one.files))
         {

@@ -15,14 +15,14 @@ const MAIN: &str = "/etc/nginx/nginx.conf";
 /// The lines that the candidates for the server with that name add or change, one string per candidate; after `!`, what
 /// they allow.
 fn proposed(goal: Goal, release: NginxRelease, http: &str, name: &str) -> Vec<String> {
-    proposed_with(&[], goal, release, http, name)
+    proposed_with(&[], goal, (release, OpensslRelease::V3_0), http, name)
 }
 
 /// The same, where OpenSSL's configuration sets this.
 fn proposed_with(
     system: &[&str],
     goal: Goal,
-    release: NginxRelease,
+    (release, library): (NginxRelease, OpensslRelease),
     http: &str,
     name: &str,
 ) -> Vec<String> {
@@ -36,7 +36,7 @@ fn proposed_with(
         listener: &all[0],
         server,
         release,
-        library: OpensslRelease::V3_0,
+        library,
         system: &system,
         files: &[],
     };
@@ -185,7 +185,9 @@ fn a_handshake_begins_with_the_default_server() {
 
 #[test]
 fn what_openssl_s_configuration_sets_counts_where_no_directive_does() {
-    let of = |system: &[&str], goal, http: &str| proposed_with(system, goal, OLD, http, "a.test");
+    let release = (OLD, OpensslRelease::V3_0);
+    let of =
+        |system: &[&str], goal, http: &str| proposed_with(system, goal, release, http, "a.test");
     let plain = two("", "");
     // At this level nothing has to be changed for an old client.
     assert_eq!(of(&["CipherString DEFAULT@SECLEVEL=0"], client("java-7"), &plain), [""; 0]);
@@ -206,4 +208,15 @@ fn what_openssl_s_configuration_sets_counts_where_no_directive_does() {
         tickets.iter().any(|one| one.contains("ssl_conf_command Options SessionTicket;")),
         "{tickets:?}"
     );
+}
+
+#[test]
+fn a_release_is_given_no_command_that_it_lacks() {
+    let before = (NginxRelease::new(1, 18, 0), OpensslRelease::V1_1_1);
+    let http = two("", "");
+    let system = ["Options -SessionTicket"];
+    let tickets = |release| proposed_with(&system, Goal::Resumption, release, &http, "a.test");
+    let uses_command = |all: Vec<String>| all.iter().any(|one| one.contains("ssl_conf_command"));
+    assert!(!uses_command(tickets(before)));
+    assert!(uses_command(tickets((OLD, OpensslRelease::V1_1_1))));
 }

@@ -24,7 +24,8 @@ use crate::nginx::build::Build;
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::listener::ListenAddress;
 use crate::nginx::rehearsal::{
-    CopyError, Message, Omission, Relocated, Relocation, copy, original, sockets, test_copy,
+    CopyError, Message, Omission, Relocated, Relocation, copy, opened_files, original, sockets,
+    test_copy,
 };
 use crate::nginx::tree::Tree;
 use crate::probe::stand_ins::StandIns;
@@ -33,6 +34,7 @@ use crate::targets::from_nginx::endpoints_of;
 use crate::targets::from_nginx::unreadable::{
     UnreadablePair, UnreadableSetting, unreadable_pairs, unreadable_settings,
 };
+use crate::targets::regular_file;
 
 /// Attempts to start: another process may take a socket first.
 const TRIES: usize = 3;
@@ -193,6 +195,9 @@ fn start_once(
         Ok(copy) => copy,
         Err(error) => return Ok(StartOutcome::Ended(untested(tree, &error))),
     };
+    if let Some(message) = waits_for(tree, &relocation) {
+        return Ok(StartOutcome::Ended(ConfigurationAnswer::Untested(message)));
+    }
     write(&copy, tree, &relocation).context("cannot copy the configuration")?;
     for (name, text) in changed {
         fs::write(&relocation.replaced[name], text)?;
@@ -226,11 +231,27 @@ pub(super) fn test(tree: &Tree, program: &NginxProgram) -> anyhow::Result<Config
         removed: BTreeSet::new(),
         folder: path,
     };
+    if let Some(message) = waits_for(tree, &relocation) {
+        return Ok(ConfigurationAnswer::Untested(message));
+    }
     let copy = test_copy(tree, &relocation);
     write(&copy, tree, &relocation).context("cannot copy the configuration")?;
     let mut process = run(program, &relocation, &copy, true)?;
     process.ends()?;
     answer(tree, &relocation, program, &process.said())
+}
+
+/// What nginx would wait for instead of answering: a pipe or a device among its files. A pipe that was read is empty, so it is
+/// left to the nginx that it is meant for.
+fn waits_for(tree: &Tree, relocation: &Relocation) -> Option<Message> {
+    opened_files(tree, relocation).into_iter().find_map(|(span, name)| {
+        let kind = regular_file::kind(Path::new(&name)).ok()?;
+        if !kind.keeps_waiting() {
+            return None;
+        }
+        let words = format!("nginx was not started, because \"{name}\" is a {kind}");
+        Some(Message { words, span: span.clone() })
+    })
 }
 
 /// A new folder for a copy, and its path.
