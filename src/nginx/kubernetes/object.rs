@@ -51,10 +51,14 @@ pub(super) struct KubernetesObjects {
     all: Vec<Value>,
     kinds: HashMap<String, Vec<usize>>,
     named: HashMap<(String, String, String), usize>,
+    /// The objects by their kind and namespace.
+    spaces: HashMap<(String, String), Vec<usize>>,
     /// The EndpointSlices by the namespace and the name of their Service.
     slices: HashMap<(String, String), Vec<usize>>,
     /// The routes by their kind and the name of each parent.
     routes: HashMap<(String, String), BTreeSet<usize>>,
+    /// The policies by their kind, their namespace and the name of each target.
+    policies: HashMap<(String, String, String), BTreeSet<usize>>,
 }
 
 impl KubernetesObjects {
@@ -97,6 +101,14 @@ impl KubernetesObjects {
                     objects.routes.entry(of).or_default().insert(objects.all.len());
                 }
             }
+            for target in list(&item, "/spec/targetRefs") {
+                if let Some(name) = text(target, "/name") {
+                    let of = (kind.clone(), namespace(&item).to_owned(), name.to_owned());
+                    objects.policies.entry(of).or_default().insert(objects.all.len());
+                }
+            }
+            let space = (kind.clone(), namespace(&item).to_owned());
+            objects.spaces.entry(space).or_default().push(objects.all.len());
             objects.kinds.entry(kind).or_default().push(objects.all.len());
             objects.all.push(item);
         }
@@ -106,6 +118,12 @@ impl KubernetesObjects {
     /// The objects of a kind.
     pub(super) fn of(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.kinds.get(kind).into_iter().flatten().map(|at| &self.all[*at])
+    }
+
+    /// The objects of a kind in a namespace.
+    pub(super) fn within(&self, kind: &str, namespace: &str) -> impl Iterator<Item = &Value> {
+        let space = (kind.to_owned(), namespace.to_owned());
+        self.spaces.get(&space).into_iter().flatten().map(|at| &self.all[*at])
     }
 
     /// The EndpointSlices of a Service.
@@ -124,6 +142,17 @@ impl KubernetesObjects {
         let places: BTreeSet<usize> =
             parents.into_iter().filter_map(of).flatten().copied().collect();
         places.into_iter().map(|at| &self.all[at])
+    }
+
+    /// The policies of a kind in a namespace that have a target with this name.
+    pub(super) fn policies(
+        &self,
+        kind: &str,
+        namespace: &str,
+        target: &str,
+    ) -> impl Iterator<Item = &Value> {
+        let of = (kind.to_owned(), namespace.to_owned(), target.to_owned());
+        self.policies.get(&of).into_iter().flatten().map(|at| &self.all[*at])
     }
 
     /// Whether there is any object of a kind; if not, it was probably not asked for.

@@ -9,7 +9,7 @@ mod sockets;
 mod values;
 mod variables;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use self::sockets::ListenedSockets;
 use super::{Fact, FactKind};
@@ -106,11 +106,14 @@ impl<'t> RefusalWalk<'t> {
 
     /// Addresses without a port that are not the name of an `upstream` block.
     fn addresses(&mut self) {
+        let mut names: HashMap<Module, HashSet<&str>> = HashMap::new();
+        for (module, name) in &self.groups {
+            names.entry(*module).or_default().insert(name);
+        }
         for (module, directive) in std::mem::take(&mut self.passes) {
-            let groups = self.groups.iter().filter(|(of, _)| *of == module);
-            let groups = groups.map(|(_, name)| *name).collect();
-            if let Err(fault) = values::group_port(directive, &groups)
-                .and_then(|()| values::needs_port(directive, &groups))
+            let groups = names.entry(module).or_default();
+            if let Err(fault) = values::group_port(directive, groups)
+                .and_then(|()| values::needs_port(directive, groups))
             {
                 self.facts.push(refused(directive, fault));
             }

@@ -87,7 +87,7 @@ impl<'o> Backends<'o> {
                     })
             })
         };
-        let here = self.objects.of("BackendTLSPolicy").filter(|one| namespace(one) == id.0);
+        let here = self.objects.policies("BackendTLSPolicy", id.0, id.1);
         let age = |one: &&Value| {
             (text(one, "/metadata/creationTimestamp").map(str::to_owned), name(one).to_owned())
         };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::nginx::kubernetes::object::{KubernetesObjects, list, namespace, text};
+use crate::nginx::kubernetes::object::{KubernetesObjects, list, text};
 
 /// A reference from an object of some kind to another.
 pub(super) struct CrossReference<'a> {
@@ -18,7 +18,7 @@ pub(super) fn is_allowed(objects: &KubernetesObjects, reference: &CrossReference
     if from == to_namespace || !objects.has("ReferenceGrant") {
         return true;
     }
-    objects.of("ReferenceGrant").filter(|grant| namespace(grant) == to_namespace).any(|grant| {
+    objects.within("ReferenceGrant", to_namespace).any(|grant| {
         let is_from =
             |one: &Value| text(one, "/kind") == Some(kind) && text(one, "/namespace") == Some(from);
         let is_to = |one: &Value| {
