@@ -57,11 +57,23 @@ impl Running {
 
     #[track_caller]
     fn waits_for(&self, words: &str) {
+        self.waits_until(|log| log.contains(words));
+    }
+
+    #[track_caller]
+    fn waits_until(&self, is_so: impl Fn(&str) -> bool) {
         let started = Instant::now();
-        while !self.log().contains(words) {
+        while !is_so(&self.log()) {
             assert!(started.elapsed() < PATIENCE, "{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The processes of its workers.
+    fn workers(&self) -> Vec<String> {
+        let children = format!("/proc/{0}/task/{0}/children", self.pid());
+        let children = fs::read_to_string(children).unwrap_or_default();
+        children.split_whitespace().map(str::to_owned).collect()
     }
 
     fn reload(&self) {
@@ -158,6 +170,37 @@ fn a_change_that_nginx_has_not_loaded_is_found_and_so_is_a_reload_that_failed() 
         running.main.display()
     );
     assert!(found.contains(&(not_loaded.clone(), failed)), "{found:?}");
+}
+
+/// A log that says nothing about reloads that work, and one that does.
+#[test]
+fn a_reload_that_failed_is_no_longer_the_last_once_another_one_works() {
+    for level in ["error", "notice"] {
+        let running = Running::start(&[]);
+        let written = fs::read_to_string(&running.main).unwrap();
+        let written = written.replace("error.log notice", &format!("error.log {level}"));
+        let failed = || {
+            fs::write(&running.main, written.clone() + "ssl_verify_depth 1;\n").unwrap();
+            let before = running.log().matches("[emerg]").count();
+            running.reload();
+            running.waits_until(|log| log.matches("[emerg]").count() > before);
+        };
+        failed();
+        fs::write(&running.main, &written).unwrap();
+        let workers = running.workers();
+        running.reload();
+        running.waits_until(|_| running.workers().iter().any(|pid| !workers.contains(pid)));
+        running.waits_until(|_| running.workers().iter().all(|pid| !workers.contains(pid)));
+        let run = running.audit(&["--static"]);
+        assert!(!run.stdout.contains("the last reload of nginx failed"), "{level}: {}", run.stdout);
+        assert!(level == "error" || run.status == 0, "{}", run.stdout);
+
+        // The next second is certainly later.
+        std::thread::sleep(Duration::from_millis(2500));
+        failed();
+        let found = differences(&running.audit(&["--static"]));
+        assert!(found.iter().any(|(_, message)| message.contains("last reload")), "{found:?}");
+    }
 }
 
 #[test]

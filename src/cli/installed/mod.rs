@@ -14,7 +14,7 @@ use std::process::Command;
 use anyhow::anyhow;
 
 pub(in crate::cli) use self::openssl_config::SystemDefaults;
-pub(in crate::cli) use self::running::Master;
+pub(in crate::cli) use self::running::{Master, StartTime};
 use self::safe::is_safe;
 use super::args::ReleaseArgs;
 use super::errors::{note, warn};

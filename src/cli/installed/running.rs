@@ -9,6 +9,7 @@ use time::{Duration, OffsetDateTime};
 use super::binary;
 use super::command_line::{NginxCommand, NginxProcess};
 use super::safe::may_run;
+use crate::cli::settings;
 use crate::nginx::build::Build;
 use crate::targets::regular_file;
 
@@ -20,6 +21,9 @@ const MAX_FILE: u64 = 8 * 1024 * 1024;
 
 /// The clock ticks in a second that `/proc` counts in; Linux has shown programs 100 on every current processor.
 const TICKS: i64 = 100;
+
+/// One of them.
+const TICK: Duration = Duration::milliseconds(1000 / TICKS);
 
 /// A running master, or an nginx without workers.
 #[derive(Clone, Debug)]
@@ -42,7 +46,14 @@ pub(in crate::cli) struct Master {
     pub(in crate::cli) library: Option<LoadedLibrary>,
     /// When the oldest worker that accepts connections was started, and its process id; without workers, when the
     /// process itself was.
-    pub(in crate::cli) loaded: Option<(u32, OffsetDateTime)>,
+    pub(in crate::cli) loaded: Option<(u32, StartTime)>,
+}
+
+/// When a process was started, as exactly as the kernel tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::cli) struct StartTime {
+    pub(in crate::cli) earliest: OffsetDateTime,
+    pub(in crate::cli) latest: OffsetDateTime,
 }
 
 /// A TLS library in the memory of a process.
@@ -64,7 +75,7 @@ pub(in crate::cli) struct LoadedLibrary {
 struct RunningProcess {
     pid: u32,
     parent: u32,
-    started: OffsetDateTime,
+    started: StartTime,
     kind: NginxProcess,
 }
 
@@ -98,26 +109,55 @@ fn processes() -> Vec<RunningProcess> {
     pids.take(MAX_PROCESSES).filter_map(|pid| process(pid, booted)).collect()
 }
 
-fn process(pid: u32, booted: OffsetDateTime) -> Option<RunningProcess> {
+fn process(pid: u32, booted: StartTime) -> Option<RunningProcess> {
     let read = |name: &str| regular_file::read(Path::new(&format!("/proc/{pid}/{name}")), MAX_FILE);
     let kind = NginxProcess::read(&read("cmdline").ok()?)?;
     let stat = String::from_utf8_lossy(&read("stat").ok()?).into_owned();
     // The name in parentheses may contain anything; the fourth field of the line is the second behind it.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks: i64 = fields.get(19)?.parse().ok()?;
-    let started = booted.checked_add(Duration::milliseconds(ticks.checked_mul(1000 / TICKS)?))?;
+    let since = Duration::milliseconds(ticks.checked_mul(1000 / TICKS)?);
+    let started = StartTime {
+        earliest: booted.earliest.checked_add(since)?,
+        latest: booted.latest.checked_add(since)?.checked_add(TICK)?,
+    };
     Some(RunningProcess { pid, parent: fields.get(1)?.parse().ok()?, started, kind })
 }
 
-/// When the machine was booted, by its clock of now.
-fn booted() -> Option<OffsetDateTime> {
-    let stat = regular_file::read(Path::new("/proc/stat"), MAX_FILE).ok()?;
-    let stat = String::from_utf8_lossy(&stat).into_owned();
+/// When the machine was booted, by its clock of now: to the second, or as exactly as the time since then is known.
+fn booted() -> Option<StartTime> {
+    let read = |path: &str| {
+        let bytes = regular_file::read(Path::new(path), MAX_FILE).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let stat = read("/proc/stat")?;
     let seconds = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
-    OffsetDateTime::from_unix_timestamp(seconds.trim().parse().ok()?).ok()
+    let second = OffsetDateTime::from_unix_timestamp(seconds.trim().parse().ok()?).ok()?;
+    let before = settings::now();
+    let uptime = read("/proc/uptime");
+    let after = settings::now();
+    let uptime = uptime.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
+    Some(narrowed(second, uptime.and_then(Duration::checked_seconds_f64), (before, after)))
 }
 
-fn master(pid: u32, command: &NginxCommand, loaded: (u32, OffsetDateTime)) -> Master {
+/// The whole second in which the machine was booted, narrowed by the time since then. In a container that may be the
+/// container's own, and then does not count.
+fn narrowed(
+    second: OffsetDateTime,
+    uptime: Option<Duration>,
+    (before, after): (OffsetDateTime, OffsetDateTime),
+) -> StartTime {
+    // The kernel may round either way.
+    let wide = StartTime { earliest: second - Duration::SECOND, latest: second + Duration::SECOND };
+    let Some(uptime) = uptime else { return wide };
+    let exact = before.checked_sub(uptime).zip(after.checked_sub(uptime));
+    let exact = exact.map(|(earliest, latest)| StartTime { earliest: earliest - TICK, latest });
+    exact
+        .filter(|one| one.earliest >= wide.earliest && one.latest <= wide.latest + TICK)
+        .unwrap_or(wide)
+}
+
+fn master(pid: u32, command: &NginxCommand, loaded: (u32, StartTime)) -> Master {
     let link = PathBuf::from(format!("/proc/{pid}/exe"));
     // Only root and the process's own user can read the link.
     let named = fs::read_link(&link).ok().map(|path| path.display().to_string());
@@ -255,6 +295,8 @@ fn is_contained(pid: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::*;
 
     fn command(configuration: Option<&str>, prefix: Option<&str>) -> NginxCommand {
@@ -284,6 +326,21 @@ mod tests {
         let folder = prefix(&plain, None);
         let plain = configuration(0, &plain, None, &folder);
         assert_eq!(plain.as_deref(), Some("/usr/local/nginx/conf/nginx.conf"));
+    }
+
+    #[test]
+    fn the_time_since_the_boot_says_when_that_was() {
+        let second = datetime!(2026-06-15 12:00:05 UTC);
+        let now = datetime!(2026-06-15 13:00:00 UTC);
+        let of = |uptime| {
+            let StartTime { earliest, latest } = narrowed(second, uptime, (now, now));
+            (earliest - second, latest - second)
+        };
+        let ms = Duration::milliseconds;
+        assert_eq!(of(Some(ms(3_594_700))), (ms(290), ms(300)));
+        // That of a container.
+        assert_eq!(of(Some(Duration::minutes(1))), (ms(-1000), ms(1000)));
+        assert_eq!(of(None), (ms(-1000), ms(1000)));
     }
 
     #[test]

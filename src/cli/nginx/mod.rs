@@ -3,6 +3,7 @@
 mod against;
 mod candidate_runner;
 mod configuration_answer;
+mod failed_reload;
 mod fixes;
 mod manifests;
 mod private_nginx;

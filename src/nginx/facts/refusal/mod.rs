@@ -34,7 +34,7 @@ pub(super) fn facts(tree: &Tree, version: Option<NginxRelease>) -> Vec<Fact> {
         formats: HashSet::new(),
         method: None,
         modules: HashSet::new(),
-        groups: HashSet::new(),
+        groups: HashMap::new(),
         passes: Vec::new(),
     };
     walk.block(BlockContext::Main, None, &tree.directives);
@@ -59,7 +59,7 @@ struct RefusalWalk<'t> {
     /// The files of modules that were loaded.
     modules: HashSet<&'t str>,
     /// The `upstream` blocks.
-    groups: HashSet<(Module, &'t str)>,
+    groups: HashMap<Module, HashSet<&'t str>>,
     /// Directives that name an address with a port, or an `upstream` block anywhere in the module.
     passes: Vec<(Module, &'t Directive)>,
 }
@@ -106,12 +106,8 @@ impl<'t> RefusalWalk<'t> {
 
     /// Addresses without a port that are not the name of an `upstream` block.
     fn addresses(&mut self) {
-        let mut names: HashMap<Module, HashSet<&str>> = HashMap::new();
-        for (module, name) in &self.groups {
-            names.entry(*module).or_default().insert(name);
-        }
         for (module, directive) in std::mem::take(&mut self.passes) {
-            let groups = names.entry(module).or_default();
+            let groups = self.groups.entry(module).or_default();
             if let Err(fault) = values::group_port(directive, groups)
                 .and_then(|()| values::needs_port(directive, groups))
             {
@@ -235,7 +231,7 @@ impl<'t> RefusalWalk<'t> {
     fn upstream(&mut self, module: Module, block: &'t Directive) -> Result<(), Fault> {
         let name = block.first();
         self.method = None;
-        if !self.groups.insert((module, name)) {
+        if !self.groups.entry(module).or_default().insert(name) {
             return Err(Fault::DuplicateUpstream(name.to_owned()));
         }
         let inside = block.children();
