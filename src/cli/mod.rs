@@ -6,6 +6,7 @@ mod cert;
 mod collector;
 mod completions;
 pub mod demo;
+mod descriptors;
 mod diff;
 mod engine;
 mod errors;
@@ -31,6 +32,7 @@ mod serve;
 mod settings;
 mod stop;
 mod targets;
+mod tls_clock;
 mod unpacked;
 mod whole_file;
 
@@ -55,13 +57,21 @@ fn guarded(program: impl FnOnce() -> ExitCode + UnwindSafe) -> ExitCode {
 }
 
 fn dispatch() -> ExitCode {
-    stop::watch();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return usage(&error),
     };
     let plugin = args.is_plugin();
-    let outcome = match args.command {
+    match descriptors::check().and_then(|()| run(args)) {
+        Ok(exit) => exit.into(),
+        Err(error) if plugin => errors::unknown(&error).into(),
+        Err(error) => errors::complain(&error).into(),
+    }
+}
+
+fn run(args: Args) -> anyhow::Result<Exit> {
+    stop::watch();
+    match args.command {
         Command::Probe(args) => probe::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Nginx(args) => nginx::run(&args),
@@ -76,11 +86,6 @@ fn dispatch() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
-    };
-    match outcome {
-        Ok(exit) => exit.into(),
-        Err(error) if plugin => errors::unknown(&error).into(),
-        Err(error) => errors::complain(&error).into(),
     }
 }
 

@@ -1,11 +1,13 @@
 //! Where the program runs: with few file descriptors, little memory, no folder, in other time zones and at other times.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::every_ending::{Scene, for_each, subcommands};
 use crate::support::pki::Pki;
 use crate::support::program::shakedown;
+use crate::support::server::Nginx;
 
 /// Runs a subcommand in a shell behind these words.
 fn behind(before: &str, args: &[String]) -> Output {
@@ -66,6 +68,85 @@ fn many_targets_share_few_file_descriptors() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     for target in report["targets"].as_array().unwrap() {
         assert_eq!(target["findings"][0]["rule"], "connection-refused", "{target:#}");
+    }
+}
+
+#[test]
+fn too_few_file_descriptors_are_an_error_that_says_so() {
+    let scene = Scene::new();
+    for_each(&subcommands(None), |subcommand| {
+        for most in [6, 7, 8, 9, 10, 11, 12] {
+            let output = behind(&format!("ulimit -n {most}"), &scene.args(subcommand));
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{subcommand} with {most}: {said}");
+            assert!(said.contains("too few file descriptors"), "{subcommand} with {most}: {said}");
+            assert!(said.contains("ulimit -n 1024") && !said.contains("panicked"), "{said}");
+        }
+    });
+    let soft = behind("ulimit -Sn 7", &["explain".to_owned(), "40".to_owned()]);
+    assert_eq!(soft.status.code(), Some(0), "the hard limit is enough");
+}
+
+/// The environment in which the clock says so.
+pub(crate) fn clock(date: &str) -> [(&'static str, String); 3] {
+    let library = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"]
+        .map(|folder| format!("{folder}/faketime/libfaketime.so.1"))
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+        .expect("libfaketime is needed: install the package faketime");
+    let date = format!("@{date} 00:00:00");
+    [("LD_PRELOAD", library), ("FAKETIME", date), ("DONT_FAKE_MONOTONIC", "1".to_owned())]
+}
+
+/// The same in a shell.
+fn set_clock(date: &str) -> String {
+    let words = clock(date).map(|(name, value)| format!("{name}='{value}'"));
+    format!("export {}", words.join(" "))
+}
+
+#[test]
+fn no_clock_makes_it_fail() {
+    let scene = Scene::new();
+    for date in ["1901-12-14", "1960-01-01", "1970-01-01", "2038-01-20", "2100-02-28"] {
+        let mut all = subcommands(None);
+        // It does not end; before 1970, where HTTP has no dates, it does not start.
+        all.retain(|name| name != "serve" || date < "1970");
+        for_each(&all, |subcommand| {
+            let output = behind(&set_clock(date), &scene.args(subcommand));
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!said.contains("panicked"), "{subcommand} in {date}: {said}");
+            let status = output.status.code();
+            assert!(status.is_some_and(|status| status < 4), "{subcommand} in {date}: {said}");
+            assert!(subcommand != "serve" || status == Some(2), "{date}: {said}");
+            assert!(subcommand != "demo" || status == Some(0), "{date}: {said}");
+        });
+    }
+}
+
+#[test]
+fn certificates_on_the_wire_are_judged_by_the_clock() {
+    let pki = Pki::new();
+    let files = pki.server("a", &["a.test"]);
+    let nginx = Nginx::start(&format!(
+        "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {}; ssl_certificate_key {}; }}",
+        files.certificate.display(),
+        files.key.display()
+    ));
+    let target = format!("a.test:443:127.0.0.1:{}", nginx.port);
+    let args = ["probe", &target, "--ca-file", &pki.ca_file(), "--format", "json"];
+    for (date, rule) in [
+        ("1901-12-14", "certificate-not-yet-valid"),
+        ("1960-01-01", "certificate-not-yet-valid"),
+        ("1970-01-01", "certificate-not-yet-valid"),
+        ("2100-02-28", "certificate-expired"),
+    ] {
+        let output = behind(&set_clock(date), &args.map(str::to_owned));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let rules = report["targets"][0]["findings"].as_array().unwrap().iter();
+        let rules: Vec<&str> = rules.filter_map(|finding| finding["rule"].as_str()).collect();
+        assert!(rules.contains(&rule), "{date}: {rules:?}");
+        assert_eq!(output.status.code(), Some(1), "{date}");
+        assert!(report["started_at"].as_str().unwrap().starts_with(date), "{date}");
     }
 }
 

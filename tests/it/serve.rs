@@ -34,10 +34,16 @@ pub(crate) struct Exporter {
 
 impl Exporter {
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_in(&[], args)
+    }
+
+    /// Starts it with this environment.
+    pub(crate) fn start_in(environment: &[(&str, &str)], args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(args)
             .env_clear()
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

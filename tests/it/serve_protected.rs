@@ -13,6 +13,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::formats::promtool;
+use crate::places::clock;
 use crate::serve::{Exporter, becomes, prometheus};
 use crate::serve_attacked::wait_until;
 use crate::support::pki::{Files, Pki, openssl_req};
@@ -320,6 +321,28 @@ fn handshakes_that_do_not_end_keep_nobody_out() {
     wait_until("the time is up", || {
         curl(&exporter, "https://ADDRESS/metrics", &["--cacert", &ca]).body.contains(reason)
     });
+}
+
+#[test]
+fn its_clock_may_say_anything() {
+    let pki = Pki::new();
+    let files = pki.server("web", &["a.test"]);
+    let client = pki.client("scraper");
+    let checked = "  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.pem\n";
+    let web = written(&pki, &tls(&files, checked));
+    let (ca, cert, key) =
+        (pki.ca_file(), client.certificate.display().to_string(), client.key.display().to_string());
+    for date in ["1970-01-01", "2038-01-20", "2100-02-28"] {
+        let clock = clock(date);
+        let clock = clock.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let args = ["127.0.0.1:1", "--trust", "mozilla", "--web-config", &web];
+        let exporter = Exporter::start_in(&clock, &args);
+        // Its certificate is for curl's clock to judge, and curl's for its own.
+        let got = curl(&exporter, "https://ADDRESS/-/healthy", &["--cacert", &ca]);
+        assert_eq!(got.body, "ok\n", "{date}");
+        let options = ["--cacert", &ca, "--cert", &cert, "--key", &key];
+        assert_ne!(curl(&exporter, "https://ADDRESS/-/healthy", &options).exit, 0, "{date}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
+use crate::cli::tls_clock::TlsClock;
 use crate::tls::codec::{TooLong, Writer};
 use crate::tls::message::MessageType;
 use crate::tls::record::ContentType;
@@ -90,7 +91,7 @@ async fn talk(
 
 fn config(behaviour: &Behaviour) -> anyhow::Result<ServerConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ServerConfig::builder_with_details(Arc::clone(&provider), Arc::new(TlsClock))
         .with_protocol_versions(behaviour.versions)?;
     let builder = match &behaviour.client_authority {
         None => builder.with_no_client_auth(),

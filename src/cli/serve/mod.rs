@@ -32,8 +32,9 @@ use tokio::time::{sleep, timeout};
 use self::exporter::{Exporter, Refused};
 use self::web::{TurnedAway, WebSettings, handshake};
 use super::args::ServeArgs;
-use super::errors::warn;
+use super::errors::{UsageError, warn};
 use super::exit::Exit;
+use super::settings;
 use super::stop::{reloads, signalled};
 
 /// The most connections at once. A further one replaces the oldest one whose answer is not being made.
@@ -56,6 +57,12 @@ const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Runs the subcommand until a signal.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
+    let now = settings::now();
+    if now.unix_timestamp() < 0 {
+        // hyper panics there.
+        let problem = format!("this machine's clock says {}", now.date());
+        return Err(UsageError::new(problem, "set it; answers in HTTP have no date before 1970"));
+    }
     let exporter = Arc::new(Exporter::new(args.clone())?);
     let runtime = Runtime::new()?;
     runtime.block_on(serve(&exporter, args))?;
@@ -227,9 +234,9 @@ async fn admitted(
     client: IpAddr,
     is_busy: &AtomicBool,
 ) -> HttpResponse {
-    let settings = exporter.web.settings();
+    let web = exporter.web.settings();
     let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let mut answer = match exporter.web.admit(&settings, authorization, client).await {
+    let mut answer = match exporter.web.admit(&web, authorization, client).await {
         Ok(()) => {
             is_busy.store(true, Ordering::Relaxed);
             answer(exporter, request).await
@@ -241,7 +248,7 @@ async fn admitted(
             turned_away(why)
         }
     };
-    let headers = settings.headers().iter().cloned();
+    let headers = web.headers().iter().cloned();
     answer.headers_mut().extend(headers.map(|(name, value)| (Some(name), value)));
     answer
 }

@@ -83,6 +83,8 @@ fn failure_of_raw(endpoint: &Endpoint) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use crate::audit::finding::Finding;
     use crate::audit::fixtures::{NOW, Scene, failing};
     use crate::certificate::Certificate;
@@ -109,6 +111,18 @@ mod tests {
         let findings = scene.check(&["error handshake-refused"]);
         assert!(findings[0].message.contains("ssl_ciphers (X)"), "{}", findings[0].message);
         assert!(findings[0].fix.as_ref().unwrap().text.contains("ssl_ciphers"));
+    }
+
+    #[test]
+    fn what_did_not_fail_by_an_alert_is_not_called_refused() {
+        let mut scene = refusing();
+        let is_first = Cell::new(true);
+        scene.fail(|_| is_first.replace(false), Stage::Handshake, &Cause::TimedOut);
+        let findings = scene.judge().findings;
+        let refused = findings.iter().find(|finding| finding.rule == "handshake-refused").unwrap();
+        assert_eq!(refused.message, "the server refuses some handshakes, and no other works");
+        let all = refusing().check(&["error handshake-refused"]);
+        assert_eq!(all[0].message, "the server refuses every handshake");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use super::client_certificate::{Requirement, verifier};
 use super::file::{ClientAuthType, TlsSection, TlsVersion};
 use crate::certificate::file;
+use crate::cli::tls_clock::TlsClock;
 use crate::targets::identity::{read_certificates, read_identity};
 
 /// Suites by their names in Go; `None` for those that this program does not have.
@@ -104,7 +105,7 @@ pub(super) fn tls(section: TlsSection, folder: &Path) -> anyhow::Result<ServerTl
         authorities: authorities(&section, folder)?,
         names: section.client_allowed_sans.unwrap_or_default(),
     };
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ServerConfig::builder_with_details(Arc::clone(&provider), Arc::new(TlsClock))
         .with_protocol_versions(&versions)?;
     let builder = match verifier(requirement, &provider)? {
         Some(verifier) => builder.with_client_cert_verifier(verifier),
