@@ -183,8 +183,14 @@ fn public() -> Scene {
     let chain = scene.seen.endpoints[0].handshakes[0].chain.clone().unwrap();
     let staple = staple(&scene.intermediate, &chain.certificates[0], b"20260601000000Z", false);
     scene.staple(&staple);
-    scene.target.files =
-        vec![FileChain { path: "a.pem".to_owned(), chain, leaf_at: 0, key: None, is_plain: true }];
+    scene.target.files = vec![FileChain {
+        path: "a.pem".to_owned(),
+        chain,
+        leaf_at: 0,
+        key: None,
+        is_plain: true,
+        at_handshake: false,
+    }];
     scene
 }
 

@@ -303,9 +303,8 @@ fn value<'s>(ssl: &'s ServerSsl, name: &str) -> Option<(String, &'s Span)> {
         }),
         "ssl_certificate" => ssl.certificates.first().map(|pair| {
             let name = match &pair.certificate.value {
-                Material::File(name) | Material::Variable(name) | Material::Engine(name) => {
-                    name.clone()
-                }
+                Material::File(name) | Material::Engine(name) => name.clone(),
+                Material::Variable(file) => file.written.clone(),
                 Material::Data(_) => "data:".to_owned(),
             };
             (name, &pair.certificate.span)

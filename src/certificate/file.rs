@@ -38,6 +38,9 @@ pub struct FileChain {
     /// Whether other programs read it from a file of this name: it is PEM or DER, and not a part of something else.
     #[serde(default = "is_usual")]
     pub is_plain: bool,
+    /// Whether the server reads it at each handshake, because its name has variables.
+    #[serde(default)]
+    pub at_handshake: bool,
 }
 
 /// Recordings of earlier releases have only plain files.
@@ -94,6 +97,7 @@ pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -
             leaf_at: if several { 0 } else { *start },
             key: key.cloned(),
             is_plain: true,
+            at_handshake: false,
         }
     };
     starts.iter().map(chain).collect()

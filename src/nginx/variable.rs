@@ -8,6 +8,7 @@ use std::ptr;
 use super::address;
 use super::arrival::{self, arrivals};
 use super::inherit::Scope;
+use super::listener::ListenAddress;
 use super::server_name::{ServerName, server_names};
 use super::table::{MapTable, MappedValue};
 use super::tree::Directive;
@@ -86,6 +87,8 @@ pub(super) struct Lookup<'a, 't> {
     chosen: Vec<(String, String)>,
     /// Whether a URL is being expanded, of which only scheme, host and port matter.
     is_url: bool,
+    /// The socket of the connection that is beginning, before there is a request.
+    arrival: Option<ListenAddress>,
     /// Values that apply only at this place, such as `$proxy_host`.
     pub(super) local: Variables,
     /// The variables with given or chosen values.
@@ -128,6 +131,7 @@ impl<'t> Definitions<'t> {
                 given,
                 chosen,
                 is_url: false,
+                arrival: None,
                 local: Variables::new(),
                 assumed: Variables::new(),
             };
@@ -152,6 +156,35 @@ impl<'t> Definitions<'t> {
             }
         }
         Ok(built)
+    }
+
+    /// The values of a text at the start of a connection to this socket, each with the name in the hello that leads to it; none if
+    /// something else decides it (`ngx_http_ssl_certificate`: there is no request yet, and `$host` is the server's first name).
+    pub(super) fn at_handshake(
+        &self,
+        scope: &Scope<'t>,
+        address: &ListenAddress,
+        written: &str,
+    ) -> Vec<(Option<String>, String)> {
+        let first = scope.nearest("server").map(|server| server.own("server_name"));
+        let first = first.unwrap_or_default().first().map(|one| one.first().to_owned());
+        let first = first.unwrap_or_default();
+        let found = self.each(scope, &Variables::new(), |lookup| {
+            lookup.arrival = Some(address.clone());
+            for name in ["host", "server_name"] {
+                lookup.local.insert(name.to_owned(), first.clone());
+            }
+            let value = lookup.text(written)?;
+            Ok((lookup.assumed.remove("ssl_server_name"), value))
+        });
+        let mut values = Vec::new();
+        for (assumed, (name, value)) in found.unwrap_or_default() {
+            match value {
+                Ok(value) if assumed.is_empty() => values.push((name, value)),
+                _ => return Vec::new(),
+            }
+        }
+        values
     }
 
     /// Counts steps; false if there were too many.
@@ -213,7 +246,8 @@ impl<'t> Lookup<'_, 't> {
         if let Some(value) = self.local.get(name) {
             return Ok(Ok(value.clone()));
         }
-        let (assignments, steps) = assignments(self.scope, name);
+        let (assignments, steps) =
+            if self.arrival.is_some() { (Vec::new(), 0) } else { assignments(self.scope, name) };
         if !self.definitions.spend(steps) {
             return Ok(Err(Unresolved::TooMany));
         }
@@ -289,6 +323,8 @@ impl<'t> Lookup<'_, 't> {
                 Some(names) => self.assume(name, "host", || names),
                 None => Ok(Err(Unresolved::PerRequest(name.to_owned()))),
             },
+            // There is no request yet.
+            _ if self.arrival.is_some() => Ok(Err(Unresolved::PerRequest(name.to_owned()))),
             _ if is_captured(self.scope, name) => Ok(Err(Unresolved::Captured(name.to_owned()))),
             // They come after the host, so they do not affect the connection.
             "request_uri" | "uri" | "document_uri" => Ok(Ok("/".to_owned())),
@@ -299,7 +335,8 @@ impl<'t> Lookup<'_, 't> {
 
     /// A variable that depends on the socket: one value for each socket of the server.
     fn arrived(&mut self, name: &str) -> Evaluated<String> {
-        let all = self.scope.nearest("server").and_then(arrivals).unwrap_or_default();
+        let of_server = || self.scope.nearest("server").and_then(arrivals).unwrap_or_default();
+        let all = self.arrival.clone().map_or_else(of_server, |own| vec![own]);
         let address = match all.as_slice() {
             [only] => Some(only),
             several => {

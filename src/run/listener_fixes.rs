@@ -148,6 +148,7 @@ fn files(reports: &[(usize, TargetReport)]) -> Vec<FileChain> {
         leaf_at: 0,
         key: None,
         is_plain: true,
+        at_handshake: false,
     });
     own.chain(fetched).collect()
 }

@@ -13,6 +13,7 @@ mod assumed_request;
 mod capture;
 mod cert_folder;
 mod certificate;
+mod certificate_variables;
 mod cipher_string;
 mod cli;
 mod client_certificate;

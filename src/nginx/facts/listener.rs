@@ -75,7 +75,8 @@ fn single(
     }
     let is_new = version.is_some_and(|version| version < CERTIFICATE_VARIABLES);
     for pair in ssl.certificates.iter().filter(|_| is_new) {
-        if let Material::Variable(name) = &pair.certificate.value {
+        if let Material::Variable(file) = &pair.certificate.value {
+            let name = &file.written;
             let words = format!(
                 "cannot load certificate {name:?}: variables are supported from nginx {CERTIFICATE_VARIABLES} on"
             );

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::listen::Listen;
 use super::names::claim;
-use super::settings::settings;
+use super::settings::{at_socket, settings};
 use super::{Http2Offer, ListenAddress, Listener, MailStartTls, Protocol, Server};
 use crate::nginx::inherit::Scope;
 use crate::nginx::server_name::server_names;
 use crate::nginx::tree::{Directive, Tree};
+use crate::nginx::variable::Definitions;
 
 /// Every TLS socket, in the order of the configuration.
 ///
@@ -21,8 +22,9 @@ pub fn listeners(tree: &Tree) -> Vec<Listener> {
         let mut sockets = ModuleSockets::default();
         for block in tree.blocks(module) {
             let scope = root.enter(block);
+            let definitions = Definitions::read(&scope);
             for block in block.children().iter().filter(|one| one.name == "server") {
-                sockets.server(tree, &scope.enter(block));
+                sockets.server(tree, &scope.enter(block), &definitions);
             }
         }
         found.extend(sockets.all.into_iter().filter_map(CollectedSocket::finish));
@@ -66,7 +68,7 @@ struct ServerFlags {
 }
 
 impl ModuleSockets {
-    fn server(&mut self, tree: &Tree, scope: &Scope<'_>) {
+    fn server<'t>(&mut self, tree: &Tree, scope: &Scope<'t>, definitions: &Definitions<'t>) {
         let Some(block) = scope.block() else { return };
         let protocol = protocol(scope);
         let listens = scope.own("listen").iter();
@@ -79,13 +81,14 @@ impl ModuleSockets {
             ServerFlags { listen_ssl: false, ssl: on("ssl"), http2: on("http2"), has_settings };
         let (names, ssl): (Arc<[_]>, _) =
             (server_names(scope).into(), Arc::new(settings(tree, scope)));
-        let server = |listen: &Listen<'_>| Server {
+        let server = |listen: &Listen<'_>, address: &ListenAddress| Server {
             span: block.span.clone(),
             listen: listen.directive.span.clone(),
             names: Arc::clone(&names),
             taken: BTreeMap::new(),
             plain_beside: None,
-            ssl: Arc::clone(&ssl),
+            ssl: at_socket(&ssl, (tree, scope), definitions, address)
+                .map_or_else(|| Arc::clone(&ssl), Arc::new),
         };
         for listen in &listens {
             for address in &listen.addresses {
@@ -94,7 +97,7 @@ impl ModuleSockets {
                 }
                 self.members += 1;
                 let socket = self.socket(address, listen, (protocol, starttls));
-                socket.add(listen, server(listen), said);
+                socket.add(listen, server(listen, address), said);
             }
         }
     }

@@ -239,9 +239,26 @@ pub enum Material {
     /// `data:`, the text itself, which may contain variables.
     Data(String),
     /// A file name with variables: loaded at each handshake.
-    Variable(String),
+    Variable(LoadedFile),
     /// `engine:` or `store:`.
     Engine(String),
+}
+
+/// A file name with variables, as far as the socket, the server and the name in the hello decide it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedFile {
+    /// As written.
+    pub written: String,
+    /// The full names that it can have, each with the name in the hello that leads to it; `None` where that does not matter.
+    pub files: Vec<(Option<String>, String)>,
+}
+
+impl LoadedFile {
+    /// The file that is loaded where the hello has this name.
+    pub fn for_name(&self, name: Option<&str>) -> Option<&str> {
+        let is_it = |wanted: &Option<String>| wanted.is_none() || wanted.as_deref() == name;
+        self.files.iter().find(|(wanted, _)| is_it(wanted)).map(|(_, file)| file.as_str())
+    }
 }
 
 /// The `ssl_*` settings that apply to a server, as written; `None` means nginx's default.

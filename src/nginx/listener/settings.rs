@@ -1,9 +1,9 @@
 //! The `ssl_*` settings that apply to a server.
 
-use super::{CertificatePair, Material, ServerSsl};
+use super::{CertificatePair, ListenAddress, LoadedFile, Material, ServerSsl};
 use crate::nginx::inherit::{MAX_VALUES, Scope, Set};
 use crate::nginx::tree::{Directive, Tree};
-use crate::nginx::variable;
+use crate::nginx::variable::{self, Definitions};
 
 pub(super) fn settings(tree: &Tree, scope: &Scope<'_>) -> ServerSsl {
     let file = |name: &str| scope.scalar(name).map(|set| set.map(|path| tree.full_name(&path)));
@@ -48,9 +48,31 @@ fn material(tree: &Tree, directive: &Directive) -> Set<Material> {
     } else if text.starts_with("engine:") || text.starts_with("store:") {
         Material::Engine(text.to_owned())
     } else if variable::has_variables(text) {
-        Material::Variable(text.to_owned())
+        Material::Variable(LoadedFile { written: text.to_owned(), files: Vec::new() })
     } else {
         Material::File(tree.full_name(text))
     };
     Set { value, span: directive.span.clone() }
+}
+
+/// The settings at one of the server's sockets, where it decides which files are loaded; `None` if no name of a file has variables.
+pub(super) fn at_socket<'t>(
+    ssl: &ServerSsl,
+    (tree, scope): (&Tree, &Scope<'t>),
+    definitions: &Definitions<'t>,
+    address: &ListenAddress,
+) -> Option<ServerSsl> {
+    let mut own = ssl.clone();
+    let pairs = own.certificates.iter_mut();
+    let materials = pairs.flat_map(|pair| [Some(&mut pair.certificate), pair.key.as_mut()]);
+    let mut has_variables = false;
+    for set in materials.flatten() {
+        if let Material::Variable(file) = &mut set.value {
+            has_variables = true;
+            let names = definitions.at_handshake(scope, address, &file.written);
+            let full = |(name, file): (_, String)| (name, tree.full_name(&file));
+            file.files = names.into_iter().map(full).collect();
+        }
+    }
+    has_variables.then_some(own)
 }

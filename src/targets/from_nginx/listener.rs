@@ -262,7 +262,7 @@ fn target(
     target.expect.client_certificate = expected_policy(&server.ssl);
     let holder = if server.has_certificate() { server } else { listener.default_server() };
     target.staples = holder.ssl.stapling.as_ref().is_some_and(|set| set.value);
-    target.files = files(&holder.ssl, premises);
+    target.files = files(&holder.ssl, name, premises);
     target.unusable_suites = suites::unusable(&holder.ssl, &target.files, &premises.system);
     let versions = target.expect.protocols.as_deref();
     target.written = written::settings(listener, server, versions, premises).map(Box::new);
@@ -309,36 +309,47 @@ fn expected_policy(ssl: &ServerSsl) -> Option<ClientCertificatePolicy> {
     }
 }
 
-/// The certificate files, as far as they are readable; none where a command of OpenSSL replaces certificates.
-fn files(ssl: &ServerSsl, premises: &Premises<'_>) -> Vec<FileChain> {
+/// The certificate files for a hello with this name, as far as they are known and readable; none where a command of OpenSSL
+/// replaces certificates, or where another file may be loaded.
+fn files(ssl: &ServerSsl, asked: Option<&str>, premises: &Premises<'_>) -> Vec<FileChain> {
     let mut all = Vec::new();
     if ssl.conf_command.iter().any(|set| set.value.0.eq_ignore_ascii_case("Certificate")) {
         return all;
     }
     for pair in &ssl.certificates {
-        let Material::File(name) = &pair.certificate.value else { continue };
+        let (name, at_handshake) = match &pair.certificate.value {
+            Material::File(name) => (name.as_str(), false),
+            Material::Variable(file) => match file.for_name(asked) {
+                Some(name) => (name, true),
+                None => return Vec::new(),
+            },
+            Material::Data(_) | Material::Engine(_) => continue,
+        };
         let Ok(certificates) = read_certificates(&premises.path(name)) else { continue };
         let parsed: Vec<Certificate> =
             certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
         let key = pair.key.as_ref().and_then(|key| match &key.value {
-            Material::File(name) => {
-                let passwords = ssl.password_file.as_ref().map(|set| premises.path(set));
-                let read = premises.keys.public_key(&premises.path(name), passwords.as_deref());
-                let spki = match &*read {
-                    Ok(spki) => Ok(spki.clone()),
-                    // An ordinary user may lack permission; other faults are reported elsewhere.
-                    Err(FileError::Read { error, .. })
-                        if error.kind() == io::ErrorKind::PermissionDenied =>
-                    {
-                        Err(error.to_string())
-                    }
-                    Err(_) => return None,
-                };
-                Some(FileKey { path: name.clone(), spki })
-            }
-            _ => None,
+            Material::File(name) => Some(name.as_str()),
+            Material::Variable(file) => file.for_name(asked),
+            Material::Data(_) | Material::Engine(_) => None,
         });
-        all.extend(file::chains(name, &parsed, key.as_ref()));
+        let key = key.and_then(|name| {
+            let passwords = ssl.password_file.as_ref().map(|set| premises.path(set));
+            let read = premises.keys.public_key(&premises.path(name), passwords.as_deref());
+            let spki = match &*read {
+                Ok(spki) => Ok(spki.clone()),
+                // An ordinary user may lack permission; other faults are reported elsewhere.
+                Err(FileError::Read { error, .. })
+                    if error.kind() == io::ErrorKind::PermissionDenied =>
+                {
+                    Err(error.to_string())
+                }
+                Err(_) => return None,
+            };
+            Some(FileKey { path: name.to_owned(), spki })
+        });
+        let chains = file::chains(name, &parsed, key.as_ref()).into_iter();
+        all.extend(chains.map(|chain| FileChain { at_handshake, ..chain }));
     }
     all
 }

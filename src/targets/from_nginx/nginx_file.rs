@@ -28,14 +28,14 @@ pub(super) const NO_PASSWORD: &str = "error:1400006B:UI routines::processing err
 
 /// Why the system does not open a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OpenError {
+pub(super) enum OpenFailure {
     /// `ENOENT`.
     Missing,
     /// `ENXIO`: it is a socket.
     Socket,
 }
 
-impl OpenError {
+impl OpenFailure {
     /// Its number, and the system's words.
     fn words(self) -> (u8, &'static str) {
         match self {
@@ -49,7 +49,7 @@ impl OpenError {
 pub(super) fn unopened(
     kind: FileUse,
     name: &str,
-    error: OpenError,
+    error: OpenFailure,
     library: Option<OpensslRelease>,
 ) -> String {
     let (number, words) = error.words();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 
-use super::nginx_file::{FileUse, NO_PASSWORD, OpenError, fault, unopened};
+use super::nginx_file::{FileUse, NO_PASSWORD, OpenFailure, fault, unopened};
 use super::{Premises, library_values, lists, weak_pair};
 use crate::certificate::Certificate;
 use crate::certificate::crl::RevocationLists;
@@ -353,7 +353,7 @@ impl Checks<'_> {
             // If the folder exists without the file, it is probably nginx's own; if not, the configuration is for
             // another machine.
             DiskEntry::Missing { folder: true } if self.on_disk => {
-                FactKind::FileRefused { words: self.unopened(kind, &name, OpenError::Missing) }
+                FactKind::FileRefused { words: self.unopened(kind, &name, OpenFailure::Missing) }
             }
             DiskEntry::Missing { .. } => FactKind::Untested {
                 reason: format!("could not test: {name} is not on this machine"),
@@ -370,7 +370,7 @@ impl Checks<'_> {
         }
     }
 
-    fn unopened(&self, kind: FileUse, name: &str, error: OpenError) -> String {
+    fn unopened(&self, kind: FileUse, name: &str, error: OpenFailure) -> String {
         unopened(kind, name, error, self.premises.library)
     }
 
@@ -383,7 +383,7 @@ impl Checks<'_> {
                 refused(format!("read() {name:?} failed (21: Is a directory)"))
             }
             Ok(EntryKind::Folder) => refused(fault(kind, name, b"")?),
-            Ok(EntryKind::Socket) => refused(self.unopened(kind, name, OpenError::Socket)),
+            Ok(EntryKind::Socket) => refused(self.unopened(kind, name, OpenFailure::Socket)),
             Ok(EntryKind::Pipe) => untested(&format!(
                 "{name} is a named pipe: nginx waits for what is written to it, and it can be read only once"
             )),

@@ -48,10 +48,8 @@ pub(super) fn of_another_kind(site: Site<'_>, kinds: &[Authentication]) -> Optio
     let other = site.files.iter().find(fits)?;
     let key = other.key.as_ref()?;
     let word = |material: &Material| match material {
-        Material::File(name)
-        | Material::Data(name)
-        | Material::Variable(name)
-        | Material::Engine(name) => name.clone(),
+        Material::File(name) | Material::Data(name) | Material::Engine(name) => name.clone(),
+        Material::Variable(file) => file.written.clone(),
     };
     let pairs = &holder.ssl.certificates;
     let certificates = pairs.iter().map(|pair| word(&pair.certificate.value));

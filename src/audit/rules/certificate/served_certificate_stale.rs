@@ -41,11 +41,18 @@ fn check(seen: &Observation, cx: &Context<'_>) -> Verdict {
         return Verdict::Pass;
     };
     let paths: Vec<&str> = filed.iter().map(|(path, _)| *path).collect();
-    RULE.finds(format!("what is served is not the certificate in {}", paths.join(", ")))
+    let finding =
+        RULE.finds(format!("what is served is not the certificate in {}", paths.join(", ")));
+    let is_loaded = cx.target.files.iter().all(|file| file.at_handshake);
+    let finding = if is_loaded { finding.fix(AT_HANDSHAKE) } else { finding };
+    finding
         .evidence(format!("served: {}", described(stale)))
         .evidence_from(filed.iter().map(|(path, leaf)| format!("{path}: {}", described(leaf))))
         .into()
 }
+
+const AT_HANDSHAKE: &str = "Check what answers at the address. nginx reads this file at each handshake, because its name has variables; \
+                            with ssl_certificate_cache it may be older, up to valid=.";
 
 fn described(leaf: &Certificate) -> String {
     let (from, to) = (day(leaf.not_before), day(leaf.not_after));
@@ -67,6 +74,7 @@ mod tests {
             leaf_at: 0,
             key: None,
             is_plain: true,
+            at_handshake: false,
         }];
         scene.judge().findings
     }
