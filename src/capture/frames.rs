@@ -93,7 +93,7 @@ impl<'r> Frames<'r> {
     pub fn new<R: Read + 'r>(source: R) -> Result<Self, FramesError> {
         let source = with_header(source)?;
         let failed = Failed::default();
-        let reader = create_reader(BUFFER, Unread { source, failed: Arc::clone(&failed) });
+        let reader = create_reader(BUFFER, Uninterrupted { source, failed: Arc::clone(&failed) });
         let reader = reader.map_err(|_| FramesError::NotACapture)?;
         Ok(Self { reader, interfaces: Vec::new(), count: 0, consume: 0, last: 0, failed })
     }
@@ -159,12 +159,12 @@ impl<'r> Frames<'r> {
 type Failed = Arc<OnceLock<(io::ErrorKind, String)>>;
 
 /// Reads on over interruptions.
-struct Unread<R> {
+struct Uninterrupted<R> {
     source: R,
     failed: Failed,
 }
 
-impl<R: Read> Read for Unread<R> {
+impl<R: Read> Read for Uninterrupted<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         if let Some((kind, _)) = self.failed.get() {
             return Err((*kind).into());
