@@ -30,7 +30,7 @@ use crate::report::{Rehearsed, Report, ReportKind, ReportOptions, Summary};
 use crate::run::listener_fixes::{ListenerFix, ListenerFixes, RunnableConfiguration, find_fixes};
 use crate::run::network::Network;
 use crate::run::{self, FetchIssuers, Settings, TargetReport, TrustStores};
-use crate::targets::Target;
+use crate::targets::target_list::TargetList;
 
 /// The job.
 #[derive(Debug, Default)]
@@ -71,7 +71,7 @@ pub(super) struct Done {
 
 /// A run that is ready to start.
 pub(super) struct Audit {
-    pub(super) targets: Vec<Arc<Target>>,
+    pub(super) targets: TargetList,
     pub(super) settings: Settings,
     pub(super) collector: Collector,
     /// Tries changes to the rehearsed configuration.
@@ -107,7 +107,7 @@ pub(super) fn carry_out_with(
         runnable,
         stand_ins,
     } = job;
-    settings::check_places(&args.report, &targets.targets)?;
+    settings::check_places(&args.report, &targets.targets.samples())?;
     let now = settings::now();
     let checkpoint = Checkpoint::open(&args.gate, now)?;
     let agreed = agreed(&depth, policy.as_ref(), args, &checkpoint);
@@ -118,7 +118,7 @@ pub(super) fn carry_out_with(
         policy,
         threshold: args.gate.fail_on.threshold(),
         fetch_issuers: fetch_issuers(args),
-        ..Settings::with_stores(&share.targets, network, now, stores)?
+        ..Settings::with_stores(&share.targets.samples(), network, now, stores)?
     };
     stores.problems().iter().for_each(|problem| warn(problem));
     if let Some(saver) = &mut saver {

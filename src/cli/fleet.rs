@@ -13,14 +13,16 @@ use super::journal::Journal;
 use crate::report::saved::MANIFEST;
 use crate::report::saved::manifest::{Manifest, RunId};
 use crate::report::{Report, Summary};
-use crate::targets::Target;
+use crate::targets::address::Address;
 use crate::targets::shard::Shard;
+use crate::targets::target_list::{TargetList, Template};
+use crate::targets::{Origin, Target};
 
 /// The targets of a run as they are read: those of its share are kept, all are counted.
 #[derive(Clone, Debug)]
 pub(super) struct Listed {
     /// Those of the share, in input order.
-    pub(super) targets: Vec<Arc<Target>>,
+    pub(super) targets: TargetList,
     /// The position of each among all targets.
     positions: Vec<usize>,
     all: usize,
@@ -37,7 +39,7 @@ impl Listed {
     pub(super) fn new(fleet: &FleetArgs) -> Self {
         let ids = fleet.is_part().then(RunId::default);
         let shard = fleet.shard.unwrap_or(WHOLE);
-        Self { targets: Vec::new(), positions: Vec::new(), all: 0, ids, shard }
+        Self { targets: TargetList::default(), positions: Vec::new(), all: 0, ids, shard }
     }
 
     /// Adds the next target.
@@ -47,6 +49,29 @@ impl Listed {
         }
         if self.shard == WHOLE || self.shard.holds(&target) {
             self.targets.push(Arc::new(target));
+            self.positions.push(self.all);
+        }
+        self.all += 1;
+    }
+
+    /// Adds the target of an address in a list. It is made now only if something must be known of it.
+    pub(super) fn add_address(
+        &mut self,
+        address: Address,
+        origin: &Origin,
+        template: &Arc<Template>,
+    ) {
+        let (line, column) = (origin.line, origin.column);
+        let mut is_of_share = true;
+        if self.ids.is_some() || self.shard != WHOLE {
+            let target = template.target(address.clone(), line, column);
+            if let Some(ids) = &mut self.ids {
+                ids.add(&target.id());
+            }
+            is_of_share = self.shard == WHOLE || self.shard.holds(&target);
+        }
+        if is_of_share {
+            self.targets.push_address(address, line, column, template);
             self.positions.push(self.all);
         }
         self.all += 1;
@@ -67,14 +92,14 @@ impl Default for Listed {
 impl From<Vec<Arc<Target>>> for Listed {
     fn from(targets: Vec<Arc<Target>>) -> Self {
         let (all, positions) = (targets.len(), (0..targets.len()).collect());
-        Self { targets, positions, all, ids: None, shard: WHOLE }
+        Self { targets: targets.into(), positions, all, ids: None, shard: WHOLE }
     }
 }
 
 /// A share of the targets, and the position of each among all.
 pub(super) struct Share {
     /// Those to test, in input order.
-    pub(super) targets: Vec<Arc<Target>>,
+    pub(super) targets: TargetList,
     /// The position of each among all targets.
     positions: Vec<usize>,
     all: usize,
@@ -119,17 +144,18 @@ impl Share {
     /// Removes the targets with these ids, each as often as it occurs, and returns their positions. `None` if one of
     /// them is missing.
     fn without(&mut self, ids: &[String]) -> Option<Vec<usize>> {
-        let mut left: Vec<(usize, Arc<Target>)> =
-            self.positions.drain(..).zip(self.targets.drain(..)).collect();
         let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
-        for (position, target) in left.iter().rev() {
-            by_id.entry(target.id()).or_default().push(*position);
+        for (index, target) in self.targets.iter().enumerate() {
+            by_id.entry(target.id()).or_default().push(index);
         }
-        let places: Option<Vec<usize>> = ids.iter().map(|id| by_id.get_mut(id)?.pop()).collect();
-        let places = places?;
-        let done: BTreeSet<usize> = places.iter().copied().collect();
-        left.retain(|(position, _)| !done.contains(position));
-        (self.positions, self.targets) = left.into_iter().unzip();
+        by_id.values_mut().for_each(|indices| indices.reverse());
+        let done: Option<Vec<usize>> = ids.iter().map(|id| by_id.get_mut(id)?.pop()).collect();
+        let done = done?;
+        let places = done.iter().filter_map(|index| self.positions.get(*index).copied()).collect();
+        let done: BTreeSet<usize> = done.into_iter().collect();
+        self.targets.retain(|index| !done.contains(&index));
+        let mut index = 0..;
+        self.positions.retain(|_| index.next().is_some_and(|index| !done.contains(&index)));
         Some(places)
     }
 

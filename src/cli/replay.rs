@@ -65,7 +65,14 @@ fn prepare(recording: Recording, now: OffsetDateTime, args: &RunArgs) -> anyhow:
     }
     let finished_at = recorded_time(&end.finished_at)?;
     let recorded = Some((finished_at, end.interrupted));
-    Ok(Audit { targets, settings, collector, runnable: None, saver: None, recorded })
+    Ok(Audit {
+        targets: targets.into(),
+        settings,
+        collector,
+        runnable: None,
+        saver: None,
+        recorded,
+    })
 }
 
 fn report(text: RecordedText, args: &RunArgs) -> anyhow::Result<TargetReport> {

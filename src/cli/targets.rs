@@ -21,6 +21,7 @@ use crate::targets::options::Options;
 use crate::targets::proxy_ssl::{AsNginx, OF_UNIX_SOCKET};
 use crate::targets::range::expand;
 use crate::targets::redirect::Redirects;
+use crate::targets::target_list::Template;
 use crate::targets::{ClientIdentity, Host, Origin, StartTls, Target, inventory, list, toml};
 
 /// The largest target file, in bytes.
@@ -109,8 +110,12 @@ impl TargetReader {
         let read = stdin.by_ref().take(BEGIN).read_to_end(&mut begin);
         read.map_err(|error| anyhow!("cannot read stdin: {error}"))?;
         if !inventory::is_inventory(&begin) {
-            let errors = list::read("<stdin>", begin.as_slice().chain(stdin), |address, origin| {
-                self.add(address, typed, Some(&origin));
+            const NAME: &str = "<stdin>";
+            let template = self.template(typed, NAME);
+            let lines = begin.as_slice().chain(stdin);
+            let errors = list::read(NAME, lines, |address, origin| match &template {
+                Some(template) => self.listed.add_address(address, &origin, template),
+                None => self.add(address, typed, Some(&origin)),
             });
             return Ok(errors.iter().map(ToString::to_string).collect());
         }
@@ -134,6 +139,17 @@ impl TargetReader {
             self.add(address, typed, None);
         }
         Ok(found.problems.iter().map(|problem| format!("<stdin>: {problem}")).collect())
+    }
+
+    /// What the targets of a list have in common, if each is given by its address alone.
+    fn template(&mut self, options: &Options, file: &str) -> Option<Arc<Template>> {
+        if self.quic || options.as_nginx.is_some() || !self.redirects.is_empty() {
+            return None;
+        }
+        // Whoever adds the first target meets the error again.
+        let identity = self.identities.load(options).ok()?;
+        let (options, file) = (options.clone(), file.to_owned());
+        Some(Arc::new(Template { options, identity, file }))
     }
 
     fn add(&mut self, address: Address, options: &Options, origin: Option<&Origin>) {

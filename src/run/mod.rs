@@ -32,6 +32,7 @@ use crate::certificate::Chain;
 use crate::observation::{Addresses, Observation, Untried};
 use crate::probe::engine;
 use crate::targets::nginx_client::Trusted;
+use crate::targets::target_list::TargetList;
 use crate::targets::{Roots, Target, Trust};
 
 /// The result for one target.
@@ -133,15 +134,15 @@ pub struct Ending {
 /// Audits every target. `on_target` gets the position and report of each as it finishes; when `stop` resolves, the
 /// unfinished targets are reported as untested.
 pub async fn audit(
-    targets: Vec<Arc<Target>>,
+    targets: TargetList,
     settings: Arc<Settings>,
     stop: impl Future<Output = ()>,
     mut on_target: impl FnMut(usize, TargetReport),
 ) -> Ending {
-    let mut waiting: Vec<Option<Arc<Target>>> = targets.iter().cloned().map(Some).collect();
+    let mut waiting = vec![true; targets.len()];
     let mut ending = Ending::default();
     let mut finished = pin!(engine::each(
-        targets.into_iter().enumerate(),
+        targets.iter().enumerate(),
         settings.network.targets_at_once(),
         |(index, target)| {
             let settings = Arc::clone(&settings);
@@ -152,7 +153,7 @@ pub async fn audit(
     loop {
         match select(finished.next(), &mut stop).await {
             Either::Left((Some(Ok((index, report))), _)) => {
-                waiting[index] = None;
+                waiting[index] = false;
                 on_target(index, report);
             }
             // The task panicked; its target is found at the end, because it is still waiting.
@@ -165,9 +166,8 @@ pub async fn audit(
         }
     }
     let reason = if ending.stopped { Untried::Cancelled } else { Untried::InternalError };
-    for (index, target) in
-        waiting.into_iter().enumerate().filter_map(|(i, target)| Some((i, target?)))
-    {
+    let left = waiting.into_iter().enumerate().filter(|(_, is_waiting)| *is_waiting);
+    for (index, target) in left.filter_map(|(index, _)| Some((index, targets.get(index)?))) {
         let observation = Observation::not_tried(reason.clone());
         on_target(index, report(target, observation, &settings));
     }
@@ -181,7 +181,7 @@ pub async fn audit_all(
     stop: impl Future<Output = ()>,
 ) -> (Vec<TargetReport>, Ending) {
     let mut reports: Vec<Option<TargetReport>> = targets.iter().map(|_| None).collect();
-    let ending = audit(targets, Arc::new(settings), stop, |index, report| {
+    let ending = audit(targets.into(), Arc::new(settings), stop, |index, report| {
         reports[index] = Some(report);
     })
     .await;

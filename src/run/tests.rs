@@ -135,7 +135,7 @@ async fn a_run_that_is_stopped_keeps_what_it_has() {
     let targets = vec![Arc::new(endless), Arc::new(scene.target.clone())];
     let stop = Notify::new();
     let mut reports = Vec::new();
-    let ending = audit(targets, settings, stop.notified(), |index, report| {
+    let ending = audit(targets.into(), settings, stop.notified(), |index, report| {
         reports.push((index, report.status, report.is_cancelled()));
         stop.notify_one();
     })

@@ -23,6 +23,7 @@ pub mod redirect;
 pub mod regular_file;
 pub mod secret_files;
 pub mod shard;
+pub mod target_list;
 pub mod toml;
 pub mod trust;
 mod value_lines;

@@ -128,6 +128,11 @@ impl Redirects {
         changed.unwrap_or_else(|| vec![address])
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.options.is_empty()
+    }
+
     /// The options that changed nothing, each with why.
     pub fn unused(&self) -> impl Iterator<Item = String> + '_ {
         self.options.iter().filter_map(|(option, fate)| {

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,41 @@ fn targets(nginx: u16, plain: SocketAddr, silent: SocketAddr) -> String {
     }
     list.push_str("host-3.a.test:443:127.0.0.1:1\nhost-3.a.test:443:127.0.0.1:1\n");
     list
+}
+
+/// The memory of a run, in bytes, when its first target is met: the list has been read by then.
+fn memory_with(lines: usize) -> u64 {
+    let (met, is_met) = mpsc::channel();
+    let first = scripted(move |mut stream| {
+        let _ = met.send(());
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let mut list = format!("{first}\n");
+    for number in 1..lines {
+        let _ = writeln!(list, "host-{number}.example.test:8443");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list");
+    fs::write(&path, list).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
+        .args(["probe", "-", "--trust", "mozilla", "--format", "ndjson", "--concurrency", "1"])
+        .stdin(fs::File::open(&path).unwrap())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    is_met.recv_timeout(Duration::from_secs(120)).unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let _ = child.kill();
+    let _ = child.wait();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn a_long_list_costs_little_more_than_its_names() {
+    let (few, many) = (memory_with(1), memory_with(200_000));
+    let each = many.saturating_sub(few) / 200_000;
+    assert!(each < 250, "{each} bytes for each line");
 }
 
 /// The common arguments of every run.

@@ -243,7 +243,7 @@ impl Exporter {
 }
 
 fn targets(args: &ServeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
-    Ok(targets::read(&args.source, &args.limits, Listed::default())?.targets)
+    Ok(targets::read(&args.source, &args.limits, Listed::default())?.targets.iter().collect())
 }
 
 /// Whether there is no target at all.
