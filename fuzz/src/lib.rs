@@ -29,8 +29,8 @@ struct Worst {
 
 static WORST: Mutex<Worst> = Mutex::new(Worst { took: Duration::ZERO, peak: 0 });
 
-/// Runs a target with this input. Slow and large inputs are written to the folder that `FUZZ_KEEP` names, and the time
-/// of the slowest to the file `slowest` in it.
+/// Runs a target with this input. Slow and large inputs are written to the folder that `FUZZ_KEEP` names, and the slowest
+/// to the file `slowest-input` in it, its time to `slowest`.
 pub fn run(name: &str, input: &[u8]) {
     let target = TARGETS.iter().find(|target| target.name == name);
     let target = target.expect("each target's name is in the list");
@@ -50,6 +50,7 @@ pub fn run(name: &str, input: &[u8]) {
     let keep = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes);
     let kept = fs::create_dir_all(&folder)
         .and_then(|()| keep("slowest", format!("{} ms\n", worst.took.as_millis()).as_bytes()))
+        .and_then(|()| if is_slowest { keep("slowest-input", input) } else { Ok(()) })
         .and_then(|()| if took > SLOW { keep(&format!("slow-{time}-ms"), input) } else { Ok(()) })
         .and_then(
             |()| if is_large { keep(&format!("large-{}", input.len()), input) } else { Ok(()) },

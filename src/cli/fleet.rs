@@ -145,10 +145,10 @@ impl Share {
     /// them is missing.
     fn without(&mut self, ids: &[String]) -> Option<Vec<usize>> {
         let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
-        for (index, target) in self.targets.iter().enumerate() {
-            by_id.entry(target.id()).or_default().push(index);
+        for index in (0..self.targets.len()).rev() {
+            let id = self.targets.get(index).map(|target| target.id());
+            by_id.entry(id.unwrap_or_default()).or_default().push(index);
         }
-        by_id.values_mut().for_each(|indices| indices.reverse());
         let done: Option<Vec<usize>> = ids.iter().map(|id| by_id.get_mut(id)?.pop()).collect();
         let done = done?;
         let places = done.iter().filter_map(|index| self.positions.get(*index).copied()).collect();

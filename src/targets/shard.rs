@@ -56,6 +56,10 @@ impl Shard {
     }
 }
 
+/// A long list has many ids, and this is faster than to format them.
+const DIGITS: [char; 16] =
+    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+
 impl Target {
     /// Identifies the target across runs: 16 hexadecimal digits, equal if the address, names, role, STARTTLS and client
     /// are equal.
@@ -83,9 +87,6 @@ impl Target {
             (false, false) => "",
         };
         let _ = write!(text, "\0{server_name}\0{role}\0{starttls}\0{client}");
-        // A long list has many: this is faster than to format them.
-        const DIGITS: [char; 16] =
-            ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
         let Fingerprint(digest) = Fingerprint::of(text.as_bytes());
         let halves = digest.iter().take(8).flat_map(|byte| [byte >> 4, byte & 15]);
         halves.map(|half| DIGITS[usize::from(half)]).collect()

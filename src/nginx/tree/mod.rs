@@ -92,6 +92,7 @@ impl Tree {
             includes: 0,
             directives: 0,
             depth: 0,
+            around: Vec::new(),
         };
         let mut block = OpenBlock::new(BlockContext::Main);
         reader.file(main, None, &mut block);
@@ -179,6 +180,8 @@ struct TreeReader<'s> {
     directives: usize,
     /// The number of blocks and included files around the current position.
     depth: usize,
+    /// The files around it.
+    around: Vec<Arc<str>>,
 }
 
 impl TreeReader<'_> {
@@ -192,13 +195,19 @@ impl TreeReader<'_> {
             Ok(file) => file,
             Err(fault) => return self.report(fault, from.cloned()),
         };
+        // nginx goes on until it has no file descriptors; two such lines would be read over and over.
+        if self.around.contains(&name) {
+            return self.report(Fault::TooDeep(MAX_DEPTH), from.cloned());
+        }
         self.bytes += text.len();
         if self.bytes > MAX_BYTES || self.includes > MAX_INCLUDES {
             return self.report(Fault::TooLarge, from.cloned());
         }
         let mut file = File { name, lexer: Lexer::new(&text) };
         self.depth += 1;
+        self.around.push(Arc::clone(&file.name));
         let ending = self.block(&mut file, into);
+        self.around.pop();
         self.depth -= 1;
         if ending == BlockEnd::Brace {
             self.report(Fault::Unexpected(b'}'), Some(file.here()));

@@ -56,7 +56,14 @@ fn a_file_that_includes_itself_ends() {
     assert_eq!(tree.problems[0].fault, Fault::TooDeep(MAX_DEPTH));
     let twice = "a; include nginx.conf; include nginx.conf;";
     let tree = read(&[("/etc/nginx/nginx.conf", twice)]);
-    assert!(count(&tree.directives) <= MAX_INCLUDES);
+    assert_eq!((count(&tree.directives), tree.problems.len()), (1, 2));
+    assert_eq!(tree.problems[0].fault, Fault::TooDeep(MAX_DEPTH));
+    let circle = [
+        ("/etc/nginx/nginx.conf", "include a; include a;"),
+        ("/etc/nginx/a", "include b; include b;"),
+        ("/etc/nginx/b", "x; include a;"),
+    ];
+    assert_eq!(count(&read(&circle).directives), 4);
 }
 
 #[test]

@@ -83,15 +83,14 @@ fn failure_of_raw(endpoint: &Endpoint) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
     use crate::audit::finding::Finding;
     use crate::audit::fixtures::{NOW, Scene, failing};
     use crate::certificate::Certificate;
     use crate::certificate::file::{self, FileKey};
     use crate::certificate::issue::Authority;
-    use crate::observation::{Cause, Stage};
+    use crate::observation::{Cause, Handshake, Stage};
     use crate::tls::alert::AlertDescription;
+    use crate::tls::version::ProtocolVersion;
 
     pub(super) fn specimen() -> Vec<Finding> {
         failing(Stage::Handshake, &Cause::Alert(AlertDescription(80)))
@@ -116,8 +115,8 @@ mod tests {
     #[test]
     fn what_did_not_fail_by_an_alert_is_not_called_refused() {
         let mut scene = refusing();
-        let is_first = Cell::new(true);
-        scene.fail(|_| is_first.replace(false), Stage::Handshake, &Cause::TimedOut);
+        let older = |cell: &Handshake| cell.version == ProtocolVersion::TLS1_2;
+        scene.fail(older, Stage::Handshake, &Cause::TimedOut);
         let findings = scene.judge().findings;
         let refused = findings.iter().find(|finding| finding.rule == "handshake-refused").unwrap();
         assert_eq!(refused.message, "the server refuses some handshakes, and no other works");
