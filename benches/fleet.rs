@@ -13,6 +13,8 @@
     reason = "a benchmark measures the world and prints what it cost"
 )]
 
+#[path = "support/cost.rs"]
+mod cost;
 #[path = "support/figures.rs"]
 mod figures;
 mod support;
@@ -22,7 +24,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures::stream::{self, StreamExt};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -31,7 +32,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio_rustls::TlsConnector;
 
-use self::support::{NAME, Nginx, Outcome, children_cpu, setting};
+use self::cost::cost;
+use self::support::{NAME, Nginx, Outcome, setting};
 
 const PORT: u16 = 28443;
 const AT_ONCE: usize = 512;
@@ -44,13 +46,6 @@ fn main() -> Outcome<()> {
         return bare(Path::new(ca), Path::new(list));
     }
     compare()
-}
-
-/// CPU seconds, wall seconds.
-#[derive(Clone, Copy)]
-struct Cost {
-    cpu: f64,
-    wall: f64,
 }
 
 fn compare() -> Outcome<()> {
@@ -103,18 +98,6 @@ fn compare() -> Outcome<()> {
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// Runs a command to its end and asks the system what it cost.
-fn cost(command: &mut Command) -> Outcome<Cost> {
-    let before = children_cpu()?;
-    let started = Instant::now();
-    let status = command.status()?;
-    let wall = started.elapsed().as_secs_f64();
-    if !status.success() {
-        return Err(format!("{command:?} ended with {status}").into());
-    }
-    Ok(Cost { cpu: children_cpu()? - before, wall })
 }
 
 /// nginx on many loopback addresses, and the files that both clients read.

@@ -12,15 +12,17 @@
     reason = "a benchmark measures the world and prints what it cost"
 )]
 
+#[path = "support/cost.rs"]
+mod cost;
 #[path = "support/figures.rs"]
 mod figures;
 mod support;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
-use self::support::{NAME, Nginx, Outcome, children_cpu, setting};
+use self::cost::cost;
+use self::support::{NAME, Nginx, Outcome, setting};
 
 const PORT: u16 = 28446;
 
@@ -34,13 +36,13 @@ fn main() -> Outcome<()> {
     let probe = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
         command.args(["probe", "--ca-file"]).arg(&ca_file).arg(format!("{NAME}:{PORT}:{address}"));
-        cost(&mut command)
+        silent_cost(&mut command)
     };
     let s_client = || {
         let mut command = Command::new("openssl");
         command.args(["s_client", "-servername", NAME, "-connect", &address.to_string()]);
         command.arg("-CAfile").arg(&ca_file);
-        cost(&mut command)
+        silent_cost(&mut command)
     };
     probe()?;
     s_client()?;
@@ -59,17 +61,10 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Milliseconds of wall time and of CPU that a command takes.
-fn cost(command: &mut Command) -> Outcome<[f64; 2]> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let before = children_cpu()?;
-    let started = Instant::now();
-    let status = command.status()?;
-    let wall = started.elapsed().as_secs_f64();
-    if !status.success() {
-        return Err(format!("{command:?} ended with {status}").into());
-    }
-    Ok([wall * 1000.0, (children_cpu()? - before) * 1000.0])
+/// Milliseconds of wall time and of CPU that a command takes, without its words.
+fn silent_cost(command: &mut Command) -> Outcome<[f64; 2]> {
+    let spent = cost(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))?;
+    Ok([spent.wall * 1000.0, spent.cpu * 1000.0])
 }
 
 /// The median of some values, the least and the most.

@@ -1,17 +1,18 @@
 //! `completions`: completion scripts for shells, generated from the arguments, with the names that an argument may have as
-//! its value: of rules, alerts and clients.
+//! its value: of rules, alerts, clients and formats.
 
 use std::io::{self, Write};
 use std::sync::LazyLock;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory, ValueEnum};
 use clap_complete::Shell;
 
 use super::args::{Args, CompletionsArgs};
 use super::exit::Exit;
 use crate::audit::registry::RULES;
 use crate::audit::rule::RuleGroup;
+use crate::report::Format;
 use crate::tls::alert::AlertDescription;
 use crate::tls::profile;
 
@@ -30,7 +31,43 @@ fn script(shell: Shell) -> String {
     if let Some((anchor, lines)) = lists(shell) {
         script = script.replacen(anchor, &format!("{anchor}{lines}"), 1);
     }
-    script
+    or_files(shell, script)
+}
+
+/// The script with files beside the formats of `--output`, which the generator takes for all of its values.
+fn or_files(shell: Shell, script: String) -> String {
+    let formats = FORMATS.join(" ");
+    match shell {
+        Shell::Bash => {
+            let only = format!("($(compgen -W \"{formats}\" -- \"${{cur}}\"))");
+            let both = format!(
+                "($(compgen -f -W \"{formats}\" -- \"${{cur}}\"))\n                    \
+                 [[ \"${{COMPREPLY[*]}}\" == *= ]] && compopt -o nospace 2>/dev/null"
+            );
+            script.replace(&only, &both)
+        }
+        Shell::Zsh => {
+            let names = formats.replace('=', "");
+            let pattern = names.replace(' ', "|");
+            let both = format!(
+                "{{ if compset -P \"({pattern})=\"; then _files; else compadd -S = {names}; _files; fi }}"
+            );
+            script.replace(&format!(":({formats})"), &format!(":{both}"))
+        }
+        Shell::Fish => {
+            let lines = script.lines().map(|line| {
+                let is_output = line.contains(" -l output ") && line.contains(FORMATS[0].as_str());
+                let line = if is_output {
+                    line.replacen(" -r -f ", " -r -F ", 1)
+                } else {
+                    line.to_owned()
+                };
+                line + "\n"
+            });
+            lines.collect()
+        }
+        _ => script,
+    }
 }
 
 /// A subcommand whose arguments know the names that they take. Only completions use them: an argument may also have other
@@ -41,12 +78,26 @@ fn named(command: &Command) -> Command {
         "subject" if takes_rules => with(arg, rules().chain(alerts())),
         "severity" => with(arg, SEVERITIES.iter().map(|text| PossibleValue::new(&**text))),
         "clients" => with(arg, clients()),
+        "output" if takes_format(&arg) => {
+            with(arg, FORMATS.iter().map(|text| PossibleValue::new(&**text)))
+        }
         "proxy_ssl_server_name" | "proxy_ssl_verify" | "proxy_ssl_session_reuse" => {
             with(arg, ["on", "off"].into_iter().map(PossibleValue::new))
         }
         _ => arg,
     })
 }
+
+/// Whether the argument is `[FORMAT=]FILE`.
+fn takes_format(arg: &Arg) -> bool {
+    let names = arg.get_value_names().into_iter().flatten();
+    names.into_iter().any(|name| name.starts_with("[FORMAT=]"))
+}
+
+/// `FORMAT=` for every format.
+static FORMATS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    Format::value_variants().iter().map(|format| format!("{}=", format.name())).collect()
+});
 
 fn with(arg: Arg, values: impl Iterator<Item = PossibleValue>) -> Arg {
     arg.value_parser(PossibleValuesParser::new(values))
@@ -111,6 +162,19 @@ mod tests {
         for shell in [Shell::Bash, Shell::Zsh] {
             let (anchor, lines) = lists(shell).unwrap();
             assert!(script(shell).contains(&format!("{anchor}{lines}")), "{shell}");
+        }
+    }
+
+    #[test]
+    fn an_output_is_a_file_or_a_format_and_a_file() {
+        for (shell, mark) in [
+            (Shell::Bash, "compgen -f -W \"table= "),
+            (Shell::Zsh, ":{ if compset -P \"(table|"),
+            (Shell::Fish, "(repeatable)' -r -F -a \"table="),
+        ] {
+            let script = script(shell);
+            let places = script.matches(mark).count();
+            assert!(places >= 4, "{shell}: {places}: {script}");
         }
     }
 }

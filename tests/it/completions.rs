@@ -98,6 +98,9 @@ fn bash_completes_names() {
     offers(&bash(&["shakedown", "scan", "--clients", "ja"]), &["java", "java-8"]);
     assert_eq!(bash(&["shakedown", "scan", "--clients", "all,mod"]), ["all,modern"]);
     assert_eq!(bash(&["shakedown", "probe", "--format", "nd"]), ["ndjson"]);
+    assert_eq!(bash(&["shakedown", "probe", "--output", "sar"]), ["sarif="]);
+    offers(&bash(&["shakedown", "probe", "--output", "/etc/host"]), &["/etc/hosts"]);
+    assert_eq!(bash(&["shakedown", "log", "--output", "sarif"]), [""]);
     assert_eq!(bash(&["shakedown", "probe", "--proxy-ssl-verify", "of"]), ["off"]);
 }
 
@@ -109,4 +112,7 @@ fn zsh_completes_names() {
     offers(&zsh("shakedown scan --clients ja"), &["java", "java-8"]);
     offers(&zsh("shakedown scan --clients all,mod"), &["modern"]);
     offers(&zsh("shakedown probe --format nd"), &["ndjson"]);
+    offers(&zsh("shakedown probe --output sar"), &["sarif"]);
+    offers(&zsh("shakedown probe --output /etc/host"), &["hosts"]);
+    offers(&zsh("shakedown probe --output sarif=/etc/host"), &["hosts"]);
 }

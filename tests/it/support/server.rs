@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -300,6 +302,20 @@ pub(crate) fn says(words: &'static [u8]) -> SocketAddr {
     })
 }
 
+/// Ports for servers: below those that the system gives to clients, which could take one before its server does.
+const PORTS: Range<u16> = 12_000..28_000;
+
+/// A port that is free for TCP and for UDP. Each is given once, and tests in other processes begin elsewhere.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(997);
+    let is_free = |port: &u16| {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+            && UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+    };
+    let next = |_| {
+        let at = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        PORTS.start + u16::try_from(at % PORTS.len() as u32).unwrap()
+    };
+    PORTS.map(next).find(is_free).expect("a port must be free")
 }
