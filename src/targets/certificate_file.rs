@@ -1,6 +1,7 @@
 //! Every form in which certificates come: PEM and DER, text around PEM, keystores, Secrets of Kubernetes, `data:` URLs.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,9 +12,9 @@ use serde_json::Value;
 
 use super::identity::public_key;
 use super::value_lines::ValueLines;
-use crate::certificate::Certificate;
 use crate::certificate::file::{self, FileChain, FileKey, FileProblem};
 use crate::certificate::keystore::Keystore;
+use crate::certificate::{Certificate, Chain};
 
 /// The most documents of a YAML file.
 const MAX_DOCUMENTS: usize = 10_000;
@@ -33,6 +34,8 @@ pub struct CertificateGroup {
     pub keys: Vec<Vec<u8>>,
     /// Whether other programs read them from a file of this name: it is PEM or DER.
     pub is_plain: bool,
+    /// Whether their order means nothing: programs look for the issuers in a keystore by name.
+    pub is_unordered: bool,
 }
 
 impl CertificateGroup {
@@ -47,9 +50,25 @@ impl CertificateGroup {
             let own = self.keys.iter().find(|key| leaf.as_ref() == Some(*key)).or(foreign);
             chain.key = own.map(|spki| FileKey { path: self.name.clone(), spki: Ok(spki.clone()) });
             chain.is_plain = self.is_plain;
+            if self.is_unordered && chain.chain.ders().count() == chain.chain.certificates.len() {
+                (chain.chain, chain.leaf_at) = (Arc::new(in_order(&chain.chain)), 0);
+            }
         }
         chains
     }
+}
+
+/// The same chain with each certificate before its issuer, and what belongs to none of them at the end.
+fn in_order(chain: &Chain) -> Chain {
+    let mut rest: Vec<&Certificate> = chain.certificates.iter().map(|one| &**one).collect();
+    let mut ordered: Vec<&Certificate> = Vec::new();
+    while !rest.is_empty() {
+        let issuer = ordered.last().map(|one| &one.issuer);
+        let next = issuer.and_then(|issuer| rest.iter().position(|one| one.subject == *issuer));
+        ordered.push(rest.remove(next.unwrap_or(0)));
+    }
+    let sent: Vec<&[u8]> = ordered.iter().map(|one| one.der.as_ref()).collect();
+    Chain::from_der(&sent)
 }
 
 /// Whether the argument is a `data:` URL and not a path.
@@ -117,8 +136,12 @@ pub fn may_hold_certificates(bytes: &[u8]) -> bool {
 }
 
 fn of_keystore(name: &str, store: Result<Keystore, String>) -> CertificateGroup {
-    let mut group =
-        CertificateGroup { name: name.to_owned(), line: 1, ..CertificateGroup::default() };
+    let mut group = CertificateGroup {
+        name: name.to_owned(),
+        line: 1,
+        is_unordered: true,
+        ..CertificateGroup::default()
+    };
     match store {
         Ok(store) => {
             let keys = store.keys.into_iter();
@@ -148,6 +171,7 @@ fn of_pem(name: &str, bytes: &[u8]) -> CertificateGroup {
         problems,
         keys: Vec::new(),
         is_plain: true,
+        is_unordered: false,
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
 use crate::support::pki::{Pki, pem_of};
-use crate::support::program::{Run, shakedown, text};
+use crate::support::program::{Run, shakedown, shakedown_with, text};
 
 /// A folder with a certificate in order, `www.pem`.
 struct Folder {
@@ -99,6 +99,18 @@ fn a_file_that_was_named_must_be_readable() {
     let run = folder.cert(&locked, &[]);
     assert!(run.status == 2 && run.stdout.is_empty(), "{}", run.stdout);
     assert!(run.stderr.contains("shop.p12: the keystore is encrypted"), "{}", run.stderr);
+}
+
+#[test]
+fn certificates_come_from_standard_input_too() {
+    let folder = Folder::new();
+    let pem = fs::read_to_string(folder.file("www.pem")).unwrap();
+    let ca = folder.pki.ca_file();
+    let run = shakedown_with(&["cert", "-", "--ca-file", &ca, "--format", "json"], &pem);
+    let report: Value = serde_json::from_str(&run.stdout).expect(&run.stderr);
+    let target = &report["targets"][0];
+    assert_eq!((run.status, &target["name"]), (0, &"<stdin>".into()), "{target:#}");
+    assert!(target["origin"].is_null(), "{target:#}");
 }
 
 #[test]

@@ -143,6 +143,39 @@ fn keystores_of_java_are_opened_with_and_without_their_password() {
 }
 
 #[test]
+fn keystores_of_nss_are_opened_with_their_password() {
+    if Command::new("pk12util").arg("-H").output().is_err() {
+        eprintln!("pk12util is not installed");
+        return;
+    }
+    let store = Store::new();
+    let p12 = store.openssl("in.p12", &["-name", "www", "-macalg", "sha1"]);
+    let folder = store.path("nss");
+    fs::create_dir(&folder).unwrap();
+    let (database, none, own) =
+        (format!("sql:{folder}"), store.path("none"), store.path("password"));
+    fs::write(&none, "\n").unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        let run = Command::new(program).args(["-d", &database]).args(arguments).output().unwrap();
+        assert!(run.status.success(), "{program}: {}", String::from_utf8_lossy(&run.stderr));
+    };
+    run("certutil", &["-N", "--empty-password"]);
+    run("pk12util", &["-i", &p12, "-k", &none, "-w", &own]);
+    for (name, options) in [
+        ("usual.p12", &[][..]),
+        ("aes.p12", &["-c", "AES-256-CBC", "-C", "AES-128-CBC"]),
+        ("des.p12", &["-c", "PKCS #12 V2 PBE With SHA-1 And 3KEY Triple DES-CBC", "-C", "none"]),
+    ] {
+        let out = store.path(name);
+        run("pk12util", &[&["-o", &out, "-n", "www", "-k", &none, "-w", &own], options].concat());
+        assert!(fs::read(&out).unwrap().starts_with(b"\x30\x80"), "{name} is not BER");
+        store.passes(&out, &["--password-file", &own]);
+        let locked = store.cert(&out, &[]);
+        assert!(locked.stderr.contains("--password-file or --password-env"), "{}", locked.stderr);
+    }
+}
+
+#[test]
 fn each_chain_of_a_keystore_is_held_against_its_own_key() {
     if Command::new("keytool").arg("-help").output().is_err() {
         eprintln!("keytool is not installed");

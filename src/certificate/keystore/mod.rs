@@ -1,5 +1,6 @@
 //! Keystores: PKCS#12 (RFC 7292) and the JKS of Java, with their certificates and private keys.
 
+mod ber;
 mod jks;
 mod pbe;
 mod pkcs12;
@@ -33,11 +34,6 @@ pub enum KeystoreError {
     /// Opening it would take too long.
     #[error("the keystore asks for more than {MAX_ROUNDS} rounds of its key derivations in all")]
     TooManyRounds,
-    /// It is in BER, which Firefox and NSS write.
-    #[error(
-        "a PKCS#12 keystore in BER, which is not read here; openssl pkcs12 -nokeys -in FILE -out FILE.pem makes PEM of it"
-    )]
-    Ber,
     /// It has more entries than a keystore may have.
     #[error("the keystore has more than {MAX_ENTRIES} entries")]
     TooMany,
@@ -62,16 +58,13 @@ impl RoundsLeft {
 impl Keystore {
     /// Whether the bytes begin as a keystore does.
     pub fn is_one(bytes: &[u8]) -> bool {
-        pkcs12::is_pkcs12(bytes) || pkcs12::is_ber(bytes) || jks::is_jks(bytes)
+        pkcs12::is_pkcs12(bytes) || jks::is_jks(bytes)
     }
 
     /// Reads a keystore; `None` if the bytes are none. The certificates of JKS are not encrypted.
     pub fn read(bytes: &[u8], password: Option<&str>) -> Option<Result<Self, KeystoreError>> {
         if pkcs12::is_pkcs12(bytes) {
             return Some(pkcs12::read(bytes, password));
-        }
-        if pkcs12::is_ber(bytes) {
-            return Some(Err(KeystoreError::Ber));
         }
         jks::is_jks(bytes).then(|| jks::read(bytes, password))
     }
@@ -119,16 +112,16 @@ mod tests {
     }
 
     #[test]
-    fn a_keystore_in_ber_is_told_from_a_damaged_one() {
+    fn a_cut_off_keystore_in_ber_is_damaged() {
         let ber = b"\x30\x80\x02\x01\x03\x30\x80\x06\x09";
         assert!(Keystore::is_one(ber));
-        assert_eq!(Keystore::read(ber, None), Some(Err(KeystoreError::Ber)));
+        assert_eq!(Keystore::read(ber, None), Some(Err(KeystoreError::Damaged("PKCS#12"))));
     }
 
     proptest! {
         #[test]
         fn no_bytes_panic(end in proptest::collection::vec(any::<u8>(), 0..200)) {
-            for begin in [&b"\xfe\xed\xfe\xed\0\0\0\x02\0\0\0\x01"[..], b"\x30\x82\x01\x00\x02\x01\x03\x30"] {
+            for begin in [&b"\xfe\xed\xfe\xed\0\0\0\x02\0\0\0\x01"[..], b"\x30\x82\x01\x00\x02\x01\x03\x30", b"\x30\x80\x02\x01\x03\x30"] {
                 let _ = Keystore::read(&[begin, &end].concat(), Some("x"));
             }
         }

@@ -1,7 +1,10 @@
 //! PKCS#12: bags of certificates and keys, each in the clear or encrypted with the password.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::hmac;
 
+use super::ber::definite;
 use super::pbe::{self, Derived, rounds};
 use super::{Keystore, KeystoreError, MAX_ROUNDS, RoundsLeft};
 use crate::certificate::der::{
@@ -32,23 +35,19 @@ impl From<Unreadable> for KeystoreError {
     }
 }
 
-/// Whether the bytes are a sequence that begins with the version 3.
+/// Whether the bytes are a sequence that begins with the version 3, in DER or in BER with an open end.
 pub(super) fn is_pkcs12(bytes: &[u8]) -> bool {
     let begin = || {
         let mut store = Elements(bytes).expect(SEQUENCE).ok()?.inside();
         let is_third = store.expect(INTEGER).ok()?.body == [3];
         (is_third && store.0.first() == Some(&SEQUENCE)).then_some(())
     };
-    begin().is_some()
-}
-
-/// Whether the bytes are the same in BER, with an open end.
-pub(super) fn is_ber(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[SEQUENCE, 0x80, INTEGER, 1, 3, SEQUENCE])
+    begin().is_some() || bytes.starts_with(&[SEQUENCE, 0x80, INTEGER, 1, 3, SEQUENCE])
 }
 
 pub(super) fn read(bytes: &[u8], password: Option<&str>) -> Result<Keystore, KeystoreError> {
-    let mut store = Elements(bytes).expect(SEQUENCE)?.inside();
+    let bytes = definite(bytes)?;
+    let mut store = Elements(&bytes).expect(SEQUENCE)?.inside();
     store.expect(INTEGER)?;
     let safe = content(store.expect(SEQUENCE)?, DATA)?;
     let check = store.optional(SEQUENCE)?;
@@ -67,8 +66,9 @@ pub(super) fn read(bytes: &[u8], password: Option<&str>) -> Result<Keystore, Key
     {
         return Err(wrong());
     }
+    let parts = definite(safe.body)?;
     let mut found = Keystore::default();
-    for part in Elements(safe.body).expect(SEQUENCE)?.inside().all()? {
+    for part in Elements(&parts).expect(SEQUENCE)?.inside().all()? {
         let kind = part.inside().expect(OID)?.oid()?;
         if kind == DATA {
             bags(content(part, DATA)?.body, (given, &mut left), 0, &mut found)?;
@@ -122,8 +122,18 @@ fn decrypted(
     let mut inner = data.expect(SEQUENCE)?.inside();
     inner.expect(OID)?;
     let algorithm = inner.expect(SEQUENCE)?;
-    let sealed = inner.expect(context(0, false))?;
-    pbe::decrypt(algorithm, sealed.body, secret)
+    // In BER it may be in parts.
+    let sealed = match inner.optional(context(0, true))? {
+        Some(parts) => {
+            let all = parts.inside().all()?;
+            if all.iter().any(|part| part.tag != OCTET_STRING) {
+                return Err(KeystoreError::Damaged("PKCS#12"));
+            }
+            Cow::Owned(all.iter().map(|part| part.body).collect::<Vec<_>>().concat())
+        }
+        None => Cow::Borrowed(inner.expect(context(0, false))?.body),
+    };
+    pbe::decrypt(algorithm, &sealed, secret)
 }
 
 /// Adds the certificates and keys of SafeContents.
@@ -136,7 +146,8 @@ fn bags(
     if depth > MAX_DEPTH {
         return Err(KeystoreError::Damaged("PKCS#12"));
     }
-    for bag in Elements(contents).expect(SEQUENCE)?.inside().all()? {
+    let contents = definite(contents)?;
+    for bag in Elements(&contents).expect(SEQUENCE)?.inside().all()? {
         let mut parts = bag.inside();
         let kind = parts.expect(OID)?.oid()?;
         let value = parts.expect(context(0, true))?;

@@ -27,8 +27,8 @@ pub(in crate::cli) enum Holder {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = CERT_EXAMPLES)]
 pub(in crate::cli) struct CertArgs {
-    /// PEM bundles, DER files, PKCS#12 and JKS keystores, manifests of Kubernetes Secrets, revocation lists, data: URLs, or
-    /// folders with files that end in .pem, .crt, .cer, .der, .p12, .pfx, .jks or .keystore
+    /// PEM bundles, DER files, PKCS#12 and JKS keystores, manifests of Kubernetes Secrets, revocation lists, data: URLs, `-`
+    /// for stdin, or folders with files that end in .pem, .crt, .cer, .der, .p12, .pfx, .jks or .keystore
     #[arg(value_name = "FILE", required = true)]
     pub(in crate::cli) files: Vec<PathBuf>,
     /// Private key that must match the certificate

@@ -154,19 +154,27 @@ impl Contents {
 }
 
 impl NamedFile {
+    /// Whether it is standard input.
+    fn is_stdin(&self) -> bool {
+        self.is_named && self.path == Path::new("-")
+    }
+
     /// What it is called; the contents of a `data:` URL are no name.
     fn name(&self) -> String {
         if certificate_file::is_data(&self.path) {
             "data: URL".to_owned()
+        } else if self.is_stdin() {
+            "<stdin>".to_owned()
         } else {
             self.path.display().to_string()
         }
     }
 
-    /// A place in it; a `data:` URL has none.
+    /// A place in it; a `data:` URL and standard input have none.
     fn origin(&self, line: u32) -> Option<Origin> {
         let file = self.path.display().to_string();
-        (!certificate_file::is_data(&self.path)).then_some(Origin { file, line, column: 1 })
+        let has_places = !certificate_file::is_data(&self.path) && !self.is_stdin();
+        has_places.then_some(Origin { file, line, column: 1 })
     }
 
     /// The file itself, as far as it has problems.
@@ -178,6 +186,9 @@ impl NamedFile {
         if certificate_file::is_data(&self.path) {
             return certificate_file::bytes(&self.path)
                 .map_err(|error| anyhow!("cannot read data: {error}"));
+        }
+        if self.is_stdin() {
+            return input::stdin(MAX_FILE);
         }
         input::bytes(&self.path, MAX_FILE)
     }

@@ -303,7 +303,7 @@ pub(crate) fn says(words: &'static [u8]) -> SocketAddr {
 }
 
 /// Ports for servers: below those that the system gives to clients, which could take one before its server does.
-const PORTS: Range<u16> = 12_000..28_000;
+const PORTS: Range<u32> = 12_000..28_000;
 
 /// A port that is free for TCP and for UDP. Each is given once, and tests in other processes begin elsewhere.
 pub(crate) fn free_port() -> u16 {
@@ -315,7 +315,7 @@ pub(crate) fn free_port() -> u16 {
     };
     let next = |_| {
         let at = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
-        PORTS.start + u16::try_from(at % PORTS.len() as u32).unwrap()
+        u16::try_from(PORTS.start + at % (PORTS.end - PORTS.start)).unwrap()
     };
     PORTS.map(next).find(is_free).expect("a port must be free")
 }
