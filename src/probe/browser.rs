@@ -23,11 +23,18 @@ pub(super) fn speaks_http(target: &Target) -> bool {
     target.starttls.is_none() && target.endpoint().is_none_or(|(_, port)| !NOT_HTTP.contains(&port))
 }
 
-/// Sends the hello of a current browser to an address that supports TLS, and smaller ones if it fails.
+/// The answer to the hello of a current browser, unless it has nothing to do with the hello.
+pub(super) async fn greet(caller: &Caller<'_>, target: &Target) -> Option<SizedHello> {
+    send(caller, &whole(target)?).await.filter(|sent| sent.outcome.is_ok() || fails(sent))
+}
+
+/// Sends the hello of a current browser to an address that supports TLS, unless it was greeted already, and smaller ones
+/// if it fails.
 pub(super) async fn ask(
     caller: &Caller<'_>,
     target: &Target,
     endpoint: &Endpoint,
+    greeting: Option<SizedHello>,
 ) -> Option<BrowserHello> {
     let answered = endpoint.handshakes.iter().any(Handshake::established)
         || endpoint.raw.iter().any(|raw| raw.outcome.is_ok());
@@ -36,7 +43,10 @@ pub(super) async fn ask(
     }
     let hello = whole(target)?;
     let sized = |hello: ClientHello| async move { send(caller, &hello).await };
-    let sent = sized(hello.clone()).await?;
+    let sent = match greeting {
+        Some(sent) => sent,
+        None => sized(hello.clone()).await?,
+    };
     let mut seen = BrowserHello { whole: sent, classic: None, padded: None };
     if !fails(&seen.whole) {
         return Some(seen);
@@ -50,6 +60,9 @@ pub(super) async fn ask(
     }
     // A single failure may be chance or a limit; the smaller hello in between shows that it is neither.
     seen.whole = sized(hello).await?;
+    if !fails(&seen.whole) {
+        return Some(seen);
+    }
     seen.padded = sized(ClientHello { padded: false, ..classic }.with(padding)).await;
     Some(seen)
 }

@@ -32,7 +32,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
+use tokio::sync::mpsc;
 
 use self::complete::{Caller, Handshaker};
 use self::connect::Connector;
@@ -40,6 +41,7 @@ use self::fetch::FetchError;
 use self::plan::Cell;
 use self::scan::Depth;
 use self::stand_ins::StandIns;
+use crate::observation::scan::SizedHello;
 use crate::observation::{
     Addresses, Cause, ClientAuth, Endpoint, Failure, Handshake, Observation, PlainProtocol,
     RawHello, Untried,
@@ -165,7 +167,7 @@ impl Prober {
         }
         let caller = self.handshaker.caller(&self.connector, target, address);
         let cells = plan::matrix(target);
-        let handshakes = join_all(cells.iter().map(|cell| caller.cell(cell.clone()))).await;
+        let (handshakes, greeting) = first_contact(&caller, target, &cells).await;
         let mut endpoint = Endpoint::new(address, handshakes);
         steady::settle(&caller, &cells, &mut endpoint).await;
         if !plan::counts_errors(target) {
@@ -174,7 +176,7 @@ impl Prober {
         explain_failures(&caller, target, &mut endpoint).await;
         let more = self.try_without_alpn(target, &mut endpoint).await;
         if !plan::counts_errors(target) {
-            endpoint.browser = browser::ask(&caller, target, &endpoint).await;
+            endpoint.browser = browser::ask(&caller, target, &endpoint, greeting).await;
         }
         if plan::counts_errors(target) && depth.is_costly(target) {
             endpoint.scan_withheld = true;
@@ -206,6 +208,32 @@ impl Prober {
         endpoint.without_alpn = join_all(refused.into_iter().map(|cell| caller.cell(cell))).await;
         caller.opened()
     }
+}
+
+/// Makes the handshakes of the plan, and meanwhile, as soon as one of them was established, sends a browser's hello.
+async fn first_contact(
+    caller: &Caller<'_>,
+    target: &Target,
+    cells: &[Cell],
+) -> (Vec<Handshake>, Option<SizedHello>) {
+    let (tell, mut established) = mpsc::channel(cells.len().max(1));
+    let handshakes = cells.iter().map(move |cell| {
+        let tell = tell.clone();
+        async move {
+            let handshake = caller.cell(cell.clone()).await;
+            if handshake.established() {
+                // It has room for a message of each handshake.
+                let _ = tell.try_send(());
+            }
+            handshake
+        }
+    });
+    let browser = async {
+        // Without a message, none was established.
+        established.recv().await.filter(|()| !plan::counts_errors(target))?;
+        browser::greet(caller, target).await
+    };
+    join(join_all(handshakes), browser).await
 }
 
 /// A failure of the complete engine may be a limit of rustls; a raw hello of the same shape shows whether it is. Older

@@ -225,8 +225,15 @@ pub fn select(name: &str) -> Result<Vec<&'static Profile>, UnknownProfile> {
 const BROWSERS: [&str; 4] = ["chrome", "edge", "firefox", "safari"];
 
 /// The browsers that are supported today.
-pub fn browsers() -> impl Iterator<Item = &'static Profile> {
+fn browsers() -> impl Iterator<Item = &'static Profile> {
     all().iter().filter(|profile| profile.is_current_browser())
+}
+
+/// Whether a browser that is supported today offers a signature scheme.
+pub fn browsers_offer(scheme: SignatureScheme) -> bool {
+    let offers = |profile: &Profile| profile.signature_schemes.contains(&scheme);
+    // Nearly always this one does, and the others need not be read.
+    usual_browser().is_some_and(offers) || browsers().any(offers)
 }
 
 /// No client has this name.

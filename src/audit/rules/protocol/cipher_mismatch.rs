@@ -115,8 +115,8 @@ fn unverified(endpoint: &Endpoint, cx: &Context<'_>) -> Verdict {
         .filter(|cell| cell.established())
         .filter_map(|cell| Some((cell, cell.signature_scheme?)))
         .collect();
-    let verified = |scheme| profile::browsers().any(|it| it.signature_schemes.contains(&scheme));
-    let Some((_, scheme)) = signed.first().filter(|_| !signed.iter().any(|(_, it)| verified(*it)))
+    let Some((_, scheme)) =
+        signed.first().filter(|_| !signed.iter().any(|(_, it)| profile::browsers_offer(*it)))
     else {
         return Verdict::Pass;
     };
