@@ -94,3 +94,18 @@ impl AsyncWrite for ByteStream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+
+    #[tokio::test]
+    async fn the_records_of_a_flight_are_one_write() {
+        let (here, _there) = UnixStream::pair().unwrap();
+        let mut stream = ByteStream::Unix(here);
+        let records = [IoSlice::new(b"key exchange"), IoSlice::new(b"finished")];
+        assert_eq!(stream.write_vectored(&records).await.unwrap(), 20);
+        assert!(stream.is_write_vectored());
+    }
+}
