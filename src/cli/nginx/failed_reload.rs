@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 use crate::cli::installed::{Master, StartTime};
@@ -33,10 +34,10 @@ pub(super) fn fact(
     if logs.is_empty() {
         logs.push(built_in_log(master));
     }
-    let history = History { master: master.pid, worker, loaded, offset };
+    let history = WorkerHistory { master: master.pid, worker, loaded, offset };
     logs.into_iter().map(|log| master.full_name(log)).find_map(|log| {
         let failure = history.last_failure(&tail(&path(&log))?)?;
-        let at = super::running::text(failure.at);
+        let at = text(failure.at);
         let seen = format!("logged at {at} by master process {} in {log}", master.pid);
         let words = failure.words;
         Some(if failure.is_after {
@@ -52,7 +53,7 @@ pub(super) fn fact(
 }
 
 /// What is known about a master and its workers.
-struct History {
+struct WorkerHistory {
     master: u32,
     /// The oldest worker that accepts connections; the master itself if it has none.
     worker: u32,
@@ -64,25 +65,25 @@ struct History {
 
 /// A message about a reload that failed.
 #[derive(Debug, PartialEq, Eq)]
-struct Failure {
+struct FailedReload {
     words: String,
     at: OffsetDateTime,
     /// Whether it is certainly later than the start of the workers.
     is_after: bool,
 }
 
-impl History {
+impl WorkerHistory {
     /// The last one in a log that is not certainly older than the workers.
-    fn last_failure(&self, log: &[u8]) -> Option<Failure> {
+    fn last_failure(&self, log: &[u8]) -> Option<FailedReload> {
         let start = format!("start worker process {}", self.worker);
-        let mut last: Option<Failure> = None;
+        let mut last: Option<FailedReload> = None;
         for bytes in log.split(|byte| *byte == b'\n').rev() {
             let line = line::parse(bytes);
             if line.pid != Some(self.master.into()) {
                 continue;
             }
             if line.level == Some("notice") && *line.message == *start.as_bytes() {
-                return last.map(|failure| Failure { is_after: true, ..failure });
+                return last.map(|failure| FailedReload { is_after: true, ..failure });
             }
             if line.level != Some("emerg") || last.is_some() {
                 continue;
@@ -96,10 +97,16 @@ impl History {
                 return None;
             }
             let words = String::from_utf8_lossy(&line.message).into_owned();
-            last = Some(Failure { words, at, is_after: at >= self.loaded.latest });
+            last = Some(FailedReload { words, at, is_after: at >= self.loaded.latest });
         }
         last
     }
+}
+
+/// A moment, to the second.
+pub(super) fn text(moment: OffsetDateTime) -> String {
+    let whole = moment.replace_nanosecond(0).unwrap_or(moment);
+    whole.format(&Rfc3339).unwrap_or_default()
 }
 
 /// The log of a configuration without `error_log`.
@@ -131,7 +138,7 @@ mod tests {
 
     /// Whether the last failure in this log is later than worker 9, which was started between 12:00:05.2 and 12:00:05.4.
     fn is_after(log: &[(u8, &str)]) -> Option<bool> {
-        let history = History {
+        let history = WorkerHistory {
             master: 7,
             worker: 9,
             loaded: StartTime {

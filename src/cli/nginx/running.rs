@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
-use super::failed_reload;
+use super::failed_reload::{self, text};
 use crate::cli::installed::Master;
 use crate::nginx::facts::{Fact, FactKind, Unloaded};
 use crate::nginx::problem::Span;
@@ -79,9 +78,4 @@ fn changed(path: &Path) -> Option<OffsetDateTime> {
     let written = fs::metadata(path).ok()?.modified().ok()?;
     let linked = path.symlink_metadata().ok()?.modified().ok()?;
     Some(written.max(linked).into())
-}
-
-pub(super) fn text(moment: OffsetDateTime) -> String {
-    let whole = moment.replace_nanosecond(0).unwrap_or(moment);
-    whole.format(&Rfc3339).unwrap_or_default()
 }
