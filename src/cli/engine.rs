@@ -157,10 +157,12 @@ fn network(
 
 /// Audits the targets, and writes the report.
 pub(super) fn perform(run: Audit, args: &RunArgs) -> anyhow::Result<Done> {
-    // One target is one task, which one thread runs sooner than several that wake each other.
-    let runtime = match run.targets.len() {
-        0 | 1 => Builder::new_current_thread().enable_all().build()?,
-        _ => Runtime::new()?,
+    // One target is one task, which one thread runs sooner than several that wake each other. Fixes of a rehearsal are
+    // tried by programs that are waited for, which needs more threads.
+    let runtime = if run.targets.len() > 1 || run.runnable.is_some() {
+        Runtime::new()?
+    } else {
+        Builder::new_current_thread().enable_all().build()?
     };
     let done = runtime.block_on(audit(run, args))?;
     // Do not wait for unfinished DNS lookups.
