@@ -402,6 +402,40 @@ fn the_files_are_read_again_and_never_open_what_was_closed() {
     assert_eq!(served(&exporter), now);
 }
 
+#[test]
+fn the_names_of_clients_are_taken_away_only_by_a_restart() {
+    let pki = Pki::new();
+    let files = pki.server("web", &["a.test"]);
+    let ca = pki.ca_file();
+    let client = |name: &str| {
+        let files = pki.changed(name, &[&format!("{name}.test")], |params| {
+            params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        });
+        (files.certificate.display().to_string(), files.key.display().to_string())
+    };
+    let (known, other) = (client("known"), client("other"));
+    let with = |names: &str| {
+        let asked = format!("  client_auth_type: RequireAndVerifyClientCert\n{names}");
+        written(&pki, &tls(&files, &format!("{asked}  client_ca_file: ca.pem\n")))
+    };
+    let exporter = started(&with("  client_allowed_sans: [known.test]\n"));
+    let get = |(certificate, key): &(String, String), path: &str| {
+        let options = ["--cacert", &ca, "--cert", certificate, "--key", key];
+        curl(&exporter, &format!("https://ADDRESS{path}"), &options)
+    };
+    assert_eq!(get(&known, "/-/healthy").status, "200");
+    with("");
+    exporter.signal(Signal::SIGHUP);
+    wait_until("the file is refused", || {
+        get(&known, "/metrics").body.contains("shakedown_exporter_web_reads_failed_total 1")
+    });
+    assert_ne!(get(&other, "/-/healthy").exit, 0);
+    with("  client_allowed_sans: [other.test]\n");
+    exporter.signal(Signal::SIGHUP);
+    wait_until("another name is taken", || get(&other, "/-/healthy").status == "200");
+    assert_ne!(get(&known, "/-/healthy").exit, 0);
+}
+
 /// Whether promtool accepts a web configuration.
 fn accepted_by_promtool(path: &Path) -> bool {
     let mut promtool = Command::new("promtool");
@@ -533,6 +567,8 @@ fn what_prometheus_would_take_silently_is_refused() {
             format!("basic_auth_users:\n  ali: {}\n", hash(4).replace("$04$", "$31$")),
             "a cost of 31",
         ),
+        // It would refuse every request.
+        ("rate_limit:\n  interval: 1s\n".to_owned(), "a burst of 0"),
     ] {
         let web = written(&pki, &text);
         let run = shakedown(&["serve", "192.0.2.1:1", "--trust", "mozilla", "--web-config", &web]);
@@ -654,4 +690,9 @@ fn who_listens_to_everybody_is_told_so() {
     check("0.0.0.0:0", &["--web-config", &clear], Some("in the clear"));
     let both = written(&pki, &tls(&files, &users));
     check("0.0.0.0:0", &["--web-config", &both], None);
+    let named = "  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.pem\n";
+    let optional = written(&pki, &tls(&files, named));
+    check("0.0.0.0:0", &["--web-config", &optional], Some("--web-config"));
+    let named = written(&pki, &tls(&files, &format!("{named}  client_allowed_sans: [client]\n")));
+    check("0.0.0.0:0", &["--web-config", &named], None);
 }

@@ -24,7 +24,7 @@ pub(super) struct Requirement {
     pub(super) kind: ClientAuthType,
     /// The authorities, or clients' own certificates.
     pub(super) authorities: Option<Vec<CertificateDer<'static>>>,
-    /// Its names: one of these, if there are any.
+    /// The names of which it must have one, if there are any.
     pub(super) names: Vec<String>,
 }
 
@@ -44,50 +44,67 @@ pub(super) fn verifier(
              clients name themselves"
         );
     }
-    if !verifies {
-        let any = AnyCertificate {
-            provider: Arc::clone(provider),
-            is_required: kind == ClientAuthType::RequireAny,
-        };
-        return Ok((kind != ClientAuthType::Off).then(|| Arc::new(any) as _));
+    if kind == ClientAuthType::Off {
+        return Ok(None);
     }
-    let authorities = authorities
+    let is_mandatory = !matches!(kind, ClientAuthType::Request | ClientAuthType::VerifyIfGiven);
+    let authority = if verifies { Some(authority(authorities, names, provider)?) } else { None };
+    Ok(Some(Arc::new(Verifier { provider: Arc::clone(provider), is_mandatory, authority })))
+}
+
+fn authority(
+    certificates: Option<Vec<CertificateDer<'static>>>,
+    names: Vec<String>,
+    provider: &Arc<CryptoProvider>,
+) -> anyhow::Result<Authority> {
+    let certificates = certificates
         .ok_or_else(|| anyhow!("client_auth_type verifies, but client_ca_file is missing"))?;
     let mut roots = RootCertStore::empty();
-    for authority in &authorities {
-        roots.add(authority.clone()).map_err(|error| anyhow!("client_ca_file: {error}"))?;
+    for certificate in &certificates {
+        roots.add(certificate.clone()).map_err(|error| anyhow!("client_ca_file: {error}"))?;
     }
     let builder =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-    // Names that must be there cannot be there without a certificate.
-    let is_optional = kind == ClientAuthType::VerifyIfGiven && names.is_empty();
-    let builder = if is_optional { builder.allow_unauthenticated() } else { builder };
     let inner = builder.build().map_err(|error| anyhow!("client_ca_file: {error}"))?;
-    Ok(Some(Arc::new(OfAuthority { inner, authorities, names })))
+    Ok(Authority { inner, certificates, names })
 }
 
-/// Accepts any certificate whose key the client has.
+/// Accepts certificates whose key the client has: any, or those of an authority.
 #[derive(Debug)]
-struct AnyCertificate {
+struct Verifier {
     provider: Arc<CryptoProvider>,
-    is_required: bool,
+    is_mandatory: bool,
+    authority: Option<Authority>,
 }
 
-impl ClientCertVerifier for AnyCertificate {
+/// The authority of clients.
+#[derive(Debug)]
+struct Authority {
+    inner: Arc<dyn ClientCertVerifier>,
+    /// Its file, which may have clients' own certificates, too.
+    certificates: Vec<CertificateDer<'static>>,
+    /// The client has one of these names, if there are any.
+    names: Vec<String>,
+}
+
+impl ClientCertVerifier for Verifier {
     fn client_auth_mandatory(&self) -> bool {
-        self.is_required
+        self.is_mandatory
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
+        self.authority.as_ref().map_or(&[], |authority| authority.inner.root_hint_subjects())
     }
 
     fn verify_client_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: UnixTime,
+        certificate: &CertificateDer<'_>,
+        issuers: &[CertificateDer<'_>],
+        now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        if let Some(authority) = &self.authority {
+            authority.check(certificate, issuers, now)?;
+        }
         Ok(ClientCertVerified::assertion())
     }
 
@@ -116,31 +133,15 @@ impl ClientCertVerifier for AnyCertificate {
     }
 }
 
-/// Accepts certificates of an authority, and those that are in its file themselves.
-#[derive(Debug)]
-struct OfAuthority {
-    inner: Arc<dyn ClientCertVerifier>,
-    authorities: Vec<CertificateDer<'static>>,
-    names: Vec<String>,
-}
-
-impl ClientCertVerifier for OfAuthority {
-    fn client_auth_mandatory(&self) -> bool {
-        self.inner.client_auth_mandatory()
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.inner.root_hint_subjects()
-    }
-
-    fn verify_client_cert(
+impl Authority {
+    fn check(
         &self,
         certificate: &CertificateDer<'_>,
         issuers: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
+    ) -> Result<(), Error> {
         // Whoever signs its own certificate may be in the file with it, as an authority or not.
-        if self.authorities.iter().any(|one| one == certificate) {
+        if self.certificates.iter().any(|one| one == certificate) {
             check_dates(certificate, now)?;
         } else {
             self.inner.verify_client_cert(certificate, issuers, now)?;
@@ -148,29 +149,7 @@ impl ClientCertVerifier for OfAuthority {
         if !self.names.is_empty() && !has_name(certificate, &self.names) {
             return Err(CertificateError::ApplicationVerificationFailure.into());
         }
-        Ok(ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        Ok(())
     }
 }
 

@@ -20,7 +20,7 @@ use rustls::ServerConfig;
 
 use self::file::{ClientAuthType, ContentTypeOptions, FrameOptions, Headers, WebFile};
 pub(super) use self::handshake::handshake;
-use self::passwords::{Checker, Denied, Users};
+use self::passwords::{Checker, Users};
 use self::rate::RateLimit;
 use self::tls::ServerTls;
 use crate::cli::errors::warn;
@@ -76,9 +76,7 @@ impl Web {
     pub(super) fn new(file: Option<&Path>) -> anyhow::Result<Self> {
         let Some(file) = file else { return Ok(Self::default()) };
         let settings = read(file)?;
-        for remark in settings.tls.iter().flat_map(|tls| &tls.remarks) {
-            warn(&format!("{}: {remark}", file.display()));
-        }
+        settings.remarks().for_each(|remark| say(file, remark));
         let settings = RwLock::new(Arc::new(settings));
         Ok(Self { file: Some(file.to_owned()), settings, checker: Some(Checker::start()?) })
     }
@@ -91,8 +89,11 @@ impl Web {
     /// Reads the files again.
     pub(super) fn reload(&self) -> anyhow::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
-        let settings = read(file)?;
-        settings.keeps_out_whom(&self.settings())?;
+        let (settings, before) = (read(file)?, self.settings());
+        settings.keeps_out_whom(&before)?;
+        settings.users.remember(&before.users);
+        let is_new = |remark: &&String| !before.remarks().any(|known| known == *remark);
+        settings.remarks().filter(is_new).for_each(|remark| say(file, remark));
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         Ok(())
     }
@@ -109,12 +110,7 @@ impl Web {
         }
         match &self.checker {
             Some(checker) if !settings.users.is_empty() => {
-                let checked = checker.check(&settings.users, authorization, client).await;
-                checked.map_err(|denied| match denied {
-                    Denied::NoPassword => TurnedAway::NoPassword,
-                    Denied::WrongPassword => TurnedAway::WrongPassword,
-                    Denied::Busy => TurnedAway::Busy,
-                })
+                checker.check(&settings.users, authorization, client).await
             }
             _ => Ok(()),
         }
@@ -130,6 +126,15 @@ impl WebSettings {
     /// Headers for every answer.
     pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
+    }
+
+    /// What was left out of it.
+    fn remarks(&self) -> impl Iterator<Item = &String> {
+        self.tls.iter().flat_map(|tls| &tls.remarks)
+    }
+
+    fn has_names(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.has_names)
     }
 
     fn client_auth(&self) -> ClientAuthType {
@@ -157,8 +162,15 @@ impl WebSettings {
         if self.client_auth() < before.client_auth() {
             bail!("client_auth_type asks for less now; to let more clients in, restart");
         }
+        if before.has_names() && !self.has_names() {
+            bail!("client_allowed_sans is empty now; to let more clients in, restart");
+        }
         Ok(())
     }
+}
+
+fn say(file: &Path, remark: &str) {
+    warn(&format!("{}: {remark}", file.display()));
 }
 
 fn read(path: &Path) -> anyhow::Result<WebSettings> {
@@ -175,11 +187,15 @@ fn settings(text: &str, path: &Path) -> anyhow::Result<WebSettings> {
     let headers = http_server_config.and_then(|section| section.headers).unwrap_or_default();
     let rate = rate_limit.unwrap_or_default();
     let interval = rate.interval.map(|pause| pause.0).unwrap_or_default();
+    let burst = rate.burst.unwrap_or_default();
+    if !interval.is_zero() && burst == 0 {
+        bail!("rate_limit: with a burst of 0, the exporter would refuse every request");
+    }
     Ok(WebSettings {
         tls,
         users: basic_auth_users.map(Users::new).transpose()?.unwrap_or_default(),
         headers: named(headers)?,
-        rate: RateLimit::new(interval, rate.burst.unwrap_or_default(), Instant::now()),
+        rate: RateLimit::new(interval, burst, Instant::now()),
     })
 }
 

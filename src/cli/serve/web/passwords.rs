@@ -14,6 +14,7 @@ use aws_lc_rs::rand::SystemRandom;
 use bcrypt::HashParts;
 use tokio::sync::{OnceCell, oneshot};
 
+use super::TurnedAway;
 use super::file::UserTable;
 
 /// The highest cost of a hash. Each step doubles the time of a check: 10 takes some 50 ms, 16 some 4 s, 31 days.
@@ -64,6 +65,15 @@ impl Users {
     pub(super) fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
+
+    /// Knows the passwords again that were right before, as far as users and hashes are the same.
+    pub(super) fn remember(&self, before: &Self) {
+        for (name, user) in &self.by_name {
+            if let Some(old) = before.by_name.get(name).filter(|old| old.hash == user.hash) {
+                *locked(&user.known) = *locked(&old.known);
+            }
+        }
+    }
 }
 
 /// The cost of a hash that this program checks.
@@ -74,17 +84,6 @@ fn cost(hash: &str) -> Result<u32, String> {
         return Err(format!("the hash has a cost of {cost}; 4 to {MAX_COST} are supported"));
     }
     Ok(cost)
-}
-
-/// Why a request is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Denied {
-    /// It has no name and password.
-    NoPassword,
-    /// The user is unknown, or the password wrong.
-    WrongPassword,
-    /// Too many passwords are being checked.
-    Busy,
 }
 
 /// The thread that checks passwords, and what waits for it.
@@ -127,8 +126,8 @@ impl Checker {
         users: &Users,
         authorization: Option<&[u8]>,
         client: IpAddr,
-    ) -> Result<(), Denied> {
-        let (name, password) = authorization.and_then(credentials).ok_or(Denied::NoPassword)?;
+    ) -> Result<(), TurnedAway> {
+        let (name, password) = authorization.and_then(credentials).ok_or(TurnedAway::NoPassword)?;
         let user = users.by_name.get(&name);
         let hash = user.map_or(&users.decoy, |user| &user.hash);
         let digest = self.digest(&[&name, hash.as_bytes(), &password]);
@@ -137,7 +136,7 @@ impl Checker {
             return Ok(());
         }
         let is_right = self.decide(digest, &password, hash, client).await?;
-        let user = user.filter(|_| is_right).ok_or(Denied::WrongPassword)?;
+        let user = user.filter(|_| is_right).ok_or(TurnedAway::WrongPassword)?;
         *locked(&user.known) = Some(digest);
         Ok(())
     }
@@ -149,16 +148,16 @@ impl Checker {
         password: &[u8],
         hash: &str,
         client: IpAddr,
-    ) -> Result<bool, Denied> {
+    ) -> Result<bool, TurnedAway> {
         let cell = Arc::clone(locked(&self.pending).entry(digest).or_default());
         let _leave = Leave { checker: self, digest };
         let decided = cell.get_or_try_init(|| async {
-            let _place = self.place(client).ok_or(Denied::Busy)?;
+            let _place = self.place(client).ok_or(TurnedAway::Busy)?;
             let (answer, decided) = oneshot::channel();
             let check =
                 PasswordCheck { password: password.to_vec(), hash: hash.to_owned(), answer };
-            self.checks.try_send(check).map_err(|_| Denied::Busy)?;
-            decided.await.map_err(|_| Denied::Busy)
+            self.checks.try_send(check).map_err(|_| TurnedAway::Busy)?;
+            decided.await.map_err(|_| TurnedAway::Busy)
         });
         decided.await.copied()
     }
@@ -283,21 +282,21 @@ mod tests {
             (basic("ali:open sesame"), Ok(())),
             (basic("ali:open sesame"), Ok(())),
             (basic(":open sesame"), Ok(())),
-            (basic("ali:open sesam"), Err(Denied::WrongPassword)),
-            (basic("ali:open sesame "), Err(Denied::WrongPassword)),
-            (basic("ali:"), Err(Denied::WrongPassword)),
-            (basic("Ali:open sesame"), Err(Denied::WrongPassword)),
-            (basic("cassim:open sesame"), Err(Denied::WrongPassword)),
-            (basic("ali"), Err(Denied::NoPassword)),
-            (b"Basic".to_vec(), Err(Denied::NoPassword)),
-            (b"Basic %%%".to_vec(), Err(Denied::NoPassword)),
-            (b"Bearer YWxpOm9wZW4gc2VzYW1l".to_vec(), Err(Denied::NoPassword)),
+            (basic("ali:open sesam"), Err(TurnedAway::WrongPassword)),
+            (basic("ali:open sesame "), Err(TurnedAway::WrongPassword)),
+            (basic("ali:"), Err(TurnedAway::WrongPassword)),
+            (basic("Ali:open sesame"), Err(TurnedAway::WrongPassword)),
+            (basic("cassim:open sesame"), Err(TurnedAway::WrongPassword)),
+            (basic("ali"), Err(TurnedAway::NoPassword)),
+            (b"Basic".to_vec(), Err(TurnedAway::NoPassword)),
+            (b"Basic %%%".to_vec(), Err(TurnedAway::NoPassword)),
+            (b"Bearer YWxpOm9wZW4gc2VzYW1l".to_vec(), Err(TurnedAway::NoPassword)),
             (b"bASIC YWxpOm9wZW4gc2VzYW1l".to_vec(), Ok(())),
         ] {
             let checked = checker.check(&users, Some(&header), CLIENT).await;
             assert_eq!(checked, expected, "{}", String::from_utf8_lossy(&header));
         }
-        assert_eq!(checker.check(&users, None, CLIENT).await, Err(Denied::NoPassword));
+        assert_eq!(checker.check(&users, None, CLIENT).await, Err(TurnedAway::NoPassword));
         assert!(locked(&checker.pending).is_empty() && locked(&checker.networks).is_empty());
     }
 
@@ -310,12 +309,39 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn guesses_of_one_network_leave_room_for_others() {
+    /// A checker whose thread is the receiver's owner.
+    fn without_thread() -> (Checker, mpsc::Receiver<PasswordCheck>) {
         let (checks, waiting) = mpsc::sync_channel(MAX_WAITING);
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"key");
         let (pending, networks) = Default::default();
-        let checker = Checker { checks, key, pending, networks };
+        (Checker { checks, key, pending, networks }, waiting)
+    }
+
+    #[tokio::test]
+    async fn a_reload_forgets_a_password_only_with_its_user_or_its_hash() {
+        let other = bcrypt::hash_with_salt(b"open sesame", 4, [8; 16]).unwrap().to_string();
+        let before = users(&[("ali", &hash()), ("cassim", &hash()), ("gone", &hash())]).unwrap();
+        let after = users(&[("ali", &hash()), ("cassim", &other)]).unwrap();
+        let (checker, waiting) = without_thread();
+        for (name, user) in &before.by_name {
+            let digest = checker.digest(&[name, hash().as_bytes(), b"open sesame"]);
+            *locked(&user.known) = Some(digest);
+        }
+        after.remember(&before);
+        // Nobody answers, and nobody need.
+        let ali = basic("ali:open sesame");
+        assert_eq!(checker.check(&after, Some(&ali), CLIENT).await, Ok(()));
+        drop(waiting);
+        for name in ["cassim", "gone"] {
+            let header = basic(&format!("{name}:open sesame"));
+            let checked = checker.check(&after, Some(&header), CLIENT).await;
+            assert_eq!(checked, Err(TurnedAway::Busy), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn guesses_of_one_network_leave_room_for_others() {
+        let (checker, waiting) = without_thread();
         let users = users(&[("ali", &hash())]).unwrap();
         let guesses: Vec<Vec<u8>> = (0..9).map(|n| basic(&format!("ali:{n}"))).collect();
         let from_one = guesses.iter().map(|guess| checker.check(&users, Some(guess), CLIENT));

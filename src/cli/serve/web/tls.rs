@@ -72,11 +72,13 @@ const GROUPS: [(&str, Option<&'static dyn SupportedKxGroup>); 4] = [
 pub(super) struct ServerTls {
     pub(super) config: Arc<ServerConfig>,
     pub(super) client_auth: ClientAuthType,
+    /// Whether clients need one of some names.
+    pub(super) has_names: bool,
     /// What was left out.
     pub(super) remarks: Vec<String>,
 }
 
-/// Reads the files of the section, with paths from `folder`. `None` if the section is empty.
+/// Reads the files of the section, with paths from `folder`.
 pub(super) fn tls(section: TlsSection, folder: &Path) -> anyhow::Result<ServerTls> {
     let mut remarks = Vec::new();
     let suites = chosen("cipher_suites", section.cipher_suites.as_deref(), &SUITES, &mut remarks)?;
@@ -98,13 +100,16 @@ pub(super) fn tls(section: TlsSection, folder: &Path) -> anyhow::Result<ServerTl
     }
     let versions = versions(lowest, highest, &provider)?;
     let provider = Arc::new(provider);
-    let client_auth = section.client_auth_type.unwrap_or_default();
     let (chain, key) = identity(&section, folder)?;
-    let requirement = Requirement {
-        kind: client_auth,
-        authorities: authorities(&section, folder)?,
-        names: section.client_allowed_sans.unwrap_or_default(),
+    let authorities = authorities(&section, folder)?;
+    let names = section.client_allowed_sans.unwrap_or_default();
+    let has_names = !names.is_empty();
+    let client_auth = match section.client_auth_type.unwrap_or_default() {
+        // Who needs a name needs a certificate.
+        ClientAuthType::VerifyIfGiven if has_names => ClientAuthType::RequireAndVerify,
+        other => other,
     };
+    let requirement = Requirement { kind: client_auth, authorities, names };
     let builder = ServerConfig::builder_with_details(Arc::clone(&provider), Arc::new(TlsClock))
         .with_protocol_versions(&versions)?;
     let builder = match verifier(requirement, &provider)? {
@@ -116,7 +121,7 @@ pub(super) fn tls(section: TlsSection, folder: &Path) -> anyhow::Result<ServerTl
         .map_err(|error| anyhow!("certificate and key cannot be used together: {error}"))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.ignore_client_order = section.prefer_server_cipher_suites.is_none_or(|flag| flag.0);
-    Ok(ServerTls { config: Arc::new(config), client_auth, remarks })
+    Ok(ServerTls { config: Arc::new(config), client_auth, has_names, remarks })
 }
 
 /// The things of these names, in their order; `None` without a list.
