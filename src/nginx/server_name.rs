@@ -88,6 +88,18 @@ pub fn server_names(server: &Scope<'_>) -> Vec<Set<ServerName>> {
         .collect()
 }
 
+/// The value of `$server_name`: the first name, in lower case and without the dot that it may begin with
+/// (`ngx_http_core_merge_srv_conf`). `None` if only the machine knows it.
+pub fn own_name(server: &Scope<'_>) -> Option<String> {
+    let first = server.own("server_name").first().map(|one| ServerName::read(one.first()));
+    match first {
+        None => Some(String::new()),
+        Some(ServerName::Variable(_)) => None,
+        Some(ServerName::Domain(name)) => Some(name[1..].to_owned()),
+        Some(name) => Some(name.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use super::address;
 use super::arrival::{self, arrivals};
 use super::inherit::Scope;
 use super::listener::ListenAddress;
-use super::server_name::{ServerName, server_names};
+use super::server_name::{ServerName, own_name, server_names};
 use super::table::{MapTable, MappedValue};
 use super::tree::Directive;
 
@@ -166,14 +166,10 @@ impl<'t> Definitions<'t> {
         address: &ListenAddress,
         written: &str,
     ) -> Vec<(Option<String>, String)> {
-        let first = scope.nearest("server").map(|server| server.own("server_name"));
-        let first = first.unwrap_or_default().first().map(|one| one.first().to_owned());
-        let first = first.unwrap_or_default();
+        let host = scope.nearest("server").and_then(own_name);
         let found = self.each(scope, &Variables::new(), |lookup| {
             lookup.arrival = Some(address.clone());
-            for name in ["host", "server_name"] {
-                lookup.local.insert(name.to_owned(), first.clone());
-            }
+            lookup.local.extend(host.clone().map(|name| ("host".to_owned(), name)));
             let value = lookup.text(written)?;
             Ok((lookup.assumed.remove("ssl_server_name"), value))
         });
@@ -315,10 +311,12 @@ impl<'t> Lookup<'_, 't> {
                 let schemes = || vec!["https".to_owned(), "http".to_owned()];
                 self.assume(name, name, schemes)
             }
-            "server_name" => {
-                let first = server.map(|server| server.own(name)).unwrap_or_default().first();
-                Ok(Ok(first.map(|one| one.first().to_owned()).unwrap_or_default()))
-            }
+            "server_name" => match server {
+                Some(server) => {
+                    Ok(own_name(server).ok_or_else(|| Unresolved::PerRequest(name.to_owned())))
+                }
+                None => Ok(Ok(String::new())),
+            },
             "host" | "http_host" | "ssl_server_name" => match server.and_then(exact_names) {
                 Some(names) => self.assume(name, "host", || names),
                 None => Ok(Err(Unresolved::PerRequest(name.to_owned()))),

@@ -240,6 +240,34 @@ fn what_the_socket_decides_has_a_value_for_each_socket() {
     assert_eq!(of("$server_addr"), (Err(open), 0));
 }
 
+#[test]
+fn the_first_name_of_a_server_is_its_own_as_nginx_writes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    let names = ["A.test b.test", ".A.test", "*.A.test", "A.*", "~^(?<x>A)$", "_"];
+    let mut text = String::new();
+    for (number, name) in names.iter().enumerate() {
+        let listen = format!("listen unix:{path}/{number};");
+        writeln!(text, "server {{ {listen} server_name {name}; location / {{ SAYS }} }}").unwrap();
+    }
+    let answered = text.replace("SAYS", "return 200 $server_name;");
+    let _nginx = Nginx::start(&format!("server {{ listen 127.0.0.1:PORT; }} {answered}"));
+    let theirs = (0..names.len()).map(|number| {
+        let mut stream = UnixStream::connect(format!("{path}/{number}")).unwrap();
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        body(stream)
+    });
+    let theirs: Vec<String> = theirs.collect();
+    let passed = "proxy_pass https://a.test; proxy_ssl_name $server_name;";
+    let found = upstreams(&tree(&text.replace("SAYS", passed)), &Variables::new());
+    let name = |one: &Upstream| one.ssl.name.as_ref().unwrap().value.value.clone().unwrap();
+    assert_eq!(found.iter().map(name).collect::<Vec<_>>(), theirs);
+    // That of the machine is not known.
+    let own = "server { listen 1; server_name $hostname; location / { proxy_pass https://$server_name; } }";
+    let open = Unresolved::PerRequest("server_name".to_owned());
+    assert_eq!(upstreams(&tree(own), &Variables::new())[0].destination, Err(open));
+}
+
 /// Forms of a location, with `N` as its number.
 const LAYOUTS: [&str; 8] = [
     "location /N {\n  proxy_pass https://127.0.0.1:1;\n}\n",
