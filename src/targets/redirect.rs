@@ -67,14 +67,14 @@ const SIMILAR: f64 = 0.9;
 /// The options of a run, and what became of each.
 #[derive(Debug)]
 pub struct Redirects {
-    options: Vec<(Redirect, Fate)>,
+    options: Vec<(Redirect, RedirectOutcome)>,
     /// The first targets.
     kept: Vec<(Host, u16)>,
 }
 
 /// What became of an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Fate {
+enum RedirectOutcome {
     /// No target was its own.
     Unmet,
     /// Another option came first, or the target says itself where to connect; the target.
@@ -88,7 +88,7 @@ enum Fate {
 impl Redirects {
     /// Nothing is applied yet.
     pub fn new(options: Vec<Redirect>) -> Self {
-        let options = options.into_iter().map(|option| (option, Fate::Unmet)).collect();
+        let options = options.into_iter().map(|option| (option, RedirectOutcome::Unmet)).collect();
         Self { options, kept: Vec::new() }
     }
 
@@ -102,30 +102,32 @@ impl Redirects {
         if self.kept.len() < MAX_KEPT {
             self.kept.push((address.host.clone(), port));
         }
-        let own = address.connect_to.is_none();
-        let mut changed = None;
-        for (option, fate) in self.options.iter_mut().filter(|(_, fate)| *fate != Fate::Applied) {
+        for (option, outcome) in &mut self.options {
+            if *outcome == RedirectOutcome::Applied {
+                continue;
+            }
             if option.is_for(&address.host, port) {
-                *fate = Fate::TooLate(host_port(&address.host, port).to_string());
-            } else if *fate == Fate::Unmet && option.host.as_ref() == Some(&address.host) {
-                *fate = Fate::OtherPort(port);
+                *outcome = RedirectOutcome::TooLate(host_port(&address.host, port).to_string());
+            } else if *outcome == RedirectOutcome::Unmet
+                && option.host.as_ref() == Some(&address.host)
+            {
+                *outcome = RedirectOutcome::OtherPort(port);
             }
         }
-        let mut own_options =
-            self.options.iter_mut().filter(|(one, _)| own && one.is_for(&address.host, port));
-        if let Some((option, fate)) = own_options.next() {
-            *fate = Fate::Applied;
-            let to = option.to.iter().map(|(host, to_port)| {
-                let host = host.clone().unwrap_or_else(|| address.host.clone());
-                Address {
-                    port: Some(port),
-                    connect_to: Some((host, to_port.unwrap_or(port))),
-                    ..address.clone()
-                }
-            });
-            changed = Some(to.collect());
-        }
-        changed.unwrap_or_else(|| vec![address])
+        let is_open = address.connect_to.is_none();
+        let mut options = self.options.iter_mut();
+        let first = options.find(|(option, _)| is_open && option.is_for(&address.host, port));
+        let Some((option, outcome)) = first else { return vec![address] };
+        *outcome = RedirectOutcome::Applied;
+        let to = option.to.iter().map(|(host, to_port)| {
+            let host = host.clone().unwrap_or_else(|| address.host.clone());
+            Address {
+                port: Some(port),
+                connect_to: Some((host, to_port.unwrap_or(port))),
+                ..address.clone()
+            }
+        });
+        to.collect()
     }
 
     /// Whether there is none.
@@ -135,16 +137,16 @@ impl Redirects {
 
     /// The options that changed nothing, each with why.
     pub fn unused(&self) -> impl Iterator<Item = String> + '_ {
-        self.options.iter().filter_map(|(option, fate)| {
-            let why = match fate {
-                Fate::Applied => return None,
-                Fate::TooLate(target) => {
+        self.options.iter().filter_map(|(option, outcome)| {
+            let why = match outcome {
+                RedirectOutcome::Applied => return None,
+                RedirectOutcome::TooLate(target) => {
                     format!(
                         "another option, or the target itself, says where to connect for {target}"
                     )
                 }
-                Fate::OtherPort(port) => format!("the port of that target is {port}"),
-                Fate::Unmet => match self.similar(option) {
+                RedirectOutcome::OtherPort(port) => format!("the port of that target is {port}"),
+                RedirectOutcome::Unmet => match self.similar(option) {
                     Some(target) => {
                         format!("it is for none of the targets; did you mean {target}?")
                     }
