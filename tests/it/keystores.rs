@@ -1,4 +1,4 @@
-//! `cert` with keystores that OpenSSL and Java wrote, with Secrets, and with PEM in other text.
+//! `cert` with keystores that OpenSSL, Java and NSS wrote, with Secrets, and with PEM in other text.
 
 use std::fs;
 use std::process::Command;
@@ -113,10 +113,6 @@ fn a_key_that_does_not_belong_to_its_certificate_is_found_in_a_keystore() {
 
 #[test]
 fn keystores_of_java_are_opened_with_and_without_their_password() {
-    if Command::new("keytool").arg("-help").output().is_err() {
-        eprintln!("keytool is not installed");
-        return;
-    }
     let store = Store::new();
     let p12 = store.openssl("in.p12", &["-name", "www"]);
     let password = ["--password-file", &store.path("password")];
@@ -127,7 +123,7 @@ fn keystores_of_java_are_opened_with_and_without_their_password() {
             .args(["-srcstorepass", "changeit", "-deststorepass", "changeit"])
             .args(["-destkeystore", &out, "-deststoretype", kind])
             .output()
-            .unwrap();
+            .expect("keytool is needed: install the package default-jre-headless");
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
         store.passes(&out, &password);
     }
@@ -144,10 +140,6 @@ fn keystores_of_java_are_opened_with_and_without_their_password() {
 
 #[test]
 fn keystores_of_nss_are_opened_with_their_password() {
-    if Command::new("pk12util").arg("-H").output().is_err() {
-        eprintln!("pk12util is not installed");
-        return;
-    }
     let store = Store::new();
     let p12 = store.openssl("in.p12", &["-name", "www", "-macalg", "sha1"]);
     let folder = store.path("nss");
@@ -156,7 +148,8 @@ fn keystores_of_nss_are_opened_with_their_password() {
         (format!("sql:{folder}"), store.path("none"), store.path("password"));
     fs::write(&none, "\n").unwrap();
     let run = |program: &str, arguments: &[&str]| {
-        let run = Command::new(program).args(["-d", &database]).args(arguments).output().unwrap();
+        let run = Command::new(program).args(["-d", &database]).args(arguments).output();
+        let run = run.expect("pk12util and certutil are needed: install the package libnss3-tools");
         assert!(run.status.success(), "{program}: {}", String::from_utf8_lossy(&run.stderr));
     };
     run("certutil", &["-N", "--empty-password"]);
@@ -177,10 +170,6 @@ fn keystores_of_nss_are_opened_with_their_password() {
 
 #[test]
 fn each_chain_of_a_keystore_is_held_against_its_own_key() {
-    if Command::new("keytool").arg("-help").output().is_err() {
-        eprintln!("keytool is not installed");
-        return;
-    }
     let store = Store::new();
     let both = store.path("both.p12");
     let other = Store { files: store.pki.server("shop", &["shop.test"]), pki: store.pki };
@@ -197,7 +186,7 @@ fn each_chain_of_a_keystore_is_held_against_its_own_key() {
             .args(["-importkeystore", "-noprompt", "-srckeystore", &one, "-destkeystore", &both])
             .args(["-srcstorepass", "changeit", "-deststorepass", "changeit"])
             .output()
-            .unwrap();
+            .expect("keytool is needed: install the package default-jre-headless");
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
     }
     let run = other.cert(&both, &["--password-file", &other.path("password")]);
