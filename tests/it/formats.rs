@@ -377,11 +377,7 @@ fn a_form_that_needs_a_place_says_so_before_anything_is_probed() {
 fn html_shows_scans_and_files() {
     let pki = Pki::new();
     let files = pki.server("a", &["a.test"]);
-    let nginx = Nginx::start(&format!(
-        "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {}; ssl_certificate_key {}; }}",
-        files.certificate.display(),
-        files.key.display()
-    ));
+    let nginx = Nginx::with_tls(&files, "");
     let target = format!("a.test:443:127.0.0.1:{}", nginx.port);
     let scan = shakedown(&["scan", &target, "--ca-file", &pki.ca_file(), "--format", "html"]);
     assert!(scan.stdout.contains(&format!("What 127.0.0.1:{} accepts", nginx.port)));

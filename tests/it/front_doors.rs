@@ -7,12 +7,7 @@ use crate::support::program::{shakedown_with, text};
 use crate::support::server::Nginx;
 
 fn server(pki: &Pki) -> Nginx {
-    let files = pki.server("www", &["www.test"]);
-    Nginx::start(&format!(
-        "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {}; ssl_certificate_key {}; }}",
-        files.certificate.display(),
-        files.key.display()
-    ))
+    Nginx::with_tls(&pki.server("www", &["www.test"]), "")
 }
 
 /// The names and the statuses of the targets.

@@ -23,11 +23,7 @@ impl Shop {
     fn new() -> Self {
         let pki = Pki::new();
         let files = pki.server("api", &["api.test"]);
-        let back = Nginx::start(&format!(
-            "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {}; ssl_certificate_key {}; return 200 ok; }}",
-            files.certificate.display(),
-            files.key.display()
-        ));
+        let back = Nginx::with_tls(&files, "return 200 ok;");
         Self { pki, back }
     }
 

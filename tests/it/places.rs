@@ -127,11 +127,7 @@ fn no_clock_makes_it_fail() {
 fn certificates_on_the_wire_are_judged_by_the_clock() {
     let pki = Pki::new();
     let files = pki.server("a", &["a.test"]);
-    let nginx = Nginx::start(&format!(
-        "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {}; ssl_certificate_key {}; }}",
-        files.certificate.display(),
-        files.key.display()
-    ));
+    let nginx = Nginx::with_tls(&files, "");
     let target = format!("a.test:443:127.0.0.1:{}", nginx.port);
     let args = ["probe", &target, "--ca-file", &pki.ca_file(), "--format", "json"];
     for (date, rule) in [

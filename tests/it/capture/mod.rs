@@ -35,11 +35,7 @@ use crate::support::server::Nginx;
 
 /// A listener with this certificate.
 fn listener(files: &Files, directives: &str) -> Nginx {
-    Nginx::start(&format!(
-        "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {}; ssl_certificate_key {}; {directives} }}",
-        files.certificate.display(),
-        files.key.display()
-    ))
+    Nginx::with_tls(files, directives)
 }
 
 /// Connects as a TLS client with these options; what it says is not looked at.

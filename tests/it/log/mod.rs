@@ -40,11 +40,7 @@ fn proxy(port: u16, directives: &str) -> Nginx {
 
 /// A listener with this certificate.
 fn listener(files: &Files, directives: &str) -> Nginx {
-    Nginx::start(&format!(
-        "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {}; ssl_certificate_key {}; {directives} }}",
-        files.certificate.display(),
-        files.key.display()
-    ))
+    Nginx::with_tls(files, directives)
 }
 
 /// Requests a page from nginx; returns the answer.

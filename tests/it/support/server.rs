@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::pki::Files;
+
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -32,6 +34,15 @@ impl Nginx {
         Self::start_with(|port| {
             format!("http {{ access_log off; {} }}", http.replace("PORT", &port.to_string()))
         })
+    }
+
+    /// Starts nginx with one server of these files and directives.
+    pub(crate) fn with_tls(files: &Files, directives: &str) -> Self {
+        Self::start(&format!(
+            "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {}; ssl_certificate_key {}; {directives} }}",
+            files.certificate.display(),
+            files.key.display()
+        ))
     }
 
     /// Starts nginx with these lines next to `events {}`.
