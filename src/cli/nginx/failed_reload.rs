@@ -118,8 +118,11 @@ fn built_in_log(master: &Master) -> &str {
 /// The end of a file.
 #[expect(clippy::disallowed_methods, reason = "the error log is named by the configuration")]
 fn tail(path: &Path) -> Option<Vec<u8>> {
-    let is_file = fs::metadata(path).ok()?.is_file();
-    let mut file = fs::File::open(path).ok().filter(|_| is_file)?;
+    // Who opens a pipe waits for who writes to it.
+    if !fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut file = fs::File::open(path).ok()?;
     let length = file.seek(SeekFrom::End(0)).ok()?;
     file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL))).ok()?;
     let mut bytes = Vec::new();
@@ -166,6 +169,15 @@ mod tests {
         assert_eq!(is_after(&[(5, STARTED), (5, EMERG)]), Some(true));
         assert_eq!(is_after(&[(5, EMERG), (5, STARTED), (5, EMERG)]), Some(true));
         assert_eq!(is_after(&[(5, &STARTED.replace('9', "8")), (5, EMERG)]), Some(false));
+    }
+
+    #[test]
+    fn a_log_that_is_a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("log");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        assert_eq!(tail(&pipe), None);
     }
 
     #[test]
