@@ -49,14 +49,14 @@ pub(super) fn verifier(
     }
     let is_mandatory = !matches!(kind, ClientAuthType::Request | ClientAuthType::VerifyIfGiven);
     let authority = if verifies { Some(authority(authorities, names, provider)?) } else { None };
-    Ok(Some(Arc::new(Verifier { provider: Arc::clone(provider), is_mandatory, authority })))
+    Ok(Some(Arc::new(ClientVerifier { provider: Arc::clone(provider), is_mandatory, authority })))
 }
 
 fn authority(
     certificates: Option<Vec<CertificateDer<'static>>>,
     names: Vec<String>,
     provider: &Arc<CryptoProvider>,
-) -> anyhow::Result<Authority> {
+) -> anyhow::Result<ClientAuthority> {
     let certificates = certificates
         .ok_or_else(|| anyhow!("client_auth_type verifies, but client_ca_file is missing"))?;
     let mut roots = RootCertStore::empty();
@@ -66,20 +66,20 @@ fn authority(
     let builder =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     let inner = builder.build().map_err(|error| anyhow!("client_ca_file: {error}"))?;
-    Ok(Authority { inner, certificates, names })
+    Ok(ClientAuthority { inner, certificates, names })
 }
 
 /// Accepts certificates whose key the client has: any, or those of an authority.
 #[derive(Debug)]
-struct Verifier {
+struct ClientVerifier {
     provider: Arc<CryptoProvider>,
     is_mandatory: bool,
-    authority: Option<Authority>,
+    authority: Option<ClientAuthority>,
 }
 
 /// The authority of clients.
 #[derive(Debug)]
-struct Authority {
+struct ClientAuthority {
     inner: Arc<dyn ClientCertVerifier>,
     /// Its file, which may have clients' own certificates, too.
     certificates: Vec<CertificateDer<'static>>,
@@ -87,7 +87,7 @@ struct Authority {
     names: Vec<String>,
 }
 
-impl ClientCertVerifier for Verifier {
+impl ClientCertVerifier for ClientVerifier {
     fn client_auth_mandatory(&self) -> bool {
         self.is_mandatory
     }
@@ -133,7 +133,7 @@ impl ClientCertVerifier for Verifier {
     }
 }
 
-impl Authority {
+impl ClientAuthority {
     fn check(
         &self,
         certificate: &CertificateDer<'_>,
