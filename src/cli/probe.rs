@@ -10,7 +10,7 @@ use super::errors::{UsageError, is_closed_pipe, warn};
 use super::exit::Exit;
 use super::fleet::Listed;
 use super::stop::signalled;
-use super::targets;
+use super::targets::{self, Warnings};
 use crate::audit::policy::Policy;
 use crate::probe::scan::Depth;
 use crate::report::Format;
@@ -28,7 +28,8 @@ pub(super) fn run_with(
     policy: Option<&Policy>,
 ) -> anyhow::Result<Exit> {
     let listed = || Listed::new(&args.run.fleet);
-    let read = || targets::read(&args.source, &args.run.limits, listed());
+    let mut warnings = Warnings::default();
+    let mut read = || targets::read(&args.source, &args.run.limits, listed(), &mut warnings);
     let mut stores = TrustStores::default();
     let mut run = args.run.clone();
     if args.watch.is_some() {

@@ -27,11 +27,25 @@ use crate::targets::{ClientIdentity, Host, Origin, StartTls, Target, inventory, 
 /// The largest target file, in bytes.
 const MAX_CONFIG: u64 = 64 * 1024 * 1024;
 
+/// The warnings of the last time that the targets were read: before each further audit only new ones are printed.
+#[derive(Debug, Default)]
+pub(super) struct Warnings(Vec<String>);
+
+impl Warnings {
+    /// Those that are new.
+    fn replace(&mut self, all: Vec<String>) -> Vec<String> {
+        let new = all.iter().filter(|one| !self.0.contains(one)).cloned().collect();
+        self.0 = all;
+        new
+    }
+}
+
 /// Reads every target into `listed`: those of the command line first, then those of the file.
 pub(super) fn read(
     args: &SourceArgs,
     limits: &LimitArgs,
     listed: Listed,
+    known: &mut Warnings,
 ) -> anyhow::Result<Listed> {
     let typed = options(&args.target, limits)?;
     let request = !args.target.nginx.no_request;
@@ -39,16 +53,14 @@ pub(super) fn read(
     let redirects = Redirects::new([&args.resolve[..], &args.connect_to[..]].concat());
     let quic = args.quic;
     let mut reader = TargetReader { listed, identities, request, redirects, quic, failure: None };
-    let mut problems = Vec::new();
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
     for text in &args.targets {
         if text == "-" {
             problems.extend(reader.add_stdin(&typed)?);
         } else {
             match expand(text) {
                 Ok(addresses) => {
-                    if let Some(hint) = file_hint(text) {
-                        warn(&hint);
-                    }
+                    warnings.extend(file_hint(text));
                     for address in addresses {
                         reader.add(address, &typed, None);
                     }
@@ -69,8 +81,11 @@ pub(super) fn read(
         }
         problems.extend(errors.iter().map(ToString::to_string));
     }
+    if problems.is_empty() {
+        warnings.extend(reader.redirects.unused());
+    }
+    known.replace(warnings).iter().for_each(|warning| warn(warning));
     reject(problems)?;
-    reader.redirects.unused().for_each(|unused| warn(&unused));
     match reader.failure {
         Some(error) => Err(error),
         None if reader.listed.is_empty() => Err(UsageError::new(
@@ -268,5 +283,20 @@ impl Identities {
         let identity = Arc::new(read_identity(&files.0, &files.1, None)?);
         self.known.insert(files, Arc::clone(&identity));
         Ok(Some(identity))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_not_repeated_before_each_audit() {
+        let mut known = Warnings::default();
+        let mut new = |all: &[&str]| known.replace(all.iter().map(ToString::to_string).collect());
+        assert_eq!(new(&["a", "b"]), ["a", "b"]);
+        assert_eq!(new(&["b", "c"]), ["c"]);
+        assert_eq!(new(&[]), [""; 0]);
+        assert_eq!(new(&["b"]), ["b"]);
     }
 }

@@ -15,6 +15,7 @@ use crate::cli::errors::{UsageError, warn};
 use crate::cli::fleet::Listed;
 use crate::cli::gate::Checkpoint;
 use crate::cli::stop::time_is_up;
+use crate::cli::targets::Warnings;
 use crate::cli::{settings, targets};
 use crate::probe::Prober;
 use crate::report::escape::escape;
@@ -38,6 +39,8 @@ pub(super) struct Exporter {
     /// The options for every target.
     typed: Options,
     targets: RwLock<Vec<Arc<Target>>>,
+    /// What was warned of when they were read.
+    warnings: Mutex<Warnings>,
     metrics: RwLock<Option<String>>,
     /// One for each probe, whether it runs or waits.
     seats: Semaphore,
@@ -87,7 +90,8 @@ impl Exporter {
                 "it reads the targets again before each audit; use a file (--config FILE)",
             ));
         }
-        let targets = match targets(&args) {
+        let mut warnings = Warnings::default();
+        let targets = match targets(&args, &mut warnings) {
             // With --any-target there need not be any.
             Err(_) if args.any_target && is_bare(&args) => Vec::new(),
             targets => targets?,
@@ -102,6 +106,7 @@ impl Exporter {
             args,
             typed,
             targets: RwLock::new(targets),
+            warnings: Mutex::new(warnings),
             metrics: RwLock::new(None),
             seats: Semaphore::new(MAX_PROBES + MAX_WAITING),
             permits: Semaphore::new(MAX_PROBES),
@@ -128,7 +133,9 @@ impl Exporter {
 
     /// Audits the configured targets; if they cannot be read again, the previous ones are kept.
     pub(super) async fn audit(&self) {
-        match targets(&self.args) {
+        let read =
+            targets(&self.args, &mut self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        match read {
             Ok(targets) => {
                 *self.targets.write().unwrap_or_else(PoisonError::into_inner) = targets;
             }
@@ -242,8 +249,9 @@ impl Exporter {
     }
 }
 
-fn targets(args: &ServeArgs) -> anyhow::Result<Vec<Arc<Target>>> {
-    Ok(targets::read(&args.source, &args.limits, Listed::default())?.targets.iter().collect())
+fn targets(args: &ServeArgs, warnings: &mut Warnings) -> anyhow::Result<Vec<Arc<Target>>> {
+    let listed = targets::read(&args.source, &args.limits, Listed::default(), warnings)?;
+    Ok(listed.targets.iter().collect())
 }
 
 /// Whether there is no target at all.
