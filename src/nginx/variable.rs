@@ -336,6 +336,7 @@ impl<'t> Lookup<'_, 't> {
         let of_server = || self.scope.nearest("server").and_then(arrivals).unwrap_or_default();
         let all = self.arrival.clone().map_or_else(of_server, |own| vec![own]);
         let address = match all.as_slice() {
+            [] => None,
             [only] => Some(only),
             several => {
                 let names = || several.iter().map(ToString::to_string).collect();

@@ -238,6 +238,10 @@ fn what_the_socket_decides_has_a_value_for_each_socket() {
     assert_eq!(of("$server_port"), (Ok("8443".to_owned()), 0));
     let open = Unresolved::PerRequest("server_addr".to_owned());
     assert_eq!(of("$server_addr"), (Err(open), 0));
+    // More sockets than are counted.
+    let many = any.replace("8443", "1-1001");
+    let found = upstreams(&tree(&many.replace('V', "$server_port")), &Variables::new());
+    assert_eq!(found[0].name, Err(Unresolved::PerRequest("server_port".to_owned())));
 }
 
 #[test]
