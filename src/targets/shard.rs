@@ -4,7 +4,7 @@
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use super::{Role, StartTls, Target, TargetKind};
+use super::{FilePart, Role, StartTls, Target, TargetKind};
 use crate::certificate::parse::Fingerprint;
 
 /// One of several runs over the same targets.
@@ -68,6 +68,10 @@ impl Target {
         // Writing to memory cannot fail.
         let _ = match &self.kind {
             TargetKind::Endpoint { host, port, .. } => write!(text, "\0{host}\0{port}\0"),
+            // The certificates of a file may have the same host as what of it could not be read.
+            TargetKind::File { host, part: FilePart::Unread } => {
+                write!(text, "\0unread-file\0{host}\0")
+            }
             TargetKind::File { host, .. } => write!(text, "\0file\0{host}\0"),
             TargetKind::ClientFile { host, .. } => write!(text, "\0client-file\0{host}\0"),
             TargetKind::Configuration => write!(text, "\0configuration\0\0"),

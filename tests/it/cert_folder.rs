@@ -93,6 +93,19 @@ fn a_damaged_file_of_a_folder_could_not_be_tested_and_a_finding_beside_it_counts
 }
 
 #[test]
+fn what_can_be_read_of_a_file_and_what_cannot_are_two_targets() {
+    let folder = Folder::new();
+    let path = folder.file("www.pem");
+    let both =
+        fs::read_to_string(&path).unwrap() + &pem_of("CERTIFICATE", &[b"\x30\x01".as_slice()]);
+    fs::write(&path, both).unwrap();
+    let targets = folder.targets(&["--hostname", "www.test"], 3);
+    let of = |at: usize| (text(&targets[at]["name"]), text(&targets[at]["status"]));
+    assert_eq!((of(0), of(1)), ((&*path, "pass"), (&*path, "untested")));
+    assert_ne!(targets[0]["id"], targets[1]["id"]);
+}
+
+#[test]
 fn a_file_that_was_named_must_be_readable() {
     let folder = Folder::new();
     let locked = folder.locked("shop.p12");
