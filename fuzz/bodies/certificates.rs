@@ -51,8 +51,8 @@ pub(super) fn formats(input: &[u8]) {
 
 fn judged(input: &[u8], purpose: Purpose) -> Vec<TargetReport> {
     let (certificates, _) = file::read(input);
-    let parsed: Vec<Certificate> =
-        certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+    let parsed = certificates.iter().filter_map(|der| Certificate::parse(der).ok());
+    let parsed: Vec<Arc<Certificate>> = parsed.map(Arc::new).collect();
     let assessor = Assessor::of(purpose, Arc::clone(&PUBLIC.store), NOW);
     let files = file::chains("a.pem", &parsed, None);
     files.into_iter().map(|file| judge(&file, &assessor)).collect()

@@ -13,7 +13,7 @@ use shakedown::nginx::tree::Tree;
 use shakedown::nginx::upstream::{Upstream, plain_upstreams, upstreams};
 use shakedown::nginx::variable::Variables;
 use shakedown::targets::from_nginx::{Premises, startup, targets};
-use shakedown::targets::opened_keys::OpenedKeys;
+use shakedown::targets::opened_files::OpenedFiles;
 use shakedown::targets::options::Options;
 
 use time::OffsetDateTime;
@@ -75,6 +75,6 @@ fn with_premises(work: impl FnOnce(&Premises<'_>)) {
         sockets: Vec::new(),
         is_live: false,
         rehearsed: false,
-        keys: OpenedKeys::default(),
+        opened: OpenedFiles::default(),
     });
 }

@@ -49,6 +49,19 @@ impl Chain {
         chain
     }
 
+    /// The chain of certificates that were read already, leaf first.
+    pub fn of(certificates: &[Arc<Certificate>]) -> Self {
+        let ders: Vec<&[u8]> = certificates.iter().map(|one| one.der.as_ref()).collect();
+        let (read, rest) = ders.split_at(ders.len().min(MAX_CERTIFICATES));
+        Self {
+            digest: digest(&ders),
+            certificates: certificates[..read.len()].to_vec(),
+            unreadable: None,
+            ignored: rest.len(),
+            unread: rest.iter().map(|der| der.to_vec()).collect(),
+        }
+    }
+
     /// The bytes of each certificate as sent, unreadable ones included.
     pub fn ders(&self) -> impl Iterator<Item = &[u8]> {
         let read = self.certificates.iter().map(|certificate| certificate.der.as_ref());
@@ -115,6 +128,14 @@ mod tests {
     fn no_certificate_after_the_32nd_is_read() {
         let chain = read(&vec![sample().remove(0); 100]);
         assert_eq!((chain.certificates.len(), chain.ignored), (MAX_CERTIFICATES, 68));
+    }
+
+    #[test]
+    fn a_chain_of_certificates_that_were_read_is_the_chain_of_their_bytes() {
+        let sent: Vec<Vec<u8>> = sample().into_iter().cycle().take(40).collect();
+        let read_before: Vec<_> =
+            sent.iter().map(|der| Arc::new(Certificate::parse(der).unwrap())).collect();
+        assert_eq!(Chain::of(&read_before), read(&sent));
     }
 
     #[test]

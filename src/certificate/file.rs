@@ -77,7 +77,11 @@ pub fn key_algorithm(spki: &[u8]) -> Option<&[u8]> {
 
 /// One chain for each leaf of the file: the leaf, then the authorities, in the order of the file. A file with only
 /// authorities is one chain.
-pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -> Vec<FileChain> {
+pub fn chains(
+    path: &str,
+    certificates: &[Arc<Certificate>],
+    key: Option<&FileKey>,
+) -> Vec<FileChain> {
     let leaves = leaves(certificates);
     let starts = if leaves.is_empty() && !certificates.is_empty() { vec![0] } else { leaves };
     let several = starts.len() > 1;
@@ -89,10 +93,10 @@ pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -
             (0..certificates.len()).filter(|index| index != start).collect()
         };
         let sent = std::iter::once(start).chain(&others);
-        let sent: Vec<&[u8]> = sent.map(|index| certificates[*index].der.as_ref()).collect();
+        let sent: Vec<_> = sent.map(|index| Arc::clone(&certificates[*index])).collect();
         FileChain {
             path: path.to_owned(),
-            chain: Arc::new(Chain::from_der(&sent)),
+            chain: Arc::new(Chain::of(&sent)),
             // The position matters only if there is one leaf: it must be first.
             leaf_at: if several { 0 } else { *start },
             key: key.cloned(),
@@ -105,9 +109,9 @@ pub fn chains(path: &str, certificates: &[Certificate], key: Option<&FileKey>) -
 
 /// The certificates that are neither an authority's nor issued another one of the file. An issuer need not be marked as
 /// an authority: by default openssl creates authorities without basicConstraints.
-fn leaves(certificates: &[Certificate]) -> Vec<usize> {
+fn leaves(certificates: &[Arc<Certificate>]) -> Vec<usize> {
     let mut issued: HashMap<&[u8], Vec<&Certificate>> = HashMap::new();
-    for one in certificates.iter().filter(|one| !one.is_self_issued()) {
+    for one in certificates.iter().map(|one| &**one).filter(|one| !one.is_self_issued()) {
         issued.entry(&one.issuer.der).or_default().push(one);
     }
     let verifier = Verifier::default();
@@ -122,7 +126,11 @@ fn leaves(certificates: &[Certificate]) -> Vec<usize> {
 }
 
 /// The authorities above a certificate, by their names, in the order of the file.
-fn above(start: usize, mut authorities: Vec<usize>, certificates: &[Certificate]) -> Vec<usize> {
+fn above(
+    start: usize,
+    mut authorities: Vec<usize>,
+    certificates: &[Arc<Certificate>],
+) -> Vec<usize> {
     let mut names = vec![&certificates[start].issuer];
     let mut found = Vec::new();
     while let Some(name) = names.pop() {
@@ -362,7 +370,7 @@ mod tests {
         let root = root.unwrap();
         let leaf = root.issue(&["a.test"]).unwrap();
         let other = root.issue(&["b.test"]).unwrap();
-        let parse = |der| Certificate::parse(der).unwrap();
+        let parse = |der| Arc::new(Certificate::parse(der).unwrap());
         let pair = [parse(&leaf.certificate), parse(&root.certificate)];
         let found = chains("file", &pair, None);
         assert_eq!((found.len(), found[0].chain.certificates.len()), (1, 2));

@@ -40,7 +40,7 @@ pub struct CertificateGroup {
 
 impl CertificateGroup {
     /// The chains, each with its own key: the one that belongs to its leaf, or else one that belongs to none of them.
-    pub fn chains(&self, parsed: &[Certificate]) -> Vec<FileChain> {
+    pub fn chains(&self, parsed: &[Arc<Certificate>]) -> Vec<FileChain> {
         let mut chains = file::chains(&self.name, parsed, None);
         let of = |chain: &FileChain| chain.chain.leaf().map(|leaf| leaf.public_key.spki.clone());
         let leaves: Vec<Option<Vec<u8>>> = chains.iter().map(of).collect();
@@ -60,15 +60,14 @@ impl CertificateGroup {
 
 /// The same chain with each certificate before its issuer, and what belongs to none of them at the end.
 fn in_order(chain: &Chain) -> Chain {
-    let mut rest: Vec<&Certificate> = chain.certificates.iter().map(|one| &**one).collect();
-    let mut ordered: Vec<&Certificate> = Vec::new();
+    let mut rest = chain.certificates.clone();
+    let mut ordered: Vec<Arc<Certificate>> = Vec::new();
     while !rest.is_empty() {
         let issuer = ordered.last().map(|one| &one.issuer);
         let next = issuer.and_then(|issuer| rest.iter().position(|one| one.subject == *issuer));
         ordered.push(rest.remove(next.unwrap_or(0)));
     }
-    let sent: Vec<&[u8]> = ordered.iter().map(|one| one.der.as_ref()).collect();
-    Chain::from_der(&sent)
+    Chain::of(&ordered)
 }
 
 /// Whether the argument is a `data:` URL and not a path.

@@ -12,7 +12,7 @@ pub mod identity;
 pub mod inventory;
 pub mod list;
 pub mod nginx_client;
-pub mod opened_keys;
+pub mod opened_files;
 pub mod openssl_conf;
 pub mod options;
 pub mod passwords;

@@ -369,8 +369,8 @@ pub(super) const MARKUP: &[&str] =
 
 /// The report about a chain, as a document, as lines, and as a part of a run.
 pub(super) fn saved_reports() -> Vec<Vec<u8>> {
-    let certificates: Vec<Certificate> =
-        PUBLIC.chain.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+    let certificates = PUBLIC.chain.iter().filter_map(|der| Certificate::parse(der).ok());
+    let certificates: Vec<Arc<Certificate>> = certificates.map(Arc::new).collect();
     let assessor = Assessor::new(Arc::clone(&PUBLIC.store), NOW);
     let mut targets = Vec::new();
     for file in chains("a.pem", &certificates, None) {

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 
@@ -122,8 +123,8 @@ impl Contents {
 
     fn add_group(&mut self, file: &NamedFile, group: &CertificateGroup, key: Option<&FileKey>) {
         let is_named = file.is_named;
-        let parsed: Vec<Certificate> =
-            group.certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+        let parsed = group.certificates.iter().filter_map(|der| Certificate::parse(der).ok());
+        let parsed: Vec<Arc<Certificate>> = parsed.map(Arc::new).collect();
         let mut found = group.chains(&parsed);
         for chain in found.iter_mut().filter(|_| key.is_some()) {
             chain.key = key.cloned();

@@ -23,7 +23,7 @@ use crate::report::log::document::LogReport;
 use crate::run::{self, Ending, Settings, Status};
 use crate::targets::from_nginx::{Premises, targets};
 use crate::targets::nginx_client::{NginxClient, NginxRequest};
-use crate::targets::opened_keys::OpenedKeys;
+use crate::targets::opened_files::OpenedFiles;
 use crate::targets::options::Options;
 use crate::targets::proxy_ssl::AsNginx;
 use crate::targets::{Host, Role, Target, TargetKind};
@@ -247,7 +247,7 @@ fn configured(tree: &Tree, args: &LogArgs, nginx: &JudgedNginx) -> Vec<Arc<Targe
         sockets: Vec::new(),
         is_live: false,
         rehearsed: false,
-        keys: OpenedKeys::default(),
+        opened: OpenedFiles::default(),
     };
     targets(&[], &upstreams(tree, &Variables::default()), &[], &premises).targets
 }

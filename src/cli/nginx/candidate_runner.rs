@@ -12,7 +12,7 @@ use crate::probe::{Limits, Prober};
 use crate::run::listener_fixes::{CandidateRun, CandidateRunner};
 use crate::targets::ClientIdentity;
 use crate::targets::from_nginx::{self, Premises};
-use crate::targets::opened_keys::OpenedKeys;
+use crate::targets::opened_files::OpenedFiles;
 use crate::targets::options::Options;
 
 /// What is needed to run a changed configuration.
@@ -52,7 +52,7 @@ impl CandidateRunner for ChangedNginx {
             sockets: tcp_sockets(tree),
             is_live: false,
             rehearsed: true,
-            keys: OpenedKeys::default(),
+            opened: OpenedFiles::default(),
         };
         let mut targets = from_nginx::targets(&listeners(tree), &[], &[], &premises).targets;
         running.mark(&mut targets);

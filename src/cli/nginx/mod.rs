@@ -44,7 +44,7 @@ use crate::targets::address::parse_host;
 use crate::targets::from_nginx::written::has_scripts;
 use crate::targets::from_nginx::{Premises, Untestable};
 use crate::targets::identity::read_identity;
-use crate::targets::opened_keys::OpenedKeys;
+use crate::targets::opened_files::OpenedFiles;
 use crate::targets::options::Options;
 use crate::targets::{Origin, Target, TargetKind};
 use crate::tls::profile::Profile;
@@ -214,7 +214,7 @@ fn premises<'a>(
         sockets: configuration.tree.as_ref().map(tcp_sockets).unwrap_or_default(),
         is_live: is_live(args, configuration),
         rehearsed: args.rehearse,
-        keys: OpenedKeys::default(),
+        opened: OpenedFiles::default(),
     })
 }
 

@@ -5,7 +5,6 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use super::{Premises, Untestable, loopback, origin, suites, written};
-use crate::certificate::Certificate;
 use crate::certificate::file::{self, FileChain, FileKey};
 use crate::nginx::listener::{
     ListenAddress, Listener, MailStartTls as Begin, Material, Protocol, Server, ServerName,
@@ -14,7 +13,7 @@ use crate::nginx::listener::{
 use crate::nginx::name_example::NameExpressions;
 use crate::nginx::problem::Span;
 use crate::targets::address::{Address, host_port, parse_host};
-use crate::targets::identity::{FileError, read_certificates};
+use crate::targets::identity::FileError;
 use crate::targets::{ClientCertificatePolicy, Host, Role, StartTls, Target};
 use crate::tls::version::ProtocolVersion;
 
@@ -325,9 +324,9 @@ fn files(ssl: &ServerSsl, asked: Option<&str>, premises: &Premises<'_>) -> Vec<F
             },
             Material::Data(_) | Material::Engine(_) => continue,
         };
-        let Ok(certificates) = read_certificates(&premises.path(name)) else { continue };
-        let parsed: Vec<Certificate> =
-            certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+        let Some(certificates) = premises.opened.certificates(&premises.path(name)) else {
+            continue;
+        };
         let key = pair.key.as_ref().and_then(|key| match &key.value {
             Material::File(name) => Some(name.as_str()),
             Material::Variable(file) => file.for_name(asked),
@@ -335,7 +334,7 @@ fn files(ssl: &ServerSsl, asked: Option<&str>, premises: &Premises<'_>) -> Vec<F
         });
         let key = key.and_then(|name| {
             let passwords = ssl.password_file.as_ref().map(|set| premises.path(set));
-            let read = premises.keys.public_key(&premises.path(name), passwords.as_deref());
+            let read = premises.opened.public_key(&premises.path(name), passwords.as_deref());
             let spki = match &*read {
                 Ok(spki) => Ok(spki.clone()),
                 // An ordinary user may lack permission; other faults are reported elsewhere.
@@ -348,7 +347,7 @@ fn files(ssl: &ServerSsl, asked: Option<&str>, premises: &Premises<'_>) -> Vec<F
             };
             Some(FileKey { path: name.to_owned(), spki })
         });
-        let chains = file::chains(name, &parsed, key.as_ref()).into_iter();
+        let chains = file::chains(name, &certificates, key.as_ref()).into_iter();
         all.extend(chains.map(|chain| FileChain { at_handshake, ..chain }));
     }
     all

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 pub use self::listener::endpoints_of;
 use super::disk::below;
-use super::opened_keys::OpenedKeys;
+use super::opened_files::OpenedFiles;
 use super::options::Options;
 use super::{ClientIdentity, Host, Origin, Target};
 use crate::nginx::defaults::NginxRelease;
@@ -59,8 +59,8 @@ pub struct Premises<'a> {
     pub is_live: bool,
     /// Whether each of these sockets has a stand-in, so that it is reached whatever addresses the others have.
     pub rehearsed: bool,
-    /// The keys that were opened.
-    pub keys: OpenedKeys,
+    /// The certificates and keys that were read.
+    pub opened: OpenedFiles,
 }
 
 impl Premises<'_> {

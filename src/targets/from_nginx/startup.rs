@@ -167,12 +167,13 @@ impl Checks<'_> {
         let certificates = scope.effective("ssl_certificate").iter();
         for (certificate, key) in certificates.zip(scope.effective("ssl_certificate_key")) {
             let path = |one: &Directive| self.premises.path(&self.tree.full_name(one.first()));
-            let Ok(chain) = read_certificates(&path(certificate)) else { continue };
-            let leaf = chain.first().and_then(|der| Certificate::parse(der).ok());
+            let Some(chain) = self.premises.opened.certificates(&path(certificate)) else {
+                continue;
+            };
             let passwords = scope.scalar("ssl_password_file");
             let passwords = passwords.map(|set| self.premises.path(&self.tree.full_name(&set)));
-            let read = self.premises.keys.public_key(&path(key), passwords.as_deref());
-            let (Some(leaf), Ok(spki)) = (leaf, &*read) else { continue };
+            let read = self.premises.opened.public_key(&path(key), passwords.as_deref());
+            let (Some(leaf), Ok(spki)) = (chain.first(), &*read) else { continue };
             let of = &leaf.public_key.spki;
             if of == spki {
                 continue;
@@ -296,7 +297,7 @@ impl Checks<'_> {
     fn locked(&mut self, written: &str, passwords: Option<&str>, span: &Span) {
         let Some(name) = self.named(written) else { return };
         let file = passwords.map(|name| self.premises.path(name));
-        let read = self.premises.keys.public_key(&self.premises.path(&name), file.as_deref());
+        let read = self.premises.opened.public_key(&self.premises.path(&name), file.as_deref());
         let failed = |errors: &str, why: &str| FactKind::FileRefused {
             words: format!(
                 "cannot load certificate key \"{name}\": PEM_read_bio_PrivateKey() failed (SSL: {errors}): {why}"

@@ -1,5 +1,7 @@
 //! Certificates that OpenSSL's security level keeps nginx from loading (`ssl_security_cert`).
 
+use std::sync::Arc;
+
 use super::Premises;
 use crate::certificate::Certificate;
 use crate::nginx::inherit::Scope;
@@ -9,7 +11,6 @@ use crate::openssl::cipher_string::level_in;
 use crate::openssl::conf_command::level_of_system;
 use crate::openssl::release::OpensslRelease;
 use crate::openssl::security_level::least_bits;
-use crate::targets::identity::read_certificates;
 
 /// The certificates of a server that nginx certainly refuses: where each is named, its file, and nginx's message.
 pub(super) fn refused(
@@ -22,9 +23,8 @@ pub(super) fn refused(
     let level = level(ciphers.as_ref().map(|set| &*set.value), &premises.system, library);
     let named = scope.effective("ssl_certificate").iter().filter_map(|one| {
         let name = tree.full_name(one.first());
-        let ders = read_certificates(&premises.path(&name)).ok()?;
-        let parsed: Option<Vec<_>> = ders.iter().map(|der| Certificate::parse(der).ok()).collect();
-        let words = refusal(&name, &parsed?, level, library)?;
+        let certificates = premises.opened.certificates(&premises.path(&name))?;
+        let words = refusal(&name, &certificates, level, library)?;
         Some((one.judged_at(), name, words))
     });
     named.collect()
@@ -40,7 +40,7 @@ fn level(ciphers: Option<&str>, system: &[String], library: OpensslRelease) -> u
 /// nginx's message about the certificates of a file, leaf first, if it certainly refuses them.
 fn refusal(
     path: &str,
-    certificates: &[Certificate],
+    certificates: &[Arc<Certificate>],
     level: u8,
     library: OpensslRelease,
 ) -> Option<String> {

@@ -25,7 +25,7 @@ use shakedown::probe::scan::Depth;
 use shakedown::probe::{AddressFamily, Deadlines, Limits, Prober};
 use shakedown::run::{Settings, TargetReport, audit_all};
 use shakedown::targets::from_nginx::{self, Premises};
-use shakedown::targets::opened_keys::OpenedKeys;
+use shakedown::targets::opened_files::OpenedFiles;
 use shakedown::targets::options::Options;
 use shakedown::targets::{Roots, Target};
 use shakedown::tls::profile::{Profile, select};
@@ -104,7 +104,7 @@ impl Read {
             sockets: Vec::new(),
             is_live: false,
             rehearsed: false,
-            keys: OpenedKeys::default(),
+            opened: OpenedFiles::default(),
         };
         let mut targets = from_nginx::targets(&sockets, &[], &[], &premises).targets;
         for target in &mut targets {

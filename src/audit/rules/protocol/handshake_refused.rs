@@ -83,6 +83,8 @@ fn failure_of_raw(endpoint: &Endpoint) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use crate::audit::finding::Finding;
     use crate::audit::fixtures::{NOW, Scene, failing};
     use crate::certificate::Certificate;
@@ -132,7 +134,7 @@ mod tests {
         let own = scene.intermediate.issue(&["a.test"]).unwrap();
         let key = FileKey { path: "a.key".to_owned(), spki: Ok(other.public_key.spki.clone()) };
         let own = Certificate::parse(&own.certificate).unwrap();
-        scene.target.files = file::chains("a.pem", &[own], Some(&key));
+        scene.target.files = file::chains("a.pem", &[Arc::new(own)], Some(&key));
         let rules: Vec<&str> = scene.judge().findings.iter().map(|finding| finding.rule).collect();
         assert_eq!(rules, ["key-mismatch"]);
     }
