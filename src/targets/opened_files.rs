@@ -13,10 +13,10 @@ type KeyFiles = (PathBuf, Option<PathBuf>);
 
 /// What files contain.
 #[derive(Clone, Debug, Default)]
-pub struct OpenedFiles(Arc<Mutex<Contents>>);
+pub struct OpenedFiles(Arc<Mutex<FileContents>>);
 
 #[derive(Debug, Default)]
-struct Contents {
+struct FileContents {
     keys: HashMap<KeyFiles, PublicKeyRead>,
     certificates: HashMap<PathBuf, Option<CertificatesRead>>,
 }
@@ -45,7 +45,7 @@ impl OpenedFiles {
         self.lock().certificates.entry(path.to_owned()).or_insert_with(read).clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Contents> {
+    fn lock(&self) -> MutexGuard<'_, FileContents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
