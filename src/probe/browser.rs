@@ -2,7 +2,7 @@
 
 use super::complete::Caller;
 use crate::observation::scan::{BrowserHello, SizedHello};
-use crate::observation::{Endpoint, Failure, Handshake};
+use crate::observation::{Endpoint, Failure, Handshake, Steadiness};
 use crate::targets::Target;
 use crate::tls::extension::{Extension, ExtensionType, KeyShare};
 use crate::tls::group::NamedGroup;
@@ -48,7 +48,8 @@ pub(super) async fn ask(
         None => sized(hello.clone()).await?,
     };
     let mut seen = BrowserHello { whole: sent, classic: None, padded: None };
-    if !fails(&seen.whole) {
+    // Of a server whose answers differ anyway, the smaller hellos show nothing.
+    if !fails(&seen.whole) || matches!(endpoint.steadiness, Steadiness::Unsteady(_)) {
         return Some(seen);
     }
     let classic = without_post_quantum(hello.clone());
