@@ -154,7 +154,7 @@ impl WebSettings {
     /// A file that is being written, or was emptied, must not open what was closed.
     fn keeps_out_whom(&self, before: &Self) -> anyhow::Result<()> {
         if self.tls.is_some() != before.tls.is_some() {
-            bail!("TLS is switched on and off by a restart");
+            bail!("only a restart switches TLS on or off");
         }
         if self.users.is_empty() && !before.users.is_empty() {
             bail!("basic_auth_users is empty now; to let everybody in, restart");
@@ -223,7 +223,10 @@ fn named(headers: Headers) -> anyhow::Result<Vec<(HeaderName, HeaderValue)>> {
     .filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)))
     .map(|(name, value)| {
         let value = HeaderValue::from_str(&value);
-        Ok((name.clone(), value.map_err(|_| anyhow!("headers: {name} is not a header's value"))?))
+        Ok((
+            name.clone(),
+            value.map_err(|_| anyhow!("headers: the value of {name} cannot be sent"))?,
+        ))
     })
     .collect()
 }
