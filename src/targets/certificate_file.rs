@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::identity::public_key;
 use super::value_lines::ValueLines;
+use super::yaml_growth;
 use crate::certificate::file::{self, FileChain, FileKey, FileProblem};
 use crate::certificate::keystore::Keystore;
 use crate::certificate::{Certificate, Chain};
@@ -221,6 +222,9 @@ fn secrets(bytes: &[u8]) -> (Vec<Value>, Option<String>) {
     if !is_manifest(bytes) {
         return (all, None);
     }
+    if let Err(error) = yaml_growth::check(bytes) {
+        return (all, Some(format!("it cannot be read as YAML: {error}")));
+    }
     for (at, document) in serde_yaml_ng::Deserializer::from_slice(bytes).enumerate() {
         if at >= MAX_DOCUMENTS {
             return (all, Some(format!("only the first {MAX_DOCUMENTS} documents are read")));
@@ -378,6 +382,6 @@ mod tests {
         }
         let read = groups("x", yaml.as_bytes(), None);
         assert!(read.iter().all(|group| group.certificates.is_empty()), "{read:?}");
-        assert!(read[0].problems[0].starts_with("document 1 cannot be read"), "{read:?}");
+        assert!(read[0].problems[0].contains("cannot be read as YAML: its aliases"), "{read:?}");
     }
 }

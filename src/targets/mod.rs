@@ -28,6 +28,7 @@ pub mod toml;
 pub mod trust;
 mod value_lines;
 pub mod written;
+pub mod yaml_growth;
 
 use std::fmt;
 use std::net::IpAddr;

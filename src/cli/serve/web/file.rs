@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+
+use crate::targets::yaml_growth;
 
 /// The file.
 #[derive(Default, Deserialize)]
@@ -138,6 +140,7 @@ pub(super) struct Pause(pub(super) Duration);
 
 /// Reads the file. The error says where.
 pub(super) fn read(text: &str) -> Result<WebFile, serde_yaml_ng::Error> {
+    yaml_growth::check(text.as_bytes()).map_err(serde_yaml_ng::Error::custom)?;
     Ok(serde_yaml_ng::from_str::<Option<WebFile>>(text)?.unwrap_or_default())
 }
 
