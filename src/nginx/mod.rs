@@ -25,6 +25,7 @@ pub mod token;
 pub mod tree;
 pub mod upstream;
 pub mod variable;
+pub mod variable_text;
 
 #[cfg(test)]
 mod tests;

@@ -81,4 +81,5 @@ mod support;
 mod traffic;
 mod unix_sockets;
 mod verdict;
+mod web_config;
 mod zoo;

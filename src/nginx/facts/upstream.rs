@@ -7,7 +7,7 @@ use super::listener::{commands, suites};
 use super::{Fact, FactKind};
 use crate::nginx::problem::Span;
 use crate::nginx::upstream::{PeerAddress, ProxyModule, ProxySsl, Upstream};
-use crate::nginx::variable;
+use crate::nginx::variable_text;
 
 pub(super) fn facts(upstreams: &[Upstream]) -> Vec<Fact> {
     // A setting that only applies to some of the upstreams is not a mistake.
@@ -158,7 +158,7 @@ fn session_key(upstream: &Upstream) -> Option<SessionKey<'_>> {
         Some(PeerAddress::Host { port, .. }) if destination.group.is_none() => Some(*port),
         _ => None,
     };
-    let is_dynamic = variable::has_variables(&upstream.url);
+    let is_dynamic = variable_text::has_variables(&upstream.url);
     let kept = destination.group.is_some() || !is_dynamic;
     kept.then_some((upstream.module == ProxyModule::Stream, destination.host.as_str(), port))
 }

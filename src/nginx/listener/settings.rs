@@ -3,7 +3,8 @@
 use super::{CertificatePair, ListenAddress, LoadedFile, Material, ServerSsl};
 use crate::nginx::inherit::{MAX_VALUES, Scope, Set};
 use crate::nginx::tree::{Directive, Tree};
-use crate::nginx::variable::{self, Definitions};
+use crate::nginx::variable::Definitions;
+use crate::nginx::variable_text;
 
 pub(super) fn settings(tree: &Tree, scope: &Scope<'_>) -> ServerSsl {
     let file = |name: &str| scope.scalar(name).map(|set| set.map(|path| tree.full_name(&path)));
@@ -47,7 +48,7 @@ fn material(tree: &Tree, directive: &Directive) -> Set<Material> {
         Material::Data(data.to_owned())
     } else if text.starts_with("engine:") || text.starts_with("store:") {
         Material::Engine(text.to_owned())
-    } else if variable::has_variables(text) {
+    } else if variable_text::has_variables(text) {
         Material::Variable(LoadedFile { written: text.to_owned(), files: Vec::new() })
     } else {
         Material::File(tree.full_name(text))

@@ -6,7 +6,8 @@ use super::group::{UpstreamBlocks, destination, strip_scheme};
 use super::{Enclosing, ProxyModule, ProxySsl, Text, Upstream, Wire};
 use crate::nginx::inherit::{Scope, Set};
 use crate::nginx::tree::{Directive, Tree};
-use crate::nginx::variable::{self, Definitions, Fork, Lookup, Unresolved, Variables};
+use crate::nginx::variable::{Definitions, Fork, Lookup, Unresolved, Variables};
+use crate::nginx::variable_text;
 use crate::openssl::conf_value::names_file;
 
 /// Every upstream that nginx connects to over TLS, in the order of the configuration; `given` contains values of
@@ -136,7 +137,7 @@ impl<'t> ModuleContext<'_, 't> {
         pass: &'t Directive,
         lookup: &mut Lookup<'_, 't>,
     ) -> Result<Option<Upstream>, Fork> {
-        let is_dynamic = variable::has_variables(pass.first());
+        let is_dynamic = variable_text::has_variables(pass.first());
         let url = match module {
             ProxyModule::Stream => lookup.text(pass.first())?,
             ProxyModule::Proxy | ProxyModule::Grpc | ProxyModule::Uwsgi => {

@@ -16,7 +16,7 @@ use crate::nginx::inherit::{Scope, Set};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::upstream::Upstream;
-use crate::nginx::variable::has_variables;
+use crate::nginx::variable_text::has_variables;
 use crate::openssl::conf_value;
 use crate::targets::disk::{DiskEntry, entry};
 use crate::targets::identity::{FileError, read_certificates};

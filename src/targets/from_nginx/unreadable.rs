@@ -9,7 +9,7 @@ use crate::nginx::inherit::Scope;
 use crate::nginx::problem::Span;
 use crate::nginx::tree::{Directive, Tree};
 use crate::nginx::upstream::ProxyModule;
-use crate::nginx::variable::has_variables;
+use crate::nginx::variable_text::has_variables;
 use crate::targets::identity::{FileError, read_certificates, read_file, read_public_key};
 
 /// A certificate and its key that cannot be loaded.

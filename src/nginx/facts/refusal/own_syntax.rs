@@ -7,7 +7,7 @@ use crate::nginx::defaults::NginxRelease;
 use crate::nginx::directives::{Module, is_size, is_time, number};
 use crate::nginx::problem::Fault;
 use crate::nginx::tree::Directive;
-use crate::nginx::variable;
+use crate::nginx::variable_text;
 
 /// The first release whose `resolver` has `ipv4=`.
 const RESOLVER_IPV4: NginxRelease = NginxRelease::new(1, 23, 1);
@@ -173,7 +173,7 @@ pub(super) fn peer(
 /// The address of a `*_pass` (`ngx_http_upstream_add`, `ngx_stream_upstream_add`).
 pub(super) fn pass(directive: &Directive, module: Module) -> Result<(), Fault> {
     let url = directive.first();
-    if variable::has_variables(url) {
+    if variable_text::has_variables(url) {
         return Ok(());
     }
     let schemes: &[&str] = match (module, directive.name.as_str()) {
@@ -190,7 +190,7 @@ pub(super) fn pass(directive: &Directive, module: Module) -> Result<(), Fault> {
 /// `proxy_bind` and its kin.
 pub(super) fn bind(directive: &Directive) -> Result<(), Fault> {
     let first = directive.first();
-    if first == "off" || variable::has_variables(first) {
+    if first == "off" || variable_text::has_variables(first) {
         return Ok(());
     }
     let is_address = first.parse::<SocketAddr>().is_ok()

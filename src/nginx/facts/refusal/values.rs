@@ -6,7 +6,7 @@ use crate::nginx::address::{self, NginxAddress};
 use crate::nginx::directives::number;
 use crate::nginx::problem::Fault;
 use crate::nginx::tree::Directive;
-use crate::nginx::variable;
+use crate::nginx::variable_text;
 
 /// `return` of `http` (`ngx_http_rewrite_return`).
 pub(super) fn status(directive: &Directive) -> Result<(), Fault> {
@@ -56,7 +56,7 @@ pub(super) fn web_url(directive: &Directive) -> Result<(), Fault> {
     let has_scheme = ["http://", "https://"].iter().any(|scheme| {
         url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     });
-    if has_scheme || variable::has_variables(url) { Ok(()) } else { Err(Fault::UrlPrefix) }
+    if has_scheme || variable_text::has_variables(url) { Ok(()) } else { Err(Fault::UrlPrefix) }
 }
 
 /// The name of an `upstream` block with a port.
@@ -65,7 +65,7 @@ pub(super) fn group_port(directive: &Directive, groups: &HashSet<&str>) -> Resul
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     match address::check(rest, true) {
         Ok(NginxAddress::Host { host, port: Some(port) })
-            if groups.contains(host.as_str()) && !variable::has_variables(url) =>
+            if groups.contains(host.as_str()) && !variable_text::has_variables(url) =>
         {
             Err(Fault::PortOfGroup { name: host, port })
         }
@@ -89,6 +89,6 @@ pub(super) fn needs_port(directive: &Directive, groups: &HashSet<&str>) -> Resul
         Some(end) => bare[end..].contains(':'),
         None => bare.contains(':'),
     };
-    let known = groups.contains(bare) || variable::has_variables(url);
+    let known = groups.contains(bare) || variable_text::has_variables(url);
     if has_port || known { Ok(()) } else { Err(Fault::NoPort(host.to_owned())) }
 }

@@ -8,7 +8,7 @@ use crate::nginx::directives::{BlockContext, Module, is_known};
 use crate::nginx::facts::Fact;
 use crate::nginx::problem::Fault;
 use crate::nginx::tree::{Directive, Tree};
-use crate::nginx::variable;
+use crate::nginx::variable_text;
 
 /// nginx's variables and their modules: name, `h` for `http` and `H` for `stream`, first release. A name that ends in
 /// an underscore is a prefix.
@@ -104,7 +104,7 @@ pub(super) fn unknown(tree: &Tree) -> Vec<Fact> {
         if one.name.starts_with("ssl_certificate") && !context.is_server() {
             return;
         }
-        for name in one.arguments.iter().flat_map(|text| variable::names(text)) {
+        for name in one.arguments.iter().flat_map(|text| variable_text::names(text)) {
             let is_unknown = !names.defined.contains(&name) && !exists(&name, module);
             if is_unknown && met.insert(name.clone()) {
                 facts.push(refused(one, Fault::UnknownVariable(name)));
@@ -163,7 +163,7 @@ impl DefinedVariables {
             let defines = DEFINING.contains(&one.name.as_str());
             for text in &one.arguments {
                 if defines {
-                    self.defined.extend(variable::names(text).into_iter().take(1));
+                    self.defined.extend(variable_text::names(text).into_iter().take(1));
                 }
                 self.defined.extend(captures(text));
             }
@@ -172,7 +172,7 @@ impl DefinedVariables {
                 "map" | "geo" | "types" | "split_clients" | "charset_map"
             ) {
                 if let Some(variable) = one.arguments.last() {
-                    self.defined.extend(variable::names(variable));
+                    self.defined.extend(variable_text::names(variable));
                 }
                 for row in one.children() {
                     self.defined.extend(captures(&row.name));

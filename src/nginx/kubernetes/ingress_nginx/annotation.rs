@@ -7,7 +7,8 @@ use crate::nginx::inherit::Set;
 use crate::nginx::kubernetes::material::{authorities, pair};
 use crate::nginx::problem::Span;
 use crate::nginx::upstream::{ProxyModule, ProxySsl, Text};
-use crate::nginx::variable::{self, Unresolved};
+use crate::nginx::variable::Unresolved;
+use crate::nginx::variable_text;
 
 /// The prefix of the controller's annotations.
 pub(super) const PREFIX: &str = "nginx.ingress.kubernetes.io/";
@@ -99,7 +100,7 @@ fn with_secret(annotations: &Annotations<'_>, secret: &str) -> ProxySsl {
 }
 
 fn name_text(name: &str) -> Text {
-    let value = if variable::has_variables(name) {
+    let value = if variable_text::has_variables(name) {
         Err(Unresolved::PerRequest(name.trim_start_matches('$').to_owned()))
     } else {
         Ok(name.to_owned())
