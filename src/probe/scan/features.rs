@@ -2,8 +2,9 @@
 //! fallback.
 
 use super::exhaust::Reply;
-use super::{Opening, Scanner};
-use crate::observation::scan::{Features, VersionScan};
+use super::groups::GroupsOnTheWay;
+use super::{FoundSuites, Opening, Scanner};
+use crate::observation::scan::Features;
 use crate::observation::{Cause, Failure, Observed, Stage};
 use crate::probe::raw::RawAnswer;
 use crate::tls::alert::AlertDescription;
@@ -33,12 +34,18 @@ impl Marks {
 }
 
 impl Scanner<'_> {
-    pub(super) async fn features(&self, scan: &VersionScan, first: Option<&Opening>) -> Features {
-        let marks = first.map(|opening| opening.marks).unwrap_or_default();
-        let (compression, session_id) = self.compression_and_id(scan).await;
+    pub(super) async fn features(
+        &self,
+        version: ProtocolVersion,
+        openings: &[Opening],
+        groups: &GroupsOnTheWay,
+    ) -> Features {
+        let marks = openings.first().map(|opening| opening.marks).unwrap_or_default();
+        let hello = self.cheap_hello(version, openings);
+        let (compression, session_id) = self.compression_and_id(version, hello, groups).await;
         let marked = |mark: bool| if mark { Observed::Seen(()) } else { Observed::Absent };
         let only_with_extensions = |mark| {
-            if scan.version > ProtocolVersion::SSL3 { marked(mark) } else { Observed::NotTried }
+            if version > ProtocolVersion::SSL3 { marked(mark) } else { Observed::NotTried }
         };
         Features {
             secure_renegotiation: only_with_extensions(marks.secure_renegotiation),
@@ -52,17 +59,23 @@ impl Scanner<'_> {
 
     /// One hello tests both: it offers compression, and no ticket, so that a server with a cache sends a session id.
     /// Only a second connection shows whether the server keeps the session.
-    async fn compression_and_id(&self, scan: &VersionScan) -> (Observed<()>, Observed<()>) {
-        let hello = ClientHello { compression: vec![1, 0], ..self.cheap_hello(scan) };
+    async fn compression_and_id(
+        &self,
+        version: ProtocolVersion,
+        hello: ClientHello,
+        groups: &GroupsOnTheWay,
+    ) -> (Observed<()>, Observed<()>) {
+        let hello = ClientHello { compression: vec![1, 0], ..hello };
+        let hello = hello.without(ExtensionType::SESSION_TICKET);
         let read = |answer: &RawAnswer| {
             let hello = answer.flight.server_hello.as_ref()?;
             Some((hello.compression != 0, !hello.session_id.is_empty()))
         };
-        match self.ask(hello.without(ExtensionType::SESSION_TICKET), read).await {
+        match self.ask_on_the_way(hello, groups, read).await {
             Reply::Chose((compresses, has_id)) => {
                 let id = match has_id {
                     false => Observed::Absent,
-                    true if scan.version == ProtocolVersion::TLS1_2 => {
+                    true if version == ProtocolVersion::TLS1_2 => {
                         self.caller.resumes_by_id(self.sni).await
                     }
                     true => Observed::NotTried,
@@ -81,8 +94,8 @@ impl Scanner<'_> {
     }
 
     /// A hello for the second newest version that claims to be a fallback must be refused (RFC 7507).
-    pub(super) async fn fallback(&self, versions: &[VersionScan]) -> Observed<()> {
-        let mut accepted = versions.iter().rev().filter(|scan| !scan.suites.accepted.is_empty());
+    pub(super) async fn fallback(&self, versions: &[FoundSuites]) -> Observed<()> {
+        let mut accepted = versions.iter().rev().filter(|one| !one.suites.accepted.is_empty());
         let (Some(_), Some(older)) = (accepted.next(), accepted.next()) else {
             return Observed::NotTried;
         };

@@ -6,6 +6,8 @@
 
 mod exhaust;
 mod features;
+mod groups;
+mod nameless;
 mod replay;
 mod schemes;
 
@@ -15,6 +17,8 @@ use futures::future::{join, join_all};
 
 use self::exhaust::{Manner, Reply, exhaust};
 use self::features::Marks;
+use self::groups::GroupsOnTheWay;
+use self::nameless::{differs, versions_to_ask};
 use self::schemes::{SchemesOnTheWay, lock};
 use super::browser::speaks_http;
 use super::complete::Caller;
@@ -23,13 +27,13 @@ use super::raw::RawAnswer;
 use crate::certificate::Chain;
 use crate::certificate::key::KeyType;
 use crate::observation::scan::{Features, Listing, Scan, SuiteChoice, VersionScan};
-use crate::observation::{Cause, Endpoint, Engine, Failure, Observed, Stage};
+use crate::observation::{Cause, Endpoint, Engine, Failure, Handshake, Observed, Stage};
 use crate::targets::Target;
 use crate::tls::extension::{Extension, ExtensionType};
 use crate::tls::group::NamedGroup;
 use crate::tls::hello::ClientHello;
 use crate::tls::profile::Profile;
-use crate::tls::suite::{Authentication, CipherSuite, KeyExchange};
+use crate::tls::suite::{CipherSuite, KeyExchange};
 use crate::tls::version::ProtocolVersion;
 
 /// The application protocols to offer.
@@ -87,11 +91,11 @@ pub(super) async fn deepen(
         return;
     }
     let scan = own.scan(&completed(endpoint, true)).await;
+    let questions = versions_to_ask(endpoint, &scan);
     endpoint.scans.push(scan);
     if target.server_name.is_some() {
         let nameless = Scanner::new(caller, None);
-        let differs = differs(endpoint, &nameless.first_answers().await);
-        if differs {
+        if differs(endpoint, &nameless.first_answers(questions).await) {
             let scan = nameless.scan(&completed(endpoint, false)).await;
             endpoint.scans.push(scan);
         }
@@ -106,31 +110,11 @@ fn speaks_tls(endpoint: &Endpoint) -> bool {
         || endpoint.raw.iter().any(|raw| raw.outcome.as_ref().err().is_none_or(answered))
 }
 
-/// The versions in which a complete handshake of the matrix succeeded, with the target's name or without a name.
-fn completed(endpoint: &Endpoint, with_sni: bool) -> Vec<ProtocolVersion> {
+/// The complete handshakes of the matrix with the target's name or without a name.
+fn completed(endpoint: &Endpoint, with_sni: bool) -> Vec<&Handshake> {
     let cells = endpoint.cells(with_sni);
-    let completed = cells.filter(|cell| cell.engine == Engine::Rustls && cell.outcome.is_ok());
-    completed.map(|cell| cell.version).collect()
+    cells.filter(|cell| cell.engine == Engine::Rustls && cell.outcome.is_ok()).collect()
 }
-
-/// Whether hellos without a name get other answers than hellos with the target's name.
-fn differs(endpoint: &Endpoint, nameless: &[FirstAnswer]) -> bool {
-    let Some(scan) = endpoint.scans.first() else { return false };
-    let cells = |named| endpoint.cells(named).filter_map(|cell| Some(cell.chain.as_ref()?.digest));
-    let other_chain = cells(true).next() != cells(false).next();
-    other_chain
-        || scan.versions.iter().zip(nameless).any(|(named, nameless)| {
-            let suite = named.suites.accepted.first().map(|choice| choice.cipher_suite);
-            let chain = nameless.as_ref().and_then(|(_, chain)| chain.as_ref());
-            suite != nameless.as_ref().map(|(suite, _)| *suite)
-                || chain.is_some_and(|chain| {
-                    !scan.chains.iter().any(|known| known.digest == chain.digest)
-                })
-        })
-}
-
-/// The suite and, up to TLS 1.2, the chain in the answer to a hello.
-type FirstAnswer = Option<(CipherSuite, Option<Arc<Chain>>)>;
 
 /// Sends hellos to one address, with one name or none.
 struct Scanner<'a> {
@@ -143,40 +127,33 @@ impl<'a> Scanner<'a> {
         Self { caller, sni }
     }
 
-    /// Lists everything. In `completed` are the versions in which a complete handshake with the same name succeeded.
-    async fn scan(&self, completed: &[ProtocolVersion]) -> Scan {
-        let versions = ProtocolVersion::ALL.map(|version| self.version(version, completed));
-        let found = join_all(versions).await;
-        let (versions, openings): (Vec<VersionScan>, Vec<Vec<Opening>>) = found.into_iter().unzip();
-        let legacy = versions.iter().rev().find(|scan| {
-            scan.version < ProtocolVersion::TLS1_3 && !scan.suites.accepted.is_empty()
-        });
-        let (alpn, mut features) = match legacy {
-            None => (Listing::default(), Features::default()),
-            Some(scan) => {
-                let first =
-                    openings.iter().flatten().find(|opening| opening.version == scan.version);
-                join(self.alpn(scan.version), self.features(scan, first)).await
+    /// Lists everything. `made` are the complete handshakes that were made with the same name.
+    async fn scan(&self, made: &[&Handshake]) -> Scan {
+        let found = join_all(ProtocolVersion::ALL.map(|version| self.suites(version))).await;
+        let legacy = found
+            .iter()
+            .rev()
+            .find(|one| one.version < ProtocolVersion::TLS1_3 && !one.suites.accepted.is_empty());
+        let legacy = legacy.map(|one| one.version);
+        let details = found.iter().map(|one| self.details(one, made, legacy == Some(one.version)));
+        let (details, fallback) = join(join_all(details), self.fallback(&found)).await;
+        let (mut alpn, mut features) = (Listing::default(), Features::default());
+        let mut versions = Vec::new();
+        for (version, extras) in details {
+            versions.push(version);
+            if let Some(extras) = extras {
+                (alpn, features) = extras;
             }
-        };
-        features.fallback_scsv = self.fallback(&versions).await;
+        }
+        features.fallback_scsv = fallback;
         let mut chains: Vec<Arc<Chain>> = Vec::new();
-        for chain in openings.into_iter().flatten().filter_map(|opening| opening.chain) {
+        let openings = found.into_iter().flat_map(|one| one.suites.accepted);
+        for chain in openings.filter_map(|opening| opening.chain) {
             if !chains.iter().any(|known| known.digest == chain.digest) {
                 chains.push(chain);
             }
         }
         Scan { sni: self.sni.map(ToOwned::to_owned), versions, alpn, features, chains }
-    }
-
-    /// The answer to the first hello of each version, for comparison with the same hellos without a name.
-    async fn first_answers(&self) -> Vec<FirstAnswer> {
-        let answers = ProtocolVersion::ALL.map(|version| async move {
-            let answer = self.caller.exchange(&self.hello(version)).await.ok()?;
-            let choice = answer.outcome.ok()?;
-            Some((choice.cipher_suite, self.caller.chain_of(&answer.flight)))
-        });
-        join_all(answers).await
     }
 
     /// A hello for one version that accepts every answer.
@@ -211,19 +188,20 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    async fn version(
+    /// What a version accepts besides suites; with `extras` also what is asked in one version only.
+    async fn details(
         &self,
-        version: ProtocolVersion,
-        completed: &[ProtocolVersion],
-    ) -> (VersionScan, Vec<Opening>) {
-        let (found, signed) = self.suites(version).await;
+        found: &FoundSuites,
+        made: &[&Handshake],
+        extras: bool,
+    ) -> (VersionScan, Option<(Listing<String>, Features)>) {
+        let (version, openings) = (found.version, &found.suites.accepted);
         let suites = Listing {
-            accepted: found.accepted.iter().map(|opening| opening.choice).collect(),
-            order: found.order,
-            refusal: found.refusal,
-            cut_short: found.cut_short,
+            accepted: openings.iter().map(|opening| opening.choice).collect(),
+            order: found.suites.order,
+            refusal: found.suites.refusal.clone(),
+            cut_short: found.suites.cut_short.clone(),
         };
-        let openings = found.accepted;
         if openings.is_empty() {
             let scan = VersionScan {
                 version,
@@ -232,20 +210,31 @@ impl<'a> Scanner<'a> {
                 schemes: Listing::default(),
                 complete: Observed::NotTried,
             };
-            return (scan, openings);
+            return (scan, None);
         }
-        let groups = self.groups(version, &openings).await;
+        let shown = GroupsOnTheWay::of(openings);
+        let extras = if extras {
+            // One after the other, so that each can show another group.
+            let alpn = self.alpn(version, &shown).await;
+            Some((alpn, self.features(version, openings, &shown).await))
+        } else {
+            None
+        };
+        let groups = self.groups(version, openings, &shown).await;
+        let cell = made.iter().find(|cell| cell.version == version);
         let schemes = match version {
-            ProtocolVersion::TLS1_3 => self.schemes_tls13(&groups).await,
-            ProtocolVersion::TLS1_2 => self.schemes_tls12(&openings, &signed).await,
+            ProtocolVersion::TLS1_3 => {
+                self.schemes_tls13(&groups, cell.and_then(|cell| cell.signature_scheme)).await
+            }
+            ProtocolVersion::TLS1_2 => self.schemes_tls12(openings, &found.signed).await,
             _ => Listing::default(),
         };
-        let complete = if completed.contains(&version) {
+        let complete = if cell.is_some() {
             Observed::Seen(())
         } else {
-            self.completes(version, &openings, &groups).await
+            self.completes(version, openings, &groups).await
         };
-        (VersionScan { version, suites, groups, schemes, complete }, openings)
+        (VersionScan { version, suites, groups, schemes, complete }, extras)
     }
 
     /// Whether a complete handshake succeeds in a version in which hellos are answered, if the library can make one.
@@ -272,14 +261,14 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    async fn suites(&self, version: ProtocolVersion) -> (Listing<Opening>, SchemesOnTheWay) {
+    async fn suites(&self, version: ProtocolVersion) -> FoundSuites {
         let manner =
             Manner { batch: ClientHello::suites_at_once(version), companion: None, ordered: true };
         // The first batch contains all suites of SSLv3 servers: pre-shared keys and the like came later.
         let limit = if version == ProtocolVersion::SSL3 { manner.batch } else { usize::MAX };
         let offers = CipherSuite::all(version).take(limit).collect();
         let signed = Mutex::new(SchemesOnTheWay::default());
-        let found = exhaust(
+        let suites = exhaust(
             offers,
             manner,
             |opening: &Opening| opening.choice.cipher_suite,
@@ -297,7 +286,8 @@ impl<'a> Scanner<'a> {
             },
         )
         .await;
-        (found, signed.into_inner().unwrap_or_else(PoisonError::into_inner))
+        let signed = signed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        FoundSuites { version, suites, signed }
     }
 
     /// Reads an answer in that version; `None` for an answer in another version, which refuses this one.
@@ -309,59 +299,25 @@ impl<'a> Scanner<'a> {
             key_bits: answer.flight.key_bits(),
         };
         Some(Opening {
-            version,
             choice,
             chain: self.caller.chain_of(&answer.flight),
             marks: Marks::of(&answer.flight),
         })
     }
 
-    async fn groups(&self, version: ProtocolVersion, openings: &[Opening]) -> Listing<NamedGroup> {
-        let taken = || openings.iter().map(|opening| opening.choice.cipher_suite);
-        let tls13 = version == ProtocolVersion::TLS1_3;
-        let ecdhe = || taken().filter(|suite| suite.key_exchange() == Some(KeyExchange::Ecdhe));
-        // Up to TLS 1.2 an ECDSA certificate is only shown to clients that list its curve (RFC 8422 section 5.1), so
-        // every hello must contain the curve, unless it also allows other certificates.
-        let by_ecdsa = |suite: &CipherSuite| suite.authentication() == Some(Authentication::Ecdsa);
-        let free: Vec<CipherSuite> = ecdhe().filter(|suite| !by_ecdsa(suite)).collect();
-        let (suites, companion) = match () {
-            () if tls13 => (taken().collect(), None),
-            () if free.is_empty() => {
-                (ecdhe().collect(), openings.iter().find_map(Opening::leaf_curve))
-            }
-            () => (free, None),
-        };
-        if suites.is_empty() {
-            return Listing::default();
-        }
-        let hello = ClientHello { cipher_suites: suites, ..self.hello(version) };
-        let offers = hello.groups().to_vec();
-        let manner = Manner { companion, ..Manner::at_once() };
-        let found = exhaust(
-            offers,
-            manner,
-            |group| *group,
-            |groups| {
-                let hello = hello.clone().with(Extension::SupportedGroups(groups));
-                self.ask(hello, |answer| answer.outcome.as_ref().ok()?.group)
-            },
-        );
-        found.await
-    }
-
     /// A hello that the server accepts, with a suite that needs no signature if there is one.
-    fn cheap_hello(&self, scan: &VersionScan) -> ClientHello {
-        let taken = || scan.suites.accepted.iter().map(|choice| choice.cipher_suite);
+    fn cheap_hello(&self, version: ProtocolVersion, openings: &[Opening]) -> ClientHello {
+        let taken = || openings.iter().map(|opening| opening.choice.cipher_suite);
         let unsigned = taken().find(|suite| suite.key_exchange() == Some(KeyExchange::Rsa));
         let cipher_suites = unsigned.map_or_else(|| taken().collect(), |suite| vec![suite]);
-        ClientHello { cipher_suites, ..self.hello(scan.version) }
+        ClientHello { cipher_suites, ..self.hello(version) }
     }
 
-    async fn alpn(&self, version: ProtocolVersion) -> Listing<String> {
+    async fn alpn(&self, version: ProtocolVersion, groups: &GroupsOnTheWay) -> Listing<String> {
         let manner = Manner::at_once();
         let found = exhaust(ALPN.map(str::to_owned).to_vec(), manner, String::clone, |names| {
             let hello = self.hello(version).with(Extension::Alpn(names));
-            self.ask(hello, |answer| {
+            self.ask_on_the_way(hello, groups, |answer| {
                 let chosen = answer.flight.server_hello.as_ref()?.alpn.as_ref()?;
                 Some(String::from_utf8_lossy(chosen).into_owned())
             })
@@ -370,10 +326,17 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The suites of one version.
+struct FoundSuites {
+    version: ProtocolVersion,
+    suites: Listing<Opening>,
+    /// The schemes that the answers show.
+    signed: SchemesOnTheWay,
+}
+
 /// An accepted suite with everything that its answer showed.
 #[derive(Clone, Debug)]
 struct Opening {
-    version: ProtocolVersion,
     choice: SuiteChoice,
     chain: Option<Arc<Chain>>,
     marks: Marks,

@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::exhaust::{Manner, Reply, exhaust, go_on};
+use super::exhaust::{Manner, Reply, go_on};
 use super::{Opening, Scanner};
 use crate::observation::scan::Listing;
 use crate::probe::offer::Offer;
@@ -103,10 +103,11 @@ impl Scanner<'_> {
     }
 
     /// TLS 1.3 encrypts the signature, so only complete handshakes show the scheme. If the server accepts no group that
-    /// the library supports, nothing is listed.
+    /// the library supports, nothing is listed. `seen` is the scheme of a handshake that was made before.
     pub(super) async fn schemes_tls13(
         &self,
         groups: &Listing<NamedGroup>,
+        seen: Option<SignatureScheme>,
     ) -> Listing<SignatureScheme> {
         let groups = Some(groups.accepted.clone());
         let offer = Offer { groups, ..Offer::default() };
@@ -114,16 +115,21 @@ impl Scanner<'_> {
             return Listing::default();
         }
         let offers = SignatureScheme::tls13_families().concat();
-        let found = exhaust(
-            offers,
+        let known = seen.into_iter().filter(|scheme| offers.contains(scheme)).collect();
+        let mut found = go_on(
+            known,
+            offers.clone(),
             Manner::at_once(),
             |scheme| *scheme,
             |schemes| async {
                 let offer = Offer { schemes: Some(schemes), ..offer.clone() };
                 self.complete(ProtocolVersion::TLS1_3, &offer).await
             },
-        );
-        found.await
+        )
+        .await;
+        // The earlier handshake offered them in another order.
+        found.accepted.sort_by_key(|scheme| offers.iter().position(|offer| offer == scheme));
+        found
     }
 
     /// The scheme that the server signs with in a complete handshake of that shape.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{Material, address, openssl_suites, outcomes, scan, serve, strings, suites, version};
 use crate::support::pki::{Files, Pki};
 use crate::support::program::{audit, text};
+use crate::support::script;
 use crate::support::server::{Nginx, OpenSsl};
 
 #[test]
@@ -204,6 +205,19 @@ fn sessions_and_extensions_are_reported() {
     assert_eq!(features["session_id"], false, "{features:#}");
     assert_eq!(features["session_ticket"], true);
     assert_eq!(features["early_data"], false);
+}
+
+#[test]
+fn a_server_that_refuses_one_order_of_groups_loses_no_protocol_and_no_feature() {
+    let pki = Pki::new();
+    let nginx = serve(&pki.server("a", &["a.test"]), "ssl_protocols TLSv1.2;");
+    let scanned = |port| scan(&pki, port, &[]).target["scans"][0].clone();
+    let (direct, boxed) =
+        (scanned(nginx.port), scanned(script::refuses_first_group(nginx.port, 0x0017).port()));
+    assert_eq!(strings(&direct["alpn"]), ["http/1.1", "http/1.0"]);
+    for part in ["alpn", "features"] {
+        assert_eq!(boxed[part], direct[part], "{boxed:#}");
+    }
 }
 
 #[test]

@@ -194,6 +194,22 @@ pub(crate) fn refuses_size(port: u16, most: usize) -> SocketAddr {
     })
 }
 
+/// A proxy for the server on that port that closes connections whose hello has this group first.
+pub(crate) fn refuses_first_group(port: u16, group: u16) -> SocketAddr {
+    let [high, low] = group.to_be_bytes();
+    scripted(move |mut client| {
+        let Ok(hello) = first_record(&mut client) else { return };
+        // supported_groups (RFC 8446 section 4.2.7): its number, two lengths and the groups.
+        let is_refused = |at: &[u8]| matches!(at, [0, 10, _, _, _, _, first, second] if [*first, *second] == [high, low]);
+        if !hello.windows(8).any(is_refused) {
+            let _ = TcpStream::connect(("127.0.0.1", port)).and_then(|mut server| {
+                server.write_all(&hello)?;
+                relay(&client, &server)
+            });
+        }
+    })
+}
+
 /// Reads one record with its header.
 pub(crate) fn first_record(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut record = vec![0; 5];
