@@ -2,7 +2,8 @@
 //! handshakes and nothing else. Both run in turn, as whole processes, against one nginx on loopback.
 //!
 //! `cargo bench --bench fleet` prints client CPU, wall time and their ratios; the medians of the pairs are the figures to
-//! quote. `FLEET_ENDPOINTS` and `FLEET_ROUNDS` change the size. nginx must be installed.
+//! quote. `FLEET_ENDPOINTS` and `FLEET_ROUNDS` change the size; with `BENCH_KEY=rsa` all keys are RSA. nginx must be
+//! installed.
 
 #![expect(
     clippy::cast_possible_truncation,

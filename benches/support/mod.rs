@@ -78,6 +78,14 @@ fn configuration(addresses: &[SocketAddr]) -> String {
     )
 }
 
+/// A key for ECDSA on P-256, or an RSA key of 2048 bits if `BENCH_KEY` is `rsa`.
+fn key() -> Outcome<KeyPair> {
+    Ok(match std::env::var("BENCH_KEY").as_deref() {
+        Ok("rsa") => KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256)?,
+        _ => KeyPair::generate()?,
+    })
+}
+
 /// Root, intermediate and leaf; nginx sends the last two.
 pub(crate) fn write_certificates(folder: &Path) -> Outcome<()> {
     let authority = || -> Outcome<CertificateParams> {
@@ -89,8 +97,7 @@ pub(crate) fn write_certificates(folder: &Path) -> Outcome<()> {
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params
     };
-    let (root_key, middle_key, leaf_key) =
-        (KeyPair::generate()?, KeyPair::generate()?, KeyPair::generate()?);
+    let (root_key, middle_key, leaf_key) = (key()?, key()?, key()?);
     let root_params = named(authority()?, "fleet root");
     let root = root_params.self_signed(&root_key)?;
     let middle_params = named(authority()?, "fleet intermediate");

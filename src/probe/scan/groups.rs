@@ -62,7 +62,9 @@ impl Scanner<'_> {
         let asking = groups.ask_in(&hello);
         let reads = |answer: &RawAnswer| {
             let group = answer.outcome.as_ref().ok().and_then(|choice| choice.group);
-            group.into_iter().for_each(|it| groups.note(it));
+            if let Some(group) = group {
+                groups.note(group);
+            }
             read(answer)
         };
         let reply = self.ask(asking.clone(), reads).await;
