@@ -10,7 +10,10 @@ use super::escape::is_dangerous;
 
 /// Writes a value on one line.
 pub fn write(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    Ok(value.serialize(&mut Serializer::with_formatter(out, Inert(CompactFormatter)))?)
+    // The serializer writes a few bytes at a time, which is cheap only in memory.
+    let mut text = Vec::with_capacity(4096);
+    value.serialize(&mut Serializer::with_formatter(&mut text, Inert(CompactFormatter)))?;
+    out.write_all(&text)
 }
 
 /// Writes a value over several lines.
@@ -36,6 +39,10 @@ impl<F: Formatter> Formatter for Inert<F> {
         out: &mut W,
         text: &str,
     ) -> io::Result<()> {
+        // Nearly all texts are like this, and a byte is tested sooner than a character.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return out.write_all(text.as_bytes());
+        }
         let mut written = 0;
         for (at, c) in text.char_indices().filter(|(_, c)| is_dangerous(*c)) {
             out.write_all(&text.as_bytes()[written..at])?;
@@ -104,6 +111,15 @@ mod tests {
             r#""a\u009b31m\u202eb\udb40\udc41""#
         );
         assert_eq!(written(&json!("B\u{fc}cher \"x\" \n")), "\"B\u{fc}cher \\\"x\\\" \\n\"");
+    }
+
+    #[test]
+    fn every_character_is_escaped_if_it_is_dangerous_and_only_then() {
+        for c in (' '..=char::MAX).filter(|c| !matches!(c, '"' | '\\')) {
+            let text = format!("a{c}b");
+            let shown = written(&json!(text));
+            assert_eq!(shown == format!("\"{text}\""), !is_dangerous(c), "{c:?}: {shown}");
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The last line of a complete NDJSON file: which part of which run it contains, and the position of each line's
 //! target.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
 use super::MANIFEST;
+use crate::tls::hex::hex;
 
 /// The manifest of a finished part of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,11 +69,6 @@ impl RunId {
 
     /// The digest, in 32 hexadecimal digits.
     pub fn finish(self) -> String {
-        let mut digits = String::with_capacity(32);
-        for byte in &self.0.finish().as_ref()[..16] {
-            // Writing to memory cannot fail.
-            let _ = write!(digits, "{byte:02x}");
-        }
-        digits
+        hex(&self.0.finish().as_ref()[..16])
     }
 }
