@@ -119,16 +119,6 @@ impl Writer {
         Self::default()
     }
 
-    /// The number of bytes written so far.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Whether nothing was written so far.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
     /// Bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
@@ -172,13 +162,14 @@ impl Writer {
     }
 
     fn vector<const PREFIX: usize>(&mut self, content: impl FnOnce(&mut Self)) {
-        let mut inner = Self::new();
-        content(&mut inner);
-        let length = inner.bytes.len().to_be_bytes();
+        let prefix = self.bytes.len();
+        self.bytes(&[0; PREFIX]);
+        let start = self.bytes.len();
+        content(self);
+        let length = (self.bytes.len() - start).to_be_bytes();
         let (high, low) = length.split_at(length.len() - PREFIX);
-        self.too_long |= inner.too_long || high.iter().any(|byte| *byte != 0);
-        self.bytes(low);
-        self.bytes(&inner.bytes);
+        self.too_long |= high.iter().any(|byte| *byte != 0);
+        self.bytes[prefix..start].copy_from_slice(low);
     }
 }
 

@@ -65,13 +65,23 @@ impl ClientHello {
     pub fn probe(version: ProtocolVersion) -> Self {
         let tls13 = version == ProtocolVersion::TLS1_3;
         Self {
+            cipher_suites: CipherSuite::all(version).take(Self::suites_at_once(version)).collect(),
+            extensions: if tls13 { extensions_tls13() } else { extensions_legacy(version) },
+            ..Self::empty(version)
+        }
+    }
+
+    /// A hello for this version that offers nothing yet: no suites, no extensions.
+    pub(super) fn empty(version: ProtocolVersion) -> Self {
+        let tls13 = version == ProtocolVersion::TLS1_3;
+        Self {
             version,
             random: RANDOM,
             // Middleboxes pass TLS 1.3 when it looks like a resumption (RFC 8446 appendix D.4).
             session_id: if tls13 { RANDOM.to_vec() } else { Vec::new() },
-            cipher_suites: CipherSuite::all(version).take(Self::suites_at_once(version)).collect(),
+            cipher_suites: Vec::new(),
             compression: vec![0],
-            extensions: if tls13 { extensions_tls13() } else { extensions_legacy(version) },
+            extensions: Vec::new(),
             padded: true,
             record_version: version.min(ProtocolVersion::TLS1),
         }

@@ -296,9 +296,7 @@ impl Profile {
         if let Some(captured) = &self.captured {
             return captured.hello(server_name);
         }
-        let newest = self.newest();
-        let hello = ClientHello::probe(newest);
-        let (session_id, random) = (hello.session_id.clone(), hello.random);
+        let empty = ClientHello::empty(self.newest());
         let layout = if self.extensions.is_empty() { usual() } else { self.extensions.clone() };
         let extensions = layout.iter().filter_map(|place| self.extension(place, server_name));
         let extensions: Vec<Extension> = extensions.collect();
@@ -311,16 +309,8 @@ impl Profile {
         }
         let padding = |place: &LaidOut| place.kind == ExtensionType::PADDING;
         let padded = self.extensions.is_empty() || layout.iter().any(padding);
-        let record_version = self.record.unwrap_or(hello.record_version);
-        let hello = ClientHello {
-            random,
-            session_id,
-            cipher_suites,
-            extensions,
-            padded,
-            record_version,
-            ..hello
-        };
+        let record_version = self.record.unwrap_or(empty.record_version);
+        let hello = ClientHello { cipher_suites, extensions, padded, record_version, ..empty };
         if self.grease { hello.with_grease() } else { hello }
     }
 
