@@ -1,7 +1,7 @@
 //! Verifies signatures that the cryptographic library does not support: RSA of any size and padding, and ECDSA on any
 //! curve of `curves.tsv`. All inputs are public, so constant time is not needed.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use aws_lc_rs::digest::{self, Algorithm};
 use num_bigint::BigUint;
@@ -124,7 +124,6 @@ pub(super) static SHA512: HashFunction =
 
 /// A curve y² = x³ + ax + b over a prime field.
 pub(super) struct Curve {
-    name: &'static str,
     prime: BigUint,
     a: BigUint,
     b: BigUint,
@@ -143,19 +142,22 @@ struct Point {
 impl Curve {
     /// The curve with OpenSSL's name for it.
     pub(super) fn by_name(name: &str) -> Option<&'static Self> {
-        static CURVES: LazyLock<Vec<Curve>> = LazyLock::new(|| {
+        /// A name, the numbers as text, and the curve once it was needed.
+        type Row = (&'static str, &'static str, OnceLock<Option<Curve>>);
+        static CURVES: LazyLock<Vec<Row>> = LazyLock::new(|| {
             let rows = include_str!("curves.tsv").lines().filter(|row| !row.starts_with('#'));
-            rows.filter_map(Curve::parse).collect()
+            let split = rows.filter_map(|row| row.split_once('\t'));
+            split.map(|(name, numbers)| (name, numbers, OnceLock::new())).collect()
         });
-        CURVES.iter().find(|curve| curve.name == name)
+        let (_, numbers, curve) = CURVES.iter().find(|(known, ..)| *known == name)?;
+        curve.get_or_init(|| Self::parse(numbers)).as_ref()
     }
 
-    fn parse(row: &'static str) -> Option<Self> {
-        let mut cells = row.split('\t');
-        let name = cells.next()?;
+    fn parse(numbers: &str) -> Option<Self> {
+        let mut cells = numbers.split('\t');
         let mut number = || BigUint::parse_bytes(cells.next()?.as_bytes(), 16);
         let [prime, a, b] = [number()?, number()?, number()?];
-        Some(Self { name, prime, a, b, generator: [number()?, number()?], order: number()? })
+        Some(Self { prime, a, b, generator: [number()?, number()?], order: number()? })
     }
 
     /// The affine coordinates of an encoded point, if it is on the curve (SEC 1 section 2.3.4). OpenSSL also accepts

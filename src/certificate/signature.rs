@@ -101,7 +101,8 @@ impl Verifier {
             return SignatureCheck::CannotCheck;
         };
         let public_key = &*key.subject_public_key.data;
-        if self.is_known(public_key, message, signature) {
+        let name = name(public_key, message, signature);
+        if lock(&self.good).contains(&name) {
             return SignatureCheck::Valid;
         }
         // The library refuses RSA keys of some sizes outright, so its "no" proves nothing there.
@@ -115,7 +116,7 @@ impl Verifier {
         };
         match valid {
             Some(true) => {
-                self.remember(public_key, message, signature);
+                lock(&self.good).insert(name);
                 SignatureCheck::Valid
             }
             Some(false) => SignatureCheck::Invalid,
@@ -126,11 +127,6 @@ impl Verifier {
     fn is_known(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
         let name = name(public_key, message, signature);
         lock(&self.good).contains(&name)
-    }
-
-    fn remember(&self, public_key: &[u8], message: &[u8], signature: &[u8]) {
-        let name = name(public_key, message, signature);
-        lock(&self.good).insert(name);
     }
 }
 
