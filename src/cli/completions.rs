@@ -25,7 +25,9 @@ pub(super) fn run(args: &CompletionsArgs) -> anyhow::Result<Exit> {
 /// The script of a shell.
 fn script(shell: Shell) -> String {
     let mut script = Vec::new();
-    let mut command = Args::command().mut_subcommands(|command| named(&command));
+    let mut command = Args::command();
+    command.build();
+    let mut command = command.mut_subcommands(|command| named(&command));
     clap_complete::generate(shell, &mut command, "shakedown", &mut script);
     let mut script = String::from_utf8_lossy(&script).into_owned();
     if let Some((anchor, lines)) = lists(shell) {

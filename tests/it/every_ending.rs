@@ -96,7 +96,8 @@ fn words(words: &[&str]) -> Vec<String> {
 
 /// The subcommands; those with this option, if one is given.
 pub(crate) fn subcommands(with: Option<&str>) -> Vec<String> {
-    let program = Args::command();
+    let mut program = Args::command();
+    program.build();
     let all = program.get_subcommands().filter(|one| one.get_name() != "help");
     let has = |one: &&clap::Command| {
         with.is_none_or(|option| one.get_arguments().any(|arg| arg.get_long() == Some(option)))

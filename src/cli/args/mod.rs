@@ -3,6 +3,7 @@
 mod as_nginx;
 mod capture;
 mod cert;
+mod deferred;
 mod fleet;
 mod gate;
 mod limits;
@@ -24,6 +25,7 @@ use clap_complete::Shell;
 
 pub(in crate::cli) use self::capture::{CaptureArgs, CaptureFormat};
 pub(in crate::cli) use self::cert::{CertArgs, Holder};
+use self::deferred::Deferred;
 pub(in crate::cli) use self::fleet::FleetArgs;
 pub(in crate::cli) use self::gate::{FailOn, GateArgs};
 pub(in crate::cli) use self::limits::LimitArgs;
@@ -86,33 +88,33 @@ impl Args {
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
     /// Probe endpoints with and without SNI over TLS 1.2 and 1.3, and audit their certificates
-    Probe(Box<ProbeArgs>),
+    Probe(Deferred<ProbeArgs>),
     /// List what endpoints accept: versions, cipher suites, groups, signature schemes, client compatibility
-    Scan(Box<ScanArgs>),
+    Scan(Deferred<ScanArgs>),
     /// Audit every listener and upstream of an nginx configuration, and try fixes
-    Nginx(Box<NginxArgs>),
+    Nginx(Deferred<NginxArgs>),
     /// Audit certificate files before deploying them
-    Cert(Box<CertArgs>),
+    Cert(Deferred<CertArgs>),
     /// Judge saved observations again, without the network
-    Replay(Box<ReplayArgs>),
+    Replay(Deferred<ReplayArgs>),
     /// Compare two reports: what is new, what is gone, what changed, and whether it got worse
-    Diff(DiffArgs),
+    Diff(Deferred<DiffArgs>),
     /// Audit targets at an interval, and serve the results to Prometheus
-    Serve(Box<ServeArgs>),
+    Serve(Deferred<ServeArgs>),
     /// Merge the shards of one run
-    Merge(MergeArgs),
+    Merge(Deferred<MergeArgs>),
     /// Read error and access logs: which failures matter, and what to do first
-    Log(Box<LogArgs>),
+    Log(Deferred<LogArgs>),
     /// Read packet captures: which handshakes failed, on whose side, and why
-    Capture(Box<CaptureArgs>),
+    Capture(Deferred<CaptureArgs>),
     /// Explain a rule, an alert, an error code or a log line
-    Explain(ExplainArgs),
+    Explain(Deferred<ExplainArgs>),
     /// Start misconfigured servers on loopback and audit them
-    Demo(DemoArgs),
+    Demo(Deferred<DemoArgs>),
     /// Print completions for a shell
-    Completions(CompletionsArgs),
+    Completions(Deferred<CompletionsArgs>),
     /// Print the manual page
-    Man(ManArgs),
+    Man(Deferred<ManArgs>),
 }
 
 const EXPLAIN_EXAMPLES: &str = "\

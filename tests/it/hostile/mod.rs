@@ -315,7 +315,8 @@ fn configuration() -> String {
 
 /// The subcommands with `--format`, and its values.
 fn formats() -> Vec<(String, Vec<String>)> {
-    let program = Args::command();
+    let mut program = Args::command();
+    program.build();
     let of = |one: &clap::Command| {
         let format = one.get_arguments().find(|arg| arg.get_long() == Some("format"))?;
         let values = format.get_possible_values();
