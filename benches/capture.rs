@@ -12,6 +12,8 @@
 
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/program.rs"]
+mod program;
 
 use std::error::Error;
 use std::fs::File;
@@ -61,7 +63,8 @@ fn main() -> Outcome<()> {
     let bytes = path.metadata()?.len() as f64 / 1e6;
     println!("{bytes:.0} MB, {connections} connections, {OPEN} of them open at one time");
     let file = path.to_str().ok_or("the folder's name is no text")?;
-    let own = [env!("CARGO_BIN_EXE_shakedown"), "capture", file];
+    let program = program::shakedown();
+    let own = [&*program, "capture", file];
     let mut tshark = vec!["tshark", "-n", "-r", file, "-T", "fields"];
     tshark.extend(FIELDS.iter().flat_map(|field| ["-e", field]));
     let mut found = Vec::new();

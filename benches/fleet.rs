@@ -18,6 +18,8 @@
 mod cost;
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
 use std::fs;
@@ -54,7 +56,7 @@ fn compare() -> Outcome<()> {
     let rounds = setting("FLEET_ROUNDS", 5);
     let fleet = Fleet::start(endpoints)?;
     let shakedown = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
+        let mut command = Command::new(program::shakedown());
         command.args(["probe", "--format", "ndjson", "--output", "/dev/null", "--ca-file"]);
         command.arg(&fleet.ca).arg("-").stdin(fs::File::open(&fleet.targets)?);
         cost(&mut command)

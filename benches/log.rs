@@ -12,6 +12,8 @@
 
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/program.rs"]
+mod program;
 
 use std::error::Error;
 use std::fs::File;
@@ -76,7 +78,8 @@ fn main() -> Outcome<()> {
 fn compare(path: &Path) -> Outcome<f64> {
     let log = path.to_str().ok_or("the folder's name is no text")?;
     let grep = ["grep", "-c", "SSL_do_handshake() failed", log];
-    let own = [env!("CARGO_BIN_EXE_shakedown"), "log", log];
+    let program = program::shakedown();
+    let own = [&*program, "log", log];
     run(&grep)?;
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
@@ -84,14 +87,10 @@ fn compare(path: &Path) -> Outcome<f64> {
         rounds.push((own / grep, grep, own));
     }
     rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (ratio, grep, own) = rounds[ROUNDS / 2];
-    println!("  grep {grep:.3} s, shakedown {own:.3} s: {ratio:.2} times as long");
-    println!("  memory of shakedown at most: {}", memory(&own_command(log))?);
+    let (ratio, grep, time) = rounds[ROUNDS / 2];
+    println!("  grep {grep:.3} s, shakedown {time:.3} s: {ratio:.2} times as long");
+    println!("  memory of shakedown at most: {}", memory(&own)?);
     Ok(ratio)
-}
-
-fn own_command(log: &str) -> Vec<&str> {
-    vec![env!("CARGO_BIN_EXE_shakedown"), "log", log]
 }
 
 /// Seconds that a command takes. Its output is read: grep stops at the first match where nobody wants the count.

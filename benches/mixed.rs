@@ -12,6 +12,8 @@
     reason = "a benchmark measures the world and prints what it cost"
 )]
 
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
 use std::fs;
@@ -123,7 +125,7 @@ async fn measure(folder: &Path, list: &str) -> Outcome<Cost> {
     let targets = folder.join("list");
     fs::write(&targets, list)?;
     let (before, started) = (children_cpu()?, Instant::now());
-    let mut child = Command::new(env!("CARGO_BIN_EXE_shakedown"))
+    let mut child = Command::new(program::shakedown())
         .args(["probe", "-", "--format", "ndjson", "--output", "/dev/null", "--timeout"])
         .arg(format!("{}ms", DEADLINE.as_millis()))
         .arg("--ca-file")

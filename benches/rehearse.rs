@@ -9,6 +9,9 @@
     reason = "a benchmark measures the world and prints what it cost"
 )]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::error::Error;
 use std::fmt::Write;
 use std::fs;
@@ -32,7 +35,7 @@ fn main() -> Outcome<()> {
         let main = folder.path().join("nginx.conf");
         let tested = time(Command::new(NGINX).arg("-t").arg("-c").arg(&main))?;
         let rehearsed = time(
-            Command::new(env!("CARGO_BIN_EXE_shakedown"))
+            Command::new(program::shakedown())
                 .arg("nginx")
                 .arg(&main)
                 .args(["--rehearse", "--nginx-binary", NGINX, "--fail-on", "never", "--ca-file"])

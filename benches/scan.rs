@@ -16,6 +16,8 @@
 
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/program.rs"]
+mod program;
 
 use std::error::Error;
 use std::fs;
@@ -109,7 +111,7 @@ impl Fleet {
         let name = if endpoints == 1 { "one" } else { "all" };
         let list = fs::read_to_string(self.prefix.path().join(name))?;
         let targets: Vec<String> = list.lines().map(|line| format!("{line}:{PORT}")).collect();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
+        let mut command = Command::new(program::shakedown());
         command.args(["scan", "--fail-on", "never", "--format", "ndjson", "--output", "/dev/null"]);
         wall(command.args(["--ca-file"]).arg(self.prefix.path().join("leaf.pem")).args(targets))
     }

@@ -16,6 +16,8 @@
 mod cost;
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,7 +36,7 @@ fn main() -> Outcome<()> {
     let _nginx = Nginx::start(prefix.path(), &[address])?;
     let ca_file = prefix.path().join("ca.pem");
     let probe = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
+        let mut command = Command::new(program::shakedown());
         command.args(["probe", "--ca-file"]).arg(&ca_file).arg(format!("{NAME}:{PORT}:{address}"));
         silent_cost(&mut command)
     };
