@@ -41,30 +41,30 @@ pub(super) async fn ask(
     if !answered {
         return None;
     }
-    let hello = whole(target)?;
-    let sized = |hello: ClientHello| async move { send(caller, &hello).await };
     let sent = match greeting {
         Some(sent) => sent,
-        None => sized(hello.clone()).await?,
+        None => send(caller, &whole(target)?).await?,
     };
     let mut seen = BrowserHello { whole: sent, classic: None, padded: None };
     // Of a server whose answers differ anyway, the smaller hellos show nothing.
     if !fails(&seen.whole) || matches!(endpoint.steadiness, Steadiness::Unsteady(_)) {
         return Some(seen);
     }
+    let hello = whole(target)?;
     let classic = without_post_quantum(hello.clone());
     let filler = seen.whole.size.saturating_sub(classic.encode().ok()?.len() + EXTENSION_HEADER);
     let padding = Extension::Padding(u16::try_from(filler).ok()?);
-    seen.classic = sized(classic.clone()).await;
+    seen.classic = send(caller, &classic).await;
     if seen.breaks().is_none() {
         return Some(seen);
     }
     // A single failure may be chance or a limit; the smaller hello in between shows that it is neither.
-    seen.whole = sized(hello).await?;
+    seen.whole = send(caller, &hello).await?;
     if !fails(&seen.whole) {
         return Some(seen);
     }
-    seen.padded = sized(ClientHello { padded: false, ..classic }.with(padding)).await;
+    let padded = ClientHello { padded: false, ..classic }.with(padding);
+    seen.padded = send(caller, &padded).await;
     Some(seen)
 }
 
