@@ -84,6 +84,20 @@ pub fn classify<'a>(line: &'a LogLine<'_>) -> Diagnosis<'a> {
     Diagnosis { direction, evidence, codes, verify, mechanism, program }
 }
 
+/// Whether a line of nginx matches no row, and would match none with any other fields: it has neither a code nor the
+/// words of a row.
+pub(super) fn matches_nothing(line: &LogLine<'_>) -> bool {
+    let codes = &code::find(&line.message);
+    let verify = verify_result(&line.message);
+    let dissected = DissectedLine { line, codes, verify, foreign: false, role: None };
+    let says = |row: &Mechanism| match row.sign {
+        Sign::Says(words) => dissected.has(words),
+        Sign::Begins(words) => dissected.begins(words),
+        _ => false,
+    };
+    codes.is_empty() && verify.is_none() && !table::mechanisms().iter().any(says)
+}
+
 /// The meaning of a code, alert or verification error on each side, the more common side first.
 pub fn meanings(sign: Sign) -> Vec<&'static Mechanism> {
     let any = match sign {

@@ -1,6 +1,6 @@
 //! Lines of error and access logs, in any order.
 
-use super::block::{LineBlock, MAX_LINE};
+use super::block::{KeptLine, LineBlock, MAX_LINE};
 use super::reader::{LineKind, LogReader};
 use super::shape::AccessLineShape;
 use super::traffic::Traffic;
@@ -49,12 +49,17 @@ impl Intake {
     pub fn block(&mut self, block: &LineBlock) {
         self.errors.lines += block.plain;
         self.errors.verbose_lines += block.verbose;
-        for (line, candidate) in block.found() {
-            match candidate {
-                Some(candidate) => {
-                    self.errors.candidate(line, &candidate);
+        let mut places = vec![None; block.verdicts.len()];
+        for line in block.kept() {
+            match line {
+                KeptLine::Found(found) => {
+                    self.errors.found(&found, |tally| {
+                        let number = found.verdict?;
+                        let verdict = block.verdicts[number];
+                        Some(*places[number].get_or_insert_with(|| tally.place(verdict)))
+                    });
                 }
-                None => {
+                KeptLine::Unusual(line) => {
                     self.line(line);
                 }
             }

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod block;
+pub mod buffer;
 pub mod classify;
 pub mod direction;
 pub mod explanation;
@@ -12,13 +13,16 @@ pub mod format;
 pub mod importance;
 pub mod intake;
 pub mod json;
+mod known;
 pub mod line;
 pub mod logged_request;
+mod near;
 pub mod next;
 mod prefilter;
 pub mod program;
 mod quick;
 pub mod reader;
+mod recent;
 pub mod requests;
 pub mod scanners;
 pub mod series;

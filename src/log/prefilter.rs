@@ -62,6 +62,10 @@ static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
             _ => {}
         }
     }
+    for words in &mut beginnings {
+        words.sort_unstable();
+        words.dedup();
+    }
     within.sort_unstable_by_key(|words| (words.len(), *words));
     within.dedup();
     Prefilter { beginnings, within: OneOf::new(&within), at_start: AhoCorasick::new(at_start).ok() }
@@ -82,8 +86,9 @@ pub(super) fn may_be_about_tls(message: &[u8], on_connection: bool) -> bool {
 mod tests {
     use super::*;
     use crate::log::direction::Direction;
+    use crate::log::known::verdict;
     use crate::log::line;
-    use crate::log::reader::{LineKind, LogReader, verdict};
+    use crate::log::reader::{LineKind, LogReader};
     use crate::log::table::{Mechanism, Weight, When};
     use crate::openssl::code::reason;
 

@@ -1,54 +1,91 @@
 //! A fast parser: it only reads the parts of a line that are needed for counting.
 
-use std::sync::LazyLock;
-
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memchr_iter};
 
 use super::line::{self, TIME};
-use super::prefilter::may_be_about_tls;
+use super::near;
+use super::sketch::HashedText;
 
-static CLIENT: LazyLock<memmem::Finder<'static>> =
-    LazyLock::new(|| memmem::Finder::new(b", client: "));
-
-/// A line, taken apart as far as that needs no other line.
-pub(super) enum QuickLine<'a> {
-    /// A line that the slow parser reads.
-    Unusual,
-    /// A line of nginx's own files that is not about TLS, and whether its level is below warn.
-    Other(bool),
-    /// A line of nginx's own files that may be about TLS, and whether its level is below warn.
-    Candidate(bool, QuickCandidate<'a>),
-}
-
-/// A line that may be about TLS.
+/// The start of a line of nginx's own files, and the rest.
 #[derive(Clone, Copy)]
-pub(super) struct QuickCandidate<'a> {
-    /// Seconds since 1970 on the host's clock.
-    pub(super) time: Option<i64>,
+pub(super) struct QuickHead<'a> {
+    /// The date.
+    pub(super) time: &'a [u8],
+    /// Whether the level is below warn.
+    pub(super) verbose: bool,
     /// Worker and connection.
     pub(super) connection: Option<(u64, u64)>,
-    /// The message and the action.
-    pub(super) message: &'a [u8],
-    /// The fields behind them.
-    pub(super) fields: QuickFields<'a>,
+    /// The message and everything after it.
+    pub(super) rest: &'a [u8],
 }
 
-impl<'a> QuickLine<'a> {
-    pub(super) fn of(bytes: &'a [u8], minute: &mut LastMinute) -> Self {
-        let Some((time, rest)) = plain_head(bytes) else { return Self::Unusual };
-        let (verbose, rest) = level(rest);
-        let (connection, message) = connection(rest);
-        let (message, fields) = message.split_at(CLIENT.find(message).unwrap_or(message.len()));
-        if !message.starts_with(b"SSL") && !may_be_about_tls(message, connection.is_some()) {
-            return Self::Other(verbose);
+impl<'a> QuickHead<'a> {
+    /// `None` if the line does not look like one of nginx's own files.
+    pub(super) fn of(bytes: &'a [u8], recent: &mut RecentHeads) -> Option<Self> {
+        let (time, after) = plain_head(bytes)?;
+        let slot = RecentHeads::slot(after);
+        if let Some(known) = slot.and_then(|slot| recent.0.get(slot))
+            && !known.text.is_empty()
+            && let Some(numbered) = after.strip_prefix(&*known.text)
+        {
+            let (number, rest) = connection_number(numbered);
+            let rest = rest.unwrap_or(&after[known.text.len() - 1..]);
+            let connection = Some((known.worker, number));
+            return Some(Self { time, verbose: known.verbose, connection, rest });
         }
-        let fields = QuickFields::of(fields);
-        if fields.escaped {
-            return Self::Unusual;
+        let (verbose, rest) = level(after);
+        let (connection, rest) = connection(rest);
+        if let (Some(slot), Some((worker, _)), Some(star)) = (slot, connection, star(after)) {
+            if recent.0.is_empty() {
+                recent.0.resize_with(HEADS, RecentHead::default);
+            }
+            let text = after[..=star].to_vec();
+            recent.0[slot] = RecentHead { text, verbose, worker };
         }
-        let time = minute.time(time);
-        Self::Candidate(verbose, QuickCandidate { time, connection, message, fields })
+        Some(Self { time, verbose, connection, rest })
     }
+
+    /// The message with the action, and the fields behind them.
+    pub(super) fn message_and_fields(&self) -> (&'a [u8], &'a [u8]) {
+        let is_client = |at: &usize| self.rest[*at..].starts_with(CLIENT);
+        let end = memchr_iter(b',', self.rest).find(is_client);
+        self.rest.split_at(end.unwrap_or(self.rest.len()))
+    }
+}
+
+/// The start of the fields.
+pub(super) const CLIENT: &[u8] = b", client: ";
+
+/// Texts between the date and the connection that were read last: there are as many as workers and levels.
+#[derive(Debug, Default)]
+pub(super) struct RecentHeads(Vec<RecentHead>);
+
+/// What `[error] 12#34: *` says.
+#[derive(Debug, Default)]
+struct RecentHead {
+    text: Vec<u8>,
+    verbose: bool,
+    worker: u64,
+}
+
+/// The number of texts that are remembered, a power of two.
+const HEADS: usize = 64;
+
+impl RecentHeads {
+    /// The place of a text, by its first bytes.
+    #[inline]
+    fn slot(text: &[u8]) -> Option<usize> {
+        let start: &[u8; 13] = text.first_chunk()?;
+        let [first, last] = [start.first_chunk()?, start.last_chunk()?];
+        let mixed = u64::from_le_bytes(*first).rotate_left(32) ^ u64::from_le_bytes(*last);
+        let mixed = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HEADS.trailing_zeros());
+        usize::try_from(mixed).ok()
+    }
+}
+
+/// Where the connection's number starts, in a text that has one.
+fn star(text: &[u8]) -> Option<usize> {
+    text.iter().take(64).position(|byte| *byte == b'*')
 }
 
 /// Length of `2026/01/31 23:59:`.
@@ -60,7 +97,7 @@ pub(super) struct LastMinute([u8; MINUTE], Option<i64>);
 
 impl LastMinute {
     /// The time of a line that starts with one.
-    fn time(&mut self, text: &[u8]) -> Option<i64> {
+    pub(super) fn time(&mut self, text: &[u8]) -> Option<i64> {
         let (minute, second) = text.split_at(MINUTE);
         if self.0 != *minute {
             self.1 = line::read_time(&[minute, b"00"].concat());
@@ -86,7 +123,7 @@ fn plain_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Whether a line is below warn, and the text after `[level] `.
 fn level(rest: &[u8]) -> (bool, &[u8]) {
-    let end = memchr(b']', &rest[..rest.len().min(10)]).map_or(0, |at| at + 1);
+    let end = near::find(b']', &rest[..rest.len().min(10)]).map_or(0, |at| at + 1);
     (matches!(rest.get(1), Some(b'i' | b'n' | b'd')), rest[end..].trim_ascii_start())
 }
 
@@ -104,13 +141,38 @@ fn connection(rest: &[u8]) -> (Option<(u64, u64)>, &[u8]) {
     let (_, used) = number(rest);
     let Some(rest) = rest[used..].strip_prefix(b": ") else { return (None, rest) };
     let Some(numbered) = rest.strip_prefix(b"*") else { return (None, rest) };
-    let (connection, used) = number(numbered);
-    (Some((worker, connection)), numbered[used..].strip_prefix(b" ").unwrap_or(rest))
+    let (connection, message) = connection_number(numbered);
+    (Some((worker, connection)), message.unwrap_or(rest))
 }
 
+/// `56 ` after the `*`, and the message, if it follows.
+#[inline]
+fn connection_number(numbered: &[u8]) -> (u64, Option<&[u8]>) {
+    let (connection, used) = number(numbered);
+    (connection, numbered[used..].strip_prefix(b" "))
+}
+
+#[inline]
 fn number(bytes: &[u8]) -> (u64, usize) {
-    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).take(19);
-    digits.fold((0, 0), |(number, used), digit| (number * 10 + u64::from(digit - b'0'), used + 1))
+    let (mut number, mut used) = (0, 0);
+    while used < 19
+        && let Some(byte) = bytes.get(used)
+        && byte.is_ascii_digit()
+    {
+        number = number * 10 + u64::from(byte - b'0');
+        used += 1;
+    }
+    (number, used)
+}
+
+/// The first fields, which every line about a connection has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FirstFields<'a> {
+    pub(super) client: Option<&'a [u8]>,
+    pub(super) server: Option<&'a [u8]>,
+    /// Whether quotes are escaped or doubled, as in a line that was cut out of JSON or CSV.
+    pub(super) escaped: bool,
+    rest: &'a [u8],
 }
 
 /// The fields that are needed for counting.
@@ -119,30 +181,40 @@ pub(super) struct QuickFields<'a> {
     pub(super) client: Option<&'a [u8]>,
     pub(super) server: Option<&'a [u8]>,
     /// The upstream's address and port.
-    pub(super) upstream: Option<&'a [u8]>,
+    pub(super) upstream: Option<HashedText<'a>>,
     /// Everything in the fields that the class depends on, as bits.
     pub(super) flags: usize,
-    /// Whether quotes are escaped or doubled, as in a line that was cut out of JSON or CSV.
-    pub(super) escaped: bool,
 }
 
 /// The number of bits in `flags` of [`QuickFields`].
 pub(super) const FLAGS: u32 = 8;
 
-impl<'a> QuickFields<'a> {
+impl<'a> FirstFields<'a> {
     pub(super) fn of(fields: &'a [u8]) -> Self {
-        let Some(rest) = fields.strip_prefix(b", client: ") else { return Self::default() };
-        let (client, rest) = rest.split_at(memchr(b',', rest).unwrap_or(rest.len()));
+        let Some(rest) = fields.strip_prefix(CLIENT) else { return Self::default() };
+        let (client, rest) = rest.split_at(near::find(b',', rest).unwrap_or(rest.len()));
         let (server, rest) = match rest.strip_prefix(b", server: ") {
             Some(rest) => {
-                let (server, rest) = rest.split_at(memchr(b',', rest).unwrap_or(rest.len()));
+                let (server, rest) = rest.split_at(near::find(b',', rest).unwrap_or(rest.len()));
                 (Some(server), rest)
             }
             None => (None, rest),
         };
+        let value =
+            rest.strip_prefix(b", request: ").or_else(|| rest.strip_prefix(b", upstream: "));
+        let escaped =
+            value.is_some_and(|value| value.starts_with(b"\\\"") || value.starts_with(b"\"\""));
+        Self { client: Some(client), server, escaped, rest }
+    }
+
+    /// All of them.
+    pub(super) fn all(self) -> QuickFields<'a> {
+        let Self { client, server, rest, .. } = self;
+        if client.is_none() {
+            return QuickFields::default();
+        }
         // In http, a request comes first.
         let stream = rest.starts_with(b", upstream: ") || rest.starts_with(b", bytes from/to");
-        let escaped = ESCAPED.iter().any(|start| rest.starts_with(start));
         // Requests and referrers contain arbitrary text of the client, so they are not searched.
         let rest = behind_quoted(rest, b", request: \"");
         let rest = behind_quoted(rest, b", subrequest: \"");
@@ -162,23 +234,32 @@ impl<'a> QuickFields<'a> {
         ];
         let flags = flags.iter().enumerate().map(|(bit, flag)| usize::from(*flag) << bit).sum();
         let upstream = Some(authority).filter(|authority| !authority.is_empty());
-        Self { client: Some(client), server, upstream, flags, escaped }
+        QuickFields { client, server, upstream: upstream.map(HashedText::of), flags }
     }
 }
 
-/// The start of the field after the server if quotes are escaped or doubled.
-const ESCAPED: [&[u8]; 4] =
-    [b", request: \\\"", b", request: \"\"", b", upstream: \\\"", b", upstream: \"\""];
-
 /// The text after that field, if it comes next.
+#[inline]
 fn behind_quoted<'a>(rest: &'a [u8], name: &[u8]) -> &'a [u8] {
     let Some(value) = rest.strip_prefix(name) else { return rest };
-    value.get(line::end_of_quoted(value, b'"') + 1..).unwrap_or_default()
+    let end = plain_end(value).unwrap_or_else(|| line::end_of_quoted(value, b'"'));
+    value.get(end + 1..).unwrap_or_default()
+}
+
+/// What [`line::end_of_quoted`] finds for a request line as nearly all are.
+pub(super) fn plain_end(value: &[u8]) -> Option<usize> {
+    let end = memchr(b'"', value)?;
+    let (request, after) = value.split_at(end);
+    let [b' ', b'H', b'T', b'T', b'P', b'/', version @ ..] = request.last_chunk::<9>()? else {
+        return None;
+    };
+    let followed = after.starts_with(b"\", upstream: \"") || after.starts_with(b"\", host: \"");
+    (followed && !version.contains(&b' ')).then_some(end)
 }
 
 /// `192.0.2.1:443` of `https://192.0.2.1:443/path`, `unix:/run/x` of `https://unix:/run/x:/path`.
 pub(super) fn authority(upstream: &[u8]) -> &[u8] {
-    let scheme = memchr(b':', &upstream[..upstream.len().min(MAX_SCHEME)]);
+    let scheme = near::find(b':', &upstream[..upstream.len().min(MAX_SCHEME)]);
     let rest = match scheme.map(|at| &upstream[at..]) {
         Some(rest) if rest.starts_with(b"://") => &rest[3..],
         _ => upstream,
@@ -186,7 +267,7 @@ pub(super) fn authority(upstream: &[u8]) -> &[u8] {
     if let Some(path) = rest.strip_prefix(UNIX) {
         return &rest[..UNIX.len() + memchr(b':', path).unwrap_or(path.len())];
     }
-    &rest[..memchr(b'/', rest).unwrap_or(rest.len())]
+    &rest[..near::find(b'/', rest).unwrap_or(rest.len())]
 }
 
 /// The prefix of a unix socket.
@@ -197,11 +278,11 @@ const MAX_SCHEME: usize = 8;
 
 /// Whether an authority has a port other than 443.
 fn has_other_port(authority: &[u8]) -> bool {
-    match memrchr(b':', authority) {
+    match authority.iter().rposition(|byte| *byte == b':') {
         Some(at) => {
             let digits = authority[at + 1..].iter().all(u8::is_ascii_digit);
             let host = &authority[..at];
-            let whole = memchr(b':', host).is_none() || host.ends_with(b"]");
+            let whole = near::find(b':', host).is_none() || host.ends_with(b"]");
             digits && whole && &authority[at..] != b":443" && authority.len() > at + 1
         }
         None => false,
@@ -210,5 +291,31 @@ fn has_other_port(authority: &[u8]) -> bool {
 
 /// Whether nginx uses TLS with an upstream, by its scheme.
 pub(super) fn has_tls_scheme(upstream: &[u8]) -> bool {
-    [b"https:".as_slice(), b"grpcs:", b"suwsgi:"].iter().any(|scheme| upstream.starts_with(scheme))
+    upstream.starts_with(b"https:")
+        || upstream.starts_with(b"grpcs:")
+        || upstream.starts_with(b"suwsgi:")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::proptest;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_end_of_a_plain_request_is_the_end_of_any(
+            text in "(GET /|\"| HTTP/1\\.[01]|\", (upstream|host|referrer): \"| |x){0,9}"
+        ) {
+            if let Some(end) = plain_end(text.as_bytes()) {
+                assert_eq!(end, line::end_of_quoted(text.as_bytes(), b'"'), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn most_requests_are_plain() {
+        assert_eq!(plain_end(b"GET /x HTTP/1.1\", host: \"a.test\""), Some(15));
+        assert_eq!(plain_end(b"GET /\" HTTP/1.1\", host: \"a.test\""), None);
+    }
 }

@@ -1,20 +1,15 @@
-//! Reads lines and counts each under its class. Most lines of a log are not about TLS, and most others repeat, so a
-//! line is only parsed and classified if its message is new.
+//! Reads lines and counts each under its class.
 
-use std::collections::HashMap;
-
-use foldhash::fast::FixedState;
 use memchr::memmem;
 
-use super::classify::classify;
 use super::json;
+use super::known::{FoundLine, JudgedLine, KnownVerdicts, is_reload, verdict};
 use super::line::{self, LogLine};
 use super::prefilter::may_be_about_tls;
 use super::program;
-use super::quick::{FLAGS, LastMinute, QuickCandidate, QuickLine, authority, is_verbose};
-use super::table::{self, Weight};
-use super::tally::{LineVerdict, LoggedFailure, Tally};
-use crate::openssl::code::Code;
+use super::quick::{authority, is_verbose};
+use super::sketch::HashedText;
+use super::tally::{LineVerdict, LoggedFailure, Tally, VerdictPlace};
 
 /// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,89 +33,49 @@ pub struct LogReader {
     pub verbose_lines: u64,
     /// Lines before this time are skipped; in seconds since 1970 on the host's clock.
     pub since: Option<i64>,
-    /// Verdicts by the flags of a line, then by message and action.
-    known: Vec<HashMap<Box<[u8]>, Option<KnownVerdict>, FixedState>>,
-    minute: LastMinute,
+    known: KnownVerdicts,
     buffer: Vec<u8>,
 }
-
-/// A verdict, with the index of its class.
-type KnownVerdict = (LineVerdict, usize);
-
-/// The most messages that are remembered for each set of flags.
-const KNOWN: usize = 4096;
-
-/// The longest message that is remembered.
-const LONG: usize = 1024;
 
 impl LogReader {
     /// Reads one line, without its line break.
     pub fn line(&mut self, bytes: &[u8]) -> LineKind {
-        let (verbose, kind) = match QuickLine::of(bytes, &mut self.minute) {
-            QuickLine::Unusual => return self.unusual(bytes),
-            QuickLine::Other(verbose) => (verbose, LineKind::Other),
-            QuickLine::Candidate(verbose, line) => (verbose, self.candidate(bytes, &line)),
+        let (verbose, kind) = match self.known.judge(bytes) {
+            JudgedLine::Unusual => return self.unusual(bytes),
+            JudgedLine::Other(verbose) => (verbose, LineKind::Other),
+            JudgedLine::Found(verbose, found) => {
+                let verdict = found.verdict.and_then(|place| self.known.all().get(place).copied());
+                (verbose, self.found(&found, |tally| Some(tally.place(verdict?))))
+            }
         };
         self.lines += 1;
         self.verbose_lines += u64::from(verbose);
         kind
     }
 
-    /// A line that may be about TLS.
-    pub(super) fn candidate(&mut self, bytes: &[u8], line: &QuickCandidate<'_>) -> LineKind {
-        let QuickCandidate { time, connection, message, fields } = *line;
-        if time.is_some_and(|time| self.since.is_some_and(|since| time < since)) {
+    /// A line that counts, with a function for the place of its verdict.
+    pub(super) fn found(
+        &mut self,
+        found: &FoundLine<'_>,
+        place: impl FnOnce(&mut Tally) -> Option<VerdictPlace>,
+    ) -> LineKind {
+        let time = found.failure.time;
+        if time.is_some_and(|time| self.is_early(time)) {
             return LineKind::Other;
         }
-        let flags = fields.flags;
-        if self.known.is_empty() {
-            self.known.resize_with(1 << FLAGS, HashMap::default);
-        }
-        let known = match self.known[flags].get(message) {
-            Some(known) => *known,
-            None => self.judge(bytes, message, flags, time),
-        };
-        let Some((verdict, class)) = known else { return LineKind::Other };
-        let entry = LoggedFailure {
-            verdict,
-            time,
-            connection,
-            client: fields.client,
-            server: fields.server,
-            upstream: fields.upstream,
-            line: bytes,
-        };
-        LineKind::Failure(self.tally.add(class, &entry))
-    }
-
-    fn judge(
-        &mut self,
-        bytes: &[u8],
-        message: &[u8],
-        flags: usize,
-        time: Option<i64>,
-    ) -> Option<KnownVerdict> {
-        let parsed = line::parse(bytes);
-        self.note_reload(&parsed, time);
-        let verdict = verdict(&parsed).map(|verdict| (verdict, self.tally.place(verdict)));
-        let known = &mut self.known[flags];
-        if known.len() >= KNOWN {
-            known.clear();
-        }
-        // Every reload is recorded.
-        if message.len() <= LONG && memmem::find(message, b"reconfiguring").is_none() {
-            known.insert(message.into(), verdict);
-        }
-        verdict
-    }
-
-    fn note_reload(&mut self, line: &LogLine<'_>, time: Option<i64>) {
-        if let Some(time) = time
-            && memmem::find(&line.message, b"SIGHUP").is_some()
-            && line.message.ends_with(b"reconfiguring")
+        if found.reload
+            && let Some(time) = time
         {
             self.tally.reload(time);
         }
+        match place(&mut self.tally) {
+            Some(place) => LineKind::Failure(self.tally.add(place, &found.failure)),
+            None => LineKind::Other,
+        }
+    }
+
+    fn is_early(&self, time: i64) -> bool {
+        self.since.is_some_and(|since| time < since)
     }
 
     /// A line that is JSON or part of JSON, or has a prefix of a log shipper.
@@ -158,8 +113,12 @@ impl LogReader {
         }
         self.lines += 1;
         self.verbose_lines += u64::from(line.level.is_some_and(is_verbose));
-        self.note_reload(line, line.time);
-        if line.time.is_some_and(|time| self.since.is_some_and(|since| time < since)) {
+        if is_reload(line)
+            && let Some(time) = line.time
+        {
+            self.tally.reload(time);
+        }
+        if line.time.is_some_and(|time| self.is_early(time)) {
             return LineKind::Other;
         }
         let handshaking = line.action.is_some_and(|action| memmem::find(action, b"SSL").is_some());
@@ -173,46 +132,26 @@ impl LogReader {
     }
 
     fn counted(&mut self, verdict: LineVerdict, line: &LogLine<'_>, bytes: &[u8]) -> LineKind {
+        let upstream = line.upstream.map(authority).filter(|authority| !authority.is_empty());
         let entry = LoggedFailure {
-            verdict,
             time: line.time,
             connection: line.connection.map(|number| (line.pid.unwrap_or(0), number)),
-            client: line.client,
+            client: line.client.map(HashedText::of),
             server: line.server,
-            upstream: line.upstream.map(authority).filter(|authority| !authority.is_empty()),
+            upstream: upstream.map(HashedText::of),
             line: bytes,
         };
-        let class = self.tally.place(verdict);
-        LineKind::Failure(self.tally.add(class, &entry))
+        let place = self.tally.place(verdict);
+        LineKind::Failure(self.tally.add(place, &entry))
     }
-}
-
-/// The verdict on a line; `None` if it is not about TLS.
-pub fn verdict(line: &LogLine<'_>) -> Option<LineVerdict> {
-    let diagnosis = classify(line);
-    let row = diagnosis
-        .mechanism
-        .and_then(|found| table::mechanisms().iter().position(|row| std::ptr::eq(row, found)));
-    match diagnosis.mechanism {
-        Some(found) if found.weight == Weight::Aside => return None,
-        None if !is_about_tls(line) => return None,
-        _ => {}
-    }
-    let alert = diagnosis.codes.first().and_then(Code::alert).map(|alert| alert.0);
-    Some(LineVerdict { row, direction: diagnosis.direction, alert })
-}
-
-fn is_about_tls(line: &LogLine<'_>) -> bool {
-    let has = |words: &[u8]| memmem::find(&line.message, words).is_some();
-    let action = line.action.unwrap_or_default();
-    has(b"(SSL:") || has(b"SSL_") || memmem::find(action, b"SSL handshaking").is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::classify::classify;
     use crate::log::direction::Direction;
-    use crate::log::quick::QuickFields;
+    use crate::log::quick::FirstFields;
     use crate::log::tally::Class;
 
     const SNI: &str = "SSL_do_handshake() failed (SSL: error:0A000458:SSL routines::tlsv1 unrecognized name:SSL alert number 112) while SSL handshaking to upstream, client: 192.0.2.CLIENT, server: a.test, request: \"GET / HTTP/1.1\", upstream: \"https://192.0.2.2:443/\", host: \"a.test\"";
@@ -330,7 +269,7 @@ mod tests {
         ] {
             let text = format!("{failed}{fields}");
             assert_eq!(
-                QuickFields::of(&fields_of(&text)).upstream,
+                FirstFields::of(&fields_of(&text)).all().upstream.map(|upstream| upstream.text),
                 Some(b"192.0.2.2:443".as_slice())
             );
             let whole = line::parse(text.as_bytes());
@@ -339,7 +278,7 @@ mod tests {
         let late = format!(
             ", client: 192.0.2.9, server: a.test, request: \"GET / HTTP/1.1\", host: \"a.test\", referrer: \"x{forged}\""
         );
-        assert_eq!(QuickFields::of(late.as_bytes()).upstream, None);
+        assert_eq!(FirstFields::of(late.as_bytes()).all().upstream.map(|it| it.text), None);
     }
 
     fn fields_of(line: &str) -> Vec<u8> {

@@ -16,6 +16,9 @@ const MAX_CLASSES: usize = 12;
 #[derive(Clone, Debug, Default)]
 pub struct Scanners {
     watched: Vec<Watched>,
+    /// For each of them, classes by their index in the tally, with their lines. Most are only written to, so they are
+    /// kept apart from what is read each time.
+    classes: Vec<[(usize, u64); MAX_CLASSES]>,
 }
 
 /// One client.
@@ -23,8 +26,7 @@ pub struct Scanners {
 struct Watched {
     client: u64,
     last: i64,
-    /// Classes by their index in the tally, with their lines.
-    classes: [(usize, u64); MAX_CLASSES],
+    /// The number of its classes.
     used: usize,
 }
 
@@ -39,6 +41,7 @@ impl Scanners {
     pub(super) fn failed(&mut self, client: u64, time: i64, class: usize) {
         if self.watched.is_empty() {
             self.watched = vec![Watched::default(); WATCHED];
+            self.classes = vec![Default::default(); WATCHED];
         }
         let place = usize::try_from(client % WATCHED as u64).unwrap_or(0);
         let watched = &mut self.watched[place];
@@ -51,10 +54,11 @@ impl Scanners {
         }
         watched.last = time;
         let used = watched.used;
-        match watched.classes[..used].iter_mut().find(|(known, _)| *known == class) {
+        let classes = &mut self.classes[place];
+        match classes[..used].iter_mut().find(|(known, _)| *known == class) {
             Some((_, count)) => *count += 1,
             None if used < MAX_CLASSES => {
-                watched.classes[used] = (class, 1);
+                classes[used] = (class, 1);
                 watched.used += 1;
             }
             None => {}
@@ -63,8 +67,9 @@ impl Scanners {
 
     /// Lines of scanners in the class with this index.
     pub fn count(&self, class: usize) -> u64 {
-        let scanners = self.watched.iter().filter(|watched| watched.is_scanner());
-        let classes = scanners.flat_map(|watched| &watched.classes[..watched.used]);
+        let all = self.watched.iter().zip(&self.classes);
+        let scanners = all.filter(|(watched, _)| watched.is_scanner());
+        let classes = scanners.flat_map(|(watched, classes)| &classes[..watched.used]);
         classes.filter(|(known, _)| *known == class).map(|(_, count)| count).sum()
     }
 }

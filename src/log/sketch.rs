@@ -16,6 +16,22 @@ pub fn hash(bytes: &[u8]) -> u64 {
     FixedState::default().hash_one(bytes)
 }
 
+/// A text with its hash.
+#[derive(Clone, Copy, Debug)]
+pub struct HashedText<'a> {
+    /// The text.
+    pub text: &'a [u8],
+    /// Its [`hash`].
+    pub hash: u64,
+}
+
+impl<'a> HashedText<'a> {
+    /// This text.
+    pub fn of(text: &'a [u8]) -> Self {
+        Self { text, hash: hash(text) }
+    }
+}
+
 /// The number of distinct values: exact at first, then estimated by HyperLogLog (Flajolet et al. 2007).
 #[derive(Clone, Debug, Default)]
 pub struct Distinct {
@@ -91,6 +107,8 @@ const FEW: usize = 16;
 pub struct NameCounts {
     counts: Vec<(Box<[u8]>, u64)>,
     places: HashMap<Box<[u8]>, usize, FixedState>,
+    /// The place of the last name: it often comes again.
+    last: usize,
     others: u64,
 }
 
@@ -98,9 +116,16 @@ impl NameCounts {
     /// Adds one to this name; returns whether it is new.
     pub fn add(&mut self, name: &[u8]) -> bool {
         let name = &name[..name.len().min(NAME)];
+        if let Some((known, count)) = self.counts.get_mut(self.last)
+            && **known == *name
+        {
+            *count += 1;
+            return false;
+        }
         let few = self.counts.iter().take(FEW).position(|(known, _)| **known == *name);
         match few.or_else(|| self.places.get(name).copied()) {
             Some(place) => {
+                self.last = place;
                 self.counts[place].1 += 1;
                 false
             }

@@ -8,7 +8,7 @@ use super::direction::Direction;
 use super::logged_request::LoggedRequest;
 use super::scanners::Scanners;
 use super::series::{Grid, Series};
-use super::sketch::{Distinct, Majority, NameCounts, hash};
+use super::sketch::{Distinct, HashedText, Majority, NameCounts, hash};
 use super::table::{self, Mechanism, Weight};
 
 /// The number of recent connections that are remembered, to match a symptom with its cause.
@@ -52,20 +52,52 @@ impl LineVerdict {
 /// One failure.
 #[derive(Clone, Copy, Debug)]
 pub struct LoggedFailure<'a> {
-    /// What it was put down as.
-    pub verdict: LineVerdict,
     /// Seconds since 1970 on the host's clock.
     pub time: Option<i64>,
     /// Worker and connection.
     pub connection: Option<(u64, u64)>,
     /// The client's address.
-    pub client: Option<&'a [u8]>,
+    pub client: Option<HashedText<'a>>,
     /// The server's name or address.
     pub server: Option<&'a [u8]>,
     /// The upstream's address.
-    pub upstream: Option<&'a [u8]>,
+    pub upstream: Option<HashedText<'a>>,
     /// The line.
     pub line: &'a [u8],
+}
+
+/// Where failures with one verdict are counted.
+#[derive(Clone, Copy, Debug)]
+pub struct VerdictPlace {
+    /// The index of the class.
+    class: usize,
+    /// The index of the row in the class.
+    row: usize,
+    direction: Direction,
+    joining: Joining,
+}
+
+/// Which earlier failures of the same connection a line may belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Joining {
+    /// None: it is a failure of its own.
+    Never,
+    /// Any.
+    Any,
+    /// Those of the same upstream.
+    SameUpstream,
+}
+
+impl Joining {
+    fn of(row: Option<&Mechanism>) -> Self {
+        match row {
+            Some(row) if LATE.contains(&row.class) => Self::SameUpstream,
+            Some(row) if row.weight == Weight::Symptom || row.class == "certificate-callback" => {
+                Self::Any
+            }
+            _ => Self::Never,
+        }
+    }
 }
 
 /// The failures of one class.
@@ -118,7 +150,7 @@ impl Class {
 #[derive(Clone, Debug)]
 pub struct Tally {
     classes: Vec<Class>,
-    by_verdict: HashMap<LineVerdict, usize, FixedState>,
+    by_verdict: HashMap<LineVerdict, VerdictPlace, FixedState>,
     recent: Vec<Option<Recent>>,
     /// The buckets of every series, once a line had a time.
     pub grid: Option<Grid>,
@@ -175,36 +207,32 @@ impl Tally {
         self.classes.get(place)
     }
 
-    /// Counts a failure of the class with this index. Returns that index, or the index of the class that caused it.
-    pub fn add(&mut self, own: usize, entry: &LoggedFailure<'_>) -> usize {
+    /// Counts a failure. Returns the index of its class, or of the class that caused it.
+    pub fn add(&mut self, own: VerdictPlace, entry: &LoggedFailure<'_>) -> usize {
         if let Some(cause) = self.cause(entry, own) {
             self.classes[cause].joined += 1;
             return cause;
         }
         let slot = entry.time.map(|time| self.slot(time));
-        let class = &mut self.classes[own];
+        let class = &mut self.classes[own.class];
         class.count += 1;
-        match class.rows.iter_mut().find(|(row, _)| *row == entry.verdict.row) {
-            Some((_, count)) => *count += 1,
-            None => class.rows.push((entry.verdict.row, 1)),
-        }
+        class.rows[own.row].1 += 1;
         if let (Some(slot), Some(time)) = (slot, entry.time) {
             class.series.add(slot);
             class.first = Some(class.first.map_or(time, |first| first.min(time)));
             class.last = Some(class.last.map_or(time, |last| last.max(time)));
         }
         if let Some(client) = entry.client {
-            let hash = hash(client);
-            class.clients.add(hash);
-            class.top_client.add(client);
-            if let (Direction::Client, Some(time)) = (entry.verdict.direction, entry.time) {
-                self.scanners.failed(hash, time, own);
+            class.clients.add(client.hash);
+            class.top_client.add(client.text);
+            if let (Direction::Client, Some(time)) = (own.direction, entry.time) {
+                self.scanners.failed(client.hash, time, own.class);
             }
         }
         if let Some(server) = entry.server {
             class.servers.add(server);
         }
-        if let Some(upstream) = entry.upstream
+        if let Some(HashedText { text: upstream, .. }) = entry.upstream
             && class.upstreams.add(upstream)
         {
             self.requests.push((upstream.into(), LoggedRequest::read(entry.line)));
@@ -212,14 +240,13 @@ impl Tally {
         if class.example.is_empty() {
             class.example = entry.line[..entry.line.len().min(EXAMPLE)].to_vec();
         }
-        let upstream = entry.upstream.map(hash);
         if let (Direction::Upstream, Some(time), Some(upstream)) =
-            (entry.verdict.direction, entry.time, upstream)
+            (own.direction, entry.time, entry.upstream)
         {
-            self.moments.failed(time, upstream);
+            self.moments.failed(time, upstream.hash);
         }
-        self.remember(entry, upstream, own);
-        own
+        self.remember(entry, own.class);
+        own.class
     }
 
     /// Requests for which this upstream failed.
@@ -236,7 +263,7 @@ impl Tally {
     }
 
     /// The place of the class that a verdict belongs to.
-    pub fn place(&mut self, verdict: LineVerdict) -> usize {
+    pub fn place(&mut self, verdict: LineVerdict) -> VerdictPlace {
         if let Some(place) = self.by_verdict.get(&verdict) {
             return *place;
         }
@@ -244,7 +271,7 @@ impl Tally {
         let same = |class: &Class| {
             class.name == name && class.alert == alert && class.direction == direction
         };
-        let place = self.classes.iter().position(same).unwrap_or_else(|| {
+        let class = self.classes.iter().position(same).unwrap_or_else(|| {
             self.classes.push(Class {
                 direction,
                 name,
@@ -263,6 +290,13 @@ impl Tally {
             });
             self.classes.len() - 1
         });
+        let rows = &mut self.classes[class].rows;
+        let row = rows.iter().position(|(row, _)| *row == verdict.row).unwrap_or_else(|| {
+            rows.push((verdict.row, 0));
+            rows.len() - 1
+        });
+        let joining = Joining::of(verdict.mechanism());
+        let place = VerdictPlace { class, row, direction, joining };
         self.by_verdict.insert(verdict, place);
         place
     }
@@ -285,15 +319,16 @@ impl Tally {
     }
 
     /// The class of an earlier line of the same connection, if this line only follows from it or repeats it.
-    fn cause(&self, entry: &LoggedFailure<'_>, own: usize) -> Option<usize> {
-        let row = entry.verdict.mechanism()?;
-        let late = LATE.contains(&row.class);
-        if !(row.weight == Weight::Symptom || row.class == "certificate-callback" || late) {
+    fn cause(&self, entry: &LoggedFailure<'_>, own: VerdictPlace) -> Option<usize> {
+        if own.joining == Joining::Never {
             return None;
         }
         let recent = self.recent[place(entry.connection?)]?;
+        let upstream = entry.upstream.map(|upstream| upstream.hash);
         // If nginx tries another peer for the same connection, that one fails for its own reasons.
-        if late && (recent.class == own || recent.upstream != entry.upstream.map(hash)) {
+        if own.joining == Joining::SameUpstream
+            && (recent.class == own.class || recent.upstream != upstream)
+        {
             return None;
         }
         let near = match (entry.time, recent.time) {
@@ -301,12 +336,13 @@ impl Tally {
             _ => true,
         };
         let cause = &self.classes[recent.class];
-        let same = recent.class == own || cause.weight() != Weight::Symptom;
+        let same = recent.class == own.class || cause.weight() != Weight::Symptom;
         (same && near && Some(recent.connection) == entry.connection).then_some(recent.class)
     }
 
-    fn remember(&mut self, entry: &LoggedFailure<'_>, upstream: Option<u64>, class: usize) {
+    fn remember(&mut self, entry: &LoggedFailure<'_>, class: usize) {
         if let Some(connection) = entry.connection {
+            let upstream = entry.upstream.map(|upstream| upstream.hash);
             self.recent[place(connection)] =
                 Some(Recent { connection, time: entry.time, class, upstream });
         }

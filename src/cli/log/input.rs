@@ -9,6 +9,7 @@ use memchr::{memchr, memrchr};
 use super::side_by_side::{self, BLOCK};
 use crate::cli::unpacked::{self, Unpacked, is_stdin, opens_once};
 use crate::log::block::MAX_LINE;
+use crate::log::buffer::LineBuffer;
 use crate::log::intake::Intake;
 use crate::report::log::document::FileOut;
 
@@ -103,7 +104,7 @@ impl LogInput {
 
     /// Passes on every complete line that is available.
     pub(super) fn read_with(&mut self, mut take: impl FnMut(&[u8], &mut u64)) {
-        let mut buffer = Vec::new();
+        let mut buffer = LineBuffer::default();
         while self.next_block(&mut buffer) {
             let mut rest = &*buffer;
             while let Some(end) = memchr(b'\n', rest) {
@@ -114,7 +115,7 @@ impl LogInput {
     }
 
     /// Fills the buffer with the next whole lines; `false` if there are none.
-    fn next_block(&mut self, buffer: &mut Vec<u8>) -> bool {
+    fn next_block(&mut self, buffer: &mut LineBuffer) -> bool {
         if matches!(self.source, LogSource::Unopened)
             && let Err(error) = self.start()
         {
@@ -125,10 +126,11 @@ impl LogInput {
                 LogSource::Plain(reader) | LogSource::Gzip(reader) => reader,
                 LogSource::Unopened => return false,
             };
-            buffer.clear();
-            buffer.append(&mut self.pending);
+            buffer.truncate(0);
+            buffer.append(&self.pending);
+            self.pending.clear();
             let before = buffer.len();
-            let result = reader.take(BLOCK as u64).read_to_end(buffer);
+            let result = fill(reader, buffer);
             if let Err(error) = &result {
                 // A damaged end loses the lines there, and is reported.
                 self.unreadable += 1;
@@ -144,16 +146,16 @@ impl LogInput {
     }
 
     /// Moves the bytes after the last line break to the next block, and drops lines that are too long.
-    fn keep_whole_lines(&mut self, buffer: &mut Vec<u8>) {
+    fn keep_whole_lines(&mut self, buffer: &mut LineBuffer) {
         if self.skipping {
             let Some(end) = memchr(b'\n', buffer) else {
-                buffer.clear();
+                buffer.truncate(0);
                 return;
             };
             self.skipping = false;
             self.lines += 1;
             self.unreadable += 1;
-            buffer.drain(..=end);
+            buffer.remove_start(end + 1);
         }
         let whole = memrchr(b'\n', buffer).map_or(0, |end| end + 1);
         self.pending.extend_from_slice(&buffer[whole..]);
@@ -208,6 +210,20 @@ impl LogInput {
             error: self.error,
         }
     }
+}
+
+/// Reads until a block is full or the file ends; what was read before an error stays.
+fn fill(reader: &mut dyn Read, buffer: &mut LineBuffer) -> io::Result<()> {
+    let end = buffer.len() + BLOCK;
+    while buffer.len() < end {
+        match reader.read(buffer.room(end - buffer.len())) {
+            Ok(0) => break,
+            Ok(count) => buffer.add(count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Opens a file that was named on the command line.

@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, Scope};
 
-use crate::log::block::LineBlock;
+use crate::log::block::{BlockReader, LineBlock};
+use crate::log::buffer::LineBuffer;
 use crate::log::intake::Intake;
 
 /// Bytes that are read at once; far more than the longest line.
@@ -19,17 +20,19 @@ const AHEAD: usize = 3;
 
 /// A thread that takes blocks apart.
 struct Helper {
-    blocks: Sender<Vec<u8>>,
+    blocks: Sender<LineBlock>,
     done: Receiver<LineBlock>,
 }
 
 impl Helper {
     fn start<'scope>(scope: &'scope Scope<'scope, '_>) -> Self {
-        let (blocks, work) = channel();
+        let (blocks, work) = channel::<LineBlock>();
         let (results, done) = channel();
         scope.spawn(move || {
-            for block in work {
-                if results.send(LineBlock::read(block)).is_err() {
+            let mut reader = BlockReader::default();
+            for mut block in work {
+                reader.read(&mut block);
+                if results.send(block).is_err() {
                     return;
                 }
             }
@@ -39,27 +42,29 @@ impl Helper {
 }
 
 /// Reads every block that `next` fills the buffer with, until it returns `false`; returns the number of lines.
-pub(super) fn read(mut next: impl FnMut(&mut Vec<u8>) -> bool, intake: &mut Intake) -> u64 {
+pub(super) fn read(mut next: impl FnMut(&mut LineBuffer) -> bool, intake: &mut Intake) -> u64 {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let mut lines = 0;
-    let mut spare: Vec<Vec<u8>> = Vec::new();
+    let mut spare: Vec<LineBlock> = Vec::new();
+    let mut reader = BlockReader::default();
     thread::scope(|scope| {
         let mut helpers: Vec<Helper> = Vec::new();
         let mut busy: VecDeque<usize> = VecDeque::new();
         let mut turn = 0;
-        let mut count = |block: LineBlock, spare: &mut Vec<Vec<u8>>| {
+        let mut count = |block: LineBlock, spare: &mut Vec<LineBlock>| {
             lines += block.lines;
             intake.block(&block);
-            spare.push(block.into_bytes());
+            spare.push(block);
         };
         loop {
-            let mut buffer = spare.pop().unwrap_or_default();
-            if !next(&mut buffer) {
+            let mut block = spare.pop().unwrap_or_default();
+            if !next(&mut block.bytes) {
                 break;
             }
             // A short log is read before a thread has started.
-            if helpers.is_empty() && (cores == 1 || buffer.len() < BLOCK / 2) {
-                count(LineBlock::read(buffer), &mut spare);
+            if helpers.is_empty() && (cores == 1 || block.bytes.len() < BLOCK / 2) {
+                reader.read(&mut block);
+                count(block, &mut spare);
                 continue;
             }
             if helpers.is_empty() {
@@ -73,10 +78,14 @@ pub(super) fn read(mut next: impl FnMut(&mut Vec<u8>) -> bool, intake: &mut Inta
             }
             let helper = turn % helpers.len();
             turn += 1;
-            match helpers[helper].blocks.send(buffer) {
+            match helpers[helper].blocks.send(block) {
                 Ok(()) => busy.push_back(helper),
                 // Only if the thread is gone, which ends the scope as well.
-                Err(lost) => count(LineBlock::read(lost.0), &mut spare),
+                Err(lost) => {
+                    let mut block = lost.0;
+                    reader.read(&mut block);
+                    count(block, &mut spare);
+                }
             }
         }
         while let Some(helper) = busy.pop_front() {
