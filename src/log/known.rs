@@ -53,6 +53,9 @@ pub(super) struct KnownVerdicts {
 /// The most messages that are remembered for each set of flags.
 const KNOWN: usize = 4096;
 
+/// The level of a configuration that nginx refuses.
+const EMERG: &[u8] = b"[emerg]";
+
 /// The longest message that is remembered.
 const LONG: usize = 1024;
 
@@ -64,6 +67,7 @@ impl KnownVerdicts {
 
     /// Judges a line, without its line break.
     pub(super) fn judge<'a>(&mut self, bytes: &'a [u8]) -> JudgedLine<'a> {
+        let bytes = bytes.trim_ascii_end();
         let Some(head) = QuickHead::of(bytes, &mut self.heads) else { return JudgedLine::Unusual };
         let verbose = head.verbose;
         let (fields, verdict) = match self.recent.line(&head) {
@@ -111,9 +115,11 @@ impl KnownVerdicts {
             self.by_message.resize_with(1 << FLAGS, HashMap::default);
         }
         let (message, _) = head.message_and_fields();
+        // Only at this level a message means something else.
+        let at_start = bytes.windows(EMERG.len()).take(32).any(|text| text == EMERG);
         let known = match self.by_message[fields.flags].get(message) {
-            Some(known) => *known,
-            None => {
+            Some(known) if !at_start => *known,
+            _ => {
                 let parsed = line::parse(bytes);
                 let verdict = verdict(&parsed);
                 let never = verdict.is_none() && never_about_tls(&parsed);
@@ -121,6 +127,7 @@ impl KnownVerdicts {
                 let reload = is_reload(&parsed);
                 // Every reload is recorded.
                 if reload
+                    || at_start
                     || message.len() > LONG
                     || memmem::find(message, b"reconfiguring").is_some()
                 {
@@ -191,6 +198,7 @@ mod tests {
         "2026/01/31 10:01:00 [info] 12346#12346: *2 ",
         "2026/01/31 10:01:01 [notice] 7#7: ",
         "2026/01/31 10:01:01 [what] 7#7: *3 ",
+        "2026/01/31 10:01:01 [emerg] 7#7: ",
         "2026/01/31 10:01:01 [crit] 7#7 *3 ",
     ];
 

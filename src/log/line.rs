@@ -42,7 +42,7 @@ pub struct LogLine<'a> {
 }
 
 /// nginx's levels, as `error_log` names them.
-const LEVELS: [&str; 9] =
+pub(super) const LEVELS: [&str; 9] =
     ["emerg", "alert", "crit", "error", "warn", "notice", "info", "debug", "stderr"];
 
 /// Texts that no other program writes.

@@ -33,7 +33,7 @@ impl<'a> QuickHead<'a> {
             let connection = Some((known.worker, number));
             return Some(Self { time, verbose: known.verbose, connection, rest });
         }
-        let (verbose, rest) = level(after);
+        let (verbose, rest) = level(after)?;
         let (connection, rest) = connection(rest);
         if let (Some(slot), Some((worker, _)), Some(star)) = (slot, connection, star(after)) {
             if recent.0.is_empty() {
@@ -121,10 +121,11 @@ fn plain_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     plain.then(|| (&bytes[..TIME], &bytes[TIME + 1..]))
 }
 
-/// Whether a line is below warn, and the text after `[level] `.
-fn level(rest: &[u8]) -> (bool, &[u8]) {
-    let end = near::find(b']', &rest[..rest.len().min(10)]).map_or(0, |at| at + 1);
-    (matches!(rest.get(1), Some(b'i' | b'n' | b'd')), rest[end..].trim_ascii_start())
+/// Whether a line is below warn, and the text after `[level] `; `None` if nginx has no such level.
+fn level(rest: &[u8]) -> Option<(bool, &[u8])> {
+    let end = near::find(b']', &rest[..rest.len().min(10)])?;
+    let level = str::from_utf8(rest.get(1..end)?).ok()?;
+    line::LEVELS.contains(&level).then(|| (is_verbose(level), rest[end + 1..].trim_ascii_start()))
 }
 
 pub(super) fn is_verbose(level: &str) -> bool {
