@@ -69,6 +69,7 @@ impl KnownVerdicts {
     pub(super) fn judge<'a>(&mut self, bytes: &'a [u8]) -> JudgedLine<'a> {
         let bytes = bytes.trim_ascii_end();
         let Some(head) = QuickHead::of(bytes, &mut self.heads) else { return JudgedLine::Unusual };
+        let Some(time) = self.minute.time(head.time) else { return JudgedLine::Unusual };
         let verbose = head.verbose;
         let (fields, verdict) = match self.recent.line(&head) {
             Some(RecentLine::Never) => return JudgedLine::Other(verbose),
@@ -94,7 +95,7 @@ impl KnownVerdicts {
             return JudgedLine::Other(verbose);
         }
         let failure = LoggedFailure {
-            time: self.minute.time(head.time),
+            time: Some(time),
             connection: head.connection,
             client: fields.client.map(HashedText::of),
             server: fields.server,
@@ -199,6 +200,8 @@ mod tests {
         "2026/01/31 10:01:01 [notice] 7#7: ",
         "2026/01/31 10:01:01 [what] 7#7: *3 ",
         "2026/01/31 10:01:01 [emerg] 7#7: ",
+        "2026/13/31 10:01:01 [error] 7#7: *4 ",
+        "2026/01/31 10:01:99 [error] 7#7: *4 ",
         "2026/01/31 10:01:01 [crit] 7#7 *3 ",
     ];
 

@@ -104,7 +104,7 @@ impl LastMinute {
             self.0.copy_from_slice(minute);
         }
         let digit = |at: usize| second.get(at).filter(|byte| byte.is_ascii_digit());
-        let (tens, ones) = (digit(0)?, digit(1)?);
+        let (tens, ones) = (digit(0).filter(|tens| **tens < b'6')?, digit(1)?);
         Some(self.1? + i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
     }
 }
