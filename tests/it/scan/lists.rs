@@ -28,6 +28,9 @@ fn each_set_of_versions_is_listed_as_configured() {
     let nginx = material.serve(&directives);
     let scans = material.scan(&nginx, told.len(), &[]);
     assert_eq!(scans.iter().map(outcomes).collect::<Vec<_>>(), told);
+    // The same server answers without a name, so there is nothing more to list.
+    let listed = scans.iter().map(|target| target["scans"].as_array().unwrap().len());
+    assert_eq!(listed.collect::<Vec<_>>(), [1; 6]);
 }
 
 #[test]
