@@ -188,7 +188,7 @@ fn read_fields<'a>(rest: &'a [u8], line: &mut LogLine<'a>) {
     line.request = fields.quoted(b"request: ");
     fields.quoted(b"subrequest: ");
     line.upstream = fields.quoted(b"upstream: ");
-    line.stream = memmem::find(fields.rest, b"bytes from/to client:").is_some();
+    line.stream = fields.start(b"bytes from/to client:").is_some();
     line.host = fields.quoted(b"host: ");
 }
 
@@ -307,6 +307,10 @@ mod tests {
         assert_eq!(text(line.server), "");
         assert_eq!(text(line.upstream), "https://192.0.2.2/");
         assert_eq!(line.request, Some(b"GET /\xff\\\"x HTTP/1.1".as_slice()));
+        let line = parse(
+            b"2024/10/21 08:41:45 [info] 1#1: *2 SSL_read() failed (SSL: error:0A00010B:SSL routines::wrong version number) while reading client request body, client: 192.0.2.1, server: a.test, request: \"POST / HTTP/1.1\", host: \"a.test\", referrer: \"bytes from/to client:0/0\"",
+        );
+        assert!(!line.stream);
     }
 
     #[test]
