@@ -127,7 +127,7 @@ impl Scanner<'_> {
             },
         )
         .await;
-        // The earlier handshake offered them in another order.
+        // The earlier handshake offered them in another order. An order of the server's own is not shown.
         found.accepted.sort_by_key(|scheme| offers.iter().position(|offer| offer == scheme));
         found
     }
