@@ -94,6 +94,8 @@ impl BlockReader {
                     u32::try_from(found.len()).ok().and_then(NonZero::new)
                 }
             };
+            // As the line is when it is read alone: without the end of a line of DOS.
+            let line = if place.is_some() { line.trim_ascii_end() } else { line };
             kept.push(KeptPlace { whole: LinePart::of(line, bytes), found: place });
         }
         verdicts.clear();
