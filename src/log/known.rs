@@ -116,8 +116,9 @@ impl KnownVerdicts {
             self.by_message.resize_with(1 << FLAGS, HashMap::default);
         }
         let (message, _) = head.message_and_fields();
-        // Only at this level a message means something else.
-        let at_start = bytes.windows(EMERG.len()).take(32).any(|text| text == EMERG);
+        // There a message may mean something else.
+        let at_start = head.connection.is_none()
+            || bytes.windows(EMERG.len()).take(32).any(|text| text == EMERG);
         let known = match self.by_message[fields.flags].get(message) {
             Some(known) if !at_start => *known,
             _ => {

@@ -41,6 +41,9 @@ struct LastFields {
     flags: usize,
 }
 
+/// The longest fields that are remembered, in bytes.
+const LONG: usize = 1024;
+
 /// Sets of messages, a power of two.
 const SETS: usize = 128;
 
@@ -117,6 +120,9 @@ impl LastFields {
         self.upstream.clear();
         self.authority = None;
         self.flags = fields.flags;
+        if rest.len() > LONG {
+            return;
+        }
         let Some(server) = fields.server else { return };
         let (start, rest) = rest.split_at((SERVER.len() + server.len()).min(rest.len()));
         let Some(value) = rest.strip_prefix(REQUEST) else {
