@@ -10,7 +10,7 @@ use super::classify::{classify, matches_nothing};
 use super::line::{self, LogLine};
 use super::prefilter::may_be_about_tls;
 use super::quick::{FLAGS, FirstFields, LastMinute, QuickFields, QuickHead, RecentHeads};
-use super::recent::{RecentLine, RecentMessages};
+use super::recent::{KnownVerdict, RecentLine, RecentMessages};
 use super::sketch::HashedText;
 use super::table::{self, Weight};
 use super::tally::{LineVerdict, LoggedFailure};
@@ -35,9 +35,6 @@ pub(super) struct FoundLine<'a> {
     /// Whether nginx says that it reads its configuration again.
     pub(super) reload: bool,
 }
-
-/// A verdict's place, and whether no line with this message has one, whatever its fields.
-pub(super) type KnownVerdict = (Option<usize>, bool);
 
 /// Verdicts by message, and what helps to find them.
 #[derive(Debug, Default)]

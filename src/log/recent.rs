@@ -1,10 +1,12 @@
 //! The messages that were read last, with fields like those of their last line: most lines of a log differ from one
 //! before only in the client and the request.
 
-use super::known::KnownVerdict;
 use super::near;
 use super::quick::{CLIENT, QuickFields, QuickHead, plain_end};
 use super::sketch::HashedText;
+
+/// A verdict's place, and whether no line with this message has one, whatever its fields.
+pub(super) type KnownVerdict = (Option<usize>, bool);
 
 /// What is known of a line with a recent message.
 pub(super) enum RecentLine<'a> {
