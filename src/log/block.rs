@@ -80,8 +80,8 @@ impl BlockReader {
             *lines += 1;
             let judged =
                 if line.len() > MAX_LINE { JudgedLine::Unusual } else { self.0.judge(line) };
-            let place = match judged {
-                JudgedLine::Unusual => None,
+            let (line, found) = match judged {
+                JudgedLine::Unusual => (line, None),
                 JudgedLine::Other(below) => {
                     *plain += 1;
                     *verbose += u64::from(below);
@@ -91,12 +91,11 @@ impl BlockReader {
                     *plain += 1;
                     *verbose += u64::from(below);
                     found.push(FoundPlaces::of(&line, bytes));
-                    u32::try_from(found.len()).ok().and_then(NonZero::new)
+                    let place = u32::try_from(found.len()).ok().and_then(NonZero::new);
+                    (line.failure.line, place)
                 }
             };
-            // As the line is when it is read alone: without the end of a line of DOS.
-            let line = if place.is_some() { line.trim_ascii_end() } else { line };
-            kept.push(KeptPlace { whole: LinePart::of(line, bytes), found: place });
+            kept.push(KeptPlace { whole: LinePart::of(line, bytes), found });
         }
         verdicts.clear();
         verdicts.extend_from_slice(self.0.all());

@@ -50,9 +50,6 @@ pub(super) struct KnownVerdicts {
 /// The most messages that are remembered for each set of flags.
 const KNOWN: usize = 4096;
 
-/// The level of a configuration that nginx refuses.
-const EMERG: &[u8] = b"[emerg]";
-
 /// The longest message that is remembered.
 const LONG: usize = 1024;
 
@@ -109,39 +106,32 @@ impl KnownVerdicts {
         head: &QuickHead<'_>,
         fields: &QuickFields<'_>,
     ) -> (Option<usize>, bool) {
+        let (message, _) = head.message_and_fields();
+        // Without a connection, the level decides what a message means.
+        let is_kept = head.connection.is_some() && message.len() <= LONG;
         if self.by_message.is_empty() {
             self.by_message.resize_with(1 << FLAGS, HashMap::default);
         }
-        let (message, _) = head.message_and_fields();
-        // There a message may mean something else.
-        let at_start = head.connection.is_none()
-            || bytes.windows(EMERG.len()).take(32).any(|text| text == EMERG);
-        let known = match self.by_message[fields.flags].get(message) {
-            Some(known) if !at_start => *known,
-            _ => {
-                let parsed = line::parse(bytes);
-                let verdict = verdict(&parsed);
-                let never = verdict.is_none() && never_about_tls(&parsed);
-                let known = (verdict.map(|verdict| self.place(verdict)), never);
-                let reload = is_reload(&parsed);
-                // Every reload is recorded.
-                if reload
-                    || at_start
-                    || message.len() > LONG
-                    || memmem::find(message, b"reconfiguring").is_some()
-                {
-                    return (known.0, reload);
-                }
-                let by_message = &mut self.by_message[fields.flags];
-                if by_message.len() >= KNOWN {
-                    by_message.clear();
-                }
-                by_message.insert(message.into(), known);
-                known
+        let known = self.by_message[fields.flags].get(message).copied();
+        if let Some(known) = known.filter(|_| is_kept) {
+            self.recent.keep(head, fields, known);
+            return (known.0, false);
+        }
+        let parsed = line::parse(bytes);
+        let verdict = verdict(&parsed);
+        let never = verdict.is_none() && never_about_tls(&parsed);
+        let known = (verdict.map(|verdict| self.place(verdict)), never);
+        let reload = is_reload(&parsed);
+        // Every reload is recorded.
+        if is_kept && !reload {
+            let by_message = &mut self.by_message[fields.flags];
+            if by_message.len() >= KNOWN {
+                by_message.clear();
             }
-        };
-        self.recent.keep(head, fields, known);
-        (known.0, false)
+            by_message.insert(message.into(), known);
+            self.recent.keep(head, fields, known);
+        }
+        (known.0, reload)
     }
 
     fn place(&mut self, verdict: LineVerdict) -> usize {
