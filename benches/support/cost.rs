@@ -16,7 +16,7 @@ pub(crate) struct Cost {
 pub(crate) fn cost(command: &mut Command) -> Outcome<Cost> {
     let before = children_cpu()?;
     let started = Instant::now();
-    let status = command.status()?;
+    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
     let wall = started.elapsed().as_secs_f64();
     if !status.success() {
         return Err(format!("{command:?} ended with {status}").into());

@@ -80,10 +80,11 @@ fn configuration(addresses: &[SocketAddr]) -> String {
 
 /// A key for ECDSA on P-256, or an RSA key of 2048 bits if `BENCH_KEY` is `rsa`.
 fn key() -> Outcome<KeyPair> {
-    Ok(match std::env::var("BENCH_KEY").as_deref() {
-        Ok("rsa") => KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256)?,
-        _ => KeyPair::generate()?,
-    })
+    match std::env::var("BENCH_KEY").as_deref() {
+        Ok("rsa") => Ok(KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256)?),
+        Ok("ec") | Err(_) => Ok(KeyPair::generate()?),
+        Ok(other) => Err(format!("BENCH_KEY is {other:?}, and must be ec or rsa").into()),
+    }
 }
 
 /// Root, intermediate and leaf; nginx sends the last two.
