@@ -16,7 +16,6 @@ pub mod json;
 mod known;
 pub mod line;
 pub mod logged_request;
-mod near;
 pub mod next;
 mod prefilter;
 pub mod program;

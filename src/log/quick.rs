@@ -3,7 +3,6 @@
 use memchr::{memchr, memchr_iter};
 
 use super::line::{self, TIME};
-use super::near;
 use super::sketch::HashedText;
 
 /// The start of a line of nginx's own files, and the rest.
@@ -123,7 +122,7 @@ fn plain_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Whether a line is below warn, and the text after `[level] `; `None` if nginx has no such level.
 fn level(rest: &[u8]) -> Option<(bool, &[u8])> {
-    let end = near::find(b']', &rest[..rest.len().min(10)])?;
+    let end = memchr(b']', &rest[..rest.len().min(10)])?;
     let level = str::from_utf8(rest.get(1..end)?).ok()?;
     line::LEVELS.contains(&level).then(|| (is_verbose(level), rest[end + 1..].trim_ascii_start()))
 }
@@ -193,10 +192,10 @@ pub(super) const FLAGS: u32 = 8;
 impl<'a> FirstFields<'a> {
     pub(super) fn of(fields: &'a [u8]) -> Self {
         let Some(rest) = fields.strip_prefix(CLIENT) else { return Self::default() };
-        let (client, rest) = rest.split_at(near::find(b',', rest).unwrap_or(rest.len()));
+        let (client, rest) = rest.split_at(memchr(b',', rest).unwrap_or(rest.len()));
         let (server, rest) = match rest.strip_prefix(b", server: ") {
             Some(rest) => {
-                let (server, rest) = rest.split_at(near::find(b',', rest).unwrap_or(rest.len()));
+                let (server, rest) = rest.split_at(memchr(b',', rest).unwrap_or(rest.len()));
                 (Some(server), rest)
             }
             None => (None, rest),
@@ -260,7 +259,7 @@ pub(super) fn plain_end(value: &[u8]) -> Option<usize> {
 
 /// `192.0.2.1:443` of `https://192.0.2.1:443/path`, `unix:/run/x` of `https://unix:/run/x:/path`.
 pub(super) fn authority(upstream: &[u8]) -> &[u8] {
-    let scheme = near::find(b':', &upstream[..upstream.len().min(MAX_SCHEME)]);
+    let scheme = memchr(b':', &upstream[..upstream.len().min(MAX_SCHEME)]);
     let rest = match scheme.map(|at| &upstream[at..]) {
         Some(rest) if rest.starts_with(b"://") => &rest[3..],
         _ => upstream,
@@ -268,7 +267,7 @@ pub(super) fn authority(upstream: &[u8]) -> &[u8] {
     if let Some(path) = rest.strip_prefix(UNIX) {
         return &rest[..UNIX.len() + memchr(b':', path).unwrap_or(path.len())];
     }
-    &rest[..near::find(b'/', rest).unwrap_or(rest.len())]
+    &rest[..memchr(b'/', rest).unwrap_or(rest.len())]
 }
 
 /// The prefix of a unix socket.
@@ -283,7 +282,7 @@ fn has_other_port(authority: &[u8]) -> bool {
         Some(at) => {
             let digits = authority[at + 1..].iter().all(u8::is_ascii_digit);
             let host = &authority[..at];
-            let whole = near::find(b':', host).is_none() || host.ends_with(b"]");
+            let whole = memchr(b':', host).is_none() || host.ends_with(b"]");
             digits && whole && &authority[at..] != b":443" && authority.len() > at + 1
         }
         None => false,

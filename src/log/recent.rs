@@ -1,7 +1,8 @@
 //! The messages that were read last, with fields like those of their last line: most lines of a log differ from one
 //! before only in the client and the request.
 
-use super::near;
+use memchr::memchr;
+
 use super::quick::{CLIENT, QuickFields, QuickHead, plain_end};
 use super::sketch::HashedText;
 
@@ -106,7 +107,7 @@ impl RecentMessage {
             return None;
         }
         let rest = &head.rest[self.text.len()..];
-        let (client, rest) = rest.split_at(near::find(b',', rest)?);
+        let (client, rest) = rest.split_at(memchr(b',', rest)?);
         let (verdict, never) = self.known;
         if never {
             return self.fields.is_unescaped(rest).then_some(RecentLine::Never);
@@ -139,7 +140,7 @@ impl LastFields {
         if let Some(url) = after.strip_prefix(UPSTREAM) {
             let Some(upstream) = fields.upstream else { return };
             // What follows the address must not be able to change it.
-            let scheme = near::find(b':', url).filter(|at| url[*at..].starts_with(b"://"));
+            let scheme = memchr(b':', url).filter(|at| url[*at..].starts_with(b"://"));
             let Some(place) = scheme.map(|at| UPSTREAM.len() + at + 3) else { return };
             let address = after.get(place..).unwrap_or_default();
             let ends = address.get(upstream.text.len()) == Some(&b'/');
