@@ -42,7 +42,9 @@ impl Configured {
         failed: &Exchange,
         clients: &'c [AskingClient],
     ) -> Vec<&'c AskingClient> {
-        let ended = failed.end.map_or(failed.opened, |end| end.time);
+        // nginx answers its client as soon as it knows, which may be before the connection is closed.
+        let refused = failed.alerts.iter().filter(|alert| alert.fatal).map(|alert| alert.time);
+        let ended = refused.chain(failed.end.map(|end| end.time)).min().unwrap_or(failed.opened);
         let waits = |client: &&AskingClient| {
             let mut turns = client.turns.all().iter();
             let waited =

@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::packets::{Frame, Packet};
+use super::recorder::Event;
 use super::*;
 use crate::rehearse::pair;
 use crate::support::server::OpenSsl;
@@ -58,7 +59,14 @@ fn a_failing_upstream_is_joined_to_the_request_that_waited() {
     assert!(nginx.logs("handshake failure"), "{}", nginx.error_log());
     let clients = all_packets(&before.connections(3));
     let mut all = frames(&clients, Link::Ethernet, false);
-    all.extend(of_upstream(&all_packets(&behind.connections(1))));
+    let mut refused = behind.connections(1);
+    // nginx answers its client when it has the alert, and the upstream may hang up later.
+    for happened in refused.iter_mut().flatten() {
+        if !matches!(happened.event, Event::Data(_)) {
+            happened.time += 1_000_000;
+        }
+    }
+    all.extend(of_upstream(&all_packets(&refused)));
     all.sort_by_key(|frame| frame.time);
     let text = format!("events {{}}\n{}\n", blocks("192.0.2.1:443", "192.0.2.9:443"));
     let main = pki.path("proxy.conf");
