@@ -10,7 +10,7 @@ use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 
 use super::chain::Chain;
-use super::der::{Elements, OID, SEQUENCE};
+use super::der::{Elements, INTEGER, OID, SEQUENCE};
 use super::parse::Certificate;
 use super::signature::{SignatureCheck, Verifier};
 
@@ -73,6 +73,17 @@ pub fn key_algorithm(spki: &[u8]) -> Option<&[u8]> {
     let info = Elements(spki).expect(SEQUENCE).ok()?;
     let algorithm = Elements(info.body).expect(SEQUENCE).ok()?;
     Elements(algorithm.body).expect(OID).ok().map(|oid| oid.whole)
+}
+
+/// Whether a private key in PKCS#8 is one for an elliptic curve (`id-ecPublicKey`).
+pub fn is_ec_key(pkcs8: &[u8]) -> bool {
+    const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+    let algorithm = Elements(pkcs8).expect(SEQUENCE).and_then(|key| {
+        let mut parts = key.inside();
+        parts.expect(INTEGER)?;
+        parts.expect(SEQUENCE)?.inside().expect(OID)
+    });
+    algorithm.is_ok_and(|algorithm| algorithm.body == EC_PUBLIC_KEY)
 }
 
 /// One chain for each leaf of the file: the leaf, then the authorities, in the order of the file. A file with only
@@ -241,7 +252,7 @@ pub fn blocks(bytes: &[u8]) -> (Vec<Block>, Vec<FileProblem>) {
                 }
             }
         } else if let Some((.., text)) = &mut open {
-            text.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace()));
+            line.split(u8::is_ascii_whitespace).for_each(|part| text.extend_from_slice(part));
         }
         if problems.len() >= MAX_PROBLEMS {
             let message = "too many damaged blocks; the rest of the file was not read".to_owned();

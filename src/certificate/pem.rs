@@ -31,7 +31,7 @@ fn blocks(bytes: &[u8]) -> (Vec<PemBlock<'_>>, Option<&'static str>) {
             if line.contains(&b':') {
                 encrypted |= line.starts_with(b"Proc-Type: 4,ENCRYPTED");
             } else {
-                body.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace()));
+                line.split(u8::is_ascii_whitespace).for_each(|part| body.extend_from_slice(part));
             }
         }
         if ends != Some(label) {

@@ -32,7 +32,7 @@ impl Dump {
                 continue;
             }
             for path in current.includes.drain(..) {
-                includes.add(full_name(&prefix, &path));
+                includes.add(full_name(prefix, &path));
             }
             // A comment may look like such a line, but does not name an included file.
             if includes.covers(&mark.path) {
@@ -50,8 +50,8 @@ impl Source for Dump {
         self.files.get(path).cloned().ok_or_else(ReadFailure::missing)
     }
 
-    fn glob(&self, pattern: &str) -> Vec<String> {
-        glob::among(pattern, &self.files)
+    fn glob(&self, pattern: &str) -> Option<Vec<String>> {
+        Some(glob::among(pattern, &self.files))
     }
 }
 
@@ -151,15 +151,15 @@ impl<'a> DumpedFile<'a> {
         let depth = self.depth;
         let begins = match self.lexer.token() {
             Ok(Token::Simple(statement)) => {
-                if let [name, path] = statement.words.as_slice()
-                    && name == "include"
+                if let [path] = statement.arguments.as_slice()
+                    && statement.name == "include"
                 {
                     self.includes.push(path.clone());
                 }
                 self.start + statement.start
             }
             Ok(Token::Open(statement)) => {
-                let is_lua = statement.words[0].ends_with("_by_lua_block");
+                let is_lua = statement.name.ends_with("_by_lua_block");
                 if !(is_lua && self.lexer.skip_lua()) {
                     self.depth += 1;
                 }

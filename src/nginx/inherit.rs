@@ -4,7 +4,7 @@
 use std::ops::Deref;
 use std::rc::Rc;
 
-use super::directives;
+use super::directives::{self, DirectiveName};
 use super::problem::Span;
 use super::tree::{Directive, Tree};
 
@@ -51,6 +51,10 @@ struct Level<'t> {
     outer: Option<Scope<'t>>,
     /// The directives without a block, sorted by name; those of one name in their order.
     simple: Vec<&'t Directive>,
+    /// The bits of their names: without its bit, a name is not among them.
+    bits: u64,
+    /// The same with the names in outer blocks.
+    bits_around: u64,
 }
 
 impl<'t> Scope<'t> {
@@ -68,7 +72,9 @@ impl<'t> Scope<'t> {
     fn new(block: Option<&'t Directive>, inside: &'t [Directive], outer: Option<Self>) -> Self {
         let mut simple: Vec<&Directive> = inside.iter().filter(|one| one.block.is_none()).collect();
         simple.sort_by(|one, other| one.name.cmp(&other.name));
-        Self(Rc::new(Level { block, outer, simple }))
+        let bits = simple.iter().fold(0, |bits, one| bits | bit(&one.name));
+        let bits_around = bits | outer.as_ref().map_or(0, |outer| outer.0.bits_around);
+        Self(Rc::new(Level { block, outer, simple, bits, bits_around }))
     }
 
     /// The directive that opens the block; `None` for the file itself.
@@ -93,14 +99,24 @@ impl<'t> Scope<'t> {
 
     /// The directives of this name in the block itself.
     pub fn own(&self, name: &str) -> &[&'t Directive] {
+        if self.0.bits & bit(name) == 0 { &[] } else { self.named(&name.into()) }
+    }
+
+    fn named(&self, name: &DirectiveName) -> &[&'t Directive] {
         let all = self.0.simple.as_slice();
-        let from = &all[all.partition_point(|one| one.name.as_str() < name)..];
-        &from[..from.partition_point(|one| one.name == name)]
+        let from = &all[all.partition_point(|one| one.name < *name)..];
+        &from[..from.partition_point(|one| one.name == *name)]
     }
 
     /// The directives of this name that apply, in order: those of the innermost block that has any.
     pub fn effective(&self, name: &str) -> &[&'t Directive] {
-        self.chain().map(|scope| scope.own(name)).find(|own| !own.is_empty()).unwrap_or_default()
+        let bit = bit(name);
+        if self.0.bits_around & bit == 0 {
+            return &[];
+        }
+        let name = DirectiveName::from(name);
+        let near = self.chain().filter(|scope| scope.0.bits & bit != 0);
+        near.map(|scope| scope.named(&name)).find(|own| !own.is_empty()).unwrap_or_default()
     }
 
     /// The argument of a directive that nginx allows once in a block.
@@ -137,4 +153,10 @@ impl<'t> Scope<'t> {
         };
         self.effective(name).iter().take(MAX_VALUES).map(pair).collect()
     }
+}
+
+/// One of 64 bits for a name, by its length and its last letter, in which most of nginx's names differ.
+fn bit(name: &str) -> u64 {
+    let last = name.bytes().next_back().map_or(0, usize::from);
+    1 << ((name.len() + last * 7) % 64)
 }

@@ -27,13 +27,9 @@ pub trait Source {
     /// The contents of a file.
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadFailure>;
 
-    /// The files that match a pattern of `glob(3)`, sorted; no match is not an error.
-    fn glob(&self, pattern: &str) -> Vec<String>;
-
-    /// Whether more files match a pattern than the limit.
-    fn too_many(&self, _pattern: &str) -> bool {
-        false
-    }
+    /// The files that match a pattern of `glob(3)`, sorted; no match is not an error. `None` if there are more than the
+    /// limit.
+    fn glob(&self, pattern: &str) -> Option<Vec<String>>;
 
     /// The folder of a pattern if it cannot be listed, so that the matches are unknown.
     fn unlisted(&self, _pattern: &str) -> Option<String> {
@@ -55,8 +51,8 @@ impl Source for Single<'_> {
         if path == self.path { Ok(self.text.to_vec()) } else { Err(ReadFailure::missing()) }
     }
 
-    fn glob(&self, _: &str) -> Vec<String> {
-        Vec::new()
+    fn glob(&self, _: &str) -> Option<Vec<String>> {
+        Some(Vec::new())
     }
 }
 
@@ -81,7 +77,7 @@ impl Source for MemoryFiles {
         self.0.get(path).cloned().ok_or_else(ReadFailure::missing)
     }
 
-    fn glob(&self, pattern: &str) -> Vec<String> {
-        glob::among(pattern, &self.0)
+    fn glob(&self, pattern: &str) -> Option<Vec<String>> {
+        Some(glob::among(pattern, &self.0))
     }
 }

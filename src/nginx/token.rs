@@ -1,5 +1,8 @@
 //! nginx's tokenizer (`ngx_conf_read_token` in `src/core/ngx_conf_file.c`), byte for byte.
 
+use std::borrow::Cow;
+
+use super::directives::DirectiveName;
 use super::lua;
 use super::problem::Fault;
 
@@ -12,8 +15,10 @@ const QUOTED: usize = 10;
 /// The words up to a `;` or a `{`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// The name and its arguments, without quotes and escapes.
-    pub words: Vec<String>,
+    /// The name, without quotes and escapes.
+    pub name: DirectiveName,
+    /// The arguments, without quotes and escapes.
+    pub arguments: Vec<String>,
     /// Offset of the first byte of the first word.
     pub start: usize,
     /// Line of that byte, from 1.
@@ -67,7 +72,8 @@ pub struct Lexer<'a> {
 
 /// The statement that is being read.
 struct PartialStatement {
-    words: Vec<String>,
+    name: Option<DirectiveName>,
+    arguments: Vec<String>,
     state: LexerState,
     /// nginx's `quoted`: the next byte is literal.
     escaped: bool,
@@ -103,7 +109,8 @@ impl<'a> Lexer<'a> {
     /// Reads up to the next `;`, `{` or `}`. After an error, reading cannot continue.
     pub fn token(&mut self) -> Result<Token, Fault> {
         let mut reading = PartialStatement {
-            words: Vec::new(),
+            name: None,
+            arguments: Vec::new(),
             state: LexerState::Gap,
             escaped: false,
             variable: false,
@@ -111,9 +118,10 @@ impl<'a> Lexer<'a> {
             first: (self.at, self.line, 1),
         };
         loop {
+            self.skip_plain(&reading);
             let Some(&byte) = self.text.get(self.at) else {
                 let complete = matches!(reading.state, LexerState::Gap | LexerState::Comment);
-                let done = complete && reading.words.is_empty();
+                let done = complete && reading.name.is_none();
                 return if done { Ok(Token::End) } else { Err(Fault::UnexpectedEnd) };
             };
             if self.at - reading.start.0 == BUFFER {
@@ -123,11 +131,34 @@ impl<'a> Lexer<'a> {
             self.advance(byte);
             match self.step(&mut reading, byte)? {
                 LexerStep::Continue => {}
-                LexerStep::End(b';') => return Ok(Token::Simple(reading.statement())),
-                LexerStep::End(b'{') => return Ok(Token::Open(reading.statement())),
-                LexerStep::End(_) => return Ok(Token::Close),
+                LexerStep::End(end) => {
+                    return Ok(match (reading.statement(), end) {
+                        (None, _) => Token::Close,
+                        (Some(statement), b'{') => Token::Open(statement),
+                        (Some(statement), _) => Token::Simple(statement),
+                    });
+                }
             }
         }
+    }
+
+    /// Skips the bytes up to the next one that may change the state, or to where the buffer is full.
+    fn skip_plain(&mut self, reading: &PartialStatement) {
+        if reading.escaped || reading.variable {
+            return;
+        }
+        let full = self.text.len().min(reading.start.0 + BUFFER);
+        let rest = self.text.get(self.at..full).unwrap_or_default();
+        let end = match reading.state {
+            LexerState::Bare => rest.iter().position(|&byte| !IN_WORD[usize::from(byte)]),
+            LexerState::Quoted(quote) => {
+                rest.iter().position(|&byte| byte == quote || matches!(byte, b'\\' | b'$' | b'\n'))
+            }
+            LexerState::Gap => rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r')),
+            LexerState::Comment => memchr::memchr(b'\n', rest),
+            LexerState::Closed => return,
+        };
+        self.at += end.unwrap_or(rest.len());
     }
 
     /// Skips a block of Lua code whose `{` was just read; false if it does not end.
@@ -192,8 +223,8 @@ impl<'a> Lexer<'a> {
         }
         reading.start = (self.at - 1, self.line);
         match byte {
-            b';' | b'{' if reading.words.is_empty() => return Err(Fault::Unexpected(byte)),
-            b'}' if !reading.words.is_empty() => return Err(Fault::Unexpected(byte)),
+            b';' | b'{' if reading.name.is_none() => return Err(Fault::Unexpected(byte)),
+            b'}' if reading.name.is_some() => return Err(Fault::Unexpected(byte)),
             b';' | b'{' | b'}' => return Ok(LexerStep::End(byte)),
             b'#' => {
                 reading.state = LexerState::Comment;
@@ -201,7 +232,7 @@ impl<'a> Lexer<'a> {
             }
             _ => {}
         }
-        if reading.words.is_empty() {
+        if reading.name.is_none() {
             reading.first = (self.at - 1, self.line, self.column());
         }
         reading.escaped = byte == b'\\';
@@ -228,7 +259,11 @@ impl<'a> Lexer<'a> {
         if !ends {
             return LexerStep::Continue;
         }
-        reading.words.push(unescape(&self.text[reading.start.0..self.at - 1]));
+        let word = unescape(&self.text[reading.start.0..self.at - 1]);
+        match reading.name {
+            None => reading.name = Some(DirectiveName::from(&*word)),
+            Some(_) => reading.arguments.push(word.into_owned()),
+        }
         if matches!(reading.state, LexerState::Quoted(_)) {
             reading.state = LexerState::Closed;
             return LexerStep::Continue;
@@ -239,18 +274,34 @@ impl<'a> Lexer<'a> {
 }
 
 impl PartialStatement {
-    fn statement(self) -> Statement {
+    /// `None` if nothing was read.
+    fn statement(self) -> Option<Statement> {
         let (start, line, column) = self.first;
-        Statement { words: self.words, start, line, column }
+        Some(Statement { name: self.name?, arguments: self.arguments, start, line, column })
     }
 }
+
+/// The bytes that mean nothing special in a word without quotes.
+const IN_WORD: [bool; 256] = {
+    let mut plain = [true; 256];
+    let special = b" \t\r\n;{$\\";
+    let mut at = 0;
+    while at < special.len() {
+        plain[special[at] as usize] = false;
+        at += 1;
+    }
+    plain
+};
 
 fn column(distance: usize) -> u32 {
     u32::try_from(distance).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 /// Replaces the escapes that nginx knows and keeps all others. Invalid UTF-8 is replaced.
-fn unescape(raw: &[u8]) -> String {
+fn unescape(raw: &[u8]) -> Cow<'_, str> {
+    if memchr::memchr(b'\\', raw).is_none() {
+        return str::from_utf8(raw).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Borrowed);
+    }
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let Some((&byte, after)) = rest.split_first() {
@@ -264,8 +315,7 @@ fn unescape(raw: &[u8]) -> String {
         bytes.push(known.unwrap_or(byte));
         rest = if known.is_some() { &after[1..] } else { after };
     }
-    String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A word as written in a file, quoted if necessary.
@@ -286,7 +336,10 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let words = match Lexer::new(text.as_bytes()).token() {
-            Ok(Token::Simple(statement) | Token::Open(statement)) => statement.words,
+            Ok(
+                Token::Simple(Statement { name, arguments, .. })
+                | Token::Open(Statement { name, arguments, .. }),
+            ) => [vec![name.to_string()], arguments].concat(),
             other => panic!("{text:?}: {other:?}"),
         };
         assert_eq!(words, expected, "{text:?}");

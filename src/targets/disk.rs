@@ -132,16 +132,15 @@ impl Disk {
     fn step(&self, folders: &[String], part: &str, is_last: bool) -> Vec<String> {
         let mut found = Vec::new();
         for folder in folders {
-            let names = if glob::is_pattern(part) {
-                self.names(folder, part)
-            } else {
-                vec![part.to_owned()]
-            };
+            let is_pattern = glob::is_pattern(part);
+            let names = if is_pattern { self.names(folder, part) } else { vec![part.to_owned()] };
             let paths = names.into_iter().map(|name| format!("{folder}{name}"));
             // nginx finds a dangling link too, and then fails to open it.
             let paths = paths.filter(|path| {
-                let real = self.real(path);
-                if is_last { self.is_there(path, &real) } else { real.is_dir() }
+                if !is_last {
+                    return self.real(path).is_dir();
+                }
+                is_pattern || self.is_there(path, &self.real(path))
             });
             found.extend(paths.map(|path| if is_last { path } else { format!("{path}/") }));
             found.truncate(MAX_MATCHES + 1);
@@ -162,18 +161,7 @@ impl Source for Disk {
         (error.kind() == io::ErrorKind::PermissionDenied).then(|| folder.to_owned())
     }
 
-    fn too_many(&self, pattern: &str) -> bool {
-        self.found(pattern).is_none()
-    }
-
-    fn glob(&self, pattern: &str) -> Vec<String> {
-        self.found(pattern).unwrap_or_default()
-    }
-}
-
-impl Disk {
-    /// The files that match a pattern, sorted; `None` if there are too many.
-    fn found(&self, pattern: &str) -> Option<Vec<String>> {
+    fn glob(&self, pattern: &str) -> Option<Vec<String>> {
         let (mut found, rest) = match pattern.strip_prefix('/') {
             Some(rest) => (vec!["/".to_owned()], rest),
             None => (vec![String::new()], pattern),
@@ -218,10 +206,10 @@ mod tests {
             fs::write(path, "a;").unwrap();
         }
         let disk = Disk { root: Some(folder.path().to_owned()) };
-        assert_eq!(disk.glob("/etc/*/*.conf"), ["/etc/a/y.conf", "/etc/b/x.conf"]);
-        assert_eq!(disk.glob("/etc/[a]/*"), ["/etc/a/sub", "/etc/a/y.conf"]);
-        assert_eq!(disk.glob("/none/*"), [""; 0]);
-        assert_eq!(disk.glob("etc//b/*"), ["etc/b/x.conf"]);
+        assert_eq!(disk.glob("/etc/*/*.conf").unwrap(), ["/etc/a/y.conf", "/etc/b/x.conf"]);
+        assert_eq!(disk.glob("/etc/[a]/*").unwrap(), ["/etc/a/sub", "/etc/a/y.conf"]);
+        assert_eq!(disk.glob("/none/*").unwrap(), [""; 0]);
+        assert_eq!(disk.glob("etc//b/*").unwrap(), ["etc/b/x.conf"]);
         assert_eq!(disk.read("/etc/a/y.conf").unwrap(), b"a;");
         assert_eq!(disk.read("/etc/a/n.conf").unwrap_err(), ReadFailure::missing());
         assert!(disk.read("/etc/a").is_err());
@@ -234,12 +222,11 @@ mod tests {
             fs::write(folder.path().join(format!("{number}.conf")), "").unwrap();
         }
         let disk = Disk { root: Some(folder.path().to_owned()) };
-        assert!(disk.too_many("/*.conf"));
-        assert!(!disk.too_many("/1*.conf"));
+        assert_eq!(disk.glob("/*.conf"), None);
+        assert!(disk.glob("/1*.conf").is_some());
         fs::remove_file(folder.path().join("0.conf")).unwrap();
         fs::write(folder.path().join("other"), "").unwrap();
-        assert!(!disk.too_many("/*.conf"));
-        assert_eq!(disk.glob("/*.conf").len(), MAX_MATCHES);
+        assert_eq!(disk.glob("/*.conf").unwrap().len(), MAX_MATCHES);
     }
 
     #[test]
@@ -268,7 +255,7 @@ mod tests {
         for lost in ["/etc/sites/outside.conf", "/etc/loop.conf", "/etc/sites/dangling.conf"] {
             assert!(disk.read(lost).is_err(), "{lost}");
         }
-        assert_eq!(disk.glob("/sites/d*"), ["/sites/dangling.conf"]);
-        assert_eq!(disk.glob("/sites/*").len(), 4);
+        assert_eq!(disk.glob("/sites/d*").unwrap(), ["/sites/dangling.conf"]);
+        assert_eq!(disk.glob("/sites/*").unwrap().len(), 4);
     }
 }

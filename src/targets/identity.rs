@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::sign::{any_ecdsa_type, any_supported_type};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, InconsistentKeys};
 use rustls_pki_types::pem::PemObject;
@@ -98,7 +99,15 @@ pub enum FileError {
 
 /// Reads a file of certificates: a PEM bundle, or one certificate in DER.
 pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
-    let (blocks, problems) = file::blocks(&read_file(path)?);
+    certificates_in(path, &read_file(path)?)
+}
+
+/// The certificates in the contents of a file.
+pub(super) fn certificates_in(
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, FileError> {
+    let (blocks, problems) = file::blocks(bytes);
     if let Some(problem) = problems.first() {
         return Err(FileError::Pem { path: path.to_owned(), reason: problem.to_string() });
     }
@@ -115,7 +124,7 @@ pub fn read_identity(
     passwords: Option<&Path>,
 ) -> Result<ClientIdentity, FileError> {
     let chain = read_certificates(certificate)?;
-    let (key_der, password) = read_key(key, passwords)?;
+    let (key_der, password) = key_in(key, &read_file(key)?, passwords)?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     certified(&chain, key_der.clone_key(), &provider).map_err(|error| FileError::Mismatch {
         certificate: certificate.to_owned(),
@@ -150,26 +159,40 @@ pub fn certified(
 /// Reads a private key, which a password of a file may open, and returns its public key, as `SubjectPublicKeyInfo` in
 /// DER.
 pub fn read_public_key(path: &Path, passwords: Option<&Path>) -> Result<Vec<u8>, FileError> {
-    let (key, _) = read_key(path, passwords)?;
-    public_key(key).ok_or_else(|| FileError::NoKey { path: path.to_owned() })
+    public_key_in(path, &read_file(path)?, passwords)
+}
+
+/// The public key of the private key in the contents of a file.
+pub(super) fn public_key_in(
+    path: &Path,
+    bytes: &[u8],
+    passwords: Option<&Path>,
+) -> Result<Vec<u8>, FileError> {
+    let (key, _) = key_in(path, bytes, passwords)?;
+    public_key(&key).ok_or_else(|| FileError::NoKey { path: path.to_owned() })
 }
 
 /// The public key of a private key, as `SubjectPublicKeyInfo` in DER.
-pub(super) fn public_key(key: PrivateKeyDer<'static>) -> Option<Vec<u8>> {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let signing = provider.key_provider.load_private_key(key).ok()?;
+pub(super) fn public_key(key: &PrivateKeyDer<'static>) -> Option<Vec<u8>> {
+    let is_ec = match key {
+        PrivateKeyDer::Sec1(_) => true,
+        PrivateKeyDer::Pkcs8(key) => file::is_ec_key(key.secret_pkcs8_der()),
+        _ => false,
+    };
+    // The library would try each such key as one of RSA first, and check it for that.
+    let signing = if is_ec { any_ecdsa_type(key) } else { any_supported_type(key) }.ok()?;
     signing.public_key().map(|spki| spki.to_vec())
 }
 
-/// The first private key of a file, and where its password is.
-fn read_key(
+/// The first private key in the contents of a file, and where its password is.
+fn key_in(
     path: &Path,
+    bytes: &[u8],
     passwords: Option<&Path>,
 ) -> Result<(PrivateKeyDer<'static>, Option<PasswordPlace>), FileError> {
-    let bytes = read_file(path)?;
     let owned = || path.to_owned();
-    let Some(locked) = LockedKey::find(&bytes) else {
-        let key = PrivateKeyDer::from_pem_slice(&bytes);
+    let Some(locked) = LockedKey::find(bytes) else {
+        let key = PrivateKeyDer::from_pem_slice(bytes);
         return key.map(|key| (key, None)).map_err(|_| FileError::NoKey { path: owned() });
     };
     let passwords = passwords.ok_or_else(|| FileError::EncryptedKey { path: owned() })?;

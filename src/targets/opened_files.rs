@@ -5,8 +5,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::identity::{FileError, read_certificates, read_public_key};
+use rustls_pki_types::CertificateDer;
+
+use super::identity::{
+    FileError, certificates_in, public_key_in, read_certificates, read_public_key,
+};
 use crate::certificate::Certificate;
+use crate::certificate::file::{self, FileChain};
 
 /// The files of a key and of its passwords.
 type KeyFiles = (PathBuf, Option<PathBuf>);
@@ -19,6 +24,7 @@ pub struct OpenedFiles(Arc<Mutex<FileContents>>);
 struct FileContents {
     keys: HashMap<KeyFiles, PublicKeyRead>,
     certificates: HashMap<PathBuf, Option<CertificatesRead>>,
+    chains: HashMap<PathBuf, Arc<[FileChain]>>,
 }
 
 /// A `SubjectPublicKeyInfo` in DER, or why there is none.
@@ -30,19 +36,57 @@ pub(super) type CertificatesRead = Arc<[Arc<Certificate>]>;
 impl OpenedFiles {
     /// The public key of a key file, which one of these passwords may open.
     pub(super) fn public_key(&self, key: &Path, passwords: Option<&Path>) -> PublicKeyRead {
+        self.public_key_or(key, passwords, || read_public_key(key, passwords))
+    }
+
+    /// The same, of a file that was just read.
+    pub(super) fn public_key_in(
+        &self,
+        key: &Path,
+        bytes: &[u8],
+        passwords: Option<&Path>,
+    ) -> PublicKeyRead {
+        self.public_key_or(key, passwords, || public_key_in(key, bytes, passwords))
+    }
+
+    fn public_key_or(
+        &self,
+        key: &Path,
+        passwords: Option<&Path>,
+        read: impl FnOnce() -> Result<Vec<u8>, FileError>,
+    ) -> PublicKeyRead {
         let files = (key.to_owned(), passwords.map(Path::to_owned));
-        let read = || Arc::new(read_public_key(key, passwords));
-        Arc::clone(self.lock().keys.entry(files).or_insert_with(read))
+        Arc::clone(self.lock().keys.entry(files).or_insert_with(|| Arc::new(read())))
     }
 
     /// The certificates of a file; `None` if it cannot be read.
     pub(super) fn certificates(&self, path: &Path) -> Option<CertificatesRead> {
-        let read = || {
-            let ders = read_certificates(path).ok()?;
+        self.certificates_or(path, || read_certificates(path))
+    }
+
+    /// The same, of a file that was just read.
+    pub(super) fn certificates_in(&self, path: &Path, bytes: &[u8]) -> Option<CertificatesRead> {
+        self.certificates_or(path, || certificates_in(path, bytes))
+    }
+
+    fn certificates_or(
+        &self,
+        path: &Path,
+        read: impl FnOnce() -> Result<Vec<CertificateDer<'static>>, FileError>,
+    ) -> Option<CertificatesRead> {
+        let parsed = || {
+            let ders = read().ok()?;
             let parsed = ders.iter().filter_map(|der| Certificate::parse(der).ok());
             Some(parsed.map(Arc::new).collect())
         };
-        self.lock().certificates.entry(path.to_owned()).or_insert_with(read).clone()
+        self.lock().certificates.entry(path.to_owned()).or_insert_with(parsed).clone()
+    }
+
+    /// The chains of a file, without a name and a key; `None` if it cannot be read.
+    pub(super) fn chains(&self, path: &Path) -> Option<Arc<[FileChain]>> {
+        let certificates = self.certificates(path)?;
+        let chains = || file::chains("", &certificates, None).into();
+        Some(Arc::clone(self.lock().chains.entry(path.to_owned()).or_insert_with(chains)))
     }
 
     fn lock(&self) -> MutexGuard<'_, FileContents> {

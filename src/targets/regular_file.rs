@@ -18,20 +18,28 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if let Some(contents) = secret_files::read(path) {
         return contents.and_then(|bytes| within(bytes, most));
     }
-    let is_open = path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd");
-    if !is_open && path != Path::new("/dev/stdin") {
-        match kind(path)? {
-            EntryKind::File => {}
-            EntryKind::Folder => return Err(io::ErrorKind::IsADirectory.into()),
-            other => {
-                let words = format!("not a regular file, but a {other}");
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, words));
-            }
+    let found = fs::metadata(path)?;
+    match EntryKind::of(found.file_type()) {
+        EntryKind::File if found.len() > most => return Err(io::ErrorKind::FileTooLarge.into()),
+        EntryKind::File => {}
+        EntryKind::Folder => return Err(io::ErrorKind::IsADirectory.into()),
+        _ if is_open(path) => {}
+        other => {
+            let words = format!("not a regular file, but a {other}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, words));
         }
     }
-    let mut bytes = Vec::new();
+    // One byte more than the file has, so that its end is seen without another buffer.
+    let length = usize::try_from(found.len()).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(length.saturating_add(1));
     fs::File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     within(bytes, most)
+}
+
+/// Whether a path leads to something that this process has already opened.
+fn is_open(path: &Path) -> bool {
+    let places = ["/dev/fd", "/proc/self/fd", "/dev/stdin"];
+    places.iter().any(|place| path.starts_with(place))
 }
 
 /// What is at a path.
@@ -50,6 +58,16 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
+    fn of(kind: fs::FileType) -> Self {
+        match kind {
+            _ if kind.is_file() => Self::File,
+            _ if kind.is_dir() => Self::Folder,
+            _ if kind.is_fifo() => Self::Pipe,
+            _ if kind.is_socket() => Self::Socket,
+            _ => Self::Device,
+        }
+    }
+
     /// Whether reading it may wait for something else, or never end.
     pub fn keeps_waiting(self) -> bool {
         matches!(self, Self::Pipe | Self::Device)
@@ -73,14 +91,7 @@ pub fn kind(path: &Path) -> io::Result<EntryKind> {
     if path == Path::new("/dev/null") {
         return Ok(EntryKind::File);
     }
-    let kind = fs::metadata(path)?.file_type();
-    Ok(match kind {
-        _ if kind.is_file() => EntryKind::File,
-        _ if kind.is_dir() => EntryKind::Folder,
-        _ if kind.is_fifo() => EntryKind::Pipe,
-        _ if kind.is_socket() => EntryKind::Socket,
-        _ => EntryKind::Device,
-    })
+    Ok(EntryKind::of(fs::metadata(path)?.file_type()))
 }
 
 fn within(bytes: Vec<u8>, most: u64) -> io::Result<Vec<u8>> {

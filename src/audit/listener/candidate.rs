@@ -73,12 +73,12 @@ fn directive(tree: &Tree, edit: &Edit) -> ProposedDirective {
     let block = tree.at(&edit.at);
     let is_it = |one: &&Directive| {
         let differs = is_pair(&edit.name) && edit.arguments.first() != one.arguments.first();
-        one.name == edit.name && !differs
+        *one.name == *edit.name && !differs
     };
     let own = block.and_then(|block| block.children().iter().find(is_it));
     let span = own.map_or(&edit.at, |own| &own.span);
     ProposedDirective {
-        context: block.map_or_else(|| "server".to_owned(), |block| block.name.clone()),
+        context: block.map_or_else(|| "server".to_owned(), |block| block.name.to_string()),
         name: edit.name.clone(),
         value: edit.arguments.join(" "),
         file: Some(span.file.to_string()),

@@ -41,7 +41,8 @@ pub(super) fn below_root(root: &Path, places: &[&str]) -> Option<(Build, String)
     if let Some(needed) = texts(&bytes, "libcrypto.so").next() {
         let disk = Disk { root: Some(root.to_owned()) };
         let patterns = LIBRARY_FOLDERS.iter().map(|folder| format!("{folder}/{needed}"));
-        let names = patterns.flat_map(|pattern| disk.glob(&pattern)).collect::<Vec<_>>();
+        let names =
+            patterns.filter_map(|pattern| disk.glob(&pattern)).flatten().collect::<Vec<_>>();
         build.library = names.iter().find_map(|name| library(&below(Some(root), name)));
     }
     Some((build, path.display().to_string()))

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::ROWS;
+use super::table;
 use crate::nginx::problem::Fault;
 use crate::nginx::upstream::ProxyModule;
 
@@ -21,7 +21,7 @@ const SHORTEST: usize = 5;
 /// The names of nginx's directives, by their length.
 static BY_LENGTH: LazyLock<HashMap<usize, Vec<&str>>> = LazyLock::new(|| {
     let mut names: HashMap<usize, Vec<&str>> = HashMap::new();
-    for known in ROWS.keys().filter(|known| known.len() >= SHORTEST) {
+    for known in table::names().filter(|known| known.len() >= SHORTEST) {
         names.entry(known.len()).or_default().push(known);
     }
     names

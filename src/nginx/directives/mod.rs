@@ -2,23 +2,16 @@
 //! unlisted directive is accepted unless it is misspelt, because another module may define it.
 
 mod misspelt;
+mod name;
+mod table;
 pub(super) mod value;
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
 pub use self::misspelt::intended;
-use self::value::ValueKind;
+pub use self::name::DirectiveName;
 pub use self::value::number;
 pub(in crate::nginx) use self::value::{is_size, is_time};
 use super::defaults::NginxRelease;
 use super::problem::Fault;
-
-/// Every directive of nginx, one line for each kind of use, extracted from nginx's source by
-/// `scripts/nginx-directives`: name, contexts, arguments, values, first release, first release without it. Contexts are
-/// letters, see [`BlockContext`]. Arguments are the accepted counts, or `+` and `++` for at least one or two and `*`
-/// for any, after `{` for a block.
-const TABLE: &str = include_str!("directives.txt");
 
 /// The kind of block that contains a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -135,84 +128,52 @@ pub enum Module {
     Mail,
 }
 
-/// One kind of use of a directive.
-struct DirectiveRow {
-    contexts: &'static str,
-    block: bool,
-    counts: &'static str,
-    value: ValueKind,
-    /// The first release that has it; `None` if every release in use has it.
-    since: Option<NginxRelease>,
-    /// The first release without it.
-    until: Option<NginxRelease>,
-}
-
-static ROWS: LazyLock<HashMap<&'static str, Vec<DirectiveRow>>> = LazyLock::new(|| {
-    let mut rows: HashMap<&str, Vec<DirectiveRow>> = HashMap::new();
-    for line in TABLE.lines() {
-        let mut columns = line.split(' ');
-        let mut column = || columns.next().unwrap_or_default();
-        let (name, contexts, arguments, value) = (column(), column(), column(), column());
-        let row = DirectiveRow {
-            contexts,
-            block: arguments.starts_with('{'),
-            counts: arguments.trim_start_matches('{'),
-            value: ValueKind::read(value),
-            since: column().parse().ok(),
-            until: column().parse().ok(),
-        };
-        rows.entry(name).or_default().push(row);
-    }
-    rows
-});
-
 /// Checks a directive against the table, in the order of `ngx_conf_handler`; `block` is whether `{` follows it. If its
-/// name is allowed only once in a block, it is added to `seen`.
-pub fn check(
+/// name is allowed only once in a block, its number is added to `seen`.
+pub(super) fn check(
     context: BlockContext,
-    words: &[String],
+    name: &DirectiveName,
+    arguments: &[String],
     block: bool,
-    seen: &mut Vec<&'static str>,
+    seen: &mut Vec<usize>,
 ) -> Result<(), Fault> {
-    let [name, arguments @ ..] = words else { return Ok(()) };
     let Some(letter) = context.letter() else { return Ok(()) };
-    let Some((&known, rows)) = ROWS.get_key_value(name.as_str()) else {
+    let Some(known) = name.known() else {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         return if misspelt::is_misspelt(name) || !name.bytes().all(plain) {
-            Err(Fault::UnknownDirective(name.clone()))
+            Err(Fault::UnknownDirective(name.to_string()))
         } else {
             Ok(())
         };
     };
-    let Some(row) = rows.iter().find(|row| row.contexts.contains(letter)) else {
-        return Err(Fault::NotAllowed(name.clone()));
+    let Some(row) = known.rows.iter().find(|row| row.contexts.contains(letter)) else {
+        return Err(Fault::NotAllowed(name.to_string()));
     };
     match (row.block, block) {
-        (false, true) => return Err(Fault::NotTerminated(name.clone())),
-        (true, false) => return Err(Fault::NoOpening(name.clone())),
+        (false, true) => return Err(Fault::NotTerminated(name.to_string())),
+        (true, false) => return Err(Fault::NoOpening(name.to_string())),
         _ => {}
     }
     if !row.takes(arguments.len()) {
-        return Err(Fault::ArgumentCount(name.clone()));
+        return Err(Fault::ArgumentCount(name.to_string()));
     }
     if row.value.stands_once() {
-        if seen.contains(&known) {
-            return Err(Fault::Duplicate(name.clone()));
+        if seen.contains(&known.number) {
+            return Err(Fault::Duplicate(name.to_string()));
         }
-        seen.push(known);
+        seen.push(known.number);
     }
     row.value.check(name, arguments)
 }
 
 /// Whether a directive is allowed only once in a block.
 pub fn stands_once(name: &str) -> bool {
-    let rows = ROWS.get(name).map(Vec::as_slice).unwrap_or_default();
-    rows.iter().any(|row| row.value.stands_once())
+    table::find(name).is_some_and(|known| known.rows.iter().any(|row| row.value.stands_once()))
 }
 
 /// Whether nginx itself has a directive of this name; others belong to third-party modules.
-pub(super) fn is_known(name: &str) -> bool {
-    ROWS.contains_key(name)
+pub(super) fn is_known(name: &DirectiveName) -> bool {
+    name.known().is_some()
 }
 
 /// Whether a current directive of nginx exists in a release.
@@ -235,11 +196,15 @@ pub enum Availability {
 }
 
 /// Whether a directive exists in a block at a release.
-pub fn availability(context: BlockContext, name: &str, version: NginxRelease) -> Availability {
-    let rows = ROWS.get(name).map(Vec::as_slice).unwrap_or_default();
-    let fits =
-        |row: &&DirectiveRow| context.letter().is_some_and(|letter| row.contexts.contains(letter));
-    let Some(row) = rows.iter().find(fits) else { return Availability::Here };
+pub fn availability(
+    context: BlockContext,
+    name: &DirectiveName,
+    version: NginxRelease,
+) -> Availability {
+    let rows = name.known().map(|known| &known.rows[..]).unwrap_or_default();
+    let row =
+        context.letter().and_then(|letter| rows.iter().find(|row| row.contexts.contains(letter)));
+    let Some(row) = row else { return Availability::Here };
     match (row.since, row.until) {
         (Some(since), _) if since > version => {
             let elsewhere = rows.iter().any(|row| row.since.is_none_or(|since| since <= version));
@@ -250,27 +215,19 @@ pub fn availability(context: BlockContext, name: &str, version: NginxRelease) ->
     }
 }
 
-impl DirectiveRow {
-    fn takes(&self, count: usize) -> bool {
-        match self.counts {
-            "*" => true,
-            "+" => count >= 1,
-            "++" => count >= 2,
-            counts => counts.bytes().any(|digit| usize::from(digit - b'0') == count),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::table::TABLE;
+    use super::value::ValueKind;
     use super::*;
 
     #[track_caller]
     fn checked(context: BlockContext, text: &str, expected: &str) {
         let block = text.ends_with('{');
-        let words: Vec<String> =
-            text.trim_end_matches(['{', ';']).split_whitespace().map(str::to_owned).collect();
-        let said = check(context, &words, block, &mut Vec::new());
+        let mut words = text.trim_end_matches(['{', ';']).split_whitespace();
+        let name = words.next().unwrap_or_default().into();
+        let arguments: Vec<String> = words.map(str::to_owned).collect();
+        let said = check(context, &name, &arguments, block, &mut Vec::new());
         assert_eq!(said.map_or_else(|fault| fault.to_string(), |()| String::new()), expected);
     }
 
@@ -317,8 +274,9 @@ mod tests {
     #[test]
     fn directives_know_the_releases_that_have_them() {
         use BlockContext::{Http, Server, StreamServer};
-        let since =
-            |context, name, version: &str| availability(context, name, version.parse().unwrap());
+        let since = |context, name: &str, version: &str| {
+            availability(context, &name.into(), version.parse().unwrap())
+        };
         let later = |version: &str, elsewhere| Availability::Later {
             since: version.parse().unwrap(),
             elsewhere,
@@ -343,9 +301,17 @@ mod tests {
     #[test]
     fn a_scalar_may_stand_once() {
         let mut seen = Vec::new();
-        let words = ["ssl_verify_depth".to_owned(), "1".to_owned()];
-        assert_eq!(check(BlockContext::Http, &words, false, &mut seen), Ok(()));
-        let again = check(BlockContext::Http, &words, false, &mut seen);
+        let mut once = || {
+            check(
+                BlockContext::Http,
+                &"ssl_verify_depth".into(),
+                &["1".to_owned()],
+                false,
+                &mut seen,
+            )
+        };
+        assert_eq!(once(), Ok(()));
+        let again = once();
         assert_eq!(again, Err(Fault::Duplicate("ssl_verify_depth".to_owned())));
     }
 }

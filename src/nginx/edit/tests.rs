@@ -216,7 +216,7 @@ proptest! {
             let server = http.children().iter().find(|one| one.name == "server").unwrap();
             let block = if inner { server } else { http };
             let simple = block.children().iter().filter(|one| one.block.is_none());
-            simple.map(|one| [vec![one.name.clone()], one.arguments.clone()].concat()).collect()
+            simple.map(|one| [vec![one.name.to_string()], one.arguments.clone()].concat()).collect()
         };
         let inner = at != 0;
         prop_assert_eq!(words(&after, !inner), words(&before, !inner));

@@ -52,7 +52,7 @@ fn other_module(scope: &Scope<'_>, facts: &mut Vec<Fact>) {
         let wrong = inside.iter().filter(|one| one.name.starts_with(prefix));
         facts.extend(wrong.map(|one| Fact {
             span: one.span.clone(),
-            kind: FactKind::OtherModule { directive: one.name.clone(), meant },
+            kind: FactKind::OtherModule { directive: one.name.to_string(), meant },
         }));
     }
 }

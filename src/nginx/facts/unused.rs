@@ -67,7 +67,7 @@ fn report(scope: &Scope<'_>, reason: Plain, facts: &mut Vec<Fact>) {
         .filter(|one| one.name.starts_with("proxy_ssl_") && !matches!(one.first(), "off" | ""));
     facts.extend(settings.map(|one| Fact {
         span: one.span.clone(),
-        kind: FactKind::ProxySslUnused { directive: one.name.clone(), reason },
+        kind: FactKind::ProxySslUnused { directive: one.name.to_string(), reason },
     }));
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::listen::Listen;
 use super::names::claim;
 use super::settings::{at_socket, settings};
@@ -39,7 +41,7 @@ const MAX_MEMBERS: usize = 200_000;
 #[derive(Default)]
 struct ModuleSockets {
     all: Vec<CollectedSocket>,
-    known: HashMap<(ListenAddress, bool), usize>,
+    known: HashMap<(ListenAddress, bool), usize, RandomState>,
     /// The total number of servers on all sockets.
     members: usize,
 }

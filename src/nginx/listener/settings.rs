@@ -63,17 +63,22 @@ pub(super) fn at_socket<'t>(
     definitions: &Definitions<'t>,
     address: &ListenAddress,
 ) -> Option<ServerSsl> {
+    let is_variable = |set: &Set<Material>| matches!(set.value, Material::Variable(_));
+    let has_variables = |pair: &CertificatePair| {
+        is_variable(&pair.certificate) || pair.key.as_ref().is_some_and(is_variable)
+    };
+    if !ssl.certificates.iter().any(has_variables) {
+        return None;
+    }
     let mut own = ssl.clone();
     let pairs = own.certificates.iter_mut();
     let materials = pairs.flat_map(|pair| [Some(&mut pair.certificate), pair.key.as_mut()]);
-    let mut has_variables = false;
     for set in materials.flatten() {
         if let Material::Variable(file) = &mut set.value {
-            has_variables = true;
             let names = definitions.at_handshake(scope, address, &file.written);
             let full = |(name, file): (_, String)| (name, tree.full_name(&file));
             file.files = names.into_iter().map(full).collect();
         }
     }
-    has_variables.then_some(own)
+    Some(own)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::directives::{self, BlockContext};
+use super::directives::{self, BlockContext, DirectiveName};
 use super::glob;
 use super::problem::{ConfigurationProblem, Fault, Span};
 use super::source::Source;
@@ -29,7 +29,7 @@ const MAX_PROBLEMS: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directive {
     /// Its name.
-    pub name: String,
+    pub name: DirectiveName,
     /// Its arguments, without quotes and escapes.
     pub arguments: Vec<String>,
     /// The contents of its block, with included files instead of their `include`; `None` if it has no block.
@@ -86,7 +86,7 @@ impl Tree {
     pub fn read(source: &dyn Source, main: &str) -> Self {
         let mut reader = TreeReader {
             source,
-            prefix: folder(main),
+            prefix: folder(main).to_owned(),
             tree: Self { main: main.to_owned(), ..Self::default() },
             bytes: 0,
             includes: 0,
@@ -112,7 +112,7 @@ impl Tree {
 
     /// The full name of a file: relative names start at the folder of the main file (`ngx_conf_full_name`).
     pub fn full_name(&self, path: &str) -> String {
-        full_name(&folder(&self.main), path)
+        full_name(folder(&self.main), path)
     }
 
     /// The end of a directive, including its block.
@@ -140,8 +140,8 @@ impl Tree {
 }
 
 /// The folder of a path, with its final slash.
-pub(super) fn folder(path: &str) -> String {
-    path.rfind('/').map_or_else(String::new, |at| path[..=at].to_owned())
+pub(super) fn folder(path: &str) -> &str {
+    path.rfind('/').map_or("", |at| &path[..=at])
 }
 
 pub(super) fn full_name(prefix: &str, path: &str) -> String {
@@ -153,7 +153,7 @@ struct OpenBlock {
     context: BlockContext,
     directives: Vec<Directive>,
     /// The directives that are allowed once and have been seen.
-    seen: Vec<&'static str>,
+    seen: Vec<usize>,
 }
 
 impl OpenBlock {
@@ -265,12 +265,12 @@ impl TreeReader<'_> {
         if opens && matches!(into.context, BlockContext::Data(_)) {
             self.report(Fault::Unexpected(b'{'), Some(file.here()));
         }
-        let checked = check(into, &statement.words, opens);
+        let checked = check(into, &statement, opens);
         if let Err(fault) = checked {
             self.report(fault, Some(file.here()));
-        } else if !opens && is_include(into.context, &statement.words) {
+        } else if !opens && is_include(into.context, &statement) {
             let from = file.here();
-            self.include(&statement.words[1], &from, into);
+            self.include(&statement.arguments[0], &from, into);
             let mut directive = file.directive(statement);
             directive.extent.end = file.lexer.offset();
             self.tree.includes.push(directive);
@@ -299,7 +299,7 @@ impl TreeReader<'_> {
             if file.lexer.skip_lua() {
                 return BlockEnd::Brace;
             }
-            self.report(Fault::UnclosedLua(directive.name.clone()), Some(file.here()));
+            self.report(Fault::UnclosedLua(directive.name.to_string()), Some(file.here()));
             return BlockEnd::Broken;
         }
         if self.depth > MAX_DEPTH {
@@ -330,10 +330,10 @@ impl TreeReader<'_> {
         if let Some(folder) = self.source.unlisted(&path) {
             return self.report(Fault::Unlisted(folder), Some(from.clone()));
         }
-        if self.source.too_many(&path) {
+        let Some(matches) = self.source.glob(&path) else {
             return self.report(Fault::TooManyMatches(path), Some(from.clone()));
-        }
-        for path in self.source.glob(&path) {
+        };
+        for path in matches {
             if self.includes > MAX_INCLUDES {
                 break;
             }
@@ -362,11 +362,10 @@ impl File<'_> {
     }
 
     fn directive(&self, statement: Statement) -> Directive {
-        let Statement { words, start, line, column } = statement;
-        let mut words = words.into_iter();
+        let Statement { name, arguments, start, line, column } = statement;
         Directive {
-            name: words.next().unwrap_or_default(),
-            arguments: words.collect(),
+            name,
+            arguments,
             block: None,
             span: Span { file: Arc::clone(&self.name), line, column },
             extent: start..self.lexer.offset(),
@@ -376,21 +375,24 @@ impl File<'_> {
     }
 }
 
-/// Whether these words are an `include`; in a `map` they may be data.
-fn is_include(context: BlockContext, words: &[String]) -> bool {
-    context != BlockContext::Data(false) && words.len() == 2 && words[0] == "include"
+/// Whether a statement is an `include`; in a `map` it may be data.
+fn is_include(context: BlockContext, statement: &Statement) -> bool {
+    context != BlockContext::Data(false)
+        && statement.arguments.len() == 1
+        && statement.name == "include"
 }
 
 /// The error that nginx would report for a statement before it evaluates it.
-fn check(into: &mut OpenBlock, words: &[String], opens: bool) -> Result<(), Fault> {
-    let is_include = words[0] == "include" && !matches!(into.context, BlockContext::Data(_));
+fn check(into: &mut OpenBlock, statement: &Statement, opens: bool) -> Result<(), Fault> {
+    let Statement { name, arguments, .. } = statement;
+    let is_include = *name == "include" && !matches!(into.context, BlockContext::Data(_));
     if is_include && opens {
-        return Err(Fault::NotTerminated(words[0].clone()));
+        return Err(Fault::NotTerminated(name.to_string()));
     }
-    if is_include && words.len() != 2 {
-        return Err(Fault::ArgumentCount(words[0].clone()));
+    if is_include && arguments.len() != 1 {
+        return Err(Fault::ArgumentCount(name.to_string()));
     }
-    directives::check(into.context, words, opens, &mut into.seen)
+    directives::check(into.context, name, arguments, opens, &mut into.seen)
 }
 
 #[cfg(test)]

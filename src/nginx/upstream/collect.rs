@@ -224,6 +224,58 @@ fn with_full_names(
     commands
 }
 
+/// The names of a module's TLS directives.
+struct SettingNames {
+    server_name: &'static str,
+    name: &'static str,
+    protocols: &'static str,
+    ciphers: &'static str,
+    verify: &'static str,
+    verify_depth: &'static str,
+    trusted_certificate: &'static str,
+    crl: &'static str,
+    certificate: &'static str,
+    certificate_key: &'static str,
+    password_file: &'static str,
+    session_reuse: &'static str,
+    conf_command: &'static str,
+    alpn: &'static str,
+}
+
+macro_rules! setting_names {
+    ($prefix:literal) => {
+        SettingNames {
+            server_name: concat!($prefix, "server_name"),
+            name: concat!($prefix, "name"),
+            protocols: concat!($prefix, "protocols"),
+            ciphers: concat!($prefix, "ciphers"),
+            verify: concat!($prefix, "verify"),
+            verify_depth: concat!($prefix, "verify_depth"),
+            trusted_certificate: concat!($prefix, "trusted_certificate"),
+            crl: concat!($prefix, "crl"),
+            certificate: concat!($prefix, "certificate"),
+            certificate_key: concat!($prefix, "certificate_key"),
+            password_file: concat!($prefix, "password_file"),
+            session_reuse: concat!($prefix, "session_reuse"),
+            conf_command: concat!($prefix, "conf_command"),
+            alpn: concat!($prefix, "alpn"),
+        }
+    };
+}
+
+impl SettingNames {
+    fn of(module: ProxyModule) -> &'static Self {
+        static PROXY: SettingNames = setting_names!("proxy_ssl_");
+        static GRPC: SettingNames = setting_names!("grpc_ssl_");
+        static UWSGI: SettingNames = setting_names!("uwsgi_ssl_");
+        match module {
+            ProxyModule::Proxy | ProxyModule::Stream => &PROXY,
+            ProxyModule::Grpc => &GRPC,
+            ProxyModule::Uwsgi => &UWSGI,
+        }
+    }
+}
+
 /// Reads the settings that apply; `text` evaluates a text with variables.
 fn settings(
     scope: &Scope<'_>,
@@ -231,11 +283,10 @@ fn settings(
     tree: &Tree,
     mut text: impl FnMut(&str) -> Result<Result<String, Unresolved>, Fork>,
 ) -> Result<ProxySsl, Fork> {
-    let name = |suffix: &str| format!("{}{suffix}", module.prefix());
-    let file =
-        |suffix: &str| scope.scalar(&name(suffix)).map(|set| set.map(|path| tree.full_name(&path)));
-    let mut value = |suffix: &str| {
-        let Some(set) = scope.scalar(&name(suffix)) else { return Ok(None) };
+    let names = SettingNames::of(module);
+    let file = |name: &str| scope.scalar(name).map(|set| set.map(|path| tree.full_name(&path)));
+    let mut value = |name: &str| {
+        let Some(set) = scope.scalar(name) else { return Ok(None) };
         let value = text(&set.value)?;
         Ok(Some(set.map(|written| Text { written, value })))
     };
@@ -245,20 +296,20 @@ fn settings(
         })
     };
     Ok(ProxySsl {
-        server_name: scope.flag(&name("server_name")),
-        name: value("name")?,
-        protocols: scope.words(&name("protocols")),
-        ciphers: scope.scalar(&name("ciphers")),
-        verify: scope.flag(&name("verify")),
-        verify_depth: scope.number(&name("verify_depth")),
-        trusted_certificate: file("trusted_certificate"),
-        crl: file("crl"),
-        certificate: material(value("certificate")?),
-        certificate_key: material(value("certificate_key")?),
-        password_file: file("password_file"),
-        session_reuse: scope.flag(&name("session_reuse")),
-        conf_command: with_full_names(scope.pairs(&name("conf_command")), tree),
-        alpn: scope.words(&name("alpn")).filter(|_| module == ProxyModule::Stream),
+        server_name: scope.flag(names.server_name),
+        name: value(names.name)?,
+        protocols: scope.words(names.protocols),
+        ciphers: scope.scalar(names.ciphers),
+        verify: scope.flag(names.verify),
+        verify_depth: scope.number(names.verify_depth),
+        trusted_certificate: file(names.trusted_certificate),
+        crl: file(names.crl),
+        certificate: material(value(names.certificate)?),
+        certificate_key: material(value(names.certificate_key)?),
+        password_file: file(names.password_file),
+        session_reuse: scope.flag(names.session_reuse),
+        conf_command: with_full_names(scope.pairs(names.conf_command), tree),
+        alpn: scope.words(names.alpn).filter(|_| module == ProxyModule::Stream),
         http_version: scope.scalar("proxy_http_version").filter(|_| module == ProxyModule::Proxy),
         proxy_protocol: module == ProxyModule::Stream
             && scope.flag("proxy_protocol").is_some_and(|set| set.value),

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::{Destination, Peer, PeerAddress, ProxyModule, UpstreamBlock, Wire};
 use crate::nginx::address::{self, NginxAddress};
 use crate::nginx::inherit::Scope;
@@ -11,7 +13,7 @@ use crate::nginx::variable::Unresolved;
 
 /// The `upstream` blocks of `http` or `stream`, by name in lower case.
 #[derive(Debug)]
-pub(super) struct UpstreamBlocks(HashMap<String, BlockWithPeers>);
+pub(super) struct UpstreamBlocks(HashMap<String, BlockWithPeers, RandomState>);
 
 /// A block and its servers.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ impl UpstreamBlocks {
         let default_port = block.filter(|block| block.name == "http").map(|_| 80);
         let inside = block.map(Directive::children).unwrap_or_default();
         let blocks = inside.iter().filter(|one| one.name == "upstream" && one.block.is_some());
-        let mut groups = HashMap::new();
+        let mut groups = HashMap::default();
         for block in blocks {
             let servers = block.children().iter().filter(|one| one.name == "server");
             let peers = servers.filter_map(|server| peer(server, default_port)).collect();

@@ -10,6 +10,7 @@ pub use collect::{plain_upstreams, upstreams, without_port};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::directives::DirectiveName;
 use super::inherit::Set;
 use super::problem::Span;
 use super::variable::{Unresolved, Variables};
@@ -115,7 +116,7 @@ pub struct Upstream {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enclosing {
     /// The name of its directive: `location`.
-    pub name: String,
+    pub name: DirectiveName,
     /// The directive's first arguments; nginx allows no more.
     pub arguments: Vec<String>,
     /// The directive.

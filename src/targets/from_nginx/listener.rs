@@ -5,7 +5,7 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use super::{Premises, Untestable, loopback, origin, suites, written};
-use crate::certificate::file::{self, FileChain, FileKey};
+use crate::certificate::file::{FileChain, FileKey};
 use crate::nginx::listener::{
     ListenAddress, Listener, MailStartTls as Begin, Material, Protocol, Server, ServerName,
     ServerSsl,
@@ -324,9 +324,7 @@ fn files(ssl: &ServerSsl, asked: Option<&str>, premises: &Premises<'_>) -> Vec<F
             },
             Material::Data(_) | Material::Engine(_) => continue,
         };
-        let Some(certificates) = premises.opened.certificates(&premises.path(name)) else {
-            continue;
-        };
+        let Some(chains) = premises.opened.chains(&premises.path(name)) else { continue };
         let key = pair.key.as_ref().and_then(|key| match &key.value {
             Material::File(name) => Some(name.as_str()),
             Material::Variable(file) => file.for_name(asked),
@@ -347,8 +345,12 @@ fn files(ssl: &ServerSsl, asked: Option<&str>, premises: &Premises<'_>) -> Vec<F
             };
             Some(FileKey { path: name.to_owned(), spki })
         });
-        let chains = file::chains(name, &certificates, key.as_ref()).into_iter();
-        all.extend(chains.map(|chain| FileChain { at_handshake, ..chain }));
+        all.extend(chains.iter().map(|chain| FileChain {
+            path: name.to_owned(),
+            key: key.clone(),
+            at_handshake,
+            ..chain.clone()
+        }));
     }
     all
 }

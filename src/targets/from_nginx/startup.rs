@@ -111,6 +111,7 @@ impl Checks<'_> {
         }
         let verifies = scope.scalar("ssl_verify_client").is_some_and(|mode| mode.value != "off");
         let staples = scope.flag("ssl_stapling").is_some_and(|set| set.value);
+        let passwords = scope.scalar("ssl_password_file").map(|set| self.tree.full_name(&set));
         for (name, kind, counts) in [
             ("ssl_certificate", FileUse::Certificate, true),
             ("ssl_certificate_key", FileUse::Key, true),
@@ -124,12 +125,12 @@ impl Checks<'_> {
             for one in scope.effective(name).iter().filter(|_| counts) {
                 // nginx reads these keys when it has read everything else.
                 let at_end = self.end.clone().filter(|_| kind == FileUse::TicketKey);
-                self.file(one.first(), kind, &at_end.unwrap_or_else(|| one.judged_at()));
+                let span = at_end.unwrap_or_else(|| one.judged_at());
+                let text = self.file(one.first(), kind, &span);
+                if kind == FileUse::Key {
+                    self.locked(one.first(), text.as_deref(), passwords.as_deref(), &span);
+                }
             }
-        }
-        let passwords = scope.scalar("ssl_password_file").map(|set| self.tree.full_name(&set));
-        for one in scope.effective("ssl_certificate_key") {
-            self.locked(one.first(), passwords.as_deref(), &one.judged_at());
         }
         if self.judges_files {
             self.key_pairs(scope);
@@ -215,17 +216,14 @@ impl Checks<'_> {
 
     fn upstream(&mut self, upstream: &Upstream) {
         let ssl = &upstream.ssl;
-        for (file, kind) in
-            [(&ssl.certificate, FileUse::Certificate), (&ssl.certificate_key, FileUse::Key)]
-        {
-            // A key without a certificate is not opened.
-            if let Some(file) = file.as_ref().filter(|_| ssl.certificate.is_some()) {
-                self.file(&file.value.written, kind, &file.span);
+        // A key without a certificate is not opened.
+        if let Some(certificate) = &ssl.certificate {
+            self.file(&certificate.value.written, FileUse::Certificate, &certificate.span);
+            if let Some(key) = &ssl.certificate_key {
+                let text = self.file(&key.value.written, FileUse::Key, &key.span);
+                let passwords = ssl.password_file.as_ref().map(|set| &*set.value);
+                self.locked(&key.value.written, text.as_deref(), passwords, &key.span);
             }
-        }
-        if let Some(key) = ssl.certificate_key.as_ref().filter(|_| ssl.certificate.is_some()) {
-            let passwords = ssl.password_file.as_ref().map(|set| &*set.value);
-            self.locked(&key.value.written, passwords, &key.span);
         }
         for (file, kind) in
             [(&ssl.trusted_certificate, FileUse::Trusted), (&ssl.crl, FileUse::Lists)]
@@ -293,11 +291,16 @@ impl Checks<'_> {
         }
     }
 
-    /// A key that is encrypted, with the file of its passwords.
-    fn locked(&mut self, written: &str, passwords: Option<&str>, span: &Span) {
+    /// A key that is encrypted, with the file of its passwords; the text of its file, if that was just read.
+    fn locked(&mut self, written: &str, text: Option<&[u8]>, passwords: Option<&str>, span: &Span) {
         let Some(name) = self.named(written) else { return };
-        let file = passwords.map(|name| self.premises.path(name));
-        let read = self.premises.opened.public_key(&self.premises.path(&name), file.as_deref());
+        let (path, file) =
+            (self.premises.path(&name), passwords.map(|name| self.premises.path(name)));
+        let opened = &self.premises.opened;
+        let read = match text {
+            Some(text) => opened.public_key_in(&path, text, file.as_deref()),
+            None => opened.public_key(&path, file.as_deref()),
+        };
         let failed = |errors: &str, why: &str| FactKind::FileRefused {
             words: format!(
                 "cannot load certificate key \"{name}\": PEM_read_bio_PrivateKey() failed (SSL: {errors}): {why}"
@@ -339,18 +342,24 @@ impl Checks<'_> {
         }
     }
 
-    fn file(&mut self, written: &str, kind: FileUse, span: &Span) {
-        let Some(name) = self.named_for(kind, written) else { return };
+    /// Judges a file, the first time that it is met in this use, and returns its text if nginx can use it.
+    fn file(&mut self, written: &str, kind: FileUse, span: &Span) -> Option<Vec<u8>> {
+        let name = self.named_for(kind, written)?;
         if !self.met.insert((kind, name.clone())) {
-            return;
+            return None;
         }
         self.files.push((span.clone(), name.clone()));
         let path = self.premises.path(&name);
         let kind = match entry(&path) {
-            DiskEntry::File(text) => match fault(kind, &name, &text) {
-                Some(words) => FactKind::FileRefused { words },
-                None => return,
-            },
+            DiskEntry::File(text) => {
+                let Some(words) = fault(kind, &name, &text) else {
+                    if kind == FileUse::Certificate {
+                        self.premises.opened.certificates_in(&path, &text);
+                    }
+                    return Some(text);
+                };
+                FactKind::FileRefused { words }
+            }
             // If the folder exists without the file, it is probably nginx's own; if not, the configuration is for
             // another machine.
             DiskEntry::Missing { folder: true } if self.on_disk => {
@@ -359,16 +368,14 @@ impl Checks<'_> {
             DiskEntry::Missing { .. } => FactKind::Untested {
                 reason: format!("could not test: {name} is not on this machine"),
             },
-            DiskEntry::Unreadable(reason) => match self.unread(kind, &name, &path, &reason) {
-                Some(kind) => kind,
-                None => return,
-            },
+            DiskEntry::Unreadable(reason) => self.unread(kind, &name, &path, &reason)?,
         };
         // One file may serve several purposes.
         let is_refused = matches!(kind, FactKind::FileRefused { .. });
         if !is_refused || self.refused.insert(name) {
             self.say(span, kind);
         }
+        None
     }
 
     fn unopened(&self, kind: FileUse, name: &str, error: OpenFailure) -> String {

@@ -47,12 +47,13 @@ pub(super) fn targets(
         if destination.peers.iter().all(|peer| peer.down) {
             untestable.push(cannot("all its servers are marked down".to_owned()));
         }
+        let settings = settings(&client, upstream);
         for peer in destination.peers.iter().filter(|peer| !peer.down) {
             match endpoint(peer, premises) {
                 Ok((host, port)) => {
                     let target =
                         target(upstream, &destination.url, (peer, &host, port), &client, premises);
-                    all.push((key(&client, upstream, &host, port), target, upstream.span.clone()));
+                    all.push((key(&host, port, &settings), target, upstream.span.clone()));
                 }
                 Err(reason) => untestable.push(cannot(reason.to_owned())),
             }
@@ -115,10 +116,11 @@ pub(super) fn plain_targets(
         let over_tls = over_tls(upstream, destination);
         client.plain = Some(PlainPass { url: upstream.url.clone(), over_tls, beside_tls });
         let client = Arc::new(client);
+        let settings = settings(&client, upstream);
         for peer in destination.peers.iter().filter(|peer| !peer.down) {
             let Ok((host, port)) = endpoint(peer, premises) else { continue };
             let target = target(upstream, &destination.url, (peer, &host, port), &client, premises);
-            all.push((key(&client, upstream, &host, port), target, upstream.span.clone()));
+            all.push((key(&host, port, &settings), target, upstream.span.clone()));
         }
     }
     all
@@ -207,7 +209,7 @@ fn target(
     target.role = Role::Upstream;
     target.proxy_protocol = upstream.ssl.proxy_protocol;
     // An upstream may know a name with a dot, but probably not the name of an `upstream` block.
-    let known = client.name.contains('.') && client.with_name_sent().sni().is_some();
+    let known = client.name.contains('.') && client.has_sendable_name();
     if known && let Ok(Host::Name(name)) = parse_host(&client.name) {
         target.server_name = Some(name);
     }
@@ -230,8 +232,12 @@ fn target(
 }
 
 /// The settings and the server, as far as they affect the result.
-fn key(client: &NginxClient, upstream: &Upstream, host: &Host, port: u16) -> String {
+fn key(host: &Host, port: u16, settings: &str) -> String {
+    format!("upstream {host} {port} {settings}")
+}
+
+/// What is the same for every server of an upstream, as far as it affects the result.
+fn settings(client: &NginxClient, upstream: &Upstream) -> String {
     let header = client.request.as_ref().map(|request| &request.host);
-    let settings = client.settings();
-    format!("upstream {host} {port} {} {settings} {header:?}", upstream.ssl.proxy_protocol)
+    format!("{} {} {header:?}", upstream.ssl.proxy_protocol, client.settings())
 }

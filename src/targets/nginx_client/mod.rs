@@ -4,6 +4,7 @@ mod change;
 mod hello;
 mod request;
 
+use std::borrow::Cow;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -155,7 +156,13 @@ impl NginxClient {
 
     /// The name in the hello (`ngx_http_upstream_ssl_name`).
     pub fn sni(&self) -> Option<&str> {
-        (self.server_name && is_sendable(&self.name)).then_some(&*self.name)
+        (self.server_name && self.has_sendable_name()).then_some(&*self.name)
+    }
+
+    /// Whether nginx sends its name if SNI is on: it must not be empty or an IP address.
+    pub fn has_sendable_name(&self) -> bool {
+        let name = &self.name;
+        !(name.is_empty() || name.starts_with('[') || name.parse::<Ipv4Addr>().is_ok())
     }
 
     /// The same with SNI on.
@@ -232,30 +239,31 @@ impl NginxClient {
     /// The settings as `name=value`, one per line, without the release and the library. Equal text means equal
     /// configuration.
     pub fn settings(&self) -> String {
-        let path = |path: &PathBuf| path.display().to_string();
+        fn path(path: Option<&PathBuf>) -> Cow<'_, str> {
+            path.map(|path| path.to_string_lossy()).unwrap_or_default()
+        }
+        let mut text = String::with_capacity(256);
+        let mut put = |name: &str, value: &str| text.extend([name, "=", value, "\n"]);
+        let flag = |on: bool| if on { "true" } else { "false" };
         let identity = self.identity.as_ref();
         let protocols = self.protocols.iter().flatten().map(ToString::to_string);
-        let settings = [
-            ("module", self.module.name().to_owned()),
-            ("server_name", self.server_name.to_string()),
-            ("name", self.name.clone()),
-            ("protocols", protocols.collect::<Vec<_>>().join(" ")),
-            ("ciphers", self.ciphers.clone()),
-            ("verify", self.verify.to_string()),
-            ("verify_depth", self.verify_depth.to_string()),
-            (
-                "trusted_certificate",
-                self.trusted.as_ref().map(|one| path(&one.path)).unwrap_or_default(),
-            ),
-            ("crl", self.crl.as_ref().map(path).unwrap_or_default()),
-            ("certificate", identity.map(|one| path(&one.certificate_file)).unwrap_or_default()),
-            ("certificate_key", identity.map(|one| path(&one.key_file)).unwrap_or_default()),
-            ("alpn", self.alpn.join(" ")),
-            ("conf_command", self.conf_commands.join("; ")),
-        ];
-        let plain = self.plain.as_ref().map(|plain| format!("plain={}\n", plain.url));
-        settings.map(|(name, value)| format!("{name}={value}\n")).concat()
-            + &plain.unwrap_or_default()
+        put("module", self.module.name());
+        put("server_name", flag(self.server_name));
+        put("name", &self.name);
+        put("protocols", &protocols.collect::<Vec<_>>().join(" "));
+        put("ciphers", &self.ciphers);
+        put("verify", flag(self.verify));
+        put("verify_depth", &self.verify_depth.to_string());
+        put("trusted_certificate", &path(self.trusted.as_ref().map(|one| &one.path)));
+        put("crl", &path(self.crl.as_ref()));
+        put("certificate", &path(identity.map(|one| &one.certificate_file)));
+        put("certificate_key", &path(identity.map(|one| &one.key_file)));
+        put("alpn", &self.alpn.join(" "));
+        put("conf_command", &self.conf_commands.join("; "));
+        if let Some(plain) = &self.plain {
+            put("plain", &plain.url);
+        }
+        text
     }
 }
 
@@ -263,11 +271,6 @@ impl NginxClient {
 fn strings(commands: &[String]) -> impl Iterator<Item = &str> {
     let pairs = commands.iter().filter_map(|command| command.split_once(' '));
     pairs.filter(|(name, _)| name.eq_ignore_ascii_case("CipherString")).map(|(_, value)| value)
-}
-
-/// Whether nginx sends this name: it must not be empty or an IP address.
-fn is_sendable(name: &str) -> bool {
-    !(name.is_empty() || name.starts_with('[') || name.parse::<Ipv4Addr>().is_ok())
 }
 
 #[cfg(test)]

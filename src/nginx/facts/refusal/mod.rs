@@ -119,13 +119,13 @@ impl<'t> RefusalWalk<'t> {
     /// Directives that the release does not have yet, or no longer has.
     fn release(&mut self, context: BlockContext, directive: &Directive) {
         let Some(version) = self.version else { return };
-        let name = directive.name.clone();
-        let kind = match availability(context, &name, version) {
+        let name = || directive.name.to_string();
+        let kind = match availability(context, &directive.name, version) {
             Availability::Here => return,
             Availability::Later { since, elsewhere } => {
-                FactKind::TooNew { directive: name, since, elsewhere }
+                FactKind::TooNew { directive: name(), since, elsewhere }
             }
-            Availability::Gone { until } => FactKind::Removed { directive: name, since: until },
+            Availability::Gone { until } => FactKind::Removed { directive: name(), since: until },
         };
         self.facts.push(Fact { span: directive.judged_at(), kind });
     }

@@ -205,7 +205,7 @@ fn server_ssl(object: &Object, annotations: &Annotations<'_>, secret: Option<&st
 
 fn block(name: &str, argument: Option<&str>, object: &Object) -> Enclosing {
     Enclosing {
-        name: name.to_owned(),
+        name: name.into(),
         arguments: argument.map(str::to_owned).into_iter().collect(),
         span: object.span(),
     }
