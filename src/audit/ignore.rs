@@ -55,9 +55,15 @@ impl IgnoreComment {
     }
 }
 
+/// How a comment for this program begins.
+const ADDRESSEE: &str = "shakedown:";
+
 /// The comments of a configuration file for this program, and the errors in them.
 pub fn in_text(file: &str, text: &str) -> (Vec<IgnoreComment>, Vec<(Origin, IgnoreError)>) {
     let (mut ignored, mut wrong) = (Vec::new(), Vec::new());
+    if !text.contains(ADDRESSEE) {
+        return (ignored, wrong);
+    }
     let lines: Vec<&str> = text.lines().collect();
     for (index, line) in lines.iter().enumerate() {
         let Some((at, parsed)) = comment(line) else { continue };
@@ -99,7 +105,7 @@ fn meant(suggestion: Option<&str>) -> String {
 /// Parses a comment, with or without its `#`; `None` if it is not for this program.
 pub fn parse(comment: &str) -> Option<Result<Ignore, IgnoreError>> {
     let text = comment.trim_start_matches('#').trim();
-    let words = text.strip_prefix("shakedown:")?.trim_start();
+    let words = text.strip_prefix(ADDRESSEE)?.trim_start();
     Some(ignore(words))
 }
 

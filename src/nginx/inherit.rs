@@ -155,8 +155,28 @@ impl<'t> Scope<'t> {
     }
 }
 
-/// One of 64 bits for a name, by its length and its last letter, in which most of nginx's names differ.
+/// One of 64 bits for a name, by its length and its last letter. Different names may share a bit.
 fn bit(name: &str) -> u64 {
     let last = name.bytes().next_back().map_or(0, usize::from);
     1 << ((name.len() + last * 7) % 64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nginx::source::Single;
+
+    #[test]
+    fn names_that_share_a_bit_are_told_apart() {
+        assert_eq!(bit("ssl_certificate"), bit("ssl_buffer_size"));
+        let text = b"ssl_certificate a.pem; http { server { ssl_buffer_size 4k; } }";
+        let tree = Tree::read(&Single { path: "/n.conf", text }, "/n.conf");
+        let scope = Scope::root(&tree);
+        let http = tree.blocks("http").next().unwrap();
+        let scope = scope.enter(http).enter(&http.children()[0]);
+        assert!(scope.own("ssl_certificate").is_empty());
+        assert_eq!(scope.effective("ssl_certificate")[0].first(), "a.pem");
+        assert_eq!(scope.effective("ssl_buffer_size")[0].first(), "4k");
+        assert!(scope.effective("ssl_certificate_key").is_empty());
+    }
 }

@@ -150,7 +150,9 @@ impl<'a> Lexer<'a> {
         let full = self.text.len().min(reading.start.0 + BUFFER);
         let rest = self.text.get(self.at..full).unwrap_or_default();
         let end = match reading.state {
-            LexerState::Bare => rest.iter().position(|&byte| !IN_WORD[usize::from(byte)]),
+            LexerState::Bare => rest.iter().position(|byte| {
+                matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{' | b'$' | b'\\')
+            }),
             LexerState::Quoted(quote) => {
                 rest.iter().position(|&byte| byte == quote || matches!(byte, b'\\' | b'$' | b'\n'))
             }
@@ -281,24 +283,13 @@ impl PartialStatement {
     }
 }
 
-/// The bytes that mean nothing special in a word without quotes.
-const IN_WORD: [bool; 256] = {
-    let mut plain = [true; 256];
-    let special = b" \t\r\n;{$\\";
-    let mut at = 0;
-    while at < special.len() {
-        plain[special[at] as usize] = false;
-        at += 1;
-    }
-    plain
-};
-
 fn column(distance: usize) -> u32 {
     u32::try_from(distance).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 /// Replaces the escapes that nginx knows and keeps all others. Invalid UTF-8 is replaced.
 fn unescape(raw: &[u8]) -> Cow<'_, str> {
+    // Nearly every word is valid, and that is known much sooner than what is wrong with one.
     if memchr::memchr(b'\\', raw).is_none() {
         return str::from_utf8(raw).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Borrowed);
     }

@@ -146,7 +146,7 @@ fn of_keystore(name: &str, store: Result<Keystore, String>) -> CertificateGroup 
         Ok(store) => {
             let keys = store.keys.into_iter();
             let keys = keys.map(|key| PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key)));
-            group.keys = keys.filter_map(|key| public_key(&key)).collect();
+            group.keys = keys.filter_map(public_key).collect();
             group.problems = store.notes;
             group.certificates = store.certificates.into_iter().map(Into::into).collect();
             if group.certificates.is_empty() {
@@ -292,7 +292,7 @@ fn secret_key(secret: &Value) -> Option<Vec<u8>> {
     let encoded =
         secret["data"]["tls.key"].as_str().and_then(|text| STANDARD.decode(text.trim()).ok());
     let plain = || secret["stringData"]["tls.key"].as_str().map(|text| text.as_bytes().to_vec());
-    public_key(&PrivateKeyDer::from_pem_slice(&encoded.or_else(plain)?).ok()?)
+    public_key(PrivateKeyDer::from_pem_slice(&encoded.or_else(plain)?).ok()?)
 }
 
 #[cfg(test)]

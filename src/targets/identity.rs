@@ -9,6 +9,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, InconsistentKeys};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
 
 use super::passwords::{PasswordFile, PasswordPlace};
 use super::{ClientIdentity, regular_file};
@@ -107,6 +108,7 @@ pub(super) fn certificates_in(
     path: &Path,
     bytes: &[u8],
 ) -> Result<Vec<CertificateDer<'static>>, FileError> {
+    check_size(path, bytes)?;
     let (blocks, problems) = file::blocks(bytes);
     if let Some(problem) = problems.first() {
         return Err(FileError::Pem { path: path.to_owned(), reason: problem.to_string() });
@@ -169,18 +171,19 @@ pub(super) fn public_key_in(
     passwords: Option<&Path>,
 ) -> Result<Vec<u8>, FileError> {
     let (key, _) = key_in(path, bytes, passwords)?;
-    public_key(&key).ok_or_else(|| FileError::NoKey { path: path.to_owned() })
+    public_key(key).ok_or_else(|| FileError::NoKey { path: path.to_owned() })
 }
 
 /// The public key of a private key, as `SubjectPublicKeyInfo` in DER.
-pub(super) fn public_key(key: &PrivateKeyDer<'static>) -> Option<Vec<u8>> {
-    let is_ec = match key {
+pub(super) fn public_key(key: PrivateKeyDer<'static>) -> Option<Vec<u8>> {
+    let key = Zeroizing::new(key);
+    let is_ec = match &*key {
         PrivateKeyDer::Sec1(_) => true,
         PrivateKeyDer::Pkcs8(key) => file::is_ec_key(key.secret_pkcs8_der()),
         _ => false,
     };
     // The library would try each such key as one of RSA first, and check it for that.
-    let signing = if is_ec { any_ecdsa_type(key) } else { any_supported_type(key) }.ok()?;
+    let signing = if is_ec { any_ecdsa_type(&key) } else { any_supported_type(&key) }.ok()?;
     signing.public_key().map(|spki| spki.to_vec())
 }
 
@@ -190,6 +193,7 @@ fn key_in(
     bytes: &[u8],
     passwords: Option<&Path>,
 ) -> Result<(PrivateKeyDer<'static>, Option<PasswordPlace>), FileError> {
+    check_size(path, bytes)?;
     let owned = || path.to_owned();
     let Some(locked) = LockedKey::find(bytes) else {
         let key = PrivateKeyDer::from_pem_slice(bytes);
@@ -212,6 +216,12 @@ pub(super) fn read_passwords(path: &Path) -> Result<PasswordFile, FileError> {
     PasswordFile::of(path, &bytes).ok_or_else(|| FileError::LongLine { path: path.to_owned() })
 }
 
+/// Refuses contents that another part of the program has read and that are larger than any file of this kind.
+fn check_size(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let fits = bytes.len() as u64 <= MAX_FILE;
+    if fits { Ok(()) } else { Err(FileError::TooLarge { path: path.to_owned() }) }
+}
+
 /// Reads a file of certificates, keys or revocation lists.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
     regular_file::read(path, MAX_FILE).map_err(|error| {
@@ -227,7 +237,7 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
 mod tests {
     use std::fs;
 
-    use rcgen::{KeyPair, generate_simple_self_signed};
+    use rcgen::{KeyPair, PublicKeyData, generate_simple_self_signed};
     use tempfile::TempDir;
 
     use super::*;
@@ -292,6 +302,22 @@ mod tests {
         fs::write(&der, pair.cert.der()).unwrap();
         assert_eq!(read_certificates(&pem).unwrap().len(), 2);
         assert_eq!(read_certificates(&der).unwrap(), [pair.cert.der().clone()]);
+    }
+
+    #[test]
+    fn the_public_key_of_every_kind_of_key_is_found() {
+        for algorithm in [
+            &rcgen::PKCS_ECDSA_P256_SHA256,
+            &rcgen::PKCS_ECDSA_P384_SHA384,
+            &rcgen::PKCS_ECDSA_P521_SHA512,
+            &rcgen::PKCS_ED25519,
+            &rcgen::PKCS_RSA_SHA256,
+        ] {
+            let key = KeyPair::generate_for(algorithm).unwrap();
+            let (_folder, _, path) = written("", &key.serialize_pem());
+            let found = read_public_key(&path, None).unwrap();
+            assert_eq!(found, key.subject_public_key_info(), "{algorithm:?}");
+        }
     }
 
     #[test]

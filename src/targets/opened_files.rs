@@ -11,7 +11,7 @@ use super::identity::{
     FileError, certificates_in, public_key_in, read_certificates, read_public_key,
 };
 use crate::certificate::Certificate;
-use crate::certificate::file::{self, FileChain};
+use crate::certificate::file::{self, FileChain, FileKey};
 
 /// The files of a key and of its passwords.
 type KeyFiles = (PathBuf, Option<PathBuf>);
@@ -24,7 +24,8 @@ pub struct OpenedFiles(Arc<Mutex<FileContents>>);
 struct FileContents {
     keys: HashMap<KeyFiles, PublicKeyRead>,
     certificates: HashMap<PathBuf, Option<CertificatesRead>>,
-    chains: HashMap<PathBuf, Arc<[FileChain]>>,
+    /// Without their names and keys, which differ by who uses them.
+    chains: HashMap<PathBuf, Vec<FileChain>>,
 }
 
 /// A `SubjectPublicKeyInfo` in DER, or why there is none.
@@ -82,11 +83,23 @@ impl OpenedFiles {
         self.lock().certificates.entry(path.to_owned()).or_insert_with(parsed).clone()
     }
 
-    /// The chains of a file, without a name and a key; `None` if it cannot be read.
-    pub(super) fn chains(&self, path: &Path) -> Option<Arc<[FileChain]>> {
+    /// The chains of a file, which the user knows by this name, with a key; `None` if it cannot be read.
+    pub(super) fn chains(
+        &self,
+        path: &Path,
+        name: &str,
+        key: Option<&FileKey>,
+    ) -> Option<Vec<FileChain>> {
         let certificates = self.certificates(path)?;
-        let chains = || file::chains("", &certificates, None).into();
-        Some(Arc::clone(self.lock().chains.entry(path.to_owned()).or_insert_with(chains)))
+        let mut contents = self.lock();
+        let chains = contents.chains.entry(path.to_owned());
+        let chains = chains.or_insert_with(|| file::chains("", &certificates, None));
+        let complete = |chain: &FileChain| FileChain {
+            path: name.to_owned(),
+            key: key.cloned(),
+            ..chain.clone()
+        };
+        Some(chains.iter().map(complete).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, FileContents> {

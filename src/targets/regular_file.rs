@@ -20,7 +20,6 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
     let found = fs::metadata(path)?;
     match EntryKind::of(found.file_type()) {
-        EntryKind::File if found.len() > most => return Err(io::ErrorKind::FileTooLarge.into()),
         EntryKind::File => {}
         EntryKind::Folder => return Err(io::ErrorKind::IsADirectory.into()),
         _ if is_open(path) => {}
@@ -29,10 +28,13 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, words));
         }
     }
-    // One byte more than the file has, so that its end is seen without another buffer.
-    let length = usize::try_from(found.len()).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(length.saturating_add(1));
-    fs::File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    let file = fs::File::open(path)?;
+    if found.len() > most {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(found.len()).unwrap_or_default())?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     within(bytes, most)
 }
 
@@ -100,6 +102,9 @@ fn within(bytes: Vec<u8>, most: u64) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     #[test]
@@ -110,6 +115,11 @@ mod tests {
         assert_eq!(read(&path, 3).unwrap(), b"abc");
         assert_eq!(read(&path, 2).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         assert!(read(folder.path(), 3).is_err());
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"abc").unwrap();
+        drop(writer);
+        let pipe = format!("/dev/fd/{}", reader.as_raw_fd());
+        assert_eq!(read(Path::new(&pipe), 3).unwrap(), b"abc");
         let zero = read(Path::new("/dev/zero"), 3).unwrap_err().to_string();
         assert_eq!(zero, "not a regular file, but a device");
     }

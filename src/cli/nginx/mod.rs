@@ -42,7 +42,7 @@ use crate::report::Format;
 use crate::run::TargetReport;
 use crate::targets::address::parse_host;
 use crate::targets::from_nginx::written::has_scripts;
-use crate::targets::from_nginx::{Premises, Untestable};
+use crate::targets::from_nginx::{Found, Premises, Untestable};
 use crate::targets::identity::read_identity;
 use crate::targets::opened_files::OpenedFiles;
 use crate::targets::options::Options;
@@ -78,10 +78,12 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         Some(program) => configuration.ask(program, args.source.root.is_some()),
         None => {}
     }
-    let mut found = targets(&configuration, &premises, rehearsal.as_ref());
-    if !args.is_static {
-        configuration.leave_keys_to(&found.targets);
-    }
+    let mut found = if args.is_static {
+        Found::default()
+    } else {
+        targets(&configuration, &premises, rehearsal.as_ref())
+    };
+    configuration.leave_keys_to(&found.targets);
     let mut clients = ReplayedClients::of(args);
     clients.add(requests.as_ref().map(requests::clients).unwrap_or_default());
     ask_about(&mut found.targets, &clients.named);
@@ -96,13 +98,12 @@ pub(super) fn run(args: &NginxArgs) -> anyhow::Result<Exit> {
         let is_compared = args.against.is_some();
         requests::mark(requests, &mut found.targets, &configuration.listeners, is_compared);
     }
-    let untestable = if args.is_static { &[][..] } else { &found.untestable };
-    let known = known(args, &configuration, &options, untestable);
+    let known = known(args, &configuration, &options, &found.untestable);
     if found.targets.is_empty() && known.is_empty() {
         return Err(nothing_to_test(&configuration));
     }
     let job = Job {
-        targets: if args.is_static { Vec::new() } else { found.targets }.into(),
+        targets: found.targets.into(),
         depth: Depth {
             scan: args.scan || args.standard.policy.is_some() || requests.is_some(),
             clients: clients.tried,

@@ -233,6 +233,8 @@ mod tests {
 
     #[test]
     fn the_table_is_whole() {
+        let names: Vec<&str> = TABLE.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(names.is_sorted(), "directives are compared by their place in the table");
         for line in TABLE.lines() {
             let columns: Vec<&str> = line.split(' ').collect();
             assert_eq!(columns.len(), 6, "{line}");

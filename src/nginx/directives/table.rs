@@ -10,7 +10,7 @@ use crate::nginx::defaults::NginxRelease;
 
 /// Every directive of nginx, one line for each kind of use, extracted from nginx's source by
 /// `scripts/nginx-directives`: name, contexts, arguments, values, first release, first release without it. Contexts are
-/// letters, see [`BlockContext`]. Arguments are the accepted counts, or `+` and `++` for at least one or two and `*`
+/// letters, see [`super::BlockContext`]. Arguments are the accepted counts, or `+` and `++` for at least one or two and `*`
 /// for any, after `{` for a block.
 pub(super) const TABLE: &str = include_str!("directives.txt");
 

@@ -327,3 +327,16 @@ pub fn without_port(name: &str) -> &str {
     let from = if name.starts_with('[') { name.find(']').unwrap_or(0) } else { 0 };
     name[from..].find(':').map_or(name, |at| &name[..from + at])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_the_prefix_of_its_module() {
+        for module in [true, false].into_iter().flat_map(ProxyModule::of) {
+            let names = SettingNames::of(module);
+            assert_eq!(names.crl, format!("{}crl", module.prefix()));
+        }
+    }
+}

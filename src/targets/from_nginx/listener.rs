@@ -324,7 +324,6 @@ fn files(ssl: &ServerSsl, asked: Option<&str>, premises: &Premises<'_>) -> Vec<F
             },
             Material::Data(_) | Material::Engine(_) => continue,
         };
-        let Some(chains) = premises.opened.chains(&premises.path(name)) else { continue };
         let key = pair.key.as_ref().and_then(|key| match &key.value {
             Material::File(name) => Some(name.as_str()),
             Material::Variable(file) => file.for_name(asked),
@@ -345,12 +344,9 @@ fn files(ssl: &ServerSsl, asked: Option<&str>, premises: &Premises<'_>) -> Vec<F
             };
             Some(FileKey { path: name.to_owned(), spki })
         });
-        all.extend(chains.iter().map(|chain| FileChain {
-            path: name.to_owned(),
-            key: key.clone(),
-            at_handshake,
-            ..chain.clone()
-        }));
+        let chains = premises.opened.chains(&premises.path(name), name, key.as_ref());
+        let chains = chains.into_iter().flatten();
+        all.extend(chains.map(|chain| FileChain { at_handshake, ..chain }));
     }
     all
 }

@@ -19,7 +19,7 @@ use crate::nginx::upstream::Upstream;
 use crate::nginx::variable_text::has_variables;
 use crate::openssl::conf_value;
 use crate::targets::disk::{DiskEntry, entry};
-use crate::targets::identity::{FileError, read_certificates};
+use crate::targets::identity::FileError;
 use crate::targets::regular_file::{self, EntryKind};
 
 /// What is wrong with files and values, as far as this machine and the release show.
@@ -127,8 +127,15 @@ impl Checks<'_> {
                 let at_end = self.end.clone().filter(|_| kind == FileUse::TicketKey);
                 let span = at_end.unwrap_or_else(|| one.judged_at());
                 let text = self.file(one.first(), kind, &span);
-                if kind == FileUse::Key {
-                    self.locked(one.first(), text.as_deref(), passwords.as_deref(), &span);
+                match (kind, text) {
+                    (FileUse::Key, text) => {
+                        self.locked(one.first(), text.as_deref(), passwords.as_deref(), &span);
+                    }
+                    (FileUse::Certificate, Some(text)) => {
+                        let path = self.premises.path(&self.tree.full_name(one.first()));
+                        self.premises.opened.certificates_in(&path, &text);
+                    }
+                    _ => {}
                 }
             }
         }
@@ -205,9 +212,9 @@ impl Checks<'_> {
                 continue;
             }
             let name = self.tree.full_name(written);
-            let Ok(certificates) = read_certificates(&self.premises.path(&name)) else { continue };
-            let first = certificates.first().and_then(|der| Certificate::parse(der).ok());
-            if first.is_some_and(|leaf| leaf.ocsp_responders.is_empty()) {
+            let path = self.premises.path(&name);
+            let Some(certificates) = self.premises.opened.certificates(&path) else { continue };
+            if certificates.first().is_some_and(|leaf| leaf.ocsp_responders.is_empty()) {
                 let kind = FactKind::StaplingIgnored { certificate: written.to_owned() };
                 self.say(&staples.span, kind);
             }
@@ -352,12 +359,7 @@ impl Checks<'_> {
         let path = self.premises.path(&name);
         let kind = match entry(&path) {
             DiskEntry::File(text) => {
-                let Some(words) = fault(kind, &name, &text) else {
-                    if kind == FileUse::Certificate {
-                        self.premises.opened.certificates_in(&path, &text);
-                    }
-                    return Some(text);
-                };
+                let Some(words) = fault(kind, &name, &text) else { return Some(text) };
                 FactKind::FileRefused { words }
             }
             // If the folder exists without the file, it is probably nginx's own; if not, the configuration is for
