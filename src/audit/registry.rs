@@ -112,6 +112,7 @@ pub const RULES: &[&Rule] = &[
     &configuration::directive_of_other_module::RULE,
     &configuration::annotation_ignored::RULE,
     &configuration::controller_differs::RULE,
+    &configuration::certificate_below_security_level::RULE,
     &configuration::server_name_conflict::RULE,
     &configuration::listen_443_without_ssl::RULE,
     &configuration::listen_ssl_conflict::RULE,

@@ -27,6 +27,7 @@ pub mod stored;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod trust;
+pub mod weakness;
 
 pub use chain::Chain;
 pub use parse::Certificate;

@@ -64,13 +64,18 @@ impl Scene {
     }
 }
 
-/// The findings in the configuration itself: rule, message and line.
+/// The findings about what nginx refuses: rule, message and line.
 fn found(run: &Run) -> Vec<(String, String, u64)> {
+    in_group(run, "configuration-refused")
+}
+
+/// The findings of a group of rules: rule, message and line.
+fn in_group(run: &Run, group: &str) -> Vec<(String, String, u64)> {
     let report: Value = serde_json::from_str(&run.stdout)
         .unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr));
     let targets = report["targets"].as_array().unwrap().iter();
     let findings = targets.flat_map(|one| one["findings"].as_array().unwrap());
-    let own = findings.filter(|one| one["group"] == "configuration-refused");
+    let own = findings.filter(|one| one["group"] == group);
     own.map(|one| {
         let place = text(&one["evidence"][0]);
         let line = place.rsplit(':').next().unwrap().parse().unwrap_or(0);
@@ -224,8 +229,6 @@ fn a_certificate_that_is_too_weak_for_the_security_level_is_refused() {
         ("ssl_ciphers HIGH:@SECLEVEL=4;", "", true),
         ("", "CipherString = DEFAULT@SECLEVEL=4", true),
         ("ssl_ciphers HIGH:@SECLEVEL=2;", "CipherString = DEFAULT@SECLEVEL=4", false),
-        // This comes too late.
-        ("ssl_conf_command CipherString HIGH:@SECLEVEL=4;", "", false),
     ] {
         let main = scene.write(line);
         fs::write(&system, format!("{sections}{of_system}\n")).unwrap();
@@ -241,6 +244,49 @@ fn a_certificate_that_is_too_weak_for_the_security_level_is_refused() {
             None => assert_eq!(found, [], "{line} {of_system}"),
         }
     }
+}
+
+#[test]
+fn a_level_that_a_command_sets_is_too_late_for_nginx_and_fails_every_handshake() {
+    let scene = Scene { pki: Pki::rsa(), ..Scene::new() };
+    for (line, is_found) in [
+        ("ssl_conf_command CipherString HIGH:@SECLEVEL=2;", false),
+        ("ssl_conf_command CipherString HIGH:@SECLEVEL=3;", true),
+        ("ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;", false),
+    ] {
+        let main = scene.write(line);
+        assert_eq!(scene.theirs(), None, "{line}");
+        let found = in_group(&audit(&main, &["--static"]), "configuration-doubtful");
+        let rules: Vec<_> = found.iter().map(|(rule, _, at)| (rule.as_str(), *at)).collect();
+        let expected = [("certificate-below-security-level", 9)];
+        assert_eq!(rules, if is_found { &expected[..] } else { &[] }, "{line}");
+        let files = scene.pki.server("served", &["a.test"]);
+        let nginx = Nginx::start(&format!(
+            "server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {}; ssl_certificate_key {}; {line} return 200; }}",
+            files.certificate.display(),
+            files.key.display()
+        ));
+        let status = answer(nginx.port, &files);
+        assert_eq!(status == "000", is_found, "{line}: {status}");
+        assert_eq!(nginx.error_log().contains("ee key too small"), is_found, "{line}");
+    }
+}
+
+#[test]
+fn a_client_certificate_below_the_level_of_a_command_is_found() {
+    let scene = Scene::new();
+    let files = scene.pki.server("client", &["a.test"]);
+    let (certificate, key) = (files.certificate.display(), files.key.display());
+    let line = format!(
+        "location / {{ proxy_pass https://127.0.0.1:1; proxy_ssl_certificate {certificate}; proxy_ssl_certificate_key {key}; \
+         proxy_ssl_conf_command CipherString HIGH:@SECLEVEL=4; }}"
+    );
+    let main = scene.write(&line);
+    assert_eq!(scene.theirs(), None);
+    let found = in_group(&audit(&main, &["--static"]), "configuration-doubtful");
+    let [(rule, message, 9)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(rule, "certificate-below-security-level");
+    assert!(message.contains("an upstream that requests a certificate"), "{message}");
 }
 
 #[test]

@@ -338,6 +338,15 @@ fn unseen(attempt: &NginxAttempt, answer: &NginxAnswer) -> Option<String> {
                 .to_owned(),
         );
     }
+    if (asked || answer.certificate_requested)
+        && let Some(weakness) = attempt.client.unsent_certificate()
+    {
+        return Some(format!(
+            "nginx's client certificate is below the security level that {} sets, and OpenSSL fails the handshake ({}), which is not tried",
+            attempt.client.directive("conf_command"),
+            weakness.reason()
+        ));
+    }
     let failure = complete.and_then(Handshake::failure);
     let failure = failure.filter(|failure| failure.stage != Stage::PostHandshake);
     if let Some(failure) = failure {

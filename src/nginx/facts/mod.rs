@@ -60,6 +60,18 @@ pub enum FactKind {
         /// The key's file.
         path: String,
     },
+    /// A command of OpenSSL sets a security level that a certificate or its chain does not reach: nginx loads it, and OpenSSL
+    /// does not send it.
+    CertificateBelowLevel {
+        /// The file of certificates.
+        file: String,
+        /// The level.
+        level: u8,
+        /// The reason of OpenSSL's error in the handshake.
+        reason: &'static str,
+        /// Whether nginx is the client.
+        is_client: bool,
+    },
     /// A revocation list has ended, so OpenSSL refuses every certificate of its issuer.
     ListExpired {
         /// The file of lists.

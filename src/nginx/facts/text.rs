@@ -123,6 +123,14 @@ fn doubt(kind: &FactKind) -> String {
         FactKind::KeyUnfit { path } => {
             format!("the key in {path} does not belong to the certificate: it is of another type")
         }
+        FactKind::CertificateBelowLevel { file, level, reason, is_client } => format!(
+            "{file} does not reach security level {level}, which is set here: nginx loads it, and {} fails ({reason})",
+            if *is_client {
+                "every handshake with an upstream that requests a certificate"
+            } else {
+                "every handshake"
+            }
+        ),
         FactKind::PlainOn443 => "port 443 is served without TLS: listen has no ssl".to_owned(),
         FactKind::PlainBesideTls { other } => format!(
             "listen has no ssl, but {other} makes this socket a TLS socket: plain requests get 400"

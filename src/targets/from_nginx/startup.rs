@@ -7,6 +7,7 @@ use std::path::Path;
 use time::OffsetDateTime;
 
 use super::nginx_file::{FileUse, NO_PASSWORD, OpenFailure, fault, unopened};
+use super::weak_pair::UnsentChain;
 use super::{Premises, library_values, lists, weak_pair};
 use crate::certificate::Certificate;
 use crate::certificate::crl::RevocationLists;
@@ -164,8 +165,29 @@ impl Checks<'_> {
             let kind = library_values::curves(one.first(), self.premises.library);
             self.say_of(&one.span, kind);
         }
-        for command in scope.pairs("ssl_conf_command") {
+        let commands = scope.pairs("ssl_conf_command");
+        for command in &commands {
             self.command(&command.value, &command.span);
+        }
+        for one in scope.effective("ssl_certificate").iter().filter(|_| speaks_tls) {
+            if let Some(name) = self.named(one.first()) {
+                self.unsent(&commands, name, false);
+            }
+        }
+    }
+
+    /// A chain that the level of these commands keeps OpenSSL from sending.
+    fn unsent(&mut self, commands: &[Set<(String, String)>], file: String, is_client: bool) {
+        let Some(library) = self.premises.library else { return };
+        if commands.is_empty() || self.refused.contains(&file) {
+            return;
+        }
+        let certificates = self.premises.opened.certificates(&self.premises.path(&file));
+        let found =
+            weak_pair::unsent(commands, certificates.as_deref().unwrap_or_default(), library);
+        if let Some(UnsentChain { command, level, weakness }) = found {
+            let reason = weakness.reason();
+            self.say(&command, FactKind::CertificateBelowLevel { file, level, reason, is_client });
         }
     }
 
@@ -252,6 +274,10 @@ impl Checks<'_> {
         }
         for command in &ssl.conf_command {
             self.command(&command.value, &command.span);
+        }
+        let certificate = ssl.certificate.as_ref();
+        if let Some(name) = certificate.and_then(|set| self.named(&set.value.written)) {
+            self.unsent(&ssl.conf_command, name, true);
         }
     }
 

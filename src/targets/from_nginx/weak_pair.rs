@@ -1,16 +1,16 @@
-//! Certificates that OpenSSL's security level keeps nginx from loading (`ssl_security_cert`).
+//! Certificates that OpenSSL's security level keeps nginx from loading, or from sending (`ssl_security_cert`).
 
 use std::sync::Arc;
 
 use super::Premises;
 use crate::certificate::Certificate;
-use crate::nginx::inherit::Scope;
+use crate::certificate::weakness::Weakness;
+use crate::nginx::inherit::{Scope, Set};
 use crate::nginx::problem::Span;
 use crate::nginx::tree::Tree;
 use crate::openssl::cipher_string::level_in;
 use crate::openssl::conf_command::level_of_system;
 use crate::openssl::release::OpensslRelease;
-use crate::openssl::security_level::least_bits;
 
 /// The certificates of a server that nginx certainly refuses: where each is named, its file, and nginx's message.
 pub(super) fn refused(
@@ -45,51 +45,41 @@ fn refusal(
     library: OpensslRelease,
 ) -> Option<String> {
     let (leaf, others) = certificates.split_first()?;
-    if let Some(weakness) = weakness(leaf, level, library) {
-        let error = weakness.error("ee", library);
-        return Some(format!("SSL_CTX_use_certificate(\"{path}\") failed (SSL: {error})"));
-    }
     // nginx with 1.1.1 loads any chain.
     let others = if library == OpensslRelease::V1_1_1 { &[] } else { others };
-    let error = others.iter().find_map(|one| weakness(one, level, library))?.error("ca", library);
-    Some(format!("SSL_CTX_set0_chain(\"{path}\") failed (SSL: {error})"))
+    let weakness = Weakness::of_chain(leaf, others.iter().map(|one| &**one), level, library)?;
+    let of_leaf = Weakness::of_leaf(leaf, level, library).is_some();
+    let function = if of_leaf { "SSL_CTX_use_certificate" } else { "SSL_CTX_set0_chain" };
+    let error = weakness.load_error(library);
+    Some(format!("{function}(\"{path}\") failed (SSL: {error})"))
 }
 
-/// What is too weak for a level.
-#[derive(Clone, Copy)]
-enum Weakness {
-    Key,
-    Signature,
+/// A chain that nginx loads, and that OpenSSL then refuses to send in every handshake: the command that sets the level is applied
+/// after the certificate is loaded (`ngx_ssl_conf_commands`).
+#[derive(Debug)]
+pub(super) struct UnsentChain {
+    /// The command.
+    pub(super) command: Span,
+    pub(super) level: u8,
+    pub(super) weakness: Weakness,
 }
 
-fn weakness(certificate: &Certificate, level: u8, library: OpensslRelease) -> Option<Weakness> {
-    let least = least_bits(level);
-    let (key, signature) =
-        (certificate.public_key.security_bits(library), certificate.signature_bits(library));
-    // An algorithm that is unknown here has no bits, and nobody checks how a root was signed.
-    if level > 0 && (1..least).contains(&key) {
-        return Some(Weakness::Key);
+/// Whether these commands set a level that a chain, leaf first, does not reach.
+pub(super) fn unsent(
+    commands: &[Set<(String, String)>],
+    certificates: &[Arc<Certificate>],
+    library: OpensslRelease,
+) -> Option<UnsentChain> {
+    let is = |set: &Set<(String, String)>, name: &str| set.value.0.eq_ignore_ascii_case(name);
+    // It may replace the certificate.
+    if commands.iter().any(|set| is(set, "Certificate")) {
+        return None;
     }
-    let is_root = certificate.subject == certificate.issuer;
-    // 1.1.1 counts more bits for SHA-1.
-    let counts = level > 0 && !(level == 1 && library == OpensslRelease::V1_1_1);
-    (counts && !is_root && (1..least).contains(&signature)).then_some(Weakness::Signature)
-}
-
-impl Weakness {
-    /// OpenSSL's error.
-    fn error(self, whose: &str, library: OpensslRelease) -> String {
-        let (reason, words) = match self {
-            Self::Key if whose == "ee" => ("18F", "ee key too small"),
-            Self::Key => ("18D", "ca key too small"),
-            Self::Signature => ("18E", "ca md too weak"),
-        };
-        if library == OpensslRelease::V1_1_1 {
-            format!("error:140AB{reason}:SSL routines:SSL_CTX_use_certificate:{words}")
-        } else {
-            format!("error:0A000{reason}:SSL routines::{words}")
-        }
-    }
+    let mut strings = commands.iter().rev().filter(|set| is(set, "CipherString"));
+    let (set, level) = strings.find_map(|set| Some((set, level_in(&set.value.1)?)))?;
+    let (leaf, others) = certificates.split_first()?;
+    let weakness = Weakness::of_chain(leaf, others.iter().map(|one| &**one), level, library)?;
+    Some(UnsentChain { command: set.span.clone(), level, weakness })
 }
 
 #[cfg(test)]
@@ -104,17 +94,5 @@ mod tests {
         assert_eq!(of(Some("HIGH"), &system), 0);
         assert_eq!(of(None, &[]), 1);
         assert_eq!(level(None, &[], OpensslRelease::V3_5), 2);
-    }
-
-    #[test]
-    fn errors_are_those_of_the_release() {
-        assert_eq!(
-            Weakness::Key.error("ee", OpensslRelease::V3_0),
-            "error:0A00018F:SSL routines::ee key too small"
-        );
-        assert_eq!(
-            Weakness::Signature.error("ee", OpensslRelease::V1_1_1),
-            "error:140AB18E:SSL routines:SSL_CTX_use_certificate:ca md too weak"
-        );
     }
 }

@@ -19,6 +19,7 @@ use super::{ClientIdentity, Origin};
 use crate::certificate::crl::RevocationLists;
 use crate::certificate::key::KeyType;
 use crate::certificate::trust::{TrustStore, openssl};
+use crate::certificate::weakness::Weakness;
 use crate::certificate::{Certificate, Chain};
 use crate::nginx::defaults::NginxRelease;
 use crate::nginx::upstream::ProxyModule;
@@ -210,6 +211,17 @@ impl NginxClient {
             }
     }
 
+    /// What of its certificate or its chain is below the security level that its commands set. OpenSSL then fails the
+    /// handshake in which a server requests the certificate; at the level of `_ciphers`, nginx would not have loaded it.
+    pub fn unsent_certificate(&self) -> Option<Weakness> {
+        let level = conf_command::level_of_system(&self.conf_commands)?;
+        let chain = self.identity.iter().flat_map(|identity| &identity.chain);
+        let chain: Vec<Certificate> =
+            chain.filter_map(|der| Certificate::parse(der).ok()).collect();
+        let (leaf, others) = chain.split_first()?;
+        Weakness::of_chain(leaf, others.iter(), level, self.library)
+    }
+
     /// Whether it accepts servers without secure renegotiation (RFC 5746).
     pub fn accepts_legacy_servers(&self) -> bool {
         self.library < OpensslRelease::V3_0 || self.commands().legacy_servers
@@ -275,7 +287,10 @@ fn strings(commands: &[String]) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::*;
+    use crate::certificate::issue::Authority;
 
     #[test]
     fn a_name_is_sent_only_where_it_is_one() {
@@ -286,5 +301,27 @@ mod tests {
             assert_eq!(client(name).sni(), None, "{name}");
         }
         assert_eq!(NginxClient::new("a.test").sni(), None);
+    }
+
+    #[test]
+    fn a_certificate_is_not_sent_at_a_level_that_a_command_sets_above_it() {
+        let authority = Authority::root("root", datetime!(2026-06-15 12:00 UTC)).unwrap();
+        let identity = ClientIdentity {
+            chain: vec![authority.issue(&["a.test"]).unwrap().certificate],
+            key: None,
+            certificate_file: PathBuf::new(),
+            key_file: PathBuf::new(),
+            password: None,
+        };
+        let mut client = NginxClient::new("b.test");
+        client.identity = Some(Arc::new(identity));
+        for (command, weakness) in [
+            ("CipherString DEFAULT@SECLEVEL=3", None),
+            ("CipherString DEFAULT@SECLEVEL=4", Some(Weakness::LeafKey)),
+            ("CipherString DEFAULT", None),
+        ] {
+            client.conf_commands = vec![command.to_owned()];
+            assert_eq!(client.unsent_certificate(), weakness, "{command}");
+        }
     }
 }

@@ -112,6 +112,40 @@ fn messages_about_single_directives() {
 }
 
 #[test]
+fn a_level_above_the_certificate_that_is_set_after_it_was_loaded() {
+    const AFTER: &str = "ssl_conf_command CipherString DEFAULT:@SECLEVEL=2;";
+    let pki = Pki::new();
+    let folder = tempfile::tempdir().unwrap();
+    let weak = openssl_req(folder.path(), "weak", &["-newkey", "rsa:1024"]);
+    let expected = |side| (side, "certificate-too-weak", "config-level-above-certificate");
+    let nginx = listener(&weak, &format!("ssl_ciphers DEFAULT:@SECLEVEL=0; {AFTER}"));
+    for version in ["-tls1_2", "-tls1_3"] {
+        s_client(&nginx, &[version]);
+    }
+    check(&nginx, "ee key too small", expected(CLIENT));
+    let upstream = s_server(&pki.server("a", &["a.test"]), &["-verify", "2"]);
+    let own = format!(
+        "proxy_ssl_certificate {}; proxy_ssl_certificate_key {}; proxy_ssl_ciphers DEFAULT:@SECLEVEL=0; proxy_{AFTER}",
+        file(&weak.certificate),
+        file(&weak.key)
+    );
+    let nginx = proxy(upstream.port, &own);
+    ask(&nginx);
+    check(&nginx, "ee key too small", expected(UP));
+}
+
+#[test]
+fn a_weak_chain_of_an_upstream_is_no_fault_of_a_handshake_that_does_not_verify() {
+    let folder = tempfile::tempdir().unwrap();
+    let weak = openssl_req(folder.path(), "weak", &["-newkey", "rsa:1024"]);
+    let upstream = listener(&weak, "ssl_ciphers DEFAULT:@SECLEVEL=0; return 200;");
+    let nginx = proxy(upstream.port, "proxy_ssl_ciphers DEFAULT:@SECLEVEL=2;");
+    let answer = ask(&nginx);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(!nginx.error_log().contains("SSL_do_handshake"), "{}", nginx.error_log());
+}
+
+#[test]
 fn plain_http_to_a_tls_port() {
     let refuses = says(b"\x15\x03\x03\x00\x02\x02\x0a");
     let nginx = Nginx::start(&format!(

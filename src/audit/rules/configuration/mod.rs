@@ -1,6 +1,7 @@
 //! Rules about the text of an nginx configuration: one for each kind of fact.
 
 pub mod annotation_ignored;
+pub mod certificate_below_security_level;
 pub mod conf_command_overrides;
 pub mod configuration_not_loaded;
 pub mod configuration_syntax;
@@ -57,6 +58,7 @@ pub fn rule(kind: &FactKind) -> &'static Rule {
         FactKind::Removed { .. } => &directive_removed::RULE,
         FactKind::FileRefused { .. } => &file_refused::RULE,
         FactKind::KeyUnfit { .. } => &key_mismatch::RULE,
+        FactKind::CertificateBelowLevel { .. } => &certificate_below_security_level::RULE,
         FactKind::LibraryRefuses { .. } => &value_refused_by_openssl::RULE,
         FactKind::CertificateMissing => &ssl_certificate_missing::RULE,
         FactKind::KeyMissing => &ssl_certificate_key_missing::RULE,
