@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use super::cipher_rule::{CipherRule, Operation, rules};
 use super::security_level;
 use crate::tls::suite::CipherSuite;
 use crate::tls::version::ProtocolVersion;
@@ -45,14 +46,14 @@ pub fn evaluate(text: &str, security_level: u8) -> Result<CipherList, CipherStri
         }
         None => text,
     };
-    for rule in rest.split([':', ',', ' ', ';']).filter(|rule| !rule.is_empty()) {
-        if let Some(command) = rule.strip_prefix('@') {
-            level = list.command(command)?.or(level);
-            continue;
-        }
-        let (operation, words) = Operation::of(rule);
-        if let Some(keywords) = keywords(words)? {
-            list.apply(operation, &keywords);
+    for rule in rules(rest, is_known) {
+        match rule {
+            CipherRule::Strength => list.sort(),
+            CipherRule::Level(set) => level = Some(set),
+            CipherRule::Words(operation, words) => list.apply(operation, &keywords(&words)?),
+            CipherRule::Invalid(what) => {
+                return Err(CipherStringError::Unsupported(what.chars().take(200).collect()));
+            }
         }
     }
     let active = list.entries.iter().filter(|(_, active)| *active).map(|(known, _)| *known);
@@ -67,20 +68,22 @@ pub fn evaluate(text: &str, security_level: u8) -> Result<CipherList, CipherStri
 
 /// The security level that a string sets, where it sets one; also of strings that cannot be evaluated here.
 pub fn level_in(text: &str) -> Option<u8> {
-    let rules = text.split([':', ',', ' ', ';']);
-    let levels = rules.flat_map(|rule| rule.split('@').skip(1));
-    let levels = levels.filter_map(|rule| rule.strip_prefix("SECLEVEL=")?.parse().ok());
-    levels.filter(|level| *level <= 5).last()
+    let levels = rules(after_default(text), is_known).filter_map(|rule| match rule {
+        CipherRule::Level(level) => Some(level),
+        _ => None,
+    });
+    levels.last()
+}
+
+/// The rules that follow `DEFAULT`, which counts only at the start and needs no separator behind it.
+fn after_default(text: &str) -> &str {
+    text.strip_prefix("DEFAULT").unwrap_or(text)
 }
 
 /// OpenSSL's error if it certainly refuses the string (`SSL_CTX_set_cipher_list`).
 pub fn refusal(text: &str) -> Option<&'static str> {
-    let mut commands = text.split([':', ',', ' ', ';']).filter_map(|rule| rule.strip_prefix('@'));
-    let is_known = |command: &str| {
-        let level = command.strip_prefix("SECLEVEL=").and_then(|level| level.parse().ok());
-        command == "STRENGTH" || level.is_some_and(|level: u8| level <= 5)
-    };
-    if commands.any(|command| !is_known(command)) {
+    let mut rules = rules(after_default(text), is_known);
+    if rules.any(|rule| matches!(rule, CipherRule::Invalid(_))) {
         return Some("error:0A000118:SSL routines::invalid command");
     }
     // Suites that only a callback can enable are not in the table.
@@ -145,29 +148,6 @@ fn known() -> &'static [OpensslSuite] {
     &KNOWN
 }
 
-/// The effect of a rule on the suites that it matches (`CIPHER_ADD` and its like).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operation {
-    Add,
-    /// `-`: remove; a later rule may add it again.
-    Delete,
-    /// `!`: remove permanently.
-    Kill,
-    /// `+`: move matching suites to the end.
-    Order,
-}
-
-impl Operation {
-    fn of(rule: &str) -> (Self, &str) {
-        for (sign, operation) in [('-', Self::Delete), ('!', Self::Kill), ('+', Self::Order)] {
-            if let Some(words) = rule.strip_prefix(sign) {
-                return (operation, words);
-            }
-        }
-        (Self::Add, rule)
-    }
-}
-
 /// The suites in their present order, each active or not (`CIPHER_ORDER`).
 struct List {
     entries: Vec<(&'static OpensslSuite, bool)>,
@@ -194,21 +174,9 @@ impl List {
         };
     }
 
-    /// `@STRENGTH` and `@SECLEVEL=n`; returns the level, if it is set.
-    fn command(&mut self, command: &str) -> Result<Option<u8>, CipherStringError> {
-        let unsupported = || CipherStringError::Unsupported(format!("@{command}"));
-        match command.split_once('=') {
-            Some(("SECLEVEL", level)) => match level.parse() {
-                Ok(level @ 0..=5) => Ok(Some(level)),
-                _ => Err(unsupported()),
-            },
-            None if command == "STRENGTH" => {
-                self.entries
-                    .sort_by_key(|(known, active)| if *active { u16::MAX - known.bits } else { 0 });
-                Ok(None)
-            }
-            _ => Err(unsupported()),
-        }
+    /// `@STRENGTH`.
+    fn sort(&mut self) {
+        self.entries.sort_by_key(|(known, active)| if *active { u16::MAX - known.bits } else { 0 });
     }
 }
 
@@ -250,16 +218,18 @@ impl Keyword {
 
 const AES: &[&str] = &["AES", "AESGCM", "AESCCM", "AESCCM8"];
 
-/// The words of one rule, all of which must match; `None` if OpenSSL ignores the rule because of an unknown word.
-fn keywords(words: &str) -> Result<Option<Vec<Keyword>>, CipherStringError> {
+/// What the words of one rule mean, all of which must match.
+fn keywords(words: &[&str]) -> Result<Vec<Keyword>, CipherStringError> {
     let mut all = Vec::new();
-    for word in words.split('+') {
-        match keyword(word)? {
-            Some(found) => all.extend(found),
-            None => return Ok(None),
-        }
+    for word in words {
+        all.extend(keyword(word)?.unwrap_or_default());
     }
-    Ok(Some(all))
+    Ok(all)
+}
+
+/// Whether OpenSSL knows a word, even if it is not supported here.
+fn is_known(word: &str) -> bool {
+    !matches!(keyword(word), Ok(None))
 }
 
 /// One word of `cipher_aliases` in `ssl/ssl_ciph.c`, or a suite's name.

@@ -2,6 +2,7 @@
 //! and the name check. The tables contain OpenSSL's own output.
 
 pub mod check_host;
+mod cipher_rule;
 pub mod cipher_string;
 pub mod code;
 pub mod conf_command;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use shakedown::openssl::cipher_string::evaluate;
+use shakedown::openssl::cipher_string::{evaluate, refusal};
 
 use crate::support::dice::Dice;
 
@@ -114,6 +114,16 @@ fn strings_that_people_use_mean_what_openssl_says() {
         "AES128-SHA:AES256-SHA:@STRENGTH",
         "kRSA+AES:-SHA:!CAMELLIA",
         "AES128-SHA,AES256-SHA AES128-SHA256",
+        "ALL@SECLEVEL=0",
+        "HIGH:!aNULL@SECLEVEL=3",
+        "ALL!aNULL!RSA",
+        "kRSA+AES@SECLEVEL=0",
+        "@SECLEVEL=2:kRSA+NOSUCH@SECLEVEL=0:HIGH",
+        "@SECLEVEL=2:NOSUCH@SECLEVEL=0:HIGH",
+        "DEFAULT!AES",
+        "DEFAULTNOSUCH@SECLEVEL=3:@SECLEVEL=1",
+        "HIGH@SECLEVEL=3!AES",
+        "HIGH@STRENGTH!RSA",
     ] {
         for level in 0..=3 {
             assert_eq!(ours(text, level), openssl(text, level), "{text} at {level}");
@@ -131,10 +141,19 @@ fn strings_that_keep_nginx_from_starting_are_those_that_openssl_refuses() {
         "RC4",
         "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
         "TLS_AES_128_GCM_SHA256",
+        "HIGH/AES",
+        "HIGH:!",
+        "HIGH+",
+        "HIGH:@SECLEVEL=9",
+        "HIGH@SECLEVEL=",
+        "NOSUCH/:HIGH",
+        "HIGH@SECLEVEL=2/x",
+        "ALL!ALL",
     ] {
         // Without -s it lists what the string selects at any level.
         let output = Command::new("openssl").args(["ciphers", "-tls1_2", text]).output().unwrap();
         assert_eq!(evaluate(text, 2).is_ok(), output.status.success(), "{text}");
+        assert_eq!(refusal(text).is_none(), output.status.success(), "{text}");
     }
 }
 
