@@ -283,6 +283,10 @@ impl DissectedLine<'_> {
             When::PlainUpstream => upstream.starts_with(b"http:"),
             When::BrokenPipe => memmem::find(message, b"(32:").is_some(),
             When::ClientProgram => self.role == Some(ProgramRole::Client),
+            When::Loading => {
+                let functions = [&b"SSL_use_certificate("[..], b"SSL_set0_chain("];
+                functions.iter().any(|function| message.starts_with(function))
+            }
         }
     }
 }

@@ -125,6 +125,13 @@ mod tests {
             match when {
                 When::Reset => message += " (104: Connection reset by peer)",
                 When::BrokenPipe => message += " (32: Broken pipe)",
+                When::Loading => {
+                    message = message.replacen(
+                        "SSL_do_handshake()",
+                        "SSL_use_certificate(\"/a.pem\")",
+                        1,
+                    );
+                }
                 When::AfterHandshake => {
                     action = Some("reading response header from upstream".to_owned());
                 }

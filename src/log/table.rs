@@ -69,6 +69,8 @@ pub enum When {
     BrokenPipe,
     /// A program that connects to servers wrote the line.
     ClientProgram,
+    /// nginx loads a certificate in the handshake, because the name of its file has variables.
+    Loading,
 }
 
 /// How likely a cause is, for a line of its class.
@@ -279,6 +281,7 @@ fn read_when(word: &str) -> Option<When> {
         "plain-upstream" => When::PlainUpstream,
         "broken-pipe" => When::BrokenPipe,
         "client-program" => When::ClientProgram,
+        "loading" => When::Loading,
         _ => return None,
     })
 }

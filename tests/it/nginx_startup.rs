@@ -12,7 +12,7 @@ use shakedown::certificate::issue::Authority;
 use tempfile::TempDir;
 use time::Duration;
 
-use crate::support::pki::{Files, Pki, pem_of};
+use crate::support::pki::{Files, Pki, openssl_req, pem_of};
 use crate::support::program::{Run, shakedown, shakedown_with, text};
 use crate::support::server::{Nginx, nginx_binary};
 
@@ -269,6 +269,34 @@ fn a_level_that_a_command_sets_is_too_late_for_nginx_and_fails_every_handshake()
         let status = answer(nginx.port, &files);
         assert_eq!(status == "000", is_found, "{line}: {status}");
         assert_eq!(nginx.error_log().contains("ee key too small"), is_found, "{line}");
+    }
+}
+
+#[test]
+fn the_level_of_a_command_concerns_only_certificates_that_would_be_sent() {
+    let scene = Scene { pki: Pki::rsa(), ..Scene::new() };
+    let other = Pki::new();
+    let strong = other.server("strong", &["a.test"]);
+    let (folder, more) = (scene.folder.path(), ["-newkey", "rsa:3072", "-sha256"]);
+    let large = openssl_req(folder, "large", &more);
+    let pair = |files: &Files| {
+        let (certificate, key) = (files.certificate.display(), files.key.display());
+        format!("ssl_certificate {certificate}; ssl_certificate_key {key};")
+    };
+    let level = "ssl_conf_command CipherString HIGH:@SECLEVEL=3;";
+    for (line, count) in [
+        // The RSA certificate of the scene is still sent to clients that choose it.
+        (format!("{} {level}", pair(&strong)), 1),
+        // It is replaced by the other of its type.
+        (format!("{} {level}", pair(&large)), 0),
+        (format!("ssl_reject_handshake on; {level}"), 0),
+        ("ssl_conf_command CipherString HIGH:!RC4@SECLEVEL=3;".to_owned(), 0),
+    ] {
+        let main = scene.write(&line);
+        assert_eq!(scene.theirs(), None, "{line}");
+        let found = in_group(&audit(&main, &["--static"]), "configuration-doubtful");
+        let rules = found.iter().filter(|(rule, ..)| rule == "certificate-below-security-level");
+        assert_eq!(rules.count(), count, "{line}");
     }
 }
 

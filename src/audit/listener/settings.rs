@@ -354,6 +354,7 @@ fn with_level(text: &str, level: Option<u8>) -> String {
 }
 
 fn without_level(text: &str) -> String {
-    let kept = text.split(':').filter(|word| !word.starts_with("@SECLEVEL="));
+    let rules = text.split(':').map(|rule| rule.split("@SECLEVEL=").next().unwrap_or_default());
+    let kept = rules.filter(|rule| !rule.is_empty());
     kept.collect::<Vec<_>>().join(":")
 }

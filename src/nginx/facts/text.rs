@@ -124,11 +124,12 @@ fn doubt(kind: &FactKind) -> String {
             format!("the key in {path} does not belong to the certificate: it is of another type")
         }
         FactKind::CertificateBelowLevel { file, level, reason, is_client } => format!(
-            "{file} does not reach security level {level}, which is set here: nginx loads it, and {} fails ({reason})",
+            "{file} does not reach security level {level}, which is set here: nginx loads it, but OpenSSL does not send \
+             it, and {} fails ({reason})",
             if *is_client {
-                "every handshake with an upstream that requests a certificate"
+                "the handshake with an upstream that requests a certificate"
             } else {
-                "every handshake"
+                "the handshake"
             }
         ),
         FactKind::PlainOn443 => "port 443 is served without TLS: listen has no ssl".to_owned(),

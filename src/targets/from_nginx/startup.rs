@@ -2,6 +2,7 @@
 //! library can check.
 
 use std::collections::HashSet;
+use std::mem::discriminant;
 use std::path::Path;
 
 use time::OffsetDateTime;
@@ -169,9 +170,21 @@ impl Checks<'_> {
         for command in &commands {
             self.command(&command.value, &command.span);
         }
-        for one in scope.effective("ssl_certificate").iter().filter(|_| speaks_tls) {
-            if let Some(name) = self.named(one.first()) {
-                self.unsent(&commands, name, false);
+        let rejects = scope.flag("ssl_reject_handshake").is_some_and(|set| set.value);
+        if !commands.is_empty() && speaks_tls && !rejects {
+            let written = scope.effective("ssl_certificate").iter();
+            let names: Vec<String> =
+                written.rev().filter_map(|one| self.named(one.first())).collect();
+            let mut types = Vec::new();
+            for name in names {
+                // OpenSSL keeps one certificate of each type, the last.
+                let certificates = self.premises.opened.certificates(&self.premises.path(&name));
+                let leaf = certificates.as_ref().and_then(|all| all.first());
+                let of = leaf.map(|leaf| discriminant(&leaf.public_key.key_type));
+                if !types.contains(&of) {
+                    types.push(of);
+                    self.unsent(&commands, name, false);
+                }
             }
         }
     }

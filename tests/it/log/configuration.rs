@@ -132,6 +132,16 @@ fn a_level_above_the_certificate_that_is_set_after_it_was_loaded() {
     let nginx = proxy(upstream.port, &own);
     ask(&nginx);
     check(&nginx, "ee key too small", expected(UP));
+    // Without a command: the certificate is loaded in the handshake.
+    let nginx = Nginx::start(&format!(
+        "map $ssl_server_name $pair {{ default {}; }} server {{ listen 127.0.0.1:PORT ssl; ssl_certificate $pair; \
+         ssl_certificate_key {}; ssl_ciphers DEFAULT:@SECLEVEL=2; }}",
+        file(&weak.certificate),
+        file(&weak.key)
+    ));
+    s_client(&nginx, &["-tls1_2"]);
+    let loaded = (CLIENT, "certificate-callback", "client-cert-callback-error");
+    check(&nginx, "ee key too small", loaded);
 }
 
 #[test]

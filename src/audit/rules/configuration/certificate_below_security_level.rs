@@ -9,8 +9,9 @@ pub(crate) const RULE: Rule = Rule {
     section: Section::Prevention,
     summary: "a certificate is below the security level that an OpenSSL command sets",
     why: "nginx loads certificates before it applies ssl_conf_command and proxy_ssl_conf_command. So nginx -t \
-          passes, and then OpenSSL refuses to send the certificate: every handshake fails, the peer gets the alert \
-          internal_error, and nginx logs at crit: ee key too small, ca key too small or ca md too weak.",
+          passes, and then OpenSSL refuses to send the certificate: each handshake that needs it fails, the peer \
+          gets the alert internal_error, and nginx logs at crit: ee key too small, ca key too small or ca md too \
+          weak.",
     fix: "Replace the certificate with one whose key and signatures reach the level, or set a lower level \
           (@SECLEVEL) in the command, then reload. In ssl_ciphers, nginx -t would refuse the level.",
     references: &["https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_conf_command"],
