@@ -279,8 +279,8 @@ pub fn value_of<'c>(commands: &'c [String], name: &str) -> Option<&'c str> {
     pairs.next().map(|(_, value)| value.trim())
 }
 
-/// The security level that the commands of OpenSSL's configuration set. It is all that remains of their cipher string in
-/// a program with suites of its own.
+/// The security level that commands set, each `NAME VALUE`. Of OpenSSL's configuration, it is all that remains of the
+/// cipher string in a program with suites of its own.
 pub fn level_of_system(commands: &[String]) -> Option<u8> {
     let pairs = commands.iter().rev().filter_map(|command| command.split_once(' '));
     let mut strings = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("CipherString"));

@@ -22,6 +22,7 @@ use crate::nginx::variable_text::has_variables;
 use crate::openssl::conf_value;
 use crate::targets::disk::{DiskEntry, entry};
 use crate::targets::identity::FileError;
+use crate::targets::opened_files::CertificatesRead;
 use crate::targets::regular_file::{self, EntryKind};
 
 /// What is wrong with files and values, as far as this machine and the release show.
@@ -172,32 +173,31 @@ impl Checks<'_> {
         }
         let rejects = scope.flag("ssl_reject_handshake").is_some_and(|set| set.value);
         if !commands.is_empty() && speaks_tls && !rejects {
-            let written = scope.effective("ssl_certificate").iter();
-            let names: Vec<String> =
-                written.rev().filter_map(|one| self.named(one.first())).collect();
             let mut types = Vec::new();
-            for name in names {
+            for one in scope.effective("ssl_certificate").iter().rev() {
+                let Some((name, certificates)) = self.certificates(one.first()) else { continue };
                 // OpenSSL keeps one certificate of each type, the last.
-                let certificates = self.premises.opened.certificates(&self.premises.path(&name));
-                let leaf = certificates.as_ref().and_then(|all| all.first());
-                let of = leaf.map(|leaf| discriminant(&leaf.public_key.key_type));
+                let of = certificates.first().map(|leaf| discriminant(&leaf.public_key.key_type));
                 if !types.contains(&of) {
                     types.push(of);
-                    self.unsent(&commands, name, false);
+                    self.unsent(&commands, (name, &certificates), false);
                 }
             }
         }
     }
 
     /// A chain that the level of these commands keeps OpenSSL from sending.
-    fn unsent(&mut self, commands: &[Set<(String, String)>], file: String, is_client: bool) {
+    fn unsent(
+        &mut self,
+        commands: &[Set<(String, String)>],
+        (file, certificates): (String, &CertificatesRead),
+        is_client: bool,
+    ) {
         let Some(library) = self.premises.library else { return };
-        if commands.is_empty() || self.refused.contains(&file) {
+        if self.refused.contains(&file) {
             return;
         }
-        let certificates = self.premises.opened.certificates(&self.premises.path(&file));
-        let found =
-            weak_pair::unsent(commands, certificates.as_deref().unwrap_or_default(), library);
+        let found = weak_pair::unsent(commands, certificates, library);
         if let Some(UnsentChain { command, level, weakness }) = found {
             let reason = weakness.reason();
             self.say(&command, FactKind::CertificateBelowLevel { file, level, reason, is_client });
@@ -288,9 +288,10 @@ impl Checks<'_> {
         for command in &ssl.conf_command {
             self.command(&command.value, &command.span);
         }
-        let certificate = ssl.certificate.as_ref();
-        if let Some(name) = certificate.and_then(|set| self.named(&set.value.written)) {
-            self.unsent(&ssl.conf_command, name, true);
+        let certificate = ssl.certificate.as_ref().filter(|_| !ssl.conf_command.is_empty());
+        let read = certificate.and_then(|set| self.certificates(&set.value.written));
+        if let Some((name, certificates)) = read {
+            self.unsent(&ssl.conf_command, (name, &certificates), true);
         }
     }
 
@@ -369,6 +370,13 @@ impl Checks<'_> {
         if self.refused.insert(name) {
             self.say(span, kind);
         }
+    }
+
+    /// The full name of a file of certificates, and what is in it; `None` if it is not a file or cannot be read.
+    fn certificates(&self, written: &str) -> Option<(String, CertificatesRead)> {
+        let name = self.named(written)?;
+        let read = self.premises.opened.certificates(&self.premises.path(&name))?;
+        Some((name, read))
     }
 
     /// The full name of a certificate or a key; `None` if the value is not a file.
